@@ -1,0 +1,44 @@
+{
+  # Builds the addon for users; contributors also have native/CMakeLists.txt, which builds the same sources.
+  'variables': {
+    # Set-up turns warnings into errors; an installed package must survive compilers we have never seen.
+    'werror%': 0,
+  },
+  'targets': [
+    {
+      'target_name': 'spdk_nvme',
+      'sources': [
+        "<!@(node -p \"['binding', 'core', 'spdk'].flatMap((dir) => fs.readdirSync('native/' + dir).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + dir + '/' + name)).join(' ')\")",
+      ],
+      'include_dirs': ['native'],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NODE_ADDON_API_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS',
+      ],
+      'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': [
+        '-std=c++20',
+        '-fexceptions',
+        '-fvisibility=hidden',
+        '-Wall',
+        '-Wextra',
+        '-Wpedantic',
+        '-Wshadow',
+        '-Wnon-virtual-dtor',
+        "-isystem<!(node -p \"require('node-addon-api').include_dir\")",
+        '<!@(node scripts/spdk-flags.cjs cflags)',
+      ],
+      'ldflags': [
+        '<!@(node scripts/spdk-flags.cjs ldflags)',
+        # SPDK's and DPDK's threads must never find their code unmapped.
+        '-Wl,-z,nodelete',
+        '-Wl,-z,now',
+      ],
+      'libraries': ['<!@(node scripts/spdk-flags.cjs libraries)'],
+      'conditions': [
+        ['werror==1', {'cflags_cc': ['-Werror']}],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,32 @@
+'use strict';
+// The cache folder outside the checkout, and where in it the SPDK that set-up builds is found.
+
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+/** @typedef {import('./types.d.cts').Environ} Environ */
+
+/** @param {Environ} env */
+function cacheRoot(env) {
+  if (env.SPDK_NVME_CACHE) return path.resolve(env.SPDK_NVME_CACHE);
+  const base = env.XDG_CACHE_HOME || path.join(env.HOME || os.homedir(), '.cache');
+  return path.join(base, 'spdk-nvme');
+}
+
+/** What set-up builds when there is no other SPDK; a change of any of it makes another cache key. */
+function readRecipe() {
+  const text = fs.readFileSync(path.join(__dirname, '..', 'spdk-recipe.json'), 'utf8');
+  const recipe = JSON.parse(text);
+  const inputs = JSON.stringify([recipe, process.arch]);
+  const hash = crypto.createHash('sha256').update(inputs).digest('hex').slice(0, 8);
+  return { ...recipe, key: `v${recipe.release}-${process.arch}-${hash}` };
+}
+
+/** @param {Environ} env */
+function cachedSpdk(env) {
+  return path.join(cacheRoot(env), 'spdk', readRecipe().key);
+}
+
+module.exports = { cacheRoot, cachedSpdk, readRecipe };

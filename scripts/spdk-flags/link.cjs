@@ -1,0 +1,112 @@
+'use strict';
+// How to link what was found. SPDK's transports and DPDK's buses and memory pools register themselves in
+// constructors that nothing refers to: the linker must be told to keep them. Everything else is taken on demand,
+// so that the names of helper libraries, which change from release to release, need not be known here.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+/** @typedef {import('./types.d.cts').SpdkPlaces} SpdkPlaces */
+
+const KEPT_SPDK = ['nvme', 'env_dpdk', 'sock', 'sock_posix'];
+const KEPT_DPDK = [
+  'eal',
+  'log',
+  'kvargs',
+  'telemetry',
+  'ring',
+  'mempool',
+  'mempool_ring',
+  'mbuf',
+  'pci',
+  'bus_pci',
+];
+// Used directly by this package besides the ones above, which matters to a shared link alone.
+const USED_SPDK = ['log', 'util'];
+
+// Stand-ins for SPDK's own tests define the same functions once more.
+const NEVER = /^libspdk_ut(_mock)?\./;
+
+const REQUIRED_SYSTEM = ['ibverbs', 'rdmacm'];
+const OPTIONAL_SYSTEM = ['numa', 'uuid', 'ssl', 'crypto', 'aio', 'uring', 'bsd', 'archive', 'keyutils', 'isal'];
+const COMPILER_SYSTEM = ['dl', 'rt', 'm', 'pthread'];
+
+const SYSTEM_LIB_DIRS = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+  '/usr/local/lib',
+];
+
+/** @param {string[]} dirs @param {string} suffix */
+function filesIn(dirs, suffix) {
+  /** @type {Map<string, string>} */
+  const files = new Map();
+  for (const dir of dirs) {
+    if (!fs.existsSync(dir)) continue;
+    for (const name of fs.readdirSync(dir).sort()) {
+      const wanted = /^lib(spdk|rte)_/.test(name) && name.endsWith(suffix) && !NEVER.test(name);
+      if (wanted && !files.has(name)) files.set(name, path.join(dir, name));
+    }
+  }
+  return files;
+}
+
+/**
+ * @param {SpdkPlaces} places
+ * @returns {{ linkage: 'static' | 'shared', ldflags: string[], libraries: string[] }}
+ */
+function link(places) {
+  const shared = filesIn(places.libDirs, '.so');
+  if (shared.has('libspdk_nvme.so')) return linkShared(places, shared);
+  return linkStatic(places, filesIn(places.libDirs, '.a'));
+}
+
+/** @param {SpdkPlaces} places @param {Map<string, string>} files */
+function linkStatic(places, files) {
+  const kept = [...KEPT_SPDK.map((name) => `libspdk_${name}.a`), ...KEPT_DPDK.map((name) => `librte_${name}.a`)];
+  for (const name of ['libspdk_nvme.a', 'libspdk_env_dpdk.a', 'librte_eal.a']) {
+    if (!files.has(name)) throw new Error(`no ${name} in ${places.libDirs.join(', ') || 'any library folder'}`);
+  }
+  const whole = kept.flatMap((name) => files.get(name) ?? []);
+  const onDemand = [...files.values()].filter((file) => !whole.includes(file));
+  return {
+    linkage: /** @type {const} */ ('static'),
+    // SPDK stays this addon's own: no other addon in the process meets its symbols.
+    ldflags: ['-Wl,--exclude-libs,ALL'],
+    libraries: [
+      ...['-Wl,--whole-archive', ...whole, '-Wl,--no-whole-archive'],
+      ...['-Wl,--start-group', ...onDemand, ...places.extraArchives, '-Wl,--end-group'],
+      ...systemLibraries(places),
+    ],
+  };
+}
+
+/** @param {SpdkPlaces} places @param {Map<string, string>} files */
+function linkShared(places, files) {
+  const wanted = [
+    ...[...KEPT_SPDK, ...USED_SPDK].map((name) => `libspdk_${name}.so`),
+    ...KEPT_DPDK.map((name) => `librte_${name}.so`),
+  ];
+  const found = wanted.flatMap((name) => files.get(name) ?? []);
+  const dirs = [...new Set(found.map((file) => path.dirname(file)))];
+  return {
+    linkage: /** @type {const} */ ('shared'),
+    ldflags: dirs.flatMap((dir) => [`-Wl,-rpath,${dir}`, `-Wl,-rpath-link,${dir}`]),
+    libraries: ['-Wl,--no-as-needed', ...found, ...systemLibraries(places)],
+  };
+}
+
+/** @param {SpdkPlaces} places */
+function systemLibraries(places) {
+  const dirs = [...SYSTEM_LIB_DIRS, ...places.libDirs];
+  const there = (/** @type {string} */ name) =>
+    dirs.some((dir) => fs.existsSync(path.join(dir, `lib${name}.so`)) || fs.existsSync(path.join(dir, `lib${name}.a`)));
+  const guessed = [...REQUIRED_SYSTEM, ...OPTIONAL_SYSTEM.filter(there), ...COMPILER_SYSTEM].map((name) => `-l${name}`);
+  const known = places.systemLibraries ?? guessed;
+  const required = REQUIRED_SYSTEM.map((name) => `-l${name}`);
+  return ['-Wl,--as-needed', ...new Set([...known, ...required])];
+}
+
+module.exports = { link };
