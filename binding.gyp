@@ -10,11 +10,9 @@
       'sources': [
         "<!@(node -p \"['binding', 'core', 'spdk'].flatMap((dir) => fs.readdirSync('native/' + dir).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + dir + '/' + name)).join(' ')\")",
       ],
-      'include_dirs': ['native'],
       'defines': [
         'NAPI_VERSION=9',
         'NODE_ADDON_API_CPP_EXCEPTIONS',
-        'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS',
       ],
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': [
@@ -26,7 +24,10 @@
         '-Wpedantic',
         '-Wshadow',
         '-Wnon-virtual-dtor',
-        "-isystem<!(node -p \"require('node-addon-api').include_dir\")",
+        # GCC 12 warns of its own std::string operator+, which clang does not know.
+        '-Wno-restrict',
+        '-Wno-unknown-warning-option',
+        "-isystem<!(node -p \"path.resolve(require('node-addon-api').include_dir)\")",
         '<!@(node scripts/spdk-flags.cjs cflags)',
       ],
       'ldflags': [
