@@ -1,0 +1,172 @@
+/** What one error code means and what whoever meets it can do. */
+export interface CatalogueEntry {
+  /** One sentence: what happened. */
+  readonly meaning: string;
+  /** One sentence: what to do about it. */
+  readonly remedy: string;
+}
+
+/**
+ * Every code that this package's errors carry, grouped by what has to change: the installation, the call, the
+ * machine, the target, or nothing at all. A code keeps its meaning for good; new failures get new codes.
+ */
+export const errorCatalogue = {
+  // The installation
+  ERR_SPDK_ADDON_MISSING: {
+    meaning: 'The native addon has not been built.',
+    remedy:
+      'Build it with `npm rebuild spdk-nvme --foreground-scripts`, or with `npm run setup` in a checkout of this package.',
+  },
+  ERR_SPDK_ADDON_BROKEN: {
+    meaning: 'The native addon is there but Node.js cannot load it.',
+    remedy:
+      'Read the cause, then rebuild the addon with this Node.js and this SPDK: `npm rebuild spdk-nvme --foreground-scripts`.',
+  },
+
+  // The call
+  ERR_SPDK_INVALID_ARG_TYPE: {
+    meaning: 'An argument or option has the wrong type.',
+    remedy: 'Pass a value of the type that the message names.',
+  },
+  ERR_SPDK_INVALID_ARG_VALUE: {
+    meaning: 'An argument or option has the right type but a value that is not allowed.',
+    remedy: 'Pass a value within the range that the message names.',
+  },
+  ERR_SPDK_UNKNOWN_OPTION: {
+    meaning: 'An options object has a key that this function does not know.',
+    remedy: 'Correct the spelling as the message suggests, or remove the key.',
+  },
+  ERR_SPDK_CONFLICTING_OPTIONS: {
+    meaning: 'Two options contradict each other.',
+    remedy: 'Change or remove one of the two options that the message names.',
+  },
+  ERR_SPDK_INVALID_TRANSPORT_ID: {
+    meaning: 'A transport id is malformed, incomplete or contradicts itself.',
+    remedy:
+      'Write it like `trtype:RDMA adrfam:IPv4 traddr:10.0.0.1 trsvcid:4420 subnqn:nqn.2016-06.io.spdk:cnode1`.',
+  },
+  ERR_SPDK_INVALID_NQN: {
+    meaning: 'An NVMe Qualified Name is malformed.',
+    remedy: 'Use `nqn.yyyy-mm.reverse.domain:name`, at most 223 bytes of UTF-8 without white space.',
+  },
+
+  // The state of the environment or the controller
+  ERR_SPDK_ENV_ALREADY_OPEN: {
+    meaning: 'This process already has an SPDK environment, and SPDK allows only one.',
+    remedy: 'Share the open environment, or close it before opening another.',
+  },
+  ERR_SPDK_ENV_CLOSED: {
+    meaning: 'The SPDK environment is closed or closing.',
+    remedy: 'Open an environment with `Environment.init` before this call, and close it after the last one.',
+  },
+  ERR_SPDK_ENV_NOT_REUSABLE: {
+    meaning: 'The linked SPDK cannot start its environment a second time in one process.',
+    remedy: 'Keep one environment open for the life of the process, or start a new process.',
+  },
+  ERR_SPDK_FOREIGN_ENVIRONMENT: {
+    meaning: 'The object belongs to another Node.js environment, such as another worker thread.',
+    remedy: 'Make the call in the thread that opened the SPDK environment.',
+  },
+  ERR_SPDK_ALREADY_ATTACHED: {
+    meaning: 'The controller with this transport id is already attached or being attached.',
+    remedy: 'Use the attached controller from `env.controllers`, or detach it first.',
+  },
+  ERR_SPDK_DETACHING: {
+    meaning: 'The controller is being detached.',
+    remedy: 'Wait for the promise of its `detach` before attaching it again.',
+  },
+  ERR_SPDK_CONTROLLER_DETACHED: {
+    meaning: 'The controller has been detached and can no longer be used.',
+    remedy: 'Attach it again and use the new controller.',
+  },
+  ERR_SPDK_CONTROLLER_FAILED: {
+    meaning: 'The link to the controller or the controller itself has failed.',
+    remedy: 'Detach the controller, mend the link or the target, and attach it again.',
+  },
+
+  // The machine
+  ERR_SPDK_ENV_INIT_FAILED: {
+    meaning: 'SPDK or DPDK could not start its environment.',
+    remedy:
+      'Read the log lines before this error (`logLevel: "debug"` shows more); they name what SPDK or DPDK lacked.',
+  },
+  ERR_SPDK_NO_HUGEPAGES: {
+    meaning: 'There are not enough free hugepages for the memory that was asked for.',
+    remedy:
+      'Reserve more (`sysctl vm.nr_hugepages=256` gives 512 MiB of 2 MiB pages), mount hugetlbfs on /dev/hugepages, or lower `memoryMb`.',
+  },
+  ERR_SPDK_NO_MEMORY: {
+    meaning: 'Memory ran out, in SPDK’s hugepages or in the process.',
+    remedy: 'Raise `memoryMb`, lower `queueDepth` or `ioQueues`, or detach controllers that are not needed.',
+  },
+  ERR_SPDK_NO_PERMISSION: {
+    meaning: 'The process may not use a device, a hugepage file or memory that SPDK needs.',
+    remedy: 'Run as root, or give this user access to /dev/hugepages and /dev/infiniband.',
+  },
+  ERR_SPDK_MEMLOCK_LIMIT: {
+    meaning: 'The limit on locked memory is too low to register memory with the RDMA device.',
+    remedy:
+      'Raise it for this process: `ulimit -l unlimited`, `LimitMEMLOCK=infinity` in a systemd unit, or `--ulimit memlock=-1` for a container.',
+  },
+  ERR_SPDK_NO_RDMA_DEVICE: {
+    meaning: 'The machine has no RDMA device that reaches the address.',
+    remedy:
+      'Check `rdma link`; load the driver of the network card, or add soft-RoCE with `rdma link add rxe0 type rxe netdev eth0`.',
+  },
+  ERR_SPDK_TRANSPORT_UNAVAILABLE: {
+    meaning: 'The linked SPDK was built without this transport.',
+    remedy: 'Build SPDK with it (`./configure --with-rdma` for RDMA) and rebuild the addon.',
+  },
+
+  // The target
+  ERR_SPDK_ATTACH_FAILED: {
+    meaning: 'The controller answered but could not be initialised.',
+    remedy: 'Read the message and the log lines before it, and the log of the target.',
+  },
+  ERR_SPDK_UNREACHABLE: {
+    meaning: 'Nothing answers at the target’s address and port.',
+    remedy:
+      'Check `traddr` and `trsvcid`, that the target listens there, and the route and firewall between.',
+  },
+  ERR_SPDK_CONNECT_REJECTED: {
+    meaning: 'The target answered but refused the NVMe-oF Connect command.',
+    remedy: 'Check `subnqn`, and that the target allows the `hostNqn` that is used.',
+  },
+  ERR_SPDK_NO_IO_QUEUES: {
+    meaning: 'The target granted no I/O queue.',
+    remedy: 'Free queues on the target by detaching other hosts, or raise its limit on queues.',
+  },
+
+  // How a call ended
+  ERR_SPDK_TIMEOUT: {
+    meaning: 'The operation did not finish within its `timeoutMs`.',
+    remedy: 'Check that the target and the link are alive, or allow more time.',
+  },
+  ERR_SPDK_ABORTED: {
+    meaning: 'The operation was given up because its AbortSignal fired.',
+    remedy: 'Nothing is wrong if the abort was meant; `cause` is the reason that the signal gave.',
+  },
+  ERR_SPDK_WEDGED: {
+    meaning: 'A call into SPDK outlived its deadline and still has not returned, so what it holds is kept.',
+    remedy: 'Go on with other controllers, and restart the process when convenient to get the memory back.',
+  },
+  ERR_SPDK_DETACH_FAILED: {
+    meaning: 'SPDK refused to detach the controller.',
+    remedy: 'Read the message and the log lines before it, then call `detach` again.',
+  },
+  ERR_SPDK_INTERNAL: {
+    meaning: 'This package broke a rule of its own.',
+    remedy: 'Report it as a bug with the message, the stack and the log lines before it.',
+  },
+} as const satisfies Record<`ERR_SPDK_${string}`, CatalogueEntry>;
+
+for (const entry of Object.values(errorCatalogue)) Object.freeze(entry);
+Object.freeze(errorCatalogue);
+
+/** A stable code of this package's errors: a key of {@link errorCatalogue}. */
+export type SpdkErrorCode = keyof typeof errorCatalogue;
+
+/** Whether a string is one of the catalogue's codes. */
+export function isSpdkErrorCode(code: unknown): code is SpdkErrorCode {
+  return typeof code === 'string' && Object.hasOwn(errorCatalogue, code);
+}

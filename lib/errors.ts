@@ -1,0 +1,123 @@
+import { getSystemErrorName } from 'node:util';
+import { errorCatalogue, isSpdkErrorCode, type SpdkErrorCode } from './error-catalogue.js';
+import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
+
+export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './error-catalogue.js';
+
+/** What an {@link SpdkError} carries besides its code and message. */
+export interface SpdkErrorDetails {
+  /** The error or abort reason that led to this one. */
+  cause?: unknown;
+  /** The operating system's error number, of either sign. */
+  errno?: number | undefined;
+  /** The status that an NVMe command ended with. */
+  nvmeStatus?: NvmeStatus | undefined;
+}
+
+/** A failure as the native layer reports it (`Status` in native/core/status.h). */
+export interface NativeFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly errno?: number | undefined;
+  /** Status code type and status code of the completion queue entry; both or neither. */
+  readonly sct?: number | undefined;
+  readonly sc?: number | undefined;
+  /** Do Not Retry. */
+  readonly dnr?: boolean | undefined;
+}
+
+/**
+ * Every failure of this package but a wrong type. `code` tells failures apart and never changes its meaning
+ * ({@link errorCatalogue}); the message says what happened and what to do, and may change between releases.
+ */
+export class SpdkError extends Error {
+  static {
+    defineName(SpdkError.prototype, 'SpdkError');
+  }
+
+  readonly code: SpdkErrorCode;
+
+  /**
+   * The operating system's error number where there is one, negative as in Node's own errors, so that
+   * `util.getSystemErrorName(error.errno)` names it.
+   */
+  declare readonly errno?: number;
+
+  /** The status of the NVMe command that failed, where one did. */
+  declare readonly nvmeStatus?: NvmeStatus;
+
+  constructor(code: SpdkErrorCode, message: string, details: SpdkErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    if (details.errno) this.errno = -Math.abs(details.errno);
+    if (details.nvmeStatus) this.nvmeStatus = details.nvmeStatus;
+    // What web and Node.js APIs call the error of an aborted operation; callers test for this name.
+    if (code === 'ERR_SPDK_ABORTED') defineName(this, 'AbortError');
+  }
+
+  /**
+   * The error for a native failure: its message, the names of the errno and the NVMe status, and the catalogue's
+   * remedy. A code that the catalogue lacks is a bug of this package and becomes ERR_SPDK_INTERNAL.
+   */
+  static fromNative(failure: NativeFailure): SpdkError | SpdkTypeError {
+    const { code, errno } = failure;
+    if (!isSpdkErrorCode(code)) {
+      return new SpdkError(
+        'ERR_SPDK_INTERNAL',
+        compose(`Native code failed with the unknown code ${code}: ${failure.message}`, 'ERR_SPDK_INTERNAL'),
+        { errno },
+      );
+    }
+    if (code === 'ERR_SPDK_INVALID_ARG_TYPE') return new SpdkTypeError(failure.message);
+
+    const { sct, sc, dnr = false } = failure;
+    const status =
+      sct === undefined || sc === undefined
+        ? undefined
+        : // Command-specific status codes mean other things for Connect than for reads and writes.
+          nvmeStatus(sct, sc, dnr, code === 'ERR_SPDK_CONNECT_REJECTED' ? 'fabrics' : 'nvm');
+    const names = [...(errno ? [errnoName(errno)] : []), ...(status ? [`NVMe status ${status.name}`] : [])];
+    const what = names.length > 0 ? `${unended(failure.message)} (${names.join(', ')})` : failure.message;
+    return new SpdkError(code, compose(what, code), { errno, nvmeStatus: status });
+  }
+}
+
+/** An argument or option of the wrong type. */
+export class SpdkTypeError extends TypeError {
+  static {
+    defineName(SpdkTypeError.prototype, 'SpdkTypeError');
+  }
+
+  readonly code = 'ERR_SPDK_INVALID_ARG_TYPE' satisfies SpdkErrorCode;
+}
+
+/**
+ * The error of an operation whose AbortSignal fired: name `AbortError`, code ERR_SPDK_ABORTED, and the signal's
+ * reason as `cause`.
+ * @param operation what was given up, as in 'Attaching nqn.2016-06.io.spdk:cnode1'
+ */
+export function abortError(operation: string, signal: AbortSignal): SpdkError {
+  return new SpdkError('ERR_SPDK_ABORTED', `${operation} was aborted`, { cause: signal.reason });
+}
+
+/** A sentence on what happened, then the catalogue's on what to do. */
+function compose(what: string, code: SpdkErrorCode): string {
+  return `${unended(what)}. ${errorCatalogue[code].remedy}`;
+}
+
+function unended(sentence: string): string {
+  return sentence.endsWith('.') ? sentence.slice(0, -1) : sentence;
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-Math.abs(errno));
+  } catch {
+    return `errno ${errno}`; // not a number that an errno can be: say so rather than fail while failing
+  }
+}
+
+/** Names an error class or one error the way the built-in ones are: a property that does not get enumerated. */
+function defineName(target: Error, name: string): void {
+  Object.defineProperty(target, 'name', { value: name, writable: true, configurable: true });
+}
