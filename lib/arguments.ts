@@ -1,0 +1,159 @@
+import type { SpdkErrorCode } from './error-catalogue.js';
+import { SpdkError, SpdkTypeError } from './errors.js';
+
+/**
+ * Reads a caller's options object once, so that what is validated is what is used: getters and proxies that
+ * change their mind between two reads cannot slip a value past a check.
+ *
+ * Only own enumerable string keys count. `undefined` means "not given". An instance of a class is refused, since
+ * its inherited accessors would silently be ignored.
+ *
+ * @param value what the caller passed; undefined reads as no options
+ * @param what how messages name the object, as in 'attach options'
+ * @param keys the keys that are allowed
+ * @param unknownKeyCode the code of the error for any other key
+ * @throws {SpdkTypeError} not a plain object
+ * @throws {SpdkError} an unknown key, or a getter or proxy trap that threw (its error is the cause)
+ */
+export function readOptions<Key extends string>(
+  value: unknown,
+  what: string,
+  keys: readonly Key[],
+  unknownKeyCode: SpdkErrorCode = 'ERR_SPDK_UNKNOWN_OPTION',
+): ReadonlyMap<Key, unknown> {
+  if (value === undefined) return new Map();
+  try {
+    if (!isPlainObject(value)) {
+      throw new SpdkTypeError(`${capitalise(what)} must be a plain object; got ${describe(value)}`);
+    }
+    const given = new Map<Key, unknown>();
+    for (const key of Object.keys(value)) {
+      if (!includes(keys, key)) {
+        throw new SpdkError(unknownKeyCode, `Unknown key ${describe(key)} in ${what}; ${suggest(key, keys)}`);
+      }
+      const option = value[key];
+      if (option !== undefined) given.set(key, option);
+    }
+    return given;
+  } catch (error) {
+    if (error instanceof SpdkError || error instanceof SpdkTypeError) throw error;
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `Reading the ${what} threw an error; see its cause`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A whole number within a range.
+ * @param unit what the number counts, for the message, as in 'milliseconds'
+ */
+export function checkInteger(value: unknown, name: string, min: number, max: number, unit?: string): number {
+  if (typeof value !== 'number') {
+    throw new SpdkTypeError(`${name} must be a number; got ${describe(value)}`);
+  }
+  if (!Number.isInteger(value) || value < min || value > max) {
+    const range = `a whole number${unit ? ` of ${unit}` : ''} from ${min} to ${max}`;
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `${name} must be ${range}; got ${value}`);
+  }
+  return value === 0 ? 0 : value; // no negative zero
+}
+
+/** One of a few strings. */
+export function checkOneOf<Choice extends string>(
+  value: unknown,
+  name: string,
+  choices: readonly Choice[],
+): Choice {
+  const text = checkString(value, name);
+  if (!includes(choices, text)) {
+    throw new SpdkError(
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      `${name} must be ${choices.map((choice) => `'${choice}'`).join(' or ')}; got ${describe(text)}`,
+    );
+  }
+  return text;
+}
+
+/** Any string; the caller checks what it says. */
+export function checkString(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new SpdkTypeError(`${name} must be a string; got ${describe(value)}`);
+  return value;
+}
+
+/** A value for a message: short, on one line, and without running code of the caller's. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      // JSON's escapes keep control characters and lone surrogates out of logs and terminals.
+      return value.length > 64 ? `${JSON.stringify(value.slice(0, 64))}…` : JSON.stringify(value);
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'object':
+      if (value === null) return 'null';
+      return isArray(value) ? 'an array' : 'an object';
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+/** What to write instead of an unknown key: the nearest valid one, or all of them if none is near. */
+export function suggest(key: string, valid: readonly string[]): string {
+  // Cut to a bound, since the distance takes time in proportion to both lengths.
+  const typed = key.slice(0, 32).toLowerCase();
+  const ranked = valid
+    .map((name) => ({ name, distance: nearness(typed, name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [nearest] = ranked;
+  if (nearest && nearest.distance <= Math.max(2, nearest.name.length / 3)) {
+    return `did you mean '${nearest.name}'?`;
+  }
+  return `the keys are ${valid.join(', ')}`;
+}
+
+/** Edit distance, but a key that only lacks its end (`timeout` for `timeoutMs`) is as near as a typing error. */
+function nearness(typed: string, name: string): number {
+  if (typed.length >= 3 && (name.startsWith(typed) || typed.startsWith(name))) return 1;
+  return editDistance(typed, name);
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const deletion = (previous[column] ?? 0) + 1;
+      const insertion = (current[column - 1] ?? 0) + 1;
+      current.push(Math.min(substitution, deletion, insertion));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Object.prototype of any realm is the one whose own prototype is null.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Array.isArray that answers for a revoked proxy too. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function includes<Item extends string>(items: readonly Item[], item: string): item is Item {
+  return (items as readonly string[]).includes(item);
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

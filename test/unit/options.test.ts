@@ -1,0 +1,367 @@
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import {
+  resolveAttachOptions,
+  resolveCloseOptions,
+  resolveDetachOptions,
+  resolveEnvironmentOptions,
+} from '../../lib/options.js';
+import { parseTransportId } from '../../lib/transport-id.js';
+import { expectCode, thrownBy } from './coded.js';
+import { Random } from './random.js';
+
+const target = parseTransportId('trtype:RDMA traddr:10.0.0.1 subnqn:nqn.2016-06.io.spdk:cnode1');
+const uuid = '11111111-aaaa-3333-4444-555555555555';
+const attach = (options?: unknown) => resolveAttachOptions(options, target);
+
+/** Every resolver by the name of the options it reads. */
+const resolvers = {
+  environment: resolveEnvironmentOptions,
+  attach,
+  detach: resolveDetachOptions,
+  close: resolveCloseOptions,
+} as const;
+
+describe('defaults', () => {
+  it('are filled in', () => {
+    expect(resolveEnvironmentOptions()).toEqual({
+      name: 'spdk-nvme',
+      pollers: 1,
+      memoryMb: 256,
+      idle: 'adaptive',
+      idleSleepUs: 1_000,
+      log: 'event',
+      logLevel: 'notice',
+      connectConcurrency: 4,
+    });
+    expect(attach()).toEqual({
+      hostNqn: undefined,
+      hostId: undefined,
+      ioQueues: 1,
+      queueDepth: 128,
+      keepAliveMs: 10_000,
+      timeoutMs: 5_000,
+      signal: undefined,
+      sourceAddress: undefined,
+      sourcePort: undefined,
+    });
+    expect(resolveDetachOptions()).toEqual({ drainMs: 1_000, timeoutMs: 5_000 });
+    expect(resolveCloseOptions()).toEqual({ timeoutMs: 5_000 });
+  });
+
+  it.each(Object.entries(resolvers))(
+    'of %s options come with a frozen object that is not the caller’s',
+    (_, resolve) => {
+      const given = Object.freeze({});
+      const resolved = resolve(given);
+      expect(resolved).not.toBe(given);
+      expect(Object.isFrozen(resolved)).toBe(true);
+      expect(resolve(Object.fromEntries(Object.keys(resolved).map((key) => [key, undefined])))).toEqual(
+        resolved,
+      );
+      expect(resolve(resolved)).toEqual(resolved);
+    },
+  );
+});
+
+describe('numbers', () => {
+  it.each([
+    ['environment', 'pollers', 1, 64],
+    ['environment', 'memoryMb', 64, 1_048_576],
+    ['environment', 'idleSleepUs', 1, 100_000],
+    ['environment', 'connectConcurrency', 1, 64],
+    ['attach', 'ioQueues', 1, 1_024],
+    ['attach', 'queueDepth', 2, 32_768],
+    ['attach', 'keepAliveMs', 0, 3_600_000],
+    ['attach', 'timeoutMs', 1, 2_147_483_647],
+    ['detach', 'timeoutMs', 1, 2_147_483_647],
+    ['close', 'timeoutMs', 1, 2_147_483_647],
+  ] as const)('%s %s goes from %d to %d', (kind, key, min, max) => {
+    const resolve: (options: unknown) => object = resolvers[kind];
+    for (const value of [min, max]) expect(resolve({ [key]: value })).toHaveProperty(key, value);
+    for (const value of [min - 1, max + 1, min + 0.5, Number.NaN, Number.POSITIVE_INFINITY, -1, 2 ** 53]) {
+      expectCode(
+        () => resolve({ [key]: value }),
+        'ERR_SPDK_INVALID_ARG_VALUE',
+        new RegExp(`^${key} must be .* from ${min} to ${max}; got ${value}$`),
+      );
+    }
+    for (const value of [String(min), BigInt(min), null, true, {}, [min], () => min, Symbol('x')]) {
+      expectCode(() => resolve({ [key]: value }), 'ERR_SPDK_INVALID_ARG_TYPE', /must be a number; got /);
+    }
+  });
+
+  it('has no negative zero', () => {
+    expect(Object.is(attach({ keepAliveMs: -0 }).keepAliveMs, 0)).toBe(true);
+  });
+
+  it('refuses keep-alive timeouts that targets round to nothing', () => {
+    expect(attach({ keepAliveMs: 1_000 }).keepAliveMs).toBe(1_000);
+    for (const keepAliveMs of [1, 999]) {
+      expectCode(() => attach({ keepAliveMs }), 'ERR_SPDK_INVALID_ARG_VALUE', /0 \(off\) or from 1000/);
+    }
+  });
+});
+
+describe('choices', () => {
+  it.each([
+    ['idle', ['adaptive', 'spin']],
+    ['log', ['event', 'stderr']],
+    ['logLevel', ['error', 'warn', 'notice', 'info', 'debug']],
+  ])('%s is one of %j', (key, choices) => {
+    for (const choice of choices) {
+      expect(resolveEnvironmentOptions({ [key]: choice })).toHaveProperty(key, choice);
+    }
+    for (const value of ['', 'Debug', 'toString', '__proto__']) {
+      expectCode(
+        () => resolveEnvironmentOptions({ [key]: value }),
+        'ERR_SPDK_INVALID_ARG_VALUE',
+        new RegExp(`'${choices[0]}' or .*; got "${value}"`),
+      );
+    }
+    expectCode(() => resolveEnvironmentOptions({ [key]: 1 }), 'ERR_SPDK_INVALID_ARG_TYPE');
+  });
+});
+
+describe('name', () => {
+  it.each(['a', 'volume-agent', 'A.b_c-9', 'x'.repeat(64)])('takes %j', (name) => {
+    expect(resolveEnvironmentOptions({ name }).name).toBe(name);
+  });
+
+  it.each(['', '-x', '.x', 'a b', 'a/b', '../x', 'a\0', 'a\n', 'é', 'x'.repeat(65)])('refuses %j', (name) => {
+    expectCode(
+      () => resolveEnvironmentOptions({ name }),
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      /name must be 1 to 64/,
+    );
+  });
+});
+
+describe('host identity', () => {
+  it('takes the host id from a UUID-based NQN, unless there is another', () => {
+    const hostNqn = `nqn.2014-08.org.nvmexpress:uuid:${uuid.toUpperCase()}`;
+    expect(attach({ hostNqn })).toMatchObject({ hostNqn, hostId: uuid });
+    const other = uuid.replaceAll('1', '2');
+    expect(attach({ hostNqn, hostId: other.toUpperCase() }).hostId).toBe(other);
+    expect(attach({ hostNqn: 'nqn.2016-06.io.spdk:host1' }).hostId).toBeUndefined();
+  });
+
+  it('is checked', () => {
+    expectCode(() => attach({ hostNqn: 'host1' }), 'ERR_SPDK_INVALID_NQN', /^hostNqn must/);
+    for (const hostId of ['', 'x', uuid.slice(1), `${uuid}0`, '00000000-0000-0000-0000-000000000000']) {
+      expectCode(() => attach({ hostId }), 'ERR_SPDK_INVALID_ARG_VALUE', /^hostId.* must/);
+    }
+    const nil = 'nqn.2014-08.org.nvmexpress:uuid:00000000-0000-0000-0000-000000000000';
+    expectCode(
+      () => attach({ hostNqn: nil }),
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      /^hostId, or the UUID in hostNqn, must not/,
+    );
+  });
+});
+
+describe('source', () => {
+  it('is an address of the target’s family, in canonical form', () => {
+    expect(attach({ sourceAddress: '10.0.0.2', sourcePort: 65_535 })).toMatchObject({
+      sourceAddress: '10.0.0.2',
+      sourcePort: 65_535,
+    });
+    const sixth = parseTransportId('trtype:TCP traddr:fe80::1%eth0');
+    expect(resolveAttachOptions({ sourceAddress: 'FE80::2%eth0' }, sixth).sourceAddress).toBe('fe80::2%eth0');
+  });
+
+  it('may not contradict the target', () => {
+    expectCode(
+      () => attach({ sourceAddress: '::1' }),
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+      /sourceAddress ::1 is IPv6, but traddr 10\.0\.0\.1 is IPv4/,
+    );
+    const pcie = parseTransportId('trtype:PCIe traddr:01:00.0');
+    expectCode(
+      () => resolveAttachOptions({ sourceAddress: '10.0.0.2' }, pcie),
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+      /sourceAddress.*trtype PCIe/,
+    );
+    expectCode(
+      () => attach({ sourcePort: 5 }),
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+      /sourcePort needs sourceAddress/,
+    );
+  });
+
+  it('is no host name and no port 0', () => {
+    expectCode(() => attach({ sourceAddress: 'localhost' }), 'ERR_SPDK_INVALID_ARG_VALUE', /IPv4 or IPv6/);
+    expectCode(
+      () => attach({ sourceAddress: '10.0.0.2', sourcePort: 0 }),
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      /1 to/,
+    );
+  });
+});
+
+describe('signal', () => {
+  it('takes an AbortSignal, one that has fired too, and one that merely behaves so', () => {
+    const { signal } = new AbortController();
+    const lookalike = { aborted: false, addEventListener() {}, removeEventListener() {} };
+    for (const given of [signal, AbortSignal.abort(), AbortSignal.timeout(1_000), lookalike]) {
+      expect(attach({ signal: given }).signal).toBe(given);
+    }
+  });
+
+  it.each([
+    ['null', null],
+    ['a controller', new AbortController()],
+    ['a boolean', true],
+    ['half a signal', { aborted: false }],
+    ['a function', () => {}],
+    ['a revoked proxy', revoked()],
+  ])('refuses %s', (_, signal) => {
+    expectCode(() => attach({ signal }), 'ERR_SPDK_INVALID_ARG_TYPE', /^signal must be an AbortSignal; got /);
+  });
+});
+
+describe('drainMs', () => {
+  it('is part of timeoutMs', () => {
+    expect(resolveDetachOptions({ drainMs: 5_000 }).drainMs).toBe(5_000);
+    expect(resolveDetachOptions({ drainMs: 0 }).drainMs).toBe(0);
+    expectCode(
+      () => resolveDetachOptions({ drainMs: 600, timeoutMs: 500 }),
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+      /drainMs \(600\) must not be over timeoutMs \(500\)/,
+    );
+    expectCode(
+      () => resolveDetachOptions({ drainMs: 5_001 }),
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+      /timeoutMs \(5000, its default\)/,
+    );
+  });
+
+  it('gives way by itself where only timeoutMs is given', () => {
+    expect(resolveDetachOptions({ timeoutMs: 200 })).toEqual({ drainMs: 200, timeoutMs: 200 });
+  });
+});
+
+describe.each(Object.entries(resolvers))('any %s options object', (name, resolve) => {
+  it.each([
+    ['null', null],
+    ['a string', 'timeoutMs'],
+    ['a number', 5],
+    ['an array', [{ timeoutMs: 5 }]],
+    ['a function', () => {}],
+    ['a Map', new Map()],
+    ['a class instance', new (class Options {})()],
+    ['an object that inherits options', Object.create({ timeoutMs: 5 })],
+    ['a proxy of an array', new Proxy([], {})],
+  ])('is refused if it is %s', (_, options) => {
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    expectCode(
+      () => resolve(options),
+      'ERR_SPDK_INVALID_ARG_TYPE',
+      new RegExp(`^${title} options must be a plain object; got `),
+    );
+  });
+
+  it('may have no prototype, or that of another realm', () => {
+    expect(resolve(Object.create(null))).toEqual(resolve());
+    expect(resolve(runInNewContext('({})'))).toEqual(resolve());
+  });
+
+  it('names the nearest key where one is unknown', () => {
+    const [first] = Object.keys(resolve()).slice(-1) as [string];
+    for (const near of [first.toUpperCase(), `${first}s`, first.slice(0, -1)]) {
+      if (near === first) continue;
+      expectCode(
+        () => resolve({ [near]: 1 }),
+        'ERR_SPDK_UNKNOWN_OPTION',
+        new RegExp(`did you mean '${first}'`),
+      );
+    }
+    expectCode(() => resolve({ xyzzy: 1 }), 'ERR_SPDK_UNKNOWN_OPTION', new RegExp(`keys are .*${first}`));
+    expectCode(() => resolve({ toString: 1 }), 'ERR_SPDK_UNKNOWN_OPTION');
+    expectCode(() => resolve(JSON.parse('{"__proto__": 1}')), 'ERR_SPDK_UNKNOWN_OPTION');
+    expectCode(() => resolve({ unknown: undefined }), 'ERR_SPDK_UNKNOWN_OPTION');
+  });
+
+  it('passes over symbols and properties that are not enumerable', () => {
+    const options = Object.defineProperty({ [Symbol('x')]: 1 }, 'hidden', { value: 1 });
+    expect(resolve(options)).toEqual(resolve());
+  });
+
+  it('reports what its getters and traps throw as the cause', () => {
+    const cause = new Error('from the getter');
+    const [key] = Object.keys(resolve()) as [string];
+    const trap = () => {
+      throw cause;
+    };
+    const throwing = [
+      Object.defineProperty({}, key, { enumerable: true, get: trap }),
+      new Proxy({}, { ownKeys: trap }),
+      new Proxy({}, { getPrototypeOf: trap }),
+    ];
+    for (const options of throwing) {
+      const error = thrownBy(() => resolve(options));
+      expect(error.code).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+      expect(error.cause).toBe(cause);
+    }
+    expectCode(() => resolve(revoked()), 'ERR_SPDK_INVALID_ARG_VALUE');
+  });
+
+  it('has every property read once', () => {
+    let reads = 0;
+    const options = {
+      get timeoutMs() {
+        reads++;
+        return reads === 1 ? 7_000 : -1;
+      },
+    };
+    if (!('timeoutMs' in resolve())) return;
+    expect(resolve(options)).toHaveProperty('timeoutMs', 7_000);
+    expect(reads).toBe(1);
+  });
+
+  it('is taken or refused with a code, whatever random values it has', () => {
+    const random = new Random(0xc0ffee);
+    const keys = [...Object.keys(resolve()), 'other'];
+    const values = [
+      undefined,
+      null,
+      0,
+      1,
+      2,
+      5_000,
+      -1,
+      0.5,
+      Number.NaN,
+      1e21,
+      5n,
+      '',
+      'spin',
+      'a',
+      '10.0.0.2',
+    ]
+      .concat([uuid, `nqn.2014-08.org.nvmexpress:uuid:${uuid}`, '\ud800', '::1'])
+      .map((value): unknown => value)
+      .concat([{}, [], () => {}, Symbol('x'), revoked(), AbortSignal.abort(), new Date()]);
+    const outcomes = new Set<string>();
+    for (let round = 0; round < 3_000; round++) {
+      const options: Record<string, unknown> = {};
+      for (let count = random.below(4); count > 0; count--) options[random.pick(keys)] = random.pick(values);
+      try {
+        expect(Object.isFrozen(resolve(options))).toBe(true);
+        outcomes.add('taken');
+      } catch {
+        outcomes.add(thrownBy(() => resolve(options)).code);
+      }
+    }
+    expect(outcomes).toContain('taken');
+    expect(outcomes).toContain('ERR_SPDK_INVALID_ARG_TYPE');
+    expect(outcomes).toContain('ERR_SPDK_INVALID_ARG_VALUE');
+    expect(outcomes).toContain('ERR_SPDK_UNKNOWN_OPTION');
+  });
+});
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
