@@ -1,0 +1,43 @@
+import { type AdvisoryEntry, knownProblems } from './known-problems.js';
+
+/** A release of SPDK: v24.09.1 is `{ major: 24, minor: 9, patch: 1 }`. */
+export interface SpdkRelease {
+  readonly major: number;
+  readonly minor: number;
+  readonly patch: number;
+}
+
+/** A known hang, leak or crash of SPDK, and what this package does about it. */
+export interface Advisory extends AdvisoryEntry {
+  /** Where SPDK's own report is, for problems that have one. */
+  readonly url?: string;
+  /** Whether the linked release is among those affected. */
+  readonly concernsLinkedRelease: boolean;
+}
+
+/**
+ * The known hangs, leaks and crashes of an SPDK release.
+ * @param options.all also give those that do not concern this release, marked as such
+ */
+export function advisoriesFor(release: SpdkRelease, options: { readonly all?: boolean } = {}): Advisory[] {
+  return knownProblems
+    .map((problem): Advisory => {
+      const [issue] = problem.issues;
+      return Object.freeze({
+        ...problem,
+        issues: Object.freeze([...problem.issues]),
+        affected: Object.freeze({ ...problem.affected }),
+        ...(issue === undefined ? {} : { url: `https://github.com/spdk/spdk/issues/${issue}` }),
+        concernsLinkedRelease: isAffected(release, problem.affected),
+      });
+    })
+    .filter((advisory) => options.all || advisory.concernsLinkedRelease);
+}
+
+function isAffected(release: SpdkRelease, { first, fixed }: AdvisoryEntry['affected']): boolean {
+  const year = release.major;
+  const month = release.minor;
+  const isBefore = ([otherYear, otherMonth]: readonly [number, number]) =>
+    year < otherYear || (year === otherYear && month < otherMonth);
+  return !(first && isBefore(first)) && (!fixed || isBefore(fixed));
+}
