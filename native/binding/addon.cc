@@ -1,15 +1,39 @@
-// Placeholder until the binding exists: shows that SPDK's headers are found and that the addon loads.
 #include <napi.h>
 
 #include <spdk/version.h>
 
+#include "../spdk/env.h"
+#include "addon_data.h"
+#include "controller_wrap.h"
+#include "environment_wrap.h"
+
+namespace spdk_nvme {
+
 namespace {
 
-Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  exports.Set("spdkVersion", Napi::String::New(env, SPDK_VERSION_STRING));
+Napi::Object version(Napi::Env env) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("major", SPDK_VERSION_MAJOR);
+  object.Set("minor", SPDK_VERSION_MINOR);
+  object.Set("patch", SPDK_VERSION_PATCH);
+  object.Set("text", spdk::version_string());
+  return object;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData(env);
+  env.SetInstanceData(data);
+  data->environment_constructor = Napi::Persistent(EnvironmentWrap::define(env));
+  data->controller_constructor = Napi::Persistent(ControllerWrap::define(env));
+  exports.Set("version", version(env));
+  exports.Set("open", Napi::Function::New<EnvironmentWrap::open>(env, "open"));
   return exports;
 }
 
 }  // namespace
 
-NODE_API_MODULE(spdk_nvme, Init)
+}  // namespace spdk_nvme
+
+static Napi::Object spdk_nvme_init(Napi::Env env, Napi::Object exports) { return spdk_nvme::init(env, exports); }
+
+NODE_API_MODULE(spdk_nvme, spdk_nvme_init)

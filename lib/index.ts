@@ -1,0 +1,51 @@
+import { type Advisory, advisoriesFor, type SpdkRelease } from './advisories.js';
+import { native } from './native.js';
+
+export type { Advisory, SpdkRelease } from './advisories.js';
+export { Controller, type ControllerEvents, type QueuePair } from './controller.js';
+export { Environment, type EnvironmentEvents, type LogLine } from './environment.js';
+export {
+  type CatalogueEntry,
+  errorCatalogue,
+  SpdkError,
+  type SpdkErrorCode,
+  SpdkTypeError,
+} from './errors.js';
+export { Namespace } from './namespace.js';
+export type { ControllerInfo, ControllerState, DetachReport, NamespaceInfo } from './native.js';
+export type { NvmeStatus } from './nvme-status.js';
+export type {
+  AttachOptions,
+  CloseOptions,
+  DetachOptions,
+  EnvironmentOptions,
+  IdleMode,
+  LogLevel,
+  LogSink,
+} from './options.js';
+export {
+  type AddressFamily,
+  formatTransportId,
+  parseTransportId,
+  type TransportId,
+  type TransportIdObject,
+  type TransportType,
+} from './transport-id.js';
+
+/**
+ * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`.
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
+ */
+export function spdkVersion(): SpdkRelease & { readonly text: string } {
+  return native().version;
+}
+
+/**
+ * The known hangs, leaks and crashes of the SPDK release that the addon was built with, and what this package does
+ * about each.
+ * @param options.all also those that do not concern this release
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
+ */
+export function advisories(options: { readonly all?: boolean } = {}): Advisory[] {
+  return advisoriesFor(spdkVersion(), options);
+}

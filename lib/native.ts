@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { type NativeFailure, SpdkError } from './errors.js';
+
+/** The states of `ControllerState` in native/core/controller_state.h, which is where they change. */
+export type ControllerState =
+  | 'attaching'
+  | 'attached'
+  | 'draining'
+  | 'disconnecting'
+  | 'lingering'
+  | 'detached'
+  | 'failed'
+  | 'wedged';
+
+/** What a controller said of itself when it was attached (NVMe base specification, Identify Controller). */
+export interface ControllerInfo {
+  readonly model: string;
+  readonly serial: string;
+  readonly firmware: string;
+  /** The NQN that the controller gives itself. */
+  readonly subsystemNqn: string;
+  /** The controller id that the target chose for this connection. */
+  readonly cntlid: number;
+  readonly vendorId: number;
+  /** The VS register: the NVMe version as major << 16 | minor << 8 | tertiary. */
+  readonly version: number;
+  /** The largest transfer of one command in bytes, as MDTS and the transport allow. */
+  readonly maxTransferBytes: number;
+  /** Maximum Data Transfer Size as a power of two of the smallest page; 0 for no limit. */
+  readonly mdts: number;
+  readonly maxNamespaces: number;
+  /** I/O queues that the target granted, at most what was asked for. */
+  readonly ioQueues: number;
+  /** Entries of each I/O queue. */
+  readonly queueDepth: number;
+}
+
+/** A namespace as the controller described it when it was attached. */
+export interface NamespaceInfo {
+  readonly id: number;
+  readonly blocks: number;
+  /** Bytes of data in a block. */
+  readonly blockSize: number;
+  /** Bytes of metadata that go with a block. */
+  readonly metadataSize: number;
+  /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller gives none. */
+  readonly nguid: string;
+  /** IEEE Extended Unique Identifier in hexadecimal; empty if the controller gives none. */
+  readonly eui64: string;
+}
+
+/** How long each phase of a detach took, in milliseconds. */
+export interface DetachReport {
+  /** Waiting for outstanding I/O. */
+  readonly drainMs: number;
+  /** Until every queue pair had begun to disconnect. */
+  readonly disconnectMs: number;
+  /** Until every queue pair was quiet and freed. */
+  readonly lingerMs: number;
+  /** Shutting the controller down and freeing it. */
+  readonly destroyMs: number;
+  readonly totalMs: number;
+}
+
+export interface NativeLogLine {
+  readonly level: number;
+  readonly source: string;
+  readonly text: string;
+}
+
+export interface NativeController {
+  state(): ControllerState;
+  info(): ControllerInfo;
+  namespaces(): NamespaceInfo[];
+  /** The index of the poller that serves each queue pair. */
+  queuePairs(): number[];
+  detach(request: { drainMs: number; timeoutMs: number; done: (report: DetachReport) => void }): void;
+  giveUp(): void;
+  wedge(): void;
+}
+
+export interface NativeAttachRequest {
+  readonly transportId: string;
+  readonly hostNqn: string;
+  readonly hostId: string;
+  readonly sourceAddress: string;
+  readonly sourcePort: string;
+  readonly ioQueues: number;
+  readonly queueDepth: number;
+  readonly keepAliveMs: number;
+  readonly timeoutMs: number;
+  readonly attached: (failure: NativeFailure | null) => void;
+  readonly stateChanged: (state: ControllerState) => void;
+  readonly failed: (failure: NativeFailure) => void;
+}
+
+export interface NativeEnvironment {
+  /** Null when the attach failed at once; `attached` has then been called already. */
+  attach(request: NativeAttachRequest): NativeController | null;
+  close(request: { timeoutMs: number; closed: (clean: boolean) => void }): void;
+}
+
+export interface NativeOpenRequest {
+  readonly name: string;
+  readonly memoryMb: number;
+  readonly pollers: number;
+  readonly alwaysSpin: boolean;
+  readonly idleSleepUs: number;
+  readonly connectConcurrency: number;
+  readonly logLevel: number;
+  readonly onLog: (line: NativeLogLine) => void;
+  readonly opened: (failure: NativeFailure | null, environment?: NativeEnvironment) => void;
+}
+
+/** What native/binding/addon.cc exports. */
+export interface NativeAddon {
+  readonly version: {
+    readonly major: number;
+    readonly minor: number;
+    readonly patch: number;
+    readonly text: string;
+  };
+  open(request: NativeOpenRequest): void;
+}
+
+const addonPath = fileURLToPath(new URL('../build/Release/spdk_nvme.node', import.meta.url));
+const require = createRequire(import.meta.url);
+let addon: NativeAddon | undefined;
+
+/**
+ * The native addon, loaded at its first use, so that importing this package never throws.
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN, naming the command that builds it
+ */
+export function native(): NativeAddon {
+  addon ??= load();
+  return addon;
+}
+
+function load(): NativeAddon {
+  if (!existsSync(addonPath)) {
+    throw new SpdkError(
+      'ERR_SPDK_ADDON_MISSING',
+      `The native addon is not at ${addonPath}. Build it with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
+    );
+  }
+  try {
+    return require(addonPath) as NativeAddon;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SpdkError(
+      'ERR_SPDK_ADDON_BROKEN',
+      `The native addon at ${addonPath} does not load (${why}). Build it again with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+
+namespace spdk_nvme {
+
+/** Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second border. */
+[[noreturn]] void reject_argument(Napi::Env env, const std::string& message);
+
+/** Reads the properties of one object that lib/ has already completed and checked. */
+class Arguments {
+ public:
+  Arguments(const Napi::CallbackInfo& info, size_t index);
+
+  /** A whole number within bounds. */
+  [[nodiscard]] uint64_t number(const char* name, uint64_t least, uint64_t most) const;
+  /** A string of at most so many bytes in UTF-8, without NUL. */
+  [[nodiscard]] std::string text(const char* name, size_t most_bytes) const;
+  [[nodiscard]] bool flag(const char* name) const;
+  [[nodiscard]] Napi::Function function(const char* name) const;
+
+ private:
+  [[nodiscard]] Napi::Value property(const char* name) const;
+
+  Napi::Env env_;
+  Napi::Object object_;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../core/controller.h"
+#include "js_channel.h"
+
+namespace spdk_nvme {
+
+/** `NativeController` of lib/native.ts. */
+class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit ControllerWrap(const Napi::CallbackInfo& info);
+
+  /** The environment gives the new object its controller; JavaScript cannot construct a useful one. */
+  void own(std::shared_ptr<Controller> controller) { controller_ = std::move(controller); }
+
+ private:
+  Napi::Value state(const Napi::CallbackInfo& info);
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value namespaces(const Napi::CallbackInfo& info);
+  Napi::Value queue_pairs(const Napi::CallbackInfo& info);
+  Napi::Value detach(const Napi::CallbackInfo& info);
+  Napi::Value give_up(const Napi::CallbackInfo& info);
+  Napi::Value wedge(const Napi::CallbackInfo& info);
+  Controller& controller(Napi::Env env) const;
+
+  std::shared_ptr<Controller> controller_;
+};
+
+}  // namespace spdk_nvme

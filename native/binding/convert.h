@@ -1,0 +1,21 @@
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "../core/controller.h"
+#include "../core/controller_info.h"
+#include "../core/log.h"
+#include "../core/status.h"
+
+namespace spdk_nvme {
+
+/** `null` for success, else what SpdkError.fromNative() in lib/errors.ts takes. */
+Napi::Value to_js(Napi::Env env, const Status& status);
+Napi::Value to_js(Napi::Env env, const ControllerInfo& info);
+Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces);
+Napi::Value to_js(Napi::Env env, const DetachReport& report);
+Napi::Value to_js(Napi::Env env, const LogLine& line);
+
+}  // namespace spdk_nvme

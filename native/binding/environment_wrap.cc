@@ -1,0 +1,156 @@
+#include "environment_wrap.h"
+
+#include <cstring>
+#include <string>
+
+#include "../core/log.h"
+#include "addon_data.h"
+#include "arguments.h"
+#include "controller_wrap.h"
+#include "convert.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+EnvironmentSettings read_settings(const Napi::CallbackInfo& info) {
+  const Arguments options(info, 0);
+  EnvironmentSettings settings;
+  settings.runtime.name = options.text("name", 64);
+  settings.runtime.memory_mb = options.number("memoryMb", 1, 1ULL << 20);
+  settings.pollers = options.number("pollers", 1, 1024);
+  settings.poller.always_spin = options.flag("alwaysSpin");
+  settings.poller.idle_sleep = microseconds(options.number("idleSleepUs", 1, 1'000'000));
+  settings.connect_concurrency = static_cast<unsigned>(options.number("connectConcurrency", 1, 1024));
+  return settings;
+}
+
+/** Sixteen bytes as 32 hexadecimal digits; an empty string leaves SPDK's own. */
+void read_host_id(Napi::Env env, const std::string& text, uint8_t (&host_id)[16]) {
+  if (text.empty()) return;
+  constexpr size_t kDigits = 32;
+  if (text.size() != kDigits || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    reject_argument(env, "hostId must be 32 hexadecimal digits");
+  }
+  for (size_t i = 0; i < sizeof(host_id); i++) {
+    host_id[i] = static_cast<uint8_t>(std::stoul(text.substr(i * 2, 2), nullptr, 16));
+  }
+}
+
+Controller::Request read_request(const Napi::CallbackInfo& info) {
+  const Arguments options(info, 0);
+  Controller::Request request;
+  const std::string id = options.text("transportId", 1024);
+  if (spdk_nvme_transport_id_parse(&request.transport_id, id.c_str()) != 0) {
+    reject_argument(info.Env(), "SPDK does not accept this transport id");
+  }
+  auto& connect = request.connect;
+  connect.host_nqn = options.text("hostNqn", SPDK_NVMF_NQN_MAX_LEN);
+  read_host_id(info.Env(), options.text("hostId", 32), connect.host_id);
+  connect.source_address = options.text("sourceAddress", SPDK_NVMF_TRADDR_MAX_LEN);
+  connect.source_service = options.text("sourcePort", SPDK_NVMF_TRSVCID_MAX_LEN);
+  connect.io_queues = static_cast<uint32_t>(options.number("ioQueues", 1, UINT16_MAX - 1));
+  connect.queue_depth = static_cast<uint32_t>(options.number("queueDepth", 2, UINT16_MAX));
+  connect.keep_alive_ms = static_cast<uint32_t>(options.number("keepAliveMs", 0, UINT32_MAX));
+  connect.timeout_ms = static_cast<uint32_t>(options.number("timeoutMs", 0, UINT32_MAX));
+  return request;
+}
+
+}  // namespace
+
+Napi::Function EnvironmentWrap::define(Napi::Env env) {
+  return DefineClass(env, "NativeEnvironment",
+                     {InstanceMethod<&EnvironmentWrap::attach>("attach"),
+                      InstanceMethod<&EnvironmentWrap::close>("close")});
+}
+
+/** Takes the environment that open() has just left in the addon's data. */
+EnvironmentWrap::EnvironmentWrap(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), environment_(AddonData::of(info.Env()).environment) {}
+
+Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  AddonData& data = AddonData::of(env);
+  const EnvironmentSettings settings = read_settings(info);
+  const Arguments options(info, 0);
+  const int log_level = static_cast<int>(options.number("logLevel", 0, 4));
+  const auto channel = data.channel;
+  const auto on_log = channel->keep(options.function("onLog"));
+  const auto opened = channel->keep(options.function("opened"));
+  if (data.errand && !data.errand->finished()) {
+    opened->Call({to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is being opened or closed"))});
+    return env.Undefined();
+  }
+
+  data.errand = std::make_unique<OwnedThread>("spdk-open", [&data, settings, channel, on_log, opened, log_level] {
+    Log::Listener listener = [channel, on_log](LogLine line) {
+      channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
+    };
+    std::shared_ptr<Environment> environment;
+    const Status status = Environment::open(settings, log_level, std::move(listener), environment);
+    // The environment is stored here rather than in the task, so that a teardown in between finds it.
+    if (status.ok()) data.environment = environment;
+    channel->post([&data, opened, status](Napi::Env js) {
+      if (!status.ok()) {
+        opened->Call({to_js(js, status)});
+        return;
+      }
+      opened->Call({js.Null(), data.environment_constructor.New({})});
+    });
+  });
+  return env.Undefined();
+}
+
+Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!environment_) reject_argument(env, "this object is no environment");
+  const Arguments options(info, 0);
+  const auto channel = AddonData::of(env).channel;
+  const auto attached = channel->keep(options.function("attached"));
+  const auto state_changed = channel->keep(options.function("stateChanged"));
+  const auto failed = channel->keep(options.function("failed"));
+
+  ControllerEvents events;
+  events.attached = [channel, attached](const Status& status) {
+    channel->post([attached, status](Napi::Env js) { attached->Call({to_js(js, status)}); });
+  };
+  events.state_changed = [channel, state_changed](ControllerState state) {
+    channel->post([state_changed, state](Napi::Env js) {
+      state_changed->Call({Napi::String::New(js, to_string(state))});
+    });
+  };
+  events.failed = [channel, failed](const Status& status) {
+    channel->post([failed, status](Napi::Env js) { failed->Call({to_js(js, status)}); });
+  };
+
+  std::shared_ptr<Controller> controller;
+  const Status status = environment_->attach(read_request(info), std::move(events), controller);
+  if (!status.ok()) {
+    attached->Call({to_js(env, status)});
+    return env.Null();
+  }
+  Napi::Object wrap = AddonData::of(env).controller_constructor.New({});
+  ControllerWrap::Unwrap(wrap)->own(std::move(controller));
+  return wrap;
+}
+
+Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!environment_) reject_argument(env, "this object is no environment");
+  const Arguments options(info, 0);
+  const milliseconds limit(options.number("timeoutMs", 0, UINT32_MAX));
+  AddonData& data = AddonData::of(env);
+  const auto closed = data.channel->keep(options.function("closed"));
+  data.errand = std::make_unique<OwnedThread>(
+      "spdk-close", [channel = data.channel, environment = environment_, limit, closed] {
+        const bool clean = environment->close(limit);
+        channel->post([closed, clean](Napi::Env js) { closed->Call({Napi::Boolean::New(js, clean)}); });
+      });
+  data.environment.reset();
+  return env.Undefined();
+}
+
+}  // namespace spdk_nvme

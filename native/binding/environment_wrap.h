@@ -1,0 +1,27 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../core/environment.h"
+
+namespace spdk_nvme {
+
+/** `NativeEnvironment` of lib/native.ts. */
+class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  /** Opens SPDK off the JavaScript thread; `opened(error, environment)` is called with the outcome. */
+  static Napi::Value open(const Napi::CallbackInfo& info);
+
+  explicit EnvironmentWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value attach(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+};
+
+}  // namespace spdk_nvme

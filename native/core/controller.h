@@ -1,0 +1,154 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../spdk/connect.h"
+#include "connect_gate.h"
+#include "controller_info.h"
+#include "controller_state.h"
+#include "linger_lock.h"
+#include "log.h"
+#include "mailbox.h"
+#include "owned_thread.h"
+#include "poller.h"
+#include "queue_set.h"
+#include "status.h"
+
+namespace spdk_nvme {
+
+/** What the controllers of one environment share. Held by each, so that a wedged one can outlive the rest. */
+struct ControllerServices {
+  explicit ControllerServices(unsigned connect_concurrency) : connect_gate(connect_concurrency) {}
+
+  std::vector<std::unique_ptr<Poller>> pollers;
+  ConnectGate connect_gate;
+  /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
+  std::atomic<size_t> next_poller{0};
+};
+
+/** How long each phase of a detach took, in milliseconds. */
+struct DetachReport {
+  double drain_ms = 0;
+  double disconnect_ms = 0;
+  double linger_ms = 0;
+  double destroy_ms = 0;
+  double total_ms = 0;
+};
+
+struct DetachSettings {
+  std::chrono::milliseconds drain{1'000};
+  std::chrono::milliseconds timeout{5'000};
+};
+
+/** What a controller tells its owner. Called on its control thread; must not block. */
+struct ControllerEvents {
+  /** The attach has ended, well or not. Exactly once. */
+  std::function<void(const Status&)> attached;
+  std::function<void(ControllerState)> state_changed;
+  /** The link or the target died; a detach is all that remains. At most once. */
+  std::function<void(const Status&)> failed;
+};
+
+/**
+ * One NVMe controller from attach to detach. All slow calls into SPDK for it, one after the other, are made by a
+ * control thread of its own, which also polls the admin queue; its queue pairs are polled by the pollers.
+ * The linger lock keeps the two apart where it must.
+ */
+class Controller : public std::enable_shared_from_this<Controller> {
+ public:
+  struct Request {
+    spdk_nvme_transport_id transport_id{};
+    spdk::ConnectSettings connect;
+  };
+
+  /** Starts the control thread, which begins to attach at once. */
+  static std::shared_ptr<Controller> start(std::shared_ptr<ControllerServices> services, Request request,
+                                           ControllerEvents events);
+
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+  ~Controller() = default;
+
+  [[nodiscard]] const Request& request() const { return request_; }
+  [[nodiscard]] ControllerState state() const { return life_.state(); }
+  /** Only once attached. */
+  [[nodiscard]] const ControllerInfo& info() const { return info_; }
+  [[nodiscard]] const std::vector<NamespaceInfo>& namespaces() const { return namespaces_; }
+  /** Which poller serves each queue pair. Only once attached. */
+  [[nodiscard]] const std::vector<size_t>& queue_pair_pollers() const { return queue_pair_pollers_; }
+  [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_.counters(); }
+
+  /**
+   * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a controller
+   * that comes of it after all is detached at once.
+   */
+  void give_up_attach();
+
+  /** Begins to detach; `done` is called on the control thread. A second call while one is under way only adds
+   *  its `done`. Only from a state that a detach can follow, see can_follow(). */
+  void detach(DetachSettings settings, std::function<void(const DetachReport&)> done);
+
+  /** The caller's deadline has passed while SPDK still holds the control thread or a poller. */
+  void wedge();
+
+  /** Whether the control thread has ended. */
+  [[nodiscard]] bool finished() const { return thread_->finished(); }
+  /** Waits for the control thread to end; false when it did not in time and is let go. Owner's thread. */
+  bool join_for(std::chrono::milliseconds limit) { return thread_->join_for(limit); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Controller(std::shared_ptr<ControllerServices> services, Request request, ControllerEvents events);
+
+  // All of the following run on the control thread.
+  void run();
+  Status attach();
+  Status connect_controller(LogCollector& log);
+  Status connect_queue_pairs(LogCollector& log);
+  Status attach_failure(const LogCollector& log) const;
+  void serve();
+  void poll_admin();
+  void detach_now();
+  void disconnect_queue_pairs();
+  void free_queue_pairs();
+  void wait_until(const std::function<bool()>& done);
+  void destroy_controller();
+  void enter(ControllerState state);
+  void fail(Status why);
+
+  [[nodiscard]] size_t control_slot() const { return services_->pollers.size(); }
+
+  const std::shared_ptr<ControllerServices> services_;
+  const Request request_;
+  const ControllerEvents events_;
+  ControllerLife life_;
+  LingerLock linger_;
+  Mailbox mailbox_;
+  std::atomic<bool> attach_given_up_{false};
+  std::atomic<bool> detach_requested_{false};
+
+  spdk_nvme_ctrlr* controller_ = nullptr;
+  std::vector<std::shared_ptr<QueueSet>> sets_;
+  ControllerInfo info_;
+  std::vector<NamespaceInfo> namespaces_;
+  std::vector<size_t> queue_pair_pollers_;
+  bool admin_failed_ = false;
+
+  DetachSettings detach_settings_;
+  Clock::time_point detach_deadline_;
+  std::vector<std::function<void(const DetachReport&)>> detach_waiters_;
+
+  std::unique_ptr<OwnedThread> thread_;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,157 @@
+// How a controller is attached. Control thread only; see controller.h.
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "controller.h"
+#include "rdma_devices.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/** Between two polls of a connect: short at first, when an answer is near. */
+constexpr auto kEagerTime = 20ms;
+constexpr auto kPollPause = 100us;
+/** How often a waiting attach looks whether somebody still waits for it. */
+constexpr auto kGateInterval = 50ms;
+
+/** Finds "sct N, sc M" or "(SCT/SC)" of a refused Connect command in SPDK's own words; the API does not tell. */
+std::optional<NvmeStatus> refusal_in(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    unsigned sct = 0;
+    unsigned sc = 0;
+    const size_t words = line.find("sct ");
+    if (words != std::string::npos && sscanf(line.c_str() + words, "sct %u, sc %u", &sct, &sc) == 2 && sct == 1) {
+      return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
+    }
+    for (size_t at = line.find('('); at != std::string::npos; at = line.find('(', at + 1)) {
+      int end = 0;
+      if (sscanf(line.c_str() + at, "(%2x/%2x)%n", &sct, &sc, &end) == 2 && end > 0 && sct == 1) {
+        return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+bool mentions(const std::vector<std::string>& lines, const char* words) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [words](const std::string& line) { return line.find(words) != std::string::npos; });
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
+  return text;
+}
+
+}  // namespace
+
+Status Controller::attach() {
+  while (!services_->connect_gate.enter(kGateInterval)) {
+    if (attach_given_up_.load(std::memory_order_acquire)) {
+      return Status::failure("ERR_SPDK_ABORTED", "the attach was given up before it began");
+    }
+  }
+  LogCollector log;
+  Status status;
+  {
+    // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
+    const ExclusiveLinger alone(linger_);
+    status = connect_controller(log);
+    if (status.ok()) {
+      status = connect_queue_pairs(log);
+      if (!status.ok()) {
+        for (const auto& set : sets_) set->free_in_place();
+        sets_.clear();
+        destroy_controller();
+      }
+    }
+  }
+  services_->connect_gate.leave();
+  if (!status.ok()) return status;
+  for (const auto& set : sets_) {
+    set->on_failure = [self = weak_from_this()] {
+      const auto controller = self.lock();
+      if (!controller) return;
+      controller->mailbox_.post([controller = controller.get()] {
+        controller->fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
+      });
+    };
+    services_->pollers[set->poller()]->add(set);
+  }
+  return status;
+}
+
+Status Controller::connect_controller(LogCollector& log) {
+  if (request_.transport_id.trtype == SPDK_NVME_TRANSPORT_RDMA && !rdma_device_present()) {
+    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "this machine has no RDMA device");
+  }
+  spdk::ConnectAttempt attempt(request_.transport_id, request_.connect);
+  const auto begun = Clock::now();
+  auto progress = attempt.poll();
+  while (progress == spdk::ConnectAttempt::Progress::pending) {
+    if (Clock::now() - begun > kEagerTime) {
+      std::this_thread::sleep_for(kPollPause);
+    } else {
+      std::this_thread::yield();
+    }
+    progress = attempt.poll();
+  }
+  if (progress == spdk::ConnectAttempt::Progress::failed) return attach_failure(log);
+
+  controller_ = attempt.controller();
+  info_ = read_controller_info(controller_);
+  info_.io_queues = std::min(attempt.granted_io_queues(), request_.connect.io_queues);
+  info_.queue_depth = request_.connect.queue_depth;
+  namespaces_ = read_namespaces(controller_);
+  return Status::success();
+}
+
+/** Spreads the queue pairs the target granted over the pollers, and connects them. */
+Status Controller::connect_queue_pairs(LogCollector& log) {
+  if (info_.io_queues == 0) {
+    return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
+  }
+  const size_t pollers = services_->pollers.size();
+  const size_t first = services_->next_poller.fetch_add(info_.io_queues);
+  const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
+  std::vector<uint32_t> share(pollers, 0);
+  for (uint32_t i = 0; i < info_.io_queues; i++) {
+    const size_t poller = (first + i) % pollers;
+    share[poller]++;
+    queue_pair_pollers_.push_back(poller);
+  }
+  for (size_t poller = 0; poller < pollers; poller++) {
+    if (share[poller] == 0) continue;
+    sets_.push_back(std::make_shared<QueueSet>(controller_, linger_, poller));
+    if (!sets_.back()->connect(share[poller], request_.connect.queue_depth, deadline)) return attach_failure(log);
+  }
+  return Status::success();
+}
+
+/** Says why, as far as SPDK's log tells: its API only tells that there is no controller. */
+Status Controller::attach_failure(const LogCollector& log) const {
+  const auto& lines = log.lines();
+  const auto refusal = refusal_in(lines);
+  Status status = Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");
+  if (refusal) {
+    status = Status::failure("ERR_SPDK_CONNECT_REJECTED", "the target refused the connection");
+    status.nvme = refusal;
+  } else if (mentions(lines, "address resolution error") || mentions(lines, "route resolution error") ||
+             mentions(lines, "RDMA connect error") || mentions(lines, "connect() failed") ||
+             mentions(lines, "sock connection error")) {
+    status = Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
+  } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
+    status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
+  }
+  if (!lines.empty()) status.message += " (SPDK: " + joined(lines) + ")";
+  return status;
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,108 @@
+// How a controller is detached. Control thread only; see controller.h. The order is that of SPDK's own
+// module/bdev/nvme: queue pairs first, each by the thread that polls it, then the controller.
+
+#include <algorithm>
+#include <thread>
+
+#include "controller.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/** Between two looks at how far the pollers have come; longer once nobody waits for the answer any more. */
+constexpr std::chrono::microseconds kPause{100};
+constexpr std::chrono::milliseconds kPauseWhenLate{20};
+
+double ms_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace
+
+void Controller::detach_now() {
+  const auto begun = Clock::now();
+  detach_deadline_ = begun + detach_settings_.timeout;
+  const bool dead = admin_failed_ || state() == ControllerState::failed;
+  enter(ControllerState::draining);
+
+  const auto drained = Clock::now();
+  enter(ControllerState::disconnecting);
+  if (dead) {
+    // The target does not answer: without this SPDK would wait for it in every step that follows.
+    const ExclusiveLinger alone(linger_);
+    spdk_nvme_ctrlr_fail(controller_);
+  }
+  disconnect_queue_pairs();
+
+  const auto disconnected = Clock::now();
+  enter(ControllerState::lingering);
+  free_queue_pairs();
+
+  const auto freed = Clock::now();
+  {
+    const ExclusiveLinger alone(linger_);
+    destroy_controller();
+  }
+
+  const auto destroyed = Clock::now();
+  enter(ControllerState::detached);
+  const DetachReport report{.drain_ms = ms_between(begun, drained),
+                            .disconnect_ms = ms_between(drained, disconnected),
+                            .linger_ms = ms_between(disconnected, freed),
+                            .destroy_ms = ms_between(freed, destroyed),
+                            .total_ms = ms_between(begun, destroyed)};
+  // Whoever asks from now on finds the state `detached`; whoever asked before is answered here.
+  mailbox_.run();
+  for (const auto& done : detach_waiters_) done(report);
+}
+
+/** Has the pollers disconnect their queue pairs, or, where SPDK would make them wait for it, hand them back. */
+void Controller::disconnect_queue_pairs() {
+  if constexpr (spdk::kAsyncQueuePairs) {
+    for (const auto& set : sets_) {
+      set->request_release();
+      services_->pollers[set->poller()]->wake();
+    }
+    wait_until([this] { return std::ranges::all_of(sets_, [](const auto& set) { return set->disconnecting(); }); });
+  } else {
+    const auto handed_back = std::make_shared<std::atomic<size_t>>(0);
+    for (const auto& set : sets_) {
+      services_->pollers[set->poller()]->remove(set, [handed_back] { handed_back->fetch_add(1); });
+    }
+    wait_until([this, &handed_back] { return handed_back->load() == sets_.size(); });
+  }
+}
+
+void Controller::free_queue_pairs() {
+  if constexpr (spdk::kAsyncQueuePairs) {
+    wait_until([this] { return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); }); });
+  } else {
+    const ExclusiveLinger alone(linger_);
+    for (const auto& set : sets_) set->free_in_place();
+  }
+  sets_.clear();
+}
+
+/** Waits for the pollers. The admin queue is polled meanwhile, so that the target hears keep-alives. */
+void Controller::wait_until(const std::function<bool()>& done) {
+  while (!done()) {
+    if (!admin_failed_) poll_admin();
+    if (Clock::now() < detach_deadline_) {
+      std::this_thread::sleep_for(kPause);
+    } else {
+      std::this_thread::sleep_for(kPauseWhenLate);
+    }
+  }
+}
+
+/** The caller holds the exclusive side. */
+void Controller::destroy_controller() {
+  spdk::DetachAttempt attempt(controller_);
+  while (!attempt.poll()) std::this_thread::sleep_for(kPause);
+  controller_ = nullptr;
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,68 @@
+#include "controller_info.h"
+
+#include <algorithm>
+
+namespace spdk_nvme {
+
+namespace {
+
+/** The specification pads its ASCII fields with spaces. */
+std::string trimmed(const void* field, size_t size) {
+  std::string text(static_cast<const char*>(field), size);
+  text.resize(std::min(text.find('\0'), text.size()));
+  const size_t last = text.find_last_not_of(' ');
+  text.resize(last == std::string::npos ? 0 : last + 1);
+  return text;
+}
+
+/** Hexadecimal digits of an identifier, or nothing when all bytes are zero, which means "not given". */
+std::string identifier(const uint8_t* bytes, size_t size) {
+  if (std::all_of(bytes, bytes + size, [](uint8_t byte) { return byte == 0; })) return "";
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < size; i++) {
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+ControllerInfo read_controller_info(spdk_nvme_ctrlr* controller) {
+  const spdk_nvme_ctrlr_data* data = spdk_nvme_ctrlr_get_data(controller);
+  ControllerInfo info;
+  info.model = trimmed(data->mn, sizeof(data->mn));
+  info.serial = trimmed(data->sn, sizeof(data->sn));
+  info.firmware = trimmed(data->fr, sizeof(data->fr));
+  info.subsystem_nqn = trimmed(data->subnqn, sizeof(data->subnqn));
+  info.cntlid = data->cntlid;
+  info.vendor_id = data->vid;
+  info.version = spdk_nvme_ctrlr_get_regs_vs(controller).raw;
+  info.max_transfer_bytes = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  info.mdts = data->mdts;
+  info.max_namespaces = data->nn;
+  return info;
+}
+
+std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller) {
+  std::vector<NamespaceInfo> namespaces;
+  for (uint32_t id = spdk_nvme_ctrlr_get_first_active_ns(controller); id != 0;
+       id = spdk_nvme_ctrlr_get_next_active_ns(controller, id)) {
+    spdk_nvme_ns* space = spdk_nvme_ctrlr_get_ns(controller, id);
+    if (space == nullptr || !spdk_nvme_ns_is_active(space)) continue;
+    const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(space);
+    NamespaceInfo info;
+    info.id = id;
+    info.blocks = spdk_nvme_ns_get_num_sectors(space);
+    info.block_size = spdk_nvme_ns_get_sector_size(space);
+    info.metadata_size = spdk_nvme_ns_get_md_size(space);
+    info.nguid = identifier(data->nguid, sizeof(data->nguid));
+    const auto* eui64 = reinterpret_cast<const uint8_t*>(&data->eui64);
+    info.eui64 = identifier(eui64, sizeof(data->eui64));
+    namespaces.push_back(info);
+  }
+  return namespaces;
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace spdk_nvme {
+
+/** A namespace as the controller described it (NVMe base specification, "Identify Namespace"). */
+struct NamespaceInfo {
+  uint32_t id = 0;
+  uint64_t blocks = 0;
+  uint32_t block_size = 0;     // bytes
+  uint32_t metadata_size = 0;  // bytes a block
+  std::string nguid;           // hexadecimal; empty when the controller gives none
+  std::string eui64;
+};
+
+/** What the controller said of itself when it was attached (NVMe base specification, "Identify Controller"). */
+struct ControllerInfo {
+  std::string model;
+  std::string serial;
+  std::string firmware;
+  std::string subsystem_nqn;
+  uint16_t cntlid = 0;
+  uint16_t vendor_id = 0;
+  uint32_t version = 0;  // VS register: major << 16 | minor << 8 | tertiary
+  uint32_t max_transfer_bytes = 0;
+  uint8_t mdts = 0;
+  uint32_t max_namespaces = 0;
+  uint32_t io_queues = 0;    // granted by the target, at most what was asked for
+  uint32_t queue_depth = 0;  // commands a queue, clipped to what the controller allows
+};
+
+ControllerInfo read_controller_info(spdk_nvme_ctrlr* controller);
+std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller);
+
+}  // namespace spdk_nvme

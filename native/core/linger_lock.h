@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+namespace spdk_nvme {
+
+/**
+ * The lock that keeps a controller's RDMA CM events and the destruction of its queue pairs apart.
+ *
+ * All queue pairs of a controller share one RDMA CM event channel, and any thread that polls may take an event
+ * off it that belongs to another thread's queue pair. rdma_destroy_id() waits until every event taken for its id
+ * has been acknowledged, so a queue pair must never be destroyed while another thread can still take one:
+ *
+ *  - a call that may take CM events (polling queue pairs or the admin queue, connecting) holds the lock shared;
+ *  - a call that may destroy a CM id (polling while a queue pair disconnects or lingers, disconnecting, freeing,
+ *    detaching, a connect that can fail in place) holds it exclusive.
+ *
+ * It is a big-reader lock: each thread has a slot on a cache line of its own, so the shared side costs one
+ * uncontended exchange, and the exclusive side walks all slots. A waiting exclusive side is served before new
+ * shared ones. SPDK's own controller lock is only ever taken inside this one, and no thread may wait for the
+ * exclusive side from inside an SPDK callback. Not recursive.
+ */
+class LingerLock {
+ public:
+  /** @param slots how many threads will use the lock; each passes its own slot number, 0..slots-1. */
+  explicit LingerLock(size_t slots);
+  ~LingerLock();
+  LingerLock(const LingerLock&) = delete;
+  LingerLock& operator=(const LingerLock&) = delete;
+
+  /** Takes the shared side unless somebody holds or awaits the exclusive one. Never waits. */
+  [[nodiscard]] bool try_lock_shared(size_t slot);
+  /** Takes the shared side, waiting for the exclusive one to be released. */
+  void lock_shared(size_t slot);
+  void unlock_shared(size_t slot);
+
+  /** Takes the exclusive side, waiting for every holder. */
+  void lock();
+  /** Takes the exclusive side unless `patience` passes first; for threads that serve other controllers too. */
+  [[nodiscard]] bool try_lock_for(std::chrono::microseconds patience);
+  void unlock();
+
+  /** How often the exclusive side was taken, and how often it had to wait for a shared holder. */
+  struct Counters {
+    uint64_t exclusive = 0;
+    uint64_t waited = 0;
+  };
+  [[nodiscard]] Counters counters() const;
+
+ private:
+  struct Slot;
+  bool readers_left(std::chrono::steady_clock::time_point deadline);
+
+  const size_t slot_count_;
+  const std::unique_ptr<Slot[]> slots_;
+  /** Guards the exclusive side: its holder is the one writer. */
+  std::mutex writer_mutex_;
+  /** Raised while a writer holds or awaits the exclusive side. */
+  std::atomic<bool> writer_{false};
+  std::atomic<uint64_t> exclusive_count_{0};
+  std::atomic<uint64_t> waited_count_{0};
+};
+
+/** Holds the shared side for a scope. Empty when it was made with `try_to_lock` and the lock was not free. */
+class SharedLinger {
+ public:
+  SharedLinger(LingerLock& lock, size_t slot) : lock_(&lock), slot_(slot) { lock.lock_shared(slot); }
+  SharedLinger(LingerLock& lock, size_t slot, std::try_to_lock_t)
+      : lock_(lock.try_lock_shared(slot) ? &lock : nullptr), slot_(slot) {}
+  ~SharedLinger() {
+    if (lock_ != nullptr) lock_->unlock_shared(slot_);
+  }
+  SharedLinger(const SharedLinger&) = delete;
+  SharedLinger& operator=(const SharedLinger&) = delete;
+  [[nodiscard]] bool held() const { return lock_ != nullptr; }
+
+ private:
+  LingerLock* lock_;
+  size_t slot_;
+};
+
+/** Holds the exclusive side for a scope. Empty when it was made with a patience that passed. */
+class ExclusiveLinger {
+ public:
+  explicit ExclusiveLinger(LingerLock& lock) : lock_(&lock) { lock.lock(); }
+  ExclusiveLinger(LingerLock& lock, std::chrono::microseconds patience)
+      : lock_(lock.try_lock_for(patience) ? &lock : nullptr) {}
+  ~ExclusiveLinger() {
+    if (lock_ != nullptr) lock_->unlock();
+  }
+  ExclusiveLinger(const ExclusiveLinger&) = delete;
+  ExclusiveLinger& operator=(const ExclusiveLinger&) = delete;
+  [[nodiscard]] bool held() const { return lock_ != nullptr; }
+
+ private:
+  LingerLock* lock_;
+};
+
+}  // namespace spdk_nvme

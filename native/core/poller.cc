@@ -1,0 +1,79 @@
+#include "poller.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace spdk_nvme {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/** How long a poller spins after the last completion before it begins to sleep. */
+constexpr std::chrono::microseconds kSpinAfterWork{100};
+/** The first sleep; each further one without work is twice as long, up to the limit of the options. */
+constexpr std::chrono::microseconds kFirstSleep{20};
+
+}  // namespace
+
+/** What the thread works on; it outlives the Poller when the thread cannot be joined. */
+struct Poller::Loop {
+  explicit Loop(PollerOptions poller_options) : options(poller_options) {}
+
+  const PollerOptions options;
+  Mailbox mailbox;
+  std::atomic<bool> stopping{false};
+  /** The sets being served. Poller thread only. */
+  std::vector<std::shared_ptr<QueueSet>> sets;
+
+  void run() {
+    auto last_work = Clock::now();
+    auto sleep = kFirstSleep;
+    while (!stopping.load(std::memory_order_acquire)) {
+      QueueSet::Turn turn{.worked = mailbox.run(), .hot = false};
+      for (const auto& set : sets) {
+        const auto part = set->poll();
+        turn.worked |= part.worked;
+        turn.hot |= part.hot;
+      }
+      std::erase_if(sets, [](const auto& set) { return set->released(); });
+      if (options.always_spin) continue;
+      if (turn.worked) {
+        last_work = Clock::now();
+        sleep = kFirstSleep;
+      } else if (Clock::now() - last_work >= kSpinAfterWork) {
+        mailbox.sleep(turn.hot ? kFirstSleep : sleep);
+        sleep = std::min(sleep * 2, options.idle_sleep);
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+};
+
+Poller::Poller(size_t index, PollerOptions options)
+    : index_(index), loop_(std::make_shared<Loop>(options)),
+      thread_("spdk-poll-" + std::to_string(index), [loop = loop_] { loop->run(); }) {}
+
+void Poller::add(std::shared_ptr<QueueSet> set) {
+  loop_->mailbox.post([loop = loop_.get(), set = std::move(set)] { loop->sets.push_back(set); });
+}
+
+void Poller::remove(std::shared_ptr<QueueSet> set, std::function<void()> done) {
+  loop_->mailbox.post([loop = loop_.get(), set = std::move(set), done = std::move(done)] {
+    std::erase(loop->sets, set);
+    done();
+  });
+}
+
+void Poller::wake() {
+  loop_->mailbox.post([] {});
+}
+
+bool Poller::stop(std::chrono::milliseconds limit) {
+  loop_->stopping.store(true, std::memory_order_release);
+  wake();
+  return thread_.join_for(limit);
+}
+
+}  // namespace spdk_nvme

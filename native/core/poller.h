@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mailbox.h"
+#include "owned_thread.h"
+#include "queue_set.h"
+
+namespace spdk_nvme {
+
+struct PollerOptions {
+  /** Never sleep: for machines that give a core to storage. */
+  bool always_spin = false;
+  /** The longest sleep when nothing is to do; a sleeping poller holds no lock. */
+  std::chrono::microseconds idle_sleep{1'000};
+};
+
+/** A thread that polls queue pairs of any number of controllers, and sleeps for short times when all are idle. */
+class Poller {
+ public:
+  Poller(size_t index, PollerOptions options);
+
+  [[nodiscard]] size_t index() const { return index_; }
+
+  /** Begins to serve a set. Any thread; so for the next two. */
+  void add(std::shared_ptr<QueueSet> set);
+  /** Stops serving a set, then calls `done` on the poller's thread. */
+  void remove(std::shared_ptr<QueueSet> set, std::function<void()> done);
+  /** Makes a sleeping poller look at its sets again at once. */
+  void wake();
+
+  /** Ends the thread. False when it did not answer in time, because SPDK did not return to it. */
+  bool stop(std::chrono::milliseconds limit);
+
+ private:
+  struct Loop;
+  const size_t index_;
+  const std::shared_ptr<Loop> loop_;
+  OwnedThread thread_;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,79 @@
+#include "connect.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace spdk_nvme::spdk {
+
+namespace {
+
+/** spdk_nvme_connect_async() hands the options back as context, so the attempt travels beside the call. */
+thread_local ConnectAttempt* t_attempt = nullptr;
+
+class AttemptScope {
+ public:
+  explicit AttemptScope(ConnectAttempt* attempt) { t_attempt = attempt; }
+  ~AttemptScope() { t_attempt = nullptr; }
+};
+
+template <size_t Size>
+void copy_text(char (&target)[Size], const std::string& text) {
+  snprintf(target, Size, "%s", text.c_str());
+}
+
+}  // namespace
+
+ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSettings& settings) {
+  spdk_nvme_ctrlr_get_default_ctrlr_opts(&options_, sizeof(options_));
+  options_.num_io_queues = settings.io_queues;
+  options_.io_queue_size = settings.queue_depth;
+  options_.keep_alive_timeout_ms = settings.keep_alive_ms;
+  if (!settings.host_nqn.empty()) copy_text(options_.hostnqn, settings.host_nqn);
+  const auto* host_id = settings.host_id;
+  if (std::any_of(host_id, host_id + sizeof(settings.host_id), [](uint8_t byte) { return byte != 0; })) {
+    memcpy(options_.extended_host_id, host_id, sizeof(options_.extended_host_id));
+  }
+  copy_text(options_.src_addr, settings.source_address);
+  copy_text(options_.src_svcid, settings.source_service);
+#if SPDK_NVME_RELEASE >= 2010
+  options_.fabrics_connect_timeout_us = static_cast<uint64_t>(settings.timeout_ms) * 1000;
+#endif
+  const AttemptScope scope(this);
+  probe_ = spdk_nvme_connect_async(&id, &options_, on_attach);
+}
+
+ConnectAttempt::Progress ConnectAttempt::poll() {
+  if (probe_ != nullptr) {
+    const AttemptScope scope(this);
+    if (spdk_nvme_probe_poll_async(probe_) == -EAGAIN) return Progress::pending;
+    probe_ = nullptr;  // SPDK frees it with its last poll
+  }
+  // The return value does not tell: since v21.01 it is 0 for a failed attempt too.
+  return controller_ != nullptr ? Progress::connected : Progress::failed;
+}
+
+void ConnectAttempt::on_attach(void* /*context*/, const spdk_nvme_transport_id* /*id*/,
+                               spdk_nvme_ctrlr* controller, const spdk_nvme_ctrlr_opts* options) {
+  t_attempt->controller_ = controller;
+  t_attempt->granted_io_queues_ = options->num_io_queues;
+}
+
+bool DetachAttempt::poll() {
+#if SPDK_NVME_RELEASE >= 2010
+  if (!begun_) {
+    begun_ = true;
+    // Without a context nothing remains to be polled: the controller is gone, or could not be detached at all.
+    if (spdk_nvme_detach_async(controller_, &context_) != 0 || context_ == nullptr) return true;
+  }
+  return context_ == nullptr || spdk_nvme_detach_poll_async(context_) != -EAGAIN;
+#else
+  if (!begun_) {
+    begun_ = true;
+    spdk_nvme_detach(controller_);
+  }
+  return true;
+#endif
+}
+
+}  // namespace spdk_nvme::spdk

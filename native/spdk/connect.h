@@ -1,0 +1,69 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstdint>
+#include <string>
+
+#include "release.h"
+
+namespace spdk_nvme::spdk {
+
+/** What a connection to a controller is asked for; lengths are checked before (see binding/arguments.cc). */
+struct ConnectSettings {
+  std::string host_nqn;          // empty: SPDK's default
+  uint8_t host_id[16] = {};      // all zero: SPDK's default
+  std::string source_address;    // empty: any
+  std::string source_service;    // empty: any
+  uint32_t io_queues = 1;
+  uint32_t queue_depth = 128;
+  uint32_t keep_alive_ms = 10'000;
+  uint32_t timeout_ms = 5'000;
+};
+
+/**
+ * One attempt to connect to a controller (spdk_nvme_connect_async and spdk_nvme_probe_poll_async). Both calls may
+ * wait inside SPDK, and may destroy CM ids of the connection when it fails. One thread.
+ */
+class ConnectAttempt {
+ public:
+  enum class Progress { pending, connected, failed };
+
+  ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSettings& settings);
+  /** SPDK has no way to cancel an attempt: poll it to its end before destroying it. */
+  ~ConnectAttempt() = default;
+  ConnectAttempt(const ConnectAttempt&) = delete;
+  ConnectAttempt& operator=(const ConnectAttempt&) = delete;
+
+  Progress poll();
+  /** The controller, owned by the caller from now on; null until poll() said connected. */
+  [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
+  /** How many I/O queues the target granted. */
+  [[nodiscard]] uint32_t granted_io_queues() const { return granted_io_queues_; }
+
+ private:
+  static void on_attach(void* context, const spdk_nvme_transport_id* id, spdk_nvme_ctrlr* controller,
+                        const spdk_nvme_ctrlr_opts* options);
+
+  spdk_nvme_ctrlr_opts options_{};
+  spdk_nvme_probe_ctx* probe_ = nullptr;
+  spdk_nvme_ctrlr* controller_ = nullptr;
+  uint32_t granted_io_queues_ = 0;
+};
+
+/** One detach of a controller, polled to its end where the release can, else done inside poll(). One thread. */
+class DetachAttempt {
+ public:
+  explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}
+  /** True once the controller is gone. */
+  bool poll();
+
+ private:
+  spdk_nvme_ctrlr* controller_;
+  bool begun_ = false;
+#if SPDK_NVME_RELEASE >= 2010
+  spdk_nvme_detach_ctx* context_ = nullptr;
+#endif
+};
+
+}  // namespace spdk_nvme::spdk

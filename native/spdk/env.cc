@@ -1,0 +1,79 @@
+#include "env.h"
+
+#include <spdk/env.h>
+#include <spdk/log.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "release.h"
+
+// Of DPDK's rte_log.h, declared here because an installed SPDK need not come with DPDK's headers.
+extern "C" int rte_openlog_stream(FILE* stream);
+
+namespace spdk_nvme::spdk {
+
+namespace {
+
+LogSink g_sink = nullptr;
+
+constexpr size_t kLongestLine = 1024;
+
+void deliver(int level, const char* file, int line, const char* function, char* text) {
+  size_t length = strlen(text);
+  while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) text[--length] = '\0';
+  if (length > 0 && g_sink != nullptr) g_sink(level, file, line, function, text);
+}
+
+void on_spdk_log(int level, const char* file, const int line, const char* function, const char* format,
+                 va_list arguments) {
+  if (level > spdk_log_get_print_level()) return;
+  char text[kLongestLine];
+  vsnprintf(text, sizeof(text), format, arguments);
+  deliver(level, file, line, function, text);
+}
+
+/** DPDK writes to a stdio stream; the level of a line is not in it, so it counts as a notice. */
+ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
+  char text[kLongestLine];
+  const size_t length = size < sizeof(text) - 1 ? size : sizeof(text) - 1;
+  memcpy(text, data, length);
+  text[length] = '\0';
+  deliver(SPDK_LOG_NOTICE, "dpdk", 0, "", text);
+  return static_cast<ssize_t>(size);
+}
+
+}  // namespace
+
+int env_init(const EnvSettings& settings) {
+  spdk_env_opts options{};
+#if SPDK_NVME_RELEASE >= 2409
+  options.opts_size = sizeof(options);
+#endif
+  spdk_env_opts_init(&options);
+  options.name = settings.name.c_str();
+  options.shm_id = -1;
+  options.mem_size = static_cast<int>(settings.memory_mb);
+  options.no_pci = true;
+  // Hugepages without files: nothing is left behind, however the process ends.
+  static char in_memory[] = "--in-memory";
+  options.env_context = in_memory;
+  return spdk_env_init(&options);
+}
+
+void log_to(LogSink sink) {
+  g_sink = sink;
+  spdk_log_open(on_spdk_log);
+  cookie_io_functions_t functions{};
+  functions.write = on_dpdk_log;
+  FILE* stream = fopencookie(nullptr, "w", functions);
+  if (stream == nullptr) return;
+  setlinebuf(stream);
+  rte_openlog_stream(stream);
+}
+
+void set_log_level(int level) { spdk_log_set_print_level(static_cast<spdk_log_level>(level)); }
+
+const char* version_string() { return SPDK_VERSION_STRING; }
+
+}  // namespace spdk_nvme::spdk

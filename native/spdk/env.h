@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdarg>
+#include <cstddef>
+#include <string>
+
+namespace spdk_nvme::spdk {
+
+struct EnvSettings {
+  std::string name;
+  size_t memory_mb = 0;
+};
+
+/**
+ * spdk_env_init(). DPDK pins the calling thread to a core and keeps it as its main one; it may be called once
+ * in a process. Returns 0 or a negative errno.
+ */
+int env_init(const EnvSettings& settings);
+
+/** Receives one log line of SPDK or DPDK without its newline; level as in spdk/log.h. Any thread. */
+using LogSink = void (*)(int level, const char* file, int line, const char* function, const char* text);
+
+/** Sends all that SPDK and DPDK log to the sink instead of stderr and syslog, from now until the process ends. */
+void log_to(LogSink sink);
+
+/** The levels that pass, as in spdk/log.h: 0 errors, 1 warnings, 2 notices, 3 information, 4 debugging. */
+void set_log_level(int level);
+
+/** SPDK's version with its suffix, such as "SPDK v20.07". */
+const char* version_string();
+
+}  // namespace spdk_nvme::spdk

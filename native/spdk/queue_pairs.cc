@@ -1,0 +1,104 @@
+#include "queue_pairs.h"
+
+#include <algorithm>
+
+namespace spdk_nvme::spdk {
+
+bool PolledQueuePairs::connect(uint32_t queue_depth) {
+#if SPDK_NVME_RELEASE >= 2205
+  if (group_ == nullptr) group_ = spdk_nvme_poll_group_create(this, nullptr);
+  if (group_ == nullptr) return false;
+#endif
+  spdk_nvme_io_qpair_opts options{};
+  spdk_nvme_ctrlr_get_default_io_qpair_opts(controller_, &options, sizeof(options));
+#if SPDK_NVME_RELEASE >= 2505
+  options.opts_size = sizeof(options);
+#endif
+  options.io_queue_size = queue_depth;
+  // One request is split into several when it is larger than a command may be; leave room for that.
+  options.io_queue_requests = queue_depth * 2;
+  options.create_only = true;
+#if SPDK_NVME_RELEASE >= 2205
+  options.async_mode = true;
+#endif
+  spdk_nvme_qpair* queue_pair = spdk_nvme_ctrlr_alloc_io_qpair(controller_, &options, sizeof(options));
+  if (queue_pair == nullptr) return false;
+
+  const bool added = group_ == nullptr || spdk_nvme_poll_group_add(group_, queue_pair) == 0;
+  if (!added || spdk_nvme_ctrlr_connect_io_qpair(controller_, queue_pair) != 0) {
+    spdk_nvme_ctrlr_free_io_qpair(queue_pair);
+    return false;
+  }
+  queue_pairs_.push_back(queue_pair);
+
+#if SPDK_NVME_RELEASE >= 2205 && SPDK_NVME_RELEASE < 2309
+  // A command is queued until its queue pair is connected, so any answer, an error too, proves the connection.
+  spdk_nvme_cmd probe{};
+  probe.opc = SPDK_NVME_OPC_FLUSH;
+  probe.nsid = 1;
+  const auto on_answer = [](void* self, const spdk_nvme_cpl*) {
+    static_cast<PolledQueuePairs*>(self)->answered_++;
+  };
+  return spdk_nvme_ctrlr_cmd_io_raw(controller_, queue_pair, &probe, nullptr, 0, on_answer, this) == 0;
+#else
+  return true;
+#endif
+}
+
+PolledQueuePairs::Connection PolledQueuePairs::connection() const {
+  if (disturbed()) return Connection::failed;
+#if SPDK_NVME_RELEASE >= 2309
+  const auto connected = [](spdk_nvme_qpair* queue_pair) { return spdk_nvme_qpair_is_connected(queue_pair); };
+  return std::all_of(queue_pairs_.begin(), queue_pairs_.end(), connected) ? Connection::established
+                                                                           : Connection::pending;
+#elif SPDK_NVME_RELEASE >= 2205
+  return answered_ >= queue_pairs_.size() ? Connection::established : Connection::pending;
+#else
+  return Connection::established;
+#endif
+}
+
+int64_t PolledQueuePairs::poll() {
+  if (group_ != nullptr) return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
+  int64_t completions = 0;
+  int64_t failure = 0;
+  for (spdk_nvme_qpair* queue_pair : queue_pairs_) {
+    const int32_t result = spdk_nvme_qpair_process_completions(queue_pair, 0);
+    if (result < 0) {
+      failure = result;
+    } else {
+      completions += result;
+    }
+  }
+  return failure != 0 ? failure : completions;
+}
+
+bool PolledQueuePairs::disturbed() const {
+  const auto failed = [](spdk_nvme_qpair* queue_pair) {
+    return spdk_nvme_qpair_get_failure_reason(queue_pair) != SPDK_NVME_QPAIR_FAILURE_NONE;
+  };
+  return !gone_.empty() || std::any_of(queue_pairs_.begin(), queue_pairs_.end(), failed);
+}
+
+void PolledQueuePairs::disconnect() {
+  for (spdk_nvme_qpair* queue_pair : queue_pairs_) spdk_nvme_ctrlr_disconnect_io_qpair(queue_pair);
+}
+
+void PolledQueuePairs::free() {
+  for (spdk_nvme_qpair* queue_pair : queue_pairs_) spdk_nvme_ctrlr_free_io_qpair(queue_pair);
+  queue_pairs_.clear();
+  gone_.clear();
+  if (group_ != nullptr) spdk_nvme_poll_group_destroy(group_);
+  group_ = nullptr;
+}
+
+void PolledQueuePairs::on_disconnected(spdk_nvme_qpair* queue_pair, void* context) {
+  static_cast<PolledQueuePairs*>(context)->mark_gone(queue_pair);
+}
+
+/** SPDK repeats the report on every poll until the queue pair leaves its group. */
+void PolledQueuePairs::mark_gone(spdk_nvme_qpair* queue_pair) {
+  if (std::find(gone_.begin(), gone_.end(), queue_pair) == gone_.end()) gone_.push_back(queue_pair);
+}
+
+}  // namespace spdk_nvme::spdk

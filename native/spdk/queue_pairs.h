@@ -1,0 +1,63 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "release.h"
+
+namespace spdk_nvme::spdk {
+
+/**
+ * The I/O queue pairs of one controller that one thread polls: a poll group where the release's poll groups can
+ * be trusted with queue pairs that go away (see kAsyncQueuePairs), else each queue pair by itself.
+ * Not synchronised: one thread at a time, handed over with happens-before.
+ */
+class PolledQueuePairs {
+ public:
+  explicit PolledQueuePairs(spdk_nvme_ctrlr* controller) : controller_(controller) {}
+  ~PolledQueuePairs() = default;
+  PolledQueuePairs(const PolledQueuePairs&) = delete;
+  PolledQueuePairs& operator=(const PolledQueuePairs&) = delete;
+
+  enum class Connection { pending, established, failed };
+
+  /**
+   * Allocates one more queue pair and begins to connect it; before v22.05 this waits for the connection, up to
+   * the seconds that SPDK allows a CM event. False when the target or SPDK refused it.
+   */
+  bool connect(uint32_t queue_depth);
+  /** How the connecting of all queue pairs stands; poll() in between. */
+  [[nodiscard]] Connection connection() const;
+
+  /** Processes completions and CM events. Returns their number, or a negative errno when a queue pair failed. */
+  int64_t poll();
+  /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
+  [[nodiscard]] bool disturbed() const;
+
+  /** Begins to disconnect all; poll() until disconnected(). Only with kAsyncQueuePairs. */
+  void disconnect();
+  [[nodiscard]] bool disconnected() const { return gone_.size() == queue_pairs_.size(); }
+
+  /** Frees all queue pairs and the poll group. One that is still connected is disconnected inside and may wait. */
+  void free();
+
+  [[nodiscard]] size_t size() const { return queue_pairs_.size(); }
+  [[nodiscard]] spdk_nvme_qpair* operator[](size_t index) const { return queue_pairs_[index]; }
+
+ private:
+  static void on_disconnected(spdk_nvme_qpair* queue_pair, void* context);
+  void mark_gone(spdk_nvme_qpair* queue_pair);
+
+  spdk_nvme_ctrlr* controller_;
+  spdk_nvme_poll_group* group_ = nullptr;
+  std::vector<spdk_nvme_qpair*> queue_pairs_;
+  /** Queue pairs that SPDK has reported as disconnected, each once. */
+  std::vector<spdk_nvme_qpair*> gone_;
+  /** Queue pairs that have answered a command; only asked on releases without spdk_nvme_qpair_is_connected(). */
+  size_t answered_ = 0;
+};
+
+}  // namespace spdk_nvme::spdk
