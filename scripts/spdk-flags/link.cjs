@@ -28,7 +28,18 @@ const USED_SPDK = ['log', 'util'];
 const NEVER = /^libspdk_ut(_mock)?\./;
 
 const REQUIRED_SYSTEM = ['ibverbs', 'rdmacm'];
-const OPTIONAL_SYSTEM = ['numa', 'uuid', 'ssl', 'crypto', 'aio', 'uring', 'bsd', 'archive', 'keyutils', 'isal'];
+const OPTIONAL_SYSTEM = [
+  'numa',
+  'uuid',
+  'ssl',
+  'crypto',
+  'aio',
+  'uring',
+  'bsd',
+  'archive',
+  'keyutils',
+  'isal',
+];
 const COMPILER_SYSTEM = ['dl', 'rt', 'm', 'pthread'];
 
 const SYSTEM_LIB_DIRS = [
@@ -65,9 +76,13 @@ function link(places) {
 
 /** @param {SpdkPlaces} places @param {Map<string, string>} files */
 function linkStatic(places, files) {
-  const kept = [...KEPT_SPDK.map((name) => `libspdk_${name}.a`), ...KEPT_DPDK.map((name) => `librte_${name}.a`)];
+  const kept = [
+    ...KEPT_SPDK.map((name) => `libspdk_${name}.a`),
+    ...KEPT_DPDK.map((name) => `librte_${name}.a`),
+  ];
   for (const name of ['libspdk_nvme.a', 'libspdk_env_dpdk.a', 'librte_eal.a']) {
-    if (!files.has(name)) throw new Error(`no ${name} in ${places.libDirs.join(', ') || 'any library folder'}`);
+    if (!files.has(name))
+      throw new Error(`no ${name} in ${places.libDirs.join(', ') || 'any library folder'}`);
   }
   const whole = kept.flatMap((name) => files.get(name) ?? []);
   const onDemand = [...files.values()].filter((file) => !whole.includes(file));
@@ -102,8 +117,13 @@ function linkShared(places, files) {
 function systemLibraries(places) {
   const dirs = [...SYSTEM_LIB_DIRS, ...places.libDirs];
   const there = (/** @type {string} */ name) =>
-    dirs.some((dir) => fs.existsSync(path.join(dir, `lib${name}.so`)) || fs.existsSync(path.join(dir, `lib${name}.a`)));
-  const guessed = [...REQUIRED_SYSTEM, ...OPTIONAL_SYSTEM.filter(there), ...COMPILER_SYSTEM].map((name) => `-l${name}`);
+    dirs.some(
+      (dir) =>
+        fs.existsSync(path.join(dir, `lib${name}.so`)) || fs.existsSync(path.join(dir, `lib${name}.a`)),
+    );
+  const guessed = [...REQUIRED_SYSTEM, ...OPTIONAL_SYSTEM.filter(there), ...COMPILER_SYSTEM].map(
+    (name) => `-l${name}`,
+  );
   const known = places.systemLibraries ?? guessed;
   const required = REQUIRED_SYSTEM.map((name) => `-l${name}`);
   return ['-Wl,--as-needed', ...new Set([...known, ...required])];

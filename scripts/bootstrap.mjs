@@ -1,0 +1,120 @@
+// The way in to every npm script: `node scripts/bootstrap.mjs TASK [ARGS…]`. Runs before npm has installed anything,
+// so it is plain Node.js without dependencies. It checks Node.js, installs the npm packages where they are missing or
+// out of date, runs the set-up, then the task; exit status and Ctrl-C pass through.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const self = fileURLToPath(import.meta.url);
+
+/** @type {Record<string, string>} */
+const tasks = {
+  setup: 'scripts/setup.ts',
+  stress: 'scripts/stress/main.ts',
+  test: 'scripts/test.ts',
+  native: 'scripts/native-tests.ts',
+  fabric: 'scripts/fabric/main.ts',
+  bench: 'scripts/bench/main.ts',
+};
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return true;
+  console.error(`Node.js 20.19 or later is needed; this is ${process.version}.`);
+  return false;
+}
+
+/** Compares what npm wrote into node_modules with the lock file: a few milliseconds, and no npm started. */
+function packagesUpToDate() {
+  const read = (/** @type {string} */ file) =>
+    JSON.parse(fs.readFileSync(path.join(root, file), 'utf8')).packages;
+  try {
+    const wanted = read('package-lock.json');
+    const installed = read('node_modules/.package-lock.json');
+    return Object.entries(wanted).every(([name, entry]) => {
+      if (name === '') return true;
+      const found = installed[name];
+      return found ? found.integrity === entry.integrity : entry.optional === true;
+    });
+  } catch {
+    return false;
+  }
+}
+
+/** The child that signals go to, and the signal that asked us to stop. */
+/** @type {{ child?: import('node:child_process').ChildProcess | undefined, stop?: NodeJS.Signals | undefined }} */
+const state = {};
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.on(signal, () => {
+    state.stop = signal;
+    // A terminal sends Ctrl-C to the whole foreground group: the child has it already.
+    const alreadySent = signal === 'SIGINT' && process.stdin.isTTY === true;
+    if (!alreadySent) state.child?.kill(signal);
+  });
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} [cwd]
+ * @returns {Promise<number>}
+ */
+function run(command, args, cwd = process.cwd()) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: 'inherit', cwd });
+    state.child = child;
+    child.on('error', (error) => {
+      console.error(`${command} cannot be run: ${error.message}`);
+      resolve(127);
+    });
+    child.on('exit', (code, signal) => {
+      state.child = undefined;
+      resolve(code ?? 128 + (signal ? os.constants.signals[signal] : 0));
+    });
+  });
+}
+
+/** @param {string} script @param {string[]} args */
+function runTypeScript(script, args) {
+  const file = path.join(root, script);
+  if (!fs.existsSync(file)) {
+    console.error(`${script} does not exist in this checkout.`);
+    return Promise.resolve(1);
+  }
+  return run(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args]);
+}
+
+/** Two commands started at once must not both let npm rewrite node_modules: the folder of this file is the lock. */
+async function installPackages() {
+  if (packagesUpToDate()) return 0;
+  console.error('Installing the npm packages…');
+  return run('flock', [path.dirname(self), process.execPath, self, '--npm-ci'], root);
+}
+
+async function main() {
+  const [task = '', ...args] = process.argv.slice(2);
+  if (task === '--npm-ci') {
+    return packagesUpToDate() ? 0 : run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], root);
+  }
+  const script = tasks[task];
+  if (script === undefined) {
+    console.error(`usage: node scripts/bootstrap.mjs ${Object.keys(tasks).join('|')} [ARGS…]`);
+    return 2;
+  }
+  if (!checkNode()) return 1;
+
+  const installed = await installPackages();
+  if (installed !== 0 || state.stop) return installed;
+  if (task === 'setup') return runTypeScript(script, args);
+
+  const ready = await runTypeScript('scripts/setup.ts', ['--quiet']);
+  if (ready !== 0 || state.stop) return ready;
+  return runTypeScript(script, args[0] === '--' ? args.slice(1) : args);
+}
+
+const status = await main();
+process.exitCode = state.stop && status === 0 ? 128 + os.constants.signals[state.stop] : status;

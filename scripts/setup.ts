@@ -1,0 +1,100 @@
+// Makes a checkout ready: Debian packages, SPDK, the addon, the compiled TypeScript, the fabric's kernel. Every step
+// first asks whether it has anything to do; when none has, nothing is started and nothing is printed but one line.
+import os from 'node:os';
+import { Listr, type ListrTaskWrapper } from 'listr2';
+import { addon } from './setup/addon.js';
+import { fabric } from './setup/fabric.js';
+import { withLock } from './setup/lock.js';
+import { packages } from './setup/packages.js';
+import { cacheRoot, root } from './setup/paths.js';
+import { stopProcesses } from './setup/processes.js';
+import { spdk } from './setup/spdk.js';
+import { SetupError, type Step } from './setup/step.js';
+import { typescript } from './setup/typescript.js';
+
+const steps: Step[] = [packages, spdk, addon, typescript, fabric];
+const quiet = process.argv.includes('--quiet');
+const onTerminal = process.stdout.isTTY === true && !process.env.CI;
+let stoppedBy: NodeJS.Signals | undefined;
+
+async function allUpToDate(): Promise<boolean> {
+  for (const step of steps) {
+    if (!(await step.upToDate())) return false;
+  }
+  return true;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: listr2's renderers are type parameters that do not matter here.
+type AnyTask = ListrTaskWrapper<any, any, any>;
+
+async function runStep(step: Step, task?: AnyTask): Promise<void> {
+  const say = (line: string) => {
+    if (task) task.output = line;
+    else console.log(`  ${line}`);
+  };
+  const progress = (line: string) => {
+    if (task && line !== '') task.output = line;
+  };
+  await step.run({ report: say, progress });
+}
+
+/** A terminal sees a list that changes in place. */
+async function runOnTerminal(): Promise<void> {
+  const tasks = steps.map((step) => ({
+    title: step.title,
+    skip: () => step.upToDate(),
+    rendererOptions: { outputBar: 1 },
+    task: (_: unknown, task: AnyTask) => runStep(step, task),
+  }));
+  const options = { registerSignalListeners: false, collectErrors: false as const, concurrent: false };
+  await new Listr(tasks, { ...options, rendererOptions: { showErrorMessage: false } }).run();
+}
+
+/** Everything else sees plain lines. */
+async function runPlainly(): Promise<void> {
+  for (const step of steps) {
+    if (await step.upToDate()) continue;
+    console.log(`${step.title}:`);
+    const start = performance.now();
+    await runStep(step);
+    console.log(`  done in ${((performance.now() - start) / 1000).toFixed(0)} s`);
+  }
+}
+
+async function main(): Promise<number> {
+  if (await allUpToDate()) {
+    if (!quiet) console.log('Everything is set up.');
+    return 0;
+  }
+  try {
+    const work = onTerminal ? runOnTerminal : runPlainly;
+    await withLock([cacheRoot, `${root}/scripts`], work, () =>
+      console.log('Another set-up is running; waiting for it to finish…'),
+    );
+    return 0;
+  } catch (error) {
+    if (stoppedBy) return 128 + os.constants.signals[stoppedBy];
+    console.error(`\nSet-up failed: ${describe(error)}`);
+    return 1;
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof SetupError || (error instanceof Error && error.name === 'FabricError'))
+    return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    const status = 128 + os.constants.signals[signal];
+    if (stoppedBy) process.exit(status);
+    stoppedBy = signal;
+    console.error('\nStopping the set-up…');
+    stopProcesses();
+    // Whatever does not end by itself is not waited for.
+    setTimeout(() => process.exit(status), 5_000).unref();
+  });
+}
+
+process.exitCode = await main();

@@ -1,0 +1,34 @@
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { execa } from 'execa';
+import { SetupError } from './step.js';
+
+/**
+ * Runs `work` while no other set-up uses these folders. The kernel holds the locks for a child that lives as long as
+ * its standard input is open, so that they end with this process however it ends.
+ */
+export async function withLock(
+  folders: string[],
+  work: () => Promise<void>,
+  onWait: () => void,
+): Promise<void> {
+  for (const folder of folders) fs.mkdirSync(folder, { recursive: true });
+  const nested = folders.flatMap((folder) => ['flock', folder]);
+  const [program = 'flock', ...args] = [...nested, 'sh', '-c', 'echo locked; exec cat'];
+  // Not in our process group's way: Ctrl-C must not end the holder before the work has been put in order.
+  const holder = execa(program, args, { detached: true, reject: false, buffer: false });
+  const waiting = setTimeout(onWait, 500);
+  try {
+    const locked = await Promise.race([
+      once(holder.stdout, 'data').then(() => true),
+      holder.then(() => false),
+    ]);
+    if (!locked) throw new SetupError(`flock cannot lock ${folders.join(' and ')}`);
+    clearTimeout(waiting);
+    await work();
+  } finally {
+    clearTimeout(waiting);
+    holder.stdin.end();
+    await holder;
+  }
+}

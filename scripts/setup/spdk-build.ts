@@ -1,0 +1,99 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { run } from './processes.js';
+import { LOG } from './spdk.js';
+import type { Recipe, Source } from './spdk-source.js';
+import type { Reporter } from './step.js';
+
+// Everything in lib/ that the initiator and the three programs need. Left out: iscsi, whose arc4random clashes with
+// the C library's since glibc 2.36, and what only SPDK's own tests use.
+const LIBRARIES = [
+  ...[
+    'accel',
+    'bdev',
+    'blob',
+    'blobfs',
+    'conf',
+    'env_dpdk',
+    'event',
+    'ftl',
+    'ioat',
+    'json',
+    'jsonrpc',
+    'log',
+  ],
+  ...[
+    'log_rpc',
+    'lvol',
+    'nbd',
+    'net',
+    'notify',
+    'nvme',
+    'nvmf',
+    'rdma',
+    'rpc',
+    'scsi',
+    'sock',
+    'thread',
+    'trace',
+  ],
+  ...['util', 'vmd'],
+];
+
+/** The programs that tests and benchmarks compare with: an independent target, and two plain initiators. */
+const PROGRAMS = [
+  { folder: 'app/nvmf_tgt', file: 'build/bin/nvmf_tgt' },
+  { folder: 'examples/nvme/perf', file: 'build/examples/perf' },
+  { folder: 'examples/nvme/identify', file: 'build/examples/identify' },
+];
+
+export async function buildSpdk(
+  tree: string,
+  made: string,
+  recipe: Recipe,
+  source: Source,
+  { report, progress }: Reporter,
+): Promise<void> {
+  const options = { cwd: tree, log: LOG, onLine: progress };
+  const jobs = `-j${os.availableParallelism()}`;
+  const arch = recipe.targetArch[process.arch];
+  const configure = [...recipe.configure, ...(arch ? [`--target-arch=${arch}`] : [])];
+
+  report('configuring SPDK');
+  await run('./configure', configure, options);
+  report('building DPDK');
+  await run('make', [jobs, 'dpdkbuild'], options);
+  report('building SPDK’s libraries');
+  await run('make', [jobs, '-C', 'lib', ...LIBRARIES], options);
+  await run('make', [jobs, '-C', 'module'], options);
+  report('building nvmf_tgt, perf and identify');
+  for (const { folder } of PROGRAMS) await run('make', [jobs, '-C', folder], options);
+
+  collect(tree, made);
+  const manifest = {
+    spdk: recipe.release,
+    source: { package: source.package, version: source.version, sha256: source.sha256 },
+    configure,
+  };
+  fs.writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** An installation's layout, from a build tree. */
+function collect(tree: string, made: string): void {
+  const into = (name: string) => {
+    const folder = path.join(made, name);
+    fs.mkdirSync(folder, { recursive: true });
+    return folder;
+  };
+  fs.cpSync(path.join(tree, 'include/spdk'), path.join(into('include'), 'spdk'), { recursive: true });
+  fs.cpSync(path.join(tree, 'dpdk/build/include'), path.join(into('include'), 'dpdk'), { recursive: true });
+  for (const from of ['build/lib', 'dpdk/build/lib']) {
+    for (const name of fs.readdirSync(path.join(tree, from))) {
+      if (name.endsWith('.a')) fs.copyFileSync(path.join(tree, from, name), path.join(into('lib'), name));
+    }
+  }
+  for (const { file } of PROGRAMS) {
+    fs.copyFileSync(path.join(tree, file), path.join(into('bin'), path.basename(file)));
+  }
+}

@@ -1,0 +1,73 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import spdkCache from '../spdk-flags/cache.cjs';
+import spdkFlags from '../spdk-flags.cjs';
+import { downloads, spdkFolder } from './paths.js';
+import { newLog } from './processes.js';
+import { buildSpdk } from './spdk-build.js';
+import { downloadSource, unpackSource } from './spdk-source.js';
+import { type Reporter, SetupError, type Step } from './step.js';
+
+export const LOG = 'spdk.log';
+// Work in progress lies beside the finished build, so that renaming it into place is one step.
+const UNFINISHED = '.unfinished-';
+
+export const spdk: Step = {
+  title: 'SPDK',
+
+  async upToDate() {
+    try {
+      spdkFlags.findSpdk();
+      return true;
+    } catch {
+      return false;
+    }
+  },
+
+  async run(reporter: Reporter) {
+    const tried = whatWasTried();
+    if (tried === undefined) return;
+    if (process.env.SPDK_PREFIX) throw new SetupError(tried);
+
+    newLog(LOG);
+    clearUnfinished();
+    const recipe = spdkCache.readRecipe();
+    const work = path.join(spdkFolder, `${UNFINISHED}${process.pid}`);
+    try {
+      reporter.report(
+        'no SPDK of your own was found (SPDK_PREFIX, pkg-config): building the one in Debian’s sources',
+      );
+      const source = await downloadSource(recipe, reporter);
+      const tree = path.join(work, 'source');
+      await unpackSource(source, tree, recipe.release, reporter);
+      const made = path.join(work, 'made');
+      await buildSpdk(tree, made, recipe, source, reporter);
+      fs.renameSync(made, path.join(spdkFolder, recipe.key));
+      fs.rmSync(source.file, { force: true });
+      reporter.report(`SPDK ${recipe.release} is in ${path.join(spdkFolder, recipe.key)}`);
+    } catch (error) {
+      if (!(error instanceof SetupError) || error.message === 'stopped') throw error;
+      throw new SetupError(`${tried}\nBuilding SPDK ${recipe.release} failed: ${error.message}`);
+    } finally {
+      fs.rmSync(work, { recursive: true, force: true });
+    }
+  },
+};
+
+function whatWasTried(): string | undefined {
+  try {
+    spdkFlags.findSpdk();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** What a set-up left that was killed without a chance to tidy up. The caller holds the lock: nobody uses it. */
+function clearUnfinished(): void {
+  for (const folder of [spdkFolder, downloads]) {
+    fs.mkdirSync(folder, { recursive: true });
+    const names = fs.readdirSync(folder).filter((name) => name.startsWith(UNFINISHED));
+    for (const name of names) fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+  }
+}
