@@ -21,3 +21,7 @@ foreach(SOURCE IN LISTS TEST_SOURCES)
   target_link_libraries(${NAME} PRIVATE ${LIBRARIES} warnings GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endforeach()
+
+# Run inside the fabric by test/integration/linger-lock.test.ts.
+add_executable(cm_race ${ROOT}/test/native/cm_race.cc $<TARGET_OBJECTS:plain>)
+target_link_libraries(cm_race PRIVATE plain warnings rdmacm ibverbs)

@@ -1,0 +1,85 @@
+// The small parts that threads are built from: the mailbox, owned threads, the connect gate.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "../../native/core/connect_gate.h"
+#include "../../native/core/mailbox.h"
+#include "../../native/core/owned_thread.h"
+
+namespace spdk_nvme {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Mailbox, RunsEverythingInOrderOnTheOwner) {
+  Mailbox mailbox;
+  std::vector<int> order;
+  constexpr int kTasks = 1'000;
+  std::thread sender([&] {
+    for (int i = 0; i < kTasks; i++) mailbox.post([&order, i] { order.push_back(i); });
+  });
+  while (order.size() < kTasks) {
+    if (!mailbox.run()) mailbox.sleep(1ms);
+  }
+  sender.join();
+  for (int i = 0; i < kTasks; i++) EXPECT_EQ(order[i], i);
+  EXPECT_FALSE(mailbox.run());
+}
+
+TEST(Mailbox, APostEndsTheSleep) {
+  Mailbox mailbox;
+  std::thread sender([&] {
+    std::this_thread::sleep_for(20ms);
+    mailbox.post([] {});
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  mailbox.sleep(10s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+  sender.join();
+}
+
+TEST(OwnedThread, IsJoinedWhenItEnds) {
+  std::atomic<bool> ran{false};
+  OwnedThread thread("test", [&] { ran = true; });
+  EXPECT_TRUE(thread.join_for(10s));
+  EXPECT_TRUE(ran);
+  EXPECT_TRUE(thread.finished());
+}
+
+TEST(OwnedThread, IsLetGoWhenItDoesNot) {
+  auto hold = std::make_shared<std::promise<void>>();
+  auto kept = std::make_shared<int>(7);
+  std::weak_ptr<int> alive = kept;
+  {
+    OwnedThread thread("test", [held = hold->get_future().share(), kept = std::move(kept)] {
+      held.wait();
+      EXPECT_EQ(*kept, 7);
+    });
+    EXPECT_FALSE(thread.join_for(20ms));
+  }
+  EXPECT_FALSE(alive.expired());
+  hold->set_value();
+  while (!alive.expired()) std::this_thread::yield();
+}
+
+TEST(ConnectGate, LetsInAsManyAsThereArePlaces) {
+  ConnectGate gate(2);
+  EXPECT_TRUE(gate.enter(1ms));
+  EXPECT_TRUE(gate.enter(1ms));
+  EXPECT_FALSE(gate.enter(1ms));
+  std::thread leaver([&] {
+    std::this_thread::sleep_for(20ms);
+    gate.leave();
+  });
+  EXPECT_TRUE(gate.enter(10s));
+  leaver.join();
+}
+
+}  // namespace
+}  // namespace spdk_nvme
