@@ -1,0 +1,31 @@
+import { constants } from 'node:fs';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fabricCache } from './cache.js';
+import type { Accelerator } from './qemu.js';
+
+/**
+ * A /dev/kvm may exist and yet run no guest (in a virtual machine inside another, say), which only trying shows. What
+ * the try showed is remembered until this machine boots again.
+ */
+export async function likelyAccelerator(): Promise<Accelerator> {
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return 'tcg';
+  }
+  const refused = await readFile(refusalFile(), 'utf8').catch(() => '');
+  return refused === (await bootId()) ? 'tcg' : 'kvm';
+}
+
+export async function rememberKvmRefusal(): Promise<void> {
+  await writeFile(refusalFile(), await bootId());
+}
+
+function refusalFile(): string {
+  return join(fabricCache(), 'kvm-refused');
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}

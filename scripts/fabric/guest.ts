@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { FabricError } from './errors.js';
+import { UntilMark } from './marker.js';
+import { type MachineOptions, QEMU_FDS, qemuArguments } from './qemu.js';
+import { Tail } from './tail.js';
+
+const QEMU = 'qemu-system-x86_64';
+/** The guest says `alive` every five seconds, even with every processor busy. */
+const SILENCE_MS = 60_000;
+/** For what a command's children, which outlive it, still hold of its stdout. */
+const LAST_OUTPUT_MS = 3_000;
+
+export interface JobStreams {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly stdin?: Readable | undefined;
+  readonly tty: boolean;
+}
+
+/** One virtual machine, from QEMU's start to its end. It runs one command. */
+export class Guest {
+  readonly #qemu: ChildProcess;
+  readonly #console = new Tail();
+  readonly #gone: Promise<void>;
+  /** Rejects when QEMU ends, the guest gives up or falls silent; never resolves. */
+  readonly #failed: Promise<never>;
+  readonly #ready: Promise<string[]>;
+  readonly #exit: Promise<number>;
+  #fail!: (error: FabricError) => void;
+  #silence: NodeJS.Timeout | undefined;
+
+  constructor(machine: MachineOptions) {
+    // A process group of its own keeps a terminal's Ctrl-C away from QEMU, so that it reaches the command instead;
+    // setpriv lets the kernel end QEMU with us, however we end.
+    this.#qemu = spawn('setpriv', ['--pdeathsig', 'KILL', '--', QEMU, ...qemuArguments(machine)], {
+      stdio: ['ignore', 'ignore', 'pipe', ...Object.keys(QEMU_FDS).map(() => 'pipe' as const)],
+      detached: true,
+    });
+    this.#gone = new Promise((resolve) => {
+      this.#qemu.once('close', () => resolve());
+      this.#qemu.once('error', () => resolve());
+    });
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = (error) => reject(error);
+    });
+    this.#failed.catch(() => {});
+    for (const name of Object.keys(QEMU_FDS) as (keyof typeof QEMU_FDS)[])
+      this.#channel(name).on('error', () => {});
+    this.#channel('console').on('data', (chunk: Buffer) => this.#console.add(chunk));
+    this.#qemu.stderr?.on('data', (chunk: Buffer) => this.#console.add(chunk));
+
+    let ready: (words: string[]) => void;
+    let exit: (status: number) => void;
+    this.#ready = new Promise((resolve) => {
+      ready = resolve;
+    });
+    this.#exit = new Promise((resolve) => {
+      exit = resolve;
+    });
+    createInterface({ input: this.#channel('control') }).on('line', (line) => {
+      const [verb, ...words] = line.split(' ');
+      if (verb === 'ready') ready(words);
+      else if (verb === 'exit') exit(Number(words[0]));
+      else if (verb === 'failed')
+        this.#fail(this.#error(`The guest cannot make the fabric: ${words.join(' ')}`));
+      if (this.#silence) this.#listen();
+    });
+    this.#qemu.once('error', (error) => this.#fail(this.#error(`Cannot start ${QEMU}: ${error.message}`)));
+    this.#qemu.once('close', (code, signal) => {
+      const how = signal ? `was ended by ${signal}` : `ended with status ${code}`;
+      this.#fail(this.#error(`The guest is gone: QEMU ${how}`));
+    });
+  }
+
+  /** Resolves when the fabric is up, with what the guest says of its times. */
+  async ready(limitMs: number): Promise<string[]> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(this.#error(`The guest did not come up within ${limitMs / 1000} s`)),
+        limitMs,
+      );
+    });
+    return Promise.race([this.#ready, this.#failed, late]).finally(() => clearTimeout(timer));
+  }
+
+  /** Runs a shell script and resolves with its exit status, after the last byte of its output. */
+  async run(script: string, { stdout, stderr, stdin, tty }: JobStreams): Promise<number> {
+    const mark = randomBytes(24).toString('hex');
+    const outputs = tty
+      ? [this.#relay('terminal', mark, stdout)]
+      : [this.#relay('stdout', mark, stdout), this.#relay('stderr', mark, stderr)];
+    stdin?.pipe(this.#channel(tty ? 'terminal' : 'stdin'));
+    this.#listen();
+    this.#channel('control').write(`run ${mark} ${Buffer.from(script).toString('base64')}\n`);
+    try {
+      const status = await Promise.race([this.#exit, this.#failed]);
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, LAST_OUTPUT_MS);
+      });
+      await Promise.race([Promise.all(outputs), patience, this.#failed]).finally(() => clearTimeout(timer));
+      return status;
+    } finally {
+      stdin?.unpipe(this.#channel(tty ? 'terminal' : 'stdin'));
+      clearTimeout(this.#silence);
+    }
+  }
+
+  /** Sends a signal, by its name without SIG, to the command and what it started. */
+  signal(name: string): void {
+    this.#channel('control').write(`signal ${name}\n`);
+  }
+
+  /** The last lines of the guest's console. */
+  consoleTail(): string {
+    return this.#console.lines(30);
+  }
+
+  /** Ends QEMU, which has nothing to save, and waits until it is gone. */
+  async kill(): Promise<void> {
+    clearTimeout(this.#silence);
+    this.#qemu.kill('SIGKILL');
+    await this.#gone;
+  }
+
+  #channel(name: keyof typeof QEMU_FDS): Duplex {
+    return (this.#qemu.stdio as unknown as Duplex[])[QEMU_FDS[name]] as Duplex;
+  }
+
+  #relay(name: 'stdout' | 'stderr' | 'terminal', mark: string, to: Writable): Promise<void> {
+    const output = this.#channel(name).pipe(new UntilMark(mark));
+    output.pipe(to, { end: false });
+    return new Promise((resolve) => {
+      output.once('end', resolve);
+    });
+  }
+
+  #listen(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(
+      () => this.#fail(this.#error(`The guest has not answered for ${SILENCE_MS / 1000} s`)),
+      SILENCE_MS,
+    );
+  }
+
+  #error(message: string): FabricError {
+    const tail = this.consoleTail();
+    return new FabricError(
+      tail ? `${message}. Its console ends with:\n${tail}` : `${message}. Its console is empty`,
+    );
+  }
+}

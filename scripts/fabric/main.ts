@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { FabricError } from './errors.js';
+import { runInFabric } from './run.js';
+
+interface MainOptions {
+  output?: string;
+  deadline?: number;
+  memory?: number;
+  hugepages?: number;
+  env: string[];
+  quiet?: true;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0)
+    throw new InvalidArgumentError('It must be a whole number above 0.');
+  return value;
+}
+
+const program = new Command('npm run fabric --')
+  .description('Runs a command as root on a soft-RoCE fabric with an NVMe target; without one, a shell.')
+  .argument('[command...]', 'the command and its arguments, as after `env`')
+  .option(
+    '--output <folder>',
+    'the one host folder the command can write to (also in SPDK_NVME_FABRIC_OUTPUT)',
+  )
+  .option('--deadline <seconds>', 'end the command after this time, with status 124', positive)
+  .option('--memory <MiB>', 'memory of the guest', positive)
+  .option('--hugepages <count>', 'number of 2 MiB pages in the guest', positive)
+  .option('--env <name[=value]>', 'pass one more variable', (value, all: string[]) => [...all, value], [])
+  .option('--quiet', 'only what the command writes')
+  // What follows the command belongs to it, options too.
+  .passThroughOptions();
+
+function extraEnvironment(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=');
+      return at < 0 ? [word, process.env[word] ?? ''] : [word.slice(0, at), word.slice(at + 1)];
+    }),
+  );
+}
+
+async function main(): Promise<number> {
+  program.parse();
+  const options = program.opts<MainOptions>();
+  const { stdin, stdout, stderr } = process;
+  const terminal = stdin.isTTY && stdout.isTTY && stderr.isTTY;
+  if (program.args.length === 0 && !terminal) {
+    throw new FabricError('Name a command, for example: npm run fabric -- rdma link');
+  }
+  const command = program.args.length > 0 ? program.args : [process.env.SHELL || '/bin/sh'];
+  const restore = () => terminal && stdin.setRawMode(false);
+  if (terminal) stdin.setRawMode(true);
+  try {
+    return await runInFabric(command, {
+      stdin,
+      outputDir: options.output,
+      deadlineMs: options.deadline && options.deadline * 1000,
+      memoryMb: options.memory,
+      hugepages: options.hugepages,
+      env: extraEnvironment(options.env),
+      tty: terminal ? { rows: stdout.rows, columns: stdout.columns } : undefined,
+      report: options.quiet
+        ? undefined
+        : (line) => stderr.write(`fabric: ${line.replaceAll('\n', '\r\n')}\r\n`),
+    });
+  } finally {
+    restore();
+  }
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    // The fabric's own failures, as `docker run` and `env` number theirs: 125 is nothing the command said.
+    process.stderr.write(`fabric: ${error instanceof FabricError ? error.message : String(error)}\n`);
+    process.exit(125);
+  },
+);

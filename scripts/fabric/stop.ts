@@ -1,0 +1,58 @@
+import { constants } from 'node:os';
+
+/** Why a run has to end early. */
+export interface StopRequest {
+  /** Signal for the command, without SIG. */
+  readonly signal: 'INT' | 'TERM' | 'HUP';
+  /** Status of the run if the command does not end by itself in time. */
+  readonly status: number;
+  /** True where the status holds even if the command ends by itself, as timeout(1) has it. */
+  readonly always?: boolean;
+}
+
+const SIGNALS = ['INT', 'TERM', 'HUP'] as const;
+
+export function signalStatus(name: string): number {
+  return 128 + (constants.signals[`SIG${name}` as NodeJS.Signals] ?? 0);
+}
+
+/** Gathers requests to stop from signals to this process, an AbortSignal and timers, from its making to its disposal. */
+export class StopRequests {
+  readonly #listeners = new Set<(request: StopRequest) => void>();
+  readonly #undo: (() => void)[] = [];
+  #first: StopRequest | undefined;
+
+  constructor(abort?: AbortSignal) {
+    for (const signal of SIGNALS) {
+      const handler = () => this.request({ signal, status: signalStatus(signal) });
+      process.on(`SIG${signal}`, handler);
+      this.#undo.push(() => process.off(`SIG${signal}`, handler));
+    }
+    if (abort) {
+      const handler = () => this.request({ signal: 'TERM', status: signalStatus('TERM') });
+      if (abort.aborted) handler();
+      abort.addEventListener('abort', handler);
+      this.#undo.push(() => abort.removeEventListener('abort', handler));
+    }
+  }
+
+  get first(): StopRequest | undefined {
+    return this.#first;
+  }
+
+  request(request: StopRequest): void {
+    this.#first ??= request;
+    for (const listener of this.#listeners) listener(request);
+  }
+
+  /** Calls back for every request, a past one included. */
+  each(listener: (request: StopRequest) => void): void {
+    this.#listeners.add(listener);
+    if (this.#first) listener(this.#first);
+  }
+
+  dispose(): void {
+    for (const undo of this.#undo) undo();
+    this.#listeners.clear();
+  }
+}
