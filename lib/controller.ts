@@ -77,7 +77,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       what: `Detaching ${this.transportId.subnqn ?? this.transportId.traddr}`,
       timeoutMs,
       timeoutCode: 'ERR_SPDK_WEDGED',
-      timeoutHint: 'SPDK has not returned; the controller is lost to this process, other controllers are not',
+      timeoutHint: 'SPDK has not returned; the controller is lost to this process, other controllers are not.',
       giveUp: () => this.#native.wedge(),
     });
     this.#native.detach({

@@ -79,7 +79,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       what: 'Starting SPDK',
       timeoutMs: openLimitMs,
       timeoutCode: 'ERR_SPDK_ENV_INIT_FAILED',
-      timeoutHint: 'DPDK does not come back; end this process',
+      timeoutHint: 'DPDK does not come back; end this process.',
       giveUp: () => {},
     });
     addon.open({
@@ -142,7 +142,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       what,
       timeoutMs: resolved.timeoutMs,
       timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs',
+      timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
       signal,
       giveUp: () => nativeController?.giveUp(),
     });
@@ -204,7 +204,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       what: 'Closing the environment',
       timeoutMs: left + closeGraceMs,
       timeoutCode: 'ERR_SPDK_WEDGED',
-      timeoutHint: 'SPDK has not returned from an operation; end this process when it suits you',
+      timeoutHint: 'SPDK has not returned from an operation; end this process when it suits you.',
       giveUp: () => {},
     });
     this.#native.close({ timeoutMs: left, closed: (clean) => operation.resolve(clean) });

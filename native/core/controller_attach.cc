@@ -19,6 +19,8 @@ constexpr auto kEagerTime = 20ms;
 constexpr auto kPollPause = 100us;
 /** How often a waiting attach looks whether somebody still waits for it. */
 constexpr auto kGateInterval = 50ms;
+/** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
+constexpr size_t kQuotedLines = 3;
 
 /** Finds "sct N, sc M" or "(SCT/SC)" of a refused Connect command in SPDK's own words; the API does not tell. */
 std::optional<NvmeStatus> refusal_in(const std::vector<std::string>& lines) {
@@ -44,9 +46,10 @@ bool mentions(const std::vector<std::string>& lines, const char* words) {
                      [words](const std::string& line) { return line.find(words) != std::string::npos; });
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+/** The first lines name the cause; what follows is SPDK cleaning up. */
+std::string beginning_of(const std::vector<std::string>& lines) {
   std::string text;
-  for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
+  for (size_t i = 0; i < std::min(lines.size(), kQuotedLines); i++) text += (i == 0 ? "" : "; ") + lines[i];
   return text;
 }
 
@@ -143,14 +146,18 @@ Status Controller::attach_failure(const LogCollector& log) const {
   if (refusal) {
     status = Status::failure("ERR_SPDK_CONNECT_REJECTED", "the target refused the connection");
     status.nvme = refusal;
-  } else if (mentions(lines, "address resolution error") || mentions(lines, "route resolution error") ||
+  } else if (mentions(lines, "Connect command failed")) {
+    // Old releases log no status; the target has answered, since a lost connection is logged in other words.
+    status = Status::failure("ERR_SPDK_CONNECT_REJECTED",
+                             "the target refused the connection, and this SPDK release does not say why");
+  } else if (mentions(lines, "rdma_resolve_addr") || mentions(lines, "address resolution error") || mentions(lines, "route resolution error") ||
              mentions(lines, "RDMA connect error") || mentions(lines, "connect() failed") ||
              mentions(lines, "sock connection error")) {
     status = Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
   } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
     status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
   }
-  if (!lines.empty()) status.message += " (SPDK: " + joined(lines) + ")";
+  if (!lines.empty()) status.message += " (SPDK: " + beginning_of(lines) + ")";
   return status;
 }
 

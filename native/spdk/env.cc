@@ -16,6 +16,8 @@ namespace spdk_nvme::spdk {
 namespace {
 
 LogSink g_sink = nullptr;
+/** A stdio stream whose lines go to the sink. */
+FILE* g_stream = nullptr;
 
 constexpr size_t kLongestLine = 1024;
 
@@ -33,7 +35,7 @@ void on_spdk_log(int level, const char* file, const int line, const char* functi
   deliver(level, file, line, function, text);
 }
 
-/** DPDK writes to a stdio stream; the level of a line is not in it, so it counts as a notice. */
+/** What is written to the stream is DPDK's; the level of a line is not in it, so it counts as a notice. */
 ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   char text[kLongestLine];
   const size_t length = size < sizeof(text) - 1 ? size : sizeof(text) - 1;
@@ -42,6 +44,20 @@ ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   deliver(SPDK_LOG_NOTICE, "dpdk", 0, "", text);
   return static_cast<ssize_t>(size);
 }
+
+/** Old releases print to stdout while they start, where the user's program may be writing JSON. */
+class StdoutToLog {
+ public:
+  StdoutToLog() : stdout_(stdout) {
+    if (g_stream != nullptr) stdout = g_stream;
+  }
+  ~StdoutToLog() { stdout = stdout_; }
+  StdoutToLog(const StdoutToLog&) = delete;
+  StdoutToLog& operator=(const StdoutToLog&) = delete;
+
+ private:
+  FILE* stdout_;
+};
 
 }  // namespace
 
@@ -58,6 +74,7 @@ int env_init(const EnvSettings& settings) {
   // Hugepages without files: nothing is left behind, however the process ends.
   static char in_memory[] = "--in-memory";
   options.env_context = in_memory;
+  const StdoutToLog redirected;
   return spdk_env_init(&options);
 }
 
@@ -66,10 +83,10 @@ void log_to(LogSink sink) {
   spdk_log_open(on_spdk_log);
   cookie_io_functions_t functions{};
   functions.write = on_dpdk_log;
-  FILE* stream = fopencookie(nullptr, "w", functions);
-  if (stream == nullptr) return;
-  setlinebuf(stream);
-  rte_openlog_stream(stream);
+  g_stream = fopencookie(nullptr, "w", functions);
+  if (g_stream == nullptr) return;
+  setlinebuf(g_stream);
+  rte_openlog_stream(g_stream);
 }
 
 void set_log_level(int level) { spdk_log_set_print_level(static_cast<spdk_log_level>(level)); }
