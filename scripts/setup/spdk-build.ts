@@ -62,10 +62,11 @@ export async function buildSpdk(
 
   report('configuring SPDK');
   await run('./configure', configure, options);
+  await run('make', ['build_dir', 'include/spdk/config.h'], options);
   report('building DPDK');
-  await run('make', [jobs, 'dpdkbuild'], options);
+  await run('make', [jobs, '-C', 'dpdkbuild'], options);
   report('building SPDK’s libraries');
-  await run('make', [jobs, '-C', 'lib', ...LIBRARIES], options);
+  for (const library of LIBRARIES) await run('make', [jobs, '-C', `lib/${library}`], options);
   await run('make', [jobs, '-C', 'module'], options);
   report('building nvmf_tgt, perf and identify');
   for (const { folder } of PROGRAMS) await run('make', [jobs, '-C', folder], options);
