@@ -1,0 +1,27 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { buildFolder, root } from '../setup/paths.js';
+import { newLog, run } from '../setup/processes.js';
+
+const LOG = 'bench.log';
+const folder = path.join(buildFolder, 'native');
+const require = createRequire(import.meta.url);
+
+/** Builds attach_loop.c where it is missing or out of date, and says where the program is. */
+export async function buildLoop(): Promise<string> {
+  newLog(LOG);
+  const cmakeJs = (...words: string[]) =>
+    run(
+      process.execPath,
+      [
+        require.resolve('cmake-js/bin/cmake-js'),
+        ...words,
+        ...['-d', path.join(root, 'native'), '-O', folder, '-B', 'RelWithDebInfo'],
+      ],
+      { cwd: root, log: LOG },
+    );
+  // Configuring asks for SPDK's flags again: another SPDK than last time must not go unnoticed.
+  await cmakeJs('configure');
+  await cmakeJs('build', '--target', 'attach_loop');
+  return path.join(folder, 'attach_loop');
+}

@@ -1,0 +1,38 @@
+import { execa } from 'execa';
+import type { Cycle } from '../messages.js';
+import type { AttachDetachPlan } from '../plan.js';
+import type { Side } from './side.js';
+
+/** The kernel's initiator through nvme-cli; each call starts a process, as it does for whoever uses it. */
+export function nvmeCliSide(plan: AttachDetachPlan): Side {
+  const { subsystemNqn, address, service, hostNqn, hostId, queueDepth, keepAliveMs } = plan;
+  const connect = (ioQueues: number): string[] => [
+    ...[
+      'connect',
+      '--transport=rdma',
+      `--traddr=${address}`,
+      `--trsvcid=${service}`,
+      `--nqn=${subsystemNqn}`,
+    ],
+    ...[`--hostnqn=${hostNqn}`, `--hostid=${hostId}`, `--nr-io-queues=${ioQueues}`],
+    ...[`--queue-size=${queueDepth}`, `--keep-alive-tmo=${keepAliveMs / 1000}`],
+  ];
+  const timed = async (words: string[]): Promise<number> => {
+    const begun = performance.now();
+    await execa('nvme', words);
+    return performance.now() - begun;
+  };
+  return {
+    name: 'nvmeCli',
+    async run(ioQueues, cycles) {
+      const done: Cycle[] = [];
+      while (done.length < cycles) {
+        const attachMs = await timed(connect(ioQueues));
+        const detachMs = await timed(['disconnect', `--nqn=${subsystemNqn}`]);
+        done.push({ attachMs, detachMs });
+      }
+      return done;
+    },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,114 @@
+// `npm run bench`: builds the C loop, measures in one boot of the fabric, prints a table and writes the JSON.
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { FabricError } from '../fabric/errors.js';
+import { runInFabric } from '../fabric/run.js';
+import { ports, subsystems, transportId } from '../fabric/topology.js';
+import { SetupError } from '../setup/step.js';
+import { type BenchArguments, parseArguments } from './arguments.js';
+import { buildLoop } from './build-loop.js';
+import type { About, Message, Turn } from './messages.js';
+import { type AttachDetachPlan, totalCycles } from './plan.js';
+import { progressOn } from './progress.js';
+import { attachDetachReports, attachDetachTable, jsonReport } from './report.js';
+
+const GUEST = fileURLToPath(new URL('guest/main.ts', import.meta.url));
+/** The package's default, and a process beside it that wants as much. */
+const MEMORY_MB = 256;
+const PROCESSES = 2;
+const HUGEPAGE_MB = 2;
+/** What DPDK takes beyond what it is asked for. */
+const SPARE_HUGEPAGES = 32;
+
+function planFor({ cycles, rounds, ioQueues, cliCycles }: BenchArguments, loop: string): AttachDetachPlan {
+  const hostId = randomUUID();
+  return {
+    transportId: transportId(subsystems.disk0.nqn),
+    subsystemNqn: subsystems.disk0.nqn,
+    address: ports.rdma.traddr,
+    service: ports.rdma.trsvcid,
+    hostNqn: `nqn.2014-08.org.nvmexpress:uuid:${hostId}`,
+    hostId,
+    queueDepth: 128,
+    keepAliveMs: 10_000,
+    memoryMb: MEMORY_MB,
+    ioQueues,
+    cycles,
+    rounds,
+    cliCycles,
+    loop,
+  };
+}
+
+interface Measured {
+  readonly status: number;
+  readonly about: About | undefined;
+  readonly turns: readonly Turn[];
+}
+
+async function measure(plan: AttachDetachPlan): Promise<Measured> {
+  const { stdout, stderr } = process;
+  const progress = progressOn(stdout, totalCycles(plan));
+  const output = new PassThrough();
+  const turns: Turn[] = [];
+  let about: About | undefined;
+  const lines = createInterface({ input: output });
+  const ended = once(lines, 'close');
+  lines.on('line', (line) => {
+    const message: Message = JSON.parse(line);
+    if (message.kind === 'about') {
+      about = message;
+    } else {
+      turns.push(message);
+      progress.turn(message);
+    }
+  });
+  try {
+    const status = await runInFabric(
+      [process.execPath, '--import', import.meta.resolve('tsx'), GUEST, JSON.stringify(plan)],
+      {
+        stdout: output,
+        stderr,
+        hugepages: (PROCESSES * MEMORY_MB) / HUGEPAGE_MB + SPARE_HUGEPAGES,
+        report: stdout.isTTY ? undefined : (line) => stdout.write(`${line}\n`),
+      },
+    );
+    output.end();
+    await ended;
+    return { status, about, turns };
+  } finally {
+    progress.stop();
+  }
+}
+
+async function main(): Promise<number> {
+  const options = parseArguments(process.argv.slice(2));
+  const plan = planFor(options, await buildLoop());
+  const { status, about, turns } = await measure(plan);
+  if (status !== 0 || !about) {
+    console.error(`The benchmark ended with status ${status} in the fabric.`);
+    return status || 1;
+  }
+  const { spdk, device, node, kernel, processor, processors } = about;
+  console.log(
+    `\n${spdk}, ${device}, Linux ${kernel}, ${processors} × ${processor}, Node.js ${node}; milliseconds`,
+  );
+  console.log(attachDetachTable(attachDetachReports(turns)));
+  if (options.json !== undefined) {
+    await writeFile(options.json, `${JSON.stringify(jsonReport(about, options.cycles, turns), null, 2)}\n`);
+  }
+  return 0;
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    const told = error instanceof FabricError || error instanceof SetupError;
+    console.error(`The benchmark failed: ${told ? error.message : error}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,21 @@
+/** The value below which a share of the samples lies: the nearest rank, so always one of the samples. */
+export function percentile(samples: readonly number[], share: number): number {
+  if (samples.length === 0) throw new RangeError('There is no percentile of nothing');
+  const sorted = [...samples].sort((a, b) => a - b);
+  const rank = Math.max(1, Math.ceil(share * sorted.length));
+  return sorted[rank - 1] as number;
+}
+
+export interface Summary {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export function summarise(samples: readonly number[]): Summary {
+  return { p50: rounded(percentile(samples, 0.5)), p99: rounded(percentile(samples, 0.99)) };
+}
+
+/** To a thousandth: microseconds where the unit is milliseconds. */
+export function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
