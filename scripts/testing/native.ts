@@ -1,0 +1,62 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { buildFolder, root } from '../setup/paths.js';
+import { add, type Counts, judged } from './counts.js';
+
+const require = createRequire(import.meta.url);
+
+/** Each build has a folder of its own, so that none is rebuilt because of another. */
+const BUILDS = [
+  { name: 'native', sanitize: '' },
+  { name: 'native-thread', sanitize: 'thread' },
+  { name: 'native-address', sanitize: 'address,undefined' },
+];
+
+/** Builds and runs test/native: once as it is, and what needs no SPDK under the sanitizers too. */
+export async function runNativeTests(folder: string, signal: AbortSignal): Promise<Counts> {
+  const all: Counts[] = [];
+  for (const { name, sanitize } of BUILDS) {
+    console.log(`\nC++ tests${sanitize ? `, -fsanitize=${sanitize}` : ''}`);
+    all.push(await buildAndTest(name, sanitize, path.join(folder, `${name}.xml`), signal));
+  }
+  return add(...all);
+}
+
+async function buildAndTest(
+  name: string,
+  sanitize: string,
+  report: string,
+  signal: AbortSignal,
+): Promise<Counts> {
+  const out = path.join(buildFolder, name);
+  const cmakeJs = [require.resolve('cmake-js/bin/cmake-js'), '-d', path.join(root, 'native'), '-O', out];
+  const common = ['-B', 'RelWithDebInfo', `--CDSPDK_NVME_SANITIZE=${sanitize}`];
+  const jobs = ['--parallel', String(os.availableParallelism())];
+  for (const step of [['configure'], ['build', ...jobs]]) {
+    const built = await execa(process.execPath, [...cmakeJs, ...common, ...step], {
+      all: true,
+      reject: false,
+      cancelSignal: signal,
+    });
+    if (built.failed) {
+      console.log(built.all);
+      return { passed: 0, failed: 1, skipped: 0 };
+    }
+  }
+  const args = ['--test-dir', out, '--output-on-failure', '--no-tests=error', '--output-junit', report];
+  const { exitCode } = await execa('ctest', args, { stdio: 'inherit', reject: false, cancelSignal: signal });
+  return judged(readJunit(report), exitCode ?? 1);
+}
+
+/** CTest's own totals: attributes of the file's only test suite. */
+export function readJunit(file: string): Counts {
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+  const suite = text.match(/<testsuite\b[^>]*>/)?.[0] ?? '';
+  const total = (name: string) => Number(suite.match(new RegExp(`\\b${name}="(\\d+)"`))?.[1] ?? 0);
+  const failed = total('failures');
+  const skipped = total('skipped') + total('disabled');
+  return { passed: total('tests') - failed - skipped, failed, skipped };
+}

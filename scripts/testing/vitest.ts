@@ -1,0 +1,64 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { execa } from 'execa';
+import { runInFabric } from '../fabric/run.js';
+import { root } from '../setup/paths.js';
+import { type Counts, judged } from './counts.js';
+
+// The guest may be ten times slower than the host; this only ends what would never end.
+const INTEGRATION_DEADLINE_MS = 45 * 60_000;
+
+export async function runUnitTests(folder: string, signal: AbortSignal): Promise<Counts> {
+  const report = path.join(folder, 'unit.json');
+  const [node = '', ...args] = command('unit', report);
+  const { exitCode } = await execa(node, args, {
+    cwd: root,
+    stdio: 'inherit',
+    reject: false,
+    cancelSignal: signal,
+  });
+  return judged(readReport(report), exitCode ?? 1);
+}
+
+export async function runIntegrationTests(folder: string, signal: AbortSignal): Promise<Counts> {
+  const report = path.join(folder, 'integration.json');
+  const status = await runInFabric(command('integration', report), {
+    cwd: root,
+    outputDir: folder,
+    deadlineMs: INTEGRATION_DEADLINE_MS,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal,
+    report: (line) => console.log(`fabric: ${line}`),
+  });
+  return judged(readReport(report), status);
+}
+
+function command(project: string, report: string): string[] {
+  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
+  // The config is not bundled into a file beside it: the guest cannot write there.
+  const args = ['run', '--configLoader', 'runner', '--project', project];
+  return [
+    process.execPath,
+    vitest,
+    ...args,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
+}
+
+/** What vitest's JSON reporter counted. A file that cannot even be loaded is a failed suite without tests. */
+export function readReport(file: string): Counts {
+  if (!fs.existsSync(file)) return { passed: 0, failed: 0, skipped: 0 };
+  const report = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const unloaded = report.testResults.filter(
+    (suite: { status: string; assertionResults: unknown[] }) =>
+      suite.status === 'failed' && suite.assertionResults.length === 0,
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
