@@ -25,14 +25,3 @@ endforeach()
 # Run inside the fabric by test/integration/linger-lock.test.ts.
 add_executable(cm_race ${ROOT}/test/native/cm_race.cc $<TARGET_OBJECTS:plain>)
 target_link_libraries(cm_race PRIVATE plain warnings rdmacm ibverbs)
-
-# Programs that the integration tests run on the fabric, with real rdma_cm ids but without SPDK.
-if(NOT SPDK_NVME_SANITIZE)
-  file(GLOB PROGRAMS CONFIGURE_DEPENDS ${ROOT}/test/native/*.cc)
-  list(FILTER PROGRAMS EXCLUDE REGEX "_test\\.cc$")
-  foreach(SOURCE IN LISTS PROGRAMS)
-    get_filename_component(NAME ${SOURCE} NAME_WE)
-    add_executable(${NAME} ${SOURCE} $<TARGET_OBJECTS:plain>)
-    target_link_libraries(${NAME} PRIVATE plain warnings rdmacm ibverbs)
-  endforeach()
-endif()
