@@ -117,7 +117,7 @@ export class Guest {
 
   /** The last lines of the guest's console. */
   consoleTail(): string {
-    return this.#console.lines(30);
+    return this.#console.lines(40);
   }
 
   /** Ends QEMU, which has nothing to save, and waits until it is gone. */

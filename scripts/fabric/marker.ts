@@ -20,7 +20,10 @@ export class UntilMark extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
-    if (this.#found) return callback();
+    if (this.#found) {
+      callback();
+      return;
+    }
     const data = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
     const at = data.indexOf(this.#mark);
     if (at >= 0) {
@@ -28,7 +31,8 @@ export class UntilMark extends Transform {
       this.#held = Buffer.alloc(0);
       if (at > 0) this.push(data.subarray(0, at));
       this.push(null);
-      return callback();
+      callback();
+      return;
     }
     const hold = heldBack(data, this.#mark);
     this.#held = data.subarray(data.length - hold);

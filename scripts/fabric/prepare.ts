@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -7,7 +18,7 @@ import { fabricCache } from './cache.js';
 import { FabricError } from './errors.js';
 import { unpackKernel } from './kernel.js';
 import { FABRIC_MODULES, parseShowDepends, ROOT_MODULES, withoutSignature } from './modules.js';
-import { topologyAsShell } from './topology.js';
+import { makeLink, makePorts, makeRdmaDevice, makeSubsystems } from './target.js';
 
 /** What a boot needs; all of it in the cache. */
 export interface FabricFiles {
@@ -19,9 +30,11 @@ export interface FabricFiles {
 
 type Report = (line: string) => void;
 
-const GUEST_FILES = { init: 'init.sh', 'agent.sh': 'agent.sh', 'target.sh': 'target.sh' } as const;
+const GUEST_FILES = { init: 'init.sh', 'agent.sh': 'agent.sh' } as const;
 const META_PACKAGE = 'linux-image-amd64';
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
+/** What guest/init.sh uses of it; without /proc, which it mounts with one of them, busybox cannot find itself. */
+const BUSYBOX_APPLETS = ['cp', 'hostname', 'insmod', 'ip', 'ln', 'mkdir', 'mount', 'switch_root'];
 /** Everything but these is dropped from the kernel package: no guest has sound or graphics. */
 const KEPT_MODULES = [
   'arch',
@@ -47,7 +60,7 @@ export async function fabricFiles(report: Report): Promise<FabricFiles> {
   const key = createHash('sha256');
   for (const [name, content] of Object.entries(guest))
     key.update(`${name}\0${content.length}\0`).update(content);
-  key.update([...ROOT_MODULES, '', ...FABRIC_MODULES].join('\n'));
+  key.update([...BUSYBOX_APPLETS, '', ...ROOT_MODULES, '', ...FABRIC_MODULES].join('\n'));
   const initramfs = join(cache, `initramfs-${basename(kernel)}-${key.digest('hex').slice(0, 16)}.cpio`);
   const version = basename(kernel).slice('kernel-'.length);
   const modules = join(kernel, 'lib/modules', version);
@@ -119,7 +132,12 @@ async function keepModules(from: string, to: string): Promise<void> {
 }
 
 async function guestFiles(): Promise<Record<string, Buffer>> {
-  const files: Record<string, Buffer> = { 'topology.sh': Buffer.from(topologyAsShell()) };
+  const files: Record<string, Buffer> = {
+    'subsystems.sh': Buffer.from(makeSubsystems()),
+    'link.sh': Buffer.from(makeLink()),
+    'rdma.sh': Buffer.from(makeRdmaDevice()),
+    'ports.sh': Buffer.from(makePorts()),
+  };
   for (const [name, source] of Object.entries(GUEST_FILES)) {
     files[name] = await readFile(fileURLToPath(new URL(`guest/${source}`, import.meta.url)));
   }
@@ -139,10 +157,11 @@ async function buildInitramfs(
   const folder = await mkdtemp(join(fabricCache(), '.initramfs-'));
   try {
     const root = join(folder, 'root');
-    for (const name of ['bin', 'proc', 'dev', 'run', 'lower', 'upper', 'root', 'modules']) {
+    for (const name of ['bin', 'proc', 'sys', 'dev', 'lower', 'upper', 'root', 'modules']) {
       await mkdir(join(root, name), { recursive: true });
     }
     await copyFile(busybox, join(root, 'bin/busybox'));
+    for (const applet of BUSYBOX_APPLETS) await symlink('busybox', join(root, 'bin', applet));
     for (const [name, content] of Object.entries(guest)) {
       await writeFile(join(root, name), content, { mode: 0o755 });
     }

@@ -55,7 +55,7 @@ function kernelParameters({ hugepages, modules, share, stdin, tty }: MachineOpti
     // A guest in trouble ends, and QEMU with it, instead of waiting for somebody to look.
     'panic=-1 oops=panic',
     // What costs time on an emulated processor and proves nothing here.
-    'mitigations=off nowatchdog tsc=reliable audit=0 apparmor=0',
+    'mitigations=off init_on_alloc=0 nowatchdog tsc=reliable audit=0',
     `hugepagesz=2M hugepages=${hugepages}`,
     `fabric.stdin=${Number(stdin)} fabric.tty=${Number(tty)}`,
     `fabric.modules=${base64(modules)}`,

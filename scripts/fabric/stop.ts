@@ -10,6 +10,8 @@ export interface StopRequest {
   readonly always?: boolean;
 }
 
+/** One Ctrl-C can arrive several times: from the terminal and from each parent that passes it on. */
+const SAME_REQUEST_MS = 500;
 const SIGNALS = ['INT', 'TERM', 'HUP'] as const;
 
 export function signalStatus(name: string): number {
@@ -21,6 +23,7 @@ export class StopRequests {
   readonly #listeners = new Set<(request: StopRequest) => void>();
   readonly #undo: (() => void)[] = [];
   #first: StopRequest | undefined;
+  #lastAt = 0;
 
   constructor(abort?: AbortSignal) {
     for (const signal of SIGNALS) {
@@ -41,7 +44,10 @@ export class StopRequests {
   }
 
   request(request: StopRequest): void {
+    const now = performance.now();
+    if (this.#first && now - this.#lastAt < SAME_REQUEST_MS) return;
     this.#first ??= request;
+    this.#lastAt = now;
     for (const listener of this.#listeners) listener(request);
   }
 

@@ -1,6 +1,6 @@
 /**
  * What the fabric looks like: the only place that knows its names, addresses and ports.
- * Tests, the stress script and the benchmark import it; the guest's script gets it through `topologyAsShell`.
+ * Tests, the stress script and the benchmark import it; target.ts makes the guest's script from it.
  */
 
 export interface FabricNamespace {
@@ -37,6 +37,8 @@ function subsystem(name: string, serial: string, rest: Partial<FabricSubsystem> 
 export const link = {
   netdev: 'fabric0',
   rdmaDevice: 'rxe0',
+  /** Room for RoCE's largest MTU, 4096, and its headers. */
+  mtu: 4200,
   /** The target listens on the first address; the second one serves tests that need another local address. */
   addresses: ['10.77.0.1/24', '10.77.0.2/24', 'fd77::1/64'],
   /** Inside the subnet, owned by nobody: connecting to it gets no answer. */
@@ -84,26 +86,4 @@ export function transportId(nqn: string, port: (typeof ports)[keyof typeof ports
   const adrfam = port.adrfam === 'ipv6' ? 'IPv6' : 'IPv4';
   const { traddr, trsvcid } = port;
   return `trtype:${port.trtype.toUpperCase()} adrfam:${adrfam} traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqn}`;
-}
-
-/**
- * The topology as calls of shell functions, which guest/target.sh defines: one call a line, words without blanks
- * except quoted ones, so that plain `sh` reads it.
- */
-export function topologyAsShell(): string {
-  const disks = new Map<string, FabricNamespace>();
-  for (const { namespaces } of allSubsystems) for (const n of namespaces) disks.set(n.disk, n);
-  const lines = [
-    `fabric_link ${link.netdev} ${link.rdmaDevice} ${link.addresses.join(' ')}`,
-    ...[...disks.values()].map((d) => `fabric_disk ${d.disk} ${d.sizeMiB} ${d.blockSize}`),
-    ...allSubsystems.flatMap((s) => [
-      `fabric_subsystem ${s.nqn} ${s.serial} '${s.model}' ${s.maxQueueId ?? '-'}`,
-      ...(s.allowedHosts ? [`fabric_allow ${s.nqn} ${s.allowedHosts.join(' ')}`] : []),
-      ...s.namespaces.map((n) => `fabric_namespace ${s.nqn} ${n.nsid} ${n.disk}`),
-    ]),
-    ...Object.values(ports).map(
-      (p) => `fabric_port ${p.id} ${p.trtype} ${p.adrfam} ${p.traddr} ${p.trsvcid}`,
-    ),
-  ];
-  return lines.map((line) => `${line} || return 1\n`).join('');
 }

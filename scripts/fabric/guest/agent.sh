@@ -1,4 +1,4 @@
-# The guest's first process after init: makes the fabric, runs one command, tells the host how it ended.
+# The guest's first process after init: ends the making of the fabric, runs one command, tells the host how it ended.
 # Talks with the host over virtio ports, numbered as in qemu.ts:
 #   1 control: the host sends `run MARK BASE64`, later `signal NAME`; the guest sends `ready`, `alive`, `exit STATUS`
 #   2 and 3: the command's stdout and stderr, each closed by a mark that the host chose; 4: its stdin
@@ -15,18 +15,6 @@ for parameter in $($bb cat /proc/cmdline); do
   esac
 done
 
-$bb mkdir -p /dev/pts /dev/shm /dev/hugepages
-$bb mount -t devpts -o ptmxmode=666,gid=5,mode=620 devpts /dev/pts
-$bb mount -t tmpfs -o mode=1777 shm /dev/shm
-$bb mount -t hugetlbfs -o pagesize=2M hugepages /dev/hugepages
-$bb mount -t configfs config /sys/kernel/config
-$bb mount -t debugfs debug /sys/kernel/debug
-$bb ln -sf /proc/self/fd /dev/fd
-$bb ln -sf fd/0 /dev/stdin
-$bb ln -sf fd/1 /dev/stdout
-$bb ln -sf fd/2 /dev/stderr
-$bb hostname fabric
-$bb ip link set lo up
 ulimit -l unlimited
 ulimit -n 65536
 ulimit -c 0
@@ -38,9 +26,9 @@ modules=$(echo "$option_modules" | $bb base64 -d)
 $bb mkdir -p "/lib/modules/${modules##*/}"
 $bb mount --bind "$modules" "/lib/modules/${modules##*/}"
 
-. /run/fabric/target.sh
-if ! . /run/fabric/topology.sh; then
-  echo "failed see the first complaint" >&3
+read -r target </run/fabric/target-status
+if ! { [ "$target" = 0 ] && . /run/fabric/rdma.sh && . /run/fabric/ports.sh; }; then
+  echo 'failed see what failed above' >&3
 fi
 
 if [ -n "$option_share" ]; then

@@ -1,0 +1,115 @@
+/**
+ * The topology as shell commands: the guest runs them at boot, host mode before and after its command. Plain `sh` with
+ * ip, mkdir and ln; as few processes as can be, because starting one is what takes time on an emulated processor.
+ */
+import { allSubsystems, type FabricNamespace, link, ports } from './topology.js';
+
+const NVMET = '/sys/kernel/config/nvmet';
+const NULLB = '/sys/kernel/config/nullb';
+
+const subsystemFolder = (nqn: string) => `${NVMET}/subsystems/${nqn}`;
+const namespaceFolder = (nqn: string, nsid: number) => `${subsystemFolder(nqn)}/namespaces/${nsid}`;
+const hostFolder = (nqn: string) => `${NVMET}/hosts/${nqn}`;
+const portFolder = (id: number) => `${NVMET}/ports/${id}`;
+const write = (value: string | number, file: string) => `echo '${value}' >${file}`;
+
+function disks(): FabricNamespace[] {
+  const byName = new Map<string, FabricNamespace>();
+  for (const { namespaces } of allSubsystems) for (const disk of namespaces) byName.set(disk.disk, disk);
+  return [...byName.values()];
+}
+
+function allowedHosts(): string[] {
+  return [...new Set(allSubsystems.flatMap((s) => s.allowedHosts ?? []))];
+}
+
+function namespaceFolders(): string[] {
+  return allSubsystems.flatMap((s) => s.namespaces.map((n) => namespaceFolder(s.nqn, n.nsid)));
+}
+
+/** Disks and subsystems: needs null_blk and nvmet, no network. */
+export function makeSubsystems(): string {
+  return script([
+    `mkdir ${disks()
+      .map((d) => `${NULLB}/${d.disk}`)
+      .join(' ')}`,
+    ...disks().flatMap((d) => [
+      write(1, `${NULLB}/${d.disk}/memory_backed`),
+      write(d.sizeMiB, `${NULLB}/${d.disk}/size`),
+      write(d.blockSize, `${NULLB}/${d.disk}/blocksize`),
+      write(1, `${NULLB}/${d.disk}/power`),
+    ]),
+    `mkdir ${[...allSubsystems.map((s) => subsystemFolder(s.nqn)), ...allowedHosts().map(hostFolder)].join(' ')}`,
+    `mkdir ${namespaceFolders().join(' ')}`,
+    ...allSubsystems.flatMap((s) => [
+      write(s.serial, `${subsystemFolder(s.nqn)}/attr_serial`),
+      write(s.model, `${subsystemFolder(s.nqn)}/attr_model`),
+      write(s.allowedHosts ? 0 : 1, `${subsystemFolder(s.nqn)}/attr_allow_any_host`),
+      ...(s.maxQueueId ? [write(s.maxQueueId, `${subsystemFolder(s.nqn)}/attr_qid_max`)] : []),
+      ...(s.allowedHosts ?? []).map((h) => `ln -s ${hostFolder(h)} ${subsystemFolder(s.nqn)}/allowed_hosts/`),
+      ...s.namespaces.flatMap((n) => [
+        write(`/dev/${n.disk}`, `${namespaceFolder(s.nqn, n.nsid)}/device_path`),
+        write(1, `${namespaceFolder(s.nqn, n.nsid)}/enable`),
+      ]),
+    ]),
+  ]);
+}
+
+/** The network device; the caller puts the soft-RoCE device on it with `rdma link add`. */
+export function makeLink(): string {
+  return script([
+    `ip link add ${link.netdev} type dummy`,
+    // Nobody else is there to have taken the address: usable at once.
+    write(0, `/proc/sys/net/ipv6/conf/${link.netdev}/accept_dad`),
+    `ip link set ${link.netdev} mtu ${link.mtu} up`,
+    ...link.addresses.map((address) => `ip address add ${address} dev ${link.netdev}`),
+  ]);
+}
+
+export function makeRdmaDevice(): string {
+  return script([`rdma link add ${link.rdmaDevice} type rxe netdev ${link.netdev}`]);
+}
+
+/** The target listens from here on: a port does once a subsystem is linked to it. */
+export function makePorts(): string {
+  const all = Object.values(ports);
+  return script([
+    `mkdir ${all.map((p) => portFolder(p.id)).join(' ')}`,
+    ...all.flatMap((p) => [
+      write(p.trtype, `${portFolder(p.id)}/addr_trtype`),
+      write(p.adrfam, `${portFolder(p.id)}/addr_adrfam`),
+      write(p.traddr, `${portFolder(p.id)}/addr_traddr`),
+      write(p.trsvcid, `${portFolder(p.id)}/addr_trsvcid`),
+      `ln -s ${allSubsystems.map((s) => subsystemFolder(s.nqn)).join(' ')} ${portFolder(p.id)}/subsystems/`,
+    ]),
+  ]);
+}
+
+/** Takes everything down again, in the order that configfs wants, whatever of it is there. */
+export function removeFabric(): string {
+  const remove = [
+    ...Object.values(ports).flatMap((p) => [
+      `rm -f ${portFolder(p.id)}/subsystems/*`,
+      `rmdir ${portFolder(p.id)}`,
+    ]),
+    ...allSubsystems
+      .filter((s) => s.allowedHosts)
+      .map((s) => `rm -f ${subsystemFolder(s.nqn)}/allowed_hosts/*`),
+    `rmdir ${namespaceFolders().join(' ')}`,
+    `rmdir ${allSubsystems.map((s) => subsystemFolder(s.nqn)).join(' ')}`,
+    `rmdir ${allowedHosts().map(hostFolder).join(' ')}`,
+    `rdma link delete ${link.rdmaDevice}`,
+    `ip link delete ${link.netdev}`,
+    `rmdir ${disks()
+      .map((d) => `${NULLB}/${d.disk}`)
+      .join(' ')}`,
+  ];
+  return remove.map((line) => `${line} 2>/dev/null\n`).join('');
+}
+
+/** For `.`, which ends with the first command that fails and its name on stderr. */
+function script(lines: readonly string[]): string {
+  return lines
+    .map((line) => `${line} || { echo "fabric: failed: ${line.slice(0, 150)}" >&2; return 1; }\n`)
+    .join('');
+}
