@@ -9,3 +9,5 @@ export const downloads = path.join(cacheRoot, 'downloads');
 export const logs = path.join(cacheRoot, 'logs');
 /** node-gyp's and cmake-js's output, and the stamps that say what it was made from. */
 export const buildFolder = path.join(root, 'build');
+/** The log of downloading and building SPDK. */
+export const SPDK_LOG = 'spdk.log';

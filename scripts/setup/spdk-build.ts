@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { SPDK_LOG } from './paths.js';
 import { run } from './processes.js';
-import { LOG } from './spdk.js';
 import type { Recipe, Source } from './spdk-source.js';
 import type { Reporter } from './step.js';
 
@@ -55,7 +55,7 @@ export async function buildSpdk(
   source: Source,
   { report, progress }: Reporter,
 ): Promise<void> {
-  const options = { cwd: tree, log: LOG, onLine: progress };
+  const options = { cwd: tree, log: SPDK_LOG, onLine: progress };
   const jobs = `-j${os.availableParallelism()}`;
   const arch = recipe.targetArch[process.arch];
   const configure = [...recipe.configure, ...(arch ? [`--target-arch=${arch}`] : [])];

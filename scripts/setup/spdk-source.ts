@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { downloads } from './paths.js';
+import { downloads, SPDK_LOG } from './paths.js';
 import { output, run } from './processes.js';
-import { LOG } from './spdk.js';
 import { type Reporter, SetupError } from './step.js';
 
 export interface Recipe {
@@ -60,7 +59,11 @@ export async function downloadSource(recipe: Recipe, reporter: Reporter): Promis
 /** The mirrors this machine takes Debian's packages from. Where apt has no lists yet, the label is empty. */
 async function mirrors(): Promise<string[]> {
   const format = '$(REPO_URI)|$(LABEL)';
-  const targets = await output('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], LOG);
+  const targets = await output(
+    'apt-get',
+    ['indextargets', '--format', format, 'Created-By: Packages'],
+    SPDK_LOG,
+  );
   const labelled = targets.split('\n').map((line) => line.split('|'));
   const uris = labelled.flatMap(([uri = '', label]) => {
     const debian = label ? label === 'Debian' : /\/debian\/?$/.test(uri);
@@ -93,8 +96,8 @@ async function findInIndex(
   ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 
   report(`reading the index of Debian ${recipe.suite}’s sources`);
-  await run('apt-get', [...options, '-q', 'update', '--error-on=any'], { log: LOG });
-  const text = await output('apt-cache', [...options, 'showsrc', '--only-source', recipe.package], LOG);
+  await run('apt-get', [...options, '-q', 'update', '--error-on=any'], { log: SPDK_LOG });
+  const text = await output('apt-cache', [...options, 'showsrc', '--only-source', recipe.package], SPDK_LOG);
   const listed = parseSources(text).find(({ version }) => version.startsWith(recipe.upstream));
   if (listed) return listed;
   throw new SetupError(
@@ -136,7 +139,7 @@ async function fetchFile(
   try {
     const uri = new URL(listed.path, mirror.endsWith('/') ? mirror : `${mirror}/`).href;
     const args = ['-o', 'APT::Sandbox::User=root', 'download-file', uri, partial, `SHA256:${listed.sha256}`];
-    await run('/usr/lib/apt/apt-helper', args, { log: LOG });
+    await run('/usr/lib/apt/apt-helper', args, { log: SPDK_LOG });
   } finally {
     clearInterval(watch);
   }
@@ -164,7 +167,7 @@ export async function unpackSource(
   report('unpacking SPDK');
   fs.mkdirSync(tree, { recursive: true });
   const args = ['-xf', source.file, '-C', tree, '--strip-components=3'];
-  await run('tar', [...args, '--wildcards', '--no-wildcards-match-slash', '*/src/spdk'], { log: LOG });
+  await run('tar', [...args, '--wildcards', '--no-wildcards-match-slash', '*/src/spdk'], { log: SPDK_LOG });
 
   const header = path.join(tree, 'include/spdk/version.h');
   const text = fs.existsSync(header) ? fs.readFileSync(header, 'utf8') : '';

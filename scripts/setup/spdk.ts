@@ -2,13 +2,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import spdkCache from '../spdk-flags/cache.cjs';
 import spdkFlags from '../spdk-flags.cjs';
-import { downloads, spdkFolder } from './paths.js';
+import { downloads, SPDK_LOG, spdkFolder } from './paths.js';
 import { newLog } from './processes.js';
 import { buildSpdk } from './spdk-build.js';
 import { downloadSource, unpackSource } from './spdk-source.js';
 import { type Reporter, SetupError, type Step } from './step.js';
 
-export const LOG = 'spdk.log';
 // Work in progress lies beside the finished build, so that renaming it into place is one step.
 const UNFINISHED = '.unfinished-';
 
@@ -29,7 +28,7 @@ export const spdk: Step = {
     if (tried === undefined) return;
     if (process.env.SPDK_PREFIX) throw new SetupError(tried);
 
-    newLog(LOG);
+    newLog(SPDK_LOG);
     clearUnfinished();
     const recipe = spdkCache.readRecipe();
     const work = path.join(spdkFolder, `${UNFINISHED}${process.pid}`);

@@ -1,0 +1,143 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { withLock } from '../../scripts/setup/lock.js';
+import { parseSources } from '../../scripts/setup/spdk-source.js';
+import { fingerprint } from '../../scripts/setup/stamp.js';
+import { judged, summary } from '../../scripts/testing/counts.js';
+import { readJunit } from '../../scripts/testing/native.js';
+import { readReport } from '../../scripts/testing/vitest.js';
+
+let scratch: string;
+
+beforeEach(() => {
+  scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'setup-test-'));
+});
+
+afterEach(() => {
+  fs.rmSync(scratch, { recursive: true, force: true });
+});
+
+function write(name: string, text: string): string {
+  const file = path.join(scratch, name);
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+describe('Debian’s source index', () => {
+  const sum = 'a'.repeat(64);
+  const paragraph = [
+    'Package: ceph',
+    'Version: 18.2.7+ds-1',
+    'Checksums-Sha256:',
+    ` ${'b'.repeat(64)} 7800 ceph_18.2.7+ds-1.dsc`,
+    ` ${sum} 148306992 ceph_18.2.7+ds.orig.tar.xz`,
+    ` ${'c'.repeat(64)} 120000 ceph_18.2.7+ds-1.debian.tar.xz`,
+    'Directory: pool/main/c/ceph',
+  ].join('\n');
+
+  test('gives the original archive with its checksum', () => {
+    expect(parseSources(`${paragraph}\n\n`)).toEqual([
+      {
+        version: '18.2.7+ds-1',
+        path: 'pool/main/c/ceph/ceph_18.2.7+ds.orig.tar.xz',
+        size: 148306992,
+        sha256: sum,
+      },
+    ]);
+  });
+
+  test('leaves out what has no checksum', () => {
+    const bare = paragraph.replace(/^ .*\n/gm, '');
+    expect(parseSources(`${bare}\n\n${paragraph}`)).toHaveLength(1);
+    expect(parseSources('')).toEqual([]);
+  });
+});
+
+describe('the lock', () => {
+  test('lets one set-up work at a time and tells the other that it waits', async () => {
+    const order: string[] = [];
+    let waited = false;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let entered = () => {};
+    const inside = new Promise<void>((resolve) => {
+      entered = resolve;
+    });
+    const first = withLock(
+      [scratch],
+      async () => {
+        entered();
+        await held;
+        order.push('first');
+      },
+      () => {},
+    );
+    await inside;
+    const second = withLock(
+      [scratch],
+      async () => {
+        order.push('second');
+      },
+      () => {
+        waited = true;
+        release();
+      },
+    );
+    await Promise.all([first, second]);
+    expect(order).toEqual(['first', 'second']);
+    expect(waited).toBe(true);
+  });
+
+  test('ends with work that fails', async () => {
+    const work = withLock(
+      [scratch],
+      () => Promise.reject(new Error('no')),
+      () => {},
+    );
+    await expect(work).rejects.toThrow('no');
+    await withLock(
+      [scratch],
+      async () => {},
+      () => {},
+    );
+  });
+});
+
+test('a fingerprint follows content, names and facts', () => {
+  const one = fingerprint(['package.json'], { release: '20.07' });
+  expect(fingerprint(['package.json'], { release: '20.07' })).toBe(one);
+  expect(fingerprint(['package.json'], { release: '23.01' })).not.toBe(one);
+  expect(fingerprint(['tsconfig.json'], { release: '20.07' })).not.toBe(one);
+});
+
+describe('counting tests', () => {
+  test('CTest’s totals', () => {
+    const file = write(
+      'ctest.xml',
+      '<testsuite name="x" tests="9" failures="2" disabled="1" skipped="1" time="1">',
+    );
+    expect(readJunit(file)).toEqual({ passed: 5, failed: 2, skipped: 2 });
+    expect(readJunit(path.join(scratch, 'none'))).toEqual({ passed: 0, failed: 0, skipped: 0 });
+  });
+
+  test('vitest’s totals, a file that could not be loaded among them', () => {
+    const testResults = [
+      { status: 'failed', assertionResults: [] },
+      { status: 'failed', assertionResults: [{}] },
+    ];
+    const totals = { numPassedTests: 3, numFailedTests: 1, numPendingTests: 1, numTodoTests: 1 };
+    const file = write('vitest.json', JSON.stringify({ ...totals, testResults }));
+    expect(readReport(file)).toEqual({ passed: 3, failed: 2, skipped: 2 });
+  });
+
+  test('a runner that ends badly without a failed test has failed once', () => {
+    const counts = { passed: 4, failed: 0, skipped: 0 };
+    expect(judged(counts, 1)).toEqual({ ...counts, failed: 1 });
+    expect(judged(counts, 0)).toEqual(counts);
+    expect(summary(judged(counts, 1))).toBe('4 passed, 1 failed');
+  });
+});
