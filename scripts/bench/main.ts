@@ -14,7 +14,8 @@ import { buildLoop } from './build-loop.js';
 import type { About, Message, Turn } from './messages.js';
 import { type AttachDetachPlan, totalCycles } from './plan.js';
 import { progressOn } from './progress.js';
-import { attachDetachReports, attachDetachTable, jsonReport } from './report.js';
+import { attachDetachReports, jsonReport } from './report.js';
+import { attachDetachTable } from './table.js';
 
 const GUEST = fileURLToPath(new URL('guest/main.ts', import.meta.url));
 /** The package's default, and a process beside it that wants as much. */
@@ -93,11 +94,14 @@ async function main(): Promise<number> {
     console.error(`The benchmark ended with status ${status} in the fabric.`);
     return status || 1;
   }
+  const reports = attachDetachReports(turns);
   const { spdk, device, node, kernel, processor, processors } = about;
   console.log(
     `\n${spdk}, ${device}, Linux ${kernel}, ${processors} × ${processor}, Node.js ${node}; milliseconds`,
   );
-  console.log(attachDetachTable(attachDetachReports(turns)));
+  console.log(attachDetachTable(reports));
+  const failed = reports.reduce((sum, report) => sum + report.failed, 0);
+  if (failed > 0) console.log(`${failed} cycles failed; see above.`);
   if (options.json !== undefined) {
     await writeFile(options.json, `${JSON.stringify(jsonReport(about, options.cycles, turns), null, 2)}\n`);
   }

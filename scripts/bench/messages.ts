@@ -26,4 +26,6 @@ export interface Turn {
   readonly ioQueues: number;
   readonly round: number;
   readonly cycles: readonly Cycle[];
+  /** Cycles that ended in an error beside those: on a busy machine the connection manager's time can be too short. */
+  readonly failed: number;
 }

@@ -1,8 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import type { Turn } from './messages.js';
-import { percentile } from './statistics.js';
-
-const NAMES = { binding: 'package', native: 'C loop', nvmeCli: 'nvme-cli' } as const;
+import { SIDE_NAMES, turnP50 } from './report.js';
 
 /** Shows each turn as it is done: a bar on a terminal, a line elsewhere. */
 export interface Progress {
@@ -10,13 +8,14 @@ export interface Progress {
   stop(): void;
 }
 
-export function describeTurn({ side, ioQueues, round, cycles }: Turn): string {
-  const p50 = percentile(
-    cycles.map(({ attachMs, detachMs }) => attachMs + detachMs),
-    0.5,
-  );
+export function describeTurn(turn: Turn): string {
+  const { side, ioQueues, round, cycles, failed } = turn;
+  const p50 = turnP50(turn);
   const queues = ioQueues === 1 ? '1 I/O queue' : `${ioQueues} I/O queues`;
-  return `${queues}, round ${round + 1}, ${NAMES[side]}: ${cycles.length} cycles, p50 ${p50.toFixed(1)} ms`;
+  const parts = [queues, `round ${round + 1}`, `${SIDE_NAMES[side]}: ${cycles.length} cycles`];
+  if (p50 !== undefined) parts.push(`p50 ${p50.toFixed(1)} ms`);
+  if (failed > 0) parts.push(`${failed} failed`);
+  return parts.join(', ');
 }
 
 export function progressOn(stream: NodeJS.WriteStream, total: number): Progress {
@@ -32,7 +31,7 @@ export function progressOn(stream: NodeJS.WriteStream, total: number): Progress 
   });
   bar.start(total, 0, { last: 'starting' });
   return {
-    turn: (turn) => bar.increment(turn.cycles.length, { last: describeTurn(turn) }),
+    turn: (turn) => bar.increment(turn.cycles.length + turn.failed, { last: describeTurn(turn) }),
     stop: () => bar.stop(),
   };
 }

@@ -1,30 +1,34 @@
 import { Environment } from '../../../lib/index.js';
 import type { Cycle } from '../messages.js';
 import type { AttachDetachPlan } from '../plan.js';
-import type { Side } from './side.js';
+import { repeat, type Side } from './side.js';
 
 /** The package, as a user calls it: from the call to the settled promise. */
 export async function bindingSide(plan: AttachDetachPlan): Promise<Side> {
   const environment = await Environment.init({ name: 'bench', memoryMb: plan.memoryMb });
+  const { hostNqn, hostId, queueDepth, keepAliveMs } = plan;
+
+  async function cycle(ioQueues: number): Promise<Cycle> {
+    const begun = performance.now();
+    const controller = await environment.attach(plan.transportId, {
+      hostNqn,
+      hostId,
+      ioQueues,
+      queueDepth,
+      keepAliveMs,
+    });
+    const attached = performance.now();
+    const granted = controller.info.ioQueues;
+    const leaving = performance.now();
+    await controller.detach();
+    const detached = performance.now();
+    if (granted !== ioQueues) throw new Error(`The target grants ${granted} of ${ioQueues} I/O queues`);
+    return { attachMs: attached - begun, detachMs: detached - leaving };
+  }
+
   return {
     name: 'binding',
-    async run(ioQueues, cycles) {
-      const { hostNqn, hostId, queueDepth, keepAliveMs } = plan;
-      const options = { hostNqn, hostId, ioQueues, queueDepth, keepAliveMs };
-      const done: Cycle[] = [];
-      while (done.length < cycles) {
-        const begun = performance.now();
-        const controller = await environment.attach(plan.transportId, options);
-        const attached = performance.now();
-        const granted = controller.info.ioQueues;
-        const leaving = performance.now();
-        await controller.detach();
-        const detached = performance.now();
-        if (granted !== ioQueues) throw new Error(`The target grants ${granted} of ${ioQueues} I/O queues`);
-        done.push({ attachMs: attached - begun, detachMs: detached - leaving });
-      }
-      return done;
-    },
+    run: (ioQueues, cycles) => repeat(cycles, () => cycle(ioQueues)),
     close: () => environment.close(),
   };
 }

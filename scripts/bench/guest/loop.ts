@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Cycle } from '../messages.js';
 import type { AttachDetachPlan } from '../plan.js';
-import type { Side } from './side.js';
+import { repeat, type Side } from './side.js';
 
 /** The C loop (attach_loop.c), a process that waits for its turns. */
 export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; spdk: string }> {
   const { transportId, hostNqn, hostId, queueDepth, keepAliveMs, memoryMb } = plan;
   const words = [transportId, hostNqn, hostId, queueDepth, keepAliveMs, memoryMb].map(String);
-  // DPDK talks on stdout while it starts; it is told apart by not being JSON.
   const child = spawn(plan.loop, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -17,7 +15,8 @@ export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; sp
   async function answer(): Promise<Record<string, unknown>> {
     for (;;) {
       const { value, done } = await lines.next();
-      if (done) throw new Error(`The C loop has ended (status ${child.exitCode ?? child.signalCode})`);
+      if (done) throw new Error(`The C loop has ended (${child.exitCode ?? child.signalCode})`);
+      // DPDK talks on stdout too while it starts.
       if (value.startsWith('{')) return JSON.parse(value);
     }
   }
@@ -25,14 +24,13 @@ export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; sp
   const { spdk } = await answer();
   const side: Side = {
     name: 'native',
-    async run(ioQueues, cycles) {
+    run(ioQueues, cycles) {
       child.stdin.write(`${ioQueues} ${cycles}\n`);
-      const done: Cycle[] = [];
-      while (done.length < cycles) {
-        const { attachNs, detachNs } = await answer();
-        done.push({ attachMs: Number(attachNs) / 1e6, detachMs: Number(detachNs) / 1e6 });
-      }
-      return done;
+      return repeat(cycles, async () => {
+        const { attachNs, detachNs, failed } = await answer();
+        if (failed) throw new Error('The C loop could not attach');
+        return { attachMs: Number(attachNs) / 1e6, detachMs: Number(detachNs) / 1e6 };
+      });
     },
     async close() {
       child.stdin.end();

@@ -39,7 +39,7 @@ async function measure(plan: AttachDetachPlan, sides: readonly [Side, number][])
         const count = turns(cycles, plan.rounds)[round];
         if (!count) continue;
         await sleep(SETTLE_MS);
-        tell({ kind: 'turn', side: side.name, ioQueues, round, cycles: await side.run(ioQueues, count) });
+        tell({ kind: 'turn', side: side.name, ioQueues, round, ...(await side.run(ioQueues, count)) });
       }
     }
   }

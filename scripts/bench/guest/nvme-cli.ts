@@ -1,7 +1,6 @@
 import { execa } from 'execa';
-import type { Cycle } from '../messages.js';
 import type { AttachDetachPlan } from '../plan.js';
-import type { Side } from './side.js';
+import { repeat, type Side } from './side.js';
 
 /** The kernel's initiator through nvme-cli; each call starts a process, as it does for whoever uses it. */
 export function nvmeCliSide(plan: AttachDetachPlan): Side {
@@ -24,15 +23,12 @@ export function nvmeCliSide(plan: AttachDetachPlan): Side {
   };
   return {
     name: 'nvmeCli',
-    async run(ioQueues, cycles) {
-      const done: Cycle[] = [];
-      while (done.length < cycles) {
+    run: (ioQueues, cycles) =>
+      repeat(cycles, async () => {
         const attachMs = await timed(connect(ioQueues));
         const detachMs = await timed(['disconnect', `--nqn=${subsystemNqn}`]);
-        done.push({ attachMs, detachMs });
-      }
-      return done;
-    },
+        return { attachMs, detachMs };
+      }),
     close: async () => {},
   };
 }

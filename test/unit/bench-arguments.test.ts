@@ -1,0 +1,87 @@
+import type { CommanderError } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { benchCommand, parseArguments } from '../../scripts/bench/arguments.js';
+import { type AttachDetachPlan, totalCycles, turns } from '../../scripts/bench/plan.js';
+
+const parse = (...words: string[]) => {
+  const silent = { writeErr: () => {}, writeOut: () => {} };
+  return parseArguments(words, benchCommand().exitOverride().configureOutput(silent));
+};
+
+function refusal(...words: string[]): string {
+  try {
+    parse(...words);
+  } catch (error) {
+    return (error as CommanderError).message;
+  }
+  throw new Error(`${words.join(' ')} was accepted`);
+}
+
+describe('arguments', () => {
+  it('have defaults', () => {
+    expect(parse()).toEqual({ cycles: 100, rounds: 5, ioQueues: [1, 2, 4], cliCycles: 10 });
+  });
+
+  it('are read', () => {
+    const words = [
+      '--cycles',
+      '40',
+      '--rounds=2',
+      '--io-queues',
+      '8, 1,8',
+      '--cli-cycles',
+      '0',
+      '--json',
+      'x.json',
+    ];
+    expect(parse(...words)).toEqual({
+      cycles: 40,
+      rounds: 2,
+      ioQueues: [8, 1],
+      cliCycles: 0,
+      json: 'x.json',
+    });
+  });
+
+  it.each([
+    [['--cycles', '0'], 'whole number from 1'],
+    [['--cycles', '-5'], 'whole number from 1'],
+    [['--cycles', '1e3'], 'whole number from 1'],
+    [['--cycles', '1.5'], 'whole number from 1'],
+    [['--rounds', 'many'], 'whole number from 1'],
+    [['--io-queues', ''], 'whole number from 1 to 64'],
+    [['--io-queues', '1,,2'], 'whole number from 1 to 64'],
+    [['--io-queues', '65'], 'whole number from 1 to 64'],
+    [['--cli-cycles', '-1'], 'whole number from 0'],
+    [['--cycles', '4', '--rounds', '5'], 'needs at least as many --cycles'],
+    [['--loops', '4'], 'unknown option'],
+    [['surprise'], 'too many arguments'],
+  ])('%j are refused', (words, reason) => {
+    expect(refusal(...words)).toContain(reason);
+  });
+});
+
+describe('turns', () => {
+  it.each([
+    [100, 5, [20, 20, 20, 20, 20]],
+    [10, 4, [2, 3, 2, 3]],
+    [2, 4, [0, 1, 0, 1]],
+    [0, 3, [0, 0, 0]],
+    [7, 1, [7]],
+  ])('divide %i cycles into %i', (cycles, rounds, expected) => {
+    expect(turns(cycles, rounds)).toEqual(expected);
+  });
+
+  it('add up to the cycles asked for', () => {
+    for (let cycles = 0; cycles < 60; cycles++) {
+      for (let rounds = 1; rounds < 12; rounds++) {
+        expect(turns(cycles, rounds).reduce((sum, count) => sum + count, 0)).toBe(cycles);
+      }
+    }
+  });
+
+  it('are counted for the progress', () => {
+    const plan = { ioQueues: [1, 2, 4], cycles: 100, cliCycles: 10 } as unknown as AttachDetachPlan;
+    expect(totalCycles(plan)).toBe(630);
+  });
+});
