@@ -1,0 +1,51 @@
+import type { Controller, Environment } from '../../lib/index.js';
+import type { Tally } from './tally.js';
+import { answered } from './watchdog.js';
+
+/** Ample for an emulated processor that others share; what takes longer is held to hang. */
+export const OPERATION_LIMIT_MS = 10_000;
+/** The package answers at its deadline, whatever SPDK does; when it does not, our own watchdog does. */
+const WATCHDOG_LIMIT_MS = OPERATION_LIMIT_MS + 2_000;
+
+/** Attaches all controllers at once, then detaches all of them at once. */
+export async function attachAndDetach(
+  environment: Environment,
+  transportIds: readonly string[],
+  ioQueues: number,
+  tally: Tally,
+): Promise<void> {
+  const failures = tally.failures;
+  const attached = await Promise.all(transportIds.map((id) => attach(environment, id, ioQueues, tally)));
+  await Promise.all(attached.map((controller) => controller && detach(controller, tally)));
+  if (tally.failures === failures) tally.completed += 1;
+  else tally.failed += 1;
+}
+
+async function attach(
+  environment: Environment,
+  transportId: string,
+  ioQueues: number,
+  tally: Tally,
+): Promise<Controller | undefined> {
+  const controller = await tally.measure('attach', () =>
+    answered(
+      `attach of ${transportId}`,
+      WATCHDOG_LIMIT_MS,
+      environment.attach(transportId, { ioQueues, timeoutMs: OPERATION_LIMIT_MS }),
+    ),
+  );
+  if (controller && controller.queuePairs.length !== ioQueues) {
+    tally.fail(
+      'FEWER_IO_QUEUES',
+      `the target granted ${controller.queuePairs.length} of ${ioQueues} I/O queues`,
+    );
+  }
+  return controller;
+}
+
+async function detach(controller: Controller, tally: Tally): Promise<void> {
+  const what = `detach of ${controller.transportId.subnqn}`;
+  await tally.measure('detach', () =>
+    answered(what, WATCHDOG_LIMIT_MS, controller.detach({ timeoutMs: OPERATION_LIMIT_MS })),
+  );
+}

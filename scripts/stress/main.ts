@@ -1,0 +1,90 @@
+// `npm run stress`: attaches and detaches controllers in loops on the fabric, and reports.
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { FabricError } from '../fabric/errors.js';
+import { runInFabric } from '../fabric/run.js';
+import { parseArguments } from './arguments.js';
+import { LineReader } from './lines.js';
+import { type ProgressView, progressView } from './progress.js';
+import { decodeMessage, type Message } from './protocol.js';
+import { complaints, type StressReport } from './report.js';
+import { renderReport } from './table.js';
+
+/** The worker tells its progress several times a second while it loops, and counts for some 10 s before and after. */
+const SILENCE_MS = 120_000;
+
+interface WorkerOutcome {
+  readonly status: number;
+  readonly report: StressReport | undefined;
+}
+
+async function main(): Promise<number> {
+  const parsed = parseArguments(process.argv.slice(2));
+  if ('status' in parsed) return parsed.status;
+  const view = progressView(parsed.options, process.stderr);
+  const { status, report } = await runWorker(JSON.stringify(parsed.options), view).finally(() => view.end());
+  if (!report) {
+    if (status < 128) process.stderr.write(`stress: the run ended with status ${status} and no report\n`);
+    return status === 0 ? 1 : status;
+  }
+  process.stdout.write(renderReport(report));
+  if (parsed.json !== undefined) writeFileSync(parsed.json, `${JSON.stringify(report, null, 2)}\n`);
+  const expected = complaints(report).length === 0 ? 0 : 1;
+  if (!report.interrupted && status !== expected) {
+    process.stderr.write(`stress: the run ended with status ${status} after its report\n`);
+    return 1;
+  }
+  return status;
+}
+
+async function runWorker(options: string, view: ProgressView): Promise<WorkerOutcome> {
+  let report: StressReport | undefined;
+  const silence = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const listen = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      view.write(`stress: hung: the run has said nothing for ${SILENCE_MS / 1000} s\n`);
+      silence.abort();
+    }, SILENCE_MS);
+  };
+  const handle = (message: Message) => {
+    if (message.type === 'progress') view.update(message);
+    else if (message.type === 'note') view.write(`${message.text}\n`);
+    else report = message.report;
+  };
+  const stdout = new LineReader((line) => {
+    listen();
+    const message = decodeMessage(line);
+    if (message) handle(message);
+    else view.write(`${line}\n`);
+  });
+  const stderr = new LineReader((line) => view.write(`${line}\n`));
+  // tsx as a loader and not as a command: one process, which gets the signals itself.
+  const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
+  const command = [process.execPath, '--expose-gc', '--import', import.meta.resolve('tsx'), worker, options];
+  try {
+    const status = await runInFabric(command, {
+      stdout,
+      stderr,
+      signal: silence.signal,
+      report: (line) => {
+        view.write(`fabric: ${line}\n`);
+        listen();
+      },
+    });
+    stdout.flush();
+    stderr.flush();
+    return { status, report };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    process.stderr.write(`stress: ${error instanceof FabricError ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

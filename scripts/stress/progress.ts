@@ -1,0 +1,110 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { StressOptions } from './options.js';
+import type { Progress } from './protocol.js';
+
+const LINE_EVERY_MS = 5_000;
+
+/** Shows how far a run is. */
+export interface ProgressView {
+  update(progress: Progress): void;
+  /** Writes text without spoiling what is shown. */
+  write(text: string): void;
+  end(): void;
+}
+
+/** A bar that moves on a terminal, a line now and then elsewhere. */
+export function progressView(options: StressOptions, stream: NodeJS.WriteStream): ProgressView {
+  return stream.isTTY ? new ProgressBar(options, stream) : new ProgressLines(options, stream);
+}
+
+/** What both views show. `share` runs from 0 to 1; rate and time left are missing until something is done. */
+export function summarize(options: StressOptions, { loops, failed, hangs, elapsedMs }: Progress) {
+  const seconds = elapsedMs / 1000;
+  const done = options.seconds === undefined ? loops : Math.min(seconds, options.seconds);
+  const share = done / (options.seconds ?? options.loops ?? 1);
+  const rate = loops > 0 && seconds > 0 ? loops / seconds : undefined;
+  const leftSeconds =
+    options.seconds === undefined
+      ? rate && ((options.loops ?? 0) - loops) / rate
+      : Math.max(0, options.seconds - seconds);
+  const count = options.seconds === undefined ? `${loops}/${options.loops} loops` : `${loops} loops`;
+  const parts = [
+    count,
+    rate && `${rate.toFixed(1)}/s`,
+    leftSeconds !== undefined && `${duration(leftSeconds)} left`,
+  ];
+  if (failed > 0) parts.push(`${failed} failed`);
+  if (hangs > 0) parts.push(`${hangs} hung`);
+  return { share, text: parts.filter(Boolean).join(', ') };
+}
+
+/** As `1:02:03`, `2:03` or `3 s`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const pad = (value: number) => String(value).padStart(2, '0');
+  const minutes = Math.floor(whole / 60);
+  const rest = pad(whole % 60);
+  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${rest}`;
+}
+
+class ProgressBar implements ProgressView {
+  readonly #options: StressOptions;
+  readonly #stream: NodeJS.WriteStream;
+  readonly #bar: SingleBar;
+
+  constructor(options: StressOptions, stream: NodeJS.WriteStream) {
+    this.#options = options;
+    this.#stream = stream;
+    // Ctrl-C is the run's to handle, and the bar has to stay till the last loop has ended.
+    const settings = { stream, format: '{bar} {text}', barsize: 30, hideCursor: true, gracefulExit: false };
+    this.#bar = new SingleBar(settings, Presets.shades_classic);
+  }
+
+  update(progress: Progress): void {
+    const { share, text } = summarize(this.#options, progress);
+    if (this.#bar.isActive) this.#bar.update(share, { text });
+    else this.#bar.start(1, share, { text });
+  }
+
+  write(text: string): void {
+    if (this.#bar.isActive) this.#stream.write('\r\x1b[K');
+    this.#stream.write(text);
+  }
+
+  end(): void {
+    if (this.#bar.isActive) this.#bar.stop();
+  }
+}
+
+class ProgressLines implements ProgressView {
+  readonly #options: StressOptions;
+  readonly #stream: NodeJS.WriteStream;
+  #next = 0;
+  #last = '';
+
+  constructor(options: StressOptions, stream: NodeJS.WriteStream) {
+    this.#options = options;
+    this.#stream = stream;
+  }
+
+  update(progress: Progress): void {
+    this.#last = summarize(this.#options, progress).text;
+    if (progress.elapsedMs < this.#next) return;
+    this.#next = progress.elapsedMs + LINE_EVERY_MS;
+    this.#flush();
+  }
+
+  write(text: string): void {
+    this.#stream.write(text);
+  }
+
+  end(): void {
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#last) this.#stream.write(`${this.#last}\n`);
+    this.#last = '';
+  }
+}

@@ -1,0 +1,29 @@
+import type { StressReport } from './report.js';
+
+/** How far the loops are. */
+export interface Progress {
+  readonly loops: number;
+  readonly failed: number;
+  readonly hangs: number;
+  readonly elapsedMs: number;
+}
+
+/** What the worker on the fabric tells the host: one JSON object a line on its stdout. */
+export type Message =
+  | ({ readonly type: 'progress' } & Progress)
+  | { readonly type: 'note'; readonly text: string }
+  | { readonly type: 'report'; readonly report: StressReport };
+
+export function encodeMessage(message: Message): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** Undefined for a line that some library or tool wrote in between. */
+export function decodeMessage(line: string): Message | undefined {
+  if (!line.startsWith('{"type":"')) return undefined;
+  try {
+    return JSON.parse(line) as Message;
+  } catch {
+    return undefined;
+  }
+}

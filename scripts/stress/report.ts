@@ -1,0 +1,57 @@
+import { type Counts, total } from './counts.js';
+import type { LatencySummary } from './latencies.js';
+
+/** What a run found; `--json` writes it as it is. */
+export interface StressReport {
+  /** SPDK's own name of its release. */
+  readonly spdk: string;
+  readonly device: string;
+  readonly target: string;
+  readonly pollers: number;
+  readonly ioQueues: number;
+  readonly controllers: number;
+  /** Loops asked for, or begun where the time was given instead. */
+  readonly loops: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** Operations that did not end by their deadline. */
+  readonly hangs: number;
+  readonly failuresByCode: Readonly<Record<string, number>>;
+  readonly attachMs: LatencySummary;
+  readonly detachMs: LatencySummary;
+  readonly leaks: Counts;
+  /** Resident memory at the end less that after warming up; negative when it shrank. */
+  readonly rssGrowthKiB: number;
+  /** How long the loops took. */
+  readonly seconds: number;
+  /** Ended by a signal before its time. */
+  readonly interrupted: boolean;
+}
+
+/**
+ * Garbage that neither V8 nor the C library has given back makes resident memory wander by some MiB; a single
+ * controller that is lost with each loop soon takes more than this.
+ */
+const RSS_WANDER_KIB = 16 * 1024;
+
+/** Everything that keeps a run from being clean, a line each. */
+export function complaints(report: StressReport): string[] {
+  const { loops, completed, failed, failuresByCode, hangs, leaks, rssGrowthKiB, interrupted } = report;
+  const lines: string[] = [];
+  if (failed > 0) lines.push(`${failed} of ${completed + failed} loops failed`);
+  else if (Object.keys(failuresByCode).length > 0) lines.push('operations failed outside of the loops');
+  const missing = loops - completed - failed;
+  if (missing > 0 && !interrupted) lines.push(`gave up with ${missing} loops to go`);
+  if (hangs > 0) lines.push(`${hangs} ${hangs === 1 ? 'operation' : 'operations'} hung`);
+  if (total(leaks) > 0) {
+    const kinds = Object.entries(leaks).filter(([, count]) => count > 0);
+    lines.push(`leaked ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
+  }
+  if (rssGrowthKiB > RSS_WANDER_KIB) lines.push(`resident memory grew by ${rssGrowthKiB} KiB`);
+  return lines;
+}
+
+/** The exit status of a run that was not stopped. */
+export function statusOf(report: StressReport): number {
+  return complaints(report).length === 0 ? 0 : 1;
+}

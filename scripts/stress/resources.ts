@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Counts, equal, leaked, type RdmaCounts, total } from './counts.js';
+
+/** One entry of `rdma -j resource show cq`. */
+export interface CompletionQueue {
+  readonly ifname: string;
+  readonly users: number;
+  /** The process it belongs to; the kernel's own have none. */
+  readonly pid?: number;
+}
+
+// Not execa: loading it takes seconds on an emulated processor.
+const run = promisify(execFile);
+
+const PAUSE_MS = 250;
+
+/**
+ * Counts what this process and the machine hold now.
+ *
+ * RDMA resources are all that the device has, the target's side of every connection among them: a connection that the
+ * target believes to be open is a leak too.
+ */
+export async function countResources(device: string): Promise<Counts> {
+  // Read without promises, which would start libuv's threads at a moment of their own.
+  const own = {
+    // One descriptor less: the one that lists the folder.
+    fd: readdirSync('/proc/self/fd').length - 1,
+    threads: readdirSync('/proc/self/task').length,
+    hugepages: hugepagesTaken(readFileSync('/proc/meminfo', 'utf8')),
+  };
+  const [summary, queues] = [await rdma<RdmaSummary>(), await rdma<CompletionQueue>('cq')];
+  return { ...rdmaCounts(device, summary, queues), ...own };
+}
+
+type RdmaSummary = RdmaCounts & { readonly ifname: string };
+
+/**
+ * Completion queues that the kernel has pooled and that nobody uses are left out: the target takes its queues from a
+ * pool (ib_cq_pool_get in the kernel) that grows with the most connections that it ever had at once, and never shrinks.
+ * All completion queues of processes count.
+ */
+export function rdmaCounts(
+  device: string,
+  summary: readonly RdmaSummary[],
+  queues: readonly CompletionQueue[],
+): RdmaCounts {
+  const row = summary.find(({ ifname }) => ifname === device);
+  if (!row) throw new Error(`rdma resource show knows no device ${device}`);
+  const pooled = queues.filter((queue) => queue.ifname === device && !queue.pid && queue.users === 0);
+  return { pd: row.pd, cq: row.cq - pooled.length, qp: row.qp, cm_id: row.cm_id, mr: row.mr };
+}
+
+export function hugepagesTaken(meminfo: string): number {
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0);
+  return field('HugePages_Total') - field('HugePages_Free');
+}
+
+/** The files in every mounted hugetlbfs: memory that outlives the process that made them. */
+export function hugepageFiles(): string[] {
+  const folders = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, , type]) => type === 'hugetlbfs')
+    .map(([, folder]) => folder ?? '');
+  return folders.flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`));
+}
+
+/**
+ * Counts when all is quiet: the kernel's target takes its side of a connection down some time after ours is gone.
+ * Waits until nothing is above the reference and two counts in a row are the same, at most for `limitMs`.
+ */
+export async function countWhenQuiet(
+  count: () => Promise<Counts>,
+  reference: Counts,
+  limitMs: number,
+): Promise<Counts> {
+  const end = performance.now() + limitMs;
+  let last = await count();
+  while (performance.now() < end) {
+    await sleep(PAUSE_MS);
+    const next = await count();
+    if (total(leaked(reference, next)) === 0 && equal(last, next)) return next;
+    last = next;
+  }
+  return last;
+}
+
+async function rdma<Row>(kind?: string): Promise<Row[]> {
+  const { stdout } = await run('rdma', ['-j', 'resource', 'show', ...(kind ? [kind] : [])]);
+  return JSON.parse(stdout) as Row[];
+}

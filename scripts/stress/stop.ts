@@ -1,0 +1,49 @@
+import { constants } from 'node:os';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Notes the first signal that asks this process to stop. Further ones change nothing, because one Ctrl-C may arrive
+ * twice: from the terminal and from the process that started this one.
+ */
+export class StopSignal {
+  readonly #abort = new AbortController();
+  #status = 0;
+
+  constructor() {
+    for (const name of SIGNALS) {
+      process.on(name, () => {
+        this.#status ||= 128 + constants.signals[name];
+        this.#abort.abort();
+      });
+    }
+  }
+
+  get requested(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** The exit status that tells of the signal, as shells have it; 0 without one. */
+  get status(): number {
+    return this.#status;
+  }
+
+  /** Waits for the work, but not for longer than `limitMs` after a signal; false when it was not waited for. */
+  async waitFor(work: Promise<void>, limitMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    let onAbort = () => {};
+    const late = new Promise<false>((resolve) => {
+      onAbort = () => {
+        timer = setTimeout(resolve, limitMs, false);
+      };
+      this.#abort.signal.addEventListener('abort', onAbort);
+    });
+    if (this.requested) onAbort();
+    try {
+      return await Promise.race([work.then(() => true), late]);
+    } finally {
+      clearTimeout(timer);
+      this.#abort.signal.removeEventListener('abort', onAbort);
+    }
+  }
+}

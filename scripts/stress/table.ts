@@ -1,0 +1,75 @@
+import Table from 'cli-table3';
+import { resourceKinds } from './counts.js';
+import type { LatencySummary } from './latencies.js';
+import { complaints, type StressReport } from './report.js';
+
+// Without colours: the table is as good in a log as on a terminal.
+const style = { head: [], border: [] };
+const leakTitles = { fd: 'file descriptors' } as const;
+
+/** The report as people read it. */
+export function renderReport(report: StressReport): string {
+  const { spdk, device, target, pollers, ioQueues, controllers } = report;
+  const counts = `${many(controllers, 'controller')} at once, ${many(pollers, 'poller')}, ${many(ioQueues, 'I/O queue')}`;
+  return `${[
+    `${spdk}, ${device}, ${target}`,
+    counts,
+    latencyTable(report),
+    outcomeTable(report),
+    leakTable(report),
+    verdict(report),
+  ].join('\n')}\n`;
+}
+
+function latencyTable({ attachMs, detachMs }: StressReport): string {
+  const table = new Table({
+    head: ['milliseconds', 'p50', 'p90', 'p99', 'max'],
+    colAligns: ['left', 'right', 'right', 'right', 'right'],
+    style,
+  });
+  const row = (name: string, { p50, p90, p99, max }: LatencySummary) =>
+    table.push([name, ...[p50, p90, p99, max].map((value) => value?.toFixed(1) ?? '-')]);
+  row('attach', attachMs);
+  row('detach', detachMs);
+  return table.toString();
+}
+
+function outcomeTable({ loops, completed, failed, hangs, failuresByCode, seconds }: StressReport): string {
+  const table = new Table({ style, colAligns: ['left', 'right'] });
+  const rate = seconds > 0 ? ((completed + failed) / seconds).toFixed(2) : '-';
+  table.push(
+    ['loops', loops],
+    ['completed', completed],
+    ['failed', failed],
+    ['hangs', hangs],
+    ...Object.entries(failuresByCode).map(([code, count]) => [code, count]),
+    ['seconds', seconds.toFixed(1)],
+    ['loops a second', rate],
+  );
+  return table.toString();
+}
+
+function leakTable({ leaks, rssGrowthKiB }: StressReport): string {
+  const titles: Readonly<Record<string, string>> = leakTitles;
+  const table = new Table({
+    head: ['leaks', ...resourceKinds.map((kind) => titles[kind] ?? kind), 'resident memory'],
+    colAligns: ['left', ...resourceKinds.map(() => 'right' as const), 'right'],
+    style,
+  });
+  const growth = `${rssGrowthKiB > 0 ? '+' : ''}${rssGrowthKiB} KiB`;
+  table.push(['', ...resourceKinds.map((kind) => leaks[kind]), growth]);
+  return table.toString();
+}
+
+function verdict(report: StressReport): string {
+  const found = complaints(report);
+  const stopped = report.interrupted
+    ? `Stopped after ${many(report.completed + report.failed, 'loop')}: `
+    : '';
+  const text = found.length === 0 ? 'clean' : found.join('; ');
+  return stopped + (stopped ? text : text.charAt(0).toUpperCase() + text.slice(1));
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

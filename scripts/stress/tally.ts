@@ -1,0 +1,71 @@
+import { Latencies } from './latencies.js';
+import { AnswerMissing } from './watchdog.js';
+
+export type OperationName = 'attach' | 'detach';
+
+/** Codes of operations that did not end by their deadline, by the package's clock or by ours. */
+const HANG_CODES: ReadonlySet<string> = new Set(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_WEDGED', AnswerMissing.CODE]);
+/** After so many a reader has seen enough; the counts go on. */
+const MESSAGES_TOLD = 5;
+
+/** Counts what became of operations and loops. */
+export class Tally {
+  latencies: Readonly<Record<OperationName, Latencies>> = newLatencies();
+  readonly failuresByCode: Record<string, number> = {};
+  hangs = 0;
+  /** Loops in which everything succeeded, and the others. */
+  completed = 0;
+  failed = 0;
+  #failures = 0;
+  readonly #tell: (line: string) => void;
+
+  constructor(tell: (line: string) => void) {
+    this.#tell = tell;
+  }
+
+  /** Failures of whatever kind so far. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get loops(): number {
+    return this.completed + this.failed;
+  }
+
+  /** The warm-up is over: its loops and latencies do not count, its failures do. */
+  begin(): void {
+    this.latencies = newLatencies();
+    this.completed = 0;
+    this.failed = 0;
+  }
+
+  fail(code: string, message: string): void {
+    this.#failures += 1;
+    this.failuresByCode[code] = (this.failuresByCode[code] ?? 0) + 1;
+    if (HANG_CODES.has(code)) this.hangs += 1;
+    if (this.#failures <= MESSAGES_TOLD) this.#tell(`Loop ${this.loops + 1}: ${code}: ${message}`);
+    if (this.#failures === MESSAGES_TOLD) this.#tell('Further failures are only counted.');
+  }
+
+  /** Runs an operation, and notes how long it took or how it failed; undefined when it failed. */
+  async measure<Result>(name: OperationName, operation: () => Promise<Result>): Promise<Result | undefined> {
+    const start = performance.now();
+    try {
+      const result = await operation();
+      this.latencies[name].add(performance.now() - start);
+      return result;
+    } catch (error) {
+      this.fail(codeOf(error), error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+}
+
+function newLatencies(): Record<OperationName, Latencies> {
+  return { attach: new Latencies(), detach: new Latencies() };
+}
+
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
