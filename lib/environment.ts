@@ -1,5 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { Controller } from './controller.js';
+import { checkInteger } from './arguments.js';
+import { BouncePool } from './bounce-pool.js';
+import { Controller, type ControllerServices } from './controller.js';
+import { type DmaBuffer, DmaMemory } from './dma-memory.js';
 import { abortError, type NativeFailure, SpdkError } from './errors.js';
 import { type ControllerState, type NativeEnvironment, type NativeLogLine, native } from './native.js';
 import { Operation } from './operation.js';
@@ -52,6 +55,7 @@ const closeGraceMs = 1_000;
  */
 export class Environment extends EventEmitter<EnvironmentEvents> implements AsyncDisposable {
   readonly #native: NativeEnvironment;
+  readonly #services: ControllerServices;
   readonly #controllers = new Set<Controller>();
   readonly #attaching = new Set<Operation<Controller>>();
   #closing: Promise<void> | undefined;
@@ -59,6 +63,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   private constructor(nativeEnvironment: NativeEnvironment) {
     super();
     this.#native = nativeEnvironment;
+    const memory = new DmaMemory(nativeEnvironment);
+    this.#services = { memory, bounce: new BouncePool(memory) };
   }
 
   /**
@@ -157,6 +163,9 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       queueDepth: resolved.queueDepth,
       keepAliveMs: resolved.keepAliveMs,
       timeoutMs: resolved.timeoutMs,
+      inlinePolling: resolved.polling === 'inline',
+      ioCompleted: () => controller?.onIoCompleted(),
+      namespacesChanged: () => controller?.onNamespacesChanged(),
       attached: (failure) => {
         // An attach that nobody waits for any more is ended by native code, whatever came of it.
         if (operation.settled) return;
@@ -164,7 +173,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
           operation.reject(SpdkError.fromNative(failure ?? unexplained));
           return;
         }
-        controller = new Controller(nativeController, transportId);
+        const settings = {
+          transportId,
+          inlinePolling: resolved.polling === 'inline',
+          maxWaiting: resolved.maxWaiting,
+        };
+        controller = new Controller(nativeController, settings, this.#services);
         this.#adopt(controller);
         operation.resolve(controller);
       },
@@ -176,6 +190,16 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     } finally {
       this.#attaching.delete(operation);
     }
+  }
+
+  /**
+   * Allocates zeroed memory that controllers reach directly: I/O with it copies nothing.
+   * @param bytes 1 to 4294967295
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY, ERR_SPDK_ENV_CLOSED, or for a bad size
+   */
+  allocate(bytes: number): DmaBuffer {
+    if (this.closed) throw closedError();
+    return this.#services.memory.allocateBuffer(checkInteger(bytes, 'bytes', 1, 0xffff_ffff));
   }
 
   /**
@@ -236,7 +260,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   #onFailed(controller: Controller | undefined, failure: NativeFailure): void {
     if (!controller) return;
     const error = SpdkError.fromNative(failure);
-    controller.emit('failed', error);
+    controller.onFailed(error);
     this.emit('failed', controller, error);
   }
 }

@@ -137,6 +137,40 @@ export const errorCatalogue = {
     remedy: 'Free queues on the target by detaching other hosts, or raise its limit on queues.',
   },
 
+  // Reading and writing
+  ERR_SPDK_IO_FAILED: {
+    meaning: 'A command ended with an error; `nvmeStatus` is what the controller said of it.',
+    remedy: 'Look the status up; with `dnr` the same command will fail again.',
+  },
+  ERR_SPDK_UNALIGNED: {
+    meaning: 'An offset or a length is not a multiple of the block size.',
+    remedy: 'Read and write whole blocks of `namespace.blockSize` bytes.',
+  },
+  ERR_SPDK_OUT_OF_RANGE: {
+    meaning: 'The range reaches past the end of the namespace.',
+    remedy: 'Stay within `namespace.bytes`.',
+  },
+  ERR_SPDK_INVALID_BUFFER: {
+    meaning: 'The buffer has been released, detached or shrunk, cannot be written, or is not DMA memory.',
+    remedy: 'Use a buffer that is still whole; batches take memory of `env.allocate()` only.',
+  },
+  ERR_SPDK_QUEUE_FULL: {
+    meaning: 'More operations wait for room in the queue than `maxWaiting` allows.',
+    remedy: 'Await earlier operations first, attach with more or deeper queues, or raise `maxWaiting`.',
+  },
+  ERR_SPDK_QUEUE_IN_USE: {
+    meaning: 'A batch has the queue pair to itself.',
+    remedy: 'Close the batch, or use another queue pair.',
+  },
+  ERR_SPDK_NAMESPACE_GONE: {
+    meaning: 'The controller no longer has this namespace, or its block size changed.',
+    remedy: 'Take the namespace from `controller.namespaces` again.',
+  },
+  ERR_SPDK_FOREIGN_QUEUE_PAIR: {
+    meaning: 'The queue pair belongs to another controller than the namespace.',
+    remedy: 'Use one of the `queuePairs` of `namespace.controller`.',
+  },
+
   // How a call ended
   ERR_SPDK_TIMEOUT: {
     meaning: 'The operation did not finish within its `timeoutMs`.',

@@ -1,8 +1,18 @@
 import { type Advisory, advisoriesFor, type SpdkRelease } from './advisories.js';
 import { native } from './native.js';
 
+export {
+  Admin,
+  type AdminCommand,
+  type AdminOptions,
+  type AdminResult,
+  type ErrorLogEntry,
+  type SmartLog,
+} from './admin.js';
 export type { Advisory, SpdkRelease } from './advisories.js';
-export { Controller, type ControllerEvents, type QueuePair } from './controller.js';
+export { Batch } from './batch.js';
+export { Controller, type ControllerEvents, type DetachReport } from './controller.js';
+export type { DmaBuffer } from './dma-memory.js';
 export { Environment, type EnvironmentEvents, type LogLine } from './environment.js';
 export {
   type CatalogueEntry,
@@ -11,8 +21,14 @@ export {
   type SpdkErrorCode,
   SpdkTypeError,
 } from './errors.js';
-export { Namespace } from './namespace.js';
-export type { ControllerInfo, ControllerState, DetachReport, NamespaceInfo } from './native.js';
+export {
+  Namespace,
+  type OperationOptions,
+  type RangeOptions,
+  type RawIoCommand,
+  type TransferOptions,
+} from './namespace.js';
+export type { ControllerInfo, ControllerState, DetachPhases, NamespaceInfo } from './native.js';
 export type { NvmeStatus } from './nvme-status.js';
 export type {
   AttachOptions,
@@ -22,7 +38,9 @@ export type {
   IdleMode,
   LogLevel,
   LogSink,
+  PollingMode,
 } from './options.js';
+export { type IoCounts, QueuePair } from './queue-pair.js';
 export {
   type AddressFamily,
   formatTransportId,

@@ -1,27 +1,421 @@
+import { checkInteger, readOptions } from './arguments.js';
+import type { BounceChunk } from './bounce-pool.js';
+import type { Controller } from './controller.js';
+import { type DmaRegion, regionOf } from './dma-memory.js';
+import { SpdkError, SpdkTypeError } from './errors.js';
+import type { IoLimits, IoRequest } from './io-request.js';
 import type { NamespaceInfo } from './native.js';
+import { checkSignal, maxTimerMs } from './options.js';
+import { QueuePair } from './queue-pair.js';
+import { operations, type Segment, segmentsPerCommand } from './ring.js';
 
-/** A namespace of an attached controller. */
+/** What every operation takes. */
+export interface OperationOptions extends IoLimits {
+  /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
+  readonly queuePair?: QueuePair | undefined;
+  /** Answers with ERR_SPDK_TIMEOUT after so many milliseconds. Default: no limit but the controller's. */
+  readonly timeoutMs?: number | undefined;
+  /** Answers with ERR_SPDK_ABORTED when it fires. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What operations on a place in a namespace take. */
+export interface TransferOptions extends OperationOptions {
+  /** Where, in bytes; a multiple of the block size. */
+  readonly offset: number;
+}
+
+/** What operations on a range without data take. */
+export interface RangeOptions extends TransferOptions {
+  /** How much, in bytes; a multiple of the block size. */
+  readonly length: number;
+}
+
+/** A command on an I/O queue that this package does not interpret. */
+export interface RawIoCommand {
+  readonly opcode: number;
+  /** CDW10 to CDW15. */
+  readonly cdw?: readonly number[] | undefined;
+  /** Data to send, or room for the data that comes back; which of the two the opcode's lowest bits say. */
+  readonly data?: NodeJS.ArrayBufferView | undefined;
+}
+
+const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
+
+/**
+ * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used
+ * where they are; the contents of any other are copied, so that those may be detached or resized at any time.
+ *
+ * An operation that is aborted or times out answers its caller at once; the controller may still carry it out, and
+ * a read into DMA memory may still arrive, until the controller is detached.
+ */
 export class Namespace implements NamespaceInfo {
+  readonly controller: Controller;
   readonly id: number;
   readonly blocks: number;
   readonly blockSize: number;
   readonly metadataSize: number;
   readonly nguid: string;
   readonly eui64: string;
+  /** The capacity in bytes. */
+  readonly bytes: number;
 
   /** @internal */
-  constructor(info: NamespaceInfo) {
+  constructor(controller: Controller, info: NamespaceInfo) {
+    this.controller = controller;
     this.id = info.id;
     this.blocks = info.blocks;
     this.blockSize = info.blockSize;
     this.metadataSize = info.metadataSize;
     this.nguid = info.nguid;
     this.eui64 = info.eui64;
+    this.bytes = info.blocks * info.blockSize;
+    Object.defineProperty(this, 'controller', { enumerable: false });
     Object.freeze(this);
   }
 
-  /** The capacity in bytes. */
-  get bytes(): number {
-    return this.blocks * this.blockSize;
+  /**
+   * Reads as many bytes as the buffer has. Resolves with the buffer.
+   * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_INVALID_BUFFER,
+   *   ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_FOREIGN_QUEUE_PAIR, ERR_SPDK_QUEUE_FULL or ERR_SPDK_QUEUE_IN_USE at once,
+   *   with nothing sent; ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED
+   */
+  async read<Target extends NodeJS.ArrayBufferView>(
+    target: Target,
+    options: TransferOptions,
+  ): Promise<Target> {
+    const bytes = bytesOf(target, 'buffer');
+    if ((target.buffer as { immutable?: boolean }).immutable)
+      throw invalidBuffer('The buffer cannot be written');
+    const { offset, queuePair, limits } = this.#transferOptions(options);
+    const block = this.check(offset, bytes.byteLength);
+    return queuePair.run<Target>({
+      ...this.#request(
+        `Reading ${bytes.byteLength} bytes at ${offset}`,
+        operations.read,
+        block,
+        bytes.byteLength,
+        limits,
+      ),
+      ...this.#into(bytes, () => target),
+    });
   }
+
+  /** Writes the whole buffer. As `read`. */
+  async write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
+    return this.#send('Writing', operations.write, source, options);
+  }
+
+  /** Compares the buffer with what is there; ERR_SPDK_IO_FAILED with "Compare Failure" when they differ. */
+  async compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
+    return this.#send('Comparing', operations.compare, source, options);
+  }
+
+  /** Reads into several buffers, one after the other. Resolves with them. */
+  async readv<Target extends NodeJS.ArrayBufferView>(
+    targets: readonly Target[],
+    options: TransferOptions,
+  ): Promise<readonly Target[]> {
+    const parts = this.#parts(targets);
+    const length = total(parts);
+    const { offset, queuePair, limits } = this.#transferOptions(options);
+    const block = this.check(offset, length);
+    const request = this.#request(
+      `Reading ${length} bytes at ${offset}`,
+      operations.read,
+      block,
+      length,
+      limits,
+    );
+    const segments = this.#segments(parts);
+    if (segments) {
+      return queuePair.run({ ...request, ...segments, deliver: () => targets });
+    }
+    return queuePair.run({ ...request, ...this.#scatter(parts, length, () => targets) });
+  }
+
+  /** Writes several buffers, one after the other. */
+  async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
+    const parts = this.#parts(sources);
+    const length = total(parts);
+    const { offset, queuePair, limits } = this.#transferOptions(options);
+    const block = this.check(offset, length);
+    const request = this.#request(
+      `Writing ${length} bytes at ${offset}`,
+      operations.write,
+      block,
+      length,
+      limits,
+    );
+    const segments = this.#segments(parts);
+    if (segments) return queuePair.run({ ...request, ...segments });
+    const chunk = this.controller.services.bounce.take(length);
+    let at = chunk.offset;
+    for (const part of parts) {
+      chunk.region.bytes.set(part, at);
+      at += part.byteLength;
+    }
+    return queuePair.run({ ...request, ...throughChunk(chunk) });
+  }
+
+  /** Makes everything written before durable. */
+  async flush(options?: OperationOptions): Promise<void> {
+    const { queuePair, limits } = this.#limits(readOptions(options, 'flush options', limitKeys));
+    return queuePair.run({ ...this.#request('Flushing', operations.flush, 0, 0, limits), ...noData });
+  }
+
+  /** Writes zeroes without sending any. */
+  async writeZeroes(options: RangeOptions): Promise<void> {
+    return this.#range('Writing zeroes', operations.writeZeroes, options);
+  }
+
+  /** Tells the controller that a range is not needed any more (Dataset Management). What it then reads as is up to it. */
+  async deallocate(options: RangeOptions): Promise<void> {
+    return this.#range('Deallocating', operations.deallocate, options);
+  }
+
+  /**
+   * Sends a command that this package does not interpret to an I/O queue, with this namespace's id.
+   * @returns dword 0 of the completion; data that came back is in `data`
+   */
+  async raw(command: RawIoCommand, options?: OperationOptions): Promise<number> {
+    const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);
+    const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
+    const dwords = checkDwords(given.get('cdw'));
+    const { queuePair, limits } = this.#limits(readOptions(options, 'raw options', limitKeys));
+    const data = command.data === undefined ? undefined : bytesOf(command.data, 'data');
+    const length = data?.byteLength ?? 0;
+    const request = {
+      ...this.#request(`Command ${opcode}`, operations.raw, 0, 0, limits),
+      raw: { opcode, dwords, length },
+    };
+    if (!data) return queuePair.run({ ...request, ...noData, deliver: (result: number) => result });
+    const toHost = (opcode & 2) !== 0;
+    const memory = toHost ? this.#into(data, () => undefined) : this.#from(data);
+    return queuePair.run({
+      ...request,
+      ...memory,
+      deliver: (result: number) => {
+        memory.deliver?.(result);
+        return result;
+      },
+    });
+  }
+
+  /**
+   * @internal The first block of a range.
+   * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_NAMESPACE_GONE
+   */
+  check(offset: number, length: number): number {
+    const { blockSize } = this;
+    if (offset % blockSize !== 0 || length % blockSize !== 0) this.#unaligned(offset, length);
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) this.#outOfRange(offset, length);
+    if (!this.controller.has(this)) {
+      throw new SpdkError(
+        'ERR_SPDK_NAMESPACE_GONE',
+        `Namespace ${this.id} is gone or has changed; see controller.namespaces`,
+      );
+    }
+    return offset / blockSize;
+  }
+
+  #unaligned(offset: number, length: number): never {
+    throw new SpdkError(
+      'ERR_SPDK_UNALIGNED',
+      `offset (${offset}) and length (${length}) must be multiples of the block size, ${this.blockSize} bytes`,
+    );
+  }
+
+  #outOfRange(offset: number, length: number): never {
+    throw new SpdkError(
+      'ERR_SPDK_OUT_OF_RANGE',
+      `${length} bytes at ${offset} reach past the end of the namespace, which has ${this.bytes} bytes`,
+    );
+  }
+
+  #send(
+    verb: string,
+    operation: number,
+    source: NodeJS.ArrayBufferView,
+    options: TransferOptions,
+  ): Promise<void> {
+    const bytes = bytesOf(source, 'buffer');
+    const { offset, queuePair, limits } = this.#transferOptions(options);
+    const block = this.check(offset, bytes.byteLength);
+    const what = `${verb} ${bytes.byteLength} bytes at ${offset}`;
+    return queuePair.run({
+      ...this.#request(what, operation, block, bytes.byteLength, limits),
+      ...this.#from(bytes),
+    });
+  }
+
+  #range(verb: string, operation: number, options: RangeOptions): Promise<void> {
+    const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
+    const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
+    const length = checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
+    const { queuePair, limits } = this.#limits(given);
+    const block = this.check(offset, length);
+    const what = `${verb} for ${length} bytes at ${offset}`;
+    return queuePair.run({ ...this.#request(what, operation, block, length, limits), ...noData });
+  }
+
+  #transferOptions(options: unknown): { offset: number; queuePair: QueuePair; limits: IoLimits } {
+    const given = readOptions(options, 'options', ['offset', ...limitKeys]);
+    const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
+    return { offset, ...this.#limits(given) };
+  }
+
+  #limits(given: ReadonlyMap<string, unknown>): { queuePair: QueuePair; limits: IoLimits } {
+    const chosen = given.get('queuePair');
+    const timeout = given.get('timeoutMs');
+    const signal = given.get('signal');
+    if (chosen !== undefined && !(chosen instanceof QueuePair)) {
+      throw new SpdkTypeError('queuePair must be one of controller.queuePairs');
+    }
+    return {
+      queuePair: this.controller.queuePairFor(chosen),
+      limits: {
+        signal: signal === undefined ? undefined : checkSignal(signal),
+        timeoutMs:
+          timeout === undefined
+            ? undefined
+            : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+      },
+    };
+  }
+
+  #request(what: string, operation: number, block: number, length: number, limits: IoLimits) {
+    const { id: nsid, blockSize } = this;
+    const { signal, timeoutMs } = limits;
+    return {
+      what,
+      operation,
+      nsid,
+      block,
+      blocks: length / blockSize,
+      flags: 0,
+      raw: undefined,
+      signal,
+      timeoutMs,
+    };
+  }
+
+  /** Where data comes from: the caller's DMA memory, or a chunk it is copied to. */
+  #from(bytes: Uint8Array): Memory {
+    const direct = this.#direct(bytes);
+    if (direct) return direct;
+    const chunk = this.controller.services.bounce.take(bytes.byteLength);
+    chunk.region.bytes.set(bytes, chunk.offset);
+    return throughChunk(chunk);
+  }
+
+  /** Where data goes: the caller's DMA memory, or a chunk it is copied from. */
+  #into(bytes: Uint8Array, value: () => unknown): Memory {
+    const direct = this.#direct(bytes);
+    if (direct) return { ...direct, deliver: value };
+    return this.#scatter([bytes], bytes.byteLength, value);
+  }
+
+  #scatter(parts: readonly Uint8Array[], length: number, value: () => unknown): Memory {
+    const chunk = this.controller.services.bounce.take(length);
+    // Noted now: a buffer that is detached or shrunk meanwhile tells a length of its own.
+    const places = parts.map((part) => ({ part, length: part.byteLength }));
+    const deliver = (): unknown => {
+      let at = chunk.offset;
+      for (const place of places) {
+        place.part.set(chunk.region.bytes.subarray(at, at + place.length));
+        at += place.length;
+      }
+      return value();
+    };
+    return { ...throughChunk(chunk), deliver };
+  }
+
+  #direct(bytes: Uint8Array): Memory | undefined {
+    const region = this.#ownRegion(bytes);
+    if (!region) return undefined;
+    return {
+      region,
+      offset: bytes.byteOffset,
+      segments: undefined,
+      pinned: [region],
+      chunk: undefined,
+      deliver: undefined,
+    };
+  }
+
+  #ownRegion(bytes: Uint8Array): DmaRegion | undefined {
+    const region = regionOf(bytes);
+    if (region === undefined || region.owner !== this.controller.services.memory) return undefined;
+    if (region.released) throw invalidBuffer('The buffer has been released');
+    return region;
+  }
+
+  #parts(views: unknown): Uint8Array[] {
+    if (!Array.isArray(views) || views.length === 0) {
+      throw new SpdkTypeError('buffers must be an array of at least one buffer');
+    }
+    return views.map((view, i) => bytesOf(view, `buffers[${i}]`));
+  }
+
+  /** Several buffers as they are, when all are DMA memory and few enough for one command. */
+  #segments(parts: readonly Uint8Array[]): Memory | undefined {
+    if (parts.length > segmentsPerCommand) return undefined;
+    const segments: Segment[] = [];
+    const pinned: DmaRegion[] = [];
+    for (const part of parts) {
+      const region = this.#ownRegion(part);
+      // A controller's list of memory has to change at block boundaries; else the data is copied together.
+      if (!region || part.byteLength % this.blockSize !== 0) return undefined;
+      segments.push({ region: region.id, offset: part.byteOffset, length: part.byteLength });
+      pinned.push(region);
+    }
+    return { region: undefined, offset: 0, segments, pinned, chunk: undefined, deliver: undefined };
+  }
+}
+
+type Memory = Pick<IoRequest, 'region' | 'offset' | 'segments' | 'pinned' | 'chunk' | 'deliver'>;
+
+const noData: Memory = {
+  region: undefined,
+  offset: 0,
+  segments: undefined,
+  pinned: [],
+  chunk: undefined,
+  deliver: undefined,
+};
+
+function throughChunk(chunk: BounceChunk): Memory {
+  return {
+    region: chunk.region,
+    offset: chunk.offset,
+    segments: undefined,
+    pinned: [],
+    chunk,
+    deliver: undefined,
+  };
+}
+
+/** The bytes of any view, without copying. */
+function bytesOf(view: unknown, name: string): Uint8Array {
+  if (!ArrayBuffer.isView(view))
+    throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView`);
+  if (view.byteLength === 0) throw invalidBuffer(`${name} is empty, or has been detached`);
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function checkDwords(value: unknown): number[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value))
+    throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
+  checkInteger(value.length, 'the length of cdw', 0, 6);
+  return value.map((dword, i) => checkInteger(dword, `cdw[${i}]`, 0, 0xffff_ffff));
+}
+
+function total(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+function invalidBuffer(message: string): SpdkError {
+  return new SpdkError('ERR_SPDK_INVALID_BUFFER', message);
 }

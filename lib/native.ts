@@ -52,7 +52,7 @@ export interface NamespaceInfo {
 }
 
 /** How long each phase of a detach took, in milliseconds. */
-export interface DetachReport {
+export interface DetachPhases {
   /** Waiting for outstanding I/O. */
   readonly drainMs: number;
   /** Until every queue pair had begun to disconnect. */
@@ -70,13 +70,38 @@ export interface NativeLogLine {
   readonly text: string;
 }
 
+/** One queue pair's ring; native/core/io_ring.h has its layout, lib/ring.ts this side of it. */
+export interface NativeQueuePair {
+  memory(): ArrayBuffer;
+  capacity(): number;
+  /** The index of the poller that serves it; -1 when the JavaScript thread does. */
+  poller(): number;
+  /** Makes commands up to a tail of the submission queue visible. */
+  submit(tail: number): void;
+  /** The tail of the completion queue. Polls first, if the JavaScript thread serves the queue pair. */
+  poll(): number;
+}
+
+export interface NativeAdminRequest {
+  readonly opcode: number;
+  readonly nsid: number;
+  readonly cdw10: number;
+  readonly cdw11: number;
+  readonly cdw12: number;
+  readonly cdw13: number;
+  readonly cdw14: number;
+  readonly cdw15: number;
+  readonly data: Uint8Array;
+  readonly done: (failure: NativeFailure | null, cdw0: number, data: Buffer) => void;
+}
+
 export interface NativeController {
   state(): ControllerState;
   info(): ControllerInfo;
   namespaces(): NamespaceInfo[];
-  /** The index of the poller that serves each queue pair. */
-  queuePairs(): number[];
-  detach(request: { drainMs: number; timeoutMs: number; done: (report: DetachReport) => void }): void;
+  queuePairs(): NativeQueuePair[];
+  admin(request: NativeAdminRequest): void;
+  detach(request: { drainMs: number; timeoutMs: number; done: (phases: DetachPhases) => void }): void;
   giveUp(): void;
   wedge(): void;
 }
@@ -91,14 +116,32 @@ export interface NativeAttachRequest {
   readonly queueDepth: number;
   readonly keepAliveMs: number;
   readonly timeoutMs: number;
+  readonly inlinePolling: boolean;
   readonly attached: (failure: NativeFailure | null) => void;
   readonly stateChanged: (state: ControllerState) => void;
   readonly failed: (failure: NativeFailure) => void;
+  /** Some queue pair has completions to reap. */
+  readonly ioCompleted: () => void;
+  readonly namespacesChanged: () => void;
+}
+
+/** A region of DMA memory; `id` is what commands name it by. */
+export interface NativeRegion {
+  readonly id: number;
+  readonly memory: ArrayBuffer;
 }
 
 export interface NativeEnvironment {
   /** Null when the attach failed at once; `attached` has then been called already. */
   attach(request: NativeAttachRequest): NativeController | null;
+  /** Null when there is no memory, or no number for a region, left. */
+  allocate(request: { bytes: number }): NativeRegion | null;
+  /** Words shared with native/core/dma_memory.h: for each region how many commands use it. */
+  pins(): ArrayBuffer;
+  /** Takes the memory from every view of an ArrayBuffer that `allocate` gave, which frees it. */
+  detachMemory(memory: ArrayBuffer): void;
+  /** Frees a region that JavaScript lost sight of while a command used it. */
+  freeUnpinned(id: number): void;
   close(request: { timeoutMs: number; closed: (clean: boolean) => void }): void;
 }
 

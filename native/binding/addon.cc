@@ -6,6 +6,7 @@
 #include "addon_data.h"
 #include "controller_wrap.h"
 #include "environment_wrap.h"
+#include "queue_pair_wrap.h"
 
 namespace spdk_nvme {
 
@@ -25,6 +26,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(data);
   data->environment_constructor = Napi::Persistent(EnvironmentWrap::define(env));
   data->controller_constructor = Napi::Persistent(ControllerWrap::define(env));
+  data->queue_pair_constructor = Napi::Persistent(QueuePairWrap::define(env));
   exports.Set("version", version(env));
   exports.Set("open", Napi::Function::New<EnvironmentWrap::open>(env, "open"));
   return exports;

@@ -19,6 +19,7 @@ struct AddonData {
   std::shared_ptr<JsChannel> channel;
   Napi::FunctionReference environment_constructor;
   Napi::FunctionReference controller_constructor;
+  Napi::FunctionReference queue_pair_constructor;
   /** SPDK while this Node environment has it open; it may have been opened by another, then this is empty. */
   std::shared_ptr<Environment> environment;
   /** Opens or closes SPDK, off the JavaScript thread. One at a time. */

@@ -42,6 +42,18 @@ std::string Arguments::text(const char* name, size_t most_bytes) const {
   return text;
 }
 
+std::vector<uint8_t> Arguments::bytes(const char* name, size_t most) const {
+  const Napi::Value value = property(name);
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    reject_argument(env_, std::string(name) + " must be a Uint8Array");
+  }
+  const auto array = value.As<Napi::Uint8Array>();
+  if (array.ByteLength() > most) {
+    reject_argument(env_, std::string(name) + " must have at most " + std::to_string(most) + " bytes");
+  }
+  return {array.Data(), array.Data() + array.ByteLength()};
+}
+
 bool Arguments::flag(const char* name) const {
   const Napi::Value value = property(name);
   if (!value.IsBoolean()) reject_argument(env_, std::string(name) + " must be a boolean");

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace spdk_nvme {
 
@@ -19,6 +20,8 @@ class Arguments {
   [[nodiscard]] uint64_t number(const char* name, uint64_t least, uint64_t most) const;
   /** A string of at most so many bytes in UTF-8, without NUL. */
   [[nodiscard]] std::string text(const char* name, size_t most_bytes) const;
+  /** A copy of a Uint8Array of at most so many bytes. */
+  [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t most) const;
   [[nodiscard]] bool flag(const char* name) const;
   [[nodiscard]] Napi::Function function(const char* name) const;
 

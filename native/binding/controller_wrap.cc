@@ -1,16 +1,28 @@
 #include "controller_wrap.h"
 
+#include <iterator>
+#include <utility>
+
 #include "addon_data.h"
 #include "arguments.h"
 #include "convert.h"
+#include "queue_pair_wrap.h"
 
 namespace spdk_nvme {
+
+namespace {
+
+/** More than any log page or firmware slice that one command carries. */
+constexpr size_t kMostAdminBytes = 1U << 20;
+
+}  // namespace
 
 Napi::Function ControllerWrap::define(Napi::Env env) {
   return DefineClass(env, "NativeController",
                      {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
                       InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
                       InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"),
+                      InstanceMethod<&ControllerWrap::admin>("admin"),
                       InstanceMethod<&ControllerWrap::detach>("detach"),
                       InstanceMethod<&ControllerWrap::give_up>("giveUp"),
                       InstanceMethod<&ControllerWrap::wedge>("wedge")});
@@ -36,10 +48,38 @@ Napi::Value ControllerWrap::namespaces(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
-  const auto& pollers = controller(info.Env()).queue_pair_pollers();
-  Napi::Array list = Napi::Array::New(info.Env(), pollers.size());
-  for (uint32_t i = 0; i < pollers.size(); i++) list.Set(i, static_cast<double>(pollers[i]));
+  const Napi::Env env = info.Env();
+  const auto& queue_pairs = controller(env).queue_pairs();
+  Napi::Array list = Napi::Array::New(env, queue_pairs.size());
+  for (uint32_t i = 0; i < queue_pairs.size(); i++) {
+    const Napi::Object wrap = AddonData::of(env).queue_pair_constructor.New({});
+    QueuePairWrap::Unwrap(wrap)->own(queue_pairs[i]);
+    list.Set(i, wrap);
+  }
   return list;
+}
+
+Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Arguments request(info, 0);
+  AdminCommand command;
+  command.opcode = static_cast<uint8_t>(request.number("opcode", 0, UINT8_MAX));
+  command.namespace_id = static_cast<uint32_t>(request.number("nsid", 0, UINT32_MAX));
+  const char* const names[] = {"cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15"};
+  for (size_t i = 0; i < std::size(names); i++) {
+    command.cdw[i] = static_cast<uint32_t>(request.number(names[i], 0, UINT32_MAX));
+  }
+  command.data = request.bytes("data", kMostAdminBytes);
+  const auto channel = AddonData::of(env).channel;
+  const auto done = channel->keep(request.function("done"));
+  command.done = [channel, done](AdminAnswer answer) {
+    channel->post([done, answer = std::move(answer)](Napi::Env js) {
+      const auto data = Napi::Buffer<uint8_t>::Copy(js, answer.data.data(), answer.data.size());
+      done->Call({to_js(js, answer.status), Napi::Number::New(js, answer.cdw0), data});
+    });
+  };
+  controller(env).admin(std::move(command));
+  return env.Undefined();
 }
 
 Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {

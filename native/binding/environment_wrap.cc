@@ -1,6 +1,8 @@
 #include "environment_wrap.h"
 
+#include <atomic>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "../core/log.h"
@@ -8,6 +10,7 @@
 #include "arguments.h"
 #include "controller_wrap.h"
 #include "convert.h"
+#include "shared_memory.h"
 
 namespace spdk_nvme {
 
@@ -55,6 +58,7 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   connect.io_queues = static_cast<uint32_t>(options.number("ioQueues", 1, UINT16_MAX - 1));
   connect.queue_depth = static_cast<uint32_t>(options.number("queueDepth", 2, UINT16_MAX));
   connect.keep_alive_ms = static_cast<uint32_t>(options.number("keepAliveMs", 0, UINT32_MAX));
+  request.inline_polling = options.flag("inlinePolling");
   connect.timeout_ms = static_cast<uint32_t>(options.number("timeoutMs", 0, UINT32_MAX));
   return request;
 }
@@ -64,6 +68,10 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
 Napi::Function EnvironmentWrap::define(Napi::Env env) {
   return DefineClass(env, "NativeEnvironment",
                      {InstanceMethod<&EnvironmentWrap::attach>("attach"),
+                      InstanceMethod<&EnvironmentWrap::allocate>("allocate"),
+                      InstanceMethod<&EnvironmentWrap::detach_memory>("detachMemory"),
+                      InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
+                      InstanceMethod<&EnvironmentWrap::pins>("pins"),
                       InstanceMethod<&EnvironmentWrap::close>("close")});
 }
 
@@ -112,6 +120,8 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   const auto attached = channel->keep(options.function("attached"));
   const auto state_changed = channel->keep(options.function("stateChanged"));
   const auto failed = channel->keep(options.function("failed"));
+  const auto io_completed = channel->keep(options.function("ioCompleted"));
+  const auto namespaces_changed = channel->keep(options.function("namespacesChanged"));
 
   ControllerEvents events;
   events.attached = [channel, attached](const Status& status) {
@@ -125,6 +135,17 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   events.failed = [channel, failed](const Status& status) {
     channel->post([failed, status](Napi::Env js) { failed->Call({to_js(js, status)}); });
   };
+  events.io_completed = [channel, io_completed, posted = std::make_shared<std::atomic<bool>>(false)] {
+    // One wake-up for all that completes until JavaScript has come to look.
+    if (posted->exchange(true)) return;
+    channel->post([io_completed, posted](Napi::Env) {
+      posted->store(false);
+      io_completed->Call({});
+    });
+  };
+  events.namespaces_changed = [channel, namespaces_changed] {
+    channel->post([namespaces_changed](Napi::Env) { namespaces_changed->Call({}); });
+  };
 
   std::shared_ptr<Controller> controller;
   const Status status = environment_->attach(read_request(info), std::move(events), controller);
@@ -135,6 +156,48 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   Napi::Object wrap = AddonData::of(env).controller_constructor.New({});
   ControllerWrap::Unwrap(wrap)->own(std::move(controller));
   return wrap;
+}
+
+/** Gives `{ id, memory }`, or null when there is no memory left. Dropped when JavaScript cannot reach it any more. */
+Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!environment_) reject_argument(env, "this object is no environment");
+  const auto size = static_cast<size_t>(Arguments(info, 0).number("bytes", 1, UINT32_MAX));
+  const auto memory = environment_->memory();
+  uint32_t id = 0;
+  if (!memory->allocate(size, id)) return env.Null();
+  auto* kept = new std::shared_ptr<DmaMemory>(memory);
+  const auto buffer = Napi::ArrayBuffer::New(
+      env, memory->region(id).base, size,
+      [id](Napi::Env, void*, std::shared_ptr<DmaMemory>* last) {
+        (*last)->drop(id);
+        delete last;
+      },
+      kept);
+  Napi::Object region = Napi::Object::New(env);
+  region.Set("id", id);
+  region.Set("memory", buffer);
+  return region;
+}
+
+/** Takes the memory from every view of an ArrayBuffer that allocate() gave; its region is dropped with it. */
+Napi::Value EnvironmentWrap::detach_memory(const Napi::CallbackInfo& info) {
+  if (!info[0].IsArrayBuffer()) reject_argument(info.Env(), "memory must be an ArrayBuffer");
+  auto memory = info[0].As<Napi::ArrayBuffer>();
+  if (!memory.IsDetached()) memory.Detach();
+  return info.Env().Undefined();
+}
+
+Napi::Value EnvironmentWrap::free_unpinned(const Napi::CallbackInfo& info) {
+  if (environment_) environment_->memory()->free_unpinned(info[0].ToNumber().Uint32Value());
+  return info.Env().Undefined();
+}
+
+/** The words of DmaMemory::pins(). */
+Napi::Value EnvironmentWrap::pins(const Napi::CallbackInfo& info) {
+  if (!environment_) reject_argument(info.Env(), "this object is no environment");
+  auto& words = environment_->memory()->pins();
+  return share_with_js(info.Env(), words.data(), words.size() * sizeof(uint32_t), environment_->memory());
 }
 
 Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {

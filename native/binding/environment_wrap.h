@@ -19,6 +19,10 @@ class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
 
  private:
   Napi::Value attach(const Napi::CallbackInfo& info);
+  Napi::Value allocate(const Napi::CallbackInfo& info);
+  Napi::Value detach_memory(const Napi::CallbackInfo& info);
+  Napi::Value free_unpinned(const Napi::CallbackInfo& info);
+  Napi::Value pins(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;

@@ -8,6 +8,8 @@ namespace {
 
 /** How often the admin queue is looked at: for keep-alives, asynchronous events, and a connection that broke. */
 constexpr std::chrono::milliseconds kAdminInterval{10};
+/** The same while admin commands are outstanding. */
+constexpr std::chrono::microseconds kAdminIntervalWhenBusy{50};
 
 }  // namespace
 
@@ -20,10 +22,10 @@ std::shared_ptr<Controller> Controller::start(std::shared_ptr<ControllerServices
   return controller;
 }
 
-// One slot of the linger lock for each poller, and one for the control thread.
+// One slot of the linger lock for each poller, one for the control thread, one for the JavaScript thread.
 Controller::Controller(std::shared_ptr<ControllerServices> services, Request request, ControllerEvents events)
     : services_(std::move(services)), request_(std::move(request)), events_(std::move(events)),
-      linger_(services_->pollers.size() + 1) {}
+      linger_(services_->pollers.size() + 2) {}
 
 void Controller::give_up_attach() {
   attach_given_up_.store(true, std::memory_order_release);
@@ -58,21 +60,70 @@ void Controller::run() {
 
 void Controller::serve() {
   while (!detach_requested_.load(std::memory_order_acquire) && !attach_given_up_.load(std::memory_order_acquire)) {
-    if (!mailbox_.run()) mailbox_.sleep(kAdminInterval);
-    if (!admin_failed_) poll_admin();
+    const bool posted = mailbox_.run();
+    const bool completed = poll_admin();
+    if (namespaces_stale_) refresh_namespaces();
+    if (!posted && !completed) mailbox_.sleep(admin_commands_.busy() ? kAdminIntervalWhenBusy : kAdminInterval);
   }
 }
 
-void Controller::poll_admin() {
+/** True when something completed. */
+bool Controller::poll_admin() {
+  if (admin_failed_) return false;
   int32_t result = 0;
   {
     const SharedLinger together(linger_, control_slot());
+    admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
   }
-  if (result >= 0) return;
+  if (result >= 0) return result > 0;
   admin_failed_ = true;
+  admin_commands_.abort();
   fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection to the controller's admin queue is lost",
                        -result));
+  return false;
+}
+
+void Controller::admin(AdminCommand command) {
+  mailbox_.post([this, command = std::move(command)]() mutable {
+    if (admin_failed_ || detach_requested_.load(std::memory_order_acquire)) {
+      command.refuse();
+    } else {
+      admin_commands_.add(std::move(command));
+    }
+  });
+}
+
+std::vector<NamespaceInfo> Controller::namespaces() const {
+  const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+  return namespaces_;
+}
+
+void Controller::refresh_namespaces() {
+  namespaces_stale_ = false;
+  std::vector<NamespaceInfo> fresh = read_namespaces(controller_);
+  {
+    const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+    namespaces_ = std::move(fresh);
+  }
+  if (events_.namespaces_changed) events_.namespaces_changed();
+}
+
+/** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */
+void Controller::on_async_event(void* self, const spdk_nvme_cpl* completion) {
+  if (spdk_nvme_cpl_is_error(completion)) return;
+  spdk_nvme_async_event_completion event{};
+  event.raw = completion->cdw0;
+  if (event.bits.async_event_type == SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE &&
+      event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED) {
+    static_cast<Controller*>(self)->namespaces_stale_ = true;
+  }
+}
+
+uint64_t Controller::pending() const {
+  uint64_t total = 0;
+  for (const auto& set : sets_) total += set->pending();
+  return total;
 }
 
 void Controller::enter(ControllerState state) {

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "../spdk/connect.h"
+#include "admin_commands.h"
 #include "connect_gate.h"
 #include "controller_info.h"
 #include "controller_state.h"
+#include "dma_memory.h"
 #include "linger_lock.h"
 #include "log.h"
 #include "mailbox.h"
@@ -30,6 +32,7 @@ struct ControllerServices {
   explicit ControllerServices(unsigned connect_concurrency) : connect_gate(connect_concurrency) {}
 
   std::vector<std::unique_ptr<Poller>> pollers;
+  std::shared_ptr<DmaMemory> memory = std::make_shared<DmaMemory>();
   ConnectGate connect_gate;
   /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
   std::atomic<size_t> next_poller{0};
@@ -56,6 +59,10 @@ struct ControllerEvents {
   std::function<void(ControllerState)> state_changed;
   /** The link or the target died; a detach is all that remains. At most once. */
   std::function<void(const Status&)> failed;
+  /** Commands have completed on some ring. Called on whichever thread polls. */
+  std::function<void()> io_completed;
+  /** The controller has said that its namespaces changed; namespaces() gives the new ones. */
+  std::function<void()> namespaces_changed;
 };
 
 /**
@@ -68,6 +75,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   struct Request {
     spdk_nvme_transport_id transport_id{};
     spdk::ConnectSettings connect;
+    /** Queue pairs are polled by the JavaScript thread, see QueuePairWrap, rather than by pollers. */
+    bool inline_polling = false;
   };
 
   /** Starts the control thread, which begins to attach at once. */
@@ -82,9 +91,16 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] ControllerState state() const { return life_.state(); }
   /** Only once attached. */
   [[nodiscard]] const ControllerInfo& info() const { return info_; }
-  [[nodiscard]] const std::vector<NamespaceInfo>& namespaces() const { return namespaces_; }
-  /** Which poller serves each queue pair. Only once attached. */
-  [[nodiscard]] const std::vector<size_t>& queue_pair_pollers() const { return queue_pair_pollers_; }
+  [[nodiscard]] std::vector<NamespaceInfo> namespaces() const;
+  /** One queue pair as JavaScript sees it: its ring, and who polls it. */
+  struct QueuePair {
+    std::shared_ptr<QueueSet> set;
+    std::shared_ptr<IoRing> ring;
+    /** Null when the JavaScript thread polls. */
+    Poller* poller = nullptr;
+  };
+  /** Only once attached. */
+  [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return queue_pairs_; }
   [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_.counters(); }
 
   /**
@@ -96,6 +112,9 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** Begins to detach; `done` is called on the control thread. A second call while one is under way only adds
    *  its `done`. Only from a state that a detach can follow, see can_follow(). */
   void detach(DetachSettings settings, std::function<void(const DetachReport&)> done);
+
+  /** Sends an admin command; `done` is called on the control thread. Any thread. */
+  void admin(AdminCommand command);
 
   /** The caller's deadline has passed while SPDK still holds the control thread or a poller. */
   void wedge();
@@ -117,16 +136,23 @@ class Controller : public std::enable_shared_from_this<Controller> {
   Status connect_queue_pairs(LogCollector& log);
   Status attach_failure(const LogCollector& log) const;
   void serve();
-  void poll_admin();
+  bool poll_admin();
+  void refresh_namespaces();
   void detach_now();
   void disconnect_queue_pairs();
   void free_queue_pairs();
+  void serve_inline_sets();
+  void drain();
   void wait_until(const std::function<bool()>& done);
+  [[nodiscard]] uint64_t pending() const;
+  static void on_async_event(void* self, const spdk_nvme_cpl* completion);
   void destroy_controller();
   void enter(ControllerState state);
   void fail(Status why);
 
+  // Slots of the linger lock: the pollers' own, then these two.
   [[nodiscard]] size_t control_slot() const { return services_->pollers.size(); }
+  [[nodiscard]] size_t javascript_slot() const { return services_->pollers.size() + 1; }
 
   const std::shared_ptr<ControllerServices> services_;
   const Request request_;
@@ -140,9 +166,14 @@ class Controller : public std::enable_shared_from_this<Controller> {
   spdk_nvme_ctrlr* controller_ = nullptr;
   std::vector<std::shared_ptr<QueueSet>> sets_;
   ControllerInfo info_;
+  /** Guards namespaces_. */
+  mutable std::mutex namespaces_mutex_;
   std::vector<NamespaceInfo> namespaces_;
-  std::vector<size_t> queue_pair_pollers_;
+  std::vector<QueuePair> queue_pairs_;
+  AdminCommands admin_commands_;
   bool admin_failed_ = false;
+  /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned. */
+  bool namespaces_stale_ = false;
 
   DetachSettings detach_settings_;
   Clock::time_point detach_deadline_;

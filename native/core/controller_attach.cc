@@ -70,14 +70,16 @@ Status Controller::attach() {
     if (status.ok()) {
       status = connect_queue_pairs(log);
       if (!status.ok()) {
-        for (const auto& set : sets_) set->free_in_place();
+        for (const auto& set : sets_) set->free();
         sets_.clear();
+        queue_pairs_.clear();
         destroy_controller();
       }
     }
   }
   services_->connect_gate.leave();
   if (!status.ok()) return status;
+  spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
   for (const auto& set : sets_) {
     set->on_failure = [self = weak_from_this()] {
       const auto controller = self.lock();
@@ -86,7 +88,7 @@ Status Controller::attach() {
         controller->fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
       });
     };
-    services_->pollers[set->poller()]->add(set);
+    if (!request_.inline_polling) services_->pollers[set->slot()]->add(set);
   }
   return status;
 }
@@ -111,29 +113,31 @@ Status Controller::connect_controller(LogCollector& log) {
   controller_ = attempt.controller();
   info_ = read_controller_info(controller_);
   info_.io_queues = std::min(attempt.granted_io_queues(), request_.connect.io_queues);
-  info_.queue_depth = request_.connect.queue_depth;
+  info_.queue_depth = std::min(attempt.granted_queue_depth(), request_.connect.queue_depth);
   namespaces_ = read_namespaces(controller_);
   return Status::success();
 }
 
-/** Spreads the queue pairs the target granted over the pollers, and connects them. */
+/** Spreads the queue pairs the target granted over the threads that will serve them, and connects them. */
 Status Controller::connect_queue_pairs(LogCollector& log) {
   if (info_.io_queues == 0) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
   }
+  const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
   const size_t pollers = services_->pollers.size();
   const size_t first = services_->next_poller.fetch_add(info_.io_queues);
-  const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
-  std::vector<uint32_t> share(pollers, 0);
-  for (uint32_t i = 0; i < info_.io_queues; i++) {
+  // A poller serves all its queue pairs in one set. The JavaScript thread polls each by itself.
+  const size_t threads = request_.inline_polling ? info_.io_queues : std::min<size_t>(pollers, info_.io_queues);
+  for (size_t i = 0; i < threads; i++) {
     const size_t poller = (first + i) % pollers;
-    share[poller]++;
-    queue_pair_pollers_.push_back(poller);
-  }
-  for (size_t poller = 0; poller < pollers; poller++) {
-    if (share[poller] == 0) continue;
-    sets_.push_back(std::make_shared<QueueSet>(controller_, linger_, poller));
-    if (!sets_.back()->connect(share[poller], request_.connect.queue_depth, deadline)) return attach_failure(log);
+    const auto share = static_cast<uint32_t>((info_.io_queues - i + threads - 1) / threads);
+    const auto set = std::make_shared<QueueSet>(controller_, linger_, request_.inline_polling ? javascript_slot() : poller);
+    sets_.push_back(set);
+    if (!set->connect(share, info_.queue_depth, services_->memory, deadline)) return attach_failure(log);
+    for (const auto& ring : set->rings()) {
+      ring->on_completions = events_.io_completed;
+      queue_pairs_.push_back({set, ring, request_.inline_polling ? nullptr : services_->pollers[poller].get()});
+    }
   }
   return Status::success();
 }

@@ -27,6 +27,7 @@ void Controller::detach_now() {
   detach_deadline_ = begun + detach_settings_.timeout;
   const bool dead = admin_failed_ || state() == ControllerState::failed;
   enter(ControllerState::draining);
+  if (!dead) drain();
 
   const auto drained = Clock::now();
   enter(ControllerState::disconnecting);
@@ -48,6 +49,7 @@ void Controller::detach_now() {
   }
 
   const auto destroyed = Clock::now();
+  admin_commands_.abort();
   enter(ControllerState::detached);
   const DetachReport report{.drain_ms = ms_between(begun, drained),
                             .disconnect_ms = ms_between(drained, disconnected),
@@ -59,37 +61,47 @@ void Controller::detach_now() {
   for (const auto& done : detach_waiters_) done(report);
 }
 
-/** Has the pollers disconnect their queue pairs, or, where SPDK would make them wait for it, hand them back. */
+/** Waits for the operations that JavaScript still awaits, as long as the caller allows. New ones it refuses itself. */
+void Controller::drain() {
+  const auto limit = Clock::now() + detach_settings_.drain;
+  wait_until([this, limit] { return pending() == 0 || Clock::now() >= limit; });
+}
+
+/** Begins to disconnect every queue pair, where the release can do that without waiting. */
 void Controller::disconnect_queue_pairs() {
   if constexpr (spdk::kAsyncQueuePairs) {
-    for (const auto& set : sets_) {
-      set->request_release();
-      services_->pollers[set->poller()]->wake();
-    }
-    wait_until([this] { return std::ranges::all_of(sets_, [](const auto& set) { return set->disconnecting(); }); });
-  } else {
-    const auto handed_back = std::make_shared<std::atomic<size_t>>(0);
-    for (const auto& set : sets_) {
-      services_->pollers[set->poller()]->remove(set, [handed_back] { handed_back->fetch_add(1); });
-    }
-    wait_until([this, &handed_back] { return handed_back->load() == sets_.size(); });
+    for (const auto& set : sets_) set->request_release();
+    for (const auto& poller : services_->pollers) poller->wake();
+    wait_until([this] {
+      serve_inline_sets();
+      return std::ranges::all_of(sets_, [](const auto& set) { return set->disconnecting(); });
+    });
   }
 }
 
+/** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait. */
 void Controller::free_queue_pairs() {
   if constexpr (spdk::kAsyncQueuePairs) {
-    wait_until([this] { return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); }); });
+    wait_until([this] {
+      serve_inline_sets();
+      return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
+    });
   } else {
     const ExclusiveLinger alone(linger_);
-    for (const auto& set : sets_) set->free_in_place();
+    for (const auto& set : sets_) set->free();
   }
-  sets_.clear();
+}
+
+/** The JavaScript thread may be busy, or gone: what it serves is brought to its end here. */
+void Controller::serve_inline_sets() {
+  if (!request_.inline_polling) return;
+  for (const auto& set : sets_) set->poll();
 }
 
 /** Waits for the pollers. The admin queue is polled meanwhile, so that the target hears keep-alives. */
 void Controller::wait_until(const std::function<bool()>& done) {
   while (!done()) {
-    if (!admin_failed_) poll_admin();
+    poll_admin();
     if (Clock::now() < detach_deadline_) {
       std::this_thread::sleep_for(kPause);
     } else {

@@ -36,6 +36,8 @@ class Environment {
   /** Begins to attach a controller. Fails at once when the same one is attached already or is just leaving. */
   Status attach(Controller::Request request, ControllerEvents events, std::shared_ptr<Controller>& controller);
 
+  [[nodiscard]] const std::shared_ptr<DmaMemory>& memory() const { return services_->memory; }
+
   /** Joins the control threads of controllers that are gone. Cheap. */
   void reap();
 

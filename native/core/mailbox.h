@@ -22,6 +22,15 @@ class Mailbox {
       tasks_.push_back(std::move(task));
       filled_.store(true, std::memory_order_release);
     }
+    nudge();
+  }
+
+  /** Ends the owner's sleep, or keeps it from falling asleep, without a task. Cheap when it is awake. Any thread. */
+  void nudge() {
+    // Sequentially consistent on both sides: either the owner sees the nudge, or this thread sees it asleep.
+    nudged_.store(true, std::memory_order_seq_cst);
+    if (!asleep_.load(std::memory_order_seq_cst)) return;
+    const std::lock_guard<std::mutex> guard(mutex_);
     wake_.notify_one();
   }
 
@@ -38,10 +47,13 @@ class Mailbox {
     return !batch.empty();
   }
 
-  /** Sleeps until something is posted or the time is over, on the owning thread. */
+  /** Sleeps until a post or a nudge, or until the time is over, on the owning thread. */
   void sleep(std::chrono::microseconds time) {
     std::unique_lock<std::mutex> guard(mutex_);
-    wake_.wait_for(guard, time, [this] { return !tasks_.empty(); });
+    asleep_.store(true, std::memory_order_seq_cst);
+    wake_.wait_for(guard, time, [this] { return nudged_.load(std::memory_order_seq_cst); });
+    asleep_.store(false, std::memory_order_relaxed);
+    nudged_.store(false, std::memory_order_relaxed);
   }
 
  private:
@@ -51,6 +63,9 @@ class Mailbox {
   std::vector<Task> tasks_;
   /** Whether tasks_ holds something, readable without the mutex. */
   std::atomic<bool> filled_{false};
+  /** Something has happened since the owner last slept. */
+  std::atomic<bool> nudged_{false};
+  std::atomic<bool> asleep_{false};
 };
 
 }  // namespace spdk_nvme

@@ -11,6 +11,8 @@ using Clock = std::chrono::steady_clock;
 
 /** How long a poller spins after the last completion before it begins to sleep. */
 constexpr std::chrono::microseconds kSpinAfterWork{100};
+/** The same while commands are with a controller: sleeping would be added to their latency. */
+constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 /** The first sleep; each further one without work is twice as long, up to the limit of the options. */
 constexpr std::chrono::microseconds kFirstSleep{20};
 
@@ -41,7 +43,7 @@ struct Poller::Loop {
       if (turn.worked) {
         last_work = Clock::now();
         sleep = kFirstSleep;
-      } else if (Clock::now() - last_work >= kSpinAfterWork) {
+      } else if (Clock::now() - last_work >= (turn.hot ? kSpinWhileBusy : kSpinAfterWork)) {
         mailbox.sleep(turn.hot ? kFirstSleep : sleep);
         sleep = std::min(sleep * 2, options.idle_sleep);
       } else {
@@ -59,16 +61,7 @@ void Poller::add(std::shared_ptr<QueueSet> set) {
   loop_->mailbox.post([loop = loop_.get(), set = std::move(set)] { loop->sets.push_back(set); });
 }
 
-void Poller::remove(std::shared_ptr<QueueSet> set, std::function<void()> done) {
-  loop_->mailbox.post([loop = loop_.get(), set = std::move(set), done = std::move(done)] {
-    std::erase(loop->sets, set);
-    done();
-  });
-}
-
-void Poller::wake() {
-  loop_->mailbox.post([] {});
-}
+void Poller::wake() { loop_->mailbox.nudge(); }
 
 bool Poller::stop(std::chrono::milliseconds limit) {
   loop_->stopping.store(true, std::memory_order_release);

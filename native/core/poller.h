@@ -26,11 +26,9 @@ class Poller {
 
   [[nodiscard]] size_t index() const { return index_; }
 
-  /** Begins to serve a set. Any thread; so for the next two. */
+  /** Begins to serve a set, until the set is released. Any thread. */
   void add(std::shared_ptr<QueueSet> set);
-  /** Stops serving a set, then calls `done` on the poller's thread. */
-  void remove(std::shared_ptr<QueueSet> set, std::function<void()> done);
-  /** Makes a sleeping poller look at its sets again at once. */
+  /** Makes a sleeping poller look at its sets again at once. Any thread. */
   void wake();
 
   /** Ends the thread. False when it did not answer in time, because SPDK did not return to it. */

@@ -1,5 +1,6 @@
 #include "queue_set.h"
 
+#include <bit>
 #include <thread>
 
 namespace spdk_nvme {
@@ -11,9 +12,11 @@ constexpr std::chrono::microseconds kPatience{500};
 
 }  // namespace
 
-bool QueueSet::connect(uint32_t count, uint32_t queue_depth, std::chrono::steady_clock::time_point deadline) {
+bool QueueSet::connect(uint32_t count, uint32_t queue_depth, const std::shared_ptr<const DmaMemory>& memory,
+                       std::chrono::steady_clock::time_point deadline) {
   for (uint32_t i = 0; i < count; i++) {
     if (!pairs_.connect(queue_depth)) return false;
+    rings_.push_back(std::make_shared<IoRing>(controller_, memory, std::bit_ceil(queue_depth)));
   }
   using Connection = spdk::PolledQueuePairs::Connection;
   auto connection = pairs_.connection();
@@ -26,49 +29,68 @@ bool QueueSet::connect(uint32_t count, uint32_t queue_depth, std::chrono::steady
 }
 
 QueueSet::Turn QueueSet::poll() {
-  if (phase() == Phase::released) return {};
   if (release_requested_.load(std::memory_order_acquire)) return release();
   return serve();
 }
 
 QueueSet::Turn QueueSet::serve() {
-  int64_t result = 0;
+  Turn turn{.worked = false, .hot = true};
   if (disturbed_) {
     const ExclusiveLinger alone(linger_, kPatience);
-    if (!alone.held()) return {.worked = false, .hot = true};
-    result = pairs_.poll();
+    if (alone.held()) turn = poll_pairs();
   } else {
-    const SharedLinger together(linger_, poller_, std::try_to_lock);
-    if (!together.held()) return {.worked = false, .hot = true};
-    result = pairs_.poll();
-    // A queue pair that has just failed is destroyed by a later poll at the earliest.
-    if (result < 0 || pairs_.disturbed()) disturbed_ = true;
+    const SharedLinger together(linger_, slot_, std::try_to_lock);
+    if (together.held()) turn = poll_pairs();
   }
   if (disturbed_ && on_failure) {
     on_failure();
     on_failure = nullptr;
   }
-  return {.worked = result > 0, .hot = false};
+  return turn;
+}
+
+/** The caller holds the linger lock. */
+QueueSet::Turn QueueSet::poll_pairs() {
+  if (released()) return {};
+  for (size_t i = 0; i < rings_.size(); i++) rings_[i]->submit(pairs_[i]);
+  const int64_t result = pairs_.poll();
+  bool busy = false;
+  for (const auto& ring : rings_) {
+    busy |= ring->busy();
+    ring->notify();
+  }
+  // A queue pair that has just failed is destroyed by a later poll at the earliest, which then is alone.
+  if (result < 0 || pairs_.disturbed()) disturbed_ = true;
+  return {.worked = result > 0, .hot = busy};
 }
 
 QueueSet::Turn QueueSet::release() {
   const ExclusiveLinger alone(linger_, kPatience);
   if (!alone.held()) return {.worked = false, .hot = true};
+  if (released()) return {};
   if (phase() == Phase::serving) {
     pairs_.disconnect();
     phase_.store(Phase::disconnecting, std::memory_order_release);
   }
   pairs_.poll();
-  if (pairs_.disconnected()) {
-    pairs_.free();
-    phase_.store(Phase::released, std::memory_order_release);
-  }
+  if (pairs_.disconnected()) free();
   return {.worked = false, .hot = true};
 }
 
-void QueueSet::free_in_place() {
+/** SPDK answers what the queue pairs still had as aborted, and the rings answer the rest. */
+void QueueSet::free() {
   pairs_.free();
+  for (const auto& ring : rings_) {
+    ring->abort_rest();
+    ring->notify();
+  }
   phase_.store(Phase::released, std::memory_order_release);
+}
+
+uint64_t QueueSet::pending() const {
+  uint64_t total = 0;
+  for (const auto& ring : rings_) total += ring->pending();
+  return total;
 }
 
 }  // namespace spdk_nvme

@@ -57,6 +57,7 @@ void ConnectAttempt::on_attach(void* /*context*/, const spdk_nvme_transport_id* 
                                spdk_nvme_ctrlr* controller, const spdk_nvme_ctrlr_opts* options) {
   t_attempt->controller_ = controller;
   t_attempt->granted_io_queues_ = options->num_io_queues;
+  t_attempt->granted_queue_depth_ = options->io_queue_size;
 }
 
 bool DetachAttempt::poll() {

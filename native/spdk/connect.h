@@ -40,6 +40,8 @@ class ConnectAttempt {
   [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
   /** How many I/O queues the target granted. */
   [[nodiscard]] uint32_t granted_io_queues() const { return granted_io_queues_; }
+  /** The entries of an I/O queue: what was asked for, or less where the controller has smaller queues. */
+  [[nodiscard]] uint32_t granted_queue_depth() const { return granted_queue_depth_; }
 
  private:
   static void on_attach(void* context, const spdk_nvme_transport_id* id, spdk_nvme_ctrlr* controller,
@@ -49,6 +51,7 @@ class ConnectAttempt {
   spdk_nvme_probe_ctx* probe_ = nullptr;
   spdk_nvme_ctrlr* controller_ = nullptr;
   uint32_t granted_io_queues_ = 0;
+  uint32_t granted_queue_depth_ = 0;
 };
 
 /** One detach of a controller, polled to its end where the release can, else done inside poll(). One thread. */

@@ -1,0 +1,96 @@
+import { SpdkError } from './errors.js';
+import type { NativeEnvironment } from './native.js';
+
+/** A piece of native memory that controllers reach directly. */
+export interface DmaRegion {
+  readonly id: number;
+  readonly owner: DmaMemory;
+  readonly bytes: Uint8Array;
+  released: boolean;
+}
+
+/** A Buffer in DMA memory: I/O with it copies nothing. */
+export type DmaBuffer = Buffer<ArrayBuffer> &
+  Disposable & {
+    /**
+     * Gives the memory back. Commands that still use it finish first; from now on the buffer is refused for new
+     * ones, and once they have finished its length is zero. Without a release the garbage collector does it late.
+     */
+    release(): void;
+  };
+
+/** Where a region is noted on its ArrayBuffer, so that any view of it finds the region at the cost of a lookup. */
+const regionKey = Symbol('spdk-nvme DMA region');
+type MarkedBuffer = ArrayBufferLike & { [regionKey]?: DmaRegion };
+
+/** The region that a view lies in; undefined for memory of any other kind. */
+export function regionOf(view: ArrayBufferView): DmaRegion | undefined {
+  return (view.buffer as MarkedBuffer)[regionKey];
+}
+
+/** The highest bit of a region's pins: JavaScript lost sight of it (native/core/dma_memory.h). */
+const dropped = 0x8000_0000;
+
+/** DMA memory of one environment: regions, and how many commands use each. */
+export class DmaMemory {
+  readonly #native: NativeEnvironment;
+  readonly #pins: Uint32Array;
+
+  constructor(native: NativeEnvironment) {
+    this.#native = native;
+    this.#pins = new Uint32Array(native.pins());
+  }
+
+  /** @throws {SpdkError} ERR_SPDK_NO_MEMORY */
+  allocate(bytes: number): DmaRegion {
+    const region = this.#native.allocate({ bytes });
+    if (!region) {
+      throw new SpdkError(
+        'ERR_SPDK_NO_MEMORY',
+        `There are no ${bytes} contiguous bytes of DMA memory left. Release buffers, or start with a larger memoryMb`,
+      );
+    }
+    const memory = region.memory as MarkedBuffer;
+    const marked: DmaRegion = {
+      id: region.id,
+      owner: this,
+      bytes: new Uint8Array(region.memory),
+      released: false,
+    };
+    Object.defineProperty(memory, regionKey, { value: marked });
+    return marked;
+  }
+
+  allocateBuffer(bytes: number): DmaBuffer {
+    const region = this.allocate(bytes);
+    const buffer = Buffer.from(region.bytes.buffer as ArrayBuffer) as DmaBuffer;
+    const release = (): void => this.release(region);
+    Object.defineProperties(buffer, {
+      release: { value: release },
+      [Symbol.dispose]: { value: release },
+    });
+    return buffer;
+  }
+
+  /** A command uses the region: it is not freed before the matching {@link unpin}. */
+  pin(region: DmaRegion): void {
+    this.#pins[region.id] = (this.#pins[region.id] as number) + 1;
+  }
+
+  unpin(region: DmaRegion): void {
+    const left = (this.#pins[region.id] as number) - 1;
+    this.#pins[region.id] = left;
+    if (left === dropped) this.#native.freeUnpinned(region.id);
+    else if (left === 0 && region.released) this.#detach(region);
+  }
+
+  release(region: DmaRegion): void {
+    if (region.released) return;
+    region.released = true;
+    if (this.#pins[region.id] === 0) this.#detach(region);
+  }
+
+  #detach(region: DmaRegion): void {
+    this.#native.detachMemory(region.bytes.buffer as ArrayBuffer);
+  }
+}

@@ -1,0 +1,182 @@
+import type { NativeQueuePair } from './native.js';
+
+// The layout of native/core/io_ring.h, in words of 32 bits.
+const headerWords = 16;
+const commandWords = 16;
+const maxSegments = 16;
+const segmentWords = 3;
+const pendingWord = 0;
+const twoTo32 = 4_294_967_296;
+
+/** What a command does. */
+export const operations = {
+  flush: 0,
+  write: 1,
+  read: 2,
+  compare: 5,
+  writeZeroes: 8,
+  deallocate: 9,
+  raw: 255,
+} as const;
+
+/** Most buffers of one vectored command. */
+export const segmentsPerCommand = maxSegments;
+
+/** A part of a DMA region. */
+export interface Segment {
+  readonly region: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Gets what has completed: the slot is free again when it returns. */
+export interface CompletionSink {
+  complete(slot: number, status: number, result: number): void;
+}
+
+/**
+ * One queue pair's commands and completions, in memory shared with the thread that polls it. No call and no
+ * allocation for each command: take a slot, describe the command in it, push it, and publish all that was pushed
+ * with one call; then reap completions, any number with one call.
+ */
+export class Ring {
+  /** Commands that fit at once. */
+  readonly capacity: number;
+  readonly #native: NativeQueuePair;
+  readonly #words: Uint32Array;
+  readonly #submissions: number;
+  readonly #completions: number;
+  readonly #statuses: number;
+  readonly #results: number;
+  readonly #commands: number;
+  readonly #segments: number;
+  readonly #mask: number;
+  readonly #free: Uint32Array;
+  #freeCount: number;
+  #tail = 0;
+  #published = 0;
+  #reaped = 0;
+
+  constructor(native: NativeQueuePair) {
+    this.#native = native;
+    this.capacity = native.capacity();
+    this.#words = new Uint32Array(native.memory());
+    this.#submissions = headerWords;
+    this.#completions = this.#submissions + this.capacity;
+    this.#statuses = this.#completions + this.capacity;
+    this.#results = this.#statuses + this.capacity;
+    this.#commands = this.#results + this.capacity;
+    this.#segments = this.#commands + this.capacity * commandWords;
+    this.#mask = this.capacity - 1; // a power of two, see queue_set.cc
+    this.#free = Uint32Array.from({ length: this.capacity }, (_, slot) => slot);
+    this.#freeCount = this.capacity;
+  }
+
+  /** Slots not in use. */
+  get free(): number {
+    return this.#freeCount;
+  }
+
+  /** Whether a command is in a slot. */
+  get busy(): boolean {
+    return this.#freeCount < this.capacity;
+  }
+
+  /** Operations accepted and not settled, for the native drain to see. */
+  set pending(count: number) {
+    this.#words[pendingWord] = count;
+  }
+
+  /** A free slot; the caller has made sure that there is one. */
+  take(): number {
+    this.#freeCount--;
+    return this.#free[this.#freeCount] as number;
+  }
+
+  /** Describes a command on blocks of a namespace, with its data in one piece. */
+  describe(
+    slot: number,
+    operation: number,
+    nsid: number,
+    block: number,
+    blocks: number,
+    region: number,
+    offset: number,
+    flags: number,
+  ): void {
+    const words = this.#words;
+    const at = this.#commands + slot * commandWords;
+    words[at] = operation;
+    words[at + 1] = nsid;
+    words[at + 2] = block; // modulo 2^32, as typed arrays store
+    words[at + 3] = block / twoTo32;
+    words[at + 4] = blocks;
+    words[at + 5] = region;
+    words[at + 6] = offset;
+    words[at + 8] = flags;
+    words[at + 9] = 0;
+  }
+
+  /** Gives a described command its data in several pieces instead. */
+  describeSegments(slot: number, segments: readonly Segment[]): void {
+    const words = this.#words;
+    words[this.#commands + slot * commandWords + 9] = segments.length;
+    let at = this.#segments + slot * maxSegments * segmentWords;
+    for (const { region, offset, length } of segments) {
+      words[at] = region;
+      words[at + 1] = offset;
+      words[at + 2] = length;
+      at += segmentWords;
+    }
+  }
+
+  /** Describes a command that this package does not interpret. */
+  describeRaw(
+    slot: number,
+    opcode: number,
+    nsid: number,
+    dwords: readonly number[],
+    region: number,
+    offset: number,
+    length: number,
+  ): void {
+    const words = this.#words;
+    const at = this.#commands + slot * commandWords;
+    words[at] = operations.raw;
+    words[at + 1] = nsid;
+    words[at + 5] = region;
+    words[at + 6] = offset;
+    words[at + 7] = length;
+    words[at + 9] = opcode;
+    for (let i = 0; i < 6; i++) words[at + 10 + i] = dwords[i] ?? 0;
+  }
+
+  /** Appends a described command. It is not sent before {@link publish}. */
+  push(slot: number): void {
+    this.#words[this.#submissions + (this.#tail & this.#mask)] = slot;
+    this.#tail = (this.#tail + 1) >>> 0;
+  }
+
+  /** Sends everything that was pushed. */
+  publish(): void {
+    if (this.#tail === this.#published) return;
+    this.#published = this.#tail;
+    this.#native.submit(this.#tail);
+  }
+
+  /** Polls, where that is up to this thread, and gives what has completed to the sink. Returns how many. */
+  reap(sink: CompletionSink): number {
+    const tail = this.#native.poll();
+    const words = this.#words;
+    let count = 0;
+    while (this.#reaped !== tail) {
+      const slot = words[this.#completions + (this.#reaped & this.#mask)] as number;
+      this.#reaped = (this.#reaped + 1) >>> 0;
+      sink.complete(slot, words[this.#statuses + slot] as number, words[this.#results + slot] as number);
+      this.#free[this.#freeCount] = slot;
+      this.#freeCount++;
+      count++;
+    }
+    return count;
+  }
+}

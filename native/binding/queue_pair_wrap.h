@@ -1,0 +1,28 @@
+#pragma once
+
+#include <napi.h>
+
+#include <utility>
+
+#include "../core/controller.h"
+
+namespace spdk_nvme {
+
+/** `NativeQueuePair` of lib/native.ts: the ring of one queue pair, and the calls that move it. */
+class QueuePairWrap : public Napi::ObjectWrap<QueuePairWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit QueuePairWrap(const Napi::CallbackInfo& info);
+  void own(Controller::QueuePair queue_pair) { queue_pair_ = std::move(queue_pair); }
+
+ private:
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value capacity(const Napi::CallbackInfo& info);
+  Napi::Value poller(const Napi::CallbackInfo& info);
+  Napi::Value submit(const Napi::CallbackInfo& info);
+  Napi::Value poll(const Napi::CallbackInfo& info);
+
+  Controller::QueuePair queue_pair_;
+};
+
+}  // namespace spdk_nvme
