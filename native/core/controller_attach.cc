@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "address_check.h"
 #include "controller.h"
 #include "rdma_devices.h"
 
@@ -56,6 +57,7 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 }  // namespace
 
 Status Controller::attach() {
+  if (Status present = check_reachable(); !present.ok()) return present;
   while (!services_->connect_gate.enter(kGateInterval)) {
     if (attach_given_up_.load(std::memory_order_acquire)) {
       return Status::failure("ERR_SPDK_ABORTED", "the attach was given up before it began");
@@ -93,10 +95,18 @@ Status Controller::attach() {
   return status;
 }
 
-Status Controller::connect_controller(LogCollector& log) {
+/** Finds out what can be found out without SPDK, whose connects cannot be given up. */
+Status Controller::check_reachable() const {
   if (request_.transport_id.trtype == SPDK_NVME_TRANSPORT_RDMA && !rdma_device_present()) {
     return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "this machine has no RDMA device");
   }
+  return check_address({.transport_id = request_.transport_id,
+                        .source_address = request_.connect.source_address,
+                        .deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms),
+                        .given_up = [this] { return attach_given_up_.load(std::memory_order_acquire); }});
+}
+
+Status Controller::connect_controller(LogCollector& log) {
   spdk::ConnectAttempt attempt(request_.transport_id, request_.connect);
   const auto begun = Clock::now();
   auto progress = attempt.poll();

@@ -39,6 +39,8 @@ describe('defaults', () => {
       hostId: undefined,
       ioQueues: 1,
       queueDepth: 128,
+      maxWaiting: 16384,
+      polling: 'threads',
       keepAliveMs: 10_000,
       timeoutMs: 5_000,
       signal: undefined,
