@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { FabricError } from './errors.js';
 import { UntilMark } from './marker.js';
 import { type MachineOptions, QEMU_FDS, qemuArguments } from './qemu.js';
+import type { JobStreams, Runner } from './runner.js';
 import { Tail } from './tail.js';
 
 const QEMU = 'qemu-system-x86_64';
@@ -13,15 +14,11 @@ const SILENCE_MS = 60_000;
 /** For what a command's children, which outlive it, still hold of its stdout. */
 const LAST_OUTPUT_MS = 3_000;
 
-export interface JobStreams {
-  readonly stdout: Writable;
-  readonly stderr: Writable;
-  readonly stdin?: Readable | undefined;
-  readonly tty: boolean;
-}
+/** The guest did not come up in time; another one may. */
+export class GuestLate extends FabricError {}
 
 /** One virtual machine, from QEMU's start to its end. It runs one command. */
-export class Guest {
+export class Guest implements Runner {
   readonly #qemu: ChildProcess;
   readonly #console = new Tail();
   readonly #gone: Promise<void>;
@@ -64,8 +61,7 @@ export class Guest {
       const [verb, ...words] = line.split(' ');
       if (verb === 'ready') ready(words);
       else if (verb === 'exit') exit(Number(words[0]));
-      else if (verb === 'failed')
-        this.#fail(this.#error(`The guest cannot make the fabric: ${words.join(' ')}`));
+      else if (verb === 'failed') this.#fail(this.#error('The guest cannot make the fabric'));
       if (this.#silence) this.#listen();
     });
     this.#qemu.once('error', (error) => this.#fail(this.#error(`Cannot start ${QEMU}: ${error.message}`)));
@@ -80,14 +76,14 @@ export class Guest {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(this.#error(`The guest did not come up within ${limitMs / 1000} s`)),
+        () =>
+          reject(new GuestLate(`The guest did not come up within ${limitMs / 1000} s. ${this.diagnosis()}`)),
         limitMs,
       );
     });
     return Promise.race([this.#ready, this.#failed, late]).finally(() => clearTimeout(timer));
   }
 
-  /** Runs a shell script and resolves with its exit status, after the last byte of its output. */
   async run(script: string, { stdout, stderr, stdin, tty }: JobStreams): Promise<number> {
     const mark = randomBytes(24).toString('hex');
     const outputs = tty
@@ -110,18 +106,17 @@ export class Guest {
     }
   }
 
-  /** Sends a signal, by its name without SIG, to the command and what it started. */
   signal(name: string): void {
     this.#channel('control').write(`signal ${name}\n`);
   }
 
-  /** The last lines of the guest's console. */
-  consoleTail(): string {
-    return this.#console.lines(40);
+  diagnosis(): string {
+    const tail = this.#console.lines(40);
+    return tail ? `The guest's console ends with:\n${tail}` : "The guest's console is empty";
   }
 
   /** Ends QEMU, which has nothing to save, and waits until it is gone. */
-  async kill(): Promise<void> {
+  async close(): Promise<void> {
     clearTimeout(this.#silence);
     this.#qemu.kill('SIGKILL');
     await this.#gone;
@@ -148,9 +143,6 @@ export class Guest {
   }
 
   #error(message: string): FabricError {
-    const tail = this.consoleTail();
-    return new FabricError(
-      tail ? `${message}. Its console ends with:\n${tail}` : `${message}. Its console is empty`,
-    );
+    return new FabricError(`${message}. ${this.diagnosis()}`);
   }
 }

@@ -21,6 +21,9 @@ export const FABRIC_MODULES = [
   'nvme-rdma',
 ] as const;
 
+/** Disks are made by name, none by number. */
+export const MODULE_PARAMETERS: Readonly<Record<string, string>> = { null_blk: 'nr_devices=0' };
+
 const SIGNATURE_MAGIC = Buffer.from('~Module signature appended~\n');
 /** struct module_signature: eight bytes, then the signature's length, big endian. */
 const SIGNATURE_INFO_BYTES = 12;

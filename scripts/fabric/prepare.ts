@@ -17,7 +17,13 @@ import { execa } from 'execa';
 import { fabricCache } from './cache.js';
 import { FabricError } from './errors.js';
 import { unpackKernel } from './kernel.js';
-import { FABRIC_MODULES, parseShowDepends, ROOT_MODULES, withoutSignature } from './modules.js';
+import {
+  FABRIC_MODULES,
+  MODULE_PARAMETERS,
+  parseShowDepends,
+  ROOT_MODULES,
+  withoutSignature,
+} from './modules.js';
 import { makeLink, makePorts, makeRdmaDevice, makeSubsystems } from './target.js';
 
 /** What a boot needs; all of it in the cache. */
@@ -54,13 +60,18 @@ export async function prepareFabric(report: Report): Promise<void> {
 }
 
 export async function fabricFiles(report: Report): Promise<FabricFiles> {
+  if (process.arch !== 'x64') {
+    throw new FabricError(
+      'The virtual machine needs an x86-64 host: set SPDK_NVME_FABRIC=host to use this machine',
+    );
+  }
   const cache = fabricCache();
   const kernel = (await newestKernel(cache)) ?? (await fetchKernel(cache, report));
   const guest = await guestFiles();
   const key = createHash('sha256');
   for (const [name, content] of Object.entries(guest))
     key.update(`${name}\0${content.length}\0`).update(content);
-  key.update([...BUSYBOX_APPLETS, '', ...ROOT_MODULES, '', ...FABRIC_MODULES].join('\n'));
+  key.update(JSON.stringify([BUSYBOX_APPLETS, ROOT_MODULES, FABRIC_MODULES, MODULE_PARAMETERS]));
   const initramfs = join(cache, `initramfs-${basename(kernel)}-${key.digest('hex').slice(0, 16)}.cpio`);
   const version = basename(kernel).slice('kernel-'.length);
   const modules = join(kernel, 'lib/modules', version);
@@ -174,7 +185,8 @@ async function buildInitramfs(
         for (const path of parseShowDepends(stdout)) {
           if (loaded.has(path)) continue;
           loaded.add(path);
-          files.push(basename(path));
+          const parameters = MODULE_PARAMETERS[basename(path, '.ko')];
+          files.push(parameters ? `${basename(path)} ${parameters}` : basename(path));
           await copyFile(path, join(root, 'modules', basename(path)));
         }
       }

@@ -1,11 +1,13 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
-import { likelyAccelerator, rememberKvmRefusal } from './accelerator.js';
+import { bootGuest } from './boot.js';
 import { FabricError } from './errors.js';
-import { Guest } from './guest.js';
+import { hostRunner } from './host.js';
 import { jobScript, passedEnvironment } from './job.js';
+import { type FabricMode, fabricMode } from './mode.js';
 import { fabricFiles } from './prepare.js';
-import type { Accelerator, MachineOptions } from './qemu.js';
+import type { MachineOptions } from './qemu.js';
+import type { Runner } from './runner.js';
 import { StopRequests } from './stop.js';
 
 export interface FabricRunOptions {
@@ -37,8 +39,6 @@ export const OUTPUT_VARIABLE = 'SPDK_NVME_FABRIC_OUTPUT';
 const DEFAULT_MEMORY_MB = 3072;
 const DEFAULT_CPUS = 2;
 const DEFAULT_HUGEPAGES = 256;
-/** With hardware virtualisation the guest is up in a second or two; later means that it does not run at all. */
-const BOOT_LIMIT_MS = { kvm: 15_000, tcg: 120_000 } as const;
 /** For a command to clean up after SIGINT or SIGTERM. */
 const GRACE_MS = 5_000;
 const DEADLINE_STATUS = 124;
@@ -51,43 +51,60 @@ export async function runInFabric(
   if (command.length === 0) throw new FabricError('No command to run on the fabric');
   const stops = new StopRequests(options.signal);
   try {
-    return await runInVm(command, options, stops);
+    return await runOn(await fabricMode(), command, options, stops);
   } finally {
     stops.dispose();
   }
 }
 
-async function runInVm(
+async function runOn(
+  mode: FabricMode,
   command: readonly string[],
   options: FabricRunOptions,
   stops: StopRequests,
 ): Promise<number> {
-  const report = options.report ?? (() => {});
   const outputDir = options.outputDir && (await ownFolder(options.outputDir));
   const env = {
     ...passedEnvironment(process.env),
     ...options.env,
     ...(outputDir ? { [OUTPUT_VARIABLE]: outputDir } : {}),
-    // In the guest the fabric is the machine's own: a script that asks for it there gets it without another guest.
-    SPDK_NVME_FABRIC: 'host',
+    // Whatever the command starts is on the fabric already, and needs no other one.
+    SPDK_NVME_FABRIC: mode.kind === 'host' && mode.device ? `host:${mode.device}` : 'host',
   };
-  const script = jobScript(command, options.cwd ?? process.cwd(), env, options.tty);
+  const script = jobScript(
+    command,
+    options.cwd ?? process.cwd(),
+    env,
+    mode.kind === 'vm' ? options.tty : undefined,
+  );
+  const runner =
+    mode.kind === 'host'
+      ? await hostRunner(mode.device, options.hugepages ?? DEFAULT_HUGEPAGES)
+      : await vmRunner(options, outputDir || undefined, stops);
+  if (!runner) return stops.first?.status ?? 1;
+  try {
+    return await supervised(runner, script, options, stops);
+  } finally {
+    await runner.close();
+  }
+}
+
+async function vmRunner(
+  options: FabricRunOptions,
+  share: string | undefined,
+  stops: StopRequests,
+): Promise<Runner | undefined> {
+  const report = options.report ?? (() => {});
   const machine: Omit<MachineOptions, 'accelerator'> = {
     ...(await fabricFiles(report)),
     memoryMb: options.memoryMb ?? DEFAULT_MEMORY_MB,
     cpus: options.cpus ?? DEFAULT_CPUS,
     hugepages: options.hugepages ?? DEFAULT_HUGEPAGES,
-    share: outputDir || undefined,
+    share,
     stdin: options.stdin !== undefined,
     tty: options.tty !== undefined,
   };
-  const guest = await bootedGuest(machine, stops, report);
-  if (!guest) return stops.first?.status ?? 1;
-  try {
-    return await supervised(guest, script, options, stops);
-  } finally {
-    await guest.kill();
-  }
+  return bootGuest(machine, stops, report);
 }
 
 async function ownFolder(path: string): Promise<string> {
@@ -95,46 +112,9 @@ async function ownFolder(path: string): Promise<string> {
   return realpath(path);
 }
 
-/** A guest with the fabric up, or nothing when the run was stopped before that. */
-async function bootedGuest(
-  machine: Omit<MachineOptions, 'accelerator'>,
-  stops: StopRequests,
-  report: (line: string) => void,
-): Promise<Guest | undefined> {
-  const start = async (accelerator: Accelerator): Promise<Guest | undefined> => {
-    if (stops.first) return undefined;
-    const started = performance.now();
-    const guest = new Guest({ ...machine, accelerator });
-    const stopped = new Promise<undefined>((resolve) => stops.each(() => resolve(undefined)));
-    try {
-      const times = await Promise.race([guest.ready(BOOT_LIMIT_MS[accelerator]), stopped]);
-      if (times) {
-        const seconds = ((performance.now() - started) / 1000).toFixed(1);
-        report(`Fabric up after ${seconds} s (${accelerator}, guest ${times.join(' ')})`);
-        return guest;
-      }
-    } catch (error) {
-      await guest.kill();
-      throw error;
-    }
-    await guest.kill();
-    return undefined;
-  };
-  const accelerator = await likelyAccelerator();
-  if (accelerator === 'tcg') return start('tcg');
-  try {
-    return await start('kvm');
-  } catch {
-    report('KVM does not run the guest on this machine; it is emulated from now on');
-    const guest = await start('tcg');
-    if (guest) await rememberKvmRefusal();
-    return guest;
-  }
-}
-
 /** Runs the command and sees to its end: signals are passed on, and after a time of grace nothing is waited for. */
 async function supervised(
-  guest: Guest,
+  runner: Runner,
   script: string,
   options: FabricRunOptions,
   stops: StopRequests,
@@ -142,7 +122,7 @@ async function supervised(
   const { deadlineMs, stdin } = options;
   let deadline: NodeJS.Timeout | undefined;
   let grace: NodeJS.Timeout | undefined;
-  const ended = guest.run(script, {
+  const ended = runner.run(script, {
     stdout: options.stdout ?? process.stdout,
     stderr: options.stderr ?? process.stderr,
     stdin,
@@ -154,14 +134,12 @@ async function supervised(
       requests += 1;
       // A second Ctrl-C means now.
       if (requests > 1) return resolve(stops.first?.status ?? status);
-      guest.signal(signal);
+      runner.signal(signal);
       grace = setTimeout(() => resolve(status), GRACE_MS);
     });
     if (deadlineMs !== undefined) {
       deadline = setTimeout(() => {
-        options.report?.(
-          `The command did not end within ${deadlineMs / 1000} s. Console:\n${guest.consoleTail()}`,
-        );
+        options.report?.(`The command did not end within ${deadlineMs / 1000} s. ${runner.diagnosis()}`);
         stops.request({ signal: 'TERM', status: DEADLINE_STATUS, always: true });
       }, deadlineMs);
     }

@@ -55,19 +55,28 @@ export function makeSubsystems(): string {
   ]);
 }
 
-/** The network device; the caller puts the soft-RoCE device on it with `rdma link add`. */
+/** A network device of the fabric's own; the caller puts the soft-RoCE device on it with `makeRdmaDevice`. */
 export function makeLink(): string {
   return script([
     `ip link add ${link.netdev} type dummy`,
     // Nobody else is there to have taken the address: usable at once.
     write(0, `/proc/sys/net/ipv6/conf/${link.netdev}/accept_dad`),
     `ip link set ${link.netdev} mtu ${link.mtu} up`,
-    ...link.addresses.map((address) => `ip address add ${address} dev ${link.netdev}`),
+    ...addAddresses(link.netdev),
   ]);
 }
 
 export function makeRdmaDevice(): string {
-  return script([`rdma link add ${link.rdmaDevice} type rxe netdev ${link.netdev}`]);
+  return script([`rdma link add ${link.softDevice} type rxe netdev ${link.netdev}`]);
+}
+
+/** The fabric's addresses on a network device that is there already. */
+export function makeAddresses(netdev: string): string {
+  return script(addAddresses(netdev));
+}
+
+function addAddresses(netdev: string): string[] {
+  return link.addresses.map((address) => `ip address add ${address} dev ${netdev}`);
 }
 
 /** The target listens from here on: a port does once a subsystem is linked to it. */
@@ -85,9 +94,9 @@ export function makePorts(): string {
   ]);
 }
 
-/** Takes everything down again, in the order that configfs wants, whatever of it is there. */
-export function removeFabric(): string {
-  const remove = [
+/** Takes the target and its disks down, in the order that configfs wants, whatever of it is there. */
+export function removeTarget(): string {
+  return anyway([
     ...Object.values(ports).flatMap((p) => [
       `rm -f ${portFolder(p.id)}/subsystems/*`,
       `rmdir ${portFolder(p.id)}`,
@@ -98,13 +107,22 @@ export function removeFabric(): string {
     `rmdir ${namespaceFolders().join(' ')}`,
     `rmdir ${allSubsystems.map((s) => subsystemFolder(s.nqn)).join(' ')}`,
     `rmdir ${allowedHosts().map(hostFolder).join(' ')}`,
-    `rdma link delete ${link.rdmaDevice}`,
-    `ip link delete ${link.netdev}`,
     `rmdir ${disks()
       .map((d) => `${NULLB}/${d.disk}`)
       .join(' ')}`,
-  ];
-  return remove.map((line) => `${line} 2>/dev/null\n`).join('');
+  ]);
+}
+
+export function removeLink(): string {
+  return anyway([`rdma link delete ${link.softDevice}`, `ip link delete ${link.netdev}`]);
+}
+
+export function removeAddresses(netdev: string): string {
+  return anyway(link.addresses.map((address) => `ip address delete ${address} dev ${netdev}`));
+}
+
+function anyway(lines: readonly string[]): string {
+  return `${lines.map((line) => `${line} 2>/dev/null\n`).join('')}true\n`;
 }
 
 /** For `.`, which ends with the first command that fails and its name on stderr. */

@@ -23,6 +23,7 @@ export interface FabricSubsystem {
 }
 
 const NQN_PREFIX = 'nqn.2026-11.dev.spdk-nvme';
+const SOFT_DEVICE = 'rxe0';
 const MODEL = 'spdk-nvme fabric';
 
 const disk0: FabricNamespace = { nsid: 1, disk: 'fabric0', sizeMiB: 64, blockSize: 512 };
@@ -36,7 +37,9 @@ function subsystem(name: string, serial: string, rest: Partial<FabricSubsystem> 
 /** A network device made for the fabric, with a soft-RoCE device on top. */
 export const link = {
   netdev: 'fabric0',
-  rdmaDevice: 'rxe0',
+  softDevice: SOFT_DEVICE,
+  /** The device that the fabric runs on: another one than soft-RoCE's in host mode with a device of the user's own. */
+  rdmaDevice: /^host:(.+)$/.exec(process.env.SPDK_NVME_FABRIC ?? '')?.[1] ?? SOFT_DEVICE,
   /** Room for RoCE's largest MTU, 4096, and its headers. */
   mtu: 4200,
   /** The target listens on the first address; the second one serves tests that need another local address. */

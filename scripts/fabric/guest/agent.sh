@@ -28,7 +28,7 @@ $bb mount --bind "$modules" "/lib/modules/${modules##*/}"
 
 read -r target </run/fabric/target-status
 if ! { [ "$target" = 0 ] && . /run/fabric/rdma.sh && . /run/fabric/ports.sh; }; then
-  echo 'failed see what failed above' >&3
+  echo failed >&3
 fi
 
 if [ -n "$option_share" ]; then
@@ -58,9 +58,9 @@ fi
 
 if [ "$option_tty" = 1 ]; then
   # shellcheck disable=SC2094 # the terminal is both ways
-  $bb setsid -c sh /run/fabric/job.sh <>/dev/hvc0 >&0 2>&0 3<&- &
+  $bb setsid -c /bin/sh /run/fabric/job.sh <>/dev/hvc0 >&0 2>&0 3<&- &
 else
-  $bb setsid sh /run/fabric/job.sh <"$stdin" >/run/fabric/stdout 2>/run/fabric/stderr 3<&- &
+  $bb setsid /bin/sh /run/fabric/job.sh <"$stdin" >/run/fabric/stdout 2>/run/fabric/stderr 3<&- &
 fi
 leader=$!
 

@@ -3,7 +3,7 @@
 # with a throw-away layer; the fabric's modules are loaded and its target is made. Then agent.sh takes over in the
 # host's files. busybox's shell runs its own mount, mkdir and so on without starting a
 # program.
-# /modules/root and /modules/fabric list modules in load order.
+# /modules/root and /modules/fabric list modules in load order, with their parameters.
 
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -11,7 +11,10 @@ mount -t devtmpfs dev /dev
 read -r up _ </proc/uptime
 
 load() {
-  while read -r module; do insmod "/modules/$module" || echo "fabric: cannot load $module"; done <"/modules/$1"
+  # shellcheck disable=SC2086 # a module may have parameters
+  while read -r module parameters; do
+    insmod "/modules/$module" $parameters || echo "fabric: cannot load $module"
+  done <"/modules/$1"
 }
 
 load root
