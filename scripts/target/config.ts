@@ -1,0 +1,87 @@
+/** What a subsystem of the target is made of. */
+export interface TargetSubsystem {
+  readonly nqn: string;
+  readonly serial: string;
+  readonly disk:
+    | { readonly kind: 'null'; readonly sizeMb: number; readonly blockSize: number }
+    | { readonly kind: 'malloc'; readonly sizeMb: number; readonly blockSize: number }
+    /** A file of the host, read and written as it is. */
+    | { readonly kind: 'file'; readonly path: string; readonly blockSize: number }
+    /** A null disk that answers late, by so many microseconds. */
+    | {
+        readonly kind: 'delay';
+        readonly sizeMb: number;
+        readonly blockSize: number;
+        readonly delayUs: number;
+      };
+}
+
+/** Where the target listens. */
+export interface TargetListener {
+  readonly trtype: 'TCP' | 'RDMA';
+  readonly traddr: string;
+  readonly trsvcid: string;
+}
+
+interface Call {
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+}
+
+/** nvmf_tgt's start-up configuration: the calls of its RPC interface, as JSON. */
+export function targetConfig(listener: TargetListener, subsystems: readonly TargetSubsystem[]): string {
+  const bdevs = subsystems.flatMap((subsystem, i) => disk(`Disk${i}`, subsystem.disk));
+  const nvmf: Call[] = [
+    { method: 'nvmf_create_transport', params: { trtype: listener.trtype } },
+    ...subsystems.flatMap(({ nqn, serial }, i): Call[] => [
+      { method: 'nvmf_create_subsystem', params: { nqn, serial_number: serial, allow_any_host: true } },
+      { method: 'nvmf_subsystem_add_ns', params: { nqn, namespace: { bdev_name: `Disk${i}` } } },
+      {
+        method: 'nvmf_subsystem_add_listener',
+        params: { nqn, listen_address: { ...listener, adrfam: 'IPv4' } },
+      },
+    ]),
+  ];
+  return JSON.stringify({
+    subsystems: [
+      { subsystem: 'bdev', config: bdevs },
+      { subsystem: 'nvmf', config: nvmf },
+    ],
+  });
+}
+
+function disk(name: string, what: TargetSubsystem['disk']): Call[] {
+  switch (what.kind) {
+    case 'file':
+      return [
+        {
+          method: 'bdev_aio_create',
+          params: { name, filename: what.path, block_size: what.blockSize },
+        },
+      ];
+    case 'delay': {
+      const late = what.delayUs;
+      return [
+        ...disk(`${name}Base`, { ...what, kind: 'null' }),
+        {
+          method: 'bdev_delay_create',
+          params: {
+            name,
+            base_bdev_name: `${name}Base`,
+            avg_read_latency: late,
+            p99_read_latency: late,
+            avg_write_latency: late,
+            p99_write_latency: late,
+          },
+        },
+      ];
+    }
+    default:
+      return [
+        {
+          method: what.kind === 'null' ? 'bdev_null_create' : 'bdev_malloc_create',
+          params: { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: what.blockSize },
+        },
+      ];
+  }
+}

@@ -1,0 +1,34 @@
+import fs from 'node:fs';
+
+const pages = '/proc/sys/vm/nr_hugepages';
+
+/**
+ * Makes sure that so much memory is free in hugepages of the default size, adding pages where some are missing.
+ * Pages that were added stay: taking them back could take them from somebody who has come to use them.
+ */
+export function ensureHugepages(memoryMb: number): void {
+  const { free, pageMb } = meminfo();
+  const missing = Math.ceil(memoryMb / pageMb) - free;
+  if (missing <= 0) return;
+  try {
+    fs.writeFileSync(pages, String(Number(fs.readFileSync(pages, 'utf8')) + missing));
+  } catch (cause) {
+    throw new Error(
+      `${missing} more hugepages are needed; as root: echo ${missing} >> ${pages}, or run this as root`,
+      {
+        cause,
+      },
+    );
+  }
+  if (Math.ceil(memoryMb / pageMb) > meminfo().free) {
+    throw new Error(
+      `the kernel did not find memory for ${missing} more hugepages; free some, or restart the machine`,
+    );
+  }
+}
+
+function meminfo(): { free: number; pageMb: number } {
+  const text = fs.readFileSync('/proc/meminfo', 'utf8');
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return { free: field('HugePages_Free'), pageMb: field('Hugepagesize') / 1024 || 2 };
+}

@@ -1,0 +1,32 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { spdkFolder } from '../setup/paths.js';
+
+/** Where SPDK's own programs are, by the name that v20.07 gives them; later releases put spdk_nvme_ before two. */
+const namesOf = {
+  nvmf_tgt: ['nvmf_tgt'],
+  perf: ['perf', 'spdk_nvme_perf'],
+  identify: ['identify', 'spdk_nvme_identify'],
+} as const;
+
+/** The path of one of SPDK's programs: of the user's SPDK if it was built with them, else of the one set-up built. */
+export function spdkProgram(name: keyof typeof namesOf): string {
+  const prefix = process.env['SPDK_PREFIX'];
+  const folders = [
+    ...(prefix ? ['bin', 'build/bin', 'build/examples'].map((folder) => path.join(prefix, folder)) : []),
+    ...builds().map((build) => path.join(spdkFolder, build, 'bin')),
+  ];
+  for (const folder of folders) {
+    for (const file of namesOf[name]) {
+      const program = path.join(folder, file);
+      if (fs.existsSync(program)) return program;
+    }
+  }
+  throw new Error(
+    `SPDK's program ${name} is not in ${folders.join(', ') || spdkFolder}; npm run setup builds it`,
+  );
+}
+
+function builds(): string[] {
+  return fs.existsSync(spdkFolder) ? fs.readdirSync(spdkFolder).filter((entry) => entry.startsWith('v')) : [];
+}

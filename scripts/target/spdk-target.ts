@@ -1,0 +1,102 @@
+import fs from 'node:fs';
+import { createConnection } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { type TargetListener, type TargetSubsystem, targetConfig } from './config.js';
+import { ensureHugepages } from './hugepages.js';
+import { spdkProgram } from './programs.js';
+
+export interface SpdkTargetOptions {
+  readonly listener: TargetListener;
+  readonly subsystems: readonly TargetSubsystem[];
+  /** The core its one reactor spins on. */
+  readonly core?: number | undefined;
+  readonly memoryMb?: number | undefined;
+}
+
+/** A running nvmf_tgt. */
+export interface SpdkTarget {
+  readonly pid: number;
+  /** Ends it with a signal, and waits until it is gone. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const startLimitMs = 60_000;
+const stopLimitMs = 10_000;
+const pollMs = 50;
+
+/**
+ * Starts SPDK's own NVMe-oF target, from the same SPDK the addon is built with, and waits until it listens. A second
+ * kind of target beside the kernel's, and over TCP one that needs no virtual machine.
+ */
+export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
+  const { listener, subsystems, core = 0, memoryMb = 128 } = options;
+  ensureHugepages(memoryMb);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
+  const hugetlbfs = await hugetlbfsMount(folder);
+  const config = path.join(folder, 'config.json');
+  fs.writeFileSync(config, targetConfig(listener, subsystems));
+  const child = execa(
+    spdkProgram('nvmf_tgt'),
+    [
+      ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', path.join(folder, 'rpc.sock')],
+      ...['--no-pci', '--huge-unlink', `--huge-dir=${hugetlbfs.path}`, '--json', config],
+    ],
+    { stdin: 'ignore', all: true, reject: false, cleanup: true },
+  );
+  let ended = false;
+  const end = child.then(async (result) => {
+    ended = true;
+    await hugetlbfs.release();
+    fs.rmSync(folder, { recursive: true, force: true });
+    return result;
+  });
+
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopLimitMs);
+    await end;
+    clearTimeout(timer);
+  };
+  const deadline = performance.now() + startLimitMs;
+  while (!(await listens(listener))) {
+    if (ended || performance.now() > deadline) {
+      await stop('SIGKILL');
+      const { all } = await end;
+      throw new Error(`nvmf_tgt does not listen on ${listener.traddr}:${listener.trsvcid}. It said:\n${all}`);
+    }
+    await sleep(pollMs);
+  }
+  return { pid: child.pid as number, stop };
+}
+
+/** Whether the target listens by now. An RDMA listener shows in the list of connection manager ids. */
+async function listens({ trtype, traddr, trsvcid }: TargetListener): Promise<boolean> {
+  if (trtype === 'RDMA') {
+    const { stdout } = await execa('rdma', ['resource', 'show', 'cm_id'], { reject: false });
+    return stdout.split('\n').some((line) => line.includes('LISTEN') && line.includes(`:${trsvcid} `));
+  }
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: traddr, port: Number(trsvcid) });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** A hugetlbfs of the target's own, since DPDK needs one and a machine need not have any. */
+async function hugetlbfsMount(folder: string): Promise<{ path: string; release(): Promise<void> }> {
+  const mountPoint = path.join(folder, 'hugepages');
+  fs.mkdirSync(mountPoint);
+  await execa('mount', ['-t', 'hugetlbfs', 'none', mountPoint]);
+  return {
+    path: mountPoint,
+    release: async () => {
+      await execa('umount', ['--lazy', mountPoint], { reject: false });
+    },
+  };
+}
