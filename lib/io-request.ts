@@ -60,8 +60,13 @@ export function describeRequest(ring: Ring, slot: number, request: IoRequest): v
 
 /** A status word with this bit carries an errno of this host (native/core/io_ring.h). */
 const hostError = 0x8000_0000;
-/** Generic status "Command Aborted due to SQ Deletion": the queue pair went away. */
-export const abortedStatus = 0x08;
+/** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
+const abortedStatuses = [0x07, 0x08];
+
+/** Whether a command ended because its queue pair went away. */
+export function isAborted(word: number): boolean {
+  return abortedStatuses.includes(word & 0x7ff);
+}
 
 /** The errnos of native/core/io_ring.cc that mean something particular. */
 const hostErrors: Readonly<Record<number, SpdkError['code']>> = {

@@ -2,7 +2,7 @@ import { Batch } from './batch.js';
 import type { BouncePool } from './bounce-pool.js';
 import type { DmaMemory } from './dma-memory.js';
 import { abortError, SpdkError } from './errors.js';
-import { abortedStatus, describeRequest, type IoRequest, statusError } from './io-request.js';
+import { describeRequest, type IoRequest, isAborted, statusError } from './io-request.js';
 import type { NativeQueuePair } from './native.js';
 import { type CompletionSink, Ring } from './ring.js';
 
@@ -204,7 +204,7 @@ export class QueuePair implements CompletionSink {
 
   #finish(pending: Pending, status: number, result: number): void {
     const { request } = pending;
-    if (status === abortedStatus) this.counts.aborted++;
+    if (isAborted(status)) this.counts.aborted++;
     else this.counts.completed++;
     // Given up before: the caller has its answer, and only now nothing uses the memory any more.
     if (!pending.settled) {

@@ -8,9 +8,14 @@ import { type Counts, judged } from './counts.js';
 // The guest may be ten times slower than the host; this only ends what would never end.
 const INTEGRATION_DEADLINE_MS = 45 * 60_000;
 
-export async function runUnitTests(folder: string, signal: AbortSignal): Promise<Counts> {
-  const report = path.join(folder, 'unit.json');
-  const [node = '', ...args] = command('unit', report);
+/** The projects that need no fabric: `unit`, and `tcp` with SPDK's own target on the host's loopback. */
+export async function runOnHost(
+  project: 'unit' | 'tcp',
+  folder: string,
+  signal: AbortSignal,
+): Promise<Counts> {
+  const report = path.join(folder, `${project}.json`);
+  const [node = '', ...args] = command(project, report);
   const { exitCode } = await execa(node, args, {
     cwd: root,
     stdio: 'inherit',
