@@ -90,10 +90,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const status = 128 + os.constants.signals[signal];
     if (stoppedBy) process.exit(status);
     stoppedBy = signal;
-    console.error('\nStopping the set-up…');
+    console.error('\nStopping the set-up and removing what is half made (once more: leave it at that)…');
     stopProcesses();
     // Whatever does not end by itself is not waited for.
-    setTimeout(() => process.exit(status), 5_000).unref();
+    setTimeout(() => process.exit(status), 30_000).unref();
   });
 }
 

@@ -48,7 +48,8 @@ export const spdk: Step = {
       if (!(error instanceof SetupError) || error.message === 'stopped') throw error;
       throw new SetupError(`${tried}\nBuilding SPDK ${recipe.release} failed: ${error.message}`);
     } finally {
-      fs.rmSync(work, { recursive: true, force: true });
+      // Thousands of files: not in one blocking call, so that a second Ctrl-C is heard.
+      await fs.promises.rm(work, { recursive: true, force: true });
     }
   },
 };
