@@ -15,17 +15,20 @@ export interface LatencySummary {
 export class Latencies {
   // Microseconds; values are kept to 0.1 %.
   readonly #histogram = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
+  #max = 0;
 
   add(milliseconds: number): void {
-    this.#histogram.record(Math.max(1, Math.round(milliseconds * 1000)));
+    const microseconds = Math.max(1, Math.round(milliseconds * 1000));
+    this.#histogram.record(microseconds);
+    this.#max = Math.max(this.#max, microseconds);
   }
 
   summary(): LatencySummary {
+    if (this.#max === 0) return { p50: null, p90: null, p99: null, max: null };
+    // The histogram names the upper end of a bucket, which may lie above everything that was recorded.
     const at = (percentile: number) =>
-      // The histogram names the upper end of a bucket, which may lie above everything that was recorded.
-      toMilliseconds(Math.min(this.#histogram.percentile(percentile), this.#histogram.max));
-    if (this.#histogram.count === 0) return { p50: null, p90: null, p99: null, max: null };
-    return { p50: at(50), p90: at(90), p99: at(99), max: toMilliseconds(this.#histogram.max) };
+      toMilliseconds(Math.min(this.#histogram.percentile(percentile), this.#max));
+    return { p50: at(50), p90: at(90), p99: at(99), max: toMilliseconds(this.#max) };
   }
 }
 

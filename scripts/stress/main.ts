@@ -24,7 +24,8 @@ async function main(): Promise<number> {
   const view = progressView(parsed.options, process.stderr);
   const { status, report } = await runWorker(JSON.stringify(parsed.options), view).finally(() => view.end());
   if (!report) {
-    if (status < 128) process.stderr.write(`stress: the run ended with status ${status} and no report\n`);
+    const how = status < 128 ? `ended with status ${status}` : 'was stopped before the loops began';
+    process.stderr.write(`stress: the run ${how}: no report\n`);
     return status === 0 ? 1 : status;
   }
   process.stdout.write(renderReport(report));

@@ -22,6 +22,8 @@ export interface StressReport {
   readonly leaks: Counts;
   /** Resident memory at the end less that after warming up; negative when it shrank. */
   readonly rssGrowthKiB: number;
+  /** Detached `Controller` objects that garbage collection could not take. */
+  readonly controllersRetained: number;
   /** How long the loops took. */
   readonly seconds: number;
   /** Ended by a signal before its time. */
@@ -36,7 +38,17 @@ const RSS_WANDER_KIB = 16 * 1024;
 
 /** Everything that keeps a run from being clean, a line each. */
 export function complaints(report: StressReport): string[] {
-  const { loops, completed, failed, failuresByCode, hangs, leaks, rssGrowthKiB, interrupted } = report;
+  const {
+    loops,
+    completed,
+    failed,
+    failuresByCode,
+    hangs,
+    leaks,
+    rssGrowthKiB,
+    controllersRetained,
+    interrupted,
+  } = report;
   const lines: string[] = [];
   if (failed > 0) lines.push(`${failed} of ${completed + failed} loops failed`);
   else if (Object.keys(failuresByCode).length > 0) lines.push('operations failed outside of the loops');
@@ -47,6 +59,8 @@ export function complaints(report: StressReport): string[] {
     const kinds = Object.entries(leaks).filter(([, count]) => count > 0);
     lines.push(`leaked ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
   }
+  if (controllersRetained > 0)
+    lines.push(`${controllersRetained} detached Controller objects are still held`);
   if (rssGrowthKiB > RSS_WANDER_KIB) lines.push(`resident memory grew by ${rssGrowthKiB} KiB`);
   return lines;
 }

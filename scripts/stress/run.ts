@@ -1,5 +1,6 @@
 import { Environment, spdkVersion } from '../../lib/index.js';
 import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
+import { collectGarbage, Retained } from './garbage.js';
 import { runLoops } from './loops.js';
 import type { StressOptions } from './options.js';
 import type { Message } from './protocol.js';
@@ -13,6 +14,8 @@ import { device, target } from './target.js';
 const WARM_UP_LOOPS = 10;
 /** For the kernel's target, which closes connections after us, and for threads and descriptors of child processes. */
 const QUIET_LIMIT_MS = 10_000;
+/** V8 takes what is garbage at once; some turns later it tells. */
+const COLLECT_LIMIT_MS = 2_000;
 const CLOSE_LIMIT_MS = 10_000;
 /** After a signal the fabric is taken away some seconds later: the report has to be out before. */
 const STOPPED_QUIET_LIMIT_MS = 500;
@@ -36,6 +39,7 @@ export async function runStress(
   send: (message: Message) => void,
 ): Promise<StressReport> {
   const tally = new Tally((text) => send({ type: 'note', text }));
+  const retained = new Retained();
   const filesBefore = new Set(hugepageFiles());
   const before = await countResources(device);
 
@@ -50,6 +54,7 @@ export async function runStress(
       await warmUp(environment, options, WARM_UP_LOOPS, stop, tally);
       const openBefore = await baseline(before, stop);
       const rssBefore = residentKiB();
+      environment.on('attached', (controller) => retained.watch(controller));
       tally.begin();
       const start = performance.now();
       const finished = await withProgress(tally, send, () => runLoops(environment, options, stop, tally));
@@ -80,6 +85,7 @@ export async function runStress(
     detachMs: tally.latencies.detach.summary(),
     leaks: worst(openLeaks, closedLeaks, fileLeaks),
     rssGrowthKiB,
+    controllersRetained: await retained.count(stop.requested ? STOPPED_QUIET_LIMIT_MS : COLLECT_LIMIT_MS),
     seconds: Math.round(seconds * 100) / 100,
     interrupted: stop.requested,
   };
@@ -149,8 +155,7 @@ async function withProgress<Result>(
   }
 }
 
-/** Garbage is collected first where V8 lets us (`--expose-gc`), so that it does not pass for growth. */
 function residentKiB(): number {
-  globalThis.gc?.();
+  collectGarbage();
   return Math.round(process.memoryUsage.rss() / 1024);
 }

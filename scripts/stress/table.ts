@@ -49,15 +49,15 @@ function outcomeTable({ loops, completed, failed, hangs, failuresByCode, seconds
   return table.toString();
 }
 
-function leakTable({ leaks, rssGrowthKiB }: StressReport): string {
+function leakTable({ leaks, rssGrowthKiB, controllersRetained }: StressReport): string {
   const titles: Readonly<Record<string, string>> = leakTitles;
   const table = new Table({
-    head: ['leaks', ...resourceKinds.map((kind) => titles[kind] ?? kind), 'resident memory'],
-    colAligns: ['left', ...resourceKinds.map(() => 'right' as const), 'right'],
+    head: ['leaks', ...resourceKinds.map((kind) => titles[kind] ?? kind), 'objects', 'resident memory'],
+    colAligns: ['left', ...resourceKinds.map(() => 'right' as const), 'right', 'right'],
     style,
   });
   const growth = `${rssGrowthKiB > 0 ? '+' : ''}${rssGrowthKiB} KiB`;
-  table.push(['', ...resourceKinds.map((kind) => leaks[kind]), growth]);
+  table.push(['', ...resourceKinds.map((kind) => leaks[kind]), controllersRetained, growth]);
   return table.toString();
 }
 

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../scripts/stress/counts.js';
+import { countWhenQuiet, hugepagesTaken, rdmaCounts } from '../../scripts/stress/resources.js';
+
+const none = countsOf(() => 0);
+const counts = (some: Partial<Counts>): Counts => ({ ...none, ...some });
+
+describe('leaks', () => {
+  it('are what there is more of than before', () => {
+    expect(leaked(counts({ qp: 1, fd: 20 }), counts({ qp: 4, fd: 20, mr: 2 }))).toEqual(
+      counts({ qp: 3, mr: 2 }),
+    );
+  });
+
+  it('are not made up for by having less of something else', () => {
+    const leaks = leaked(counts({ fd: 20, qp: 1 }), counts({ fd: 10, qp: 2 }));
+    expect(leaks).toEqual(counts({ qp: 1 }));
+    expect(total(leaks)).toBe(1);
+  });
+
+  it('are the worst of all places that were looked at', () => {
+    expect(worst(counts({ qp: 1, fd: 3 }), counts({ qp: 2 }), none)).toEqual(counts({ qp: 2, fd: 3 }));
+    expect(worst()).toEqual(none);
+  });
+
+  it('of RDMA are told apart', () => {
+    expect(rdmaOf(counts({ pd: 1, fd: 9 }))).toEqual({ pd: 1, cq: 0, qp: 0, cm_id: 0, mr: 0 });
+  });
+});
+
+describe('what rdma says', () => {
+  const summary = [
+    { ifname: 'mlx5_0', pd: 9, cq: 9, qp: 9, cm_id: 9, mr: 9, ctx: 9 },
+    { ifname: 'rxe0', pd: 1, cq: 4, qp: 1, cm_id: 2, mr: 0, ctx: 1 },
+  ];
+
+  it('counts for the one device, without completion queues that the kernel has pooled', () => {
+    const queues = [
+      { ifname: 'rxe0', users: 2 },
+      { ifname: 'rxe0', users: 0 },
+      { ifname: 'rxe0', users: 0, pid: 1234 },
+      { ifname: 'rxe0', users: 1, pid: 1234 },
+      { ifname: 'mlx5_0', users: 0 },
+    ];
+    expect(rdmaCounts('rxe0', summary, queues)).toEqual({ pd: 1, cq: 3, qp: 1, cm_id: 2, mr: 0 });
+  });
+
+  it('must know the device', () => {
+    expect(() => rdmaCounts('rxe1', summary, [])).toThrow('no device rxe1');
+  });
+});
+
+describe('hugepages', () => {
+  it('are taken when they are not free', () => {
+    expect(hugepagesTaken('AnonHugePages:  5 kB\nHugePages_Total:     256\nHugePages_Free:      128\n')).toBe(
+      128,
+    );
+  });
+
+  it('may not exist', () => {
+    expect(hugepagesTaken('MemTotal: 5 kB\n')).toBe(0);
+  });
+});
+
+describe('waiting until all is quiet', () => {
+  const replay = (...samples: Counts[]) => {
+    let taken = 0;
+    return async () => samples[Math.min(taken++, samples.length - 1)] ?? none;
+  };
+
+  it('waits for the target to take its side down', async () => {
+    const count = replay(counts({ qp: 5 }), counts({ qp: 5 }), counts({ qp: 5 }), counts({ qp: 1 }));
+    expect(await countWhenQuiet(count, counts({ qp: 1 }), 5_000)).toEqual(counts({ qp: 1 }));
+  });
+
+  it('gives what is left when the time is over', async () => {
+    const start = performance.now();
+    expect(await countWhenQuiet(replay(counts({ qp: 5 })), counts({ qp: 1 }), 600)).toEqual(
+      counts({ qp: 5 }),
+    );
+    expect(performance.now() - start).toBeGreaterThanOrEqual(600);
+  });
+});

@@ -1,0 +1,27 @@
+import { countsOf } from '../../scripts/stress/counts.js';
+import type { StressReport } from '../../scripts/stress/report.js';
+
+/** The report of a clean run, changed as a test needs it. */
+export function reportOf(changes: Partial<StressReport> = {}): StressReport {
+  return {
+    spdk: 'SPDK v20.07',
+    device: 'rxe0',
+    target: 'trtype:RDMA adrfam:IPv4 traddr:10.77.0.1 trsvcid:4420',
+    pollers: 2,
+    ioQueues: 2,
+    controllers: 2,
+    loops: 100,
+    completed: 100,
+    failed: 0,
+    hangs: 0,
+    failuresByCode: {},
+    attachMs: { p50: 140.2, p90: 180.15, p99: 250, max: 300.44 },
+    detachMs: { p50: 60, p90: 70, p99: 80, max: 90 },
+    leaks: countsOf(() => 0),
+    rssGrowthKiB: 512,
+    controllersRetained: 0,
+    seconds: 42.5,
+    interrupted: false,
+    ...changes,
+  };
+}

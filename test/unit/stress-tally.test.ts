@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { SpdkError } from '../../lib/errors.js';
+import { Tally } from '../../scripts/stress/tally.js';
+import { answered } from '../../scripts/stress/watchdog.js';
+
+function newTally() {
+  const lines: string[] = [];
+  return { tally: new Tally((line) => lines.push(line)), lines };
+}
+
+const throwing = (error: unknown) => () => Promise.reject(error);
+
+describe('the tally', () => {
+  it('notes how long a success took', async () => {
+    const { tally } = newTally();
+    expect(await tally.measure('attach', async () => 'yes')).toBe('yes');
+    expect(tally.latencies.attach.summary().max).toBeLessThan(100);
+    expect(tally.latencies.detach.summary().max).toBeNull();
+    expect(tally.failures).toBe(0);
+  });
+
+  it('counts failures by code, and those past a deadline as hangs', async () => {
+    const { tally, lines } = newTally();
+    const refused = new SpdkError('ERR_SPDK_CONNECT_REJECTED', 'no');
+    await tally.measure('attach', throwing(refused));
+    await tally.measure('attach', throwing(refused));
+    await tally.measure('attach', throwing(new SpdkError('ERR_SPDK_TIMEOUT', 'late')));
+    await tally.measure('detach', throwing(new SpdkError('ERR_SPDK_WEDGED', 'stuck')));
+    await tally.measure('detach', throwing(new TypeError('odd')));
+    expect(tally.failuresByCode).toEqual({
+      ERR_SPDK_CONNECT_REJECTED: 2,
+      ERR_SPDK_TIMEOUT: 1,
+      ERR_SPDK_WEDGED: 1,
+      TypeError: 1,
+    });
+    expect(tally.hangs).toBe(2);
+    expect(tally.latencies.attach.summary().max).toBeNull();
+    expect(lines[0]).toBe('Loop 1: ERR_SPDK_CONNECT_REJECTED: no');
+  });
+
+  it('tells the first failures only', () => {
+    const { tally, lines } = newTally();
+    for (let i = 0; i < 20; i++) tally.fail('CODE', `number ${i}`);
+    expect(lines).toHaveLength(6);
+    expect(lines.at(-1)).toBe('Further failures are only counted.');
+    expect(tally.failures).toBe(20);
+  });
+
+  it('forgets the loops of the warm-up but not its failures', () => {
+    const { tally } = newTally();
+    tally.completed = 3;
+    tally.fail('ERR_SPDK_TIMEOUT', 'late');
+    tally.latencies.attach.add(1);
+    tally.begin();
+    expect(tally).toMatchObject({ loops: 0, hangs: 1, failuresByCode: { ERR_SPDK_TIMEOUT: 1 } });
+    expect(tally.latencies.attach.summary().max).toBeNull();
+  });
+});
+
+describe('the watchdog', () => {
+  it('passes on what comes in time', async () => {
+    await expect(answered('it', 1_000, Promise.resolve(5))).resolves.toBe(5);
+    await expect(answered('it', 1_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
+  });
+
+  it('answers for an operation that does not, and calls it a hang', async () => {
+    const { tally } = newTally();
+    await tally.measure('detach', () => answered('it', 20, new Promise(() => {})));
+    expect(tally.hangs).toBe(1);
+    expect(tally.failuresByCode).toEqual({ NO_ANSWER: 1 });
+  });
+});
