@@ -86,23 +86,34 @@ async function findInIndex(
   for (const name of ['lists/partial', 'cache/archives/partial']) {
     fs.mkdirSync(path.join(work, name), { recursive: true });
   }
-  const options = [
-    ['Dir::Etc::SourceList', sources],
-    ['Dir::Etc::SourceParts', '/dev/null'],
-    ['Dir::State::Lists', path.join(work, 'lists')],
-    ['Dir::Cache', path.join(work, 'cache')],
-    ['APT::Sandbox::User', 'root'], // the cache may lie where apt's own user cannot go
-    ['APT::Get::List-Cleanup', 'false'],
-  ].flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const config = path.join(work, 'apt.conf');
+  fs.writeFileSync(config, aptConfig(work, sources));
 
   report(`reading the index of Debian ${recipe.suite}’s sources`);
-  await run('apt-get', [...options, '-q', 'update', '--error-on=any'], { log: SPDK_LOG });
-  const text = await output('apt-cache', [...options, 'showsrc', '--only-source', recipe.package], SPDK_LOG);
+  await run('apt-get', ['-c', config, '-q', 'update', '--error-on=any'], { log: SPDK_LOG });
+  const text = await output(
+    'apt-cache',
+    ['-c', config, 'showsrc', '--only-source', recipe.package],
+    SPDK_LOG,
+  );
   const listed = parseSources(text).find(({ version }) => version.startsWith(recipe.upstream));
   if (listed) return listed;
   throw new SetupError(
     `${recipe.suite} has no source package ${recipe.package} ${recipe.upstream}x, the one with SPDK ${recipe.release}`,
   );
+}
+
+function aptConfig(work: string, sources: string): string {
+  return [
+    `Dir::Etc::SourceList "${sources}";`,
+    'Dir::Etc::SourceParts "/dev/null";',
+    `Dir::State::Lists "${path.join(work, 'lists')}";`,
+    `Dir::Cache "${path.join(work, 'cache')}";`,
+    'APT::Sandbox::User "root";', // the cache may lie where apt's own user cannot go
+    // What the system does after an update of its own lists has nothing to do with these.
+    ...['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success'].map((hook) => `#clear APT::Update::${hook};`),
+    '',
+  ].join('\n');
 }
 
 /** What `apt-cache showsrc` prints: paragraphs of fields, one paragraph a version. */
