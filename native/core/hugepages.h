@@ -8,6 +8,7 @@ namespace spdk_nvme {
 struct Hugepages {
   size_t page_bytes = 0;
   size_t free_bytes = 0;
+  size_t total_bytes = 0;
 };
 
 Hugepages read_hugepages();

@@ -24,12 +24,14 @@ SpdkRuntime::Settings g_started_with;
 
 Status check_hugepages(size_t memory_mb) {
   const Hugepages pages = read_hugepages();
-  if (pages.free_bytes >= memory_mb << 20) return Status::success();
-  const size_t missing = pages.page_bytes == 0 ? 0 : (memory_mb << 20) / pages.page_bytes;
+  const size_t needed = memory_mb << 20;
+  if (pages.free_bytes >= needed) return Status::success();
+  const size_t used = pages.total_bytes - pages.free_bytes;
+  const size_t total = pages.page_bytes == 0 ? 0 : (used + needed + pages.page_bytes - 1) / pages.page_bytes;
   return Status::failure("ERR_SPDK_NO_HUGEPAGES",
                          "memoryMb is " + std::to_string(memory_mb) + ", but only " +
                              std::to_string(pages.free_bytes >> 20) +
-                             " MiB of hugepages are free; as root: echo " + std::to_string(missing) +
+                             " MiB of hugepages are free; as root: echo " + std::to_string(total) +
                              " > /proc/sys/vm/nr_hugepages",
                          ENOMEM);
 }

@@ -20,7 +20,7 @@ async function start(): Promise<IoTarget> {
     core: os.availableParallelism() - 1,
     subsystems: [
       { nqn: nqns.disk, serial: 'FILE', disk: { kind: 'file', path: backing, blockSize: 512 } },
-      { nqn: nqns.other, serial: 'OTHER', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } },
+      { nqn: nqns.other, serial: 'OTHER', disk: { kind: 'file', path: backing, blockSize: 512 } },
     ],
   });
   ensureHugepages(256);
