@@ -11,7 +11,7 @@ import { codeOf, Tally } from './tally.js';
 import { device, target } from './target.js';
 
 /** So that code is compiled, caches are filled and V8's heap has found its size before anything is compared. */
-const WARM_UP_LOOPS = 10;
+const WARM_UP_LOOPS = 5;
 /** For the kernel's target, which closes connections after us, and for threads and descriptors of child processes. */
 const QUIET_LIMIT_MS = 10_000;
 /** V8 takes what is garbage at once; some turns later it tells. */
@@ -119,8 +119,7 @@ async function warmUp(
   stop: StopSignal,
   tally: Tally,
 ): Promise<void> {
-  tally.begin();
-  await runLoops(environment, { ...options, loops, seconds: undefined }, stop, tally);
+  await runLoops(environment, { ...options, loops: tally.loops + loops, seconds: undefined }, stop, tally);
 }
 
 /** What later counts at the same place are compared with: RDMA resources as they were before everything. */

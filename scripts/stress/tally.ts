@@ -17,6 +17,7 @@ export class Tally {
   completed = 0;
   failed = 0;
   #failures = 0;
+  #warmingUp = true;
   readonly #tell: (line: string) => void;
 
   constructor(tell: (line: string) => void) {
@@ -34,6 +35,7 @@ export class Tally {
 
   /** The warm-up is over: its loops and latencies do not count, its failures do. */
   begin(): void {
+    this.#warmingUp = false;
     this.latencies = newLatencies();
     this.completed = 0;
     this.failed = 0;
@@ -43,7 +45,8 @@ export class Tally {
     this.#failures += 1;
     this.failuresByCode[code] = (this.failuresByCode[code] ?? 0) + 1;
     if (HANG_CODES.has(code)) this.hangs += 1;
-    if (this.#failures <= MESSAGES_TOLD) this.#tell(`Loop ${this.loops + 1}: ${code}: ${message}`);
+    if (this.#failures <= MESSAGES_TOLD)
+      this.#tell(`${this.#warmingUp ? 'Warm-up loop' : 'Loop'} ${this.loops + 1}: ${code}: ${message}`);
     if (this.#failures === MESSAGES_TOLD) this.#tell('Further failures are only counted.');
   }
 
