@@ -108,7 +108,8 @@ function linkShared(places, files) {
   const dirs = [...new Set(found.map((file) => path.dirname(file)))];
   return {
     linkage: /** @type {const} */ ('shared'),
-    ldflags: dirs.flatMap((dir) => [`-Wl,-rpath,${dir}`, `-Wl,-rpath-link,${dir}`]),
+    // The old kind of run path is the one that also counts for the libraries that these libraries need.
+    ldflags: ['-Wl,--disable-new-dtags', ...dirs.map((dir) => `-Wl,-rpath,${dir}`)],
     libraries: ['-Wl,--no-as-needed', ...found, ...systemLibraries(places)],
   };
 }
