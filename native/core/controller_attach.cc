@@ -15,8 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/** Between two polls of a connect: short at first, when an answer is near. */
-constexpr auto kEagerTime = 20ms;
+/**
+ * Initialising a controller takes a dozen commands, one after the other, and a sleep after each poll would add to
+ * every one of them: so for this long other threads are let in between polls, but the thread does not sleep.
+ */
+constexpr auto kEagerTime = 100ms;
 constexpr auto kPollPause = 100us;
 /** How often a waiting attach looks whether somebody still waits for it. */
 constexpr auto kGateInterval = 50ms;
@@ -108,6 +111,7 @@ Status Controller::check_reachable() const {
 
 Status Controller::connect_controller(LogCollector& log) {
   spdk::ConnectAttempt attempt(request_.transport_id, request_.connect);
+  // From here: old releases spend most of a connect in the constructor.
   const auto begun = Clock::now();
   auto progress = attempt.poll();
   while (progress == spdk::ConnectAttempt::Progress::pending) {
