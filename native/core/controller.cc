@@ -40,9 +40,7 @@ void Controller::detach(DetachSettings settings, std::function<void(const Detach
 }
 
 void Controller::wedge() {
-  if (life_.advance(ControllerState::wedged) && events_.state_changed) {
-    events_.state_changed(ControllerState::wedged);
-  }
+  if (life_.advance(ControllerState::wedged)) tell_state(ControllerState::wedged);
 }
 
 void Controller::run() {
@@ -53,9 +51,12 @@ void Controller::run() {
     enter(ControllerState::detached);
   }
   events_.attached(attached);
-  if (!attached.ok()) return;
-  serve();
-  detach_now();
+  if (attached.ok()) {
+    serve();
+    detach_now();
+  }
+  const std::lock_guard<std::mutex> guard(events_mutex_);
+  events_ = {};
 }
 
 void Controller::serve() {
@@ -127,12 +128,17 @@ uint64_t Controller::pending() const {
 }
 
 void Controller::enter(ControllerState state) {
-  if (life_.advance(state) && events_.state_changed) events_.state_changed(state);
+  if (life_.advance(state)) tell_state(state);
+}
+
+void Controller::tell_state(ControllerState state) {
+  const std::lock_guard<std::mutex> guard(events_mutex_);
+  if (events_.state_changed) events_.state_changed(state);
 }
 
 void Controller::fail(Status why) {
   if (!life_.advance(ControllerState::failed)) return;
-  if (events_.state_changed) events_.state_changed(ControllerState::failed);
+  tell_state(ControllerState::failed);
   if (events_.failed) events_.failed(why);
 }
 

@@ -150,6 +150,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void destroy_controller();
   void enter(ControllerState state);
   void fail(Status why);
+  void tell_state(ControllerState state);
 
   // Slots of the linger lock: the pollers' own, then these two.
   [[nodiscard]] size_t control_slot() const { return services_->pollers.size(); }
@@ -157,7 +158,9 @@ class Controller : public std::enable_shared_from_this<Controller> {
 
   const std::shared_ptr<ControllerServices> services_;
   const Request request_;
-  const ControllerEvents events_;
+  /** Guards events_: they are let go when the life is over, since they hold on to whoever listens. */
+  std::mutex events_mutex_;
+  ControllerEvents events_;
   ControllerLife life_;
   LingerLock linger_;
   Mailbox mailbox_;

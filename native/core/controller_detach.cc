@@ -59,6 +59,7 @@ void Controller::detach_now() {
   // Whoever asks from now on finds the state `detached`; whoever asked before is answered here.
   mailbox_.run();
   for (const auto& done : detach_waiters_) done(report);
+  detach_waiters_.clear();
 }
 
 /** Waits for the operations that JavaScript still awaits, as long as the caller allows. New ones it refuses itself. */

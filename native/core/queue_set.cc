@@ -83,6 +83,7 @@ void QueueSet::free() {
   for (const auto& ring : rings_) {
     ring->abort_rest();
     ring->notify();
+    ring->on_completions = nullptr;
   }
   phase_.store(Phase::released, std::memory_order_release);
 }
