@@ -1,0 +1,221 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { advisories, Environment, SpdkError, spdkVersion } from '../../lib/index.js';
+import { type NativeOpenRequest, native } from '../../lib/native.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const built = { dist: path.join(root, 'dist'), addon: path.join(root, 'build/Release/spdk_nvme.node') };
+const require = createRequire(import.meta.url);
+
+beforeAll(() => {
+  for (const file of Object.values(built)) {
+    if (!existsSync(file)) throw new Error(`${file} is not built; run: npm run setup`);
+  }
+});
+
+describe('an installation', () => {
+  type Package = typeof import('../../lib/index.js');
+
+  let folder: string;
+  let addon: string;
+  let installed: () => Package;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'spdk-nvme-addon-'));
+    addon = path.join(folder, 'build/Release/spdk_nvme.node');
+    cpSync(built.dist, path.join(folder, 'dist'), { recursive: true });
+    copyFileSync(path.join(root, 'package.json'), path.join(folder, 'package.json'));
+    mkdirSync(path.dirname(addon), { recursive: true });
+    installed = () => require(path.join(folder, 'dist/index.js'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** What the first use says, in each of the ways to use the package. */
+  async function firstUses({ spdkVersion, advisories, Environment }: Package): Promise<SpdkError[]> {
+    const init = Environment.init().then(
+      () => new Error('did not throw'),
+      (error) => error,
+    );
+    return [codedError(spdkVersion), codedError(advisories), await init];
+  }
+
+  // The copy has error classes of its own, so they are told by their code.
+  function codedError(call: () => unknown): SpdkError {
+    try {
+      call();
+    } catch (error) {
+      return error as SpdkError;
+    }
+    throw new Error('did not throw');
+  }
+
+  it('without its addon is imported all the same, and says at its first use how to build it', async () => {
+    const copy = installed();
+    expect(copy.parseTransportId('trtype:RDMA traddr:10.0.0.1').trsvcid).toBe('4420');
+    for (const error of await firstUses(copy)) {
+      expect(error.code).toBe('ERR_SPDK_ADDON_MISSING');
+      expect(error.message).toContain(addon);
+      expect(error.message).toContain('npm rebuild spdk-nvme');
+      expect(error.message).toContain('npm run setup');
+    }
+  });
+
+  it.each([
+    { name: 'that is no addon', make: () => writeFileSync(addon, 'not ELF') },
+    { name: 'that is empty', make: () => writeFileSync(addon, '') },
+    { name: 'that is a folder', make: () => mkdirSync(addon) },
+  ])('with a file $name says why and how to build it again', async ({ make }) => {
+    make();
+    for (const error of await firstUses(installed())) {
+      expect(error.code).toBe('ERR_SPDK_ADDON_BROKEN');
+      expect(error.message).toContain(addon);
+      expect(error.message).toContain('npm rebuild spdk-nvme');
+      expect(error.cause).toBeInstanceOf(Error);
+      expect(error.message).toContain((error.cause as Error).message);
+    }
+  });
+
+  it('works as soon as its addon is there', async () => {
+    const copy = installed();
+    expect(codedError(copy.spdkVersion).code).toBe('ERR_SPDK_ADDON_MISSING');
+    copyFileSync(built.addon, addon);
+    expect(copy.spdkVersion().major).toBeGreaterThan(0);
+  });
+});
+
+describe('the addon', () => {
+  it('knows the SPDK release that it was built with', () => {
+    const { major, minor, patch, text } = spdkVersion();
+    expect(text).toMatch(/^SPDK v\d\d\.\d\d/);
+    expect(text).toContain(`v${major}.${String(minor).padStart(2, '0')}`);
+    expect(patch).toBeGreaterThanOrEqual(0);
+    expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
+  });
+
+  it('is loaded by a process that does nothing else, which then ends', () => {
+    const script = `import { spdkVersion } from 'spdk-nvme'; console.log(spdkVersion().text)`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: `${spdkVersion().text}\n`, stderr: '' });
+  });
+
+  it('is loaded by several workers at once, and by one after another', async () => {
+    const script = `
+      const { spdkVersion } = require('spdk-nvme');
+      require('node:worker_threads').parentPort.postMessage(spdkVersion().text);`;
+    const once = () =>
+      new Promise((resolve, reject) => {
+        const told: unknown[] = [];
+        const worker = new Worker(script, { eval: true, execArgv: ['--no-warnings'] });
+        worker.on('message', (text) => told.push(text));
+        worker.on('error', reject);
+        worker.on('exit', (code) => resolve([code, ...told]));
+      });
+    const expected = [0, spdkVersion().text];
+    expect(await Promise.all([once(), once(), once()])).toEqual([expected, expected, expected]);
+    expect(await once()).toEqual(expected);
+  });
+});
+
+describe('Environment.init without enough hugepages', () => {
+  it('fails within a second, says how many there are and how to get more, and can be tried again', async () => {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const begun = performance.now();
+      const error = await Environment.init({ memoryMb: 1_048_576 }).catch((reason) => reason);
+      expect(performance.now() - begun).toBeLessThan(1_000);
+      expect(error).toBeInstanceOf(SpdkError);
+      expect(error.code).toBe('ERR_SPDK_NO_HUGEPAGES');
+      expect(error.message).toMatch(/only \d+ MiB/);
+      expect(error.message).toContain('nr_hugepages');
+    }
+  });
+});
+
+describe('native code checks what it is given, whatever lib/ has checked before', () => {
+  /** More memory than any machine has, so that an argument that slips through does not start SPDK. */
+  const request = (changes: object = {}) =>
+    ({
+      name: 'test',
+      memoryMb: 1 << 20,
+      pollers: 1,
+      alwaysSpin: false,
+      idleSleepUs: 1_000,
+      connectConcurrency: 4,
+      logLevel: 2,
+      onLog: () => {},
+      opened: () => {},
+      ...changes,
+    }) as NativeOpenRequest;
+
+  const noWholeNumber = [Number.NaN, Number.POSITIVE_INFINITY, -1, 1.5, 2 ** 60, '1', 1n, null, true, {}, []];
+  const noText = [1, null, true, {}, Symbol('x'), 'a\0b', 'x'.repeat(65)];
+  const noBoolean = [0, 1, 'true', null, {}];
+  const noFunction = [null, {}, 'f', 1];
+  const wrong: Record<keyof NativeOpenRequest, readonly unknown[]> = {
+    name: noText,
+    memoryMb: [...noWholeNumber, 0],
+    pollers: [...noWholeNumber, 0, 1_025],
+    alwaysSpin: noBoolean,
+    idleSleepUs: [...noWholeNumber, 0],
+    connectConcurrency: [...noWholeNumber, 0],
+    logLevel: [...noWholeNumber, 5],
+    onLog: noFunction,
+    opened: noFunction,
+  };
+
+  it.each(Object.entries(wrong))('%s', (key, values) => {
+    for (const value of [undefined, ...values]) {
+      const error = thrownByNative(() => native().open(request({ [key]: value })));
+      expect(error.message, String(value)).toContain(key);
+    }
+    const { [key as keyof NativeOpenRequest]: _, ...rest } = request();
+    thrownByNative(() => native().open(rest as NativeOpenRequest));
+  });
+
+  it('the request itself', () => {
+    const open = native().open as (...args: unknown[]) => void;
+    for (const value of [undefined, null, 1, 'x', true, Symbol('x'), () => {}]) {
+      thrownByNative(() => open(value));
+    }
+    thrownByNative(() => open());
+  });
+
+  it('and passes on what a getter throws', () => {
+    const thrown = new Error('from the getter');
+    const hostile = Object.defineProperty(request(), 'pollers', {
+      get() {
+        throw thrown;
+      },
+    });
+    expect(() => native().open(hostile)).toThrow(thrown);
+  });
+
+  it('before it does anything: a good request is taken afterwards', async () => {
+    const failure = await new Promise((resolve) => native().open(request({ opened: resolve })));
+    expect(failure).toMatchObject({ code: 'ERR_SPDK_NO_HUGEPAGES' });
+  });
+
+  function thrownByNative(call: () => unknown): TypeError {
+    const error = catching(call);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
+    return error;
+  }
+
+  function catching(call: () => unknown): TypeError {
+    try {
+      call();
+    } catch (error) {
+      return error as TypeError;
+    }
+    throw new Error('did not throw');
+  }
+});
