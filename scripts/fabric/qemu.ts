@@ -55,7 +55,8 @@ function kernelParameters({ hugepages, modules, share, stdin, tty }: MachineOpti
     // A guest in trouble ends, and QEMU with it, instead of waiting for somebody to look.
     'panic=-1 oops=panic',
     // What costs time on an emulated processor and proves nothing here.
-    'mitigations=off init_on_alloc=0 nowatchdog tsc=reliable audit=0',
+    // no_timer_check: on a busy host the kernel may find its emulated timer too slow and give it up, and then hang.
+    'no_timer_check mitigations=off init_on_alloc=0 nowatchdog tsc=reliable audit=0',
     `hugepagesz=2M hugepages=${hugepages}`,
     `fabric.stdin=${Number(stdin)} fabric.tty=${Number(tty)}`,
     `fabric.modules=${base64(modules)}`,
