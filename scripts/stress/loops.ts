@@ -12,14 +12,13 @@ const STOPPED_LOOP_LIMIT_MS = 2_000;
 
 /**
  * Loops until the number or the time that was asked for is reached, a signal arrives, or nothing succeeds any more.
- * @returns whether the last loop has ended; false when it was still under way some time after a signal
  */
 export async function runLoops(
   environment: Environment,
   { loops, seconds, controllers, ioQueues }: StressOptions,
   stop: StopSignal,
   tally: Tally,
-): Promise<boolean> {
+): Promise<void> {
   const transportIds = targets.slice(0, controllers);
   const end = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000;
   const most = loops ?? Number.POSITIVE_INFINITY;
@@ -27,9 +26,8 @@ export async function runLoops(
   while (tally.loops < most && performance.now() < end && !stop.requested) {
     const failed = tally.failed;
     const loop = attachAndDetach(environment, transportIds, ioQueues, tally);
-    if (!(await stop.waitFor(loop, STOPPED_LOOP_LIMIT_MS))) return false;
+    if (!(await stop.waitFor(loop, STOPPED_LOOP_LIMIT_MS))) return;
     failedInARow = tally.failed > failed ? failedInARow + 1 : 0;
     if (failedInARow === FAILED_LOOPS_IN_A_ROW) break;
   }
-  return true;
 }

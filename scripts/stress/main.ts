@@ -15,6 +15,8 @@ const SILENCE_MS = 120_000;
 
 interface WorkerOutcome {
   readonly status: number;
+  /** Loops that the worker told of. */
+  readonly loops: number;
   readonly report: StressReport | undefined;
 }
 
@@ -22,10 +24,12 @@ async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if ('status' in parsed) return parsed.status;
   const view = progressView(parsed.options, process.stderr);
-  const { status, report } = await runWorker(JSON.stringify(parsed.options), view).finally(() => view.end());
+  const { status, loops, report } = await runWorker(JSON.stringify(parsed.options), view).finally(() =>
+    view.end(),
+  );
   if (!report) {
-    const how = status < 128 ? `ended with status ${status}` : 'was stopped before the loops began';
-    process.stderr.write(`stress: the run ${how}: no report\n`);
+    const how = status < 128 ? `ended with status ${status}` : 'was stopped';
+    process.stderr.write(`stress: the run ${how} after ${loops} loops, without a report\n`);
     return status === 0 ? 1 : status;
   }
   process.stdout.write(renderReport(report));
@@ -39,6 +43,7 @@ async function main(): Promise<number> {
 }
 
 async function runWorker(options: string, view: ProgressView): Promise<WorkerOutcome> {
+  let loops = 0;
   let report: StressReport | undefined;
   const silence = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -50,8 +55,10 @@ async function runWorker(options: string, view: ProgressView): Promise<WorkerOut
     }, SILENCE_MS);
   };
   const handle = (message: Message) => {
-    if (message.type === 'progress') view.update(message);
-    else if (message.type === 'note') view.write(`${message.text}\n`);
+    if (message.type === 'progress') {
+      loops = message.loops;
+      view.update(message);
+    } else if (message.type === 'note') view.write(`${message.text}\n`);
     else report = message.report;
   };
   const stdout = new LineReader((line) => {
@@ -76,7 +83,7 @@ async function runWorker(options: string, view: ProgressView): Promise<WorkerOut
     });
     stdout.flush();
     stderr.flush();
-    return { status, report };
+    return { status, loops, report };
   } finally {
     clearTimeout(timer);
   }

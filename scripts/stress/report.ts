@@ -60,7 +60,7 @@ export function complaints(report: StressReport): string[] {
     lines.push(`leaked ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
   }
   if (controllersRetained > 0)
-    lines.push(`${controllersRetained} detached Controller objects are still held`);
+    lines.push(`${controllersRetained} of the detached Controller objects still held`);
   if (rssGrowthKiB > RSS_WANDER_KIB) lines.push(`resident memory grew by ${rssGrowthKiB} KiB`);
   return lines;
 }

@@ -69,8 +69,8 @@ export function hugepageFiles(): string[] {
 }
 
 /**
- * Counts when all is quiet: the kernel's target takes its side of a connection down some time after ours is gone.
- * Waits until nothing is above the reference and two counts in a row are the same, at most for `limitMs`.
+ * Counts until nothing is above the reference, at most for `limitMs`: the kernel's target takes its side of a
+ * connection down some time after ours is gone. What is left at the end of that time is given.
  */
 export async function countWhenQuiet(
   count: () => Promise<Counts>,
@@ -78,14 +78,27 @@ export async function countWhenQuiet(
   limitMs: number,
 ): Promise<Counts> {
   const end = performance.now() + limitMs;
-  let last = await count();
-  while (performance.now() < end) {
+  for (;;) {
+    const counts = await count();
+    if (total(leaked(reference, counts)) === 0 || performance.now() >= end) return counts;
     await sleep(PAUSE_MS);
-    const next = await count();
-    if (total(leaked(reference, next)) === 0 && equal(last, next)) return next;
+  }
+}
+
+/** The same, and until two counts in a row agree: for the kinds that have no reference yet. */
+export async function countWhenStable(
+  count: () => Promise<Counts>,
+  reference: Counts,
+  limitMs: number,
+): Promise<Counts> {
+  const end = performance.now() + limitMs;
+  let last = await countWhenQuiet(count, reference, limitMs);
+  for (;;) {
+    await sleep(PAUSE_MS);
+    const next = await countWhenQuiet(count, reference, end - performance.now());
+    if (equal(last, next) || performance.now() >= end) return next;
     last = next;
   }
-  return last;
 }
 
 async function rdma<Row>(kind?: string): Promise<Row[]> {

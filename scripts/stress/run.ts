@@ -5,7 +5,7 @@ import { runLoops } from './loops.js';
 import type { StressOptions } from './options.js';
 import type { Message } from './protocol.js';
 import type { StressReport } from './report.js';
-import { countResources, countWhenQuiet, hugepageFiles } from './resources.js';
+import { countResources, countWhenQuiet, countWhenStable, hugepageFiles } from './resources.js';
 import type { StopSignal } from './stop.js';
 import { codeOf, Tally } from './tally.js';
 import { device, target } from './target.js';
@@ -18,7 +18,7 @@ const QUIET_LIMIT_MS = 10_000;
 const COLLECT_LIMIT_MS = 2_000;
 const CLOSE_LIMIT_MS = 10_000;
 /** After a signal the fabric is taken away some seconds later: the report has to be out before. */
-const STOPPED_QUIET_LIMIT_MS = 500;
+const STOPPED_LIMIT_MS = 500;
 const STOPPED_CLOSE_LIMIT_MS = 1_000;
 const PROGRESS_EVERY_MS = 200;
 
@@ -41,10 +41,10 @@ export async function runStress(
   const tally = new Tally((text) => send({ type: 'note', text }));
   const retained = new Retained();
   const filesBefore = new Set(hugepageFiles());
-  const before = await countResources(device);
+  const before = await count();
 
   await inEnvironment(options, stop, tally, (environment) => warmUp(environment, options, 1, stop, tally));
-  const closedBefore = await baseline(before, stop);
+  const closedBefore = await baseline(before);
 
   const { openLeaks, rssGrowthKiB, seconds } = await inEnvironment(
     options,
@@ -52,20 +52,20 @@ export async function runStress(
     tally,
     async (environment) => {
       await warmUp(environment, options, WARM_UP_LOOPS, stop, tally);
-      const openBefore = await baseline(before, stop);
+      const openBefore = await baseline(before);
       const rssBefore = residentKiB();
       environment.on('attached', (controller) => retained.watch(controller));
       tally.begin();
       const start = performance.now();
-      const finished = await withProgress(tally, send, () => runLoops(environment, options, stop, tally));
+      await withProgress(tally, send, () => runLoops(environment, options, stop, tally));
       const elapsed = (performance.now() - start) / 1000;
       const growth = residentKiB() - rssBefore;
-      // A loop that a signal cut short holds its controllers still: only what the close leaves tells of leaks then.
-      const leaks = finished ? leaked(openBefore, await quiet(openBefore, stop)) : countsOf(() => 0);
+      // After a signal time is short, and its loop may hold its controllers still: what the close leaves has to do.
+      const leaks = stop.requested ? countsOf(() => 0) : await leaksSince(openBefore, stop);
       return { openLeaks: leaks, rssGrowthKiB: growth, seconds: elapsed };
     },
   );
-  const closedLeaks = leaked(closedBefore, await quiet(closedBefore, stop));
+  const closedLeaks = await leaksSince(closedBefore, stop);
   const filesLeft = hugepageFiles().filter((file) => !filesBefore.has(file)).length;
   const fileLeaks = countsOf((kind) => (kind === 'hugepages' ? filesLeft : 0));
 
@@ -85,7 +85,7 @@ export async function runStress(
     detachMs: tally.latencies.detach.summary(),
     leaks: worst(openLeaks, closedLeaks, fileLeaks),
     rssGrowthKiB,
-    controllersRetained: await retained.count(stop.requested ? STOPPED_QUIET_LIMIT_MS : COLLECT_LIMIT_MS),
+    controllersRetained: await retained.count(stop.requested ? STOPPED_LIMIT_MS : COLLECT_LIMIT_MS),
     seconds: Math.round(seconds * 100) / 100,
     interrupted: stop.requested,
   };
@@ -123,15 +123,20 @@ async function warmUp(
 }
 
 /** What later counts at the same place are compared with: RDMA resources as they were before everything. */
-async function baseline(before: Counts, stop: StopSignal): Promise<Counts> {
+async function baseline(before: Counts): Promise<Counts> {
   const rdma = rdmaOf(before);
-  const now = await quiet({ ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma }, stop);
-  return { ...now, ...rdma };
+  const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
+  return { ...(await countWhenStable(count, reference, QUIET_LIMIT_MS)), ...rdma };
 }
 
-function quiet(reference: Counts, stop: StopSignal): Promise<Counts> {
-  const limitMs = stop.requested ? STOPPED_QUIET_LIMIT_MS : QUIET_LIMIT_MS;
-  return countWhenQuiet(() => countResources(device), reference, limitMs);
+/** What there is more of than in the baseline of the same place. */
+async function leaksSince(baseline: Counts, stop: StopSignal): Promise<Counts> {
+  const limitMs = stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
+  return leaked(baseline, await countWhenQuiet(count, baseline, limitMs));
+}
+
+function count(): Promise<Counts> {
+  return countResources(device);
 }
 
 async function withProgress<Result>(

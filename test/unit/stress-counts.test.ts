@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../scripts/stress/counts.js';
-import { countWhenQuiet, hugepagesTaken, rdmaCounts } from '../../scripts/stress/resources.js';
+import {
+  countWhenQuiet,
+  countWhenStable,
+  hugepagesTaken,
+  rdmaCounts,
+} from '../../scripts/stress/resources.js';
 
 const none = countsOf(() => 0);
 const counts = (some: Partial<Counts>): Counts => ({ ...none, ...some });
@@ -79,5 +84,29 @@ describe('waiting until all is quiet', () => {
       counts({ qp: 5 }),
     );
     expect(performance.now() - start).toBeGreaterThanOrEqual(600);
+  });
+
+  it('does not wait where nothing is too many', async () => {
+    const start = performance.now();
+    expect(await countWhenQuiet(replay(none), none, 5_000)).toEqual(none);
+    expect(performance.now() - start).toBeLessThan(200);
+  });
+
+  it('goes on until counts agree where there is no reference for a kind', async () => {
+    const reference = counts({ qp: 1, threads: Number.POSITIVE_INFINITY });
+    const count = replay(counts({ threads: 9 }), counts({ threads: 8 }), counts({ threads: 7 }));
+    expect(await countWhenStable(count, reference, 5_000)).toEqual(counts({ threads: 7 }));
+  });
+
+  it('gives up on counts that never agree', async () => {
+    let threads = 0;
+    const count = async () => counts({ threads: threads++ });
+    const start = performance.now();
+    await countWhenStable(
+      count,
+      countsOf(() => Number.POSITIVE_INFINITY),
+      600,
+    );
+    expect(performance.now() - start).toBeLessThan(1_500);
   });
 });

@@ -19,7 +19,7 @@ describe('the verdict on a run', () => {
     [{ leaks: twoQueuePairs }, 'leaked 2 qp'],
     [{ leaks: countsOf((kind) => (kind === 'fd' || kind === 'mr' ? 3 : 0)) }, 'leaked 3 mr, 3 fd'],
     [{ rssGrowthKiB: 100_000 }, 'resident memory grew by 100000 KiB'],
-    [{ controllersRetained: 7 }, '7 detached Controller objects are still held'],
+    [{ controllersRetained: 7 }, '7 of the detached Controller objects still held'],
     [{ failuresByCode: { ERR_SPDK_TIMEOUT: 1 } }, 'operations failed outside of the loops'],
   ])('is 1 for %j', (changes, complaint) => {
     const report = reportOf(changes);
