@@ -36,6 +36,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 }  // namespace spdk_nvme
 
-static Napi::Object spdk_nvme_init(Napi::Env env, Napi::Object exports) { return spdk_nvme::init(env, exports); }
+static Napi::Object spdk_nvme_init(Napi::Env env, Napi::Object exports) {
+  return spdk_nvme::init(env, exports);
+}
 
 NODE_API_MODULE(spdk_nvme, spdk_nvme_init)

@@ -9,7 +9,8 @@ namespace {
 /** A worker that is terminated, or a process that ends, waits at most this long for the target. */
 constexpr std::chrono::milliseconds kTeardownLimit{1'500};
 
-/** The Node environment ends: no JavaScript from here on; whatever is attached is detached in bounded time. */
+/** The Node environment ends: no JavaScript from here on; whatever is attached is detached in bounded time.
+ */
 void tear_down(AddonData* data) {
   data->channel->close();
   if (data->errand) data->errand->join_for(kTeardownLimit);

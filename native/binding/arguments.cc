@@ -17,7 +17,9 @@ Arguments::Arguments(const Napi::CallbackInfo& info, size_t index) : env_(info.E
   object_ = info[index].As<Napi::Object>();
 }
 
-Napi::Value Arguments::property(const char* name) const { return object_.Get(name); }
+Napi::Value Arguments::property(const char* name) const {
+  return object_.Get(name);
+}
 
 uint64_t Arguments::number(const char* name, uint64_t least, uint64_t most) const {
   const Napi::Value value = property(name);
@@ -25,8 +27,8 @@ uint64_t Arguments::number(const char* name, uint64_t least, uint64_t most) cons
   const double number = value.As<Napi::Number>().DoubleValue();
   if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
       number != std::floor(number)) {
-    reject_argument(env_, std::string(name) + " must be a whole number from " + std::to_string(least) + " to " +
-                              std::to_string(most));
+    reject_argument(env_, std::string(name) + " must be a whole number from " + std::to_string(least) +
+                              " to " + std::to_string(most));
   }
   return static_cast<uint64_t>(number);
 }
@@ -36,8 +38,8 @@ std::string Arguments::text(const char* name, size_t most_bytes) const {
   if (!value.IsString()) reject_argument(env_, std::string(name) + " must be a string");
   std::string text = value.As<Napi::String>().Utf8Value();
   if (text.size() > most_bytes || text.find('\0') != std::string::npos) {
-    reject_argument(env_, std::string(name) + " must have at most " + std::to_string(most_bytes) +
-                              " bytes and no NUL");
+    reject_argument(
+        env_, std::string(name) + " must have at most " + std::to_string(most_bytes) + " bytes and no NUL");
   }
   return text;
 }

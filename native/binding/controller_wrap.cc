@@ -18,14 +18,13 @@ constexpr size_t kMostAdminBytes = 1U << 20;
 }  // namespace
 
 Napi::Function ControllerWrap::define(Napi::Env env) {
-  return DefineClass(env, "NativeController",
-                     {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
-                      InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
-                      InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"),
-                      InstanceMethod<&ControllerWrap::admin>("admin"),
-                      InstanceMethod<&ControllerWrap::detach>("detach"),
-                      InstanceMethod<&ControllerWrap::give_up>("giveUp"),
-                      InstanceMethod<&ControllerWrap::wedge>("wedge")});
+  return DefineClass(
+      env, "NativeController",
+      {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
+       InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
+       InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"),
+       InstanceMethod<&ControllerWrap::admin>("admin"), InstanceMethod<&ControllerWrap::detach>("detach"),
+       InstanceMethod<&ControllerWrap::give_up>("giveUp"), InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -86,8 +85,9 @@ Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Arguments options(info, 0);
   constexpr uint64_t kLongest = UINT32_MAX;
-  const DetachSettings settings{.drain = std::chrono::milliseconds(options.number("drainMs", 0, kLongest)),
-                                .timeout = std::chrono::milliseconds(options.number("timeoutMs", 0, kLongest))};
+  const DetachSettings settings{
+      .drain = std::chrono::milliseconds(options.number("drainMs", 0, kLongest)),
+      .timeout = std::chrono::milliseconds(options.number("timeoutMs", 0, kLongest))};
   const auto channel = AddonData::of(env).channel;
   const auto done = channel->keep(options.function("done"));
   controller(env).detach(settings, [channel, done](const DetachReport& report) {

@@ -66,13 +66,13 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Function EnvironmentWrap::define(Napi::Env env) {
-  return DefineClass(env, "NativeEnvironment",
-                     {InstanceMethod<&EnvironmentWrap::attach>("attach"),
-                      InstanceMethod<&EnvironmentWrap::allocate>("allocate"),
-                      InstanceMethod<&EnvironmentWrap::detach_memory>("detachMemory"),
-                      InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
-                      InstanceMethod<&EnvironmentWrap::pins>("pins"),
-                      InstanceMethod<&EnvironmentWrap::close>("close")});
+  return DefineClass(
+      env, "NativeEnvironment",
+      {InstanceMethod<&EnvironmentWrap::attach>("attach"),
+       InstanceMethod<&EnvironmentWrap::allocate>("allocate"),
+       InstanceMethod<&EnvironmentWrap::detach_memory>("detachMemory"),
+       InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
+       InstanceMethod<&EnvironmentWrap::pins>("pins"), InstanceMethod<&EnvironmentWrap::close>("close")});
 }
 
 /** Takes the environment that open() has just left in the addon's data. */
@@ -89,26 +89,28 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const auto on_log = channel->keep(options.function("onLog"));
   const auto opened = channel->keep(options.function("opened"));
   if (data.errand && !data.errand->finished()) {
-    opened->Call({to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is being opened or closed"))});
+    opened->Call(
+        {to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is being opened or closed"))});
     return env.Undefined();
   }
 
-  data.errand = std::make_unique<OwnedThread>("spdk-open", [&data, settings, channel, on_log, opened, log_level] {
-    Log::Listener listener = [channel, on_log](LogLine line) {
-      channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
-    };
-    std::shared_ptr<Environment> environment;
-    const Status status = Environment::open(settings, log_level, std::move(listener), environment);
-    // The environment is stored here rather than in the task, so that a teardown in between finds it.
-    if (status.ok()) data.environment = environment;
-    channel->post([&data, opened, status](Napi::Env js) {
-      if (!status.ok()) {
-        opened->Call({to_js(js, status)});
-        return;
-      }
-      opened->Call({js.Null(), data.environment_constructor.New({})});
-    });
-  });
+  data.errand =
+      std::make_unique<OwnedThread>("spdk-open", [&data, settings, channel, on_log, opened, log_level] {
+        Log::Listener listener = [channel, on_log](LogLine line) {
+          channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
+        };
+        std::shared_ptr<Environment> environment;
+        const Status status = Environment::open(settings, log_level, std::move(listener), environment);
+        // The environment is stored here rather than in the task, so that a teardown in between finds it.
+        if (status.ok()) data.environment = environment;
+        channel->post([&data, opened, status](Napi::Env js) {
+          if (!status.ok()) {
+            opened->Call({to_js(js, status)});
+            return;
+          }
+          opened->Call({js.Null(), data.environment_constructor.New({})});
+        });
+      });
   return env.Undefined();
 }
 
@@ -158,7 +160,8 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   return wrap;
 }
 
-/** Gives `{ id, memory }`, or null when there is no memory left. Dropped when JavaScript cannot reach it any more. */
+/** Gives `{ id, memory }`, or null when there is no memory left. Dropped when JavaScript cannot reach it any
+ * more. */
 Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!environment_) reject_argument(env, "this object is no environment");

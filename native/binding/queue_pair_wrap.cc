@@ -6,12 +6,11 @@
 namespace spdk_nvme {
 
 Napi::Function QueuePairWrap::define(Napi::Env env) {
-  return DefineClass(env, "NativeQueuePair",
-                     {InstanceMethod<&QueuePairWrap::memory>("memory"),
-                      InstanceMethod<&QueuePairWrap::capacity>("capacity"),
-                      InstanceMethod<&QueuePairWrap::poller>("poller"),
-                      InstanceMethod<&QueuePairWrap::submit>("submit"),
-                      InstanceMethod<&QueuePairWrap::poll>("poll")});
+  return DefineClass(
+      env, "NativeQueuePair",
+      {InstanceMethod<&QueuePairWrap::memory>("memory"), InstanceMethod<&QueuePairWrap::capacity>("capacity"),
+       InstanceMethod<&QueuePairWrap::poller>("poller"), InstanceMethod<&QueuePairWrap::submit>("submit"),
+       InstanceMethod<&QueuePairWrap::poll>("poll")});
 }
 
 QueuePairWrap::QueuePairWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}

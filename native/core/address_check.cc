@@ -59,7 +59,8 @@ Address numeric_address(const char* host, const char* service) {
 Status unreachable(const AddressCheck& check, const char* why, int error) {
   const auto& id = check.transport_id;
   return Status::failure("ERR_SPDK_UNREACHABLE",
-                         std::string("nothing answers at ") + id.traddr + " port " + id.trsvcid + ": " + why, error);
+                         std::string("nothing answers at ") + id.traddr + " port " + id.trsvcid + ": " + why,
+                         error);
 }
 
 /** Waits until the descriptor is ready. False when the time is over or nobody waits any more. */
@@ -90,7 +91,8 @@ Status check_tcp(const AddressCheck& check, const addrinfo& target, const addrin
 
 Status check_rdma(const AddressCheck& check, const addrinfo& target, const addrinfo* source) {
   const std::unique_ptr<rdma_event_channel, DestroyChannel> channel(rdma_create_event_channel());
-  if (!channel) return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not there", errno);
+  if (!channel)
+    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not there", errno);
   rdma_cm_id* raw = nullptr;
   if (rdma_create_id(channel.get(), &raw, nullptr, RDMA_PS_TCP) != 0) {
     return Status::failure("ERR_SPDK_ATTACH_FAILED", "no RDMA connection can be made", errno);
@@ -99,17 +101,20 @@ Status check_rdma(const AddressCheck& check, const addrinfo& target, const addri
   const auto left = std::chrono::duration_cast<milliseconds>(check.deadline - Clock::now()).count();
   if (rdma_resolve_addr(raw, source == nullptr ? nullptr : source->ai_addr, target.ai_addr,
                         static_cast<int>(std::max<int64_t>(left, 1))) != 0) {
-    if (errno == ENODEV) return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "no RDMA device reaches the address", errno);
+    if (errno == ENODEV)
+      return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "no RDMA device reaches the address", errno);
     return unreachable(check, strerror(errno), errno);
   }
-  if (!wait_for(channel->fd, POLLIN, check)) return unreachable(check, "the address is not resolved in time", ETIMEDOUT);
+  if (!wait_for(channel->fd, POLLIN, check))
+    return unreachable(check, "the address is not resolved in time", ETIMEDOUT);
   rdma_cm_event* event = nullptr;
   if (rdma_get_cm_event(channel.get(), &event) != 0) return unreachable(check, strerror(errno), errno);
   const auto kind = event->event;
   const int error = -event->status;
   rdma_ack_cm_event(event);
   if (kind == RDMA_CM_EVENT_ADDR_RESOLVED) return Status::success();
-  if (error == ENODEV) return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "no RDMA device reaches the address", error);
+  if (error == ENODEV)
+    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "no RDMA device reaches the address", error);
   return unreachable(check, "the address cannot be resolved", error);
 }
 
@@ -119,7 +124,8 @@ Status check_address(const AddressCheck& check) {
   const auto& id = check.transport_id;
   if (id.trtype != SPDK_NVME_TRANSPORT_RDMA && id.trtype != SPDK_NVME_TRANSPORT_TCP) return Status::success();
   const Address target = numeric_address(id.traddr, id.trsvcid);
-  const Address source = check.source_address.empty() ? nullptr : numeric_address(check.source_address.c_str(), nullptr);
+  const Address source =
+      check.source_address.empty() ? nullptr : numeric_address(check.source_address.c_str(), nullptr);
   if (!target || (!check.source_address.empty() && !source)) {
     return Status::failure("ERR_SPDK_INVALID_TRANSPORT_ID", "an address is not numeric");
   }

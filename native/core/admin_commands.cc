@@ -36,7 +36,9 @@ struct AdminCommands::InFlight {
 };
 
 void AdminCommand::refuse() const {
-  done({.status = Status::failure("ERR_SPDK_DETACHING", "the controller is being detached"), .cdw0 = 0, .data = {}});
+  done({.status = Status::failure("ERR_SPDK_DETACHING", "the controller is being detached"),
+        .cdw0 = 0,
+        .data = {}});
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
@@ -59,7 +61,8 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     raw.nsid = command.namespace_id;
     memcpy(&raw.cdw10, command.cdw, sizeof(command.cdw));
     if (result == 0) {
-      result = spdk_nvme_ctrlr_cmd_admin_raw(controller, &raw, flight->buffer.get(), size, on_complete, flight.get());
+      result = spdk_nvme_ctrlr_cmd_admin_raw(controller, &raw, flight->buffer.get(), size, on_complete,
+                                             flight.get());
     }
     if (result == 0) {
       in_flight_++;
@@ -71,7 +74,9 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
       return;
     }
     const char* code = result == -ENOMEM ? "ERR_SPDK_NO_MEMORY" : "ERR_SPDK_IO_FAILED";
-    command.done({.status = Status::failure(code, "the admin command could not be sent", -result), .cdw0 = 0, .data = {}});
+    command.done({.status = Status::failure(code, "the admin command could not be sent", -result),
+                  .cdw0 = 0,
+                  .data = {}});
   }
 }
 

@@ -7,8 +7,8 @@
 namespace spdk_nvme {
 
 /**
- * Limits how many controllers connect at the same time: each connect has to meet the deadlines of the RDMA CM and
- * of the target, and a storm of them misses both. Any thread.
+ * Limits how many controllers connect at the same time: each connect has to meet the deadlines of the RDMA CM
+ * and of the target, and a storm of them misses both. Any thread.
  */
 class ConnectGate {
  public:

@@ -6,7 +6,8 @@ namespace spdk_nvme {
 
 namespace {
 
-/** How often the admin queue is looked at: for keep-alives, asynchronous events, and a connection that broke. */
+/** How often the admin queue is looked at: for keep-alives, asynchronous events, and a connection that broke.
+ */
 constexpr std::chrono::milliseconds kAdminInterval{10};
 /** The same while admin commands are outstanding. */
 constexpr std::chrono::microseconds kAdminIntervalWhenBusy{50};
@@ -24,7 +25,9 @@ std::shared_ptr<Controller> Controller::start(std::shared_ptr<ControllerServices
 
 // One slot of the linger lock for each poller, one for the control thread, one for the JavaScript thread.
 Controller::Controller(std::shared_ptr<ControllerServices> services, Request request, ControllerEvents events)
-    : services_(std::move(services)), request_(std::move(request)), events_(std::move(events)),
+    : services_(std::move(services)),
+      request_(std::move(request)),
+      events_(std::move(events)),
       linger_(services_->pollers.size() + 2) {}
 
 void Controller::give_up_attach() {
@@ -60,11 +63,13 @@ void Controller::run() {
 }
 
 void Controller::serve() {
-  while (!detach_requested_.load(std::memory_order_acquire) && !attach_given_up_.load(std::memory_order_acquire)) {
+  while (!detach_requested_.load(std::memory_order_acquire) &&
+         !attach_given_up_.load(std::memory_order_acquire)) {
     const bool posted = mailbox_.run();
     const bool completed = poll_admin();
     if (namespaces_stale_) refresh_namespaces();
-    if (!posted && !completed) mailbox_.sleep(admin_commands_.busy() ? kAdminIntervalWhenBusy : kAdminInterval);
+    if (!posted && !completed)
+      mailbox_.sleep(admin_commands_.busy() ? kAdminIntervalWhenBusy : kAdminInterval);
   }
 }
 

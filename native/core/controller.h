@@ -66,9 +66,9 @@ struct ControllerEvents {
 };
 
 /**
- * One NVMe controller from attach to detach. All slow calls into SPDK for it, one after the other, are made by a
- * control thread of its own, which also polls the admin queue; its queue pairs are polled by the pollers.
- * The linger lock keeps the two apart where it must.
+ * One NVMe controller from attach to detach. All slow calls into SPDK for it, one after the other, are made
+ * by a control thread of its own, which also polls the admin queue; its queue pairs are polled by the
+ * pollers. The linger lock keeps the two apart where it must.
  */
 class Controller : public std::enable_shared_from_this<Controller> {
  public:
@@ -104,8 +104,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_.counters(); }
 
   /**
-   * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a controller
-   * that comes of it after all is detached at once.
+   * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a
+   * controller that comes of it after all is detached at once.
    */
   void give_up_attach();
 
@@ -176,7 +176,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   std::vector<QueuePair> queue_pairs_;
   AdminCommands admin_commands_;
   bool admin_failed_ = false;
-  /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned. */
+  /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.
+   */
   bool namespaces_stale_ = false;
 
   DetachSettings detach_settings_;

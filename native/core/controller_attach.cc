@@ -16,8 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 
 /**
- * Initialising a controller takes a dozen commands, one after the other, and a sleep after each poll would add to
- * every one of them: so for this long other threads are let in between polls, but the thread does not sleep.
+ * Initialising a controller takes a dozen commands, one after the other, and a sleep after each poll would
+ * add to every one of them: so for this long other threads are let in between polls, but the thread does not
+ * sleep.
  */
 constexpr auto kEagerTime = 100ms;
 constexpr auto kPollPause = 100us;
@@ -26,13 +27,15 @@ constexpr auto kGateInterval = 50ms;
 /** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
 constexpr size_t kQuotedLines = 3;
 
-/** Finds "sct N, sc M" or "(SCT/SC)" of a refused Connect command in SPDK's own words; the API does not tell. */
+/** Finds "sct N, sc M" or "(SCT/SC)" of a refused Connect command in SPDK's own words; the API does not tell.
+ */
 std::optional<NvmeStatus> refusal_in(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
     unsigned sct = 0;
     unsigned sc = 0;
     const size_t words = line.find("sct ");
-    if (words != std::string::npos && sscanf(line.c_str() + words, "sct %u, sc %u", &sct, &sc) == 2 && sct == 1) {
+    if (words != std::string::npos && sscanf(line.c_str() + words, "sct %u, sc %u", &sct, &sc) == 2 &&
+        sct == 1) {
       return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
     }
     for (size_t at = line.find('('); at != std::string::npos; at = line.find('(', at + 1)) {
@@ -90,7 +93,8 @@ Status Controller::attach() {
       const auto controller = self.lock();
       if (!controller) return;
       controller->mailbox_.post([controller = controller.get()] {
-        controller->fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
+        controller->fail(
+            Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
       });
     };
     if (!request_.inline_polling) services_->pollers[set->slot()]->add(set);
@@ -141,16 +145,19 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
   const size_t pollers = services_->pollers.size();
   const size_t first = services_->next_poller.fetch_add(info_.io_queues);
   // A poller serves all its queue pairs in one set. The JavaScript thread polls each by itself.
-  const size_t threads = request_.inline_polling ? info_.io_queues : std::min<size_t>(pollers, info_.io_queues);
+  const size_t threads =
+      request_.inline_polling ? info_.io_queues : std::min<size_t>(pollers, info_.io_queues);
   for (size_t i = 0; i < threads; i++) {
     const size_t poller = (first + i) % pollers;
     const auto share = static_cast<uint32_t>((info_.io_queues - i + threads - 1) / threads);
-    const auto set = std::make_shared<QueueSet>(controller_, linger_, request_.inline_polling ? javascript_slot() : poller);
+    const auto set = std::make_shared<QueueSet>(controller_, linger_,
+                                                request_.inline_polling ? javascript_slot() : poller);
     sets_.push_back(set);
     if (!set->connect(share, info_.queue_depth, services_->memory, deadline)) return attach_failure(log);
     for (const auto& ring : set->rings()) {
       ring->on_completions = events_.io_completed;
-      queue_pairs_.push_back({set, ring, request_.inline_polling ? nullptr : services_->pollers[poller].get()});
+      queue_pairs_.push_back(
+          {set, ring, request_.inline_polling ? nullptr : services_->pollers[poller].get()});
     }
   }
   return Status::success();
@@ -168,9 +175,9 @@ Status Controller::attach_failure(const LogCollector& log) const {
     // Old releases log no status; the target has answered, since a lost connection is logged in other words.
     status = Status::failure("ERR_SPDK_CONNECT_REJECTED",
                              "the target refused the connection, and this SPDK release does not say why");
-  } else if (mentions(lines, "rdma_resolve_addr") || mentions(lines, "address resolution error") || mentions(lines, "route resolution error") ||
-             mentions(lines, "RDMA connect error") || mentions(lines, "connect() failed") ||
-             mentions(lines, "sock connection error")) {
+  } else if (mentions(lines, "rdma_resolve_addr") || mentions(lines, "address resolution error") ||
+             mentions(lines, "route resolution error") || mentions(lines, "RDMA connect error") ||
+             mentions(lines, "connect() failed") || mentions(lines, "sock connection error")) {
     status = Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
   } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
     status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");

@@ -62,7 +62,8 @@ void Controller::detach_now() {
   detach_waiters_.clear();
 }
 
-/** Waits for the operations that JavaScript still awaits, as long as the caller allows. New ones it refuses itself. */
+/** Waits for the operations that JavaScript still awaits, as long as the caller allows. New ones it refuses
+ * itself. */
 void Controller::drain() {
   const auto limit = Clock::now() + detach_settings_.drain;
   wait_until([this, limit] { return pending() == 0 || Clock::now() >= limit; });
@@ -80,7 +81,8 @@ void Controller::disconnect_queue_pairs() {
   }
 }
 
-/** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait. */
+/** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait.
+ */
 void Controller::free_queue_pairs() {
   if constexpr (spdk::kAsyncQueuePairs) {
     wait_until([this] {

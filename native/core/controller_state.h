@@ -9,10 +9,19 @@ namespace spdk_nvme {
  *
  *   attaching -> attached -> draining -> disconnecting -> lingering -> detached
  *
- * `failed`: the link or the target died; only a detach remains. `wedged`: a native call outlived its deadline;
- * terminal for JavaScript, while the memory that the call may still touch stays alive.
+ * `failed`: the link or the target died; only a detach remains. `wedged`: a native call outlived its
+ * deadline; terminal for JavaScript, while the memory that the call may still touch stays alive.
  */
-enum class ControllerState { attaching, attached, draining, disconnecting, lingering, detached, failed, wedged };
+enum class ControllerState {
+  attaching,
+  attached,
+  draining,
+  disconnecting,
+  lingering,
+  detached,
+  failed,
+  wedged
+};
 
 const char* to_string(ControllerState state);
 
@@ -25,8 +34,8 @@ class ControllerLife {
   [[nodiscard]] ControllerState state() const { return state_.load(std::memory_order_acquire); }
 
   /**
-   * Moves on to a state if the present one allows it. Two threads may race (a link that fails against a detach
-   * that begins); one of them gets `false` and leaves its step to the other.
+   * Moves on to a state if the present one allows it. Two threads may race (a link that fails against a
+   * detach that begins); one of them gets `false` and leaves its step to the other.
    */
   bool advance(ControllerState to);
 

@@ -12,8 +12,8 @@ constexpr size_t kPage = 4096;
 
 bool DmaMemory::allocate(size_t size, uint32_t& id) {
   if (free_ids_.empty() && next_id_ == kMaxRegions) return false;
-  auto* base = static_cast<uint8_t*>(
-      spdk_zmalloc(size, kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA));
+  auto* base =
+      static_cast<uint8_t*>(spdk_zmalloc(size, kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA));
   if (base == nullptr) return false;
   if (free_ids_.empty()) {
     id = next_id_++;

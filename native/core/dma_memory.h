@@ -7,12 +7,13 @@
 namespace spdk_nvme {
 
 /**
- * Memory that controllers may read and write, in regions that JavaScript names by number: a command carries the
- * number and an offset, and what they mean is checked here, so that no number can reach memory it should not.
+ * Memory that controllers may read and write, in regions that JavaScript names by number: a command carries
+ * the number and an offset, and what they mean is checked here, so that no number can reach memory it should
+ * not.
  *
- * A region is added and removed by one thread, the JavaScript thread, and found by any. Adding one happens before
- * the first command that names it, and removing one after the last has completed; the ring's own publication of
- * commands and completions orders both.
+ * A region is added and removed by one thread, the JavaScript thread, and found by any. Adding one happens
+ * before the first command that names it, and removing one after the last has completed; the ring's own
+ * publication of commands and completions orders both.
  */
 class DmaMemory {
  public:
@@ -24,7 +25,8 @@ class DmaMemory {
   };
 
   DmaMemory() : regions_(kMaxRegions), pins_(kMaxRegions) {}
-  /** Frees what is left: whoever used it, a controller or an ArrayBuffer, has kept this object alive until now. */
+  /** Frees what is left: whoever used it, a controller or an ArrayBuffer, has kept this object alive until
+   * now. */
   ~DmaMemory();
   DmaMemory(const DmaMemory&) = delete;
   DmaMemory& operator=(const DmaMemory&) = delete;

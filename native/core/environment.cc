@@ -47,7 +47,9 @@ Environment::Environment(const EnvironmentSettings& settings)
   }
 }
 
-Environment::~Environment() { close(0ms); }
+Environment::~Environment() {
+  close(0ms);
+}
 
 Status Environment::attach(Controller::Request request, ControllerEvents events,
                            std::shared_ptr<Controller>& controller) {
@@ -62,13 +64,16 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
       case ControllerState::attaching:
       case ControllerState::attached:
       case ControllerState::failed:
-        return Status::failure("ERR_SPDK_ALREADY_ATTACHED", "this controller is attached, or being attached, already");
+        return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
+                               "this controller is attached, or being attached, already");
       case ControllerState::wedged:
-        return Status::failure("ERR_SPDK_WEDGED", "an earlier detach of this controller has not come back from SPDK");
+        return Status::failure("ERR_SPDK_WEDGED",
+                               "an earlier detach of this controller has not come back from SPDK");
       case ControllerState::draining:
       case ControllerState::disconnecting:
       case ControllerState::lingering:
-        return Status::failure("ERR_SPDK_DETACHING", "this controller is being detached; wait for its detach() first");
+        return Status::failure("ERR_SPDK_DETACHING",
+                               "this controller is being detached; wait for its detach() first");
     }
   }
   controller = Controller::start(services_, std::move(request), std::move(events));

@@ -33,8 +33,10 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
   ~Environment();
 
-  /** Begins to attach a controller. Fails at once when the same one is attached already or is just leaving. */
-  Status attach(Controller::Request request, ControllerEvents events, std::shared_ptr<Controller>& controller);
+  /** Begins to attach a controller. Fails at once when the same one is attached already or is just leaving.
+   */
+  Status attach(Controller::Request request, ControllerEvents events,
+                std::shared_ptr<Controller>& controller);
 
   [[nodiscard]] const std::shared_ptr<DmaMemory>& memory() const { return services_->memory; }
 
@@ -42,8 +44,8 @@ class Environment {
   void reap();
 
   /**
-   * Detaches what is still attached, each within its limit, and ends all threads. Waits for at most about `limit`;
-   * what does not end by then is let go and its memory is kept. False when something was.
+   * Detaches what is still attached, each within its limit, and ends all threads. Waits for at most about
+   * `limit`; what does not end by then is let go and its memory is kept. False when something was.
    */
   bool close(std::chrono::milliseconds limit);
 

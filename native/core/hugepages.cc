@@ -19,7 +19,9 @@ Hugepages read_hugepages() {
     if (key == "Hugepagesize:") page_kib = value;
   }
   const size_t page_bytes = page_kib << 10;
-  return {.page_bytes = page_bytes, .free_bytes = free_pages * page_bytes, .total_bytes = total_pages * page_bytes};
+  return {.page_bytes = page_bytes,
+          .free_bytes = free_pages * page_bytes,
+          .total_bytes = total_pages * page_bytes};
 }
 
 }  // namespace spdk_nvme

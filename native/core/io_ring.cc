@@ -35,16 +35,25 @@ uint32_t status_word(const spdk_nvme_status& status) {
   return status.sc | static_cast<uint32_t>(status.sct) << 8 | static_cast<uint32_t>(status.dnr) << 11;
 }
 
-uint32_t aborted_word() { return SPDK_NVME_SC_ABORTED_SQ_DELETION; }
+uint32_t aborted_word() {
+  return SPDK_NVME_SC_ABORTED_SQ_DELETION;
+}
 
 }  // namespace
 
 IoRing::IoRing(spdk_nvme_ctrlr* controller, std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
-    : controller_(controller), memory_(std::move(memory)), capacity_(capacity),
-      words_(kHeaderWords + static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
-      submission_queue_(words_.data() + kHeaderWords), completion_queue_(submission_queue_ + capacity),
-      statuses_(completion_queue_ + capacity), results_(statuses_ + capacity), commands_(results_ + capacity),
-      segments_(commands_ + static_cast<size_t>(capacity) * kCommandWords), slots_(capacity) {
+    : controller_(controller),
+      memory_(std::move(memory)),
+      capacity_(capacity),
+      words_(kHeaderWords +
+             static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
+      submission_queue_(words_.data() + kHeaderWords),
+      completion_queue_(submission_queue_ + capacity),
+      statuses_(completion_queue_ + capacity),
+      results_(statuses_ + capacity),
+      commands_(results_ + capacity),
+      segments_(commands_ + static_cast<size_t>(capacity) * kCommandWords),
+      slots_(capacity) {
   for (Slot& slot : slots_) slot.ring = this;
 }
 
@@ -79,7 +88,8 @@ spdk_nvme_ns* IoRing::find_namespace(uint32_t id) {
   return last_namespace_;
 }
 
-/** Checks a command against what the controller and the memory are, and hands it to SPDK. 0 or a negative errno. */
+/** Checks a command against what the controller and the memory are, and hands it to SPDK. 0 or a negative
+ * errno. */
 int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot) {
   const uint32_t* words = command(index_of(slot));
   if (words[kOperation] == raw) return start_raw(queue_pair, slot);
@@ -92,7 +102,8 @@ int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot) {
     case flush:
       return spdk_nvme_ns_cmd_flush(space, queue_pair, on_complete, &slot);
     case write_zeroes:
-      return spdk_nvme_ns_cmd_write_zeroes(space, queue_pair, lba, words[kBlocks], on_complete, &slot, words[kFlags]);
+      return spdk_nvme_ns_cmd_write_zeroes(space, queue_pair, lba, words[kBlocks], on_complete, &slot,
+                                           words[kFlags]);
     case deallocate:
       return start_deallocate(space, queue_pair, slot);
     default:
@@ -110,9 +121,11 @@ int IoRing::start_transfer(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slo
     if (!segments_cover(slot, words[kSegments], bytes)) return -EFAULT;
     switch (words[kOperation]) {
       case read:
-        return spdk_nvme_ns_cmd_readv(space, queue_pair, lba, blocks, on_complete, &slot, flags, rewind, next_segment);
+        return spdk_nvme_ns_cmd_readv(space, queue_pair, lba, blocks, on_complete, &slot, flags, rewind,
+                                      next_segment);
       case write:
-        return spdk_nvme_ns_cmd_writev(space, queue_pair, lba, blocks, on_complete, &slot, flags, rewind, next_segment);
+        return spdk_nvme_ns_cmd_writev(space, queue_pair, lba, blocks, on_complete, &slot, flags, rewind,
+                                       next_segment);
       default:
         return -EINVAL;
     }
@@ -136,8 +149,8 @@ int IoRing::start_deallocate(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, S
   spdk_nvme_dsm_range range{};
   range.starting_lba = first_block(words);
   range.length = words[kBlocks];
-  return spdk_nvme_ns_cmd_dataset_management(space, queue_pair, SPDK_NVME_DSM_ATTR_DEALLOCATE, &range, 1, on_complete,
-                                             &slot);
+  return spdk_nvme_ns_cmd_dataset_management(space, queue_pair, SPDK_NVME_DSM_ATTR_DEALLOCATE, &range, 1,
+                                             on_complete, &slot);
 }
 
 int IoRing::start_raw(spdk_nvme_qpair* queue_pair, Slot& slot) {

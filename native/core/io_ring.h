@@ -13,10 +13,10 @@
 namespace spdk_nvme {
 
 /**
- * Commands to one queue pair and their completions, in memory that JavaScript shares: no call and no allocation
- * for each. The JavaScript thread fills a command in a slot it owns and appends the slot's number to the
- * submission queue; the thread that polls the queue pair takes it from there, and appends the number to the
- * completion queue when the controller has answered. lib/ring.ts is the other side of this layout.
+ * Commands to one queue pair and their completions, in memory that JavaScript shares: no call and no
+ * allocation for each. The JavaScript thread fills a command in a slot it owns and appends the slot's number
+ * to the submission queue; the thread that polls the queue pair takes it from there, and appends the number
+ * to the completion queue when the controller has answered. lib/ring.ts is the other side of this layout.
  */
 class IoRing {
  public:
@@ -29,7 +29,15 @@ class IoRing {
   static constexpr uint32_t kPendingWord = 0;
 
   /** What a command does; the first word of its slot. */
-  enum Operation : uint32_t { flush = 0, write = 1, read = 2, compare = 5, write_zeroes = 8, deallocate = 9, raw = 255 };
+  enum Operation : uint32_t {
+    flush = 0,
+    write = 1,
+    read = 2,
+    compare = 5,
+    write_zeroes = 8,
+    deallocate = 9,
+    raw = 255
+  };
 
   /** A status word with this bit carries an errno of this host instead of the controller's status. */
   static constexpr uint32_t kHostError = 1U << 31;
@@ -55,7 +63,9 @@ class IoRing {
   /** Hands new commands to SPDK, in order, as long as it takes them. */
   void submit(spdk_nvme_qpair* queue_pair);
   /** Whether commands are with the controller or wait for room in its queue. */
-  [[nodiscard]] bool busy() const { return in_flight_ > 0 || head_ != submitted_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool busy() const {
+    return in_flight_ > 0 || head_ != submitted_.load(std::memory_order_acquire);
+  }
   /** Tells JavaScript, once, if something has completed since the last call. */
   void notify();
   /** The queue pair is gone: everything not yet handed to SPDK is answered as aborted. */
@@ -73,7 +83,9 @@ class IoRing {
     uint32_t segment_offset = 0;
   };
 
-  [[nodiscard]] uint32_t index_of(const Slot& slot) const { return static_cast<uint32_t>(&slot - slots_.data()); }
+  [[nodiscard]] uint32_t index_of(const Slot& slot) const {
+    return static_cast<uint32_t>(&slot - slots_.data());
+  }
   [[nodiscard]] const uint32_t* command(uint32_t index) const { return commands_ + index * kCommandWords; }
   [[nodiscard]] const uint32_t* segment(const Slot& slot, uint32_t number) const {
     return segments_ + (index_of(slot) * kMaxSegments + number) * kSegmentWords;
@@ -108,7 +120,8 @@ class IoRing {
   uint32_t head_ = 0;
   uint32_t in_flight_ = 0;
   uint32_t notified_ = 0;
-  /** The namespace of the last command: finding one takes SPDK's controller lock. SPDK frees none before the end. */
+  /** The namespace of the last command: finding one takes SPDK's controller lock. SPDK frees none before the
+   * end. */
   uint32_t last_namespace_id_ = 0;
   spdk_nvme_ns* last_namespace_ = nullptr;
 };

@@ -24,13 +24,19 @@ LingerLock::~LingerLock() = default;
 #ifdef SPDK_NVME_TEST_WITHOUT_LINGER_LOCK
 
 // A build for one experiment only (docs/linger-lock.md): it shows that without the lock the hang is real.
-bool LingerLock::try_lock_shared(size_t /*slot*/) { return true; }
+bool LingerLock::try_lock_shared(size_t /*slot*/) {
+  return true;
+}
 void LingerLock::lock_shared(size_t /*slot*/) {}
 void LingerLock::unlock_shared(size_t /*slot*/) {}
 void LingerLock::lock() {}
-bool LingerLock::try_lock_for(std::chrono::microseconds /*patience*/) { return true; }
+bool LingerLock::try_lock_for(std::chrono::microseconds /*patience*/) {
+  return true;
+}
 void LingerLock::unlock() {}
-bool LingerLock::readers_left(std::chrono::steady_clock::time_point /*deadline*/) { return true; }
+bool LingerLock::readers_left(std::chrono::steady_clock::time_point /*deadline*/) {
+  return true;
+}
 
 #else
 

@@ -11,13 +11,15 @@ namespace spdk_nvme {
 /**
  * The lock that keeps a controller's RDMA CM events and the destruction of its queue pairs apart.
  *
- * All queue pairs of a controller share one RDMA CM event channel, and any thread that polls may take an event
- * off it that belongs to another thread's queue pair. rdma_destroy_id() waits until every event taken for its id
- * has been acknowledged, so a queue pair must never be destroyed while another thread can still take one:
+ * All queue pairs of a controller share one RDMA CM event channel, and any thread that polls may take an
+ * event off it that belongs to another thread's queue pair. rdma_destroy_id() waits until every event taken
+ * for its id has been acknowledged, so a queue pair must never be destroyed while another thread can still
+ * take one:
  *
- *  - a call that may take CM events (polling queue pairs or the admin queue, connecting) holds the lock shared;
- *  - a call that may destroy a CM id (polling while a queue pair disconnects or lingers, disconnecting, freeing,
- *    detaching, a connect that can fail in place) holds it exclusive.
+ *  - a call that may take CM events (polling queue pairs or the admin queue, connecting) holds the lock
+ * shared;
+ *  - a call that may destroy a CM id (polling while a queue pair disconnects or lingers, disconnecting,
+ * freeing, detaching, a connect that can fail in place) holds it exclusive.
  *
  * It is a big-reader lock: each thread has a slot on a cache line of its own, so the shared side costs one
  * uncontended exchange, and the exclusive side walks all slots. A waiting exclusive side is served before new
@@ -40,7 +42,8 @@ class LingerLock {
 
   /** Takes the exclusive side, waiting for every holder. */
   void lock();
-  /** Takes the exclusive side unless `patience` passes first; for threads that serve other controllers too. */
+  /** Takes the exclusive side unless `patience` passes first; for threads that serve other controllers too.
+   */
   [[nodiscard]] bool try_lock_for(std::chrono::microseconds patience);
   void unlock();
 

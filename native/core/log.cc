@@ -44,9 +44,13 @@ void Log::listen(Listener listener, int level) {
   g_level = level;
 }
 
-LogCollector::LogCollector() : outer_(t_collector) { t_collector = this; }
+LogCollector::LogCollector() : outer_(t_collector) {
+  t_collector = this;
+}
 
-LogCollector::~LogCollector() { t_collector = outer_; }
+LogCollector::~LogCollector() {
+  t_collector = outer_;
+}
 
 void LogCollector::add(int level, const char* text) {
   if (level <= kNotice && lines_.size() < kMostLines) lines_.emplace_back(text);

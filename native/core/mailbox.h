@@ -25,7 +25,8 @@ class Mailbox {
     nudge();
   }
 
-  /** Ends the owner's sleep, or keeps it from falling asleep, without a task. Cheap when it is awake. Any thread. */
+  /** Ends the owner's sleep, or keeps it from falling asleep, without a task. Cheap when it is awake. Any
+   * thread. */
   void nudge() {
     // Sequentially consistent on both sides: either the owner sees the nudge, or this thread sees it asleep.
     nudged_.store(true, std::memory_order_seq_cst);

@@ -16,7 +16,8 @@ namespace spdk_nvme {
 
 /**
  * A named thread whose owner can wait for its end with a limit. A thread that SPDK never returns to cannot be
- * joined; after the limit its owner lets go of it, and what its body captured stays alive for as long as it runs.
+ * joined; after the limit its owner lets go of it, and what its body captured stays alive for as long as it
+ * runs.
  */
 class OwnedThread {
  public:

@@ -54,14 +54,17 @@ struct Poller::Loop {
 };
 
 Poller::Poller(size_t index, PollerOptions options)
-    : index_(index), loop_(std::make_shared<Loop>(options)),
+    : index_(index),
+      loop_(std::make_shared<Loop>(options)),
       thread_("spdk-poll-" + std::to_string(index), [loop = loop_] { loop->run(); }) {}
 
 void Poller::add(std::shared_ptr<QueueSet> set) {
   loop_->mailbox.post([loop = loop_.get(), set = std::move(set)] { loop->sets.push_back(set); });
 }
 
-void Poller::wake() { loop_->mailbox.nudge(); }
+void Poller::wake() {
+  loop_->mailbox.nudge();
+}
 
 bool Poller::stop(std::chrono::milliseconds limit) {
   loop_->stopping.store(true, std::memory_order_release);

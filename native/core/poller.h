@@ -19,7 +19,8 @@ struct PollerOptions {
   std::chrono::microseconds idle_sleep{1'000};
 };
 
-/** A thread that polls queue pairs of any number of controllers, and sleeps for short times when all are idle. */
+/** A thread that polls queue pairs of any number of controllers, and sleeps for short times when all are
+ * idle. */
 class Poller {
  public:
   Poller(size_t index, PollerOptions options);

@@ -13,9 +13,10 @@
 namespace spdk_nvme {
 
 /**
- * The queue pairs of one controller that one thread serves, each with its ring, and the part of the linger lock's
- * rules that concerns them. The controller's control thread connects them and hands them over; from then on they
- * are only touched under the linger lock: shared by the thread that serves them, exclusive by whoever ends them.
+ * The queue pairs of one controller that one thread serves, each with its ring, and the part of the linger
+ * lock's rules that concerns them. The controller's control thread connects them and hands them over; from
+ * then on they are only touched under the linger lock: shared by the thread that serves them, exclusive by
+ * whoever ends them.
  */
 class QueueSet {
  public:

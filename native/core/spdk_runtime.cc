@@ -68,15 +68,17 @@ Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()
       case Phase::in_use:
         return Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is already in use in this process");
       case Phase::broken:
-        return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
-                               "an earlier start of SPDK failed half-way in this process, and DPDK can be started "
-                               "only once: start a new process");
+        return Status::failure(
+            "ERR_SPDK_ENV_NOT_REUSABLE",
+            "an earlier start of SPDK failed half-way in this process, and DPDK can be started "
+            "only once: start a new process");
       case Phase::idle:
         if (settings.memory_mb > g_started_with.memory_mb) {
-          return Status::failure(
-              "ERR_SPDK_ENV_NOT_REUSABLE",
-              "memoryMb is " + std::to_string(settings.memory_mb) + ", but this process started SPDK with " +
-                  std::to_string(g_started_with.memory_mb) + " MiB, and DPDK cannot be started again with more");
+          return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
+                                 "memoryMb is " + std::to_string(settings.memory_mb) +
+                                     ", but this process started SPDK with " +
+                                     std::to_string(g_started_with.memory_mb) +
+                                     " MiB, and DPDK cannot be started again with more");
         }
         g_phase = Phase::in_use;
         granted();

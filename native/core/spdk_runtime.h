@@ -9,9 +9,9 @@
 namespace spdk_nvme {
 
 /**
- * SPDK's environment, of which a process has one for good: DPDK can be started once, and cannot be stopped and
- * started again in any SPDK release this package supports. It runs on a thread of its own, because DPDK pins its
- * caller to a core.
+ * SPDK's environment, of which a process has one for good: DPDK can be started once, and cannot be stopped
+ * and started again in any SPDK release this package supports. It runs on a thread of its own, because DPDK
+ * pins its caller to a core.
  */
 class SpdkRuntime {
  public:

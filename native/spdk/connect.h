@@ -11,10 +11,10 @@ namespace spdk_nvme::spdk {
 
 /** What a connection to a controller is asked for; lengths are checked before (see binding/arguments.cc). */
 struct ConnectSettings {
-  std::string host_nqn;          // empty: SPDK's default
-  uint8_t host_id[16] = {};      // all zero: SPDK's default
-  std::string source_address;    // empty: any
-  std::string source_service;    // empty: any
+  std::string host_nqn;        // empty: SPDK's default
+  uint8_t host_id[16] = {};    // all zero: SPDK's default
+  std::string source_address;  // empty: any
+  std::string source_service;  // empty: any
   uint32_t io_queues = 1;
   uint32_t queue_depth = 128;
   uint32_t keep_alive_ms = 10'000;
@@ -22,8 +22,8 @@ struct ConnectSettings {
 };
 
 /**
- * One attempt to connect to a controller (spdk_nvme_connect_async and spdk_nvme_probe_poll_async). Both calls may
- * wait inside SPDK, and may destroy CM ids of the connection when it fails. One thread.
+ * One attempt to connect to a controller (spdk_nvme_connect_async and spdk_nvme_probe_poll_async). Both calls
+ * may wait inside SPDK, and may destroy CM ids of the connection when it fails. One thread.
  */
 class ConnectAttempt {
  public:
@@ -54,7 +54,8 @@ class ConnectAttempt {
   uint32_t granted_queue_depth_ = 0;
 };
 
-/** One detach of a controller, polled to its end where the release can, else done inside poll(). One thread. */
+/** One detach of a controller, polled to its end where the release can, else done inside poll(). One thread.
+ */
 class DetachAttempt {
  public:
   explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}

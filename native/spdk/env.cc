@@ -89,8 +89,12 @@ void log_to(LogSink sink) {
   rte_openlog_stream(g_stream);
 }
 
-void set_log_level(int level) { spdk_log_set_print_level(static_cast<spdk_log_level>(level)); }
+void set_log_level(int level) {
+  spdk_log_set_print_level(static_cast<spdk_log_level>(level));
+}
 
-const char* version_string() { return SPDK_VERSION_STRING; }
+const char* version_string() {
+  return SPDK_VERSION_STRING;
+}
 
 }  // namespace spdk_nvme::spdk

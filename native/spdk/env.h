@@ -20,7 +20,8 @@ int env_init(const EnvSettings& settings);
 /** Receives one log line of SPDK or DPDK without its newline; level as in spdk/log.h. Any thread. */
 using LogSink = void (*)(int level, const char* file, int line, const char* function, const char* text);
 
-/** Sends all that SPDK and DPDK log to the sink instead of stderr and syslog, from now until the process ends. */
+/** Sends all that SPDK and DPDK log to the sink instead of stderr and syslog, from now until the process
+ * ends. */
 void log_to(LogSink sink);
 
 /** The levels that pass, as in spdk/log.h: 0 errors, 1 warnings, 2 notices, 3 information, 4 debugging. */

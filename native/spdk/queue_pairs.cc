@@ -32,7 +32,8 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   queue_pairs_.push_back(queue_pair);
 
 #if SPDK_NVME_RELEASE >= 2205 && SPDK_NVME_RELEASE < 2309
-  // A command is queued until its queue pair is connected, so any answer, an error too, proves the connection.
+  // A command is queued until its queue pair is connected, so any answer, an error too, proves the
+  // connection.
   spdk_nvme_cmd probe{};
   probe.opc = SPDK_NVME_OPC_FLUSH;
   probe.nsid = 1;
@@ -50,7 +51,7 @@ PolledQueuePairs::Connection PolledQueuePairs::connection() const {
 #if SPDK_NVME_RELEASE >= 2309
   const auto connected = [](spdk_nvme_qpair* queue_pair) { return spdk_nvme_qpair_is_connected(queue_pair); };
   return std::all_of(queue_pairs_.begin(), queue_pairs_.end(), connected) ? Connection::established
-                                                                           : Connection::pending;
+                                                                          : Connection::pending;
 #elif SPDK_NVME_RELEASE >= 2205
   return answered_ >= queue_pairs_.size() ? Connection::established : Connection::pending;
 #else

@@ -11,9 +11,9 @@
 namespace spdk_nvme::spdk {
 
 /**
- * The I/O queue pairs of one controller that one thread polls: a poll group where the release's poll groups can
- * be trusted with queue pairs that go away (see kAsyncQueuePairs), else each queue pair by itself.
- * Not synchronised: one thread at a time, handed over with happens-before.
+ * The I/O queue pairs of one controller that one thread polls: a poll group where the release's poll groups
+ * can be trusted with queue pairs that go away (see kAsyncQueuePairs), else each queue pair by itself. Not
+ * synchronised: one thread at a time, handed over with happens-before.
  */
 class PolledQueuePairs {
  public:
@@ -25,14 +25,15 @@ class PolledQueuePairs {
   enum class Connection { pending, established, failed };
 
   /**
-   * Allocates one more queue pair and begins to connect it; before v22.05 this waits for the connection, up to
-   * the seconds that SPDK allows a CM event. False when the target or SPDK refused it.
+   * Allocates one more queue pair and begins to connect it; before v22.05 this waits for the connection, up
+   * to the seconds that SPDK allows a CM event. False when the target or SPDK refused it.
    */
   bool connect(uint32_t queue_depth);
   /** How the connecting of all queue pairs stands; poll() in between. */
   [[nodiscard]] Connection connection() const;
 
-  /** Processes completions and CM events. Returns their number, or a negative errno when a queue pair failed. */
+  /** Processes completions and CM events. Returns their number, or a negative errno when a queue pair failed.
+   */
   int64_t poll();
   /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
   [[nodiscard]] bool disturbed() const;
@@ -41,7 +42,8 @@ class PolledQueuePairs {
   void disconnect();
   [[nodiscard]] bool disconnected() const { return gone_.size() == queue_pairs_.size(); }
 
-  /** Frees all queue pairs and the poll group. One that is still connected is disconnected inside and may wait. */
+  /** Frees all queue pairs and the poll group. One that is still connected is disconnected inside and may
+   * wait. */
   void free();
 
   [[nodiscard]] size_t size() const { return queue_pairs_.size(); }
@@ -56,7 +58,8 @@ class PolledQueuePairs {
   std::vector<spdk_nvme_qpair*> queue_pairs_;
   /** Queue pairs that SPDK has reported as disconnected, each once. */
   std::vector<spdk_nvme_qpair*> gone_;
-  /** Queue pairs that have answered a command; only asked on releases without spdk_nvme_qpair_is_connected(). */
+  /** Queue pairs that have answered a command; only asked on releases without spdk_nvme_qpair_is_connected().
+   */
   size_t answered_ = 0;
 };
 

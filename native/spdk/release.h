@@ -9,8 +9,8 @@ namespace spdk_nvme::spdk {
 
 /**
  * From v22.05 an RDMA queue pair can connect and disconnect without blocking its caller, and a poll group may
- * outlive the queue pairs it polled. Before, connecting and disconnecting wait for CM events inside the call, and
- * poll groups keep pointers to destroyed queue pairs, so each queue pair is polled by itself.
+ * outlive the queue pairs it polled. Before, connecting and disconnecting wait for CM events inside the call,
+ * and poll groups keep pointers to destroyed queue pairs, so each queue pair is polled by itself.
  */
 inline constexpr bool kAsyncQueuePairs = SPDK_NVME_RELEASE >= 2205;
 

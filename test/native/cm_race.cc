@@ -1,13 +1,15 @@
-// The mechanism of SPDK issue 3347 with real rdma_cm ids and nothing of SPDK: several ids share one event channel,
-// a reaper thread (in SPDK: whoever polls the admin queue) takes events off it and parks them for their ids, and
-// owner threads destroy ids as a queue pair does that leaves the LINGERING state: acknowledge what is parked, then
-// rdma_destroy_id(). An event that is parked in between is never acknowledged, and rdma_destroy_id() waits for it.
+// The mechanism of SPDK issue 3347 with real rdma_cm ids and nothing of SPDK: several ids share one event
+// channel, a reaper thread (in SPDK: whoever polls the admin queue) takes events off it and parks them for
+// their ids, and owner threads destroy ids as a queue pair does that leaves the LINGERING state: acknowledge
+// what is parked, then rdma_destroy_id(). An event that is parked in between is never acknowledged, and
+// rdma_destroy_id() waits for it.
 //
 //   cm_race ADDRESS with-lock|without-lock IDS
 //
-// The lock is the product's own. The window between the two steps is held open until the connection manager has had
-// the time to report TIMEWAIT_EXIT, so that without the lock every id falls into it. Prints what became of the ids;
-// exit status 0 when all were destroyed, 3 when the watchdog found some hanging, 1 when the set-up failed.
+// The lock is the product's own. The window between the two steps is held open until the connection manager
+// has had the time to report TIMEWAIT_EXIT, so that without the lock every id falls into it. Prints what
+// became of the ids; exit status 0 when all were destroyed, 3 when the watchdog found some hanging, 1 when
+// the set-up failed.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -93,7 +95,8 @@ class Server {
       if (kind == RDMA_CM_EVENT_CONNECT_REQUEST) {
         ibv_qp_init_attr attributes{};
         attributes.qp_type = IBV_QPT_RC;
-        attributes.cap = {.max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1, .max_inline_data = 0};
+        attributes.cap = {
+            .max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1, .max_inline_data = 0};
         rdma_conn_param parameters{};
         if (rdma_create_qp(id, nullptr, &attributes) == 0) rdma_accept(id, &parameters);
       } else if (kind == RDMA_CM_EVENT_DISCONNECTED) {
@@ -105,7 +108,8 @@ class Server {
   rdma_event_channel* channel_;
 };
 
-/** The client's side: one channel for all ids, and the events parked for each, as SPDK's controller keeps them. */
+/** The client's side: one channel for all ids, and the events parked for each, as SPDK's controller keeps
+ * them. */
 class Channel {
  public:
   Channel() : channel_(rdma_create_event_channel()) {
@@ -117,13 +121,15 @@ class Channel {
   rdma_cm_id* connect(sockaddr_in address) {
     rdma_cm_id* id = nullptr;
     check(rdma_create_id(channel_, &id, nullptr, RDMA_PS_TCP) == 0, "rdma_create_id");
-    check(rdma_resolve_addr(id, nullptr, reinterpret_cast<sockaddr*>(&address), kResolveMs) == 0, "rdma_resolve_addr");
+    check(rdma_resolve_addr(id, nullptr, reinterpret_cast<sockaddr*>(&address), kResolveMs) == 0,
+          "rdma_resolve_addr");
     await(RDMA_CM_EVENT_ADDR_RESOLVED);
     check(rdma_resolve_route(id, kResolveMs) == 0, "rdma_resolve_route");
     await(RDMA_CM_EVENT_ROUTE_RESOLVED);
     ibv_qp_init_attr attributes{};
     attributes.qp_type = IBV_QPT_RC;
-    attributes.cap = {.max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1, .max_inline_data = 0};
+    attributes.cap = {
+        .max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1, .max_inline_data = 0};
     check(rdma_create_qp(id, nullptr, &attributes) == 0, "rdma_create_qp");
     rdma_conn_param parameters{};
     check(rdma_connect(id, &parameters) == 0, "rdma_connect");
@@ -143,7 +149,8 @@ class Channel {
   /** Acknowledges what is parked for an id: the first half of destroying a queue pair. */
   void acknowledge(const rdma_cm_id* id) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    std::erase_if(parked_, [id](rdma_cm_event* event) { return event->id == id && rdma_ack_cm_event(event) == 0; });
+    std::erase_if(parked_,
+                  [id](rdma_cm_event* event) { return event->id == id && rdma_ack_cm_event(event) == 0; });
   }
 
   bool parked_for(const rdma_cm_id* id) {
@@ -166,7 +173,8 @@ class Channel {
   }
 
   rdma_event_channel* channel_;
-  /** Guards parked_. SPDK's own lock does the same, and does not help: the event arrives between two holdings. */
+  /** Guards parked_. SPDK's own lock does the same, and does not help: the event arrives between two
+   * holdings. */
   std::mutex mutex_;
   std::list<rdma_cm_event*> parked_;
 };

@@ -12,7 +12,8 @@ using State = ControllerState;
 TEST(ControllerLife, GoesFromAttachingToDetached) {
   ControllerLife life;
   EXPECT_EQ(life.state(), State::attaching);
-  for (const State next : {State::attached, State::draining, State::disconnecting, State::lingering, State::detached}) {
+  for (const State next :
+       {State::attached, State::draining, State::disconnecting, State::lingering, State::detached}) {
     EXPECT_TRUE(life.advance(next)) << to_string(next);
     EXPECT_EQ(life.state(), next);
   }
@@ -37,7 +38,8 @@ TEST(ControllerLife, AFailedControllerCanStillBeDetached) {
 }
 
 TEST(ControllerLife, AnythingButTheEndCanWedge) {
-  for (const State from : {State::attaching, State::attached, State::failed, State::draining, State::lingering}) {
+  for (const State from :
+       {State::attaching, State::attached, State::failed, State::draining, State::lingering}) {
     EXPECT_TRUE(can_follow(from, State::wedged)) << to_string(from);
   }
   EXPECT_FALSE(can_follow(State::detached, State::wedged));

@@ -78,8 +78,8 @@ TEST(LingerLock, ASharedHolderThatComesLateWaitsForTheExclusiveOne) {
   reader.join();
 }
 
-/** What the lock is for: pollers that reap while others destroy. A plain counter shows any overlap, and a race on
- *  it is what ThreadSanitizer reports when the lock's memory order is wrong. */
+/** What the lock is for: pollers that reap while others destroy. A plain counter shows any overlap, and a
+ * race on it is what ThreadSanitizer reports when the lock's memory order is wrong. */
 TEST(LingerLock, NobodyIsInsideWithTheExclusiveHolder) {
   constexpr size_t kReaders = 3;
   constexpr size_t kWriters = 2;
