@@ -1,6 +1,7 @@
 #include "addon_data.h"
 
 #include <chrono>
+#include <utility>
 
 namespace spdk_nvme {
 
@@ -14,12 +15,33 @@ constexpr std::chrono::milliseconds kTeardownLimit{1'500};
 void tear_down(AddonData* data) {
   data->channel->close();
   if (data->errand) data->errand->join_for(kTeardownLimit);
-  if (!data->environment) return;
-  data->environment->close(kTeardownLimit);
-  data->environment.reset();
+  if (const auto environment = data->slot->abandon()) environment->close(kTeardownLimit);
 }
 
 }  // namespace
+
+bool EnvironmentSlot::put(const std::shared_ptr<Environment>& environment) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (abandoned_) return false;
+  environment_ = environment;
+  return true;
+}
+
+std::shared_ptr<Environment> EnvironmentSlot::get() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return environment_;
+}
+
+void EnvironmentSlot::clear() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  environment_.reset();
+}
+
+std::shared_ptr<Environment> EnvironmentSlot::abandon() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  abandoned_ = true;
+  return std::move(environment_);
+}
 
 AddonData::AddonData(Napi::Env env) : channel(JsChannel::create(env)) {
   // Added after the channel's own hook, so it runs before: hooks run in the reverse of their order.

@@ -3,12 +3,33 @@
 #include <napi.h>
 
 #include <memory>
+#include <mutex>
 
 #include "../core/environment.h"
 #include "../core/owned_thread.h"
 #include "js_channel.h"
 
 namespace spdk_nvme {
+
+/**
+ * SPDK while one Node environment has it open, else empty. Starting SPDK may outlast a worker that asked for
+ * it: then nobody is left to take it.
+ */
+class EnvironmentSlot {
+ public:
+  /** False when the Node environment is gone. Any thread. */
+  [[nodiscard]] bool put(const std::shared_ptr<Environment>& environment);
+  [[nodiscard]] std::shared_ptr<Environment> get() const;
+  void clear();
+  /** The Node environment is going; gives what it leaves behind. */
+  std::shared_ptr<Environment> abandon();
+
+ private:
+  /** Guards both members. */
+  mutable std::mutex mutex_;
+  std::shared_ptr<Environment> environment_;
+  bool abandoned_ = false;
+};
 
 /** What this addon keeps for one Node environment: the main thread, or a worker. JavaScript thread only. */
 struct AddonData {
@@ -20,8 +41,7 @@ struct AddonData {
   Napi::FunctionReference environment_constructor;
   Napi::FunctionReference controller_constructor;
   Napi::FunctionReference queue_pair_constructor;
-  /** SPDK while this Node environment has it open; it may have been opened by another, then this is empty. */
-  std::shared_ptr<Environment> environment;
+  const std::shared_ptr<EnvironmentSlot> slot = std::make_shared<EnvironmentSlot>();
   /** Opens or closes SPDK, off the JavaScript thread. One at a time. */
   std::unique_ptr<OwnedThread> errand;
 };

@@ -77,7 +77,7 @@ Napi::Function EnvironmentWrap::define(Napi::Env env) {
 
 /** Takes the environment that open() has just left in the addon's data. */
 EnvironmentWrap::EnvironmentWrap(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), environment_(AddonData::of(info.Env()).environment) {}
+    : ObjectWrap(info), environment_(AddonData::of(info.Env()).slot->get()) {}
 
 Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -94,21 +94,21 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
 
-  data.errand =
-      std::make_unique<OwnedThread>("spdk-open", [&data, settings, channel, on_log, opened, log_level] {
+  data.errand = std::make_unique<OwnedThread>(
+      "spdk-open", [slot = data.slot, settings, channel, on_log, opened, log_level] {
         Log::Listener listener = [channel, on_log](LogLine line) {
           channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
         };
         std::shared_ptr<Environment> environment;
         const Status status = Environment::open(settings, log_level, std::move(listener), environment);
         // The environment is stored here rather than in the task, so that a teardown in between finds it.
-        if (status.ok()) data.environment = environment;
-        channel->post([&data, opened, status](Napi::Env js) {
+        if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
+        channel->post([opened, status](Napi::Env js) {
           if (!status.ok()) {
             opened->Call({to_js(js, status)});
             return;
           }
-          opened->Call({js.Null(), data.environment_constructor.New({})});
+          opened->Call({js.Null(), AddonData::of(js).environment_constructor.New({})});
         });
       });
   return env.Undefined();
@@ -215,7 +215,7 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
         const bool clean = environment->close(limit);
         channel->post([closed, clean](Napi::Env js) { closed->Call({Napi::Boolean::New(js, clean)}); });
       });
-  data.environment.reset();
+  data.slot->clear();
   return env.Undefined();
 }
 
