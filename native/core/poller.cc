@@ -15,6 +15,8 @@ constexpr std::chrono::microseconds kSpinAfterWork{100};
 constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 /** The first sleep; each further one without work is twice as long, up to the limit of the options. */
 constexpr std::chrono::microseconds kFirstSleep{20};
+/** The sleep of a poller that serves nothing: only a message can change that, and it ends the sleep. */
+constexpr std::chrono::milliseconds kSleepWithoutSets{100};
 
 }  // namespace
 
@@ -40,7 +42,9 @@ struct Poller::Loop {
       }
       std::erase_if(sets, [](const auto& set) { return set->released(); });
       if (options.always_spin) continue;
-      if (turn.worked) {
+      if (sets.empty()) {
+        mailbox.sleep(kSleepWithoutSets);
+      } else if (turn.worked) {
         last_work = Clock::now();
         sleep = kFirstSleep;
       } else if (Clock::now() - last_work >= (turn.hot ? kSpinWhileBusy : kSpinAfterWork)) {

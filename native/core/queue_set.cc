@@ -35,11 +35,12 @@ QueueSet::Turn QueueSet::poll() {
 }
 
 QueueSet::Turn QueueSet::serve() {
-  Turn turn{.worked = false, .hot = true};
+  Turn turn;
   if (disturbed_) {
     const ExclusiveLinger alone(linger_, kPatience);
-    if (alone.held()) turn = poll_pairs();
+    turn = alone.held() ? poll_pairs() : Turn{.worked = false, .hot = true};
   } else {
+    // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in a hurry.
     const SharedLinger together(linger_, slot_, std::try_to_lock);
     if (together.held()) turn = poll_pairs();
   }
