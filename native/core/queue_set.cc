@@ -40,7 +40,8 @@ QueueSet::Turn QueueSet::serve() {
     const ExclusiveLinger alone(linger_, kPatience);
     turn = alone.held() ? poll_pairs() : Turn{.worked = false, .hot = true};
   } else {
-    // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in a hurry.
+    // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in
+    // a hurry.
     const SharedLinger together(linger_, slot_, std::try_to_lock);
     if (together.held()) turn = poll_pairs();
   }
