@@ -71,28 +71,40 @@ function filesIn(dirs, suffix) {
 function link(places) {
   const shared = filesIn(places.libDirs, '.so');
   if (shared.has('libspdk_nvme.so')) return linkShared(places, shared);
-  return linkStatic(places, filesIn(places.libDirs, '.a'));
+  return linkStatic(places, filesIn(places.libDirs, '.a'), shared);
 }
 
-/** @param {SpdkPlaces} places @param {Map<string, string>} files */
-function linkStatic(places, files) {
-  const kept = [
-    ...KEPT_SPDK.map((name) => `libspdk_${name}.a`),
-    ...KEPT_DPDK.map((name) => `librte_${name}.a`),
-  ];
-  for (const name of ['libspdk_nvme.a', 'libspdk_env_dpdk.a', 'librte_eal.a']) {
-    if (!files.has(name))
-      throw new Error(`no ${name} in ${places.libDirs.join(', ') || 'any library folder'}`);
-  }
-  const whole = kept.flatMap((name) => files.get(name) ?? []);
-  const onDemand = [...files.values()].filter((file) => !whole.includes(file));
+/**
+ * @param {SpdkPlaces} places
+ * @param {Map<string, string>} archives
+ * @param {Map<string, string>} shared
+ */
+function linkStatic(places, archives, shared) {
+  for (const name of ['libspdk_nvme.a', 'libspdk_env_dpdk.a'])
+    if (!archives.has(name)) throw missing(name, places);
+  // DPDK builds archives and shared libraries side by side; the archives need nobody to find them at run time.
+  const withDpdk = archives.has('librte_eal.a');
+  if (!withDpdk && !shared.has('librte_eal.so')) throw missing('librte_eal.a or librte_eal.so', places);
+  const spdk = KEPT_SPDK.map((name) => `libspdk_${name}.a`);
+  const dpdk = withDpdk ? KEPT_DPDK.map((name) => `librte_${name}.a`) : [];
+  const whole = present([...spdk, ...dpdk], archives);
+  const onDemand = [...archives.values()].filter(
+    (file) => !whole.includes(file) && (withDpdk || !path.basename(file).startsWith('librte_')),
+  );
+  const besides = withDpdk
+    ? []
+    : present(
+        KEPT_DPDK.map((name) => `librte_${name}.so`),
+        shared,
+      );
   return {
     linkage: /** @type {const} */ ('static'),
     // SPDK stays this addon's own: no other addon in the process meets its symbols.
-    ldflags: ['-Wl,--exclude-libs,ALL'],
+    ldflags: ['-Wl,--exclude-libs,ALL', ...runPath(besides)],
     libraries: [
       ...['-Wl,--whole-archive', ...whole, '-Wl,--no-whole-archive'],
       ...['-Wl,--start-group', ...onDemand, ...places.extraArchives, '-Wl,--end-group'],
+      ...(besides.length > 0 ? ['-Wl,--no-as-needed', ...besides] : []),
       ...systemLibraries(places),
     ],
   };
@@ -104,14 +116,30 @@ function linkShared(places, files) {
     ...[...KEPT_SPDK, ...USED_SPDK].map((name) => `libspdk_${name}.so`),
     ...KEPT_DPDK.map((name) => `librte_${name}.so`),
   ];
-  const found = wanted.flatMap((name) => files.get(name) ?? []);
-  const dirs = [...new Set(found.map((file) => path.dirname(file)))];
+  const found = present(wanted, files);
   return {
     linkage: /** @type {const} */ ('shared'),
-    // The old kind of run path is the one that also counts for the libraries that these libraries need.
-    ldflags: ['-Wl,--disable-new-dtags', ...dirs.map((dir) => `-Wl,-rpath,${dir}`)],
+    ldflags: runPath(found),
     libraries: ['-Wl,--no-as-needed', ...found, ...systemLibraries(places)],
   };
+}
+
+/** @param {string[]} names @param {Map<string, string>} files */
+function present(names, files) {
+  return names.flatMap((name) => files.get(name) ?? []);
+}
+
+/** @param {string} name @param {SpdkPlaces} places */
+function missing(name, places) {
+  return new Error(`no ${name} in ${places.libDirs.join(', ') || 'any library folder'}`);
+}
+
+/** @param {string[]} sharedLibraries */
+function runPath(sharedLibraries) {
+  if (sharedLibraries.length === 0) return [];
+  const dirs = [...new Set(sharedLibraries.map((file) => path.dirname(file)))];
+  // The old kind of run path is the one that also counts for the libraries that these libraries need.
+  return ['-Wl,--disable-new-dtags', ...dirs.map((dir) => `-Wl,-rpath,${dir}`)];
 }
 
 /** @param {SpdkPlaces} places */

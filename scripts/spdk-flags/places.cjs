@@ -30,10 +30,18 @@ function underPrefix(prefix, env) {
     ...inside('isa-l/.libs/libisal.a', 'isa-l-crypto/.libs/libisal_crypto.a'),
   ]);
 
-  const pcDirs = existing(libDirs.map((dir) => path.join(dir, 'pkgconfig')));
+  const pcDirs = existing(libDirs.map((dir) => path.join(dir, 'pkgconfig', 'spdk_nvme.pc'))).map(
+    path.dirname,
+  );
   const asked = pcDirs.length > 0 ? askPkgConfig(prependPath(env, pcDirs)) : undefined;
-  const systemLibraries = typeof asked === 'object' ? asked.systemLibraries : undefined;
-  return { includeDirs, libDirs, extraArchives, systemLibraries };
+  if (typeof asked !== 'object') return { includeDirs, libDirs, extraArchives };
+  // Some releases install no DPDK with themselves: then only these files know where it is.
+  return {
+    includeDirs: [...new Set([...includeDirs, ...asked.includeDirs])],
+    libDirs: [...new Set([...libDirs, ...asked.libDirs])],
+    extraArchives: [...new Set([...extraArchives, ...asked.extraArchives])],
+    systemLibraries: asked.systemLibraries,
+  };
 }
 
 /** @param {Environ} env @param {string[]} dirs */

@@ -114,6 +114,27 @@ describe('a prefix', () => {
     expect(flags.libraries).not.toContain('-Wl,--whole-archive');
   });
 
+  test('with DPDK as shared libraries alone is linked with them and finds them again at run time', () => {
+    const prefix = installed(path.join(scratch, 'spdk'));
+    for (const name of DPDK_ARCHIVES) {
+      fs.renameSync(path.join(prefix, `lib/librte_${name}.a`), path.join(prefix, `lib/librte_${name}.so`));
+    }
+    const flags = findSpdk({ env: { ...env, SPDK_PREFIX: prefix } });
+    expect(flags.linkage).toBe('static');
+    expect(flags.ldflags).toContain(`-Wl,-rpath,${prefix}/lib`);
+    const shared = between(flags.libraries, '-Wl,--no-as-needed', '-Wl,--as-needed');
+    expect(shared).toContain('librte_mempool_ring.so');
+    expect(shared).not.toContain('librte_hash.so');
+  });
+
+  test('with DPDK as archives and as shared libraries is linked with the archives alone', () => {
+    const prefix = installed(path.join(scratch, 'spdk'));
+    for (const name of DPDK_ARCHIVES) write(path.join(prefix, `lib/librte_${name}.so`));
+    const flags = findSpdk({ env: { ...env, SPDK_PREFIX: prefix } });
+    expect(flags.libraries.filter((word) => word.endsWith('.so'))).toEqual([]);
+    expect(flags.ldflags.join(' ')).not.toContain('rpath');
+  });
+
   test('wins over the cache, and nothing takes its place when it holds no SPDK', () => {
     const cached = installed(cache.cachedSpdk(env));
     const prefix = installed(path.join(scratch, 'spdk'), versionHeader(23, 1));
@@ -152,6 +173,27 @@ describe('pkg-config', () => {
     expect(between(flags.libraries, '-Wl,--start-group', '-Wl,--end-group')).toContain('libisal.a');
     const system = flags.libraries.slice(flags.libraries.indexOf('-Wl,--as-needed') + 1);
     expect(system).toEqual(['-luuid', '-lfancy', '-pthread', '-libverbs', '-lrdmacm']);
+  });
+});
+
+describe('a prefix whose pkg-config files name DPDK elsewhere', () => {
+  test('is linked with that DPDK', () => {
+    const prefix = installed(path.join(scratch, 'spdk'), versionHeader(23, 1));
+    const dpdk = path.join(scratch, 'source/dpdk/build/lib');
+    fs.mkdirSync(dpdk, { recursive: true });
+    for (const name of DPDK_ARCHIVES) {
+      fs.renameSync(path.join(prefix, `lib/librte_${name}.a`), path.join(dpdk, `librte_${name}.a`));
+    }
+    for (const [name, libs] of [
+      ['spdk_nvme', `-L${prefix}/lib -lspdk_nvme`],
+      ['spdk_env_dpdk', `-L${prefix}/lib -lspdk_env_dpdk -L${dpdk} -lrte_eal`],
+    ]) {
+      const lines = [`Name: ${name}`, 'Description: SPDK', 'Version: 1', `Libs: ${libs}`];
+      write(path.join(prefix, `lib/pkgconfig/${name}.pc`), `${lines.join('\n')}\n`);
+    }
+    const { PATH = '' } = process.env;
+    const flags = findSpdk({ env: { ...env, PATH, PKG_CONFIG: '', SPDK_PREFIX: prefix } });
+    expect(flags.libraries).toContain(path.join(dpdk, 'librte_eal.a'));
   });
 });
 
