@@ -5,8 +5,15 @@ export interface BenchArguments {
   readonly rounds: number;
   readonly ioQueues: readonly number[];
   readonly cliCycles: number;
+  readonly only: readonly Section[];
+  readonly ioRounds: number;
+  readonly ioSeconds: number;
   readonly json?: string;
 }
+
+/** What can be measured: attach and detach, and I/O over each transport. */
+export const sections = ['attach', 'tcp', 'rdma'] as const;
+export type Section = (typeof sections)[number];
 
 /** The fabric's target grants that many with room to spare, and so does attach_loop.c. */
 const MAX_IO_QUEUES = 64;
@@ -25,12 +32,24 @@ export function queueCounts(text: string): number[] {
   return [...new Set(text.split(',').map((word) => wholeNumber(1, MAX_IO_QUEUES)(word.trim())))];
 }
 
+export function sectionList(text: string): Section[] {
+  return [...new Set(text.split(',').map((word) => word.trim()))].map((word) => {
+    const section = sections.find((known) => known === word);
+    if (!section) throw new InvalidArgumentError(`It must be some of ${sections.join(', ')}.`);
+    return section;
+  });
+}
+
 export function benchCommand(): Command {
   return new Command('npm run bench --')
     .description(
       'Attaches and detaches a controller on the soft-RoCE fabric, through this package, through a plain C loop on ' +
-        'the same SPDK, and with nvme-cli, and compares them.',
+        "the same SPDK, and with nvme-cli; and reads through this package and through SPDK's perf, over TCP on the " +
+        "host's loopback and over RDMA on the fabric; and compares them.",
     )
+    .option('--only <list>', `measure only some of ${sections.join(', ')}`, sectionList, [...sections])
+    .option('--io-rounds <count>', 'turns of perf and the package for I/O', wholeNumber(1, 100), 3)
+    .option('--io-seconds <count>', 'how long each turn reads', wholeNumber(1, 3600), 2)
     .option('--cycles <count>', 'for each side and number of I/O queues', wholeNumber(1, MAX_CYCLES), 100)
     .option('--rounds <count>', 'turns that the sides take', wholeNumber(1, MAX_CYCLES), 5)
     .option('--io-queues <list>', 'numbers of I/O queues to measure with', queueCounts, [1, 2, 4])

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
+import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { FabricError } from '../fabric/errors.js';
 import { runInFabric } from '../fabric/run.js';
@@ -11,12 +12,16 @@ import { ports, subsystems, transportId } from '../fabric/topology.js';
 import { SetupError } from '../setup/step.js';
 import { type BenchArguments, parseArguments } from './arguments.js';
 import { buildLoop } from './build-loop.js';
+import type { IoRow } from './io/measure.js';
+import { ioTable } from './io/table.js';
+import { measureTcp } from './io/tcp.js';
 import type { About, Message, Turn } from './messages.js';
 import { type AttachDetachPlan, totalCycles } from './plan.js';
 import { progressOn } from './progress.js';
 import { attachDetachReports, jsonReport } from './report.js';
 import { attachDetachTable } from './table.js';
 
+const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
 const GUEST = fileURLToPath(new URL('guest/main.ts', import.meta.url));
 /** The package's default, and a process beside it that wants as much. */
 const MEMORY_MB = 256;
@@ -86,13 +91,13 @@ async function measure(plan: AttachDetachPlan): Promise<Measured> {
   }
 }
 
-async function main(): Promise<number> {
-  const options = parseArguments(process.argv.slice(2));
+/** Attach and detach; what goes into the JSON, or nothing when it failed. */
+async function attachDetach(options: BenchArguments): Promise<object | undefined> {
   const plan = planFor(options, await buildLoop());
   const { status, about, turns } = await measure(plan);
   if (status !== 0 || !about) {
     console.error(`The benchmark ended with status ${status} in the fabric.`);
-    return status || 1;
+    return undefined;
   }
   const reports = attachDetachReports(turns);
   const { spdk, device, node, kernel, processor, processors } = about;
@@ -102,10 +107,37 @@ async function main(): Promise<number> {
   console.log(attachDetachTable(reports));
   const failed = reports.reduce((sum, report) => sum + report.failed, 0);
   if (failed > 0) console.log(`${failed} cycles failed; see above.`);
+  return jsonReport(about, options.cycles, turns);
+}
+
+async function main(): Promise<number> {
+  const options = parseArguments(process.argv.slice(2));
+  const { only, ioRounds, ioSeconds } = options;
+  const note = (line: string) => console.error(line);
+  const attach = only.includes('attach') ? await attachDetach(options) : {};
+  if (!attach) return 1;
+  const io = [
+    ...(only.includes('tcp') ? await measureTcp(ioRounds, ioSeconds, note) : []),
+    ...(only.includes('rdma') ? await measureRdma(ioRounds, ioSeconds) : []),
+  ];
+  if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
   if (options.json !== undefined) {
-    await writeFile(options.json, `${JSON.stringify(jsonReport(about, options.cycles, turns), null, 2)}\n`);
+    await writeFile(options.json, `${JSON.stringify({ ...attach, io }, null, 2)}\n`);
   }
   return 0;
+}
+
+/** The same on the fabric: the guest measures, and its rows come back on its standard output. */
+async function measureRdma(rounds: number, seconds: number): Promise<IoRow[]> {
+  const output = new PassThrough();
+  const text = readText(output);
+  const status = await runInFabric(
+    [process.execPath, '--import', import.meta.resolve('tsx'), RDMA_GUEST, String(rounds), String(seconds)],
+    { stdout: output, stderr: process.stderr, report: (line) => console.error(line) },
+  );
+  output.end();
+  if (status !== 0) throw new FabricError(`The RDMA benchmark ended with status ${status} in the fabric`);
+  return JSON.parse(await text);
 }
 
 main().then(

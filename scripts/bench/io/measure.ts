@@ -1,0 +1,86 @@
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { rounded } from '../statistics.js';
+import { apis, type IoApi, type IoCase, type IoResult } from './cases.js';
+import { runPerf } from './perf.js';
+import type { WorkerRequest } from './worker.js';
+
+const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
+
+/** A row of the table and of the JSON: one way of using the package beside perf. */
+export interface IoRow extends IoCase, IoApi {
+  readonly binding: IoResult;
+  readonly native: IoResult;
+  /** Operations a second of the package divided by those of perf. */
+  readonly ratio: number;
+  /** That ratio in each round: how far chance moves it. */
+  readonly roundRatios: readonly number[];
+}
+
+export interface MeasureOptions {
+  readonly transportId: string;
+  readonly cases: readonly IoCase[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** The core for perf; the package's threads go where the kernel puts them. */
+  readonly core: number;
+  readonly report: (line: string) => void;
+}
+
+/** perf and the package take turns, so that both see the same weather; the medians of all rounds count. */
+export async function measureIo(options: MeasureOptions): Promise<IoRow[]> {
+  const { transportId, cases, rounds, seconds, core, report } = options;
+  const rows: IoRow[] = [];
+  for (const what of cases) {
+    const native: IoResult[] = [];
+    const binding = apis.map((): IoResult[] => []);
+    for (let round = 0; round < rounds; round++) {
+      native.push(await runPerf(what, transportId, seconds, core));
+      for (const [i, api] of apis.entries()) {
+        binding[i]?.push(await runWorker({ ...what, ...api, transportId, seconds }));
+      }
+      report(
+        `${what.transport} ${what.op} ${what.blockSize} B, depth ${what.queueDepth}: round ${round + 1} of ${rounds}`,
+      );
+    }
+    for (const [i, api] of apis.entries()) {
+      const own = binding[i] as IoResult[];
+      const roundRatios = own.map(({ iops }, round) => rounded(iops / (native[round] as IoResult).iops));
+      rows.push({
+        ...what,
+        ...api,
+        binding: medianResult(own),
+        native: medianResult(native),
+        ratio: median(roundRatios),
+        roundRatios,
+      });
+    }
+  }
+  return rows;
+}
+
+async function runWorker(request: WorkerRequest): Promise<IoResult> {
+  const tsx = import.meta.resolve('tsx');
+  const { stdout } = await execa(process.execPath, ['--import', tsx, worker, JSON.stringify(request)], {
+    stdin: 'ignore',
+    stderr: 'inherit',
+  });
+  return JSON.parse(stdout);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : rounded((upper + (sorted[middle - 1] as number)) / 2);
+}
+
+function medianResult(results: readonly IoResult[]): IoResult {
+  const of = (field: keyof IoResult) => rounded(median(results.map((result) => result[field])));
+  return {
+    iops: of('iops'),
+    p50Us: of('p50Us'),
+    p99Us: of('p99Us'),
+    cpuSecondsPerMillion: of('cpuSecondsPerMillion'),
+  };
+}
