@@ -27,7 +27,8 @@ export function summarize(options: StressOptions, { loops, failed, hangs, elapse
     options.seconds === undefined
       ? rate && ((options.loops ?? 0) - loops) / rate
       : Math.max(0, options.seconds - seconds);
-  const count = options.seconds === undefined ? `${loops}/${options.loops} loops` : `${loops} loops`;
+  const of = options.seconds === undefined ? `/${options.loops}` : '';
+  const count = `${loops}${of} ${of || loops !== 1 ? 'loops' : 'loop'}`;
   const parts = [
     count,
     rate && `${rate.toFixed(1)}/s`,

@@ -22,8 +22,8 @@ export interface StressReport {
   readonly leaks: Counts;
   /** Resident memory at the end less that after warming up; negative when it shrank. */
   readonly rssGrowthKiB: number;
-  /** Detached `Controller` objects that garbage collection could not take. */
-  readonly controllersRetained: number;
+  /** Detached `Controller` objects that garbage collection could not take; null when a signal left no time to look. */
+  readonly controllersRetained: number | null;
   /** How long the loops took. */
   readonly seconds: number;
   /** Ended by a signal before its time. */
@@ -31,8 +31,8 @@ export interface StressReport {
 }
 
 /**
- * Garbage that neither V8 nor the C library has given back makes resident memory wander by some MiB; a single
- * controller that is lost with each loop soon takes more than this.
+ * V8's heap and the C library's wander by some MiB before they have found their size; a single controller that is lost
+ * with each loop soon takes more than this.
  */
 const RSS_WANDER_KIB = 16 * 1024;
 
@@ -59,8 +59,9 @@ export function complaints(report: StressReport): string[] {
     const kinds = Object.entries(leaks).filter(([, count]) => count > 0);
     lines.push(`leaked ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
   }
-  if (controllersRetained > 0)
+  if (controllersRetained) {
     lines.push(`${controllersRetained} of the detached Controller objects still held`);
+  }
   if (rssGrowthKiB > RSS_WANDER_KIB) lines.push(`resident memory grew by ${rssGrowthKiB} KiB`);
   return lines;
 }

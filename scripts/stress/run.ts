@@ -85,7 +85,7 @@ export async function runStress(
     detachMs: tally.latencies.detach.summary(),
     leaks: worst(openLeaks, closedLeaks, fileLeaks),
     rssGrowthKiB,
-    controllersRetained: await retained.count(stop.requested ? STOPPED_LIMIT_MS : COLLECT_LIMIT_MS),
+    controllersRetained: stop.requested ? null : await retained.count(COLLECT_LIMIT_MS),
     seconds: Math.round(seconds * 100) / 100,
     interrupted: stop.requested,
   };

@@ -57,7 +57,7 @@ function leakTable({ leaks, rssGrowthKiB, controllersRetained }: StressReport): 
     style,
   });
   const growth = `${rssGrowthKiB > 0 ? '+' : ''}${rssGrowthKiB} KiB`;
-  table.push(['', ...resourceKinds.map((kind) => leaks[kind]), controllersRetained, growth]);
+  table.push(['', ...resourceKinds.map((kind) => leaks[kind]), controllersRetained ?? '-', growth]);
   return table.toString();
 }
 
