@@ -86,7 +86,8 @@ async function runWorker(options: string, view: ProgressView): Promise<WorkerOut
     });
     stdout.flush();
     stderr.flush();
-    return { status, loops, report };
+    // The fabric tells of our own abort as of a signal; for whoever ran us it is a failure.
+    return { status: silence.signal.aborted ? 1 : status, loops, report };
   } finally {
     clearTimeout(timer);
   }
