@@ -103,11 +103,17 @@ bool Environment::close(std::chrono::milliseconds limit) {
   }
   bool clean = true;
   for (const auto& controller : controllers) {
-    if (controller->join_for(until(deadline))) continue;
+    // A wedged one has had its time, and may never end.
+    const bool given_up = controller->state() == ControllerState::wedged;
+    if (controller->join_for(given_up ? 0ms : until(deadline))) continue;
     controller->wedge();
     clean = false;
   }
-  for (const auto& poller : services_->pollers) clean &= poller->stop(std::max(until(deadline), kPollerStop));
+  // One limit for all of them, and a short one if SPDK may hold several along with a controller.
+  const auto shortly = Clock::now() + kPollerStop;
+  const auto last = clean ? std::max(deadline, shortly) : shortly;
+  for (const auto& poller : services_->pollers) poller->stop();
+  for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
   Log::listen(nullptr, 0);
   SpdkRuntime::release();
   return clean;

@@ -70,10 +70,9 @@ void Poller::wake() {
   loop_->mailbox.nudge();
 }
 
-bool Poller::stop(std::chrono::milliseconds limit) {
+void Poller::stop() {
   loop_->stopping.store(true, std::memory_order_release);
   wake();
-  return thread_.join_for(limit);
 }
 
 }  // namespace spdk_nvme

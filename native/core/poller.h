@@ -32,8 +32,10 @@ class Poller {
   /** Makes a sleeping poller look at its sets again at once. Any thread. */
   void wake();
 
-  /** Ends the thread. False when it did not answer in time, because SPDK did not return to it. */
-  bool stop(std::chrono::milliseconds limit);
+  /** Asks the thread to end. Any thread. */
+  void stop();
+  /** Waits for its end. False when it did not answer in time, because SPDK did not return to it. */
+  bool join_for(std::chrono::milliseconds limit) { return thread_.join_for(limit); }
 
  private:
   struct Loop;
