@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Duplex, Writable } from 'node:stream';
+import { ReadStream } from 'node:tty';
 import { FabricError } from './errors.js';
 import { UntilMark } from './marker.js';
 import { type MachineOptions, QEMU_FDS, qemuArguments } from './qemu.js';
@@ -89,6 +90,8 @@ export class Guest implements Runner {
     const outputs = tty
       ? [this.#relay('terminal', mark, stdout)]
       : [this.#relay('stdout', mark, stdout), this.#relay('stderr', mark, stderr)];
+    // The guest's terminal echoes and makes signals of Ctrl-C and its like, so ours must not.
+    const raw = tty && stdin instanceof ReadStream ? stdin.setRawMode(true) : undefined;
     stdin?.pipe(this.#channel(tty ? 'terminal' : 'stdin'));
     this.#listen();
     this.#channel('control').write(`run ${mark} ${Buffer.from(script).toString('base64')}\n`);
@@ -101,6 +104,7 @@ export class Guest implements Runner {
       await Promise.race([Promise.all(outputs), patience, this.#failed]).finally(() => clearTimeout(timer));
       return status;
     } finally {
+      raw?.setRawMode(false);
       stdin?.unpipe(this.#channel(tty ? 'terminal' : 'stdin'));
       clearTimeout(this.#silence);
     }

@@ -51,24 +51,18 @@ async function main(): Promise<number> {
     throw new FabricError('Name a command, for example: npm run fabric -- rdma link');
   }
   const command = program.args.length > 0 ? program.args : [process.env.SHELL || '/bin/sh'];
-  const restore = () => terminal && stdin.setRawMode(false);
-  if (terminal) stdin.setRawMode(true);
-  try {
-    return await runInFabric(command, {
-      stdin,
-      outputDir: options.output,
-      deadlineMs: options.deadline && options.deadline * 1000,
-      memoryMb: options.memory,
-      hugepages: options.hugepages,
-      env: extraEnvironment(options.env),
-      tty: terminal ? { rows: stdout.rows, columns: stdout.columns } : undefined,
-      report: options.quiet
-        ? undefined
-        : (line) => stderr.write(`fabric: ${line.replaceAll('\n', '\r\n')}\r\n`),
-    });
-  } finally {
-    restore();
-  }
+  return runInFabric(command, {
+    stdin,
+    outputDir: options.output,
+    deadlineMs: options.deadline && options.deadline * 1000,
+    memoryMb: options.memory,
+    hugepages: options.hugepages,
+    env: extraEnvironment(options.env),
+    tty: terminal ? { rows: stdout.rows, columns: stdout.columns } : undefined,
+    report: options.quiet
+      ? undefined
+      : (line) => stderr.write(`fabric: ${line.replaceAll('\n', '\r\n')}\r\n`),
+  });
 }
 
 main().then(
