@@ -31,6 +31,12 @@ export function equal(left: Counts, right: Counts): boolean {
   return resourceKinds.every((kind) => left[kind] === right[kind]);
 }
 
-export function rdmaOf(counts: Counts): RdmaCounts {
-  return Object.fromEntries(rdmaKinds.map((kind) => [kind, counts[kind]])) as Record<RdmaKind, number>;
+/** Newer releases of SPDK keep a protection domain for each device, and librdmacm's with it, till the process ends. */
+const keptBySpdk: RdmaKind = 'pd';
+
+/** What RDMA resources there were of the kinds that SPDK has none of between two lives of an environment. */
+export function rdmaOf(counts: Counts): Partial<RdmaCounts> {
+  return Object.fromEntries(
+    rdmaKinds.filter((kind) => kind !== keptBySpdk).map((kind) => [kind, counts[kind]]),
+  );
 }

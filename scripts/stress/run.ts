@@ -27,10 +27,12 @@ const PROGRESS_EVERY_MS = 200;
  *
  * Leaks are looked for at two places, and the larger count is reported: with the environment open after the last
  * loop, where a controller that was lost is still there, and after the environment was closed.
- * - RDMA resources must be back at both places to what they were before SPDK was first started.
+ * - RDMA resources, protection domains aside, must be back at both places to what they were before SPDK was first
+ *   started.
  * - File descriptors, threads and hugepages cannot be: DPDK keeps its memory, with a descriptor a page, and a thread
- *   till the process ends, and librdmacm keeps its device open. So one short life of an environment goes before, and
- *   each place is compared with the same place of that life or after the warm-up.
+ *   till the process ends, and librdmacm keeps its device open, where newer SPDK keeps protection domains. So one short
+ *   life of an environment goes before, and each place is compared with the same place of that life or after the
+ *   warm-up.
  * - Files in hugetlbfs outlive a process: none may be there that was not before SPDK was first started.
  */
 export async function runStress(

@@ -28,8 +28,8 @@ describe('leaks', () => {
     expect(worst()).toEqual(none);
   });
 
-  it('of RDMA are told apart', () => {
-    expect(rdmaOf(counts({ pd: 1, fd: 9 }))).toEqual({ pd: 1, cq: 0, qp: 0, cm_id: 0, mr: 0 });
+  it('of RDMA are told apart, and protection domains, which SPDK keeps, from them', () => {
+    expect(rdmaOf(counts({ pd: 1, qp: 2, fd: 9 }))).toEqual({ cq: 0, qp: 2, cm_id: 0, mr: 0 });
   });
 });
 
