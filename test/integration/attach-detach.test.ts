@@ -1,0 +1,135 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Controller, Environment } from '../../lib/index.js';
+import { detachLeftovers, idOf, ids, link, open, ports, subsystems } from './support/fabric.js';
+import { limits } from './support/limits.js';
+import { expectNothingHeld, rdmaUse } from './support/rdma.js';
+import { run } from './support/run.js';
+import { timed, within } from './support/timing.js';
+
+let env: Environment;
+beforeAll(async () => {
+  env = await open();
+});
+afterEach(() => detachLeftovers(env));
+afterAll(() => env.close());
+
+const attach = (...call: Parameters<Environment['attach']>) => within(limits.attach, env.attach(...call));
+
+describe('one controller', () => {
+  it('is attached, with as many queue pairs as asked for, and detached again', async () => {
+    const controller = await attach(ids.disk0, { ioQueues: 3 });
+    expect(controller.state).toBe('attached');
+    expect(env.controllers).toEqual([controller]);
+    // The admin queue has a queue pair of its own, on both sides.
+    expect(await rdmaUse()).toMatchObject({ qp: 4, cm_id: 4, targetQueues: 4 });
+
+    const { value: report, ms } = await timed(controller.detach());
+    expect(controller.state).toBe('detached');
+    expect(env.controllers).toEqual([]);
+    expect(ms).toBeLessThan(limits.detach);
+    await expectNothingHeld();
+
+    const phases = [report.drainMs, report.disconnectMs, report.lingerMs, report.destroyMs];
+    for (const phase of phases) expect(phase).toBeGreaterThanOrEqual(0);
+    expect(phases.reduce((sum, phase) => sum + phase)).toBeCloseTo(report.totalMs, 3);
+    expect(report.totalMs).toBeGreaterThan(0);
+    expect(report.totalMs).toBeLessThanOrEqual(ms);
+  });
+
+  it('tells its states in order, then that it is gone, the environment after it', async () => {
+    const told: string[] = [];
+    const watch = {
+      attached: (it: Controller) => told.push(`env attached ${it.info.serial}`),
+      detached: (it: Controller) => told.push(`env detached ${it.info.serial}`),
+    };
+    env.once('attached', watch.attached).once('detached', watch.detached);
+    const controller = await attach(ids.disk0);
+    controller.on('state', (state) => told.push(state));
+    controller.on('failed', () => told.push('failed'));
+    controller.on('detached', ({ totalMs }) =>
+      told.push(totalMs > 0 ? 'detached with a report' : 'detached'),
+    );
+    await controller.detach();
+    await new Promise(setImmediate);
+    expect(told).toEqual([
+      `env attached ${subsystems.disk0.serial}`,
+      'draining',
+      'disconnecting',
+      'lingering',
+      'detached',
+      `env detached ${subsystems.disk0.serial}`,
+      'detached with a report',
+    ]);
+  });
+
+  it('can be attached again and again, and leaves nothing', async () => {
+    for (let loop = 0; loop < 10; loop++) {
+      const controller = await attach(ids.disk0, { ioQueues: 2 });
+      await within(limits.detach, controller.detach());
+    }
+    await expectNothingHeld();
+  });
+
+  it('keeps what it said of itself after it is gone', async () => {
+    const controller = await attach(ids.disk0, { ioQueues: 2 });
+    await controller.detach();
+    expect(controller.info.serial).toBe(subsystems.disk0.serial);
+    expect(controller.namespaces).toHaveLength(subsystems.disk0.namespaces.length);
+    expect(controller.queuePairs).toHaveLength(2);
+    expect(controller.transportId.subnqn).toBe(subsystems.disk0.nqn);
+  });
+
+  it('is detached at the end of its `await using`', async () => {
+    let seen: Controller;
+    {
+      await using controller = await attach(ids.disk0);
+      seen = controller;
+      expect(seen.state).toBe('attached');
+    }
+    expect(seen.state).toBe('detached');
+    await expectNothingHeld();
+  });
+});
+
+describe('other ways to the same target', () => {
+  it('over IPv6', async () => {
+    const controller = await attach(idOf(subsystems.disk0, ports.rdma6));
+    expect(controller.info.serial).toBe(subsystems.disk0.serial);
+    await within(limits.detach, controller.detach());
+  });
+
+  it('from a local address of choice', async () => {
+    const [, second = ''] = link.addresses;
+    const sourceAddress = second.replace(/\/.*/, '');
+    const controller = await attach(ids.disk0, { sourceAddress });
+    const connections = JSON.parse(await run('rdma', ['-j', 'resource', 'show', 'cm_id'])) as {
+      'src-addr': string;
+      'dst-addr': string;
+    }[];
+    const target = `${ports.rdma.traddr}:${ports.rdma.trsvcid}`;
+    const ours = connections.filter((connection) => connection['dst-addr'] === target);
+    expect(ours).toHaveLength(2);
+    for (const connection of ours) expect(connection['src-addr']).toMatch(`${sourceAddress}:`);
+    await controller.detach();
+  });
+
+  it('with an id that is an object', async () => {
+    const { traddr, trsvcid } = ports.rdma;
+    const id = { trtype: 'rdma', traddr, trsvcid: Number(trsvcid), subnqn: subsystems.disk1.nqn };
+    const controller = await attach(id);
+    expect(controller.info.serial).toBe(subsystems.disk1.serial);
+    await controller.detach();
+  });
+
+  it('with shallow queues, and with ones deeper than the target has', async () => {
+    const depths = [];
+    for (const queueDepth of [2, 32, 1024]) {
+      const controller = await attach(ids.disk0, { queueDepth });
+      depths.push(controller.info.queueDepth);
+      await within(limits.detach, controller.detach());
+    }
+    // NVME_RDMA_MAX_QUEUE_SIZE of the kernel's target.
+    expect(depths).toEqual([2, 32, 128]);
+    await expectNothingHeld();
+  });
+});

@@ -1,0 +1,26 @@
+// A process that goes as far as its first argument says, tells in a line of JSON, and ends in the way of the second.
+import { reach } from './steps.mjs';
+
+const [task = '', ending] = process.argv.slice(2);
+const { pending } = await reach(JSON.parse(task));
+console.log(JSON.stringify({ at: JSON.parse(task).step }));
+
+switch (ending) {
+  case 'exit':
+    process.exit(7);
+    break;
+  case 'throw':
+    throw new Error('thrown on purpose');
+  case 'hang':
+    setInterval(() => {}, 60_000);
+    break;
+  default:
+    // 'end': nothing but what is pending keeps this process alive.
+    if (pending) {
+      const outcome = await pending.then(
+        () => 'fulfilled',
+        (error) => error.code,
+      );
+      console.log(JSON.stringify({ outcome }));
+    }
+}

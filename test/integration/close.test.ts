@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Environment } from '../../lib/index.js';
+import { ids, open, unreachable } from './support/fabric.js';
+import { limits } from './support/limits.js';
+import { descriptorCount, threadNames } from './support/proc.js';
+import { expectNothingHeld } from './support/rdma.js';
+import { eventually, refusal, within } from './support/timing.js';
+
+const ours = () => threadNames().filter((name) => /^spdk-(poll|control|open|close)/.test(name));
+
+describe('threads', () => {
+  it('are named after what they do', async () => {
+    const env = await open({ pollers: 3 });
+    expect(ours()).toEqual(['spdk-poll-0', 'spdk-poll-1', 'spdk-poll-2']);
+    const controller = await env.attach(ids.disk0);
+    expect(ours()).toContain('spdk-control');
+    await controller.detach();
+    await env.close();
+    expect(await eventually(limits.answer, () => ours().length === 0)).toBe(true);
+  });
+
+  it('and file descriptors are as many after every further cycle as after the first', async () => {
+    const cycle = async () => {
+      const env = await open();
+      await Promise.all([env.attach(ids.disk0, { ioQueues: 2 }), env.attach(ids.disk1)]);
+      await env.close();
+    };
+    await cycle();
+    const before = { threads: threadNames(), descriptors: descriptorCount() };
+    for (let i = 0; i < 3; i++) await cycle();
+    const as = () => ({ threads: threadNames(), descriptors: descriptorCount() });
+    await eventually(limits.answer, () => as().threads.length === before.threads.length);
+    expect(as()).toEqual(before);
+  });
+});
+
+describe('close()', () => {
+  it('detaches what is attached', async () => {
+    const env = await open();
+    const controllers = await Promise.all([env.attach(ids.disk0, { ioQueues: 2 }), env.attach(ids.disk1)]);
+    const gone: string[] = [];
+    env.on('detached', ({ info }) => gone.push(info.serial));
+    await within(limits.detach, env.close());
+    expect(controllers.map(({ state }) => state)).toEqual(['detached', 'detached']);
+    expect(gone.sort()).toEqual(['FABRIC0', 'FABRIC1']);
+    expect(env.controllers).toEqual([]);
+    await expectNothingHeld();
+  });
+
+  it('waits for a detach that is under way', async () => {
+    const env = await open();
+    const controller = await env.attach(ids.disk0);
+    const detached = controller.detach();
+    await within(limits.detach, env.close());
+    expect(controller.state).toBe('detached');
+    expect((await detached).totalMs).toBeGreaterThan(0);
+  });
+
+  it('answers a pending attach, and leaves no controller of it behind', async () => {
+    const env = await open();
+    const attach = refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(ids.disk0));
+    await sleep(20);
+    await within(limits.detach, env.close());
+    await attach;
+    await expectNothingHeld();
+  });
+
+  it('answers an attach to nowhere at once, and itself when SPDK has come back', async () => {
+    const env = await open();
+    const attach = refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(unreachable()));
+    await within(limits.unreachable, env.close());
+    await attach;
+    await expectNothingHeld();
+  });
+
+  it('makes every later attach fail at once', async () => {
+    const env = await open();
+    const closed = env.close();
+    expect(env.closed).toBe(true);
+    await refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(ids.disk0));
+    await closed;
+    await refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(ids.disk0));
+    // Bad input is told first, closed or not.
+    await refusal('ERR_SPDK_INVALID_TRANSPORT_ID', limits.answer, env.attach('trtype:RDMA'));
+  });
+
+  it('is done once, however often one asks, and at the end of `await using`', async () => {
+    let seen: Environment;
+    {
+      await using env = await open();
+      seen = env;
+      await env.attach(ids.disk0);
+    }
+    expect(seen.closed).toBe(true);
+    expect(seen.close()).toBe(seen.close());
+    await within(limits.answer, seen.close());
+    await expectNothingHeld();
+  });
+});

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Environment } from '../../lib/index.js';
+import { ids, open, subsystems, unreachable } from './support/fabric.js';
+import { limits } from './support/limits.js';
+import { expectNothingHeld } from './support/rdma.js';
+import { refusal, within } from './support/timing.js';
+
+/** What SPDK may still need, after the answer, to come back from an attach that nobody waits for. */
+const background = 10_000;
+
+let env: Environment;
+beforeAll(async () => {
+  env = await open();
+});
+afterAll(() => env.close({ timeoutMs: background }));
+
+describe('timeoutMs', () => {
+  it('is answered on time while SPDK still waits', async () => {
+    const begun = performance.now();
+    const attach = env.attach(unreachable(), { timeoutMs: 100 });
+    const error = await refusal('ERR_SPDK_TIMEOUT', 100 + limits.answer, attach);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(99);
+    expect(error.message).toContain('100 ms');
+    expect(env.controllers).toEqual([]);
+  });
+
+  it('is answered on time to each of many, while another controller is attached and detached', async () => {
+    const hopeless = subsystems.many
+      .slice(0, 3)
+      .map((subsystem) =>
+        refusal(
+          'ERR_SPDK_TIMEOUT',
+          500 + limits.answer,
+          env.attach(unreachable(subsystem), { timeoutMs: 500 }),
+        ),
+      );
+    await sleep(50);
+    const reachable = await within(limits.attach, env.attach(ids.disk0));
+    await within(limits.detach, reachable.detach());
+    await Promise.all(hopeless);
+    await expectNothingHeld(background);
+  });
+
+  it('that is too short for the target leaves no controller behind', async () => {
+    for (const timeoutMs of [1, 5, 20, 50]) {
+      await env.attach(ids.disk1, { timeoutMs }).then(
+        (controller) => controller.detach(),
+        (error) => expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' }),
+      );
+      await expectNothingHeld(background);
+      expect(env.controllers).toEqual([]);
+    }
+  });
+});
+
+describe('an AbortSignal', () => {
+  it('that has fired already stops an attach before it begins', async () => {
+    const reason = new Error('changed my mind');
+    const attach = env.attach(ids.disk0, { signal: AbortSignal.abort(reason) });
+    const error = await refusal('ERR_SPDK_ABORTED', limits.answer, attach);
+    expect(error.name).toBe('AbortError');
+    expect(error.cause).toBe(reason);
+    await expectNothingHeld();
+  });
+
+  it('gives an attach up at once, wherever it is, and a controller that comes of it detaches itself', async () => {
+    for (const afterMs of [0, 10, 30, 60, 90]) {
+      const reason = new Error(`after ${afterMs} ms`);
+      const aborter = new AbortController();
+      const attach = env.attach(ids.disk0, { ioQueues: 2, signal: aborter.signal });
+      await sleep(afterMs);
+      aborter.abort(reason);
+      const error = await refusal('ERR_SPDK_ABORTED', limits.answer, attach);
+      expect(error.name).toBe('AbortError');
+      expect(error.cause).toBe(reason);
+      expect(env.controllers).toEqual([]);
+      await expectNothingHeld(background);
+      // Nothing stands in the way of the same controller any more.
+      await (await within(limits.attach, env.attach(ids.disk0))).detach();
+    }
+  });
+
+  it('gives up an attach that gets no answer', async () => {
+    const aborter = new AbortController();
+    const attach = env.attach(unreachable(), { signal: aborter.signal });
+    setTimeout(() => aborter.abort(), 100);
+    await refusal('ERR_SPDK_ABORTED', 100 + limits.answer, attach);
+    await expectNothingHeld(background);
+  });
+
+  it('that fires after the attach changes nothing', async () => {
+    const aborter = new AbortController();
+    const controller = await env.attach(ids.disk0, { signal: aborter.signal });
+    aborter.abort();
+    await sleep(100);
+    expect(controller.state).toBe('attached');
+    await controller.detach();
+    await expectNothingHeld();
+  });
+});

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Environment } from '../../lib/index.js';
+import { addSubsystem, readSubsystem } from './support/configfs.js';
+import { idOf, open, ports, subsystems } from './support/fabric.js';
+import { askKernel } from './support/kernel-initiator.js';
+import { expectNothingHeld } from './support/rdma.js';
+
+/** Namespace ids with gaps, one namespace with an identifier and one without, a text that is not ASCII's only. */
+const sparse = {
+  ...subsystems.disk0,
+  nqn: `${subsystems.disk0.nqn}-sparse-é`,
+  serial: 'SPARSE 7',
+};
+const nguid = '6b6ad1ce-7d3c-4f0e-9c1e-02a1f6b3c4d5';
+
+let env: Environment;
+let removeSparse: (() => void) | undefined;
+beforeAll(async () => {
+  removeSparse = addSubsystem(sparse.nqn, sparse.serial, [
+    { id: 3, device: '/dev/fabric0', nguid },
+    { id: 1000, device: '/dev/fabric1' },
+  ]);
+  env = await open();
+});
+afterAll(async () => {
+  await env.close();
+  removeSparse?.();
+});
+
+describe.each([
+  { name: 'disk0', subsystem: subsystems.disk0 },
+  { name: 'disk1', subsystem: subsystems.disk1 },
+  { name: 'sparse', subsystem: sparse },
+])('what the controller of $name says of itself', ({ subsystem }) => {
+  it('is what the target was configured to say', async () => {
+    const configured = readSubsystem(subsystem.nqn);
+    const { info, namespaces, detach } = await attach(subsystem);
+    expect(info.serial).toBe(configured.serial);
+    expect(info.model).toBe(configured.model);
+    expect(info.subsystemNqn).toBe(subsystem.nqn);
+    expect(namespaces.map(({ id, blockSize, bytes, nguid }) => ({ id, blockSize, bytes, nguid }))).toEqual(
+      configured.namespaces,
+    );
+    await detach();
+  });
+
+  it("is what the kernel's own initiator hears", async () => {
+    const { info, namespaces, detach } = await attach(subsystem);
+    const kernel = await askKernel(
+      subsystem.nqn,
+      namespaces.map(({ id }) => id),
+    );
+    expect({
+      serial: info.serial,
+      model: info.model,
+      firmware: info.firmware,
+      subsystemNqn: info.subsystemNqn,
+      vendorId: info.vendorId,
+      version: info.version,
+      mdts: info.mdts,
+      maxNamespaces: info.maxNamespaces,
+    }).toEqual({
+      serial: kernel.controller.sn.trimEnd(),
+      model: kernel.controller.mn.trimEnd(),
+      firmware: kernel.controller.fr.trimEnd(),
+      subsystemNqn: kernel.controller.subnqn,
+      vendorId: kernel.controller.vid,
+      version: kernel.controller.ver,
+      mdts: kernel.controller.mdts,
+      maxNamespaces: kernel.controller.nn,
+    });
+    // Both were connected at the same time, so they are two controllers of one subsystem.
+    expect(info.cntlid).not.toBe(kernel.controller.cntlid);
+    const [smallestPage, most] = [4096, info.maxTransferBytes];
+    expect(most).toBeGreaterThan(0);
+    if (info.mdts > 0) expect(most).toBeLessThanOrEqual(smallestPage * 2 ** info.mdts);
+
+    for (const namespace of namespaces) {
+      const identified = kernel.namespaces.get(namespace.id);
+      const format = identified?.lbafs[identified.flbas & 15];
+      expect({
+        blocks: namespace.blocks,
+        blockSize: namespace.blockSize,
+        metadataSize: namespace.metadataSize,
+        nguid: namespace.nguid.padStart(32, '0'),
+        eui64: namespace.eui64.padStart(16, '0'),
+      }).toEqual({
+        blocks: identified?.nsze,
+        blockSize: 2 ** (format?.ds ?? 0),
+        metadataSize: format?.ms,
+        nguid: identified?.nguid,
+        eui64: identified?.eui64,
+      });
+    }
+    await detach();
+  });
+});
+
+it('cannot be changed by its reader', async () => {
+  const { controller, detach } = await attach(subsystems.disk0);
+  for (const object of [
+    controller.info,
+    controller.namespaces,
+    controller.namespaces[0],
+    controller.queuePairs,
+  ]) {
+    expect(Object.isFrozen(object)).toBe(true);
+  }
+  await detach();
+  await expectNothingHeld();
+});
+
+async function attach(subsystem: typeof subsystems.disk0) {
+  const controller = await env.attach(idOf(subsystem, ports.rdma), { ioQueues: 2 });
+  const { info, namespaces } = controller;
+  return { controller, info, namespaces, detach: () => controller.detach() };
+}

@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Environment } from '../../lib/index.js';
+import { ids, open } from './support/fabric.js';
+import { limits } from './support/limits.js';
+import { hugepages } from './support/proc.js';
+import { refusal, within } from './support/timing.js';
+import { startWorker } from './support/worker.js';
+
+const memoryMb = 64;
+
+let env: Environment | undefined;
+afterEach(() => env?.close());
+
+describe('before SPDK has been started in this process', () => {
+  it('more memory than there is in hugepages is refused at once, with the command that mends it', async () => {
+    const { free } = hugepages();
+    const init = open({ memoryMb: 1_048_576 });
+    const error = await refusal('ERR_SPDK_NO_HUGEPAGES', limits.answer, init);
+    expect(error.message).toContain(`${free * 2} MiB`);
+    expect(error.message).toContain('nr_hugepages');
+    expect(hugepages().free).toBe(free);
+  });
+
+  it('which does not stand in the way of a start with less', async () => {
+    env = await within(limits.start + limits.attach, open({ memoryMb }));
+    const controller = await within(limits.attach, env.attach(ids.disk0));
+    await controller.detach();
+  });
+});
+
+describe('while an environment is open', () => {
+  it('another one is refused at once, and the open one is left alone', async () => {
+    env = await open({ memoryMb });
+    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    const controller = await within(limits.attach, env.attach(ids.disk0));
+    await controller.detach();
+  });
+
+  it('another one is refused in a worker too', async () => {
+    env = await open({ memoryMb });
+    const worker = await startWorker('open');
+    expect(worker.message).toMatchObject({ code: 'ERR_SPDK_ENV_ALREADY_OPEN' });
+    await worker.terminate();
+    const controller = await within(limits.attach, env.attach(ids.disk0));
+    await controller.detach();
+  });
+
+  it('by a worker, another one is refused here, until the worker is gone', async () => {
+    const worker = await startWorker('open', true);
+    expect(worker.message).toEqual({ at: 'open' });
+    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    await worker.terminate();
+    env = await within(limits.attach, open({ memoryMb }));
+  });
+
+  it('one that is just being opened counts', async () => {
+    const first = open({ memoryMb });
+    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    env = await first;
+  });
+
+  it('one that is just being closed counts, and then no more', async () => {
+    const first = await open({ memoryMb });
+    await first.attach(ids.disk0);
+    const closed = first.close();
+    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    await closed;
+    env = await within(limits.answer, open({ memoryMb }));
+  });
+});
+
+describe('after an environment was closed', () => {
+  it('another one takes over its memory, with other pollers', async () => {
+    const { free } = hugepages();
+    for (const pollers of [1, 4]) {
+      env = await within(limits.answer, Environment.init({ pollers, memoryMb }));
+      const controller = await within(limits.attach, env.attach(ids.disk0, { ioQueues: 4 }));
+      expect(new Set(controller.queuePairs.map(({ poller }) => poller)).size).toBe(pollers);
+      await env.close();
+    }
+    expect(hugepages().free).toBe(free);
+  });
+
+  it('one that asks for more memory is told that DPDK cannot', async () => {
+    const init = open({ memoryMb: memoryMb + 1 });
+    const error = await refusal('ERR_SPDK_ENV_NOT_REUSABLE', limits.answer, init);
+    expect(error.message).toContain(`${memoryMb} MiB`);
+    env = await within(limits.answer, open({ memoryMb }));
+  });
+});

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { onTestFinished } from 'vitest';
+import { childFile } from './task.js';
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** From the moment it said where it had come to. */
+  readonly ms: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface StartedChild {
+  readonly ended: Promise<Ending>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts one of the children's programs in a process of its own and waits for the first line it writes. */
+export function startChild(program: string, ...args: string[]): Promise<StartedChild> {
+  return startChildUnder([], program, ...args);
+}
+
+/** As {@link startChild}, as the command of another one. */
+export async function startChildUnder(
+  prefix: readonly string[],
+  program: string,
+  ...args: string[]
+): Promise<StartedChild> {
+  const [command = '', ...words] = [...prefix, process.execPath, childFile(program).pathname, ...args];
+  const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      output[name] += text;
+    });
+  }
+  let begun = performance.now();
+  const ended = once(child, 'close').then(
+    ([code, signal]): Ending => ({ code, signal, ms: performance.now() - begun, ...output }),
+  );
+  await Promise.race([
+    once(child.stdout, 'data'),
+    ended.then((ending) => {
+      throw new Error(`ended before it said anything: ${JSON.stringify(ending)}`);
+    }),
+  ]);
+  begun = performance.now();
+  return { ended, kill: (signal) => void child.kill(signal) };
+}

@@ -1,0 +1,47 @@
+import { hostname } from 'node:os';
+import { ports } from './fabric.js';
+import { run } from './run.js';
+
+/** Identify Controller as nvme-cli prints it; the fields that are compared. */
+export interface IdentifiedController {
+  readonly vid: number;
+  readonly sn: string;
+  readonly mn: string;
+  readonly fr: string;
+  readonly mdts: number;
+  readonly cntlid: number;
+  readonly ver: number;
+  readonly nn: number;
+  readonly subnqn: string;
+}
+
+/** Identify Namespace likewise. */
+export interface IdentifiedNamespace {
+  readonly nsze: number;
+  readonly flbas: number;
+  readonly nguid: string;
+  readonly eui64: string;
+  readonly lbafs: readonly { readonly ds: number; readonly ms: number }[];
+}
+
+/** Has the kernel's own initiator look at a subsystem, independently of this package. */
+export async function askKernel(
+  nqn: string,
+  nsids: readonly number[],
+): Promise<{ controller: IdentifiedController; namespaces: Map<number, IdentifiedNamespace> }> {
+  const { traddr, trsvcid } = ports.rdma;
+  const host = ['--hostnqn', `nqn.2014-08.org.nvmexpress:${hostname()}`];
+  const address = ['-t', 'rdma', '-a', traddr, '-s', trsvcid, '-n', nqn];
+  const { device } = JSON.parse(await run('nvme', ['connect', ...address, ...host, '-o', 'json']));
+  try {
+    const controller = JSON.parse(await run('nvme', ['id-ctrl', `/dev/${device}`, '-o', 'json']));
+    const namespaces = new Map<number, IdentifiedNamespace>();
+    for (const nsid of nsids) {
+      const args = ['id-ns', `/dev/${device}`, '-n', String(nsid), '-o', 'json'];
+      namespaces.set(nsid, JSON.parse(await run('nvme', args)));
+    }
+    return { controller, namespaces };
+  } finally {
+    await run('nvme', ['disconnect', '-d', device]);
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * How long things may take, in milliseconds, on an emulated machine with two processors that have other work too.
+ * On hardware all of this takes a tenth of it.
+ */
+export const limits = {
+  /** An answer that needs nobody else: a refusal, a deadline that has passed. */
+  answer: 1_000,
+  /** Starting DPDK, once in a process; later environments take over what it started. */
+  start: 10_000,
+  /** The default `timeoutMs` of an attach and of a detach. */
+  attach: 5_000,
+  detach: 5_000,
+  /** Nothing listens, or nobody owns the address: SPDK itself finds out in this time. */
+  unreachable: 5_000,
+  /** From the end of a controller's life here to the end of what the target holds for it. */
+  target: 3_000,
+  /** The orderly end of a worker or a process. */
+  teardown: 2_000,
+  /** The same in the middle of something: 1.5 s for SPDK to come back, the rest for Node. */
+  interrupted: 3_000,
+} as const;

@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect } from 'vitest';
+import { limits } from './limits.js';
+import { run } from './run.js';
+import { eventually } from './timing.js';
+
+/** RDMA resources of the whole machine, which is the fabric's. */
+export interface RdmaUse {
+  /** What user processes hold: the initiator. */
+  readonly pd: number;
+  readonly cq: number;
+  readonly qp: number;
+  readonly cm_id: number;
+  readonly mr: number;
+  /** Queue pairs that the kernel's target holds for its hosts, admin queues included. */
+  readonly targetQueues: number;
+}
+
+const kinds = ['pd', 'cq', 'qp', 'cm_id', 'mr'] as const;
+const nothing: RdmaUse = { pd: 0, cq: 0, qp: 0, cm_id: 0, mr: 0, targetQueues: 0 };
+
+/** The kernel's own users. The target keeps completion queues for later hosts, so those are left out. */
+const kernelUsers = new Set(['ib_core', 'rdma_cm', 'nvmet_rdma']);
+
+interface Resource {
+  readonly type?: string;
+  readonly comm?: string;
+}
+
+export async function rdmaUse(): Promise<RdmaUse> {
+  const commands = kinds.map((kind) => `resource show ${kind}\n`).join('');
+  const lists = (await run('rdma', ['-j', '-b', '-'], commands)).trim().split('\n');
+  const [pd = [], cq = [], qp = [], cm_id = [], mr = []] = lists.map(
+    (list) => JSON.parse(list) as Resource[],
+  );
+  const held = (list: Resource[]) => list.filter(({ comm = '' }) => !kernelUsers.has(comm)).length;
+  return {
+    pd: held(pd),
+    cq: held(cq),
+    qp: held(qp),
+    cm_id: held(cm_id),
+    mr: held(mr),
+    targetQueues: qp.filter(({ comm, type }) => comm === 'rdma_cm' && type === 'RC').length,
+  };
+}
+
+/** Expects both sides to have let go of everything, the target within a time. */
+export async function expectNothingHeld(limitMs: number = limits.target): Promise<void> {
+  let use = nothing;
+  await eventually(limitMs, async () => {
+    use = await rdmaUse();
+    return isDeepStrictEqual(use, nothing);
+  });
+  expect(use).toEqual(nothing);
+}

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import type { SpdkError, SpdkErrorCode } from '../../../lib/index.js';
+
+/** What a promise came to, and the milliseconds it took from here on. */
+export async function timed<T>(promise: Promise<T>): Promise<{ value: T; ms: number }> {
+  const begun = performance.now();
+  const value = await promise;
+  return { value, ms: performance.now() - begun };
+}
+
+/** Expects a promise to be fulfilled within a time, and gives its value. */
+export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
+  const { value, ms } = await timed(promise);
+  expect(ms).toBeLessThan(limitMs);
+  return value;
+}
+
+/** Expects a promise to be rejected with a code within a time, and gives the error. */
+export async function refusal(
+  code: SpdkErrorCode,
+  limitMs: number,
+  promise: Promise<unknown>,
+): Promise<SpdkError> {
+  const outcome = promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  const { value, ms } = await timed(outcome);
+  if (!('error' in value)) throw new Error(`was fulfilled instead of rejected with ${code}`);
+  expect(value.error).toMatchObject({ code });
+  expect(ms, `until ${code}`).toBeLessThan(limitMs);
+  return value.error as SpdkError;
+}
+
+/** Waits until something holds; false when it did not in time. */
+export async function eventually(
+  limitMs: number,
+  condition: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) return false;
+    await sleep(50);
+  }
+  return true;
+}

@@ -1,0 +1,62 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Environment } from '../../lib/index.js';
+import { ids, open } from './support/fabric.js';
+import { limits } from './support/limits.js';
+import { expectNothingHeld } from './support/rdma.js';
+import { type Step, steps } from './support/task.js';
+import { eventually, within } from './support/timing.js';
+import { startWorker } from './support/worker.js';
+
+/** What is still inside SPDK when the worker has gone: an attach that waits for nobody's answer. */
+const background = 10_000;
+
+afterEach(async () => {
+  await expectNothingHeld(background);
+  await expectUsable();
+});
+
+describe('a worker that is terminated', () => {
+  it.each(steps)('while it is %s takes everything with it', async (step) => {
+    const worker = await startWorker(step, true);
+    expect(worker.message).toEqual({ at: step });
+    const limit = step === 'attached' ? limits.teardown : limits.interrupted;
+    await within(limit, worker.terminate());
+  });
+});
+
+describe('a worker that ends by itself', () => {
+  it.each<Step>(['open', 'attached', 'closed'])('while it is %s is not kept from it', async (step) => {
+    const worker = await startWorker(step);
+    expect(worker.message).toEqual({ at: step });
+    expect(await within(limits.teardown, worker.ended)).toBe(0);
+  });
+
+  it.each<Step>(['attaching', 'detaching', 'closing'])('waits for what is %s', async (step) => {
+    const worker = await startWorker(step);
+    expect(await within(limits.attach + limits.teardown, worker.ended)).toBe(0);
+  });
+});
+
+it('several workers use SPDK one after the other', async () => {
+  for (let i = 0; i < 3; i++) {
+    const worker = await startWorker('attached', true);
+    await within(limits.teardown, worker.terminate());
+  }
+});
+
+/** This process opens SPDK itself, attaches what the worker had, and closes. */
+async function expectUsable(): Promise<void> {
+  let env: Environment | undefined;
+  // A start of SPDK that outlived its worker ends in the background.
+  const opened = await eventually(background, async () => {
+    env = await open({ memoryMb: 64 }).catch((error) => {
+      expect(error).toMatchObject({ code: 'ERR_SPDK_ENV_ALREADY_OPEN' });
+      return undefined;
+    });
+    return env !== undefined;
+  });
+  if (!opened || !env) throw new Error('SPDK could not be opened after the worker had gone');
+  const controller = await within(limits.attach, env.attach(ids.disk0));
+  await within(limits.detach, controller.detach());
+  await env.close();
+}
