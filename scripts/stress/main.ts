@@ -13,6 +13,9 @@ import { renderReport } from './table.js';
 /** The worker tells its progress several times a second while it loops, and counts for some 10 s before and after. */
 const SILENCE_MS = 120_000;
 
+/** SIGHUP, SIGINT and SIGTERM, as shells number them. */
+const STOP_STATUSES = [129, 130, 143];
+
 interface WorkerOutcome {
   readonly status: number;
   /** Loops that the worker told of. */
@@ -28,9 +31,10 @@ async function main(): Promise<number> {
     view.end(),
   );
   if (!report) {
-    const how = status < 128 ? `ended with status ${status}` : 'was stopped';
+    const stopped = STOP_STATUSES.includes(status);
+    const how = stopped ? 'was stopped' : `ended with status ${status}`;
     process.stderr.write(`stress: the run ${how} after ${loops} loops, without a report\n`);
-    return status === 0 ? 1 : status;
+    return stopped ? status : 1;
   }
   process.stdout.write(renderReport(report));
   if (parsed.json !== undefined) writeFileSync(parsed.json, `${JSON.stringify(report, null, 2)}\n`);

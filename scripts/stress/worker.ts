@@ -23,7 +23,10 @@ main().then(
   // Nothing is waited for: a wedged controller or an operation without an answer must not keep the process.
   (status) => process.exit(status),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error && 'code' in error ? `${error.code}: ` : ''}${error}\n`);
+    const coded = error instanceof Error && 'code' in error;
+    process.stderr.write(
+      coded ? `${error.code}: ${error.message}\n` : `${(error as Error).stack ?? error}\n`,
+    );
     process.exit(stop.status || 1);
   },
 );
