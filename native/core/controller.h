@@ -133,6 +133,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void run();
   Status attach();
   [[nodiscard]] Status check_reachable() const;
+  Status connect();
   Status connect_controller(LogCollector& log);
   Status connect_queue_pairs(LogCollector& log);
   Status attach_failure(const LogCollector& log) const;

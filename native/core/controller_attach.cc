@@ -1,6 +1,7 @@
 // How a controller is attached. Control thread only; see controller.h.
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -24,6 +25,10 @@ constexpr auto kEagerTime = 100ms;
 constexpr auto kPollPause = 100us;
 /** How often a waiting attach looks whether somebody still waits for it. */
 constexpr auto kGateInterval = 50ms;
+/** A connection manager event that takes more than a second is a failure to SPDK before v24.05; to us it is a
+ * try. */
+constexpr int kConnectTries = 3;
+constexpr auto kRetryPause = 50ms;
 /** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
 constexpr size_t kQuotedLines = 3;
 
@@ -48,6 +53,11 @@ std::optional<NvmeStatus> refusal_in(const std::vector<std::string>& lines) {
   return std::nullopt;
 }
 
+/** Whether SPDK gave up waiting for a connection manager event, which it reports with this errno. */
+bool was_slow(const Status& status) {
+  return status.error_number == EADDRNOTAVAIL;
+}
+
 bool mentions(const std::vector<std::string>& lines, const char* words) {
   return std::any_of(lines.begin(), lines.end(),
                      [words](const std::string& line) { return line.find(words) != std::string::npos; });
@@ -69,21 +79,13 @@ Status Controller::attach() {
       return Status::failure("ERR_SPDK_ABORTED", "the attach was given up before it began");
     }
   }
-  LogCollector log;
-  Status status;
-  {
-    // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
-    const ExclusiveLinger alone(linger_);
-    status = connect_controller(log);
-    if (status.ok()) {
-      status = connect_queue_pairs(log);
-      if (!status.ok()) {
-        for (const auto& set : sets_) set->free();
-        sets_.clear();
-        queue_pairs_.clear();
-        destroy_controller();
-      }
-    }
+  const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
+  Status status = connect();
+  // Somebody answers at the address, see check_reachable(): a busy target was only slower than SPDK allows.
+  for (int tries = 1; tries < kConnectTries && was_slow(status); tries++) {
+    if (Clock::now() >= deadline || attach_given_up_.load(std::memory_order_acquire)) break;
+    std::this_thread::sleep_for(kRetryPause);
+    status = connect();
   }
   services_->connect_gate.leave();
   if (!status.ok()) return status;
@@ -99,6 +101,22 @@ Status Controller::attach() {
     };
     if (!request_.inline_polling) services_->pollers[set->slot()]->add(set);
   }
+  return status;
+}
+
+/** One try: the controller and its queue pairs, or neither. */
+Status Controller::connect() {
+  LogCollector log;
+  // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
+  const ExclusiveLinger alone(linger_);
+  Status status = connect_controller(log);
+  if (!status.ok()) return status;
+  status = connect_queue_pairs(log);
+  if (status.ok()) return status;
+  for (const auto& set : sets_) set->free();
+  sets_.clear();
+  queue_pairs_.clear();
+  destroy_controller();
   return status;
 }
 
@@ -178,7 +196,12 @@ Status Controller::attach_failure(const LogCollector& log) const {
   } else if (mentions(lines, "rdma_resolve_addr") || mentions(lines, "address resolution error") ||
              mentions(lines, "route resolution error") || mentions(lines, "RDMA connect error") ||
              mentions(lines, "connect() failed") || mentions(lines, "sock connection error")) {
-    status = Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
+    const bool slow =
+        mentions(lines, "RDMA connect error -99") || mentions(lines, "address resolution error");
+    status = Status::failure("ERR_SPDK_UNREACHABLE",
+                             slow ? "the target did not answer within the second that SPDK allows it"
+                                  : "nothing answers at the controller's address",
+                             slow ? EADDRNOTAVAIL : 0);
   } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
     status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
   }
