@@ -86,7 +86,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
     });
 
     async function attach(options: AttachOptions = {}): Promise<Namespace> {
-      controller = await env.attach(target.transportId, { ioQueues: 2, ...options });
+      controller = await env.attach(target.transportId, { ioQueues: 2, timeoutMs: 30_000, ...options });
       return controller.namespaces[0] as Namespace;
     }
 
