@@ -42,8 +42,10 @@ struct AddonData {
   Napi::FunctionReference controller_constructor;
   Napi::FunctionReference queue_pair_constructor;
   const std::shared_ptr<EnvironmentSlot> slot = std::make_shared<EnvironmentSlot>();
-  /** Opens or closes SPDK, off the JavaScript thread. One at a time. */
+  /** Opens or closes SPDK, off the JavaScript thread; the last one. */
   std::unique_ptr<OwnedThread> errand;
+  /** SPDK is being opened: from the call until its outcome is told. */
+  bool opening = false;
 };
 
 }  // namespace spdk_nvme

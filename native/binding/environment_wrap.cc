@@ -88,11 +88,11 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const auto channel = data.channel;
   const auto on_log = channel->keep(options.function("onLog"));
   const auto opened = channel->keep(options.function("opened"));
-  if (data.errand && !data.errand->finished()) {
-    opened->Call(
-        {to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is being opened or closed"))});
+  if (data.opening) {
+    opened->Call({to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is being opened"))});
     return env.Undefined();
   }
+  data.opening = true;
 
   data.errand = std::make_unique<OwnedThread>(
       "spdk-open", [slot = data.slot, settings, channel, on_log, opened, log_level] {
@@ -104,6 +104,8 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
         // The environment is stored here rather than in the task, so that a teardown in between finds it.
         if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
         channel->post([opened, status](Napi::Env js) {
+          // Before the outcome is told: whoever hears it may open again at once.
+          AddonData::of(js).opening = false;
           if (!status.ok()) {
             opened->Call({to_js(js, status)});
             return;
