@@ -21,6 +21,11 @@ ulimit -c 0
 
 port() { echo /dev/vport*p"$1"; }
 exec 3<>"$(port 1)"
+fail() { # the host prints the console, then ends this machine
+  echo "fabric: $1"
+  echo failed >&3
+  while :; do $bb sleep 60; done
+}
 
 modules=$(echo "$option_modules" | $bb base64 -d)
 $bb mkdir -p "/lib/modules/${modules##*/}"
@@ -28,13 +33,14 @@ $bb mount --bind "$modules" "/lib/modules/${modules##*/}"
 
 read -r target </run/fabric/target-status
 if ! { [ "$target" = 0 ] && . /run/fabric/rdma.sh && . /run/fabric/ports.sh; }; then
-  echo failed >&3
+  fail 'see above'
 fi
 
 if [ -n "$option_share" ]; then
   share=$(echo "$option_share" | $bb base64 -d)
   $bb mkdir -p "$share"
-  $bb mount -t 9p -o trans=virtio,version=9p2000.L,cache=mmap,msize=512000 share "$share" || echo "fabric: no $share"
+  $bb mount -t 9p -o trans=virtio,version=9p2000.L,cache=mmap,msize=512000 share "$share" ||
+    fail "cannot mount $share"
 fi
 
 read -r up _ </proc/uptime
