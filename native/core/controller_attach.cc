@@ -23,6 +23,9 @@ using namespace std::chrono_literals;
  */
 constexpr auto kEagerTime = 100ms;
 constexpr auto kPollPause = 100us;
+/** An address that has not answered by then is unreachable, as it is to SPDK's RDMA transport. A caller with
+ * a shorter deadline gives the attach up before. */
+constexpr auto kAddressLimit = 2s;
 /** How often a waiting attach looks whether somebody still waits for it. */
 constexpr auto kGateInterval = 50ms;
 /** A connection manager event that takes more than a second is a failure to SPDK before v24.05; to us it is a
@@ -127,7 +130,7 @@ Status Controller::check_reachable() const {
   }
   return check_address({.transport_id = request_.transport_id,
                         .source_address = request_.connect.source_address,
-                        .deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms),
+                        .deadline = Clock::now() + kAddressLimit,
                         .given_up = [this] { return attach_given_up_.load(std::memory_order_acquire); }});
 }
 
