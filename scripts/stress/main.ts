@@ -10,7 +10,10 @@ import { decodeMessage, type Message } from './protocol.js';
 import { complaints, type StressReport } from './report.js';
 import { renderReport } from './table.js';
 
-/** The worker tells its progress several times a second while it loops, and counts for some 10 s before and after. */
+/**
+ * Once it runs, the worker tells its progress several times a second while it loops, and warms up and counts for some
+ * 10 s before and after. The fabric's own start has limits of its own.
+ */
 const SILENCE_MS = 120_000;
 
 /** SIGHUP, SIGINT and SIGTERM, as shells number them. */
@@ -83,10 +86,7 @@ async function runWorker(options: string, view: ProgressView): Promise<WorkerOut
       // would grow for hundreds of loops without a leak. With one arena it does not.
       env: { MALLOC_ARENA_MAX: '1' },
       signal: silence.signal,
-      report: (line) => {
-        view.write(`fabric: ${line}\n`);
-        listen();
-      },
+      report: (line) => view.write(`fabric: ${line}\n`),
     });
     stdout.flush();
     stderr.flush();

@@ -41,6 +41,7 @@ export async function runStress(
   send: (message: Message) => void,
 ): Promise<StressReport> {
   const tally = new Tally((text) => send({ type: 'note', text }));
+  send({ type: 'note', text: 'Warming up' });
   const retained = new Retained();
   const filesBefore = new Set(hugepageFiles());
   const before = await count();
