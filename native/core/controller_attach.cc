@@ -30,7 +30,7 @@ constexpr auto kAddressLimit = 2s;
 constexpr auto kGateInterval = 50ms;
 /** A connection manager event that takes more than a second is a failure to SPDK before v24.05; to us it is a
  * try. */
-constexpr int kConnectTries = 3;
+constexpr int kConnectTries = 2;
 constexpr auto kRetryPause = 50ms;
 /** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
 constexpr size_t kQuotedLines = 3;

@@ -59,6 +59,8 @@ export function makeSubsystems(): string {
 export function makeLink(): string {
   return script([
     `ip link add ${link.netdev} type dummy`,
+    // As on a real network, an address that nobody owns is then not resolved.
+    `ip link set ${link.netdev} arp on`,
     // Nobody else is there to have taken the address: usable at once.
     write(0, `/proc/sys/net/ipv6/conf/${link.netdev}/accept_dad`),
     `ip link set ${link.netdev} mtu ${link.mtu} up`,
