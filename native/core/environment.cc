@@ -26,6 +26,7 @@ bool same_controller(const Controller::Request& one, const Controller::Request& 
 
 Status Environment::open(const EnvironmentSettings& settings, int log_level, Log::Listener log,
                          std::shared_ptr<Environment>& environment) {
+  const OpeningScope opening;
   bool listening = false;
   Status status = SpdkRuntime::acquire(settings.runtime, [&] {
     Log::listen(std::move(log), log_level);
