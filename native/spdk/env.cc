@@ -74,6 +74,10 @@ int env_init(const EnvSettings& settings) {
   // Hugepages without files: nothing is left behind, however the process ends.
   static char in_memory[] = "--in-memory";
   options.env_context = in_memory;
+#if SPDK_NVME_RELEASE >= 2601
+  // Otherwise SPDK adds --huge-unlink, which DPDK takes together with --in-memory only before v25.11.
+  options.hugepage_single_segments = true;
+#endif
   const StdoutToLog redirected;
   return spdk_env_init(&options);
 }
