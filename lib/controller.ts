@@ -3,7 +3,9 @@ import { Admin } from './admin.js';
 import type { BouncePool } from './bounce-pool.js';
 import type { DmaMemory } from './dma-memory.js';
 import { SpdkError, type SpdkTypeError } from './errors.js';
+import { type HistoryEvent, historyOf } from './history.js';
 import { IoLoop } from './io-loop.js';
+import type { LogLine } from './log.js';
 import { Namespace } from './namespace.js';
 import type {
   ControllerInfo,
@@ -33,6 +35,8 @@ export interface ControllerEvents {
   failed: [error: SpdkError | SpdkTypeError];
   /** Namespaces appeared, vanished or changed; `namespaces` has the new ones. */
   namespaces: [namespaces: readonly Namespace[]];
+  /** SPDK logged a line about this controller, of the environment's `logLevel` or more severe. */
+  log: [line: LogLine];
   /** The controller is gone and everything it held is free again. */
   detached: [report: DetachReport];
 }
@@ -96,6 +100,14 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** The namespaces as the controller last described them. A change gives new objects. */
   get namespaces(): readonly Namespace[] {
     return this.#namespaces;
+  }
+
+  /**
+   * What happened to the controller last, the oldest first: up to 64 lines of SPDK's log about it, and up to 64 other
+   * events. Read anew from native code by each use; stays readable after a detach.
+   */
+  get history(): readonly HistoryEvent[] {
+    return historyOf(this.#native);
   }
 
   /**

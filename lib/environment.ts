@@ -4,14 +4,13 @@ import { BouncePool } from './bounce-pool.js';
 import { Controller, type ControllerServices } from './controller.js';
 import { type DmaBuffer, DmaMemory } from './dma-memory.js';
 import { abortError, type NativeFailure, SpdkError } from './errors.js';
-import { type ControllerState, type NativeEnvironment, type NativeLogLine, native } from './native.js';
+import { type LogLine, LogRelay, logLevels } from './log.js';
+import { type ControllerState, type NativeEnvironment, native } from './native.js';
 import { Operation } from './operation.js';
 import {
   type AttachOptions,
   type CloseOptions,
   type EnvironmentOptions,
-  type LogLevel,
-  type ResolvedEnvironmentOptions,
   resolveAttachOptions,
   resolveCloseOptions,
   resolveEnvironmentOptions,
@@ -23,14 +22,6 @@ import {
   type TransportIdObject,
 } from './transport-id.js';
 
-/** A line that SPDK or DPDK logged. */
-export interface LogLine {
-  readonly level: LogLevel;
-  /** Where in SPDK's source, as `file:line:function`. */
-  readonly source: string;
-  readonly message: string;
-}
-
 /** The events of an {@link Environment} and what their listeners get. */
 export interface EnvironmentEvents {
   /** SPDK or DPDK logged a line of the level asked for. */
@@ -40,9 +31,6 @@ export interface EnvironmentEvents {
   /** A controller's link or target died; it still has to be detached. */
   failed: [controller: Controller, error: Error];
 }
-
-/** The severities of SPDK (spdk/log.h), in its numbering. */
-const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const satisfies readonly LogLevel[];
 
 /** The longest that DPDK may take to start: it clears all of its hugepages. */
 const openLimitMs = 120_000;
@@ -55,13 +43,15 @@ const closeGraceMs = 1_000;
  */
 export class Environment extends EventEmitter<EnvironmentEvents> implements AsyncDisposable {
   readonly #native: NativeEnvironment;
+  readonly #log: LogRelay;
   readonly #services: ControllerServices;
   readonly #controllers = new Set<Controller>();
   readonly #attaching = new Set<Operation<Controller>>();
   #closing: Promise<void> | undefined;
 
-  private constructor(nativeEnvironment: NativeEnvironment) {
+  private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay) {
     super();
+    this.#log = log;
     this.#native = nativeEnvironment;
     const memory = new DmaMemory(nativeEnvironment);
     this.#services = { memory, bounce: new BouncePool(memory) };
@@ -80,7 +70,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   static async init(options?: EnvironmentOptions): Promise<Environment> {
     const resolved = resolveEnvironmentOptions(options);
     const addon = native();
-    const log = new LogRelay(resolved);
+    const log = new LogRelay(resolved.log);
     const operation = new Operation<Environment>({
       what: 'Starting SPDK',
       timeoutMs: openLimitMs,
@@ -102,8 +92,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
           operation.reject(SpdkError.fromNative(failure ?? unexplained));
           return;
         }
-        const environment = new Environment(opened);
-        log.environment = environment;
+        const environment = new Environment(opened, log);
+        log.listener = environment;
         operation.resolve(environment);
       },
     });
@@ -179,7 +169,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
           maxWaiting: resolved.maxWaiting,
         };
         controller = new Controller(nativeController, settings, this.#services);
-        this.#adopt(controller);
+        this.#adopt(controller, this.#log.introduce(nativeController, controller));
         operation.resolve(controller);
       },
       stateChanged: (state) => this.#onState(controller, state),
@@ -243,10 +233,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     }
   }
 
-  #adopt(controller: Controller): void {
+  #adopt(controller: Controller, forget: () => void): void {
     this.#controllers.add(controller);
     controller.once('detached', () => {
       this.#controllers.delete(controller);
+      forget();
       this.emit('detached', controller);
     });
     // Told after attach() has answered, so that its caller may add listeners to the controller first.
@@ -262,36 +253,6 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const error = SpdkError.fromNative(failure);
     controller.onFailed(error);
     this.emit('failed', controller, error);
-  }
-}
-
-/** Passes SPDK's log lines on, and keeps those that come before anybody can listen. */
-class LogRelay {
-  readonly #toStderr: boolean;
-  readonly #early: LogLine[] = [];
-  #environment: Environment | undefined;
-
-  constructor(options: ResolvedEnvironmentOptions) {
-    this.#toStderr = options.log === 'stderr';
-  }
-
-  set environment(environment: Environment) {
-    this.#environment = environment;
-    // After init() has answered and its caller has had a turn to add a listener.
-    setImmediate(() => {
-      for (const line of this.#early.splice(0)) environment.emit('log', line);
-    });
-  }
-
-  pass({ level, source, text }: NativeLogLine): void {
-    const line: LogLine = { level: logLevels[level] ?? 'notice', source, message: text };
-    if (this.#toStderr) {
-      process.stderr.write(`spdk ${line.level}: ${line.message} (${line.source})\n`);
-    } else if (this.#environment) {
-      this.#environment.emit('log', line);
-    } else {
-      this.#early.push(line);
-    }
   }
 }
 

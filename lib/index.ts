@@ -13,7 +13,7 @@ export type { Advisory, SpdkRelease } from './advisories.js';
 export { Batch } from './batch.js';
 export { Controller, type ControllerEvents, type DetachReport } from './controller.js';
 export type { DmaBuffer } from './dma-memory.js';
-export { Environment, type EnvironmentEvents, type LogLine } from './environment.js';
+export { Environment, type EnvironmentEvents } from './environment.js';
 export {
   type CatalogueEntry,
   errorCatalogue,
@@ -21,6 +21,8 @@ export {
   type SpdkErrorCode,
   SpdkTypeError,
 } from './errors.js';
+export type { HistoryEvent, HistoryKind } from './history.js';
+export type { LogLine } from './log.js';
 export {
   Namespace,
   type OperationOptions,

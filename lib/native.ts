@@ -68,6 +68,21 @@ export interface NativeLogLine {
   readonly level: number;
   readonly source: string;
   readonly text: string;
+  /** `NativeController.id()` of the controller that the line is about; 0 for none. */
+  readonly controllerId: number;
+  /** The subsystem's NQN of that controller; empty for none. */
+  readonly controllerName: string;
+}
+
+/** `HistoryEvent` of native/core/history.h. */
+export interface NativeHistoryEvent {
+  readonly kind: string;
+  readonly text: string;
+  readonly code: string;
+  readonly level: number;
+  readonly source: string;
+  readonly wallMs: number;
+  readonly monotonicMs: number;
 }
 
 /** One queue pair's ring; native/core/io_ring.h has its layout, lib/ring.ts this side of it. */
@@ -96,7 +111,10 @@ export interface NativeAdminRequest {
 }
 
 export interface NativeController {
+  /** Tells controllers apart in this process, for log lines. */
+  id(): number;
   state(): ControllerState;
+  history(): NativeHistoryEvent[];
   info(): ControllerInfo;
   namespaces(): NamespaceInfo[];
   queuePairs(): NativeQueuePair[];

@@ -22,9 +22,10 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
       env, "NativeController",
       {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
        InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
-       InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"),
-       InstanceMethod<&ControllerWrap::admin>("admin"), InstanceMethod<&ControllerWrap::detach>("detach"),
-       InstanceMethod<&ControllerWrap::give_up>("giveUp"), InstanceMethod<&ControllerWrap::wedge>("wedge")});
+       InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"), InstanceMethod<&ControllerWrap::id>("id"),
+       InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::admin>("admin"),
+       InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::give_up>("giveUp"),
+       InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -56,6 +57,15 @@ Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
     list.Set(i, wrap);
   }
   return list;
+}
+
+/** What log lines name the controller by. */
+Napi::Value ControllerWrap::id(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(controller(info.Env()).history().id()));
+}
+
+Napi::Value ControllerWrap::history(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), controller(info.Env()).history().events());
 }
 
 Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {

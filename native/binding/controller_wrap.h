@@ -23,6 +23,8 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value namespaces(const Napi::CallbackInfo& info);
   Napi::Value queue_pairs(const Napi::CallbackInfo& info);
+  Napi::Value id(const Napi::CallbackInfo& info);
+  Napi::Value history(const Napi::CallbackInfo& info);
   Napi::Value admin(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value give_up(const Napi::CallbackInfo& info);

@@ -64,7 +64,26 @@ Napi::Value to_js(Napi::Env env, const LogLine& line) {
   object.Set("level", line.level);
   object.Set("source", line.source);
   object.Set("text", line.text);
+  object.Set("controllerId", static_cast<double>(line.controller_id));
+  object.Set("controllerName", line.controller_name);
   return object;
+}
+
+Napi::Value to_js(Napi::Env env, const std::vector<HistoryEvent>& events) {
+  Napi::Array list = Napi::Array::New(env, events.size());
+  uint32_t index = 0;
+  for (const HistoryEvent& event : events) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("kind", to_string(event.kind));
+    object.Set("text", event.text);
+    object.Set("code", event.code);
+    object.Set("level", event.level);
+    object.Set("source", event.source);
+    object.Set("wallMs", event.wall_ms);
+    object.Set("monotonicMs", event.monotonic_ms);
+    list.Set(index++, object);
+  }
+  return list;
 }
 
 }  // namespace spdk_nvme

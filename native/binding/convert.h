@@ -17,5 +17,6 @@ Napi::Value to_js(Napi::Env env, const ControllerInfo& info);
 Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces);
 Napi::Value to_js(Napi::Env env, const DetachReport& report);
 Napi::Value to_js(Napi::Env env, const LogLine& line);
+Napi::Value to_js(Napi::Env env, const std::vector<HistoryEvent>& events);
 
 }  // namespace spdk_nvme

@@ -12,6 +12,9 @@ constexpr std::chrono::milliseconds kAdminInterval{10};
 /** The same while admin commands are outstanding. */
 constexpr std::chrono::microseconds kAdminIntervalWhenBusy{50};
 
+/** Tells the controllers of this process apart; 0 is none. */
+std::atomic<uint64_t> g_last_id{0};
+
 }  // namespace
 
 std::shared_ptr<Controller> Controller::start(std::shared_ptr<ControllerServices> services, Request request,
@@ -28,7 +31,10 @@ Controller::Controller(std::shared_ptr<ControllerServices> services, Request req
     : services_(std::move(services)),
       request_(std::move(request)),
       events_(std::move(events)),
-      linger_(services_->pollers.size() + 2) {}
+      history_(std::make_shared<History>(++g_last_id, request_.transport_id.subnqn)),
+      linger_(services_->pollers.size() + 2) {
+  history_->add(HistoryEvent::Kind::state, to_string(ControllerState::attaching));
+}
 
 void Controller::give_up_attach() {
   attach_given_up_.store(true, std::memory_order_release);
@@ -47,6 +53,8 @@ void Controller::wedge() {
 }
 
 void Controller::run() {
+  // This thread works for no other controller, so all that it has SPDK log is about this one.
+  const LogScope scope(history_.get());
   const Status attached = attach();
   if (attached.ok()) {
     enter(ControllerState::attached);
@@ -137,12 +145,14 @@ void Controller::enter(ControllerState state) {
 }
 
 void Controller::tell_state(ControllerState state) {
+  history_->add(HistoryEvent::Kind::state, to_string(state));
   const std::lock_guard<std::mutex> guard(events_mutex_);
   if (events_.state_changed) events_.state_changed(state);
 }
 
 void Controller::fail(Status why) {
   if (!life_.advance(ControllerState::failed)) return;
+  history_->add(HistoryEvent::Kind::failure, why.message, why.code);
   tell_state(ControllerState::failed);
   if (events_.failed) events_.failed(why);
 }

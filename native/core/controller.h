@@ -17,6 +17,7 @@
 #include "controller_info.h"
 #include "controller_state.h"
 #include "dma_memory.h"
+#include "history.h"
 #include "linger_lock.h"
 #include "log.h"
 #include "mailbox.h"
@@ -101,6 +102,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   };
   /** Only once attached. */
   [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return queue_pairs_; }
+  /** What happened to it last. Readable for as long as the object is there. */
+  [[nodiscard]] const History& history() const { return *history_; }
   [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_.counters(); }
 
   /**
@@ -162,6 +165,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** Guards events_: they are let go when the life is over, since they hold on to whoever listens. */
   std::mutex events_mutex_;
   ControllerEvents events_;
+  const std::shared_ptr<History> history_;
   ControllerLife life_;
   LingerLock linger_;
   Mailbox mailbox_;

@@ -88,6 +88,7 @@ Status Controller::attach() {
   for (int tries = 1; tries < kConnectTries && was_slow(status); tries++) {
     if (Clock::now() >= deadline || attach_given_up_.load(std::memory_order_acquire)) break;
     std::this_thread::sleep_for(kRetryPause);
+    history_->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
     status = connect();
   }
   services_->connect_gate.leave();
@@ -171,8 +172,8 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
   for (size_t i = 0; i < threads; i++) {
     const size_t poller = (first + i) % pollers;
     const auto share = static_cast<uint32_t>((info_.io_queues - i + threads - 1) / threads);
-    const auto set = std::make_shared<QueueSet>(controller_, linger_,
-                                                request_.inline_polling ? javascript_slot() : poller);
+    const auto set = std::make_shared<QueueSet>(
+        controller_, linger_, request_.inline_polling ? javascript_slot() : poller, history_);
     sets_.push_back(set);
     if (!set->connect(share, info_.queue_depth, services_->memory, deadline)) return attach_failure(log);
     for (const auto& ring : set->rings()) {

@@ -13,6 +13,8 @@ constexpr int kNotice = 2;
 constexpr size_t kMostLines = 32;
 
 thread_local LogCollector* t_collector = nullptr;
+/** Whose log lines the present thread causes. */
+thread_local History* t_history = nullptr;
 
 /** Guards the listener and its level. */
 std::mutex g_mutex;
@@ -21,12 +23,17 @@ int g_level = -1;
 
 void on_line(int level, const char* file, int line, const char* function, const char* text) {
   if (t_collector != nullptr) t_collector->add(level, text);
-  const std::lock_guard<std::mutex> guard(g_mutex);
-  if (!g_listener || level > g_level) return;
   std::string source(file != nullptr ? file : "");
   if (line > 0) source += ":" + std::to_string(line);
   if (function != nullptr && *function != '\0') source += std::string(":") + function;
-  g_listener(LogLine{level, std::move(source), text});
+  LogLine whole{.level = level, .source = std::move(source), .text = text, .controller_name = {}};
+  if (t_history != nullptr) {
+    whole.controller_id = t_history->id();
+    whole.controller_name = t_history->name();
+    if (level <= kNotice) t_history->add_log(level, whole.source, whole.text);
+  }
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  if (g_listener && level <= g_level) g_listener(std::move(whole));
 }
 
 }  // namespace
@@ -42,6 +49,14 @@ void Log::listen(Listener listener, int level) {
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_listener = std::move(listener);
   g_level = level;
+}
+
+LogScope::LogScope(History* history) : outer_(t_history) {
+  if (history != nullptr) t_history = history;
+}
+
+LogScope::~LogScope() {
+  t_history = outer_;
 }
 
 LogCollector::LogCollector() : outer_(t_collector) {

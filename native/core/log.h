@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "history.h"
+
 namespace spdk_nvme {
 
 /** One line that SPDK or DPDK logged. */
@@ -12,6 +14,9 @@ struct LogLine {
   int level = 0;  // 0 error, 1 warning, 2 notice, 3 information, 4 debugging
   std::string source;
   std::string text;
+  /** The controller that the line is about, where that is known: History's id and name; else 0 and empty. */
+  uint64_t controller_id = 0;
+  std::string controller_name;
 };
 
 /**
@@ -27,6 +32,21 @@ class Log {
   static void capture();
   /** Replaces the listener, which is called on whatever thread logs and must not block; null for none. */
   static void listen(Listener listener, int level);
+};
+
+/**
+ * While it lives, the present thread is inside SPDK for one controller: what it logs is about that
+ * controller, and goes to its history too. Null changes nothing.
+ */
+class LogScope {
+ public:
+  explicit LogScope(History* history);
+  ~LogScope();
+  LogScope(const LogScope&) = delete;
+  LogScope& operator=(const LogScope&) = delete;
+
+ private:
+  History* const outer_;
 };
 
 /** Collects the errors and warnings that the present thread logs, for as long as it lives. */

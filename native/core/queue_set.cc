@@ -3,6 +3,8 @@
 #include <bit>
 #include <thread>
 
+#include "log.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -30,6 +32,7 @@ bool QueueSet::connect(uint32_t count, uint32_t queue_depth, const std::shared_p
 }
 
 QueueSet::Turn QueueSet::poll() {
+  const LogScope scope(history_.get());
   if (release_requested_.load(std::memory_order_acquire)) return release();
   return serve();
 }
@@ -46,6 +49,7 @@ QueueSet::Turn QueueSet::serve() {
     if (together.held()) turn = poll_pairs();
   }
   if (disturbed_ && on_failure) {
+    history_->add(HistoryEvent::Kind::connection_lost, "the connection of an I/O queue pair is lost");
     on_failure();
     on_failure = nullptr;
   }

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "../spdk/queue_pairs.h"
+#include "history.h"
 #include "io_ring.h"
 #include "linger_lock.h"
 
@@ -21,8 +23,12 @@ namespace spdk_nvme {
 class QueueSet {
  public:
   /** @param slot of the serving thread in the controller's linger lock. */
-  QueueSet(spdk_nvme_ctrlr* controller, LingerLock& linger, size_t slot)
-      : controller_(controller), pairs_(controller), linger_(linger), slot_(slot) {}
+  QueueSet(spdk_nvme_ctrlr* controller, LingerLock& linger, size_t slot, std::shared_ptr<History> history)
+      : controller_(controller),
+        pairs_(controller),
+        linger_(linger),
+        slot_(slot),
+        history_(std::move(history)) {}
 
   [[nodiscard]] size_t slot() const { return slot_; }
   [[nodiscard]] const std::vector<std::shared_ptr<IoRing>>& rings() const { return rings_; }
@@ -67,6 +73,7 @@ class QueueSet {
   std::vector<std::shared_ptr<IoRing>> rings_;
   LingerLock& linger_;
   const size_t slot_;
+  const std::shared_ptr<History> history_;
   std::atomic<Phase> phase_{Phase::serving};
   std::atomic<bool> release_requested_{false};
   /** A queue pair is on its way out, so a poll may destroy its CM id. Serving thread only. */

@@ -1,0 +1,71 @@
+import type { Controller } from './controller.js';
+import type { NativeController, NativeLogLine } from './native.js';
+import type { LogLevel, LogSink } from './options.js';
+
+/** A line that SPDK or DPDK logged. */
+export interface LogLine {
+  readonly level: LogLevel;
+  /** Where in SPDK's source, as `file:line:function`. */
+  readonly source: string;
+  readonly message: string;
+  /**
+   * The controller that the line is about, or its subsystem's NQN while it is being attached. Missing where SPDK
+   * worked for no controller in particular.
+   */
+  readonly controller?: Controller | string;
+}
+
+/** The severities of SPDK (spdk/log.h), in its numbering. */
+export const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const satisfies readonly LogLevel[];
+
+/** Whoever hears of log lines once there is one: the environment. */
+export interface LogListener {
+  emit(event: 'log', line: LogLine): boolean;
+}
+
+/** Passes SPDK's log lines on, and keeps those that come before anybody can listen. */
+export class LogRelay {
+  readonly #toStderr: boolean;
+  readonly #early: LogLine[] = [];
+  /** Weak: a log line is no reason to keep a controller. */
+  readonly #controllers = new Map<number, WeakRef<Controller>>();
+  #listener: LogListener | undefined;
+
+  constructor(sink: LogSink) {
+    this.#toStderr = sink === 'stderr';
+  }
+
+  set listener(listener: LogListener) {
+    this.#listener = listener;
+    // After init() has answered and its caller has had a turn to add a listener.
+    setImmediate(() => {
+      for (const line of this.#early.splice(0)) listener.emit('log', line);
+    });
+  }
+
+  /** From now on lines about it name the object. Gives the function that ends that. */
+  introduce(native: NativeController, controller: Controller): () => void {
+    const id = native.id();
+    this.#controllers.set(id, new WeakRef(controller));
+    return () => this.#controllers.delete(id);
+  }
+
+  pass({ level, source, text, controllerId, controllerName }: NativeLogLine): void {
+    const known = this.#controllers.get(controllerId)?.deref();
+    const line: LogLine = {
+      level: logLevels[level] ?? 'notice',
+      source,
+      message: text,
+      ...(controllerId === 0 ? {} : { controller: known ?? controllerName }),
+    };
+    if (this.#toStderr) {
+      const whose = controllerName === '' ? '' : `${controllerName}: `;
+      process.stderr.write(`spdk ${line.level}: ${whose}${line.message} (${line.source})\n`);
+    } else if (this.#listener) {
+      this.#listener.emit('log', line);
+      known?.emit('log', line);
+    } else {
+      this.#early.push(line);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace spdk_nvme {
+
+/** One thing that happened to a controller. */
+struct HistoryEvent {
+  enum class Kind { state, failure, connection_lost, retry, reset, log };
+
+  Kind kind = Kind::state;
+  /** The name of a state, a message, or a line of SPDK's log. */
+  std::string text;
+  /** Of a failure, as in Status: a string literal. */
+  const char* code = "";
+  /** Of a log line, as in LogLine. */
+  int level = 0;
+  std::string source;
+  /** Milliseconds since 1970, as the wall clock had it, and of CLOCK_MONOTONIC. */
+  double wall_ms = 0;
+  double monotonic_ms = 0;
+};
+
+const char* to_string(HistoryEvent::Kind kind);
+
+/**
+ * What happened to one controller last, for whoever has to find out why it failed. Bounded, and log lines are
+ * bounded by themselves: a flood of them must not wash away the states and failures that explain it. Any
+ * thread.
+ */
+class History {
+ public:
+  /** As many of the last log lines, and as many of the last other events, are kept. */
+  static constexpr size_t kKept = 64;
+
+  /** @param id tells controllers apart in one process; @param name is what a reader calls the controller. */
+  History(uint64_t id, std::string name) : id_(id), name_(std::move(name)) {}
+  History(const History&) = delete;
+  History& operator=(const History&) = delete;
+
+  [[nodiscard]] uint64_t id() const { return id_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  void add(HistoryEvent::Kind kind, std::string text, const char* code = "");
+  void add_log(int level, std::string source, std::string text);
+
+  /** What is left of both, the oldest first. */
+  [[nodiscard]] std::vector<HistoryEvent> events() const;
+
+ private:
+  void keep(std::deque<HistoryEvent>& list, HistoryEvent event);
+
+  const uint64_t id_;
+  const std::string name_;
+  /** Guards both lists. */
+  mutable std::mutex mutex_;
+  std::deque<HistoryEvent> events_;
+  std::deque<HistoryEvent> log_;
+};
+
+}  // namespace spdk_nvme

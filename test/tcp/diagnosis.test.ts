@@ -1,0 +1,108 @@
+// What a program can find out about a controller: its history, and whose log lines are whose.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Controller, Environment, type LogLine } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4461' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:diagnosis';
+const nobody = 'nqn.2026-11.dev.spdk-nvme:nobody';
+const id = (subnqn: string) =>
+  `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${subnqn}`;
+
+let target: SpdkTarget;
+let env: Environment;
+const lines: LogLine[] = [];
+
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    subsystems: [{ nqn, serial: 'DIAGNOSIS', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
+  });
+  ensureHugepages(128);
+  env = await Environment.init({ pollers: 2, memoryMb: 64 });
+  env.on('log', (line) => lines.push(line));
+});
+afterAll(async () => {
+  await env?.close();
+  await target?.stop('SIGKILL');
+});
+
+const kinds = (controller: Controller) => controller.history.map(({ kind }) => kind);
+const states = (controller: Controller) =>
+  controller.history.filter(({ kind }) => kind === 'state').map(({ text }) => text);
+
+describe('the history of a controller', () => {
+  it('has its states with their times, and stays readable after a detach', async () => {
+    const begun = { wallMs: Date.now(), monotonicMs: Number(process.hrtime.bigint()) / 1e6 };
+    const controller = await env.attach(id(nqn));
+    expect(states(controller)).toEqual(['attaching', 'attached']);
+    await controller.detach();
+    expect(states(controller)).toEqual([
+      'attaching',
+      'attached',
+      'draining',
+      'disconnecting',
+      'lingering',
+      'detached',
+    ]);
+    const { history } = controller;
+    for (const clock of ['wallMs', 'monotonicMs'] as const) {
+      const times = history.map((event) => event[clock]);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+      // The two clocks of JavaScript, read a moment before.
+      expect(times[0]).toBeGreaterThan(begun[clock] - 2);
+      expect(times[0]).toBeLessThan(begun[clock] + 60_000);
+    }
+  });
+});
+
+describe('a log line', () => {
+  it('names the subsystem that is being attached, and is nobody else’s', async () => {
+    const other = await env.attach(id(nqn));
+    const told: LogLine[] = [];
+    other.on('log', (line) => told.push(line));
+    lines.length = 0;
+    await expect(env.attach(id(nobody))).rejects.toThrow();
+    const errors = lines.filter(({ level }) => level === 'error');
+    expect(errors.length).toBeGreaterThan(0);
+    for (const { controller } of errors) expect(controller).toBe(nobody);
+    expect(told).toEqual([]);
+    expect(kinds(other)).not.toContain('log');
+    await other.detach();
+  });
+});
+
+describe('a target that dies', () => {
+  it('leaves the reason and SPDK’s lines in the history, and the lines name the controller', async () => {
+    const controller = await env.attach(id(nqn), { ioQueues: 2 });
+    const told: LogLine[] = [];
+    controller.on('log', (line) => told.push(line));
+    lines.length = 0;
+    const failed = new Promise((resolve) => controller.once('failed', resolve));
+    await target.stop('SIGKILL');
+    await failed;
+    await sleep(50); // the pollers, the admin queue: each notices by itself
+
+    const { history } = controller;
+    expect(states(controller).slice(-1)).toEqual(['failed']);
+    expect(history.find(({ kind }) => kind === 'failure')).toMatchObject({
+      code: 'ERR_SPDK_CONTROLLER_FAILED',
+      text: expect.stringMatching(/lost/),
+    });
+    expect(kinds(controller)).toContain('connection-lost');
+    const logged = history.filter(({ kind }) => kind === 'log');
+    expect(logged.length).toBeGreaterThan(0);
+    expect(logged[0]).toMatchObject({ level: 'error', source: expect.stringMatching(/^\w+\.c:\d+:\w+$/) });
+
+    const errors = lines.filter(({ level }) => level === 'error');
+    expect(errors.length).toBeGreaterThan(0);
+    for (const line of errors) expect(line.controller).toBe(controller);
+    expect(told).toEqual(lines.filter((line) => line.controller === controller));
+    await controller.detach();
+    expect(states(controller).at(-1)).toBe('detached');
+    expect(kinds(controller)).toContain('failure');
+  });
+});
