@@ -147,7 +147,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void disconnect_queue_pairs();
   void free_queue_pairs();
   void serve_inline_sets();
-  void drain();
+  bool drain();
   void wait_until(const std::function<bool()>& done);
   [[nodiscard]] uint64_t pending() const;
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "../spdk/cm_wait.h"
 #include "controller.h"
 
 namespace spdk_nvme {
@@ -15,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 /** Between two looks at how far the pollers have come; longer once nobody waits for the answer any more. */
 constexpr std::chrono::microseconds kPause{100};
 constexpr std::chrono::milliseconds kPauseWhenLate{20};
+/** A controller that has not answered by then is dead, or as good as: SPDK must not wait for it. Or by this
+ * part of the time that the caller allows, where that is less. */
+constexpr std::chrono::milliseconds kAnswerLimit{1'000};
+constexpr int kAnswerPart = 3;
 
 double ms_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
@@ -25,16 +30,18 @@ double ms_between(Clock::time_point from, Clock::time_point to) {
 void Controller::detach_now() {
   const auto begun = Clock::now();
   detach_deadline_ = begun + detach_settings_.timeout;
-  const bool dead = admin_failed_ || state() == ControllerState::failed;
+  const bool failed = admin_failed_ || state() == ControllerState::failed;
   enter(ControllerState::draining);
-  if (!dead) drain();
+  const bool dead = failed || !drain();
 
   const auto drained = Clock::now();
   enter(ControllerState::disconnecting);
+  const spdk::NoCmWait no_wait(dead);
   if (dead) {
     // The target does not answer: without this SPDK would wait for it in every step that follows.
     const ExclusiveLinger alone(linger_);
     spdk_nvme_ctrlr_fail(controller_);
+    admin_failed_ = true;
   }
   disconnect_queue_pairs();
 
@@ -62,11 +69,22 @@ void Controller::detach_now() {
   detach_waiters_.clear();
 }
 
-/** Waits for the operations that JavaScript still awaits, as long as the caller allows. New ones it refuses
- * itself. */
-void Controller::drain() {
-  const auto limit = Clock::now() + detach_settings_.drain;
-  wait_until([this, limit] { return pending() == 0 || Clock::now() >= limit; });
+/**
+ * Waits for the operations that JavaScript still awaits, as long as the caller allows; new ones it refuses
+ * itself. Meanwhile asks the controller for a sign of life. False when it gave none.
+ */
+bool Controller::drain() {
+  const auto begun = Clock::now();
+  const auto answered = std::make_shared<bool>(false);
+  AdminCommand question;
+  question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+  question.done = [answered](const AdminAnswer&) { *answered = true; };
+  admin_commands_.add(std::move(question));
+  wait_until(
+      [this, limit = begun + detach_settings_.drain] { return pending() == 0 || Clock::now() >= limit; });
+  const auto patience = std::min(kAnswerLimit, detach_settings_.timeout / kAnswerPart);
+  wait_until([&] { return *answered || admin_failed_ || Clock::now() >= begun + patience; });
+  return *answered && !admin_failed_;
 }
 
 /** Begins to disconnect every queue pair, where the release can do that without waiting. */

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cm_wait.h"
+
 namespace spdk_nvme::spdk {
 
 bool PolledQueuePairs::connect(uint32_t queue_depth) {
@@ -61,6 +63,8 @@ PolledQueuePairs::Connection PolledQueuePairs::connection() const {
 
 int64_t PolledQueuePairs::poll() {
   if (group_ != nullptr) return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
+  // A queue pair that fails is disconnected inside, and others are waiting for this thread.
+  const NoCmWait no_wait;
   int64_t completions = 0;
   int64_t failure = 0;
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) {
