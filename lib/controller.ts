@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Admin } from './admin.js';
 import type { BouncePool } from './bounce-pool.js';
+import { publish } from './diagnostics.js';
 import type { DmaMemory } from './dma-memory.js';
 import { SpdkError, type SpdkTypeError } from './errors.js';
 import { type HistoryEvent, historyOf } from './history.js';
@@ -17,6 +18,7 @@ import type {
 import { Operation } from './operation.js';
 import { type DetachOptions, resolveDetachOptions } from './options.js';
 import { QueuePair } from './queue-pair.js';
+import type { ControllerStats } from './stats.js';
 import type { TransportId } from './transport-id.js';
 
 /** How a detach went. */
@@ -110,6 +112,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return historyOf(this.#native);
   }
 
+  /** What the controller's I/O queue pairs have done since they were connected. Stays readable after a detach. */
+  stats(): ControllerStats {
+    const pending = this.queuePairs.reduce((sum, queuePair) => sum + queuePair.pending, 0);
+    return { pending, ...this.#native.stats() };
+  }
+
   /**
    * Detaches the controller: refuses new I/O, waits for what is outstanding up to `drainMs` and aborts the rest,
    * disconnects every queue pair, waits until all are quiet, and frees everything. Works on a failed controller
@@ -156,6 +164,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @internal */
   onFailed(error: SpdkError | SpdkTypeError): void {
     for (const queuePair of this.queuePairs) queuePair.refuse(() => this.#refusal() as SpdkError);
+    publish('spdk-nvme:failed', { controller: this, error });
     this.emit('failed', error);
   }
 
@@ -226,10 +235,20 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
           aborted: after.aborted - before.aborted + left,
         });
         operation.resolve(report);
+        publish('spdk-nvme:detach', { controller: this, report });
         this.emit('detached', report);
       },
     });
-    return operation.promise;
+    return this.#told(operation.promise);
+  }
+
+  async #told(detach: Promise<DetachReport>): Promise<DetachReport> {
+    try {
+      return await detach;
+    } catch (error) {
+      publish('spdk-nvme:detach:error', { controller: this, error });
+      throw error;
+    }
   }
 
   /** Settles every operation that is left: their queue pairs are gone. */

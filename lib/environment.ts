@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { checkInteger } from './arguments.js';
 import { BouncePool } from './bounce-pool.js';
 import { Controller, type ControllerServices } from './controller.js';
+import { publish } from './diagnostics.js';
 import { type DmaBuffer, DmaMemory } from './dma-memory.js';
 import { abortError, type NativeFailure, SpdkError } from './errors.js';
 import { type LogLine, LogRelay, logLevels } from './log.js';
@@ -15,6 +16,7 @@ import {
   resolveCloseOptions,
   resolveEnvironmentOptions,
 } from './options.js';
+import { type EnvironmentStats, environmentStats } from './stats.js';
 import {
   checkAttachable,
   formatTransportId,
@@ -133,6 +135,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const { signal } = resolved;
     if (signal?.aborted) throw abortError(what, signal);
 
+    const begun = performance.now();
     let controller: Controller | undefined;
     const operation = new Operation<Controller>({
       what,
@@ -176,7 +179,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       failed: (failure) => this.#onFailed(controller, failure),
     });
     try {
-      return await operation.promise;
+      const attached = await operation.promise;
+      publish('spdk-nvme:attach', { controller: attached, ms: performance.now() - begun });
+      return attached;
+    } catch (error) {
+      publish('spdk-nvme:attach:error', { transportId, error, ms: performance.now() - begun });
+      throw error;
     } finally {
       this.#attaching.delete(operation);
     }
@@ -190,6 +198,14 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   allocate(bytes: number): DmaBuffer {
     if (this.closed) throw closedError();
     return this.#services.memory.allocateBuffer(checkInteger(bytes, 'bytes', 1, 0xffff_ffff));
+  }
+
+  /**
+   * What the poller threads and the attached controllers have done so far. Takes some microseconds for each
+   * controller, so that it may be asked every second.
+   */
+  stats(): EnvironmentStats {
+    return environmentStats(this.#native.pollerStats(), this.controllers);
   }
 
   /**

@@ -12,6 +12,7 @@ export {
 export type { Advisory, SpdkRelease } from './advisories.js';
 export { Batch } from './batch.js';
 export { Controller, type ControllerEvents, type DetachReport } from './controller.js';
+export type { DiagnosticsMessages } from './diagnostics.js';
 export type { DmaBuffer } from './dma-memory.js';
 export { Environment, type EnvironmentEvents } from './environment.js';
 export {
@@ -43,6 +44,7 @@ export type {
   PollingMode,
 } from './options.js';
 export { type IoCounts, QueuePair } from './queue-pair.js';
+export type { ControllerStats, EnvironmentStats, PollerStats, TransportStats } from './stats.js';
 export {
   type AddressFamily,
   formatTransportId,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type NativeFailure, SpdkError } from './errors.js';
+import type { NativeControllerStats, NativePollerStats } from './stats.js';
 
 /** The states of `ControllerState` in native/core/controller_state.h, which is where they change. */
 export type ControllerState =
@@ -115,6 +116,7 @@ export interface NativeController {
   id(): number;
   state(): ControllerState;
   history(): NativeHistoryEvent[];
+  stats(): NativeControllerStats;
   info(): ControllerInfo;
   namespaces(): NamespaceInfo[];
   queuePairs(): NativeQueuePair[];
@@ -160,6 +162,7 @@ export interface NativeEnvironment {
   detachMemory(memory: ArrayBuffer): void;
   /** Frees a region that JavaScript lost sight of while a command used it. */
   freeUnpinned(id: number): void;
+  pollerStats(): NativePollerStats[];
   close(request: { timeoutMs: number; closed: (clean: boolean) => void }): void;
 }
 

@@ -23,9 +23,9 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
       {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
        InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
        InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"), InstanceMethod<&ControllerWrap::id>("id"),
-       InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::admin>("admin"),
-       InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::give_up>("giveUp"),
-       InstanceMethod<&ControllerWrap::wedge>("wedge")});
+       InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
+       InstanceMethod<&ControllerWrap::admin>("admin"), InstanceMethod<&ControllerWrap::detach>("detach"),
+       InstanceMethod<&ControllerWrap::give_up>("giveUp"), InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -66,6 +66,10 @@ Napi::Value ControllerWrap::id(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::history(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), controller(info.Env()).history().events());
+}
+
+Napi::Value ControllerWrap::stats(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), stats_of(controller(info.Env())));
 }
 
 Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {

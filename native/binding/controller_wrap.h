@@ -25,6 +25,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value queue_pairs(const Napi::CallbackInfo& info);
   Napi::Value id(const Napi::CallbackInfo& info);
   Napi::Value history(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value admin(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value give_up(const Napi::CallbackInfo& info);

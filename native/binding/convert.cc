@@ -2,6 +2,15 @@
 
 namespace spdk_nvme {
 
+namespace {
+
+/** Counts stay below 2^53, after which doubles have gaps, for as long as a process lives. */
+Napi::Value count_to_js(Napi::Env env, uint64_t count) {
+  return Napi::Number::New(env, static_cast<double>(count));
+}
+
+}  // namespace
+
 Napi::Value to_js(Napi::Env env, const Status& status) {
   if (status.ok()) return env.Null();
   Napi::Object object = Napi::Object::New(env);
@@ -84,6 +93,46 @@ Napi::Value to_js(Napi::Env env, const std::vector<HistoryEvent>& events) {
     list.Set(index++, object);
   }
   return list;
+}
+
+Napi::Value to_js(Napi::Env env, const std::vector<PollerStats>& pollers) {
+  Napi::Array list = Napi::Array::New(env, pollers.size());
+  uint32_t index = 0;
+  for (const PollerStats& stats : pollers) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("polls", count_to_js(env, stats.polls));
+    object.Set("idlePolls", count_to_js(env, stats.idle_polls));
+    object.Set("completions", count_to_js(env, stats.completions));
+    object.Set("sleeps", count_to_js(env, stats.sleeps));
+    object.Set("controllers", count_to_js(env, stats.controllers));
+    list.Set(index++, object);
+  }
+  return list;
+}
+
+Napi::Value to_js(Napi::Env env, const ControllerStats& stats) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("outstanding", count_to_js(env, stats.outstanding));
+  object.Set("completed", count_to_js(env, stats.completed));
+  object.Set("failed", count_to_js(env, stats.failed));
+  object.Set("aborted", count_to_js(env, stats.aborted));
+  object.Set("polls", count_to_js(env, stats.polls));
+  object.Set("idlePolls", count_to_js(env, stats.idle_polls));
+  object.Set("lockWaits", count_to_js(env, stats.lock_waits));
+  object.Set("lingerLocks", count_to_js(env, stats.linger_locks));
+  object.Set("lingerWaits", count_to_js(env, stats.linger_waits));
+  Napi::Array transport = Napi::Array::New(env, stats.transport.size());
+  uint32_t index = 0;
+  for (const auto& [name, values] : stats.transport) {
+    Napi::Object counts = Napi::Object::New(env);
+    for (const auto& [key, value] : values) counts.Set(key, count_to_js(env, value));
+    Napi::Object part = Napi::Object::New(env);
+    part.Set("name", name);
+    part.Set("counts", counts);
+    transport.Set(index++, part);
+  }
+  object.Set("transport", transport);
+  return object;
 }
 
 }  // namespace spdk_nvme

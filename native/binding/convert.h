@@ -7,6 +7,7 @@
 #include "../core/controller.h"
 #include "../core/controller_info.h"
 #include "../core/log.h"
+#include "../core/stats.h"
 #include "../core/status.h"
 
 namespace spdk_nvme {
@@ -18,5 +19,7 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces);
 Napi::Value to_js(Napi::Env env, const DetachReport& report);
 Napi::Value to_js(Napi::Env env, const LogLine& line);
 Napi::Value to_js(Napi::Env env, const std::vector<HistoryEvent>& events);
+Napi::Value to_js(Napi::Env env, const std::vector<PollerStats>& pollers);
+Napi::Value to_js(Napi::Env env, const ControllerStats& stats);
 
 }  // namespace spdk_nvme

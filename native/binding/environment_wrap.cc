@@ -66,13 +66,14 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Function EnvironmentWrap::define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeEnvironment",
-      {InstanceMethod<&EnvironmentWrap::attach>("attach"),
-       InstanceMethod<&EnvironmentWrap::allocate>("allocate"),
-       InstanceMethod<&EnvironmentWrap::detach_memory>("detachMemory"),
-       InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
-       InstanceMethod<&EnvironmentWrap::pins>("pins"), InstanceMethod<&EnvironmentWrap::close>("close")});
+  return DefineClass(env, "NativeEnvironment",
+                     {InstanceMethod<&EnvironmentWrap::attach>("attach"),
+                      InstanceMethod<&EnvironmentWrap::allocate>("allocate"),
+                      InstanceMethod<&EnvironmentWrap::detach_memory>("detachMemory"),
+                      InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
+                      InstanceMethod<&EnvironmentWrap::pins>("pins"),
+                      InstanceMethod<&EnvironmentWrap::poller_stats>("pollerStats"),
+                      InstanceMethod<&EnvironmentWrap::close>("close")});
 }
 
 /** Takes the environment that open() has just left in the addon's data. */
@@ -203,6 +204,11 @@ Napi::Value EnvironmentWrap::pins(const Napi::CallbackInfo& info) {
   if (!environment_) reject_argument(info.Env(), "this object is no environment");
   auto& words = environment_->memory()->pins();
   return share_with_js(info.Env(), words.data(), words.size() * sizeof(uint32_t), environment_->memory());
+}
+
+Napi::Value EnvironmentWrap::poller_stats(const Napi::CallbackInfo& info) {
+  if (!environment_) reject_argument(info.Env(), "this object is no environment");
+  return to_js(info.Env(), environment_->poller_stats());
 }
 
 Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {

@@ -32,7 +32,8 @@ Controller::Controller(std::shared_ptr<ControllerServices> services, Request req
       request_(std::move(request)),
       events_(std::move(events)),
       history_(std::make_shared<History>(++g_last_id, request_.transport_id.subnqn)),
-      linger_(services_->pollers.size() + 2) {
+      linger_(services_->pollers.size() + 2),
+      io_stats_(std::make_shared<IoStats>(services_->pollers.size() + 2)) {
   history_->add(HistoryEvent::Kind::state, to_string(ControllerState::attaching));
 }
 

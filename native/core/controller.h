@@ -18,6 +18,7 @@
 #include "controller_state.h"
 #include "dma_memory.h"
 #include "history.h"
+#include "io_stats.h"
 #include "linger_lock.h"
 #include "log.h"
 #include "mailbox.h"
@@ -104,6 +105,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return queue_pairs_; }
   /** What happened to it last. Readable for as long as the object is there. */
   [[nodiscard]] const History& history() const { return *history_; }
+  [[nodiscard]] IoStats& io_stats() const { return *io_stats_; }
   [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_.counters(); }
 
   /**
@@ -168,6 +170,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   const std::shared_ptr<History> history_;
   ControllerLife life_;
   LingerLock linger_;
+  const std::shared_ptr<IoStats> io_stats_;
   Mailbox mailbox_;
   std::atomic<bool> attach_given_up_{false};
   std::atomic<bool> detach_requested_{false};

@@ -173,7 +173,7 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
     const size_t poller = (first + i) % pollers;
     const auto share = static_cast<uint32_t>((info_.io_queues - i + threads - 1) / threads);
     const auto set = std::make_shared<QueueSet>(
-        controller_, linger_, request_.inline_polling ? javascript_slot() : poller, history_);
+        controller_, linger_, request_.inline_polling ? javascript_slot() : poller, history_, io_stats_);
     sets_.push_back(set);
     if (!set->connect(share, info_.queue_depth, services_->memory, deadline)) return attach_failure(log);
     for (const auto& ring : set->rings()) {

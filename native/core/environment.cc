@@ -82,6 +82,12 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
   return Status::success();
 }
 
+std::vector<PollerStats> Environment::poller_stats() const {
+  std::vector<PollerStats> all;
+  for (const auto& poller : services_->pollers) all.push_back(poller->stats());
+  return all;
+}
+
 void Environment::reap() {
   const std::lock_guard<std::mutex> guard(mutex_);
   std::erase_if(controllers_, [](const auto& controller) {

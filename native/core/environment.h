@@ -40,6 +40,9 @@ class Environment {
 
   [[nodiscard]] const std::shared_ptr<DmaMemory>& memory() const { return services_->memory; }
 
+  /** One for each poller. Any thread. */
+  [[nodiscard]] std::vector<PollerStats> poller_stats() const;
+
   /** Joins the control threads of controllers that are gone. Cheap. */
   void reap();
 

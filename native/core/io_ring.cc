@@ -39,6 +39,12 @@ uint32_t aborted_word() {
   return SPDK_NVME_SC_ABORTED_SQ_DELETION;
 }
 
+bool is_aborted(uint32_t status) {
+  constexpr uint32_t kTypeAndCode = 0x7ff;
+  const uint32_t what = status & kTypeAndCode;
+  return what == SPDK_NVME_SC_ABORTED_SQ_DELETION || what == SPDK_NVME_SC_ABORTED_BY_REQUEST;
+}
+
 }  // namespace
 
 IoRing::IoRing(spdk_nvme_ctrlr* controller, std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
@@ -184,6 +190,12 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
 }
 
 void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
+  if (status != 0 && is_aborted(status)) {
+    counts_.aborted++;
+  } else {
+    counts_.completed++;
+    if (status != 0) counts_.failed++;
+  }
   statuses_[index] = status;
   results_[index] = result;
   const uint32_t tail = completed_.load(std::memory_order_relaxed);

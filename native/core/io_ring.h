@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "counter.h"
 #include "dma_memory.h"
 
 namespace spdk_nvme {
@@ -55,6 +56,15 @@ class IoRing {
   void publish(uint32_t tail) { submitted_.store(tail, std::memory_order_release); }
   /** How far the completion queue is filled. JavaScript thread. */
   [[nodiscard]] uint32_t completed() const { return completed_.load(std::memory_order_acquire); }
+  /** How many commands ended with the controller's answer, with an error in it, or were aborted. */
+  struct Counts {
+    Counter completed;
+    Counter failed;
+    Counter aborted;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+  /** Commands that SPDK has. Any thread. */
+  [[nodiscard]] uint64_t in_flight() const { return in_flight_; }
   /** Operations that JavaScript has accepted and not settled. Any thread. */
   [[nodiscard]] uint32_t pending();
 
@@ -118,8 +128,9 @@ class IoRing {
   std::atomic<uint32_t> completed_{0};
   // The polling thread's own.
   uint32_t head_ = 0;
-  uint32_t in_flight_ = 0;
+  Counter in_flight_;
   uint32_t notified_ = 0;
+  Counts counts_;
   /** The namespace of the last command: finding one takes SPDK's controller lock. SPDK frees none before the
    * end. */
   uint32_t last_namespace_id_ = 0;

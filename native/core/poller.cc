@@ -29,26 +29,40 @@ struct Poller::Loop {
   std::atomic<bool> stopping{false};
   /** The sets being served. Poller thread only. */
   std::vector<std::shared_ptr<QueueSet>> sets;
+  Counter polls;
+  Counter idle_polls;
+  Counter completions;
+  Counter sleeps;
+  Counter served;
+
+  void sleep_for(std::chrono::microseconds time) {
+    sleeps++;
+    mailbox.sleep(time);
+  }
 
   void run() {
     auto last_work = Clock::now();
     auto sleep = kFirstSleep;
     while (!stopping.load(std::memory_order_acquire)) {
-      QueueSet::Turn turn{.worked = mailbox.run(), .hot = false};
+      QueueSet::Turn turn{.worked = mailbox.run()};
       for (const auto& set : sets) {
         const auto part = set->poll();
         turn.worked |= part.worked;
         turn.hot |= part.hot;
+        polls++;
+        if (!part.worked) idle_polls++;
+        completions.add(part.completions);
       }
       std::erase_if(sets, [](const auto& set) { return set->released(); });
+      served.set(sets.size());
       if (options.always_spin) continue;
       if (sets.empty()) {
-        mailbox.sleep(kSleepWithoutSets);
+        sleep_for(kSleepWithoutSets);
       } else if (turn.worked) {
         last_work = Clock::now();
         sleep = kFirstSleep;
       } else if (Clock::now() - last_work >= (turn.hot ? kSpinWhileBusy : kSpinAfterWork)) {
-        mailbox.sleep(turn.hot ? kFirstSleep : sleep);
+        sleep_for(turn.hot ? kFirstSleep : sleep);
         sleep = std::min(sleep * 2, options.idle_sleep);
       } else {
         std::this_thread::yield();
@@ -64,6 +78,14 @@ Poller::Poller(size_t index, PollerOptions options)
 
 void Poller::add(std::shared_ptr<QueueSet> set) {
   loop_->mailbox.post([loop = loop_.get(), set = std::move(set)] { loop->sets.push_back(set); });
+}
+
+PollerStats Poller::stats() const {
+  return {.polls = loop_->polls.value(),
+          .idle_polls = loop_->idle_polls.value(),
+          .completions = loop_->completions.value(),
+          .sleeps = loop_->sleeps.value(),
+          .controllers = loop_->served.value()};
 }
 
 void Poller::wake() {

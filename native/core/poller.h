@@ -9,6 +9,7 @@
 #include "mailbox.h"
 #include "owned_thread.h"
 #include "queue_set.h"
+#include "stats.h"
 
 namespace spdk_nvme {
 
@@ -31,6 +32,9 @@ class Poller {
   void add(std::shared_ptr<QueueSet> set);
   /** Makes a sleeping poller look at its sets again at once. Any thread. */
   void wake();
+
+  /** Any thread. */
+  [[nodiscard]] PollerStats stats() const;
 
   /** Asks the thread to end. Any thread. */
   void stop();

@@ -41,12 +41,21 @@ QueueSet::Turn QueueSet::serve() {
   Turn turn;
   if (disturbed_) {
     const ExclusiveLinger alone(linger_, kPatience);
-    turn = alone.held() ? poll_pairs() : Turn{.worked = false, .hot = true};
+    if (alone.held()) {
+      turn = poll_pairs();
+    } else {
+      counts_.lock_waits++;
+      turn.hot = true;
+    }
   } else {
     // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in
     // a hurry.
     const SharedLinger together(linger_, slot_, std::try_to_lock);
-    if (together.held()) turn = poll_pairs();
+    if (together.held()) {
+      turn = poll_pairs();
+    } else {
+      counts_.lock_waits++;
+    }
   }
   if (disturbed_ && on_failure) {
     history_->add(HistoryEvent::Kind::connection_lost, "the connection of an I/O queue pair is lost");
@@ -68,12 +77,15 @@ QueueSet::Turn QueueSet::poll_pairs() {
   }
   // A queue pair that has just failed is destroyed by a later poll at the earliest, which then is alone.
   if (result < 0 || pairs_.disturbed()) disturbed_ = true;
-  return {.worked = result > 0, .hot = busy};
+  const bool worked = result > 0;
+  counts_.polls++;
+  if (!worked) counts_.idle_polls++;
+  return {.worked = worked, .hot = busy, .completions = worked ? static_cast<uint64_t>(result) : 0};
 }
 
 QueueSet::Turn QueueSet::release() {
   const ExclusiveLinger alone(linger_, kPatience);
-  if (!alone.held()) return {.worked = false, .hot = true};
+  if (!alone.held()) return {.hot = true};
   if (released()) return {};
   if (phase() == Phase::serving) {
     pairs_.disconnect();
@@ -81,7 +93,7 @@ QueueSet::Turn QueueSet::release() {
   }
   pairs_.poll();
   if (pairs_.disconnected()) free();
-  return {.worked = false, .hot = true};
+  return {.hot = true};
 }
 
 /** SPDK answers what the queue pairs still had as aborted, and the rings answer the rest. */
@@ -93,6 +105,14 @@ void QueueSet::free() {
     ring->on_completions = nullptr;
   }
   phase_.store(Phase::released, std::memory_order_release);
+}
+
+std::vector<spdk::TransportStats> QueueSet::transport_stats() {
+  if constexpr (!spdk::kAsyncQueuePairs) return {};
+  // Nobody polls meanwhile.
+  const ExclusiveLinger alone(linger_, kPatience);
+  if (!alone.held() || released()) return {};
+  return pairs_.transport_stats();
 }
 
 uint64_t QueueSet::pending() const {

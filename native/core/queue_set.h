@@ -10,6 +10,7 @@
 #include "../spdk/queue_pairs.h"
 #include "history.h"
 #include "io_ring.h"
+#include "io_stats.h"
 #include "linger_lock.h"
 
 namespace spdk_nvme {
@@ -23,12 +24,20 @@ namespace spdk_nvme {
 class QueueSet {
  public:
   /** @param slot of the serving thread in the controller's linger lock. */
-  QueueSet(spdk_nvme_ctrlr* controller, LingerLock& linger, size_t slot, std::shared_ptr<History> history)
+  QueueSet(spdk_nvme_ctrlr* controller, LingerLock& linger, size_t slot, std::shared_ptr<History> history,
+           std::shared_ptr<IoStats> stats)
       : controller_(controller),
         pairs_(controller),
         linger_(linger),
         slot_(slot),
-        history_(std::move(history)) {}
+        history_(std::move(history)),
+        stats_(std::move(stats)),
+        counts_(stats_->slot(slot)) {
+    stats_->begin(this);
+  }
+  ~QueueSet() { stats_->end(this); }
+  QueueSet(const QueueSet&) = delete;
+  QueueSet& operator=(const QueueSet&) = delete;
 
   [[nodiscard]] size_t slot() const { return slot_; }
   [[nodiscard]] const std::vector<std::shared_ptr<IoRing>>& rings() const { return rings_; }
@@ -41,9 +50,13 @@ class QueueSet {
   struct Turn {
     bool worked = false;  // something completed
     bool hot = false;     // something is expected soon, so do not sleep long
+    uint64_t completions = 0;
   };
   /** Submits what is new, and polls once. Never waits longer than a millisecond for the linger lock. */
   Turn poll();
+
+  /** SPDK's own counts; empty when the lock is not to be had soon. Not for a thread that holds it. */
+  [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
 
   /** Asks the serving thread to disconnect and free all in its next turns. Only with kAsyncQueuePairs. */
   void request_release() { release_requested_.store(true, std::memory_order_release); }
@@ -74,6 +87,8 @@ class QueueSet {
   LingerLock& linger_;
   const size_t slot_;
   const std::shared_ptr<History> history_;
+  const std::shared_ptr<IoStats> stats_;
+  IoStats::Slot& counts_;
   std::atomic<Phase> phase_{Phase::serving};
   std::atomic<bool> release_requested_{false};
   /** A queue pair is on its way out, so a poll may destroy its CM id. Serving thread only. */

@@ -85,6 +85,42 @@ bool PolledQueuePairs::disturbed() const {
   return !gone_.empty() || std::any_of(queue_pairs_.begin(), queue_pairs_.end(), failed);
 }
 
+std::vector<TransportStats> PolledQueuePairs::transport_stats() const {
+  std::vector<TransportStats> all;
+#if SPDK_NVME_RELEASE >= 2205
+  spdk_nvme_poll_group_stat* stats = nullptr;
+  if (group_ == nullptr || spdk_nvme_poll_group_get_stats(group_, &stats) != 0) return all;
+  for (uint32_t i = 0; i < stats->num_transports; i++) {
+    const spdk_nvme_transport_poll_group_stat& transport = *stats->transport_stat[i];
+    if (transport.trtype == SPDK_NVME_TRANSPORT_RDMA) {
+      for (uint32_t device = 0; device < transport.rdma.num_devices; device++) {
+        const spdk_nvme_rdma_device_stat& counts = transport.rdma.device_stats[device];
+        all.push_back({counts.name,
+                       {{"polls", counts.polls},
+                        {"idlePolls", counts.idle_polls},
+                        {"completions", counts.completions},
+                        {"queuedRequests", counts.queued_requests},
+                        {"sends", counts.total_send_wrs},
+                        {"sendDoorbells", counts.send_doorbell_updates},
+                        {"receives", counts.total_recv_wrs},
+                        {"receiveDoorbells", counts.recv_doorbell_updates}}});
+      }
+    } else if (transport.trtype == SPDK_NVME_TRANSPORT_TCP) {
+      const spdk_nvme_tcp_stat& counts = transport.tcp;
+      all.push_back({"tcp",
+                     {{"polls", counts.polls},
+                      {"idlePolls", counts.idle_polls},
+                      {"socketCompletions", counts.socket_completions},
+                      {"completions", counts.nvme_completions},
+                      {"submittedRequests", counts.submitted_requests},
+                      {"queuedRequests", counts.queued_requests}}});
+    }
+  }
+  spdk_nvme_poll_group_free_stats(group_, stats);
+#endif
+  return all;
+}
+
 void PolledQueuePairs::disconnect() {
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) spdk_nvme_ctrlr_disconnect_io_qpair(queue_pair);
 }

@@ -4,11 +4,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "release.h"
 
 namespace spdk_nvme::spdk {
+
+/** What SPDK itself counted for one RDMA device, or for TCP, by SPDK's names. */
+struct TransportStats {
+  std::string name;
+  std::vector<std::pair<const char*, uint64_t>> values;
+};
 
 /**
  * The I/O queue pairs of one controller that one thread polls: a poll group where the release's poll groups
@@ -37,6 +45,9 @@ class PolledQueuePairs {
   int64_t poll();
   /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
   [[nodiscard]] bool disturbed() const;
+
+  /** SPDK's own counts; empty on releases without them. */
+  [[nodiscard]] std::vector<TransportStats> transport_stats() const;
 
   /** Begins to disconnect all; poll() until disconnected(). Only with kAsyncQueuePairs. */
   void disconnect();

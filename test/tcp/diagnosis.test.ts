@@ -1,8 +1,9 @@
 // What a program can find out about a controller: its history, and whose log lines are whose.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Controller, Environment, type LogLine } from '../../lib/index.js';
+import { type Controller, Environment, type LogLine, spdkVersion } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 
@@ -75,6 +76,86 @@ describe('a log line', () => {
   });
 });
 
+describe('the statistics', () => {
+  it('count operations, polls and what waits, for controllers and for pollers', async () => {
+    const controller = await env.attach(id(nqn), { ioQueues: 2, queueDepth: 16 });
+    const [ns] = controller.namespaces;
+    if (!ns) throw new Error('the target has a namespace');
+    const before = env.stats();
+    const buffers = Array.from({ length: 100 }, () => Buffer.alloc(ns.blockSize));
+    const reads = buffers.map((buffer, i) => ns.read(buffer, { offset: i * ns.blockSize }));
+    const during = env.stats();
+    expect(during.controllers).toHaveLength(1);
+    expect(during.controllers[0]).toMatchObject({ controller, pending: 100 });
+    expect(during.pollers.map(({ pending }) => pending)).toEqual([50, 50]);
+    await Promise.all(reads);
+    await expect(ns.raw({ opcode: 0x7d })).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
+
+    const { completed, failed, aborted, outstanding, pending, polls, idlePolls, lingerLocks } =
+      controller.stats();
+    expect({ completed, failed, aborted, outstanding, pending }).toEqual({
+      completed: 101,
+      failed: 1,
+      aborted: 0,
+      outstanding: 0,
+      pending: 0,
+    });
+    expect(idlePolls).toBeLessThan(polls);
+    expect(lingerLocks).toBeGreaterThan(0); // the connect was alone
+    await sleep(100); // idle, so that the pollers sleep
+    const after = env.stats();
+    after.pollers.forEach((poller, i) => {
+      expect(poller).toMatchObject({ index: i, controllers: 1, pending: 0 });
+      expect(poller.completions).toBeGreaterThanOrEqual((before.pollers[i]?.completions ?? 0) + 50);
+      expect(poller.polls).toBeGreaterThanOrEqual(poller.idlePolls);
+      expect(poller.sleeps).toBeGreaterThan(0);
+    });
+    await controller.detach();
+    expect(controller.stats()).toMatchObject({ completed: 101, failed: 1, transport: [] });
+    expect(env.stats().controllers).toEqual([]);
+  });
+
+  it('have SPDK’s own counts where the release has them', async () => {
+    const controller = await env.attach(id(nqn));
+    const { major, minor } = spdkVersion();
+    const { transport } = controller.stats();
+    if (major * 100 + minor < 2205) {
+      expect(transport).toEqual([]);
+    } else {
+      expect(transport).toMatchObject([{ name: 'tcp', counts: { polls: expect.any(Number) } }]);
+    }
+    await controller.detach();
+  });
+});
+
+describe('the channels of node:diagnostics_channel', () => {
+  it('tell of attach, its failure, and detach', async () => {
+    const told: [string, object][] = [];
+    const listen = (message: unknown, name: string | symbol) => told.push([String(name), message as object]);
+    const names = ['attach', 'attach:error', 'detach', 'detach:error'].map((name) => `spdk-nvme:${name}`);
+    for (const name of names) subscribe(name, listen);
+    try {
+      const controller = await env.attach(id(nqn));
+      const error = await env.attach(id(nobody)).catch((reason: unknown) => reason);
+      const report = await controller.detach();
+      expect(told).toEqual([
+        ['spdk-nvme:attach', { controller, ms: expect.any(Number) }],
+        [
+          'spdk-nvme:attach:error',
+          {
+            transportId: expect.objectContaining({ subnqn: nobody }),
+            error,
+            ms: expect.any(Number),
+          },
+        ],
+        ['spdk-nvme:detach', { controller, report }],
+      ]);
+    } finally {
+      for (const name of names) unsubscribe(name, listen);
+    }
+  });
+});
+
 describe('a target that dies', () => {
   it('leaves the reason and SPDK’s lines in the history, and the lines name the controller', async () => {
     const controller = await env.attach(id(nqn), { ioQueues: 2 });
@@ -82,8 +163,9 @@ describe('a target that dies', () => {
     controller.on('log', (line) => told.push(line));
     lines.length = 0;
     const failed = new Promise((resolve) => controller.once('failed', resolve));
+    const published = new Promise((resolve) => subscribe('spdk-nvme:failed', resolve));
     await target.stop('SIGKILL');
-    await failed;
+    expect(await published).toEqual({ controller, error: await failed });
     await sleep(50); // the pollers, the admin queue: each notices by itself
 
     const { history } = controller;
