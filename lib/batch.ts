@@ -89,7 +89,7 @@ export class Batch implements CompletionSink, Disposable {
     if (this.#ring.free === 0) return false;
     namespace.check(0, 0);
     const slot = this.#ring.take();
-    this.#ring.describe(slot, operations.flush, namespace.id, 0, 0, 0, 0, 0);
+    this.#ring.describe(slot, operations.flush, namespace.id, namespace.blockSize, 0, 0, 0, 0, 0);
     this.#push(slot, undefined, tag);
     return true;
   }
@@ -197,6 +197,7 @@ export class Batch implements CompletionSink, Disposable {
       slot,
       operation,
       namespace.id,
+      namespace.blockSize,
       block,
       blocks,
       region.id,

@@ -157,7 +157,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal */
   onNamespacesChanged(): void {
+    const before = this.#namespaces;
     this.#namespaces = this.#readNamespaces();
+    const { length } = this.#namespaces;
+    // Native code asks whenever the controller says something; often it says the same thing twice.
+    if (length === before.length && this.#namespaces.every((namespace) => before.includes(namespace))) return;
     this.emit('namespaces', this.#namespaces);
   }
 

@@ -23,6 +23,7 @@ export interface IoRequest extends IoLimits {
   readonly what: string;
   readonly operation: number;
   readonly nsid: number;
+  readonly blockSize: number;
   readonly block: number;
   readonly blocks: number;
   readonly flags: number;
@@ -49,6 +50,7 @@ export function describeRequest(ring: Ring, slot: number, request: IoRequest): v
     slot,
     request.operation,
     request.nsid,
+    request.blockSize,
     request.block,
     request.blocks,
     region,

@@ -161,6 +161,7 @@ export class Namespace implements NamespaceInfo {
   /** Makes everything written before durable. */
   async flush(options?: OperationOptions): Promise<void> {
     const { queuePair, limits } = this.#limits(readOptions(options, 'flush options', limitKeys));
+    this.check(0, 0);
     return queuePair.run({ ...this.#request('Flushing', operations.flush, 0, 0, limits), ...noData });
   }
 
@@ -183,6 +184,7 @@ export class Namespace implements NamespaceInfo {
     const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
     const dwords = checkDwords(given.get('cdw'));
     const { queuePair, limits } = this.#limits(readOptions(options, 'raw options', limitKeys));
+    this.check(0, 0);
     const data = command.data === undefined ? undefined : bytesOf(command.data, 'data');
     const length = data?.byteLength ?? 0;
     const request = {
@@ -208,15 +210,17 @@ export class Namespace implements NamespaceInfo {
    */
   check(offset: number, length: number): number {
     const { blockSize } = this;
+    if (!this.controller.has(this)) this.#gone();
     if (offset % blockSize !== 0 || length % blockSize !== 0) this.#unaligned(offset, length);
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) this.#outOfRange(offset, length);
-    if (!this.controller.has(this)) {
-      throw new SpdkError(
-        'ERR_SPDK_NAMESPACE_GONE',
-        `Namespace ${this.id} is gone or has changed; see controller.namespaces`,
-      );
-    }
     return offset / blockSize;
+  }
+
+  #gone(): never {
+    throw new SpdkError(
+      'ERR_SPDK_NAMESPACE_GONE',
+      `Namespace ${this.id} is gone or has changed; see controller.namespaces`,
+    );
   }
 
   #unaligned(offset: number, length: number): never {
@@ -291,6 +295,7 @@ export class Namespace implements NamespaceInfo {
       what,
       operation,
       nsid,
+      blockSize,
       block,
       blocks: length / blockSize,
       flags: 0,

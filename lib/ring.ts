@@ -98,6 +98,7 @@ export class Ring {
     slot: number,
     operation: number,
     nsid: number,
+    blockSize: number,
     block: number,
     blocks: number,
     region: number,
@@ -113,6 +114,7 @@ export class Ring {
     words[at + 4] = blocks;
     words[at + 5] = region;
     words[at + 6] = offset;
+    words[at + 7] = blockSize;
     words[at + 8] = flags;
     words[at + 9] = 0;
   }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "../spdk/namespaces.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -14,6 +16,9 @@ constexpr std::chrono::microseconds kAdminIntervalWhenBusy{50};
 
 /** Tells the controllers of this process apart; 0 is none. */
 std::atomic<uint64_t> g_last_id{0};
+
+/** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
+constexpr uint32_t kChangedNamespacesBytes = 4096;
 
 }  // namespace
 
@@ -76,7 +81,7 @@ void Controller::serve() {
          !attach_given_up_.load(std::memory_order_acquire)) {
     const bool posted = mailbox_.run();
     const bool completed = poll_admin();
-    if (namespaces_stale_) refresh_namespaces();
+    follow_namespaces();
     if (!posted && !completed)
       mailbox_.sleep(admin_commands_.busy() ? kAdminIntervalWhenBusy : kAdminInterval);
   }
@@ -114,8 +119,35 @@ std::vector<NamespaceInfo> Controller::namespaces() const {
   return namespaces_;
 }
 
+/** Takes over what the controller reported of its namespaces since the last call. */
+void Controller::follow_namespaces() {
+  if (namespaces_stale_) {
+    namespaces_stale_ = false;
+    refresh_namespaces();
+    if constexpr (!spdk::kReadsChangedNamespaces) read_changed_namespaces();
+  }
+  if (changed_namespaces_read_) {
+    changed_namespaces_read_ = false;
+    {
+      const SharedLinger together(linger_, control_slot());
+      spdk::identify_namespaces_again(controller_);
+    }
+    refresh_namespaces();
+  }
+}
+
+/** Without this the controller reports no further change. */
+void Controller::read_changed_namespaces() {
+  AdminCommand command;
+  command.opcode = SPDK_NVME_OPC_GET_LOG_PAGE;
+  command.namespace_id = SPDK_NVME_GLOBAL_NS_TAG;
+  command.cdw[0] = SPDK_NVME_LOG_CHANGED_NS_LIST | (kChangedNamespacesBytes / 4 - 1) << 16;
+  command.data.resize(kChangedNamespacesBytes);
+  command.done = [this](const AdminAnswer& answer) { changed_namespaces_read_ = answer.status.ok(); };
+  admin_commands_.add(std::move(command));
+}
+
 void Controller::refresh_namespaces() {
-  namespaces_stale_ = false;
   std::vector<NamespaceInfo> fresh = read_namespaces(controller_);
   {
     const std::lock_guard<std::mutex> guard(namespaces_mutex_);

@@ -144,6 +144,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   Status attach_failure(const LogCollector& log) const;
   void serve();
   bool poll_admin();
+  void follow_namespaces();
+  void read_changed_namespaces();
   void refresh_namespaces();
   void detach_now();
   void disconnect_queue_pairs();
@@ -187,6 +189,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.
    */
   bool namespaces_stale_ = false;
+  /** The controller's list of changed namespaces has been read, which SPDK did not do by itself. */
+  bool changed_namespaces_read_ = false;
 
   DetachSettings detach_settings_;
   Clock::time_point detach_deadline_;

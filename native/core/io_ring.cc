@@ -17,7 +17,8 @@ enum Word : uint32_t {
   kBlocks = 4,
   kRegion = 5,
   kOffset = 6,
-  kLength = 7,
+  kLength = 7,     // of a raw command's data
+  kBlockSize = 7,  // that any other command was described with
   kFlags = 8,
   kSegments = 9,
   kOpcode = 9,  // raw commands have no segments
@@ -87,7 +88,7 @@ void IoRing::submit(spdk_nvme_qpair* queue_pair) {
 }
 
 spdk_nvme_ns* IoRing::find_namespace(uint32_t id) {
-  if (id != last_namespace_id_) {
+  if (id != last_namespace_id_ || last_namespace_ == nullptr) {
     last_namespace_id_ = id;
     last_namespace_ = id == 0 ? nullptr : spdk_nvme_ctrlr_get_ns(controller_, id);
   }
@@ -101,9 +102,19 @@ int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot) {
   if (words[kOperation] == raw) return start_raw(queue_pair, slot);
   spdk_nvme_ns* space = find_namespace(words[kNamespace]);
   if (space == nullptr || !spdk_nvme_ns_is_active(space)) return -ENODEV;
+  // It has vanished and come back as another: what the command calls a block is not what SPDK would transfer.
+  if (words[kBlockSize] != spdk_nvme_ns_get_sector_size(space)) return -ENODEV;
   const uint64_t size = spdk_nvme_ns_get_num_sectors(space);
   const uint64_t lba = first_block(words);
   if (words[kOperation] != flush && (lba > size || words[kBlocks] > size - lba)) return -ERANGE;
+  const int result = start_on(space, queue_pair, slot);
+  // SPDK's answer for a namespace that vanished while it looked at it.
+  return result == -EINVAL && !spdk_nvme_ns_is_active(space) ? -ENODEV : result;
+}
+
+int IoRing::start_on(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot) {
+  const uint32_t* words = command(index_of(slot));
+  const uint64_t lba = first_block(words);
   switch (words[kOperation]) {
     case flush:
       return spdk_nvme_ns_cmd_flush(space, queue_pair, on_complete, &slot);

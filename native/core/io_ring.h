@@ -102,6 +102,7 @@ class IoRing {
   }
   spdk_nvme_ns* find_namespace(uint32_t id);
   int start(spdk_nvme_qpair* queue_pair, Slot& slot);
+  int start_on(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
   int start_transfer(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
   int start_deallocate(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
   int start_raw(spdk_nvme_qpair* queue_pair, Slot& slot);

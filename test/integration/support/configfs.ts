@@ -52,9 +52,46 @@ export function readSubsystem(nqn: string): ConfiguredSubsystem {
 
 export interface NewNamespace {
   readonly id: number;
+  /** A block device, or a file. */
   readonly device: string;
   /** As a UUID is written. */
   readonly nguid?: string;
+}
+
+const namespaceOf = (nqn: string, id: number) => `${folderOf(nqn)}/namespaces/${id}`;
+
+/** Makes a namespace of a subsystem; it is there for hosts at once. */
+export function addNamespace(nqn: string, { id, device, nguid }: NewNamespace): void {
+  const folder = namespaceOf(nqn, id);
+  mkdirSync(folder);
+  // Not every file system can do without the page cache.
+  if (!device.startsWith('/dev/')) writeFileSync(`${folder}/buffered_io`, '1');
+  writeFileSync(`${folder}/device_path`, device);
+  if (nguid) writeFileSync(`${folder}/device_nguid`, nguid);
+  enableNamespace(nqn, id);
+}
+
+/** Takes a namespace away for good. */
+export function removeNamespace(nqn: string, id: number): void {
+  rmdirSync(namespaceOf(nqn, id));
+}
+
+export function enableNamespace(nqn: string, id: number): void {
+  writeFileSync(`${namespaceOf(nqn, id)}/enable`, '1');
+}
+
+export function disableNamespace(nqn: string, id: number): void {
+  writeFileSync(`${namespaceOf(nqn, id)}/enable`, '0');
+}
+
+/** Puts a disabled namespace on another device. */
+export function moveNamespace(nqn: string, id: number, device: string): void {
+  writeFileSync(`${namespaceOf(nqn, id)}/device_path`, device);
+}
+
+/** Has the target look how large a namespace's device is by now. */
+export function revalidateNamespace(nqn: string, id: number): void {
+  writeFileSync(`${namespaceOf(nqn, id)}/revalidate_size`, '1');
 }
 
 /** Adds a subsystem to the RDMA port. Gives the function that takes it away again. */
@@ -63,16 +100,11 @@ export function addSubsystem(nqn: string, serial: string, namespaces: readonly N
   mkdirSync(folder);
   writeFileSync(`${folder}/attr_allow_any_host`, '1');
   writeFileSync(`${folder}/attr_serial`, serial);
-  for (const { id, device, nguid } of namespaces) {
-    mkdirSync(`${folder}/namespaces/${id}`);
-    writeFileSync(`${folder}/namespaces/${id}/device_path`, device);
-    if (nguid) writeFileSync(`${folder}/namespaces/${id}/device_nguid`, nguid);
-    writeFileSync(`${folder}/namespaces/${id}/enable`, '1');
-  }
+  for (const namespace of namespaces) addNamespace(nqn, namespace);
   allow(nqn);
   return () => {
     withdraw(nqn);
-    for (const { id } of namespaces) rmdirSync(`${folder}/namespaces/${id}`);
+    for (const id of readdirSync(`${folder}/namespaces`)) removeNamespace(nqn, Number(id));
     rmdirSync(folder);
   };
 }

@@ -1,0 +1,40 @@
+#include "namespaces.h"
+
+#if SPDK_NVME_RELEASE < 2107
+
+// Of lib/nvme/nvme_internal.h, the same from v20.07 to v21.04. Weak, since shared libraries hide them.
+extern "C" {
+[[gnu::weak]] int nvme_ctrlr_identify_active_ns(spdk_nvme_ctrlr* controller);
+[[gnu::weak]] int nvme_ns_construct(spdk_nvme_ns* space, uint32_t id, spdk_nvme_ctrlr* controller);
+[[gnu::weak]] void nvme_ns_destruct(spdk_nvme_ns* space);
+}
+
+namespace spdk_nvme::spdk {
+
+void identify_namespaces_again(spdk_nvme_ctrlr* controller) {
+  if (nvme_ctrlr_identify_active_ns == nullptr || nvme_ns_construct == nullptr || nvme_ns_destruct == nullptr)
+    return;
+  if (nvme_ctrlr_identify_active_ns(controller) != 0) return;
+  const uint32_t count = spdk_nvme_ctrlr_get_num_ns(controller);
+  for (uint32_t id = 1; id <= count; id++) {
+    spdk_nvme_ns* space = spdk_nvme_ctrlr_get_ns(controller, id);
+    if (space == nullptr) continue;
+    if (spdk_nvme_ctrlr_is_active_ns(controller, id)) {
+      nvme_ns_construct(space, id, controller);
+    } else if (spdk_nvme_ns_is_active(space)) {
+      nvme_ns_destruct(space);
+    }
+  }
+}
+
+}  // namespace spdk_nvme::spdk
+
+#else
+
+namespace spdk_nvme::spdk {
+
+void identify_namespaces_again(spdk_nvme_ctrlr* /*controller*/) {}
+
+}  // namespace spdk_nvme::spdk
+
+#endif

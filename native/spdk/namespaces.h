@@ -1,0 +1,24 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include "release.h"
+
+namespace spdk_nvme::spdk {
+
+/**
+ * From v21.07 SPDK reads the list of changed namespaces (log page 04h) when the controller reports a change,
+ * which is what makes the controller report the next one, and identifies its namespaces afterwards. Before,
+ * it only identifies them: whoever reads the list for it has to have them identified once more, since what
+ * changed in between is reported by that list only.
+ */
+inline constexpr bool kReadsChangedNamespaces = SPDK_NVME_RELEASE >= 2107;
+
+/**
+ * Has SPDK identify the controller's namespaces as it does when the controller reports a change. Waits for
+ * the controller's answers. Nothing where kReadsChangedNamespaces, or where SPDK is linked as shared
+ * libraries that hide how. The thread that polls the admin queue.
+ */
+void identify_namespaces_again(spdk_nvme_ctrlr* controller);
+
+}  // namespace spdk_nvme::spdk
