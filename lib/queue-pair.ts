@@ -156,6 +156,7 @@ export class QueuePair implements CompletionSink {
 
   /** @internal The queue pair is gone: settles all that is left. Returns how many that were. */
   abandon(why: (what: string) => SpdkError): number {
+    if (this.#pending === 0 && !this.#batch) return 0;
     const left = [...this.#inFlight, ...this.#waiting.slice(this.#waitingFrom)].filter(
       (entry) => entry !== undefined,
     );

@@ -68,7 +68,8 @@ export class Ring {
     this.#commands = this.#results + this.capacity;
     this.#segments = this.#commands + this.capacity * commandWords;
     this.#mask = this.capacity - 1; // a power of two, see queue_set.cc
-    this.#free = Uint32Array.from({ length: this.capacity }, (_, slot) => slot);
+    this.#free = new Uint32Array(this.capacity);
+    for (let slot = 0; slot < this.capacity; slot++) this.#free[slot] = slot;
     this.#freeCount = this.capacity;
   }
 

@@ -183,7 +183,7 @@ void Controller::tell_state(ControllerState state) {
   if (events_.state_changed) events_.state_changed(state);
 }
 
-void Controller::fail(Status why) {
+void Controller::fail(const Status& why) {
   if (!life_.advance(ControllerState::failed)) return;
   history_->add(HistoryEvent::Kind::failure, why.message, why.code);
   tell_state(ControllerState::failed);

@@ -25,6 +25,7 @@
 #include "owned_thread.h"
 #include "poller.h"
 #include "queue_set.h"
+#include "recent_answers.h"
 #include "status.h"
 
 namespace spdk_nvme {
@@ -36,6 +37,7 @@ struct ControllerServices {
   std::vector<std::unique_ptr<Poller>> pollers;
   std::shared_ptr<DmaMemory> memory = std::make_shared<DmaMemory>();
   ConnectGate connect_gate;
+  RecentAnswers recent_answers;
   /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
   std::atomic<size_t> next_poller{0};
 };
@@ -137,7 +139,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   // All of the following run on the control thread.
   void run();
   Status attach();
-  [[nodiscard]] Status check_reachable() const;
+  Status check_reachable();
   Status connect();
   Status connect_controller(LogCollector& log);
   Status connect_queue_pairs(LogCollector& log);
@@ -157,7 +159,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);
   void destroy_controller();
   void enter(ControllerState state);
-  void fail(Status why);
+  void fail(const Status& why);
   void tell_state(ControllerState state);
 
   // Slots of the linger lock: the pollers' own, then these two.

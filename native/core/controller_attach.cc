@@ -66,6 +66,12 @@ bool mentions(const std::vector<std::string>& lines, const char* words) {
                      [words](const std::string& line) { return line.find(words) != std::string::npos; });
 }
 
+/** What a check of the address is remembered by. */
+std::string address_key(const Controller::Request& request) {
+  const auto& id = request.transport_id;
+  return std::string(id.trstring) + ' ' + id.traddr + ' ' + id.trsvcid + ' ' + request.connect.source_address;
+}
+
 /** The first lines name the cause; what follows is SPDK cleaning up. */
 std::string beginning_of(const std::vector<std::string>& lines) {
   std::string text;
@@ -92,7 +98,10 @@ Status Controller::attach() {
     status = connect();
   }
   services_->connect_gate.leave();
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    services_->recent_answers.forget(address_key(request_));
+    return status;
+  }
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
   for (const auto& set : sets_) {
     set->on_failure = [self = weak_from_this()] {
@@ -125,14 +134,19 @@ Status Controller::connect() {
 }
 
 /** Finds out what can be found out without SPDK, whose connects cannot be given up. */
-Status Controller::check_reachable() const {
+Status Controller::check_reachable() {
   if (request_.transport_id.trtype == SPDK_NVME_TRANSPORT_RDMA && !rdma_device_present()) {
     return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "this machine has no RDMA device");
   }
-  return check_address({.transport_id = request_.transport_id,
-                        .source_address = request_.connect.source_address,
-                        .deadline = Clock::now() + kAddressLimit,
-                        .given_up = [this] { return attach_given_up_.load(std::memory_order_acquire); }});
+  const std::string address = address_key(request_);
+  if (services_->recent_answers.has(address)) return Status::success();
+  Status status =
+      check_address({.transport_id = request_.transport_id,
+                     .source_address = request_.connect.source_address,
+                     .deadline = Clock::now() + kAddressLimit,
+                     .given_up = [this] { return attach_given_up_.load(std::memory_order_acquire); }});
+  if (status.ok()) services_->recent_answers.add(address);
+  return status;
 }
 
 Status Controller::connect_controller(LogCollector& log) {
