@@ -14,9 +14,15 @@ import type {
   DetachPhases,
   NamespaceInfo,
   NativeController,
+  NativeResetStep,
 } from './native.js';
 import { Operation } from './operation.js';
-import { type DetachOptions, resolveDetachOptions } from './options.js';
+import {
+  type DetachOptions,
+  type ResetOptions,
+  resolveDetachOptions,
+  resolveResetOptions,
+} from './options.js';
 import { QueuePair } from './queue-pair.js';
 import type { ControllerStats } from './stats.js';
 import type { TransportId } from './transport-id.js';
@@ -29,12 +35,33 @@ export interface DetachReport extends DetachPhases {
   readonly aborted: number;
 }
 
+/** How a reset went. */
+export interface ResetReport {
+  /** Tries to connect, the one that succeeded too. */
+  readonly tries: number;
+  /** Ending the old connection, in milliseconds. */
+  readonly disconnectMs: number;
+  /** From then on until the new one was there, pauses between tries too. */
+  readonly connectMs: number;
+  readonly totalMs: number;
+}
+
+type Failure = SpdkError | SpdkTypeError;
+
 /** The events of a {@link Controller} and what their listeners get. */
 export interface ControllerEvents {
   /** The controller moved on to another state. */
   state: [state: ControllerState];
-  /** The link or the target died. Nothing works any more but `detach()`. At most once. */
-  failed: [error: SpdkError | SpdkTypeError];
+  /** The link or the target died, and no reset is tried, or none any more: `detach()` and `reset()` remain. */
+  failed: [error: Failure];
+  /** A reset has begun: by `reset()`, or with the reason why the connection was lost. */
+  resetting: [reason: Failure | undefined];
+  /** A try to connect again has failed; another one follows unless `failed` does. */
+  reconnectFailed: [error: Failure, tries: number];
+  /** `fastIoFailTimeoutMs` is over: I/O is refused until the controller is back. */
+  failingFast: [];
+  /** The controller is connected again, and I/O goes on. */
+  reset: [report: ResetReport];
   /** Namespaces appeared, vanished or changed; `namespaces` has the new ones. */
   namespaces: [namespaces: readonly Namespace[]];
   /** SPDK logged a line about this controller, of the environment's `logLevel` or more severe. */
@@ -62,8 +89,6 @@ export interface ControllerSettings {
  */
 export class Controller extends EventEmitter<ControllerEvents> implements AsyncDisposable {
   readonly transportId: TransportId;
-  /** What the controller said of itself when it was attached. Stays readable after a detach. */
-  readonly info: ControllerInfo;
   readonly queuePairs: readonly QueuePair[];
   readonly admin: Admin;
   /** @internal */
@@ -71,7 +96,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly #native: NativeController;
   readonly #loop: IoLoop;
   #namespaces: readonly Namespace[];
+  #info: ControllerInfo;
   #detaching: Promise<DetachReport> | undefined;
+  #resetting: Operation<ResetReport> | undefined;
+  #failingFast = false;
 
   /** @internal */
   constructor(native: NativeController, settings: ControllerSettings, services: ControllerServices) {
@@ -79,8 +107,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#native = native;
     this.services = services;
     this.transportId = settings.transportId;
-    this.info = Object.freeze(native.info());
-    this.admin = new Admin(native, () => this.#refusal());
+    this.#info = Object.freeze(native.info());
+    this.admin = new Admin(native, () => this.#adminRefusal());
     this.#namespaces = this.#readNamespaces();
     this.#loop = new IoLoop(settings.inlinePolling);
     const queuePairServices = {
@@ -93,6 +121,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         .map((pair, index) => new QueuePair(pair, index, settings.maxWaiting, queuePairServices)),
     );
     this.#loop.start(this.queuePairs);
+  }
+
+  /** What the controller said of itself when it was attached or last reset. Stays readable after a detach. */
+  get info(): ControllerInfo {
+    return this.#info;
   }
 
   get state(): ControllerState {
@@ -132,6 +165,37 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.#detaching;
   }
 
+  /**
+   * Ends the connection and makes a new one, for a controller that is attached or failed. I/O that is outstanding
+   * meanwhile waits and is sent again, so a write may reach the target twice; raw and admin commands are answered
+   * with an error instead. Calls while a reset is under way, also one that follows a loss, share it.
+   *
+   * @returns how many tries it took, and how long
+   * @throws {SpdkError} why the controller could not be connected again: as `env.attach()`; it is `failed` then.
+   *   ERR_SPDK_TIMEOUT when it is not back after `timeoutMs`, though it may come back later, which the event `reset`
+   *   tells; ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_WEDGED when there is nothing to reset
+   */
+  async reset(options?: ResetOptions): Promise<ResetReport> {
+    const { timeoutMs } = resolveResetOptions(options);
+    const { state } = this;
+    if (this.#detaching || !(state === 'attached' || state === 'failed' || state === 'resetting')) {
+      throw this.#refusal();
+    }
+    if (this.#resetting) return this.#resetting.promise;
+    const operation = new Operation<ResetReport>({
+      what: `Resetting ${this.#name}`,
+      timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint: 'The event `reset` or `failed` will tell what becomes of it.',
+      giveUp: () => {
+        this.#resetting = undefined;
+      },
+    });
+    this.#resetting = operation;
+    this.#native.reset();
+    return operation.promise;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.detach();
   }
@@ -166,10 +230,54 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /** @internal */
-  onFailed(error: SpdkError | SpdkTypeError): void {
-    for (const queuePair of this.queuePairs) queuePair.refuse(() => this.#refusal() as SpdkError);
+  onFailed(error: Failure): void {
+    this.#refuseIo();
+    this.#endReset((reset) => reset.reject(error));
     publish('spdk-nvme:failed', { controller: this, error });
     this.emit('failed', error);
+  }
+
+  /** @internal */
+  onResetStep({ kind, failure, ...step }: NativeResetStep): void {
+    const reason = failure ? SpdkError.fromNative(failure) : undefined;
+    switch (kind) {
+      case 'begun':
+        this.#acceptIo();
+        this.emit('resetting', reason);
+        break;
+      case 'tryFailed':
+        this.emit('reconnectFailed', reason as Failure, step.tries);
+        break;
+      case 'failingFast':
+        this.#failingFast = true;
+        this.#refuseIo();
+        this.emit('failingFast');
+        break;
+      case 'done': {
+        this.#info = Object.freeze(this.#native.info());
+        this.#acceptIo();
+        const report = Object.freeze(step);
+        this.#endReset((reset) => reset.resolve(report));
+        this.emit('reset', report);
+      }
+    }
+  }
+
+  #endReset(end: (reset: Operation<ResetReport>) => void): void {
+    const reset = this.#resetting;
+    this.#resetting = undefined;
+    if (reset) end(reset);
+  }
+
+  #refuseIo(): void {
+    for (const queuePair of this.queuePairs) queuePair.refuse(() => this.#refusal());
+  }
+
+  /** Unless a detach has begun: it refuses for good. */
+  #acceptIo(): void {
+    this.#failingFast = false;
+    if (this.#detaching) return;
+    for (const queuePair of this.queuePairs) queuePair.refuse(null);
   }
 
   /** Namespaces that have not changed stay the same objects, so that programs may hold on to them. */
@@ -190,33 +298,46 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return best;
   }
 
-  /** Why nothing new is taken any more. */
-  #refusal(): SpdkError | undefined {
-    const state = this.state;
-    switch (state) {
-      case 'attaching':
-      case 'attached':
-        return this.#detaching && new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
+  get #name(): string {
+    return this.transportId.subnqn ?? this.transportId.traddr;
+  }
+
+  /** Why nothing new is taken. */
+  #refusal(): SpdkError {
+    switch (this.state) {
       case 'failed':
         return new SpdkError(
           'ERR_SPDK_CONTROLLER_FAILED',
-          'The link or the target has failed; detach the controller and attach it again',
+          'The link or the target has failed; reset the controller, or detach it and attach it again',
+        );
+      case 'resetting':
+        if (this.#detaching) return detachingError();
+        return new SpdkError(
+          'ERR_SPDK_CONTROLLER_FAILED',
+          'The connection is lost, and has not come back within fastIoFailTimeoutMs',
         );
       case 'wedged':
         return new SpdkError('ERR_SPDK_WEDGED', 'SPDK has not returned from a call for this controller');
       case 'detached':
         return new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The controller is detached; attach it again');
       default:
-        return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
+        return detachingError();
     }
+  }
+
+  /** Why an admin command is not taken; undefined when it is. */
+  #adminRefusal(): SpdkError | undefined {
+    const usable = this.state === 'attached' || (this.state === 'resetting' && !this.#failingFast);
+    return usable && !this.#detaching ? undefined : this.#refusal();
   }
 
   #detach(options: DetachOptions | undefined): Promise<DetachReport> {
     const { drainMs, timeoutMs } = resolveDetachOptions(options);
-    for (const queuePair of this.queuePairs) queuePair.refuse(() => this.#refusal() as SpdkError);
+    this.#refuseIo();
+    this.#endReset((reset) => reset.reject(detachingError()));
     const before = this.#counts();
     const operation = new Operation<DetachReport>({
-      what: `Detaching ${this.transportId.subnqn ?? this.transportId.traddr}`,
+      what: `Detaching ${this.#name}`,
       timeoutMs,
       timeoutCode: 'ERR_SPDK_WEDGED',
       timeoutHint:
@@ -274,6 +395,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     }
     return { completed, aborted };
   }
+}
+
+function detachingError(): SpdkError {
+  return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
 }
 
 function isSame(namespace: Namespace, info: NamespaceInfo): boolean {

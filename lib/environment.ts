@@ -157,6 +157,9 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       keepAliveMs: resolved.keepAliveMs,
       timeoutMs: resolved.timeoutMs,
       inlinePolling: resolved.polling === 'inline',
+      reconnectDelayMs: resolved.reconnectDelayMs,
+      ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
+      fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs ?? 0,
       ioCompleted: () => controller?.onIoCompleted(),
       namespacesChanged: () => controller?.onNamespacesChanged(),
       attached: (failure) => {
@@ -177,6 +180,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       },
       stateChanged: (state) => this.#onState(controller, state),
       failed: (failure) => this.#onFailed(controller, failure),
+      resetStep: (step) => controller?.onResetStep(step),
     });
     try {
       const attached = await operation.promise;

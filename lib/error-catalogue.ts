@@ -81,7 +81,8 @@ export const errorCatalogue = {
   },
   ERR_SPDK_CONTROLLER_FAILED: {
     meaning: 'The link to the controller or the controller itself has failed.',
-    remedy: 'Detach the controller, mend the link or the target, and attach it again.',
+    remedy:
+      'Mend the link or the target, then `reset()` the controller, or detach it and attach it again; `ctrlrLossTimeoutMs` has that done by itself.',
   },
 
   // The machine

@@ -11,7 +11,7 @@ export {
 } from './admin.js';
 export type { Advisory, SpdkRelease } from './advisories.js';
 export { Batch } from './batch.js';
-export { Controller, type ControllerEvents, type DetachReport } from './controller.js';
+export { Controller, type ControllerEvents, type DetachReport, type ResetReport } from './controller.js';
 export type { DiagnosticsMessages } from './diagnostics.js';
 export type { DmaBuffer } from './dma-memory.js';
 export { Environment, type EnvironmentEvents } from './environment.js';
@@ -42,6 +42,7 @@ export type {
   LogLevel,
   LogSink,
   PollingMode,
+  ResetOptions,
 } from './options.js';
 export { type IoCounts, QueuePair } from './queue-pair.js';
 export type { ControllerStats, EnvironmentStats, PollerStats, TransportStats } from './stats.js';

@@ -13,9 +13,10 @@ export type ControllerState =
   | 'lingering'
   | 'detached'
   | 'failed'
+  | 'resetting'
   | 'wedged';
 
-/** What a controller said of itself when it was attached (NVMe base specification, Identify Controller). */
+/** What a controller said of itself when it was attached, or last reset (NVMe base specification, Identify Controller). */
 export interface ControllerInfo {
   readonly model: string;
   readonly serial: string;
@@ -62,6 +63,16 @@ export interface DetachPhases {
   readonly lingerMs: number;
   /** Shutting the controller down and freeing it. */
   readonly destroyMs: number;
+  readonly totalMs: number;
+}
+
+/** `ResetStep` of native/core/reconnect.h. */
+export interface NativeResetStep {
+  readonly kind: 'begun' | 'tryFailed' | 'failingFast' | 'done';
+  readonly failure: NativeFailure | null;
+  readonly tries: number;
+  readonly disconnectMs: number;
+  readonly connectMs: number;
   readonly totalMs: number;
 }
 
@@ -122,6 +133,7 @@ export interface NativeController {
   queuePairs(): NativeQueuePair[];
   admin(request: NativeAdminRequest): void;
   detach(request: { drainMs: number; timeoutMs: number; done: (phases: DetachPhases) => void }): void;
+  reset(): void;
   giveUp(): void;
   wedge(): void;
 }
@@ -137,9 +149,15 @@ export interface NativeAttachRequest {
   readonly keepAliveMs: number;
   readonly timeoutMs: number;
   readonly inlinePolling: boolean;
+  readonly reconnectDelayMs: number;
+  /** 2^32 - 1 stands for ever. */
+  readonly ctrlrLossTimeoutMs: number;
+  /** 0: I/O waits as long as there are tries. */
+  readonly fastIoFailTimeoutMs: number;
   readonly attached: (failure: NativeFailure | null) => void;
   readonly stateChanged: (state: ControllerState) => void;
   readonly failed: (failure: NativeFailure) => void;
+  readonly resetStep: (step: NativeResetStep) => void;
   /** Some queue pair has completions to reap. */
   readonly ioCompleted: () => void;
   readonly namespacesChanged: () => void;

@@ -65,6 +65,21 @@ export interface AttachOptions {
   polling?: PollingMode | undefined;
   /** Operations that may wait for room in one queue, 0 to 1048576; beyond, ERR_SPDK_QUEUE_FULL. Default 16384. */
   maxWaiting?: number | undefined;
+  /**
+   * How long a lost connection is tried to be made again, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
+   * default, a loss fails the controller at once.
+   */
+  ctrlrLossTimeoutMs?: number | undefined;
+  /**
+   * From the beginning of one such try to the next, in milliseconds, 1 to `ctrlrLossTimeoutMs`. Default 1000, or
+   * `ctrlrLossTimeoutMs` where that is less.
+   */
+  reconnectDelayMs?: number | undefined;
+  /**
+   * How long I/O waits for the connection before it is refused, in milliseconds, `reconnectDelayMs` to
+   * `ctrlrLossTimeoutMs`. Default: as long as tries go on.
+   */
+  fastIoFailTimeoutMs?: number | undefined;
   /** The local IP address to connect from, of the same family as the target's; RDMA and TCP only. */
   sourceAddress?: string | undefined;
   /** The local port to connect from, 1 to 65535; needs `sourceAddress`. */
@@ -82,6 +97,12 @@ export interface DetachOptions {
   timeoutMs?: number | undefined;
 }
 
+/** What `controller.reset` takes; every key may be left out. */
+export interface ResetOptions {
+  /** How long to wait for the controller, in milliseconds, 1 to 2147483647. Default 5000. */
+  timeoutMs?: number | undefined;
+}
+
 /** What `env.close` takes; every key may be left out. */
 export interface CloseOptions {
   /** The time limit for detaching what is still attached, in milliseconds, 1 to 2147483647. Default 5000. */
@@ -95,15 +116,18 @@ export type Resolved<Options, Optional extends keyof Options = never> = {
 export type ResolvedEnvironmentOptions = Resolved<EnvironmentOptions>;
 export type ResolvedAttachOptions = Resolved<
   AttachOptions,
-  'hostNqn' | 'hostId' | 'signal' | 'sourceAddress' | 'sourcePort'
+  'hostNqn' | 'hostId' | 'signal' | 'sourceAddress' | 'sourcePort' | 'fastIoFailTimeoutMs'
 >;
 export type ResolvedDetachOptions = Resolved<DetachOptions>;
+export type ResolvedResetOptions = Resolved<ResetOptions>;
 export type ResolvedCloseOptions = Resolved<CloseOptions>;
 
 const idleModes = ['adaptive', 'spin'] as const satisfies readonly IdleMode[];
 const pollingModes = ['threads', 'inline'] as const satisfies readonly PollingMode[];
 const logSinks = ['event', 'stderr'] as const satisfies readonly LogSink[];
 const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const satisfies readonly LogLevel[];
+
+const reconnectKeys = ['ctrlrLossTimeoutMs', 'reconnectDelayMs', 'fastIoFailTimeoutMs'] as const;
 
 /** The longest delay that a timer of Node.js takes, in milliseconds: 24.8 days. */
 export const maxTimerMs = 2_147_483_647;
@@ -159,6 +183,7 @@ export function resolveAttachOptions(options: unknown, id: TransportId): Resolve
     'signal',
     'polling',
     'maxWaiting',
+    ...reconnectKeys,
     'sourceAddress',
     'sourcePort',
   ] as const satisfies readonly (keyof AttachOptions)[]);
@@ -181,6 +206,7 @@ export function resolveAttachOptions(options: unknown, id: TransportId): Resolve
     signal: optional(given.get('signal'), checkSignal),
     polling: checkOneOf(or(given.get('polling'), 'threads'), 'polling', pollingModes),
     maxWaiting: checkInteger(or(given.get('maxWaiting'), 16_384), 'maxWaiting', 0, 1_048_576),
+    ...checkReconnect(given),
     sourceAddress,
     sourcePort,
   });
@@ -212,6 +238,18 @@ export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
     );
   }
   return Object.freeze({ drainMs, timeoutMs });
+}
+
+/**
+ * Checks the options of `controller.reset` and fills in the defaults.
+ * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
+ * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
+ */
+export function resolveResetOptions(options?: unknown): ResolvedResetOptions {
+  const given = readOptions(options, 'reset options', [
+    'timeoutMs',
+  ] as const satisfies readonly (keyof ResetOptions)[]);
+  return Object.freeze({ timeoutMs: checkTimeout(or(given.get('timeoutMs'), 5_000)) });
 }
 
 /**
@@ -257,6 +295,49 @@ function checkKeepAlive(value: unknown): number {
     invalid(`keepAliveMs must be 0 (off) or from 1000 to ${maxKeepAliveMs}; got ${keepAliveMs}`);
   }
   return keepAliveMs;
+}
+
+/** The policy's three times, and that each leaves room for the others, as SPDK's bdev_nvme demands it. */
+function checkReconnect(given: ReadonlyMap<string, unknown>) {
+  const loss = given.get('ctrlrLossTimeoutMs');
+  const ctrlrLossTimeoutMs =
+    loss === Number.POSITIVE_INFINITY
+      ? loss
+      : checkInteger(or(loss, 0), 'ctrlrLossTimeoutMs', 0, maxTimerMs, 'milliseconds');
+  for (const name of ['reconnectDelayMs', 'fastIoFailTimeoutMs']) {
+    if (ctrlrLossTimeoutMs === 0 && given.get(name) !== undefined) {
+      conflict(`${name} needs a ctrlrLossTimeoutMs above 0: without one nothing is reconnected`);
+    }
+  }
+  if (ctrlrLossTimeoutMs === 0) {
+    return { ctrlrLossTimeoutMs, reconnectDelayMs: 0, fastIoFailTimeoutMs: undefined };
+  }
+  const reconnectDelayMs = checkInteger(
+    or(given.get('reconnectDelayMs'), Math.min(1_000, ctrlrLossTimeoutMs)),
+    'reconnectDelayMs',
+    1,
+    maxTimerMs,
+    'milliseconds',
+  );
+  const fastIoFailTimeoutMs = optional(given.get('fastIoFailTimeoutMs'), (value) =>
+    checkInteger(value, 'fastIoFailTimeoutMs', 1, maxTimerMs, 'milliseconds'),
+  );
+  if (reconnectDelayMs > ctrlrLossTimeoutMs) {
+    conflict(
+      `ctrlrLossTimeoutMs (${ctrlrLossTimeoutMs}) must not be under reconnectDelayMs (${reconnectDelayMs}): no try would be left`,
+    );
+  }
+  if (fastIoFailTimeoutMs !== undefined && fastIoFailTimeoutMs < reconnectDelayMs) {
+    conflict(
+      `fastIoFailTimeoutMs (${fastIoFailTimeoutMs}) must not be under reconnectDelayMs (${reconnectDelayMs}): I/O would fail before a second try`,
+    );
+  }
+  if (fastIoFailTimeoutMs !== undefined && fastIoFailTimeoutMs > ctrlrLossTimeoutMs) {
+    conflict(
+      `fastIoFailTimeoutMs (${fastIoFailTimeoutMs}) must not be over ctrlrLossTimeoutMs (${ctrlrLossTimeoutMs}): the controller has failed by then`,
+    );
+  }
+  return { ctrlrLossTimeoutMs, reconnectDelayMs, fastIoFailTimeoutMs };
 }
 
 function checkHostId(value: unknown): string {

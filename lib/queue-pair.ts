@@ -72,7 +72,7 @@ export class QueuePair implements CompletionSink {
 
   /** @internal Whether it takes operations. */
   get open(): boolean {
-    return this.#refusal === undefined;
+    return this.#refusal === undefined && this.#batch === undefined;
   }
 
   /** @internal From now on operations are refused with this error; null takes them again. */
@@ -116,6 +116,7 @@ export class QueuePair implements CompletionSink {
    */
   openBatch(): Batch {
     if (this.#refusal) throw this.#refusal();
+    if (this.#batch) throw this.#inUse('is used by a batch');
     if (this.#pending > 0) throw this.#inUse('has operations pending');
     const batch = new Batch(this.ring, this.#services.memory, {
       pending: (count) => {
@@ -123,11 +124,9 @@ export class QueuePair implements CompletionSink {
       },
       closed: () => {
         this.#batch = undefined;
-        this.refuse(null);
       },
     });
     this.#batch = batch;
-    this.refuse(() => this.#inUse('is used by a batch'));
     return batch;
   }
 
@@ -171,6 +170,7 @@ export class QueuePair implements CompletionSink {
 
   #refused(request: IoRequest): SpdkError | undefined {
     if (this.#refusal) return this.#refusal();
+    if (this.#batch) return this.#inUse('is used by a batch');
     if (request.signal?.aborted) return abortError(request.what, request.signal);
     if (this.#waiting.length - this.#waitingFrom < this.#maxWaiting) return undefined;
     return new SpdkError(

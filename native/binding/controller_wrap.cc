@@ -25,7 +25,8 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"), InstanceMethod<&ControllerWrap::id>("id"),
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
        InstanceMethod<&ControllerWrap::admin>("admin"), InstanceMethod<&ControllerWrap::detach>("detach"),
-       InstanceMethod<&ControllerWrap::give_up>("giveUp"), InstanceMethod<&ControllerWrap::wedge>("wedge")});
+       InstanceMethod<&ControllerWrap::reset>("reset"), InstanceMethod<&ControllerWrap::give_up>("giveUp"),
+       InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -108,6 +109,11 @@ Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {
     channel->post([done, report](Napi::Env js) { done->Call({to_js(js, report)}); });
   });
   return env.Undefined();
+}
+
+Napi::Value ControllerWrap::reset(const Napi::CallbackInfo& info) {
+  controller(info.Env()).reset();
+  return info.Env().Undefined();
 }
 
 Napi::Value ControllerWrap::give_up(const Napi::CallbackInfo& info) {

@@ -68,6 +68,18 @@ Napi::Value to_js(Napi::Env env, const DetachReport& report) {
   return object;
 }
 
+Napi::Value to_js(Napi::Env env, const ResetStep& step) {
+  Napi::Object object = Napi::Object::New(env);
+  const char* const kinds[] = {"begun", "tryFailed", "failingFast", "done"};
+  object.Set("kind", kinds[static_cast<size_t>(step.kind)]);
+  object.Set("failure", to_js(env, step.status));
+  object.Set("tries", step.tries);
+  object.Set("disconnectMs", step.disconnect_ms);
+  object.Set("connectMs", step.connect_ms);
+  object.Set("totalMs", step.total_ms);
+  return object;
+}
+
 Napi::Value to_js(Napi::Env env, const LogLine& line) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("level", line.level);

@@ -43,6 +43,12 @@ void read_host_id(Napi::Env env, const std::string& text, uint8_t (&host_id)[16]
   }
 }
 
+/** The largest number stands for ever. */
+milliseconds read_loss_timeout(const Arguments& options) {
+  const uint64_t time = options.number("ctrlrLossTimeoutMs", 0, UINT32_MAX);
+  return time == UINT32_MAX ? ReconnectPolicy::kForever : milliseconds(time);
+}
+
 Controller::Request read_request(const Napi::CallbackInfo& info) {
   const Arguments options(info, 0);
   Controller::Request request;
@@ -59,6 +65,9 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   connect.queue_depth = static_cast<uint32_t>(options.number("queueDepth", 2, UINT16_MAX));
   connect.keep_alive_ms = static_cast<uint32_t>(options.number("keepAliveMs", 0, UINT32_MAX));
   request.inline_polling = options.flag("inlinePolling");
+  request.reconnect = {.delay = milliseconds(options.number("reconnectDelayMs", 0, INT32_MAX)),
+                       .loss_timeout = read_loss_timeout(options),
+                       .fast_io_fail = milliseconds(options.number("fastIoFailTimeoutMs", 0, INT32_MAX))};
   connect.timeout_ms = static_cast<uint32_t>(options.number("timeoutMs", 0, UINT32_MAX));
   return request;
 }
@@ -125,6 +134,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   const auto attached = channel->keep(options.function("attached"));
   const auto state_changed = channel->keep(options.function("stateChanged"));
   const auto failed = channel->keep(options.function("failed"));
+  const auto reset_step = channel->keep(options.function("resetStep"));
   const auto io_completed = channel->keep(options.function("ioCompleted"));
   const auto namespaces_changed = channel->keep(options.function("namespacesChanged"));
 
@@ -139,6 +149,9 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   };
   events.failed = [channel, failed](const Status& status) {
     channel->post([failed, status](Napi::Env js) { failed->Call({to_js(js, status)}); });
+  };
+  events.reset = [channel, reset_step](const ResetStep& step) {
+    channel->post([reset_step, step](Napi::Env js) { reset_step->Call({to_js(js, step)}); });
   };
   events.io_completed = [channel, io_completed, posted = std::make_shared<std::atomic<bool>>(false)] {
     // One wake-up for all that completes until JavaScript has come to look.

@@ -42,7 +42,7 @@ Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
 /** How far the completion queue is filled; a queue pair without a poller is polled for it first. */
 Napi::Value QueuePairWrap::poll(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is no queue pair");
-  if (queue_pair_.poller == nullptr) queue_pair_.set->poll();
+  if (queue_pair_.inline_set) queue_pair_.inline_set->poll();
   return Napi::Number::New(info.Env(), queue_pair_.ring->completed());
 }
 

@@ -36,7 +36,8 @@ struct AdminCommands::InFlight {
 };
 
 void AdminCommand::refuse() const {
-  done({.status = Status::failure("ERR_SPDK_DETACHING", "the controller is being detached"),
+  done({.status = Status::failure("ERR_SPDK_CONTROLLER_FAILED",
+                                  "the admin command was not sent: the controller has no connection"),
         .cdw0 = 0,
         .data = {}});
 }

@@ -31,7 +31,7 @@ struct AdminCommand {
   /** Called once, on the control thread; must not block. */
   std::function<void(AdminAnswer)> done;
 
-  /** Answers without sending: the controller is leaving. */
+  /** Answers without sending: the connection is on its way out. */
   void refuse() const;
 };
 

@@ -37,7 +37,7 @@ Controller::Controller(std::shared_ptr<ControllerServices> services, Request req
       request_(std::move(request)),
       events_(std::move(events)),
       history_(std::make_shared<History>(++g_last_id, request_.transport_id.subnqn)),
-      linger_(services_->pollers.size() + 2),
+      linger_(std::make_shared<LingerLock>(services_->pollers.size() + 2)),
       io_stats_(std::make_shared<IoStats>(services_->pollers.size() + 2)) {
   history_->add(HistoryEvent::Kind::state, to_string(ControllerState::attaching));
 }
@@ -48,6 +48,7 @@ void Controller::give_up_attach() {
 }
 
 void Controller::detach(DetachSettings settings, std::function<void(const DetachReport&)> done) {
+  leaving_.store(true, std::memory_order_release);
   mailbox_.post([this, settings, done = std::move(done)]() mutable {
     if (!detach_requested_.exchange(true)) detach_settings_ = settings;
     detach_waiters_.push_back(std::move(done));
@@ -82,6 +83,7 @@ void Controller::serve() {
     const bool posted = mailbox_.run();
     const bool completed = poll_admin();
     follow_namespaces();
+    if (reset_wanted_) reset_now();
     if (!posted && !completed)
       mailbox_.sleep(admin_commands_.busy() ? kAdminIntervalWhenBusy : kAdminInterval);
   }
@@ -89,10 +91,10 @@ void Controller::serve() {
 
 /** True when something completed. */
 bool Controller::poll_admin() {
-  if (admin_failed_) return false;
+  if (admin_failed_ || controller_ == nullptr) return false;
   int32_t result = 0;
   {
-    const SharedLinger together(linger_, control_slot());
+    const SharedLinger together(*linger_, control_slot());
     admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
   }
@@ -106,7 +108,7 @@ bool Controller::poll_admin() {
 
 void Controller::admin(AdminCommand command) {
   mailbox_.post([this, command = std::move(command)]() mutable {
-    if (admin_failed_ || detach_requested_.load(std::memory_order_acquire)) {
+    if (has_lost_connection() || detach_requested_.load(std::memory_order_acquire)) {
       command.refuse();
     } else {
       admin_commands_.add(std::move(command));
@@ -114,8 +116,17 @@ void Controller::admin(AdminCommand command) {
   });
 }
 
+bool Controller::has_lost_connection() const {
+  return admin_failed_ || controller_ == nullptr;
+}
+
+ControllerInfo Controller::info() const {
+  const std::lock_guard<std::mutex> guard(description_mutex_);
+  return info_;
+}
+
 std::vector<NamespaceInfo> Controller::namespaces() const {
-  const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+  const std::lock_guard<std::mutex> guard(description_mutex_);
   return namespaces_;
 }
 
@@ -129,7 +140,7 @@ void Controller::follow_namespaces() {
   if (changed_namespaces_read_) {
     changed_namespaces_read_ = false;
     {
-      const SharedLinger together(linger_, control_slot());
+      const SharedLinger together(*linger_, control_slot());
       spdk::identify_namespaces_again(controller_);
     }
     refresh_namespaces();
@@ -150,7 +161,7 @@ void Controller::read_changed_namespaces() {
 void Controller::refresh_namespaces() {
   std::vector<NamespaceInfo> fresh = read_namespaces(controller_);
   {
-    const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+    const std::lock_guard<std::mutex> guard(description_mutex_);
     namespaces_ = std::move(fresh);
   }
   if (events_.namespaces_changed) events_.namespaces_changed();
@@ -169,8 +180,21 @@ void Controller::on_async_event(void* self, const spdk_nvme_cpl* completion) {
 
 uint64_t Controller::pending() const {
   uint64_t total = 0;
-  for (const auto& set : sets_) total += set->pending();
+  for (const QueuePair& pair : queue_pairs_) total += pair.ring->pending();
   return total;
+}
+
+/** Whether I/O that loses its connection waits for the next one. */
+void Controller::hold_io(bool holding) {
+  for (const QueuePair& pair : queue_pairs_) pair.ring->hold(holding);
+}
+
+/** Answers all I/O that no queue pair has: with this errno, or as aborted for 0. */
+void Controller::answer_io(int error_number) {
+  for (const QueuePair& pair : queue_pairs_) {
+    pair.ring->answer_rest(error_number);
+    pair.ring->notify();
+  }
 }
 
 void Controller::enter(ControllerState state) {
@@ -184,6 +208,10 @@ void Controller::tell_state(ControllerState state) {
 }
 
 void Controller::fail(const Status& why) {
+  if (request_.reconnect.enabled() && state() == ControllerState::attached) {
+    if (!std::exchange(reset_wanted_, true)) reset_cause_ = why;
+    return;
+  }
   if (!life_.advance(ControllerState::failed)) return;
   history_->add(HistoryEvent::Kind::failure, why.message, why.code);
   tell_state(ControllerState::failed);

@@ -18,6 +18,7 @@
 #include "controller_state.h"
 #include "dma_memory.h"
 #include "history.h"
+#include "inline_set.h"
 #include "io_stats.h"
 #include "linger_lock.h"
 #include "log.h"
@@ -26,6 +27,7 @@
 #include "poller.h"
 #include "queue_set.h"
 #include "recent_answers.h"
+#include "reconnect.h"
 #include "status.h"
 
 namespace spdk_nvme {
@@ -61,8 +63,9 @@ struct ControllerEvents {
   /** The attach has ended, well or not. Exactly once. */
   std::function<void(const Status&)> attached;
   std::function<void(ControllerState)> state_changed;
-  /** The link or the target died; a detach is all that remains. At most once. */
+  /** The link or the target died, and no reset is tried, or none any more. */
   std::function<void(const Status&)> failed;
+  std::function<void(const ResetStep&)> reset;
   /** Commands have completed on some ring. Called on whichever thread polls. */
   std::function<void()> io_completed;
   /** The controller has said that its namespaces changed; namespaces() gives the new ones. */
@@ -81,6 +84,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
     spdk::ConnectSettings connect;
     /** Queue pairs are polled by the JavaScript thread, see QueuePairWrap, rather than by pollers. */
     bool inline_polling = false;
+    ReconnectPolicy reconnect;
   };
 
   /** Starts the control thread, which begins to attach at once. */
@@ -93,22 +97,23 @@ class Controller : public std::enable_shared_from_this<Controller> {
 
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] ControllerState state() const { return life_.state(); }
-  /** Only once attached. */
-  [[nodiscard]] const ControllerInfo& info() const { return info_; }
+  /** As of the latest attach or reset. */
+  [[nodiscard]] ControllerInfo info() const;
   [[nodiscard]] std::vector<NamespaceInfo> namespaces() const;
   /** One queue pair as JavaScript sees it: its ring, and who polls it. */
   struct QueuePair {
-    std::shared_ptr<QueueSet> set;
     std::shared_ptr<IoRing> ring;
-    /** Null when the JavaScript thread polls. */
+    /** Null when the JavaScript thread polls... */
     Poller* poller = nullptr;
+    /** ... which then does so by this. */
+    std::shared_ptr<InlineSet> inline_set;
   };
   /** Only once attached. */
   [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return queue_pairs_; }
   /** What happened to it last. Readable for as long as the object is there. */
   [[nodiscard]] const History& history() const { return *history_; }
   [[nodiscard]] IoStats& io_stats() const { return *io_stats_; }
-  [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_.counters(); }
+  [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_->counters(); }
 
   /**
    * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a
@@ -119,6 +124,10 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** Begins to detach; `done` is called on the control thread. A second call while one is under way only adds
    *  its `done`. Only from a state that a detach can follow, see can_follow(). */
   void detach(DetachSettings settings, std::function<void(const DetachReport&)> done);
+
+  /** Ends the connection and makes another, if the controller is attached or failed; I/O waits for it. Any
+   * thread. */
+  void reset();
 
   /** Sends an admin command; `done` is called on the control thread. Any thread. */
   void admin(AdminCommand command);
@@ -139,23 +148,40 @@ class Controller : public std::enable_shared_from_this<Controller> {
   // All of the following run on the control thread.
   void run();
   Status attach();
+  Status establish();
+  bool nobody_waits();
   Status check_reachable();
   Status connect();
   Status connect_controller(LogCollector& log);
   Status connect_queue_pairs(LogCollector& log);
+  void make_rings();
+  void start_serving();
   Status attach_failure(const LogCollector& log) const;
   void serve();
   bool poll_admin();
   void follow_namespaces();
   void read_changed_namespaces();
   void refresh_namespaces();
+  void reset_now();
+  void end_connection(bool dead);
+  void wait_for_next_try(Clock::time_point when);
+  void fail_fast_if_due();
+  void finish_reset();
+  void give_up_reset(const Status& why);
+  void tell_reset(const ResetStep& step);
   void detach_now();
-  void disconnect_queue_pairs();
+  void disconnect_queue_pairs(bool dead);
   void free_queue_pairs();
   void serve_inline_sets();
   bool drain();
+  std::shared_ptr<const bool> ask_for_sign_of_life();
+  bool wait_for_sign_of_life(const std::shared_ptr<const bool>& answered, Clock::time_point asked,
+                             std::chrono::milliseconds patience);
   void wait_until(const std::function<bool()>& done);
   [[nodiscard]] uint64_t pending() const;
+  [[nodiscard]] bool has_lost_connection() const;
+  void hold_io(bool holding);
+  void answer_io(int error_number);
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);
   void destroy_controller();
   void enter(ControllerState state);
@@ -173,19 +199,25 @@ class Controller : public std::enable_shared_from_this<Controller> {
   ControllerEvents events_;
   const std::shared_ptr<History> history_;
   ControllerLife life_;
-  LingerLock linger_;
+  const std::shared_ptr<LingerLock> linger_;
   const std::shared_ptr<IoStats> io_stats_;
   Mailbox mailbox_;
   std::atomic<bool> attach_given_up_{false};
   std::atomic<bool> detach_requested_{false};
+  /** A detach has been asked for, though the control thread may not have come to it. */
+  std::atomic<bool> leaving_{false};
 
   spdk_nvme_ctrlr* controller_ = nullptr;
+  /** The sets of the present connection. */
   std::vector<std::shared_ptr<QueueSet>> sets_;
+  /** Guards info_ and namespaces_ where they are read by JavaScript; only the control thread writes them. */
+  mutable std::mutex description_mutex_;
   ControllerInfo info_;
-  /** Guards namespaces_. */
-  mutable std::mutex namespaces_mutex_;
   std::vector<NamespaceInfo> namespaces_;
+  /** Made by the first connect, and kept by all that follow. */
   std::vector<QueuePair> queue_pairs_;
+  /** The poller of the first queue pair. */
+  size_t first_poller_ = 0;
   AdminCommands admin_commands_;
   bool admin_failed_ = false;
   /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.
@@ -193,6 +225,15 @@ class Controller : public std::enable_shared_from_this<Controller> {
   bool namespaces_stale_ = false;
   /** The controller's list of changed namespaces has been read, which SPDK did not do by itself. */
   bool changed_namespaces_read_ = false;
+
+  /** Counts connections, so that what is heard of an earlier one is known as such. */
+  unsigned connection_ = 0;
+  bool reset_wanted_ = false;
+  /** What was lost; success when the reset was asked for. */
+  Status reset_cause_;
+  /** When I/O that waits for the connection is refused. */
+  Clock::time_point fail_fast_at_ = Clock::time_point::max();
+  bool failing_fast_ = false;
 
   DetachSettings detach_settings_;
   Clock::time_point detach_deadline_;

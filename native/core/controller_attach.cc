@@ -1,6 +1,7 @@
 // How a controller is attached. Control thread only; see controller.h.
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -82,53 +83,77 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 }  // namespace
 
 Status Controller::attach() {
+  const Status status = establish();
+  if (!status.ok()) return status;
+  hold_io(request_.reconnect.enabled());
+  start_serving();
+  return status;
+}
+
+/** Makes the connection, unless nobody waits for it any more. */
+Status Controller::establish() {
   if (Status present = check_reachable(); !present.ok()) return present;
   while (!services_->connect_gate.enter(kGateInterval)) {
-    if (attach_given_up_.load(std::memory_order_acquire)) {
-      return Status::failure("ERR_SPDK_ABORTED", "the attach was given up before it began");
+    if (nobody_waits()) {
+      return Status::failure("ERR_SPDK_ABORTED", "the connection was given up before it began");
     }
   }
   const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
   Status status = connect();
   // Somebody answers at the address, see check_reachable(): a busy target was only slower than SPDK allows.
   for (int tries = 1; tries < kConnectTries && was_slow(status); tries++) {
-    if (Clock::now() >= deadline || attach_given_up_.load(std::memory_order_acquire)) break;
+    if (Clock::now() >= deadline || nobody_waits()) break;
     std::this_thread::sleep_for(kRetryPause);
     history_->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
     status = connect();
   }
   services_->connect_gate.leave();
-  if (!status.ok()) {
-    services_->recent_answers.forget(address_key(request_));
-    return status;
-  }
+  if (!status.ok()) services_->recent_answers.forget(address_key(request_));
+  return status;
+}
+
+/** Asked while a connect waits; I/O that waits for it as well may have waited long enough. */
+bool Controller::nobody_waits() {
+  fail_fast_if_due();
+  return attach_given_up_.load(std::memory_order_acquire) || leaving_.load(std::memory_order_acquire);
+}
+
+/** Hands a connection that is made to those who poll it. */
+void Controller::start_serving() {
+  connection_++;
+  admin_failed_ = false;
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
-  for (const auto& set : sets_) {
-    set->on_failure = [self = weak_from_this()] {
+  for (size_t i = 0; i < sets_.size(); i++) {
+    const auto& set = sets_[i];
+    set->on_failure = [self = weak_from_this(), connection = connection_] {
       const auto controller = self.lock();
       if (!controller) return;
-      controller->mailbox_.post([controller = controller.get()] {
+      controller->mailbox_.post([controller = controller.get(), connection] {
+        if (connection != controller->connection_) return;
         controller->fail(
             Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
       });
     };
-    if (!request_.inline_polling) services_->pollers[set->slot()]->add(set);
+    if (request_.inline_polling) {
+      queue_pairs_[i].inline_set->replace(set);
+    } else {
+      services_->pollers[set->slot()]->add(set);
+    }
   }
-  return status;
 }
 
 /** One try: the controller and its queue pairs, or neither. */
 Status Controller::connect() {
   LogCollector log;
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
-  const ExclusiveLinger alone(linger_);
+  const ExclusiveLinger alone(*linger_);
   Status status = connect_controller(log);
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);
   if (status.ok()) return status;
   for (const auto& set : sets_) set->free();
   sets_.clear();
-  queue_pairs_.clear();
+  if (state() == ControllerState::attaching) queue_pairs_.clear();
   destroy_controller();
   return status;
 }
@@ -140,11 +165,10 @@ Status Controller::check_reachable() {
   }
   const std::string address = address_key(request_);
   if (services_->recent_answers.has(address)) return Status::success();
-  Status status =
-      check_address({.transport_id = request_.transport_id,
-                     .source_address = request_.connect.source_address,
-                     .deadline = Clock::now() + kAddressLimit,
-                     .given_up = [this] { return attach_given_up_.load(std::memory_order_acquire); }});
+  Status status = check_address({.transport_id = request_.transport_id,
+                                 .source_address = request_.connect.source_address,
+                                 .deadline = Clock::now() + kAddressLimit,
+                                 .given_up = [this] { return nobody_waits(); }});
   if (status.ok()) services_->recent_answers.add(address);
   return status;
 }
@@ -165,36 +189,56 @@ Status Controller::connect_controller(LogCollector& log) {
   if (progress == spdk::ConnectAttempt::Progress::failed) return attach_failure(log);
 
   controller_ = attempt.controller();
-  info_ = read_controller_info(controller_);
-  info_.io_queues = std::min(attempt.granted_io_queues(), request_.connect.io_queues);
-  info_.queue_depth = std::min(attempt.granted_queue_depth(), request_.connect.queue_depth);
-  namespaces_ = read_namespaces(controller_);
+  ControllerInfo info = read_controller_info(controller_);
+  info.io_queues = std::min(attempt.granted_io_queues(), request_.connect.io_queues);
+  info.queue_depth = std::min(attempt.granted_queue_depth(), request_.connect.queue_depth);
+  std::vector<NamespaceInfo> namespaces = read_namespaces(controller_);
+  const std::lock_guard<std::mutex> guard(description_mutex_);
+  info_ = std::move(info);
+  namespaces_ = std::move(namespaces);
   return Status::success();
 }
 
-/** Spreads the queue pairs the target granted over the threads that will serve them, and connects them. */
+/** One ring for each queue pair that the target grants, and who polls it. */
+void Controller::make_rings() {
+  const auto& pollers = services_->pollers;
+  first_poller_ = services_->next_poller.fetch_add(info_.io_queues);
+  // A poller's queue pairs are next to each other, since it serves them in one set.
+  const size_t threads = std::min<size_t>(pollers.size(), info_.io_queues);
+  for (size_t i = 0; i < info_.io_queues; i++) {
+    const auto ring = std::make_shared<IoRing>(services_->memory, std::bit_ceil(info_.queue_depth));
+    ring->on_completions = events_.io_completed;
+    if (request_.inline_polling) {
+      queue_pairs_.push_back({ring, nullptr, std::make_shared<InlineSet>()});
+    } else {
+      const size_t thread = i * threads / info_.io_queues;
+      queue_pairs_.push_back({ring, pollers[(first_poller_ + thread) % pollers.size()].get(), nullptr});
+    }
+  }
+}
+
+/** Connects a queue pair for each ring: those of one poller in one set, those of the JavaScript thread each
+ * in its own. */
 Status Controller::connect_queue_pairs(LogCollector& log) {
   if (info_.io_queues == 0) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
   }
+  if (queue_pairs_.empty()) make_rings();
+  if (info_.io_queues < queue_pairs_.size()) {
+    return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
+  }
   const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
-  const size_t pollers = services_->pollers.size();
-  const size_t first = services_->next_poller.fetch_add(info_.io_queues);
-  // A poller serves all its queue pairs in one set. The JavaScript thread polls each by itself.
-  const size_t threads =
-      request_.inline_polling ? info_.io_queues : std::min<size_t>(pollers, info_.io_queues);
-  for (size_t i = 0; i < threads; i++) {
-    const size_t poller = (first + i) % pollers;
-    const auto share = static_cast<uint32_t>((info_.io_queues - i + threads - 1) / threads);
-    const auto set = std::make_shared<QueueSet>(
-        controller_, linger_, request_.inline_polling ? javascript_slot() : poller, history_, io_stats_);
+  for (size_t i = 0; i < queue_pairs_.size();) {
+    const Poller* const poller = queue_pairs_[i].poller;
+    std::vector<std::shared_ptr<IoRing>> rings;
+    do {
+      rings.push_back(queue_pairs_[i++].ring);
+    } while (poller != nullptr && i < queue_pairs_.size() && queue_pairs_[i].poller == poller);
+    const size_t slot = poller == nullptr ? javascript_slot() : poller->index();
+    const auto set =
+        std::make_shared<QueueSet>(controller_, linger_, slot, std::move(rings), history_, io_stats_);
     sets_.push_back(set);
-    if (!set->connect(share, info_.queue_depth, services_->memory, deadline)) return attach_failure(log);
-    for (const auto& ring : set->rings()) {
-      ring->on_completions = events_.io_completed;
-      queue_pairs_.push_back(
-          {set, ring, request_.inline_polling ? nullptr : services_->pollers[poller].get()});
-    }
+    if (!set->connect(info_.queue_depth, deadline)) return attach_failure(log);
   }
   return Status::success();
 }

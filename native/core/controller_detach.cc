@@ -30,20 +30,15 @@ double ms_between(Clock::time_point from, Clock::time_point to) {
 void Controller::detach_now() {
   const auto begun = Clock::now();
   detach_deadline_ = begun + detach_settings_.timeout;
-  const bool failed = admin_failed_ || state() == ControllerState::failed;
+  const bool failed = has_lost_connection() || state() == ControllerState::failed;
   enter(ControllerState::draining);
+  hold_io(false);
   const bool dead = failed || !drain();
 
   const auto drained = Clock::now();
   enter(ControllerState::disconnecting);
   const spdk::NoCmWait no_wait(dead);
-  if (dead) {
-    // The target does not answer: without this SPDK would wait for it in every step that follows.
-    const ExclusiveLinger alone(linger_);
-    spdk_nvme_ctrlr_fail(controller_);
-    admin_failed_ = true;
-  }
-  disconnect_queue_pairs();
+  disconnect_queue_pairs(dead);
 
   const auto disconnected = Clock::now();
   enter(ControllerState::lingering);
@@ -51,9 +46,12 @@ void Controller::detach_now() {
 
   const auto freed = Clock::now();
   {
-    const ExclusiveLinger alone(linger_);
+    const ExclusiveLinger alone(*linger_);
     destroy_controller();
   }
+  // What waited for a reset that this detach has ended.
+  answer_io(0);
+  for (const QueuePair& pair : queue_pairs_) pair.ring->on_completions = nullptr;
 
   const auto destroyed = Clock::now();
   admin_commands_.abort();
@@ -75,20 +73,37 @@ void Controller::detach_now() {
  */
 bool Controller::drain() {
   const auto begun = Clock::now();
-  const auto answered = std::make_shared<bool>(false);
+  const auto answered = ask_for_sign_of_life();
+  wait_until(
+      [this, limit = begun + detach_settings_.drain] { return pending() == 0 || Clock::now() >= limit; });
+  return wait_for_sign_of_life(answered, begun, detach_settings_.timeout / kAnswerPart);
+}
+
+/** Any answer to a command will do, a refusal too. */
+std::shared_ptr<const bool> Controller::ask_for_sign_of_life() {
+  auto answered = std::make_shared<bool>(false);
   AdminCommand question;
   question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
   question.done = [answered](const AdminAnswer&) { *answered = true; };
   admin_commands_.add(std::move(question));
-  wait_until(
-      [this, limit = begun + detach_settings_.drain] { return pending() == 0 || Clock::now() >= limit; });
-  const auto patience = std::min(kAnswerLimit, detach_settings_.timeout / kAnswerPart);
-  wait_until([&] { return *answered || admin_failed_ || Clock::now() >= begun + patience; });
+  return answered;
+}
+
+bool Controller::wait_for_sign_of_life(const std::shared_ptr<const bool>& answered, Clock::time_point asked,
+                                       std::chrono::milliseconds patience) {
+  const auto limit = asked + std::min(kAnswerLimit, patience);
+  wait_until([&] { return *answered || admin_failed_ || Clock::now() >= limit; });
   return *answered && !admin_failed_;
 }
 
 /** Begins to disconnect every queue pair, where the release can do that without waiting. */
-void Controller::disconnect_queue_pairs() {
+void Controller::disconnect_queue_pairs(bool dead) {
+  if (dead && controller_ != nullptr) {
+    // The target does not answer: without this SPDK would wait for it in every step that follows.
+    const ExclusiveLinger alone(*linger_);
+    spdk_nvme_ctrlr_fail(controller_);
+    admin_failed_ = true;
+  }
   if constexpr (spdk::kAsyncQueuePairs) {
     for (const auto& set : sets_) set->request_release();
     for (const auto& poller : services_->pollers) poller->wake();
@@ -108,7 +123,7 @@ void Controller::free_queue_pairs() {
       return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
     });
   } else {
-    const ExclusiveLinger alone(linger_);
+    const ExclusiveLinger alone(*linger_);
     for (const auto& set : sets_) set->free();
   }
 }
@@ -133,6 +148,8 @@ void Controller::wait_until(const std::function<bool()>& done) {
 
 /** The caller holds the exclusive side. */
 void Controller::destroy_controller() {
+  sets_.clear();
+  if (controller_ == nullptr) return;
   spdk::DetachAttempt attempt(controller_);
   while (!attempt.poll()) std::this_thread::sleep_for(kPause);
   controller_ = nullptr;

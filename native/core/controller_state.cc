@@ -18,6 +18,8 @@ const char* to_string(ControllerState state) {
       return "detached";
     case ControllerState::failed:
       return "failed";
+    case ControllerState::resetting:
+      return "resetting";
     case ControllerState::wedged:
       return "wedged";
   }
@@ -30,9 +32,11 @@ bool can_follow(ControllerState from, ControllerState to) {
     case State::attaching:
       return false;
     case State::attached:
-      return from == State::attaching;
-    case State::draining:
+      return from == State::attaching || from == State::resetting;
+    case State::resetting:
       return from == State::attached || from == State::failed;
+    case State::draining:
+      return from == State::attached || from == State::failed || from == State::resetting;
     case State::disconnecting:
       return from == State::draining;
     case State::lingering:
@@ -41,7 +45,7 @@ bool can_follow(ControllerState from, ControllerState to) {
       // An attach that fails ends here too; so does a wedged controller whose native call returns after all.
       return from == State::lingering || from == State::attaching || from == State::wedged;
     case State::failed:
-      return from == State::attached;
+      return from == State::attached || from == State::resetting;
     case State::wedged:
       return from != State::detached && from != State::wedged;
   }

@@ -65,6 +65,7 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
       case ControllerState::attaching:
       case ControllerState::attached:
       case ControllerState::failed:
+      case ControllerState::resetting:
         return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
                                "this controller is attached, or being attached, already");
       case ControllerState::wedged:

@@ -40,6 +40,7 @@ uint32_t aborted_word() {
   return SPDK_NVME_SC_ABORTED_SQ_DELETION;
 }
 
+/** How SPDK answers for a controller that cannot any more; which of the two depends on the release. */
 bool is_aborted(uint32_t status) {
   constexpr uint32_t kTypeAndCode = 0x7ff;
   const uint32_t what = status & kTypeAndCode;
@@ -48,9 +49,8 @@ bool is_aborted(uint32_t status) {
 
 }  // namespace
 
-IoRing::IoRing(spdk_nvme_ctrlr* controller, std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
-    : controller_(controller),
-      memory_(std::move(memory)),
+IoRing::IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
+    : memory_(std::move(memory)),
       capacity_(capacity),
       words_(kHeaderWords +
              static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
@@ -68,23 +68,39 @@ uint32_t IoRing::pending() {
   return std::atomic_ref<uint32_t>(words_[kPendingWord]).load(std::memory_order_relaxed);
 }
 
+void IoRing::bind(spdk_nvme_ctrlr* controller) {
+  controller_ = controller;
+  last_namespace_id_ = 0;
+  last_namespace_ = nullptr;
+}
+
 void IoRing::submit(spdk_nvme_qpair* queue_pair) {
+  while (!held_.empty()) {
+    if (!try_start(queue_pair, held_.front())) return;
+    held_.pop_front();
+  }
   const uint32_t tail = submitted_.load(std::memory_order_acquire);
   while (head_ != tail) {
     const uint32_t index = submission_queue_[head_ % capacity_];
     // Both can only be a fault in lib/; answering would corrupt the slot's real owner.
-    if (index < capacity_ && !slots_[index].busy) {
-      const int result = start(queue_pair, slots_[index]);
-      if (result == -ENOMEM) return;  // the queue is full: the order is kept, the command is tried again
-      if (result < 0) {
-        complete(index, kHostError | static_cast<uint32_t>(-result), 0);
-      } else {
-        slots_[index].busy = true;
-        in_flight_++;
-      }
-    }
+    if (index < capacity_ && !slots_[index].busy && !try_start(queue_pair, index)) return;
     head_++;
   }
+}
+
+/** False when the command has to wait: the order is kept, and it is tried again. */
+bool IoRing::try_start(spdk_nvme_qpair* queue_pair, uint32_t index) {
+  const int result = start(queue_pair, slots_[index]);
+  if (result == -ENOMEM) return false;  // the queue is full
+  // The queue pair has lost its connection.
+  if (result == -ENXIO && holding_.load(std::memory_order_acquire)) return false;
+  if (result < 0) {
+    complete(index, kHostError | static_cast<uint32_t>(-result), 0);
+  } else {
+    slots_[index].busy = true;
+    in_flight_++;
+  }
+  return true;
 }
 
 spdk_nvme_ns* IoRing::find_namespace(uint32_t id) {
@@ -195,9 +211,17 @@ bool IoRing::segments_cover(const Slot& slot, uint32_t count, uint64_t bytes) co
 
 void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   auto* slot = static_cast<Slot*>(context);
+  IoRing& ring = *slot->ring;
+  const uint32_t index = ring.index_of(*slot);
   slot->busy = false;
-  slot->ring->in_flight_--;
-  slot->ring->complete(slot->ring->index_of(*slot), status_word(completion->status), completion->cdw0);
+  ring.in_flight_--;
+  const uint32_t status = status_word(completion->status);
+  if (ring.holding_.load(std::memory_order_acquire) && is_aborted(status) &&
+      ring.command(index)[kOperation] != raw) {
+    ring.held_.push_back(index);
+  } else {
+    ring.complete(index, status, completion->cdw0);
+  }
 }
 
 void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
@@ -221,11 +245,19 @@ void IoRing::notify() {
   if (on_completions) on_completions();
 }
 
-void IoRing::abort_rest() {
+void IoRing::lost_queue_pair() {
+  if (!holding_.load(std::memory_order_acquire)) answer_rest(0);
+}
+
+void IoRing::answer_rest(int error_number) {
+  const uint32_t status =
+      error_number == 0 ? aborted_word() : kHostError | static_cast<uint32_t>(error_number);
+  for (const uint32_t index : held_) complete(index, status, 0);
+  held_.clear();
   const uint32_t tail = submitted_.load(std::memory_order_acquire);
   for (; head_ != tail; head_++) {
     const uint32_t index = submission_queue_[head_ % capacity_];
-    if (index < capacity_ && !slots_[index].busy) complete(index, aborted_word(), 0);
+    if (index < capacity_ && !slots_[index].busy) complete(index, status, 0);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -43,7 +44,7 @@ class IoRing {
   /** A status word with this bit carries an errno of this host instead of the controller's status. */
   static constexpr uint32_t kHostError = 1U << 31;
 
-  IoRing(spdk_nvme_ctrlr* controller, std::shared_ptr<const DmaMemory> memory, uint32_t capacity);
+  IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity);
   IoRing(const IoRing&) = delete;
   IoRing& operator=(const IoRing&) = delete;
   ~IoRing() = default;
@@ -68,18 +69,31 @@ class IoRing {
   /** Operations that JavaScript has accepted and not settled. Any thread. */
   [[nodiscard]] uint32_t pending();
 
-  // The following are for whoever polls the queue pair, under the linger lock.
+  /**
+   * Whether commands that end because their connection does are kept, to be sent again over the next one,
+   * rather than answered as aborted. Raw commands never are: what a second time would do is not known. Any
+   * thread.
+   */
+  void hold(bool holding) { holding_.store(holding, std::memory_order_release); }
+
+  // The following are for whoever polls the queue pair, under the linger lock; while there is no queue pair,
+  // for the control thread.
+
+  /** Commands go to a queue pair of this controller from now on. */
+  void bind(spdk_nvme_ctrlr* controller);
 
   /** Hands new commands to SPDK, in order, as long as it takes them. */
   void submit(spdk_nvme_qpair* queue_pair);
   /** Whether commands are with the controller or wait for room in its queue. */
   [[nodiscard]] bool busy() const {
-    return in_flight_ > 0 || head_ != submitted_.load(std::memory_order_acquire);
+    return in_flight_ > 0 || !held_.empty() || head_ != submitted_.load(std::memory_order_acquire);
   }
   /** Tells JavaScript, once, if something has completed since the last call. */
   void notify();
-  /** The queue pair is gone: everything not yet handed to SPDK is answered as aborted. */
-  void abort_rest();
+  /** The queue pair is gone: everything that is not held is answered as aborted. */
+  void lost_queue_pair();
+  /** Answers everything that is held or not yet handed to SPDK: with this errno, or as aborted for 0. */
+  void answer_rest(int error_number);
 
   /** Called by notify() on the polling thread; must not block. */
   std::function<void()> on_completions;
@@ -101,6 +115,7 @@ class IoRing {
     return segments_ + (index_of(slot) * kMaxSegments + number) * kSegmentWords;
   }
   spdk_nvme_ns* find_namespace(uint32_t id);
+  bool try_start(spdk_nvme_qpair* queue_pair, uint32_t index);
   int start(spdk_nvme_qpair* queue_pair, Slot& slot);
   int start_on(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
   int start_transfer(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
@@ -113,7 +128,7 @@ class IoRing {
   static void rewind(void* slot, uint32_t offset);
   static int next_segment(void* slot, void** address, uint32_t* length);
 
-  spdk_nvme_ctrlr* const controller_;
+  spdk_nvme_ctrlr* controller_ = nullptr;
   const std::shared_ptr<const DmaMemory> memory_;
   const uint32_t capacity_;
   std::vector<uint32_t> words_;
@@ -127,11 +142,14 @@ class IoRing {
 
   std::atomic<uint32_t> submitted_{0};
   std::atomic<uint32_t> completed_{0};
+  std::atomic<bool> holding_{false};
   // The polling thread's own.
   uint32_t head_ = 0;
   Counter in_flight_;
   uint32_t notified_ = 0;
   Counts counts_;
+  /** Commands to be sent again, in the order in which they came back. */
+  std::deque<uint32_t> held_;
   /** The namespace of the last command: finding one takes SPDK's controller lock. SPDK frees none before the
    * end. */
   uint32_t last_namespace_id_ = 0;

@@ -1,6 +1,5 @@
 #include "queue_set.h"
 
-#include <bit>
 #include <thread>
 
 #include "log.h"
@@ -15,11 +14,10 @@ constexpr std::chrono::microseconds kPatience{500};
 
 }  // namespace
 
-bool QueueSet::connect(uint32_t count, uint32_t queue_depth, const std::shared_ptr<const DmaMemory>& memory,
-                       std::chrono::steady_clock::time_point deadline) {
-  for (uint32_t i = 0; i < count; i++) {
+bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline) {
+  for (const auto& ring : rings_) {
+    ring->bind(controller_);
     if (!pairs_.connect(queue_depth)) return false;
-    rings_.push_back(std::make_shared<IoRing>(controller_, memory, std::bit_ceil(queue_depth)));
   }
   using Connection = spdk::PolledQueuePairs::Connection;
   auto connection = pairs_.connection();
@@ -40,7 +38,7 @@ QueueSet::Turn QueueSet::poll() {
 QueueSet::Turn QueueSet::serve() {
   Turn turn;
   if (disturbed_) {
-    const ExclusiveLinger alone(linger_, kPatience);
+    const ExclusiveLinger alone(*linger_, kPatience);
     if (alone.held()) {
       turn = poll_pairs();
     } else {
@@ -50,7 +48,7 @@ QueueSet::Turn QueueSet::serve() {
   } else {
     // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in
     // a hurry.
-    const SharedLinger together(linger_, slot_, std::try_to_lock);
+    const SharedLinger together(*linger_, slot_, std::try_to_lock);
     if (together.held()) {
       turn = poll_pairs();
     } else {
@@ -84,7 +82,7 @@ QueueSet::Turn QueueSet::poll_pairs() {
 }
 
 QueueSet::Turn QueueSet::release() {
-  const ExclusiveLinger alone(linger_, kPatience);
+  const ExclusiveLinger alone(*linger_, kPatience);
   if (!alone.held()) return {.hot = true};
   if (released()) return {};
   if (phase() == Phase::serving) {
@@ -96,13 +94,12 @@ QueueSet::Turn QueueSet::release() {
   return {.hot = true};
 }
 
-/** SPDK answers what the queue pairs still had as aborted, and the rings answer the rest. */
+/** SPDK answers what the queue pairs still had as aborted. */
 void QueueSet::free() {
   pairs_.free();
   for (const auto& ring : rings_) {
-    ring->abort_rest();
+    ring->lost_queue_pair();
     ring->notify();
-    ring->on_completions = nullptr;
   }
   phase_.store(Phase::released, std::memory_order_release);
 }
@@ -110,15 +107,9 @@ void QueueSet::free() {
 std::vector<spdk::TransportStats> QueueSet::transport_stats() {
   if constexpr (!spdk::kAsyncQueuePairs) return {};
   // Nobody polls meanwhile.
-  const ExclusiveLinger alone(linger_, kPatience);
+  const ExclusiveLinger alone(*linger_, kPatience);
   if (!alone.held() || released()) return {};
   return pairs_.transport_stats();
-}
-
-uint64_t QueueSet::pending() const {
-  uint64_t total = 0;
-  for (const auto& ring : rings_) total += ring->pending();
-  return total;
 }
 
 }  // namespace spdk_nvme

@@ -23,12 +23,17 @@ namespace spdk_nvme {
  */
 class QueueSet {
  public:
-  /** @param slot of the serving thread in the controller's linger lock. */
-  QueueSet(spdk_nvme_ctrlr* controller, LingerLock& linger, size_t slot, std::shared_ptr<History> history,
+  /**
+   * @param slot of the serving thread in the controller's linger lock
+   * @param rings one for each queue pair
+   */
+  QueueSet(spdk_nvme_ctrlr* controller, std::shared_ptr<LingerLock> linger, size_t slot,
+           std::vector<std::shared_ptr<IoRing>> rings, std::shared_ptr<History> history,
            std::shared_ptr<IoStats> stats)
       : controller_(controller),
         pairs_(controller),
-        linger_(linger),
+        rings_(std::move(rings)),
+        linger_(std::move(linger)),
         slot_(slot),
         history_(std::move(history)),
         stats_(std::move(stats)),
@@ -40,11 +45,10 @@ class QueueSet {
   QueueSet& operator=(const QueueSet&) = delete;
 
   [[nodiscard]] size_t slot() const { return slot_; }
-  [[nodiscard]] const std::vector<std::shared_ptr<IoRing>>& rings() const { return rings_; }
 
-  /** Connects queue pairs. Control thread, under the exclusive side, before anybody else knows of them. */
-  bool connect(uint32_t count, uint32_t queue_depth, const std::shared_ptr<const DmaMemory>& memory,
-               std::chrono::steady_clock::time_point deadline);
+  /** Connects a queue pair for each ring. Control thread, under the exclusive side, before anybody else knows
+   * of them. */
+  bool connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline);
 
   /** What one turn of polling found. */
   struct Turn {
@@ -67,9 +71,6 @@ class QueueSet {
   /** Frees all queue pairs, waiting inside SPDK if it must. Control thread, under the exclusive side. */
   void free();
 
-  /** Operations that JavaScript still waits for. Any thread. */
-  [[nodiscard]] uint64_t pending() const;
-
   /** Called once on the serving thread when a queue pair has lost its connection; must not block. */
   std::function<void()> on_failure;
 
@@ -83,8 +84,9 @@ class QueueSet {
   spdk_nvme_ctrlr* const controller_;
   spdk::PolledQueuePairs pairs_;
   /** One for each queue pair, in the same order. */
-  std::vector<std::shared_ptr<IoRing>> rings_;
-  LingerLock& linger_;
+  const std::vector<std::shared_ptr<IoRing>> rings_;
+  /** Shared: a poller may look once more at a set whose controller is gone. */
+  const std::shared_ptr<LingerLock> linger_;
   const size_t slot_;
   const std::shared_ptr<History> history_;
   const std::shared_ptr<IoStats> stats_;
