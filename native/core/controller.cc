@@ -208,7 +208,8 @@ void Controller::tell_state(ControllerState state) {
 }
 
 void Controller::fail(const Status& why) {
-  if (request_.reconnect.enabled() && state() == ControllerState::attached) {
+  if (state() != ControllerState::attached) return;  // a detach or a reset deals with it already
+  if (request_.reconnect.enabled()) {
     if (!std::exchange(reset_wanted_, true)) reset_cause_ = why;
     return;
   }
