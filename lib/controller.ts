@@ -243,6 +243,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     switch (kind) {
       case 'begun':
         this.#acceptIo();
+        publish('spdk-nvme:resetting', { controller: this, reason });
         this.emit('resetting', reason);
         break;
       case 'tryFailed':
@@ -258,6 +259,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#acceptIo();
         const report = Object.freeze(step);
         this.#endReset((reset) => reset.resolve(report));
+        publish('spdk-nvme:reset', { controller: this, report });
         this.emit('reset', report);
       }
     }

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Controller, DetachReport } from './controller.js';
+import type { Controller, DetachReport, ResetReport } from './controller.js';
 import type { SpdkError, SpdkTypeError } from './errors.js';
 import type { TransportId } from './transport-id.js';
 
@@ -19,6 +19,13 @@ export interface DiagnosticsMessages {
   'spdk-nvme:detach:error': { readonly controller: Controller; readonly error: unknown };
   /** The link or the target of a controller died. */
   'spdk-nvme:failed': { readonly controller: Controller; readonly error: SpdkError | SpdkTypeError };
+  /** A reset has begun; without a reason it was asked for. */
+  'spdk-nvme:resetting': {
+    readonly controller: Controller;
+    readonly reason: SpdkError | SpdkTypeError | undefined;
+  };
+  /** A controller is connected again. */
+  'spdk-nvme:reset': { readonly controller: Controller; readonly report: ResetReport };
 }
 
 /** The channels by their names. They cost nothing while nobody subscribes. */
@@ -28,6 +35,8 @@ const channels = {
   'spdk-nvme:detach': channel('spdk-nvme:detach'),
   'spdk-nvme:detach:error': channel('spdk-nvme:detach:error'),
   'spdk-nvme:failed': channel('spdk-nvme:failed'),
+  'spdk-nvme:resetting': channel('spdk-nvme:resetting'),
+  'spdk-nvme:reset': channel('spdk-nvme:reset'),
 } as const satisfies Record<keyof DiagnosticsMessages, ReturnType<typeof channel>>;
 
 /** @internal Tells whoever has subscribed. A subscriber that throws makes an uncaught exception, not an error here. */

@@ -305,7 +305,8 @@ function checkReconnect(given: ReadonlyMap<string, unknown>) {
       ? loss
       : checkInteger(or(loss, 0), 'ctrlrLossTimeoutMs', 0, maxTimerMs, 'milliseconds');
   for (const name of ['reconnectDelayMs', 'fastIoFailTimeoutMs']) {
-    if (ctrlrLossTimeoutMs === 0 && given.get(name) !== undefined) {
+    const value = given.get(name);
+    if (ctrlrLossTimeoutMs === 0 && value !== undefined && value !== 0) {
       conflict(`${name} needs a ctrlrLossTimeoutMs above 0: without one nothing is reconnected`);
     }
   }
