@@ -159,7 +159,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       inlinePolling: resolved.polling === 'inline',
       reconnectDelayMs: resolved.reconnectDelayMs,
       ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
-      fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs ?? 0,
+      fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,
       ioCompleted: () => controller?.onIoCompleted(),
       namespacesChanged: () => controller?.onNamespacesChanged(),
       attached: (failure) => {

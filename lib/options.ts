@@ -72,12 +72,12 @@ export interface AttachOptions {
   ctrlrLossTimeoutMs?: number | undefined;
   /**
    * From the beginning of one such try to the next, in milliseconds, 1 to `ctrlrLossTimeoutMs`. Default 1000, or
-   * `ctrlrLossTimeoutMs` where that is less.
+   * `ctrlrLossTimeoutMs` where that is less; 0 where nothing is reconnected.
    */
   reconnectDelayMs?: number | undefined;
   /**
    * How long I/O waits for the connection before it is refused, in milliseconds, `reconnectDelayMs` to
-   * `ctrlrLossTimeoutMs`. Default: as long as tries go on.
+   * `ctrlrLossTimeoutMs`. Default 0: as long as tries go on.
    */
   fastIoFailTimeoutMs?: number | undefined;
   /** The local IP address to connect from, of the same family as the target's; RDMA and TCP only. */
@@ -116,7 +116,7 @@ export type Resolved<Options, Optional extends keyof Options = never> = {
 export type ResolvedEnvironmentOptions = Resolved<EnvironmentOptions>;
 export type ResolvedAttachOptions = Resolved<
   AttachOptions,
-  'hostNqn' | 'hostId' | 'signal' | 'sourceAddress' | 'sourcePort' | 'fastIoFailTimeoutMs'
+  'hostNqn' | 'hostId' | 'signal' | 'sourceAddress' | 'sourcePort'
 >;
 export type ResolvedDetachOptions = Resolved<DetachOptions>;
 export type ResolvedResetOptions = Resolved<ResetOptions>;
@@ -299,46 +299,33 @@ function checkKeepAlive(value: unknown): number {
 
 /** The policy's three times, and that each leaves room for the others, as SPDK's bdev_nvme demands it. */
 function checkReconnect(given: ReadonlyMap<string, unknown>) {
-  const loss = given.get('ctrlrLossTimeoutMs');
-  const ctrlrLossTimeoutMs =
-    loss === Number.POSITIVE_INFINITY
-      ? loss
-      : checkInteger(or(loss, 0), 'ctrlrLossTimeoutMs', 0, maxTimerMs, 'milliseconds');
-  for (const name of ['reconnectDelayMs', 'fastIoFailTimeoutMs']) {
-    const value = given.get(name);
-    if (ctrlrLossTimeoutMs === 0 && value !== undefined && value !== 0) {
+  const time = (name: string) =>
+    optional(given.get(name), (value) => checkInteger(value, name, 0, maxTimerMs, 'milliseconds'));
+  const endless = given.get('ctrlrLossTimeoutMs') === Number.POSITIVE_INFINITY;
+  const loss = endless ? Number.POSITIVE_INFINITY : (time('ctrlrLossTimeoutMs') ?? 0);
+  const delay = time('reconnectDelayMs') ?? Math.min(1_000, loss);
+  const fastFail = time('fastIoFailTimeoutMs') ?? 0;
+  if (loss === 0) {
+    const name = delay > 0 ? 'reconnectDelayMs' : 'fastIoFailTimeoutMs';
+    if (delay > 0 || fastFail > 0) {
       conflict(`${name} needs a ctrlrLossTimeoutMs above 0: without one nothing is reconnected`);
     }
-  }
-  if (ctrlrLossTimeoutMs === 0) {
-    return { ctrlrLossTimeoutMs, reconnectDelayMs: 0, fastIoFailTimeoutMs: undefined };
-  }
-  const reconnectDelayMs = checkInteger(
-    or(given.get('reconnectDelayMs'), Math.min(1_000, ctrlrLossTimeoutMs)),
-    'reconnectDelayMs',
-    1,
-    maxTimerMs,
-    'milliseconds',
-  );
-  const fastIoFailTimeoutMs = optional(given.get('fastIoFailTimeoutMs'), (value) =>
-    checkInteger(value, 'fastIoFailTimeoutMs', 1, maxTimerMs, 'milliseconds'),
-  );
-  if (reconnectDelayMs > ctrlrLossTimeoutMs) {
+  } else if (delay === 0) {
+    conflict(`ctrlrLossTimeoutMs (${loss}) needs a reconnectDelayMs above 0`);
+  } else if (delay > loss) {
     conflict(
-      `ctrlrLossTimeoutMs (${ctrlrLossTimeoutMs}) must not be under reconnectDelayMs (${reconnectDelayMs}): no try would be left`,
+      `ctrlrLossTimeoutMs (${loss}) must not be under reconnectDelayMs (${delay}): no try would be left`,
+    );
+  } else if (fastFail > 0 && fastFail < delay) {
+    conflict(
+      `fastIoFailTimeoutMs (${fastFail}) must not be under reconnectDelayMs (${delay}): I/O would fail before a second try`,
+    );
+  } else if (fastFail > loss) {
+    conflict(
+      `fastIoFailTimeoutMs (${fastFail}) must not be over ctrlrLossTimeoutMs (${loss}): the controller has failed by then`,
     );
   }
-  if (fastIoFailTimeoutMs !== undefined && fastIoFailTimeoutMs < reconnectDelayMs) {
-    conflict(
-      `fastIoFailTimeoutMs (${fastIoFailTimeoutMs}) must not be under reconnectDelayMs (${reconnectDelayMs}): I/O would fail before a second try`,
-    );
-  }
-  if (fastIoFailTimeoutMs !== undefined && fastIoFailTimeoutMs > ctrlrLossTimeoutMs) {
-    conflict(
-      `fastIoFailTimeoutMs (${fastIoFailTimeoutMs}) must not be over ctrlrLossTimeoutMs (${ctrlrLossTimeoutMs}): the controller has failed by then`,
-    );
-  }
-  return { ctrlrLossTimeoutMs, reconnectDelayMs, fastIoFailTimeoutMs };
+  return { ctrlrLossTimeoutMs: loss, reconnectDelayMs: delay, fastIoFailTimeoutMs: fastFail };
 }
 
 function checkHostId(value: unknown): string {

@@ -5,6 +5,7 @@ import {
   resolveCloseOptions,
   resolveDetachOptions,
   resolveEnvironmentOptions,
+  resolveResetOptions,
 } from '../../lib/options.js';
 import { parseTransportId } from '../../lib/transport-id.js';
 import { expectCode, thrownBy } from './coded.js';
@@ -20,6 +21,7 @@ const resolvers = {
   attach,
   detach: resolveDetachOptions,
   close: resolveCloseOptions,
+  reset: resolveResetOptions,
 } as const;
 
 describe('defaults', () => {
@@ -44,6 +46,9 @@ describe('defaults', () => {
       keepAliveMs: 10_000,
       timeoutMs: 5_000,
       signal: undefined,
+      ctrlrLossTimeoutMs: 0,
+      reconnectDelayMs: 0,
+      fastIoFailTimeoutMs: 0,
       sourceAddress: undefined,
       sourcePort: undefined,
     });
@@ -78,6 +83,7 @@ describe('numbers', () => {
     ['attach', 'timeoutMs', 1, 2_147_483_647],
     ['detach', 'timeoutMs', 1, 2_147_483_647],
     ['close', 'timeoutMs', 1, 2_147_483_647],
+    ['reset', 'timeoutMs', 1, 2_147_483_647],
   ] as const)('%s %s goes from %d to %d', (kind, key, min, max) => {
     const resolve: (options: unknown) => object = resolvers[kind];
     for (const value of [min, max]) expect(resolve({ [key]: value })).toHaveProperty(key, value);
@@ -102,6 +108,45 @@ describe('numbers', () => {
     for (const keepAliveMs of [1, 999]) {
       expectCode(() => attach({ keepAliveMs }), 'ERR_SPDK_INVALID_ARG_VALUE', /0 \(off\) or from 1000/);
     }
+  });
+});
+
+describe('the reconnect policy', () => {
+  it('has a default delay that fits its loss timeout', () => {
+    expect(attach({ ctrlrLossTimeoutMs: 500 })).toMatchObject({
+      reconnectDelayMs: 500,
+      fastIoFailTimeoutMs: 0,
+    });
+    expect(attach({ ctrlrLossTimeoutMs: 30_000 })).toMatchObject({ reconnectDelayMs: 1_000 });
+    expect(attach({ ctrlrLossTimeoutMs: Number.POSITIVE_INFINITY })).toMatchObject({
+      ctrlrLossTimeoutMs: Number.POSITIVE_INFINITY,
+      reconnectDelayMs: 1_000,
+    });
+  });
+
+  it.each([
+    [{ reconnectDelayMs: 100 }, 'reconnectDelayMs', 'ctrlrLossTimeoutMs'],
+    [{ fastIoFailTimeoutMs: 100 }, 'fastIoFailTimeoutMs', 'ctrlrLossTimeoutMs'],
+    [{ ctrlrLossTimeoutMs: 100, reconnectDelayMs: 0 }, 'ctrlrLossTimeoutMs', 'reconnectDelayMs'],
+    [{ ctrlrLossTimeoutMs: 100, reconnectDelayMs: 101 }, 'ctrlrLossTimeoutMs', 'reconnectDelayMs'],
+    [
+      { ctrlrLossTimeoutMs: 1_000, reconnectDelayMs: 200, fastIoFailTimeoutMs: 199 },
+      'fastIoFailTimeoutMs',
+      'reconnectDelayMs',
+    ],
+    [{ ctrlrLossTimeoutMs: 1_000, fastIoFailTimeoutMs: 1_001 }, 'fastIoFailTimeoutMs', 'ctrlrLossTimeoutMs'],
+  ])('refuses %j and names both', (options, one, other) => {
+    const error = thrownBy(() => attach(options)) as Error & { code: string };
+    expect(error.code).toBe('ERR_SPDK_CONFLICTING_OPTIONS');
+    expect(error.message).toContain(one);
+    expect(error.message).toContain(other);
+  });
+
+  it.each(['ctrlrLossTimeoutMs', 'reconnectDelayMs', 'fastIoFailTimeoutMs'])('checks %s', (key) => {
+    for (const value of [-1, 0.5, Number.NaN, 2 ** 31]) {
+      expectCode(() => attach({ [key]: value }), 'ERR_SPDK_INVALID_ARG_VALUE', new RegExp(`^${key} must be`));
+    }
+    expectCode(() => attach({ [key]: '1' }), 'ERR_SPDK_INVALID_ARG_TYPE');
   });
 });
 
