@@ -178,7 +178,7 @@ export class Batch implements CompletionSink, Disposable {
   ): boolean {
     this.#check();
     if (this.#ring.free === 0) return false;
-    const block = namespace.check(offset, length);
+    const block = namespace.checkTransfer(offset, length);
     const region = regionOf(buffer);
     if (
       region === undefined ||

@@ -12,7 +12,6 @@ import type {
   ControllerInfo,
   ControllerState,
   DetachPhases,
-  NamespaceInfo,
   NativeController,
   NativeResetStep,
 } from './native.js';
@@ -287,7 +286,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const before = new Map(this.#namespaces?.map((namespace) => [namespace.id, namespace]));
     const fresh = this.#native.namespaces().map((info) => {
       const old = before.get(info.id);
-      return old && isSame(old, info) ? old : new Namespace(this, info);
+      return old?.is(info) ? old : new Namespace(this, info);
     });
     return Object.freeze(fresh);
   }
@@ -401,13 +400,4 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
 function detachingError(): SpdkError {
   return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
-}
-
-function isSame(namespace: Namespace, info: NamespaceInfo): boolean {
-  return (
-    namespace.blocks === info.blocks &&
-    namespace.blockSize === info.blockSize &&
-    namespace.metadataSize === info.metadataSize &&
-    namespace.nguid === info.nguid
-  );
 }

@@ -167,6 +167,11 @@ export const errorCatalogue = {
     meaning: 'The controller no longer has this namespace, or its block size changed.',
     remedy: 'Take the namespace from `controller.namespaces` again.',
   },
+  ERR_SPDK_UNSUPPORTED: {
+    meaning: 'The controller, the namespace or the linked SPDK does not have what was asked for.',
+    remedy:
+      'Ask `namespace.supports` and `namespace.metadata` first; `namespace.raw()` sends what this package does not.',
+  },
   ERR_SPDK_FOREIGN_QUEUE_PAIR: {
     meaning: 'The queue pair belongs to another controller than the namespace.',
     remedy: 'Use one of the `queuePairs` of `namespace.controller`.',

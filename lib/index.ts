@@ -31,7 +31,15 @@ export {
   type RawIoCommand,
   type TransferOptions,
 } from './namespace.js';
-export type { ControllerInfo, ControllerState, DetachPhases, NamespaceInfo } from './native.js';
+export type {
+  ControllerInfo,
+  ControllerState,
+  DetachPhases,
+  NamespaceInfo,
+  NamespaceProtection,
+  OptimalSizes,
+  SupportedCommands,
+} from './native.js';
 export type { NvmeStatus } from './nvme-status.js';
 export type {
   AttachOptions,

@@ -76,6 +76,7 @@ const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
   14: 'ERR_SPDK_INVALID_BUFFER', // EFAULT
   19: 'ERR_SPDK_NAMESPACE_GONE', // ENODEV
   34: 'ERR_SPDK_OUT_OF_RANGE', // ERANGE
+  95: 'ERR_SPDK_UNSUPPORTED', // ENOTSUP
 };
 
 /** The error of a command that ended with a status other than zero. */

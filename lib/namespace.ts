@@ -1,10 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
 import { checkInteger, readOptions } from './arguments.js';
 import type { BounceChunk } from './bounce-pool.js';
 import type { Controller } from './controller.js';
 import { type DmaRegion, regionOf } from './dma-memory.js';
 import { SpdkError, SpdkTypeError } from './errors.js';
 import type { IoLimits, IoRequest } from './io-request.js';
-import type { NamespaceInfo } from './native.js';
+import {
+  type NamespaceInfo,
+  type NamespaceProtection,
+  native,
+  type OptimalSizes,
+  type SupportedCommands,
+} from './native.js';
 import { checkSignal, maxTimerMs } from './options.js';
 import { QueuePair } from './queue-pair.js';
 import { operations, type Segment, segmentsPerCommand } from './ring.js';
@@ -40,6 +47,16 @@ export interface RawIoCommand {
   readonly data?: NodeJS.ArrayBufferView | undefined;
 }
 
+/** Commands that came to SPDK later than the oldest release that this package works with. */
+const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release: number; name: string } } = {
+  verify: { release: 2209, name: 'v22.09' },
+};
+
+/** Most blocks of one Write Zeroes or Verify command, whose count has 16 bits. */
+const mostBlocks = 65_536;
+/** Most blocks of one range of Dataset Management: a power of two that its 32 bits hold. */
+const mostBlocksOfRange = 2 ** 31;
+
 const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
 
 /**
@@ -55,10 +72,15 @@ export class Namespace implements NamespaceInfo {
   readonly blocks: number;
   readonly blockSize: number;
   readonly metadataSize: number;
+  readonly metadata: NamespaceInfo['metadata'];
+  readonly protection: NamespaceProtection;
+  readonly optimal: OptimalSizes;
+  readonly supports: SupportedCommands;
   readonly nguid: string;
   readonly eui64: string;
   /** The capacity in bytes. */
   readonly bytes: number;
+  readonly #info: NamespaceInfo;
 
   /** @internal */
   constructor(controller: Controller, info: NamespaceInfo) {
@@ -67,11 +89,21 @@ export class Namespace implements NamespaceInfo {
     this.blocks = info.blocks;
     this.blockSize = info.blockSize;
     this.metadataSize = info.metadataSize;
+    this.metadata = info.metadata;
+    this.protection = Object.freeze(info.protection);
+    this.optimal = Object.freeze(info.optimal);
+    this.supports = Object.freeze(info.supports);
     this.nguid = info.nguid;
     this.eui64 = info.eui64;
     this.bytes = info.blocks * info.blockSize;
+    this.#info = info;
     Object.defineProperty(this, 'controller', { enumerable: false });
     Object.freeze(this);
+  }
+
+  /** @internal Whether the controller still describes it so. */
+  is(info: NamespaceInfo): boolean {
+    return isDeepStrictEqual(this.#info, info);
   }
 
   /**
@@ -88,7 +120,7 @@ export class Namespace implements NamespaceInfo {
     if ((target.buffer as { immutable?: boolean }).immutable)
       throw invalidBuffer('The buffer cannot be written');
     const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.check(offset, bytes.byteLength);
+    const block = this.checkTransfer(offset, bytes.byteLength);
     return queuePair.run<Target>({
       ...this.#request(
         `Reading ${bytes.byteLength} bytes at ${offset}`,
@@ -106,8 +138,12 @@ export class Namespace implements NamespaceInfo {
     return this.#send('Writing', operations.write, source, options);
   }
 
-  /** Compares the buffer with what is there; ERR_SPDK_IO_FAILED with "Compare Failure" when they differ. */
+  /**
+   * Compares the buffer with what is there; ERR_SPDK_IO_FAILED with "Compare Failure" when they differ. As for other
+   * optional commands, ERR_SPDK_UNSUPPORTED unless {@link supports} has it.
+   */
   async compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
+    this.#require('compare', 'Compare');
     return this.#send('Comparing', operations.compare, source, options);
   }
 
@@ -119,7 +155,7 @@ export class Namespace implements NamespaceInfo {
     const parts = this.#parts(targets);
     const length = total(parts);
     const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.check(offset, length);
+    const block = this.checkTransfer(offset, length);
     const request = this.#request(
       `Reading ${length} bytes at ${offset}`,
       operations.read,
@@ -139,7 +175,7 @@ export class Namespace implements NamespaceInfo {
     const parts = this.#parts(sources);
     const length = total(parts);
     const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.check(offset, length);
+    const block = this.checkTransfer(offset, length);
     const request = this.#request(
       `Writing ${length} bytes at ${offset}`,
       operations.write,
@@ -165,14 +201,22 @@ export class Namespace implements NamespaceInfo {
     return queuePair.run({ ...this.#request('Flushing', operations.flush, 0, 0, limits), ...noData });
   }
 
-  /** Writes zeroes without sending any. */
+  /** Writes zeroes without sending any. Where that takes several commands, they follow each other. */
   async writeZeroes(options: RangeOptions): Promise<void> {
-    return this.#range('Writing zeroes', operations.writeZeroes, options);
+    this.#require('writeZeroes', 'Write Zeroes');
+    return this.#range('Writing zeroes', operations.writeZeroes, mostBlocks, options);
+  }
+
+  /** Has the controller read a range and check that it is whole, without transferring it. As `writeZeroes`. */
+  async verify(options: RangeOptions): Promise<void> {
+    this.#require('verify', 'Verify');
+    return this.#range('Verifying', operations.verify, mostBlocks, options);
   }
 
   /** Tells the controller that a range is not needed any more (Dataset Management). What it then reads as is up to it. */
   async deallocate(options: RangeOptions): Promise<void> {
-    return this.#range('Deallocating', operations.deallocate, options);
+    this.#require('deallocate', 'Dataset Management');
+    return this.#range('Deallocating', operations.deallocate, mostBlocksOfRange, options);
   }
 
   /**
@@ -216,6 +260,33 @@ export class Namespace implements NamespaceInfo {
     return offset / blockSize;
   }
 
+  /**
+   * @internal As {@link check}, for commands that transfer the namespace's data.
+   * @throws {SpdkError} also ERR_SPDK_UNSUPPORTED
+   */
+  checkTransfer(offset: number, length: number): number {
+    if (this.metadataSize > 0) this.#hasMetadata();
+    return this.check(offset, length);
+  }
+
+  #hasMetadata(): never {
+    throw new SpdkError(
+      'ERR_SPDK_UNSUPPORTED',
+      `A block of namespace ${this.id} carries ${this.metadataSize} bytes of ${this.metadata} metadata, which this package does not transfer`,
+    );
+  }
+
+  #require(command: keyof SupportedCommands, name: string): void {
+    if (this.supports[command]) return;
+    const { major, minor, text } = native().version;
+    const since = sinceRelease[command];
+    const why =
+      since && major * 100 + minor < since.release
+        ? `${text}, which the addon was built with, cannot send ${name}; ${since.name} and later can`
+        : `The controller does not support ${name}`;
+    throw new SpdkError('ERR_SPDK_UNSUPPORTED', why);
+  }
+
   #gone(): never {
     throw new SpdkError(
       'ERR_SPDK_NAMESPACE_GONE',
@@ -245,7 +316,7 @@ export class Namespace implements NamespaceInfo {
   ): Promise<void> {
     const bytes = bytesOf(source, 'buffer');
     const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.check(offset, bytes.byteLength);
+    const block = this.checkTransfer(offset, bytes.byteLength);
     const what = `${verb} ${bytes.byteLength} bytes at ${offset}`;
     return queuePair.run({
       ...this.#request(what, operation, block, bytes.byteLength, limits),
@@ -253,14 +324,27 @@ export class Namespace implements NamespaceInfo {
     });
   }
 
-  #range(verb: string, operation: number, options: RangeOptions): Promise<void> {
+  async #range(verb: string, operation: number, most: number, options: RangeOptions): Promise<void> {
     const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
     const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
     const length = checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
     const { queuePair, limits } = this.#limits(given);
-    const block = this.check(offset, length);
+    const { signal, timeoutMs } = limits;
+    const first = this.check(offset, length);
+    const blocks = length / this.blockSize;
     const what = `${verb} for ${length} bytes at ${offset}`;
-    return queuePair.run({ ...this.#request(what, operation, block, length, limits), ...noData });
+    const begun = performance.now();
+    for (let done = 0; done < blocks; done += most) {
+      // The time limit is that of the whole operation.
+      const passed = Math.floor(performance.now() - begun);
+      const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - passed);
+      const count = Math.min(most, blocks - done);
+      if (done > 0) this.check(offset, length);
+      await queuePair.run({
+        ...this.#request(what, operation, first + done, count * this.blockSize, { signal, timeoutMs: left }),
+        ...noData,
+      });
+    }
   }
 
   #transferOptions(options: unknown): { offset: number; queuePair: QueuePair; limits: IoLimits } {

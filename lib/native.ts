@@ -39,14 +39,46 @@ export interface ControllerInfo {
   readonly queueDepth: number;
 }
 
-/** A namespace as the controller described it when it was attached. */
+/** End-to-end data protection of a namespace. */
+export interface NamespaceProtection {
+  /** 1 to 3 as NVMe numbers the types; 0: there is none. */
+  readonly type: number;
+  /** Whether protection information is in the first or in the last bytes of a block's metadata. */
+  readonly place: 'none' | 'first' | 'last';
+}
+
+/** Sizes in bytes that suit a namespace best; 0 where the controller does not say. */
+export interface OptimalSizes {
+  /** A command that crosses a multiple of it is slower; SPDK splits commands there. */
+  readonly ioBoundary: number;
+  readonly writeGranularity: number;
+  readonly writeAlignment: number;
+  readonly writeSize: number;
+  readonly deallocateGranularity: number;
+  readonly deallocateAlignment: number;
+}
+
+/** The optional commands that the controller and the linked SPDK both have. */
+export interface SupportedCommands {
+  readonly compare: boolean;
+  readonly writeZeroes: boolean;
+  readonly deallocate: boolean;
+  readonly verify: boolean;
+}
+
+/** A namespace as the controller described it. */
 export interface NamespaceInfo {
   readonly id: number;
   readonly blocks: number;
   /** Bytes of data in a block. */
   readonly blockSize: number;
-  /** Bytes of metadata that go with a block. */
+  /** Bytes of metadata that go with a block. This package transfers no data of a namespace that has some. */
   readonly metadataSize: number;
+  /** Whether metadata is transferred together with the data of its block, or in a buffer of its own. */
+  readonly metadata: 'none' | 'interleaved' | 'separate';
+  readonly protection: NamespaceProtection;
+  readonly optimal: OptimalSizes;
+  readonly supports: SupportedCommands;
   /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller gives none. */
   readonly nguid: string;
   /** IEEE Extended Unique Identifier in hexadecimal; empty if the controller gives none. */

@@ -16,6 +16,7 @@ export const operations = {
   compare: 5,
   writeZeroes: 8,
   deallocate: 9,
+  verify: 12,
   raw: 255,
 } as const;
 

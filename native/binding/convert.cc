@@ -51,6 +51,27 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
     object.Set("blocks", static_cast<double>(info.blocks));
     object.Set("blockSize", info.block_size);
     object.Set("metadataSize", info.metadata_size);
+    object.Set("metadata", info.metadata_size == 0     ? "none"
+                           : info.metadata_interleaved ? "interleaved"
+                                                       : "separate");
+    Napi::Object protection = Napi::Object::New(env);
+    protection.Set("type", info.protection_type);
+    protection.Set("place", info.protection_type == 0 ? "none" : info.protection_first ? "first" : "last");
+    object.Set("protection", protection);
+    Napi::Object optimal = Napi::Object::New(env);
+    optimal.Set("ioBoundary", info.io_boundary);
+    optimal.Set("writeGranularity", info.write_granularity);
+    optimal.Set("writeAlignment", info.write_alignment);
+    optimal.Set("writeSize", info.write_size);
+    optimal.Set("deallocateGranularity", info.deallocate_granularity);
+    optimal.Set("deallocateAlignment", info.deallocate_alignment);
+    object.Set("optimal", optimal);
+    Napi::Object supports = Napi::Object::New(env);
+    supports.Set("compare", info.compares);
+    supports.Set("writeZeroes", info.writes_zeroes);
+    supports.Set("deallocate", info.deallocates);
+    supports.Set("verify", info.verifies);
+    object.Set("supports", supports);
     object.Set("nguid", info.nguid);
     object.Set("eui64", info.eui64);
     list.Set(index++, object);

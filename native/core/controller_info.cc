@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../spdk/namespaces.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -25,6 +27,36 @@ std::string identifier(const uint8_t* bytes, size_t size) {
     text += kDigits[bytes[i] & 15];
   }
   return text;
+}
+
+/** A little-endian field of 16 bits at an offset that the specification gives; SPDK names the older ones
+ * only. */
+uint32_t field16(const void* identify, size_t offset) {
+  const auto* bytes = static_cast<const uint8_t*>(identify) + offset;
+  return bytes[0] | bytes[1] << 8;
+}
+
+void read_optimal_sizes(spdk_nvme_ns* space, NamespaceInfo& info) {
+  constexpr size_t kFeatures = 24;
+  constexpr uint8_t kOptimalPerformance = 1 << 4;
+  info.io_boundary = spdk_nvme_ns_get_optimal_io_boundary(space) * info.block_size;
+  const void* data = spdk_nvme_ns_get_data(space);
+  if ((static_cast<const uint8_t*>(data)[kFeatures] & kOptimalPerformance) == 0) return;
+  const auto bytes_at = [&](size_t offset) { return (field16(data, offset) + 1) * info.block_size; };
+  info.write_granularity = bytes_at(64);
+  info.write_alignment = bytes_at(66);
+  info.deallocate_granularity = bytes_at(68);
+  info.deallocate_alignment = bytes_at(70);
+  info.write_size = bytes_at(72);
+}
+
+void read_optional_commands(spdk_nvme_ctrlr* controller, NamespaceInfo& info) {
+  constexpr size_t kOptionalCommands = 520;
+  const uint32_t bits = field16(spdk_nvme_ctrlr_get_data(controller), kOptionalCommands);
+  info.compares = (bits & 1 << 0) != 0;
+  info.deallocates = (bits & 1 << 2) != 0;
+  info.writes_zeroes = (bits & 1 << 3) != 0;
+  info.verifies = (bits & 1 << 7) != 0 && spdk::kVerifies;
 }
 
 }  // namespace
@@ -57,6 +89,11 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller) {
     info.blocks = spdk_nvme_ns_get_num_sectors(space);
     info.block_size = spdk_nvme_ns_get_sector_size(space);
     info.metadata_size = spdk_nvme_ns_get_md_size(space);
+    info.metadata_interleaved = info.metadata_size > 0 && spdk_nvme_ns_supports_extended_lba(space);
+    info.protection_type = static_cast<uint32_t>(spdk_nvme_ns_get_pi_type(space));
+    info.protection_first = info.protection_type != 0 && data->dps.md_start != 0;
+    read_optimal_sizes(space, info);
+    read_optional_commands(controller, info);
     info.nguid = identifier(data->nguid, sizeof(data->nguid));
     const auto* eui64 = reinterpret_cast<const uint8_t*>(&data->eui64);
     info.eui64 = identifier(eui64, sizeof(data->eui64));

@@ -8,13 +8,28 @@
 
 namespace spdk_nvme {
 
-/** A namespace as the controller described it (NVMe base specification, "Identify Namespace"). */
+/** A namespace as the controller described it (NVMe base specification, "Identify Namespace"). Sizes are in
+ * bytes; 0 where the controller does not say. */
 struct NamespaceInfo {
   uint32_t id = 0;
   uint64_t blocks = 0;
-  uint32_t block_size = 0;     // bytes
-  uint32_t metadata_size = 0;  // bytes a block
-  std::string nguid;           // hexadecimal; empty when the controller gives none
+  uint32_t block_size = 0;
+  uint32_t metadata_size = 0;         // that go with a block
+  bool metadata_interleaved = false;  // in one buffer with the data, else in one of its own
+  uint32_t protection_type = 0;       // 0: off
+  bool protection_first = false;      // in the metadata's first bytes, else in its last
+  uint32_t io_boundary = 0;
+  uint32_t write_granularity = 0;
+  uint32_t write_alignment = 0;
+  uint32_t write_size = 0;
+  uint32_t deallocate_granularity = 0;
+  uint32_t deallocate_alignment = 0;
+  // Optional commands that both the controller and the linked SPDK have.
+  bool compares = false;
+  bool writes_zeroes = false;
+  bool deallocates = false;
+  bool verifies = false;
+  std::string nguid;  // hexadecimal; empty when the controller gives none
   std::string eui64;
 };
 

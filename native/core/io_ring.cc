@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "../spdk/namespaces.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -139,6 +141,8 @@ int IoRing::start_on(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slo
                                            words[kFlags]);
     case deallocate:
       return start_deallocate(space, queue_pair, slot);
+    case verify:
+      return spdk::verify(space, queue_pair, lba, words[kBlocks], on_complete, &slot);
     default:
       return start_transfer(space, queue_pair, slot);
   }
@@ -149,6 +153,8 @@ int IoRing::start_transfer(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slo
   const uint64_t lba = first_block(words);
   const uint32_t blocks = words[kBlocks];
   const uint32_t flags = words[kFlags];
+  // SPDK would transfer metadata as well, to memory that was never meant for it.
+  if (spdk_nvme_ns_get_md_size(space) != 0) return -ENOTSUP;
   const uint64_t bytes = static_cast<uint64_t>(blocks) * spdk_nvme_ns_get_sector_size(space);
   if (words[kSegments] > 0) {
     if (!segments_cover(slot, words[kSegments], bytes)) return -EFAULT;

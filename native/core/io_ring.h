@@ -38,6 +38,7 @@ class IoRing {
     compare = 5,
     write_zeroes = 8,
     deallocate = 9,
+    verify = 12,
     raw = 255
   };
 

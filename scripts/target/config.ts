@@ -3,7 +3,13 @@ export interface TargetSubsystem {
   readonly nqn: string;
   readonly serial: string;
   readonly disk:
-    | { readonly kind: 'null'; readonly sizeMb: number; readonly blockSize: number }
+    | {
+        readonly kind: 'null';
+        readonly sizeMb: number;
+        readonly blockSize: number;
+        /** Bytes that each block has beside its data, interleaved with it, and the protection type they serve. */
+        readonly metadata?: { readonly size: number; readonly protectionType: 1 | 2 | 3 } | undefined;
+      }
     | { readonly kind: 'malloc'; readonly sizeMb: number; readonly blockSize: number }
     /** A file of the host, read and written as it is. */
     | { readonly kind: 'file'; readonly path: string; readonly blockSize: number }
@@ -76,10 +82,17 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
         },
       ];
     }
-    default:
+    case 'null': {
+      const { metadata } = what;
+      const block = what.blockSize + (metadata?.size ?? 0);
+      const beside = metadata ? { md_size: metadata.size, dif_type: metadata.protectionType } : {};
+      const params = { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: block, ...beside };
+      return [{ method: 'bdev_null_create', params }];
+    }
+    case 'malloc':
       return [
         {
-          method: what.kind === 'null' ? 'bdev_null_create' : 'bdev_malloc_create',
+          method: 'bdev_malloc_create',
           params: { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: what.blockSize },
         },
       ];

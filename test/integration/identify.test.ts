@@ -77,19 +77,40 @@ describe.each([
 
     for (const namespace of namespaces) {
       const identified = kernel.namespaces.get(namespace.id);
-      const format = identified?.lbafs[identified.flbas & 15];
+      if (!identified) throw new Error(`the kernel does not know namespace ${namespace.id}`);
+      const format = identified.lbafs[identified.flbas & 15];
+      const told = (identified.nsfeat & 16) !== 0;
+      const size = (blocks: number) => (told ? (blocks + 1) * namespace.blockSize : 0);
+      const { oncs } = kernel.controller;
       expect({
         blocks: namespace.blocks,
         blockSize: namespace.blockSize,
         metadataSize: namespace.metadataSize,
         nguid: namespace.nguid.padStart(32, '0'),
         eui64: namespace.eui64.padStart(16, '0'),
+        protectionType: namespace.protection.type,
+        optimal: namespace.optimal,
+        compare: namespace.supports.compare,
+        deallocate: namespace.supports.deallocate,
+        writeZeroes: namespace.supports.writeZeroes,
       }).toEqual({
-        blocks: identified?.nsze,
+        blocks: identified.nsze,
         blockSize: 2 ** (format?.ds ?? 0),
         metadataSize: format?.ms,
-        nguid: identified?.nguid,
-        eui64: identified?.eui64,
+        nguid: identified.nguid,
+        eui64: identified.eui64,
+        protectionType: identified.dps & 7,
+        optimal: {
+          ioBoundary: identified.noiob * namespace.blockSize,
+          writeGranularity: size(identified.npwg),
+          writeAlignment: size(identified.npwa),
+          deallocateGranularity: size(identified.npdg),
+          deallocateAlignment: size(identified.npda),
+          writeSize: size(identified.nows),
+        },
+        compare: (oncs & 1) !== 0,
+        deallocate: (oncs & 4) !== 0,
+        writeZeroes: (oncs & 8) !== 0,
       });
     }
     await detach();

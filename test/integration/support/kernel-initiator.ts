@@ -12,13 +12,22 @@ export interface IdentifiedController {
   readonly cntlid: number;
   readonly ver: number;
   readonly nn: number;
+  readonly oncs: number;
   readonly subnqn: string;
 }
 
 /** Identify Namespace likewise. */
 export interface IdentifiedNamespace {
   readonly nsze: number;
+  readonly nsfeat: number;
   readonly flbas: number;
+  readonly dps: number;
+  readonly noiob: number;
+  readonly npwg: number;
+  readonly npwa: number;
+  readonly npdg: number;
+  readonly npda: number;
+  readonly nows: number;
   readonly nguid: string;
   readonly eui64: string;
   readonly lbafs: readonly { readonly ds: number; readonly ms: number }[];
