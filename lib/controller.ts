@@ -347,6 +347,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#native.wedge();
         this.#abandon('ERR_SPDK_WEDGED');
       },
+      explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
     });
     this.#native.detach({
       drainMs,

@@ -12,6 +12,8 @@ export interface SpdkErrorDetails {
   errno?: number | undefined;
   /** The status that an NVMe command ended with. */
   nvmeStatus?: NvmeStatus | undefined;
+  /** Where native threads were. */
+  nativeStack?: string | undefined;
 }
 
 /** A failure as the native layer reports it (`Status` in native/core/status.h). */
@@ -46,11 +48,18 @@ export class SpdkError extends Error {
   /** The status of the NVMe command that failed, where one did. */
   declare readonly nvmeStatus?: NvmeStatus;
 
+  /**
+   * Of ERR_SPDK_WEDGED: where the threads that work for the controller were when its time was over, each with the
+   * functions it was in, the innermost first. For people; its form may change.
+   */
+  declare readonly nativeStack?: string;
+
   constructor(code: SpdkErrorCode, message: string, details: SpdkErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;
     if (details.errno) this.errno = -Math.abs(details.errno);
     if (details.nvmeStatus) this.nvmeStatus = details.nvmeStatus;
+    if (details.nativeStack) this.nativeStack = details.nativeStack;
     // What web and Node.js APIs call the error of an aborted operation; callers test for this name.
     if (code === 'ERR_SPDK_ABORTED') defineName(this, 'AbortError');
   }

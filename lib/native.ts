@@ -166,6 +166,8 @@ export interface NativeController {
   admin(request: NativeAdminRequest): void;
   detach(request: { drainMs: number; timeoutMs: number; done: (phases: DetachPhases) => void }): void;
   reset(): void;
+  /** Where the threads that work for the controller are; `done` is called within about half a second. */
+  stacks(request: { done: (text: string) => void }): void;
   giveUp(): void;
   wedge(): void;
 }

@@ -1,4 +1,4 @@
-import { abortError, SpdkError, type SpdkErrorCode } from './errors.js';
+import { abortError, SpdkError, type SpdkErrorCode, type SpdkErrorDetails } from './errors.js';
 
 /** How a pending operation may end before native code answers. */
 export interface OperationLimits {
@@ -11,7 +11,11 @@ export interface OperationLimits {
   readonly signal?: AbortSignal | undefined;
   /** Tells native code that nobody waits any more. */
   readonly giveUp: () => void;
+  /** Finds out what more the error should say when the time is over; not waited for longer than half a second. */
+  readonly explain?: (tell: (details: SpdkErrorDetails) => void) => void;
 }
+
+const explainLimitMs = 500;
 
 /**
  * A promise that always settles: by native code, by the deadline, or by an AbortSignal, whichever is first; what
@@ -56,9 +60,20 @@ export class Operation<Result> {
   }
 
   readonly #onTimeout = (): void => {
-    const { what, timeoutMs, timeoutCode, timeoutHint, giveUp } = this.#limits;
-    this.reject(new SpdkError(timeoutCode, `${what} took more than ${timeoutMs} ms. ${timeoutHint}`));
+    const { what, timeoutMs, timeoutCode, timeoutHint, giveUp, explain } = this.#limits;
+    const message = `${what} took more than ${timeoutMs} ms. ${timeoutHint}`;
+    if (!this.#settle()) return;
     giveUp();
+    if (!explain) {
+      this.#reject(new SpdkError(timeoutCode, message));
+      return;
+    }
+    const tell = (details: SpdkErrorDetails) => {
+      clearTimeout(unexplained);
+      this.#reject(new SpdkError(timeoutCode, message, details));
+    };
+    const unexplained = setTimeout(tell, explainLimitMs, {});
+    explain(tell);
   };
 
   readonly #onAbort = (): void => {

@@ -14,6 +14,9 @@ namespace {
 
 /** More than any log page or firmware slice that one command carries. */
 constexpr size_t kMostAdminBytes = 1U << 20;
+/** A thread that runs or sleeps answers at once, however busy the machine is; one that the kernel holds never
+ * does. */
+constexpr std::chrono::milliseconds kStackPatience{250};
 
 }  // namespace
 
@@ -24,9 +27,9 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
        InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"), InstanceMethod<&ControllerWrap::id>("id"),
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
-       InstanceMethod<&ControllerWrap::admin>("admin"), InstanceMethod<&ControllerWrap::detach>("detach"),
-       InstanceMethod<&ControllerWrap::reset>("reset"), InstanceMethod<&ControllerWrap::give_up>("giveUp"),
-       InstanceMethod<&ControllerWrap::wedge>("wedge")});
+       InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
+       InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
+       InstanceMethod<&ControllerWrap::give_up>("giveUp"), InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -71,6 +74,20 @@ Napi::Value ControllerWrap::history(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::stats(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), stats_of(controller(info.Env())));
+}
+
+/** Not here: the JavaScript thread waits for nobody. */
+Napi::Value ControllerWrap::stacks(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Controller& asked = controller(env);
+  const auto channel = AddonData::of(env).channel;
+  const auto done = channel->keep(Arguments(info, 0).function("done"));
+  asker_ = std::make_unique<OwnedThread>("spdk-stacks", [channel, done, kept = controller_, &asked] {
+    channel->post([done, text = asked.stacks(kStackPatience)](Napi::Env js) {
+      done->Call({Napi::String::New(js, text)});
+    });
+  });
+  return env.Undefined();
 }
 
 Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {

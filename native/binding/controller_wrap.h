@@ -26,6 +26,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value id(const Napi::CallbackInfo& info);
   Napi::Value history(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value stacks(const Napi::CallbackInfo& info);
   Napi::Value admin(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
@@ -34,6 +35,8 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Controller& controller(Napi::Env env) const;
 
   std::shared_ptr<Controller> controller_;
+  /** Asks stuck threads where they are; the last one. */
+  std::unique_ptr<OwnedThread> asker_;
 };
 
 }  // namespace spdk_nvme

@@ -135,6 +135,12 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** The caller's deadline has passed while SPDK still holds the control thread or a poller. */
   void wedge();
 
+  /**
+   * Where the threads that work for it are now, in the words of describe_thread(): for the report of a wedged
+   * one. Any thread but those; takes about as long as `patience`, if one does not answer.
+   */
+  [[nodiscard]] std::string stacks(std::chrono::milliseconds patience) const;
+
   /** Whether the control thread has ended. */
   [[nodiscard]] bool finished() const { return thread_->finished(); }
   /** Waits for the control thread to end; false when it did not in time and is let go. Owner's thread. */

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exit_guard.h"
+#include "thread_stack.h"
 
 namespace spdk_nvme {
 
@@ -36,6 +37,7 @@ Status Environment::open(const EnvironmentSettings& settings, int log_level, Log
     if (listening) Log::listen(nullptr, 0);
     return status;
   }
+  prepare_thread_stacks();
   environment.reset(new Environment(settings));
   close_at_exit(environment);
   return status;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -24,7 +27,9 @@ class OwnedThread {
   OwnedThread(const std::string& name, std::function<void()> body)
       : done_(std::make_shared<Done>()), thread_([name, done = done_, body = std::move(body)] {
           name_this_thread(name);
+          done->id.store(gettid(), std::memory_order_release);
           body();
+          done->id.store(0, std::memory_order_release);
           done->set();
         }) {}
 
@@ -33,6 +38,9 @@ class OwnedThread {
   OwnedThread& operator=(const OwnedThread&) = delete;
 
   [[nodiscard]] bool finished() const { return done_->flag.load(std::memory_order_acquire); }
+
+  /** The kernel's number of the thread; 0 before and after its body. Any thread. */
+  [[nodiscard]] pid_t id() const { return done_->id.load(std::memory_order_acquire); }
 
   /** Waits for the thread to end. After the limit it is let go, and false is returned. */
   bool join_for(std::chrono::milliseconds limit) {
@@ -50,6 +58,7 @@ class OwnedThread {
     std::mutex mutex;
     std::condition_variable changed;
     std::atomic<bool> flag{false};
+    std::atomic<pid_t> id{0};
     void set() {
       // Notified under the mutex: the waiter may destroy all this as soon as it sees the flag.
       const std::lock_guard<std::mutex> guard(mutex);

@@ -36,6 +36,8 @@ class Poller {
   /** Any thread. */
   [[nodiscard]] PollerStats stats() const;
 
+  [[nodiscard]] pid_t thread_id() const { return thread_.id(); }
+
   /** Asks the thread to end. Any thread. */
   void stop();
   /** Waits for its end. False when it did not answer in time, because SPDK did not return to it. */

@@ -67,6 +67,7 @@ QueueSet::Turn QueueSet::serve(Tell tell) {
 QueueSet::Turn QueueSet::poll_pairs(Tell tell) {
   if (released()) return {};
   for (size_t i = 0; i < rings_.size(); i++) rings_[i]->submit(pairs_[i]);
+  counts_.polls++;
   const int64_t result = pairs_.poll();
   bool busy = false;
   for (const auto& ring : rings_) {
@@ -76,7 +77,6 @@ QueueSet::Turn QueueSet::poll_pairs(Tell tell) {
   // A queue pair that has just failed is destroyed by a later poll at the earliest, which then is alone.
   if (result < 0 || pairs_.disturbed()) disturbed_ = true;
   const bool worked = result > 0;
-  counts_.polls++;
   if (!worked) counts_.idle_polls++;
   return {.worked = worked, .hot = busy, .completions = worked ? static_cast<uint64_t>(result) : 0};
 }

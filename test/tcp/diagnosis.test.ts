@@ -3,9 +3,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Controller, Environment, type LogLine, spdkVersion } from '../../lib/index.js';
+import { type Controller, Environment, type LogLine, type SpdkError, spdkVersion } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { holdShutdown } from './proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4461' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:diagnosis';
@@ -156,6 +157,32 @@ describe('the channels of node:diagnostics_channel', () => {
   });
 });
 
+describe('a detach that SPDK does not return from', () => {
+  it('says where the threads are, and ends when SPDK does return', async () => {
+    const proxy = await holdShutdown(Number(listener.trsvcid));
+    const behindProxy = id(nqn).replace(listener.trsvcid, String(proxy.port));
+    const controller = await env.attach(behindProxy, { ioQueues: 2 });
+    const published = new Promise((resolve) => subscribe('spdk-nvme:detach:error', resolve));
+    const detached = new Promise((resolve) => controller.once('detached', resolve));
+    const begun = performance.now();
+    const error = await controller.detach({ timeoutMs: 500 }).catch((reason: unknown) => reason as SpdkError);
+    const ms = performance.now() - begun;
+    await proxy.held;
+    proxy.release();
+    expect(error).toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    expect(ms).toBeLessThan(2_000);
+    expect(await published).toEqual({ controller, error });
+    const { nativeStack = '' } = error as SpdkError;
+    const [control = '', ...others] = nativeStack.split(/^(?=\S)/m);
+    expect(control).toMatch(/^spdk-control \(thread \d+, [RS] /);
+    expect(control).toMatch(/^ {4}at spdk_nvme::Controller::detach_now\(\)/m);
+    expect(others.map((other) => other.split(' ')[0])).toEqual(['spdk-poll-0', 'spdk-poll-1']);
+    await detached;
+    expect(controller.state).toBe('detached');
+    proxy.close();
+  });
+});
+
 describe('a target that dies', () => {
   it('leaves the reason and SPDK’s lines in the history, and the lines name the controller', async () => {
     const controller = await env.attach(id(nqn), { ioQueues: 2 });
@@ -176,8 +203,9 @@ describe('a target that dies', () => {
     });
     expect(kinds(controller)).toContain('connection-lost');
     const logged = history.filter(({ kind }) => kind === 'log');
-    expect(logged.length).toBeGreaterThan(0);
-    expect(logged[0]).toMatchObject({ level: 'error', source: expect.stringMatching(/^\w+\.c:\d+:\w+$/) });
+    expect(logged).toContainEqual(
+      expect.objectContaining({ level: 'error', source: expect.stringMatching(/^\w+\.c:\d+:\w+$/) }),
+    );
 
     const errors = lines.filter(({ level }) => level === 'error');
     expect(errors.length).toBeGreaterThan(0);

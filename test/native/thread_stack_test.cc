@@ -1,0 +1,135 @@
+// Where a thread is, told by the thread itself.
+
+#include "../../native/core/thread_stack.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "../../native/core/owned_thread.h"
+
+namespace spdk_nvme {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::mutex g_mutex;
+std::condition_variable g_changed;
+bool g_released = false;
+
+[[gnu::noinline]] void stuck_until_released() {
+  std::unique_lock<std::mutex> guard(g_mutex);
+  g_changed.wait(guard, [] { return g_released; });
+}
+
+[[gnu::noinline, maybe_unused]] void spin_until(const std::atomic<bool>& end) {
+  while (!end.load()) {
+  }
+}
+
+/** A thread that is where the body takes it, till the end of the test. */
+class Stuck {
+ public:
+  explicit Stuck(std::function<void()> body) : thread_("stuck", std::move(body)) {
+    while (thread_.id() == 0) std::this_thread::yield();
+    std::this_thread::sleep_for(20ms);
+  }
+  ~Stuck() {
+    {
+      const std::lock_guard<std::mutex> guard(g_mutex);
+      g_released = true;
+    }
+    g_changed.notify_all();
+    EXPECT_TRUE(thread_.join_for(10s));
+    g_released = false;
+  }
+  [[nodiscard]] pid_t id() const { return thread_.id(); }
+
+ private:
+  OwnedThread thread_;
+};
+
+int on_default_action(int signal) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+TEST(ThreadStack, NamesTheFunctionThatAThreadSleepsIn) {
+  prepare_thread_stacks();
+  const Stuck stuck([] { stuck_until_released(); });
+  for (int i = 0; i < 3; i++) {
+    const std::string text = describe_thread(stuck.id(), 5s);
+    EXPECT_NE(text.find("stuck (thread " + std::to_string(stuck.id()) + ", S"), std::string::npos) << text;
+    EXPECT_NE(text.find("stuck_until_released"), std::string::npos) << text;
+  }
+}
+
+// Under ThreadSanitizer a signal waits until the thread makes a system call.
+#ifndef __SANITIZE_THREAD__
+TEST(ThreadStack, NamesTheFunctionThatAThreadSpinsIn) {
+  std::atomic<bool> end{false};
+  OwnedThread thread("spinning", [&] { spin_until(end); });
+  while (thread.id() == 0) std::this_thread::yield();
+  std::this_thread::sleep_for(20ms);
+  const std::string text = describe_thread(thread.id(), 5s);
+  end = true;
+  EXPECT_NE(text.find("spin_until"), std::string::npos) << text;
+  EXPECT_TRUE(thread.join_for(10s));
+  EXPECT_EQ(thread.id(), 0);
+}
+#endif
+
+TEST(ThreadStack, SaysSoWhenTheThreadDoesNotAnswerAndLeavesItUnharmed) {
+  const Stuck stuck([] {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    stuck_until_released();
+    // The signal arrives now, when nobody waits for the answer any more.
+    pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  const std::string text = describe_thread(stuck.id(), 50ms);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+  EXPECT_NE(text.find("did not tell"), std::string::npos) << text;
+  EXPECT_EQ(text.find("stuck_until_released"), std::string::npos) << text;
+
+  const Stuck other([] { stuck_until_released(); });
+  EXPECT_NE(describe_thread(other.id(), 5s).find("stuck_until_released"), std::string::npos);
+}
+
+TEST(ThreadStack, SaysThatAThreadHasEnded) {
+  EXPECT_EQ(describe_thread(1 << 22, 50ms), "thread 4194304 has ended\n");
+}
+
+TEST(ThreadStack, LeavesSignalsAloneThatTheProgramHandles) {
+  static std::atomic<int> handled{0};
+  int free_signals = 0;
+  // All that are free now become the program's, the one used so far too.
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
+    free_signals += on_default_action(signal);
+    struct sigaction action {};
+    action.sa_handler = [](int) { handled++; };
+    sigaction(signal, &action, nullptr);
+  }
+  EXPECT_GT(free_signals, 0);
+  const Stuck stuck([] { stuck_until_released(); });
+  EXPECT_NE(describe_thread(stuck.id(), 50ms).find("did not tell"), std::string::npos);
+  // One is given back, and is taken.
+  signal(SIGRTMIN + 3, SIG_DFL);
+  EXPECT_NE(describe_thread(stuck.id(), 5s).find("stuck_until_released"), std::string::npos);
+  EXPECT_EQ(handled, 0);
+}
+
+}  // namespace
+}  // namespace spdk_nvme
