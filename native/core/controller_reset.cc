@@ -115,7 +115,7 @@ void Controller::wait_for_next_try(Clock::time_point when) {
 /** From the moment on that the policy names, I/O is refused rather than held. */
 void Controller::fail_fast_if_due() {
   if (Clock::now() < fail_fast_at_) return;
-  if (!std::exchange(failing_fast_, true)) tell_reset({.kind = ResetStep::Kind::failing_fast});
+  if (!std::exchange(failing_fast_, true)) tell_reset({.kind = ResetStep::Kind::failing_fast, .status = {}});
   answer_io(ENXIO);
 }
 
