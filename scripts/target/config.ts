@@ -13,12 +13,13 @@ export interface TargetSubsystem {
     | { readonly kind: 'malloc'; readonly sizeMb: number; readonly blockSize: number }
     /** A file of the host, read and written as it is. */
     | { readonly kind: 'file'; readonly path: string; readonly blockSize: number }
-    /** A null disk that answers late, by so many microseconds. */
+    /** A disk that answers late, by so many microseconds: a null disk, or a file. */
     | {
         readonly kind: 'delay';
         readonly sizeMb: number;
         readonly blockSize: number;
         readonly delayUs: number;
+        readonly path?: string | undefined;
       };
 }
 
@@ -67,8 +68,12 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
       ];
     case 'delay': {
       const late = what.delayUs;
+      const { path, blockSize } = what;
       return [
-        ...disk(`${name}Base`, { ...what, kind: 'null' }),
+        ...disk(
+          `${name}Base`,
+          path === undefined ? { ...what, kind: 'null' } : { kind: 'file', path, blockSize },
+        ),
         {
           method: 'bdev_delay_create',
           params: {
