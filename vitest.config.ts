@@ -17,6 +17,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // Tests of the fabric itself, from outside: they boot virtual machines.
+          name: 'fabric',
+          include: ['test/fabric/**/*.test.ts'],
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'tcp',
           include: ['test/tcp/**/*.test.ts'],
           pool: 'forks',

@@ -1,4 +1,4 @@
-// Everything `npm test` stands for: the unit, C++ and TCP tests here, the integration tests on the fabric.
+// Everything `npm test` stands for: the unit, C++ and TCP tests and those of the fabric here, the integration tests on it.
 import { runNativeTests } from './testing/native.js';
 import { runParts } from './testing/session.js';
 import { runIntegrationTests, runOnHost } from './testing/vitest.js';
@@ -7,5 +7,6 @@ process.exitCode = await runParts([
   { title: 'Unit tests', run: (folder, signal) => runOnHost('unit', folder, signal) },
   { title: 'C++ tests', run: runNativeTests },
   { title: 'I/O tests over TCP', run: (folder, signal) => runOnHost('tcp', folder, signal) },
+  { title: 'Fabric tests', run: (folder, signal) => runOnHost('fabric', folder, signal) },
   { title: 'Integration tests', run: runIntegrationTests },
 ]);

@@ -8,9 +8,12 @@ import { type Counts, judged } from './counts.js';
 // The guest may be ten times slower than the host; this only ends what would never end.
 const INTEGRATION_DEADLINE_MS = 45 * 60_000;
 
-/** The projects that need no fabric: `unit`, and `tcp` with SPDK's own target on the host's loopback. */
+/**
+ * The projects that run here: `unit`, `tcp` with SPDK's own target on the host's loopback, and `fabric`, which looks at
+ * the fabric from outside.
+ */
 export async function runOnHost(
-  project: 'unit' | 'tcp',
+  project: 'unit' | 'tcp' | 'fabric',
   folder: string,
   signal: AbortSignal,
 ): Promise<Counts> {

@@ -1,4 +1,4 @@
-// Starts guests, so it is slow; it is skipped where set-up has not made the guest's files.
+// The fabric as a command, from outside. It starts guests, so it is slow, and skipped where set-up has not made their files.
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
