@@ -1,14 +1,9 @@
 import type { BounceChunk } from './bounce-pool.js';
-import type { DmaRegion } from './dma-memory.js';
+import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import { SpdkError } from './errors.js';
 import { nvmeStatus } from './nvme-status.js';
+import type { QueuePair } from './queue-pair.js';
 import type { Ring, Segment } from './ring.js';
-
-/** The limits of one operation. */
-export interface IoLimits {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeoutMs?: number | undefined;
-}
 
 /** What a raw command is made of. */
 export interface RawCommand {
@@ -17,26 +12,108 @@ export interface RawCommand {
   readonly length: number;
 }
 
-/** One operation of the promise interface, from the call to the last touch of its memory. */
-export interface IoRequest extends IoLimits {
-  /** For messages, as in 'Reading 4096 bytes at 0'. */
-  readonly what: string;
+/** A part of a vectored read, and how long it was when the read began. */
+export interface Place {
+  readonly part: Uint8Array;
+  readonly length: number;
+}
+
+/**
+ * One operation of the promise interface, from the call to the last touch of its memory. Programs start a million of
+ * them a second: so one object holds all there is to know of one, and every one has the same fields.
+ */
+export class IoRequest {
+  readonly queuePair: QueuePair;
+  /** For messages, as in 'Reading'. */
+  readonly verb: string;
   readonly operation: number;
   readonly nsid: number;
   readonly blockSize: number;
-  readonly block: number;
-  readonly blocks: number;
-  readonly flags: number;
-  /** DMA memory of the caller's, or a bounce chunk's. */
-  readonly region: DmaRegion | undefined;
-  readonly offset: number;
-  readonly segments: readonly Segment[] | undefined;
-  readonly raw: RawCommand | undefined;
-  readonly pinned: readonly DmaRegion[];
-  readonly chunk: BounceChunk | undefined;
-  /** Copies what was read to where the caller wants it; may throw when that place is gone. */
-  readonly deliver: ((result: number) => unknown) | undefined;
+  /** The range in bytes. */
+  readonly position: number;
+  readonly length: number;
+  readonly flags = 0;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+
+  /** DMA memory of the caller's, or the chunk's. */
+  region: DmaRegion | undefined = undefined;
+  offset = 0;
+  segments: readonly Segment[] | undefined = undefined;
+  /** The regions of the segments. */
+  pinned: readonly DmaRegion[] | undefined = undefined;
+  /** What data is copied through. */
+  chunk: BounceChunk | undefined = undefined;
+  /** Where data that came through the chunk goes. */
+  places: readonly Place[] | undefined = undefined;
+  raw: RawCommand | undefined = undefined;
+  /** What the promise is fulfilled with; a raw command's is its result. */
+  value: unknown = undefined;
+
+  // The queue pair's.
+  resolve: (value: unknown) => void = nobody;
+  reject: (error: unknown) => void = nobody;
+  onAbort: (() => void) | undefined = undefined;
+  timer: NodeJS.Timeout | undefined = undefined;
+  settled = false;
+
+  constructor(
+    verb: string,
+    operation: number,
+    namespace: { readonly id: number; readonly blockSize: number },
+    position: number,
+    length: number,
+    limits: IoLimits,
+  ) {
+    this.queuePair = limits.queuePair;
+    this.verb = verb;
+    this.operation = operation;
+    this.nsid = namespace.id;
+    this.blockSize = namespace.blockSize;
+    this.position = position;
+    this.length = length;
+    this.signal = limits.signal;
+    this.timeoutMs = limits.timeoutMs;
+  }
+
+  /** For messages, as in 'Reading 4096 bytes at 0'. */
+  get what(): string {
+    return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
+  }
+
+  /** Copies what was read to where the caller wants it; throws when that place is gone. */
+  deliver(result: number): unknown {
+    const { places, chunk } = this;
+    if (places && chunk) {
+      let at = chunk.offset;
+      for (const { part, length } of places) {
+        part.set(chunk.region.bytes.subarray(at, at + length));
+        at += length;
+      }
+    }
+    return this.raw ? result : this.value;
+  }
+
+  /** The memory is in use from now on. */
+  pin(memory: DmaMemory): void {
+    if (this.pinned) for (const region of this.pinned) memory.pin(region);
+    else if (this.region && !this.chunk) memory.pin(this.region);
+  }
+
+  unpin(memory: DmaMemory): void {
+    if (this.pinned) for (const region of this.pinned) memory.unpin(region);
+    else if (this.region && !this.chunk) memory.unpin(this.region);
+  }
 }
+
+/** Which queue pair an operation uses, and its limits. */
+export interface IoLimits {
+  readonly queuePair: QueuePair;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
+function nobody(): void {}
 
 /** Describes a request in a slot of a ring. */
 export function describeRequest(ring: Ring, slot: number, request: IoRequest): void {
@@ -51,8 +128,8 @@ export function describeRequest(ring: Ring, slot: number, request: IoRequest): v
     request.operation,
     request.nsid,
     request.blockSize,
-    request.block,
-    request.blocks,
+    request.position / request.blockSize,
+    request.length / request.blockSize,
     region,
     request.offset,
     request.flags,

@@ -4,7 +4,7 @@ import type { BounceChunk } from './bounce-pool.js';
 import type { Controller } from './controller.js';
 import { type DmaRegion, regionOf } from './dma-memory.js';
 import { SpdkError, SpdkTypeError } from './errors.js';
-import type { IoLimits, IoRequest } from './io-request.js';
+import { type IoLimits, IoRequest } from './io-request.js';
 import {
   type NamespaceInfo,
   type NamespaceProtection,
@@ -17,7 +17,7 @@ import { QueuePair } from './queue-pair.js';
 import { operations, type Segment, segmentsPerCommand } from './ring.js';
 
 /** What every operation takes. */
-export interface OperationOptions extends IoLimits {
+export interface OperationOptions {
   /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
   readonly queuePair?: QueuePair | undefined;
   /** Answers with ERR_SPDK_TIMEOUT after so many milliseconds. Default: no limit but the controller's. */
@@ -112,30 +112,27 @@ export class Namespace implements NamespaceInfo {
    *   ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_FOREIGN_QUEUE_PAIR, ERR_SPDK_QUEUE_FULL or ERR_SPDK_QUEUE_IN_USE at once,
    *   with nothing sent; ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED
    */
-  async read<Target extends NodeJS.ArrayBufferView>(
-    target: Target,
-    options: TransferOptions,
-  ): Promise<Target> {
-    const bytes = bytesOf(target, 'buffer');
-    if ((target.buffer as { immutable?: boolean }).immutable)
-      throw invalidBuffer('The buffer cannot be written');
-    const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.checkTransfer(offset, bytes.byteLength);
-    return queuePair.run<Target>({
-      ...this.#request(
-        `Reading ${bytes.byteLength} bytes at ${offset}`,
-        operations.read,
-        block,
-        bytes.byteLength,
-        limits,
-      ),
-      ...this.#into(bytes, () => target),
-    });
+  read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target> {
+    try {
+      const bytes = bytesOf(target, 'buffer');
+      if ((bytes.buffer as { immutable?: boolean }).immutable)
+        throw invalidBuffer('The buffer cannot be written');
+      const request = this.#transfer('Reading', operations.read, bytes.byteLength, options);
+      this.#into(request, bytes);
+      request.value = target;
+      return request.queuePair.run(request);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Writes the whole buffer. As `read`. */
-  async write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
-    return this.#send('Writing', operations.write, source, options);
+  write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
+    try {
+      return this.#send('Writing', operations.write, source, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -153,52 +150,25 @@ export class Namespace implements NamespaceInfo {
     options: TransferOptions,
   ): Promise<readonly Target[]> {
     const parts = this.#parts(targets);
-    const length = total(parts);
-    const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.checkTransfer(offset, length);
-    const request = this.#request(
-      `Reading ${length} bytes at ${offset}`,
-      operations.read,
-      block,
-      length,
-      limits,
-    );
-    const segments = this.#segments(parts);
-    if (segments) {
-      return queuePair.run({ ...request, ...segments, deliver: () => targets });
-    }
-    return queuePair.run({ ...request, ...this.#scatter(parts, length, () => targets) });
+    const request = this.#transfer('Reading', operations.read, total(parts), options);
+    if (!this.#segments(request, parts)) this.#scatter(request, parts);
+    request.value = targets;
+    return request.queuePair.run(request);
   }
 
   /** Writes several buffers, one after the other. */
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
     const parts = this.#parts(sources);
-    const length = total(parts);
-    const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.checkTransfer(offset, length);
-    const request = this.#request(
-      `Writing ${length} bytes at ${offset}`,
-      operations.write,
-      block,
-      length,
-      limits,
-    );
-    const segments = this.#segments(parts);
-    if (segments) return queuePair.run({ ...request, ...segments });
-    const chunk = this.controller.services.bounce.take(length);
-    let at = chunk.offset;
-    for (const part of parts) {
-      chunk.region.bytes.set(part, at);
-      at += part.byteLength;
-    }
-    return queuePair.run({ ...request, ...throughChunk(chunk) });
+    const request = this.#transfer('Writing', operations.write, total(parts), options);
+    if (!this.#segments(request, parts)) this.#gather(request, parts);
+    return request.queuePair.run(request);
   }
 
   /** Makes everything written before durable. */
   async flush(options?: OperationOptions): Promise<void> {
-    const { queuePair, limits } = this.#limits(readOptions(options, 'flush options', limitKeys));
+    const limits = this.#limits(readOptions(options, 'flush options', limitKeys));
     this.check(0, 0);
-    return queuePair.run({ ...this.#request('Flushing', operations.flush, 0, 0, limits), ...noData });
+    return limits.queuePair.run(new IoRequest('Flushing', operations.flush, this, 0, 0, limits));
   }
 
   /** Writes zeroes without sending any. Where that takes several commands, they follow each other. */
@@ -227,25 +197,15 @@ export class Namespace implements NamespaceInfo {
     const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);
     const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
     const dwords = checkDwords(given.get('cdw'));
-    const { queuePair, limits } = this.#limits(readOptions(options, 'raw options', limitKeys));
+    const limits = this.#limits(readOptions(options, 'raw options', limitKeys));
     this.check(0, 0);
     const data = command.data === undefined ? undefined : bytesOf(command.data, 'data');
-    const length = data?.byteLength ?? 0;
-    const request = {
-      ...this.#request(`Command ${opcode}`, operations.raw, 0, 0, limits),
-      raw: { opcode, dwords, length },
-    };
-    if (!data) return queuePair.run({ ...request, ...noData, deliver: (result: number) => result });
+    const request = new IoRequest(`Command ${opcode}`, operations.raw, this, 0, 0, limits);
+    request.raw = { opcode, dwords, length: data?.byteLength ?? 0 };
     const toHost = (opcode & 2) !== 0;
-    const memory = toHost ? this.#into(data, () => undefined) : this.#from(data);
-    return queuePair.run({
-      ...request,
-      ...memory,
-      deliver: (result: number) => {
-        memory.deliver?.(result);
-        return result;
-      },
-    });
+    if (data && toHost) this.#into(request, data);
+    else if (data) this.#from(request, data);
+    return request.queuePair.run(request);
   }
 
   /**
@@ -315,45 +275,51 @@ export class Namespace implements NamespaceInfo {
     options: TransferOptions,
   ): Promise<void> {
     const bytes = bytesOf(source, 'buffer');
-    const { offset, queuePair, limits } = this.#transferOptions(options);
-    const block = this.checkTransfer(offset, bytes.byteLength);
-    const what = `${verb} ${bytes.byteLength} bytes at ${offset}`;
-    return queuePair.run({
-      ...this.#request(what, operation, block, bytes.byteLength, limits),
-      ...this.#from(bytes),
-    });
+    const request = this.#transfer(verb, operation, bytes.byteLength, options);
+    this.#from(request, bytes);
+    return request.queuePair.run(request);
   }
 
   async #range(verb: string, operation: number, most: number, options: RangeOptions): Promise<void> {
     const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
     const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
     const length = checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
-    const { queuePair, limits } = this.#limits(given);
-    const { signal, timeoutMs } = limits;
-    const first = this.check(offset, length);
-    const blocks = length / this.blockSize;
-    const what = `${verb} for ${length} bytes at ${offset}`;
+    const limits = this.#limits(given);
+    const { timeoutMs } = limits;
+    this.check(offset, length);
+    const { blockSize } = this;
     const begun = performance.now();
-    for (let done = 0; done < blocks; done += most) {
+    for (let done = 0; done < length; done += most * blockSize) {
       // The time limit is that of the whole operation.
       const passed = Math.floor(performance.now() - begun);
       const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - passed);
-      const count = Math.min(most, blocks - done);
+      const part = Math.min(most * blockSize, length - done);
       if (done > 0) this.check(offset, length);
-      await queuePair.run({
-        ...this.#request(what, operation, first + done, count * this.blockSize, { signal, timeoutMs: left }),
-        ...noData,
-      });
+      const now = { ...limits, timeoutMs: left };
+      await now.queuePair.run(new IoRequest(`${verb} for`, operation, this, offset + done, part, now));
     }
   }
 
-  #transferOptions(options: unknown): { offset: number; queuePair: QueuePair; limits: IoLimits } {
-    const given = readOptions(options, 'options', ['offset', ...limitKeys]);
-    const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
-    return { offset, ...this.#limits(given) };
+  /** A request whose options have been checked, without its memory. */
+  #transfer(verb: string, operation: number, length: number, options: unknown): IoRequest {
+    let offset = onlyOffset(options);
+    let limits: IoLimits;
+    if (offset >= 0) {
+      limits = {
+        queuePair: this.controller.queuePairFor(undefined),
+        signal: undefined,
+        timeoutMs: undefined,
+      };
+    } else {
+      const given = readOptions(options, 'options', ['offset', ...limitKeys]);
+      offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
+      limits = this.#limits(given);
+    }
+    this.checkTransfer(offset, length);
+    return new IoRequest(verb, operation, this, offset, length, limits);
   }
 
-  #limits(given: ReadonlyMap<string, unknown>): { queuePair: QueuePair; limits: IoLimits } {
+  #limits(given: ReadonlyMap<string, unknown>): IoLimits {
     const chosen = given.get('queuePair');
     const timeout = given.get('timeoutMs');
     const signal = given.get('signal');
@@ -362,75 +328,51 @@ export class Namespace implements NamespaceInfo {
     }
     return {
       queuePair: this.controller.queuePairFor(chosen),
-      limits: {
-        signal: signal === undefined ? undefined : checkSignal(signal),
-        timeoutMs:
-          timeout === undefined
-            ? undefined
-            : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
-      },
-    };
-  }
-
-  #request(what: string, operation: number, block: number, length: number, limits: IoLimits) {
-    const { id: nsid, blockSize } = this;
-    const { signal, timeoutMs } = limits;
-    return {
-      what,
-      operation,
-      nsid,
-      blockSize,
-      block,
-      blocks: length / blockSize,
-      flags: 0,
-      raw: undefined,
-      signal,
-      timeoutMs,
+      signal: signal === undefined ? undefined : checkSignal(signal),
+      timeoutMs:
+        timeout === undefined ? undefined : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
     };
   }
 
   /** Where data comes from: the caller's DMA memory, or a chunk it is copied to. */
-  #from(bytes: Uint8Array): Memory {
-    const direct = this.#direct(bytes);
-    if (direct) return direct;
-    const chunk = this.controller.services.bounce.take(bytes.byteLength);
-    chunk.region.bytes.set(bytes, chunk.offset);
-    return throughChunk(chunk);
+  #from(request: IoRequest, bytes: Uint8Array): void {
+    if (!this.#direct(request, bytes)) this.#gather(request, [bytes]);
   }
 
   /** Where data goes: the caller's DMA memory, or a chunk it is copied from. */
-  #into(bytes: Uint8Array, value: () => unknown): Memory {
-    const direct = this.#direct(bytes);
-    if (direct) return { ...direct, deliver: value };
-    return this.#scatter([bytes], bytes.byteLength, value);
+  #into(request: IoRequest, bytes: Uint8Array): void {
+    if (!this.#direct(request, bytes)) this.#scatter(request, [bytes]);
   }
 
-  #scatter(parts: readonly Uint8Array[], length: number, value: () => unknown): Memory {
-    const chunk = this.controller.services.bounce.take(length);
+  #gather(request: IoRequest, parts: readonly Uint8Array[]): void {
+    const chunk = this.#chunk(request, total(parts));
+    let at = chunk.offset;
+    for (const part of parts) {
+      chunk.region.bytes.set(part, at);
+      at += part.byteLength;
+    }
+  }
+
+  #scatter(request: IoRequest, parts: readonly Uint8Array[]): void {
+    this.#chunk(request, total(parts));
     // Noted now: a buffer that is detached or shrunk meanwhile tells a length of its own.
-    const places = parts.map((part) => ({ part, length: part.byteLength }));
-    const deliver = (): unknown => {
-      let at = chunk.offset;
-      for (const place of places) {
-        place.part.set(chunk.region.bytes.subarray(at, at + place.length));
-        at += place.length;
-      }
-      return value();
-    };
-    return { ...throughChunk(chunk), deliver };
+    request.places = parts.map((part) => ({ part, length: part.byteLength }));
   }
 
-  #direct(bytes: Uint8Array): Memory | undefined {
+  #chunk(request: IoRequest, length: number): BounceChunk {
+    const chunk = this.controller.services.bounce.take(length);
+    request.chunk = chunk;
+    request.region = chunk.region;
+    request.offset = chunk.offset;
+    return chunk;
+  }
+
+  #direct(request: IoRequest, bytes: Uint8Array): boolean {
     const region = this.#ownRegion(bytes);
-    if (!region) return undefined;
-    return {
-      region,
-      offset: bytes.byteOffset,
-      segments: undefined,
-      pinned: [region],
-      chunk: undefined,
-      deliver: undefined,
-    };
+    if (!region) return false;
+    request.region = region;
+    request.offset = bytes.byteOffset;
+    return true;
   }
 
   #ownRegion(bytes: Uint8Array): DmaRegion | undefined {
@@ -448,41 +390,37 @@ export class Namespace implements NamespaceInfo {
   }
 
   /** Several buffers as they are, when all are DMA memory and few enough for one command. */
-  #segments(parts: readonly Uint8Array[]): Memory | undefined {
-    if (parts.length > segmentsPerCommand) return undefined;
+  #segments(request: IoRequest, parts: readonly Uint8Array[]): boolean {
+    if (parts.length > segmentsPerCommand) return false;
     const segments: Segment[] = [];
     const pinned: DmaRegion[] = [];
     for (const part of parts) {
       const region = this.#ownRegion(part);
       // A controller's list of memory has to change at block boundaries; else the data is copied together.
-      if (!region || part.byteLength % this.blockSize !== 0) return undefined;
+      if (!region || part.byteLength % this.blockSize !== 0) return false;
       segments.push({ region: region.id, offset: part.byteOffset, length: part.byteLength });
       pinned.push(region);
     }
-    return { region: undefined, offset: 0, segments, pinned, chunk: undefined, deliver: undefined };
+    request.segments = segments;
+    request.pinned = pinned;
+    return true;
   }
 }
 
-type Memory = Pick<IoRequest, 'region' | 'offset' | 'segments' | 'pinned' | 'chunk' | 'deliver'>;
-
-const noData: Memory = {
-  region: undefined,
-  offset: 0,
-  segments: undefined,
-  pinned: [],
-  chunk: undefined,
-  deliver: undefined,
-};
-
-function throughChunk(chunk: BounceChunk): Memory {
-  return {
-    region: chunk.region,
-    offset: chunk.offset,
-    segments: undefined,
-    pinned: [],
-    chunk,
-    deliver: undefined,
-  };
+/**
+ * The offset of options that hold nothing else, which most do: it is read here without the cost of a list of what was
+ * given. Anything else, and whatever is wrong, is -1 and for readOptions() to find out.
+ */
+function onlyOffset(options: unknown): number {
+  try {
+    if (typeof options !== 'object' || options === null) return -1;
+    if (Object.getPrototypeOf(options) !== Object.prototype) return -1;
+    for (const key in options) if (key !== 'offset') return -1;
+    const { offset } = options as { offset: unknown };
+    return Number.isSafeInteger(offset) ? (offset as number) : -1;
+  } catch {
+    return -1;
+  }
 }
 
 /** The bytes of any view, without copying. */
@@ -490,7 +428,7 @@ function bytesOf(view: unknown, name: string): Uint8Array {
   if (!ArrayBuffer.isView(view))
     throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView`);
   if (view.byteLength === 0) throw invalidBuffer(`${name} is empty, or has been detached`);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 function checkDwords(value: unknown): number[] {

@@ -20,16 +20,6 @@ export interface QueuePairServices {
   readonly busy: (queuePair: QueuePair, busy: boolean) => void;
 }
 
-/** A request with the promise it settles. */
-interface Pending {
-  readonly request: IoRequest;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly onAbort: (() => void) | undefined;
-  timer: NodeJS.Timeout | undefined;
-  settled: boolean;
-}
-
 /**
  * One I/O queue pair of a controller. Operations go to it through `namespace.read()` and the like, which choose one
  * by themselves or take it as an option; a {@link Batch} has one to itself.
@@ -46,9 +36,9 @@ export class QueuePair implements CompletionSink {
   readonly #services: QueuePairServices;
   readonly #maxWaiting: number;
   /** By slot. */
-  readonly #inFlight: (Pending | undefined)[];
+  readonly #inFlight: (IoRequest | undefined)[];
   /** What waits for a slot, in order; taken from the front by index, and compacted now and then. */
-  #waiting: Pending[] = [];
+  #waiting: IoRequest[] = [];
   #waitingFrom = 0;
   #pending = 0;
   #publishing = false;
@@ -62,7 +52,7 @@ export class QueuePair implements CompletionSink {
     this.ring = new Ring(native);
     this.#services = services;
     this.#maxWaiting = maxWaiting;
-    this.#inFlight = new Array<Pending | undefined>(this.ring.capacity).fill(undefined);
+    this.#inFlight = new Array<IoRequest | undefined>(this.ring.capacity).fill(undefined);
   }
 
   /** Operations accepted and not ended, those that wait for room in the queue too. */
@@ -89,25 +79,22 @@ export class QueuePair implements CompletionSink {
         reject(refusal);
         return;
       }
-      const pending: Pending = {
-        request,
-        resolve: resolve as (value: unknown) => void,
-        reject,
-        onAbort: request.signal
-          ? () => this.#giveUp(pending, abortError(request.what, request.signal as AbortSignal))
-          : undefined,
-        timer: undefined,
-        settled: false,
-      };
-      if (pending.onAbort) request.signal?.addEventListener('abort', pending.onAbort, { once: true });
+      request.resolve = resolve as (value: unknown) => void;
+      request.reject = reject;
+      if (request.signal) this.#heed(request, request.signal);
       if (request.timeoutMs !== undefined) {
-        pending.timer = setTimeout(() => this.#giveUp(pending, timeoutError(request)), request.timeoutMs);
+        request.timer = setTimeout(() => this.#giveUp(request, timeoutError(request)), request.timeoutMs);
       }
-      for (const region of request.pinned) this.#services.memory.pin(region);
+      request.pin(this.#services.memory);
       this.#count(1);
-      if (this.ring.free > 0 && this.#waitingFrom === this.#waiting.length) this.#place(pending);
-      else this.#waiting.push(pending);
+      if (this.ring.free > 0 && this.#waitingFrom === this.#waiting.length) this.#place(request);
+      else this.#waiting.push(request);
     });
+  }
+
+  #heed(request: IoRequest, signal: AbortSignal): void {
+    request.onAbort = () => this.#giveUp(request, abortError(request.what, signal));
+    signal.addEventListener('abort', request.onAbort, { once: true });
   }
 
   /**
@@ -148,9 +135,9 @@ export class QueuePair implements CompletionSink {
 
   /** @internal One command has completed; called by the ring. */
   complete(slot: number, status: number, result: number): void {
-    const pending = this.#inFlight[slot];
+    const request = this.#inFlight[slot];
     this.#inFlight[slot] = undefined;
-    if (pending) this.#finish(pending, status, result);
+    if (request) this.#finish(request, status, result);
   }
 
   /** @internal The queue pair is gone: settles all that is left. Returns how many that were. */
@@ -163,7 +150,9 @@ export class QueuePair implements CompletionSink {
     this.#waitingFrom = 0;
     this.#batch?.abandon(why('The batch'));
     // Their memory stays pinned: whether SPDK still touches it is what nobody knows here.
-    for (const pending of left) this.#settle(pending, () => pending.reject(why(pending.request.what)));
+    for (const request of left) {
+      if (this.#settle(request)) request.reject(why(request.what));
+    }
     if (left.length > 0) this.#count(-this.#pending);
     return left.length;
   }
@@ -179,23 +168,25 @@ export class QueuePair implements CompletionSink {
     );
   }
 
-  #place(pending: Pending): void {
+  #place(request: IoRequest): void {
     const slot = this.ring.take();
-    this.#inFlight[slot] = pending;
-    describeRequest(this.ring, slot, pending.request);
+    this.#inFlight[slot] = request;
+    describeRequest(this.ring, slot, request);
     this.ring.push(slot);
     // All operations of one turn of JavaScript go out with one call.
     if (this.#publishing) return;
     this.#publishing = true;
-    queueMicrotask(() => {
-      this.#publishing = false;
-      this.ring.publish();
-    });
+    queueMicrotask(this.#publish);
   }
+
+  readonly #publish = (): void => {
+    this.#publishing = false;
+    this.ring.publish();
+  };
 
   #fill(): void {
     while (this.ring.free > 0 && this.#waitingFrom < this.#waiting.length) {
-      this.#place(this.#waiting[this.#waitingFrom++] as Pending);
+      this.#place(this.#waiting[this.#waitingFrom++] as IoRequest);
     }
     if (this.#waitingFrom > 1024 || this.#waitingFrom === this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#waitingFrom);
@@ -203,48 +194,47 @@ export class QueuePair implements CompletionSink {
     }
   }
 
-  #finish(pending: Pending, status: number, result: number): void {
-    const { request } = pending;
+  #finish(request: IoRequest, status: number, result: number): void {
     if (isAborted(status)) this.counts.aborted++;
     else this.counts.completed++;
     // Given up before: the caller has its answer, and only now nothing uses the memory any more.
-    if (!pending.settled) {
-      this.#settle(pending, () => {
-        if (status !== 0) {
-          pending.reject(statusError(request.what, status));
-          return;
-        }
-        try {
-          pending.resolve(request.deliver?.(result));
-        } catch (cause) {
-          const message = `${request.what}: the buffer was detached or shrunk before the data came`;
-          pending.reject(new SpdkError('ERR_SPDK_INVALID_BUFFER', message, { cause }));
-        }
-      });
+    if (this.#settle(request)) {
+      if (status === 0) this.#fulfil(request, result);
+      else request.reject(statusError(request.what, status));
     }
     this.#letGo(request);
   }
 
-  /** Answers the caller before the controller has. The memory stays in use until the controller has answered too. */
-  #giveUp(pending: Pending, error: SpdkError): void {
-    const waiting = this.#waiting.indexOf(pending, this.#waitingFrom);
-    this.#settle(pending, () => pending.reject(error));
-    if (waiting < 0) return;
-    this.#waiting.splice(waiting, 1);
-    this.#letGo(pending.request);
+  #fulfil(request: IoRequest, result: number): void {
+    try {
+      request.resolve(request.deliver(result));
+    } catch (cause) {
+      const message = `${request.what}: the buffer was detached or shrunk before the data came`;
+      request.reject(new SpdkError('ERR_SPDK_INVALID_BUFFER', message, { cause }));
+    }
   }
 
-  #settle(pending: Pending, answer: () => void): void {
-    if (pending.settled) return;
-    pending.settled = true;
-    if (pending.timer) clearTimeout(pending.timer);
-    if (pending.onAbort) pending.request.signal?.removeEventListener('abort', pending.onAbort);
-    answer();
+  /** Answers the caller before the controller has. The memory stays in use until the controller has answered too. */
+  #giveUp(request: IoRequest, error: SpdkError): void {
+    const waiting = this.#waiting.indexOf(request, this.#waitingFrom);
+    if (this.#settle(request)) request.reject(error);
+    if (waiting < 0) return;
+    this.#waiting.splice(waiting, 1);
+    this.#letGo(request);
+  }
+
+  /** False when the caller has its answer already. */
+  #settle(request: IoRequest): boolean {
+    if (request.settled) return false;
+    request.settled = true;
+    if (request.timer) clearTimeout(request.timer);
+    if (request.onAbort) request.signal?.removeEventListener('abort', request.onAbort);
+    return true;
   }
 
   /** Nothing uses the request's memory any more. */
   #letGo(request: IoRequest): void {
-    for (const region of request.pinned) this.#services.memory.unpin(region);
+    request.unpin(this.#services.memory);
     this.#free(request);
     this.#count(-1);
   }

@@ -232,6 +232,25 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
         expect(await codeOf(ns.read(Buffer.alloc(size), { offset: 0 }))).toBe('none');
       });
 
+      it('leaves the event loop to others while operations follow each other', async () => {
+        const ns = await attach({ polling });
+        let going = true;
+        const workers = Array.from({ length: 32 }, async (_, i) => {
+          const buffer = env.allocate(ns.blockSize);
+          while (going) await ns.read(buffer, { offset: i * ns.blockSize });
+          buffer.release();
+        });
+        let longest = 0;
+        for (let i = 0; i < 10; i++) {
+          const begun = performance.now();
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          longest = Math.max(longest, performance.now() - begun);
+        }
+        going = false;
+        await Promise.all(workers);
+        expect(longest).toBeLessThan(2_000);
+      });
+
       it('finishes what is outstanding before a detach', async () => {
         const ns = await attach({ polling });
         const outcomes = Promise.all(
