@@ -17,7 +17,7 @@ struct PollerOptions {
   /** Never sleep: for machines that give a core to storage. */
   bool always_spin = false;
   /** The longest sleep when nothing is to do; a sleeping poller holds no lock. */
-  std::chrono::microseconds idle_sleep{1'000};
+  std::chrono::microseconds idle_sleep{5'000};
 };
 
 /** A thread that polls queue pairs of any number of controllers, and sleeps for short times when all are

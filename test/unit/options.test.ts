@@ -31,7 +31,7 @@ describe('defaults', () => {
       pollers: 1,
       memoryMb: 256,
       idle: 'adaptive',
-      idleSleepUs: 1_000,
+      idleSleepUs: 5_000,
       log: 'event',
       logLevel: 'notice',
       connectConcurrency: 4,
