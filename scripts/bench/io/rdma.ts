@@ -6,7 +6,8 @@ import { measureIo } from './measure.js';
 
 const [, , rounds = '', seconds = ''] = process.argv;
 const rows = await measureIo({
-  transportId: transportId(subsystems.disk0.nqn),
+  // One namespace: perf drives every namespace of a controller, each at the full depth.
+  transportId: transportId(subsystems.disk1.nqn),
   cases: rdmaCases,
   rounds: Number(rounds),
   seconds: Number(seconds),
