@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
+import { spdkVersion } from '../../../lib/index.js';
 import { limits } from './limits.js';
 import { run } from './run.js';
 import { eventually } from './timing.js';
@@ -22,6 +24,12 @@ const nothing: RdmaUse = { pd: 0, cq: 0, qp: 0, cm_id: 0, mr: 0, targetQueues: 0
 /** The kernel's own users. The target keeps completion queues for later hosts, so those are left out. */
 const kernelUsers = new Set(['ib_core', 'rdma_cm', 'nvmet_rdma']);
 
+/** From v22.05 SPDK makes one protection domain for each device, and keeps it for as long as the process runs. */
+function keptDomains(): number {
+  const { major, minor } = spdkVersion();
+  return major * 100 + minor >= 2205 ? readdirSync('/sys/class/infiniband').length : 0;
+}
+
 interface Resource {
   readonly type?: string;
   readonly comm?: string;
@@ -35,7 +43,7 @@ export async function rdmaUse(): Promise<RdmaUse> {
   );
   const held = (list: Resource[]) => list.filter(({ comm = '' }) => !kernelUsers.has(comm)).length;
   return {
-    pd: held(pd),
+    pd: Math.max(0, held(pd) - keptDomains()),
     cq: held(cq),
     qp: held(qp),
     cm_id: held(cm_id),
