@@ -24,10 +24,13 @@ const nothing: RdmaUse = { pd: 0, cq: 0, qp: 0, cm_id: 0, mr: 0, targetQueues: 0
 /** The kernel's own users. The target keeps completion queues for later hosts, so those are left out. */
 const kernelUsers = new Set(['ib_core', 'rdma_cm', 'nvmet_rdma']);
 
-/** From v22.05 SPDK makes one protection domain for each device, and keeps it for as long as the process runs. */
+/**
+ * From v22.05 SPDK makes a protection domain for each device and keeps it for as long as the process runs, and with it
+ * librdmacm's own.
+ */
 function keptDomains(): number {
   const { major, minor } = spdkVersion();
-  return major * 100 + minor >= 2205 ? readdirSync('/sys/class/infiniband').length : 0;
+  return major * 100 + minor >= 2205 ? 2 * readdirSync('/sys/class/infiniband').length : 0;
 }
 
 interface Resource {
