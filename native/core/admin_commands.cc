@@ -67,7 +67,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     }
     if (result == 0) {
       in_flight_++;
-      flight.release();  // SPDK's until on_complete()
+      static_cast<void>(flight.release());  // SPDK's until on_complete()
       continue;
     }
     if (result == -ENOMEM && in_flight_ > 0) {

@@ -83,7 +83,7 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 }  // namespace
 
 Status Controller::attach() {
-  const Status status = establish();
+  Status status = establish();
   if (!status.ok()) return status;
   hold_io(request_.reconnect.enabled());
   start_serving();
