@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <semaphore.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction() is POSIX's
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -58,6 +58,7 @@ Question& question() {
   return *instance;
 }
 
+// NOLINTBEGIN(performance-no-int-to-ptr): registers are integers
 void* program_counter(void* context) {
 #if defined(__x86_64__)
   return reinterpret_cast<void*>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
@@ -68,6 +69,7 @@ void* program_counter(void* context) {
   return nullptr;
 #endif
 }
+// NOLINTEND(performance-no-int-to-ptr)
 
 /** On the thread that is asked. Only what is safe in a signal handler; see prepare_thread_stacks(). */
 void on_signal(int /*signal*/, siginfo_t* info, void* context) {
@@ -244,6 +246,7 @@ std::string describe_address(void* address, bool returns_here, SymbolTables& tab
   // The address that a call returns to may belong to the next function already.
   const auto wanted = reinterpret_cast<uintptr_t>(address) - (returns_here ? 1 : 0);
   Dl_info module{};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): one byte before an address
   if (dladdr(reinterpret_cast<void*>(wanted), &module) == 0 || module.dli_fname == nullptr) {
     return hex(reinterpret_cast<uintptr_t>(address));
   }
