@@ -29,6 +29,9 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
   options_.num_io_queues = settings.io_queues;
   options_.io_queue_size = settings.queue_depth;
   options_.keep_alive_timeout_ms = settings.keep_alive_ms;
+  // Of each command that initialises the controller: when the target goes away in the middle SPDK notices
+  // only so, by default after two minutes. Some of its uses count whole seconds.
+  options_.admin_timeout_ms = std::max(settings.timeout_ms, 1'000U);
   if (!settings.host_nqn.empty()) copy_text(options_.hostnqn, settings.host_nqn);
   const auto* host_id = settings.host_id;
   if (std::any_of(host_id, host_id + sizeof(settings.host_id), [](uint8_t byte) { return byte != 0; })) {
