@@ -234,21 +234,25 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const outcomes = await Promise.allSettled(detaches);
 
     const left = Math.max(0, Math.round(deadline - performance.now())) + closeGraceMs;
-    const operation = new Operation<boolean>({
+    const operation = new Operation<{ clean: boolean; nativeStack: string }>({
       what: 'Closing the environment',
       timeoutMs: left + closeGraceMs,
       timeoutCode: 'ERR_SPDK_WEDGED',
       timeoutHint: 'SPDK has not returned from an operation; end this process when it suits you.',
       giveUp: () => {},
     });
-    this.#native.close({ timeoutMs: left, closed: (clean) => operation.resolve(clean) });
-    const clean = await operation.promise;
+    this.#native.close({
+      timeoutMs: left,
+      closed: (clean, nativeStack) => operation.resolve({ clean, nativeStack }),
+    });
+    const { clean, nativeStack } = await operation.promise;
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) throw failed.reason;
     if (!clean) {
       throw new SpdkError(
         'ERR_SPDK_WEDGED',
         'SPDK still held a controller or a thread when the environment was closed; its memory is kept',
+        { nativeStack },
       );
     }
   }

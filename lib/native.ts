@@ -215,7 +215,7 @@ export interface NativeEnvironment {
   /** Frees a region that JavaScript lost sight of while a command used it. */
   freeUnpinned(id: number): void;
   pollerStats(): NativePollerStats[];
-  close(request: { timeoutMs: number; closed: (clean: boolean) => void }): void;
+  close(request: { timeoutMs: number; closed: (clean: boolean, heldBy: string) => void }): void;
 }
 
 export interface NativeOpenRequest {

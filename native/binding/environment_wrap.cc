@@ -233,8 +233,11 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
   const auto closed = data.channel->keep(options.function("closed"));
   data.errand = std::make_unique<OwnedThread>(
       "spdk-close", [channel = data.channel, environment = environment_, limit, closed] {
-        const bool clean = environment->close(limit);
-        channel->post([closed, clean](Napi::Env js) { closed->Call({Napi::Boolean::New(js, clean)}); });
+        std::string held_by;
+        const bool clean = environment->close(limit, &held_by);
+        channel->post([closed, clean, held_by](Napi::Env js) {
+          closed->Call({Napi::Boolean::New(js, clean), Napi::String::New(js, held_by)});
+        });
       });
   data.slot->clear();
   return env.Undefined();

@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 
 /** What a poller needs to leave its loop when SPDK is not holding it. */
 constexpr auto kPollerStop = 200ms;
+/** To ask the threads of one controller where they are. */
+constexpr auto kStackPatience = 100ms;
 
 std::chrono::milliseconds until(Clock::time_point deadline) {
   return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
@@ -98,7 +100,7 @@ void Environment::reap() {
   });
 }
 
-bool Environment::close(std::chrono::milliseconds limit) {
+bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
   std::vector<std::shared_ptr<Controller>> controllers;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -116,6 +118,7 @@ bool Environment::close(std::chrono::milliseconds limit) {
     // A wedged one has had its time, and may never end.
     const bool given_up = controller->state() == ControllerState::wedged;
     if (controller->join_for(given_up ? 0ms : until(deadline))) continue;
+    if (held_by != nullptr) *held_by += controller->stacks(kStackPatience);
     controller->wedge();
     clean = false;
   }

@@ -48,9 +48,10 @@ class Environment {
 
   /**
    * Detaches what is still attached, each within its limit, and ends all threads. Waits for at most about
-   * `limit`; what does not end by then is let go and its memory is kept. False when something was.
+   * `limit`; what does not end by then is let go and its memory is kept. False when something was;
+   * `held_by` then says where the threads of those controllers are.
    */
-  bool close(std::chrono::milliseconds limit);
+  bool close(std::chrono::milliseconds limit, std::string* held_by = nullptr);
 
  private:
   explicit Environment(const EnvironmentSettings& settings);
