@@ -84,8 +84,7 @@ export function checkString(value: unknown, name: string): string {
 export function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      // JSON's escapes keep control characters and lone surrogates out of logs and terminals.
-      return value.length > 64 ? `${JSON.stringify(value.slice(0, 64))}…` : JSON.stringify(value);
+      return value.length > 64 ? `${quote(value.slice(0, 64))}…` : quote(value);
     case 'number':
     case 'boolean':
     case 'undefined':
@@ -96,6 +95,17 @@ export function describe(value: unknown): string {
     default:
       return `a ${typeof value}`;
   }
+}
+
+/**
+ * A text in quotes, without what would do something to a log or a terminal: JSON escapes lone surrogates and most
+ * control characters, but not DEL, the controls above it, line separators, and what reverses the direction of writing.
+ */
+function quote(text: string): string {
+  return JSON.stringify(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });
 }
 
 /** What to write instead of an unknown key: the nearest valid one, or all of them if none is near. */

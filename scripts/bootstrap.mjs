@@ -18,6 +18,8 @@ const tasks = {
   native: 'scripts/native-tests.ts',
   fabric: 'scripts/fabric/main.ts',
   bench: 'scripts/bench/main.ts',
+  fuzz: 'scripts/fuzz/main.ts',
+  soak: 'scripts/soak/main.ts',
 };
 
 function checkNode() {

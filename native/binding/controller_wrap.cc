@@ -53,6 +53,8 @@ Napi::Value ControllerWrap::namespaces(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  // Before, the control thread is making them.
+  if (controller(env).state() == ControllerState::attaching) return Napi::Array::New(env, 0);
   const auto& queue_pairs = controller(env).queue_pairs();
   Napi::Array list = Napi::Array::New(env, queue_pairs.size());
   for (uint32_t i = 0; i < queue_pairs.size(); i++) {

@@ -34,7 +34,9 @@ Napi::Value QueuePairWrap::poller(const Napi::CallbackInfo& info) {
 /** Makes commands up to a tail visible to the poller. */
 Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is no queue pair");
-  queue_pair_.ring->publish(info[0].ToNumber().Uint32Value());
+  if (!queue_pair_.ring->publish(info[0].ToNumber().Uint32Value())) {
+    reject_argument(info.Env(), "tail must follow the last one by no more than the commands that fit");
+  }
   if (queue_pair_.poller != nullptr) queue_pair_.poller->wake();
   return info.Env().Undefined();
 }

@@ -267,12 +267,16 @@ void IoRing::answer_rest(int error_number) {
   }
 }
 
+uint32_t IoRing::segment_count(const Slot& slot) const {
+  return std::min(command(index_of(slot))[kSegments], kMaxSegments);
+}
+
 /** SPDK starts (again) at this offset into the data of a vectored command. */
 void IoRing::rewind(void* context, uint32_t offset) {
   auto* slot = static_cast<Slot*>(context);
   slot->segment = 0;
   slot->segment_offset = offset;
-  const uint32_t count = slot->ring->command(slot->ring->index_of(*slot))[kSegments];
+  const uint32_t count = slot->ring->segment_count(*slot);
   while (slot->segment < count && slot->segment_offset >= slot->ring->segment(*slot, slot->segment)[2]) {
     slot->segment_offset -= slot->ring->segment(*slot, slot->segment)[2];
     slot->segment++;
@@ -281,7 +285,7 @@ void IoRing::rewind(void* context, uint32_t offset) {
 
 int IoRing::next_segment(void* context, void** address, uint32_t* length) {
   auto* slot = static_cast<Slot*>(context);
-  const uint32_t count = slot->ring->command(slot->ring->index_of(*slot))[kSegments];
+  const uint32_t count = slot->ring->segment_count(*slot);
   if (slot->segment >= count) return -1;
   const uint32_t* part = slot->ring->segment(*slot, slot->segment);
   *length = part[2] - slot->segment_offset;

@@ -54,8 +54,14 @@ class IoRing {
   [[nodiscard]] uint32_t* words() { return words_.data(); }
   [[nodiscard]] size_t bytes() const { return words_.size() * sizeof(uint32_t); }
 
-  /** Makes the submission queue up to `tail` visible to the polling thread. JavaScript thread. */
-  void publish(uint32_t tail) { submitted_.store(tail, std::memory_order_release); }
+  /** Makes the submission queue up to `tail` visible to the polling thread. False for a tail that cannot be:
+   * there are no more commands than slots. JavaScript thread. */
+  [[nodiscard]] bool publish(uint32_t tail) {
+    const bool possible = tail - submitted_.load(std::memory_order_relaxed) <= capacity_ &&
+                          tail - completed_.load(std::memory_order_relaxed) <= capacity_;
+    if (possible) submitted_.store(tail, std::memory_order_release);
+    return possible;
+  }
   /** How far the completion queue is filled. JavaScript thread. */
   [[nodiscard]] uint32_t completed() const { return completed_.load(std::memory_order_acquire); }
   /** How many commands ended with the controller's answer, with an error in it, or were aborted. */
@@ -115,6 +121,8 @@ class IoRing {
   [[nodiscard]] const uint32_t* segment(const Slot& slot, uint32_t number) const {
     return segments_ + (index_of(slot) * kMaxSegments + number) * kSegmentWords;
   }
+  /** Not to be believed twice: JavaScript can change it while SPDK walks through the segments. */
+  [[nodiscard]] uint32_t segment_count(const Slot& slot) const;
   spdk_nvme_ns* find_namespace(uint32_t id);
   bool try_start(spdk_nvme_qpair* queue_pair, uint32_t index);
   int start(spdk_nvme_qpair* queue_pair, Slot& slot);

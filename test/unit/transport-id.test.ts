@@ -208,6 +208,11 @@ describe('parseTransportId', () => {
 });
 
 describe('formatTransportId', () => {
+  it('quotes nothing into a message that a terminal would act on', () => {
+    const error = thrownBy(() => parseTransportId('\u007f\u009b31m\u202e\u2028\u{e0001}'));
+    expect(error.message).toContain(String.raw`"\u007f\u009b31m\u202e\u2028\u{e0001}"`);
+  });
+
   it('is canonical: whatever way a controller was written, the text is the same', () => {
     expect(formatTransportId(parseTransportId(rdma))).toBe(rdma);
     expect(formatTransportId({ trtype: 'rdma', traddr: '10.0.0.1', trsvcid: 4420, subnqn })).toBe(rdma);

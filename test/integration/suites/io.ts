@@ -8,7 +8,7 @@ import {
   type Namespace,
   type SpdkError,
 } from '../../../lib/index.js';
-import { Random } from './random.js';
+import { Random } from '../../../scripts/testing/random.js';
 
 /** What a target must have for these tests: a namespace whose backing file or device can be read from outside. */
 export interface IoTarget {

@@ -1,0 +1,39 @@
+// `npm run fuzz`: any values into the parsers and option checks, and into every function of the native addon.
+import { Command } from 'commander';
+import { wholeNumber } from '../bench/arguments.js';
+import { fuzzNative } from './native.js';
+import { fuzzParsers } from './parsers.js';
+import { startFuzzTarget } from './target.js';
+
+const maxSeed = 2 ** 31 - 1;
+
+const { minutes, seed } = new Command('npm run fuzz --')
+  .description(
+    'Puts any values into the parsers and option checks, and calls every function of the native addon with any ' +
+      'values in a process of its own, beside an SPDK target on this host.',
+  )
+  .option('--minutes <M>', 'in all; half of it for each', wholeNumber(1, 7 * 24 * 60), 2)
+  .option('--seed <S>', 'repeats a run', wholeNumber(0, maxSeed), Math.floor(Math.random() * maxSeed))
+  .addHelpText('after', '\nExit status: 0 nothing found, 1 something found, 2 bad arguments.')
+  .configureOutput({ outputError: (text, write) => write(text) })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse()
+  .opts<{ minutes: number; seed: number }>();
+
+async function main(): Promise<void> {
+  const seconds = minutes * 30;
+  console.log(`Seed ${seed}`);
+  fuzzParsers(seconds, seed, console.log);
+  const target = await startFuzzTarget();
+  try {
+    const { calls, refused, attached } = await fuzzNative(seconds, seed, target.transportIds);
+    console.log(`native calls: ${calls}, of which ${refused} were refused; ${attached} controllers attached`);
+  } finally {
+    await target.stop();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,179 @@
+// Calls every function of the native addon with any values, for a time, in a process of its own: a crash ends it.
+// Takes a ChildTask as JSON. The call under way is always in the file that the task names.
+import { openSync, writeSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
+import { isSpdkErrorCode } from '../../lib/error-catalogue.js';
+import type { NativeFailure } from '../../lib/errors.js';
+import {
+  type NativeController,
+  type NativeEnvironment,
+  type NativeQueuePair,
+  native,
+} from '../../lib/native.js';
+import { Random } from '../testing/random.js';
+import type { ChildTask } from './native.js';
+import { anyRequest, anyValue } from './native-values.js';
+
+const task = JSON.parse(process.argv[2] ?? '') as ChildTask;
+const random = new Random(task.seed);
+const addon = native();
+const journal = openSync(task.journal, 'w');
+const journalBytes = 200;
+
+let calls = 0;
+let refused = 0;
+let attached = 0;
+
+/** Objects that methods are called on. Some are what they seem; some were only constructed; some are foreign. */
+interface Things {
+  environment: NativeEnvironment;
+  controllers: NativeController[];
+  queuePairs: NativeQueuePair[];
+}
+
+function open(): Promise<NativeEnvironment> {
+  return new Promise((resolve, reject) => {
+    addon.open({
+      name: 'fuzz',
+      memoryMb: 64,
+      pollers: 1,
+      alwaysSpin: false,
+      idleSleepUs: 100,
+      connectConcurrency: 4,
+      logLevel: 0,
+      onLog: () => {},
+      opened: (failure, environment) =>
+        environment ? resolve(environment) : reject(new Error(failure?.message ?? 'no reason')),
+    });
+  });
+}
+
+/** Attaches to the target, if it can be had: something else may be detaching the same controller. */
+async function attach(things: Things): Promise<void> {
+  const id = random.pick(task.transportIds);
+  let controller: NativeController | null = null;
+  const request = { ...anyRequest(random, 0, 0), transportId: id, timeoutMs: 1_000 };
+  const failure = await new Promise<NativeFailure | null>((resolve) => {
+    controller = things.environment.attach({
+      ...(request as Parameters<NativeEnvironment['attach']>[0]),
+      hostNqn: '',
+      hostId: '',
+      sourceAddress: '',
+      sourcePort: '',
+      queueDepth: 16,
+      attached: resolve,
+    });
+    // At once: calls while it is being attached have to be safe too.
+    if (controller) things.controllers.push(controller);
+  });
+  if (failure?.code === 'ERR_SPDK_ENV_CLOSED') {
+    // A close has gone through. It may not have come to its end.
+    await open().then(
+      (environment) => {
+        things.environment = environment;
+      },
+      () => {},
+    );
+    return;
+  }
+  if (!controller || failure) {
+    // The same controller is there already: it goes, so that it can come again.
+    if (things.controllers.length > 0)
+      random.pick(things.controllers).detach({ drainMs: random.below(20), timeoutMs: 500, done: () => {} });
+    return;
+  }
+  attached += 1;
+  things.queuePairs.push(...(controller as NativeController).queuePairs());
+}
+
+function note(what: string): void {
+  writeSync(journal, `${calls} ${what}`.slice(0, journalBytes - 1).padEnd(journalBytes), 0);
+}
+
+/** One call. Whatever it throws must be an error, and one of ours must have a code of the catalogue. */
+function call(receiver: object, name: string, args: unknown[], object: object): void {
+  calls += 1;
+  note(`${receiver.constructor?.name}.${name} on ${object.constructor?.name}, ${args.length} arguments`);
+  try {
+    (receiver as Record<string, (...values: unknown[]) => unknown>)[name]?.apply(object, args);
+  } catch (error) {
+    refused += 1;
+    if (!(error instanceof Error)) throw new Error(`${name} threw ${typeof error}`);
+    const code = (error as { code?: unknown }).code;
+    if (String(code).startsWith('ERR_SPDK') && !isSpdkErrorCode(code)) throw error;
+  }
+}
+
+/** Words at random into a ring, and a tail at random: native code must not believe them. */
+function scribble(queuePair: NativeQueuePair): void {
+  const words = new Uint32Array(queuePair.memory());
+  for (let i = 0; i < 64; i++) {
+    words[random.below(words.length)] = random.pick([
+      random.below(16),
+      random.below(300),
+      random.below(2 ** 32),
+    ]);
+  }
+  words[0] = 0; // pending: a detach would wait for it
+}
+
+const methods = (object: object): string[] =>
+  Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter((name) => name !== 'constructor');
+
+function step(things: Things): void {
+  const { environment, controllers, queuePairs } = things;
+  const kinds = [environment, random.pick(controllers), random.pick(queuePairs)].filter(Boolean);
+  const object = random.pick(kinds) as object;
+  if (random.below(20) === 0) {
+    call(addon, 'open', [random.below(2) === 0 ? anyRequest(random) : anyValue(random)], addon);
+    return;
+  }
+  if (random.below(20) === 0 && queuePairs.length > 0) {
+    scribble(random.pick(queuePairs));
+    return;
+  }
+  const name = random.pick(methods(object));
+  const args = Array.from({ length: random.below(3) }, () =>
+    random.below(2) === 0 ? anyRequest(random) : anyValue(random),
+  );
+  let receiver = object;
+  if (random.below(10) === 0) {
+    // Not what it seems: made by JavaScript, another class's, or nothing of the kind.
+    receiver = random.pick<() => object>([
+      () => new (object.constructor as new (...values: unknown[]) => object)(...args),
+      () => random.pick(kinds) as object,
+      () => Object.create(Object.getPrototypeOf(object)) as object,
+      () => ({}),
+    ])();
+  }
+  // A close that goes through ends this environment: rarely, so that something is there to call.
+  if (name === 'close' && random.below(50) !== 0) return;
+  call(object, name, args, receiver);
+}
+
+async function main(): Promise<void> {
+  // Native code does not keep the event loop alive.
+  setInterval(() => {}, 1_000);
+  const end = performance.now() + task.seconds * 1_000;
+  const things: Things = { environment: await open(), controllers: [], queuePairs: [] };
+  let nextAttach = 0;
+  while (performance.now() < end) {
+    if (performance.now() >= nextAttach) {
+      things.controllers.splice(0, Math.max(0, things.controllers.length - 8));
+      things.queuePairs.splice(0, Math.max(0, things.queuePairs.length - 8));
+      await attach(things);
+      nextAttach = performance.now() + 100;
+    }
+    for (let i = 0; i < 50; i++) step(things);
+    await turn();
+  }
+  process.stdout.write(`${JSON.stringify({ calls, refused, attached })}\n`);
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${(error as Error).stack ?? error}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What the child does. */
+export interface ChildTask {
+  readonly seconds: number;
+  readonly seed: number;
+  /** Of targets on this machine; one that nobody listens at is fine too. */
+  readonly transportIds: readonly string[];
+  /** Where it writes what it is doing. */
+  readonly journal: string;
+}
+
+export interface NativeOutcome {
+  readonly calls: number;
+  /** Those that threw an error, as almost all should. */
+  readonly refused: number;
+  /** Controllers that were there to be called. */
+  readonly attached: number;
+}
+
+/** The end of a process that was told to end itself, and of SPDK in it. */
+const endLimitMs = 30_000;
+
+/** Runs the child; throws when it crashed, hung or met an error that it should not have. */
+export async function fuzzNative(
+  seconds: number,
+  seed: number,
+  transportIds: readonly string[],
+): Promise<NativeOutcome> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-fuzz-'));
+  const journal = path.join(folder, 'journal');
+  const task: ChildTask = { seconds, seed, transportIds, journal };
+  const program = fileURLToPath(new URL('native-child.ts', import.meta.url));
+  const args = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(task)];
+  try {
+    const stdout = await new Promise<string>((resolve, reject) => {
+      const timeout = seconds * 1_000 + endLimitMs;
+      execFile(process.execPath, args, { timeout, killSignal: 'SIGKILL' }, (error, output, complaint) => {
+        if (!error) {
+          resolve(output);
+          return;
+        }
+        const how = error.signal ? `by ${error.signal}${error.killed ? ', since it hung' : ''}` : error.code;
+        const last = readFileSync(journal, 'utf8').trim();
+        reject(new Error(`seed ${seed}: ended ${how} at call ${last}\n${complaint}`));
+      });
+    });
+    return JSON.parse(stdout) as NativeOutcome;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

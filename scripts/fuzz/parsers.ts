@@ -1,0 +1,181 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { isSpdkErrorCode } from '../../lib/error-catalogue.js';
+import { SpdkError, SpdkTypeError } from '../../lib/errors.js';
+import { checkNqn } from '../../lib/nqn.js';
+import {
+  resolveAttachOptions,
+  resolveCloseOptions,
+  resolveDetachOptions,
+  resolveEnvironmentOptions,
+  resolveResetOptions,
+} from '../../lib/options.js';
+import { formatTransportId, parseTransportId, type TransportId } from '../../lib/transport-id.js';
+import { anyValue, misspellings, optionsWith } from './values.js';
+
+/** Something that must hold for every input. */
+export interface Property {
+  readonly name: string;
+  /** Throws for an input that it does not hold for. */
+  check(parameters: fc.Parameters<[unknown]>): void;
+}
+
+/** Of the processor's time, since others use it too. Parsing takes it in proportion to the input, which is short. */
+const slowMs = 500;
+const longestMessage = 2_000;
+
+const example = 'trtype:RDMA adrfam:IPv4 traddr:10.0.0.1 trsvcid:4420 subnqn:nqn.2016-06.io.spdk:cnode1';
+const tcpId = parseTransportId(example.replace('RDMA', 'TCP'));
+
+const nqn = fc.oneof(
+  fc.constant('nqn.2016-06.io.spdk:cnode1'),
+  fc.constant('nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555'),
+  fc.constant('nqn.2014-08.org.nvmexpress.discovery'),
+  fc.string({ maxLength: 230 }).map((name) => `nqn.2016-06.io.spdk:${name}`),
+);
+const fieldValues = {
+  trtype: fc.constantFrom('RDMA', 'tcp', 'PCIe', 'FC'),
+  adrfam: fc.constantFrom('IPv4', 'ipv6', 'IB'),
+  traddr: fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('0000:01:00.0', 'fe80::1%eth0', 'localhost')),
+  trsvcid: fc.oneof(
+    fc.nat(70_000).map(String),
+    fc.constantFrom('04420', '+1', '0x10', '1e3', '-0', ' 1', '9'.repeat(40)),
+  ),
+  subnqn: nqn,
+};
+
+/** Words of a transport id in any order, some twice, with one character or another between. */
+const words = fc
+  .array(
+    fc
+      .constantFrom(...(Object.keys(fieldValues) as (keyof typeof fieldValues)[]))
+      .chain((key) =>
+        fc
+          .tuple(
+            fc.oneof(fc.constant<string>(key), misspellings(key)),
+            fc.constantFrom(':', '='),
+            fieldValues[key],
+          )
+          .map((parts) => parts.join('')),
+      ),
+    { maxLength: 8 },
+  )
+  .chain((list) => fc.constantFrom(' ', '\t', '\n  ', '').map((between) => list.join(between)));
+
+const transportId = fc.oneof(
+  words,
+  misspellings(example),
+  fc.string({ unit: 'binary', maxLength: 1_200 }),
+  optionsWith(fieldValues),
+);
+
+const attachValues = {
+  hostNqn: nqn,
+  hostId: fc.uuid(),
+  ioQueues: fc.integer({ min: 1, max: 1_024 }),
+  queueDepth: fc.integer({ min: 2, max: 32_768 }),
+  keepAliveMs: fc.integer({ min: 0, max: 3_600_000 }),
+  timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  signal: fc.constant(new AbortController().signal),
+  polling: fc.constantFrom('threads', 'inline'),
+  maxWaiting: fc.nat(1_048_576),
+  sourceAddress: fc.oneof(fc.ipV4(), fc.ipV6()),
+  sourcePort: fc.integer({ min: 1, max: 65_535 }),
+  reconnectDelayMs: fc.nat(100_000),
+  ctrlrLossTimeoutMs: fc.integer({ min: -1, max: 1_000_000 }),
+  fastIoFailTimeoutMs: fc.integer({ min: -1, max: 1_000_000 }),
+};
+const environmentValues = {
+  name: fc.string({ maxLength: 70 }),
+  pollers: fc.integer({ min: 1, max: 64 }),
+  memoryMb: fc.integer({ min: 64, max: 1_048_576 }),
+  idle: fc.constantFrom('adaptive', 'spin'),
+  idleSleepUs: fc.integer({ min: 1, max: 100_000 }),
+  log: fc.constantFrom('event', 'stderr'),
+  logLevel: fc.constantFrom('error', 'warn', 'notice', 'info', 'debug'),
+  connectConcurrency: fc.integer({ min: 1, max: 64 }),
+};
+const timeValues = { drainMs: fc.nat(10_000), timeoutMs: fc.integer({ min: 1, max: 10_000 }) };
+
+/** What a call gives; undefined when it refuses its input with an error of this package that is fit to be read. */
+function accepted<Result>(call: () => Result): Result | undefined {
+  const begun = process.cpuUsage();
+  const result = outcome(call);
+  const { user } = process.cpuUsage(begun);
+  if (user > slowMs * 1_000) throw new Error(`took ${user} µs`);
+  return result;
+}
+
+function outcome<Result>(call: () => Result): Result | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof SpdkError || error instanceof SpdkTypeError) || !isSpdkErrorCode(error.code)) {
+      throw new Error(`threw an error without a code: ${String(error)}`, { cause: error });
+    }
+    if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(error.message) || error.message.length > longestMessage) {
+      throw new Error(`has a message that is not one short line: ${JSON.stringify(error.message)}`);
+    }
+    return undefined;
+  }
+}
+
+/** What was accepted is frozen, and accepted again as it is. */
+function holds<Input, Result extends object>(
+  name: string,
+  inputs: fc.Arbitrary<Input>,
+  resolve: (input: Input | Result) => Result,
+): Property {
+  return {
+    name,
+    check: (parameters) =>
+      fc.assert(
+        fc.property(inputs, (input) => {
+          const result = accepted(() => resolve(input));
+          if (result === undefined) return;
+          if (!Object.isFrozen(result)) throw new Error('gave an object that can be changed');
+          if (!isDeepStrictEqual(resolve(result), result)) throw new Error('does not accept its own result');
+        }),
+        parameters as unknown as fc.Parameters<[Input]>,
+      ),
+  };
+}
+
+/** The parsers and checks of input, and what must hold for each. */
+export const properties: readonly Property[] = [
+  holds('transport ids', transportId as fc.Arbitrary<string>, (id: string | TransportId) => {
+    const parsed = parseTransportId(id);
+    const text = formatTransportId(parsed);
+    if (!isDeepStrictEqual(parseTransportId(text), parsed)) throw new Error(`${text} means something else`);
+    return parsed;
+  }),
+  holds('environment options', optionsWith(environmentValues), resolveEnvironmentOptions),
+  holds('attach options', optionsWith(attachValues), (options) => resolveAttachOptions(options, tcpId)),
+  holds('detach options', optionsWith(timeValues), resolveDetachOptions),
+  holds('reset options', optionsWith(timeValues), resolveResetOptions),
+  holds('close options', optionsWith(timeValues), resolveCloseOptions),
+  holds('NQNs', fc.oneof(nqn, nqn.chain(misspellings), anyValue), (value) => {
+    const text = value !== null && typeof value === 'object' && 'nqn' in value ? value.nqn : value;
+    return Object.freeze({ nqn: checkNqn(text, 'subnqn') });
+  }),
+];
+
+/** Checks every property for a share of the time; throws what fast-check says of the first that does not hold. */
+export function fuzzParsers(seconds: number, seed: number, tell: (line: string) => void = () => {}): void {
+  for (const { name, check } of properties) {
+    let runs = 0;
+    check({
+      seed,
+      numRuns: Number.MAX_SAFE_INTEGER,
+      interruptAfterTimeLimit: (seconds * 1_000) / properties.length,
+      markInterruptAsFailure: false,
+      reporter: (details) => {
+        runs = details.numRuns;
+        if (!details.failed) return;
+        const cause = details.errorInstance;
+        throw new Error(`${name}: ${String(cause)}\n${fc.defaultReportMessage(details)}`, { cause });
+      },
+    });
+    tell(`${name}: ${runs} inputs`);
+  }
+}

@@ -1,0 +1,20 @@
+// A few seconds of what `npm run fuzz` does for minutes. A failure's message has the seed.
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { fuzzNative } from '../../scripts/fuzz/native.js';
+import { startFuzzTarget } from '../../scripts/fuzz/target.js';
+
+let target: Awaited<ReturnType<typeof startFuzzTarget>>;
+beforeAll(async () => {
+  target = await startFuzzTarget();
+});
+afterAll(() => target?.stop());
+
+it('native functions refuse whatever is wrong, and nothing crashes', async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  console.log(`seed ${seed}`);
+  const { calls, refused, attached } = await fuzzNative(4, seed, target.transportIds);
+  expect(calls).toBeGreaterThan(100);
+  expect(refused).toBeGreaterThan(calls / 20);
+  expect(attached).toBeGreaterThan(0);
+});
