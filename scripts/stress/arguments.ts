@@ -17,9 +17,9 @@ export interface ArgumentOutput {
   writeErr(text: string): void;
 }
 
-const BAD_ARGUMENTS = 2;
+export const BAD_ARGUMENTS = 2;
 
-const processOutput: ArgumentOutput = {
+export const processOutput: ArgumentOutput = {
   writeOut: (text) => process.stdout.write(text),
   writeErr: (text) => process.stderr.write(text),
 };
@@ -59,7 +59,7 @@ export function parseArguments(
   return { options: seconds === undefined ? { loops, ...rest } : { seconds, ...rest }, json };
 }
 
-function integer(least: number, most: number): (text: string) => number {
+export function integer(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
@@ -68,7 +68,7 @@ function integer(least: number, most: number): (text: string) => number {
 }
 
 /** A run may take hours: what would keep its report from being written has to show before. */
-function writableFile(path: string): string {
+export function writableFile(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (path === '' || stats?.isDirectory()) throw new InvalidArgumentError('Give the name of a file.');
   if (!stats && !statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {

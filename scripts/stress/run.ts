@@ -3,7 +3,7 @@ import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
 import { collectGarbage, Retained } from './garbage.js';
 import { runLoops } from './loops.js';
 import type { StressOptions } from './options.js';
-import type { Message } from './protocol.js';
+import type { Message, Progress } from './protocol.js';
 import type { StressReport } from './report.js';
 import { countResources, countWhenQuiet, countWhenStable, hugepageFiles } from './resources.js';
 import type { StopSignal } from './stop.js';
@@ -126,25 +126,25 @@ async function warmUp(
 }
 
 /** What later counts at the same place are compared with: RDMA resources as they were before everything. */
-async function baseline(before: Counts): Promise<Counts> {
+export async function baseline(before: Counts): Promise<Counts> {
   const rdma = rdmaOf(before);
   const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
   return { ...(await countWhenStable(count, reference, QUIET_LIMIT_MS)), ...rdma };
 }
 
 /** What there is more of than in the baseline of the same place. */
-async function leaksSince(baseline: Counts, stop: StopSignal): Promise<Counts> {
+export async function leaksSince(baseline: Counts, stop: StopSignal): Promise<Counts> {
   const limitMs = stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
   return leaked(baseline, await countWhenQuiet(count, baseline, limitMs));
 }
 
-function count(): Promise<Counts> {
+export function count(): Promise<Counts> {
   return countResources(device);
 }
 
-async function withProgress<Result>(
-  tally: Tally,
-  send: (message: Message) => void,
+export async function withProgress<Result>(
+  tally: { readonly loops: number; readonly failed: number; readonly hangs: number },
+  send: (message: { readonly type: 'progress' } & Progress) => void,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const start = performance.now();
@@ -162,7 +162,7 @@ async function withProgress<Result>(
   }
 }
 
-function residentKiB(): number {
+export function residentKiB(): number {
   collectGarbage();
   return Math.round(process.memoryUsage.rss() / 1024);
 }

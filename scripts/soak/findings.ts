@@ -1,0 +1,79 @@
+import { codeOf } from '../stress/tally.js';
+import { AnswerMissing, answered } from '../stress/watchdog.js';
+import { type FaultKind, isExpected } from './plan.js';
+import { type OperationCounts, type OperationName, operationNames } from './report.js';
+
+const messagesTold = 10;
+
+/** Counts what became of operations. `loops` and `failed` are for the progress that people see. */
+export class Findings {
+  readonly operations = Object.fromEntries(
+    operationNames.map((name) => [name, { succeeded: 0, failed: {} }]),
+  ) as Record<OperationName, OperationCounts>;
+  readonly faults: Partial<Record<FaultKind, number>> = {};
+  readonly unexpected: Record<string, number> = {};
+  cycles = 0;
+  bytesVerified = 0;
+  mismatches = 0;
+  hangs = 0;
+  #told = 0;
+  readonly #tell: (line: string) => void;
+
+  constructor(tell: (line: string) => void) {
+    this.#tell = tell;
+  }
+
+  get loops(): number {
+    return this.cycles;
+  }
+
+  get failed(): number {
+    return this.mismatches + Object.values(this.unexpected).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Waits for an operation, at most for so long; undefined when it failed, which is counted. */
+  async watch<Result>(
+    name: OperationName,
+    limitMs: number,
+    operation: Promise<Result>,
+  ): Promise<{ value: Result } | undefined> {
+    const counts = this.operations[name];
+    try {
+      const value = await answered(name, limitMs, operation);
+      counts.succeeded += 1;
+      return { value };
+    } catch (error) {
+      const code = codeOf(error);
+      counts.failed[code] = (counts.failed[code] ?? 0) + 1;
+      if (code === AnswerMissing.CODE || code === 'ERR_SPDK_WEDGED') {
+        this.hangs += 1;
+        this.#say(`${name} hung: ${describe(error)}`);
+      } else if (!isExpected(code)) {
+        this.unexpected[code] = (this.unexpected[code] ?? 0) + 1;
+        this.#say(`${name}: ${describe(error)}`);
+      }
+      return undefined;
+    }
+  }
+
+  mismatch(what: string): void {
+    this.mismatches += 1;
+    this.#say(`wrong data: ${what}`);
+  }
+
+  fault(kind: FaultKind): void {
+    this.faults[kind] = (this.faults[kind] ?? 0) + 1;
+  }
+
+  #say(line: string): void {
+    this.#told += 1;
+    if (this.#told <= messagesTold) this.#tell(line);
+    if (this.#told === messagesTold) this.#tell('Further findings are only counted.');
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const stack = 'nativeStack' in error ? `\n${error.nativeStack}` : '';
+  return `${codeOf(error)}: ${error.message}${stack}`;
+}

@@ -1,0 +1,68 @@
+import { type Counts, total } from '../stress/counts.js';
+import { RSS_WANDER_KIB } from '../stress/report.js';
+import type { FaultKind } from './plan.js';
+
+/** How often each operation succeeded, and how often it ended with which code. */
+export interface OperationCounts {
+  succeeded: number;
+  readonly failed: Record<string, number>;
+}
+
+export const operationNames = ['attach', 'detach', 'reset', 'read', 'write', 'close'] as const;
+export type OperationName = (typeof operationNames)[number];
+
+/** What a run found; `--json` writes it as it is. */
+export interface SoakReport {
+  readonly spdk: string;
+  readonly device: string;
+  readonly seed: number;
+  readonly minutes: number;
+  readonly controllers: number;
+  readonly pollers: number;
+  /** Lives of controllers. */
+  readonly cycles: number;
+  readonly operations: Readonly<Record<OperationName, OperationCounts>>;
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly bytesVerified: number;
+  /** Reads that gave something else than was written. */
+  readonly mismatches: number;
+  /** Operations that did not end by their deadline, and detaches that SPDK did not return from. */
+  readonly hangs: number;
+  /** Errors that no fault explains, by code. */
+  readonly unexpected: Readonly<Record<string, number>>;
+  readonly leaks: Counts;
+  readonly rssGrowthKiB: number;
+  /** Detached `Controller` objects that garbage collection could not take; null when a signal left no time to look. */
+  readonly controllersRetained: number | null;
+  readonly seconds: number;
+  /** Ended by a signal before its time. */
+  readonly interrupted: boolean;
+}
+
+/** Everything that keeps a run from being clean, a line each. */
+export function complaints(report: SoakReport): string[] {
+  const { cycles, operations, mismatches, hangs, unexpected, leaks, rssGrowthKiB, controllersRetained } =
+    report;
+  const lines: string[] = [];
+  if (mismatches > 0) lines.push(`${mismatches} reads gave wrong data`);
+  if (hangs > 0) lines.push(`${hangs} ${hangs === 1 ? 'operation' : 'operations'} hung`);
+  const codes = Object.entries(unexpected);
+  if (codes.length > 0) {
+    lines.push(`unexpected errors: ${codes.map(([code, count]) => `${count} ${code}`).join(', ')}`);
+  }
+  if (total(leaks) > 0) {
+    const kinds = Object.entries(leaks).filter(([, count]) => count > 0);
+    lines.push(`leaked ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
+  }
+  if (controllersRetained) lines.push(`${controllersRetained} of the detached Controller objects still held`);
+  if (rssGrowthKiB > RSS_WANDER_KIB) lines.push(`resident memory grew by ${rssGrowthKiB} KiB`);
+  // A run in which nothing worked has shown nothing.
+  if (!report.interrupted && (cycles === 0 || operations.read.succeeded === 0))
+    lines.push('nothing was done');
+  return lines;
+}
+
+/** The exit status of a run that was not stopped. */
+export function statusOf(report: SoakReport): number {
+  return complaints(report).length === 0 ? 0 : 1;
+}

@@ -1,0 +1,41 @@
+import Table from 'cli-table3';
+import { resourceKinds } from '../stress/counts.js';
+import { complaints, operationNames, type SoakReport } from './report.js';
+
+// Without colours: the table is as good in a log as on a terminal.
+const style = { head: [], border: [] };
+
+/** The report as people read it. */
+export function renderReport(report: SoakReport): string {
+  const { spdk, device, seed, minutes, controllers, pollers, cycles, bytesVerified, seconds } = report;
+  const operations = new Table({ head: ['', 'succeeded', 'failed'], colAligns: ['left', 'right'], style });
+  for (const name of operationNames) {
+    const { succeeded, failed } = report.operations[name];
+    const codes = Object.entries(failed).map(([code, count]) => `${count} ${code}`);
+    operations.push([name, succeeded, codes.join('\n')]);
+  }
+  const faults = new Table({ head: ['fault', 'times'], colAligns: ['left', 'right'], style });
+  for (const [kind, count] of Object.entries(report.faults)) faults.push([kind, count]);
+  const leaks = new Table({
+    head: ['leaks', ...resourceKinds, 'objects', 'resident memory'],
+    colAligns: ['left', ...resourceKinds.map(() => 'right' as const), 'right', 'right'],
+    style,
+  });
+  const growth = `${report.rssGrowthKiB > 0 ? '+' : ''}${report.rssGrowthKiB} KiB`;
+  leaks.push([
+    '',
+    ...resourceKinds.map((kind) => report.leaks[kind]),
+    report.controllersRetained ?? '-',
+    growth,
+  ]);
+  const found = complaints(report);
+  const verdict = found.length === 0 ? 'clean' : found.join('; ');
+  return `${[
+    `${spdk}, ${device}; seed ${seed}, ${minutes} min, ${controllers} controllers at once, ${pollers} pollers`,
+    operations.toString(),
+    faults.toString(),
+    `${cycles} lives of controllers in ${seconds.toFixed(0)} s; ${(bytesVerified / 2 ** 20).toFixed(0)} MiB read and verified`,
+    leaks.toString(),
+    report.interrupted ? `Stopped: ${verdict}` : verdict.charAt(0).toUpperCase() + verdict.slice(1),
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,122 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { FabricError } from '../fabric/errors.js';
+import { runInFabric } from '../fabric/run.js';
+import { LineReader } from './lines.js';
+import type { ProgressView } from './progress.js';
+import { decodeMessage, type Message } from './protocol.js';
+
+/**
+ * Once it runs, the worker tells its progress several times a second while it works, and warms up and counts for some
+ * 10 s before and after. The fabric's own start has limits of its own.
+ */
+const SILENCE_MS = 120_000;
+
+/** SIGHUP, SIGINT and SIGTERM, as shells number them. */
+const STOP_STATUSES = [129, 130, 143];
+
+/** A run on the fabric, and what becomes of its report. */
+export interface Launch<Report> {
+  /** How complaints begin. */
+  readonly name: string;
+  /** The program that runs on the fabric, and its one argument. */
+  readonly worker: URL;
+  readonly options: string;
+  readonly view: ProgressView;
+  readonly json: string | undefined;
+  readonly render: (report: Report) => string;
+  readonly complaints: (report: Report) => readonly string[];
+}
+
+interface WorkerOutcome<Report> {
+  readonly status: number;
+  /** Loops that the worker told of. */
+  readonly loops: number;
+  readonly report: Report | undefined;
+}
+
+/** Runs the worker, shows its progress and its report, and gives the exit status. */
+export async function launch<Report extends { readonly interrupted: boolean }>(
+  what: Launch<Report>,
+): Promise<number> {
+  const { name, view, json } = what;
+  const { status, loops, report } = await runWorker(what).finally(() => view.end());
+  if (!report) {
+    const stopped = STOP_STATUSES.includes(status);
+    const how = stopped ? 'was stopped' : `ended with status ${status}`;
+    process.stderr.write(`${name}: the run ${how} after ${loops} loops, without a report\n`);
+    return stopped ? status : 1;
+  }
+  process.stdout.write(what.render(report));
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  const expected = what.complaints(report).length === 0 ? 0 : 1;
+  if (!report.interrupted && status !== expected) {
+    process.stderr.write(`${name}: the run ended with status ${status} after its report\n`);
+    return 1;
+  }
+  return status;
+}
+
+/** Ends this process with what the run came to. */
+export function exitWith(name: string, run: Promise<number>): void {
+  run.then(
+    (status) => process.exit(status),
+    (error: unknown) => {
+      process.stderr.write(`${name}: ${error instanceof FabricError ? error.message : String(error)}\n`);
+      process.exit(1);
+    },
+  );
+}
+
+async function runWorker<Report>({
+  name,
+  worker,
+  options,
+  view,
+}: Launch<Report>): Promise<WorkerOutcome<Report>> {
+  let loops = 0;
+  let report: Report | undefined;
+  const silence = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const listen = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      view.write(`${name}: hung: the run has said nothing for ${SILENCE_MS / 1000} s\n`);
+      silence.abort();
+    }, SILENCE_MS);
+  };
+  const handle = (message: Message<Report>) => {
+    if (message.type === 'progress') {
+      loops = message.loops;
+      view.update(message);
+    } else if (message.type === 'note') view.write(`${message.text}\n`);
+    else report = message.report;
+  };
+  const stdout = new LineReader((line) => {
+    listen();
+    const message = decodeMessage<Report>(line);
+    if (message) handle(message);
+    else view.write(`${line}\n`);
+  });
+  const stderr = new LineReader((line) => view.write(`${line}\n`));
+  // tsx as a loader and not as a command: one process, which gets the signals itself.
+  const loader = ['--expose-gc', '--import', import.meta.resolve('tsx')];
+  const command = [process.execPath, ...loader, fileURLToPath(worker), options];
+  try {
+    const status = await runInFabric(command, {
+      stdout,
+      stderr,
+      // Of its arenas, glibc gives one to each new thread, and keeps what was freed in all of them: resident memory
+      // would grow for hundreds of loops without a leak. With one arena it does not.
+      env: { MALLOC_ARENA_MAX: '1' },
+      signal: silence.signal,
+      report: (line) => view.write(`fabric: ${line}\n`),
+    });
+    stdout.flush();
+    stderr.flush();
+    // The fabric tells of our own abort as of a signal; for whoever ran us it is a failure.
+    return { status: silence.signal.aborted ? 1 : status, loops, report };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { resolveAttachOptions } from '../../lib/options.js';
+import { parseTransportId } from '../../lib/transport-id.js';
+import { parseArguments } from '../../scripts/soak/arguments.js';
+import { Findings } from '../../scripts/soak/findings.js';
+import { Ledger, slotBytes, slotsPerArea } from '../../scripts/soak/ledger.js';
+import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
+import { complaints, type SoakReport, statusOf } from '../../scripts/soak/report.js';
+import { renderReport } from '../../scripts/soak/table.js';
+import { transportIdOf } from '../../scripts/soak/targets.js';
+import { countsOf } from '../../scripts/stress/counts.js';
+import { Random } from '../../scripts/testing/random.js';
+
+describe('the ledger of what the disk must contain', () => {
+  const garbage = Buffer.alloc(slotBytes, 0xa5);
+  const written = (ledger: Ledger, slot: number) => {
+    expect(ledger.take(slot)).toBe(slot);
+    const content = ledger.content(slot);
+    return content;
+  };
+
+  it('accepts anything until something was written, and then only that', () => {
+    const ledger = new Ledger(3);
+    expect(ledger.check(5, garbage)).toBeUndefined();
+    const { write, bytes } = written(ledger, 5);
+    ledger.wrote(5, write);
+    expect(ledger.check(5, bytes)).toBeUndefined();
+    expect(ledger.check(5, garbage)).toMatch(/slot 5 of area 3/);
+  });
+
+  it('does not take a block of another slot, area or write, or a part of one, for it', () => {
+    const ledger = new Ledger(0);
+    const first = written(ledger, 0);
+    ledger.wrote(0, first.write);
+    const second = written(ledger, 0);
+    ledger.wrote(0, second.write);
+    expect(ledger.check(0, first.bytes)).toMatch(/write 1 instead of 2/);
+    const foreign = new Ledger(1);
+    for (let i = 0; i < 2; i++) expect(ledger.check(0, foreign.content(0).bytes)).toBeDefined();
+    const other = new Ledger(0);
+    for (let i = 0; i < 2; i++) expect(ledger.check(0, other.content(1).bytes)).toBeDefined();
+    const torn = Buffer.concat([second.bytes.subarray(0, 512), first.bytes.subarray(512)]);
+    expect(ledger.check(0, torn)).toMatch(/nothing that was written whole/);
+  });
+
+  it('leaves a slot alone whose write failed until the controller is gone, and then accepts both', () => {
+    const ledger = new Ledger(0);
+    const certain = written(ledger, 7);
+    ledger.wrote(7, certain.write);
+    const doubtful = written(ledger, 7);
+    ledger.mayHaveWritten(7, doubtful.write);
+    expect(ledger.take(7)).toBe(8);
+    ledger.detached();
+    expect(ledger.take(7)).toBe(7);
+    expect(ledger.check(7, doubtful.bytes)).toBeUndefined();
+    // Now it is known which of the two happened.
+    expect(ledger.check(7, certain.bytes)).toMatch(/write 1 instead of 2/);
+  });
+
+  it('gives each slot to one operation at a time', () => {
+    const ledger = new Ledger(0);
+    const taken = Array.from({ length: slotsPerArea }, () => ledger.take(100));
+    expect(new Set(taken).size).toBe(slotsPerArea);
+    expect(ledger.take(0)).toBeUndefined();
+    ledger.give(9);
+    expect(ledger.take(0)).toBe(9);
+  });
+});
+
+describe('the plan', () => {
+  it('is the same for the same seed', () => {
+    const plan = (seed: number) => {
+      const random = new Random(seed);
+      return Array.from({ length: 50 }, () => [
+        nextFault(random, 4),
+        attachOptions(random),
+        nextStep(random),
+      ]);
+    };
+    expect(plan(7)).toEqual(plan(7));
+    expect(plan(7)).not.toEqual(plan(8));
+  });
+
+  it('has every kind of fault, each for a bounded time', () => {
+    const random = new Random(1);
+    const faults = Array.from({ length: 500 }, () => nextFault(random, 4));
+    expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(faultKinds));
+    for (const { client, forMs } of faults) {
+      expect(client).toBeLessThan(4);
+      expect(forMs).toBeLessThan(4_000);
+    }
+  });
+
+  it('attaches with options that are allowed', () => {
+    const random = new Random(1);
+    const id = parseTransportId(transportIdOf(0));
+    for (let i = 0; i < 500; i++) expect(() => resolveAttachOptions(attachOptions(random), id)).not.toThrow();
+  });
+});
+
+describe('findings', () => {
+  const fail = (code: string) => Promise.reject(Object.assign(new Error('failed'), { code }));
+
+  it('tell hangs and surprises from what a fault explains', async () => {
+    const told: string[] = [];
+    const findings = new Findings((line) => told.push(line));
+    expect(await findings.watch('read', 1_000, Promise.resolve(7))).toEqual({ value: 7 });
+    expect(await findings.watch('attach', 1_000, fail('ERR_SPDK_UNREACHABLE'))).toBeUndefined();
+    expect(told).toEqual([]);
+    await findings.watch('detach', 1_000, fail('ERR_SPDK_WEDGED'));
+    await findings.watch('read', 1, new Promise(() => {}));
+    await findings.watch('write', 1_000, fail('ERR_SPDK_INTERNAL'));
+    expect(findings).toMatchObject({ hangs: 2, unexpected: { ERR_SPDK_INTERNAL: 1 }, failed: 1 });
+    expect(findings.operations.read).toEqual({ succeeded: 1, failed: { NO_ANSWER: 1 } });
+    expect(told).toHaveLength(3);
+  });
+});
+
+describe('the report', () => {
+  const clean: SoakReport = {
+    spdk: 'SPDK v20.07',
+    device: 'rxe0',
+    seed: 5,
+    minutes: 2,
+    controllers: 4,
+    pollers: 2,
+    cycles: 10,
+    operations: {
+      ...new Findings(() => {}).operations,
+      read: { succeeded: 100, failed: { ERR_SPDK_ABORTED: 3 } },
+    },
+    faults: { 'port-closed': 2 },
+    bytesVerified: 2 ** 20,
+    mismatches: 0,
+    hangs: 0,
+    unexpected: {},
+    leaks: countsOf(() => 0),
+    rssGrowthKiB: 10,
+    controllersRetained: 0,
+    seconds: 120,
+    interrupted: false,
+  };
+
+  it('of a clean run says so', () => {
+    expect(complaints(clean)).toEqual([]);
+    expect(statusOf(clean)).toBe(0);
+    const text = renderReport(clean);
+    expect(text).toContain('seed 5');
+    expect(text).toContain('3 ERR_SPDK_ABORTED');
+    expect(text).toMatch(/\nClean\n$/);
+  });
+
+  it.each<[Partial<SoakReport>, RegExp]>([
+    [{ mismatches: 1 }, /wrong data/],
+    [{ hangs: 1 }, /1 operation hung/],
+    [{ unexpected: { ERR_SPDK_INTERNAL: 2 } }, /2 ERR_SPDK_INTERNAL/],
+    [{ leaks: { ...clean.leaks, qp: 3 } }, /leaked 3 qp/],
+    [{ controllersRetained: 4 }, /4 of the detached/],
+    [{ rssGrowthKiB: 100_000 }, /resident memory/],
+    [{ cycles: 0 }, /nothing was done/],
+  ])('with %o complains', (change, what) => {
+    const report = { ...clean, ...change };
+    const said = new RegExp(what.source, 'i'); // the table begins with a capital
+    expect(complaints(report).join('; ')).toMatch(what);
+    expect(statusOf(report)).toBe(1);
+    expect(renderReport(report)).toMatch(said);
+  });
+});
+
+describe('the command line', () => {
+  const silent = { writeOut: () => {}, writeErr: () => {} };
+
+  it('has defaults, and a seed of its own', () => {
+    const parsed = parseArguments([], silent);
+    expect(parsed).toMatchObject({ options: { minutes: 2, controllers: 4, pollers: 2 }, json: undefined });
+    expect(parseArguments(['--seed', '7', '--minutes', '30'], silent)).toMatchObject({
+      options: { seed: 7, minutes: 30 },
+    });
+  });
+
+  it.each([
+    ['--minutes', '0'],
+    ['--seed', '-1'],
+    ['--controllers', '17'],
+    ['--json', '/nowhere/x'],
+    ['--no'],
+  ])('refuses %s %s', (...words) => {
+    expect(parseArguments(words, silent)).toEqual({ status: 2 });
+  });
+});
