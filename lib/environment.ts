@@ -209,7 +209,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * controller, so that it may be asked every second.
    */
   stats(): EnvironmentStats {
-    return environmentStats(this.#native.pollerStats(), this.controllers);
+    return environmentStats(this.#native.memoryUse(), this.#native.pollerStats(), this.controllers);
   }
 
   /**

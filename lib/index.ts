@@ -53,7 +53,13 @@ export type {
   ResetOptions,
 } from './options.js';
 export { type IoCounts, QueuePair } from './queue-pair.js';
-export type { ControllerStats, EnvironmentStats, PollerStats, TransportStats } from './stats.js';
+export type {
+  ControllerStats,
+  EnvironmentStats,
+  MemoryStats,
+  PollerStats,
+  TransportStats,
+} from './stats.js';
 export {
   type AddressFamily,
   formatTransportId,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type NativeFailure, SpdkError } from './errors.js';
-import type { NativeControllerStats, NativePollerStats } from './stats.js';
+import type { MemoryStats, NativeControllerStats, NativePollerStats } from './stats.js';
 
 /** The states of `ControllerState` in native/core/controller_state.h, which is where they change. */
 export type ControllerState =
@@ -215,6 +215,7 @@ export interface NativeEnvironment {
   /** Frees a region that JavaScript lost sight of while a command used it. */
   freeUnpinned(id: number): void;
   pollerStats(): NativePollerStats[];
+  memoryUse(): MemoryStats;
   close(request: { timeoutMs: number; closed: (clean: boolean, heldBy: string) => void }): void;
 }
 

@@ -18,7 +18,10 @@ export interface EnvironmentOptions {
   name?: string | undefined;
   /** Poller threads, 1 to 64; controllers' queue pairs are spread over them. Default 1. */
   pollers?: number | undefined;
-  /** Hugepage memory in MiB, 64 to 1048576. Default 256. */
+  /**
+   * Hugepage memory in MiB to start with, 64 to 1048576. Default 256. DPDK takes more when that does not do, as long as
+   * the machine has free hugepages.
+   */
   memoryMb?: number | undefined;
   /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
   idle?: IdleMode | undefined;

@@ -65,8 +65,19 @@ export interface PollerStats extends NativePollerStats {
   readonly pending: number;
 }
 
-/** What `env.stats()` gives. All counts only grow, but `outstanding`, `pending` and `controllers`. */
+/** The memory that DPDK has taken from the machine's hugepages; SPDK and all buffers of this process share it. */
+export interface MemoryStats {
+  /** At first `memoryMb`. DPDK takes more when that does not do, as long as the machine has free hugepages. */
+  readonly totalBytes: number;
+  /** What of it is in use. */
+  readonly usedBytes: number;
+  /** The largest piece of it that is free. */
+  readonly largestFreeBytes: number;
+}
+
+/** What `env.stats()` gives. All counts only grow, but `outstanding`, `pending`, `controllers` and those of memory. */
 export interface EnvironmentStats {
+  readonly memory: MemoryStats;
   readonly pollers: readonly PollerStats[];
   /** One for each of `env.controllers`. */
   readonly controllers: readonly (ControllerStats & { readonly controller: Controller })[];
@@ -74,6 +85,7 @@ export interface EnvironmentStats {
 
 /** @internal */
 export function environmentStats(
+  memory: MemoryStats,
   pollers: readonly NativePollerStats[],
   controllers: readonly Controller[],
 ): EnvironmentStats {
@@ -81,6 +93,7 @@ export function environmentStats(
   const pendingOf = (index: number) =>
     queuePairs.reduce((sum, { poller, pending }) => sum + (poller === index ? pending : 0), 0);
   return {
+    memory,
     pollers: pollers.map((stats, index) => ({ index, pending: pendingOf(index), ...stats })),
     controllers: controllers.map((controller) => ({ controller, ...controller.stats() })),
   };

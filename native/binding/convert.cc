@@ -128,6 +128,14 @@ Napi::Value to_js(Napi::Env env, const std::vector<HistoryEvent>& events) {
   return list;
 }
 
+Napi::Value to_js(Napi::Env env, const spdk::MemoryUse& use) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("totalBytes", static_cast<double>(use.total));
+  object.Set("usedBytes", static_cast<double>(use.used));
+  object.Set("largestFreeBytes", static_cast<double>(use.largest_free));
+  return object;
+}
+
 Napi::Value to_js(Napi::Env env, const std::vector<PollerStats>& pollers) {
   Napi::Array list = Napi::Array::New(env, pollers.size());
   uint32_t index = 0;

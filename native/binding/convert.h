@@ -21,6 +21,7 @@ Napi::Value to_js(Napi::Env env, const ResetStep& step);
 Napi::Value to_js(Napi::Env env, const LogLine& line);
 Napi::Value to_js(Napi::Env env, const std::vector<HistoryEvent>& events);
 Napi::Value to_js(Napi::Env env, const std::vector<PollerStats>& pollers);
+Napi::Value to_js(Napi::Env env, const spdk::MemoryUse& use);
 Napi::Value to_js(Napi::Env env, const ControllerStats& stats);
 
 }  // namespace spdk_nvme

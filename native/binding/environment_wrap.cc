@@ -82,6 +82,7 @@ Napi::Function EnvironmentWrap::define(Napi::Env env) {
                       InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
                       InstanceMethod<&EnvironmentWrap::pins>("pins"),
                       InstanceMethod<&EnvironmentWrap::poller_stats>("pollerStats"),
+                      InstanceMethod<&EnvironmentWrap::memory_use>("memoryUse"),
                       InstanceMethod<&EnvironmentWrap::close>("close")});
 }
 
@@ -222,6 +223,11 @@ Napi::Value EnvironmentWrap::pins(const Napi::CallbackInfo& info) {
 Napi::Value EnvironmentWrap::poller_stats(const Napi::CallbackInfo& info) {
   if (!environment_) reject_argument(info.Env(), "this object is no environment");
   return to_js(info.Env(), environment_->poller_stats());
+}
+
+Napi::Value EnvironmentWrap::memory_use(const Napi::CallbackInfo& info) {
+  if (!environment_) reject_argument(info.Env(), "this object is no environment");
+  return to_js(info.Env(), Environment::memory_use());
 }
 
 Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {

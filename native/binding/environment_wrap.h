@@ -24,6 +24,7 @@ class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
   Napi::Value free_unpinned(const Napi::CallbackInfo& info);
   Napi::Value pins(const Napi::CallbackInfo& info);
   Napi::Value poller_stats(const Napi::CallbackInfo& info);
+  Napi::Value memory_use(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;

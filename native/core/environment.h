@@ -42,6 +42,7 @@ class Environment {
 
   /** One for each poller. Any thread. */
   [[nodiscard]] std::vector<PollerStats> poller_stats() const;
+  [[nodiscard]] static spdk::MemoryUse memory_use() { return spdk::memory_use(); }
 
   /** Joins the control threads of controllers that are gone. Cheap. */
   void reap();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../spdk/env.h"
 #include "../spdk/queue_pairs.h"
 
 namespace spdk_nvme {

@@ -3,13 +3,27 @@
 #include <spdk/env.h>
 #include <spdk/log.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "release.h"
 
-// Of DPDK's rte_log.h, declared here because an installed SPDK need not come with DPDK's headers.
-extern "C" int rte_openlog_stream(FILE* stream);
+// Of DPDK's rte_log.h and rte_malloc.h, declared here because an installed SPDK need not come with DPDK's
+// headers.
+extern "C" {
+int rte_openlog_stream(FILE* stream);
+
+struct rte_malloc_socket_stats {
+  size_t heap_totalsz_bytes;
+  size_t heap_freesz_bytes;
+  size_t greatest_free_size;
+  unsigned free_count;
+  unsigned alloc_count;
+  size_t heap_allocsz_bytes;
+};
+int rte_malloc_get_socket_stats(int socket, struct rte_malloc_socket_stats* stats);
+}
 
 namespace spdk_nvme::spdk {
 
@@ -80,6 +94,20 @@ int env_init(const EnvSettings& settings) {
 #endif
   const StdoutToLog redirected;
   return spdk_env_init(&options);
+}
+
+MemoryUse memory_use() {
+  // More than any machine has NUMA nodes; DPDK answers with an error for those that are not there.
+  constexpr int kMostNodes = 32;
+  MemoryUse use;
+  for (int node = 0; node < kMostNodes; node++) {
+    rte_malloc_socket_stats stats{};
+    if (rte_malloc_get_socket_stats(node, &stats) != 0) continue;
+    use.total += stats.heap_totalsz_bytes;
+    use.used += stats.heap_allocsz_bytes;
+    use.largest_free = std::max(use.largest_free, stats.greatest_free_size);
+  }
+  return use;
 }
 
 void log_to(LogSink sink) {

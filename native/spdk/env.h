@@ -17,6 +17,19 @@ struct EnvSettings {
  */
 int env_init(const EnvSettings& settings);
 
+/** The memory that DPDK has taken from hugepages, in bytes. */
+struct MemoryUse {
+  size_t total = 0;
+  /** Of it: given to SPDK and to buffers. */
+  size_t used = 0;
+  /** The largest piece that is free. DPDK takes more hugepages when nothing fits, as long as there are some.
+   */
+  size_t largest_free = 0;
+};
+
+/** Only after env_init(). Any thread. */
+MemoryUse memory_use();
+
 /** Receives one log line of SPDK or DPDK without its newline; level as in spdk/log.h. Any thread. */
 using LogSink = void (*)(int level, const char* file, int line, const char* function, const char* text);
 

@@ -11,8 +11,8 @@ export interface BenchArguments {
   readonly json?: string;
 }
 
-/** What can be measured: attach and detach, and I/O over each transport. */
-export const sections = ['attach', 'tcp', 'rdma'] as const;
+/** What can be measured: attach and detach, I/O over each transport, and what controllers cost in memory. */
+export const sections = ['attach', 'tcp', 'rdma', 'memory'] as const;
 export type Section = (typeof sections)[number];
 
 /** The fabric's target grants that many with room to spare, and so does attach_loop.c. */
@@ -45,7 +45,7 @@ export function benchCommand(): Command {
     .description(
       'Attaches and detaches a controller on the soft-RoCE fabric, through this package, through a plain C loop on ' +
         "the same SPDK, and with nvme-cli; and reads through this package and through SPDK's perf, over TCP on the " +
-        "host's loopback and over RDMA on the fabric; and compares them.",
+        "host's loopback and over RDMA on the fabric; and compares them. Last, it counts the memory of up to 64 controllers.",
     )
     .option('--only <list>', `measure only some of ${sections.join(', ')}`, sectionList, [...sections])
     .option('--io-rounds <count>', 'turns of perf and the package for I/O', wholeNumber(1, 100), 3)

@@ -15,6 +15,9 @@ import { buildLoop } from './build-loop.js';
 import type { IoRow } from './io/measure.js';
 import { ioTable } from './io/table.js';
 import { measureTcp } from './io/tcp.js';
+import { type MemoryRow, summarise } from './memory/cases.js';
+import { memoryTable, memoryVerdict } from './memory/table.js';
+import { measureMemoryTcp } from './memory/tcp.js';
 import type { About, Message, Turn } from './messages.js';
 import { type AttachDetachPlan, totalCycles } from './plan.js';
 import { progressOn } from './progress.js';
@@ -22,6 +25,7 @@ import { attachDetachReports, jsonReport } from './report.js';
 import { attachDetachTable } from './table.js';
 
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
+const MEMORY_GUEST = fileURLToPath(new URL('memory/rdma.ts', import.meta.url));
 const GUEST = fileURLToPath(new URL('guest/main.ts', import.meta.url));
 /** The package's default, and a process beside it that wants as much. */
 const MEMORY_MB = 256;
@@ -29,6 +33,9 @@ const PROCESSES = 2;
 const HUGEPAGE_MB = 2;
 /** What DPDK takes beyond what it is asked for. */
 const SPARE_HUGEPAGES = 32;
+/** 64 controllers of the kernel's target, which announces room for 1024 namespaces in each, and a guest that has it. */
+const MANY_HUGEPAGES = 1024;
+const MANY_GUEST_MB = 4096;
 
 function planFor({ cycles, rounds, ioQueues, cliCycles }: BenchArguments, loop: string): AttachDetachPlan {
   const hostId = randomUUID();
@@ -121,22 +128,51 @@ async function main(): Promise<number> {
     ...(only.includes('rdma') ? await measureRdma(ioRounds, ioSeconds) : []),
   ];
   if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
+  const memory = only.includes('memory') ? await measureMemory(note) : undefined;
   if (options.json !== undefined) {
-    await writeFile(options.json, `${JSON.stringify({ ...attach, io }, null, 2)}\n`);
+    await writeFile(options.json, `${JSON.stringify({ ...attach, io, memory }, null, 2)}\n`);
   }
   return 0;
 }
 
-/** The same on the fabric: the guest measures, and its rows come back on its standard output. */
-async function measureRdma(rounds: number, seconds: number): Promise<IoRow[]> {
+/** The same on the fabric. */
+function measureRdma(rounds: number, seconds: number): Promise<IoRow[]> {
+  return inGuest(RDMA_GUEST, [String(rounds), String(seconds)]);
+}
+
+/** What up to 64 controllers cost, over both transports. */
+async function measureMemory(note: (line: string) => void): Promise<object> {
+  const rows: MemoryRow[] = [
+    ...(await measureMemoryTcp(note)),
+    ...(await inGuest<MemoryRow[]>(MEMORY_GUEST, [], {
+      hugepages: MANY_HUGEPAGES,
+      memoryMb: MANY_GUEST_MB,
+    })),
+  ];
+  const summary = (['tcp', 'rdma'] as const).map((transport) => summarise(transport, rows));
+  console.log(`\nWhat controllers cost\n${memoryTable(rows)}\n${summary.map(memoryVerdict).join('\n')}`);
+  return { rows, summary };
+}
+
+/** Runs a script in the guest, whose result comes back as JSON on its standard output. */
+async function inGuest<Result>(
+  script: string,
+  words: readonly string[],
+  machine: { hugepages?: number; memoryMb?: number } = {},
+): Promise<Result> {
   const output = new PassThrough();
   const text = readText(output);
   const status = await runInFabric(
-    [process.execPath, '--import', import.meta.resolve('tsx'), RDMA_GUEST, String(rounds), String(seconds)],
-    { stdout: output, stderr: process.stderr, report: (line) => console.error(line) },
+    [process.execPath, '--import', import.meta.resolve('tsx'), script, ...words],
+    {
+      ...machine,
+      stdout: output,
+      stderr: process.stderr,
+      report: (line) => console.error(line),
+    },
   );
   output.end();
-  if (status !== 0) throw new FabricError(`The RDMA benchmark ended with status ${status} in the fabric`);
+  if (status !== 0) throw new FabricError(`The benchmark ended with status ${status} in the fabric`);
   return JSON.parse(await text);
 }
 

@@ -17,7 +17,7 @@ function refusal(...words: string[]): string {
   throw new Error(`${words.join(' ')} was accepted`);
 }
 
-const io = { only: ['attach', 'tcp', 'rdma'], ioRounds: 3, ioSeconds: 2 };
+const io = { only: ['attach', 'tcp', 'rdma', 'memory'], ioRounds: 3, ioSeconds: 2 };
 
 describe('arguments', () => {
   it('have defaults', () => {

@@ -43,7 +43,7 @@ describe('--only', () => {
       .exitOverride()
       .configureOutput({ writeErr: () => {} });
     expect(parseArguments(['--only', 'tcp,attach'], silent).only).toEqual(['tcp', 'attach']);
-    expect(parseArguments([]).only).toEqual(['attach', 'tcp', 'rdma']);
-    expect(() => parseArguments(['--only', 'pcie'], silent)).toThrow('attach, tcp, rdma');
+    expect(parseArguments([]).only).toEqual(['attach', 'tcp', 'rdma', 'memory']);
+    expect(() => parseArguments(['--only', 'pcie'], silent)).toThrow('attach, tcp, rdma, memory');
   });
 });

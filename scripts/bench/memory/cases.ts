@@ -1,0 +1,77 @@
+/** What one process came to; sizes are what its controllers added. */
+export interface MemoryResult {
+  readonly residentBytes: number;
+  /** Of DPDK's memory, which is in hugepages. */
+  readonly usedBytes: number;
+  /** All that DPDK had taken from the machine's hugepages in the end. */
+  readonly heapBytes: number;
+  readonly attachMs: number;
+  /** All at once. */
+  readonly detachMs: number;
+}
+
+export interface MemoryCase {
+  readonly controllers: number;
+  readonly ioQueues: number;
+  readonly together: boolean;
+}
+
+export interface MemoryRow extends MemoryCase, MemoryResult {
+  readonly transport: 'tcp' | 'rdma';
+}
+
+/** How many controllers cost how much; with more queues, what a queue costs; all at once, what that saves. */
+export const memoryCases: readonly MemoryCase[] = [
+  { controllers: 1, ioQueues: 1, together: false },
+  { controllers: 16, ioQueues: 1, together: false },
+  { controllers: 16, ioQueues: 4, together: false },
+  { controllers: 64, ioQueues: 1, together: false },
+  { controllers: 64, ioQueues: 1, together: true },
+];
+
+export const mostControllers = 64;
+
+/** What the rows of one transport say, in bytes; `linear`: many controllers cost no more each than some do. */
+export interface MemorySummary {
+  readonly transport: MemoryRow['transport'];
+  readonly usedPerController: number;
+  readonly residentPerController: number;
+  readonly usedPerQueue: number;
+  readonly residentPerQueue: number;
+  /** The cost of each of 64 controllers divided by that of each of 16. */
+  readonly growth: { readonly used: number; readonly resident: number };
+  readonly linear: boolean;
+  readonly attachMs: { readonly inTurn: number; readonly together: number };
+}
+
+/** Each of 64 controllers may cost so much of what each of 16 does. */
+const mostGrowth = 1.25;
+
+export function summarise(transport: MemoryRow['transport'], rows: readonly MemoryRow[]): MemorySummary {
+  const row = (controllers: number, ioQueues: number, together = false): MemoryRow => {
+    const found = rows.find(
+      (one) =>
+        one.transport === transport &&
+        one.controllers === controllers &&
+        one.ioQueues === ioQueues &&
+        one.together === together,
+    );
+    if (!found) throw new Error(`${controllers} controllers with ${ioQueues} queues were not measured`);
+    return found;
+  };
+  const [some, queues, many] = [row(16, 1), row(16, 4), row(64, 1)];
+  const each = (field: 'usedBytes' | 'residentBytes', of: MemoryRow) => of[field] / of.controllers;
+  const growth = (field: 'usedBytes' | 'residentBytes') => each(field, many) / each(field, some);
+  const perQueue = (field: 'usedBytes' | 'residentBytes') => (each(field, queues) - each(field, some)) / 3;
+  const [used, resident] = [growth('usedBytes'), growth('residentBytes')];
+  return {
+    transport,
+    usedPerController: each('usedBytes', many),
+    residentPerController: each('residentBytes', many),
+    usedPerQueue: perQueue('usedBytes'),
+    residentPerQueue: perQueue('residentBytes'),
+    growth: { used, resident },
+    linear: used <= mostGrowth && resident <= mostGrowth,
+    attachMs: { inTurn: many.attachMs, together: row(64, 1, true).attachMs },
+  };
+}

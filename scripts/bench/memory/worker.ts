@@ -1,0 +1,58 @@
+// What controllers cost, in a process of its own: `worker.ts REQUEST_JSON` prints one line of JSON.
+
+import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Environment } from '../../../lib/index.js';
+import type { MemoryResult } from './cases.js';
+
+export interface MemoryRequest {
+  /** A controller for each. */
+  readonly transportIds: readonly string[];
+  readonly ioQueues: number;
+  /** All at once, or one after the other. */
+  readonly together: boolean;
+}
+
+const timeoutMs = 300_000;
+/** For threads and timers to come to rest. */
+const restMs = 150;
+
+/** Resident memory, which hugepages are no part of, and what DPDK has taken and given out of those. */
+async function measure(env: Environment): Promise<Pick<MemoryResult, 'residentBytes' | 'usedBytes'>> {
+  for (let i = 0; i < 3; i++) {
+    await sleep(restMs);
+    globalThis.gc?.();
+  }
+  const status = fs.readFileSync('/proc/self/status', 'utf8');
+  const residentKib = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+  return { residentBytes: residentKib * 1024, usedBytes: env.stats().memory.usedBytes };
+}
+
+async function run({ transportIds, ioQueues, together }: MemoryRequest): Promise<MemoryResult> {
+  const env = await Environment.init({ pollers: 1 });
+  const attach = (id: string) => env.attach(id, { ioQueues, timeoutMs });
+  // The first controllers of a process load code and make what is kept for all.
+  const [first = ''] = transportIds;
+  for (let i = 0; i < 8; i++) await (await attach(first)).detach({ timeoutMs });
+  const before = await measure(env);
+  const begun = performance.now();
+  if (together) await Promise.all(transportIds.map(attach));
+  else for (const id of transportIds) await attach(id);
+  const attachMs = performance.now() - begun;
+  const after = await measure(env);
+  const heapBytes = env.stats().memory.totalBytes;
+  const leaving = performance.now();
+  await Promise.all(env.controllers.map((controller) => controller.detach({ timeoutMs })));
+  const detachMs = performance.now() - leaving;
+  await env.close();
+  return {
+    residentBytes: after.residentBytes - before.residentBytes,
+    usedBytes: after.usedBytes - before.usedBytes,
+    heapBytes,
+    attachMs,
+    detachMs,
+  };
+}
+
+const [, , request = ''] = process.argv;
+process.stdout.write(`${JSON.stringify(await run(JSON.parse(request)))}\n`);
