@@ -349,6 +349,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       },
       explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
     });
+    for (const queuePair of this.queuePairs) queuePair.publish();
     this.#native.detach({
       drainMs,
       timeoutMs,

@@ -121,6 +121,11 @@ export class QueuePair implements CompletionSink {
     return new SpdkError('ERR_SPDK_QUEUE_IN_USE', `Queue pair ${this.index} ${why}`);
   }
 
+  /** @internal Sends what was started in this turn of JavaScript, without waiting for its end. */
+  publish(): void {
+    if (!this.#batch) this.ring.publish();
+  }
+
   /** @internal Takes what has completed, and fills the room that leaves. Returns how many completed. */
   reap(): number {
     // A batch reaps by itself; it only has to hear that there is something.

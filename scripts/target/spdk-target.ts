@@ -50,6 +50,8 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
   const end = child.then(async (result) => {
     ended = true;
     await hugetlbfs.release();
+    // Its trace buffer, 130 MB of memory, which it removes only when it ends by itself.
+    fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
     return result;
   });

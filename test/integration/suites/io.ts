@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import fs from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   type AttachOptions,
@@ -9,6 +8,7 @@ import {
   type SpdkError,
 } from '../../../lib/index.js';
 import { Random } from '../../../scripts/testing/random.js';
+import { readBacking, writeBacking } from './backing.js';
 
 /** What a target must have for these tests: a namespace whose backing file or device can be read from outside. */
 export interface IoTarget {
@@ -28,41 +28,6 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
     () => 'none',
     (error: SpdkError) => error.code,
   );
-}
-
-/** Opens what is behind the namespace, past the kernel's cache where that can be: the target writes past it too. */
-function openBacking(path: string, flags: number): number {
-  try {
-    return fs.openSync(path, flags | fs.constants.O_DIRECT);
-  } catch {
-    return fs.openSync(path, flags);
-  }
-}
-
-/** Reads from what is behind the namespace, not through this package. Direct I/O wants the alignment of DMA memory. */
-function readBacking(env: Environment, target: IoTarget, offset: number, length: number): Buffer {
-  const bytes = env.allocate(length);
-  const fd = openBacking(target.backing, fs.constants.O_RDONLY);
-  try {
-    fs.readSync(fd, bytes, 0, length, offset);
-    return Buffer.from(bytes);
-  } finally {
-    fs.closeSync(fd);
-    bytes.release();
-  }
-}
-
-function writeBacking(env: Environment, target: IoTarget, content: Buffer, offset: number): void {
-  const bytes = env.allocate(content.length);
-  bytes.set(content);
-  const fd = openBacking(target.backing, fs.constants.O_RDWR);
-  try {
-    fs.writeSync(fd, bytes, 0, bytes.length, offset);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-    bytes.release();
-  }
 }
 
 /** The I/O tests, for any target. */
@@ -115,10 +80,12 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
         const written = random.bytes(64 * ns.blockSize);
         await ns.write(written, { offset: 16 * ns.blockSize });
         await ns.flush();
-        expect(readBacking(env, target, 16 * ns.blockSize, written.length).equals(written)).toBe(true);
+        expect(readBacking(env, target.backing, 16 * ns.blockSize, written.length).equals(written)).toBe(
+          true,
+        );
 
         const put = random.bytes(64 * ns.blockSize);
-        writeBacking(env, target, put, 256 * ns.blockSize);
+        writeBacking(env, target.backing, put, 256 * ns.blockSize);
         const read = await ns.read(Buffer.alloc(put.length), { offset: 256 * ns.blockSize });
         expect(read.equals(put)).toBe(true);
       });
@@ -153,7 +120,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
           );
         }
         expect((await ns.read(Buffer.alloc(shadow.length), { offset: 0 })).equals(shadow)).toBe(true);
-        expect(readBacking(env, target, 0, shadow.length).equals(shadow)).toBe(true);
+        expect(readBacking(env, target.backing, 0, shadow.length).equals(shadow)).toBe(true);
       });
 
       it('transfers more than one command can carry', async () => {
@@ -180,7 +147,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
         await ns.readv(places, { offset: 0 });
         expect(Buffer.concat(places).equals(bytes)).toBe(true);
         await ns.writev(odd, { offset: 64 * size });
-        expect(readBacking(env, target, 64 * size, bytes.length).equals(bytes)).toBe(true);
+        expect(readBacking(env, target.backing, 64 * size, bytes.length).equals(bytes)).toBe(true);
       });
 
       it('serves more operations than a queue has room for, each once and with its own data', async () => {
@@ -263,7 +230,9 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
         expect(report).toMatchObject({ completed: 256, aborted: 0 });
         for (const i of [0, 77, 255]) {
           expect(
-            readBacking(env, target, i * ns.blockSize, ns.blockSize).every((byte) => byte === (i + 1) % 256),
+            readBacking(env, target.backing, i * ns.blockSize, ns.blockSize).every(
+              (byte) => byte === (i + 1) % 256,
+            ),
           ).toBe(true);
         }
         expect(await codeOf(ns.read(Buffer.alloc(ns.blockSize), { offset: 0 }))).toBe(
@@ -348,7 +317,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
       const writing = ns.write(gone, { offset: length });
       structuredClone(gone.buffer, { transfer: [gone.buffer] });
       await writing;
-      expect(readBacking(env, target, length, length).equals(content)).toBe(true);
+      expect(readBacking(env, target.backing, length, length).equals(content)).toBe(true);
 
       const dma = env.allocate(length);
       const readingDma = ns.read(dma, { offset: 0 });
@@ -419,7 +388,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
         );
       }
       for (const [block, known] of sums) {
-        expect(sum(readBacking(env, target, block * ns.blockSize, ns.blockSize))).toBe(known);
+        expect(sum(readBacking(env, target.backing, block * ns.blockSize, ns.blockSize))).toBe(known);
       }
     });
   });
