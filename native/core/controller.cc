@@ -44,11 +44,14 @@ Controller::Controller(std::shared_ptr<ControllerServices> services, Request req
 
 void Controller::give_up_attach() {
   attach_given_up_.store(true, std::memory_order_release);
+  connection_watch_.break_all();
   mailbox_.post([] {});
 }
 
 void Controller::detach(DetachSettings settings, std::function<void(const DetachReport&)> done) {
   leaving_.store(true, std::memory_order_release);
+  // Of a reconnect that is under way; what is connected is left alone.
+  connection_watch_.break_all();
   mailbox_.post([this, settings, done = std::move(done)]() mutable {
     if (!detach_requested_.exchange(true)) detach_settings_ = settings;
     detach_waiters_.push_back(std::move(done));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../spdk/connect.h"
+#include "../spdk/connection_watch.h"
 #include "admin_commands.h"
 #include "connect_gate.h"
 #include "controller_info.h"
@@ -116,10 +117,11 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_->counters(); }
 
   /**
-   * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a
-   * controller that comes of it after all is detached at once.
+   * Nobody waits for this attach any more. SPDK cannot cancel it: its connections are broken where that can
+   * be done, else it goes on in the background; a controller that comes of it after all is detached at once.
    */
   void give_up_attach();
+  [[nodiscard]] bool attach_given_up() const { return attach_given_up_.load(std::memory_order_acquire); }
 
   /** Begins to detach; `done` is called on the control thread. A second call while one is under way only adds
    *  its `done`. Only from a state that a detach can follow, see can_follow(). */
@@ -158,6 +160,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   bool nobody_waits();
   Status check_reachable();
   Status connect();
+  void leave_connect_gate();
   Status connect_controller(LogCollector& log);
   Status connect_queue_pairs(LogCollector& log);
   void make_rings();
@@ -209,6 +212,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   const std::shared_ptr<IoStats> io_stats_;
   Mailbox mailbox_;
   std::atomic<bool> attach_given_up_{false};
+  spdk::ConnectionWatch connection_watch_;
+  bool in_connect_gate_ = false;
   std::atomic<bool> detach_requested_{false};
   /** A detach has been asked for, though the control thread may not have come to it. */
   std::atomic<bool> leaving_{false};

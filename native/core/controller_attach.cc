@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "address_check.h"
 #include "controller.h"
@@ -23,7 +24,12 @@ using namespace std::chrono_literals;
  * sleep.
  */
 constexpr auto kEagerTime = 100ms;
-constexpr auto kPollPause = 100us;
+/** Later the pause between polls is this part of the time that it has taken, up to a limit: SPDK before
+ * v22.05 logs an error with every poll of a controller that died at the wrong moment, for half a minute. */
+constexpr int kPausePart = 500;
+constexpr std::chrono::microseconds kLongestPause{20'000};
+/** After so many SPDK has noticed that the connections are broken. */
+constexpr int kPollsInVain = 20;
 /** An address that has not answered by then is unreachable, as it is to SPDK's RDMA transport. A caller with
  * a shorter deadline gives the attach up before. */
 constexpr auto kAddressLimit = 2s;
@@ -93,7 +99,7 @@ Status Controller::attach() {
 /** Makes the connection, unless nobody waits for it any more. */
 Status Controller::establish() {
   if (Status present = check_reachable(); !present.ok()) return present;
-  while (!services_->connect_gate.enter(kGateInterval)) {
+  while (!(in_connect_gate_ = services_->connect_gate.enter(kGateInterval))) {
     if (nobody_waits()) {
       return Status::failure("ERR_SPDK_ABORTED", "the connection was given up before it began");
     }
@@ -107,7 +113,7 @@ Status Controller::establish() {
     history_->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
     status = connect();
   }
-  services_->connect_gate.leave();
+  leave_connect_gate();
   if (!status.ok()) services_->recent_answers.forget(address_key(request_));
   return status;
 }
@@ -142,11 +148,17 @@ void Controller::start_serving() {
   }
 }
 
+/** An attach that was given up must not keep others waiting until SPDK has ended it. */
+void Controller::leave_connect_gate() {
+  if (std::exchange(in_connect_gate_, false)) services_->connect_gate.leave();
+}
+
 /** One try: the controller and its queue pairs, or neither. */
 Status Controller::connect() {
   LogCollector log;
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
+  const spdk::ConnectionWatch::Scope watched(connection_watch_);
   Status status = connect_controller(log);
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);
@@ -177,16 +189,23 @@ Status Controller::connect_controller(LogCollector& log) {
   spdk::ConnectAttempt attempt(request_.transport_id, request_.connect);
   // From here: old releases spend most of a connect in the constructor.
   const auto begun = Clock::now();
+  int polls_in_vain = 0;
   auto progress = attempt.poll();
   while (progress == spdk::ConnectAttempt::Progress::pending) {
-    if (Clock::now() - begun > kEagerTime) {
-      std::this_thread::sleep_for(kPollPause);
+    const auto taken = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun);
+    if (taken > kEagerTime) {
+      std::this_thread::sleep_for(std::min(taken / kPausePart, kLongestPause));
     } else {
       std::this_thread::yield();
     }
+    if (nobody_waits()) leave_connect_gate();
+    // Its connections are broken, but SPDK may go on trying. A detach must not wait for that; what SPDK has
+    // of this controller, some memory, stays with it.
+    if (!spdk::kAsyncQueuePairs && leaving_.load(std::memory_order_acquire) && ++polls_in_vain > kPollsInVain)
+      break;
     progress = attempt.poll();
   }
-  if (progress == spdk::ConnectAttempt::Progress::failed) return attach_failure(log);
+  if (progress != spdk::ConnectAttempt::Progress::connected) return attach_failure(log);
 
   controller_ = attempt.controller();
   ControllerInfo info = read_controller_info(controller_);
@@ -207,7 +226,8 @@ void Controller::make_rings() {
   const size_t threads = std::min<size_t>(pollers.size(), info_.io_queues);
   for (size_t i = 0; i < info_.io_queues; i++) {
     const auto ring = std::make_shared<IoRing>(services_->memory, std::bit_ceil(info_.queue_depth));
-    ring->on_completions = events_.io_completed;
+    // JavaScript that polls sees for itself; a message after every poll would only have it poll once more.
+    if (!request_.inline_polling) ring->on_completions = events_.io_completed;
     if (request_.inline_polling) {
       queue_pairs_.push_back({ring, nullptr, std::make_shared<InlineSet>()});
     } else {
@@ -257,12 +277,14 @@ Status Controller::attach_failure(const LogCollector& log) const {
                              "the target refused the connection, and this SPDK release does not say why");
   } else if (mentions(lines, "rdma_resolve_addr") || mentions(lines, "address resolution error") ||
              mentions(lines, "route resolution error") || mentions(lines, "RDMA connect error") ||
-             mentions(lines, "connect() failed") || mentions(lines, "sock connection error")) {
+             mentions(lines, "connect() failed") || mentions(lines, "sock connection error") ||
+             mentions(lines, "via correct icresp")) {
     const bool slow =
         mentions(lines, "RDMA connect error -99") || mentions(lines, "address resolution error");
+    const bool silent = slow || mentions(lines, "via correct icresp");
     status = Status::failure("ERR_SPDK_UNREACHABLE",
-                             slow ? "the target did not answer within the second that SPDK allows it"
-                                  : "nothing answers at the controller's address",
+                             silent ? "the target did not answer within the time that SPDK allows it"
+                                    : "nothing answers at the controller's address",
                              slow ? EADDRNOTAVAIL : 0);
   } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
     status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "../spdk/cm_wait.h"
+#include "../spdk/connection_watch.h"
 #include "controller.h"
 
 namespace spdk_nvme {

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "../spdk/cm_wait.h"
+#include "../spdk/connection_watch.h"
 #include "controller.h"
 
 namespace spdk_nvme {

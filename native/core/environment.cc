@@ -67,6 +67,12 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
       case ControllerState::detached:
         continue;
       case ControllerState::attaching:
+        if (other->attach_given_up()) {
+          return Status::failure(
+              "ERR_SPDK_DETACHING",
+              "an attach of this controller was given up, and SPDK has not ended it yet; try again");
+        }
+        [[fallthrough]];
       case ControllerState::attached:
       case ControllerState::failed:
       case ControllerState::resetting:

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cm_wait.h"
+#include "connection_watch.h"
 
 namespace spdk_nvme::spdk {
 

@@ -15,6 +15,7 @@ import {
   removeAddresses,
   removeLink,
   removeTarget,
+  removeWire,
 } from './target.js';
 import { ports } from './topology.js';
 
@@ -67,6 +68,8 @@ export async function hostRunner(device: string | undefined, hugepages: number):
       await shell(makeLink() + makeRdmaDevice());
     }
     undo.push(() => shell(removeTarget()));
+    // Tests may have made it; the target can only go after it.
+    undo.push(() => shell(removeWire()));
     await shell(makeSubsystems() + makePorts());
     return new HostRunner(close);
   } catch (error) {

@@ -2,7 +2,15 @@
  * The topology as shell commands: the guest runs them at boot, host mode before and after its command. Plain `sh` with
  * ip, mkdir and ln; as few processes as can be, because starting one is what takes time on an emulated processor.
  */
-import { allSubsystems, type FabricNamespace, link, ports } from './topology.js';
+import {
+  allSubsystems,
+  type FabricNamespace,
+  type FabricPort,
+  farPort,
+  link,
+  ports,
+  wire,
+} from './topology.js';
 
 const NVMET = '/sys/kernel/config/nvmet';
 const NULLB = '/sys/kernel/config/nullb';
@@ -84,16 +92,88 @@ function addAddresses(netdev: string): string[] {
 /** The target listens from here on: a port does once a subsystem is linked to it. */
 export function makePorts(): string {
   const all = Object.values(ports);
+  return script([`mkdir ${all.map((p) => portFolder(p.id)).join(' ')}`, ...all.flatMap(openPort)]);
+}
+
+function openPort(p: FabricPort): string[] {
+  return [
+    write(p.trtype, `${portFolder(p.id)}/addr_trtype`),
+    write(p.adrfam, `${portFolder(p.id)}/addr_adrfam`),
+    write(p.traddr, `${portFolder(p.id)}/addr_traddr`),
+    write(p.trsvcid, `${portFolder(p.id)}/addr_trsvcid`),
+    `ln -s ${allSubsystems.map((s) => subsystemFolder(s.nqn)).join(' ')} ${portFolder(p.id)}/subsystems/`,
+  ];
+}
+
+/** Where the rule that finds the machine's own addresses is, and where it is while there is a wire. */
+const LOCAL_RULE = 0;
+const LOCAL_RULE_AFTER_WIRE = 30;
+const ends = [
+  { here: wire.near, there: wire.far },
+  { here: wire.far, there: wire.near },
+];
+
+/** The wire, what is on it, and the target's listener at its far end. */
+export function makeWire(): string {
+  const { near, far } = wire;
   return script([
-    `mkdir ${all.map((p) => portFolder(p.id)).join(' ')}`,
-    ...all.flatMap((p) => [
-      write(p.trtype, `${portFolder(p.id)}/addr_trtype`),
-      write(p.adrfam, `${portFolder(p.id)}/addr_adrfam`),
-      write(p.traddr, `${portFolder(p.id)}/addr_traddr`),
-      write(p.trsvcid, `${portFolder(p.id)}/addr_trsvcid`),
-      `ln -s ${allSubsystems.map((s) => subsystemFolder(s.nqn)).join(' ')} ${portFolder(p.id)}/subsystems/`,
+    'modprobe veth',
+    ip([
+      `link add ${near.netdev} address ${near.mac} mtu ${link.mtu} type veth peer name ${far.netdev} address ${far.mac} mtu ${link.mtu}`,
+      // What comes in is for this machine, and what goes to the other end goes over the wire, before the kernel finds
+      // that the other end's address is its own too.
+      ...ends.flatMap(({ here, there }) => [
+        `address add ${here.address}/32 dev ${here.netdev}`,
+        `rule add pref 10 iif ${here.netdev} lookup local`,
+        `rule add pref 20 to ${there.address} lookup ${here.table}`,
+      ]),
+      `rule add pref ${LOCAL_RULE_AFTER_WIRE} lookup local`,
+      `rule del pref ${LOCAL_RULE}`,
     ]),
+    ...ends.flatMap(({ here }) => [
+      // A packet that comes from one of this machine's own addresses is welcome.
+      write(1, `/proc/sys/net/ipv4/conf/${here.netdev}/accept_local`),
+      write(0, `/proc/sys/net/ipv4/conf/${here.netdev}/rp_filter`),
+    ]),
+    ...plugWire(),
+    `rdma link add ${near.softDevice} type rxe netdev ${near.netdev}`,
+    `rdma link add ${far.softDevice} type rxe netdev ${far.netdev}`,
+    `mkdir ${portFolder(farPort.id)}`,
+    ...openPort(farPort),
   ]);
+}
+
+/** Raises both ends. The neighbours are given, so that nobody has to wait for an address to be resolved. */
+export function plugWire(): string[] {
+  return [
+    ip(
+      ends.flatMap(({ here, there }) => [
+        `link set ${here.netdev} up`,
+        `route replace ${there.address} dev ${here.netdev} src ${here.address} table ${here.table}`,
+        `neighbour replace ${there.address} lladdr ${there.mac} dev ${here.netdev} nud permanent`,
+      ]),
+    ),
+  ];
+}
+
+export function removeWire(): string {
+  return anyway([
+    `rm -f ${portFolder(farPort.id)}/subsystems/*`,
+    `rmdir ${portFolder(farPort.id)}`,
+    ...ends.map(({ here }) => `rdma link delete ${here.softDevice}`),
+    `ip rule add pref ${LOCAL_RULE} lookup local`,
+    `ip rule del pref ${LOCAL_RULE_AFTER_WIRE}`,
+    ...ends.flatMap(({ here, there }) => [
+      `ip rule del pref 10 iif ${here.netdev}`,
+      `ip rule del pref 20 to ${there.address}`,
+    ]),
+    `ip link delete ${wire.near.netdev}`,
+  ]);
+}
+
+/** Many calls of iproute2's ip as one process. */
+function ip(commands: readonly string[]): string {
+  return `printf '%s\\n' ${commands.map((command) => `'${command}'`).join(' ')} | ip -batch -`;
 }
 
 /** Takes the target and its disks down, in the order that configfs wants, whatever of it is there. */

@@ -48,12 +48,52 @@ export const link = {
   unreachableAddress: '10.77.0.99',
 } as const;
 
-/** The kernel target's listeners, as nvmet calls their parts. */
+/** A listener of the kernel's target, as nvmet calls its parts. */
+export interface FabricPort {
+  readonly id: number;
+  readonly trtype: 'rdma' | 'tcp';
+  readonly adrfam: 'ipv4' | 'ipv6';
+  readonly traddr: string;
+  readonly trsvcid: string;
+}
+
 export const ports = {
   rdma: { id: 1, trtype: 'rdma', adrfam: 'ipv4', traddr: '10.77.0.1', trsvcid: '4420' },
   rdma6: { id: 2, trtype: 'rdma', adrfam: 'ipv6', traddr: 'fd77::1', trsvcid: '4420' },
   tcp: { id: 3, trtype: 'tcp', adrfam: 'ipv4', traddr: '10.77.0.1', trsvcid: '4421' },
+} as const satisfies Record<string, FabricPort>;
+
+/**
+ * A second way to the target, over a link that can be cut: two network devices joined by a wire, each with a soft-RoCE
+ * device on top. Soft-RoCE of kernel 6.1 sends from the first network namespace only, so both ends are in it, and rules
+ * keep the kernel from delivering packets between its own addresses without the wire (target.ts, makeWire). Not made at
+ * boot: test/integration/support/link.ts makes it for the tests that want it.
+ */
+export const wire = {
+  near: {
+    netdev: 'wire0',
+    softDevice: 'rxewire0',
+    address: '10.77.1.1',
+    mac: '02:00:00:77:01:01',
+    table: 771,
+  },
+  far: {
+    netdev: 'wire1',
+    softDevice: 'rxewire1',
+    address: '10.77.1.2',
+    mac: '02:00:00:77:01:02',
+    table: 772,
+  },
 } as const;
+
+/** The listener at the far end of the wire. */
+export const farPort: FabricPort = {
+  id: 4,
+  trtype: 'rdma',
+  adrfam: 'ipv4',
+  traddr: wire.far.address,
+  trsvcid: '4420',
+};
 
 /** Nothing listens here. */
 export const closedPort = '4429';
@@ -85,7 +125,7 @@ export const allSubsystems: readonly FabricSubsystem[] = [
 ];
 
 /** SPDK's transport id string of a subsystem on one of the ports. */
-export function transportId(nqn: string, port: (typeof ports)[keyof typeof ports] = ports.rdma): string {
+export function transportId(nqn: string, port: FabricPort = ports.rdma): string {
   const adrfam = port.adrfam === 'ipv6' ? 'IPv6' : 'IPv4';
   const { traddr, trsvcid } = port;
   return `trtype:${port.trtype.toUpperCase()} adrfam:${adrfam} traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqn}`;

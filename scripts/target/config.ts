@@ -36,10 +36,17 @@ interface Call {
 }
 
 /** nvmf_tgt's start-up configuration: the calls of its RPC interface, as JSON. */
-export function targetConfig(listener: TargetListener, subsystems: readonly TargetSubsystem[]): string {
+export function targetConfig(
+  listener: TargetListener,
+  subsystems: readonly TargetSubsystem[],
+  sharedBuffers?: number,
+): string {
   const bdevs = subsystems.flatMap((subsystem, i) => disk(`Disk${i}`, subsystem.disk));
   const nvmf: Call[] = [
-    { method: 'nvmf_create_transport', params: { trtype: listener.trtype } },
+    {
+      method: 'nvmf_create_transport',
+      params: { trtype: listener.trtype, ...(sharedBuffers && { num_shared_buffers: sharedBuffers }) },
+    },
     ...subsystems.flatMap(({ nqn, serial }, i): Call[] => [
       { method: 'nvmf_create_subsystem', params: { nqn, serial_number: serial, allow_any_host: true } },
       { method: 'nvmf_subsystem_add_ns', params: { nqn, namespace: { bdev_name: `Disk${i}` } } },

@@ -14,6 +14,8 @@ export interface SpdkTargetOptions {
   /** The core its one reactor spins on. */
   readonly core?: number | undefined;
   readonly memoryMb?: number | undefined;
+  /** Buffers of 8 KiB for data in transfer; SPDK has 4095 unless told. */
+  readonly sharedBuffers?: number | undefined;
 }
 
 /** A running nvmf_tgt. */
@@ -32,17 +34,25 @@ const pollMs = 50;
  * kind of target beside the kernel's, and over TCP one that needs no virtual machine.
  */
 export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
-  const { listener, subsystems, core = 0, memoryMb = 128 } = options;
+  const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers } = options;
   ensureHugepages(memoryMb);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');
-  fs.writeFileSync(config, targetConfig(listener, subsystems));
+  fs.writeFileSync(config, targetConfig(listener, subsystems, sharedBuffers));
   const child = execa(
     spdkProgram('nvmf_tgt'),
     [
       ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', path.join(folder, 'rpc.sock')],
-      ...['--no-pci', '--huge-unlink', `--huge-dir=${hugetlbfs.path}`, '--json', config],
+      ...[
+        '--num-trace-entries',
+        '64',
+        '--no-pci',
+        '--huge-unlink',
+        `--huge-dir=${hugetlbfs.path}`,
+        '--json',
+        config,
+      ],
     ],
     { stdin: 'ignore', all: true, reject: false, cleanup: true },
   );
@@ -53,6 +63,8 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
     // Its trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
+    // One that was killed leaves its trace buffer in shared memory.
+    fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     return result;
   });
 

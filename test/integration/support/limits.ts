@@ -12,6 +12,10 @@ export const limits = {
   detach: 5_000,
   /** Nothing listens, or nobody owns the address: SPDK itself finds out in this time. */
   unreachable: 5_000,
+  /** The longest that a controller may stand still while another one meets a fault. */
+  stall: 2_500,
+  /** How long a lost connection may go unnoticed: SPDK counts on the queue pairs' transport retries. */
+  noticed: 20_000,
   /** From the end of a controller's life here to the end of what the target holds for it. */
   target: 3_000,
   /** The orderly end of a worker or a process. */

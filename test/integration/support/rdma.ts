@@ -14,7 +14,7 @@ export interface RdmaUse {
   readonly qp: number;
   readonly cm_id: number;
   readonly mr: number;
-  /** Queue pairs that the kernel's target holds for its hosts, admin queues included. */
+  /** Queue pairs that targets, the kernel's and SPDK's, hold for their hosts, admin queues included. */
   readonly targetQueues: number;
 }
 
@@ -22,7 +22,9 @@ const kinds = ['pd', 'cq', 'qp', 'cm_id', 'mr'] as const;
 const nothing: RdmaUse = { pd: 0, cq: 0, qp: 0, cm_id: 0, mr: 0, targetQueues: 0 };
 
 /** The kernel's own users. The target keeps completion queues for later hosts, so those are left out. */
-const kernelUsers = new Set(['ib_core', 'rdma_cm', 'nvmet_rdma']);
+const kernelUsers = ['ib_core', 'rdma_cm', 'nvmet_rdma'];
+/** SPDK's own target, by the name of its thread. */
+const spdkTarget = /^reactor_\d+$/;
 
 /**
  * From v22.05 SPDK makes a protection domain for each device and keeps it for as long as the process runs, and with it
@@ -44,14 +46,17 @@ export async function rdmaUse(): Promise<RdmaUse> {
   const [pd = [], cq = [], qp = [], cm_id = [], mr = []] = lists.map(
     (list) => JSON.parse(list) as Resource[],
   );
-  const held = (list: Resource[]) => list.filter(({ comm = '' }) => !kernelUsers.has(comm)).length;
+  const isTargets = ({ comm = '' }: Resource) => kernelUsers.includes(comm) || spdkTarget.test(comm);
+  const held = (list: Resource[]) => list.filter((resource) => !isTargets(resource)).length;
   return {
     pd: Math.max(0, held(pd) - keptDomains()),
     cq: held(cq),
     qp: held(qp),
     cm_id: held(cm_id),
     mr: held(mr),
-    targetQueues: qp.filter(({ comm, type }) => comm === 'rdma_cm' && type === 'RC').length,
+    targetQueues: qp.filter(
+      ({ comm = '', type }) => (comm === 'rdma_cm' || spdkTarget.test(comm)) && type === 'RC',
+    ).length,
   };
 }
 

@@ -1,0 +1,144 @@
+// The link to the target is cut, silently or not, for a while or for good.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AttachOptions, Controller, Environment } from '../../../lib/index.js';
+import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
+import { limits } from '../support/limits.js';
+import { cutWire, farIdOf, layWire, mendWire, unplugWire } from '../support/link.js';
+import { Load, Witness } from '../support/load.js';
+import { expectNothingHeld } from '../support/rdma.js';
+import { eventually, timed, within } from '../support/timing.js';
+
+/** The target drops a controller some time after it has not heard of it for its keep-alive timeout. */
+const targetForgets = 15_000;
+const far = farIdOf(subsystems.disk1);
+
+let env: Environment;
+let witness: Witness;
+beforeAll(async () => {
+  await layWire();
+  // One poller for all: whatever the fault makes it wait for, the witness waits for too.
+  env = await open({ pollers: 1 });
+});
+beforeEach(async () => {
+  witness = new Witness(await env.attach(ids.disk0));
+});
+afterEach(async () => {
+  await mendWire();
+  await detachLeftovers(env);
+});
+afterAll(() => env.close());
+
+const attach = (options: AttachOptions = {}) =>
+  within(limits.attach, env.attach(far, { ioQueues: 2, keepAliveMs: 1_000, ...options }));
+
+/** Expects a detach in time, every operation ended, and nothing held. */
+async function expectCleanDetach(controller: Controller, load: Load): Promise<void> {
+  load.stop();
+  await within(limits.detach, controller.detach());
+  await load.expectAllEnd(limits.answer);
+  await witness.expectUndisturbed(limits.stall);
+  await mendWire();
+  await detachLeftovers(env);
+  await expectNothingHeld(targetForgets);
+}
+
+describe('a link that is cut under load and mended', () => {
+  const cuts = { 'loses packets': cutWire, 'is down': unplugWire };
+  it.each([
+    [1_000, 'loses packets'],
+    [1_000, 'is down'],
+    [10_000, 'loses packets'],
+  ] as const)('after %d ms in which it %s goes on, or the controller has failed', async (ms, how) => {
+    const controller = await attach({ keepAliveMs: 10_000 });
+    const load = new Load(controller);
+    await load.progress(32);
+    await cuts[how]();
+    await sleep(ms);
+    await mendWire();
+    const { ok } = load;
+    const decided = await eventually(
+      limits.noticed,
+      () => controller.state === 'failed' || load.ok > ok + 32,
+    );
+    expect(decided).toBe(true);
+    if (controller.state === 'attached') expect(load.codes).toEqual(new Map());
+    await expectCleanDetach(controller, load);
+  });
+});
+
+describe('a link that is cut for good', () => {
+  it.each<[number, AttachOptions]>([
+    [32, { ioQueues: 1 }],
+    [128, { ioQueues: 4 }],
+    [0, { ioQueues: 4 }],
+    [32, { ioQueues: 2, polling: 'inline' }],
+  ])('with %d operations outstanding lets go of a controller with %j', async (depth, options) => {
+    const controller = await attach(options);
+    const load = new Load(controller, { depth });
+    if (depth > 0) await load.progress(depth);
+    await cutWire();
+    await sleep(100);
+    await expectCleanDetach(controller, load);
+    // What was outstanding has been told, and once.
+    if (depth > 0) expect([...load.codes.keys()]).toContain('ERR_SPDK_IO_FAILED');
+    expect(controller.state).toBe('detached');
+  });
+
+  it('is noticed under load, and the controller fails; then it detaches', async () => {
+    const controller = await attach({ ioQueues: 4 });
+    const load = new Load(controller);
+    await load.progress(32);
+    const failed = new Promise((resolve) => controller.once('failed', resolve));
+    await cutWire();
+    await within(limits.noticed, failed);
+    expect(controller.state).toBe('failed');
+    await expectCleanDetach(controller, load);
+  });
+
+  it('while a detach is under way does not keep it from ending', async () => {
+    const { value: first } = await timed(attach({ ioQueues: 4 }));
+    const { ms: whole } = await timed(first.detach());
+    for (const part of [0.1, 0.3, 0.5, 0.7, 0.9]) {
+      const controller = await attach({ ioQueues: 4 });
+      const detached = controller.detach();
+      await sleep(part * whole);
+      await cutWire();
+      await within(limits.detach, detached);
+      await mendWire();
+    }
+    await witness.expectUndisturbed(limits.stall);
+    await detachLeftovers(env);
+    await expectNothingHeld(targetForgets);
+  });
+});
+
+describe('a link that is cut while a controller is attached', () => {
+  it('ends the attach in time, whenever it is cut', async () => {
+    const timeoutMs = 1_500;
+    const { value: first, ms: whole } = await timed(attach());
+    await first.detach();
+    const moments = 10;
+    const expected = ['attached', 'ERR_SPDK_TIMEOUT', 'ERR_SPDK_UNREACHABLE', 'ERR_SPDK_ATTACH_FAILED'];
+    // A controller of its own for each moment: what is given up ends in the background.
+    for (const [moment, subsystem] of subsystems.many.slice(0, moments).entries()) {
+      const options = { ioQueues: 2, timeoutMs, keepAliveMs: 1_000 };
+      const attached = env.attach(farIdOf(subsystem), options).then(
+        (controller) => ({ code: 'attached', controller }),
+        ({ code }) => ({ code: code as string, controller: undefined }),
+      );
+      await sleep((moment * whole) / moments);
+      await cutWire();
+      const { value: outcome, ms } = await timed(attached);
+      expect(expected).toContain(outcome.code);
+      expect(ms).toBeLessThan(timeoutMs + limits.answer);
+      if (outcome.controller) await within(limits.detach, outcome.controller.detach());
+      await mendWire();
+    }
+    await witness.expectUndisturbed(limits.stall);
+    await detachLeftovers(env);
+    await expectNothingHeld(targetForgets);
+    await (await attach()).detach();
+  });
+});

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AttachOptions, Environment, SpdkError } from '../../../lib/index.js';
+import { limits } from '../support/limits.js';
+import { Load, Witness } from '../support/load.js';
+import { timed, within } from '../support/timing.js';
+import { type FaultBed, FaultyTarget, openWithOnePoller } from './target.js';
+
+/**
+ * The target's process stands still. Its machine goes on acknowledging what it is sent, so that no transport notices
+ * anything: the worst of all targets.
+ */
+export function describeTargetFrozen(title: string, bed: FaultBed, moments: number): void {
+  describe(title, () => {
+    const target = new FaultyTarget(bed.listener);
+    let other: { id: string; stop: () => Promise<void> };
+    let env: Environment;
+    let witness: Witness;
+    beforeAll(async () => {
+      other = await bed.other();
+      env = await openWithOnePoller();
+      await target.start();
+      await (await env.attach(target.id, { timeoutMs: 30_000 })).detach();
+    });
+    beforeEach(async () => {
+      witness = new Witness(await env.attach(other.id));
+    });
+    afterEach(async () => {
+      target.thaw();
+      await Promise.all(env.controllers.map((controller) => controller.detach()));
+    });
+    afterAll(async () => {
+      await env.close();
+      await target.kill();
+      await other.stop();
+    });
+
+    const attach = (options: AttachOptions = {}) =>
+      within(limits.attach, env.attach(target.id, { ioQueues: 4, ...options }));
+
+    /** Expects that other controllers can come and go while the target stands still. */
+    async function expectOthersUndisturbed(): Promise<void> {
+      await witness.expectUndisturbed(limits.stall);
+      await Promise.all(env.controllers.map((controller) => within(limits.detach, controller.detach())));
+      await within(limits.detach, (await within(limits.attach, env.attach(other.id))).detach());
+    }
+
+    /** Expects that nothing is left once the target goes on, and that it is attached as ever. */
+    async function expectUsable(): Promise<void> {
+      target.thaw();
+      await bed.expectNothingHeld(limits.noticed);
+      await (await attach()).detach();
+      // v20.07's nvmf_tgt takes some seconds to let go of RDMA queue pairs.
+      await bed.expectNothingHeld(limits.noticed);
+    }
+
+    it('before an attach: the attach is told in time', async () => {
+      target.freeze();
+      const outcome = attach({ timeoutMs: 3_000 }).then(
+        () => 'attached',
+        ({ code }: SpdkError) => code,
+      );
+      const { value: code, ms } = await timed(outcome);
+      expect(code).toMatch(/^ERR_SPDK_(UNREACHABLE|TIMEOUT)$/);
+      expect(ms).toBeLessThan(3_000 + limits.answer);
+      await expectOthersUndisturbed();
+      await expectUsable();
+    });
+
+    it('in the middle of an attach, at any moment', { timeout: 120_000 }, async () => {
+      const timeoutMs = 1_000;
+      const { value: first, ms: whole } = await timed(attach());
+      await first.detach();
+      const codes = new Set<string>();
+      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+        const attached = env.attach(id, { ioQueues: 4, timeoutMs });
+        attached.catch(() => {});
+        await sleep((moment * whole) / moments);
+        target.freeze();
+        const { value: code, ms } = await timed(
+          attached.then(
+            () => 'attached',
+            (error: SpdkError) => error.code,
+          ),
+        );
+        codes.add(code);
+        expect(code).toMatch(/^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED))$/);
+        expect(ms).toBeLessThan(timeoutMs + limits.answer);
+        await expectOthersUndisturbed();
+        // v20.07's nvmf_tgt can crash when it goes on with a connection that was given up meanwhile.
+        await target.kill();
+        await bed.expectNothingHeld();
+        await target.start();
+        witness = new Witness(await env.attach(other.id));
+      }
+      expect(codes).toContain('ERR_SPDK_TIMEOUT');
+      await witness.expectUndisturbed(limits.stall);
+    });
+
+    it.each<[number, AttachOptions]>([
+      [0, { ioQueues: 1 }],
+      [32, { ioQueues: 4 }],
+      [32, { ioQueues: 2, polling: 'inline' }],
+    ])('with %d operations outstanding: a controller with %j is let go of', async (depth, options) => {
+      const controller = await attach(options);
+      const load = new Load(controller, { depth });
+      if (depth > 0) await load.progress(depth);
+      target.freeze();
+      await sleep(50);
+      load.stop();
+      const { aborted } = await within(limits.detach, controller.detach({ drainMs: 100 }));
+      expect(controller.state).toBe('detached');
+      expect(aborted).toBe(depth);
+      await load.expectAllEnd(limits.answer);
+      await expectOthersUndisturbed();
+      await expectUsable();
+    });
+
+    it('for less than a detach waits: everything outstanding completes', async () => {
+      const controller = await attach();
+      const load = new Load(controller);
+      await load.progress(32);
+      target.freeze();
+      load.stop();
+      const detached = controller.detach({ drainMs: 20_000, timeoutMs: 30_000 });
+      await sleep(500);
+      target.thaw();
+      expect((await detached).aborted).toBe(0);
+      await load.expectAllEnd(limits.answer);
+      expect(load.codes).toEqual(new Map());
+      await expectOthersUndisturbed();
+      await bed.expectNothingHeld(limits.noticed);
+    });
+  });
+}

@@ -1,0 +1,96 @@
+// What the suites over faults of a target need: one that can be killed, stopped and started again, and one beside it.
+
+import { existsSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import { expect } from 'vitest';
+import { Environment } from '../../../lib/index.js';
+import type { TargetListener, TargetSubsystem } from '../../../scripts/target/config.js';
+import { ensureHugepages } from '../../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../../scripts/target/spdk-target.js';
+import { eventually } from '../support/timing.js';
+
+/** Where a suite runs: over which transport, beside what. */
+export interface FaultBed {
+  readonly listener: TargetListener;
+  /** A target that nothing happens to: the transport id of one of its subsystems. */
+  readonly other: () => Promise<{ id: string; stop: () => Promise<void> }>;
+  /** Expects that nothing is left on either side of controllers that are gone. */
+  readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
+}
+
+export const memoryMb = 128;
+const nqnOf = (index: number) => `nqn.2026-11.dev.spdk-nvme:fault${index}`;
+/** Enough for each moment of a sweep to have its own: what is given up ends in the background. */
+const subsystemCount = 12;
+
+export type Disk = TargetSubsystem['disk'];
+
+/** SPDK's own target at a listener, with some subsystems that are all alike. */
+export class FaultyTarget {
+  /** SPDK's strings for the subsystems. */
+  readonly ids: readonly string[];
+  readonly #listener: TargetListener;
+  readonly #disk: Disk;
+  #target: SpdkTarget | undefined;
+
+  constructor(listener: TargetListener, disk: Disk = { kind: 'null', sizeMb: 64, blockSize: 512 }) {
+    this.#listener = listener;
+    this.#disk = disk;
+    const { trtype, traddr, trsvcid } = listener;
+    const address = `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid}`;
+    this.ids = Array.from({ length: subsystemCount }, (_, i) => `${address} subnqn:${nqnOf(i)}`);
+  }
+
+  get id(): string {
+    return this.ids[0] as string;
+  }
+
+  async start(): Promise<void> {
+    this.#target = await startSpdkTarget({
+      listener: this.#listener,
+      core: os.availableParallelism() - 1,
+      memoryMb,
+      // Small, and so soon there: it is started often.
+      sharedBuffers: 511,
+      subsystems: this.ids.map((_, i) => ({ nqn: nqnOf(i), serial: `FAULT${i}`, disk: this.#disk })),
+    });
+  }
+
+  /** Ends it without a goodbye. */
+  async kill(): Promise<void> {
+    await this.#target?.stop('SIGKILL');
+    this.#target = undefined;
+  }
+
+  /** From now on it does nothing, though the kernel goes on answering for it. */
+  freeze(): void {
+    if (this.#target) process.kill(this.#target.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    if (this.#target) process.kill(this.#target.pid, 'SIGCONT');
+  }
+}
+
+/** An environment with one poller, so that whatever makes it wait shows on every controller. */
+export async function openWithOnePoller(): Promise<Environment> {
+  ensureHugepages(memoryMb);
+  return Environment.init({ pollers: 1, memoryMb });
+}
+
+/** Expects that no connection to these ports is left, on either side. */
+export async function expectNoConnections(ports: readonly string[], limitMs = 3_000): Promise<void> {
+  const wanted = ports.map((port) => Number(port).toString(16).toUpperCase().padStart(4, '0'));
+  const established = () =>
+    ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => {
+      const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').slice(1) : [];
+      return lines.filter((line) => {
+        const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+        return (
+          state === '01' && wanted.some((port) => local.endsWith(`:${port}`) || remote.endsWith(`:${port}`))
+        );
+      });
+    });
+  await eventually(limitMs, () => established().length === 0);
+  expect(established()).toEqual([]);
+}
