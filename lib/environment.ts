@@ -36,6 +36,8 @@ export interface EnvironmentEvents {
 
 /** The longest that DPDK may take to start: it clears all of its hugepages. */
 const openLimitMs = 120_000;
+/** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
+const breakOffMs = 1_000;
 /** What closing may take beyond the detaches: joining threads that have nothing left to do. */
 const closeGraceMs = 1_000;
 
@@ -143,7 +145,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       timeoutCode: 'ERR_SPDK_TIMEOUT',
       timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
       signal,
-      giveUp: () => nativeController?.giveUp(),
+      giveUp: () => {
+        nativeController?.giveUp();
+        setTimeout(() => nativeController?.breakOff(), breakOffMs).unref();
+      },
     });
     this.#attaching.add(operation);
     const nativeController = this.#native.attach({

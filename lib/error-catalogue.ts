@@ -72,8 +72,8 @@ export const errorCatalogue = {
     remedy: 'Use the attached controller from `env.controllers`, or detach it first.',
   },
   ERR_SPDK_DETACHING: {
-    meaning: 'The controller is being detached.',
-    remedy: 'Wait for the promise of its `detach` before attaching it again.',
+    meaning: 'The controller is being detached, or an attach of it that was given up is being ended.',
+    remedy: 'Wait for the promise of its `detach`, or some time, before attaching it again.',
   },
   ERR_SPDK_CONTROLLER_DETACHED: {
     meaning: 'The controller has been detached and can no longer be used.',
@@ -127,7 +127,7 @@ export const errorCatalogue = {
   ERR_SPDK_UNREACHABLE: {
     meaning: 'Nothing answers at the target’s address and port.',
     remedy:
-      'Check `traddr` and `trsvcid`, that the target listens there, and the route and firewall between.',
+      'Check `traddr` and `trsvcid`, that the target listens there and is alive, and the route and firewall between.',
   },
   ERR_SPDK_CONNECT_REJECTED: {
     meaning: 'The target answered but refused the NVMe-oF Connect command.',

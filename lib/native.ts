@@ -169,6 +169,8 @@ export interface NativeController {
   /** Where the threads that work for the controller are; `done` is called within about half a second. */
   stacks(request: { done: (text: string) => void }): void;
   giveUp(): void;
+  /** Ends an attach that was given up some time ago, and that the target may keep waiting for ever. */
+  breakOff(): void;
   wedge(): void;
 }
 

@@ -29,7 +29,9 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
-       InstanceMethod<&ControllerWrap::give_up>("giveUp"), InstanceMethod<&ControllerWrap::wedge>("wedge")});
+       InstanceMethod<&ControllerWrap::give_up>("giveUp"),
+       InstanceMethod<&ControllerWrap::break_off>("breakOff"),
+       InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -137,6 +139,11 @@ Napi::Value ControllerWrap::reset(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::give_up(const Napi::CallbackInfo& info) {
   controller(info.Env()).give_up_attach();
+  return info.Env().Undefined();
+}
+
+Napi::Value ControllerWrap::break_off(const Napi::CallbackInfo& info) {
+  controller(info.Env()).break_off_attach();
   return info.Env().Undefined();
 }
 

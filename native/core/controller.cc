@@ -44,7 +44,6 @@ Controller::Controller(std::shared_ptr<ControllerServices> services, Request req
 
 void Controller::give_up_attach() {
   attach_given_up_.store(true, std::memory_order_release);
-  connection_watch_.break_all();
   mailbox_.post([] {});
 }
 

@@ -117,10 +117,12 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] LingerLock::Counters linger_counters() const { return linger_->counters(); }
 
   /**
-   * Nobody waits for this attach any more. SPDK cannot cancel it: its connections are broken where that can
-   * be done, else it goes on in the background; a controller that comes of it after all is detached at once.
+   * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a
+   * controller that comes of it after all is detached at once.
    */
   void give_up_attach();
+  /** Breaks the connections of an attach that was given up some time ago and has not ended by itself. */
+  void break_off_attach() { connection_watch_.break_all(); }
   [[nodiscard]] bool attach_given_up() const { return attach_given_up_.load(std::memory_order_acquire); }
 
   /** Begins to detach; `done` is called on the control thread. A second call while one is under way only adds

@@ -55,6 +55,23 @@ describe('with a controller attached, a process', () => {
   });
 });
 
+describe('with operations outstanding, a process', () => {
+  it('ends by an uncaught exception', async () => {
+    const child = await start('reading', 'throw');
+    const { code, signal, ms, stderr } = await child.ended;
+    expect({ code, signal }).toEqual({ code: 1, signal: null });
+    expect(stderr).toContain('thrown on purpose');
+    expect(ms).toBeLessThan(limits.interrupted);
+  });
+
+  it.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('is ended by %s', async (signal) => {
+    const child = await start('reading', 'hang');
+    child.kill(signal);
+    expect(await child.ended).toMatchObject({ code: null, signal });
+    expect((await child.ended).ms).toBeLessThan(limits.teardown);
+  });
+});
+
 describe('process.exit()', () => {
   it.each(steps.filter((step) => step !== 'attached'))('while it is %s', async (step) => {
     const child = await start(step, 'exit');

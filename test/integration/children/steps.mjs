@@ -4,8 +4,9 @@
 export const spdk = await import(new URL('../../../dist/index.js', import.meta.url).href);
 
 /**
- * @typedef {'opening' | 'open' | 'attaching' | 'waiting' | 'attached' | 'detaching' | 'closing' | 'closed'} Step
- * `waiting`: for an address that nobody owns; `closing`: with a controller attached.
+ * @typedef {'opening' | 'open' | 'attaching' | 'waiting' | 'attached' | 'reading' | 'draining' | 'detaching' | 'closing' | 'closed'} Step
+ * `waiting`: for an address that nobody owns; `reading`: with operations outstanding all the time; `draining`: in a
+ * detach that waits for them; `closing`: with a controller attached.
  * @typedef {{ step: Step, reachable: string, unreachable: string, memoryMb: number }} Task
  */
 
@@ -30,7 +31,23 @@ export async function reach({ step, reachable, unreachable, memoryMb }) {
   }
   const controller = await env.attach(reachable, options);
   if (step === 'attached') return {};
-  return inTheMiddleOf(step === 'detaching' ? controller.detach() : env.close());
+  if (step === 'reading' || step === 'draining') keepReading(controller, step === 'reading');
+  if (step === 'reading') return inTheMiddleOf(new Promise(() => {}));
+  return inTheMiddleOf(step === 'detaching' || step === 'draining' ? controller.detach() : env.close());
+}
+
+/**
+ * Begins more reads than the queues take at a time, and each again when it has ended.
+ * @param {import('../../../lib/index.js').Controller} controller
+ * @param {boolean} again
+ */
+function keepReading(controller, again) {
+  const [namespace] = controller.namespaces;
+  const read = async () => {
+    do await namespace?.read(Buffer.alloc(4096), { offset: 0 });
+    while (again);
+  };
+  for (let i = 0; i < 300; i++) read().catch(() => {}); // they end with the controller
 }
 
 /** @param {Promise<unknown>} pending */

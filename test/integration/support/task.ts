@@ -7,6 +7,8 @@ export type Step =
   | 'attaching'
   | 'waiting'
   | 'attached'
+  | 'reading'
+  | 'draining'
   | 'detaching'
   | 'closing'
   | 'closed';
@@ -17,6 +19,8 @@ export const steps: readonly Step[] = [
   'attaching',
   'waiting',
   'attached',
+  'reading',
+  'draining',
   'detaching',
   'closing',
   'closed',

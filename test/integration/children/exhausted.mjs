@@ -1,0 +1,52 @@
+// Attaches where something has run out, tells how that went, and attaches again when it is there again.
+import fs from 'node:fs';
+import { spdk } from './steps.mjs';
+
+const { id, what } = JSON.parse(process.argv[2] ?? '');
+const tell = (/** @type {object} */ line) => console.log(JSON.stringify(line));
+const options = { ioQueues: 2, timeoutMs: 30_000 };
+const env = await spdk.Environment.init({ memoryMb: 64 });
+
+/** @param {() => Promise<unknown>} action */
+const outcomeOf = async (action) => {
+  const begun = performance.now();
+  const outcome = await action().then(
+    () => 'ok',
+    (error) => error.code ?? String(error),
+  );
+  return { outcome, ms: performance.now() - begun };
+};
+const cycle = async () => {
+  const controller = await env.attach(id, options);
+  try {
+    await controller.namespaces[0]?.read(Buffer.alloc(65_536), { offset: 0 });
+  } finally {
+    await controller.detach();
+  }
+};
+/**
+ * @template Thing
+ * @param {() => Thing} take
+ */
+const takeAll = (take) => {
+  const taken = [];
+  try {
+    for (;;) taken.push(take());
+  } catch {
+    return taken;
+  }
+};
+
+if (what === 'memlock') {
+  tell(await outcomeOf(cycle));
+} else {
+  tell(await outcomeOf(cycle));
+  const open = takeAll(() => fs.openSync('/dev/null', 'r'));
+  for (let spare = 0; spare <= 8; spare++) {
+    tell({ spare, ...(await outcomeOf(cycle)) });
+    fs.closeSync(open.pop() ?? -1);
+  }
+  for (const fd of open) fs.closeSync(fd);
+  tell({ after: await outcomeOf(cycle) });
+}
+await env.close();

@@ -1,0 +1,54 @@
+// Locked memory or file descriptors run out, in the middle of an attach or of I/O: an error with a code, a process
+// that goes on, and everything as before once there is enough again.
+
+import { expect, it } from 'vitest';
+import { startChildUnder } from '../support/child.js';
+import { ids } from '../support/fabric.js';
+import { limits } from '../support/limits.js';
+import { expectNothingHeld } from '../support/rdma.js';
+
+interface Outcome {
+  readonly outcome: string;
+  readonly ms: number;
+}
+
+/** Runs the child under a command that takes something from it; gives its lines. */
+async function linesUnder(prefix: readonly string[], what: string): Promise<Record<string, unknown>[]> {
+  const child = await startChildUnder(prefix, 'exhausted.mjs', JSON.stringify({ id: ids.disk0, what }));
+  const { code, signal, stdout, stderr } = await child.ended;
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+  await expectNothingHeld();
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/** A code, in time; or success, where it was enough after all. */
+function expectCoded({ outcome, ms }: Outcome): void {
+  expect(outcome).toMatch(/^(ok|ERR_SPDK_\w+)$/);
+  expect(outcome).not.toMatch(/TIMEOUT|WEDGED|INTERNAL/);
+  expect(ms).toBeLessThan(limits.attach + limits.detach);
+}
+
+it('locked memory', async () => {
+  // Root may lock what it likes, but for this capability.
+  const limited = [
+    'prlimit',
+    '--memlock=1048576',
+    'setpriv',
+    '--bounding-set=-ipc_lock',
+    '--inh-caps=-ipc_lock',
+  ];
+  const [only] = await linesUnder(limited, 'memlock');
+  expect(only).toMatchObject({ outcome: 'ERR_SPDK_MEMLOCK_LIMIT' });
+});
+
+it('file descriptors', async () => {
+  const [first, ...rest] = await linesUnder(['prlimit', '--nofile=512'], 'descriptors');
+  expect(first).toMatchObject({ outcome: 'ok' });
+  const tries = rest.slice(0, -1) as unknown as Outcome[];
+  expect(tries[0]?.outcome).not.toBe('ok');
+  for (const attempt of tries) expectCoded(attempt);
+  expect(rest.at(-1)).toMatchObject({ after: { outcome: 'ok' } });
+});
