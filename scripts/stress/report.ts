@@ -34,7 +34,7 @@ export interface StressReport {
  * V8's heap and the C library's wander by some MiB before they have found their size; a single controller that is lost
  * with each loop soon takes more than this.
  */
-export const RSS_WANDER_KIB = 16 * 1024;
+const RSS_WANDER_KIB = 16 * 1024;
 
 /** Everything that keeps a run from being clean, a line each. */
 export function complaints(report: StressReport): string[] {
