@@ -39,11 +39,12 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');
+  const rpcSocket = path.join(folder, 'rpc.sock');
   fs.writeFileSync(config, targetConfig(listener, subsystems, sharedBuffers));
   const child = execa(
     spdkProgram('nvmf_tgt'),
     [
-      ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', path.join(folder, 'rpc.sock')],
+      ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
       ...[
         '--num-trace-entries',
         '64',
@@ -63,8 +64,6 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
     // Its trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
-    // One that was killed leaves its trace buffer in shared memory.
-    fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     return result;
   });
 
@@ -75,7 +74,8 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
     clearTimeout(timer);
   };
   const deadline = performance.now() + startLimitMs;
-  while (!(await listens(listener))) {
+  // Its RPC socket appears when all of the configuration is done, the last subsystem's listener too.
+  while (!(fs.existsSync(rpcSocket) && (await listens(listener)))) {
     if (ended || performance.now() > deadline) {
       await stop('SIGKILL');
       const { all } = await end;
