@@ -132,6 +132,7 @@ bool wait_for_answer(Question& asked, std::chrono::milliseconds limit) {
 
 /** The addresses that the thread is at, the innermost first; empty when it did not answer. */
 std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
+  prepare_thread_stacks();
   Question& asked = question();
   std::unique_lock<std::mutex> alone(asked.mutex, std::defer_lock);
   if (!try_for(patience, [&alone] { return alone.try_lock(); })) return {};
