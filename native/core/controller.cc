@@ -93,7 +93,7 @@ void Controller::serve() {
 
 /** True when something completed. */
 bool Controller::poll_admin() {
-  if (admin_failed_ || controller_ == nullptr) return false;
+  if (has_lost_connection()) return false;
   int32_t result = 0;
   {
     const SharedLinger together(*linger_, control_slot());

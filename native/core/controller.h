@@ -229,8 +229,6 @@ class Controller : public std::enable_shared_from_this<Controller> {
   std::vector<NamespaceInfo> namespaces_;
   /** Made by the first connect, and kept by all that follow. */
   std::vector<QueuePair> queue_pairs_;
-  /** The poller of the first queue pair. */
-  size_t first_poller_ = 0;
   AdminCommands admin_commands_;
   bool admin_failed_ = false;
   /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.

@@ -221,18 +221,19 @@ Status Controller::connect_controller(LogCollector& log) {
 /** One ring for each queue pair that the target grants, and who polls it. */
 void Controller::make_rings() {
   const auto& pollers = services_->pollers;
-  first_poller_ = services_->next_poller.fetch_add(info_.io_queues);
+  const size_t first_poller = services_->next_poller.fetch_add(info_.io_queues);
   // A poller's queue pairs are next to each other, since it serves them in one set.
   const size_t threads = std::min<size_t>(pollers.size(), info_.io_queues);
   for (size_t i = 0; i < info_.io_queues; i++) {
     const auto ring = std::make_shared<IoRing>(services_->memory, std::bit_ceil(info_.queue_depth));
-    // JavaScript that polls sees for itself; a message after every poll would only have it poll once more.
-    if (!request_.inline_polling) ring->on_completions = events_.io_completed;
     if (request_.inline_polling) {
+      // JavaScript that polls sees for itself: a message after every poll would only have it poll once more,
+      // and would keep it from everything else that waits in its event loop.
       queue_pairs_.push_back({ring, nullptr, std::make_shared<InlineSet>()});
     } else {
+      ring->on_completions = events_.io_completed;
       const size_t thread = i * threads / info_.io_queues;
-      queue_pairs_.push_back({ring, pollers[(first_poller_ + thread) % pollers.size()].get(), nullptr});
+      queue_pairs_.push_back({ring, pollers[(first_poller + thread) % pollers.size()].get(), nullptr});
     }
   }
 }

@@ -24,7 +24,7 @@ class InlineSet {
       const std::lock_guard<std::mutex> guard(mutex_);
       set = set_;
     }
-    if (set) set->poll(QueueSet::Tell::nobody);
+    if (set) set->poll();
   }
 
  private:

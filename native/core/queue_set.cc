@@ -29,18 +29,18 @@ bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_poi
   return connection == Connection::established;
 }
 
-QueueSet::Turn QueueSet::poll(Tell tell) {
+QueueSet::Turn QueueSet::poll() {
   const LogScope scope(history_.get());
   if (release_requested_.load(std::memory_order_acquire)) return release();
-  return serve(tell);
+  return serve();
 }
 
-QueueSet::Turn QueueSet::serve(Tell tell) {
+QueueSet::Turn QueueSet::serve() {
   Turn turn;
   if (disturbed_) {
     const ExclusiveLinger alone(*linger_, kPatience);
     if (alone.held()) {
-      turn = poll_pairs(tell);
+      turn = poll_pairs();
     } else {
       counts_.lock_waits++;
       turn.hot = true;
@@ -50,7 +50,7 @@ QueueSet::Turn QueueSet::serve(Tell tell) {
     // a hurry.
     const SharedLinger together(*linger_, slot_, std::try_to_lock);
     if (together.held()) {
-      turn = poll_pairs(tell);
+      turn = poll_pairs();
     } else {
       counts_.lock_waits++;
     }
@@ -64,7 +64,7 @@ QueueSet::Turn QueueSet::serve(Tell tell) {
 }
 
 /** The caller holds the linger lock. */
-QueueSet::Turn QueueSet::poll_pairs(Tell tell) {
+QueueSet::Turn QueueSet::poll_pairs() {
   if (released()) return {};
   for (size_t i = 0; i < rings_.size(); i++) rings_[i]->submit(pairs_[i]);
   counts_.polls++;
@@ -72,7 +72,7 @@ QueueSet::Turn QueueSet::poll_pairs(Tell tell) {
   bool busy = false;
   for (const auto& ring : rings_) {
     busy |= ring->busy();
-    if (tell == Tell::javascript) ring->notify();
+    ring->notify();
   }
   // A queue pair that has just failed is destroyed by a later poll at the earliest, which then is alone.
   if (result < 0 || pairs_.disturbed()) disturbed_ = true;

@@ -56,11 +56,8 @@ class QueueSet {
     bool hot = false;     // something is expected soon, so do not sleep long
     uint64_t completions = 0;
   };
-  /** Whether JavaScript is told of completions. The JavaScript thread looks for itself after it has polled: a
-   * message to itself would keep it from everything else that waits in its event loop. */
-  enum class Tell { javascript, nobody };
   /** Submits what is new, and polls once. Never waits longer than a millisecond for the linger lock. */
-  Turn poll(Tell tell = Tell::javascript);
+  Turn poll();
 
   /** SPDK's own counts; empty when the lock is not to be had soon. Not for a thread that holds it. */
   [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
@@ -80,9 +77,9 @@ class QueueSet {
  private:
   enum class Phase { serving, disconnecting, released };
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
-  Turn serve(Tell tell);
+  Turn serve();
   Turn release();
-  Turn poll_pairs(Tell tell);
+  Turn poll_pairs();
 
   spdk_nvme_ctrlr* const controller_;
   spdk::PolledQueuePairs pairs_;
