@@ -177,6 +177,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void end_connection(bool dead);
   void wait_for_next_try(Clock::time_point when);
   void fail_fast_if_due();
+  void stop_failing_fast();
   void finish_reset();
   void give_up_reset(const Status& why);
   void tell_reset(const ResetStep& step);

@@ -91,7 +91,6 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 Status Controller::attach() {
   Status status = establish();
   if (!status.ok()) return status;
-  hold_io(request_.reconnect.enabled());
   start_serving();
   return status;
 }
@@ -127,6 +126,7 @@ bool Controller::nobody_waits() {
 /** Hands a connection that is made to those who poll it. */
 void Controller::start_serving() {
   connection_++;
+  hold_io(request_.reconnect.enabled());
   admin_failed_ = false;
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
   for (size_t i = 0; i < sets_.size(); i++) {

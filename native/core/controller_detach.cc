@@ -6,6 +6,7 @@
 
 #include "../spdk/connection_watch.h"
 #include "controller.h"
+#include "elapsed.h"
 
 namespace spdk_nvme {
 
@@ -20,10 +21,6 @@ constexpr std::chrono::milliseconds kPauseWhenLate{20};
  * part of the time that the caller allows, where that is less. */
 constexpr std::chrono::milliseconds kAnswerLimit{1'000};
 constexpr int kAnswerPart = 3;
-
-double ms_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 
 #include "../spdk/connection_watch.h"
 #include "controller.h"
+#include "elapsed.h"
 
 namespace spdk_nvme {
 
@@ -25,10 +26,6 @@ constexpr auto kDisconnectTime = 5s;
 /** How often I/O that came in spite of a fast failure is answered: batches are not told before. */
 constexpr auto kFastFailInterval = 20ms;
 constexpr auto kLongestSleep = 1s;
-
-double ms_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
 
 /** As `from + time`, for times up to for ever. */
 Clock::time_point after(Clock::time_point from, std::chrono::milliseconds time) {
@@ -119,18 +116,20 @@ void Controller::fail_fast_if_due() {
   answer_io(ENXIO);
 }
 
-void Controller::finish_reset() {
+void Controller::stop_failing_fast() {
   fail_fast_at_ = Clock::time_point::max();
   failing_fast_ = false;
-  hold_io(request_.reconnect.enabled());
+}
+
+void Controller::finish_reset() {
+  stop_failing_fast();
   start_serving();
   enter(ControllerState::attached);
   if (events_.namespaces_changed) events_.namespaces_changed();
 }
 
 void Controller::give_up_reset(const Status& why) {
-  fail_fast_at_ = Clock::time_point::max();
-  failing_fast_ = false;
+  stop_failing_fast();
   hold_io(false);
   answer_io(ENXIO);
   if (!life_.advance(ControllerState::failed)) return;

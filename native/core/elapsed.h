@@ -1,0 +1,13 @@
+#pragma once
+
+#include <chrono>
+
+namespace spdk_nvme {
+
+/** Milliseconds, as reports of how long something took have them. */
+inline double ms_between(std::chrono::steady_clock::time_point from,
+                         std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace spdk_nvme
