@@ -94,6 +94,9 @@ void Controller::end_connection(bool dead) {
   const ExclusiveLinger alone(*linger_);
   destroy_controller();
   admin_commands_.abort();
+  // What it reported last is not to be looked at any more; the next connection is described anew.
+  namespaces_stale_ = false;
+  changed_namespaces_read_ = false;
 }
 
 /** A detach that is asked for ends the wait. */
