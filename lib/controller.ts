@@ -99,6 +99,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   #detaching: Promise<DetachReport> | undefined;
   #resetting: Operation<ResetReport> | undefined;
   #failingFast = false;
+  #gone = false;
 
   /** @internal */
   constructor(native: NativeController, settings: ControllerSettings, services: ControllerServices) {
@@ -320,6 +321,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       case 'wedged':
         return new SpdkError('ERR_SPDK_WEDGED', 'SPDK has not returned from a call for this controller');
       case 'detached':
+        // Native code may be done before `detach()` has answered; until then it is still being detached.
+        if (!this.#gone) return detachingError();
         return new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The controller is detached; attach it again');
       default:
         return detachingError();
@@ -354,6 +357,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       drainMs,
       timeoutMs,
       done: (phases) => {
+        this.#gone = true;
         this.#loop.reapAll();
         const after = this.#counts();
         const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED');
