@@ -13,6 +13,8 @@
       'defines': [
         'NAPI_VERSION=9',
         'NODE_ADDON_API_CPP_EXCEPTIONS',
+        # A worker may be terminated in the middle of a call: no error can be thrown any more, and none needs to be.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': [

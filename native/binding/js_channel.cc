@@ -32,10 +32,12 @@ JsChannel::Function JsChannel::keep(const Napi::Function& function) {
 }
 
 void JsChannel::close() {
+  // Destroyed without the lock: a task may be the last to hold a function, whose end is posted here.
+  std::vector<Task> dropped;
   const std::lock_guard<std::mutex> guard(mutex_);
   if (closed_) return;
   closed_ = true;
-  tasks_.clear();
+  dropped.swap(tasks_);
   wake_.Release();
 }
 
