@@ -200,6 +200,10 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void fail(const Status& why);
   void tell_state(ControllerState state);
 
+  [[nodiscard]] std::chrono::milliseconds timeout() const {
+    return std::chrono::milliseconds(request_.connect.timeout_ms);
+  }
+
   // Slots of the linger lock: the pollers' own, then these two.
   [[nodiscard]] size_t control_slot() const { return services_->pollers.size(); }
   [[nodiscard]] size_t javascript_slot() const { return services_->pollers.size() + 1; }

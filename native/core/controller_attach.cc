@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "address_check.h"
+#include "connect_deadline.h"
 #include "controller.h"
 #include "rdma_devices.h"
 
@@ -35,6 +36,8 @@ constexpr int kPollsInVain = 20;
 constexpr auto kAddressLimit = 2s;
 /** How often a waiting attach looks whether somebody still waits for it. */
 constexpr auto kGateInterval = 50ms;
+/** SPDK itself ends most connects in time, and more gently. */
+constexpr auto kGrace = 1s;
 /** A connection manager event that takes more than a second is a failure to SPDK before v24.05; to us it is a
  * try. */
 constexpr int kConnectTries = 2;
@@ -103,7 +106,7 @@ Status Controller::establish() {
       return Status::failure("ERR_SPDK_ABORTED", "the connection was given up before it began");
     }
   }
-  const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
+  const auto deadline = Clock::now() + timeout();
   Status status = connect();
   // Somebody answers at the address, see check_reachable(): a busy target was only slower than SPDK allows.
   for (int tries = 1; tries < kConnectTries && was_slow(status); tries++) {
@@ -159,6 +162,7 @@ Status Controller::connect() {
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
   const spdk::ConnectionWatch::Scope watched(connection_watch_);
+  const ConnectDeadline deadline(connection_watch_, timeout() + kGrace);
   Status status = connect_controller(log);
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);
@@ -248,7 +252,7 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
   if (info_.io_queues < queue_pairs_.size()) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
   }
-  const auto deadline = Clock::now() + std::chrono::milliseconds(request_.connect.timeout_ms);
+  const auto deadline = Clock::now() + timeout();
   for (size_t i = 0; i < queue_pairs_.size();) {
     const Poller* const poller = queue_pairs_[i].poller;
     std::vector<std::shared_ptr<IoRing>> rings;
@@ -266,6 +270,9 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
 
 /** Says why, as far as SPDK's log tells: its API only tells that there is no controller. */
 Status Controller::attach_failure(const LogCollector& log) const {
+  if (connection_watch_.try_broken()) {
+    return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
+  }
   const auto& lines = log.lines();
   const auto refusal = refusal_in(lines);
   Status status = Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");

@@ -30,6 +30,7 @@ int fail(int error) {
 }  // namespace
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
+  watch_.try_broken_.store(false, std::memory_order_release);
   if constexpr (!kAsyncQueuePairs) t_watch = &watch;
 }
 
@@ -42,6 +43,15 @@ ConnectionWatch::Scope::~Scope() {
 
 void ConnectionWatch::break_all() {
   broken_.store(true, std::memory_order_release);
+  break_connections();
+}
+
+void ConnectionWatch::break_this_try() {
+  try_broken_.store(true, std::memory_order_release);
+  break_connections();
+}
+
+void ConnectionWatch::break_connections() {
   const std::lock_guard<std::mutex> guard(mutex_);
   // Its queue pair's commands end with errors, which is what SPDK waits for.
   for (rdma_cm_id* id : ids_) rdma_disconnect(id);

@@ -40,9 +40,13 @@ class ConnectionWatch {
     ConnectionWatch& watch_;
   };
 
-  /** For good. Any thread. */
+  /** For good: no later try connects either. Any thread. */
   void break_all();
-  [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_acquire); }
+  /** Until the present Scope ends. Any thread. */
+  void break_this_try();
+  /** Whether the present try, or the latest, was broken by break_this_try(). */
+  [[nodiscard]] bool try_broken() const { return try_broken_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_acquire) || try_broken(); }
 
   // What SPDK does, as the stand-ins see it. False when everything is broken.
   bool add(rdma_cm_id* id);
@@ -51,7 +55,10 @@ class ConnectionWatch {
   void remove(int socket);
 
  private:
+  void break_connections();
+
   std::atomic<bool> broken_{false};
+  std::atomic<bool> try_broken_{false};
   /** Guards the following: what is in them is connected, or about to be, and not yet destroyed. */
   std::mutex mutex_;
   std::vector<rdma_cm_id*> ids_;

@@ -98,6 +98,36 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       await witness.expectUndisturbed(limits.stall);
     });
 
+    it('in the middle of a reset, at any moment', { timeout: 120_000 }, async () => {
+      const timeoutMs = 1_000;
+      const first = await attach();
+      const { ms: whole } = await timed(first.reset());
+      await first.detach();
+      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+        const controller = await env.attach(id, { ioQueues: 4, timeoutMs });
+        const reset = controller.reset({ timeoutMs: limits.reset });
+        reset.catch(() => {});
+        await sleep((moment * whole) / moments);
+        target.freeze();
+        const { value: code, ms } = await timed(
+          reset.then(
+            () => 'reset',
+            (error: SpdkError) => error.code,
+          ),
+        );
+        // SPDK itself gives up where the reset cannot have begun to connect, which it may say in several ways.
+        expect(code).toMatch(/^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
+        expect(controller.state).toBe(code === 'reset' ? 'attached' : 'failed');
+        expect(ms).toBeLessThan(limits.reset);
+        await expectOthersUndisturbed();
+        await target.kill();
+        await bed.expectNothingHeld();
+        await target.start();
+        witness = new Witness(await env.attach(other.id));
+      }
+      await witness.expectUndisturbed(limits.stall);
+    });
+
     it.each<[number, AttachOptions]>([
       [0, { ioQueues: 1 }],
       [32, { ioQueues: 4 }],
