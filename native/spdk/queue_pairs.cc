@@ -19,6 +19,8 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   options.io_queue_size = queue_depth;
   // One request is split into several when it is larger than a command may be; leave room for that.
   options.io_queue_requests = queue_depth * 2;
+  // A poll submits first and polls then: commands go out together, with one system call on soft-RoCE.
+  options.delay_cmd_submit = true;
   options.create_only = true;
 #if SPDK_NVME_RELEASE >= 2205
   options.async_mode = true;
