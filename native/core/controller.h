@@ -15,6 +15,7 @@
 #include "../spdk/connection_watch.h"
 #include "admin_commands.h"
 #include "connect_gate.h"
+#include "connect_memory.h"
 #include "controller_info.h"
 #include "controller_state.h"
 #include "dma_memory.h"
@@ -40,6 +41,7 @@ struct ControllerServices {
   std::vector<std::unique_ptr<Poller>> pollers;
   std::shared_ptr<DmaMemory> memory = std::make_shared<DmaMemory>();
   ConnectGate connect_gate;
+  ConnectMemory connect_memory;
   RecentAnswers recent_answers;
   /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
   std::atomic<size_t> next_poller{0};

@@ -158,6 +158,10 @@ void Controller::leave_connect_gate() {
 
 /** One try: the controller and its queue pairs, or neither. */
 Status Controller::connect() {
+  const ConnectMemory::Claim memory(services_->connect_memory);
+  if (!memory.granted()) {
+    return Status::failure("ERR_SPDK_NO_MEMORY", "no DMA memory is left for another connection", ENOMEM);
+  }
   LogCollector log;
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
@@ -296,6 +300,8 @@ Status Controller::attach_failure(const LogCollector& log) const {
                              slow ? EADDRNOTAVAIL : 0);
   } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
     status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
+  } else if (mentions(lines, "allocate")) {
+    status = Status::failure("ERR_SPDK_NO_MEMORY", "SPDK ran out of DMA memory while connecting", ENOMEM);
   }
   if (!lines.empty()) status.message += " (SPDK: " + beginning_of(lines) + ")";
   return status;

@@ -36,10 +36,11 @@ const takeAll = (take) => {
     return taken;
   }
 };
+const takeAllMemory = () => [20, 16, 12].flatMap((bits) => takeAll(() => env.allocate(1 << bits)));
 
 if (what === 'memlock') {
   tell(await outcomeOf(cycle));
-} else {
+} else if (what === 'descriptors') {
   tell(await outcomeOf(cycle));
   const open = takeAll(() => fs.openSync('/dev/null', 'r'));
   for (let spare = 0; spare <= 8; spare++) {
@@ -47,6 +48,26 @@ if (what === 'memlock') {
     fs.closeSync(open.pop() ?? -1);
   }
   for (const fd of open) fs.closeSync(fd);
+  tell({ after: await outcomeOf(cycle) });
+} else {
+  tell(await outcomeOf(cycle));
+  // In I/O: the controller is attached, then everything is taken.
+  const controller = await env.attach(id, options);
+  const [namespace] = controller.namespaces;
+  let buffers = takeAllMemory();
+  const big = Buffer.alloc(8 << 20);
+  const inIo = await outcomeOf(async () => namespace?.read(big, { offset: 0 }));
+  const stillServes = await outcomeOf(async () => namespace?.read(buffers[0] ?? big, { offset: 0 }));
+  tell({ inIo, stillServes, state: controller.state });
+  await controller.detach();
+  // In an attach, with more and more memory given back.
+  buffers = [...buffers, ...takeAllMemory()];
+  for (let round = 0; round < 6; round++) {
+    tell({ round, ...(await outcomeOf(cycle)) });
+    for (let i = 0; i < 1 << (2 * round); i++) buffers.pop()?.release();
+  }
+  for (const buffer of buffers) buffer.release();
+  await new Promise(setImmediate);
   tell({ after: await outcomeOf(cycle) });
 }
 await env.close();

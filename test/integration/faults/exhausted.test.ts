@@ -1,4 +1,4 @@
-// Locked memory or file descriptors run out, in the middle of an attach or of I/O: an error with a code, a process
+// Memory, locked memory or file descriptors run out, in the middle of an attach or of I/O: an error with a code, a process
 // that goes on, and everything as before once there is enough again.
 
 import { expect, it } from 'vitest';
@@ -30,6 +30,20 @@ function expectCoded({ outcome, ms }: Outcome): void {
   expect(outcome).not.toMatch(/TIMEOUT|WEDGED|INTERNAL/);
   expect(ms).toBeLessThan(limits.attach + limits.detach);
 }
+
+it('hugepages', async () => {
+  const [first, io, ...rest] = await linesUnder([], 'hugepages');
+  expect(first).toMatchObject({ outcome: 'ok' });
+  expect(io).toMatchObject({
+    inIo: { outcome: 'ERR_SPDK_NO_MEMORY' },
+    stillServes: { outcome: 'ok' },
+    state: 'attached',
+  });
+  const rounds = rest.slice(0, -1) as unknown as Outcome[];
+  expect(rounds[0]?.outcome).not.toBe('ok');
+  for (const round of rounds) expectCoded(round);
+  expect(rest.at(-1)).toMatchObject({ after: { outcome: 'ok' } });
+});
 
 it('locked memory', async () => {
   // Root may lock what it likes, but for this capability.

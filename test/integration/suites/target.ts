@@ -19,7 +19,6 @@ export interface FaultBed {
 }
 
 export const memoryMb = 128;
-const nqnOf = (index: number) => `nqn.2026-11.dev.spdk-nvme:fault${index}`;
 /** Enough for each moment of a sweep to have its own: what is given up ends in the background. */
 const subsystemCount = 12;
 
@@ -30,15 +29,23 @@ export class FaultyTarget {
   /** SPDK's strings for the subsystems. */
   readonly ids: readonly string[];
   readonly #listener: TargetListener;
-  readonly #disk: Disk;
+  readonly #subsystems: readonly TargetSubsystem[];
   #target: SpdkTarget | undefined;
 
-  constructor(listener: TargetListener, disk: Disk = { kind: 'null', sizeMb: 64, blockSize: 512 }) {
+  constructor(
+    listener: TargetListener,
+    disk: Disk = { kind: 'null', sizeMb: 64, blockSize: 512 },
+    subsystems: number = subsystemCount,
+  ) {
     this.#listener = listener;
-    this.#disk = disk;
     const { trtype, traddr, trsvcid } = listener;
     const address = `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid}`;
-    this.ids = Array.from({ length: subsystemCount }, (_, i) => `${address} subnqn:${nqnOf(i)}`);
+    this.#subsystems = Array.from({ length: subsystems }, (_, i) => ({
+      nqn: `nqn.2026-11.dev.spdk-nvme:fault${i}`,
+      serial: `FAULT${i}`,
+      disk,
+    }));
+    this.ids = this.#subsystems.map(({ nqn }) => `${address} subnqn:${nqn}`);
   }
 
   get id(): string {
@@ -52,7 +59,7 @@ export class FaultyTarget {
       memoryMb,
       // Small, and so soon there: it is started often.
       sharedBuffers: 511,
-      subsystems: this.ids.map((_, i) => ({ nqn: nqnOf(i), serial: `FAULT${i}`, disk: this.#disk })),
+      subsystems: this.#subsystems,
     });
   }
 

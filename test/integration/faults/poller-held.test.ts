@@ -1,0 +1,51 @@
+// A poller that does not get to run, as on a machine with too much work: its queue pairs wait, nothing else does.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { Environment } from '../../../lib/index.js';
+import { detachLeftovers, ids, open } from '../support/fabric.js';
+import { freezeThread } from '../support/freezer.js';
+import { limits } from '../support/limits.js';
+import { Load } from '../support/load.js';
+import { expectNothingHeld } from '../support/rdma.js';
+import { within } from '../support/timing.js';
+
+/** The shortest that a target counts. */
+const keepAliveMs = 1_000;
+
+let env: Environment;
+beforeAll(async () => {
+  env = await open({ pollers: 1 });
+});
+afterEach(() => detachLeftovers(env));
+afterAll(() => env.close());
+
+it('for longer than the keep-alive timeout: the controller stays attached, and its I/O completes afterwards', async () => {
+  const controller = await env.attach(ids.disk0, { ioQueues: 2, keepAliveMs });
+  const told: string[] = [];
+  controller.on('state', (state) => told.push(state)).on('failed', ({ code }) => told.push(code));
+  const load = new Load(controller);
+  await load.progress(32);
+  const thaw = await freezeThread('spdk-poll-0');
+  await sleep(100);
+  const { ok } = load;
+  await sleep(4 * keepAliveMs);
+  expect(load.ok).toBe(ok);
+  // Admin commands have a thread of their own.
+  await within(limits.answer, controller.admin.identify(1));
+  expect(controller.state).toBe('attached');
+  thaw();
+  await within(limits.answer, load.progress(32));
+  expect(told).toEqual([]);
+  await load.expectAllEnd(limits.answer);
+  expect(load.codes).toEqual(new Map());
+  expect((await within(limits.detach, controller.detach())).aborted).toBe(0);
+  await expectNothingHeld();
+});
+
+it('at a detach of an idle controller: the detach does without it', async () => {
+  const controller = await env.attach(ids.disk0, { ioQueues: 2 });
+  await freezeThread('spdk-poll-0');
+  await within(limits.detach, controller.detach());
+  await expectNothingHeld();
+});

@@ -1,0 +1,72 @@
+// The target takes away a subsystem, or the port that it is at, from under a load.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Environment } from '../../../lib/index.js';
+import { addSubsystem, allow, withdraw } from '../support/configfs.js';
+import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
+import { limits } from '../support/limits.js';
+import { Load, Witness } from '../support/load.js';
+import { expectNothingHeld } from '../support/rdma.js';
+import { refusal, within } from '../support/timing.js';
+
+let env: Environment;
+let witness: Witness;
+beforeAll(async () => {
+  env = await open({ pollers: 1 });
+});
+beforeEach(async () => {
+  witness = new Witness(await env.attach(ids.disk1));
+});
+afterEach(() => detachLeftovers(env));
+afterAll(() => env.close());
+
+const device = `/dev/${subsystems.disk1.namespaces[0]?.disk}`;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:withdrawn';
+
+it.each([
+  {
+    what: 'a subsystem is taken off its port',
+    make: () => {
+      const { nqn } = subsystems.disk0;
+      return {
+        id: ids.disk0,
+        remove: () => withdraw(nqn),
+        mend: () => {
+          allow(nqn);
+          return () => {};
+        },
+      };
+    },
+  },
+  {
+    what: 'a subsystem is removed with its namespaces',
+    make: () => {
+      const add = () => addSubsystem(nqn, 'WITHDRAWN', [{ id: 1, device }]);
+      return { id: ids.disk0.replace(subsystems.disk0.nqn, nqn), remove: add(), mend: add };
+    },
+  },
+])(
+  '$what: its controller fails, its I/O ends, it detaches in time, and is attached again',
+  async ({ make }) => {
+    const { id, remove, mend } = make();
+    const controller = await env.attach(id, { ioQueues: 2 });
+    const load = new Load(controller);
+    await load.progress(32);
+    const failed = new Promise((resolve) => controller.once('failed', resolve));
+    remove();
+    await within(limits.noticed, failed);
+    load.stop();
+    await load.expectAllEnd(limits.answer);
+    for (const code of load.codes.keys()) {
+      expect(['ERR_SPDK_IO_FAILED', 'ERR_SPDK_CONTROLLER_FAILED']).toContain(code);
+    }
+    await within(limits.detach, controller.detach());
+    await refusal('ERR_SPDK_CONNECT_REJECTED', limits.attach, env.attach(id));
+    const cleanUp = mend();
+    await within(limits.detach, (await within(limits.attach, env.attach(id))).detach());
+    await witness.expectUndisturbed(limits.stall);
+    await detachLeftovers(env);
+    await expectNothingHeld(limits.noticed);
+    cleanUp();
+  },
+);

@@ -1,0 +1,61 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Environment } from '../../../lib/index.js';
+import type { TargetListener } from '../../../scripts/target/config.js';
+import { ensureHugepages } from '../../../scripts/target/hugepages.js';
+import { limits } from '../support/limits.js';
+import { Load } from '../support/load.js';
+import { timed } from '../support/timing.js';
+import { FaultyTarget } from './target.js';
+
+const memoryMb = 128;
+
+export interface ManyDetachedBed {
+  /** Of the target that meets the fault, and of the one that does not. */
+  readonly listeners: readonly [TargetListener, TargetListener];
+  /** Half of them at each target. */
+  readonly controllers: number;
+  /** What two of SPDK’s own targets take in hugepages. */
+  readonly targetsMb: number;
+  readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
+}
+
+/** Many controllers are detached at once, half of them from a target that has just died. */
+export function describeManyDetached(title: string, bed: ManyDetachedBed): void {
+  describe(title, () => {
+    const [dead, alive] = bed.listeners.map(
+      (listener) => new FaultyTarget(listener, undefined, bed.controllers / 2),
+    ) as [FaultyTarget, FaultyTarget];
+    let env: Environment;
+    beforeAll(async () => {
+      ensureHugepages(memoryMb + bed.targetsMb);
+      env = await Environment.init({ pollers: 2, memoryMb });
+    });
+    // Anew for each test: v20.07's nvmf_tgt can crash when many come back at once, or when it goes on with connections
+    // that were given up meanwhile.
+    beforeEach(() => Promise.all([dead.start(), alive.start()]));
+    afterEach(() => Promise.all([dead.kill(), alive.kill()]));
+    afterAll(() => env.close());
+
+    it.each([
+      { fault: 'stands still', strike: async () => dead.freeze() },
+      { fault: 'is killed', strike: () => dead.kill() },
+    ])('$fault: all of them end in time', { timeout: 180_000 }, async ({ strike }) => {
+      const ids = [...dead.ids, ...alive.ids];
+      // The last of so many waits for all the others.
+      const timeoutMs = 60_000;
+      const controllers = await Promise.all(ids.map((id) => env.attach(id, { ioQueues: 1, timeoutMs })));
+      const loads = controllers.map((controller) => new Load(controller, { depth: 2 }));
+      await Promise.all(loads.map((load) => load.progress()));
+      await strike();
+      for (const load of loads) load.stop();
+      const outcomes = await Promise.all(controllers.map((controller) => timed(controller.detach())));
+      expect(controllers.map(({ state }) => state)).toEqual(controllers.map(() => 'detached'));
+      expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(limits.detach);
+      const healthy = outcomes.slice(dead.ids.length).map(({ value }) => value);
+      expect(healthy.reduce((sum, { aborted }) => sum + aborted, 0)).toBe(0);
+      await Promise.all(loads.map((load) => load.expectAllEnd(limits.answer)));
+      await dead.kill();
+      await bed.expectNothingHeld(limits.noticed);
+    });
+  });
+}
