@@ -16,17 +16,6 @@ namespace {
 thread_local bool t_no_wait = false;
 thread_local ConnectionWatch* t_watch = nullptr;
 
-/** The function that a stand-in of this name stands in for. */
-template <typename Function>
-Function* real(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
-
-int fail(int error) {
-  errno = error;
-  return -1;
-}
-
 }  // namespace
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
@@ -88,7 +77,19 @@ NoCmWait::~NoCmWait() {
   t_no_wait = before_;
 }
 
-// The stand-ins.
+// The stand-ins, for the releases that need them.
+#if SPDK_NVME_RELEASE < 2205
+
+/** The function that a stand-in of this name stands in for. */
+template <typename Function>
+static Function* real(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+static int fail(int error) {
+  errno = error;
+  return -1;
+}
 
 extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
   static const auto function = real<decltype(rdma_get_cm_event)>("rdma_get_cm_event");
@@ -125,5 +126,7 @@ extern "C" int close(int descriptor) {
   if (t_watch != nullptr) t_watch->remove(descriptor);
   return function(descriptor);
 }
+
+#endif
 
 }  // namespace spdk_nvme::spdk
