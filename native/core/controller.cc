@@ -50,7 +50,7 @@ void Controller::give_up_attach() {
 void Controller::detach(DetachSettings settings, std::function<void(const DetachReport&)> done) {
   leaving_.store(true, std::memory_order_release);
   // Of a reconnect that is under way; what is connected is left alone.
-  connection_watch_.break_all();
+  connection_watch_.break_all_tries();
   mailbox_.post([this, settings, done = std::move(done)]() mutable {
     if (!detach_requested_.exchange(true)) detach_settings_ = settings;
     detach_waiters_.push_back(std::move(done));

@@ -124,7 +124,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
    */
   void give_up_attach();
   /** Breaks the connections of an attach that was given up some time ago and has not ended by itself. */
-  void break_off_attach() { connection_watch_.break_all(); }
+  void break_off_attach() { connection_watch_.break_all_tries(); }
   [[nodiscard]] bool attach_given_up() const { return attach_given_up_.load(std::memory_order_acquire); }
 
   /** Begins to detach; `done` is called on the control thread. A second call while one is under way only adds
@@ -154,6 +154,9 @@ class Controller : public std::enable_shared_from_this<Controller> {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  /** What the target gets, for all queue pairs together, to say goodbye when they are disconnected. */
+  static constexpr std::chrono::milliseconds kGoodbyeLimit{1'000};
 
   Controller(std::shared_ptr<ControllerServices> services, Request request, ControllerEvents events);
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "address_check.h"
-#include "connect_deadline.h"
 #include "controller.h"
+#include "deadline.h"
 #include "rdma_devices.h"
 
 namespace spdk_nvme {
@@ -166,7 +166,7 @@ Status Controller::connect() {
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
   const spdk::ConnectionWatch::Scope watched(connection_watch_);
-  const ConnectDeadline deadline(connection_watch_, timeout() + kGrace);
+  const Deadline deadline(timeout() + kGrace, [this] { connection_watch_.break_this_try(); });
   Status status = connect_controller(log);
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);

@@ -6,6 +6,7 @@
 
 #include "../spdk/connection_watch.h"
 #include "controller.h"
+#include "deadline.h"
 #include "elapsed.h"
 
 namespace spdk_nvme {
@@ -21,6 +22,8 @@ constexpr std::chrono::milliseconds kPauseWhenLate{20};
  * part of the time that the caller allows, where that is less. */
 constexpr std::chrono::milliseconds kAnswerLimit{1'000};
 constexpr int kAnswerPart = 3;
+/** What SPDK gets to shut a controller down that has just answered. */
+constexpr std::chrono::milliseconds kShutdownLimit{1'000};
 
 }  // namespace
 
@@ -34,7 +37,7 @@ void Controller::detach_now() {
 
   const auto drained = Clock::now();
   enter(ControllerState::disconnecting);
-  const spdk::NoCmWait no_wait(dead);
+  const spdk::CmWaitLimit goodbyes(dead ? std::chrono::milliseconds(0) : kGoodbyeLimit);
   disconnect_queue_pairs(dead);
 
   const auto disconnected = Clock::now();
@@ -147,6 +150,8 @@ void Controller::wait_until(const std::function<bool()>& done) {
 void Controller::destroy_controller() {
   sets_.clear();
   if (controller_ == nullptr) return;
+  // SPDK tells the controller to shut down, and a target may fall silent at any moment.
+  const Deadline deadline(kShutdownLimit, [this] { connection_watch_.break_established(); });
   spdk::DetachAttempt attempt(controller_);
   while (!attempt.poll()) std::this_thread::sleep_for(kPause);
   controller_ = nullptr;

@@ -88,7 +88,7 @@ void Controller::reset_now() {
 }
 
 void Controller::end_connection(bool dead) {
-  const spdk::NoCmWait no_wait(dead);
+  const spdk::CmWaitLimit goodbyes(dead ? 0ms : kGoodbyeLimit);
   disconnect_queue_pairs(dead);
   free_queue_pairs();
   const ExclusiveLinger alone(*linger_);

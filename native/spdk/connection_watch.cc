@@ -1,11 +1,15 @@
 #include "connection_watch.h"
 
 #include <dlfcn.h>
+#include <rdma/rdma_cma.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
+#include <variant>
+#include <vector>
 
 #include "release.h"
 
@@ -13,10 +17,72 @@ namespace spdk_nvme::spdk {
 
 namespace {
 
-thread_local bool t_no_wait = false;
+using Clock = std::chrono::steady_clock;
+using Handle = std::variant<rdma_cm_id*, int>;
+
+thread_local Clock::time_point t_wait_until = Clock::time_point::max();
 thread_local ConnectionWatch* t_watch = nullptr;
 
+void break_connection(rdma_cm_id* id) {
+  // Its queue pair's commands end with errors, which is what SPDK waits for.
+  rdma_disconnect(id);
+}
+
+void break_connection(int socket) {
+  shutdown(socket, SHUT_RDWR);
+}
+
+/** What SPDK has connected, or is about to connect, and has not destroyed. Any thread. */
+class Connections {
+ public:
+  void add(Handle handle, const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    list_.push_back({handle, watch});
+  }
+  void remove(Handle handle) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    std::erase_if(list_, [handle](const Connection& one) { return one.handle == handle; });
+  }
+  void remove_all(const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    std::erase_if(list_, [watch](const Connection& one) { return one.watch == watch; });
+  }
+  void establish_all(const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (Connection& one : list_) one.established |= one.watch == watch;
+  }
+  void break_all(const ConnectionWatch* watch, bool established) {
+    // Under the lock: SPDK cannot destroy a connection while it is being broken.
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (const Connection& one : list_) {
+      if (one.watch != watch || one.established != established) continue;
+      std::visit([](auto handle) { break_connection(handle); }, one.handle);
+    }
+  }
+
+ private:
+  struct Connection {
+    Handle handle;
+    const ConnectionWatch* watch;
+    bool established = false;
+  };
+
+  /** Guards list_. */
+  std::mutex mutex_;
+  std::vector<Connection> list_;
+};
+
+/** Never destroyed: a thread that SPDK does not return to may still use it when the process ends. */
+Connections& connections() {
+  static auto& all = *new Connections;
+  return all;
+}
+
 }  // namespace
+
+ConnectionWatch::~ConnectionWatch() {
+  connections().remove_all(this);
+}
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
   watch_.try_broken_.store(false, std::memory_order_release);
@@ -25,105 +91,97 @@ ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
 
 ConnectionWatch::Scope::~Scope() {
   t_watch = nullptr;
-  const std::lock_guard<std::mutex> guard(watch_.mutex_);
-  watch_.ids_.clear();
-  watch_.sockets_.clear();
+  connections().establish_all(&watch_);
 }
 
-void ConnectionWatch::break_all() {
-  broken_.store(true, std::memory_order_release);
-  break_connections();
+void ConnectionWatch::break_all_tries() {
+  all_broken_.store(true, std::memory_order_release);
+  connections().break_all(this, false);
 }
 
 void ConnectionWatch::break_this_try() {
   try_broken_.store(true, std::memory_order_release);
-  break_connections();
+  connections().break_all(this, false);
 }
 
-void ConnectionWatch::break_connections() {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  // Its queue pair's commands end with errors, which is what SPDK waits for.
-  for (rdma_cm_id* id : ids_) rdma_disconnect(id);
-  for (const int socket : sockets_) shutdown(socket, SHUT_RDWR);
+void ConnectionWatch::break_established() {
+  connections().break_all(this, true);
 }
 
-bool ConnectionWatch::add(rdma_cm_id* id) {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  ids_.push_back(id);
-  return !broken();
+CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until) {
+  if constexpr (kAsyncQueuePairs) return;
+  // No look at the clock for a limit of 0, which pollers set all the time.
+  const auto until = limit.count() == 0 ? Clock::time_point::min() : Clock::now() + limit;
+  t_wait_until = std::min(before_, until);
 }
 
-bool ConnectionWatch::add(int socket) {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  sockets_.push_back(socket);
-  return !broken();
-}
-
-void ConnectionWatch::remove(const rdma_cm_id* id) {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  std::erase(ids_, id);
-}
-
-void ConnectionWatch::remove(int socket) {
-  const std::lock_guard<std::mutex> guard(mutex_);
-  std::erase(sockets_, socket);
-}
-
-NoCmWait::NoCmWait(bool wanted) : before_(t_no_wait) {
-  if constexpr (!kAsyncQueuePairs) t_no_wait |= wanted;
-}
-
-NoCmWait::~NoCmWait() {
-  t_no_wait = before_;
+CmWaitLimit::~CmWaitLimit() {
+  t_wait_until = before_;
 }
 
 // The stand-ins, for the releases that need them.
 #if SPDK_NVME_RELEASE < 2205
 
+namespace {
+
 /** The function that a stand-in of this name stands in for. */
 template <typename Function>
-static Function* real(const char* name) {
+Function* real(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
-static int fail(int error) {
+int fail(int error) {
   errno = error;
   return -1;
 }
 
+bool has_waited_enough() {
+  if (t_wait_until == Clock::time_point::max()) return false;
+  return t_wait_until == Clock::time_point::min() || Clock::now() >= t_wait_until;
+}
+
+/** False when the connection is not to be made. */
+bool watch_connection(Handle handle) {
+  if (t_watch == nullptr) return true;
+  connections().add(handle, t_watch);
+  return !t_watch->broken();
+}
+
+}  // namespace
+
 extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
   static const auto function = real<decltype(rdma_get_cm_event)>("rdma_get_cm_event");
-  if (t_no_wait || (t_watch != nullptr && t_watch->broken())) return fail(ENOTCONN);
+  if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) return fail(ENOTCONN);
   return function(channel, event);
 }
 
 extern "C" int rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
   static const auto function = real<decltype(rdma_connect)>("rdma_connect");
-  if (t_watch != nullptr && !t_watch->add(id)) return fail(ECANCELED);
+  if (!watch_connection(id)) return fail(ECANCELED);
   return function(id, parameters);
 }
 
 extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
   static const auto function = real<decltype(rdma_destroy_qp)>("rdma_destroy_qp");
-  if (t_watch != nullptr) t_watch->remove(id);
+  connections().remove(id);
   function(id);
 }
 
 extern "C" int rdma_destroy_id(rdma_cm_id* id) {
   static const auto function = real<decltype(rdma_destroy_id)>("rdma_destroy_id");
-  if (t_watch != nullptr) t_watch->remove(id);
+  connections().remove(id);
   return function(id);
 }
 
 extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
   static const auto function = real<decltype(connect)>("connect");
-  if (t_watch != nullptr && !t_watch->add(socket)) return fail(ECANCELED);
+  if (!watch_connection(socket)) return fail(ECANCELED);
   return function(socket, address, size);
 }
 
 extern "C" int close(int descriptor) {
   static const auto function = real<decltype(close)>("close");
-  if (t_watch != nullptr) t_watch->remove(descriptor);
+  connections().remove(descriptor);
   return function(descriptor);
 }
 

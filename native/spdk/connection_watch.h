@@ -1,10 +1,7 @@
 #pragma once
 
-#include <rdma/rdma_cma.h>
-
 #include <atomic>
-#include <mutex>
-#include <vector>
+#include <chrono>
 
 namespace spdk_nvme::spdk {
 
@@ -18,20 +15,21 @@ namespace spdk_nvme::spdk {
  */
 
 /**
- * The connections that SPDK makes on one thread while a Scope lives there, so that another thread can break
- * them all: a connect that nobody waits for any more then fails, and so does whatever it tries next.
+ * The connections of one controller: those that SPDK makes on a thread while a Scope lives there, until it
+ * destroys them, on any thread. Another thread can break them: whatever SPDK waits for on them then ends with
+ * an error.
  */
 class ConnectionWatch {
  public:
   ConnectionWatch() = default;
+  ~ConnectionWatch();
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
-  ~ConnectionWatch() = default;
 
+  /** One try to connect. What is connected when it ends is established. */
   class Scope {
    public:
     explicit Scope(ConnectionWatch& watch);
-    /** What has been connected by now is left alone from now on. */
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -40,45 +38,37 @@ class ConnectionWatch {
     ConnectionWatch& watch_;
   };
 
-  /** For good: no later try connects either. Any thread. */
-  void break_all();
-  /** Until the present Scope ends. Any thread. */
+  /** The present try and all later ones. Any thread. */
+  void break_all_tries();
+  /** The present try. Any thread. */
   void break_this_try();
+  /** What is established. Any thread. */
+  void break_established();
+
   /** Whether the present try, or the latest, was broken by break_this_try(). */
   [[nodiscard]] bool try_broken() const { return try_broken_.load(std::memory_order_acquire); }
-  [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_acquire) || try_broken(); }
-
-  // What SPDK does, as the stand-ins see it. False when everything is broken.
-  bool add(rdma_cm_id* id);
-  bool add(int socket);
-  void remove(const rdma_cm_id* id);
-  void remove(int socket);
+  [[nodiscard]] bool broken() const { return all_broken_.load(std::memory_order_acquire) || try_broken(); }
 
  private:
-  void break_connections();
-
-  std::atomic<bool> broken_{false};
+  std::atomic<bool> all_broken_{false};
   std::atomic<bool> try_broken_{false};
-  /** Guards the following: what is in them is connected, or about to be, and not yet destroyed. */
-  std::mutex mutex_;
-  std::vector<rdma_cm_id*> ids_;
-  std::vector<int> sockets_;
 };
 
 /**
- * While one lives, SPDK does not wait on this thread for events of the RDMA connection manager. Disconnecting
- * a queue pair waits for the target to say goodbye, up to a second, and then goes on as if it had: a dead
- * target would cost a second for each queue pair, and hold up a poller as long for each that fails.
+ * While one lives, SPDK waits on this thread no longer than this, in all, for events of the RDMA connection
+ * manager. Disconnecting a queue pair waits for the target to say goodbye, up to a second, and then goes on
+ * as if it had: a silent target would cost a second for each queue pair, and hold up a poller as long for
+ * each that fails.
  */
-class NoCmWait {
+class CmWaitLimit {
  public:
-  explicit NoCmWait(bool wanted = true);
-  ~NoCmWait();
-  NoCmWait(const NoCmWait&) = delete;
-  NoCmWait& operator=(const NoCmWait&) = delete;
+  explicit CmWaitLimit(std::chrono::milliseconds limit);
+  ~CmWaitLimit();
+  CmWaitLimit(const CmWaitLimit&) = delete;
+  CmWaitLimit& operator=(const CmWaitLimit&) = delete;
 
  private:
-  const bool before_;
+  const std::chrono::steady_clock::time_point before_;
 };
 
 }  // namespace spdk_nvme::spdk

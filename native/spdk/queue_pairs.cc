@@ -66,7 +66,7 @@ PolledQueuePairs::Connection PolledQueuePairs::connection() const {
 int64_t PolledQueuePairs::poll() {
   if (group_ != nullptr) return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
   // A queue pair that fails is disconnected inside, and others are waiting for this thread.
-  const NoCmWait no_wait;
+  const CmWaitLimit no_wait(std::chrono::milliseconds(0));
   int64_t completions = 0;
   int64_t failure = 0;
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) {

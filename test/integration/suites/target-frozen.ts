@@ -103,22 +103,47 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       const first = await attach();
       const { ms: whole } = await timed(first.reset());
       await first.detach();
+      const reasons: string[] = [];
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
         const controller = await env.attach(id, { ioQueues: 4, timeoutMs });
         const reset = controller.reset({ timeoutMs: limits.reset });
         reset.catch(() => {});
         await sleep((moment * whole) / moments);
         target.freeze();
-        const { value: code, ms } = await timed(
+        const { value: outcome, ms } = await timed(
           reset.then(
-            () => 'reset',
-            (error: SpdkError) => error.code,
+            () => ({ code: 'reset', message: '' }),
+            ({ code, message }: SpdkError) => ({ code, message }),
           ),
         );
-        // SPDK itself gives up where the reset cannot have begun to connect, which it may say in several ways.
-        expect(code).toMatch(/^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
-        expect(controller.state).toBe(code === 'reset' ? 'attached' : 'failed');
-        expect(ms).toBeLessThan(limits.reset);
+        reasons.push(outcome.message);
+        expect(ms).toBeLessThan(limits.reset + limits.answer);
+        expect(outcome.code).toMatch(
+          /^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/,
+        );
+        // v20.07 polls a controller that fell silent while it was being enabled for half a minute.
+        if (outcome.code === 'reset') expect(controller.state).toBe('attached');
+        else if (outcome.code !== 'ERR_SPDK_TIMEOUT') expect(controller.state).toBe('failed');
+        await expectOthersUndisturbed();
+        await target.kill();
+        await bed.expectNothingHeld();
+        await target.start();
+        witness = new Witness(await env.attach(other.id));
+      }
+      // SPDK gives most tries up by itself, but not one whose Connect command is not answered. A sweep of few moments
+      // may miss that one.
+      if (moments >= 10) expect(reasons.join()).toContain('answered nothing for too long while connecting');
+      await witness.expectUndisturbed(limits.stall);
+    });
+
+    it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
+      const { ms: whole } = await timed((await attach()).detach());
+      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+        const controller = await env.attach(id, { ioQueues: 4 });
+        const detached = controller.detach();
+        await sleep((moment * whole) / moments);
+        target.freeze();
+        await within(limits.detach, detached);
         await expectOthersUndisturbed();
         await target.kill();
         await bed.expectNothingHeld();
