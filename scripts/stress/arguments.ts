@@ -7,8 +7,8 @@ import { targets } from './target.js';
 const DEFAULT_LOOPS = 100;
 
 /** Either something to run, or the status to end with after a help text or a complaint has been written. */
-export type ParsedArguments =
-  | { readonly options: StressOptions; readonly json: string | undefined }
+export type ParsedArguments<Options> =
+  | { readonly options: Options; readonly json: string | undefined }
   | { readonly status: number };
 
 /** Where the help text and complaints go. */
@@ -27,7 +27,7 @@ export const processOutput: ArgumentOutput = {
 export function parseArguments(
   words: readonly string[],
   output: ArgumentOutput = processOutput,
-): ParsedArguments {
+): ParsedArguments<StressOptions> {
   const command = new Command('npm run stress --')
     .description(
       'Attaches and detaches NVMe/RDMA controllers in loops, and reports hangs, failures and leaks.',
@@ -42,11 +42,27 @@ export function parseArguments(
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .option('--io-queues <Q>', 'I/O queues of each controller', integer(1, 64), 2)
     .option('--controllers <C>', 'controllers attached at once', integer(1, targets.length), 2)
-    .option('--json <FILE>', 'write the report there as JSON', writableFile)
     .addHelpText(
       'after',
       '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
-    )
+    );
+  const parsed = parseWith<StressOptions>(command, words, output);
+  if ('status' in parsed) return parsed;
+  const { loops, seconds, ...rest } = parsed.options;
+  return {
+    options: seconds === undefined ? { loops, ...rest } : { seconds, ...rest },
+    json: parsed.json,
+  };
+}
+
+/** Parses what a command takes, and `--json`. */
+export function parseWith<Options extends object>(
+  command: Command,
+  words: readonly string[],
+  output: ArgumentOutput,
+): ParsedArguments<Options> {
+  command
+    .option('--json <FILE>', 'write the report there as JSON', writableFile)
     .configureOutput(output)
     .exitOverride();
   try {
@@ -55,8 +71,8 @@ export function parseArguments(
     if (error instanceof CommanderError) return { status: error.exitCode === 0 ? 0 : BAD_ARGUMENTS };
     throw error;
   }
-  const { json, loops, seconds, ...rest } = command.opts<StressOptions & { json?: string }>();
-  return { options: seconds === undefined ? { loops, ...rest } : { seconds, ...rest }, json };
+  const { json, ...options } = command.opts<{ json?: string }>();
+  return { options: options as Options, json };
 }
 
 export function integer(least: number, most: number): (text: string) => number {
