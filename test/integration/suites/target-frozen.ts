@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AttachOptions, Environment, SpdkError } from '../../../lib/index.js';
+import { describe, expect, it } from 'vitest';
+import type { AttachOptions, SpdkError } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
-import { Load, Witness } from '../support/load.js';
+import { Load } from '../support/load.js';
 import { timed, within } from '../support/timing.js';
-import { type FaultBed, FaultyTarget, openWithOnePoller } from './target.js';
+import { type FaultBed, FaultStage } from './target.js';
 
 /**
  * The target's process stands still. Its machine goes on acknowledging what it is sent, so that no transport notices
@@ -12,51 +12,28 @@ import { type FaultBed, FaultyTarget, openWithOnePoller } from './target.js';
  */
 export function describeTargetFrozen(title: string, bed: FaultBed, moments: number): void {
   describe(title, () => {
-    const target = new FaultyTarget(bed.listener);
-    let other: { id: string; stop: () => Promise<void> };
-    let env: Environment;
-    let witness: Witness;
-    beforeAll(async () => {
-      other = await bed.other();
-      env = await openWithOnePoller();
-      await target.start();
-      await (await env.attach(target.id, { timeoutMs: 30_000 })).detach();
-    });
-    beforeEach(async () => {
-      witness = new Witness(await env.attach(other.id));
-    });
-    afterEach(async () => {
-      target.thaw();
-      await Promise.all(env.controllers.map((controller) => controller.detach()));
-    });
-    afterAll(async () => {
-      await env.close();
-      await target.kill();
-      await other.stop();
-    });
-
-    const attach = (options: AttachOptions = {}) =>
-      within(limits.attach, env.attach(target.id, { ioQueues: 4, ...options }));
+    const stage = new FaultStage(bed);
+    const { target } = stage;
 
     /** Expects that other controllers can come and go while the target stands still. */
     async function expectOthersUndisturbed(): Promise<void> {
-      await witness.expectUndisturbed(limits.stall);
-      await Promise.all(env.controllers.map((controller) => within(limits.detach, controller.detach())));
-      await within(limits.detach, (await within(limits.attach, env.attach(other.id))).detach());
+      await stage.witness.expectUndisturbed(limits.stall);
+      await stage.detachAll();
+      await within(limits.detach, (await within(limits.attach, stage.env.attach(stage.other.id))).detach());
     }
 
     /** Expects that nothing is left once the target goes on, and that it is attached as ever. */
     async function expectUsable(): Promise<void> {
       target.thaw();
       await bed.expectNothingHeld(limits.noticed);
-      await (await attach()).detach();
+      await (await stage.attach()).detach();
       // v20.07's nvmf_tgt takes some seconds to let go of RDMA queue pairs.
       await bed.expectNothingHeld(limits.noticed);
     }
 
     it('before an attach: the attach is told in time', async () => {
       target.freeze();
-      const outcome = attach({ timeoutMs: 3_000 }).then(
+      const outcome = stage.attach({ timeoutMs: 3_000 }).then(
         () => 'attached',
         ({ code }: SpdkError) => code,
       );
@@ -69,11 +46,11 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
 
     it('in the middle of an attach, at any moment', { timeout: 120_000 }, async () => {
       const timeoutMs = 1_000;
-      const { value: first, ms: whole } = await timed(attach());
+      const { value: first, ms: whole } = await timed(stage.attach());
       await first.detach();
       const codes = new Set<string>();
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const attached = env.attach(id, { ioQueues: 4, timeoutMs });
+        const attached = stage.env.attach(id, { ioQueues: 4, timeoutMs });
         attached.catch(() => {});
         await sleep((moment * whole) / moments);
         target.freeze();
@@ -92,20 +69,20 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
         await target.kill();
         await bed.expectNothingHeld();
         await target.start();
-        witness = new Witness(await env.attach(other.id));
+        await stage.callWitness();
       }
       expect(codes).toContain('ERR_SPDK_TIMEOUT');
-      await witness.expectUndisturbed(limits.stall);
+      await stage.witness.expectUndisturbed(limits.stall);
     });
 
     it('in the middle of a reset, at any moment', { timeout: 120_000 }, async () => {
       const timeoutMs = 1_000;
-      const first = await attach();
+      const first = await stage.attach();
       const { ms: whole } = await timed(first.reset());
       await first.detach();
       const reasons: string[] = [];
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const controller = await env.attach(id, { ioQueues: 4, timeoutMs });
+        const controller = await stage.env.attach(id, { ioQueues: 4, timeoutMs });
         const reset = controller.reset({ timeoutMs: limits.reset });
         reset.catch(() => {});
         await sleep((moment * whole) / moments);
@@ -128,18 +105,18 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
         await target.kill();
         await bed.expectNothingHeld();
         await target.start();
-        witness = new Witness(await env.attach(other.id));
+        await stage.callWitness();
       }
       // SPDK gives most tries up by itself, but not one whose Connect command is not answered. A sweep of few moments
       // may miss that one.
       if (moments >= 10) expect(reasons.join()).toContain('answered nothing for too long while connecting');
-      await witness.expectUndisturbed(limits.stall);
+      await stage.witness.expectUndisturbed(limits.stall);
     });
 
     it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
-      const { ms: whole } = await timed((await attach()).detach());
+      const { ms: whole } = await timed((await stage.attach()).detach());
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const controller = await env.attach(id, { ioQueues: 4 });
+        const controller = await stage.env.attach(id, { ioQueues: 4 });
         const detached = controller.detach();
         await sleep((moment * whole) / moments);
         target.freeze();
@@ -148,9 +125,9 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
         await target.kill();
         await bed.expectNothingHeld();
         await target.start();
-        witness = new Witness(await env.attach(other.id));
+        await stage.callWitness();
       }
-      await witness.expectUndisturbed(limits.stall);
+      await stage.witness.expectUndisturbed(limits.stall);
     });
 
     it.each<[number, AttachOptions]>([
@@ -158,7 +135,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       [32, { ioQueues: 4 }],
       [32, { ioQueues: 2, polling: 'inline' }],
     ])('with %d operations outstanding: a controller with %j is let go of', async (depth, options) => {
-      const controller = await attach(options);
+      const controller = await stage.attach(options);
       const load = new Load(controller, { depth });
       if (depth > 0) await load.progress(depth);
       target.freeze();
@@ -173,7 +150,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
     });
 
     it('for less than a detach waits: everything outstanding completes', async () => {
-      const controller = await attach();
+      const controller = await stage.attach();
       const load = new Load(controller);
       await load.progress(32);
       target.freeze();

@@ -1,51 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AttachOptions, Environment, SpdkError } from '../../../lib/index.js';
+import { describe, expect, it } from 'vitest';
+import type { SpdkError } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
-import { Load, Witness } from '../support/load.js';
+import { Load } from '../support/load.js';
 import { timed, within } from '../support/timing.js';
-import { type FaultBed, FaultyTarget, openWithOnePoller } from './target.js';
+import { type FaultBed, FaultStage } from './target.js';
 
 /** The target's process is killed: its connections end, and nothing listens any more, until it is started again. */
 export function describeTargetKilled(title: string, bed: FaultBed, moments: number): void {
   describe(title, () => {
-    const target = new FaultyTarget(bed.listener);
-    let other: { id: string; stop: () => Promise<void> };
-    let env: Environment;
-    let witness: Witness;
-    beforeAll(async () => {
-      other = await bed.other();
-      env = await openWithOnePoller();
-      await target.start();
-      // The first attach of a process loads libraries and touches all memory, which no test should have to time.
-      await (await env.attach(target.id, { timeoutMs: 30_000 })).detach();
-    });
-    beforeEach(async () => {
-      witness = new Witness(await env.attach(other.id));
-    });
-    afterEach(() => Promise.all(env.controllers.map((controller) => controller.detach())));
-    afterAll(async () => {
-      await env.close();
-      await target.kill();
-      await other.stop();
-    });
-
-    const attach = (options: AttachOptions = {}) =>
-      within(limits.attach, env.attach(target.id, { ioQueues: 4, ...options }));
+    const stage = new FaultStage(bed);
+    const { target } = stage;
 
     /** Expects that nothing is left, and that the target, once it is back, is attached as ever. */
     async function expectUsable(): Promise<void> {
-      await witness.expectUndisturbed(limits.stall);
-      await Promise.all(env.controllers.map((controller) => controller.detach()));
+      await stage.witness.expectUndisturbed(limits.stall);
+      await stage.detachAll();
       await bed.expectNothingHeld();
       await target.start();
-      await (await attach()).detach();
+      await (await stage.attach()).detach();
     }
 
     it.each(['threads', 'inline'] as const)(
       'under queue depth 32 (%s): the controller fails, and detaches in time',
       async (polling) => {
-        const controller = await attach({ polling });
+        const controller = await stage.attach({ polling });
         const failures: SpdkError[] = [];
         controller.on('failed', (error) => failures.push(error as SpdkError));
         const load = new Load(controller);
@@ -66,7 +45,7 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
     );
 
     it('under queue depth 32, and detached in the same moment', async () => {
-      const controller = await attach();
+      const controller = await stage.attach();
       const load = new Load(controller);
       await load.progress(32);
       const killed = target.kill();
@@ -78,9 +57,9 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
     });
 
     it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
-      const { ms: whole } = await timed((await attach()).detach());
+      const { ms: whole } = await timed((await stage.attach()).detach());
       for (const part of [0.2, 0.5, 0.8]) {
-        const controller = await attach();
+        const controller = await stage.attach();
         const detached = controller.detach();
         await sleep(part * whole);
         const killed = target.kill();
@@ -95,10 +74,10 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
 
     it('in the middle of an attach, at any moment', { timeout: 120_000 }, async () => {
       const timeoutMs = 3_000;
-      const { value: first, ms: whole } = await timed(attach());
+      const { value: first, ms: whole } = await timed(stage.attach());
       await first.detach();
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const attached = env.attach(id, { ioQueues: 4, timeoutMs });
+        const attached = stage.env.attach(id, { ioQueues: 4, timeoutMs });
         attached.catch(() => {});
         await sleep((moment * whole) / moments);
         const killed = target.kill();

@@ -2,12 +2,14 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
-import { expect } from 'vitest';
-import { Environment } from '../../../lib/index.js';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { type AttachOptions, type Controller, Environment } from '../../../lib/index.js';
 import type { TargetListener, TargetSubsystem } from '../../../scripts/target/config.js';
 import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../../scripts/target/spdk-target.js';
-import { eventually } from '../support/timing.js';
+import { limits } from '../support/limits.js';
+import { Witness } from '../support/load.js';
+import { eventually, within } from '../support/timing.js';
 
 /** Where a suite runs: over which transport, beside what. */
 export interface FaultBed {
@@ -79,10 +81,57 @@ export class FaultyTarget {
   }
 }
 
-/** An environment with one poller, so that whatever makes it wait shows on every controller. */
-export async function openWithOnePoller(): Promise<Environment> {
-  ensureHugepages(memoryMb);
-  return Environment.init({ pollers: 1, memoryMb });
+/**
+ * Where a target meets a fault: the target, an environment with one poller, so that whatever makes it wait shows on every
+ * controller, and a witness, at a target that nothing happens to.
+ */
+export class FaultStage {
+  readonly target: FaultyTarget;
+  env!: Environment;
+  other!: { id: string; stop: () => Promise<void> };
+  witness!: Witness;
+  readonly #bed: FaultBed;
+
+  /** Sets itself up and clears itself away around the tests of the `describe()` that it is made in. */
+  constructor(bed: FaultBed) {
+    this.#bed = bed;
+    this.target = new FaultyTarget(bed.listener);
+    beforeAll(() => this.#open());
+    beforeEach(() => this.callWitness());
+    afterEach(async () => {
+      this.target.thaw();
+      await this.detachAll();
+    });
+    afterAll(() => this.#close());
+  }
+
+  async callWitness(): Promise<void> {
+    this.witness = new Witness(await this.env.attach(this.other.id));
+  }
+
+  /** Attaches a controller of the target, which is in good health. */
+  attach(options: AttachOptions = {}): Promise<Controller> {
+    return within(limits.attach, this.env.attach(this.target.id, { ioQueues: 4, ...options }));
+  }
+
+  async detachAll(): Promise<void> {
+    await Promise.all(this.env.controllers.map((controller) => within(limits.detach, controller.detach())));
+  }
+
+  async #open(): Promise<void> {
+    this.other = await this.#bed.other();
+    ensureHugepages(memoryMb);
+    this.env = await Environment.init({ pollers: 1, memoryMb });
+    await this.target.start();
+    // The first attach of a process loads libraries and touches all memory, which no test should have to time.
+    await (await this.env.attach(this.target.id, { timeoutMs: 30_000 })).detach();
+  }
+
+  async #close(): Promise<void> {
+    await this.env.close();
+    await this.target.kill();
+    await this.other.stop();
+  }
 }
 
 /** Expects that no connection to these ports is left, on either side. */
