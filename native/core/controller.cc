@@ -1,5 +1,6 @@
 #include "controller.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "../spdk/namespaces.h"
@@ -86,9 +87,20 @@ void Controller::serve() {
     const bool completed = poll_admin();
     follow_namespaces();
     if (reset_wanted_) reset_now();
+    if (state() == ControllerState::failed) let_go();
     if (!posted && !completed)
       mailbox_.sleep(admin_commands_.busy() ? kAdminIntervalWhenBusy : kAdminInterval);
   }
+}
+
+/**
+ * Nothing is kept of the connection of a failed controller, so that outstanding I/O ends now: a queue pair
+ * that only waits for answers would not notice by itself, and its commands would wait for a detach. What
+ * JavaScript submits before it has heard of the failure is answered too.
+ */
+void Controller::let_go() {
+  if (controller_ != nullptr) end_connection(true);
+  answer_io(ENXIO);
 }
 
 /** True when something completed. */

@@ -174,6 +174,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void start_serving();
   Status attach_failure(const LogCollector& log) const;
   void serve();
+  void let_go();
   bool poll_admin();
   void follow_namespaces();
   void read_changed_namespaces();

@@ -134,7 +134,6 @@ void Controller::finish_reset() {
 void Controller::give_up_reset(const Status& why) {
   stop_failing_fast();
   hold_io(false);
-  answer_io(ENXIO);
   if (!life_.advance(ControllerState::failed)) return;
   history_->add(HistoryEvent::Kind::failure, why.message, why.code);
   tell_state(ControllerState::failed);

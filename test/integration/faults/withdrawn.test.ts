@@ -50,7 +50,7 @@ it.each([
   async ({ make }) => {
     const { id, remove, mend } = make();
     const controller = await env.attach(id, { ioQueues: 2 });
-    const load = new Load(controller);
+    const load = new Load(controller, { depth: 256 });
     await load.progress(32);
     const failed = new Promise((resolve) => controller.once('failed', resolve));
     remove();
