@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <mutex>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "cm_events.h"
 #include "release.h"
 
 namespace spdk_nvme::spdk {
@@ -22,6 +24,8 @@ using Handle = std::variant<rdma_cm_id*, int>;
 
 thread_local Clock::time_point t_wait_until = Clock::time_point::max();
 thread_local ConnectionWatch* t_watch = nullptr;
+/** The latest call of rdma_get_cm_event() gave an event. */
+thread_local bool t_gave_event = false;
 
 void break_connection(rdma_cm_id* id) {
   // Its queue pair's commands end with errors, which is what SPDK waits for.
@@ -135,6 +139,13 @@ int fail(int error) {
   return -1;
 }
 
+/** Never destroyed, as connections(). */
+CmEvents& cm_events() {
+  static auto& events = *new CmEvents(real<decltype(rdma_get_cm_event)>("rdma_get_cm_event"),
+                                      real<decltype(rdma_ack_cm_event)>("rdma_ack_cm_event"));
+  return events;
+}
+
 bool has_waited_enough() {
   if (t_wait_until == Clock::time_point::max()) return false;
   return t_wait_until == Clock::time_point::min() || Clock::now() >= t_wait_until;
@@ -150,9 +161,17 @@ bool watch_connection(Handle handle) {
 }  // namespace
 
 extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
-  static const auto function = real<decltype(rdma_get_cm_event)>("rdma_get_cm_event");
-  if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) return fail(ENOTCONN);
-  return function(channel, event);
+  if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) {
+    // SPDK takes all events there are before it looks at one: an error now would make it forget what it has.
+    return fail(std::exchange(t_gave_event, false) ? EAGAIN : ENOTCONN);
+  }
+  const int result = cm_events().get(channel, event);
+  t_gave_event = result == 0;
+  return result;
+}
+
+extern "C" int rdma_ack_cm_event(rdma_cm_event* event) {
+  return cm_events().acknowledge(event);
 }
 
 extern "C" int rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
@@ -170,6 +189,7 @@ extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
 extern "C" int rdma_destroy_id(rdma_cm_id* id) {
   static const auto function = real<decltype(rdma_destroy_id)>("rdma_destroy_id");
   connections().remove(id);
+  cm_events().drop(id);
   return function(id);
 }
 
