@@ -76,7 +76,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
     });
 
     it('in the middle of a reset, at any moment', { timeout: 120_000 }, async () => {
-      const timeoutMs = 1_000;
+      const timeoutMs = 2_000;
       const first = await stage.attach();
       const { ms: whole } = await timed(first.reset());
       await first.detach();

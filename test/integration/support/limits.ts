@@ -10,8 +10,8 @@ export const limits = {
   /** The default `timeoutMs` of an attach and of a detach. */
   attach: 5_000,
   detach: 5_000,
-  /** A reset whose target stands still: to notice it, to end the connection, and a try of one second to connect. */
-  reset: 8_000,
+  /** A reset whose target stands still: to notice it, to end the connection, and a try of two seconds to connect. */
+  reset: 10_000,
   /** Nothing listens, or nobody owns the address: SPDK itself finds out in this time. */
   unreachable: 5_000,
   /** The longest that a controller may stand still while another one meets a fault. */
