@@ -18,6 +18,11 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
     /** Expects that other controllers can come and go while the target stands still. */
     async function expectOthersUndisturbed(): Promise<void> {
       await stage.witness.expectUndisturbed(limits.stall);
+      // First without the help of the other's own detach, which breaks whatever it is waiting for.
+      const others = stage.env.controllers.filter(
+        ({ transportId }) => transportId.trsvcid !== bed.listener.trsvcid,
+      );
+      await Promise.all(others.map((controller) => within(limits.detach, controller.detach())));
       await stage.detachAll();
       await within(limits.detach, (await within(limits.attach, stage.env.attach(stage.other.id))).detach());
     }
@@ -80,36 +85,29 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       const first = await stage.attach();
       const { ms: whole } = await timed(first.reset());
       await first.detach();
-      const reasons: string[] = [];
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
         const controller = await stage.env.attach(id, { ioQueues: 4, timeoutMs });
         const reset = controller.reset({ timeoutMs: limits.reset });
         reset.catch(() => {});
         await sleep((moment * whole) / moments);
         target.freeze();
-        const { value: outcome, ms } = await timed(
+        const { value: code, ms } = await timed(
           reset.then(
-            () => ({ code: 'reset', message: '' }),
-            ({ code, message }: SpdkError) => ({ code, message }),
+            () => 'reset',
+            (error: SpdkError) => error.code,
           ),
         );
-        reasons.push(outcome.message);
         expect(ms).toBeLessThan(limits.reset + limits.answer);
-        expect(outcome.code).toMatch(
-          /^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/,
-        );
+        expect(code).toMatch(/^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
         // v20.07 polls a controller that fell silent while it was being enabled for half a minute.
-        if (outcome.code === 'reset') expect(controller.state).toBe('attached');
-        else if (outcome.code !== 'ERR_SPDK_TIMEOUT') expect(controller.state).toBe('failed');
+        if (code === 'reset') expect(controller.state).toBe('attached');
+        else if (code !== 'ERR_SPDK_TIMEOUT') expect(controller.state).toBe('failed');
         await expectOthersUndisturbed();
         await target.kill();
         await bed.expectNothingHeld();
         await target.start();
         await stage.callWitness();
       }
-      // SPDK gives most tries up by itself, but not one whose Connect command is not answered. A sweep of few moments
-      // may miss that one.
-      if (moments >= 10) expect(reasons.join()).toContain('answered nothing for too long while connecting');
       await stage.witness.expectUndisturbed(limits.stall);
     });
 
