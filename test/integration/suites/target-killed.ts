@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { SpdkError } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
-import { timed, within } from '../support/timing.js';
+import { codeOf, timed, within } from '../support/timing.js';
 import { type FaultBed, FaultStage } from './target.js';
 
 /** The target's process is killed: its connections end, and nothing listens any more, until it is started again. */
@@ -81,12 +81,7 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
         attached.catch(() => {});
         await sleep((moment * whole) / moments);
         const killed = target.kill();
-        const { value: outcome, ms } = await timed(
-          attached.then(
-            () => 'attached',
-            ({ code }: SpdkError) => code,
-          ),
-        );
+        const { value: outcome, ms } = await timed(codeOf(attached, 'attached'));
         expect(ms).toBeLessThan(timeoutMs + limits.answer);
         expect(outcome).toMatch(/^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
         if (outcome === 'attached') await within(limits.detach, (await attached).detach());

@@ -9,6 +9,14 @@ export async function timed<T>(promise: Promise<T>): Promise<{ value: T; ms: num
   return { value, ms: performance.now() - begun };
 }
 
+/** The code that a promise is rejected with; a word of the caller's when it is fulfilled. */
+export function codeOf(promise: Promise<unknown>, fulfilled: string): Promise<string> {
+  return promise.then(
+    () => fulfilled,
+    ({ code }: SpdkError) => code,
+  );
+}
+
 /** Expects a promise to be fulfilled within a time, and gives its value. */
 export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   const { value, ms } = await timed(promise);
