@@ -11,9 +11,11 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "../../native/core/owned_thread.h"
 
@@ -22,13 +24,30 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::mutex g_mutex;
-std::condition_variable g_changed;
-bool g_released = false;
+/** What one stuck thread waits for. */
+class Gate {
+ public:
+  void open() {
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      open_ = true;
+    }
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock<std::mutex> guard(mutex_);
+    changed_.wait(guard, [this] { return open_; });
+  }
 
-[[gnu::noinline]] void stuck_until_released() {
-  std::unique_lock<std::mutex> guard(g_mutex);
-  g_changed.wait(guard, [] { return g_released; });
+ private:
+  /** Guards open_. */
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+[[gnu::noinline]] void stuck_until_released(Gate& gate) {
+  gate.wait();
 }
 
 [[gnu::noinline, maybe_unused]] void spin_until(const std::atomic<bool>& end) {
@@ -39,22 +58,19 @@ bool g_released = false;
 /** A thread that is where the body takes it, till the end of the test. */
 class Stuck {
  public:
-  explicit Stuck(std::function<void()> body) : thread_("stuck", std::move(body)) {
+  explicit Stuck(std::function<void(Gate&)> body)
+      : thread_("stuck", [this, body = std::move(body)] { body(gate_); }) {
     while (thread_.id() == 0) std::this_thread::yield();
     std::this_thread::sleep_for(20ms);
   }
   ~Stuck() {
-    {
-      const std::lock_guard<std::mutex> guard(g_mutex);
-      g_released = true;
-    }
-    g_changed.notify_all();
+    gate_.open();
     EXPECT_TRUE(thread_.join_for(10s));
-    g_released = false;
   }
   [[nodiscard]] pid_t id() const { return thread_.id(); }
 
  private:
+  Gate gate_;
   OwnedThread thread_;
 };
 
@@ -66,7 +82,7 @@ int on_default_action(int signal) {
 
 TEST(ThreadStack, NamesTheFunctionThatAThreadSleepsIn) {
   prepare_thread_stacks();
-  const Stuck stuck([] { stuck_until_released(); });
+  const Stuck stuck(stuck_until_released);
   for (int i = 0; i < 3; i++) {
     const std::string text = describe_thread(stuck.id(), 5s);
     EXPECT_NE(text.find("stuck (thread " + std::to_string(stuck.id()) + ", S"), std::string::npos) << text;
@@ -90,11 +106,11 @@ TEST(ThreadStack, NamesTheFunctionThatAThreadSpinsIn) {
 #endif
 
 TEST(ThreadStack, SaysSoWhenTheThreadDoesNotAnswerAndLeavesItUnharmed) {
-  const Stuck stuck([] {
+  const Stuck stuck([](Gate& gate) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    stuck_until_released();
+    stuck_until_released(gate);
     // The signal arrives now, when nobody waits for the answer any more.
     pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
   });
@@ -104,7 +120,7 @@ TEST(ThreadStack, SaysSoWhenTheThreadDoesNotAnswerAndLeavesItUnharmed) {
   EXPECT_NE(text.find("did not tell"), std::string::npos) << text;
   EXPECT_EQ(text.find("stuck_until_released"), std::string::npos) << text;
 
-  const Stuck other([] { stuck_until_released(); });
+  const Stuck other(stuck_until_released);
   EXPECT_NE(describe_thread(other.id(), 5s).find("stuck_until_released"), std::string::npos);
 }
 
@@ -123,7 +139,7 @@ TEST(ThreadStack, LeavesSignalsAloneThatTheProgramHandles) {
     sigaction(signal, &action, nullptr);
   }
   EXPECT_GT(free_signals, 0);
-  const Stuck stuck([] { stuck_until_released(); });
+  const Stuck stuck(stuck_until_released);
   EXPECT_NE(describe_thread(stuck.id(), 50ms).find("did not tell"), std::string::npos);
   // One is given back, and is taken.
   signal(SIGRTMIN + 3, SIG_DFL);
