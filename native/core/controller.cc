@@ -76,8 +76,11 @@ void Controller::run() {
     serve();
     detach_now();
   }
-  const std::lock_guard<std::mutex> guard(events_mutex_);
-  events_ = {};
+  {
+    const std::lock_guard<std::mutex> guard(events_mutex_);
+    events_ = {};
+  }
+  end_abandoned_connect();
 }
 
 void Controller::serve() {

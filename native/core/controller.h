@@ -18,6 +18,7 @@
 #include "connect_memory.h"
 #include "controller_info.h"
 #include "controller_state.h"
+#include "deadlines.h"
 #include "dma_memory.h"
 #include "history.h"
 #include "inline_set.h"
@@ -43,6 +44,8 @@ struct ControllerServices {
   ConnectGate connect_gate;
   ConnectMemory connect_memory;
   RecentAnswers recent_answers;
+  /** From v22.05 on SPDK never waits inside a call. */
+  Deadlines deadlines{!spdk::kAsyncQueuePairs};
   /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
   std::atomic<size_t> next_poller{0};
 };
@@ -169,6 +172,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   Status connect();
   void leave_connect_gate();
   Status connect_controller(LogCollector& log);
+  void end_abandoned_connect();
   Status connect_queue_pairs(LogCollector& log);
   void make_rings();
   void start_serving();
@@ -232,6 +236,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   std::atomic<bool> leaving_{false};
 
   spdk_nvme_ctrlr* controller_ = nullptr;
+  /** SPDK is still at it, though a detach has ended it. */
+  std::unique_ptr<spdk::ConnectAttempt> abandoned_;
   /** The sets of the present connection. */
   std::vector<std::shared_ptr<QueueSet>> sets_;
   /** Guards info_ and namespaces_ where they are read by JavaScript; only the control thread writes them. */

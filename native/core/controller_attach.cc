@@ -10,7 +10,6 @@
 
 #include "address_check.h"
 #include "controller.h"
-#include "deadline.h"
 #include "rdma_devices.h"
 
 namespace spdk_nvme {
@@ -29,6 +28,8 @@ constexpr auto kEagerTime = 100ms;
  * v22.05 logs an error with every poll of a controller that died at the wrong moment, for half a minute. */
 constexpr int kPausePart = 500;
 constexpr std::chrono::microseconds kLongestPause{20'000};
+/** Between polls of a connect that nobody waits for: each logs an error. */
+constexpr auto kAbandonedPause = 250ms;
 /** After so many SPDK has noticed that the connections are broken. */
 constexpr int kPollsInVain = 20;
 /** An address that has not answered by then is unreachable, as it is to SPDK's RDMA transport. A caller with
@@ -166,7 +167,8 @@ Status Controller::connect() {
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
   const spdk::ConnectionWatch::Scope watched(connection_watch_);
-  const Deadline deadline(timeout() + kGrace, [this] { connection_watch_.break_this_try(); });
+  const Deadlines::Scope deadline(services_->deadlines, timeout() + kGrace,
+                                  [this] { connection_watch_.break_this_try(); });
   Status status = connect_controller(log);
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);
@@ -194,11 +196,11 @@ Status Controller::check_reachable() {
 }
 
 Status Controller::connect_controller(LogCollector& log) {
-  spdk::ConnectAttempt attempt(request_.transport_id, request_.connect);
+  auto attempt = std::make_unique<spdk::ConnectAttempt>(request_.transport_id, request_.connect);
   // From here: old releases spend most of a connect in the constructor.
   const auto begun = Clock::now();
   int polls_in_vain = 0;
-  auto progress = attempt.poll();
+  auto progress = attempt->poll();
   while (progress == spdk::ConnectAttempt::Progress::pending) {
     const auto taken = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun);
     if (taken > kEagerTime) {
@@ -207,23 +209,43 @@ Status Controller::connect_controller(LogCollector& log) {
       std::this_thread::yield();
     }
     if (nobody_waits()) leave_connect_gate();
-    // Its connections are broken, but SPDK may go on trying. A detach must not wait for that; what SPDK has
-    // of this controller, some memory, stays with it.
-    if (!spdk::kAsyncQueuePairs && leaving_.load(std::memory_order_acquire) && ++polls_in_vain > kPollsInVain)
-      break;
-    progress = attempt.poll();
+    // Its connections are broken, but SPDK may go on trying. A detach must not wait for that.
+    if (!spdk::kAsyncQueuePairs && leaving_.load(std::memory_order_acquire) &&
+        ++polls_in_vain > kPollsInVain) {
+      abandoned_ = std::move(attempt);
+      return Status::failure("ERR_SPDK_ABORTED", "a detach has ended the connection that was being made");
+    }
+    progress = attempt->poll();
   }
   if (progress != spdk::ConnectAttempt::Progress::connected) return attach_failure(log);
 
-  controller_ = attempt.controller();
+  controller_ = attempt->controller();
   ControllerInfo info = read_controller_info(controller_);
-  info.io_queues = std::min(attempt.granted_io_queues(), request_.connect.io_queues);
-  info.queue_depth = std::min(attempt.granted_queue_depth(), request_.connect.queue_depth);
+  info.io_queues = std::min(attempt->granted_io_queues(), request_.connect.io_queues);
+  info.queue_depth = std::min(attempt->granted_queue_depth(), request_.connect.queue_depth);
   std::vector<NamespaceInfo> namespaces = read_namespaces(controller_);
   const std::lock_guard<std::mutex> guard(description_mutex_);
   info_ = std::move(info);
   namespaces_ = std::move(namespaces);
   return Status::success();
+}
+
+/**
+ * A connect that a detach did not wait for, after its answer: SPDK lets go of what it holds for it, its CM
+ * channel among them, only when it has been polled to its end, which can take v20.07 half a minute. Ends
+ * sooner with the environment.
+ */
+void Controller::end_abandoned_connect() {
+  if (abandoned_ == nullptr) return;
+  const ExclusiveLinger alone(*linger_);
+  const spdk::ConnectionWatch::Scope watched(connection_watch_);
+  while (abandoned_->poll() == spdk::ConnectAttempt::Progress::pending) {
+    if (attach_given_up_.load(std::memory_order_acquire)) return;
+    mailbox_.sleep(kAbandonedPause);
+    mailbox_.run();
+  }
+  controller_ = abandoned_->controller();
+  destroy_controller();
 }
 
 /** One ring for each queue pair that the target grants, and who polls it. */

@@ -6,7 +6,6 @@
 
 #include "../spdk/connection_watch.h"
 #include "controller.h"
-#include "deadline.h"
 #include "elapsed.h"
 
 namespace spdk_nvme {
@@ -151,7 +150,8 @@ void Controller::destroy_controller() {
   sets_.clear();
   if (controller_ == nullptr) return;
   // SPDK tells the controller to shut down, and a target may fall silent at any moment.
-  const Deadline deadline(kShutdownLimit, [this] { connection_watch_.break_established(); });
+  const Deadlines::Scope deadline(services_->deadlines, kShutdownLimit,
+                                  [this] { connection_watch_.break_established(); });
   spdk::DetachAttempt attempt(controller_);
   while (!attempt.poll()) std::this_thread::sleep_for(kPause);
   controller_ = nullptr;

@@ -6,8 +6,11 @@ import { countResources, countWhenQuiet, countWhenStable, hugepageFiles } from '
 import type { StopSignal } from './stop.js';
 import { device } from './target.js';
 
-/** For the kernel's target, which closes connections after us, and for threads and descriptors of child processes. */
-const QUIET_LIMIT_MS = 10_000;
+/**
+ * For the kernel's target, which closes connections after us, for threads and descriptors of child processes, and for
+ * connects that SPDK takes half a minute to give up (docs/faults.md, "What stays").
+ */
+const QUIET_LIMIT_MS = 45_000;
 /** V8 takes what is garbage at once; some turns later it tells. */
 const COLLECT_LIMIT_MS = 2_000;
 /** After a signal the fabric is taken away some seconds later: the report has to be out before. */

@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "../../native/core/connect_gate.h"
+#include "../../native/core/deadlines.h"
 #include "../../native/core/mailbox.h"
 #include "../../native/core/owned_thread.h"
 
@@ -79,6 +83,40 @@ TEST(ConnectGate, LetsInAsManyAsThereArePlaces) {
   });
   EXPECT_TRUE(gate.enter(10s));
   leaver.join();
+}
+
+TEST(Deadlines, CallEachThatPassesOnce) {
+  Deadlines deadlines(true);
+  std::mutex mutex;
+  std::vector<int> called;
+  std::promise<void> both;
+  const auto note = [&](int which) {
+    const std::lock_guard<std::mutex> guard(mutex);
+    called.push_back(which);
+    if (called.size() == 2) both.set_value();
+  };
+  {
+    // The one that passes first comes last: the thread must not sleep through it.
+    const Deadlines::Scope long_one(deadlines, 1h, [&] { note(3); });
+    const Deadlines::Scope second(deadlines, 40ms, [&] { note(2); });
+    const Deadlines::Scope first(deadlines, 20ms, [&] { note(1); });
+    ASSERT_EQ(both.get_future().wait_for(10s), std::future_status::ready);
+    std::this_thread::sleep_for(20ms);
+  }
+  std::ranges::sort(called);
+  EXPECT_EQ(called, (std::vector<int>{1, 2}));
+}
+
+TEST(Deadlines, CallNothingAfterTheEndOfAScope) {
+  Deadlines deadlines(true);
+  for (int i = 0; i < 200; i++) {
+    auto alive = std::make_unique<std::atomic<int>>(0);
+    {
+      const Deadlines::Scope scope(deadlines, 1ms, [&alive] { ++*alive; });
+      std::this_thread::sleep_for(i % 2 == 0 ? 0ms : 1ms);
+    }
+    alive.reset();  // a late call is a use after free, which the sanitizers see
+  }
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type LogLine, type SpdkError, spdkVersion } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { holdShutdown } from './proxy.js';
+import { asksForShutdown, holdAt } from './proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4461' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:diagnosis';
@@ -159,7 +159,7 @@ describe('the channels of node:diagnostics_channel', () => {
 
 describe('a detach that SPDK does not return from', () => {
   it('says where the threads are, and ends when SPDK does return', async () => {
-    const proxy = await holdShutdown(Number(listener.trsvcid));
+    const proxy = await holdAt(Number(listener.trsvcid), asksForShutdown, { holdIt: true });
     const behindProxy = id(nqn).replace(listener.trsvcid, String(proxy.port));
     const controller = await env.attach(behindProxy, { ioQueues: 2 });
     const published = new Promise((resolve) => subscribe('spdk-nvme:detach:error', resolve));

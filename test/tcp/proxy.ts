@@ -1,13 +1,18 @@
 import { createConnection, createServer, type Socket } from 'node:net';
 
-/** Opcode of all fabrics commands, and the type of Property Set (NVMe over Fabrics specification). */
+/** Opcode of all fabrics commands, and their types (NVMe over Fabrics specification). */
 const fabricsCommand = 0x7f;
 const propertySet = 0x00;
-const controllerConfiguration = 0x14;
-/** CC.SHN: a shutdown is asked for. */
+const propertyGet = 0x04;
+/** Properties of a controller. */
+const capabilities = 0x00;
+const configuration = 0x14;
+/** CC.EN and CC.SHN (NVMe base specification, "Controller Configuration"). */
+const enableBit = 0x1;
 const shutdownBits = 0xc000;
-/** A command capsule of NVMe/TCP, and the bytes before the submission queue entry in it. */
+/** Capsules of NVMe/TCP, and the bytes before the queue's entry in them. */
 const commandCapsule = 0x04;
+const responseCapsule = 0x05;
 const commonHeader = 8;
 
 /** Between an initiator and a target: passes everything on until it holds it back. */
@@ -20,26 +25,64 @@ export interface Proxy {
   close(): void;
 }
 
-/** Whether a controller is told in these bytes to shut down, which SPDK does at the end of a detach. */
-function asksForShutdown(bytes: Buffer): boolean {
-  for (let at = 0; at + commonHeader + 64 <= bytes.length; ) {
-    const entry = at + commonHeader;
-    if (
-      bytes[at] === commandCapsule &&
-      bytes[entry] === fabricsCommand &&
-      bytes[entry + 4] === propertySet &&
-      bytes.readUInt32LE(entry + 44) === controllerConfiguration &&
-      (bytes.readUInt32LE(entry + 48) & shutdownBits) !== 0
-    ) {
-      return true;
-    }
+/** A controller is told to shut down, which SPDK does at the end of a detach. */
+export const asksForShutdown = (value: number): boolean => (value & shutdownBits) !== 0;
+
+/** A controller is enabled, in the middle of a connect. */
+export const enables = (value: number): boolean => (value & enableBit) !== 0 && !asksForShutdown(value);
+
+/** Where the queue entries of the capsules of a kind begin in these bytes, which hold whole ones. */
+function* entriesIn(bytes: Buffer, capsule: number): Generator<number> {
+  for (let at = 0; at + commonHeader < bytes.length; ) {
+    if (bytes[at] === capsule) yield at + commonHeader;
     at += Math.max(commonHeader, bytes.readUInt32LE(at + 4));
   }
-  return false;
 }
 
-/** Listens on a port of its own; holds back the first shutdown of a controller, and all that comes after it. */
-export async function holdShutdown(targetPort: number): Promise<Proxy> {
+/** Where the fabrics commands of a type for a property begin. */
+function* commandsIn(bytes: Buffer, type: number, property: number): Generator<number> {
+  for (const entry of entriesIn(bytes, commandCapsule)) {
+    const isIt =
+      bytes[entry] === fabricsCommand &&
+      bytes[entry + 4] === type &&
+      bytes.readUInt32LE(entry + 44) === property;
+    if (isIt) yield entry;
+  }
+}
+
+/** What is written in these bytes to a controller's configuration. */
+function configurationsIn(bytes: Buffer): number[] {
+  return [...commandsIn(bytes, propertySet, configuration)].map((entry) => bytes.readUInt32LE(entry + 48));
+}
+
+/** Has the target claim that it needs this many half seconds to become ready (CAP.TO). */
+class SlowReadiness {
+  readonly #asked = new Set<number>();
+
+  constructor(readonly halfSeconds: number) {}
+
+  seeCommands(bytes: Buffer): void {
+    for (const entry of commandsIn(bytes, propertyGet, capabilities)) {
+      this.#asked.add(bytes.readUInt16LE(entry + 2));
+    }
+  }
+
+  alterAnswers(bytes: Buffer): void {
+    for (const entry of entriesIn(bytes, responseCapsule)) {
+      if (this.#asked.delete(bytes.readUInt16LE(entry + 12))) bytes[entry + 3] = this.halfSeconds;
+    }
+  }
+}
+
+/**
+ * Listens on a port of its own; holds back all that the initiator sends after the first write to a controller's configuration that is
+ * chosen, and with `holdIt` that too. With `readyHalfSeconds` the target claims to be that slow.
+ */
+export async function holdAt(
+  targetPort: number,
+  chosen: (value: number) => boolean,
+  { holdIt, readyHalfSeconds }: { readonly holdIt: boolean; readonly readyHalfSeconds?: number },
+): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const kept: [Socket, Buffer][] = [];
   let holding = false;
@@ -50,6 +93,7 @@ export async function holdShutdown(targetPort: number): Promise<Proxy> {
   });
   const server = createServer((host) => {
     const target = createConnection({ port: targetPort, host: '127.0.0.1' });
+    const readiness = readyHalfSeconds === undefined ? undefined : new SlowReadiness(readyHalfSeconds);
     for (const [from, to] of [
       [host, target],
       [target, host],
@@ -57,8 +101,12 @@ export async function holdShutdown(targetPort: number): Promise<Proxy> {
       sockets.add(from);
       from.setNoDelay();
       from.on('data', (bytes: Buffer) => {
-        holding ||= !done && from === host && asksForShutdown(bytes);
-        if (!holding) {
+        if (from === host) readiness?.seeCommands(bytes);
+        else readiness?.alterAnswers(bytes);
+        const found = !holding && !done && from === host && [...configurationsIn(bytes)].some(chosen);
+        holding ||= found;
+        // What the target still has to say is let through.
+        if (!holding || from === target || (found && !holdIt)) {
           to.write(bytes);
           return;
         }
