@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <mutex>
 
+#include "../spdk/env.h"
+
 namespace spdk_nvme {
 
 /**
@@ -37,13 +39,17 @@ class ConnectMemory {
  private:
   bool enter() {
     const std::lock_guard<std::mutex> guard(mutex_);
-    // Asked of the allocator itself, which may take more hugepages from the system.
-    void* const probe =
-        spdk_malloc((claims_ + 1) * kEach, 0, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA);
-    if (probe == nullptr) return false;
-    spdk_free(probe);
+    const size_t needed = (claims_ + 1) * kEach;
+    if (spdk::memory_use().largest_free < needed && !can_allocate(needed)) return false;
     claims_++;
     return true;
+  }
+
+  /** Asks the allocator itself, which may take more hugepages from the system; it clears what is freed. */
+  static bool can_allocate(size_t size) {
+    void* const probe = spdk_malloc(size, 0, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA);
+    if (probe != nullptr) spdk_free(probe);
+    return probe != nullptr;
   }
 
   void leave() {
