@@ -98,10 +98,8 @@ export const farPort: FabricPort = {
 /** Nothing listens here. */
 export const closedPort = '4429';
 
-export const hostNqns = {
-  allowed: `${NQN_PREFIX}:host-allowed`,
-  refused: `${NQN_PREFIX}:host-refused`,
-} as const;
+/** The host that the private subsystem lets in. */
+export const allowedHost = `${NQN_PREFIX}:host-allowed`;
 
 /** Subsystems for tests that need many controllers at once; they share one disk. */
 const MANY = 16;
@@ -109,8 +107,7 @@ const MANY = 16;
 export const subsystems = {
   disk0: subsystem('disk0', 'FABRIC0', { namespaces: [disk0, disk0Large] }),
   disk1: subsystem('disk1', 'FABRIC1', { namespaces: [disk1] }),
-  /** Lets one host in. */
-  private: subsystem('private', 'PRIVATE', { allowedHosts: [hostNqns.allowed] }),
+  private: subsystem('private', 'PRIVATE', { allowedHosts: [allowedHost] }),
   /** Grants two I/O queues however many are asked for. */
   narrow: subsystem('narrow', 'NARROW', { maxQueueId: 2 }),
   many: Array.from({ length: MANY }, (_, i) => subsystem(`many${i}`, `MANY${i}`)),

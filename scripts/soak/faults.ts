@@ -1,21 +1,16 @@
-import { existsSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allSubsystems, ports } from '../fabric/topology.js';
+import { allSubsystems } from '../fabric/topology.js';
+import {
+  admitHosts,
+  allow,
+  disableNamespace,
+  enableNamespace,
+  refuseHosts,
+  withdraw,
+} from '../target/kernel-target.js';
 import type { Random } from '../testing/random.js';
 import { type Fault, type FaultKind, nextFault } from './plan.js';
 import { nqnOf } from './targets.js';
-
-const nvmet = '/sys/kernel/config/nvmet';
-const folderOf = (nqn: string) => `${nvmet}/subsystems/${nqn}`;
-const linkOf = (nqn: string) => `${nvmet}/ports/${ports.rdma.id}/subsystems/${nqn}`;
-
-function withdraw(nqn: string): void {
-  if (existsSync(linkOf(nqn))) unlinkSync(linkOf(nqn));
-}
-
-function allow(nqn: string): void {
-  if (!existsSync(linkOf(nqn))) symlinkSync(folderOf(nqn), linkOf(nqn));
-}
 
 /** Does a fault to the kernel's target, and gives the way back. */
 function inflict({ kind, client }: Fault): () => void {
@@ -30,11 +25,11 @@ function inflict({ kind, client }: Fault): () => void {
         for (const subsystem of allSubsystems) allow(subsystem.nqn);
       };
     case 'hosts-refused':
-      writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '0');
-      return () => writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '1');
+      refuseHosts(nqn);
+      return () => admitHosts(nqn);
     case 'namespace-removed':
-      writeFileSync(`${folderOf(nqn)}/namespaces/1/enable`, '0');
-      return () => writeFileSync(`${folderOf(nqn)}/namespaces/1/enable`, '1');
+      disableNamespace(nqn, 1);
+      return () => enableNamespace(nqn, 1);
   }
 }
 

@@ -2,6 +2,8 @@
 export interface TargetSubsystem {
   readonly nqn: string;
   readonly serial: string;
+  /** Host NQNs that may connect; absent: every host may. */
+  readonly allowedHosts?: readonly string[] | undefined;
   readonly disk:
     | {
         readonly kind: 'null';
@@ -47,8 +49,14 @@ export function targetConfig(
       method: 'nvmf_create_transport',
       params: { trtype: listener.trtype, ...(sharedBuffers && { num_shared_buffers: sharedBuffers }) },
     },
-    ...subsystems.flatMap(({ nqn, serial }, i): Call[] => [
-      { method: 'nvmf_create_subsystem', params: { nqn, serial_number: serial, allow_any_host: true } },
+    ...subsystems.flatMap(({ nqn, serial, allowedHosts }, i): Call[] => [
+      {
+        method: 'nvmf_create_subsystem',
+        params: { nqn, serial_number: serial, allow_any_host: allowedHosts === undefined },
+      },
+      ...(allowedHosts ?? []).map(
+        (host): Call => ({ method: 'nvmf_subsystem_add_host', params: { nqn, host } }),
+      ),
       { method: 'nvmf_subsystem_add_ns', params: { nqn, namespace: { bdev_name: `Disk${i}` } } },
       {
         method: 'nvmf_subsystem_add_listener',

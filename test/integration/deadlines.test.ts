@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Controller, type Environment } from '../../lib/index.js';
+import type { Environment } from '../../lib/index.js';
 import { ids, open, subsystems, unreachable } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { refusal, timed, within } from './support/timing.js';
+import { refusal, within } from './support/timing.js';
 
 /** What SPDK may still need, after the answer, to come back from an attach that nobody waits for. */
 const background = 10_000;
@@ -41,17 +41,6 @@ describe('timeoutMs', () => {
     await Promise.all(hopeless);
     await expectNothingHeld(background);
   });
-
-  it('that is too short for the target leaves no controller behind', async () => {
-    for (const timeoutMs of [1, 5, 20, 50]) {
-      await env.attach(ids.disk1, { timeoutMs }).then(
-        (controller) => controller.detach(),
-        (error) => expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' }),
-      );
-      await expectNothingHeld(background);
-      expect(env.controllers).toEqual([]);
-    }
-  });
 });
 
 describe('an AbortSignal', () => {
@@ -64,47 +53,11 @@ describe('an AbortSignal', () => {
     await expectNothingHeld();
   });
 
-  it('gives an attach up at once, wherever it is, and a controller that comes of it detaches itself', async () => {
-    const whole = await timed(env.attach(ids.disk0, { ioQueues: 2 }));
-    await whole.value.detach();
-    for (const part of [0, 0.1, 0.3, 0.5, 0.7]) {
-      const reason = new Error(`after ${part} of the time it takes`);
-      const aborter = new AbortController();
-      const attach = env.attach(ids.disk0, { ioQueues: 2, signal: aborter.signal });
-      await Promise.race([sleep(part * whole.ms), attach.catch(() => {})]);
-      aborter.abort(reason);
-      const begun = performance.now();
-      const outcome = await attach.catch((error: unknown) => error);
-      expect(performance.now() - begun).toBeLessThan(limits.answer);
-      if (outcome instanceof Controller) {
-        // It was quicker than the first; only a signal that fires at once cannot come too late.
-        expect(part).toBeGreaterThan(0);
-        await outcome.detach();
-      } else {
-        expect(outcome).toMatchObject({ code: 'ERR_SPDK_ABORTED', name: 'AbortError', cause: reason });
-      }
-      expect(env.controllers).toEqual([]);
-      await expectNothingHeld(background);
-      // Nothing stands in the way of the same controller any more.
-      await (await within(limits.attach, env.attach(ids.disk0))).detach();
-    }
-  });
-
   it('gives up an attach that gets no answer', async () => {
     const aborter = new AbortController();
     const attach = env.attach(unreachable(), { signal: aborter.signal });
     setTimeout(() => aborter.abort(), 100);
     await refusal('ERR_SPDK_ABORTED', 100 + limits.answer, attach);
     await expectNothingHeld(background);
-  });
-
-  it('that fires after the attach changes nothing', async () => {
-    const aborter = new AbortController();
-    const controller = await env.attach(ids.disk0, { signal: aborter.signal });
-    aborter.abort();
-    await sleep(100);
-    expect(controller.state).toBe('attached');
-    await controller.detach();
-    await expectNothingHeld();
   });
 });

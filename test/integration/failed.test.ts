@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Controller, Environment } from '../../lib/index.js';
-import { allow, withdraw } from './support/configfs.js';
+import { allow, withdraw } from '../../scripts/target/kernel-target.js';
 import { ids, open, subsystems } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';

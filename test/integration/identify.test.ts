@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Environment } from '../../lib/index.js';
-import { addSubsystem, readSubsystem } from './support/configfs.js';
+import { addSubsystem, readSubsystem } from '../../scripts/target/kernel-target.js';
 import { idOf, open, ports, subsystems } from './support/fabric.js';
 import { askKernel } from './support/kernel-initiator.js';
 import { expectNothingHeld } from './support/rdma.js';

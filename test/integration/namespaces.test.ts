@@ -14,7 +14,7 @@ import {
   moveNamespace,
   removeNamespace,
   revalidateNamespace,
-} from './support/configfs.js';
+} from '../../scripts/target/kernel-target.js';
 import { detachLeftovers, open, subsystems, transportId } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';

@@ -1,7 +1,7 @@
 // Resets and reconnects on the fabric, over RDMA, against the kernel's target, which takes the subsystem off its port.
 
+import { allow, withdraw } from '../../scripts/target/kernel-target.js';
 import { describeReset } from './suites/reset.js';
-import { allow, withdraw } from './support/configfs.js';
 import { ids, subsystems } from './support/fabric.js';
 
 describeReset('a reset over RDMA with the kernel’s target', async () => {

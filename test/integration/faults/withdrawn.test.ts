@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Environment } from '../../../lib/index.js';
-import { addSubsystem, allow, withdraw } from '../support/configfs.js';
+import { addSubsystem, allow, withdraw } from '../../../scripts/target/kernel-target.js';
 import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
 import { Load, Witness } from '../support/load.js';

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { type AttachOptions, type Controller, Environment } from '../../../lib/index.js';
 import type { TargetListener, TargetSubsystem } from '../../../scripts/target/config.js';
@@ -19,6 +20,9 @@ export interface FaultBed {
   /** Expects that nothing is left on either side of controllers that are gone. */
   readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
 }
+
+/** TCP_ESTABLISHED, as /proc/net/tcp has it. */
+const established = '01';
 
 export const memoryMb = 128;
 /** What SPDK's own target takes in hugepages, whatever it is told. */
@@ -136,19 +140,24 @@ export class FaultStage {
   }
 }
 
+/** The TCP connections to these ports, as seen from either end. */
+export function tcpConnections(ports: readonly string[]): { initiators: number; targets: number } {
+  const wanted = ports.map((port) => `:${Number(port).toString(16).toUpperCase().padStart(4, '0')}`);
+  const count = { initiators: 0, targets: 0 };
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6'].filter((file) => existsSync(file))) {
+    for (const line of readFileSync(file, 'utf8').trim().split('\n').slice(1)) {
+      const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+      if (state !== established) continue;
+      if (wanted.some((port) => remote.endsWith(port))) count.initiators++;
+      if (wanted.some((port) => local.endsWith(port))) count.targets++;
+    }
+  }
+  return count;
+}
+
 /** Expects that no connection to these ports is left, on either side. */
 export async function expectNoConnections(ports: readonly string[], limitMs = 3_000): Promise<void> {
-  const wanted = ports.map((port) => Number(port).toString(16).toUpperCase().padStart(4, '0'));
-  const established = () =>
-    ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => {
-      const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').slice(1) : [];
-      return lines.filter((line) => {
-        const [, local = '', remote = '', state] = line.trim().split(/\s+/);
-        return (
-          state === '01' && wanted.some((port) => local.endsWith(`:${port}`) || remote.endsWith(`:${port}`))
-        );
-      });
-    });
-  await eventually(limitMs, () => established().length === 0);
-  expect(established()).toEqual([]);
+  const none = { initiators: 0, targets: 0 };
+  await eventually(limitMs, () => isDeepStrictEqual(tcpConnections(ports), none));
+  expect(tcpConnections(ports)).toEqual(none);
 }

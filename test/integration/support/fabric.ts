@@ -9,7 +9,7 @@ import {
   transportId,
 } from '../../../scripts/fabric/topology.js';
 
-export { hostNqns, link, ports, subsystems, transportId } from '../../../scripts/fabric/topology.js';
+export { allowedHost, link, ports, subsystems, transportId } from '../../../scripts/fabric/topology.js';
 
 if (!existsSync(`/sys/class/infiniband/${link.rdmaDevice}`)) {
   throw new Error('These tests need the fabric; run them with: npm run test:integration');

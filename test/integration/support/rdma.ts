@@ -60,6 +60,12 @@ export async function rdmaUse(): Promise<RdmaUse> {
   };
 }
 
+/** The queue pairs of either side, admin queues included. */
+export async function rdmaQueues(): Promise<{ initiators: number; targets: number }> {
+  const { qp, targetQueues } = await rdmaUse();
+  return { initiators: qp, targets: targetQueues };
+}
+
 /** Expects both sides to have let go of everything, the target within a time. */
 export async function expectNothingHeld(limitMs: number = limits.target): Promise<void> {
   let use = nothing;

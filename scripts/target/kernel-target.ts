@@ -1,4 +1,7 @@
+// The kernel's own target, as it is set up and changed through configfs while it runs.
+
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -7,7 +10,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { ports } from './fabric.js';
+import { ports } from '../fabric/topology.js';
 
 const nvmet = '/sys/kernel/config/nvmet';
 const folderOf = (nqn: string) => `${nvmet}/subsystems/${nqn}`;
@@ -98,7 +101,7 @@ export function revalidateNamespace(nqn: string, id: number): void {
 export function addSubsystem(nqn: string, serial: string, namespaces: readonly NewNamespace[]): () => void {
   const folder = folderOf(nqn);
   mkdirSync(folder);
-  writeFileSync(`${folder}/attr_allow_any_host`, '1');
+  admitHosts(nqn);
   writeFileSync(`${folder}/attr_serial`, serial);
   for (const namespace of namespaces) addNamespace(nqn, namespace);
   allow(nqn);
@@ -109,12 +112,21 @@ export function addSubsystem(nqn: string, serial: string, namespaces: readonly N
   };
 }
 
-/** Takes a subsystem off the RDMA port; the target then ends its controllers there. */
+/** Takes a subsystem off the RDMA port, if it is there; the target then ends its controllers there. */
 export function withdraw(nqn: string): void {
-  unlinkSync(linkOf(nqn));
+  if (existsSync(linkOf(nqn))) unlinkSync(linkOf(nqn));
 }
 
-/** Puts a subsystem back onto the RDMA port. */
+/** Puts a subsystem back onto the RDMA port, if it is not there. */
 export function allow(nqn: string): void {
-  symlinkSync(folderOf(nqn), linkOf(nqn));
+  if (!existsSync(linkOf(nqn))) symlinkSync(folderOf(nqn), linkOf(nqn));
+}
+
+/** Refuses hosts that the subsystem does not name; those that are connected stay. */
+export function refuseHosts(nqn: string): void {
+  writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '0');
+}
+
+export function admitHosts(nqn: string): void {
+  writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '1');
 }

@@ -1,0 +1,42 @@
+// SPDK's own target as the attach tests want it.
+
+import os from 'node:os';
+import type { TargetListener } from '../../../scripts/target/config.js';
+import { ensureHugepages } from '../../../scripts/target/hugepages.js';
+import { startSpdkTarget } from '../../../scripts/target/spdk-target.js';
+import type { AttachTarget } from './attach.js';
+import { memoryMb } from './target.js';
+
+const nqnOf = (name: string) => `nqn.2026-11.dev.spdk-nvme:attach-${name}`;
+const allowedHost = 'nqn.2026-11.dev.spdk-nvme:host-allowed';
+const disk = { kind: 'null', sizeMb: 16, blockSize: 512 } as const;
+
+/** Starts it; `closedPort` is one where nobody listens. */
+export async function startAttachTarget(
+  listener: TargetListener,
+  closedPort: string,
+): Promise<Omit<AttachTarget, 'queues' | 'expectNothingHeld'>> {
+  const { trtype, traddr, trsvcid } = listener;
+  const id = (name: string, port = trsvcid) =>
+    `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${port} subnqn:${nqnOf(name)}`;
+  ensureHugepages(2 * memoryMb);
+  const target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    memoryMb,
+    sharedBuffers: 511,
+    subsystems: [
+      { nqn: nqnOf('one'), serial: 'ONE', disk },
+      { nqn: nqnOf('two'), serial: 'TWO', disk },
+      { nqn: nqnOf('private'), serial: 'PRIVATE', disk, allowedHosts: [allowedHost] },
+    ],
+  });
+  return {
+    ids: [id('one'), id('two')],
+    serials: ['ONE', 'TWO'],
+    private: { id: id('private'), allowedHost },
+    wrongNqn: id('nobody'),
+    wrongPort: id('one', closedPort),
+    stop: () => target.stop('SIGKILL'),
+  };
+}

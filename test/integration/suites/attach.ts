@@ -1,0 +1,226 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type AttachOptions, Controller, Environment, spdkVersion } from '../../../lib/index.js';
+import { limits } from '../support/limits.js';
+import { refusal, timed, within } from '../support/timing.js';
+
+/** What a target must have for these tests. */
+export interface AttachTarget {
+  /** Two of its subsystems. */
+  readonly ids: readonly [string, string];
+  /** What their controllers say of themselves. */
+  readonly serials: readonly [string, string];
+  /** A subsystem that only this host may use. */
+  readonly private: { readonly id: string; readonly allowedHost: string };
+  /** The id of a subsystem that it does not have. */
+  readonly wrongNqn: string;
+  /** The id of a port that it does not listen on. */
+  readonly wrongPort: string;
+  /** How many queues are connected, admin queues included, as either side counts them. */
+  readonly queues: () => Promise<{ readonly initiators: number; readonly targets: number }>;
+  readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** What SPDK may still need, after the answer, to come back from an attach that nobody waits for. */
+const background = 10_000;
+const stranger = 'nqn.2026-11.dev.spdk-nvme:stranger';
+
+/** Attach and detach, for any target. */
+export function describeAttach(name: string, start: () => Promise<AttachTarget>): void {
+  describe(name, () => {
+    let target: AttachTarget;
+    let env: Environment;
+
+    beforeAll(async () => {
+      target = await start();
+      env = await Environment.init({ pollers: 2, memoryMb: 128 });
+      // The first attach of a process loads libraries and touches all memory, which no test should have to time.
+      await (await env.attach(target.ids[0], { timeoutMs: 30_000 })).detach({ timeoutMs: 30_000 });
+    });
+    afterEach(async () => {
+      await Promise.all(env.controllers.map((controller) => controller.detach()));
+      await target.expectNothingHeld(background);
+    });
+    afterAll(async () => {
+      await env?.close({ timeoutMs: background });
+      await target?.stop();
+    });
+
+    const attach = (options?: AttachOptions, which: 0 | 1 = 0) =>
+      within(limits.attach, env.attach(target.ids[which], options));
+    const detach = (controller: Controller) => within(limits.detach, controller.detach());
+    const expectQueues = async (queues: number) =>
+      expect(await target.queues()).toEqual({ initiators: queues, targets: queues });
+
+    describe('one controller', () => {
+      it('is attached, with as many queue pairs as asked for, and detached again', async () => {
+        const controller = await attach({ ioQueues: 3 });
+        expect(controller.state).toBe('attached');
+        expect(controller.info.serial).toBe(target.serials[0]);
+        expect(env.controllers).toEqual([controller]);
+        // The admin queue has a connection of its own.
+        await expectQueues(4);
+
+        const { value: report, ms } = await timed(controller.detach());
+        expect(controller.state).toBe('detached');
+        expect(env.controllers).toEqual([]);
+        expect(ms).toBeLessThan(limits.detach);
+        await target.expectNothingHeld();
+
+        const phases = [report.drainMs, report.disconnectMs, report.lingerMs, report.destroyMs];
+        for (const phase of phases) expect(phase).toBeGreaterThanOrEqual(0);
+        expect(phases.reduce((sum, phase) => sum + phase)).toBeCloseTo(report.totalMs, 3);
+        expect(report.totalMs).toBeGreaterThan(0);
+        expect(report.totalMs).toBeLessThanOrEqual(ms);
+      });
+
+      it('can be attached again and again, and leaves nothing', async () => {
+        for (let loop = 0; loop < 10; loop++) await detach(await attach({ ioQueues: 2 }));
+        await target.expectNothingHeld();
+      });
+
+      it('is detached once, however often one asks', async () => {
+        const controller = await attach();
+        let events = 0;
+        controller.on('detached', () => events++);
+        const first = controller.detach();
+        const second = controller.detach({ timeoutMs: 1_000, drainMs: 0 });
+        expect(second).toBe(first);
+        const report = await within(limits.detach, first);
+        expect(controller.detach()).toBe(first);
+        expect(await controller.detach()).toBe(report);
+        await new Promise(setImmediate);
+        expect(events).toBe(1);
+      });
+    });
+
+    describe('two controllers', () => {
+      it('are attached and detached at once', async () => {
+        const controllers = await Promise.all([attach({ ioQueues: 2 }, 0), attach({ ioQueues: 2 }, 1)]);
+        expect(controllers.map(({ info }) => info.serial)).toEqual(target.serials);
+        expect(env.controllers).toHaveLength(2);
+        await expectQueues(6);
+        await Promise.all(controllers.map(detach));
+        await target.expectNothingHeld();
+      });
+
+      it('do not depend on each other: one stays when the other goes', async () => {
+        const stays = await attach({ ioQueues: 2 }, 0);
+        await detach(await attach({ ioQueues: 2 }, 1));
+        expect(stays.state).toBe('attached');
+        expect(env.controllers).toEqual([stays]);
+        // The target may need a moment.
+        await expect.poll(() => target.queues()).toEqual({ initiators: 3, targets: 3 });
+      });
+    });
+
+    describe('the same controller', () => {
+      it('is refused while it is attached, which changes nothing', async () => {
+        const [id] = target.ids;
+        const controller = await attach();
+        await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(id));
+        // The same place in other words is the same controller.
+        const spelled = id
+          .replace(/trtype:(\w+)/, (_, type: string) => `trtype=${type.toLowerCase()}`)
+          .replace('adrfam:IPv4 ', '');
+        expect(spelled).not.toBe(id);
+        await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(spelled));
+        expect(controller.state).toBe('attached');
+        expect(env.controllers).toEqual([controller]);
+      });
+
+      it('is refused while its attach is under way', async () => {
+        const first = attach();
+        await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(target.ids[0]));
+        await detach(await first);
+      });
+
+      it('is refused while it is detached, and can be attached right after', async () => {
+        const controller = await attach({ ioQueues: 2 });
+        const detached = detach(controller);
+        await new Promise((resolve) => controller.once('state', resolve));
+        await refusal('ERR_SPDK_DETACHING', limits.answer, env.attach(target.ids[0]));
+        await detached;
+        const again = await attach();
+        expect(again).not.toBe(controller);
+        expect([controller.state, again.state]).toEqual(['detached', 'attached']);
+      });
+    });
+
+    describe('the target refuses', () => {
+      it('a subsystem that it does not have', async () => {
+        const attached = env.attach(target.wrongNqn);
+        const error = await refusal('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, attached);
+        expect(error.message).toContain('subnqn');
+        expectStatus(error, 'Connect Invalid Parameters');
+      });
+
+      it('a host that is not on its list, and lets in the one that is', async () => {
+        const { id, allowedHost } = target.private;
+        const attached = env.attach(id, { hostNqn: stranger });
+        const error = await refusal('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, attached);
+        expect(error.message).toContain('hostNqn');
+        expectStatus(error, 'Connect Invalid Host');
+        await detach(await within(limits.attach, env.attach(id, { hostNqn: allowedHost })));
+      });
+
+      it('nothing, where it does not listen: nobody answers', async () => {
+        await refusal('ERR_SPDK_UNREACHABLE', limits.unreachable, env.attach(target.wrongPort));
+        await detach(await attach());
+      });
+    });
+
+    describe('an attach that is given up', () => {
+      it('by a timeoutMs too short for the target leaves no controller behind', async () => {
+        for (const timeoutMs of [1, 5, 20, 50]) {
+          await env
+            .attach(target.ids[1], { timeoutMs })
+            .then(detach, (error: unknown) => expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' }));
+          await target.expectNothingHeld(background);
+          expect(env.controllers).toEqual([]);
+        }
+      });
+
+      it('by a signal ends at once, wherever it is, and a controller that comes of it detaches itself', async () => {
+        const { value: first, ms: whole } = await timed(attach({ ioQueues: 2 }));
+        await first.detach();
+        for (const part of [0, 0.1, 0.3, 0.5, 0.7]) {
+          const reason = new Error(`after ${part} of the time it takes`);
+          const aborter = new AbortController();
+          const attached = env.attach(target.ids[0], { ioQueues: 2, signal: aborter.signal });
+          await Promise.race([sleep(part * whole), attached.catch(() => {})]);
+          aborter.abort(reason);
+          const { value: outcome, ms } = await timed(attached.catch((error: unknown) => error));
+          expect(ms).toBeLessThan(limits.answer);
+          if (outcome instanceof Controller) {
+            // It was quicker than the first; only a signal that fires at once cannot come too late.
+            expect(part).toBeGreaterThan(0);
+            await outcome.detach();
+          } else {
+            expect(outcome).toMatchObject({ code: 'ERR_SPDK_ABORTED', name: 'AbortError', cause: reason });
+          }
+          expect(env.controllers).toEqual([]);
+          await target.expectNothingHeld(background);
+          // Nothing stands in the way of the same controller any more.
+          await detach(await attach());
+        }
+      });
+
+      it('by a signal that fires after it is not given up', async () => {
+        const aborter = new AbortController();
+        const controller = await attach({ signal: aborter.signal });
+        aborter.abort();
+        await sleep(100);
+        expect(controller.state).toBe('attached');
+      });
+    });
+  });
+}
+
+/** SPDK says which status the target gave from v20.10 on; before, an error carries none rather than a guess. */
+function expectStatus(error: { nvmeStatus?: { name: string } }, name: string): void {
+  const { major, minor } = spdkVersion();
+  if (major * 100 + minor >= 2010) expect(error.nvmeStatus?.name).toBe(name);
+  else expect(error.nvmeStatus).toBeUndefined();
+}
