@@ -11,7 +11,7 @@ const namesOf = {
 
 /** The path of one of SPDK's programs: of the user's SPDK if it was built with them, else of the one set-up built. */
 export function spdkProgram(name: keyof typeof namesOf): string {
-  const prefix = process.env['SPDK_PREFIX'];
+  const prefix = process.env.SPDK_PREFIX;
   const folders = [
     ...(prefix ? ['bin', 'build/bin', 'build/examples'].map((folder) => path.join(prefix, folder)) : []),
     ...builds().map((build) => path.join(spdkFolder, build, 'bin')),
