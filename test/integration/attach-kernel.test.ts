@@ -11,6 +11,6 @@ describeAttach('attach and detach over RDMA with the kernel target', async () =>
   wrongNqn: ids.wrongNqn,
   wrongPort: ids.wrongPort,
   queues: rdmaQueues,
-  expectNothingHeld,
+  expectNothingHeld: () => expectNothingHeld(),
   stop: async () => {},
 }));

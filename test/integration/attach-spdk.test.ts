@@ -3,6 +3,7 @@
 import { link } from '../../scripts/fabric/topology.js';
 import { describeAttach } from './suites/attach.js';
 import { startAttachTarget } from './suites/attach-target.js';
+import { limits } from './support/limits.js';
 import { expectNothingHeld, rdmaQueues } from './support/rdma.js';
 
 const [address] = link.addresses[0].split('/') as [string];
@@ -10,5 +11,6 @@ const [address] = link.addresses[0].split('/') as [string];
 describeAttach('attach and detach over RDMA with nvmf_tgt', async () => ({
   ...(await startAttachTarget({ trtype: 'RDMA', traddr: address, trsvcid: '4473' }, '4474')),
   queues: rdmaQueues,
-  expectNothingHeld,
+  // v20.07 takes some seconds to let go of RDMA queue pairs.
+  expectNothingHeld: () => expectNothingHeld(limits.noticed),
 }));

@@ -2,7 +2,6 @@
 
 import os from 'node:os';
 import type { TargetListener } from '../../../scripts/target/config.js';
-import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { startSpdkTarget } from '../../../scripts/target/spdk-target.js';
 import type { AttachTarget } from './attach.js';
 import { memoryMb } from './target.js';
@@ -19,7 +18,6 @@ export async function startAttachTarget(
   const { trtype, traddr, trsvcid } = listener;
   const id = (name: string, port = trsvcid) =>
     `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${port} subnqn:${nqnOf(name)}`;
-  ensureHugepages(2 * memoryMb);
   const target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,
