@@ -6,7 +6,7 @@ import type { LogLevel } from './options.js';
 /**
  * - `state`: the controller moved on to the state that `text` names
  * - `failure`: the link or the target died; `code` and `text` say how
- * - `connection-lost`: an I/O queue pair lost its connection
+ * - `connection-lost`: a queue pair lost its connection
  * - `retry`: connecting is tried once more; `code` and `text` say why
  * - `reset`: a step of a reset or a reconnect
  * - `log`: SPDK logged a line about this controller, a notice or more severe, whatever the `logLevel`

@@ -117,6 +117,7 @@ bool Controller::poll_admin() {
   }
   if (result >= 0) return result > 0;
   admin_failed_ = true;
+  history_->add(HistoryEvent::Kind::connection_lost, "the connection of the admin queue is lost");
   admin_commands_.abort();
   fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection to the controller's admin queue is lost",
                        -result));
