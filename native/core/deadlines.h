@@ -34,6 +34,9 @@ class Deadlines {
   Deadlines& operator=(const Deadlines&) = delete;
   ~Deadlines() = default;
 
+  /** Ends the thread, when no scope is left and none will come. */
+  void stop() { thread_ = {}; }
+
   /** Calls `late`, which must not block, if it still lives when the time is over; never after its end. */
   class Scope {
    public:

@@ -133,6 +133,8 @@ bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
   const auto last = clean ? std::max(deadline, shortly) : shortly;
   for (const auto& poller : services_->pollers) poller->stop();
   for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
+  // JavaScript may hold on to controllers, and so to what they share, for long.
+  if (clean) services_->deadlines.stop();
   Log::listen(nullptr, 0);
   SpdkRuntime::release();
   return clean;
