@@ -168,6 +168,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   Status attach();
   Status establish();
   bool nobody_waits();
+  [[nodiscard]] bool may_abandon_connect() const;
   Status check_reachable();
   Status connect();
   void leave_connect_gate();

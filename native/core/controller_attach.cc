@@ -127,6 +127,15 @@ bool Controller::nobody_waits() {
   return attach_given_up_.load(std::memory_order_acquire) || leaving_.load(std::memory_order_acquire);
 }
 
+/**
+ * Whether a detach goes on without a connect that has not ended. When the environment ends nobody is left to
+ * poll it any further: then only where SPDK may not end it for long.
+ */
+bool Controller::may_abandon_connect() const {
+  if (!leaving_.load(std::memory_order_acquire)) return false;
+  return !spdk::kAsyncQueuePairs || !attach_given_up_.load(std::memory_order_acquire);
+}
+
 /** Hands a connection that is made to those who poll it. */
 void Controller::start_serving() {
   connection_++;
@@ -209,9 +218,8 @@ Status Controller::connect_controller(LogCollector& log) {
       std::this_thread::yield();
     }
     if (nobody_waits()) leave_connect_gate();
-    // Its connections are broken, but SPDK may go on trying. A detach must not wait for that.
-    if (!spdk::kAsyncQueuePairs && leaving_.load(std::memory_order_acquire) &&
-        ++polls_in_vain > kPollsInVain) {
+    // SPDK may go on trying, with a broken connection too. A detach must not wait for that.
+    if (may_abandon_connect() && ++polls_in_vain > kPollsInVain) {
       abandoned_ = std::move(attempt);
       return Status::failure("ERR_SPDK_ABORTED", "a detach has ended the connection that was being made");
     }

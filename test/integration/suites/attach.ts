@@ -211,8 +211,10 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
           }
           expect(env.controllers).toEqual([]);
           await expectNothingHere();
-          // Nothing stands in the way of the same controller any more.
-          await detach(await attach());
+          // Nothing stands in the way of the same controller, as soon as SPDK has come back to say so.
+          await expect
+            .poll(() => codeOf(attach().then(detach), 'attached'), { timeout: background })
+            .toBe('attached');
         }
       });
 
