@@ -120,7 +120,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
         await detach(await attach({ ioQueues: 2 }, 1));
         expect(stays.state).toBe('attached');
         expect(env.controllers).toEqual([stays]);
-        expect((await target.queues()).initiators).toBe(3);
+        await expect.poll(async () => (await target.queues()).initiators).toBe(3);
         await detach(stays);
       });
     });
