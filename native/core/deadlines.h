@@ -76,10 +76,9 @@ class Deadlines {
       }
       // Not for ever: the clock's last moment overflows in the kernel's.
       const auto limit = std::min(wakes_at_, Clock::now() + std::chrono::hours(1));
-      const auto asleep_till = wakes_at_;
       changed_.wait_until(lock, ended, limit, [&] {
         return std::ranges::any_of(entries_,
-                                   [&](const Entry& one) { return one.late && one.at < asleep_till; });
+                                   [&](const Entry& one) { return one.late && one.at < wakes_at_; });
       });
     }
   }

@@ -9,8 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type Namespace, type SpdkError } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { codeOf } from '../integration/suites/io.js';
-import { eventually } from '../integration/support/timing.js';
+import { codeOf, eventually } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:held';

@@ -13,7 +13,7 @@ import {
 } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { codeOf } from '../integration/suites/io.js';
+import { codeOf } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4462' } as const;
 const nqns = { plain: 'nqn.2026-11.dev.spdk-nvme:plain', protected: 'nqn.2026-11.dev.spdk-nvme:protected' };

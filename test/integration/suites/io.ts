@@ -8,6 +8,7 @@ import {
   type SpdkError,
 } from '../../../lib/index.js';
 import { Random } from '../../../scripts/testing/random.js';
+import { codeOf } from '../support/timing.js';
 import { readBacking, writeBacking } from './backing.js';
 
 /** What a target must have for these tests: a namespace whose backing file or device can be read from outside. */
@@ -21,14 +22,6 @@ export interface IoTarget {
 }
 
 const pollings = ['threads', 'inline'] as const;
-
-/** The code of the error that a promise rejects with; 'none' when it does not. */
-export async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => 'none',
-    (error: SpdkError) => error.code,
-  );
-}
 
 /** The I/O tests, for any target. */
 export function describeIo(name: string, start: () => Promise<IoTarget>): void {

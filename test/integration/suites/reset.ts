@@ -8,8 +8,7 @@ import {
   type ResetReport,
 } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
-import { eventually, refusal, timed, within } from '../support/timing.js';
-import { codeOf } from './io.js';
+import { codeOf, eventually, refusal, timed, within } from '../support/timing.js';
 
 /** What a target must be able to do for these tests: go away, so that connections break, and come back. */
 export interface LosableTarget {

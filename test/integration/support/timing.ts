@@ -10,7 +10,7 @@ export async function timed<T>(promise: Promise<T>): Promise<{ value: T; ms: num
 }
 
 /** The code that a promise is rejected with; a word of the caller's when it is fulfilled. */
-export function codeOf(promise: Promise<unknown>, fulfilled: string): Promise<string> {
+export function codeOf(promise: Promise<unknown>, fulfilled = 'none'): Promise<string> {
   return promise.then(
     () => fulfilled,
     ({ code }: SpdkError) => code,
