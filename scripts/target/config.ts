@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What a subsystem of the target is made of. */
 export interface TargetSubsystem {
   readonly nqn: string;
@@ -57,7 +59,10 @@ export function targetConfig(
       ...(allowedHosts ?? []).map(
         (host): Call => ({ method: 'nvmf_subsystem_add_host', params: { nqn, host } }),
       ),
-      { method: 'nvmf_subsystem_add_ns', params: { nqn, namespace: { bdev_name: `Disk${i}` } } },
+      {
+        method: 'nvmf_subsystem_add_ns',
+        params: { nqn, namespace: { bdev_name: `Disk${i}`, uuid: namespaceUuid(nqn) } },
+      },
       {
         method: 'nvmf_subsystem_add_listener',
         params: { nqn, listen_address: { ...listener, adrfam: 'IPv4' } },
@@ -70,6 +75,12 @@ export function targetConfig(
       { subsystem: 'nvmf', config: nvmf },
     ],
   });
+}
+
+/** The same for each start of a target: to hosts it is the same namespace then. Later SPDK makes one up each time. */
+function namespaceUuid(nqn: string): string {
+  const digits = createHash('sha1').update(nqn).digest('hex');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
 }
 
 function disk(name: string, what: TargetSubsystem['disk']): Call[] {
