@@ -108,6 +108,14 @@ export const knownProblems: readonly AdvisoryEntry[] = [
       'With these releases no poll group is used: every queue pair is polled by itself and freed before the detach.',
   },
   {
+    id: 'SPDK-LATE-SEND',
+    issues: [],
+    affected: { first: [20, 7], fixed: [23, 5] },
+    consequence:
+      'Soft-RoCE may report that a send ended well after the failure of its queue pair. SPDK then uses a request that it has aborted, and the process crashes; v22.01 to v22.09 look before they do.',
+    defence: 'What follows a failure of the same queue pair is made a failure before SPDK sees it.',
+  },
+  {
     id: 'SPDK-1703',
     issues: [1703, 2105, 3279],
     affected: {},

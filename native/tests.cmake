@@ -25,3 +25,7 @@ endforeach()
 # Run inside the fabric by test/integration/linger-lock.test.ts.
 add_executable(cm_race ${ROOT}/test/native/cm_race.cc $<TARGET_OBJECTS:plain>)
 target_link_libraries(cm_race PRIVATE plain warnings rdmacm ibverbs)
+
+# Loaded by test/integration/faults/late-send.test.ts into a process of the fabric.
+add_library(late_send SHARED ${ROOT}/test/native/late_send.cc)
+target_link_libraries(late_send PRIVATE warnings ${CMAKE_DL_LIBS})

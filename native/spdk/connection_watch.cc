@@ -1,6 +1,5 @@
 #include "connection_watch.h"
 
-#include <dlfcn.h>
 #include <rdma/rdma_cma.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 
 #include "cm_events.h"
 #include "release.h"
+#include "stand_in.h"
 
 namespace spdk_nvme::spdk {
 
@@ -127,12 +127,6 @@ CmWaitLimit::~CmWaitLimit() {
 #if SPDK_NVME_RELEASE < 2205
 
 namespace {
-
-/** The function that a stand-in of this name stands in for. */
-template <typename Function>
-Function* real(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
 
 int fail(int error) {
   errno = error;

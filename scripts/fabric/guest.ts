@@ -12,6 +12,8 @@ import { Tail } from './tail.js';
 const QEMU = 'qemu-system-x86_64';
 /** The guest says `alive` every five seconds, even with every processor busy. */
 const SILENCE_MS = 60_000;
+/** What the kernel says first when it dies; a trace that is longer than one likes follows. */
+const KERNEL_DIES = /Kernel panic|BUG: |Oops: |general protection fault/;
 /** For what a command's children, which outlive it, still hold of its stdout. */
 const LAST_OUTPUT_MS = 3_000;
 
@@ -115,7 +117,7 @@ export class Guest implements Runner {
   }
 
   diagnosis(): string {
-    const tail = this.#console.lines(40);
+    const tail = this.#console.lines(40, KERNEL_DIES);
     return tail ? `The guest's console ends with:\n${tail}` : "The guest's console is empty";
   }
 

@@ -10,7 +10,14 @@ export class Tail {
     this.#text = (this.#text + chunk.toString('utf8')).slice(-KEPT_CHARACTERS);
   }
 
-  lines(count: number): string {
-    return this.#text.replace(TERMINAL_SEQUENCES, '').trimEnd().split('\n').slice(-count).join('\n').trim();
+  /** The last lines, or more where the first one that matches came before them. */
+  lines(count: number, first?: RegExp): string {
+    const lines = this.#text.replace(TERMINAL_SEQUENCES, '').trimEnd().split('\n');
+    const found = first ? lines.findIndex((line) => first.test(line)) : -1;
+    const last = Math.max(0, lines.length - count);
+    return lines
+      .slice(found < 0 ? last : Math.min(found, last))
+      .join('\n')
+      .trim();
   }
 }

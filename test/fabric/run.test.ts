@@ -115,7 +115,7 @@ describe.skipIf(!prepared)('a command on the fabric', { timeout: BOOT_MS }, () =
     const started = performance.now();
     const result = await fabric(['sh', '-c', 'echo started; echo c >/proc/sysrq-trigger; sleep 1000']);
     expect(result.exitCode).toBe(125);
-    expect(result.stderr).toMatch(/sysrq_handle_crash|sysrq triggered crash/);
+    expect(result.stderr).toContain('Kernel panic - not syncing: sysrq triggered crash');
     expect(performance.now() - started).toBeLessThan(BOOT_MS / 2);
   });
 });

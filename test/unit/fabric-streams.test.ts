@@ -47,4 +47,12 @@ describe('Tail', () => {
     tail.add(Buffer.from('\x1b[2Jsecond\r\nthird\r\n\r\n'));
     expect(tail.lines(2)).toBe('second\nthird');
   });
+
+  it('begins no later than the line that is looked for', () => {
+    const tail = new Tail();
+    tail.add(Buffer.from('boot\npanic: why\ntrace\ntrace\nend\n'));
+    expect(tail.lines(2, /panic/)).toBe('panic: why\ntrace\ntrace\nend');
+    expect(tail.lines(5, /trace/)).toBe('boot\npanic: why\ntrace\ntrace\nend');
+    expect(tail.lines(2, /oops/)).toBe('trace\nend');
+  });
 });
