@@ -1,4 +1,5 @@
 // Attaches over two RDMA devices, and tells what becomes of it when the first one is taken away.
+import { startReaders } from './readers.mjs';
 import { spdk } from './steps.mjs';
 
 const { far, near } = JSON.parse(process.argv[2] ?? '');
@@ -8,27 +9,16 @@ const other = await env.attach(near, { timeoutMs: 30_000 });
 const controller = await env.attach(far, { ioQueues: 2, timeoutMs: 30_000 });
 const failed = new Promise((resolve) => controller.once('failed', resolve));
 
-const codes = new Set();
-let reading = true;
-/** @param {number} i */
-const read = async (i) => {
-  while (reading) {
-    await controller.namespaces[0]
-      ?.read(Buffer.alloc(4096), { offset: i * 4096 })
-      .catch(({ code }) => codes.add(code));
-    await new Promise(setImmediate);
-  }
-};
-const readers = Array.from({ length: 32 }, (_, i) => read(i));
+const readers = startReaders(controller);
 tell({ state: controller.state });
 
 const { code } = await failed;
 tell({ code, state: controller.state });
-reading = false;
+readers.stop();
 const begun = performance.now();
 await controller.detach();
-await Promise.all(readers);
-tell({ state: controller.state, ms: performance.now() - begun, codes: [...codes] });
+await readers.ended;
+tell({ state: controller.state, ms: performance.now() - begun, codes: [...readers.codes] });
 
 const again = performance.now();
 const refused = await env.attach(far).catch((error) => error);
