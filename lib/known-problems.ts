@@ -116,6 +116,14 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     defence: 'What follows a failure of the same queue pair is made a failure before SPDK sees it.',
   },
   {
+    id: 'SPDK-NESTED-POLL',
+    issues: [],
+    affected: { first: [20, 7], fixed: [21, 4] },
+    consequence:
+      'A report of a changed namespace makes SPDK poll the admin queue in the middle of polling it. If an RDMA connection is lost just then, its queue pair is taken apart under the outer poll, and the process crashes.',
+    defence: 'The queue pair is taken apart when the outermost poll has ended.',
+  },
+  {
     id: 'SPDK-1703',
     issues: [1703, 2105, 3279],
     affected: {},

@@ -5,7 +5,7 @@ import type { LogLevel, LogSink } from './options.js';
 /** A line that SPDK or DPDK logged. */
 export interface LogLine {
   readonly level: LogLevel;
-  /** Where in SPDK's source, as `file:line:function`. */
+  /** Where in SPDK's source, as `file:line:function`; empty where SPDK does not say. */
   readonly source: string;
   readonly message: string;
   /**
@@ -60,7 +60,8 @@ export class LogRelay {
     };
     if (this.#toStderr) {
       const whose = controllerName === '' ? '' : `${controllerName}: `;
-      process.stderr.write(`spdk ${line.level}: ${whose}${line.message} (${line.source})\n`);
+      const where = source === '' ? '' : ` (${source})`;
+      process.stderr.write(`spdk ${line.level}: ${whose}${line.message}${where}\n`);
     } else if (this.#listener) {
       this.#listener.emit('log', line);
       known?.emit('log', line);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "nested_polls.h"
 #include "release.h"
 #include "stand_in.h"
 
@@ -62,7 +63,10 @@ PolledDevices& polled_devices() {
 
 int poll_in_order(ibv_cq* queue, int most, ibv_wc* completions) {
   const int count = polled_devices().own(queue->context)(queue, most, completions);
-  if (count > 1) fail_after_failure({completions, static_cast<size_t>(count)});
+  if (count <= 0) return count;
+  const std::span<ibv_wc> polled(completions, static_cast<size_t>(count));
+  fail_after_failure(polled);
+  note_polled(polled);
   return count;
 }
 

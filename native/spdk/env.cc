@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "nested_polls.h"
 #include "release.h"
 
 // Of DPDK's rte_log.h and rte_malloc.h, declared here because an installed SPDK need not come with DPDK's
@@ -93,6 +94,7 @@ int env_init(const EnvSettings& settings) {
   options.hugepage_single_segments = true;
 #endif
   const StdoutToLog redirected;
+  defer_nested_disconnects();
   return spdk_env_init(&options);
 }
 

@@ -1,8 +1,15 @@
 // The target takes away a subsystem, or the port that it is at, from under a load.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Environment } from '../../../lib/index.js';
-import { addSubsystem, allow, withdraw } from '../../../scripts/target/kernel-target.js';
+import {
+  addSubsystem,
+  allow,
+  disableNamespace,
+  enableNamespace,
+  withdraw,
+} from '../../../scripts/target/kernel-target.js';
 import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
 import { Load, Witness } from '../support/load.js';
@@ -17,9 +24,15 @@ beforeAll(async () => {
 beforeEach(async () => {
   witness = new Witness(await env.attach(ids.disk1));
 });
-afterEach(() => detachLeftovers(env));
+afterEach(async () => {
+  // What a test that failed half-way has left must not make the next one fail too.
+  enableNamespace(disk.nqn, 1);
+  allow(disk.nqn);
+  await detachLeftovers(env);
+});
 afterAll(() => env.close());
 
+const disk = subsystems.disk0;
 const device = `/dev/${subsystems.disk1.namespaces[0]?.disk}`;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:withdrawn';
 
@@ -27,12 +40,11 @@ it.each([
   {
     what: 'a subsystem is taken off its port',
     make: () => {
-      const { nqn } = subsystems.disk0;
       return {
         id: ids.disk0,
-        remove: () => withdraw(nqn),
+        remove: () => withdraw(disk.nqn),
         mend: () => {
-          allow(nqn);
+          allow(disk.nqn);
           return () => {};
         },
       };
@@ -70,3 +82,22 @@ it.each([
     cleanUp();
   },
 );
+
+it('is not undone by a namespace that changes in the same moment, whichever', {
+  timeout: 120_000,
+}, async () => {
+  for (let i = 0; i < 20; i++) {
+    const controller = await within(limits.attach, env.attach(ids.disk0, { ioQueues: 1 }));
+    const failed = new Promise((resolve) => controller.once('failed', resolve));
+    disableNamespace(disk.nqn, 1);
+    await sleep((i % 10) / 2);
+    withdraw(disk.nqn);
+    await within(limits.noticed, failed);
+    await within(limits.detach, controller.detach());
+    enableNamespace(disk.nqn, 1);
+    allow(disk.nqn);
+  }
+  await witness.expectUndisturbed(limits.stall);
+  await detachLeftovers(env);
+  await expectNothingHeld(limits.noticed);
+});
