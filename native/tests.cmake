@@ -26,6 +26,8 @@ endforeach()
 add_executable(cm_race ${ROOT}/test/native/cm_race.cc $<TARGET_OBJECTS:plain>)
 target_link_libraries(cm_race PRIVATE plain warnings rdmacm ibverbs)
 
-# Loaded by test/integration/faults/late-send.test.ts into a process of the fabric.
+# Loaded by test/integration/faults/late-send.test.ts into a process of the fabric. It lies beside cm_race: cmake-js
+# would put a library where the addon goes.
 add_library(late_send SHARED ${ROOT}/test/native/late_send.cc)
+set_target_properties(late_send PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 target_link_libraries(late_send PRIVATE warnings ${CMAKE_DL_LIBS})
