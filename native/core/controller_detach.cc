@@ -149,11 +149,16 @@ void Controller::wait_until(const std::function<bool()>& done) {
 void Controller::destroy_controller() {
   sets_.clear();
   if (controller_ == nullptr) return;
-  // SPDK tells the controller to shut down, and a target may fall silent at any moment.
+  // SPDK tells the controller to shut down, and a target may fall silent at any moment. Before v22.05 it
+  // waits in its call, which is ended from outside; later it is polled.
   const Deadlines::Scope deadline(services_->deadlines, kShutdownLimit,
                                   [this] { connection_watch_.break_established(); });
   spdk::DetachAttempt attempt(controller_);
-  while (!attempt.poll()) std::this_thread::sleep_for(kPause);
+  const auto limit = Clock::now() + kShutdownLimit;
+  while (!attempt.poll()) {
+    if (Clock::now() >= limit) attempt.stop_waiting();
+    std::this_thread::sleep_for(kPause);
+  }
   controller_ = nullptr;
 }
 

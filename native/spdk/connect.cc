@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace spdk_nvme::spdk {
 
@@ -79,6 +80,10 @@ bool DetachAttempt::poll() {
   }
   return true;
 #endif
+}
+
+void DetachAttempt::stop_waiting() {
+  if (std::exchange(waiting_, false)) spdk_nvme_ctrlr_fail(controller_);
 }
 
 }  // namespace spdk_nvme::spdk

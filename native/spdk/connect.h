@@ -61,10 +61,14 @@ class DetachAttempt {
   explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}
   /** True once the controller is gone. */
   bool poll();
+  /** Between two polls: from now on nothing is awaited from the target. SPDK tells it to shut the controller
+   * down (CC.SHN), and has no limit for the answer. */
+  void stop_waiting();
 
  private:
   spdk_nvme_ctrlr* controller_;
   bool begun_ = false;
+  bool waiting_ = true;
 #if SPDK_NVME_RELEASE >= 2010
   spdk_nvme_detach_ctx* context_ = nullptr;
 #endif
