@@ -113,6 +113,12 @@ Status Controller::establish() {
   for (int tries = 1; tries < kConnectTries && was_slow(status); tries++) {
     if (Clock::now() >= deadline || nobody_waits()) break;
     std::this_thread::sleep_for(kRetryPause);
+    // That answer may be a remembered one.
+    services_->recent_answers.forget(address_key(request_));
+    if (Status present = check_reachable(); !present.ok()) {
+      status = std::move(present);
+      break;
+    }
     history_->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
     status = connect();
   }
