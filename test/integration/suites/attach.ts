@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type AttachOptions, Controller, Environment, spdkVersion } from '../../../lib/index.js';
+import { type AttachOptions, Controller, Environment } from '../../../lib/index.js';
 import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { limits } from '../support/limits.js';
+import { release } from '../support/release.js';
 import { codeOf, refusal, timed, within } from '../support/timing.js';
 import { memoryMb } from './target.js';
 
@@ -233,7 +234,6 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
 
 /** SPDK says which status the target gave from v20.10 on; before, an error carries none rather than a guess. */
 function expectStatus(error: { nvmeStatus?: { name: string } }, name: string): void {
-  const { major, minor } = spdkVersion();
-  if (major * 100 + minor >= 2010) expect(error.nvmeStatus?.name).toBe(name);
+  if (release() >= 2010) expect(error.nvmeStatus?.name).toBe(name);
   else expect(error.nvmeStatus).toBeUndefined();
 }

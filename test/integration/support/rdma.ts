@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
-import { spdkVersion } from '../../../lib/index.js';
 import { limits } from './limits.js';
+import { release } from './release.js';
 import { run } from './run.js';
 import { eventually } from './timing.js';
 
@@ -31,8 +31,7 @@ const spdkTarget = /^reactor_\d+$/;
  * librdmacm's own.
  */
 function keptDomains(): number {
-  const { major, minor } = spdkVersion();
-  return major * 100 + minor >= 2205 ? 2 * readdirSync('/sys/class/infiniband').length : 0;
+  return release() >= 2205 ? 2 * readdirSync('/sys/class/infiniband').length : 0;
 }
 
 interface Resource {
