@@ -188,7 +188,7 @@ Status Controller::connect() {
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);
   if (status.ok()) return status;
-  for (const auto& set : sets_) set->free();
+  for (const auto& set : sets_) set->abandon();
   sets_.clear();
   if (state() == ControllerState::attaching) queue_pairs_.clear();
   destroy_controller();

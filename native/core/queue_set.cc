@@ -94,6 +94,18 @@ QueueSet::Turn QueueSet::release() {
   return {.hot = true};
 }
 
+/** SPDK forgets the poll group of a queue pair that is freed before it is disconnected, and then uses it. */
+void QueueSet::abandon() {
+  if constexpr (spdk::kAsyncQueuePairs) {
+    pairs_.disconnect();
+    while (!pairs_.disconnected()) {
+      pairs_.poll();
+      std::this_thread::yield();
+    }
+  }
+  free();
+}
+
 /** SPDK answers what the queue pairs still had as aborted. */
 void QueueSet::free() {
   pairs_.free();

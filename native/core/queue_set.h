@@ -68,6 +68,8 @@ class QueueSet {
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
   [[nodiscard]] bool released() const { return phase() == Phase::released; }
 
+  /** Ends what a connect that failed has left, and waits for it. Control thread, under the exclusive side. */
+  void abandon();
   /** Frees all queue pairs, waiting inside SPDK if it must. Control thread, under the exclusive side. */
   void free();
 
