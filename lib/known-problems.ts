@@ -113,7 +113,8 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     affected: { first: [20, 7], fixed: [23, 5] },
     consequence:
       'Soft-RoCE may report that a send ended well after the failure of its queue pair. SPDK then uses a request that it has aborted, and the process crashes; v22.01 to v22.09 look before they do.',
-    defence: 'What follows a failure of the same queue pair is made a failure before SPDK sees it.',
+    defence:
+      'What follows a failure of the same queue pair is made a failure before SPDK sees it. On v23.01 that is not enough: a send that ends well while SPDK itself disconnects, as when a target is killed under load, still crashes the process; use another release with soft-RoCE.',
   },
   {
     id: 'SPDK-NESTED-POLL',
