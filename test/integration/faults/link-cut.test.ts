@@ -12,6 +12,11 @@ import { eventually, timed, within } from '../support/timing.js';
 
 /** The target drops a controller some time after it has not heard of it for its keep-alive timeout. */
 const targetForgets = 15_000;
+/**
+ * A connection that was not made in the end, because the target's answer was lost and its asker is gone, is another thing:
+ * the CM sends the answer 16 times, 4.3 s apart (CMA_MAX_CM_RETRIES, CMA_CM_RESPONSE_TIMEOUT), before the target is told.
+ */
+const targetGivesUp = 90_000;
 const far = farIdOf(subsystems.disk1);
 
 let env: Environment;
@@ -115,7 +120,7 @@ describe('a link that is cut for good', () => {
 });
 
 describe('a link that is cut while a controller is attached', () => {
-  it('ends the attach in time, whenever it is cut', async () => {
+  it('ends the attach in time, whenever it is cut', { timeout: 60_000 + targetGivesUp }, async () => {
     const timeoutMs = 1_500;
     const { value: first, ms: whole } = await timed(attach());
     await first.detach();
@@ -138,7 +143,7 @@ describe('a link that is cut while a controller is attached', () => {
     }
     await witness.expectUndisturbed(limits.stall);
     await detachLeftovers(env);
-    await expectNothingHeld(targetForgets);
+    await expectNothingHeld(targetGivesUp);
     await (await attach()).detach();
   });
 });
