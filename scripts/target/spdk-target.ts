@@ -25,6 +25,8 @@ export interface SpdkTarget {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** What it takes in hugepages for an RDMA transport, whatever it is told to begin with: up to v22.05, and later. */
+const rdmaMb = { before: 320, since: 640 };
 const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
 const pollMs = 50;
@@ -35,18 +37,20 @@ const pollMs = 50;
  */
 export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers } = options;
-  ensureHugepages(memoryMb);
+  const program = spdkProgram('nvmf_tgt');
+  const coreLocks = await coreLocksOption(program);
+  const neededMb = listener.trtype === 'RDMA' ? rdmaMb[coreLocks.length === 0 ? 'before' : 'since'] : 0;
+  ensureHugepages(Math.max(memoryMb, neededMb));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
   fs.writeFileSync(config, targetConfig(listener, subsystems, sharedBuffers));
-  const program = spdkProgram('nvmf_tgt');
   const child = execa(
     program,
     [
       ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
-      ...(await sharesCores(program)),
+      ...coreLocks,
       ...[
         '--num-trace-entries',
         '64',
@@ -89,7 +93,7 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
 }
 
 /** What lets several targets run on one core: from v22.09 on the first locks it against the others. */
-async function sharesCores(program: string): Promise<string[]> {
+async function coreLocksOption(program: string): Promise<string[]> {
   const { stdout } = await execa(program, ['--help'], { reject: false });
   const option = '--disable-cpumask-locks';
   return stdout.includes(option) ? [option] : [];

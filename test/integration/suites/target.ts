@@ -25,8 +25,6 @@ export interface FaultBed {
 const established = '01';
 
 export const memoryMb = 128;
-/** What SPDK's own target takes in hugepages, whatever it is told. */
-const targetMb = 320;
 /** Enough for each moment of a sweep to have its own: what is given up ends in the background. */
 const subsystemCount = 12;
 
@@ -126,7 +124,7 @@ export class FaultStage {
 
   async #open(): Promise<void> {
     this.other = await this.#bed.other();
-    ensureHugepages(memoryMb + targetMb);
+    ensureHugepages(memoryMb);
     this.env = await Environment.init({ pollers: 1, memoryMb });
     await this.target.start();
     // The first attach of a process loads libraries and touches all memory, which no test should have to time.
