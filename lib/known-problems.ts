@@ -114,7 +114,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     consequence:
       'Soft-RoCE may report that a send ended well after the failure of its queue pair. SPDK then uses a request that it has aborted, and the process crashes; v22.01 to v22.09 look before they do.',
     defence:
-      'What follows a failure of the same queue pair is made a failure before SPDK sees it. On v23.01 that is not enough: a send that ends well while SPDK itself disconnects, as when a target is killed under load, still crashes the process; use another release with soft-RoCE.',
+      'What follows a failure of the same queue pair, or comes while SPDK disconnects it, is made a failure before SPDK sees it.',
   },
   {
     id: 'SPDK-NESTED-POLL',

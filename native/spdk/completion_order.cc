@@ -1,5 +1,7 @@
 #include "completion_order.h"
 
+#include <rdma/rdma_cma.h>
+
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -61,11 +63,18 @@ PolledDevices& polled_devices() {
   return devices;
 }
 
+/** Never destroyed, as polled_devices(). Empty before v22.05, which polls no disconnected one. */
+DisconnectedQueuePairs& disconnected_queue_pairs() {
+  static auto& queue_pairs = *new DisconnectedQueuePairs;
+  return queue_pairs;
+}
+
 int poll_in_order(ibv_cq* queue, int most, ibv_wc* completions) {
   const int count = polled_devices().own(queue->context)(queue, most, completions);
   if (count <= 0) return count;
   const std::span<ibv_wc> polled(completions, static_cast<size_t>(count));
   fail_after_failure(polled);
+  disconnected_queue_pairs().fail(queue, polled);
   note_polled(polled);
   return count;
 }
@@ -78,6 +87,22 @@ extern "C" ibv_cq* ibv_create_cq(ibv_context* context, int entries, void* own, i
   polled_devices().add(context, poll_in_order);
   return function(context, entries, own, channel, vector);
 }
+
+#if SPDK_NVME_RELEASE >= 2205
+
+extern "C" int rdma_disconnect(rdma_cm_id* id) {
+  static const auto function = real<decltype(rdma_disconnect)>("rdma_disconnect");
+  if (id->qp != nullptr) disconnected_queue_pairs().add(id->qp);
+  return function(id);
+}
+
+extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
+  static const auto function = real<decltype(rdma_destroy_qp)>("rdma_destroy_qp");
+  disconnected_queue_pairs().remove(id->qp);
+  function(id);
+}
+
+#endif
 
 }  // namespace spdk_nvme::spdk
 

@@ -43,5 +43,33 @@ TEST(CompletionOrderTest, LeavesOtherQueuePairs) {
             (Statuses{IBV_WC_WR_FLUSH_ERR, IBV_WC_SUCCESS, IBV_WC_WR_FLUSH_ERR}));
 }
 
+TEST(DisconnectedQueuePairsTest, FailsTheirCompletionsUntilTheyAreDestroyed) {
+  ibv_cq queue{};
+  ibv_cq other_device{};
+  ibv_qp first{};
+  first.send_cq = &queue;
+  first.qp_num = 1;
+  ibv_qp second = first;
+  second.qp_num = 2;
+
+  DisconnectedQueuePairs disconnected;
+  const auto polled = [&](const ibv_cq& from, uint32_t number, ibv_wc_status status = IBV_WC_SUCCESS) {
+    std::vector<ibv_wc> completions = {completion(number, status)};
+    disconnected.fail(&from, completions);
+    return completions[0].status;
+  };
+  EXPECT_EQ(polled(queue, 1), IBV_WC_SUCCESS);
+  disconnected.add(&first);
+  disconnected.add(&first);
+  EXPECT_EQ(polled(queue, 1), IBV_WC_WR_FLUSH_ERR);
+  EXPECT_EQ(polled(queue, 1, IBV_WC_RETRY_EXC_ERR), IBV_WC_RETRY_EXC_ERR);
+  EXPECT_EQ(polled(queue, 2), IBV_WC_SUCCESS);
+  EXPECT_EQ(polled(other_device, 1), IBV_WC_SUCCESS);
+  disconnected.add(&second);
+  disconnected.remove(&first);
+  EXPECT_EQ(polled(queue, 1), IBV_WC_SUCCESS);
+  EXPECT_EQ(polled(queue, 2), IBV_WC_WR_FLUSH_ERR);
+}
+
 }  // namespace
 }  // namespace spdk_nvme::spdk
