@@ -37,6 +37,15 @@ function keptDomains(): number {
 interface Resource {
   readonly type?: string;
   readonly comm?: string;
+  readonly state?: string;
+}
+
+/**
+ * From v22.05 an attach may be given up before its connection is made. SPDK's target is told (RDMA_CM_EVENT_REJECTED),
+ * ignores it, and keeps the queue pair, in this state.
+ */
+function isForgotten({ comm = '', state }: Resource): boolean {
+  return release() >= 2205 && spdkTarget.test(comm) && state === 'ERR';
 }
 
 export async function rdmaUse(): Promise<RdmaUse> {
@@ -54,7 +63,10 @@ export async function rdmaUse(): Promise<RdmaUse> {
     cm_id: held(cm_id),
     mr: held(mr),
     targetQueues: qp.filter(
-      ({ comm = '', type }) => (comm === 'rdma_cm' || spdkTarget.test(comm)) && type === 'RC',
+      (resource) =>
+        (resource.comm === 'rdma_cm' || spdkTarget.test(resource.comm ?? '')) &&
+        resource.type === 'RC' &&
+        !isForgotten(resource),
     ).length,
   };
 }
