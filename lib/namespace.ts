@@ -174,7 +174,7 @@ export class Namespace implements NamespaceInfo {
   /** Writes zeroes without sending any. Where that takes several commands, they follow each other. */
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.#require('writeZeroes', 'Write Zeroes');
-    return this.#range('Writing zeroes', operations.writeZeroes, mostBlocks, options);
+    return this.#range('Writing zeroes to', operations.writeZeroes, mostBlocks, options);
   }
 
   /** Has the controller read a range and check that it is whole, without transferring it. As `writeZeroes`. */
@@ -296,7 +296,7 @@ export class Namespace implements NamespaceInfo {
       const part = Math.min(most * blockSize, length - done);
       if (done > 0) this.check(offset, length);
       const now = { ...limits, timeoutMs: left };
-      await now.queuePair.run(new IoRequest(`${verb} for`, operation, this, offset + done, part, now));
+      await now.queuePair.run(new IoRequest(verb, operation, this, offset + done, part, now));
     }
   }
 
