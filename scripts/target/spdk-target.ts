@@ -25,8 +25,8 @@ export interface SpdkTarget {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** What it takes in hugepages for an RDMA transport, whatever it is told to begin with: up to v22.05, and later. */
-const rdmaMb = { before: 320, since: 640 };
+/** What it takes in hugepages, whatever it is told to begin with: up to v22.05, and later. */
+const takesMb = { before: 448, since: 640 };
 const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
 const pollMs = 50;
@@ -39,8 +39,7 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
   const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers } = options;
   const program = spdkProgram('nvmf_tgt');
   const coreLocks = await coreLocksOption(program);
-  const neededMb = listener.trtype === 'RDMA' ? rdmaMb[coreLocks.length === 0 ? 'before' : 'since'] : 0;
-  ensureHugepages(Math.max(memoryMb, neededMb));
+  ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? takesMb.before : takesMb.since));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');

@@ -7,6 +7,5 @@ const listenerAt = (trsvcid: string) => ({ trtype: 'TCP', traddr: '127.0.0.1', t
 describeManyDetached('64 controllers over TCP, when the target of half of them', {
   listeners: [listenerAt(ports[0]), listenerAt(ports[1])],
   controllers: 64,
-  targetsMb: 512,
   expectNothingHeld: (limitMs) => expectNoConnections(ports, limitMs),
 });

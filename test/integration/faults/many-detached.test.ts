@@ -6,6 +6,5 @@ const [dead, alive] = [rdmaBed('4474'), rdmaBed('4475')];
 describeManyDetached('64 controllers over RDMA, when the target of half of them', {
   listeners: [dead.listener, alive.listener],
   controllers: 64,
-  targetsMb: 1024,
   expectNothingHeld: dead.expectNothingHeld,
 });
