@@ -6,6 +6,7 @@ const commandWords = 16;
 const maxSegments = 16;
 const segmentWords = 3;
 const pendingWord = 0;
+const cancelWord = 10;
 const twoTo32 = 4_294_967_296;
 
 /** What a command does. */
@@ -119,6 +120,7 @@ export class Ring {
     words[at + 7] = blockSize;
     words[at + 8] = flags;
     words[at + 9] = 0;
+    words[at + cancelWord] = 0;
   }
 
   /** Gives a described command its data in several pieces instead. */
@@ -153,6 +155,14 @@ export class Ring {
     words[at + 7] = length;
     words[at + 9] = opcode;
     for (let i = 0; i < 6; i++) words[at + 10 + i] = dwords[i] ?? 0;
+  }
+
+  /**
+   * Asks that no further part of a described command be sent: its caller no longer waits. The command still completes,
+   * once, when what has been sent of it has ended. Not for raw commands, which are sent whole.
+   */
+  cancel(slot: number): void {
+    Atomics.store(this.#words, this.#commands + slot * commandWords + cancelWord, 1);
   }
 
   /** Appends a described command. It is not sent before {@link publish}. */
