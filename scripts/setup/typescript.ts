@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 
 function current(): string {
   const { version } = require('typescript/package.json');
-  return fingerprint(['lib', 'tsconfig.json', 'tsconfig.build.json'], { version });
+  return fingerprint(['lib', 'cli', 'tsconfig.json', 'tsconfig.build.json'], { version });
 }
 
 export const typescript: Step = {
@@ -24,13 +24,15 @@ export const typescript: Step = {
 
   async run({ report }: Reporter) {
     const stamp = current();
-    report('compiling lib/ to dist/');
+    report('compiling lib/ and cli/ to dist/');
     newLog(LOG);
     clearStamp(STAMP);
     // A renamed module must not live on in dist/.
     fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
     const tsc = require.resolve('typescript/bin/tsc');
-    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, log: LOG });
+    for (const project of ['tsconfig.build.json', 'cli/tsconfig.json']) {
+      await run(process.execPath, [tsc, '-p', project], { cwd: root, log: LOG });
+    }
     writeStamp(STAMP, stamp);
   },
 };

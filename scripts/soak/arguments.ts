@@ -1,11 +1,6 @@
 import { Command } from 'commander';
-import {
-  type ArgumentOutput,
-  integer,
-  type ParsedArguments,
-  parseWith,
-  processOutput,
-} from '../stress/arguments.js';
+import { integer } from '../../cli/engine/numbers.js';
+import { type ArgumentOutput, type ParsedArguments, parseWith, processOutput } from '../fabric/arguments.js';
 import type { SoakOptions } from './options.js';
 import { mostControllers } from './targets.js';
 

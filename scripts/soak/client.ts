@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Controller, Environment } from '../../lib/index.js';
+import type { Controller, Environment } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 import type { Findings } from './findings.js';
 import { type Ledger, slotBytes, slotsPerArea } from './ledger.js';

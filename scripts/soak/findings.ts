@@ -1,5 +1,5 @@
-import { codeOf } from '../stress/tally.js';
-import { AnswerMissing, answered } from '../stress/watchdog.js';
+import { codeOf } from '../../cli/engine/tally.js';
+import { AnswerMissing, answered } from '../../cli/engine/watchdog.js';
 import { type FaultKind, isExpected } from './plan.js';
 import { type OperationCounts, type OperationName, operationNames } from './report.js';
 

@@ -1,22 +1,23 @@
 // `npm run soak`: works with controllers at random on the fabric while the target is disturbed, and reports.
-import { exitWith, launch } from '../stress/launch.js';
-import { progressView } from '../stress/progress.js';
+
+import { progressView } from '../../cli/engine/progress.js';
+import { exitWith, launch } from '../fabric/launch.js';
 import { parseArguments } from './arguments.js';
-import { complaints, type SoakReport } from './report.js';
+import { findings, type SoakReport } from './report.js';
 import { renderReport } from './table.js';
 
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if ('status' in parsed) return parsed.status;
-  const { minutes, pollers, controllers } = parsed.options;
+  const { minutes } = parsed.options;
   return launch<SoakReport>({
     name: 'soak',
     worker: new URL('worker.ts', import.meta.url),
-    options: JSON.stringify(parsed.options),
-    view: progressView({ seconds: minutes * 60, pollers, controllers, ioQueues: 0 }, process.stderr),
+    words: [JSON.stringify(parsed.options)],
+    view: progressView({ seconds: minutes * 60 }, process.stderr),
     json: parsed.json,
     render: renderReport,
-    complaints,
+    findings,
   });
 }
 

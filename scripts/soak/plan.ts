@@ -1,4 +1,4 @@
-import type { AttachOptions } from '../../lib/index.js';
+import type { AttachOptions } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 
 /** What is done to the target, for a time. */

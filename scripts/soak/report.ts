@@ -1,4 +1,4 @@
-import { type Counts, total } from '../stress/counts.js';
+import { type Counts, total } from '../../cli/engine/counts.js';
 import type { FaultKind } from './plan.js';
 
 /** How often each operation succeeded, and how often it ended with which code. */
@@ -45,7 +45,7 @@ export interface SoakReport {
 const rssWanderKiB = 32 * 1024;
 
 /** Everything that keeps a run from being clean, a line each. */
-export function complaints(report: SoakReport): string[] {
+export function findings(report: SoakReport): string[] {
   const { cycles, operations, mismatches, hangs, unexpected, leaks, rssGrowthKiB, controllersRetained } =
     report;
   const lines: string[] = [];
@@ -69,5 +69,5 @@ export function complaints(report: SoakReport): string[] {
 
 /** The exit status of a run that was not stopped. */
 export function statusOf(report: SoakReport): number {
-  return complaints(report).length === 0 ? 0 : 1;
+  return findings(report).length === 0 ? 0 : 1;
 }

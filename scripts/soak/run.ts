@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Environment, spdkVersion } from '../../lib/index.js';
-import { measure, withProgress } from '../stress/measure.js';
-import type { Message } from '../stress/protocol.js';
-import type { StopSignal } from '../stress/stop.js';
+import { Environment, spdkVersion } from 'spdk-nvme';
+import { measure, withProgress } from '../../cli/engine/measure.js';
+import type { Message } from '../../cli/engine/messages.js';
+import type { StopSignal } from '../../cli/engine/stop.js';
 import { device } from '../stress/target.js';
 import { Random } from '../testing/random.js';
 import { Client } from './client.js';
@@ -28,6 +28,7 @@ export async function runSoak(
   const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }));
   const measurement = await measure({
     stop,
+    rdmaDevice: device,
     inEnvironment: (work) => inEnvironment(options, findings, work),
     first: (environment) => soak(environment, options, warmUp, stop, warmUpMs / 4),
     warmUp: (environment) => soak(environment, options, warmUp, stop, warmUpMs),

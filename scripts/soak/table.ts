@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
-import { resourceKinds } from '../stress/counts.js';
-import { complaints, operationNames, type SoakReport } from './report.js';
+import { resourceKinds } from '../../cli/engine/counts.js';
+import { findings, operationNames, type SoakReport } from './report.js';
 
 // Without colours: the table is as good in a log as on a terminal.
 const style = { head: [], border: [] };
@@ -28,7 +28,7 @@ export function renderReport(report: SoakReport): string {
     report.controllersRetained ?? '-',
     growth,
   ]);
-  const found = complaints(report);
+  const found = findings(report);
   const verdict = found.length === 0 ? 'clean' : found.join('; ');
   return `${[
     `${spdk}, ${device}; seed ${seed}, ${minutes} min, ${controllers} controllers at once, ${pollers} pollers`,

@@ -1,21 +1,22 @@
-// `npm run stress`: attaches and detaches controllers in loops on the fabric, and reports.
+// `npm run stress`: the command line's `stress` on the fabric.
+import { progressView } from '../../cli/engine/progress.js';
+import { findings, type StressReport } from '../../cli/workloads/stress-report.js';
+import { renderReport } from '../../cli/workloads/stress-table.js';
+import { exitWith, launch } from '../fabric/launch.js';
 import { parseArguments } from './arguments.js';
-import { exitWith, launch } from './launch.js';
-import { progressView } from './progress.js';
-import { complaints, type StressReport } from './report.js';
-import { renderReport } from './table.js';
 
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if ('status' in parsed) return parsed.status;
+  const { words, ...extent } = parsed.options;
   return launch<StressReport>({
     name: 'stress',
-    worker: new URL('worker.ts', import.meta.url),
-    options: JSON.stringify(parsed.options),
-    view: progressView(parsed.options, process.stderr),
+    worker: new URL('../../cli/main.ts', import.meta.url),
+    words: ['stress', '--messages', ...words],
+    view: progressView(extent, process.stderr),
     json: parsed.json,
     render: renderReport,
-    complaints,
+    findings,
   });
 }
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { countsOf } from '../../cli/engine/counts.js';
 import { resolveAttachOptions } from '../../lib/options.js';
 import { parseTransportId } from '../../lib/transport-id.js';
 import { parseArguments } from '../../scripts/soak/arguments.js';
 import { Findings } from '../../scripts/soak/findings.js';
 import { Ledger, slotBytes, slotsPerArea } from '../../scripts/soak/ledger.js';
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
-import { complaints, type SoakReport, statusOf } from '../../scripts/soak/report.js';
+import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
-import { countsOf } from '../../scripts/stress/counts.js';
 import { Random } from '../../scripts/testing/random.js';
 
 describe('the ledger of what the disk must contain', () => {
@@ -142,7 +142,7 @@ describe('the report', () => {
   };
 
   it('of a clean run says so', () => {
-    expect(complaints(clean)).toEqual([]);
+    expect(findings(clean)).toEqual([]);
     expect(statusOf(clean)).toBe(0);
     const text = renderReport(clean);
     expect(text).toContain('seed 5');
@@ -161,7 +161,7 @@ describe('the report', () => {
   ])('with %o complains', (change, what) => {
     const report = { ...clean, ...change };
     const said = new RegExp(what.source, 'i'); // the table begins with a capital
-    expect(complaints(report).join('; ')).toMatch(what);
+    expect(findings(report).join('; ')).toMatch(what);
     expect(statusOf(report)).toBe(1);
     expect(renderReport(report)).toMatch(said);
   });

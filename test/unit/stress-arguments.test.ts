@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseArguments } from '../../scripts/stress/arguments.js';
-import { targets } from '../../scripts/stress/target.js';
+import { device, targets } from '../../scripts/stress/target.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'stress-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,27 +22,36 @@ function parse(...words: string[]) {
   return { parsed, out, err };
 }
 
+function wordsOf(parsed: ReturnType<typeof parse>['parsed']): readonly string[] {
+  return 'options' in parsed ? parsed.options.words : [];
+}
+
 describe('arguments of the stress script', () => {
   it('has a default for everything', () => {
-    expect(parse().parsed).toEqual({
-      options: { loops: 100, pollers: 2, ioQueues: 2, controllers: 2 },
-      json: undefined,
-    });
+    const { parsed } = parse();
+    expect(parsed).toMatchObject({ options: { loops: 100 }, json: undefined });
+    expect(wordsOf(parsed)).toEqual([
+      ...['--loops', '100', '--pollers', '2', '--io-queues', '2', '--rdma-device', device],
+      ...targets.slice(0, 2).flatMap((id) => ['--transport-id', id]),
+    ]);
   });
 
   it('takes every option', () => {
     const file = join(folder, 'report.json');
-    const words = `--loops 500 --pollers 3 --io-queues 4 --controllers 5 --json ${file}`;
-    expect(parse(...words.split(' ')).parsed).toEqual({
-      options: { loops: 500, pollers: 3, ioQueues: 4, controllers: 5 },
-      json: file,
-    });
+    const words = `--loops 500 --pollers 3 --io-queues 4 --controllers 5 --reads --json ${file}`;
+    const { parsed } = parse(...words.split(' '));
+    expect(parsed).toMatchObject({ options: { loops: 500 }, json: file });
+    expect(wordsOf(parsed)).toEqual([
+      ...['--loops', '500', '--pollers', '3', '--io-queues', '4', '--reads', '--rdma-device', device],
+      ...targets.slice(0, 5).flatMap((id) => ['--transport-id', id]),
+    ]);
   });
 
   it('ends by time instead of loops', () => {
     const { parsed } = parse('--seconds', '30');
     expect(parsed).toMatchObject({ options: { seconds: 30 } });
     expect(parsed).not.toHaveProperty('options.loops');
+    expect(wordsOf(parsed).slice(0, 2)).toEqual(['--seconds', '30']);
   });
 
   it('explains itself', () => {

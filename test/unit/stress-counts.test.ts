@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../scripts/stress/counts.js';
-import {
-  countWhenQuiet,
-  countWhenStable,
-  hugepagesTaken,
-  rdmaCounts,
-} from '../../scripts/stress/resources.js';
+import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../cli/engine/counts.js';
+import { countWhenQuiet, countWhenStable, hugepagesTaken, rdmaCounts } from '../../cli/engine/resources.js';
 
 const none = countsOf(() => 0);
 const counts = (some: Partial<Counts>): Counts => ({ ...none, ...some });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Latencies } from '../../scripts/stress/latencies.js';
+import { Latencies } from '../../cli/engine/latencies.js';
 
 function summaryOf(values: Iterable<number>) {
   const latencies = new Latencies();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { countsOf } from '../../scripts/stress/counts.js';
-import { complaints, statusOf } from '../../scripts/stress/report.js';
-import { renderReport } from '../../scripts/stress/table.js';
+import { countsOf } from '../../cli/engine/counts.js';
+import { findings, statusOf } from '../../cli/workloads/stress-report.js';
+import { renderReport } from '../../cli/workloads/stress-table.js';
 import { reportOf } from './stress-report.js';
 
 const twoQueuePairs = countsOf((kind) => (kind === 'qp' ? 2 : 0));
@@ -21,14 +21,18 @@ describe('the verdict on a run', () => {
     [{ rssGrowthKiB: 100_000 }, 'resident memory grew by 100000 KiB'],
     [{ controllersRetained: 7 }, '7 of the detached Controller objects still held'],
     [{ failuresByCode: { ERR_SPDK_TIMEOUT: 1 } }, 'operations failed outside of the loops'],
-  ])('is 1 for %j', (changes, complaint) => {
+  ])('is 1 for %j', (changes, finding) => {
     const report = reportOf(changes);
     expect(statusOf(report)).toBe(1);
-    expect(complaints(report)).toContain(complaint);
+    expect(findings(report)).toContain(finding);
+  });
+
+  it('does not judge memory that the C library may have kept', () => {
+    expect(findings(reportOf({ rssGrowthKiB: 100_000, rssGrowthCounts: false }))).toEqual([]);
   });
 
   it('does not miss the loops that Ctrl-C took away', () => {
-    expect(complaints(reportOf({ completed: 10, interrupted: true }))).toEqual([]);
+    expect(findings(reportOf({ completed: 10, interrupted: true }))).toEqual([]);
   });
 });
 
@@ -55,6 +59,12 @@ describe('the table', () => {
 
   it('says so when all is well', () => {
     expect(renderReport(reportOf())).toMatch(/\nClean\n$/);
+  });
+
+  it('says nothing of RDMA where no device was counted', () => {
+    const text = renderReport(reportOf({ device: null }));
+    expect(text).toContain('SPDK v20.07, trtype:RDMA');
+    expect(text).not.toMatch(/cm_id/);
   });
 
   it('counts one as one', () => {

@@ -1,12 +1,15 @@
-import { countsOf } from '../../scripts/stress/counts.js';
-import type { StressReport } from '../../scripts/stress/report.js';
+import { countsOf } from '../../cli/engine/counts.js';
+import type { StressReport } from '../../cli/workloads/stress-report.js';
 
 /** The report of a clean run, changed as a test needs it. */
 export function reportOf(changes: Partial<StressReport> = {}): StressReport {
   return {
+    schema: 1,
     spdk: 'SPDK v20.07',
     device: 'rxe0',
     target: 'trtype:RDMA adrfam:IPv4 traddr:10.77.0.1 trsvcid:4420',
+    targets: [],
+    reads: false,
     pollers: 2,
     ioQueues: 2,
     controllers: 2,
@@ -19,6 +22,7 @@ export function reportOf(changes: Partial<StressReport> = {}): StressReport {
     detachMs: { p50: 60, p90: 70, p99: 80, max: 90 },
     leaks: countsOf(() => 0),
     rssGrowthKiB: 512,
+    rssGrowthCounts: true,
     controllersRetained: 0,
     seconds: 42.5,
     interrupted: false,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Tally } from '../../cli/engine/tally.js';
+import { answered } from '../../cli/engine/watchdog.js';
 import { SpdkError } from '../../lib/errors.js';
-import { Tally } from '../../scripts/stress/tally.js';
-import { answered } from '../../scripts/stress/watchdog.js';
 
 function newTally() {
   const lines: string[] = [];

@@ -1,5 +1,3 @@
-import type { StressReport } from './report.js';
-
 /** How far the loops are. */
 export interface Progress {
   readonly loops: number;
@@ -8,18 +6,21 @@ export interface Progress {
   readonly elapsedMs: number;
 }
 
-/** What the worker on the fabric tells the host: one JSON object a line on its stdout. */
-export type Message<Report = StressReport> =
+/**
+ * What a run tells as it goes. With `--messages` a verb writes one JSON object a line to its stdout, so that a program
+ * on another machine (the fabric's host, say) can show it.
+ */
+export type Message<Report> =
   | ({ readonly type: 'progress' } & Progress)
   | { readonly type: 'note'; readonly text: string }
   | { readonly type: 'report'; readonly report: Report };
 
-export function encodeMessage<Report = StressReport>(message: Message<Report>): string {
+export function encodeMessage<Report>(message: Message<Report>): string {
   return `${JSON.stringify(message)}\n`;
 }
 
 /** Undefined for a line that some library or tool wrote in between. */
-export function decodeMessage<Report = StressReport>(line: string): Message<Report> | undefined {
+export function decodeMessage<Report>(line: string): Message<Report> | undefined {
   if (!line.startsWith('{"type":"')) return undefined;
   try {
     return JSON.parse(line) as Message<Report>;

@@ -20,10 +20,10 @@ const PAUSE_MS = 250;
 /**
  * Counts what this process and the machine hold now.
  *
- * RDMA resources are all that the device has, the target's side of every connection among them: a connection that the
- * target believes to be open is a leak too.
+ * RDMA resources are all that the device has. Where the target runs on this machine its side of every connection is
+ * among them: a connection that the target believes to be open is a leak too. Without a device they are not counted.
  */
-export async function countResources(device: string): Promise<Counts> {
+export async function countResources(device: string | undefined): Promise<Counts> {
   // Read without promises, which would start libuv's threads at a moment of their own.
   const own = {
     // One descriptor less: the one that lists the folder.
@@ -31,9 +31,12 @@ export async function countResources(device: string): Promise<Counts> {
     threads: readdirSync('/proc/self/task').length,
     hugepages: hugepagesTaken(readFileSync('/proc/meminfo', 'utf8')),
   };
+  if (device === undefined) return { ...noRdma, ...own };
   const [summary, queues] = [await rdma<RdmaSummary>(), await rdma<CompletionQueue>('cq')];
   return { ...rdmaCounts(device, summary, queues), ...own };
 }
+
+const noRdma: RdmaCounts = { pd: 0, cq: 0, qp: 0, cm_id: 0, mr: 0 };
 
 type RdmaSummary = RdmaCounts & { readonly ifname: string };
 

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { FabricError } from '../fabric/errors.js';
-import { runInFabric } from '../fabric/run.js';
-import { LineReader } from './lines.js';
-import type { ProgressView } from './progress.js';
-import { decodeMessage, type Message } from './protocol.js';
+import { LineReader } from '../../cli/engine/lines.js';
+import { decodeMessage, type Message } from '../../cli/engine/messages.js';
+import type { ProgressView } from '../../cli/engine/progress.js';
+import { FabricError } from './errors.js';
+import { runInFabric } from './run.js';
 
 /**
  * Once it runs, the worker tells its progress several times a second while it works, and warms up and counts for some
@@ -19,13 +19,13 @@ const STOP_STATUSES = [129, 130, 143];
 export interface Launch<Report> {
   /** How complaints begin. */
   readonly name: string;
-  /** The program that runs on the fabric, and its one argument. */
+  /** The program that runs on the fabric and tells messages, and its arguments. */
   readonly worker: URL;
-  readonly options: string;
+  readonly words: readonly string[];
   readonly view: ProgressView;
   readonly json: string | undefined;
   readonly render: (report: Report) => string;
-  readonly complaints: (report: Report) => readonly string[];
+  readonly findings: (report: Report) => readonly string[];
 }
 
 interface WorkerOutcome<Report> {
@@ -49,7 +49,7 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
   }
   process.stdout.write(what.render(report));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
-  const expected = what.complaints(report).length === 0 ? 0 : 1;
+  const expected = what.findings(report).length === 0 ? 0 : 1;
   if (!report.interrupted && status !== expected) {
     process.stderr.write(`${name}: the run ended with status ${status} after its report\n`);
     return 1;
@@ -71,7 +71,7 @@ export function exitWith(name: string, run: Promise<number>): void {
 async function runWorker<Report>({
   name,
   worker,
-  options,
+  words,
   view,
 }: Launch<Report>): Promise<WorkerOutcome<Report>> {
   let loops = 0;
@@ -100,8 +100,8 @@ async function runWorker<Report>({
   });
   const stderr = new LineReader((line) => view.write(`${line}\n`));
   // tsx as a loader and not as a command: one process, which gets the signals itself.
-  const loader = ['--expose-gc', '--import', import.meta.resolve('tsx')];
-  const command = [process.execPath, ...loader, fileURLToPath(worker), options];
+  const loader = ['--import', import.meta.resolve('tsx')];
+  const command = [process.execPath, ...loader, fileURLToPath(worker), ...words];
   try {
     const status = await runInFabric(command, {
       stdout,

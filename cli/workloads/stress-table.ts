@@ -1,18 +1,20 @@
 import Table from 'cli-table3';
-import { resourceKinds } from './counts.js';
-import type { LatencySummary } from './latencies.js';
-import { complaints, type StressReport } from './report.js';
+import { rdmaKinds, resourceKinds } from '../engine/counts.js';
+import type { LatencySummary } from '../engine/latencies.js';
+import { findings, type StressReport } from './stress-report.js';
 
 // Without colours: the table is as good in a log as on a terminal.
 const style = { head: [], border: [] };
 const leakTitles = { fd: 'file descriptors' } as const;
+/** Without a device. */
+const uncounted: ReadonlySet<string> = new Set(rdmaKinds);
 
 /** The report as people read it. */
 export function renderReport(report: StressReport): string {
-  const { spdk, device, target, pollers, ioQueues, controllers } = report;
-  const counts = `${many(controllers, 'controller')} at once, ${many(pollers, 'poller')}, ${many(ioQueues, 'I/O queue')}`;
+  const { spdk, device, target, pollers, ioQueues, controllers, reads } = report;
+  const counts = `${many(controllers, 'controller')} at once, ${many(pollers, 'poller')}, ${many(ioQueues, 'I/O queue')}${reads ? ', reads in flight' : ''}`;
   return `${[
-    `${spdk}, ${device}, ${target}`,
+    [spdk, device, target].filter(Boolean).join(', '),
     counts,
     latencyTable(report),
     outcomeTable(report),
@@ -49,20 +51,21 @@ function outcomeTable({ loops, completed, failed, hangs, failuresByCode, seconds
   return table.toString();
 }
 
-function leakTable({ leaks, rssGrowthKiB, controllersRetained }: StressReport): string {
+function leakTable({ device, leaks, rssGrowthKiB, controllersRetained }: StressReport): string {
   const titles: Readonly<Record<string, string>> = leakTitles;
+  const kinds = resourceKinds.filter((kind) => device !== null || !uncounted.has(kind));
   const table = new Table({
-    head: ['leaks', ...resourceKinds.map((kind) => titles[kind] ?? kind), 'objects', 'resident memory'],
-    colAligns: ['left', ...resourceKinds.map(() => 'right' as const), 'right', 'right'],
+    head: ['leaks', ...kinds.map((kind) => titles[kind] ?? kind), 'objects', 'resident memory'],
+    colAligns: ['left', ...kinds.map(() => 'right' as const), 'right', 'right'],
     style,
   });
   const growth = `${rssGrowthKiB > 0 ? '+' : ''}${rssGrowthKiB} KiB`;
-  table.push(['', ...resourceKinds.map((kind) => leaks[kind]), controllersRetained ?? '-', growth]);
+  table.push(['', ...kinds.map((kind) => leaks[kind]), controllersRetained ?? '-', growth]);
   return table.toString();
 }
 
 function verdict(report: StressReport): string {
-  const found = complaints(report);
+  const found = findings(report);
   const stopped = report.interrupted
     ? `Stopped after ${many(report.completed + report.failed, 'loop')}: `
     : '';

@@ -1,10 +1,9 @@
-import type { Environment } from '../../lib/index.js';
+import type { Environment } from 'spdk-nvme';
 import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
 import { collectGarbage, Retained } from './garbage.js';
-import type { Progress } from './protocol.js';
+import type { Progress } from './messages.js';
 import { countResources, countWhenQuiet, countWhenStable, hugepageFiles } from './resources.js';
 import type { StopSignal } from './stop.js';
-import { device } from './target.js';
 
 /**
  * For the kernel's target, which closes connections after us, for threads and descriptors of child processes, and for
@@ -13,13 +12,17 @@ import { device } from './target.js';
 const QUIET_LIMIT_MS = 45_000;
 /** V8 takes what is garbage at once; some turns later it tells. */
 const COLLECT_LIMIT_MS = 2_000;
-/** After a signal the fabric is taken away some seconds later: the report has to be out before. */
+/** After a signal nobody waits for long: the report has to be out before. */
 const STOPPED_LIMIT_MS = 500;
 const PROGRESS_EVERY_MS = 200;
+
+type Count = () => Promise<Counts>;
 
 /** A run whose leaks are looked for: what it does in two lives of an environment, a short one and its own. */
 export interface MeasuredRun {
   readonly stop: StopSignal;
+  /** Whose RDMA resources are counted; undefined: none are. */
+  readonly rdmaDevice: string | undefined;
   /** Opens an environment for the work and closes it. */
   readonly inEnvironment: (work: (environment: Environment) => Promise<void>) => Promise<void>;
   /** All of the short life. */
@@ -53,24 +56,26 @@ export interface Measurement {
  */
 export async function measure({
   stop,
+  rdmaDevice,
   inEnvironment,
   first,
   warmUp,
   work,
 }: MeasuredRun): Promise<Measurement> {
   const retained = new Retained();
+  const count = () => countResources(rdmaDevice);
   const filesBefore = new Set(hugepageFiles());
   const before = await count();
 
   await inEnvironment(first);
-  const closedBefore = await baseline(before);
+  const closedBefore = await baseline(count, before);
 
   let openLeaks = countsOf(() => 0);
   let rssGrowthKiB = 0;
   let seconds = 0;
   await inEnvironment(async (environment) => {
     await warmUp(environment);
-    const openBefore = await baseline(before);
+    const openBefore = await baseline(count, before);
     const rssBefore = residentKiB();
     environment.on('attached', (controller) => retained.watch(controller));
     const begun = performance.now();
@@ -78,9 +83,9 @@ export async function measure({
     seconds = Math.round((performance.now() - begun) / 10) / 100;
     rssGrowthKiB = residentKiB() - rssBefore;
     // After a signal time is short, and controllers may still be attached: what the close leaves has to do.
-    if (!stop.requested) openLeaks = await leaksSince(openBefore, stop);
+    if (!stop.requested) openLeaks = await leaksSince(count, openBefore, stop);
   });
-  const closedLeaks = await leaksSince(closedBefore, stop);
+  const closedLeaks = await leaksSince(count, closedBefore, stop);
   const filesLeft = hugepageFiles().filter((file) => !filesBefore.has(file)).length;
   const fileLeaks = countsOf((kind) => (kind === 'hugepages' ? filesLeft : 0));
   return {
@@ -92,20 +97,16 @@ export async function measure({
 }
 
 /** What later counts at the same place are compared with: RDMA resources as they were before everything. */
-async function baseline(before: Counts): Promise<Counts> {
+async function baseline(count: Count, before: Counts): Promise<Counts> {
   const rdma = rdmaOf(before);
   const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
   return { ...(await countWhenStable(count, reference, QUIET_LIMIT_MS)), ...rdma };
 }
 
 /** What there is more of than in the baseline of the same place. */
-async function leaksSince(reference: Counts, stop: StopSignal): Promise<Counts> {
+async function leaksSince(count: Count, reference: Counts, stop: StopSignal): Promise<Counts> {
   const limitMs = stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
   return leaked(reference, await countWhenQuiet(count, reference, limitMs));
-}
-
-function count(): Promise<Counts> {
-  return countResources(device);
 }
 
 function residentKiB(): number {

@@ -1,23 +1,22 @@
-import { Environment, spdkVersion } from '../../lib/index.js';
+import { Environment, spdkVersion } from 'spdk-nvme';
+import { measure, withProgress } from '../engine/measure.js';
+import type { Message } from '../engine/messages.js';
+import type { StopSignal } from '../engine/stop.js';
+import { codeOf, Tally } from '../engine/tally.js';
 import { runLoops } from './loops.js';
-import { measure, withProgress } from './measure.js';
-import type { StressOptions } from './options.js';
-import type { Message } from './protocol.js';
-import type { StressReport } from './report.js';
-import type { StopSignal } from './stop.js';
-import { codeOf, Tally } from './tally.js';
-import { device, target } from './target.js';
+import type { StressOptions } from './stress-options.js';
+import type { StressReport } from './stress-report.js';
 
 const WARM_UP_LOOPS = 5;
 const CLOSE_LIMIT_MS = 10_000;
-/** After a signal the fabric is taken away some seconds later: the report has to be out before. */
-const STOPPED_CLOSE_LIMIT_MS = 1_000;
+/** After a signal: whoever pressed Ctrl-C waits. */
+const STOPPED_CLOSE_LIMIT_MS = 500;
 
 /** Runs the loops and reports. */
 export async function runStress(
   options: StressOptions,
   stop: StopSignal,
-  send: (message: Message) => void,
+  send: (message: Message<StressReport>) => void,
 ): Promise<StressReport> {
   const tally = new Tally((text) => send({ type: 'note', text }));
   send({ type: 'note', text: 'Warming up' });
@@ -25,6 +24,7 @@ export async function runStress(
     runLoops(environment, { ...options, loops: tally.loops + loops, seconds: undefined }, stop, tally);
   const measurement = await measure({
     stop,
+    rdmaDevice: options.rdmaDevice,
     inEnvironment: (work) => inEnvironment(options, stop, tally, work),
     first: (environment) => warmUp(environment, 1),
     warmUp: (environment) => warmUp(environment, WARM_UP_LOOPS),
@@ -35,11 +35,14 @@ export async function runStress(
   });
   return {
     spdk: spdkVersion().text,
-    device,
-    target,
+    schema: 1,
+    device: options.rdmaDevice ?? null,
+    target: placeOf(options.transportIds),
+    targets: options.transportIds,
+    reads: options.reads,
     pollers: options.pollers,
     ioQueues: options.ioQueues,
-    controllers: options.controllers,
+    controllers: options.transportIds.length,
     loops: options.loops ?? tally.loops,
     completed: tally.completed,
     failed: tally.failed,
@@ -48,6 +51,7 @@ export async function runStress(
     attachMs: tally.latencies.attach.summary(),
     detachMs: tally.latencies.detach.summary(),
     ...measurement,
+    rssGrowthCounts: process.env.MALLOC_ARENA_MAX === '1',
     interrupted: stop.requested,
   };
 }
@@ -71,4 +75,9 @@ async function inEnvironment(
       .close({ timeoutMs })
       .catch((error: unknown) => tally.fail(codeOf(error), `close: ${String(error)}`));
   }
+}
+
+/** Where the targets are, each address once: the NQNs would fill lines. */
+function placeOf(targets: readonly string[]): string {
+  return [...new Set(targets.map((id) => id.replace(/\s*subnqn:\S+/, '')))].join('; ');
 }

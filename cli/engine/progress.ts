@@ -1,8 +1,13 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { StressOptions } from './options.js';
-import type { Progress } from './protocol.js';
+import type { Progress } from './messages.js';
 
 const LINE_EVERY_MS = 5_000;
+
+/** What a run was asked for: so many loops, or so many seconds. */
+export interface Extent {
+  readonly loops?: number | undefined;
+  readonly seconds?: number | undefined;
+}
 
 /** Shows how far a run is. */
 export interface ProgressView {
@@ -13,21 +18,21 @@ export interface ProgressView {
 }
 
 /** A bar that moves on a terminal, a line now and then elsewhere. */
-export function progressView(options: StressOptions, stream: NodeJS.WriteStream): ProgressView {
-  return stream.isTTY ? new ProgressBar(options, stream) : new ProgressLines(options, stream);
+export function progressView(extent: Extent, stream: NodeJS.WriteStream): ProgressView {
+  return stream.isTTY ? new ProgressBar(extent, stream) : new ProgressLines(extent, stream);
 }
 
 /** What both views show. `share` runs from 0 to 1; rate and time left are missing until something is done. */
-export function summarize(options: StressOptions, { loops, failed, hangs, elapsedMs }: Progress) {
+export function summarize(extent: Extent, { loops, failed, hangs, elapsedMs }: Progress) {
   const seconds = elapsedMs / 1000;
-  const done = options.seconds === undefined ? loops : Math.min(seconds, options.seconds);
-  const share = done / (options.seconds ?? options.loops ?? 1);
+  const done = extent.seconds === undefined ? loops : Math.min(seconds, extent.seconds);
+  const share = done / (extent.seconds ?? extent.loops ?? 1);
   const rate = loops > 0 && seconds > 0 ? loops / seconds : undefined;
   const leftSeconds =
-    options.seconds === undefined
-      ? rate && ((options.loops ?? 0) - loops) / rate
-      : Math.max(0, options.seconds - seconds);
-  const of = options.seconds === undefined ? `/${options.loops}` : '';
+    extent.seconds === undefined
+      ? rate && ((extent.loops ?? 0) - loops) / rate
+      : Math.max(0, extent.seconds - seconds);
+  const of = extent.seconds === undefined ? `/${extent.loops}` : '';
   const count = `${loops}${of} ${of || loops !== 1 ? 'loops' : 'loop'}`;
   const parts = [
     count,
@@ -50,12 +55,12 @@ export function duration(seconds: number): string {
 }
 
 class ProgressBar implements ProgressView {
-  readonly #options: StressOptions;
+  readonly #extent: Extent;
   readonly #stream: NodeJS.WriteStream;
   readonly #bar: SingleBar;
 
-  constructor(options: StressOptions, stream: NodeJS.WriteStream) {
-    this.#options = options;
+  constructor(extent: Extent, stream: NodeJS.WriteStream) {
+    this.#extent = extent;
     this.#stream = stream;
     // Ctrl-C is the run's to handle, and the bar has to stay till the last loop has ended.
     const settings = { stream, format: '{bar} {text}', barsize: 30, hideCursor: true, gracefulExit: false };
@@ -63,7 +68,7 @@ class ProgressBar implements ProgressView {
   }
 
   update(progress: Progress): void {
-    const { share, text } = summarize(this.#options, progress);
+    const { share, text } = summarize(this.#extent, progress);
     if (this.#bar.isActive) this.#bar.update(share, { text });
     else this.#bar.start(1, share, { text });
   }
@@ -79,18 +84,18 @@ class ProgressBar implements ProgressView {
 }
 
 class ProgressLines implements ProgressView {
-  readonly #options: StressOptions;
+  readonly #extent: Extent;
   readonly #stream: NodeJS.WriteStream;
   #next = 0;
   #last = '';
 
-  constructor(options: StressOptions, stream: NodeJS.WriteStream) {
-    this.#options = options;
+  constructor(extent: Extent, stream: NodeJS.WriteStream) {
+    this.#extent = extent;
     this.#stream = stream;
   }
 
   update(progress: Progress): void {
-    this.#last = summarize(this.#options, progress).text;
+    this.#last = summarize(this.#extent, progress).text;
     if (progress.elapsedMs < this.#next) return;
     this.#next = progress.elapsedMs + LINE_EVERY_MS;
     this.#flush();

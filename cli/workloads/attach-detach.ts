@@ -1,22 +1,27 @@
-import type { Controller, Environment } from '../../lib/index.js';
-import type { Tally } from './tally.js';
-import { answered } from './watchdog.js';
+import type { Controller, Environment } from 'spdk-nvme';
+import type { Tally } from '../engine/tally.js';
+import { answered } from '../engine/watchdog.js';
+import { ReadsInFlight } from './reads-in-flight.js';
+import type { StressOptions } from './stress-options.js';
 
 /** Ample for an emulated processor that others share; what takes longer is held to hang. */
 export const OPERATION_LIMIT_MS = 10_000;
 /** The package answers at its deadline, whatever SPDK does; when it does not, our own watchdog does. */
 const WATCHDOG_LIMIT_MS = OPERATION_LIMIT_MS + 2_000;
 
-/** Attaches all controllers at once, then detaches all of them at once. */
+/** Attaches all controllers at once, then detaches all of them at once; if asked, with reads in flight. */
 export async function attachAndDetach(
   environment: Environment,
-  transportIds: readonly string[],
-  ioQueues: number,
+  { transportIds, ioQueues, reads }: StressOptions,
   tally: Tally,
 ): Promise<void> {
   const failures = tally.failures;
   const attached = await Promise.all(transportIds.map((id) => attach(environment, id, ioQueues, tally)));
-  await Promise.all(attached.map((controller) => controller && detach(controller, tally)));
+  const controllers = attached.filter((controller) => controller !== undefined);
+  const load = reads ? controllers.map((controller) => new ReadsInFlight(controller, tally)) : [];
+  await Promise.all(load.map((one) => one.underWay));
+  await Promise.all(controllers.map((controller) => detach(controller, tally)));
+  await Promise.all(load.map((one) => one.ended));
   if (tally.failures === failures) tally.completed += 1;
   else tally.failed += 1;
 }

@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { formatTransportId } from 'spdk-nvme';
+import { writableFile } from '../engine/files.js';
+import { encodeMessage, type Message } from '../engine/messages.js';
+import { integer } from '../engine/numbers.js';
+import { progressView } from '../engine/progress.js';
+import { StopSignal } from '../engine/stop.js';
+import { addTargetOptions, type TargetOptions, targetsOf } from '../engine/target-options.js';
+import { runStress } from '../workloads/stress.js';
+import type { StressOptions } from '../workloads/stress-options.js';
+import { type StressReport, statusOf } from '../workloads/stress-report.js';
+import { renderReport } from '../workloads/stress-table.js';
+
+const DEFAULT_LOOPS = 100;
+
+/** What the loops take wherever they run. */
+export interface LoopOptions {
+  readonly loops?: number;
+  readonly seconds?: number;
+  readonly pollers: number;
+  readonly ioQueues: number;
+  readonly reads: boolean;
+}
+
+export function addLoopOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--loops <N>', 'how many times to attach and detach all controllers')
+        .argParser(integer(1, 10_000_000))
+        .default(DEFAULT_LOOPS)
+        .conflicts('seconds'),
+    )
+    .option('--seconds <S>', 'go on for this long instead of a number of loops', integer(1, 7 * 86_400))
+    .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
+    .option('--io-queues <Q>', 'I/O queues of each controller', integer(1, 64), 2)
+    .option('--reads', 'detach while reads are in flight', false);
+}
+
+/** `--seconds` takes the place of the default number of loops. */
+export function extentOf({ loops, seconds }: LoopOptions): Pick<StressOptions, 'loops' | 'seconds'> {
+  return seconds === undefined ? { loops } : { seconds };
+}
+
+interface Given extends LoopOptions, TargetOptions {
+  readonly rdmaDevice?: string;
+  readonly json?: string;
+  readonly messages: boolean;
+}
+
+export function addStress(program: Command): void {
+  addTargetOptions(addLoopOptions(program.command('stress')), { several: true })
+    .description(
+      'Attach controllers and detach them again, in loops, and report hangs, failures and leaks. It reads at most, and ' +
+        'leaves other hosts’ connections alone. Several subsystems are attached at once.',
+    )
+    .option('--rdma-device <NAME>', 'count this RDMA device’s resources before and after')
+    .option('--json <FILE>', 'write the report there as JSON', writableFile)
+    .addOption(new Option('--messages', 'tell everything as JSON lines on stdout').default(false).hideHelp())
+    .addHelpText(
+      'after',
+      '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
+    )
+    .action(async (given: Given) => {
+      process.exitCode = await stress(given);
+    });
+}
+
+async function stress(given: Given): Promise<number> {
+  const options: StressOptions = {
+    ...extentOf(given),
+    pollers: given.pollers,
+    ioQueues: given.ioQueues,
+    reads: given.reads,
+    transportIds: targetsOf(given).map((id) => formatTransportId(id)),
+    rdmaDevice: given.rdmaDevice,
+  };
+  const stop = new StopSignal();
+  const report = given.messages
+    ? await runStress(options, stop, (message) => process.stdout.write(encodeMessage(message)))
+    : await runWithProgress(options, stop);
+  if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
+  else process.stdout.write(renderReport(report));
+  if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(report, null, 2)}\n`);
+  return stop.status || statusOf(report);
+}
+
+async function runWithProgress(options: StressOptions, stop: StopSignal): Promise<StressReport> {
+  const view = progressView(options, process.stderr);
+  const show = (message: Message<StressReport>) => {
+    if (message.type === 'progress') view.update(message);
+    else if (message.type === 'note') view.write(`${message.text}\n`);
+  };
+  try {
+    return await runStress(options, stop, show);
+  } finally {
+    view.end();
+  }
+}

@@ -1,0 +1,13 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+
+/** A run may take hours: what would keep its report from being written has to show before. */
+export function writableFile(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (path === '' || stats?.isDirectory()) throw new InvalidArgumentError('Give the name of a file.');
+  if (!stats && !statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {
+    throw new InvalidArgumentError(`Make the folder ${dirname(path)} first.`);
+  }
+  return path;
+}

@@ -1,0 +1,35 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A parser for whole numbers within bounds; hexadecimal ones as well, which nvme-cli's users are used to. */
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+  };
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** A parser for sizes in bytes: `4096`, `4k`, `1M`, `2GiB`. Units are powers of 1024. */
+export function bytes(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const [, digits = '', unit = ''] = /^(\d+|0x[0-9a-f]+)\s*([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
+    const value = digits === '' ? Number.NaN : Number(digits) * (units[unit.toLowerCase()] ?? Number.NaN);
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Give a size in bytes from ${min} to ${max}, such as 4096, 4k, 1M or 2G.`);
+  };
+}
+
+/** As `1.5 MiB`. */
+export function formatBytes(value: number): string {
+  const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let scaled = value;
+  let unit = 0;
+  while (scaled >= 1024 && unit < names.length - 1) {
+    scaled /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2;
+  return `${Number(scaled.toFixed(digits))} ${names[unit]}`;
+}

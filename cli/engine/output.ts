@@ -1,0 +1,34 @@
+import { type Command, Option } from 'commander';
+
+/** Counts up when a field of some verb's JSON changes its meaning. */
+const SCHEMA = 1;
+
+export type OutputFormat = 'normal' | 'json';
+
+export interface OutputOptions {
+  readonly outputFormat: OutputFormat;
+}
+
+/** Adds `-o`, as nvme-cli has it. */
+export function addOutputOption(command: Command): Command {
+  return command.addOption(
+    new Option('-o, --output-format <FORMAT>', 'how to print').choices(['normal', 'json']).default('normal'),
+  );
+}
+
+/** Prints what a verb found: as JSON with the schema's number, or as text for people. */
+export function print(format: OutputFormat, value: object, asText: () => string): void {
+  const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }) : asText();
+  process.stdout.write(`${text}\n`);
+}
+
+/** Numbers that JavaScript keeps as bigint are printed as numbers, as nvme-cli does. */
+export function toJson(value: object): string {
+  const raw = JSON as typeof JSON & { rawJSON?: (text: string) => unknown };
+  const convert = (_key: string, field: unknown) => {
+    if (typeof field !== 'bigint') return field;
+    if (field <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(field);
+    return raw.rawJSON ? raw.rawJSON(String(field)) : String(field);
+  };
+  return JSON.stringify(value, convert, 2);
+}

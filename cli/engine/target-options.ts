@@ -1,0 +1,100 @@
+import { type Command, Option } from 'commander';
+import { type AttachOptions, parseTransportId, type TransportId } from 'spdk-nvme';
+import { UsageError } from './exit.js';
+import { integer } from './numbers.js';
+
+/** The options that name a target, by the names that nvme-cli gives them. */
+export interface TargetOptions {
+  readonly transport?: 'rdma' | 'tcp';
+  readonly traddr?: string;
+  readonly trsvcid?: string;
+  readonly nqn?: string[];
+  readonly transportId?: string[];
+  readonly hostnqn?: string;
+  readonly hostid?: string;
+  readonly hostTraddr?: string;
+  readonly timeout: number;
+  readonly keepAlive?: number;
+}
+
+const defaultServices = { rdma: '4420', tcp: '4420' } as const;
+const collect = (text: string, before: string[] = []): string[] => [...before, text];
+
+/** Adds the options that say which target, and as whom. */
+export function addTargetOptions(command: Command, { several = false } = {}): Command {
+  const repeat = several ? '; may be given several times' : '';
+  return command
+    .addOption(new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']))
+    .option('-a, --traddr <ADDRESS>', 'the target’s IP address')
+    .option('-s, --trsvcid <PORT>', 'the target’s port (default: 4420)')
+    .option('-n, --nqn <NQN>', `the subsystem’s NQN${repeat}`, collect)
+    .option('-r, --transport-id <ID>', `all of that as SPDK writes it${repeat}`, collect)
+    .option('-q, --hostnqn <NQN>', 'the NQN that this host calls itself')
+    .option('-I, --hostid <UUID>', 'the identifier of this host')
+    .option('-w, --host-traddr <ADDRESS>', 'the local IP address to connect from')
+    .option(
+      '--timeout <MS>',
+      'the time limit for connecting, and for each command',
+      integer(1, 3_600_000),
+      5_000,
+    )
+    .option('-k, --keep-alive <MS>', 'the keep-alive timeout; 0 turns it off', integer(0, 3_600_000));
+}
+
+/** The one controller that the options name. */
+export function targetOf(options: TargetOptions): TransportId {
+  const all = targetsOf(options);
+  if (all.length > 1)
+    throw new UsageError('Name one subsystem: --nqn or --transport-id was given more than once');
+  return all[0] as TransportId;
+}
+
+/** All controllers that the options name, in their order. */
+export function targetsOf(options: TargetOptions): TransportId[] {
+  const { transport, traddr, trsvcid, nqn = [], transportId = [] } = options;
+  const apart = transport !== undefined || traddr !== undefined || trsvcid !== undefined || nqn.length > 0;
+  if (apart && transportId.length > 0) {
+    throw new UsageError('Give --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
+  }
+  const ids = transportId.map((id) => parseTransportId(id));
+  if (apart || ids.length === 0) {
+    if (transport === undefined || traddr === undefined || nqn.length === 0) throw missing(options);
+    const service = trsvcid ?? defaultServices[transport];
+    const adrfam = traddr.includes(':') ? 'IPv6' : 'IPv4';
+    for (const subnqn of nqn) {
+      ids.push(
+        parseTransportId({
+          trtype: transport.toUpperCase() as 'RDMA' | 'TCP',
+          adrfam,
+          traddr,
+          trsvcid: service,
+          subnqn,
+        }),
+      );
+    }
+  }
+  return ids;
+}
+
+function missing({ transport, traddr, nqn = [] }: TargetOptions): UsageError {
+  const lacking = [
+    transport === undefined ? '--transport' : '',
+    traddr === undefined ? '--traddr' : '',
+    nqn.length === 0 ? '--nqn' : '',
+  ].filter(Boolean);
+  return new UsageError(
+    `Name the target: ${lacking.join(', ')} missing. For example: -t tcp -a 192.0.2.1 -s 4420 -n nqn.2016-06.io.spdk:cnode1`,
+  );
+}
+
+/** What the options mean for `env.attach()`. */
+export function attachOptionsOf(options: TargetOptions): AttachOptions {
+  const { hostnqn, hostid, hostTraddr, timeout, keepAlive } = options;
+  return {
+    timeoutMs: timeout,
+    hostNqn: hostnqn,
+    hostId: hostid,
+    sourceAddress: hostTraddr,
+    keepAliveMs: keepAlive,
+  };
+}

@@ -1,0 +1,43 @@
+import { Command, CommanderError } from 'commander';
+import { addAdvisories } from './commands/advisories.js';
+import { addStress } from './commands/stress.js';
+import { explain, statusOfError } from './engine/exit.js';
+
+/** Where the help text and complaints go; tests collect them. */
+export interface Output {
+  writeOut(text: string): void;
+  writeErr(text: string): void;
+}
+
+const processOutput: Output = {
+  writeOut: (text) => process.stdout.write(text),
+  writeErr: (text) => process.stderr.write(text),
+};
+
+/** The command line with all of its verbs. */
+export function makeProgram(output: Output = processOutput): Command {
+  const program = new Command('spdk-nvme')
+    .description(
+      'NVMe over fabrics from SPDK: look at targets, read and write them, measure and stress them.',
+    )
+    .configureOutput(output)
+    .configureHelp({ sortSubcommands: false })
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride();
+  addAdvisories(program);
+  addStress(program);
+  return program;
+}
+
+/** Runs one command line and gives the exit status. */
+export async function run(words: readonly string[], output: Output = processOutput): Promise<number> {
+  process.exitCode = 0;
+  try {
+    await makeProgram(output).parseAsync(words, { from: 'user' });
+  } catch (error) {
+    // Commander has written its complaint by itself.
+    if (!(error instanceof CommanderError)) output.writeErr(`spdk-nvme: ${explain(error)}\n`);
+    return statusOfError(error);
+  }
+  return Number(process.exitCode ?? 0);
+}

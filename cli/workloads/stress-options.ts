@@ -1,0 +1,14 @@
+/** What one run of the attach and detach loops does. */
+export interface StressOptions {
+  /** Ends the run; undefined where `seconds` does. */
+  readonly loops?: number | undefined;
+  readonly seconds?: number | undefined;
+  readonly pollers: number;
+  readonly ioQueues: number;
+  /** What is attached at once, one controller each. */
+  readonly transportIds: readonly string[];
+  /** Whether reads are under way while the controllers are detached. */
+  readonly reads: boolean;
+  /** The RDMA device whose resources are counted; undefined: none is. */
+  readonly rdmaDevice?: string | undefined;
+}
