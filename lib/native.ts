@@ -257,6 +257,11 @@ export function native(): NativeAddon {
   return addon;
 }
 
+/** @internal Something that keeps to the same contract is used instead, in tests; undefined: the addon again. */
+export function useAddon(standIn: NativeAddon | undefined): void {
+  addon = standIn;
+}
+
 function load(): NativeAddon {
   if (!existsSync(addonPath)) {
     throw new SpdkError(

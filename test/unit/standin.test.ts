@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Controller, Namespace } from '../../lib/index.js';
+import { useAddon } from '../../lib/native.js';
+import { type Bed, makeBed } from './standin/bed.js';
+import { ringLayout } from './standin/layout.js';
+import { predecessors } from './standin/life.js';
+
+const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
+
+describe('the stand-in keeps to native code', () => {
+  it('with the layout of the ring', () => {
+    const header = read('io_ring.h');
+    const constant = (name: string) =>
+      Number(new RegExp(`constexpr uint32_t ${name} = (\\d+);`).exec(header)?.[1]);
+    expect(ringLayout).toEqual({
+      headerWords: constant('kHeaderWords'),
+      commandWords: constant('kCommandWords'),
+      maxSegments: constant('kMaxSegments'),
+      segmentWords: constant('kSegmentWords'),
+      pendingWord: constant('kPendingWord'),
+    });
+  });
+
+  it('with what states may follow each other', () => {
+    const source = read('controller_state.cc').replace(/\/\/.*/g, '');
+    const rules = source.slice(source.indexOf('bool can_follow'));
+    const states = Object.keys(predecessors);
+    const allowed = Object.fromEntries(
+      states.map((state) => {
+        const [, rule = ''] = new RegExp(`case State::${state}:([^;]*);`).exec(rules) ?? [];
+        const named = (comparison: string) =>
+          [...rule.matchAll(new RegExp(`from ${comparison} State::(\\w+)`, 'g'))].map(([, name]) => name);
+        const others = states.filter((from) => !named('!=').includes(from));
+        return [state, rule.includes('!=') ? others : named('==')];
+      }),
+    );
+    const sorted = (lists: object) =>
+      Object.fromEntries(Object.entries(lists).map(([state, froms]) => [state, [...froms].sort()]));
+    expect(sorted(allowed)).toEqual(sorted(predecessors));
+  });
+});
+
+describe('a controller in memory', () => {
+  let bed: Bed;
+  afterEach(async () => {
+    await bed.env.close();
+    expect(bed.addon.violations.list).toEqual([]);
+    expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+    expect(bed.addon.scheduler.pending).toBe(0);
+    useAddon(undefined);
+  });
+
+  async function disk(options?: Parameters<Bed['attach']>[1]): Promise<[Controller, Namespace]> {
+    bed = await makeBed();
+    bed.disk('a');
+    const controller = await bed.attach('a', options);
+    return [controller, controller.namespaces[0] as Namespace];
+  }
+
+  it.each(['threads', 'inline'] as const)('reads what was written, polled by %s', async (polling) => {
+    const [controller, ns] = await disk({ polling, queueDepth: 4 });
+    const writes = Array.from({ length: 20 }, (_, i) =>
+      ns.write(Buffer.alloc(1024, i + 1), { offset: i * 1024 }),
+    );
+    await Promise.all(writes);
+    for (let i = 0; i < 20; i++) {
+      expect(await ns.read(Buffer.alloc(1024), { offset: i * 1024 })).toEqual(Buffer.alloc(1024, i + 1));
+    }
+    const dma = [bed.env.allocate(512), bed.env.allocate(512)];
+    await ns.readv(dma, { offset: 512 });
+    expect(dma.map((buffer) => buffer[511])).toEqual([1, 2]);
+    await ns.writeZeroes({ offset: 0, length: 512 });
+    await ns.compare(Buffer.alloc(512), { offset: 0 });
+    await expect(ns.compare(Buffer.alloc(512), { offset: 512 })).rejects.toThrow('Compare Failure');
+    for (const buffer of dma) buffer.release();
+    expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
+  });
+
+  it('answers admin commands', async () => {
+    const [controller] = await disk();
+    expect((await controller.admin.identify()).toString('latin1', 4, 10)).toBe('MEMORY');
+    await controller.admin.setFeature(0x0b, 7);
+    expect(await controller.admin.getFeature(0x0b)).toBe(7);
+    expect(await controller.admin.logPage(2, 512)).toHaveLength(512);
+    await expect(controller.admin.send({ opcode: 0xc0 })).rejects.toMatchObject({
+      code: 'ERR_SPDK_IO_FAILED',
+    });
+  });
+
+  it('keeps I/O over a reset, and ends it when it fails for good', async () => {
+    const [controller, ns] = await disk({ ctrlrLossTimeoutMs: 300, reconnectDelayMs: 50 });
+    bed.target.latencyMs = 20;
+    const write = ns.write(Buffer.alloc(512, 9), { offset: 0 });
+    bed.target.dropLinks();
+    await write;
+    expect((await ns.read(Buffer.alloc(512), { offset: 0 }))[0]).toBe(9);
+
+    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    const lost = new Promise((resolve) => controller.once('failed', resolve));
+    const read = ns.read(Buffer.alloc(512), { offset: 0 });
+    bed.target.dropLinks();
+    await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
+    await lost;
+    expect(controller.state).toBe('failed');
+    bed.target.refusal = undefined;
+    expect(await controller.reset()).toMatchObject({ tries: 1 });
+    await ns.flush();
+  });
+
+  it('reports changes of its namespaces', async () => {
+    const [controller, ns] = await disk();
+    const changed = new Promise((resolve) => controller.once('namespaces', resolve));
+    const subsystem = bed.target.subsystems.get('nqn.2026-01.io.spdk:a');
+    subsystem?.resizeNamespace(1, 32);
+    await changed;
+    expect(controller.namespaces[0]?.blocks).toBe(32);
+    await expect(ns.flush()).rejects.toMatchObject({ code: 'ERR_SPDK_NAMESPACE_GONE' });
+  });
+
+  it('detaches with operations outstanding, and while its target is silent', async () => {
+    const [controller, ns] = await disk({ queueDepth: 4, keepAliveMs: 0 });
+    bed.target.silent = true;
+    const reads = [1, 2, 3].map(() => ns.read(Buffer.alloc(512), { offset: 0 }));
+    const outcomes = Promise.allSettled(reads);
+    expect(await controller.detach({ drainMs: 20, timeoutMs: 60 })).toMatchObject({
+      completed: 0,
+      aborted: 3,
+    });
+    for (const { status } of await outcomes) expect(status).toBe('rejected');
+  });
+
+  it('fails when a Keep Alive is not answered', async () => {
+    const [controller] = await disk({ keepAliveMs: 1_000 });
+    bed.target.silent = true;
+    await new Promise((resolve) => controller.once('failed', resolve));
+  });
+
+  it('is wedged by a call that does not return, and ends when it does', async () => {
+    const [controller] = await disk();
+    const [native] = bed.addon.environments[0]?.controllers ?? [];
+    if (!native) throw new Error('there is no controller');
+    native.stuck = true;
+    await expect(controller.detach({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    expect(controller.state).toBe('wedged');
+    const detached = new Promise((resolve) => controller.once('detached', resolve));
+    native.stuck = false;
+    await detached;
+  });
+});

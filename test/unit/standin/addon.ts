@@ -1,0 +1,55 @@
+import type { NativeAddon, NativeOpenRequest } from '../../../lib/native.js';
+import { parseTransportId } from '../../../lib/transport-id.js';
+import { MemoryEnvironment } from './environment.js';
+import { MemoryRegions } from './regions.js';
+import { Scheduler } from './scheduler.js';
+import { type MemoryAddress, MemoryTarget } from './target.js';
+import { Violations } from './violations.js';
+
+/**
+ * The addon without SPDK, hugepages or root: targets are objects, and their data is in ordinary memory. It keeps to
+ * the contract of lib/native.ts, and notes in `violations` whatever real native code could not survive.
+ */
+export class MemoryAddon implements NativeAddon {
+  readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory' };
+  readonly violations = new Violations();
+  readonly scheduler = new Scheduler();
+  readonly environments: MemoryEnvironment[] = [];
+  readonly #targets: MemoryTarget[] = [];
+  #open = false;
+
+  addTarget(address: MemoryAddress = { traddr: '127.0.0.1', trsvcid: '4420' }): MemoryTarget {
+    const target = new MemoryTarget(this.scheduler, address);
+    this.#targets.push(target);
+    return target;
+  }
+
+  open(request: NativeOpenRequest): void {
+    if (this.#open) {
+      request.opened({ code: 'ERR_SPDK_ENV_ALREADY_OPEN', message: 'SPDK is open' });
+      return;
+    }
+    this.#open = true;
+    const shared = {
+      memory: new MemoryRegions(this.violations, this.environments.length * 1_000),
+      scheduler: this.scheduler,
+      violations: this.violations,
+      pollers: request.pollers,
+      findTarget: (transportId: string) => this.#find(transportId),
+    };
+    const environment = new MemoryEnvironment(request, shared, () => {
+      this.#open = false;
+    });
+    this.environments.push(environment);
+    this.scheduler.after(0, () => request.opened(null, environment));
+  }
+
+  #find(text: string) {
+    const id = parseTransportId(text);
+    const target = this.#targets.find(
+      ({ address }) => address.traddr === id.traddr && address.trsvcid === id.trsvcid,
+    );
+    const subsystem = target?.subsystems.get(id.subnqn ?? '');
+    return target && subsystem ? { target, subsystem } : undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import type { NativeAdminRequest } from '../../../lib/native.js';
+import { type AdminAnswer, adminDataComesBack } from './admin.js';
+import type { Connection } from './connection.js';
+import { abortedStatus } from './layout.js';
+import type { Scheduler } from './scheduler.js';
+
+const mostBytes = 1_048_576;
+
+/** native/core/admin_commands.h, with the checks of the binding. */
+export class AdminQueue {
+  readonly #scheduler: Scheduler;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  /** @param connection where it goes when its turn comes; undefined where there is none */
+  add(request: NativeAdminRequest, connection: () => Connection | undefined): void {
+    const dwords = ['cdw10', 'cdw11', 'cdw12', 'cdw13', 'cdw14', 'cdw15'] as const;
+    const cdw = dwords.map((name) => integer(request[name], name, 0xffff_ffff));
+    const opcode = integer(request.opcode, 'opcode', 0xff);
+    const nsid = integer(request.nsid, 'nsid', 0xffff_ffff);
+    if (!(request.data instanceof Uint8Array) || request.data.byteLength > mostBytes) {
+      throw new TypeError('data must be a Uint8Array of up to 1048576 bytes');
+    }
+    const data = Uint8Array.from(request.data);
+    const refuse = () => {
+      const message = 'the admin command was not sent: the controller has no connection';
+      this.#scheduler.after(0, () =>
+        request.done({ code: 'ERR_SPDK_CONTROLLER_FAILED', message }, 0, empty()),
+      );
+    };
+    this.#waiting.add(refuse);
+    this.#scheduler.after(0, () => {
+      if (!this.#waiting.delete(refuse)) return;
+      const way = connection();
+      if (!way) refuse();
+      else way.admin({ opcode, nsid, cdw, data }, (answer) => this.#tell(request, opcode, answer));
+    });
+  }
+
+  /** Ends those that have not been sent. */
+  abort(): void {
+    const refusals = [...this.#waiting];
+    this.#waiting.clear();
+    for (const refuse of refusals) refuse();
+  }
+
+  #tell(request: NativeAdminRequest, opcode: number, answer: AdminAnswer | undefined): void {
+    const status = answer ? answer.status : abortedStatus;
+    this.#scheduler.after(0, () => {
+      if (status === 0 && answer) {
+        const data = adminDataComesBack(opcode) ? Buffer.from(answer.data) : empty();
+        request.done(null, answer.cdw0, data);
+        return;
+      }
+      const message = 'the controller refused the admin command';
+      const nvme = { sct: (status >> 8) & 0x7, sc: status & 0xff, dnr: false };
+      request.done({ code: 'ERR_SPDK_IO_FAILED', message, ...nvme }, 0, empty());
+    });
+  }
+}
+
+function integer(value: number, name: string, most: number): number {
+  if (!Number.isInteger(value) || value < 0 || value > most) throw new TypeError(`${name} is out of range`);
+  return value;
+}
+
+function empty(): Buffer {
+  return Buffer.alloc(0);
+}

@@ -1,0 +1,66 @@
+import { commandWord as at, operation, ringLayout } from './layout.js';
+
+/** A part of a DMA region. */
+export interface CommandPart {
+  readonly region: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A command as a slot of a ring describes it. */
+export interface RingCommand {
+  readonly operation: number;
+  readonly nsid: number;
+  readonly block: number;
+  readonly blocks: number;
+  readonly blockSize: number;
+  readonly parts: readonly CommandPart[];
+  /** Of a raw command. */
+  readonly opcode: number;
+  readonly dwords: readonly number[];
+}
+
+const twoTo32 = 4_294_967_296;
+
+/** Reads a command from a ring's words. @param command where its slot begins; @param segments where its segments do */
+export function readCommand(words: Uint32Array, command: number, segments: number): RingCommand {
+  const word = (index: number) => words[command + index] as number;
+  const base = {
+    operation: word(at.operation),
+    nsid: word(at.namespace),
+    block: word(at.blockHigh) * twoTo32 + word(at.blockLow),
+    blocks: word(at.blocks),
+    blockSize: word(at.blockSize),
+  };
+  if (base.operation === operation.raw) {
+    const length = word(at.length);
+    return {
+      ...base,
+      block: 0,
+      blocks: 0,
+      opcode: word(at.opcode),
+      dwords: Array.from({ length: 6 }, (_, i) => word(at.cdw10 + i)),
+      parts: length === 0 ? [] : [{ region: word(at.region), offset: word(at.offset), length }],
+    };
+  }
+  const count = word(at.segments);
+  const whole = { region: word(at.region), offset: word(at.offset), length: base.blocks * base.blockSize };
+  const pieces = Array.from({ length: Math.min(count, ringLayout.maxSegments) }, (_, i) => {
+    const part = segments + i * ringLayout.segmentWords;
+    return {
+      region: words[part] as number,
+      offset: words[part + 1] as number,
+      length: words[part + 2] as number,
+    };
+  });
+  const transfers = [operation.read, operation.write, operation.compare].some(
+    (one) => one === base.operation,
+  );
+  return { ...base, opcode: 0, dwords: [], parts: transfers ? (count > 0 ? pieces : [whole]) : [] };
+}
+
+/** Whether data comes from the controller. */
+export function comesBack(command: RingCommand): boolean {
+  if (command.operation === operation.raw) return (command.opcode & 2) !== 0;
+  return command.operation === operation.read;
+}

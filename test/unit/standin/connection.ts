@@ -1,0 +1,118 @@
+import type { NamespaceInfo } from '../../../lib/native.js';
+import type { AdminAnswer, AdminQuestion } from './admin.js';
+import type { RingCommand } from './command.js';
+import { abortedStatus } from './layout.js';
+import type { MemoryRegions, RegionUse } from './regions.js';
+import type { MemorySubsystem } from './subsystem.js';
+
+type Done = (status: number, result: number) => void;
+
+/** What a connection tells its controller. */
+export interface ConnectionEvents {
+  readonly lost: (why: string) => void;
+  readonly namespacesChanged: () => void;
+}
+
+/** One controller's connection to a subsystem, and the commands that it has not answered. */
+export class Connection {
+  readonly subsystem: MemorySubsystem;
+  readonly #events: ConnectionEvents;
+  readonly #open = new Set<() => void>();
+  readonly #known = new Set<string>();
+  #infos = new Map<number, NamespaceInfo & { changed: boolean }>();
+  #alive = true;
+
+  constructor(subsystem: MemorySubsystem, events: ConnectionEvents) {
+    this.subsystem = subsystem;
+    this.#events = events;
+    this.identify();
+    subsystem.target.connections.add(this);
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Reads anew what namespaces there are. */
+  identify(): NamespaceInfo[] {
+    const infos = [...this.subsystem.namespaces.values()].map((space) => space.info());
+    this.#infos = new Map(infos.map((info) => [info.id, { ...info, changed: this.#changed(info) }]));
+    for (const { id, blockSize } of infos) this.#known.add(`${id} ${blockSize}`);
+    return infos;
+  }
+
+  namespaceInfo(nsid: number): (NamespaceInfo & { changed: boolean }) | undefined {
+    return this.#infos.get(nsid);
+  }
+
+  /** Whether there was such a namespace since the connection was made. */
+  knew(nsid: number, blockSize: number): boolean {
+    return this.#known.has(`${nsid} ${blockSize}`);
+  }
+
+  /** Sends a command; `done` is called once: with the controller's answer, or when the connection ends. */
+  send(command: RingCommand, uses: readonly RegionUse[], memory: MemoryRegions, done: Done): void {
+    const answer = this.#await(done, () => done(abortedStatus, 0));
+    this.subsystem.target.answer(() => {
+      if (!answer.open()) return;
+      const parts = uses.map((use) => memory.bytes(use));
+      const status = this.subsystem.execute(command, parts);
+      answer.end(status, 0);
+    });
+  }
+
+  /** As `send`, for an admin command. */
+  admin(question: AdminQuestion, done: (answer: AdminAnswer | undefined) => void): void {
+    const answer = this.#await(done, () => done(undefined));
+    this.subsystem.target.answer(() => {
+      if (!answer.open()) return;
+      if (question.data.byteLength > this.subsystem.maxTransferBytes) {
+        answer.end(undefined);
+        this.lose('an admin command was larger than the controller takes');
+        return;
+      }
+      answer.end(this.subsystem.admin(question));
+    });
+  }
+
+  /** The subsystem reports a change (Asynchronous Event, Namespace Attribute Changed). */
+  changedNamespaces(): void {
+    this.subsystem.target.answer(() => {
+      if (this.#alive) this.#events.namespacesChanged();
+    });
+  }
+
+  /** The link breaks. */
+  lose(why: string): void {
+    if (this.#alive) this.#events.lost(why);
+  }
+
+  /** Ends it; what was not answered never is. */
+  end(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.subsystem.target.connections.delete(this);
+    for (const abort of [...this.#open]) abort();
+    this.#open.clear();
+  }
+
+  #changed(info: NamespaceInfo): boolean {
+    const before = this.#infos.get(info.id);
+    return before !== undefined && (before.changed || before.blocks !== info.blocks);
+  }
+
+  #await<Answer extends unknown[]>(done: (...answer: Answer) => void, abort: () => void) {
+    const entry = () => {
+      this.#open.delete(entry);
+      abort();
+    };
+    this.#open.add(entry);
+    return {
+      open: () => this.#open.has(entry),
+      end: (...answer: Answer) => {
+        this.#open.delete(entry);
+        done(...answer);
+      },
+    };
+  }
+}

@@ -1,0 +1,74 @@
+import type { NativeFailure } from '../../../lib/errors.js';
+import type { NativeAttachRequest } from '../../../lib/native.js';
+import type { ControllerShared } from './controller.js';
+import type { MemorySubsystem } from './subsystem.js';
+
+type Connected = (failure: NativeFailure | null, subsystem?: MemorySubsystem) => void;
+
+/** What SPDK gets beyond the caller's time limit to end a connect by itself. */
+const graceMs = 1_000;
+
+/** Makes the connections of one controller, or says why not. */
+export class Connector {
+  readonly #request: NativeAttachRequest;
+  readonly #shared: ControllerShared;
+  #cancel: (() => void) | undefined;
+
+  constructor(request: NativeAttachRequest, shared: ControllerShared) {
+    this.#request = request;
+    this.#shared = shared;
+  }
+
+  connect(done: Connected): void {
+    const { scheduler } = this.#shared;
+    const end: Connected = (failure, subsystem) => {
+      this.#cancel = undefined;
+      stopWaiting();
+      done(failure, subsystem);
+    };
+    const found = this.#shared.findTarget(this.#request.transportId);
+    if (!found) {
+      const failure = {
+        code: 'ERR_SPDK_UNREACHABLE',
+        message: "nothing answers at the controller's address",
+      };
+      const stopWaiting = scheduler.after(1, () => done(failure));
+      this.#cancel = () => {
+        stopWaiting();
+        scheduler.after(0, () => done(failure));
+      };
+      return;
+    }
+    const { target, subsystem } = found;
+    const limit = scheduler.after(this.#request.timeoutMs + graceMs, () => end(tooSlow));
+    let step = scheduler.after(target.connectMs, () => {
+      if (target.silent) {
+        const endListening = target.whenSilent((silent) => {
+          if (!silent) arrive();
+        });
+        step = endListening;
+      } else arrive();
+    });
+    const stopWaiting = () => {
+      limit();
+      step();
+    };
+    const arrive = () => {
+      if (target.refusal) end(target.refusal);
+      else end(null, subsystem);
+    };
+    this.#cancel = () => scheduler.after(0, () => end(tooSlow));
+  }
+
+  /** Ends a connect that is under way. */
+  cancel(): void {
+    const cancel = this.#cancel;
+    this.#cancel = undefined;
+    cancel?.();
+  }
+}
+
+const tooSlow: NativeFailure = {
+  code: 'ERR_SPDK_TIMEOUT',
+  message: 'the target answered nothing for too long while connecting',
+};

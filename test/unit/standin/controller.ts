@@ -1,0 +1,372 @@
+import type {
+  ControllerInfo,
+  ControllerState,
+  DetachPhases,
+  NamespaceInfo,
+  NativeAdminRequest,
+  NativeAttachRequest,
+  NativeController,
+  NativeHistoryEvent,
+  NativeQueuePair,
+} from '../../../lib/native.js';
+import type { NativeControllerStats } from '../../../lib/stats.js';
+import { AdminQueue } from './admin-queue.js';
+import { Connection } from './connection.js';
+import { Connector } from './connector.js';
+import { type DetachSettings, detachSteps } from './detach.js';
+import { errno } from './layout.js';
+import { Life } from './life.js';
+import { MemoryQueuePair, type RingHost } from './queue-pair.js';
+import type { MemoryRegions } from './regions.js';
+import { resetSteps } from './reset.js';
+import type { Scheduler } from './scheduler.js';
+import type { MemorySubsystem } from './subsystem.js';
+import type { MemoryTarget } from './target.js';
+import type { Violations } from './violations.js';
+
+/** What the controllers of one environment share. */
+export interface ControllerShared {
+  readonly memory: MemoryRegions;
+  readonly scheduler: Scheduler;
+  readonly violations: Violations;
+  readonly pollers: number;
+  findTarget(transportId: string): { target: MemoryTarget; subsystem: MemorySubsystem } | undefined;
+}
+
+type Failure = Parameters<NativeAttachRequest['failed']>[0];
+
+const lostLink = (message: string): Failure => ({ code: 'ERR_SPDK_CONTROLLER_FAILED', message });
+let lastId = 0;
+
+/** native/core/controller.h: one controller, with a control thread that is timers. */
+export class MemoryController implements NativeController, RingHost {
+  readonly request: NativeAttachRequest;
+  readonly memory: MemoryRegions;
+  readonly scheduler: Scheduler;
+  readonly violations: Violations;
+  readonly name: string;
+  readonly life = new Life();
+  readonly admins: AdminQueue;
+  /** How often it has told that it failed. */
+  failures = 0;
+  rings: MemoryQueuePair[] = [];
+  /** A call into SPDK does not return: its control thread gets nowhere until it is not set any more. */
+  stuck = false;
+  givenUp = false;
+  /** Somebody wants it detached. */
+  leaving = false;
+  readonly #id = ++lastId;
+  readonly #shared: ControllerShared;
+  readonly #connector: Connector;
+  readonly #history: NativeHistoryEvent[] = [];
+  readonly #detachWaiters: ((phases: DetachPhases) => void)[] = [];
+  readonly #whenFinished: (() => void)[] = [];
+  #connection: Connection | undefined;
+  #endWatch: (() => void) | undefined;
+  #refusing: (() => void) | undefined;
+  #info: ControllerInfo | undefined;
+  #namespaces: NamespaceInfo[] = [];
+  #told = false;
+  #resetting = false;
+  #detaching = false;
+  #finished = false;
+
+  constructor(request: NativeAttachRequest, shared: ControllerShared) {
+    this.request = request;
+    this.#shared = shared;
+    this.memory = shared.memory;
+    this.scheduler = shared.scheduler;
+    this.violations = shared.violations;
+    this.name = `controller ${this.#id}`;
+    this.admins = new AdminQueue(shared.scheduler);
+    this.#connector = new Connector(request, shared);
+    this.#connector.connect((failure, subsystem) => this.#attached(failure, subsystem));
+  }
+
+  id(): number {
+    return this.#id;
+  }
+
+  state(): ControllerState {
+    return this.life.state;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  history(): NativeHistoryEvent[] {
+    return [...this.#history];
+  }
+
+  info(): ControllerInfo {
+    if (!this.#info) throw new Error('asked before the controller was attached');
+    return { ...this.#info };
+  }
+
+  namespaces(): NamespaceInfo[] {
+    return structuredClone(this.#namespaces);
+  }
+
+  queuePairs(): NativeQueuePair[] {
+    return [...this.rings];
+  }
+
+  stats(): NativeControllerStats {
+    const sum = (of: (ring: MemoryQueuePair) => number) =>
+      this.rings.reduce((all, ring) => all + of(ring), 0);
+    return {
+      outstanding: sum((ring) => ring.inFlight),
+      completed: sum((ring) => ring.counts.completed),
+      failed: sum((ring) => ring.counts.failed),
+      aborted: sum((ring) => ring.counts.aborted),
+      polls: 0,
+      idlePolls: 0,
+      lockWaits: 0,
+      lingerLocks: 0,
+      lingerWaits: 0,
+      transport: [],
+    };
+  }
+
+  admin(request: NativeAdminRequest): void {
+    const takes = () => this.#connection !== undefined && !this.leaving;
+    this.admins.add(request, () => (takes() ? this.#connection : undefined));
+  }
+
+  detach(request: DetachSettings & { done: (phases: DetachPhases) => void }): void {
+    this.leaving = true;
+    this.#connector.cancel();
+    this.#detachWaiters.push(request.done);
+    this.post(() => this.#startDetach(request));
+  }
+
+  reset(): void {
+    this.post(() => {
+      const { state } = this.life;
+      if (state === 'attached' || state === 'failed') this.#startReset(null);
+    });
+  }
+
+  stacks({ done }: { done: (text: string) => void }): void {
+    this.scheduler.after(10, () => done(`${this.name}: ${this.stuck ? 'stuck' : this.life.state}`));
+  }
+
+  giveUp(): void {
+    this.givenUp = true;
+  }
+
+  breakOff(): void {
+    this.#connector.cancel();
+  }
+
+  wedge(): void {
+    if (this.life.advance('wedged')) this.tellState();
+  }
+
+  /** Commands have completed on some ring. */
+  completed(): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.post(() => {
+      this.#told = false;
+      this.request.ioCompleted();
+    });
+  }
+
+  /** Runs something on the JavaScript thread, in order. */
+  post(task: () => void): void {
+    this.scheduler.after(0, task);
+  }
+
+  /** Calls once the control thread has ended. */
+  whenFinished(listener: () => void): void {
+    if (this.#finished) listener();
+    else this.#whenFinished.push(listener);
+  }
+
+  enter(state: ControllerState): boolean {
+    // A step that a wedge has overtaken is not told, and its work is done all the same.
+    if (!this.life.advance(state)) return false;
+    this.tellState();
+    return true;
+  }
+
+  tellState(): void {
+    const { state } = this.life;
+    this.#note('state', state);
+    this.post(() => this.request.stateChanged(state));
+  }
+
+  /** Why, in the history of the controller. */
+  noteFailure(failure: Failure): void {
+    this.#note('failure', failure.message, failure.code);
+  }
+
+  tellFailed(failure: Failure): void {
+    this.failures++;
+    this.noteFailure(failure);
+    this.post(() => this.request.failed(failure));
+  }
+
+  /** Ends the connection and everything that it has not answered. */
+  endConnection(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#endWatch?.();
+    this.#endWatch = undefined;
+    connection?.end();
+    this.admins.abort();
+    for (const ring of this.rings) ring.lostConnection();
+  }
+
+  /** A connection for the controller, made by its connector. */
+  establish(done: (failure: Failure | null) => void): void {
+    this.#connector.connect((failure, subsystem) => {
+      if (subsystem) this.#serve(subsystem);
+      done(failure);
+    });
+  }
+
+  holdIo(holding: boolean): void {
+    for (const ring of this.rings) ring.hold(holding);
+  }
+
+  answerIo(error: number): void {
+    for (const ring of this.rings) ring.answerRest(error);
+  }
+
+  /** From now on I/O that comes is answered with ENXIO, until the controller is connected or detached. */
+  refuseIo(intervalMs: number): void {
+    this.#stopRefusing();
+    this.answerIo(errno.ENXIO);
+    this.#refusing = this.scheduler.after(intervalMs, () => this.refuseIo(intervalMs));
+  }
+
+  #stopRefusing(): void {
+    this.#refusing?.();
+    this.#refusing = undefined;
+  }
+
+  #attached(failure: Failure | null, subsystem: MemorySubsystem | undefined): void {
+    if (!subsystem) {
+      this.enter('detached');
+      this.post(() => this.request.attached(failure));
+      this.#finish();
+      return;
+    }
+    this.#serve(subsystem);
+    const { ioQueues, queueDepth } = this.info();
+    const capacity = 2 ** Math.ceil(Math.log2(queueDepth));
+    const { inlinePolling } = this.request;
+    for (let i = 0; i < ioQueues; i++) {
+      const poller = inlinePolling ? -1 : i % this.#shared.pollers;
+      this.rings.push(new MemoryQueuePair(this, capacity, poller));
+    }
+    this.holdIo(this.reconnects);
+    this.enter('attached');
+    this.post(() => this.request.attached(null));
+    if (this.givenUp) this.#startDetach({ drainMs: 0, timeoutMs: 1_000 });
+  }
+
+  get reconnects(): boolean {
+    return this.request.ctrlrLossTimeoutMs > 0;
+  }
+
+  #serve(subsystem: MemorySubsystem): void {
+    const connection = new Connection(subsystem, {
+      lost: (why) => this.#lost(why),
+      namespacesChanged: () => this.#readNamespaces(connection),
+    });
+    this.#connection = connection;
+    this.#stopRefusing();
+    this.#namespaces = connection.identify();
+    this.#info = subsystem.controllerInfo(this.request.ioQueues, this.request.queueDepth);
+    this.holdIo(this.reconnects);
+    for (const ring of this.rings) ring.wake();
+    this.#watchKeepAlive(subsystem.target);
+  }
+
+  #readNamespaces(connection: Connection): void {
+    this.#namespaces = connection.identify();
+    this.post(() => this.request.namespacesChanged());
+  }
+
+  /** An unanswered Keep Alive ends the connection. */
+  #watchKeepAlive(target: MemoryTarget): void {
+    const { keepAliveMs } = this.request;
+    if (keepAliveMs === 0) return;
+    let cancel: (() => void) | undefined;
+    const listener = (silent: boolean) => {
+      cancel?.();
+      cancel = silent
+        ? this.scheduler.after(keepAliveMs, () => this.#lost('a Keep Alive was not answered'))
+        : undefined;
+    };
+    const end = target.whenSilent(listener);
+    this.#endWatch = () => {
+      cancel?.();
+      end();
+    };
+    listener(target.silent);
+  }
+
+  #lost(why: string): void {
+    if (this.life.state !== 'attached' || this.stuck) return;
+    const failure = lostLink(why);
+    if (this.reconnects) {
+      this.#startReset(failure);
+      return;
+    }
+    if (!this.enter('failed')) return;
+    this.tellFailed(failure);
+    this.endConnection();
+    this.refuseIo(10);
+  }
+
+  #startReset(cause: Failure | null): void {
+    if (this.#resetting || this.#detaching || this.leaving) return;
+    this.#resetting = true;
+    this.#stopRefusing();
+    resetSteps(this, cause, () => {
+      this.#resetting = false;
+    });
+  }
+
+  #startDetach(settings: DetachSettings): void {
+    if (this.#detaching) return;
+    if (this.#finished) {
+      // Attaching failed, or it was detached without a request.
+      return;
+    }
+    this.#detaching = true;
+    this.#stopRefusing();
+    detachSteps(this, settings, (phases) => {
+      this.#finish();
+      for (const done of this.#detachWaiters.splice(0)) this.post(() => done(phases));
+    });
+  }
+
+  #finish(): void {
+    this.#finished = true;
+    for (const listener of this.#whenFinished.splice(0)) listener();
+  }
+
+  #note(kind: string, text: string, code = ''): void {
+    const event = {
+      kind,
+      text,
+      code,
+      level: 0,
+      source: '',
+      wallMs: Date.now(),
+      monotonicMs: performance.now(),
+    };
+    this.#history.push(event);
+    if (this.#history.length > 64) this.#history.shift();
+  }
+}

@@ -1,0 +1,59 @@
+import type { DetachPhases } from '../../../lib/native.js';
+import type { MemoryController } from './controller.js';
+
+export interface DetachSettings {
+  readonly drainMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Between two looks at how far the drain has come. */
+const pauseMs = 5;
+/** A controller that has not answered by then is dead. Or by a third of the caller's time, where that is less. */
+const answerLimitMs = 1_000;
+
+/** native/core/controller_detach.cc: drain, disconnect, linger, destroy. */
+export function detachSteps(
+  controller: MemoryController,
+  { drainMs, timeoutMs }: DetachSettings,
+  done: (phases: DetachPhases) => void,
+): void {
+  const { scheduler } = controller;
+  const begun = performance.now();
+  const dead = controller.connection() === undefined;
+  controller.enter('draining');
+  controller.holdIo(false);
+
+  const pending = () => controller.rings.some((ring) => ring.pending > 0);
+  const drained = (passed: number) => !pending() || passed >= drainMs;
+  const answered = (passed: number) =>
+    !controller.connection()?.subsystem.target.silent || passed >= Math.min(answerLimitMs, timeoutMs / 3);
+
+  const look = () => {
+    const passed = performance.now() - begun;
+    if (dead || (drained(passed) && answered(passed))) unlessStuck(controller, disconnect);
+    else scheduler.after(pauseMs, look);
+  };
+  const disconnect = () => {
+    const drainedAt = performance.now();
+    controller.enter('disconnecting');
+    controller.endConnection();
+    controller.enter('lingering');
+    controller.answerIo(0);
+    controller.enter('detached');
+    const now = performance.now();
+    done({
+      drainMs: drainedAt - begun,
+      disconnectMs: now - drainedAt,
+      lingerMs: 0,
+      destroyMs: 0,
+      totalMs: now - begun,
+    });
+  };
+  look();
+}
+
+/** Goes on once a call into SPDK that is stuck has returned. */
+function unlessStuck(controller: MemoryController, next: () => void): void {
+  if (controller.stuck) controller.scheduler.after(20, () => unlessStuck(controller, next));
+  else next();
+}

@@ -1,0 +1,133 @@
+import type {
+  NativeAttachRequest,
+  NativeController,
+  NativeEnvironment,
+  NativeOpenRequest,
+  NativeRegion,
+} from '../../../lib/native.js';
+import type { MemoryStats, NativePollerStats } from '../../../lib/stats.js';
+import { type ControllerShared, MemoryController } from './controller.js';
+import type { MemoryRegions } from './regions.js';
+
+/** native/core/environment.h: controllers and memory of one environment. */
+export class MemoryEnvironment implements NativeEnvironment {
+  readonly request: NativeOpenRequest;
+  readonly controllers: MemoryController[] = [];
+  readonly memory: MemoryRegions;
+  readonly #shared: ControllerShared;
+  readonly #onClosed: () => void;
+  #closed = false;
+
+  constructor(request: NativeOpenRequest, shared: ControllerShared, onClosed: () => void) {
+    this.request = request;
+    this.#shared = shared;
+    this.#onClosed = onClosed;
+    this.memory = shared.memory;
+  }
+
+  attach(request: NativeAttachRequest): NativeController | null {
+    const refusal = this.#closed ? closed : this.#inUse(request);
+    if (refusal) {
+      request.attached(refusal);
+      return null;
+    }
+    const controller = new MemoryController(request, this.#shared);
+    this.controllers.push(controller);
+    return controller;
+  }
+
+  allocate({ bytes }: { bytes: number }): NativeRegion | null {
+    return this.memory.allocate(bytes);
+  }
+
+  pins(): ArrayBuffer {
+    return this.memory.pins.buffer as ArrayBuffer;
+  }
+
+  detachMemory(memory: ArrayBuffer): void {
+    this.memory.detachMemory(memory);
+  }
+
+  freeUnpinned(id: number): void {
+    this.memory.freeUnpinned(id);
+  }
+
+  pollerStats(): NativePollerStats[] {
+    const serves = (index: number) => (controller: MemoryController) =>
+      !controller.finished && controller.rings.some((ring) => ring.poller() === index);
+    return Array.from({ length: this.request.pollers }, (_, index) => ({
+      polls: 0,
+      idlePolls: 0,
+      completions: 0,
+      sleeps: 0,
+      controllers: this.controllers.filter(serves(index)).length,
+    }));
+  }
+
+  memoryUse(): MemoryStats {
+    const { limitBytes, usedBytes } = this.memory;
+    return { totalBytes: limitBytes, usedBytes, largestFreeBytes: limitBytes - usedBytes };
+  }
+
+  close({ timeoutMs, closed }: Parameters<NativeEnvironment['close']>[0]): void {
+    const { scheduler } = this.#shared;
+    this.#closed = true;
+    const left = new Set(this.controllers.filter(({ finished }) => !finished));
+    let told = false;
+    const end = () => {
+      if (told) return;
+      told = true;
+      cancel();
+      for (const controller of left) controller.wedge();
+      const heldBy = [...left].map(({ name }) => name).join('\n');
+      this.#onClosed();
+      scheduler.after(0, () => closed(left.size === 0, heldBy));
+    };
+    const cancel = scheduler.after(timeoutMs, end);
+    for (const controller of left) {
+      controller.giveUp();
+      controller.detach({ drainMs: 0, timeoutMs, done: () => {} });
+      controller.whenFinished(() => {
+        left.delete(controller);
+        if (left.size === 0) end();
+      });
+    }
+    // A wedged one has had its time, and may never end.
+    if ([...left].every((controller) => controller.state() === 'wedged')) end();
+  }
+
+  #inUse(request: NativeAttachRequest) {
+    const other = this.controllers.find(
+      (one) => one.state() !== 'detached' && samePath(one.request, request),
+    );
+    if (!other) return undefined;
+    switch (other.state()) {
+      case 'attaching':
+        return other.givenUp ? detaching : attachedAlready;
+      case 'attached':
+      case 'failed':
+      case 'resetting':
+        return attachedAlready;
+      case 'wedged':
+        return wedged;
+      default:
+        return detaching;
+    }
+  }
+}
+
+function samePath(one: NativeAttachRequest, other: NativeAttachRequest): boolean {
+  const keys = ['transportId', 'hostNqn', 'hostId', 'sourceAddress', 'sourcePort'] as const;
+  return keys.every((key) => one[key] === other[key]);
+}
+
+const closed = { code: 'ERR_SPDK_ENV_CLOSED', message: 'the environment is closed' };
+const attachedAlready = {
+  code: 'ERR_SPDK_ALREADY_ATTACHED',
+  message: 'this controller is attached, or being attached, already',
+};
+const detaching = { code: 'ERR_SPDK_DETACHING', message: 'this controller is being detached' };
+const wedged = {
+  code: 'ERR_SPDK_WEDGED',
+  message: 'an earlier detach of this controller has not come back from SPDK',
+};

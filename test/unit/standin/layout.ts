@@ -1,0 +1,56 @@
+/** The layout of native/core/io_ring.h, in words of 32 bits, from the native side. */
+export const ringLayout = {
+  headerWords: 16,
+  commandWords: 16,
+  maxSegments: 16,
+  segmentWords: 3,
+  pendingWord: 0,
+} as const;
+
+/** Words of a command's slot (`Word` in native/core/io_ring.cc). */
+export const commandWord = {
+  operation: 0,
+  namespace: 1,
+  blockLow: 2,
+  blockHigh: 3,
+  blocks: 4,
+  region: 5,
+  offset: 6,
+  length: 7,
+  blockSize: 7,
+  flags: 8,
+  segments: 9,
+  opcode: 9,
+  /** Not zero: nobody waits for the command any more, unless it is a raw one, whose CDW10 this is. */
+  cancel: 10,
+  cdw10: 10,
+} as const;
+
+/** `IoRing::Operation`. */
+export const operation = {
+  flush: 0,
+  write: 1,
+  read: 2,
+  compare: 5,
+  writeZeroes: 8,
+  deallocate: 9,
+  verify: 12,
+  raw: 255,
+} as const;
+
+/** A status word with this bit carries an errno of this host. */
+export const hostError = 0x8000_0000;
+
+/** The errnos that a ring gives. */
+export const errno = {
+  ENXIO: 6,
+  EFAULT: 14,
+  ENODEV: 19,
+  EINVAL: 22,
+  ERANGE: 34,
+  ENOTSUP: 95,
+  ECANCELED: 125,
+} as const;
+
+/** "Command Aborted due to SQ Deletion". */
+export const abortedStatus = 0x08;

@@ -1,0 +1,234 @@
+import type { NativeQueuePair } from '../../../lib/native.js';
+import { comesBack, type RingCommand, readCommand } from './command.js';
+import type { Connection } from './connection.js';
+import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';
+import type { MemoryRegions, RegionUse } from './regions.js';
+import type { Scheduler } from './scheduler.js';
+import type { Violations } from './violations.js';
+
+/** What a ring needs of its controller. */
+export interface RingHost {
+  readonly name: string;
+  readonly memory: MemoryRegions;
+  readonly violations: Violations;
+  readonly scheduler: Scheduler;
+  /** Undefined while there is none. */
+  connection(): Connection | undefined;
+  /** Commands have completed that JavaScript has not heard of. */
+  completed(): void;
+}
+
+/** How many commands ended in which way (`IoRing::Counts`). */
+export interface RingCounts {
+  completed: number;
+  failed: number;
+  aborted: number;
+}
+
+/** native/core/io_ring.h: the native side of one queue pair. */
+export class MemoryQueuePair implements NativeQueuePair {
+  readonly counts: RingCounts = { completed: 0, failed: 0, aborted: 0 };
+  readonly #host: RingHost;
+  readonly #capacity: number;
+  readonly #poller: number;
+  readonly #words: Uint32Array<ArrayBuffer>;
+  readonly #busy = new Set<number>();
+  #held: number[] = [];
+  #holding = false;
+  #head = 0;
+  #submitted = 0;
+  #completed = 0;
+  #woken = false;
+
+  constructor(host: RingHost, capacity: number, poller: number) {
+    this.#host = host;
+    this.#capacity = capacity;
+    this.#poller = poller;
+    const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
+    const words = headerWords + capacity * (4 + commandWords + maxSegments * segmentWords);
+    this.#words = new Uint32Array(new ArrayBuffer(words * 4));
+  }
+
+  memory(): ArrayBuffer {
+    return this.#words.buffer;
+  }
+
+  capacity(): number {
+    return this.#capacity;
+  }
+
+  poller(): number {
+    return this.#poller;
+  }
+
+  submit(tail: number): void {
+    const ahead = (from: number) => (tail - from) >>> 0;
+    if (ahead(this.#submitted) > this.#capacity || ahead(this.#completed) > this.#capacity) {
+      throw new TypeError('tail must follow the last one by no more than the commands that fit');
+    }
+    this.#checkPending();
+    this.#submitted = tail;
+    if (this.#poller >= 0) this.wake();
+  }
+
+  poll(): number {
+    this.#checkPending();
+    if (this.#poller < 0) this.serve();
+    return this.#completed;
+  }
+
+  /** Operations that JavaScript has accepted and not settled. */
+  get pending(): number {
+    return this.#words[ringLayout.pendingWord] as number;
+  }
+
+  /** Commands that the controller has. */
+  get inFlight(): number {
+    return this.#busy.size;
+  }
+
+  /** Has a poller look at the ring. */
+  wake(): void {
+    if (this.#woken) return;
+    this.#woken = true;
+    this.#host.scheduler.after(0, () => {
+      this.#woken = false;
+      this.serve();
+    });
+  }
+
+  /** Whether commands that end with their connection are kept for the next one. Raw commands never are. */
+  hold(holding: boolean): void {
+    this.#holding = holding;
+  }
+
+  /** Sends what is held and what is new, in order. */
+  serve(): void {
+    const held = this.#held;
+    while (held.length > 0) {
+      if (!this.#tryStart(held[0] as number)) return;
+      held.shift();
+    }
+    while (this.#head !== this.#submitted) {
+      const slot = this.#words[this.#queued(this.#head)] as number;
+      if (this.#misplaced(slot)) this.#host.violations.add(`${this.#host.name}: slot ${slot} is reused`);
+      else if (!this.#tryStart(slot)) return;
+      this.#head = (this.#head + 1) >>> 0;
+    }
+  }
+
+  /** Ends everything that no controller has: with this errno, or as aborted for 0. */
+  answerRest(error: number): void {
+    const status = error === 0 ? abortedStatus : hostError + error;
+    for (const slot of this.#held.splice(0)) this.#complete(slot, status, 0);
+    for (; this.#head !== this.#submitted; this.#head = (this.#head + 1) >>> 0) {
+      const slot = this.#words[this.#queued(this.#head)] as number;
+      if (!this.#misplaced(slot)) this.#complete(slot, status, 0);
+    }
+  }
+
+  /** The connection has ended, and with it its commands. */
+  lostConnection(): void {
+    if (!this.#holding) this.answerRest(0);
+  }
+
+  #queued(index: number): number {
+    return ringLayout.headerWords + (index & (this.#capacity - 1));
+  }
+
+  /** A slot that there is not, or whose last command has not completed. */
+  #misplaced(slot: number): boolean {
+    return slot >= this.#capacity || this.#busy.has(slot) || this.#held.includes(slot);
+  }
+
+  #checkPending(): void {
+    if (this.pending > 0x7fff_ffff) this.#host.violations.add(`${this.#host.name}: pending is negative`);
+  }
+
+  /** False when the command has to wait. */
+  #tryStart(slot: number): boolean {
+    const connection = this.#host.connection();
+    if (!connection) return false;
+    const commandAt = this.#commandAt(slot);
+    const command = readCommand(this.#words, commandAt, this.#segmentsAt(slot));
+    if (command.operation !== operation.raw && this.#words[commandAt + commandWord.cancel] !== 0) {
+      this.#complete(slot, hostError + errno.ECANCELED, 0);
+      return true;
+    }
+    const refusal = this.#refusal(command, connection);
+    const uses = refusal === 0 ? this.#use(command) : undefined;
+    if (!uses) {
+      this.#complete(slot, hostError + (refusal || errno.EFAULT), 0);
+      return true;
+    }
+    this.#busy.add(slot);
+    connection.send(command, uses, this.#host.memory, (status, result) => {
+      this.#busy.delete(slot);
+      for (const use of uses) this.#host.memory.endUse(use);
+      const aborted = status === abortedStatus && !connection.alive;
+      if (aborted && this.#holding && command.operation !== operation.raw) this.#held.push(slot);
+      else this.#complete(slot, status, result);
+    });
+    return true;
+  }
+
+  /** What `IoRing::start()` says of a command; 0 when it may be sent. */
+  #refusal(command: RingCommand, connection: Connection): number {
+    if (command.operation === operation.raw) return 0;
+    const { violations, name } = this.#host;
+    const space = connection.namespaceInfo(command.nsid);
+    if (!space || space.blockSize !== command.blockSize) {
+      if (!connection.knew(command.nsid, command.blockSize)) {
+        violations.add(`${name}: a command names namespace ${command.nsid}, which is not its own`);
+      }
+      return errno.ENODEV;
+    }
+    if (command.operation === operation.flush) return 0;
+    if (command.blocks === 0) violations.add(`${name}: a command has no blocks`);
+    if (command.block + command.blocks > space.blocks) {
+      if (!space.changed) violations.add(`${name}: a command reaches past the end of the namespace`);
+      return errno.ERANGE;
+    }
+    if (command.parts.length > 0 && space.metadataSize > 0) return errno.ENOTSUP;
+    const bytes = command.parts.reduce((sum, { length }) => sum + length, 0);
+    const covered = command.parts.length === 0 || bytes === command.blocks * command.blockSize;
+    if (!covered) violations.add(`${name}: the parts of a command do not add up`);
+    return covered ? 0 : errno.EFAULT;
+  }
+
+  #use(command: RingCommand): RegionUse[] | undefined {
+    const uses: RegionUse[] = [];
+    for (const { region, offset, length } of command.parts) {
+      const use = this.#host.memory.use(region, offset, length, comesBack(command));
+      if (!use) {
+        for (const other of uses) this.#host.memory.endUse(other);
+        return undefined;
+      }
+      uses.push(use);
+    }
+    return uses;
+  }
+
+  #complete(slot: number, status: number, result: number): void {
+    if (status === abortedStatus) this.counts.aborted++;
+    else this.counts.completed++;
+    if (status !== 0 && status !== abortedStatus) this.counts.failed++;
+    const words = this.#words;
+    const queue = ringLayout.headerWords + this.#capacity;
+    words[queue + this.#capacity + slot] = status;
+    words[queue + 2 * this.#capacity + slot] = result;
+    words[queue + (this.#completed & (this.#capacity - 1))] = slot;
+    this.#completed = (this.#completed + 1) >>> 0;
+    // A thread that polls by itself needs no call.
+    if (this.#poller >= 0) this.#host.completed();
+  }
+
+  #commandAt(slot: number): number {
+    return ringLayout.headerWords + this.#capacity * 4 + slot * ringLayout.commandWords;
+  }
+
+  #segmentsAt(slot: number): number {
+    const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
+    return headerWords + this.#capacity * (4 + commandWords) + slot * maxSegments * segmentWords;
+  }
+}

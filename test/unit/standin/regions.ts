@@ -1,0 +1,136 @@
+import type { NativeRegion } from '../../../lib/native.js';
+import type { Violations } from './violations.js';
+
+const maxRegions = 65_536;
+const dropped = 0x8000_0000;
+
+interface Region {
+  readonly memory: ArrayBuffer;
+  readonly size: number;
+  /** Parts that a controller reads or writes at this moment. */
+  readonly uses: Set<RegionUse>;
+}
+
+/** A part of a region that a command uses. */
+export interface RegionUse {
+  readonly region: Region;
+  readonly id: number;
+  readonly offset: number;
+  readonly length: number;
+  /** Whether the controller writes there. */
+  readonly intoMemory: boolean;
+}
+
+/** native/core/dma_memory.h in ordinary memory, which also sees whether it is used when it is not to be. */
+export class MemoryRegions {
+  readonly pins = new Uint32Array(new ArrayBuffer(maxRegions * 4));
+  /** No more than so many bytes are given out. */
+  limitBytes = 256 * 1024 * 1024;
+  readonly #regions = new Map<number, Region>();
+  readonly #ids = new WeakMap<ArrayBuffer, number>();
+  readonly #violations: Violations;
+  readonly #freeIds: number[] = [];
+  #nextId: number;
+  #usedBytes = 0;
+
+  /** @param firstId differs from environment to environment, so that a region of another one is found out */
+  constructor(violations: Violations, firstId: number) {
+    this.#violations = violations;
+    this.#nextId = firstId;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Ids of the regions that are not free, with how often each is pinned. */
+  get live(): ReadonlyMap<number, number> {
+    return new Map([...this.#regions.keys()].map((id) => [id, this.pins[id] as number]));
+  }
+
+  /** Regions that commands hold on to. */
+  get pinned(): number[] {
+    return [...this.live].filter(([, pins]) => pins !== 0).map(([id]) => id);
+  }
+
+  allocate(bytes: number): NativeRegion | null {
+    if (!Number.isInteger(bytes) || bytes < 1 || bytes > 0xffff_ffff) throw new TypeError('bytes');
+    if (this.#usedBytes + bytes > this.limitBytes) return null;
+    const id = this.#freeIds.pop() ?? this.#nextId++;
+    if (id >= maxRegions) return null;
+    const memory = new ArrayBuffer(bytes);
+    this.#regions.set(id, { memory, size: bytes, uses: new Set() });
+    this.#ids.set(memory, id);
+    this.#usedBytes += bytes;
+    return { id, memory };
+  }
+
+  detachMemory(memory: ArrayBuffer): void {
+    const id = this.#ids.get(memory);
+    if (id === undefined) {
+      this.#violations.add('memory of another environment was detached');
+      return;
+    }
+    this.drop(id);
+    structuredClone(memory, { transfer: [memory] });
+  }
+
+  /** As the garbage collector does with an ArrayBuffer that nobody sees any more. */
+  drop(id: number): void {
+    if (this.pins[id] === 0) this.#free(id);
+    else this.pins[id] = (this.pins[id] as number) | dropped;
+  }
+
+  freeUnpinned(id: number): void {
+    if (this.pins[id] === dropped) this.#free(id);
+    else this.#violations.add(`region ${id} was to be freed while it is pinned`);
+  }
+
+  /** A command uses a part from now on; undefined when there is no such part. */
+  use(id: number, offset: number, length: number, intoMemory: boolean): RegionUse | undefined {
+    const region = this.#regions.get(id);
+    if (!region) {
+      this.#violations.add(`a command names region ${id}, which is freed or another environment's`);
+      return undefined;
+    }
+    if (offset + length > region.size) {
+      this.#violations.add(`a command reaches past the end of region ${id}`);
+      return undefined;
+    }
+    for (const other of region.uses) {
+      const apart = offset + length <= other.offset || other.offset + other.length <= offset;
+      if (!apart && (intoMemory || other.intoMemory)) {
+        this.#violations.add(`two commands use the same part of region ${id}`);
+      }
+    }
+    const use: RegionUse = { region, id, offset, length, intoMemory };
+    region.uses.add(use);
+    return use;
+  }
+
+  endUse(use: RegionUse): void {
+    use.region.uses.delete(use);
+  }
+
+  /** The bytes of a part in use; undefined when they were freed under the command. */
+  bytes({ region, id, offset, length }: RegionUse): Uint8Array | undefined {
+    if (this.#regions.get(id) !== region || region.memory.byteLength < offset + length) {
+      this.#violations.add(`a controller reached region ${id} after it was freed`);
+      return undefined;
+    }
+    return new Uint8Array(region.memory, offset, length);
+  }
+
+  #free(id: number): void {
+    const region = this.#regions.get(id);
+    if (!region) {
+      this.#violations.add(`region ${id} was freed twice`);
+      return;
+    }
+    if (region.uses.size > 0) this.#violations.add(`region ${id} was freed while a command uses it`);
+    this.#regions.delete(id);
+    this.#usedBytes -= region.size;
+    this.pins[id] = 0;
+    this.#freeIds.push(id);
+  }
+}

@@ -1,0 +1,128 @@
+import type { NativeFailure } from '../../../lib/errors.js';
+import type { NativeResetStep } from '../../../lib/native.js';
+import type { MemoryController } from './controller.js';
+
+/** 2^32 - 1 stands for ever. */
+const forever = 0xffff_ffff;
+/** How often I/O that comes in spite of a fast failure is answered. */
+const fastFailIntervalMs = 20;
+/** How long the controller has to give a sign of life. */
+const answerLimitMs = 1_000;
+
+/** native/core/controller_reset.cc: ends the connection and makes another, by the controller's reconnect policy. */
+export function resetSteps(
+  controller: MemoryController,
+  cause: NativeFailure | null,
+  done: () => void,
+): void {
+  new Reset(controller, cause, done).begin();
+}
+
+class Reset {
+  readonly #controller: MemoryController;
+  readonly #cause: NativeFailure | null;
+  readonly #done: () => void;
+  readonly #begun = performance.now();
+  #disconnected = 0;
+  #tries = 0;
+  #cancelFastFail: (() => void) | undefined;
+
+  constructor(controller: MemoryController, cause: NativeFailure | null, done: () => void) {
+    this.#controller = controller;
+    this.#cause = cause;
+    this.#done = done;
+  }
+
+  begin(): void {
+    const controller = this.#controller;
+    const { fastIoFailTimeoutMs } = controller.request;
+    if (!controller.enter('resetting')) {
+      this.#end();
+      return;
+    }
+    this.#tell({ kind: 'begun', failure: this.#cause });
+    controller.holdIo(true);
+    if (fastIoFailTimeoutMs > 0) {
+      this.#cancelFastFail = controller.scheduler.after(fastIoFailTimeoutMs, () => this.#failFast());
+    }
+    const silent = controller.connection()?.subsystem.target.silent ?? false;
+    controller.scheduler.after(this.#cause === null && silent ? answerLimitMs : 0, () => {
+      if (controller.leaving) {
+        this.#end();
+        return;
+      }
+      controller.endConnection();
+      this.#disconnected = performance.now();
+      this.#try();
+    });
+  }
+
+  #try(): void {
+    const controller = this.#controller;
+    const tried = performance.now();
+    this.#tries++;
+    controller.establish((failure) => {
+      if (!failure) {
+        this.#connected();
+        return;
+      }
+      if (controller.leaving) {
+        this.#end();
+        return;
+      }
+      this.#tell({ kind: 'tryFailed', failure });
+      const { reconnectDelayMs, ctrlrLossTimeoutMs } = controller.request;
+      const now = performance.now();
+      const next = Math.max(tried + reconnectDelayMs, now);
+      const last =
+        ctrlrLossTimeoutMs === forever ? Number.POSITIVE_INFINITY : this.#begun + ctrlrLossTimeoutMs;
+      if (next > last || ctrlrLossTimeoutMs === 0) this.#giveUp(failure);
+      else {
+        controller.scheduler.after(next - now, () => {
+          if (controller.leaving) this.#end();
+          else this.#try();
+        });
+      }
+    });
+  }
+
+  #connected(): void {
+    const controller = this.#controller;
+    this.#end();
+    if (controller.leaving) return;
+    if (!controller.enter('attached')) return;
+    controller.post(() => controller.request.namespacesChanged());
+    const now = performance.now();
+    this.#tell({
+      kind: 'done',
+      failure: null,
+      disconnectMs: this.#disconnected - this.#begun,
+      connectMs: now - this.#disconnected,
+      totalMs: now - this.#begun,
+    });
+  }
+
+  #giveUp(failure: NativeFailure): void {
+    const controller = this.#controller;
+    this.#end();
+    controller.holdIo(false);
+    if (!controller.enter('failed')) return;
+    controller.tellFailed(failure);
+    controller.refuseIo(10);
+  }
+
+  #failFast(): void {
+    this.#tell({ kind: 'failingFast', failure: null });
+    if (!this.#controller.leaving) this.#controller.refuseIo(fastFailIntervalMs);
+  }
+
+  #end(): void {
+    this.#cancelFastFail?.();
+    this.#done();
+  }
+
+  #tell(step: Pick<NativeResetStep, 'kind' | 'failure'> & Partial<NativeResetStep>): void {
+    const whole = { tries: this.#tries, disconnectMs: 0, connectMs: 0, totalMs: 0, ...step };
+    this.#controller.post(() => this.#controller.request.resetStep(whole));
+  }
+}

@@ -1,0 +1,106 @@
+import type { ControllerInfo } from '../../../lib/native.js';
+import { type AdminAnswer, type AdminQuestion, answerAdmin } from './admin.js';
+import type { RingCommand } from './command.js';
+import { operation } from './layout.js';
+import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
+import type { MemoryTarget } from './target.js';
+
+const rangeStatus = 0x80;
+const compareFailure = 0x285;
+
+/** An NVM subsystem of a target in memory. */
+export class MemorySubsystem {
+  readonly target: MemoryTarget;
+  readonly nqn: string;
+  readonly namespaces = new Map<number, MemoryNamespace>();
+  readonly features = new Map<number, number>();
+  maxTransferBytes = 131_072;
+  /** The most I/O queues, and entries of one, that it grants. */
+  maxIoQueues = 64;
+  maxQueueDepth = 32_768;
+
+  constructor(target: MemoryTarget, nqn: string) {
+    this.target = target;
+    this.nqn = nqn;
+  }
+
+  addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
+    const space = new MemoryNamespace(id, options);
+    this.namespaces.set(id, space);
+    this.#changed();
+    return space;
+  }
+
+  removeNamespace(id: number): void {
+    if (this.namespaces.delete(id)) this.#changed();
+  }
+
+  resizeNamespace(id: number, blocks: number): void {
+    this.namespaces.get(id)?.resize(blocks);
+    this.#changed();
+  }
+
+  controllerInfo(ioQueues: number, queueDepth: number): ControllerInfo {
+    return {
+      model: 'Controller in memory',
+      serial: 'MEMORY',
+      firmware: '1',
+      subsystemNqn: this.nqn,
+      cntlid: 1,
+      vendorId: 0,
+      version: 0x10300,
+      maxTransferBytes: this.maxTransferBytes,
+      mdts: Math.log2(this.maxTransferBytes / 4096),
+      maxNamespaces: 1024,
+      ioQueues: Math.min(ioQueues, this.maxIoQueues),
+      queueDepth: Math.min(queueDepth, this.maxQueueDepth),
+    };
+  }
+
+  admin(question: AdminQuestion): AdminAnswer {
+    return answerAdmin(question, this.features, 'MEMORY');
+  }
+
+  /** Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
+  execute(command: RingCommand, parts: readonly (Uint8Array | undefined)[]): number {
+    const failure = this.target.nextFailure();
+    if (failure !== 0) return failure;
+    if (command.operation === operation.raw) return 0;
+    const space = this.namespaces.get(command.nsid);
+    if (!space) return 0x0b;
+    if (command.operation === operation.flush) return 0;
+    const from = command.block * space.blockSize;
+    const to = from + command.blocks * space.blockSize;
+    if (to > space.data.byteLength) return rangeStatus;
+    switch (command.operation) {
+      case operation.writeZeroes:
+        space.data.fill(0, from, to);
+        return 0;
+      case operation.deallocate:
+      case operation.verify:
+        return 0;
+      default:
+        return transfer(command.operation, space.data.subarray(from, to), parts);
+    }
+  }
+
+  #changed(): void {
+    for (const connection of [...this.target.connections]) {
+      if (connection.subsystem === this) connection.changedNamespaces();
+    }
+  }
+}
+
+function transfer(what: number, data: Uint8Array, parts: readonly (Uint8Array | undefined)[]): number {
+  let at = 0;
+  let same = true;
+  for (const part of parts) {
+    if (!part) continue;
+    const place = data.subarray(at, at + part.byteLength);
+    if (what === operation.read) part.set(place);
+    else if (what === operation.write) place.set(part);
+    else same &&= Buffer.compare(place, part) === 0;
+    at += part.byteLength;
+  }
+  return same ? 0 : compareFailure;
+}
