@@ -5,6 +5,8 @@ export interface SpdkRelease {
   readonly major: number;
   readonly minor: number;
   readonly patch: number;
+  /** The names of the changes of this package's own in it, where set-up built it (docs/spdk-releases.md). */
+  readonly patches?: readonly string[];
 }
 
 /** A known hang, leak or crash of SPDK, and what this package does about it. */
@@ -28,10 +30,14 @@ export function advisoriesFor(release: SpdkRelease, options: { readonly all?: bo
         issues: Object.freeze([...problem.issues]),
         affected: Object.freeze({ ...problem.affected }),
         ...(issue === undefined ? {} : { url: `https://github.com/spdk/spdk/issues/${issue}` }),
-        concernsLinkedRelease: isAffected(release, problem.affected),
+        concernsLinkedRelease: isAffected(release, problem.affected) && !isPatched(release, problem),
       });
     })
     .filter((advisory) => options.all || advisory.concernsLinkedRelease);
+}
+
+function isPatched({ patches = [] }: SpdkRelease, { patch }: AdvisoryEntry): boolean {
+  return patch !== undefined && patches.includes(patch);
 }
 
 function isAffected(release: SpdkRelease, { first, fixed }: AdvisoryEntry['affected']): boolean {

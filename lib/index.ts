@@ -70,11 +70,13 @@ export {
 } from './transport-id.js';
 
 /**
- * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`.
+ * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`. `patches` names
+ * what this package's set-up changed in it, which is nothing where the SPDK is one of your own.
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
-export function spdkVersion(): SpdkRelease & { readonly text: string } {
-  return native().version;
+export function spdkVersion(): Required<SpdkRelease> & { readonly text: string } {
+  const { patches, ...release } = native().version;
+  return { ...release, patches: patches.split(' ').filter(Boolean) };
 }
 
 /**

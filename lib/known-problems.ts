@@ -14,6 +14,8 @@ export interface AdvisoryEntry {
   /** The numbers of SPDK's issues about it; the first is the main one. */
   readonly issues: readonly number[];
   readonly affected: ReleaseRange;
+  /** The patch that set-up applies to the SPDK that it builds: with it the problem is not there. */
+  readonly patch?: string;
   /** What a process that uses SPDK by itself meets. */
   readonly consequence: string;
   /** What this package does about it today. */
@@ -123,6 +125,24 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     consequence:
       'A report of a changed namespace makes SPDK poll the admin queue in the middle of polling it. If an RDMA connection is lost just then, its queue pair is taken apart under the outer poll, and the process crashes.',
     defence: 'The queue pair is taken apart when the outermost poll has ended.',
+  },
+  {
+    id: 'SPDK-TCP-CONNECT-DATA',
+    issues: [],
+    affected: { first: [20, 7], fixed: [20, 10] },
+    patch: 'tcp-connect-in-capsule',
+    consequence:
+      'Over TCP the data of the first Connect command follows outside its capsule, where the kernel’s target never asks for it: nothing can be attached there.',
+    defence:
+      'The SPDK that set-up builds carries a patch. With another v20.07 an attach to such a target ends with ERR_SPDK_TIMEOUT: build the package against a later release.',
+  },
+  {
+    id: 'SPDK-TCP-SOURCE-ADDRESS',
+    issues: [],
+    affected: { first: [20, 7], fixed: [24, 9] },
+    consequence: 'Over TCP the source address is ignored: connections come from whatever address fits.',
+    defence:
+      'Before v22.05, with SPDK as archives, the package binds the sockets itself. Else the attach option `sourceAddress` is refused over TCP with ERR_SPDK_UNSUPPORTED.',
   },
   {
     id: 'SPDK-1703',

@@ -240,6 +240,8 @@ export interface NativeAddon {
     readonly minor: number;
     readonly patch: number;
     readonly text: string;
+    /** The names of set-up's own patches to this SPDK, with spaces in between. */
+    readonly patches: string;
   };
   open(request: NativeOpenRequest): void;
 }

@@ -39,7 +39,9 @@ function describe(source, where, places) {
   // -isystem keeps SPDK's and DPDK's headers out of our own warnings.
   const cflags = places.includeDirs.map((dir) => `-isystem${dir}`);
   if (process.arch === 'x64') cflags.push('-msse4.2'); // the least that DPDK's headers compile with
-  return { source, where, version, includeDirs: places.includeDirs, cflags, ...link(places) };
+  const linked = link(places);
+  if (linked.linkage === 'shared') cflags.push('-DSPDK_NVME_SHARED_SPDK'); // see native/spdk/release.h
+  return { source, where, version, includeDirs: places.includeDirs, cflags, ...linked };
 }
 
 /**

@@ -3,6 +3,7 @@
 #include <spdk/version.h>
 
 #include "../spdk/env.h"
+#include "../spdk/release.h"
 #include "addon_data.h"
 #include "controller_wrap.h"
 #include "environment_wrap.h"
@@ -18,6 +19,7 @@ Napi::Object version(Napi::Env env) {
   object.Set("minor", SPDK_VERSION_MINOR);
   object.Set("patch", SPDK_VERSION_PATCH);
   object.Set("text", spdk::version_string());
+  object.Set("patches", SPDK_NVME_PATCHES);
   return object;
 }
 

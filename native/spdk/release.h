@@ -2,6 +2,14 @@
 
 #include <spdk/version.h>
 
+// What set-up changed in the SPDK that it built: names of files in scripts/spdk-patches, with spaces in
+// between.
+#if __has_include(<spdk_nvme_patches.h>)
+#include <spdk_nvme_patches.h>
+#else
+#define SPDK_NVME_PATCHES ""
+#endif
+
 namespace spdk_nvme::spdk {
 
 /** The SPDK release these sources are compiled against, as year * 100 + month: 2007 is v20.07. */
@@ -13,5 +21,13 @@ namespace spdk_nvme::spdk {
  * and poll groups keep pointers to destroyed queue pairs, so each queue pair is polled by itself.
  */
 inline constexpr bool kAsyncQueuePairs = SPDK_NVME_RELEASE >= 2205;
+
+/** Whether SPDK calls the addon's stand-ins (stand_in.h). Shared libraries of SPDK find the functions
+ * themselves. */
+#ifdef SPDK_NVME_SHARED_SPDK
+inline constexpr bool kSpdkCallsStandIns = false;
+#else
+inline constexpr bool kSpdkCallsStandIns = true;
+#endif
 
 }  // namespace spdk_nvme::spdk

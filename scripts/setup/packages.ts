@@ -23,6 +23,7 @@ const buildSpdk = [
   'libssl-dev',
   'meson',
   'nasm',
+  'patch',
   'procps',
   'python3-pyelftools',
   'xz-utils',

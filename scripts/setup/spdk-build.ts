@@ -72,12 +72,19 @@ export async function buildSpdk(
   for (const { folder } of PROGRAMS) await run('make', [jobs, '-C', folder], options);
 
   collect(tree, made);
+  fs.writeFileSync(path.join(made, 'include', 'spdk_nvme_patches.h'), patchesHeader(recipe));
   const manifest = {
     spdk: recipe.release,
     source: { package: source.package, version: source.version, sha256: source.sha256 },
+    patches: recipe.patches.map(({ name, sha256 }) => ({ name, sha256 })),
     configure,
   };
   fs.writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** Tells the addon, which is compiled against this build, what was changed in it (native/spdk/release.h). */
+export function patchesHeader({ patches }: Pick<Recipe, 'patches'>): string {
+  return `#define SPDK_NVME_PATCHES "${patches.map(({ name }) => name).join(' ')}"\n`;
 }
 
 /** An installation's layout, from a build tree. */

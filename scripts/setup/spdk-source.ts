@@ -11,9 +11,17 @@ export interface Recipe {
   package: string;
   suite: string;
   upstream: string;
+  /** Changes of our own to the release, in the order in which they are applied. */
+  patches: Patch[];
   configure: string[];
   targetArch: Record<string, string>;
   key: string;
+}
+
+export interface Patch {
+  name: string;
+  file: string;
+  sha256: string;
 }
 
 export interface Source {
@@ -187,5 +195,18 @@ export async function unpackSource(
   const found = `${number('MAJOR')}.${number('MINOR').padStart(2, '0')}`;
   if (found !== release) {
     throw new SetupError(`${path.basename(source.file)} holds SPDK ${found}, not ${release}`);
+  }
+}
+
+/** Applies the recipe's patches to an unpacked tree; one that does not fit exactly is an error. */
+export async function patchSource(
+  tree: string,
+  patches: readonly Patch[],
+  { report }: Reporter,
+): Promise<void> {
+  for (const { name, file } of patches) {
+    report(`applying ${name}`);
+    const args = ['-p1', '--forward', '--batch', '--fuzz=0', '--no-backup-if-mismatch', '-i', file];
+    await run('patch', args, { cwd: tree, log: SPDK_LOG });
   }
 }

@@ -5,7 +5,7 @@ import spdkFlags from '../spdk-flags.cjs';
 import { downloads, SPDK_LOG, spdkFolder } from './paths.js';
 import { newLog } from './processes.js';
 import { buildSpdk } from './spdk-build.js';
-import { downloadSource, unpackSource } from './spdk-source.js';
+import { downloadSource, patchSource, unpackSource } from './spdk-source.js';
 import { type Reporter, SetupError, type Step } from './step.js';
 
 // Work in progress lies beside the finished build, so that renaming it into place is one step.
@@ -39,6 +39,7 @@ export const spdk: Step = {
       const source = await downloadSource(recipe, reporter);
       const tree = path.join(work, 'source');
       await unpackSource(source, tree, recipe.release, reporter);
+      await patchSource(tree, recipe.patches, reporter);
       const made = path.join(work, 'made');
       await buildSpdk(tree, made, recipe, source, reporter);
       fs.renameSync(made, path.join(spdkFolder, recipe.key));

@@ -15,11 +15,20 @@ function cacheRoot(env) {
   return path.join(base, 'spdk-nvme');
 }
 
-/** What set-up builds when there is no other SPDK; a change of any of it makes another cache key. */
-function readRecipe() {
-  const text = fs.readFileSync(path.join(__dirname, '..', 'spdk-recipe.json'), 'utf8');
-  const recipe = JSON.parse(text);
-  const inputs = JSON.stringify([recipe, process.arch]);
+/**
+ * What set-up builds when there is no other SPDK; a change of any of it, the patches' text included, makes another
+ * cache key. Patches are given as { name, file, sha256 }.
+ * @param {string} [folder] where spdk-recipe.json and spdk-patches/ are
+ */
+function readRecipe(folder = path.join(__dirname, '..')) {
+  const recipe = JSON.parse(fs.readFileSync(path.join(folder, 'spdk-recipe.json'), 'utf8'));
+  recipe.patches = recipe.patches.map((/** @type {string} */ name) => {
+    const file = path.join(folder, 'spdk-patches', `${name}.patch`);
+    return { name, file, sha256: crypto.createHash('sha256').update(fs.readFileSync(file)).digest('hex') };
+  });
+  // Not where the files lie: two checkouts share one build.
+  const patches = recipe.patches.map((/** @type {{ sha256: string }} */ { sha256 }) => sha256);
+  const inputs = JSON.stringify([{ ...recipe, patches }, process.arch]);
   const hash = crypto.createHash('sha256').update(inputs).digest('hex').slice(0, 8);
   return { ...recipe, key: `v${recipe.release}-${process.arch}-${hash}` };
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { spdkFolder } from '../setup/paths.js';
+import spdkCache from '../spdk-flags/cache.cjs';
 
 /** Where SPDK's own programs are, by the name that v20.07 gives them; later releases put spdk_nvme_ before two. */
 const namesOf = {
@@ -27,6 +28,10 @@ export function spdkProgram(name: keyof typeof namesOf): string {
   );
 }
 
+/** The build that set-up makes today comes first: others are left of earlier recipes. */
 function builds(): string[] {
-  return fs.existsSync(spdkFolder) ? fs.readdirSync(spdkFolder).filter((entry) => entry.startsWith('v')) : [];
+  if (!fs.existsSync(spdkFolder)) return [];
+  const { key } = spdkCache.readRecipe();
+  const names = fs.readdirSync(spdkFolder).filter((entry) => entry.startsWith('v'));
+  return names.sort((a, b) => Number(b === key) - Number(a === key));
 }

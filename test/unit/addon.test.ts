@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { advisories, Environment, SpdkError, spdkVersion } from '../../lib/index.js';
 import { type NativeOpenRequest, native } from '../../lib/native.js';
+import spdkFlags from '../../scripts/spdk-flags.cjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const built = { dist: path.join(root, 'dist'), addon: path.join(root, 'build/Release/spdk_nvme.node') };
@@ -94,6 +95,8 @@ describe('the addon', () => {
     expect(text).toMatch(/^SPDK v\d\d\.\d\d/);
     expect(text).toContain(`v${major}.${String(minor).padStart(2, '0')}`);
     expect(patch).toBeGreaterThanOrEqual(0);
+    const { source } = spdkFlags.findSpdk();
+    if (source === 'cache') expect(spdkVersion().patches).toEqual(['tcp-connect-in-capsule']);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
   });
 

@@ -15,6 +15,7 @@ describe('advisoriesFor', () => {
     ['SPDK-3347', '22.05', '22.09', '24.05', '24.09'],
     ['SPDK-3401', '21.10', '22.01', '24.05', '24.09'],
     ['SPDK-POLL-GROUP-AFTER-DETACH', '20.04', '20.07', '22.01', '22.05'],
+    ['SPDK-TCP-SOURCE-ADDRESS', '20.04', '20.07', '24.05', '24.09'],
   ])(
     '%s concerns no release before or after its bounds: %s, (%s, %s), %s',
     (id, before, first, last, fixed) => {
@@ -35,6 +36,18 @@ describe('advisoriesFor', () => {
     expect(ids(before)).not.toContain(id);
     expect(ids(first)).toContain(id);
     expect(ids('30.01')).toContain(id);
+  });
+
+  it('leaves out what set-up’s own patch has mended', () => {
+    const id = 'SPDK-TCP-CONNECT-DATA';
+    expect(ids('20.07')).toContain(id);
+    expect(ids('20.10')).not.toContain(id);
+    const patched = { ...release('20.07'), patches: ['tcp-connect-in-capsule'] };
+    expect(advisoriesFor(patched).map((advisory) => advisory.id)).not.toContain(id);
+    const other = { ...release('20.07'), patches: ['another'] };
+    expect(advisoriesFor(other).map((advisory) => advisory.id)).toContain(id);
+    const entry = advisoriesFor(patched, { all: true }).find((advisory) => advisory.id === id);
+    expect(entry?.concernsLinkedRelease).toBe(false);
   });
 
   it('compares years before months', () => {

@@ -3,8 +3,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../../scripts/setup/lock.js';
-import { parseSources } from '../../scripts/setup/spdk-source.js';
+import { patchesHeader } from '../../scripts/setup/spdk-build.js';
+import { parseSources, patchSource } from '../../scripts/setup/spdk-source.js';
 import { fingerprint } from '../../scripts/setup/stamp.js';
+import spdkCache from '../../scripts/spdk-flags/cache.cjs';
 import { judged, summary } from '../../scripts/testing/counts.js';
 import { readJunit } from '../../scripts/testing/native.js';
 import { readReport } from '../../scripts/testing/vitest.js';
@@ -52,6 +54,48 @@ describe('Debian’s source index', () => {
     const bare = paragraph.replace(/^ .*\n/gm, '');
     expect(parseSources(`${bare}\n\n${paragraph}`)).toHaveLength(1);
     expect(parseSources('')).toEqual([]);
+  });
+});
+
+describe('the recipe’s patches', () => {
+  const before = 'one\ntwo\nthree\n';
+  const patch = '--- a/file\n+++ b/file\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n';
+  const reporter = { report() {}, progress() {} };
+
+  test('make another cache key when their text changes, wherever the recipe lies', () => {
+    const recipeIn = (name: string, text: string) => {
+      fs.mkdirSync(path.join(scratch, name, 'spdk-patches'), { recursive: true });
+      write(`${name}/spdk-recipe.json`, JSON.stringify({ release: '20.07', patches: ['fix'] }));
+      write(`${name}/spdk-patches/fix.patch`, text);
+      return spdkCache.readRecipe(path.join(scratch, name));
+    };
+    const one = recipeIn('one', patch);
+    expect(one.patches).toMatchObject([
+      { name: 'fix', file: path.join(scratch, 'one/spdk-patches/fix.patch') },
+    ]);
+    expect(recipeIn('two', patch).key).toBe(one.key);
+    expect(recipeIn('three', `${patch}\n`).key).not.toBe(one.key);
+  });
+
+  test('are those of the recipe, and all of them are shipped', () => {
+    const { patches } = spdkCache.readRecipe();
+    expect(patches.map(({ name }: { name: string }) => name)).toEqual(['tcp-connect-in-capsule']);
+    const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
+    expect(shipped).toContain('scripts/spdk-patches');
+    expect(patchesHeader({ patches })).toBe('#define SPDK_NVME_PATCHES "tcp-connect-in-capsule"\n');
+  });
+
+  test('are applied to a tree that they fit, and stop the set-up where they do not', async () => {
+    const file = write('fix.patch', patch);
+    const patches = [{ name: 'fix', file, sha256: '' }];
+    const tree = path.join(scratch, 'tree');
+    fs.mkdirSync(tree);
+    write('tree/file', before);
+    await patchSource(tree, patches, reporter);
+    expect(fs.readFileSync(path.join(tree, 'file'), 'utf8')).toBe('one\n2\nthree\n');
+    await expect(patchSource(tree, patches, reporter)).rejects.toThrow(/patch/);
+    write('tree/file', 'one\nsomething else\nthree\n');
+    await expect(patchSource(tree, patches, reporter)).rejects.toThrow(/patch/);
   });
 });
 

@@ -74,6 +74,7 @@ describe('a prefix', () => {
     );
     const onDemand = between(flags.libraries, '-Wl,--start-group', '-Wl,--end-group');
     expect(onDemand.sort()).toEqual(['librte_hash.a', 'libspdk_log.a', 'libspdk_rdma.a', 'libspdk_util.a']);
+    expect(flags.cflags).not.toContain('-DSPDK_NVME_SHARED_SPDK');
     expect(flags.libraries).toContain('-lrdmacm');
     expect(flags.libraries.indexOf('-libverbs')).toBeGreaterThan(flags.libraries.indexOf('-Wl,--end-group'));
   });
@@ -110,6 +111,8 @@ describe('a prefix', () => {
     expect(flags).toMatchObject({ linkage: 'shared', version: '24.09-pre' });
     expect(flags.ldflags).toContain(`-Wl,-rpath,${prefix}/lib`);
     expect(flags.libraries[0]).toBe('-Wl,--no-as-needed');
+    // Which the addon has to know: SPDK then finds no stand-ins of its.
+    expect(flags.cflags).toContain('-DSPDK_NVME_SHARED_SPDK');
     expect(flags.libraries).toContain(path.join(prefix, 'lib/librte_mempool_ring.so'));
     expect(flags.libraries).not.toContain('-Wl,--whole-archive');
   });
