@@ -83,9 +83,15 @@ export interface AttachOptions {
    * `ctrlrLossTimeoutMs`. Default 0: as long as tries go on.
    */
   fastIoFailTimeoutMs?: number | undefined;
-  /** The local IP address to connect from, of the same family as the target's; RDMA and TCP only. */
+  /**
+   * The local IP address to connect from, of the same family as the target's; RDMA and TCP only. Refused over TCP with
+   * ERR_SPDK_UNSUPPORTED for SPDK v22.05 to v24.05, and for older releases as shared libraries.
+   */
   sourceAddress?: string | undefined;
-  /** The local port to connect from, 1 to 65535; needs `sourceAddress`. */
+  /**
+   * Refused with ERR_SPDK_UNSUPPORTED: a controller has a connection for each of its queues, its admin queue included,
+   * and they cannot share a local port.
+   */
   sourcePort?: number | undefined;
 }
 
@@ -173,7 +179,7 @@ export function resolveEnvironmentOptions(options?: unknown): ResolvedEnvironmen
  * Checks the options of `env.attach` against each other and the transport id, and fills in the defaults.
  * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_INVALID_NQN, or
- *   ERR_SPDK_CONFLICTING_OPTIONS for a source that cannot reach the target
+ *   ERR_SPDK_CONFLICTING_OPTIONS for a source that cannot reach the target, or ERR_SPDK_UNSUPPORTED for a source port
  */
 export function resolveAttachOptions(options: unknown, id: TransportId): ResolvedAttachOptions {
   const given = readOptions(options, 'attach options', [
@@ -198,6 +204,12 @@ export function resolveAttachOptions(options: unknown, id: TransportId): Resolve
   );
   if (sourcePort !== undefined && sourceAddress === undefined) {
     conflict('sourcePort needs sourceAddress: give both, or neither');
+  }
+  if (sourcePort !== undefined) {
+    throw new SpdkError(
+      'ERR_SPDK_UNSUPPORTED',
+      'sourcePort cannot be honoured: a controller’s queues have a connection each, and they cannot share a local port. Leave it out',
+    );
   }
   return Object.freeze({
     hostNqn,

@@ -47,7 +47,7 @@ const maxServiceLength = 32;
 /** Keys that SPDK's own programs know but that are said elsewhere here, or not at all. */
 const foreignKeys: Readonly<Record<string, string>> = {
   hostaddr: 'pass it as the attach option sourceAddress',
-  hostsvcid: 'pass it as the attach option sourcePort',
+  hostsvcid: 'leave it out: each queue of a controller needs a local port of its own',
   hostnqn: 'pass it as the attach option hostNqn',
   ns: 'attach the controller and pick the namespace from it',
   priority: 'socket priorities are not supported',

@@ -72,11 +72,20 @@ bool wait_for(int fd, short events, const AddressCheck& check) {
   return false;
 }
 
+/** Binds a socket to the source address, which shows whether it can be connected from. */
+Status bind_source(const Socket& socket, const AddressCheck& check, const addrinfo& source) {
+  if (bind(socket.fd(), source.ai_addr, source.ai_addrlen) == 0) return Status::success();
+  return Status::failure("ERR_SPDK_UNREACHABLE",
+                         "sourceAddress " + check.source_address + " is not usable on this machine: " +
+                             (errno == EADDRNOTAVAIL ? "no interface has it" : strerror(errno)),
+                         errno);
+}
+
 Status check_tcp(const AddressCheck& check, const addrinfo& target, const addrinfo* source) {
   const Socket probe(target.ai_family);
   if (probe.fd() < 0) return Status::failure("ERR_SPDK_ATTACH_FAILED", "no socket can be opened", errno);
-  if (source != nullptr && bind(probe.fd(), source->ai_addr, source->ai_addrlen) != 0) {
-    return Status::failure("ERR_SPDK_UNREACHABLE", "the source address is not one of this machine's", errno);
+  if (source != nullptr) {
+    if (Status bound = bind_source(probe, check, *source); !bound.ok()) return bound;
   }
   if (connect(probe.fd(), target.ai_addr, target.ai_addrlen) != 0) {
     if (errno != EINPROGRESS) return unreachable(check, strerror(errno), errno);
@@ -90,6 +99,11 @@ Status check_tcp(const AddressCheck& check, const addrinfo& target, const addrin
 }
 
 Status check_rdma(const AddressCheck& check, const addrinfo& target, const addrinfo* source) {
+  if (source != nullptr) {
+    // The connection manager would only say that no device has been found.
+    const Socket probe(source->ai_family);
+    if (Status bound = bind_source(probe, check, *source); !bound.ok()) return bound;
+  }
   const std::unique_ptr<rdma_event_channel, DestroyChannel> channel(rdma_create_event_channel());
   if (!channel)
     return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not there", errno);

@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "../spdk/env.h"
+#include "../spdk/source_address.h"
 #include "address_check.h"
 #include "controller.h"
 #include "rdma_devices.h"
@@ -101,6 +103,12 @@ Status Controller::attach() {
 
 /** Makes the connection, unless nobody waits for it any more. */
 Status Controller::establish() {
+  const bool tcp = request_.transport_id.trtype == SPDK_NVME_TRANSPORT_TCP;
+  if (tcp && !request_.connect.source_address.empty() && !spdk::kTcpSourceAddress) {
+    return Status::failure(
+        "ERR_SPDK_UNSUPPORTED",
+        std::string(spdk::version_string()) + " leaves sourceAddress aside over TCP; v24.09 does not");
+  }
   if (Status present = check_reachable(); !present.ok()) return present;
   while (!(in_connect_gate_ = services_->connect_gate.enter(kGateInterval))) {
     if (nobody_waits()) {
@@ -182,6 +190,7 @@ Status Controller::connect() {
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
   const spdk::ConnectionWatch::Scope watched(connection_watch_);
+  const spdk::SourceAddress source(request_.connect.source_address);
   const Deadlines::Scope deadline(services_->deadlines, timeout() + kGrace,
                                   [this] { connection_watch_.break_this_try(); });
   Status status = connect_controller(log);

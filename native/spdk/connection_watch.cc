@@ -13,6 +13,7 @@
 
 #include "cm_events.h"
 #include "release.h"
+#include "source_address.h"
 #include "stand_in.h"
 
 namespace spdk_nvme::spdk {
@@ -190,6 +191,7 @@ extern "C" int rdma_destroy_id(rdma_cm_id* id) {
 extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
   static const auto function = real<decltype(connect)>("connect");
   if (!watch_connection(socket)) return fail(ECANCELED);
+  if (!bind_to_source(socket, address->sa_family)) return -1;
   return function(socket, address, size);
 }
 

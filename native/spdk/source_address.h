@@ -1,0 +1,32 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <string>
+
+#include "release.h"
+
+namespace spdk_nvme::spdk {
+
+/**
+ * Before v24.09 SPDK leaves src_addr aside over TCP. Before v22.05 the package has a function of its own in
+ * place of connect() (connection_watch.h), which binds the socket first; in between nothing does, and the
+ * option is refused.
+ */
+inline constexpr bool kTcpSourceAddress =
+    SPDK_NVME_RELEASE >= 2409 || (SPDK_NVME_RELEASE < 2205 && kSpdkCallsStandIns);
+
+/** While one lives, TCP sockets that SPDK connects on this thread are bound to this address first. */
+class SourceAddress {
+ public:
+  /** Numeric, IPv4 or IPv6; empty: any. */
+  explicit SourceAddress(const std::string& address);
+  ~SourceAddress();
+  SourceAddress(const SourceAddress&) = delete;
+  SourceAddress& operator=(const SourceAddress&) = delete;
+};
+
+/** Binds a socket that this thread is about to connect. False with errno when that is not possible. */
+bool bind_to_source(int socket, int family);
+
+}  // namespace spdk_nvme::spdk
