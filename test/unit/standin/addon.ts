@@ -11,7 +11,7 @@ import { Violations } from './violations.js';
  * the contract of lib/native.ts, and notes in `violations` whatever real native code could not survive.
  */
 export class MemoryAddon implements NativeAddon {
-  readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory' };
+  readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' };
   readonly violations = new Violations();
   readonly scheduler = new Scheduler();
   readonly environments: MemoryEnvironment[] = [];
