@@ -16,6 +16,7 @@ export class IoLoop {
   #turn: NodeJS.Immediate | undefined;
   #idle: NodeJS.Timeout | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(inline: boolean) {
     this.#inline = inline;
@@ -34,6 +35,8 @@ export class IoLoop {
 
   /** Operations are pending on a queue pair, or none any more. */
   setBusy(queuePair: QueuePair, busy: boolean): void {
+    // A timer that was made now would keep the process alive, and nobody would end it.
+    if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
     if (this.#inline) {
@@ -48,6 +51,7 @@ export class IoLoop {
   }
 
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#idle);
     clearInterval(this.#keepAlive);
     if (this.#turn) clearImmediate(this.#turn);

@@ -1,0 +1,235 @@
+import fc from 'fast-check';
+import type {
+  Namespace,
+  OperationOptions,
+  SpdkError,
+  SpdkErrorCode,
+  TransferOptions,
+} from '../../../lib/index.js';
+import { stamped } from './disk.js';
+import { type AnyStep, index, pick, step } from './step.js';
+import { type Attached, blockSize, blocksOfDisk, type World } from './world.js';
+
+/** What may come of an operation at any time: the controller, the namespace or the queue is not what it was. */
+const alwaysPossible: readonly SpdkErrorCode[] = [
+  'ERR_SPDK_IO_FAILED',
+  'ERR_SPDK_CONTROLLER_FAILED',
+  'ERR_SPDK_DETACHING',
+  'ERR_SPDK_CONTROLLER_DETACHED',
+  'ERR_SPDK_WEDGED',
+  'ERR_SPDK_NAMESPACE_GONE',
+  'ERR_SPDK_OUT_OF_RANGE',
+  'ERR_SPDK_QUEUE_IN_USE',
+  'ERR_SPDK_QUEUE_FULL',
+  'ERR_SPDK_NO_MEMORY',
+];
+
+const range = fc
+  .tuple(fc.nat(blocksOfDisk - 1), fc.integer({ min: 1, max: 4 }))
+  .map(([block, most]) => ({ block, blocks: Math.min(most, blocksOfDisk - block) }));
+const limits = fc.record({
+  timeoutMs: fc.option(fc.integer({ min: 1, max: 200 }), { nil: undefined }),
+  signal: fc.constantFrom('none', 'none', 'later', 'aborted'),
+  queuePair: fc.option(fc.nat(1), { nil: undefined }),
+});
+type Limits = typeof limits extends fc.Arbitrary<infer Drawn> ? Drawn : never;
+
+const some = (world: World) => world.attached.length > 0;
+
+/** The objects that the namespace of the disk's model has had. */
+function dataNamespaces({ namespaces }: Attached): Namespace[] {
+  return [...namespaces].filter(({ id }) => id === 1);
+}
+
+/** Makes an operation's options, and calls it. */
+function start<Value>(
+  world: World,
+  attached: Attached,
+  name: string,
+  drawn: Limits,
+  call: (options: OperationOptions) => Promise<Value>,
+  ended: (value: Value | undefined) => void,
+): void {
+  const signal = signalOf(world, drawn.signal);
+  const queuePair =
+    drawn.queuePair === undefined ? undefined : pick(attached.controller.queuePairs, drawn.queuePair);
+  const { timeoutMs } = drawn;
+  const rejected = (error: SpdkError) => {
+    const expected = alwaysPossible.includes(error.code);
+    const limit = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== undefined;
+    const abort = error.code === 'ERR_SPDK_ABORTED' && signal?.aborted === true;
+    if (limit || abort) world.givenUp++;
+    if (!expected && !limit && !abort) world.problem(`${name} rejected with ${error.code}: ${error.message}`);
+    ended(undefined);
+  };
+  const promise = call({ queuePair, timeoutMs, signal });
+  world.calls.watch(name, timeoutMs ?? Number.POSITIVE_INFINITY, promise, ended, rejected);
+}
+
+export function signalOf(world: World, kind: string): AbortSignal | undefined {
+  if (kind === 'none') return undefined;
+  const aborter = new AbortController();
+  world.aborters.push(aborter);
+  if (kind === 'aborted') aborter.abort();
+  return aborter.signal;
+}
+
+/** Buffers of a kind for so many blocks, and how to give them back. */
+export function buffersFor(
+  world: World,
+  kind: string,
+  blocks: number,
+): { list: Buffer[]; release: () => void } {
+  const dma = kind.startsWith('dma');
+  const sizes = kind.endsWith('Vector') ? new Array<number>(blocks).fill(blockSize) : [blocks * blockSize];
+  const scarce = world.addon.environments.some(({ memory }) => memory.limitBytes < memory.usedBytes + 4_096);
+  const made = sizes.map((bytes) => (dma && !scarce ? world.env.allocate(bytes) : Buffer.alloc(bytes, 0xee)));
+  const release = () => {
+    for (const buffer of made) if ('release' in buffer) (buffer as { release(): void }).release();
+  };
+  return { list: made, release };
+}
+
+const place = {
+  controller: index,
+  namespace: index,
+  kind: fc.constantFrom('plain', 'dma', 'plainVector', 'dmaVector'),
+};
+
+const read = step({
+  name: 'read',
+  possible: (world) => some(world) && !world.closing,
+  draw: fc.tuple(fc.record(place), range, limits),
+  act: (world, [{ controller, namespace, kind }, { block, blocks }, drawn]) => {
+    const attached = pick(world.attached, controller);
+    const target = pick(dataNamespaces(attached), namespace);
+    const { list, release } = buffersFor(world, kind, blocks);
+    const { model } = attached.disk;
+    const access = model.beginRead(block, blocks);
+    const call = (options: OperationOptions): Promise<unknown> => {
+      const whole: TransferOptions = { ...options, offset: block * blockSize };
+      return list.length > 1 ? target.readv(list, whole) : target.read(list[0] as Buffer, whole);
+    };
+    start(world, attached, `read of ${blocks} blocks at ${block}`, drawn, call, (value) => {
+      const data = value === undefined ? undefined : Buffer.concat(list);
+      const problem = model.endRead(access, data);
+      if (problem) world.problem(problem);
+      // Nothing arrives in an ordinary buffer once its operation has ended.
+      if (kind.startsWith('plain')) {
+        const after = Buffer.concat(list);
+        world.later(() => {
+          if (!after.equals(Buffer.concat(list))) world.problem('data came after the end of a read');
+        });
+      }
+      release();
+    });
+  },
+});
+
+const write = step({
+  name: 'write',
+  possible: (world) => some(world) && !world.closing,
+  draw: fc.tuple(fc.record(place), range, limits),
+  act: (world, [{ controller, namespace, kind }, { block, blocks }, drawn]) => {
+    const attached = pick(world.attached, controller);
+    const target = pick(dataNamespaces(attached), namespace);
+    const { list, release } = buffersFor(world, kind, blocks);
+    const { model } = attached.disk;
+    const access = model.beginWrite(block, blocks);
+    for (const buffer of list) buffer.set(stamped(access.stamp, buffer.byteLength));
+    const call = (options: OperationOptions): Promise<unknown> => {
+      const whole: TransferOptions = { ...options, offset: block * blockSize };
+      // Fulfilled with something, to be told from a failure.
+      return (list.length > 1 ? target.writev(list, whole) : target.write(list[0] as Buffer, whole)).then(
+        () => true,
+      );
+    };
+    start(world, attached, `write of ${blocks} blocks at ${block}`, drawn, call, (value) => {
+      model.endWrite(access, value !== undefined);
+      // The caller's own memory is his again, but what is copied may be changed at once.
+      release();
+    });
+    if (kind.startsWith('plain')) for (const buffer of list) buffer.fill(0xdd);
+  },
+});
+
+const others = step({
+  name: 'other operation',
+  possible: (world) => some(world) && !world.closing,
+  draw: fc.tuple(
+    fc.record({
+      controller: index,
+      namespace: index,
+      what: fc.constantFrom('flush', 'zero', 'verify', 'trim', 'raw', 'rawRead'),
+    }),
+    range,
+    limits,
+  ),
+  act: (world, [{ controller, namespace, what }, { block, blocks }, drawn]) => {
+    const attached = pick(world.attached, controller);
+    const target = pick(what === 'zero' ? dataNamespaces(attached) : [...attached.namespaces], namespace);
+    const { model } = attached.disk;
+    const zeroes = what === 'zero' ? model.beginWrite(block, blocks, 0) : undefined;
+    const answer = Buffer.alloc(512, 0xee);
+    const call = (options: OperationOptions): Promise<unknown> => {
+      const whole = { ...options, offset: block * blockSize, length: blocks * blockSize };
+      if (what === 'flush') return target.flush(options).then(() => true);
+      if (what === 'zero') return target.writeZeroes(whole).then(() => true);
+      if (what === 'verify') return target.verify(whole).then(() => true);
+      if (what === 'trim') return target.deallocate(whole).then(() => true);
+      if (what === 'raw') return target.raw({ opcode: 0x81, cdw: [7] }, options);
+      return target.raw({ opcode: 0x82, data: answer }, options);
+    };
+    start(world, attached, what, drawn, call, (value) => {
+      if (zeroes) model.endWrite(zeroes, value !== undefined);
+      // The target sends nothing for it: what another operation left must not be handed out.
+      if (what === 'rawRead' && value !== undefined && answer.some((byte) => byte !== 0)) {
+        world.problem('a raw command gave out what another operation had left in memory');
+      }
+    });
+  },
+});
+
+const abort = step({
+  name: 'abort',
+  possible: (world) => world.aborters.some(({ signal }) => !signal.aborted),
+  draw: index,
+  act: (world, number) => {
+    pick(
+      world.aborters.filter(({ signal }) => !signal.aborted),
+      number,
+    ).abort();
+  },
+});
+
+const admin = step({
+  name: 'admin',
+  possible: (world) => some(world) && !world.closing,
+  draw: fc.record({
+    controller: index,
+    what: fc.constantFrom('identify', 'log', 'longLog', 'badDword', 'badOpcode', 'feature'),
+    timeoutMs: fc.integer({ min: 1, max: 300 }),
+    signal: fc.constantFrom('none', 'none', 'later', 'aborted'),
+  }),
+  act: (world, { controller, what, timeoutMs, signal }) => {
+    const { admin } = pick(world.attached, controller).controller;
+    const options = { timeoutMs, signal: signalOf(world, signal) };
+    const identify = { opcode: 6, cdw: [1], dataLength: 4096 };
+    const calls: Record<string, () => Promise<unknown>> = {
+      identify: () => admin.send(identify, options),
+      log: () => admin.logPage(2, 512),
+      longLog: () => admin.logPage(1, 262_144),
+      badDword: () => admin.send({ ...identify, cdw: [0xff << 24] }, options),
+      badOpcode: () => admin.send({ opcode: 0x7f }, options),
+      feature: () => admin.setFeature(0x0b, 1),
+    };
+    const limited = ['identify', 'badDword', 'badOpcode'].includes(what);
+    world.calls.watch(
+      `admin ${what}`,
+      limited ? timeoutMs : 5_000,
+      (calls[what] as () => Promise<unknown>)(),
+    );
+  },
+});
+
+export const ioSteps: readonly AnyStep[] = [read, read, write, write, others, abort, admin];

@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { vi } from 'vitest';
+import { BouncePool } from '../../../lib/bounce-pool.js';
+import { useAddon } from '../../../lib/native.js';
+import { type AttachDrawn, attachDrawn, startAttach } from './life-steps.js';
+import type { AnyStep } from './step.js';
+import { World } from './world.js';
+
+const faked = [
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'setImmediate',
+  'clearImmediate',
+  'performance',
+  'Date',
+] as const;
+const turn = setImmediate;
+
+/** From the environment: another seed, or `random`; more runs; a counterexample's path. */
+const { MODEL_SEED, MODEL_RUNS, MODEL_PATH, MODEL_SECONDS } = process.env;
+
+export interface ModelSettings {
+  readonly seed: number;
+  readonly runs: number;
+  readonly steps: number;
+}
+
+/** Runs drawn sequences of steps, each in a world of its own whose clock is virtual. */
+export async function checkModel(steps: readonly AnyStep[], settings: ModelSettings): Promise<void> {
+  const seed =
+    MODEL_SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(MODEL_SEED ?? settings.seed);
+  const others = process.listeners('unhandledRejection');
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', note);
+  try {
+    const sequences = fc.commands([...steps], { size: '+1', maxCommands: settings.steps });
+    await fc.assert(
+      fc.asyncProperty(attachDrawn, sequences, fc.boolean(), (first, sequence, healed) =>
+        runOne(first, sequence, healed, unhandled),
+      ),
+      {
+        seed,
+        numRuns: Number(MODEL_RUNS ?? settings.runs),
+        ...(MODEL_PATH ? { path: MODEL_PATH } : {}),
+        interruptAfterTimeLimit: Number(MODEL_SECONDS ?? 60) * 1_000,
+      },
+    );
+  } finally {
+    process.removeListener('unhandledRejection', note);
+    for (const other of others) process.on('unhandledRejection', other);
+  }
+}
+
+async function runOne(
+  first: AttachDrawn,
+  sequence: Iterable<fc.AsyncCommand<World, World>>,
+  healed: boolean,
+  unhandled: unknown[],
+): Promise<void> {
+  vi.useFakeTimers({ toFake: [...faked] });
+  const chunks = countChunks();
+  unhandled.length = 0;
+  try {
+    const world = new World();
+    await world.open();
+    // Most steps need a controller.
+    startAttach(world, first);
+    await world.pass(5);
+    await fc.asyncModelRun(() => ({ model: world, real: world }), sequence);
+    await world.finish(healed);
+    // Rejections that nobody handles are told in a later turn of the real event loop.
+    await new Promise((resolve) => turn(resolve));
+    for (const error of unhandled) world.problem(`nobody handles ${error}`);
+    if (chunks.out() !== 0) world.problem(`${chunks.out()} chunks of bounce memory were not given back`);
+    const timers = vi.getTimerCount();
+    if (timers !== 0) world.problem(`${timers} timers are left`);
+    if (world.problems.length > 0) throw new Error([...new Set(world.problems)].join('\n'));
+  } finally {
+    chunks.restore();
+    useAddon(undefined);
+    vi.useRealTimers();
+  }
+}
+
+/** Counts chunks that are taken and not given back. */
+function countChunks() {
+  let out = 0;
+  const take = vi.spyOn(BouncePool.prototype, 'take');
+  const give = vi.spyOn(BouncePool.prototype, 'give');
+  const { take: realTake, give: realGive } = originals;
+  take.mockImplementation(function (this: BouncePool, bytes) {
+    const chunk = realTake.call(this, bytes);
+    out++;
+    return chunk;
+  });
+  give.mockImplementation(function (this: BouncePool, chunk) {
+    out--;
+    realGive.call(this, chunk);
+  });
+  return {
+    out: () => out,
+    restore: () => {
+      take.mockRestore();
+      give.mockRestore();
+    },
+  };
+}
+
+const { take, give } = BouncePool.prototype;
+const originals = { take, give };

@@ -1,0 +1,200 @@
+import { getEventListeners } from 'node:events';
+import {
+  type AttachOptions,
+  type Batch,
+  type Controller,
+  Environment,
+  type Namespace,
+} from '../../../lib/index.js';
+import { useAddon } from '../../../lib/native.js';
+import { MemoryAddon } from '../standin/addon.js';
+import type { MemoryController } from '../standin/controller.js';
+import type { MemorySubsystem } from '../standin/subsystem.js';
+import type { MemoryTarget } from '../standin/target.js';
+import { Calls } from './calls.js';
+import { DiskModel, stamped } from './disk.js';
+
+export const blockSize = 512;
+export const blocksOfDisk = 16;
+
+/** A subsystem with one namespace, and what it may hold. */
+export interface Disk {
+  readonly id: string;
+  readonly target: MemoryTarget;
+  readonly subsystem: MemorySubsystem;
+  readonly model: DiskModel;
+}
+
+/** A controller that was attached, and what was heard of it. */
+export interface Attached {
+  readonly controller: Controller;
+  readonly native: MemoryController;
+  readonly disk: Disk;
+  /** All namespace objects that it has had. */
+  readonly namespaces: Set<Namespace>;
+  readonly heard: { failed: number; detached: number; resets: number };
+  /** Its detach was asked for. */
+  leaving: boolean;
+}
+
+/** A batch, its commands by tag, and how to check each. */
+export interface OpenBatch {
+  readonly batch: Batch;
+  readonly attached: Attached;
+  readonly commands: Map<number, (status: number) => void>;
+  nextTag: number;
+}
+
+/** What one run of the model works on. */
+export class World {
+  readonly addon = new MemoryAddon();
+  readonly calls = new Calls();
+  readonly disks: Disk[] = [];
+  readonly attached: Attached[] = [];
+  readonly batches: OpenBatch[] = [];
+  readonly aborters: AbortController[] = [];
+  env!: Environment;
+  closing = false;
+  /** Operations that were answered by their time limit or their signal. */
+  givenUp = 0;
+  readonly #checks: (() => void)[] = [];
+
+  get problems(): readonly string[] {
+    return this.calls.problems;
+  }
+
+  problem(what: string): void {
+    this.calls.problem(what);
+  }
+
+  get targets(): MemoryTarget[] {
+    return [...new Set(this.disks.map(({ target }) => target))];
+  }
+
+  get natives(): MemoryController[] {
+    return this.addon.environments.flatMap(({ controllers }) => controllers);
+  }
+
+  async open(): Promise<void> {
+    useAddon(this.addon);
+    for (const [traddr, names] of [
+      ['10.0.0.1', ['a', 'b']],
+      ['10.0.0.2', ['c']],
+    ] as const) {
+      const target = this.addon.addTarget({ traddr, trsvcid: '4420' });
+      for (const name of names) this.#addDisk(target, name);
+    }
+    const opening = Environment.init({ pollers: 2 });
+    await this.pass(10);
+    this.env = await opening;
+    this.env.on('attached', (controller) => this.#heardOf(controller, 'attached'));
+    this.env.on('failed', (controller) => this.#heardOf(controller, 'failed'));
+    this.env.on('detached', (controller) => this.#heardOf(controller, 'detached'));
+  }
+
+  /** Lets so many milliseconds pass, and looks at what holds at any time. */
+  async pass(ms: number): Promise<void> {
+    const { vi } = await import('vitest');
+    await vi.advanceTimersByTimeAsync(ms);
+    this.check();
+  }
+
+  attach(disk: Disk, options: AttachOptions, limitMs: number): void {
+    const before = this.natives.length;
+    const promise = this.env.attach(disk.id, options);
+    const native = this.natives[before];
+    this.calls.watch(`attach of ${disk.subsystem.nqn}`, limitMs, promise, (controller) => {
+      if (!native) {
+        this.problem('an attach was fulfilled that native code knows nothing of');
+        return;
+      }
+      const heard = { failed: 0, detached: 0, resets: 0 };
+      const namespaces = new Set(controller.namespaces);
+      const attached: Attached = { controller, native, disk, namespaces, heard, leaving: false };
+      controller.on('failed', () => heard.failed++);
+      controller.on('detached', () => heard.detached++);
+      controller.on('reset', () => heard.resets++);
+      controller.on('namespaces', (list) => {
+        for (const namespace of list) namespaces.add(namespace);
+      });
+      this.attached.push(attached);
+    });
+  }
+
+  /** Something that is looked at when all is over. */
+  later(check: () => void): void {
+    this.#checks.push(check);
+  }
+
+  /** What holds at any time. */
+  check(): void {
+    this.calls.checkDeadlines();
+    for (const { controller } of this.attached) {
+      for (const queuePair of controller.queuePairs) {
+        if (queuePair.pending < 0) this.problem(`${queuePair.pending} operations are pending`);
+      }
+    }
+    for (const what of this.addon.violations.list.splice(0)) this.problem(what);
+  }
+
+  /** Ends every fault. */
+  heal(): void {
+    for (const target of this.targets) {
+      target.silent = false;
+      target.refusal = undefined;
+      target.latencyMs = 0;
+      target.connectMs = 1;
+    }
+    for (const native of this.natives) native.stuck = false;
+    for (const { memory } of this.addon.environments) memory.limitBytes = 2 ** 30;
+  }
+
+  close(timeoutMs: number): void {
+    this.closing = true;
+    for (const attached of this.attached) attached.leaving = true;
+    this.calls.watch('close', timeoutMs + 2_500, this.env.close({ timeoutMs }));
+  }
+
+  /** Closes everything and looks at what is left. */
+  async finish(healedFirst: boolean): Promise<void> {
+    if (healedFirst) this.heal();
+    this.close(2_000);
+    await this.pass(6_000);
+    this.heal();
+    await this.pass(6_000);
+    for (const check of this.#checks) check();
+    for (const name of this.calls.open) this.problem(`${name} has not settled`);
+    for (const { memory } of this.addon.environments) {
+      for (const id of memory.pinned) this.problem(`region ${id} is still pinned`);
+    }
+    for (const { signal } of this.aborters) {
+      const left = getEventListeners(signal, 'abort').length;
+      if (left > 0) this.problem(`${left} listeners are left on a signal`);
+    }
+    for (const { native, heard, controller } of this.attached) {
+      const { failures, finished } = native;
+      if (heard.failed !== failures) this.problem(`failed ${failures} times, told ${heard.failed} times`);
+      if (finished && heard.detached !== 1) this.problem(`told ${heard.detached} times that it is detached`);
+      if (controller.queuePairs.some(({ pending }) => pending !== 0)) {
+        this.problem('operations are pending on a controller that is gone');
+      }
+    }
+    this.check();
+  }
+
+  #addDisk(target: MemoryTarget, name: string): void {
+    const nqn = `nqn.2026-01.io.spdk:${name}`;
+    const subsystem = target.addSubsystem(nqn);
+    const space = subsystem.addNamespace(1, { blocks: blocksOfDisk, blockSize });
+    const model = new DiskModel(this.disks.length + 1, blocksOfDisk);
+    space.data.set(stamped(model.initial, space.data.byteLength));
+    const { traddr, trsvcid } = target.address;
+    const id = `trtype:TCP adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqn}`;
+    this.disks.push({ id, target, subsystem, model });
+  }
+
+  #heardOf(controller: Controller, event: string): void {
+    if (this.attached.some((one) => one.controller === controller)) return;
+    this.problem(`the event ${event} came before attach() was fulfilled`);
+  }
+}
