@@ -3,7 +3,8 @@ import { Admin } from './admin.js';
 import type { BouncePool } from './bounce-pool.js';
 import { publish } from './diagnostics.js';
 import type { DmaMemory } from './dma-memory.js';
-import { SpdkError, type SpdkTypeError } from './errors.js';
+import { codedError, SpdkError, type SpdkTypeError } from './errors.js';
+import { HeldEvents } from './held-events.js';
 import { type HistoryEvent, historyOf } from './history.js';
 import { IoLoop } from './io-loop.js';
 import type { LogLine } from './log.js';
@@ -15,10 +16,11 @@ import type {
   NativeController,
   NativeResetStep,
 } from './native.js';
-import { Operation } from './operation.js';
+import { Operation, Outcome, waitFor } from './operation.js';
 import {
   type DetachOptions,
   type ResetOptions,
+  type ResolvedDetachOptions,
   resolveDetachOptions,
   resolveResetOptions,
 } from './options.js';
@@ -73,6 +75,8 @@ export interface ControllerEvents {
 export interface ControllerServices {
   readonly memory: DmaMemory;
   readonly bounce: BouncePool;
+  /** The controller is detached; the events of its end have not been announced yet. */
+  readonly detached: (controller: Controller) => void;
 }
 
 /** @internal How the controller was asked for. */
@@ -92,23 +96,29 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly admin: Admin;
   /** @internal */
   readonly services: ControllerServices;
+  /** @internal Everything that this controller, or its environment about it, emits goes through here. */
+  readonly events = new HeldEvents();
   readonly #native: NativeController;
   readonly #loop: IoLoop;
   #namespaces: readonly Namespace[];
   #info: ControllerInfo;
   #detaching: Promise<DetachReport> | undefined;
-  #resetting: Operation<ResetReport> | undefined;
+  #resetting: Outcome<ResetReport> | undefined;
+  #resetBegun = false;
   #failingFast = false;
   #gone = false;
 
-  /** @internal */
-  constructor(native: NativeController, settings: ControllerSettings, services: ControllerServices) {
+  private constructor(native: NativeController, settings: ControllerSettings, services: ControllerServices) {
     super();
     this.#native = native;
     this.services = services;
     this.transportId = settings.transportId;
     this.#info = Object.freeze(native.info());
-    this.admin = new Admin(native, () => this.#adminRefusal());
+    this.admin = Admin.create({
+      native,
+      refusal: () => this.#adminRefusal(),
+      mostBytes: () => this.#info.maxTransferBytes,
+    });
     this.#namespaces = this.#readNamespaces();
     this.#loop = new IoLoop(settings.inlinePolling);
     const queuePairServices = {
@@ -121,6 +131,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         .map((pair, index) => new QueuePair(pair, index, settings.maxWaiting, queuePairServices)),
     );
     this.#loop.start(this.queuePairs);
+  }
+
+  /** @internal Its events are held until `events.release()`. */
+  static create(
+    native: NativeController,
+    settings: ControllerSettings,
+    services: ControllerServices,
+  ): Controller {
+    return new Controller(native, settings, services);
   }
 
   /** What the controller said of itself when it was attached or last reset. Stays readable after a detach. */
@@ -154,21 +173,32 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /**
    * Detaches the controller: refuses new I/O, waits for what is outstanding up to `drainMs` and aborts the rest,
    * disconnects every queue pair, waits until all are quiet, and frees everything. Works on a failed controller
-   * too. Calls while one is under way, and after it, share its promise.
+   * too.
+   *
+   * Calls while one is under way, and after it, get the same report. The first decides about `drainMs`, and when the
+   * controller is given up as wedged; every call is answered by its own `timeoutMs`.
    *
    * @returns how long each phase took, and what became of outstanding operations
-   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK has not finished after `timeoutMs`: the controller stays
-   *   `wedged`, its memory is kept for SPDK, everything else goes on working
+   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK has not finished after the first call's `timeoutMs`: the controller
+   *   stays `wedged`, its memory is kept for SPDK, everything else goes on working. ERR_SPDK_TIMEOUT when a further
+   *   call allows less time than is left: the detach goes on
    */
-  detach(options?: DetachOptions): Promise<DetachReport> {
-    this.#detaching ??= this.#detach(options);
-    return this.#detaching;
+  async detach(options?: DetachOptions): Promise<DetachReport> {
+    const resolved = resolveDetachOptions(options);
+    if (!this.#detaching) return this.#detach(resolved);
+    return waitFor(this.#detaching, {
+      what: `Waiting for ${this.#name} to be detached`,
+      timeoutMs: resolved.timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint: 'The detach goes on, within the time that the call which began it allows.',
+    });
   }
 
   /**
    * Ends the connection and makes a new one, for a controller that is attached or failed. I/O that is outstanding
    * meanwhile waits and is sent again, so a write may reach the target twice; raw and admin commands are answered
-   * with an error instead. Calls while a reset is under way, also one that follows a loss, share it.
+   * with an error instead. Calls while a reset is under way, also one that follows a loss, share it, each until its
+   * own `timeoutMs`.
    *
    * @returns how many tries it took, and how long
    * @throws {SpdkError} why the controller could not be connected again: as `env.attach()`; it is `failed` then.
@@ -181,19 +211,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (this.#detaching || !(state === 'attached' || state === 'failed' || state === 'resetting')) {
       throw this.#refusal();
     }
-    if (this.#resetting) return this.#resetting.promise;
-    const operation = new Operation<ResetReport>({
+    return waitFor(this.#reset(state), {
       what: `Resetting ${this.#name}`,
       timeoutMs,
       timeoutCode: 'ERR_SPDK_TIMEOUT',
       timeoutHint: 'The event `reset` or `failed` will tell what becomes of it.',
-      giveUp: () => {
-        this.#resetting = undefined;
-      },
     });
-    this.#resetting = operation;
-    this.#native.reset();
-    return operation.promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -226,15 +249,24 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const { length } = this.#namespaces;
     // Native code asks whenever the controller says something; often it says the same thing twice.
     if (length === before.length && this.#namespaces.every((namespace) => before.includes(namespace))) return;
-    this.emit('namespaces', this.#namespaces);
+    const namespaces = this.#namespaces;
+    this.events.announce(() => this.emit('namespaces', namespaces));
+  }
+
+  /** @internal */
+  onState(state: ControllerState): void {
+    this.events.announce(() => this.emit('state', state));
   }
 
   /** @internal */
   onFailed(error: Failure): void {
     this.#refuseIo();
-    this.#endReset((reset) => reset.reject(error));
-    publish('spdk-nvme:failed', { controller: this, error });
-    this.emit('failed', error);
+    // A reset that has been asked for since the failure, before this message of it came, is yet to begin.
+    if (this.#resetBegun) this.#endReset((reset) => reset.reject(error));
+    this.events.announce(() => {
+      publish('spdk-nvme:failed', { controller: this, error });
+      this.emit('failed', error);
+    });
   }
 
   /** @internal */
@@ -242,32 +274,51 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const reason = failure ? SpdkError.fromNative(failure) : undefined;
     switch (kind) {
       case 'begun':
+        this.#resetBegun = true;
         this.#acceptIo();
-        publish('spdk-nvme:resetting', { controller: this, reason });
-        this.emit('resetting', reason);
+        this.events.announce(() => {
+          publish('spdk-nvme:resetting', { controller: this, reason });
+          this.emit('resetting', reason);
+        });
         break;
       case 'tryFailed':
-        this.emit('reconnectFailed', reason as Failure, step.tries);
+        this.events.announce(() => this.emit('reconnectFailed', reason as Failure, step.tries));
         break;
       case 'failingFast':
         this.#failingFast = true;
         this.#refuseIo();
-        this.emit('failingFast');
+        this.events.announce(() => this.emit('failingFast'));
         break;
       case 'done': {
         this.#info = Object.freeze(this.#native.info());
         this.#acceptIo();
         const report = Object.freeze(step);
         this.#endReset((reset) => reset.resolve(report));
-        publish('spdk-nvme:reset', { controller: this, report });
-        this.emit('reset', report);
+        this.events.announce(() => {
+          publish('spdk-nvme:reset', { controller: this, report });
+          this.emit('reset', report);
+        });
       }
     }
   }
 
-  #endReset(end: (reset: Operation<ResetReport>) => void): void {
+  /** What every call of reset() waits for: a reset that is under way, or one that begins now. */
+  #reset(state: ControllerState): Promise<ResetReport> {
+    if (this.#resetting) return this.#resetting.promise;
+    try {
+      if (state === 'resetting') this.#resetBegun = true;
+      else this.#native.reset();
+    } catch (error) {
+      throw codedError(`Resetting ${this.#name} could not begin`, error);
+    }
+    this.#resetting = new Outcome();
+    return this.#resetting.promise;
+  }
+
+  #endReset(end: (reset: Outcome<ResetReport>) => void): void {
     const reset = this.#resetting;
     this.#resetting = undefined;
+    this.#resetBegun = false;
     if (reset) end(reset);
   }
 
@@ -335,43 +386,54 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return usable && !this.#detaching ? undefined : this.#refusal();
   }
 
-  #detach(options: DetachOptions | undefined): Promise<DetachReport> {
-    const { drainMs, timeoutMs } = resolveDetachOptions(options);
-    this.#refuseIo();
-    this.#endReset((reset) => reset.reject(detachingError()));
+  #detach({ drainMs, timeoutMs }: ResolvedDetachOptions): Promise<DetachReport> {
     const before = this.#counts();
-    const operation = new Operation<DetachReport>({
-      what: `Detaching ${this.#name}`,
-      timeoutMs,
-      timeoutCode: 'ERR_SPDK_WEDGED',
-      timeoutHint:
-        'SPDK has not returned; the controller is lost to this process, other controllers are not.',
-      giveUp: () => {
-        this.#native.wedge();
-        this.#abandon('ERR_SPDK_WEDGED');
+    const { promise } = Operation.start<DetachReport>(
+      {
+        what: `Detaching ${this.#name}`,
+        timeoutMs,
+        timeoutCode: 'ERR_SPDK_WEDGED',
+        timeoutHint:
+          'SPDK has not returned; the controller is lost to this process, other controllers are not.',
+        giveUp: () => {
+          this.#abandon('ERR_SPDK_WEDGED');
+          this.#native.wedge();
+        },
+        explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
       },
-      explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
-    });
-    for (const queuePair of this.queuePairs) queuePair.publish();
-    this.#native.detach({
-      drainMs,
-      timeoutMs,
-      done: (phases) => {
-        this.#gone = true;
-        this.#loop.reapAll();
-        const after = this.#counts();
-        const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED');
-        const report = Object.freeze({
-          ...phases,
-          completed: after.completed - before.completed,
-          aborted: after.aborted - before.aborted + left,
-        });
-        operation.resolve(report);
-        publish('spdk-nvme:detach', { controller: this, report });
-        this.emit('detached', report);
+      (operation) => {
+        for (const queuePair of this.queuePairs) queuePair.publish();
+        const done = (phases: DetachPhases) => this.#onDetached(phases, before, operation);
+        this.#native.detach({ drainMs, timeoutMs, done });
+        // Only now: had that call thrown, the controller would be as it was.
+        this.#detaching = operation.promise;
+        this.#refuseIo();
+        this.#endReset((reset) => reset.reject(detachingError()));
       },
+    );
+    return this.#told(promise);
+  }
+
+  #onDetached(
+    phases: DetachPhases,
+    before: { completed: number; aborted: number },
+    operation: Operation<DetachReport>,
+  ): void {
+    this.#gone = true;
+    this.#loop.reapAll();
+    const after = this.#counts();
+    const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED');
+    const report = Object.freeze({
+      ...phases,
+      completed: after.completed - before.completed,
+      aborted: after.aborted - before.aborted + left,
     });
-    return this.#told(operation.promise);
+    operation.resolve(report);
+    this.services.detached(this);
+    this.events.announce(() => {
+      publish('spdk-nvme:detach', { controller: this, report });
+      this.emit('detached', report);
+    });
   }
 
   async #told(detach: Promise<DetachReport>): Promise<DetachReport> {

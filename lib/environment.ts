@@ -4,14 +4,15 @@ import { BouncePool } from './bounce-pool.js';
 import { Controller, type ControllerServices } from './controller.js';
 import { publish } from './diagnostics.js';
 import { type DmaBuffer, DmaMemory } from './dma-memory.js';
-import { abortError, type NativeFailure, SpdkError } from './errors.js';
+import { codedError, type NativeFailure, SpdkError } from './errors.js';
 import { type LogLine, LogRelay, logLevels } from './log.js';
-import { type ControllerState, type NativeEnvironment, native } from './native.js';
-import { Operation } from './operation.js';
+import { type NativeController, type NativeEnvironment, native } from './native.js';
+import { Operation, waitFor } from './operation.js';
 import {
   type AttachOptions,
   type CloseOptions,
   type EnvironmentOptions,
+  type ResolvedAttachOptions,
   resolveAttachOptions,
   resolveCloseOptions,
   resolveEnvironmentOptions,
@@ -21,6 +22,7 @@ import {
   checkAttachable,
   formatTransportId,
   parseTransportId,
+  type TransportId,
   type TransportIdObject,
 } from './transport-id.js';
 
@@ -38,8 +40,16 @@ export interface EnvironmentEvents {
 const openLimitMs = 120_000;
 /** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
 const breakOffMs = 1_000;
-/** What closing may take beyond the detaches: joining threads that have nothing left to do. */
-const closeGraceMs = 1_000;
+/** The part of the time for closing that is kept for ending threads, when a detach takes all that it may. */
+const endingMs = (timeoutMs: number): number => Math.min(1_000, Math.ceil(timeoutMs / 2));
+/** What native code needs after its time to find out what holds it up. */
+const findingOutMs = 300;
+
+const closing = {
+  what: 'Closing the environment',
+  timeoutCode: 'ERR_SPDK_WEDGED',
+  timeoutHint: 'SPDK has not returned from an operation; end this process when it suits you.',
+} as const;
 
 /**
  * SPDK in this process: its memory, its poller threads, its controllers. One at a time in a process, whichever
@@ -50,6 +60,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #log: LogRelay;
   readonly #services: ControllerServices;
   readonly #controllers = new Set<Controller>();
+  readonly #forget = new Map<Controller, () => void>();
   readonly #attaching = new Set<Operation<Controller>>();
   #closing: Promise<void> | undefined;
 
@@ -58,7 +69,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     this.#log = log;
     this.#native = nativeEnvironment;
     const memory = new DmaMemory(nativeEnvironment);
-    this.#services = { memory, bounce: new BouncePool(memory) };
+    this.#services = {
+      memory,
+      bounce: new BouncePool(memory),
+      detached: (controller) => this.#dismiss(controller),
+    };
   }
 
   /**
@@ -75,33 +90,43 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const resolved = resolveEnvironmentOptions(options);
     const addon = native();
     const log = new LogRelay(resolved.log);
-    const operation = new Operation<Environment>({
+    const limits = {
       what: 'Starting SPDK',
       timeoutMs: openLimitMs,
       timeoutCode: 'ERR_SPDK_ENV_INIT_FAILED',
       timeoutHint: 'DPDK does not come back; end this process.',
-      giveUp: () => {},
-    });
-    addon.open({
-      name: resolved.name,
-      memoryMb: resolved.memoryMb,
-      pollers: resolved.pollers,
-      alwaysSpin: resolved.idle === 'spin',
-      idleSleepUs: resolved.idleSleepUs,
-      connectConcurrency: resolved.connectConcurrency,
-      logLevel: logLevels.indexOf(resolved.logLevel),
-      onLog: (line) => log.pass(line),
-      opened: (failure, opened) => {
-        if (failure || !opened) {
-          operation.reject(SpdkError.fromNative(failure ?? unexplained));
-          return;
-        }
+    } as const;
+    return Operation.start<Environment>(limits, (operation) => {
+      addon.open({
+        name: resolved.name,
+        memoryMb: resolved.memoryMb,
+        pollers: resolved.pollers,
+        alwaysSpin: resolved.idle === 'spin',
+        idleSleepUs: resolved.idleSleepUs,
+        connectConcurrency: resolved.connectConcurrency,
+        logLevel: logLevels.indexOf(resolved.logLevel),
+        onLog: (line) => log.pass(line),
+        opened: (failure, opened) => {
+          if (failure || !opened) operation.reject(SpdkError.fromNative(failure ?? unexplained));
+          else Environment.#open(operation, opened, log);
+        },
+      });
+    }).promise;
+  }
+
+  static #open(operation: Operation<Environment>, opened: NativeEnvironment, log: LogRelay): void {
+    try {
+      if (!operation.settled) {
         const environment = new Environment(opened, log);
         log.listener = environment;
         operation.resolve(environment);
-      },
-    });
-    return operation.promise;
+        return;
+      }
+    } catch (error) {
+      operation.reject(codedError('SPDK could not be used', error));
+    }
+    // Nobody gets it who could close it.
+    ignoringErrors(() => opened.close({ timeoutMs: endingMs(openLimitMs), closed: () => {} }));
   }
 
   /** The controllers that are attached, failed or being detached. */
@@ -134,59 +159,9 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       );
     }
     const what = `Attaching ${transportId.subnqn}`;
-    const { signal } = resolved;
-    if (signal?.aborted) throw abortError(what, signal);
-
     const begun = performance.now();
-    let controller: Controller | undefined;
-    const operation = new Operation<Controller>({
-      what,
-      timeoutMs: resolved.timeoutMs,
-      timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
-      signal,
-      giveUp: () => {
-        nativeController?.giveUp();
-        setTimeout(() => nativeController?.breakOff(), breakOffMs).unref();
-      },
-    });
+    const operation = this.#attach(what, transportId, resolved);
     this.#attaching.add(operation);
-    const nativeController = this.#native.attach({
-      transportId: formatTransportId(transportId),
-      hostNqn: resolved.hostNqn ?? '',
-      hostId: (resolved.hostId ?? '').replaceAll('-', '').toLowerCase(),
-      sourceAddress: resolved.sourceAddress ?? '',
-      sourcePort: resolved.sourcePort === undefined ? '' : String(resolved.sourcePort),
-      ioQueues: resolved.ioQueues,
-      queueDepth: resolved.queueDepth,
-      keepAliveMs: resolved.keepAliveMs,
-      timeoutMs: resolved.timeoutMs,
-      inlinePolling: resolved.polling === 'inline',
-      reconnectDelayMs: resolved.reconnectDelayMs,
-      ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
-      fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,
-      ioCompleted: () => controller?.onIoCompleted(),
-      namespacesChanged: () => controller?.onNamespacesChanged(),
-      attached: (failure) => {
-        // An attach that nobody waits for any more is ended by native code, whatever came of it.
-        if (operation.settled) return;
-        if (failure || !nativeController) {
-          operation.reject(SpdkError.fromNative(failure ?? unexplained));
-          return;
-        }
-        const settings = {
-          transportId,
-          inlinePolling: resolved.polling === 'inline',
-          maxWaiting: resolved.maxWaiting,
-        };
-        controller = new Controller(nativeController, settings, this.#services);
-        this.#adopt(controller, this.#log.introduce(nativeController, controller));
-        operation.resolve(controller);
-      },
-      stateChanged: (state) => this.#onState(controller, state),
-      failed: (failure) => this.#onFailed(controller, failure),
-      resetStep: (step) => controller?.onResetStep(step),
-    });
     try {
       const attached = await operation.promise;
       publish('spdk-nvme:attach', { controller: attached, ms: performance.now() - begun });
@@ -197,6 +172,48 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     } finally {
       this.#attaching.delete(operation);
     }
+  }
+
+  #attach(what: string, transportId: TransportId, resolved: ResolvedAttachOptions): Operation<Controller> {
+    let nativeController: NativeController | null = null;
+    let controller: Controller | undefined;
+    const giveUp = (): void => {
+      setTimeout(() => ignoringErrors(() => nativeController?.breakOff()), breakOffMs).unref();
+      nativeController?.giveUp();
+    };
+    const limits = {
+      what,
+      timeoutMs: resolved.timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
+      signal: resolved.signal,
+      giveUp,
+    } as const;
+    return Operation.start<Controller>(limits, (operation) => {
+      nativeController = this.#native.attach({
+        ...nativeAttachOptions(transportId, resolved),
+        ioCompleted: () => controller?.onIoCompleted(),
+        namespacesChanged: () => controller?.onNamespacesChanged(),
+        attached: (failure) => {
+          // An attach that nobody waits for any more is ended by native code, whatever came of it.
+          if (operation.settled) return;
+          if (failure || !nativeController) {
+            operation.reject(SpdkError.fromNative(failure ?? unexplained));
+            return;
+          }
+          try {
+            controller = this.#adopt(nativeController, transportId, resolved);
+            operation.resolve(controller);
+          } catch (error) {
+            operation.reject(codedError(`${what} failed`, error));
+            giveBack(nativeController);
+          }
+        },
+        stateChanged: (state) => controller?.onState(state),
+        failed: (failure) => this.#onFailed(controller, failure),
+        resetStep: (step) => controller?.onResetStep(step),
+      });
+    });
   }
 
   /**
@@ -219,12 +236,23 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
 
   /**
    * Gives up pending attaches, detaches every controller, and ends all threads. SPDK keeps its memory until the
-   * process ends. Calls share one promise.
-   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK did not let go of a controller within `timeoutMs`
+   * process ends. Calls while one is under way, and after it, get its outcome. The first decides how long SPDK gets;
+   * every call is answered by its own `timeoutMs`.
+   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK did not let go of a controller or a thread within the first call's
+   *   `timeoutMs`. ERR_SPDK_TIMEOUT when a further call allows less time than is left: the closing goes on
    */
-  close(options?: CloseOptions): Promise<void> {
-    this.#closing ??= this.#close(resolveCloseOptions(options).timeoutMs);
-    return this.#closing;
+  async close(options?: CloseOptions): Promise<void> {
+    const { timeoutMs } = resolveCloseOptions(options);
+    if (!this.#closing) {
+      this.#closing = this.#close(timeoutMs);
+      return waitFor(this.#closing, { ...closing, timeoutMs });
+    }
+    return waitFor(this.#closing, {
+      what: 'Waiting for the environment to be closed',
+      timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint: 'The closing goes on, within the time that the call which began it allows.',
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -232,57 +260,97 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    for (const operation of this.#attaching) operation.reject(closedError());
-    const drainMs = Math.min(1_000, timeoutMs);
-    const detaches = [...this.#controllers].map((controller) => controller.detach({ drainMs, timeoutMs }));
+    const begun = performance.now();
+    for (const operation of this.#attaching) operation.abandon(closedError());
+    const detachMs = Math.max(1, timeoutMs - endingMs(timeoutMs));
+    const detaches = [...this.#controllers].map((controller) => controller.detach({ timeoutMs: detachMs }));
     const outcomes = await Promise.allSettled(detaches);
 
-    const left = Math.max(0, Math.round(deadline - performance.now())) + closeGraceMs;
-    const operation = new Operation<{ clean: boolean; nativeStack: string }>({
-      what: 'Closing the environment',
-      timeoutMs: left + closeGraceMs,
-      timeoutCode: 'ERR_SPDK_WEDGED',
-      timeoutHint: 'SPDK has not returned from an operation; end this process when it suits you.',
-      giveUp: () => {},
-    });
-    this.#native.close({
-      timeoutMs: left,
-      closed: (clean, nativeStack) => operation.resolve({ clean, nativeStack }),
-    });
-    const { clean, nativeStack } = await operation.promise;
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed) throw failed.reason;
-    if (!clean) {
-      throw new SpdkError(
-        'ERR_SPDK_WEDGED',
-        'SPDK still held a controller or a thread when the environment was closed; its memory is kept',
-        { nativeStack },
-      );
-    }
+    const { clean, nativeStack } = await this.#end(timeoutMs, begun);
+    if (clean) return;
+    const wedged = outcomes.find(
+      (outcome) => outcome.status === 'rejected' && outcome.reason.code === 'ERR_SPDK_WEDGED',
+    ) as PromiseRejectedResult | undefined;
+    if (wedged) throw wedged.reason;
+    throw new SpdkError(
+      'ERR_SPDK_WEDGED',
+      'SPDK still held a controller or a thread when the environment was closed; its memory is kept',
+      { nativeStack },
+    );
   }
 
-  #adopt(controller: Controller, forget: () => void): void {
+  /** Ends all threads: native code is told in any case, however late it is. */
+  #end(timeoutMs: number, begun: number): Promise<{ clean: boolean; nativeStack: string }> {
+    const since = Math.max(begun, performance.now() - timeoutMs + 1);
+    const left = timeoutMs - (performance.now() - since);
+    const limits = { ...closing, timeoutMs, since };
+    return Operation.start<{ clean: boolean; nativeStack: string }>(limits, (operation) => {
+      this.#native.close({
+        timeoutMs: Math.max(0, Math.floor(left - Math.min(findingOutMs, left / 2))),
+        closed: (clean, nativeStack) => operation.resolve({ clean, nativeStack }),
+      });
+    }).promise;
+  }
+
+  #adopt(native: NativeController, transportId: TransportId, resolved: ResolvedAttachOptions): Controller {
+    const settings = {
+      transportId,
+      inlinePolling: resolved.polling === 'inline',
+      maxWaiting: resolved.maxWaiting,
+    };
+    const id = native.id();
+    const controller = Controller.create(native, settings, this.#services);
+    // From here on nothing throws: a controller that has been made is adopted.
+    this.#forget.set(controller, this.#log.introduce(id, controller));
     this.#controllers.add(controller);
-    controller.once('detached', () => {
-      this.#controllers.delete(controller);
-      forget();
-      this.emit('detached', controller);
-    });
-    // Told after attach() has answered, so that its caller may add listeners to the controller first.
-    queueMicrotask(() => this.emit('attached', controller));
+    controller.events.announce(() => this.emit('attached', controller));
+    controller.events.release();
+    return controller;
   }
 
-  #onState(controller: Controller | undefined, state: ControllerState): void {
-    controller?.emit('state', state);
+  #dismiss(controller: Controller): void {
+    this.#controllers.delete(controller);
+    this.#forget.get(controller)?.();
+    this.#forget.delete(controller);
+    controller.events.announce(() => this.emit('detached', controller));
   }
 
   #onFailed(controller: Controller | undefined, failure: NativeFailure): void {
     if (!controller) return;
     const error = SpdkError.fromNative(failure);
     controller.onFailed(error);
-    this.emit('failed', controller, error);
+    controller.events.announce(() => this.emit('failed', controller, error));
   }
+}
+
+function nativeAttachOptions(transportId: TransportId, resolved: ResolvedAttachOptions) {
+  return {
+    transportId: formatTransportId(transportId),
+    hostNqn: resolved.hostNqn ?? '',
+    hostId: (resolved.hostId ?? '').replaceAll('-', '').toLowerCase(),
+    sourceAddress: resolved.sourceAddress ?? '',
+    sourcePort: resolved.sourcePort === undefined ? '' : String(resolved.sourcePort),
+    ioQueues: resolved.ioQueues,
+    queueDepth: resolved.queueDepth,
+    keepAliveMs: resolved.keepAliveMs,
+    timeoutMs: resolved.timeoutMs,
+    inlinePolling: resolved.polling === 'inline',
+    reconnectDelayMs: resolved.reconnectDelayMs,
+    ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
+    fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,
+  };
+}
+
+/** Detaches a controller that nobody gets. */
+function giveBack(native: NativeController): void {
+  ignoringErrors(() => native.detach({ drainMs: 0, timeoutMs: breakOffMs, done: () => {} }));
+}
+
+/** For what nobody waits for and nothing depends on. */
+function ignoringErrors(call: () => void): void {
+  try {
+    call();
+  } catch {}
 }
 
 const unexplained: NativeFailure = { code: 'ERR_SPDK_INTERNAL', message: 'The native addon gave no reason' };

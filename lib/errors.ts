@@ -106,7 +106,28 @@ export class SpdkTypeError extends TypeError {
  * @param operation what was given up, as in 'Attaching nqn.2016-06.io.spdk:cnode1'
  */
 export function abortError(operation: string, signal: AbortSignal): SpdkError {
-  return new SpdkError('ERR_SPDK_ABORTED', `${operation} was aborted`, { cause: signal.reason });
+  return new SpdkError('ERR_SPDK_ABORTED', `${operation} was aborted`, { cause: reasonOf(signal) });
+}
+
+/** What only looks like a signal may throw here; the abort counts all the same. */
+function reasonOf(signal: AbortSignal): unknown {
+  try {
+    return signal.reason;
+  } catch (error) {
+    return error;
+  }
+}
+
+/**
+ * An error of this package as it is. Anything else that was thrown where nothing should be, such as by a call into
+ * native code, becomes an ERR_SPDK_INTERNAL that has it as its cause.
+ */
+export function codedError(what: string, thrown: unknown): SpdkError | SpdkTypeError {
+  if (thrown instanceof SpdkError || thrown instanceof SpdkTypeError) return thrown;
+  const why = thrown instanceof Error ? thrown.message : 'something other than an Error was thrown';
+  return new SpdkError('ERR_SPDK_INTERNAL', compose(`${what}: ${why}`, 'ERR_SPDK_INTERNAL'), {
+    cause: thrown,
+  });
 }
 
 /** A sentence on what happened, then the catalogue's on what to do. */

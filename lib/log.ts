@@ -1,5 +1,5 @@
 import type { Controller } from './controller.js';
-import type { NativeController, NativeLogLine } from './native.js';
+import type { NativeLogLine } from './native.js';
 import type { LogLevel, LogSink } from './options.js';
 
 /** A line that SPDK or DPDK logged. */
@@ -43,9 +43,8 @@ export class LogRelay {
     });
   }
 
-  /** From now on lines about it name the object. Gives the function that ends that. */
-  introduce(native: NativeController, controller: Controller): () => void {
-    const id = native.id();
+  /** From now on lines with this id name the object. Gives the function that ends that. */
+  introduce(id: number, controller: Controller): () => void {
     this.#controllers.set(id, new WeakRef(controller));
     return () => this.#controllers.delete(id);
   }
@@ -64,7 +63,7 @@ export class LogRelay {
       process.stderr.write(`spdk ${line.level}: ${whose}${line.message}${where}\n`);
     } else if (this.#listener) {
       this.#listener.emit('log', line);
-      known?.emit('log', line);
+      known?.events.announce(() => known.emit('log', line));
     } else {
       this.#early.push(line);
     }

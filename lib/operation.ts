@@ -1,16 +1,25 @@
-import { abortError, SpdkError, type SpdkErrorCode, type SpdkErrorDetails } from './errors.js';
+import { onAbort } from './abort.js';
+import {
+  abortError,
+  codedError,
+  SpdkError,
+  type SpdkErrorCode,
+  type SpdkErrorDetails,
+  type SpdkTypeError,
+} from './errors.js';
 
 /** How a pending operation may end before native code answers. */
 export interface OperationLimits {
   /** What the messages call it, as in 'Attaching nqn.2016-06.io.spdk:cnode1'. */
   readonly what: string;
   readonly timeoutMs: number;
-  /** The code of the error when the time is over. */
+  /** When that time began to count, as `performance.now()`: for a part of something longer. Default: now. */
+  readonly since?: number;
   readonly timeoutCode: SpdkErrorCode;
   readonly timeoutHint: string;
   readonly signal?: AbortSignal | undefined;
   /** Tells native code that nobody waits any more. */
-  readonly giveUp: () => void;
+  readonly giveUp?: () => void;
   /** Finds out what more the error should say when the time is over; not waited for longer than half a second. */
   readonly explain?: (tell: (details: SpdkErrorDetails) => void) => void;
 }
@@ -26,17 +35,34 @@ export class Operation<Result> {
   #settled = false;
   #resolve!: (result: Result) => void;
   #reject!: (error: unknown) => void;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #ignoreSignal: (() => void) | undefined;
   readonly #limits: OperationLimits;
 
-  constructor(limits: OperationLimits) {
+  private constructor(limits: OperationLimits) {
     this.#limits = limits;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#timer = setTimeout(this.#onTimeout, limits.timeoutMs);
-    limits.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /**
+   * The only way to begin one. Whatever throws on the way, a call into native code too, settles the operation: no
+   * timer and no listener is left, and no rejection goes unseen.
+   * @param handOver gives the work to native code; not called when the signal has fired already or the time is over
+   */
+  static start<Result>(
+    limits: OperationLimits,
+    handOver: (operation: Operation<Result>) => void,
+  ): Operation<Result> {
+    const operation = new Operation<Result>(limits);
+    try {
+      if (operation.#limit()) handOver(operation);
+    } catch (error) {
+      operation.reject(codedError(`${limits.what} could not begin`, error));
+    }
+    return operation;
   }
 
   get settled(): boolean {
@@ -51,34 +77,91 @@ export class Operation<Result> {
     if (this.#settle()) this.#reject(error);
   }
 
+  /** Rejects, and tells native code that nobody waits any more. */
+  abandon(error: SpdkError | SpdkTypeError): void {
+    if (!this.#settle()) return;
+    this.#giveUp();
+    this.#reject(error);
+  }
+
+  /** False when it is over before it has begun. */
+  #limit(): boolean {
+    const { what, signal, timeoutMs, since } = this.#limits;
+    const left = since === undefined ? timeoutMs : timeoutMs - (performance.now() - since);
+    if (signal?.aborted) this.reject(abortError(what, signal));
+    else if (left <= 0) this.reject(this.#timeoutError());
+    if (this.#settled) return false;
+    if (signal) this.#ignoreSignal = onAbort(signal, () => this.abandon(abortError(what, signal)));
+    this.#timer = setTimeout(this.#onTimeout, Math.ceil(left));
+    return true;
+  }
+
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#limits.signal?.removeEventListener('abort', this.#onAbort);
+    try {
+      this.#ignoreSignal?.();
+    } catch {
+      // A stand-in for a signal that cannot be left alone: whoever waits gets the answer all the same.
+    }
     return true;
   }
 
-  readonly #onTimeout = (): void => {
-    const { what, timeoutMs, timeoutCode, timeoutHint, giveUp, explain } = this.#limits;
-    const message = `${what} took more than ${timeoutMs} ms. ${timeoutHint}`;
-    if (!this.#settle()) return;
-    giveUp();
-    if (!explain) {
-      this.#reject(new SpdkError(timeoutCode, message));
-      return;
+  /** What went wrong with giving up, if anything did: it must not take the answer with it. */
+  #giveUp(): SpdkError | SpdkTypeError | undefined {
+    try {
+      this.#limits.giveUp?.();
+      return undefined;
+    } catch (error) {
+      return codedError(`${this.#limits.what} could not be given up`, error);
     }
-    const tell = (details: SpdkErrorDetails) => {
+  }
+
+  #timeoutError(details?: SpdkErrorDetails): SpdkError {
+    const { what, timeoutMs, timeoutCode, timeoutHint } = this.#limits;
+    return new SpdkError(timeoutCode, `${what} took more than ${timeoutMs} ms. ${timeoutHint}`, details);
+  }
+
+  readonly #onTimeout = (): void => {
+    if (!this.#settle()) return;
+    const failure = this.#giveUp();
+    const tell = (details: SpdkErrorDetails): void => {
       clearTimeout(unexplained);
-      this.#reject(new SpdkError(timeoutCode, message, details));
+      this.#reject(this.#timeoutError(failure ? { ...details, cause: failure } : details));
     };
     const unexplained = setTimeout(tell, explainLimitMs, {});
-    explain(tell);
+    try {
+      if (this.#limits.explain) this.#limits.explain(tell);
+      else tell({});
+    } catch (cause) {
+      tell({ cause });
+    }
   };
+}
 
-  readonly #onAbort = (): void => {
-    const { what, signal, giveUp } = this.#limits;
-    if (signal) this.reject(abortError(what, signal));
-    giveUp();
-  };
+/** Waits for what others wait for as well, until this caller's own deadline. The work goes on after that. */
+export function waitFor<Result>(shared: Promise<Result>, limits: OperationLimits): Promise<Result> {
+  return Operation.start<Result>(limits, (operation) => {
+    shared.then(
+      (result) => operation.resolve(result),
+      (error) => operation.reject(error),
+    );
+  }).promise;
+}
+
+/** A promise that is settled from outside, without a deadline: whoever waits for it has one, see {@link waitFor}. */
+export class Outcome<Result> {
+  readonly promise: Promise<Result>;
+  resolve!: (result: Result) => void;
+  reject!: (error: unknown) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    // Everybody may have stopped waiting by then.
+    this.promise.catch(() => {});
+  }
 }

@@ -280,7 +280,7 @@ export function resolveCloseOptions(options?: unknown): ResolvedCloseOptions {
 }
 
 /** The default for what was not given. Unlike `??`, leaves null to be refused for its type. */
-function or(value: unknown, fallback: unknown): unknown {
+export function or(value: unknown, fallback: unknown): unknown {
   return value === undefined ? fallback : value;
 }
 

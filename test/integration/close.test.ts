@@ -93,8 +93,7 @@ describe('close()', () => {
       await env.attach(ids.disk0);
     }
     expect(seen.closed).toBe(true);
-    expect(seen.close()).toBe(seen.close());
-    await within(limits.answer, seen.close());
+    await within(limits.answer, Promise.all([seen.close(), seen.close({ timeoutMs: 1 })]));
     await expectNothingHeld();
   });
 });

@@ -1,0 +1,139 @@
+// Whoever awaits env.attach() has the controller, and a turn to add listeners, before anything is emitted about it.
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HeldEvents } from '../../lib/held-events.js';
+import { type Controller, Environment } from '../../lib/index.js';
+import { type NativeAttachRequest, useAddon } from '../../lib/native.js';
+import { MemoryAddon } from './standin/addon.js';
+import { memoryId } from './standin/bed.js';
+
+let env: Environment;
+/** What native code tells in the same breath as that the attach has succeeded. */
+let more: (request: NativeAttachRequest) => void;
+
+beforeEach(async () => {
+  const memory = new MemoryAddon();
+  memory.addTarget().addSubsystem('nqn.2026-01.io.spdk:a').addNamespace(1, { blocks: 64 });
+  useAddon({
+    version: memory.version,
+    open: (request) =>
+      memory.open({
+        ...request,
+        opened: (failure, native) => {
+          const { attach } = native ?? {};
+          if (native && attach) {
+            native.attach = (given) => {
+              const attached: NativeAttachRequest['attached'] = (refusal) => {
+                given.attached(refusal);
+                more(given);
+              };
+              return attach.call(native, { ...given, attached });
+            };
+          }
+          request.opened(failure, native);
+        },
+      }),
+  });
+  env = await Environment.init();
+});
+afterEach(async () => {
+  await env.close();
+  useAddon(undefined);
+});
+
+const failure = { code: 'ERR_SPDK_CONTROLLER_FAILED', message: 'the link died' };
+const step = { tries: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
+
+/** Notes the events of a controller, and of its environment about it, from now on. */
+function listen(controller: Controller, heard: string[]): void {
+  const names = [
+    'state',
+    'failed',
+    'resetting',
+    'reconnectFailed',
+    'failingFast',
+    'reset',
+    'namespaces',
+    'detached',
+  ] as const;
+  for (const name of names) controller.on(name, () => heard.push(name));
+}
+
+describe('the events of a controller', () => {
+  it('come after attach() has answered, all of them and in order', async () => {
+    more = (request) => {
+      request.stateChanged('resetting');
+      request.resetStep({ kind: 'begun', failure, ...step });
+      request.resetStep({ kind: 'tryFailed', failure, ...step });
+      request.resetStep({ kind: 'failingFast', failure: null, ...step });
+      request.resetStep({ kind: 'done', failure: null, ...step });
+      request.stateChanged('failed');
+      request.failed(failure);
+    };
+    const heard: string[] = [];
+    env.on('attached', () => heard.push('env attached'));
+    env.on('failed', (_, error) => heard.push(`env failed ${(error as Error & { code: string }).code}`));
+    const controller = await env.attach(memoryId('a'));
+    // As an async function of the program's own would: some microtasks later.
+    for (let i = 0; i < 10; i++) await undefined;
+    expect(heard).toEqual([]);
+    listen(controller, heard);
+    await turn();
+    expect(heard).toEqual([
+      'env attached',
+      'state',
+      'resetting',
+      'reconnectFailed',
+      'failingFast',
+      'reset',
+      'state',
+      'failed',
+      'env failed ERR_SPDK_CONTROLLER_FAILED',
+    ]);
+  });
+
+  it('are lost neither by a detach that is quicker than they are', async () => {
+    more = () => {};
+    const heard: string[] = [];
+    env.on('attached', () => heard.push('env attached'));
+    env.on('detached', () => heard.push('env detached'));
+    const controller = await env.attach(memoryId('a'));
+    listen(controller, heard);
+    await controller.detach();
+    expect(heard).toEqual(['env attached', 'state', 'state', 'state', 'state', 'env detached', 'detached']);
+    expect(env.controllers).toEqual([]);
+  });
+});
+
+describe('events that are held', () => {
+  it('come in order, also what a listener causes', async () => {
+    const events = new HeldEvents();
+    const heard: number[] = [];
+    events.announce(() => {
+      heard.push(1);
+      events.announce(() => heard.push(3));
+    });
+    events.announce(() => heard.push(2));
+    events.release();
+    expect(heard).toEqual([]);
+    await turn();
+    events.announce(() => heard.push(4));
+    expect(heard).toEqual([1, 2, 3, 4]);
+  });
+
+  it('come in spite of a listener that throws', async () => {
+    const events = new HeldEvents();
+    const heard: number[] = [];
+    events.release();
+    await turn();
+    expect(() =>
+      events.announce(() => {
+        events.announce(() => heard.push(2));
+        throw new Error('a listener’s');
+      }),
+    ).toThrow('a listener’s');
+    await turn();
+    expect(heard).toEqual([2]);
+  });
+});

@@ -1,0 +1,212 @@
+// Several callers may wait for the same work. Each is answered by its own deadline.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Controller, SpdkError } from '../../lib/index.js';
+import { useAddon } from '../../lib/native.js';
+import { type Bed, makeBed } from './standin/bed.js';
+
+const timers = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
+
+let bed: Bed;
+let controller: Controller;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: [...timers] });
+  const making = makeBed();
+  await vi.advanceTimersByTimeAsync(10);
+  bed = await making;
+  bed.disk('a');
+  const attaching = bed.attach('a', { ctrlrLossTimeoutMs: 60_000 });
+  await vi.advanceTimersByTimeAsync(10);
+  controller = await attaching;
+});
+afterEach(async () => {
+  stick(false);
+  await vi.advanceTimersByTimeAsync(60_000);
+  const closing = ended(bed.env.close());
+  await vi.advanceTimersByTimeAsync(20_000);
+  await closing;
+  expect(bed.addon.scheduler.pending).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+  useAddon(undefined);
+});
+
+/** Calls into SPDK for the controllers do not return, or do so again. */
+function stick(stuck: boolean): void {
+  for (const { controllers } of bed.addon.environments) for (const one of controllers) one.stuck = stuck;
+}
+
+/** How a call ended, and after how long. */
+async function ended(call: Promise<unknown>): Promise<{ code: string; ms: number }> {
+  const begun = performance.now();
+  const code = await call.then(
+    () => 'done',
+    (error: SpdkError) => error.code,
+  );
+  return { code, ms: Math.round(performance.now() - begun) };
+}
+
+async function all(calls: Promise<unknown>[]) {
+  const outcomes = Promise.all(calls.map(ended));
+  await vi.advanceTimersByTimeAsync(20_000);
+  return outcomes;
+}
+
+const atMost = (ms: number) => ({
+  asymmetricMatch: (other: number) => other <= ms,
+  toString: () => `<= ${ms}`,
+});
+
+describe('detach()', () => {
+  it('is answered by the deadline of each call; the first decides when it is wedged', async () => {
+    stick(true);
+    const outcomes = await all([
+      controller.detach({ timeoutMs: 2_000 }),
+      controller.detach({ timeoutMs: 100, drainMs: 0 }),
+      controller.detach({ timeoutMs: 10_000 }),
+    ]);
+    expect(outcomes).toEqual([
+      { code: 'ERR_SPDK_WEDGED', ms: 2_010 },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
+      { code: 'ERR_SPDK_WEDGED', ms: 2_010 },
+    ]);
+    expect(controller.state).toBe('wedged');
+  });
+
+  it('goes on when a later caller has stopped waiting', async () => {
+    stick(true);
+    const first = ended(controller.detach({ timeoutMs: 2_000 }));
+    expect(await all([controller.detach({ timeoutMs: 10, drainMs: 0 }), unstickLater(500)])).toMatchObject([
+      { code: 'ERR_SPDK_TIMEOUT', ms: 10 },
+      {},
+    ]);
+    expect((await first).code).toBe('done');
+    expect(controller.state).toBe('detached');
+  });
+
+  it('gives every caller the same report', async () => {
+    const detaches = [controller.detach(), controller.detach({ timeoutMs: 50 })];
+    await vi.advanceTimersByTimeAsync(50);
+    const [first, second] = await Promise.all(detaches);
+    expect(second).toBe(first);
+    expect(await controller.detach()).toBe(first);
+  });
+});
+
+describe('reset()', () => {
+  it('is answered by the deadline of each call', async () => {
+    bed.target.connectMs = 1_500;
+    const outcomes = await all([
+      controller.reset({ timeoutMs: 5_000 }),
+      controller.reset({ timeoutMs: 100 }),
+      controller.reset({ timeoutMs: 1_000 }),
+    ]);
+    expect(outcomes).toEqual([
+      { code: 'done', ms: atMost(1_600) },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 1_000 },
+    ]);
+  });
+
+  it('that nobody waits for any more is joined by the next call', async () => {
+    bed.target.connectMs = 1_500;
+    const states: string[] = [];
+    controller.on('resetting', () => states.push('resetting'));
+    const first = ended(controller.reset({ timeoutMs: 100 }));
+    await vi.advanceTimersByTimeAsync(200);
+    expect((await first).code).toBe('ERR_SPDK_TIMEOUT');
+    expect(await all([controller.reset({ timeoutMs: 5_000 })])).toMatchObject([{ code: 'done' }]);
+    expect(states).toEqual(['resetting']);
+  });
+
+  it('joins the reset that follows a loss', async () => {
+    bed.target.connectMs = 500;
+    bed.target.dropLinks();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(controller.state).toBe('resetting');
+    expect(await all([controller.reset({ timeoutMs: 100 }), controller.reset()])).toEqual([
+      { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
+      { code: 'done', ms: atMost(600) },
+    ]);
+  });
+});
+
+describe('close()', () => {
+  it('is answered by its own deadline behind a longer detach', async () => {
+    stick(true);
+    const outcomes = await all([
+      controller.detach({ timeoutMs: 5_000 }),
+      bed.env.close({ timeoutMs: 100 }),
+      bed.env.close({ timeoutMs: 20 }),
+    ]);
+    expect(outcomes).toEqual([
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(5_010) },
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(100) },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 20 },
+    ]);
+  });
+
+  it.each([1, 50, 1_000, 5_000])('takes %d ms at most, all included', async (timeoutMs) => {
+    stick(true);
+    const [outcome] = await all([bed.env.close({ timeoutMs })]);
+    expect(outcome).toEqual({ code: 'ERR_SPDK_WEDGED', ms: atMost(timeoutMs) });
+  });
+
+  it('waits as long as the first call allows, and later calls as long as they allow', async () => {
+    stick(true);
+    const outcomes = await all([
+      bed.env.close({ timeoutMs: 3_000 }),
+      bed.env.close({ timeoutMs: 100 }),
+      unstickLater(1_000),
+    ]);
+    expect(outcomes).toMatchObject([
+      { code: 'done', ms: atMost(1_100) },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
+      {},
+    ]);
+    expect(await all([bed.env.close()])).toEqual([{ code: 'done', ms: 0 }]);
+  });
+
+  it('ends a reset and an attach that are under way', async () => {
+    bed.disk('b');
+    bed.target.connectMs = 3_000;
+    const outcomes = await all([
+      controller.reset(),
+      bed.attach('b'),
+      bed.env.close({ timeoutMs: 2_000 }),
+      bed.attach('b'),
+    ]);
+    expect(outcomes).toMatchObject([
+      { code: 'ERR_SPDK_DETACHING', ms: 0 },
+      { code: 'ERR_SPDK_ENV_CLOSED', ms: 0 },
+      { ms: atMost(2_000) },
+      { code: 'ERR_SPDK_ENV_CLOSED', ms: 0 },
+    ]);
+  });
+});
+
+describe('bad options', () => {
+  it.each<[string, (options: object) => Promise<unknown>]>([
+    ['attach', (options) => bed.attach('a', options)],
+    ['detach', (options) => controller.detach(options)],
+    ['reset', (options) => controller.reset(options)],
+    ['close', (options) => bed.env.close(options)],
+  ])('of %s() reject, and nothing happens', async (_, call) => {
+    for (const [options, code] of [
+      [{ timeoutMs: 0 }, 'ERR_SPDK_INVALID_ARG_VALUE'],
+      [{ timeoutMs: '1' }, 'ERR_SPDK_INVALID_ARG_TYPE'],
+      [{ timeout: 1 }, 'ERR_SPDK_UNKNOWN_OPTION'],
+      [null, 'ERR_SPDK_INVALID_ARG_TYPE'],
+    ] as const) {
+      expect((await ended(call(options as object))).code).toBe(code);
+    }
+    expect(controller.state).toBe('attached');
+    expect(bed.env.closed).toBe(false);
+  });
+});
+
+async function unstickLater(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  stick(false);
+}
