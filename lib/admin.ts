@@ -1,28 +1,16 @@
-import { checkInteger, readOptions } from './arguments.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
+import {
+  type AdminCommand,
+  type AdminLimits,
+  type AdminOptions,
+  type CheckedCommand,
+  checkCommand,
+  checkLimits,
+} from './admin-command.js';
+import { checkInteger } from './arguments.js';
+import { SpdkError } from './errors.js';
+import { checkLogPage, type LogPageOptions, logPageDwords, readLogPage } from './log-page.js';
 import type { NativeController } from './native.js';
 import { Operation } from './operation.js';
-import { checkSignal, maxTimerMs } from './options.js';
-
-/** An admin command as the NVMe base specification defines it. */
-export interface AdminCommand {
-  readonly opcode: number;
-  /** Namespace id; default 0, 0xffffffff means all. */
-  readonly nsid?: number | undefined;
-  /** CDW10 to CDW15; missing ones are 0. */
-  readonly cdw?: readonly number[] | undefined;
-  /** Data to send to the controller; excludes `dataLength`. */
-  readonly data?: Uint8Array | undefined;
-  /** Bytes that come back; 0 to 1048576. */
-  readonly dataLength?: number | undefined;
-}
-
-/** The limits of an admin command. */
-export interface AdminOptions {
-  /** Default 5000. */
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What a controller answered. */
 export interface AdminResult {
@@ -59,112 +47,90 @@ export interface ErrorLogEntry {
   readonly nsid: number;
 }
 
-const mostData = 1_048_576;
 const smartBytes = 512;
 const errorEntryBytes = 64;
 const identifyBytes = 4096;
+/** Log Page Attributes in Identify Controller, and its bit for extended data. */
+const lpa = 261;
+const extendedData = 1 << 2;
 const opcodes = { getLogPage: 0x02, identify: 0x06, setFeatures: 0x09, getFeatures: 0x0a } as const;
 const everyNamespace = 0xffff_ffff;
 
-/** The admin commands of one controller. */
+/** @internal What the admin commands need to know of their controller. */
+export interface AdminServices {
+  readonly native: Pick<NativeController, 'admin'>;
+  /** Why a command is not taken; undefined when it is. */
+  readonly refusal: () => SpdkError | undefined;
+  /** The most that one command transfers, in bytes. */
+  readonly mostBytes: () => number;
+}
+
+/**
+ * The admin commands of one controller. A call that takes several commands has one time limit and one signal for all
+ * of them.
+ */
 export class Admin {
-  readonly #native: NativeController;
-  readonly #refusal: () => SpdkError | undefined;
+  readonly #services: AdminServices;
+
+  private constructor(services: AdminServices) {
+    this.#services = services;
+  }
 
   /** @internal */
-  constructor(native: NativeController, refusal: () => SpdkError | undefined) {
-    this.#native = native;
-    this.#refusal = refusal;
+  static create(services: AdminServices): Admin {
+    return new Admin(services);
   }
 
   /**
-   * Sends any admin command.
-   * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED;
-   *   ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_CONTROLLER_FAILED at once
+   * Sends any admin command. The two lowest bits of its opcode say which way its data goes, and `data` or
+   * `dataLength` has to suit them.
+   * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. At once,
+   *   with nothing sent: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
+   *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED or
+   *   ERR_SPDK_CONTROLLER_FAILED
    */
   async send(command: AdminCommand, options?: AdminOptions): Promise<AdminResult> {
-    const given = readOptions(command, 'admin command', ['opcode', 'nsid', 'cdw', 'data', 'dataLength']);
-    const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
-    const nsid = checkInteger(given.get('nsid') ?? 0, 'nsid', 0, 0xffff_ffff);
-    const cdw = given.get('cdw') ?? [];
-    if (!Array.isArray(cdw))
-      throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
-    checkInteger(cdw.length, 'the length of cdw', 0, 6);
-    const dword = (i: number) => checkInteger(cdw[i] ?? 0, `cdw[${i}]`, 0, 0xffff_ffff);
-    const data =
-      given.get('data') ??
-      new Uint8Array(checkInteger(given.get('dataLength') ?? 0, 'dataLength', 0, mostData));
-    if (!(data instanceof Uint8Array)) throw new SpdkTypeError('data must be a Uint8Array');
-    if (given.has('data') && given.has('dataLength')) {
-      throw new SpdkError(
-        'ERR_SPDK_CONFLICTING_OPTIONS',
-        'Give data to send or dataLength to receive, not both',
-      );
-    }
-    checkInteger(data.byteLength, 'the length of data', 0, mostData);
-    const limits = readOptions(options, 'admin options', ['timeoutMs', 'signal']);
-    const timeoutMs = checkInteger(
-      limits.get('timeoutMs') ?? 5_000,
-      'timeoutMs',
-      1,
-      maxTimerMs,
-      'milliseconds',
-    );
-    const signal = limits.get('signal') === undefined ? undefined : checkSignal(limits.get('signal'));
-    const refusal = this.#refusal();
-    if (refusal) throw refusal;
-
-    const operation = new Operation<AdminResult>({
-      what: `Admin command ${opcode}`,
-      timeoutMs,
-      timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'The controller may still carry it out.',
-      signal,
-      giveUp: () => {},
-    });
-    this.#native.admin({
-      opcode,
-      nsid,
-      cdw10: dword(0),
-      cdw11: dword(1),
-      cdw12: dword(2),
-      cdw13: dword(3),
-      cdw14: dword(4),
-      cdw15: dword(5),
-      data,
-      done: (failure, cdw0, answer) => {
-        if (failure) operation.reject(SpdkError.fromNative(failure));
-        else operation.resolve({ cdw0, data: answer });
-      },
-    });
-    return operation.promise;
+    const checked = checkCommand(command);
+    return this.#send(`Admin command ${checked.opcode}`, checked, checkLimits(options));
   }
 
   /** Identify: 4096 bytes of the structure that CNS names (default 01h, the controller). */
-  async identify(cns = 1, nsid = 0): Promise<Buffer> {
-    const { data } = await this.send({
-      opcode: opcodes.identify,
-      nsid,
-      cdw: [cns],
-      dataLength: identifyBytes,
-    });
-    return data;
+  async identify(cns = 1, nsid = 0, options?: AdminOptions): Promise<Buffer> {
+    checkInteger(cns, 'cns', 0, 0xff);
+    return this.#identify(cns, nsid, checkLimits(options));
   }
 
-  /** Get Log Page. `length` is in bytes, a multiple of 4. */
-  async logPage(page: number, length: number, nsid = everyNamespace): Promise<Buffer> {
-    checkInteger(page, 'page', 0, 0xff);
-    checkInteger(length, 'length', 4, mostData, 'bytes');
-    if (length % 4 !== 0)
-      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `length must be a multiple of 4; got ${length}`);
-    const dwords = length / 4 - 1;
-    const cdw = [page | ((dwords & 0xffff) << 16), dwords >>> 16].map((value) => value >>> 0);
-    const { data } = await this.send({ opcode: opcodes.getLogPage, nsid, cdw, dataLength: length });
-    return data;
+  /**
+   * Get Log Page. A page that is longer than one command transfers is read in pieces, for which the controller has to
+   * take offsets.
+   * @param length in bytes, a multiple of 4, up to 268435456
+   * @throws {SpdkError} as `send`; ERR_SPDK_UNSUPPORTED when the controller takes no offsets;
+   *   ERR_SPDK_LOG_PAGE_CHANGED
+   */
+  async logPage(
+    page: number,
+    length: number,
+    nsid = everyNamespace,
+    options?: LogPageOptions,
+  ): Promise<Buffer> {
+    const { request, limits } = checkLogPage(page, length, nsid, options);
+    const what = `Reading log page ${page}`;
+    return readLogPage(
+      {
+        mostBytes: this.#services.mostBytes(),
+        takesOffsets: async () => ((await this.#identify(1, 0, limits)).readUInt8(lpa) & extendedData) !== 0,
+        read: async (piece) => {
+          const command = { opcode: opcodes.getLogPage, nsid: piece.nsid, dataLength: piece.length };
+          const checked = checkCommand({ ...command, cdw: logPageDwords(piece) });
+          return (await this.#send(what, checked, limits)).data;
+        },
+      },
+      request,
+    );
   }
 
-  async smartLog(): Promise<SmartLog> {
-    const page = await this.logPage(0x02, smartBytes);
+  async smartLog(options?: AdminOptions): Promise<SmartLog> {
+    const page = await this.logPage(0x02, smartBytes, everyNamespace, options);
     // Counters have 128 bits; what does not fit in 64 has never been seen.
     const counter = (at: number) => page.readBigUInt64LE(at);
     return {
@@ -183,9 +149,9 @@ export class Admin {
   }
 
   /** The newest errors first; entries that were never used are left out. */
-  async errorLog(entries = 1): Promise<ErrorLogEntry[]> {
+  async errorLog(entries = 1, options?: AdminOptions): Promise<ErrorLogEntry[]> {
     checkInteger(entries, 'entries', 1, 256);
-    const page = await this.logPage(0x01, entries * errorEntryBytes);
+    const page = await this.logPage(0x01, entries * errorEntryBytes, everyNamespace, options);
     return Array.from({ length: entries }, (_, i) => page.subarray(i * errorEntryBytes))
       .map((entry) => ({
         errorCount: entry.readBigUInt64LE(0),
@@ -199,15 +165,53 @@ export class Admin {
   }
 
   /** Get Features: the current value of a feature. */
-  async getFeature(feature: number, nsid = 0): Promise<number> {
+  async getFeature(feature: number, nsid = 0, options?: AdminOptions): Promise<number> {
     checkInteger(feature, 'feature', 0, 0xff);
-    return (await this.send({ opcode: opcodes.getFeatures, nsid, cdw: [feature] })).cdw0;
+    return (await this.send({ opcode: opcodes.getFeatures, nsid, cdw: [feature] }, options)).cdw0;
   }
 
   /** Set Features, for features whose value is dword 11. Returns dword 0 of the completion. */
-  async setFeature(feature: number, value: number, nsid = 0): Promise<number> {
+  async setFeature(feature: number, value: number, nsid = 0, options?: AdminOptions): Promise<number> {
     checkInteger(feature, 'feature', 0, 0xff);
     checkInteger(value, 'value', 0, 0xffff_ffff);
-    return (await this.send({ opcode: opcodes.setFeatures, nsid, cdw: [feature, value] })).cdw0;
+    return (await this.send({ opcode: opcodes.setFeatures, nsid, cdw: [feature, value] }, options)).cdw0;
   }
+
+  async #identify(cns: number, nsid: number, limits: AdminLimits): Promise<Buffer> {
+    const command = { opcode: opcodes.identify, nsid, cdw: [cns], dataLength: identifyBytes };
+    return (await this.#send('Identify', checkCommand(command), limits)).data;
+  }
+
+  #send(what: string, command: CheckedCommand, limits: AdminLimits): Promise<AdminResult> {
+    const { native, refusal, mostBytes } = this.#services;
+    const refused = refusal() ?? tooLong(command, mostBytes());
+    if (refused) return Promise.reject(refused);
+    const { opcode, nsid, cdw, data } = command;
+    const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;
+    return Operation.start<AdminResult>(
+      {
+        what,
+        ...limits,
+        timeoutCode: 'ERR_SPDK_TIMEOUT',
+        timeoutHint: 'The controller may still carry it out.',
+      },
+      (operation) => {
+        native.admin({
+          ...{ opcode, nsid, cdw10, cdw11, cdw12, cdw13, cdw14, cdw15, data },
+          done: (failure, cdw0, answer) => {
+            if (failure) operation.reject(SpdkError.fromNative(failure));
+            else operation.resolve({ cdw0, data: answer });
+          },
+        });
+      },
+    ).promise;
+  }
+}
+
+function tooLong({ data }: CheckedCommand, most: number): SpdkError | undefined {
+  if (data.byteLength <= most) return undefined;
+  return new SpdkError(
+    'ERR_SPDK_INVALID_ARG_VALUE',
+    `One command of this controller transfers at most ${most} bytes (controller.info.maxTransferBytes); got ${data.byteLength}`,
+  );
 }

@@ -172,6 +172,10 @@ export const errorCatalogue = {
     remedy:
       'Ask `namespace.supports` and `namespace.metadata` first; `namespace.raw()` sends what this package does not.',
   },
+  ERR_SPDK_LOG_PAGE_CHANGED: {
+    meaning: 'A log page changed each time while it was read in pieces.',
+    remedy: 'Read it again when the target has come to rest.',
+  },
   ERR_SPDK_FOREIGN_QUEUE_PAIR: {
     meaning: 'The queue pair belongs to another controller than the namespace.',
     remedy: 'Use one of the `queuePairs` of `namespace.controller`.',

@@ -1,14 +1,8 @@
 import { type Advisory, advisoriesFor, type SpdkRelease } from './advisories.js';
 import { native } from './native.js';
 
-export {
-  Admin,
-  type AdminCommand,
-  type AdminOptions,
-  type AdminResult,
-  type ErrorLogEntry,
-  type SmartLog,
-} from './admin.js';
+export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
+export type { AdminCommand, AdminOptions } from './admin-command.js';
 export type { Advisory, SpdkRelease } from './advisories.js';
 export { Batch } from './batch.js';
 export { Controller, type ControllerEvents, type DetachReport, type ResetReport } from './controller.js';
@@ -24,6 +18,7 @@ export {
 } from './errors.js';
 export type { HistoryEvent, HistoryKind } from './history.js';
 export type { LogLine } from './log.js';
+export type { LogPageOptions } from './log-page.js';
 export {
   Namespace,
   type OperationOptions,

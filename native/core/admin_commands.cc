@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace spdk_nvme {
@@ -22,9 +23,30 @@ DmaBuffer allocate(size_t size) {
   return DmaBuffer(static_cast<uint8_t*>(memory));
 }
 
-bool reads_from_controller(uint8_t opcode) {
-  return (spdk_nvme_opc_get_data_transfer(static_cast<spdk_nvme_nvm_opcode>(opcode)) &
-          SPDK_NVME_DATA_CONTROLLER_TO_HOST) != 0;
+spdk_nvme_data_transfer direction_of(const AdminCommand& command) {
+  return spdk_nvme_opc_get_data_transfer(static_cast<spdk_nvme_nvm_opcode>(command.opcode));
+}
+
+/** What JavaScript checks as well; the limit may have changed with a reset since. */
+Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
+  if (command.data.empty()) return Status::success();
+  const spdk_nvme_data_transfer direction = direction_of(command);
+  if (direction != SPDK_NVME_DATA_HOST_TO_CONTROLLER && direction != SPDK_NVME_DATA_CONTROLLER_TO_HOST) {
+    return Status::failure("ERR_SPDK_UNSUPPORTED",
+                           "the admin command has data, but its opcode has none or transfers it both ways");
+  }
+  // A target ends the connection over more.
+  const uint32_t most = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  if (command.data.size() <= most) return Status::success();
+  return Status::failure("ERR_SPDK_INVALID_ARG_VALUE", "one command of this controller transfers at most " +
+                                                           std::to_string(most) + " bytes, not " +
+                                                           std::to_string(command.data.size()));
+}
+
+/** How SPDK ends commands of a connection that is gone. */
+bool lost_connection(const spdk_nvme_status& status) {
+  return status.sct == SPDK_NVME_SCT_GENERIC &&
+         (status.sc == SPDK_NVME_SC_ABORTED_SQ_DELETION || status.sc == SPDK_NVME_SC_ABORTED_BY_REQUEST);
 }
 
 }  // namespace
@@ -47,13 +69,17 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     auto flight = std::make_unique<InFlight>(InFlight{this, std::move(waiting_.front()), nullptr});
     waiting_.pop_front();
     AdminCommand& command = flight->command;
+    if (Status refused = check(controller, command); !refused.ok()) {
+      command.done({.status = std::move(refused), .cdw0 = 0, .data = {}});
+      continue;
+    }
     const auto size = static_cast<uint32_t>(command.data.size());
     int result = 0;
     if (size > 0) {
       flight->buffer = allocate(size);
       if (flight->buffer == nullptr) {
         result = -ENOMEM;
-      } else {
+      } else if (direction_of(command) == SPDK_NVME_DATA_HOST_TO_CONTROLLER) {
         memcpy(flight->buffer.get(), command.data.data(), size);
       }
     }
@@ -88,10 +114,13 @@ void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) 
   AdminAnswer answer;
   answer.cdw0 = completion->cdw0;
   if (spdk_nvme_cpl_is_error(completion)) {
-    answer.status = Status::failure("ERR_SPDK_IO_FAILED", "the controller refused the admin command");
+    answer.status = Status::failure(
+        "ERR_SPDK_IO_FAILED", lost_connection(completion->status)
+                                  ? "the connection ended before the controller answered the admin command"
+                                  : "the controller refused the admin command");
     answer.status.nvme = NvmeStatus{static_cast<uint8_t>(completion->status.sct),
                                     static_cast<uint8_t>(completion->status.sc), completion->status.dnr != 0};
-  } else if (reads_from_controller(command.opcode) && flight->buffer != nullptr) {
+  } else if (direction_of(command) == SPDK_NVME_DATA_CONTROLLER_TO_HOST && flight->buffer != nullptr) {
     answer.data.assign(flight->buffer.get(), flight->buffer.get() + command.data.size());
   }
   command.done(std::move(answer));

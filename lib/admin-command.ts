@@ -1,0 +1,127 @@
+import { checkInteger, readOptions } from './arguments.js';
+import { codedError, SpdkError, SpdkTypeError } from './errors.js';
+import { checkSignal, maxTimerMs, or } from './options.js';
+
+/** An admin command as the NVMe base specification defines it. */
+export interface AdminCommand {
+  readonly opcode: number;
+  /** Namespace id; default 0, 0xffffffff means all. */
+  readonly nsid?: number | undefined;
+  /** CDW10 to CDW15; missing ones are 0. */
+  readonly cdw?: readonly number[] | undefined;
+  /** Data to send, for opcodes whose lowest two bits are 01. */
+  readonly data?: Uint8Array | undefined;
+  /** Bytes that come back, for opcodes whose lowest two bits are 10. */
+  readonly dataLength?: number | undefined;
+}
+
+/** The limits of an admin command. */
+export interface AdminOptions {
+  /** The time limit in milliseconds, 1 to 2147483647; of all the commands that the call takes. Default 5000. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives the call up when it fires; when it has fired already, nothing is sent. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An {@link AdminCommand} that has been checked. */
+export interface CheckedCommand {
+  readonly opcode: number;
+  readonly nsid: number;
+  /** CDW10 to CDW15. */
+  readonly cdw: readonly number[];
+  /** To be sent, or of the length that comes back. */
+  readonly data: Uint8Array;
+}
+
+/** {@link AdminOptions} with what is left out filled in. */
+export interface AdminLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** When the time began to count, as `performance.now()`. */
+  readonly since: number;
+}
+
+/** The most that one admin command carries, whatever the controller allows (native/binding/controller_wrap.cc). */
+export const mostAdminBytes = 1_048_576;
+const dwordsOfCommand = 6;
+
+/**
+ * Checks a command before anything is begun for it.
+ * @throws {SpdkTypeError}
+ * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_UNKNOWN_OPTION; ERR_SPDK_CONFLICTING_OPTIONS for data that
+ *   goes another way than the opcode says; ERR_SPDK_UNSUPPORTED for data that goes both ways
+ */
+export function checkCommand(command: unknown): CheckedCommand {
+  const given = readOptions(command, 'admin command', ['opcode', 'nsid', 'cdw', 'data', 'dataLength']);
+  const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
+  const nsid = checkInteger(or(given.get('nsid'), 0), 'nsid', 0, 0xffff_ffff);
+  const cdw = checkDwords(or(given.get('cdw'), []));
+  if (given.has('data') && given.has('dataLength')) {
+    conflict('Give data to send or dataLength to receive, not both');
+  }
+  const dataLength = checkInteger(or(given.get('dataLength'), 0), 'dataLength', 0, mostAdminBytes, 'bytes');
+  const data = or(given.get('data'), new Uint8Array(dataLength));
+  if (!(data instanceof Uint8Array)) throw new SpdkTypeError('data must be a Uint8Array');
+  checkInteger(data.byteLength, 'the length of data', 0, mostAdminBytes, 'bytes');
+  if (data.byteLength > 0) checkDirection(opcode, given.has('data'));
+  return { opcode, nsid, cdw, data };
+}
+
+/** @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE or ERR_SPDK_UNKNOWN_OPTION */
+export function checkLimits(options: unknown): AdminLimits {
+  return limitsOf(readOptions(options, 'admin options', ['timeoutMs', 'signal']));
+}
+
+/** The same of options that have been read already. */
+export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
+  const signal = given.get('signal');
+  return {
+    timeoutMs: checkInteger(or(given.get('timeoutMs'), 5_000), 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+    signal: signal === undefined ? undefined : checkSignal(signal),
+    since: performance.now(),
+  };
+}
+
+/** The lowest two bits of an opcode say which way its data goes. */
+function checkDirection(opcode: number, sends: boolean): void {
+  const name = `Opcode ${opcode}`;
+  switch (opcode & 3) {
+    case 0:
+      conflict(`${name} transfers no data: leave data and dataLength out`);
+      break;
+    case 1:
+      if (!sends) conflict(`${name} sends data to the controller: give data, not dataLength`);
+      return;
+    case 2:
+      if (sends) conflict(`${name} brings data from the controller: give dataLength, not data`);
+      return;
+    default:
+      throw new SpdkError(
+        'ERR_SPDK_UNSUPPORTED',
+        `${name} transfers data both ways, which this package cannot: leave data and dataLength out`,
+      );
+  }
+}
+
+/** Reads the array once: what was checked is what is sent. */
+function checkDwords(value: unknown): number[] {
+  if (!Array.isArray(value)) {
+    throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
+  }
+  const dwords: unknown[] = copyOf(value);
+  checkInteger(dwords.length, 'the length of cdw', 0, dwordsOfCommand);
+  const dword = (i: number) => checkInteger(or(dwords[i], 0), `cdw[${i}]`, 0, 0xffff_ffff);
+  return Array.from({ length: dwordsOfCommand }, (_, i) => dword(i));
+}
+
+function copyOf(value: readonly unknown[]): unknown[] {
+  try {
+    return value.slice(0, dwordsOfCommand + 1);
+  } catch (error) {
+    throw codedError('Reading cdw failed', error);
+  }
+}
+
+function conflict(message: string): never {
+  throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', message);
+}

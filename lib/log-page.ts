@@ -1,0 +1,115 @@
+import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
+import { checkInteger, readOptions } from './arguments.js';
+import { SpdkError, SpdkTypeError } from './errors.js';
+import { or } from './options.js';
+
+/** Which part of a log page is read, and how. */
+export interface LogPageOptions extends AdminOptions {
+  /** Where in the page to begin, in bytes; a multiple of 4. Default 0. */
+  readonly offset?: number | undefined;
+  /** Whether the controller keeps the asynchronous event that reading the page would clear. Default false. */
+  readonly retain?: boolean | undefined;
+}
+
+/** What to read of a log page. */
+export interface LogPageRequest {
+  readonly page: number;
+  readonly nsid: number;
+  readonly length: number;
+  readonly offset: number;
+  readonly retain: boolean;
+}
+
+/** How pieces are read: what Get Log Page needs of the controller. */
+export interface LogPageReader {
+  /** The most that one admin command of this controller transfers, in bytes. */
+  readonly mostBytes: number;
+  /** Whether the controller takes an offset and lengths of more than 16 bits (LPA of Identify Controller, bit 2). */
+  readonly takesOffsets: () => Promise<boolean>;
+  readonly read: (request: LogPageRequest) => Promise<Buffer>;
+}
+
+/** The longest page that is read at once. */
+export const mostLogPageBytes = 268_435_456;
+/** What the 16 bits of NUMDL hold, all that controllers without extended data look at. */
+const mostShortBytes = 262_144;
+/** How often a page is read that changes meanwhile. */
+const mostTries = 10;
+/** Pages that begin with a count which the controller raises at each change: ANA and discovery. Its eight bytes. */
+const countedPages: readonly number[] = [0x0c, 0x70];
+const countBytes = 8;
+
+/** @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE or ERR_SPDK_UNKNOWN_OPTION */
+export function checkLogPage(
+  page: unknown,
+  length: unknown,
+  nsid: unknown,
+  options: unknown,
+): { request: LogPageRequest; limits: AdminLimits } {
+  const given = readOptions(options, 'log page options', ['timeoutMs', 'signal', 'offset', 'retain']);
+  const retain = or(given.get('retain'), false);
+  if (typeof retain !== 'boolean') throw new SpdkTypeError('retain must be a boolean');
+  const request = {
+    page: checkInteger(page, 'page', 0, 0xff),
+    nsid: checkInteger(nsid, 'nsid', 0, 0xffff_ffff),
+    length: checkDwordAligned(checkInteger(length, 'length', 4, mostLogPageBytes, 'bytes'), 'length'),
+    offset: checkDwordAligned(
+      checkInteger(or(given.get('offset'), 0), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
+      'offset',
+    ),
+    retain,
+  };
+  return { request, limits: limitsOf(given) };
+}
+
+/**
+ * Reads a log page in as many pieces as the controller needs. Its event is kept until the last of them. A page that
+ * has a count of its changes is read anew when it changed in between.
+ * @throws {SpdkError} ERR_SPDK_UNSUPPORTED when it takes several, or an offset, and the controller knows no offsets;
+ *   ERR_SPDK_LOG_PAGE_CHANGED
+ */
+export async function readLogPage(reader: LogPageReader, request: LogPageRequest): Promise<Buffer> {
+  const { page, length, offset } = request;
+  const most = Math.max(4, Math.min(reader.mostBytes - (reader.mostBytes % 4), mostAdminBytes));
+  if (offset === 0 && length <= Math.min(most, mostShortBytes)) return reader.read(request);
+  if (!(await reader.takesOffsets())) {
+    throw new SpdkError(
+      'ERR_SPDK_UNSUPPORTED',
+      `The controller takes no offset into log pages: read at most ${Math.min(most, mostShortBytes)} bytes, from 0 on`,
+    );
+  }
+  if (length <= most) return reader.read(request);
+  if (!countedPages.includes(page)) return readPieces(reader, request, most);
+  for (let tries = 0; tries < mostTries; tries++) {
+    const count = { ...request, offset: 0, length: countBytes };
+    const before = await reader.read({ ...count, retain: true });
+    const data = await readPieces(reader, { ...request, retain: true }, most);
+    if (before.equals(await reader.read(count))) return data;
+  }
+  throw new SpdkError(
+    'ERR_SPDK_LOG_PAGE_CHANGED',
+    `Log page ${page} changed each of the ${mostTries} times that it was read`,
+  );
+}
+
+async function readPieces(reader: LogPageReader, request: LogPageRequest, most: number): Promise<Buffer> {
+  const data = Buffer.alloc(request.length);
+  for (let done = 0; done < request.length; done += most) {
+    const length = Math.min(most, request.length - done);
+    const retain = request.retain || done + length < request.length;
+    data.set(await reader.read({ ...request, offset: request.offset + done, length, retain }), done);
+  }
+  return data;
+}
+
+/** CDW10 to CDW13 of Get Log Page. */
+export function logPageDwords({ page, length, offset, retain }: LogPageRequest): number[] {
+  const dwords = length / 4 - 1;
+  const low = page | (retain ? 1 << 15 : 0) | ((dwords & 0xffff) << 16);
+  return [low >>> 0, dwords >>> 16, offset % 2 ** 32, Math.floor(offset / 2 ** 32)];
+}
+
+function checkDwordAligned(bytes: number, name: string): number {
+  if (bytes % 4 === 0) return bytes;
+  throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `${name} must be a multiple of 4; got ${bytes}`);
+}
