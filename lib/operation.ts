@@ -1,4 +1,3 @@
-import { onAbort } from './abort.js';
 import {
   abortError,
   codedError,
@@ -7,6 +6,7 @@ import {
   type SpdkErrorDetails,
   type SpdkTypeError,
 } from './errors.js';
+import { offAbort, onAbort } from './signals.js';
 
 /** How a pending operation may end before native code answers. */
 export interface OperationLimits {
@@ -36,7 +36,6 @@ export class Operation<Result> {
   #resolve!: (result: Result) => void;
   #reject!: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
-  #ignoreSignal: (() => void) | undefined;
   readonly #limits: OperationLimits;
 
   private constructor(limits: OperationLimits) {
@@ -91,7 +90,7 @@ export class Operation<Result> {
     if (signal?.aborted) this.reject(abortError(what, signal));
     else if (left <= 0) this.reject(this.#timeoutError());
     if (this.#settled) return false;
-    if (signal) this.#ignoreSignal = onAbort(signal, () => this.abandon(abortError(what, signal)));
+    if (signal) onAbort(signal, this.#onAbort);
     this.#timer = setTimeout(this.#onTimeout, Math.ceil(left));
     return true;
   }
@@ -100,11 +99,7 @@ export class Operation<Result> {
     if (this.#settled) return false;
     this.#settled = true;
     clearTimeout(this.#timer);
-    try {
-      this.#ignoreSignal?.();
-    } catch {
-      // A stand-in for a signal that cannot be left alone: whoever waits gets the answer all the same.
-    }
+    if (this.#limits.signal) offAbort(this.#limits.signal, this.#onAbort);
     return true;
   }
 
@@ -122,6 +117,11 @@ export class Operation<Result> {
     const { what, timeoutMs, timeoutCode, timeoutHint } = this.#limits;
     return new SpdkError(timeoutCode, `${what} took more than ${timeoutMs} ms. ${timeoutHint}`, details);
   }
+
+  readonly #onAbort = (): void => {
+    const { what, signal } = this.#limits;
+    if (signal) this.abandon(abortError(what, signal));
+  };
 
   readonly #onTimeout = (): void => {
     if (!this.#settle()) return;

@@ -104,7 +104,7 @@ describe('an operation', () => {
     const aborted = false;
     const deaf = { aborted, addEventListener: raise, removeEventListener: raise };
     const begun = start({ ...limits, signal: deaf as unknown as AbortSignal }, () => {});
-    expect(await outcome(begun.promise)).toMatchObject({ code: 'ERR_SPDK_INTERNAL' });
+    expect(await outcome(begun.promise)).toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });
     const sticky = { aborted, addEventListener: () => {}, removeEventListener: raise };
     const ended = start({ ...limits, signal: sticky as unknown as AbortSignal }, (operation) =>
       operation.resolve('done'),
