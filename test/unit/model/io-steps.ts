@@ -58,7 +58,8 @@ function start<Value>(
     const expected = alwaysPossible.includes(error.code);
     const limit = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== undefined;
     const abort = error.code === 'ERR_SPDK_ABORTED' && signal?.aborted === true;
-    if (limit || abort) world.givenUp++;
+    // The controller has nothing to do with these.
+    if (limit || abort || error.code === 'ERR_SPDK_NO_MEMORY') world.endedHere++;
     if (!expected && !limit && !abort) world.problem(`${name} rejected with ${error.code}: ${error.message}`);
     ended(undefined);
   };

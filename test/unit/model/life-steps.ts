@@ -51,7 +51,7 @@ const detach = step({
     attached.leaving = true;
     const { queuePairs } = attached.controller;
     const outstanding = queuePairs.reduce((sum, { pending }) => sum + pending, 0);
-    const givenUp = world.givenUp;
+    const endedHere = world.endedHere;
     // Half a second more to say where its threads are.
     world.calls.watch(
       'detach',
@@ -59,7 +59,7 @@ const detach = step({
       attached.controller.detach({ drainMs, timeoutMs }),
       ({ completed, aborted }) => {
         const all = completed + aborted;
-        const atLeast = outstanding - (world.givenUp - givenUp);
+        const atLeast = outstanding - (world.endedHere - endedHere);
         if (first && (all > outstanding || all < atLeast)) {
           world.problem(`${outstanding} were outstanding, ${completed} completed, ${aborted} were aborted`);
         }

@@ -55,8 +55,8 @@ export class World {
   readonly aborters: AbortController[] = [];
   env!: Environment;
   closing = false;
-  /** Operations that were answered by their time limit or their signal. */
-  givenUp = 0;
+  /** Operations that ended without the controller: by their time limit, their signal, or for want of memory. */
+  endedHere = 0;
   readonly #checks: (() => void)[] = [];
 
   get problems(): readonly string[] {

@@ -1,6 +1,7 @@
 import type { NativeAddon, NativeOpenRequest } from '../../../lib/native.js';
 import { parseTransportId } from '../../../lib/transport-id.js';
 import { MemoryEnvironment } from './environment.js';
+import { JsChannel } from './js-channel.js';
 import { MemoryRegions } from './regions.js';
 import { Scheduler } from './scheduler.js';
 import { type MemoryAddress, MemoryTarget } from './target.js';
@@ -14,6 +15,7 @@ export class MemoryAddon implements NativeAddon {
   readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' };
   readonly violations = new Violations();
   readonly scheduler = new Scheduler();
+  readonly channel = new JsChannel(this.scheduler);
   readonly environments: MemoryEnvironment[] = [];
   readonly #targets: MemoryTarget[] = [];
   #open = false;
@@ -33,6 +35,7 @@ export class MemoryAddon implements NativeAddon {
     const shared = {
       memory: new MemoryRegions(this.violations, this.environments.length * 1_000),
       scheduler: this.scheduler,
+      channel: this.channel,
       violations: this.violations,
       pollers: request.pollers,
       findTarget: (transportId: string) => this.#find(transportId),
@@ -41,7 +44,7 @@ export class MemoryAddon implements NativeAddon {
       this.#open = false;
     });
     this.environments.push(environment);
-    this.scheduler.after(0, () => request.opened(null, environment));
+    this.channel.post(() => request.opened(null, environment));
   }
 
   #find(text: string) {

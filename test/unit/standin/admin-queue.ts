@@ -1,6 +1,7 @@
 import type { NativeAdminRequest } from '../../../lib/native.js';
 import { type AdminAnswer, adminDataComesBack } from './admin.js';
 import type { Connection } from './connection.js';
+import type { JsChannel } from './js-channel.js';
 import { abortedStatus } from './layout.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -9,10 +10,12 @@ const mostBytes = 1_048_576;
 /** native/core/admin_commands.h, with the checks of the binding. */
 export class AdminQueue {
   readonly #scheduler: Scheduler;
+  readonly #channel: JsChannel;
   readonly #waiting = new Set<() => void>();
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, channel: JsChannel) {
     this.#scheduler = scheduler;
+    this.#channel = channel;
   }
 
   /** @param connection where it goes when its turn comes; undefined where there is none */
@@ -27,9 +30,7 @@ export class AdminQueue {
     const data = Uint8Array.from(request.data);
     const refuse = () => {
       const message = 'the admin command was not sent: the controller has no connection';
-      this.#scheduler.after(0, () =>
-        request.done({ code: 'ERR_SPDK_CONTROLLER_FAILED', message }, 0, empty()),
-      );
+      this.#channel.post(() => request.done({ code: 'ERR_SPDK_CONTROLLER_FAILED', message }, 0, empty()));
     };
     this.#waiting.add(refuse);
     this.#scheduler.after(0, () => {
@@ -49,7 +50,7 @@ export class AdminQueue {
 
   #tell(request: NativeAdminRequest, opcode: number, answer: AdminAnswer | undefined): void {
     const status = answer ? answer.status : abortedStatus;
-    this.#scheduler.after(0, () => {
+    this.#channel.post(() => {
       if (status === 0 && answer) {
         const data = adminDataComesBack(opcode) ? Buffer.from(answer.data) : empty();
         request.done(null, answer.cdw0, data);

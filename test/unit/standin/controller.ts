@@ -14,6 +14,7 @@ import { AdminQueue } from './admin-queue.js';
 import { Connection } from './connection.js';
 import { Connector } from './connector.js';
 import { type DetachSettings, detachSteps } from './detach.js';
+import type { JsChannel } from './js-channel.js';
 import { errno } from './layout.js';
 import { Life } from './life.js';
 import { MemoryQueuePair, type RingHost } from './queue-pair.js';
@@ -28,6 +29,7 @@ import type { Violations } from './violations.js';
 export interface ControllerShared {
   readonly memory: MemoryRegions;
   readonly scheduler: Scheduler;
+  readonly channel: JsChannel;
   readonly violations: Violations;
   readonly pollers: number;
   findTarget(transportId: string): { target: MemoryTarget; subsystem: MemorySubsystem } | undefined;
@@ -78,7 +80,7 @@ export class MemoryController implements NativeController, RingHost {
     this.scheduler = shared.scheduler;
     this.violations = shared.violations;
     this.name = `controller ${this.#id}`;
-    this.admins = new AdminQueue(shared.scheduler);
+    this.admins = new AdminQueue(shared.scheduler, shared.channel);
     this.#connector = new Connector(request, shared);
     this.#connector.connect((failure, subsystem) => this.#attached(failure, subsystem));
   }
@@ -142,18 +144,20 @@ export class MemoryController implements NativeController, RingHost {
     this.leaving = true;
     this.#connector.cancel();
     this.#detachWaiters.push(request.done);
-    this.post(() => this.#startDetach(request));
+    this.scheduler.after(0, () => this.#startDetach(request));
   }
 
   reset(): void {
-    this.post(() => {
+    this.scheduler.after(0, () => {
       const { state } = this.life;
       if (state === 'attached' || state === 'failed') this.#startReset(null);
     });
   }
 
   stacks({ done }: { done: (text: string) => void }): void {
-    this.scheduler.after(10, () => done(`${this.name}: ${this.stuck ? 'stuck' : this.life.state}`));
+    this.scheduler.after(10, () =>
+      this.post(() => done(`${this.name}: ${this.stuck ? 'stuck' : this.life.state}`)),
+    );
   }
 
   giveUp(): void {
@@ -180,7 +184,7 @@ export class MemoryController implements NativeController, RingHost {
 
   /** Runs something on the JavaScript thread, in order. */
   post(task: () => void): void {
-    this.scheduler.after(0, task);
+    this.#shared.channel.post(task);
   }
 
   /** Calls once the control thread has ended. */

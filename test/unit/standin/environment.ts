@@ -70,7 +70,7 @@ export class MemoryEnvironment implements NativeEnvironment {
   }
 
   close({ timeoutMs, closed }: Parameters<NativeEnvironment['close']>[0]): void {
-    const { scheduler } = this.#shared;
+    const { scheduler, channel } = this.#shared;
     this.#closed = true;
     const left = new Set(this.controllers.filter(({ finished }) => !finished));
     let told = false;
@@ -81,7 +81,7 @@ export class MemoryEnvironment implements NativeEnvironment {
       for (const controller of left) controller.wedge();
       const heldBy = [...left].map(({ name }) => name).join('\n');
       this.#onClosed();
-      scheduler.after(0, () => closed(left.size === 0, heldBy));
+      channel.post(() => closed(left.size === 0, heldBy));
     };
     const cancel = scheduler.after(timeoutMs, end);
     for (const controller of left) {
