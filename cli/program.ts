@@ -1,5 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { addAdvisories } from './commands/advisories.js';
+import { addDoctor } from './commands/doctor.js';
+import { addIdentify } from './commands/identify.js';
+import { addIo } from './commands/io.js';
+import { addList } from './commands/list.js';
+import { addLogs } from './commands/logs.js';
+import { addPassthru } from './commands/passthru.js';
+import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
 import { explain, statusOfError } from './engine/exit.js';
 
@@ -24,6 +31,13 @@ export function makeProgram(output: Output = processOutput): Command {
     .configureHelp({ sortSubcommands: false })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
+  addDoctor(program);
+  addList(program);
+  addIdentify(program);
+  addLogs(program);
+  addIo(program);
+  addPassthru(program);
+  addPerf(program);
   addAdvisories(program);
   addStress(program);
   return program;

@@ -20,8 +20,9 @@ export class Failure extends Error {}
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof UsageError || error instanceof Failure) return error.message;
-  if ('code' in error && typeof error.code === 'string') return `${error.code}: ${error.message}`;
-  return error.stack ?? error.message;
+  if (!('code' in error) || typeof error.code !== 'string') return error.stack ?? error.message;
+  // Errors of the operating system begin with their code already.
+  return error.message.startsWith(error.code) ? error.message : `${error.code}: ${error.message}`;
 }
 
 /** The exit status that an error stands for. */

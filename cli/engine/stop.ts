@@ -19,6 +19,11 @@ export class StopSignal {
     }
   }
 
+  /** Fires with the signal. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
   get requested(): boolean {
     return this.#abort.signal.aborted;
   }

@@ -1,0 +1,34 @@
+import { advisories, spdkVersion } from 'spdk-nvme';
+import { explain } from '../engine/exit.js';
+import { type Finding, failure, ok, warning } from './finding.js';
+
+const oldestNode = [20, 19] as const;
+
+/** Node.js is new enough. */
+export function checkNode(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const enough = major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1]);
+  return enough
+    ? ok('Node.js', process.version)
+    : failure('Node.js', `${process.version} is too old`, `install Node.js ${oldestNode.join('.')} or later`);
+}
+
+/** The addon loads, and what is known of the SPDK release in it. */
+export function checkAddon(): Finding[] {
+  try {
+    const { text } = spdkVersion();
+    const known = advisories().length;
+    return [
+      ok('addon', `built with ${text}`),
+      known === 0
+        ? ok('advisories', 'no known problems of this release')
+        : warning(
+            'advisories',
+            `${known} known problems of this release, each with a defence in this package`,
+            'npx spdk-nvme advisories',
+          ),
+    ];
+  } catch (error) {
+    return [failure('addon', explain(error), 'npm rebuild spdk-nvme')];
+  }
+}

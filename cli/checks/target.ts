@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
+import type { Environment, TransportId } from 'spdk-nvme';
+import { explain } from '../engine/exit.js';
+import { formatBytes } from '../engine/numbers.js';
+import { attachOptionsOf, type TargetOptions } from '../engine/target-options.js';
+import { type Finding, failure, ok, warning } from './finding.js';
+
+const run = promisify(execFile);
+const portLimitMs = 3_000;
+const msDigits = 10;
+
+/** Which way packets to the target go. */
+export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
+  try {
+    const { stdout } = await run('ip', ['route', 'get', traddr]);
+    return ok('route', stdout.split('\n')[0]?.trim().replace(/\s+/g, ' ') ?? '');
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') {
+      return warning('route', 'there is no program `ip` to ask', 'apt-get install iproute2');
+    }
+    return failure('route', `there is no way to ${traddr}`, 'check the address, and `ip route`');
+  }
+}
+
+/** Whether something listens at the target's TCP port. RDMA has no port that can be tried without a connection. */
+export async function checkPort({
+  trtype,
+  traddr,
+  trsvcid = '4420',
+}: TransportId): Promise<Finding | undefined> {
+  if (trtype !== 'TCP') return undefined;
+  return timed(async () => {
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect({ host: traddr, port: Number(trsvcid), timeout: portLimitMs });
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve();
+      });
+      socket.once('timeout', () => {
+        socket.destroy();
+        reject(new Error('no answer'));
+      });
+      socket.once('error', reject);
+    });
+    return ok('port', `${traddr}:${trsvcid} accepts connections`);
+  }).catch((error: Error) =>
+    failure('port', `${traddr}:${trsvcid}: ${error.message}`, 'check the port, the target and firewalls'),
+  );
+}
+
+/** Attach, one read of each namespace's first block, and detach. */
+export async function checkController(
+  environment: Environment,
+  id: TransportId,
+  options: TargetOptions,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  try {
+    const begun = performance.now();
+    const controller = await environment.attach(id, { ...attachOptionsOf(options), signal });
+    const { model, firmware } = controller.info;
+    findings.push(withTime(ok('attach', `${model}, firmware ${firmware}`), begun));
+    for (const namespace of controller.namespaces) {
+      const name = `read of namespace ${namespace.id}`;
+      const read = performance.now();
+      try {
+        await namespace.read(Buffer.alloc(namespace.blockSize), {
+          offset: 0,
+          timeoutMs: options.timeout,
+          signal,
+        });
+        findings.push(
+          withTime(ok(name, `${formatBytes(namespace.bytes)}, blocks of ${namespace.blockSize} bytes`), read),
+        );
+      } catch (error) {
+        findings.push(failure(name, explain(error), 'see the message'));
+      }
+    }
+    const detach = performance.now();
+    await controller.detach();
+    findings.push(withTime(ok('detach', 'nothing is left'), detach));
+  } catch (error) {
+    findings.push(failure(findings.length === 0 ? 'attach' : 'detach', explain(error), 'see the message'));
+  }
+  return findings;
+}
+
+async function timed(check: () => Promise<Finding>): Promise<Finding> {
+  const begun = performance.now();
+  return withTime(await check(), begun);
+}
+
+function withTime(finding: Finding, begun: number): Finding {
+  return { ...finding, ms: Math.round((performance.now() - begun) * msDigits) / msDigits };
+}

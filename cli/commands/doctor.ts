@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import type { TransportId } from 'spdk-nvme';
+import type { Finding } from '../checks/finding.js';
+import { failure } from '../checks/finding.js';
+import { checkIdentity } from '../checks/identity.js';
+import { checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js';
+import { checkRdma } from '../checks/rdma.js';
+import { checkAddon, checkNode } from '../checks/software.js';
+import { checkController, checkPort, checkRoute } from '../checks/target.js';
+import { explain } from '../engine/exit.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
+import { addTargetOptions, targetOf } from '../engine/target-options.js';
+
+interface Given extends SessionOptions, OutputOptions {}
+
+const marks = { ok: 'ok     ', warning: 'warning', failure: 'FAILURE' } as const;
+
+export function addDoctor(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description(
+      'Say what this machine has and lacks, each with the command that mends it; with a target, try it too. Exit ' +
+        'status 0 only when nothing that is needed is missing.',
+    );
+  addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (given: Given) => {
+    const id = given.traddr || given.transportId ? targetOf(given) : undefined;
+    const findings = [
+      checkNode(),
+      ...checkAddon(),
+      ...checkHugepages(),
+      checkMemlock(),
+      checkThreads(),
+      ...checkRdma(),
+      checkIdentity(),
+    ];
+    let status = 0;
+    if (id) status = await examineTarget(id, given, findings);
+    print(given.outputFormat, { findings }, () => findings.map(asText).join('\n'));
+    process.exitCode = status || (findings.some(({ level }) => level === 'failure') ? 1 : 0);
+  });
+}
+
+/** Adds what was found of the target. Returns an exit status where a signal ended it. */
+async function examineTarget(id: TransportId, given: Given, findings: Finding[]): Promise<number> {
+  findings.push(await checkRoute(id));
+  const port = await checkPort(id);
+  if (port) findings.push(port);
+  if (findings.some(({ level }) => level === 'failure')) return 0;
+  try {
+    return await withEnvironment(given, async (environment, stop) => {
+      findings.push(...(await checkController(environment, id, given, stop.signal)));
+      return 0;
+    });
+  } catch (error) {
+    findings.push(failure('environment', explain(error), 'see the message'));
+    return 0;
+  }
+}
+
+function asText({ check, level, text, remedy, ms }: Finding): string {
+  const time = ms === undefined ? '' : ` (${ms} ms)`;
+  return `${marks[level]} ${check}: ${text}${time}${remedy ? `\n        → ${remedy}` : ''}`;
+}

@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import type { Controller } from 'spdk-nvme';
+import { integer } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
+import { listing } from '../engine/show.js';
+import { addTargetOptions } from '../engine/target-options.js';
+import { decodeIdCtrl } from '../nvme/id-ctrl.js';
+import { decodeIdNs, decodeNsDescs, decodeNsList } from '../nvme/id-ns.js';
+
+interface Given extends SessionOptions, OutputOptions {
+  readonly namespaceId: number;
+  readonly rawBinary: boolean;
+}
+
+/** CNS values of Identify. */
+const cns = { namespace: 0x00, controller: 0x01, activeNamespaces: 0x02, descriptors: 0x03 } as const;
+const maxNsid = 0xffff_fffe;
+
+interface Verb {
+  readonly name: string;
+  readonly description: string;
+  readonly cns: number;
+  readonly namespace: boolean;
+  readonly decode: (data: Buffer) => object;
+  readonly asText: (decoded: object) => string;
+}
+
+const verbs: readonly Verb[] = [
+  {
+    name: 'id-ctrl',
+    description: 'Show what the controller says of itself (Identify Controller).',
+    cns: cns.controller,
+    namespace: false,
+    decode: decodeIdCtrl,
+    asText: (decoded) => listing(decoded as Record<string, unknown>),
+  },
+  {
+    name: 'id-ns',
+    description: 'Show a namespace (Identify Namespace).',
+    cns: cns.namespace,
+    namespace: true,
+    decode: decodeIdNs,
+    asText: (decoded) => listing(decoded as Record<string, unknown>),
+  },
+  {
+    name: 'ns-descs',
+    description: 'Show what names a namespace the world over: UUID, NGUID, EUI-64.',
+    cns: cns.descriptors,
+    namespace: true,
+    decode: (data) => ({ 'ns-descs': decodeNsDescs(data) }),
+    asText: (decoded) =>
+      (decoded as { 'ns-descs': Record<string, unknown>[] })['ns-descs'].map(listing).join('\n'),
+  },
+  {
+    name: 'list-ns',
+    description: 'List the ids of the active namespaces, from one id on.',
+    cns: cns.activeNamespaces,
+    namespace: false,
+    decode: (data) => ({ nsid_list: decodeNsList(data).map((nsid) => ({ nsid })) }),
+    asText: (decoded) =>
+      (decoded as { nsid_list: { nsid: number }[] }).nsid_list
+        .map(({ nsid }, index) => `[${String(index).padStart(4)}]:0x${nsid.toString(16)}`)
+        .join('\n'),
+  },
+];
+
+export function addIdentify(program: Command): void {
+  for (const verb of verbs) {
+    const command = program.command(verb.name).description(verb.description);
+    addOutputOption(addSessionOptions(addTargetOptions(command)));
+    if (verb.namespace) {
+      command.option('-N, --namespace-id <NSID>', 'the namespace', integer(1, maxNsid), 1);
+    } else if (verb.cns === cns.activeNamespaces) {
+      command.option('-N, --namespace-id <NSID>', 'start after this id', integer(0, maxNsid), 0);
+    }
+    command
+      .option('-b, --raw-binary', 'write the data as it came to stdout', false)
+      .action(async (given: Given) => {
+        process.exitCode = await withController(given, {}, async ({ controller }) => {
+          await show(controller, verb, given);
+          return 0;
+        });
+      });
+  }
+}
+
+async function show(controller: Controller, verb: Verb, given: Given): Promise<void> {
+  const nsid = verb.cns === cns.controller ? 0 : given.namespaceId;
+  const data = await controller.admin.identify(verb.cns, nsid);
+  if (given.rawBinary) {
+    process.stdout.write(data);
+    return;
+  }
+  const decoded = verb.decode(data);
+  print(given.outputFormat, decoded, () => verb.asText(decoded));
+}

@@ -1,0 +1,175 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Command } from 'commander';
+import type { Namespace } from 'spdk-nvme';
+import { Chunks } from '../engine/chunks.js';
+import { Failure, UsageError } from '../engine/exit.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
+import { bytes } from '../engine/numbers.js';
+import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
+import { addTargetOptions } from '../engine/target-options.js';
+import { transferBar } from '../engine/transfer-bar.js';
+
+interface Given extends SessionOptions, NamespaceOption {
+  readonly offset: number;
+  readonly length?: number;
+  readonly file?: string;
+}
+
+/** What goes through the program at once: large enough for a fast target, small enough for any memory. */
+const PIECE = 1 << 20;
+const IN_FLIGHT = 4;
+const STDIO = '-';
+
+export function addIo(program: Command): void {
+  ioCommand(program, 'read', 'Read from a namespace into a file, or to stdout.')
+    .option('-f, --file <FILE>', 'where the data go; - is stdout', STDIO)
+    .option('-z, --length <BYTES>', 'how much (default: to the end of the namespace)', size())
+    .action(act(readToFile));
+  ioCommand(program, 'write', 'Write a file, or stdin, to a namespace.')
+    .option('-f, --file <FILE>', 'where the data come from; - is stdin', STDIO)
+    .option('-z, --length <BYTES>', 'how much at most (default: all of the file)', size())
+    .action(act((session, namespace, given) => send(session, namespace, given, 'write')));
+  ioCommand(program, 'compare', 'Compare a namespace with a file, or with stdin.')
+    .option('-f, --file <FILE>', 'what to compare with; - is stdin', STDIO)
+    .option('-z, --length <BYTES>', 'how much at most (default: all of the file)', size())
+    .action(act((session, namespace, given) => send(session, namespace, given, 'compare')));
+  ioCommand(program, 'write-zeroes', 'Write zeroes to a range, without sending any.')
+    .requiredOption('-z, --length <BYTES>', 'how much', size())
+    .action(act((session, namespace, given) => range(session, namespace, given, 'writeZeroes')));
+  ioCommand(program, 'dsm', 'Tell the controller that a range is not needed any more (deallocate).')
+    .requiredOption('-z, --length <BYTES>', 'how much', size())
+    .action(act((session, namespace, given) => range(session, namespace, given, 'deallocate')));
+  const flush = program.command('flush').description('Make everything written before durable.');
+  addNamespaceOption(addSessionOptions(addTargetOptions(flush))).action(
+    act(({ signal }, namespace, { timeout }) => namespace.flush({ signal, timeoutMs: timeout })),
+  );
+}
+
+function size(): (text: string) => number {
+  return bytes(1, Number.MAX_SAFE_INTEGER);
+}
+
+function ioCommand(program: Command, name: string, description: string): Command {
+  const command = program.command(name).description(description);
+  addNamespaceOption(addSessionOptions(addTargetOptions(command)));
+  return command.option('--offset <BYTES>', 'where in the namespace', bytes(0, Number.MAX_SAFE_INTEGER), 0);
+}
+
+function act(work: (session: Session, namespace: Namespace, given: Given) => Promise<void>) {
+  return async (given: Given): Promise<void> => {
+    process.exitCode = await withController(given, {}, async (session) => {
+      await work(session, namespaceOf(session.controller, given), given);
+      return 0;
+    });
+  };
+}
+
+/** Reads pieces ahead, and writes them in their order. */
+async function readToFile({ signal }: Session, namespace: Namespace, given: Given): Promise<void> {
+  const { offset, file = STDIO, timeout } = given;
+  const length = given.length ?? namespace.bytes - offset;
+  if (length <= 0)
+    throw new UsageError(
+      `--offset ${offset} is past the end of the namespace, which has ${namespace.bytes} bytes`,
+    );
+  const output: Writable = file === STDIO ? process.stdout : createWriteStream(file);
+  const failure = finished(output);
+  failure.catch(() => {});
+  const bar = transferBar(length);
+  try {
+    await opened(output);
+    const ahead: Promise<Buffer>[] = [];
+    let asked = 0;
+    const ask = () => {
+      const piece = Math.min(PIECE, length - asked);
+      const read = namespace.read(Buffer.alloc(piece), {
+        offset: offset + asked,
+        timeoutMs: timeout,
+        signal,
+      });
+      read.catch(() => {});
+      ahead.push(read);
+      asked += piece;
+    };
+    for (let written = 0; written < length; ) {
+      while (ahead.length < IN_FLIGHT && asked < length) ask();
+      const data = await (ahead.shift() as Promise<Buffer>);
+      await put(output, data);
+      written += data.length;
+      bar.update(written);
+    }
+    if (output !== process.stdout) {
+      output.end();
+      await failure;
+    }
+  } finally {
+    bar.stop();
+    if (output !== process.stdout) output.destroy();
+  }
+}
+
+/** An error of the file is known before anything is read for it. */
+function opened(output: Writable): Promise<void> {
+  if (output === process.stdout || !('pending' in output) || output.pending === false)
+    return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    output.once('open', () => resolve());
+    output.once('error', reject);
+  });
+}
+
+/** Waits until the stream has taken the data: a slow reader holds up the reads, and no memory grows. */
+function put(output: Writable, data: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    output.write(data, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function send(
+  { signal }: Session,
+  namespace: Namespace,
+  given: Given,
+  operation: 'write' | 'compare',
+): Promise<void> {
+  const { offset, length = Number.POSITIVE_INFINITY, file = STDIO, timeout } = given;
+  const input: Readable = file === STDIO ? process.stdin : createReadStream(file, { highWaterMark: PIECE });
+  const bar = transferBar(Number.isFinite(length) ? length : undefined);
+  const running = new Set<Promise<void>>();
+  let done = 0;
+  try {
+    let sent = 0;
+    for await (const piece of new Chunks(input, PIECE, length)) {
+      if (piece.length % namespace.blockSize !== 0) {
+        throw new Failure(
+          `The input ends in the middle of a block: ${sent + piece.length} bytes are no multiple of ${namespace.blockSize}`,
+        );
+      }
+      const at = offset + sent;
+      const one = namespace[operation](piece, { offset: at, timeoutMs: timeout, signal }).then(() => {
+        running.delete(one);
+        done += piece.length;
+        bar.update(done);
+      });
+      one.catch(() => {});
+      running.add(one);
+      sent += piece.length;
+      if (running.size >= IN_FLIGHT) await Promise.race(running);
+    }
+    await Promise.all(running);
+  } finally {
+    bar.stop();
+    input.destroy();
+    await Promise.allSettled(running);
+  }
+}
+
+function range(
+  { signal }: Session,
+  namespace: Namespace,
+  { offset, length = 0, timeout }: Given,
+  operation: 'writeZeroes' | 'deallocate',
+): Promise<void> {
+  return namespace[operation]({ offset, length, timeoutMs: timeout, signal });
+}

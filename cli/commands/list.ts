@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import { type Controller, type Environment, formatTransportId, type TransportId } from 'spdk-nvme';
+import { explain } from '../engine/exit.js';
+import { formatBytes } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
+import { table } from '../engine/show.js';
+import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
+
+interface Given extends SessionOptions, OutputOptions {}
+
+/** One namespace of a controller, in the fields of nvme-cli's `list` where it has them. */
+interface NamespaceRow {
+  readonly SubsystemNQN: string;
+  readonly Transport: string;
+  readonly Address: string;
+  readonly NameSpace: number;
+  readonly ModelNumber: string;
+  readonly SerialNumber: string;
+  readonly Firmware: string;
+  readonly PhysicalSize: number;
+  readonly SectorSize: number;
+}
+
+export function addList(program: Command): void {
+  const command = program.command('list').description('List the namespaces of one or several controllers.');
+  addOutputOption(addSessionOptions(addTargetOptions(command, { several: true }))).action(
+    async (given: Given) => {
+      const ids = targetsOf(given);
+      process.exitCode = await withEnvironment(given, async (environment, stop) => {
+        const rows: NamespaceRow[] = [];
+        let failed = false;
+        for (const id of ids) {
+          if (stop.requested) break;
+          try {
+            rows.push(...(await namespacesOf(environment, id, given, stop.signal)));
+          } catch (error) {
+            failed = true;
+            process.stderr.write(`spdk-nvme: ${formatTransportId(id)}: ${explain(error)}\n`);
+          }
+        }
+        print(given.outputFormat, { Devices: rows }, () => asTable(rows));
+        return failed ? 1 : 0;
+      });
+    },
+  );
+}
+
+async function namespacesOf(
+  environment: Environment,
+  id: TransportId,
+  given: Given,
+  signal: AbortSignal,
+): Promise<NamespaceRow[]> {
+  const controller: Controller = await environment.attach(id, { ...attachOptionsOf(given), signal });
+  try {
+    const { model, serial, firmware } = controller.info;
+    return controller.namespaces.map((namespace) => ({
+      SubsystemNQN: id.subnqn ?? '',
+      Transport: id.trtype.toLowerCase(),
+      Address: `${id.traddr}:${id.trsvcid ?? ''}`,
+      NameSpace: namespace.id,
+      ModelNumber: model,
+      SerialNumber: serial,
+      Firmware: firmware,
+      PhysicalSize: namespace.bytes,
+      SectorSize: namespace.blockSize,
+    }));
+  } finally {
+    await controller.detach();
+  }
+}
+
+function asTable(rows: readonly NamespaceRow[]): string {
+  return table(
+    ['Subsystem', 'Transport', 'Address', 'Namespace', 'Model', 'Serial', 'Size', 'Block', 'Firmware'],
+    rows.map((row) => [
+      row.SubsystemNQN,
+      row.Transport,
+      row.Address,
+      row.NameSpace,
+      row.ModelNumber,
+      row.SerialNumber,
+      formatBytes(row.PhysicalSize),
+      formatBytes(row.SectorSize),
+      row.Firmware,
+    ]),
+  );
+}

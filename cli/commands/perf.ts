@@ -1,0 +1,120 @@
+import { type Command, Option } from 'commander';
+import { UsageError } from '../engine/exit.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
+import { bytes, formatBytes, integer } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
+import { table } from '../engine/show.js';
+import { addTargetOptions } from '../engine/target-options.js';
+import { type IoPlan, type Pattern, patterns, writes } from '../workloads/io-plan.js';
+import { type PerfReport, runPerf } from '../workloads/perf.js';
+
+interface Given extends SessionOptions, NamespaceOption, OutputOptions {
+  readonly workload: Pattern;
+  readonly ioSize: number;
+  readonly depth: number;
+  readonly ioQueues: number;
+  readonly polling: 'threads' | 'inline';
+  readonly api: 'batch' | 'promise';
+  readonly readPercent: number;
+  readonly seconds: number;
+  readonly ramp: number;
+  readonly rate?: number;
+  readonly verify: boolean;
+  readonly allowWrites: boolean;
+}
+
+export function addPerf(program: Command): void {
+  const command = program
+    .command('perf')
+    .description('Measure operations a second, latency and processor time against a namespace.');
+  addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
+    .addOption(new Option('--workload <PATTERN>', 'what to do').choices(patterns).default('randread'))
+    .option('--io-size <BYTES>', 'of each operation', bytes(1, 2 ** 30), 4096)
+    .option('--depth <N>', 'operations under way on each queue', integer(1, 32_768), 32)
+    .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
+    .addOption(
+      new Option('--polling <MODE>', 'which thread polls').choices(['threads', 'inline']).default('threads'),
+    )
+    .addOption(
+      new Option('--api <API>', 'which interface of the package')
+        .choices(['batch', 'promise'])
+        .default('batch'),
+    )
+    .option('--read-percent <P>', 'reads of a mixed workload', integer(0, 100), 50)
+    .option('--seconds <S>', 'how long to measure', integer(1, 7 * 86_400), 10)
+    .option('--ramp <S>', 'how long to run before', integer(0, 86_400), 1)
+    .option('--rate <OPS>', 'operations a second at most (default: no limit)', integer(1, 100_000_000))
+    .option('--verify', 'write patterns first, and check what is read', false)
+    .option('--allow-writes', 'let this run overwrite what is on the namespace', false)
+    .action(async (given: Given) => {
+      const plan = planOf(given);
+      const { ioQueues, depth, polling } = given;
+      const attach = { ioQueues, queueDepth: Math.max(2, depth), polling };
+      process.exitCode = await withController(given, attach, async ({ environment, controller, signal }) => {
+        const namespace = namespaceOf(controller, given);
+        if (plan.ioSize % namespace.blockSize !== 0) {
+          throw new UsageError(
+            `--io-size ${plan.ioSize} is no multiple of the block size, ${namespace.blockSize} bytes`,
+          );
+        }
+        if (plan.ioSize > namespace.bytes) {
+          throw new UsageError(
+            `--io-size ${plan.ioSize} is more than the namespace has, ${namespace.bytes} bytes`,
+          );
+        }
+        const report = await runPerf(environment, controller, namespace, plan, signal);
+        print(given.outputFormat, report, () => asText(report));
+        return report.failed + report.mismatches > 0 ? 1 : 0;
+      });
+    });
+}
+
+function planOf(given: Given): IoPlan {
+  const plan: IoPlan = {
+    pattern: given.workload,
+    ioSize: given.ioSize,
+    depth: given.depth,
+    api: given.api,
+    polling: given.polling,
+    readPercent: given.readPercent,
+    seconds: given.seconds,
+    rampSeconds: given.ramp,
+    rate: given.rate,
+    verify: given.verify,
+  };
+  if (writes(plan) && !given.allowWrites) {
+    throw new UsageError(
+      'This run overwrites what is on the namespace: say --allow-writes if that is what you want',
+    );
+  }
+  return plan;
+}
+
+function asText(report: PerfReport): string {
+  const { spdk, target, pattern, ioSize, depth, ioQueues, api, polling, latencyUs } = report;
+  const ofLatency = (value: number | null) => value?.toFixed(1) ?? '-';
+  return [
+    `${spdk}, ${target}, namespace ${report.namespaceId}`,
+    `${pattern}, ${formatBytes(ioSize)}, depth ${depth} on ${ioQueues} I/O queue${ioQueues === 1 ? '' : 's'}, ${api}, ${polling}, ${report.measuredSeconds} s`,
+    table(
+      ['op/s', 'per second', 'mean µs', 'p50', 'p90', 'p99', 'p99.9', 'max', 'CPU s per million'],
+      [
+        [
+          Math.round(report.iops),
+          formatBytes(report.bytesPerSecond),
+          ofLatency(latencyUs.mean),
+          ofLatency(latencyUs.p50),
+          ofLatency(latencyUs.p90),
+          ofLatency(latencyUs.p99),
+          ofLatency(latencyUs.p999),
+          ofLatency(latencyUs.max),
+          report.cpuSecondsPerMillion.toFixed(2),
+        ],
+      ],
+    ),
+    ...(report.failed > 0 ? [`${report.failed} operations failed`] : []),
+    ...(report.mismatches > 0 ? [`${report.mismatches} reads gave wrong data`] : []),
+    ...(report.interrupted ? ['Stopped before its time'] : []),
+  ].join('\n');
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { Controller, Namespace } from 'spdk-nvme';
+import { UsageError } from './exit.js';
+import { integer } from './numbers.js';
+
+export interface NamespaceOption {
+  readonly namespaceId?: number;
+}
+
+/** Adds the option that names a namespace of the controller. */
+export function addNamespaceOption(command: Command): Command {
+  return command.option(
+    '-N, --namespace-id <NSID>',
+    'the namespace (default: the only one)',
+    integer(1, 0xffff_fffe),
+  );
+}
+
+/** The namespace that the option names; without it there must be one only. */
+export function namespaceOf(controller: Controller, { namespaceId }: NamespaceOption): Namespace {
+  const { namespaces } = controller;
+  const ids = namespaces.map(({ id }) => id).join(', ');
+  if (namespaceId === undefined) {
+    const [only] = namespaces;
+    if (namespaces.length === 1 && only) return only;
+    throw new UsageError(
+      only
+        ? `The controller has several namespaces (${ids}): name one with --namespace-id`
+        : 'The controller has no namespace',
+    );
+  }
+  const found = namespaces.find(({ id }) => id === namespaceId);
+  if (found) return found;
+  throw new UsageError(`The controller has no namespace ${namespaceId}; it has ${ids || 'none'}`);
+}

@@ -1,0 +1,24 @@
+import Table from 'cli-table3';
+
+// Without colours: a table is as good in a log as on a terminal.
+const style = { head: [], border: [] };
+
+/** A table with a title for each column. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const all = new Table({ head: [...head], style });
+  for (const row of rows) all.push([...row]);
+  return all.toString();
+}
+
+/** One `name : value` a line, as nvme-cli prints a data structure. */
+export function listing(fields: Readonly<Record<string, unknown>>): string {
+  const entries = Object.entries(fields);
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return entries.map(([name, value]) => `${name.padEnd(width)} : ${formatValue(value)}`).join('\n');
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === 'string') return value.trimEnd();
+  if (typeof value !== 'object' || value === null) return String(value);
+  return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part));
+}

@@ -1,0 +1,13 @@
+const perLine = 16;
+
+/** Bytes as people compare them: an offset, sixteen numbers and their characters a line. */
+export function hexDump(data: Buffer): string {
+  const lines: string[] = [];
+  for (let at = 0; at < data.length; at += perLine) {
+    const part = data.subarray(at, at + perLine);
+    const numbers = part.toString('hex').replace(/../g, '$& ').trimEnd();
+    const characters = part.toString('latin1').replace(/[^\x20-\x7e]/g, '.');
+    lines.push(`${at.toString(16).padStart(4, '0')}: ${numbers.padEnd(3 * perLine - 1)} "${characters}"`);
+  }
+  return lines.join('\n');
+}

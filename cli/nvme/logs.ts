@@ -1,0 +1,59 @@
+import { type Field, readFields } from './fields.js';
+
+// NVM Express Base Specification, "SMART / Health Information log page"; the names are nvme-cli's.
+const smart: readonly Field[] = [
+  ['critical_warning', 0, 1],
+  ['temperature', 1, 2],
+  ['avail_spare', 3, 1],
+  ['spare_thresh', 4, 1],
+  ['percent_used', 5, 1],
+  ['endurance_grp_critical_warning_summary', 6, 1],
+  ['data_units_read', 32, 16],
+  ['data_units_written', 48, 16],
+  ['host_read_commands', 64, 16],
+  ['host_write_commands', 80, 16],
+  ['controller_busy_time', 96, 16],
+  ['power_cycles', 112, 16],
+  ['power_on_hours', 128, 16],
+  ['unsafe_shutdowns', 144, 16],
+  ['media_errors', 160, 16],
+  ['num_err_log_entries', 176, 16],
+  ['warning_temp_time', 192, 4],
+  ['critical_comp_time', 196, 4],
+  ['thm_temp1_trans_count', 216, 4],
+  ['thm_temp2_trans_count', 220, 4],
+  ['thm_temp1_total_time', 224, 4],
+  ['thm_temp2_total_time', 228, 4],
+];
+export const smartBytes = 512;
+
+export function decodeSmartLog(page: Buffer): Record<string, number | bigint> {
+  return readFields(page, smart);
+}
+
+// "Error Information Log Entry".
+const error: readonly Field[] = [
+  ['error_count', 0, 8],
+  ['sqid', 8, 2],
+  ['cmdid', 10, 2],
+  ['status_field', 12, 2],
+  ['parm_error_location', 14, 2],
+  ['lba', 16, 8],
+  ['nsid', 24, 4],
+  ['vs', 28, 1],
+  ['trtype', 29, 1],
+  ['cs', 32, 8],
+  ['trtype_spec_info', 40, 2],
+];
+export const errorEntryBytes = 64;
+
+/** Every entry of the page; an error count of 0 says that it was never used. */
+export function decodeErrorLog(page: Buffer): Record<string, number | bigint>[] {
+  const count = Math.floor(page.length / errorEntryBytes);
+  return Array.from({ length: count }, (_, entry) => {
+    const fields = readFields(page.subarray(entry * errorEntryBytes), error);
+    const status = Number(fields.status_field);
+    // The lowest bit is the phase tag's.
+    return { ...fields, status_field: status >> 1, phase_tag: status & 1 };
+  });
+}

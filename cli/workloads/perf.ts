@@ -1,0 +1,101 @@
+import { type Controller, type Environment, formatTransportId, type Namespace, spdkVersion } from 'spdk-nvme';
+import { driveBatch, drivePromises, type Lane } from './io-drivers.js';
+import { type Interval, IoMeter, type LatencyReport } from './io-meter.js';
+import { type IoPlan, Steps } from './io-plan.js';
+import { Pace } from './pace.js';
+import { stamp } from './pattern-data.js';
+
+/** What a performance run measured; `-o json` prints it as it is. */
+export interface PerfReport extends IoPlan {
+  readonly schema: 1;
+  /** SPDK's own name of its release. */
+  readonly spdk: string;
+  readonly target: string;
+  readonly namespaceId: number;
+  readonly ioQueues: number;
+  /** How long was measured. */
+  readonly measuredSeconds: number;
+  readonly operations: number;
+  readonly reads: number;
+  readonly iops: number;
+  readonly bytesPerSecond: number;
+  readonly latencyUs: LatencyReport;
+  /** Processor time of this process for a million operations. */
+  readonly cpuSecondsPerMillion: number;
+  readonly failed: number;
+  /** Reads with `--verify` that did not give what was written. */
+  readonly mismatches: number;
+  readonly intervals: readonly Interval[];
+  readonly interrupted: boolean;
+}
+
+const fillPiece = 1 << 20;
+
+/** Loads a namespace as the plan says, and measures. */
+export async function runPerf(
+  environment: Environment,
+  controller: Controller,
+  namespace: Namespace,
+  plan: IoPlan,
+  signal: AbortSignal,
+): Promise<PerfReport> {
+  const meter = new IoMeter();
+  const run = Math.floor(Math.random() * 2 ** 48);
+  if (plan.verify) await fill(namespace, run, signal);
+  const { queuePairs } = controller;
+  const lanes = queuePairs.map(
+    (queuePair, index): Lane => ({
+      environment,
+      namespace,
+      queuePair,
+      plan,
+      steps: new Steps(plan, namespace.bytes, index, queuePairs.length),
+      meter,
+      pace: new Pace(plan.rate === undefined ? undefined : plan.rate / queuePairs.length),
+      run,
+      signal,
+    }),
+  );
+  const drive = plan.api === 'batch' ? driveBatch : drivePromises;
+  const all = (end: number) => Promise.all(lanes.map((lane) => drive(lane, end)));
+  if (plan.rampSeconds > 0) await all(performance.now() + plan.rampSeconds * 1_000);
+  meter.begin();
+  const cpu = process.cpuUsage();
+  const begun = performance.now();
+  await all(begun + plan.seconds * 1_000);
+  const seconds = (performance.now() - begun) / 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    schema: 1,
+    spdk: spdkVersion().text,
+    target: formatTransportId(controller.transportId),
+    namespaceId: namespace.id,
+    ioQueues: queuePairs.length,
+    ...plan,
+    measuredSeconds: round(seconds),
+    operations: meter.operations,
+    reads: meter.reads,
+    iops: round(meter.operations / seconds),
+    bytesPerSecond: Math.round(meter.bytes / seconds),
+    latencyUs: meter.latency(),
+    cpuSecondsPerMillion: meter.operations === 0 ? 0 : round((user + system) / meter.operations),
+    failed: meter.failed,
+    mismatches: meter.mismatches,
+    intervals: meter.intervals,
+    interrupted: signal.aborted,
+  };
+}
+
+/** Writes what reads will find. */
+async function fill(namespace: Namespace, run: number, signal: AbortSignal): Promise<void> {
+  const piece = Buffer.alloc(fillPiece);
+  for (let offset = 0; offset < namespace.bytes; offset += fillPiece) {
+    const part = piece.subarray(0, Math.min(fillPiece, namespace.bytes - offset));
+    stamp(part, offset, run);
+    await namespace.write(part, { offset, signal });
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
+}

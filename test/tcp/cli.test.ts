@@ -1,0 +1,279 @@
+// The command line as it is shipped, as a person would use it, against SPDK's own target over TCP.
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4471' } as const;
+const nqns = ['a', 'b'].map((name) => `nqn.2026-11.dev.spdk-nvme:cli-${name}`);
+const diskBytes = 64 * 2 ** 20;
+const target = ['-t', 'tcp', '-a', listener.traddr, '-s', listener.trsvcid];
+const one = [...target, '-n', nqns[0] as string];
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-cli-'));
+
+let spdk: SpdkTarget;
+beforeAll(async () => {
+  spdk = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: nqns.map((nqn, index) => ({
+      nqn,
+      serial: `CLI${index}`,
+      disk: { kind: 'malloc', sizeMb: 64, blockSize: 512 },
+    })),
+  });
+  ensureHugepages(256);
+});
+afterAll(async () => {
+  await spdk?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs a verb to its end. */
+function cli(...words: string[]) {
+  return execa(process.execPath, [main, ...words], { reject: false, encoding: 'buffer', timeout: 60_000 });
+}
+
+async function text(...words: string[]) {
+  const { exitCode, stdout, stderr } = await cli(...words);
+  return { exitCode, stdout: Buffer.from(stdout).toString(), stderr: Buffer.from(stderr).toString() };
+}
+
+async function json(...words: string[]) {
+  const { exitCode, stdout, stderr } = await text(...words, '-o', 'json');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
+
+const noConnections = () =>
+  expect(execFileSync('ss', ['-tnH', 'state', 'established'], { encoding: 'utf8' })).not.toMatch(
+    new RegExp(`:${listener.trsvcid}\\b`),
+  );
+
+describe('looking', () => {
+  it('list gives the namespaces of several controllers', async () => {
+    const { schema, Devices } = await json(
+      'list',
+      ...target,
+      '-n',
+      nqns[0] as string,
+      '-n',
+      nqns[1] as string,
+    );
+    expect(schema).toBe(1);
+    expect(Devices).toMatchObject(
+      nqns.map((nqn, index) => ({
+        SubsystemNQN: nqn,
+        SerialNumber: `CLI${index}`,
+        PhysicalSize: diskBytes,
+        SectorSize: 512,
+      })),
+    );
+    expect((await text('list', ...one)).stdout).toContain('64 MiB');
+  });
+
+  it('list goes on past a target that is not there', async () => {
+    const { exitCode, stdout, stderr } = await text('list', ...one, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(nqns[0]);
+    expect(stderr).toMatch(/^spdk-nvme: .*nobody: ERR_SPDK_/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('id-ctrl and id-ns decode what the controller says', async () => {
+    expect(await json('id-ctrl', ...one)).toMatchObject({
+      sn: expect.stringMatching(/^CLI0 +$/),
+      subnqn: nqns[0],
+    });
+    const ns = await json('id-ns', ...one, '-N', '1');
+    expect(ns).toMatchObject({ nsze: diskBytes / 512, lbafs: [{ ms: 0, ds: 9 }] });
+    expect((await cli('id-ns', ...one, '-N', '1', '-b')).stdout).toHaveLength(4096);
+    expect(await json('list-ns', ...one)).toMatchObject({ nsid_list: [{ nsid: 1 }] });
+    const { 'ns-descs': names } = await json('ns-descs', ...one, '-N', '1');
+    expect(names).toContainEqual({
+      uuid: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+    });
+  });
+
+  it('logs and features are shown', async () => {
+    expect(await json('smart-log', ...one)).toHaveProperty('temperature');
+    expect((await json('error-log', ...one, '-e', '2')).errors).toHaveLength(2);
+    expect((await cli('get-log', ...one, '-i', '2', '-l', '512', '-b')).stdout).toHaveLength(512);
+    expect(await json('get-feature', ...one, '-f', '0x07')).toHaveProperty('value');
+  });
+
+  it('doctor tries a target', async () => {
+    const { findings } = await json('doctor', ...one);
+    const of = (check: string) => findings.find((finding: { check: string }) => finding.check === check);
+    for (const check of ['addon', 'hugepages', 'route', 'port', 'attach', 'read of namespace 1', 'detach']) {
+      expect(of(check), check).toMatchObject({ level: 'ok' });
+    }
+  });
+
+  it('doctor says what is wrong with a target, and what to do', async () => {
+    const { exitCode, stdout } = await text(
+      'doctor',
+      ...target.slice(0, 4),
+      '-s',
+      '4499',
+      '-n',
+      nqns[0] as string,
+    );
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/FAILURE port: .*4499.*\n +→ check the port/);
+  });
+});
+
+describe('reading and writing', () => {
+  const file = (name: string) => path.join(folder, name);
+
+  it('files go to a namespace and come back, whatever their length', async () => {
+    const data = randomBytes(3 * 2 ** 20 + 512);
+    writeFileSync(file('in'), data);
+    const at = ['--offset', '1k'];
+    expect(await text('write', ...one, ...at, '-f', file('in'))).toMatchObject({ exitCode: 0, stderr: '' });
+    const read = ['read', ...one, ...at, '-z', String(data.length)];
+    expect(await text(...read, '-f', file('out'))).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(readFileSync(file('out')).equals(data)).toBe(true);
+    const piped = await cli(...read);
+    expect(Buffer.from(piped.stdout).equals(data)).toBe(true);
+    await json('id-ctrl', ...one);
+  });
+
+  it('a command that the controller does not have is refused by its name', async () => {
+    writeFileSync(file('other'), randomBytes(4096));
+    const { exitCode, stderr } = await text('compare', ...one, '-f', file('other'));
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe('spdk-nvme: ERR_SPDK_UNSUPPORTED: The controller does not support Compare');
+  });
+
+  it('pipes work both ways', async () => {
+    const data = randomBytes(64 * 1024);
+    const written = await execa(process.execPath, [main, 'write', ...one], { input: data, reject: false });
+    expect(written).toMatchObject({ exitCode: 0 });
+    const { stdout } = await cli('read', ...one, '-z', '64k');
+    expect(createHash('sha256').update(stdout).digest('hex')).toBe(
+      createHash('sha256').update(data).digest('hex'),
+    );
+  });
+
+  it('a pipe that closes early ends a read cleanly', async () => {
+    const command = `"${process.execPath}" "${main}" read ${one.join(' ')} | head -c 1000 | wc -c; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = await execa('bash', ['-c', command], { reject: false });
+    expect(stdout.split('\n')[0]).toBe('1000');
+    expect(stderr).not.toMatch(/\n\s+at /);
+    noConnections();
+  });
+
+  it('a full disk ends a read with one line', async () => {
+    const { exitCode, stderr } = await text('read', ...one, '-f', '/dev/full');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^spdk-nvme: ENOSPC: no space.*$/);
+  });
+
+  it('an input that ends in the middle of a block is refused', async () => {
+    writeFileSync(file('odd'), randomBytes(1000));
+    const { exitCode, stderr } = await text('write', ...one, '-f', file('odd'));
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/middle of a block/);
+  });
+
+  it('zeroes, deallocate and flush', async () => {
+    expect(await text('write-zeroes', ...one, '-z', '1M')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await cli('read', ...one, '-z', '1M')).stdout.every((byte) => byte === 0)).toBe(true);
+    expect(await text('dsm', ...one, '-z', '1M')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await text('flush', ...one)).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('any command can be sent', async () => {
+    const identify = ['-O', '0x06', '--cdw10', '1', '-l', '4096', '-R', '-b'];
+    expect((await cli('admin-passthru', ...one, ...identify)).stdout).toHaveLength(4096);
+    const flush = await text('io-passthru', ...one, '-O', '0');
+    expect(flush).toMatchObject({ exitCode: 0, stdout: 'result: 0x00000000' });
+  });
+});
+
+describe('measuring', () => {
+  it.each([
+    ['batch', 'threads'],
+    ['batch', 'inline'],
+    ['promise', 'threads'],
+    ['promise', 'inline'],
+  ])('perf measures reads by %s, %s', async (api, polling) => {
+    const words = ['perf', ...one, '--seconds', '1', '--ramp', '0', '--api', api, '--polling', polling];
+    const report = await json(...words, '--depth', '8', '--io-queues', '2');
+    expect(report).toMatchObject({ schema: 1, failed: 0, depth: 8, ioQueues: 2, interrupted: false });
+    expect(report.operations).toBeGreaterThan(1000);
+    expect(report.reads).toBe(report.operations);
+    expect(report.latencyUs.p99).toBeGreaterThanOrEqual(report.latencyUs.p50);
+  });
+
+  it('perf keeps to a rate, and checks what it wrote', async () => {
+    const words = ['perf', ...one, '--workload', 'randrw', '--allow-writes', '--verify', '--rate', '500'];
+    const report = await json(...words, '--seconds', '2', '--ramp', '0');
+    expect(report).toMatchObject({ failed: 0, mismatches: 0 });
+    expect(report.iops).toBeGreaterThan(350);
+    expect(report.iops).toBeLessThan(600);
+  });
+
+  it('stress attaches and detaches with reads in flight', async () => {
+    const report = path.join(folder, 'stress.json');
+    const words = ['stress', ...one, '-n', nqns[1] as string, '--loops', '5', '--reads', '--json', report];
+    const { exitCode, stdout, stderr } = await text(...words);
+    expect({ exitCode, stdout }, stderr).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/\nClean$/),
+    });
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({
+      schema: 1,
+      completed: 5,
+      failed: 0,
+      hangs: 0,
+    });
+    noConnections();
+  });
+});
+
+describe('ending', () => {
+  it.each([
+    ['perf', ['--seconds', '60']],
+    ['stress', ['--loops', '100000', '--reads']],
+    ['read', ['-f', '/dev/null']],
+  ])('Ctrl-C ends %s within two seconds, with nothing attached', async (verb, words) => {
+    const child = execa(process.execPath, [main, verb, ...one, ...words], { reject: false });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const begun = performance.now();
+    child.kill('SIGINT');
+    const { exitCode, stderr } = await child;
+    if (verb !== 'read') expect(exitCode).toBe(130);
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    noConnections();
+  });
+
+  it.each([
+    [['read'], /--transport, --traddr, --nqn missing\. For example/],
+    [['read', ...one, '-r', 'trtype:TCP traddr:127.0.0.1 trsvcid:1 subnqn:nqn.2014-08.org:a'], /not both/],
+    [['read', ...one, '--length', '-5'], /'-5' is invalid/],
+    [['perf', ...one, '--workload', 'randwrite'], /--allow-writes/],
+    [['frobnicate'], /unknown command 'frobnicate'/],
+    [['id-ns', ...one, '--namespace', '1'], /Did you mean/],
+  ])('%j is refused with status 2 and says why', async (words, why) => {
+    const { exitCode, stderr, stdout } = await text(...words);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(why);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('leaves nothing behind', () => {
+    noConnections();
+    expect(existsSync(main)).toBe(true);
+  });
+});
