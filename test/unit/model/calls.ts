@@ -5,20 +5,13 @@ const slackMs = 20;
 
 /** Faults of lib/ that are being mended: they are not looked for until then. */
 const notYet: readonly RegExp[] = [
-  // Events before attach() is fulfilled.
-  /^the event (attached|failed) came before/,
-  /^failed \d times, told/,
-  // An admin command that native code refuses.
-  /^nobody handles \w+: Admin/,
-  // Calls that share one promise and its deadline.
-  /^(reset|detach|close) (settled|has not settled) after/,
   // A controller that ends after all once it was given up as wedged.
   /pending is neg|-\d+ operations are pending|operations are pending on a controller/,
   // Memory of operations that wait for room when their controller is detached, or that another left behind.
   /chunks of bounce|region \d+ is still pinned|^a raw command gave out/,
   // Batches: foreign namespaces, commands without blocks, two waits at once, their part of a detach report.
   /^a batch took|has no blocks|^wait of a batch has not|names namespace \d+, which is not/,
-  /^in a batch, block|^\d+ were outstanding/,
+  /^in a batch, block|^\d+ were outstanding|^a batch gave the tag/,
 ];
 
 interface Call {

@@ -150,9 +150,11 @@ export class World {
   }
 
   close(timeoutMs: number): void {
+    // The first call may take half a second more, to say where threads are.
+    const limitMs = this.closing ? timeoutMs : timeoutMs + 500;
     this.closing = true;
     for (const attached of this.attached) attached.leaving = true;
-    this.calls.watch('close', timeoutMs + 2_500, this.env.close({ timeoutMs }));
+    this.calls.watch('close', limitMs, this.env.close({ timeoutMs }));
   }
 
   /** Closes everything and looks at what is left. */
