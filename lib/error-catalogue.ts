@@ -63,10 +63,6 @@ export const errorCatalogue = {
     meaning: 'The linked SPDK cannot start its environment a second time in one process.',
     remedy: 'Keep one environment open for the life of the process, or start a new process.',
   },
-  ERR_SPDK_FOREIGN_ENVIRONMENT: {
-    meaning: 'The object belongs to another Node.js environment, such as another worker thread.',
-    remedy: 'Make the call in the thread that opened the SPDK environment.',
-  },
   ERR_SPDK_ALREADY_ATTACHED: {
     meaning: 'The controller with this transport id is already attached or being attached.',
     remedy: 'Use the attached controller from `env.controllers`, or detach it first.',
@@ -193,10 +189,6 @@ export const errorCatalogue = {
   ERR_SPDK_WEDGED: {
     meaning: 'A call into SPDK outlived its deadline and still has not returned, so what it holds is kept.',
     remedy: 'Go on with other controllers, and restart the process when convenient to get the memory back.',
-  },
-  ERR_SPDK_DETACH_FAILED: {
-    meaning: 'SPDK refused to detach the controller.',
-    remedy: 'Read the message and the log lines before it, then call `detach` again.',
   },
   ERR_SPDK_INTERNAL: {
     meaning: 'This package broke a rule of its own.',

@@ -102,7 +102,10 @@ export interface DetachOptions {
    * Default 1000, or `timeoutMs` where that is less.
    */
   drainMs?: number | undefined;
-  /** The time limit of the whole detach in milliseconds, 1 to 2147483647. Default 5000. */
+  /**
+   * The time limit of the whole detach in milliseconds, 1 to 2147483647. Default 5000. ERR_SPDK_WEDGED may come half a
+   * second later, with where the threads are.
+   */
   timeoutMs?: number | undefined;
 }
 
@@ -114,7 +117,7 @@ export interface ResetOptions {
 
 /** What `env.close` takes; every key may be left out. */
 export interface CloseOptions {
-  /** The time limit for detaching what is still attached, in milliseconds, 1 to 2147483647. Default 5000. */
+  /** The time limit of the whole close in milliseconds, 1 to 2147483647. Default 5000. */
   timeoutMs?: number | undefined;
 }
 

@@ -23,20 +23,38 @@ describe('errorCatalogue', () => {
     expect(Object.values(errorCatalogue).every(Object.isFrozen)).toBe(true);
   });
 
-  it('has every code that the sources mention', () => {
-    const mentioned = new Map<string, string>();
-    for (const folder of ['lib', 'native', 'test']) {
+  /** The text of every source file of some folders, by its name. */
+  function sources(...folders: string[]): Map<string, string> {
+    const texts = new Map<string, string>();
+    for (const folder of folders) {
       for (const entry of readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })) {
         if (!entry.isFile() || !/\.(ts|cc|h)$/.test(entry.name)) continue;
         const file = path.join(entry.parentPath, entry.name);
-        for (const [code] of readFileSync(file, 'utf8').matchAll(/\bERR_SPDK_[A-Z_]*[A-Z]\b/g)) {
-          mentioned.set(code, path.relative(root, file));
-        }
+        texts.set(path.relative(root, file), readFileSync(file, 'utf8'));
       }
+    }
+    return texts;
+  }
+
+  it('has every code that the sources mention', () => {
+    const mentioned = new Map<string, string>();
+    for (const [file, text] of sources('lib', 'native', 'test')) {
+      for (const [code] of text.matchAll(/\bERR_SPDK_[A-Z_]*[A-Z]\b/g)) mentioned.set(code, file);
     }
     mentioned.delete('ERR_SPDK_NO_SUCH_CODE'); // this file's own, below
     const unknown = [...mentioned].filter(([code]) => !Object.hasOwn(errorCatalogue, code));
     expect(unknown).toEqual([]);
+  });
+
+  it('has no code that nothing produces', () => {
+    const produced = new Set<string>();
+    for (const [file, text] of sources('lib', 'native')) {
+      if (file === 'lib/error-catalogue.ts') continue;
+      const code = text.replaceAll(/\/\*.*?\*\/|\/\/[^\n]*/gs, '');
+      for (const [, found = ''] of code.matchAll(/(?<!code === )['"](ERR_SPDK_\w+)['"]/g))
+        produced.add(found);
+    }
+    expect(Object.keys(errorCatalogue).filter((code) => !produced.has(code))).toEqual([]);
   });
 });
 

@@ -1,0 +1,67 @@
+// Every piece of code in the README and the documents is code: TypeScript and JavaScript compile, shell commands parse.
+// test/tcp/fences.test.ts runs the TypeScript.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fences, moduleOf } from '../support/fences.js';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const all = fences();
+const of = (...languages: string[]) => all.filter(({ language }) => languages.includes(language));
+
+/** Compiles modules with this checkout's own types; gives the compiler's messages. */
+function compile(modules: ReadonlyMap<string, string>): string {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-fences-'));
+  try {
+    for (const [name, text] of modules) fs.writeFileSync(path.join(folder, name), text);
+    const config = {
+      extends: path.join(root, 'tsconfig.json'),
+      compilerOptions: {
+        paths: { 'spdk-nvme': [path.join(root, 'lib/index.ts')] },
+        typeRoots: [path.join(root, 'node_modules/@types')],
+        // Programs in documents are short: they take the first of a list for granted, and name what they do not use.
+        noUncheckedIndexedAccess: false,
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+      },
+      include: [folder],
+    };
+    fs.writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
+    fs.writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+    return spawnSync(process.execPath, [tsc, '-p', folder], { cwd: folder, encoding: 'utf8' }).stdout;
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** A file name that says where the code is from. */
+const fileOf = (place: string) => `${place.replaceAll(/\W/g, '-')}.ts`;
+
+describe('code in the documents', () => {
+  it('is found, and of a known language', () => {
+    expect(of('ts').length).toBeGreaterThan(6);
+    expect(of('sh').length).toBeGreaterThan(6);
+    // Those without a language are no code: diagrams, and what programs print.
+    expect(all.filter(({ language }) => !['ts', 'js', 'sh', ''].includes(language))).toEqual([]);
+  });
+
+  it('compiles', { timeout: 60_000 }, () => {
+    const modules = new Map(of('ts', 'js').map(({ place, code }) => [fileOf(place), moduleOf(code)]));
+    expect(modules.size).toBe(of('ts', 'js').length);
+    expect(compile(modules)).toBe('');
+  });
+
+  it('would not compile with a mistake in it', { timeout: 60_000 }, () => {
+    const messages = compile(new Map([['wrong.ts', moduleOf('await controller.detach({ timeout: 1 });')]]));
+    expect(messages).toContain(`'timeout' does not exist in type 'DetachOptions'`);
+  });
+
+  it.each(of('sh').map(({ place, code }) => [place, code]))('of the shell at %s parses', (_, code) => {
+    const { status, stderr } = spawnSync('bash', ['-n'], { input: code, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+});
