@@ -74,6 +74,12 @@ export function checkOneOf<Choice extends string>(
   return text;
 }
 
+export function checkBoolean(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean')
+    throw new SpdkTypeError(`${name} must be a boolean; got ${describe(value)}`);
+  return value;
+}
+
 /** Any string; the caller checks what it says. */
 export function checkString(value: unknown, name: string): string {
   if (typeof value !== 'string') throw new SpdkTypeError(`${name} must be a string; got ${describe(value)}`);

@@ -1,4 +1,5 @@
 import { type Advisory, advisoriesFor, type SpdkRelease } from './advisories.js';
+import { checkBoolean, readOptions } from './arguments.js';
 import { native } from './native.js';
 
 export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
@@ -80,6 +81,7 @@ export function spdkVersion(): Required<SpdkRelease> & { readonly text: string }
  * @param options.all also those that do not concern this release
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
-export function advisories(options: { readonly all?: boolean } = {}): Advisory[] {
-  return advisoriesFor(spdkVersion(), options);
+export function advisories(options?: { readonly all?: boolean | undefined }): Advisory[] {
+  const all = readOptions(options, 'advisories options', ['all']).get('all');
+  return advisoriesFor(spdkVersion(), { all: all === undefined ? false : checkBoolean(all, 'all') });
 }

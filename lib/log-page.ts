@@ -1,6 +1,6 @@
 import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
-import { checkInteger, readOptions } from './arguments.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
+import { checkBoolean, checkInteger, readOptions } from './arguments.js';
+import { SpdkError } from './errors.js';
 import { or } from './options.js';
 
 /** Which part of a log page is read, and how. */
@@ -47,8 +47,6 @@ export function checkLogPage(
   options: unknown,
 ): { request: LogPageRequest; limits: AdminLimits } {
   const given = readOptions(options, 'log page options', ['timeoutMs', 'signal', 'offset', 'retain']);
-  const retain = or(given.get('retain'), false);
-  if (typeof retain !== 'boolean') throw new SpdkTypeError('retain must be a boolean');
   const request = {
     page: checkInteger(page, 'page', 0, 0xff),
     nsid: checkInteger(nsid, 'nsid', 0, 0xffff_ffff),
@@ -57,7 +55,7 @@ export function checkLogPage(
       checkInteger(or(given.get('offset'), 0), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
       'offset',
     ),
-    retain,
+    retain: checkBoolean(or(given.get('retain'), false), 'retain'),
   };
   return { request, limits: limitsOf(given) };
 }

@@ -9,6 +9,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { advisories, Environment, SpdkError, spdkVersion } from '../../lib/index.js';
 import { type NativeOpenRequest, native } from '../../lib/native.js';
 import spdkFlags from '../../scripts/spdk-flags.cjs';
+import { thrownBy } from './coded.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const built = { dist: path.join(root, 'dist'), addon: path.join(root, 'build/Release/spdk_nvme.node') };
@@ -98,6 +99,11 @@ describe('the addon', () => {
     const { source } = spdkFlags.findSpdk();
     if (source === 'cache') expect(spdkVersion().patches).toEqual(['tcp-connect-in-capsule']);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
+    for (const bad of [null, { al: true }, { all: 1 }]) {
+      expect(thrownBy(() => advisories(bad as object)).code).toMatch(
+        /^ERR_SPDK_(INVALID_ARG_TYPE|UNKNOWN_OPTION)$/,
+      );
+    }
   });
 
   it('is loaded by a process that does nothing else, which then ends', () => {
