@@ -4,7 +4,7 @@ import { BouncePool } from './bounce-pool.js';
 import { Controller, type ControllerServices } from './controller.js';
 import { publish } from './diagnostics.js';
 import { type DmaBuffer, DmaMemory } from './dma-memory.js';
-import { codedError, type NativeFailure, SpdkError } from './errors.js';
+import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors.js';
 import { type LogLine, LogRelay, logLevels } from './log.js';
 import { type NativeController, type NativeEnvironment, native } from './native.js';
 import { Operation, waitFor } from './operation.js';
@@ -33,7 +33,7 @@ export interface EnvironmentEvents {
   attached: [controller: Controller];
   detached: [controller: Controller];
   /** A controller's link or target died; it still has to be detached. */
-  failed: [controller: Controller, error: Error];
+  failed: [controller: Controller, error: SpdkError | SpdkTypeError];
 }
 
 /** The longest that DPDK may take to start: it clears all of its hugepages. */

@@ -73,7 +73,7 @@ describe('the events of a controller', () => {
     };
     const heard: string[] = [];
     env.on('attached', () => heard.push('env attached'));
-    env.on('failed', (_, error) => heard.push(`env failed ${(error as Error & { code: string }).code}`));
+    env.on('failed', (_, error) => heard.push(`env failed ${error.code}`));
     const controller = await env.attach(memoryId('a'));
     // As an async function of the program's own would: some microtasks later.
     for (let i = 0; i < 10; i++) await undefined;

@@ -199,3 +199,16 @@ describe('native code that throws in', () => {
     expect(await refused(env.close())).toMatchObject(internal);
   });
 });
+
+it('an environment that opens after its time is closed again', async () => {
+  useAddon({
+    version: memory.version,
+    open: (request) => setTimeout(() => memory.open(request), 130_000),
+  });
+  const init = Environment.init().catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(await init).toMatchObject({ code: 'ERR_SPDK_ENV_INIT_FAILED' });
+  await vi.advanceTimersByTimeAsync(20_000);
+  useAddon(memory);
+  await done((await done(Environment.init())).close());
+});
