@@ -1,7 +1,7 @@
 // Several callers may wait for the same work. Each is answered by its own deadline.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Controller, SpdkError } from '../../lib/index.js';
+import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native.js';
 import { type Bed, makeBed } from './standin/bed.js';
 
@@ -132,7 +132,43 @@ describe('reset()', () => {
   });
 });
 
+describe('reset() of a controller that has just failed', () => {
+  it('is not ended by the message of that failure, which comes later', async () => {
+    bed.disk('b');
+    const attaching = bed.attach('b');
+    await vi.advanceTimersByTimeAsync(10);
+    const fragile = await attaching;
+    const events: string[] = [];
+    for (const name of ['failed', 'reset'] as const) fragile.on(name, () => events.push(name));
+    bed.target.dropLinks();
+    expect(fragile.state).toBe('failed');
+    expect(await all([fragile.reset()])).toMatchObject([{ code: 'done' }]);
+    expect(events).toEqual(['failed', 'reset']);
+  });
+
+  it('ends with the failure of its own', async () => {
+    bed.disk('b');
+    const attaching = bed.attach('b');
+    await vi.advanceTimersByTimeAsync(10);
+    const fragile = await attaching;
+    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'nobody answers' };
+    bed.target.dropLinks();
+    expect(await all([fragile.reset()])).toMatchObject([{ code: 'ERR_SPDK_UNREACHABLE' }]);
+    bed.target.refusal = undefined;
+  });
+});
+
 describe('close()', () => {
+  it('has ended all by its deadline: another environment can be opened', async () => {
+    stick(true);
+    const closing = ended(bed.env.close({ timeoutMs: 2_000 }));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect((await closing).code).toBe('ERR_SPDK_WEDGED');
+    const opening = Environment.init();
+    await vi.advanceTimersByTimeAsync(10);
+    await Promise.all([(await opening).close(), vi.advanceTimersByTimeAsync(10)]);
+  });
+
   it('is answered by its own deadline behind a longer detach', async () => {
     stick(true);
     const outcomes = await all([
