@@ -14,7 +14,7 @@ export interface Fence {
 }
 
 export const documents: readonly string[] = [
-  'README.md',
+  ...fs.readdirSync(root).filter((name) => name.endsWith('.md')),
   ...fs
     .readdirSync(path.join(root, 'docs'))
     .filter((name) => name.endsWith('.md'))

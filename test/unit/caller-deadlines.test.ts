@@ -53,6 +53,7 @@ async function all(calls: Promise<unknown>[]) {
   return outcomes;
 }
 
+/** A wedged detach may take half a second more, to find out where the threads are. */
 const atMost = (ms: number) => ({
   asymmetricMatch: (other: number) => other <= ms,
   toString: () => `<= ${ms}`,
@@ -67,9 +68,9 @@ describe('detach()', () => {
       controller.detach({ timeoutMs: 10_000 }),
     ]);
     expect(outcomes).toEqual([
-      { code: 'ERR_SPDK_WEDGED', ms: 2_010 },
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(2_500) },
       { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
-      { code: 'ERR_SPDK_WEDGED', ms: 2_010 },
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(2_500) },
     ]);
     expect(controller.state).toBe('wedged');
   });
@@ -177,7 +178,7 @@ describe('close()', () => {
       bed.env.close({ timeoutMs: 20 }),
     ]);
     expect(outcomes).toEqual([
-      { code: 'ERR_SPDK_WEDGED', ms: atMost(5_010) },
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(5_500) },
       { code: 'ERR_SPDK_WEDGED', ms: atMost(100) },
       { code: 'ERR_SPDK_TIMEOUT', ms: 20 },
     ]);
