@@ -1,4 +1,5 @@
 import type { Controller } from './controller.js';
+import { HeldEvents } from './held-events.js';
 import type { NativeLogLine } from './native.js';
 import type { LogLevel, LogSink } from './options.js';
 
@@ -26,7 +27,8 @@ export interface LogListener {
 /** Passes SPDK's log lines on, and keeps those that come before anybody can listen. */
 export class LogRelay {
   readonly #toStderr: boolean;
-  readonly #early: LogLine[] = [];
+  /** Held until init() has answered and its caller has had a turn to add a listener. */
+  readonly #events = new HeldEvents();
   /** Weak: a log line is no reason to keep a controller. */
   readonly #controllers = new Map<number, WeakRef<Controller>>();
   #listener: LogListener | undefined;
@@ -37,10 +39,7 @@ export class LogRelay {
 
   set listener(listener: LogListener) {
     this.#listener = listener;
-    // After init() has answered and its caller has had a turn to add a listener.
-    setImmediate(() => {
-      for (const line of this.#early.splice(0)) listener.emit('log', line);
-    });
+    this.#events.release();
   }
 
   /** From now on lines with this id name the object. Gives the function that ends that. */
@@ -61,11 +60,9 @@ export class LogRelay {
       const whose = controllerName === '' ? '' : `${controllerName}: `;
       const where = source === '' ? '' : ` (${source})`;
       process.stderr.write(`spdk ${line.level}: ${whose}${line.message}${where}\n`);
-    } else if (this.#listener) {
-      this.#listener.emit('log', line);
-      known?.events.announce(() => known.emit('log', line));
     } else {
-      this.#early.push(line);
+      this.#events.announce(() => this.#listener?.emit('log', line));
+      known?.events.announce(() => known.emit('log', line));
     }
   }
 }

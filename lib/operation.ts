@@ -91,6 +91,8 @@ export class Operation<Result> {
     else if (left <= 0) this.reject(this.#timeoutError());
     if (this.#settled) return false;
     if (signal) onAbort(signal, this.#onAbort);
+    // What only looks like a signal may have fired in there.
+    if (this.#settled) return false;
     this.#timer = setTimeout(this.#onTimeout, Math.ceil(left));
     return true;
   }

@@ -22,9 +22,12 @@ export function onAbort(signal: AbortSignal, heard: () => void): void {
     listening.delete(signal);
     for (const each of all) each();
   };
+  // Before it is listened to: what only looks like a signal may fire in there.
+  listening.set(signal, { heard: all, listener });
   try {
     signal.addEventListener('abort', listener, { once: true });
   } catch (cause) {
+    listening.delete(signal);
     throw new SpdkError(
       'ERR_SPDK_INVALID_ARG_VALUE',
       'Listening to the signal threw an error; see its cause',
@@ -33,7 +36,6 @@ export function onAbort(signal: AbortSignal, heard: () => void): void {
       },
     );
   }
-  listening.set(signal, { heard: all, listener });
 }
 
 /** The call that `heard` was for has ended. */

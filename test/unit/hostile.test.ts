@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Namespace } from '../../lib/index.js';
+import { LogRelay } from '../../lib/log.js';
+import { useAddon } from '../../lib/native.js';
+import { Ring } from '../../lib/ring.js';
+import { type Bed, makeBed } from './standin/bed.js';
+import type { MemoryController } from './standin/controller.js';
+
+let bed: Bed;
+beforeEach(async () => {
+  bed = await makeBed();
+  bed.disk('a');
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await bed.env.close();
+  expect(bed.addon.violations.list).toEqual([]);
+  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+  useAddon(undefined);
+});
+
+async function disk(options?: Parameters<Bed['attach']>[1]): Promise<Namespace> {
+  const controller = await bed.attach('a', options);
+  return controller.namespaces[0] as Namespace;
+}
+
+/** Something that looks like a signal, and fires while it is being listened to. */
+function hasty(): AbortSignal {
+  const signal = {
+    aborted: false,
+    reason: 'now',
+    addEventListener: (_: string, listener: () => void) => {
+      signal.aborted = true;
+      listener();
+    },
+    removeEventListener: () => {},
+  };
+  return signal as unknown as AbortSignal;
+}
+
+it('a signal that fires while it is being listened to aborts, and nothing is sent', async () => {
+  const ns = await disk();
+  const { admin } = ns.controller;
+  const sent = vi.spyOn(bed.addon.environments[0]?.controllers[0] as MemoryController, 'admin');
+  vi.useFakeTimers();
+  const command = { opcode: 6, cdw: [1], dataLength: 4096 };
+  const aborted = { code: 'ERR_SPDK_ABORTED', cause: 'now' };
+  await expect(admin.send(command, { signal: hasty() })).rejects.toMatchObject(aborted);
+  expect(sent).not.toHaveBeenCalled();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it('a ring that is reaped in the middle of being reaped gives each completion once', () => {
+  const capacity = 4;
+  const words = new Uint32Array(16 + capacity * (4 + 16 + 16 * 3));
+  let completed = 2;
+  const ring = new Ring({
+    memory: () => words.buffer,
+    capacity: () => capacity,
+    poller: () => -1,
+    submit: () => {},
+    poll: () => completed,
+  });
+  const slots = [ring.take(), ring.take(), ring.take()];
+  words.set(slots, 16 + capacity);
+  const taken: number[] = [];
+  const sink = {
+    complete: (slot: number) => {
+      taken.push(slot);
+      if (taken.length > 10) throw new Error('it does not end');
+      if (taken.length > 1) return;
+      completed = 3;
+      ring.reap(sink);
+    },
+  };
+  ring.reap(sink);
+  expect(taken).toEqual(slots);
+  expect(ring.free).toBe(capacity);
+});
+
+it('a listener that throws costs no log line, and none its place', () => {
+  vi.useFakeTimers();
+  const heard: string[] = [];
+  const relay = new LogRelay('event');
+  const pass = (text: string) =>
+    relay.pass({ level: 2, source: '', text, controllerId: 0, controllerName: '' });
+  pass('1');
+  pass('2');
+  relay.listener = {
+    emit: (_, { message }) => {
+      heard.push(message);
+      throw new Error(message);
+    },
+  };
+  pass('3');
+  for (const text of ['1', '2', '3']) expect(() => vi.runOnlyPendingTimers()).toThrow(text);
+  expect(heard).toEqual(['1', '2', '3']);
+});
