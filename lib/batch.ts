@@ -1,13 +1,28 @@
-import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './dma-memory.js';
-import { SpdkError } from './errors.js';
+import { checkInteger, readOptions } from './arguments.js';
+import { BatchWaiters, type BatchWaitOptions, waitLimits } from './batch-waiters.js';
+import { isAborted, statusError } from './command-status.js';
+import { type DmaBuffer, type DmaRegion, regionOf } from './dma-memory.js';
+import { SpdkError, SpdkTypeError } from './errors.js';
 import type { Namespace } from './namespace.js';
-import { type CompletionSink, operations, type Ring } from './ring.js';
+import { type CompletionSink, operations } from './ring.js';
+import type { SubmissionQueue } from './submission-queue.js';
 
-/** How a batch tells its queue pair what it does. */
+/** @internal What a batch asks of its queue pair. */
 export interface BatchHooks {
-  readonly pending: (count: number) => void;
+  /** Whether the namespace is of the queue pair's controller. */
+  readonly owns: (namespace: Namespace) => boolean;
+  /** Why the controller takes no commands now; undefined when it does. */
+  readonly refusal: () => SpdkError | undefined;
   readonly closed: () => void;
 }
+
+/** What `batch.close` takes. */
+export interface BatchCloseOptions {
+  /** Closes it though commands are outstanding; nobody learns what becomes of them. Default false. */
+  readonly discard?: boolean | undefined;
+}
+
+const largestTag = 0xffff_ffff;
 
 /**
  * Commands without promises, for programs that count every microsecond: any number go out with one `submit()` and
@@ -16,7 +31,7 @@ export interface BatchHooks {
  *     while (batch.read(ns, buffer, at, offset, 4096, tag)) { … }   // false: the queue is full
  *     batch.submit();
  *     const count = await batch.wait();
- *     for (let i = 0; i < count; i++) use(batch.tags[i], batch.statuses[i]);
+ *     for (let i = 0; i < count; i++) use(batch.tags[i], batch.error(i));
  *
  * Data is in memory of `env.allocate()`. A status is 0 for success, else `statusError()` makes an error of it.
  */
@@ -27,38 +42,53 @@ export class Batch implements CompletionSink, Disposable {
   readonly tags: Uint32Array;
   /** Their statuses, in the same order. */
   readonly statuses: Uint32Array;
-  readonly #ring: Ring;
-  readonly #memory: DmaMemory;
+  readonly #queue: SubmissionQueue;
   readonly #hooks: BatchHooks;
+  readonly #waiters: BatchWaiters;
   readonly #tagBySlot: Uint32Array;
   readonly #regionBySlot: (DmaRegion | undefined)[];
-  #outstanding = 0;
+  /** When a slot's command was sent, where that matters; 0: there is none. */
+  readonly #sentAt: Float64Array | undefined;
+  readonly #unsentSlots: number[] = [];
+  /** Slots with a command that is described, or sent. */
+  readonly #used: Uint8Array;
+  #described = 0;
+  #sent = 0;
   #reaped = 0;
+  /** Tag, status, tag, … of commands that completed when the program was not asked. */
+  #kept: number[] = [];
+  #keeping = false;
   #closed = false;
   #failure: SpdkError | undefined;
-  #waiter: (() => void) | undefined;
 
   /** @internal */
-  constructor(ring: Ring, memory: DmaMemory, hooks: BatchHooks) {
-    this.#ring = ring;
-    this.#memory = memory;
+  constructor(queue: SubmissionQueue, hooks: BatchHooks) {
+    const { capacity } = queue.ring;
+    const { timeoutMs } = queue.limits;
+    this.#queue = queue;
     this.#hooks = hooks;
-    this.capacity = ring.capacity;
-    this.tags = new Uint32Array(this.capacity);
-    this.statuses = new Uint32Array(this.capacity);
-    this.#tagBySlot = new Uint32Array(this.capacity);
-    this.#regionBySlot = new Array<DmaRegion | undefined>(this.capacity).fill(undefined);
+    this.capacity = capacity;
+    this.tags = new Uint32Array(capacity);
+    this.statuses = new Uint32Array(capacity);
+    this.#tagBySlot = new Uint32Array(capacity);
+    this.#regionBySlot = new Array<DmaRegion | undefined>(capacity).fill(undefined);
+    this.#used = new Uint8Array(capacity);
+    this.#sentAt = timeoutMs === undefined ? undefined : new Float64Array(capacity);
+    this.#waiters = new BatchWaiters(timeoutMs, () => this.#deadline());
   }
 
   /** Commands described and not reaped yet. */
   get outstanding(): number {
-    return this.#outstanding;
+    return this.#described + this.#sent + this.#kept.length / 2;
   }
 
   /**
    * Describes a read of `length` bytes at `offset` of the namespace, into the buffer from `bufferOffset` on.
+   * @param tag a whole number from 0 to 4294967295 that comes back with the completion
    * @returns false when the queue is full: submit and reap first
-   * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_INVALID_BUFFER
+   * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_INVALID_BUFFER, ERR_SPDK_INVALID_ARG_VALUE,
+   *   ERR_SPDK_FOREIGN_NAMESPACE, ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_QUEUE_IN_USE when the batch is closed, or why the
+   *   controller takes no commands
    */
   read(
     namespace: Namespace,
@@ -85,86 +115,170 @@ export class Batch implements CompletionSink, Disposable {
 
   /** Describes a flush of the namespace. */
   flush(namespace: Namespace, tag: number): boolean {
-    this.#check();
-    if (this.#ring.free === 0) return false;
+    this.#check(namespace, tag);
     namespace.check(0, 0);
-    const slot = this.#ring.take();
-    this.#ring.describe(slot, operations.flush, namespace.id, namespace.blockSize, 0, 0, 0, 0, 0);
+    const { ring } = this.#queue;
+    if (ring.free === 0) return false;
+    const slot = ring.take();
+    ring.describe(slot, operations.flush, namespace.id, namespace.blockSize, 0, 0, 0, 0, 0);
     this.#push(slot, undefined, tag);
     return true;
   }
 
-  /** Sends everything described since the last call. */
+  /**
+   * Sends everything described since the last call.
+   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE when the batch is closed, or why the controller takes no commands
+   */
   submit(): void {
-    this.#hooks.pending(this.#outstanding);
-    this.#ring.publish();
-  }
-
-  /** Takes what has completed, into `tags` and `statuses`. Returns how many; 0 is no reason to wait. */
-  reap(): number {
-    this.#reaped = 0;
-    if (this.#failure) return 0;
-    this.#ring.reap(this);
-    if (this.#reaped > 0) {
-      this.#outstanding -= this.#reaped;
-      if (this.#outstanding === 0) this.#hooks.pending(0);
-    }
-    return this.#reaped;
-  }
-
-  /** Waits until at least one command has completed, and reaps. 0 at once when nothing is outstanding. */
-  async wait(): Promise<number> {
-    for (;;) {
-      const count = this.reap();
-      if (count > 0 || this.#outstanding === 0) return count;
-      if (this.#failure) throw this.#failure;
-      await new Promise<void>((resolve) => {
-        this.#waiter = resolve;
-      });
-    }
+    this.#checkUsable();
+    if (this.#described === 0) return;
+    this.#queue.count(this.#described);
+    this.#sent += this.#described;
+    this.#described = 0;
+    if (this.#sentAt) for (const slot of this.#unsentSlots.splice(0)) this.#sentAt[slot] = performance.now();
+    this.#queue.ring.publish();
   }
 
   /**
-   * Gives the queue pair back. Reap everything first.
-   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE while commands are outstanding
+   * Takes what has completed, into `tags` and `statuses`. Returns how many; 0 is no reason to wait.
+   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE when the batch is closed; ERR_SPDK_CONTROLLER_DETACHED or
+   *   ERR_SPDK_WEDGED when nothing more will complete though commands are outstanding
    */
-  close(): void {
+  reap(): number {
+    this.#checkOpen();
+    const count = this.#take();
+    if (count === 0 && this.#failure && this.outstanding > 0) throw this.#failure;
+    this.#endWaits();
+    return count;
+  }
+
+  /** The error of a command that the last `reap()` or `wait()` took, by its index; undefined when it succeeded. */
+  error(index: number): SpdkError | undefined {
+    return statusError(this.statuses[checkInteger(index, 'index', 0, this.capacity - 1)] as number);
+  }
+
+  /**
+   * Waits until at least one command has completed, and reaps. What is described is sent first. 0 at once when nothing
+   * is outstanding. Of several calls at once each gets other completions, the first the first ones; those for which
+   * none are left get 0.
+   * @throws {SpdkError} ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED: the batch goes on, and can be waited for again;
+   *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED when nothing more will complete; or as `submit`
+   */
+  async wait(options?: BatchWaitOptions): Promise<number> {
+    this.#checkOpen();
+    const limits = waitLimits(options);
+    const count = this.#waiters.length === 0 ? this.#take() : 0;
+    if (count > 0) return count;
+    if (this.#failure) throw this.#failure;
+    // While a controller is failed or detaching, what was sent before is still to be heard of.
+    if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.refusal())) this.submit();
+    if (this.#sent === 0) return 0;
+    return this.#waiters.add(limits);
+  }
+
+  /**
+   * Gives the queue pair back. Commands that were described and not sent are dropped.
+   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE while commands are outstanding, unless they are to be discarded: their
+   *   memory stays in use, and their places in the queue are taken, until they have ended
+   */
+  close(options?: BatchCloseOptions): void {
+    const discard = readOptions(options, 'close options', ['discard']).get('discard') ?? false;
+    if (typeof discard !== 'boolean') throw new SpdkTypeError('discard must be true or false');
     if (this.#closed) return;
-    if (this.#outstanding > 0 && !this.#failure) {
+    if (this.#sent > 0 && !this.#failure && !discard) {
       throw new SpdkError(
         'ERR_SPDK_QUEUE_IN_USE',
-        `${this.#outstanding} commands are outstanding; reap them first`,
+        `${this.#sent} commands are outstanding; reap them first, or close the batch with { discard: true }`,
       );
     }
     this.#closed = true;
+    this.#queue.ring.dropUnpublished((slot) => this.#letGo(slot));
+    this.#waiters.endAll(closedError());
+    for (const [slot, used] of this.#used.entries()) {
+      if (used) this.#queue.adopt(slot, this.#regionBySlot[slot], !this.#failure);
+    }
+    this.#described = 0;
+    this.#sent = 0;
+    this.#kept = [];
     this.#hooks.closed();
   }
 
+  /** As `close({ discard: true })`, so that an error in the middle of a batch does not lock its queue pair. */
   [Symbol.dispose](): void {
-    this.close();
+    this.close({ discard: true });
   }
 
   /** @internal Called by the ring for each command that has completed. */
   complete(slot: number, status: number): void {
-    const at = this.#reaped++;
-    this.tags[at] = this.#tagBySlot[slot] as number;
-    this.statuses[at] = status;
-    const region = this.#regionBySlot[slot];
-    if (region) this.#memory.unpin(region);
-    this.#regionBySlot[slot] = undefined;
+    const tag = this.#tagBySlot[slot] as number;
+    if (this.#keeping) {
+      this.#kept.push(tag, status);
+    } else {
+      this.tags[this.#reaped] = tag;
+      this.statuses[this.#reaped] = status;
+    }
+    this.#reaped++;
+    const { counts } = this.#queue;
+    if (isAborted(status)) counts.aborted++;
+    else counts.completed++;
+    this.#letGo(slot);
   }
 
   /** @internal Something may have completed. */
   wake(): void {
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
-    waiter?.();
+    if (this.#waiters.length === 0) return;
+    const count = this.#take();
+    if (count > 0) this.#waiters.resolve(count);
+    this.#endWaits();
+    // More than fits into the arrays: for the next one.
+    if (this.#kept.length > 0 && this.#waiters.length > 0) setImmediate(() => this.wake());
   }
 
-  /** @internal The queue pair is gone. */
-  abandon(error: SpdkError): void {
+  /** @internal Keeps what has completed for the next `reap()` or `wait()`: whether there will be one, nobody knows. */
+  reapLater(): void {
+    this.#keeping = true;
+    this.#reapRing();
+    this.#keeping = false;
+  }
+
+  /**
+   * @internal The queue pair is gone. Returns how many commands that left without an end.
+   * @param gone nothing uses the memory of commands any more
+   */
+  abandon(error: SpdkError, gone: boolean): number {
+    this.reapLater();
+    const lost = this.#sent;
     this.#failure = error;
+    if (gone) {
+      for (const [slot, used] of this.#used.entries()) if (used) this.#letGo(slot);
+    }
     this.wake();
+    return lost;
+  }
+
+  /** Moves completions to `tags` and `statuses`. */
+  #take(): number {
+    if (this.#kept.length === 0) return this.#reapRing();
+    const kept = this.#kept.splice(0, 2 * this.capacity);
+    for (let i = 0; i < kept.length; i += 2) {
+      this.tags[i / 2] = kept[i] as number;
+      this.statuses[i / 2] = kept[i + 1] as number;
+    }
+    return kept.length / 2;
+  }
+
+  #reapRing(): number {
+    this.#reaped = 0;
+    this.#queue.ring.reap(this);
+    if (this.#reaped === 0) return 0;
+    this.#sent -= this.#reaped;
+    if (!this.#failure) this.#queue.count(-this.#reaped);
+    return this.#reaped;
+  }
+
+  /** Ends the waits for which nothing is left. */
+  #endWaits(): void {
+    if (this.#kept.length === 0 && (this.#sent === 0 || this.#failure)) this.#waiters.endAll(this.#failure);
   }
 
   #transfer(
@@ -176,48 +290,86 @@ export class Batch implements CompletionSink, Disposable {
     length: number,
     tag: number,
   ): boolean {
-    this.#check();
-    if (this.#ring.free === 0) return false;
+    this.#check(namespace, tag);
+    const { ring, memory } = this.#queue;
+    if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && length > 0)) {
+      checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
+      checkInteger(length, 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
+    }
     const block = namespace.checkTransfer(offset, length);
-    const region = regionOf(buffer);
+    const region = ArrayBuffer.isView(buffer) ? regionOf(buffer) : undefined;
     if (
       region === undefined ||
       region.released ||
-      region.owner !== this.#memory ||
-      !(bufferOffset >= 0 && bufferOffset + length <= buffer.byteLength)
+      region.owner !== memory ||
+      !(Number.isInteger(bufferOffset) && bufferOffset >= 0 && bufferOffset + length <= buffer.byteLength)
     ) {
       throw new SpdkError(
         'ERR_SPDK_INVALID_BUFFER',
         'The buffer is not DMA memory of this environment, or too short',
       );
     }
-    const slot = this.#ring.take();
-    const blocks = length / namespace.blockSize;
-    this.#ring.describe(
-      slot,
-      operation,
-      namespace.id,
-      namespace.blockSize,
-      block,
-      blocks,
-      region.id,
-      buffer.byteOffset + bufferOffset,
-      0,
-    );
-    this.#memory.pin(region);
+    if (ring.free === 0) return false;
+    const slot = ring.take();
+    const { id, blockSize } = namespace;
+    const at = buffer.byteOffset + bufferOffset;
+    ring.describe(slot, operation, id, blockSize, block, length / blockSize, region.id, at, 0);
+    memory.pin(region);
     this.#push(slot, region, tag);
     return true;
   }
 
   #push(slot: number, region: DmaRegion | undefined, tag: number): void {
+    this.#used[slot] = 1;
     this.#regionBySlot[slot] = region;
     this.#tagBySlot[slot] = tag;
-    this.#outstanding++;
-    this.#ring.push(slot);
+    if (this.#sentAt) this.#unsentSlots.push(slot);
+    this.#described++;
+    this.#queue.ring.push(slot);
   }
 
-  #check(): void {
-    if (this.#failure) throw this.#failure;
-    if (this.#closed) throw new SpdkError('ERR_SPDK_QUEUE_IN_USE', 'The batch is closed; open another');
+  /** The slot's command uses its memory no longer. */
+  #letGo(slot: number): void {
+    const region = this.#regionBySlot[slot];
+    if (region) this.#queue.memory.unpin(region);
+    this.#regionBySlot[slot] = undefined;
+    this.#used[slot] = 0;
+    if (this.#sentAt) this.#sentAt[slot] = 0;
   }
+
+  /** When the oldest command that was sent is older than the controller's `ioTimeoutMs`. */
+  #deadline(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const at of this.#sentAt ?? []) if (at > 0 && at < oldest) oldest = at;
+    return oldest + (this.#queue.limits.timeoutMs ?? 0);
+  }
+
+  #check(namespace: Namespace, tag: number): void {
+    this.#checkUsable();
+    if (typeof namespace?.checkTransfer !== 'function') {
+      throw new SpdkTypeError('namespace must be one of controller.namespaces');
+    }
+    if (!this.#hooks.owns(namespace)) {
+      throw new SpdkError(
+        'ERR_SPDK_FOREIGN_NAMESPACE',
+        `Namespace ${namespace.id} is another controller’s than the queue pair of this batch`,
+      );
+    }
+    if (tag >>> 0 !== tag) checkInteger(tag, 'tag', 0, largestTag);
+  }
+
+  #checkUsable(): void {
+    this.#checkOpen();
+    if (this.#failure) throw this.#failure;
+    const refusal = this.#hooks.refusal();
+    if (refusal) throw refusal;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+}
+
+function closedError(): SpdkError {
+  return new SpdkError('ERR_SPDK_QUEUE_IN_USE', 'The batch is closed; open another');
 }

@@ -1,46 +1,207 @@
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
+import { MemoryLine, type MemoryWaiter } from './memory-line.js';
 
-/** A piece of DMA memory that data is copied through. */
+/** A piece of DMA memory that the data of one command is copied through. */
 export interface BounceChunk {
   readonly region: DmaRegion;
   readonly offset: number;
-  readonly sizeClass: number;
+  readonly bytes: number;
+  /** Undefined for a region that holds one chunk only. */
+  readonly slab: Slab | undefined;
+}
+
+/** A region that is cut into chunks of one size. */
+interface Slab {
+  readonly region: DmaRegion;
+  sizeClass: number;
+  /** Chunks in use. With none it can be cut anew. */
+  used: number;
 }
 
 /** Chunks are powers of two from 4 KiB, the page of NVMe ... */
 const smallestClass = 12;
-/** ... to 1 MiB, which a slab of memory is; what is larger gets a region of its own. */
+/** ... to 1 MiB, which a slab is. */
 const slabClass = 20;
+/** The most that one command's data is copied through; what is longer goes in several commands. */
+export const largestChunk = 2 ** slabClass;
+/** What one controller may hold of the pool, so that one whose target hangs does not stop the others. */
+const shareOfController = 1 / 4;
 
 /**
  * DMA memory for I/O with buffers that controllers cannot reach. Chunks are reused, so that a steady load
- * allocates nothing; the memory stays with the environment.
+ * allocates nothing. There is a limit to it, beyond which commands wait for the memory of others.
  */
 export class BouncePool {
-  readonly #memory: DmaMemory;
+  readonly memory: DmaMemory;
+  readonly limit: number;
+  readonly #line = new MemoryLine();
   readonly #free: BounceChunk[][] = Array.from({ length: slabClass + 1 }, () => []);
+  readonly #slabs = new Set<Slab>();
+  /** Slabs with nothing in use. */
+  #idle = 0;
+  /** Bytes of slabs and regions, and those of them that commands use and will give back. */
+  #total = 0;
+  #used = 0;
 
-  constructor(memory: DmaMemory) {
-    this.#memory = memory;
+  /** @param limit bytes of DMA memory that the pool may take */
+  constructor(memory: DmaMemory, limit: number) {
+    this.memory = memory;
+    this.limit = limit;
+    memory.reclaim = () => this.#releaseIdle();
   }
 
-  /** @throws {SpdkError} ERR_SPDK_NO_MEMORY */
-  take(bytes: number): BounceChunk {
+  /**
+   * A chunk of at least so many bytes; undefined when there is none now: the waiter is in line for it then.
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY when there is none and nothing will give any back
+   */
+  take(bytes: number, waiter: MemoryWaiter): BounceChunk | undefined {
+    const chunk = this.#line.lets(waiter) ? this.#find(bytes) : undefined;
+    if (!chunk) {
+      this.#line.add(waiter);
+      return undefined;
+    }
+    this.#used += chunk.bytes;
+    return chunk;
+  }
+
+  /** @param counted whether the chunk was expected back, see {@link lose} */
+  give(chunk: BounceChunk, counted: boolean): void {
+    const { slab } = chunk;
+    if (counted) this.#used -= chunk.bytes;
+    if (slab) {
+      slab.used--;
+      if (slab.used === 0) this.#idle++;
+      (this.#free[slab.sizeClass] as BounceChunk[]).push(chunk);
+    } else {
+      this.#total -= chunk.bytes;
+      this.memory.release(chunk.region);
+    }
+    this.#line.serve();
+  }
+
+  /** So many bytes of chunks may never come back: nobody waits for them. */
+  lose(bytes: number): void {
+    this.#used -= bytes;
+    this.#line.serve();
+  }
+
+  #find(bytes: number): BounceChunk | undefined {
+    if (bytes > largestChunk) return this.#region(bytes);
     const sizeClass = Math.max(smallestClass, 32 - Math.clz32(bytes - 1));
-    if (sizeClass > slabClass) return { region: this.#memory.allocate(bytes), offset: 0, sizeClass };
     const free = this.#free[sizeClass] as BounceChunk[];
-    return free.pop() ?? this.#cut(sizeClass, free);
+    if (free.length === 0 && !this.#cut(sizeClass, free)) return this.#region(2 ** sizeClass);
+    const chunk = free.pop() as BounceChunk;
+    const slab = chunk.slab as Slab;
+    if (slab.used === 0) this.#idle--;
+    slab.used++;
+    return chunk;
+  }
+
+  /** Cuts a slab that is idle, or a new one. False when there is neither. */
+  #cut(sizeClass: number, free: BounceChunk[]): boolean {
+    const slab = this.#idleSlab() ?? this.#newSlab();
+    if (!slab) return false;
+    const bytes = 2 ** sizeClass;
+    slab.sizeClass = sizeClass;
+    for (let offset = largestChunk - bytes; offset >= 0; offset -= bytes) {
+      free.push({ region: slab.region, offset, bytes, slab });
+    }
+    return true;
+  }
+
+  #idleSlab(): Slab | undefined {
+    if (this.#idle === 0) return undefined;
+    for (const slab of this.#slabs) {
+      if (slab.used > 0) continue;
+      this.#forget(slab);
+      return slab;
+    }
+    return undefined;
+  }
+
+  #newSlab(): Slab | undefined {
+    if (this.#total + largestChunk > this.limit) return undefined;
+    const region = this.memory.tryAllocate(largestChunk);
+    if (!region) return undefined;
+    const slab: Slab = { region, sizeClass: slabClass, used: 0 };
+    this.#slabs.add(slab);
+    this.#idle++;
+    this.#total += largestChunk;
+    return slab;
+  }
+
+  /** A region for one chunk: a large one, or a small one where a whole slab is not to be had. */
+  #region(bytes: number): BounceChunk | undefined {
+    if (this.#total + bytes > this.limit) this.#releaseIdle();
+    // What is larger than the limit has the pool to itself.
+    if (this.#total + bytes > this.limit && this.#used > 0) return undefined;
+    const region = this.#used > 0 ? this.memory.tryAllocate(bytes) : this.memory.allocate(bytes);
+    if (!region) return undefined;
+    this.#total += bytes;
+    return { region, offset: 0, bytes, slab: undefined };
+  }
+
+  #releaseIdle(): boolean {
+    if (this.#idle === 0) return false;
+    for (const slab of this.#slabs) {
+      if (slab.used > 0) continue;
+      this.#forget(slab);
+      this.#slabs.delete(slab);
+      this.#idle--;
+      this.#total -= largestChunk;
+      this.memory.release(slab.region);
+    }
+    return true;
+  }
+
+  /** Its chunks are not handed out any more. */
+  #forget(slab: Slab): void {
+    const free = this.#free[slab.sizeClass] as BounceChunk[];
+    let kept = 0;
+    for (const chunk of free) if (chunk.slab !== slab) free[kept++] = chunk;
+    free.length = kept;
+  }
+}
+
+/** What one controller may use of the pool. */
+export class BounceShare {
+  readonly #pool: BouncePool;
+  readonly #limit: number;
+  readonly #line = new MemoryLine();
+  #used = 0;
+  #lost = false;
+
+  constructor(pool: BouncePool) {
+    this.#pool = pool;
+    this.#limit = pool.limit * shareOfController;
+  }
+
+  /** As {@link BouncePool.take}. The memory is pinned until it is given back. */
+  take(bytes: number, waiter: MemoryWaiter): BounceChunk | undefined {
+    // What is larger than the share has it to itself.
+    const room = this.#used === 0 || this.#used + bytes <= this.#limit;
+    if (!room || !this.#line.lets(waiter)) {
+      this.#line.add(waiter);
+      return undefined;
+    }
+    const chunk = this.#pool.take(bytes, waiter);
+    if (!chunk) return undefined;
+    this.#used += chunk.bytes;
+    this.#pool.memory.pin(chunk.region);
+    return chunk;
   }
 
   give(chunk: BounceChunk): void {
-    if (chunk.sizeClass > slabClass) this.#memory.release(chunk.region);
-    else this.#free[chunk.sizeClass]?.push(chunk);
+    this.#pool.memory.unpin(chunk.region);
+    if (!this.#lost) this.#used -= chunk.bytes;
+    this.#pool.give(chunk, !this.#lost);
+    this.#line.serve();
   }
 
-  #cut(sizeClass: number, free: BounceChunk[]): BounceChunk {
-    const region = this.#memory.allocate(2 ** slabClass);
-    const size = 2 ** sizeClass;
-    for (let offset = size; offset < 2 ** slabClass; offset += size) free.push({ region, offset, sizeClass });
-    return { region, offset: 0, sizeClass };
+  /** The controller is wedged: what it uses stays pinned, and is not waited for. */
+  lose(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#pool.lose(this.#used);
   }
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Admin } from './admin.js';
-import type { BouncePool } from './bounce-pool.js';
+import { type BouncePool, BounceShare } from './bounce-pool.js';
 import { publish } from './diagnostics.js';
 import type { DmaMemory } from './dma-memory.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors.js';
@@ -84,6 +84,7 @@ export interface ControllerSettings {
   readonly transportId: TransportId;
   readonly inlinePolling: boolean;
   readonly maxWaiting: number;
+  readonly ioTimeoutMs: number | undefined;
 }
 
 /**
@@ -101,6 +102,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly #native: NativeController;
   readonly #loop: IoLoop;
   #namespaces: readonly Namespace[];
+  /** The same, to find one in no time however many there are. */
+  #known: ReadonlySet<Namespace>;
   #info: ControllerInfo;
   #detaching: Promise<DetachReport> | undefined;
   #resetting: Outcome<ResetReport> | undefined;
@@ -120,15 +123,17 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       mostBytes: () => this.#info.maxTransferBytes,
     });
     this.#namespaces = this.#readNamespaces();
+    this.#known = new Set(this.#namespaces);
     this.#loop = new IoLoop(settings.inlinePolling);
     const queuePairServices = {
-      ...services,
+      memory: services.memory,
+      bounce: new BounceShare(services.bounce),
+      maxWaiting: settings.maxWaiting,
+      ioTimeoutMs: settings.ioTimeoutMs,
       busy: (queuePair: QueuePair, busy: boolean) => this.#loop.setBusy(queuePair, busy),
     };
     this.queuePairs = Object.freeze(
-      native
-        .queuePairs()
-        .map((pair, index) => new QueuePair(pair, index, settings.maxWaiting, queuePairServices)),
+      native.queuePairs().map((pair, index) => new QueuePair(pair, index, queuePairServices)),
     );
     this.#loop.start(this.queuePairs);
   }
@@ -234,7 +239,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal Whether the namespace is as it was when it was described. */
   has(namespace: Namespace): boolean {
-    return this.#namespaces.includes(namespace);
+    return this.#known.has(namespace);
   }
 
   /** @internal Native code says that something has completed. */
@@ -245,10 +250,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @internal */
   onNamespacesChanged(): void {
     const before = this.#namespaces;
+    const known = this.#known;
     this.#namespaces = this.#readNamespaces();
+    this.#known = new Set(this.#namespaces);
     const { length } = this.#namespaces;
     // Native code asks whenever the controller says something; often it says the same thing twice.
-    if (length === before.length && this.#namespaces.every((namespace) => before.includes(namespace))) return;
+    if (length === before.length && this.#namespaces.every((namespace) => known.has(namespace))) return;
     const namespaces = this.#namespaces;
     this.events.announce(() => this.emit('namespaces', namespaces));
   }
@@ -396,7 +403,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         timeoutHint:
           'SPDK has not returned; the controller is lost to this process, other controllers are not.',
         giveUp: () => {
-          this.#abandon('ERR_SPDK_WEDGED');
+          this.#abandon('ERR_SPDK_WEDGED', false);
           this.#native.wedge();
         },
         explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
@@ -420,9 +427,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     operation: Operation<DetachReport>,
   ): void {
     this.#gone = true;
-    this.#loop.reapAll();
+    const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED', true);
     const after = this.#counts();
-    const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED');
     const report = Object.freeze({
       ...phases,
       completed: after.completed - before.completed,
@@ -446,11 +452,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /** Settles every operation that is left: their queue pairs are gone. */
-  #abandon(code: 'ERR_SPDK_WEDGED' | 'ERR_SPDK_CONTROLLER_DETACHED'): number {
+  #abandon(code: 'ERR_SPDK_WEDGED' | 'ERR_SPDK_CONTROLLER_DETACHED', gone: boolean): number {
     const why = (what: string) =>
       new SpdkError(code, `${what} did not end before the controller was given up`);
     let left = 0;
-    for (const queuePair of this.queuePairs) left += queuePair.abandon(why);
+    for (const queuePair of this.queuePairs) left += queuePair.abandon(why, gone);
     this.#loop.stop();
     return left;
   }

@@ -35,6 +35,8 @@ const dropped = 0x8000_0000;
 export class DmaMemory {
   readonly #native: NativeEnvironment;
   readonly #pins: Uint32Array;
+  /** Gives back memory that is kept for later. Whether there was any. */
+  reclaim: () => boolean = () => false;
 
   constructor(native: NativeEnvironment) {
     this.#native = native;
@@ -43,13 +45,19 @@ export class DmaMemory {
 
   /** @throws {SpdkError} ERR_SPDK_NO_MEMORY */
   allocate(bytes: number): DmaRegion {
-    const region = this.#native.allocate({ bytes });
-    if (!region) {
-      throw new SpdkError(
-        'ERR_SPDK_NO_MEMORY',
-        `There are no ${bytes} contiguous bytes of DMA memory left. Release buffers, or start with a larger memoryMb`,
-      );
-    }
+    const region = this.tryAllocate(bytes);
+    if (region) return region;
+    throw new SpdkError(
+      'ERR_SPDK_NO_MEMORY',
+      `There are no ${bytes} contiguous bytes of DMA memory left. Release buffers, or start with a larger memoryMb`,
+    );
+  }
+
+  /** As {@link allocate}; undefined when there is no memory. */
+  tryAllocate(bytes: number): DmaRegion | undefined {
+    let region = this.#native.allocate({ bytes });
+    if (!region && this.reclaim()) region = this.#native.allocate({ bytes });
+    if (!region) return undefined;
     const memory = region.memory as MarkedBuffer;
     const marked: DmaRegion = {
       id: region.id,

@@ -40,6 +40,8 @@ export interface EnvironmentEvents {
 const openLimitMs = 120_000;
 /** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
 const breakOffMs = 1_000;
+/** Of each MiB of `memoryMb` the bounce memory may take half; buffers and controllers have the other half. */
+const poolBytesPerMb = 1 << 19;
 /** The part of the time for closing that is kept for ending threads, when a detach takes all that it may. */
 const endingMs = (timeoutMs: number): number => Math.min(1_000, Math.ceil(timeoutMs / 2));
 /** What native code needs after its time to find out what holds it up. */
@@ -64,14 +66,14 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #attaching = new Set<Operation<Controller>>();
   #closing: Promise<void> | undefined;
 
-  private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay) {
+  private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay, memoryMb: number) {
     super();
     this.#log = log;
     this.#native = nativeEnvironment;
     const memory = new DmaMemory(nativeEnvironment);
     this.#services = {
       memory,
-      bounce: new BouncePool(memory),
+      bounce: new BouncePool(memory, memoryMb * poolBytesPerMb),
       detached: (controller) => this.#dismiss(controller),
     };
   }
@@ -108,16 +110,21 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         onLog: (line) => log.pass(line),
         opened: (failure, opened) => {
           if (failure || !opened) operation.reject(SpdkError.fromNative(failure ?? unexplained));
-          else Environment.#open(operation, opened, log);
+          else Environment.#open(operation, opened, log, resolved.memoryMb);
         },
       });
     }).promise;
   }
 
-  static #open(operation: Operation<Environment>, opened: NativeEnvironment, log: LogRelay): void {
+  static #open(
+    operation: Operation<Environment>,
+    opened: NativeEnvironment,
+    log: LogRelay,
+    memoryMb: number,
+  ): void {
     try {
       if (!operation.settled) {
-        const environment = new Environment(opened, log);
+        const environment = new Environment(opened, log, memoryMb);
         log.listener = environment;
         operation.resolve(environment);
         return;
@@ -297,6 +304,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       transportId,
       inlinePolling: resolved.polling === 'inline',
       maxWaiting: resolved.maxWaiting,
+      ioTimeoutMs: resolved.ioTimeoutMs,
     };
     const id = native.id();
     const controller = Controller.create(native, settings, this.#services);

@@ -156,8 +156,8 @@ export const errorCatalogue = {
     remedy: 'Await earlier operations first, attach with more or deeper queues, or raise `maxWaiting`.',
   },
   ERR_SPDK_QUEUE_IN_USE: {
-    meaning: 'A batch has the queue pair to itself.',
-    remedy: 'Close the batch, or use another queue pair.',
+    meaning: 'A batch has the queue pair to itself, operations are pending on it, or a closed batch is used.',
+    remedy: 'Close the batch or await the operations, or use another queue pair or a new batch.',
   },
   ERR_SPDK_NAMESPACE_GONE: {
     meaning: 'The controller no longer has this namespace, or its block size changed.',
@@ -171,6 +171,10 @@ export const errorCatalogue = {
   ERR_SPDK_LOG_PAGE_CHANGED: {
     meaning: 'A log page changed each time while it was read in pieces.',
     remedy: 'Read it again when the target has come to rest.',
+  },
+  ERR_SPDK_FOREIGN_NAMESPACE: {
+    meaning: 'The namespace belongs to another controller than the batch.',
+    remedy: 'Use a namespace of the controller whose queue pair opened the batch.',
   },
   ERR_SPDK_FOREIGN_QUEUE_PAIR: {
     meaning: 'The queue pair belongs to another controller than the namespace.',

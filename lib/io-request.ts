@@ -1,9 +1,8 @@
-import type { BounceChunk } from './bounce-pool.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
-import { SpdkError } from './errors.js';
-import { nvmeStatus } from './nvme-status.js';
-import type { QueuePair } from './queue-pair.js';
+import type { SpdkError } from './errors.js';
+import { gather, type IoData } from './io-data.js';
 import type { Ring, Segment } from './ring.js';
+import type { SubmissionQueue } from './submission-queue.js';
 
 /** What a raw command is made of. */
 export interface RawCommand {
@@ -12,18 +11,21 @@ export interface RawCommand {
   readonly length: number;
 }
 
-/** A part of a vectored read, and how long it was when the read began. */
-export interface Place {
-  readonly part: Uint8Array;
-  readonly length: number;
+/** Which queue an operation uses, and its limits. */
+export interface IoLimits {
+  readonly queue: SubmissionQueue;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
 }
 
 /**
  * One operation of the promise interface, from the call to the last touch of its memory. Programs start a million of
  * them a second: so one object holds all there is to know of one, and every one has the same fields.
+ *
+ * It is sent as one command, or as several where its data is copied or the command has a limit of its own.
  */
 export class IoRequest {
-  readonly queuePair: QueuePair;
+  readonly queue: SubmissionQueue;
   /** For messages, as in 'Reading'. */
   readonly verb: string;
   readonly operation: number;
@@ -32,25 +34,46 @@ export class IoRequest {
   /** The range in bytes. */
   readonly position: number;
   readonly length: number;
-  readonly flags = 0;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
 
-  /** DMA memory of the caller's, or the chunk's. */
+  /** DMA memory of the caller's. */
   region: DmaRegion | undefined = undefined;
   offset = 0;
   segments: readonly Segment[] | undefined = undefined;
   /** The regions of the segments. */
   pinned: readonly DmaRegion[] | undefined = undefined;
-  /** What data is copied through. */
-  chunk: BounceChunk | undefined = undefined;
-  /** Where data that came through the chunk goes. */
-  places: readonly Place[] | undefined = undefined;
+  /** The caller's memory of any other kind: what is copied to DMA memory first ... */
+  source: IoData | undefined = undefined;
+  /** ... and where data is copied to from there. */
+  target: IoData | undefined = undefined;
   raw: RawCommand | undefined = undefined;
   /** What the promise is fulfilled with; a raw command's is its result. */
   value: unknown = undefined;
 
-  // The queue pair's.
+  /** Bytes of all its commands but the last. */
+  partBytes = 0;
+  /** Commands that are not sent yet. */
+  left = 1;
+  /** Most of its commands that are under way at once. */
+  window = 1;
+
+  // The submission queue's.
+  /** Bytes that have been sent. */
+  sent = 0;
+  /** Where in the range `source` begins. */
+  sourceStart = 0;
+  inFlight = 0;
+  /** In the line of those that have something to send. */
+  waiting = false;
+  /** Its memory is pinned. */
+  held = false;
+  /** It is among the pending operations. */
+  counted = false;
+  /** The status of the first command that failed; else 0, and -1 before any command has ended. */
+  status = -1;
+  /** Why it failed, where no command did. */
+  failure: SpdkError | undefined = undefined;
   resolve: (value: unknown) => void = nobody;
   reject: (error: unknown) => void = nobody;
   onAbort: (() => void) | undefined = undefined;
@@ -65,7 +88,7 @@ export class IoRequest {
     length: number,
     limits: IoLimits,
   ) {
-    this.queuePair = limits.queuePair;
+    this.queue = limits.queue;
     this.verb = verb;
     this.operation = operation;
     this.nsid = namespace.id;
@@ -74,6 +97,7 @@ export class IoRequest {
     this.length = length;
     this.signal = limits.signal;
     this.timeoutMs = limits.timeoutMs;
+    this.partBytes = length;
   }
 
   /** For messages, as in 'Reading 4096 bytes at 0'. */
@@ -81,93 +105,71 @@ export class IoRequest {
     return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
   }
 
-  /** Copies what was read to where the caller wants it; throws when that place is gone. */
-  deliver(result: number): unknown {
-    const { places, chunk } = this;
-    if (places && chunk) {
-      let at = chunk.offset;
-      for (const { part, length } of places) {
-        part.set(chunk.region.bytes.subarray(at, at + length));
-        at += length;
-      }
-    }
-    return this.raw ? result : this.value;
+  /** Has it sent as several commands of at most so many bytes. */
+  split(partBytes: number, window: number): void {
+    if (this.length <= partBytes) return;
+    this.partBytes = partBytes;
+    this.left = Math.ceil(this.length / partBytes);
+    this.window = window;
   }
 
-  /** The memory is in use from now on. */
+  /** The bytes of the command that begins at `sent`. */
+  partAt(sent: number): number {
+    return Math.min(this.partBytes, this.length - sent);
+  }
+
+  /** Bytes of data of the command that begins at `sent`. */
+  dataAt(sent: number): number {
+    return this.raw ? this.raw.length : this.partAt(sent);
+  }
+
+  /** Copies what has not been sent: the caller may change the buffer from now on. Throws when there is no memory. */
+  keepSource(): void {
+    const { source, sent } = this;
+    if (!source) return;
+    const rest = source.byteLength - sent;
+    const copy = Buffer.allocUnsafe(rest);
+    gather(source, sent, rest, copy, 0);
+    this.source = copy;
+    this.sourceStart = sent;
+  }
+
+  /** Whether the caller's DMA memory has been released. */
+  get released(): boolean {
+    if (this.pinned) return this.pinned.some((region) => region.released);
+    return this.region?.released ?? false;
+  }
+
+  /** The caller's DMA memory is in use from now on. */
   pin(memory: DmaMemory): void {
     if (this.pinned) for (const region of this.pinned) memory.pin(region);
-    else if (this.region && !this.chunk) memory.pin(this.region);
+    else if (this.region) memory.pin(this.region);
   }
 
   unpin(memory: DmaMemory): void {
     if (this.pinned) for (const region of this.pinned) memory.unpin(region);
-    else if (this.region && !this.chunk) memory.unpin(this.region);
+    else if (this.region) memory.unpin(this.region);
   }
-}
-
-/** Which queue pair an operation uses, and its limits. */
-export interface IoLimits {
-  readonly queuePair: QueuePair;
-  readonly signal: AbortSignal | undefined;
-  readonly timeoutMs: number | undefined;
 }
 
 function nobody(): void {}
 
-/** Describes a request in a slot of a ring. */
-export function describeRequest(ring: Ring, slot: number, request: IoRequest): void {
-  const { raw, segments } = request;
-  const region = request.region?.id ?? 0;
+/** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
+export function describeCommand(
+  ring: Ring,
+  slot: number,
+  request: IoRequest,
+  region: DmaRegion | undefined,
+  offset: number,
+): void {
+  const { raw, segments, blockSize } = request;
+  const id = region?.id ?? 0;
   if (raw) {
-    ring.describeRaw(slot, raw.opcode, request.nsid, raw.dwords, region, request.offset, raw.length);
+    ring.describeRaw(slot, raw.opcode, request.nsid, raw.dwords, id, offset, raw.length);
     return;
   }
-  ring.describe(
-    slot,
-    request.operation,
-    request.nsid,
-    request.blockSize,
-    request.position / request.blockSize,
-    request.length / request.blockSize,
-    region,
-    request.offset,
-    request.flags,
-  );
+  const block = (request.position + request.sent) / blockSize;
+  const blocks = request.partAt(request.sent) / blockSize;
+  ring.describe(slot, request.operation, request.nsid, blockSize, block, blocks, id, offset, 0);
   if (segments) ring.describeSegments(slot, segments);
-}
-
-/** A status word with this bit carries an errno of this host (native/core/io_ring.h). */
-const hostError = 0x8000_0000;
-/** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
-const abortedStatuses = [0x07, 0x08];
-
-/** Whether a command ended because its queue pair went away. */
-export function isAborted(word: number): boolean {
-  return abortedStatuses.includes(word & 0x7ff);
-}
-
-/** The errnos of native/core/io_ring.cc that mean something particular. */
-const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
-  6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection
-  14: 'ERR_SPDK_INVALID_BUFFER', // EFAULT
-  19: 'ERR_SPDK_NAMESPACE_GONE', // ENODEV
-  34: 'ERR_SPDK_OUT_OF_RANGE', // ERANGE
-  95: 'ERR_SPDK_UNSUPPORTED', // ENOTSUP
-};
-
-/** The error of a command that ended with a status other than zero. */
-export function statusError(what: string, word: number): SpdkError {
-  if (word >= hostError) {
-    const errno = word - hostError;
-    return new SpdkError(
-      hostErrors[errno] ?? 'ERR_SPDK_IO_FAILED',
-      `${what} could not be sent to the controller`,
-      {
-        errno,
-      },
-    );
-  }
-  const status = nvmeStatus((word >> 8) & 0x7, word & 0xff, (word & 0x800) !== 0);
-  return new SpdkError('ERR_SPDK_IO_FAILED', `${what} failed: ${status.name}`, { nvmeStatus: status });
 }

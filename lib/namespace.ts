@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { checkInteger, readOptions } from './arguments.js';
-import type { BounceChunk } from './bounce-pool.js';
+import { largestChunk } from './bounce-pool.js';
+import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './buffers.js';
 import type { Controller } from './controller.js';
 import { type DmaRegion, regionOf } from './dma-memory.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
-import { type IoLimits, IoRequest } from './io-request.js';
+import { codedError, SpdkError } from './errors.js';
+import { type IoData, Pieces } from './io-data.js';
+import { IoRequest } from './io-request.js';
 import {
   type NamespaceInfo,
   type NamespaceProtection,
@@ -12,40 +14,19 @@ import {
   type OptimalSizes,
   type SupportedCommands,
 } from './native.js';
-import { checkSignal, maxTimerMs } from './options.js';
-import { QueuePair } from './queue-pair.js';
+import {
+  checkDwords,
+  type OperationOptions,
+  type RangeOptions,
+  type RawIoCommand,
+  readLimits,
+  readRange,
+  readTransfer,
+  type TransferOptions,
+} from './operation-options.js';
 import { operations, type Segment, segmentsPerCommand } from './ring.js';
 
-/** What every operation takes. */
-export interface OperationOptions {
-  /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
-  readonly queuePair?: QueuePair | undefined;
-  /** Answers with ERR_SPDK_TIMEOUT after so many milliseconds. Default: no limit but the controller's. */
-  readonly timeoutMs?: number | undefined;
-  /** Answers with ERR_SPDK_ABORTED when it fires. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What operations on a place in a namespace take. */
-export interface TransferOptions extends OperationOptions {
-  /** Where, in bytes; a multiple of the block size. */
-  readonly offset: number;
-}
-
-/** What operations on a range without data take. */
-export interface RangeOptions extends TransferOptions {
-  /** How much, in bytes; a multiple of the block size. */
-  readonly length: number;
-}
-
-/** A command on an I/O queue that this package does not interpret. */
-export interface RawIoCommand {
-  readonly opcode: number;
-  /** CDW10 to CDW15. */
-  readonly cdw?: readonly number[] | undefined;
-  /** Data to send, or room for the data that comes back; which of the two the opcode's lowest bits say. */
-  readonly data?: NodeJS.ArrayBufferView | undefined;
-}
+export type { OperationOptions, RangeOptions, RawIoCommand, TransferOptions } from './operation-options.js';
 
 /** Commands that came to SPDK later than the oldest release that this package works with. */
 const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release: number; name: string } } = {
@@ -56,8 +37,13 @@ const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release:
 const mostBlocks = 65_536;
 /** Most blocks of one range of Dataset Management: a power of two that its 32 bits hold. */
 const mostBlocksOfRange = 2 ** 31;
+/** Commands of one operation that are under way at once, where its data is copied. */
+const copiedAtOnce = 8;
+/** The length of a raw command's data has 32 bits. */
+const mostRawBytes = 0xffff_ffff;
 
-const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
+/** Where readTransfer() leaves the offset. */
+const place = { offset: 0 };
 
 /**
  * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used
@@ -114,25 +100,23 @@ export class Namespace implements NamespaceInfo {
    */
   read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target> {
     try {
-      const bytes = bytesOf(target, 'buffer');
-      if ((bytes.buffer as { immutable?: boolean }).immutable)
-        throw invalidBuffer('The buffer cannot be written');
-      const request = this.#transfer('Reading', operations.read, bytes.byteLength, options);
-      this.#into(request, bytes);
+      const limits = readTransfer(options, place, this.controller);
+      const { offset } = place;
+      // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
+      const bytes = writableBytesOf(target, 'buffer');
+      this.checkTransfer(offset, bytes.byteLength);
+      const request = new IoRequest('Reading', operations.read, this, offset, bytes.byteLength, limits);
+      if (!this.#direct(request, bytes)) this.#copied(request, undefined, bytes);
       request.value = target;
-      return request.queuePair.run(request);
+      return request.queue.run(request);
     } catch (error) {
-      return Promise.reject(error);
+      return rejection(error);
     }
   }
 
   /** Writes the whole buffer. As `read`. */
   write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
-    try {
-      return this.#send('Writing', operations.write, source, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#send('Writing', operations.write, source, options);
   }
 
   /**
@@ -149,26 +133,25 @@ export class Namespace implements NamespaceInfo {
     targets: readonly Target[],
     options: TransferOptions,
   ): Promise<readonly Target[]> {
-    const parts = this.#parts(targets);
-    const request = this.#transfer('Reading', operations.read, total(parts), options);
-    if (!this.#segments(request, parts)) this.#scatter(request, parts);
-    request.value = targets;
-    return request.queuePair.run(request);
+    const { request, pieces } = this.#vector('Reading', operations.read, targets, options, writableBytesOf);
+    if (pieces) this.#copied(request, undefined, pieces);
+    // An array that is thenable would be waited for.
+    await request.queue.run(request);
+    return targets;
   }
 
   /** Writes several buffers, one after the other. */
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
-    const parts = this.#parts(sources);
-    const request = this.#transfer('Writing', operations.write, total(parts), options);
-    if (!this.#segments(request, parts)) this.#gather(request, parts);
-    return request.queuePair.run(request);
+    const { request, pieces } = this.#vector('Writing', operations.write, sources, options, bytesOf);
+    if (pieces) this.#copied(request, pieces, undefined);
+    return request.queue.run(request);
   }
 
   /** Makes everything written before durable. */
   async flush(options?: OperationOptions): Promise<void> {
-    const limits = this.#limits(readOptions(options, 'flush options', limitKeys));
+    const limits = readLimits(options, 'flush options', this.controller);
     this.check(0, 0);
-    return limits.queuePair.run(new IoRequest('Flushing', operations.flush, this, 0, 0, limits));
+    return limits.queue.run(new IoRequest('Flushing', operations.flush, this, 0, 0, limits));
   }
 
   /** Writes zeroes without sending any. Where that takes several commands, they follow each other. */
@@ -197,15 +180,21 @@ export class Namespace implements NamespaceInfo {
     const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);
     const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
     const dwords = checkDwords(given.get('cdw'));
-    const limits = this.#limits(readOptions(options, 'raw options', limitKeys));
+    const limits = readLimits(options, 'raw options', this.controller);
     this.check(0, 0);
-    const data = command.data === undefined ? undefined : bytesOf(command.data, 'data');
+    const view = given.get('data');
+    // The lowest bits: to the controller, and from it.
+    const sends = (opcode & 2) === 0 || (opcode & 1) !== 0;
+    const receives = (opcode & 2) !== 0;
+    const data = view === undefined ? undefined : (receives ? writableBytesOf : bytesOf)(view, 'data');
+    const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, mostRawBytes, 'bytes');
     const request = new IoRequest(`Command ${opcode}`, operations.raw, this, 0, 0, limits);
-    request.raw = { opcode, dwords, length: data?.byteLength ?? 0 };
-    const toHost = (opcode & 2) !== 0;
-    if (data && toHost) this.#into(request, data);
-    else if (data) this.#from(request, data);
-    return request.queuePair.run(request);
+    request.raw = { opcode, dwords, length };
+    if (data && !this.#direct(request, data)) {
+      request.source = sends ? data : undefined;
+      request.target = receives ? data : undefined;
+    }
+    return limits.queue.run(request);
   }
 
   /**
@@ -274,97 +263,49 @@ export class Namespace implements NamespaceInfo {
     source: NodeJS.ArrayBufferView,
     options: TransferOptions,
   ): Promise<void> {
-    const bytes = bytesOf(source, 'buffer');
-    const request = this.#transfer(verb, operation, bytes.byteLength, options);
-    this.#from(request, bytes);
-    return request.queuePair.run(request);
+    try {
+      const limits = readTransfer(options, place, this.controller);
+      const { offset } = place;
+      const bytes = bytesOf(source, 'buffer');
+      this.checkTransfer(offset, bytes.byteLength);
+      const request = new IoRequest(verb, operation, this, offset, bytes.byteLength, limits);
+      if (!this.#direct(request, bytes)) this.#copied(request, bytes, undefined);
+      return request.queue.run(request);
+    } catch (error) {
+      return rejection(error);
+    }
   }
 
   async #range(verb: string, operation: number, most: number, options: RangeOptions): Promise<void> {
-    const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
-    const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
-    const length = checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
-    const limits = this.#limits(given);
-    const { timeoutMs } = limits;
+    const { offset, length, limits } = readRange(options, this.controller);
     this.check(offset, length);
-    const { blockSize } = this;
-    const begun = performance.now();
-    for (let done = 0; done < length; done += most * blockSize) {
-      // The time limit is that of the whole operation.
-      const passed = Math.floor(performance.now() - begun);
-      const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - passed);
-      const part = Math.min(most * blockSize, length - done);
-      if (done > 0) this.check(offset, length);
-      const now = { ...limits, timeoutMs: left };
-      await now.queuePair.run(new IoRequest(verb, operation, this, offset + done, part, now));
-    }
+    const request = new IoRequest(verb, operation, this, offset, length, limits);
+    request.split(most * this.blockSize, 1);
+    return limits.queue.run(request);
   }
 
-  /** A request whose options have been checked, without its memory. */
-  #transfer(verb: string, operation: number, length: number, options: unknown): IoRequest {
-    let offset = onlyOffset(options);
-    let limits: IoLimits;
-    if (offset >= 0) {
-      limits = {
-        queuePair: this.controller.queuePairFor(undefined),
-        signal: undefined,
-        timeoutMs: undefined,
-      };
-    } else {
-      const given = readOptions(options, 'options', ['offset', ...limitKeys]);
-      offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
-      limits = this.#limits(given);
-    }
-    this.checkTransfer(offset, length);
-    return new IoRequest(verb, operation, this, offset, length, limits);
+  /** An operation on several buffers; with their bytes where these are to be copied. */
+  #vector(
+    verb: string,
+    operation: number,
+    views: unknown,
+    options: TransferOptions,
+    check: (view: unknown, name: string) => Uint8Array,
+  ): { request: IoRequest; pieces: Pieces | undefined } {
+    const limits = readTransfer(options, place, this.controller);
+    const { offset } = place;
+    const pieces = new Pieces(allBytesOf(views, check));
+    this.checkTransfer(offset, pieces.byteLength);
+    const request = new IoRequest(verb, operation, this, offset, pieces.byteLength, limits);
+    return { request, pieces: this.#segments(request, pieces.parts) ? undefined : pieces };
   }
 
-  #limits(given: ReadonlyMap<string, unknown>): IoLimits {
-    const chosen = given.get('queuePair');
-    const timeout = given.get('timeoutMs');
-    const signal = given.get('signal');
-    if (chosen !== undefined && !(chosen instanceof QueuePair)) {
-      throw new SpdkTypeError('queuePair must be one of controller.queuePairs');
-    }
-    return {
-      queuePair: this.controller.queuePairFor(chosen),
-      signal: signal === undefined ? undefined : checkSignal(signal),
-      timeoutMs:
-        timeout === undefined ? undefined : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
-    };
-  }
-
-  /** Where data comes from: the caller's DMA memory, or a chunk it is copied to. */
-  #from(request: IoRequest, bytes: Uint8Array): void {
-    if (!this.#direct(request, bytes)) this.#gather(request, [bytes]);
-  }
-
-  /** Where data goes: the caller's DMA memory, or a chunk it is copied from. */
-  #into(request: IoRequest, bytes: Uint8Array): void {
-    if (!this.#direct(request, bytes)) this.#scatter(request, [bytes]);
-  }
-
-  #gather(request: IoRequest, parts: readonly Uint8Array[]): void {
-    const chunk = this.#chunk(request, total(parts));
-    let at = chunk.offset;
-    for (const part of parts) {
-      chunk.region.bytes.set(part, at);
-      at += part.byteLength;
-    }
-  }
-
-  #scatter(request: IoRequest, parts: readonly Uint8Array[]): void {
-    this.#chunk(request, total(parts));
-    // Noted now: a buffer that is detached or shrunk meanwhile tells a length of its own.
-    request.places = parts.map((part) => ({ part, length: part.byteLength }));
-  }
-
-  #chunk(request: IoRequest, length: number): BounceChunk {
-    const chunk = this.controller.services.bounce.take(length);
-    request.chunk = chunk;
-    request.region = chunk.region;
-    request.offset = chunk.offset;
-    return chunk;
+  /** The data goes through memory that is copied from or to, a part of it after the other. */
+  #copied(request: IoRequest, source: IoData | undefined, target: IoData | undefined): void {
+    request.source = source;
+    request.target = target;
+    const blocks = Math.max(1, Math.floor(largestChunk / this.blockSize));
+    request.split(blocks * this.blockSize, copiedAtOnce);
   }
 
   #direct(request: IoRequest, bytes: Uint8Array): boolean {
@@ -382,20 +323,14 @@ export class Namespace implements NamespaceInfo {
     return region;
   }
 
-  #parts(views: unknown): Uint8Array[] {
-    if (!Array.isArray(views) || views.length === 0) {
-      throw new SpdkTypeError('buffers must be an array of at least one buffer');
-    }
-    return views.map((view, i) => bytesOf(view, `buffers[${i}]`));
-  }
-
   /** Several buffers as they are, when all are DMA memory and few enough for one command. */
   #segments(request: IoRequest, parts: readonly Uint8Array[]): boolean {
+    const regions = parts.map((part) => this.#ownRegion(part));
     if (parts.length > segmentsPerCommand) return false;
     const segments: Segment[] = [];
     const pinned: DmaRegion[] = [];
-    for (const part of parts) {
-      const region = this.#ownRegion(part);
+    for (const [i, part] of parts.entries()) {
+      const region = regions[i];
       // A controller's list of memory has to change at block boundaries; else the data is copied together.
       if (!region || part.byteLength % this.blockSize !== 0) return false;
       segments.push({ region: region.id, offset: part.byteOffset, length: part.byteLength });
@@ -407,42 +342,6 @@ export class Namespace implements NamespaceInfo {
   }
 }
 
-/**
- * The offset of options that hold nothing else, which most do: it is read here without the cost of a list of what was
- * given. Anything else, and whatever is wrong, is -1 and for readOptions() to find out.
- */
-function onlyOffset(options: unknown): number {
-  try {
-    if (typeof options !== 'object' || options === null) return -1;
-    if (Object.getPrototypeOf(options) !== Object.prototype) return -1;
-    for (const key in options) if (key !== 'offset') return -1;
-    const { offset } = options as { offset: unknown };
-    return Number.isSafeInteger(offset) ? (offset as number) : -1;
-  } catch {
-    return -1;
-  }
-}
-
-/** The bytes of any view, without copying. */
-function bytesOf(view: unknown, name: string): Uint8Array {
-  if (!ArrayBuffer.isView(view))
-    throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView`);
-  if (view.byteLength === 0) throw invalidBuffer(`${name} is empty, or has been detached`);
-  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-function checkDwords(value: unknown): number[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value))
-    throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
-  checkInteger(value.length, 'the length of cdw', 0, 6);
-  return value.map((dword, i) => checkInteger(dword, `cdw[${i}]`, 0, 0xffff_ffff));
-}
-
-function total(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.byteLength, 0);
-}
-
-function invalidBuffer(message: string): SpdkError {
-  return new SpdkError('ERR_SPDK_INVALID_BUFFER', message);
+function rejection(error: unknown): Promise<never> {
+  return Promise.reject(codedError('The operation could not be started', error));
 }

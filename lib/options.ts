@@ -69,6 +69,11 @@ export interface AttachOptions {
   /** Operations that may wait for room in one queue, 0 to 1048576; beyond, ERR_SPDK_QUEUE_FULL. Default 16384. */
   maxWaiting?: number | undefined;
   /**
+   * The time limit of every operation and batched command that is given none of its own, in milliseconds, 1 to
+   * 2147483647. Default: none, so that an operation ends when the controller answers or fails.
+   */
+  ioTimeoutMs?: number | undefined;
+  /**
    * How long a lost connection is tried to be made again, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
    * default, a loss fails the controller at once.
    */
@@ -128,7 +133,7 @@ export type Resolved<Options, Optional extends keyof Options = never> = {
 export type ResolvedEnvironmentOptions = Resolved<EnvironmentOptions>;
 export type ResolvedAttachOptions = Resolved<
   AttachOptions,
-  'hostNqn' | 'hostId' | 'signal' | 'sourceAddress' | 'sourcePort'
+  'hostNqn' | 'hostId' | 'signal' | 'ioTimeoutMs' | 'sourceAddress' | 'sourcePort'
 >;
 export type ResolvedDetachOptions = Resolved<DetachOptions>;
 export type ResolvedResetOptions = Resolved<ResetOptions>;
@@ -195,6 +200,7 @@ export function resolveAttachOptions(options: unknown, id: TransportId): Resolve
     'signal',
     'polling',
     'maxWaiting',
+    'ioTimeoutMs',
     ...reconnectKeys,
     'sourceAddress',
     'sourcePort',
@@ -224,6 +230,9 @@ export function resolveAttachOptions(options: unknown, id: TransportId): Resolve
     signal: optional(given.get('signal'), checkSignal),
     polling: checkOneOf(or(given.get('polling'), 'threads'), 'polling', pollingModes),
     maxWaiting: checkInteger(or(given.get('maxWaiting'), 16_384), 'maxWaiting', 0, 1_048_576),
+    ioTimeoutMs: optional(given.get('ioTimeoutMs'), (value) =>
+      checkInteger(value, 'ioTimeoutMs', 1, maxTimerMs, 'milliseconds'),
+    ),
     ...checkReconnect(given),
     sourceAddress,
     sourcePort,

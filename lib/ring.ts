@@ -178,6 +178,17 @@ export class Ring {
     this.#native.submit(this.#tail);
   }
 
+  /** Takes back what was pushed and not published, and frees its slots. */
+  dropUnpublished(dropped: (slot: number) => void): void {
+    while (this.#tail !== this.#published) {
+      this.#tail = (this.#tail - 1) >>> 0;
+      const slot = this.#words[this.#submissions + (this.#tail & this.#mask)] as number;
+      dropped(slot);
+      this.#free[this.#freeCount] = slot;
+      this.#freeCount++;
+    }
+  }
+
   /** Polls, where that is up to this thread, and gives what has completed to the sink. Returns how many. */
   reap(sink: CompletionSink): number {
     const tail = this.#native.poll();

@@ -92,14 +92,14 @@ function countChunks() {
   const take = vi.spyOn(BouncePool.prototype, 'take');
   const give = vi.spyOn(BouncePool.prototype, 'give');
   const { take: realTake, give: realGive } = originals;
-  take.mockImplementation(function (this: BouncePool, bytes) {
-    const chunk = realTake.call(this, bytes);
-    out++;
+  take.mockImplementation(function (this: BouncePool, bytes, waiter) {
+    const chunk = realTake.call(this, bytes, waiter);
+    if (chunk) out++;
     return chunk;
   });
-  give.mockImplementation(function (this: BouncePool, chunk) {
+  give.mockImplementation(function (this: BouncePool, chunk, counted) {
     out--;
-    realGive.call(this, chunk);
+    realGive.call(this, chunk, counted);
   });
   return {
     out: () => out,

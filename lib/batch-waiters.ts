@@ -1,0 +1,128 @@
+import { checkInteger, readOptions } from './arguments.js';
+import { abortError, SpdkError } from './errors.js';
+import { checkSignal, maxTimerMs } from './options.js';
+import { offAbort, onAbort } from './signals.js';
+
+/** What `batch.wait` takes; every key may be left out. */
+export interface BatchWaitOptions {
+  /** Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. The batch goes on, and can be waited for again. */
+  readonly timeoutMs?: number | undefined;
+  /** Rejects with ERR_SPDK_ABORTED when it fires. The batch goes on, and can be waited for again. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface WaitLimits {
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const noLimits: WaitLimits = { deadline: Number.POSITIVE_INFINITY, timeoutMs: 0, signal: undefined };
+
+/** Checks the options of `batch.wait`. */
+export function waitLimits(options: unknown): WaitLimits {
+  if (options === undefined) return noLimits;
+  const given = readOptions(options, 'wait options', ['timeoutMs', 'signal']);
+  const timeout = given.get('timeoutMs');
+  const signal = given.get('signal');
+  const limits = {
+    signal: signal === undefined ? undefined : checkSignal(signal),
+    timeoutMs: timeout === undefined ? 0 : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+  };
+  if (limits.signal?.aborted) throw abortError('Waiting for the batch', limits.signal);
+  const deadline = timeout === undefined ? noLimits.deadline : performance.now() + limits.timeoutMs;
+  return { ...limits, deadline };
+}
+
+interface Waiter {
+  readonly resolve: (count: number) => void;
+  readonly reject: (error: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** The calls of `wait()` that wait for a completion, the first first. */
+export class BatchWaiters {
+  readonly #waiters: Waiter[] = [];
+  readonly #commandDeadline: () => number;
+  readonly #ioTimeoutMs: number | undefined;
+
+  /** @param commandDeadline when the oldest command is too old, on the clock of `performance.now()` */
+  constructor(ioTimeoutMs: number | undefined, commandDeadline: () => number) {
+    this.#ioTimeoutMs = ioTimeoutMs;
+    this.#commandDeadline = commandDeadline;
+  }
+
+  get length(): number {
+    return this.#waiters.length;
+  }
+
+  add(limits: WaitLimits): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const { signal } = limits;
+      const waiter: Waiter = { resolve, reject, signal, onAbort: undefined, timer: undefined };
+      if (signal) {
+        waiter.onAbort = () => this.#reject(waiter, abortError('Waiting for the batch', signal));
+        onAbort(signal, waiter.onAbort);
+      }
+      this.#waiters.push(waiter);
+      this.#arm(waiter, limits);
+    });
+  }
+
+  /** The first has what it waits for. */
+  resolve(count: number): void {
+    const waiter = this.#waiters.shift();
+    if (!waiter) return;
+    this.#disarm(waiter);
+    waiter.resolve(count);
+  }
+
+  /** There is nothing to wait for any more. */
+  endAll(error: SpdkError | undefined): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      this.#disarm(waiter);
+      if (error) waiter.reject(error);
+      else waiter.resolve(0);
+    }
+  }
+
+  #arm(waiter: Waiter, limits: WaitLimits): void {
+    const deadline = Math.min(limits.deadline, this.#commandDeadline());
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    const left = deadline - performance.now();
+    waiter.timer = setTimeout(() => this.#onTimer(waiter, limits), Math.max(0, Math.ceil(left)));
+  }
+
+  #onTimer(waiter: Waiter, limits: WaitLimits): void {
+    const now = performance.now();
+    if (limits.deadline <= now) {
+      this.#reject(waiter, timeoutError(`Nothing of the batch has completed within ${limits.timeoutMs} ms`));
+    } else if (this.#commandDeadline() <= now) {
+      const what = `A command of the batch takes more than ${this.#ioTimeoutMs} ms, the controller's ioTimeoutMs`;
+      this.#reject(waiter, timeoutError(what));
+    } else {
+      // The command that was the oldest then has completed.
+      this.#arm(waiter, limits);
+    }
+  }
+
+  #reject(waiter: Waiter, error: SpdkError): void {
+    const index = this.#waiters.indexOf(waiter);
+    if (index < 0) return;
+    this.#waiters.splice(index, 1);
+    this.#disarm(waiter);
+    waiter.reject(error);
+  }
+
+  #disarm(waiter: Waiter): void {
+    clearTimeout(waiter.timer);
+    if (waiter.signal && waiter.onAbort) offAbort(waiter.signal, waiter.onAbort);
+  }
+}
+
+function timeoutError(what: string): SpdkError {
+  return new SpdkError('ERR_SPDK_TIMEOUT', `${what}. It stays outstanding; wait again, or close the batch`);
+}

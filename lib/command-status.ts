@@ -1,0 +1,44 @@
+import { SpdkError } from './errors.js';
+import { nvmeStatus } from './nvme-status.js';
+
+/** A status word with this bit carries an errno of this host (native/core/io_ring.h). */
+const hostError = 0x8000_0000;
+/** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
+const abortedStatuses = [0x07, 0x08];
+/** ECANCELED: what was left of a command that nobody waits for any more. */
+const canceled = hostError + 125;
+
+/** Whether a command ended because its queue pair went away, or because nobody waited for it any more. */
+export function isAborted(word: number): boolean {
+  return word < hostError ? abortedStatuses.includes(word & 0x7ff) : word === canceled;
+}
+
+/** The errnos of native/core/io_ring.cc that mean something particular. */
+const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
+  6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection
+  12: 'ERR_SPDK_NO_MEMORY', // ENOMEM
+  14: 'ERR_SPDK_INVALID_BUFFER', // EFAULT
+  19: 'ERR_SPDK_NAMESPACE_GONE', // ENODEV
+  34: 'ERR_SPDK_OUT_OF_RANGE', // ERANGE
+  95: 'ERR_SPDK_UNSUPPORTED', // ENOTSUP
+  125: 'ERR_SPDK_ABORTED', // ECANCELED
+};
+
+/** The error of a command that ended with a status word other than zero. */
+export function commandError(what: string, word: number): SpdkError {
+  if (word >= hostError) {
+    const errno = word - hostError;
+    const message = `${what} could not be sent to the controller`;
+    return new SpdkError(hostErrors[errno] ?? 'ERR_SPDK_IO_FAILED', message, { errno });
+  }
+  const status = nvmeStatus((word >> 8) & 0x7, word & 0xff, (word & 0x800) !== 0);
+  return new SpdkError('ERR_SPDK_IO_FAILED', `${what} failed: ${status.name}`, { nvmeStatus: status });
+}
+
+/**
+ * The error that a status of a {@link Batch} stands for; undefined for success.
+ * @param status an entry of `batch.statuses`
+ */
+export function statusError(status: number): SpdkError | undefined {
+  return status === 0 ? undefined : commandError('The command', status);
+}

@@ -1,0 +1,54 @@
+/** What can wait for bounce memory: a queue pair's submission queue. */
+export interface MemoryWaiter {
+  /** The line that it waits in; it starts nothing that needs memory meanwhile. */
+  waitsIn: MemoryLine | undefined;
+  /** It is its turn: it may take memory for one command. If there is still too little, it is in the line again. */
+  useRoom(): void;
+  /** It has left the line: it may go on as usual. */
+  fill(): void;
+}
+
+/**
+ * Those who wait for bounce memory, in order. Each gets memory for one command at a time and goes to the end of the
+ * line for more, so that no queue pair starves another; and nobody overtakes one that waits for a large piece.
+ */
+export class MemoryLine {
+  readonly #waiters = new Set<MemoryWaiter>();
+  #turn: MemoryWaiter | undefined;
+
+  /** Whether a waiter may take memory now: nobody is before it. */
+  lets(waiter: MemoryWaiter): boolean {
+    return this.#waiters.size === 0 || this.#turn === waiter;
+  }
+
+  /** A waiter whose turn it is keeps its place. */
+  add(waiter: MemoryWaiter): void {
+    this.#waiters.add(waiter);
+    waiter.waitsIn = this;
+  }
+
+  remove(waiter: MemoryWaiter): void {
+    waiter.waitsIn = undefined;
+    if (this.#waiters.delete(waiter)) this.serve();
+  }
+
+  /** Memory has come back. */
+  serve(): void {
+    for (const waiter of this.#waiters) {
+      waiter.waitsIn = undefined;
+      this.#turn = waiter;
+      waiter.useRoom();
+      this.#turn = undefined;
+      const line = lineOf(waiter);
+      if (line === this) return;
+      this.#waiters.delete(waiter);
+      // Unless it waits in another line now.
+      if (line === undefined) waiter.fill();
+    }
+  }
+}
+
+/** Read by a function, since the compiler takes what was assigned last for what is there. */
+function lineOf(waiter: MemoryWaiter): MemoryLine | undefined {
+  return waiter.waitsIn;
+}

@@ -1,0 +1,133 @@
+import { checkInteger, readOptions } from './arguments.js';
+import { SpdkTypeError } from './errors.js';
+import type { IoLimits } from './io-request.js';
+import { checkSignal, maxTimerMs } from './options.js';
+import { QueuePair } from './queue-pair.js';
+
+/** What every operation takes. */
+export interface OperationOptions {
+  /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
+  readonly queuePair?: QueuePair | undefined;
+  /**
+   * Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. Default: `ioTimeoutMs` of the attach; without one no
+   * limit but the controller's.
+   */
+  readonly timeoutMs?: number | undefined;
+  /** Rejects with ERR_SPDK_ABORTED when it fires. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What operations on a place in a namespace take. */
+export interface TransferOptions extends OperationOptions {
+  /** Where, in bytes; a multiple of the block size. */
+  readonly offset: number;
+}
+
+/** What operations on a range without data take. */
+export interface RangeOptions extends TransferOptions {
+  /** How much, in bytes; a multiple of the block size. */
+  readonly length: number;
+}
+
+/** A command on an I/O queue that this package does not interpret. */
+export interface RawIoCommand {
+  readonly opcode: number;
+  /** CDW10 to CDW15. */
+  readonly cdw?: readonly number[] | undefined;
+  /**
+   * Data to send, or room for the data that comes back; which of the two the opcode's lowest bits say. With both bits
+   * set the data is sent, and what comes back replaces it.
+   */
+  readonly data?: NodeJS.ArrayBufferView | undefined;
+}
+
+/** @internal What chooses the queue pair of an operation: a controller. */
+export interface QueuePairChooser {
+  queuePairFor(chosen: QueuePair | undefined): QueuePair;
+}
+
+const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
+
+/** Reads the options of an operation without a place. */
+export function readLimits(options: unknown, what: string, controller: QueuePairChooser): IoLimits {
+  return limitsOf(readOptions(options, what, limitKeys), controller);
+}
+
+/** Reads the options of a transfer; the offset goes to `place`, so that the fast path allocates nothing. */
+export function readTransfer(
+  options: unknown,
+  place: { offset: number },
+  controller: QueuePairChooser,
+): IoLimits {
+  place.offset = onlyOffset(options);
+  if (place.offset >= 0) return controller.queuePairFor(undefined).queue.limits;
+  const given = readOptions(options, 'options', ['offset', ...limitKeys]);
+  const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
+  const limits = limitsOf(given, controller);
+  // Last, since what was given may have started an operation of its own.
+  place.offset = offset;
+  return limits;
+}
+
+/** Reads the options of an operation on a range. */
+export function readRange(
+  options: unknown,
+  controller: QueuePairChooser,
+): { offset: number; length: number; limits: IoLimits } {
+  const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
+  return {
+    offset: checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
+    length: checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes'),
+    limits: limitsOf(given, controller),
+  };
+}
+
+function limitsOf(given: ReadonlyMap<string, unknown>, controller: QueuePairChooser): IoLimits {
+  const chosen = given.get('queuePair');
+  const timeout = given.get('timeoutMs');
+  const signal = given.get('signal');
+  const queuePair = chosen === undefined ? undefined : checkQueuePair(chosen);
+  const { queue } = controller.queuePairFor(queuePair);
+  return {
+    queue,
+    signal: signal === undefined ? undefined : checkSignal(signal),
+    timeoutMs:
+      timeout === undefined
+        ? queue.limits.timeoutMs
+        : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+  };
+}
+
+function checkQueuePair(value: unknown): QueuePair {
+  try {
+    if (value instanceof QueuePair) return value;
+  } catch {
+    // A proxy whose trap threw.
+  }
+  throw new SpdkTypeError('queuePair must be one of controller.queuePairs');
+}
+
+/**
+ * The offset of options that hold nothing else, which most do: it is read here without the cost of a list of what was
+ * given. Anything else, and whatever is wrong, is -1 and for readOptions() to find out.
+ */
+function onlyOffset(options: unknown): number {
+  try {
+    if (typeof options !== 'object' || options === null) return -1;
+    if (Object.getPrototypeOf(options) !== Object.prototype) return -1;
+    for (const key in options) if (key !== 'offset') return -1;
+    const { offset } = options as { offset: unknown };
+    return Number.isSafeInteger(offset) ? (offset as number) : -1;
+  } catch {
+    return -1;
+  }
+}
+
+/** Checks the dwords of a raw command. */
+export function checkDwords(value: unknown): number[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value))
+    throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
+  checkInteger(value.length, 'the length of cdw', 0, 6);
+  return Array.from(value, (dword, i) => checkInteger(dword, `cdw[${i}]`, 0, 0xffff_ffff));
+}

@@ -1,0 +1,374 @@
+import type { BounceChunk, BounceShare } from './bounce-pool.js';
+import { invalidBuffer } from './buffers.js';
+import { commandError, isAborted } from './command-status.js';
+import type { DmaMemory, DmaRegion } from './dma-memory.js';
+import { abortError, SpdkError } from './errors.js';
+import { gather, scatter } from './io-data.js';
+import { describeCommand, type IoLimits, IoRequest } from './io-request.js';
+import type { MemoryLine, MemoryWaiter } from './memory-line.js';
+import { type CompletionSink, operations, type Ring } from './ring.js';
+import { offAbort, onAbort } from './signals.js';
+import { WaitingLine } from './waiting-line.js';
+
+/** How many operations of a queue pair ended in which way. */
+export interface IoCounts {
+  completed: number;
+  aborted: number;
+}
+
+/** What a submission queue needs of its surroundings. */
+export interface QueueServices {
+  readonly memory: DmaMemory;
+  readonly bounce: BounceShare;
+  readonly maxWaiting: number;
+  /** The time limit of operations that have none of their own. */
+  readonly ioTimeoutMs: number | undefined;
+  /** Operations are pending from now on, or none any more. */
+  readonly busy: (busy: boolean) => void;
+}
+
+/**
+ * The operations of one queue pair: gives them slots of the ring and memory to copy through, in order, and settles
+ * each once. An operation of several commands takes turns with those that wait behind it.
+ */
+export class SubmissionQueue implements CompletionSink, MemoryWaiter {
+  readonly ring: Ring;
+  readonly name: string;
+  readonly memory: DmaMemory;
+  /** How many operations have ended, for the report of a detach. */
+  readonly counts: IoCounts = { completed: 0, aborted: 0 };
+  /** The limits of operations that were given none. */
+  readonly limits: IoLimits;
+  /** Why nothing new is taken; undefined when it is. */
+  refusal: (() => SpdkError) | undefined = undefined;
+  waitsIn: MemoryLine | undefined = undefined;
+  readonly #services: QueueServices;
+  /** By slot: whose command it is, where in its range, and what its data is copied through. */
+  readonly #requests: (IoRequest | undefined)[];
+  readonly #places: number[];
+  readonly #chunks: (BounceChunk | undefined)[];
+  readonly #line = new WaitingLine();
+  #pending = 0;
+  #publishing = false;
+  #ended = false;
+
+  constructor(ring: Ring, name: string, services: QueueServices) {
+    this.ring = ring;
+    this.name = name;
+    this.memory = services.memory;
+    this.limits = { queue: this, signal: undefined, timeoutMs: services.ioTimeoutMs };
+    this.#services = services;
+    this.#requests = new Array<IoRequest | undefined>(ring.capacity).fill(undefined);
+    this.#places = new Array<number>(ring.capacity).fill(0);
+    this.#chunks = new Array<BounceChunk | undefined>(ring.capacity).fill(undefined);
+  }
+
+  /** Operations accepted and not ended, those that wait for room in the queue too. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Starts an operation; what was checked of it stays checked. */
+  run<Value>(request: IoRequest): Promise<Value> {
+    return new Promise<Value>((resolve, reject) => {
+      const refused = this.#refused(request);
+      if (refused) {
+        reject(refused);
+        return;
+      }
+      request.resolve = resolve as (value: unknown) => void;
+      request.reject = reject;
+      if (request.signal) {
+        this.#heed(request, request.signal);
+        // What only looks like a signal can have done anything.
+        if (request.released) this.#giveUp(request, invalidBuffer('The buffer has been released'));
+        if (request.settled) return;
+      }
+      if (request.timeoutMs !== undefined) {
+        request.timer = setTimeout(() => this.#giveUp(request, timeoutError(request)), request.timeoutMs);
+      }
+      request.pin(this.memory);
+      request.held = true;
+      request.counted = true;
+      this.count(1);
+      this.#begin(request);
+    });
+  }
+
+  /** Operations are pending that this queue does not know of, or not any more: those of a batch. */
+  count(change: number): void {
+    const before = this.#pending;
+    this.#pending += change;
+    this.ring.pending = this.#pending;
+    if ((before === 0) !== (this.#pending === 0)) this.#services.busy(this.#pending > 0);
+  }
+
+  /**
+   * Takes over a command that was sent by a batch which is closed.
+   * @param counted it is among the pending ones
+   */
+  adopt(slot: number, region: DmaRegion | undefined, counted: boolean): void {
+    const request = new IoRequest('Batch', operations.flush, { id: 0, blockSize: 1 }, 0, 0, this.limits);
+    request.region = region;
+    request.settled = true;
+    request.held = true;
+    request.counted = counted;
+    request.left = 0;
+    request.inFlight = 1;
+    this.#requests[slot] = request;
+    this.ring.cancel(slot);
+  }
+
+  /** Takes what has completed, and fills the room that leaves. Returns how many completed. */
+  reap(): number {
+    const count = this.ring.reap(this);
+    if (count > 0) this.fill();
+    return count;
+  }
+
+  /** Starts what waits for room, as far as there is some. */
+  fill(): void {
+    while (this.ring.free > 0 && this.waitsIn === undefined) {
+      const request = this.#line.first;
+      if (!request || !this.#serve(request)) return;
+    }
+  }
+
+  /** One command, for which it may have memory before all others. */
+  useRoom(): void {
+    const request = this.#line.first;
+    if (request && this.ring.free > 0) this.#serve(request);
+  }
+
+  /** One command has completed; called by the ring. */
+  complete(slot: number, status: number, result: number): void {
+    const request = this.#requests[slot];
+    if (!request) return;
+    this.#requests[slot] = undefined;
+    request.inFlight--;
+    if (request.status <= 0) request.status = status;
+    if (status !== 0) this.#sendNoMore(request);
+    const chunk = this.#chunks[slot];
+    if (chunk) {
+      this.#chunks[slot] = undefined;
+      if (request.status === 0 && !request.failure && !request.settled) this.#deliver(request, slot, chunk);
+      this.#services.bounce.give(chunk);
+    }
+    if (request.left > 0) {
+      if (!request.waiting) this.#line.push(request);
+    } else if (request.inFlight === 0) {
+      this.#finish(request, result);
+    }
+  }
+
+  /**
+   * The queue pair is gone: settles all that is left. Returns how many that were.
+   * @param gone nothing uses the memory of commands any more; otherwise SPDK may, and it stays pinned
+   */
+  abandon(why: (what: string) => SpdkError, gone: boolean): number {
+    this.#ended = true;
+    if (gone) this.ring.reap(this);
+    const left = new Set(this.#line.takeAll());
+    for (const [slot, request] of this.#requests.entries()) {
+      if (!request) continue;
+      left.add(request);
+      const chunk = this.#chunks[slot];
+      if (!gone) continue;
+      this.#requests[slot] = undefined;
+      this.#chunks[slot] = undefined;
+      request.inFlight--;
+      if (chunk) this.#services.bounce.give(chunk);
+    }
+    if (!gone) this.#services.bounce.lose();
+    this.waitsIn?.remove(this);
+    for (const request of left) {
+      request.left = 0;
+      if (request.inFlight === 0) {
+        this.#letGo(request);
+      } else {
+        // Its memory stays pinned until its last command has completed, but nobody waits for that.
+        request.counted = false;
+      }
+      if (this.#settle(request)) request.reject(why(request.what));
+    }
+    if (this.#pending > 0) this.count(-this.#pending);
+    return left.size;
+  }
+
+  #refused(request: IoRequest): SpdkError | undefined {
+    if (this.refusal) return this.refusal();
+    if (request.signal?.aborted) return abortError(request.what, request.signal);
+    const { maxWaiting } = this.#services;
+    if (this.#roomNow() || this.#line.length < maxWaiting) return undefined;
+    return new SpdkError(
+      'ERR_SPDK_QUEUE_FULL',
+      `${request.what}: ${maxWaiting} operations wait for ${this.name} already. Await some first, or raise maxWaiting`,
+    );
+  }
+
+  /** Whether a new operation may go before nobody. */
+  #roomNow(): boolean {
+    return this.ring.free > 0 && this.#line.length === 0 && this.waitsIn === undefined;
+  }
+
+  #heed(request: IoRequest, signal: AbortSignal): void {
+    request.onAbort = () => this.#giveUp(request, abortError(request.what, signal));
+    onAbort(signal, request.onAbort);
+  }
+
+  #begin(request: IoRequest): void {
+    if (this.#line.length === 0 && this.waitsIn === undefined) {
+      while (request.left > 0 && request.inFlight < request.window && this.ring.free > 0) {
+        if (!this.#place(request)) break;
+      }
+    }
+    if (request.left === 0) return;
+    try {
+      request.keepSource();
+    } catch (cause) {
+      const message = `${request.what}: there is no memory to keep the data in until it is sent`;
+      this.#fail(request, new SpdkError('ERR_SPDK_NO_MEMORY', message, { cause }));
+      return;
+    }
+    if (request.inFlight < request.window) this.#line.push(request);
+  }
+
+  /** Sends one command of the first request in the line. False when there is no memory for it now. */
+  #serve(request: IoRequest): boolean {
+    if (!this.#place(request)) return false;
+    if (request.waiting) this.#line.remove(request);
+    if (request.left > 0 && request.inFlight < request.window) this.#line.push(request);
+    return true;
+  }
+
+  /** Sends a request's next command; there is a slot. False when there is no memory for it now. */
+  #place(request: IoRequest): boolean {
+    let { region, offset } = request;
+    let chunk: BounceChunk | undefined;
+    const { source } = request;
+    if (source || request.target) {
+      const length = request.dataAt(request.sent);
+      try {
+        chunk = this.#services.bounce.take(length, this);
+      } catch (error) {
+        this.#fail(request, error as SpdkError);
+        return true;
+      }
+      if (!chunk) return false;
+      ({ region, offset } = chunk);
+      try {
+        if (source) gather(source, request.sent - request.sourceStart, length, region.bytes, offset);
+        // What the controller leaves out must not be what another operation left there.
+        else if (request.raw) region.bytes.fill(0, offset, offset + length);
+      } catch (cause) {
+        this.#services.bounce.give(chunk);
+        this.#fail(request, goneError(request, cause));
+        return true;
+      }
+    }
+    const slot = this.ring.take();
+    this.#requests[slot] = request;
+    this.#chunks[slot] = chunk;
+    this.#places[slot] = request.sent;
+    describeCommand(this.ring, slot, request, region, offset);
+    request.sent += request.partAt(request.sent);
+    request.left--;
+    request.inFlight++;
+    this.ring.push(slot);
+    // All operations of one turn of JavaScript go out with one call.
+    if (!this.#publishing) {
+      this.#publishing = true;
+      queueMicrotask(this.#publish);
+    }
+    return true;
+  }
+
+  readonly #publish = (): void => {
+    this.#publishing = false;
+    if (!this.#ended) this.ring.publish();
+  };
+
+  #deliver(request: IoRequest, slot: number, chunk: BounceChunk): void {
+    const { target } = request;
+    const place = this.#places[slot] as number;
+    try {
+      if (target) scatter(target, place, request.dataAt(place), chunk.region.bytes, chunk.offset);
+    } catch (cause) {
+      request.failure ??= goneError(request, cause);
+      this.#sendNoMore(request);
+    }
+  }
+
+  #sendNoMore(request: IoRequest): void {
+    request.left = 0;
+    if (request.waiting) this.#line.remove(request);
+  }
+
+  /** It cannot go on. What is under way ends first. */
+  #fail(request: IoRequest, error: SpdkError): void {
+    request.failure ??= error;
+    this.#sendNoMore(request);
+    if (request.inFlight === 0) this.#finish(request, 0);
+  }
+
+  /** All of its commands have ended. */
+  #finish(request: IoRequest, result: number): void {
+    const { status, failure } = request;
+    if (status >= 0) {
+      if (isAborted(status)) this.counts.aborted++;
+      else this.counts.completed++;
+    }
+    this.#letGo(request);
+    // False when it was given up before: the caller has its answer.
+    if (!this.#settle(request)) return;
+    if (failure) request.reject(failure);
+    else if (status > 0) request.reject(commandError(request.what, status));
+    else request.resolve(request.raw ? result : request.value);
+  }
+
+  /** Answers the caller before the controller has. The memory stays in use until the controller has answered too. */
+  #giveUp(request: IoRequest, error: SpdkError): void {
+    if (this.#settle(request)) request.reject(error);
+    this.#sendNoMore(request);
+    if (request.inFlight === 0) {
+      this.#letGo(request);
+    } else if (!request.raw) {
+      let found = 0;
+      for (let slot = 0; found < request.inFlight; slot++) {
+        if (this.#requests[slot] !== request) continue;
+        this.ring.cancel(slot);
+        found++;
+      }
+    }
+  }
+
+  /** False when the caller has its answer already. */
+  #settle(request: IoRequest): boolean {
+    if (request.settled) return false;
+    request.settled = true;
+    if (request.timer) clearTimeout(request.timer);
+    if (request.onAbort && request.signal) offAbort(request.signal, request.onAbort);
+    return true;
+  }
+
+  /** Nothing uses the request's memory any more. */
+  #letGo(request: IoRequest): void {
+    if (!request.held) return;
+    request.held = false;
+    request.unpin(this.memory);
+    if (request.counted) this.count(-1);
+    request.counted = false;
+  }
+}
+
+function goneError(request: IoRequest, cause: unknown): SpdkError {
+  const message = `${request.what}: the buffer was detached or shrunk before its data was copied`;
+  return new SpdkError('ERR_SPDK_INVALID_BUFFER', message, { cause });
+}
+
+function timeoutError(request: IoRequest): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_TIMEOUT',
+    `${request.what} took more than ${request.timeoutMs} ms. The controller may still carry it out; its memory is kept until then`,
+  );
+}

@@ -1,0 +1,470 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { BouncePool } from '../../../lib/bounce-pool.js';
+import type { SpdkError } from '../../../lib/index.js';
+import { Random } from '../../../scripts/testing/random.js';
+import { FakeController, FakeMemory } from './fake.js';
+
+const MiB = 1 << 20;
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    (error: SpdkError) => error.code ?? String(error),
+  );
+/** Lets promises and publishing go on. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+function setUp(options: ConstructorParameters<typeof FakeController>[1] = {}, dmaBytes = 64 * MiB) {
+  const memory = new FakeMemory(dmaBytes);
+  const fake = new FakeController(memory, options);
+  return { memory, fake, ns: fake.ns, pair: fake.pair, queuePair: fake.controller.queuePairs[0] };
+}
+
+describe('an operation with a plain buffer', () => {
+  it('is one operation, however many commands it takes', async () => {
+    const { fake, memory, ns, pair, queuePair } = setUp({ bytes: 20 * MiB, depth: 4 });
+    const content = new Random(1).bytes(20 * MiB);
+    fake.disk.set(content);
+    const target = Buffer.alloc(20 * MiB);
+    const reading = ns.read(target, { offset: 0 });
+    expect(queuePair?.pending).toBe(1);
+    await turn();
+    expect(pair.commands.length).toBe(4);
+    expect(queuePair?.pending).toBe(1);
+    await pair.completeAll();
+    expect(await reading).toBe(target);
+    expect(target.equals(content)).toBe(true);
+    expect(pair.sent).toBe(20);
+    expect(queuePair?.counts).toEqual({ completed: 1, aborted: 0 });
+    expect([queuePair?.pending, pair.pendingWord, memory.pinned]).toEqual([0, 0, 0]);
+    expect(memory.most).toBeLessThanOrEqual(4 * MiB);
+  });
+
+  it('takes no memory while it waits', async () => {
+    const { memory, ns, pair } = setUp({ depth: 4 });
+    const reads = Array.from({ length: 200 }, () => ns.read(Buffer.alloc(MiB), { offset: 0 }));
+    expect(memory.used).toBe(4 * MiB);
+    await pair.completeAll();
+    await Promise.all(reads);
+    expect(memory.most).toBe(4 * MiB);
+    expect(memory.pinned).toBe(0);
+  });
+
+  it('writes what was in the buffer at the call, though it waits and the buffer is used again', async () => {
+    const { fake, ns, pair } = setUp({ bytes: 16 * MiB, depth: 2 });
+    const buffer = Buffer.alloc(5 * MiB);
+    const writes: Promise<void>[] = [];
+    for (let i = 0; i < 3; i++) {
+      buffer.fill(i + 1);
+      writes.push(ns.write(buffer, { offset: i * 5 * MiB }));
+    }
+    const parts = [Buffer.alloc(700, 9), Buffer.alloc(MiB - 700, 10)];
+    writes.push(ns.writev(parts, { offset: 15 * MiB }));
+    buffer.fill(0xff);
+    for (const part of parts) part.fill(0xff);
+    structuredClone(buffer.buffer, { transfer: [buffer.buffer as ArrayBuffer] });
+    await pair.completeAll();
+    await Promise.all(writes);
+    for (let i = 0; i < 15 * MiB; i += 4096) expect(fake.disk[i]).toBe(Math.floor(i / (5 * MiB)) + 1);
+    expect([fake.disk[15 * MiB], fake.disk[15 * MiB + 699], fake.disk[15 * MiB + 700]]).toEqual([9, 9, 10]);
+  });
+
+  it('compares to the last block', async () => {
+    const { fake, ns, pair } = setUp({ bytes: 8 * MiB, depth: 2 });
+    const same = Buffer.alloc(8 * MiB, 5);
+    fake.disk.fill(5);
+    const comparing = ns.compare(same, { offset: 0 });
+    await pair.completeAll();
+    await comparing;
+    fake.disk[8 * MiB - 1] = 6;
+    const differing = codeOf(ns.compare(same, { offset: 0 }));
+    await pair.completeAll();
+    expect(await differing).toBe('ERR_SPDK_IO_FAILED');
+  });
+
+  it('reads a thousand buffers of odd sizes', async () => {
+    const random = new Random(2);
+    const sizes = Array.from({ length: 999 }, () => 1 + random.below(9000));
+    const sum = sizes.reduce((a, b) => a + b, 0);
+    sizes.push(512 - (sum % 512));
+    const bytes = Math.ceil(sum / 512) * 512;
+    const { fake, ns, pair } = setUp({ bytes: 16 * MiB, depth: 4 });
+    fake.disk.set(random.bytes(bytes), 512);
+    const targets = sizes.map((size) => Buffer.alloc(size));
+    const reading = ns.readv(targets, { offset: 512 });
+    await pair.completeAll();
+    expect(await reading).toBe(targets);
+    expect(
+      Buffer.concat(targets).equals(Buffer.from(fake.disk.subarray(512, 512 + sum + (512 - (sum % 512))))),
+    ).toBe(true);
+    fake.disk.fill(0);
+    const writing = ns.writev(targets, { offset: 0 });
+    await pair.completeAll();
+    await writing;
+    const all = Buffer.concat(targets);
+    expect(all.equals(Buffer.from(fake.disk.subarray(0, all.length)))).toBe(true);
+  });
+
+  it('ends with its first error, when all that was sent has ended, and sends no more', async () => {
+    const { fake, memory, ns, pair, queuePair } = setUp({ bytes: 20 * MiB, depth: 4 });
+    fake.disk.fill(7);
+    let code = '';
+    const target = Buffer.alloc(20 * MiB);
+    const reading = codeOf(ns.read(target, { offset: 0 })).then((value) => {
+      code = value;
+    });
+    await turn();
+    pair.complete(1);
+    await turn();
+    pair.complete(1, 0x281);
+    await turn();
+    expect([code, pair.commands.length, queuePair?.pending]).toEqual(['', 3, 1]);
+    pair.complete(1, 0x280);
+    pair.complete();
+    await reading;
+    expect(code).toBe('ERR_SPDK_IO_FAILED');
+    expect(pair.sent).toBe(5);
+    // What came before the error may be there; nothing that came after it.
+    expect([target[0], target[2 * MiB], target[5 * MiB]]).toEqual([7, 0, 0]);
+    expect([memory.pinned, queuePair?.pending]).toEqual([0, 0]);
+    expect(queuePair?.counts).toEqual({ completed: 1, aborted: 0 });
+  });
+
+  it('is given up in the middle: answered at once, cancelled, and pending until its commands have ended', async () => {
+    const { memory, ns, pair, queuePair } = setUp({ bytes: 20 * MiB, depth: 4 });
+    const abort = new AbortController();
+    const target = Buffer.alloc(20 * MiB, 1);
+    const reading = codeOf(ns.read(target, { offset: 0, signal: abort.signal }));
+    const writing = codeOf(ns.write(Buffer.alloc(20 * MiB), { offset: 0, timeoutMs: 20 }));
+    await turn();
+    pair.complete(1);
+    await turn();
+    abort.abort();
+    expect(await reading).toBe('ERR_SPDK_ABORTED');
+    expect(await writing).toBe('ERR_SPDK_TIMEOUT');
+    const cancelled = pair.commands.filter(({ slot }) => pair.canceled(slot));
+    expect(cancelled.length).toBe(4);
+    // The write was not sent at all.
+    expect(queuePair?.pending).toBe(1);
+    expect(memory.pinned).toBe(4);
+    target.fill(1);
+    await pair.completeAll();
+    expect(target.every((byte) => byte === 1)).toBe(true);
+    expect([queuePair?.pending, memory.pinned, pair.sent]).toEqual([0, 0, 5]);
+  });
+
+  it('takes turns with what was started after it', async () => {
+    const { ns, pair } = setUp({ bytes: 64 * MiB, depth: 2 });
+    const order: string[] = [];
+    const long = ns.read(Buffer.alloc(64 * MiB), { offset: 0 }).then(() => order.push('long'));
+    const short = ns.read(Buffer.alloc(512), { offset: 0 }).then(() => order.push('short'));
+    await turn();
+    pair.complete(2);
+    await turn();
+    pair.complete(2);
+    await short;
+    expect(pair.sent).toBeLessThan(8);
+    await pair.completeAll();
+    await long;
+    expect(order).toEqual(['short', 'long']);
+  });
+
+  it('that writes zeroes in several commands has one time limit and one signal', async () => {
+    const { ns, pair, queuePair } = setUp({ bytes: 64 * MiB, depth: 4 });
+    const first = ns
+      .writeZeroes({ offset: 0, length: 64 * MiB, timeoutMs: 40 })
+      .catch((error: SpdkError) => error);
+    await turn();
+    expect(pair.commands.length).toBe(1);
+    pair.complete();
+    expect(await first).toMatchObject({
+      code: 'ERR_SPDK_TIMEOUT',
+      message: expect.stringContaining('40 ms'),
+    });
+    await pair.completeAll();
+    expect([pair.sent, queuePair?.pending]).toEqual([2, 0]);
+  });
+
+  it('may wait beyond no limit: with maxWaiting 0 what has room is taken', async () => {
+    const { ns, pair } = setUp({ bytes: 8 * MiB, depth: 2, maxWaiting: 0 });
+    const long = ns.read(Buffer.alloc(8 * MiB), { offset: 0 });
+    expect(await codeOf(ns.read(Buffer.alloc(512), { offset: 0 }))).toBe('ERR_SPDK_QUEUE_FULL');
+    await pair.completeAll();
+    await long;
+  });
+
+  it('has the limit of the attach when it is given none', async () => {
+    const { ns, pair, queuePair } = setUp({ ioTimeoutMs: 20 });
+    const error = await ns.read(Buffer.alloc(512), { offset: 0 }).catch((refused: SpdkError) => refused);
+    expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', message: expect.stringContaining('20 ms') });
+    const own = await ns
+      .read(Buffer.alloc(512), { offset: 0, timeoutMs: 10 })
+      .catch((refused: SpdkError) => refused);
+    expect(own).toMatchObject({ message: expect.stringContaining('10 ms') });
+    const flushing = await codeOf(ns.flush());
+    expect(flushing).toBe('ERR_SPDK_TIMEOUT');
+    await pair.completeAll();
+    expect(queuePair?.pending).toBe(0);
+  });
+});
+
+describe('memory that data is copied through', () => {
+  it('is waited for while others will give it back, in order, and refused when nobody will', async () => {
+    const memory = new FakeMemory(4 * MiB);
+    const pool = new BouncePool(memory.dma, 32 * MiB);
+    const [one, two] = [0, 1].map(() => new FakeController(memory, { depth: 8, pool, bytes: 16 * MiB }));
+    if (!one || !two) return;
+    const done: string[] = [];
+    const start = (name: string, { ns }: FakeController) =>
+      ns.read(Buffer.alloc(MiB), { offset: 0 }).then(() => done.push(name));
+    const reads = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => start(name, one));
+    reads.push(start('x', two), start('y', two));
+    await turn();
+    expect([one.pair.commands.length, two.pair.commands.length]).toEqual([4, 0]);
+    one.pair.complete(1);
+    await turn();
+    one.pair.complete(1);
+    await turn();
+    // The queue pairs take turns: the second of the second controller's is not before the first's last.
+    expect([one.pair.sent, two.pair.sent]).toEqual([5, 1]);
+    while (one.pair.commands.length + two.pair.commands.length > 0) {
+      one.pair.complete();
+      two.pair.complete();
+      await turn();
+    }
+    await Promise.all(reads);
+    expect(done.length).toBe(8);
+    expect(memory.pinned).toBe(0);
+    // All of it is somebody's: nothing to wait for.
+    const all = [memory.dma.allocateBuffer(2 * MiB), memory.dma.allocateBuffer(2 * MiB)];
+    expect(await codeOf(one.ns.read(Buffer.alloc(512), { offset: 0 }))).toBe('ERR_SPDK_NO_MEMORY');
+    expect(await codeOf(one.ns.write(Buffer.alloc(16 * MiB), { offset: 0 }))).toBe('ERR_SPDK_NO_MEMORY');
+    expect(one.controller.queuePairs[0]?.pending).toBe(0);
+    for (const buffer of all) buffer.release();
+    const later = one.ns.read(Buffer.alloc(512), { offset: 0 });
+    await one.pair.completeAll();
+    await later;
+  });
+
+  it('is cut anew for other sizes, within its limit', async () => {
+    const memory = new FakeMemory(64 * MiB);
+    const pool = new BouncePool(memory.dma, 4 * MiB);
+    const fake = new FakeController(memory, { depth: 2048, pool });
+    const buffer = Buffer.alloc(MiB);
+    for (const size of [4096, MiB, 512, 65_536, MiB]) {
+      const reads = Array.from({ length: 1100 }, () => fake.ns.read(buffer.subarray(0, size), { offset: 0 }));
+      await fake.pair.completeAll();
+      await Promise.all(reads);
+    }
+    expect(memory.most).toBeLessThanOrEqual(4 * MiB);
+  });
+
+  it('is not all held by one controller that hangs', async () => {
+    const memory = new FakeMemory(64 * MiB);
+    const pool = new BouncePool(memory.dma, 16 * MiB);
+    const hanging = new FakeController(memory, { depth: 128, pool });
+    const other = new FakeController(memory, { depth: 128, pool });
+    const stuck = Array.from({ length: 100 }, () =>
+      codeOf(hanging.ns.read(Buffer.alloc(MiB), { offset: 0 })),
+    );
+    await turn();
+    const reads = Array.from({ length: 10 }, () => other.ns.read(Buffer.alloc(MiB), { offset: 0 }));
+    await other.pair.completeAll();
+    await Promise.all(reads);
+    await hanging.pair.completeAll();
+    await Promise.all(stuck);
+  });
+
+  it('gives way to the buffers of the program', () => {
+    const { memory, ns, pair } = setUp({}, 4 * MiB);
+    void ns.read(Buffer.alloc(MiB), { offset: 0 });
+    void ns.read(Buffer.alloc(MiB), { offset: 0 });
+    ns.controller.queuePairs[0]?.publish();
+    pair.complete();
+    expect(memory.used).toBe(2 * MiB);
+    memory.dma.allocateBuffer(4 * MiB).release();
+    expect(memory.used).toBe(0);
+  });
+
+  it('shows a raw command nothing of another operation', async () => {
+    const { fake, ns, pair } = setUp();
+    fake.disk.fill(0x5a);
+    const secret = ns.read(Buffer.alloc(4096), { offset: 0 });
+    await pair.completeAll();
+    await secret;
+    // The controller sends less than there is room for.
+    fake.onRaw = (data) => data.fill(1, 0, 16);
+    const data = Buffer.alloc(4096, 0xff);
+    const raw = ns.raw({ opcode: 0x82, data });
+    await pair.completeAll();
+    await raw;
+    expect(data.every((byte, i) => byte === (i < 16 ? 1 : 0))).toBe(true);
+    // In both directions: what is sent is the caller's.
+    let sent = 0;
+    fake.onRaw = (bytes) => {
+      sent = bytes[100] as number;
+      bytes[100] = 4;
+    };
+    data.fill(3);
+    const both = ns.raw({ opcode: 0x83, data });
+    await pair.completeAll();
+    await both;
+    expect([sent, data[100], data[101]]).toEqual([3, 4, 3]);
+  });
+});
+
+describe('what may run code of the caller’s', () => {
+  it('cannot change the buffer between check and use', async () => {
+    const { memory, ns, pair, queuePair } = setUp();
+    for (const run of [
+      (buffer: Buffer, options: { offset: number }) => ns.read(buffer, options),
+      (buffer: Buffer, options: { offset: number }) => ns.write(buffer, options),
+      (buffer: Buffer, options: { offset: number }) => ns.readv([buffer], options),
+      (buffer: Buffer, options: { offset: number }) => ns.writev([buffer], options),
+      (buffer: Buffer, options: { offset: number }) =>
+        ns.raw(
+          { opcode: 0x82, data: buffer },
+          {
+            get timeoutMs() {
+              return options.offset + 1;
+            },
+          },
+        ),
+    ]) {
+      const dma = memory.dma.allocateBuffer(512);
+      const released = run(dma, {
+        get offset() {
+          dma.release();
+          return 0;
+        },
+      });
+      expect(await codeOf(released)).toBe('ERR_SPDK_INVALID_BUFFER');
+      const plain = new Uint8Array(512);
+      const moved = run(plain as Buffer, {
+        get offset() {
+          structuredClone(plain.buffer, { transfer: [plain.buffer] });
+          return 0;
+        },
+      });
+      expect(await codeOf(moved)).toBe('ERR_SPDK_INVALID_BUFFER');
+    }
+    // Something that only looks like a signal.
+    for (const [buffer, spoil] of [
+      (() => {
+        const dma = memory.dma.allocateBuffer(512);
+        return [dma, () => dma.release()] as const;
+      })(),
+      (() => {
+        const plain = new Uint8Array(512);
+        return [plain, () => structuredClone(plain.buffer, { transfer: [plain.buffer] })] as const;
+      })(),
+    ]) {
+      const signal = { aborted: false, addEventListener: spoil, removeEventListener: () => {} };
+      const writing = ns.write(buffer, { offset: 0, signal: signal as unknown as AbortSignal });
+      expect(await codeOf(writing)).toBe('ERR_SPDK_INVALID_BUFFER');
+    }
+    await turn();
+    expect([pair.sent, queuePair?.pending, memory.pinned]).toEqual([0, 0, 0]);
+  });
+
+  it('and throws, is refused with a code', async () => {
+    const { ns, queuePair } = setUp();
+    const buffer = Buffer.alloc(512);
+    const throwing = new Proxy([buffer], {
+      get() {
+        throw new Error('trap');
+      },
+    });
+    const revoked = Proxy.revocable([buffer], {});
+    revoked.revoke();
+    const signal = {
+      aborted: false,
+      addEventListener() {
+        throw new Error('no');
+      },
+      removeEventListener() {},
+    } as unknown as AbortSignal;
+    expect(await codeOf(ns.readv(throwing, { offset: 0 }))).toMatch(/^ERR_SPDK_/);
+    expect(await codeOf(ns.readv(revoked.proxy, { offset: 0 }))).toMatch(/^ERR_SPDK_/);
+    expect(await codeOf(ns.read(buffer, { offset: 0, signal }))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+    expect(queuePair?.pending).toBe(0);
+  });
+
+  it('cannot have what is immutable read into', async () => {
+    const { ns } = setUp();
+    const buffer = new Uint8Array(512);
+    Object.defineProperty(buffer.buffer, 'immutable', { value: true });
+    for (const run of [
+      () => ns.read(buffer, { offset: 0 }),
+      () => ns.readv([Buffer.alloc(512), buffer], { offset: 0 }),
+      () => ns.raw({ opcode: 0x82, data: buffer }),
+    ]) {
+      expect(await codeOf(run())).toBe('ERR_SPDK_INVALID_BUFFER');
+    }
+  });
+});
+
+describe('an AbortSignal', () => {
+  it('has one listener for any number of operations, and none when they have ended', async () => {
+    const { ns, pair } = setUp();
+    const { signal } = new AbortController();
+    const reads = Array.from({ length: 30 }, () => ns.read(Buffer.alloc(512), { offset: 0, signal }));
+    expect(getEventListeners(signal, 'abort').length).toBe(1);
+    await pair.completeAll();
+    await Promise.all(reads);
+    expect(getEventListeners(signal, 'abort').length).toBe(0);
+  });
+
+  it('ends thousands of operations that wait', async () => {
+    const { ns, pair, queuePair } = setUp();
+    const abort = new AbortController();
+    const { signal } = abort;
+    const reads = Array.from({ length: 16_000 }, () =>
+      codeOf(ns.read(Buffer.alloc(512), { offset: 0, signal })),
+    );
+    abort.abort();
+    expect(new Set(await Promise.all(reads))).toEqual(new Set(['ERR_SPDK_ABORTED']));
+    await pair.completeAll();
+    expect(queuePair?.pending).toBe(0);
+  });
+});
+
+describe('a detach', () => {
+  it('gives all memory back, of what waits and of what was sent', async () => {
+    const { fake, memory, ns, queuePair } = setUp({ depth: 4, bytes: 16 * MiB });
+    const buffers = Array.from({ length: 20 }, () => memory.dma.allocateBuffer(MiB));
+    const codes = buffers.map((buffer) => codeOf(ns.read(buffer, { offset: 0 })));
+    codes.push(codeOf(ns.write(Buffer.alloc(16 * MiB), { offset: 0 })));
+    await turn();
+    const detached = fake.controller.detach({ drainMs: 0 });
+    for (const buffer of buffers) buffer.release();
+    fake.finishDetach();
+    const report = await detached;
+    expect(report).toMatchObject({ completed: 0, aborted: 21 });
+    expect((await Promise.all(codes)).every((code) => code !== 'none')).toBe(true);
+    expect([memory.pinned, queuePair?.pending]).toEqual([0, 0]);
+    expect(memory.used).toBeLessThanOrEqual(4 * MiB);
+  });
+
+  it('that does not return keeps what SPDK may use, and gives the rest back', async () => {
+    const memory = new FakeMemory(8 * MiB);
+    const pool = new BouncePool(memory.dma, 4 * MiB);
+    const stuck = new FakeController(memory, { depth: 1, pool });
+    const other = new FakeController(memory, { depth: 8, pool });
+    const dma = [memory.dma.allocateBuffer(512), memory.dma.allocateBuffer(512)];
+    const [queuePair] = stuck.controller.queuePairs;
+    const codes = [codeOf(stuck.ns.read(Buffer.alloc(MiB), { offset: 0 }))];
+    codes.push(...dma.map((buffer) => codeOf(stuck.ns.read(buffer, { offset: 0 }))));
+    await turn();
+    expect(await codeOf(stuck.controller.detach({ drainMs: 0, timeoutMs: 20 }))).toBe('ERR_SPDK_WEDGED');
+    expect(await Promise.all(codes)).toEqual(new Array(3).fill('ERR_SPDK_WEDGED'));
+    expect([memory.pinned, queuePair?.pending]).toEqual([1, 0]);
+    // Nobody waits for what is lost.
+    const reads = Array.from({ length: 8 }, () => other.ns.read(Buffer.alloc(MiB), { offset: 0 }));
+    await other.pair.completeAll();
+    await Promise.all(reads);
+    stuck.pair.complete();
+    expect([memory.pinned, queuePair?.pending]).toEqual([0, 0]);
+    expect(queuePair?.pending).toBe(0);
+  });
+});
