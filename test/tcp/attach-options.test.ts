@@ -138,6 +138,12 @@ describe.each([
       expect(codes.filter((code) => code === 'none').length).toBeLessThanOrEqual(4);
       expect(new Set(codes)).toEqual(new Set(['none', 'ERR_SPDK_QUEUE_FULL']));
     },
+    ioTimeoutMs: async () => {
+      // The target holds each read for longer.
+      const { controller } = await attach({ ioTimeoutMs: 50 });
+      const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+      expect(await codeOf(reading as Promise<unknown>)).toBe('ERR_SPDK_TIMEOUT');
+    },
     ctrlrLossTimeoutMs: async () => {
       const { controller } = await attach({ ctrlrLossTimeoutMs: 1_500, reconnectDelayMs: 200 });
       const failed = new Promise((resolve) => controller.once('failed', resolve));
@@ -160,7 +166,7 @@ describe.each([
         (time, i) => i === 0 || time - (capture.times[i - 1] ?? 0) > delay / 2,
       );
       expect(tries.length).toBeGreaterThan(1);
-      for (const [i, time] of tries.entries()) expect(time - first).toBeGreaterThan(i * (delay - 100));
+      for (const [i, time] of tries.entries()) expect(time - first).toBeGreaterThanOrEqual(i * (delay - 100));
       capture.accept(true);
       const [controller] = env.controllers;
       expect(await eventually(limits.reset, () => controller?.state === 'attached')).toBe(true);
