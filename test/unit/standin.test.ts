@@ -147,4 +147,30 @@ describe('a controller in memory', () => {
     native.stuck = false;
     await detached;
   });
+
+  it.each(['threads', 'inline'] as const)(
+    'leaves nothing that keeps the process alive, polled by %s',
+    async (polling) => {
+      // What is there before is the test runner's.
+      const before = process.getActiveResourcesInfo();
+      const [controller, ns] = await disk({
+        polling,
+        queueDepth: 2,
+        ctrlrLossTimeoutMs: 200,
+        reconnectDelayMs: 20,
+      });
+      bed.target.latencyMs = 30;
+      const { signal } = new AbortController();
+      const reads = [1, 2, 3, 4].map((i) =>
+        ns.read(Buffer.alloc(512), { offset: 0, timeoutMs: i * 20, signal }),
+      );
+      const batch = controller.queuePairs[0]?.openBatch.bind(controller.queuePairs[0]);
+      const ended = Promise.allSettled([...reads, controller.admin.identify(), controller.reset()]);
+      await ended;
+      batch?.().close();
+      await bed.env.close();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before.length);
+    },
+  );
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { SpdkError } from '../../../lib/index.js';
 import { stamped } from './disk.js';
 import { type AnyStep, index, pick, step } from './step.js';
-import { blockSize, blocksOfDisk, type OpenBatch, type World } from './world.js';
+import { blocksOfDisk, type OpenBatch, type World } from './world.js';
 
 const some = (world: World) => world.batches.length > 0;
 
@@ -60,14 +60,14 @@ const describe = step({
       if (attempt(world, () => batch.flush(space, tag)) !== true) return;
       commands.set(tag, () => {});
     } else {
-      const buffer = attempt(world, () => world.env.allocate(Math.max(1, blocks) * blockSize));
+      const buffer = attempt(world, () => world.env.allocate(Math.max(1, blocks) * world.blockSize));
       if (!buffer) return;
       const { model } = owner.disk;
       const write = what === 'write' && blocks > 0 ? model.beginWrite(block, blocks) : undefined;
       const read = what === 'read' && blocks > 0 ? model.beginRead(block, blocks) : undefined;
       if (write) buffer.set(stamped(write.stamp, buffer.byteLength));
       const describe = what === 'write' ? batch.write : batch.read;
-      const args = [space, buffer, 0, block * blockSize, blocks * blockSize, tag] as const;
+      const args = [space, buffer, 0, block * world.blockSize, blocks * world.blockSize, tag] as const;
       const accepted = attempt(world, () => describe.call(batch, ...args)) === true;
       const end = (status: number) => {
         if (write) model.endWrite(write, status === 0);

@@ -3,22 +3,10 @@ import { SpdkError, SpdkTypeError } from '../../../lib/index.js';
 /** What timers and the stand-in's messages may add to a deadline, in milliseconds. */
 const slackMs = 20;
 
-/** Faults of lib/ that are being mended: they are not looked for until then. */
-const notYet: readonly RegExp[] = [
-  // A controller that ends after all once it was given up as wedged.
-  /pending is neg|-\d+ operations are pending|operations are pending on a controller/,
-  // Memory of operations that wait for room when their controller is detached, or that another left behind.
-  /chunks of bounce|region \d+ is still pinned|^a raw command gave out/,
-  // Batches: foreign namespaces, commands without blocks, two waits at once, their part of a detach report.
-  /^a batch took|has no blocks|^wait of a batch has not|names namespace \d+, which is not/,
-  /^in a batch, block|^\d+ were outstanding|^a batch gave the tag/,
-];
-
 interface Call {
   readonly name: string;
   readonly begun: number;
   readonly limitMs: number;
-  settled: boolean;
 }
 
 /** Promises that the package has given out: each has to settle by its deadline, and with an error of the package's. */
@@ -32,7 +20,7 @@ export class Calls {
   }
 
   problem(what: string): void {
-    if (!notYet.some((known) => known.test(what))) this.#problems.push(what);
+    this.#problems.push(what);
   }
 
   /** Names of those that have not settled. */
@@ -51,7 +39,7 @@ export class Calls {
     fulfilled: (value: Value) => void = () => {},
     rejected: (error: SpdkError) => void = () => {},
   ): void {
-    const call: Call = { name, begun: performance.now(), limitMs, settled: false };
+    const call: Call = { name, begun: performance.now(), limitMs };
     this.#open.add(call);
     promise.then(
       (value) => {

@@ -8,7 +8,7 @@ import type {
 } from '../../../lib/index.js';
 import { stamped } from './disk.js';
 import { type AnyStep, index, pick, step } from './step.js';
-import { type Attached, blockSize, blocksOfDisk, type World } from './world.js';
+import { type Attached, blocksOfDisk, type World } from './world.js';
 
 /** What may come of an operation at any time: the controller, the namespace or the queue is not what it was. */
 const alwaysPossible: readonly SpdkErrorCode[] = [
@@ -82,7 +82,9 @@ export function buffersFor(
   blocks: number,
 ): { list: Buffer[]; release: () => void } {
   const dma = kind.startsWith('dma');
-  const sizes = kind.endsWith('Vector') ? new Array<number>(blocks).fill(blockSize) : [blocks * blockSize];
+  const sizes = kind.endsWith('Vector')
+    ? new Array<number>(blocks).fill(world.blockSize)
+    : [blocks * world.blockSize];
   const scarce = world.addon.environments.some(({ memory }) => memory.limitBytes < memory.usedBytes + 4_096);
   const made = sizes.map((bytes) => (dma && !scarce ? world.env.allocate(bytes) : Buffer.alloc(bytes, 0xee)));
   const release = () => {
@@ -108,7 +110,7 @@ const read = step({
     const { model } = attached.disk;
     const access = model.beginRead(block, blocks);
     const call = (options: OperationOptions): Promise<unknown> => {
-      const whole: TransferOptions = { ...options, offset: block * blockSize };
+      const whole: TransferOptions = { ...options, offset: block * world.blockSize };
       return list.length > 1 ? target.readv(list, whole) : target.read(list[0] as Buffer, whole);
     };
     start(world, attached, `read of ${blocks} blocks at ${block}`, drawn, call, (value) => {
@@ -139,7 +141,7 @@ const write = step({
     const access = model.beginWrite(block, blocks);
     for (const buffer of list) buffer.set(stamped(access.stamp, buffer.byteLength));
     const call = (options: OperationOptions): Promise<unknown> => {
-      const whole: TransferOptions = { ...options, offset: block * blockSize };
+      const whole: TransferOptions = { ...options, offset: block * world.blockSize };
       // Fulfilled with something, to be told from a failure.
       return (list.length > 1 ? target.writev(list, whole) : target.write(list[0] as Buffer, whole)).then(
         () => true,
@@ -173,7 +175,7 @@ const others = step({
     const zeroes = what === 'zero' ? model.beginWrite(block, blocks, 0) : undefined;
     const answer = Buffer.alloc(512, 0xee);
     const call = (options: OperationOptions): Promise<unknown> => {
-      const whole = { ...options, offset: block * blockSize, length: blocks * blockSize };
+      const whole = { ...options, offset: block * world.blockSize, length: blocks * world.blockSize };
       if (what === 'flush') return target.flush(options).then(() => true);
       if (what === 'zero') return target.writeZeroes(whole).then(() => true);
       if (what === 'verify') return target.verify(whole).then(() => true);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type AnyStep, index, pick, step } from './step.js';
-import { blocksOfDisk, type World } from './world.js';
+import { blocksOfDisk, detachOf, type World } from './world.js';
 
 const some = (world: World) => world.attached.length > 0;
 const open = (world: World) => !world.closing;
@@ -46,25 +46,7 @@ const detach = step({
     timeoutMs: fc.integer({ min: 100, max: 400 }),
   }),
   act: (world, { controller, drainMs, timeoutMs }) => {
-    const attached = pick(world.attached, controller);
-    const first = !attached.leaving;
-    attached.leaving = true;
-    const { queuePairs } = attached.controller;
-    const outstanding = queuePairs.reduce((sum, { pending }) => sum + pending, 0);
-    const endedHere = world.endedHere;
-    // Half a second more to say where its threads are.
-    world.calls.watch(
-      'detach',
-      first ? timeoutMs + 500 : timeoutMs,
-      attached.controller.detach({ drainMs, timeoutMs }),
-      ({ completed, aborted }) => {
-        const all = completed + aborted;
-        const atLeast = outstanding - (world.endedHere - endedHere);
-        if (first && (all > outstanding || all < atLeast)) {
-          world.problem(`${outstanding} were outstanding, ${completed} completed, ${aborted} were aborted`);
-        }
-      },
-    );
+    detachOf(world, pick(world.attached, controller), drainMs, timeoutMs);
   },
 });
 

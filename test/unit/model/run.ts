@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { vi } from 'vitest';
-import { BouncePool } from '../../../lib/bounce-pool.js';
 import { useAddon } from '../../../lib/native.js';
 import { type AttachDrawn, attachDrawn, startAttach } from './life-steps.js';
 import type { AnyStep } from './step.js';
@@ -25,6 +24,8 @@ export interface ModelSettings {
   readonly seed: number;
   readonly runs: number;
   readonly steps: number;
+  /** Default 512. */
+  readonly blockSize?: number;
 }
 
 /** Runs drawn sequences of steps, each in a world of its own whose clock is virtual. */
@@ -40,7 +41,7 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
     const sequences = fc.commands([...steps], { size: '+1', maxCommands: settings.steps });
     await fc.assert(
       fc.asyncProperty(attachDrawn, sequences, fc.boolean(), (first, sequence, healed) =>
-        runOne(first, sequence, healed, unhandled),
+        runOne(new World(settings.blockSize ?? 512), first, sequence, healed, unhandled),
       ),
       {
         seed,
@@ -56,16 +57,15 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
 }
 
 async function runOne(
+  world: World,
   first: AttachDrawn,
   sequence: Iterable<fc.AsyncCommand<World, World>>,
   healed: boolean,
   unhandled: unknown[],
 ): Promise<void> {
   vi.useFakeTimers({ toFake: [...faked] });
-  const chunks = countChunks();
   unhandled.length = 0;
   try {
-    const world = new World();
     await world.open();
     // Most steps need a controller.
     startAttach(world, first);
@@ -75,40 +75,11 @@ async function runOne(
     // Rejections that nobody handles are told in a later turn of the real event loop.
     await new Promise((resolve) => turn(resolve));
     for (const error of unhandled) world.problem(`nobody handles ${error}`);
-    if (chunks.out() !== 0) world.problem(`${chunks.out()} chunks of bounce memory were not given back`);
     const timers = vi.getTimerCount();
     if (timers !== 0) world.problem(`${timers} timers are left`);
     if (world.problems.length > 0) throw new Error([...new Set(world.problems)].join('\n'));
   } finally {
-    chunks.restore();
     useAddon(undefined);
     vi.useRealTimers();
   }
 }
-
-/** Counts chunks that are taken and not given back. */
-function countChunks() {
-  let out = 0;
-  const take = vi.spyOn(BouncePool.prototype, 'take');
-  const give = vi.spyOn(BouncePool.prototype, 'give');
-  const { take: realTake, give: realGive } = originals;
-  take.mockImplementation(function (this: BouncePool, bytes, waiter) {
-    const chunk = realTake.call(this, bytes, waiter);
-    if (chunk) out++;
-    return chunk;
-  });
-  give.mockImplementation(function (this: BouncePool, chunk, counted) {
-    out--;
-    realGive.call(this, chunk, counted);
-  });
-  return {
-    out: () => out,
-    restore: () => {
-      take.mockRestore();
-      give.mockRestore();
-    },
-  };
-}
-
-const { take, give } = BouncePool.prototype;
-const originals = { take, give };

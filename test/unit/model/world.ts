@@ -14,7 +14,6 @@ import type { MemoryTarget } from '../standin/target.js';
 import { Calls } from './calls.js';
 import { DiskModel, stamped } from './disk.js';
 
-export const blockSize = 512;
 export const blocksOfDisk = 16;
 
 /** A subsystem with one namespace, and what it may hold. */
@@ -53,11 +52,17 @@ export class World {
   readonly attached: Attached[] = [];
   readonly batches: OpenBatch[] = [];
   readonly aborters: AbortController[] = [];
+  readonly blockSize: number;
   env!: Environment;
   closing = false;
   /** Operations that ended without the controller: by their time limit, their signal, or for want of memory. */
   endedHere = 0;
   readonly #checks: (() => void)[] = [];
+
+  /** @param blockSize of all disks; large ones make operations of several commands */
+  constructor(blockSize: number) {
+    this.blockSize = blockSize;
+  }
 
   get problems(): readonly string[] {
     return this.calls.problems;
@@ -187,7 +192,7 @@ export class World {
   #addDisk(target: MemoryTarget, name: string): void {
     const nqn = `nqn.2026-01.io.spdk:${name}`;
     const subsystem = target.addSubsystem(nqn);
-    const space = subsystem.addNamespace(1, { blocks: blocksOfDisk, blockSize });
+    const space = subsystem.addNamespace(1, { blocks: blocksOfDisk, blockSize: this.blockSize });
     const model = new DiskModel(this.disks.length + 1, blocksOfDisk);
     space.data.set(stamped(model.initial, space.data.byteLength));
     const { traddr, trsvcid } = target.address;
@@ -199,4 +204,22 @@ export class World {
     if (this.attached.some((one) => one.controller === controller)) return;
     this.problem(`the event ${event} came before attach() was fulfilled`);
   }
+}
+
+/** Detaches a controller, and adds up what its report says. */
+export function detachOf(world: World, attached: Attached, drainMs: number, timeoutMs: number): void {
+  const first = !attached.leaving;
+  attached.leaving = true;
+  const { queuePairs } = attached.controller;
+  const outstanding = queuePairs.reduce((sum, { pending }) => sum + pending, 0);
+  const { endedHere } = world;
+  // Half a second more to say where its threads are.
+  const limitMs = first ? timeoutMs + 500 : timeoutMs;
+  const detach = attached.controller.detach({ drainMs, timeoutMs });
+  world.calls.watch('detach', limitMs, detach, ({ completed, aborted }) => {
+    const all = completed + aborted;
+    if (first && (all > outstanding || all < outstanding - (world.endedHere - endedHere))) {
+      world.problem(`${outstanding} were outstanding, ${completed} completed, ${aborted} were aborted`);
+    }
+  });
 }

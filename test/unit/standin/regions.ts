@@ -103,6 +103,7 @@ export class MemoryRegions {
         this.#violations.add(`two commands use the same part of region ${id}`);
       }
     }
+    if (this.pins[id] === 0) this.#violations.add(`a command uses region ${id}, which is not pinned`);
     const use: RegionUse = { region, id, offset, length, intoMemory };
     region.uses.add(use);
     return use;

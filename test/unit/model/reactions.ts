@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { type AnyStep, index, pick, step } from './step.js';
+import { type Attached, detachOf, type World } from './world.js';
+
+const events = [
+  'state',
+  'failed',
+  'resetting',
+  'reconnectFailed',
+  'failingFast',
+  'reset',
+  'namespaces',
+  'detached',
+] as const;
+
+const actions: Record<string, (world: World, attached: Attached) => void> = {
+  detach: (world, attached) => detachOf(world, attached, 20, 300),
+  reset: (world, { controller }) => world.calls.watch('reset', 200, controller.reset({ timeoutMs: 200 })),
+  close: (world) => world.close(300),
+  read: (world, { controller }) => {
+    const [space] = controller.namespaces;
+    if (!space) return;
+    const read = space.read(Buffer.alloc(space.blockSize), { offset: 0, timeoutMs: 100 });
+    world.calls.watch('read in a listener', 100, read);
+  },
+  abort: (world) => {
+    for (const aborter of world.aborters) aborter.abort();
+  },
+};
+
+/** A listener that does something, once, in the middle of an event. */
+export const reactions: readonly AnyStep[] = [
+  step({
+    name: 'react',
+    possible: (world) => world.attached.length > 0,
+    draw: fc.tuple(index, fc.constantFrom(...events), fc.constantFrom(...Object.keys(actions))),
+    act: (world, [controller, event, action]) => {
+      const attached = pick(world.attached, controller);
+      attached.controller.once(event, () => actions[action]?.(world, attached));
+    },
+  }),
+];
