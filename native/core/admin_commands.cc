@@ -60,6 +60,7 @@ struct AdminCommands::InFlight {
 void AdminCommand::refuse() const {
   done({.status = Status::failure("ERR_SPDK_CONTROLLER_FAILED",
                                   "the admin command was not sent: the controller has no connection"),
+        .answered = false,
         .cdw0 = 0,
         .data = {}});
 }
@@ -93,6 +94,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     }
     if (result == 0) {
       in_flight_++;
+      if (command.awaited) awaited_++;
       static_cast<void>(flight.release());  // SPDK's until on_complete()
       continue;
     }
@@ -102,6 +104,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     }
     const char* code = result == -ENOMEM ? "ERR_SPDK_NO_MEMORY" : "ERR_SPDK_IO_FAILED";
     command.done({.status = Status::failure(code, "the admin command could not be sent", -result),
+                  .answered = false,
                   .cdw0 = 0,
                   .data = {}});
   }
@@ -109,15 +112,19 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
 
 void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) {
   const std::unique_ptr<InFlight> flight(static_cast<InFlight*>(context));
-  flight->owner->in_flight_--;
   AdminCommand& command = flight->command;
+  flight->owner->in_flight_--;
+  if (command.awaited) flight->owner->awaited_--;
+  const bool aborted = lost_connection(completion->status);
+  if (!aborted) flight->owner->answers_++;
   AdminAnswer answer;
+  answer.answered = !aborted;
   answer.cdw0 = completion->cdw0;
   if (spdk_nvme_cpl_is_error(completion)) {
-    answer.status = Status::failure(
-        "ERR_SPDK_IO_FAILED", lost_connection(completion->status)
-                                  ? "the connection ended before the controller answered the admin command"
-                                  : "the controller refused the admin command");
+    answer.status =
+        Status::failure("ERR_SPDK_IO_FAILED",
+                        aborted ? "the connection ended before the controller answered the admin command"
+                                : "the controller refused the admin command");
     answer.status.nvme = NvmeStatus{static_cast<uint8_t>(completion->status.sct),
                                     static_cast<uint8_t>(completion->status.sc), completion->status.dnr != 0};
   } else if (direction_of(command) == SPDK_NVME_DATA_CONTROLLER_TO_HOST && flight->buffer != nullptr) {

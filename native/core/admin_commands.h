@@ -16,6 +16,8 @@ namespace spdk_nvme {
 /** What a controller answered to an admin command. */
 struct AdminAnswer {
   Status status;
+  /** By the controller. Else it was not sent, or its connection ended first. */
+  bool answered = false;
   uint32_t cdw0 = 0;
   /** What was transferred from the controller; empty for commands that send data or none. */
   std::vector<uint8_t> data;
@@ -30,6 +32,8 @@ struct AdminCommand {
   std::vector<uint8_t> data;
   /** Called once, on the control thread; must not block. */
   std::function<void(AdminAnswer)> done;
+  /** Whether somebody waits for the answer, so that it is looked for all the time. */
+  bool awaited = true;
 
   /** Answers without sending: the connection is on its way out. */
   void refuse() const;
@@ -47,7 +51,10 @@ class AdminCommands {
   void add(AdminCommand command) { waiting_.push_back(std::move(command)); }
   /** Sends what waits, as far as the admin queue takes it. */
   void submit(spdk_nvme_ctrlr* controller);
-  [[nodiscard]] bool busy() const { return in_flight_ > 0 || !waiting_.empty(); }
+  /** Whether answers are awaited. */
+  [[nodiscard]] bool busy() const { return awaited_ > 0 || !waiting_.empty(); }
+  /** How many the controller has answered so far, with an error or without. */
+  [[nodiscard]] uint64_t answers() const { return answers_; }
   /** Answers what has not been sent yet; the controller will not take it any more. */
   void abort();
 
@@ -57,6 +64,9 @@ class AdminCommands {
 
   std::deque<AdminCommand> waiting_;
   size_t in_flight_ = 0;
+  /** Those of them that somebody waits for. */
+  size_t awaited_ = 0;
+  uint64_t answers_ = 0;
 };
 
 }  // namespace spdk_nvme

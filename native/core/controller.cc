@@ -50,6 +50,10 @@ void Controller::give_up_attach() {
 
 void Controller::detach(DetachSettings settings, std::function<void(const DetachReport&)> done) {
   leaving_.store(true, std::memory_order_release);
+  const auto patience = answer_limit(settings.timeout);
+  auto least = detach_patience_.load(std::memory_order_acquire);
+  while (patience < least && !detach_patience_.compare_exchange_weak(least, patience)) {
+  }
   // Of a reconnect that is under way; what is connected is left alone.
   connection_watch_.break_all_tries();
   mailbox_.post([this, settings, done = std::move(done)]() mutable {
@@ -66,12 +70,11 @@ void Controller::run() {
   // This thread works for no other controller, so all that it has SPDK log is about this one.
   const LogScope scope(history_.get());
   const Status attached = attach();
-  if (attached.ok()) {
-    enter(ControllerState::attached);
-  } else {
-    enter(ControllerState::detached);
-  }
+  const ControllerState outcome = attached.ok() ? ControllerState::attached : ControllerState::detached;
+  const bool entered = life_.advance(outcome);
+  // Before anything else is told of it: only now its owner has a controller.
   events_.attached(attached);
+  if (entered) tell_state(outcome);
   if (attached.ok()) {
     serve();
     detach_now();
@@ -88,6 +91,7 @@ void Controller::serve() {
          !attach_given_up_.load(std::memory_order_acquire)) {
     const bool posted = mailbox_.run();
     const bool completed = poll_admin();
+    watch_alive();
     follow_namespaces();
     if (reset_wanted_) reset_now();
     if (state() == ControllerState::failed) let_go();
@@ -104,24 +108,6 @@ void Controller::serve() {
 void Controller::let_go() {
   if (controller_ != nullptr) end_connection(true);
   answer_io(ENXIO);
-}
-
-/** True when something completed. */
-bool Controller::poll_admin() {
-  if (has_lost_connection()) return false;
-  int32_t result = 0;
-  {
-    const SharedLinger together(*linger_, control_slot());
-    admin_commands_.submit(controller_);
-    result = spdk_nvme_ctrlr_process_admin_completions(controller_);
-  }
-  if (result >= 0) return result > 0;
-  admin_failed_ = true;
-  history_->add(HistoryEvent::Kind::connection_lost, "the connection of the admin queue is lost");
-  admin_commands_.abort();
-  fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection to the controller's admin queue is lost",
-                       -result));
-  return false;
 }
 
 void Controller::admin(AdminCommand command) {
@@ -150,6 +136,7 @@ std::vector<NamespaceInfo> Controller::namespaces() const {
 
 /** Takes over what the controller reported of its namespaces since the last call. */
 void Controller::follow_namespaces() {
+  if (has_lost_connection()) return;
   if (namespaces_stale_) {
     namespaces_stale_ = false;
     refresh_namespaces();
@@ -157,11 +144,7 @@ void Controller::follow_namespaces() {
   }
   if (changed_namespaces_read_) {
     changed_namespaces_read_ = false;
-    {
-      const SharedLinger together(*linger_, control_slot());
-      spdk::identify_namespaces_again(controller_);
-    }
-    refresh_namespaces();
+    if (wait_for_controller([this] { spdk::identify_namespaces_again(controller_); })) refresh_namespaces();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdk/nvme.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include "history.h"
 #include "inline_set.h"
 #include "io_stats.h"
+#include "keep_alive_watch.h"
 #include "linger_lock.h"
 #include "log.h"
 #include "mailbox.h"
@@ -44,8 +46,7 @@ struct ControllerServices {
   ConnectGate connect_gate;
   ConnectMemory connect_memory;
   RecentAnswers recent_answers;
-  /** From v22.05 on SPDK never waits inside a call. */
-  Deadlines deadlines{!spdk::kAsyncQueuePairs};
+  Deadlines deadlines;
   /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
   std::atomic<size_t> next_poller{0};
 };
@@ -181,6 +182,9 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void serve();
   void let_go();
   bool poll_admin();
+  bool wait_for_controller(const std::function<void()>& call);
+  void watch_alive();
+  void lose_connection(const std::string& why, int error_number);
   void follow_namespaces();
   void read_changed_namespaces();
   void refresh_namespaces();
@@ -199,7 +203,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   bool drain();
   std::shared_ptr<const bool> ask_for_sign_of_life();
   bool wait_for_sign_of_life(const std::shared_ptr<const bool>& answered, Clock::time_point asked,
-                             std::chrono::milliseconds patience);
+                             std::chrono::milliseconds timeout);
   void wait_until(const std::function<bool()>& done);
   [[nodiscard]] uint64_t pending() const;
   [[nodiscard]] bool has_lost_connection() const;
@@ -213,6 +217,17 @@ class Controller : public std::enable_shared_from_this<Controller> {
 
   [[nodiscard]] std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(request_.connect.timeout_ms);
+  }
+
+  [[nodiscard]] std::chrono::milliseconds keep_alive_timeout() const {
+    return std::chrono::milliseconds(request_.connect.keep_alive_ms);
+  }
+  [[nodiscard]] std::chrono::milliseconds silence_limit() const;
+
+  /** A controller that has not answered a detach by then is dead, or as good as: a second, or a part of the
+   * time that its caller allows, where that is less. */
+  [[nodiscard]] static std::chrono::milliseconds answer_limit(std::chrono::milliseconds timeout) {
+    return std::min(std::chrono::milliseconds(1'000), timeout / 3);
   }
 
   // Slots of the linger lock: the pollers' own, then these two.
@@ -235,6 +250,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   std::atomic<bool> detach_requested_{false};
   /** A detach has been asked for, though the control thread may not have come to it. */
   std::atomic<bool> leaving_{false};
+  /** How long a call into SPDK may still wait for the controller once a detach has been asked for. */
+  std::atomic<std::chrono::milliseconds> detach_patience_{std::chrono::milliseconds::max()};
 
   spdk_nvme_ctrlr* controller_ = nullptr;
   /** SPDK is still at it, though a detach has ended it. */
@@ -249,6 +266,9 @@ class Controller : public std::enable_shared_from_this<Controller> {
   std::vector<QueuePair> queue_pairs_;
   AdminCommands admin_commands_;
   bool admin_failed_ = false;
+  KeepAliveWatch keep_alive_{keep_alive_timeout()};
+  /** Of AdminCommands::answers(), when the watch was last told. */
+  uint64_t answers_seen_ = 0;
   /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.
    */
   bool namespaces_stale_ = false;

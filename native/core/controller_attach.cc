@@ -155,6 +155,7 @@ void Controller::start_serving() {
   connection_++;
   hold_io(request_.reconnect.enabled());
   admin_failed_ = false;
+  keep_alive_.begin(Clock::now());
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
   for (size_t i = 0; i < sets_.size(); i++) {
     const auto& set = sets_[i];
@@ -191,8 +192,10 @@ Status Controller::connect() {
   const ExclusiveLinger alone(*linger_);
   const spdk::ConnectionWatch::Scope watched(connection_watch_);
   const spdk::SourceAddress source(request_.connect.source_address);
-  const Deadlines::Scope deadline(services_->deadlines, timeout() + kGrace,
-                                  [this] { connection_watch_.break_this_try(); });
+  const Deadlines::Scope deadline(services_->deadlines, timeout() + kGrace, [this] {
+    connection_watch_.break_this_try();
+    return false;
+  });
   Status status = connect_controller(log);
   if (!status.ok()) return status;
   status = connect_queue_pairs(log);

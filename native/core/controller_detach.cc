@@ -17,10 +17,6 @@ using Clock = std::chrono::steady_clock;
 /** Between two looks at how far the pollers have come; longer once nobody waits for the answer any more. */
 constexpr std::chrono::microseconds kPause{100};
 constexpr std::chrono::milliseconds kPauseWhenLate{20};
-/** A controller that has not answered by then is dead, or as good as: SPDK must not wait for it. Or by this
- * part of the time that the caller allows, where that is less. */
-constexpr std::chrono::milliseconds kAnswerLimit{1'000};
-constexpr int kAnswerPart = 3;
 /** What SPDK gets to shut a controller down that has just answered. */
 constexpr std::chrono::milliseconds kShutdownLimit{1'000};
 
@@ -75,7 +71,7 @@ bool Controller::drain() {
   const auto answered = ask_for_sign_of_life();
   wait_until(
       [this, limit = begun + detach_settings_.drain] { return pending() == 0 || Clock::now() >= limit; });
-  return wait_for_sign_of_life(answered, begun, detach_settings_.timeout / kAnswerPart);
+  return wait_for_sign_of_life(answered, begun, detach_settings_.timeout);
 }
 
 /** Any answer to a command will do, a refusal too. */
@@ -89,8 +85,8 @@ std::shared_ptr<const bool> Controller::ask_for_sign_of_life() {
 }
 
 bool Controller::wait_for_sign_of_life(const std::shared_ptr<const bool>& answered, Clock::time_point asked,
-                                       std::chrono::milliseconds patience) {
-  const auto limit = asked + std::min(kAnswerLimit, patience);
+                                       std::chrono::milliseconds timeout) {
+  const auto limit = asked + answer_limit(timeout);
   wait_until([&] { return *answered || admin_failed_ || Clock::now() >= limit; });
   return *answered && !admin_failed_;
 }
@@ -151,8 +147,11 @@ void Controller::destroy_controller() {
   if (controller_ == nullptr) return;
   // SPDK tells the controller to shut down, and a target may fall silent at any moment. Before v22.05 it
   // waits in its call, which is ended from outside; later it is polled.
-  const Deadlines::Scope deadline(services_->deadlines, kShutdownLimit,
-                                  [this] { connection_watch_.break_established(); });
+  const Deadlines::Scope deadline(services_->deadlines, kShutdownLimit, [this] {
+    // Later releases do not wait here, see below.
+    if constexpr (!spdk::kAsyncQueuePairs) connection_watch_.break_established();
+    return false;
+  });
   spdk::DetachAttempt attempt(controller_);
   const auto limit = Clock::now() + kShutdownLimit;
   while (!attempt.poll()) {

@@ -21,15 +21,13 @@ namespace spdk_nvme {
 class Deadlines {
   using Clock = std::chrono::steady_clock;
   struct Entry {
+    std::chrono::milliseconds limit;
     Clock::time_point at;
-    std::function<void()> late;
+    std::function<bool()> late;
   };
 
  public:
-  /** `kept` is false where SPDK keeps deadlines by itself: then there is no thread, and nothing is called. */
-  explicit Deadlines(bool kept) {
-    if (kept) thread_ = std::jthread([this](const std::stop_token& ended) { watch(ended); });
-  }
+  Deadlines() : thread_([this](const std::stop_token& ended) { watch(ended); }) {}
   Deadlines(const Deadlines&) = delete;
   Deadlines& operator=(const Deadlines&) = delete;
   ~Deadlines() = default;
@@ -37,12 +35,15 @@ class Deadlines {
   /** Ends the thread, when no scope is left and none will come. */
   void stop() { thread_ = {}; }
 
-  /** Calls `late`, which must not block, if it still lives when the time is over; never after its end. */
+  /**
+   * Calls `late`, which must not block, if it still lives when the time is over; never after its end. It is
+   * called once more after as long again if it says so.
+   */
   class Scope {
    public:
-    Scope(Deadlines& deadlines, std::chrono::milliseconds limit, std::function<void()> late)
+    Scope(Deadlines& deadlines, std::chrono::milliseconds limit, std::function<bool()> late)
         : deadlines_(deadlines),
-          entry_(deadlines.add({.at = Clock::now() + limit, .late = std::move(late)})) {}
+          entry_(deadlines.add({.limit = limit, .at = Clock::now() + limit, .late = std::move(late)})) {}
     ~Scope() { deadlines_.remove(entry_); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -71,7 +72,14 @@ class Deadlines {
     while (!ended.stop_requested()) {
       wakes_at_ = Clock::time_point::max();
       for (Entry& entry : entries_) {
-        if (entry.late && entry.at <= Clock::now()) std::exchange(entry.late, nullptr)();
+        if (entry.late && entry.at <= Clock::now()) {
+          // From now, not from when it was due: this thread may not have run for long.
+          if (entry.late()) {
+            entry.at = Clock::now() + entry.limit;
+          } else {
+            entry.late = nullptr;
+          }
+        }
         if (entry.late) wakes_at_ = std::min(wakes_at_, entry.at);
       }
       // Not for ever: the clock's last moment overflows in the kernel's.

@@ -25,9 +25,6 @@ using Handle = std::variant<rdma_cm_id*, int>;
 
 thread_local Clock::time_point t_wait_until = Clock::time_point::max();
 thread_local ConnectionWatch* t_watch = nullptr;
-/** The latest call of rdma_get_cm_event() gave an event. */
-thread_local bool t_gave_event = false;
-
 void break_connection(rdma_cm_id* id) {
   // Its queue pair's commands end with errors, which is what SPDK waits for.
   rdma_disconnect(id);
@@ -91,7 +88,7 @@ ConnectionWatch::~ConnectionWatch() {
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
   watch_.try_broken_.store(false, std::memory_order_release);
-  if constexpr (!kAsyncQueuePairs) t_watch = &watch;
+  t_watch = &watch;
 }
 
 ConnectionWatch::Scope::~Scope() {
@@ -100,11 +97,13 @@ ConnectionWatch::Scope::~Scope() {
 }
 
 void ConnectionWatch::break_all_tries() {
+  if constexpr (kAsyncQueuePairs) return;
   all_broken_.store(true, std::memory_order_release);
   connections().break_all(this, false);
 }
 
 void ConnectionWatch::break_this_try() {
+  if constexpr (kAsyncQueuePairs) return;
   try_broken_.store(true, std::memory_order_release);
   connections().break_all(this, false);
 }
@@ -124,8 +123,7 @@ CmWaitLimit::~CmWaitLimit() {
   t_wait_until = before_;
 }
 
-// The stand-ins, for the releases that need them.
-#if SPDK_NVME_RELEASE < 2205
+// The stand-ins.
 
 namespace {
 
@@ -133,6 +131,19 @@ int fail(int error) {
   errno = error;
   return -1;
 }
+
+/** False when the connection is not to be made. */
+bool watch_connection(Handle handle) {
+  if (t_watch == nullptr) return true;
+  connections().add(handle, t_watch);
+  return !t_watch->broken();
+}
+
+// These concern waits of releases before v22.05 only.
+#if SPDK_NVME_RELEASE < 2205
+
+/** The latest call of rdma_get_cm_event() gave an event. */
+thread_local bool t_gave_event = false;
 
 /** Never destroyed, as connections(). */
 CmEvents& cm_events() {
@@ -146,14 +157,11 @@ bool has_waited_enough() {
   return t_wait_until == Clock::time_point::min() || Clock::now() >= t_wait_until;
 }
 
-/** False when the connection is not to be made. */
-bool watch_connection(Handle handle) {
-  if (t_watch == nullptr) return true;
-  connections().add(handle, t_watch);
-  return !t_watch->broken();
-}
+#endif
 
 }  // namespace
+
+#if SPDK_NVME_RELEASE < 2205
 
 extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
   if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) {
@@ -168,6 +176,8 @@ extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** ev
 extern "C" int rdma_ack_cm_event(rdma_cm_event* event) {
   return cm_events().acknowledge(event);
 }
+
+#endif
 
 extern "C" int rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
   static const auto function = real<decltype(rdma_connect)>("rdma_connect");
@@ -184,7 +194,9 @@ extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
 extern "C" int rdma_destroy_id(rdma_cm_id* id) {
   static const auto function = real<decltype(rdma_destroy_id)>("rdma_destroy_id");
   connections().remove(id);
+#if SPDK_NVME_RELEASE < 2205
   cm_events().drop(id);
+#endif
   return function(id);
 }
 
@@ -200,7 +212,5 @@ extern "C" int close(int descriptor) {
   connections().remove(descriptor);
   return function(descriptor);
 }
-
-#endif
 
 }  // namespace spdk_nvme::spdk

@@ -6,12 +6,14 @@
 namespace spdk_nvme::spdk {
 
 /**
- * SPDK before v22.05 connects and disconnects inside one call, and some of its waits have no end: for a
- * target that accepts a connection and then says nothing it waits for ever, with a lock that every other
- * attach and detach needs. What follows ends such waits from outside. It stands in for some functions of
- * librdmacm and the C library (see the .cc), which SPDK, linked into the addon, then calls here.
+ * SPDK waits inside some of its calls, and some of these waits have no end. Before v22.05 it connects and
+ * disconnects so: for a target that accepts a connection and then says nothing it waits for ever, with a lock
+ * that every other attach and detach needs. On all releases it answers the report of a changed namespace so,
+ * in the poll of the admin queue: without a limit before v25.09, and with that of an attach for each command
+ * since. What follows ends such waits from outside. It stands in for some functions of librdmacm and the C
+ * library (see the .cc), which SPDK, linked into the addon, then calls here.
  *
- * Does nothing from v22.05 on, nor where SPDK is a shared library, which finds those functions itself.
+ * Does nothing where SPDK is a shared library, which finds those functions itself.
  */
 
 /**
@@ -38,9 +40,10 @@ class ConnectionWatch {
     ConnectionWatch& watch_;
   };
 
-  /** The present try and all later ones. Any thread. */
+  /** The present try and all later ones. Nothing from v22.05 on, where no wait of a try is long. Any thread.
+   */
   void break_all_tries();
-  /** The present try. Any thread. */
+  /** The present try, as above. Any thread. */
   void break_this_try();
   /** What is established. Any thread. */
   void break_established();

@@ -21,6 +21,8 @@ export interface SpdkTargetOptions {
 /** A running nvmf_tgt. */
 export interface SpdkTarget {
   readonly pid: number;
+  /** Makes a call of its RPC interface. */
+  call(method: string, params: Record<string, unknown>): Promise<unknown>;
   /** Ends it with a signal, and waits until it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -88,7 +90,29 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
     }
     await sleep(pollMs);
   }
-  return { pid: child.pid as number, stop };
+  return { pid: child.pid as number, stop, call: (method, params) => callRpc(rpcSocket, method, params) };
+}
+
+/** One call of JSON-RPC 2.0 over a Unix socket. */
+function callRpc(socketPath: string, method: string, params: Record<string, unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(socketPath);
+    let text = '';
+    socket.setEncoding('utf8').on('data', (part) => {
+      text += part;
+      let answer: { result?: unknown; error?: { message: string } };
+      try {
+        answer = JSON.parse(text);
+      } catch {
+        return; // the rest is to come
+      }
+      socket.destroy();
+      if (answer.error) reject(new Error(`${method}: ${answer.error.message}`));
+      else resolve(answer.result);
+    });
+    socket.on('error', reject);
+    socket.write(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
+  });
 }
 
 /** What lets several targets run on one core: from v22.09 on the first locks it against the others. */

@@ -86,7 +86,7 @@ TEST(ConnectGate, LetsInAsManyAsThereArePlaces) {
 }
 
 TEST(Deadlines, CallEachThatPassesOnce) {
-  Deadlines deadlines(true);
+  Deadlines deadlines;
   std::mutex mutex;
   std::vector<int> called;
   std::promise<void> both;
@@ -94,12 +94,13 @@ TEST(Deadlines, CallEachThatPassesOnce) {
     const std::lock_guard<std::mutex> guard(mutex);
     called.push_back(which);
     if (called.size() == 2) both.set_value();
+    return false;
   };
   {
     // The one that passes first comes last: the thread must not sleep through it.
-    const Deadlines::Scope long_one(deadlines, 1h, [&] { note(3); });
-    const Deadlines::Scope second(deadlines, 40ms, [&] { note(2); });
-    const Deadlines::Scope first(deadlines, 20ms, [&] { note(1); });
+    const Deadlines::Scope long_one(deadlines, 1h, [&] { return note(3); });
+    const Deadlines::Scope second(deadlines, 40ms, [&] { return note(2); });
+    const Deadlines::Scope first(deadlines, 20ms, [&] { return note(1); });
     ASSERT_EQ(both.get_future().wait_for(10s), std::future_status::ready);
     std::this_thread::sleep_for(20ms);
   }
@@ -107,12 +108,31 @@ TEST(Deadlines, CallEachThatPassesOnce) {
   EXPECT_EQ(called, (std::vector<int>{1, 2}));
 }
 
+TEST(Deadlines, CallAgainForAsLongAsTheyAreAskedTo) {
+  Deadlines deadlines;
+  std::promise<void> third;
+  std::atomic<int> calls{0};
+  const auto begun = std::chrono::steady_clock::now();
+  const Deadlines::Scope scope(deadlines, 10ms, [&] {
+    if (++calls < 3) return true;
+    third.set_value();
+    return false;
+  });
+  ASSERT_EQ(third.get_future().wait_for(10s), std::future_status::ready);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 30ms);
+  std::this_thread::sleep_for(30ms);
+  EXPECT_EQ(calls, 3);
+}
+
 TEST(Deadlines, CallNothingAfterTheEndOfAScope) {
-  Deadlines deadlines(true);
+  Deadlines deadlines;
   for (int i = 0; i < 200; i++) {
     auto alive = std::make_unique<std::atomic<int>>(0);
     {
-      const Deadlines::Scope scope(deadlines, 1ms, [&alive] { ++*alive; });
+      const Deadlines::Scope scope(deadlines, 1ms, [&alive] {
+        ++*alive;
+        return false;
+      });
       std::this_thread::sleep_for(i % 2 == 0 ? 0ms : 1ms);
     }
     alive.reset();  // a late call is a use after free, which the sanitizers see

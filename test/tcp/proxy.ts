@@ -10,6 +10,8 @@ const configuration = 0x14;
 /** CC.EN and CC.SHN (NVMe base specification, "Controller Configuration"). */
 const enableBit = 0x1;
 const shutdownBits = 0xc000;
+/** Asynchronous event "namespace attribute changed", in dword 0 of its completion: a notice, and the log page to read. */
+const namespacesChanged = 0x04_00_02;
 /** Capsules of NVMe/TCP, and the bytes before the queue's entry in them. */
 const commandCapsule = 0x04;
 const responseCapsule = 0x05;
@@ -74,15 +76,48 @@ class SlowReadiness {
   }
 }
 
+/** What a proxy looks for in the bytes that it passes on. */
+interface Watch {
+  /** Whether the host's bytes are held back from now on. */
+  fromHost?(bytes: Buffer): boolean;
+  fromTarget?(bytes: Buffer): boolean;
+  /** Holds back the host's bytes that were found too. */
+  readonly holdIt: boolean;
+}
+
 /**
  * Listens on a port of its own; holds back all that the initiator sends after the first write to a controller's configuration that is
  * chosen, and with `holdIt` that too. With `readyHalfSeconds` the target claims to be that slow.
  */
-export async function holdAt(
+export function holdAt(
   targetPort: number,
   chosen: (value: number) => boolean,
   { holdIt, readyHalfSeconds }: { readonly holdIt: boolean; readonly readyHalfSeconds?: number },
 ): Promise<Proxy> {
+  return holdWhen(targetPort, () => {
+    const readiness = readyHalfSeconds === undefined ? undefined : new SlowReadiness(readyHalfSeconds);
+    return {
+      holdIt,
+      fromHost: (bytes) => {
+        readiness?.seeCommands(bytes);
+        return configurationsIn(bytes).some(chosen);
+      },
+      fromTarget: (bytes) => {
+        readiness?.alterAnswers(bytes);
+        return false;
+      },
+    };
+  });
+}
+
+/** Holds back all that the initiator sends from the moment on that the target has announced a change of its namespaces. */
+export function holdAfterNamespaceEvent(targetPort: number): Promise<Proxy> {
+  const fromTarget = (bytes: Buffer) =>
+    [...entriesIn(bytes, responseCapsule)].some((entry) => bytes.readUInt32LE(entry) === namespacesChanged);
+  return holdWhen(targetPort, () => ({ holdIt: false, fromTarget }));
+}
+
+async function holdWhen(targetPort: number, watch: () => Watch): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const kept: [Socket, Buffer][] = [];
   let holding = false;
@@ -93,7 +128,7 @@ export async function holdAt(
   });
   const server = createServer((host) => {
     const target = createConnection({ port: targetPort, host: '127.0.0.1' });
-    const readiness = readyHalfSeconds === undefined ? undefined : new SlowReadiness(readyHalfSeconds);
+    const { fromHost, fromTarget, holdIt } = watch();
     for (const [from, to] of [
       [host, target],
       [target, host],
@@ -101,10 +136,12 @@ export async function holdAt(
       sockets.add(from);
       from.setNoDelay();
       from.on('data', (bytes: Buffer) => {
-        if (from === host) readiness?.seeCommands(bytes);
-        else readiness?.alterAnswers(bytes);
-        const found = !holding && !done && from === host && [...configurationsIn(bytes)].some(chosen);
-        holding ||= found;
+        const seen = (from === host ? fromHost : fromTarget)?.(bytes) ?? false;
+        const found = seen && !holding && !done;
+        if (found) {
+          holding = true;
+          if (from === target) tell();
+        }
         // What the target still has to say is let through.
         if (!holding || from === target || (found && !holdIt)) {
           to.write(bytes);
