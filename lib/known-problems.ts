@@ -119,6 +119,15 @@ export const knownProblems: readonly AdvisoryEntry[] = [
       'What follows a failure of the same queue pair, or comes while SPDK disconnects it, is made a failure before SPDK sees it.',
   },
   {
+    id: 'SPDK-EVENT-WAIT',
+    issues: [],
+    affected: { fixed: [25, 9] },
+    consequence:
+      'A report of a changed namespace makes SPDK ask for all of them inside the poll of the admin queue, and wait for the answers without a limit: a target that falls silent just then holds up that thread for good.',
+    defence:
+      'After `keepAliveMs` the connection is broken from outside, which ends the wait; a detach has it broken sooner.',
+  },
+  {
     id: 'SPDK-NESTED-POLL',
     issues: [],
     affected: { first: [20, 7], fixed: [21, 4] },

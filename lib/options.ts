@@ -52,8 +52,8 @@ export interface AttachOptions {
   /** Entries of each I/O queue, 2 to 32768; the target may grant fewer. Default 128. */
   queueDepth?: number | undefined;
   /**
-   * The keep-alive timeout in milliseconds: the target drops the controller after so long without a sign of life.
-   * 0 turns it off, else 1000 to 3600000. Default 10000.
+   * The keep-alive timeout in milliseconds: the target drops the controller after so long without a sign of life, and a
+   * controller that does not answer for so long has failed. 0 turns both off, else 1000 to 3600000. Default 10000.
    */
   keepAliveMs?: number | undefined;
   /** The time limit of the whole attach in milliseconds, 1 to 2147483647. Default 5000. */

@@ -1,0 +1,52 @@
+// A host that stands still for longer than the keep-alive timeout, as a stopped process, a suspended machine or a paused
+// virtual one does: the target is there, and must not be taken for dead.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4469' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:stopped';
+const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
+/** `nvmf_tgt` grants ten seconds instead, so it does not drop a host that is stopped for five. */
+const keepAliveMs = 1_000;
+const stoppedMs = 5_000;
+
+let target: SpdkTarget;
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [{ nqn, serial: 'STOPPED', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
+  });
+  ensureHugepages(128);
+});
+afterAll(() => target?.stop());
+
+it.each([{ polling: 'threads' }, { polling: 'inline' }, { polling: 'threads', ctrlrLossTimeoutMs: 60_000 }])(
+  'a process with %j that was stopped goes on',
+  async (options) => {
+    const program = fileURLToPath(new URL('children/attached.mjs', import.meta.url));
+    const child = fork(program, [JSON.stringify({ id, options: { keepAliveMs, ...options } })]);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child, 'message');
+    // At several moments between two Keep Alives: they are a quarter of a second apart.
+    for (const pauseMs of [400, 70, 150]) {
+      await sleep(pauseMs);
+      child.kill('SIGSTOP');
+      await sleep(stoppedMs / (pauseMs === 400 ? 1 : 2));
+      child.kill('SIGCONT');
+    }
+    await sleep(500);
+    child.send('report');
+    const [report] = await once(child, 'message');
+    expect(report).toMatchObject({ state: 'attached', told: [] });
+    expect(report.readsSince).toBeGreaterThan(5);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  },
+);
