@@ -71,10 +71,9 @@ void Controller::run() {
   const LogScope scope(history_.get());
   const Status attached = attach();
   const ControllerState outcome = attached.ok() ? ControllerState::attached : ControllerState::detached;
-  const bool entered = life_.advance(outcome);
-  // Before anything else is told of it: only now its owner has a controller.
+  if (life_.advance(outcome)) history_->add(HistoryEvent::Kind::state, to_string(outcome));
+  // The first that is told of it, and all that is told of this state: only now its owner has a controller.
   events_.attached(attached);
-  if (entered) tell_state(outcome);
   if (attached.ok()) {
     serve();
     detach_now();

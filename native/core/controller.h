@@ -67,8 +67,9 @@ struct DetachSettings {
 
 /** What a controller tells its owner. Called on its control thread; must not block. */
 struct ControllerEvents {
-  /** The attach has ended, well or not. Exactly once. */
+  /** The attach has ended, well or not. Exactly once, and before any other. */
   std::function<void(const Status&)> attached;
+  /** After that. */
   std::function<void(ControllerState)> state_changed;
   /** The link or the target died, and no reset is tried, or none any more. */
   std::function<void(const Status&)> failed;
