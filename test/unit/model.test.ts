@@ -10,7 +10,7 @@ describe('in any order', () => {
   it('operations, faults, resets and detaches settle on time and leave nothing', async () => {
     await checkModel([...lifeSteps, ...reactions, ...ioSteps, ...ioSteps, ...ioSteps], {
       seed: 1,
-      runs: 1_500,
+      runs: 500,
       steps: 60,
     });
   }, 120_000);
@@ -18,7 +18,7 @@ describe('in any order', () => {
   it('batches as well', async () => {
     await checkModel([...lifeSteps, ...batchSteps, ...batchSteps, ...batchSteps], {
       seed: 2,
-      runs: 1_500,
+      runs: 500,
       steps: 60,
     });
   }, 120_000);
@@ -26,7 +26,7 @@ describe('in any order', () => {
   it('and both at once', async () => {
     await checkModel([...lifeSteps, ...ioSteps, ...ioSteps, ...batchSteps, ...batchSteps], {
       seed: 3,
-      runs: 1_000,
+      runs: 400,
       steps: 80,
     });
   }, 120_000);

@@ -164,10 +164,7 @@ describe('a controller in memory', () => {
       const reads = [1, 2, 3, 4].map((i) =>
         ns.read(Buffer.alloc(512), { offset: 0, timeoutMs: i * 20, signal }),
       );
-      const batch = controller.queuePairs[0]?.openBatch.bind(controller.queuePairs[0]);
-      const ended = Promise.allSettled([...reads, controller.admin.identify(), controller.reset()]);
-      await ended;
-      batch?.().close();
+      await Promise.allSettled([...reads, controller.admin.identify(), controller.reset()]);
       await bed.env.close();
       await new Promise((resolve) => setImmediate(resolve));
       expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before.length);
