@@ -4,7 +4,7 @@ import { isAborted, statusError } from './command-status.js';
 import { type DmaBuffer, type DmaRegion, regionOf } from './dma-memory.js';
 import { SpdkError, SpdkTypeError } from './errors.js';
 import type { Namespace } from './namespace.js';
-import { type CompletionSink, operations } from './ring.js';
+import { operations } from './ring.js';
 import type { SubmissionQueue } from './submission-queue.js';
 
 /** @internal What a batch asks of its queue pair. */
@@ -35,7 +35,7 @@ const largestTag = 0xffff_ffff;
  *
  * Data is in memory of `env.allocate()`. A status is 0 for success, else `statusError()` makes an error of it.
  */
-export class Batch implements CompletionSink, Disposable {
+export class Batch implements Disposable {
   /** Commands that can be outstanding. */
   readonly capacity: number;
   /** The tags of the commands that the last `reap()` or `wait()` took. */
@@ -61,8 +61,7 @@ export class Batch implements CompletionSink, Disposable {
   #closed = false;
   #failure: SpdkError | undefined;
 
-  /** @internal */
-  constructor(queue: SubmissionQueue, hooks: BatchHooks) {
+  private constructor(queue: SubmissionQueue, hooks: BatchHooks) {
     const { capacity } = queue.ring;
     const { timeoutMs } = queue.limits;
     this.#queue = queue;
@@ -75,6 +74,11 @@ export class Batch implements CompletionSink, Disposable {
     this.#used = new Uint8Array(capacity);
     this.#sentAt = timeoutMs === undefined ? undefined : new Float64Array(capacity);
     this.#waiters = new BatchWaiters(timeoutMs, () => this.#deadline());
+  }
+
+  /** @internal */
+  static create(queue: SubmissionQueue, hooks: BatchHooks): Batch {
+    return new Batch(queue, hooks);
   }
 
   /** Commands described and not reaped yet. */

@@ -133,7 +133,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       busy: (queuePair: QueuePair, busy: boolean) => this.#loop.setBusy(queuePair, busy),
     };
     this.queuePairs = Object.freeze(
-      native.queuePairs().map((pair, index) => new QueuePair(pair, index, queuePairServices)),
+      native.queuePairs().map((pair, index) => QueuePair.create(pair, index, queuePairServices)),
     );
     this.#loop.start(this.queuePairs);
   }
@@ -345,7 +345,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const before = new Map(this.#namespaces?.map((namespace) => [namespace.id, namespace]));
     const fresh = this.#native.namespaces().map((info) => {
       const old = before.get(info.id);
-      return old?.is(info) ? old : new Namespace(this, info);
+      return old?.is(info) ? old : Namespace.create(this, info);
     });
     return Object.freeze(fresh);
   }

@@ -10,7 +10,7 @@ export interface DmaRegion {
 }
 
 /** A Buffer in DMA memory: I/O with it copies nothing. */
-export type DmaBuffer = Buffer<ArrayBuffer> &
+export type DmaBuffer = ReturnType<typeof Buffer.alloc> &
   Disposable & {
     /**
      * Gives the memory back. Commands that still use it finish first; from now on the buffer is refused for new

@@ -68,8 +68,7 @@ export class Namespace implements NamespaceInfo {
   readonly bytes: number;
   readonly #info: NamespaceInfo;
 
-  /** @internal */
-  constructor(controller: Controller, info: NamespaceInfo) {
+  private constructor(controller: Controller, info: NamespaceInfo) {
     this.controller = controller;
     this.id = info.id;
     this.blocks = info.blocks;
@@ -85,6 +84,11 @@ export class Namespace implements NamespaceInfo {
     this.#info = info;
     Object.defineProperty(this, 'controller', { enumerable: false });
     Object.freeze(this);
+  }
+
+  /** @internal */
+  static create(controller: Controller, info: NamespaceInfo): Namespace {
+    return new Namespace(controller, info);
   }
 
   /** @internal Whether the controller still describes it so. */

@@ -32,14 +32,18 @@ export class QueuePair {
   #refusal: (() => SpdkError) | undefined;
   #batch: Batch | undefined;
 
-  /** @internal */
-  constructor(native: NativeQueuePair, index: number, services: QueuePairServices) {
+  private constructor(native: NativeQueuePair, index: number, services: QueuePairServices) {
     this.index = index;
     this.poller = native.poller();
     this.queue = new SubmissionQueue(new Ring(native), `queue pair ${index}`, {
       ...services,
       busy: (busy) => services.busy(this, busy),
     });
+  }
+
+  /** @internal */
+  static create(native: NativeQueuePair, index: number, services: QueuePairServices): QueuePair {
+    return new QueuePair(native, index, services);
   }
 
   /** Operations accepted and not ended, those that wait for room in the queue too. */
@@ -73,7 +77,7 @@ export class QueuePair {
     if (this.#refusal) throw this.#refusal();
     if (this.#batch) throw this.#inUse('is used by a batch');
     if (this.pending > 0) throw this.#inUse('has operations pending');
-    const batch = new Batch(this.queue, {
+    const batch = Batch.create(this.queue, {
       owns: ({ controller }) => controller === undefined || controller.queuePairs[this.index] === this,
       refusal: () => this.#refusal?.(),
       closed: () => {

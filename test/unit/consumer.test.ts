@@ -1,0 +1,82 @@
+// What a program that uses this package meets when it is compiled: the shipped types are checked too, with nothing
+// installed but what package.json declares.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+const { dependencies, peerDependencies, exports, types } = JSON.parse(
+  fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
+);
+
+let folder: string;
+
+function compile(...given: string[]): string {
+  const { stdout, stderr } = spawnSync(process.execPath, [tsc, ...given], { cwd: folder, encoding: 'utf8' });
+  return stdout + stderr;
+}
+
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-consumer-'));
+  const installed = path.join(folder, 'node_modules/spdk-nvme');
+  fs.mkdirSync(installed, { recursive: true });
+  fs.writeFileSync(
+    path.join(installed, 'package.json'),
+    JSON.stringify({ name: 'spdk-nvme', type: 'module', exports, types, dependencies, peerDependencies }),
+  );
+  const build = path.join(root, 'tsconfig.build.json');
+  expect(compile('-p', build, '--emitDeclarationOnly', '--outDir', path.join(installed, 'dist'))).toBe('');
+  for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
+    const link = path.join(folder, 'node_modules', name);
+    fs.mkdirSync(path.dirname(link), { recursive: true });
+    fs.symlinkSync(path.join(root, 'node_modules', name), link);
+  }
+  const sources = path.join(root, 'test/unit/consumer');
+  for (const name of fs.readdirSync(sources)) {
+    fs.copyFileSync(path.join(sources, name), path.join(folder, name.replace(/\.txt$/, '')));
+  }
+}, 60_000);
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** Each with the file that such a program would have. */
+const projects: readonly [string, string, readonly string[]][] = [
+  ['an ECMAScript module', 'module.mts', ['--module', 'nodenext', '--target', 'es2022']],
+  ['an ECMAScript module with node16', 'module.mts', ['--module', 'node16', '--target', 'es2022']],
+  [
+    'an ECMAScript module for a bundler',
+    'module.mts',
+    ['--module', 'esnext', '--moduleResolution', 'bundler', '--target', 'es2022'],
+  ],
+  ['an ECMAScript module of an older target', 'module.mts', ['--module', 'nodenext', '--target', 'es2020']],
+  ['CommonJS with nodenext', 'common.cts', ['--module', 'nodenext', '--target', 'es2022']],
+  ['CommonJS with node16', 'dynamic.cts', ['--module', 'node16', '--target', 'es2022']],
+  [
+    'CommonJS as it used to be',
+    'old.ts',
+    ['--module', 'commonjs', '--moduleResolution', 'node10', '--esModuleInterop', '--target', 'es2022'],
+  ],
+];
+
+/** What is on in all of them. Without DOM, whatever the target. */
+const strict = ['--strict', '--skipLibCheck', 'false', '--lib', 'es2022', '--noEmit'];
+
+describe('the shipped types compile in', () => {
+  it.each(projects)('%s', { timeout: 60_000 }, (_, file, options) => {
+    expect(compile(...strict, '--exactOptionalPropertyTypes', ...options, file)).toBe('');
+  });
+
+  it('a project without exactOptionalPropertyTypes', { timeout: 60_000 }, () => {
+    expect(compile(...strict, '--module', 'nodenext', '--target', 'es2022', 'module.mts')).toBe('');
+  });
+});
+
+it('no internal member is in the shipped types, and no internal class can be made', {
+  timeout: 60_000,
+}, () => {
+  // Each line of it is an error that is expected.
+  expect(compile(...strict, '--module', 'nodenext', '--target', 'es2022', 'internals.mts')).toBe('');
+});
