@@ -1,0 +1,64 @@
+// The programs in the README and the documents do what they say: they are run, on the host, over TCP on loopback,
+// against SPDK's own target, whose address takes the place of theirs.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { Environment } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { type FenceWorld, fences, moduleOf } from '../support/fences.js';
+
+const api = path.resolve(import.meta.dirname, '../../lib/index.js');
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4493' } as const;
+const nqn = (name: string) => `nqn.2026-11.dev.spdk-nvme:fences-${name}`;
+const id = (name: string) =>
+  `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn(name)}`;
+
+let folder: string;
+let target: SpdkTarget;
+
+beforeAll(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-fences-'));
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: ['first', 'second'].map((name) => ({
+      nqn: nqn(name),
+      serial: name.toUpperCase(),
+      disk: { kind: 'malloc', sizeMb: 16, blockSize: 512 },
+    })),
+  });
+  ensureHugepages(256);
+});
+afterAll(async () => {
+  await target.stop();
+  fs.rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  // They print what they found, as the programs of readers would.
+  for (const print of ['log', 'error'] as const) vi.spyOn(console, print).mockImplementation(() => {});
+});
+
+/** Runs one with what it takes for granted; a program that opens an environment of its own gets none. */
+async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
+  const file = path.join(folder, `${fs.readdirSync(folder).length}.ts`);
+  const text = moduleOf(code, api).replaceAll(/'trtype:\w+ [^']*'/g, `'${id('second')}'`);
+  fs.writeFileSync(file, text);
+  const { fence } = await import(/* @vite-ignore */ file);
+  await fence(world);
+}
+
+it.each(fences().filter(({ language }) => language === 'ts'))('$place', async ({ code }) => {
+  if (code.includes('Environment.init')) {
+    await run(code, {});
+    return;
+  }
+  await using env = await Environment.init({ memoryMb: 256 });
+  const controller = await env.attach(id('first'));
+  const [ns] = controller.namespaces;
+  await run(code, { env, controller, ns, id: id('second'), log: () => {} });
+  expect(controller.state).toBe('attached');
+  expect(controller.stats().pending).toBe(0);
+});
