@@ -41,7 +41,7 @@ export interface RawIoCommand {
   readonly data?: NodeJS.ArrayBufferView | undefined;
 }
 
-/** @internal What chooses the queue pair of an operation: a controller. */
+/** What chooses the queue pair of an operation: a controller. */
 export interface QueuePairChooser {
   queuePairFor(chosen: QueuePair | undefined): QueuePair;
 }
