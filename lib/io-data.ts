@@ -1,5 +1,26 @@
 // The caller's data of one operation, and copying parts of it from and to the memory that controllers reach.
 
+// A subclass, or a property of the buffer itself, may say other things of its length and place than are so, and code of
+// the caller's must not get hold of memory that others use too: only the built-in accessors and methods are asked.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+const builtIn = (name: 'buffer' | 'byteOffset' | 'byteLength') =>
+  Function.prototype.call.bind(Object.getOwnPropertyDescriptor(typedArray, name)?.get as () => unknown);
+const bufferOf = builtIn('buffer') as (data: Uint8Array) => ArrayBufferLike;
+const offsetOf = builtIn('byteOffset') as (data: Uint8Array) => number;
+const lengthOf = builtIn('byteLength') as (data: Uint8Array) => number;
+const setIn = Function.prototype.call.bind(typedArray.set) as unknown as (
+  data: Uint8Array,
+  from: Uint8Array,
+  at: number,
+) => void;
+
+/** A part of a buffer. Throws a RangeError where there is no such part, or none any more. */
+function partOf(data: Uint8Array, at: number, length: number): Uint8Array {
+  if (at === 0 && length === lengthOf(data)) return data;
+  if (at + length > lengthOf(data)) throw new RangeError('The buffer is shorter than it said');
+  return new Uint8Array(bufferOf(data), offsetOf(data) + at, length);
+}
+
 /** Several buffers as one run of bytes. Their lengths are those of now: a buffer that is detached or shrunk later has others. */
 export class Pieces {
   readonly parts: readonly Uint8Array[];
@@ -54,10 +75,10 @@ export type IoData = Uint8Array | Pieces;
 export function gather(data: IoData, at: number, length: number, memory: Uint8Array, offset: number): void {
   if (data instanceof Pieces) {
     data.each(at, length, (part, from, to, size) => {
-      memory.set(part.subarray(from, from + size), offset + to);
+      memory.set(partOf(part, from, size), offset + to);
     });
   } else {
-    memory.set(at === 0 && length === data.byteLength ? data : data.subarray(at, at + length), offset);
+    memory.set(partOf(data, at, length), offset);
   }
 }
 
@@ -65,9 +86,9 @@ export function gather(data: IoData, at: number, length: number, memory: Uint8Ar
 export function scatter(data: IoData, at: number, length: number, memory: Uint8Array, offset: number): void {
   if (data instanceof Pieces) {
     data.each(at, length, (part, from, to, size) => {
-      part.set(memory.subarray(offset + to, offset + to + size), from);
+      setIn(part, memory.subarray(offset + to, offset + to + size), from);
     });
   } else {
-    data.set(memory.subarray(offset, offset + length), at);
+    setIn(data, memory.subarray(offset, offset + length), at);
   }
 }

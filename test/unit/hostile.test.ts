@@ -96,3 +96,35 @@ it('a listener that throws costs no log line, and none its place', () => {
   for (const text of ['1', '2', '3']) expect(() => vi.runOnlyPendingTimers()).toThrow(text);
   expect(heard).toEqual(['1', '2', '3']);
 });
+
+/** A buffer that says to be of another length than it is. */
+class Liar extends Uint8Array {
+  override get byteLength(): number {
+    return 512;
+  }
+
+  override set(): void {
+    throw new Error('memory was handed out');
+  }
+
+  override subarray(): Uint8Array<ArrayBuffer> {
+    throw new Error('memory was asked for');
+  }
+}
+
+it.each([8192, 100])('a buffer of %i bytes that says 512 reaches no memory but its own', async (real) => {
+  const ns = await disk({ queueDepth: 4 });
+  // The chunks that these give back are used again from the last to the first: the lie's lies before the others'.
+  await Promise.all([1, 2, 3, 4].map(() => ns.read(Buffer.alloc(512), { offset: 0 })));
+  const others = Array.from({ length: 3 }, (_, i) => ns.write(Buffer.alloc(512, i + 1), { offset: i * 512 }));
+  const lie = ns.write(new Liar(real).fill(0xff), { offset: 4096 });
+  await Promise.allSettled([...others, lie]);
+  const [first, second, third] = await Promise.all(
+    [0, 512, 1024].map((offset) => ns.read(Buffer.alloc(512), { offset })),
+  );
+  expect([first, second, third].map((data) => [...new Set(data)])).toEqual([[1], [2], [3]]);
+  // Through readv() as well, whose parts are put together.
+  const read = ns.readv([new Liar(real), Buffer.alloc(512)], { offset: 0 });
+  if (real < 512) await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
+  else expect((await read)[1]).toEqual(Buffer.alloc(512, 2));
+});
