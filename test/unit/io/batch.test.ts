@@ -84,6 +84,16 @@ describe('a batch', () => {
     await Promise.all(waits);
     expect(got).toEqual(['a:1,2', 'b:3', 'c:']);
     expect(batch.outstanding).toBe(0);
+    // One that comes later takes nothing before the first.
+    reads(4, 5);
+    const first = wait('d');
+    pair.completeUnheard(1);
+    const second = wait('e');
+    pair.complete(0);
+    await turn();
+    pair.complete();
+    await Promise.all([first, second]);
+    expect(got.slice(3)).toEqual(['d:4', 'e:5']);
     batch.close();
   });
 

@@ -142,6 +142,11 @@ export class FakeQueuePair implements NativeQueuePair {
     }
   }
 
+  /** As {@link complete}, and JavaScript does not hear of it. */
+  completeUnheard(count: number): void {
+    for (const command of this.commands.splice(0, count)) this.#end(command, 0);
+  }
+
   abortAll(): void {
     for (const command of this.commands.splice(0)) this.#end(command, abortedStatus);
   }

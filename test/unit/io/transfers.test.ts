@@ -467,4 +467,30 @@ describe('a detach', () => {
     expect([memory.pinned, queuePair?.pending]).toEqual([0, 0]);
     expect(queuePair?.pending).toBe(0);
   });
+
+  it('takes what has completed by its end for what it is', async () => {
+    const { fake, ns, pair } = setUp({ depth: 4 });
+    const reads = [0, 1].map(() => codeOf(ns.read(Buffer.alloc(512), { offset: 0 })));
+    await turn();
+    const detached = fake.controller.detach({ drainMs: 0 });
+    pair.completeUnheard(1);
+    fake.finishDetach();
+    expect(await detached).toMatchObject({ completed: 1, aborted: 1 });
+    expect(await Promise.all(reads)).toEqual(['none', 'ERR_SPDK_IO_FAILED']);
+  });
+
+  it('that does not return leaves others no memory to wait for', async () => {
+    const memory = new FakeMemory(8 * MiB);
+    const pool = new BouncePool(memory.dma, MiB);
+    const stuck = new FakeController(memory, { pool });
+    const other = new FakeController(memory, { pool });
+    const lost = codeOf(stuck.ns.read(Buffer.alloc(MiB), { offset: 0 }));
+    const waiting = other.ns.read(Buffer.alloc(MiB), { offset: 0 });
+    await turn();
+    expect(other.pair.sent).toBe(0);
+    await codeOf(stuck.controller.detach({ drainMs: 0, timeoutMs: 20 }));
+    expect(await lost).toBe('ERR_SPDK_WEDGED');
+    await other.pair.completeAll();
+    await waiting;
+  });
 });
