@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { integer } from '../../cli/engine/numbers.js';
 
 export interface BenchArguments {
   readonly cycles: number;
@@ -19,17 +20,9 @@ export type Section = (typeof sections)[number];
 const MAX_IO_QUEUES = 64;
 const MAX_CYCLES = 100_000;
 
-export function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-  };
-}
-
 /** `1,2,4`: each once, in the order given. */
 export function queueCounts(text: string): number[] {
-  return [...new Set(text.split(',').map((word) => wholeNumber(1, MAX_IO_QUEUES)(word.trim())))];
+  return [...new Set(text.split(',').map((word) => integer(1, MAX_IO_QUEUES)(word.trim())))];
 }
 
 export function sectionList(text: string): Section[] {
@@ -48,17 +41,12 @@ export function benchCommand(): Command {
         "host's loopback and over RDMA on the fabric; and compares them. Last, it counts the memory of up to 64 controllers.",
     )
     .option('--only <list>', `measure only some of ${sections.join(', ')}`, sectionList, [...sections])
-    .option('--io-rounds <count>', 'turns of perf and the package for I/O', wholeNumber(1, 100), 3)
-    .option('--io-seconds <count>', 'how long each turn reads', wholeNumber(1, 3600), 2)
-    .option('--cycles <count>', 'for each side and number of I/O queues', wholeNumber(1, MAX_CYCLES), 100)
-    .option('--rounds <count>', 'turns that the sides take', wholeNumber(1, MAX_CYCLES), 5)
+    .option('--io-rounds <count>', 'turns of perf and the package for I/O', integer(1, 100), 3)
+    .option('--io-seconds <count>', 'how long each turn reads', integer(1, 3600), 2)
+    .option('--cycles <count>', 'for each side and number of I/O queues', integer(1, MAX_CYCLES), 100)
+    .option('--rounds <count>', 'turns that the sides take', integer(1, MAX_CYCLES), 5)
     .option('--io-queues <list>', 'numbers of I/O queues to measure with', queueCounts, [1, 2, 4])
-    .option(
-      '--cli-cycles <count>',
-      'for nvme-cli, which is slow; 0: without it',
-      wholeNumber(0, MAX_CYCLES),
-      10,
-    )
+    .option('--cli-cycles <count>', 'for nvme-cli, which is slow; 0: without it', integer(0, MAX_CYCLES), 10)
     .option('--json <file>', 'write the numbers there');
 }
 

@@ -42,8 +42,8 @@ export const link = {
   rdmaDevice: /^host:(.+)$/.exec(process.env.SPDK_NVME_FABRIC ?? '')?.[1] ?? SOFT_DEVICE,
   /** Room for RoCE's largest MTU, 4096, and its headers. */
   mtu: 4200,
-  /** The target listens on the first address; the second one serves tests that need another local address. */
-  addresses: ['10.77.0.1/24', '10.77.0.2/24', 'fd77::1/64'],
+  /** The target listens on those that end with 1; the others serve tests that need another local address. */
+  addresses: ['10.77.0.1/24', '10.77.0.2/24', 'fd77::1/64', 'fd77::2/64'],
   /** Inside the subnet, owned by nobody: connecting to it gets no answer. */
   unreachableAddress: '10.77.0.99',
 } as const;
@@ -61,6 +61,7 @@ export const ports = {
   rdma: { id: 1, trtype: 'rdma', adrfam: 'ipv4', traddr: '10.77.0.1', trsvcid: '4420' },
   rdma6: { id: 2, trtype: 'rdma', adrfam: 'ipv6', traddr: 'fd77::1', trsvcid: '4420' },
   tcp: { id: 3, trtype: 'tcp', adrfam: 'ipv4', traddr: '10.77.0.1', trsvcid: '4421' },
+  tcp6: { id: 5, trtype: 'tcp', adrfam: 'ipv6', traddr: 'fd77::1', trsvcid: '4421' },
 } as const satisfies Record<string, FabricPort>;
 
 /**

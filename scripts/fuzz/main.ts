@@ -1,6 +1,6 @@
 // `npm run fuzz`: any values into the parsers and option checks, and into every function of the native addon.
 import { Command } from 'commander';
-import { wholeNumber } from '../bench/arguments.js';
+import { integer } from '../../cli/engine/numbers.js';
 import { fuzzNative } from './native.js';
 import { fuzzParsers } from './parsers.js';
 import { startFuzzTarget } from './target.js';
@@ -12,8 +12,8 @@ const { minutes, seed } = new Command('npm run fuzz --')
     'Puts any values into the parsers and option checks, and calls every function of the native addon with any ' +
       'values in a process of its own, beside an SPDK target on this host.',
   )
-  .option('--minutes <M>', 'in all; half of it for each', wholeNumber(1, 7 * 24 * 60), 2)
-  .option('--seed <S>', 'repeats a run', wholeNumber(0, maxSeed), Math.floor(Math.random() * maxSeed))
+  .option('--minutes <M>', 'in all; half of it for each', integer(1, 7 * 24 * 60), 2)
+  .option('--seed <S>', 'repeats a run', integer(0, maxSeed), Math.floor(Math.random() * maxSeed))
   .addHelpText('after', '\nExit status: 0 nothing found, 1 something found, 2 bad arguments.')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))

@@ -34,6 +34,15 @@ export interface TargetListener {
   readonly trsvcid: string;
 }
 
+/** IPv6 addresses have colons. */
+const familyOf = ({ traddr }: TargetListener) => (traddr.includes(':') ? 'IPv6' : 'IPv4');
+
+/** SPDK's string for a subsystem of the target. */
+export function listenerId(listener: TargetListener, nqn: string): string {
+  const { trtype, traddr, trsvcid } = listener;
+  return `trtype:${trtype} adrfam:${familyOf(listener)} traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqn}`;
+}
+
 interface Call {
   readonly method: string;
   readonly params: Record<string, unknown>;
@@ -65,7 +74,7 @@ export function targetConfig(
       },
       {
         method: 'nvmf_subsystem_add_listener',
-        params: { nqn, listen_address: { ...listener, adrfam: 'IPv4' } },
+        params: { nqn, listen_address: { ...listener, adrfam: familyOf(listener) } },
       },
     ]),
   ];

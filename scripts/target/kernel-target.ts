@@ -10,11 +10,11 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { ports } from '../fabric/topology.js';
+import { type FabricPort, ports } from '../fabric/topology.js';
 
 const nvmet = '/sys/kernel/config/nvmet';
 const folderOf = (nqn: string) => `${nvmet}/subsystems/${nqn}`;
-const linkOf = (nqn: string) => `${nvmet}/ports/${ports.rdma.id}/subsystems/${nqn}`;
+const linkOf = (nqn: string, port: FabricPort) => `${nvmet}/ports/${port.id}/subsystems/${nqn}`;
 
 const text = (file: string) => readFileSync(file, 'utf8').trim();
 
@@ -97,29 +97,34 @@ export function revalidateNamespace(nqn: string, id: number): void {
   writeFileSync(`${namespaceOf(nqn, id)}/revalidate_size`, '1');
 }
 
-/** Adds a subsystem to the RDMA port. Gives the function that takes it away again. */
-export function addSubsystem(nqn: string, serial: string, namespaces: readonly NewNamespace[]): () => void {
+/** Adds a subsystem to ports. Gives the function that takes it away again. */
+export function addSubsystem(
+  nqn: string,
+  serial: string,
+  namespaces: readonly NewNamespace[],
+  on: readonly FabricPort[] = [ports.rdma],
+): () => void {
   const folder = folderOf(nqn);
   mkdirSync(folder);
   admitHosts(nqn);
   writeFileSync(`${folder}/attr_serial`, serial);
   for (const namespace of namespaces) addNamespace(nqn, namespace);
-  allow(nqn);
+  for (const port of on) allow(nqn, port);
   return () => {
-    withdraw(nqn);
+    for (const port of on) withdraw(nqn, port);
     for (const id of readdirSync(`${folder}/namespaces`)) removeNamespace(nqn, Number(id));
     rmdirSync(folder);
   };
 }
 
-/** Takes a subsystem off the RDMA port, if it is there; the target then ends its controllers there. */
-export function withdraw(nqn: string): void {
-  if (existsSync(linkOf(nqn))) unlinkSync(linkOf(nqn));
+/** Takes a subsystem off a port, if it is there; the target then ends its controllers there. */
+export function withdraw(nqn: string, port: FabricPort = ports.rdma): void {
+  if (existsSync(linkOf(nqn, port))) unlinkSync(linkOf(nqn, port));
 }
 
-/** Puts a subsystem back onto the RDMA port, if it is not there. */
-export function allow(nqn: string): void {
-  if (!existsSync(linkOf(nqn))) symlinkSync(folderOf(nqn), linkOf(nqn));
+/** Puts a subsystem back onto a port, if it is not there. */
+export function allow(nqn: string, port: FabricPort = ports.rdma): void {
+  if (!existsSync(linkOf(nqn, port))) symlinkSync(folderOf(nqn), linkOf(nqn, port));
 }
 
 /** Refuses hosts that the subsystem does not name; those that are connected stay. */

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Environment } from '../../lib/index.js';
 import { addSubsystem, readSubsystem } from '../../scripts/target/kernel-target.js';
-import { idOf, open, ports, subsystems } from './support/fabric.js';
-import { askKernel } from './support/kernel-initiator.js';
+import { open, subsystems } from './support/fabric.js';
+import { askKernel, discover } from './support/kernel-initiator.js';
+import { type KernelPath, kernelPaths } from './support/kernel-paths.js';
 import { expectNothingHeld } from './support/rdma.js';
 
 /** Namespace ids with gaps, one namespace with an identifier and one without, a text that is not ASCII's only. */
@@ -16,10 +17,12 @@ const nguid = '6b6ad1ce-7d3c-4f0e-9c1e-02a1f6b3c4d5';
 let env: Environment;
 let removeSparse: (() => void) | undefined;
 beforeAll(async () => {
-  removeSparse = addSubsystem(sparse.nqn, sparse.serial, [
+  const namespaces = [
     { id: 3, device: '/dev/fabric0', nguid },
     { id: 1000, device: '/dev/fabric1' },
-  ]);
+  ];
+  const on = [kernelPaths.rdma.port, kernelPaths.tcp.port];
+  removeSparse = addSubsystem(sparse.nqn, sparse.serial, namespaces, on);
   env = await open();
 });
 afterAll(async () => {
@@ -28,13 +31,15 @@ afterAll(async () => {
 });
 
 describe.each([
-  { name: 'disk0', subsystem: subsystems.disk0 },
-  { name: 'disk1', subsystem: subsystems.disk1 },
-  { name: 'sparse', subsystem: sparse },
-])('what the controller of $name says of itself', ({ subsystem }) => {
+  { name: 'disk0', subsystem: subsystems.disk0, path: kernelPaths.rdma },
+  { name: 'disk1', subsystem: subsystems.disk1, path: kernelPaths.rdma },
+  { name: 'sparse', subsystem: sparse, path: kernelPaths.rdma },
+  { name: 'disk0', subsystem: subsystems.disk0, path: kernelPaths.tcp },
+  { name: 'sparse', subsystem: sparse, path: kernelPaths.tcp },
+])('what the controller of $name says of itself over $path.name', ({ subsystem, path }) => {
   it('is what the target was configured to say', async () => {
     const configured = readSubsystem(subsystem.nqn);
-    const { info, namespaces, detach } = await attach(subsystem);
+    const { info, namespaces, detach } = await attach(subsystem, path);
     expect(info.serial).toBe(configured.serial);
     expect(info.model).toBe(configured.model);
     expect(info.subsystemNqn).toBe(subsystem.nqn);
@@ -45,11 +50,9 @@ describe.each([
   });
 
   it("is what the kernel's own initiator hears", async () => {
-    const { info, namespaces, detach } = await attach(subsystem);
-    const kernel = await askKernel(
-      subsystem.nqn,
-      namespaces.map(({ id }) => id),
-    );
+    const { info, namespaces, detach } = await attach(subsystem, path);
+    const ids = namespaces.map(({ id }) => id);
+    const kernel = await askKernel(subsystem.nqn, ids, path.port);
     expect({
       serial: info.serial,
       model: info.model,
@@ -117,6 +120,18 @@ describe.each([
   });
 });
 
+it.each(Object.values(kernelPaths))(
+  'over $name every subsystem is attached that nvme discover finds there',
+  async ({ id, port }) => {
+    const found = await discover(port);
+    const wanted = [subsystems.disk0, subsystems.disk1, ...subsystems.many.slice(0, 2)];
+    expect(found).toEqual(expect.arrayContaining(wanted.map(({ nqn }) => nqn)));
+    const controllers = await Promise.all(wanted.map((subsystem) => env.attach(id(subsystem))));
+    expect(controllers.map(({ info }) => info.subsystemNqn)).toEqual(wanted.map(({ nqn }) => nqn));
+    await Promise.all(controllers.map((controller) => controller.detach()));
+  },
+);
+
 it('cannot be changed by its reader', async () => {
   const { controller, detach } = await attach(subsystems.disk0);
   for (const object of [
@@ -131,8 +146,8 @@ it('cannot be changed by its reader', async () => {
   await expectNothingHeld();
 });
 
-async function attach(subsystem: typeof subsystems.disk0) {
-  const controller = await env.attach(idOf(subsystem, ports.rdma), { ioQueues: 2 });
+async function attach(subsystem: typeof subsystems.disk0, path: KernelPath = kernelPaths.rdma) {
+  const controller = await env.attach(path.id(subsystem), { ioQueues: 2 });
   const { info, namespaces } = controller;
   return { controller, info, namespaces, detach: () => controller.detach() };
 }

@@ -1,6 +1,7 @@
 // The I/O tests on the fabric, over RDMA, against SPDK's own target and the block device behind it.
 
 import { link, subsystems } from '../../scripts/fabric/topology.js';
+import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { describeIo } from './suites/io.js';
@@ -21,7 +22,10 @@ describeIo('I/O over RDMA with nvmf_tgt', async () => {
     })),
   });
   ensureHugepages(256);
-  const id = (nqn: string) =>
-    `trtype:RDMA adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
-  return { transportId: id(nqns[0]), backing, other: id(nqns[1]), stop: () => target.stop() };
+  return {
+    transportId: listenerId(listener, nqns[0]),
+    backing,
+    other: listenerId(listener, nqns[1]),
+    stop: () => target.stop(),
+  };
 });

@@ -6,8 +6,10 @@ import { expectNoConnections, tcpConnections } from '../integration/suites/targe
 
 const port = '4467';
 
-describeAttach('attach and detach over TCP with nvmf_tgt', async () => ({
-  ...(await startAttachTarget({ trtype: 'TCP', traddr: '127.0.0.1', trsvcid: port }, '4471')),
-  queues: async () => tcpConnections([port]),
-  expectNothingHeld: () => expectNoConnections([port]),
-}));
+for (const traddr of ['127.0.0.1', '::1']) {
+  describeAttach(`attach and detach over TCP with nvmf_tgt at ${traddr}`, async () => ({
+    ...(await startAttachTarget({ trtype: 'TCP', traddr, trsvcid: port }, '4471')),
+    queues: async () => tcpConnections([port]),
+    expectNothingHeld: () => expectNoConnections([port]),
+  }));
+}

@@ -3,15 +3,16 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { listenerId, type TargetListener } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { describeIo, type IoTarget } from '../integration/suites/io.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4460' } as const;
+const listeners = ['127.0.0.1', '::1'].map((traddr) => ({ trtype: 'TCP', traddr, trsvcid: '4460' }) as const);
 const nqns = { disk: 'nqn.2026-11.dev.spdk-nvme:file', other: 'nqn.2026-11.dev.spdk-nvme:other' };
 const diskMb = 16;
 
-async function start(): Promise<IoTarget> {
+async function start(listener: TargetListener): Promise<IoTarget> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-disk-'));
   const backing = path.join(folder, 'disk');
   fs.writeFileSync(backing, Buffer.alloc(diskMb << 20));
@@ -24,12 +25,10 @@ async function start(): Promise<IoTarget> {
     ],
   });
   ensureHugepages(256);
-  const id = (nqn: string) =>
-    `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
   return {
-    transportId: id(nqns.disk),
+    transportId: listenerId(listener, nqns.disk),
     backing,
-    other: id(nqns.other),
+    other: listenerId(listener, nqns.other),
     stop: async () => {
       await target.stop();
       fs.rmSync(folder, { recursive: true });
@@ -37,4 +36,6 @@ async function start(): Promise<IoTarget> {
   };
 }
 
-describeIo('I/O over TCP with nvmf_tgt', start);
+for (const listener of listeners) {
+  describeIo(`I/O over TCP with nvmf_tgt at ${listener.traddr}`, () => start(listener));
+}

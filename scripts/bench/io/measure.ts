@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import type { PerfReport } from '../../../cli/workloads/perf.js';
 import { rounded } from '../statistics.js';
 import { apis, type IoApi, type IoCase, type IoResult } from './cases.js';
 import { runPerf } from './perf.js';
-import type { WorkerRequest } from './worker.js';
 
-const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
+const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+/** What the package takes in hugepages. */
+const memoryMb = 128;
 
 /** A row of the table and of the JSON: one way of using the package beside perf. */
 export interface IoRow extends IoCase, IoApi {
@@ -37,7 +39,7 @@ export async function measureIo(options: MeasureOptions): Promise<IoRow[]> {
     for (let round = 0; round < rounds; round++) {
       native.push(await runPerf(what, transportId, seconds, core));
       for (const [i, api] of apis.entries()) {
-        binding[i]?.push(await runWorker({ ...what, ...api, transportId, seconds }));
+        binding[i]?.push(await runPackage(what, api, transportId, seconds));
       }
       report(
         `${what.transport} ${what.op} ${what.blockSize} B, depth ${what.queueDepth}: round ${round + 1} of ${rounds}`,
@@ -59,13 +61,36 @@ export async function measureIo(options: MeasureOptions): Promise<IoRow[]> {
   return rows;
 }
 
-async function runWorker(request: WorkerRequest): Promise<IoResult> {
+/** `spdk-nvme perf`, in a process of its own as SPDK's perf is. */
+async function runPackage(
+  { op, blockSize, queueDepth }: IoCase,
+  { api, polling }: IoApi,
+  transportId: string,
+  seconds: number,
+): Promise<IoResult> {
   const tsx = import.meta.resolve('tsx');
-  const { stdout } = await execa(process.execPath, ['--import', tsx, worker, JSON.stringify(request)], {
+  const words = [
+    ...[
+      'perf',
+      '--transport-id',
+      transportId,
+      '--memory',
+      memoryMb,
+      '--workload',
+      op,
+      '--io-size',
+      blockSize,
+    ],
+    ...['--depth', queueDepth, '--api', api, '--polling', polling, '--seconds', seconds, '-o', 'json'],
+    // The first namespace: perf is given a controller that has one only.
+    ...['--namespace-id', 1],
+  ].map(String);
+  const { stdout } = await execa(process.execPath, ['--import', tsx, cli, ...words], {
     stdin: 'ignore',
     stderr: 'inherit',
   });
-  return JSON.parse(stdout);
+  const { iops, latencyUs, cpuSecondsPerMillion }: PerfReport = JSON.parse(stdout);
+  return { iops, p50Us: latencyUs.p50 ?? 0, p99Us: latencyUs.p99 ?? 0, cpuSecondsPerMillion };
 }
 
 export function median(values: readonly number[]): number {

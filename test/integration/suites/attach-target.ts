@@ -1,7 +1,7 @@
 // SPDK's own target as the attach tests want it.
 
 import os from 'node:os';
-import type { TargetListener } from '../../../scripts/target/config.js';
+import { listenerId, type TargetListener } from '../../../scripts/target/config.js';
 import { startSpdkTarget } from '../../../scripts/target/spdk-target.js';
 import type { AttachTarget } from './attach.js';
 import { memoryMb } from './target.js';
@@ -15,9 +15,7 @@ export async function startAttachTarget(
   listener: TargetListener,
   closedPort: string,
 ): Promise<Omit<AttachTarget, 'queues' | 'expectNothingHeld'>> {
-  const { trtype, traddr, trsvcid } = listener;
-  const id = (name: string, port = trsvcid) =>
-    `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${port} subnqn:${nqnOf(name)}`;
+  const id = (name: string, trsvcid = listener.trsvcid) => listenerId({ ...listener, trsvcid }, nqnOf(name));
   const target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,

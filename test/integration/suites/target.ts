@@ -5,7 +5,7 @@ import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { type AttachOptions, type Controller, Environment } from '../../../lib/index.js';
-import type { TargetListener, TargetSubsystem } from '../../../scripts/target/config.js';
+import { listenerId, type TargetListener, type TargetSubsystem } from '../../../scripts/target/config.js';
 import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../../scripts/target/spdk-target.js';
 import { limits } from '../support/limits.js';
@@ -44,14 +44,12 @@ export class FaultyTarget {
     subsystems: number = subsystemCount,
   ) {
     this.#listener = listener;
-    const { trtype, traddr, trsvcid } = listener;
-    const address = `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid}`;
     this.#subsystems = Array.from({ length: subsystems }, (_, i) => ({
       nqn: `nqn.2026-11.dev.spdk-nvme:fault${i}`,
       serial: `FAULT${i}`,
       disk,
     }));
-    this.ids = this.#subsystems.map(({ nqn }) => `${address} subnqn:${nqn}`);
+    this.ids = this.#subsystems.map(({ nqn }) => listenerId(listener, nqn));
   }
 
   get id(): string {

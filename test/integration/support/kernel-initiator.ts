@@ -1,6 +1,24 @@
 import { hostname } from 'node:os';
-import { ports } from './fabric.js';
+import type { FabricPort } from '../../../scripts/fabric/topology.js';
 import { run } from './run.js';
+
+function addressOf({ trtype, traddr, trsvcid }: FabricPort): string[] {
+  return ['-t', trtype, '-a', traddr, '-s', trsvcid];
+}
+
+/** The kernel's initiator over RDMA is loaded at boot, that over TCP when it is wanted. */
+async function loadInitiator({ trtype }: FabricPort): Promise<void> {
+  await run('modprobe', [`nvme-${trtype}`]);
+}
+
+/** The NQNs of the subsystems that nvme-cli finds at a port of the target. */
+export async function discover(port: FabricPort): Promise<string[]> {
+  await loadInitiator(port);
+  const { records } = JSON.parse(await run('nvme', ['discover', ...addressOf(port), '-o', 'json'])) as {
+    records: { subnqn: string }[];
+  };
+  return records.map(({ subnqn }) => subnqn);
+}
 
 /** Identify Controller as nvme-cli prints it; the fields that are compared. */
 export interface IdentifiedController {
@@ -37,10 +55,11 @@ export interface IdentifiedNamespace {
 export async function askKernel(
   nqn: string,
   nsids: readonly number[],
+  port: FabricPort,
 ): Promise<{ controller: IdentifiedController; namespaces: Map<number, IdentifiedNamespace> }> {
-  const { traddr, trsvcid } = ports.rdma;
+  await loadInitiator(port);
   const host = ['--hostnqn', `nqn.2014-08.org.nvmexpress:${hostname()}`];
-  const address = ['-t', 'rdma', '-a', traddr, '-s', trsvcid, '-n', nqn];
+  const address = [...addressOf(port), '-n', nqn];
   const { device } = JSON.parse(await run('nvme', ['connect', ...address, ...host, '-o', 'json']));
   try {
     const controller = JSON.parse(await run('nvme', ['id-ctrl', `/dev/${device}`, '-o', 'json']));

@@ -1,0 +1,217 @@
+// Every attach option by its effect, at the target where it has one there: a proxy reads the Connect commands that the
+// target is sent, and from where. test/integration/attach-options.test.ts has the same over RDMA.
+
+import os from 'node:os';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AttachOptions, type Controller, Environment, spdkVersion } from '../../lib/index.js';
+import { listenerId } from '../../scripts/target/config.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { limits } from '../integration/support/limits.js';
+import { release } from '../integration/support/release.js';
+import { codeOf, eventually, refusal, timed, within } from '../integration/support/timing.js';
+import { type ConnectCapture, captureConnects } from './connect-capture.js';
+import { listenSilently } from './silent-target.js';
+
+const port = '4468';
+const nqn = 'nqn.2026-11.dev.spdk-nvme:options';
+const hostNqn = 'nqn.2026-11.dev.spdk-nvme:a-host';
+const hostId = '0f5c7d6e-23ab-4c1d-9a10-5b8e6f7a0c01';
+/** From what SPDK v22.05 to v24.05 ignores, and this package then refuses. */
+const sourceAddressWorks = release() < 2205 || release() >= 2409;
+
+let target: SpdkTarget;
+let env: Environment;
+let capture: ConnectCapture;
+
+describe.each([
+  { family: 'IPv4', address: '127.0.0.1', otherAddress: '127.0.0.5' },
+  { family: 'IPv6', address: '::1', otherAddress: '::1' },
+])('over TCP and $family', ({ address, otherAddress }) => {
+  beforeAll(async () => {
+    const disk = { kind: 'delay', sizeMb: 16, blockSize: 512, delayUs: 200_000 } as const;
+    const listener = { trtype: 'TCP', traddr: address, trsvcid: port } as const;
+    const core = os.availableParallelism() - 1;
+    target = await startSpdkTarget({ listener, core, subsystems: [{ nqn, serial: 'OPTIONS', disk }] });
+    ensureHugepages(128);
+    env = await Environment.init({ pollers: 2, memoryMb: 128 });
+  });
+  beforeEach(async () => {
+    capture = await captureConnects(address, Number(port));
+  });
+  afterEach(async () => {
+    await Promise.all(env.controllers.map((controller) => controller.detach()));
+    capture.close();
+  });
+  afterAll(async () => {
+    await env?.close();
+    await target?.stop('SIGKILL');
+  });
+
+  const idOf = (toPort: number) =>
+    listenerId({ trtype: 'TCP', traddr: address, trsvcid: String(toPort) }, nqn);
+
+  /** Attaches through the proxy; gives the Connect commands that came of it, the admin queue's first. */
+  async function attach(options: AttachOptions) {
+    const controller = await within(limits.attach, env.attach(idOf(capture.port), options));
+    const [admin, ...io] = capture.connects;
+    if (!admin) throw new Error('no Connect was seen');
+    return { controller, admin, io };
+  }
+
+  /** How each option shows. The compiler sees to it that none is missing. */
+  const effects: Record<keyof AttachOptions, () => Promise<void>> = {
+    hostNqn: async () => {
+      const { admin, io } = await attach({ hostNqn });
+      for (const connect of [admin, ...io]) expect(connect.hostNqn).toBe(hostNqn);
+    },
+    hostId: async () => {
+      const { admin, io } = await attach({ hostId });
+      for (const connect of [admin, ...io]) expect(connect.hostId).toBe(hostId);
+    },
+    ioQueues: async () => {
+      const { controller, io } = await attach({ ioQueues: 3 });
+      expect(controller.info.ioQueues).toBe(3);
+      expect(io.map(({ queueId }) => queueId)).toEqual([1, 2, 3]);
+    },
+    queueDepth: async () => {
+      const { controller, io } = await attach({ queueDepth: 17, ioQueues: 2 });
+      expect(controller.info.queueDepth).toBe(17);
+      expect(io.map(({ queueDepth }) => queueDepth)).toEqual([17, 17]);
+    },
+    keepAliveMs: async () => {
+      const { controller, admin } = await attach({ keepAliveMs: 7_000 });
+      expect(admin.keepAliveMs).toBe(7_000);
+      await controller.detach();
+      capture.connects.length = 0;
+      expect((await attach({ keepAliveMs: 0 })).admin.keepAliveMs).toBe(0);
+    },
+    sourceAddress: async () => {
+      if (!sourceAddressWorks) {
+        const attached = env.attach(idOf(capture.port), { sourceAddress: otherAddress });
+        const { message } = await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
+        expect(message).toContain(spdkVersion().text);
+        return;
+      }
+      const { admin, io } = await attach({ sourceAddress: otherAddress, ioQueues: 2 });
+      expect([admin, ...io].map(({ sourceAddress }) => sourceAddress)).toEqual(Array(3).fill(otherAddress));
+    },
+    sourcePort: async () => {
+      const attached = env.attach(idOf(capture.port), { sourceAddress: otherAddress, sourcePort: 50_000 });
+      await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
+      expect(capture.times).toEqual([]);
+    },
+    timeoutMs: async () => {
+      // The target accepts the connection and waits, as the kernel's does for Connect's data with an unpatched v20.07.
+      const silent = await listenSilently(address);
+      const attached = env.attach(idOf(silent.port), { timeoutMs: 700 });
+      const { value, ms } = await timed(codeOf(attached));
+      expect(value).toBe('ERR_SPDK_TIMEOUT');
+      expect(ms).toBeGreaterThan(650);
+      expect(ms).toBeLessThan(700 + limits.answer);
+      silent.close();
+    },
+    signal: async () => {
+      const silent = await listenSilently(address);
+      const aborter = new AbortController();
+      const attached = env.attach(idOf(silent.port), { signal: aborter.signal });
+      setTimeout(() => aborter.abort(), 200);
+      await refusal('ERR_SPDK_ABORTED', limits.answer, attached);
+      silent.close();
+    },
+    polling: async () => {
+      const { controller: threads } = await attach({ polling: 'threads', ioQueues: 2 });
+      expect(threads.queuePairs.map(({ poller }) => poller).sort()).toEqual([0, 1]);
+      await threads.detach();
+      const { controller: inline } = await attach({ polling: 'inline', ioQueues: 2 });
+      expect(inline.queuePairs.map(({ poller }) => poller)).toEqual([-1, -1]);
+    },
+    maxWaiting: async () => {
+      const { controller } = await attach({ maxWaiting: 1, queueDepth: 2 });
+      const read = () =>
+        codeOf(
+          (controller.namespaces[0] as NonNullable<Controller['namespaces'][0]>).read(Buffer.alloc(512), {
+            offset: 0,
+          }),
+        );
+      const codes = await Promise.all(Array.from({ length: 8 }, read));
+      expect(codes.filter((code) => code === 'none').length).toBeLessThanOrEqual(4);
+      expect(new Set(codes)).toEqual(new Set(['none', 'ERR_SPDK_QUEUE_FULL']));
+    },
+    ioTimeoutMs: async () => {
+      // The target holds each read for longer.
+      const { controller } = await attach({ ioTimeoutMs: 50 });
+      const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+      expect(await codeOf(reading as Promise<unknown>)).toBe('ERR_SPDK_TIMEOUT');
+    },
+    ctrlrLossTimeoutMs: async () => {
+      const { controller } = await attach({ ctrlrLossTimeoutMs: 1_500, reconnectDelayMs: 200 });
+      const failed = new Promise((resolve) => controller.once('failed', resolve));
+      const lost = performance.now();
+      capture.accept(false);
+      await failed;
+      const ms = performance.now() - lost;
+      expect(ms).toBeGreaterThan(1_400);
+      expect(ms).toBeLessThan(1_500 + limits.unreachable);
+    },
+    reconnectDelayMs: async () => {
+      const delay = 400;
+      await attach({ ctrlrLossTimeoutMs: 60_000, reconnectDelayMs: delay });
+      capture.times.length = 0;
+      capture.accept(false);
+      expect(await eventually(limits.unreachable, () => capture.times.length >= 4)).toBe(true);
+      const [first = 0] = capture.times;
+      // A try is one connection or two: the package looks first whether somebody answers.
+      const tries = capture.times.filter(
+        (time, i) => i === 0 || time - (capture.times[i - 1] ?? 0) > delay / 2,
+      );
+      expect(tries.length).toBeGreaterThan(1);
+      for (const [i, time] of tries.entries()) expect(time - first).toBeGreaterThanOrEqual(i * (delay - 100));
+      capture.accept(true);
+      const [controller] = env.controllers;
+      expect(await eventually(limits.reset, () => controller?.state === 'attached')).toBe(true);
+    },
+    fastIoFailTimeoutMs: async () => {
+      const { controller } = await attach({
+        ctrlrLossTimeoutMs: 60_000,
+        reconnectDelayMs: 200,
+        fastIoFailTimeoutMs: 600,
+      });
+      capture.accept(false);
+      await eventually(limits.unreachable, () => controller.state !== 'attached');
+      const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+      const { value, ms } = await timed(codeOf(reading as Promise<unknown>));
+      expect(value).toBe('ERR_SPDK_CONTROLLER_FAILED');
+      expect(ms).toBeLessThan(600 + limits.stall);
+      expect(controller.state).not.toBe('failed');
+    },
+  };
+
+  it.each(Object.entries(effects))('%s', (_, effect) => effect());
+
+  it('the data of Connect is in its capsule, where the kernel’s target wants it', async () => {
+    const { admin, io } = await attach({ ioQueues: 2 });
+    const { patches } = spdkVersion();
+    const inside = release() >= 2010 || patches.includes('tcp-connect-in-capsule');
+    expect(admin.inCapsule).toBe(inside);
+    for (const connect of io) expect(connect.inCapsule).toBe(true);
+    expect(admin).toMatchObject({ queueId: 0, subsystemNqn: nqn });
+  });
+
+  it('a source address that no interface has is called that', async () => {
+    const nobodys = address.includes(':') ? 'fd77:77::77' : '192.0.2.77';
+    const attached = env.attach(idOf(capture.port), { sourceAddress: nobodys });
+    const code = sourceAddressWorks ? 'ERR_SPDK_UNREACHABLE' : 'ERR_SPDK_UNSUPPORTED';
+    const { message } = await refusal(code, limits.answer, attached);
+    if (sourceAddressWorks) expect(message).toContain(`sourceAddress ${nobodys}`);
+    expect(capture.connects).toEqual([]);
+  });
+
+  it('a source address is kept by the connections of a reset', async () => {
+    if (!sourceAddressWorks) return;
+    const { controller } = await attach({ sourceAddress: otherAddress });
+    capture.connects.length = 0;
+    await controller.reset();
+    expect(capture.connects.map(({ sourceAddress }) => sourceAddress)).toEqual([otherAddress, otherAddress]);
+  });
+});

@@ -1,0 +1,29 @@
+import { createServer, type Socket } from 'node:net';
+
+/** NVMe/TCP's answer to a connection's first message: version 0, no digests, transfers of up to 4 KiB. */
+function connectionResponse(): Buffer {
+  const pdu = Buffer.alloc(128);
+  pdu[0] = 0x01;
+  pdu[2] = pdu.length;
+  pdu.writeUInt32LE(pdu.length, 4);
+  pdu.writeUInt32LE(4_096, 12);
+  return pdu;
+}
+
+/** A target that opens connections as NVMe/TCP says, and then answers no command. */
+export async function listenSilently(address: string): Promise<{ port: number; close(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(connectionResponse()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  return {
+    port: (server.address() as { port: number }).port,
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
