@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import { Admin } from './admin.js';
 import { type BouncePool, BounceShare } from './bounce-pool.js';
 import { publish } from './diagnostics.js';
@@ -6,6 +7,7 @@ import type { DmaMemory } from './dma-memory.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors.js';
 import { HeldEvents } from './held-events.js';
 import { type HistoryEvent, historyOf } from './history.js';
+import type { HostIdentity } from './host-identity.js';
 import { IoLoop } from './io-loop.js';
 import type { LogLine } from './log.js';
 import { Namespace } from './namespace.js';
@@ -16,6 +18,7 @@ import type {
   NativeController,
   NativeResetStep,
 } from './native.js';
+import { type ControllerNote, notesOn } from './notes.js';
 import { Operation, Outcome, waitFor } from './operation.js';
 import {
   type DetachOptions,
@@ -65,6 +68,8 @@ export interface ControllerEvents {
   reset: [report: ResetReport];
   /** Namespaces appeared, vanished or changed; `namespaces` has the new ones. */
   namespaces: [namespaces: readonly Namespace[]];
+  /** `notes` has changed. */
+  notes: [notes: readonly ControllerNote[]];
   /** SPDK logged a line about this controller, of the environment's `logLevel` or more severe. */
   log: [line: LogLine];
   /** The controller is gone and everything it held is free again. */
@@ -82,6 +87,7 @@ export interface ControllerServices {
 /** @internal How the controller was asked for. */
 export interface ControllerSettings {
   readonly transportId: TransportId;
+  readonly host: HostIdentity;
   readonly inlinePolling: boolean;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
@@ -93,6 +99,10 @@ export interface ControllerSettings {
  */
 export class Controller extends EventEmitter<ControllerEvents> implements AsyncDisposable {
   readonly transportId: TransportId;
+  /** The NQN that this host has given itself. */
+  readonly hostNqn: string;
+  /** The host identifier that goes with it: a UUID in lower case. */
+  readonly hostId: string;
   readonly queuePairs: readonly QueuePair[];
   readonly admin: Admin;
   /** @internal */
@@ -105,6 +115,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** The same, to find one in no time however many there are. */
   #known: ReadonlySet<Namespace>;
   #info: ControllerInfo;
+  #notes: readonly ControllerNote[] = Object.freeze([]);
   #detaching: Promise<DetachReport> | undefined;
   #resetting: Outcome<ResetReport> | undefined;
   #resetBegun = false;
@@ -116,6 +127,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#native = native;
     this.services = services;
     this.transportId = settings.transportId;
+    this.hostNqn = settings.host.nqn;
+    this.hostId = settings.host.id;
     this.#info = Object.freeze(native.info());
     this.admin = Admin.create({
       native,
@@ -159,6 +172,14 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** The namespaces as the controller last described them. A change gives new objects. */
   get namespaces(): readonly Namespace[] {
     return this.#namespaces;
+  }
+
+  /**
+   * What is odd about the controller and may be mended on the target. The controller is asked in the background, so
+   * that they come some milliseconds after the attach; the event `notes` tells, and the history keeps them.
+   */
+  get notes(): readonly ControllerNote[] {
+    return this.#notes;
   }
 
   /**
@@ -249,15 +270,16 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal */
   onNamespacesChanged(): void {
-    const before = this.#namespaces;
-    const known = this.#known;
+    const [known, notes] = [this.#known, this.#notes];
     this.#namespaces = this.#readNamespaces();
     this.#known = new Set(this.#namespaces);
-    const { length } = this.#namespaces;
+    this.#notes = this.#readNotes();
     // Native code asks whenever the controller says something; often it says the same thing twice.
-    if (length === before.length && this.#namespaces.every((namespace) => known.has(namespace))) return;
-    const namespaces = this.#namespaces;
-    this.events.announce(() => this.emit('namespaces', namespaces));
+    const isSame =
+      known.size === this.#known.size && this.#namespaces.every((namespace) => known.has(namespace));
+    const [freshNamespaces, freshNotes] = [this.#namespaces, this.#notes];
+    if (!isSame) this.events.announce(() => this.emit('namespaces', freshNamespaces));
+    if (notes !== freshNotes) this.events.announce(() => this.emit('notes', freshNotes));
   }
 
   /** @internal */
@@ -348,6 +370,13 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       return old?.is(info) ? old : Namespace.create(this, info);
     });
     return Object.freeze(fresh);
+  }
+
+  /** Those that have not changed stay the same array. */
+  #readNotes(): readonly ControllerNote[] {
+    const hidden = this.#native.hiddenNamespaces();
+    if (isDeepStrictEqual(hidden, [...(this.#notes[0]?.namespaces ?? [])])) return this.#notes;
+    return notesOn(hidden, this.#info.maxNamespaces);
   }
 
   #leastBusy(): QueuePair {

@@ -5,6 +5,7 @@ import { Controller, type ControllerServices } from './controller.js';
 import { publish } from './diagnostics.js';
 import { type DmaBuffer, DmaMemory } from './dma-memory.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors.js';
+import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './host-identity.js';
 import { type LogLine, LogRelay, logLevels } from './log.js';
 import { type NativeController, type NativeEnvironment, native } from './native.js';
 import { Operation, waitFor } from './operation.js';
@@ -91,7 +92,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   static async init(options?: EnvironmentOptions): Promise<Environment> {
     const resolved = resolveEnvironmentOptions(options);
     const addon = native();
-    const log = new LogRelay(resolved.log);
+    const log = new LogRelay(resolved.log, resolved.logLevel);
     const limits = {
       what: 'Starting SPDK',
       timeoutMs: openLimitMs,
@@ -152,12 +153,13 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * @throws {SpdkError} on time, even while SPDK still waits: ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED. SPDK cannot
    *   cancel an attach, so it ends in the background, and a controller that comes of it is detached at once.
    *   ERR_SPDK_UNREACHABLE, ERR_SPDK_CONNECT_REJECTED (with `nvmeStatus`), ERR_SPDK_NO_IO_QUEUES,
-   *   ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED say why it failed; ERR_SPDK_ALREADY_ATTACHED and
+   *   ERR_SPDK_NOT_IO_CONTROLLER, ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED say why it failed; ERR_SPDK_ALREADY_ATTACHED and
    *   ERR_SPDK_DETACHING that the same controller is in use; or bad input as {@link AttachOptions} says
    */
   async attach(id: string | TransportIdObject, options?: AttachOptions): Promise<Controller> {
     const transportId = checkAttachable(parseTransportId(id));
-    const resolved = resolveAttachOptions(options, transportId);
+    const machine = this.#machineIdentity();
+    const resolved = resolveAttachOptions(options, transportId, machine);
     if (this.closed) throw closedError();
     if (transportId.trtype === 'PCIe') {
       throw new SpdkError(
@@ -167,7 +169,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     }
     const what = `Attaching ${transportId.subnqn}`;
     const begun = performance.now();
-    const operation = this.#attach(what, transportId, resolved);
+    const host = hostIdentity(resolved, machine, hyphenated(native().processHostId));
+    const operation = this.#attach(what, transportId, { ...resolved, hostNqn: host.nqn, hostId: host.id });
     this.#attaching.add(operation);
     try {
       const attached = await operation.promise;
@@ -181,7 +184,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     }
   }
 
-  #attach(what: string, transportId: TransportId, resolved: ResolvedAttachOptions): Operation<Controller> {
+  #attach(what: string, transportId: TransportId, resolved: IdentifiedOptions): Operation<Controller> {
     let nativeController: NativeController | null = null;
     let controller: Controller | undefined;
     const giveUp = (): void => {
@@ -299,9 +302,17 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     }).promise;
   }
 
-  #adopt(native: NativeController, transportId: TransportId, resolved: ResolvedAttachOptions): Controller {
+  /** With each attach anew, as it may have been set up since the last one. */
+  #machineIdentity(): HostFiles {
+    const machine = readHostFiles();
+    for (const problem of machine.problems) this.#log.warnOnce(problem);
+    return machine;
+  }
+
+  #adopt(native: NativeController, transportId: TransportId, resolved: IdentifiedOptions): Controller {
     const settings = {
       transportId,
+      host: { nqn: resolved.hostNqn, id: resolved.hostId },
       inlinePolling: resolved.polling === 'inline',
       maxWaiting: resolved.maxWaiting,
       ioTimeoutMs: resolved.ioTimeoutMs,
@@ -331,11 +342,14 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 }
 
-function nativeAttachOptions(transportId: TransportId, resolved: ResolvedAttachOptions) {
+/** Options that say which host asks. */
+type IdentifiedOptions = ResolvedAttachOptions & { readonly hostNqn: string; readonly hostId: string };
+
+function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptions) {
   return {
     transportId: formatTransportId(transportId),
-    hostNqn: resolved.hostNqn ?? '',
-    hostId: (resolved.hostId ?? '').replaceAll('-', '').toLowerCase(),
+    hostNqn: resolved.hostNqn,
+    hostId: resolved.hostId.replaceAll('-', ''),
     sourceAddress: resolved.sourceAddress ?? '',
     sourcePort: resolved.sourcePort === undefined ? '' : String(resolved.sourcePort),
     ioQueues: resolved.ioQueues,

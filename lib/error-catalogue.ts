@@ -64,8 +64,10 @@ export const errorCatalogue = {
     remedy: 'Keep one environment open for the life of the process, or start a new process.',
   },
   ERR_SPDK_ALREADY_ATTACHED: {
-    meaning: 'The controller with this transport id is already attached or being attached.',
-    remedy: 'Use the attached controller from `env.controllers`, or detach it first.',
+    meaning:
+      'The controller with this transport id is already attached or being attached, by the same host from the same address.',
+    remedy:
+      'Use the attached controller from `env.controllers`, detach it first, or attach as another host with `hostNqn`.',
   },
   ERR_SPDK_DETACHING: {
     meaning: 'The controller is being detached, or an attach of it that was given up is being ended.',
@@ -128,6 +130,11 @@ export const errorCatalogue = {
   ERR_SPDK_CONNECT_REJECTED: {
     meaning: 'The target answered but refused the NVMe-oF Connect command.',
     remedy: 'Check `subnqn`, and that the target allows the `hostNqn` that is used.',
+  },
+  ERR_SPDK_NOT_IO_CONTROLLER: {
+    meaning: 'The controller is a discovery controller or an administrative one, which has no I/O queues.',
+    remedy:
+      'Attach a subsystem with namespaces; `nvme discover` lists the ones behind a discovery controller.',
   },
   ERR_SPDK_NO_IO_QUEUES: {
     meaning: 'The target granted no I/O queue.',

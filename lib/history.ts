@@ -9,9 +9,10 @@ import type { LogLevel } from './options.js';
  * - `connection-lost`: a queue pair lost its connection
  * - `retry`: connecting is tried once more; `code` and `text` say why
  * - `reset`: a step of a reset or a reconnect
+ * - `note`: something that the user may mend, as `controller.notes` has it
  * - `log`: SPDK logged a line about this controller, a notice or more severe, whatever the `logLevel`
  */
-export type HistoryKind = 'state' | 'failure' | 'connection-lost' | 'retry' | 'reset' | 'log';
+export type HistoryKind = 'state' | 'failure' | 'connection-lost' | 'retry' | 'reset' | 'note' | 'log';
 
 /** One thing that happened to a controller. */
 export interface HistoryEvent {

@@ -38,6 +38,7 @@ export type {
   OptimalSizes,
   SupportedCommands,
 } from './native.js';
+export type { ControllerNote } from './notes.js';
 export type { NvmeStatus } from './nvme-status.js';
 export type {
   AttachOptions,

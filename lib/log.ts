@@ -3,7 +3,7 @@ import { HeldEvents } from './held-events.js';
 import type { NativeLogLine } from './native.js';
 import type { LogLevel, LogSink } from './options.js';
 
-/** A line that SPDK or DPDK logged. */
+/** A line that SPDK, DPDK or this package logged. */
 export interface LogLine {
   readonly level: LogLevel;
   /** Where in SPDK's source, as `file:line:function`; empty where SPDK does not say. */
@@ -19,6 +19,8 @@ export interface LogLine {
 /** The severities of SPDK (spdk/log.h), in its numbering. */
 export const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const satisfies readonly LogLevel[];
 
+const warnLevel = logLevels.indexOf('warn');
+
 /** Whoever hears of log lines once there is one: the environment. */
 export interface LogListener {
   emit(event: 'log', line: LogLine): boolean;
@@ -29,12 +31,15 @@ export class LogRelay {
   readonly #toStderr: boolean;
   /** Held until init() has answered and its caller has had a turn to add a listener. */
   readonly #events = new HeldEvents();
+  readonly #warns: boolean;
+  readonly #warned = new Set<string>();
   /** Weak: a log line is no reason to keep a controller. */
   readonly #controllers = new Map<number, WeakRef<Controller>>();
   #listener: LogListener | undefined;
 
-  constructor(sink: LogSink) {
+  constructor(sink: LogSink, level: LogLevel = 'notice') {
     this.#toStderr = sink === 'stderr';
+    this.#warns = logLevels.indexOf(level) >= warnLevel;
   }
 
   set listener(listener: LogListener) {
@@ -46,6 +51,13 @@ export class LogRelay {
   introduce(id: number, controller: Controller): () => void {
     this.#controllers.set(id, new WeakRef(controller));
     return () => this.#controllers.delete(id);
+  }
+
+  /** A line of this package's own, the first time that it has to be said. */
+  warnOnce(text: string): void {
+    if (!this.#warns || this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.pass({ level: warnLevel, source: '', text, controllerId: 0, controllerName: '' });
   }
 
   pass({ level, source, text, controllerId, controllerName }: NativeLogLine): void {

@@ -162,6 +162,8 @@ export interface NativeController {
   stats(): NativeControllerStats;
   info(): ControllerInfo;
   namespaces(): NamespaceInfo[];
+  /** Ids above `maxNamespaces`, which SPDK passes over; known some time after the attach. */
+  hiddenNamespaces(): number[];
   queuePairs(): NativeQueuePair[];
   admin(request: NativeAdminRequest): void;
   detach(request: { drainMs: number; timeoutMs: number; done: (phases: DetachPhases) => void }): void;
@@ -196,6 +198,7 @@ export interface NativeAttachRequest {
   readonly resetStep: (step: NativeResetStep) => void;
   /** Some queue pair has completions to reap. */
   readonly ioCompleted: () => void;
+  /** What `namespaces()` or `hiddenNamespaces()` gives may have changed. */
   readonly namespacesChanged: () => void;
 }
 
@@ -243,6 +246,8 @@ export interface NativeAddon {
     /** The names of set-up's own patches to this SPDK, with spaces in between. */
     readonly patches: string;
   };
+  /** A random UUID as 32 hexadecimal digits, the same in all threads of the process. */
+  readonly processHostId: string;
   open(request: NativeOpenRequest): void;
 }
 

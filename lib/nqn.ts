@@ -39,6 +39,11 @@ export function uuidOfNqn(nqn: string): string | undefined {
   return nqn.startsWith(uuidPrefix) ? nqn.slice(uuidPrefix.length).toLowerCase() : undefined;
 }
 
+/** The UUID-based NQN of a UUID. */
+export function uuidNqn(uuid: string): string {
+  return `${uuidPrefix}${uuid}`;
+}
+
 /** Whether a text is a UUID in its usual form, 8-4-4-4-12 hexadecimal digits. */
 export function isUuid(text: string): boolean {
   return uuidPattern.test(text);

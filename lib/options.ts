@@ -1,5 +1,6 @@
 import { checkInteger, checkOneOf, checkString, describe, readOptions } from './arguments.js';
 import { SpdkError, SpdkTypeError } from './errors.js';
+import type { HostIdentity } from './host-identity.js';
 import { checkNqn, isUuid, uuidOfNqn } from './nqn.js';
 import { canonicalAddress, type TransportId } from './transport-id.js';
 
@@ -40,11 +41,15 @@ export interface EnvironmentOptions {
 
 /** What `env.attach` takes besides the transport id; every key may be left out. */
 export interface AttachOptions {
-  /** The NQN this host calls itself. Default: one that SPDK makes from a random UUID, the same for the process. */
+  /**
+   * The NQN this host calls itself. Default: the one in /etc/nvme/hostnqn, as nvme-cli has it; without that file one
+   * made from /etc/nvme/hostid; without either a random one, the same for the process.
+   */
   hostNqn?: string | undefined;
   /**
-   * The host identifier, a UUID that is not all zeroes. Default: the UUID in `hostNqn` if it is a UUID-based NQN,
-   * else one that SPDK makes at random, the same for the process.
+   * The host identifier, a UUID that is not all zeroes. Default: the one in /etc/nvme/hostid if `hostNqn` is left out
+   * or is that of the file; else the UUID in `hostNqn` if it is a UUID-based NQN, else one that is made from `hostNqn`
+   * and is always the same.
    */
   hostId?: string | undefined;
   /** I/O queues to ask for, 1 to 1024; the target may grant fewer. Default 1. */
@@ -185,11 +190,16 @@ export function resolveEnvironmentOptions(options?: unknown): ResolvedEnvironmen
 
 /**
  * Checks the options of `env.attach` against each other and the transport id, and fills in the defaults.
+ * @param machine the machine's own identity, as far as it has one
  * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_INVALID_NQN, or
  *   ERR_SPDK_CONFLICTING_OPTIONS for a source that cannot reach the target, or ERR_SPDK_UNSUPPORTED for a source port
  */
-export function resolveAttachOptions(options: unknown, id: TransportId): ResolvedAttachOptions {
+export function resolveAttachOptions(
+  options: unknown,
+  id: TransportId,
+  machine: Partial<HostIdentity> = {},
+): ResolvedAttachOptions {
   const given = readOptions(options, 'attach options', [
     'hostNqn',
     'hostId',
@@ -206,7 +216,8 @@ export function resolveAttachOptions(options: unknown, id: TransportId): Resolve
     'sourcePort',
   ] as const satisfies readonly (keyof AttachOptions)[]);
   const hostNqn = optional(given.get('hostNqn'), (value) => checkNqn(value, 'hostNqn'));
-  const hostId = optional(or(given.get('hostId'), hostNqn && uuidOfNqn(hostNqn)), checkHostId);
+  const impliedId = hostNqn && ((hostNqn === machine.nqn && machine.id) || uuidOfNqn(hostNqn));
+  const hostId = optional(or(given.get('hostId'), impliedId), checkHostId);
   const sourceAddress = optional(given.get('sourceAddress'), (value) => checkSourceAddress(value, id));
   const sourcePort = optional(given.get('sourcePort'), (value) =>
     checkInteger(value, 'sourcePort', 1, 65_535),

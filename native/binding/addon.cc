@@ -2,6 +2,9 @@
 
 #include <spdk/version.h>
 
+#include <random>
+#include <string>
+
 #include "../spdk/env.h"
 #include "../spdk/release.h"
 #include "addon_data.h"
@@ -23,6 +26,20 @@ Napi::Object version(Napi::Env env) {
   return object;
 }
 
+/** A random UUID (version 4) without its hyphens, the same in all threads of the process. */
+std::string process_host_id() {
+  static const std::string id = [] {
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::random_device random;
+    std::string text;
+    for (int i = 0; i < 32; i++) text += kDigits[random() & 15];
+    text[12] = '4';
+    text[16] = '8';
+    return text;
+  }();
+  return id;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData(env);
   env.SetInstanceData(data);
@@ -30,6 +47,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->controller_constructor = Napi::Persistent(ControllerWrap::define(env));
   data->queue_pair_constructor = Napi::Persistent(QueuePairWrap::define(env));
   exports.Set("version", version(env));
+  exports.Set("processHostId", process_host_id());
   exports.Set("open", Napi::Function::New<EnvironmentWrap::open>(env, "open"));
   return exports;
 }

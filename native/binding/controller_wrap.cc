@@ -25,6 +25,7 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
       env, "NativeController",
       {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
        InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
+       InstanceMethod<&ControllerWrap::hidden_namespaces>("hiddenNamespaces"),
        InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"), InstanceMethod<&ControllerWrap::id>("id"),
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
@@ -51,6 +52,13 @@ Napi::Value ControllerWrap::info(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::namespaces(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), controller(info.Env()).namespaces());
+}
+
+Napi::Value ControllerWrap::hidden_namespaces(const Napi::CallbackInfo& info) {
+  const auto ids = controller(info.Env()).hidden_namespaces();
+  Napi::Array list = Napi::Array::New(info.Env(), ids.size());
+  for (uint32_t i = 0; i < ids.size(); i++) list.Set(i, ids[i]);
+  return list;
 }
 
 Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {

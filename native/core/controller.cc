@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../spdk/namespaces.h"
+#include "hidden_namespaces.h"
 
 namespace spdk_nvme {
 
@@ -70,6 +71,7 @@ void Controller::run() {
   // This thread works for no other controller, so all that it has SPDK log is about this one.
   const LogScope scope(history_.get());
   const Status attached = attach();
+  if (!attached.ok()) give_back_id();
   const ControllerState outcome = attached.ok() ? ControllerState::attached : ControllerState::detached;
   if (life_.advance(outcome)) history_->add(HistoryEvent::Kind::state, to_string(outcome));
   // The first that is told of it, and all that is told of this state: only now its owner has a controller.
@@ -83,6 +85,7 @@ void Controller::run() {
     events_ = {};
   }
   end_abandoned_connect();
+  distinct_id_.reset();
 }
 
 void Controller::serve() {
@@ -133,6 +136,11 @@ std::vector<NamespaceInfo> Controller::namespaces() const {
   return namespaces_;
 }
 
+std::vector<uint32_t> Controller::hidden_namespaces() const {
+  const std::lock_guard<std::mutex> guard(description_mutex_);
+  return hidden_namespaces_;
+}
+
 /** Takes over what the controller reported of its namespaces since the last call. */
 void Controller::follow_namespaces() {
   if (has_lost_connection()) return;
@@ -165,6 +173,23 @@ void Controller::refresh_namespaces() {
     namespaces_ = std::move(fresh);
   }
   if (events_.namespaces_changed) events_.namespaces_changed();
+  look_for_hidden_namespaces();
+}
+
+/** Goes on in the background: nobody waits for the answer. */
+void Controller::look_for_hidden_namespaces() {
+  if (!may_hide_namespaces(info_)) return;
+  admin_commands_.add(list_hidden_namespaces(info_, [this](std::vector<uint32_t> ids) {
+    if (ids == hidden_namespaces_) return;
+    if (!ids.empty()) {
+      history_->add(HistoryEvent::Kind::note, describe_hidden_namespaces(ids, info_.max_namespaces));
+    }
+    {
+      const std::lock_guard<std::mutex> guard(description_mutex_);
+      hidden_namespaces_ = std::move(ids);
+    }
+    if (events_.namespaces_changed) events_.namespaces_changed();
+  }));
 }
 
 /** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */

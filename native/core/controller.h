@@ -14,6 +14,7 @@
 
 #include "../spdk/connect.h"
 #include "../spdk/connection_watch.h"
+#include "../spdk/distinct_id.h"
 #include "admin_commands.h"
 #include "connect_gate.h"
 #include "connect_memory.h"
@@ -76,7 +77,7 @@ struct ControllerEvents {
   std::function<void(const ResetStep&)> reset;
   /** Commands have completed on some ring. Called on whichever thread polls. */
   std::function<void()> io_completed;
-  /** The controller has said that its namespaces changed; namespaces() gives the new ones. */
+  /** What namespaces() or hidden_namespaces() gives may have changed. */
   std::function<void()> namespaces_changed;
 };
 
@@ -108,6 +109,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** As of the latest attach or reset. */
   [[nodiscard]] ControllerInfo info() const;
   [[nodiscard]] std::vector<NamespaceInfo> namespaces() const;
+  /** Ids of namespaces that the controller has and SPDK does not use, see hidden_namespaces.h. */
+  [[nodiscard]] std::vector<uint32_t> hidden_namespaces() const;
   /** One queue pair as JavaScript sees it: its ring, and who polls it. */
   struct QueuePair {
     std::shared_ptr<IoRing> ring;
@@ -176,6 +179,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void leave_connect_gate();
   Status connect_controller(LogCollector& log);
   void end_abandoned_connect();
+  void give_back_id();
   Status connect_queue_pairs(LogCollector& log);
   void make_rings();
   void start_serving();
@@ -189,6 +193,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void follow_namespaces();
   void read_changed_namespaces();
   void refresh_namespaces();
+  void look_for_hidden_namespaces();
   void reset_now();
   void end_connection(bool dead);
   void wait_for_next_try(Clock::time_point when);
@@ -254,15 +259,19 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** How long a call into SPDK may still wait for the controller once a detach has been asked for. */
   std::atomic<std::chrono::milliseconds> detach_patience_{std::chrono::milliseconds::max()};
 
+  /** What SPDK knows it by, on every connection. Set while the control thread runs. */
+  std::unique_ptr<spdk::DistinctId> distinct_id_;
   spdk_nvme_ctrlr* controller_ = nullptr;
   /** SPDK is still at it, though a detach has ended it. */
   std::unique_ptr<spdk::ConnectAttempt> abandoned_;
   /** The sets of the present connection. */
   std::vector<std::shared_ptr<QueueSet>> sets_;
-  /** Guards info_ and namespaces_ where they are read by JavaScript; only the control thread writes them. */
+  /** Guards info_, namespaces_ and hidden_namespaces_ where they are read by JavaScript; only the control
+   * thread writes them. */
   mutable std::mutex description_mutex_;
   ControllerInfo info_;
   std::vector<NamespaceInfo> namespaces_;
+  std::vector<uint32_t> hidden_namespaces_;
   /** Made by the first connect, and kept by all that follow. */
   std::vector<QueuePair> queue_pairs_;
   AdminCommands admin_commands_;

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "../spdk/controller_type.h"
 #include "../spdk/env.h"
 #include "../spdk/source_address.h"
 #include "address_check.h"
@@ -95,6 +96,12 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 }  // namespace
 
 Status Controller::attach() {
+  distinct_id_ = std::make_unique<spdk::DistinctId>(request_.transport_id);
+  if (!distinct_id_->granted()) {
+    return Status::failure(
+        "ERR_SPDK_UNSUPPORTED",
+        "SPDK cannot tell so many controllers of one subsystem at one address apart; detach one first");
+  }
   Status status = establish();
   if (!status.ok()) return status;
   start_serving();
@@ -174,6 +181,7 @@ void Controller::start_serving() {
       services_->pollers[set->slot()]->add(set);
     }
   }
+  look_for_hidden_namespaces();
 }
 
 /** An attach that was given up must not keep others waiting until SPDK has ended it. */
@@ -223,7 +231,7 @@ Status Controller::check_reachable() {
 }
 
 Status Controller::connect_controller(LogCollector& log) {
-  auto attempt = std::make_unique<spdk::ConnectAttempt>(request_.transport_id, request_.connect);
+  auto attempt = std::make_unique<spdk::ConnectAttempt>(distinct_id_->get(), request_.connect);
   // From here: old releases spend most of a connect in the constructor.
   const auto begun = Clock::now();
   int polls_in_vain = 0;
@@ -274,6 +282,11 @@ void Controller::end_abandoned_connect() {
   destroy_controller();
 }
 
+/** As soon as SPDK holds nothing under it any more: whoever hears of the end may attach again at once. */
+void Controller::give_back_id() {
+  if (abandoned_ == nullptr) distinct_id_.reset();
+}
+
 /** One ring for each queue pair that the target grants, and who polls it. */
 void Controller::make_rings() {
   const auto& pollers = services_->pollers;
@@ -297,6 +310,13 @@ void Controller::make_rings() {
 /** Connects a queue pair for each ring: those of one poller in one set, those of the JavaScript thread each
  * in its own. */
 Status Controller::connect_queue_pairs(LogCollector& log) {
+  const auto type = spdk::controller_type(controller_);
+  if (type != spdk::ControllerType::io) {
+    const bool discovers = type == spdk::ControllerType::discovery;
+    return Status::failure("ERR_SPDK_NOT_IO_CONTROLLER",
+                           std::string("this is ") + (discovers ? "a discovery" : "an administrative") +
+                               " controller, which has no I/O queues and no namespaces");
+  }
   if (info_.io_queues == 0) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
   }

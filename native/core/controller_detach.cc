@@ -50,6 +50,7 @@ void Controller::detach_now() {
 
   const auto destroyed = Clock::now();
   admin_commands_.abort();
+  give_back_id();
   enter(ControllerState::detached);
   const DetachReport report{.drain_ms = ms_between(begun, drained),
                             .disconnect_ms = ms_between(drained, disconnected),

@@ -21,8 +21,13 @@ std::chrono::milliseconds until(Clock::time_point deadline) {
   return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
 }
 
+/** Whether both ask for the same place, as the same host, from the same address: as the kernel's initiator
+ * has it. */
 bool same_controller(const Controller::Request& one, const Controller::Request& other) {
-  return spdk_nvme_transport_id_compare(&one.transport_id, &other.transport_id) == 0;
+  return spdk_nvme_transport_id_compare(&one.transport_id, &other.transport_id) == 0 &&
+         one.connect.host_nqn == other.connect.host_nqn &&
+         std::ranges::equal(one.connect.host_id, other.connect.host_id) &&
+         one.connect.source_address == other.connect.source_address;
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ const char* to_string(HistoryEvent::Kind kind) {
       return "retry";
     case HistoryEvent::Kind::reset:
       return "reset";
+    case HistoryEvent::Kind::note:
+      return "note";
     case HistoryEvent::Kind::log:
       return "log";
   }

@@ -11,7 +11,7 @@ namespace spdk_nvme {
 
 /** One thing that happened to a controller. */
 struct HistoryEvent {
-  enum class Kind { state, failure, connection_lost, retry, reset, log };
+  enum class Kind { state, failure, connection_lost, retry, reset, note, log };
 
   Kind kind = Kind::state;
   /** The name of a state, a message, or a line of SPDK's log. */

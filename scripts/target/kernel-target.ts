@@ -113,6 +113,7 @@ export function addSubsystem(
   return () => {
     for (const port of on) withdraw(nqn, port);
     for (const id of readdirSync(`${folder}/namespaces`)) removeNamespace(nqn, Number(id));
+    for (const host of readdirSync(`${folder}/allowed_hosts`)) unlinkSync(`${folder}/allowed_hosts/${host}`);
     rmdirSync(folder);
   };
 }
@@ -130,6 +131,15 @@ export function allow(nqn: string, port: FabricPort = ports.rdma): void {
 /** Refuses hosts that the subsystem does not name; those that are connected stay. */
 export function refuseHosts(nqn: string): void {
   writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '0');
+}
+
+/** Refuses all hosts but these; those that are connected stay. */
+export function admitOnly(nqn: string, hosts: readonly string[]): void {
+  refuseHosts(nqn);
+  for (const host of hosts) {
+    mkdirSync(`${nvmet}/hosts/${host}`, { recursive: true });
+    symlinkSync(`${nvmet}/hosts/${host}`, `${folderOf(nqn)}/allowed_hosts/${host}`);
+  }
 }
 
 export function admitHosts(nqn: string): void {

@@ -152,6 +152,36 @@ describe('a namespace', () => {
   });
 });
 
+it('with ids above the controller’s limit are noted, at the attach and when they come and go', async () => {
+  const limit = controller.info.maxNamespaces;
+  const [first, second] = [limit + 1, limit + 976];
+  const noted = () => controller.notes.flatMap(({ namespaces }) => namespaces);
+  const becomeNoted = (expected: number[]) =>
+    eventually(noticed, () => noted().join() === expected.join()).then(() =>
+      expect(noted()).toEqual(expected),
+    );
+  const other = path.join(folder, 'other');
+  fs.writeFileSync(other, Buffer.alloc(fileMb << 20));
+
+  addNamespace(nqn, { id: second, device: other });
+  await becomeNoted([second]);
+  addNamespace(nqn, { id: first, device: large });
+  await becomeNoted([first, second]);
+  expect(ids()).toEqual([1, 2]);
+  const inHistory = controller.history.filter(({ kind }) => kind === 'note').map(({ text }) => text);
+  expect(inHistory.at(-1)).toContain(`namespaces ${first}, ${second} cannot be used`);
+
+  await controller.detach();
+  controller = await env.attach(transportId(nqn), { ioQueues: 2, timeoutMs: 30_000 });
+  await becomeNoted([first, second]);
+  expect(ids()).toEqual([1, 2]);
+  await works(namespace(1));
+  removeNamespace(nqn, second);
+  await becomeNoted([first]);
+  removeNamespace(nqn, first);
+  await becomeNoted([]);
+});
+
 it('are followed through changes that come closely one after the other', async () => {
   const other = path.join(folder, 'other');
   fs.writeFileSync(other, Buffer.alloc(4096));

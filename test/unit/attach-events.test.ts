@@ -17,6 +17,7 @@ beforeEach(async () => {
   memory.addTarget().addSubsystem('nqn.2026-01.io.spdk:a').addNamespace(1, { blocks: 64 });
   useAddon({
     version: memory.version,
+    processHostId: memory.processHostId,
     open: (request) =>
       memory.open({
         ...request,

@@ -57,6 +57,7 @@ beforeEach(() => {
   unhandled = [];
   const addon: NativeAddon = {
     version: memory.version,
+    processHostId: memory.processHostId,
     open: (request) =>
       faulty(memory as NativeAddon, throwing).open({
         ...request,
@@ -203,6 +204,7 @@ describe('native code that throws in', () => {
 it('an environment that opens after its time is closed again', async () => {
   useAddon({
     version: memory.version,
+    processHostId: memory.processHostId,
     open: (request) => setTimeout(() => memory.open(request), 130_000),
   });
   const init = Environment.init().catch((error: unknown) => error);

@@ -236,6 +236,7 @@ export class FakeController {
       native as NativeController,
       {
         transportId: { trtype: 'TCP', traddr: '127.0.0.1' } as never,
+        host: { nqn: 'nqn.2026-11.dev.spdk-nvme:host', id: '11111111-1111-4111-8111-111111111111' },
         inlinePolling: false,
         maxWaiting: options.maxWaiting ?? 16_384,
         ioTimeoutMs: options.ioTimeoutMs,

@@ -13,6 +13,7 @@ import { Violations } from './violations.js';
  */
 export class MemoryAddon implements NativeAddon {
   readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' };
+  readonly processHostId = '0123456789ab4cde8f0123456789abcd';
   readonly violations = new Violations();
   readonly scheduler = new Scheduler();
   readonly channel = new JsChannel(this.scheduler);

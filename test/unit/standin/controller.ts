@@ -114,6 +114,10 @@ export class MemoryController implements NativeController, RingHost {
     return structuredClone(this.#namespaces);
   }
 
+  hiddenNamespaces(): number[] {
+    return [];
+  }
+
   queuePairs(): NativeQueuePair[] {
     return [...this.rings];
   }

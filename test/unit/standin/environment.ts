@@ -117,7 +117,7 @@ export class MemoryEnvironment implements NativeEnvironment {
 }
 
 function samePath(one: NativeAttachRequest, other: NativeAttachRequest): boolean {
-  const keys = ['transportId', 'hostNqn', 'hostId', 'sourceAddress', 'sourcePort'] as const;
+  const keys = ['transportId', 'hostNqn', 'hostId', 'sourceAddress'] as const;
   return keys.every((key) => one[key] === other[key]);
 }
 

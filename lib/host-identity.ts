@@ -1,0 +1,107 @@
+// Who this host is to a target: its NQN, which access lists name, and its host identifier, which reservations belong to.
+
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { checkNqn, isUuid, uuidNqn, uuidOfNqn } from './nqn.js';
+
+/** How a host names itself to a target; `id` is a UUID in lower case. */
+export interface HostIdentity {
+  readonly nqn: string;
+  readonly id: string;
+}
+
+/** What the machine calls itself, for nvme-cli and the kernel's initiator too. */
+export interface HostFiles extends Partial<HostIdentity> {
+  /** Which files were passed over, and why. */
+  readonly problems: readonly string[];
+}
+
+const nvmeFolder = '/etc/nvme';
+/** Such a file has one line; what is longer is something else. */
+const maxFileBytes = 4_096;
+/** The name space of URLs (RFC 9562): a host identifier is made from an NQN as if that were one. */
+const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
+
+/** The names in `hostnqn` and `hostid`. A file that is missing is no problem; one that makes no sense is passed over. */
+export function readHostFiles(folder: string = nvmeFolder): HostFiles {
+  const problems: string[] = [];
+  const read = (name: string, check: (line: string) => string): string | undefined => {
+    const file = `${folder}/${name}`;
+    try {
+      const line = firstLine(readSmallFile(file));
+      return line === undefined ? undefined : check(line);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') problems.push(`${file} is not used: ${message}`);
+      return undefined;
+    }
+  };
+  const id = read('hostid', checkId);
+  // Without a name of its own the machine is called by its identifier.
+  const nqn = read('hostnqn', (line) => checkNqn(line, 'the host NQN')) ?? (id && uuidNqn(id));
+  return { ...(nqn && { nqn }), ...(id && { id }), problems };
+}
+
+/**
+ * The identity to connect with: what was asked for, else the machine's, else the process's. An NQN goes with one
+ * identifier only, since a target may insist on that: the machine's, if it is the machine's NQN, else one made from the NQN.
+ * @param wanted a `hostId` that `hostNqn` implies has been filled in, see `resolveAttachOptions`
+ * @param processId a UUID that lasts as long as the process
+ */
+export function hostIdentity(
+  wanted: { readonly hostNqn: string | undefined; readonly hostId: string | undefined },
+  machine: Partial<HostIdentity>,
+  processId: string,
+): HostIdentity {
+  const nqn = wanted.hostNqn ?? machine.nqn ?? uuidNqn(processId);
+  return { nqn, id: wanted.hostId ?? (nqn === machine.nqn ? machine.id : undefined) ?? idOf(nqn) };
+}
+
+/** The UUID in a UUID-based NQN; else one made from the NQN, the same each time (version 5 of RFC 9562). */
+function idOf(nqn: string): string {
+  const uuid = uuidOfNqn(nqn);
+  if (uuid !== undefined && !isNil(uuid)) return uuid;
+  const hash = createHash('sha1').update(urlNamespace).update(nqn).digest();
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
+  return hyphenated(hash.toString('hex', 0, 16));
+}
+
+/** A UUID with or without its hyphens, in any case. */
+function checkId(line: string): string {
+  const text = line.toLowerCase();
+  const uuid = /^[0-9a-f]{32}$/.test(text) ? hyphenated(text) : text;
+  if (!isUuid(uuid) || isNil(uuid)) throw new Error('it holds no UUID, or one of zeroes');
+  return uuid;
+}
+
+/** 32 hexadecimal digits as a UUID is written. */
+export function hyphenated(digits: string): string {
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+function isNil(uuid: string): boolean {
+  return /^[0-]+$/.test(uuid);
+}
+
+/** The first line that says something; a comment does not. */
+function firstLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** Waits for nothing: a named pipe, which would have no end, is opened without waiting and refused. */
+function readSmallFile(file: string): string {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error('it is no ordinary file');
+    const bytes = Buffer.alloc(maxFileBytes + 1);
+    const length = readSync(descriptor, bytes, 0, bytes.length, 0);
+    if (length > maxFileBytes) throw new Error(`it is longer than ${maxFileBytes} bytes`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
+  } finally {
+    closeSync(descriptor);
+  }
+}

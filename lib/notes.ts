@@ -1,0 +1,24 @@
+/** Something about a controller that its user should know and may mend. */
+export interface ControllerNote {
+  /** Stable, for programs. */
+  readonly id: 'NAMESPACES_ABOVE_NN';
+  /** The ids of the namespaces concerned, the first 1024. */
+  readonly namespaces: readonly number[];
+  readonly consequence: string;
+  readonly remedy: string;
+}
+
+/** @internal What is to be said of namespaces that the controller has and SPDK passes over. */
+export function notesOn(
+  hiddenNamespaces: readonly number[],
+  maxNamespaces: number,
+): readonly ControllerNote[] {
+  if (hiddenNamespaces.length === 0) return Object.freeze([]);
+  const note: ControllerNote = Object.freeze({
+    id: 'NAMESPACES_ABOVE_NN',
+    namespaces: Object.freeze([...hiddenNamespaces]),
+    consequence: `These namespaces cannot be used and are missing in \`controller.namespaces\`: the controller gives ${maxNamespaces} as its highest namespace id (NN), and SPDK passes over ids above it.`,
+    remedy: `Give them ids from 1 to ${maxNamespaces} on the target.`,
+  });
+  return Object.freeze([note]);
+}

@@ -1,0 +1,23 @@
+#include "controller_type.h"
+
+namespace spdk_nvme::spdk {
+
+ControllerType controller_type(spdk_nvme_ctrlr* controller) {
+  // By the name that was asked for: a target of NVMe 1.3 or before gives no type, and SPDK leaves out half of
+  // the initialisation by that name.
+  if (spdk_nvme_ctrlr_is_discovery(controller)) return ControllerType::discovery;
+  constexpr size_t kControllerType = 111;
+  constexpr uint8_t kDiscovery = 2;
+  constexpr uint8_t kAdministrative = 3;
+  const auto* identify = reinterpret_cast<const uint8_t*>(spdk_nvme_ctrlr_get_data(controller));
+  switch (identify[kControllerType]) {
+    case kDiscovery:
+      return ControllerType::discovery;
+    case kAdministrative:
+      return ControllerType::administrative;
+    default:  // 0: not reported
+      return ControllerType::io;
+  }
+}
+
+}  // namespace spdk_nvme::spdk

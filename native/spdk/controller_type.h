@@ -1,0 +1,18 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstdint>
+
+namespace spdk_nvme::spdk {
+
+/** What a controller is for (NVMe base specification, "Identify Controller", CNTRLTYPE). */
+enum class ControllerType : uint8_t { io, discovery, administrative };
+
+/**
+ * The type of a controller that is connected. Only one for I/O has I/O queues: before v22.01 SPDK crashes
+ * when it is asked for a queue pair of a discovery controller. Thread: control.
+ */
+ControllerType controller_type(spdk_nvme_ctrlr* controller);
+
+}  // namespace spdk_nvme::spdk

@@ -1,0 +1,71 @@
+// Namespaces with ids above the controller's NN. SPDK's target gives none out, so its controllers are made to name a lower NN.
+
+import os from 'node:os';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type Controller, Environment } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { limits } from '../integration/support/limits.js';
+import { eventually, within } from '../integration/support/timing.js';
+import { type Watcher, watch } from './watcher.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4475' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:hidden';
+const answered = 2_000;
+
+let target: SpdkTarget;
+let env: Environment;
+let watcher: Watcher;
+
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [{ nqn, serial: 'HIDDEN', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
+  });
+  ensureHugepages(128);
+  env = await Environment.init({ memoryMb: 128 });
+  watcher = await watch(Number(listener.trsvcid));
+});
+afterEach(() => Promise.all(env.controllers.map((controller) => controller.detach())));
+afterAll(async () => {
+  await env?.close();
+  watcher?.close();
+  await target?.stop();
+});
+
+/** The highest namespace id that the controllers name: bytes 516 to 519 of Identify Controller. */
+const limitTo = (count: number) => watcher.alter((page) => page.writeUInt32LE(count, 516));
+const attach = () => within(limits.attach, env.attach({ ...listener, trsvcid: watcher.port, subnqn: nqn }));
+const notesIn = ({ history }: Controller) =>
+  history.filter(({ kind }) => kind === 'note').map(({ text }) => text);
+
+it('are noted, with their ids and what to do, and go when the limit does', async () => {
+  limitTo(0);
+  const controller = await attach();
+  const told: number[] = [];
+  controller.on('notes', (notes) => told.push(notes.length));
+  expect(await eventually(answered, () => controller.notes.length > 0)).toBe(true);
+  expect(controller.namespaces).toEqual([]);
+  expect(controller.info.maxNamespaces).toBe(0);
+  expect(controller.notes).toMatchObject([{ id: 'NAMESPACES_ABOVE_NN', namespaces: [1] }]);
+  expect(Object.isFrozen(controller.notes[0])).toBe(true);
+  expect(notesIn(controller)).toEqual([expect.stringMatching(/^namespace 1 cannot be used: .* 0 .*NN/)]);
+
+  limitTo(8);
+  await controller.reset();
+  expect(await eventually(answered, () => controller.notes.length === 0)).toBe(true);
+  expect(controller.namespaces.map(({ id }) => id)).toEqual([1]);
+  expect(told).toEqual([1, 0]);
+  expect(notesIn(controller)).toHaveLength(1);
+});
+
+it('are not imagined where there are none', async () => {
+  limitTo(1);
+  const controller = await attach();
+  // Answered after what the controller was asked by itself.
+  await controller.admin.identify();
+  expect(controller.notes).toEqual([]);
+  expect(notesIn(controller)).toEqual([]);
+  expect(controller.namespaces).toHaveLength(1);
+});
