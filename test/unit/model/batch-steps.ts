@@ -1,31 +1,10 @@
 import fc from 'fast-check';
-import { SpdkError } from '../../../lib/index.js';
+import { attempt, submitBatch, taken } from './batches.js';
 import { stamped } from './disk.js';
 import { type AnyStep, index, pick, step } from './step.js';
-import { blocksOfDisk, type OpenBatch, type World } from './world.js';
+import { blocksOfDisk, type World } from './world.js';
 
 const some = (world: World) => world.batches.length > 0;
-
-/** Calls something that may refuse what is wrong, with an error of the package's. Undefined then. */
-function attempt<Value>(world: World, call: () => Value): Value | undefined {
-  try {
-    return call();
-  } catch (error) {
-    if (!(error instanceof SpdkError)) world.problem(`threw ${error}`);
-    return undefined;
-  }
-}
-
-/** Each command that a batch has taken has its tag there once. */
-function taken(world: World, { batch, commands }: OpenBatch, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const tag = batch.tags[i] as number;
-    const end = commands.get(tag);
-    commands.delete(tag);
-    if (end) end(batch.statuses[i] as number);
-    else world.problem(`a batch gave the tag ${tag}, which it does not have`);
-  }
-}
 
 const openBatch = step({
   name: 'open a batch',
@@ -34,7 +13,7 @@ const openBatch = step({
   act: (world, [controller, number]) => {
     const attached = pick(world.attached, controller);
     const batch = attempt(world, () => pick(attached.controller.queuePairs, number).openBatch());
-    if (batch) world.batches.push({ batch, attached, commands: new Map(), nextTag: 1 });
+    if (batch) world.batches.push({ batch, attached, commands: new Map(), nextTag: 1, closed: false });
   },
 });
 
@@ -58,7 +37,7 @@ const describe = step({
     const tag = open.nextTag++;
     if (what === 'flush') {
       if (attempt(world, () => batch.flush(space, tag)) !== true) return;
-      commands.set(tag, () => {});
+      commands.set(tag, { end: () => {}, sent: false });
     } else {
       const buffer = attempt(world, () => world.env.allocate(Math.max(1, blocks) * world.blockSize));
       if (!buffer) return;
@@ -80,7 +59,7 @@ const describe = step({
         return;
       }
       if (blocks === 0) world.problem('a batch took a command without blocks');
-      commands.set(tag, end);
+      commands.set(tag, { end, sent: false });
     }
     if (owner !== open.attached) world.problem('a batch took a namespace of another controller');
   },
@@ -91,7 +70,7 @@ const submit = step({
   possible: some,
   draw: index,
   act: (world, number) => {
-    attempt(world, () => pick(world.batches, number).batch.submit());
+    submitBatch(world, pick(world.batches, number));
   },
 });
 
@@ -111,7 +90,7 @@ const wait = step({
   draw: index,
   act: (world, number) => {
     const open = pick(world.batches, number);
-    attempt(world, () => open.batch.submit());
+    submitBatch(world, open);
     const waiting = open.batch.wait();
     world.calls.watch('wait of a batch', Number.POSITIVE_INFINITY, waiting, (count) =>
       taken(world, open, count),
@@ -122,9 +101,13 @@ const wait = step({
 const closeBatch = step({
   name: 'close a batch',
   possible: some,
-  draw: index,
-  act: (world, number) => {
-    attempt(world, () => pick(world.batches, number).batch.close());
+  draw: fc.tuple(index, fc.boolean()),
+  act: (world, [number, discard]) => {
+    const open = pick(world.batches, number);
+    attempt(world, () => {
+      open.batch.close({ discard });
+      open.closed = true;
+    });
   },
 });
 

@@ -31,6 +31,8 @@ const limits = fc.record({
   timeoutMs: fc.option(fc.integer({ min: 1, max: 200 }), { nil: undefined }),
   signal: fc.constantFrom('none', 'none', 'later', 'aborted'),
   queuePair: fc.option(fc.nat(1), { nil: undefined }),
+  /** The queue pair is another controller's. */
+  foreign: fc.nat(9).map((one) => one === 0),
 });
 type Limits = typeof limits extends fc.Arbitrary<infer Drawn> ? Drawn : never;
 
@@ -45,17 +47,22 @@ function dataNamespaces({ namespaces }: Attached): Namespace[] {
 function start<Value>(
   world: World,
   attached: Attached,
+  target: Namespace,
   name: string,
   drawn: Limits,
   call: (options: OperationOptions) => Promise<Value>,
   ended: (value: Value | undefined) => void,
 ): void {
   const signal = signalOf(world, drawn.signal);
-  const queuePair =
-    drawn.queuePair === undefined ? undefined : pick(attached.controller.queuePairs, drawn.queuePair);
+  const stale = !attached.controller.namespaces.includes(target);
+  const foreign = drawn.foreign ? world.attached.find((other) => other !== attached) : undefined;
+  const { queuePairs } = (foreign ?? attached).controller;
+  const chosen = drawn.queuePair ?? (foreign ? 0 : undefined);
+  const queuePair = chosen === undefined ? undefined : pick(queuePairs, chosen);
   const { timeoutMs } = drawn;
   const rejected = (error: SpdkError) => {
-    const expected = alwaysPossible.includes(error.code);
+    const refused = foreign !== undefined && error.code === 'ERR_SPDK_FOREIGN_QUEUE_PAIR';
+    const expected = refused || alwaysPossible.includes(error.code);
     const limit = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== undefined;
     const abort = error.code === 'ERR_SPDK_ABORTED' && signal?.aborted === true;
     // The controller has nothing to do with these.
@@ -63,8 +70,13 @@ function start<Value>(
     if (!expected && !limit && !abort) world.problem(`${name} rejected with ${error.code}: ${error.message}`);
     ended(undefined);
   };
+  const fulfilled = (value: Value) => {
+    if (foreign) world.problem(`${name} went to a queue pair of another controller`);
+    if (stale) world.problem(`${name} went to a namespace that has changed`);
+    ended(value);
+  };
   const promise = call({ queuePair, timeoutMs, signal });
-  world.calls.watch(name, timeoutMs ?? Number.POSITIVE_INFINITY, promise, ended, rejected);
+  world.calls.watch(name, timeoutMs ?? Number.POSITIVE_INFINITY, promise, fulfilled, rejected);
 }
 
 export function signalOf(world: World, kind: string): AbortSignal | undefined {
@@ -88,7 +100,13 @@ export function buffersFor(
   const scarce = world.addon.environments.some(({ memory }) => memory.limitBytes < memory.usedBytes + 4_096);
   const made = sizes.map((bytes) => (dma && !scarce ? world.env.allocate(bytes) : Buffer.alloc(bytes, 0xee)));
   const release = () => {
-    for (const buffer of made) if ('release' in buffer) (buffer as { release(): void }).release();
+    for (const buffer of made) {
+      if (!('release' in buffer)) continue;
+      (buffer as { release(): void }).release();
+      world.later(() => {
+        if (buffer.length > 0) world.problem('released memory is still there');
+      });
+    }
   };
   return { list: made, release };
 }
@@ -113,7 +131,7 @@ const read = step({
       const whole: TransferOptions = { ...options, offset: block * world.blockSize };
       return list.length > 1 ? target.readv(list, whole) : target.read(list[0] as Buffer, whole);
     };
-    start(world, attached, `read of ${blocks} blocks at ${block}`, drawn, call, (value) => {
+    start(world, attached, target, `read of ${blocks} blocks at ${block}`, drawn, call, (value) => {
       const data = value === undefined ? undefined : Buffer.concat(list);
       const problem = model.endRead(access, data);
       if (problem) world.problem(problem);
@@ -147,7 +165,7 @@ const write = step({
         () => true,
       );
     };
-    start(world, attached, `write of ${blocks} blocks at ${block}`, drawn, call, (value) => {
+    start(world, attached, target, `write of ${blocks} blocks at ${block}`, drawn, call, (value) => {
       model.endWrite(access, value !== undefined);
       // The caller's own memory is his again, but what is copied may be changed at once.
       release();
@@ -183,7 +201,7 @@ const others = step({
       if (what === 'raw') return target.raw({ opcode: 0x81, cdw: [7] }, options);
       return target.raw({ opcode: 0x82, data: answer }, options);
     };
-    start(world, attached, what, drawn, call, (value) => {
+    start(world, attached, target, what, drawn, call, (value) => {
       if (zeroes) model.endWrite(zeroes, value !== undefined);
       // The target sends nothing for it: what another operation left must not be handed out.
       if (what === 'rawRead' && value !== undefined && answer.some((byte) => byte !== 0)) {

@@ -24,7 +24,7 @@ export interface ModelSettings {
   readonly seed: number;
   readonly runs: number;
   readonly steps: number;
-  /** Default 512. */
+  /** Default 1024. */
   readonly blockSize?: number;
 }
 
@@ -41,7 +41,7 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
     const sequences = fc.commands([...steps], { size: '+1', maxCommands: settings.steps });
     await fc.assert(
       fc.asyncProperty(attachDrawn, sequences, fc.boolean(), (first, sequence, healed) =>
-        runOne(new World(settings.blockSize ?? 512), first, sequence, healed, unhandled),
+        runOne(new World(settings.blockSize ?? 1_024), first, sequence, healed, unhandled),
       ),
       {
         seed,

@@ -11,6 +11,7 @@ import { MemoryAddon } from '../standin/addon.js';
 import type { MemoryController } from '../standin/controller.js';
 import type { MemorySubsystem } from '../standin/subsystem.js';
 import type { MemoryTarget } from '../standin/target.js';
+import { finishBatch } from './batches.js';
 import { Calls } from './calls.js';
 import { DiskModel, stamped } from './disk.js';
 
@@ -34,14 +35,22 @@ export interface Attached {
   readonly heard: { failed: number; detached: number; resets: number };
   /** Its detach was asked for. */
   leaving: boolean;
+  /** It was given up. */
+  wedged: boolean;
+}
+
+export interface BatchCommand {
+  readonly end: (status: number) => void;
+  sent: boolean;
 }
 
 /** A batch, its commands by tag, and how to check each. */
 export interface OpenBatch {
   readonly batch: Batch;
   readonly attached: Attached;
-  readonly commands: Map<number, (status: number) => void>;
+  readonly commands: Map<number, BatchCommand>;
   nextTag: number;
+  closed: boolean;
 }
 
 /** What one run of the model works on. */
@@ -115,7 +124,18 @@ export class World {
       }
       const heard = { failed: 0, detached: 0, resets: 0 };
       const namespaces = new Set(controller.namespaces);
-      const attached: Attached = { controller, native, disk, namespaces, heard, leaving: false };
+      const attached: Attached = {
+        controller,
+        native,
+        disk,
+        namespaces,
+        heard,
+        leaving: false,
+        wedged: false,
+      };
+      controller.on('state', (state) => {
+        attached.wedged ||= state === 'wedged';
+      });
       controller.on('failed', () => heard.failed++);
       controller.on('detached', () => heard.detached++);
       controller.on('reset', () => heard.resets++);
@@ -134,9 +154,12 @@ export class World {
   /** What holds at any time. */
   check(): void {
     this.calls.checkDeadlines();
-    for (const { controller } of this.attached) {
+    for (const { controller, native } of this.attached) {
       for (const queuePair of controller.queuePairs) {
+        const told = native.rings[queuePair.index]?.pending;
         if (queuePair.pending < 0) this.problem(`${queuePair.pending} operations are pending`);
+        if (told !== queuePair.pending)
+          this.problem(`native code sees ${told}, not ${queuePair.pending} pending`);
       }
     }
     for (const what of this.addon.violations.list.splice(0)) this.problem(what);
@@ -164,11 +187,17 @@ export class World {
 
   /** Closes everything and looks at what is left. */
   async finish(healedFirst: boolean): Promise<void> {
-    if (healedFirst) this.heal();
+    if (healedFirst) {
+      this.heal();
+      await this.pass(2_000);
+      // With nothing in their way all operations end, without limits of their own.
+      for (const name of this.calls.open) this.problem(`${name} does not go on`);
+    }
     this.close(2_000);
     await this.pass(6_000);
     this.heal();
     await this.pass(6_000);
+    for (const batch of this.batches) finishBatch(this, batch);
     for (const check of this.#checks) check();
     for (const name of this.calls.open) this.problem(`${name} has not settled`);
     for (const { memory } of this.addon.environments) {
