@@ -1,3 +1,4 @@
+import { checkInteger } from './arguments.js';
 import { SpdkError, SpdkTypeError } from './errors.js';
 
 /**
@@ -19,6 +20,9 @@ export function writableBytesOf(view: unknown, name: string): Uint8Array {
   return bytes;
 }
 
+/** Most buffers of one operation; Linux allows a system call 1024. */
+const mostBuffers = 65_536;
+
 /**
  * The bytes of several views. An array can be a proxy, or have getters, that run any code: so all are taken out of it
  * before the first is looked at.
@@ -26,8 +30,13 @@ export function writableBytesOf(view: unknown, name: string): Uint8Array {
 export function allBytesOf(views: unknown, check: (view: unknown, name: string) => Uint8Array): Uint8Array[] {
   let taken: unknown[] = [];
   try {
-    if (Array.isArray(views)) taken = Array.from(views);
+    if (Array.isArray(views)) {
+      // An array with holes may claim billions, and so may a proxy of one.
+      const count = checkInteger(views.length, 'the number of buffers', 0, mostBuffers);
+      taken = Array.from({ length: count }, (_, i) => views[i] as unknown);
+    }
   } catch (cause) {
+    if (cause instanceof SpdkError) throw cause;
     throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'Reading the buffers threw an error; see its cause', {
       cause,
     });

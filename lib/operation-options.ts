@@ -116,6 +116,8 @@ function onlyOffset(options: unknown): number {
     if (typeof options !== 'object' || options === null) return -1;
     if (Object.getPrototypeOf(options) !== Object.prototype) return -1;
     for (const key in options) if (key !== 'offset') return -1;
+    // Not what somebody has put on Object.prototype.
+    if (!Object.hasOwn(options, 'offset')) return -1;
     const { offset } = options as { offset: unknown };
     return Number.isSafeInteger(offset) ? (offset as number) : -1;
   } catch {

@@ -46,6 +46,7 @@ it('a signal that fires while it is being listened to aborts, and nothing is sen
   const command = { opcode: 6, cdw: [1], dataLength: 4096 };
   const aborted = { code: 'ERR_SPDK_ABORTED', cause: 'now' };
   await expect(admin.send(command, { signal: hasty() })).rejects.toMatchObject(aborted);
+  await expect(ns.flush({ signal: hasty(), timeoutMs: 1_000 })).rejects.toMatchObject(aborted);
   expect(sent).not.toHaveBeenCalled();
   expect(vi.getTimerCount()).toBe(0);
 });
@@ -127,4 +128,28 @@ it.each([8192, 100])('a buffer of %i bytes that says 512 reaches no memory but i
   const read = ns.readv([new Liar(real), Buffer.alloc(512)], { offset: 0 });
   if (real < 512) await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
   else expect((await read)[1]).toEqual(Buffer.alloc(512, 2));
+});
+
+it('an array that claims billions of buffers is refused at once', async () => {
+  const ns = await disk();
+  const refused = {
+    code: 'ERR_SPDK_INVALID_ARG_VALUE',
+    message: expect.stringContaining('from 0 to 65536'),
+  };
+  await expect(ns.readv(new Array(2 ** 32 - 1), { offset: 0 })).rejects.toMatchObject(refused);
+  await expect(ns.writev(new Array(65_537).fill(Buffer.alloc(1)), { offset: 0 })).rejects.toMatchObject(
+    refused,
+  );
+});
+
+it('options are those of the caller, not those of Object.prototype', async () => {
+  const ns = await disk();
+  const polluted = { value: 512, enumerable: true, configurable: true, writable: true };
+  Object.defineProperty(Object.prototype, 'offset', polluted);
+  try {
+    const read = ns.read(Buffer.alloc(512), {} as { offset: number });
+    await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'offset');
+  }
 });
