@@ -1,4 +1,4 @@
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { Histogram } from '../engine/histogram.js';
 
 /** Microseconds; null where nothing was measured. */
 export interface LatencyReport {
@@ -30,15 +30,15 @@ export class IoMeter {
   failed = 0;
   mismatches = 0;
   readonly intervals: Interval[] = [];
-  readonly #all = newHistogram();
-  readonly #latest = newHistogram();
-  #latestCount = 0;
+  /** Of the intervals that have ended, and of the present one. */
+  readonly #all = new Histogram();
+  readonly #latest = new Histogram();
   #begun = performance.now();
   #intervalEnd = this.#begun + intervalMs;
 
   /** The measurement begins now; what was counted before was the ramp. */
   begin(): void {
-    this.operations = this.bytes = this.reads = this.#latestCount = 0;
+    this.operations = this.bytes = this.reads = 0;
     this.#all.reset();
     this.#latest.reset();
     this.intervals.length = 0;
@@ -49,10 +49,7 @@ export class IoMeter {
   /** An operation that began and ended at these times of `performance.now()`. */
   add(begun: number, ended: number, bytes: number, write: boolean): void {
     if (ended >= this.#intervalEnd) this.#close(ended);
-    const ns = Math.max(1, Math.round((ended - begun) * nsPerMs));
-    this.#all.record(ns);
-    this.#latest.record(ns);
-    this.#latestCount++;
+    this.#latest.record(Math.round((ended - begun) * nsPerMs));
     this.operations++;
     this.bytes += bytes;
     if (!write) this.reads++;
@@ -60,33 +57,32 @@ export class IoMeter {
 
   latency(): LatencyReport {
     if (this.operations === 0) return { mean: null, p50: null, p90: null, p99: null, p999: null, max: null };
-    const at = (percentile: number) => us(this.#all.percentile(percentile));
+    const all = new Histogram();
+    all.add(this.#all);
+    all.add(this.#latest);
+    const at = (percent: number) => us(all.percentile(percent));
     return {
-      mean: us(this.#all.mean),
+      mean: us(all.mean),
       p50: at(50),
       p90: at(90),
       p99: at(99),
       p999: at(99.9),
-      max: us(this.#all.max),
+      max: us(all.max),
     };
   }
 
   #close(now: number): void {
-    const empty = this.#latestCount === 0;
+    const empty = this.#latest.total === 0;
     this.intervals.push({
       atMs: Math.round(now - this.#begun),
-      operations: this.#latestCount,
+      operations: this.#latest.total,
       p50Us: empty ? null : us(this.#latest.percentile(50)),
       p99Us: empty ? null : us(this.#latest.percentile(99)),
     });
+    this.#all.add(this.#latest);
     this.#latest.reset();
-    this.#latestCount = 0;
     this.#intervalEnd = now + intervalMs;
   }
-}
-
-function newHistogram(): RecordableHistogram {
-  return createHistogram({ lowest: 1, highest: 3_600_000_000_000, figures: 3 });
 }
 
 function us(ns: number): number {

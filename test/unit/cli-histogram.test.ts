@@ -1,0 +1,37 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Histogram } from '../../cli/engine/histogram.js';
+
+describe('the histogram of durations', () => {
+  it('gives percentiles within a bucket of the exact ones', () => {
+    const durations = fc.array(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(durations, fc.integer({ min: 1, max: 1000 }), (values, permille) => {
+        const histogram = new Histogram();
+        for (const value of values) histogram.record(value);
+        const sorted = [...values].sort((a, b) => a - b);
+        const exact = sorted[Math.max(1, Math.ceil((permille / 1000) * values.length)) - 1] as number;
+        const found = histogram.percentile(permille / 10);
+        expect(found).toBeGreaterThanOrEqual(exact);
+        expect(found).toBeLessThanOrEqual(Math.ceil(exact * 1.008) + 1);
+      }),
+    );
+  });
+
+  it('keeps mean and maximum exactly, beyond its range too', () => {
+    const histogram = new Histogram();
+    histogram.record(1_000);
+    histogram.record(5e9);
+    expect(histogram).toMatchObject({ total: 2, max: 5e9, mean: (5e9 + 1_000) / 2 });
+  });
+
+  it('adds up', () => {
+    const [one, other] = [new Histogram(), new Histogram()];
+    one.record(100);
+    other.record(300);
+    one.add(other);
+    expect(one).toMatchObject({ total: 2, max: 300, mean: 200 });
+    one.reset();
+    expect(one).toMatchObject({ total: 0, max: 0 });
+  });
+});
