@@ -5,7 +5,7 @@ export interface SpdkRelease {
   readonly major: number;
   readonly minor: number;
   readonly patch: number;
-  /** The names of the changes of this package's own in it, where set-up built it (docs/spdk-releases.md). */
+  /** The names of the changes of this package's own in it, where set-up built it (docs/internals/spdk-releases.md). */
   readonly patches?: readonly string[];
 }
 

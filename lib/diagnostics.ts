@@ -3,7 +3,7 @@ import type { Controller, DetachReport, ResetReport } from './controller.js';
 import type { SpdkError, SpdkTypeError } from './errors.js';
 import type { TransportId } from './transport-id.js';
 
-/** What subscribers to each channel of `node:diagnostics_channel` get. docs/diagnosis.md describes them. */
+/** What subscribers to each channel of `node:diagnostics_channel` get. docs/guide/diagnosis.md describes them. */
 export interface DiagnosticsMessages {
   /** A controller was attached. */
   'spdk-nvme:attach': { readonly controller: Controller; readonly ms: number };

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 
-/** The exit statuses of every verb; docs/command-line.md explains them. */
+/** The exit statuses of every verb; docs/guide/command-line.md explains them. */
 export const exitStatus = {
   /** Everything that was asked for was done. */
   ok: 0,

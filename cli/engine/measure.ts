@@ -7,7 +7,7 @@ import type { StopSignal } from './stop.js';
 
 /**
  * For the kernel's target, which closes connections after us, for threads and descriptors of child processes, and for
- * connects that SPDK takes half a minute to give up (docs/faults.md, "What stays").
+ * connects that SPDK takes half a minute to give up (docs/reference/faults.md, "What stays").
  */
 const QUIET_LIMIT_MS = 45_000;
 /** V8 takes what is garbage at once; some turns later it tells. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 const root = path.resolve(import.meta.dirname, '../..');
 
 export interface Fence {
-  /** As in 'docs/io.md:57'. */
+  /** As in 'docs/guide/reading-and-writing.md:57'. */
   readonly place: string;
   /** What the fence is said to be: `ts`, `js`, `sh`, or nothing. */
   readonly language: string;
@@ -16,7 +16,7 @@ export interface Fence {
 export const documents: readonly string[] = [
   ...fs.readdirSync(root).filter((name) => name.endsWith('.md')),
   ...fs
-    .readdirSync(path.join(root, 'docs'))
+    .readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];

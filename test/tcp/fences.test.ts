@@ -50,7 +50,7 @@ async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
   await fence(world);
 }
 
-it.each(fences().filter(({ language }) => language === 'ts'))('$place', async ({ code }) => {
+it.each(fences().filter(({ language }) => ['ts', 'js'].includes(language)))('$place', async ({ code }) => {
   if (code.includes('Environment.init')) {
     await run(code, {});
     return;

@@ -2,11 +2,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errorCatalogue } from '../../lib/errors.js';
+import { documents } from '../support/fences.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-describe('docs/errors.md', () => {
-  const page = fs.readFileSync(path.join(root, 'docs/errors.md'), 'utf8');
+describe('docs/reference/errors.md', () => {
+  const page = fs.readFileSync(path.join(root, 'docs/reference/errors.md'), 'utf8');
 
   it('says of every code what the catalogue says, and of no other', () => {
     for (const [code, { meaning, remedy }] of Object.entries(errorCatalogue)) {
@@ -18,8 +19,6 @@ describe('docs/errors.md', () => {
 });
 
 describe('links between the documents', () => {
-  const documents = ['README.md', ...fs.readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`)];
-
   it.each(documents)('of %s lead somewhere', (document) => {
     const text = fs.readFileSync(path.join(root, document), 'utf8');
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {

@@ -43,7 +43,7 @@ const fileOf = (place: string) => `${place.replaceAll(/\W/g, '-')}.ts`;
 
 describe('code in the documents', () => {
   it('is found, and of a known language', () => {
-    expect(of('ts').length).toBeGreaterThan(6);
+    expect(of('ts', 'js').length).toBeGreaterThan(6);
     expect(of('sh').length).toBeGreaterThan(6);
     // Those without a language are no code: diagrams, and what programs print.
     expect(all.filter(({ language }) => !['ts', 'js', 'sh', ''].includes(language))).toEqual([]);
