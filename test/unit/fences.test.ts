@@ -46,7 +46,7 @@ describe('code in the documents', () => {
     expect(of('ts', 'js').length).toBeGreaterThan(6);
     expect(of('sh').length).toBeGreaterThan(6);
     // Those without a language are no code: diagrams, and what programs print.
-    expect(all.filter(({ language }) => !['ts', 'js', 'sh', ''].includes(language))).toEqual([]);
+    expect(all.filter(({ language }) => !['ts', 'js', 'sh', 'ini', ''].includes(language))).toEqual([]);
   });
 
   it('compiles', { timeout: 60_000 }, () => {
