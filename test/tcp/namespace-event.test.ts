@@ -1,0 +1,113 @@
+// A target that falls silent right after it has announced a change of its namespaces: SPDK asks it for them in the middle
+// of polling its admin queue, and waits for the answer.
+
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Controller, Environment } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { limits } from '../integration/support/limits.js';
+import { codeOf, eventually, timed, within } from '../integration/support/timing.js';
+import { type Proxy as HoldingProxy, holdAfterNamespaceEvent } from './proxy.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4468' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:events';
+const keepAliveMs = 1_000;
+/** Of a namespace that comes and goes. */
+const nsid = 7;
+
+let target: SpdkTarget;
+let env: Environment;
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [
+      { nqn: `${nqn}-other`, serial: 'OTHER', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } },
+    ],
+  });
+  // Room for namespaces that come later has to be asked for.
+  await target.call('nvmf_create_subsystem', {
+    nqn,
+    serial_number: 'EVENTS',
+    allow_any_host: true,
+    max_namespaces: 8,
+  });
+  for (const name of ['First', 'Extra']) {
+    await target.call('bdev_malloc_create', { name, num_blocks: 2_048, block_size: 512 });
+  }
+  await target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'First' } });
+  await target.call('nvmf_subsystem_add_listener', { nqn, listen_address: { ...listener, adrfam: 'IPv4' } });
+  ensureHugepages(128);
+  env = await Environment.init({ pollers: 1, memoryMb: 128 });
+});
+afterAll(async () => {
+  await env?.close();
+  await target?.stop();
+});
+
+const add = () => target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Extra', nsid } });
+const remove = () => target.call('nvmf_subsystem_remove_ns', { nqn, nsid });
+const idAt = (port: number | string) =>
+  `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:${port} subnqn:${nqn}`;
+
+describe.each(['threads', 'inline'] as const)('polled by %s', (polling) => {
+  /** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
+  async function withSilence(
+    options: { keepAliveMs: number },
+    test: (controller: Controller, proxy: HoldingProxy) => Promise<void>,
+  ): Promise<void> {
+    const proxy = await holdAfterNamespaceEvent(Number(listener.trsvcid));
+    try {
+      const controller = await env.attach(idAt(proxy.port), { polling, timeoutMs: 5_000, ...options });
+      await add();
+      await proxy.held;
+      await test(controller, proxy);
+    } finally {
+      proxy.close();
+      await remove();
+    }
+  }
+
+  it('a controller follows its namespaces', async () => {
+    const controller = await env.attach(idAt(listener.trsvcid), { polling });
+    await add();
+    expect(await eventually(limits.answer, () => controller.namespaces.length === 2)).toBe(true);
+    await remove();
+    expect(await eventually(limits.answer, () => controller.namespaces.length === 1)).toBe(true);
+    await within(limits.detach, controller.detach());
+  });
+
+  it('a silent one fails within its keep-alive timeout and a second, and is detached', () =>
+    withSilence({ keepAliveMs }, async (controller) => {
+      const failed = new Promise((resolve) => controller.once('failed', resolve));
+      const read = codeOf(
+        controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) ?? Promise.resolve(),
+      );
+      expect((await timed(failed)).ms).toBeLessThan(keepAliveMs + 1_000);
+      expect(await read).toBe('ERR_SPDK_IO_FAILED');
+      expect(controller.history.map(({ text }) => text).join('\n')).toMatch(
+        /did not describe its namespaces for \d+ ms/,
+      );
+      await within(limits.answer, controller.detach());
+    }));
+
+  it('a silent one is detached in time, though it has not failed yet', () =>
+    withSilence({ keepAliveMs: 60_000 }, async (controller) => {
+      await sleep(200);
+      const { ms } = await timed(controller.detach({ drainMs: 100, timeoutMs: 1_500 }));
+      expect(ms).toBeLessThan(1_500);
+      expect(controller.state).toBe('detached');
+    }));
+
+  it('one that answers later stays attached', () =>
+    withSilence({ keepAliveMs: 10_000 }, async (controller, proxy) => {
+      await sleep(2_000);
+      expect(controller.state).toBe('attached');
+      proxy.release();
+      expect(await eventually(limits.answer, () => controller.namespaces.length === 2)).toBe(true);
+      expect(controller.state).toBe('attached');
+      await within(limits.detach, controller.detach());
+    }));
+});
