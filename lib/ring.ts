@@ -6,6 +6,7 @@ const commandWords = 16;
 const maxSegments = 16;
 const segmentWords = 3;
 const pendingWord = 0;
+const cancelsWord = 1;
 const cancelWord = 10;
 const twoTo32 = 4_294_967_296;
 
@@ -163,6 +164,7 @@ export class Ring {
    */
   cancel(slot: number): void {
     Atomics.store(this.#words, this.#commands + slot * commandWords + cancelWord, 1);
+    Atomics.add(this.#words, cancelsWord, 1);
   }
 
   /** Appends a described command. It is not sent before {@link publish}. */

@@ -167,6 +167,7 @@ void Controller::read_changed_namespaces() {
 }
 
 void Controller::refresh_namespaces() {
+  hand_out_namespaces();
   std::vector<NamespaceInfo> fresh = read_namespaces(controller_);
   {
     const std::lock_guard<std::mutex> guard(description_mutex_);
@@ -190,6 +191,12 @@ void Controller::look_for_hidden_namespaces() {
     }
     if (events_.namespaces_changed) events_.namespaces_changed();
   }));
+}
+
+/** The rings send commands to these namespaces from now on, see NamespaceTable. */
+void Controller::hand_out_namespaces() {
+  const auto namespaces = read_namespace_table(controller_);
+  for (const QueuePair& pair : queue_pairs_) pair.ring->set_namespaces(namespaces);
 }
 
 /** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */

@@ -194,6 +194,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void read_changed_namespaces();
   void refresh_namespaces();
   void look_for_hidden_namespaces();
+  void hand_out_namespaces();
   void reset_now();
   void end_connection(bool dead);
   void wait_for_next_try(Clock::time_point when);

@@ -324,6 +324,7 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
   if (info_.io_queues < queue_pairs_.size()) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
   }
+  hand_out_namespaces();
   const auto deadline = Clock::now() + timeout();
   for (size_t i = 0; i < queue_pairs_.size();) {
     const Poller* const poller = queue_pairs_[i].poller;

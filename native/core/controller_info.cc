@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../spdk/command_limits.h"
 #include "../spdk/namespaces.h"
 
 namespace spdk_nvme {
@@ -71,7 +72,7 @@ ControllerInfo read_controller_info(spdk_nvme_ctrlr* controller) {
   info.cntlid = data->cntlid;
   info.vendor_id = data->vid;
   info.version = spdk_nvme_ctrlr_get_regs_vs(controller).raw;
-  info.max_transfer_bytes = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  info.max_transfer_bytes = spdk::max_command_bytes(controller);
   info.mdts = data->mdts;
   info.max_namespaces = data->nn;
   return info;

@@ -42,8 +42,8 @@ struct ControllerInfo {
   std::string subsystem_nqn;
   uint16_t cntlid = 0;
   uint16_t vendor_id = 0;
-  uint32_t version = 0;  // VS register: major << 16 | minor << 8 | tertiary
-  uint32_t max_transfer_bytes = 0;
+  uint32_t version = 0;             // VS register: major << 16 | minor << 8 | tertiary
+  uint32_t max_transfer_bytes = 0;  // of one command; what is longer is sent as several
   uint8_t mdts = 0;
   uint32_t max_namespaces = 0;
   uint32_t io_queues = 0;    // granted by the target, at most what was asked for

@@ -112,8 +112,13 @@ void Controller::wait_for_next_try(Clock::time_point when) {
   }
 }
 
-/** From the moment on that the policy names, I/O is refused rather than held. */
+/** From the moment on that the policy names, I/O is refused rather than held. What was cancelled is not held
+ * either. */
 void Controller::fail_fast_if_due() {
+  for (const QueuePair& pair : queue_pairs_) {
+    pair.ring->answer_cancelled();
+    pair.ring->notify();
+  }
   if (Clock::now() < fail_fast_at_) return;
   if (!std::exchange(failing_fast_, true)) tell_reset({.kind = ResetStep::Kind::failing_fast, .status = {}});
   answer_io(ENXIO);

@@ -2,40 +2,26 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-
-#include "../spdk/namespaces.h"
+#include <utility>
 
 namespace spdk_nvme {
 
 namespace {
 
-/** Words of a command's slot. */
-enum Word : uint32_t {
-  kOperation = 0,
-  kNamespace = 1,
-  kBlockLow = 2,
-  kBlockHigh = 3,
-  kBlocks = 4,
-  kRegion = 5,
-  kOffset = 6,
-  kLength = 7,     // of a raw command's data
-  kBlockSize = 7,  // that any other command was described with
-  kFlags = 8,
-  kSegments = 9,
-  kOpcode = 9,  // raw commands have no segments
-  kCdw10 = 10,
-};
+/** So many pieces of one command keep a controller busy; more would only keep others waiting. */
+constexpr uint32_t kMaxShare = 16;
 
-constexpr uint32_t kRawDwords = 6;  // CDW10 to CDW15
-
-uint64_t first_block(const uint32_t* command) {
-  return static_cast<uint64_t>(command[kBlockHigh]) << 32 | command[kBlockLow];
+uint32_t load(uint32_t& shared_word) {
+  return std::atomic_ref<uint32_t>(shared_word).load(std::memory_order_relaxed);
 }
 
 /** The status field of a completion as lib/ring.ts reads it. */
 uint32_t status_word(const spdk_nvme_status& status) {
   return status.sc | static_cast<uint32_t>(status.sct) << 8 | static_cast<uint32_t>(status.dnr) << 11;
+}
+
+uint32_t host_error(int error_number) {
+  return RingLayout::kHostError | static_cast<uint32_t>(error_number);
 }
 
 uint32_t aborted_word() {
@@ -62,175 +48,179 @@ IoRing::IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
       results_(statuses_ + capacity),
       commands_(results_ + capacity),
       segments_(commands_ + static_cast<size_t>(capacity) * kCommandWords),
-      slots_(capacity) {
-  for (Slot& slot : slots_) slot.ring = this;
-}
+      slots_(capacity) {}
 
 uint32_t IoRing::pending() {
-  return std::atomic_ref<uint32_t>(words_[kPendingWord]).load(std::memory_order_relaxed);
+  return load(words_[kPendingWord]);
 }
 
-void IoRing::bind(spdk_nvme_ctrlr* controller) {
+void IoRing::set_namespaces(std::shared_ptr<const NamespaceTable> namespaces) {
+  const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+  fresh_namespaces_ = std::move(namespaces);
+  namespaces_version_.fetch_add(1, std::memory_order_release);
+}
+
+void IoRing::take_namespaces() {
+  if (namespaces_version_.load(std::memory_order_acquire) == taken_version_) return;
+  const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+  namespaces_ = fresh_namespaces_;
+  taken_version_ = namespaces_version_.load(std::memory_order_relaxed);
+}
+
+void IoRing::bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth) {
   controller_ = controller;
-  last_namespace_id_ = 0;
-  last_namespace_ = nullptr;
+  pieces_.assign(queue_depth, Piece{});
+  free_pieces_.clear();
+  for (uint32_t i = 0; i < queue_depth; i++) free_pieces_.push_back(i);
+  share_ = std::clamp(queue_depth / 2, 1U, kMaxShare);
 }
 
 void IoRing::submit(spdk_nvme_qpair* queue_pair) {
-  while (!held_.empty()) {
-    if (!try_start(queue_pair, held_.front())) return;
-    held_.pop_front();
-  }
-  const uint32_t tail = submitted_.load(std::memory_order_acquire);
-  while (head_ != tail) {
-    const uint32_t index = submission_queue_[head_ % capacity_];
-    // Both can only be a fault in lib/; answering would corrupt the slot's real owner.
-    if (index < capacity_ && !slots_[index].busy && !try_start(queue_pair, index)) return;
-    head_++;
+  take_namespaces();
+  // What comes back was sent before anything that still waits.
+  ready_.insert(ready_.begin(), held_.begin(), held_.end());
+  for (const uint32_t index : held_) slots_[index].ready = true;
+  held_.clear();
+  take_new();
+  answer_cancelled();
+  while (!ready_.empty() && !free_pieces_.empty()) {
+    const uint32_t index = ready_.front();
+    ready_.pop_front();
+    if (send_next(queue_pair, index)) continue;
+    ready_.push_front(index);
+    return;
   }
 }
 
-/** False when the command has to wait: the order is kept, and it is tried again. */
-bool IoRing::try_start(spdk_nvme_qpair* queue_pair, uint32_t index) {
-  const int result = start(queue_pair, slots_[index]);
-  if (result == -ENOMEM) return false;  // the queue is full
-  // The queue pair has lost its connection.
-  if (result == -ENXIO && holding_.load(std::memory_order_acquire)) return false;
-  if (result < 0) {
-    complete(index, kHostError | static_cast<uint32_t>(-result), 0);
-  } else {
-    slots_[index].busy = true;
+void IoRing::take_new() {
+  const uint32_t tail = submitted_.load(std::memory_order_acquire);
+  for (; head_ != tail; head_++) {
+    const uint32_t index = submission_queue_[head_ % capacity_];
+    // Both can only be a fault in lib/; answering would corrupt the slot's real owner.
+    if (index >= capacity_ || slots_[index].busy) continue;
+    const uint32_t* segments = segments_ + static_cast<size_t>(index) * kMaxSegments * kSegmentWords;
+    Slot& slot = slots_[index];
+    slot.command.read_from(command_words(index), segments);
+    slot.begin();
+    ready_.push_back(index);
+  }
+}
+
+/** Sends the next piece of a command that was taken from ready_. False when it has to wait there. */
+bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
+  Slot& slot = slots_[index];
+  if (is_cancelled(index)) end(index, host_error(ECANCELED));
+  bool waits = false;
+  if (slot.has_more()) {
+    const uint32_t number = free_pieces_.back();
+    free_pieces_.pop_back();
+    Piece& piece = pieces_[number];
+    piece = {.ring = this, .slot = index, .command = &slot.command, .memory = memory_.get()};
+    // Counted before the call, and once more for it: SPDK may find in it that the connection is lost, and
+    // complete pieces of this and other commands.
+    slot.pieces += 2;
     in_flight_++;
+    const int result = start(queue_pair, slot, piece);
+    slot.pieces--;
+    if (result < 0) {
+      slot.pieces--;
+      in_flight_--;
+      free_pieces_.push_back(number);
+      waits = has_to_wait(result);
+      if (!waits) end(index, host_error(-result));
+    }
+  }
+  if (waits && slot.has_more()) return false;
+  slot.ready = slot.has_more() && slot.pieces < share_;
+  if (slot.ready) {
+    ready_.push_back(index);
+  } else {
+    settle(index);
   }
   return true;
 }
 
-spdk_nvme_ns* IoRing::find_namespace(uint32_t id) {
-  if (id != last_namespace_id_ || last_namespace_ == nullptr) {
-    last_namespace_id_ = id;
-    last_namespace_ = id == 0 ? nullptr : spdk_nvme_ctrlr_get_ns(controller_, id);
-  }
-  return last_namespace_;
+bool IoRing::has_to_wait(int result) const {
+  // There is no room; but what nothing else takes up will not become free.
+  if (result == -ENOMEM || result == -EAGAIN) return in_flight_ > 0;
+  // The queue pair has lost its connection.
+  return result == -ENXIO && holding_.load(std::memory_order_acquire);
 }
 
-/** Checks a command against what the controller and the memory are, and hands it to SPDK. 0 or a negative
- * errno. */
-int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot) {
-  const uint32_t* words = command(index_of(slot));
-  if (words[kOperation] == raw) return start_raw(queue_pair, slot);
-  spdk_nvme_ns* space = find_namespace(words[kNamespace]);
-  if (space == nullptr || !spdk_nvme_ns_is_active(space)) return -ENODEV;
-  // It has vanished and come back as another: what the command calls a block is not what SPDK would transfer.
-  if (words[kBlockSize] != spdk_nvme_ns_get_sector_size(space)) return -ENODEV;
-  const uint64_t size = spdk_nvme_ns_get_num_sectors(space);
-  const uint64_t lba = first_block(words);
-  if (words[kOperation] != flush && (lba > size || words[kBlocks] > size - lba)) return -ERANGE;
-  const int result = start_on(space, queue_pair, slot);
+/** Checks what is to be sent next of a command against what the controller and the memory are, and hands it
+ * to SPDK. 0 or a negative errno. */
+int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
+  const IoCommand& command = slot.command;
+  const bool raw_command = command.operation == raw;
+  const NamespaceEntry* space =
+      raw_command || !namespaces_ ? nullptr : namespaces_->find(command.namespace_id);
+  if (const int wrong = check_command(command, space, *memory_); wrong != 0) return wrong;
+  // SPDK may have heard of a change that the control thread has not passed on yet.
+  const auto changed = [space, &command] {
+    return space != nullptr && (!spdk_nvme_ns_is_active(space->space) ||
+                                spdk_nvme_ns_get_sector_size(space->space) != command.block_size);
+  };
+  if (changed()) return -ENODEV;
+  const CommandLimits limits = namespaces_ ? namespaces_->limits() : CommandLimits{};
+  piece.range = next_piece(command, slot.sent, space, limits);
+  const uint32_t sent = slot.sent;
+  slot.sent += piece.range.count;
+  const int result = send_piece(controller_, queue_pair, space, piece, on_complete);
+  if (result >= 0) return 0;
+  slot.sent = sent;
   // SPDK's answer for a namespace that vanished while it looked at it.
-  return result == -EINVAL && !spdk_nvme_ns_is_active(space) ? -ENODEV : result;
-}
-
-int IoRing::start_on(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot) {
-  const uint32_t* words = command(index_of(slot));
-  const uint64_t lba = first_block(words);
-  switch (words[kOperation]) {
-    case flush:
-      return spdk_nvme_ns_cmd_flush(space, queue_pair, on_complete, &slot);
-    case write_zeroes:
-      return spdk_nvme_ns_cmd_write_zeroes(space, queue_pair, lba, words[kBlocks], on_complete, &slot,
-                                           words[kFlags]);
-    case deallocate:
-      return start_deallocate(space, queue_pair, slot);
-    case verify:
-      return spdk::verify(space, queue_pair, lba, words[kBlocks], on_complete, &slot);
-    default:
-      return start_transfer(space, queue_pair, slot);
-  }
-}
-
-int IoRing::start_transfer(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot) {
-  const uint32_t* words = command(index_of(slot));
-  const uint64_t lba = first_block(words);
-  const uint32_t blocks = words[kBlocks];
-  const uint32_t flags = words[kFlags];
-  // SPDK would transfer metadata as well, to memory that was never meant for it.
-  if (spdk_nvme_ns_get_md_size(space) != 0) return -ENOTSUP;
-  const uint64_t bytes = static_cast<uint64_t>(blocks) * spdk_nvme_ns_get_sector_size(space);
-  if (words[kSegments] > 0) {
-    if (!segments_cover(slot, words[kSegments], bytes)) return -EFAULT;
-    switch (words[kOperation]) {
-      case read:
-        return spdk_nvme_ns_cmd_readv(space, queue_pair, lba, blocks, on_complete, &slot, flags, rewind,
-                                      next_segment);
-      case write:
-        return spdk_nvme_ns_cmd_writev(space, queue_pair, lba, blocks, on_complete, &slot, flags, rewind,
-                                       next_segment);
-      default:
-        return -EINVAL;
-    }
-  }
-  uint8_t* data = memory_->at(words[kRegion], words[kOffset], bytes);
-  if (data == nullptr) return -EFAULT;
-  switch (words[kOperation]) {
-    case read:
-      return spdk_nvme_ns_cmd_read(space, queue_pair, data, lba, blocks, on_complete, &slot, flags);
-    case write:
-      return spdk_nvme_ns_cmd_write(space, queue_pair, data, lba, blocks, on_complete, &slot, flags);
-    case compare:
-      return spdk_nvme_ns_cmd_compare(space, queue_pair, data, lba, blocks, on_complete, &slot, flags);
-    default:
-      return -EINVAL;
-  }
-}
-
-int IoRing::start_deallocate(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot) {
-  const uint32_t* words = command(index_of(slot));
-  spdk_nvme_dsm_range range{};
-  range.starting_lba = first_block(words);
-  range.length = words[kBlocks];
-  return spdk_nvme_ns_cmd_dataset_management(space, queue_pair, SPDK_NVME_DSM_ATTR_DEALLOCATE, &range, 1,
-                                             on_complete, &slot);
-}
-
-int IoRing::start_raw(spdk_nvme_qpair* queue_pair, Slot& slot) {
-  const uint32_t* words = command(index_of(slot));
-  spdk_nvme_cmd raw_command{};
-  raw_command.opc = words[kOpcode] & 0xff;
-  raw_command.nsid = words[kNamespace];
-  memcpy(&raw_command.cdw10, words + kCdw10, kRawDwords * sizeof(uint32_t));
-  const uint32_t length = words[kLength];
-  uint8_t* data = length == 0 ? nullptr : memory_->at(words[kRegion], words[kOffset], length);
-  if (length > 0 && data == nullptr) return -EFAULT;
-  return spdk_nvme_ctrlr_cmd_io_raw(controller_, queue_pair, &raw_command, data, length, on_complete, &slot);
-}
-
-bool IoRing::segments_cover(const Slot& slot, uint32_t count, uint64_t bytes) const {
-  if (count > kMaxSegments) return false;
-  uint64_t total = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    const uint32_t* part = segment(slot, i);
-    if (memory_->at(part[0], part[1], part[2]) == nullptr) return false;
-    total += part[2];
-  }
-  return total == bytes;
+  return result == -EINVAL && changed() ? -ENODEV : result;
 }
 
 void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
-  auto* slot = static_cast<Slot*>(context);
-  IoRing& ring = *slot->ring;
-  const uint32_t index = ring.index_of(*slot);
-  slot->busy = false;
+  auto* piece = static_cast<Piece*>(context);
+  IoRing& ring = *piece->ring;
+  const uint32_t index = piece->slot;
+  const uint32_t first = piece->range.first;
+  Slot& slot = ring.slots_[index];
+  ring.free_pieces_.push_back(static_cast<uint32_t>(piece - ring.pieces_.data()));
   ring.in_flight_--;
+  slot.pieces--;
   const uint32_t status = status_word(completion->status);
-  if (ring.holding_.load(std::memory_order_acquire) && is_aborted(status) &&
-      ring.command(index)[kOperation] != raw) {
-    ring.held_.push_back(index);
+  if (is_aborted(status) && slot.command.operation != raw && ring.holding_.load(std::memory_order_acquire)) {
+    slot.lost_from = slot.lost ? std::min(slot.lost_from, first) : first;
+    slot.lost = true;
+  } else if (status != 0) {
+    ring.end(index, status);
+  }
+  if (!slot.ended) slot.result = completion->cdw0;
+  if (!slot.ready && slot.has_more()) {
+    slot.ready = true;
+    ring.ready_.push_back(index);
+  }
+  ring.settle(index);
+}
+
+/** Nothing more is sent of a command, which completes with this status unless it has an earlier one. */
+void IoRing::end(uint32_t index, uint32_t status) {
+  Slot& slot = slots_[index];
+  if (std::exchange(slot.ended, true)) return;
+  slot.status = status;
+}
+
+/** Completes a command, or holds it, if SPDK has nothing of it any more and nothing remains to be sent. */
+void IoRing::settle(uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.pieces > 0 || slot.has_more()) return;
+  if (std::exchange(slot.ready, false)) std::erase(ready_, index);
+  if (slot.ended || !slot.lost) {
+    complete(index, slot.status, slot.result);
+  } else if (holding_.load(std::memory_order_acquire)) {
+    slot.sent = slot.lost_from;
+    slot.lost = false;
+    held_.push_back(index);
   } else {
-    ring.complete(index, status, completion->cdw0);
+    complete(index, aborted_word(), 0);
   }
 }
 
 void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
+  slots_[index].busy = false;
   if (status != 0 && is_aborted(status)) {
     counts_.aborted++;
   } else {
@@ -251,48 +241,44 @@ void IoRing::notify() {
   if (on_completions) on_completions();
 }
 
+bool IoRing::is_cancelled(uint32_t index) const {
+  if (slots_[index].command.operation == raw) return false;
+  return load(commands_[static_cast<size_t>(index) * kCommandWords + kCancel]) != 0;
+}
+
+void IoRing::answer_cancelled() {
+  const uint32_t cancels = load(words_[kCancelsWord]);
+  if (std::exchange(seen_cancels_, cancels) == cancels) return;
+  take_new();
+  for (uint32_t index = 0; index < capacity_; index++) {
+    const Slot& slot = slots_[index];
+    // What has been sent as a whole ends as the controller says.
+    if (!slot.busy || !(slot.has_more() || slot.lost) || !is_cancelled(index)) continue;
+    std::erase(held_, index);
+    end(index, host_error(ECANCELED));
+    settle(index);
+  }
+}
+
 void IoRing::lost_queue_pair() {
   if (!holding_.load(std::memory_order_acquire)) answer_rest(0);
 }
 
 void IoRing::answer_rest(int error_number) {
-  const uint32_t status =
-      error_number == 0 ? aborted_word() : kHostError | static_cast<uint32_t>(error_number);
-  for (const uint32_t index : held_) complete(index, status, 0);
-  held_.clear();
-  const uint32_t tail = submitted_.load(std::memory_order_acquire);
-  for (; head_ != tail; head_++) {
-    const uint32_t index = submission_queue_[head_ % capacity_];
-    if (index < capacity_ && !slots_[index].busy) complete(index, status, 0);
+  take_new();
+  const uint32_t status = error_number == 0 ? aborted_word() : host_error(error_number);
+  std::deque<uint32_t> rest = std::exchange(held_, {});
+  rest.insert(rest.end(), ready_.begin(), ready_.end());
+  ready_.clear();
+  for (const uint32_t index : rest) {
+    slots_[index].ready = false;
+    end(index, status);
+    settle(index);
   }
-}
-
-uint32_t IoRing::segment_count(const Slot& slot) const {
-  return std::min(command(index_of(slot))[kSegments], kMaxSegments);
-}
-
-/** SPDK starts (again) at this offset into the data of a vectored command. */
-void IoRing::rewind(void* context, uint32_t offset) {
-  auto* slot = static_cast<Slot*>(context);
-  slot->segment = 0;
-  slot->segment_offset = offset;
-  const uint32_t count = slot->ring->segment_count(*slot);
-  while (slot->segment < count && slot->segment_offset >= slot->ring->segment(*slot, slot->segment)[2]) {
-    slot->segment_offset -= slot->ring->segment(*slot, slot->segment)[2];
-    slot->segment++;
+  // Those that SPDK still has a part of complete with it.
+  for (uint32_t index = 0; index < capacity_; index++) {
+    if (slots_[index].busy && slots_[index].has_more()) end(index, status);
   }
-}
-
-int IoRing::next_segment(void* context, void** address, uint32_t* length) {
-  auto* slot = static_cast<Slot*>(context);
-  const uint32_t count = slot->ring->segment_count(*slot);
-  if (slot->segment >= count) return -1;
-  const uint32_t* part = slot->ring->segment(*slot, slot->segment);
-  *length = part[2] - slot->segment_offset;
-  *address = slot->ring->memory_->at(part[0], static_cast<uint64_t>(part[1]) + slot->segment_offset, *length);
-  slot->segment++;
-  slot->segment_offset = 0;
-  return *address == nullptr ? -1 : 0;
 }
 
 }  // namespace spdk_nvme

@@ -7,10 +7,15 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "counter.h"
 #include "dma_memory.h"
+#include "io_command.h"
+#include "namespace_table.h"
+#include "piece.h"
+#include "ring_layout.h"
 
 namespace spdk_nvme {
 
@@ -18,33 +23,15 @@ namespace spdk_nvme {
  * Commands to one queue pair and their completions, in memory that JavaScript shares: no call and no
  * allocation for each. The JavaScript thread fills a command in a slot it owns and appends the slot's number
  * to the submission queue; the thread that polls the queue pair takes it from there, and appends the number
- * to the completion queue when the controller has answered. lib/ring.ts is the other side of this layout.
+ * to the completion queue when the controller has answered.
+ *
+ * A command may be of any length. It is sent in pieces that the controller takes, and completes once: when
+ * all of its pieces have, with the first error of any of them, after which no further piece is sent. Commands
+ * take turns piece by piece, in the order in which they were submitted, and none of them has more than a part
+ * of the queue pair's requests, so that small ones pass a large one.
  */
-class IoRing {
+class IoRing : public RingLayout {
  public:
-  /** Words (32 bits) of the shared memory. */
-  static constexpr uint32_t kHeaderWords = 16;
-  static constexpr uint32_t kCommandWords = 16;
-  static constexpr uint32_t kMaxSegments = 16;
-  static constexpr uint32_t kSegmentWords = 3;
-  /** Header word: operations accepted by JavaScript and not settled yet, waiting ones too. Written by it. */
-  static constexpr uint32_t kPendingWord = 0;
-
-  /** What a command does; the first word of its slot. */
-  enum Operation : uint32_t {
-    flush = 0,
-    write = 1,
-    read = 2,
-    compare = 5,
-    write_zeroes = 8,
-    deallocate = 9,
-    verify = 12,
-    raw = 255
-  };
-
-  /** A status word with this bit carries an errno of this host instead of the controller's status. */
-  static constexpr uint32_t kHostError = 1U << 31;
-
   IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity);
   IoRing(const IoRing&) = delete;
   IoRing& operator=(const IoRing&) = delete;
@@ -71,7 +58,7 @@ class IoRing {
     Counter aborted;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
-  /** Commands that SPDK has. Any thread. */
+  /** Pieces that SPDK has. Any thread. */
   [[nodiscard]] uint64_t in_flight() const { return in_flight_; }
   /** Operations that JavaScript has accepted and not settled. Any thread. */
   [[nodiscard]] uint32_t pending();
@@ -83,20 +70,26 @@ class IoRing {
    */
   void hold(bool holding) { holding_.store(holding, std::memory_order_release); }
 
+  /** What commands are checked against and cut by from the next submit() on. Control thread. */
+  void set_namespaces(std::shared_ptr<const NamespaceTable> namespaces);
+
   // The following are for whoever polls the queue pair, under the linger lock; while there is no queue pair,
   // for the control thread.
 
-  /** Commands go to a queue pair of this controller from now on. */
-  void bind(spdk_nvme_ctrlr* controller);
+  /** Commands go to a queue pair of this controller from now on, at most so many at a time. */
+  void bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth);
 
   /** Hands new commands to SPDK, in order, as long as it takes them. */
   void submit(spdk_nvme_qpair* queue_pair);
   /** Whether commands are with the controller or wait for room in its queue. */
   [[nodiscard]] bool busy() const {
-    return in_flight_ > 0 || !held_.empty() || head_ != submitted_.load(std::memory_order_acquire);
+    return in_flight_ > 0 || !ready_.empty() || !held_.empty() ||
+           head_ != submitted_.load(std::memory_order_acquire);
   }
   /** Tells JavaScript, once, if something has completed since the last call. */
   void notify();
+  /** Answers the commands that JavaScript has cancelled, as far as nothing of them is with SPDK. */
+  void answer_cancelled();
   /** The queue pair is gone: everything that is not held is answered as aborted. */
   void lost_queue_pair();
   /** Answers everything that is held or not yet handed to SPDK: with this errno, or as aborted for 0. */
@@ -106,38 +99,46 @@ class IoRing {
   std::function<void()> on_completions;
 
  private:
+  /** A command from its submission to its completion. */
   struct Slot {
-    IoRing* ring = nullptr;
+    IoCommand command;
     bool busy = false;
-    /** Where SPDK's walk through the segments of a vectored command stands. */
-    uint32_t segment = 0;
-    uint32_t segment_offset = 0;
+    /** It is in ready_, or just being sent. */
+    bool ready = false;
+    /** The status it will complete with is known: nothing more of it is sent. */
+    bool ended = false;
+    /** A connection was lost with pieces of it; all from this unit on are sent again. */
+    bool lost = false;
+    uint32_t lost_from = 0;
+    /** Units handed to SPDK so far, see IoCommand::extent(). */
+    uint32_t sent = 0;
+    /** Pieces that SPDK has. */
+    uint32_t pieces = 0;
+    uint32_t status = 0;
+    uint32_t result = 0;
+
+    void begin() {
+      busy = ready = true;
+      ended = lost = false;
+      sent = pieces = status = result = 0;
+    }
+    [[nodiscard]] bool has_more() const { return !ended && !lost && sent < command.extent(); }
   };
 
-  [[nodiscard]] uint32_t index_of(const Slot& slot) const {
-    return static_cast<uint32_t>(&slot - slots_.data());
+  [[nodiscard]] const uint32_t* command_words(uint32_t index) const {
+    return commands_ + static_cast<size_t>(index) * kCommandWords;
   }
-  [[nodiscard]] const uint32_t* command(uint32_t index) const { return commands_ + index * kCommandWords; }
-  [[nodiscard]] const uint32_t* segment(const Slot& slot, uint32_t number) const {
-    return segments_ + (index_of(slot) * kMaxSegments + number) * kSegmentWords;
-  }
-  /** Not to be believed twice: JavaScript can change it while SPDK walks through the segments. */
-  [[nodiscard]] uint32_t segment_count(const Slot& slot) const;
-  spdk_nvme_ns* find_namespace(uint32_t id);
-  bool try_start(spdk_nvme_qpair* queue_pair, uint32_t index);
-  int start(spdk_nvme_qpair* queue_pair, Slot& slot);
-  int start_on(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
-  int start_transfer(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
-  int start_deallocate(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, Slot& slot);
-  int start_raw(spdk_nvme_qpair* queue_pair, Slot& slot);
-  [[nodiscard]] bool segments_cover(const Slot& slot, uint32_t count, uint64_t bytes) const;
+  [[nodiscard]] bool is_cancelled(uint32_t index) const;
+  void take_namespaces();
+  void take_new();
+  bool send_next(spdk_nvme_qpair* queue_pair, uint32_t index);
+  int start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece);
+  [[nodiscard]] bool has_to_wait(int result) const;
+  void end(uint32_t index, uint32_t status);
+  void settle(uint32_t index);
   void complete(uint32_t index, uint32_t status, uint32_t result);
+  static void on_complete(void* piece, const spdk_nvme_cpl* completion);
 
-  static void on_complete(void* slot, const spdk_nvme_cpl* completion);
-  static void rewind(void* slot, uint32_t offset);
-  static int next_segment(void* slot, void** address, uint32_t* length);
-
-  spdk_nvme_ctrlr* controller_ = nullptr;
   const std::shared_ptr<const DmaMemory> memory_;
   const uint32_t capacity_;
   std::vector<uint32_t> words_;
@@ -147,22 +148,35 @@ class IoRing {
   uint32_t* const results_;
   uint32_t* const commands_;
   uint32_t* const segments_;
-  std::vector<Slot> slots_;
 
   std::atomic<uint32_t> submitted_{0};
   std::atomic<uint32_t> completed_{0};
   std::atomic<bool> holding_{false};
+
+  /** Guards fresh_namespaces_; the version is readable without it. */
+  std::mutex namespaces_mutex_;
+  std::shared_ptr<const NamespaceTable> fresh_namespaces_;
+  std::atomic<uint32_t> namespaces_version_{0};
+
   // The polling thread's own.
+  spdk_nvme_ctrlr* controller_ = nullptr;
+  std::shared_ptr<const NamespaceTable> namespaces_;
+  uint32_t taken_version_ = 0;
+  std::vector<Slot> slots_;
+  /** Commands with more to send, the next one first. */
+  std::deque<uint32_t> ready_;
+  /** Commands to be sent again, in the order in which they came back. */
+  std::deque<uint32_t> held_;
+  /** As many as the queue pair may have requests; the free ones by number. */
+  std::vector<Piece> pieces_;
+  std::vector<uint32_t> free_pieces_;
+  /** How many of them one command may have. */
+  uint32_t share_ = 1;
   uint32_t head_ = 0;
+  uint32_t seen_cancels_ = 0;
   Counter in_flight_;
   uint32_t notified_ = 0;
   Counts counts_;
-  /** Commands to be sent again, in the order in which they came back. */
-  std::deque<uint32_t> held_;
-  /** The namespace of the last command: finding one takes SPDK's controller lock. SPDK frees none before the
-   * end. */
-  uint32_t last_namespace_id_ = 0;
-  spdk_nvme_ns* last_namespace_ = nullptr;
 };
 
 }  // namespace spdk_nvme

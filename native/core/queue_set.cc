@@ -16,7 +16,7 @@ constexpr std::chrono::microseconds kPatience{500};
 
 bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline) {
   for (const auto& ring : rings_) {
-    ring->bind(controller_);
+    ring->bind(controller_, queue_depth);
     if (!pairs_.connect(queue_depth)) return false;
   }
   using Connection = spdk::PolledQueuePairs::Connection;

@@ -1,7 +1,5 @@
 #include "namespaces.h"
 
-#include <cerrno>
-
 #if SPDK_NVME_RELEASE < 2107
 
 // Of lib/nvme/nvme_internal.h, the same from v20.07 to v21.04. Weak, since shared libraries hide them.
@@ -40,17 +38,3 @@ void identify_namespaces_again(spdk_nvme_ctrlr* /*controller*/) {}
 }  // namespace spdk_nvme::spdk
 
 #endif
-
-namespace spdk_nvme::spdk {
-
-int verify([[maybe_unused]] spdk_nvme_ns* space, [[maybe_unused]] spdk_nvme_qpair* queue_pair,
-           [[maybe_unused]] uint64_t lba, [[maybe_unused]] uint32_t blocks,
-           [[maybe_unused]] spdk_nvme_cmd_cb on_complete, [[maybe_unused]] void* context) {
-#if SPDK_NVME_RELEASE >= 2209
-  return spdk_nvme_ns_cmd_verify(space, queue_pair, lba, blocks, on_complete, context, 0);
-#else
-  return -ENOTSUP;
-#endif
-}
-
-}  // namespace spdk_nvme::spdk

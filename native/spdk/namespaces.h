@@ -24,8 +24,4 @@ void identify_namespaces_again(spdk_nvme_ctrlr* controller);
 /** Whether SPDK can send the Verify command. */
 inline constexpr bool kVerifies = SPDK_NVME_RELEASE >= 2209;
 
-/** As spdk_nvme_ns_cmd_verify(); -ENOTSUP unless kVerifies. */
-int verify(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint64_t lba, uint32_t blocks,
-           spdk_nvme_cmd_cb on_complete, void* context);
-
 }  // namespace spdk_nvme::spdk

@@ -6,6 +6,12 @@
 
 namespace spdk_nvme::spdk {
 
+namespace {
+
+constexpr uint32_t kSpareRequests = 16;
+
+}  // namespace
+
 bool PolledQueuePairs::connect(uint32_t queue_depth) {
 #if SPDK_NVME_RELEASE >= 2205
   if (group_ == nullptr) group_ = spdk_nvme_poll_group_create(this, nullptr);
@@ -17,8 +23,8 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   options.opts_size = sizeof(options);
 #endif
   options.io_queue_size = queue_depth;
-  // One request is split into several when it is larger than a command may be; leave room for that.
-  options.io_queue_requests = queue_depth * 2;
+  // More than the rings ever use: SPDK may make several requests of a vectored command, see command_limits.h.
+  options.io_queue_requests = queue_depth * 2 + kSpareRequests;
   // A poll submits first and polls then: commands go out together, with one system call on soft-RoCE.
   options.delay_cmd_submit = true;
   options.create_only = true;

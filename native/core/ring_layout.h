@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+namespace spdk_nvme {
+
+/**
+ * The memory that JavaScript shares with the thread that polls a queue pair, in words of 32 bits: a header;
+ * the submission queue, the completion queue, the statuses and the results, one word for each slot; the
+ * commands; and the segments of vectored ones. lib/ring.ts is the other side; test/unit/ring-layout.test.ts
+ * reads this file and compares the two.
+ */
+struct RingLayout {
+  static constexpr uint32_t kHeaderWords = 16;
+  static constexpr uint32_t kCommandWords = 16;
+  static constexpr uint32_t kMaxSegments = 16;
+  static constexpr uint32_t kSegmentWords = 3;
+
+  /** Header words, written by JavaScript: operations accepted and not settled yet, waiting ones too... */
+  static constexpr uint32_t kPendingWord = 0;
+  /** ... and a number that changes with each command that is cancelled. */
+  static constexpr uint32_t kCancelsWord = 1;
+
+  /** Words of a command's slot. */
+  static constexpr uint32_t kOperation = 0;
+  static constexpr uint32_t kNamespace = 1;
+  static constexpr uint32_t kBlockLow = 2;
+  static constexpr uint32_t kBlockHigh = 3;
+  static constexpr uint32_t kBlocks = 4;
+  static constexpr uint32_t kRegion = 5;
+  static constexpr uint32_t kOffset = 6;
+  static constexpr uint32_t kBlockSize = 7;  // that the command was described with
+  static constexpr uint32_t kFlags = 8;
+  static constexpr uint32_t kSegments = 9;
+  /** Not zero: the caller gave the command up. The only word that changes after the command was published. */
+  static constexpr uint32_t kCancel = 10;
+  // Raw commands have no blocks, no segments, and cannot be cancelled.
+  static constexpr uint32_t kLength = 7;
+  static constexpr uint32_t kOpcode = 9;
+  static constexpr uint32_t kCdw10 = 10;
+  static constexpr uint32_t kRawDwords = 6;  // CDW10 to CDW15
+
+  /** What a command does; the first word of its slot. */
+  enum Operation : uint32_t {
+    flush = 0,
+    write = 1,
+    read = 2,
+    compare = 5,
+    write_zeroes = 8,
+    deallocate = 9,
+    verify = 12,
+    raw = 255
+  };
+
+  /** A status word with this bit carries an errno of this host instead of the controller's status. */
+  static constexpr uint32_t kHostError = 1U << 31;
+};
+
+}  // namespace spdk_nvme

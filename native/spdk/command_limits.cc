@@ -1,0 +1,40 @@
+#include "command_limits.h"
+
+#include <algorithm>
+
+#include "release.h"
+
+namespace spdk_nvme::spdk {
+
+uint32_t max_command_bytes(spdk_nvme_ctrlr* controller) {
+  // Without a limit of the controller's SPDK gives the transport's, which is as much as the type holds. For
+  // an MDTS that is too large for its own arithmetic it gives 0.
+  const uint32_t told = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  if (spdk_nvme_ctrlr_get_data(controller)->mdts == 0) return std::min(told, kUnlimitedCommandBytes);
+  return told == 0 ? kMaxCommandBytes : std::min(told, kMaxCommandBytes);
+}
+
+uint32_t max_command_segments(spdk_nvme_ctrlr* controller) {
+  // NVME_RDMA_MAX_SGL_DESCRIPTORS and NVME_TCP_MAX_SGL_DESCRIPTORS.
+  constexpr uint32_t kMostOfTransport = 16;
+  constexpr uint32_t kCapsuleUnit = 16;
+  // With such a limit SPDK never comes to an end of splitting.
+  if (spdk_nvme_ctrlr_get_max_xfer_size(controller) == 0) return 1;
+  if ((spdk_nvme_ctrlr_get_flags(controller) & SPDK_NVME_CTRLR_SGL_SUPPORTED) == 0) return 1;
+  const bool rdma = spdk_nvme_ctrlr_get_transport_id(controller)->trtype == SPDK_NVME_TRANSPORT_RDMA;
+  // Over TCP SPDK sends one descriptor, up to v23.01.
+  if (!rdma && SPDK_NVME_RELEASE < 2305) return 1;
+  const auto& fabrics = spdk_nvme_ctrlr_get_data(controller)->nvmf_specific;
+  uint32_t most = kMostOfTransport;
+  if (rdma) {
+    // The descriptors travel in the command's capsule.
+    const uint32_t capsule = std::max<uint32_t>(fabrics.ioccsz * kCapsuleUnit, sizeof(spdk_nvme_cmd));
+    const auto room =
+        static_cast<uint32_t>((capsule - sizeof(spdk_nvme_cmd)) / sizeof(spdk_nvme_sgl_descriptor));
+    most = std::min(most, room);
+  }
+  if (fabrics.msdbd != 0) most = std::min<uint32_t>(most, fabrics.msdbd);
+  return std::max(most, 1U);
+}
+
+}  // namespace spdk_nvme::spdk

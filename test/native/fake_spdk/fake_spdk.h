@@ -1,0 +1,90 @@
+#pragma once
+
+// A stand-in for the functions of SPDK that rings, queue sets and pollers call, with SPDK's own headers. It keeps to
+// what SPDK v20.07 does with requests: a queue pair has so many, a command is split into children when it is larger
+// than the controller or the namespace allows, -ENOMEM says that there are too few, and all that a queue pair has
+// ends as aborted when it is freed. Like SPDK it takes no lock: ThreadSanitizer finds who calls it from two threads.
+
+#include <spdk/nvme.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <random>
+#include <vector>
+
+/** One NVMe command that the fake has been given. */
+struct FakeCommand {
+  uint8_t opcode = 0;
+  uint32_t namespace_id = 0;
+  uint64_t lba = 0;
+  uint32_t blocks = 0;
+  struct Run {
+    uint8_t* address;
+    uint32_t length;
+  };
+  std::vector<Run> runs;
+  spdk_nvme_cmd_cb done = nullptr;
+  void* context = nullptr;
+  /** Requests of the queue pair: more than one for a command that SPDK had to split. */
+  uint32_t requests = 1;
+
+  [[nodiscard]] uint64_t bytes() const;
+};
+
+struct spdk_nvme_ns {
+  uint32_t id = 0;
+  uint32_t block_size = 0;
+  uint64_t blocks = 0;
+  uint32_t boundary = 0;
+  bool active = true;
+  std::vector<uint8_t> data;
+  spdk_nvme_ctrlr* controller = nullptr;
+};
+
+struct spdk_nvme_ctrlr {
+  spdk_nvme_ctrlr_data data{};
+  spdk_nvme_transport_id transport_id{};
+  uint32_t max_transfer = UINT32_MAX;
+  uint32_t max_segments = 1;
+  std::map<uint32_t, spdk_nvme_ns> namespaces;
+
+  /** What becomes of a command; null for what it asks for. */
+  std::function<spdk_nvme_status(const FakeCommand&)> status;
+  /** Called with every command that is accepted. */
+  std::function<void(const FakeCommand&)> seen;
+  /** What sending a command returns instead of being sent; 0 sends it. */
+  std::function<int()> refuse;
+  /** How many commands a poll completes, and which of those in flight is the next one. */
+  std::function<size_t(size_t in_flight)> completions_of_poll;
+  std::function<size_t(size_t in_flight)> next_completed;
+  /** Commands split by the fake: a ring that does its work leaves it none. */
+  uint32_t split = 0;
+  /** The connection of the next queue pair that is polled is lost. Any thread. */
+  std::atomic<bool> drop{false};
+
+  spdk_nvme_ns& add(uint32_t id, uint32_t block_size, uint64_t blocks, uint32_t boundary = 0);
+};
+
+struct spdk_nvme_qpair {
+  spdk_nvme_ctrlr* controller = nullptr;
+  uint32_t requests = 0;
+  uint32_t requests_used = 0;
+  std::deque<FakeCommand> in_flight{};
+  bool failed = false;
+
+  /** Ends all that is in flight as SPDK does when the connection is lost. */
+  void abort_all();
+};
+
+namespace fake {
+
+/** The queue pairs that there are, in the order of their allocation. Not for use beside threads. */
+std::vector<spdk_nvme_qpair*>& queue_pairs();
+
+/** A controller that completes in any order, now and then not at all in a poll, as the generator has it. */
+void complete_at_random(spdk_nvme_ctrlr& controller, std::mt19937_64& random);
+
+}  // namespace fake

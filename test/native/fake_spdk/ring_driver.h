@@ -1,0 +1,95 @@
+#pragma once
+
+// The JavaScript side of a ring, as lib/ring.ts has it.
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "../../../native/core/io_ring.h"
+
+namespace spdk_nvme {
+
+class RingDriver {
+ public:
+  explicit RingDriver(IoRing& ring) : ring_(ring), words_(ring.words()), capacity_(ring.capacity()) {
+    for (uint32_t slot = 0; slot < capacity_; slot++) free_.push_back(slot);
+  }
+
+  struct Range {
+    uint32_t operation = RingLayout::read;
+    uint32_t namespace_id = 1;
+    uint32_t block_size = 512;
+    uint64_t first = 0;
+    uint32_t blocks = 1;
+    uint32_t region = 0;
+    uint32_t offset = 0;
+  };
+
+  [[nodiscard]] bool has_free() const { return !free_.empty(); }
+  [[nodiscard]] size_t busy() const { return capacity_ - free_.size(); }
+
+  uint32_t push(const Range& range, const std::vector<std::array<uint32_t, 3>>& segments = {}) {
+    const uint32_t slot = free_.back();
+    free_.pop_back();
+    uint32_t* words = command(slot);
+    words[RingLayout::kOperation] = range.operation;
+    words[RingLayout::kNamespace] = range.namespace_id;
+    words[RingLayout::kBlockLow] = static_cast<uint32_t>(range.first);
+    words[RingLayout::kBlockHigh] = static_cast<uint32_t>(range.first >> 32);
+    words[RingLayout::kBlocks] = range.blocks;
+    words[RingLayout::kRegion] = range.region;
+    words[RingLayout::kOffset] = range.offset;
+    words[RingLayout::kBlockSize] = range.operation == RingLayout::raw ? 0 : range.block_size;
+    words[RingLayout::kFlags] = 0;
+    words[RingLayout::kSegments] = range.operation == RingLayout::raw ? 2 : static_cast<uint32_t>(segments.size());
+    std::atomic_ref<uint32_t>(words[RingLayout::kCancel]).store(0, std::memory_order_relaxed);
+    uint32_t* part = words_ + RingLayout::kHeaderWords + capacity_ * (4 + RingLayout::kCommandWords) +
+                     slot * RingLayout::kMaxSegments * RingLayout::kSegmentWords;
+    for (const auto& segment : segments) part = std::copy(segment.begin(), segment.end(), part);
+    words_[RingLayout::kHeaderWords + tail_ % capacity_] = slot;
+    tail_++;
+    return slot;
+  }
+
+  bool publish() { return ring_.publish(tail_); }
+
+  void cancel(uint32_t slot) {
+    std::atomic_ref<uint32_t>(command(slot)[RingLayout::kCancel]).store(1);
+    std::atomic_ref<uint32_t>(words_[RingLayout::kCancelsWord]).fetch_add(1);
+  }
+
+  struct Completion {
+    uint32_t slot;
+    uint32_t status;
+  };
+
+  std::vector<Completion> reap() {
+    std::vector<Completion> all;
+    const uint32_t* completions = words_ + RingLayout::kHeaderWords + capacity_;
+    for (const uint32_t tail = ring_.completed(); reaped_ != tail; reaped_++) {
+      const uint32_t slot = completions[reaped_ % capacity_];
+      all.push_back({slot, completions[capacity_ + slot]});
+      free_.push_back(slot);
+    }
+    return all;
+  }
+
+ private:
+  uint32_t* command(uint32_t slot) {
+    return words_ + RingLayout::kHeaderWords + capacity_ * 4 + slot * RingLayout::kCommandWords;
+  }
+
+  IoRing& ring_;
+  uint32_t* const words_;
+  const uint32_t capacity_;
+  std::vector<uint32_t> free_;
+  uint32_t tail_ = 0;
+  uint32_t reaped_ = 0;
+};
+
+constexpr uint32_t host_error(int error_number) {
+  return RingLayout::kHostError | static_cast<uint32_t>(error_number);
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,283 @@
+// What a ring does with its commands, against a fake of SPDK: single cases. io_ring_random_fake_test.cc has the rest.
+
+#include "../../native/core/io_ring.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "fake_spdk/fake_spdk.h"
+#include "fake_spdk/ring_driver.h"
+
+namespace spdk_nvme {
+namespace {
+
+constexpr uint32_t kBlock = 512;
+constexpr uint32_t kMaxBlocks = 8;
+
+class IoRingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    controller.data.mdts = 1;
+    controller.max_transfer = kMaxBlocks * kBlock;
+    controller.add(1, kBlock, 4096);
+    EXPECT_TRUE(memory->allocate(1 << 20, region));
+    connect(4);
+  }
+
+  void connect(uint32_t queue_depth) {
+    depth = queue_depth;
+    queue_pair = {.controller = &controller, .requests = 2 * queue_depth};
+    ring.set_namespaces(read_namespace_table(&controller));
+    ring.bind(&controller, queue_depth);
+    controller.seen = [this](const FakeCommand& command) {
+      sent.push_back(command);
+      EXPECT_LE(queue_pair.in_flight.size() + 1, depth);
+    };
+  }
+
+  uint32_t push(RingDriver::Range range, const std::vector<std::array<uint32_t, 3>>& segments = {}) {
+    range.region = region;
+    const uint32_t slot = js.push(range, segments);
+    EXPECT_TRUE(js.publish());
+    return slot;
+  }
+
+  void poll() {
+    ring.submit(&queue_pair);
+    spdk_nvme_qpair_process_completions(&queue_pair, 0);
+  }
+
+  std::vector<RingDriver::Completion> finish() {
+    std::vector<RingDriver::Completion> all;
+    for (int i = 0; i < 1000 && js.busy() > 0; i++) {
+      poll();
+      for (const auto& one : js.reap()) all.push_back(one);
+    }
+    EXPECT_EQ(js.busy(), 0U) << "a command did not complete";
+    EXPECT_FALSE(ring.busy());
+    EXPECT_EQ(ring.in_flight(), 0U);
+    EXPECT_EQ(controller.split, 0U) << "SPDK had to split a command";
+    return all;
+  }
+
+  spdk_nvme_ctrlr controller;
+  std::shared_ptr<DmaMemory> memory = std::make_shared<DmaMemory>();
+  IoRing ring{memory, 8};
+  RingDriver js{ring};
+  spdk_nvme_qpair queue_pair;
+  uint32_t region = 0;
+  uint32_t depth = 0;
+  std::vector<FakeCommand> sent;
+};
+
+TEST_F(IoRingTest, SendsALongReadInPiecesAndCompletesItOnce) {
+  for (size_t i = 0; i < 4096 * kBlock; i++) controller.namespaces[1].data[i] = static_cast<uint8_t>(i / 7);
+  push({.first = 5, .blocks = 1000});
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, 0U);
+  EXPECT_EQ(sent.size(), 125U);
+  EXPECT_EQ(memcmp(memory->at(region, 0, 1000 * kBlock), controller.namespaces[1].data.data() + 5 * kBlock, 1000 * kBlock), 0);
+}
+
+TEST_F(IoRingTest, SendsALongReadAtTheSmallestDepth) {
+  connect(2);
+  push({.blocks = 1000});
+  push({.first = 7});
+  EXPECT_EQ(finish().size(), 2U);
+}
+
+TEST_F(IoRingTest, CutsAtTheBoundaryOfTheNamespace) {
+  controller.namespaces[1].boundary = 6;
+  connect(4);
+  push({.first = 4, .blocks = 20});
+  finish();
+  for (const FakeCommand& command : sent) EXPECT_LE(command.lba % 6 + command.blocks, 6U);
+  EXPECT_EQ(sent.size(), 4U);
+}
+
+TEST_F(IoRingTest, SendsAnAnnouncedUnlimitedTransferInPiecesOfOneMebibyte) {
+  controller.data.mdts = 0;
+  controller.max_transfer = UINT32_MAX;
+  connect(4);
+  push({.blocks = 2048});
+  finish();
+  EXPECT_EQ(sent.size(), 1U);
+  EXPECT_EQ(read_namespace_table(&controller)->limits().bytes, 1U << 20);
+}
+
+TEST_F(IoRingTest, SendsOneSegmentAtATimeWhereTheControllerTakesOne) {
+  std::vector<std::array<uint32_t, 3>> segments;
+  for (uint32_t i = 0; i < 16; i++) segments.push_back({region, i * 16 * kBlock, 2 * kBlock});
+  push({.blocks = 32}, segments);
+  finish();
+  EXPECT_EQ(sent.size(), 16U);
+}
+
+TEST_F(IoRingTest, SendsSegmentsTogetherWhereTheControllerTakesSeveral) {
+  controller.transport_id.trtype = SPDK_NVME_TRANSPORT_RDMA;
+  controller.data.nvmf_specific.ioccsz = 20;
+  controller.data.nvmf_specific.msdbd = controller.max_segments = 4;
+  connect(4);
+  std::vector<std::array<uint32_t, 3>> segments;
+  for (uint32_t i = 0; i < 16; i++) segments.push_back({region, i * 16 * kBlock, kBlock});
+  push({.operation = RingLayout::write, .blocks = 16}, segments);
+  finish();
+  ASSERT_EQ(sent.size(), 4U);
+  EXPECT_EQ(sent[3].runs.size(), 4U);
+}
+
+TEST_F(IoRingTest, LetsASmallCommandPassALargeOne) {
+  push({.blocks = 2000});
+  poll();
+  const uint32_t small = push({.first = 4000});
+  poll();
+  const auto first = js.reap();
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].slot, small);
+  finish();
+}
+
+TEST_F(IoRingTest, EndsWithTheFirstErrorAndSendsNothingAfterIt) {
+  controller.status = [](const FakeCommand& command) {
+    spdk_nvme_status status{};
+    if (command.lba == 16) status.sc = SPDK_NVME_SC_LBA_OUT_OF_RANGE;
+    return status;
+  };
+  push({.blocks = 1000});
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, static_cast<uint32_t>(SPDK_NVME_SC_LBA_OUT_OF_RANGE));
+  EXPECT_LE(sent.size(), 4U);
+}
+
+TEST_F(IoRingTest, TakesNoMemoryForAnErrorWhenNothingIsInFlight) {
+  controller.refuse = [] { return -ENOMEM; };
+  push({.blocks = 10});
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, host_error(ENOMEM));
+}
+
+TEST_F(IoRingTest, WaitsForRoomWhileSomethingIsInFlight) {
+  controller.refuse = [this] { return queue_pair.in_flight.empty() ? 0 : -ENOMEM; };
+  push({.blocks = 100});
+  push({.first = 100, .blocks = 100});
+  for (const auto& one : finish()) EXPECT_EQ(one.status, 0U);
+}
+
+TEST_F(IoRingTest, RejectsACommandWithoutBlocks) {
+  push({.blocks = 0});
+  EXPECT_EQ(finish()[0].status, host_error(EINVAL));
+  EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(IoRingTest, RejectsACommandForAnotherBlockSize) {
+  push({.block_size = 4096});
+  EXPECT_EQ(finish()[0].status, host_error(ENODEV));
+}
+
+TEST_F(IoRingTest, RejectsACommandWhoseNamespaceSpdkSeesWithAnotherBlockSize) {
+  controller.namespaces[1].block_size = 4096;  // the control thread has not published it
+  push({});
+  EXPECT_EQ(finish()[0].status, host_error(ENODEV));
+  EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(IoRingTest, FollowsATableThatIsPublishedBetweenPieces) {
+  push({.blocks = 1000});
+  poll();
+  controller.namespaces[1].active = false;
+  ring.set_namespaces(read_namespace_table(&controller));
+  EXPECT_EQ(finish()[0].status, host_error(ENODEV));
+  EXPECT_LT(sent.size(), 10U);
+}
+
+TEST_F(IoRingTest, RejectsSegmentsThatAreNoMemoryOrNotWholeBlocks) {
+  push({.blocks = 2}, {{region, 0, kBlock}, {region, 1 << 20, kBlock}});
+  push({.blocks = 2}, {{region, 0, 100}, {region, 100, 924}});
+  push({.blocks = 2}, {{region, 0, kBlock}});
+  for (const auto& one : finish()) EXPECT_EQ(one.status, host_error(EFAULT));
+}
+
+TEST_F(IoRingTest, CompletesACancelledCommandWhenItsPiecesHave) {
+  const uint32_t slot = push({.blocks = 1000});
+  ring.submit(&queue_pair);
+  js.cancel(slot);
+  ring.submit(&queue_pair);
+  EXPECT_TRUE(js.reap().empty()) << "pieces are in flight";
+  const size_t before = sent.size();
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, host_error(ECANCELED));
+  EXPECT_EQ(sent.size(), before);
+}
+
+TEST_F(IoRingTest, CompletesACancelledCommandThatWaitsWithoutWaiting) {
+  connect(2);
+  controller.completions_of_poll = [](size_t) { return 0; };  // a target that hangs
+  push({});
+  push({});
+  const uint32_t third = push({.first = 9});
+  poll();
+  js.cancel(third);
+  poll();
+  const auto all = js.reap();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, host_error(ECANCELED));
+  controller.completions_of_poll = nullptr;
+  finish();
+}
+
+TEST_F(IoRingTest, SendsWhatALostConnectionHadAgainWhileItHolds) {
+  ring.hold(true);
+  push({.operation = RingLayout::write, .blocks = 1000});
+  push({.operation = RingLayout::raw});
+  memset(memory->at(region, 0, 1000 * kBlock), 0x5a, 1000 * kBlock);
+  poll();
+  ring.submit(&queue_pair);
+  queue_pair.failed = true;
+  queue_pair.abort_all();
+  ring.lost_queue_pair();
+  connect(4);
+  const auto all = finish();
+  for (const auto& one : all) EXPECT_EQ(one.status, 0U);
+  EXPECT_EQ(controller.namespaces[1].data[999 * kBlock], 0x5a);
+  EXPECT_EQ(controller.namespaces[1].data[0], 0x5a);
+}
+
+TEST_F(IoRingTest, AbortsAllWhenTheQueuePairIsLost) {
+  push({.blocks = 1000});
+  for (uint32_t i = 0; i < 7; i++) push({.first = i});
+  ring.submit(&queue_pair);
+  queue_pair.failed = true;
+  queue_pair.abort_all();
+  ring.lost_queue_pair();
+  const auto all = js.reap();
+  EXPECT_EQ(all.size(), 8U);
+  for (const auto& one : all) EXPECT_EQ(one.status, static_cast<uint32_t>(SPDK_NVME_SC_ABORTED_SQ_DELETION));
+  EXPECT_FALSE(ring.busy());
+}
+
+TEST_F(IoRingTest, SurvivesAConnectionThatIsLostInsideACall) {
+  ring.hold(true);
+  push({.blocks = 1000});
+  push({.first = 1000, .blocks = 1000});
+  int calls = 0;
+  controller.refuse = [this, &calls] {
+    if (++calls != 4) return 0;
+    queue_pair.failed = true;
+    queue_pair.abort_all();
+    return -ENXIO;
+  };
+  poll();
+  ring.lost_queue_pair();
+  EXPECT_TRUE(js.reap().empty());
+  connect(4);
+  EXPECT_EQ(finish().size(), 2U);
+}
+
+}  // namespace
+}  // namespace spdk_nvme

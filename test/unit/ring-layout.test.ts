@@ -1,0 +1,122 @@
+import fs from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { NativeQueuePair } from '../../lib/native.js';
+import { operations, Ring, segmentsPerCommand } from '../../lib/ring.js';
+
+// The memory of a ring is laid out twice, here and in native code; what lib/ring.ts writes is looked for where
+// native/core/ring_layout.h says that it is read.
+
+const header = fs.readFileSync(new URL('../../native/core/ring_layout.h', import.meta.url), 'utf8');
+const constants = new Map(
+  [...header.matchAll(/constexpr uint32_t (k\w+) = (\d+);/g)].map(([, name, value]) => [name, Number(value)]),
+);
+
+function constant(name: string): number {
+  const value = constants.get(name);
+  if (value === undefined) throw new Error(`ring_layout.h has no ${name}`);
+  return value;
+}
+
+const capacity = 4;
+const words = constant('kHeaderWords') + capacity * (4 + constant('kCommandWords'));
+const commandOf = (slot: number) =>
+  constant('kHeaderWords') + capacity * 4 + slot * constant('kCommandWords');
+const segmentsOf = (slot: number) => words + slot * constant('kMaxSegments') * constant('kSegmentWords');
+
+function bed() {
+  const memory = new Uint32Array(words + capacity * constant('kMaxSegments') * constant('kSegmentWords'));
+  let completed = 0;
+  const native = {
+    capacity: () => capacity,
+    memory: () => memory.buffer,
+    poller: () => -1,
+    submit: () => {},
+    poll: () => completed,
+  } as unknown as NativeQueuePair;
+  const complete = (slot: number, status: number, result: number) => {
+    const completions = constant('kHeaderWords') + capacity;
+    memory[completions + completed++] = slot;
+    memory[completions + capacity + slot] = status;
+    memory[completions + 2 * capacity + slot] = result;
+  };
+  return { ring: new Ring(native), memory, complete };
+}
+
+describe('the layout of a ring', () => {
+  it('has the same operations on both sides', () => {
+    const body = header.match(/enum Operation : uint32_t \{([^}]*)\}/)?.[1] ?? '';
+    const native = [...body.matchAll(/(\w+) = (\d+)/g)].map(([, name, value]) => [name, Number(value)]);
+    const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const ours = Object.entries(operations).map(([name, value]) => [snake(name), value]);
+    expect(ours).toEqual(native);
+    expect(segmentsPerCommand).toBe(constant('kMaxSegments'));
+  });
+
+  it('has each word of a command where native code reads it', () => {
+    const { ring, memory } = bed();
+    const slot = 2;
+    memory.fill(0xffff_ffff, commandOf(slot), commandOf(slot + 1));
+    ring.describe(slot, operations.read, 7, 512, 3 * 2 ** 32 + 5, 11, 13, 17, 19);
+    const word = (name: string) => memory[commandOf(slot) + constant(name)];
+    expect({
+      operation: word('kOperation'),
+      namespace: word('kNamespace'),
+      low: word('kBlockLow'),
+      high: word('kBlockHigh'),
+      blocks: word('kBlocks'),
+      region: word('kRegion'),
+      offset: word('kOffset'),
+      blockSize: word('kBlockSize'),
+      flags: word('kFlags'),
+      segments: word('kSegments'),
+      cancel: word('kCancel'),
+    }).toEqual({
+      operation: 2,
+      namespace: 7,
+      low: 5,
+      high: 3,
+      blocks: 11,
+      region: 13,
+      offset: 17,
+      blockSize: 512,
+      flags: 19,
+      segments: 0,
+      cancel: 0,
+    });
+  });
+
+  it('has segments, raw commands and cancellations there too', () => {
+    const { ring, memory } = bed();
+    ring.describe(1, operations.write, 1, 512, 0, 2, 0, 0, 0);
+    ring.describeSegments(1, [
+      { region: 3, offset: 4, length: 512 },
+      { region: 5, offset: 6, length: 513 },
+    ]);
+    expect(memory[commandOf(1) + constant('kSegments')]).toBe(2);
+    expect([...memory.subarray(segmentsOf(1), segmentsOf(1) + 6)]).toEqual([3, 4, 512, 5, 6, 513]);
+    const cancels = memory[constant('kCancelsWord')];
+    ring.cancel(1);
+    expect(memory[commandOf(1) + constant('kCancel')]).toBe(1);
+    expect(memory[constant('kCancelsWord')]).not.toBe(cancels);
+    ring.describeRaw(3, 0x99, 7, [21, 22, 23, 24, 25, 26], 3, 4, 5);
+    const word = (name: string) => memory[commandOf(3) + constant(name)];
+    expect([word('kOpcode'), word('kRegion'), word('kOffset'), word('kLength')]).toEqual([0x99, 3, 4, 5]);
+    const dwords = commandOf(3) + constant('kCdw10');
+    expect([...memory.subarray(dwords, dwords + constant('kRawDwords'))]).toEqual([21, 22, 23, 24, 25, 26]);
+  });
+
+  it('has queues, statuses and results there too', () => {
+    const { ring, memory, complete } = bed();
+    ring.pending = 9;
+    expect(memory[constant('kPendingWord')]).toBe(9);
+    const [first, second] = [ring.take(), ring.take()];
+    ring.push(first);
+    ring.push(second);
+    const queue = constant('kHeaderWords');
+    expect([memory[queue], memory[queue + 1]]).toEqual([first, second]);
+    complete(second, 31, 32);
+    const heard: number[][] = [];
+    ring.reap({ complete: (...what) => heard.push(what) });
+    expect(heard).toEqual([[second, 31, 32]]);
+  });
+});
