@@ -87,7 +87,6 @@ void LingerLock::unlock() {
 
 /** Waits until no slot is held, up to the deadline. The caller is the writer. */
 bool LingerLock::readers_left(std::chrono::steady_clock::time_point deadline) {
-  exclusive_count_.fetch_add(1, std::memory_order_relaxed);
   bool waited = false;
   for (size_t i = 0; i < slot_count_; i++) {
     for (int spins = 0; slots_[i].held.load(std::memory_order_seq_cst); spins++) {
@@ -97,6 +96,7 @@ bool LingerLock::readers_left(std::chrono::steady_clock::time_point deadline) {
       std::this_thread::yield();
     }
   }
+  exclusive_count_.fetch_add(1, std::memory_order_relaxed);
   if (waited) waited_count_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }

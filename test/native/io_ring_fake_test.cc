@@ -1,4 +1,5 @@
-// What a ring does with its commands, against a fake of SPDK: single cases. io_ring_random_fake_test.cc has the rest.
+// What a ring does with its commands, against a fake of SPDK: single cases. io_ring_random_fake_test.cc has
+// the rest.
 
 #include "../../native/core/io_ring.h"
 
@@ -79,7 +80,9 @@ TEST_F(IoRingTest, SendsALongReadInPiecesAndCompletesItOnce) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].status, 0U);
   EXPECT_EQ(sent.size(), 125U);
-  EXPECT_EQ(memcmp(memory->at(region, 0, 1000 * kBlock), controller.namespaces[1].data.data() + 5 * kBlock, 1000 * kBlock), 0);
+  EXPECT_EQ(memcmp(memory->at(region, 0, 1000 * kBlock), controller.namespaces[1].data.data() + 5 * kBlock,
+                   1000 * kBlock),
+            0);
 }
 
 TEST_F(IoRingTest, SendsALongReadAtTheSmallestDepth) {

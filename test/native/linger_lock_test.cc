@@ -51,6 +51,16 @@ TEST(LingerLock, AWaitingExclusiveSideIsServedBeforeNewSharedOnes) {
   EXPECT_TRUE(after.held());
 }
 
+TEST(LingerLock, CountsHoldsOfTheExclusiveSideAndNotAttempts) {
+  LingerLock lock(1);
+  lock.lock_shared(0);
+  std::thread([&lock] { EXPECT_FALSE(lock.try_lock_for(1ms)); }).join();
+  EXPECT_EQ(lock.counters().exclusive, 0U);
+  lock.unlock_shared(0);
+  { const ExclusiveLinger alone(lock); }
+  EXPECT_EQ(lock.counters().exclusive, 1U);
+}
+
 TEST(LingerLock, PatienceEndsAndLeavesTheLockAsItWas) {
   LingerLock lock(2);
   lock.lock_shared(0);

@@ -65,8 +65,8 @@ void complete(spdk_nvme_qpair* queue_pair, size_t index, bool aborted) {
   command.done(command.context, &completion);
 }
 
-int send_vectored(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint8_t opcode, uint64_t lba, uint32_t blocks,
-                  spdk_nvme_cmd_cb done, void* context, spdk_nvme_req_reset_sgl_cb reset,
+int send_vectored(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint8_t opcode, uint64_t lba,
+                  uint32_t blocks, spdk_nvme_cmd_cb done, void* context, spdk_nvme_req_reset_sgl_cb reset,
                   spdk_nvme_req_next_sge_cb next) {
   FakeCommand command{.opcode = opcode,
                       .namespace_id = space->id,
@@ -135,8 +135,9 @@ extern "C" {
 
 // Commands.
 
-int spdk_nvme_ctrlr_cmd_io_raw(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, spdk_nvme_cmd* command,
-                               void* data, uint32_t length, spdk_nvme_cmd_cb done, void* context) {
+int spdk_nvme_ctrlr_cmd_io_raw(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair,
+                               spdk_nvme_cmd* command, void* data, uint32_t length, spdk_nvme_cmd_cb done,
+                               void* context) {
   FakeCommand sent{.opcode = static_cast<uint8_t>(command->opc),
                    .namespace_id = command->nsid,
                    .blocks = (command->cdw12 & 0xffff) + 1,
@@ -216,13 +217,13 @@ uint32_t spdk_nvme_ctrlr_get_max_xfer_size(const spdk_nvme_ctrlr* controller) {
 
 // Queue pairs.
 
-void spdk_nvme_ctrlr_get_default_io_qpair_opts(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_io_qpair_opts* options,
-                                               size_t size) {
+void spdk_nvme_ctrlr_get_default_io_qpair_opts(spdk_nvme_ctrlr* /*controller*/,
+                                               spdk_nvme_io_qpair_opts* options, size_t size) {
   memset(options, 0, size);
 }
 
-spdk_nvme_qpair* spdk_nvme_ctrlr_alloc_io_qpair(spdk_nvme_ctrlr* controller, const spdk_nvme_io_qpair_opts* options,
-                                                size_t /*size*/) {
+spdk_nvme_qpair* spdk_nvme_ctrlr_alloc_io_qpair(spdk_nvme_ctrlr* controller,
+                                                const spdk_nvme_io_qpair_opts* options, size_t /*size*/) {
   auto* queue_pair = new spdk_nvme_qpair{.controller = controller, .requests = options->io_queue_requests};
   const std::lock_guard<std::mutex> guard(g_mutex);
   fake::queue_pairs().push_back(queue_pair);

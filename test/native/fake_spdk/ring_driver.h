@@ -2,6 +2,8 @@
 
 // The JavaScript side of a ring, as lib/ring.ts has it.
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -27,6 +29,8 @@ class RingDriver {
   };
 
   [[nodiscard]] bool has_free() const { return !free_.empty(); }
+  /** The slot that push() takes. */
+  [[nodiscard]] uint32_t next_slot() const { return free_.back(); }
   [[nodiscard]] size_t busy() const { return capacity_ - free_.size(); }
 
   uint32_t push(const Range& range, const std::vector<std::array<uint32_t, 3>>& segments = {}) {
@@ -42,7 +46,8 @@ class RingDriver {
     words[RingLayout::kOffset] = range.offset;
     words[RingLayout::kBlockSize] = range.operation == RingLayout::raw ? 0 : range.block_size;
     words[RingLayout::kFlags] = 0;
-    words[RingLayout::kSegments] = range.operation == RingLayout::raw ? 2 : static_cast<uint32_t>(segments.size());
+    words[RingLayout::kSegments] =
+        range.operation == RingLayout::raw ? 2 : static_cast<uint32_t>(segments.size());
     std::atomic_ref<uint32_t>(words[RingLayout::kCancel]).store(0, std::memory_order_relaxed);
     uint32_t* part = words_ + RingLayout::kHeaderWords + capacity_ * (4 + RingLayout::kCommandWords) +
                      slot * RingLayout::kMaxSegments * RingLayout::kSegmentWords;
