@@ -143,6 +143,13 @@ TEST_F(IoRingTest, LetsASmallCommandPassALargeOne) {
   finish();
 }
 
+TEST_F(IoRingTest, LeavesRequestsForOthersWhileItSendsALargeCommand) {
+  push({.blocks = 2000});
+  ring.submit(&queue_pair);
+  EXPECT_EQ(ring.in_flight(), depth / 2);
+  finish();
+}
+
 TEST_F(IoRingTest, EndsWithTheFirstErrorAndSendsNothingAfterIt) {
   controller.status = [](const FakeCommand& command) {
     spdk_nvme_status status{};
