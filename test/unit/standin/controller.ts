@@ -14,13 +14,16 @@ import { AdminQueue } from './admin-queue.js';
 import { Connection } from './connection.js';
 import { Connector } from './connector.js';
 import { type DetachSettings, detachSteps } from './detach.js';
+import { MemoryHistory } from './history.js';
 import type { JsChannel } from './js-channel.js';
+import { watchKeepAlive } from './keep-alive.js';
 import { errno } from './layout.js';
 import { Life } from './life.js';
 import { MemoryQueuePair, type RingHost } from './queue-pair.js';
 import type { MemoryRegions } from './regions.js';
 import { resetSteps } from './reset.js';
 import type { Scheduler } from './scheduler.js';
+import { statsOf } from './stats.js';
 import type { MemorySubsystem } from './subsystem.js';
 import type { MemoryTarget } from './target.js';
 import type { Violations } from './violations.js';
@@ -60,7 +63,7 @@ export class MemoryController implements NativeController, RingHost {
   readonly #id = ++lastId;
   readonly #shared: ControllerShared;
   readonly #connector: Connector;
-  readonly #history: NativeHistoryEvent[] = [];
+  readonly #history = new MemoryHistory();
   readonly #detachWaiters: ((phases: DetachPhases) => void)[] = [];
   readonly #whenFinished: (() => void)[] = [];
   #connection: Connection | undefined;
@@ -102,7 +105,7 @@ export class MemoryController implements NativeController, RingHost {
   }
 
   history(): NativeHistoryEvent[] {
-    return [...this.#history];
+    return this.#history.events();
   }
 
   info(): ControllerInfo {
@@ -123,20 +126,7 @@ export class MemoryController implements NativeController, RingHost {
   }
 
   stats(): NativeControllerStats {
-    const sum = (of: (ring: MemoryQueuePair) => number) =>
-      this.rings.reduce((all, ring) => all + of(ring), 0);
-    return {
-      outstanding: sum((ring) => ring.inFlight),
-      completed: sum((ring) => ring.counts.completed),
-      failed: sum((ring) => ring.counts.failed),
-      aborted: sum((ring) => ring.counts.aborted),
-      polls: 0,
-      idlePolls: 0,
-      lockWaits: 0,
-      lingerLocks: 0,
-      lingerWaits: 0,
-      transport: [],
-    };
+    return statsOf(this.rings);
   }
 
   admin(request: NativeAdminRequest): void {
@@ -206,13 +196,13 @@ export class MemoryController implements NativeController, RingHost {
 
   tellState(): void {
     const { state } = this.life;
-    this.#note('state', state);
+    this.#history.add('state', state);
     this.post(() => this.request.stateChanged(state));
   }
 
   /** Why, in the history of the controller. */
   noteFailure(failure: Failure): void {
-    this.#note('failure', failure.message, failure.code);
+    this.#history.add('failure', failure.message, failure.code);
   }
 
   tellFailed(failure: Failure): void {
@@ -262,8 +252,7 @@ export class MemoryController implements NativeController, RingHost {
 
   #attached(failure: Failure | null, subsystem: MemorySubsystem | undefined): void {
     if (!subsystem) {
-      this.enter('detached');
-      this.post(() => this.request.attached(failure));
+      this.#endAttach('detached', failure);
       this.#finish();
       return;
     }
@@ -276,9 +265,14 @@ export class MemoryController implements NativeController, RingHost {
       this.rings.push(new MemoryQueuePair(this, capacity, poller));
     }
     this.holdIo(this.reconnects);
-    this.enter('attached');
-    this.post(() => this.request.attached(null));
+    this.#endAttach('attached', null);
     if (this.givenUp) this.#startDetach({ drainMs: 0, timeoutMs: 1_000 });
+  }
+
+  /** The first that is told of a controller, and all that is told of this state. */
+  #endAttach(outcome: ControllerState, failure: Failure | null): void {
+    if (this.life.advance(outcome)) this.#history.add('state', outcome);
+    this.post(() => this.request.attached(failure));
   }
 
   get reconnects(): boolean {
@@ -296,31 +290,14 @@ export class MemoryController implements NativeController, RingHost {
     this.#info = subsystem.controllerInfo(this.request.ioQueues, this.request.queueDepth);
     this.holdIo(this.reconnects);
     for (const ring of this.rings) ring.wake();
-    this.#watchKeepAlive(subsystem.target);
+    this.#endWatch = watchKeepAlive(subsystem.target, this.scheduler, this.request.keepAliveMs, () =>
+      this.#lost('a Keep Alive was not answered'),
+    );
   }
 
   #readNamespaces(connection: Connection): void {
     this.#namespaces = connection.identify();
     this.post(() => this.request.namespacesChanged());
-  }
-
-  /** An unanswered Keep Alive ends the connection. */
-  #watchKeepAlive(target: MemoryTarget): void {
-    const { keepAliveMs } = this.request;
-    if (keepAliveMs === 0) return;
-    let cancel: (() => void) | undefined;
-    const listener = (silent: boolean) => {
-      cancel?.();
-      cancel = silent
-        ? this.scheduler.after(keepAliveMs, () => this.#lost('a Keep Alive was not answered'))
-        : undefined;
-    };
-    const end = target.whenSilent(listener);
-    this.#endWatch = () => {
-      cancel?.();
-      end();
-    };
-    listener(target.silent);
   }
 
   #lost(why: string): void {
@@ -362,19 +339,5 @@ export class MemoryController implements NativeController, RingHost {
   #finish(): void {
     this.#finished = true;
     for (const listener of this.#whenFinished.splice(0)) listener();
-  }
-
-  #note(kind: string, text: string, code = ''): void {
-    const event = {
-      kind,
-      text,
-      code,
-      level: 0,
-      source: '',
-      wallMs: Date.now(),
-      monotonicMs: performance.now(),
-    };
-    this.#history.push(event);
-    if (this.#history.length > 64) this.#history.shift();
   }
 }

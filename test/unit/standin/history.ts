@@ -1,0 +1,18 @@
+import type { NativeHistoryEvent } from '../../../lib/native.js';
+
+const kept = 64;
+
+/** native/core/history.h, without SPDK's log. */
+export class MemoryHistory {
+  readonly #events: NativeHistoryEvent[] = [];
+
+  add(kind: string, text: string, code = ''): void {
+    const times = { wallMs: Date.now(), monotonicMs: performance.now() };
+    this.#events.push({ kind, text, code, level: 0, source: '', ...times });
+    if (this.#events.length > kept) this.#events.shift();
+  }
+
+  events(): NativeHistoryEvent[] {
+    return [...this.#events];
+  }
+}
