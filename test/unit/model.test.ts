@@ -10,7 +10,7 @@ describe('in any order', () => {
   it('operations, faults, resets and detaches settle on time and leave nothing', async () => {
     await checkModel([...lifeSteps, ...reactions, ...ioSteps, ...ioSteps, ...ioSteps], {
       seed: 1,
-      runs: 500,
+      runs: 700,
       steps: 60,
     });
   }, 120_000);
@@ -18,7 +18,7 @@ describe('in any order', () => {
   it('batches as well', async () => {
     await checkModel([...lifeSteps, ...batchSteps, ...batchSteps, ...batchSteps], {
       seed: 2,
-      runs: 500,
+      runs: 700,
       steps: 60,
     });
   }, 120_000);
@@ -26,8 +26,13 @@ describe('in any order', () => {
   it('and both at once', async () => {
     await checkModel([...lifeSteps, ...ioSteps, ...ioSteps, ...batchSteps, ...batchSteps], {
       seed: 3,
-      runs: 400,
+      runs: 600,
       steps: 80,
     });
+  }, 120_000);
+
+  it('and operations of several commands', async () => {
+    const steps = [...lifeSteps, ...ioSteps, ...ioSteps, ...ioSteps];
+    await checkModel(steps, { seed: 4, runs: 60, steps: 40, blockSize: 524_288 });
   }, 120_000);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type AnyStep, index, pick, step } from './step.js';
-import { blocksOfDisk, detachOf, type World } from './world.js';
+import { blocksOfDisk, detachOf, resetOf, type World } from './world.js';
 
 const some = (world: World) => world.attached.length > 0;
 const open = (world: World) => !world.closing;
@@ -53,9 +53,12 @@ const detach = step({
 const reset = step({
   name: 'reset',
   possible: some,
-  draw: fc.record({ controller: index, timeoutMs: fc.integer({ min: 1, max: 300 }) }),
+  draw: fc.record({
+    controller: index,
+    timeoutMs: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constant(5_000)),
+  }),
   act: (world, { controller, timeoutMs }) => {
-    world.calls.watch('reset', timeoutMs, pick(world.attached, controller).controller.reset({ timeoutMs }));
+    resetOf(world, pick(world.attached, controller), timeoutMs);
   },
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type AnyStep, index, pick, step } from './step.js';
-import { type Attached, detachOf, type World } from './world.js';
+import { type Attached, detachOf, resetOf, type World } from './world.js';
 
 const events = [
   'state',
@@ -15,7 +15,7 @@ const events = [
 
 const actions: Record<string, (world: World, attached: Attached) => void> = {
   detach: (world, attached) => detachOf(world, attached, 20, 300),
-  reset: (world, { controller }) => world.calls.watch('reset', 200, controller.reset({ timeoutMs: 200 })),
+  reset: (world, attached) => resetOf(world, attached, 200),
   close: (world) => world.close(300),
   read: (world, { controller }) => {
     const [space] = controller.namespaces;

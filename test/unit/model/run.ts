@@ -34,15 +34,17 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
     MODEL_SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(MODEL_SEED ?? settings.seed);
   const others = process.listeners('unhandledRejection');
   const unhandled: unknown[] = [];
+  let running = Promise.resolve();
   const note = (error: unknown) => unhandled.push(error);
   process.removeAllListeners('unhandledRejection');
   process.on('unhandledRejection', note);
   try {
     const sequences = fc.commands([...steps], { size: '+1', maxCommands: settings.steps });
     await fc.assert(
-      fc.asyncProperty(attachDrawn, sequences, fc.boolean(), (first, sequence, healed) =>
-        runOne(new World(settings.blockSize ?? 1_024), first, sequence, healed, unhandled),
-      ),
+      fc.asyncProperty(attachDrawn, sequences, fc.boolean(), (first, sequence, healed) => {
+        running = runOne(new World(settings.blockSize ?? 1_024), first, sequence, healed, unhandled);
+        return running;
+      }),
       {
         seed,
         numRuns: Number(MODEL_RUNS ?? settings.runs),
@@ -51,6 +53,8 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
       },
     );
   } finally {
+    // One that is interrupted has the clock to itself until its end.
+    await running.catch(() => {});
     process.removeListener('unhandledRejection', note);
     for (const other of others) process.on('unhandledRejection', other);
   }

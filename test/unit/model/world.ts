@@ -64,6 +64,7 @@ export class World {
   readonly blockSize: number;
   env!: Environment;
   closing = false;
+  nextReset = 1;
   /** Operations that ended without the controller: by their time limit, their signal, or for want of memory. */
   endedHere = 0;
   readonly #checks: (() => void)[] = [];
@@ -136,6 +137,7 @@ export class World {
       controller.on('state', (state) => {
         attached.wedged ||= state === 'wedged';
       });
+      controller.setMaxListeners(0);
       controller.on('failed', () => heard.failed++);
       controller.on('detached', () => heard.detached++);
       controller.on('reset', () => heard.resets++);
@@ -233,6 +235,17 @@ export class World {
     if (this.attached.some((one) => one.controller === controller)) return;
     this.problem(`the event ${event} came before attach() was fulfilled`);
   }
+}
+
+/** Resets a controller. Nothing of it is open any more once the controller is detached. */
+export function resetOf(world: World, attached: Attached, timeoutMs: number): void {
+  const name = `reset ${world.nextReset++} of ${attached.controller.transportId.subnqn}`;
+  const { controller } = attached;
+  world.calls.watch(name, timeoutMs, controller.reset({ timeoutMs }));
+  const check = () => {
+    if (world.calls.open.includes(name)) world.problem(`${name} is open though the controller is detached`);
+  };
+  controller.once('detached', () => setTimeout(check, 1));
 }
 
 /** Detaches a controller, and adds up what its report says. */
