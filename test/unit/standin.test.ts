@@ -3,23 +3,19 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import { ringLayout } from './standin/layout.js';
+import { commandWord, ringLayout } from './standin/layout.js';
 import { predecessors } from './standin/life.js';
 
 const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
 
 describe('the stand-in keeps to native code', () => {
   it('with the layout of the ring', () => {
-    const header = read('io_ring.h');
+    const header = read('ring_layout.h');
     const constant = (name: string) =>
-      Number(new RegExp(`constexpr uint32_t ${name} = (\\d+);`).exec(header)?.[1]);
-    expect(ringLayout).toEqual({
-      headerWords: constant('kHeaderWords'),
-      commandWords: constant('kCommandWords'),
-      maxSegments: constant('kMaxSegments'),
-      segmentWords: constant('kSegmentWords'),
-      pendingWord: constant('kPendingWord'),
-    });
+      Number(new RegExp(`constexpr uint32_t k${name} = (\\d+);`).exec(header)?.[1]);
+    for (const [name, value] of Object.entries({ ...ringLayout, ...commandWord })) {
+      expect([name, constant(name.charAt(0).toUpperCase() + name.slice(1))]).toEqual([name, value]);
+    }
   });
 
   it('with what states may follow each other', () => {
