@@ -98,7 +98,8 @@ export function buffersFor(
   const sizes = kind.endsWith('Vector')
     ? new Array<number>(blocks).fill(world.blockSize)
     : [blocks * world.blockSize];
-  const scarce = world.addon.environments.some(({ memory }) => memory.limitBytes < memory.usedBytes + 4_096);
+  const needed = blocks * world.blockSize;
+  const scarce = world.addon.environments.some(({ memory }) => memory.limitBytes < memory.usedBytes + needed);
   const made = sizes.map((bytes) => (dma && !scarce ? world.env.allocate(bytes) : Buffer.alloc(bytes, 0xee)));
   const release = () => {
     for (const buffer of made) {
