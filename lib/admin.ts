@@ -1,3 +1,6 @@
+import { SpdkError } from './errors/spdk-error.js';
+import { Operation } from './internal/pending-call.js';
+import type { NativeController } from './native/contract.js';
 import {
   type AdminCommand,
   type AdminLimits,
@@ -5,12 +8,9 @@ import {
   type CheckedCommand,
   checkCommand,
   checkLimits,
-} from './admin-command.js';
-import { checkInteger } from './arguments.js';
-import { SpdkError } from './errors.js';
-import { checkLogPage, type LogPageOptions, logPageDwords, readLogPage } from './log-page.js';
-import type { NativeController } from './native.js';
-import { Operation } from './operation.js';
+} from './options/admin-command.js';
+import { checkInteger } from './options/arguments.js';
+import { checkLogPage, type LogPageOptions, logPageDwords, readLogPage } from './options/log-page.js';
 
 /** What a controller answered. */
 export interface AdminResult {

@@ -1,11 +1,11 @@
-import { checkInteger, readOptions } from './arguments.js';
-import { BatchWaiters, type BatchWaitOptions, waitLimits } from './batch-waiters.js';
-import { isAborted, statusError } from './command-status.js';
-import { type DmaBuffer, type DmaRegion, regionOf } from './dma-memory.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
+import { isAborted, statusError } from './errors/command-status.js';
+import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
+import { type DmaBuffer, type DmaRegion, regionOf } from './io/dma-memory.js';
+import { operations } from './io/ring.js';
+import type { SubmissionQueue } from './io/submission-queue.js';
 import type { Namespace } from './namespace.js';
-import { operations } from './ring.js';
-import type { SubmissionQueue } from './submission-queue.js';
+import { checkInteger, readOptions } from './options/arguments.js';
 
 /** @internal What a batch asks of its queue pair. */
 export interface BatchHooks {

@@ -1,54 +1,36 @@
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { Admin } from './admin.js';
-import { type BouncePool, BounceShare } from './bounce-pool.js';
-import { publish } from './diagnostics.js';
-import type { DmaMemory } from './dma-memory.js';
-import { codedError, SpdkError, type SpdkTypeError } from './errors.js';
-import { HeldEvents } from './held-events.js';
-import { type HistoryEvent, historyOf } from './history.js';
-import type { HostIdentity } from './host-identity.js';
-import { IoLoop } from './io-loop.js';
-import type { LogLine } from './log.js';
+import { publish } from './diagnostics/channels.js';
+import { type HistoryEvent, historyOf } from './diagnostics/history.js';
+import type { LogLine } from './diagnostics/log.js';
+import { type ControllerNote, notesOn } from './diagnostics/notes.js';
+import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { HeldEvents } from './internal/held-events.js';
+import { Operation, Outcome, waitFor } from './internal/pending-call.js';
+import { type BouncePool, BounceShare } from './io/bounce-pool.js';
+import { IoLoop } from './io/completion-loop.js';
+import type { DmaMemory } from './io/dma-memory.js';
 import { Namespace } from './namespace.js';
-import type {
-  ControllerInfo,
-  ControllerState,
-  DetachPhases,
-  NativeController,
-  NativeResetStep,
-} from './native.js';
-import { type ControllerNote, notesOn } from './notes.js';
-import { Operation, Outcome, waitFor } from './operation.js';
+import type { NativeController, NativeResetStep } from './native/contract.js';
+import type { HostIdentity } from './options/host-identity.js';
 import {
   type DetachOptions,
   type ResetOptions,
   type ResolvedDetachOptions,
   resolveDetachOptions,
   resolveResetOptions,
-} from './options.js';
+} from './options/options.js';
+import type { TransportId } from './options/transport-id.js';
 import { QueuePair } from './queue-pair.js';
-import type { ControllerStats } from './stats.js';
-import type { TransportId } from './transport-id.js';
-
-/** How a detach went. */
-export interface DetachReport extends DetachPhases {
-  /** Operations that were outstanding when the detach began, and ended with the controller's answer. */
-  readonly completed: number;
-  /** Operations that were outstanding and were aborted. */
-  readonly aborted: number;
-}
-
-/** How a reset went. */
-export interface ResetReport {
-  /** Tries to connect, the one that succeeded too. */
-  readonly tries: number;
-  /** Ending the old connection, in milliseconds. */
-  readonly disconnectMs: number;
-  /** From then on until the new one was there, pauses between tries too. */
-  readonly connectMs: number;
-  readonly totalMs: number;
-}
+import type {
+  ControllerInfo,
+  ControllerState,
+  ControllerStats,
+  DetachPhases,
+  DetachReport,
+  ResetReport,
+} from './types.js';
 
 type Failure = SpdkError | SpdkTypeError;
 

@@ -1,14 +1,15 @@
 import { EventEmitter } from 'node:events';
-import { checkInteger } from './arguments.js';
-import { BouncePool } from './bounce-pool.js';
 import { Controller, type ControllerServices } from './controller.js';
-import { publish } from './diagnostics.js';
-import { type DmaBuffer, DmaMemory } from './dma-memory.js';
-import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors.js';
-import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './host-identity.js';
-import { type LogLine, LogRelay, logLevels } from './log.js';
-import { type NativeController, type NativeEnvironment, native } from './native.js';
-import { Operation, waitFor } from './operation.js';
+import { publish } from './diagnostics/channels.js';
+import { type LogLine, LogRelay, logLevels } from './diagnostics/log.js';
+import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { Operation, waitFor } from './internal/pending-call.js';
+import { BouncePool } from './io/bounce-pool.js';
+import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
+import { native } from './native/addon.js';
+import type { NativeController, NativeEnvironment, NativePollerStats } from './native/contract.js';
+import { checkInteger } from './options/arguments.js';
+import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './options/host-identity.js';
 import {
   type AttachOptions,
   type CloseOptions,
@@ -17,15 +18,15 @@ import {
   resolveAttachOptions,
   resolveCloseOptions,
   resolveEnvironmentOptions,
-} from './options.js';
-import { type EnvironmentStats, environmentStats } from './stats.js';
+} from './options/options.js';
 import {
   checkAttachable,
   formatTransportId,
   parseTransportId,
   type TransportId,
   type TransportIdObject,
-} from './transport-id.js';
+} from './options/transport-id.js';
+import type { ControllerStats, MemoryStats, PollerStats } from './types.js';
 
 /** The events of an {@link Environment} and what their listeners get. */
 export interface EnvironmentEvents {
@@ -35,6 +36,14 @@ export interface EnvironmentEvents {
   detached: [controller: Controller];
   /** A controller's link or target died; it still has to be detached. */
   failed: [controller: Controller, error: SpdkError | SpdkTypeError];
+}
+
+/** What `env.stats()` gives. All counts only grow, but `outstanding`, `pending`, `controllers` and those of memory. */
+export interface EnvironmentStats {
+  readonly memory: MemoryStats;
+  readonly pollers: readonly PollerStats[];
+  /** One for each of `env.controllers`. */
+  readonly controllers: readonly (ControllerStats & { readonly controller: Controller })[];
 }
 
 /** The longest that DPDK may take to start: it clears all of its hugepages. */
@@ -382,4 +391,19 @@ function closedError(): SpdkError {
     'ERR_SPDK_ENV_CLOSED',
     'The environment is closed; start another with Environment.init()',
   );
+}
+
+function environmentStats(
+  memory: MemoryStats,
+  pollers: readonly NativePollerStats[],
+  controllers: readonly Controller[],
+): EnvironmentStats {
+  const queuePairs = controllers.flatMap((controller) => controller.queuePairs);
+  const pendingOf = (index: number) =>
+    queuePairs.reduce((sum, { poller, pending }) => sum + (poller === index ? pending : 0), 0);
+  return {
+    memory,
+    pollers: pollers.map((stats, index) => ({ index, pending: pendingOf(index), ...stats })),
+    controllers: controllers.map((controller) => ({ controller, ...controller.stats() })),
+  };
 }

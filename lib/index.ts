@@ -1,27 +1,28 @@
-import { type Advisory, advisoriesFor, type SpdkRelease } from './advisories.js';
-import { checkBoolean, readOptions } from './arguments.js';
-import { native } from './native.js';
+import { type Advisory, advisoriesFor, type SpdkRelease } from './diagnostics/advisories.js';
+import { native } from './native/addon.js';
+import { checkBoolean, readOptions } from './options/arguments.js';
 
 export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
-export type { AdminCommand, AdminOptions } from './admin-command.js';
-export type { Advisory, SpdkRelease } from './advisories.js';
 export { Batch, type BatchCloseOptions } from './batch.js';
-export type { BatchWaitOptions } from './batch-waiters.js';
-export { statusError } from './command-status.js';
-export { Controller, type ControllerEvents, type DetachReport, type ResetReport } from './controller.js';
-export type { DiagnosticsMessages } from './diagnostics.js';
-export type { DmaBuffer } from './dma-memory.js';
+export { Controller, type ControllerEvents } from './controller.js';
+export type { Advisory, SpdkRelease } from './diagnostics/advisories.js';
+export type { DiagnosticsMessages } from './diagnostics/channels.js';
+export type { HistoryEvent, HistoryKind } from './diagnostics/history.js';
+export type { LogLine } from './diagnostics/log.js';
+export type { ControllerNote } from './diagnostics/notes.js';
+export type { EnvironmentStats } from './environment.js';
 export { Environment, type EnvironmentEvents } from './environment.js';
+export { statusError } from './errors/command-status.js';
+export type { NvmeStatus } from './errors/nvme-status.js';
 export {
   type CatalogueEntry,
   errorCatalogue,
   SpdkError,
   type SpdkErrorCode,
   SpdkTypeError,
-} from './errors.js';
-export type { HistoryEvent, HistoryKind } from './history.js';
-export type { LogLine } from './log.js';
-export type { LogPageOptions } from './log-page.js';
+} from './errors/spdk-error.js';
+export type { BatchWaitOptions } from './io/batch-waiters.js';
+export type { DmaBuffer } from './io/dma-memory.js';
 export {
   Namespace,
   type OperationOptions,
@@ -29,17 +30,8 @@ export {
   type RawIoCommand,
   type TransferOptions,
 } from './namespace.js';
-export type {
-  ControllerInfo,
-  ControllerState,
-  DetachPhases,
-  NamespaceInfo,
-  NamespaceProtection,
-  OptimalSizes,
-  SupportedCommands,
-} from './native.js';
-export type { ControllerNote } from './notes.js';
-export type { NvmeStatus } from './nvme-status.js';
+export type { AdminCommand, AdminOptions } from './options/admin-command.js';
+export type { LogPageOptions } from './options/log-page.js';
 export type {
   AttachOptions,
   CloseOptions,
@@ -50,15 +42,7 @@ export type {
   LogSink,
   PollingMode,
   ResetOptions,
-} from './options.js';
-export { type IoCounts, QueuePair } from './queue-pair.js';
-export type {
-  ControllerStats,
-  EnvironmentStats,
-  MemoryStats,
-  PollerStats,
-  TransportStats,
-} from './stats.js';
+} from './options/options.js';
 export {
   type AddressFamily,
   formatTransportId,
@@ -66,7 +50,23 @@ export {
   type TransportId,
   type TransportIdObject,
   type TransportType,
-} from './transport-id.js';
+} from './options/transport-id.js';
+export { type IoCounts, QueuePair } from './queue-pair.js';
+export type {
+  ControllerInfo,
+  ControllerState,
+  ControllerStats,
+  DetachPhases,
+  DetachReport,
+  MemoryStats,
+  NamespaceInfo,
+  NamespaceProtection,
+  OptimalSizes,
+  PollerStats,
+  ResetReport,
+  SupportedCommands,
+  TransportStats,
+} from './types.js';
 
 /**
  * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`. `patches` names

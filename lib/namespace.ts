@@ -1,19 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { checkInteger, readOptions } from './arguments.js';
-import { largestChunk } from './bounce-pool.js';
-import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './buffers.js';
 import type { Controller } from './controller.js';
-import { type DmaRegion, regionOf } from './dma-memory.js';
-import { codedError, SpdkError } from './errors.js';
-import { type IoData, Pieces } from './io-data.js';
-import { IoRequest } from './io-request.js';
-import {
-  type NamespaceInfo,
-  type NamespaceProtection,
-  native,
-  type OptimalSizes,
-  type SupportedCommands,
-} from './native.js';
+import { codedError, SpdkError } from './errors/spdk-error.js';
+import { largestChunk } from './io/bounce-pool.js';
+import { type IoData, Pieces } from './io/data.js';
+import { type DmaRegion, regionOf } from './io/dma-memory.js';
 import {
   checkDwords,
   type OperationOptions,
@@ -23,10 +13,20 @@ import {
   readRange,
   readTransfer,
   type TransferOptions,
-} from './operation-options.js';
-import { operations, type Segment, segmentsPerCommand } from './ring.js';
+} from './io/operation-options.js';
+import { IoRequest } from './io/request.js';
+import { operations, type Segment, segmentsPerCommand } from './io/ring.js';
+import { native } from './native/addon.js';
+import { checkInteger, readOptions } from './options/arguments.js';
+import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
+import type { NamespaceInfo, NamespaceProtection, OptimalSizes, SupportedCommands } from './types.js';
 
-export type { OperationOptions, RangeOptions, RawIoCommand, TransferOptions } from './operation-options.js';
+export type {
+  OperationOptions,
+  RangeOptions,
+  RawIoCommand,
+  TransferOptions,
+} from './io/operation-options.js';
 
 /** Commands that came to SPDK later than the oldest release that this package works with. */
 const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release: number; name: string } } = {

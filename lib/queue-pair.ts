@@ -1,12 +1,12 @@
 import { Batch } from './batch.js';
-import type { BounceShare } from './bounce-pool.js';
-import type { DmaMemory } from './dma-memory.js';
-import { SpdkError } from './errors.js';
-import type { NativeQueuePair } from './native.js';
-import { Ring } from './ring.js';
-import { type IoCounts, SubmissionQueue } from './submission-queue.js';
+import { SpdkError } from './errors/spdk-error.js';
+import type { BounceShare } from './io/bounce-pool.js';
+import type { DmaMemory } from './io/dma-memory.js';
+import { Ring } from './io/ring.js';
+import { type IoCounts, SubmissionQueue } from './io/submission-queue.js';
+import type { NativeQueuePair } from './native/contract.js';
 
-export type { IoCounts } from './submission-queue.js';
+export type { IoCounts } from './io/submission-queue.js';
 
 /** @internal What a queue pair needs of its surroundings. */
 export interface QueuePairServices {

@@ -2,14 +2,10 @@
 // Takes a ChildTask as JSON. The call under way is always in the file that the task names.
 import { openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
-import { isSpdkErrorCode } from '../../lib/error-catalogue.js';
-import type { NativeFailure } from '../../lib/errors.js';
-import {
-  type NativeController,
-  type NativeEnvironment,
-  type NativeQueuePair,
-  native,
-} from '../../lib/native.js';
+import { isSpdkErrorCode } from '../../lib/errors/catalogue.js';
+import type { NativeFailure } from '../../lib/errors/spdk-error.js';
+import { native } from '../../lib/native/addon.js';
+import type { NativeController, NativeEnvironment, NativeQueuePair } from '../../lib/native/contract.js';
 import { Random } from '../testing/random.js';
 import type { ChildTask } from './native.js';
 import { anyRequest, anyValue } from './native-values.js';

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { isSpdkErrorCode } from '../../lib/error-catalogue.js';
-import { SpdkError, SpdkTypeError } from '../../lib/errors.js';
-import { checkNqn } from '../../lib/nqn.js';
+import { isSpdkErrorCode } from '../../lib/errors/catalogue.js';
+import { SpdkError, SpdkTypeError } from '../../lib/errors/spdk-error.js';
+import { checkNqn } from '../../lib/options/nqn.js';
 import {
   resolveAttachOptions,
   resolveCloseOptions,
   resolveDetachOptions,
   resolveEnvironmentOptions,
   resolveResetOptions,
-} from '../../lib/options.js';
-import { formatTransportId, parseTransportId, type TransportId } from '../../lib/transport-id.js';
+} from '../../lib/options/options.js';
+import { formatTransportId, parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
 import { anyValue, misspellings, optionsWith } from './values.js';
 
 /** Something that must hold for every input. */

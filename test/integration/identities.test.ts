@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { AttachOptions, Controller, Environment } from '../../lib/index.js';
-import { discoveryNqn } from '../../lib/nqn.js';
+import { discoveryNqn } from '../../lib/options/nqn.js';
 import { addSubsystem, admitOnly } from '../../scripts/target/kernel-target.js';
 import { detachLeftovers, link, open, subsystems, transportId } from './support/fabric.js';
 import { limits } from './support/limits.js';

@@ -2,9 +2,10 @@
 
 import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { NativeFailure } from '../../lib/errors.js';
+import type { NativeFailure } from '../../lib/errors/spdk-error.js';
 import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
-import { type NativeController, type NativeEnvironment, native } from '../../lib/native.js';
+import { native } from '../../lib/native/addon.js';
+import type { NativeController, NativeEnvironment } from '../../lib/native/contract.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { codeOf } from '../integration/support/timing.js';

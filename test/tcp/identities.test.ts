@@ -15,8 +15,8 @@ import { codeOf, refusal, within } from '../integration/support/timing.js';
 import { type SeenHost, type Watcher, watch } from './watcher.js';
 
 const machine = vi.hoisted(() => ({ folder: '/nonexistent' }));
-vi.mock('../../lib/host-identity.js', async (original) => {
-  const real = await original<typeof import('../../lib/host-identity.js')>();
+vi.mock('../../lib/options/host-identity.js', async (original) => {
+  const real = await original<typeof import('../../lib/options/host-identity.js')>();
   return { ...real, readHostFiles: () => real.readHostFiles(machine.folder) };
 });
 

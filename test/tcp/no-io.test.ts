@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
-import { discoveryNqn } from '../../lib/nqn.js';
+import { discoveryNqn } from '../../lib/options/nqn.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';

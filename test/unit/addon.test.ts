@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { advisories, Environment, SpdkError, spdkVersion } from '../../lib/index.js';
-import { type NativeOpenRequest, native } from '../../lib/native.js';
+import { native } from '../../lib/native/addon.js';
+import type { NativeOpenRequest } from '../../lib/native/contract.js';
 import spdkFlags from '../../scripts/spdk-flags.cjs';
 import { thrownBy } from './coded.js';
 

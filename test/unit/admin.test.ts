@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Admin } from '../../lib/admin.js';
 import type { AdminCommand, LogPageOptions, SpdkErrorCode } from '../../lib/index.js';
-import type { NativeAdminRequest } from '../../lib/native.js';
+import type { NativeAdminRequest } from '../../lib/native/contract.js';
 
 const getLogPage = 0x02;
 const identify = 0x06;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { advisoriesFor } from '../../lib/advisories.js';
+import { advisoriesFor } from '../../lib/diagnostics/advisories.js';
 
 function release(text: string) {
   const [major = 0, minor = 0, patch = 0] = text.split('.').map(Number);

@@ -2,9 +2,10 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HeldEvents } from '../../lib/held-events.js';
 import { type Controller, Environment } from '../../lib/index.js';
-import { type NativeAttachRequest, useAddon } from '../../lib/native.js';
+import { HeldEvents } from '../../lib/internal/held-events.js';
+import { useAddon } from '../../lib/native/addon.js';
+import type { NativeAttachRequest } from '../../lib/native/contract.js';
 import { MemoryAddon } from './standin/addon.js';
 import { memoryId } from './standin/bed.js';
 

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
-import { useAddon } from '../../lib/native.js';
+import { useAddon } from '../../lib/native/addon.js';
 import { type Bed, makeBed } from './standin/bed.js';
 
 const timers = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;

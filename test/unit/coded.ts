@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { SpdkError, type SpdkErrorCode, SpdkTypeError } from '../../lib/errors.js';
+import { SpdkError, type SpdkErrorCode, SpdkTypeError } from '../../lib/errors/spdk-error.js';
 
 /** Calls what must throw one of this package's own errors, and gives that error back. */
 export function thrownBy(call: () => unknown): SpdkError | SpdkTypeError {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { errorCatalogue } from '../../lib/errors.js';
+import { errorCatalogue } from '../../lib/errors/spdk-error.js';
 import { documents } from '../support/fences.js';
 
 const root = path.resolve(import.meta.dirname, '../..');

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { getSystemErrorName, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { abortError, errorCatalogue, SpdkError, SpdkTypeError } from '../../lib/errors.js';
+import { abortError, errorCatalogue, SpdkError, SpdkTypeError } from '../../lib/errors/spdk-error.js';
 
 const root = path.join(import.meta.dirname, '../..');
 
@@ -49,7 +49,7 @@ describe('errorCatalogue', () => {
   it('has no code that nothing produces', () => {
     const produced = new Set<string>();
     for (const [file, text] of sources('lib', 'native')) {
-      if (file === 'lib/error-catalogue.ts') continue;
+      if (file === 'lib/errors/catalogue.ts') continue;
       const code = text.replaceAll(/\/\*.*?\*\/|\/\/[^\n]*/gs, '');
       for (const [, found = ''] of code.matchAll(/(?<!code === )['"](ERR_SPDK_\w+)['"]/g))
         produced.add(found);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { parseTransportId } from '../../lib/transport-id.js';
+import { parseTransportId } from '../../lib/options/transport-id.js';
 import { kernelPayload } from '../../scripts/fabric/kernel.js';
 import { parseShowDepends, withoutSignature } from '../../scripts/fabric/modules.js';
 import * as target from '../../scripts/fabric/target.js';

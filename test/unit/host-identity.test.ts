@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hostIdentity, readHostFiles } from '../../lib/host-identity.js';
-import { isUuid } from '../../lib/nqn.js';
-import { resolveAttachOptions } from '../../lib/options.js';
-import { parseTransportId } from '../../lib/transport-id.js';
+import { hostIdentity, readHostFiles } from '../../lib/options/host-identity.js';
+import { isUuid } from '../../lib/options/nqn.js';
+import { resolveAttachOptions } from '../../lib/options/options.js';
+import { parseTransportId } from '../../lib/options/transport-id.js';
 
 const uuid = 'b1cc6dd6-05ba-4e39-a6a8-a5c0e54d5d13';
 const otherUuid = '8f3b416d-81bd-47ac-95c5-78f60a9dd181';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { LogRelay } from '../../lib/diagnostics/log.js';
 import type { Namespace } from '../../lib/index.js';
-import { LogRelay } from '../../lib/log.js';
-import { useAddon } from '../../lib/native.js';
-import { Ring } from '../../lib/ring.js';
+import { Ring } from '../../lib/io/ring.js';
+import { useAddon } from '../../lib/native/addon.js';
 import { type Bed, makeBed } from './standin/bed.js';
 import type { MemoryController } from './standin/controller.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkNqn, discoveryNqn, isUuid, nqnMaxBytes, uuidOfNqn } from '../../lib/nqn.js';
+import { checkNqn, discoveryNqn, isUuid, nqnMaxBytes, uuidOfNqn } from '../../lib/options/nqn.js';
 import { expectCode, thrownBy } from './coded.js';
 import { Random } from './random.js';
 

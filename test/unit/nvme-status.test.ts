@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nvmeStatus, nvmeStatusName } from '../../lib/nvme-status.js';
+import { nvmeStatus, nvmeStatusName } from '../../lib/errors/nvme-status.js';
 
 describe('nvmeStatusName', () => {
   it.each([

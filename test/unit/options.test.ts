@@ -6,8 +6,8 @@ import {
   resolveDetachOptions,
   resolveEnvironmentOptions,
   resolveResetOptions,
-} from '../../lib/options.js';
-import { parseTransportId } from '../../lib/transport-id.js';
+} from '../../lib/options/options.js';
+import { parseTransportId } from '../../lib/options/transport-id.js';
 import { expectCode, thrownBy } from './coded.js';
 import { Random } from './random.js';
 

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { NativeQueuePair } from '../../lib/native.js';
-import { operations, Ring, segmentsPerCommand } from '../../lib/ring.js';
+import { operations, Ring, segmentsPerCommand } from '../../lib/io/ring.js';
+import type { NativeQueuePair } from '../../lib/native/contract.js';
 
-// The memory of a ring is laid out twice, here and in native code; what lib/ring.ts writes is looked for where
+// The memory of a ring is laid out twice, here and in native code; what lib/io/ring.ts writes is looked for where
 // native/core/ring_layout.h says that it is read.
 
 const header = fs.readFileSync(new URL('../../native/core/ring_layout.h', import.meta.url), 'utf8');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { countsOf } from '../../cli/engine/counts.js';
-import { resolveAttachOptions } from '../../lib/options.js';
-import { parseTransportId } from '../../lib/transport-id.js';
+import { resolveAttachOptions } from '../../lib/options/options.js';
+import { parseTransportId } from '../../lib/options/transport-id.js';
 import { parseArguments } from '../../scripts/soak/arguments.js';
 import { Findings } from '../../scripts/soak/findings.js';
 import { Ledger, slotBytes, slotsPerArea } from '../../scripts/soak/ledger.js';

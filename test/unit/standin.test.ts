@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
-import { useAddon } from '../../lib/native.js';
+import { useAddon } from '../../lib/native/addon.js';
 import { type Bed, makeBed } from './standin/bed.js';
 import { commandWord, ringLayout } from './standin/layout.js';
 import { predecessors } from './standin/life.js';

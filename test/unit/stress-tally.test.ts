@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Tally } from '../../cli/engine/tally.js';
 import { answered } from '../../cli/engine/watchdog.js';
-import { SpdkError } from '../../lib/errors.js';
+import { SpdkError } from '../../lib/errors/spdk-error.js';
 
 function newTally() {
   const lines: string[] = [];

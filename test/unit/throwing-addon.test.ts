@@ -3,12 +3,8 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment } from '../../lib/index.js';
-import {
-  type NativeAddon,
-  type NativeController,
-  type NativeEnvironment,
-  useAddon,
-} from '../../lib/native.js';
+import { useAddon } from '../../lib/native/addon.js';
+import type { NativeAddon, NativeController, NativeEnvironment } from '../../lib/native/contract.js';
 import { MemoryAddon } from './standin/addon.js';
 import { memoryId } from './standin/bed.js';
 import type { MemoryTarget } from './standin/target.js';

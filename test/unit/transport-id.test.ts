@@ -6,7 +6,7 @@ import {
   parseTransportId,
   type TransportId,
   type TransportIdObject,
-} from '../../lib/transport-id.js';
+} from '../../lib/options/transport-id.js';
 import { expectCode, thrownBy } from './coded.js';
 import { Random } from './random.js';
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The JavaScript side of a ring, as lib/ring.ts has it.
+// The JavaScript side of a ring, as lib/io/ring.ts has it.
 
 #include <algorithm>
 #include <array>

@@ -1,17 +1,15 @@
-// A controller and DMA memory without SPDK, behind the contract of lib/native.ts: the tests say when commands complete.
+// A controller and DMA memory without SPDK, behind the contract of lib/native/contract.ts: the tests say when commands complete.
 
-import { BouncePool } from '../../../lib/bounce-pool.js';
 import { Controller } from '../../../lib/controller.js';
-import { DmaMemory } from '../../../lib/dma-memory.js';
+import { BouncePool } from '../../../lib/io/bounce-pool.js';
+import { DmaMemory } from '../../../lib/io/dma-memory.js';
 import type {
-  ControllerState,
-  DetachPhases,
-  NamespaceInfo,
   NativeController,
   NativeEnvironment,
   NativeQueuePair,
   NativeRegion,
-} from '../../../lib/native.js';
+} from '../../../lib/native/contract.js';
+import type { ControllerState, DetachPhases, NamespaceInfo } from '../../../lib/types.js';
 
 const commandWords = 16;
 const maxSegments = 16;

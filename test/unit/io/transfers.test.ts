@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { BouncePool } from '../../../lib/bounce-pool.js';
 import type { SpdkError } from '../../../lib/index.js';
+import { BouncePool } from '../../../lib/io/bounce-pool.js';
 import { Random } from '../../../scripts/testing/random.js';
 import { FakeController, FakeMemory } from './fake.js';
 

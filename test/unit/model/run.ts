@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { vi } from 'vitest';
-import { useAddon } from '../../../lib/native.js';
+import { useAddon } from '../../../lib/native/addon.js';
 import { type AttachDrawn, attachDrawn, startAttach } from './life-steps.js';
 import type { AnyStep } from './step.js';
 import { World } from './world.js';

@@ -6,7 +6,7 @@ import {
   Environment,
   type Namespace,
 } from '../../../lib/index.js';
-import { useAddon } from '../../../lib/native.js';
+import { useAddon } from '../../../lib/native/addon.js';
 import { MemoryAddon } from '../standin/addon.js';
 import type { MemoryController } from '../standin/controller.js';
 import type { MemorySubsystem } from '../standin/subsystem.js';

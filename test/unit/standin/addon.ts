@@ -1,5 +1,5 @@
-import type { NativeAddon, NativeOpenRequest } from '../../../lib/native.js';
-import { parseTransportId } from '../../../lib/transport-id.js';
+import type { NativeAddon, NativeOpenRequest } from '../../../lib/native/contract.js';
+import { parseTransportId } from '../../../lib/options/transport-id.js';
 import { MemoryEnvironment } from './environment.js';
 import { JsChannel } from './js-channel.js';
 import { MemoryRegions } from './regions.js';
@@ -9,7 +9,7 @@ import { Violations } from './violations.js';
 
 /**
  * The addon without SPDK, hugepages or root: targets are objects, and their data is in ordinary memory. It keeps to
- * the contract of lib/native.ts, and notes in `violations` whatever real native code could not survive.
+ * the contract of lib/native/contract.ts, and notes in `violations` whatever real native code could not survive.
  */
 export class MemoryAddon implements NativeAddon {
   readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' };

@@ -1,4 +1,4 @@
-import type { NativeAdminRequest } from '../../../lib/native.js';
+import type { NativeAdminRequest } from '../../../lib/native/contract.js';
 import { type AdminAnswer, adminDataComesBack } from './admin.js';
 import type { Connection } from './connection.js';
 import type { JsChannel } from './js-channel.js';

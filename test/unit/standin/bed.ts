@@ -1,5 +1,5 @@
 import { type AttachOptions, type Controller, Environment } from '../../../lib/index.js';
-import { useAddon } from '../../../lib/native.js';
+import { useAddon } from '../../../lib/native/addon.js';
 import { MemoryAddon } from './addon.js';
 import type { MemorySubsystem } from './subsystem.js';
 import type { MemoryTarget } from './target.js';

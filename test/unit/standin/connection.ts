@@ -1,4 +1,4 @@
-import type { NamespaceInfo } from '../../../lib/native.js';
+import type { NamespaceInfo } from '../../../lib/types.js';
 import type { AdminAnswer, AdminQuestion } from './admin.js';
 import type { RingCommand } from './command.js';
 import { abortedStatus } from './layout.js';

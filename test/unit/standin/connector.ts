@@ -1,5 +1,5 @@
-import type { NativeFailure } from '../../../lib/errors.js';
-import type { NativeAttachRequest } from '../../../lib/native.js';
+import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
+import type { NativeAttachRequest } from '../../../lib/native/contract.js';
 import type { ControllerShared } from './controller.js';
 import type { MemorySubsystem } from './subsystem.js';
 

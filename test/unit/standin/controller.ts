@@ -1,15 +1,12 @@
 import type {
-  ControllerInfo,
-  ControllerState,
-  DetachPhases,
-  NamespaceInfo,
   NativeAdminRequest,
   NativeAttachRequest,
   NativeController,
+  NativeControllerStats,
   NativeHistoryEvent,
   NativeQueuePair,
-} from '../../../lib/native.js';
-import type { NativeControllerStats } from '../../../lib/stats.js';
+} from '../../../lib/native/contract.js';
+import type { ControllerInfo, ControllerState, DetachPhases, NamespaceInfo } from '../../../lib/types.js';
 import { AdminQueue } from './admin-queue.js';
 import { Connection } from './connection.js';
 import { Connector } from './connector.js';

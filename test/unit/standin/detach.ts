@@ -1,4 +1,4 @@
-import type { DetachPhases } from '../../../lib/native.js';
+import type { DetachPhases } from '../../../lib/types.js';
 import type { MemoryController } from './controller.js';
 
 export interface DetachSettings {

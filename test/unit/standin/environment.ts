@@ -3,9 +3,10 @@ import type {
   NativeController,
   NativeEnvironment,
   NativeOpenRequest,
+  NativePollerStats,
   NativeRegion,
-} from '../../../lib/native.js';
-import type { MemoryStats, NativePollerStats } from '../../../lib/stats.js';
+} from '../../../lib/native/contract.js';
+import type { MemoryStats } from '../../../lib/types.js';
 import { type ControllerShared, MemoryController } from './controller.js';
 import type { MemoryRegions } from './regions.js';
 

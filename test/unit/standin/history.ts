@@ -1,4 +1,4 @@
-import type { NativeHistoryEvent } from '../../../lib/native.js';
+import type { NativeHistoryEvent } from '../../../lib/native/contract.js';
 
 const kept = 64;
 

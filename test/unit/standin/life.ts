@@ -1,4 +1,4 @@
-import type { ControllerState } from '../../../lib/native.js';
+import type { ControllerState } from '../../../lib/types.js';
 
 /** `can_follow()` of native/core/controller_state.cc: for each state the ones that it may follow. */
 export const predecessors: { readonly [State in ControllerState]: readonly ControllerState[] } = {

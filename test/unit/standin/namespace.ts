@@ -1,4 +1,4 @@
-import type { NamespaceInfo } from '../../../lib/native.js';
+import type { NamespaceInfo } from '../../../lib/types.js';
 
 /** How a namespace in memory is made. */
 export interface MemoryNamespaceOptions {

@@ -1,4 +1,4 @@
-import type { NativeQueuePair } from '../../../lib/native.js';
+import type { NativeQueuePair } from '../../../lib/native/contract.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
 import type { Connection } from './connection.js';
 import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';

@@ -1,4 +1,4 @@
-import type { NativeRegion } from '../../../lib/native.js';
+import type { NativeRegion } from '../../../lib/native/contract.js';
 import type { Violations } from './violations.js';
 
 const maxRegions = 65_536;

@@ -1,5 +1,5 @@
-import type { NativeFailure } from '../../../lib/errors.js';
-import type { NativeResetStep } from '../../../lib/native.js';
+import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
+import type { NativeResetStep } from '../../../lib/native/contract.js';
 import type { MemoryController } from './controller.js';
 
 /** 2^32 - 1 stands for ever. */

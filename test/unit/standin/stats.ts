@@ -1,4 +1,4 @@
-import type { NativeControllerStats } from '../../../lib/stats.js';
+import type { NativeControllerStats } from '../../../lib/native/contract.js';
 import type { MemoryQueuePair } from './queue-pair.js';
 
 /** What a controller's rings have counted. */

@@ -1,4 +1,4 @@
-import type { ControllerInfo } from '../../../lib/native.js';
+import type { ControllerInfo } from '../../../lib/types.js';
 import { type AdminAnswer, type AdminQuestion, answerAdmin } from './admin.js';
 import type { RingCommand } from './command.js';
 import { operation } from './layout.js';

@@ -1,4 +1,4 @@
-import type { NativeFailure } from '../../../lib/errors.js';
+import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
 import type { Connection } from './connection.js';
 import type { Scheduler } from './scheduler.js';
 import { MemorySubsystem } from './subsystem.js';

@@ -1,7 +1,7 @@
-import type { SpdkErrorCode } from './error-catalogue.js';
+import type { SpdkErrorCode } from '../errors/catalogue.js';
+import type { NativeController } from '../native/contract.js';
+import type { LogLevel } from '../options/options.js';
 import { logLevels } from './log.js';
-import type { NativeController } from './native.js';
-import type { LogLevel } from './options.js';
 
 /**
  * - `state`: the controller moved on to the state that `text` names

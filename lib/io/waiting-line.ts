@@ -1,4 +1,4 @@
-import type { IoRequest } from './io-request.js';
+import type { IoRequest } from './request.js';
 
 /** Taken entries are cleared away when there are so many. */
 const mostTaken = 1024;

@@ -1,5 +1,5 @@
+import { SpdkError } from '../errors/spdk-error.js';
 import { checkString, describe } from './arguments.js';
-import { SpdkError } from './errors.js';
 
 /** Most bytes of an NQN without its terminator (Base specification, "NVMe Qualified Names"; SPDK_NVMF_NQN_MAX_LEN). */
 export const nqnMaxBytes = 223;

@@ -1,4 +1,4 @@
-import type { NativeQueuePair } from './native.js';
+import type { NativeQueuePair } from '../native/contract.js';
 
 // The layout of native/core/io_ring.h, in words of 32 bits.
 const headerWords = 16;

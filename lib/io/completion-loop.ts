@@ -1,4 +1,4 @@
-import type { QueuePair } from './queue-pair.js';
+import type { QueuePair } from '../queue-pair.js';
 
 /** How often an idle queue pair that nobody else polls is looked at, so that a lost connection is noticed. */
 const idlePollMs = 20;

@@ -1,102 +1,15 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { type NativeFailure, SpdkError } from './errors.js';
-import type { MemoryStats, NativeControllerStats, NativePollerStats } from './stats.js';
+// What native code promises to JavaScript and the other way round: native/binding has the other side of each interface.
 
-/** The states of `ControllerState` in native/core/controller_state.h, which is where they change. */
-export type ControllerState =
-  | 'attaching'
-  | 'attached'
-  | 'draining'
-  | 'disconnecting'
-  | 'lingering'
-  | 'detached'
-  | 'failed'
-  | 'resetting'
-  | 'wedged';
-
-/** What a controller said of itself when it was attached, or last reset (NVMe base specification, Identify Controller). */
-export interface ControllerInfo {
-  readonly model: string;
-  readonly serial: string;
-  readonly firmware: string;
-  /** The NQN that the controller gives itself. */
-  readonly subsystemNqn: string;
-  /** The controller id that the target chose for this connection. */
-  readonly cntlid: number;
-  readonly vendorId: number;
-  /** The VS register: the NVMe version as major << 16 | minor << 8 | tertiary. */
-  readonly version: number;
-  /** The largest transfer of one command in bytes, as MDTS and the transport allow. */
-  readonly maxTransferBytes: number;
-  /** Maximum Data Transfer Size as a power of two of the smallest page; 0 for no limit. */
-  readonly mdts: number;
-  readonly maxNamespaces: number;
-  /** I/O queues that the target granted, at most what was asked for. */
-  readonly ioQueues: number;
-  /** Entries of each I/O queue. */
-  readonly queueDepth: number;
-}
-
-/** End-to-end data protection of a namespace. */
-export interface NamespaceProtection {
-  /** 1 to 3 as NVMe numbers the types; 0: there is none. */
-  readonly type: number;
-  /** Whether protection information is in the first or in the last bytes of a block's metadata. */
-  readonly place: 'none' | 'first' | 'last';
-}
-
-/** Sizes in bytes that suit a namespace best; 0 where the controller does not say. */
-export interface OptimalSizes {
-  /** A command that crosses a multiple of it is slower; SPDK splits commands there. */
-  readonly ioBoundary: number;
-  readonly writeGranularity: number;
-  readonly writeAlignment: number;
-  readonly writeSize: number;
-  readonly deallocateGranularity: number;
-  readonly deallocateAlignment: number;
-}
-
-/** The optional commands that the controller and the linked SPDK both have. */
-export interface SupportedCommands {
-  readonly compare: boolean;
-  readonly writeZeroes: boolean;
-  readonly deallocate: boolean;
-  readonly verify: boolean;
-}
-
-/** A namespace as the controller described it. */
-export interface NamespaceInfo {
-  readonly id: number;
-  readonly blocks: number;
-  /** Bytes of data in a block. */
-  readonly blockSize: number;
-  /** Bytes of metadata that go with a block. This package transfers no data of a namespace that has some. */
-  readonly metadataSize: number;
-  /** Whether metadata is transferred together with the data of its block, or in a buffer of its own. */
-  readonly metadata: 'none' | 'interleaved' | 'separate';
-  readonly protection: NamespaceProtection;
-  readonly optimal: OptimalSizes;
-  readonly supports: SupportedCommands;
-  /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller gives none. */
-  readonly nguid: string;
-  /** IEEE Extended Unique Identifier in hexadecimal; empty if the controller gives none. */
-  readonly eui64: string;
-}
-
-/** How long each phase of a detach took, in milliseconds. */
-export interface DetachPhases {
-  /** Waiting for outstanding I/O. */
-  readonly drainMs: number;
-  /** Until every queue pair had begun to disconnect. */
-  readonly disconnectMs: number;
-  /** Until every queue pair was quiet and freed. */
-  readonly lingerMs: number;
-  /** Shutting the controller down and freeing it. */
-  readonly destroyMs: number;
-  readonly totalMs: number;
-}
+import type { NativeFailure } from '../errors/spdk-error.js';
+import type {
+  ControllerInfo,
+  ControllerState,
+  ControllerStats,
+  DetachPhases,
+  MemoryStats,
+  NamespaceInfo,
+  PollerStats,
+} from '../types.js';
 
 /** `ResetStep` of native/core/reconnect.h. */
 export interface NativeResetStep {
@@ -118,6 +31,12 @@ export interface NativeLogLine {
   readonly controllerName: string;
 }
 
+/** `ControllerStats` of native/core/stats.h. */
+export type NativeControllerStats = Omit<ControllerStats, 'pending'>;
+
+/** `PollerStats` of native/core/stats.h. */
+export type NativePollerStats = Omit<PollerStats, 'index' | 'pending'>;
+
 /** `HistoryEvent` of native/core/history.h. */
 export interface NativeHistoryEvent {
   readonly kind: string;
@@ -129,7 +48,7 @@ export interface NativeHistoryEvent {
   readonly monotonicMs: number;
 }
 
-/** One queue pair's ring; native/core/io_ring.h has its layout, lib/ring.ts this side of it. */
+/** One queue pair's ring; native/core/io_ring.h has its layout, lib/io/ring.ts this side of it. */
 export interface NativeQueuePair {
   memory(): ArrayBuffer;
   capacity(): number;
@@ -249,41 +168,4 @@ export interface NativeAddon {
   /** A random UUID as 32 hexadecimal digits, the same in all threads of the process. */
   readonly processHostId: string;
   open(request: NativeOpenRequest): void;
-}
-
-const addonPath = fileURLToPath(new URL('../build/Release/spdk_nvme.node', import.meta.url));
-const require = createRequire(import.meta.url);
-let addon: NativeAddon | undefined;
-
-/**
- * The native addon, loaded at its first use, so that importing this package never throws.
- * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN, naming the command that builds it
- */
-export function native(): NativeAddon {
-  addon ??= load();
-  return addon;
-}
-
-/** @internal Something that keeps to the same contract is used instead, in tests; undefined: the addon again. */
-export function useAddon(standIn: NativeAddon | undefined): void {
-  addon = standIn;
-}
-
-function load(): NativeAddon {
-  if (!existsSync(addonPath)) {
-    throw new SpdkError(
-      'ERR_SPDK_ADDON_MISSING',
-      `The native addon is not at ${addonPath}. Build it with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
-    );
-  }
-  try {
-    return require(addonPath) as NativeAddon;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SpdkError(
-      'ERR_SPDK_ADDON_BROKEN',
-      `The native addon at ${addonPath} does not load (${why}). Build it again with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
-      { cause },
-    );
-  }
 }

@@ -1,7 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Controller, DetachReport, ResetReport } from './controller.js';
-import type { SpdkError, SpdkTypeError } from './errors.js';
-import type { TransportId } from './transport-id.js';
+import type { Controller } from '../controller.js';
+import type { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import type { TransportId } from '../options/transport-id.js';
+import type { DetachReport, ResetReport } from '../types.js';
 
 /** What subscribers to each channel of `node:diagnostics_channel` get. docs/guide/diagnosis.md describes them. */
 export interface DiagnosticsMessages {

@@ -1,7 +1,7 @@
-import type { Controller } from './controller.js';
-import { HeldEvents } from './held-events.js';
-import type { NativeLogLine } from './native.js';
-import type { LogLevel, LogSink } from './options.js';
+import type { Controller } from '../controller.js';
+import { HeldEvents } from '../internal/held-events.js';
+import type { NativeLogLine } from '../native/contract.js';
+import type { LogLevel, LogSink } from '../options/options.js';
 
 /** A line that SPDK, DPDK or this package logged. */
 export interface LogLine {

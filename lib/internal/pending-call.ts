@@ -5,7 +5,7 @@ import {
   type SpdkErrorCode,
   type SpdkErrorDetails,
   type SpdkTypeError,
-} from './errors.js';
+} from '../errors/spdk-error.js';
 import { offAbort, onAbort } from './signals.js';
 
 /** How a pending operation may end before native code answers. */

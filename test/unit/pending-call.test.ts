@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SpdkError } from '../../lib/errors.js';
-import { Operation, type OperationLimits, Outcome, waitFor } from '../../lib/operation.js';
+import { SpdkError } from '../../lib/errors/spdk-error.js';
+import { Operation, type OperationLimits, Outcome, waitFor } from '../../lib/internal/pending-call.js';
 
 const limits: OperationLimits = {
   what: 'Doing it',

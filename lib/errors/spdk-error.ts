@@ -1,8 +1,8 @@
 import { getSystemErrorName } from 'node:util';
-import { errorCatalogue, isSpdkErrorCode, type SpdkErrorCode } from './error-catalogue.js';
+import { errorCatalogue, isSpdkErrorCode, type SpdkErrorCode } from './catalogue.js';
 import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 
-export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './error-catalogue.js';
+export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
 /** What an {@link SpdkError} carries besides its code and message. */
 export interface SpdkErrorDetails {

@@ -1,8 +1,8 @@
-import { checkInteger, readOptions } from './arguments.js';
-import { SpdkTypeError } from './errors.js';
-import type { IoLimits } from './io-request.js';
-import { checkSignal, maxTimerMs } from './options.js';
-import { QueuePair } from './queue-pair.js';
+import { SpdkTypeError } from '../errors/spdk-error.js';
+import { checkInteger, readOptions } from '../options/arguments.js';
+import { checkSignal, maxTimerMs } from '../options/options.js';
+import { QueuePair } from '../queue-pair.js';
+import type { IoLimits } from './request.js';
 
 /** What every operation takes. */
 export interface OperationOptions {

@@ -1,5 +1,5 @@
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger } from './arguments.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
 
 /**
  * The bytes of any view, without copying.

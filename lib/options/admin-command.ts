@@ -1,5 +1,5 @@
+import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from './arguments.js';
-import { codedError, SpdkError, SpdkTypeError } from './errors.js';
 import { checkSignal, maxTimerMs, or } from './options.js';
 
 /** An admin command as the NVMe base specification defines it. */

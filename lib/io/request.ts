@@ -1,6 +1,6 @@
+import type { SpdkError } from '../errors/spdk-error.js';
+import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
-import type { SpdkError } from './errors.js';
-import { gather, type IoData } from './io-data.js';
 import type { Ring, Segment } from './ring.js';
 import type { SubmissionQueue } from './submission-queue.js';
 

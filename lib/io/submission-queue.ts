@@ -1,13 +1,13 @@
+import { commandError, isAborted } from '../errors/command-status.js';
+import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { offAbort, onAbort } from '../internal/signals.js';
+import { invalidBuffer } from '../options/buffers.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
-import { invalidBuffer } from './buffers.js';
-import { commandError, isAborted } from './command-status.js';
+import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
-import { abortError, SpdkError } from './errors.js';
-import { gather, scatter } from './io-data.js';
-import { describeCommand, type IoLimits, IoRequest } from './io-request.js';
 import type { MemoryLine, MemoryWaiter } from './memory-line.js';
+import { describeCommand, type IoLimits, IoRequest } from './request.js';
 import { type CompletionSink, operations, type Ring } from './ring.js';
-import { offAbort, onAbort } from './signals.js';
 import { WaitingLine } from './waiting-line.js';
 
 /** How many operations of a queue pair ended in which way. */

@@ -1,5 +1,5 @@
-import { SpdkError } from './errors.js';
-import type { NativeEnvironment } from './native.js';
+import { SpdkError } from '../errors/spdk-error.js';
+import type { NativeEnvironment } from '../native/contract.js';
 
 /** A piece of native memory that controllers reach directly. */
 export interface DmaRegion {

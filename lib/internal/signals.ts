@@ -1,4 +1,4 @@
-import { SpdkError } from './errors.js';
+import { SpdkError } from '../errors/spdk-error.js';
 
 /** Who wants to hear of a signal: one listener stands for all of them. */
 const listening = new WeakMap<

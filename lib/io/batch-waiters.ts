@@ -1,7 +1,7 @@
-import { checkInteger, readOptions } from './arguments.js';
-import { abortError, SpdkError } from './errors.js';
-import { checkSignal, maxTimerMs } from './options.js';
-import { offAbort, onAbort } from './signals.js';
+import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { offAbort, onAbort } from '../internal/signals.js';
+import { checkInteger, readOptions } from '../options/arguments.js';
+import { checkSignal, maxTimerMs } from '../options/options.js';
 
 /** What `batch.wait` takes; every key may be left out. */
 export interface BatchWaitOptions {

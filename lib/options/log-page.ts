@@ -1,6 +1,6 @@
+import { SpdkError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
 import { checkBoolean, checkInteger, readOptions } from './arguments.js';
-import { SpdkError } from './errors.js';
 import { or } from './options.js';
 
 /** Which part of a log page is read, and how. */

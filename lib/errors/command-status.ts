@@ -1,5 +1,5 @@
-import { SpdkError } from './errors.js';
 import { nvmeStatus } from './nvme-status.js';
+import { SpdkError } from './spdk-error.js';
 
 /** A status word with this bit carries an errno of this host (native/core/io_ring.h). */
 const hostError = 0x8000_0000;

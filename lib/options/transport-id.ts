@@ -1,6 +1,6 @@
 import { isIP, SocketAddress } from 'node:net';
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkString, describe, readOptions, suggest } from './arguments.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
 import { checkNqn } from './nqn.js';
 
 /** A transport this package can attach over. */

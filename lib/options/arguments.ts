@@ -1,5 +1,5 @@
-import type { SpdkErrorCode } from './error-catalogue.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
+import type { SpdkErrorCode } from '../errors/catalogue.js';
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 
 /**
  * Reads a caller's options object once, so that what is validated is what is used: getters and proxies that

@@ -1,5 +1,5 @@
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, checkOneOf, checkString, describe, readOptions } from './arguments.js';
-import { SpdkError, SpdkTypeError } from './errors.js';
 import type { HostIdentity } from './host-identity.js';
 import { checkNqn, isUuid, uuidOfNqn } from './nqn.js';
 import { canonicalAddress, type TransportId } from './transport-id.js';

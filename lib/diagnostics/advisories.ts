@@ -1,4 +1,4 @@
-import { type AdvisoryEntry, knownProblems } from './known-problems.js';
+import { type AdvisoryEntry, knownProblems } from './advisory-data.js';
 
 /** A release of SPDK: v24.09.1 is `{ major: 24, minor: 9, patch: 1 }`. */
 export interface SpdkRelease {

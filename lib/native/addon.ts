@@ -1,0 +1,44 @@
+// Finds and loads the native addon.
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { SpdkError } from '../errors/spdk-error.js';
+import type { NativeAddon } from './contract.js';
+
+const addonPath = fileURLToPath(new URL('../../build/Release/spdk_nvme.node', import.meta.url));
+const require = createRequire(import.meta.url);
+let addon: NativeAddon | undefined;
+
+/**
+ * The native addon, loaded at its first use, so that importing this package never throws.
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN, naming the command that builds it
+ */
+export function native(): NativeAddon {
+  addon ??= load();
+  return addon;
+}
+
+/** @internal Something that keeps to the same contract is used instead, in tests; undefined: the addon again. */
+export function useAddon(standIn: NativeAddon | undefined): void {
+  addon = standIn;
+}
+
+function load(): NativeAddon {
+  if (!existsSync(addonPath)) {
+    throw new SpdkError(
+      'ERR_SPDK_ADDON_MISSING',
+      `The native addon is not at ${addonPath}. Build it with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
+    );
+  }
+  try {
+    return require(addonPath) as NativeAddon;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SpdkError(
+      'ERR_SPDK_ADDON_BROKEN',
+      `The native addon at ${addonPath} does not load (${why}). Build it again with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
+      { cause },
+    );
+  }
+}
