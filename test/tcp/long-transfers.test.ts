@@ -1,0 +1,97 @@
+// Transfers far beyond one command, in little DMA memory, over TCP on loopback.
+
+import os from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Environment, type Namespace } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { Random } from '../../scripts/testing/random.js';
+import { codeOf } from '../integration/support/timing.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4484' } as const;
+const nqns = { memory: 'nqn.2026-11.dev.spdk-nvme:memory', large: 'nqn.2026-11.dev.spdk-nvme:large' };
+const MiB = 1 << 20;
+const length = 60 * MiB;
+
+let target: SpdkTarget;
+let env: Environment;
+
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    memoryMb: 512,
+    subsystems: [
+      { nqn: nqns.memory, serial: 'MEMORY', disk: { kind: 'malloc', sizeMb: 128, blockSize: 512 } },
+      { nqn: nqns.large, serial: 'LARGE', disk: { kind: 'null', sizeMb: 1100, blockSize: 512 } },
+    ],
+  });
+  ensureHugepages(256);
+  env = await Environment.init({ memoryMb: 256 });
+});
+afterAll(async () => {
+  await env?.close();
+  await target?.stop();
+});
+
+async function attach(nqn: string, options = {}): Promise<Namespace> {
+  const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
+  const controller = await env.attach(id, { timeoutMs: 30_000, ...options });
+  return controller.namespaces[0] as Namespace;
+}
+
+describe.each(['threads', 'inline'] as const)('with plain buffers, polled by %s', (polling) => {
+  it('60 MiB arrive as they were at the call, and compare to the last block', async () => {
+    const ns = await attach(nqns.memory, { polling });
+    const content = new Random(1).bytes(length);
+    const source = Buffer.from(content);
+    const writing = ns.write(source, { offset: 512 });
+    source.fill(0);
+    await writing;
+    expect((await ns.read(Buffer.alloc(length), { offset: 512 })).equals(content)).toBe(true);
+    if (ns.supports.compare) {
+      expect(await codeOf(ns.compare(content, { offset: 512 }))).toBe('none');
+      content[length - 1] = (content[length - 1] as number) ^ 1;
+      expect(await codeOf(ns.compare(content, { offset: 512 }))).toBe('ERR_SPDK_IO_FAILED');
+    }
+    await ns.controller.detach();
+  });
+
+  it('a thousand buffers of odd sizes', async () => {
+    const ns = await attach(nqns.memory, { polling });
+    const random = new Random(2);
+    const sizes = Array.from({ length: 999 }, () => 1 + random.below(20_000));
+    sizes.push(512 - (sizes.reduce((sum, size) => sum + size, 0) % 512));
+    const sources = sizes.map((size) => random.bytes(size));
+    await ns.writev(sources, { offset: 4096 });
+    const targets = await ns.readv(
+      sizes.map((size) => Buffer.alloc(size)),
+      { offset: 4096 },
+    );
+    expect(Buffer.concat(targets).equals(Buffer.concat(sources))).toBe(true);
+    await ns.controller.detach();
+  });
+
+  it('a detach, an abort and a time limit in the middle give everything back', async () => {
+    const ns = await attach(nqns.memory, { polling });
+    const [abort, buffer] = [new AbortController(), Buffer.alloc(length)];
+    const aborted = codeOf(ns.read(buffer, { offset: 0, signal: abort.signal }));
+    const late = codeOf(ns.write(buffer, { offset: 0, timeoutMs: 1 }));
+    setImmediate(() => abort.abort());
+    expect(await Promise.all([aborted, late])).toEqual(['ERR_SPDK_ABORTED', 'ERR_SPDK_TIMEOUT']);
+    expect(await codeOf(ns.read(Buffer.alloc(512), { offset: 0 }))).toBe('none');
+    const writing = codeOf(ns.write(buffer, { offset: 0 }));
+    await ns.controller.detach({ drainMs: 0 });
+    expect(await writing).toMatch(/^(none|ERR_SPDK_(IO_FAILED|CONTROLLER_DETACHED))$/);
+    expect(ns.controller.queuePairs.every(({ pending }) => pending === 0)).toBe(true);
+  });
+
+  it('1 GiB goes through 256 MiB of DMA memory', async () => {
+    const ns = await attach(nqns.large, { polling });
+    const buffer = Buffer.alloc(1024 * MiB);
+    expect(await codeOf(ns.read(buffer, { offset: 0 }))).toBe('none');
+    expect(await codeOf(ns.write(buffer, { offset: 0 }))).toBe('none');
+    expect(env.stats().memory.totalBytes).toBeLessThanOrEqual(256 * MiB);
+    await ns.controller.detach();
+  });
+});
