@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAdvisories } from './commands/advisories.js';
+import { addDiscover } from './commands/discover.js';
 import { addDoctor } from './commands/doctor.js';
 import { addIdentify } from './commands/identify.js';
 import { addIo } from './commands/io.js';
@@ -32,6 +33,7 @@ export function makeProgram(output: Output = processOutput): Command {
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
   addDoctor(program);
+  addDiscover(program);
   addList(program);
   addIdentify(program);
   addLogs(program);

@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events';
 import { Controller, type ControllerServices } from './controller.js';
 import { publish } from './diagnostics/channels.js';
 import { type LogLine, LogRelay, logLevels } from './diagnostics/log.js';
+import { type DiscoveryLog, discoveryService } from './discovery/log.js';
+import { discover } from './discovery/read-log.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { Operation, waitFor } from './internal/pending-call.js';
 import { BouncePool } from './io/bounce-pool.js';
@@ -13,10 +15,12 @@ import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './optio
 import {
   type AttachOptions,
   type CloseOptions,
+  type DiscoverOptions,
   type EnvironmentOptions,
   type ResolvedAttachOptions,
   resolveAttachOptions,
   resolveCloseOptions,
+  resolveDiscoverOptions,
   resolveEnvironmentOptions,
 } from './options/options.js';
 import {
@@ -50,6 +54,8 @@ export interface EnvironmentStats {
 const openLimitMs = 120_000;
 /** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
 const breakOffMs = 1_000;
+/** What ending a connection to a discovery service may take. */
+const discoveryDetachMs = 1_000;
 /** Of each MiB of `memoryMb` the bounce memory may take half; buffers and controllers have the other half. */
 const poolBytesPerMb = 1 << 19;
 /** The part of the time for closing that is kept for ending threads, when a detach takes all that it may. */
@@ -72,6 +78,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #log: LogRelay;
   readonly #services: ControllerServices;
   readonly #controllers = new Set<Controller>();
+  /** Connections to discovery services, each for one question. */
+  readonly #discovering = new Set<Controller>();
   readonly #forget = new Map<Controller, () => void>();
   readonly #attaching = new Set<Operation<Controller>>();
   #closing: Promise<void> | undefined;
@@ -170,30 +178,78 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const machine = this.#machineIdentity();
     const resolved = resolveAttachOptions(options, transportId, machine);
     if (this.closed) throw closedError();
-    if (transportId.trtype === 'PCIe') {
-      throw new SpdkError(
-        'ERR_SPDK_TRANSPORT_UNAVAILABLE',
-        'This package attaches over fabrics; a PCIe device would have to be taken from the kernel first',
-      );
-    }
-    const what = `Attaching ${transportId.subnqn}`;
+    if (transportId.trtype === 'PCIe') throw pcieError();
     const begun = performance.now();
-    const host = hostIdentity(resolved, machine, hyphenated(native().processHostId));
-    const operation = this.#attach(what, transportId, { ...resolved, hostNqn: host.nqn, hostId: host.id });
-    this.#attaching.add(operation);
     try {
-      const attached = await operation.promise;
+      const what = `Attaching ${transportId.subnqn}`;
+      const attached = await this.#connect(what, transportId, resolved, machine, false);
       publish('spdk-nvme:attach', { controller: attached, ms: performance.now() - begun });
       return attached;
     } catch (error) {
       publish('spdk-nvme:attach:error', { transportId, error, ms: performance.now() - begun });
       throw error;
+    }
+  }
+
+  async #connect(
+    what: string,
+    transportId: TransportId,
+    resolved: ResolvedAttachOptions,
+    machine: HostFiles,
+    discovery: boolean,
+  ): Promise<Controller> {
+    if (this.closed) throw closedError();
+    const host = hostIdentity(resolved, machine, hyphenated(native().processHostId));
+    const identified = { ...resolved, hostNqn: host.nqn, hostId: host.id };
+    const operation = this.#attach(what, transportId, identified, discovery);
+    this.#attaching.add(operation);
+    try {
+      return await operation.promise;
     } finally {
       this.#attaching.delete(operation);
     }
   }
 
-  #attach(what: string, transportId: TransportId, resolved: IdentifiedOptions): Operation<Controller> {
+  /**
+   * Asks a target what it offers: its discovery log, and where asked for those of the services that it refers to.
+   *
+   * @param id as for {@link attach}; without `subnqn` the discovery controller that every target has
+   * @throws {SpdkError} as {@link attach}, within `timeoutMs` for all of it; ERR_SPDK_NOT_DISCOVERY_CONTROLLER,
+   *   ERR_SPDK_INVALID_DISCOVERY_LOG, ERR_SPDK_LOG_PAGE_CHANGED; ERR_SPDK_IO_FAILED with the target's status
+   */
+  async discover(id: string | TransportIdObject, options?: DiscoverOptions): Promise<DiscoveryLog> {
+    const service = discoveryService(parseTransportId(id));
+    const { referralDepth, attach } = resolveDiscoverOptions(options);
+    if (service.trtype === 'PCIe') throw pcieError();
+    const machine = this.#machineIdentity();
+    // Without a keep-alive the target does not expect the connection to stay.
+    const settings = { ...attach, keepAliveMs: 0 };
+    const { timeoutMs, signal } = resolveAttachOptions(settings, service, machine);
+    const end = performance.now() + timeoutMs;
+    const left = () => Math.max(1, Math.floor(end - performance.now()));
+    return discover(service, referralDepth, signal, async (target, work) => {
+      const resolved = resolveAttachOptions({ ...settings, timeoutMs: left() }, target, machine);
+      const controller = await this.#connect(
+        `Discovery at ${target.traddr}`,
+        target,
+        resolved,
+        machine,
+        true,
+      );
+      try {
+        return await work(controller.admin, left);
+      } finally {
+        await controller.detach({ drainMs: 0, timeoutMs: discoveryDetachMs });
+      }
+    });
+  }
+
+  #attach(
+    what: string,
+    transportId: TransportId,
+    resolved: IdentifiedOptions,
+    discovery: boolean,
+  ): Operation<Controller> {
     let nativeController: NativeController | null = null;
     let controller: Controller | undefined;
     const giveUp = (): void => {
@@ -211,6 +267,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return Operation.start<Controller>(limits, (operation) => {
       nativeController = this.#native.attach({
         ...nativeAttachOptions(transportId, resolved),
+        discovery,
         ioCompleted: () => controller?.onIoCompleted(),
         namespacesChanged: () => controller?.onNamespacesChanged(),
         attached: (failure) => {
@@ -221,7 +278,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
             return;
           }
           try {
-            controller = this.#adopt(nativeController, transportId, resolved);
+            controller = this.#adopt(nativeController, transportId, resolved, discovery);
             operation.resolve(controller);
           } catch (error) {
             operation.reject(codedError(`${what} failed`, error));
@@ -282,7 +339,9 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const begun = performance.now();
     for (const operation of this.#attaching) operation.abandon(closedError());
     const detachMs = Math.max(1, timeoutMs - endingMs(timeoutMs));
-    const detaches = [...this.#controllers].map((controller) => controller.detach({ timeoutMs: detachMs }));
+    const detaches = [...this.#controllers, ...this.#discovering].map((controller) =>
+      controller.detach({ timeoutMs: detachMs }),
+    );
     const outcomes = await Promise.allSettled(detaches);
 
     const { clean, nativeStack } = await this.#end(timeoutMs, begun);
@@ -318,7 +377,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return machine;
   }
 
-  #adopt(native: NativeController, transportId: TransportId, resolved: IdentifiedOptions): Controller {
+  #adopt(
+    native: NativeController,
+    transportId: TransportId,
+    resolved: IdentifiedOptions,
+    discovery: boolean,
+  ): Controller {
     const settings = {
       transportId,
       host: { nqn: resolved.hostNqn, id: resolved.hostId },
@@ -330,23 +394,28 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const controller = Controller.create(native, settings, this.#services);
     // From here on nothing throws: a controller that has been made is adopted.
     this.#forget.set(controller, this.#log.introduce(id, controller));
-    this.#controllers.add(controller);
-    controller.events.announce(() => this.emit('attached', controller));
+    if (discovery) this.#discovering.add(controller);
+    else {
+      this.#controllers.add(controller);
+      controller.events.announce(() => this.emit('attached', controller));
+    }
     controller.events.release();
     return controller;
   }
 
   #dismiss(controller: Controller): void {
-    this.#controllers.delete(controller);
+    const announced = this.#controllers.delete(controller);
+    this.#discovering.delete(controller);
     this.#forget.get(controller)?.();
     this.#forget.delete(controller);
-    controller.events.announce(() => this.emit('detached', controller));
+    if (announced) controller.events.announce(() => this.emit('detached', controller));
   }
 
   #onFailed(controller: Controller | undefined, failure: NativeFailure): void {
     if (!controller) return;
     const error = SpdkError.fromNative(failure);
     controller.onFailed(error);
+    if (!this.#controllers.has(controller)) return;
     controller.events.announce(() => this.emit('failed', controller, error));
   }
 }
@@ -385,6 +454,13 @@ function ignoringErrors(call: () => void): void {
 }
 
 const unexplained: NativeFailure = { code: 'ERR_SPDK_INTERNAL', message: 'The native addon gave no reason' };
+
+function pcieError(): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_TRANSPORT_UNAVAILABLE',
+    'This package attaches over fabrics; a PCIe device would have to be taken from the kernel first',
+  );
+}
 
 function closedError(): SpdkError {
   return new SpdkError(

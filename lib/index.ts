@@ -10,6 +10,12 @@ export type { DiagnosticsMessages } from './diagnostics/channels.js';
 export type { HistoryEvent, HistoryKind } from './diagnostics/history.js';
 export type { LogLine } from './diagnostics/log.js';
 export type { ControllerNote } from './diagnostics/notes.js';
+export type {
+  DiscoveryEntry,
+  DiscoveryFailure,
+  DiscoveryLog,
+  SecureChannel,
+} from './discovery/log.js';
 export type { EnvironmentStats } from './environment.js';
 export { Environment, type EnvironmentEvents } from './environment.js';
 export { statusError } from './errors/command-status.js';
@@ -36,6 +42,7 @@ export type {
   AttachOptions,
   CloseOptions,
   DetachOptions,
+  DiscoverOptions,
   EnvironmentOptions,
   IdleMode,
   LogLevel,

@@ -134,7 +134,11 @@ export const errorCatalogue = {
   ERR_SPDK_NOT_IO_CONTROLLER: {
     meaning: 'The controller is a discovery controller or an administrative one, which has no I/O queues.',
     remedy:
-      'Attach a subsystem with namespaces; `nvme discover` lists the ones behind a discovery controller.',
+      'Attach a subsystem with namespaces; `env.discover()` lists the ones behind a discovery controller.',
+  },
+  ERR_SPDK_NOT_DISCOVERY_CONTROLLER: {
+    meaning: 'Discovery was asked of a controller that is none for discovery.',
+    remedy: 'Leave `subnqn` out, which asks the discovery controller that every target has.',
   },
   ERR_SPDK_NO_IO_QUEUES: {
     meaning: 'The target granted no I/O queue.',
@@ -174,6 +178,10 @@ export const errorCatalogue = {
     meaning: 'The controller, the namespace or the linked SPDK does not have what was asked for.',
     remedy:
       'Ask `namespace.supports` and `namespace.metadata` first; `namespace.raw()` sends what this package does not.',
+  },
+  ERR_SPDK_INVALID_DISCOVERY_LOG: {
+    meaning: 'A discovery log makes no sense.',
+    remedy: 'Check the target with `nvme discover`; it may be faulty.',
   },
   ERR_SPDK_LOG_PAGE_CHANGED: {
     meaning: 'A log page changed each time while it was read in pieces.',

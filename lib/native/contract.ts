@@ -106,6 +106,8 @@ export interface NativeAttachRequest {
   readonly keepAliveMs: number;
   readonly timeoutMs: number;
   readonly inlinePolling: boolean;
+  /** A discovery controller is wanted, which has no I/O queues. */
+  readonly discovery: boolean;
   readonly reconnectDelayMs: number;
   /** 2^32 - 1 stands for ever. */
   readonly ctrlrLossTimeoutMs: number;

@@ -65,6 +65,7 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   connect.queue_depth = static_cast<uint32_t>(options.number("queueDepth", 2, UINT16_MAX));
   connect.keep_alive_ms = static_cast<uint32_t>(options.number("keepAliveMs", 0, UINT32_MAX));
   request.inline_polling = options.flag("inlinePolling");
+  request.discovery = options.flag("discovery");
   request.reconnect = {.delay = milliseconds(options.number("reconnectDelayMs", 0, INT32_MAX)),
                        .loss_timeout = read_loss_timeout(options),
                        .fast_io_fail = milliseconds(options.number("fastIoFailTimeoutMs", 0, INT32_MAX))};

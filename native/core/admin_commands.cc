@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "../spdk/command_limits.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -36,7 +38,7 @@ Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
                            "the admin command has data, but its opcode has none or transfers it both ways");
   }
   // A target ends the connection over more.
-  const uint32_t most = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  const uint32_t most = spdk::max_command_bytes(controller);
   if (command.data.size() <= most) return Status::success();
   return Status::failure("ERR_SPDK_INVALID_ARG_VALUE", "one command of this controller transfers at most " +
                                                            std::to_string(most) + " bytes, not " +

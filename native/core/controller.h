@@ -93,6 +93,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
     spdk::ConnectSettings connect;
     /** Queue pairs are polled by the JavaScript thread, see QueuePairWrap, rather than by pollers. */
     bool inline_polling = false;
+    /** A discovery controller is wanted, which has no I/O queues. */
+    bool discovery = false;
     ReconnectPolicy reconnect;
   };
 

@@ -181,7 +181,7 @@ void Controller::start_serving() {
       services_->pollers[set->slot()]->add(set);
     }
   }
-  look_for_hidden_namespaces();
+  if (!request_.discovery) look_for_hidden_namespaces();
 }
 
 /** An attach that was given up must not keep others waiting until SPDK has ended it. */
@@ -311,6 +311,10 @@ void Controller::make_rings() {
  * in its own. */
 Status Controller::connect_queue_pairs(LogCollector& log) {
   const auto type = spdk::controller_type(controller_);
+  if (request_.discovery) {
+    if (type == spdk::ControllerType::discovery) return Status::success();
+    return Status::failure("ERR_SPDK_NOT_DISCOVERY_CONTROLLER", "this is not a discovery controller");
+  }
   if (type != spdk::ControllerType::io) {
     const bool discovers = type == spdk::ControllerType::discovery;
     return Status::failure("ERR_SPDK_NOT_IO_CONTROLLER",

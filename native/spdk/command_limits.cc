@@ -6,10 +6,19 @@
 
 namespace spdk_nvme::spdk {
 
+namespace {
+
+/** One page, which every controller transfers. */
+constexpr uint32_t kDiscoveryCommandBytes = 4096;
+
+}  // namespace
+
 uint32_t max_command_bytes(spdk_nvme_ctrlr* controller) {
   // Without a limit of the controller's SPDK gives the transport's, which is as much as the type holds. For
   // an MDTS that is too large for its own arithmetic it gives 0.
   const uint32_t told = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  // SPDK leaves it out of the initialisation of a discovery controller.
+  if (told == 0 && spdk_nvme_ctrlr_is_discovery(controller)) return kDiscoveryCommandBytes;
   if (spdk_nvme_ctrlr_get_data(controller)->mdts == 0) return std::min(told, kUnlimitedCommandBytes);
   return told == 0 ? kMaxCommandBytes : std::min(told, kMaxCommandBytes);
 }

@@ -19,6 +19,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   timeoutMs: (random) => random.pick([0, 1, 500, 2_000]),
   drainMs: (random) => random.below(20),
   inlinePolling: (random) => random.below(2) === 0,
+  discovery: (random) => random.below(2) === 0,
   reconnectDelayMs: (random) => random.pick([0, 1, 100]),
   ctrlrLossTimeoutMs: (random) => random.pick([0, 1, 500, 2 ** 32 - 1]),
   fastIoFailTimeoutMs: (random) => random.pick([0, 1, 100]),

@@ -13,6 +13,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4471' } as const;
 const nqns = ['a', 'b'].map((name) => `nqn.2026-11.dev.spdk-nvme:cli-${name}`);
+const where = { traddr: listener.traddr, trsvcid: listener.trsvcid };
 const diskBytes = 64 * 2 ** 20;
 const target = ['-t', 'tcp', '-a', listener.traddr, '-s', listener.trsvcid];
 const one = [...target, '-n', nqns[0] as string];
@@ -58,6 +59,33 @@ const noConnections = () =>
   );
 
 describe('looking', () => {
+  it('discover gives what the target offers', async () => {
+    const { schema, records } = await json('discover', ...target);
+    expect(schema).toBe(1);
+    expect(records).toEqual(
+      expect.arrayContaining(
+        nqns.map((subnqn) =>
+          expect.objectContaining({
+            trtype: 'tcp',
+            adrfam: 'ipv4',
+            subtype: 'nvme subsystem',
+            subnqn,
+            ...where,
+          }),
+        ),
+      ),
+    );
+    expect((await text('discover', ...target)).stdout).toContain(nqns[0]);
+    noConnections();
+  });
+
+  it('discover says when it asks something else', async () => {
+    const { exitCode, stderr } = await text('discover', ...one);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^spdk-nvme: ERR_SPDK_NOT_DISCOVERY_CONTROLLER/);
+    noConnections();
+  });
+
   it('list gives the namespaces of several controllers', async () => {
     const { schema, Devices } = await json(
       'list',

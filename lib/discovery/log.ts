@@ -1,0 +1,157 @@
+// The discovery log (NVM Express Base Specification, "Discovery Log Page", 70h): what a target offers, and where.
+
+import { SpdkError } from '../errors/spdk-error.js';
+import { discoveryNqn } from '../options/nqn.js';
+import { parseTransportId, type TransportId } from '../options/transport-id.js';
+
+/** Whether the target asks for a secure channel. */
+export type SecureChannel = 'not-specified' | 'required' | 'not-required';
+
+/** One entry of a discovery log. */
+export interface DiscoveryEntry {
+  /** What `env.attach()`, or for a referral `env.discover()`, takes; null for a transport that this package lacks. */
+  readonly transportId: TransportId | null;
+  /** `nvm`: a subsystem with namespaces; `referral`: another discovery service; `current`: the one that was asked. */
+  readonly subtype: 'nvm' | 'referral' | 'current' | 'unknown';
+  /** The transport's number and name: TRTYPE. */
+  readonly transport: 'rdma' | 'tcp' | 'fc' | 'loop' | 'unknown';
+  readonly address: string;
+  readonly service: string;
+  readonly subsystemNqn: string;
+  readonly portId: number;
+  /** The controller id to ask for; 65535: the target chooses one, 65534: likewise, and keeps it. */
+  readonly controllerId: number;
+  /** The largest admin submission queue. */
+  readonly adminQueueEntries: number;
+  readonly secureChannel: SecureChannel;
+  /** For TCP: the security that the port wants. */
+  readonly security: 'none' | 'tls1.2' | 'tls1.3' | 'unknown' | null;
+  /** EFLAGS, as the target gives them. */
+  readonly flags: number;
+}
+
+/** What one discovery service told. */
+export interface DiscoveryLog {
+  /** The service that was asked. */
+  readonly transportId: TransportId;
+  /** GENCTR: the target raises it at each change of the log. */
+  readonly generation: bigint;
+  readonly entries: readonly DiscoveryEntry[];
+  /** The logs of the services that it refers to, where those were asked for. */
+  readonly referrals: readonly DiscoveryLog[];
+  /** Referred services that could not be asked, and why. */
+  readonly failures: readonly DiscoveryFailure[];
+}
+
+export interface DiscoveryFailure {
+  readonly transportId: TransportId;
+  readonly error: Error;
+}
+
+/** The header, and each entry. */
+export const logUnitBytes = 1024;
+/** More than any target has, and what memory allows. */
+const maxEntries = 65_536;
+
+const transports: Readonly<Record<number, DiscoveryEntry['transport']>> = {
+  1: 'rdma',
+  2: 'fc',
+  3: 'tcp',
+  254: 'loop',
+};
+const subtypes: Readonly<Record<number, DiscoveryEntry['subtype']>> = {
+  1: 'referral',
+  2: 'nvm',
+  3: 'current',
+};
+const secureChannels: readonly SecureChannel[] = ['not-specified', 'required', 'not-required'];
+const securities: Readonly<Record<number, DiscoveryEntry['security']>> = {
+  0: 'none',
+  1: 'tls1.2',
+  2: 'tls1.3',
+};
+/** Where the transport-specific part of an entry begins; for TCP its first byte is SECTYPE. */
+const transportSpecific = 768;
+
+/**
+ * How many entries a log has.
+ * @throws {SpdkError} ERR_SPDK_INVALID_DISCOVERY_LOG for a number that cannot be
+ */
+export function entryCount(header: Buffer): number {
+  const count = header.readBigUInt64LE(8);
+  if (count <= BigInt(maxEntries)) return Number(count);
+  throw new SpdkError(
+    'ERR_SPDK_INVALID_DISCOVERY_LOG',
+    `The target claims ${count} entries in its discovery log; at most ${maxEntries} are read`,
+  );
+}
+
+export function generationOf(header: Buffer): bigint {
+  return header.readBigUInt64LE(0);
+}
+
+/** The entries that follow the header. Text in them is the target's: what does not parse gives no transport id. */
+export function entriesOf(log: Buffer): DiscoveryEntry[] {
+  const count = Math.min(entryCount(log), Math.floor(log.length / logUnitBytes) - 1);
+  return Array.from({ length: count }, (_, index) => {
+    const at = (index + 1) * logUnitBytes;
+    return entryOf(log.subarray(at, at + logUnitBytes));
+  });
+}
+
+function entryOf(entry: Buffer): DiscoveryEntry {
+  const transport = transports[entry.readUInt8(0)] ?? 'unknown';
+  const subtype = subtypes[entry.readUInt8(2)] ?? 'unknown';
+  const address = textAt(entry, 512, 256);
+  const service = textAt(entry, 32, 32);
+  const subsystemNqn = textAt(entry, 256, 256);
+  return Object.freeze({
+    transportId: transportIdOf(transport, entry.readUInt8(1), address, service, subsystemNqn),
+    subtype,
+    transport,
+    address,
+    service,
+    subsystemNqn,
+    portId: entry.readUInt16LE(4),
+    controllerId: entry.readUInt16LE(6),
+    adminQueueEntries: entry.readUInt16LE(8),
+    secureChannel: secureChannels[entry.readUInt8(3) & 3] ?? 'not-specified',
+    security: transport === 'tcp' ? (securities[entry.readUInt8(transportSpecific)] ?? 'unknown') : null,
+    flags: entry.readUInt16LE(10),
+  });
+}
+
+function transportIdOf(
+  transport: DiscoveryEntry['transport'],
+  family: number,
+  traddr: string,
+  trsvcid: string,
+  subnqn: string,
+): TransportId | null {
+  if (transport !== 'rdma' && transport !== 'tcp') return null;
+  const adrfam = family === 1 ? 'IPv4' : family === 2 ? 'IPv6' : undefined;
+  if (!adrfam) return null;
+  try {
+    return parseTransportId({
+      trtype: transport === 'rdma' ? 'RDMA' : 'TCP',
+      adrfam,
+      traddr,
+      trsvcid,
+      subnqn,
+    });
+  } catch {
+    return null;
+  }
+}
+
+/** Text of a fixed size, padded with NUL or spaces. */
+function textAt(entry: Buffer, offset: number, bytes: number): string {
+  const text = entry.toString('utf8', offset, offset + bytes);
+  const end = text.indexOf('\0');
+  return (end < 0 ? text : text.slice(0, end)).trimEnd();
+}
+
+/** The service to ask: the well-known discovery controller, unless another one is named. */
+export function discoveryService(id: TransportId): TransportId {
+  return id.subnqn === undefined ? { ...id, subnqn: discoveryNqn } : id;
+}

@@ -1,0 +1,89 @@
+// Reads discovery logs, those of referred services too.
+
+import { SpdkError } from '../errors/spdk-error.js';
+import type { DiscoverOptions } from '../options/options.js';
+import { formatTransportId, type TransportId } from '../options/transport-id.js';
+import {
+  type DiscoveryFailure,
+  type DiscoveryLog,
+  entriesOf,
+  entryCount,
+  generationOf,
+  logUnitBytes,
+} from './log.js';
+
+const discoveryPage = 0x70;
+/** How often a log is read that changes while it is read. */
+const maxTries = 10;
+
+/** The part of a connection's admin commands that discovery needs. */
+export interface LogPages {
+  logPage(
+    page: number,
+    length: number,
+    nsid: number,
+    limits: { timeoutMs: number; signal: DiscoverOptions['signal'] },
+  ): Promise<Buffer>;
+}
+
+/** One connection to a discovery service, while `work` runs; `timeoutMs` is what is left of the caller's time. */
+export type WithService = <Result>(
+  service: TransportId,
+  work: (admin: LogPages, left: () => number) => Promise<Result>,
+) => Promise<Result>;
+
+/** Asks a service, and those that it refers to, each address once, down to a depth. */
+export async function discover(
+  service: TransportId,
+  depth: number,
+  signal: DiscoverOptions['signal'],
+  withService: WithService,
+): Promise<DiscoveryLog> {
+  const asked = new Set<string>();
+  const ask = async (id: TransportId, deeper: number): Promise<DiscoveryLog> => {
+    asked.add(formatTransportId(id));
+    const log = await withService(id, (admin, left) => readLog(admin, left, signal));
+    const referrals: DiscoveryLog[] = [];
+    const failures: DiscoveryFailure[] = [];
+    if (deeper > 0) {
+      for (const { subtype, transportId } of entriesOf(log)) {
+        if (subtype !== 'referral' || !transportId || asked.has(formatTransportId(transportId))) continue;
+        try {
+          referrals.push(await ask(transportId, deeper - 1));
+        } catch (error) {
+          if (signal?.aborted) throw error;
+          failures.push({ transportId, error: error as Error });
+        }
+      }
+    }
+    return Object.freeze({
+      transportId: id,
+      generation: generationOf(log),
+      entries: entriesOf(log),
+      referrals,
+      failures,
+    });
+  };
+  return ask(service, depth);
+}
+
+/** The whole log as it was at one moment: it is read again when it changed meanwhile. */
+async function readLog(
+  admin: LogPages,
+  left: () => number,
+  signal: DiscoverOptions['signal'],
+): Promise<Buffer> {
+  const read = (length: number) => admin.logPage(discoveryPage, length, 0, { timeoutMs: left(), signal });
+  let log = await read(logUnitBytes);
+  for (let tries = 0; tries < maxTries; tries++) {
+    const wanted = (entryCount(log) + 1) * logUnitBytes;
+    if (log.length === wanted) return log;
+    const header = log;
+    log = await read(wanted);
+    if (generationOf(log) === generationOf(header) && entryCount(log) === entryCount(header)) return log;
+  }
+  throw new SpdkError(
+    'ERR_SPDK_LOG_PAGE_CHANGED',
+    `The discovery log changed each of the ${maxTries} times that it was read`,
+  );
+}

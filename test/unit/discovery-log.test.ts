@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type DiscoveryLog, entriesOf, entryCount, logUnitBytes } from '../../lib/discovery/log.js';
+import { discover, type WithService } from '../../lib/discovery/read-log.js';
+import { parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
+import { expectCode } from './coded.js';
+
+interface Written {
+  readonly subtype?: number;
+  readonly trtype?: number;
+  readonly adrfam?: number;
+  readonly traddr?: string;
+  readonly trsvcid?: string;
+  readonly subnqn?: string;
+}
+
+function logOf(generation: number, entries: readonly Written[]): Buffer {
+  const log = Buffer.alloc((entries.length + 1) * logUnitBytes);
+  log.writeBigUInt64LE(BigInt(generation), 0);
+  log.writeBigUInt64LE(BigInt(entries.length), 8);
+  entries.forEach(({ subtype = 2, trtype = 3, adrfam = 1, traddr, trsvcid = '4420', subnqn }, index) => {
+    const at = (index + 1) * logUnitBytes;
+    log.set([trtype, adrfam, subtype, 1], at);
+    log.writeUInt16LE(7, at + 4);
+    log.writeUInt16LE(0xffff, at + 6);
+    log.write(trsvcid.padEnd(32), at + 32);
+    log.write(subnqn ?? 'nqn.2014-08.org:a', at + 256);
+    log.write((traddr ?? '192.0.2.1').padEnd(256), at + 512);
+  });
+  return log;
+}
+
+const service = (traddr: string): TransportId =>
+  parseTransportId({
+    trtype: 'TCP',
+    adrfam: 'IPv4',
+    traddr,
+    trsvcid: '4420',
+    subnqn: 'nqn.2014-08.org.nvmexpress.discovery',
+  });
+
+const referralTo = (traddr: string): Written => ({
+  subtype: 1,
+  traddr,
+  subnqn: 'nqn.2014-08.org.nvmexpress.discovery',
+});
+
+/** Services by address; each call of logPage sees the log as it is then. */
+function served(logs: Record<string, () => Buffer>, asked: string[] = []): WithService {
+  return (id, work) => {
+    asked.push(id.traddr);
+    const log = logs[id.traddr];
+    if (!log) return Promise.reject(new Error(`nothing at ${id.traddr}`));
+    const admin = { logPage: async (_: number, length: number) => log().subarray(0, length) };
+    return work(admin as never, () => 1000);
+  };
+}
+
+describe('entries of a discovery log', () => {
+  it('are ready for attach', () => {
+    const [entry] = entriesOf(logOf(1, [{ subnqn: 'nqn.2016-06.io.spdk:cnode1' }]));
+    expect(entry).toMatchObject({
+      subtype: 'nvm',
+      transport: 'tcp',
+      address: '192.0.2.1',
+      service: '4420',
+      portId: 7,
+      controllerId: 0xffff,
+      secureChannel: 'required',
+      security: 'none',
+      transportId: {
+        trtype: 'TCP',
+        adrfam: 'IPv4',
+        traddr: '192.0.2.1',
+        subnqn: 'nqn.2016-06.io.spdk:cnode1',
+      },
+    });
+  });
+
+  it('of transports and texts that make no sense have no transport id', () => {
+    const entries = entriesOf(
+      logOf(1, [
+        { trtype: 2 },
+        { trtype: 99 },
+        { adrfam: 4 },
+        { traddr: 'not an address' },
+        { subnqn: '\x01' },
+      ]),
+    );
+    expect(entries.map(({ transportId }) => transportId)).toEqual([null, null, null, null, null]);
+    expect(entries.map(({ transport }) => transport)).toEqual(['fc', 'unknown', 'tcp', 'tcp', 'tcp']);
+  });
+
+  it('are read whatever a target writes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: logUnitBytes, maxLength: logUnitBytes }), (bytes) => {
+        const log = Buffer.concat([logOf(1, []), Buffer.from(bytes)]);
+        log.writeBigUInt64LE(1n, 8);
+        expect(entriesOf(log)).toHaveLength(1);
+      }),
+    );
+  });
+
+  it('are not believed to be without number', () => {
+    const header = Buffer.alloc(logUnitBytes);
+    header.writeBigUInt64LE(2n ** 40n, 8);
+    expectCode(() => entryCount(header), 'ERR_SPDK_INVALID_DISCOVERY_LOG');
+  });
+});
+
+describe('discover', () => {
+  it('reads a thousand entries', async () => {
+    const log = logOf(
+      3,
+      Array.from({ length: 1000 }, (_, i) => ({ subnqn: `nqn.2014-08.org:${i}` })),
+    );
+    const { entries, generation } = await discover(
+      service('192.0.2.1'),
+      0,
+      undefined,
+      served({ '192.0.2.1': () => log }),
+    );
+    expect(entries).toHaveLength(1000);
+    expect(entries[999]?.subsystemNqn).toBe('nqn.2014-08.org:999');
+    expect(generation).toBe(3n);
+  });
+
+  it('reads a log again that changed meanwhile', async () => {
+    let reads = 0;
+    const log = () =>
+      logOf(
+        reads,
+        Array.from({ length: Math.min(++reads, 4) }, () => ({})),
+      );
+    const { entries } = await discover(service('192.0.2.1'), 0, undefined, served({ '192.0.2.1': log }));
+    // From the fourth read on the number of entries stays, though the generation does not: it is read until both agree.
+    expect(entries).toHaveLength(4);
+  });
+
+  it('gives up a log that never rests', async () => {
+    let reads = 0;
+    const log = () =>
+      logOf(
+        ++reads,
+        Array.from({ length: reads }, () => ({})),
+      );
+    const never = discover(service('192.0.2.1'), 0, undefined, served({ '192.0.2.1': log }));
+    await expect(never).rejects.toMatchObject({ code: 'ERR_SPDK_LOG_PAGE_CHANGED' });
+  });
+
+  it('follows referrals to their depth, each address once, in circles too', async () => {
+    const asked: string[] = [];
+    const logs = {
+      '192.0.2.1': () => logOf(1, [referralTo('192.0.2.2'), {}]),
+      '192.0.2.2': () => logOf(1, [referralTo('192.0.2.1'), referralTo('192.0.2.3')]),
+      '192.0.2.3': () => logOf(1, [referralTo('192.0.2.2'), referralTo('192.0.2.4')]),
+    };
+    const log = await discover(service('192.0.2.1'), 2, undefined, served(logs, asked));
+    expect(asked).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3']);
+    const depths = (one: DiscoveryLog): unknown => [one.transportId.traddr, ...one.referrals.map(depths)];
+    expect(depths(log)).toEqual(['192.0.2.1', ['192.0.2.2', ['192.0.2.3']]]);
+    expect((await discover(service('192.0.2.1'), 0, undefined, served(logs))).referrals).toEqual([]);
+  });
+
+  it('goes on past a service that cannot be asked', async () => {
+    const logs = { '192.0.2.1': () => logOf(1, [referralTo('192.0.2.9'), {}]) };
+    const { failures, entries } = await discover(service('192.0.2.1'), 1, undefined, served(logs));
+    expect(entries).toHaveLength(2);
+    expect(failures).toMatchObject([
+      { transportId: { traddr: '192.0.2.9' }, error: { message: 'nothing at 192.0.2.9' } },
+    ]);
+  });
+});
