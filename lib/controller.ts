@@ -39,11 +39,11 @@ export interface ControllerEvents {
   /** The controller moved on to another state. */
   state: [state: ControllerState];
   /** The link or the target died, and no reset is tried, or none any more: `detach()` and `reset()` remain. */
-  failed: [error: Failure];
+  failed: [error: SpdkError | SpdkTypeError];
   /** A reset has begun: by `reset()`, or with the reason why the connection was lost. */
-  resetting: [reason: Failure | undefined];
+  resetting: [reason: SpdkError | SpdkTypeError | undefined];
   /** A try to connect again has failed; another one follows unless `failed` does. */
-  reconnectFailed: [error: Failure, tries: number];
+  reconnectFailed: [error: SpdkError | SpdkTypeError, tries: number];
   /** `fastIoFailTimeoutMs` is over: I/O is refused until the controller is back. */
   failingFast: [];
   /** The controller is connected again, and I/O goes on. */

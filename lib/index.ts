@@ -6,6 +6,7 @@ export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './ad
 export { Batch, type BatchCloseOptions } from './batch.js';
 export { Controller, type ControllerEvents } from './controller.js';
 export type { Advisory, SpdkRelease } from './diagnostics/advisories.js';
+export type { ReleaseMonth, ReleaseRange } from './diagnostics/advisory-data.js';
 export type { DiagnosticsMessages } from './diagnostics/channels.js';
 export type { HistoryEvent, HistoryKind } from './diagnostics/history.js';
 export type { LogLine } from './diagnostics/log.js';
@@ -25,6 +26,7 @@ export {
   errorCatalogue,
   SpdkError,
   type SpdkErrorCode,
+  type SpdkErrorDetails,
   SpdkTypeError,
 } from './errors/spdk-error.js';
 export type { BatchWaitOptions } from './io/batch-waiters.js';

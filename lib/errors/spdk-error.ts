@@ -67,6 +67,7 @@ export class SpdkError extends Error {
   /**
    * The error for a native failure: its message, the names of the errno and the NVMe status, and the catalogue's
    * remedy. A code that the catalogue lacks is a bug of this package and becomes ERR_SPDK_INTERNAL.
+   * @internal
    */
   static fromNative(failure: NativeFailure): SpdkError | SpdkTypeError {
     const { code, errno } = failure;
