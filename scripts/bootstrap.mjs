@@ -16,6 +16,7 @@ const tasks = {
   stress: 'scripts/stress/main.ts',
   test: 'scripts/test.ts',
   native: 'scripts/native-tests.ts',
+  'lint-native': 'scripts/native-lint.ts',
   fabric: 'scripts/fabric/main.ts',
   bench: 'scripts/bench/main.ts',
   fuzz: 'scripts/fuzz/main.ts',

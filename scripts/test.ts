@@ -1,12 +1,17 @@
-// Everything `npm test` stands for: the unit, C++ and TCP tests and those of the fabric here, the integration tests on it.
+// Everything `npm test` stands for: what is found by reading the source, the unit, C++ and TCP tests and those of the
+// fabric here, the integration tests on it, and the package as its users install it.
 import { runNativeTests } from './testing/native.js';
 import { runParts } from './testing/session.js';
+import { runSourceChecks } from './testing/source.js';
+import { runTarballChecks } from './testing/tarball.js';
 import { runIntegrationTests, runOnHost } from './testing/vitest.js';
 
 process.exitCode = await runParts([
+  { title: 'Source checks', run: runSourceChecks },
   { title: 'Unit tests', run: (folder, signal) => runOnHost('unit', folder, signal) },
   { title: 'C++ tests', run: runNativeTests },
   { title: 'I/O tests over TCP', run: (folder, signal) => runOnHost('tcp', folder, signal) },
   { title: 'Fabric tests', run: (folder, signal) => runOnHost('fabric', folder, signal) },
   { title: 'Integration tests', run: runIntegrationTests },
+  { title: 'The packed package', run: runTarballChecks },
 ]);

@@ -17,6 +17,11 @@ export function judged(counts: Counts, status: number): Counts {
   return status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
+/** A part of the tests that ran none of its tests has failed once. */
+export function ran(counts: Counts): Counts {
+  return counts.passed + counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
 /** One line for people and machines alike. */
 export function summary({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;

@@ -1,0 +1,65 @@
+import { execa } from 'execa';
+import { root } from '../setup/paths.js';
+import type { Counts } from './counts.js';
+import { duration } from './duration.js';
+
+/** Something that passes or fails as a whole. */
+export interface Check {
+  name: string;
+  /** Throws, or rejects, with a message that says what is wrong. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+interface CommandOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
+/** Runs checks one after another, each even where an earlier one failed, with a line for each. */
+export async function runChecks(checks: Check[], signal: AbortSignal): Promise<Counts> {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const { name, run } of checks) {
+    if (signal.aborted) break;
+    const start = performance.now();
+    const problem = await run(signal).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    const time = duration(performance.now() - start);
+    if (problem === undefined) {
+      counts.passed++;
+      console.log(`passed: ${name} (${time})`);
+    } else {
+      counts.failed++;
+      console.log(`failed: ${name} (${time})\n${problem}`);
+    }
+  }
+  return counts;
+}
+
+/**
+ * Runs a program to its end.
+ * @returns what it wrote to its standard output
+ * @throws {Error} when it did not end with status 0, with all that it wrote
+ */
+export async function command(
+  file: string,
+  args: string[],
+  signal: AbortSignal,
+  { cwd = root, env = {} }: CommandOptions = {},
+): Promise<string> {
+  const result = await execa(file, args, {
+    cwd,
+    env,
+    stdin: 'ignore',
+    all: true,
+    reject: false,
+    cancelSignal: signal,
+  });
+  if (result.failed) {
+    const how =
+      result.exitCode === undefined ? result.shortMessage : `${file} ended with status ${result.exitCode}`;
+    throw new Error(`${result.all}\n${how}`);
+  }
+  return result.stdout;
+}

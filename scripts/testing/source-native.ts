@@ -1,0 +1,59 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { buildFolder, root } from '../setup/paths.js';
+import { type Check, command } from './checks.js';
+
+const require = createRequire(import.meta.url);
+const FOLDERS = ['native/binding', 'native/core', 'native/spdk'];
+const build = path.join(buildFolder, 'native');
+
+/** The linters of the addon's C++ source. */
+export const nativeChecks: Check[] = [
+  {
+    name: 'clang-format',
+    run: async (signal) => {
+      await command('clang-format', ['--dry-run', '-Werror', ...sources(/\.(cc|h)$/)], signal);
+    },
+  },
+  {
+    name: 'clang-tidy',
+    run: async (signal) => {
+      await configure(signal);
+      const units = sources(/\.cc$/);
+      // run-clang-tidy passes over what it has no command for, and would find nothing wrong in no file.
+      const known = new Set(compiled());
+      const unknown = units.filter((file) => !known.has(file));
+      if (units.length === 0 || unknown.length > 0) {
+        throw new Error(`build/native/compile_commands.json lacks: ${unknown.join(', ') || 'everything'}`);
+      }
+      const jobs = String(os.availableParallelism());
+      const patterns = units.map((file) => `^${file.replaceAll(/[.+]/g, '\\$&')}$`);
+      await command('run-clang-tidy', ['-quiet', '-j', jobs, '-p', build, ...patterns], signal);
+    },
+  },
+];
+
+/** Writes compile_commands.json; needs no build. */
+async function configure(signal: AbortSignal): Promise<void> {
+  const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
+  const args = ['-d', path.join(root, 'native'), '-O', build, '-B', 'RelWithDebInfo'];
+  await command(process.execPath, [cmakeJs, 'configure', ...args, '--CDSPDK_NVME_SANITIZE='], signal);
+}
+
+function sources(wanted: RegExp): string[] {
+  return FOLDERS.flatMap((folder) =>
+    fs
+      .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => wanted.test(name))
+      .map((name) => path.join(root, folder, name)),
+  ).sort();
+}
+
+function compiled(): string[] {
+  const commands: Array<{ directory: string; file: string }> = JSON.parse(
+    fs.readFileSync(path.join(build, 'compile_commands.json'), 'utf8'),
+  );
+  return commands.map(({ directory, file }) => path.resolve(directory, file));
+}

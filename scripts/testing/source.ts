@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { root } from '../setup/paths.js';
+import { type Check, command, runChecks } from './checks.js';
+import type { Counts } from './counts.js';
+import { siteCheck } from './site.js';
+import { nativeChecks } from './source-native.js';
+
+const require = createRequire(import.meta.url);
+const biome = path.join(root, 'node_modules/.bin/biome');
+const tsc = require.resolve('typescript/bin/tsc');
+
+const typescriptChecks: Check[] = [
+  {
+    name: 'Biome: lint and format',
+    run: async (signal) => {
+      await command(biome, ['check', '--error-on-warnings', '.'], signal);
+    },
+  },
+  {
+    name: 'tsc: types of the package, its scripts and its tests',
+    run: async (signal) => {
+      await command(process.execPath, [tsc, '--noEmit'], signal);
+    },
+  },
+];
+
+/** What is found by reading the source: linters, formatters, the compiler's types, and the documentation's site. */
+export function runSourceChecks(_folder: string, signal: AbortSignal): Promise<Counts> {
+  return runChecks([...typescriptChecks, siteCheck, ...nativeChecks], signal);
+}

@@ -1,0 +1,107 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { root } from '../setup/paths.js';
+import { type Check, command, runChecks } from './checks.js';
+import type { Counts } from './counts.js';
+
+const require = createRequire(import.meta.url);
+
+const MODULE = `
+import { SpdkError, parseTransportId, spdkVersion } from 'spdk-nvme';
+try {
+  parseTransportId('trtype:RDMA');
+} catch (error) {
+  if (!(error instanceof SpdkError)) throw error;
+  console.log(error.code, spdkVersion().text);
+}
+`;
+const COMMONJS = MODULE.replace(/import (.*) from (.*);/, 'const $1 = require($2);');
+/** What both print; a package without its addon has no version. */
+const PRINTED = /^ERR_SPDK_INVALID_TRANSPORT_ID SPDK v\d/;
+
+/** What nobody needs who installs the package. */
+const NOT_SHIPPED = /^(test|build|node_modules|\.ci|scripts\/(testing|setup|fabric))\/|(?<!\.d)\.ts$/;
+
+/** Packs the package and uses it in an empty project, as those who install it do. */
+export function runTarballChecks(folder: string, signal: AbortSignal): Promise<Counts> {
+  const project = path.join(folder, 'project');
+  let tarball = '';
+  const run = (file: string, ...args: string[]) => command(file, args, signal, { cwd: project, env: ENV });
+  const prints = async (wanted: RegExp, file: string, ...args: string[]) => {
+    const printed = await run(file, ...args);
+    if (!wanted.test(printed)) throw new Error(`It printed: ${printed}`);
+  };
+
+  const checks: Check[] = [
+    {
+      name: 'npm pack',
+      run: async () => {
+        fs.mkdirSync(project);
+        const printed = await command('npm', ['pack', '--json', '--pack-destination', folder], signal);
+        const [packed] = JSON.parse(printed.slice(printed.indexOf('[\n')));
+        tarball = path.join(folder, packed.filename);
+        const names: string[] = packed.files.map((file: { path: string }) => file.path);
+        const unwanted = names.filter((name) => NOT_SHIPPED.test(name));
+        if (unwanted.length > 0) throw new Error(`The package has ${unwanted.join(', ')}`);
+      },
+    },
+    {
+      name: 'npm install in an empty project, which builds the addon',
+      run: async () => {
+        fs.writeFileSync(path.join(project, 'package.json'), '{ "name": "project", "private": true }');
+        copyDependencies(project);
+        await run('npm', 'install', '--offline', '--no-audit', '--no-fund', tarball);
+      },
+    },
+    {
+      name: 'used by an ECMAScript module',
+      run: async () => {
+        fs.writeFileSync(path.join(project, 'module.mjs'), MODULE);
+        await prints(PRINTED, process.execPath, 'module.mjs');
+      },
+    },
+    {
+      name: 'used by CommonJS',
+      run: async () => {
+        fs.writeFileSync(path.join(project, 'common.cjs'), COMMONJS);
+        await prints(PRINTED, process.execPath, 'common.cjs');
+      },
+    },
+    {
+      name: 'compiled by TypeScript',
+      run: async () => {
+        fs.writeFileSync(path.join(project, 'types.mts'), MODULE);
+        const tsc = require.resolve('typescript/bin/tsc');
+        const types = ['--typeRoots', path.join(root, 'node_modules/@types'), '--types', 'node'];
+        await run(
+          process.execPath,
+          tsc,
+          '--noEmit',
+          '--strict',
+          '--module',
+          'nodenext',
+          ...types,
+          'types.mts',
+        );
+      },
+    },
+    {
+      name: 'npx spdk-nvme --help',
+      run: () => prints(/Usage: spdk-nvme/, 'npx', '--offline', 'spdk-nvme', '--help'),
+    },
+  ];
+  return runChecks(checks, signal);
+}
+
+// npm gives its settings to its scripts in the environment; the project's npm must find its own.
+const ENV = { npm_config_ignore_scripts: 'false', npm_config_local_prefix: '', JOBS: 'max' };
+
+/** The packages that ours needs, from this checkout's: no registry is asked. */
+function copyDependencies(project: string): void {
+  const { packages } = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
+  for (const [name, entry] of Object.entries<{ dev?: boolean; devOptional?: boolean }>(packages)) {
+    if (name === '' || entry.dev || entry.devOptional) continue;
+    fs.cpSync(path.join(root, name), path.join(project, name), { recursive: true });
+  }
+}

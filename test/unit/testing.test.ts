@@ -1,0 +1,73 @@
+// What `npm test` is made of: no part can pass without having run.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { command, runChecks } from '../../scripts/testing/checks.js';
+import { duration } from '../../scripts/testing/duration.js';
+import { runParts } from '../../scripts/testing/session.js';
+
+const { signal } = new AbortController();
+let printed: string[];
+
+beforeEach(() => {
+  printed = [];
+  vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(line));
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+});
+afterEach(() => void vi.restoreAllMocks());
+
+describe('the parts of a run', () => {
+  const part = (title: string, passed: number, failed: number) => ({
+    title,
+    run: async () => ({ passed, failed, skipped: 0 }),
+  });
+
+  it('are summed up in a last line, each with its time before it', async () => {
+    expect(await runParts([part('One', 2, 0), part('Two', 3, 0)])).toBe(0);
+    expect(printed.slice(-3)).toEqual([
+      'One: 2 passed, 0 failed (0 s)',
+      'Two: 3 passed, 0 failed (0 s)',
+      '\n5 passed, 0 failed',
+    ]);
+  });
+
+  it('fail when one of them ran nothing', async () => {
+    expect(await runParts([part('One', 2, 0), part('Nothing', 0, 0)])).toBe(1);
+    expect(printed.at(-1)).toBe('\n2 passed, 1 failed');
+  });
+
+  it('fail when one of them cannot run, and the others run', async () => {
+    const broken = { title: 'Broken', run: () => Promise.reject(new Error('no')) };
+    expect(await runParts([broken, part('Two', 3, 0)])).toBe(1);
+    expect(printed.at(-1)).toBe('\n3 passed, 1 failed');
+  });
+});
+
+describe('checks', () => {
+  const node = (script: string) => ({
+    name: script,
+    run: async () => void (await command(process.execPath, ['-e', script], signal)),
+  });
+
+  it('pass and fail by the status of what they run, and each is run', async () => {
+    const checks = [
+      node('process.exit(3)'),
+      node(''),
+      { name: 'throws', run: () => Promise.reject(new Error('no')) },
+    ];
+    expect(await runChecks(checks, signal)).toEqual({ passed: 1, failed: 2, skipped: 0 });
+  });
+
+  it('show what a failed one wrote', async () => {
+    await runChecks([node('console.log("out"); console.error("err"); process.exit(1)')], signal);
+    expect(printed.join('\n')).toContain('out\nerr');
+  });
+
+  it('fail when their program does not exist', async () => {
+    const run = async () => void (await command('/nonexistent/program', [], signal));
+    expect(await runChecks([{ name: 'missing', run }], signal)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+});
+
+it('durations are in seconds, or minutes and seconds', () => {
+  expect([400, 59_400, 59_600, 127_000].map(duration)).toEqual(['0 s', '59 s', '1 min 0 s', '2 min 7 s']);
+});
