@@ -96,14 +96,16 @@ extern "C" int rdma_disconnect(rdma_cm_id* id) {
   return function(id);
 }
 
-extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
-  static const auto function = real<decltype(rdma_destroy_qp)>("rdma_destroy_qp");
-  disconnected_queue_pairs().remove(id->qp);
-  function(id);
+void forget_disconnected(const ibv_qp* queue_pair) {
+  disconnected_queue_pairs().remove(queue_pair);
 }
 
 #endif
 
 }  // namespace spdk_nvme::spdk
 
+#endif
+
+#if SPDK_NVME_RELEASE < 2205 || SPDK_NVME_RELEASE >= 2305
+void spdk_nvme::spdk::forget_disconnected(const ibv_qp* /*queue_pair*/) {}
 #endif

@@ -78,4 +78,8 @@ class DisconnectedQueuePairs {
   std::vector<Disconnected> list_;
 };
 
+/** A queue pair of SPDK's is about to be destroyed. Does nothing with releases that need none of this. Any
+ * thread. */
+void forget_disconnected(const ibv_qp* queue_pair);
+
 }  // namespace spdk_nvme::spdk

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cm_events.h"
+#include "completion_order.h"
 #include "release.h"
 #include "source_address.h"
 #include "stand_in.h"
@@ -188,6 +189,7 @@ extern "C" int rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
 extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
   static const auto function = real<decltype(rdma_destroy_qp)>("rdma_destroy_qp");
   connections().remove(id);
+  forget_disconnected(id->qp);
   function(id);
 }
 
