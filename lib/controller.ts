@@ -1,16 +1,17 @@
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { Admin } from './admin.js';
-import { publish } from './diagnostics/channels.js';
+import { type Publish, publishTo } from './diagnostics/channels.js';
 import { type HistoryEvent, historyOf } from './diagnostics/history.js';
-import type { LogLine } from './diagnostics/log.js';
+import type { LineAbout } from './diagnostics/log.js';
 import { type ControllerNote, notesOn } from './diagnostics/notes.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
 import { Operation, Outcome, waitFor } from './internal/pending-call.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
-import { IoLoop } from './io/completion-loop.js';
+import { CompletionLoop } from './io/completion-loop.js';
 import type { DmaMemory } from './io/dma-memory.js';
+import type { IoLimits } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
 import type { HostIdentity } from './options/host-identity.js';
@@ -22,7 +23,7 @@ import {
   resolveResetOptions,
 } from './options/options.js';
 import type { TransportId } from './options/transport-id.js';
-import { QueuePair } from './queue-pair.js';
+import { checkQueuePair, QueuePair } from './queue-pair.js';
 import type {
   ControllerInfo,
   ControllerState,
@@ -32,7 +33,23 @@ import type {
   ResetReport,
 } from './types.js';
 
+// A namespace knows its controller by a small interface: that it is one of these is added here.
+declare module './namespace.js' {
+  interface Namespace {
+    readonly controller: Controller;
+  }
+}
+
 type Failure = SpdkError | SpdkTypeError;
+
+/** A line that SPDK, DPDK or this package logged. */
+export interface LogLine extends LineAbout<Controller> {
+  /**
+   * The controller that the line is about, or its subsystem's NQN while it is being attached. Missing where SPDK
+   * worked for no controller in particular.
+   */
+  readonly controller?: Controller | string;
+}
 
 /** The events of a {@link Controller} and what their listeners get. */
 export interface ControllerEvents {
@@ -57,6 +74,25 @@ export interface ControllerEvents {
   /** The controller is gone and everything it held is free again. */
   detached: [report: DetachReport];
 }
+
+/** What subscribers to the channels of a controller get. */
+export interface ControllerMessages {
+  /** A controller is gone, and everything it held is free again. */
+  'spdk-nvme:detach': { readonly controller: Controller; readonly report: DetachReport };
+  /** A detach was rejected: the controller is wedged. */
+  'spdk-nvme:detach:error': { readonly controller: Controller; readonly error: unknown };
+  /** The link or the target of a controller died. */
+  'spdk-nvme:failed': { readonly controller: Controller; readonly error: Failure };
+  /** A reset has begun; without a reason it was asked for. */
+  'spdk-nvme:resetting': {
+    readonly controller: Controller;
+    readonly reason: Failure | undefined;
+  };
+  /** A controller is connected again. */
+  'spdk-nvme:reset': { readonly controller: Controller; readonly report: ResetReport };
+}
+
+const publish: Publish<ControllerMessages> = publishTo;
 
 /** @internal What a controller shares with the others of its environment. */
 export interface ControllerServices {
@@ -88,11 +124,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly queuePairs: readonly QueuePair[];
   readonly admin: Admin;
   /** @internal */
-  readonly services: ControllerServices;
+  readonly memory: DmaMemory;
   /** @internal Everything that this controller, or its environment about it, emits goes through here. */
   readonly events = new HeldEvents();
   readonly #native: NativeController;
-  readonly #loop: IoLoop;
+  readonly #loop: CompletionLoop;
+  readonly #detached: ControllerServices['detached'];
   #namespaces: readonly Namespace[];
   /** The same, to find one in no time however many there are. */
   #known: ReadonlySet<Namespace>;
@@ -107,7 +144,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   private constructor(native: NativeController, settings: ControllerSettings, services: ControllerServices) {
     super();
     this.#native = native;
-    this.services = services;
+    this.memory = services.memory;
+    this.#detached = services.detached;
     this.transportId = settings.transportId;
     this.hostNqn = settings.host.nqn;
     this.hostId = settings.host.id;
@@ -119,12 +157,13 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     });
     this.#namespaces = this.#readNamespaces();
     this.#known = new Set(this.#namespaces);
-    this.#loop = new IoLoop(settings.inlinePolling);
+    this.#loop = new CompletionLoop(settings.inlinePolling);
     const queuePairServices = {
       memory: services.memory,
       bounce: new BounceShare(services.bounce),
       maxWaiting: settings.maxWaiting,
       ioTimeoutMs: settings.ioTimeoutMs,
+      owns: ({ controller }: Namespace) => controller === undefined || controller === this,
       busy: (queuePair: QueuePair, busy: boolean) => this.#loop.setBusy(queuePair, busy),
     };
     this.queuePairs = Object.freeze(
@@ -231,13 +270,14 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     await this.detach();
   }
 
-  /** @internal The queue pair to use: the one asked for, or the least busy. */
-  queuePairFor(chosen: QueuePair | undefined): QueuePair {
-    if (chosen === undefined) return this.#leastBusy();
-    if (this.queuePairs[chosen.index] !== chosen) {
+  /** @internal The limits of operations on the queue pair that was asked for, or on the least busy one. */
+  limitsFor(chosen: unknown): IoLimits {
+    if (chosen === undefined) return this.#leastBusy().queue.limits;
+    const queuePair = checkQueuePair(chosen);
+    if (this.queuePairs[queuePair.index] !== queuePair) {
       throw new SpdkError('ERR_SPDK_FOREIGN_QUEUE_PAIR', 'The queue pair is another controller’s');
     }
-    return chosen;
+    return queuePair.queue.limits;
   }
 
   /** @internal Whether the namespace is as it was when it was described. */
@@ -446,7 +486,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       aborted: after.aborted - before.aborted + left,
     });
     operation.resolve(report);
-    this.services.detached(this);
+    this.#detached(this);
     this.events.announce(() => {
       publish('spdk-nvme:detach', { controller: this, report });
       this.emit('detached', report);

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
-import { Controller, type ControllerServices } from './controller.js';
-import { publish } from './diagnostics/channels.js';
-import { type LogLine, LogRelay, logLevels } from './diagnostics/log.js';
+import { Controller, type ControllerMessages, type ControllerServices, type LogLine } from './controller.js';
+import { type Publish, publishTo } from './diagnostics/channels.js';
+import { LogRelay, logLevels } from './diagnostics/log.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
@@ -50,6 +50,20 @@ export interface EnvironmentStats {
   readonly controllers: readonly (ControllerStats & { readonly controller: Controller })[];
 }
 
+/** What subscribers to each channel of `node:diagnostics_channel` get. docs/guide/diagnosis.md describes them. */
+export interface DiagnosticsMessages extends ControllerMessages {
+  /** A controller was attached. */
+  'spdk-nvme:attach': { readonly controller: Controller; readonly ms: number };
+  /** An attach was rejected, for whatever reason; options that were refused before it began are not told. */
+  'spdk-nvme:attach:error': {
+    readonly transportId: TransportId;
+    readonly error: unknown;
+    readonly ms: number;
+  };
+}
+
+const publish: Publish<DiagnosticsMessages> = publishTo;
+
 /** The longest that DPDK may take to start: it clears all of its hugepages. */
 const openLimitMs = 120_000;
 /** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
@@ -75,7 +89,7 @@ const closing = {
  */
 export class Environment extends EventEmitter<EnvironmentEvents> implements AsyncDisposable {
   readonly #native: NativeEnvironment;
-  readonly #log: LogRelay;
+  readonly #log: LogRelay<Controller>;
   readonly #services: ControllerServices;
   readonly #controllers = new Set<Controller>();
   /** Connections to discovery services, each for one question. */
@@ -84,7 +98,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #attaching = new Set<Operation<Controller>>();
   #closing: Promise<void> | undefined;
 
-  private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay, memoryMb: number) {
+  private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
     super();
     this.#log = log;
     this.#native = nativeEnvironment;
@@ -109,7 +123,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   static async init(options?: EnvironmentOptions): Promise<Environment> {
     const resolved = resolveEnvironmentOptions(options);
     const addon = native();
-    const log = new LogRelay(resolved.log, resolved.logLevel);
+    const log = new LogRelay<Controller>(resolved.log, resolved.logLevel);
     const limits = {
       what: 'Starting SPDK',
       timeoutMs: openLimitMs,
@@ -137,7 +151,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   static #open(
     operation: Operation<Environment>,
     opened: NativeEnvironment,
-    log: LogRelay,
+    log: LogRelay<Controller>,
     memoryMb: number,
   ): void {
     try {

@@ -4,12 +4,10 @@ import { checkBoolean, readOptions } from './options/arguments.js';
 
 export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
 export { Batch, type BatchCloseOptions } from './batch.js';
-export { Controller, type ControllerEvents } from './controller.js';
+export { Controller, type ControllerEvents, type LogLine } from './controller.js';
 export type { Advisory, SpdkRelease } from './diagnostics/advisories.js';
 export type { ReleaseMonth, ReleaseRange } from './diagnostics/advisory-data.js';
-export type { DiagnosticsMessages } from './diagnostics/channels.js';
 export type { HistoryEvent, HistoryKind } from './diagnostics/history.js';
-export type { LogLine } from './diagnostics/log.js';
 export type { ControllerNote } from './diagnostics/notes.js';
 export type {
   DiscoveryEntry,
@@ -18,7 +16,7 @@ export type {
   SecureChannel,
 } from './discovery/log.js';
 export type { EnvironmentStats } from './environment.js';
-export { Environment, type EnvironmentEvents } from './environment.js';
+export { type DiagnosticsMessages, Environment, type EnvironmentEvents } from './environment.js';
 export { statusError } from './errors/command-status.js';
 export type { NvmeStatus } from './errors/nvme-status.js';
 export {
@@ -60,7 +58,7 @@ export {
   type TransportIdObject,
   type TransportType,
 } from './options/transport-id.js';
-export { type IoCounts, QueuePair } from './queue-pair.js';
+export { QueuePair } from './queue-pair.js';
 export type {
   ControllerInfo,
   ControllerState,

@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Controller } from './controller.js';
 import { codedError, SpdkError } from './errors/spdk-error.js';
-import { largestChunk } from './io/bounce-pool.js';
-import { type IoData, Pieces } from './io/data.js';
-import { type DmaRegion, regionOf } from './io/dma-memory.js';
+import { Pieces } from './io/data.js';
+import type { DmaMemory } from './io/dma-memory.js';
 import {
   checkDwords,
   type OperationOptions,
+  type QueueChooser,
   type RangeOptions,
   type RawIoCommand,
   readLimits,
@@ -14,11 +13,13 @@ import {
   readTransfer,
   type TransferOptions,
 } from './io/operation-options.js';
+import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest } from './io/request.js';
-import { operations, type Segment, segmentsPerCommand } from './io/ring.js';
+import { operations } from './io/ring.js';
+import type { SubmissionQueue } from './io/submission-queue.js';
 import { native } from './native/addon.js';
 import { checkInteger, readOptions } from './options/arguments.js';
-import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
+import { allBytesOf, bytesOf, writableBytesOf } from './options/buffers.js';
 import type { NamespaceInfo, NamespaceProtection, OptimalSizes, SupportedCommands } from './types.js';
 
 export type {
@@ -37,13 +38,19 @@ const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release:
 const mostBlocks = 65_536;
 /** Most blocks of one range of Dataset Management: a power of two that its 32 bits hold. */
 const mostBlocksOfRange = 2 ** 31;
-/** Commands of one operation that are under way at once, where its data is copied. */
-const copiedAtOnce = 8;
 /** The length of a raw command's data has 32 bits. */
 const mostRawBytes = 0xffff_ffff;
 
 /** Where readTransfer() leaves the offset. */
 const place = { offset: 0 };
+
+/** What a namespace asks of its controller. */
+export interface NamespaceOwner extends QueueChooser {
+  /** Where the environment's buffers are. */
+  readonly memory: DmaMemory;
+  /** Whether the namespace is as it was when it was described. */
+  has(namespace: Namespace): boolean;
+}
 
 /**
  * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used
@@ -53,7 +60,6 @@ const place = { offset: 0 };
  * a read into DMA memory may still arrive, until the controller is detached.
  */
 export class Namespace implements NamespaceInfo {
-  readonly controller: Controller;
   readonly id: number;
   readonly blocks: number;
   readonly blockSize: number;
@@ -67,9 +73,10 @@ export class Namespace implements NamespaceInfo {
   /** The capacity in bytes. */
   readonly bytes: number;
   readonly #info: NamespaceInfo;
+  readonly #owner: NamespaceOwner;
 
-  private constructor(controller: Controller, info: NamespaceInfo) {
-    this.controller = controller;
+  private constructor(owner: NamespaceOwner, info: NamespaceInfo) {
+    this.#owner = owner;
     this.id = info.id;
     this.blocks = info.blocks;
     this.blockSize = info.blockSize;
@@ -82,13 +89,13 @@ export class Namespace implements NamespaceInfo {
     this.eui64 = info.eui64;
     this.bytes = info.blocks * info.blockSize;
     this.#info = info;
-    Object.defineProperty(this, 'controller', { enumerable: false });
+    Object.defineProperty(this, 'controller', { value: owner });
     Object.freeze(this);
   }
 
   /** @internal */
-  static create(controller: Controller, info: NamespaceInfo): Namespace {
-    return new Namespace(controller, info);
+  static create(owner: NamespaceOwner, info: NamespaceInfo): Namespace {
+    return new Namespace(owner, info);
   }
 
   /** @internal Whether the controller still describes it so. */
@@ -104,15 +111,15 @@ export class Namespace implements NamespaceInfo {
    */
   read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target> {
     try {
-      const limits = readTransfer(options, place, this.controller);
+      const limits = readTransfer(options, place, this.#owner);
       const { offset } = place;
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest('Reading', operations.read, this, offset, bytes.byteLength, limits);
-      if (!this.#direct(request, bytes)) this.#copied(request, undefined, bytes);
+      if (!direct(request, bytes, this.#owner.memory)) copied(request, undefined, bytes);
       request.value = target;
-      return request.queue.run(request);
+      return limits.queue.run(request);
     } catch (error) {
       return rejection(error);
     }
@@ -137,23 +144,29 @@ export class Namespace implements NamespaceInfo {
     targets: readonly Target[],
     options: TransferOptions,
   ): Promise<readonly Target[]> {
-    const { request, pieces } = this.#vector('Reading', operations.read, targets, options, writableBytesOf);
-    if (pieces) this.#copied(request, undefined, pieces);
+    const { request, queue, pieces } = this.#vector(
+      'Reading',
+      operations.read,
+      targets,
+      options,
+      writableBytesOf,
+    );
+    if (pieces) copied(request, undefined, pieces);
     // An array that is thenable would be waited for.
-    await request.queue.run(request);
+    await queue.run(request);
     return targets;
   }
 
   /** Writes several buffers, one after the other. */
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
-    const { request, pieces } = this.#vector('Writing', operations.write, sources, options, bytesOf);
-    if (pieces) this.#copied(request, pieces, undefined);
-    return request.queue.run(request);
+    const { request, queue, pieces } = this.#vector('Writing', operations.write, sources, options, bytesOf);
+    if (pieces) copied(request, pieces, undefined);
+    return queue.run(request);
   }
 
   /** Makes everything written before durable. */
   async flush(options?: OperationOptions): Promise<void> {
-    const limits = readLimits(options, 'flush options', this.controller);
+    const limits = readLimits(options, 'flush options', this.#owner);
     this.check(0, 0);
     return limits.queue.run(new IoRequest('Flushing', operations.flush, this, 0, 0, limits));
   }
@@ -184,7 +197,7 @@ export class Namespace implements NamespaceInfo {
     const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);
     const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
     const dwords = checkDwords(given.get('cdw'));
-    const limits = readLimits(options, 'raw options', this.controller);
+    const limits = readLimits(options, 'raw options', this.#owner);
     this.check(0, 0);
     const view = given.get('data');
     // The lowest bits: to the controller, and from it.
@@ -194,7 +207,7 @@ export class Namespace implements NamespaceInfo {
     const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, mostRawBytes, 'bytes');
     const request = new IoRequest(`Command ${opcode}`, operations.raw, this, 0, 0, limits);
     request.raw = { opcode, dwords, length };
-    if (data && !this.#direct(request, data)) {
+    if (data && !direct(request, data, this.#owner.memory)) {
       request.source = sends ? data : undefined;
       request.target = receives ? data : undefined;
     }
@@ -207,7 +220,7 @@ export class Namespace implements NamespaceInfo {
    */
   check(offset: number, length: number): number {
     const { blockSize } = this;
-    if (!this.controller.has(this)) this.#gone();
+    if (!this.#owner.has(this)) this.#gone();
     if (offset % blockSize !== 0 || length % blockSize !== 0) this.#unaligned(offset, length);
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) this.#outOfRange(offset, length);
     return offset / blockSize;
@@ -268,20 +281,20 @@ export class Namespace implements NamespaceInfo {
     options: TransferOptions,
   ): Promise<void> {
     try {
-      const limits = readTransfer(options, place, this.controller);
+      const limits = readTransfer(options, place, this.#owner);
       const { offset } = place;
       const bytes = bytesOf(source, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest(verb, operation, this, offset, bytes.byteLength, limits);
-      if (!this.#direct(request, bytes)) this.#copied(request, bytes, undefined);
-      return request.queue.run(request);
+      if (!direct(request, bytes, this.#owner.memory)) copied(request, bytes, undefined);
+      return limits.queue.run(request);
     } catch (error) {
       return rejection(error);
     }
   }
 
   async #range(verb: string, operation: number, most: number, options: RangeOptions): Promise<void> {
-    const { offset, length, limits } = readRange(options, this.controller);
+    const { offset, length, limits } = readRange(options, this.#owner);
     this.check(offset, length);
     const request = new IoRequest(verb, operation, this, offset, length, limits);
     request.split(most * this.blockSize, 1);
@@ -295,54 +308,14 @@ export class Namespace implements NamespaceInfo {
     views: unknown,
     options: TransferOptions,
     check: (view: unknown, name: string) => Uint8Array,
-  ): { request: IoRequest; pieces: Pieces | undefined } {
-    const limits = readTransfer(options, place, this.controller);
+  ): { request: IoRequest; queue: SubmissionQueue; pieces: Pieces | undefined } {
+    const limits = readTransfer(options, place, this.#owner);
     const { offset } = place;
     const pieces = new Pieces(allBytesOf(views, check));
     this.checkTransfer(offset, pieces.byteLength);
     const request = new IoRequest(verb, operation, this, offset, pieces.byteLength, limits);
-    return { request, pieces: this.#segments(request, pieces.parts) ? undefined : pieces };
-  }
-
-  /** The data goes through memory that is copied from or to, a part of it after the other. */
-  #copied(request: IoRequest, source: IoData | undefined, target: IoData | undefined): void {
-    request.source = source;
-    request.target = target;
-    const blocks = Math.max(1, Math.floor(largestChunk / this.blockSize));
-    request.split(blocks * this.blockSize, copiedAtOnce);
-  }
-
-  #direct(request: IoRequest, bytes: Uint8Array): boolean {
-    const region = this.#ownRegion(bytes);
-    if (!region) return false;
-    request.region = region;
-    request.offset = bytes.byteOffset;
-    return true;
-  }
-
-  #ownRegion(bytes: Uint8Array): DmaRegion | undefined {
-    const region = regionOf(bytes);
-    if (region === undefined || region.owner !== this.controller.services.memory) return undefined;
-    if (region.released) throw invalidBuffer('The buffer has been released');
-    return region;
-  }
-
-  /** Several buffers as they are, when all are DMA memory and few enough for one command. */
-  #segments(request: IoRequest, parts: readonly Uint8Array[]): boolean {
-    const regions = parts.map((part) => this.#ownRegion(part));
-    if (parts.length > segmentsPerCommand) return false;
-    const segments: Segment[] = [];
-    const pinned: DmaRegion[] = [];
-    for (const [i, part] of parts.entries()) {
-      const region = regions[i];
-      // A controller's list of memory has to change at block boundaries; else the data is copied together.
-      if (!region || part.byteLength % this.blockSize !== 0) return false;
-      segments.push({ region: region.id, offset: part.byteOffset, length: part.byteLength });
-      pinned.push(region);
-    }
-    request.segments = segments;
-    request.pinned = pinned;
-    return true;
+    const asTheyAre = inSegments(request, pieces.parts, this.#owner.memory);
+    return { request, queue: limits.queue, pieces: asTheyAre ? undefined : pieces };
   }
 }
 

@@ -1,12 +1,18 @@
-import { Batch } from './batch.js';
-import { SpdkError } from './errors/spdk-error.js';
+import { Batch, type BatchHooks } from './batch.js';
+import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import type { BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import { Ring } from './io/ring.js';
 import { type IoCounts, SubmissionQueue } from './io/submission-queue.js';
 import type { NativeQueuePair } from './native/contract.js';
 
-export type { IoCounts } from './io/submission-queue.js';
+// Options of operations are read below this file: what they say of queue pairs is added to them here.
+declare module './io/operation-options.js' {
+  interface OperationOptions {
+    /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
+    readonly queuePair?: QueuePair | undefined;
+  }
+}
 
 /** @internal What a queue pair needs of its surroundings. */
 export interface QueuePairServices {
@@ -14,6 +20,8 @@ export interface QueuePairServices {
   readonly bounce: BounceShare;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
+  /** Whether a namespace is of the same controller. */
+  readonly owns: BatchHooks['owns'];
   /** The queue pair has operations pending from now on, or none any more. */
   readonly busy: (queuePair: QueuePair, busy: boolean) => void;
 }
@@ -29,12 +37,14 @@ export class QueuePair {
   readonly poller: number;
   /** @internal Operations of the promise interface. */
   readonly queue: SubmissionQueue;
+  readonly #owns: BatchHooks['owns'];
   #refusal: (() => SpdkError) | undefined;
   #batch: Batch | undefined;
 
   private constructor(native: NativeQueuePair, index: number, services: QueuePairServices) {
     this.index = index;
     this.poller = native.poller();
+    this.#owns = services.owns;
     this.queue = new SubmissionQueue(new Ring(native), `queue pair ${index}`, {
       ...services,
       busy: (busy) => services.busy(this, busy),
@@ -78,7 +88,7 @@ export class QueuePair {
     if (this.#batch) throw this.#inUse('is used by a batch');
     if (this.pending > 0) throw this.#inUse('has operations pending');
     const batch = Batch.create(this.queue, {
-      owns: ({ controller }) => controller === undefined || controller.queuePairs[this.index] === this,
+      owns: this.#owns,
       refusal: () => this.#refusal?.(),
       closed: () => {
         this.#batch = undefined;
@@ -124,4 +134,14 @@ export class QueuePair {
   #inUse(why: string): SpdkError {
     return new SpdkError('ERR_SPDK_QUEUE_IN_USE', `Queue pair ${this.index} ${why}`);
   }
+}
+
+/** @internal */
+export function checkQueuePair(value: unknown): QueuePair {
+  try {
+    if (value instanceof QueuePair) return value;
+  } catch {
+    // A proxy whose trap threw.
+  }
+  throw new SpdkTypeError('queuePair must be one of controller.queuePairs');
 }

@@ -1,19 +1,15 @@
-import type { Controller } from '../controller.js';
 import { HeldEvents } from '../internal/held-events.js';
 import type { NativeLogLine } from '../native/contract.js';
 import type { LogLevel, LogSink } from '../options/options.js';
 
 /** A line that SPDK, DPDK or this package logged. */
-export interface LogLine {
+export interface LineAbout<Owner> {
   readonly level: LogLevel;
   /** Where in SPDK's source, as `file:line:function`; empty where SPDK does not say. */
   readonly source: string;
   readonly message: string;
-  /**
-   * The controller that the line is about, or its subsystem's NQN while it is being attached. Missing where SPDK
-   * worked for no controller in particular.
-   */
-  readonly controller?: Controller | string;
+  /** What the line is about, or its name before there is an object. */
+  readonly controller?: Owner | string;
 }
 
 /** The severities of SPDK (spdk/log.h), in its numbering. */
@@ -21,34 +17,39 @@ export const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const s
 
 const warnLevel = logLevels.indexOf('warn');
 
-/** Whoever hears of log lines once there is one: the environment. */
-export interface LogListener {
-  emit(event: 'log', line: LogLine): boolean;
+/** What lines are emitted to: the environment, and the controller that a line is about. */
+export interface LogListener<Owner> {
+  emit(event: 'log', line: LineAbout<Owner>): boolean;
+}
+
+/** What a line can be about: a controller, whose events may be held. */
+export interface LogOwner<Owner> extends LogListener<Owner> {
+  readonly events: HeldEvents;
 }
 
 /** Passes SPDK's log lines on, and keeps those that come before anybody can listen. */
-export class LogRelay {
+export class LogRelay<Owner extends LogOwner<Owner>> {
   readonly #toStderr: boolean;
   /** Held until init() has answered and its caller has had a turn to add a listener. */
   readonly #events = new HeldEvents();
   readonly #warns: boolean;
   readonly #warned = new Set<string>();
   /** Weak: a log line is no reason to keep a controller. */
-  readonly #controllers = new Map<number, WeakRef<Controller>>();
-  #listener: LogListener | undefined;
+  readonly #controllers = new Map<number, WeakRef<Owner>>();
+  #listener: LogListener<Owner> | undefined;
 
   constructor(sink: LogSink, level: LogLevel = 'notice') {
     this.#toStderr = sink === 'stderr';
     this.#warns = logLevels.indexOf(level) >= warnLevel;
   }
 
-  set listener(listener: LogListener) {
+  set listener(listener: LogListener<Owner>) {
     this.#listener = listener;
     this.#events.release();
   }
 
   /** From now on lines with this id name the object. Gives the function that ends that. */
-  introduce(id: number, controller: Controller): () => void {
+  introduce(id: number, controller: Owner): () => void {
     this.#controllers.set(id, new WeakRef(controller));
     return () => this.#controllers.delete(id);
   }
@@ -62,7 +63,7 @@ export class LogRelay {
 
   pass({ level, source, text, controllerId, controllerName }: NativeLogLine): void {
     const known = this.#controllers.get(controllerId)?.deref();
-    const line: LogLine = {
+    const line: LineAbout<Owner> = {
       level: logLevels[level] ?? 'notice',
       source,
       message: text,

@@ -1,4 +1,8 @@
-import type { QueuePair } from '../queue-pair.js';
+/** A queue pair, as far as its completions go. */
+export interface Reaped {
+  /** Takes what has completed. */
+  reap(): void;
+}
 
 /** How often an idle queue pair that nobody else polls is looked at, so that a lost connection is noticed. */
 const idlePollMs = 20;
@@ -9,10 +13,10 @@ const forever = 2 ** 30;
  * Sees to it that completions are reaped while operations are pending. Poller threads call for it when there are
  * some; a queue pair that the JavaScript thread serves is polled from the event loop, once a turn.
  */
-export class IoLoop {
+export class CompletionLoop {
   readonly #inline: boolean;
-  readonly #queuePairs: QueuePair[] = [];
-  readonly #busy = new Set<QueuePair>();
+  readonly #queuePairs: Reaped[] = [];
+  readonly #busy = new Set<Reaped>();
   #turn: NodeJS.Immediate | undefined;
   #idle: NodeJS.Timeout | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
@@ -22,7 +26,7 @@ export class IoLoop {
     this.#inline = inline;
   }
 
-  start(queuePairs: readonly QueuePair[]): void {
+  start(queuePairs: readonly Reaped[]): void {
     this.#queuePairs.push(...queuePairs);
     if (!this.#inline) return;
     this.#idle = setInterval(() => this.reapAll(), idlePollMs).unref();
@@ -34,7 +38,7 @@ export class IoLoop {
   }
 
   /** Operations are pending on a queue pair, or none any more. */
-  setBusy(queuePair: QueuePair, busy: boolean): void {
+  setBusy(queuePair: Reaped, busy: boolean): void {
     // A timer that was made now would keep the process alive, and nobody would end it.
     if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);

@@ -1,13 +1,10 @@
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/options.js';
-import { QueuePair } from '../queue-pair.js';
-import type { IoLimits } from './request.js';
+import type { IoLimits } from './submission-queue.js';
 
-/** What every operation takes. */
+/** What every operation takes; `queuePair` is added to it in lib/queue-pair.ts. */
 export interface OperationOptions {
-  /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
-  readonly queuePair?: QueuePair | undefined;
   /**
    * Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. Default: `ioTimeoutMs` of the attach; without one no
    * limit but the controller's.
@@ -41,15 +38,20 @@ export interface RawIoCommand {
   readonly data?: NodeJS.ArrayBufferView | undefined;
 }
 
-/** What chooses the queue pair of an operation: a controller. */
-export interface QueuePairChooser {
-  queuePairFor(chosen: QueuePair | undefined): QueuePair;
+/** What gives an operation its queue: a controller. */
+export interface QueueChooser {
+  /**
+   * The limits of operations on the queue pair that was asked for, or on the least busy one.
+   * @throws {SpdkTypeError} not a queue pair
+   * @throws {SpdkError} ERR_SPDK_FOREIGN_QUEUE_PAIR
+   */
+  limitsFor(queuePair: unknown): IoLimits;
 }
 
 const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
 
 /** Reads the options of an operation without a place. */
-export function readLimits(options: unknown, what: string, controller: QueuePairChooser): IoLimits {
+export function readLimits(options: unknown, what: string, controller: QueueChooser): IoLimits {
   return limitsOf(readOptions(options, what, limitKeys), controller);
 }
 
@@ -57,10 +59,10 @@ export function readLimits(options: unknown, what: string, controller: QueuePair
 export function readTransfer(
   options: unknown,
   place: { offset: number },
-  controller: QueuePairChooser,
+  controller: QueueChooser,
 ): IoLimits {
   place.offset = onlyOffset(options);
-  if (place.offset >= 0) return controller.queuePairFor(undefined).queue.limits;
+  if (place.offset >= 0) return controller.limitsFor(undefined);
   const given = readOptions(options, 'options', ['offset', ...limitKeys]);
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
@@ -72,7 +74,7 @@ export function readTransfer(
 /** Reads the options of an operation on a range. */
 export function readRange(
   options: unknown,
-  controller: QueuePairChooser,
+  controller: QueueChooser,
 ): { offset: number; length: number; limits: IoLimits } {
   const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
   return {
@@ -82,29 +84,17 @@ export function readRange(
   };
 }
 
-function limitsOf(given: ReadonlyMap<string, unknown>, controller: QueuePairChooser): IoLimits {
+function limitsOf(given: ReadonlyMap<string, unknown>, controller: QueueChooser): IoLimits {
   const chosen = given.get('queuePair');
   const timeout = given.get('timeoutMs');
   const signal = given.get('signal');
-  const queuePair = chosen === undefined ? undefined : checkQueuePair(chosen);
-  const { queue } = controller.queuePairFor(queuePair);
+  const { queue, timeoutMs } = controller.limitsFor(chosen);
   return {
     queue,
     signal: signal === undefined ? undefined : checkSignal(signal),
     timeoutMs:
-      timeout === undefined
-        ? queue.limits.timeoutMs
-        : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+      timeout === undefined ? timeoutMs : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
   };
-}
-
-function checkQueuePair(value: unknown): QueuePair {
-  try {
-    if (value instanceof QueuePair) return value;
-  } catch {
-    // A proxy whose trap threw.
-  }
-  throw new SpdkTypeError('queuePair must be one of controller.queuePairs');
 }
 
 /**

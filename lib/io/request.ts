@@ -2,18 +2,16 @@ import type { SpdkError } from '../errors/spdk-error.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { Ring, Segment } from './ring.js';
-import type { SubmissionQueue } from './submission-queue.js';
 
-/** What a raw command is made of. */
-export interface RawCommand {
+/** A raw command that has been checked. */
+export interface CheckedRawCommand {
   readonly opcode: number;
   readonly dwords: readonly number[];
   readonly length: number;
 }
 
-/** Which queue an operation uses, and its limits. */
-export interface IoLimits {
-  readonly queue: SubmissionQueue;
+/** When an operation ends whatever becomes of it. */
+export interface RequestLimits {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
 }
@@ -25,7 +23,6 @@ export interface IoLimits {
  * It is sent as one command, or as several where its data is copied or the command has a limit of its own.
  */
 export class IoRequest {
-  readonly queue: SubmissionQueue;
   /** For messages, as in 'Reading'. */
   readonly verb: string;
   readonly operation: number;
@@ -47,7 +44,7 @@ export class IoRequest {
   source: IoData | undefined = undefined;
   /** ... and where data is copied to from there. */
   target: IoData | undefined = undefined;
-  raw: RawCommand | undefined = undefined;
+  raw: CheckedRawCommand | undefined = undefined;
   /** What the promise is fulfilled with; a raw command's is its result. */
   value: unknown = undefined;
 
@@ -86,9 +83,8 @@ export class IoRequest {
     namespace: { readonly id: number; readonly blockSize: number },
     position: number,
     length: number,
-    limits: IoLimits,
+    limits: RequestLimits,
   ) {
-    this.queue = limits.queue;
     this.verb = verb;
     this.operation = operation;
     this.nsid = namespace.id;

@@ -6,9 +6,14 @@ import type { BounceChunk, BounceShare } from './bounce-pool.js';
 import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { MemoryLine, MemoryWaiter } from './memory-line.js';
-import { describeCommand, type IoLimits, IoRequest } from './request.js';
+import { describeCommand, IoRequest, type RequestLimits } from './request.js';
 import { type CompletionSink, operations, type Ring } from './ring.js';
 import { WaitingLine } from './waiting-line.js';
+
+/** Which queue an operation uses, and its limits. */
+export interface IoLimits extends RequestLimits {
+  readonly queue: SubmissionQueue;
+}
 
 /** How many operations of a queue pair ended in which way. */
 export interface IoCounts {
