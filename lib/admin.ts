@@ -1,5 +1,5 @@
 import { SpdkError } from './errors/spdk-error.js';
-import { Operation } from './internal/pending-call.js';
+import { PendingCall } from './internal/pending-call.js';
 import type { NativeController } from './native/contract.js';
 import {
   type AdminCommand,
@@ -188,19 +188,19 @@ export class Admin {
     if (refused) return Promise.reject(refused);
     const { opcode, nsid, cdw, data } = command;
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;
-    return Operation.start<AdminResult>(
+    return PendingCall.start<AdminResult>(
       {
         what,
         ...limits,
         timeoutCode: 'ERR_SPDK_TIMEOUT',
         timeoutHint: 'The controller may still carry it out.',
       },
-      (operation) => {
+      (call) => {
         native.admin({
           ...{ opcode, nsid, cdw10, cdw11, cdw12, cdw13, cdw14, cdw15, data },
           done: (failure, cdw0, answer) => {
-            if (failure) operation.reject(SpdkError.fromNative(failure));
-            else operation.resolve({ cdw0, data: answer });
+            if (failure) call.reject(SpdkError.fromNative(failure));
+            else call.resolve({ cdw0, data: answer });
           },
         });
       },

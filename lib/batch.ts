@@ -2,7 +2,7 @@ import { isAborted, statusError } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
 import { type DmaBuffer, type DmaRegion, regionOf } from './io/dma-memory.js';
-import { operations } from './io/ring.js';
+import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import type { Namespace } from './namespace.js';
 import { checkInteger, readOptions } from './options/arguments.js';
@@ -102,7 +102,7 @@ export class Batch implements Disposable {
     length: number,
     tag: number,
   ): boolean {
-    return this.#transfer(operations.read, namespace, buffer, bufferOffset, offset, length, tag);
+    return this.#transfer(ioOpcodes.read, namespace, buffer, bufferOffset, offset, length, tag);
   }
 
   /** Describes a write; as `read`. */
@@ -114,7 +114,7 @@ export class Batch implements Disposable {
     length: number,
     tag: number,
   ): boolean {
-    return this.#transfer(operations.write, namespace, buffer, bufferOffset, offset, length, tag);
+    return this.#transfer(ioOpcodes.write, namespace, buffer, bufferOffset, offset, length, tag);
   }
 
   /** Describes a flush of the namespace. */
@@ -124,7 +124,7 @@ export class Batch implements Disposable {
     const { ring } = this.#queue;
     if (ring.free === 0) return false;
     const slot = ring.take();
-    ring.describe(slot, operations.flush, namespace.id, namespace.blockSize, 0, 0, 0, 0, 0);
+    ring.describe(slot, ioOpcodes.flush, namespace.id, namespace.blockSize, 0, 0, 0, 0, 0);
     this.#push(slot, undefined, tag);
     return true;
   }
@@ -286,7 +286,7 @@ export class Batch implements Disposable {
   }
 
   #transfer(
-    operation: number,
+    opcode: number,
     namespace: Namespace,
     buffer: DmaBuffer,
     bufferOffset: number,
@@ -317,7 +317,7 @@ export class Batch implements Disposable {
     const slot = ring.take();
     const { id, blockSize } = namespace;
     const at = buffer.byteOffset + bufferOffset;
-    ring.describe(slot, operation, id, blockSize, block, length / blockSize, region.id, at, 0);
+    ring.describe(slot, opcode, id, blockSize, block, length / blockSize, region.id, at, 0);
     memory.pin(region);
     this.#push(slot, region, tag);
     return true;

@@ -7,7 +7,7 @@ import type { LineAbout } from './diagnostics/log.js';
 import { type ControllerNote, notesOn } from './diagnostics/notes.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
-import { Operation, Outcome, waitFor } from './internal/pending-call.js';
+import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import { CompletionLoop } from './io/completion-loop.js';
 import type { DmaMemory } from './io/dma-memory.js';
@@ -82,11 +82,11 @@ export interface ControllerMessages {
   /** A detach was rejected: the controller is wedged. */
   'spdk-nvme:detach:error': { readonly controller: Controller; readonly error: unknown };
   /** The link or the target of a controller died. */
-  'spdk-nvme:failed': { readonly controller: Controller; readonly error: Failure };
+  'spdk-nvme:failed': { readonly controller: Controller; readonly error: SpdkError | SpdkTypeError };
   /** A reset has begun; without a reason it was asked for. */
   'spdk-nvme:resetting': {
     readonly controller: Controller;
-    readonly reason: Failure | undefined;
+    readonly reason: SpdkError | SpdkTypeError | undefined;
   };
   /** A controller is connected again. */
   'spdk-nvme:reset': { readonly controller: Controller; readonly report: ResetReport };
@@ -446,7 +446,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   #detach({ drainMs, timeoutMs }: ResolvedDetachOptions): Promise<DetachReport> {
     const before = this.#counts();
-    const { promise } = Operation.start<DetachReport>(
+    const { promise } = PendingCall.start<DetachReport>(
       {
         what: `Detaching ${this.#name}`,
         timeoutMs,
@@ -459,12 +459,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         },
         explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
       },
-      (operation) => {
+      (call) => {
         for (const queuePair of this.queuePairs) queuePair.publish();
-        const done = (phases: DetachPhases) => this.#onDetached(phases, before, operation);
+        const done = (phases: DetachPhases) => this.#onDetached(phases, before, call);
         this.#native.detach({ drainMs, timeoutMs, done });
         // Only now: had that call thrown, the controller would be as it was.
-        this.#detaching = operation.promise;
+        this.#detaching = call.promise;
         this.#refuseIo();
         this.#endReset((reset) => reset.reject(detachingError()));
       },
@@ -475,7 +475,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   #onDetached(
     phases: DetachPhases,
     before: { completed: number; aborted: number },
-    operation: Operation<DetachReport>,
+    call: PendingCall<DetachReport>,
   ): void {
     this.#gone = true;
     const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED', true);
@@ -485,7 +485,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       completed: after.completed - before.completed,
       aborted: after.aborted - before.aborted + left,
     });
-    operation.resolve(report);
+    call.resolve(report);
     this.#detached(this);
     this.events.announce(() => {
       publish('spdk-nvme:detach', { controller: this, report });

@@ -5,7 +5,7 @@ import { LogRelay, logLevels } from './diagnostics/log.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
-import { Operation, waitFor } from './internal/pending-call.js';
+import { PendingCall, waitFor } from './internal/pending-call.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
 import { native } from './native/addon.js';
@@ -95,7 +95,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   /** Connections to discovery services, each for one question. */
   readonly #discovering = new Set<Controller>();
   readonly #forget = new Map<Controller, () => void>();
-  readonly #attaching = new Set<Operation<Controller>>();
+  readonly #attaching = new Set<PendingCall<Controller>>();
   #closing: Promise<void> | undefined;
 
   private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
@@ -130,7 +130,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       timeoutCode: 'ERR_SPDK_ENV_INIT_FAILED',
       timeoutHint: 'DPDK does not come back; end this process.',
     } as const;
-    return Operation.start<Environment>(limits, (operation) => {
+    return PendingCall.start<Environment>(limits, (call) => {
       addon.open({
         name: resolved.name,
         memoryMb: resolved.memoryMb,
@@ -141,28 +141,28 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         logLevel: logLevels.indexOf(resolved.logLevel),
         onLog: (line) => log.pass(line),
         opened: (failure, opened) => {
-          if (failure || !opened) operation.reject(SpdkError.fromNative(failure ?? unexplained));
-          else Environment.#open(operation, opened, log, resolved.memoryMb);
+          if (failure || !opened) call.reject(SpdkError.fromNative(failure ?? unexplained));
+          else Environment.#open(call, opened, log, resolved.memoryMb);
         },
       });
     }).promise;
   }
 
   static #open(
-    operation: Operation<Environment>,
+    call: PendingCall<Environment>,
     opened: NativeEnvironment,
     log: LogRelay<Controller>,
     memoryMb: number,
   ): void {
     try {
-      if (!operation.settled) {
+      if (!call.settled) {
         const environment = new Environment(opened, log, memoryMb);
         log.listener = environment;
-        operation.resolve(environment);
+        call.resolve(environment);
         return;
       }
     } catch (error) {
-      operation.reject(codedError('SPDK could not be used', error));
+      call.reject(codedError('SPDK could not be used', error));
     }
     // Nobody gets it who could close it.
     ignoringErrors(() => opened.close({ timeoutMs: endingMs(openLimitMs), closed: () => {} }));
@@ -215,12 +215,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (this.closed) throw closedError();
     const host = hostIdentity(resolved, machine, hyphenated(native().processHostId));
     const identified = { ...resolved, hostNqn: host.nqn, hostId: host.id };
-    const operation = this.#attach(what, transportId, identified, discovery);
-    this.#attaching.add(operation);
+    const call = this.#attach(what, transportId, identified, discovery);
+    this.#attaching.add(call);
     try {
-      return await operation.promise;
+      return await call.promise;
     } finally {
-      this.#attaching.delete(operation);
+      this.#attaching.delete(call);
     }
   }
 
@@ -263,7 +263,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     transportId: TransportId,
     resolved: IdentifiedOptions,
     discovery: boolean,
-  ): Operation<Controller> {
+  ): PendingCall<Controller> {
     let nativeController: NativeController | null = null;
     let controller: Controller | undefined;
     const giveUp = (): void => {
@@ -278,7 +278,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       signal: resolved.signal,
       giveUp,
     } as const;
-    return Operation.start<Controller>(limits, (operation) => {
+    return PendingCall.start<Controller>(limits, (call) => {
       nativeController = this.#native.attach({
         ...nativeAttachOptions(transportId, resolved),
         discovery,
@@ -286,16 +286,16 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         namespacesChanged: () => controller?.onNamespacesChanged(),
         attached: (failure) => {
           // An attach that nobody waits for any more is ended by native code, whatever came of it.
-          if (operation.settled) return;
+          if (call.settled) return;
           if (failure || !nativeController) {
-            operation.reject(SpdkError.fromNative(failure ?? unexplained));
+            call.reject(SpdkError.fromNative(failure ?? unexplained));
             return;
           }
           try {
             controller = this.#adopt(nativeController, transportId, resolved, discovery);
-            operation.resolve(controller);
+            call.resolve(controller);
           } catch (error) {
-            operation.reject(codedError(`${what} failed`, error));
+            call.reject(codedError(`${what} failed`, error));
             giveBack(nativeController);
           }
         },
@@ -351,7 +351,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
 
   async #close(timeoutMs: number): Promise<void> {
     const begun = performance.now();
-    for (const operation of this.#attaching) operation.abandon(closedError());
+    for (const call of this.#attaching) call.abandon(closedError());
     const detachMs = Math.max(1, timeoutMs - endingMs(timeoutMs));
     const detaches = [...this.#controllers, ...this.#discovering].map((controller) =>
       controller.detach({ timeoutMs: detachMs }),
@@ -376,10 +376,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const since = Math.max(begun, performance.now() - timeoutMs + 1);
     const left = timeoutMs - (performance.now() - since);
     const limits = { ...closing, timeoutMs, since };
-    return Operation.start<{ clean: boolean; nativeStack: string }>(limits, (operation) => {
+    return PendingCall.start<{ clean: boolean; nativeStack: string }>(limits, (call) => {
       this.#native.close({
         timeoutMs: Math.max(0, Math.floor(left - Math.min(findingOutMs, left / 2))),
-        closed: (clean, nativeStack) => operation.resolve({ clean, nativeStack }),
+        closed: (clean, nativeStack) => call.resolve({ clean, nativeStack }),
       });
     }).promise;
   }

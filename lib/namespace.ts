@@ -15,7 +15,7 @@ import {
 } from './io/operation-options.js';
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest } from './io/request.js';
-import { operations } from './io/ring.js';
+import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { native } from './native/addon.js';
 import { checkInteger, readOptions } from './options/arguments.js';
@@ -116,7 +116,7 @@ export class Namespace implements NamespaceInfo {
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
-      const request = new IoRequest('Reading', operations.read, this, offset, bytes.byteLength, limits);
+      const request = new IoRequest('Reading', ioOpcodes.read, this, offset, bytes.byteLength, limits);
       if (!direct(request, bytes, this.#owner.memory)) copied(request, undefined, bytes);
       request.value = target;
       return limits.queue.run(request);
@@ -127,7 +127,7 @@ export class Namespace implements NamespaceInfo {
 
   /** Writes the whole buffer. As `read`. */
   write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
-    return this.#send('Writing', operations.write, source, options);
+    return this.#send('Writing', ioOpcodes.write, source, options);
   }
 
   /**
@@ -136,7 +136,7 @@ export class Namespace implements NamespaceInfo {
    */
   async compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
     this.#require('compare', 'Compare');
-    return this.#send('Comparing', operations.compare, source, options);
+    return this.#send('Comparing', ioOpcodes.compare, source, options);
   }
 
   /** Reads into several buffers, one after the other. Resolves with them. */
@@ -146,7 +146,7 @@ export class Namespace implements NamespaceInfo {
   ): Promise<readonly Target[]> {
     const { request, queue, pieces } = this.#vector(
       'Reading',
-      operations.read,
+      ioOpcodes.read,
       targets,
       options,
       writableBytesOf,
@@ -159,7 +159,7 @@ export class Namespace implements NamespaceInfo {
 
   /** Writes several buffers, one after the other. */
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
-    const { request, queue, pieces } = this.#vector('Writing', operations.write, sources, options, bytesOf);
+    const { request, queue, pieces } = this.#vector('Writing', ioOpcodes.write, sources, options, bytesOf);
     if (pieces) copied(request, pieces, undefined);
     return queue.run(request);
   }
@@ -168,25 +168,25 @@ export class Namespace implements NamespaceInfo {
   async flush(options?: OperationOptions): Promise<void> {
     const limits = readLimits(options, 'flush options', this.#owner);
     this.check(0, 0);
-    return limits.queue.run(new IoRequest('Flushing', operations.flush, this, 0, 0, limits));
+    return limits.queue.run(new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
   }
 
   /** Writes zeroes without sending any. Where that takes several commands, they follow each other. */
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.#require('writeZeroes', 'Write Zeroes');
-    return this.#range('Writing zeroes to', operations.writeZeroes, mostBlocks, options);
+    return this.#range('Writing zeroes to', ioOpcodes.writeZeroes, mostBlocks, options);
   }
 
   /** Has the controller read a range and check that it is whole, without transferring it. As `writeZeroes`. */
   async verify(options: RangeOptions): Promise<void> {
     this.#require('verify', 'Verify');
-    return this.#range('Verifying', operations.verify, mostBlocks, options);
+    return this.#range('Verifying', ioOpcodes.verify, mostBlocks, options);
   }
 
   /** Tells the controller that a range is not needed any more (Dataset Management). What it then reads as is up to it. */
   async deallocate(options: RangeOptions): Promise<void> {
     this.#require('deallocate', 'Dataset Management');
-    return this.#range('Deallocating', operations.deallocate, mostBlocksOfRange, options);
+    return this.#range('Deallocating', ioOpcodes.deallocate, mostBlocksOfRange, options);
   }
 
   /**
@@ -205,7 +205,7 @@ export class Namespace implements NamespaceInfo {
     const receives = (opcode & 2) !== 0;
     const data = view === undefined ? undefined : (receives ? writableBytesOf : bytesOf)(view, 'data');
     const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, mostRawBytes, 'bytes');
-    const request = new IoRequest(`Command ${opcode}`, operations.raw, this, 0, 0, limits);
+    const request = new IoRequest(`Command ${opcode}`, ioOpcodes.raw, this, 0, 0, limits);
     request.raw = { opcode, dwords, length };
     if (data && !direct(request, data, this.#owner.memory)) {
       request.source = sends ? data : undefined;
@@ -276,7 +276,7 @@ export class Namespace implements NamespaceInfo {
 
   #send(
     verb: string,
-    operation: number,
+    opcode: number,
     source: NodeJS.ArrayBufferView,
     options: TransferOptions,
   ): Promise<void> {
@@ -285,7 +285,7 @@ export class Namespace implements NamespaceInfo {
       const { offset } = place;
       const bytes = bytesOf(source, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
-      const request = new IoRequest(verb, operation, this, offset, bytes.byteLength, limits);
+      const request = new IoRequest(verb, opcode, this, offset, bytes.byteLength, limits);
       if (!direct(request, bytes, this.#owner.memory)) copied(request, bytes, undefined);
       return limits.queue.run(request);
     } catch (error) {
@@ -293,10 +293,10 @@ export class Namespace implements NamespaceInfo {
     }
   }
 
-  async #range(verb: string, operation: number, most: number, options: RangeOptions): Promise<void> {
+  async #range(verb: string, opcode: number, most: number, options: RangeOptions): Promise<void> {
     const { offset, length, limits } = readRange(options, this.#owner);
     this.check(offset, length);
-    const request = new IoRequest(verb, operation, this, offset, length, limits);
+    const request = new IoRequest(verb, opcode, this, offset, length, limits);
     request.split(most * this.blockSize, 1);
     return limits.queue.run(request);
   }
@@ -304,7 +304,7 @@ export class Namespace implements NamespaceInfo {
   /** An operation on several buffers; with their bytes where these are to be copied. */
   #vector(
     verb: string,
-    operation: number,
+    opcode: number,
     views: unknown,
     options: TransferOptions,
     check: (view: unknown, name: string) => Uint8Array,
@@ -313,7 +313,7 @@ export class Namespace implements NamespaceInfo {
     const { offset } = place;
     const pieces = new Pieces(allBytesOf(views, check));
     this.checkTransfer(offset, pieces.byteLength);
-    const request = new IoRequest(verb, operation, this, offset, pieces.byteLength, limits);
+    const request = new IoRequest(verb, opcode, this, offset, pieces.byteLength, limits);
     const asTheyAre = inSegments(request, pieces.parts, this.#owner.memory);
     return { request, queue: limits.queue, pieces: asTheyAre ? undefined : pieces };
   }

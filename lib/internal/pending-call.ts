@@ -8,8 +8,8 @@ import {
 } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from './signals.js';
 
-/** How a pending operation may end before native code answers. */
-export interface OperationLimits {
+/** How a pending call may end before native code answers. */
+export interface CallLimits {
   /** What the messages call it, as in 'Attaching nqn.2016-06.io.spdk:cnode1'. */
   readonly what: string;
   readonly timeoutMs: number;
@@ -28,17 +28,17 @@ const explainLimitMs = 500;
 
 /**
  * A promise that always settles: by native code, by the deadline, or by an AbortSignal, whichever is first; what
- * comes later is ignored. Its timer keeps the process alive for as long as the operation is pending, and no longer.
+ * comes later is ignored. Its timer keeps the process alive for as long as the call is pending, and no longer.
  */
-export class Operation<Result> {
+export class PendingCall<Result> {
   readonly promise: Promise<Result>;
   #settled = false;
   #resolve!: (result: Result) => void;
   #reject!: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
-  readonly #limits: OperationLimits;
+  readonly #limits: CallLimits;
 
-  private constructor(limits: OperationLimits) {
+  private constructor(limits: CallLimits) {
     this.#limits = limits;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -47,21 +47,21 @@ export class Operation<Result> {
   }
 
   /**
-   * The only way to begin one. Whatever throws on the way, a call into native code too, settles the operation: no
+   * The only way to begin one. Whatever throws on the way, a call into native code too, settles the call: no
    * timer and no listener is left, and no rejection goes unseen.
    * @param handOver gives the work to native code; not called when the signal has fired already or the time is over
    */
   static start<Result>(
-    limits: OperationLimits,
-    handOver: (operation: Operation<Result>) => void,
-  ): Operation<Result> {
-    const operation = new Operation<Result>(limits);
+    limits: CallLimits,
+    handOver: (call: PendingCall<Result>) => void,
+  ): PendingCall<Result> {
+    const call = new PendingCall<Result>(limits);
     try {
-      if (operation.#limit()) handOver(operation);
+      if (call.#limit()) handOver(call);
     } catch (error) {
-      operation.reject(codedError(`${limits.what} could not begin`, error));
+      call.reject(codedError(`${limits.what} could not begin`, error));
     }
-    return operation;
+    return call;
   }
 
   get settled(): boolean {
@@ -143,11 +143,11 @@ export class Operation<Result> {
 }
 
 /** Waits for what others wait for as well, until this caller's own deadline. The work goes on after that. */
-export function waitFor<Result>(shared: Promise<Result>, limits: OperationLimits): Promise<Result> {
-  return Operation.start<Result>(limits, (operation) => {
+export function waitFor<Result>(shared: Promise<Result>, limits: CallLimits): Promise<Result> {
+  return PendingCall.start<Result>(limits, (call) => {
     shared.then(
-      (result) => operation.resolve(result),
-      (error) => operation.reject(error),
+      (result) => call.resolve(result),
+      (error) => call.reject(error),
     );
   }).promise;
 }

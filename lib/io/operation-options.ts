@@ -3,7 +3,8 @@ import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/options.js';
 import type { IoLimits } from './submission-queue.js';
 
-/** What every operation takes; `queuePair` is added to it in lib/queue-pair.ts. */
+// `queuePair` is added to it in lib/queue-pair.ts.
+/** What every operation takes. */
 export interface OperationOptions {
   /**
    * Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. Default: `ioTimeoutMs` of the attach; without one no

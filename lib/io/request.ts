@@ -25,7 +25,7 @@ export interface RequestLimits {
 export class IoRequest {
   /** For messages, as in 'Reading'. */
   readonly verb: string;
-  readonly operation: number;
+  readonly opcode: number;
   readonly nsid: number;
   readonly blockSize: number;
   /** The range in bytes. */
@@ -79,14 +79,14 @@ export class IoRequest {
 
   constructor(
     verb: string,
-    operation: number,
+    opcode: number,
     namespace: { readonly id: number; readonly blockSize: number },
     position: number,
     length: number,
     limits: RequestLimits,
   ) {
     this.verb = verb;
-    this.operation = operation;
+    this.opcode = opcode;
     this.nsid = namespace.id;
     this.blockSize = namespace.blockSize;
     this.position = position;
@@ -166,6 +166,6 @@ export function describeCommand(
   }
   const block = (request.position + request.sent) / blockSize;
   const blocks = request.partAt(request.sent) / blockSize;
-  ring.describe(slot, request.operation, request.nsid, blockSize, block, blocks, id, offset, 0);
+  ring.describe(slot, request.opcode, request.nsid, blockSize, block, blocks, id, offset, 0);
   if (segments) ring.describeSegments(slot, segments);
 }

@@ -11,7 +11,7 @@ const cancelWord = 10;
 const twoTo32 = 4_294_967_296;
 
 /** What a command does. */
-export const operations = {
+export const ioOpcodes = {
   flush: 0,
   write: 1,
   read: 2,
@@ -100,7 +100,7 @@ export class Ring {
   /** Describes a command on blocks of a namespace, with its data in one piece. */
   describe(
     slot: number,
-    operation: number,
+    opcode: number,
     nsid: number,
     blockSize: number,
     block: number,
@@ -111,7 +111,7 @@ export class Ring {
   ): void {
     const words = this.#words;
     const at = this.#commands + slot * commandWords;
-    words[at] = operation;
+    words[at] = opcode;
     words[at + 1] = nsid;
     words[at + 2] = block; // modulo 2^32, as typed arrays store
     words[at + 3] = block / twoTo32;
@@ -149,7 +149,7 @@ export class Ring {
   ): void {
     const words = this.#words;
     const at = this.#commands + slot * commandWords;
-    words[at] = operations.raw;
+    words[at] = ioOpcodes.raw;
     words[at + 1] = nsid;
     words[at + 5] = region;
     words[at + 6] = offset;

@@ -7,7 +7,7 @@ import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { MemoryLine, MemoryWaiter } from './memory-line.js';
 import { describeCommand, IoRequest, type RequestLimits } from './request.js';
-import { type CompletionSink, operations, type Ring } from './ring.js';
+import { type CompletionSink, ioOpcodes, type Ring } from './ring.js';
 import { WaitingLine } from './waiting-line.js';
 
 /** Which queue an operation uses, and its limits. */
@@ -113,7 +113,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
    * @param counted it is among the pending ones
    */
   adopt(slot: number, region: DmaRegion | undefined, counted: boolean): void {
-    const request = new IoRequest('Batch', operations.flush, { id: 0, blockSize: 1 }, 0, 0, this.limits);
+    const request = new IoRequest('Batch', ioOpcodes.flush, { id: 0, blockSize: 1 }, 0, 0, this.limits);
     request.region = region;
     request.settled = true;
     request.held = true;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SpdkError } from '../../lib/errors/spdk-error.js';
-import { Operation, type OperationLimits, Outcome, waitFor } from '../../lib/internal/pending-call.js';
+import { type CallLimits, Outcome, PendingCall, waitFor } from '../../lib/internal/pending-call.js';
 
-const limits: OperationLimits = {
+const limits: CallLimits = {
   what: 'Doing it',
   timeoutMs: 100,
   timeoutCode: 'ERR_SPDK_TIMEOUT',
@@ -17,10 +17,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function start(limit: OperationLimits, handOver: (operation: Operation<string>) => void): Operation<string> {
-  const operation = Operation.start<string>(limit, handOver);
-  operation.promise.catch(() => {}); // looked at later
-  return operation;
+function start(limit: CallLimits, handOver: (call: PendingCall<string>) => void): PendingCall<string> {
+  const call = PendingCall.start<string>(limit, handOver);
+  call.promise.catch(() => {}); // looked at later
+  return call;
 }
 
 /** Tells how a promise ended, or that it has not. */
@@ -38,7 +38,7 @@ async function outcome(promise: Promise<unknown>): Promise<unknown> {
   return ended;
 }
 
-describe('an operation', () => {
+describe('a pending call', () => {
   it('that cannot be handed over rejects with a code, and leaves no timer and no listener', async () => {
     const signal = counted();
     const { promise } = start({ ...limits, signal }, () => {
@@ -90,7 +90,7 @@ describe('an operation', () => {
     expect(await outcome(promise)).toMatchObject({ code });
   });
 
-  it.each<[string, NonNullable<OperationLimits['explain']>, object]>([
+  it.each<[string, NonNullable<CallLimits['explain']>, object]>([
     ['throws', () => raise(), { cause: new Error('thrown') }],
     ['never answers', () => {}, {}],
     ['answers', (tell) => tell({ nativeStack: 'there' }), { nativeStack: 'there' }],
@@ -106,8 +106,8 @@ describe('an operation', () => {
     const begun = start({ ...limits, signal: deaf as unknown as AbortSignal }, () => {});
     expect(await outcome(begun.promise)).toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });
     const sticky = { aborted, addEventListener: () => {}, removeEventListener: raise };
-    const ended = start({ ...limits, signal: sticky as unknown as AbortSignal }, (operation) =>
-      operation.resolve('done'),
+    const ended = start({ ...limits, signal: sticky as unknown as AbortSignal }, (call) =>
+      call.resolve('done'),
     );
     expect(await outcome(ended.promise)).toBe('done');
   });
@@ -118,7 +118,7 @@ describe('an operation', () => {
     expect(signal.listeners).toBe(1);
     begun[0]?.resolve('early');
     expect(signal.listeners).toBe(1);
-    for (const operation of begun) operation.resolve('done');
+    for (const call of begun) call.resolve('done');
     expect(signal.listeners).toBe(0);
     expect(await Promise.all(begun.map(({ promise }) => promise))).toHaveLength(20);
   });

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { operations, Ring, segmentsPerCommand } from '../../lib/io/ring.js';
+import { ioOpcodes, Ring, segmentsPerCommand } from '../../lib/io/ring.js';
 import type { NativeQueuePair } from '../../lib/native/contract.js';
 
 // The memory of a ring is laid out twice, here and in native code; what lib/io/ring.ts writes is looked for where
@@ -47,7 +47,7 @@ describe('the layout of a ring', () => {
     const body = header.match(/enum Operation : uint32_t \{([^}]*)\}/)?.[1] ?? '';
     const native = [...body.matchAll(/(\w+) = (\d+)/g)].map(([, name, value]) => [name, Number(value)]);
     const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const ours = Object.entries(operations).map(([name, value]) => [snake(name), value]);
+    const ours = Object.entries(ioOpcodes).map(([name, value]) => [snake(name), value]);
     expect(ours).toEqual(native);
     expect(segmentsPerCommand).toBe(constant('kMaxSegments'));
   });
@@ -56,7 +56,7 @@ describe('the layout of a ring', () => {
     const { ring, memory } = bed();
     const slot = 2;
     memory.fill(0xffff_ffff, commandOf(slot), commandOf(slot + 1));
-    ring.describe(slot, operations.read, 7, 512, 3 * 2 ** 32 + 5, 11, 13, 17, 19);
+    ring.describe(slot, ioOpcodes.read, 7, 512, 3 * 2 ** 32 + 5, 11, 13, 17, 19);
     const word = (name: string) => memory[commandOf(slot) + constant(name)];
     expect({
       operation: word('kOperation'),
@@ -87,7 +87,7 @@ describe('the layout of a ring', () => {
 
   it('has segments, raw commands and cancellations there too', () => {
     const { ring, memory } = bed();
-    ring.describe(1, operations.write, 1, 512, 0, 2, 0, 0, 0);
+    ring.describe(1, ioOpcodes.write, 1, 512, 0, 2, 0, 0, 0);
     ring.describeSegments(1, [
       { region: 3, offset: 4, length: 512 },
       { region: 5, offset: 6, length: 513 },
