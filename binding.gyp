@@ -8,7 +8,7 @@
     {
       'target_name': 'spdk_nvme',
       'sources': [
-        "<!@(node -p \"['binding', 'core', 'spdk'].flatMap((dir) => fs.readdirSync('native/' + dir).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + dir + '/' + name)).join(' ')\")",
+        "<!@(node -p \"fs.readdirSync('native', { recursive: true }).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + name).join(' ')\")",
       ],
       'defines': [
         'NAPI_VERSION=9',
@@ -29,6 +29,8 @@
         # GCC 12 warns of its own std::string operator+, which clang does not know.
         '-Wno-restrict',
         '-Wno-unknown-warning-option',
+        # For quoted includes alone, and from the package's root: SPDK has a spdk/env.h as native/ has.
+        "-iquote<!(node -p \"path.resolve('.')\")",
         "-isystem<!(node -p \"path.resolve(require('node-addon-api').include_dir)\")",
         '<!@(node scripts/spdk-flags.cjs cflags)',
       ],

@@ -113,7 +113,7 @@ export interface ControllerSettings {
 
 /**
  * An attached NVMe controller. Made by `env.attach()`; its state lives in native code
- * (native/core/controller_state.h), and this object shows it.
+ * (native/core/controller/controller_state.h), and this object shows it.
  */
 export class Controller extends EventEmitter<ControllerEvents> implements AsyncDisposable {
   readonly transportId: TransportId;

@@ -1,6 +1,6 @@
 // Shapes of what the package gives to programs: plain data, which native code fills in for the most part.
 
-/** The states of `ControllerState` in native/core/controller_state.h, which is where they change. */
+/** The states of `ControllerState` in native/core/controller/controller_state.h, which is where they change. */
 export type ControllerState =
   | 'attaching'
   | 'attached'

@@ -6,13 +6,13 @@ target_link_options(spdk INTERFACE ${SPDK_LDFLAGS})
 list(JOIN SPDK_LIBRARIES " " SPDK_LIBRARIES)
 target_link_libraries(spdk INTERFACE "${SPDK_LIBRARIES}")
 
-file(GLOB CORE_SOURCES CONFIGURE_DEPENDS core/*.cc spdk/*.cc)
+file(GLOB_RECURSE CORE_SOURCES CONFIGURE_DEPENDS core/*.cc spdk/*.cc)
 list(TRANSFORM PLAIN_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE PLAIN_PATHS)
 list(REMOVE_ITEM CORE_SOURCES ${PLAIN_PATHS})
 add_library(core OBJECT ${CORE_SOURCES})
 target_link_libraries(core PUBLIC plain warnings spdk)
 
-file(GLOB BINDING_SOURCES CONFIGURE_DEPENDS binding/*.cc)
+file(GLOB_RECURSE BINDING_SOURCES CONFIGURE_DEPENDS binding/*.cc)
 add_library(addon MODULE ${BINDING_SOURCES} $<TARGET_OBJECTS:plain> $<TARGET_OBJECTS:core>)
 set_target_properties(addon PROPERTIES PREFIX "" OUTPUT_NAME spdk_nvme SUFFIX .node)
 target_compile_definitions(addon PRIVATE

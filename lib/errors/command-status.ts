@@ -1,7 +1,7 @@
 import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
 
-/** A status word with this bit carries an errno of this host (native/core/io_ring.h). */
+/** A status word with this bit carries an errno of this host (native/core/io/io_ring.h). */
 const hostError = 0x8000_0000;
 /** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
 const abortedStatuses = [0x07, 0x08];
@@ -13,7 +13,7 @@ export function isAborted(word: number): boolean {
   return word < hostError ? abortedStatuses.includes(word & 0x7ff) : word === canceled;
 }
 
-/** The errnos of native/core/io_ring.cc that mean something particular. */
+/** The errnos of native/core/io/io_ring.cc that mean something particular. */
 const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
   6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection
   12: 'ERR_SPDK_NO_MEMORY', // ENOMEM

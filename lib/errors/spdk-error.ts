@@ -16,7 +16,7 @@ export interface SpdkErrorDetails {
   nativeStack?: string | undefined;
 }
 
-/** A failure as the native layer reports it (`Status` in native/core/status.h). */
+/** A failure as the native layer reports it (`Status` in native/core/base/status.h). */
 export interface NativeFailure {
   readonly code: string;
   readonly message: string;

@@ -28,7 +28,7 @@ export function regionOf(view: ArrayBufferView): DmaRegion | undefined {
   return (view.buffer as MarkedBuffer)[regionKey];
 }
 
-/** The highest bit of a region's pins: JavaScript lost sight of it (native/core/dma_memory.h). */
+/** The highest bit of a region's pins: JavaScript lost sight of it (native/core/io/dma_memory.h). */
 const dropped = 0x8000_0000;
 
 /** DMA memory of one environment: regions, and how many commands use each. */

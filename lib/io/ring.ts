@@ -1,6 +1,6 @@
 import type { NativeQueuePair } from '../native/contract.js';
 
-// The layout of native/core/io_ring.h, in words of 32 bits.
+// The layout of native/core/io/io_ring.h, in words of 32 bits.
 const headerWords = 16;
 const commandWords = 16;
 const maxSegments = 16;

@@ -11,7 +11,7 @@ import type {
   PollerStats,
 } from '../types.js';
 
-/** `ResetStep` of native/core/reconnect.h. */
+/** `ResetStep` of native/core/controller/reconnect.h. */
 export interface NativeResetStep {
   readonly kind: 'begun' | 'tryFailed' | 'failingFast' | 'done';
   readonly failure: NativeFailure | null;
@@ -31,13 +31,13 @@ export interface NativeLogLine {
   readonly controllerName: string;
 }
 
-/** `ControllerStats` of native/core/stats.h. */
+/** `ControllerStats` of native/core/controller/controller_stats.h. */
 export type NativeControllerStats = Omit<ControllerStats, 'pending'>;
 
-/** `PollerStats` of native/core/stats.h. */
+/** `PollerStats` of native/core/io/poller_stats.h. */
 export type NativePollerStats = Omit<PollerStats, 'index' | 'pending'>;
 
-/** `HistoryEvent` of native/core/history.h. */
+/** `HistoryEvent` of native/core/diagnostics/history.h. */
 export interface NativeHistoryEvent {
   readonly kind: string;
   readonly text: string;
@@ -48,7 +48,7 @@ export interface NativeHistoryEvent {
   readonly monotonicMs: number;
 }
 
-/** One queue pair's ring; native/core/io_ring.h has its layout, lib/io/ring.ts this side of it. */
+/** One queue pair's ring; native/core/io/io_ring.h has its layout, lib/io/ring.ts this side of it. */
 export interface NativeQueuePair {
   memory(): ArrayBuffer;
   capacity(): number;
@@ -134,7 +134,7 @@ export interface NativeEnvironment {
   attach(request: NativeAttachRequest): NativeController | null;
   /** Null when there is no memory, or no number for a region, left. */
   allocate(request: { bytes: number }): NativeRegion | null;
-  /** Words shared with native/core/dma_memory.h: for each region how many commands use it. */
+  /** Words shared with native/core/io/dma_memory.h: for each region how many commands use it. */
   pins(): ArrayBuffer;
   /** Takes the memory from every view of an ArrayBuffer that `allocate` gave, which frees it. */
   detachMemory(memory: ArrayBuffer): void;

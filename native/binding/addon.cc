@@ -5,12 +5,12 @@
 #include <random>
 #include <string>
 
-#include "../spdk/env.h"
-#include "../spdk/release.h"
-#include "addon_data.h"
-#include "controller_wrap.h"
-#include "environment_wrap.h"
-#include "queue_pair_wrap.h"
+#include "native/binding/addon_data.h"
+#include "native/binding/controller_wrap.h"
+#include "native/binding/environment_wrap.h"
+#include "native/binding/queue_pair_wrap.h"
+#include "native/spdk/env.h"
+#include "native/spdk/release.h"
 
 namespace spdk_nvme {
 

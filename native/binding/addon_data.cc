@@ -1,4 +1,4 @@
-#include "addon_data.h"
+#include "native/binding/addon_data.h"
 
 #include <chrono>
 #include <utility>

@@ -5,9 +5,9 @@
 #include <memory>
 #include <mutex>
 
-#include "../core/environment.h"
-#include "../core/owned_thread.h"
-#include "js_channel.h"
+#include "native/binding/js_channel.h"
+#include "native/core/base/owned_thread.h"
+#include "native/core/process/environment.h"
 
 namespace spdk_nvme {
 

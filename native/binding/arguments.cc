@@ -1,4 +1,4 @@
-#include "arguments.h"
+#include "native/binding/arguments.h"
 
 #include <cmath>
 

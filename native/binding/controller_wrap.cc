@@ -1,12 +1,12 @@
-#include "controller_wrap.h"
+#include "native/binding/controller_wrap.h"
 
 #include <iterator>
 #include <utility>
 
-#include "addon_data.h"
-#include "arguments.h"
-#include "convert.h"
-#include "queue_pair_wrap.h"
+#include "native/binding/addon_data.h"
+#include "native/binding/arguments.h"
+#include "native/binding/convert.h"
+#include "native/binding/queue_pair_wrap.h"
 
 namespace spdk_nvme {
 

@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "../core/controller.h"
-#include "js_channel.h"
+#include "native/binding/js_channel.h"
+#include "native/core/controller/controller.h"
 
 namespace spdk_nvme {
 

@@ -1,4 +1,4 @@
-#include "convert.h"
+#include "native/binding/convert.h"
 
 namespace spdk_nvme {
 

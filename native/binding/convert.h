@@ -4,11 +4,12 @@
 
 #include <vector>
 
-#include "../core/controller.h"
-#include "../core/controller_info.h"
-#include "../core/log.h"
-#include "../core/stats.h"
-#include "../core/status.h"
+#include "native/core/base/status.h"
+#include "native/core/connection/controller_info.h"
+#include "native/core/controller/controller.h"
+#include "native/core/controller/controller_stats.h"
+#include "native/core/diagnostics/log.h"
+#include "native/core/io/poller_stats.h"
 
 namespace spdk_nvme {
 

@@ -1,16 +1,16 @@
-#include "environment_wrap.h"
+#include "native/binding/environment_wrap.h"
 
 #include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
 
-#include "../core/log.h"
-#include "addon_data.h"
-#include "arguments.h"
-#include "controller_wrap.h"
-#include "convert.h"
-#include "shared_memory.h"
+#include "native/binding/addon_data.h"
+#include "native/binding/arguments.h"
+#include "native/binding/controller_wrap.h"
+#include "native/binding/convert.h"
+#include "native/binding/shared_memory.h"
+#include "native/core/diagnostics/log.h"
 
 namespace spdk_nvme {
 

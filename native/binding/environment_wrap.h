@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "../core/environment.h"
+#include "native/core/process/environment.h"
 
 namespace spdk_nvme {
 

@@ -1,4 +1,4 @@
-#include "js_channel.h"
+#include "native/binding/js_channel.h"
 
 #include <utility>
 

@@ -1,7 +1,7 @@
-#include "queue_pair_wrap.h"
+#include "native/binding/queue_pair_wrap.h"
 
-#include "arguments.h"
-#include "shared_memory.h"
+#include "native/binding/arguments.h"
+#include "native/binding/shared_memory.h"
 
 namespace spdk_nvme {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "../core/controller.h"
+#include "native/core/controller/controller.h"
 
 namespace spdk_nvme {
 

@@ -1,8 +1,8 @@
-#include "command_limits.h"
+#include "native/spdk/command_limits.h"
 
 #include <algorithm>
 
-#include "release.h"
+#include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
 

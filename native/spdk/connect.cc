@@ -1,4 +1,4 @@
-#include "connect.h"
+#include "native/spdk/connect.h"
 
 #include <algorithm>
 #include <cstdio>

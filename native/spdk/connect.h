@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "release.h"
+#include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
 

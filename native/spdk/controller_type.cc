@@ -1,4 +1,4 @@
-#include "controller_type.h"
+#include "native/spdk/controller_type.h"
 
 namespace spdk_nvme::spdk {
 

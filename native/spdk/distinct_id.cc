@@ -1,4 +1,4 @@
-#include "distinct_id.h"
+#include "native/spdk/distinct_id.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "env.h"
+#include "native/spdk/env.h"
 
 #include <spdk/env.h>
 #include <spdk/log.h>
@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "nested_polls.h"
-#include "release.h"
+#include "native/spdk/interpose/nested_polls.h"
+#include "native/spdk/release.h"
 
 // Of DPDK's rte_log.h and rte_malloc.h, declared here because an installed SPDK need not come with DPDK's
 // headers.

@@ -1,4 +1,4 @@
-#include "namespaces.h"
+#include "native/spdk/namespaces.h"
 
 #if SPDK_NVME_RELEASE < 2107
 

@@ -2,7 +2,7 @@
 
 #include <spdk/nvme.h>
 
-#include "release.h"
+#include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
 

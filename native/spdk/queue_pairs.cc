@@ -1,8 +1,8 @@
-#include "queue_pairs.h"
+#include "native/spdk/queue_pairs.h"
 
 #include <algorithm>
 
-#include "connection_watch.h"
+#include "native/spdk/interpose/connection_watch.h"
 
 namespace spdk_nvme::spdk {
 

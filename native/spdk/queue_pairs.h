@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "release.h"
+#include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
 

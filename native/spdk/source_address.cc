@@ -1,4 +1,4 @@
-#include "source_address.h"
+#include "native/spdk/source_address.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

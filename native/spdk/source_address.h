@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "release.h"
+#include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
 

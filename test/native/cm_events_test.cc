@@ -1,4 +1,4 @@
-#include "../../native/spdk/cm_events.h"
+#include "native/spdk/interpose/cm_events.h"
 
 #include <gtest/gtest.h>
 

@@ -29,7 +29,7 @@
 #include <thread>
 #include <vector>
 
-#include "../../native/core/linger_lock.h"
+#include "native/core/base/linger_lock.h"
 
 namespace {
 

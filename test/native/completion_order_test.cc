@@ -1,4 +1,4 @@
-#include "../../native/spdk/completion_order.h"
+#include "native/spdk/interpose/completion_order.h"
 
 #include <gtest/gtest.h>
 

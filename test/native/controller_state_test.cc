@@ -1,4 +1,4 @@
-#include "../../native/core/controller_state.h"
+#include "native/core/controller/controller_state.h"
 
 #include <gtest/gtest.h>
 

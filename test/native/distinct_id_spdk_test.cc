@@ -1,4 +1,4 @@
-#include "../../native/spdk/distinct_id.h"
+#include "native/spdk/distinct_id.h"
 
 #include <gtest/gtest.h>
 #include <netdb.h>

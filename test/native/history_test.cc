@@ -1,6 +1,6 @@
 // What is kept of a controller's past.
 
-#include "../../native/core/history.h"
+#include "native/core/diagnostics/history.h"
 
 #include <gtest/gtest.h>
 

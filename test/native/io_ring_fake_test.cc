@@ -1,7 +1,7 @@
 // What a ring does with its commands, against a fake of SPDK: single cases. io_ring_random_fake_test.cc has
 // the rest.
 
-#include "../../native/core/io_ring.h"
+#include "native/core/io/io_ring.h"
 
 #include <gtest/gtest.h>
 

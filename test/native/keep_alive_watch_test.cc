@@ -1,6 +1,6 @@
 // When a silent controller is asked, and when it is given up.
 
-#include "../../native/core/keep_alive_watch.h"
+#include "native/core/connection/keep_alive_watch.h"
 
 #include <gtest/gtest.h>
 

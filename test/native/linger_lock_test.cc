@@ -1,6 +1,6 @@
 // The linger lock by itself; build with SPDK_NVME_SANITIZE=thread to have its memory order checked too.
 
-#include "../../native/core/linger_lock.h"
+#include "native/core/base/linger_lock.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Rings, a queue set, a poller and who ends them, on threads of their own; made for ThreadSanitizer.
 
-#include "../../native/core/poller.h"
+#include "native/core/io/poller.h"
 
 #include <gtest/gtest.h>
 

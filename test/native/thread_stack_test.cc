@@ -1,6 +1,6 @@
 // Where a thread is, told by the thread itself.
 
-#include "../../native/core/thread_stack.h"
+#include "native/core/diagnostics/thread_stack.h"
 
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -17,7 +17,7 @@
 #include <thread>
 #include <utility>
 
-#include "../../native/core/owned_thread.h"
+#include "native/core/base/owned_thread.h"
 
 namespace spdk_nvme {
 namespace {

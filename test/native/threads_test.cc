@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "../../native/core/connect_gate.h"
-#include "../../native/core/deadlines.h"
-#include "../../native/core/mailbox.h"
-#include "../../native/core/owned_thread.h"
+#include "native/core/base/deadlines.h"
+#include "native/core/base/mailbox.h"
+#include "native/core/base/owned_thread.h"
+#include "native/core/connection/connect_gate.h"
 
 namespace spdk_nvme {
 namespace {

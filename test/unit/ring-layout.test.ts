@@ -4,9 +4,9 @@ import { ioOpcodes, Ring, segmentsPerCommand } from '../../lib/io/ring.js';
 import type { NativeQueuePair } from '../../lib/native/contract.js';
 
 // The memory of a ring is laid out twice, here and in native code; what lib/io/ring.ts writes is looked for where
-// native/core/ring_layout.h says that it is read.
+// native/core/io/ring_layout.h says that it is read.
 
-const header = fs.readFileSync(new URL('../../native/core/ring_layout.h', import.meta.url), 'utf8');
+const header = fs.readFileSync(new URL('../../native/core/io/ring_layout.h', import.meta.url), 'utf8');
 const constants = new Map(
   [...header.matchAll(/constexpr uint32_t (k\w+) = (\d+);/g)].map(([, name, value]) => [name, Number(value)]),
 );

@@ -10,7 +10,7 @@ const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`,
 
 describe('the stand-in keeps to native code', () => {
   it('with the layout of the ring', () => {
-    const header = read('ring_layout.h');
+    const header = read('io/ring_layout.h');
     const constant = (name: string) =>
       Number(new RegExp(`constexpr uint32_t k${name} = (\\d+);`).exec(header)?.[1]);
     for (const [name, value] of Object.entries({ ...ringLayout, ...commandWord })) {
@@ -19,7 +19,7 @@ describe('the stand-in keeps to native code', () => {
   });
 
   it('with what states may follow each other', () => {
-    const source = read('controller_state.cc').replace(/\/\/.*/g, '');
+    const source = read('controller/controller_state.cc').replace(/\/\/.*/g, '');
     const rules = source.slice(source.indexOf('bool can_follow'));
     const states = Object.keys(predecessors);
     const allowed = Object.fromEntries(

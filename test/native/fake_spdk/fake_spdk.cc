@@ -8,8 +8,8 @@
 #include <cstring>
 #include <mutex>
 
-#include "../../../native/spdk/connection_watch.h"
-#include "../../../native/spdk/env.h"
+#include "native/spdk/env.h"
+#include "native/spdk/interpose/connection_watch.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "../../../native/core/io_ring.h"
+#include "native/core/io/io_ring.h"
 
 namespace spdk_nvme {
 

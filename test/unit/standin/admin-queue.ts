@@ -7,7 +7,7 @@ import type { Scheduler } from './scheduler.js';
 
 const mostBytes = 1_048_576;
 
-/** native/core/admin_commands.h, with the checks of the binding. */
+/** native/core/connection/admin_commands.h, with the checks of the binding. */
 export class AdminQueue {
   readonly #scheduler: Scheduler;
   readonly #channel: JsChannel;

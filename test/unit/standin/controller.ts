@@ -40,7 +40,7 @@ type Failure = Parameters<NativeAttachRequest['failed']>[0];
 const lostLink = (message: string): Failure => ({ code: 'ERR_SPDK_CONTROLLER_FAILED', message });
 let lastId = 0;
 
-/** native/core/controller.h: one controller, with a control thread that is timers. */
+/** native/core/controller/controller.h: one controller, with a control thread that is timers. */
 export class MemoryController implements NativeController, RingHost {
   readonly request: NativeAttachRequest;
   readonly memory: MemoryRegions;

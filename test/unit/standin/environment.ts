@@ -10,7 +10,7 @@ import type { MemoryStats } from '../../../lib/types.js';
 import { type ControllerShared, MemoryController } from './controller.js';
 import type { MemoryRegions } from './regions.js';
 
-/** native/core/environment.h: controllers and memory of one environment. */
+/** native/core/process/environment.h: controllers and memory of one environment. */
 export class MemoryEnvironment implements NativeEnvironment {
   readonly request: NativeOpenRequest;
   readonly controllers: MemoryController[] = [];

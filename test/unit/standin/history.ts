@@ -2,7 +2,7 @@ import type { NativeHistoryEvent } from '../../../lib/native/contract.js';
 
 const kept = 64;
 
-/** native/core/history.h, without SPDK's log. */
+/** native/core/diagnostics/history.h, without SPDK's log. */
 export class MemoryHistory {
   readonly #events: NativeHistoryEvent[] = [];
 

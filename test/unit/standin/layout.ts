@@ -1,4 +1,4 @@
-/** The layout of native/core/io_ring.h, in words of 32 bits, from the native side. */
+/** The layout of native/core/io/io_ring.h, in words of 32 bits, from the native side. */
 export const ringLayout = {
   headerWords: 16,
   commandWords: 16,
@@ -7,7 +7,7 @@ export const ringLayout = {
   pendingWord: 0,
 } as const;
 
-/** Words of a command's slot (`Word` in native/core/io_ring.cc). */
+/** Words of a command's slot (`Word` in native/core/io/io_ring.cc). */
 export const commandWord = {
   operation: 0,
   namespace: 1,

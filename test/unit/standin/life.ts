@@ -1,6 +1,6 @@
 import type { ControllerState } from '../../../lib/types.js';
 
-/** `can_follow()` of native/core/controller_state.cc: for each state the ones that it may follow. */
+/** `can_follow()` of native/core/controller/controller_state.cc: for each state the ones that it may follow. */
 export const predecessors: { readonly [State in ControllerState]: readonly ControllerState[] } = {
   attaching: [],
   attached: ['attaching', 'resetting'],
@@ -13,7 +13,7 @@ export const predecessors: { readonly [State in ControllerState]: readonly Contr
   wedged: ['attaching', 'attached', 'draining', 'disconnecting', 'lingering', 'failed', 'resetting'],
 };
 
-/** `ControllerLife` of native/core/controller_state.h. */
+/** `ControllerLife` of native/core/controller/controller_state.h. */
 export class Life {
   #state: ControllerState = 'attaching';
 

@@ -25,7 +25,7 @@ export interface RingCounts {
   aborted: number;
 }
 
-/** native/core/io_ring.h: the native side of one queue pair. */
+/** native/core/io/io_ring.h: the native side of one queue pair. */
 export class MemoryQueuePair implements NativeQueuePair {
   readonly counts: RingCounts = { completed: 0, failed: 0, aborted: 0 };
   readonly #host: RingHost;

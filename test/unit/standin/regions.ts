@@ -21,7 +21,7 @@ export interface RegionUse {
   readonly intoMemory: boolean;
 }
 
-/** native/core/dma_memory.h in ordinary memory, which also sees whether it is used when it is not to be. */
+/** native/core/io/dma_memory.h in ordinary memory, which also sees whether it is used when it is not to be. */
 export class MemoryRegions {
   readonly pins = new Uint32Array(new ArrayBuffer(maxRegions * 4));
   /** No more than so many bytes are given out. */

@@ -9,7 +9,7 @@ const fastFailIntervalMs = 20;
 /** How long the controller has to give a sign of life. */
 const answerLimitMs = 1_000;
 
-/** native/core/controller_reset.cc: ends the connection and makes another, by the controller's reconnect policy. */
+/** native/core/controller/controller_reset.cc: ends the connection and makes another, by the controller's reconnect policy. */
 export function resetSteps(
   controller: MemoryController,
   cause: NativeFailure | null,

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include "native/core/base/thread_name.h"
+
+namespace spdk_nvme {
+
+/**
+ * Deadlines for calls into SPDK that may wait for a silent target for ever: one thread, which the destructor
+ * joins, calls a function for each that passes. Any thread; none may outlive this.
+ */
+class Deadlines {
+  using Clock = std::chrono::steady_clock;
+  struct Entry {
+    std::chrono::milliseconds limit;
+    Clock::time_point at;
+    std::function<bool()> late;
+  };
+
+ public:
+  Deadlines() : thread_([this](const std::stop_token& ended) { watch(ended); }) {}
+  Deadlines(const Deadlines&) = delete;
+  Deadlines& operator=(const Deadlines&) = delete;
+  ~Deadlines() = default;
+
+  /** Ends the thread, when no scope is left and none will come. */
+  void stop() { thread_ = {}; }
+
+  /**
+   * Calls `late`, which must not block, if it still lives when the time is over; never after its end. It is
+   * called once more after as long again if it says so.
+   */
+  class Scope {
+   public:
+    Scope(Deadlines& deadlines, std::chrono::milliseconds limit, std::function<bool()> late)
+        : deadlines_(deadlines),
+          entry_(deadlines.add({.limit = limit, .at = Clock::now() + limit, .late = std::move(late)})) {}
+    ~Scope() { deadlines_.remove(entry_); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Deadlines& deadlines_;
+    const std::list<Entry>::iterator entry_;
+  };
+
+ private:
+  std::list<Entry>::iterator add(Entry entry) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    // Nearly every deadline is taken back in time: the thread is woken only if it would sleep through it.
+    if (entry.at < wakes_at_) changed_.notify_all();
+    return entries_.insert(entries_.end(), std::move(entry));
+  }
+
+  void remove(std::list<Entry>::iterator entry) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    entries_.erase(entry);
+  }
+
+  void watch(const std::stop_token& ended) {
+    name_this_thread("spdk-deadlines");
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!ended.stop_requested()) {
+      wakes_at_ = Clock::time_point::max();
+      for (Entry& entry : entries_) {
+        if (entry.late && entry.at <= Clock::now()) {
+          // From now, not from when it was due: this thread may not have run for long.
+          if (entry.late()) {
+            entry.at = Clock::now() + entry.limit;
+          } else {
+            entry.late = nullptr;
+          }
+        }
+        if (entry.late) wakes_at_ = std::min(wakes_at_, entry.at);
+      }
+      // Not for ever: the clock's last moment overflows in the kernel's.
+      const auto limit = std::min(wakes_at_, Clock::now() + std::chrono::hours(1));
+      changed_.wait_until(lock, ended, limit, [&] {
+        return std::ranges::any_of(entries_,
+                                   [&](const Entry& one) { return one.late && one.at < wakes_at_; });
+      });
+    }
+  }
+
+  /** Guards what follows. Held while a deadline's function is called, so that its scope does not end then. */
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::list<Entry> entries_;
+  Clock::time_point wakes_at_ = Clock::time_point::max();
+  /** Last: it uses all of the above. */
+  std::jthread thread_;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,111 @@
+#include "native/core/base/linger_lock.h"
+
+#include <cassert>
+#include <thread>
+
+namespace spdk_nvme {
+
+namespace {
+
+constexpr size_t kCacheLine = 64;
+/** A shared holder polls once and leaves, so a writer first spins for about as long as a poll takes. */
+constexpr int kSpinsBeforeYield = 200;
+
+}  // namespace
+
+struct alignas(kCacheLine) LingerLock::Slot {
+  std::atomic<bool> held{false};
+};
+
+LingerLock::LingerLock(size_t slots) : slot_count_(slots), slots_(std::make_unique<Slot[]>(slots)) {}
+
+LingerLock::~LingerLock() = default;
+
+#ifdef SPDK_NVME_TEST_WITHOUT_LINGER_LOCK
+
+// A build for one experiment only (docs/internals/linger-lock.md): it shows that without the lock the hang is
+// real.
+bool LingerLock::try_lock_shared(size_t /*slot*/) {
+  return true;
+}
+void LingerLock::lock_shared(size_t /*slot*/) {}
+void LingerLock::unlock_shared(size_t /*slot*/) {}
+void LingerLock::lock() {}
+bool LingerLock::try_lock_for(std::chrono::microseconds /*patience*/) {
+  return true;
+}
+void LingerLock::unlock() {}
+bool LingerLock::readers_left(std::chrono::steady_clock::time_point /*deadline*/) {
+  return true;
+}
+
+#else
+
+bool LingerLock::try_lock_shared(size_t slot) {
+  assert(slot < slot_count_);
+  auto& held = slots_[slot].held;
+  // Sequentially consistent on both sides: either the writer sees this slot, or this thread sees the writer.
+  held.store(true, std::memory_order_seq_cst);
+  if (!writer_.load(std::memory_order_seq_cst)) return true;
+  held.store(false, std::memory_order_release);
+  return false;
+}
+
+void LingerLock::lock_shared(size_t slot) {
+  while (!try_lock_shared(slot)) {
+    // Queue behind the writer on its mutex rather than spin: it may hold it for as long as a detach takes.
+    const std::lock_guard<std::mutex> behind_writer(writer_mutex_);
+  }
+}
+
+void LingerLock::unlock_shared(size_t slot) {
+  assert(slot < slot_count_);
+  slots_[slot].held.store(false, std::memory_order_release);
+}
+
+void LingerLock::lock() {
+  writer_mutex_.lock();
+  writer_.store(true, std::memory_order_seq_cst);
+  readers_left(std::chrono::steady_clock::time_point::max());
+}
+
+bool LingerLock::try_lock_for(std::chrono::microseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!writer_mutex_.try_lock()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::yield();
+  }
+  writer_.store(true, std::memory_order_seq_cst);
+  if (readers_left(deadline)) return true;
+  unlock();
+  return false;
+}
+
+void LingerLock::unlock() {
+  writer_.store(false, std::memory_order_release);
+  writer_mutex_.unlock();
+}
+
+/** Waits until no slot is held, up to the deadline. The caller is the writer. */
+bool LingerLock::readers_left(std::chrono::steady_clock::time_point deadline) {
+  bool waited = false;
+  for (size_t i = 0; i < slot_count_; i++) {
+    for (int spins = 0; slots_[i].held.load(std::memory_order_seq_cst); spins++) {
+      waited = true;
+      if (spins < kSpinsBeforeYield) continue;
+      if (std::chrono::steady_clock::now() >= deadline) return false;
+      std::this_thread::yield();
+    }
+  }
+  exclusive_count_.fetch_add(1, std::memory_order_relaxed);
+  if (waited) waited_count_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+#endif
+
+LingerLock::Counters LingerLock::counters() const {
+  return {exclusive_count_.load(std::memory_order_relaxed), waited_count_.load(std::memory_order_relaxed)};
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "native/core/base/status.h"
+
+namespace spdk_nvme {
+
+/** What to check: where the controller is, and from where it is to be reached. */
+struct AddressCheck {
+  const spdk_nvme_transport_id& transport_id;
+  std::string source_address;  // empty: any
+  std::chrono::steady_clock::time_point deadline;
+  /** Asked every few milliseconds; true ends the check early. */
+  std::function<bool()> given_up;
+};
+
+/**
+ * Whether the controller's address answers at all. SPDK finds that out too, but in calls of seconds that
+ * cannot be given up, and before v21.01 with the lock of the whole driver held: one dead address then stops
+ * every other attach and detach of the process. So it is asked first, without SPDK: RDMA addresses are
+ * resolved, TCP ports connected to. Waits up to the deadline; control thread.
+ */
+Status check_address(const AddressCheck& check);
+
+}  // namespace spdk_nvme

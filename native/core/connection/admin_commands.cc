@@ -1,0 +1,142 @@
+#include "native/core/connection/admin_commands.h"
+
+#include <spdk/env.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "native/spdk/command_limits.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+struct FreeDma {
+  void operator()(uint8_t* memory) const { spdk_free(memory); }
+};
+using DmaBuffer = std::unique_ptr<uint8_t, FreeDma>;
+
+DmaBuffer allocate(size_t size) {
+  void* memory = spdk_zmalloc(size, kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA);
+  return DmaBuffer(static_cast<uint8_t*>(memory));
+}
+
+spdk_nvme_data_transfer direction_of(const AdminCommand& command) {
+  return spdk_nvme_opc_get_data_transfer(static_cast<spdk_nvme_nvm_opcode>(command.opcode));
+}
+
+/** What JavaScript checks as well; the limit may have changed with a reset since. */
+Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
+  if (command.data.empty()) return Status::success();
+  const spdk_nvme_data_transfer direction = direction_of(command);
+  if (direction != SPDK_NVME_DATA_HOST_TO_CONTROLLER && direction != SPDK_NVME_DATA_CONTROLLER_TO_HOST) {
+    return Status::failure("ERR_SPDK_UNSUPPORTED",
+                           "the admin command has data, but its opcode has none or transfers it both ways");
+  }
+  // A target ends the connection over more.
+  const uint32_t most = spdk::max_command_bytes(controller);
+  if (command.data.size() <= most) return Status::success();
+  return Status::failure("ERR_SPDK_INVALID_ARG_VALUE", "one command of this controller transfers at most " +
+                                                           std::to_string(most) + " bytes, not " +
+                                                           std::to_string(command.data.size()));
+}
+
+/** How SPDK ends commands of a connection that is gone. */
+bool lost_connection(const spdk_nvme_status& status) {
+  return status.sct == SPDK_NVME_SCT_GENERIC &&
+         (status.sc == SPDK_NVME_SC_ABORTED_SQ_DELETION || status.sc == SPDK_NVME_SC_ABORTED_BY_REQUEST);
+}
+
+}  // namespace
+
+struct AdminCommands::InFlight {
+  AdminCommands* owner;
+  AdminCommand command;
+  DmaBuffer buffer;
+};
+
+void AdminCommand::refuse() const {
+  done({.status = Status::failure("ERR_SPDK_CONTROLLER_FAILED",
+                                  "the admin command was not sent: the controller has no connection"),
+        .answered = false,
+        .cdw0 = 0,
+        .data = {}});
+}
+
+void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
+  while (!waiting_.empty()) {
+    auto flight = std::make_unique<InFlight>(InFlight{this, std::move(waiting_.front()), nullptr});
+    waiting_.pop_front();
+    AdminCommand& command = flight->command;
+    if (Status refused = check(controller, command); !refused.ok()) {
+      command.done({.status = std::move(refused), .cdw0 = 0, .data = {}});
+      continue;
+    }
+    const auto size = static_cast<uint32_t>(command.data.size());
+    int result = 0;
+    if (size > 0) {
+      flight->buffer = allocate(size);
+      if (flight->buffer == nullptr) {
+        result = -ENOMEM;
+      } else if (direction_of(command) == SPDK_NVME_DATA_HOST_TO_CONTROLLER) {
+        memcpy(flight->buffer.get(), command.data.data(), size);
+      }
+    }
+    spdk_nvme_cmd raw{};
+    raw.opc = command.opcode;
+    raw.nsid = command.namespace_id;
+    memcpy(&raw.cdw10, command.cdw, sizeof(command.cdw));
+    if (result == 0) {
+      result = spdk_nvme_ctrlr_cmd_admin_raw(controller, &raw, flight->buffer.get(), size, on_complete,
+                                             flight.get());
+    }
+    if (result == 0) {
+      in_flight_++;
+      if (command.awaited) awaited_++;
+      static_cast<void>(flight.release());  // SPDK's until on_complete()
+      continue;
+    }
+    if (result == -ENOMEM && in_flight_ > 0) {
+      waiting_.push_front(std::move(command));  // room comes with the next answer
+      return;
+    }
+    const char* code = result == -ENOMEM ? "ERR_SPDK_NO_MEMORY" : "ERR_SPDK_IO_FAILED";
+    command.done({.status = Status::failure(code, "the admin command could not be sent", -result),
+                  .answered = false,
+                  .cdw0 = 0,
+                  .data = {}});
+  }
+}
+
+void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) {
+  const std::unique_ptr<InFlight> flight(static_cast<InFlight*>(context));
+  AdminCommand& command = flight->command;
+  flight->owner->in_flight_--;
+  if (command.awaited) flight->owner->awaited_--;
+  const bool aborted = lost_connection(completion->status);
+  if (!aborted) flight->owner->answers_++;
+  AdminAnswer answer;
+  answer.answered = !aborted;
+  answer.cdw0 = completion->cdw0;
+  if (spdk_nvme_cpl_is_error(completion)) {
+    answer.status =
+        Status::failure("ERR_SPDK_IO_FAILED",
+                        aborted ? "the connection ended before the controller answered the admin command"
+                                : "the controller refused the admin command");
+    answer.status.nvme = NvmeStatus{static_cast<uint8_t>(completion->status.sct),
+                                    static_cast<uint8_t>(completion->status.sc), completion->status.dnr != 0};
+  } else if (direction_of(command) == SPDK_NVME_DATA_CONTROLLER_TO_HOST && flight->buffer != nullptr) {
+    answer.data.assign(flight->buffer.get(), flight->buffer.get() + command.data.size());
+  }
+  command.done(std::move(answer));
+}
+
+void AdminCommands::abort() {
+  for (const AdminCommand& command : std::exchange(waiting_, {})) command.refuse();
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "native/core/base/status.h"
+
+namespace spdk_nvme {
+
+/** What a controller answered to an admin command. */
+struct AdminAnswer {
+  Status status;
+  /** By the controller. Else it was not sent, or its connection ended first. */
+  bool answered = false;
+  uint32_t cdw0 = 0;
+  /** What was transferred from the controller; empty for commands that send data or none. */
+  std::vector<uint8_t> data;
+};
+
+/** One admin command, as NVMe defines it, with its data. */
+struct AdminCommand {
+  uint8_t opcode = 0;
+  uint32_t namespace_id = 0;
+  uint32_t cdw[6] = {};  // CDW10 to CDW15
+  /** Data to send; of the same size as what comes back, if the opcode's transfer goes that way. */
+  std::vector<uint8_t> data;
+  /** Called once, on the control thread; must not block. */
+  std::function<void(AdminAnswer)> done;
+  /** Whether somebody waits for the answer, so that it is looked for all the time. */
+  bool awaited = true;
+
+  /** Answers without sending: the connection is on its way out. */
+  void refuse() const;
+};
+
+/** The admin commands of one controller that have not been answered. Control thread only. */
+class AdminCommands {
+ public:
+  AdminCommands() = default;
+  AdminCommands(const AdminCommands&) = delete;
+  AdminCommands& operator=(const AdminCommands&) = delete;
+  /** SPDK has let go of every command by now: it answers all before it destroys a controller. */
+  ~AdminCommands() = default;
+
+  void add(AdminCommand command) { waiting_.push_back(std::move(command)); }
+  /** Sends what waits, as far as the admin queue takes it. */
+  void submit(spdk_nvme_ctrlr* controller);
+  /** Whether answers are awaited. */
+  [[nodiscard]] bool busy() const { return awaited_ > 0 || !waiting_.empty(); }
+  /** How many the controller has answered so far, with an error or without. */
+  [[nodiscard]] uint64_t answers() const { return answers_; }
+  /** Answers what has not been sent yet; the controller will not take it any more. */
+  void abort();
+
+ private:
+  struct InFlight;
+  static void on_complete(void* context, const spdk_nvme_cpl* completion);
+
+  std::deque<AdminCommand> waiting_;
+  size_t in_flight_ = 0;
+  /** Those of them that somebody waits for. */
+  size_t awaited_ = 0;
+  uint64_t answers_ = 0;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "native/core/base/deadlines.h"
+#include "native/spdk/interpose/connection_watch.h"
+
+namespace spdk_nvme {
+
+/** How long a call into SPDK may wait for the controller's answers. */
+struct CallLimits {
+  std::chrono::milliseconds answer;
+  /** The same from the moment on that a detach waits for this thread; the largest value while none does. */
+  const std::atomic<std::chrono::milliseconds>& detach;
+};
+
+/**
+ * A call into SPDK that may wait for the controller's answers, while this lives: it is made to end, by
+ * breaking the established connections, when it takes too long.
+ *
+ * What counts is how often the deadlines' thread came to look, not the clock: that thread stands still when
+ * the host does, and so a host that stood still in the middle of the call is not taken for a silent target.
+ */
+class WaitingCall {
+ public:
+  WaitingCall(Deadlines& deadlines, spdk::ConnectionWatch& watch, CallLimits limits)
+      : scope_(deadlines, kLook, [this, &watch, limits] {
+          waited_ += kLook;
+          const auto detach = limits.detach.load(std::memory_order_acquire);
+          if (detach != std::chrono::milliseconds::max()) waited_for_detach_ += kLook;
+          if (waited_ < limits.answer && waited_for_detach_ < detach) return true;
+          broken_.store(true, std::memory_order_release);
+          watch.break_established();
+          return false;
+        }) {}
+  ~WaitingCall() = default;
+  WaitingCall(const WaitingCall&) = delete;
+  WaitingCall& operator=(const WaitingCall&) = delete;
+
+  /** Whether it took too long. */
+  [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_acquire); }
+
+ private:
+  static constexpr std::chrono::milliseconds kLook{100};
+
+  std::atomic<bool> broken_{false};
+  // Deadlines' thread only.
+  std::chrono::milliseconds waited_{0};
+  std::chrono::milliseconds waited_for_detach_{0};
+  /** Last: it uses all of the above. */
+  const Deadlines::Scope scope_;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "native/spdk/queue_pairs.h"
+
+namespace spdk_nvme {
+
+class Controller;
+
+/** What one controller's I/O queue pairs have done since they were connected. */
+struct ControllerStats {
+  /** Commands that the controller has and has not answered. */
+  uint64_t outstanding = 0;
+  /** Commands that ended with the controller's answer; those of them with an error; those that were aborted.
+   */
+  uint64_t completed = 0;
+  uint64_t failed = 0;
+  uint64_t aborted = 0;
+  uint64_t polls = 0;
+  uint64_t idle_polls = 0;
+  /** Polls that were put off because another thread held the linger lock. */
+  uint64_t lock_waits = 0;
+  /** Times the linger lock's exclusive side was taken, and how often it had to wait for a thread that polled.
+   */
+  uint64_t linger_locks = 0;
+  uint64_t linger_waits = 0;
+  /** SPDK's own counts, where the release has them; empty where they were not to be had at the moment. */
+  std::vector<spdk::TransportStats> transport;
+};
+
+/** JavaScript thread. Waits for no more than some hundred microseconds. */
+ControllerStats stats_of(const Controller& controller);
+
+}  // namespace spdk_nvme

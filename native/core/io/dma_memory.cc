@@ -1,0 +1,53 @@
+#include "native/core/io/dma_memory.h"
+
+#include <spdk/env.h>
+
+namespace spdk_nvme {
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+}  // namespace
+
+bool DmaMemory::allocate(size_t size, uint32_t& id) {
+  if (free_ids_.empty() && next_id_ == kMaxRegions) return false;
+  auto* base =
+      static_cast<uint8_t*>(spdk_zmalloc(size, kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA));
+  if (base == nullptr) return false;
+  if (free_ids_.empty()) {
+    id = next_id_++;
+  } else {
+    id = free_ids_.back();
+    free_ids_.pop_back();
+  }
+  regions_[id] = {.base = base, .size = size};
+  return true;
+}
+
+DmaMemory::~DmaMemory() {
+  for (const Region& region : regions_) {
+    if (region.base != nullptr) spdk_free(region.base);
+  }
+}
+
+void DmaMemory::drop(uint32_t id) {
+  if (pins_[id] == 0) {
+    free(id);
+  } else {
+    pins_[id] |= kDropped;
+  }
+}
+
+void DmaMemory::free_unpinned(uint32_t id) {
+  if (id < kMaxRegions && pins_[id] == kDropped) free(id);
+}
+
+void DmaMemory::free(uint32_t id) {
+  spdk_free(regions_[id].base);
+  regions_[id] = {};
+  pins_[id] = 0;
+  free_ids_.push_back(id);
+}
+
+}  // namespace spdk_nvme

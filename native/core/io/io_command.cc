@@ -1,0 +1,117 @@
+#include "native/core/io/io_command.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <limits>
+
+namespace spdk_nvme {
+
+namespace {
+
+/** The number of blocks is a field of 16 bits, of which 0 means one. */
+constexpr uint64_t kMaxBlocks = 65'536;
+
+/** Whether the segments are memory that may be used, change at block boundaries, and are as long as the
+ * blocks.
+ */
+bool segments_cover(const IoCommand& command, const DmaMemory& memory) {
+  if (command.segment_count > RingLayout::kMaxSegments) return false;
+  uint64_t total = 0;
+  for (const auto& [region, offset, length] : command.data()) {
+    if (length == 0 || length % command.block_size != 0) return false;
+    if (memory.at(region, offset, length) == nullptr) return false;
+    total += length;
+  }
+  return total == static_cast<uint64_t>(command.blocks) * command.block_size;
+}
+
+uint64_t max_blocks(const IoCommand& command, const CommandLimits& limits) {
+  if (command.operation == RingLayout::deallocate) return std::numeric_limits<uint32_t>::max();
+  if (!command.transfers()) return kMaxBlocks;
+  return std::clamp<uint64_t>(limits.bytes / command.block_size, 1, kMaxBlocks);
+}
+
+}  // namespace
+
+void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) {
+  operation = words[kOperation];
+  namespace_id = words[kNamespace];
+  segment_count = 0;
+  if (operation == raw) {
+    opcode = words[kOpcode] & 0xff;
+    std::copy_n(words + kCdw10, kRawDwords, dwords.begin());
+    segment_count = words[kLength] == 0 ? 0 : 1;
+    segments[0] = {.region = words[kRegion], .offset = words[kOffset], .length = words[kLength]};
+    return;
+  }
+  first_block = static_cast<uint64_t>(words[kBlockHigh]) << 32 | words[kBlockLow];
+  blocks = words[kBlocks];
+  block_size = words[kBlockSize];
+  flags = words[kFlags];
+  if (!transfers()) return;
+  segment_count = words[kSegments];
+  if (segment_count == 0) {
+    segment_count = 1;
+    const uint64_t length = static_cast<uint64_t>(blocks) * block_size;
+    segments[0] = {.region = words[kRegion], .offset = words[kOffset], .length = length};
+    return;
+  }
+  for (uint32_t i = 0; i < std::min(segment_count, kMaxSegments); i++) {
+    const uint32_t* part = segment_words + i * kSegmentWords;
+    segments[i] = {.region = part[0], .offset = part[1], .length = part[2]};
+  }
+}
+
+int check_command(const IoCommand& command, const NamespaceEntry* space, const DmaMemory& memory) {
+  if (command.operation == RingLayout::raw) {
+    if (command.segment_count == 0) return 0;
+    const auto& [region, offset, length] = command.segments[0];
+    return memory.at(region, offset, length) == nullptr ? -EFAULT : 0;
+  }
+  if (space == nullptr) return -ENODEV;
+  // It has vanished and come back as another: what the command calls a block is not what would be
+  // transferred.
+  if (command.block_size != space->block_size) return -ENODEV;
+  if (!command.has_blocks()) return 0;
+  // Without this the controller would take it for 65,536.
+  if (command.blocks == 0) return -EINVAL;
+  if ((command.flags & ~SPDK_NVME_IO_FLAGS_CDW12_MASK) != 0) return -EINVAL;
+  if (command.first_block > space->blocks || command.blocks > space->blocks - command.first_block)
+    return -ERANGE;
+  if (!command.transfers()) return 0;
+  // SPDK and the controller would transfer metadata as well, to memory that was never meant for it.
+  if (space->metadata_size != 0) return -ENOTSUP;
+  return segments_cover(command, memory) ? 0 : -EFAULT;
+}
+
+PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry* space,
+                      const CommandLimits& limits) {
+  if (!command.has_blocks() || space == nullptr) return {.count = 1, .segments = command.segment_count};
+  uint64_t most = std::min<uint64_t>(max_blocks(command, limits), command.blocks - sent);
+  PieceRange piece{.first = sent};
+  if (command.transfers()) {
+    if (space->boundary != 0) {
+      most = std::min<uint64_t>(most, space->boundary - (command.first_block + sent) % space->boundary);
+    }
+    uint64_t skip = static_cast<uint64_t>(sent) * command.block_size;
+    while (skip >= command.segments[piece.segment].length) skip -= command.segments[piece.segment++].length;
+    piece.segment_offset = skip;
+    // SPDK itself must find nothing to split: it does so at the limit in whole blocks, and finds its place
+    // within a boundary with a mask, which is right for powers of two.
+    const bool several = command.operation != RingLayout::compare && command.block_size <= limits.bytes &&
+                         (space->boundary == 0 || std::has_single_bit(space->boundary));
+    const uint32_t most_segments = several ? limits.segments : 1;
+    uint64_t bytes = 0;
+    for (uint32_t i = piece.segment; i < command.segment_count && piece.segments < most_segments; i++) {
+      if (bytes >= most * command.block_size) break;
+      bytes += command.segments[i].length - (piece.segments == 0 ? skip : 0);
+      piece.segments++;
+    }
+    most = std::min(most, bytes / command.block_size);
+  }
+  piece.count = static_cast<uint32_t>(most);
+  return piece;
+}
+
+}  // namespace spdk_nvme

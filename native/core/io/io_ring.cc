@@ -1,0 +1,284 @@
+#include "native/core/io/io_ring.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace spdk_nvme {
+
+namespace {
+
+/** So many pieces of one command keep a controller busy; more would only keep others waiting. */
+constexpr uint32_t kMaxShare = 16;
+
+uint32_t load(uint32_t& shared_word) {
+  return std::atomic_ref<uint32_t>(shared_word).load(std::memory_order_relaxed);
+}
+
+/** The status field of a completion as lib/ring.ts reads it. */
+uint32_t status_word(const spdk_nvme_status& status) {
+  return status.sc | static_cast<uint32_t>(status.sct) << 8 | static_cast<uint32_t>(status.dnr) << 11;
+}
+
+uint32_t host_error(int error_number) {
+  return RingLayout::kHostError | static_cast<uint32_t>(error_number);
+}
+
+uint32_t aborted_word() {
+  return SPDK_NVME_SC_ABORTED_SQ_DELETION;
+}
+
+/** How SPDK answers for a controller that cannot any more; which of the two depends on the release. */
+bool is_aborted(uint32_t status) {
+  constexpr uint32_t kTypeAndCode = 0x7ff;
+  const uint32_t what = status & kTypeAndCode;
+  return what == SPDK_NVME_SC_ABORTED_SQ_DELETION || what == SPDK_NVME_SC_ABORTED_BY_REQUEST;
+}
+
+}  // namespace
+
+IoRing::IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
+    : memory_(std::move(memory)),
+      capacity_(capacity),
+      words_(kHeaderWords +
+             static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
+      submission_queue_(words_.data() + kHeaderWords),
+      completion_queue_(submission_queue_ + capacity),
+      statuses_(completion_queue_ + capacity),
+      results_(statuses_ + capacity),
+      commands_(results_ + capacity),
+      segments_(commands_ + static_cast<size_t>(capacity) * kCommandWords),
+      slots_(capacity) {}
+
+uint32_t IoRing::pending() {
+  return load(words_[kPendingWord]);
+}
+
+void IoRing::set_namespaces(std::shared_ptr<const NamespaceTable> namespaces) {
+  const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+  fresh_namespaces_ = std::move(namespaces);
+  namespaces_version_.fetch_add(1, std::memory_order_release);
+}
+
+void IoRing::take_namespaces() {
+  if (namespaces_version_.load(std::memory_order_acquire) == taken_version_) return;
+  const std::lock_guard<std::mutex> guard(namespaces_mutex_);
+  namespaces_ = fresh_namespaces_;
+  taken_version_ = namespaces_version_.load(std::memory_order_relaxed);
+}
+
+void IoRing::bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth) {
+  controller_ = controller;
+  pieces_.assign(queue_depth, Piece{});
+  free_pieces_.clear();
+  for (uint32_t i = 0; i < queue_depth; i++) free_pieces_.push_back(i);
+  share_ = std::clamp(queue_depth / 2, 1U, kMaxShare);
+}
+
+void IoRing::submit(spdk_nvme_qpair* queue_pair) {
+  take_namespaces();
+  // What comes back was sent before anything that still waits.
+  ready_.insert(ready_.begin(), held_.begin(), held_.end());
+  for (const uint32_t index : held_) slots_[index].ready = true;
+  held_.clear();
+  take_new();
+  answer_cancelled();
+  while (!ready_.empty() && !free_pieces_.empty()) {
+    const uint32_t index = ready_.front();
+    ready_.pop_front();
+    if (send_next(queue_pair, index)) continue;
+    ready_.push_front(index);
+    return;
+  }
+}
+
+void IoRing::take_new() {
+  const uint32_t tail = submitted_.load(std::memory_order_acquire);
+  for (; head_ != tail; head_++) {
+    const uint32_t index = submission_queue_[head_ % capacity_];
+    // Both can only be a fault in lib/; answering would corrupt the slot's real owner.
+    if (index >= capacity_ || slots_[index].busy) continue;
+    const uint32_t* segments = segments_ + static_cast<size_t>(index) * kMaxSegments * kSegmentWords;
+    Slot& slot = slots_[index];
+    slot.command.read_from(command_words(index), segments);
+    slot.begin();
+    ready_.push_back(index);
+  }
+}
+
+/** Sends the next piece of a command that was taken from ready_. False when it has to wait there. */
+bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
+  Slot& slot = slots_[index];
+  if (is_cancelled(index)) end(index, host_error(ECANCELED));
+  bool waits = false;
+  if (slot.has_more()) {
+    const uint32_t number = free_pieces_.back();
+    free_pieces_.pop_back();
+    Piece& piece = pieces_[number];
+    piece = {.ring = this, .slot = index, .command = &slot.command, .memory = memory_.get()};
+    // Counted before the call, and once more for it: SPDK may find in it that the connection is lost, and
+    // complete pieces of this and other commands.
+    slot.pieces += 2;
+    in_flight_++;
+    const int result = start(queue_pair, slot, piece);
+    slot.pieces--;
+    if (result < 0) {
+      slot.pieces--;
+      in_flight_--;
+      free_pieces_.push_back(number);
+      waits = has_to_wait(result);
+      if (!waits) end(index, host_error(-result));
+    }
+  }
+  if (waits && slot.has_more()) return false;
+  slot.ready = slot.has_more() && slot.pieces < share_;
+  if (slot.ready) {
+    ready_.push_back(index);
+  } else {
+    settle(index);
+  }
+  return true;
+}
+
+bool IoRing::has_to_wait(int result) const {
+  // There is no room; but what nothing else takes up will not become free.
+  if (result == -ENOMEM || result == -EAGAIN) return in_flight_ > 0;
+  // The queue pair has lost its connection.
+  return result == -ENXIO && holding_.load(std::memory_order_acquire);
+}
+
+/** Checks what is to be sent next of a command against what the controller and the memory are, and hands it
+ * to SPDK. 0 or a negative errno. */
+int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
+  const IoCommand& command = slot.command;
+  const bool raw_command = command.operation == raw;
+  const NamespaceEntry* space =
+      raw_command || !namespaces_ ? nullptr : namespaces_->find(command.namespace_id);
+  if (const int wrong = check_command(command, space, *memory_); wrong != 0) return wrong;
+  // SPDK may have heard of a change that the control thread has not passed on yet.
+  const auto changed = [space, &command] {
+    return space != nullptr && (!spdk_nvme_ns_is_active(space->space) ||
+                                spdk_nvme_ns_get_sector_size(space->space) != command.block_size);
+  };
+  if (changed()) return -ENODEV;
+  const CommandLimits limits = namespaces_ ? namespaces_->limits() : CommandLimits{};
+  piece.range = next_piece(command, slot.sent, space, limits);
+  const uint32_t sent = slot.sent;
+  slot.sent += piece.range.count;
+  const int result = send_piece(controller_, queue_pair, space, piece, on_complete);
+  if (result >= 0) return 0;
+  slot.sent = sent;
+  // SPDK's answer for a namespace that vanished while it looked at it.
+  return result == -EINVAL && changed() ? -ENODEV : result;
+}
+
+void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
+  auto* piece = static_cast<Piece*>(context);
+  IoRing& ring = *piece->ring;
+  const uint32_t index = piece->slot;
+  const uint32_t first = piece->range.first;
+  Slot& slot = ring.slots_[index];
+  ring.free_pieces_.push_back(static_cast<uint32_t>(piece - ring.pieces_.data()));
+  ring.in_flight_--;
+  slot.pieces--;
+  const uint32_t status = status_word(completion->status);
+  if (is_aborted(status) && slot.command.operation != raw && ring.holding_.load(std::memory_order_acquire)) {
+    slot.lost_from = slot.lost ? std::min(slot.lost_from, first) : first;
+    slot.lost = true;
+  } else if (status != 0) {
+    ring.end(index, status);
+  }
+  if (!slot.ended) slot.result = completion->cdw0;
+  if (!slot.ready && slot.has_more()) {
+    slot.ready = true;
+    ring.ready_.push_back(index);
+  }
+  ring.settle(index);
+}
+
+/** Nothing more is sent of a command, which completes with this status unless it has an earlier one. */
+void IoRing::end(uint32_t index, uint32_t status) {
+  Slot& slot = slots_[index];
+  if (std::exchange(slot.ended, true)) return;
+  slot.status = status;
+}
+
+/** Completes a command, or holds it, if SPDK has nothing of it any more and nothing remains to be sent. */
+void IoRing::settle(uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.pieces > 0 || slot.has_more()) return;
+  if (std::exchange(slot.ready, false)) std::erase(ready_, index);
+  if (slot.ended || !slot.lost) {
+    complete(index, slot.status, slot.result);
+  } else if (holding_.load(std::memory_order_acquire)) {
+    slot.sent = slot.lost_from;
+    slot.lost = false;
+    held_.push_back(index);
+  } else {
+    complete(index, aborted_word(), 0);
+  }
+}
+
+void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
+  slots_[index].busy = false;
+  if (status != 0 && is_aborted(status)) {
+    counts_.aborted++;
+  } else {
+    counts_.completed++;
+    if (status != 0) counts_.failed++;
+  }
+  statuses_[index] = status;
+  results_[index] = result;
+  const uint32_t tail = completed_.load(std::memory_order_relaxed);
+  completion_queue_[tail % capacity_] = index;
+  completed_.store(tail + 1, std::memory_order_release);
+}
+
+void IoRing::notify() {
+  const uint32_t tail = completed_.load(std::memory_order_relaxed);
+  if (tail == notified_) return;
+  notified_ = tail;
+  if (on_completions) on_completions();
+}
+
+bool IoRing::is_cancelled(uint32_t index) const {
+  if (slots_[index].command.operation == raw) return false;
+  return load(commands_[static_cast<size_t>(index) * kCommandWords + kCancel]) != 0;
+}
+
+void IoRing::answer_cancelled() {
+  const uint32_t cancels = load(words_[kCancelsWord]);
+  if (std::exchange(seen_cancels_, cancels) == cancels) return;
+  take_new();
+  for (uint32_t index = 0; index < capacity_; index++) {
+    const Slot& slot = slots_[index];
+    // What has been sent as a whole ends as the controller says.
+    if (!slot.busy || !(slot.has_more() || slot.lost) || !is_cancelled(index)) continue;
+    std::erase(held_, index);
+    end(index, host_error(ECANCELED));
+    settle(index);
+  }
+}
+
+void IoRing::lost_queue_pair() {
+  if (!holding_.load(std::memory_order_acquire)) answer_rest(0);
+}
+
+void IoRing::answer_rest(int error_number) {
+  take_new();
+  const uint32_t status = error_number == 0 ? aborted_word() : host_error(error_number);
+  std::deque<uint32_t> rest = std::exchange(held_, {});
+  rest.insert(rest.end(), ready_.begin(), ready_.end());
+  ready_.clear();
+  for (const uint32_t index : rest) {
+    slots_[index].ready = false;
+    end(index, status);
+    settle(index);
+  }
+  // Those that SPDK still has a part of complete with it.
+  for (uint32_t index = 0; index < capacity_; index++) {
+    if (slots_[index].busy && slots_[index].has_more()) end(index, status);
+  }
+}
+
+}  // namespace spdk_nvme

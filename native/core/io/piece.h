@@ -1,0 +1,36 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstdint>
+
+#include "native/core/io/dma_memory.h"
+#include "native/core/io/io_command.h"
+
+namespace spdk_nvme {
+
+class IoRing;
+
+/** A piece of a command while SPDK has it: the context of SPDK's callbacks. */
+struct Piece {
+  IoRing* ring = nullptr;
+  uint32_t slot = 0;
+  const IoCommand* command = nullptr;
+  const DmaMemory* memory = nullptr;
+  PieceRange range{};
+  // Where SPDK's walk through the segments stands.
+  uint32_t segment = 0;
+  uint64_t segment_offset = 0;
+  uint64_t left = 0;
+
+  [[nodiscard]] uint64_t bytes() const { return static_cast<uint64_t>(range.count) * command->block_size; }
+};
+
+/**
+ * Hands a piece that has been checked to SPDK, as exactly one NVMe command; `done` gets the piece as context.
+ * 0 or a negative errno. `space` is null for raw commands only.
+ */
+int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry* space,
+               Piece& piece, spdk_nvme_cmd_cb done);
+
+}  // namespace spdk_nvme

@@ -1,0 +1,127 @@
+#include "native/core/io/queue_set.h"
+
+#include <thread>
+
+#include "native/core/diagnostics/log.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+/** A poller serves other controllers too: if the lock is not to be had in this time, it comes back next turn.
+ */
+constexpr std::chrono::microseconds kPatience{500};
+
+}  // namespace
+
+bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline) {
+  for (const auto& ring : rings_) {
+    ring->bind(controller_, queue_depth);
+    if (!pairs_.connect(queue_depth)) return false;
+  }
+  using Connection = spdk::PolledQueuePairs::Connection;
+  auto connection = pairs_.connection();
+  while (connection == Connection::pending && std::chrono::steady_clock::now() < deadline) {
+    pairs_.poll();
+    std::this_thread::yield();
+    connection = pairs_.connection();
+  }
+  return connection == Connection::established;
+}
+
+QueueSet::Turn QueueSet::poll() {
+  const LogScope scope(history_.get());
+  if (release_requested_.load(std::memory_order_acquire)) return release();
+  return serve();
+}
+
+QueueSet::Turn QueueSet::serve() {
+  Turn turn;
+  if (disturbed_) {
+    const ExclusiveLinger alone(*linger_, kPatience);
+    if (alone.held()) {
+      turn = poll_pairs();
+    } else {
+      counts_.lock_waits++;
+      turn.hot = true;
+    }
+  } else {
+    // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in
+    // a hurry.
+    const SharedLinger together(*linger_, slot_, std::try_to_lock);
+    if (together.held()) {
+      turn = poll_pairs();
+    } else {
+      counts_.lock_waits++;
+    }
+  }
+  if (disturbed_ && on_failure) {
+    history_->add(HistoryEvent::Kind::connection_lost, "the connection of an I/O queue pair is lost");
+    on_failure();
+    on_failure = nullptr;
+  }
+  return turn;
+}
+
+/** The caller holds the linger lock. */
+QueueSet::Turn QueueSet::poll_pairs() {
+  if (released()) return {};
+  for (size_t i = 0; i < rings_.size(); i++) rings_[i]->submit(pairs_[i]);
+  counts_.polls++;
+  const int64_t result = pairs_.poll();
+  bool busy = false;
+  for (const auto& ring : rings_) {
+    busy |= ring->busy();
+    ring->notify();
+  }
+  // A queue pair that has just failed is destroyed by a later poll at the earliest, which then is alone.
+  if (result < 0 || pairs_.disturbed()) disturbed_ = true;
+  const bool worked = result > 0;
+  if (!worked) counts_.idle_polls++;
+  return {.worked = worked, .hot = busy, .completions = worked ? static_cast<uint64_t>(result) : 0};
+}
+
+QueueSet::Turn QueueSet::release() {
+  const ExclusiveLinger alone(*linger_, kPatience);
+  if (!alone.held()) return {.hot = true};
+  if (released()) return {};
+  if (phase() == Phase::serving) {
+    pairs_.disconnect();
+    phase_.store(Phase::disconnecting, std::memory_order_release);
+  }
+  pairs_.poll();
+  if (pairs_.disconnected()) free();
+  return {.hot = true};
+}
+
+/** SPDK forgets the poll group of a queue pair that is freed before it is disconnected, and then uses it. */
+void QueueSet::abandon() {
+  if constexpr (spdk::kAsyncQueuePairs) {
+    pairs_.disconnect();
+    while (!pairs_.disconnected()) {
+      pairs_.poll();
+      std::this_thread::yield();
+    }
+  }
+  free();
+}
+
+/** SPDK answers what the queue pairs still had as aborted. */
+void QueueSet::free() {
+  pairs_.free();
+  for (const auto& ring : rings_) {
+    ring->lost_queue_pair();
+    ring->notify();
+  }
+  phase_.store(Phase::released, std::memory_order_release);
+}
+
+std::vector<spdk::TransportStats> QueueSet::transport_stats() {
+  if constexpr (!spdk::kAsyncQueuePairs) return {};
+  // Nobody polls meanwhile.
+  const ExclusiveLinger alone(*linger_, kPatience);
+  if (!alone.held() || released()) return {};
+  return pairs_.transport_stats();
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,148 @@
+#include "native/core/process/environment.h"
+
+#include <algorithm>
+
+#include "native/core/diagnostics/thread_stack.h"
+#include "native/core/process/exit_guard.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/** What a poller needs to leave its loop when SPDK is not holding it. */
+constexpr auto kPollerStop = 200ms;
+/** To ask the threads of one controller where they are. */
+constexpr auto kStackPatience = 100ms;
+
+std::chrono::milliseconds until(Clock::time_point deadline) {
+  return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
+}
+
+/** Whether both ask for the same place, as the same host, from the same address: as the kernel's initiator
+ * has it. */
+bool same_controller(const Controller::Request& one, const Controller::Request& other) {
+  return spdk_nvme_transport_id_compare(&one.transport_id, &other.transport_id) == 0 &&
+         one.connect.host_nqn == other.connect.host_nqn &&
+         std::ranges::equal(one.connect.host_id, other.connect.host_id) &&
+         one.connect.source_address == other.connect.source_address;
+}
+
+}  // namespace
+
+Status Environment::open(const EnvironmentSettings& settings, int log_level, Log::Listener log,
+                         std::shared_ptr<Environment>& environment) {
+  const OpeningScope opening;
+  bool listening = false;
+  Status status = SpdkRuntime::acquire(settings.runtime, [&] {
+    Log::listen(std::move(log), log_level);
+    listening = true;
+  });
+  if (!status.ok()) {
+    if (listening) Log::listen(nullptr, 0);
+    return status;
+  }
+  prepare_thread_stacks();
+  environment.reset(new Environment(settings));
+  close_at_exit(environment);
+  return status;
+}
+
+Environment::Environment(const EnvironmentSettings& settings)
+    : services_(std::make_shared<ControllerServices>(settings.connect_concurrency)) {
+  for (size_t i = 0; i < settings.pollers; i++) {
+    services_->pollers.push_back(std::make_unique<Poller>(i, settings.poller));
+  }
+}
+
+Environment::~Environment() {
+  close(0ms);
+}
+
+Status Environment::attach(Controller::Request request, ControllerEvents events,
+                           std::shared_ptr<Controller>& controller) {
+  reap();
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (closed_) return Status::failure("ERR_SPDK_ENV_CLOSED", "the environment is closed");
+  for (const auto& other : controllers_) {
+    if (!same_controller(other->request(), request)) continue;
+    switch (other->state()) {
+      case ControllerState::detached:
+        continue;
+      case ControllerState::attaching:
+        if (other->attach_given_up()) {
+          return Status::failure(
+              "ERR_SPDK_DETACHING",
+              "an attach of this controller was given up, and SPDK has not ended it yet; try again");
+        }
+        [[fallthrough]];
+      case ControllerState::attached:
+      case ControllerState::failed:
+      case ControllerState::resetting:
+        return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
+                               "this controller is attached, or being attached, already");
+      case ControllerState::wedged:
+        return Status::failure("ERR_SPDK_WEDGED",
+                               "an earlier detach of this controller has not come back from SPDK");
+      case ControllerState::draining:
+      case ControllerState::disconnecting:
+      case ControllerState::lingering:
+        return Status::failure("ERR_SPDK_DETACHING",
+                               "this controller is being detached; wait for its detach() first");
+    }
+  }
+  controller = Controller::start(services_, std::move(request), std::move(events));
+  controllers_.push_back(controller);
+  return Status::success();
+}
+
+std::vector<PollerStats> Environment::poller_stats() const {
+  std::vector<PollerStats> all;
+  for (const auto& poller : services_->pollers) all.push_back(poller->stats());
+  return all;
+}
+
+void Environment::reap() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  std::erase_if(controllers_, [](const auto& controller) {
+    return controller->finished() && controller->join_for(kPollerStop);
+  });
+}
+
+bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
+  std::vector<std::shared_ptr<Controller>> controllers;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (closed_) return true;
+    closed_ = true;
+    controllers.swap(controllers_);
+  }
+  const auto deadline = Clock::now() + limit;
+  for (const auto& controller : controllers) {
+    controller->give_up_attach();
+    controller->detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
+  }
+  bool clean = true;
+  for (const auto& controller : controllers) {
+    // A wedged one has had its time, and may never end.
+    const bool given_up = controller->state() == ControllerState::wedged;
+    if (controller->join_for(given_up ? 0ms : until(deadline))) continue;
+    if (held_by != nullptr) *held_by += controller->stacks(kStackPatience);
+    controller->wedge();
+    clean = false;
+  }
+  // One limit for all of them, and a short one if SPDK may hold several along with a controller.
+  const auto shortly = Clock::now() + kPollerStop;
+  const auto last = clean ? std::max(deadline, shortly) : shortly;
+  for (const auto& poller : services_->pollers) poller->stop();
+  for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
+  // JavaScript may hold on to controllers, and so to what they share, for long.
+  if (clean) services_->deadlines.stop();
+  Log::listen(nullptr, 0);
+  SpdkRuntime::release();
+  return clean;
+}
+
+}  // namespace spdk_nvme

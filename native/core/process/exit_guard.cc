@@ -1,0 +1,69 @@
+#include "native/core/process/exit_guard.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+
+#include "native/core/process/environment.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+constexpr std::chrono::milliseconds kExitLimit{1'500};
+
+/** Guards the environment to close. Never destroyed: the handler runs while static objects are. */
+struct Guarded {
+  std::mutex mutex;
+  std::weak_ptr<Environment> environment;
+  std::atomic<int> opening{0};
+};
+
+Guarded& guarded() {
+  static auto* const instance = new Guarded();
+  return *instance;
+}
+
+/** Ends the process here and now, before static objects are destroyed under a thread that still runs. */
+void cut_off(int status) {
+  fflush(nullptr);
+  _exit(status);
+}
+
+void on_process_exit(int status, void* /*unused*/) {
+  if (guarded().opening > 0) cut_off(status);
+  std::shared_ptr<Environment> environment;
+  {
+    const std::lock_guard<std::mutex> guard(guarded().mutex);
+    environment = guarded().environment.lock();
+  }
+  if (environment && !environment->close(kExitLimit)) cut_off(status);
+}
+
+void register_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] { on_exit(on_process_exit, nullptr); });
+}
+
+}  // namespace
+
+void close_at_exit(const std::shared_ptr<Environment>& environment) {
+  register_handler();
+  const std::lock_guard<std::mutex> guard(guarded().mutex);
+  guarded().environment = environment;
+}
+
+OpeningScope::OpeningScope() {
+  register_handler();
+  guarded().opening++;
+}
+
+OpeningScope::~OpeningScope() {
+  guarded().opening--;
+}
+
+}  // namespace spdk_nvme

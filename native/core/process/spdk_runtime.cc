@@ -1,0 +1,105 @@
+#include "native/core/process/spdk_runtime.h"
+
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "native/core/base/thread_name.h"
+#include "native/core/diagnostics/log.h"
+#include "native/core/process/hugepages.h"
+#include "native/spdk/env.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+enum class Phase { unused, starting, in_use, idle, broken };
+
+/** Guards the phase and the settings SPDK was started with. */
+std::mutex g_mutex;
+Phase g_phase = Phase::unused;
+SpdkRuntime::Settings g_started_with;
+
+Status check_hugepages(size_t memory_mb) {
+  const Hugepages pages = read_hugepages();
+  const size_t needed = memory_mb << 20;
+  if (pages.free_bytes >= needed) return Status::success();
+  const size_t used = pages.total_bytes - pages.free_bytes;
+  const size_t total = pages.page_bytes == 0 ? 0 : (used + needed + pages.page_bytes - 1) / pages.page_bytes;
+  return Status::failure("ERR_SPDK_NO_HUGEPAGES",
+                         "memoryMb is " + std::to_string(memory_mb) + ", but only " +
+                             std::to_string(pages.free_bytes >> 20) +
+                             " MiB of hugepages are free; as root: echo " + std::to_string(total) +
+                             " > /proc/sys/vm/nr_hugepages",
+                         ENOMEM);
+}
+
+/** Runs spdk_env_init() on a thread that DPDK may pin; it has nothing else to do. */
+Status start(const SpdkRuntime::Settings& settings) {
+  Log::capture();
+  std::promise<Status> outcome;
+  auto answer = outcome.get_future();
+  std::thread([&outcome, &settings] {
+    name_this_thread("spdk-env");
+    const LogCollector log;
+    const int result = spdk::env_init({.name = settings.name, .memory_mb = settings.memory_mb});
+    if (result == 0) {
+      outcome.set_value(Status::success());
+      return;
+    }
+    std::string message = "SPDK's environment could not be started";
+    for (const auto& line : log.lines()) message += "; " + line;
+    const bool forbidden = result == -EACCES || result == -EPERM;
+    outcome.set_value(Status::failure(forbidden ? "ERR_SPDK_NO_PERMISSION" : "ERR_SPDK_ENV_INIT_FAILED",
+                                      std::move(message), -result));
+  }).join();
+  return answer.get();
+}
+
+}  // namespace
+
+Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()>& granted) {
+  {
+    const std::lock_guard<std::mutex> guard(g_mutex);
+    switch (g_phase) {
+      case Phase::starting:
+      case Phase::in_use:
+        return Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is already in use in this process");
+      case Phase::broken:
+        return Status::failure(
+            "ERR_SPDK_ENV_NOT_REUSABLE",
+            "an earlier start of SPDK failed half-way in this process, and DPDK can be started "
+            "only once: start a new process");
+      case Phase::idle:
+        if (settings.memory_mb > g_started_with.memory_mb) {
+          return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
+                                 "memoryMb is " + std::to_string(settings.memory_mb) +
+                                     ", but this process started SPDK with " +
+                                     std::to_string(g_started_with.memory_mb) +
+                                     " MiB, and DPDK cannot be started again with more");
+        }
+        g_phase = Phase::in_use;
+        granted();
+        return Status::success();
+      case Phase::unused:
+        break;
+    }
+    if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
+    g_phase = Phase::starting;
+  }
+  granted();
+  Status started = start(settings);
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  g_phase = started.ok() ? Phase::in_use : Phase::broken;
+  g_started_with = settings;
+  return started;
+}
+
+void SpdkRuntime::release() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  g_phase = Phase::idle;
+}
+
+}  // namespace spdk_nvme

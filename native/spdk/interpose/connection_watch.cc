@@ -1,0 +1,218 @@
+#include "native/spdk/interpose/connection_watch.h"
+
+#include <rdma/rdma_cma.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "native/spdk/interpose/cm_events.h"
+#include "native/spdk/interpose/completion_order.h"
+#include "native/spdk/interpose/stand_in.h"
+#include "native/spdk/release.h"
+#include "native/spdk/source_address.h"
+
+namespace spdk_nvme::spdk {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Handle = std::variant<rdma_cm_id*, int>;
+
+thread_local Clock::time_point t_wait_until = Clock::time_point::max();
+thread_local ConnectionWatch* t_watch = nullptr;
+void break_connection(rdma_cm_id* id) {
+  // Its queue pair's commands end with errors, which is what SPDK waits for.
+  rdma_disconnect(id);
+}
+
+void break_connection(int socket) {
+  shutdown(socket, SHUT_RDWR);
+}
+
+/** What SPDK has connected, or is about to connect, and has not destroyed. Any thread. */
+class Connections {
+ public:
+  void add(Handle handle, const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    list_.push_back({handle, watch});
+  }
+  void remove(Handle handle) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    std::erase_if(list_, [handle](const Connection& one) { return one.handle == handle; });
+  }
+  void remove_all(const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    std::erase_if(list_, [watch](const Connection& one) { return one.watch == watch; });
+  }
+  void establish_all(const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (Connection& one : list_) one.established |= one.watch == watch;
+  }
+  void break_all(const ConnectionWatch* watch, bool established) {
+    // Under the lock: SPDK cannot destroy a connection while it is being broken.
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (const Connection& one : list_) {
+      if (one.watch != watch || one.established != established) continue;
+      std::visit([](auto handle) { break_connection(handle); }, one.handle);
+    }
+  }
+
+ private:
+  struct Connection {
+    Handle handle;
+    const ConnectionWatch* watch;
+    bool established = false;
+  };
+
+  /** Guards list_. */
+  std::mutex mutex_;
+  std::vector<Connection> list_;
+};
+
+/** Never destroyed: a thread that SPDK does not return to may still use it when the process ends. */
+Connections& connections() {
+  static auto& all = *new Connections;
+  return all;
+}
+
+}  // namespace
+
+ConnectionWatch::~ConnectionWatch() {
+  connections().remove_all(this);
+}
+
+ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
+  watch_.try_broken_.store(false, std::memory_order_release);
+  t_watch = &watch;
+}
+
+ConnectionWatch::Scope::~Scope() {
+  t_watch = nullptr;
+  connections().establish_all(&watch_);
+}
+
+void ConnectionWatch::break_all_tries() {
+  if constexpr (kAsyncQueuePairs) return;
+  all_broken_.store(true, std::memory_order_release);
+  connections().break_all(this, false);
+}
+
+void ConnectionWatch::break_this_try() {
+  if constexpr (kAsyncQueuePairs) return;
+  try_broken_.store(true, std::memory_order_release);
+  connections().break_all(this, false);
+}
+
+void ConnectionWatch::break_established() {
+  connections().break_all(this, true);
+}
+
+CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until) {
+  if constexpr (kAsyncQueuePairs) return;
+  // No look at the clock for a limit of 0, which pollers set all the time.
+  const auto until = limit.count() == 0 ? Clock::time_point::min() : Clock::now() + limit;
+  t_wait_until = std::min(before_, until);
+}
+
+CmWaitLimit::~CmWaitLimit() {
+  t_wait_until = before_;
+}
+
+// The stand-ins.
+
+namespace {
+
+int fail(int error) {
+  errno = error;
+  return -1;
+}
+
+/** False when the connection is not to be made. */
+bool watch_connection(Handle handle) {
+  if (t_watch == nullptr) return true;
+  connections().add(handle, t_watch);
+  return !t_watch->broken();
+}
+
+// These concern waits of releases before v22.05 only.
+#if SPDK_NVME_RELEASE < 2205
+
+/** The latest call of rdma_get_cm_event() gave an event. */
+thread_local bool t_gave_event = false;
+
+/** Never destroyed, as connections(). */
+CmEvents& cm_events() {
+  static auto& events = *new CmEvents(real<decltype(rdma_get_cm_event)>("rdma_get_cm_event"),
+                                      real<decltype(rdma_ack_cm_event)>("rdma_ack_cm_event"));
+  return events;
+}
+
+bool has_waited_enough() {
+  if (t_wait_until == Clock::time_point::max()) return false;
+  return t_wait_until == Clock::time_point::min() || Clock::now() >= t_wait_until;
+}
+
+#endif
+
+}  // namespace
+
+#if SPDK_NVME_RELEASE < 2205
+
+extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
+  if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) {
+    // SPDK takes all events there are before it looks at one: an error now would make it forget what it has.
+    return fail(std::exchange(t_gave_event, false) ? EAGAIN : ENOTCONN);
+  }
+  const int result = cm_events().get(channel, event);
+  t_gave_event = result == 0;
+  return result;
+}
+
+extern "C" int rdma_ack_cm_event(rdma_cm_event* event) {
+  return cm_events().acknowledge(event);
+}
+
+#endif
+
+extern "C" int rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
+  static const auto function = real<decltype(rdma_connect)>("rdma_connect");
+  if (!watch_connection(id)) return fail(ECANCELED);
+  return function(id, parameters);
+}
+
+extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
+  static const auto function = real<decltype(rdma_destroy_qp)>("rdma_destroy_qp");
+  connections().remove(id);
+  forget_disconnected(id->qp);
+  function(id);
+}
+
+extern "C" int rdma_destroy_id(rdma_cm_id* id) {
+  static const auto function = real<decltype(rdma_destroy_id)>("rdma_destroy_id");
+  connections().remove(id);
+#if SPDK_NVME_RELEASE < 2205
+  cm_events().drop(id);
+#endif
+  return function(id);
+}
+
+extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
+  static const auto function = real<decltype(connect)>("connect");
+  if (!watch_connection(socket)) return fail(ECANCELED);
+  if (!bind_to_source(socket, address->sa_family)) return -1;
+  return function(socket, address, size);
+}
+
+extern "C" int close(int descriptor) {
+  static const auto function = real<decltype(close)>("close");
+  connections().remove(descriptor);
+  return function(descriptor);
+}
+
+}  // namespace spdk_nvme::spdk

@@ -1,0 +1,83 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+// A file of native code includes files of its own layer and of those before it. docs/internals/architecture.md says
+// what each layer is for.
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** From the lowest to the highest; native/spdk includes native/spdk/interpose and is included by it. */
+const layers = [
+  'native/core/base',
+  'native/spdk',
+  'native/core/diagnostics',
+  'native/core/io',
+  'native/core/connection',
+  'native/core/controller',
+  'native/core/process',
+  'native/binding',
+];
+
+/** `file -> included file`, each with the reason why it may stay. To be shortened, never to be added to. */
+const exceptions = new Map<string, string>();
+
+const isSource = (name: string) => name.endsWith('.h') || name.endsWith('.cc');
+const files = fs
+  .readdirSync(path.join(root, 'native'), { recursive: true, encoding: 'utf8' })
+  .filter(isSource)
+  .map((name) => `native/${name.split(path.sep).join('/')}`);
+
+const layerOf = (file: string) => layers.findIndex((folder) => file.startsWith(`${folder}/`));
+
+/** What a text includes, with the brackets or the quotes. */
+const includesIn = (text: string) =>
+  [...text.matchAll(/^#include (["<].*[">])$/gm)].map(([, name = '']) => name);
+
+/** What is wrong with the includes of a file. */
+function faults(file: string, text: string): string[] {
+  return includesIn(text).flatMap((name) => {
+    const included = name.slice(1, -1);
+    if (name.startsWith('"')) {
+      if (layerOf(included) < 0) return [`${file}: ${name} is not a path into a layer`];
+      if (!files.includes(included)) return [`${file}: ${name} does not exist`];
+      if (exceptions.has(`${file} -> ${included}`) || layerOf(included) <= layerOf(file)) return [];
+      return [`${file}: ${name} is of a higher layer`];
+    }
+    const node = included === 'napi.h' || included === 'node_api.h';
+    if (node && !file.startsWith('native/binding/')) return [`${file}: ${name} is for native/binding alone`];
+    return [];
+  });
+}
+
+describe('the layers of native code', () => {
+  it('hold every file', () => {
+    expect(files.length).toBeGreaterThan(80);
+    expect(files.filter((file) => layerOf(file) < 0)).toEqual([]);
+  });
+
+  it('include only what is of their own layer or a lower one', () => {
+    expect(files.flatMap((file) => faults(file, fs.readFileSync(path.join(root, file), 'utf8')))).toEqual([]);
+  });
+
+  it('have no exception that is not needed any more', () => {
+    const edges = files.flatMap((file) =>
+      includesIn(fs.readFileSync(path.join(root, file), 'utf8')).map(
+        (name) => `${file} -> ${name.slice(1, -1)}`,
+      ),
+    );
+    expect([...exceptions.keys()].filter((edge) => !edges.includes(edge))).toEqual([]);
+  });
+
+  it('are told apart: a wrong include is found', () => {
+    const include = (name: string) => faults('native/core/io/io_ring.h', `#include ${name}\n`);
+    expect(include('"native/core/base/counter.h"')).toEqual([]);
+    expect(include('"native/core/controller/controller.h"')).toHaveLength(1);
+    expect(include('"native/core/base/no_such_file.h"')).toHaveLength(1);
+    expect(include('"counter.h"')).toHaveLength(1);
+    expect(include('"../base/counter.h"')).toHaveLength(1);
+    expect(include('<napi.h>')).toHaveLength(1);
+    expect(include('<vector>')).toEqual([]);
+  });
+});
