@@ -1,10 +1,12 @@
-// Makes a checkout ready: Debian packages, SPDK, the addon, the compiled TypeScript, the fabric's kernel. Every step
-// first asks whether it has anything to do; when none has, nothing is started and nothing is printed but one line.
+// Makes a checkout ready: Debian packages, SPDK, the addon, the compiled TypeScript, the releases of Node.js that the
+// tests run on, the fabric's kernel. Every step first asks whether it has anything to do; when none has, nothing is
+// started and nothing is printed but one line.
 import os from 'node:os';
 import { Listr, type ListrTaskWrapper } from 'listr2';
 import { addon } from './setup/addon.js';
 import { fabric } from './setup/fabric.js';
 import { withLock } from './setup/lock.js';
+import { nodePrograms } from './setup/node-releases.js';
 import { packages } from './setup/packages.js';
 import { cacheRoot, root } from './setup/paths.js';
 import { stopProcesses } from './setup/processes.js';
@@ -12,7 +14,7 @@ import { spdk } from './setup/spdk.js';
 import { SetupError, type Step } from './setup/step.js';
 import { typescript } from './setup/typescript.js';
 
-const steps: Step[] = [packages, spdk, addon, typescript, fabric];
+const steps: Step[] = [packages, spdk, addon, typescript, nodePrograms, fabric];
 const quiet = process.argv.includes('--quiet');
 const onTerminal = process.stdout.isTTY === true && !process.env.CI;
 let stoppedBy: NodeJS.Signals | undefined;

@@ -8,6 +8,13 @@ import { type Counts, judged } from './counts.js';
 // The guest may be ten times slower than the host; this only ends what would never end.
 const INTEGRATION_DEADLINE_MS = 45 * 60_000;
 
+interface RunOptions {
+  /** The Node.js that runs the tests, and all that they start with `process.execPath`. */
+  node?: string;
+  /** These test files alone. */
+  files?: string[];
+}
+
 /**
  * The projects that run here: `unit`, `tcp` with SPDK's own target on the host's loopback, and `fabric`, which looks at
  * the fabric from outside.
@@ -16,10 +23,11 @@ export async function runOnHost(
   project: 'unit' | 'tcp' | 'fabric',
   folder: string,
   signal: AbortSignal,
+  { node = process.execPath, files = [] }: RunOptions = {},
 ): Promise<Counts> {
   const report = path.join(folder, `${project}.json`);
-  const [node = '', ...args] = command(project, report);
-  const { exitCode } = await execa(node, args, {
+  const [, ...args] = command(project, report);
+  const { exitCode } = await execa(node, [...args, ...files], {
     cwd: root,
     stdio: 'inherit',
     reject: false,

@@ -1,0 +1,47 @@
+// What package.json promises.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import recipe from '../../scripts/node-releases.json' with { type: 'json' };
+
+const root = path.resolve(import.meta.dirname, '../..');
+const read = (name: string) => fs.readFileSync(path.join(root, name), 'utf8');
+const manifest = JSON.parse(read('package.json'));
+
+describe('package.json', () => {
+  it('names the lines of Node.js whose oldest release the tests run on', () => {
+    const tested = recipe.releases.map(({ version }) => `^${version}`);
+    expect(manifest.engines.node).toBe(tested.join(' || '));
+  });
+
+  it('has the lock file say the same of this package', () => {
+    const locked = JSON.parse(read('package-lock.json')).packages[''];
+    for (const field of ['version', 'engines', 'cpu', 'os', 'dependencies', 'devDependencies']) {
+      expect(locked[field], field).toEqual(manifest[field]);
+    }
+  });
+
+  it('ships every document that a shipped one links to', () => {
+    // npm ships these without being asked.
+    const shipped: string[] = [...manifest.files, 'README.md', 'LICENSE'];
+    const documents = shipped.flatMap((name) =>
+      name.endsWith('.md') ? [name] : filesUnder(name).filter((file) => file.endsWith('.md')),
+    );
+    const linked = documents.flatMap((document) =>
+      [...read(document).matchAll(/\]\((?!https?:)([^)#]+\.md)/g)].map(([, target = '']) =>
+        path.join(path.dirname(document), target),
+      ),
+    );
+    expect(linked.length).toBeGreaterThan(20);
+    const isShipped = (file: string) => shipped.some((name) => file === name || file.startsWith(`${name}/`));
+    expect(linked.filter((file) => !isShipped(file))).toEqual([]);
+  });
+});
+
+function filesUnder(name: string): string[] {
+  if (!fs.statSync(path.join(root, name)).isDirectory()) return [];
+  return fs
+    .readdirSync(path.join(root, name), { recursive: true, encoding: 'utf8' })
+    .map((file) => path.join(name, file));
+}
