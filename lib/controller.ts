@@ -14,14 +14,9 @@ import type { DmaMemory } from './io/dma-memory.js';
 import type { IoLimits } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
+import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import type { HostIdentity } from './options/host-identity.js';
-import {
-  type DetachOptions,
-  type ResetOptions,
-  type ResolvedDetachOptions,
-  resolveDetachOptions,
-  resolveResetOptions,
-} from './options/options.js';
+import { type ResetOptions, resolveResetOptions } from './options/reset.js';
 import type { TransportId } from './options/transport-id.js';
 import { checkQueuePair, QueuePair } from './queue-pair.js';
 import type {

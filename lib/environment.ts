@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Controller, type ControllerMessages, type ControllerServices, type LogLine } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
-import { LogRelay, logLevels } from './diagnostics/log.js';
+import { LogRelay } from './diagnostics/log.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
@@ -11,18 +11,16 @@ import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
 import { native } from './native/addon.js';
 import type { NativeController, NativeEnvironment, NativePollerStats } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
-import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './options/host-identity.js';
+import { type AttachOptions, type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
+import { type DiscoverOptions, resolveDiscoverOptions } from './options/discover.js';
 import {
-  type AttachOptions,
   type CloseOptions,
-  type DiscoverOptions,
   type EnvironmentOptions,
-  type ResolvedAttachOptions,
-  resolveAttachOptions,
+  logLevels,
   resolveCloseOptions,
-  resolveDiscoverOptions,
   resolveEnvironmentOptions,
-} from './options/options.js';
+} from './options/environment.js';
+import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './options/host-identity.js';
 import {
   checkAttachable,
   formatTransportId,

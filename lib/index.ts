@@ -37,19 +37,12 @@ export {
   type TransferOptions,
 } from './namespace.js';
 export type { AdminCommand, AdminOptions } from './options/admin-command.js';
+export type { AttachOptions, PollingMode } from './options/attach.js';
+export type { DetachOptions } from './options/detach.js';
+export type { DiscoverOptions } from './options/discover.js';
+export type { CloseOptions, EnvironmentOptions, IdleMode, LogLevel, LogSink } from './options/environment.js';
 export type { LogPageOptions } from './options/log-page.js';
-export type {
-  AttachOptions,
-  CloseOptions,
-  DetachOptions,
-  DiscoverOptions,
-  EnvironmentOptions,
-  IdleMode,
-  LogLevel,
-  LogSink,
-  PollingMode,
-  ResetOptions,
-} from './options/options.js';
+export type { ResetOptions } from './options/reset.js';
 export {
   type AddressFamily,
   formatTransportId,

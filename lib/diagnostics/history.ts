@@ -1,7 +1,6 @@
 import type { SpdkErrorCode } from '../errors/catalogue.js';
 import type { NativeController } from '../native/contract.js';
-import type { LogLevel } from '../options/options.js';
-import { logLevels } from './log.js';
+import { type LogLevel, logLevels } from '../options/environment.js';
 
 /**
  * - `state`: the controller moved on to the state that `text` names

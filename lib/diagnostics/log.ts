@@ -1,6 +1,6 @@
 import { HeldEvents } from '../internal/held-events.js';
 import type { NativeLogLine } from '../native/contract.js';
-import type { LogLevel, LogSink } from '../options/options.js';
+import { type LogLevel, type LogSink, logLevels } from '../options/environment.js';
 
 /** A line that SPDK, DPDK or this package logged. */
 export interface LineAbout<Owner> {
@@ -11,9 +11,6 @@ export interface LineAbout<Owner> {
   /** What the line is about, or its name before there is an object. */
   readonly controller?: Owner | string;
 }
-
-/** The severities of SPDK (spdk/log.h), in its numbering. */
-export const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const satisfies readonly LogLevel[];
 
 const warnLevel = logLevels.indexOf('warn');
 

@@ -1,7 +1,7 @@
 // Reads discovery logs, those of referred services too.
 
 import { SpdkError } from '../errors/spdk-error.js';
-import type { DiscoverOptions } from '../options/options.js';
+import type { DiscoverOptions } from '../options/discover.js';
 import { formatTransportId, type TransportId } from '../options/transport-id.js';
 import {
   type DiscoveryFailure,

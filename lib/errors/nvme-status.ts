@@ -14,7 +14,7 @@ export interface NvmeStatus {
  * Whose command-specific status codes apply: from 80h up, they mean one thing for I/O commands and another for
  * the Fabrics commands (Connect, Authentication).
  */
-export type StatusContext = 'nvm' | 'fabrics';
+type StatusContext = 'nvm' | 'fabrics';
 
 type Names = Readonly<Record<number, string>>;
 

@@ -1,7 +1,7 @@
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
-import { checkSignal, maxTimerMs } from '../options/options.js';
+import { checkSignal, maxTimerMs } from '../options/common.js';
 
 /** What `batch.wait` takes; every key may be left out. */
 export interface BatchWaitOptions {

@@ -1,6 +1,6 @@
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
-import { checkSignal, maxTimerMs } from '../options/options.js';
+import { checkSignal, maxTimerMs } from '../options/common.js';
 import type { IoLimits } from './submission-queue.js';
 
 // `queuePair` is added to it in lib/queue-pair.ts.

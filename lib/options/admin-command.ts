@@ -1,6 +1,6 @@
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from './arguments.js';
-import { checkSignal, maxTimerMs, or } from './options.js';
+import { checkSignal, maxTimerMs, or } from './common.js';
 
 /** An admin command as the NVMe base specification defines it. */
 export interface AdminCommand {

@@ -1,7 +1,7 @@
 import { SpdkError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
 import { checkBoolean, checkInteger, readOptions } from './arguments.js';
-import { or } from './options.js';
+import { or } from './common.js';
 
 /** Which part of a log page is read, and how. */
 export interface LogPageOptions extends AdminOptions {
@@ -30,7 +30,7 @@ export interface LogPageReader {
 }
 
 /** The longest page that is read at once. */
-export const mostLogPageBytes = 268_435_456;
+const mostLogPageBytes = 268_435_456;
 /** What the 16 bits of NUMDL hold, all that controllers without extended data look at. */
 const mostShortBytes = 262_144;
 /** How often a page is read that changes meanwhile. */

@@ -32,7 +32,7 @@ export interface TransportIdObject {
 }
 
 /** The port that IANA assigned to NVMe-oF, used where a transport id names none. */
-export const defaultPort = '4420';
+const defaultPort = '4420';
 
 const keys = ['trtype', 'adrfam', 'traddr', 'trsvcid', 'subnqn'] as const;
 type Key = (typeof keys)[number];

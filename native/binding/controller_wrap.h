@@ -9,7 +9,7 @@
 
 namespace spdk_nvme {
 
-/** `NativeController` of lib/native.ts. */
+/** `NativeController` of lib/native/contract.ts. */
 class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
  public:
   static Napi::Function define(Napi::Env env);

@@ -8,7 +8,7 @@
 
 namespace spdk_nvme {
 
-/** `NativeEnvironment` of lib/native.ts. */
+/** `NativeEnvironment` of lib/native/contract.ts. */
 class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
  public:
   static Napi::Function define(Napi::Env env);

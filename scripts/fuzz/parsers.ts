@@ -2,14 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { isSpdkErrorCode } from '../../lib/errors/catalogue.js';
 import { SpdkError, SpdkTypeError } from '../../lib/errors/spdk-error.js';
+import { resolveAttachOptions } from '../../lib/options/attach.js';
+import { resolveDetachOptions } from '../../lib/options/detach.js';
+import { resolveCloseOptions, resolveEnvironmentOptions } from '../../lib/options/environment.js';
 import { checkNqn } from '../../lib/options/nqn.js';
-import {
-  resolveAttachOptions,
-  resolveCloseOptions,
-  resolveDetachOptions,
-  resolveEnvironmentOptions,
-  resolveResetOptions,
-} from '../../lib/options/options.js';
+import { resolveResetOptions } from '../../lib/options/reset.js';
 import { formatTransportId, parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
 import { anyValue, misspellings, optionsWith } from './values.js';
 

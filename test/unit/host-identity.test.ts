@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { hostIdentity, readHostFiles } from '../../lib/options/host-identity.js';
 import { isUuid } from '../../lib/options/nqn.js';
-import { resolveAttachOptions } from '../../lib/options/options.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 
 const uuid = 'b1cc6dd6-05ba-4e39-a6a8-a5c0e54d5d13';

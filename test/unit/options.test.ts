@@ -1,12 +1,9 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import {
-  resolveAttachOptions,
-  resolveCloseOptions,
-  resolveDetachOptions,
-  resolveEnvironmentOptions,
-  resolveResetOptions,
-} from '../../lib/options/options.js';
+import { resolveAttachOptions } from '../../lib/options/attach.js';
+import { resolveDetachOptions } from '../../lib/options/detach.js';
+import { resolveCloseOptions, resolveEnvironmentOptions } from '../../lib/options/environment.js';
+import { resolveResetOptions } from '../../lib/options/reset.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { expectCode, thrownBy } from './coded.js';
 import { Random } from './random.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countsOf } from '../../cli/engine/counts.js';
-import { resolveAttachOptions } from '../../lib/options/options.js';
+import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { parseArguments } from '../../scripts/soak/arguments.js';
 import { Findings } from '../../scripts/soak/findings.js';

@@ -16,7 +16,7 @@ struct NvmeStatus {
 };
 
 /**
- * The outcome of a native operation. `code` is one of the catalogue in lib/errors.ts and a string literal,
+ * The outcome of a native operation. `code` is one of the catalogue in lib/errors/spdk-error.ts and a string literal,
  * so that it may be copied between threads freely; an empty code is success.
  */
 struct Status {

@@ -15,7 +15,7 @@ uint32_t load(uint32_t& shared_word) {
   return std::atomic_ref<uint32_t>(shared_word).load(std::memory_order_relaxed);
 }
 
-/** The status field of a completion as lib/ring.ts reads it. */
+/** The status field of a completion as lib/io/ring.ts reads it. */
 uint32_t status_word(const spdk_nvme_status& status) {
   return status.sc | static_cast<uint32_t>(status.sct) << 8 | static_cast<uint32_t>(status.dnr) << 11;
 }

@@ -7,7 +7,7 @@ namespace spdk_nvme {
 /**
  * The memory that JavaScript shares with the thread that polls a queue pair, in words of 32 bits: a header;
  * the submission queue, the completion queue, the statuses and the results, one word for each slot; the
- * commands; and the segments of vectored ones. lib/ring.ts is the other side; test/unit/ring-layout.test.ts
+ * commands; and the segments of vectored ones. lib/io/ring.ts is the other side; test/unit/ring-layout.test.ts
  * reads this file and compares the two.
  */
 struct RingLayout {

@@ -1,43 +1,23 @@
-import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+// The options of `env.attach`.
+
+import { SpdkError } from '../errors/spdk-error.js';
 import { checkInteger, checkOneOf, checkString, describe, readOptions } from './arguments.js';
+import {
+  checkSignal,
+  checkTimeout,
+  conflict,
+  invalid,
+  maxTimerMs,
+  optional,
+  or,
+  type Resolved,
+} from './common.js';
 import type { HostIdentity } from './host-identity.js';
 import { checkNqn, isUuid, uuidOfNqn } from './nqn.js';
 import { canonicalAddress, type TransportId } from './transport-id.js';
 
-/** How poller threads wait when there is nothing to do. */
-export type IdleMode = 'adaptive' | 'spin';
 /** Which thread polls a controller's queue pairs: the environment's poller threads, or the JavaScript thread. */
 export type PollingMode = 'threads' | 'inline';
-/** Where SPDK's and DPDK's log lines go: to the environment's `log` event, or to the process's standard error. */
-export type LogSink = 'event' | 'stderr';
-/** Lines of this level and of every more severe one are passed on. */
-export type LogLevel = 'error' | 'warn' | 'notice' | 'info' | 'debug';
-
-/** What `Environment.init` takes; every key may be left out. */
-export interface EnvironmentOptions {
-  /** The process's name for DPDK: 1 to 64 letters, digits, `.`, `_` and `-`. Default `spdk-nvme`. */
-  name?: string | undefined;
-  /** Poller threads, 1 to 64; controllers' queue pairs are spread over them. Default 1. */
-  pollers?: number | undefined;
-  /**
-   * Hugepage memory in MiB to start with, 64 to 1048576. Default 256. DPDK takes more when that does not do, as long as
-   * the machine has free hugepages.
-   */
-  memoryMb?: number | undefined;
-  /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
-  idle?: IdleMode | undefined;
-  /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands end it. Default 5000. */
-  idleSleepUs?: number | undefined;
-  /** Default `event`. */
-  log?: LogSink | undefined;
-  /** Default `notice`. */
-  logLevel?: LogLevel | undefined;
-  /**
-   * Connects under way at once, 1 to 64; further ones wait. More than a few exceed the connection manager's and
-   * the Connect command's own time limits (SPDK issues 1703, 2105 and 3279). Default 4.
-   */
-  connectConcurrency?: number | undefined;
-}
 
 /** What `env.attach` takes besides the transport id; every key may be left out. */
 export interface AttachOptions {
@@ -105,95 +85,23 @@ export interface AttachOptions {
   sourcePort?: number | undefined;
 }
 
-/** What `env.discover` takes; every key may be left out. */
-export interface DiscoverOptions
-  extends Pick<AttachOptions, 'hostNqn' | 'hostId' | 'sourceAddress' | 'timeoutMs' | 'signal'> {
-  /** How many services deep referrals are followed, 0 to 8; each address is asked once. Default 0: not at all. */
-  referralDepth?: number | undefined;
-}
-
-/** What `controller.detach` takes; every key may be left out. */
-export interface DetachOptions {
-  /**
-   * How long to wait for outstanding I/O before it is aborted, in milliseconds, 0 to `timeoutMs`.
-   * Default 1000, or `timeoutMs` where that is less.
-   */
-  drainMs?: number | undefined;
-  /**
-   * The time limit of the whole detach in milliseconds, 1 to 2147483647. Default 5000. ERR_SPDK_WEDGED may come half a
-   * second later, with where the threads are.
-   */
-  timeoutMs?: number | undefined;
-}
-
-/** What `controller.reset` takes; every key may be left out. */
-export interface ResetOptions {
-  /** How long to wait for the controller, in milliseconds, 1 to 2147483647. Default 5000. */
-  timeoutMs?: number | undefined;
-}
-
-/** What `env.close` takes; every key may be left out. */
-export interface CloseOptions {
-  /** The time limit of the whole close in milliseconds, 1 to 2147483647. Default 5000. */
-  timeoutMs?: number | undefined;
-}
-
-/** Options with every default filled in. What stays undefined is SPDK's to choose, or absent. */
-export type Resolved<Options, Optional extends keyof Options = never> = {
-  readonly [Key in keyof Options]-?: Key extends Optional ? Options[Key] : Exclude<Options[Key], undefined>;
-};
-export type ResolvedEnvironmentOptions = Resolved<EnvironmentOptions>;
 export type ResolvedAttachOptions = Resolved<
   AttachOptions,
   'hostNqn' | 'hostId' | 'signal' | 'ioTimeoutMs' | 'sourceAddress' | 'sourcePort'
 >;
-export type ResolvedDetachOptions = Resolved<DetachOptions>;
-export type ResolvedResetOptions = Resolved<ResetOptions>;
-export type ResolvedCloseOptions = Resolved<CloseOptions>;
 
-const idleModes = ['adaptive', 'spin'] as const satisfies readonly IdleMode[];
 const pollingModes = ['threads', 'inline'] as const satisfies readonly PollingMode[];
-const logSinks = ['event', 'stderr'] as const satisfies readonly LogSink[];
-const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const satisfies readonly LogLevel[];
 
 const reconnectKeys = ['ctrlrLossTimeoutMs', 'reconnectDelayMs', 'fastIoFailTimeoutMs'] as const;
 
-/** The longest delay that a timer of Node.js takes, in milliseconds: 24.8 days. */
-export const maxTimerMs = 2_147_483_647;
 /** SPDK's own limit on a controller's I/O queues (DEFAULT_MAX_IO_QUEUES in lib/nvme/nvme_internal.h). */
 const maxIoQueues = 1_024;
+
 /** SPDK's own limit on a queue's entries, 2 MiB of submission queue (MAX_IO_QUEUE_ENTRIES, same file). */
 const maxQueueDepth = 32_768;
+
 /** An hour. SPDK multiplies the timeout by 1000 in 32 bits, which wraps at 71 minutes. */
 const maxKeepAliveMs = 3_600_000;
-
-/**
- * Checks the options of `Environment.init` and fills in the defaults.
- * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
- * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
- */
-export function resolveEnvironmentOptions(options?: unknown): ResolvedEnvironmentOptions {
-  const given = readOptions(options, 'environment options', [
-    'name',
-    'pollers',
-    'memoryMb',
-    'idle',
-    'idleSleepUs',
-    'log',
-    'logLevel',
-    'connectConcurrency',
-  ] as const satisfies readonly (keyof EnvironmentOptions)[]);
-  return Object.freeze({
-    name: checkName(or(given.get('name'), 'spdk-nvme')),
-    pollers: checkInteger(or(given.get('pollers'), 1), 'pollers', 1, 64),
-    memoryMb: checkInteger(or(given.get('memoryMb'), 256), 'memoryMb', 64, 1_048_576, 'MiB'),
-    idle: checkOneOf(or(given.get('idle'), 'adaptive'), 'idle', idleModes),
-    idleSleepUs: checkInteger(or(given.get('idleSleepUs'), 5_000), 'idleSleepUs', 1, 100_000, 'microseconds'),
-    log: checkOneOf(or(given.get('log'), 'event'), 'log', logSinks),
-    logLevel: checkOneOf(or(given.get('logLevel'), 'notice'), 'logLevel', logLevels),
-    connectConcurrency: checkInteger(or(given.get('connectConcurrency'), 4), 'connectConcurrency', 1, 64),
-  });
-}
 
 /**
  * Checks the options of `env.attach` against each other and the transport id, and fills in the defaults.
@@ -257,103 +165,6 @@ export function resolveAttachOptions(
   });
 }
 
-/**
- * Checks the options of `env.discover`; those that an attach takes too are for {@link resolveAttachOptions} to check.
- * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
- * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
- */
-export function resolveDiscoverOptions(options?: unknown): {
-  readonly referralDepth: number;
-  readonly attach: Readonly<Record<string, unknown>>;
-} {
-  const given = readOptions(options, 'discover options', [
-    'hostNqn',
-    'hostId',
-    'sourceAddress',
-    'timeoutMs',
-    'signal',
-    'referralDepth',
-  ] as const satisfies readonly (keyof DiscoverOptions)[]);
-  const { referralDepth = 0, ...attach } = Object.fromEntries(given);
-  return { referralDepth: checkInteger(referralDepth, 'referralDepth', 0, 8), attach };
-}
-
-/**
- * Checks the options of `controller.detach` and fills in the defaults.
- * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
- * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, or ERR_SPDK_CONFLICTING_OPTIONS for a
- *   `drainMs` over `timeoutMs`
- */
-export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
-  const given = readOptions(options, 'detach options', [
-    'drainMs',
-    'timeoutMs',
-  ] as const satisfies readonly (keyof DetachOptions)[]);
-  const timeoutMs = checkTimeout(or(given.get('timeoutMs'), 5_000));
-  const drainMs = checkInteger(
-    or(given.get('drainMs'), Math.min(1_000, timeoutMs)),
-    'drainMs',
-    0,
-    maxTimerMs,
-    'milliseconds',
-  );
-  if (drainMs > timeoutMs) {
-    const whence = given.has('timeoutMs') ? '' : ', its default';
-    conflict(
-      `drainMs (${drainMs}) must not be over timeoutMs (${timeoutMs}${whence}): it is part of that time`,
-    );
-  }
-  return Object.freeze({ drainMs, timeoutMs });
-}
-
-/**
- * Checks the options of `controller.reset` and fills in the defaults.
- * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
- * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
- */
-export function resolveResetOptions(options?: unknown): ResolvedResetOptions {
-  const given = readOptions(options, 'reset options', [
-    'timeoutMs',
-  ] as const satisfies readonly (keyof ResetOptions)[]);
-  return Object.freeze({ timeoutMs: checkTimeout(or(given.get('timeoutMs'), 5_000)) });
-}
-
-/**
- * Checks the options of `env.close` and fills in the defaults.
- * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
- * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
- */
-export function resolveCloseOptions(options?: unknown): ResolvedCloseOptions {
-  const given = readOptions(options, 'close options', [
-    'timeoutMs',
-  ] as const satisfies readonly (keyof CloseOptions)[]);
-  return Object.freeze({ timeoutMs: checkTimeout(or(given.get('timeoutMs'), 5_000)) });
-}
-
-/** The default for what was not given. Unlike `??`, leaves null to be refused for its type. */
-export function or(value: unknown, fallback: unknown): unknown {
-  return value === undefined ? fallback : value;
-}
-
-function optional<Value>(value: unknown, check: (value: unknown) => Value): Value | undefined {
-  return value === undefined ? undefined : check(value);
-}
-
-/** DPDK puts the name into its command line, file names and thread names, so it must be safe in all three. */
-function checkName(value: unknown): string {
-  const name = checkString(value, 'name');
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
-    invalid(
-      `name must be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit; got ${describe(name)}`,
-    );
-  }
-  return name;
-}
-
-function checkTimeout(value: unknown): number {
-  return checkInteger(value, 'timeoutMs', 1, maxTimerMs, 'milliseconds');
-}
-
 function checkKeepAlive(value: unknown): number {
   const keepAliveMs = checkInteger(value, 'keepAliveMs', 0, maxKeepAliveMs, 'milliseconds');
   // Linux's target counts in whole seconds.
@@ -403,25 +214,6 @@ function checkHostId(value: unknown): string {
   return hostId;
 }
 
-/** An AbortSignal of any realm, or something that behaves like one as far as this package uses it. */
-export function checkSignal(value: unknown): AbortSignal {
-  if (isSignal(value)) return value;
-  throw new SpdkTypeError(`signal must be an AbortSignal; got ${describe(value)}`);
-}
-
-function isSignal(value: unknown): value is AbortSignal {
-  try {
-    const signal = value as AbortSignal;
-    return (
-      typeof signal.aborted === 'boolean' &&
-      typeof signal.addEventListener === 'function' &&
-      typeof signal.removeEventListener === 'function'
-    );
-  } catch {
-    return false; // null, or a proxy whose trap threw
-  }
-}
-
 function checkSourceAddress(value: unknown, id: TransportId): string {
   const text = checkString(value, 'sourceAddress');
   const source = canonicalAddress(text);
@@ -431,12 +223,4 @@ function checkSourceAddress(value: unknown, id: TransportId): string {
     conflict(`sourceAddress ${source.address} is ${source.family}, but traddr ${id.traddr} is ${id.adrfam}`);
   }
   return source.address;
-}
-
-function invalid(message: string): never {
-  throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', message);
-}
-
-function conflict(message: string): never {
-  throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', message);
 }

@@ -1,0 +1,52 @@
+// What the options of several calls have in common: time limits, signals, defaults.
+
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { checkInteger, describe } from './arguments.js';
+
+/** Options with every default filled in. What stays undefined is SPDK's to choose, or absent. */
+export type Resolved<Options, Optional extends keyof Options = never> = {
+  readonly [Key in keyof Options]-?: Key extends Optional ? Options[Key] : Exclude<Options[Key], undefined>;
+};
+
+/** The longest delay that a timer of Node.js takes, in milliseconds: 24.8 days. */
+export const maxTimerMs = 2_147_483_647;
+
+/** The default for what was not given. Unlike `??`, leaves null to be refused for its type. */
+export function or(value: unknown, fallback: unknown): unknown {
+  return value === undefined ? fallback : value;
+}
+
+export function optional<Value>(value: unknown, check: (value: unknown) => Value): Value | undefined {
+  return value === undefined ? undefined : check(value);
+}
+
+export function checkTimeout(value: unknown): number {
+  return checkInteger(value, 'timeoutMs', 1, maxTimerMs, 'milliseconds');
+}
+
+/** An AbortSignal of any realm, or something that behaves like one as far as this package uses it. */
+export function checkSignal(value: unknown): AbortSignal {
+  if (isSignal(value)) return value;
+  throw new SpdkTypeError(`signal must be an AbortSignal; got ${describe(value)}`);
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    const signal = value as AbortSignal;
+    return (
+      typeof signal.aborted === 'boolean' &&
+      typeof signal.addEventListener === 'function' &&
+      typeof signal.removeEventListener === 'function'
+    );
+  } catch {
+    return false; // null, or a proxy whose trap threw
+  }
+}
+
+export function invalid(message: string): never {
+  throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', message);
+}
+
+export function conflict(message: string): never {
+  throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', message);
+}

@@ -1,0 +1,48 @@
+// The options of `controller.detach`.
+
+import { checkInteger, readOptions } from './arguments.js';
+import { checkTimeout, conflict, maxTimerMs, or, type Resolved } from './common.js';
+
+/** What `controller.detach` takes; every key may be left out. */
+export interface DetachOptions {
+  /**
+   * How long to wait for outstanding I/O before it is aborted, in milliseconds, 0 to `timeoutMs`.
+   * Default 1000, or `timeoutMs` where that is less.
+   */
+  drainMs?: number | undefined;
+  /**
+   * The time limit of the whole detach in milliseconds, 1 to 2147483647. Default 5000. ERR_SPDK_WEDGED may come half a
+   * second later, with where the threads are.
+   */
+  timeoutMs?: number | undefined;
+}
+
+export type ResolvedDetachOptions = Resolved<DetachOptions>;
+
+/**
+ * Checks the options of `controller.detach` and fills in the defaults.
+ * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
+ * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, or ERR_SPDK_CONFLICTING_OPTIONS for a
+ *   `drainMs` over `timeoutMs`
+ */
+export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
+  const given = readOptions(options, 'detach options', [
+    'drainMs',
+    'timeoutMs',
+  ] as const satisfies readonly (keyof DetachOptions)[]);
+  const timeoutMs = checkTimeout(or(given.get('timeoutMs'), 5_000));
+  const drainMs = checkInteger(
+    or(given.get('drainMs'), Math.min(1_000, timeoutMs)),
+    'drainMs',
+    0,
+    maxTimerMs,
+    'milliseconds',
+  );
+  if (drainMs > timeoutMs) {
+    const whence = given.has('timeoutMs') ? '' : ', its default';
+    conflict(
+      `drainMs (${drainMs}) must not be over timeoutMs (${timeoutMs}${whence}): it is part of that time`,
+    );
+  }
+  return Object.freeze({ drainMs, timeoutMs });
+}
