@@ -8,7 +8,8 @@
 
 namespace spdk_nvme {
 
-/** Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second border.
+/**
+ * Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second border.
  */
 [[noreturn]] void reject_argument(Napi::Env env, const std::string& message);
 

@@ -24,8 +24,8 @@ void JsChannel::post(Task task) {
 
 JsChannel::Function JsChannel::keep(const Napi::Function& function) {
   auto* reference = new Napi::FunctionReference(Napi::Persistent(function));
-  // Whoever lets go last, the reference belongs to the JavaScript thread. With the environment it goes by
-  // itself.
+  // Whoever lets go last, the reference belongs to the
+  // JavaScript thread. With the environment it goes by itself.
   return {reference, [channel = shared_from_this()](Napi::FunctionReference* last) {
             channel->post([last](Napi::Env) { delete last; });
           }};

@@ -10,10 +10,10 @@
 namespace spdk_nvme {
 
 /**
- * The way from any thread into one Node environment. What is posted runs on its JavaScript thread, in order;
- * the thread is woken once for all that has gathered. After close() posts are dropped: the environment may be
- * gone. The channel does not keep the process alive; the deadline timers of lib/ do, one for each pending
- * operation.
+ * The way from any thread into one Node environment. What is posted runs on its
+ * JavaScript thread, in order; the thread is woken once for all that has gathered. After
+ * close() posts are dropped: the environment may be gone. The channel does not keep the
+ * process alive; the deadline timers of lib/ do, one for each pending operation.
  */
 class JsChannel : public std::enable_shared_from_this<JsChannel> {
  public:
@@ -25,7 +25,8 @@ class JsChannel : public std::enable_shared_from_this<JsChannel> {
   /** Any thread. */
   void post(Task task);
 
-  /** A JavaScript function that any thread may hold and let go of; only called in tasks. JavaScript thread.
+  /**
+   * A JavaScript function that any thread may hold and let go of; only called in tasks. JavaScript thread.
    */
   using Function = std::shared_ptr<Napi::FunctionReference>;
   Function keep(const Napi::Function& function);

@@ -23,8 +23,8 @@ LingerLock::~LingerLock() = default;
 
 #ifdef SPDK_NVME_TEST_WITHOUT_LINGER_LOCK
 
-// A build for one experiment only (docs/internals/linger-lock.md): it shows that without the lock the hang is
-// real.
+// A build for one experiment only (docs/internals/linger-lock.md):
+// it shows that without the lock the hang is real.
 bool LingerLock::try_lock_shared(size_t /*slot*/) {
   return true;
 }

@@ -42,7 +42,8 @@ class LingerLock {
 
   /** Takes the exclusive side, waiting for every holder. */
   void lock();
-  /** Takes the exclusive side unless `patience` passes first; for threads that serve other controllers too.
+  /**
+   * Takes the exclusive side unless `patience` passes first; for threads that serve other controllers too.
    */
   [[nodiscard]] bool try_lock_for(std::chrono::microseconds patience);
   void unlock();

@@ -7,9 +7,9 @@
 namespace spdk_nvme {
 
 /**
- * Decides from what a controller answers whether it is still there: when to send it a Keep Alive, and when
- * silence has lasted too long. Knows no thread and no clock; its owner looks again and again and passes the
- * time.
+ * Decides from what a controller answers whether it is still there: when to
+ * send it a Keep Alive, and when silence has lasted too long. Knows no
+ * thread and no clock; its owner looks again and again and passes the time.
  *
  * Only time in which the owner looked counts. A host that stood still (a stopped process, a suspended
  * machine, a paused virtual one) comes back with a clock that says nothing about the controller, whose answer

@@ -1,5 +1,5 @@
-// How a controller's connection is made anew, asked for or after a loss. Control thread only; see
-// controller.h.
+// How a controller's connection is made anew, asked for
+// or after a loss. Control thread only; see controller.h.
 //
 // A reset here is a detach from SPDK and a connect, on every release: SPDK's own resets wait for registers
 // that no longer answer (issue 3920), and its asynchronous reconnect keeps the controller's lock between

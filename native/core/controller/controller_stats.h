@@ -13,7 +13,8 @@ class Controller;
 struct ControllerStats {
   /** Commands that the controller has and has not answered. */
   uint64_t outstanding = 0;
-  /** Commands that ended with the controller's answer; those of them with an error; those that were aborted.
+  /**
+   * Commands that ended with the controller's answer; those of them with an error; those that were aborted.
    */
   uint64_t completed = 0;
   uint64_t failed = 0;
@@ -22,7 +23,8 @@ struct ControllerStats {
   uint64_t idle_polls = 0;
   /** Polls that were put off because another thread held the linger lock. */
   uint64_t lock_waits = 0;
-  /** Times the linger lock's exclusive side was taken, and how often it had to wait for a thread that polled.
+  /**
+   * Times the linger lock's exclusive side was taken, and how often it had to wait for a thread that polled.
    */
   uint64_t linger_locks = 0;
   uint64_t linger_waits = 0;

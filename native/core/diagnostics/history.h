@@ -29,9 +29,9 @@ struct HistoryEvent {
 const char* to_string(HistoryEvent::Kind kind);
 
 /**
- * What happened to one controller last, for whoever has to find out why it failed. Bounded, and log lines are
- * bounded by themselves: a flood of them must not wash away the states and failures that explain it. Any
- * thread.
+ * What happened to one controller last, for whoever has to find out why it
+ * failed. Bounded, and log lines are bounded by themselves: a flood of them
+ * must not wash away the states and failures that explain it. Any thread.
  */
 class History {
  public:

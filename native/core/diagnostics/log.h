@@ -20,9 +20,9 @@ struct LogLine {
 };
 
 /**
- * Where SPDK's log lines go. Lines are handed to one listener at a time (the Node environment that opened
- * SPDK), and the thread that causes them may also collect its own, so that an error can say why a call
- * failed.
+ * Where SPDK's log lines go. Lines are handed to one listener at a time
+ * (the Node environment that opened SPDK), and the thread that causes them
+ * may also collect its own, so that an error can say why a call failed.
  */
 class Log {
  public:

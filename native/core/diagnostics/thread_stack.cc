@@ -41,7 +41,8 @@ struct Question {
   std::mutex mutex;
   /** The signal in use, once chosen. */
   int signal = 0;
-  /** The number of the question that waits for an answer; 0 for none. Whoever takes it may write the answer.
+  /**
+   * The number of the question that waits for an answer; 0 for none. Whoever takes it may write the answer.
    */
   std::atomic<int> open{0};
   int last = 0;

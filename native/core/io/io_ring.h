@@ -64,9 +64,9 @@ class IoRing : public RingLayout {
   [[nodiscard]] uint32_t pending();
 
   /**
-   * Whether commands that end because their connection does are kept, to be sent again over the next one,
-   * rather than answered as aborted. Raw commands never are: what a second time would do is not known. Any
-   * thread.
+   * Whether commands that end because their connection does are kept, to be
+   * sent again over the next one, rather than answered as aborted. Raw
+   * commands never are: what a second time would do is not known. Any thread.
    */
   void hold(bool holding) { holding_.store(holding, std::memory_order_release); }
 

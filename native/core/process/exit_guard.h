@@ -7,10 +7,10 @@ namespace spdk_nvme {
 class Environment;
 
 /**
- * process.exit() ends a Node process without running the cleanup hooks of its main thread. So that the target
- * is told even then, and so that no thread of ours runs while static objects are destroyed, the environment
- * is closed by an exit handler, within a second and a half. What has not ended by then is cut off with the
- * process.
+ * process.exit() ends a Node process without running the cleanup hooks of its main
+ * thread. So that the target is told even then, and so that no thread of ours runs
+ * while static objects are destroyed, the environment is closed by an exit handler,
+ * within a second and a half. What has not ended by then is cut off with the process.
  */
 void close_at_exit(const std::shared_ptr<Environment>& environment);
 

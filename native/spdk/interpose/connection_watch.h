@@ -40,7 +40,8 @@ class ConnectionWatch {
     ConnectionWatch& watch_;
   };
 
-  /** The present try and all later ones. Nothing from v22.05 on, where no wait of a try is long. Any thread.
+  /**
+   * The present try and all later ones. Nothing from v22.05 on, where no wait of a try is long. Any thread.
    */
   void break_all_tries();
   /** The present try, as above. Any thread. */
