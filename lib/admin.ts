@@ -1,3 +1,5 @@
+// The admin commands of one controller.
+
 import { SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
 import type { NativeController } from './native/contract.js';

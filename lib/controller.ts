@@ -1,24 +1,28 @@
+// One attached controller: its life, its events and its I/O. Longer than others, because half of it is what programs read:
+// its events, its messages and its methods, each with what it promises.
+
 import { EventEmitter } from 'node:events';
-import { isDeepStrictEqual } from 'node:util';
 import { Admin } from './admin.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { type HistoryEvent, historyOf } from './diagnostics/history.js';
 import type { LineAbout } from './diagnostics/log.js';
-import { type ControllerNote, notesOn } from './diagnostics/notes.js';
+import type { ControllerNote } from './diagnostics/notes.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
 import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
+import { detachingError, refusalOf } from './internal/refusals.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
-import { CompletionLoop } from './io/completion-loop.js';
 import type { DmaMemory } from './io/dma-memory.js';
-import type { IoLimits } from './io/submission-queue.js';
-import { Namespace } from './namespace.js';
+import type { IoCounts, IoLimits } from './io/submission-queue.js';
+import type { Namespace } from './namespace.js';
+import { NamespaceList } from './namespace-list.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import type { HostIdentity } from './options/host-identity.js';
 import { type ResetOptions, resolveResetOptions } from './options/reset.js';
 import type { TransportId } from './options/transport-id.js';
-import { checkQueuePair, QueuePair } from './queue-pair.js';
+import type { QueuePair } from './queue-pair.js';
+import { QueuePairSet } from './queue-pair-set.js';
 import type {
   ControllerInfo,
   ControllerState,
@@ -123,13 +127,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @internal Everything that this controller, or its environment about it, emits goes through here. */
   readonly events = new HeldEvents();
   readonly #native: NativeController;
-  readonly #loop: CompletionLoop;
+  readonly #queues: QueuePairSet;
+  readonly #namespaces: NamespaceList;
   readonly #detached: ControllerServices['detached'];
-  #namespaces: readonly Namespace[];
-  /** The same, to find one in no time however many there are. */
-  #known: ReadonlySet<Namespace>;
   #info: ControllerInfo;
-  #notes: readonly ControllerNote[] = Object.freeze([]);
   #detaching: Promise<DetachReport> | undefined;
   #resetting: Outcome<ResetReport> | undefined;
   #resetBegun = false;
@@ -150,21 +151,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       refusal: () => this.#adminRefusal(),
       mostBytes: () => this.#info.maxTransferBytes,
     });
-    this.#namespaces = this.#readNamespaces();
-    this.#known = new Set(this.#namespaces);
-    this.#loop = new CompletionLoop(settings.inlinePolling);
-    const queuePairServices = {
+    this.#namespaces = new NamespaceList(native, this);
+    this.#queues = new QueuePairSet(native, settings.inlinePolling, {
       memory: services.memory,
       bounce: new BounceShare(services.bounce),
       maxWaiting: settings.maxWaiting,
       ioTimeoutMs: settings.ioTimeoutMs,
-      owns: ({ controller }: Namespace) => controller === undefined || controller === this,
-      busy: (queuePair: QueuePair, busy: boolean) => this.#loop.setBusy(queuePair, busy),
-    };
-    this.queuePairs = Object.freeze(
-      native.queuePairs().map((pair, index) => QueuePair.create(pair, index, queuePairServices)),
-    );
-    this.#loop.start(this.queuePairs);
+      owns: ({ controller }) => controller === undefined || controller === this,
+    });
+    this.queuePairs = this.#queues.all;
   }
 
   /** @internal Its events are held until `events.release()`. */
@@ -187,7 +182,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** The namespaces as the controller last described them. A change gives new objects. */
   get namespaces(): readonly Namespace[] {
-    return this.#namespaces;
+    return this.#namespaces.all;
   }
 
   /**
@@ -195,7 +190,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    * that they come some milliseconds after the attach; the event `notes` tells, and the history keeps them.
    */
   get notes(): readonly ControllerNote[] {
-    return this.#notes;
+    return this.#namespaces.notes;
   }
 
   /**
@@ -208,8 +203,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** What the controller's I/O queue pairs have done since they were connected. Stays readable after a detach. */
   stats(): ControllerStats {
-    const pending = this.queuePairs.reduce((sum, queuePair) => sum + queuePair.pending, 0);
-    return { pending, ...this.#native.stats() };
+    return { pending: this.#queues.pending, ...this.#native.stats() };
   }
 
   /**
@@ -267,36 +261,25 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal The limits of operations on the queue pair that was asked for, or on the least busy one. */
   limitsFor(chosen: unknown): IoLimits {
-    if (chosen === undefined) return this.#leastBusy().queue.limits;
-    const queuePair = checkQueuePair(chosen);
-    if (this.queuePairs[queuePair.index] !== queuePair) {
-      throw new SpdkError('ERR_SPDK_FOREIGN_QUEUE_PAIR', 'The queue pair is another controller’s');
-    }
-    return queuePair.queue.limits;
+    return this.#queues.limitsFor(chosen);
   }
 
   /** @internal Whether the namespace is as it was when it was described. */
   has(namespace: Namespace): boolean {
-    return this.#known.has(namespace);
+    return this.#namespaces.has(namespace);
   }
 
   /** @internal Native code says that something has completed. */
   onIoCompleted(): void {
-    this.#loop.reapAll();
+    this.#queues.reap();
   }
 
   /** @internal */
   onNamespacesChanged(): void {
-    const [known, notes] = [this.#known, this.#notes];
-    this.#namespaces = this.#readNamespaces();
-    this.#known = new Set(this.#namespaces);
-    this.#notes = this.#readNotes();
-    // Native code asks whenever the controller says something; often it says the same thing twice.
-    const isSame =
-      known.size === this.#known.size && this.#namespaces.every((namespace) => known.has(namespace));
-    const [freshNamespaces, freshNotes] = [this.#namespaces, this.#notes];
-    if (!isSame) this.events.announce(() => this.emit('namespaces', freshNamespaces));
-    if (notes !== freshNotes) this.events.announce(() => this.emit('notes', freshNotes));
+    const changed = this.#namespaces.refresh(this.#info.maxNamespaces);
+    const { namespaces, notes } = this;
+    if (changed.namespaces) this.events.announce(() => this.emit('namespaces', namespaces));
+    if (changed.notes) this.events.announce(() => this.emit('notes', notes));
   }
 
   /** @internal */
@@ -369,39 +352,13 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   #refuseIo(): void {
-    for (const queuePair of this.queuePairs) queuePair.refuse(() => this.#refusal());
+    this.#queues.refuse(() => this.#refusal());
   }
 
   /** Unless a detach has begun: it refuses for good. */
   #acceptIo(): void {
     this.#failingFast = false;
-    if (this.#detaching) return;
-    for (const queuePair of this.queuePairs) queuePair.refuse(null);
-  }
-
-  /** Namespaces that have not changed stay the same objects, so that programs may hold on to them. */
-  #readNamespaces(): readonly Namespace[] {
-    const before = new Map(this.#namespaces?.map((namespace) => [namespace.id, namespace]));
-    const fresh = this.#native.namespaces().map((info) => {
-      const old = before.get(info.id);
-      return old?.is(info) ? old : Namespace.create(this, info);
-    });
-    return Object.freeze(fresh);
-  }
-
-  /** Those that have not changed stay the same array. */
-  #readNotes(): readonly ControllerNote[] {
-    const hidden = this.#native.hiddenNamespaces();
-    if (isDeepStrictEqual(hidden, [...(this.#notes[0]?.namespaces ?? [])])) return this.#notes;
-    return notesOn(hidden, this.#info.maxNamespaces);
-  }
-
-  #leastBusy(): QueuePair {
-    let best = this.queuePairs[0] as QueuePair;
-    for (const queuePair of this.queuePairs) {
-      if (queuePair.open && (!best.open || queuePair.pending < best.pending)) best = queuePair;
-    }
-    return best;
+    if (!this.#detaching) this.#queues.refuse(null);
   }
 
   get #name(): string {
@@ -410,27 +367,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** Why nothing new is taken. */
   #refusal(): SpdkError {
-    switch (this.state) {
-      case 'failed':
-        return new SpdkError(
-          'ERR_SPDK_CONTROLLER_FAILED',
-          'The link or the target has failed; reset the controller, or detach it and attach it again',
-        );
-      case 'resetting':
-        if (this.#detaching) return detachingError();
-        return new SpdkError(
-          'ERR_SPDK_CONTROLLER_FAILED',
-          'The connection is lost, and has not come back within fastIoFailTimeoutMs',
-        );
-      case 'wedged':
-        return new SpdkError('ERR_SPDK_WEDGED', 'SPDK has not returned from a call for this controller');
-      case 'detached':
-        // Native code may be done before `detach()` has answered; until then it is still being detached.
-        if (!this.#gone) return detachingError();
-        return new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The controller is detached; attach it again');
-      default:
-        return detachingError();
-    }
+    return refusalOf(this.state, this.#detaching !== undefined, this.#gone);
   }
 
   /** Why an admin command is not taken; undefined when it is. */
@@ -440,7 +377,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   #detach({ drainMs, timeoutMs }: ResolvedDetachOptions): Promise<DetachReport> {
-    const before = this.#counts();
+    const before = this.#queues.counts;
     const { promise } = PendingCall.start<DetachReport>(
       {
         what: `Detaching ${this.#name}`,
@@ -455,7 +392,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
       },
       (call) => {
-        for (const queuePair of this.queuePairs) queuePair.publish();
+        this.#queues.publish();
         const done = (phases: DetachPhases) => this.#onDetached(phases, before, call);
         this.#native.detach({ drainMs, timeoutMs, done });
         // Only now: had that call thrown, the controller would be as it was.
@@ -467,14 +404,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.#told(promise);
   }
 
-  #onDetached(
-    phases: DetachPhases,
-    before: { completed: number; aborted: number },
-    call: PendingCall<DetachReport>,
-  ): void {
+  #onDetached(phases: DetachPhases, before: Readonly<IoCounts>, call: PendingCall<DetachReport>): void {
     this.#gone = true;
     const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED', true);
-    const after = this.#counts();
+    const after = this.#queues.counts;
     const report = Object.freeze({
       ...phases,
       completed: after.completed - before.completed,
@@ -501,23 +434,6 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   #abandon(code: 'ERR_SPDK_WEDGED' | 'ERR_SPDK_CONTROLLER_DETACHED', gone: boolean): number {
     const why = (what: string) =>
       new SpdkError(code, `${what} did not end before the controller was given up`);
-    let left = 0;
-    for (const queuePair of this.queuePairs) left += queuePair.abandon(why, gone);
-    this.#loop.stop();
-    return left;
+    return this.#queues.abandon(why, gone);
   }
-
-  #counts(): { completed: number; aborted: number } {
-    let completed = 0;
-    let aborted = 0;
-    for (const { counts } of this.queuePairs) {
-      completed += counts.completed;
-      aborted += counts.aborted;
-    }
-    return { completed, aborted };
-  }
-}
-
-function detachingError(): SpdkError {
-  return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
 }

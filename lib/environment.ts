@@ -1,15 +1,20 @@
+// SPDK in this process: opening and closing it, and the controllers that it has. Longer than others, because a third of it is
+// what its methods promise.
+
 import { EventEmitter } from 'node:events';
+import { type IdentifiedOptions, startAttach } from './attaching.js';
 import { Controller, type ControllerMessages, type ControllerServices, type LogLine } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { LogRelay } from './diagnostics/log.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
+import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
-import { native } from './native/addon.js';
-import type { NativeController, NativeEnvironment, NativePollerStats } from './native/contract.js';
+import { ignoringErrors, native, unexplained } from './native/addon.js';
+import type { NativeController, NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
 import { type AttachOptions, type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
 import { type DiscoverOptions, resolveDiscoverOptions } from './options/discover.js';
@@ -23,12 +28,10 @@ import {
 import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './options/host-identity.js';
 import {
   checkAttachable,
-  formatTransportId,
   parseTransportId,
   type TransportId,
   type TransportIdObject,
 } from './options/transport-id.js';
-import type { ControllerStats, MemoryStats, PollerStats } from './types.js';
 
 /** The events of an {@link Environment} and what their listeners get. */
 export interface EnvironmentEvents {
@@ -38,14 +41,6 @@ export interface EnvironmentEvents {
   detached: [controller: Controller];
   /** A controller's link or target died; it still has to be detached. */
   failed: [controller: Controller, error: SpdkError | SpdkTypeError];
-}
-
-/** What `env.stats()` gives. All counts only grow, but `outstanding`, `pending`, `controllers` and those of memory. */
-export interface EnvironmentStats {
-  readonly memory: MemoryStats;
-  readonly pollers: readonly PollerStats[];
-  /** One for each of `env.controllers`. */
-  readonly controllers: readonly (ControllerStats & { readonly controller: Controller })[];
 }
 
 /** What subscribers to each channel of `node:diagnostics_channel` get. docs/guide/diagnosis.md describes them. */
@@ -64,8 +59,6 @@ const publish: Publish<DiagnosticsMessages> = publishTo;
 
 /** The longest that DPDK may take to start: it clears all of its hugepages. */
 const openLimitMs = 120_000;
-/** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
-const breakOffMs = 1_000;
 /** What ending a connection to a discovery service may take. */
 const discoveryDetachMs = 1_000;
 /** Of each MiB of `memoryMb` the bounce memory may take half; buffers and controllers have the other half. */
@@ -213,7 +206,14 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (this.closed) throw closedError();
     const host = hostIdentity(resolved, machine, hyphenated(native().processHostId));
     const identified = { ...resolved, hostNqn: host.nqn, hostId: host.id };
-    const call = this.#attach(what, transportId, identified, discovery);
+    const call = startAttach(this.#native, {
+      what,
+      transportId,
+      resolved: identified,
+      discovery,
+      adopt: (attached) => this.#adopt(attached, transportId, identified, discovery),
+      failed: (controller, failure) => this.#onFailed(controller, failure),
+    });
     this.#attaching.add(call);
     try {
       return await call.promise;
@@ -253,54 +253,6 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       } finally {
         await controller.detach({ drainMs: 0, timeoutMs: discoveryDetachMs });
       }
-    });
-  }
-
-  #attach(
-    what: string,
-    transportId: TransportId,
-    resolved: IdentifiedOptions,
-    discovery: boolean,
-  ): PendingCall<Controller> {
-    let nativeController: NativeController | null = null;
-    let controller: Controller | undefined;
-    const giveUp = (): void => {
-      setTimeout(() => ignoringErrors(() => nativeController?.breakOff()), breakOffMs).unref();
-      nativeController?.giveUp();
-    };
-    const limits = {
-      what,
-      timeoutMs: resolved.timeoutMs,
-      timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
-      signal: resolved.signal,
-      giveUp,
-    } as const;
-    return PendingCall.start<Controller>(limits, (call) => {
-      nativeController = this.#native.attach({
-        ...nativeAttachOptions(transportId, resolved),
-        discovery,
-        ioCompleted: () => controller?.onIoCompleted(),
-        namespacesChanged: () => controller?.onNamespacesChanged(),
-        attached: (failure) => {
-          // An attach that nobody waits for any more is ended by native code, whatever came of it.
-          if (call.settled) return;
-          if (failure || !nativeController) {
-            call.reject(SpdkError.fromNative(failure ?? unexplained));
-            return;
-          }
-          try {
-            controller = this.#adopt(nativeController, transportId, resolved, discovery);
-            call.resolve(controller);
-          } catch (error) {
-            call.reject(codedError(`${what} failed`, error));
-            giveBack(nativeController);
-          }
-        },
-        stateChanged: (state) => controller?.onState(state),
-        failed: (failure) => this.#onFailed(controller, failure),
-        resetStep: (step) => controller?.onResetStep(step),
-      });
     });
   }
 
@@ -423,49 +375,13 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (announced) controller.events.announce(() => this.emit('detached', controller));
   }
 
-  #onFailed(controller: Controller | undefined, failure: NativeFailure): void {
-    if (!controller) return;
+  #onFailed(controller: Controller, failure: NativeFailure): void {
     const error = SpdkError.fromNative(failure);
     controller.onFailed(error);
     if (!this.#controllers.has(controller)) return;
     controller.events.announce(() => this.emit('failed', controller, error));
   }
 }
-
-/** Options that say which host asks. */
-type IdentifiedOptions = ResolvedAttachOptions & { readonly hostNqn: string; readonly hostId: string };
-
-function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptions) {
-  return {
-    transportId: formatTransportId(transportId),
-    hostNqn: resolved.hostNqn,
-    hostId: resolved.hostId.replaceAll('-', ''),
-    sourceAddress: resolved.sourceAddress ?? '',
-    sourcePort: resolved.sourcePort === undefined ? '' : String(resolved.sourcePort),
-    ioQueues: resolved.ioQueues,
-    queueDepth: resolved.queueDepth,
-    keepAliveMs: resolved.keepAliveMs,
-    timeoutMs: resolved.timeoutMs,
-    inlinePolling: resolved.polling === 'inline',
-    reconnectDelayMs: resolved.reconnectDelayMs,
-    ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
-    fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,
-  };
-}
-
-/** Detaches a controller that nobody gets. */
-function giveBack(native: NativeController): void {
-  ignoringErrors(() => native.detach({ drainMs: 0, timeoutMs: breakOffMs, done: () => {} }));
-}
-
-/** For what nobody waits for and nothing depends on. */
-function ignoringErrors(call: () => void): void {
-  try {
-    call();
-  } catch {}
-}
-
-const unexplained: NativeFailure = { code: 'ERR_SPDK_INTERNAL', message: 'The native addon gave no reason' };
 
 function pcieError(): SpdkError {
   return new SpdkError(
@@ -479,19 +395,4 @@ function closedError(): SpdkError {
     'ERR_SPDK_ENV_CLOSED',
     'The environment is closed; start another with Environment.init()',
   );
-}
-
-function environmentStats(
-  memory: MemoryStats,
-  pollers: readonly NativePollerStats[],
-  controllers: readonly Controller[],
-): EnvironmentStats {
-  const queuePairs = controllers.flatMap((controller) => controller.queuePairs);
-  const pendingOf = (index: number) =>
-    queuePairs.reduce((sum, { poller, pending }) => sum + (poller === index ? pending : 0), 0);
-  return {
-    memory,
-    pollers: pollers.map((stats, index) => ({ index, pending: pendingOf(index), ...stats })),
-    controllers: controllers.map((controller) => ({ controller, ...controller.stats() })),
-  };
 }

@@ -15,8 +15,8 @@ export type {
   DiscoveryLog,
   SecureChannel,
 } from './discovery/log.js';
-export type { EnvironmentStats } from './environment.js';
 export { type DiagnosticsMessages, Environment, type EnvironmentEvents } from './environment.js';
+export type { EnvironmentStats } from './environment-stats.js';
 export { statusError } from './errors/command-status.js';
 export type { NvmeStatus } from './errors/nvme-status.js';
 export {

@@ -1,7 +1,16 @@
+// One namespace: its operations, and the checks before they are sent.
+
 import { isDeepStrictEqual } from 'node:util';
-import { codedError, SpdkError } from './errors/spdk-error.js';
+import { codedError } from './errors/spdk-error.js';
 import { Pieces } from './io/data.js';
 import type { DmaMemory } from './io/dma-memory.js';
+import {
+  goneError,
+  metadataError,
+  outOfRangeError,
+  unalignedError,
+  unsupportedError,
+} from './io/namespace-errors.js';
 import {
   checkDwords,
   type OperationOptions,
@@ -17,7 +26,6 @@ import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest } from './io/request.js';
 import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
-import { native } from './native/addon.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, writableBytesOf } from './options/buffers.js';
 import type { NamespaceInfo, NamespaceProtection, OptimalSizes, SupportedCommands } from './types.js';
@@ -28,11 +36,6 @@ export type {
   RawIoCommand,
   TransferOptions,
 } from './io/operation-options.js';
-
-/** Commands that came to SPDK later than the oldest release that this package works with. */
-const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release: number; name: string } } = {
-  verify: { release: 2209, name: 'v22.09' },
-};
 
 /** Most blocks of one Write Zeroes or Verify command, whose count has 16 bits. */
 const mostBlocks = 65_536;
@@ -220,9 +223,11 @@ export class Namespace implements NamespaceInfo {
    */
   check(offset: number, length: number): number {
     const { blockSize } = this;
-    if (!this.#owner.has(this)) this.#gone();
-    if (offset % blockSize !== 0 || length % blockSize !== 0) this.#unaligned(offset, length);
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) this.#outOfRange(offset, length);
+    if (!this.#owner.has(this)) throw goneError(this);
+    if (offset % blockSize !== 0 || length % blockSize !== 0) throw unalignedError(this, offset, length);
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
+      throw outOfRangeError(this, offset, length);
+    }
     return offset / blockSize;
   }
 
@@ -231,47 +236,12 @@ export class Namespace implements NamespaceInfo {
    * @throws {SpdkError} also ERR_SPDK_UNSUPPORTED
    */
   checkTransfer(offset: number, length: number): number {
-    if (this.metadataSize > 0) this.#hasMetadata();
+    if (this.metadataSize > 0) throw metadataError(this);
     return this.check(offset, length);
   }
 
-  #hasMetadata(): never {
-    throw new SpdkError(
-      'ERR_SPDK_UNSUPPORTED',
-      `A block of namespace ${this.id} carries ${this.metadataSize} bytes of ${this.metadata} metadata, which this package does not transfer`,
-    );
-  }
-
   #require(command: keyof SupportedCommands, name: string): void {
-    if (this.supports[command]) return;
-    const { major, minor, text } = native().version;
-    const since = sinceRelease[command];
-    const why =
-      since && major * 100 + minor < since.release
-        ? `${text}, which the addon was built with, cannot send ${name}; ${since.name} and later can`
-        : `The controller does not support ${name}`;
-    throw new SpdkError('ERR_SPDK_UNSUPPORTED', why);
-  }
-
-  #gone(): never {
-    throw new SpdkError(
-      'ERR_SPDK_NAMESPACE_GONE',
-      `Namespace ${this.id} is gone or has changed; see controller.namespaces`,
-    );
-  }
-
-  #unaligned(offset: number, length: number): never {
-    throw new SpdkError(
-      'ERR_SPDK_UNALIGNED',
-      `offset (${offset}) and length (${length}) must be multiples of the block size, ${this.blockSize} bytes`,
-    );
-  }
-
-  #outOfRange(offset: number, length: number): never {
-    throw new SpdkError(
-      'ERR_SPDK_OUT_OF_RANGE',
-      `${length} bytes at ${offset} reach past the end of the namespace, which has ${this.bytes} bytes`,
-    );
+    if (!this.supports[command]) throw unsupportedError(command, name);
   }
 
   #send(

@@ -1,3 +1,5 @@
+// One I/O queue pair: who may use it, and how it ends.
+
 import { Batch, type BatchHooks } from './batch.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import type { BounceShare } from './io/bounce-pool.js';

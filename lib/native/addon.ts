@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { SpdkError } from '../errors/spdk-error.js';
+import { type NativeFailure, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon } from './contract.js';
 
 const addonPath = fileURLToPath(new URL('../../build/Release/spdk_nvme.node', import.meta.url));
@@ -41,4 +41,17 @@ function load(): NativeAddon {
       { cause },
     );
   }
+}
+
+/** What is said of a native failure that gives no reason, which is a bug. */
+export const unexplained: NativeFailure = {
+  code: 'ERR_SPDK_INTERNAL',
+  message: 'The native addon gave no reason',
+};
+
+/** For what nobody waits for and nothing depends on. */
+export function ignoringErrors(call: () => void): void {
+  try {
+    call();
+  } catch {}
 }

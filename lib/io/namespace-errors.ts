@@ -1,0 +1,53 @@
+// Why an operation on a namespace is rejected before anything is sent.
+
+import { SpdkError } from '../errors/spdk-error.js';
+import { native } from '../native/addon.js';
+import type { NamespaceInfo, SupportedCommands } from '../types.js';
+
+/** Commands that came to SPDK later than the oldest release that this package works with. */
+const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release: number; name: string } } = {
+  verify: { release: 2209, name: 'v22.09' },
+};
+
+export function goneError({ id }: NamespaceInfo): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_NAMESPACE_GONE',
+    `Namespace ${id} is gone or has changed; see controller.namespaces`,
+  );
+}
+
+export function unalignedError({ blockSize }: NamespaceInfo, offset: number, length: number): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_UNALIGNED',
+    `offset (${offset}) and length (${length}) must be multiples of the block size, ${blockSize} bytes`,
+  );
+}
+
+export function outOfRangeError(
+  { blocks, blockSize }: NamespaceInfo,
+  offset: number,
+  length: number,
+): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_OUT_OF_RANGE',
+    `${length} bytes at ${offset} reach past the end of the namespace, which has ${blocks * blockSize} bytes`,
+  );
+}
+
+export function metadataError({ id, metadataSize, metadata }: NamespaceInfo): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_UNSUPPORTED',
+    `A block of namespace ${id} carries ${metadataSize} bytes of ${metadata} metadata, which this package does not transfer`,
+  );
+}
+
+/** For a command that the controller, or the linked SPDK, does not have. */
+export function unsupportedError(command: keyof SupportedCommands, name: string): SpdkError {
+  const { major, minor, text } = native().version;
+  const since = sinceRelease[command];
+  const why =
+    since && major * 100 + minor < since.release
+      ? `${text}, which the addon was built with, cannot send ${name}; ${since.name} and later can`
+      : `The controller does not support ${name}`;
+  return new SpdkError('ERR_SPDK_UNSUPPORTED', why);
+}

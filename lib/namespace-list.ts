@@ -1,0 +1,60 @@
+// The namespaces of one controller as it last described them, and what is odd about them.
+
+import { isDeepStrictEqual } from 'node:util';
+import { type ControllerNote, notesOn } from './diagnostics/notes.js';
+import { Namespace, type NamespaceOwner } from './namespace.js';
+import type { NativeController } from './native/contract.js';
+
+/** Keeps what has not changed the same objects, so that programs may hold on to them. */
+export class NamespaceList {
+  readonly #native: NativeController;
+  readonly #owner: NamespaceOwner;
+  #all: readonly Namespace[];
+  /** The same, to find one in no time however many there are. */
+  #known: ReadonlySet<Namespace>;
+  #notes: readonly ControllerNote[] = Object.freeze([]);
+
+  constructor(native: NativeController, owner: NamespaceOwner) {
+    this.#native = native;
+    this.#owner = owner;
+    this.#all = this.#read([]);
+    this.#known = new Set(this.#all);
+  }
+
+  get all(): readonly Namespace[] {
+    return this.#all;
+  }
+
+  get notes(): readonly ControllerNote[] {
+    return this.#notes;
+  }
+
+  /** Whether the namespace is as it was when it was described. */
+  has(namespace: Namespace): boolean {
+    return this.#known.has(namespace);
+  }
+
+  /**
+   * Reads them anew. Native code asks for that whenever the controller says something, and often it says the same thing
+   * twice: gives what has changed.
+   */
+  refresh(maxNamespaces: number): { namespaces: boolean; notes: boolean } {
+    const [known, notes] = [this.#known, this.#notes];
+    this.#all = this.#read(this.#all);
+    this.#known = new Set(this.#all);
+    const hidden = this.#native.hiddenNamespaces();
+    const isNoted = isDeepStrictEqual(hidden, [...(notes[0]?.namespaces ?? [])]);
+    if (!isNoted) this.#notes = notesOn(hidden, maxNamespaces);
+    const isSame = known.size === this.#known.size && this.#all.every((namespace) => known.has(namespace));
+    return { namespaces: !isSame, notes: !isNoted };
+  }
+
+  #read(before: readonly Namespace[]): readonly Namespace[] {
+    const byId = new Map(before.map((namespace) => [namespace.id, namespace]));
+    const fresh = this.#native.namespaces().map((info) => {
+      const old = byId.get(info.id);
+      return old?.is(info) ? old : Namespace.create(this.#owner, info);
+    });
+    return Object.freeze(fresh);
+  }
+}

@@ -1,0 +1,78 @@
+// The I/O queue pairs of one controller, as its controller sees them: all refuse, are reaped and end together.
+
+import { SpdkError } from './errors/spdk-error.js';
+import { CompletionLoop } from './io/completion-loop.js';
+import type { IoCounts, IoLimits } from './io/submission-queue.js';
+import type { NativeController } from './native/contract.js';
+import { checkQueuePair, QueuePair, type QueuePairServices } from './queue-pair.js';
+
+/** The queue pairs of a controller, and the loop that reaps what they complete. */
+export class QueuePairSet {
+  readonly all: readonly QueuePair[];
+  readonly #loop: CompletionLoop;
+
+  /** @param inline the JavaScript thread polls them */
+  constructor(native: NativeController, inline: boolean, services: Omit<QueuePairServices, 'busy'>) {
+    this.#loop = new CompletionLoop(inline);
+    const all = { ...services, busy: this.#loop.setBusy.bind(this.#loop) };
+    this.all = Object.freeze(native.queuePairs().map((pair, index) => QueuePair.create(pair, index, all)));
+    this.#loop.start(this.all);
+  }
+
+  /** Operations accepted and not ended. */
+  get pending(): number {
+    return this.all.reduce((sum, { pending }) => sum + pending, 0);
+  }
+
+  /** How many operations have ended, for the report of a detach. */
+  get counts(): Readonly<IoCounts> {
+    let completed = 0;
+    let aborted = 0;
+    for (const { counts } of this.all) {
+      completed += counts.completed;
+      aborted += counts.aborted;
+    }
+    return { completed, aborted };
+  }
+
+  /** The limits of operations on the queue pair that was asked for, or on the least busy one. */
+  limitsFor(chosen: unknown): IoLimits {
+    if (chosen === undefined) return this.#leastBusy().queue.limits;
+    const queuePair = checkQueuePair(chosen);
+    if (this.all[queuePair.index] !== queuePair) {
+      throw new SpdkError('ERR_SPDK_FOREIGN_QUEUE_PAIR', 'The queue pair is another controller’s');
+    }
+    return queuePair.queue.limits;
+  }
+
+  /** Takes what has completed on every queue pair. */
+  reap(): void {
+    this.#loop.reapAll();
+  }
+
+  /** Sends what was started in this turn of JavaScript. */
+  publish(): void {
+    for (const queuePair of this.all) queuePair.publish();
+  }
+
+  /** From now on operations are refused with this error; null takes them again. */
+  refuse(why: (() => SpdkError) | null): void {
+    for (const queuePair of this.all) queuePair.refuse(why);
+  }
+
+  /** They are gone: settles all that is left. Returns how many operations that were. See {@link QueuePair.abandon}. */
+  abandon(why: (what: string) => SpdkError, gone: boolean): number {
+    let left = 0;
+    for (const queuePair of this.all) left += queuePair.abandon(why, gone);
+    this.#loop.stop();
+    return left;
+  }
+
+  #leastBusy(): QueuePair {
+    let best = this.all[0] as QueuePair;
+    for (const queuePair of this.all) {
+      if (queuePair.open && (!best.open || queuePair.pending < best.pending)) best = queuePair;
+    }
+    return best;
+  }
+}
