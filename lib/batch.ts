@@ -1,3 +1,6 @@
+// Commands without promises. Longer than others: half of it is what programs read, and the rest is one state machine over the
+// slots of a ring, each step of which runs for every command.
+
 import { isAborted, statusError } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';

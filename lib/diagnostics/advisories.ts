@@ -1,3 +1,5 @@
+// Which of the known problems of SPDK concern a release.
+
 import { type AdvisoryEntry, knownProblems } from './advisory-data.js';
 
 /** A release of SPDK: v24.09.1 is `{ major: 24, minor: 9, patch: 1 }`. */

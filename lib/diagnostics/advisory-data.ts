@@ -1,3 +1,5 @@
+// The known problems of SPDK, as `advisories()` gives them.
+
 /** The year and month of a release: `[24, 9]` is v24.09. No problem here came or went with a patch release. */
 export type ReleaseMonth = readonly [year: number, month: number];
 

@@ -1,3 +1,5 @@
+// What happened to a controller, as programs read it.
+
 import type { SpdkErrorCode } from '../errors/catalogue.js';
 import type { NativeController } from '../native/contract.js';
 import { type LogLevel, logLevels } from '../options/environment.js';

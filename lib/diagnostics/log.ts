@@ -1,3 +1,5 @@
+// SPDK’s log lines on their way to the events of the environment and of controllers, or to standard error.
+
 import { HeldEvents } from '../internal/held-events.js';
 import type { NativeLogLine } from '../native/contract.js';
 import { type LogLevel, type LogSink, logLevels } from '../options/environment.js';

@@ -1,3 +1,5 @@
+// What is odd about a controller and may be fixed on the target.
+
 /** Something about a controller that its user should know and may mend. */
 export interface ControllerNote {
   /** Stable, for programs. */

@@ -1,3 +1,5 @@
+// Every error code: what it means, and what to do.
+
 /** What one error code means and what whoever meets it can do. */
 export interface CatalogueEntry {
   /** One sentence: what happened. */

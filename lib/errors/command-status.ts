@@ -1,3 +1,5 @@
+// What the status of a command on an I/O queue means, as an error.
+
 import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
 

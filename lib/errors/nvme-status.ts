@@ -1,3 +1,5 @@
+// The names of NVMe statuses.
+
 /** How an NVMe command ended, from the status field of its completion queue entry. */
 export interface NvmeStatus {
   /** Status Code Type, 0 to 7: which table `sc` is to be looked up in. */

@@ -1,3 +1,5 @@
+// The errors of this package, and how native failures become some.
+
 import { getSystemErrorName } from 'node:util';
 import { errorCatalogue, isSpdkErrorCode, type SpdkErrorCode } from './catalogue.js';
 import { type NvmeStatus, nvmeStatus } from './nvme-status.js';

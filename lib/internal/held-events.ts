@@ -1,3 +1,5 @@
+// Events that wait until their listener can have been added.
+
 /**
  * Keeps what is to be announced until whoever asked for an object has it, and may have added listeners. Everything is
  * announced in the order it happened, and nothing is lost: not by a listener that throws either.

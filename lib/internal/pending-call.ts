@@ -1,3 +1,5 @@
+// Promises that settle on time, whatever native code does.
+
 import {
   abortError,
   codedError,

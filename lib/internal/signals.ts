@@ -1,3 +1,5 @@
+// Abort signals, with one listener for all that wait for the same one.
+
 import { SpdkError } from '../errors/spdk-error.js';
 
 /** Who wants to hear of a signal: one listener stands for all of them. */

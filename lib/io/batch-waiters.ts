@@ -1,3 +1,5 @@
+// The calls of `batch.wait()` that wait for a completion.
+
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { checkInteger, readOptions } from '../options/arguments.js';

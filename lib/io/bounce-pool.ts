@@ -1,3 +1,5 @@
+// DMA memory that data of other memory is copied through, shared by all controllers.
+
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import { MemoryLine, type MemoryWaiter } from './memory-line.js';
 

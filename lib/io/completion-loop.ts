@@ -1,3 +1,5 @@
+// Who looks for completions, and when.
+
 /** A queue pair, as far as its completions go. */
 export interface Reaped {
   /** Takes what has completed. */

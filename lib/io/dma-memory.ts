@@ -1,3 +1,5 @@
+// Memory that controllers reach directly: its regions, and which of them commands use.
+
 import { SpdkError } from '../errors/spdk-error.js';
 import type { NativeEnvironment } from '../native/contract.js';
 

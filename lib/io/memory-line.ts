@@ -1,3 +1,5 @@
+// Who gets bounce memory next.
+
 /** What can wait for bounce memory: a queue pair's submission queue. */
 export interface MemoryWaiter {
   /** The line that it waits in; it starts nothing that needs memory meanwhile. */

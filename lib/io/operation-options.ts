@@ -1,3 +1,5 @@
+// The options of operations on a namespace: their shapes, and how they are read.
+
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/common.js';

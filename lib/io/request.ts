@@ -1,3 +1,5 @@
+// One operation of the promise interface.
+
 import type { SpdkError } from '../errors/spdk-error.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';

@@ -1,3 +1,5 @@
+// The memory of one queue pair’s commands and completions, which native code shares.
+
 import type { NativeQueuePair } from '../native/contract.js';
 
 // The layout of native/core/io/io_ring.h, in words of 32 bits.

@@ -1,3 +1,6 @@
+// The operations of one queue pair. Longer than others: it is one state machine over slots, memory and the line of those that
+// wait, and each of its steps runs for every command.
+
 import { commandError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from '../internal/signals.js';

@@ -1,3 +1,5 @@
+// Requests that wait for room in a queue.
+
 import type { IoRequest } from './request.js';
 
 /** Taken entries are cleared away when there are so many. */

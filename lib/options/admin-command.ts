@@ -1,3 +1,5 @@
+// Admin commands and their limits, as callers give them.
+
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from './arguments.js';
 import { checkSignal, maxTimerMs, or } from './common.js';

@@ -1,3 +1,5 @@
+// How arguments and options objects are read and checked, and how messages name bad ones.
+
 import type { SpdkErrorCode } from '../errors/catalogue.js';
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 

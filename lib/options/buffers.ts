@@ -1,3 +1,5 @@
+// The buffers that callers give, as bytes.
+
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger } from './arguments.js';
 

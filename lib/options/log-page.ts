@@ -1,3 +1,5 @@
+// Log pages: what a caller asks for, and how it is read in pieces.
+
 import { SpdkError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
 import { checkBoolean, checkInteger, readOptions } from './arguments.js';

@@ -1,3 +1,5 @@
+// NVMe Qualified Names.
+
 import { SpdkError } from '../errors/spdk-error.js';
 import { checkString, describe } from './arguments.js';
 

@@ -1,3 +1,5 @@
+// Transport ids: how SPDK writes where a controller is.
+
 import { isIP, SocketAddress } from 'node:net';
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkString, describe, readOptions, suggest } from './arguments.js';

@@ -53,6 +53,14 @@ describe('the layers of lib/', () => {
     expect(upward(file, fs.readFileSync(path.join(lib, file), 'utf8'))).toEqual([]);
   });
 
+  it.each(files)('%s says first what it is, and why if it has more than 300 lines', (file) => {
+    const text = fs.readFileSync(path.join(lib, file), 'utf8');
+    const lines = text.trimEnd().split('\n');
+    const first = lines.slice(0, lines.indexOf('')).join(' ');
+    expect(first).toMatch(/^\/\/ /);
+    if (lines.length > 300) expect(first).toContain('Longer than others');
+  });
+
   it('import what exists', () => {
     for (const file of files) {
       const imported = importsOf(file, fs.readFileSync(path.join(lib, file), 'utf8'));
