@@ -41,6 +41,13 @@ uint32_t max_command_segments(spdk_nvme_ctrlr* controller) {
     const auto room =
         static_cast<uint32_t>((capsule - sizeof(spdk_nvme_cmd)) / sizeof(spdk_nvme_sgl_descriptor));
     most = std::min(most, room);
+    // nvmf_tgt moves each segment with a work request of its own, and waits until all of a command fit in at
+    // once. For ever, where there are more than it may have: two for each command of the queue pair, with
+    // the response; and of RDMA reads, which serve writes, what v20.07 at this end offers: one for each. From
+    // v22.05 on the queue pair has one command less than it was asked for.
+    spdk_nvme_io_qpair_opts options{};
+    spdk_nvme_ctrlr_get_default_io_qpair_opts(controller, &options, sizeof(options));
+    if (options.io_queue_size > 0) most = std::min(most, options.io_queue_size - 1);
   }
   if (fabrics.msdbd != 0) most = std::min<uint32_t>(most, fabrics.msdbd);
   return std::max(most, 1U);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <map>
 #include <memory>
 
 #include "fake_spdk/fake_spdk.h"
@@ -29,6 +30,7 @@ class IoRingTest : public testing::Test {
 
   void connect(uint32_t queue_depth) {
     depth = queue_depth;
+    controller.io_queue_size = queue_depth;
     queue_pair = {.controller = &controller, .requests = 2 * queue_depth};
     ring.set_namespaces(read_namespace_table(&controller));
     ring.bind(&controller, queue_depth);
@@ -123,13 +125,28 @@ TEST_F(IoRingTest, SendsSegmentsTogetherWhereTheControllerTakesSeveral) {
   controller.transport_id.trtype = SPDK_NVME_TRANSPORT_RDMA;
   controller.data.nvmf_specific.ioccsz = 20;
   controller.data.nvmf_specific.msdbd = controller.max_segments = 4;
-  connect(4);
+  connect(8);
   std::vector<std::array<uint32_t, 3>> segments;
   for (uint32_t i = 0; i < 16; i++) segments.push_back({region, i * 16 * kBlock, kBlock});
   push({.operation = RingLayout::write, .blocks = 16}, segments);
   finish();
   ASSERT_EQ(sent.size(), 4U);
   EXPECT_EQ(sent[3].runs.size(), 4U);
+}
+
+TEST_F(IoRingTest, SendsFewerSegmentsTogetherThanTheQueuePairHasCommands) {
+  controller.transport_id.trtype = SPDK_NVME_TRANSPORT_RDMA;
+  controller.data.nvmf_specific.ioccsz = 20;
+  controller.max_segments = 16;
+  std::vector<std::array<uint32_t, 3>> segments;
+  for (uint32_t i = 0; i < 8; i++) segments.push_back({region, i * 16 * kBlock, kBlock});
+  for (const auto& [commands, most] : std::map<uint32_t, size_t>{{2, 1}, {4, 3}, {16, 8}}) {
+    connect(commands);
+    sent.clear();
+    push({.operation = RingLayout::write, .blocks = 8}, segments);
+    finish();
+    EXPECT_EQ(sent.front().runs.size(), most);
+  }
 }
 
 TEST_F(IoRingTest, LetsASmallCommandPassALargeOne) {

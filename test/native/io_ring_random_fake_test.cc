@@ -39,6 +39,7 @@ class Life {
     controller_.max_transfer = kBlock << random_() % 6;
     controller_.transport_id.trtype = random_() % 2 ? SPDK_NVME_TRANSPORT_RDMA : SPDK_NVME_TRANSPORT_TCP;
     controller_.data.nvmf_specific.ioccsz = 20;
+    controller_.io_queue_size = depth_;
     controller_.max_segments = 1 + random_() % 16;
     controller_.data.nvmf_specific.msdbd = static_cast<uint8_t>(controller_.max_segments);
     controller_.add(1, kBlock, uint64_t{ring_->capacity()} * kArea,

@@ -208,6 +208,9 @@ const spdk_nvme_ctrlr_data* spdk_nvme_ctrlr_get_data(spdk_nvme_ctrlr* controller
 uint64_t spdk_nvme_ctrlr_get_flags(spdk_nvme_ctrlr* /*controller*/) {
   return SPDK_NVME_CTRLR_SGL_SUPPORTED;
 }
+bool spdk_nvme_ctrlr_is_discovery(spdk_nvme_ctrlr* /*controller*/) {
+  return false;
+}
 const spdk_nvme_transport_id* spdk_nvme_ctrlr_get_transport_id(spdk_nvme_ctrlr* controller) {
   return &controller->transport_id;
 }
@@ -217,9 +220,10 @@ uint32_t spdk_nvme_ctrlr_get_max_xfer_size(const spdk_nvme_ctrlr* controller) {
 
 // Queue pairs.
 
-void spdk_nvme_ctrlr_get_default_io_qpair_opts(spdk_nvme_ctrlr* /*controller*/,
-                                               spdk_nvme_io_qpair_opts* options, size_t size) {
+void spdk_nvme_ctrlr_get_default_io_qpair_opts(spdk_nvme_ctrlr* controller, spdk_nvme_io_qpair_opts* options,
+                                               size_t size) {
   memset(options, 0, size);
+  options->io_queue_size = controller->io_queue_size;
 }
 
 spdk_nvme_qpair* spdk_nvme_ctrlr_alloc_io_qpair(spdk_nvme_ctrlr* controller,

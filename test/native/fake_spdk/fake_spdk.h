@@ -50,6 +50,7 @@ struct spdk_nvme_ctrlr {
   spdk_nvme_transport_id transport_id{};
   uint32_t max_transfer = UINT32_MAX;
   uint32_t max_segments = 1;
+  uint32_t io_queue_size = 128;
   std::map<uint32_t, spdk_nvme_ns> namespaces;
 
   /** What becomes of a command; null for what it asks for. */
