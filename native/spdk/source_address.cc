@@ -19,7 +19,7 @@ thread_local Source t_source;
 }  // namespace
 
 SourceAddress::SourceAddress(const std::string& address) {
-  if (address.empty()) return;
+  if (!kBindsTcpSource || address.empty()) return;
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST;
   hints.ai_socktype = SOCK_STREAM;

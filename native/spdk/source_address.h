@@ -9,14 +9,17 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Before v24.09 SPDK leaves src_addr aside over TCP. Before v22.05 the package has a function of its own in
- * place of connect() (connection_watch.h), which binds the socket first; in between nothing does, and the
- * option is refused.
+ * Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package has a function of its own in place of
+ * connect() (connection_watch.h), which binds the socket first. In between nothing does, and the option is
+ * refused. From v24.09 SPDK binds the socket, and a second bind() of it would fail.
  */
-inline constexpr bool kTcpSourceAddress =
-    SPDK_NVME_RELEASE >= 2409 || (SPDK_NVME_RELEASE < 2205 && kSpdkCallsStandIns);
+inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kSpdkCallsStandIns;
+inline constexpr bool kTcpSourceAddress = kBindsTcpSource || SPDK_NVME_RELEASE >= 2409;
 
-/** While one lives, TCP sockets that SPDK connects on this thread are bound to this address first. */
+/**
+ * While one lives, TCP sockets that SPDK connects on this thread are bound to this address first, unless SPDK
+ * does that itself.
+ */
 class SourceAddress {
  public:
   /** Numeric, IPv4 or IPv6; empty: any. */

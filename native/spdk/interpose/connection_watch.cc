@@ -35,6 +35,11 @@ void break_connection(int socket) {
   shutdown(socket, SHUT_RDWR);
 }
 
+/** From v22.05 SPDK waits for no RDMA connection: it ends the try itself. */
+bool may_break_try(const Handle& handle) {
+  return !kAsyncQueuePairs || std::holds_alternative<int>(handle);
+}
+
 /** What SPDK has connected, or is about to connect, and has not destroyed. Any thread. */
 class Connections {
  public:
@@ -59,6 +64,7 @@ class Connections {
     const std::lock_guard<std::mutex> guard(mutex_);
     for (const Connection& one : list_) {
       if (one.watch != watch || one.established != established) continue;
+      if (!established && !may_break_try(one.handle)) continue;
       std::visit([](auto handle) { break_connection(handle); }, one.handle);
     }
   }
@@ -98,13 +104,11 @@ ConnectionWatch::Scope::~Scope() {
 }
 
 void ConnectionWatch::break_all_tries() {
-  if constexpr (kAsyncQueuePairs) return;
   all_broken_.store(true, std::memory_order_release);
   connections().break_all(this, false);
 }
 
 void ConnectionWatch::break_this_try() {
-  if constexpr (kAsyncQueuePairs) return;
   try_broken_.store(true, std::memory_order_release);
   connections().break_all(this, false);
 }
@@ -137,7 +141,7 @@ int fail(int error) {
 bool watch_connection(Handle handle) {
   if (t_watch == nullptr) return true;
   connections().add(handle, t_watch);
-  return !t_watch->broken();
+  return !t_watch->broken() || !may_break_try(handle);
 }
 
 // These concern waits of releases before v22.05 only.

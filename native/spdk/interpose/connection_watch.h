@@ -8,7 +8,8 @@ namespace spdk_nvme::spdk {
 /**
  * SPDK waits inside some of its calls, and some of these waits have no end. Before v22.05 it connects and
  * disconnects so: for a target that accepts a connection and then says nothing it waits for ever, with a lock
- * that every other attach and detach needs. On all releases it answers the report of a changed namespace so,
+ * that every other attach and detach needs. Before v25.09 it waits for the kernel to connect a TCP socket,
+ * which tries for more than two minutes. On all releases it answers the report of a changed namespace so,
  * in the poll of the admin queue: without a limit before v25.09, and with that of an attach for each command
  * since. What follows ends such waits from outside. It stands in for some functions of librdmacm and the C
  * library (see the .cc), which SPDK, linked into the addon, then calls here.
@@ -41,7 +42,8 @@ class ConnectionWatch {
   };
 
   /**
-   * The present try and all later ones. Nothing from v22.05 on, where no wait of a try is long. Any thread.
+   * The present try and all later ones. Over RDMA nothing from v22.05 on, where no wait of such a try is long.
+   * Any thread.
    */
   void break_all_tries();
   /** The present try, as above. Any thread. */
