@@ -7,7 +7,7 @@ import { checkBoolean, readOptions } from './options/arguments.js';
 export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
 export { Batch, type BatchCloseOptions } from './batch.js';
 export { Controller, type ControllerEvents, type LogLine } from './controller.js';
-export type { Advisory, SpdkRelease } from './diagnostics/advisories.js';
+export type { Advisory, Linkage, Linkages, SpdkRelease } from './diagnostics/advisories.js';
 export type { ReleaseMonth, ReleaseRange } from './diagnostics/advisory-data.js';
 export type { HistoryEvent, HistoryKind } from './diagnostics/history.js';
 export type { ControllerNote } from './diagnostics/notes.js';
@@ -72,10 +72,12 @@ export type {
 
 /**
  * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`. `patches` names
- * what this package's set-up changed in it, which is nothing where the SPDK is one of your own.
+ * what this package's set-up changed in it, which is nothing where the SPDK is one of your own. `linkage` and
+ * `dpdkLinkage` say whether SPDK and DPDK are linked as archives (`static`) or as shared libraries, with which some
+ * defences are off: see {@link advisories}.
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
-export function spdkVersion(): Required<SpdkRelease> & { readonly text: string } {
+export function spdkVersion(): Required<SpdkRelease & Linkages> & { readonly text: string } {
   const { patches, ...release } = native().version;
   return { ...release, patches: patches.split(' ').filter(Boolean) };
 }

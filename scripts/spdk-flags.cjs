@@ -40,7 +40,9 @@ function describe(source, where, places) {
   const cflags = places.includeDirs.map((dir) => `-isystem${dir}`);
   if (process.arch === 'x64') cflags.push('-msse4.2'); // the least that DPDK's headers compile with
   const linked = link(places);
-  if (linked.linkage === 'shared') cflags.push('-DSPDK_NVME_SHARED_SPDK'); // see native/spdk/release.h
+  // See native/spdk/release.h.
+  if (linked.linkage === 'shared') cflags.push('-DSPDK_NVME_SHARED_SPDK');
+  if (linked.dpdkLinkage === 'shared') cflags.push('-DSPDK_NVME_SHARED_DPDK');
   return { source, where, version, includeDirs: places.includeDirs, cflags, ...linked };
 }
 

@@ -12,23 +12,37 @@ export interface SpdkRelease {
 }
 
 /** A known hang, leak or crash of SPDK, and what this package does about it. */
-export interface Advisory extends AdvisoryEntry {
+export interface Advisory extends Omit<AdvisoryEntry, 'defenceWhenShared' | 'defenceNeedsDpdk'> {
   /** Where SPDK's own report is, for problems that have one. */
   readonly url?: string;
   /** Whether the linked release is among those affected. */
   readonly concernsLinkedRelease: boolean;
 }
 
+/** How the addon is linked with SPDK or DPDK: with archives, or with shared libraries. */
+export type Linkage = 'static' | 'shared';
+
+/** What of the two decides about defences that need archives; archives unless said otherwise. */
+export interface Linkages {
+  readonly linkage?: Linkage;
+  readonly dpdkLinkage?: Linkage;
+}
+
 /**
  * The known hangs, leaks and crashes of an SPDK release.
  * @param options.all also give those that do not concern this release, marked as such
  */
-export function advisoriesFor(release: SpdkRelease, options: { readonly all?: boolean } = {}): Advisory[] {
+export function advisoriesFor(
+  release: SpdkRelease & Linkages,
+  options: { readonly all?: boolean } = {},
+): Advisory[] {
   return knownProblems
-    .map((problem): Advisory => {
+    .map(({ defenceWhenShared, defenceNeedsDpdk, ...problem }): Advisory => {
+      const shared = release.linkage === 'shared' || (defenceNeedsDpdk && release.dpdkLinkage === 'shared');
       const [issue] = problem.issues;
       return Object.freeze({
         ...problem,
+        defence: (shared && defenceWhenShared) || problem.defence,
         issues: Object.freeze([...problem.issues]),
         affected: Object.freeze({ ...problem.affected }),
         ...(issue === undefined ? {} : { url: `https://github.com/spdk/spdk/issues/${issue}` }),

@@ -22,10 +22,18 @@ export interface AdvisoryEntry {
   readonly consequence: string;
   /** What this package does about it today. */
   readonly defence: string;
+  /** That where the addon is linked with shared libraries of SPDK, if it is less. */
+  readonly defenceWhenShared?: string;
+  /** Shared libraries of DPDK count too. */
+  readonly defenceNeedsDpdk?: true;
 }
 
 const notCalled = (what: string) =>
   `Cannot be reached through this package yet: it does not call ${what}. A failed controller is detached and attached anew.`;
+
+/** The functions that a defence replaces are found in SPDK's archives only. */
+const onlyInArchives =
+  'None: SPDK is linked as shared libraries, which this package cannot reach into. Build it with SPDK’s archives.';
 
 /** The hangs, leaks and crashes of SPDK's NVMe driver that bear on attaching, using and detaching controllers. */
 export const knownProblems: readonly AdvisoryEntry[] = [
@@ -119,6 +127,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
       'Soft-RoCE may report that a send ended well after the failure of its queue pair. SPDK then uses a request that it has aborted, and the process crashes; v22.01 to v22.09 look before they do.',
     defence:
       'What follows a failure of the same queue pair, or comes while SPDK disconnects it, is made a failure before SPDK sees it.',
+    defenceWhenShared: onlyInArchives,
   },
   {
     id: 'SPDK-EVENT-WAIT',
@@ -136,6 +145,46 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     consequence:
       'A report of a changed namespace makes SPDK poll the admin queue in the middle of polling it. If an RDMA connection is lost just then, its queue pair is taken apart under the outer poll, and the process crashes.',
     defence: 'The queue pair is taken apart when the outermost poll has ended.',
+    defenceWhenShared: onlyInArchives,
+  },
+  {
+    id: 'SPDK-SILENT-TARGET',
+    issues: [],
+    affected: { first: [20, 7], fixed: [22, 5] },
+    consequence:
+      'Connecting, and shutting a controller down, wait inside one call; for a target that has accepted a connection and then says nothing some of these waits have no end, and hold a lock that every other attach and detach needs.',
+    defence: 'When the time is over the connection is broken from outside, which ends the wait.',
+    defenceWhenShared: onlyInArchives,
+  },
+  {
+    id: 'SPDK-PARKED-EVENT',
+    issues: [],
+    affected: { first: [20, 7], fixed: [22, 5] },
+    consequence:
+      'A second CM event for an RDMA queue pair is put where SPDK does not look when it destroys the queue pair; rdma_destroy_id then waits for ever for its acknowledgement.',
+    defence: 'SPDK gets one event of a connection at a time.',
+    defenceWhenShared: onlyInArchives,
+  },
+  {
+    id: 'SPDK-CHANGED-NAMESPACES',
+    issues: [],
+    affected: { first: [20, 7], fixed: [21, 7] },
+    consequence:
+      'SPDK does not read the list of changed namespaces, so a controller reports only the first change.',
+    defence: 'The list is read after each change, and SPDK identifies the namespaces once more.',
+    defenceWhenShared:
+      'In part: the list is read after each change, but what changes while SPDK identifies the namespaces is seen with the next change only.',
+  },
+  {
+    id: 'SPDK-INHERITED-DESCRIPTORS',
+    issues: [],
+    affected: {},
+    consequence:
+      'The files of hugepages and the sockets of connections are inherited by child processes: a child keeps connections of controllers that are detached, and memory of a process that has ended.',
+    defence: 'Every file descriptor is opened so that child processes do not inherit it.',
+    defenceWhenShared:
+      'File descriptors are marked after they were opened: a child that is started at that very moment inherits them.',
+    defenceNeedsDpdk: true,
   },
   {
     id: 'SPDK-TCP-CONNECT-DATA',

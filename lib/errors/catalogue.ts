@@ -100,6 +100,16 @@ export const errorCatalogue = {
     meaning: 'Memory ran out, in SPDK’s hugepages or in the process.',
     remedy: 'Raise `memoryMb`, lower `queueDepth` or `ioQueues`, or detach controllers that are not needed.',
   },
+  ERR_SPDK_NO_THREADS: {
+    meaning: 'The system allows this process no more threads.',
+    remedy:
+      'Raise `ulimit -u`, or `pids.max` of its cgroup (`TasksMax=` in a systemd unit, `--pids-limit` for a container); then try again.',
+  },
+  ERR_SPDK_NO_DESCRIPTORS: {
+    meaning: 'The process may open no more files.',
+    remedy:
+      'Raise `ulimit -n` (`LimitNOFILE=` in a systemd unit), or close what is not needed; then try again.',
+  },
   ERR_SPDK_NO_PERMISSION: {
     meaning: 'The process may not use a device, a hugepage file or memory that SPDK needs.',
     remedy: 'Run as root, or give this user access to /dev/hugepages and /dev/infiniband.',

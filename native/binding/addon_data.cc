@@ -12,8 +12,10 @@ constexpr std::chrono::milliseconds kTeardownLimit{1'500};
 
 /** The Node environment ends: no JavaScript from here on; whatever is attached is detached in bounded time.
  */
-void tear_down(AddonData* data) {
+void tear_down(void* self) {
+  auto* data = static_cast<AddonData*>(self);
   data->channel->close();
+  if (data->closing) data->closing->give_none();
   if (data->errand) data->errand->join_for(kTeardownLimit);
   if (const auto environment = data->slot->abandon()) environment->close(kTeardownLimit);
 }
@@ -43,9 +45,14 @@ std::shared_ptr<Environment> EnvironmentSlot::abandon() {
   return std::move(environment_);
 }
 
-AddonData::AddonData(Napi::Env env) : channel(JsChannel::create(env)) {
+AddonData::AddonData(Napi::Env env) : channel(JsChannel::create(env)), env_(env) {
   // Added after the channel's own hook, so it runs before: hooks run in the reverse of their order.
-  env.AddCleanupHook(tear_down, this);
+  napi_add_env_cleanup_hook(env_, tear_down, this);
+}
+
+void AddonData::tear_down_before_what_is_there() {
+  napi_remove_env_cleanup_hook(env_, tear_down, this);
+  napi_add_env_cleanup_hook(env_, tear_down, this);
 }
 
 }  // namespace spdk_nvme

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "native/binding/closing_task.h"
 #include "native/binding/js_channel.h"
 #include "native/core/base/owned_thread.h"
 #include "native/core/process/environment.h"
@@ -37,15 +38,25 @@ struct AddonData {
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 
+  /**
+   * When the Node environment ends it takes ArrayBuffers away by hooks of theirs, newest first. What a
+   * controller may still write to has to outlast the detach, so each new one calls this.
+   */
+  void tear_down_before_what_is_there();
+
   std::shared_ptr<JsChannel> channel;
   Napi::FunctionReference environment_constructor;
   Napi::FunctionReference controller_constructor;
   Napi::FunctionReference queue_pair_constructor;
   const std::shared_ptr<EnvironmentSlot> slot = std::make_shared<EnvironmentSlot>();
-  /** Opens or closes SPDK, off the JavaScript thread; the last one. */
+  /** Opens SPDK, off the JavaScript thread, and closes it when `closing` is given; the last one. */
   std::unique_ptr<OwnedThread> errand;
+  std::shared_ptr<ClosingTask> closing;
   /** SPDK is being opened: from the call until its outcome is told. */
   bool opening = false;
+
+ private:
+  const napi_env env_;
 };
 
 }  // namespace spdk_nvme

@@ -1,6 +1,7 @@
 #include "native/binding/controller_wrap.h"
 
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "native/binding/addon_data.h"
@@ -94,11 +95,15 @@ Napi::Value ControllerWrap::stacks(const Napi::CallbackInfo& info) {
   const Controller& asked = controller(env);
   const auto channel = AddonData::of(env).channel;
   const auto done = channel->keep(Arguments(info, 0).function("done"));
-  asker_ = std::make_unique<OwnedThread>("spdk-stacks", [channel, done, kept = controller_, &asked] {
-    channel->post([done, text = asked.stacks(kStackPatience)](Napi::Env js) {
-      done->Call({Napi::String::New(js, text)});
+  try {
+    asker_ = std::make_unique<OwnedThread>("spdk-stacks", [channel, done, kept = controller_, &asked] {
+      channel->post([done, text = asked.stacks(kStackPatience)](Napi::Env js) {
+        done->Call({Napi::String::New(js, text)});
+      });
     });
-  });
+  } catch (const std::system_error& error) {
+    done->Call({Napi::String::New(env, "(" + no_threads(error).message + ")\n")});
+  }
   return env.Undefined();
 }
 

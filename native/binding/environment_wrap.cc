@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "native/binding/addon_data.h"
 #include "native/binding/arguments.h"
@@ -89,7 +90,9 @@ Napi::Function EnvironmentWrap::define(Napi::Env env) {
 
 /** Takes the environment that open() has just left in the addon's data. */
 EnvironmentWrap::EnvironmentWrap(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), environment_(AddonData::of(info.Env()).slot->get()) {}
+    : ObjectWrap(info),
+      environment_(AddonData::of(info.Env()).slot->get()),
+      closing_(AddonData::of(info.Env()).closing) {}
 
 Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -100,31 +103,43 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const auto channel = data.channel;
   const auto on_log = channel->keep(options.function("onLog"));
   const auto opened = channel->keep(options.function("opened"));
-  if (data.opening) {
-    opened->Call({to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is being opened"))});
+  if (data.opening || data.slot->get()) {
+    opened->Call({to_js(
+        env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is open, or being opened, in this thread"))});
+    return env.Undefined();
+  }
+  const auto closing = std::make_shared<ClosingTask>();
+  const auto run = [slot = data.slot, settings, channel, on_log, opened, log_level, closing] {
+    Log::Listener listener = [channel, on_log](LogLine line) {
+      channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
+    };
+    std::shared_ptr<Environment> environment;
+    const Status status = Environment::open(settings, log_level, std::move(listener), environment);
+    // The environment is stored here rather than in the task, so that a teardown in between finds it.
+    if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
+    channel->post([opened, status](Napi::Env js) {
+      // Before the outcome is told: whoever hears it may open again at once.
+      AddonData::of(js).opening = false;
+      if (!status.ok()) {
+        opened->Call({to_js(js, status)});
+        return;
+      }
+      opened->Call({js.Null(), AddonData::of(js).environment_constructor.New({})});
+    });
+    environment.reset();
+    if (!status.ok()) closing->give_none();
+    closing->run();
+  };
+  try {
+    // The one before has nothing more to do, whether its environment was closed or could not be opened.
+    if (data.closing) data.closing->give_none();
+    data.errand = std::make_unique<OwnedThread>("spdk-open", run);
+  } catch (const std::system_error& error) {
+    opened->Call({to_js(env, no_threads(error))});
     return env.Undefined();
   }
   data.opening = true;
-
-  data.errand = std::make_unique<OwnedThread>(
-      "spdk-open", [slot = data.slot, settings, channel, on_log, opened, log_level] {
-        Log::Listener listener = [channel, on_log](LogLine line) {
-          channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
-        };
-        std::shared_ptr<Environment> environment;
-        const Status status = Environment::open(settings, log_level, std::move(listener), environment);
-        // The environment is stored here rather than in the task, so that a teardown in between finds it.
-        if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
-        channel->post([opened, status](Napi::Env js) {
-          // Before the outcome is told: whoever hears it may open again at once.
-          AddonData::of(js).opening = false;
-          if (!status.ok()) {
-            opened->Call({to_js(js, status)});
-            return;
-          }
-          opened->Call({js.Null(), AddonData::of(js).environment_constructor.New({})});
-        });
-      });
+  data.closing = closing;
   return env.Undefined();
 }
 
@@ -195,6 +210,7 @@ Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
         delete last;
       },
       kept);
+  AddonData::of(env).tear_down_before_what_is_there();
   Napi::Object region = Napi::Object::New(env);
   region.Set("id", id);
   region.Set("memory", buffer);
@@ -238,15 +254,16 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
   const milliseconds limit(options.number("timeoutMs", 0, UINT32_MAX));
   AddonData& data = AddonData::of(env);
   const auto closed = data.channel->keep(options.function("closed"));
-  data.errand = std::make_unique<OwnedThread>(
-      "spdk-close", [channel = data.channel, environment = environment_, limit, closed] {
-        std::string held_by;
-        const bool clean = environment->close(limit, &held_by);
-        channel->post([closed, clean, held_by](Napi::Env js) {
-          closed->Call({Napi::Boolean::New(js, clean), Napi::String::New(js, held_by)});
-        });
-      });
-  data.slot->clear();
+  // On the thread that opened it, which has waited for this.
+  const bool given = closing_->give([channel = data.channel, environment = environment_, limit, closed] {
+    std::string held_by;
+    const bool clean = environment->close(limit, &held_by);
+    channel->post([closed, clean, held_by](Napi::Env js) {
+      closed->Call({Napi::Boolean::New(js, clean), Napi::String::New(js, held_by)});
+    });
+  });
+  if (!given) reject_argument(env, "this environment is closed, or being closed");
+  if (data.slot->get() == environment_) data.slot->clear();
   return env.Undefined();
 }
 

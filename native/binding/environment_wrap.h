@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "native/binding/closing_task.h"
 #include "native/core/process/environment.h"
 
 namespace spdk_nvme {
@@ -28,6 +29,7 @@ class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Environment> environment_;
+  std::shared_ptr<ClosingTask> closing_;
 };
 
 }  // namespace spdk_nvme

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "native/spdk/interpose/close_on_exec.h"
 #include "native/spdk/interpose/nested_polls.h"
 #include "native/spdk/release.h"
 
@@ -23,6 +24,11 @@ struct rte_malloc_socket_stats {
   unsigned alloc_count;
   size_t heap_allocsz_bytes;
 };
+
+enum rte_mem_event { RTE_MEM_EVENT_ALLOC = 0, RTE_MEM_EVENT_FREE };
+using rte_mem_event_callback_t = void (*)(rte_mem_event event, const void* address, size_t length,
+                                          void* context);
+int rte_mem_event_callback_register(const char* name, rte_mem_event_callback_t callback, void* context);
 int rte_malloc_get_socket_stats(int socket, struct rte_malloc_socket_stats* stats);
 }
 
@@ -60,6 +66,11 @@ ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   return static_cast<ssize_t>(size);
 }
 
+/** DPDK has taken hugepages or given some back. */
+void on_memory_event(rte_mem_event event, const void* /*address*/, size_t /*length*/, void* /*context*/) {
+  if (event == RTE_MEM_EVENT_ALLOC) mark_memory_files();
+}
+
 /** Old releases print to stdout while they start, where the user's program may be writing JSON. */
 class StdoutToLog {
  public:
@@ -95,7 +106,12 @@ int env_init(const EnvSettings& settings) {
 #endif
   const StdoutToLog redirected;
   defer_nested_disconnects();
-  return spdk_env_init(&options);
+  const NewDescriptors opened;
+  const int result = spdk_env_init(&options);
+  if (result == 0 && !kDpdkCallsStandIns) {
+    rte_mem_event_callback_register("spdk-nvme", on_memory_event, nullptr);
+  }
+  return result;
 }
 
 MemoryUse memory_use() {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "native/spdk/release.h"
+
 namespace spdk_nvme::spdk {
 
 struct EnvSettings {
@@ -16,6 +18,9 @@ struct EnvSettings {
  * in a process. Returns 0 or a negative errno.
  */
 int env_init(const EnvSettings& settings);
+
+/** Whether each hugepage is a file of its own, open for as long as the page is used. */
+inline constexpr bool kFileForEachHugepage = SPDK_NVME_RELEASE < 2601;
 
 /** The memory that DPDK has taken from hugepages, in bytes. */
 struct MemoryUse {

@@ -30,4 +30,11 @@ inline constexpr bool kSpdkCallsStandIns = false;
 inline constexpr bool kSpdkCallsStandIns = true;
 #endif
 
+/** The same of DPDK, which may be shared where SPDK is not. */
+#ifdef SPDK_NVME_SHARED_DPDK
+inline constexpr bool kDpdkCallsStandIns = false;
+#else
+inline constexpr bool kDpdkCallsStandIns = true;
+#endif
+
 }  // namespace spdk_nvme::spdk

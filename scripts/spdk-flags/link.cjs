@@ -6,6 +6,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
+/** @typedef {import('./types.d.cts').Linkage} Linkage */
 /** @typedef {import('./types.d.cts').SpdkPlaces} SpdkPlaces */
 
 const KEPT_SPDK = ['nvme', 'env_dpdk', 'sock', 'sock_posix'];
@@ -65,13 +66,19 @@ function filesIn(dirs, suffix) {
 }
 
 /**
+ * Archives are preferred where both are there: shared libraries do not meet the stand-ins by which this package defends
+ * itself against some faults of SPDK's (native/spdk/stand_in.h).
  * @param {SpdkPlaces} places
- * @returns {{ linkage: 'static' | 'shared', ldflags: string[], libraries: string[] }}
+ * @returns {{ linkage: Linkage, dpdkLinkage: Linkage, ldflags: string[], libraries: string[] }}
  */
 function link(places) {
   const shared = filesIn(places.libDirs, '.so');
-  if (shared.has('libspdk_nvme.so')) return linkShared(places, shared);
-  return linkStatic(places, filesIn(places.libDirs, '.a'), shared);
+  const archives = filesIn(places.libDirs, '.a');
+  const whole =
+    ['libspdk_nvme.a', 'libspdk_env_dpdk.a'].every((name) => archives.has(name)) &&
+    (archives.has('librte_eal.a') || shared.has('librte_eal.so'));
+  if (shared.has('libspdk_nvme.so') && !whole) return linkShared(places, shared);
+  return linkStatic(places, archives, shared);
 }
 
 /**
@@ -99,6 +106,7 @@ function linkStatic(places, archives, shared) {
       );
   return {
     linkage: /** @type {const} */ ('static'),
+    dpdkLinkage: /** @type {Linkage} */ (withDpdk ? 'static' : 'shared'),
     // SPDK stays this addon's own: no other addon in the process meets its symbols.
     ldflags: ['-Wl,--exclude-libs,ALL', ...runPath(besides)],
     libraries: [
@@ -119,6 +127,7 @@ function linkShared(places, files) {
   const found = present(wanted, files);
   return {
     linkage: /** @type {const} */ ('shared'),
+    dpdkLinkage: /** @type {const} */ ('shared'),
     ldflags: runPath(found),
     libraries: ['-Wl,--no-as-needed', ...found, ...systemLibraries(places)],
   };

@@ -10,13 +10,17 @@ export interface SpdkPlaces {
   systemLibraries?: string[] | undefined;
 }
 
+export type Linkage = 'static' | 'shared';
+
 export interface SpdkFlags {
   source: 'SPDK_PREFIX' | 'pkg-config' | 'cache';
   /** What a reader needs to find the same SPDK again: the prefix, or pkg-config's module names. */
   where: string;
   /** As spdk/version.h says: `20.07`, `23.01.1`, `24.09-pre`. */
   version: string;
-  linkage: 'static' | 'shared';
+  linkage: Linkage;
+  /** DPDK may be shared where SPDK is static. */
+  dpdkLinkage: Linkage;
   includeDirs: string[];
   cflags: string[];
   ldflags: string[];

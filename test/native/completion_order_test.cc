@@ -71,5 +71,49 @@ TEST(DisconnectedQueuePairsTest, FailsTheirCompletionsUntilTheyAreDestroyed) {
   EXPECT_EQ(polled(queue, 2), IBV_WC_WR_FLUSH_ERR);
 }
 
+int poll_in_order(ibv_cq* /*queue*/, int /*most*/, ibv_wc* /*completions*/) {
+  return 0;
+}
+int poll_first(ibv_cq* /*queue*/, int /*most*/, ibv_wc* /*completions*/) {
+  return 1;
+}
+int poll_second(ibv_cq* /*queue*/, int /*most*/, ibv_wc* /*completions*/) {
+  return 2;
+}
+
+TEST(PolledDevicesTest, AddsADeviceOnce) {
+  PolledDevices devices;
+  ibv_context device{};
+  device.ops.poll_cq = poll_first;
+  devices.add(&device, poll_in_order);
+  devices.add(&device, poll_in_order);
+  EXPECT_EQ(device.ops.poll_cq, poll_in_order);
+  EXPECT_EQ(devices.own(&device), poll_first);
+}
+
+TEST(PolledDevicesTest, KnowsTheLatestDeviceOfAPlaceInMemory) {
+  PolledDevices devices;
+  ibv_context device{};
+  device.ops.poll_cq = poll_first;
+  devices.add(&device, poll_in_order);
+  // It is closed, and another one is opened there, of another kind.
+  device.ops.poll_cq = poll_second;
+  devices.add(&device, poll_in_order);
+  EXPECT_EQ(devices.own(&device), poll_second);
+}
+
+TEST(PolledDevicesTest, TakesAnyNumberOfDevices) {
+  PolledDevices devices;
+  std::vector<ibv_context> many(200);
+  for (size_t i = 0; i < many.size(); i++) {
+    many[i].ops.poll_cq = i % 2 == 0 ? poll_first : poll_second;
+    devices.add(&many[i], poll_in_order);
+  }
+  for (size_t i = 0; i < many.size(); i++) {
+    EXPECT_EQ(many[i].ops.poll_cq, poll_in_order) << i;
+    EXPECT_EQ(devices.own(&many[i]), i % 2 == 0 ? poll_first : poll_second) << i;
+  }
+}
+
 }  // namespace
 }  // namespace spdk_nvme::spdk

@@ -2,8 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 
 const limitMs = 50_000;
 
@@ -21,4 +22,51 @@ it.each([
     killSignal: 'SIGKILL',
   });
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+});
+
+describe('with reads of a slow disk pending', () => {
+  const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4487' } as const;
+  const nqns = [0, 1, 2].map((i) => `nqn.2026-11.dev.spdk-nvme:busy${i}`);
+  const ids = nqns.map((nqn) => `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4487 subnqn:${nqn}`);
+  let target: SpdkTarget;
+
+  beforeAll(async () => {
+    target = await startSpdkTarget({
+      listener,
+      subsystems: nqns.map((nqn, i) => ({
+        nqn,
+        serial: `BUSY${i}`,
+        disk: { kind: 'delay', sizeMb: 64, blockSize: 512, delayUs: 300_000 },
+      })),
+    });
+    ensureHugepages(256);
+  });
+
+  afterAll(() => target.stop('SIGKILL'));
+
+  /** Nobody waits for the reads, nor for the target: what is left is to end connections and threads. */
+  const limitMs = 200;
+
+  it.each([
+    { at: 'attached', controllers: 1 },
+    { at: 'attached', controllers: 3 },
+    { at: 'attached', controllers: 1, options: { polling: 'inline' } },
+    { at: 'attach', controllers: 1 },
+    { at: 'detach', controllers: 2 },
+    { at: 'reset', controllers: 1 },
+    { at: 'close', controllers: 2 },
+  ])('it ends at once, at: $at, controllers: $controllers, options: $options', (task) => {
+    const program = fileURLToPath(new URL('children/terminate-busy.mjs', import.meta.url));
+    const what = { rounds: 4, at: task.at, ids: ids.slice(0, task.controllers), options: task.options };
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [program, JSON.stringify(what)], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      killSignal: 'SIGKILL',
+    });
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+    const { times, clean } = JSON.parse(stdout);
+    expect(clean).toBe(true);
+    expect(times).toHaveLength(4);
+    expect(Math.max(...times)).toBeLessThan(limitMs);
+  });
 });

@@ -97,7 +97,8 @@ describe('the addon', () => {
     expect(text).toMatch(/^SPDK v\d\d\.\d\d/);
     expect(text).toContain(`v${major}.${String(minor).padStart(2, '0')}`);
     expect(patch).toBeGreaterThanOrEqual(0);
-    const { source } = spdkFlags.findSpdk();
+    const { source, linkage, dpdkLinkage } = spdkFlags.findSpdk();
+    expect(spdkVersion()).toMatchObject({ linkage, dpdkLinkage });
     if (source === 'cache') expect(spdkVersion().patches).toEqual(['tcp-connect-in-capsule']);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
     for (const bad of [null, { al: true }, { all: 1 }]) {

@@ -50,6 +50,33 @@ describe('advisoriesFor', () => {
     expect(entry?.concernsLinkedRelease).toBe(false);
   });
 
+  it('tells which defences need archives of SPDK', () => {
+    const defences = (linkage: 'static' | 'shared', dpdkLinkage: 'static' | 'shared') =>
+      new Map(
+        advisoriesFor({ ...release('20.07'), linkage, dpdkLinkage }).map(({ id, defence }) => [id, defence]),
+      );
+    const whole = defences('static', 'static');
+    const differing = (other: Map<string, string>) =>
+      [...whole.keys()].filter((id) => whole.get(id) !== other.get(id)).sort();
+    const shared = defences('shared', 'shared');
+    expect(differing(shared)).toEqual([
+      'SPDK-CHANGED-NAMESPACES',
+      'SPDK-INHERITED-DESCRIPTORS',
+      'SPDK-LATE-SEND',
+      'SPDK-NESTED-POLL',
+      'SPDK-PARKED-EVENT',
+      'SPDK-SILENT-TARGET',
+    ]);
+    for (const id of ['SPDK-LATE-SEND', 'SPDK-NESTED-POLL', 'SPDK-PARKED-EVENT', 'SPDK-SILENT-TARGET']) {
+      expect(shared.get(id)).toMatch(/^None: .*archives\.$/);
+    }
+    // DPDK alone opens the files of hugepages.
+    expect(differing(defences('static', 'shared'))).toEqual(['SPDK-INHERITED-DESCRIPTORS']);
+    // Releases that need no stand-ins lose none.
+    const later = advisoriesFor({ ...release('24.09'), linkage: 'shared', dpdkLinkage: 'shared' });
+    expect(later.filter(({ defence }) => defence.startsWith('None: '))).toEqual([]);
+  });
+
   it('compares years before months', () => {
     expect(ids('23.01')).toContain('SPDK-3347');
     expect(ids('25.01')).not.toContain('SPDK-3347');

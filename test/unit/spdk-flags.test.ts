@@ -115,7 +115,30 @@ describe('a prefix', () => {
     expect(flags.cflags).toContain('-DSPDK_NVME_SHARED_SPDK');
     expect(flags.libraries).toContain(path.join(prefix, 'lib/librte_mempool_ring.so'));
     expect(flags.libraries).not.toContain('-Wl,--whole-archive');
+    expect(flags.dpdkLinkage).toBe('shared');
+    expect(flags.cflags).toEqual(
+      expect.arrayContaining(['-DSPDK_NVME_SHARED_SPDK', '-DSPDK_NVME_SHARED_DPDK']),
+    );
   });
+
+  test('with archives and shared libraries is linked with the archives alone', () => {
+    const prefix = installed(path.join(scratch, 'spdk'));
+    installed(prefix, versionHeader(20, 7), 'so');
+    const flags = findSpdk({ env: { ...env, SPDK_PREFIX: prefix } });
+    expect(flags).toMatchObject({ linkage: 'static', dpdkLinkage: 'static' });
+    expect(flags.libraries.filter((word) => word.endsWith('.so'))).toEqual([]);
+    expect(flags.cflags.filter((flag) => flag.includes('SHARED'))).toEqual([]);
+  });
+
+  test.each(['libspdk_nvme.a', 'libspdk_env_dpdk.a'])(
+    'with shared libraries, and archives without %s, is linked shared',
+    (lost) => {
+      const prefix = installed(path.join(scratch, 'spdk'));
+      installed(prefix, versionHeader(20, 7), 'so');
+      fs.rmSync(path.join(prefix, 'lib', lost));
+      expect(findSpdk({ env: { ...env, SPDK_PREFIX: prefix } }).linkage).toBe('shared');
+    },
+  );
 
   test('with DPDK as shared libraries alone is linked with them and finds them again at run time', () => {
     const prefix = installed(path.join(scratch, 'spdk'));
@@ -123,7 +146,8 @@ describe('a prefix', () => {
       fs.renameSync(path.join(prefix, `lib/librte_${name}.a`), path.join(prefix, `lib/librte_${name}.so`));
     }
     const flags = findSpdk({ env: { ...env, SPDK_PREFIX: prefix } });
-    expect(flags.linkage).toBe('static');
+    expect(flags).toMatchObject({ linkage: 'static', dpdkLinkage: 'shared' });
+    expect(flags.cflags.filter((flag) => flag.includes('SHARED'))).toEqual(['-DSPDK_NVME_SHARED_DPDK']);
     expect(flags.ldflags).toContain(`-Wl,-rpath,${prefix}/lib`);
     const shared = between(flags.libraries, '-Wl,--no-as-needed', '-Wl,--as-needed');
     expect(shared).toContain('librte_mempool_ring.so');

@@ -10,12 +10,23 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "native/core/base/status.h"
 #include "native/core/base/thread_name.h"
 
 namespace spdk_nvme {
+
+/** What a thread that could not be started comes to: nothing has happened, and the next try may succeed. */
+inline Status no_threads(const std::system_error& why) {
+  return Status::failure(
+      "ERR_SPDK_NO_THREADS",
+      "the system allows this process no more threads; see `ulimit -u`, and pids.max of its "
+      "cgroup (TasksMax in a systemd unit)",
+      why.code().value());
+}
 
 /**
  * A named thread whose owner can wait for its end with a limit. A thread that SPDK never returns to cannot be
@@ -24,11 +35,14 @@ namespace spdk_nvme {
  */
 class OwnedThread {
  public:
+  /** @throws std::system_error when the process may have no more threads; see no_threads(). */
   OwnedThread(const std::string& name, std::function<void()> body)
-      : done_(std::make_shared<Done>()), thread_([name, done = done_, body = std::move(body)] {
+      : done_(std::make_shared<Done>()), thread_([name, done = done_, body = std::move(body)]() mutable {
           name_this_thread(name);
           done->id.store(gettid(), std::memory_order_release);
           body();
+          // What it held goes before anybody is told that the thread has ended.
+          body = nullptr;
           done->id.store(0, std::memory_order_release);
           done->set();
         }) {}
@@ -36,6 +50,9 @@ class OwnedThread {
   ~OwnedThread() { join_for(std::chrono::milliseconds(0)); }
   OwnedThread(const OwnedThread&) = delete;
   OwnedThread& operator=(const OwnedThread&) = delete;
+
+  /** How many threads of this process were let go and still run. Any thread. */
+  [[nodiscard]] static int let_go() { return let_go_count().load(std::memory_order_acquire); }
 
   [[nodiscard]] bool finished() const { return done_->flag.load(std::memory_order_acquire); }
 
@@ -54,20 +71,32 @@ class OwnedThread {
   }
 
  private:
+  static std::atomic<int>& let_go_count() {
+    static std::atomic<int> count{0};
+    return count;
+  }
+
   struct Done {
     std::mutex mutex;
     std::condition_variable changed;
     std::atomic<bool> flag{false};
+    bool let_go = false;
     std::atomic<pid_t> id{0};
     void set() {
       // Notified under the mutex: the waiter may destroy all this as soon as it sees the flag.
       const std::lock_guard<std::mutex> guard(mutex);
       flag.store(true, std::memory_order_release);
+      if (let_go) let_go_count()--;
       changed.notify_all();
     }
+    /** False when the time is over: then nobody will ask again. */
     bool wait(std::chrono::milliseconds limit) {
       std::unique_lock<std::mutex> guard(mutex);
-      return changed.wait_for(guard, limit, [this] { return flag.load(std::memory_order_acquire); });
+      if (changed.wait_for(guard, limit, [this] { return flag.load(std::memory_order_acquire); }))
+        return true;
+      let_go = true;
+      let_go_count()++;
+      return false;
     }
   };
 

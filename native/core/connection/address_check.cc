@@ -63,6 +63,13 @@ Status unreachable(const AddressCheck& check, const char* why, int error) {
                          error);
 }
 
+/** Nothing was sent: this machine lacks something. */
+Status cannot_open(const char* what, int error) {
+  const bool full = error == EMFILE || error == ENFILE;
+  return Status::failure(full ? "ERR_SPDK_NO_DESCRIPTORS" : "ERR_SPDK_ATTACH_FAILED",
+                         std::string(what) + ": " + strerror(error), error);
+}
+
 /** Waits until the descriptor is ready. False when the time is over or nobody waits any more. */
 bool wait_for(int fd, short events, const AddressCheck& check) {
   while (Clock::now() < check.deadline && !check.given_up()) {
@@ -83,7 +90,7 @@ Status bind_source(const Socket& socket, const AddressCheck& check, const addrin
 
 Status check_tcp(const AddressCheck& check, const addrinfo& target, const addrinfo* source) {
   const Socket probe(target.ai_family);
-  if (probe.fd() < 0) return Status::failure("ERR_SPDK_ATTACH_FAILED", "no socket can be opened", errno);
+  if (probe.fd() < 0) return cannot_open("no socket can be opened", errno);
   if (source != nullptr) {
     if (Status bound = bind_source(probe, check, *source); !bound.ok()) return bound;
   }
@@ -105,11 +112,12 @@ Status check_rdma(const AddressCheck& check, const addrinfo& target, const addri
     if (Status bound = bind_source(probe, check, *source); !bound.ok()) return bound;
   }
   const std::unique_ptr<rdma_event_channel, DestroyChannel> channel(rdma_create_event_channel());
+  if (!channel && (errno == EMFILE || errno == ENFILE)) return cannot_open("no RDMA event channel", errno);
   if (!channel)
     return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not there", errno);
   rdma_cm_id* raw = nullptr;
   if (rdma_create_id(channel.get(), &raw, nullptr, RDMA_PS_TCP) != 0) {
-    return Status::failure("ERR_SPDK_ATTACH_FAILED", "no RDMA connection can be made", errno);
+    return cannot_open("no RDMA connection can be made", errno);
   }
   const std::unique_ptr<rdma_cm_id, DestroyId> id(raw);
   const auto left = std::chrono::duration_cast<milliseconds>(check.deadline - Clock::now()).count();

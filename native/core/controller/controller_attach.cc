@@ -13,6 +13,7 @@
 #include "native/core/controller/controller.h"
 #include "native/spdk/controller_type.h"
 #include "native/spdk/env.h"
+#include "native/spdk/interpose/close_on_exec.h"
 #include "native/spdk/source_address.h"
 
 namespace spdk_nvme {
@@ -198,6 +199,7 @@ Status Controller::connect() {
   LogCollector log;
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
   const ExclusiveLinger alone(*linger_);
+  const spdk::NewDescriptors opened;
   const spdk::ConnectionWatch::Scope watched(connection_watch_);
   const spdk::SourceAddress source(request_.connect.source_address);
   const Deadlines::Scope deadline(services_->deadlines, timeout() + kGrace, [this] {

@@ -23,6 +23,8 @@ constexpr std::chrono::milliseconds kShutdownLimit{1'000};
 }  // namespace
 
 void Controller::detach_now() {
+  // With the settings of a detach that was posted while serve() came to its end for another reason.
+  mailbox_.run();
   const auto begun = Clock::now();
   detach_deadline_ = begun + detach_settings_.timeout;
   const bool failed = has_lost_connection() || state() == ControllerState::failed;
@@ -64,14 +66,16 @@ void Controller::detach_now() {
 }
 
 /**
- * Waits for the operations that JavaScript still awaits, as long as the caller allows; new ones it refuses
- * itself. Meanwhile asks the controller for a sign of life. False when it gave none.
+ * Waits for the operations that JavaScript still awaits, as long as the caller allows and is there; new ones
+ * it refuses itself. Meanwhile asks the controller for a sign of life. False when it gave none.
  */
 bool Controller::drain() {
   const auto begun = Clock::now();
   const auto answered = ask_for_sign_of_life();
-  wait_until(
-      [this, limit = begun + detach_settings_.drain] { return pending() == 0 || Clock::now() >= limit; });
+  // When the environment ends, JavaScript does not lower its count any more.
+  wait_until([this, limit = begun + detach_settings_.drain] {
+    return pending() == 0 || attach_given_up() || Clock::now() >= limit;
+  });
   return wait_for_sign_of_life(answered, begun, detach_settings_.timeout);
 }
 

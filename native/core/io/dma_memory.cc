@@ -32,7 +32,7 @@ DmaMemory::~DmaMemory() {
 }
 
 void DmaMemory::drop(uint32_t id) {
-  if (pins_[id] == 0) {
+  if (pins_[id] == 0 && !kept_.load(std::memory_order_acquire)) {
     free(id);
   } else {
     pins_[id] |= kDropped;
@@ -40,6 +40,7 @@ void DmaMemory::drop(uint32_t id) {
 }
 
 void DmaMemory::free_unpinned(uint32_t id) {
+  if (kept_.load(std::memory_order_acquire)) return;
   if (id < kMaxRegions && pins_[id] == kDropped) free(id);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -37,6 +38,9 @@ class DmaMemory {
   void drop(uint32_t id);
   /** Frees a dropped region whose last command has completed. */
   void free_unpinned(uint32_t id);
+  /** Whether dropped regions are kept until the end of this object, whatever the pins say: commands may be
+   * ended by other means than their completions, which JavaScript does not see then. Any thread. */
+  void keep_dropped(bool kept) { kept_.store(kept, std::memory_order_release); }
 
   /**
    * For each region how many commands use it; written by the JavaScript thread, which shares these words. The
@@ -62,6 +66,7 @@ class DmaMemory {
   std::vector<uint32_t> pins_;
   std::vector<uint32_t> free_ids_;
   uint32_t next_id_ = 0;
+  std::atomic<bool> kept_{false};
 };
 
 }  // namespace spdk_nvme

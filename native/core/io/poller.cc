@@ -17,6 +17,8 @@ constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 constexpr std::chrono::microseconds kFirstSleep{20};
 /** The sleep of a poller that serves nothing: only a message can change that, and it ends the sleep. */
 constexpr std::chrono::milliseconds kSleepWithoutSets{100};
+/** What a poller that nobody has joined gets to leave its loop. */
+constexpr std::chrono::milliseconds kStopLimit{200};
 
 }  // namespace
 
@@ -75,6 +77,11 @@ Poller::Poller(size_t index, PollerOptions options)
     : index_(index),
       loop_(std::make_shared<Loop>(options)),
       thread_("spdk-poll-" + std::to_string(index), [loop = loop_] { loop->run(); }) {}
+
+Poller::~Poller() {
+  stop();
+  join_for(kStopLimit);
+}
 
 void Poller::add(std::shared_ptr<QueueSet> set) {
   loop_->mailbox.post([loop = loop_.get(), set = std::move(set)] { loop->sets.push_back(set); });

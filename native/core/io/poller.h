@@ -24,7 +24,12 @@ struct PollerOptions {
  * idle. */
 class Poller {
  public:
+  /** @throws std::system_error when the process may have no more threads */
   Poller(size_t index, PollerOptions options);
+  /** Ends the thread, if it is not held up. */
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
 
   [[nodiscard]] size_t index() const { return index_; }
 

@@ -1,6 +1,7 @@
 #include "native/core/process/environment.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "native/core/diagnostics/thread_stack.h"
 #include "native/core/process/exit_guard.h"
@@ -45,7 +46,13 @@ Status Environment::open(const EnvironmentSettings& settings, int log_level, Log
     return status;
   }
   prepare_thread_stacks();
-  environment.reset(new Environment(settings));
+  try {
+    environment.reset(new Environment(settings));
+  } catch (const std::system_error& error) {
+    Log::listen(nullptr, 0);
+    SpdkRuntime::release();
+    return no_threads(error);
+  }
   close_at_exit(environment);
   return status;
 }
@@ -93,7 +100,11 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
                                "this controller is being detached; wait for its detach() first");
     }
   }
-  controller = Controller::start(services_, std::move(request), std::move(events));
+  try {
+    controller = Controller::start(services_, std::move(request), std::move(events));
+  } catch (const std::system_error& error) {
+    return no_threads(error);
+  }
   controllers_.push_back(controller);
   return Status::success();
 }
@@ -112,17 +123,34 @@ void Environment::reap() {
 }
 
 bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
+  {
+    std::unique_lock<std::mutex> guard(mutex_);
+    if (std::exchange(closed_, true)) {
+      ended_.wait_for(guard, limit, [this] { return clean_.has_value(); });
+      return clean_.value_or(false);
+    }
+  }
+  services_->memory->keep_dropped(true);
+  const bool clean = end_all(limit, held_by);
+  if (clean) services_->memory->keep_dropped(false);
+  SpdkRuntime::release();
+  const std::lock_guard<std::mutex> guard(mutex_);
+  clean_ = clean;
+  ended_.notify_all();
+  return clean;
+}
+
+bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by) {
   std::vector<std::shared_ptr<Controller>> controllers;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    if (closed_) return true;
-    closed_ = true;
     controllers.swap(controllers_);
   }
   const auto deadline = Clock::now() + limit;
   for (const auto& controller : controllers) {
-    controller->give_up_attach();
+    // In this order: who sees that nobody waits finds the settings of this detach posted.
     controller->detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
+    controller->give_up_attach();
   }
   bool clean = true;
   for (const auto& controller : controllers) {
@@ -141,7 +169,6 @@ bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
   // JavaScript may hold on to controllers, and so to what they share, for long.
   if (clean) services_->deadlines.stop();
   Log::listen(nullptr, 0);
-  SpdkRuntime::release();
   return clean;
 }
 

@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,18 +52,24 @@ class Environment {
   /**
    * Detaches what is still attached, each within its limit, and ends all threads. Waits for at most about
    * `limit`; what does not end by then is let go and its memory is kept. False when something was;
-   * `held_by` then says where the threads of those controllers are.
+   * `held_by` then says where the threads of those controllers are. While another thread closes it this waits
+   * for that, and gives the same answer.
    */
   bool close(std::chrono::milliseconds limit, std::string* held_by = nullptr);
 
  private:
   explicit Environment(const EnvironmentSettings& settings);
+  bool end_all(std::chrono::milliseconds limit, std::string* held_by);
 
   std::shared_ptr<ControllerServices> services_;
-  /** Guards controllers_ and closed_. */
+  /** Guards what follows. */
   std::mutex mutex_;
   std::vector<std::shared_ptr<Controller>> controllers_;
+  /** Closed, or being closed. */
   bool closed_ = false;
+  /** How closing ended; nothing before. */
+  std::optional<bool> clean_;
+  std::condition_variable ended_;
 };
 
 }  // namespace spdk_nvme

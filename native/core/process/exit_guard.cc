@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "native/core/base/owned_thread.h"
 #include "native/core/process/environment.h"
 
 namespace spdk_nvme {
@@ -21,6 +22,8 @@ struct Guarded {
   std::mutex mutex;
   std::weak_ptr<Environment> environment;
   std::atomic<int> opening{0};
+  /** A process that was forked from this one has none of our threads, and nothing to close. */
+  const pid_t process = getpid();
 };
 
 Guarded& guarded() {
@@ -35,6 +38,7 @@ void cut_off(int status) {
 }
 
 void on_process_exit(int status, void* /*unused*/) {
+  if (getpid() != guarded().process) return;
   if (guarded().opening > 0) cut_off(status);
   std::shared_ptr<Environment> environment;
   {
@@ -42,6 +46,7 @@ void on_process_exit(int status, void* /*unused*/) {
     environment = guarded().environment.lock();
   }
   if (environment && !environment->close(kExitLimit)) cut_off(status);
+  if (OwnedThread::let_go() > 0) cut_off(status);
 }
 
 void register_handler() {

@@ -1,15 +1,22 @@
 #include "native/core/process/spdk_runtime.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <future>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <vector>
 
+#include "native/core/base/owned_thread.h"
 #include "native/core/base/thread_name.h"
 #include "native/core/diagnostics/log.h"
 #include "native/core/process/hugepages.h"
 #include "native/spdk/env.h"
+#include "native/spdk/interpose/close_on_exec.h"
 
 namespace spdk_nvme {
 
@@ -36,11 +43,46 @@ Status check_hugepages(size_t memory_mb) {
                          ENOMEM);
 }
 
+/** DPDK starts a thread or two of its own, and cannot be started again where that fails. */
+constexpr size_t kDpdkThreads = 2;
+/** What it opens besides the files of hugepages. */
+constexpr size_t kDpdkDescriptors = 32;
+
+/** @throws std::system_error when there is no room for DPDK's threads and the one that starts it. */
+void check_threads() {
+  std::promise<void> counted;
+  const auto released = counted.get_future().share();
+  std::vector<std::jthread> threads;
+  threads.reserve(kDpdkThreads + 1);
+  try {
+    while (threads.size() <= kDpdkThreads) threads.emplace_back([released] { released.wait(); });
+  } catch (...) {
+    counted.set_value();
+    throw;
+  }
+  counted.set_value();
+}
+
+Status check_descriptors(size_t memory_mb) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();
+  const size_t page_mb = std::max<size_t>(read_hugepages().page_bytes >> 20, 1);
+  const size_t needed =
+      spdk::count_descriptors() + kDpdkDescriptors + (spdk::kFileForEachHugepage ? memory_mb / page_mb : 0);
+  if (needed <= limit.rlim_cur) return Status::success();
+  return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
+                         "SPDK with memoryMb " + std::to_string(memory_mb) + " needs room for " +
+                             std::to_string(needed) + " open files in this process, which may have " +
+                             std::to_string(limit.rlim_cur) + "; see `ulimit -n`",
+                         EMFILE);
+}
+
 /** Runs spdk_env_init() on a thread that DPDK may pin; it has nothing else to do. */
 Status start(const SpdkRuntime::Settings& settings) {
   Log::capture();
   std::promise<Status> outcome;
   auto answer = outcome.get_future();
+  // Throws std::system_error when there is no room for a thread; SPDK has not begun then.
   std::thread([&outcome, &settings] {
     name_this_thread("spdk-env");
     const LogCollector log;
@@ -87,10 +129,19 @@ Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()
         break;
     }
     if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
+    if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
     g_phase = Phase::starting;
   }
   granted();
-  Status started = start(settings);
+  Status started;
+  try {
+    check_threads();
+    started = start(settings);
+  } catch (const std::system_error& error) {
+    const std::lock_guard<std::mutex> guard(g_mutex);
+    g_phase = Phase::unused;
+    return no_threads(error);
+  }
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_phase = started.ok() ? Phase::in_use : Phase::broken;
   g_started_with = settings;

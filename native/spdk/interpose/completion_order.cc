@@ -2,10 +2,6 @@
 
 #include <rdma/rdma_cma.h>
 
-#include <array>
-#include <atomic>
-#include <mutex>
-
 #include "native/spdk/interpose/nested_polls.h"
 #include "native/spdk/interpose/stand_in.h"
 #include "native/spdk/release.h"
@@ -16,46 +12,6 @@
 namespace spdk_nvme::spdk {
 
 namespace {
-
-using PollCq = decltype(ibv_context_ops::poll_cq);
-
-/**
- * ibv_poll_cq() is no function that one could stand in for: it calls the one that the device's context names.
- * That one is replaced, and kept here. librdmacm opens each device once and keeps it open, so there are as
- * many as this machine has devices.
- */
-class PolledDevices {
- public:
-  /** Has the completions of a device's queues pass through poll(). Any thread. */
-  void add(ibv_context* context, PollCq poll) {
-    const std::lock_guard<std::mutex> guard(adding_);
-    const size_t count = count_.load(std::memory_order_relaxed);
-    if (context->ops.poll_cq == poll || count == devices_.size()) return;
-    devices_[count] = {context, context->ops.poll_cq};
-    count_.store(count + 1, std::memory_order_release);
-    // Nobody polls yet: this is before the device's first completion queue is made.
-    context->ops.poll_cq = poll;
-  }
-
-  /** The device's own function. Any thread, without a lock: pollers ask all the time. */
-  [[nodiscard]] PollCq own(const ibv_context* context) const {
-    const size_t count = count_.load(std::memory_order_acquire);
-    size_t i = 0;
-    while (i + 1 < count && devices_[i].context != context) i++;
-    return devices_[i].own;
-  }
-
- private:
-  struct Device {
-    const ibv_context* context = nullptr;
-    PollCq own = nullptr;
-  };
-
-  /** Guards adding to devices_; what is there does not change. */
-  std::mutex adding_;
-  std::atomic<size_t> count_{0};
-  std::array<Device, 64> devices_;
-};
 
 /** Never destroyed: pollers that SPDK does not return to may still use it when the process ends. */
 PolledDevices& polled_devices() {

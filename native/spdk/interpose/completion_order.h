@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace spdk_nvme::spdk {
@@ -81,5 +82,62 @@ class DisconnectedQueuePairs {
 /** A queue pair of SPDK's is about to be destroyed. Does nothing with releases that need none of this. Any
  * thread. */
 void forget_disconnected(const ibv_qp* queue_pair);
+
+/**
+ * ibv_poll_cq() is no function that one could stand in for: it calls the one that the device's context names.
+ * That one is replaced, and kept here. A context that is closed is not heard of, and its place in memory may
+ * become another's: what was said of a place last counts.
+ */
+class PolledDevices {
+ public:
+  using PollCq = decltype(ibv_context_ops::poll_cq);
+
+  PolledDevices() = default;
+  PolledDevices(const PolledDevices&) = delete;
+  PolledDevices& operator=(const PolledDevices&) = delete;
+  ~PolledDevices() {
+    for (Device* one = first_.load(); one != nullptr;) delete std::exchange(one, one->next);
+  }
+
+  /** Has the completions of a device's queues pass through poll(). Any thread. */
+  void add(ibv_context* context, PollCq poll) {
+    const std::lock_guard<std::mutex> guard(adding_);
+    if (context->ops.poll_cq == poll) return;
+    if (Device* known = find(context)) {
+      known->own.store(context->ops.poll_cq, std::memory_order_release);
+    } else {
+      first_.store(new Device{context, context->ops.poll_cq, first_.load(std::memory_order_relaxed)},
+                   std::memory_order_release);
+    }
+    // Nobody polls yet: this is before the device's first completion queue is made.
+    context->ops.poll_cq = poll;
+  }
+
+  /** The function of its own of a device that was added. Any thread, without a lock: pollers ask all the
+   * time. */
+  [[nodiscard]] PollCq own(const ibv_context* context) const {
+    const Device* const known = find(context);
+    return known == nullptr ? nullptr : known->own.load(std::memory_order_acquire);
+  }
+
+ private:
+  struct Device {
+    Device(const ibv_context* its, PollCq its_own, Device* others)
+        : context(its), own(its_own), next(others) {}
+    const ibv_context* const context;
+    std::atomic<PollCq> own;
+    Device* const next;
+  };
+
+  [[nodiscard]] Device* find(const ibv_context* context) const {
+    Device* one = first_.load(std::memory_order_acquire);
+    while (one != nullptr && one->context != context) one = one->next;
+    return one;
+  }
+
+  /** Guards adding; devices are never taken away. */
+  std::mutex adding_;
+  std::atomic<Device*> first_{nullptr};
+};
 
 }  // namespace spdk_nvme::spdk

@@ -12,7 +12,10 @@ import { Violations } from './violations.js';
  * the contract of lib/native/contract.ts, and notes in `violations` whatever real native code could not survive.
  */
 export class MemoryAddon implements NativeAddon {
-  readonly version = { major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' };
+  readonly version = {
+    ...{ major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' },
+    ...({ linkage: 'static', dpdkLinkage: 'static' } as const),
+  };
   readonly processHostId = '0123456789ab4cde8f0123456789abcd';
   readonly violations = new Violations();
   readonly scheduler = new Scheduler();

@@ -1,0 +1,29 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
+
+/** A child process that does nothing until it is killed; it has begun its program when this returns. */
+export function startSleeper(): ChildProcess {
+  return spawn('sleep', ['60'], { stdio: 'ignore' });
+}
+
+/** What a process has open, as the kernel names it: without numbers, in order. */
+export function openFiles(pid: number | undefined): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return (
+    readdirSync(folder)
+      .map((fd) => readlinkSync(`${folder}/${fd}`).replace(/:\[\d+\]$/, ''))
+      // Its own: libraries that it is just loading.
+      .filter((file) => !/^\/(usr|lib|etc)/.test(file))
+      .sort()
+  );
+}
+
+/** What a child process has open that is started now. */
+export function inheritedNow(): string[] {
+  const child = startSleeper();
+  try {
+    return openFiles(child.pid);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,95 @@
+// Child processes inherit nothing of SPDK's, whenever they are started.
+
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Environment } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { expectNoConnections } from '../integration/suites/target.js';
+import { inheritedNow, openFiles, startSleeper } from '../integration/support/child-process.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4486' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:heirs';
+const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4486 subnqn:${nqn}`;
+const childFile = (name: string) => fileURLToPath(new URL(`children/${name}`, import.meta.url));
+/** Of a process before it has SPDK. */
+const before = inheritedNow();
+
+let target: SpdkTarget;
+
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    sharedBuffers: 511,
+    subsystems: [{ nqn, serial: 'HEIRS', disk: { kind: 'malloc', sizeMb: 64, blockSize: 512 } }],
+  });
+  ensureHugepages(256);
+});
+
+afterAll(() => target.stop('SIGKILL'));
+
+it('a child has what it had before there was SPDK, whatever SPDK is doing', async () => {
+  const env = await Environment.init({ memoryMb: 64 });
+  expect(inheritedNow(), 'after the start').toEqual(before);
+
+  const attaching = env.attach(id, { ioQueues: 4 });
+  const during = new Set<string>();
+  const whileIt = async (pending: Promise<unknown>) => {
+    let ended = false;
+    const end = pending.finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      for (const file of inheritedNow()) during.add(file);
+      await new Promise(setImmediate);
+    }
+    await end;
+  };
+  await whileIt(attaching);
+  const controller = await attaching;
+  expect(inheritedNow(), 'after an attach').toEqual(before);
+
+  const memory = env.stats().memory;
+  const more = env.allocate(96 << 20);
+  expect(env.stats().memory.totalBytes).toBeGreaterThan(memory.totalBytes);
+  expect(inheritedNow(), 'after more memory').toEqual(before);
+  more.release();
+
+  await whileIt(controller.reset());
+  expect(inheritedNow(), 'after a reset').toEqual(before);
+  expect([...during].sort()).toEqual([...new Set(before)].sort());
+
+  const child = startSleeper();
+  await controller.detach();
+  await expectNoConnections(['4486']);
+  expect(openFiles(child.pid)).toEqual(before);
+  child.kill('SIGKILL');
+  await env.close();
+});
+
+it('nor has a child of a worker', async () => {
+  const worker = new Worker(childFile('inherited.mjs'), { workerData: { id } });
+  const [{ before: first, attached }] = await once(worker, 'message');
+  expect(attached).toEqual(first);
+  await worker.terminate();
+});
+
+it('a child that outlives its process keeps no hugepages', () => {
+  const free = () => Number(/HugePages_Free:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]);
+  const pages = free();
+  const { stdout, stderr } = spawnSync(process.execPath, [childFile('outlived.mjs'), id], {
+    encoding: 'utf8',
+  });
+  const child = Number(stdout);
+  expect({ child: child > 0, stderr }).toEqual({ child: true, stderr: '' });
+  try {
+    expect(openFiles(child)).toEqual(before);
+    expect(free()).toBe(pages);
+  } finally {
+    process.kill(child, 'SIGKILL');
+  }
+});

@@ -1,0 +1,27 @@
+// Terminates workers in the middle of something, tells how long each took, and then uses SPDK itself.
+
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { Environment } from 'spdk-nvme';
+
+const { rounds, ids, ...task } = JSON.parse(process.argv[2] ?? '');
+const times = [];
+for (let i = 0; i < rounds; i++) {
+  const worker = new Worker(new URL('busy.mjs', import.meta.url), { workerData: { ids, ...task } });
+  await once(worker, 'message');
+  await sleep(i * 3);
+  const begun = performance.now();
+  await worker.terminate();
+  times.push(performance.now() - begun);
+}
+const env = await Environment.init({ memoryMb: 64 });
+const controller = await env.attach(ids[0]);
+// Memory that a late answer was written to would be found here: SPDK keeps its lists between the pieces.
+const buffers = Array.from({ length: 64 }, () => env.allocate(65_536));
+const clean = buffers.every((buffer) => buffer.every((byte) => byte === 0));
+await controller.namespaces[0]?.read(Buffer.alloc(65_536), { offset: 0 });
+for (const buffer of buffers) buffer.release();
+await controller.detach();
+await env.close();
+console.log(JSON.stringify({ times, clean }));
