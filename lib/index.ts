@@ -1,6 +1,6 @@
 // The one public door: everything that a program can import.
 
-import { type Advisory, advisoriesFor, type SpdkRelease } from './diagnostics/advisories.js';
+import { type Advisory, advisoriesFor, type Linkages, type SpdkRelease } from './diagnostics/advisories.js';
 import { native } from './native/addon.js';
 import { checkBoolean, readOptions } from './options/arguments.js';
 

@@ -63,6 +63,13 @@ void check_threads() {
   counted.set_value();
 }
 
+/** Without room for one more file neither hugepages nor open files can be counted: they are read from files. */
+Status check_one_descriptor() {
+  if (spdk::count_descriptors() > 0) return Status::success();
+  return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
+                         "this process has as many open files as it may have; see `ulimit -n`", EMFILE);
+}
+
 Status check_descriptors(size_t memory_mb) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();
@@ -128,6 +135,7 @@ Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()
       case Phase::unused:
         break;
     }
+    if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
     if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
     if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
     g_phase = Phase::starting;
