@@ -70,7 +70,7 @@ export function targetConfig(
       ),
       {
         method: 'nvmf_subsystem_add_ns',
-        params: { nqn, namespace: { bdev_name: `Disk${i}`, uuid: namespaceUuid(nqn) } },
+        params: { nqn, namespace: { bdev_name: `Disk${i}`, ...namespaceIds(nqn) } },
       },
       {
         method: 'nvmf_subsystem_add_listener',
@@ -86,10 +86,10 @@ export function targetConfig(
   });
 }
 
-/** The same for each start of a target: to hosts it is the same namespace then. Later SPDK makes one up each time. */
-function namespaceUuid(nqn: string): string {
-  const digits = createHash('sha1').update(nqn).digest('hex');
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
+/** The same for each start of a target: to hosts it is the same namespace then. Later SPDK makes up both each time. */
+function namespaceIds(nqn: string): { uuid: string; nguid: string } {
+  const digits = createHash('sha1').update(nqn).digest('hex').slice(0, 32);
+  return { uuid: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), nguid: digits.toUpperCase() };
 }
 
 function disk(name: string, what: TargetSubsystem['disk']): Call[] {
