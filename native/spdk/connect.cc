@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace spdk_nvme::spdk {
@@ -55,6 +56,11 @@ ConnectAttempt::Progress ConnectAttempt::poll() {
   }
   // The return value does not tell: since v21.01 it is 0 for a failed attempt too.
   return controller_ != nullptr ? Progress::connected : Progress::failed;
+}
+
+void ConnectAttempt::yield() {
+  // Before, a poll waits for an answer or two.
+  if constexpr (SPDK_NVME_RELEASE >= 2205) std::this_thread::yield();
 }
 
 void ConnectAttempt::on_attach(void* /*context*/, const spdk_nvme_transport_id* /*id*/,

@@ -36,6 +36,10 @@ class ConnectAttempt {
   ConnectAttempt& operator=(const ConnectAttempt&) = delete;
 
   Progress poll();
+  /** Between polls that follow each other at once: lets other threads run, where a poll does not wait itself. */
+  static void yield();
+  /** Whether SPDK may keep an attempt pending long after its connections were broken. */
+  static constexpr bool may_outlast_its_connections() { return SPDK_NVME_RELEASE < 2205; }
   /** The controller, owned by the caller from now on; null until poll() said connected. */
   [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
   /** How many I/O queues the target granted. */
@@ -61,6 +65,8 @@ class DetachAttempt {
   explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}
   /** True once the controller is gone. */
   bool poll();
+  /** Whether poll() waits for the target's answers inside SPDK; else stop_waiting() can end the wait. */
+  static constexpr bool waits_in_poll() { return SPDK_NVME_RELEASE < 2205; }
   /** Between two polls: from now on nothing is awaited from the target. SPDK tells it to shut the controller
    * down (CC.SHN), and has no limit for the answer. */
   void stop_waiting();

@@ -12,16 +12,20 @@ namespace spdk_nvme::spdk {
  * it only identifies them: whoever reads the list for it has to have them identified once more, since what
  * changed in between is reported by that list only.
  */
-inline constexpr bool kReadsChangedNamespaces = SPDK_NVME_RELEASE >= 2107;
+constexpr bool reads_changed_namespaces() {
+  return SPDK_NVME_RELEASE >= 2107;
+}
 
 /**
  * Has SPDK identify the controller's namespaces as it does when the controller reports a change. Waits for
- * the controller's answers. Nothing where kReadsChangedNamespaces, or where SPDK is linked as shared
+ * the controller's answers. Nothing where reads_changed_namespaces(), or where SPDK is linked as shared
  * libraries that hide how. The thread that polls the admin queue.
  */
 void identify_namespaces_again(spdk_nvme_ctrlr* controller);
 
 /** Whether SPDK can send the Verify command. */
-inline constexpr bool kVerifies = SPDK_NVME_RELEASE >= 2209;
+constexpr bool can_verify() {
+  return SPDK_NVME_RELEASE >= 2209;
+}
 
 }  // namespace spdk_nvme::spdk

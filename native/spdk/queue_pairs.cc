@@ -1,6 +1,7 @@
 #include "native/spdk/queue_pairs.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "native/spdk/interpose/connection_watch.h"
 
@@ -131,6 +132,16 @@ std::vector<TransportStats> PolledQueuePairs::transport_stats() const {
 
 void PolledQueuePairs::disconnect() {
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) spdk_nvme_ctrlr_disconnect_io_qpair(queue_pair);
+}
+
+void PolledQueuePairs::abandon() {
+  if constexpr (!disconnect_without_waiting()) return;
+  // SPDK forgets the poll group of a queue pair that is freed before it is disconnected, and then uses it.
+  disconnect();
+  while (!disconnected()) {
+    poll();
+    std::this_thread::yield();
+  }
 }
 
 void PolledQueuePairs::free() {

@@ -46,11 +46,20 @@ class PolledQueuePairs {
   /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
   [[nodiscard]] bool disturbed() const;
 
+  /** Whether SPDK keeps counts of its own. */
+  static constexpr bool has_transport_stats() { return kAsyncQueuePairs; }
   /** SPDK's own counts; empty on releases without them. */
   [[nodiscard]] std::vector<TransportStats> transport_stats() const;
 
-  /** Begins to disconnect all; poll() until disconnected(). Only with kAsyncQueuePairs. */
+  /**
+   * Whether a queue pair is disconnected without waiting, so that the thread that polls it can do that between
+   * its other work. Else free() disconnects, and waits for the target.
+   */
+  static constexpr bool disconnect_without_waiting() { return kAsyncQueuePairs; }
+  /** Begins to disconnect all; poll() until disconnected(). Only with disconnect_without_waiting(). */
   void disconnect();
+  /** Before free() of queue pairs that were never all connected: does what must come before it. Waits. */
+  void abandon();
   [[nodiscard]] bool disconnected() const { return gone_.size() == queue_pairs_.size(); }
 
   /** Frees all queue pairs and the poll group. One that is still connected is disconnected inside and may

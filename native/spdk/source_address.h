@@ -13,8 +13,16 @@ namespace spdk_nvme::spdk {
  * connect() (connection_watch.h), which binds the socket first. In between nothing does, and the option is
  * refused. From v24.09 SPDK binds the socket, and a second bind() of it would fail.
  */
+/** Whether the package binds the sockets. */
 inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kSpdkCallsStandIns;
-inline constexpr bool kTcpSourceAddress = kBindsTcpSource || SPDK_NVME_RELEASE >= 2409;
+
+/** Whether anything does. */
+constexpr bool binds_tcp_source_address() {
+  return kBindsTcpSource || SPDK_NVME_RELEASE >= 2409;
+}
+
+/** For messages: the first release that does so by itself. */
+inline constexpr const char* kFirstWithTcpSourceAddress = "v24.09";
 
 /**
  * While one lives, TCP sockets that SPDK connects on this thread are bound to this address first, unless SPDK

@@ -57,7 +57,7 @@ void read_optional_commands(spdk_nvme_ctrlr* controller, NamespaceInfo& info) {
   info.compares = (bits & 1 << 0) != 0;
   info.deallocates = (bits & 1 << 2) != 0;
   info.writes_zeroes = (bits & 1 << 3) != 0;
-  info.verifies = (bits & 1 << 7) != 0 && spdk::kVerifies;
+  info.verifies = (bits & 1 << 7) != 0 && spdk::can_verify();
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ void Controller::follow_namespaces() {
   if (namespaces_stale_) {
     namespaces_stale_ = false;
     refresh_namespaces();
-    if constexpr (!spdk::kReadsChangedNamespaces) read_changed_namespaces();
+    if (!spdk::reads_changed_namespaces()) read_changed_namespaces();
   }
   if (changed_namespaces_read_) {
     changed_namespaces_read_ = false;

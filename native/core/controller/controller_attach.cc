@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cstdio>
 #include <string>
 #include <thread>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "native/core/connection/address_check.h"
 #include "native/core/connection/rdma_devices.h"
 #include "native/core/controller/controller.h"
+#include "native/spdk/connect_failure.h"
 #include "native/spdk/controller_type.h"
 #include "native/spdk/env.h"
 #include "native/spdk/interpose/close_on_exec.h"
@@ -24,12 +24,11 @@ using namespace std::chrono_literals;
 
 /**
  * Initialising a controller takes a dozen commands, one after the other, and a sleep after each poll would
- * add to every one of them: so for this long the thread does not sleep. It lets others in between polls where
- * a poll does nothing but look; before v22.05 it waits for an answer or two itself.
+ * add to every one of them: so for this long the thread does not sleep.
  */
 constexpr auto kEagerTime = 100ms;
-/** Later the pause between polls is this part of the time that it has taken, up to a limit: SPDK before
- * v22.05 logs an error with every poll of a controller that died at the wrong moment, for half a minute. */
+/** Later the pause between polls is this part of the time that it has taken, up to a limit: old releases
+ * log an error with every poll of a controller that died at the wrong moment, for half a minute. */
 constexpr int kPausePart = 500;
 constexpr std::chrono::microseconds kLongestPause{20'000};
 /** Between polls of a connect that nobody waits for: each logs an error. */
@@ -43,42 +42,45 @@ constexpr auto kAddressLimit = 2s;
 constexpr auto kGateInterval = 50ms;
 /** SPDK itself ends most connects in time, and more gently. */
 constexpr auto kGrace = 1s;
-/** A connection manager event that takes more than a second is a failure to SPDK before v24.05; to us it is a
- * try. */
+/** A connection manager event that takes more than a second is a failure to many releases of SPDK; to us it is
+ * a try. */
 constexpr int kConnectTries = 2;
 constexpr auto kRetryPause = 50ms;
 /** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
 constexpr size_t kQuotedLines = 3;
 
-/** Finds "sct N, sc M" or "(SCT/SC)" of a refused Connect command in SPDK's own words; the API does not tell.
- */
-std::optional<NvmeStatus> refusal_in(const std::vector<std::string>& lines) {
-  for (const std::string& line : lines) {
-    unsigned sct = 0;
-    unsigned sc = 0;
-    const size_t words = line.find("sct ");
-    if (words != std::string::npos && sscanf(line.c_str() + words, "sct %u, sc %u", &sct, &sc) == 2 &&
-        sct == 1) {
-      return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
+Status status_of(const spdk::ConnectFailure& failure) {
+  using Reason = spdk::ConnectFailure::Reason;
+  switch (failure.reason) {
+    case Reason::rejected: {
+      Status status =
+          Status::failure("ERR_SPDK_CONNECT_REJECTED",
+                          failure.status ? "the target refused the connection"
+                                         : "the target refused the connection, and this SPDK release "
+                                           "does not say why");
+      status.nvme = failure.status;
+      return status;
     }
-    for (size_t at = line.find('('); at != std::string::npos; at = line.find('(', at + 1)) {
-      int end = 0;
-      if (sscanf(line.c_str() + at, "(%2x/%2x)%n", &sct, &sc, &end) == 2 && end > 0 && sct == 1) {
-        return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
-      }
-    }
+    case Reason::unreachable:
+      return Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
+    case Reason::too_slow:
+    case Reason::no_response:
+      return Status::failure("ERR_SPDK_UNREACHABLE",
+                             "the target did not answer within the time that SPDK allows it",
+                             failure.reason == Reason::too_slow ? EADDRNOTAVAIL : 0);
+    case Reason::memory_not_registered:
+      return Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
+    case Reason::out_of_memory:
+      return Status::failure("ERR_SPDK_NO_MEMORY", "SPDK ran out of DMA memory while connecting", ENOMEM);
+    case Reason::unknown:
+      break;
   }
-  return std::nullopt;
+  return Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");
 }
 
 /** Whether SPDK gave up waiting for a connection manager event, which it reports with this errno. */
 bool was_slow(const Status& status) {
   return status.error_number == EADDRNOTAVAIL;
-}
-
-bool mentions(const std::vector<std::string>& lines, const char* words) {
-  return std::any_of(lines.begin(), lines.end(),
-                     [words](const std::string& line) { return line.find(words) != std::string::npos; });
 }
 
 /** What a check of the address is remembered by. */
@@ -112,10 +114,10 @@ Status Controller::attach() {
 /** Makes the connection, unless nobody waits for it any more. */
 Status Controller::establish() {
   const bool tcp = request_.transport_id.trtype == SPDK_NVME_TRANSPORT_TCP;
-  if (tcp && !request_.connect.source_address.empty() && !spdk::kTcpSourceAddress) {
-    return Status::failure(
-        "ERR_SPDK_UNSUPPORTED",
-        std::string(spdk::version_string()) + " leaves sourceAddress aside over TCP; v24.09 does not");
+  if (tcp && !request_.connect.source_address.empty() && !spdk::binds_tcp_source_address()) {
+    return Status::failure("ERR_SPDK_UNSUPPORTED", std::string(spdk::version_string()) +
+                                                       " leaves sourceAddress aside over TCP; " +
+                                                       spdk::kFirstWithTcpSourceAddress + " does not");
   }
   if (Status present = check_reachable(); !present.ok()) return present;
   while (!(in_connect_gate_ = services_->connect_gate.enter(kGateInterval))) {
@@ -155,7 +157,8 @@ bool Controller::nobody_waits() {
  */
 bool Controller::may_abandon_connect() const {
   if (!leaving_.load(std::memory_order_acquire)) return false;
-  return !spdk::kAsyncQueuePairs || !attach_given_up_.load(std::memory_order_acquire);
+  return spdk::ConnectAttempt::may_outlast_its_connections() ||
+         !attach_given_up_.load(std::memory_order_acquire);
 }
 
 /** Hands a connection that is made to those who poll it. */
@@ -242,8 +245,8 @@ Status Controller::connect_controller(LogCollector& log) {
     const auto taken = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun);
     if (taken > kEagerTime) {
       std::this_thread::sleep_for(std::min(taken / kPausePart, kLongestPause));
-    } else if constexpr (spdk::kAsyncQueuePairs) {
-      std::this_thread::yield();
+    } else {
+      spdk::ConnectAttempt::yield();
     }
     if (nobody_waits()) leave_connect_gate();
     // SPDK may go on trying, with a broken connection too. A detach must not wait for that.
@@ -268,7 +271,7 @@ Status Controller::connect_controller(LogCollector& log) {
 
 /**
  * A connect that a detach did not wait for, after its answer: SPDK lets go of what it holds for it, its CM
- * channel among them, only when it has been polled to its end, which can take v20.07 half a minute. Ends
+ * channel among them, only when it has been polled to its end, which can take old releases half a minute. Ends
  * sooner with the environment.
  */
 void Controller::end_abandoned_connect() {
@@ -347,38 +350,13 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
   return Status::success();
 }
 
-/** Says why, as far as SPDK's log tells: its API only tells that there is no controller. */
+/** Says why, as far as SPDK's log does. */
 Status Controller::attach_failure(const LogCollector& log) const {
   if (connection_watch_.try_broken()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
   }
-  const auto& lines = log.lines();
-  const auto refusal = refusal_in(lines);
-  Status status = Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");
-  if (refusal) {
-    status = Status::failure("ERR_SPDK_CONNECT_REJECTED", "the target refused the connection");
-    status.nvme = refusal;
-  } else if (mentions(lines, "Connect command failed")) {
-    // Old releases log no status; the target has answered, since a lost connection is logged in other words.
-    status = Status::failure("ERR_SPDK_CONNECT_REJECTED",
-                             "the target refused the connection, and this SPDK release does not say why");
-  } else if (mentions(lines, "rdma_resolve_addr") || mentions(lines, "address resolution error") ||
-             mentions(lines, "route resolution error") || mentions(lines, "RDMA connect error") ||
-             mentions(lines, "connect() failed") || mentions(lines, "sock connection error") ||
-             mentions(lines, "via correct icresp")) {
-    const bool slow =
-        mentions(lines, "RDMA connect error -99") || mentions(lines, "address resolution error");
-    const bool silent = slow || mentions(lines, "via correct icresp");
-    status = Status::failure("ERR_SPDK_UNREACHABLE",
-                             silent ? "the target did not answer within the time that SPDK allows it"
-                                    : "nothing answers at the controller's address",
-                             slow ? EADDRNOTAVAIL : 0);
-  } else if (mentions(lines, "ibv_reg_mr") || mentions(lines, "Cannot allocate memory")) {
-    status = Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
-  } else if (mentions(lines, "allocate")) {
-    status = Status::failure("ERR_SPDK_NO_MEMORY", "SPDK ran out of DMA memory while connecting", ENOMEM);
-  }
-  if (!lines.empty()) status.message += " (SPDK: " + beginning_of(lines) + ")";
+  Status status = status_of(spdk::connect_failure(log.lines()));
+  if (!log.lines().empty()) status.message += " (SPDK: " + beginning_of(log.lines()) + ")";
   return status;
 }
 

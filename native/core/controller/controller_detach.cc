@@ -104,7 +104,7 @@ void Controller::disconnect_queue_pairs(bool dead) {
     spdk_nvme_ctrlr_fail(controller_);
     admin_failed_ = true;
   }
-  if constexpr (spdk::kAsyncQueuePairs) {
+  if (QueueSet::released_by_serving_thread()) {
     for (const auto& set : sets_) set->request_release();
     for (const auto& poller : services_->pollers) poller->wake();
     wait_until([this] {
@@ -117,7 +117,7 @@ void Controller::disconnect_queue_pairs(bool dead) {
 /** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait.
  */
 void Controller::free_queue_pairs() {
-  if constexpr (spdk::kAsyncQueuePairs) {
+  if (QueueSet::released_by_serving_thread()) {
     wait_until([this] {
       serve_inline_sets();
       return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
@@ -150,11 +150,10 @@ void Controller::wait_until(const std::function<bool()>& done) {
 void Controller::destroy_controller() {
   sets_.clear();
   if (controller_ == nullptr) return;
-  // SPDK tells the controller to shut down, and a target may fall silent at any moment. Before v22.05 it
-  // waits in its call, which is ended from outside; later it is polled.
+  // SPDK tells the controller to shut down, and a target may fall silent at any moment.
   const Deadlines::Scope deadline(services_->deadlines, kShutdownLimit, [this] {
-    // Later releases do not wait here, see below.
-    if constexpr (!spdk::kAsyncQueuePairs) connection_watch_.break_established();
+    // Others do not wait there, see below.
+    if (spdk::DetachAttempt::waits_in_poll()) connection_watch_.break_established();
     return false;
   });
   spdk::DetachAttempt attempt(controller_);

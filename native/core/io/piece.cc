@@ -104,7 +104,7 @@ int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const N
     case RingLayout::deallocate:
       return send_deallocate(queue_pair, *space, piece, done);
     case RingLayout::verify:
-      return spdk::kVerifies ? send_blocks(controller, queue_pair, piece, done) : -ENOTSUP;
+      return spdk::can_verify() ? send_blocks(controller, queue_pair, piece, done) : -ENOTSUP;
     case RingLayout::read:
     case RingLayout::write:
       if (piece.range.segments > 1) return send_vectored(queue_pair, *space, piece, done);

@@ -94,15 +94,8 @@ QueueSet::Turn QueueSet::release() {
   return {.hot = true};
 }
 
-/** SPDK forgets the poll group of a queue pair that is freed before it is disconnected, and then uses it. */
 void QueueSet::abandon() {
-  if constexpr (spdk::kAsyncQueuePairs) {
-    pairs_.disconnect();
-    while (!pairs_.disconnected()) {
-      pairs_.poll();
-      std::this_thread::yield();
-    }
-  }
+  pairs_.abandon();
   free();
 }
 
@@ -117,7 +110,7 @@ void QueueSet::free() {
 }
 
 std::vector<spdk::TransportStats> QueueSet::transport_stats() {
-  if constexpr (!spdk::kAsyncQueuePairs) return {};
+  if (!spdk::PolledQueuePairs::has_transport_stats()) return {};
   // Nobody polls meanwhile.
   const ExclusiveLinger alone(*linger_, kPatience);
   if (!alone.held() || released()) return {};

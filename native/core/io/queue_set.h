@@ -62,7 +62,11 @@ class QueueSet {
   /** SPDK's own counts; empty when the lock is not to be had soon. Not for a thread that holds it. */
   [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
 
-  /** Asks the serving thread to disconnect and free all in its next turns. Only with kAsyncQueuePairs. */
+  /** Whether the serving thread disconnects and frees the queue pairs; else the control thread calls free(). */
+  static constexpr bool released_by_serving_thread() {
+    return spdk::PolledQueuePairs::disconnect_without_waiting();
+  }
+  /** Asks the serving thread to do so in its next turns. Only with released_by_serving_thread(). */
   void request_release() { release_requested_.store(true, std::memory_order_release); }
   /** How far that has come. Any thread. */
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }

@@ -1,0 +1,70 @@
+#include "native/spdk/connect_failure.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <initializer_list>
+#include <string_view>
+
+namespace spdk_nvme::spdk {
+
+namespace {
+
+using Lines = std::vector<std::string>;
+using Reason = ConnectFailure::Reason;
+
+/** Status code type of the statuses that a Connect command is rejected with (command specific status). */
+constexpr unsigned kCommandSpecific = 1;
+
+std::optional<NvmeStatus> rejection(unsigned sct, unsigned sc) {
+  if (sct != kCommandSpecific) return std::nullopt;
+  return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
+}
+
+/** Finds "sct N, sc M" in decimal digits, or "(SCT/SC)" in hexadecimal ones. */
+std::optional<NvmeStatus> rejection_in(const std::string& line) {
+  unsigned sct = 0;
+  unsigned sc = 0;
+  const size_t words = line.find("sct ");
+  if (words != std::string::npos && sscanf(line.c_str() + words, "sct %u, sc %u", &sct, &sc) == 2) {
+    if (const auto status = rejection(sct, sc)) return status;
+  }
+  for (size_t at = line.find('('); at != std::string::npos; at = line.find('(', at + 1)) {
+    int end = 0;
+    if (sscanf(line.c_str() + at, "(%2x/%2x)%n", &sct, &sc, &end) != 2 || end == 0) continue;
+    if (const auto status = rejection(sct, sc)) return status;
+  }
+  return std::nullopt;
+}
+
+bool mention(const Lines& lines, std::initializer_list<std::string_view> texts) {
+  return std::ranges::any_of(lines, [&](const std::string& line) {
+    return std::ranges::any_of(texts,
+                               [&](std::string_view text) { return line.find(text) != std::string::npos; });
+  });
+}
+
+Reason reason_in(const Lines& lines) {
+  // Old releases log no status. The target has answered: a lost connection is logged in other words.
+  if (mention(lines, {"Connect command failed"})) return Reason::rejected;
+  if (mention(lines, {"RDMA connect error -99", "address resolution error"})) return Reason::too_slow;
+  if (mention(lines, {"via correct icresp"})) return Reason::no_response;
+  if (mention(lines, {"rdma_resolve_addr", "route resolution error", "RDMA connect error", "connect() failed",
+                      "sock connection error"})) {
+    return Reason::unreachable;
+  }
+  if (mention(lines, {"ibv_reg_mr", "Cannot allocate memory"})) return Reason::memory_not_registered;
+  if (mention(lines, {"allocate"})) return Reason::out_of_memory;
+  return Reason::unknown;
+}
+
+}  // namespace
+
+ConnectFailure connect_failure(const Lines& lines) {
+  for (const std::string& line : lines) {
+    if (const auto status = rejection_in(line)) return {.reason = Reason::rejected, .status = status};
+  }
+  return {.reason = reason_in(lines), .status = std::nullopt};
+}
+
+}  // namespace spdk_nvme::spdk

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "native/core/base/status.h"
+
+namespace spdk_nvme::spdk {
+
+/** Why a connect failed. */
+struct ConnectFailure {
+  enum class Reason {
+    /** SPDK's log does not say. */
+    unknown,
+    /** The controller answered, and did not accept the connection. */
+    rejected,
+    /** Nothing listens at the address, or no route leads there. */
+    unreachable,
+    /** SPDK ended its wait for a connection manager event, which may have been on its way. */
+    too_slow,
+    /** The target accepted the TCP connection and did not answer on it. */
+    no_response,
+    /** The RDMA device did not register memory: usually RLIMIT_MEMLOCK. */
+    memory_not_registered,
+    out_of_memory
+  };
+
+  Reason reason = Reason::unknown;
+  /** rejected: the status of the Connect command; old releases do not log it. */
+  std::optional<NvmeStatus> status;
+};
+
+/**
+ * Reads the reason from what SPDK logged during a connect, one entry a line: its API returns only that there
+ * is no controller. Knows the texts of v20.07 to v26.05. Any thread.
+ */
+ConnectFailure connect_failure(const std::vector<std::string>& lines);
+
+}  // namespace spdk_nvme::spdk

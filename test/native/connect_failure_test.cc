@@ -1,0 +1,72 @@
+#include "native/spdk/connect_failure.h"
+
+#include <gtest/gtest.h>
+
+namespace spdk_nvme::spdk {
+namespace {
+
+using Reason = ConnectFailure::Reason;
+
+Reason reason_of(std::vector<std::string> lines) {
+  return connect_failure(lines).reason;
+}
+
+TEST(ConnectFailure, IsUnknownWhenTheLogSaysNothing) {
+  EXPECT_EQ(reason_of({}), Reason::unknown);
+  EXPECT_EQ(reason_of({"Failed to initialize the controller"}), Reason::unknown);
+}
+
+TEST(ConnectFailure, HasTheStatusOfARejectedConnect) {
+  // From v22.05 on in decimal digits, and in hexadecimal ones where SPDK prints a completion.
+  const auto decimal = connect_failure({"Connect command failed, rc -5, trtype:RDMA adrfam:IPv4",
+                                        "Connect command completed with error: sct 1, sc 132"});
+  EXPECT_EQ(decimal.reason, Reason::rejected);
+  ASSERT_TRUE(decimal.status);
+  EXPECT_EQ(decimal.status->sct, 1);
+  EXPECT_EQ(decimal.status->sc, 132);
+  EXPECT_TRUE(decimal.status->dnr);
+  const auto printed =
+      connect_failure({"nqn=(none) COMMAND SPECIFIC (01/82) qid:0 cid:0 cdw0:0 sqhd:0000 p:0"});
+  EXPECT_EQ(printed.reason, Reason::rejected);
+  ASSERT_TRUE(printed.status);
+  EXPECT_EQ(printed.status->sc, 0x82);
+}
+
+TEST(ConnectFailure, HasNoStatusWhereOldReleasesLogNone) {
+  const auto failure = connect_failure({"Connect command failed", "Failed to connect to the controller"});
+  EXPECT_EQ(failure.reason, Reason::rejected);
+  EXPECT_FALSE(failure.status);
+}
+
+TEST(ConnectFailure, TakesNoOtherStatusForARejection) {
+  // The commands that SPDK aborts itself have a generic status.
+  EXPECT_EQ(reason_of({"ABORTED - SQ DELETION (00/08) qid:0 cid:0"}), Reason::unknown);
+  EXPECT_EQ(reason_of({"error: sct 0, sc 8"}), Reason::unknown);
+  EXPECT_EQ(reason_of({"odd (", "(01/", "sct ", "(01/8"}), Reason::unknown);
+}
+
+TEST(ConnectFailure, KnowsAnAddressAtWhichNothingListens) {
+  EXPECT_EQ(reason_of({"RDMA route resolution error"}), Reason::unreachable);
+  EXPECT_EQ(reason_of({"rdma_resolve_addr, 101"}), Reason::unreachable);
+  EXPECT_EQ(reason_of({"RDMA connect error -111"}), Reason::unreachable);
+  EXPECT_EQ(reason_of({"connect() failed, errno = 111"}), Reason::unreachable);
+  EXPECT_EQ(reason_of({"sock connection error of tqpair=0x1 with addr=127.0.0.1, port=4420"}),
+            Reason::unreachable);
+}
+
+TEST(ConnectFailure, TellsWhatWasTooSlowFromWhatIsNotThere) {
+  EXPECT_EQ(reason_of({"RDMA connect error -99"}), Reason::too_slow);
+  EXPECT_EQ(reason_of({"RDMA address resolution error"}), Reason::too_slow);
+  EXPECT_EQ(reason_of({"RDMA route resolution error", "RDMA connect error -99"}), Reason::too_slow);
+  EXPECT_EQ(reason_of({"Failed to construct the tqpair=0x1 via correct icresp"}), Reason::no_response);
+  EXPECT_EQ(reason_of({"Failed to construct qpair via correct icresp"}), Reason::no_response);
+}
+
+TEST(ConnectFailure, TellsMemoryThatIsNotRegisteredFromMemoryThatIsNotThere) {
+  EXPECT_EQ(reason_of({"ibv_reg_mr() failed"}), Reason::memory_not_registered);
+  EXPECT_EQ(reason_of({"register: Cannot allocate memory"}), Reason::memory_not_registered);
+  EXPECT_EQ(reason_of({"Unable to allocate rqpair RDMA requests"}), Reason::out_of_memory);
+}
+
+}  // namespace
+}  // namespace spdk_nvme::spdk
