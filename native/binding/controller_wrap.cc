@@ -48,15 +48,15 @@ Napi::Value ControllerWrap::state(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ControllerWrap::info(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), controller(info.Env()).info());
+  return to_js(info.Env(), controller(info.Env()).description().info());
 }
 
 Napi::Value ControllerWrap::namespaces(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), controller(info.Env()).namespaces());
+  return to_js(info.Env(), controller(info.Env()).description().namespaces());
 }
 
 Napi::Value ControllerWrap::hidden_namespaces(const Napi::CallbackInfo& info) {
-  const auto ids = controller(info.Env()).hidden_namespaces();
+  const auto ids = controller(info.Env()).description().hidden_namespaces();
   Napi::Array list = Napi::Array::New(info.Env(), ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) list.Set(i, ids[i]);
   return list;

@@ -51,6 +51,10 @@ function faults(file: string, text: string): string[] {
   });
 }
 
+/** What only native/spdk may know: which release is linked, and what differs for that reason alone. */
+const releaseWords =
+  /SPDK_NVME_RELEASE|SPDK_NVME_PATCHES|SPDK_VERSION_|kAsyncQueuePairs|native\/spdk\/release\.h|if constexpr \(!?spdk::/;
+
 describe('the layers of native code', () => {
   it('hold every file', () => {
     expect(files.length).toBeGreaterThan(80);
@@ -68,6 +72,14 @@ describe('the layers of native code', () => {
       ),
     );
     expect([...exceptions.keys()].filter((edge) => !edges.includes(edge))).toEqual([]);
+  });
+
+  it('know one SPDK release from another in native/spdk alone', () => {
+    const users = files.filter((file) => releaseWords.test(fs.readFileSync(path.join(root, file), 'utf8')));
+    expect(users).not.toEqual([]);
+    // It tells JavaScript which release is linked.
+    const reporter = 'native/binding/addon.cc';
+    expect(users.filter((file) => !file.startsWith('native/spdk/') && file !== reporter)).toEqual([]);
   });
 
   it('are told apart: a wrong include is found', () => {

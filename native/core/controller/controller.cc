@@ -37,10 +37,11 @@ std::shared_ptr<Controller> Controller::start(std::shared_ptr<ControllerServices
 Controller::Controller(std::shared_ptr<ControllerServices> services, Request request, ControllerEvents events)
     : services_(std::move(services)),
       request_(std::move(request)),
-      events_(std::move(events)),
       history_(std::make_shared<History>(++g_last_id, request_.transport_id.subnqn)),
+      events_(std::move(events), history_),
       linger_(std::make_shared<LingerLock>(services_->pollers.size() + 2)),
-      io_stats_(std::make_shared<IoStats>(services_->pollers.size() + 2)) {
+      io_stats_(std::make_shared<IoStats>(services_->pollers.size() + 2)),
+      reconnect_(request_.reconnect) {
   history_->add(HistoryEvent::Kind::state, to_string(ControllerState::attaching));
 }
 
@@ -64,7 +65,7 @@ void Controller::detach(DetachSettings settings, std::function<void(const Detach
 }
 
 void Controller::wedge() {
-  if (life_.advance(ControllerState::wedged)) tell_state(ControllerState::wedged);
+  enter(ControllerState::wedged);
 }
 
 void Controller::run() {
@@ -80,10 +81,7 @@ void Controller::run() {
     serve();
     detach_now();
   }
-  {
-    const std::lock_guard<std::mutex> guard(events_mutex_);
-    events_ = {};
-  }
+  events_.close();
   end_abandoned_connect();
   distinct_id_.reset();
 }
@@ -126,21 +124,6 @@ bool Controller::has_lost_connection() const {
   return admin_failed_ || controller_ == nullptr;
 }
 
-ControllerInfo Controller::info() const {
-  const std::lock_guard<std::mutex> guard(description_mutex_);
-  return info_;
-}
-
-std::vector<NamespaceInfo> Controller::namespaces() const {
-  const std::lock_guard<std::mutex> guard(description_mutex_);
-  return namespaces_;
-}
-
-std::vector<uint32_t> Controller::hidden_namespaces() const {
-  const std::lock_guard<std::mutex> guard(description_mutex_);
-  return hidden_namespaces_;
-}
-
 /** Takes over what the controller reported of its namespaces since the last call. */
 void Controller::follow_namespaces() {
   if (has_lost_connection()) return;
@@ -167,36 +150,28 @@ void Controller::read_changed_namespaces() {
 }
 
 void Controller::refresh_namespaces() {
-  hand_out_namespaces();
-  std::vector<NamespaceInfo> fresh = read_namespaces(controller_);
-  {
-    const std::lock_guard<std::mutex> guard(description_mutex_);
-    namespaces_ = std::move(fresh);
-  }
-  if (events_.namespaces_changed) events_.namespaces_changed();
+  description_.read_namespaces(controller_);
+  give_namespaces_to_rings();
+  events_.namespaces_changed();
   look_for_hidden_namespaces();
 }
 
 /** Goes on in the background: nobody waits for the answer. */
 void Controller::look_for_hidden_namespaces() {
-  if (!may_hide_namespaces(info_)) return;
-  admin_commands_.add(list_hidden_namespaces(info_, [this](std::vector<uint32_t> ids) {
-    if (ids == hidden_namespaces_) return;
-    if (!ids.empty()) {
-      history_->add(HistoryEvent::Kind::note, describe_hidden_namespaces(ids, info_.max_namespaces));
+  const ControllerInfo& info = description_.latest_info();
+  if (!may_hide_namespaces(info)) return;
+  admin_commands_.add(list_hidden_namespaces(info, [this](std::vector<uint32_t> ids) {
+    if (!ids.empty() && description_.differs(ids)) {
+      events_.note(HistoryEvent::Kind::note,
+                   describe_hidden_namespaces(ids, description_.latest_info().max_namespaces));
     }
-    {
-      const std::lock_guard<std::mutex> guard(description_mutex_);
-      hidden_namespaces_ = std::move(ids);
-    }
-    if (events_.namespaces_changed) events_.namespaces_changed();
+    if (description_.set_hidden_namespaces(std::move(ids))) events_.namespaces_changed();
   }));
 }
 
-/** The rings send commands to these namespaces from now on, see NamespaceTable. */
-void Controller::hand_out_namespaces() {
-  const auto namespaces = read_namespace_table(controller_);
-  for (const QueuePair& pair : queue_pairs_) pair.ring->set_namespaces(namespaces);
+/** They send commands to these namespaces from now on. */
+void Controller::give_namespaces_to_rings() {
+  for (const QueuePair& pair : queue_pairs_) pair.ring->set_namespaces(description_.namespace_table());
 }
 
 /** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */
@@ -230,25 +205,16 @@ void Controller::answer_io(int error_number) {
 }
 
 void Controller::enter(ControllerState state) {
-  if (life_.advance(state)) tell_state(state);
-}
-
-void Controller::tell_state(ControllerState state) {
-  history_->add(HistoryEvent::Kind::state, to_string(state));
-  const std::lock_guard<std::mutex> guard(events_mutex_);
-  if (events_.state_changed) events_.state_changed(state);
+  if (life_.advance(state)) events_.state_changed(state);
 }
 
 void Controller::fail(const Status& why) {
   if (state() != ControllerState::attached) return;  // a detach or a reset deals with it already
-  if (request_.reconnect.enabled()) {
+  if (reconnect_.enabled()) {
     if (!std::exchange(reset_wanted_, true)) reset_cause_ = why;
     return;
   }
-  if (!life_.advance(ControllerState::failed)) return;
-  history_->add(HistoryEvent::Kind::failure, why.message, why.code);
-  tell_state(ControllerState::failed);
-  if (events_.failed) events_.failed(why);
+  if (life_.advance(ControllerState::failed)) events_.failed(why);
 }
 
 }  // namespace spdk_nvme

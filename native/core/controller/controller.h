@@ -24,6 +24,8 @@
 #include "native/core/connection/keep_alive_watch.h"
 #include "native/core/connection/recent_answers.h"
 #include "native/core/controller/controller_state.h"
+#include "native/core/controller/description.h"
+#include "native/core/controller/event_sink.h"
 #include "native/core/controller/reconnect.h"
 #include "native/core/diagnostics/history.h"
 #include "native/core/diagnostics/log.h"
@@ -66,21 +68,6 @@ struct DetachSettings {
   std::chrono::milliseconds timeout{5'000};
 };
 
-/** What a controller tells its owner. Called on its control thread; must not block. */
-struct ControllerEvents {
-  /** The attach has ended, well or not. Exactly once, and before any other. */
-  std::function<void(const Status&)> attached;
-  /** After that. */
-  std::function<void(ControllerState)> state_changed;
-  /** The link or the target died, and no reset is tried, or none any more. */
-  std::function<void(const Status&)> failed;
-  std::function<void(const ResetStep&)> reset;
-  /** Commands have completed on some ring. Called on whichever thread polls. */
-  std::function<void()> io_completed;
-  /** What namespaces() or hidden_namespaces() gives may have changed. */
-  std::function<void()> namespaces_changed;
-};
-
 /**
  * One NVMe controller from attach to detach. All slow calls into SPDK for it, one after the other, are made
  * by a control thread of its own, which also polls the admin queue; its queue pairs are polled by the
@@ -109,10 +96,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] ControllerState state() const { return life_.state(); }
   /** As of the latest attach or reset. */
-  [[nodiscard]] ControllerInfo info() const;
-  [[nodiscard]] std::vector<NamespaceInfo> namespaces() const;
-  /** Ids of namespaces that the controller has and SPDK does not use, see hidden_namespaces.h. */
-  [[nodiscard]] std::vector<uint32_t> hidden_namespaces() const;
+  [[nodiscard]] const Description& description() const { return description_; }
   /** One queue pair as JavaScript sees it: its ring, and who polls it. */
   struct QueuePair {
     std::shared_ptr<IoRing> ring;
@@ -196,15 +180,13 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void read_changed_namespaces();
   void refresh_namespaces();
   void look_for_hidden_namespaces();
-  void hand_out_namespaces();
+  void give_namespaces_to_rings();
   void reset_now();
   void end_connection(bool dead);
   void wait_for_next_try(Clock::time_point when);
   void fail_fast_if_due();
-  void stop_failing_fast();
   void finish_reset();
   void give_up_reset(const Status& why);
-  void tell_reset(const ResetStep& step);
   void detach_now();
   void disconnect_queue_pairs(bool dead);
   void free_queue_pairs();
@@ -222,7 +204,6 @@ class Controller : public std::enable_shared_from_this<Controller> {
   void destroy_controller();
   void enter(ControllerState state);
   void fail(const Status& why);
-  void tell_state(ControllerState state);
 
   [[nodiscard]] std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(request_.connect.timeout_ms);
@@ -245,10 +226,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
 
   const std::shared_ptr<ControllerServices> services_;
   const Request request_;
-  /** Guards events_: they are let go when the life is over, since they hold on to whoever listens. */
-  std::mutex events_mutex_;
-  ControllerEvents events_;
   const std::shared_ptr<History> history_;
+  EventSink events_;
   ControllerLife life_;
   const std::shared_ptr<LingerLock> linger_;
   const std::shared_ptr<IoStats> io_stats_;
@@ -269,12 +248,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   std::unique_ptr<spdk::ConnectAttempt> abandoned_;
   /** The sets of the present connection. */
   std::vector<std::shared_ptr<QueueSet>> sets_;
-  /** Guards info_, namespaces_ and hidden_namespaces_ where they are read by JavaScript; only the control
-   * thread writes them. */
-  mutable std::mutex description_mutex_;
-  ControllerInfo info_;
-  std::vector<NamespaceInfo> namespaces_;
-  std::vector<uint32_t> hidden_namespaces_;
+  Description description_;
   /** Made by the first connect, and kept by all that follow. */
   std::vector<QueuePair> queue_pairs_;
   AdminCommands admin_commands_;
@@ -293,9 +267,7 @@ class Controller : public std::enable_shared_from_this<Controller> {
   bool reset_wanted_ = false;
   /** What was lost; success when the reset was asked for. */
   Status reset_cause_;
-  /** When I/O that waits for the connection is refused. */
-  Clock::time_point fail_fast_at_ = Clock::time_point::max();
-  bool failing_fast_ = false;
+  Reconnect reconnect_;
 
   DetachSettings detach_settings_;
   Clock::time_point detach_deadline_;

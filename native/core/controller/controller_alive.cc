@@ -46,7 +46,7 @@ bool Controller::poll_admin() {
  * its connection is lost then.
  */
 bool Controller::wait_for_controller(const std::function<void()>& call) {
-  const auto limit = silence_limit() + kTimeForNamespace * namespaces_.size();
+  const auto limit = silence_limit() + kTimeForNamespace * description_.namespace_count();
   {
     const SharedLinger together(*linger_, control_slot());
     const WaitingCall waiting(services_->deadlines, connection_watch_,
@@ -91,7 +91,7 @@ void Controller::watch_alive() {
 /** The admin queue is dead, or as good as. */
 void Controller::lose_connection(const std::string& why, int error_number) {
   admin_failed_ = true;
-  history_->add(HistoryEvent::Kind::connection_lost, why);
+  events_.note(HistoryEvent::Kind::connection_lost, why);
   admin_commands_.abort();
   fail(Status::failure("ERR_SPDK_CONTROLLER_FAILED", why, error_number));
 }

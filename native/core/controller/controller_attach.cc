@@ -137,7 +137,7 @@ Status Controller::establish() {
       status = std::move(present);
       break;
     }
-    history_->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
+    events_.note(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
     status = connect();
   }
   leave_connect_gate();
@@ -164,7 +164,7 @@ bool Controller::may_abandon_connect() const {
 /** Hands a connection that is made to those who poll it. */
 void Controller::start_serving() {
   connection_++;
-  hold_io(request_.reconnect.enabled());
+  hold_io(reconnect_.enabled());
   admin_failed_ = false;
   keep_alive_.begin(Clock::now());
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
@@ -259,13 +259,9 @@ Status Controller::connect_controller(LogCollector& log) {
   if (progress != spdk::ConnectAttempt::Progress::connected) return attach_failure(log);
 
   controller_ = attempt->controller();
-  ControllerInfo info = read_controller_info(controller_);
-  info.io_queues = std::min(attempt->granted_io_queues(), request_.connect.io_queues);
-  info.queue_depth = std::min(attempt->granted_queue_depth(), request_.connect.queue_depth);
-  std::vector<NamespaceInfo> namespaces = read_namespaces(controller_);
-  const std::lock_guard<std::mutex> guard(description_mutex_);
-  info_ = std::move(info);
-  namespaces_ = std::move(namespaces);
+  description_.read(controller_,
+                    {.io_queues = std::min(attempt->granted_io_queues(), request_.connect.io_queues),
+                     .queue_depth = std::min(attempt->granted_queue_depth(), request_.connect.queue_depth)});
   return Status::success();
 }
 
@@ -295,18 +291,19 @@ void Controller::give_back_id() {
 /** One ring for each queue pair that the target grants, and who polls it. */
 void Controller::make_rings() {
   const auto& pollers = services_->pollers;
-  const size_t first_poller = services_->next_poller.fetch_add(info_.io_queues);
+  const ControllerInfo& info = description_.latest_info();
+  const size_t first_poller = services_->next_poller.fetch_add(info.io_queues);
   // A poller's queue pairs are next to each other, since it serves them in one set.
-  const size_t threads = std::min<size_t>(pollers.size(), info_.io_queues);
-  for (size_t i = 0; i < info_.io_queues; i++) {
-    const auto ring = std::make_shared<IoRing>(services_->memory, std::bit_ceil(info_.queue_depth));
+  const size_t threads = std::min<size_t>(pollers.size(), info.io_queues);
+  for (size_t i = 0; i < info.io_queues; i++) {
+    const auto ring = std::make_shared<IoRing>(services_->memory, std::bit_ceil(info.queue_depth));
     if (request_.inline_polling) {
       // JavaScript that polls sees for itself: a message after every poll would only have it poll once more,
       // and would keep it from everything else that waits in its event loop.
       queue_pairs_.push_back({ring, nullptr, std::make_shared<InlineSet>()});
     } else {
-      ring->on_completions = events_.io_completed;
-      const size_t thread = i * threads / info_.io_queues;
+      ring->on_completions = events_.io_completed();
+      const size_t thread = i * threads / info.io_queues;
       queue_pairs_.push_back({ring, pollers[(first_poller + thread) % pollers.size()].get(), nullptr});
     }
   }
@@ -326,14 +323,15 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
                            std::string("this is ") + (discovers ? "a discovery" : "an administrative") +
                                " controller, which has no I/O queues and no namespaces");
   }
-  if (info_.io_queues == 0) {
+  const ControllerInfo& info = description_.latest_info();
+  if (info.io_queues == 0) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
   }
   if (queue_pairs_.empty()) make_rings();
-  if (info_.io_queues < queue_pairs_.size()) {
+  if (info.io_queues < queue_pairs_.size()) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
   }
-  hand_out_namespaces();
+  give_namespaces_to_rings();
   const auto deadline = Clock::now() + timeout();
   for (size_t i = 0; i < queue_pairs_.size();) {
     const Poller* const poller = queue_pairs_[i].poller;
@@ -345,7 +343,7 @@ Status Controller::connect_queue_pairs(LogCollector& log) {
     const auto set =
         std::make_shared<QueueSet>(controller_, linger_, slot, std::move(rings), history_, io_stats_);
     sets_.push_back(set);
-    if (!set->connect(info_.queue_depth, deadline)) return attach_failure(log);
+    if (!set->connect(info.queue_depth, deadline)) return attach_failure(log);
   }
   return Status::success();
 }

@@ -23,14 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 /** What the pollers get to disconnect their queue pairs before the control thread waits less eagerly. */
 constexpr auto kDisconnectTime = 5s;
-/** How often I/O that came in spite of a fast failure is answered: batches are not told before. */
-constexpr auto kFastFailInterval = 20ms;
 constexpr auto kLongestSleep = 1s;
-
-/** As `from + time`, for times up to for ever. */
-Clock::time_point after(Clock::time_point from, std::chrono::milliseconds time) {
-  return time == ReconnectPolicy::kForever ? Clock::time_point::max() : from + time;
-}
 
 }  // namespace
 
@@ -44,46 +37,43 @@ void Controller::reset() {
 void Controller::reset_now() {
   reset_wanted_ = false;
   const Status cause = std::exchange(reset_cause_, Status::success());
-  const ReconnectPolicy& policy = request_.reconnect;
   const auto begun = Clock::now();
   bool dead = has_lost_connection() || state() == ControllerState::failed || !cause.ok();
   if (!life_.advance(ControllerState::resetting)) return;
-  tell_state(ControllerState::resetting);
-  tell_reset({.kind = ResetStep::Kind::begun, .status = cause});
+  events_.state_changed(ControllerState::resetting);
+  events_.reset({.kind = ResetStep::Kind::begun, .status = cause});
   hold_io(true);
-  history_->add(HistoryEvent::Kind::reset, cause.ok() ? "asked for" : cause.message, cause.code);
-  if (policy.fast_io_fail > 0ms) fail_fast_at_ = after(begun, policy.fast_io_fail);
+  events_.note(HistoryEvent::Kind::reset, cause.ok() ? "asked for" : cause.message, cause.code);
+  reconnect_.begin(begun);
 
   detach_deadline_ = begun + kDisconnectTime;
   dead = dead || !wait_for_sign_of_life(ask_for_sign_of_life(), begun, kDisconnectTime);
   end_connection(dead);
 
   const auto disconnected = Clock::now();
-  // Without a policy there is one try, whose time is the connect's own.
-  const auto last = policy.enabled() ? after(begun, policy.loss_timeout) : begun;
   for (unsigned tries = 1; !leaving_.load(std::memory_order_acquire); tries++) {
     const auto tried = Clock::now();
     const Status status = establish();
     if (status.ok()) {
       finish_reset();
       const auto done = Clock::now();
-      tell_reset({.kind = ResetStep::Kind::done,
-                  .status = Status::success(),
-                  .tries = tries,
-                  .disconnect_ms = ms_between(begun, disconnected),
-                  .connect_ms = ms_between(disconnected, done),
-                  .total_ms = ms_between(begun, done)});
+      events_.reset({.kind = ResetStep::Kind::done,
+                     .status = Status::success(),
+                     .tries = tries,
+                     .disconnect_ms = ms_between(begun, disconnected),
+                     .connect_ms = ms_between(disconnected, done),
+                     .total_ms = ms_between(begun, done)});
       return;
     }
     if (leaving_.load(std::memory_order_acquire)) return;
-    history_->add(HistoryEvent::Kind::retry, "not connected: " + status.message, status.code);
-    tell_reset({.kind = ResetStep::Kind::try_failed, .status = status, .tries = tries});
-    const auto next = std::max(after(tried, policy.delay), Clock::now());
-    if (next > last) {
+    events_.note(HistoryEvent::Kind::retry, "not connected: " + status.message, status.code);
+    events_.reset({.kind = ResetStep::Kind::try_failed, .status = status, .tries = tries});
+    const auto next = reconnect_.next_attempt(tried, Clock::now());
+    if (!next) {
       give_up_reset(status);
       return;
     }
-    wait_for_next_try(next);
+    wait_for_next_try(*next);
   }
 }
 
@@ -106,8 +96,8 @@ void Controller::wait_for_next_try(Clock::time_point when) {
     fail_fast_if_due();
     const auto now = Clock::now();
     if (now >= when) return;
-    const auto pause = failing_fast_ ? now + kFastFailInterval : fail_fast_at_;
-    const auto sleep = std::chrono::ceil<std::chrono::microseconds>(std::min(when, pause) - now);
+    const auto look = std::min(when, reconnect_.next_look(now));
+    const auto sleep = std::chrono::ceil<std::chrono::microseconds>(look - now);
     mailbox_.sleep(std::min<std::chrono::microseconds>(sleep, kLongestSleep));
   }
 }
@@ -119,34 +109,28 @@ void Controller::fail_fast_if_due() {
     pair.ring->answer_cancelled();
     pair.ring->notify();
   }
-  if (Clock::now() < fail_fast_at_) return;
-  if (!std::exchange(failing_fast_, true)) tell_reset({.kind = ResetStep::Kind::failing_fast, .status = {}});
-  answer_io(ENXIO);
-}
-
-void Controller::stop_failing_fast() {
-  fail_fast_at_ = Clock::time_point::max();
-  failing_fast_ = false;
+  switch (reconnect_.waiting_io(Clock::now())) {
+    case Reconnect::WaitingIo::keep:
+      return;
+    case Reconnect::WaitingIo::begin_to_fail:
+      events_.reset({.kind = ResetStep::Kind::failing_fast, .status = {}});
+      [[fallthrough]];
+    case Reconnect::WaitingIo::fail:
+      answer_io(ENXIO);
+  }
 }
 
 void Controller::finish_reset() {
-  stop_failing_fast();
+  reconnect_.end();
   start_serving();
   enter(ControllerState::attached);
-  if (events_.namespaces_changed) events_.namespaces_changed();
+  events_.namespaces_changed();
 }
 
 void Controller::give_up_reset(const Status& why) {
-  stop_failing_fast();
+  reconnect_.end();
   hold_io(false);
-  if (!life_.advance(ControllerState::failed)) return;
-  history_->add(HistoryEvent::Kind::failure, why.message, why.code);
-  tell_state(ControllerState::failed);
-  if (events_.failed) events_.failed(why);
-}
-
-void Controller::tell_reset(const ResetStep& step) {
-  if (events_.reset) events_.reset(step);
+  if (life_.advance(ControllerState::failed)) events_.failed(why);
 }
 
 }  // namespace spdk_nvme

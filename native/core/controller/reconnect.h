@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "native/core/base/status.h"
 
@@ -21,6 +22,50 @@ struct ReconnectPolicy {
   std::chrono::milliseconds fast_io_fail{0};
 
   [[nodiscard]] bool enabled() const { return loss_timeout.count() > 0; }
+};
+
+/**
+ * Decides what follows while a controller has no connection: when to try next, when not any more, and since
+ * when I/O does not wait for it. Knows no thread and no clock; its owner passes the time and acts. One thread.
+ */
+class Reconnect {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /** Between two looks at I/O that came in spite of failing fast: batches do not hear of it before. */
+  static constexpr std::chrono::milliseconds kFastFailInterval{20};
+
+  explicit Reconnect(const ReconnectPolicy& policy) : policy_(policy) {}
+
+  /** Whether a loss is followed by attempts, rather than by the failure of the controller. */
+  [[nodiscard]] bool enabled() const { return policy_.enabled(); }
+
+  /** The connection is lost, or about to be ended by a reset. */
+  void begin(Time now);
+  /** A connection is there again, or there will be none. */
+  void end();
+
+  /**
+   * When to try again after an attempt that has failed; never earlier than now. Nothing when there is to be no
+   * other: without a policy there is one attempt, whose time is the connect's own.
+   * @param attempted when that attempt began
+   */
+  [[nodiscard]] std::optional<Time> next_attempt(Time attempted, Time now) const;
+
+  enum class WaitingIo { keep, begin_to_fail, fail };
+  /** What becomes of I/O that waits for the connection. `begin_to_fail` once, and `fail` from then on. */
+  WaitingIo waiting_io(Time now);
+  /** When waiting_io() is to be asked next, at the latest; Time::max() when it stays as it is. */
+  [[nodiscard]] Time next_look(Time now) const {
+    return failing_fast_ ? now + kFastFailInterval : fail_fast_at_;
+  }
+
+ private:
+  const ReconnectPolicy policy_;
+  /** No attempt begins later. */
+  Time last_ = Time::min();
+  Time fail_fast_at_ = Time::max();
+  bool failing_fast_ = false;
 };
 
 /** One step of a reset, asked for or after a loss. A reset that gives up is told as a failure instead. */

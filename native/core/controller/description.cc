@@ -1,0 +1,47 @@
+#include "native/core/controller/description.h"
+
+#include <utility>
+
+namespace spdk_nvme {
+
+ControllerInfo Description::info() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return info_;
+}
+
+std::vector<NamespaceInfo> Description::namespaces() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return namespaces_;
+}
+
+std::vector<uint32_t> Description::hidden_namespaces() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return hidden_namespaces_;
+}
+
+void Description::read(spdk_nvme_ctrlr* controller, Granted granted) {
+  ControllerInfo info = read_controller_info(controller);
+  info.io_queues = granted.io_queues;
+  info.queue_depth = granted.queue_depth;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    info_ = std::move(info);
+  }
+  read_namespaces(controller);
+}
+
+void Description::read_namespaces(spdk_nvme_ctrlr* controller) {
+  table_ = read_namespace_table(controller);
+  std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(controller);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  namespaces_ = std::move(namespaces);
+}
+
+bool Description::set_hidden_namespaces(std::vector<uint32_t> ids) {
+  if (!differs(ids)) return false;
+  const std::lock_guard<std::mutex> guard(mutex_);
+  hidden_namespaces_ = std::move(ids);
+  return true;
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "native/core/connection/controller_info.h"
+#include "native/core/io/namespace_table.h"
+
+namespace spdk_nvme {
+
+/**
+ * What a controller said of itself and of its namespaces last. Outlives connections: while there is none, the
+ * latest one's is kept. Written by the control thread; that thread reads it without the lock, others get
+ * copies.
+ */
+class Description {
+ public:
+  // Any thread.
+
+  /** As of the latest attach or reset. */
+  [[nodiscard]] ControllerInfo info() const;
+  [[nodiscard]] std::vector<NamespaceInfo> namespaces() const;
+  /** Ids of namespaces that the controller has and SPDK does not use, see hidden_namespaces.h. */
+  [[nodiscard]] std::vector<uint32_t> hidden_namespaces() const;
+
+  // Control thread.
+
+  /** What the target granted to a connection. */
+  struct Granted {
+    uint32_t io_queues = 0;
+    uint32_t queue_depth = 0;
+  };
+  /** Of a new connection. */
+  void read(spdk_nvme_ctrlr* controller, Granted granted);
+  void read_namespaces(spdk_nvme_ctrlr* controller);
+  /** False when it is what was known. */
+  bool set_hidden_namespaces(std::vector<uint32_t> ids);
+
+  [[nodiscard]] const ControllerInfo& latest_info() const { return info_; }
+  [[nodiscard]] size_t namespace_count() const { return namespaces_.size(); }
+  [[nodiscard]] bool differs(const std::vector<uint32_t>& hidden) const {
+    return hidden != hidden_namespaces_;
+  }
+  /** The same namespaces as the rings need to know them, for as long as the connection is there. */
+  [[nodiscard]] const std::shared_ptr<const NamespaceTable>& namespace_table() const { return table_; }
+
+ private:
+  /** Guards info_, namespaces_ and hidden_namespaces_, where another thread reads or the control thread writes
+   * them. */
+  mutable std::mutex mutex_;
+  ControllerInfo info_;
+  std::vector<NamespaceInfo> namespaces_;
+  std::vector<uint32_t> hidden_namespaces_;
+  /** Control thread only. */
+  std::shared_ptr<const NamespaceTable> table_;
+};
+
+}  // namespace spdk_nvme
