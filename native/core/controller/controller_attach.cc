@@ -1,17 +1,15 @@
 // How a controller is attached. Control thread only; see controller.h.
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "native/core/connection/address_check.h"
+#include "native/core/connection/connect_status.h"
 #include "native/core/connection/rdma_devices.h"
 #include "native/core/controller/controller.h"
-#include "native/spdk/connect_failure.h"
-#include "native/spdk/controller_type.h"
 #include "native/spdk/env.h"
 #include "native/spdk/interpose/close_on_exec.h"
 #include "native/spdk/source_address.h"
@@ -46,37 +44,6 @@ constexpr auto kGrace = 1s;
  * a try. */
 constexpr int kConnectTries = 2;
 constexpr auto kRetryPause = 50ms;
-/** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
-constexpr size_t kQuotedLines = 3;
-
-Status status_of(const spdk::ConnectFailure& failure) {
-  using Reason = spdk::ConnectFailure::Reason;
-  switch (failure.reason) {
-    case Reason::rejected: {
-      Status status =
-          Status::failure("ERR_SPDK_CONNECT_REJECTED",
-                          failure.status ? "the target refused the connection"
-                                         : "the target refused the connection, and this SPDK release "
-                                           "does not say why");
-      status.nvme = failure.status;
-      return status;
-    }
-    case Reason::unreachable:
-      return Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
-    case Reason::too_slow:
-    case Reason::no_response:
-      return Status::failure("ERR_SPDK_UNREACHABLE",
-                             "the target did not answer within the time that SPDK allows it",
-                             failure.reason == Reason::too_slow ? EADDRNOTAVAIL : 0);
-    case Reason::memory_not_registered:
-      return Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
-    case Reason::out_of_memory:
-      return Status::failure("ERR_SPDK_NO_MEMORY", "SPDK ran out of DMA memory while connecting", ENOMEM);
-    case Reason::unknown:
-      break;
-  }
-  return Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");
-}
 
 /** Whether SPDK gave up waiting for a connection manager event, which it reports with this errno. */
 bool was_slow(const Status& status) {
@@ -87,13 +54,6 @@ bool was_slow(const Status& status) {
 std::string address_key(const Controller::Request& request) {
   const auto& id = request.transport_id;
   return std::string(id.trstring) + ' ' + id.traddr + ' ' + id.trsvcid + ' ' + request.connect.source_address;
-}
-
-/** The first lines name the cause; what follows is SPDK cleaning up. */
-std::string beginning_of(const std::vector<std::string>& lines) {
-  std::string text;
-  for (size_t i = 0; i < std::min(lines.size(), kQuotedLines); i++) text += (i == 0 ? "" : "; ") + lines[i];
-  return text;
 }
 
 }  // namespace
@@ -288,74 +248,12 @@ void Controller::give_back_id() {
   if (abandoned_ == nullptr) distinct_id_.reset();
 }
 
-/** One ring for each queue pair that the target grants, and who polls it. */
-void Controller::make_rings() {
-  const auto& pollers = services_->pollers;
-  const ControllerInfo& info = description_.latest_info();
-  const size_t first_poller = services_->next_poller.fetch_add(info.io_queues);
-  // A poller's queue pairs are next to each other, since it serves them in one set.
-  const size_t threads = std::min<size_t>(pollers.size(), info.io_queues);
-  for (size_t i = 0; i < info.io_queues; i++) {
-    const auto ring = std::make_shared<IoRing>(services_->memory, std::bit_ceil(info.queue_depth));
-    if (request_.inline_polling) {
-      // JavaScript that polls sees for itself: a message after every poll would only have it poll once more,
-      // and would keep it from everything else that waits in its event loop.
-      queue_pairs_.push_back({ring, nullptr, std::make_shared<InlineSet>()});
-    } else {
-      ring->on_completions = events_.io_completed();
-      const size_t thread = i * threads / info.io_queues;
-      queue_pairs_.push_back({ring, pollers[(first_poller + thread) % pollers.size()].get(), nullptr});
-    }
-  }
-}
-
-/** Connects a queue pair for each ring: those of one poller in one set, those of the JavaScript thread each
- * in its own. */
-Status Controller::connect_queue_pairs(LogCollector& log) {
-  const auto type = spdk::controller_type(controller_);
-  if (request_.discovery) {
-    if (type == spdk::ControllerType::discovery) return Status::success();
-    return Status::failure("ERR_SPDK_NOT_DISCOVERY_CONTROLLER", "this is not a discovery controller");
-  }
-  if (type != spdk::ControllerType::io) {
-    const bool discovers = type == spdk::ControllerType::discovery;
-    return Status::failure("ERR_SPDK_NOT_IO_CONTROLLER",
-                           std::string("this is ") + (discovers ? "a discovery" : "an administrative") +
-                               " controller, which has no I/O queues and no namespaces");
-  }
-  const ControllerInfo& info = description_.latest_info();
-  if (info.io_queues == 0) {
-    return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
-  }
-  if (queue_pairs_.empty()) make_rings();
-  if (info.io_queues < queue_pairs_.size()) {
-    return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
-  }
-  give_namespaces_to_rings();
-  const auto deadline = Clock::now() + timeout();
-  for (size_t i = 0; i < queue_pairs_.size();) {
-    const Poller* const poller = queue_pairs_[i].poller;
-    std::vector<std::shared_ptr<IoRing>> rings;
-    do {
-      rings.push_back(queue_pairs_[i++].ring);
-    } while (poller != nullptr && i < queue_pairs_.size() && queue_pairs_[i].poller == poller);
-    const size_t slot = poller == nullptr ? javascript_slot() : poller->index();
-    const auto set =
-        std::make_shared<QueueSet>(controller_, linger_, slot, std::move(rings), history_, io_stats_);
-    sets_.push_back(set);
-    if (!set->connect(info.queue_depth, deadline)) return attach_failure(log);
-  }
-  return Status::success();
-}
-
 /** Says why, as far as SPDK's log does. */
 Status Controller::attach_failure(const LogCollector& log) const {
   if (connection_watch_.try_broken()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
   }
-  Status status = status_of(spdk::connect_failure(log.lines()));
-  if (!log.lines().empty()) status.message += " (SPDK: " + beginning_of(log.lines()) + ")";
-  return status;
+  return connect_status(log.lines());
 }
 
 }  // namespace spdk_nvme

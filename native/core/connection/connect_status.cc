@@ -1,0 +1,59 @@
+#include "native/core/connection/connect_status.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "native/spdk/connect_failure.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+/** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
+constexpr size_t kQuotedLines = 3;
+
+Status status_of(const spdk::ConnectFailure& failure) {
+  using Reason = spdk::ConnectFailure::Reason;
+  switch (failure.reason) {
+    case Reason::rejected: {
+      Status status =
+          Status::failure("ERR_SPDK_CONNECT_REJECTED",
+                          failure.status ? "the target refused the connection"
+                                         : "the target refused the connection, and this SPDK release "
+                                           "does not say why");
+      status.nvme = failure.status;
+      return status;
+    }
+    case Reason::unreachable:
+      return Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
+    case Reason::too_slow:
+    case Reason::no_response:
+      return Status::failure("ERR_SPDK_UNREACHABLE",
+                             "the target did not answer within the time that SPDK allows it",
+                             failure.reason == Reason::too_slow ? EADDRNOTAVAIL : 0);
+    case Reason::memory_not_registered:
+      return Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
+    case Reason::out_of_memory:
+      return Status::failure("ERR_SPDK_NO_MEMORY", "SPDK ran out of DMA memory while connecting", ENOMEM);
+    case Reason::unknown:
+      break;
+  }
+  return Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");
+}
+
+/** The first lines name the cause; what follows is SPDK cleaning up. */
+std::string beginning_of(const std::vector<std::string>& lines) {
+  std::string text;
+  for (size_t i = 0; i < std::min(lines.size(), kQuotedLines); i++) text += (i == 0 ? "" : "; ") + lines[i];
+  return text;
+}
+
+}  // namespace
+
+Status connect_status(const std::vector<std::string>& log_lines) {
+  Status status = status_of(spdk::connect_failure(log_lines));
+  if (!log_lines.empty()) status.message += " (SPDK: " + beginning_of(log_lines) + ")";
+  return status;
+}
+
+}  // namespace spdk_nvme
