@@ -58,7 +58,8 @@ class ConnectAttempt {
   uint32_t granted_queue_depth_ = 0;
 };
 
-/** One detach of a controller, polled to its end where the release can, else done inside poll(). One thread.
+/**
+ * One detach of a controller, polled to its end where the release can, else done inside poll(). One thread.
  */
 class DetachAttempt {
  public:

@@ -43,8 +43,8 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   queue_pairs_.push_back(queue_pair);
 
 #if SPDK_NVME_RELEASE >= 2205 && SPDK_NVME_RELEASE < 2309
-  // A command is queued until its queue pair is connected, so any answer, an error too, proves the
-  // connection.
+  // A command is queued until its queue pair is connected,
+  // so any answer, an error too, proves the connection.
   spdk_nvme_cmd probe{};
   probe.opc = SPDK_NVME_OPC_FLUSH;
   probe.nsid = 1;

@@ -40,7 +40,8 @@ class PolledQueuePairs {
   /** How the connecting of all queue pairs stands; poll() in between. */
   [[nodiscard]] Connection connection() const;
 
-  /** Processes completions and CM events. Returns their number, or a negative errno when a queue pair failed.
+  /**
+   * Processes completions and CM events. Returns their number, or a negative errno when a queue pair failed.
    */
   int64_t poll();
   /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
@@ -78,7 +79,8 @@ class PolledQueuePairs {
   std::vector<spdk_nvme_qpair*> queue_pairs_;
   /** Queue pairs that SPDK has reported as disconnected, each once. */
   std::vector<spdk_nvme_qpair*> gone_;
-  /** Queue pairs that have answered a command; only asked on releases without spdk_nvme_qpair_is_connected().
+  /**
+   * Queue pairs that have answered a command; only asked on releases without spdk_nvme_qpair_is_connected().
    */
   size_t answered_ = 0;
 };

@@ -33,7 +33,8 @@ struct NamespaceInfo {
   std::string eui64;
 };
 
-/** What the controller said of itself when it was attached (NVMe base specification, "Identify Controller").
+/**
+ * What the controller said of itself when it was attached (NVMe base specification, "Identify Controller").
  */
 struct ControllerInfo {
   std::string model;

@@ -10,7 +10,8 @@ namespace spdk_nvme {
 
 namespace {
 
-/** How often the admin queue is looked at: for keep-alives, asynchronous events, and a connection that broke.
+/**
+ * How often the admin queue is looked at: for keep-alives, asynchronous events, and a connection that broke.
  */
 constexpr std::chrono::milliseconds kAdminInterval{10};
 /** The same while admin commands are outstanding. */

@@ -256,7 +256,8 @@ class Controller : public std::enable_shared_from_this<Controller> {
   KeepAliveWatch keep_alive_{keep_alive_timeout()};
   /** Of AdminCommands::answers(), when the watch was last told. */
   uint64_t answers_seen_ = 0;
-  /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.
+  /**
+   * SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned.
    */
   bool namespaces_stale_ = false;
   /** The controller's list of changed namespaces has been read, which SPDK did not do by itself. */

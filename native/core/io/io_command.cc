@@ -70,8 +70,8 @@ int check_command(const IoCommand& command, const NamespaceEntry* space, const D
     return memory.at(region, offset, length) == nullptr ? -EFAULT : 0;
   }
   if (space == nullptr) return -ENODEV;
-  // It has vanished and come back as another: what the command calls a block is not what would be
-  // transferred.
+  // It has vanished and come back as another: what the
+  // command calls a block is not what would be transferred.
   if (command.block_size != space->block_size) return -ENODEV;
   if (!command.has_blocks()) return 0;
   // Without this the controller would take it for 65,536.

@@ -10,7 +10,8 @@
 
 namespace spdk_nvme {
 
-/** A command as it was when the polling thread took it: JavaScript can write to the shared words at any time.
+/**
+ * A command as it was when the polling thread took it: JavaScript can write to the shared words at any time.
  */
 struct IoCommand : RingLayout {
   struct Segment {

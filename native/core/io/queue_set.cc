@@ -8,7 +8,8 @@ namespace spdk_nvme {
 
 namespace {
 
-/** A poller serves other controllers too: if the lock is not to be had in this time, it comes back next turn.
+/**
+ * A poller serves other controllers too: if the lock is not to be had in this time, it comes back next turn.
  */
 constexpr std::chrono::microseconds kPatience{500};
 
