@@ -127,7 +127,7 @@ export class Batch implements Disposable {
     const { ring } = this.#queue;
     if (ring.free === 0) return false;
     const slot = ring.take();
-    ring.describe(slot, ioOpcodes.flush, namespace.id, namespace.blockSize, 0, 0, 0, 0, 0);
+    ring.describe(slot, ioOpcodes.flush, namespace.id, namespace.tag, namespace.blockSize, 0, 0, 0, 0, 0);
     this.#push(slot, undefined, tag);
     return true;
   }
@@ -320,7 +320,7 @@ export class Batch implements Disposable {
     const slot = ring.take();
     const { id, blockSize } = namespace;
     const at = buffer.byteOffset + bufferOffset;
-    ring.describe(slot, opcode, id, blockSize, block, length / blockSize, region.id, at, 0);
+    ring.describe(slot, opcode, id, namespace.tag, blockSize, block, length / blockSize, region.id, at, 0);
     memory.pin(region);
     this.#push(slot, region, tag);
     return true;

@@ -26,6 +26,7 @@ import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest } from './io/request.js';
 import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
+import type { NativeNamespaceInfo } from './native/contract.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, writableBytesOf } from './options/buffers.js';
 import type { NamespaceInfo, NamespaceProtection, OptimalSizes, SupportedCommands } from './types.js';
@@ -75,10 +76,10 @@ export class Namespace implements NamespaceInfo {
   readonly eui64: string;
   /** The capacity in bytes. */
   readonly bytes: number;
-  readonly #info: NamespaceInfo;
+  readonly #info: NativeNamespaceInfo;
   readonly #owner: NamespaceOwner;
 
-  private constructor(owner: NamespaceOwner, info: NamespaceInfo) {
+  private constructor(owner: NamespaceOwner, info: NativeNamespaceInfo) {
     this.#owner = owner;
     this.id = info.id;
     this.blocks = info.blocks;
@@ -97,12 +98,17 @@ export class Namespace implements NamespaceInfo {
   }
 
   /** @internal */
-  static create(owner: NamespaceOwner, info: NamespaceInfo): Namespace {
+  static create(owner: NamespaceOwner, info: NativeNamespaceInfo): Namespace {
     return new Namespace(owner, info);
   }
 
+  /** @internal What its commands carry. */
+  get tag(): number {
+    return this.#info.tag;
+  }
+
   /** @internal Whether the controller still describes it so. */
-  is(info: NamespaceInfo): boolean {
+  is(info: NativeNamespaceInfo): boolean {
     return isDeepStrictEqual(this.#info, info);
   }
 

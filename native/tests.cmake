@@ -9,7 +9,8 @@ find_package(GTest REQUIRED)
 include(GoogleTest)
 
 set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_command.cc core/io/io_ring.cc
-  core/io/io_stats.cc core/io/namespace_table.cc core/io/piece.cc core/io/poller.cc core/io/queue_set.cc
+  core/io/io_stats.cc core/io/namespace_table.cc core/io/namespace_tags.cc core/io/piece.cc core/io/poller.cc
+  core/io/queue_set.cc
   spdk/command_limits.cc spdk/queue_pairs.cc)
 add_library(faked OBJECT ${FAKED_SOURCES} ${ROOT}/test/native/fake_spdk/fake_spdk.cc)
 # SPDK's headers alone.

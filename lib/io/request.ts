@@ -29,6 +29,8 @@ export class IoRequest {
   readonly verb: string;
   readonly opcode: number;
   readonly nsid: number;
+  /** The namespace's, see NativeNamespaceInfo. */
+  readonly tag: number;
   readonly blockSize: number;
   /** The range in bytes. */
   readonly position: number;
@@ -82,7 +84,7 @@ export class IoRequest {
   constructor(
     verb: string,
     opcode: number,
-    namespace: { readonly id: number; readonly blockSize: number },
+    namespace: { readonly id: number; readonly tag: number; readonly blockSize: number },
     position: number,
     length: number,
     limits: RequestLimits,
@@ -90,6 +92,7 @@ export class IoRequest {
     this.verb = verb;
     this.opcode = opcode;
     this.nsid = namespace.id;
+    this.tag = namespace.tag;
     this.blockSize = namespace.blockSize;
     this.position = position;
     this.length = length;
@@ -160,14 +163,14 @@ export function describeCommand(
   region: DmaRegion | undefined,
   offset: number,
 ): void {
-  const { raw, segments, blockSize } = request;
+  const { raw, segments, nsid, tag, blockSize } = request;
   const id = region?.id ?? 0;
   if (raw) {
-    ring.describeRaw(slot, raw.opcode, request.nsid, raw.dwords, id, offset, raw.length);
+    ring.describeRaw(slot, raw.opcode, nsid, tag, raw.dwords, id, offset, raw.length);
     return;
   }
   const block = (request.position + request.sent) / blockSize;
   const blocks = request.partAt(request.sent) / blockSize;
-  ring.describe(slot, request.opcode, request.nsid, blockSize, block, blocks, id, offset, 0);
+  ring.describe(slot, request.opcode, nsid, tag, blockSize, block, blocks, id, offset, 0);
   if (segments) ring.describeSegments(slot, segments);
 }

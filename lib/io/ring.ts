@@ -10,6 +10,8 @@ const segmentWords = 3;
 const pendingWord = 0;
 const cancelsWord = 1;
 const cancelWord = 10;
+const tagWord = 11;
+const rawTagWord = 8;
 const twoTo32 = 4_294_967_296;
 
 /** What a command does. */
@@ -99,11 +101,12 @@ export class Ring {
     return this.#free[this.#freeCount] as number;
   }
 
-  /** Describes a command on blocks of a namespace, with its data in one piece. */
+  /** Describes a command on blocks of the namespace with this id and this tag, with its data in one piece. */
   describe(
     slot: number,
     opcode: number,
     nsid: number,
+    tag: number,
     blockSize: number,
     block: number,
     blocks: number,
@@ -124,6 +127,7 @@ export class Ring {
     words[at + 8] = flags;
     words[at + 9] = 0;
     words[at + cancelWord] = 0;
+    words[at + tagWord] = tag;
   }
 
   /** Gives a described command its data in several pieces instead. */
@@ -144,6 +148,7 @@ export class Ring {
     slot: number,
     opcode: number,
     nsid: number,
+    tag: number,
     dwords: readonly number[],
     region: number,
     offset: number,
@@ -156,6 +161,7 @@ export class Ring {
     words[at + 5] = region;
     words[at + 6] = offset;
     words[at + 7] = length;
+    words[at + rawTagWord] = tag;
     words[at + 9] = opcode;
     for (let i = 0; i < 6; i++) words[at + 10 + i] = dwords[i] ?? 0;
   }

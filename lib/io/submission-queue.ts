@@ -116,7 +116,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
    * @param counted it is among the pending ones
    */
   adopt(slot: number, region: DmaRegion | undefined, counted: boolean): void {
-    const request = new IoRequest('Batch', ioOpcodes.flush, { id: 0, blockSize: 1 }, 0, 0, this.limits);
+    const request = new IoRequest(
+      'Batch',
+      ioOpcodes.flush,
+      { id: 0, tag: 0, blockSize: 1 },
+      0,
+      0,
+      this.limits,
+    );
     request.region = region;
     request.settled = true;
     request.held = true;

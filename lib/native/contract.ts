@@ -49,6 +49,15 @@ export interface NativeHistoryEvent {
   readonly monotonicMs: number;
 }
 
+/** `NamespaceInfo` of native/core/connection/controller_info.h. */
+export interface NativeNamespaceInfo extends NamespaceInfo {
+  /**
+   * A number that no other namespace of the process ever has; kept over resets and changes of the size. Commands carry
+   * it: they never reach another disk that has come under the same id.
+   */
+  readonly tag: number;
+}
+
 /** One queue pair's ring; native/core/io/io_ring.h has its layout, lib/io/ring.ts this side of it. */
 export interface NativeQueuePair {
   memory(): ArrayBuffer;
@@ -81,7 +90,7 @@ export interface NativeController {
   history(): NativeHistoryEvent[];
   stats(): NativeControllerStats;
   info(): ControllerInfo;
-  namespaces(): NamespaceInfo[];
+  namespaces(): NativeNamespaceInfo[];
   /** Ids above `maxNamespaces`, which SPDK passes over; known some time after the attach. */
   hiddenNamespaces(): number[];
   queuePairs(): NativeQueuePair[];

@@ -74,6 +74,7 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
     object.Set("supports", supports);
     object.Set("nguid", info.nguid);
     object.Set("eui64", info.eui64);
+    object.Set("tag", info.tag);
     list.Set(index++, object);
   }
   return list;

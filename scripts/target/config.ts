@@ -6,6 +6,8 @@ export interface TargetSubsystem {
   readonly serial: string;
   /** Host NQNs that may connect; absent: every host may. */
   readonly allowedHosts?: readonly string[] | undefined;
+  /** What the UUID and the NGUID of its disk are made from; default: the subsystem's name. */
+  readonly identity?: string | undefined;
   readonly disk:
     | {
         readonly kind: 'null';
@@ -60,7 +62,7 @@ export function targetConfig(
       method: 'nvmf_create_transport',
       params: { trtype: listener.trtype, ...(sharedBuffers && { num_shared_buffers: sharedBuffers }) },
     },
-    ...subsystems.flatMap(({ nqn, serial, allowedHosts }, i): Call[] => [
+    ...subsystems.flatMap(({ nqn, serial, allowedHosts, identity = nqn }, i): Call[] => [
       {
         method: 'nvmf_create_subsystem',
         params: { nqn, serial_number: serial, allow_any_host: allowedHosts === undefined },
@@ -70,7 +72,7 @@ export function targetConfig(
       ),
       {
         method: 'nvmf_subsystem_add_ns',
-        params: { nqn, namespace: { bdev_name: `Disk${i}`, ...namespaceIds(nqn) } },
+        params: { nqn, namespace: { bdev_name: `Disk${i}`, ...namespaceIds(identity) } },
       },
       {
         method: 'nvmf_subsystem_add_listener',
@@ -87,8 +89,8 @@ export function targetConfig(
 }
 
 /** The same for each start of a target: to hosts it is the same namespace then. Later SPDK makes up both each time. */
-function namespaceIds(nqn: string): { uuid: string; nguid: string } {
-  const digits = createHash('sha1').update(nqn).digest('hex').slice(0, 32);
+function namespaceIds(identity: string): { uuid: string; nguid: string } {
+  const digits = createHash('sha1').update(identity).digest('hex').slice(0, 32);
   return { uuid: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), nguid: digits.toUpperCase() };
 }
 

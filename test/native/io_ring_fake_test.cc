@@ -32,13 +32,17 @@ class IoRingTest : public testing::Test {
     depth = queue_depth;
     controller.io_queue_size = queue_depth;
     queue_pair = {.controller = &controller, .requests = 2 * queue_depth};
-    ring.set_namespaces(read_namespace_table(&controller));
+    describe();
+    js.tag = tags.of(1);
     ring.bind(&controller, queue_depth);
     controller.seen = [this](const FakeCommand& command) {
       sent.push_back(command);
       EXPECT_LE(queue_pair.in_flight.size() + 1, depth);
     };
   }
+
+  /** As the control thread does when the namespaces may have changed, and after a reset. */
+  void describe() { ring.set_namespaces(read_namespace_table(&controller, tags)); }
 
   uint32_t push(RingDriver::Range range, const std::vector<std::array<uint32_t, 3>>& segments = {}) {
     range.region = region;
@@ -66,6 +70,7 @@ class IoRingTest : public testing::Test {
   }
 
   spdk_nvme_ctrlr controller;
+  NamespaceTags tags;
   std::shared_ptr<DmaMemory> memory = std::make_shared<DmaMemory>();
   IoRing ring{memory, 8};
   RingDriver js{ring};
@@ -110,7 +115,7 @@ TEST_F(IoRingTest, SendsAnAnnouncedUnlimitedTransferInPiecesOfOneMebibyte) {
   push({.blocks = 2048});
   finish();
   EXPECT_EQ(sent.size(), 1U);
-  EXPECT_EQ(read_namespace_table(&controller)->limits().bytes, 1U << 20);
+  EXPECT_EQ(read_namespace_table(&controller, tags)->limits().bytes, 1U << 20);
 }
 
 TEST_F(IoRingTest, SendsOneSegmentAtATimeWhereTheControllerTakesOne) {
@@ -217,7 +222,7 @@ TEST_F(IoRingTest, FollowsATableThatIsPublishedBetweenPieces) {
   push({.blocks = 1000});
   poll();
   controller.namespaces[1].active = false;
-  ring.set_namespaces(read_namespace_table(&controller));
+  describe();
   EXPECT_EQ(finish()[0].status, host_error(ENODEV));
   EXPECT_LT(sent.size(), 10U);
 }

@@ -95,7 +95,8 @@ class Life {
 
   void connect() {
     queue_pair_ = {.controller = &controller_, .requests = 2 * depth_};
-    ring_->set_namespaces(read_namespace_table(&controller_));
+    ring_->set_namespaces(read_namespace_table(&controller_, tags_));
+    js_->tag = tags_.of(1);
     ring_->bind(&controller_, depth_);
   }
 
@@ -228,6 +229,7 @@ class Life {
   std::mt19937_64 random_;
   uint32_t depth_ = 0;
   spdk_nvme_ctrlr controller_;
+  NamespaceTags tags_;
   spdk_nvme_qpair queue_pair_;
   std::shared_ptr<DmaMemory> memory_ = std::make_shared<DmaMemory>();
   std::unique_ptr<IoRing> ring_;

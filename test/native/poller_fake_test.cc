@@ -36,13 +36,14 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
   const auto stats = std::make_shared<IoStats>(kSlots);
   const auto history = std::make_shared<History>(1, "fake");
   ring->hold(true);
+  NamespaceTags tags;
   Poller poller(0, {});
 
   std::atomic<bool> done{false};
   std::atomic<uint64_t> lost{0};
   std::shared_ptr<QueueSet> set;
   const auto connect = [&] {
-    ring->set_namespaces(read_namespace_table(&controller));
+    ring->set_namespaces(read_namespace_table(&controller, tags));
     set = std::make_shared<QueueSet>(&controller, linger, 0, std::vector{ring}, history, stats);
     {
       const ExclusiveLinger alone(*linger);
@@ -52,11 +53,12 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
     poller.add(set);
   };
   connect();
+  const uint32_t tag = tags.of(1);
 
   std::thread control([&] {
     for (int i = 0; !done; i++) {
       std::this_thread::sleep_for(1ms);
-      ring->set_namespaces(read_namespace_table(&controller));
+      ring->set_namespaces(read_namespace_table(&controller, tags));
       if (i % 3 == 0) controller.drop = true;
       {
         const ExclusiveLinger alone(*linger);
@@ -68,6 +70,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
   });
 
   RingDriver js(*ring);
+  js.tag = tag;
   uint64_t pushed = 0;
   uint64_t completed = 0;
   const auto limit = std::chrono::steady_clock::now() + 60s;

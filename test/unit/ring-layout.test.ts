@@ -56,7 +56,7 @@ describe('the layout of a ring', () => {
     const { ring, memory } = bed();
     const slot = 2;
     memory.fill(0xffff_ffff, commandOf(slot), commandOf(slot + 1));
-    ring.describe(slot, ioOpcodes.read, 7, 512, 3 * 2 ** 32 + 5, 11, 13, 17, 19);
+    ring.describe(slot, ioOpcodes.read, 7, 23, 512, 3 * 2 ** 32 + 5, 11, 13, 17, 19);
     const word = (name: string) => memory[commandOf(slot) + constant(name)];
     expect({
       operation: word('kOperation'),
@@ -70,6 +70,7 @@ describe('the layout of a ring', () => {
       flags: word('kFlags'),
       segments: word('kSegments'),
       cancel: word('kCancel'),
+      tag: word('kTag'),
     }).toEqual({
       operation: 2,
       namespace: 7,
@@ -82,12 +83,13 @@ describe('the layout of a ring', () => {
       flags: 19,
       segments: 0,
       cancel: 0,
+      tag: 23,
     });
   });
 
   it('has segments, raw commands and cancellations there too', () => {
     const { ring, memory } = bed();
-    ring.describe(1, ioOpcodes.write, 1, 512, 0, 2, 0, 0, 0);
+    ring.describe(1, ioOpcodes.write, 1, 23, 512, 0, 2, 0, 0, 0);
     ring.describeSegments(1, [
       { region: 3, offset: 4, length: 512 },
       { region: 5, offset: 6, length: 513 },
@@ -98,9 +100,10 @@ describe('the layout of a ring', () => {
     ring.cancel(1);
     expect(memory[commandOf(1) + constant('kCancel')]).toBe(1);
     expect(memory[constant('kCancelsWord')]).not.toBe(cancels);
-    ring.describeRaw(3, 0x99, 7, [21, 22, 23, 24, 25, 26], 3, 4, 5);
+    ring.describeRaw(3, 0x99, 7, 27, [21, 22, 23, 24, 25, 26], 3, 4, 5);
     const word = (name: string) => memory[commandOf(3) + constant(name)];
-    expect([word('kOpcode'), word('kRegion'), word('kOffset'), word('kLength')]).toEqual([0x99, 3, 4, 5]);
+    const named = ['kOpcode', 'kRawTag', 'kRegion', 'kOffset', 'kLength'].map(word);
+    expect(named).toEqual([0x99, 27, 3, 4, 5]);
     const dwords = commandOf(3) + constant('kCdw10');
     expect([...memory.subarray(dwords, dwords + constant('kRawDwords'))]).toEqual([21, 22, 23, 24, 25, 26]);
   });

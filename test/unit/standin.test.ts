@@ -104,6 +104,39 @@ describe('a controller in memory', () => {
     await ns.flush();
   });
 
+  it('sends what was meant for one disk to no other with its id', async () => {
+    const [controller, ns] = await disk({
+      ctrlrLossTimeoutMs: 1000,
+      reconnectDelayMs: 10,
+      queueDepth: 4,
+      ioQueues: 2,
+    });
+    bed.target.latencyMs = 20;
+    const subsystem = bed.target.subsystems.get('nqn.2026-01.io.spdk:a');
+    const batch = controller.queuePairs[1]?.openBatch();
+    const dma = bed.env.allocate(512).fill(9);
+    for (let tag = 0; tag < 4; tag++) batch?.write(ns, dma, 0, tag * 512, 512, tag);
+    batch?.submit();
+    const [queuePair] = controller.queuePairs;
+    const writes = Array.from({ length: 20 }, (_, i) =>
+      ns.write(Buffer.alloc(512, 9), { offset: i * 512, queuePair }).catch(({ code }) => code),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    // The next connection is to a disk of the same shape.
+    bed.target.dropLinks();
+    const other = subsystem?.addNamespace(1, { blocks: 64 });
+    expect(await Promise.all(writes)).toEqual(new Array(20).fill('ERR_SPDK_NAMESPACE_GONE'));
+    expect(await batch?.wait()).toBe(4);
+    for (const i of [0, 1, 2, 3]) expect(batch?.error(i)?.code).toBe('ERR_SPDK_NAMESPACE_GONE');
+    batch?.close();
+    dma.release();
+    expect(other?.data.every((byte) => byte === 0)).toBe(true);
+    const [fresh] = controller.namespaces;
+    expect(fresh).not.toBe(ns);
+    await fresh?.write(Buffer.alloc(512, 7), { offset: 0, queuePair });
+    expect(other?.data[0]).toBe(7);
+  });
+
   it('reports changes of its namespaces', async () => {
     const [controller, ns] = await disk();
     const changed = new Promise((resolve) => controller.once('namespaces', resolve));

@@ -78,7 +78,8 @@ ControllerInfo read_controller_info(spdk_nvme_ctrlr* controller) {
   return info;
 }
 
-std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller) {
+std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, NamespaceTags& tags) {
+  tags.update(controller);
   std::vector<NamespaceInfo> namespaces;
   for (uint32_t id = spdk_nvme_ctrlr_get_first_active_ns(controller); id != 0;
        id = spdk_nvme_ctrlr_get_next_active_ns(controller, id)) {
@@ -98,6 +99,7 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller) {
     info.nguid = identifier(data->nguid, sizeof(data->nguid));
     const auto* eui64 = reinterpret_cast<const uint8_t*>(&data->eui64);
     info.eui64 = identifier(eui64, sizeof(data->eui64));
+    info.tag = tags.of(id);
     namespaces.push_back(info);
   }
   return namespaces;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "native/core/io/namespace_tags.h"
+
 namespace spdk_nvme {
 
 /** A namespace as the controller described it (NVMe base specification, "Identify Namespace"). Sizes are in
@@ -31,6 +33,8 @@ struct NamespaceInfo {
   bool verifies = false;
   std::string nguid;  // hexadecimal; empty when the controller gives none
   std::string eui64;
+  /** Of NamespaceTags. */
+  uint32_t tag = 0;
 };
 
 /**
@@ -52,6 +56,6 @@ struct ControllerInfo {
 };
 
 ControllerInfo read_controller_info(spdk_nvme_ctrlr* controller);
-std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller);
+std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, NamespaceTags& tags);
 
 }  // namespace spdk_nvme

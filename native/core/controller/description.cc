@@ -31,8 +31,8 @@ void Description::read(spdk_nvme_ctrlr* controller, Granted granted) {
 }
 
 void Description::read_namespaces(spdk_nvme_ctrlr* controller) {
-  table_ = read_namespace_table(controller);
-  std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(controller);
+  table_ = read_namespace_table(controller, tags_);
+  std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(controller, tags_);
   const std::lock_guard<std::mutex> guard(mutex_);
   namespaces_ = std::move(namespaces);
 }

@@ -10,6 +10,7 @@
 
 #include "native/core/connection/controller_info.h"
 #include "native/core/io/namespace_table.h"
+#include "native/core/io/namespace_tags.h"
 
 namespace spdk_nvme {
 
@@ -56,7 +57,9 @@ class Description {
   ControllerInfo info_;
   std::vector<NamespaceInfo> namespaces_;
   std::vector<uint32_t> hidden_namespaces_;
-  /** Control thread only. */
+  // Control thread only.
+  /** Kept over resets. */
+  NamespaceTags tags_;
   std::shared_ptr<const NamespaceTable> table_;
 };
 

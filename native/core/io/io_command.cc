@@ -38,6 +38,7 @@ void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) 
   operation = words[kOperation];
   namespace_id = words[kNamespace];
   segment_count = 0;
+  tag = words[operation == raw ? kRawTag : kTag];
   if (operation == raw) {
     opcode = words[kOpcode] & 0xff;
     std::copy_n(words + kCdw10, kRawDwords, dwords.begin());
@@ -64,14 +65,14 @@ void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) 
 }
 
 int check_command(const IoCommand& command, const NamespaceEntry* space, const DmaMemory& memory) {
+  // It has vanished, or another has its id: the command may be from before a reset.
+  if (space == nullptr || command.tag != space->tag) return -ENODEV;
   if (command.operation == RingLayout::raw) {
     if (command.segment_count == 0) return 0;
     const auto& [region, offset, length] = command.segments[0];
     return memory.at(region, offset, length) == nullptr ? -EFAULT : 0;
   }
-  if (space == nullptr) return -ENODEV;
-  // It has vanished and come back as another: what the
-  // command calls a block is not what would be transferred.
+  // What the command calls a block is not what would be transferred.
   if (command.block_size != space->block_size) return -ENODEV;
   if (!command.has_blocks()) return 0;
   // Without this the controller would take it for 65,536.
@@ -85,14 +86,14 @@ int check_command(const IoCommand& command, const NamespaceEntry* space, const D
   return segments_cover(command, memory) ? 0 : -EFAULT;
 }
 
-PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry* space,
+PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& space,
                       const CommandLimits& limits) {
-  if (!command.has_blocks() || space == nullptr) return {.count = 1, .segments = command.segment_count};
+  if (!command.has_blocks()) return {.count = 1, .segments = command.segment_count};
   uint64_t most = std::min<uint64_t>(max_blocks(command, limits), command.blocks - sent);
   PieceRange piece{.first = sent};
   if (command.transfers()) {
-    if (space->boundary != 0) {
-      most = std::min<uint64_t>(most, space->boundary - (command.first_block + sent) % space->boundary);
+    if (space.boundary != 0) {
+      most = std::min<uint64_t>(most, space.boundary - (command.first_block + sent) % space.boundary);
     }
     uint64_t skip = static_cast<uint64_t>(sent) * command.block_size;
     while (skip >= command.segments[piece.segment].length) skip -= command.segments[piece.segment++].length;
@@ -100,7 +101,7 @@ PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEn
     // SPDK itself must find nothing to split: it does so at the limit in whole blocks, and finds its place
     // within a boundary with a mask, which is right for powers of two.
     const bool several = command.operation != RingLayout::compare && command.block_size <= limits.bytes &&
-                         (space->boundary == 0 || std::has_single_bit(space->boundary));
+                         (space.boundary == 0 || std::has_single_bit(space.boundary));
     const uint32_t most_segments = several ? limits.segments : 1;
     uint64_t bytes = 0;
     for (uint32_t i = piece.segment; i < command.segment_count && piece.segments < most_segments; i++) {

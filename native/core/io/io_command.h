@@ -22,6 +22,7 @@ struct IoCommand : RingLayout {
 
   uint32_t operation = flush;
   uint32_t namespace_id = 0;
+  uint32_t tag = 0;
   uint64_t first_block = 0;
   uint32_t blocks = 0;
   uint32_t block_size = 0;
@@ -68,7 +69,7 @@ struct PieceRange {
  * The next piece of a command, of which so many units have been sent: as much as the controller takes in one
  * command, up to the namespace's I/O boundary, and from as many segments as it takes.
  */
-PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry* space,
+PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& space,
                       const CommandLimits& limits);
 
 }  // namespace spdk_nvme

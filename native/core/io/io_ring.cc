@@ -151,21 +151,18 @@ bool IoRing::has_to_wait(int result) const {
  * to SPDK. 0 or a negative errno. */
 int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
   const IoCommand& command = slot.command;
-  const bool raw_command = command.operation == raw;
-  const NamespaceEntry* space =
-      raw_command || !namespaces_ ? nullptr : namespaces_->find(command.namespace_id);
+  const NamespaceEntry* space = namespaces_ ? namespaces_->find(command.namespace_id) : nullptr;
   if (const int wrong = check_command(command, space, *memory_); wrong != 0) return wrong;
   // SPDK may have heard of a change that the control thread has not passed on yet.
-  const auto changed = [space, &command] {
-    return space != nullptr && (!spdk_nvme_ns_is_active(space->space) ||
-                                spdk_nvme_ns_get_sector_size(space->space) != command.block_size);
+  const auto changed = [space] {
+    return !spdk_nvme_ns_is_active(space->space) ||
+           spdk_nvme_ns_get_sector_size(space->space) != space->block_size;
   };
   if (changed()) return -ENODEV;
-  const CommandLimits limits = namespaces_ ? namespaces_->limits() : CommandLimits{};
-  piece.range = next_piece(command, slot.sent, space, limits);
+  piece.range = next_piece(command, slot.sent, *space, namespaces_->limits());
   const uint32_t sent = slot.sent;
   slot.sent += piece.range.count;
-  const int result = send_piece(controller_, queue_pair, space, piece, on_complete);
+  const int result = send_piece(controller_, queue_pair, *space, piece, on_complete);
   if (result >= 0) return 0;
   slot.sent = sent;
   // SPDK's answer for a namespace that vanished while it looked at it.

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "native/core/io/namespace_tags.h"
+
 namespace spdk_nvme {
 
 /** A namespace as those who send commands to it need to know it. */
@@ -17,6 +19,8 @@ struct NamespaceEntry {
   uint32_t metadata_size = 0;
   /** A transfer should not cross a multiple of so many blocks; 0 for none. */
   uint32_t boundary = 0;
+  /** See NamespaceTags. */
+  uint32_t tag = 0;
 };
 
 /** What one command may be at most. */
@@ -49,6 +53,6 @@ class NamespaceTable {
 };
 
 /** As SPDK describes the controller now. Control thread. */
-std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller);
+std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags);
 
 }  // namespace spdk_nvme

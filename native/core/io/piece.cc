@@ -95,19 +95,19 @@ int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece&
 
 }  // namespace
 
-int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry* space,
+int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& space,
                Piece& piece, spdk_nvme_cmd_cb done) {
   const IoCommand& command = *piece.command;
   switch (command.operation) {
     case RingLayout::raw:
       return send_raw(controller, queue_pair, piece, done);
     case RingLayout::deallocate:
-      return send_deallocate(queue_pair, *space, piece, done);
+      return send_deallocate(queue_pair, space, piece, done);
     case RingLayout::verify:
       return spdk::can_verify() ? send_blocks(controller, queue_pair, piece, done) : -ENOTSUP;
     case RingLayout::read:
     case RingLayout::write:
-      if (piece.range.segments > 1) return send_vectored(queue_pair, *space, piece, done);
+      if (piece.range.segments > 1) return send_vectored(queue_pair, space, piece, done);
       [[fallthrough]];
     case RingLayout::compare:
     case RingLayout::flush:

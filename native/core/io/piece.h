@@ -28,9 +28,9 @@ struct Piece {
 
 /**
  * Hands a piece that has been checked to SPDK, as exactly one NVMe command; `done` gets the piece as context.
- * 0 or a negative errno. `space` is null for raw commands only.
+ * 0 or a negative errno.
  */
-int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry* space,
+int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& space,
                Piece& piece, spdk_nvme_cmd_cb done);
 
 }  // namespace spdk_nvme

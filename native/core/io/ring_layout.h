@@ -34,8 +34,11 @@ struct RingLayout {
   static constexpr uint32_t kSegments = 9;
   /** Not zero: the caller gave the command up. The only word that changes after the command was published. */
   static constexpr uint32_t kCancel = 10;
+  /** That the namespace was described with, see NamespaceTags. */
+  static constexpr uint32_t kTag = 11;
   // Raw commands have no blocks, no segments, and cannot be cancelled.
   static constexpr uint32_t kLength = 7;
+  static constexpr uint32_t kRawTag = 8;
   static constexpr uint32_t kOpcode = 9;
   static constexpr uint32_t kCdw10 = 10;
   static constexpr uint32_t kRawDwords = 6;  // CDW10 to CDW15

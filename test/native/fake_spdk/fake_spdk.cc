@@ -188,6 +188,12 @@ uint64_t spdk_nvme_ns_get_num_sectors(spdk_nvme_ns* space) {
 uint32_t spdk_nvme_ns_get_md_size(spdk_nvme_ns* /*space*/) {
   return 0;
 }
+const spdk_nvme_ns_data* spdk_nvme_ns_get_data(spdk_nvme_ns* space) {
+  return &space->identify;
+}
+const spdk_uuid* spdk_nvme_ns_get_uuid(const spdk_nvme_ns* space) {
+  return space->uuid ? &*space->uuid : nullptr;
+}
 uint32_t spdk_nvme_ns_get_optimal_io_boundary(spdk_nvme_ns* space) {
   return space->boundary;
 }

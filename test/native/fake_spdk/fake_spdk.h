@@ -7,12 +7,14 @@
 // who calls it from two threads.
 
 #include <spdk/nvme.h>
+#include <spdk/uuid.h>
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -42,6 +44,9 @@ struct spdk_nvme_ns {
   uint32_t boundary = 0;
   bool active = true;
   std::vector<uint8_t> data;
+  /** Its identifiers. */
+  spdk_nvme_ns_data identify{};
+  std::optional<spdk_uuid> uuid;
   spdk_nvme_ctrlr* controller = nullptr;
 };
 

@@ -28,6 +28,9 @@ class RingDriver {
     uint32_t offset = 0;
   };
 
+  /** Of the namespace that commands are for, as JavaScript last heard. */
+  uint32_t tag = 0;
+
   [[nodiscard]] bool has_free() const { return !free_.empty(); }
   /** The slot that push() takes. */
   [[nodiscard]] uint32_t next_slot() const { return free_.back(); }
@@ -46,6 +49,7 @@ class RingDriver {
     words[RingLayout::kOffset] = range.offset;
     words[RingLayout::kBlockSize] = range.operation == RingLayout::raw ? 0 : range.block_size;
     words[RingLayout::kFlags] = 0;
+    words[range.operation == RingLayout::raw ? RingLayout::kRawTag : RingLayout::kTag] = tag;
     words[RingLayout::kSegments] =
         range.operation == RingLayout::raw ? 2 : static_cast<uint32_t>(segments.size());
     std::atomic_ref<uint32_t>(words[RingLayout::kCancel]).store(0, std::memory_order_relaxed);

@@ -6,10 +6,11 @@ import { DmaMemory } from '../../../lib/io/dma-memory.js';
 import type {
   NativeController,
   NativeEnvironment,
+  NativeNamespaceInfo,
   NativeQueuePair,
   NativeRegion,
 } from '../../../lib/native/contract.js';
-import type { ControllerState, DetachPhases, NamespaceInfo } from '../../../lib/types.js';
+import type { ControllerState, DetachPhases } from '../../../lib/types.js';
 
 const commandWords = 16;
 const maxSegments = 16;
@@ -196,7 +197,7 @@ export class FakeController {
     this.#memory = memory;
     this.disk = new Uint8Array(bytes);
     this.pairs = Array.from({ length: queues }, () => new FakeQueuePair(depth, this));
-    const namespace: NamespaceInfo = {
+    const namespace: NativeNamespaceInfo = {
       id: 1,
       blocks: bytes / blockSize,
       blockSize,
@@ -214,6 +215,7 @@ export class FakeController {
       supports: { compare: true, writeZeroes: true, deallocate: true, verify: true },
       nguid: '',
       eui64: '',
+      tag: 1,
     };
     const native: Partial<NativeController> = {
       info: () => ({}) as never,

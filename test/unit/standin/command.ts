@@ -11,6 +11,7 @@ export interface CommandPart {
 export interface RingCommand {
   readonly operation: number;
   readonly nsid: number;
+  readonly tag: number;
   readonly block: number;
   readonly blocks: number;
   readonly blockSize: number;
@@ -28,6 +29,7 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
   const base = {
     operation: word(at.operation),
     nsid: word(at.namespace),
+    tag: word(word(at.operation) === operation.raw ? at.rawTag : at.tag),
     block: word(at.blockHigh) * twoTo32 + word(at.blockLow),
     blocks: word(at.blocks),
     blockSize: word(at.blockSize),

@@ -1,4 +1,4 @@
-import type { NamespaceInfo } from '../../../lib/types.js';
+import type { NativeNamespaceInfo } from '../../../lib/native/contract.js';
 import type { AdminAnswer, AdminQuestion } from './admin.js';
 import type { RingCommand } from './command.js';
 import { abortedStatus } from './layout.js';
@@ -18,8 +18,7 @@ export class Connection {
   readonly subsystem: MemorySubsystem;
   readonly #events: ConnectionEvents;
   readonly #open = new Set<() => void>();
-  readonly #known = new Set<string>();
-  #infos = new Map<number, NamespaceInfo & { changed: boolean }>();
+  #infos = new Map<number, NativeNamespaceInfo & { changed: boolean }>();
   #alive = true;
 
   constructor(subsystem: MemorySubsystem, events: ConnectionEvents) {
@@ -34,20 +33,14 @@ export class Connection {
   }
 
   /** Reads anew what namespaces there are. */
-  identify(): NamespaceInfo[] {
+  identify(): NativeNamespaceInfo[] {
     const infos = [...this.subsystem.namespaces.values()].map((space) => space.info());
     this.#infos = new Map(infos.map((info) => [info.id, { ...info, changed: this.#changed(info) }]));
-    for (const { id, blockSize } of infos) this.#known.add(`${id} ${blockSize}`);
     return infos;
   }
 
-  namespaceInfo(nsid: number): (NamespaceInfo & { changed: boolean }) | undefined {
+  namespaceInfo(nsid: number): (NativeNamespaceInfo & { changed: boolean }) | undefined {
     return this.#infos.get(nsid);
-  }
-
-  /** Whether there was such a namespace since the connection was made. */
-  knew(nsid: number, blockSize: number): boolean {
-    return this.#known.has(`${nsid} ${blockSize}`);
   }
 
   /** Sends a command; `done` is called once: with the controller's answer, or when the connection ends. */
@@ -96,7 +89,7 @@ export class Connection {
     this.#open.clear();
   }
 
-  #changed(info: NamespaceInfo): boolean {
+  #changed(info: NativeNamespaceInfo): boolean {
     const before = this.#infos.get(info.id);
     return before !== undefined && (before.changed || before.blocks !== info.blocks);
   }

@@ -4,9 +4,10 @@ import type {
   NativeController,
   NativeControllerStats,
   NativeHistoryEvent,
+  NativeNamespaceInfo,
   NativeQueuePair,
 } from '../../../lib/native/contract.js';
-import type { ControllerInfo, ControllerState, DetachPhases, NamespaceInfo } from '../../../lib/types.js';
+import type { ControllerInfo, ControllerState, DetachPhases } from '../../../lib/types.js';
 import { AdminQueue } from './admin-queue.js';
 import { Connection } from './connection.js';
 import { Connector } from './connector.js';
@@ -67,7 +68,7 @@ export class MemoryController implements NativeController, RingHost {
   #endWatch: (() => void) | undefined;
   #refusing: (() => void) | undefined;
   #info: ControllerInfo | undefined;
-  #namespaces: NamespaceInfo[] = [];
+  #namespaces: NativeNamespaceInfo[] = [];
   #told = false;
   #resetting = false;
   #detaching = false;
@@ -110,7 +111,7 @@ export class MemoryController implements NativeController, RingHost {
     return { ...this.#info };
   }
 
-  namespaces(): NamespaceInfo[] {
+  namespaces(): NativeNamespaceInfo[] {
     return structuredClone(this.#namespaces);
   }
 

@@ -21,6 +21,9 @@ export const commandWord = {
   flags: 8,
   segments: 9,
   opcode: 9,
+  /** Of the namespace; a raw command's is elsewhere. */
+  tag: 11,
+  rawTag: 8,
   /** Not zero: nobody waits for the command any more, unless it is a raw one, whose CDW10 this is. */
   cancel: 10,
   cdw10: 10,

@@ -1,4 +1,6 @@
-import type { NamespaceInfo } from '../../../lib/types.js';
+import type { NativeNamespaceInfo } from '../../../lib/native/contract.js';
+
+let lastTag = 0;
 
 /** How a namespace in memory is made. */
 export interface MemoryNamespaceOptions {
@@ -15,6 +17,8 @@ export class MemoryNamespace {
   readonly id: number;
   readonly blockSize: number;
   readonly metadataSize: number;
+  /** Each is a disk of its own. */
+  readonly tag = ++lastTag;
   data: Uint8Array;
 
   constructor(id: number, { blocks = 8, blockSize = 512, metadataSize = 0 }: MemoryNamespaceOptions = {}) {
@@ -35,7 +39,7 @@ export class MemoryNamespace {
     this.data = data;
   }
 
-  info(): NamespaceInfo {
+  info(): NativeNamespaceInfo {
     return {
       id: this.id,
       blocks: this.blocks,
@@ -54,6 +58,7 @@ export class MemoryNamespace {
       supports: { compare: true, writeZeroes: true, deallocate: true, verify: true },
       nguid: '',
       eui64: '',
+      tag: this.tag,
     };
   }
 }

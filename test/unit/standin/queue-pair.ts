@@ -174,15 +174,14 @@ export class MemoryQueuePair implements NativeQueuePair {
 
   /** What `IoRing::start()` says of a command; 0 when it may be sent. */
   #refusal(command: RingCommand, connection: Connection): number {
-    if (command.operation === operation.raw) return 0;
     const { violations, name } = this.#host;
     const space = connection.namespaceInfo(command.nsid);
-    if (!space || space.blockSize !== command.blockSize) {
-      if (!connection.knew(command.nsid, command.blockSize)) {
-        violations.add(`${name}: a command names namespace ${command.nsid}, which is not its own`);
-      }
-      return errno.ENODEV;
+    if (!connection.subsystem.had(command.nsid, command.tag)) {
+      violations.add(`${name}: a command names namespace ${command.nsid}, which is not its own`);
     }
+    if (space?.tag !== command.tag) return errno.ENODEV;
+    if (command.operation === operation.raw) return 0;
+    if (space.blockSize !== command.blockSize) violations.add(`${name}: a command has another block size`);
     if (command.operation === operation.flush) return 0;
     if (command.blocks === 0) violations.add(`${name}: a command has no blocks`);
     if (command.block + command.blocks > space.blocks) {

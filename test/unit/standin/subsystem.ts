@@ -13,6 +13,8 @@ export class MemorySubsystem {
   readonly target: MemoryTarget;
   readonly nqn: string;
   readonly namespaces = new Map<number, MemoryNamespace>();
+  /** The tags that an id has had. */
+  readonly #tags = new Map<number, Set<number>>();
   readonly features = new Map<number, number>();
   maxTransferBytes = 131_072;
   /** The most I/O queues, and entries of one, that it grants. */
@@ -27,8 +29,14 @@ export class MemorySubsystem {
   addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
     const space = new MemoryNamespace(id, options);
     this.namespaces.set(id, space);
+    this.#tags.set(id, new Set(this.#tags.get(id)).add(space.tag));
     this.#changed();
     return space;
+  }
+
+  /** Whether a disk with this tag has been a namespace with this id. */
+  had(id: number, tag: number): boolean {
+    return this.#tags.get(id)?.has(tag) ?? false;
   }
 
   removeNamespace(id: number): void {
