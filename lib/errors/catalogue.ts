@@ -183,7 +183,8 @@ export const errorCatalogue = {
     remedy: 'Close the batch or await the operations, or use another queue pair or a new batch.',
   },
   ERR_SPDK_NAMESPACE_GONE: {
-    meaning: 'The controller no longer has this namespace, or its block size changed.',
+    meaning:
+      'The controller no longer has this namespace, its block size changed, or another disk has its id.',
     remedy: 'Take the namespace from `controller.namespaces` again.',
   },
   ERR_SPDK_UNSUPPORTED: {
