@@ -28,8 +28,8 @@ class EventSinkTest : public testing::Test {
 
 TEST_F(EventSinkTest, FailedEmitsTheStateAndThenTheReason) {
   EventSink sink(recording(), history_);
-  sink.failed(Status::failure("ERR_SPDK_X", "lost"));
-  EXPECT_EQ(heard_, (std::vector<std::string>{"failed", "ERR_SPDK_X"}));
+  sink.failed(Status::failure("ERR_SPDK_IO_FAILED", "lost"));
+  EXPECT_EQ(heard_, (std::vector<std::string>{"failed", "ERR_SPDK_IO_FAILED"}));
   const auto events = history_->events();
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[0].text, "lost");
