@@ -1,6 +1,5 @@
 // What native code promises to JavaScript and the other way round: native/binding has the other side of each interface.
 
-import type { Linkage } from '../diagnostics/advisories.js';
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type {
   ControllerInfo,
@@ -177,8 +176,8 @@ export interface NativeAddon {
     /** The names of set-up's own patches to this SPDK, with spaces in between. */
     readonly patches: string;
     /** How SPDK, and how DPDK, is linked. */
-    readonly linkage: Linkage;
-    readonly dpdkLinkage: Linkage;
+    readonly linkage: 'static' | 'shared';
+    readonly dpdkLinkage: 'static' | 'shared';
   };
   /** A random UUID as 32 hexadecimal digits, the same in all threads of the process. */
   readonly processHostId: string;
