@@ -12,9 +12,9 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 import { expectNoConnections } from '../integration/suites/target.js';
 import { inheritedNow, openFiles, startSleeper } from '../integration/support/child-process.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4486' } as const;
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4615' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:heirs';
-const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4486 subnqn:${nqn}`;
+const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4615 subnqn:${nqn}`;
 const childFile = (name: string) => fileURLToPath(new URL(`children/${name}`, import.meta.url));
 /** Of a process before it has SPDK. */
 const before = inheritedNow();
@@ -65,7 +65,7 @@ it('a child has what it had before there was SPDK, whatever SPDK is doing', asyn
 
   const child = startSleeper();
   await controller.detach();
-  await expectNoConnections(['4486']);
+  await expectNoConnections(['4615']);
   expect(openFiles(child.pid)).toEqual(before);
   child.kill('SIGKILL');
   await env.close();

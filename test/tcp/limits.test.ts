@@ -9,7 +9,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 import { expectNoConnections } from '../integration/suites/target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:limited';
-const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4488 subnqn:${nqn}`;
+const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4613 subnqn:${nqn}`;
 const program = fileURLToPath(new URL('children/limited.mjs', import.meta.url));
 /** A step, and Node's start beside it. */
 const limitMs = 15_000;
@@ -18,7 +18,7 @@ let target: SpdkTarget;
 
 beforeAll(async () => {
   target = await startSpdkTarget({
-    listener: { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4488' },
+    listener: { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4613' },
     sharedBuffers: 511,
     subsystems: [{ nqn, serial: 'LIMITED', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
   });
@@ -64,6 +64,6 @@ describe.each([
       under: { outcome: code },
       after: { outcome: 'ok' },
     });
-    await expectNoConnections(['4488']);
+    await expectNoConnections(['4613']);
   });
 });

@@ -25,9 +25,9 @@ it.each([
 });
 
 describe('with reads of a slow disk pending', () => {
-  const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4487' } as const;
+  const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4614' } as const;
   const nqns = [0, 1, 2].map((i) => `nqn.2026-11.dev.spdk-nvme:busy${i}`);
-  const ids = nqns.map((nqn) => `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4487 subnqn:${nqn}`);
+  const ids = nqns.map((nqn) => `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4614 subnqn:${nqn}`);
   let target: SpdkTarget;
 
   beforeAll(async () => {
