@@ -152,6 +152,7 @@ bool IoRing::has_to_wait(int result) const {
 int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
   const IoCommand& command = slot.command;
   const NamespaceEntry* space = namespaces_ ? namespaces_->find(command.namespace_id) : nullptr;
+  if (space == nullptr) return -ENODEV;
   if (const int wrong = check_command(command, space, *memory_); wrong != 0) return wrong;
   // SPDK may have heard of a change that the control thread has not passed on yet.
   const auto changed = [space] {
