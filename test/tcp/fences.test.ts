@@ -44,13 +44,21 @@ beforeEach(() => {
 /** Runs one with what it takes for granted; a program that opens an environment of its own gets none. */
 async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
   const file = path.join(folder, `${fs.readdirSync(folder).length}.ts`);
-  const text = moduleOf(code, api).replaceAll(/'trtype:\w+ [^']*'/g, `'${id('second')}'`);
+  const text = moduleOf(code, api).replaceAll(/'trtype:\w+ [^']*'/g, (written) =>
+    // Without a subsystem it is the target itself that is asked.
+    written.includes('subnqn:') ? `'${id('second')}'` : `'${id('').replace(/ subnqn:.*/, '')}'`,
+  );
   fs.writeFileSync(file, text);
   const { fence } = await import(/* @vite-ignore */ file);
   await fence(world);
 }
 
-it.each(fences().filter(({ language }) => ['ts', 'js'].includes(language)))('$place', async ({ code }) => {
+/** One that ends its process is an experiment for the fabric, which docs/internals/linger-lock.md describes. */
+const programs = fences().filter(
+  ({ language, code }) => ['ts', 'js'].includes(language) && !code.includes('process.exit('),
+);
+
+it.each(programs)('$place', async ({ code }) => {
   if (code.includes('Environment.init')) {
     await run(code, {});
     return;

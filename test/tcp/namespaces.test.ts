@@ -140,8 +140,16 @@ describe('what cannot be done is refused at once', () => {
   it('by native code too, whatever the command says', async () => {
     const dma = env.allocate(8192);
     dma.fill(0x5a);
-    const statuses = async (ns: Namespace, pretended: { id: number; blockSize: number }): Promise<number> => {
-      const lie = { ...pretended, check: () => 0, checkTransfer: () => 0 } as unknown as Namespace;
+    const statuses = async (
+      ns: Namespace,
+      pretended: { id: number; blockSize: number; tag?: number },
+    ): Promise<number> => {
+      const lie = {
+        tag: ns.tag,
+        ...pretended,
+        check: () => 0,
+        checkTransfer: () => 0,
+      } as unknown as Namespace;
       using batch = ns.controller.queuePairs[0]?.openBatch() as Batch;
       batch.read(lie, dma, 0, 0, 4096, 1);
       batch.submit();
@@ -154,6 +162,8 @@ describe('what cannot be done is refused at once', () => {
     // Blocks of another size than they have by now, and a namespace that is not there.
     expect(await statuses(plain, { id: 1, blockSize: 4096 })).toBe(hostError(ENODEV));
     expect(await statuses(plain, { id: 2, blockSize: 512 })).toBe(hostError(ENODEV));
+    // Another disk than the one that is there.
+    expect(await statuses(plain, { id: 1, blockSize: 512, tag: plain.tag + 1 })).toBe(hostError(ENODEV));
     expect(dma.every((byte) => byte === 0x5a)).toBe(true);
     expect(await statuses(plain, { id: 1, blockSize: 512 })).toBe(0);
     dma.release();
