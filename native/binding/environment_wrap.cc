@@ -133,7 +133,7 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   try {
     // The one before has nothing more to do, whether its environment was closed or could not be opened.
     if (data.closing) data.closing->give_none();
-    data.errand = std::make_unique<OwnedThread>("spdk-open", run);
+    data.errand = std::make_unique<OwnedThread>("spdk-open-close", run);
   } catch (const std::system_error& error) {
     opened->Call({to_js(env, no_threads(error))});
     return env.Undefined();

@@ -12,7 +12,7 @@ const ours = () => threadNames().filter((name) => /^spdk-(poll|control|open|clos
 describe('threads', () => {
   it('are named after what they do', async () => {
     const env = await open({ pollers: 3 });
-    expect(ours()).toEqual(['spdk-poll-0', 'spdk-poll-1', 'spdk-poll-2']);
+    expect(ours().sort()).toEqual(['spdk-open-close', 'spdk-poll-0', 'spdk-poll-1', 'spdk-poll-2']);
     const controller = await env.attach(ids.disk0);
     expect(ours()).toContain('spdk-control');
     await controller.detach();
