@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from 'spdk-nvme';
 import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
 import { collectGarbage, Retained } from './garbage.js';
@@ -15,6 +16,8 @@ const COLLECT_LIMIT_MS = 2_000;
 /** After a signal nobody waits for long: the report has to be out before. */
 const STOPPED_LIMIT_MS = 500;
 const PROGRESS_EVERY_MS = 200;
+const COLLECT_TURNS = 4;
+const COLLECT_PAUSE_MS = 50;
 
 type Count = () => Promise<Counts>;
 
@@ -76,12 +79,12 @@ export async function measure({
   await inEnvironment(async (environment) => {
     await warmUp(environment);
     const openBefore = await baseline(count, before);
-    const rssBefore = residentKiB();
+    const rssBefore = await residentKiB();
     environment.on('attached', (controller) => retained.watch(controller));
     const begun = performance.now();
     await work(environment);
     seconds = Math.round((performance.now() - begun) / 10) / 100;
-    rssGrowthKiB = residentKiB() - rssBefore;
+    rssGrowthKiB = (await residentKiB()) - rssBefore;
     // After a signal time is short, and controllers may still be attached: what the close leaves has to do.
     if (!stop.requested) openLeaks = await leaksSince(count, openBefore, stop);
   });
@@ -109,8 +112,12 @@ async function leaksSince(count: Count, reference: Counts, stop: StopSignal): Pr
   return leaked(reference, await countWhenQuiet(count, reference, limitMs));
 }
 
-function residentKiB(): number {
-  collectGarbage();
+/** What native code keeps for an object goes some turns after the object. */
+async function residentKiB(): Promise<number> {
+  for (let turn = 0; turn < COLLECT_TURNS; turn++) {
+    collectGarbage();
+    await sleep(COLLECT_PAUSE_MS);
+  }
   return Math.round(process.memoryUsage.rss() / 1024);
 }
 

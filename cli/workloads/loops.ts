@@ -1,4 +1,5 @@
 import type { Environment } from 'spdk-nvme';
+import { collectGarbage } from '../engine/garbage.js';
 import type { StopSignal } from '../engine/stop.js';
 import type { Tally } from '../engine/tally.js';
 import { attachAndDetach } from './attach-detach.js';
@@ -6,6 +7,11 @@ import type { StressOptions } from './stress-options.js';
 
 /** A target that refuses everything, or a wedged controller, does not get better. */
 const FAILED_LOOPS_IN_A_ROW = 5;
+/**
+ * Between two collections: native memory of controllers that are gone waits for V8, which does not know how large it is,
+ * and what hundreds of them leave in the C library's heap would pass for growth.
+ */
+const LOOPS_A_COLLECTION = 10;
 /** Ctrl-C lets the present loop end if it does so soon. */
 const STOPPED_LOOP_LIMIT_MS = 1_000;
 
@@ -26,6 +32,7 @@ export async function runLoops(
     const failed = tally.failed;
     const loop = attachAndDetach(environment, options, tally);
     if (!(await stop.waitFor(loop, STOPPED_LOOP_LIMIT_MS))) return;
+    if (tally.loops % LOOPS_A_COLLECTION === 0) collectGarbage();
     failedInARow = tally.failed > failed ? failedInARow + 1 : 0;
     if (failedInARow === FAILED_LOOPS_IN_A_ROW) break;
   }

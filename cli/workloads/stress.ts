@@ -7,7 +7,7 @@ import { runLoops } from './loops.js';
 import type { StressOptions } from './stress-options.js';
 import type { StressReport } from './stress-report.js';
 
-const WARM_UP_LOOPS = 5;
+const WARM_UP_LOOPS = 20;
 const CLOSE_LIMIT_MS = 10_000;
 /** After a signal: whoever pressed Ctrl-C waits. */
 const STOPPED_CLOSE_LIMIT_MS = 500;
