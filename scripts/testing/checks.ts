@@ -17,7 +17,7 @@ interface CommandOptions {
 
 /** Runs checks one after another, each even where an earlier one failed, with a line for each. */
 export async function runChecks(checks: Check[], signal: AbortSignal): Promise<Counts> {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const counts: Counts = { passed: 0, failures: [], skipped: 0 };
   for (const { name, run } of checks) {
     if (signal.aborted) break;
     const start = performance.now();
@@ -30,7 +30,7 @@ export async function runChecks(checks: Check[], signal: AbortSignal): Promise<C
       counts.passed++;
       console.log(`passed: ${name} (${time})`);
     } else {
-      counts.failed++;
+      counts.failures.push(name);
       console.log(`failed: ${name} (${time})\n${problem}`);
     }
   }

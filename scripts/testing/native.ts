@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { buildFolder, root } from '../setup/paths.js';
-import { add, type Counts, judged } from './counts.js';
+import { add, type Counts, judged, within } from './counts.js';
 
 const require = createRequire(import.meta.url);
 
@@ -20,7 +20,8 @@ export async function runNativeTests(folder: string, signal: AbortSignal): Promi
   const all: Counts[] = [];
   for (const { name, sanitize } of BUILDS) {
     console.log(`\nC++ tests${sanitize ? `, -fsanitize=${sanitize}` : ''}`);
-    all.push(await buildAndTest(name, sanitize, path.join(folder, `${name}.xml`), signal));
+    const counts = await buildAndTest(name, sanitize, path.join(folder, `${name}.xml`), signal);
+    all.push(sanitize ? within(`-fsanitize=${sanitize}`, counts) : counts);
   }
   return add(...all);
 }
@@ -43,7 +44,7 @@ async function buildAndTest(
     });
     if (built.failed) {
       console.log(built.all);
-      return { passed: 0, failed: 1, skipped: 0 };
+      return { passed: 0, failures: [`cmake-js ${step[0]}`], skipped: 0 };
     }
   }
   const args = ['--test-dir', out, '--output-on-failure', '--no-tests=error', '--output-junit', report];
@@ -51,12 +52,14 @@ async function buildAndTest(
   return judged(readJunit(report), exitCode ?? 1);
 }
 
-/** CTest's own totals: attributes of the file's only test suite. */
+/** CTest's own totals, attributes of the file's only test suite, and the names of the tests that failed. */
 export function readJunit(file: string): Counts {
   const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
   const suite = text.match(/<testsuite\b[^>]*>/)?.[0] ?? '';
   const total = (name: string) => Number(suite.match(new RegExp(`\\b${name}="(\\d+)"`))?.[1] ?? 0);
-  const failed = total('failures');
+  const failures = [...text.matchAll(/<testcase name="([^"]*)"[^>]* status="fail"/g)].map(
+    ([, name = '']) => name,
+  );
   const skipped = total('skipped') + total('disabled');
-  return { passed: total('tests') - failed - skipped, failed, skipped };
+  return { passed: total('tests') - total('failures') - skipped, failures, skipped };
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { nodeProgram, nodeReleases } from '../setup/node-releases.js';
-import { add, type Counts, ran } from './counts.js';
+import { add, type Counts, ran, within } from './counts.js';
 import { runOnHost } from './vitest.js';
 
 /** The unit tests, which load the same addon each time, on the oldest Node.js of each line that package.json names. */
@@ -10,7 +10,8 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
     if (signal.aborted) break;
     console.log(`\nNode.js ${version}`);
     const node = nodeProgram(version);
-    all.push(ran(await runOnHost('unit', path.join(folder, version), signal, { node })));
+    const counts = await runOnHost('unit', path.join(folder, version), signal, { node });
+    all.push(within(`Node.js ${version}`, ran(counts)));
   }
   return add(...all);
 }

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { add, type Counts, ran, summary } from './counts.js';
+import { add, type Counts, ran, summary, within } from './counts.js';
 import { duration } from './duration.js';
 
 interface Part {
@@ -10,8 +10,9 @@ interface Part {
 }
 
 /**
- * Runs the parts one after another, each even where an earlier one failed, and sums them up in a last line. Ctrl-C ends
- * the part that runs and skips the rest.
+ * Runs the parts one after another, each even where an earlier one failed. The last lines are the sums of each part,
+ * the name of each test that failed, and the sum of all, so that the end of a log is enough to read. Ctrl-C ends the
+ * part that runs and skips the rest.
  */
 export async function runParts(parts: Part[]): Promise<number> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-test-'));
@@ -31,21 +32,26 @@ export async function runParts(parts: Part[]): Promise<number> {
       console.log(`\n== ${title}`);
       const start = performance.now();
       const counts = await run(folder, stop.signal).catch((error: unknown) => {
-        console.error(`${title} did not run: ${error instanceof Error ? error.message : error}`);
-        return { passed: 0, failed: 1, skipped: 0 };
+        const reason = `did not run: ${error instanceof Error ? error.message : error}`;
+        console.error(`${title} ${reason}`);
+        return { passed: 0, failures: [reason], skipped: 0 };
       });
       results.push({ title, counts: ran(counts), ms: performance.now() - start });
     }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
-  if (stoppedBy) return 128 + os.constants.signals[stoppedBy];
-
   console.log('');
   for (const { title, counts, ms } of results) {
     console.log(`${title}: ${summary(counts)} (${duration(ms)})`);
   }
-  const all = add(...results.map(({ counts }) => counts));
+  const all = add(...results.map(({ title, counts }) => within(title, counts)));
+  if (all.failures.length > 0) console.log('');
+  for (const name of all.failures) console.log(`failed: ${name}`);
   console.log(`\n${summary(all)}`);
-  return all.failed === 0 && all.passed > 0 ? 0 : 1;
+  if (stoppedBy) {
+    console.log(`The run was stopped by ${stoppedBy}; the rest was not run.`);
+    return 128 + os.constants.signals[stoppedBy];
+  }
+  return all.failures.length === 0 && all.passed > 0 ? 0 : 1;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { runInFabric } from '../fabric/run.js';
 import { root } from '../setup/paths.js';
-import { type Counts, judged } from './counts.js';
+import { type Counts, judged, NOTHING } from './counts.js';
 
 // The guest may be ten times slower than the host; this only ends what would never end.
 const INTEGRATION_DEADLINE_MS = 45 * 60_000;
@@ -64,17 +64,32 @@ function command(project: string, report: string): string[] {
   ];
 }
 
+interface Report {
+  numPassedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: Array<{
+    name: string;
+    status: string;
+    assertionResults: Array<{ ancestorTitles: string[]; title: string; status: string }>;
+  }>;
+}
+
 /** What vitest's JSON reporter counted. A file that cannot even be loaded is a failed suite without tests. */
 export function readReport(file: string): Counts {
-  if (!fs.existsSync(file)) return { passed: 0, failed: 0, skipped: 0 };
-  const report = JSON.parse(fs.readFileSync(file, 'utf8'));
-  const unloaded = report.testResults.filter(
-    (suite: { status: string; assertionResults: unknown[] }) =>
-      suite.status === 'failed' && suite.assertionResults.length === 0,
-  );
+  if (!fs.existsSync(file)) return NOTHING;
+  const report: Report = JSON.parse(fs.readFileSync(file, 'utf8'));
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded.length,
+    failures: report.testResults.flatMap(failuresOf),
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+function failuresOf({ name, status, assertionResults }: Report['testResults'][number]): string[] {
+  const file = path.relative(root, name);
+  // A hook that fails may leave a failed file in which no test is.
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  if (status === 'failed' && failed.length === 0) return [`${file} > the file, or a hook of it`];
+  return failed.map(({ ancestorTitles, title }) => [file, ...ancestorTitles, title].join(' > '));
 }

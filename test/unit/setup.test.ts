@@ -7,7 +7,7 @@ import { patchesHeader } from '../../scripts/setup/spdk-build.js';
 import { parseSources, patchSource } from '../../scripts/setup/spdk-source.js';
 import { fingerprint } from '../../scripts/setup/stamp.js';
 import spdkCache from '../../scripts/spdk-flags/cache.cjs';
-import { judged, summary } from '../../scripts/testing/counts.js';
+import { judged, NOTHING, summary } from '../../scripts/testing/counts.js';
 import { readJunit } from '../../scripts/testing/native.js';
 import { readReport } from '../../scripts/testing/vitest.js';
 
@@ -162,25 +162,44 @@ describe('counting tests', () => {
   test('CTest’s totals', () => {
     const file = write(
       'ctest.xml',
-      '<testsuite name="x" tests="9" failures="2" disabled="1" skipped="1" time="1">',
+      `<testsuite name="x" tests="9" failures="2" disabled="1" skipped="1" time="1">
+         <testcase name="one" classname="one" time="0" status="run"/>
+         <testcase name="two" classname="two" time="0" status="fail"><failure message=""/></testcase>
+         <testcase name="three" classname="three" time="0" status="fail"><failure message=""/></testcase>`,
     );
-    expect(readJunit(file)).toEqual({ passed: 5, failed: 2, skipped: 2 });
-    expect(readJunit(path.join(scratch, 'none'))).toEqual({ passed: 0, failed: 0, skipped: 0 });
+    expect(readJunit(file)).toEqual({ passed: 5, failures: ['two', 'three'], skipped: 2 });
+    expect(readJunit(path.join(scratch, 'none'))).toEqual(NOTHING);
   });
 
-  test('vitest’s totals, a file that could not be loaded among them', () => {
+  test('vitest’s totals, a file that could not be loaded and one with a failed hook among them', () => {
+    const result = (status: string, title: string) => ({ ancestorTitles: ['group'], title, status });
+    const suite = (file: string, ...assertionResults: object[]) => ({
+      name: path.resolve('test/unit', file),
+      status: 'failed',
+      assertionResults,
+    });
     const testResults = [
-      { status: 'failed', assertionResults: [] },
-      { status: 'failed', assertionResults: [{}] },
+      suite('unloaded.test.ts'),
+      suite('hook.test.ts', result('skipped', 'one')),
+      suite('some.test.ts', result('passed', 'one'), result('failed', 'two')),
+      { ...suite('good.test.ts', result('passed', 'one')), status: 'passed' },
     ];
-    const totals = { numPassedTests: 3, numFailedTests: 1, numPendingTests: 1, numTodoTests: 1 };
+    const totals = { numPassedTests: 3, numPendingTests: 1, numTodoTests: 1 };
     const file = write('vitest.json', JSON.stringify({ ...totals, testResults }));
-    expect(readReport(file)).toEqual({ passed: 3, failed: 2, skipped: 2 });
+    expect(readReport(file)).toEqual({
+      passed: 3,
+      failures: [
+        'test/unit/unloaded.test.ts > the file, or a hook of it',
+        'test/unit/hook.test.ts > the file, or a hook of it',
+        'test/unit/some.test.ts > group > two',
+      ],
+      skipped: 2,
+    });
   });
 
   test('a runner that ends badly without a failed test has failed once', () => {
-    const counts = { passed: 4, failed: 0, skipped: 0 };
-    expect(judged(counts, 1)).toEqual({ ...counts, failed: 1 });
+    const counts = { ...NOTHING, passed: 4 };
+    expect(judged(counts, 1).failures).toEqual(['the runner ended with status 1 and named no failed test']);
     expect(judged(counts, 0)).toEqual(counts);
     expect(summary(judged(counts, 1))).toBe('4 passed, 1 failed');
   });

@@ -16,13 +16,13 @@ beforeEach(() => {
 afterEach(() => void vi.restoreAllMocks());
 
 describe('the parts of a run', () => {
-  const part = (title: string, passed: number, failed: number) => ({
+  const part = (title: string, passed: number, ...failures: string[]) => ({
     title,
-    run: async () => ({ passed, failed, skipped: 0 }),
+    run: async () => ({ passed, failures, skipped: 0 }),
   });
 
   it('are summed up in a last line, each with its time before it', async () => {
-    expect(await runParts([part('One', 2, 0), part('Two', 3, 0)])).toBe(0);
+    expect(await runParts([part('One', 2), part('Two', 3)])).toBe(0);
     expect(printed.slice(-3)).toEqual([
       'One: 2 passed, 0 failed (0 s)',
       'Two: 3 passed, 0 failed (0 s)',
@@ -30,15 +30,28 @@ describe('the parts of a run', () => {
     ]);
   });
 
+  it('end with the name of each test that failed, before the last sum', async () => {
+    expect(await runParts([part('One', 2, 'a.test.ts > a', 'b.test.ts > b'), part('Two', 3, 'lint')])).toBe(
+      1,
+    );
+    expect(printed.slice(-5)).toEqual([
+      '',
+      'failed: One: a.test.ts > a',
+      'failed: One: b.test.ts > b',
+      'failed: Two: lint',
+      '\n5 passed, 3 failed',
+    ]);
+  });
+
   it('fail when one of them ran nothing', async () => {
-    expect(await runParts([part('One', 2, 0), part('Nothing', 0, 0)])).toBe(1);
-    expect(printed.at(-1)).toBe('\n2 passed, 1 failed');
+    expect(await runParts([part('One', 2), part('Nothing', 0)])).toBe(1);
+    expect(printed.slice(-2)).toEqual(['failed: Nothing: no test was run', '\n2 passed, 1 failed']);
   });
 
   it('fail when one of them cannot run, and the others run', async () => {
     const broken = { title: 'Broken', run: () => Promise.reject(new Error('no')) };
-    expect(await runParts([broken, part('Two', 3, 0)])).toBe(1);
-    expect(printed.at(-1)).toBe('\n3 passed, 1 failed');
+    expect(await runParts([broken, part('Two', 3)])).toBe(1);
+    expect(printed.slice(-2)).toEqual(['failed: Broken: did not run: no', '\n3 passed, 1 failed']);
   });
 });
 
@@ -54,7 +67,11 @@ describe('checks', () => {
       node(''),
       { name: 'throws', run: () => Promise.reject(new Error('no')) },
     ];
-    expect(await runChecks(checks, signal)).toEqual({ passed: 1, failed: 2, skipped: 0 });
+    expect(await runChecks(checks, signal)).toEqual({
+      passed: 1,
+      failures: ['process.exit(3)', 'throws'],
+      skipped: 0,
+    });
   });
 
   it('show what a failed one wrote', async () => {
@@ -64,7 +81,11 @@ describe('checks', () => {
 
   it('fail when their program does not exist', async () => {
     const run = async () => void (await command('/nonexistent/program', [], signal));
-    expect(await runChecks([{ name: 'missing', run }], signal)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+    expect(await runChecks([{ name: 'missing', run }], signal)).toEqual({
+      passed: 0,
+      failures: ['missing'],
+      skipped: 0,
+    });
   });
 });
 
