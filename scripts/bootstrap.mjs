@@ -114,9 +114,12 @@ async function main() {
   if (installed !== 0 || state.stop) return installed;
   if (task === 'setup') return runTypeScript(script, args);
 
+  const words = args[0] === '--' ? args.slice(1) : args;
+  // A help text needs nothing that takes minutes to build.
+  if (words[0] === '--help' || words[0] === '-h') return runTypeScript(script, words);
   const ready = await runTypeScript('scripts/setup.ts', ['--quiet']);
   if (ready !== 0 || state.stop) return ready;
-  return runTypeScript(script, args[0] === '--' ? args.slice(1) : args);
+  return runTypeScript(script, words);
 }
 
 const status = await main();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { add, type Counts, ran, summary, within } from './counts.js';
 import { duration } from './duration.js';
 
-interface Part {
+export interface Part {
   title: string;
   run: (folder: string, signal: AbortSignal) => Promise<Counts>;
 }

@@ -1,6 +1,7 @@
 // What `npm test` is made of: no part can pass without having run.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseArguments, partNames } from '../../scripts/testing/arguments.js';
 import { command, runChecks } from '../../scripts/testing/checks.js';
 import { duration } from '../../scripts/testing/duration.js';
 import { runParts } from '../../scripts/testing/session.js';
@@ -52,6 +53,33 @@ describe('the parts of a run', () => {
     const broken = { title: 'Broken', run: () => Promise.reject(new Error('no')) };
     expect(await runParts([broken, part('Two', 3)])).toBe(1);
     expect(printed.slice(-2)).toEqual(['failed: Broken: did not run: no', '\n3 passed, 1 failed']);
+  });
+});
+
+describe('the arguments of npm test', () => {
+  const parse = (...words: string[]) => {
+    const written: string[] = [];
+    const write = (text: string) => void written.push(text);
+    return { ...parseArguments(words, { writeOut: write, writeErr: write }), written: written.join('') };
+  };
+
+  it('run everything, or the parts that are named, in their order', () => {
+    expect(parse()).toEqual({ parts: partNames, written: '' });
+    expect(parse('--only', 'tcp', 'unit')).toEqual({ parts: ['unit', 'tcp'], written: '' });
+    expect(parse('--only', 'unit', '--only', 'package')).toEqual({ parts: ['unit', 'package'], written: '' });
+  });
+
+  it('explain themselves', () => {
+    expect(parse('--help')).toMatchObject({ status: 0, written: expect.stringContaining('node-releases') });
+  });
+
+  it.each([
+    [['--olny', 'unit'], '--only'],
+    [['unit'], 'too many arguments'],
+    [['--only'], 'argument missing'],
+    [['--only', 'units'], 'Allowed choices are source, unit'],
+  ])('refuse %s', (words, complaint) => {
+    expect(parse(...words)).toMatchObject({ status: 2, written: expect.stringContaining(complaint) });
   });
 });
 

@@ -1,0 +1,46 @@
+import { Command, CommanderError, Option } from 'commander';
+import { exitStatus } from '../../cli/engine/exit.js';
+import { type ArgumentOutput, processOutput } from '../fabric/arguments.js';
+
+/** The parts of `npm test` by the names that `--only` takes, in the order in which they run. */
+export const partNames = [
+  'source',
+  'unit',
+  'native',
+  'tcp',
+  'node-releases',
+  'fabric',
+  'integration',
+  'package',
+] as const;
+export type PartName = (typeof partNames)[number];
+
+/** Which parts to run, or the exit status after a help text or a complaint has been written. */
+export type TestArguments =
+  | { readonly parts: readonly PartName[]; readonly status?: never }
+  | { readonly status: number };
+
+export function parseArguments(
+  words: readonly string[],
+  output: ArgumentOutput = processOutput,
+): TestArguments {
+  const command = new Command('npm test --')
+    .description('Runs all tests and checks, or some parts of them. The last lines name what failed.')
+    .addOption(new Option('--only <PARTS...>', 'run these parts alone').choices(partNames))
+    .addHelpText(
+      'after',
+      '\nOne test file: npx vitest run --configLoader runner --project unit FILE (or tcp; CONTRIBUTING.md has more).' +
+        '\nExit status: 0 everything passed, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
+    )
+    .allowExcessArguments(false)
+    .configureOutput(output)
+    .exitOverride();
+  try {
+    command.parse(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { status: error.exitCode === 0 ? exitStatus.ok : exitStatus.badArguments };
+  }
+  const { only } = command.opts<{ only?: PartName[] }>();
+  return { parts: partNames.filter((name) => only === undefined || only.includes(name)) };
+}
