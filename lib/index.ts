@@ -54,6 +54,9 @@ export {
   type TransportType,
 } from './options/transport-id.js';
 export { QueuePair } from './queue-pair.js';
+export type { NamespaceReadStream } from './streams/read-stream.js';
+export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
+export type { NamespaceWriteStream } from './streams/write-stream.js';
 export type {
   ControllerInfo,
   ControllerState,

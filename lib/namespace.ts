@@ -1,4 +1,5 @@
-// One namespace: its operations, and the checks before they are sent.
+// One namespace: its operations, and the checks before they are sent. Longer than others, because a third of it is what its
+// methods promise.
 
 import { isDeepStrictEqual } from 'node:util';
 import { codedError } from './errors/spdk-error.js';
@@ -29,6 +30,10 @@ import type { SubmissionQueue } from './io/submission-queue.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, writableBytesOf } from './options/buffers.js';
+import { ByteAccess } from './streams/byte-access.js';
+import { NamespaceReadStream } from './streams/read-stream.js';
+import { type ReadStreamOptions, streamPlan, type WriteStreamOptions } from './streams/stream-options.js';
+import { NamespaceWriteStream } from './streams/write-stream.js';
 import type { NamespaceInfo, NamespaceProtection, OptimalSizes, SupportedCommands } from './types.js';
 
 export type {
@@ -221,6 +226,41 @@ export class Namespace implements NamespaceInfo {
       request.target = receives ? data : undefined;
     }
     return limits.queue.run(request);
+  }
+
+  /**
+   * A `Readable` of the bytes from `startBytes` to `endBytes`, which need not be whole blocks. It reads ahead, up to
+   * `concurrency` chunks, and no further than they are taken. `for await` gives them one after the other.
+   *
+   * Its `error` is that of the operation that failed, ERR_SPDK_ABORTED when the signal fires. `destroy()` gives up what
+   * is under way; `close` comes when nothing of it is left.
+   * @throws {SpdkError} at once, for bad options as {@link ReadStreamOptions} says; ERR_SPDK_UNSUPPORTED for blocks with
+   *   metadata
+   */
+  createReadStream(options?: ReadStreamOptions): NamespaceReadStream {
+    const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
+    this.checkTransfer(0, 0);
+    return NamespaceReadStream.create(new ByteAccess(this), plan);
+  }
+
+  /**
+   * A `Writable` that fills the namespace from `startBytes` on, in operations of `chunkBytes` that are sent in the order
+   * of their place, up to `concurrency` at once. A block that is covered in part, the first or the last one, is read and
+   * written back whole; see the guide about several writers of one block.
+   *
+   * `finish` comes when the controller has answered for everything, and has flushed it where `flush` is set. After an
+   * error what had been sent may have been written or not; `bytesWritten` counts what is there without a gap. Data past
+   * `endBytes` is refused with ERR_SPDK_OUT_OF_RANGE (errno ENOSPC).
+   * @throws {SpdkError} as `createReadStream`
+   */
+  createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream {
+    const plan = streamPlan(options, this, 'write', (queuePair) => this.#owner.limitsFor(queuePair));
+    this.checkTransfer(0, 0);
+    const { memory } = this.#owner;
+    return NamespaceWriteStream.create(new ByteAccess(this), plan, {
+      memory,
+      flush: (limits) => this.flush(limits),
+    });
   }
 
   /**

@@ -17,6 +17,7 @@ const layers: readonly string[] = [
   'io/',
   'diagnostics/',
   'discovery/',
+  'streams/',
   'the public classes',
   'index.ts',
 ];

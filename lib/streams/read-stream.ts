@@ -1,0 +1,76 @@
+// Reading a namespace as a stream.
+
+import { Readable } from 'node:stream';
+import { codedError } from '../errors/spdk-error.js';
+import type { ByteAccess } from './byte-access.js';
+import { StreamOperations } from './operations.js';
+import { partEnd, type StreamPlan } from './stream-options.js';
+
+/** A stream of what a namespace holds; see `namespace.createReadStream`. */
+export class NamespaceReadStream extends Readable {
+  /** Bytes that the stream has passed on. */
+  bytesRead = 0;
+  readonly #access: ByteAccess;
+  readonly #plan: StreamPlan;
+  readonly #operations: StreamOperations;
+  /** Chunks that are read, or have been, in the order of their place. */
+  readonly #ahead: Promise<Buffer>[] = [];
+  #position: number;
+
+  private constructor(access: ByteAccess, plan: StreamPlan, encoding?: BufferEncoding) {
+    super({ highWaterMark: plan.chunkBytes, ...(encoding === undefined ? {} : { encoding }) });
+    this.#access = access;
+    this.#plan = plan;
+    this.#position = plan.start;
+    this.#operations = new StreamOperations(plan);
+    this.#operations.heed('The read stream', (error) => this.destroy(error));
+  }
+
+  /** @internal */
+  static create(access: ByteAccess, plan: StreamPlan, encoding?: BufferEncoding): NamespaceReadStream {
+    return new NamespaceReadStream(access, plan, encoding);
+  }
+
+  /** @internal */
+  override _read(): void {
+    this.#readAhead();
+    const next = this.#ahead.shift();
+    if (!next) {
+      this.push(null);
+      return;
+    }
+    next.then(
+      (chunk) => {
+        if (this.destroyed) return;
+        this.bytesRead += chunk.byteLength;
+        this.push(chunk);
+      },
+      (error) => this.destroy(codedError('The read stream failed', error)),
+    );
+  }
+
+  /** @internal */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#ahead.length = 0;
+    this.#operations.close().then(() => callback(error));
+  }
+
+  /** As many as may be under way, or be kept, at once. */
+  #readAhead(): void {
+    const { end, concurrency } = this.#plan;
+    while (this.#position < end && this.#ahead.length < concurrency) {
+      const chunkEnd = partEnd(this.#position, this.#plan, this.#access.disk.blockSize);
+      const chunk = this.#read(this.#position, chunkEnd - this.#position);
+      // Its turn to be waited for may never come.
+      chunk.catch(() => {});
+      this.#ahead.push(this.#operations.add(chunk));
+      this.#position = chunkEnd;
+    }
+  }
+
+  async #read(position: number, length: number): Promise<Buffer> {
+    const chunk = Buffer.allocUnsafeSlow(length);
+    await this.#access.read(chunk, position, this.#operations.options);
+    return chunk;
+  }
+}

@@ -1,0 +1,115 @@
+// The options of streams over a namespace: their shapes, and how they are checked.
+
+import { SpdkError } from '../errors/spdk-error.js';
+import type { OperationOptions } from '../io/operation-options.js';
+import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
+import { checkSignal, checkTimeout, conflict, optional, or } from '../options/common.js';
+
+/** What `namespace.createReadStream` takes; every key may be left out. `timeoutMs` is the limit of each operation. */
+export interface ReadStreamOptions extends OperationOptions {
+  /** The first byte, anywhere in the namespace. Default 0. */
+  readonly startBytes?: number | undefined;
+  /** The byte after the last one, as in `slice()`. Default: the end of the namespace. */
+  readonly endBytes?: number | undefined;
+  /** Bytes of each operation, and of a chunk, up to 64 MiB: a multiple of the block size. Default 1 MiB. */
+  readonly chunkBytes?: number | undefined;
+  /** Operations under way at once, 1 to 64. It bounds the chunks that a stream keeps. Default 4. */
+  readonly concurrency?: number | undefined;
+}
+
+/** What `namespace.createWriteStream` takes; every key may be left out. `timeoutMs` is the limit of each operation. */
+export interface WriteStreamOptions extends ReadStreamOptions {
+  /** Flushes the namespace before `finish`, so that what was written is durable. Default false. */
+  readonly flush?: boolean | undefined;
+}
+
+/** {@link WriteStreamOptions} that have been checked, with the defaults filled in. */
+export interface StreamPlan {
+  readonly start: number;
+  /** The byte after the last one. */
+  readonly end: number;
+  readonly chunkBytes: number;
+  readonly concurrency: number;
+  readonly flush: boolean;
+  /** What every operation gets; the signal is the stream's business. */
+  readonly each: Pick<OperationOptions, 'queuePair' | 'timeoutMs'>;
+  readonly signal: AbortSignal | undefined;
+}
+
+const keys = [
+  'startBytes',
+  'endBytes',
+  'chunkBytes',
+  'concurrency',
+  'queuePair',
+  'timeoutMs',
+  'signal',
+] as const satisfies readonly (keyof ReadStreamOptions)[];
+
+const mebibyte = 1 << 20;
+const mostChunkBytes = 64 * mebibyte;
+
+/** The size that an operation has when nothing else is asked for. */
+export function defaultChunkBytes(blockSize: number): number {
+  return Math.max(1, Math.floor(mebibyte / blockSize)) * blockSize;
+}
+
+/**
+ * Checks the options of a stream.
+ * @param checkQueuePair throws for what is no queue pair of the namespace's controller
+ * @throws {SpdkTypeError}
+ * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE; ERR_SPDK_OUT_OF_RANGE for a place past the
+ *   end; ERR_SPDK_CONFLICTING_OPTIONS for an end before the start; ERR_SPDK_UNALIGNED for a chunk of no whole blocks;
+ *   ERR_SPDK_FOREIGN_QUEUE_PAIR
+ */
+export function streamPlan(
+  options: unknown,
+  { bytes, blockSize }: { readonly bytes: number; readonly blockSize: number },
+  direction: 'read' | 'write',
+  checkQueuePair: (value: unknown) => void,
+): StreamPlan {
+  const given = readOptions(
+    options,
+    `${direction} stream options`,
+    direction === 'read' ? keys : ([...keys, 'flush'] as const),
+  );
+  const place = (name: 'startBytes' | 'endBytes', fallback: number): number => {
+    const value = checkInteger(or(given.get(name), fallback), name, 0, Number.MAX_SAFE_INTEGER, 'bytes');
+    if (value <= bytes) return value;
+    throw new SpdkError(
+      'ERR_SPDK_OUT_OF_RANGE',
+      `${name} (${value}) is past the end of the namespace, which has ${bytes} bytes`,
+    );
+  };
+  const start = place('startBytes', 0);
+  const end = place('endBytes', bytes);
+  if (start > end) conflict(`startBytes (${start}) must not be over endBytes (${end})`);
+  checkQueuePair(given.get('queuePair'));
+  return {
+    start,
+    end,
+    chunkBytes: checkChunk(or(given.get('chunkBytes'), defaultChunkBytes(blockSize)), blockSize),
+    concurrency: checkInteger(or(given.get('concurrency'), 4), 'concurrency', 1, 64),
+    flush: checkBoolean(or(given.get('flush'), false), 'flush'),
+    each: {
+      queuePair: given.get('queuePair') as OperationOptions['queuePair'],
+      timeoutMs: optional(given.get('timeoutMs'), checkTimeout),
+    },
+    signal: optional(given.get('signal'), checkSignal),
+  };
+}
+
+function checkChunk(value: unknown, blockSize: number): number {
+  const chunk = checkInteger(value, 'chunkBytes', 1, mostChunkBytes, 'bytes');
+  if (chunk % blockSize === 0) return chunk;
+  throw new SpdkError(
+    'ERR_SPDK_UNALIGNED',
+    `chunkBytes (${chunk}) must be a multiple of the block size, ${blockSize} bytes`,
+  );
+}
+
+/** Where the operation that begins at a position ends: at a whole block, so that no later one is cut. */
+export function partEnd(position: number, { chunkBytes, end }: StreamPlan, blockSize: number): number {
+  const whole = Math.floor((position + chunkBytes) / blockSize) * blockSize;
+  return Math.min(whole, end);
+}

@@ -1,0 +1,128 @@
+// Writing a namespace as a stream.
+
+import { Writable } from 'node:stream';
+import { codedError } from '../errors/spdk-error.js';
+import type { DmaMemory } from '../io/dma-memory.js';
+import type { OperationOptions } from '../io/operation-options.js';
+import { type ByteAccess, changed, noSpace } from './byte-access.js';
+import { StreamOperations } from './operations.js';
+import { StagePool } from './stages.js';
+import { partEnd, type StreamPlan } from './stream-options.js';
+
+/** One operation, until those before it have ended too. */
+interface Part {
+  readonly bytes: number;
+  done: boolean;
+}
+
+/** @internal What a write stream needs of its namespace. */
+export interface WriteStreamServices {
+  readonly memory: DmaMemory;
+  readonly flush: (options: OperationOptions) => Promise<void>;
+}
+
+/** A stream to a namespace; see `namespace.createWriteStream`. */
+export class NamespaceWriteStream extends Writable {
+  /** Bytes that the namespace has from the start on, without a gap. */
+  bytesWritten = 0;
+  readonly #access: ByteAccess;
+  readonly #plan: StreamPlan;
+  readonly #operations: StreamOperations;
+  readonly #stages: StagePool;
+  readonly #flush: () => Promise<void>;
+  readonly #parts: Part[] = [];
+  /** What is being filled: where its first byte goes, and how much is in it. */
+  #stage: Uint8Array | undefined;
+  #position: number;
+  #filled = 0;
+
+  private constructor(access: ByteAccess, plan: StreamPlan, { memory, flush }: WriteStreamServices) {
+    super({ highWaterMark: plan.chunkBytes });
+    this.#access = access;
+    this.#plan = plan;
+    this.#position = plan.start;
+    this.#stages = new StagePool(memory, plan.chunkBytes, plan.concurrency);
+    this.#operations = new StreamOperations(plan);
+    this.#flush = () => flush(this.#operations.options);
+    this.#operations.heed('The write stream', (error) => this.destroy(error));
+  }
+
+  /** @internal */
+  static create(access: ByteAccess, plan: StreamPlan, services: WriteStreamServices): NamespaceWriteStream {
+    return new NamespaceWriteStream(access, plan, services);
+  }
+
+  /** @internal */
+  override _write(chunk: Buffer, _: BufferEncoding, callback: (error?: Error | null) => void): void {
+    // A subclass may say other things of itself than are so.
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#accept(bytes, bytes.byteLength).then(() => callback(), fail(callback));
+  }
+
+  /** @internal */
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#finish().then(() => callback(), fail(callback));
+  }
+
+  /** @internal */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#operations.close().then(() => {
+      this.#stages.close();
+      callback(error);
+    });
+  }
+
+  /** Copies the data; resolves when there is room for more. */
+  async #accept(bytes: Uint8Array, length: number): Promise<void> {
+    const { end } = this.#plan;
+    const from = this.#position + this.#filled;
+    const what = `Writing ${length} bytes at ${from}`;
+    if (from + length > end) throw noSpace(what, `of the stream, ${end}`);
+    for (let taken = 0; taken < length; ) {
+      this.#stage ??= await this.#stages.take();
+      if (bytes.byteLength !== length) throw changed(what);
+      const room = partEnd(this.#position, this.#plan, this.#access.disk.blockSize) - this.#position;
+      const part = bytes.subarray(taken, taken + room - this.#filled);
+      this.#stage.set(part, this.#filled);
+      this.#filled += part.byteLength;
+      taken += part.byteLength;
+      if (this.#filled === room) this.#send(this.#stage);
+    }
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#stage && this.#filled > 0) this.#send(this.#stage);
+    await this.#operations.all();
+    if (this.#plan.flush) await this.#operations.add(this.#flush());
+  }
+
+  /** Begins to write what is filled. The next part may follow before it has ended. */
+  #send(stage: Uint8Array): void {
+    const part = { bytes: this.#filled, done: false };
+    const data = stage.subarray(0, part.bytes);
+    const writing = this.#access.write(data, this.#position, this.#operations.options);
+    this.#parts.push(part);
+    this.#stage = undefined;
+    this.#position += part.bytes;
+    this.#filled = 0;
+    this.#operations.add(writing).then(
+      () => {
+        part.done = true;
+        this.#count();
+        this.#stages.give(stage);
+      },
+      (error) => {
+        this.destroy(codedError('The write stream failed', error));
+        this.#stages.give(stage);
+      },
+    );
+  }
+
+  #count(): void {
+    while (this.#parts[0]?.done) this.bytesWritten += this.#parts.shift()?.bytes ?? 0;
+  }
+}
+
+function fail(callback: (error?: Error | null) => void): (error: unknown) => void {
+  return (error) => callback(codedError('The write stream failed', error));
+}

@@ -1,0 +1,125 @@
+// Streams over TCP on loopback, against SPDK's own target.
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type Controller, Environment, type Namespace } from '../../lib/index.js';
+import { listenerId } from '../../scripts/target/config.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { Random } from '../../scripts/testing/random.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4513' } as const;
+const nqn = (name: string) => `nqn.2026-11.dev.spdk-nvme:streams-${name}`;
+const bytes = (16 << 20) - 12_345;
+const start = 54_321;
+
+let folder: string;
+let target: SpdkTarget;
+let env: Environment;
+let controller: Controller;
+let ns: Namespace;
+
+beforeAll(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-streams-'));
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: ['one', 'two'].map((name) => ({
+      nqn: nqn(name),
+      serial: name.toUpperCase(),
+      disk: { kind: 'malloc', sizeMb: 32, blockSize: 512 },
+    })),
+  });
+  ensureHugepages(256);
+  env = await Environment.init({ pollers: 2, memoryMb: 192 });
+  controller = await attach('one');
+  ns = controller.namespaces[0] as Namespace;
+});
+afterEach(() => {
+  expect(env.controllers.map((each) => each.stats().pending)).toEqual(env.controllers.map(() => 0));
+});
+afterAll(async () => {
+  await env?.close();
+  await target?.stop();
+  fs.rmSync(folder, { recursive: true });
+});
+
+const attach = (name: string) =>
+  env.attach(listenerId(listener, nqn(name)), { ioQueues: 2, timeoutMs: 30_000 });
+const sumOf = async (stream: Readable): Promise<string> => {
+  const hash = createHash('sha1');
+  for await (const chunk of stream) hash.update(chunk);
+  return hash.digest('hex');
+};
+
+it('carries a file to a namespace, to another one, and back', async () => {
+  const file = path.join(folder, 'image');
+  fs.writeFileSync(file, new Random(1).bytes(bytes));
+  const wanted = await sumOf(fs.createReadStream(file));
+  const used = env.stats().memory.usedBytes;
+
+  await pipeline(fs.createReadStream(file), ns.createWriteStream({ startBytes: start, flush: true }));
+  const range = { startBytes: start, endBytes: start + bytes };
+  expect(await sumOf(ns.createReadStream(range))).toBe(wanted);
+
+  const other = await attach('two');
+  const [copy] = other.namespaces as [Namespace];
+  await pipeline(
+    ns.createReadStream({ ...range, concurrency: 8, chunkBytes: 256 << 10 }),
+    copy.createWriteStream({ startBytes: 7, concurrency: 2 }),
+  );
+  const back = path.join(folder, 'back');
+  await pipeline(copy.createReadStream({ startBytes: 7, endBytes: 7 + bytes }), fs.createWriteStream(back));
+  expect(await sumOf(fs.createReadStream(back))).toBe(wanted);
+  await other.detach();
+  // The pool keeps what it has for later; a stream keeps nothing.
+  expect(env.stats().memory.usedBytes - used).toBeLessThan(32 << 20);
+});
+
+it('ends with a code when the controller is detached in the middle, either way', async () => {
+  for (const way of ['read', 'write'] as const) {
+    const other = await attach('two');
+    const [disk] = other.namespaces as [Namespace];
+    const endless = Readable.from(
+      (function* () {
+        for (;;) yield Buffer.alloc(64 << 10, 7);
+      })(),
+    );
+    const moving =
+      way === 'read'
+        ? sumOf(disk.createReadStream({ chunkBytes: 4096 }))
+        : pipeline(endless, disk.createWriteStream({ chunkBytes: 4096, concurrency: 16 }));
+    const outcome = moving.then(
+      () => 'none',
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    while (other.stats().completed < 20) await new Promise(setImmediate);
+    await other.detach({ drainMs: 0 });
+    expect(['ERR_SPDK_DETACHING', 'ERR_SPDK_CONTROLLER_DETACHED', 'ERR_SPDK_IO_FAILED']).toContain(
+      await outcome,
+    );
+  }
+});
+
+it('gives back the memory of streams that are destroyed in the middle', async () => {
+  const used = () => env.stats().memory.usedBytes;
+  const round = async () => {
+    const streams = [ns.createReadStream(), ns.createWriteStream({ startBytes: 3 })] as const;
+    const ends = streams.map((stream) => new Promise((resolve) => stream.once('close', resolve)));
+    streams[0].read(0);
+    for (let i = 0; i < 3; i++) streams[1].write(Buffer.alloc(1 << 20, i));
+    await new Promise(setImmediate);
+    for (const stream of streams) stream.destroy();
+    await Promise.all(ends);
+    while (controller.stats().pending > 0) await new Promise(setImmediate);
+  };
+  for (let i = 0; i < 3; i++) await round();
+  const before = used();
+  for (let i = 0; i < 20; i++) await round();
+  expect(used() - before).toBeLessThanOrEqual(0);
+});
