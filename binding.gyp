@@ -36,6 +36,8 @@
       ],
       'ldflags': [
         '<!@(node scripts/spdk-flags.cjs ldflags)',
+        # SPDK's and DPDK's calls of these functions come to native/spdk/interpose.
+        "-Wl,@<!(node -p \"path.resolve('native/spdk/interpose/wrapped.txt')\")",
         # SPDK's and DPDK's threads must never find their code unmapped.
         '-Wl,-z,nodelete',
         '-Wl,-z,now',

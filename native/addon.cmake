@@ -11,6 +11,9 @@ list(TRANSFORM PLAIN_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABL
 list(REMOVE_ITEM CORE_SOURCES ${PLAIN_PATHS})
 add_library(core OBJECT ${CORE_SOURCES})
 target_link_libraries(core PUBLIC plain warnings spdk)
+# SPDK's and DPDK's calls of these functions come to spdk/interpose.
+set(WRAPPED_FUNCTIONS ${CMAKE_CURRENT_SOURCE_DIR}/spdk/interpose/wrapped.txt)
+target_link_options(core INTERFACE -Wl,@${WRAPPED_FUNCTIONS})
 
 file(GLOB_RECURSE BINDING_SOURCES CONFIGURE_DEPENDS binding/*.cc)
 add_library(addon MODULE ${BINDING_SOURCES} $<TARGET_OBJECTS:plain> $<TARGET_OBJECTS:core>)
@@ -19,5 +22,6 @@ target_compile_definitions(addon PRIVATE
   NAPI_VERSION=9 NODE_ADDON_API_CPP_EXCEPTIONS NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
   NODE_GYP_MODULE_NAME=spdk_nvme)
 target_include_directories(addon SYSTEM PRIVATE ${CMAKE_JS_INC})
-target_link_options(addon PRIVATE -Wl,-z,nodelete -Wl,-z,now)
+target_link_options(addon PRIVATE -Wl,-z,nodelete -Wl,-z,now -Wl,@${WRAPPED_FUNCTIONS})
+set_target_properties(addon PROPERTIES LINK_DEPENDS ${WRAPPED_FUNCTIONS})
 target_link_libraries(addon PRIVATE warnings spdk Threads::Threads)

@@ -23,8 +23,8 @@ Napi::Object version(Napi::Env env) {
   object.Set("patch", SPDK_VERSION_PATCH);
   object.Set("text", spdk::version_string());
   object.Set("patches", SPDK_NVME_PATCHES);
-  object.Set("linkage", spdk::kSpdkCallsStandIns ? "static" : "shared");
-  object.Set("dpdkLinkage", spdk::kDpdkCallsStandIns ? "static" : "shared");
+  object.Set("linkage", spdk::kStaticSpdk ? "static" : "shared");
+  object.Set("dpdkLinkage", spdk::kStaticDpdk ? "static" : "shared");
   return object;
 }
 

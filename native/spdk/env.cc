@@ -108,7 +108,7 @@ int env_init(const EnvSettings& settings) {
   defer_nested_disconnects();
   const NewDescriptors opened;
   const int result = spdk_env_init(&options);
-  if (result == 0 && !kDpdkCallsStandIns) {
+  if (result == 0 && !kStaticDpdk) {
     rte_mem_event_callback_register("spdk-nvme", on_memory_event, nullptr);
   }
   return result;

@@ -2,8 +2,8 @@
 
 #include <spdk/version.h>
 
-// What set-up changed in the SPDK that it built: names of files in scripts/spdk-patches, with spaces in
-// between.
+// The patches that set-up applied to the SPDK that it built: names of files in scripts/spdk-patches, separated
+// by spaces.
 #if __has_include(<spdk_nvme_patches.h>)
 #include <spdk_nvme_patches.h>
 #else
@@ -22,19 +22,19 @@ namespace spdk_nvme::spdk {
  */
 inline constexpr bool kAsyncQueuePairs = SPDK_NVME_RELEASE >= 2205;
 
-/** Whether SPDK calls the addon's stand-ins (stand_in.h). Shared libraries of SPDK find the functions
- * themselves. */
+/**
+ * Whether SPDK and DPDK are archives, linked into the addon. Only calls from inside the addon reach the functions
+ * that it wraps (interpose/wrapped.txt).
+ */
 #ifdef SPDK_NVME_SHARED_SPDK
-inline constexpr bool kSpdkCallsStandIns = false;
+inline constexpr bool kStaticSpdk = false;
 #else
-inline constexpr bool kSpdkCallsStandIns = true;
+inline constexpr bool kStaticSpdk = true;
 #endif
-
-/** The same of DPDK, which may be shared where SPDK is not. */
 #ifdef SPDK_NVME_SHARED_DPDK
-inline constexpr bool kDpdkCallsStandIns = false;
+inline constexpr bool kStaticDpdk = false;
 #else
-inline constexpr bool kDpdkCallsStandIns = true;
+inline constexpr bool kStaticDpdk = true;
 #endif
 
 }  // namespace spdk_nvme::spdk

@@ -14,7 +14,7 @@ namespace spdk_nvme::spdk {
  * refused. From v24.09 SPDK binds the socket, and a second bind() of it would fail.
  */
 /** Whether the package binds the sockets. */
-inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kSpdkCallsStandIns;
+inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kStaticSpdk;
 
 /** Whether anything does. */
 constexpr bool binds_tcp_source_address() {

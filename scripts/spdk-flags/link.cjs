@@ -25,7 +25,7 @@ const KEPT_DPDK = [
 // Used directly by this package besides the ones above, which matters to a shared link alone.
 const USED_SPDK = ['log', 'util'];
 
-// Stand-ins for SPDK's own tests define the same functions once more.
+// The mocks of SPDK's own tests define the same functions once more.
 const NEVER = /^libspdk_ut(_mock)?\./;
 
 const REQUIRED_SYSTEM = ['ibverbs', 'rdmacm'];
@@ -66,8 +66,8 @@ function filesIn(dirs, suffix) {
 }
 
 /**
- * Archives are preferred where both are there: shared libraries do not meet the stand-ins by which this package defends
- * itself against some faults of SPDK's (native/spdk/stand_in.h).
+ * Archives are preferred where both are there: the linker can only redirect calls of functions inside archives, which is
+ * how this package defends itself against some faults of SPDK (native/spdk/interpose/wrapped.txt).
  * @param {SpdkPlaces} places
  * @returns {{ linkage: Linkage, dpdkLinkage: Linkage, ldflags: string[], libraries: string[] }}
  */

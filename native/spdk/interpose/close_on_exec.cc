@@ -1,4 +1,4 @@
-// Stand-ins (see stand_in.h) for the functions by which SPDK and DPDK get file descriptors.
+// Wraps (see wrapped.txt) the functions by which SPDK and DPDK get file descriptors.
 
 #include "native/spdk/interpose/close_on_exec.h"
 
@@ -19,15 +19,9 @@
 #include <string>
 #include <vector>
 
-#include "native/spdk/interpose/stand_in.h"
-
 namespace spdk_nvme::spdk {
 
 namespace {
-
-using Open = int(const char*, int, ...);
-using OpenAt = int(int, const char*, int, ...);
-using OpenFile = FILE*(const char*, const char*);
 
 /** The third argument of open(), which is there with some flags only. */
 mode_t mode_of(int flags, va_list& arguments) {
@@ -88,145 +82,121 @@ void mark_memory_files() {
   }
 }
 
-// Declared by names of their own, since the C library's headers make other functions of some: open() is
-// open64() where files may be large, and inline where arguments are checked.
-#define STAND_IN(name) __asm__(#name) __attribute__((used, visibility("hidden")))
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker gives these names.
 
 extern "C" {
 
-int stand_in_socket(int domain, int type, int protocol) STAND_IN(socket);
-int stand_in_socketpair(int domain, int type, int protocol, int* pair) STAND_IN(socketpair);
-int stand_in_accept(int listener, sockaddr* address, socklen_t* size) STAND_IN(accept);
-int stand_in_accept4(int listener, sockaddr* address, socklen_t* size, int flags) STAND_IN(accept4);
-int stand_in_memfd_create(const char* name, unsigned flags) STAND_IN(memfd_create);
-int stand_in_epoll_create(int size) STAND_IN(epoll_create);
-int stand_in_epoll_create1(int flags) STAND_IN(epoll_create1);
-int stand_in_eventfd(unsigned value, int flags) STAND_IN(eventfd);
-int stand_in_timerfd_create(int clock, int flags) STAND_IN(timerfd_create);
-int stand_in_pipe(int* ends) STAND_IN(pipe);
-int stand_in_pipe2(int* ends, int flags) STAND_IN(pipe2);
-int stand_in_open(const char* path, int flags, ...) STAND_IN(open);
-int stand_in_open64(const char* path, int flags, ...) STAND_IN(open64);
-int stand_in_open_2(const char* path, int flags) STAND_IN(__open_2);
-int stand_in_open64_2(const char* path, int flags) STAND_IN(__open64_2);
-int stand_in_openat(int folder, const char* path, int flags, ...) STAND_IN(openat);
-int stand_in_openat64(int folder, const char* path, int flags, ...) STAND_IN(openat64);
-FILE* stand_in_fopen(const char* path, const char* mode) STAND_IN(fopen);
-FILE* stand_in_fopen64(const char* path, const char* mode) STAND_IN(fopen64);
+decltype(accept4) __real_accept4;
+decltype(epoll_create1) __real_epoll_create1;
+decltype(eventfd) __real_eventfd;
+decltype(fopen) __real_fopen;
+decltype(fopen64) __real_fopen64;
+decltype(memfd_create) __real_memfd_create;
+decltype(open) __real_open;
+decltype(open64) __real_open64;
+decltype(openat) __real_openat;
+decltype(openat64) __real_openat64;
+decltype(pipe2) __real_pipe2;
+decltype(socket) __real_socket;
+decltype(socketpair) __real_socketpair;
+decltype(timerfd_create) __real_timerfd_create;
 
-int stand_in_socket(int domain, int type, int protocol) {
-  static const auto function = real<decltype(socket)>("socket");
-  return function(domain, type | SOCK_CLOEXEC, protocol);
+int __wrap_socket(int domain, int type, int protocol) {
+  return __real_socket(domain, type | SOCK_CLOEXEC, protocol);
 }
 
-int stand_in_socketpair(int domain, int type, int protocol, int* pair) {
-  static const auto function = real<decltype(socketpair)>("socketpair");
-  return function(domain, type | SOCK_CLOEXEC, protocol, pair);
+int __wrap_socketpair(int domain, int type, int protocol, int* pair) {
+  return __real_socketpair(domain, type | SOCK_CLOEXEC, protocol, pair);
 }
 
-int stand_in_accept(int listener, sockaddr* address, socklen_t* size) {
-  static const auto function = real<decltype(accept4)>("accept4");
-  return function(listener, address, size, SOCK_CLOEXEC);
+int __wrap_accept(int listener, sockaddr* address, socklen_t* size) {
+  return __real_accept4(listener, address, size, SOCK_CLOEXEC);
 }
 
-int stand_in_accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
-  static const auto function = real<decltype(accept4)>("accept4");
-  return function(listener, address, size, flags | SOCK_CLOEXEC);
+int __wrap_accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
+  return __real_accept4(listener, address, size, flags | SOCK_CLOEXEC);
 }
 
-int stand_in_memfd_create(const char* name, unsigned flags) {
-  static const auto function = real<decltype(memfd_create)>("memfd_create");
-  return function(name, flags | MFD_CLOEXEC);
+int __wrap_memfd_create(const char* name, unsigned flags) {
+  return __real_memfd_create(name, flags | MFD_CLOEXEC);
 }
 
-int stand_in_epoll_create(int /*size*/) {
-  static const auto function = real<decltype(epoll_create1)>("epoll_create1");
-  return function(EPOLL_CLOEXEC);
+int __wrap_epoll_create(int /*size*/) {
+  return __real_epoll_create1(EPOLL_CLOEXEC);
 }
 
-int stand_in_epoll_create1(int flags) {
-  static const auto function = real<decltype(epoll_create1)>("epoll_create1");
-  return function(flags | EPOLL_CLOEXEC);
+int __wrap_epoll_create1(int flags) {
+  return __real_epoll_create1(flags | EPOLL_CLOEXEC);
 }
 
-int stand_in_eventfd(unsigned value, int flags) {
-  static const auto function = real<decltype(eventfd)>("eventfd");
-  return function(value, flags | EFD_CLOEXEC);
+int __wrap_eventfd(unsigned value, int flags) {
+  return __real_eventfd(value, flags | EFD_CLOEXEC);
 }
 
-int stand_in_timerfd_create(int clock, int flags) {
-  static const auto function = real<int(int, int)>("timerfd_create");
-  return function(clock, flags | TFD_CLOEXEC);
+int __wrap_timerfd_create(clockid_t clock, int flags) {
+  return __real_timerfd_create(clock, flags | TFD_CLOEXEC);
 }
 
-int stand_in_pipe(int* ends) {
-  static const auto function = real<decltype(pipe2)>("pipe2");
-  return function(ends, O_CLOEXEC);
+int __wrap_pipe(int* ends) {
+  return __real_pipe2(ends, O_CLOEXEC);
 }
 
-int stand_in_pipe2(int* ends, int flags) {
-  static const auto function = real<decltype(pipe2)>("pipe2");
-  return function(ends, flags | O_CLOEXEC);
+int __wrap_pipe2(int* ends, int flags) {
+  return __real_pipe2(ends, flags | O_CLOEXEC);
 }
 
-int stand_in_open(const char* path, int flags, ...) {
-  static const auto function = real<Open>("open");
+int __wrap_open(const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return function(path, flags | O_CLOEXEC, mode);
+  return __real_open(path, flags | O_CLOEXEC, mode);
 }
 
-int stand_in_open64(const char* path, int flags, ...) {
-  static const auto function = real<Open>("open64");
+int __wrap_open64(const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return function(path, flags | O_CLOEXEC, mode);
+  return __real_open64(path, flags | O_CLOEXEC, mode);
 }
 
-// These two are what open() without a mode becomes where arguments are checked.
+// Headers that check arguments turn an open() without a mode into these two.
 
-int stand_in_open_2(const char* path, int flags) {
-  static const auto function = real<Open>("open");
-  return function(path, flags | O_CLOEXEC);
+int __wrap___open_2(const char* path, int flags) {
+  return __real_open(path, flags | O_CLOEXEC);
 }
 
-int stand_in_open64_2(const char* path, int flags) {
-  static const auto function = real<Open>("open64");
-  return function(path, flags | O_CLOEXEC);
+int __wrap___open64_2(const char* path, int flags) {
+  return __real_open64(path, flags | O_CLOEXEC);
 }
 
-int stand_in_openat(int folder, const char* path, int flags, ...) {
-  static const auto function = real<OpenAt>("openat");
+int __wrap_openat(int folder, const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return function(folder, path, flags | O_CLOEXEC, mode);
+  return __real_openat(folder, path, flags | O_CLOEXEC, mode);
 }
 
-int stand_in_openat64(int folder, const char* path, int flags, ...) {
-  static const auto function = real<OpenAt>("openat64");
+int __wrap_openat64(int folder, const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return function(folder, path, flags | O_CLOEXEC, mode);
+  return __real_openat64(folder, path, flags | O_CLOEXEC, mode);
 }
 
-FILE* stand_in_fopen(const char* path, const char* mode) {
-  static const auto function = real<OpenFile>("fopen");
-  return function(path, close_on_exec(mode).c_str());
+FILE* __wrap_fopen(const char* path, const char* mode) {
+  return __real_fopen(path, close_on_exec(mode).c_str());
 }
 
-FILE* stand_in_fopen64(const char* path, const char* mode) {
-  static const auto function = real<OpenFile>("fopen64");
-  return function(path, close_on_exec(mode).c_str());
+FILE* __wrap_fopen64(const char* path, const char* mode) {
+  return __real_fopen64(path, close_on_exec(mode).c_str());
 }
 
 }  // extern "C"
+
+// NOLINTEND(bugprone-reserved-identifier)
 
 }  // namespace spdk_nvme::spdk

@@ -3,15 +3,16 @@
 #include <rdma/rdma_cma.h>
 
 #include "native/spdk/interpose/nested_polls.h"
-#include "native/spdk/interpose/stand_in.h"
 #include "native/spdk/release.h"
-
-// For the releases that need it, and where SPDK is linked into the addon.
-#if SPDK_NVME_RELEASE < 2305
 
 namespace spdk_nvme::spdk {
 
 namespace {
+
+/** Whether SPDK uses the request of a send that succeeds after a failure. */
+constexpr bool kUsesLateSends = SPDK_NVME_RELEASE < 2305;
+/** Whether it also polls queue pairs that it has disconnected. */
+constexpr bool kPollsDisconnected = kUsesLateSends && SPDK_NVME_RELEASE >= 2205;
 
 /** Never destroyed: pollers that SPDK does not return to may still use it when the process ends. */
 PolledDevices& polled_devices() {
@@ -19,7 +20,7 @@ PolledDevices& polled_devices() {
   return devices;
 }
 
-/** Never destroyed, as polled_devices(). Empty before v22.05, which polls no disconnected one. */
+/** Never destroyed, as polled_devices(). Empty unless kPollsDisconnected. */
 DisconnectedQueuePairs& disconnected_queue_pairs() {
   static auto& queue_pairs = *new DisconnectedQueuePairs;
   return queue_pairs;
@@ -37,31 +38,30 @@ int poll_in_order(ibv_cq* queue, int most, ibv_wc* completions) {
 
 }  // namespace
 
-extern "C" ibv_cq* ibv_create_cq(ibv_context* context, int entries, void* own, ibv_comp_channel* channel,
-                                 int vector) {
-  static const auto function = real<decltype(ibv_create_cq)>("ibv_create_cq");
-  polled_devices().add(context, poll_in_order);
-  return function(context, entries, own, channel, vector);
-}
-
-#if SPDK_NVME_RELEASE >= 2205
-
-extern "C" int rdma_disconnect(rdma_cm_id* id) {
-  static const auto function = real<decltype(rdma_disconnect)>("rdma_disconnect");
-  if (id->qp != nullptr) disconnected_queue_pairs().add(id->qp);
-  return function(id);
-}
-
 void forget_disconnected(const ibv_qp* queue_pair) {
-  disconnected_queue_pairs().remove(queue_pair);
+  if (kPollsDisconnected) disconnected_queue_pairs().remove(queue_pair);
 }
 
-#endif
+// The wraps (see wrapped.txt). NOLINTBEGIN(bugprone-reserved-identifier): the linker gives these names.
+
+extern "C" {
+
+decltype(ibv_create_cq) __real_ibv_create_cq;
+decltype(rdma_disconnect) __real_rdma_disconnect;
+
+ibv_cq* __wrap_ibv_create_cq(ibv_context* context, int entries, void* own, ibv_comp_channel* channel,
+                             int vector) {
+  if (kUsesLateSends) polled_devices().add(context, poll_in_order);
+  return __real_ibv_create_cq(context, entries, own, channel, vector);
+}
+
+int __wrap_rdma_disconnect(rdma_cm_id* id) {
+  if (kPollsDisconnected && id->qp != nullptr) disconnected_queue_pairs().add(id->qp);
+  return __real_rdma_disconnect(id);
+}
+
+}  // extern "C"
+
+// NOLINTEND(bugprone-reserved-identifier)
 
 }  // namespace spdk_nvme::spdk
-
-#endif
-
-#if SPDK_NVME_RELEASE < 2205 || SPDK_NVME_RELEASE >= 2305
-void spdk_nvme::spdk::forget_disconnected(const ibv_qp* /*queue_pair*/) {}
-#endif

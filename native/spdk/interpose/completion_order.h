@@ -84,9 +84,9 @@ class DisconnectedQueuePairs {
 void forget_disconnected(const ibv_qp* queue_pair);
 
 /**
- * ibv_poll_cq() is no function that one could stand in for: it calls the one that the device's context names.
- * That one is replaced, and kept here. A context that is closed is not heard of, and its place in memory may
- * become another's: what was said of a place last counts.
+ * The linker cannot wrap ibv_poll_cq(): it is inline, and calls the function that the device's context names.
+ * That pointer is replaced, and the device's own function is kept here. Nothing reports that a context is closed,
+ * and its memory may become another context: the latest call of add() for an address counts.
  */
 class PolledDevices {
  public:

@@ -13,7 +13,6 @@
 
 #include "native/spdk/interpose/cm_events.h"
 #include "native/spdk/interpose/completion_order.h"
-#include "native/spdk/interpose/stand_in.h"
 #include "native/spdk/release.h"
 #include "native/spdk/source_address.h"
 
@@ -128,8 +127,6 @@ CmWaitLimit::~CmWaitLimit() {
   t_wait_until = before_;
 }
 
-// The stand-ins.
-
 namespace {
 
 int fail(int error) {
@@ -144,31 +141,45 @@ bool watch_connection(Handle handle) {
   return !t_watch->broken() || !may_break_try(handle);
 }
 
-// These concern waits of releases before v22.05 only.
-#if SPDK_NVME_RELEASE < 2205
-
-/** The latest call of rdma_get_cm_event() gave an event. */
+/** Whether the latest call of rdma_get_cm_event() on this thread returned an event. */
 thread_local bool t_gave_event = false;
-
-/** Never destroyed, as connections(). */
-CmEvents& cm_events() {
-  static auto& events = *new CmEvents(real<decltype(rdma_get_cm_event)>("rdma_get_cm_event"),
-                                      real<decltype(rdma_ack_cm_event)>("rdma_ack_cm_event"));
-  return events;
-}
 
 bool has_waited_enough() {
   if (t_wait_until == Clock::time_point::max()) return false;
   return t_wait_until == Clock::time_point::min() || Clock::now() >= t_wait_until;
 }
 
-#endif
+}  // namespace
+
+// The wraps (see wrapped.txt). NOLINTBEGIN(bugprone-reserved-identifier): the linker gives these names.
+
+extern "C" {
+
+decltype(close) __real_close;
+decltype(connect) __real_connect;
+decltype(rdma_ack_cm_event) __real_rdma_ack_cm_event;
+decltype(rdma_connect) __real_rdma_connect;
+decltype(rdma_destroy_id) __real_rdma_destroy_id;
+decltype(rdma_destroy_qp) __real_rdma_destroy_qp;
+decltype(rdma_get_cm_event) __real_rdma_get_cm_event;
+}
+
+namespace {
+
+/** Never destroyed, as connections(). */
+CmEvents& cm_events() {
+  static auto& events = *new CmEvents(__real_rdma_get_cm_event, __real_rdma_ack_cm_event);
+  return events;
+}
 
 }  // namespace
 
-#if SPDK_NVME_RELEASE < 2205
+extern "C" {
 
-extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
+// SPDK waits for CM events before v22.05 only.
+
+int __wrap_rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
+  if (kAsyncQueuePairs) return __real_rdma_get_cm_event(channel, event);
   if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) {
     // SPDK takes all events there are before it looks at one: an error now would make it forget what it has.
     return fail(std::exchange(t_gave_event, false) ? EAGAIN : ENOTCONN);
@@ -178,45 +189,40 @@ extern "C" int rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** ev
   return result;
 }
 
-extern "C" int rdma_ack_cm_event(rdma_cm_event* event) {
-  return cm_events().acknowledge(event);
+int __wrap_rdma_ack_cm_event(rdma_cm_event* event) {
+  return kAsyncQueuePairs ? __real_rdma_ack_cm_event(event) : cm_events().acknowledge(event);
 }
 
-#endif
-
-extern "C" int rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
-  static const auto function = real<decltype(rdma_connect)>("rdma_connect");
+int __wrap_rdma_connect(rdma_cm_id* id, rdma_conn_param* parameters) {
   if (!watch_connection(id)) return fail(ECANCELED);
-  return function(id, parameters);
+  return __real_rdma_connect(id, parameters);
 }
 
-extern "C" void rdma_destroy_qp(rdma_cm_id* id) {
-  static const auto function = real<decltype(rdma_destroy_qp)>("rdma_destroy_qp");
+void __wrap_rdma_destroy_qp(rdma_cm_id* id) {
   connections().remove(id);
   forget_disconnected(id->qp);
-  function(id);
+  __real_rdma_destroy_qp(id);
 }
 
-extern "C" int rdma_destroy_id(rdma_cm_id* id) {
-  static const auto function = real<decltype(rdma_destroy_id)>("rdma_destroy_id");
+int __wrap_rdma_destroy_id(rdma_cm_id* id) {
   connections().remove(id);
-#if SPDK_NVME_RELEASE < 2205
-  cm_events().drop(id);
-#endif
-  return function(id);
+  if (!kAsyncQueuePairs) cm_events().drop(id);
+  return __real_rdma_destroy_id(id);
 }
 
-extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
-  static const auto function = real<decltype(connect)>("connect");
+int __wrap_connect(int socket, const sockaddr* address, socklen_t size) {
   if (!watch_connection(socket)) return fail(ECANCELED);
   if (!bind_to_source(socket, address->sa_family)) return -1;
-  return function(socket, address, size);
+  return __real_connect(socket, address, size);
 }
 
-extern "C" int close(int descriptor) {
-  static const auto function = real<decltype(close)>("close");
+int __wrap_close(int descriptor) {
   connections().remove(descriptor);
-  return function(descriptor);
+  return __real_close(descriptor);
 }
+
+}  // extern "C"
+
+// NOLINTEND(bugprone-reserved-identifier)
 
 }  // namespace spdk_nvme::spdk

@@ -11,10 +11,10 @@ namespace spdk_nvme::spdk {
  * that every other attach and detach needs. Before v25.09 it waits for the kernel to connect a TCP socket,
  * which tries for more than two minutes. On all releases it answers the report of a changed namespace so,
  * in the poll of the admin queue: without a limit before v25.09, and with that of an attach for each command
- * since. What follows ends such waits from outside. It stands in for some functions of librdmacm and the C
- * library (see the .cc), which SPDK, linked into the addon, then calls here.
+ * since. What follows ends such waits from outside. It wraps some functions of librdmacm and of the C library
+ * (see the .cc): the linker redirects SPDK's calls of them.
  *
- * Does nothing where SPDK is a shared library, which finds those functions itself.
+ * Does nothing where SPDK is a shared library, whose calls the linker of the addon cannot redirect.
  */
 
 /**
