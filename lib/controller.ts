@@ -59,7 +59,7 @@ export interface ControllerEvents {
   /** A reset has begun: by `reset()`, or with the reason why the connection was lost. */
   resetting: [reason: SpdkError | SpdkTypeError | undefined];
   /** A try to connect again has failed; another one follows unless `failed` does. */
-  reconnectFailed: [error: SpdkError | SpdkTypeError, tries: number];
+  reconnectFailed: [error: SpdkError | SpdkTypeError, attempts: number];
   /** `fastIoFailTimeoutMs` is over: I/O is refused until the controller is back. */
   failingFast: [];
   /** The controller is connected again, and I/O goes on. */
@@ -310,8 +310,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
           this.emit('resetting', reason);
         });
         break;
-      case 'tryFailed':
-        this.events.announce(() => this.emit('reconnectFailed', reason as Failure, step.tries));
+      case 'attemptFailed':
+        this.events.announce(() => this.emit('reconnectFailed', reason as Failure, step.attempts));
         break;
       case 'failingFast':
         this.#failingFast = true;

@@ -104,8 +104,8 @@ export interface DetachReport extends DetachPhases {
 
 /** How a reset went. */
 export interface ResetReport {
-  /** Tries to connect, the one that succeeded too. */
-  readonly tries: number;
+  /** Attempts to connect, including the one that succeeded. */
+  readonly attempts: number;
   /** Ending the old connection, in milliseconds. */
   readonly disconnectMs: number;
   /** From then on until the new one was there, pauses between tries too. */

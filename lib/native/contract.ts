@@ -13,9 +13,9 @@ import type {
 
 /** `ResetStep` of native/core/controller/reconnect.h. */
 export interface NativeResetStep {
-  readonly kind: 'begun' | 'tryFailed' | 'failingFast' | 'done';
+  readonly kind: 'begun' | 'attemptFailed' | 'failingFast' | 'done';
   readonly failure: NativeFailure | null;
-  readonly tries: number;
+  readonly attempts: number;
   readonly disconnectMs: number;
   readonly connectMs: number;
   readonly totalMs: number;

@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 const failure = { code: 'ERR_SPDK_CONTROLLER_FAILED', message: 'the link died' };
-const step = { tries: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
+const step = { attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
 
 /** Notes the events of a controller, and of its environment about it, from now on. */
 function listen(controller: Controller, heard: string[]): void {
@@ -67,7 +67,7 @@ describe('the events of a controller', () => {
     more = (request) => {
       request.stateChanged('resetting');
       request.resetStep({ kind: 'begun', failure, ...step });
-      request.resetStep({ kind: 'tryFailed', failure, ...step });
+      request.resetStep({ kind: 'attemptFailed', failure, ...step });
       request.resetStep({ kind: 'failingFast', failure: null, ...step });
       request.resetStep({ kind: 'done', failure: null, ...step });
       request.stateChanged('failed');

@@ -100,7 +100,7 @@ describe('a controller in memory', () => {
     await lost;
     expect(controller.state).toBe('failed');
     bed.target.refusal = undefined;
-    expect(await controller.reset()).toMatchObject({ tries: 1 });
+    expect(await controller.reset()).toMatchObject({ attempts: 1 });
     await ns.flush();
   });
 

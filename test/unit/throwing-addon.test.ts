@@ -154,7 +154,7 @@ describe('native code that throws in', () => {
     throwing.add('reset');
     expect(await refused(controller.reset())).toMatchObject(internal);
     throwing.clear();
-    expect(await done(controller.reset())).toMatchObject({ tries: 1 });
+    expect(await done(controller.reset())).toMatchObject({ attempts: 1 });
     await done(env.close());
   });
 

@@ -94,7 +94,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
         for (let round = 0; round < 3; round++) {
           await sleep(50);
           const report = await controller.reset();
-          expect(report.tries).toBe(1);
+          expect(report.attempts).toBe(1);
           expect(report.totalMs).toBeCloseTo(report.disconnectMs + report.connectMs, 0);
         }
         await sleep(50);
@@ -117,7 +117,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
         expect(controller.state).toBe('resetting');
         await target.restore();
         const [report] = (await within(returned, reset)) as [ResetReport];
-        expect(report.tries).toBeGreaterThan(0);
+        expect(report.attempts).toBeGreaterThan(0);
         expect(controller.state).toBe('attached');
         await sleep(50);
         await writes.end();

@@ -24,7 +24,7 @@ class Reset {
   readonly #done: () => void;
   readonly #begun = performance.now();
   #disconnected = 0;
-  #tries = 0;
+  #attempts = 0;
   #cancelFastFail: (() => void) | undefined;
 
   constructor(controller: MemoryController, cause: NativeFailure | null, done: () => void) {
@@ -60,7 +60,7 @@ class Reset {
   #try(): void {
     const controller = this.#controller;
     const tried = performance.now();
-    this.#tries++;
+    this.#attempts++;
     controller.establish((failure) => {
       if (!failure) {
         this.#connected();
@@ -70,7 +70,7 @@ class Reset {
         this.#end();
         return;
       }
-      this.#tell({ kind: 'tryFailed', failure });
+      this.#tell({ kind: 'attemptFailed', failure });
       const { reconnectDelayMs, ctrlrLossTimeoutMs } = controller.request;
       const now = performance.now();
       const next = Math.max(tried + reconnectDelayMs, now);
@@ -122,7 +122,7 @@ class Reset {
   }
 
   #tell(step: Pick<NativeResetStep, 'kind' | 'failure'> & Partial<NativeResetStep>): void {
-    const whole = { tries: this.#tries, disconnectMs: 0, connectMs: 0, totalMs: 0, ...step };
+    const whole = { attempts: this.#attempts, disconnectMs: 0, connectMs: 0, totalMs: 0, ...step };
     this.#controller.post(() => this.#controller.request.resetStep(whole));
   }
 }
