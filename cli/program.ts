@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addAdvisories } from './commands/advisories.js';
+import { addBuild } from './commands/build.js';
 import { addDiscover } from './commands/discover.js';
 import { addDoctor } from './commands/doctor.js';
 import { addIdentify } from './commands/identify.js';
@@ -33,6 +34,7 @@ export function makeProgram(output: Output = processOutput): Command {
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
   addDoctor(program);
+  addBuild(program);
   addDiscover(program);
   addList(program);
   addIdentify(program);

@@ -1,35 +1,56 @@
-// npm's install script: builds the addon where SPDK is found. Where it is not, the installation still succeeds, and
-// the first use of the package says the same as the line printed here.
-import { spawnSync } from 'node:child_process';
+// Builds the addon: npm's install script, and `spdk-nvme build` (with --build).
+//
+// Installing succeeds where the machine lacks SPDK or a compiler, so that a project that does not always need this
+// package can be installed; the reason stays in a file, and the first use of the package says it. Where building was
+// asked for (`spdk-nvme build`, `npm rebuild`), an addon that was not built is a failure.
 import { createRequire } from 'node:module';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { buildAddon } from './install/build.mjs';
+import { logFile, writeReport } from './install/report.mjs';
+import { missingTools, whyItFailed } from './install/tools.mjs';
+
+/** @typedef {import('./install/report.mjs').InstallReport} InstallReport */
 
 const require = createRequire(import.meta.url);
 const { findSpdk } = require('./spdk-flags.cjs');
-const { nodeGypArguments } = require('./node-headers.cjs');
+const BUILD = 'npx spdk-nvme build';
 
-function main() {
+/** @returns {Promise<InstallReport>} */
+async function build() {
   let spdk;
   try {
     spdk = findSpdk();
   } catch (error) {
-    console.error(
-      'spdk-nvme: SPDK was not found, the addon is not built. Set SPDK_PREFIX to its prefix (or PKG_CONFIG_PATH to ' +
-        'the folder of spdk_nvme.pc), then run: npm rebuild spdk-nvme',
-    );
-    if (process.env.npm_config_loglevel === 'verbose') console.error(error);
-    return 0;
+    const tried = /** @type {{ tried?: string[] }} */ (error).tried ?? [String(error)];
+    const reason = `SPDK was not found (${tried.join('; ')})`;
+    return { outcome: 'no-spdk', reason, remedy: `${BUILD} --spdk /opt/spdk` };
+  }
+  const missing = missingTools(process.env);
+  if (missing.length > 0) {
+    const names = missing.map(({ name }) => name).join(', ');
+    const packages = missing.map(({ debian }) => debian).join(' ');
+    const reason = `building it takes programs that are not on PATH: ${names}`;
+    return { outcome: 'no-tools', reason, remedy: `apt-get install ${packages} && ${BUILD}` };
   }
 
-  console.log(`spdk-nvme: building the addon for SPDK ${spdk.version} (${spdk.source}: ${spdk.where})`);
-  const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
-  const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-  const args = [nodeGyp, 'rebuild', ...nodeGypArguments()];
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0)
-    console.error('spdk-nvme: the addon was not built; see the errors above, then: npm rebuild spdk-nvme');
-  return status ?? 1;
+  console.log(
+    `spdk-nvme: building the addon for SPDK ${spdk.version} (${spdk.linkage}; ${spdk.source}: ${spdk.where})`,
+  );
+  const output = await buildAddon();
+  if (output === undefined)
+    return { outcome: 'built', reason: 'it was removed after it was built', remedy: BUILD };
+  const { line, debian } = whyItFailed(output);
+  const reason = `building it for SPDK ${spdk.version} failed: ${line} (all of it is in ${logFile})`;
+  return { outcome: 'failed', reason, remedy: `${debian ? `apt-get install ${debian} && ` : ''}${BUILD}` };
 }
 
-process.exitCode = main();
+const asked = process.argv.includes('--build') || process.env.npm_command === 'rebuild';
+const report = await build();
+writeReport(report);
+if (report.outcome === 'built') {
+  console.log('spdk-nvme: the addon is built');
+} else {
+  console.error(
+    `spdk-nvme: the addon is not built: ${report.reason}\nspdk-nvme: what helps: ${report.remedy}`,
+  );
+  process.exitCode = asked || report.outcome === 'failed' ? 1 : 0;
+}

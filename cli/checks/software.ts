@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { advisories, spdkVersion } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
+import { packageRoot } from '../engine/package.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
 const oldestNode = [20, 19] as const;
@@ -16,10 +19,11 @@ export function checkNode(): Finding {
 /** The addon loads, and what is known of the SPDK release in it. */
 export function checkAddon(): Finding[] {
   try {
-    const { text } = spdkVersion();
+    const { text, linkage, dpdkLinkage, patches } = spdkVersion();
+    const linked = `SPDK ${linkage}, DPDK ${dpdkLinkage}${patches.map((name) => `, patch ${name}`).join('')}`;
     const known = advisories().length;
     return [
-      ok('addon', `built with ${text}`),
+      ok('addon', `built with ${text} (${linked})`),
       known === 0
         ? ok('advisories', 'no known problems of this release')
         : warning(
@@ -29,6 +33,17 @@ export function checkAddon(): Finding[] {
           ),
     ];
   } catch (error) {
-    return [failure('addon', explain(error), 'npm rebuild spdk-nvme')];
+    return [failure('addon', explain(error), 'npx spdk-nvme build'), checkSpdk()];
   }
+}
+
+/** Which SPDK a build would take. */
+function checkSpdk(): Finding {
+  const script = path.join(packageRoot, 'scripts/spdk-flags.cjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--json'], { encoding: 'utf8' });
+  if (status !== 0) {
+    return failure('SPDK', stderr.trim(), 'npx spdk-nvme build --spdk PREFIX  (where SPDK is installed)');
+  }
+  const { version, linkage, source, where } = JSON.parse(stdout);
+  return ok('SPDK', `a build takes ${version} (${linkage}; ${source}: ${where})`);
 }

@@ -17,12 +17,11 @@ export const errorCatalogue = {
   ERR_SPDK_ADDON_MISSING: {
     meaning: 'The native addon has not been built.',
     remedy:
-      'Build it with `npm rebuild spdk-nvme --foreground-scripts`, or with `npm run setup` in a checkout of this package.',
+      'Build it with `npx spdk-nvme build`, or with `npm run setup` in a checkout of this package; the message says why it was not built before.',
   },
   ERR_SPDK_ADDON_BROKEN: {
     meaning: 'The native addon is there but Node.js cannot load it.',
-    remedy:
-      'Read the cause, then rebuild the addon with this Node.js and this SPDK: `npm rebuild spdk-nvme --foreground-scripts`.',
+    remedy: 'Read the cause, then rebuild the addon with this Node.js and this SPDK: `npx spdk-nvme build`.',
   },
 
   // The call

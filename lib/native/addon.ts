@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type NativeFailure, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon } from './contract.js';
+import { installReport } from './install-report.js';
 
 const addonPath = fileURLToPath(new URL('../../build/Release/spdk_nvme.node', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -26,9 +27,10 @@ export function useAddon(standIn: NativeAddon | undefined): void {
 
 function load(): NativeAddon {
   if (!existsSync(addonPath)) {
+    const { reason, remedy } = installReport();
     throw new SpdkError(
       'ERR_SPDK_ADDON_MISSING',
-      `The native addon is not at ${addonPath}. Build it with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
+      `The native addon is not at ${addonPath}: ${reason}. Build it with \`${remedy}\`, or with \`npm run setup\` in a checkout`,
     );
   }
   try {
@@ -37,7 +39,7 @@ function load(): NativeAddon {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SpdkError(
       'ERR_SPDK_ADDON_BROKEN',
-      `The native addon at ${addonPath} does not load (${why}). Build it again with \`npm rebuild spdk-nvme\`, or with \`npm run setup\` in a checkout`,
+      `The native addon at ${addonPath} does not load (${why}). Build it again with \`npx spdk-nvme build\`, or with \`npm run setup\` in a checkout`,
       { cause },
     );
   }

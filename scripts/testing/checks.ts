@@ -13,6 +13,8 @@ export interface Check {
 interface CommandOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** Whether it gets this process's environment too. */
+  extendEnv?: boolean;
 }
 
 /** Runs checks one after another, each even where an earlier one failed, with a line for each. */
@@ -46,11 +48,12 @@ export async function command(
   file: string,
   args: string[],
   signal: AbortSignal,
-  { cwd = root, env = {} }: CommandOptions = {},
+  { cwd = root, env = {}, extendEnv = true }: CommandOptions = {},
 ): Promise<string> {
   const result = await execa(file, args, {
     cwd,
     env,
+    extendEnv,
     stdin: 'ignore',
     all: true,
     reject: false,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { root } from '../setup/paths.js';
 import { type Check, command, runChecks } from './checks.js';
 import type { Counts } from './counts.js';
+import { dependencies, packageManagerChecks } from './package-managers.js';
 
 const require = createRequire(import.meta.url);
 
@@ -90,6 +91,15 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
       name: 'npx spdk-nvme --help',
       run: () => prints(/Usage: spdk-nvme/, 'npx', '--offline', 'spdk-nvme', '--help'),
     },
+    {
+      name: 'npx spdk-nvme build, which builds the addon again',
+      run: async () => {
+        fs.rmSync(path.join(project, 'node_modules/spdk-nvme/build/Release/spdk_nvme.node'));
+        await prints(/spdk-nvme: the addon is built/, 'npx', '--offline', 'spdk-nvme', 'build');
+        await prints(PRINTED, process.execPath, 'module.mjs');
+      },
+    },
+    ...packageManagerChecks(folder, () => tarball, signal),
   ];
   return runChecks(checks, signal);
 }
@@ -99,9 +109,7 @@ const ENV = { npm_config_ignore_scripts: 'false', npm_config_local_prefix: '', J
 
 /** The packages that ours needs, from this checkout's: no registry is asked. */
 function copyDependencies(project: string): void {
-  const { packages } = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
-  for (const [name, entry] of Object.entries<{ dev?: boolean; devOptional?: boolean }>(packages)) {
-    if (name === '' || entry.dev || entry.devOptional) continue;
+  for (const name of dependencies()) {
     fs.cpSync(path.join(root, name), path.join(project, name), { recursive: true });
   }
 }

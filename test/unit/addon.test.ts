@@ -63,7 +63,7 @@ describe('an installation', () => {
     for (const error of await firstUses(copy)) {
       expect(error.code).toBe('ERR_SPDK_ADDON_MISSING');
       expect(error.message).toContain(addon);
-      expect(error.message).toContain('npm rebuild spdk-nvme');
+      expect(error.message).toContain('npx spdk-nvme build');
       expect(error.message).toContain('npm run setup');
     }
   });
@@ -77,7 +77,7 @@ describe('an installation', () => {
     for (const error of await firstUses(installed())) {
       expect(error.code).toBe('ERR_SPDK_ADDON_BROKEN');
       expect(error.message).toContain(addon);
-      expect(error.message).toContain('npm rebuild spdk-nvme');
+      expect(error.message).toContain('npx spdk-nvme build');
       expect(error.cause).toBeInstanceOf(Error);
       expect(error.message).toContain((error.cause as Error).message);
     }

@@ -1,0 +1,27 @@
+// Why the addon is missing: what the package's install script left in a file.
+
+import { readFileSync } from 'node:fs';
+
+const reportFile = new URL('../../install-report.json', import.meta.url);
+
+/** Why there is no addon, as the end of a sentence, and the command that changes it. */
+export interface InstallReport {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+const notRun: InstallReport = {
+  reason:
+    'the install script of this package has not run (npm with `ignore-scripts`, and pnpm, Yarn and Bun unless ' +
+    'the package is allowed to build, run none)',
+  remedy: 'npx spdk-nvme build',
+};
+
+/** What the last installation or build said. */
+export function installReport(): InstallReport {
+  try {
+    const { reason, remedy } = JSON.parse(readFileSync(reportFile, 'utf8'));
+    if (typeof reason === 'string' && typeof remedy === 'string') return { reason, remedy };
+  } catch {}
+  return notRun;
+}

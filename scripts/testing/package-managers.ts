@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { root } from '../setup/paths.js';
+import { type Check, command } from './checks.js';
+
+const SPEC = 'file:../bundled.tgz';
+/** What the first use of the package prints where there is no addon. */
+const FIRST_USE = `import('spdk-nvme').then((p) => p.spdkVersion()).catch((e) => console.log(e.code, e.message))`;
+const NOT_RUN = /^ERR_SPDK_ADDON_MISSING .*install script of this package has not run/;
+const RUN = /^ERR_SPDK_ADDON_MISSING .*SPDK was not found \(SPDK_PREFIX: not set; pkg-config/;
+
+/**
+ * Package managers that run no install scripts unless told so: the first use says that, and says something else once
+ * the package is allowed to build, in the way that docs/guide/install.md gives. SPDK is out of their sight, so nothing is
+ * compiled, and no registry is asked.
+ * @param packed where the packed package will be when the checks run
+ */
+export function packageManagerChecks(folder: string, packed: () => string, signal: AbortSignal): Check[] {
+  const bin = (name: string) => path.join(root, 'node_modules/.bin', name);
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: path.join(folder, 'home'),
+    PKG_CONFIG: '/nonexistent',
+    YARN_ENABLE_NETWORK: '0',
+    YARN_ENABLE_TELEMETRY: '0',
+  };
+  const project = (name: string) => {
+    const cwd = path.join(folder, name);
+    const json = (file: string, value: object) =>
+      fs.writeFileSync(path.join(cwd, file), JSON.stringify(value));
+    const run = (file: string, ...args: string[]) =>
+      command(file, args, signal, { cwd, env, extendEnv: false });
+    const says = async (wanted: RegExp) => {
+      const said = await run(process.execPath, '-e', FIRST_USE);
+      if (!wanted.test(said)) throw new Error(`The first use said: ${said}`);
+    };
+    const fails = async (file: string, ...args: string[]) => {
+      const succeeded = await run(file, ...args).then(
+        () => true,
+        () => false,
+      );
+      if (succeeded) throw new Error(`${file} ${args.join(' ')} succeeded`);
+    };
+    fs.mkdirSync(cwd);
+    json('package.json', { name: 'project', private: true });
+    return { cwd, json, run, says, fails };
+  };
+
+  return [
+    {
+      name: 'npm --ignore-scripts: the first use says why, and npm rebuild fails without SPDK',
+      run: async () => {
+        bundle(folder, packed());
+        const { run, says, fails } = project('with-npm');
+        await run('npm', 'install', '--offline', '--no-audit', '--ignore-scripts', SPEC);
+        await says(NOT_RUN);
+        await fails('npm', 'rebuild', 'spdk-nvme');
+        await says(RUN);
+        await fails('npx', '--offline', 'spdk-nvme', 'build');
+      },
+    },
+    {
+      name: 'pnpm: the first use says why, until allowBuilds names the package',
+      run: async () => {
+        const { json, run, says, fails } = project('with-pnpm');
+        // It installs the package and ends with a failure, since nobody has decided about the script.
+        await fails(bin('pnpm'), 'add', '--offline', SPEC);
+        await says(NOT_RUN);
+        json('pnpm-workspace.yaml', { allowBuilds: { [`spdk-nvme@${SPEC}`]: true } });
+        await run(bin('pnpm'), 'rebuild');
+        await says(RUN);
+      },
+    },
+    {
+      name: 'Yarn: the first use says why, until dependenciesMeta names the package',
+      run: async () => {
+        const { cwd, json, run, says } = project('with-yarn');
+        fs.writeFileSync(path.join(cwd, 'yarn.lock'), '');
+        json('.yarnrc.yml', { nodeLinker: 'node-modules' });
+        await run(bin('yarn'), 'add', `spdk-nvme@${SPEC}`);
+        await says(NOT_RUN);
+        const manifest = JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8'));
+        json('package.json', { ...manifest, dependenciesMeta: { 'spdk-nvme': { built: true } } });
+        await run(bin('yarn'), 'install');
+        await says(RUN);
+      },
+    },
+  ];
+}
+
+/** The packed package with all that it depends on inside it, so that it can be installed without a registry. */
+function bundle(folder: string, packed: string): void {
+  const inside = path.join(folder, 'package');
+  tar(folder, '-xzf', packed);
+  for (const name of dependencies()) {
+    fs.cpSync(path.join(root, name), path.join(inside, name), { recursive: true });
+  }
+  const file = path.join(inside, 'package.json');
+  const { dependencies: direct, devDependencies: _, ...manifest } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  fs.writeFileSync(file, JSON.stringify({ ...manifest, bundleDependencies: Object.keys(direct) }));
+  tar(folder, '-czf', 'bundled.tgz', 'package');
+}
+
+function tar(cwd: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync('tar', args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`tar ${args.join(' ')}: ${stderr}`);
+}
+
+/** The packages that ours needs, as paths in this checkout. */
+export function dependencies(): string[] {
+  const { packages } = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
+  return Object.entries<{ dev?: boolean; devOptional?: boolean }>(packages)
+    .filter(([name, entry]) => name !== '' && !entry.dev && !entry.devOptional)
+    .map(([name]) => name);
+}

@@ -1,0 +1,179 @@
+// What an installation without an addon leaves behind, and what the first use of the package says then.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { whyItFailed } from '../../scripts/install/tools.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const SHIPPED = ['dist', 'scripts', 'package.json'];
+const addon = path.join(root, 'build/Release/spdk_nvme.node');
+
+// Each test starts some processes.
+vi.setConfig({ testTimeout: 60_000 });
+
+let folder: string;
+let programs: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-install-'));
+  for (const name of SHIPPED) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
+  for (const name of ['commander', 'cli-table3', 'cli-progress', 'string-width']) {
+    fs.mkdirSync(path.join(folder, 'node_modules'), { recursive: true });
+    fs.symlinkSync(path.join(root, 'node_modules', name), path.join(folder, 'node_modules', name));
+  }
+  programs = path.join(folder, 'programs');
+  fs.mkdirSync(programs);
+});
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+interface Machine {
+  readonly SPDK_PREFIX?: string;
+  readonly PATH?: string;
+  readonly npm_command?: string;
+}
+
+/** Runs a script of the installed package, on a machine that has no SPDK and no programs but those given. */
+function run(args: readonly string[], machine: Machine = {}) {
+  const env = { HOME: folder, PATH: programs, ...machine };
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+  });
+  return { status, printed: stdout + stderr };
+}
+
+const install = (machine?: Machine) => run(['scripts/install.mjs'], machine);
+const build = (machine?: Machine, ...words: string[]) =>
+  run(['dist/cli/main.js', 'build', ...words], machine);
+
+/** The error of the first use. */
+function firstUse(): string {
+  const script =
+    "import('./dist/index.js').then((p) => p.spdkVersion()).catch((e) => console.log(e.code, e.message))";
+  return run(['-e', script]).printed;
+}
+
+/** An SPDK of which nothing is there but what is looked for before a build. */
+function emptySpdk(): string {
+  const write = (name: string, text = '') => {
+    const file = path.join(folder, 'spdk', name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
+  };
+  write('include/spdk/version.h', '#define SPDK_VERSION_MAJOR 24\n#define SPDK_VERSION_MINOR 9\n');
+  for (const name of ['spdk_nvme', 'spdk_env_dpdk', 'rte_eal']) write(`lib/lib${name}.a`);
+  return path.join(folder, 'spdk');
+}
+
+/** The real one is used by the tests of the packed package; this one does what `body` says when it is to build. */
+function nodeGyp(body: string): void {
+  for (const name of ['g++', 'make', 'python3']) fs.writeFileSync(path.join(programs, name), '');
+  const bin = path.join(folder, 'node_modules/node-gyp/bin');
+  fs.mkdirSync(bin, { recursive: true });
+  fs.writeFileSync(
+    path.join(bin, 'node-gyp.js'),
+    `const fs = require('node:fs'); if (process.argv[2] === 'build') { ${body} }`,
+  );
+}
+
+describe('without SPDK', () => {
+  it('an installation succeeds, and the first use says where SPDK was looked for', () => {
+    expect(install()).toMatchObject({ status: 0, printed: expect.stringContaining('SPDK was not found') });
+    const error = firstUse();
+    expect(error).toMatch(/^ERR_SPDK_ADDON_MISSING .*SPDK was not found \(SPDK_PREFIX: not set; pkg-config/);
+    expect(error).toContain('`npx spdk-nvme build --spdk /opt/spdk`');
+  });
+
+  it('whoever asks for a build gets a failure', () => {
+    for (const { status, printed } of [
+      install({ npm_command: 'rebuild' }),
+      build(),
+      build({}, '--spdk', '/nowhere'),
+    ]) {
+      expect(status).toBe(1);
+      expect(printed).toContain('SPDK was not found');
+    }
+    expect(firstUse()).toContain('SPDK_PREFIX (/nowhere): /nowhere does not exist');
+  });
+
+  it('the doctor says both', () => {
+    install();
+    const { status, printed } = run(['dist/cli/main.js', 'doctor']);
+    expect(status).toBe(1);
+    expect(printed).toMatch(/FAILURE addon: ERR_SPDK_ADDON_MISSING.*SPDK was not found/);
+    expect(printed).toContain('npx spdk-nvme build');
+    expect(printed).toMatch(/FAILURE SPDK: SPDK was not found/);
+  });
+});
+
+it('where no install script has run, the first use says that', () => {
+  expect(firstUse()).toMatch(/the install script of this package has not run .*`npx spdk-nvme build`/);
+});
+
+it.each(['not JSON', '{}', 'null', '{"reason":1,"remedy":2}'])('a spoilt report (%s) is none', (text) => {
+  fs.writeFileSync(path.join(folder, 'install-report.json'), text);
+  expect(firstUse()).toContain('has not run');
+});
+
+describe('with SPDK', () => {
+  it('and without a compiler the first use names the packages that are missing', () => {
+    const { status, printed } = install({ SPDK_PREFIX: emptySpdk() });
+    expect({ status, printed }).toMatchObject({
+      status: 0,
+      printed: expect.stringContaining('C++ compiler, make'),
+    });
+    expect(firstUse()).toContain('`apt-get install g++ make python3 && npx spdk-nvme build`');
+  });
+
+  it('a build that fails shows its output, keeps it, and says what it lacked', () => {
+    nodeGyp("console.error('x.cc:1: fatal error: infiniband/verbs.h: No such file'); process.exit(1)");
+    const { status, printed } = install({ SPDK_PREFIX: emptySpdk() });
+    expect({ status, printed }).toMatchObject({
+      status: 1,
+      printed: expect.stringContaining('x.cc:1: fatal error'),
+    });
+    const log = path.join(folder, 'install.log');
+    expect(fs.readFileSync(log, 'utf8')).toContain('x.cc:1: fatal error');
+    const error = firstUse();
+    expect(error).toContain('building it for SPDK 24.09 failed: x.cc:1: fatal error: infiniband/verbs.h');
+    expect(error).toContain(log);
+    expect(error).toContain('`apt-get install libibverbs-dev && npx spdk-nvme build`');
+    expect(build({ SPDK_PREFIX: emptySpdk() }).status).toBe(1);
+  });
+
+  it('a build is a failure too when what it made does not load', () => {
+    nodeGyp(
+      "fs.mkdirSync('build/Release', { recursive: true }); fs.writeFileSync('build/Release/spdk_nvme.node', '')",
+    );
+    expect(build({}, '--spdk', emptySpdk())).toMatchObject({
+      status: 1,
+      printed: expect.stringContaining('too short'),
+    });
+  });
+
+  it('a build that succeeds says so, and the package works', () => {
+    install();
+    nodeGyp(`fs.cpSync(${JSON.stringify(addon)}, 'build/Release/spdk_nvme.node')`);
+    expect(build({}, '--spdk', emptySpdk())).toMatchObject({
+      status: 0,
+      printed: expect.stringContaining('is built'),
+    });
+    expect(firstUse()).toBe('');
+    fs.rmSync(path.join(folder, 'build'), { recursive: true });
+    expect(firstUse()).toContain('it was removed after it was built');
+  });
+});
+
+describe('what a build lacked', () => {
+  it.each([
+    ['a.cc:2:10: fatal error: numa.h: No such file or directory', 'libnuma-dev'],
+    ['/usr/bin/ld: cannot find -lrdmacm: No such file or directory', 'librdmacm-dev'],
+    ["a.cc:7:3: error: 'x' was not declared", undefined],
+    ['gyp ERR! stack Error: Could not find any Python', undefined],
+  ])('%s', (line, debian) => {
+    expect(whyItFailed(`gyp info ok\n  ${line}\nmake: *** Error 1\n`)).toEqual({ line, debian });
+  });
+});
