@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Environment } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
@@ -19,6 +19,7 @@ const childFile = (name: string) => fileURLToPath(new URL(`children/${name}`, im
 /** Of a process before it has SPDK. */
 const before = inheritedNow();
 
+let env: Environment | undefined;
 let target: SpdkTarget;
 
 beforeAll(async () => {
@@ -30,10 +31,15 @@ beforeAll(async () => {
   ensureHugepages(256);
 });
 
+afterEach(async () => {
+  await env?.close();
+  env = undefined;
+});
+
 afterAll(() => target.stop('SIGKILL'));
 
 it('a child has what it had before there was SPDK, whatever SPDK is doing', async () => {
-  const env = await Environment.init({ memoryMb: 64 });
+  env = await Environment.init({ memoryMb: 64 });
   expect(inheritedNow(), 'after the start').toEqual(before);
 
   const attaching = env.attach(id, { ioQueues: 4 });
@@ -68,13 +74,14 @@ it('a child has what it had before there was SPDK, whatever SPDK is doing', asyn
   await expectNoConnections(['4615']);
   expect(openFiles(child.pid)).toEqual(before);
   child.kill('SIGKILL');
-  await env.close();
 });
 
 it('nor has a child of a worker', async () => {
   const worker = new Worker(childFile('inherited.mjs'), { workerData: { id } });
-  const [{ before: first, attached }] = await once(worker, 'message');
-  expect(attached).toEqual(first);
+  const [children] = await once(worker, 'message');
+  expect(openFiles(children.attached)).toEqual(openFiles(children.before));
+  worker.postMessage('looked');
+  await once(worker, 'message');
   await worker.terminate();
 });
 

@@ -11,11 +11,22 @@ export function openFiles(pid: number | undefined): string[] {
   const folder = `/proc/${pid}/fd`;
   return (
     readdirSync(folder)
-      .map((fd) => readlinkSync(`${folder}/${fd}`).replace(/:\[\d+\]$/, ''))
+      .flatMap((fd) => linkOf(`${folder}/${fd}`))
+      .map((file) => file.replace(/:\[\d+\]$/, ''))
       // Its own: libraries that it is just loading.
       .filter((file) => !/^\/(usr|lib|etc)/.test(file))
       .sort()
   );
+}
+
+/** Where a descriptor leads; nothing when a process that is just starting has closed it since it was listed. */
+function linkOf(descriptor: string): string[] {
+  try {
+    return [readlinkSync(descriptor)];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** What a child process has open that is started now. */

@@ -1,23 +1,21 @@
-// A worker that tells what a child process of its own has open, before it has a controller and while it has one.
+// A worker that starts a child process before it has a controller and another while it has one, and posts their ids.
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Environment } from 'spdk-nvme';
 
-function inherited() {
-  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
-  const folder = `/proc/${child.pid}/fd`;
-  const files = readdirSync(folder).map((fd) => readlinkSync(`${folder}/${fd}`).replace(/:\[\d+\]$/, ''));
-  child.kill('SIGKILL');
-  // Its own: libraries that it is just loading.
-  return files.filter((file) => !/^\/(usr|lib|etc)/.test(file)).sort();
-}
+if (!parentPort) throw new Error('This runs in a worker thread.');
 
-const before = inherited();
+const start = () => spawn('sleep', ['60'], { stdio: 'ignore' });
+
+const before = start();
 const env = await Environment.init({ memoryMb: 64 });
 const controller = await env.attach(workerData.id);
-const attached = inherited();
+const attached = start();
+parentPort.postMessage({ before: before.pid, attached: attached.pid });
+await once(parentPort, 'message');
+for (const child of [before, attached]) child.kill('SIGKILL');
 await controller.detach();
 await env.close();
-parentPort?.postMessage({ before, attached });
+parentPort.postMessage('closed');
