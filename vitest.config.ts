@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   // As in tsconfig.json: the command line imports the package by its name.
-  resolve: { alias: { 'spdk-nvme': path.resolve('lib/index.ts') } },
+  resolve: {
+    alias: [
+      { find: /^spdk-nvme$/, replacement: path.resolve('lib/index.ts') },
+      { find: /^spdk-nvme\/(\w+)$/, replacement: path.resolve('lib/$1/index.ts') },
+    ],
+  },
   // The fabric's guest sees the checkout read-only: nothing may be cached beside node_modules.
   cacheDir: path.join(os.tmpdir(), 'spdk-nvme-vite'),
   test: {

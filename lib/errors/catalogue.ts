@@ -84,6 +84,11 @@ export const errorCatalogue = {
       'Mend the link or the target, then `reset()` the controller, or detach it and attach it again; `ctrlrLossTimeoutMs` has that done by itself.',
   },
 
+  ERR_SPDK_FILE_CLOSED: {
+    meaning: 'The file over a namespace is closed or being closed.',
+    remedy: 'Open the namespace again with `open()` of `spdk-nvme/file`.',
+  },
+
   // The machine
   ERR_SPDK_ENV_INIT_FAILED: {
     meaning: 'SPDK or DPDK could not start its environment.',

@@ -77,6 +77,44 @@ export class ByteAccess {
     });
   }
 
+  /** As {@link read}, into several buffers one after the other. */
+  async readv(targets: readonly Uint8Array[], position: number, options: OperationOptions): Promise<void> {
+    const length = targets.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (this.#isAligned(position, length)) {
+      await this.disk.readv(targets, at(position, options));
+      return;
+    }
+    const all = new Uint8Array(length);
+    await this.read(all, position, options);
+    try {
+      let from = 0;
+      for (const target of targets) {
+        target.set(all.subarray(from, from + target.byteLength));
+        from += target.byteLength;
+      }
+    } catch {
+      throw changed('Reading');
+    }
+  }
+
+  /** As {@link write}, of several buffers one after the other. */
+  async writev(sources: readonly Uint8Array[], position: number, options: OperationOptions): Promise<void> {
+    const length = sources.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (!this.#isAligned(position, length))
+      return this.write(Buffer.concat(sources, length), position, options);
+    const what = `Writing ${length} bytes at ${position}`;
+    const left = countdown(options);
+    const limits = { what, timeoutMs: options.timeoutMs, signal: options.signal };
+    return this.#lock.hold(position, position + length, limits, () =>
+      this.disk.writev(sources, at(position, left())),
+    );
+  }
+
+  #isAligned(position: number, length: number): boolean {
+    const { before, after } = this.#blocks(position, length);
+    return before === 0 && after === 0;
+  }
+
   async #readEdges({ head, tail }: Edges, blocks: Blocks, left: () => OperationOptions): Promise<void> {
     const reads = [];
     if (head) reads.push(this.disk.read(head, at(blocks.first, left())));

@@ -55,8 +55,12 @@ export type FenceWorld = { readonly [Name in keyof typeof given]: unknown };
  * @param api what `spdk-nvme` is imported from
  */
 export function moduleOf(code: string, api = 'spdk-nvme'): string {
+  const entry = api.endsWith('/index.js') ? api.replace(/index\.js$/, '$1/index.js') : `${api}/$1`;
   const imports = /^import [^;]*;\n/gm;
-  const own = [...code.matchAll(imports)].join('').replaceAll(`'spdk-nvme'`, `'${api}'`);
+  const own = [...code.matchAll(imports)]
+    .join('')
+    .replaceAll(`'spdk-nvme'`, `'${api}'`)
+    .replaceAll(/'spdk-nvme\/(\w+)'/g, `'${entry}'`);
   const world = Object.entries(given).map(([name, type]) => {
     const text = /^[A-Z]/.test(type) ? `import('${api}').${type}` : type;
     return `${name}: ${text}`;

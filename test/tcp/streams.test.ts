@@ -1,4 +1,4 @@
-// Streams over TCP on loopback, against SPDK's own target.
+// Streams and files over TCP on loopback, against SPDK's own target.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { open } from '../../lib/file/index.js';
 import { type Controller, Environment, type Namespace } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
@@ -122,4 +123,30 @@ it('gives back the memory of streams that are destroyed in the middle', async ()
   const before = used();
   for (let i = 0; i < 20; i++) await round();
   expect(used() - before).toBeLessThanOrEqual(0);
+});
+
+it('reads and writes files at any byte, and keeps what others write to the same blocks', async () => {
+  await using file = await open(ns);
+  await using other = await open(ns);
+  const random = new Random(2);
+  const shadow = random.bytes(64 << 10);
+  await file.write(shadow, 0, shadow.length, 0);
+  for (let round = 0; round < 20; round++) {
+    // Ranges that touch each other, so that most share blocks.
+    const cuts = Array.from({ length: 40 }, () => random.below(shadow.length)).sort((a, b) => a - b);
+    await Promise.all(
+      cuts.slice(1).map(async (end, i) => {
+        const from = cuts[i] as number;
+        const content = random.bytes(end - from);
+        content.copy(shadow, from);
+        await (i % 2 === 0 ? file : other).write(content, 0, content.length, from);
+      }),
+    );
+    const from = random.below(4096);
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(50_000), 0, 50_000, from);
+    expect(bytesRead).toBe(50_000);
+    expect(buffer.equals(shadow.subarray(from, from + 50_000))).toBe(true);
+  }
+  await file.sync();
+  expect(await file.read(Buffer.alloc(10), 0, 10, ns.bytes - 4)).toMatchObject({ bytesRead: 4 });
 });

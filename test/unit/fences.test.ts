@@ -20,7 +20,10 @@ function compile(modules: ReadonlyMap<string, string>): string {
     const config = {
       extends: path.join(root, 'tsconfig.json'),
       compilerOptions: {
-        paths: { 'spdk-nvme': [path.join(root, 'lib/index.ts')] },
+        paths: {
+          'spdk-nvme': [path.join(root, 'lib/index.ts')],
+          'spdk-nvme/*': [path.join(root, 'lib/*/index.ts')],
+        },
         typeRoots: [path.join(root, 'node_modules/@types')],
         // Programs in documents are short: they take the first of a list for granted, and name what they do not use.
         noUncheckedIndexedAccess: false,

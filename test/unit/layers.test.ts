@@ -20,6 +20,7 @@ const layers: readonly string[] = [
   'streams/',
   'the public classes',
   'index.ts',
+  'file/',
 ];
 
 /** @param file its path in lib/ */

@@ -292,6 +292,27 @@ describe('namespace.createWriteStream', () => {
   });
 });
 
+it('gives up at once what has not been sent when it is destroyed', async () => {
+  const [narrow] = (await bed.attach('a', { queueDepth: 2, hostNqn: 'nqn.2026-01.io.spdk:other' }))
+    .namespaces;
+  bed.target.silent = true;
+  const options = { chunkBytes: 512, concurrency: 8 };
+  const streams = [
+    (narrow as Namespace).createReadStream(options),
+    (narrow as Namespace).createWriteStream(options),
+  ] as const;
+  streams[0].read(0);
+  streams[1].write(noise(4096));
+  const pending = () => narrow?.controller.stats().pending;
+  await vi.waitFor(() => expect(pending()).toBe(16));
+  for (const stream of streams) {
+    stream.destroy();
+    await closed(stream);
+  }
+  // What the controller has is all that is left.
+  expect(pending()).toBe(2);
+});
+
 it('copies one namespace to another by pipeline()', async () => {
   const other = bed.disk('b').namespaces.get(1) as MemoryNamespace;
   const [target] = (await bed.attach('b')).namespaces;

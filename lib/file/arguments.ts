@@ -1,0 +1,100 @@
+// The arguments of a file's methods, in the forms that FileHandle of node:fs/promises takes.
+
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { checkInteger, checkOneOf, describe, readOptions } from '../options/arguments.js';
+import { or } from '../options/common.js';
+
+/** Where in a buffer, how much of it, and where in the file. */
+export interface PartOptions {
+  /** Where in the buffer, in bytes. Default 0. */
+  readonly offset?: number | null | undefined;
+  /** How much, in bytes. Default: the rest of the buffer. */
+  readonly length?: number | null | undefined;
+  /** Where in the file, in bytes; null, the default, for where the last such call ended, which this one then moves. */
+  readonly position?: number | bigint | null | undefined;
+}
+
+/** What `file.read` takes as one object. */
+export interface FileReadOptions<Target extends NodeJS.ArrayBufferView = Buffer> extends PartOptions {
+  /** Default: a new Buffer of 16384 bytes. */
+  readonly buffer?: Target | undefined;
+}
+
+/** A part of a buffer of the caller's, and its place. */
+export interface Part {
+  readonly view: NodeJS.ArrayBufferView;
+  readonly bytes: Uint8Array;
+  /** Null: the file's own. */
+  readonly position: number | null;
+}
+
+const defaultReadBytes = 16_384;
+const partKeys = ['offset', 'length', 'position'] as const;
+const encodings = [
+  'utf8',
+  'utf-8',
+  'utf16le',
+  'ucs2',
+  'latin1',
+  'binary',
+  'ascii',
+  'base64',
+  'base64url',
+  'hex',
+] as const;
+
+/** `(buffer, offset, length, position)`, `(buffer, options)` or `(options)`. */
+export function readPart(first: unknown, second: unknown, length: unknown, position: unknown): Part {
+  if (ArrayBuffer.isView(first)) return partOf(first, second, length, position);
+  const given = readOptions(first, 'read options', ['buffer', ...partKeys]);
+  const buffer = or(given.get('buffer'), Buffer.alloc(defaultReadBytes));
+  return fromMap(buffer, given);
+}
+
+/** `(buffer, offset, length, position)`, `(buffer, options)` or `(string, position, encoding)`. */
+export function writePart(first: unknown, second: unknown, third: unknown, position: unknown): Part {
+  if (typeof first !== 'string') return partOf(first, second, third, position);
+  const encoding = checkEncoding(third) ?? 'utf8';
+  const bytes = Buffer.from(first, encoding);
+  return { view: bytes, bytes, position: checkPosition(second) };
+}
+
+function partOf(buffer: unknown, second: unknown, length: unknown, position: unknown): Part {
+  if (typeof second !== 'object' || second === null) return checked(buffer, second, length, position);
+  return fromMap(buffer, readOptions(second, 'options', partKeys));
+}
+
+function fromMap(buffer: unknown, given: ReadonlyMap<(typeof partKeys)[number] | 'buffer', unknown>): Part {
+  return checked(buffer, given.get('offset'), given.get('length'), given.get('position'));
+}
+
+function checked(view: unknown, offset: unknown, length: unknown, position: unknown): Part {
+  const place = checkPosition(position);
+  const all = wholeOf(view, 'buffer');
+  const from = checkInteger(offset ?? 0, 'offset', 0, all.byteLength, 'bytes');
+  const most = all.byteLength - from;
+  const bytes = all.subarray(from, from + checkInteger(length ?? most, 'length', 0, most, 'bytes'));
+  return { view: view as NodeJS.ArrayBufferView, bytes, position: place };
+}
+
+/** The bytes of a view, by a plain array of our own: a subclass may say other things of itself than are so. */
+export function wholeOf(view: unknown, name: string): Uint8Array {
+  if (!ArrayBuffer.isView(view)) {
+    throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView; got ${describe(view)}`);
+  }
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** A place in the file; null, undefined and -1 stand for the file's own. */
+export function checkPosition(value: unknown): number | null {
+  if (value === null || value === undefined || value === -1 || value === -1n) return null;
+  if (typeof value !== 'bigint') return checkInteger(value, 'position', 0, Number.MAX_SAFE_INTEGER, 'bytes');
+  if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+  const range = `from 0 to ${Number.MAX_SAFE_INTEGER}`;
+  throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `position must be ${range}; got ${value}`);
+}
+
+/** One of Node.js's; undefined for none. */
+export function checkEncoding(value: unknown): BufferEncoding | undefined {
+  return value === undefined || value === null ? undefined : checkOneOf(value, 'encoding', encodings);
+}

@@ -1,0 +1,92 @@
+// The options of a file's streams, as createReadStream and createWriteStream of node:fs have them.
+
+import type { Namespace } from '../namespace.js';
+import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
+import { conflict, optional, or } from '../options/common.js';
+import { type StreamPlan, streamPlan } from '../streams/stream-options.js';
+import { checkEncoding } from './arguments.js';
+
+/** What `file.createReadStream` takes; every key may be left out. */
+export interface FileReadStreamOptions {
+  /** Gives strings instead of Buffers. */
+  readonly encoding?: BufferEncoding | null | undefined;
+  /** Closes the file with the stream. Default true, as in node:fs. */
+  readonly autoClose?: boolean | undefined;
+  /** The first byte. Default: where the file's position is. */
+  readonly start?: number | undefined;
+  /** The last byte, inclusive as in node:fs. Default: the last one of the namespace. */
+  readonly end?: number | undefined;
+  /** Bytes of each operation, rounded up to whole blocks. Default 1 MiB. */
+  readonly highWaterMark?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What `file.createWriteStream` takes; every key may be left out. */
+export interface FileWriteStreamOptions {
+  /** Of strings that are written. Default `utf8`. */
+  readonly encoding?: BufferEncoding | null | undefined;
+  /** Closes the file with the stream. Default true, as in node:fs. */
+  readonly autoClose?: boolean | undefined;
+  /** The first byte. Default: where the file's position is. */
+  readonly start?: number | undefined;
+  /** Bytes of each operation, rounded up to whole blocks. Default 1 MiB. */
+  readonly highWaterMark?: number | undefined;
+  /** Flushes before `finish`. Default false. */
+  readonly flush?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface FileStreamPlan extends StreamPlan {
+  readonly encoding: BufferEncoding | undefined;
+  readonly autoClose: boolean;
+}
+
+const common = ['encoding', 'autoClose', 'start', 'highWaterMark', 'signal'] as const;
+
+/** @param position where a stream without a `start` begins; @param each what every operation gets */
+export function fileStreamPlan(
+  options: unknown,
+  direction: 'read' | 'write',
+  namespace: Namespace,
+  position: number,
+  each: StreamPlan['each'],
+): FileStreamPlan {
+  const given = readOptions(options, `${direction} stream options`, [
+    ...common,
+    ...(direction === 'read' ? (['end'] as const) : (['flush'] as const)),
+  ]);
+  const { bytes, blockSize } = namespace;
+  const place = (name: 'start' | 'end') =>
+    optional(given.get(name), (value) => checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER, 'bytes'));
+  const [start, end] = [place('start'), place('end')];
+  if (start !== undefined && end !== undefined && start > end) {
+    conflict(`start (${start}) must not be over end (${end})`);
+  }
+  // As with a file: what lies past the end is not there to be read, and has no room to be written.
+  const endBytes = Math.min(end === undefined ? bytes : end + 1, bytes);
+  const startBytes = Math.min(start ?? position, endBytes);
+  const mark = given.get('highWaterMark');
+  const plan = streamPlan(
+    {
+      startBytes,
+      endBytes,
+      chunkBytes: mark === undefined ? undefined : wholeBlocks(mark, blockSize),
+      signal: given.get('signal'),
+      ...(direction === 'write' ? { flush: given.get('flush') } : {}),
+    },
+    namespace,
+    direction,
+    () => {},
+  );
+  return {
+    ...plan,
+    each,
+    encoding: checkEncoding(given.get('encoding')),
+    autoClose: checkBoolean(or(given.get('autoClose'), true), 'autoClose'),
+  };
+}
+
+function wholeBlocks(value: unknown, blockSize: number): number {
+  const bytes = checkInteger(value, 'highWaterMark', 1, 64 << 20, 'bytes');
+  return Math.ceil(bytes / blockSize) * blockSize;
+}

@@ -1,0 +1,6 @@
+// The door of `spdk-nvme/file`: a namespace as a file.
+
+export type { FileReadOptions, PartOptions } from './arguments.js';
+export type { FileReadStreamOptions, FileWriteStreamOptions } from './file-streams.js';
+export { NamespaceFile, type OpenOptions, open } from './namespace-file.js';
+export type { FileStats } from './stats.js';

@@ -1,0 +1,347 @@
+// A namespace as a file: bytes at any place, with the methods of FileHandle of node:fs/promises. Longer than others, because
+// half of it is what its methods promise, each in the forms that FileHandle has.
+
+import { constants as bufferConstants } from 'node:buffer';
+import { constants } from 'node:os';
+import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import type { OperationOptions } from '../io/operation-options.js';
+import { Namespace } from '../namespace.js';
+import { describe, readOptions } from '../options/arguments.js';
+import { allBytesOf } from '../options/buffers.js';
+import { checkTimeout, optional } from '../options/common.js';
+import type { QueuePair } from '../queue-pair.js';
+import { ByteAccess, noSpace } from '../streams/byte-access.js';
+import { NamespaceReadStream } from '../streams/read-stream.js';
+import { NamespaceWriteStream } from '../streams/write-stream.js';
+import {
+  checkEncoding,
+  checkPosition,
+  type FileReadOptions,
+  type PartOptions,
+  readPart,
+  wholeOf,
+  writePart,
+} from './arguments.js';
+import {
+  type FileReadStreamOptions,
+  type FileStreamPlan,
+  type FileWriteStreamOptions,
+  fileStreamPlan,
+} from './file-streams.js';
+import { FileStats } from './stats.js';
+
+/** What `open` takes; every key may be left out. */
+export interface OpenOptions {
+  /** The limit of each operation of the file, in milliseconds. Default: `ioTimeoutMs` of the attach. */
+  readonly timeoutMs?: number | undefined;
+  /** One of `controller.queuePairs`. Default: for each operation the one with the fewest pending. */
+  readonly queuePair?: QueuePair | undefined;
+}
+
+type Views<View> = readonly View[];
+type AnyView = NodeJS.ArrayBufferView;
+
+/**
+ * A namespace as a file, made by {@link open}. It has the methods of `FileHandle` with their arguments and results,
+ * reads and writes at any byte, and has a size that never changes. Reads past the end bring fewer bytes, or none; a write
+ * past the end is refused whole with ERR_SPDK_OUT_OF_RANGE, whose `errno` is ENOSPC.
+ *
+ * All files and write streams of one {@link Namespace} object take turns at a block: of two writes that cover parts of
+ * one block, both survive. Writes by other means take no part in that.
+ *
+ * Methods throw ERR_SPDK_FILE_CLOSED after `close()`, and what operations of the namespace throw.
+ */
+export class NamespaceFile implements AsyncDisposable {
+  readonly namespace: Namespace;
+  readonly #access: ByteAccess;
+  readonly #options: OpenOptions;
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #streams = new Set<NamespaceReadStream | NamespaceWriteStream>();
+  #position = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(namespace: Namespace, options: OpenOptions) {
+    this.namespace = namespace;
+    this.#access = new ByteAccess(namespace);
+    this.#options = options;
+  }
+
+  /** @internal */
+  static create(namespace: Namespace, options: OpenOptions): NamespaceFile {
+    return new NamespaceFile(namespace, options);
+  }
+
+  /**
+   * Reads into the buffer. `bytesRead` is less than was asked for, or 0, at the end of the namespace.
+   * Without a position it reads where the last such call ended, also of several that are made at once.
+   */
+  read<Target extends AnyView>(
+    buffer: Target,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesRead: number; buffer: Target }>;
+  read<Target extends AnyView>(
+    buffer: Target,
+    options?: PartOptions,
+  ): Promise<{ bytesRead: number; buffer: Target }>;
+  read<Target extends AnyView = Buffer>(
+    options?: FileReadOptions<Target>,
+  ): Promise<{ bytesRead: number; buffer: Target }>;
+  read(
+    first?: unknown,
+    second?: unknown,
+    length?: unknown,
+    position?: unknown,
+  ): Promise<{ bytesRead: number; buffer: AnyView }> {
+    return this.#do(async () => {
+      const { view, bytes, position: at } = readPart(first, second, length, position);
+      const [from, there] = this.#place(at, bytes.byteLength);
+      if (there > 0) await this.#access.read(bytes.subarray(0, there), from, this.#options);
+      return { bytesRead: there, buffer: view };
+    });
+  }
+
+  /** Writes all of the buffer, the part of it, or the string. Not durable before {@link sync}. */
+  write<Source extends AnyView>(
+    buffer: Source,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesWritten: number; buffer: Source }>;
+  write<Source extends AnyView>(
+    buffer: Source,
+    options?: PartOptions,
+  ): Promise<{ bytesWritten: number; buffer: Source }>;
+  write(
+    text: string,
+    position?: number | bigint | null,
+    encoding?: BufferEncoding | null,
+  ): Promise<{ bytesWritten: number; buffer: string }>;
+  write(
+    first: unknown,
+    second?: unknown,
+    third?: unknown,
+    position?: unknown,
+  ): Promise<{ bytesWritten: number; buffer: AnyView | string }> {
+    return this.#do(async () => {
+      const { view, bytes, position: at } = writePart(first, second, third, position);
+      const from = this.#placeWhole(at, bytes.byteLength);
+      if (bytes.byteLength > 0) await this.#access.write(bytes, from, this.#options);
+      return { bytesWritten: bytes.byteLength, buffer: typeof first === 'string' ? first : view };
+    });
+  }
+
+  /** Reads into several buffers, one after the other. */
+  async readv<Target extends AnyView>(
+    buffers: Views<Target>,
+    position?: number | bigint | null,
+  ): Promise<{ bytesRead: number; buffers: Views<Target> }> {
+    return this.#do(async () => {
+      const at = checkPosition(position);
+      const parts = allBytesOf(buffers, wholeOf);
+      const [from, there] = this.#place(at, total(parts));
+      if (there > 0) await this.#access.readv(cut(parts, there), from, this.#options);
+      return { bytesRead: there, buffers };
+    });
+  }
+
+  /** Writes several buffers, one after the other. */
+  async writev<Source extends AnyView>(
+    buffers: Views<Source>,
+    position?: number | bigint | null,
+  ): Promise<{ bytesWritten: number; buffers: Views<Source> }> {
+    return this.#do(async () => {
+      const at = checkPosition(position);
+      const parts = allBytesOf(buffers, wholeOf);
+      const length = total(parts);
+      const from = this.#placeWhole(at, length);
+      if (length > 0) await this.#access.writev(cut(parts, length), from, this.#options);
+      return { bytesWritten: length, buffers };
+    });
+  }
+
+  /**
+   * Everything from the file's position to the end, in one Buffer or string.
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY when that is more than a Buffer, or this process, can hold
+   */
+  readFile(options?: { readonly encoding?: null | undefined } | null): Promise<Buffer>;
+  readFile(options: { readonly encoding: BufferEncoding } | BufferEncoding): Promise<string>;
+  readFile(options?: unknown): Promise<Buffer | string> {
+    return this.#do(async () => {
+      const encoding = checkEncoding(
+        typeof options === 'string' || options === null
+          ? options
+          : readOptions(options, 'readFile options', ['encoding']).get('encoding'),
+      );
+      const buffer = bufferOf(Math.max(0, this.namespace.bytes - this.#position));
+      const [from, there] = this.#place(null, buffer.byteLength);
+      if (there > 0) await this.#access.read(buffer, from, this.#options);
+      return encoding === undefined ? buffer : buffer.toString(encoding);
+    });
+  }
+
+  /** The size and the block size. */
+  stat(): Promise<FileStats> {
+    return this.#do(async () => new FileStats(this.namespace));
+  }
+
+  /** Makes everything written before durable. */
+  sync(): Promise<void> {
+    return this.#do(() => this.namespace.flush(this.#options));
+  }
+
+  /** The same as {@link sync}: a namespace has no data about its data. */
+  datasync(): Promise<void> {
+    return this.sync();
+  }
+
+  /** A `Readable`, as `createReadStream` of node:fs: `end` is inclusive, and the file is closed with it. */
+  createReadStream(options?: FileReadStreamOptions): NamespaceReadStream {
+    const plan = this.#plan(options, 'read');
+    return this.#adopt(NamespaceReadStream.create(this.#access, plan, plan.encoding), plan);
+  }
+
+  /** A `Writable`, as `createWriteStream` of node:fs: the file is closed with it. */
+  createWriteStream(options?: FileWriteStreamOptions): NamespaceWriteStream {
+    const plan = this.#plan(options, 'write');
+    const { memory } = this.namespace.controller;
+    const flush = (limits: OperationOptions) => this.namespace.flush(limits);
+    const stream = NamespaceWriteStream.create(this.#access, plan, { memory, flush });
+    if (plan.encoding !== undefined) stream.setDefaultEncoding(plan.encoding);
+    return this.#adopt(stream, plan);
+  }
+
+  /**
+   * Takes nothing new, destroys streams that are still open, and waits for operations under way, whatever comes of them.
+   * The namespace is as it was, and nothing is flushed. May be called again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const stream of this.#streams) if (!stream.closed) stream.destroy(closedError());
+    await Promise.allSettled(this.#pending);
+  }
+
+  /** One operation: nothing is begun on a closed file, and closing waits for it. */
+  async #do<Result>(operation: () => Promise<Result>): Promise<Result> {
+    if (this.#closing) throw closedError();
+    const running = operation();
+    this.#pending.add(running);
+    try {
+      return await running;
+    } catch (error) {
+      throw codedError('The operation failed', error);
+    } finally {
+      this.#pending.delete(running);
+    }
+  }
+
+  /** Where an operation begins, and how much of it is there. Moves the file's position where that is used. */
+  #place(position: number | null, length: number): [from: number, there: number] {
+    const from = position ?? this.#position;
+    const there = Math.max(0, Math.min(length, this.namespace.bytes - from));
+    if (position === null) this.#position += there;
+    return [from, there];
+  }
+
+  /** The same for what has to fit. */
+  #placeWhole(position: number | null, length: number): number {
+    const from = position ?? this.#position;
+    const { bytes } = this.namespace;
+    if (length > bytes - from)
+      throw noSpace(`Writing ${length} bytes at ${from}`, `of the namespace, ${bytes}`);
+    return this.#place(position, length)[0];
+  }
+
+  #plan(options: unknown, direction: 'read' | 'write'): FileStreamPlan {
+    if (this.#closing) throw closedError();
+    return fileStreamPlan(options, direction, this.namespace, this.#position, this.#options);
+  }
+
+  #adopt<Stream extends NamespaceReadStream | NamespaceWriteStream>(
+    stream: Stream,
+    { autoClose }: FileStreamPlan,
+  ): Stream {
+    this.#streams.add(stream);
+    stream.once('close', () => {
+      this.#streams.delete(stream);
+      if (autoClose) void this.close();
+    });
+    return stream;
+  }
+}
+
+/**
+ * Opens a namespace as a file. Nothing is sent, and any number of files may be open at once.
+ * @throws {SpdkTypeError} not a namespace
+ * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_FOREIGN_QUEUE_PAIR;
+ *   ERR_SPDK_NAMESPACE_GONE; ERR_SPDK_UNSUPPORTED for blocks with metadata
+ */
+export async function open(namespace: Namespace, options?: OpenOptions): Promise<NamespaceFile> {
+  if (!isNamespace(namespace)) {
+    throw new SpdkTypeError(`namespace must be one of controller.namespaces; got ${describe(namespace)}`);
+  }
+  const given = readOptions(options, 'open options', ['queuePair', 'timeoutMs']);
+  const queuePair = given.get('queuePair');
+  const limits = namespace.controller.limitsFor(queuePair);
+  namespace.checkTransfer(0, 0);
+  return NamespaceFile.create(namespace, {
+    queuePair: queuePair as OpenOptions['queuePair'],
+    // What takes several commands takes no longer for that.
+    timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
+  });
+}
+
+function isNamespace(value: unknown): boolean {
+  try {
+    return value instanceof Namespace;
+  } catch {
+    return false; // a proxy whose trap threw
+  }
+}
+
+function bufferOf(bytes: number): Buffer {
+  if (bytes > bufferConstants.MAX_LENGTH) {
+    throw new SpdkError(
+      'ERR_SPDK_NO_MEMORY',
+      `${bytes} bytes are more than a Buffer holds; read them in parts`,
+    );
+  }
+  try {
+    return Buffer.allocUnsafeSlow(bytes);
+  } catch (cause) {
+    throw new SpdkError('ERR_SPDK_NO_MEMORY', `There is no memory for ${bytes} bytes; read them in parts`, {
+      cause,
+    });
+  }
+}
+
+function total(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+/** The parts up to a number of bytes, without empty ones. */
+function cut(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let left = bytes;
+  const taken: Uint8Array[] = [];
+  for (const part of parts) {
+    const piece = part.subarray(0, left);
+    if (piece.byteLength > 0) taken.push(piece);
+    left -= piece.byteLength;
+  }
+  return taken;
+}
+
+function closedError(): SpdkError {
+  return new SpdkError('ERR_SPDK_FILE_CLOSED', 'The file is closed; open the namespace again', {
+    errno: constants.errno.EBADF,
+  });
+}

@@ -1,0 +1,303 @@
+// A namespace as a file, over a target in memory: beside a real file, and when several write at once.
+
+import fs from 'node:fs';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type NamespaceFile, open } from '../../lib/file/index.js';
+import type { Controller, Namespace } from '../../lib/index.js';
+import { useAddon } from '../../lib/native/addon.js';
+import { type Bed, makeBed } from './standin/bed.js';
+import type { MemoryNamespace } from './standin/namespace.js';
+
+const size = 64 * 512;
+const noise = (bytes: number, seed = 1) =>
+  Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + seed) % 251));
+
+let bed: Bed;
+let controller: Controller;
+let ns: Namespace;
+let space: MemoryNamespace;
+let file: NamespaceFile;
+
+beforeEach(async () => {
+  bed = await makeBed();
+  space = bed.disk('a').namespaces.get(1) as MemoryNamespace;
+  space.data.set(noise(size, 7));
+  controller = await bed.attach('a', { queueDepth: 16 });
+  ns = controller.namespaces[0] as Namespace;
+  file = await open(ns);
+});
+afterEach(async () => {
+  bed.target.silent = false;
+  await file.close();
+  await bed.env.close();
+  expect(bed.addon.violations.list).toEqual([]);
+  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+  useAddon(undefined);
+});
+
+const tick = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
+const code = (value: string) => expect.objectContaining({ code: value });
+
+describe('beside a file of node:fs', () => {
+  let folder: string;
+  let model: FileHandle;
+  beforeEach(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-file-'));
+    fs.writeFileSync(path.join(folder, 'file'), space.data);
+    model = await openFile(path.join(folder, 'file'), 'r+');
+  });
+  afterEach(async () => {
+    await model.close();
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  type Both = Pick<NamespaceFile, 'read' | 'write' | 'readv' | 'writev' | 'readFile' | 'sync'>;
+  const position = fc.oneof(
+    fc.constant(null),
+    fc.integer({ min: 0, max: size + 600 }),
+    fc.integer({ min: 0, max: 64 }).map((block) => block * 512),
+  );
+  const length = fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.constantFrom(512, 1024, 4096));
+  /** One call of either, with what it gives; nothing is written past the end, where the two differ. */
+  const call = fc.oneof(
+    fc.record({ at: position, bytes: length, skip: fc.nat(20) }).map(({ at, bytes, skip }) => ({
+      name: `read ${bytes} at ${at}`,
+      run: async (one: Both) => {
+        const { bytesRead, buffer: into } = await one.read(Buffer.alloc(bytes + skip), skip, bytes, at);
+        return [bytesRead, into.toString('hex')];
+      },
+    })),
+    fc.record({ at: position, bytes: length, seed: fc.nat(250) }).map(({ at, bytes, seed }) => ({
+      name: `write ${bytes} at ${at}`,
+      run: async (one: Both) => {
+        if (at === null || at + bytes > size) return [];
+        return [(await one.write(noise(bytes, seed), { position: at })).bytesWritten];
+      },
+    })),
+    fc
+      .record({ at: position, lengths: fc.array(length, { minLength: 1, maxLength: 4 }) })
+      .map(({ at, lengths }) => ({
+        name: `readv ${lengths} at ${at}`,
+        run: async (one: Both) => {
+          const { bytesRead, buffers } = await one.readv(
+            lengths.map((bytes) => Buffer.alloc(bytes)),
+            at,
+          );
+          return [bytesRead, Buffer.concat(buffers).toString('hex')];
+        },
+      })),
+    fc
+      .record({ at: position, lengths: fc.array(length, { minLength: 1, maxLength: 4 }) })
+      .map(({ at, lengths }) => ({
+        name: `writev ${lengths} at ${at}`,
+        run: async (one: Both) => {
+          const total = lengths.reduce((sum, bytes) => sum + bytes, 0);
+          if (at === null || at + total > size) return [];
+          const parts = lengths.map((bytes, i) => noise(bytes, i));
+          return [(await one.writev(parts, at)).bytesWritten];
+        },
+      })),
+    fc.constant({ name: 'readFile', run: async (one: Both) => [(await one.readFile()).toString('hex')] }),
+    fc.constantFrom('hello', 'ünïcode').map((words) => ({
+      name: `write '${words}'`,
+      run: async (one: Both) => [await one.write(words, 1000, 'utf8')],
+    })),
+  );
+
+  it('gives what that gives, and has what that has', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(call, { maxLength: 20 }), async (calls) => {
+        space.data.set(noise(size, 7));
+        fs.writeFileSync(path.join(folder, 'file'), space.data);
+        await file.close();
+        await model.close();
+        file = await open(ns);
+        model = await openFile(path.join(folder, 'file'), 'r+');
+        for (const { name, run } of calls)
+          expect([name, await run(file)]).toEqual([name, await run(model as unknown as Both)]);
+        expect(Buffer.from(space.data).equals(fs.readFileSync(path.join(folder, 'file')))).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});
+
+describe('writers of one block', () => {
+  const ranges = fc
+    .uniqueArray(fc.integer({ min: 0, max: 2048 }), { minLength: 4, maxLength: 24 })
+    .map((places) => places.sort((a, b) => a - b))
+    .map((places) => places.slice(1).map((end, i) => ({ start: places[i] as number, end })));
+
+  it('all survive, however their ranges share blocks, from several files at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(ranges, fc.integer({ min: 0, max: 3 }), async (parts, latencyMs) => {
+        bed.target.latencyMs = latencyMs;
+        const files = [file, await open(ns), await open(ns)];
+        const wanted = Buffer.from(space.data);
+        await Promise.all(
+          parts.map(({ start, end }, i) => {
+            const bytes = noise(end - start, i + 1);
+            bytes.copy(wanted, start);
+            return (files[i % 3] as NamespaceFile).write(bytes, 0, bytes.length, start);
+          }),
+        );
+        expect(Buffer.from(space.data).equals(wanted)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('of the same bytes follow each other in the order of their calls', async () => {
+    const writes = Array.from({ length: 10 }, (_, i) => file.write(Buffer.alloc(700, i), 0, 700, i * 30));
+    await Promise.all(writes);
+    for (let i = 0; i < 9; i++) expect(space.data[i * 30]).toBe(i);
+    expect(space.data[9 * 30 + 699]).toBe(9);
+  });
+
+  it('do not wait for one that was given up', async () => {
+    const hasty = await open(ns, { timeoutMs: 30 });
+    bed.target.silent = true;
+    const outcomes = Promise.allSettled([hasty.write(Buffer.alloc(5), 0, 5, 3), hasty.write('x', 5)]);
+    expect(await outcomes).toEqual([
+      { status: 'rejected', reason: code('ERR_SPDK_TIMEOUT') },
+      { status: 'rejected', reason: code('ERR_SPDK_TIMEOUT') },
+    ]);
+    bed.target.silent = false;
+    expect((await file.write('abc', 3)).bytesWritten).toBe(3);
+    expect(Buffer.from(space.data.subarray(3, 6)).toString()).toBe('abc');
+  });
+});
+
+describe('a file', () => {
+  it('moves its position with calls that give none, also with several at once', async () => {
+    await Promise.all([file.write('one'), file.write('two'), file.write('three')]);
+    const [first, second] = await Promise.all([file.read(Buffer.alloc(4)), file.read({ length: 4 })]);
+    expect(Buffer.from(space.data.subarray(0, 11)).toString()).toBe('onetwothree');
+    expect(first?.buffer.equals(noise(size, 7).subarray(11, 15))).toBe(true);
+    expect(second).toMatchObject({ bytesRead: 4 });
+    expect(second?.buffer).toHaveLength(16_384);
+  });
+
+  it('refuses what has no room, whole, like ENOSPC', async () => {
+    const before = Buffer.from(space.data);
+    const refused = { code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 };
+    await expect(file.write(Buffer.alloc(11), 0, 11, size - 10)).rejects.toMatchObject(refused);
+    await expect(file.writev([Buffer.alloc(600), Buffer.alloc(600)], size - 1000)).rejects.toMatchObject(
+      refused,
+    );
+    await expect(file.write('x', size)).rejects.toMatchObject(refused);
+    expect(Buffer.from(space.data).equals(before)).toBe(true);
+    expect(await file.read(Buffer.alloc(10), 0, 10, size)).toMatchObject({ bytesRead: 0 });
+  });
+
+  it('has the size and the block size', async () => {
+    const stat = await file.stat();
+    expect({ ...stat }).toEqual({ size, blksize: 512, blocks: 64 });
+    expect([stat.isBlockDevice(), stat.isFile(), stat.isDirectory()]).toEqual([true, false, false]);
+    await file.sync();
+    await file.datasync();
+  });
+
+  it('uses DMA memory where it is', async () => {
+    using dma = bed.env.allocate(2048);
+    await file.read(dma, 512, 1024, 512);
+    expect(dma.subarray(512, 1536).equals(noise(size, 7).subarray(512, 1536))).toBe(true);
+    await file.read(dma, 100, 1000, 77);
+    expect(dma.subarray(100, 1100).equals(noise(size, 7).subarray(77, 1077))).toBe(true);
+  });
+
+  it('notices a buffer that went away', async () => {
+    const bytes = new Uint8Array(700);
+    const reading = file.read(bytes, 0, 700, 3);
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
+    const source = new Uint8Array(700);
+    const writing = file.write(source, 0, 700, 3);
+    structuredClone(source.buffer, { transfer: [source.buffer] });
+    await expect(writing).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
+    expect(Buffer.from(space.data).equals(noise(size, 7))).toBe(true);
+  });
+
+  it('is closed once what is under way has ended, and takes nothing from then on', async () => {
+    bed.target.latencyMs = 10;
+    const writing = file.write('abc', 3);
+    const closing = file.close();
+    await expect(file.read()).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED', errno: -9 });
+    expect(() => file.createReadStream()).toThrow(code('ERR_SPDK_FILE_CLOSED'));
+    await closing;
+    expect(await Promise.race([writing, 'pending'])).toMatchObject({ bytesWritten: 3 });
+    await file.close();
+    {
+      await using again = await open(ns);
+      expect((await again.read(Buffer.alloc(3), 0, 3, 3)).buffer.toString()).toBe('abc');
+      file = again;
+    }
+    await expect(file.stat()).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' });
+  });
+
+  it('ends with its controller', async () => {
+    bed.target.silent = true;
+    const reading = file.read(Buffer.alloc(600), 0, 600, 1).catch((error) => error);
+    await tick();
+    await controller.detach({ drainMs: 0, timeoutMs: 1000 });
+    expect(await reading).toMatchObject({ code: expect.stringMatching(/^ERR_SPDK_/) });
+    await expect(file.write('x', 0)).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_DETACHED' });
+  });
+
+  it.each<[string, (one: NamespaceFile) => Promise<unknown>]>([
+    ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.write(5 as never)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.read(Buffer.alloc(4), 5)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.read(Buffer.alloc(4), 1, 4)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.read(Buffer.alloc(4), 0, 4, -2)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.read(Buffer.alloc(4), 0, 4, 2n ** 60n)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.write('x', 0, 'klingon' as never)],
+    ['ERR_SPDK_UNKNOWN_OPTION', (one) => one.read({ size: 4 } as never)],
+    ['ERR_SPDK_UNKNOWN_OPTION', (one) => one.readFile({ flag: 'r' } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.readv([5] as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', () => open({} as never)],
+    ['ERR_SPDK_UNKNOWN_OPTION', () => open(ns, { flags: 'r' } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', () => open(ns, { queuePair: {} as never })],
+  ])('says %s (%#)', async (wanted, run) => {
+    await expect(run(file)).rejects.toMatchObject({ code: wanted });
+  });
+});
+
+describe('the streams of a file', () => {
+  it('begin at the position, end inclusive, and close the file', async () => {
+    await file.read(Buffer.alloc(100));
+    const stream = file.createReadStream({ end: 1099, highWaterMark: 100 });
+    expect((await buffer(stream)).equals(noise(size, 7).subarray(100, 1100))).toBe(true);
+    await vi.waitFor(() => expect(file.read()).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' }));
+  });
+
+  it('leave the file open if asked to, and speak encodings', async () => {
+    const sink = file.createWriteStream({ start: 10, autoClose: false, encoding: 'hex', flush: true });
+    sink.write('6869');
+    await new Promise((resolve) => sink.end(resolve));
+    const source = file.createReadStream({ start: 10, end: 11, autoClose: false, encoding: 'utf8' });
+    expect(await text(source)).toBe('hi');
+    await pipeline(Readable.from([noise(5000)]), file.createWriteStream({ start: 77, autoClose: false }));
+    expect((await file.read(Buffer.alloc(5000), 0, 5000, 77)).buffer.equals(noise(5000))).toBe(true);
+    expect(await buffer(file.createReadStream({ start: size + 5 }))).toHaveLength(0);
+  });
+
+  it('are destroyed when the file is closed', async () => {
+    const stream = file.createReadStream();
+    const failed = new Promise((resolve) => stream.once('error', resolve));
+    await file.close();
+    expect(await failed).toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' });
+  });
+
+  it('refuse what makes no sense', () => {
+    expect(() => file.createReadStream({ start: 2, end: 1 })).toThrow(code('ERR_SPDK_CONFLICTING_OPTIONS'));
+    expect(() => file.createReadStream({ flush: true } as never)).toThrow(code('ERR_SPDK_UNKNOWN_OPTION'));
+    expect(() => file.createWriteStream({ end: 1 } as never)).toThrow(code('ERR_SPDK_UNKNOWN_OPTION'));
+  });
+});
