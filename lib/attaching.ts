@@ -49,6 +49,7 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
       discovery,
       ioCompleted: () => controller?.onIoCompleted(),
       namespacesChanged: () => controller?.onNamespacesChanged(),
+      logChanged: () => controller?.onLogChanged(),
       attached: (failure) => {
         // An attach that nobody waits for any more is ended by native code, whatever came of it.
         if (call.settled) return;

@@ -126,6 +126,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly memory: DmaMemory;
   /** @internal Everything that this controller, or its environment about it, emits goes through here. */
   readonly events = new HeldEvents();
+  /** @internal Hears that the log of a discovery controller has changed. */
+  onLogChanged: () => void = () => {};
   readonly #native: NativeController;
   readonly #queues: QueuePairSet;
   readonly #namespaces: NamespaceList;
@@ -280,6 +282,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const { namespaces, notes } = this;
     if (changed.namespaces) this.events.announce(() => this.emit('namespaces', namespaces));
     if (changed.notes) this.events.announce(() => this.emit('notes', notes));
+  }
+
+  /** @internal Has a discovery controller report changes of its log on the present connection. */
+  watchLog(): void {
+    this.#native.watchLog();
   }
 
   /** @internal */

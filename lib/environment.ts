@@ -2,12 +2,14 @@
 // what its methods promise.
 
 import { EventEmitter } from 'node:events';
+import { type AttachAllOptions, type AttachAllReport, attachAll } from './attach-all.js';
 import { type IdentifiedOptions, startAttach } from './attaching.js';
 import { Controller, type ControllerMessages, type ControllerServices, type LogLine } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { LogRelay } from './diagnostics/log.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
+import { DiscoveryWatch } from './discovery-watch.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
@@ -17,7 +19,12 @@ import { ignoringErrors, native, unexplained } from './native/addon.js';
 import type { NativeController, NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
 import { type AttachOptions, type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
-import { type DiscoverOptions, resolveDiscoverOptions } from './options/discover.js';
+import {
+  type DiscoverOptions,
+  resolveDiscoverOptions,
+  resolveWatchOptions,
+  type WatchDiscoveryOptions,
+} from './options/discover.js';
 import {
   type CloseOptions,
   type EnvironmentOptions,
@@ -25,7 +32,13 @@ import {
   resolveCloseOptions,
   resolveEnvironmentOptions,
 } from './options/environment.js';
-import { type HostFiles, hostIdentity, hyphenated, readHostFiles } from './options/host-identity.js';
+import {
+  type HostFiles,
+  type HostIdentity,
+  hostIdentity,
+  hyphenated,
+  readHostFiles,
+} from './options/host-identity.js';
 import {
   checkAttachable,
   parseTransportId,
@@ -61,6 +74,10 @@ const publish: Publish<DiagnosticsMessages> = publishTo;
 const openLimitMs = 120_000;
 /** What ending a connection to a discovery service may take. */
 const discoveryDetachMs = 1_000;
+/** A place to check options with that suit any place. */
+const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
+/** The pause before a log is read again that could not be read. */
+const minRetryMs = 100;
 /** Of each MiB of `memoryMb` the bounce memory may take half; buffers and controllers have the other half. */
 const poolBytesPerMb = 1 << 19;
 /** The part of the time for closing that is kept for ending threads, when a detach takes all that it may. */
@@ -83,7 +100,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #log: LogRelay<Controller>;
   readonly #services: ControllerServices;
   readonly #controllers = new Set<Controller>();
-  /** Connections to discovery services, each for one question. */
+  /** Connections to discovery services: each for one question, or for a watch. */
   readonly #discovering = new Set<Controller>();
   readonly #forget = new Map<Controller, () => void>();
   readonly #attaching = new Set<PendingCall<Controller>>();
@@ -204,7 +221,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     discovery: boolean,
   ): Promise<Controller> {
     if (this.closed) throw closedError();
-    const host = hostIdentity(resolved, machine, hyphenated(native().processHostId));
+    const host = identityOf(resolved, machine);
     const identified = { ...resolved, hostNqn: host.nqn, hostId: host.id };
     const call = startAttach(this.#native, {
       what,
@@ -237,8 +254,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     // Without a keep-alive the target does not expect the connection to stay.
     const settings = { ...attach, keepAliveMs: 0 };
     const { timeoutMs, signal } = resolveAttachOptions(settings, service, machine);
-    const end = performance.now() + timeoutMs;
-    const left = () => Math.max(1, Math.floor(end - performance.now()));
+    const left = timeLeft(timeoutMs);
     return discover(service, referralDepth, signal, async (target, work) => {
       const resolved = resolveAttachOptions({ ...settings, timeoutMs: left() }, target, machine);
       const controller = await this.#connect(
@@ -257,6 +273,57 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
+   * Watches a discovery service: a connection that stays, is made again when it is lost, and reports each change of
+   * the log. The first change is the log as it was found.
+   *
+   * @param id as for {@link discover}
+   * @throws {SpdkError} as {@link discover}, when the service cannot be connected or its log not be read at first
+   */
+  async watchDiscovery(
+    id: string | TransportIdObject,
+    options?: WatchDiscoveryOptions,
+  ): Promise<DiscoveryWatch> {
+    const service = discoveryService(parseTransportId(id));
+    const { pollIntervalMs, attach } = resolveWatchOptions(options);
+    if (service.trtype === 'PCIe') throw pcieError();
+    const machine = this.#machineIdentity();
+    const resolved = resolveAttachOptions(attach, service, machine);
+    const left = timeLeft(resolved.timeoutMs);
+    const what = `Discovery at ${service.traddr}`;
+    const controller = await this.#connect(what, service, resolved, machine, true);
+    const { timeoutMs, signal, reconnectDelayMs } = resolved;
+    const settings = { pollIntervalMs, retryMs: Math.max(reconnectDelayMs, minRetryMs), timeoutMs, signal };
+    return DiscoveryWatch.open(controller, settings, left);
+  }
+
+  /**
+   * Attaches every subsystem of a discovery log that this host has not attached yet. One that cannot be attached
+   * stops no other.
+   *
+   * @param from a log, with those that it refers to, or a service whose log is read first, as {@link discover} does
+   * @returns what was attached, what was there, what failed and what was left out
+   * @throws {SpdkError} ERR_SPDK_ABORTED when the signal fires: what this call has attached is detached first.
+   *   ERR_SPDK_ENV_CLOSED; as {@link discover} when the log cannot be read; or bad input
+   */
+  async attachAll(
+    from: DiscoveryLog | string | TransportIdObject,
+    options?: AttachAllOptions,
+  ): Promise<AttachAllReport> {
+    return attachAll(from, options, {
+      discover: (id, discovering) => this.discover(id, discovering),
+      attach: (id, attaching) => this.attach(id, attaching),
+      controllers: () => this.controllers,
+      identify: ({ sourceAddress: _, ...wanted }) => {
+        const machine = this.#machineIdentity();
+        return identityOf(resolveAttachOptions(wanted, anywhere, machine), machine);
+      },
+      checkOpen: () => {
+        if (this.closed) throw closedError();
+      },
+    });
+  }
+
+  /**
    * Allocates zeroed memory that controllers reach directly: I/O with it copies nothing.
    * @param bytes 1 to 4294967295
    * @throws {SpdkError} ERR_SPDK_NO_MEMORY, ERR_SPDK_ENV_CLOSED, or for a bad size
@@ -271,7 +338,13 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * controller, so that it may be asked every second.
    */
   stats(): EnvironmentStats {
-    return environmentStats(this.#native.memoryUse(), this.#native.pollerStats(), this.controllers);
+    const { controllers } = this;
+    return environmentStats(
+      this.#native.memoryUse(),
+      this.#native.pollerStats(),
+      controllers,
+      this.#discovering.size,
+    );
   }
 
   /**
@@ -381,6 +454,18 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (!this.#controllers.has(controller)) return;
     controller.events.announce(() => this.emit('failed', controller, error));
   }
+}
+
+/** Counts a time limit down, to a millisecond. */
+function timeLeft(timeoutMs: number): () => number {
+  const end = performance.now() + timeoutMs;
+  return () => Math.max(1, Math.floor(end - performance.now()));
+}
+
+/** Who this host is to a target, when it connects with these options. */
+function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: HostFiles): HostIdentity {
+  const { hostNqn, hostId } = wanted;
+  return hostIdentity({ hostNqn, hostId }, machine, hyphenated(native().processHostId));
 }
 
 function pcieError(): SpdkError {

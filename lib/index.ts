@@ -5,18 +5,21 @@ import { native } from './native/addon.js';
 import { checkBoolean, readOptions } from './options/arguments.js';
 
 export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
+export type { AttachAllOptions, AttachAllReport, SkipReason } from './attach-all.js';
 export { Batch, type BatchCloseOptions } from './batch.js';
 export { Controller, type ControllerEvents, type LogLine } from './controller.js';
 export type { Advisory, Linkage, Linkages, SpdkRelease } from './diagnostics/advisories.js';
 export type { ReleaseMonth, ReleaseRange } from './diagnostics/advisory-data.js';
 export type { HistoryEvent, HistoryKind } from './diagnostics/history.js';
 export type { ControllerNote } from './diagnostics/notes.js';
+export type { DiscoveryChange } from './discovery/changes.js';
 export type {
   DiscoveryEntry,
   DiscoveryFailure,
   DiscoveryLog,
   SecureChannel,
 } from './discovery/log.js';
+export { DiscoveryWatch, type DiscoveryWatchEvents } from './discovery-watch.js';
 export { type DiagnosticsMessages, Environment, type EnvironmentEvents } from './environment.js';
 export type { EnvironmentStats } from './environment-stats.js';
 export { statusError } from './errors/command-status.js';
@@ -41,7 +44,7 @@ export {
 export type { AdminCommand, AdminOptions } from './options/admin-command.js';
 export type { AttachOptions, PollingMode } from './options/attach.js';
 export type { DetachOptions } from './options/detach.js';
-export type { DiscoverOptions } from './options/discover.js';
+export type { DiscoverOptions, WatchDiscoveryOptions } from './options/discover.js';
 export type { CloseOptions, EnvironmentOptions, IdleMode, LogLevel, LogSink } from './options/environment.js';
 export type { LogPageOptions } from './options/log-page.js';
 export type { ResetOptions } from './options/reset.js';

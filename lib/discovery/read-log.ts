@@ -56,19 +56,29 @@ export async function discover(
         }
       }
     }
-    return Object.freeze({
-      transportId: id,
-      generation: generationOf(log),
-      entries: entriesOf(log),
-      referrals,
-      failures,
-    });
+    return logOf(id, log, referrals, failures);
   };
   return ask(service, depth);
 }
 
+/** A log as programs get it. */
+export function logOf(
+  transportId: TransportId,
+  log: Buffer,
+  referrals: readonly DiscoveryLog[] = [],
+  failures: readonly DiscoveryFailure[] = [],
+): DiscoveryLog {
+  return Object.freeze({
+    transportId,
+    generation: generationOf(log),
+    entries: entriesOf(log),
+    referrals,
+    failures,
+  });
+}
+
 /** The whole log as it was at one moment: it is read again when it changed meanwhile. */
-async function readLog(
+export async function readLog(
   admin: LogPages,
   left: () => number,
   signal: DiscoverOptions['signal'],

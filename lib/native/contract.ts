@@ -98,6 +98,11 @@ export interface NativeController {
   reset(): void;
   /** Where the threads that work for the controller are; `done` is called within about half a second. */
   stacks(request: { done: (text: string) => void }): void;
+  /**
+   * Has a discovery controller report changes of its log on the present connection, by `logChanged`; its feature
+   * Asynchronous Event Configuration has to be set as well.
+   */
+  watchLog(): void;
   giveUp(): void;
   /** Ends an attach that was given up some time ago, and that the target may keep waiting for ever. */
   breakOff(): void;
@@ -130,6 +135,8 @@ export interface NativeAttachRequest {
   readonly ioCompleted: () => void;
   /** What `namespaces()` or `hiddenNamespaces()` gives may have changed. */
   readonly namespacesChanged: () => void;
+  /** A discovery controller reports that its log has changed. */
+  readonly logChanged: () => void;
 }
 
 /** A region of DMA memory; `id` is what commands name it by. */

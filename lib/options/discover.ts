@@ -1,13 +1,44 @@
-// The options of `env.discover`.
+// The options of `env.discover` and `env.watchDiscovery`.
 
 import { checkInteger, readOptions } from './arguments.js';
 import type { AttachOptions } from './attach.js';
+import { maxTimerMs, or } from './common.js';
 
 /** What `env.discover` takes; every key may be left out. */
 export interface DiscoverOptions
   extends Pick<AttachOptions, 'hostNqn' | 'hostId' | 'sourceAddress' | 'timeoutMs' | 'signal'> {
   /** How many services deep referrals are followed, 0 to 8; each address is asked once. Default 0: not at all. */
   referralDepth?: number | undefined;
+}
+
+/** What `env.watchDiscovery` takes; every key may be left out. */
+export interface WatchDiscoveryOptions
+  extends Pick<
+    AttachOptions,
+    'hostNqn' | 'hostId' | 'sourceAddress' | 'keepAliveMs' | 'reconnectDelayMs' | 'ctrlrLossTimeoutMs'
+  > {
+  /**
+   * The time limit of connecting and reading the log, and of each reading after that, in milliseconds, 1 to 2147483647.
+   * Default 5000.
+   */
+  timeoutMs?: number | undefined;
+  /** Ends the watch when it fires. */
+  signal?: AbortSignal | undefined;
+  /**
+   * How often the log is read of a service that does not report changes by itself, in milliseconds, 100 to 2147483647;
+   * 0: never. Default 30000.
+   */
+  pollIntervalMs?: number | undefined;
+}
+
+/** Options that an attach takes too, for {@link resolveAttachOptions} to check. */
+type ForAttach = Readonly<Record<string, unknown>>;
+
+const hostKeys = ['hostNqn', 'hostId', 'sourceAddress', 'timeoutMs', 'signal'] as const;
+
+/** How deep referrals are followed. */
+export function checkDepth(value: unknown): number {
+  return checkInteger(or(value, 0), 'referralDepth', 0, 8);
 }
 
 /**
@@ -17,16 +48,34 @@ export interface DiscoverOptions
  */
 export function resolveDiscoverOptions(options?: unknown): {
   readonly referralDepth: number;
-  readonly attach: Readonly<Record<string, unknown>>;
+  readonly attach: ForAttach;
 } {
   const given = readOptions(options, 'discover options', [
-    'hostNqn',
-    'hostId',
-    'sourceAddress',
-    'timeoutMs',
-    'signal',
+    ...hostKeys,
     'referralDepth',
   ] as const satisfies readonly (keyof DiscoverOptions)[]);
-  const { referralDepth = 0, ...attach } = Object.fromEntries(given);
-  return { referralDepth: checkInteger(referralDepth, 'referralDepth', 0, 8), attach };
+  const { referralDepth, ...attach } = Object.fromEntries(given);
+  return { referralDepth: checkDepth(referralDepth), attach };
+}
+
+/** Likewise those of `env.watchDiscovery`. A lost connection is made again without end, unless told otherwise. */
+export function resolveWatchOptions(options?: unknown): {
+  readonly pollIntervalMs: number;
+  readonly attach: ForAttach;
+} {
+  const given = readOptions(options, 'watchDiscovery options', [
+    ...hostKeys,
+    'keepAliveMs',
+    'reconnectDelayMs',
+    'ctrlrLossTimeoutMs',
+    'pollIntervalMs',
+  ] as const satisfies readonly (keyof WatchDiscoveryOptions)[]);
+  const { pollIntervalMs = 30_000, ...attach } = Object.fromEntries(given);
+  return {
+    pollIntervalMs:
+      pollIntervalMs === 0
+        ? 0
+        : checkInteger(pollIntervalMs, 'pollIntervalMs', 100, maxTimerMs, 'milliseconds'),
+    attach: { ctrlrLossTimeoutMs: Number.POSITIVE_INFINITY, ...attach },
+  };
 }

@@ -31,6 +31,7 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
+       InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
        InstanceMethod<&ControllerWrap::give_up>("giveUp"),
        InstanceMethod<&ControllerWrap::break_off>("breakOff"),
        InstanceMethod<&ControllerWrap::wedge>("wedge")});
@@ -147,6 +148,11 @@ Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::reset(const Napi::CallbackInfo& info) {
   controller(info.Env()).reset();
+  return info.Env().Undefined();
+}
+
+Napi::Value ControllerWrap::watch_log(const Napi::CallbackInfo& info) {
+  controller(info.Env()).watch_log();
   return info.Env().Undefined();
 }
 

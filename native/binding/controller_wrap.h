@@ -31,6 +31,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value admin(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value watch_log(const Napi::CallbackInfo& info);
   Napi::Value give_up(const Napi::CallbackInfo& info);
   Napi::Value break_off(const Napi::CallbackInfo& info);
   Napi::Value wedge(const Napi::CallbackInfo& info);

@@ -154,6 +154,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   const auto reset_step = channel->keep(options.function("resetStep"));
   const auto io_completed = channel->keep(options.function("ioCompleted"));
   const auto namespaces_changed = channel->keep(options.function("namespacesChanged"));
+  const auto log_changed = channel->keep(options.function("logChanged"));
 
   ControllerEvents events;
   events.attached = [channel, attached](const Status& status) {
@@ -180,6 +181,9 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   };
   events.namespaces_changed = [channel, namespaces_changed] {
     channel->post([namespaces_changed](Napi::Env) { namespaces_changed->Call({}); });
+  };
+  events.log_changed = [channel, log_changed] {
+    channel->post([log_changed](Napi::Env) { log_changed->Call({}); });
   };
 
   std::shared_ptr<Controller> controller;

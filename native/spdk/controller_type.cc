@@ -1,5 +1,7 @@
 #include "native/spdk/controller_type.h"
 
+#include "native/spdk/release.h"
+
 namespace spdk_nvme::spdk {
 
 ControllerType controller_type(spdk_nvme_ctrlr* controller) {
@@ -18,6 +20,10 @@ ControllerType controller_type(spdk_nvme_ctrlr* controller) {
     default:  // 0: not reported
       return ControllerType::io;
   }
+}
+
+bool requests_events(spdk_nvme_ctrlr* controller) {
+  return SPDK_NVME_RELEASE >= 2201 || !spdk_nvme_ctrlr_is_discovery(controller);
 }
 
 }  // namespace spdk_nvme::spdk

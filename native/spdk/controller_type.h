@@ -15,4 +15,10 @@ enum class ControllerType : uint8_t { io, discovery, administrative };
  */
 ControllerType controller_type(spdk_nvme_ctrlr* controller);
 
+/**
+ * Whether SPDK keeps Asynchronous Event Requests at this controller. Before v22.01 it leaves them out of the
+ * initialisation of the well-known discovery controller. Thread: control.
+ */
+bool requests_events(spdk_nvme_ctrlr* controller);
+
 }  // namespace spdk_nvme::spdk

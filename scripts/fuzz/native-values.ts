@@ -32,7 +32,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
 
 const functions = [
   ...['onLog', 'opened', 'attached', 'stateChanged', 'failed', 'resetStep', 'ioCompleted'],
-  ...['namespacesChanged', 'done', 'closed'],
+  ...['namespacesChanged', 'logChanged', 'done', 'closed'],
 ];
 const keys = [
   ...Object.keys(good),

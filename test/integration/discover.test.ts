@@ -2,8 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Environment } from '../../lib/index.js';
+import { type DiscoveryChange, type DiscoveryEntry, Environment } from '../../lib/index.js';
 import { ports } from '../../scripts/fabric/topology.js';
+import { addSubsystem, allow, withdraw } from '../../scripts/target/kernel-target.js';
+import { subsystems } from './support/fabric.js';
+import { limits } from './support/limits.js';
+import { within } from './support/timing.js';
 
 let env: Environment;
 beforeAll(async () => {
@@ -19,20 +23,31 @@ interface Record {
   readonly traddr: string;
 }
 
-describe.each(Object.entries(ports))('discovery over %s', (_, { trtype, traddr, trsvcid, adrfam }) => {
+type Port = (typeof ports)[keyof typeof ports];
+
+const serviceOf = ({ trtype, traddr, trsvcid, adrfam }: Port) => ({
+  trtype: trtype === 'rdma' ? 'RDMA' : 'TCP',
+  adrfam: adrfam === 'ipv6' ? 'IPv6' : 'IPv4',
+  traddr,
+  trsvcid,
+});
+
+/** What nvme-cli and the kernel's initiator read at a port. */
+function asNvmeCli({ trtype, traddr, trsvcid }: Port): { generation: bigint; entries: unknown[] } {
+  const words = ['discover', '-t', trtype, '-a', traddr, '-s', trsvcid, '-o', 'json'];
+  const { genctr, records } = JSON.parse(execFileSync('nvme', words, { encoding: 'utf8' }));
+  const entries = records.map((one: Record) => [one.subnqn, one.traddr, one.trsvcid.trim(), one.portid]);
+  return { generation: BigInt(genctr), entries };
+}
+
+const inShort = (entries: readonly DiscoveryEntry[]) =>
+  entries.map((entry) => [entry.subsystemNqn, entry.address, entry.service, entry.portId]);
+
+describe.each(Object.entries(ports))('discovery over %s', (_, port) => {
+  const { trtype, traddr, trsvcid, adrfam } = port;
   it('gives what nvme-cli gives', async () => {
-    const words = ['discover', '-t', trtype, '-a', traddr, '-s', trsvcid, '-o', 'json'];
-    const { genctr, records } = JSON.parse(execFileSync('nvme', words, { encoding: 'utf8' }));
-    const log = await env.discover({
-      trtype: trtype === 'rdma' ? 'RDMA' : 'TCP',
-      adrfam: adrfam === 'ipv6' ? 'IPv6' : 'IPv4',
-      traddr,
-      trsvcid,
-    });
-    expect(log.generation).toBe(BigInt(genctr));
-    expect(
-      log.entries.map((entry) => [entry.subsystemNqn, entry.address, entry.service, entry.portId]),
-    ).toEqual(records.map((one: Record) => [one.subnqn, one.traddr, one.trsvcid.trim(), one.portid]));
+    const log = await env.discover(serviceOf(port));
+    expect({ generation: log.generation, entries: inShort(log.entries) }).toEqual(asNvmeCli(port));
     const offered = log.entries.find(({ subtype }) => subtype === 'nvm');
     expect(offered?.transportId).not.toBeNull();
     expect(env.controllers, 'discovery attaches nothing').toEqual([]);
@@ -45,5 +60,43 @@ describe.each(Object.entries(ports))('discovery over %s', (_, { trtype, traddr, 
     const controller = await env.attach(entry?.transportId ?? '');
     expect(controller.namespaces.length).toBeGreaterThan(0);
     await controller.detach();
+  });
+
+  it('reports changes by itself, each of them', async () => {
+    const nqn = `${subsystems.disk0.nqn}-offered`;
+    const watch = await env.watchDiscovery(serviceOf(port), { pollIntervalMs: 0, timeoutMs: 30_000 });
+    expect(watch.notified).toBe(true);
+    const changes = watch[Symbol.asyncIterator]();
+    const next = async (): Promise<DiscoveryChange> => (await within(limits.noticed, changes.next())).value;
+    await next();
+    const remove = addSubsystem(nqn, 'OFFERED', [], [port]);
+    try {
+      const change = await next();
+      expect(change.added.map(({ subsystemNqn }) => subsystemNqn)).toEqual([nqn]);
+      expect(change.removed).toEqual([]);
+      expect(inShort(change.log.entries)).toEqual(asNvmeCli(port).entries);
+      // The controller reports a change once, until its log is read: more than one shows that it was.
+      withdraw(nqn, port);
+      expect((await next()).removed.map(({ subsystemNqn }) => subsystemNqn)).toEqual([nqn]);
+      allow(nqn, port);
+      expect((await next()).added).toHaveLength(1);
+    } finally {
+      remove();
+    }
+    expect((await next()).removed).toHaveLength(1);
+    expect(env.controllers).toEqual([]);
+    await within(limits.detach, watch.close());
+    expect((await changes.next()).done).toBe(true);
+  });
+
+  it('has what it offers attached', async () => {
+    const filter = ({ subsystemNqn }: DiscoveryEntry) => subsystemNqn.endsWith(':disk0');
+    const options = { filter, timeoutMs: 30_000 };
+    const { attached, failed } = await env.attachAll(serviceOf(port), options);
+    expect(failed).toEqual([]);
+    expect(attached).toHaveLength(1);
+    const again = await env.attachAll(serviceOf(port), options);
+    expect(again.present.map(({ controller }) => controller)).toEqual(env.controllers);
+    await attached[0]?.controller.detach();
   });
 });

@@ -19,7 +19,8 @@ class EventSinkTest : public testing::Test {
             .failed = [this](const Status& why) { heard_.emplace_back(why.code); },
             .reset = [this](const ResetStep&) { heard_.emplace_back("reset"); },
             .io_completed = [this] { heard_.emplace_back("completed"); },
-            .namespaces_changed = [this] { heard_.emplace_back("namespaces"); }};
+            .namespaces_changed = [this] { heard_.emplace_back("namespaces"); },
+            .log_changed = [this] { heard_.emplace_back("log"); }};
   }
 
   std::vector<std::string> heard_;
@@ -43,6 +44,7 @@ TEST_F(EventSinkTest, CloseEndsWhatTheOwnerHearsButNotTheHistory) {
   sink.state_changed(ControllerState::detached);
   sink.reset({});
   sink.namespaces_changed();
+  sink.log_changed();
   EXPECT_FALSE(sink.io_completed());
   EXPECT_TRUE(heard_.empty());
   EXPECT_EQ(history_->events().size(), 1U);

@@ -145,7 +145,7 @@ function attach(env: NativeEnvironment): Promise<NativeController> {
       },
       ...{ ctrlrLossTimeoutMs: 0, fastIoFailTimeoutMs: 0, attached },
       ...{ stateChanged: () => {}, failed: () => {}, resetStep: () => {} },
-      ...{ ioCompleted: () => {}, namespacesChanged: () => {} },
+      ...{ ioCompleted: () => {}, namespacesChanged: () => {}, logChanged: () => {} },
     });
   });
 }

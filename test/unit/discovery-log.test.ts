@@ -4,31 +4,7 @@ import { type DiscoveryLog, entriesOf, entryCount, logUnitBytes } from '../../li
 import { discover, type WithService } from '../../lib/discovery/read-log.js';
 import { parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
 import { expectCode } from './coded.js';
-
-interface Written {
-  readonly subtype?: number;
-  readonly trtype?: number;
-  readonly adrfam?: number;
-  readonly traddr?: string;
-  readonly trsvcid?: string;
-  readonly subnqn?: string;
-}
-
-function logOf(generation: number, entries: readonly Written[]): Buffer {
-  const log = Buffer.alloc((entries.length + 1) * logUnitBytes);
-  log.writeBigUInt64LE(BigInt(generation), 0);
-  log.writeBigUInt64LE(BigInt(entries.length), 8);
-  entries.forEach(({ subtype = 2, trtype = 3, adrfam = 1, traddr, trsvcid = '4420', subnqn }, index) => {
-    const at = (index + 1) * logUnitBytes;
-    log.set([trtype, adrfam, subtype, 1], at);
-    log.writeUInt16LE(7, at + 4);
-    log.writeUInt16LE(0xffff, at + 6);
-    log.write(trsvcid.padEnd(32), at + 32);
-    log.write(subnqn ?? 'nqn.2014-08.org:a', at + 256);
-    log.write((traddr ?? '192.0.2.1').padEnd(256), at + 512);
-  });
-  return log;
-}
+import { discoveryLog as logOf, type WrittenEntry } from './standin/discovery-log.js';
 
 const service = (traddr: string): TransportId =>
   parseTransportId({
@@ -39,7 +15,7 @@ const service = (traddr: string): TransportId =>
     subnqn: 'nqn.2014-08.org.nvmexpress.discovery',
   });
 
-const referralTo = (traddr: string): Written => ({
+const referralTo = (traddr: string): WrittenEntry => ({
   subtype: 1,
   traddr,
   subnqn: 'nqn.2014-08.org.nvmexpress.discovery',
@@ -66,7 +42,7 @@ describe('entries of a discovery log', () => {
       service: '4420',
       portId: 7,
       controllerId: 0xffff,
-      secureChannel: 'required',
+      secureChannel: 'not-required',
       security: 'none',
       transportId: {
         trtype: 'TCP',

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "native/core/connection/hidden_namespaces.h"
+#include "native/spdk/controller_type.h"
 #include "native/spdk/namespaces.h"
 
 namespace spdk_nvme {
@@ -22,6 +23,8 @@ std::atomic<uint64_t> g_last_id{0};
 
 /** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
 constexpr uint32_t kChangedNamespacesBytes = 4096;
+/** "Discovery Log Page Change", a notice. */
+constexpr uint32_t kDiscoveryLogChanged = 0xf0;
 
 }  // namespace
 
@@ -175,15 +178,36 @@ void Controller::give_namespaces_to_rings() {
   for (const QueuePair& pair : queue_pairs_) pair.ring->set_namespaces(description_.namespace_table());
 }
 
-/** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */
+void Controller::watch_log() {
+  mailbox_.post([this] {
+    if (!has_lost_connection() && !spdk::requests_events(controller_)) request_event();
+  });
+}
+
+/** The controller completes it with its next event, or when the connection ends. */
+void Controller::request_event() {
+  AdminCommand command;
+  command.opcode = SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
+  command.awaited = false;
+  command.done = [this](const AdminAnswer& answer) {
+    if (!answer.status.ok()) return;
+    on_event(answer.cdw0);
+    request_event();
+  };
+  admin_commands_.add(std::move(command));
+}
+
 void Controller::on_async_event(void* self, const spdk_nvme_cpl* completion) {
-  if (spdk_nvme_cpl_is_error(completion)) return;
+  if (!spdk_nvme_cpl_is_error(completion)) static_cast<Controller*>(self)->on_event(completion->cdw0);
+}
+
+/** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */
+void Controller::on_event(uint32_t raw) {
   spdk_nvme_async_event_completion event{};
-  event.raw = completion->cdw0;
-  if (event.bits.async_event_type == SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE &&
-      event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED) {
-    static_cast<Controller*>(self)->namespaces_stale_ = true;
-  }
+  event.raw = raw;
+  if (event.bits.async_event_type != SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE) return;
+  if (event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED) namespaces_stale_ = true;
+  if (event.bits.async_event_info == kDiscoveryLogChanged) events_.log_changed();
 }
 
 uint64_t Controller::pending() const {

@@ -132,6 +132,13 @@ class Controller : public std::enable_shared_from_this<Controller> {
   /** Sends an admin command; `done` is called on the control thread. Any thread. */
   void admin(AdminCommand command);
 
+  /**
+   * Has a discovery controller report changes of its log on the present connection, see
+   * ControllerEvents::log_changed. Where its feature Asynchronous Event Configuration allows it, which is the
+   * caller's to set. Any thread.
+   */
+  void watch_log();
+
   /** The caller's deadline has passed while SPDK still holds the control thread or a poller. */
   void wedge();
 
@@ -200,7 +207,9 @@ class Controller : public std::enable_shared_from_this<Controller> {
   [[nodiscard]] bool has_lost_connection() const;
   void hold_io(bool holding);
   void answer_io(int error_number);
+  void request_event();
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);
+  void on_event(uint32_t raw);
   void destroy_controller();
   void enter(ControllerState state);
   void fail(const Status& why);

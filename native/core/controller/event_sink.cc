@@ -36,6 +36,10 @@ void EventSink::namespaces_changed() {
   emit(events()->namespaces_changed);
 }
 
+void EventSink::log_changed() {
+  emit(events()->log_changed);
+}
+
 void EventSink::close() {
   // Destroyed after the lock is released: what the functions hold may do anything when it ends.
   auto dropped = std::make_shared<const ControllerEvents>();

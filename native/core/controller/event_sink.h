@@ -27,6 +27,8 @@ struct ControllerEvents {
   std::function<void()> io_completed;
   /** What namespaces() or hidden_namespaces() gives may have changed. */
   std::function<void()> namespaces_changed;
+  /** A discovery controller reports that its log has changed. */
+  std::function<void()> log_changed;
 };
 
 /**
@@ -46,6 +48,7 @@ class EventSink {
   void failed(const Status& why);
   void reset(const ResetStep& step);
   void namespaces_changed();
+  void log_changed();
   /** For the rings, which call it on the threads that poll. */
   [[nodiscard]] std::function<void()> io_completed() const { return events()->io_completed; }
   /** For what only a reader of the history needs to know. */

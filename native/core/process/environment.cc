@@ -23,8 +23,9 @@ std::chrono::milliseconds until(Clock::time_point deadline) {
 }
 
 /** Whether both ask for the same place, as the same host, from the same address: as the kernel's initiator
- * has it. */
+ * has it. Connections to a discovery service share nothing that a second one could harm. */
 bool same_controller(const Controller::Request& one, const Controller::Request& other) {
+  if (one.discovery && other.discovery) return false;
   return spdk_nvme_transport_id_compare(&one.transport_id, &other.transport_id) == 0 &&
          one.connect.host_nqn == other.connect.host_nqn &&
          std::ranges::equal(one.connect.host_id, other.connect.host_id) &&

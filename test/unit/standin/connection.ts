@@ -11,6 +11,7 @@ type Done = (status: number, result: number) => void;
 export interface ConnectionEvents {
   readonly lost: (why: string) => void;
   readonly namespacesChanged: () => void;
+  readonly logChanged: () => void;
 }
 
 /** One controller's connection to a subsystem, and the commands that it has not answered. */
@@ -20,6 +21,7 @@ export class Connection {
   readonly #open = new Set<() => void>();
   #infos = new Map<number, NativeNamespaceInfo & { changed: boolean }>();
   #alive = true;
+  #watchesLog = false;
 
   constructor(subsystem: MemorySubsystem, events: ConnectionEvents) {
     this.subsystem = subsystem;
@@ -64,7 +66,7 @@ export class Connection {
         this.lose('an admin command was larger than the controller takes');
         return;
       }
-      answer.end(this.subsystem.admin(question));
+      answer.end(this.subsystem.admin(question, this));
     });
   }
 
@@ -73,6 +75,20 @@ export class Connection {
     this.subsystem.target.answer(() => {
       if (this.#alive) this.#events.namespacesChanged();
     });
+  }
+
+  /** The host waits for events of a discovery log. */
+  watchLog(): void {
+    this.#watchesLog = true;
+  }
+
+  /** The discovery log has changed. False where the host does not wait for that. */
+  changedLog(): boolean {
+    if (!this.#watchesLog || !this.#alive) return false;
+    this.subsystem.target.answer(() => {
+      if (this.#alive) this.#events.logChanged();
+    });
+    return true;
   }
 
   /** The link breaks. */

@@ -1,5 +1,6 @@
 import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
 import type { NativeAttachRequest } from '../../../lib/native/contract.js';
+import { discoveryNqn } from '../../../lib/options/nqn.js';
 import type { ControllerShared } from './controller.js';
 import type { MemorySubsystem } from './subsystem.js';
 
@@ -54,7 +55,9 @@ export class Connector {
       step();
     };
     const arrive = () => {
+      const discovers = subsystem.nqn === discoveryNqn;
       if (target.refusal) end(target.refusal);
+      else if (discovers !== this.#request.discovery) end(discovers ? notForIo : notForDiscovery);
       else end(null, subsystem);
     };
     this.#cancel = () => scheduler.after(0, () => end(tooSlow));
@@ -68,6 +71,14 @@ export class Connector {
   }
 }
 
+const notForIo: NativeFailure = {
+  code: 'ERR_SPDK_NOT_IO_CONTROLLER',
+  message: 'this is a discovery controller, which has no I/O queues and no namespaces',
+};
+const notForDiscovery: NativeFailure = {
+  code: 'ERR_SPDK_NOT_DISCOVERY_CONTROLLER',
+  message: 'this is not a discovery controller',
+};
 const tooSlow: NativeFailure = {
   code: 'ERR_SPDK_TIMEOUT',
   message: 'the target answered nothing for too long while connecting',

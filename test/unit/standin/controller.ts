@@ -146,6 +146,10 @@ export class MemoryController implements NativeController, RingHost {
     });
   }
 
+  watchLog(): void {
+    this.scheduler.after(0, () => this.#connection?.watchLog());
+  }
+
   stacks({ done }: { done: (text: string) => void }): void {
     this.scheduler.after(10, () =>
       this.post(() => done(`${this.name}: ${this.stuck ? 'stuck' : this.life.state}`)),
@@ -257,8 +261,8 @@ export class MemoryController implements NativeController, RingHost {
     this.#serve(subsystem);
     const { ioQueues, queueDepth } = this.info();
     const capacity = 2 ** Math.ceil(Math.log2(queueDepth));
-    const { inlinePolling } = this.request;
-    for (let i = 0; i < ioQueues; i++) {
+    const { inlinePolling, discovery } = this.request;
+    for (let i = 0; i < ioQueues && !discovery; i++) {
       const poller = inlinePolling ? -1 : i % this.#shared.pollers;
       this.rings.push(new MemoryQueuePair(this, capacity, poller));
     }
@@ -281,6 +285,7 @@ export class MemoryController implements NativeController, RingHost {
     const connection = new Connection(subsystem, {
       lost: (why) => this.#lost(why),
       namespacesChanged: () => this.#readNamespaces(connection),
+      logChanged: () => this.post(() => this.request.logChanged()),
     });
     this.#connection = connection;
     this.#stopRefusing();

@@ -99,7 +99,10 @@ export class MemoryEnvironment implements NativeEnvironment {
 
   #inUse(request: NativeAttachRequest) {
     const other = this.controllers.find(
-      (one) => one.state() !== 'detached' && samePath(one.request, request),
+      (one) =>
+        one.state() !== 'detached' &&
+        samePath(one.request, request) &&
+        !(one.request.discovery && request.discovery),
     );
     if (!other) return undefined;
     switch (other.state()) {

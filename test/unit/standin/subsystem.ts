@@ -1,6 +1,7 @@
 import type { ControllerInfo } from '../../../lib/types.js';
 import { type AdminAnswer, type AdminQuestion, answerAdmin } from './admin.js';
 import type { RingCommand } from './command.js';
+import type { Connection } from './connection.js';
 import { operation } from './layout.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
 import type { MemoryTarget } from './target.js';
@@ -65,7 +66,8 @@ export class MemorySubsystem {
     };
   }
 
-  admin(question: AdminQuestion): AdminAnswer {
+  /** @param _from the connection that it came over */
+  admin(question: AdminQuestion, _from: Connection): AdminAnswer {
     return answerAdmin(question, this.features, 'MEMORY');
   }
 

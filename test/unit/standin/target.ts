@@ -1,5 +1,6 @@
 import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
 import type { Connection } from './connection.js';
+import { MemoryDiscovery } from './discovery.js';
 import type { Scheduler } from './scheduler.js';
 import { MemorySubsystem } from './subsystem.js';
 
@@ -35,6 +36,13 @@ export class MemoryTarget {
     const subsystem = new MemorySubsystem(this, nqn);
     this.subsystems.set(nqn, subsystem);
     return subsystem;
+  }
+
+  /** Gives the target a discovery service. */
+  addDiscovery(): MemoryDiscovery {
+    const discovery = new MemoryDiscovery(this);
+    this.subsystems.set(discovery.nqn, discovery);
+    return discovery;
   }
 
   /** Whether nothing is answered, while the links stay up. What was asked meanwhile is answered afterwards. */

@@ -1,0 +1,214 @@
+// Attaches everything that a discovery log offers.
+
+import type { Controller } from './controller.js';
+import type { DiscoveryEntry, DiscoveryLog } from './discovery/log.js';
+import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { checkInteger, describe, readOptions } from './options/arguments.js';
+import type { AttachOptions } from './options/attach.js';
+import { checkSignal, conflict, optional, or } from './options/common.js';
+import { checkDepth, type DiscoverOptions } from './options/discover.js';
+import type { HostIdentity } from './options/host-identity.js';
+import {
+  formatTransportId,
+  parseTransportId,
+  type TransportId,
+  type TransportIdObject,
+} from './options/transport-id.js';
+
+/** What `env.attachAll` takes: how each controller is attached, and which. Every key may be left out. */
+export interface AttachAllOptions extends AttachOptions {
+  /** Attaches under way at once, 1 to 64. Default 4. */
+  concurrency?: number | undefined;
+  /** As for `env.discover`. Not together with a log. */
+  referralDepth?: number | undefined;
+  /** Picks entries among those that can be attached. Default: all. */
+  filter?: ((entry: DiscoveryEntry) => boolean) | undefined;
+}
+
+/**
+ * Why an entry was not attached. `not-nvm`: no subsystem with namespaces; `transport`: a transport or an address that
+ * this package cannot use; `any-address`: the target listens on every address and names none, such as 0.0.0.0;
+ * `secure-channel`: the target insists on TLS, which this package lacks; `duplicate`: the log has it twice; `filter`:
+ * the filter left it out.
+ */
+export type SkipReason = 'not-nvm' | 'transport' | 'any-address' | 'secure-channel' | 'duplicate' | 'filter';
+
+/** What `env.attachAll` did. Each entry of the log, and of those that it refers to, is in one list. */
+export interface AttachAllReport {
+  readonly log: DiscoveryLog;
+  readonly attached: readonly { readonly entry: DiscoveryEntry; readonly controller: Controller }[];
+  /** This host had attached them before. */
+  readonly present: readonly { readonly entry: DiscoveryEntry; readonly controller: Controller }[];
+  readonly failed: readonly { readonly entry: DiscoveryEntry; readonly error: Error }[];
+  readonly skipped: readonly { readonly entry: DiscoveryEntry; readonly reason: SkipReason }[];
+}
+
+/** @internal What it needs of an environment. */
+export interface AttachAllServices {
+  readonly discover: (id: string | TransportIdObject, options: DiscoverOptions) => Promise<DiscoveryLog>;
+  readonly attach: (id: TransportId, options: AttachOptions) => Promise<Controller>;
+  readonly controllers: () => readonly Controller[];
+  /** Checks the options of an attach, and says who attaches with them. */
+  readonly identify: (options: AttachOptions) => HostIdentity;
+  /** Throws when the environment is closed. */
+  readonly checkOpen: () => void;
+}
+
+const keys = [
+  'hostNqn',
+  'hostId',
+  'ioQueues',
+  'queueDepth',
+  'keepAliveMs',
+  'timeoutMs',
+  'signal',
+  'polling',
+  'maxWaiting',
+  'ioTimeoutMs',
+  'ctrlrLossTimeoutMs',
+  'reconnectDelayMs',
+  'fastIoFailTimeoutMs',
+  'sourceAddress',
+  'sourcePort',
+  'concurrency',
+  'referralDepth',
+  'filter',
+] as const satisfies readonly (keyof AttachAllOptions)[];
+/** States of a controller that is there to be used, now or later. */
+const present = ['attached', 'resetting', 'failed'];
+/** What ending a controller takes that nobody gets. */
+const detachLimits = { drainMs: 0, timeoutMs: 5_000 };
+
+/** @internal See `env.attachAll`. */
+export async function attachAll(
+  what: unknown,
+  options: unknown,
+  services: AttachAllServices,
+): Promise<AttachAllReport> {
+  const { concurrency, referralDepth, filter, attach } = resolveOptions(options);
+  const { hostNqn, hostId, sourceAddress, timeoutMs, signal } = attach;
+  services.checkOpen();
+  const given = isLog(what) ? what : undefined;
+  if (given && referralDepth !== undefined) {
+    conflict('referralDepth has no meaning together with a log: give it to env.discover()');
+  }
+  const identity = services.identify(attach);
+  const log =
+    given ??
+    (await services.discover(what as string | TransportIdObject, {
+      ...{ hostNqn, hostId, sourceAddress, timeoutMs, signal },
+      referralDepth: checkDepth(referralDepth),
+    }));
+  const { chosen, skipped } = choose(checkedEntries(log), filter);
+  const report = { log, skipped, attached: [], present: [], failed: [] } as Writable<AttachAllReport>;
+  const queue = [...chosen];
+  const attachNext = async (): Promise<void> => {
+    for (let next = queue.shift(); next && !signal?.aborted; next = queue.shift()) {
+      const { entry, id } = next;
+      const controller = services.controllers().find((one) => isThere(one, id, identity));
+      if (controller) report.present.push({ entry, controller });
+      else {
+        await services.attach(id, attach).then(
+          (attached) => report.attached.push({ entry, controller: attached }),
+          (error) => report.failed.push({ entry, error }),
+        );
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, attachNext));
+  if (signal?.aborted) {
+    await Promise.allSettled(report.attached.map(({ controller }) => controller.detach(detachLimits)));
+    throw abortError(`Attaching everything at ${log.transportId.traddr}`, signal);
+  }
+  services.checkOpen();
+  return report;
+}
+
+type Writable<Report> = {
+  -readonly [Key in keyof Report]: Report[Key] extends readonly (infer Item)[] ? Item[] : Report[Key];
+};
+
+type Filter = (entry: DiscoveryEntry) => unknown;
+
+function resolveOptions(options: unknown) {
+  const given = readOptions(options, 'attachAll options', keys);
+  const { concurrency, referralDepth, filter, ...attach } = Object.fromEntries(given);
+  return {
+    concurrency: checkInteger(or(concurrency, 4), 'concurrency', 1, 64),
+    referralDepth: optional(referralDepth, checkDepth),
+    filter: optional(filter, checkFilter) ?? (() => true),
+    attach: { ...attach, signal: optional(attach.signal, checkSignal) } as AttachOptions,
+  };
+}
+
+function checkFilter(value: unknown): Filter {
+  if (typeof value === 'function') return value as Filter;
+  throw new SpdkTypeError(`filter must be a function; got ${describe(value)}`);
+}
+
+function isLog(value: unknown): value is DiscoveryLog {
+  return typeof value === 'object' && value !== null && 'entries' in value;
+}
+
+/** Which entries are to be attached, and why the others are not. */
+function choose(entries: readonly DiscoveryEntry[], filter: Filter) {
+  const chosen: { readonly entry: DiscoveryEntry; readonly id: TransportId }[] = [];
+  const skipped: { readonly entry: DiscoveryEntry; readonly reason: SkipReason }[] = [];
+  const known = new Set<string>();
+  for (const entry of entries) {
+    const id = entry.transportId;
+    const reason = id ? reasonToSkip(entry, id, known, filter) : noId(entry);
+    if (reason || !id) skipped.push({ entry, reason: reason ?? 'transport' });
+    else chosen.push({ entry, id });
+    if (id) known.add(formatTransportId(id));
+  }
+  return { chosen, skipped };
+}
+
+function noId({ subtype }: DiscoveryEntry): SkipReason {
+  return subtype === 'nvm' ? 'transport' : 'not-nvm';
+}
+
+function reasonToSkip(
+  entry: DiscoveryEntry,
+  id: TransportId,
+  known: ReadonlySet<string>,
+  filter: Filter,
+): SkipReason | undefined {
+  if (entry.subtype !== 'nvm') return 'not-nvm';
+  // To connect to it reaches this machine itself, whoever gave the log.
+  if (id.traddr === '0.0.0.0' || id.traddr === '::') return 'any-address';
+  if (entry.secureChannel === 'required') return 'secure-channel';
+  if (known.has(formatTransportId(id))) return 'duplicate';
+  try {
+    return filter(entry) ? undefined : 'filter';
+  } catch (error) {
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The filter threw an error; see its cause', {
+      cause: error,
+    });
+  }
+}
+
+/** A log may have been made by hand. */
+function checkedEntries(log: DiscoveryLog): DiscoveryEntry[] {
+  try {
+    const entries = entriesOf(log);
+    for (const { transportId } of entries) if (transportId) parseTransportId(transportId);
+    return entries;
+  } catch (cause) {
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'This is no log as env.discover() gives it', { cause });
+  }
+}
+
+function entriesOf(log: DiscoveryLog): DiscoveryEntry[] {
+  return [...log.entries, ...log.referrals.flatMap(entriesOf)];
+}
+
+function isThere(controller: Controller, id: TransportId, host: HostIdentity): boolean {
+  return (
+    present.includes(controller.state) &&
+    controller.hostNqn === host.nqn &&
+    controller.hostId === host.id &&
+    formatTransportId(controller.transportId) === formatTransportId(id)
+  );
+}

@@ -1,0 +1,258 @@
+// A connection to a discovery service that stays, and reports each change of the log.
+
+import { EventEmitter } from 'node:events';
+import type { Controller } from './controller.js';
+import { ChangeFeed } from './discovery/change-feed.js';
+import type { DiscoveryChange } from './discovery/changes.js';
+import type { DiscoveryLog } from './discovery/log.js';
+import { logOf, readLog } from './discovery/read-log.js';
+import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { HeldEvents } from './internal/held-events.js';
+import { offAbort, onAbort } from './internal/signals.js';
+import type { ResetReport } from './types.js';
+
+type Failure = SpdkError | SpdkTypeError;
+
+/** The events of a {@link DiscoveryWatch} and what their listeners get. */
+export interface DiscoveryWatchEvents {
+  /** The log changed. The first one, right after `env.watchDiscovery()`, is the log as it was found. */
+  change: [change: DiscoveryChange];
+  /** The connection is lost and is made again. */
+  resetting: [reason: Failure | undefined];
+  /** An attempt to connect again has failed; another one follows unless `closed` does. */
+  reconnectFailed: [error: Failure, attempts: number];
+  /** The service is connected again; its log is read anew, and `change` tells how it differs. */
+  reset: [report: ResetReport];
+  /** The log could not be read though the service is connected. It is read again after `reconnectDelayMs`. */
+  readFailed: [error: Failure];
+  /** The watch has ended: without an error when it was closed, else with the reason. */
+  closed: [error: Failure | undefined];
+}
+
+/** @internal How a service is watched. */
+export interface WatchSettings {
+  readonly pollIntervalMs: number;
+  readonly retryMs: number;
+  /** The time limit of reading the log once. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Optional Asynchronous Events Supported in Identify Controller, and in Asynchronous Event Configuration. */
+const oaes = 92;
+const logChangeNotices = 0x8000_0000;
+const eventConfiguration = 0x0b;
+/** Ending the connection takes the service's answers, if it gives any. */
+const detachLimits = { drainMs: 0, timeoutMs: 5_000 };
+
+/**
+ * A watched discovery service. Made by `env.watchDiscovery()`. Ends by `close()`, by its signal, with its environment,
+ * or when the service is not back after `ctrlrLossTimeoutMs`.
+ */
+export class DiscoveryWatch
+  extends EventEmitter<DiscoveryWatchEvents>
+  implements AsyncDisposable, AsyncIterable<DiscoveryChange>
+{
+  readonly #controller: Controller;
+  readonly #settings: WatchSettings;
+  readonly #events = new HeldEvents();
+  readonly #feed = new ChangeFeed();
+  readonly #onSignal = (): void => void this.close().catch(() => {});
+  #notified = false;
+  /** Whether events have been asked for on the present connection. */
+  #subscribed = false;
+  #stale = false;
+  #reading = false;
+  #ended = false;
+  #closing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(controller: Controller, settings: WatchSettings) {
+    super();
+    this.#controller = controller;
+    this.#settings = settings;
+    controller.onLogChanged = () => this.#refresh();
+    controller.on('resetting', (reason) => this.#announce(() => this.emit('resetting', reason)));
+    controller.on('reconnectFailed', (error, attempts) =>
+      this.#announce(() => this.emit('reconnectFailed', error, attempts)),
+    );
+    controller.on('reset', (report) => {
+      this.#announce(() => this.emit('reset', report));
+      this.#subscribed = false;
+      this.#refresh();
+    });
+    controller.on('failed', (error) => void this.#close(error).catch(() => {}));
+    // The environment detaches it when it is closed.
+    controller.on('state', (state) => {
+      if (!['attached', 'resetting', 'failed'].includes(state)) this.#end(undefined);
+    });
+  }
+
+  /**
+   * @internal Reads the log for the first time. The connection is ended in the background where that fails.
+   * @param left what is left of the caller's time, in milliseconds
+   */
+  static async open(
+    controller: Controller,
+    settings: WatchSettings,
+    left: () => number,
+  ): Promise<DiscoveryWatch> {
+    const { signal } = settings;
+    const watch = new DiscoveryWatch(controller, settings);
+    try {
+      watch.#reading = true;
+      await watch.#read(left);
+      if (signal && !signal.aborted) onAbort(signal, watch.#onSignal);
+      if (signal?.aborted) throw abortError(`Discovery at ${controller.transportId.traddr}`, signal);
+      watch.#reading = false;
+      if (watch.#stale) watch.#refresh();
+      else watch.#plan();
+      watch.#events.release();
+      return watch;
+    } catch (error) {
+      watch.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** The service that is watched. */
+  get transportId(): DiscoveryLog['transportId'] {
+    return this.#controller.transportId;
+  }
+
+  /** The log as it was last read. */
+  get log(): DiscoveryLog {
+    return this.#feed.log as DiscoveryLog;
+  }
+
+  /** Whether the service reports changes by itself; else its log is read every `pollIntervalMs`. */
+  get notified(): boolean {
+    return this.#notified;
+  }
+
+  /** Whether there is a connection now. */
+  get connected(): boolean {
+    return !this.closed && this.#controller.state === 'attached';
+  }
+
+  get closed(): boolean {
+    return this.#ended || this.#closing !== undefined;
+  }
+
+  /**
+   * Changes, beginning with the log as it is now, all of it added. Several that come before the loop asks again are
+   * given as one. Ends with the watch: by an error only if the service was lost for good.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<DiscoveryChange> {
+    return this.#feed.read();
+  }
+
+  /**
+   * Ends the watch and its connection. A second call gets the outcome of the first.
+   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK did not let go of the connection within five seconds; the watch has
+   *   ended all the same
+   */
+  async close(): Promise<void> {
+    return this.#close(undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #close(failure: Failure | undefined): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = this.#controller.detach(detachLimits).then(() => {});
+      this.#end(failure);
+    }
+    return this.#closing;
+  }
+
+  #end(failure: Failure | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    if (this.#settings.signal) offAbort(this.#settings.signal, this.#onSignal);
+    this.#feed.end(failure);
+    this.#events.announce(() => this.emit('closed', failure));
+  }
+
+  /** `closed` is the last event. */
+  #announce(event: () => void): void {
+    if (!this.#ended) this.#events.announce(event);
+  }
+
+  /** The log is read now, or once more after the reading that is under way. */
+  #refresh(): void {
+    this.#stale = true;
+    clearTimeout(this.#timer);
+    if (!this.#reading) void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    const { timeoutMs, retryMs } = this.#settings;
+    this.#reading = true;
+    let failed = false;
+    while (this.#stale && this.connected) {
+      this.#stale = false;
+      const end = performance.now() + timeoutMs;
+      try {
+        await this.#read(() => Math.max(1, Math.floor(end - performance.now())));
+        failed = false;
+      } catch (error) {
+        failed = true;
+        this.#onReadFailed(codedError('Reading the discovery log failed', error));
+      }
+    }
+    this.#reading = false;
+    if (failed) this.#later(retryMs);
+    else this.#plan();
+  }
+
+  /** A lost connection is told by other events. */
+  #onReadFailed(error: Failure): void {
+    if (!this.connected || error.code === 'ERR_SPDK_CONTROLLER_FAILED') return;
+    this.#announce(() => this.emit('readFailed', error));
+  }
+
+  /** Polls a service that reports nothing. */
+  #plan(): void {
+    const { pollIntervalMs } = this.#settings;
+    if (!this.#notified && pollIntervalMs > 0) this.#later(pollIntervalMs);
+  }
+
+  #later(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.closed) return;
+    this.#timer = setTimeout(() => this.#refresh(), ms).unref();
+  }
+
+  async #read(left: () => number): Promise<void> {
+    // Events are asked for first, so that no change goes unseen.
+    if (!this.#subscribed) {
+      this.#notified = await this.#subscribe(left);
+      this.#subscribed = true;
+    }
+    const { admin, transportId } = this.#controller;
+    const log = logOf(transportId, await readLog(admin, left, this.#settings.signal));
+    if (this.#ended) return;
+    const change = this.#feed.update(log);
+    if (change) this.#announce(() => this.emit('change', change));
+  }
+
+  /** Whether the service will report changes. */
+  async #subscribe(left: () => number): Promise<boolean> {
+    const { admin } = this.#controller;
+    const { signal } = this.#settings;
+    const identify = await admin.identify(1, 0, { timeoutMs: left(), signal });
+    if ((identify.readUInt32LE(oaes) & logChangeNotices) === 0) return false;
+    try {
+      await admin.setFeature(eventConfiguration, logChangeNotices, 0, { timeoutMs: left(), signal });
+    } catch (error) {
+      if (error instanceof SpdkError && error.nvmeStatus) return false;
+      throw error;
+    }
+    this.#controller.watchLog();
+    return true;
+  }
+}

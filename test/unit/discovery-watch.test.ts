@@ -1,0 +1,372 @@
+// A watched discovery service, on a stand-in of the addon: changes, lost connections, and an end at every moment.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ChangeFeed } from '../../lib/discovery/change-feed.js';
+import { changeOf } from '../../lib/discovery/changes.js';
+import { logOf } from '../../lib/discovery/read-log.js';
+import type { DiscoveryChange, DiscoveryWatch, WatchDiscoveryOptions } from '../../lib/index.js';
+import { useAddon } from '../../lib/native/addon.js';
+import { parseTransportId } from '../../lib/options/transport-id.js';
+import { type Bed, makeBed } from './standin/bed.js';
+import type { MemoryDiscovery } from './standin/discovery.js';
+import { discoveryLog, type WrittenEntry } from './standin/discovery-log.js';
+
+const service = 'trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4420';
+const entry = (name: string): WrittenEntry => ({ subnqn: `nqn.2026-01.io.spdk:${name}` });
+const names = (entries: DiscoveryChange['added']) =>
+  entries.map(({ subsystemNqn }) => subsystemNqn.slice(20));
+/** A change in short, as in ['+a', '-b']. */
+const inShort = ({ added, removed, changed }: DiscoveryChange) => [
+  ...names(added).map((name) => `+${name}`),
+  ...names(removed).map((name) => `-${name}`),
+  ...names(changed).map((name) => `~${name}`),
+];
+
+let bed: Bed;
+let discovery: MemoryDiscovery;
+beforeEach(async () => {
+  bed = await makeBed();
+  discovery = bed.target.addDiscovery();
+  discovery.entries = [entry('a')];
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await bed.env.close();
+  expect(bed.addon.violations.list).toEqual([]);
+  // Answers that nobody waits for may still be on their way.
+  await vi.waitFor(() => expect(bed.addon.scheduler.pending).toBe(0));
+  expect(bed.target.connections.size).toBe(0);
+  useAddon(undefined);
+});
+
+/** A watch and what its listeners hear, a line for each event. */
+async function watched(options?: WatchDiscoveryOptions): Promise<[DiscoveryWatch, string[]]> {
+  const watch = await bed.env.watchDiscovery(service, options);
+  const heard: string[] = [];
+  watch.on('change', (change) => heard.push(inShort(change).join(' ')));
+  watch.on('resetting', () => heard.push('resetting'));
+  watch.on('reconnectFailed', () => heard.push('reconnectFailed'));
+  watch.on('reset', () => heard.push('reset'));
+  watch.on('readFailed', ({ code }) => heard.push(`readFailed ${code}`));
+  watch.on('closed', (error) => heard.push(`closed ${error?.code ?? ''}`.trim()));
+  return [watch, heard];
+}
+
+const until = (heard: string[], last: string) => vi.waitFor(() => expect(heard.at(-1)).toBe(last));
+
+describe('env.watchDiscovery', () => {
+  it('reports what the log has, and then each change', async () => {
+    const [watch, heard] = await watched();
+    expect(watch.log.entries).toHaveLength(1);
+    await until(heard, '+a');
+    discovery.entries = [entry('a'), entry('b')];
+    await until(heard, '+b');
+    discovery.entries = [entry('b')];
+    await until(heard, '-a');
+    discovery.entries = [{ ...entry('b'), portId: 9 }];
+    await until(heard, '~b');
+    expect(heard).toEqual(['+a', '+b', '-a', '~b']);
+    expect(watch.log.entries.map(({ portId }) => portId)).toEqual([9]);
+    expect(watch).toMatchObject({ notified: true, connected: true, closed: false });
+    expect(watch.transportId.traddr).toBe('127.0.0.1');
+    await watch.close();
+    expect(heard.at(-1)).toBe('closed');
+    expect(watch).toMatchObject({ connected: false, closed: true });
+  });
+
+  it('reads again what changed while it was being read', async () => {
+    const [, heard] = await watched();
+    await until(heard, '+a');
+    bed.target.latencyMs = 5;
+    discovery.entries = [entry('a'), entry('b')];
+    const before = discovery.reads;
+    await vi.waitFor(() => expect(discovery.reads).toBeGreaterThan(before));
+    discovery.entries = [entry('c')];
+    await vi.waitFor(() => expect(heard.join(' ')).toMatch(/\+c.*$/));
+    expect((await bed.env.discover(service)).entries).toHaveLength(1);
+  });
+
+  it('gives a loop the changes, several at once when it is slow', async () => {
+    const [watch, heard] = await watched();
+    const seen: string[][] = [];
+    for await (const change of watch) {
+      seen.push(inShort(change));
+      if (seen.length === 1) {
+        discovery.entries = [entry('a'), entry('b')];
+        await until(heard, '+b');
+        discovery.entries = [entry('c')];
+        await until(heard, '+c -a -b');
+      }
+      if (seen.length === 2) void watch.close();
+    }
+    expect(seen).toEqual([['+a'], ['+c', '-a']]);
+  });
+
+  it('does not show in env.controllers, and lets others discover beside it', async () => {
+    const [watch] = await watched();
+    const [another] = await watched();
+    const events: string[] = [];
+    bed.env.on('attached', () => events.push('attached'));
+    bed.env.on('detached', () => events.push('detached'));
+    expect(bed.env.controllers).toEqual([]);
+    expect(bed.env.stats().controllers).toEqual([]);
+    expect(bed.env.stats().discoveryConnections).toBe(2);
+    expect((await bed.env.discover(service)).entries).toHaveLength(1);
+    await watch.close();
+    await another.close();
+    expect(bed.env.stats().discoveryConnections).toBe(0);
+    expect(events).toEqual([]);
+  });
+
+  it.each([
+    ['offers no event', { offers: false }],
+    ['refuses to report', { accepts: false }],
+  ])('polls a service that %s', async (_, lacking) => {
+    Object.assign(discovery, lacking);
+    const [watch, heard] = await watched({ pollIntervalMs: 100 });
+    expect(watch.notified).toBe(false);
+    await until(heard, '+a');
+    discovery.entries = [entry('b')];
+    await until(heard, '+b -a');
+    await watch.close();
+    const { reads } = discovery;
+    vi.useFakeTimers();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(discovery.reads).toBe(reads);
+  });
+
+  it('polls no service that reports changes, and none when told so', async () => {
+    await watched({ pollIntervalMs: 100 });
+    discovery.offers = false;
+    await watched({ pollIntervalMs: 0 });
+    const { reads } = discovery;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(discovery.reads).toBe(reads);
+  });
+
+  it('connects again, and tells what has changed meanwhile', async () => {
+    const [watch, heard] = await watched({ reconnectDelayMs: 10 });
+    await until(heard, '+a');
+    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    bed.target.dropLinks();
+    await until(heard, 'reconnectFailed');
+    expect(watch.connected).toBe(false);
+    discovery.entries = [entry('b')];
+    bed.target.refusal = undefined;
+    await until(heard, '+b -a');
+    expect(heard.filter((line) => line !== 'reconnectFailed')).toEqual(['+a', 'resetting', 'reset', '+b -a']);
+    // Events have to be asked for on each connection.
+    discovery.entries = [entry('c')];
+    await until(heard, '+c -b');
+    await watch.close();
+  });
+
+  it('says nothing of a log that is the same after a reconnect', async () => {
+    const [watch, heard] = await watched({ reconnectDelayMs: 10 });
+    await until(heard, '+a');
+    const { reads } = discovery;
+    bed.target.dropLinks();
+    await until(heard, 'reset');
+    await vi.waitFor(() => expect(discovery.reads).toBeGreaterThan(reads));
+    discovery.entries = [entry('b')];
+    await until(heard, '+b -a');
+    expect(heard).toEqual(['+a', 'resetting', 'reset', '+b -a']);
+    await watch.close();
+  });
+
+  it('notices a service that falls silent by its keep-alive', async () => {
+    const [watch, heard] = await watched({ keepAliveMs: 1_000, reconnectDelayMs: 10, timeoutMs: 300 });
+    await until(heard, '+a');
+    bed.target.silent = true;
+    await vi.waitFor(() => expect(heard).toContain('resetting'), { timeout: 3_000 });
+    bed.target.silent = false;
+    await vi.waitFor(() => expect(heard).toContain('reset'), { timeout: 3_000 });
+    await watch.close();
+  });
+
+  it('ends with an error when the service is lost for good', async () => {
+    const [watch, heard] = await watched({ ctrlrLossTimeoutMs: 0 });
+    await until(heard, '+a');
+    const loop = (async () => {
+      for await (const _ of watch);
+    })();
+    bed.target.dropLinks();
+    await expect(loop).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
+    await until(heard, 'closed ERR_SPDK_CONTROLLER_FAILED');
+    await watch.close();
+    expect(watch.closed).toBe(true);
+  });
+
+  it('tries again when the log cannot be read, and says so', async () => {
+    const [watch, heard] = await watched({ timeoutMs: 50, reconnectDelayMs: 100 });
+    await until(heard, '+a');
+    bed.target.latencyMs = 200;
+    discovery.entries = [entry('b')];
+    await until(heard, 'readFailed ERR_SPDK_TIMEOUT');
+    bed.target.latencyMs = 0;
+    await until(heard, '+b -a');
+    await watch.close();
+  });
+
+  it('holds the process only while a loop waits', async () => {
+    const refs = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    discovery.offers = false;
+    const [watch, heard] = await watched({ pollIntervalMs: 100_000 });
+    await until(heard, '+a');
+    const before = refs();
+    const reader = watch[Symbol.asyncIterator]();
+    await reader.next();
+    expect(refs()).toBe(before);
+    const next = reader.next();
+    await vi.waitFor(() => expect(refs()).toBe(before + 1));
+    await watch.close();
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(refs()).toBe(before);
+  });
+});
+
+describe('a watch ends', () => {
+  it('before it has begun, by its signal', async () => {
+    const signal = AbortSignal.abort('no');
+    await expect(bed.env.watchDiscovery(service, { signal })).rejects.toMatchObject({
+      code: 'ERR_SPDK_ABORTED',
+      cause: 'no',
+    });
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 8, 12])('%d ms after the call, by its signal', async (ms) => {
+    bed.target.latencyMs = 1;
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), ms);
+    const outcome = await bed.env.watchDiscovery(service, { signal: stop.signal }).then(
+      async (watch) => {
+        for await (const _ of watch);
+        await watch.close();
+        return 'closed';
+      },
+      ({ code }) => code,
+    );
+    expect(['closed', 'ERR_SPDK_ABORTED']).toContain(outcome);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 8, 12])('%d ms after the call, with its environment', async (ms) => {
+    bed.target.latencyMs = 1;
+    const closed = new Promise((resolve) => setTimeout(() => resolve(bed.env.close()), ms));
+    const outcome = await bed.env.watchDiscovery(service).then(
+      async (watch) => {
+        for await (const _ of watch);
+        await watch.close();
+        return 'closed';
+      },
+      ({ code }) => code,
+    );
+    expect(outcome).toMatch(
+      /^(closed|ERR_SPDK_(ENV_CLOSED|DETACHING|CONTROLLER_DETACHED|CONTROLLER_FAILED))$/,
+    );
+    await closed;
+  });
+
+  it('while it connects again, and nothing is tried any more', async () => {
+    const [watch, heard] = await watched({ reconnectDelayMs: 10 });
+    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    bed.target.dropLinks();
+    await until(heard, 'reconnectFailed');
+    await watch.close();
+    expect(heard.at(-1)).toBe('closed');
+  });
+
+  it('while its log is being read, and says nothing after that', async () => {
+    const [watch, heard] = await watched();
+    await until(heard, '+a');
+    bed.target.latencyMs = 20;
+    const { reads } = discovery;
+    discovery.entries = [entry('b')];
+    await vi.waitFor(() => expect(discovery.reads).toBeGreaterThan(reads));
+    await Promise.all([watch.close(), watch[Symbol.asyncDispose]()]);
+    expect(heard).toEqual(['+a', 'closed']);
+  });
+
+  it('for its readers though SPDK does not let go of the connection', async () => {
+    const [watch, heard] = await watched();
+    await until(heard, '+a');
+    const native = bed.addon.environments[0]?.controllers.at(-1);
+    if (!native) throw new Error('there is no controller');
+    native.stuck = true;
+    const ended = (async () => {
+      for await (const _ of watch);
+    })();
+    vi.useFakeTimers();
+    const closed = watch.close();
+    const refused = expect(closed).rejects.toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    await ended;
+    await vi.advanceTimersByTimeAsync(6_000);
+    await refused;
+    native.stuck = false;
+    await vi.advanceTimersByTimeAsync(1_000);
+  });
+});
+
+describe('bad input of env.watchDiscovery', () => {
+  it.each([
+    [{ pollIntervalMs: 99 }, 'ERR_SPDK_INVALID_ARG_VALUE'],
+    [{ pollIntervalMs: '1' }, 'ERR_SPDK_INVALID_ARG_TYPE'],
+    [{ referralDepth: 1 }, 'ERR_SPDK_UNKNOWN_OPTION'],
+    [{ keepAliveMs: 999 }, 'ERR_SPDK_INVALID_ARG_VALUE'],
+    [{ reconnectDelayMs: 0 }, 'ERR_SPDK_CONFLICTING_OPTIONS'],
+    [{ sourceAddress: '::1' }, 'ERR_SPDK_CONFLICTING_OPTIONS'],
+    [{ signal: {} }, 'ERR_SPDK_INVALID_ARG_TYPE'],
+    [[], 'ERR_SPDK_INVALID_ARG_TYPE'],
+  ])('%o', async (options, code) => {
+    await expect(bed.env.watchDiscovery(service, options as never)).rejects.toMatchObject({ code });
+  });
+
+  it('of places', async () => {
+    const refused = async (id: string, code: string) =>
+      expect(bed.env.watchDiscovery(id)).rejects.toMatchObject({ code });
+    await refused('trtype:PCIe traddr:0000:01:00.0', 'ERR_SPDK_TRANSPORT_UNAVAILABLE');
+    await refused('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
+    bed.disk('x');
+    await refused(`${service} subnqn:nqn.2026-01.io.spdk:x`, 'ERR_SPDK_NOT_DISCOVERY_CONTROLLER');
+  });
+
+  it('after the environment was closed', async () => {
+    await bed.env.close();
+    await expect(bed.env.watchDiscovery(service)).rejects.toMatchObject({ code: 'ERR_SPDK_ENV_CLOSED' });
+  });
+});
+
+describe('changes of a log', () => {
+  const log = (...entries: WrittenEntry[]) => logOf(parseTransportId(service), discoveryLog(1, entries));
+
+  it('are by transport, address, service, NQN and subtype', () => {
+    const one = { ...entry('a'), traddr: '192.0.2.1', trsvcid: '4420', subtype: 2, trtype: 3 };
+    const others = [{ traddr: '192.0.2.2' }, { trsvcid: '4421' }, { subtype: 3 }, { trtype: 1 }];
+    for (const other of others) {
+      const change = changeOf(log(one), log({ ...one, ...other }));
+      expect(change).toMatchObject({ added: [{}], removed: [{}], changed: [] });
+    }
+    expect(changeOf(log(one, entry('b')), log(entry('b'), one))).toBeUndefined();
+    expect(changeOf(undefined, log())).toMatchObject({ added: [], removed: [] });
+  });
+
+  it('are given to each reader that waits, and to several calls of one in turn', async () => {
+    const feed = new ChangeFeed();
+    const reader = feed.read();
+    const calls = [reader.next(), reader.next()];
+    const other = feed.read().next();
+    feed.update(log(entry('a')));
+    expect(inShort((await calls[0])?.value)).toEqual(['+a']);
+    expect(inShort((await other).value)).toEqual(['+a']);
+    feed.update(log(entry('b')));
+    expect(inShort((await calls[1])?.value)).toEqual(['+b', '-a']);
+    const waiting = reader.next();
+    await reader.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    feed.end(new Error('lost'));
+    expect(await reader.next()).toEqual({ done: true, value: undefined });
+    const late = feed.read();
+    expect((await late.next()).done).toBe(false);
+    await expect(late.next()).rejects.toThrow('lost');
+    expect((await late.next()).done).toBe(true);
+  });
+});

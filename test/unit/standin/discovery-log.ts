@@ -1,0 +1,32 @@
+import { logUnitBytes } from '../../../lib/discovery/log.js';
+
+/** What an entry of a discovery log says; NVM subsystem, TCP and IPv4 unless told. */
+export interface WrittenEntry {
+  readonly subtype?: number;
+  readonly trtype?: number;
+  readonly adrfam?: number;
+  readonly traddr?: string;
+  readonly trsvcid?: string;
+  readonly subnqn?: string;
+  /** TREQ; 1: a secure channel is required. */
+  readonly treq?: number;
+  readonly portId?: number;
+}
+
+/** A discovery log as a target writes it (NVM Express Base Specification, log page 70h). */
+export function discoveryLog(generation: number, entries: readonly WrittenEntry[]): Buffer {
+  const log = Buffer.alloc((entries.length + 1) * logUnitBytes);
+  log.writeBigUInt64LE(BigInt(generation), 0);
+  log.writeBigUInt64LE(BigInt(entries.length), 8);
+  entries.forEach((entry, index) => {
+    const { subtype = 2, trtype = 3, adrfam = 1, treq = 2, portId = 7 } = entry;
+    const at = (index + 1) * logUnitBytes;
+    log.set([trtype, adrfam, subtype, treq], at);
+    log.writeUInt16LE(portId, at + 4);
+    log.writeUInt16LE(0xffff, at + 6);
+    log.write((entry.trsvcid ?? '4420').padEnd(32), at + 32);
+    log.write(entry.subnqn ?? 'nqn.2014-08.org:a', at + 256);
+    log.write((entry.traddr ?? '192.0.2.1').padEnd(256), at + 512);
+  });
+  return log;
+}

@@ -1,0 +1,69 @@
+import { discoveryNqn } from '../../../lib/options/nqn.js';
+import type { AdminAnswer, AdminQuestion } from './admin.js';
+import type { Connection } from './connection.js';
+import { discoveryLog, type WrittenEntry } from './discovery-log.js';
+import { MemorySubsystem } from './subsystem.js';
+import type { MemoryTarget } from './target.js';
+
+const getLogPage = 0x02;
+const identify = 0x06;
+const setFeatures = 0x09;
+const discoveryPage = 0x70;
+const eventConfiguration = 0x0b;
+const logChangeNotices = 0x8000_0000;
+const invalidField = 0x02;
+
+/** The discovery service of a target in memory. */
+export class MemoryDiscovery extends MemorySubsystem {
+  /** Whether it offers to report changes: OAES, and what becomes of Set Features. */
+  offers = true;
+  accepts = true;
+  /** How often the log was asked for, in pieces. */
+  reads = 0;
+  #generation = 0;
+  #entries: readonly WrittenEntry[] = [];
+  readonly #enabled = new WeakSet<Connection>();
+  /** Where a change is reported; missing from here until the log has been read. */
+  readonly #armed = new Set<Connection>();
+
+  constructor(target: MemoryTarget) {
+    super(target, discoveryNqn);
+  }
+
+  get entries(): readonly WrittenEntry[] {
+    return this.#entries;
+  }
+
+  /** The target offers something else from now on. */
+  set entries(entries: readonly WrittenEntry[]) {
+    this.#entries = entries;
+    this.#generation++;
+    for (const connection of [...this.#armed]) {
+      if (connection.changedLog() || !connection.alive) this.#armed.delete(connection);
+    }
+  }
+
+  override admin(question: AdminQuestion, from: Connection): AdminAnswer {
+    const [dword0 = 0, dword1 = 0, offset = 0] = question.cdw;
+    const { opcode, data } = question;
+    if (opcode === getLogPage && (dword0 & 0xff) === discoveryPage) {
+      this.reads++;
+      if (this.#enabled.has(from)) this.#armed.add(from);
+      const log = discoveryLog(this.#generation, this.#entries);
+      const piece = Buffer.alloc(data.byteLength);
+      log.copy(piece, 0, offset);
+      return { status: 0, cdw0: 0, data: piece };
+    }
+    if (opcode === setFeatures && (dword0 & 0xff) === eventConfiguration) {
+      if (!this.accepts) return { status: invalidField, cdw0: 0, data: new Uint8Array(0) };
+      if ((dword1 & logChangeNotices) !== 0) {
+        this.#enabled.add(from);
+        this.#armed.add(from);
+      }
+    }
+    const answer = super.admin(question, from);
+    if (opcode === identify && this.offers)
+      Buffer.from(answer.data.buffer).writeUInt32LE(logChangeNotices, 92);
+    return answer;
+  }
+}
