@@ -9,6 +9,7 @@ import type { LineAbout } from './diagnostics/log.js';
 import type { ControllerNote } from './diagnostics/notes.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
+import { hide } from './internal/hide.js';
 import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
 import { detachingError, refusalOf } from './internal/refusals.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
@@ -162,6 +163,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       owns: ({ controller }) => controller === undefined || controller === this,
     });
     this.queuePairs = this.#queues.all;
+    hide(this, 'memory', 'events', 'onLogChanged');
   }
 
   /** @internal Its events are held until `events.release()`. */
@@ -193,6 +195,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   get notes(): readonly ControllerNote[] {
     return this.#namespaces.notes;
+  }
+
+  /** What `JSON.stringify()` shows of it, in a line of a log for example. */
+  toJSON(): Pick<Controller, 'transportId' | 'hostNqn' | 'hostId' | 'state'> {
+    const { transportId, hostNqn, hostId, state } = this;
+    return { transportId, hostNqn, hostId, state };
   }
 
   /**

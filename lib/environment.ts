@@ -181,6 +181,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return [...this.#controllers];
   }
 
+  /** What `JSON.stringify()` shows of it. */
+  toJSON(): Pick<Environment, 'controllers' | 'closed'> {
+    return { controllers: this.controllers, closed: this.closed };
+  }
+
   get closed(): boolean {
     return this.#closing !== undefined;
   }

@@ -2,6 +2,7 @@
 
 import { Batch, type BatchHooks } from './batch.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { hide } from './internal/hide.js';
 import type { BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import { Ring } from './io/ring.js';
@@ -51,6 +52,7 @@ export class QueuePair {
       ...services,
       busy: (busy) => services.busy(this, busy),
     });
+    hide(this, 'queue');
   }
 
   /** @internal */
