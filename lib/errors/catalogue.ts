@@ -1,6 +1,6 @@
 // Every error code: what it means, and what to do.
 
-/** What one error code means and what whoever meets it can do. */
+/** The meaning of an error code and its remedy. */
 export interface CatalogueEntry {
   /** One sentence: what happened. */
   readonly meaning: string;
@@ -10,7 +10,7 @@ export interface CatalogueEntry {
 
 /**
  * Every code that this package's errors carry, grouped by what has to change: the installation, the call, the
- * machine, the target, or nothing at all. A code keeps its meaning for good; new failures get new codes.
+ * machine, the target, or nothing at all. A code never changes its meaning; new failures get new codes.
  */
 export const errorCatalogue = {
   // The installation
@@ -20,7 +20,7 @@ export const errorCatalogue = {
       'Build it with `npx spdk-nvme build`, or with `npm run setup` in a checkout of this package; the message says why it was not built before.',
   },
   ERR_SPDK_ADDON_BROKEN: {
-    meaning: 'The native addon is there but Node.js cannot load it.',
+    meaning: 'The native addon exists but Node.js cannot load it.',
     remedy: 'Read the cause, then rebuild the addon with this Node.js and this SPDK: `npx spdk-nvme build`.',
   },
 
@@ -71,8 +71,8 @@ export const errorCatalogue = {
       'Use the attached controller from `env.controllers`, detach it first, or attach as another host with `hostNqn`.',
   },
   ERR_SPDK_DETACHING: {
-    meaning: 'The controller is being detached, or an attach of it that was given up is being ended.',
-    remedy: 'Wait for the promise of its `detach`, or some time, before attaching it again.',
+    meaning: 'The controller is being detached, or a cancelled attach of it has not ended yet.',
+    remedy: 'Await its `detach()`, or wait some seconds, before attaching it again.',
   },
   ERR_SPDK_CONTROLLER_DETACHED: {
     meaning: 'The controller has been detached and can no longer be used.',
@@ -81,7 +81,7 @@ export const errorCatalogue = {
   ERR_SPDK_CONTROLLER_FAILED: {
     meaning: 'The link to the controller or the controller itself has failed.',
     remedy:
-      'Mend the link or the target, then `reset()` the controller, or detach it and attach it again; `ctrlrLossTimeoutMs` has that done by itself.',
+      'Fix the link or the target, then call `reset()`, or detach the controller and attach it again; with `ctrlrLossTimeoutMs` it reconnects by itself.',
   },
 
   ERR_SPDK_FILE_CLOSED: {
@@ -96,7 +96,7 @@ export const errorCatalogue = {
       'Read the log lines before this error (`logLevel: "debug"` shows more); they name what SPDK or DPDK lacked.',
   },
   ERR_SPDK_NO_HUGEPAGES: {
-    meaning: 'There are not enough free hugepages for the memory that was asked for.',
+    meaning: 'There are not enough free hugepages for the requested memory.',
     remedy:
       'Reserve more (`sysctl vm.nr_hugepages=256` gives 512 MiB of 2 MiB pages), mount hugetlbfs on /dev/hugepages, or lower `memoryMb`.',
   },
@@ -105,17 +105,17 @@ export const errorCatalogue = {
     remedy: 'Raise `memoryMb`, lower `queueDepth` or `ioQueues`, or detach controllers that are not needed.',
   },
   ERR_SPDK_NO_THREADS: {
-    meaning: 'The system allows this process no more threads.',
+    meaning: 'The process has reached its limit of threads.',
     remedy:
       'Raise `ulimit -u`, or `pids.max` of its cgroup (`TasksMax=` in a systemd unit, `--pids-limit` for a container); then try again.',
   },
   ERR_SPDK_NO_DESCRIPTORS: {
-    meaning: 'The process may open no more files.',
+    meaning: 'The process has reached its limit of open files.',
     remedy:
-      'Raise `ulimit -n` (`LimitNOFILE=` in a systemd unit), or close what is not needed; then try again.',
+      'Raise `ulimit -n` (`LimitNOFILE=` in a systemd unit), or close files that are not needed; then try again.',
   },
   ERR_SPDK_NO_PERMISSION: {
-    meaning: 'The process may not use a device, a hugepage file or memory that SPDK needs.',
+    meaning: 'The process has no permission for a device, a hugepage file or memory that SPDK needs.',
     remedy: 'Run as root, or give this user access to /dev/hugepages and /dev/infiniband.',
   },
   ERR_SPDK_MEMLOCK_LIMIT: {
@@ -139,22 +139,22 @@ export const errorCatalogue = {
     remedy: 'Read the message and the log lines before it, and the log of the target.',
   },
   ERR_SPDK_UNREACHABLE: {
-    meaning: 'Nothing answers at the target’s address and port.',
+    meaning: 'Nothing responds at the target’s address and port.',
     remedy:
-      'Check `traddr` and `trsvcid`, that the target listens there and is alive, and the route and firewall between.',
+      'Check `traddr` and `trsvcid`, that the target runs and listens there, and the route and firewall to it.',
   },
   ERR_SPDK_CONNECT_REJECTED: {
-    meaning: 'The target answered but refused the NVMe-oF Connect command.',
-    remedy: 'Check `subnqn`, and that the target allows the `hostNqn` that is used.',
+    meaning: 'The target responded but rejected the NVMe-oF Connect command.',
+    remedy: 'Check `subnqn`, and that the target allows this `hostNqn`.',
   },
   ERR_SPDK_NOT_IO_CONTROLLER: {
     meaning: 'The controller is a discovery controller or an administrative one, which has no I/O queues.',
     remedy:
-      'Attach a subsystem with namespaces; `env.discover()` lists the ones behind a discovery controller.',
+      'Attach a subsystem with namespaces; `env.discover()` lists those of a discovery controller.',
   },
   ERR_SPDK_NOT_DISCOVERY_CONTROLLER: {
-    meaning: 'Discovery was asked of a controller that is none for discovery.',
-    remedy: 'Leave `subnqn` out, which asks the discovery controller that every target has.',
+    meaning: 'The controller that `env.discover()` reached is not a discovery controller.',
+    remedy: 'Omit `subnqn`: then the discovery controller that every target has is used.',
   },
   ERR_SPDK_NO_IO_QUEUES: {
     meaning: 'The target granted no I/O queue.',
@@ -163,27 +163,27 @@ export const errorCatalogue = {
 
   // Reading and writing
   ERR_SPDK_IO_FAILED: {
-    meaning: 'A command ended with an error; `nvmeStatus` is what the controller said of it.',
-    remedy: 'Look the status up; with `dnr` the same command will fail again.',
+    meaning: 'A command completed with an error; `nvmeStatus` is the controller’s status.',
+    remedy: 'Look up the status; if `dnr` is set, the same command will fail again.',
   },
   ERR_SPDK_UNALIGNED: {
     meaning: 'An offset or a length is not a multiple of the block size.',
     remedy: 'Read and write whole blocks of `namespace.blockSize` bytes.',
   },
   ERR_SPDK_OUT_OF_RANGE: {
-    meaning: 'The range reaches past the end of the namespace.',
+    meaning: 'The range extends past the end of the namespace.',
     remedy: 'Stay within `namespace.bytes`.',
   },
   ERR_SPDK_INVALID_BUFFER: {
     meaning: 'The buffer has been released, detached or shrunk, cannot be written, or is not DMA memory.',
-    remedy: 'Use a buffer that is still whole; batches take memory of `env.allocate()` only.',
+    remedy: 'Use a buffer that is still valid; batches accept only memory of `env.allocate()`.',
   },
   ERR_SPDK_QUEUE_FULL: {
     meaning: 'More operations wait for room in the queue than `maxWaiting` allows.',
     remedy: 'Await earlier operations first, attach with more or deeper queues, or raise `maxWaiting`.',
   },
   ERR_SPDK_QUEUE_IN_USE: {
-    meaning: 'A batch has the queue pair to itself, operations are pending on it, or a closed batch is used.',
+    meaning: 'The queue pair is reserved by a batch or has pending operations, or the batch is closed.',
     remedy: 'Close the batch or await the operations, or use another queue pair or a new batch.',
   },
   ERR_SPDK_NAMESPACE_GONE: {
@@ -192,17 +192,17 @@ export const errorCatalogue = {
     remedy: 'Take the namespace from `controller.namespaces` again.',
   },
   ERR_SPDK_UNSUPPORTED: {
-    meaning: 'The controller, the namespace or the linked SPDK does not have what was asked for.',
+    meaning: 'The controller, the namespace or the linked SPDK does not support the request.',
     remedy:
-      'Ask `namespace.supports` and `namespace.metadata` first; `namespace.raw()` sends what this package does not.',
+      'Check `namespace.supports` and `namespace.metadata` first; `namespace.raw()` sends commands that this package does not have.',
   },
   ERR_SPDK_INVALID_DISCOVERY_LOG: {
-    meaning: 'A discovery log makes no sense.',
+    meaning: 'A discovery log is malformed.',
     remedy: 'Check the target with `nvme discover`; it may be faulty.',
   },
   ERR_SPDK_LOG_PAGE_CHANGED: {
-    meaning: 'A log page changed each time while it was read in pieces.',
-    remedy: 'Read it again when the target has come to rest.',
+    meaning: 'A log page changed during each attempt to read it in pieces.',
+    remedy: 'Read it again later.',
   },
   ERR_SPDK_FOREIGN_NAMESPACE: {
     meaning: 'The namespace belongs to another controller than the batch.',
@@ -219,15 +219,15 @@ export const errorCatalogue = {
     remedy: 'Check that the target and the link are alive, or allow more time.',
   },
   ERR_SPDK_ABORTED: {
-    meaning: 'The operation was given up because its AbortSignal fired.',
-    remedy: 'Nothing is wrong if the abort was meant; `cause` is the reason that the signal gave.',
+    meaning: 'The operation was cancelled because its AbortSignal fired.',
+    remedy: 'This is no fault if the abort was intended; `cause` is the reason of the signal.',
   },
   ERR_SPDK_WEDGED: {
-    meaning: 'A call into SPDK outlived its deadline and still has not returned, so what it holds is kept.',
-    remedy: 'Go on with other controllers, and restart the process when convenient to get the memory back.',
+    meaning: 'A call into SPDK has not returned by its deadline, so its resources stay allocated.',
+    remedy: 'Continue with other controllers, and restart the process at a convenient time to free the resources.',
   },
   ERR_SPDK_INTERNAL: {
-    meaning: 'This package broke a rule of its own.',
+    meaning: 'This package found an error in itself.',
     remedy: 'Report it as a bug with the message, the stack and the log lines before it.',
   },
 } as const satisfies Record<`ERR_SPDK_${string}`, CatalogueEntry>;
