@@ -14,18 +14,18 @@ import {
 import { checkInteger } from './options/arguments.js';
 import { checkLogPage, type LogPageOptions, logPageDwords, readLogPage } from './options/log-page.js';
 
-/** What a controller answered. */
+/** The completion of an admin command. */
 export interface AdminResult {
   /** Dword 0 of the completion. */
   readonly cdw0: number;
-  /** What came back; empty for commands that bring nothing. */
+  /** The received data; empty for commands that receive none. */
   readonly data: Buffer;
 }
 
-/** The SMART / Health Information log page, as far as fabrics controllers fill it (log page 02h). */
+/** The SMART / Health Information log page, with the fields that fabrics controllers fill (log page 02h). */
 export interface SmartLog {
   readonly criticalWarning: number;
-  /** Kelvin; 0 when the controller does not tell. */
+  /** Kelvin; 0 if the controller reports none. */
   readonly temperatureKelvin: number;
   readonly availableSparePercent: number;
   readonly percentageUsed: number;
@@ -58,18 +58,18 @@ const extendedData = 1 << 2;
 const opcodes = { getLogPage: 0x02, identify: 0x06, setFeatures: 0x09, getFeatures: 0x0a } as const;
 const everyNamespace = 0xffff_ffff;
 
-/** @internal What the admin commands need to know of their controller. */
+/** @internal What the admin commands need of their controller. */
 export interface AdminServices {
   readonly native: Pick<NativeController, 'admin'>;
-  /** Why a command is not taken; undefined when it is. */
+  /** The error for new commands; undefined if they are accepted. */
   readonly refusal: () => SpdkError | undefined;
-  /** The most that one command transfers, in bytes. */
+  /** The maximum transfer of one command in bytes. */
   readonly mostBytes: () => number;
 }
 
 /**
- * The admin commands of one controller. A call that takes several commands has one time limit and one signal for all
- * of them.
+ * The admin commands of one controller. A call that sends several commands has one time limit and one signal for all of
+ * them.
  */
 export class Admin {
   readonly #services: AdminServices;
@@ -84,10 +84,10 @@ export class Admin {
   }
 
   /**
-   * Sends any admin command. The two lowest bits of its opcode say which way its data goes, and `data` or
-   * `dataLength` has to suit them.
-   * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. At once,
-   *   with nothing sent: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
+   * Sends any admin command. The two lowest bits of its opcode are the direction of its data, which `data` or
+   * `dataLength` must match.
+   * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. Without
+   *   sending anything: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
    *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED or
    *   ERR_SPDK_CONTROLLER_FAILED
    */
@@ -103,10 +103,10 @@ export class Admin {
   }
 
   /**
-   * Get Log Page. A page that is longer than one command transfers is read in pieces, for which the controller has to
-   * take offsets.
+   * Get Log Page. A page that is longer than one command transfers is read in pieces, for which the controller must
+   * support offsets.
    * @param length in bytes, a multiple of 4, up to 268435456
-   * @throws {SpdkError} as `send`; ERR_SPDK_UNSUPPORTED when the controller takes no offsets;
+   * @throws {SpdkError} as `send`; ERR_SPDK_UNSUPPORTED if the controller does not support offsets;
    *   ERR_SPDK_LOG_PAGE_CHANGED
    */
   async logPage(
@@ -133,7 +133,7 @@ export class Admin {
 
   async smartLog(options?: AdminOptions): Promise<SmartLog> {
     const page = await this.logPage(0x02, smartBytes, everyNamespace, options);
-    // Counters have 128 bits; what does not fit in 64 has never been seen.
+    // Counters have 128 bits; the upper 64 are not used in practice.
     const counter = (at: number) => page.readBigUInt64LE(at);
     return {
       criticalWarning: page.readUInt8(0),
@@ -150,7 +150,7 @@ export class Admin {
     };
   }
 
-  /** The newest errors first; entries that were never used are left out. */
+  /** The newest errors first, without unused entries. */
   async errorLog(entries = 1, options?: AdminOptions): Promise<ErrorLogEntry[]> {
     checkInteger(entries, 'entries', 1, 256);
     const page = await this.logPage(0x01, entries * errorEntryBytes, everyNamespace, options);

@@ -1,4 +1,4 @@
-// One attach, from the call into native code to the controller that comes of it, or to its end in the background.
+// One attach, from the call into native code to its controller, or to its end in the background.
 
 import type { Controller } from './controller.js';
 import { codedError, type NativeFailure, SpdkError } from './errors/spdk-error.js';
@@ -8,25 +8,25 @@ import type { NativeController, NativeEnvironment } from './native/contract.js';
 import type { ResolvedAttachOptions } from './options/attach.js';
 import { formatTransportId, type TransportId } from './options/transport-id.js';
 
-/** An attach that was given up has so long to end by itself, which spares the target a broken connection. */
+/** A cancelled attach may take this long to end by itself, which spares the target a broken connection. */
 const breakOffMs = 1_000;
-/** Options that say which host asks. */
+/** Options with the identity of the host. */
 export type IdentifiedOptions = ResolvedAttachOptions & { readonly hostNqn: string; readonly hostId: string };
 
-/** Where to attach, and what becomes of it. */
+/** What to attach, and the callbacks. */
 export interface Attach {
   /** For messages, as in 'Attaching nqn.2016-06.io.spdk:cnode1'. */
   readonly what: string;
   readonly transportId: TransportId;
   readonly resolved: IdentifiedOptions;
-  /** The connection is for a discovery log alone. */
+  /** The connection is only for a discovery log. */
   readonly discovery: boolean;
-  /** Makes the controller, once it is attached. */
+  /** Creates the controller object after the attach. */
   readonly adopt: (native: NativeController) => Controller;
   readonly failed: (controller: Controller, failure: NativeFailure) => void;
 }
 
-/** Begins an attach; it settles on time whatever SPDK does. */
+/** Begins an attach, which settles on time whatever SPDK does. */
 export function startAttach(environment: NativeEnvironment, attach: Attach): PendingCall<Controller> {
   const { what, transportId, resolved, discovery, adopt } = attach;
   let nativeController: NativeController | null = null;
@@ -51,7 +51,7 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
       namespacesChanged: () => controller?.onNamespacesChanged(),
       logChanged: () => controller?.onLogChanged(),
       attached: (failure) => {
-        // An attach that nobody waits for any more is ended by native code, whatever came of it.
+        // Native code ends a cancelled attach, whether it succeeded or not.
         if (call.settled) return;
         if (failure || !nativeController) {
           call.reject(SpdkError.fromNative(failure ?? unexplained));
@@ -90,7 +90,7 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
   };
 }
 
-/** Detaches a controller that nobody gets. */
+/** Detaches a controller that no caller gets. */
 function giveBack(native: NativeController): void {
   ignoringErrors(() => native.detach({ drainMs: 0, timeoutMs: breakOffMs, done: () => {} }));
 }

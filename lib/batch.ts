@@ -1,5 +1,5 @@
-// Commands without promises. Longer than others: half of it is what programs read, and the rest is one state machine over the
-// slots of a ring, each step of which runs for every command.
+// Commands without promises. Longer than other files: half of it documents public methods, and the rest is one state
+// machine over the slots of a ring, each step of which runs for every command.
 
 import { isAborted, statusError } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
@@ -10,38 +10,38 @@ import type { SubmissionQueue } from './io/submission-queue.js';
 import type { Namespace } from './namespace.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 
-/** @internal What a batch asks of its queue pair. */
+/** @internal What a batch needs of its queue pair. */
 export interface BatchHooks {
-  /** Whether the namespace is of the queue pair's controller. */
+  /** Whether the namespace belongs to the queue pair's controller. */
   readonly owns: (namespace: Namespace) => boolean;
-  /** Why the controller takes no commands now; undefined when it does. */
+  /** The error for new commands; undefined if the controller accepts them. */
   readonly refusal: () => SpdkError | undefined;
   readonly closed: () => void;
 }
 
-/** What `batch.close` takes. */
+/** Options of `batch.close`. */
 export interface BatchCloseOptions {
-  /** Closes it though commands are outstanding; nobody learns what becomes of them. Default false. */
+  /** Closes it even if commands are outstanding; their results are dropped. Default false. */
   readonly discard?: boolean | undefined;
 }
 
 const largestTag = 0xffff_ffff;
 
 /**
- * Commands without promises, for programs that count every microsecond: any number go out with one `submit()` and
- * come back with one `reap()`, and none allocates anything. It has its queue pair to itself.
+ * Commands without promises, for programs that need the lowest latency: one `submit()` sends any number of them, one
+ * `reap()` collects their completions, and no objects are allocated. A batch reserves its queue pair.
  *
  *     while (batch.read(ns, buffer, at, offset, 4096, tag)) { … }   // false: the queue is full
  *     batch.submit();
  *     const count = await batch.wait();
  *     for (let i = 0; i < count; i++) use(batch.tags[i], batch.error(i));
  *
- * Data is in memory of `env.allocate()`. A status is 0 for success, else `statusError()` makes an error of it.
+ * Data is in memory of `env.allocate()`. A status is 0 for success; `statusError()` converts others to an error.
  */
 export class Batch implements Disposable {
-  /** Commands that can be outstanding. */
+  /** The maximum number of outstanding commands. */
   readonly capacity: number;
-  /** The tags of the commands that the last `reap()` or `wait()` took. */
+  /** The tags of the commands that the last `reap()` or `wait()` collected. */
   readonly tags: Uint32Array;
   /** Their statuses, in the same order. */
   readonly statuses: Uint32Array;
@@ -50,15 +50,15 @@ export class Batch implements Disposable {
   readonly #waiters: BatchWaiters;
   readonly #tagBySlot: Uint32Array;
   readonly #regionBySlot: (DmaRegion | undefined)[];
-  /** When a slot's command was sent, where that matters; 0: there is none. */
+  /** When a slot's command was sent, if it has a time limit; 0: no command. */
   readonly #sentAt: Float64Array | undefined;
   readonly #unsentSlots: number[] = [];
-  /** Slots with a command that is described, or sent. */
+  /** Slots with a described or sent command. */
   readonly #used: Uint8Array;
   #described = 0;
   #sent = 0;
   #reaped = 0;
-  /** Tag, status, tag, … of commands that completed when the program was not asked. */
+  /** Tag, status, tag, … of commands that completed outside `reap()` and `wait()`. */
   #kept: number[] = [];
   #keeping = false;
   #closed = false;
@@ -84,18 +84,18 @@ export class Batch implements Disposable {
     return new Batch(queue, hooks);
   }
 
-  /** Commands described and not reaped yet. */
+  /** Commands that are described and not reaped yet. */
   get outstanding(): number {
     return this.#described + this.#sent + this.#kept.length / 2;
   }
 
   /**
    * Describes a read of `length` bytes at `offset` of the namespace, into the buffer from `bufferOffset` on.
-   * @param tag a whole number from 0 to 4294967295 that comes back with the completion
-   * @returns false when the queue is full: submit and reap first
+   * @param tag an integer from 0 to 4294967295 that is returned with the completion
+   * @returns false if the queue is full: submit and reap first
    * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_INVALID_BUFFER, ERR_SPDK_INVALID_ARG_VALUE,
-   *   ERR_SPDK_FOREIGN_NAMESPACE, ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_QUEUE_IN_USE when the batch is closed, or why the
-   *   controller takes no commands
+   *   ERR_SPDK_FOREIGN_NAMESPACE, ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_QUEUE_IN_USE if the batch is closed, or the
+   *   code of the controller's state
    */
   read(
     namespace: Namespace,
@@ -108,7 +108,7 @@ export class Batch implements Disposable {
     return this.#transfer(ioOpcodes.read, namespace, buffer, bufferOffset, offset, length, tag);
   }
 
-  /** Describes a write; as `read`. */
+  /** Describes a write; like `read`. */
   write(
     namespace: Namespace,
     buffer: DmaBuffer,
@@ -133,8 +133,8 @@ export class Batch implements Disposable {
   }
 
   /**
-   * Sends everything described since the last call.
-   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE when the batch is closed, or why the controller takes no commands
+   * Sends all commands that were described since the last call.
+   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE if the batch is closed, or the code of the controller's state
    */
   submit(): void {
     this.#checkUsable();
@@ -147,9 +147,9 @@ export class Batch implements Disposable {
   }
 
   /**
-   * Takes what has completed, into `tags` and `statuses`. Returns how many; 0 is no reason to wait.
-   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE when the batch is closed; ERR_SPDK_CONTROLLER_DETACHED or
-   *   ERR_SPDK_WEDGED when nothing more will complete though commands are outstanding
+   * Collects completions in `tags` and `statuses` and returns their number. It never waits.
+   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE if the batch is closed; ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED
+   *   if outstanding commands will never complete
    */
   reap(): number {
     this.#checkOpen();
@@ -159,17 +159,17 @@ export class Batch implements Disposable {
     return count;
   }
 
-  /** The error of a command that the last `reap()` or `wait()` took, by its index; undefined when it succeeded. */
+  /** The error of a command that the last `reap()` or `wait()` collected, by its index; undefined if it succeeded. */
   error(index: number): SpdkError | undefined {
     return statusError(this.statuses[checkInteger(index, 'index', 0, this.capacity - 1)] as number);
   }
 
   /**
-   * Waits until at least one command has completed, and reaps. What is described is sent first. 0 at once when nothing
-   * is outstanding. Of several calls at once each gets other completions, the first the first ones; those for which
-   * none are left get 0.
-   * @throws {SpdkError} ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED: the batch goes on, and can be waited for again;
-   *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED when nothing more will complete; or as `submit`
+   * Sends the described commands, waits until at least one command has completed, and reaps. Resolves with 0 immediately
+   * if no command is outstanding. Concurrent calls are served in order, each with its own completions; calls for which
+   * none are left resolve with 0.
+   * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED: the commands continue, and `wait()` can be called again;
+   *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED if no command will complete any more; or as `submit`
    */
   async wait(options?: BatchWaitOptions): Promise<number> {
     this.#checkOpen();
@@ -177,16 +177,16 @@ export class Batch implements Disposable {
     const count = this.#waiters.length === 0 ? this.#take() : 0;
     if (count > 0) return count;
     if (this.#failure) throw this.#failure;
-    // While a controller is failed or detaching, what was sent before is still to be heard of.
+    // While a controller is failed or detaching, earlier commands can still complete.
     if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.refusal())) this.submit();
     if (this.#sent === 0) return 0;
     return this.#waiters.add(limits);
   }
 
   /**
-   * Gives the queue pair back. Commands that were described and not sent are dropped.
-   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE while commands are outstanding, unless they are to be discarded: their
-   *   memory stays in use, and their places in the queue are taken, until they have ended
+   * Releases the queue pair. Commands that are described but not sent are dropped.
+   * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE while commands are outstanding, unless they are discarded. The memory and
+   *   slots of discarded commands stay in use until they have completed
    */
   close(options?: BatchCloseOptions): void {
     const discard = readOptions(options, 'close options', ['discard']).get('discard') ?? false;
@@ -210,7 +210,7 @@ export class Batch implements Disposable {
     this.#hooks.closed();
   }
 
-  /** As `close({ discard: true })`, so that an error in the middle of a batch does not lock its queue pair. */
+  /** Like `close({ discard: true })`, so that an error in the middle of a batch does not lock its queue pair. */
   [Symbol.dispose](): void {
     this.close({ discard: true });
   }
@@ -231,17 +231,17 @@ export class Batch implements Disposable {
     this.#letGo(slot);
   }
 
-  /** @internal Something may have completed. */
+  /** @internal Commands may have completed. */
   wake(): void {
     if (this.#waiters.length === 0) return;
     const count = this.#take();
     if (count > 0) this.#waiters.resolve(count);
     this.#endWaits();
-    // More than fits into the arrays: for the next one.
+    // The arrays are full: the next wait() gets the others.
     if (this.#kept.length > 0 && this.#waiters.length > 0) setImmediate(() => this.wake());
   }
 
-  /** @internal Keeps what has completed for the next `reap()` or `wait()`: whether there will be one, nobody knows. */
+  /** @internal Keeps completions for the next `reap()` or `wait()`, if there is one. */
   reapLater(): void {
     this.#keeping = true;
     this.#reapRing();
@@ -249,8 +249,8 @@ export class Batch implements Disposable {
   }
 
   /**
-   * @internal The queue pair is gone. Returns how many commands that left without an end.
-   * @param gone nothing uses the memory of commands any more
+   * @internal The queue pair no longer exists. Returns how many commands did not complete.
+   * @param gone nothing uses the memory of the commands any more
    */
   abandon(error: SpdkError, gone: boolean): number {
     this.reapLater();
@@ -283,7 +283,7 @@ export class Batch implements Disposable {
     return this.#reaped;
   }
 
-  /** Ends the waits for which nothing is left. */
+  /** Settles the waits for which no completion is left. */
   #endWaits(): void {
     if (this.#kept.length === 0 && (this.#sent === 0 || this.#failure)) this.#waiters.endAll(this.#failure);
   }
@@ -335,7 +335,7 @@ export class Batch implements Disposable {
     this.#queue.ring.push(slot);
   }
 
-  /** The slot's command uses its memory no longer. */
+  /** The slot's command no longer uses its memory. */
   #letGo(slot: number): void {
     const region = this.#regionBySlot[slot];
     if (region) this.#queue.memory.unpin(region);
@@ -344,7 +344,7 @@ export class Batch implements Disposable {
     if (this.#sentAt) this.#sentAt[slot] = 0;
   }
 
-  /** When the oldest command that was sent is older than the controller's `ioTimeoutMs`. */
+  /** When the oldest command reaches the controller's `ioTimeoutMs`. */
   #deadline(): number {
     let oldest = Number.POSITIVE_INFINITY;
     for (const at of this.#sentAt ?? []) if (at > 0 && at < oldest) oldest = at;

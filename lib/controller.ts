@@ -1,5 +1,5 @@
-// One attached controller: its life, its events and its I/O. Longer than others, because half of it is what programs read:
-// its events, its messages and its methods, each with what it promises.
+// One attached controller: its lifecycle, its events and its I/O. Longer than other files, because half of it documents
+// public events, messages and methods.
 
 import { EventEmitter } from 'node:events';
 import { Admin } from './admin.js';
@@ -33,7 +33,7 @@ import type {
   ResetReport,
 } from './types.js';
 
-// A namespace knows its controller by a small interface: that it is one of these is added here.
+// A namespace uses its controller through a small interface; the type of its member is declared here.
 declare module './namespace.js' {
   interface Namespace {
     readonly controller: Controller;
@@ -45,45 +45,45 @@ type Failure = SpdkError | SpdkTypeError;
 /** A line that SPDK, DPDK or this package logged. */
 export interface LogLine extends LineAbout<Controller> {
   /**
-   * The controller that the line is about, or its subsystem's NQN while it is being attached. Missing where SPDK
-   * worked for no controller in particular.
+   * The controller that the line is about, or its subsystem's NQN while it is being attached. Missing if the line
+   * belongs to no controller.
    */
   readonly controller?: Controller | string;
 }
 
-/** The events of a {@link Controller} and what their listeners get. */
+/** The events of a {@link Controller} and the arguments of their listeners. */
 export interface ControllerEvents {
-  /** The controller moved on to another state. */
+  /** The controller entered another state. */
   state: [state: ControllerState];
-  /** The link or the target died, and no reset is tried, or none any more: `detach()` and `reset()` remain. */
+  /** The link or the target failed, and there is no further attempt to reconnect. Only `detach()` and `reset()` work. */
   failed: [error: SpdkError | SpdkTypeError];
-  /** A reset has begun: by `reset()`, or with the reason why the connection was lost. */
+  /** A reset began: by `reset()`, or with the reason why the connection was lost. */
   resetting: [reason: SpdkError | SpdkTypeError | undefined];
-  /** A try to connect again has failed; another one follows unless `failed` does. */
+  /** An attempt to reconnect failed. Another one follows, or the event `failed`. */
   reconnectFailed: [error: SpdkError | SpdkTypeError, attempts: number];
-  /** `fastIoFailTimeoutMs` is over: I/O is refused until the controller is back. */
+  /** `fastIoFailTimeoutMs` is over: I/O is rejected until the controller is connected again. */
   failingFast: [];
-  /** The controller is connected again, and I/O goes on. */
+  /** The controller is connected again, and I/O continues. */
   reset: [report: ResetReport];
-  /** Namespaces appeared, vanished or changed; `namespaces` has the new ones. */
+  /** Namespaces appeared, vanished or changed; the argument is the new list. */
   namespaces: [namespaces: readonly Namespace[]];
   /** `notes` has changed. */
   notes: [notes: readonly ControllerNote[]];
   /** SPDK logged a line about this controller, of the environment's `logLevel` or more severe. */
   log: [line: LogLine];
-  /** The controller is gone and everything it held is free again. */
+  /** The controller is detached and all of its resources are free. */
   detached: [report: DetachReport];
 }
 
-/** What subscribers to the channels of a controller get. */
+/** The messages of the diagnostics channels about a controller. */
 export interface ControllerMessages {
-  /** A controller is gone, and everything it held is free again. */
+  /** A controller is detached and all of its resources are free. */
   'spdk-nvme:detach': { readonly controller: Controller; readonly report: DetachReport };
-  /** A detach was rejected: the controller is wedged. */
+  /** A detach rejected: the controller is wedged. */
   'spdk-nvme:detach:error': { readonly controller: Controller; readonly error: unknown };
-  /** The link or the target of a controller died. */
+  /** The link or the target of a controller failed. */
   'spdk-nvme:failed': { readonly controller: Controller; readonly error: SpdkError | SpdkTypeError };
-  /** A reset has begun; without a reason it was asked for. */
+  /** A reset began. One that was requested has no reason. */
   'spdk-nvme:resetting': {
     readonly controller: Controller;
     readonly reason: SpdkError | SpdkTypeError | undefined;
@@ -102,7 +102,7 @@ export interface ControllerServices {
   readonly detached: (controller: Controller) => void;
 }
 
-/** @internal How the controller was asked for. */
+/** @internal The settings of the attach. */
 export interface ControllerSettings {
   readonly transportId: TransportId;
   readonly host: HostIdentity;
@@ -112,20 +112,20 @@ export interface ControllerSettings {
 }
 
 /**
- * An attached NVMe controller. Made by `env.attach()`; its state lives in native code
- * (native/core/controller/controller_state.h), and this object shows it.
+ * An attached NVMe controller, created by `env.attach()`. Its state is kept in native code
+ * (native/core/controller/controller_state.h); this object reads it there.
  */
 export class Controller extends EventEmitter<ControllerEvents> implements AsyncDisposable {
   readonly transportId: TransportId;
-  /** The NQN that this host has given itself. */
+  /** The NQN of this host. */
   readonly hostNqn: string;
-  /** The host identifier that goes with it: a UUID in lower case. */
+  /** The host identifier, a UUID in lower case. */
   readonly hostId: string;
   readonly queuePairs: readonly QueuePair[];
   readonly admin: Admin;
   /** @internal */
   readonly memory: DmaMemory;
-  /** @internal Everything that this controller, or its environment about it, emits goes through here. */
+  /** @internal All events of this controller, and those of its environment about it, pass through here. */
   readonly events = new HeldEvents();
   /** @internal Hears that the log of a discovery controller has changed. */
   onLogChanged: () => void = () => {};
@@ -175,7 +175,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return new Controller(native, settings, services);
   }
 
-  /** What the controller said of itself when it was attached or last reset. Stays readable after a detach. */
+  /** The controller's description from its attach or latest reset. Stays readable after a detach. */
   get info(): ControllerInfo {
     return this.#info;
   }
@@ -184,14 +184,14 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.#native.state();
   }
 
-  /** The namespaces as the controller last described them. A change gives new objects. */
+  /** The controller's latest list of namespaces. A changed namespace is a new object. */
   get namespaces(): readonly Namespace[] {
     return this.#namespaces.all;
   }
 
   /**
-   * What is odd about the controller and may be mended on the target. The controller is asked in the background, so
-   * that they come some milliseconds after the attach; the event `notes` tells, and the history keeps them.
+   * Problems of the controller that can be fixed on the target. They are read in the background and appear some
+   * milliseconds after the attach. The event `notes` reports them, and the history keeps them.
    */
   get notes(): readonly ControllerNote[] {
     return this.#namespaces.notes;
@@ -204,30 +204,29 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /**
-   * What happened to the controller last, the oldest first: up to 64 lines of SPDK's log about it, and up to 64 other
-   * events. Read anew from native code by each use; stays readable after a detach.
+   * The latest events of the controller, oldest first: up to 64 lines of SPDK's log about it and up to 64 other events.
+   * Each access reads it from native code; it stays readable after a detach.
    */
   get history(): readonly HistoryEvent[] {
     return historyOf(this.#native);
   }
 
-  /** What the controller's I/O queue pairs have done since they were connected. Stays readable after a detach. */
+  /** Counters of the I/O queue pairs since they were connected. Stay readable after a detach. */
   stats(): ControllerStats {
     return { pending: this.#queues.pending, ...this.#native.stats() };
   }
 
   /**
-   * Detaches the controller: refuses new I/O, waits for what is outstanding up to `drainMs` and aborts the rest,
-   * disconnects every queue pair, waits until all are quiet, and frees everything. Works on a failed controller
-   * too.
+   * Detaches the controller: rejects new I/O, waits up to `drainMs` for outstanding operations and aborts the rest,
+   * disconnects every queue pair, waits until all are quiet, and frees everything. Also works on a failed controller.
    *
-   * Calls while one is under way, and after it, get the same report. The first decides about `drainMs`, and when the
-   * controller is given up as wedged; every call is answered by its own `timeoutMs`.
+   * Further calls, during or after the first, share its report. The first call decides about `drainMs` and when the
+   * controller counts as wedged; each call settles by its own `timeoutMs`.
    *
-   * @returns how long each phase took, and what became of outstanding operations
-   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK has not finished after the first call's `timeoutMs`: the controller
-   *   stays `wedged`, its memory is kept for SPDK, everything else goes on working. ERR_SPDK_TIMEOUT when a further
-   *   call allows less time than is left: the detach goes on
+   * @returns how long each phase took, and how many outstanding operations completed or were aborted
+   * @throws {SpdkError} ERR_SPDK_WEDGED if SPDK has not finished after the first call's `timeoutMs`: the controller stays
+   *   `wedged` and its memory allocated; everything else continues to work. ERR_SPDK_TIMEOUT if a further call allows
+   *   less time than is left: the detach continues
    */
   async detach(options?: DetachOptions): Promise<DetachReport> {
     const resolved = resolveDetachOptions(options);
@@ -236,20 +235,19 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       what: `Waiting for ${this.#name} to be detached`,
       timeoutMs: resolved.timeoutMs,
       timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'The detach goes on, within the time that the call which began it allows.',
+      timeoutHint: 'The detach continues, within the time limit of the first call.',
     });
   }
 
   /**
-   * Ends the connection and makes a new one, for a controller that is attached or failed. I/O that is outstanding
-   * meanwhile waits and is sent again, so a write may reach the target twice; raw and admin commands are answered
-   * with an error instead. Calls while a reset is under way, also one that follows a loss, share it, each until its
-   * own `timeoutMs`.
+   * Ends the connection of an attached or failed controller and makes a new one. Outstanding I/O waits and is sent
+   * again, so a write may reach the target twice; outstanding raw and admin commands reject instead. Calls during a
+   * reset, including one that follows a loss, share it; each settles by its own `timeoutMs`.
    *
-   * @returns how many tries it took, and how long
-   * @throws {SpdkError} why the controller could not be connected again: as `env.attach()`; it is `failed` then.
-   *   ERR_SPDK_TIMEOUT when it is not back after `timeoutMs`, though it may come back later, which the event `reset`
-   *   tells; ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_WEDGED when there is nothing to reset
+   * @returns the number of attempts, and the times
+   * @throws {SpdkError} the codes of `env.attach()` if the controller could not be connected again; it is `failed` then.
+   *   ERR_SPDK_TIMEOUT if it is not connected after `timeoutMs`; it may connect later, which the event `reset` reports.
+   *   ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_WEDGED if there is nothing to reset
    */
   async reset(options?: ResetOptions): Promise<ResetReport> {
     const { timeoutMs } = resolveResetOptions(options);
@@ -261,7 +259,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       what: `Resetting ${this.#name}`,
       timeoutMs,
       timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'The event `reset` or `failed` will tell what becomes of it.',
+      timeoutHint: 'The event `reset` or `failed` reports how it ends.',
     });
   }
 
@@ -269,7 +267,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     await this.detach();
   }
 
-  /** @internal The limits of operations on the queue pair that was asked for, or on the least busy one. */
+  /** @internal The limits of operations on the chosen queue pair, or on the least busy one. */
   limitsFor(chosen: unknown): IoLimits {
     return this.#queues.limitsFor(chosen);
   }
@@ -279,7 +277,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.#namespaces.has(namespace);
   }
 
-  /** @internal Native code says that something has completed. */
+  /** @internal Native code reports completions. */
   onIoCompleted(): void {
     this.#queues.reap();
   }
@@ -305,7 +303,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @internal */
   onFailed(error: Failure): void {
     this.#refuseIo();
-    // A reset that has been asked for since the failure, before this message of it came, is yet to begin.
+    // A reset that was requested after the failure, but before this message, has not begun yet.
     if (this.#resetBegun) this.#endReset((reset) => reset.reject(error));
     this.events.announce(() => {
       publish('spdk-nvme:failed', { controller: this, error });
@@ -346,7 +344,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     }
   }
 
-  /** What every call of reset() waits for: a reset that is under way, or one that begins now. */
+  /** The reset that calls of reset() share: the current one, or a new one. */
   #reset(state: ControllerState): Promise<ResetReport> {
     if (this.#resetting) return this.#resetting.promise;
     try {
@@ -370,7 +368,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#queues.refuse(() => this.#refusal());
   }
 
-  /** Unless a detach has begun: it refuses for good. */
+  /** Unless a detach has begun, which rejects all further I/O. */
   #acceptIo(): void {
     this.#failingFast = false;
     if (!this.#detaching) this.#queues.refuse(null);
@@ -380,12 +378,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.transportId.subnqn ?? this.transportId.traddr;
   }
 
-  /** Why nothing new is taken. */
+  /** The error for new operations. */
   #refusal(): SpdkError {
     return refusalOf(this.state, this.#detaching !== undefined, this.#gone);
   }
 
-  /** Why an admin command is not taken; undefined when it is. */
+  /** The error for new admin commands; undefined if they are accepted. */
   #adminRefusal(): SpdkError | undefined {
     const usable = this.state === 'attached' || (this.state === 'resetting' && !this.#failingFast);
     return usable && !this.#detaching ? undefined : this.#refusal();
@@ -410,7 +408,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#queues.publish();
         const done = (phases: DetachPhases) => this.#onDetached(phases, before, call);
         this.#native.detach({ drainMs, timeoutMs, done });
-        // Only now: had that call thrown, the controller would be as it was.
+        // Only now: if that call throws, the controller is unchanged.
         this.#detaching = call.promise;
         this.#refuseIo();
         this.#endReset((reset) => reset.reject(detachingError()));
@@ -445,10 +443,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     }
   }
 
-  /** Settles every operation that is left: their queue pairs are gone. */
+  /** Settles all remaining operations: their queue pairs no longer exist. */
   #abandon(code: 'ERR_SPDK_WEDGED' | 'ERR_SPDK_CONTROLLER_DETACHED', gone: boolean): number {
     const why = (what: string) =>
-      new SpdkError(code, `${what} did not end before the controller was given up`);
+      new SpdkError(code, `${what} had not completed when the controller was detached`);
     return this.#queues.abandon(why, gone);
   }
 }

@@ -1,20 +1,20 @@
-// What `env.stats()` gives.
+// The counters of `env.stats()`.
 
 import type { Controller } from './controller.js';
 import type { NativePollerStats } from './native/contract.js';
 import type { ControllerStats, MemoryStats, PollerStats } from './types.js';
 
-/** What `env.stats()` gives. All counts only grow, but `outstanding`, `pending`, those of connections and of memory. */
+/** The result of `env.stats()`. All counters only grow, except `outstanding`, `pending`, and those of connections and memory. */
 export interface EnvironmentStats {
   readonly memory: MemoryStats;
   readonly pollers: readonly PollerStats[];
   /** One for each of `env.controllers`. */
   readonly controllers: readonly (ControllerStats & { readonly controller: Controller })[];
-  /** Connections to discovery services, those of watches too; they are not among the controllers. */
+  /** Connections to discovery services, including those of watches; `controllers` does not contain them. */
   readonly discoveryConnections: number;
 }
 
-/** Puts together what native code counted and what waits in the queues of JavaScript. */
+/** Combines the counters of native code with those of the queues in JavaScript. */
 export function environmentStats(
   memory: MemoryStats,
   pollers: readonly NativePollerStats[],

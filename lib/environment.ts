@@ -1,5 +1,5 @@
-// SPDK in this process: opening and closing it, and the controllers that it has. Longer than others, because a third of it is
-// what its methods promise.
+// SPDK in this process: opening and closing it, and its controllers. Longer than other files, because a third of it
+// documents public methods.
 
 import { EventEmitter } from 'node:events';
 import { type AttachAllOptions, type AttachAllReport, attachAll } from './attach-all.js';
@@ -46,21 +46,21 @@ import {
   type TransportIdObject,
 } from './options/transport-id.js';
 
-/** The events of an {@link Environment} and what their listeners get. */
+/** The events of an {@link Environment} and the arguments of their listeners. */
 export interface EnvironmentEvents {
-  /** SPDK or DPDK logged a line of the level asked for. */
+  /** SPDK or DPDK logged a line of the environment's `logLevel` or more severe. */
   log: [line: LogLine];
   attached: [controller: Controller];
   detached: [controller: Controller];
-  /** A controller's link or target died; it still has to be detached. */
+  /** A controller's link or target failed. It stays in `controllers` until it is detached. */
   failed: [controller: Controller, error: SpdkError | SpdkTypeError];
 }
 
-/** What subscribers to each channel of `node:diagnostics_channel` get. docs/guide/diagnosis.md describes them. */
+/** The messages of each channel of `node:diagnostics_channel`; docs/guide/diagnosis.md describes them. */
 export interface DiagnosticsMessages extends ControllerMessages {
   /** A controller was attached. */
   'spdk-nvme:attach': { readonly controller: Controller; readonly ms: number };
-  /** An attach was rejected, for whatever reason; options that were refused before it began are not told. */
+  /** An attach rejected. Options that were rejected before it began are not reported. */
   'spdk-nvme:attach:error': {
     readonly transportId: TransportId;
     readonly error: unknown;
@@ -70,30 +70,30 @@ export interface DiagnosticsMessages extends ControllerMessages {
 
 const publish: Publish<DiagnosticsMessages> = publishTo;
 
-/** The longest that DPDK may take to start: it clears all of its hugepages. */
+/** The time limit for the start of DPDK, which clears all of its hugepages. */
 const openLimitMs = 120_000;
-/** What ending a connection to a discovery service may take. */
+/** The time limit for disconnecting from a discovery service. */
 const discoveryDetachMs = 1_000;
 /** A place to check options with that suit any place. */
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
 /** The pause before a log is read again that could not be read. */
 const minRetryMs = 100;
-/** Of each MiB of `memoryMb` the bounce memory may take half; buffers and controllers have the other half. */
+/** Bounce memory may use half of `memoryMb`; the other half is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
-/** The part of the time for closing that is kept for ending threads, when a detach takes all that it may. */
+/** The part of the closing time that is reserved for ending threads, in case a detach uses all of its time. */
 const endingMs = (timeoutMs: number): number => Math.min(1_000, Math.ceil(timeoutMs / 2));
-/** What native code needs after its time to find out what holds it up. */
+/** The time that native code needs after its limit to collect the stacks of hanging threads. */
 const findingOutMs = 300;
 
 const closing = {
   what: 'Closing the environment',
   timeoutCode: 'ERR_SPDK_WEDGED',
-  timeoutHint: 'SPDK has not returned from an operation; end this process when it suits you.',
+  timeoutHint: 'A call into SPDK has not returned; restart this process at a convenient time.',
 } as const;
 
 /**
- * SPDK in this process: its memory, its poller threads, its controllers. One at a time in a process, whichever
- * thread of Node it is in.
+ * SPDK in this process: its memory, its poller threads, its controllers. A process can have one at a time, in any of
+ * its JavaScript threads.
  */
 export class Environment extends EventEmitter<EnvironmentEvents> implements AsyncDisposable {
   readonly #native: NativeEnvironment;
@@ -121,12 +121,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   /**
    * Starts SPDK and its poller threads.
    *
-   * DPDK can be started once in a process, on every SPDK release. After `close()` a further `init` therefore takes
-   * over the memory of the first one, and may not ask for more.
+   * DPDK can be started only once in a process, with every SPDK release. A further `init` after `close()` therefore uses
+   * the memory of the first one and cannot reserve more.
    *
    * @throws {SpdkError} ERR_SPDK_ADDON_MISSING, ERR_SPDK_ADDON_BROKEN, ERR_SPDK_ENV_ALREADY_OPEN,
    *   ERR_SPDK_ENV_NOT_REUSABLE, ERR_SPDK_NO_HUGEPAGES, ERR_SPDK_NO_PERMISSION, ERR_SPDK_ENV_INIT_FAILED, or for bad
-   *   options as {@link EnvironmentOptions} says
+   *   options the codes of {@link EnvironmentOptions}
    */
   static async init(options?: EnvironmentOptions): Promise<Environment> {
     const resolved = resolveEnvironmentOptions(options);
@@ -136,7 +136,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       what: 'Starting SPDK',
       timeoutMs: openLimitMs,
       timeoutCode: 'ERR_SPDK_ENV_INIT_FAILED',
-      timeoutHint: 'DPDK does not come back; end this process.',
+      timeoutHint: 'DPDK has not returned; end this process.',
     } as const;
     return PendingCall.start<Environment>(limits, (call) => {
       addon.open({
@@ -172,11 +172,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     } catch (error) {
       call.reject(codedError('SPDK could not be used', error));
     }
-    // Nobody gets it who could close it.
+    // No caller gets this environment, so it is closed here.
     ignoringErrors(() => opened.close({ timeoutMs: endingMs(openLimitMs), closed: () => {} }));
   }
 
-  /** The controllers that are attached, failed or being detached. */
+  /** The controllers that are attached, resetting, failed or being detached. */
   get controllers(): readonly Controller[] {
     return [...this.#controllers];
   }
@@ -194,11 +194,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * Attaches an NVMe controller and connects its I/O queue pairs.
    *
    * @param id SPDK's string, or an object with the same keys; see `parseTransportId`
-   * @throws {SpdkError} on time, even while SPDK still waits: ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED. SPDK cannot
-   *   cancel an attach, so it ends in the background, and a controller that comes of it is detached at once.
+   * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED on time, even while SPDK still waits. SPDK cannot cancel an
+   *   attach, so it ends in the background, and a controller that is still attached is detached immediately.
    *   ERR_SPDK_UNREACHABLE, ERR_SPDK_CONNECT_REJECTED (with `nvmeStatus`), ERR_SPDK_NO_IO_QUEUES,
-   *   ERR_SPDK_NOT_IO_CONTROLLER, ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED say why it failed; ERR_SPDK_ALREADY_ATTACHED and
-   *   ERR_SPDK_DETACHING that the same controller is in use; or bad input as {@link AttachOptions} says
+   *   ERR_SPDK_NOT_IO_CONTROLLER, ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED if it failed;
+   *   ERR_SPDK_ALREADY_ATTACHED or ERR_SPDK_DETACHING if the same controller is in use; for bad options the codes of
+   *   {@link AttachOptions}
    */
   async attach(id: string | TransportIdObject, options?: AttachOptions): Promise<Controller> {
     const transportId = checkAttachable(parseTransportId(id));
@@ -245,10 +246,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Asks a target what it offers: its discovery log, and where asked for those of the services that it refers to.
+   * Reads a target's discovery log and, with `referralDepth`, those of the services that it refers to.
    *
-   * @param id as for {@link attach}; without `subnqn` the discovery controller that every target has
-   * @throws {SpdkError} as {@link attach}, within `timeoutMs` for all of it; ERR_SPDK_NOT_DISCOVERY_CONTROLLER,
+   * @param id as for {@link attach}; without `subnqn` that of the discovery controller that every target has
+   * @throws {SpdkError} as {@link attach}, with one `timeoutMs` for all of it; ERR_SPDK_NOT_DISCOVERY_CONTROLLER,
    *   ERR_SPDK_INVALID_DISCOVERY_LOG, ERR_SPDK_LOG_PAGE_CHANGED; ERR_SPDK_IO_FAILED with the target's status
    */
   async discover(id: string | TransportIdObject, options?: DiscoverOptions): Promise<DiscoveryLog> {
@@ -329,7 +330,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Allocates zeroed memory that controllers reach directly: I/O with it copies nothing.
+   * Allocates zeroed memory that controllers access directly: I/O with it copies nothing.
    * @param bytes 1 to 4294967295
    * @throws {SpdkError} ERR_SPDK_NO_MEMORY, ERR_SPDK_ENV_CLOSED, or for a bad size
    */
@@ -339,8 +340,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * What the poller threads and the attached controllers have done so far. Takes some microseconds for each
-   * controller, so that it may be asked every second.
+   * Counters of the poller threads and the attached controllers. A call takes some microseconds for each controller, so
+   * it may be made every second.
    */
   stats(): EnvironmentStats {
     const { controllers } = this;
@@ -353,11 +354,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Gives up pending attaches, detaches every controller, and ends all threads. SPDK keeps its memory until the
-   * process ends. Calls while one is under way, and after it, get its outcome. The first decides how long SPDK gets;
-   * every call is answered by its own `timeoutMs`.
-   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK did not let go of a controller or a thread within the first call's
-   *   `timeoutMs`. ERR_SPDK_TIMEOUT when a further call allows less time than is left: the closing goes on
+   * Cancels pending attaches, detaches every controller, and ends all threads. SPDK keeps its memory until the process
+   * ends. Further calls, during or after the first, share its result. The first call decides how long SPDK may take;
+   * each call settles by its own `timeoutMs`.
+   * @throws {SpdkError} ERR_SPDK_WEDGED if SPDK still uses a controller or a thread after the first call's `timeoutMs`.
+   *   ERR_SPDK_TIMEOUT if a further call allows less time than is left: closing continues
    */
   async close(options?: CloseOptions): Promise<void> {
     const { timeoutMs } = resolveCloseOptions(options);
@@ -369,7 +370,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       what: 'Waiting for the environment to be closed',
       timeoutMs,
       timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'The closing goes on, within the time that the call which began it allows.',
+      timeoutHint: 'Closing continues, within the time limit of the first call.',
     });
   }
 
@@ -394,12 +395,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (wedged) throw wedged.reason;
     throw new SpdkError(
       'ERR_SPDK_WEDGED',
-      'SPDK still held a controller or a thread when the environment was closed; its memory is kept',
+      'SPDK still used a controller or a thread when the environment was closed; its memory stays allocated',
       { nativeStack },
     );
   }
 
-  /** Ends all threads: native code is told in any case, however late it is. */
+  /** Ends all threads: native code is called in any case, even if the time is over. */
   #end(timeoutMs: number, begun: number): Promise<{ clean: boolean; nativeStack: string }> {
     const since = Math.max(begun, performance.now() - timeoutMs + 1);
     const left = timeoutMs - (performance.now() - since);
@@ -412,7 +413,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     }).promise;
   }
 
-  /** With each attach anew, as it may have been set up since the last one. */
+  /** Read again for each attach, since it may have been configured after the last one. */
   #machineIdentity(): HostFiles {
     const machine = readHostFiles();
     for (const problem of machine.problems) this.#log.warnOnce(problem);
@@ -434,7 +435,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     };
     const id = native.id();
     const controller = Controller.create(native, settings, this.#services);
-    // From here on nothing throws: a controller that has been made is adopted.
+    // From here on nothing throws, so that every controller that was created is adopted.
     this.#forget.set(controller, this.#log.introduce(id, controller));
     if (discovery) this.#discovering.add(controller);
     else {
@@ -476,13 +477,13 @@ function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: 
 function pcieError(): SpdkError {
   return new SpdkError(
     'ERR_SPDK_TRANSPORT_UNAVAILABLE',
-    'This package attaches over fabrics; a PCIe device would have to be taken from the kernel first',
+    'This package attaches over fabrics only, not to PCIe devices',
   );
 }
 
 function closedError(): SpdkError {
   return new SpdkError(
     'ERR_SPDK_ENV_CLOSED',
-    'The environment is closed; start another with Environment.init()',
+    'The environment is closed; open another one with Environment.init()',
   );
 }

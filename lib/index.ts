@@ -1,4 +1,4 @@
-// The one public door: everything that a program can import.
+// The exports of the package.
 
 import { type Advisory, advisoriesFor, type Linkages, type SpdkRelease } from './diagnostics/advisories.js';
 import { native } from './native/addon.js';
@@ -77,10 +77,10 @@ export type {
 } from './types.js';
 
 /**
- * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`. `patches` names
- * what this package's set-up changed in it, which is nothing where the SPDK is one of your own. `linkage` and
- * `dpdkLinkage` say whether SPDK and DPDK are linked as archives (`static`) or as shared libraries, with which some
- * defences are off: see {@link advisories}.
+ * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`. `patches` lists
+ * the patches that this package's set-up applied; with your own SPDK there are none. `linkage` and `dpdkLinkage` say
+ * whether SPDK and DPDK are linked as archives (`static`) or as shared libraries (`shared`), with which some defences are
+ * off: see {@link advisories}.
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
 export function spdkVersion(): Required<SpdkRelease & Linkages> & { readonly text: string } {
@@ -89,9 +89,9 @@ export function spdkVersion(): Required<SpdkRelease & Linkages> & { readonly tex
 }
 
 /**
- * The known hangs, leaks and crashes of the SPDK release that the addon was built with, and what this package does
- * about each.
- * @param options.all also those that do not concern this release
+ * The known hangs, leaks and crashes of the SPDK release that the addon was built with, and how this package avoids
+ * each.
+ * @param options.all also lists those that do not concern this release
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
 export function advisories(options?: { readonly all?: boolean | undefined }): Advisory[] {

@@ -1,16 +1,16 @@
-// The namespaces of one controller as it last described them, and what is odd about them.
+// The latest namespaces and notes of one controller.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type ControllerNote, notesOn } from './diagnostics/notes.js';
 import { Namespace, type NamespaceOwner } from './namespace.js';
 import type { NativeController } from './native/contract.js';
 
-/** Keeps what has not changed the same objects, so that programs may hold on to them. */
+/** Namespaces that have not changed stay the same objects, so that programs may keep them. */
 export class NamespaceList {
   readonly #native: NativeController;
   readonly #owner: NamespaceOwner;
   #all: readonly Namespace[];
-  /** The same, to find one in no time however many there are. */
+  /** The same as a set, for fast look-up. */
   #known: ReadonlySet<Namespace>;
   #notes: readonly ControllerNote[] = Object.freeze([]);
 
@@ -35,8 +35,8 @@ export class NamespaceList {
   }
 
   /**
-   * Reads them anew. Native code asks for that whenever the controller says something, and often it says the same thing
-   * twice: gives what has changed.
+   * Reads the list again and returns what has changed. Native code requests this at every report of the controller, which
+   * often reports the same change twice.
    */
   refresh(maxNamespaces: number): { namespaces: boolean; notes: boolean } {
     const [known, notes] = [this.#known, this.#notes];

@@ -1,5 +1,5 @@
-// One namespace: its operations, and the checks before they are sent. Longer than others, because a third of it is what its
-// methods promise.
+// One namespace: its operations, and the checks before they are sent. Longer than other files, because a third of it
+// documents public methods.
 
 import { isDeepStrictEqual } from 'node:util';
 import { codedError } from './errors/spdk-error.js';
@@ -43,30 +43,30 @@ export type {
   TransferOptions,
 } from './io/operation-options.js';
 
-/** Most blocks of one Write Zeroes or Verify command, whose count has 16 bits. */
+/** The maximum of blocks of one Write Zeroes or Verify command, whose count has 16 bits. */
 const mostBlocks = 65_536;
-/** Most blocks of one range of Dataset Management: a power of two that its 32 bits hold. */
+/** The maximum of blocks of one range of Dataset Management: a power of two within its 32 bits. */
 const mostBlocksOfRange = 2 ** 31;
 /** The length of a raw command's data has 32 bits. */
 const mostRawBytes = 0xffff_ffff;
 
-/** Where readTransfer() leaves the offset. */
+/** readTransfer() returns the offset here. */
 const place = { offset: 0 };
 
-/** What a namespace asks of its controller. */
+/** What a namespace needs of its controller. */
 export interface NamespaceOwner extends QueueChooser {
-  /** Where the environment's buffers are. */
+  /** The DMA memory of the environment. */
   readonly memory: DmaMemory;
   /** Whether the namespace is as it was when it was described. */
   has(namespace: Namespace): boolean;
 }
 
 /**
- * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used
- * where they are; the contents of any other are copied, so that those may be detached or resized at any time.
+ * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used in
+ * place; the data of other buffers is copied, so those may be detached or resized at any time.
  *
- * An operation that is aborted or times out answers its caller at once; the controller may still carry it out, and
- * a read into DMA memory may still arrive, until the controller is detached.
+ * An operation that is aborted or times out rejects immediately. The controller may still carry it out, and a read into
+ * DMA memory may still arrive, until the controller is detached.
  */
 export class Namespace implements NamespaceInfo {
   readonly id: number;
@@ -107,21 +107,21 @@ export class Namespace implements NamespaceInfo {
     return new Namespace(owner, info);
   }
 
-  /** @internal What its commands carry. */
+  /** @internal The tag that its commands have. */
   get tag(): number {
     return this.#info.tag;
   }
 
-  /** @internal Whether the controller still describes it so. */
+  /** @internal Whether the controller still describes it like this. */
   is(info: NativeNamespaceInfo): boolean {
     return isDeepStrictEqual(this.#info, info);
   }
 
   /**
-   * Reads as many bytes as the buffer has. Resolves with the buffer.
-   * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_INVALID_BUFFER,
-   *   ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_FOREIGN_QUEUE_PAIR, ERR_SPDK_QUEUE_FULL or ERR_SPDK_QUEUE_IN_USE at once,
-   *   with nothing sent; ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED
+   * Fills the buffer from the namespace. Resolves with the buffer.
+   * @throws {SpdkError} without sending anything: ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_INVALID_BUFFER,
+   *   ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_FOREIGN_QUEUE_PAIR, ERR_SPDK_QUEUE_FULL or ERR_SPDK_QUEUE_IN_USE; afterwards
+   *   ERR_SPDK_IO_FAILED with the controller's status, ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED
    */
   read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target> {
     try {
@@ -139,14 +139,14 @@ export class Namespace implements NamespaceInfo {
     }
   }
 
-  /** Writes the whole buffer. As `read`. */
+  /** Writes the whole buffer. Rejects as `read`. */
   write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
     return this.#send('Writing', ioOpcodes.write, source, options);
   }
 
   /**
-   * Compares the buffer with what is there; ERR_SPDK_IO_FAILED with "Compare Failure" when they differ. As for other
-   * optional commands, ERR_SPDK_UNSUPPORTED unless {@link supports} has it.
+   * Compares the buffer with the data in the namespace; rejects with ERR_SPDK_IO_FAILED and "Compare Failure" if they
+   * differ. Like other optional commands it rejects with ERR_SPDK_UNSUPPORTED unless {@link supports} lists it.
    */
   async compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
     this.#require('compare', 'Compare');
@@ -166,7 +166,7 @@ export class Namespace implements NamespaceInfo {
       writableBytesOf,
     );
     if (pieces) copied(request, undefined, pieces);
-    // An array that is thenable would be waited for.
+    // Returned here, because a promise that resolves with a thenable array would wait for it.
     await queue.run(request);
     return targets;
   }
@@ -178,34 +178,34 @@ export class Namespace implements NamespaceInfo {
     return queue.run(request);
   }
 
-  /** Makes everything written before durable. */
+  /** Makes all earlier writes durable. */
   async flush(options?: OperationOptions): Promise<void> {
     const limits = readLimits(options, 'flush options', this.#owner);
     this.check(0, 0);
     return limits.queue.run(new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
   }
 
-  /** Writes zeroes without sending any. Where that takes several commands, they follow each other. */
+  /** Writes zeroes without transferring data. Several commands, if needed, are sent one after the other. */
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.#require('writeZeroes', 'Write Zeroes');
     return this.#range('Writing zeroes to', ioOpcodes.writeZeroes, mostBlocks, options);
   }
 
-  /** Has the controller read a range and check that it is whole, without transferring it. As `writeZeroes`. */
+  /** Makes the controller read a range and check its integrity, without transferring data. Otherwise as `writeZeroes`. */
   async verify(options: RangeOptions): Promise<void> {
     this.#require('verify', 'Verify');
     return this.#range('Verifying', ioOpcodes.verify, mostBlocks, options);
   }
 
-  /** Tells the controller that a range is not needed any more (Dataset Management). What it then reads as is up to it. */
+  /** Deallocates a range (Dataset Management). The controller decides what later reads of it return. */
   async deallocate(options: RangeOptions): Promise<void> {
     this.#require('deallocate', 'Dataset Management');
     return this.#range('Deallocating', ioOpcodes.deallocate, mostBlocksOfRange, options);
   }
 
   /**
-   * Sends a command that this package does not interpret to an I/O queue, with this namespace's id.
-   * @returns dword 0 of the completion; data that came back is in `data`
+   * Sends any command to an I/O queue, with this namespace's id.
+   * @returns dword 0 of the completion; received data is in `data`
    */
   async raw(command: RawIoCommand, options?: OperationOptions): Promise<number> {
     const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);
@@ -214,7 +214,7 @@ export class Namespace implements NamespaceInfo {
     const limits = readLimits(options, 'raw options', this.#owner);
     this.check(0, 0);
     const view = given.get('data');
-    // The lowest bits: to the controller, and from it.
+    // The two lowest bits are the direction: 1 to the controller, 2 from it.
     const sends = (opcode & 2) === 0 || (opcode & 1) !== 0;
     const receives = (opcode & 2) !== 0;
     const data = view === undefined ? undefined : (receives ? writableBytesOf : bytesOf)(view, 'data');
@@ -229,13 +229,13 @@ export class Namespace implements NamespaceInfo {
   }
 
   /**
-   * A `Readable` of the bytes from `startBytes` to `endBytes`, which need not be whole blocks. It reads ahead, up to
-   * `concurrency` chunks, and no further than they are taken. `for await` gives them one after the other.
+   * A `Readable` of the bytes from `startBytes` to `endBytes`, which need not be whole blocks. It reads up to
+   * `concurrency` chunks ahead of the consumer. `for await` returns them in order.
    *
-   * Its `error` is that of the operation that failed, ERR_SPDK_ABORTED when the signal fires. `destroy()` gives up what
-   * is under way; `close` comes when nothing of it is left.
-   * @throws {SpdkError} at once, for bad options as {@link ReadStreamOptions} says; ERR_SPDK_UNSUPPORTED for blocks with
-   *   metadata
+   * Its `error` is that of the failed operation, or ERR_SPDK_ABORTED when the signal fires. `destroy()` cancels the
+   * outstanding operations; `close` is emitted when all of them have ended.
+   * @throws {SpdkError} for bad options the codes of {@link ReadStreamOptions}; ERR_SPDK_UNSUPPORTED for a namespace
+   *   with metadata
    */
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream {
     const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
@@ -244,13 +244,13 @@ export class Namespace implements NamespaceInfo {
   }
 
   /**
-   * A `Writable` that fills the namespace from `startBytes` on, in operations of `chunkBytes` that are sent in the order
-   * of their place, up to `concurrency` at once. A block that is covered in part, the first or the last one, is read and
-   * written back whole; see the guide about several writers of one block.
+   * A `Writable` that writes the namespace from `startBytes` on, in operations of `chunkBytes` that are sent in order, up
+   * to `concurrency` at the same time. A first or last block that is covered in part is read and written back as a
+   * whole; see the guide about several writers of one block.
    *
-   * `finish` comes when the controller has answered for everything, and has flushed it where `flush` is set. After an
-   * error what had been sent may have been written or not; `bytesWritten` counts what is there without a gap. Data past
-   * `endBytes` is refused with ERR_SPDK_OUT_OF_RANGE (errno ENOSPC).
+   * `finish` is emitted when everything is written, and flushed if `flush` is set. After an error, data that was sent may
+   * or may not have been written; `bytesWritten` counts the data without a gap. Data past `endBytes` fails the stream
+   * with ERR_SPDK_OUT_OF_RANGE (errno ENOSPC).
    * @throws {SpdkError} as `createReadStream`
    */
   createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream {
@@ -317,7 +317,7 @@ export class Namespace implements NamespaceInfo {
     return limits.queue.run(request);
   }
 
-  /** An operation on several buffers; with their bytes where these are to be copied. */
+  /** An operation on several buffers; `pieces` has their bytes if these are to be copied. */
   #vector(
     verb: string,
     opcode: number,

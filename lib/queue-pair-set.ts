@@ -1,4 +1,4 @@
-// The I/O queue pairs of one controller, as its controller sees them: all refuse, are reaped and end together.
+// The I/O queue pairs of one controller, which reject, are reaped and end together.
 
 import { SpdkError } from './errors/spdk-error.js';
 import { CompletionLoop } from './io/completion-loop.js';
@@ -6,7 +6,7 @@ import type { IoCounts, IoLimits } from './io/submission-queue.js';
 import type { NativeController } from './native/contract.js';
 import { checkQueuePair, QueuePair, type QueuePairServices } from './queue-pair.js';
 
-/** The queue pairs of a controller, and the loop that reaps what they complete. */
+/** The queue pairs of a controller, and the loop that reaps their completions. */
 export class QueuePairSet {
   readonly all: readonly QueuePair[];
   readonly #loop: CompletionLoop;
@@ -19,7 +19,7 @@ export class QueuePairSet {
     this.#loop.start(this.all);
   }
 
-  /** Operations accepted and not ended. */
+  /** Operations that have not settled. */
   get pending(): number {
     return this.all.reduce((sum, { pending }) => sum + pending, 0);
   }
@@ -35,7 +35,7 @@ export class QueuePairSet {
     return { completed, aborted };
   }
 
-  /** The limits of operations on the queue pair that was asked for, or on the least busy one. */
+  /** The limits of operations on the chosen queue pair, or on the least busy one. */
   limitsFor(chosen: unknown): IoLimits {
     if (chosen === undefined) return this.#leastBusy().queue.limits;
     const queuePair = checkQueuePair(chosen);
@@ -45,22 +45,22 @@ export class QueuePairSet {
     return queuePair.queue.limits;
   }
 
-  /** Takes what has completed on every queue pair. */
+  /** Reaps the completions of every queue pair. */
   reap(): void {
     this.#loop.reapAll();
   }
 
-  /** Sends what was started in this turn of JavaScript. */
+  /** Sends the operations that were started in this turn of JavaScript. */
   publish(): void {
     for (const queuePair of this.all) queuePair.publish();
   }
 
-  /** From now on operations are refused with this error; null takes them again. */
+  /** Rejects operations with this error from now on; null accepts them again. */
   refuse(why: (() => SpdkError) | null): void {
     for (const queuePair of this.all) queuePair.refuse(why);
   }
 
-  /** They are gone: settles all that is left. Returns how many operations that were. See {@link QueuePair.abandon}. */
+  /** They no longer exist: settles all remaining operations and returns their number. See {@link QueuePair.abandon}. */
   abandon(why: (what: string) => SpdkError, gone: boolean): number {
     let left = 0;
     for (const queuePair of this.all) left += queuePair.abandon(why, gone);

@@ -1,4 +1,4 @@
-// One I/O queue pair: who may use it, and how it ends.
+// One I/O queue pair: its promises, its batch, and how it ends.
 
 import { Batch, type BatchHooks } from './batch.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
@@ -9,10 +9,10 @@ import { Ring } from './io/ring.js';
 import { type IoCounts, SubmissionQueue } from './io/submission-queue.js';
 import type { NativeQueuePair } from './native/contract.js';
 
-// Options of operations are read below this file: what they say of queue pairs is added to them here.
+// Operation options are declared in a lower layer; the member that names queue pairs is added here.
 declare module './io/operation-options.js' {
   interface OperationOptions {
-    /** One of `controller.queuePairs`. Default: the one with the fewest operations pending. */
+    /** One of `controller.queuePairs`. Default: the one with the fewest pending operations. */
     readonly queuePair?: QueuePair | undefined;
   }
 }
@@ -23,20 +23,20 @@ export interface QueuePairServices {
   readonly bounce: BounceShare;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
-  /** Whether a namespace is of the same controller. */
+  /** Whether a namespace belongs to the same controller. */
   readonly owns: BatchHooks['owns'];
-  /** The queue pair has operations pending from now on, or none any more. */
+  /** The queue pair now has pending operations, or no longer has any. */
   readonly busy: (queuePair: QueuePair, busy: boolean) => void;
 }
 
 /**
- * One I/O queue pair of a controller. Operations go to it through `namespace.read()` and the like, which choose one
- * by themselves or take it as an option; a {@link Batch} has one to itself.
+ * One I/O queue pair of a controller. `namespace.read()` and the other operations choose a queue pair by themselves or
+ * by an option; a {@link Batch} reserves one.
  */
 export class QueuePair {
-  /** Its place in `controller.queuePairs`. */
+  /** Its index in `controller.queuePairs`. */
   readonly index: number;
-  /** The index of the poller thread that serves it; -1 when the JavaScript thread does. */
+  /** The index of the poller thread that serves it; -1 for the JavaScript thread. */
   readonly poller: number;
   /** @internal Operations of the promise interface. */
   readonly queue: SubmissionQueue;
@@ -60,12 +60,12 @@ export class QueuePair {
     return new QueuePair(native, index, services);
   }
 
-  /** Operations accepted and not ended, those that wait for room in the queue too. */
+  /** Operations that have not settled, including those that wait for room in the queue. */
   get pending(): number {
     return this.queue.pending;
   }
 
-  /** @internal Whether it takes operations. */
+  /** @internal Whether it accepts operations. */
   get open(): boolean {
     return this.queue.refusal === undefined;
   }
@@ -75,7 +75,7 @@ export class QueuePair {
     return this.queue.counts;
   }
 
-  /** @internal From now on operations are refused with this error; null takes them again. */
+  /** @internal Rejects operations with this error from now on; null accepts them again. */
   refuse(why: (() => SpdkError) | null): void {
     this.#refusal = why ?? undefined;
     this.#update();
@@ -83,7 +83,7 @@ export class QueuePair {
   }
 
   /**
-   * Opens the batch interface, which has the queue pair to itself until it is closed.
+   * Opens the batch interface, which reserves the queue pair until it is closed.
    * @throws {SpdkError} ERR_SPDK_QUEUE_IN_USE while operations are pending or another batch is open;
    *   ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_CONTROLLER_FAILED, ERR_SPDK_WEDGED
    */
@@ -104,26 +104,26 @@ export class QueuePair {
     return batch;
   }
 
-  /** @internal Sends what was started in this turn of JavaScript, without waiting for its end. */
+  /** @internal Sends the operations that were started in this turn of JavaScript. */
   publish(): void {
     if (!this.#batch) this.queue.ring.publish();
   }
 
-  /** @internal Takes what has completed, and fills the room that leaves. */
+  /** @internal Reaps completions and sends waiting operations. */
   reap(): void {
     const batch = this.#batch;
     if (!batch) {
       this.queue.reap();
       return;
     }
-    // A batch reaps by itself, unless its program may never do that again.
+    // A batch reaps by itself, unless its program may never call it again.
     if (this.#refusal) batch.reapLater();
     batch.wake();
   }
 
   /**
-   * @internal The queue pair is gone: settles all that is left. Returns how many operations that were.
-   * @param gone nothing uses the memory of commands any more; otherwise SPDK may, and it stays pinned
+   * @internal The queue pair no longer exists: settles all remaining operations and returns their number.
+   * @param gone nothing uses the memory of commands any more; otherwise SPDK may use it, and it stays pinned
    */
   abandon(why: (what: string) => SpdkError, gone: boolean): number {
     const batch = this.#batch;

@@ -1,6 +1,6 @@
-// Shapes of what the package gives to programs: plain data, which native code fills in for the most part.
+// Types of the plain data that programs receive, most of which native code fills in.
 
-/** The states of `ControllerState` in native/core/controller/controller_state.h, which is where they change. */
+/** The states of a controller, as in native/core/controller/controller_state.h. */
 export type ControllerState =
   | 'attaching'
   | 'attached'
@@ -12,12 +12,12 @@ export type ControllerState =
   | 'resetting'
   | 'wedged';
 
-/** What a controller said of itself when it was attached, or last reset (NVMe base specification, Identify Controller). */
+/** The description of a controller from its attach or latest reset (NVMe base specification, Identify Controller). */
 export interface ControllerInfo {
   readonly model: string;
   readonly serial: string;
   readonly firmware: string;
-  /** The NQN that the controller gives itself. */
+  /** The NQN that the controller reports. */
   readonly subsystemNqn: string;
   /** The controller id that the target chose for this connection. */
   readonly cntlid: number;
@@ -29,7 +29,7 @@ export interface ControllerInfo {
   /** Maximum Data Transfer Size as a power of two of the smallest page; 0 for no limit. */
   readonly mdts: number;
   readonly maxNamespaces: number;
-  /** I/O queues that the target granted, at most what was asked for. */
+  /** I/O queues that the target granted, at most as many as were requested. */
   readonly ioQueues: number;
   /** Entries of each I/O queue. */
   readonly queueDepth: number;
@@ -37,15 +37,15 @@ export interface ControllerInfo {
 
 /** End-to-end data protection of a namespace. */
 export interface NamespaceProtection {
-  /** 1 to 3 as NVMe numbers the types; 0: there is none. */
+  /** The NVMe type, 1 to 3; 0 for none. */
   readonly type: number;
   /** Whether protection information is in the first or in the last bytes of a block's metadata. */
   readonly place: 'none' | 'first' | 'last';
 }
 
-/** Sizes in bytes that suit a namespace best; 0 where the controller does not say. */
+/** Preferred sizes of a namespace in bytes; 0 if the controller reports none. */
 export interface OptimalSizes {
-  /** A command that crosses a multiple of it is slower; SPDK splits commands there. */
+  /** Commands that cross a multiple of it are slower; SPDK splits commands there. */
   readonly ioBoundary: number;
   readonly writeGranularity: number;
   readonly writeAlignment: number;
@@ -54,7 +54,7 @@ export interface OptimalSizes {
   readonly deallocateAlignment: number;
 }
 
-/** The optional commands that the controller and the linked SPDK both have. */
+/** The optional commands that both the controller and the linked SPDK support. */
 export interface SupportedCommands {
   readonly compare: boolean;
   readonly writeZeroes: boolean;
@@ -62,22 +62,22 @@ export interface SupportedCommands {
   readonly verify: boolean;
 }
 
-/** A namespace as the controller described it. */
+/** The controller's description of a namespace. */
 export interface NamespaceInfo {
   readonly id: number;
   readonly blocks: number;
   /** Bytes of data in a block. */
   readonly blockSize: number;
-  /** Bytes of metadata that go with a block. This package transfers no data of a namespace that has some. */
+  /** Bytes of metadata for each block. This package transfers no data of namespaces with metadata. */
   readonly metadataSize: number;
-  /** Whether metadata is transferred together with the data of its block, or in a buffer of its own. */
+  /** Whether metadata is transferred with the data of its block or in a separate buffer. */
   readonly metadata: 'none' | 'interleaved' | 'separate';
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
-  /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller gives none. */
+  /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller reports none. */
   readonly nguid: string;
-  /** IEEE Extended Unique Identifier in hexadecimal; empty if the controller gives none. */
+  /** IEEE Extended Unique Identifier in hexadecimal; empty if the controller reports none. */
   readonly eui64: string;
 }
 
@@ -94,26 +94,26 @@ export interface DetachPhases {
   readonly totalMs: number;
 }
 
-/** How a detach went. */
+/** The result of a detach. */
 export interface DetachReport extends DetachPhases {
-  /** Operations that were outstanding when the detach began, and ended with the controller's answer. */
+  /** Operations that were outstanding when the detach began and that the controller completed. */
   readonly completed: number;
   /** Operations that were outstanding and were aborted. */
   readonly aborted: number;
 }
 
-/** How a reset went. */
+/** The result of a reset. */
 export interface ResetReport {
   /** Attempts to connect, including the one that succeeded. */
   readonly attempts: number;
   /** Ending the old connection, in milliseconds. */
   readonly disconnectMs: number;
-  /** From then on until the new one was there, pauses between tries too. */
+  /** From then until the new connection was established, including pauses between attempts. */
   readonly connectMs: number;
   readonly totalMs: number;
 }
 
-/** What SPDK itself counted for one RDMA device, or for `tcp`, since the queue pairs were connected. */
+/** SPDK's own counters for one RDMA device or for `tcp`, since the queue pairs were connected. */
 export interface TransportStats {
   /** The name of the RDMA device, or `tcp`. */
   readonly name: string;
@@ -125,56 +125,56 @@ export interface TransportStats {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** What a controller's I/O queue pairs have done since they were connected. Admin commands are not counted. */
+/** Counters of a controller's I/O queue pairs since they were connected. Admin commands are not counted. */
 export interface ControllerStats {
-  /** Operations accepted and not ended, those that wait for room in a queue too. */
+  /** Operations that have not settled, including those that wait for room in a queue. */
   readonly pending: number;
-  /** Commands that the controller has and has not answered. */
+  /** Commands that were sent and have not completed. */
   readonly outstanding: number;
-  /** Commands that ended with the controller's answer. */
+  /** Commands that the controller completed. */
   readonly completed: number;
-  /** Those of them whose answer was an error. */
+  /** How many of these completed with an error. */
   readonly failed: number;
-  /** Commands that were aborted, by a detach or with their queue pair. */
+  /** Commands that were aborted by a detach or with their queue pair. */
   readonly aborted: number;
-  /** Times the queue pairs were polled. */
+  /** How often the queue pairs were polled. */
   readonly polls: number;
-  /** Those of them that found nothing completed. */
+  /** How many of these polls found no completion. */
   readonly idlePolls: number;
-  /** Polls that were put off because another thread had the linger lock to itself. */
+  /** Polls that were postponed because another thread held the linger lock exclusively. */
   readonly lockWaits: number;
-  /** Times the exclusive side of the linger lock was taken. */
+  /** How often the linger lock was held exclusively. */
   readonly lingerLocks: number;
-  /** Those of them that had to wait for a thread that polled. */
+  /** How often that had to wait for a polling thread. */
   readonly lingerWaits: number;
   /**
-   * One entry for each poller and device, on SPDK v22.05 and later; empty before, after a detach, and at a moment when
-   * the linger lock is held.
+   * One entry for each poller and device, with SPDK v22.05 and later. Empty with earlier releases, after a detach, and
+   * while the linger lock is held.
    */
   readonly transport: readonly TransportStats[];
 }
 
-/** What one poller thread has done since the environment was opened. */
+/** Counters of one poller thread since the environment was opened. */
 export interface PollerStats {
-  /** What `queuePair.poller` says; the thread is called `spdk-poll-` and this. */
+  /** The number in `queuePair.poller` and in the thread's name, `spdk-poll-N`. */
   readonly index: number;
-  /** Operations accepted and not ended on the queue pairs that it serves. */
+  /** Operations that have not settled on the queue pairs that it serves. */
   readonly pending: number;
-  /** Times it polled the queue pairs of a controller. */
+  /** How often it polled the queue pairs of a controller. */
   readonly polls: number;
-  /** Those of them that found nothing completed. */
+  /** How many of these polls found no completion. */
   readonly idlePolls: number;
   readonly completions: number;
   readonly sleeps: number;
-  /** Controllers whose queue pairs it serves now. */
+  /** The number of controllers whose queue pairs it serves now. */
   readonly controllers: number;
 }
 
-/** The memory that DPDK has taken from the machine's hugepages; SPDK and all buffers of this process share it. */
+/** The hugepage memory that DPDK has reserved; SPDK and all buffers of this process share it. */
 export interface MemoryStats {
-  /** At first `memoryMb`. DPDK takes more when that does not do, as long as the machine has free hugepages. */
+  /** `memoryMb` at first. DPDK reserves more when needed, as long as the machine has free hugepages. */
   readonly totalBytes: number;
-  /** What of it is in use. */
+  /** The part of it that is in use. */
   readonly usedBytes: number;
   /** The largest piece of it that is free. */
   readonly largestFreeBytes: number;

@@ -149,8 +149,7 @@ export const errorCatalogue = {
   },
   ERR_SPDK_NOT_IO_CONTROLLER: {
     meaning: 'The controller is a discovery controller or an administrative one, which has no I/O queues.',
-    remedy:
-      'Attach a subsystem with namespaces; `env.discover()` lists those of a discovery controller.',
+    remedy: 'Attach a subsystem with namespaces; `env.discover()` lists those of a discovery controller.',
   },
   ERR_SPDK_NOT_DISCOVERY_CONTROLLER: {
     meaning: 'The controller that `env.discover()` reached is not a discovery controller.',
@@ -224,7 +223,8 @@ export const errorCatalogue = {
   },
   ERR_SPDK_WEDGED: {
     meaning: 'A call into SPDK has not returned by its deadline, so its resources stay allocated.',
-    remedy: 'Continue with other controllers, and restart the process at a convenient time to free the resources.',
+    remedy:
+      'Continue with other controllers, and restart the process at a convenient time to free the resources.',
   },
   ERR_SPDK_INTERNAL: {
     meaning: 'This package found an error in itself.',
