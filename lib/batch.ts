@@ -313,7 +313,7 @@ export class Batch implements Disposable {
     ) {
       throw new SpdkError(
         'ERR_SPDK_INVALID_BUFFER',
-        'The buffer is not DMA memory of this environment, or too short',
+        'The buffer is not DMA memory of this environment, or is too short',
       );
     }
     if (ring.free === 0) return false;
@@ -359,7 +359,7 @@ export class Batch implements Disposable {
     if (!this.#hooks.owns(namespace)) {
       throw new SpdkError(
         'ERR_SPDK_FOREIGN_NAMESPACE',
-        `Namespace ${namespace.id} is another controller’s than the queue pair of this batch`,
+        `Namespace ${namespace.id} belongs to another controller than the queue pair of this batch`,
       );
     }
     if (tag >>> 0 !== tag) checkInteger(tag, 'tag', 0, largestTag);
@@ -378,5 +378,5 @@ export class Batch implements Disposable {
 }
 
 function closedError(): SpdkError {
-  return new SpdkError('ERR_SPDK_QUEUE_IN_USE', 'The batch is closed; open another');
+  return new SpdkError('ERR_SPDK_QUEUE_IN_USE', 'The batch is closed; open a new one');
 }

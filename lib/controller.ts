@@ -397,7 +397,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         timeoutMs,
         timeoutCode: 'ERR_SPDK_WEDGED',
         timeoutHint:
-          'SPDK has not returned; the controller is lost to this process, other controllers are not.',
+          'SPDK has not returned; this process can no longer use the controller, but other controllers work.',
         giveUp: () => {
           this.#abandon('ERR_SPDK_WEDGED', false);
           this.#native.wedge();

@@ -40,7 +40,7 @@ export class QueuePairSet {
     if (chosen === undefined) return this.#leastBusy().queue.limits;
     const queuePair = checkQueuePair(chosen);
     if (this.all[queuePair.index] !== queuePair) {
-      throw new SpdkError('ERR_SPDK_FOREIGN_QUEUE_PAIR', 'The queue pair is another controller’s');
+      throw new SpdkError('ERR_SPDK_FOREIGN_QUEUE_PAIR', 'The queue pair belongs to another controller');
     }
     return queuePair.queue.limits;
   }

@@ -90,7 +90,7 @@ export class QueuePair {
   openBatch(): Batch {
     if (this.#refusal) throw this.#refusal();
     if (this.#batch) throw this.#inUse('is used by a batch');
-    if (this.pending > 0) throw this.#inUse('has operations pending');
+    if (this.pending > 0) throw this.#inUse('has pending operations');
     const batch = Batch.create(this.queue, {
       owns: this.#owns,
       refusal: () => this.#refusal?.(),

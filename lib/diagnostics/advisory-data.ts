@@ -1,9 +1,9 @@
-// The known problems of SPDK, as `advisories()` gives them.
+// The known problems of SPDK that `advisories()` returns.
 
-/** The year and month of a release: `[24, 9]` is v24.09. No problem here came or went with a patch release. */
+/** The year and month of a release: `[24, 9]` is v24.09. No problem here began or ended with a patch release. */
 export type ReleaseMonth = readonly [year: number, month: number];
 
-/** Releases from `first` on, up to but not including `fixed`; a bound that is missing is open. */
+/** Releases from `first` on, up to but not including `fixed`; a missing bound is open. */
 export interface ReleaseRange {
   readonly first?: ReleaseMonth;
   readonly fixed?: ReleaseMonth;
@@ -11,47 +11,47 @@ export interface ReleaseRange {
 
 /** One known problem of SPDK, independent of the release that is linked. */
 export interface AdvisoryEntry {
-  /** Stable; `SPDK-` and the number of SPDK's first issue about it, or a name where there is none. */
+  /** Never changes: `SPDK-` and the number of SPDK's main issue about it, or a name if there is none. */
   readonly id: string;
   /** The numbers of SPDK's issues about it; the first is the main one. */
   readonly issues: readonly number[];
   readonly affected: ReleaseRange;
-  /** The patch that set-up applies to the SPDK that it builds: with it the problem is not there. */
+  /** The patch of set-up that fixes the problem in the SPDK that it builds. */
   readonly patch?: string;
-  /** What a process that uses SPDK by itself meets. */
+  /** The effect on a process that uses SPDK directly. */
   readonly consequence: string;
-  /** What this package does about it today. */
+  /** How this package avoids it. */
   readonly defence: string;
-  /** That where the addon is linked with shared libraries of SPDK, if it is less. */
+  /** The same with shared libraries of SPDK, if it is less. */
   readonly defenceWhenShared?: string;
-  /** Shared libraries of DPDK count too. */
+  /** Whether shared libraries of DPDK also weaken the defence. */
   readonly defenceNeedsDpdk?: true;
 }
 
 const notCalled = (what: string) =>
-  `Cannot be reached through this package yet: it does not call ${what}. A failed controller is detached and attached anew.`;
+  `Not affected: this package does not call ${what}. A reset detaches the controller and attaches it again.`;
 
-/** The functions that a defence replaces are found in SPDK's archives only. */
+/** The linker can wrap functions in SPDK's archives only. */
 const onlyInArchives =
-  'None: SPDK is linked as shared libraries, which this package cannot reach into. Build it with SPDK’s archives.';
+  'None: SPDK is linked as shared libraries, in which this package cannot wrap functions. Build it with SPDK’s archives.';
 
-/** The hangs, leaks and crashes of SPDK's NVMe driver that bear on attaching, using and detaching controllers. */
+/** Hangs, leaks and crashes of SPDK's NVMe driver that concern attaching, using and detaching controllers. */
 export const knownProblems: readonly AdvisoryEntry[] = [
   {
     id: 'SPDK-3347',
     issues: [3347],
     affected: { first: [22, 9], fixed: [24, 9] },
     consequence:
-      'An RDMA queue pair that has finished lingering is destroyed without the controller’s lock while another thread polls the shared CM event channel; rdma_destroy_id then waits for ever for an event that nobody acknowledges.',
+      'An RDMA queue pair that has finished lingering is destroyed without the controller’s lock while another thread polls the shared CM event channel; rdma_destroy_id then waits indefinitely for an event that is never acknowledged.',
     defence:
-      'The linger lock: whatever may destroy a CM id of a controller excludes whatever may take CM events of it.',
+      'The linger lock: while one thread may destroy a CM id of a controller, no other thread takes its CM events.',
   },
   {
     id: 'SPDK-STALE-LINGER',
     issues: [],
     affected: { first: [26, 5] },
     consequence:
-      'A queue pair whose connection the target holds to be stale lingers in a state of its own, and is destroyed there without the controller’s lock: the race of SPDK-3347 again. Found by reading the source.',
+      'A queue pair whose connection the target considers stale lingers in a state of its own and is destroyed there without the controller’s lock: the race of SPDK-3347 again. Found by reading the source.',
     defence: 'The linger lock, as for SPDK-3347.',
   },
   {
@@ -59,7 +59,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [3559],
     affected: { first: [22, 1] },
     consequence:
-      'A reconnect (spdk_nvme_ctrlr_reconnect_async) returns with SPDK’s controller lock held; another thread that allocates a queue pair meanwhile waits for it, and the two can wait for each other.',
+      'A reconnect (spdk_nvme_ctrlr_reconnect_async) returns with SPDK’s controller lock held; another thread that allocates a queue pair meanwhile waits for that lock, and the two can deadlock.',
     defence: `${notCalled('spdk_nvme_ctrlr_reconnect_async')} All control calls of one controller run on one thread.`,
   },
   {
@@ -74,31 +74,31 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     id: 'SPDK-3920',
     issues: [3920],
     affected: {},
-    consequence: 'A reset that meets a link flap can wait without end for the answer to a register read.',
+    consequence: 'A reset during a link flap can wait indefinitely for the response to a register read.',
     defence: notCalled('spdk_nvme_ctrlr_reset'),
   },
   {
     id: 'SPDK-1536',
     issues: [1536, 3487, 3292],
     affected: {},
-    consequence: 'Detaching from a target that has died takes half a minute and more.',
+    consequence: 'Detaching from a dead target takes half a minute or more.',
     defence:
-      'A controller whose admin queue is dead is failed before it is detached, and `detach` answers at its `timeoutMs` in any case.',
+      'A controller whose admin queue is dead is failed before it is detached, and `detach` always settles by its `timeoutMs`.',
   },
   {
     id: 'SPDK-DETACH-REGISTERS',
     issues: [],
     affected: {},
     consequence:
-      'The shutdown at detach writes and reads registers over the fabric without a time limit of its own; a target that stays silent holds it up.',
+      'The shutdown during a detach writes and reads registers over the fabric without a time limit; an unresponsive target blocks it.',
     defence:
-      'The detach runs on a control thread, off the pollers; at `timeoutMs` the caller gets its answer and the memory that SPDK may still touch is kept.',
+      'The detach runs on a control thread and not on a poller. It settles by `timeoutMs`; memory that SPDK may still use stays allocated.',
   },
   {
     id: 'SPDK-FREE-IN-CALLBACK',
     issues: [],
     affected: { first: [26, 1] },
-    consequence: 'Freeing a connected queue pair inside one of SPDK’s callbacks spins without end.',
+    consequence: 'Freeing a connected queue pair inside one of SPDK’s callbacks spins indefinitely.',
     defence: 'Callbacks only record what happened; queue pairs are freed after they have returned.',
   },
   {
@@ -106,7 +106,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [],
     affected: { first: [22, 5] },
     consequence:
-      'Detaching a controller that still has queue pairs disconnects them one after another under a lock of the whole driver, which holds up every other controller.',
+      'Detaching a controller that still has queue pairs disconnects them one after another under a lock of the whole driver, which blocks every other controller.',
     defence:
       'Every queue pair is disconnected and freed by its own poller before the controller is detached.',
   },
@@ -115,7 +115,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [],
     affected: { first: [20, 7], fixed: [22, 5] },
     consequence:
-      'A poll group that once held a queue pair touches its controller after the controller has been destroyed.',
+      'A poll group that once held a queue pair uses its controller after the controller was destroyed.',
     defence:
       'With these releases no poll group is used: every queue pair is polled by itself and freed before the detach.',
   },
@@ -124,9 +124,9 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [],
     affected: { first: [20, 7], fixed: [23, 5] },
     consequence:
-      'Soft-RoCE may report that a send ended well after the failure of its queue pair. SPDK then uses a request that it has aborted, and the process crashes; v22.01 to v22.09 look before they do.',
+      'Soft-RoCE may report a successful send after the failure of its queue pair. SPDK then uses a request that it has aborted, and the process crashes; v22.01 to v22.09 check the request first.',
     defence:
-      'What follows a failure of the same queue pair, or comes while SPDK disconnects it, is made a failure before SPDK sees it.',
+      'Completions that follow a failure of the same queue pair, or arrive while SPDK disconnects it, are changed into failures before SPDK sees them.',
     defenceWhenShared: onlyInArchives,
   },
   {
@@ -134,17 +134,17 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [],
     affected: { fixed: [25, 9] },
     consequence:
-      'A report of a changed namespace makes SPDK ask for all of them inside the poll of the admin queue, and wait for the answers without a limit: a target that falls silent just then holds up that thread for good.',
+      'A report of a changed namespace makes SPDK read all namespaces inside the poll of the admin queue and wait for the responses without a limit: a target that stops responding in that moment blocks the thread indefinitely.',
     defence:
-      'After `keepAliveMs` the connection is broken from outside, which ends the wait; a detach has it broken sooner.',
+      'After `keepAliveMs`, or earlier during a detach, the connection is broken from outside, which ends the wait.',
   },
   {
     id: 'SPDK-NESTED-POLL',
     issues: [],
     affected: { first: [20, 7], fixed: [21, 4] },
     consequence:
-      'A report of a changed namespace makes SPDK poll the admin queue in the middle of polling it. If an RDMA connection is lost just then, its queue pair is taken apart under the outer poll, and the process crashes.',
-    defence: 'The queue pair is taken apart when the outermost poll has ended.',
+      'A report of a changed namespace makes SPDK poll the admin queue while it already polls it. If an RDMA connection is lost in that moment, its queue pair is destroyed during the outer poll, and the process crashes.',
+    defence: 'The queue pair is destroyed after the outermost poll.',
     defenceWhenShared: onlyInArchives,
   },
   {
@@ -152,8 +152,8 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [],
     affected: { first: [20, 7], fixed: [22, 5] },
     consequence:
-      'Connecting, and shutting a controller down, wait inside one call; for a target that has accepted a connection and then says nothing some of these waits have no end, and hold a lock that every other attach and detach needs.',
-    defence: 'When the time is over the connection is broken from outside, which ends the wait.',
+      'Connecting and shutting down a controller wait inside one call. If a target accepts a connection and then does not respond, some of these waits never end, and they hold a lock that every other attach and detach needs.',
+    defence: 'When the time limit is over the connection is broken from outside, which ends the wait.',
     defenceWhenShared: onlyInArchives,
   },
   {
@@ -161,7 +161,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     issues: [],
     affected: { first: [20, 7], fixed: [22, 5] },
     consequence:
-      'A second CM event for an RDMA queue pair is put where SPDK does not look when it destroys the queue pair; rdma_destroy_id then waits for ever for its acknowledgement.',
+      'SPDK parks a second CM event for an RDMA queue pair where it does not look when it destroys the queue pair; rdma_destroy_id then waits indefinitely for its acknowledgement.',
     defence: 'SPDK gets one event of a connection at a time.',
     defenceWhenShared: onlyInArchives,
   },
@@ -171,19 +171,19 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     affected: { first: [20, 7], fixed: [21, 7] },
     consequence:
       'SPDK does not read the list of changed namespaces, so a controller reports only the first change.',
-    defence: 'The list is read after each change, and SPDK identifies the namespaces once more.',
+    defence: 'The list is read after each change, and SPDK identifies the namespaces again.',
     defenceWhenShared:
-      'In part: the list is read after each change, but what changes while SPDK identifies the namespaces is seen with the next change only.',
+      'In part: the list is read after each change, but a change while SPDK identifies the namespaces is noticed only with the next one.',
   },
   {
     id: 'SPDK-INHERITED-DESCRIPTORS',
     issues: [],
     affected: {},
     consequence:
-      'The files of hugepages and the sockets of connections are inherited by child processes: a child keeps connections of controllers that are detached, and memory of a process that has ended.',
+      'Child processes inherit the files of hugepages and the sockets of connections: a child keeps connections of detached controllers, and memory of a process that has ended.',
     defence: 'Every file descriptor is opened so that child processes do not inherit it.',
     defenceWhenShared:
-      'File descriptors are marked after they were opened: a child that is started at that very moment inherits them.',
+      'File descriptors are marked after they were opened: a child that is started in that moment inherits them.',
     defenceNeedsDpdk: true,
   },
   {
@@ -192,33 +192,33 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     affected: { first: [20, 7], fixed: [20, 10] },
     patch: 'tcp-connect-in-capsule',
     consequence:
-      'Over TCP the data of the first Connect command follows outside its capsule, where the kernel’s target never asks for it: nothing can be attached there.',
+      'Over TCP the data of the first Connect command is sent outside its capsule, where the kernel’s target never requests it: every attach to that target fails.',
     defence:
-      'The SPDK that set-up builds carries a patch. With another v20.07 an attach to such a target ends with ERR_SPDK_TIMEOUT: build the package against a later release.',
+      'The SPDK that set-up builds has a patch. With another v20.07 an attach to such a target rejects with ERR_SPDK_TIMEOUT: build the package against a later release.',
   },
   {
     id: 'SPDK-TCP-SOURCE-ADDRESS',
     issues: [],
     affected: { first: [20, 7], fixed: [24, 9] },
-    consequence: 'Over TCP the source address is ignored: connections come from whatever address fits.',
+    consequence: 'Over TCP the source address is ignored: the kernel chooses one.',
     defence:
-      'Before v22.05, with SPDK as archives, the package binds the sockets itself. Else the attach option `sourceAddress` is refused over TCP with ERR_SPDK_UNSUPPORTED.',
+      'Before v22.05, with SPDK as archives, the package binds the sockets itself. Otherwise the attach option `sourceAddress` is rejected over TCP with ERR_SPDK_UNSUPPORTED.',
   },
   {
     id: 'SPDK-1703',
     issues: [1703, 2105, 3279],
     affected: {},
     consequence:
-      'Many connects at once exceed the time limits of the connection manager and of Connect, and fail.',
-    defence: 'At most `connectConcurrency` connects are under way at once; the others wait their turn.',
+      'Many simultaneous connects exceed the time limits of the connection manager and of Connect, and fail.',
+    defence: 'At most `connectConcurrency` connects run at the same time; the others wait.',
   },
   {
     id: 'SPDK-1096',
     issues: [1096],
     affected: {},
     consequence:
-      'A target that has not yet cleaned up a queue refuses a new connection with the same queue id. Depends on the target, not on the linked release.',
-    defence: 'None yet: the attach fails with the target’s status, and may be tried again after a moment.',
+      'A target that has not yet cleaned up a queue rejects a new connection with the same queue id. Depends on the target, not on the linked release.',
+    defence: 'None yet: the attach rejects with the target’s status and can be retried after a moment.',
   },
   {
     id: 'SPDK-ATTACH-NO-CANCEL',
@@ -226,7 +226,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     affected: {},
     consequence: 'An attach that has begun cannot be cancelled.',
     defence:
-      'An attach that was aborted or timed out is polled to its end in the background; if it succeeds after all, the controller is detached by itself.',
+      'An attach that was aborted or timed out is polled to its end in the background; if it still succeeds, the controller is detached automatically.',
   },
   {
     id: 'SPDK-DISCONNECTED-CALLBACK',

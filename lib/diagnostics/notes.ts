@@ -19,7 +19,7 @@ export function notesOn(
   const note: ControllerNote = Object.freeze({
     id: 'NAMESPACES_ABOVE_NN',
     namespaces: Object.freeze([...hiddenNamespaces]),
-    consequence: `These namespaces cannot be used and are missing in \`controller.namespaces\`: the controller gives ${maxNamespaces} as its highest namespace id (NN), and SPDK passes over ids above it.`,
+    consequence: `These namespaces cannot be used and are missing in \`controller.namespaces\`: the controller reports ${maxNamespaces} as its highest namespace id (NN), and SPDK skips higher ids.`,
     remedy: `Give them ids from 1 to ${maxNamespaces} on the target.`,
   });
   return Object.freeze([note]);

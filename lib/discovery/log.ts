@@ -82,7 +82,7 @@ export function entryCount(header: Buffer): number {
   if (count <= BigInt(maxEntries)) return Number(count);
   throw new SpdkError(
     'ERR_SPDK_INVALID_DISCOVERY_LOG',
-    `The target claims ${count} entries in its discovery log; at most ${maxEntries} are read`,
+    `The target reports ${count} entries in its discovery log; at most ${maxEntries} are supported`,
   );
 }
 

@@ -94,6 +94,6 @@ export async function readLog(
   }
   throw new SpdkError(
     'ERR_SPDK_LOG_PAGE_CHANGED',
-    `The discovery log changed each of the ${maxTries} times that it was read`,
+    `The discovery log changed during each of ${maxTries} attempts to read it`,
   );
 }

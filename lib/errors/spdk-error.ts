@@ -127,7 +127,7 @@ function reasonOf(signal: AbortSignal): unknown {
  */
 export function codedError(what: string, thrown: unknown): SpdkError | SpdkTypeError {
   if (thrown instanceof SpdkError || thrown instanceof SpdkTypeError) return thrown;
-  const why = thrown instanceof Error ? thrown.message : 'something other than an Error was thrown';
+  const why = thrown instanceof Error ? thrown.message : 'a value that is not an Error was thrown';
   return new SpdkError('ERR_SPDK_INTERNAL', compose(`${what}: ${why}`, 'ERR_SPDK_INTERNAL'), {
     cause: thrown,
   });

@@ -113,7 +113,7 @@ export class PendingCall<Result> {
       this.#limits.giveUp?.();
       return undefined;
     } catch (error) {
-      return codedError(`${this.#limits.what} could not be given up`, error);
+      return codedError(`${this.#limits.what} could not be cancelled`, error);
     }
   }
 

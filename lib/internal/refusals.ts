@@ -19,7 +19,7 @@ export function refusalOf(state: ControllerState, detaching: boolean, gone: bool
       if (detaching) return detachingError();
       return new SpdkError(
         'ERR_SPDK_CONTROLLER_FAILED',
-        'The connection is lost, and has not come back within fastIoFailTimeoutMs',
+        'The connection is lost and was not re-established within fastIoFailTimeoutMs',
       );
     case 'wedged':
       return new SpdkError('ERR_SPDK_WEDGED', 'SPDK has not returned from a call for this controller');

@@ -101,7 +101,7 @@ export class BatchWaiters {
   #onTimer(waiter: Waiter, limits: WaitLimits): void {
     const now = performance.now();
     if (limits.deadline <= now) {
-      this.#reject(waiter, timeoutError(`Nothing of the batch has completed within ${limits.timeoutMs} ms`));
+      this.#reject(waiter, timeoutError(`No command of the batch completed within ${limits.timeoutMs} ms`));
     } else if (this.#commandDeadline() <= now) {
       const what = `A command of the batch takes more than ${this.#ioTimeoutMs} ms, the controller's ioTimeoutMs`;
       this.#reject(waiter, timeoutError(what));

@@ -17,7 +17,7 @@ const setIn = Function.prototype.call.bind(typedArray.set) as unknown as (
 /** A part of a buffer. Throws a RangeError where there is no such part, or none any more. */
 function partOf(data: Uint8Array, at: number, length: number): Uint8Array {
   if (at === 0 && length === lengthOf(data)) return data;
-  if (at + length > lengthOf(data)) throw new RangeError('The buffer is shorter than it said');
+  if (at + length > lengthOf(data)) throw new RangeError('The buffer is shorter than its byteLength');
   return new Uint8Array(bufferOf(data), offsetOf(data) + at, length);
 }
 

@@ -51,7 +51,7 @@ export class DmaMemory {
     if (region) return region;
     throw new SpdkError(
       'ERR_SPDK_NO_MEMORY',
-      `There are no ${bytes} contiguous bytes of DMA memory left. Release buffers, or start with a larger memoryMb`,
+      `${bytes} contiguous bytes of DMA memory are not available. Release buffers, or start with a larger memoryMb`,
     );
   }
 

@@ -30,14 +30,14 @@ export function outOfRangeError(
 ): SpdkError {
   return new SpdkError(
     'ERR_SPDK_OUT_OF_RANGE',
-    `${length} bytes at ${offset} reach past the end of the namespace, which has ${blocks * blockSize} bytes`,
+    `${length} bytes at ${offset} extend past the end of the namespace, which has ${blocks * blockSize} bytes`,
   );
 }
 
 export function metadataError({ id, metadataSize, metadata }: NamespaceInfo): SpdkError {
   return new SpdkError(
     'ERR_SPDK_UNSUPPORTED',
-    `A block of namespace ${id} carries ${metadataSize} bytes of ${metadata} metadata, which this package does not transfer`,
+    `A block of namespace ${id} has ${metadataSize} bytes of ${metadata} metadata, which this package does not transfer`,
   );
 }
 

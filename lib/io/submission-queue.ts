@@ -1,4 +1,4 @@
-// The operations of one queue pair. Longer than others: it is one state machine over slots, memory and the line of those that
+// The operations of one queue pair. Longer than other files: it is one state machine over slots, memory and the line of those that
 // wait, and each of its steps runs for every command.
 
 import { commandError, isAborted } from '../errors/command-status.js';
@@ -217,7 +217,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     if (this.#roomNow() || this.#line.length < maxWaiting) return undefined;
     return new SpdkError(
       'ERR_SPDK_QUEUE_FULL',
-      `${request.what}: ${maxWaiting} operations wait for ${this.name} already. Await some first, or raise maxWaiting`,
+      `${request.what}: ${maxWaiting} operations already wait for ${this.name}. Await some of them first, or raise maxWaiting`,
     );
   }
 
@@ -241,7 +241,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     try {
       request.keepSource();
     } catch (cause) {
-      const message = `${request.what}: there is no memory to keep the data in until it is sent`;
+      const message = `${request.what}: there is no memory for the data until it is sent`;
       this.#fail(request, new SpdkError('ERR_SPDK_NO_MEMORY', message, { cause }));
       return;
     }

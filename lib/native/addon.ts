@@ -48,7 +48,7 @@ function load(): NativeAddon {
 /** What is said of a native failure that gives no reason, which is a bug. */
 export const unexplained: NativeFailure = {
   code: 'ERR_SPDK_INTERNAL',
-  message: 'The native addon gave no reason',
+  message: 'The native addon reported no reason',
 };
 
 /** For what nobody waits for and nothing depends on. */

@@ -59,7 +59,7 @@ export function checkCommand(command: unknown): CheckedCommand {
   const nsid = checkInteger(or(given.get('nsid'), 0), 'nsid', 0, 0xffff_ffff);
   const cdw = checkDwords(or(given.get('cdw'), []));
   if (given.has('data') && given.has('dataLength')) {
-    conflict('Give data to send or dataLength to receive, not both');
+    conflict('Pass data to send or dataLength to receive, not both');
   }
   const dataLength = checkInteger(or(given.get('dataLength'), 0), 'dataLength', 0, mostAdminBytes, 'bytes');
   const data = or(given.get('data'), new Uint8Array(dataLength));
@@ -89,18 +89,18 @@ function checkDirection(opcode: number, sends: boolean): void {
   const name = `Opcode ${opcode}`;
   switch (opcode & 3) {
     case 0:
-      conflict(`${name} transfers no data: leave data and dataLength out`);
+      conflict(`${name} transfers no data: omit data and dataLength`);
       break;
     case 1:
-      if (!sends) conflict(`${name} sends data to the controller: give data, not dataLength`);
+      if (!sends) conflict(`${name} sends data to the controller: pass data, not dataLength`);
       return;
     case 2:
-      if (sends) conflict(`${name} brings data from the controller: give dataLength, not data`);
+      if (sends) conflict(`${name} receives data from the controller: pass dataLength, not data`);
       return;
     default:
       throw new SpdkError(
         'ERR_SPDK_UNSUPPORTED',
-        `${name} transfers data both ways, which this package cannot: leave data and dataLength out`,
+        `${name} transfers data in both directions, which this package does not support: omit data and dataLength`,
       );
   }
 }

@@ -138,12 +138,12 @@ export function resolveAttachOptions(
     checkInteger(value, 'sourcePort', 1, 65_535),
   );
   if (sourcePort !== undefined && sourceAddress === undefined) {
-    conflict('sourcePort needs sourceAddress: give both, or neither');
+    conflict('sourcePort needs sourceAddress: pass both or neither');
   }
   if (sourcePort !== undefined) {
     throw new SpdkError(
       'ERR_SPDK_UNSUPPORTED',
-      'sourcePort cannot be honoured: a controller’s queues have a connection each, and they cannot share a local port. Leave it out',
+      'sourcePort is not supported: each queue of a controller has its own connection, and these cannot share a local port. Omit it',
     );
   }
   return Object.freeze({
@@ -185,21 +185,21 @@ function checkReconnect(given: ReadonlyMap<string, unknown>) {
   if (loss === 0) {
     const name = delay > 0 ? 'reconnectDelayMs' : 'fastIoFailTimeoutMs';
     if (delay > 0 || fastFail > 0) {
-      conflict(`${name} needs a ctrlrLossTimeoutMs above 0: without one nothing is reconnected`);
+      conflict(`${name} needs a ctrlrLossTimeoutMs above 0: otherwise there is no reconnect`);
     }
   } else if (delay === 0) {
     conflict(`ctrlrLossTimeoutMs (${loss}) needs a reconnectDelayMs above 0`);
   } else if (delay > loss) {
     conflict(
-      `ctrlrLossTimeoutMs (${loss}) must not be under reconnectDelayMs (${delay}): no try would be left`,
+      `ctrlrLossTimeoutMs (${loss}) must not be below reconnectDelayMs (${delay}): there would be no attempt`,
     );
   } else if (fastFail > 0 && fastFail < delay) {
     conflict(
-      `fastIoFailTimeoutMs (${fastFail}) must not be under reconnectDelayMs (${delay}): I/O would fail before a second try`,
+      `fastIoFailTimeoutMs (${fastFail}) must not be below reconnectDelayMs (${delay}): I/O would fail before a second attempt`,
     );
   } else if (fastFail > loss) {
     conflict(
-      `fastIoFailTimeoutMs (${fastFail}) must not be over ctrlrLossTimeoutMs (${loss}): the controller has failed by then`,
+      `fastIoFailTimeoutMs (${fastFail}) must not be above ctrlrLossTimeoutMs (${loss}): the controller has failed by then`,
     );
   }
   return { ctrlrLossTimeoutMs: loss, reconnectDelayMs: delay, fastIoFailTimeoutMs: fastFail };
@@ -210,7 +210,7 @@ function checkHostId(value: unknown): string {
   if (!isUuid(hostId)) invalid(`hostId must be a UUID of the form 8-4-4-4-12; got ${describe(hostId)}`);
   // All zeroes means "no host identifier", which targets refuse and SPDK takes as "not set".
   if (/^[0-]+$/.test(hostId))
-    invalid('hostId, or the UUID in hostNqn, must not be all zeroes; leave it out for a random one');
+    invalid('hostId, or the UUID in hostNqn, must not be all zeroes; omit it for a random one');
   return hostId;
 }
 
@@ -218,7 +218,7 @@ function checkSourceAddress(value: unknown, id: TransportId): string {
   const text = checkString(value, 'sourceAddress');
   const source = canonicalAddress(text);
   if (!source) invalid(`sourceAddress must be an IPv4 or IPv6 address; got ${describe(text)}`);
-  if (id.adrfam === undefined) conflict(`sourceAddress has no meaning for trtype ${id.trtype}: leave it out`);
+  if (id.adrfam === undefined) conflict(`sourceAddress has no meaning for trtype ${id.trtype}: omit it`);
   if (source.family !== id.adrfam) {
     conflict(`sourceAddress ${source.address} is ${source.family}, but traddr ${id.traddr} is ${id.adrfam}`);
   }

@@ -11,14 +11,14 @@ import { checkInteger } from './arguments.js';
 export function bytesOf(view: unknown, name: string): Uint8Array {
   if (!ArrayBuffer.isView(view))
     throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView`);
-  if (view.byteLength === 0) throw invalidBuffer(`${name} is empty, or has been detached`);
+  if (view.byteLength === 0) throw invalidBuffer(`${name} is empty or detached`);
   return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /** As {@link bytesOf}, for what is to be read into. */
 export function writableBytesOf(view: unknown, name: string): Uint8Array {
   const bytes = bytesOf(view, name);
-  if ((bytes.buffer as { immutable?: boolean }).immutable) throw invalidBuffer(`${name} cannot be written`);
+  if ((bytes.buffer as { immutable?: boolean }).immutable) throw invalidBuffer(`${name} is not writable`);
   return bytes;
 }
 

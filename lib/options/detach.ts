@@ -41,7 +41,7 @@ export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
   if (drainMs > timeoutMs) {
     const whence = given.has('timeoutMs') ? '' : ', its default';
     conflict(
-      `drainMs (${drainMs}) must not be over timeoutMs (${timeoutMs}${whence}): it is part of that time`,
+      `drainMs (${drainMs}) must not be above timeoutMs (${timeoutMs}${whence}): it is part of that time`,
     );
   }
   return Object.freeze({ drainMs, timeoutMs });

@@ -71,7 +71,7 @@ function idOf(nqn: string): string {
 function checkId(line: string): string {
   const text = line.toLowerCase();
   const uuid = /^[0-9a-f]{32}$/.test(text) ? hyphenated(text) : text;
-  if (!isUuid(uuid) || isNil(uuid)) throw new Error('it holds no UUID, or one of zeroes');
+  if (!isUuid(uuid) || isNil(uuid)) throw new Error('it contains no UUID, or one of zeroes');
   return uuid;
 }
 
@@ -96,7 +96,7 @@ function firstLine(text: string): string | undefined {
 function readSmallFile(file: string): string {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    if (!fstatSync(descriptor).isFile()) throw new Error('it is no ordinary file');
+    if (!fstatSync(descriptor).isFile()) throw new Error('it is not a regular file');
     const bytes = Buffer.alloc(maxFileBytes + 1);
     const length = readSync(descriptor, bytes, 0, bytes.length, 0);
     if (length > maxFileBytes) throw new Error(`it is longer than ${maxFileBytes} bytes`);

@@ -75,7 +75,7 @@ export async function readLogPage(reader: LogPageReader, request: LogPageRequest
   if (!(await reader.takesOffsets())) {
     throw new SpdkError(
       'ERR_SPDK_UNSUPPORTED',
-      `The controller takes no offset into log pages: read at most ${Math.min(most, mostShortBytes)} bytes, from 0 on`,
+      `The controller does not support offsets into log pages: read at most ${Math.min(most, mostShortBytes)} bytes from offset 0`,
     );
   }
   if (length <= most) return reader.read(request);
@@ -88,7 +88,7 @@ export async function readLogPage(reader: LogPageReader, request: LogPageRequest
   }
   throw new SpdkError(
     'ERR_SPDK_LOG_PAGE_CHANGED',
-    `Log page ${page} changed each of the ${mostTries} times that it was read`,
+    `Log page ${page} changed during each of ${mostTries} attempts to read it`,
   );
 }
 

@@ -49,11 +49,11 @@ const maxServiceLength = 32;
 /** Keys that SPDK's own programs know but that are said elsewhere here, or not at all. */
 const foreignKeys: Readonly<Record<string, string>> = {
   hostaddr: 'pass it as the attach option sourceAddress',
-  hostsvcid: 'leave it out: each queue of a controller needs a local port of its own',
+  hostsvcid: 'omit it: each queue of a controller needs its own local port',
   hostnqn: 'pass it as the attach option hostNqn',
-  ns: 'attach the controller and pick the namespace from it',
+  ns: 'attach the controller and choose one of its namespaces',
   priority: 'socket priorities are not supported',
-  alt_traddr: 'attach to each address by itself',
+  alt_traddr: 'attach to each address separately',
 };
 
 /**
@@ -135,11 +135,11 @@ function readString(text: string): Given {
     if (word === '') continue;
     // The first of the two separators ends the key; the value may hold more of both, as an IPv6 address does.
     const separator = word.search(/[:=]/);
-    if (separator < 1) fail(`has ${describe(word)} where a key:value belongs`);
+    if (separator < 1) fail(`has ${describe(word)} instead of key:value`);
     const key = word.slice(0, separator).toLowerCase();
     const value = word.slice(separator + 1);
     if (!isKey(key)) failUnknownKey(key);
-    if (given.has(key)) fail(`has ${key} twice; give it once`);
+    if (given.has(key)) fail(`has ${key} twice; remove one of them`);
     if (value === '') fail(`has no value after ${describe(word)}`);
     given.set(key, value);
   }
@@ -161,13 +161,13 @@ function readFabric(trtype: 'RDMA' | 'TCP', given: Given): TransportId {
   const canonical = canonicalAddress(traddr);
   if (!canonical) {
     const hint = /^\[.*\]$/.test(traddr.slice(0, maxAddressLength))
-      ? 'an IPv6 address goes without brackets'
-      : 'look host names up first, with dns.promises.lookup';
+      ? 'write an IPv6 address without brackets'
+      : 'resolve host names first, with dns.promises.lookup';
     fail(`must have an IPv4 or IPv6 address as traddr (${hint}); got ${describe(traddr)}`);
   }
   const adrfam = given.has('adrfam') ? readFamily(required(given, 'adrfam')) : canonical.family;
   if (adrfam !== canonical.family) {
-    fail(`says adrfam ${adrfam}, but traddr ${canonical.address} is ${canonical.family}; leave adrfam out`);
+    fail(`says adrfam ${adrfam}, but traddr ${canonical.address} is ${canonical.family}; omit adrfam`);
   }
   const trsvcid = given.has('trsvcid') ? readPort(required(given, 'trsvcid')) : defaultPort;
   const subnqn = given.get('subnqn');
@@ -182,7 +182,7 @@ function readFabric(trtype: 'RDMA' | 'TCP', given: Given): TransportId {
 
 function readPcie(given: Given): TransportId {
   for (const key of ['adrfam', 'trsvcid', 'subnqn'] as const) {
-    if (given.has(key)) fail(`has ${key}, which PCIe does not know; a PCIe device is named by traddr alone`);
+    if (given.has(key)) fail(`has ${key}, which PCIe does not have; a PCIe device is named by traddr alone`);
   }
   const traddr = required(given, 'traddr');
   // domain:bus:device.function as lspci prints it, the domain optional. SPDK also accepts dots throughout.

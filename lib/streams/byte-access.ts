@@ -201,7 +201,7 @@ export function changed(what: string): SpdkError {
 export function noSpace(what: string, end: string): SpdkError {
   return new SpdkError(
     'ERR_SPDK_OUT_OF_RANGE',
-    `${what} reaches past the end ${end}; nothing of it was written`,
+    `${what} extends past the end ${end}; none of it was written`,
     { errno: constants.errno.ENOSPC },
   );
 }

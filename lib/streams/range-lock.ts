@@ -66,7 +66,7 @@ function turn(earlier: readonly HeldRange[], { what, timeoutMs, signal }: LockLi
     what,
     timeoutMs: timeoutMs ?? maxTimerMs,
     timeoutCode: 'ERR_SPDK_TIMEOUT',
-    timeoutHint: 'Earlier writes of the same blocks have not ended. Nothing of this one was sent.',
+    timeoutHint: 'Earlier writes of the same blocks have not completed. This one was not sent.',
     signal,
   });
 }

@@ -83,7 +83,7 @@ export function streamPlan(
   };
   const start = place('startBytes', 0);
   const end = place('endBytes', bytes);
-  if (start > end) conflict(`startBytes (${start}) must not be over endBytes (${end})`);
+  if (start > end) conflict(`startBytes (${start}) must not be above endBytes (${end})`);
   checkQueuePair(given.get('queuePair'));
   return {
     start,

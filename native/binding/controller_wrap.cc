@@ -40,7 +40,7 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 
 Controller& ControllerWrap::controller(Napi::Env env) const {
-  if (!controller_) reject_argument(env, "this object is no controller");
+  if (!controller_) reject_argument(env, "this object is not a controller");
   return *controller_;
 }
 

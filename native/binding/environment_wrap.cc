@@ -104,8 +104,8 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const auto on_log = channel->keep(options.function("onLog"));
   const auto opened = channel->keep(options.function("opened"));
   if (data.opening || data.slot->get()) {
-    opened->Call({to_js(
-        env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is open, or being opened, in this thread"))});
+    opened->Call({to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN",
+                                             "SPDK is already open in this thread, or is being opened"))});
     return env.Undefined();
   }
   const auto closing = std::make_shared<ClosingTask>();
@@ -145,7 +145,7 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
 
 Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!environment_) reject_argument(env, "this object is no environment");
+  if (!environment_) reject_argument(env, "this object is not an environment");
   const Arguments options(info, 0);
   const auto channel = AddonData::of(env).channel;
   const auto attached = channel->keep(options.function("attached"));
@@ -201,7 +201,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
  * more. */
 Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!environment_) reject_argument(env, "this object is no environment");
+  if (!environment_) reject_argument(env, "this object is not an environment");
   const auto size = static_cast<size_t>(Arguments(info, 0).number("bytes", 1, UINT32_MAX));
   const auto memory = environment_->memory();
   uint32_t id = 0;
@@ -236,24 +236,24 @@ Napi::Value EnvironmentWrap::free_unpinned(const Napi::CallbackInfo& info) {
 
 /** The words of DmaMemory::pins(). */
 Napi::Value EnvironmentWrap::pins(const Napi::CallbackInfo& info) {
-  if (!environment_) reject_argument(info.Env(), "this object is no environment");
+  if (!environment_) reject_argument(info.Env(), "this object is not an environment");
   auto& words = environment_->memory()->pins();
   return share_with_js(info.Env(), words.data(), words.size() * sizeof(uint32_t), environment_->memory());
 }
 
 Napi::Value EnvironmentWrap::poller_stats(const Napi::CallbackInfo& info) {
-  if (!environment_) reject_argument(info.Env(), "this object is no environment");
+  if (!environment_) reject_argument(info.Env(), "this object is not an environment");
   return to_js(info.Env(), environment_->poller_stats());
 }
 
 Napi::Value EnvironmentWrap::memory_use(const Napi::CallbackInfo& info) {
-  if (!environment_) reject_argument(info.Env(), "this object is no environment");
+  if (!environment_) reject_argument(info.Env(), "this object is not an environment");
   return to_js(info.Env(), Environment::memory_use());
 }
 
 Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!environment_) reject_argument(env, "this object is no environment");
+  if (!environment_) reject_argument(env, "this object is not an environment");
   const Arguments options(info, 0);
   const milliseconds limit(options.number("timeoutMs", 0, UINT32_MAX));
   AddonData& data = AddonData::of(env);
@@ -266,7 +266,7 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
       closed->Call({Napi::Boolean::New(js, clean), Napi::String::New(js, held_by)});
     });
   });
-  if (!given) reject_argument(env, "this environment is closed, or being closed");
+  if (!given) reject_argument(env, "this environment is closed or closing");
   if (data.slot->get() == environment_) data.slot->clear();
   return env.Undefined();
 }

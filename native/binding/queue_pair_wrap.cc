@@ -16,12 +16,12 @@ Napi::Function QueuePairWrap::define(Napi::Env env) {
 QueuePairWrap::QueuePairWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 
 Napi::Value QueuePairWrap::memory(const Napi::CallbackInfo& info) {
-  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is no queue pair");
+  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   return share_with_js(info.Env(), queue_pair_.ring->words(), queue_pair_.ring->bytes(), queue_pair_.ring);
 }
 
 Napi::Value QueuePairWrap::capacity(const Napi::CallbackInfo& info) {
-  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is no queue pair");
+  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   return Napi::Number::New(info.Env(), queue_pair_.ring->capacity());
 }
 
@@ -33,9 +33,9 @@ Napi::Value QueuePairWrap::poller(const Napi::CallbackInfo& info) {
 
 /** Makes commands up to a tail visible to the poller. */
 Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
-  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is no queue pair");
+  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   if (!queue_pair_.ring->publish(info[0].ToNumber().Uint32Value())) {
-    reject_argument(info.Env(), "tail must follow the last one by no more than the commands that fit");
+    reject_argument(info.Env(), "tail must be at most the queue depth ahead of the last one");
   }
   if (queue_pair_.poller != nullptr) queue_pair_.poller->wake();
   return info.Env().Undefined();
@@ -43,7 +43,7 @@ Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
 
 /** How far the completion queue is filled; a queue pair without a poller is polled for it first. */
 Napi::Value QueuePairWrap::poll(const Napi::CallbackInfo& info) {
-  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is no queue pair");
+  if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   if (queue_pair_.inline_set) queue_pair_.inline_set->poll();
   return Napi::Number::New(info.Env(), queue_pair_.ring->completed());
 }

@@ -90,7 +90,7 @@ describe('admin.send()', () => {
     ['a timeout that is null', { opcode: 6 }, { timeoutMs: null }, 'ERR_SPDK_INVALID_ARG_TYPE', /timeoutMs/],
     ['a signal that is none', { opcode: 6 }, { signal: {} }, 'ERR_SPDK_INVALID_ARG_TYPE', /signal/],
     ['no time', { opcode: 6 }, { timeoutMs: 0 }, 'ERR_SPDK_INVALID_ARG_VALUE', /timeoutMs/],
-    ['both ways', { opcode: both, dataLength: 8 }, {}, 'ERR_SPDK_UNSUPPORTED', /both ways/],
+    ['both ways', { opcode: both, dataLength: 8 }, {}, 'ERR_SPDK_UNSUPPORTED', /both directions/],
     [
       'data of two kinds',
       { opcode: 6, data: Buffer.alloc(8), dataLength: 8 },
@@ -103,14 +103,14 @@ describe('admin.send()', () => {
       { opcode: 6, data: Buffer.alloc(8) },
       {},
       'ERR_SPDK_CONFLICTING_OPTIONS',
-      /give dataLength/,
+      /pass dataLength/,
     ],
     [
       'room for an opcode that writes',
       { opcode: 9, dataLength: 8 },
       {},
       'ERR_SPDK_CONFLICTING_OPTIONS',
-      /give data,/,
+      /pass data,/,
     ],
     [
       'data for an opcode without',
@@ -225,7 +225,7 @@ describe('admin.logPage()', () => {
       return data;
     };
     const { admin, sent } = make(answer);
-    await expectRefused(admin.logPage(0x70, 8_192), 'ERR_SPDK_LOG_PAGE_CHANGED', /10 times/);
+    await expectRefused(admin.logPage(0x70, 8_192), 'ERR_SPDK_LOG_PAGE_CHANGED', /10 attempts/);
     expect(sent.length).toBe(1 + 10 * 4);
   });
 

@@ -72,7 +72,7 @@ describe('advisoriesFor', () => {
     }
     // DPDK alone opens the files of hugepages.
     expect(differing(defences('static', 'shared'))).toEqual(['SPDK-INHERITED-DESCRIPTORS']);
-    // Releases that need no stand-ins lose none.
+    // Releases that need no wrapped functions lose no defence.
     const later = advisoriesFor({ ...release('24.09'), linkage: 'shared', dpdkLinkage: 'shared' });
     expect(later.filter(({ defence }) => defence.startsWith('None: '))).toEqual([]);
   });

@@ -96,7 +96,7 @@ describe('the files of /etc/nvme', () => {
     const { problems } = readHostFiles(folder);
     expect(performance.now() - begun).toBeLessThan(1_000);
     expect(problems).toHaveLength(2);
-    for (const problem of problems) expect(problem).toMatch(/no ordinary file/);
+    for (const problem of problems) expect(problem).toMatch(/not a regular file/);
   });
 });
 

@@ -276,7 +276,7 @@ describe('drainMs', () => {
     expectCode(
       () => resolveDetachOptions({ drainMs: 600, timeoutMs: 500 }),
       'ERR_SPDK_CONFLICTING_OPTIONS',
-      /drainMs \(600\) must not be over timeoutMs \(500\)/,
+      /drainMs \(600\) must not be above timeoutMs \(500\)/,
     );
     expectCode(
       () => resolveDetachOptions({ drainMs: 5_001 }),

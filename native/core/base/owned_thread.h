@@ -23,7 +23,7 @@ namespace spdk_nvme {
 inline Status no_threads(const std::system_error& why) {
   return Status::failure(
       "ERR_SPDK_NO_THREADS",
-      "the system allows this process no more threads; see `ulimit -u`, and pids.max of its "
+      "this process has reached its limit of threads; see `ulimit -u`, and pids.max of its "
       "cgroup (TasksMax in a systemd unit)",
       why.code().value());
 }

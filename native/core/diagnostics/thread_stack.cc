@@ -288,7 +288,7 @@ std::string describe_thread(pid_t thread, std::chrono::milliseconds patience) {
   if (!kernel.empty() && kernel != "0") text += " in the kernel's " + kernel;
   text += "\n";
   const std::vector<void*> frames = walk(thread, patience);
-  if (frames.empty()) text += "    did not tell where it is: it waits in the kernel, or blocks all signals\n";
+  if (frames.empty()) text += "    did not respond: it waits in the kernel, or blocks all signals\n";
   SymbolTables tables;
   for (size_t i = 0; i < frames.size(); i++) {
     if (frames[i] == nullptr) continue;

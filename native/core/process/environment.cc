@@ -83,17 +83,17 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
         if (other->attach_given_up()) {
           return Status::failure(
               "ERR_SPDK_DETACHING",
-              "an attach of this controller was given up, and SPDK has not ended it yet; try again");
+              "a cancelled attach of this controller has not ended in SPDK yet; try again later");
         }
         [[fallthrough]];
       case ControllerState::attached:
       case ControllerState::failed:
       case ControllerState::resetting:
         return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
-                               "this controller is attached, or being attached, already");
+                               "this controller is already attached or being attached");
       case ControllerState::wedged:
         return Status::failure("ERR_SPDK_WEDGED",
-                               "an earlier detach of this controller has not come back from SPDK");
+                               "an earlier detach of this controller has not returned from SPDK");
       case ControllerState::draining:
       case ControllerState::disconnecting:
       case ControllerState::lingering:

@@ -67,7 +67,7 @@ void check_threads() {
 Status check_one_descriptor() {
   if (spdk::count_descriptors() > 0) return Status::success();
   return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
-                         "this process has as many open files as it may have; see `ulimit -n`", EMFILE);
+                         "this process has reached its limit of open files; see `ulimit -n`", EMFILE);
 }
 
 Status check_descriptors(size_t memory_mb) {
@@ -117,10 +117,9 @@ Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()
       case Phase::in_use:
         return Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is already in use in this process");
       case Phase::broken:
-        return Status::failure(
-            "ERR_SPDK_ENV_NOT_REUSABLE",
-            "an earlier start of SPDK failed half-way in this process, and DPDK can be started "
-            "only once: start a new process");
+        return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
+                               "an earlier start of SPDK failed in this process, and DPDK can be started "
+                               "only once: start a new process");
       case Phase::idle:
         if (settings.memory_mb > g_started_with.memory_mb) {
           return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",

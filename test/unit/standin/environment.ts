@@ -128,10 +128,10 @@ function samePath(one: NativeAttachRequest, other: NativeAttachRequest): boolean
 const closed = { code: 'ERR_SPDK_ENV_CLOSED', message: 'the environment is closed' };
 const attachedAlready = {
   code: 'ERR_SPDK_ALREADY_ATTACHED',
-  message: 'this controller is attached, or being attached, already',
+  message: 'this controller is already attached or being attached',
 };
 const detaching = { code: 'ERR_SPDK_DETACHING', message: 'this controller is being detached' };
 const wedged = {
   code: 'ERR_SPDK_WEDGED',
-  message: 'an earlier detach of this controller has not come back from SPDK',
+  message: 'an earlier detach of this controller has not returned from SPDK',
 };

@@ -64,7 +64,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   submit(tail: number): void {
     const ahead = (from: number) => (tail - from) >>> 0;
     if (ahead(this.#submitted) > this.#capacity || ahead(this.#completed) > this.#capacity) {
-      throw new TypeError('tail must follow the last one by no more than the commands that fit');
+      throw new TypeError('tail must be at most the queue depth ahead of the last one');
     }
     this.#checkPending();
     this.#submitted = tail;
