@@ -1,4 +1,4 @@
-// A namespace as a file: bytes at any place, with the methods of FileHandle of node:fs/promises. Longer than others, because
+// A namespace as a file: bytes at any place, with the methods of FileHandle of node:fs/promises. Longer than other files, because
 // half of it is what its methods promise, each in the forms that FileHandle has.
 
 import { constants as bufferConstants } from 'node:buffer';
