@@ -55,8 +55,9 @@ std::string describe_hidden_namespaces(const std::vector<uint32_t>& ids, uint32_
     text += (i == 0 ? "" : ", ") + std::to_string(ids[i]);
   }
   if (ids.size() > kNamed) text += " and " + std::to_string(ids.size() - kNamed) + " more";
-  return (ids.size() == 1 ? "namespace " : "namespaces ") + text + " cannot be used: the controller reports " +
-         std::to_string(limit) + " as its highest namespace id (NN), and SPDK skips higher ids";
+  return (ids.size() == 1 ? "namespace " : "namespaces ") + text +
+         " cannot be used: the controller reports " + std::to_string(limit) +
+         " as its highest namespace id (NN), and SPDK skips higher ids";
 }
 
 }  // namespace spdk_nvme
