@@ -15,7 +15,7 @@ import {
   type TransportIdObject,
 } from './options/transport-id.js';
 
-/** What `env.attachAll` takes: how each controller is attached, and which. Every key may be left out. */
+/** Options of `env.attachAll`: how each controller is attached, and which. Every key may be left out. */
 export interface AttachAllOptions extends AttachOptions {
   /** Attaches under way at once, 1 to 64. Default 4. */
   concurrency?: number | undefined;

@@ -7,13 +7,13 @@ export interface SpdkRelease {
   readonly major: number;
   readonly minor: number;
   readonly patch: number;
-  /** The names of the changes of this package's own in it, where set-up built it (docs/internals/spdk-releases.md). */
+  /** The patches of this package, if set-up built it (docs/internals/spdk-releases.md). */
   readonly patches?: readonly string[];
 }
 
-/** A known hang, leak or crash of SPDK, and what this package does about it. */
+/** A known hang, leak or crash of SPDK, and how this package avoids it. */
 export interface Advisory extends Omit<AdvisoryEntry, 'defenceWhenShared' | 'defenceNeedsDpdk'> {
-  /** Where SPDK's own report is, for problems that have one. */
+  /** SPDK's issue, if there is one. */
   readonly url?: string;
   /** Whether the linked release is among those affected. */
   readonly concernsLinkedRelease: boolean;
@@ -22,7 +22,7 @@ export interface Advisory extends Omit<AdvisoryEntry, 'defenceWhenShared' | 'def
 /** How the addon is linked with SPDK or DPDK: with archives, or with shared libraries. */
 export type Linkage = 'static' | 'shared';
 
-/** What of the two decides about defences that need archives; archives unless said otherwise. */
+/** The linkage of both, which decides about defences that need archives. Default: archives. */
 export interface Linkages {
   readonly linkage?: Linkage;
   readonly dpdkLinkage?: Linkage;
@@ -30,7 +30,7 @@ export interface Linkages {
 
 /**
  * The known hangs, leaks and crashes of an SPDK release.
- * @param options.all also give those that do not concern this release, marked as such
+ * @param options.all also returns those that do not concern this release, marked as such
  */
 export function advisoriesFor(
   release: SpdkRelease & Linkages,

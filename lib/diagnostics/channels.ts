@@ -1,8 +1,8 @@
-// The channels of `node:diagnostics_channel`. What is published to them is declared beside the classes that do.
+// The channels of `node:diagnostics_channel`. Their messages are declared beside the classes that publish them.
 
 import { channel } from 'node:diagnostics_channel';
 
-/** The channels by their names. They cost nothing while nobody subscribes. */
+/** The channels by name. A channel costs nothing while it has no subscriber. */
 const channels = {
   'spdk-nvme:attach': channel('spdk-nvme:attach'),
   'spdk-nvme:attach:error': channel('spdk-nvme:attach:error'),
@@ -19,7 +19,7 @@ export type Publish<Messages> = <Name extends keyof Messages & keyof typeof chan
   message: Messages[Name],
 ) => void;
 
-/** For whoever has subscribed. A subscriber that throws makes an uncaught exception, not an error here. */
+/** Publishes a message. A subscriber that throws causes an uncaught exception, not an error here. */
 export function publishTo(name: keyof typeof channels, message: unknown): void {
   if (channels[name].hasSubscribers) channels[name].publish(message);
 }

@@ -1,33 +1,33 @@
-// What happened to a controller, as programs read it.
+// The history of a controller.
 
 import type { SpdkErrorCode } from '../errors/catalogue.js';
 import type { NativeController } from '../native/contract.js';
 import { type LogLevel, logLevels } from '../options/environment.js';
 
 /**
- * - `state`: the controller moved on to the state that `text` names
- * - `failure`: the link or the target died; `code` and `text` say how
+ * - `state`: the controller entered the state that `text` names
+ * - `failure`: the link or the target failed; `code` and `text` say how it was noticed
  * - `connection-lost`: a queue pair lost its connection
- * - `retry`: connecting is tried once more; `code` and `text` say why
+ * - `retry`: another attempt to connect follows; `code` and `text` say why
  * - `reset`: a step of a reset or a reconnect
- * - `note`: something that the user may mend, as `controller.notes` has it
- * - `log`: SPDK logged a line about this controller, a notice or more severe, whatever the `logLevel`
+ * - `note`: a problem that can be fixed on the target, as in `controller.notes`
+ * - `log`: a line of SPDK's log about this controller, a notice or more severe, whatever the `logLevel`
  */
 export type HistoryKind = 'state' | 'failure' | 'connection-lost' | 'retry' | 'reset' | 'note' | 'log';
 
-/** One thing that happened to a controller. */
+/** An event in the history of a controller. */
 export interface HistoryEvent {
   readonly kind: HistoryKind;
   readonly text: string;
-  /** When, in milliseconds since 1970, as `Date.now()` has it. */
+  /** The time in milliseconds since 1970, as of `Date.now()`. */
   readonly wallMs: number;
-  /** When, in milliseconds of the clock that `process.hrtime()` reads, which nobody sets. */
+  /** The time in milliseconds of the clock of `process.hrtime()`, which is never set back. */
   readonly monotonicMs: number;
   /** Of a failure or a retry. */
   readonly code?: SpdkErrorCode;
   /** Of a log line. */
   readonly level?: LogLevel;
-  /** Of a log line: where in SPDK's source, as `file:line:function`. */
+  /** Of a log line: the place in SPDK's source, as `file:line:function`. */
   readonly source?: string;
 }
 

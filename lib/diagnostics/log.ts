@@ -7,10 +7,10 @@ import { type LogLevel, type LogSink, logLevels } from '../options/environment.j
 /** A line that SPDK, DPDK or this package logged. */
 export interface LineAbout<Owner> {
   readonly level: LogLevel;
-  /** Where in SPDK's source, as `file:line:function`; empty where SPDK does not say. */
+  /** The place in SPDK's source, as `file:line:function`; empty if SPDK does not report it. */
   readonly source: string;
   readonly message: string;
-  /** What the line is about, or its name before there is an object. */
+  /** The object that the line is about, or its name before the object exists. */
   readonly controller?: Owner | string;
 }
 
@@ -26,14 +26,14 @@ export interface LogOwner<Owner> extends LogListener<Owner> {
   readonly events: HeldEvents;
 }
 
-/** Passes SPDK's log lines on, and keeps those that come before anybody can listen. */
+/** Passes SPDK's log lines on, and keeps early lines until a listener can have been added. */
 export class LogRelay<Owner extends LogOwner<Owner>> {
   readonly #toStderr: boolean;
-  /** Held until init() has answered and its caller has had a turn to add a listener. */
+  /** Held until init() has resolved and its caller has had a turn to add a listener. */
   readonly #events = new HeldEvents();
   readonly #warns: boolean;
   readonly #warned = new Set<string>();
-  /** Weak: a log line is no reason to keep a controller. */
+  /** Weak, so that log lines do not keep controllers in memory. */
   readonly #controllers = new Map<number, WeakRef<Owner>>();
   #listener: LogListener<Owner> | undefined;
 
@@ -47,13 +47,13 @@ export class LogRelay<Owner extends LogOwner<Owner>> {
     this.#events.release();
   }
 
-  /** From now on lines with this id name the object. Gives the function that ends that. */
+  /** Lines with this id name the object from now on. Returns the function that ends this. */
   introduce(id: number, controller: Owner): () => void {
     this.#controllers.set(id, new WeakRef(controller));
     return () => this.#controllers.delete(id);
   }
 
-  /** A line of this package's own, the first time that it has to be said. */
+  /** Logs a line of this package itself, once for each text. */
   warnOnce(text: string): void {
     if (!this.#warns || this.#warned.has(text)) return;
     this.#warned.add(text);

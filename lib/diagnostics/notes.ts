@@ -1,8 +1,8 @@
-// What is odd about a controller and may be fixed on the target.
+// Problems of a controller that can be fixed on the target.
 
-/** Something about a controller that its user should know and may mend. */
+/** A problem of a controller that can be fixed on the target. */
 export interface ControllerNote {
-  /** Stable, for programs. */
+  /** Never changes its meaning; for programs. */
   readonly id: 'NAMESPACES_ABOVE_NN';
   /** The ids of the namespaces concerned, the first 1024. */
   readonly namespaces: readonly number[];
@@ -10,7 +10,7 @@ export interface ControllerNote {
   readonly remedy: string;
 }
 
-/** @internal What is to be said of namespaces that the controller has and SPDK passes over. */
+/** @internal The note about namespaces that the controller has and SPDK skips. */
 export function notesOn(
   hiddenNamespaces: readonly number[],
   maxNamespaces: number,

@@ -1,4 +1,4 @@
-// What the status of a command on an I/O queue means, as an error.
+// The error for the status of an I/O command.
 
 import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
@@ -7,15 +7,15 @@ import { SpdkError } from './spdk-error.js';
 const hostError = 0x8000_0000;
 /** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
 const abortedStatuses = [0x07, 0x08];
-/** ECANCELED: what was left of a command that nobody waits for any more. */
+/** ECANCELED: the remaining parts of a cancelled command. */
 const canceled = hostError + 125;
 
-/** Whether a command ended because its queue pair went away, or because nobody waited for it any more. */
+/** Whether a command ended with its queue pair or because it was cancelled. */
 export function isAborted(word: number): boolean {
   return word < hostError ? abortedStatuses.includes(word & 0x7ff) : word === canceled;
 }
 
-/** The errnos of native/core/io/io_ring.cc that mean something particular. */
+/** The errnos of native/core/io/io_ring.cc that have a code of their own. */
 const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
   6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection
   12: 'ERR_SPDK_NO_MEMORY', // ENOMEM
@@ -26,7 +26,7 @@ const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
   125: 'ERR_SPDK_ABORTED', // ECANCELED
 };
 
-/** The error of a command that ended with a status word other than zero. */
+/** The error of a command with a status word other than zero. */
 export function commandError(what: string, word: number): SpdkError {
   if (word >= hostError) {
     const errno = word - hostError;

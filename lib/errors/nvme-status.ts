@@ -1,14 +1,14 @@
 // The names of NVMe statuses.
 
-/** How an NVMe command ended, from the status field of its completion queue entry. */
+/** The status of an NVMe command, from its completion queue entry. */
 export interface NvmeStatus {
-  /** Status Code Type, 0 to 7: which table `sc` is to be looked up in. */
+  /** Status Code Type, 0 to 7: the table of `sc`. */
   readonly sct: number;
   /** Status Code, 0 to 255. */
   readonly sc: number;
   /** Do Not Retry: the same command would fail again. */
   readonly dnr: boolean;
-  /** The specification's name, or a description of the numbers where it has none. */
+  /** The specification's name, or a description of the numbers if it has none. */
   readonly name: string;
 }
 

@@ -1,4 +1,4 @@
-// The errors of this package, and how native failures become some.
+// The errors of this package, and the conversion of native failures.
 
 import { getSystemErrorName } from 'node:util';
 import { errorCatalogue, isSpdkErrorCode, type SpdkErrorCode } from './catalogue.js';
@@ -6,15 +6,15 @@ import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 
 export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
-/** What an {@link SpdkError} carries besides its code and message. */
+/** The properties of an {@link SpdkError} besides its code and message. */
 export interface SpdkErrorDetails {
   /** The error or abort reason that led to this one. */
   cause?: unknown;
   /** The operating system's error number, of either sign. */
   errno?: number | undefined;
-  /** The status that an NVMe command ended with. */
+  /** The status of the NVMe command. */
   nvmeStatus?: NvmeStatus | undefined;
-  /** Where native threads were. */
+  /** The stacks of native threads. */
   nativeStack?: string | undefined;
 }
 
@@ -31,8 +31,8 @@ export interface NativeFailure {
 }
 
 /**
- * Every failure of this package but a wrong type. `code` tells failures apart and never changes its meaning
- * ({@link errorCatalogue}); the message says what happened and what to do, and may change between releases.
+ * The error of every failure of this package except a wrong type. `code` identifies the failure and never changes its
+ * meaning ({@link errorCatalogue}); the message says what happened and what to do, and may change between releases.
  */
 export class SpdkError extends Error {
   static {
@@ -42,17 +42,17 @@ export class SpdkError extends Error {
   readonly code: SpdkErrorCode;
 
   /**
-   * The operating system's error number where there is one, negative as in Node's own errors, so that
+   * The operating system's error number, if there is one; negative as in Node.js's own errors, so that
    * `util.getSystemErrorName(error.errno)` names it.
    */
   declare readonly errno?: number;
 
-  /** The status of the NVMe command that failed, where one did. */
+  /** The status of the NVMe command that failed, if there is one. */
   declare readonly nvmeStatus?: NvmeStatus;
 
   /**
-   * Of ERR_SPDK_WEDGED: where the threads that work for the controller were when its time was over, each with the
-   * functions it was in, the innermost first. For people; its form may change.
+   * Of ERR_SPDK_WEDGED: the stacks of the controller's threads at the end of the time limit, innermost function first.
+   * For people to read; its format may change.
    */
   declare readonly nativeStack?: string;
 
@@ -62,7 +62,7 @@ export class SpdkError extends Error {
     if (details.errno) this.errno = -Math.abs(details.errno);
     if (details.nvmeStatus) this.nvmeStatus = details.nvmeStatus;
     if (details.nativeStack) this.nativeStack = details.nativeStack;
-    // What web and Node.js APIs call the error of an aborted operation; callers test for this name.
+    // The name of this error in web and Node.js APIs, which callers test for.
     if (code === 'ERR_SPDK_ABORTED') defineName(this, 'AbortError');
   }
 
@@ -106,13 +106,13 @@ export class SpdkTypeError extends TypeError {
 /**
  * The error of an operation whose AbortSignal fired: name `AbortError`, code ERR_SPDK_ABORTED, and the signal's
  * reason as `cause`.
- * @param operation what was given up, as in 'Attaching nqn.2016-06.io.spdk:cnode1'
+ * @param operation the cancelled operation, as in 'Attaching nqn.2016-06.io.spdk:cnode1'
  */
 export function abortError(operation: string, signal: AbortSignal): SpdkError {
   return new SpdkError('ERR_SPDK_ABORTED', `${operation} was aborted`, { cause: reasonOf(signal) });
 }
 
-/** What only looks like a signal may throw here; the abort counts all the same. */
+/** An object that only resembles a signal may throw here; the abort still counts. */
 function reasonOf(signal: AbortSignal): unknown {
   try {
     return signal.reason;
@@ -122,8 +122,8 @@ function reasonOf(signal: AbortSignal): unknown {
 }
 
 /**
- * An error of this package as it is. Anything else that was thrown where nothing should be, such as by a call into
- * native code, becomes an ERR_SPDK_INTERNAL that has it as its cause.
+ * Returns an error of this package unchanged. Any other thrown value, for example of a call into native code, becomes
+ * the cause of an ERR_SPDK_INTERNAL.
  */
 export function codedError(what: string, thrown: unknown): SpdkError | SpdkTypeError {
   if (thrown instanceof SpdkError || thrown instanceof SpdkTypeError) return thrown;

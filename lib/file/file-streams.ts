@@ -6,7 +6,7 @@ import { conflict, optional, or } from '../options/common.js';
 import { type StreamPlan, streamPlan } from '../streams/stream-options.js';
 import { checkEncoding } from './arguments.js';
 
-/** What `file.createReadStream` takes; every key may be left out. */
+/** Options of `file.createReadStream`; all keys are optional. */
 export interface FileReadStreamOptions {
   /** Gives strings instead of Buffers. */
   readonly encoding?: BufferEncoding | null | undefined;
@@ -21,7 +21,7 @@ export interface FileReadStreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What `file.createWriteStream` takes; every key may be left out. */
+/** Options of `file.createWriteStream`; all keys are optional. */
 export interface FileWriteStreamOptions {
   /** Of strings that are written. Default `utf8`. */
   readonly encoding?: BufferEncoding | null | undefined;

@@ -30,7 +30,7 @@ import {
 } from './file-streams.js';
 import { FileStats } from './stats.js';
 
-/** What `open` takes; every key may be left out. */
+/** Options of `open`; all keys are optional. */
 export interface OpenOptions {
   /** The limit of each operation of the file, in milliseconds. Default: `ioTimeoutMs` of the attach. */
   readonly timeoutMs?: number | undefined;

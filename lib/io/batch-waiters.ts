@@ -5,7 +5,7 @@ import { offAbort, onAbort } from '../internal/signals.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/common.js';
 
-/** What `batch.wait` takes; every key may be left out. */
+/** What `batch.wait` takes; all keys are optional. */
 export interface BatchWaitOptions {
   /** Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. The batch goes on, and can be waited for again. */
   readonly timeoutMs?: number | undefined;

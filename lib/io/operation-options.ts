@@ -1,4 +1,4 @@
-// The options of operations on a namespace: their shapes, and how they are read.
+// The options of operations on a namespace: their types, and reading them.
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
@@ -6,45 +6,45 @@ import { checkSignal, maxTimerMs } from '../options/common.js';
 import type { IoLimits } from './submission-queue.js';
 
 // `queuePair` is added to it in lib/queue-pair.ts.
-/** What every operation takes. */
+/** Options of every operation. */
 export interface OperationOptions {
   /**
-   * Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. Default: `ioTimeoutMs` of the attach; without one no
-   * limit but the controller's.
+   * Rejects with ERR_SPDK_TIMEOUT after this many milliseconds. Default: `ioTimeoutMs` of the attach, or no limit without
+   * one.
    */
   readonly timeoutMs?: number | undefined;
   /** Rejects with ERR_SPDK_ABORTED when it fires. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What operations on a place in a namespace take. */
+/** Options of operations at an offset of a namespace. */
 export interface TransferOptions extends OperationOptions {
-  /** Where, in bytes; a multiple of the block size. */
+  /** The offset in bytes; a multiple of the block size. */
   readonly offset: number;
 }
 
-/** What operations on a range without data take. */
+/** Options of operations on a range without data. */
 export interface RangeOptions extends TransferOptions {
-  /** How much, in bytes; a multiple of the block size. */
+  /** The length in bytes; a multiple of the block size. */
   readonly length: number;
 }
 
-/** A command on an I/O queue that this package does not interpret. */
+/** Any command for an I/O queue. */
 export interface RawIoCommand {
   readonly opcode: number;
   /** CDW10 to CDW15. */
   readonly cdw?: readonly number[] | undefined;
   /**
-   * Data to send, or room for the data that comes back; which of the two the opcode's lowest bits say. With both bits
-   * set the data is sent, and what comes back replaces it.
+   * Data to send, or memory for the data to receive, by the lowest two bits of the opcode. With both bits set the data is
+   * sent, and the received data replaces it.
    */
   readonly data?: NodeJS.ArrayBufferView | undefined;
 }
 
-/** What gives an operation its queue: a controller. */
+/** Chooses the queue of an operation: a controller. */
 export interface QueueChooser {
   /**
-   * The limits of operations on the queue pair that was asked for, or on the least busy one.
+   * The limits of operations on the chosen queue pair, or on the least busy one.
    * @throws {SpdkTypeError} not a queue pair
    * @throws {SpdkError} ERR_SPDK_FOREIGN_QUEUE_PAIR
    */
@@ -69,7 +69,7 @@ export function readTransfer(
   const given = readOptions(options, 'options', ['offset', ...limitKeys]);
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
-  // Last, since what was given may have started an operation of its own.
+  // Last, because getters of the options may have started other operations.
   place.offset = offset;
   return limits;
 }
@@ -101,15 +101,15 @@ function limitsOf(given: ReadonlyMap<string, unknown>, controller: QueueChooser)
 }
 
 /**
- * The offset of options that hold nothing else, which most do: it is read here without the cost of a list of what was
- * given. Anything else, and whatever is wrong, is -1 and for readOptions() to find out.
+ * The offset of options without other keys, the most frequent case, read without creating a list of keys. -1 for all
+ * other options, which readOptions() reads or rejects.
  */
 function onlyOffset(options: unknown): number {
   try {
     if (typeof options !== 'object' || options === null) return -1;
     if (Object.getPrototypeOf(options) !== Object.prototype) return -1;
     for (const key in options) if (key !== 'offset') return -1;
-    // Not what somebody has put on Object.prototype.
+    // Ignores keys that were added to Object.prototype.
     if (!Object.hasOwn(options, 'offset')) return -1;
     const { offset } = options as { offset: unknown };
     return Number.isSafeInteger(offset) ? (offset as number) : -1;

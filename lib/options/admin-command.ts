@@ -1,4 +1,4 @@
-// Admin commands and their limits, as callers give them.
+// The arguments of admin commands.
 
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from './arguments.js';
@@ -13,15 +13,15 @@ export interface AdminCommand {
   readonly cdw?: readonly number[] | undefined;
   /** Data to send, for opcodes whose lowest two bits are 01. */
   readonly data?: Uint8Array | undefined;
-  /** Bytes that come back, for opcodes whose lowest two bits are 10. */
+  /** Bytes to receive, for opcodes whose lowest two bits are 10. */
   readonly dataLength?: number | undefined;
 }
 
 /** The limits of an admin command. */
 export interface AdminOptions {
-  /** The time limit in milliseconds, 1 to 2147483647; of all the commands that the call takes. Default 5000. */
+  /** The time limit of the whole call in milliseconds, 1 to 2147483647. Default 5000. */
   readonly timeoutMs?: number | undefined;
-  /** Gives the call up when it fires; when it has fired already, nothing is sent. */
+  /** Cancels the call when it fires. If it has already fired, nothing is sent. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,27 +31,27 @@ export interface CheckedCommand {
   readonly nsid: number;
   /** CDW10 to CDW15. */
   readonly cdw: readonly number[];
-  /** To be sent, or of the length that comes back. */
+  /** The data to send, or memory for the data to receive. */
   readonly data: Uint8Array;
 }
 
-/** {@link AdminOptions} with what is left out filled in. */
+/** {@link AdminOptions} with the defaults. */
 export interface AdminLimits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
-  /** When the time began to count, as `performance.now()`. */
+  /** The start of the time limit, as of `performance.now()`. */
   readonly since: number;
 }
 
-/** The most that one admin command carries, whatever the controller allows (native/binding/controller_wrap.cc). */
+/** The maximum transfer of an admin command with any controller (native/binding/controller_wrap.cc). */
 export const mostAdminBytes = 1_048_576;
 const dwordsOfCommand = 6;
 
 /**
- * Checks a command before anything is begun for it.
+ * Checks a command before it is sent.
  * @throws {SpdkTypeError}
- * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_UNKNOWN_OPTION; ERR_SPDK_CONFLICTING_OPTIONS for data that
- *   goes another way than the opcode says; ERR_SPDK_UNSUPPORTED for data that goes both ways
+ * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_UNKNOWN_OPTION; ERR_SPDK_CONFLICTING_OPTIONS for data in
+ *   another direction than that of the opcode; ERR_SPDK_UNSUPPORTED for data in both directions
  */
 export function checkCommand(command: unknown): CheckedCommand {
   const given = readOptions(command, 'admin command', ['opcode', 'nsid', 'cdw', 'data', 'dataLength']);
@@ -74,7 +74,7 @@ export function checkLimits(options: unknown): AdminLimits {
   return limitsOf(readOptions(options, 'admin options', ['timeoutMs', 'signal']));
 }
 
-/** The same of options that have been read already. */
+/** The same for options that are already read. */
 export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
   const signal = given.get('signal');
   return {
@@ -84,7 +84,7 @@ export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
   };
 }
 
-/** The lowest two bits of an opcode say which way its data goes. */
+/** The lowest two bits of an opcode are the direction of its data. */
 function checkDirection(opcode: number, sends: boolean): void {
   const name = `Opcode ${opcode}`;
   switch (opcode & 3) {
@@ -105,7 +105,7 @@ function checkDirection(opcode: number, sends: boolean): void {
   }
 }
 
-/** Reads the array once: what was checked is what is sent. */
+/** Reads the array once, so that the checked values are those that are sent. */
 function checkDwords(value: unknown): number[] {
   if (!Array.isArray(value)) {
     throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');

@@ -4,14 +4,13 @@ import type { SpdkErrorCode } from '../errors/catalogue.js';
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 
 /**
- * Reads a caller's options object once, so that what is validated is what is used: getters and proxies that
- * change their mind between two reads cannot slip a value past a check.
+ * Reads a caller's options object once, so that getters and proxies cannot return another value after the check.
  *
- * Only own enumerable string keys count. `undefined` means "not given". An instance of a class is refused, since
- * its inherited accessors would silently be ignored.
+ * Only own enumerable string keys count. `undefined` means "not given". An instance of a class is rejected, because its
+ * inherited accessors would silently be ignored.
  *
- * @param value what the caller passed; undefined reads as no options
- * @param what how messages name the object, as in 'attach options'
+ * @param value the caller's argument; undefined means no options
+ * @param what the name of the object in messages, as in 'attach options'
  * @param keys the keys that are allowed
  * @param unknownKeyCode the code of the error for any other key
  * @throws {SpdkTypeError} not a plain object
@@ -82,13 +81,13 @@ export function checkBoolean(value: unknown, name: string): boolean {
   return value;
 }
 
-/** Any string; the caller checks what it says. */
+/** Any string; the caller checks its content. */
 export function checkString(value: unknown, name: string): string {
   if (typeof value !== 'string') throw new SpdkTypeError(`${name} must be a string; got ${describe(value)}`);
   return value;
 }
 
-/** A value for a message: short, on one line, and without running code of the caller's. */
+/** A value for a message: short, on one line, and without running code of the caller. */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -106,8 +105,8 @@ export function describe(value: unknown): string {
 }
 
 /**
- * A text in quotes, without what would do something to a log or a terminal: JSON escapes lone surrogates and most
- * control characters, but not DEL, the controls above it, line separators, and what reverses the direction of writing.
+ * A text in quotes, without characters that affect a log or a terminal: JSON escapes lone surrogates and most control
+ * characters, but not DEL, the controls above it, line separators, and direction marks.
  */
 function quote(text: string): string {
   return JSON.stringify(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
@@ -116,9 +115,9 @@ function quote(text: string): string {
   });
 }
 
-/** What to write instead of an unknown key: the nearest valid one, or all of them if none is near. */
+/** A suggestion for an unknown key: the nearest valid one, or all of them if none is near. */
 export function suggest(key: string, valid: readonly string[]): string {
-  // Cut to a bound, since the distance takes time in proportion to both lengths.
+  // Limited, because the time is proportional to both lengths.
   const typed = key.slice(0, 32).toLowerCase();
   const ranked = valid
     .map((name) => ({ name, distance: nearness(typed, name.toLowerCase()) }))
@@ -130,7 +129,7 @@ export function suggest(key: string, valid: readonly string[]): string {
   return `the keys are ${valid.join(', ')}`;
 }
 
-/** Edit distance, but a key that only lacks its end (`timeout` for `timeoutMs`) is as near as a typing error. */
+/** Edit distance, except that a key without its end (`timeout` for `timeoutMs`) is as near as a typing error. */
 function nearness(typed: string, name: string): number {
   if (typed.length >= 3 && (name.startsWith(typed) || typed.startsWith(name))) return 1;
   return editDistance(typed, name);
@@ -159,7 +158,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Array.isArray that answers for a revoked proxy too. */
+/** Array.isArray that does not throw for a revoked proxy. */
 function isArray(value: object): boolean {
   try {
     return Array.isArray(value);

@@ -19,68 +19,67 @@ import { canonicalAddress, type TransportId } from './transport-id.js';
 /** Which thread polls a controller's queue pairs: the environment's poller threads, or the JavaScript thread. */
 export type PollingMode = 'threads' | 'inline';
 
-/** What `env.attach` takes besides the transport id; every key may be left out. */
+/** Options of `env.attach`; all keys are optional. */
 export interface AttachOptions {
   /**
-   * The NQN this host calls itself. Default: the one in /etc/nvme/hostnqn, as nvme-cli has it; without that file one
-   * made from /etc/nvme/hostid; without either a random one, the same for the process.
+   * The NQN of this host. Default: the one in /etc/nvme/hostnqn, as for nvme-cli; without that file one computed from
+   * /etc/nvme/hostid; without either a random one, the same for the whole process.
    */
   hostNqn?: string | undefined;
   /**
-   * The host identifier, a UUID that is not all zeroes. Default: the one in /etc/nvme/hostid if `hostNqn` is left out
-   * or is that of the file; else the UUID in `hostNqn` if it is a UUID-based NQN, else one that is made from `hostNqn`
-   * and is always the same.
+   * The host identifier, a UUID that is not all zeroes. Default: the one in /etc/nvme/hostid if `hostNqn` is omitted or
+   * equals that of the file; otherwise the UUID in a UUID-based `hostNqn`, or a UUID computed from `hostNqn`.
    */
   hostId?: string | undefined;
-  /** I/O queues to ask for, 1 to 1024; the target may grant fewer. Default 1. */
+  /** I/O queues to request, 1 to 1024; the target may grant fewer. Default 1. */
   ioQueues?: number | undefined;
   /** Entries of each I/O queue, 2 to 32768; the target may grant fewer. Default 128. */
   queueDepth?: number | undefined;
   /**
-   * The keep-alive timeout in milliseconds: the target drops the controller after so long without a sign of life, and a
-   * controller that does not answer for so long has failed. 0 turns both off, else 1000 to 3600000. Default 10000.
+   * The keep-alive timeout in milliseconds. The target ends the connection if it receives no command for this time, and a
+   * controller that does not respond for this time fails. 0 turns both off; otherwise 1000 to 3600000. Default 10000.
    */
   keepAliveMs?: number | undefined;
   /** The time limit of the whole attach in milliseconds, 1 to 2147483647. Default 5000. */
   timeoutMs?: number | undefined;
-  /** Gives the attach up when it fires. */
+  /** Cancels the attach when it fires. */
   signal?: AbortSignal | undefined;
   /**
    * `threads` (default): poller threads poll the queue pairs, and the JavaScript thread is woken for completions.
-   * `inline`: the JavaScript thread polls from its event loop while operations are pending, which saves two
-   * hand-overs for each operation and wins where cores are few; a busy JavaScript thread then stalls I/O.
+   * `inline`: the JavaScript thread polls in its event loop while operations are pending. Operations are not passed
+   * between threads, which is faster on machines with few cores; a busy JavaScript thread then stalls I/O.
    */
   polling?: PollingMode | undefined;
-  /** Operations that may wait for room in one queue, 0 to 1048576; beyond, ERR_SPDK_QUEUE_FULL. Default 16384. */
+  /** Operations that may wait for room in one queue, 0 to 1048576; more reject with ERR_SPDK_QUEUE_FULL. Default 16384. */
   maxWaiting?: number | undefined;
   /**
-   * The time limit of every operation and batched command that is given none of its own, in milliseconds, 1 to
-   * 2147483647. Default: none, so that an operation ends when the controller answers or fails.
+   * The time limit of every operation and batched command that has none of its own, in milliseconds, 1 to 2147483647.
+   * Default: none; an operation then ends when the controller completes it or fails.
    */
   ioTimeoutMs?: number | undefined;
   /**
-   * How long a lost connection is tried to be made again, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
-   * default, a loss fails the controller at once.
+   * How long to try to re-establish a lost connection, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
+   * default, a loss fails the controller immediately.
    */
   ctrlrLossTimeoutMs?: number | undefined;
   /**
-   * From the beginning of one such try to the next, in milliseconds, 1 to `ctrlrLossTimeoutMs`. Default 1000, or
-   * `ctrlrLossTimeoutMs` where that is less; 0 where nothing is reconnected.
+   * The time from the start of one such attempt to the start of the next, in milliseconds, 1 to `ctrlrLossTimeoutMs`.
+   * Default 1000, or `ctrlrLossTimeoutMs` if that is less; 0 without a reconnect policy.
    */
   reconnectDelayMs?: number | undefined;
   /**
-   * How long I/O waits for the connection before it is refused, in milliseconds, `reconnectDelayMs` to
-   * `ctrlrLossTimeoutMs`. Default 0: as long as tries go on.
+   * How long I/O waits for the connection before it rejects, in milliseconds, `reconnectDelayMs` to
+   * `ctrlrLossTimeoutMs`. Default 0: as long as attempts go on.
    */
   fastIoFailTimeoutMs?: number | undefined;
   /**
-   * The local IP address to connect from, of the same family as the target's; RDMA and TCP only. Refused over TCP with
-   * ERR_SPDK_UNSUPPORTED for SPDK v22.05 to v24.05, and for older releases as shared libraries.
+   * The local IP address to connect from, of the same family as the target's; RDMA and TCP only. Over TCP it is rejected
+   * with ERR_SPDK_UNSUPPORTED for SPDK v22.05 to v24.05, and for older releases as shared libraries.
    */
   sourceAddress?: string | undefined;
   /**
-   * Refused with ERR_SPDK_UNSUPPORTED: a controller has a connection for each of its queues, its admin queue included,
-   * and they cannot share a local port.
+   * Always rejected with ERR_SPDK_UNSUPPORTED: each queue of a controller, including the admin queue, has its own
+   * connection, and these cannot share a local port.
    */
   sourcePort?: number | undefined;
 }
@@ -105,10 +104,10 @@ const maxKeepAliveMs = 3_600_000;
 
 /**
  * Checks the options of `env.attach` against each other and the transport id, and fills in the defaults.
- * @param machine the machine's own identity, as far as it has one
+ * @param machine the machine's own identity, if it has one
  * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_INVALID_NQN, or
- *   ERR_SPDK_CONFLICTING_OPTIONS for a source that cannot reach the target, or ERR_SPDK_UNSUPPORTED for a source port
+ *   ERR_SPDK_CONFLICTING_OPTIONS for a source address that cannot reach the target, or ERR_SPDK_UNSUPPORTED for a source port
  */
 export function resolveAttachOptions(
   options: unknown,
@@ -174,7 +173,7 @@ function checkKeepAlive(value: unknown): number {
   return keepAliveMs;
 }
 
-/** The policy's three times, and that each leaves room for the others, as SPDK's bdev_nvme demands it. */
+/** Checks the policy's three times against each other, as SPDK's bdev_nvme does. */
 function checkReconnect(given: ReadonlyMap<string, unknown>) {
   const time = (name: string) =>
     optional(given.get(name), (value) => checkInteger(value, name, 0, maxTimerMs, 'milliseconds'));
@@ -208,7 +207,7 @@ function checkReconnect(given: ReadonlyMap<string, unknown>) {
 function checkHostId(value: unknown): string {
   const hostId = checkString(value, 'hostId').toLowerCase();
   if (!isUuid(hostId)) invalid(`hostId must be a UUID of the form 8-4-4-4-12; got ${describe(hostId)}`);
-  // All zeroes means "no host identifier", which targets refuse and SPDK takes as "not set".
+  // All zeroes means "no host identifier", which targets reject and SPDK treats as "not set".
   if (/^[0-]+$/.test(hostId))
     invalid('hostId, or the UUID in hostNqn, must not be all zeroes; omit it for a random one');
   return hostId;

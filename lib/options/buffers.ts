@@ -1,4 +1,4 @@
-// The buffers that callers give, as bytes.
+// The bytes of buffers that callers pass.
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger } from './arguments.js';
@@ -6,7 +6,7 @@ import { checkInteger } from './arguments.js';
 /**
  * The bytes of any view, without copying.
  * @throws {SpdkTypeError} not a view
- * @throws {SpdkError} ERR_SPDK_INVALID_BUFFER for one that is empty or detached
+ * @throws {SpdkError} ERR_SPDK_INVALID_BUFFER for an empty or detached one
  */
 export function bytesOf(view: unknown, name: string): Uint8Array {
   if (!ArrayBuffer.isView(view))
@@ -15,19 +15,19 @@ export function bytesOf(view: unknown, name: string): Uint8Array {
   return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** As {@link bytesOf}, for what is to be read into. */
+/** Like {@link bytesOf}, for a buffer to be written. */
 export function writableBytesOf(view: unknown, name: string): Uint8Array {
   const bytes = bytesOf(view, name);
   if ((bytes.buffer as { immutable?: boolean }).immutable) throw invalidBuffer(`${name} is not writable`);
   return bytes;
 }
 
-/** Most buffers of one operation; Linux allows a system call 1024. */
+/** The maximum of buffers of one operation; a Linux system call allows 1024. */
 const mostBuffers = 65_536;
 
 /**
- * The bytes of several views. An array can be a proxy, or have getters, that run any code: so all are taken out of it
- * before the first is looked at.
+ * The bytes of several views. The array can be a proxy or have getters, which run any code, so all elements are read
+ * before the first one is checked.
  */
 export function allBytesOf(views: unknown, check: (view: unknown, name: string) => Uint8Array): Uint8Array[] {
   let taken: unknown[] = [];

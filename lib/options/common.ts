@@ -1,17 +1,17 @@
-// What the options of several calls have in common: time limits, signals, defaults.
+// Shared by the options of several calls: time limits, signals, defaults.
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, describe } from './arguments.js';
 
-/** Options with every default filled in. What stays undefined is SPDK's to choose, or absent. */
+/** Options with all defaults. Undefined values are chosen by SPDK or absent. */
 export type Resolved<Options, Optional extends keyof Options = never> = {
   readonly [Key in keyof Options]-?: Key extends Optional ? Options[Key] : Exclude<Options[Key], undefined>;
 };
 
-/** The longest delay that a timer of Node.js takes, in milliseconds: 24.8 days. */
+/** The longest delay of a Node.js timer, in milliseconds: 24.8 days. */
 export const maxTimerMs = 2_147_483_647;
 
-/** The default for what was not given. Unlike `??`, leaves null to be refused for its type. */
+/** The default for an option that is not given. Unlike `??` it keeps null, which is then rejected for its type. */
 export function or(value: unknown, fallback: unknown): unknown {
   return value === undefined ? fallback : value;
 }
@@ -24,7 +24,7 @@ export function checkTimeout(value: unknown): number {
   return checkInteger(value, 'timeoutMs', 1, maxTimerMs, 'milliseconds');
 }
 
-/** An AbortSignal of any realm, or something that behaves like one as far as this package uses it. */
+/** An AbortSignal of any realm, or an object that behaves like one. */
 export function checkSignal(value: unknown): AbortSignal {
   if (isSignal(value)) return value;
   throw new SpdkTypeError(`signal must be an AbortSignal; got ${describe(value)}`);

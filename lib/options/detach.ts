@@ -3,16 +3,16 @@
 import { checkInteger, readOptions } from './arguments.js';
 import { checkTimeout, conflict, maxTimerMs, or, type Resolved } from './common.js';
 
-/** What `controller.detach` takes; every key may be left out. */
+/** Options of `controller.detach`; all keys are optional. */
 export interface DetachOptions {
   /**
    * How long to wait for outstanding I/O before it is aborted, in milliseconds, 0 to `timeoutMs`.
-   * Default 1000, or `timeoutMs` where that is less.
+   * Default 1000, or `timeoutMs` if that is less.
    */
   drainMs?: number | undefined;
   /**
-   * The time limit of the whole detach in milliseconds, 1 to 2147483647. Default 5000. ERR_SPDK_WEDGED may come half a
-   * second later, with where the threads are.
+   * The time limit of the whole detach in milliseconds, 1 to 2147483647. Default 5000. ERR_SPDK_WEDGED may be half a
+   * second later, because it has the stacks of the threads.
    */
   timeoutMs?: number | undefined;
 }
@@ -23,7 +23,7 @@ export type ResolvedDetachOptions = Resolved<DetachOptions>;
  * Checks the options of `controller.detach` and fills in the defaults.
  * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, or ERR_SPDK_CONFLICTING_OPTIONS for a
- *   `drainMs` over `timeoutMs`
+ *   `drainMs` above `timeoutMs`
  */
 export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
   const given = readOptions(options, 'detach options', [

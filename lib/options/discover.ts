@@ -4,34 +4,34 @@ import { checkInteger, readOptions } from './arguments.js';
 import type { AttachOptions } from './attach.js';
 import { maxTimerMs, or } from './common.js';
 
-/** What `env.discover` takes; every key may be left out. */
+/** Options of `env.discover`; all keys are optional. */
 export interface DiscoverOptions
   extends Pick<AttachOptions, 'hostNqn' | 'hostId' | 'sourceAddress' | 'timeoutMs' | 'signal'> {
-  /** How many services deep referrals are followed, 0 to 8; each address is asked once. Default 0: not at all. */
+  /** How deep to follow referrals, 0 to 8; each address is visited once. Default 0: not at all. */
   referralDepth?: number | undefined;
 }
 
-/** What `env.watchDiscovery` takes; every key may be left out. */
+/** Options of `env.watchDiscovery`; all keys are optional. */
 export interface WatchDiscoveryOptions
   extends Pick<
     AttachOptions,
     'hostNqn' | 'hostId' | 'sourceAddress' | 'keepAliveMs' | 'reconnectDelayMs' | 'ctrlrLossTimeoutMs'
   > {
   /**
-   * The time limit of connecting and reading the log, and of each reading after that, in milliseconds, 1 to 2147483647.
+   * The time limit for connecting and reading the log, and for each later reading, in milliseconds, 1 to 2147483647.
    * Default 5000.
    */
   timeoutMs?: number | undefined;
   /** Ends the watch when it fires. */
   signal?: AbortSignal | undefined;
   /**
-   * How often the log is read of a service that does not report changes by itself, in milliseconds, 100 to 2147483647;
+   * How often to read the log of a service that does not report changes by itself, in milliseconds, 100 to 2147483647;
    * 0: never. Default 30000.
    */
   pollIntervalMs?: number | undefined;
 }
 
-/** Options that an attach takes too, for {@link resolveAttachOptions} to check. */
+/** Options shared with `env.attach`, which {@link resolveAttachOptions} checks. */
 type ForAttach = Readonly<Record<string, unknown>>;
 
 const hostKeys = ['hostNqn', 'hostId', 'sourceAddress', 'timeoutMs', 'signal'] as const;
@@ -42,7 +42,7 @@ export function checkDepth(value: unknown): number {
 }
 
 /**
- * Checks the options of `env.discover`; those that an attach takes too are for {@link resolveAttachOptions} to check.
+ * Checks the options of `env.discover`, except those of `env.attach`, which {@link resolveAttachOptions} checks.
  * @throws {SpdkTypeError} not a plain object, or a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
  */
@@ -58,7 +58,7 @@ export function resolveDiscoverOptions(options?: unknown): {
   return { referralDepth: checkDepth(referralDepth), attach };
 }
 
-/** Likewise those of `env.watchDiscovery`. A lost connection is made again without end, unless told otherwise. */
+/** The same for `env.watchDiscovery`. By default a lost connection is re-established without a time limit. */
 export function resolveWatchOptions(options?: unknown): {
   readonly pollIntervalMs: number;
   readonly attach: ForAttach;

@@ -9,17 +9,17 @@ export type IdleMode = 'adaptive' | 'spin';
 /** Where SPDK's and DPDK's log lines go: to the environment's `log` event, or to the process's standard error. */
 export type LogSink = 'event' | 'stderr';
 
-/** Lines of this level and of every more severe one are passed on. */
+/** Lines of this level or more severe are passed on. */
 export type LogLevel = 'error' | 'warn' | 'notice' | 'info' | 'debug';
 
-/** What `Environment.init` takes; every key may be left out. */
+/** Options of `Environment.init`; all keys are optional. */
 export interface EnvironmentOptions {
   /** The process's name for DPDK: 1 to 64 letters, digits, `.`, `_` and `-`. Default `spdk-nvme`. */
   name?: string | undefined;
-  /** Poller threads, 1 to 64; controllers' queue pairs are spread over them. Default 1. */
+  /** Poller threads, 1 to 64; the queue pairs of controllers are distributed over them. Default 1. */
   pollers?: number | undefined;
   /**
-   * Hugepage memory in MiB to start with, 64 to 1048576. Default 256. DPDK takes more when that does not do, as long as
+   * Hugepage memory in MiB to reserve at the start, 64 to 1048576. Default 256. DPDK reserves more when needed, as long as
    * the machine has free hugepages.
    */
   memoryMb?: number | undefined;
@@ -32,13 +32,13 @@ export interface EnvironmentOptions {
   /** Default `notice`. */
   logLevel?: LogLevel | undefined;
   /**
-   * Connects under way at once, 1 to 64; further ones wait. More than a few exceed the connection manager's and
-   * the Connect command's own time limits (SPDK issues 1703, 2105 and 3279). Default 4.
+   * Simultaneous connects, 1 to 64; further ones wait. Many exceed the time limits of the connection manager and of the
+   * Connect command (SPDK issues 1703, 2105 and 3279). Default 4.
    */
   connectConcurrency?: number | undefined;
 }
 
-/** What `env.close` takes; every key may be left out. */
+/** Options of `env.close`; all keys are optional. */
 export interface CloseOptions {
   /** The time limit of the whole close in milliseconds, 1 to 2147483647. Default 5000. */
   timeoutMs?: number | undefined;
@@ -95,7 +95,7 @@ export function resolveCloseOptions(options?: unknown): ResolvedCloseOptions {
   return Object.freeze({ timeoutMs: checkTimeout(or(given.get('timeoutMs'), 5_000)) });
 }
 
-/** DPDK puts the name into its command line, file names and thread names, so it must be safe in all three. */
+/** DPDK uses the name in its command line, file names and thread names, so it must be valid in all three. */
 function checkName(value: unknown): string {
   const name = checkString(value, 'name');
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {

@@ -1,28 +1,28 @@
-// Who this host is to a target: its NQN, which access lists name, and its host identifier, which reservations belong to.
+// The identity of this host: its NQN, which access lists use, and its host identifier, to which reservations belong.
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { checkNqn, isUuid, uuidNqn, uuidOfNqn } from './nqn.js';
 
-/** How a host names itself to a target; `id` is a UUID in lower case. */
+/** The identity of a host; `id` is a UUID in lower case. */
 export interface HostIdentity {
   readonly nqn: string;
   readonly id: string;
 }
 
-/** What the machine calls itself, for nvme-cli and the kernel's initiator too. */
+/** The identity of the machine, which nvme-cli and the kernel's initiator use too. */
 export interface HostFiles extends Partial<HostIdentity> {
-  /** Which files were passed over, and why. */
+  /** The files that were ignored, and why. */
   readonly problems: readonly string[];
 }
 
 const nvmeFolder = '/etc/nvme';
-/** Such a file has one line; what is longer is something else. */
+/** Such a file has one line; longer files are ignored. */
 const maxFileBytes = 4_096;
-/** The name space of URLs (RFC 9562): a host identifier is made from an NQN as if that were one. */
+/** The name space of URLs (RFC 9562), in which a host identifier is computed from an NQN. */
 const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
-/** The names in `hostnqn` and `hostid`. A file that is missing is no problem; one that makes no sense is passed over. */
+/** The names in `hostnqn` and `hostid`. Missing files are normal; malformed files are ignored. */
 export function readHostFiles(folder: string = nvmeFolder): HostFiles {
   const problems: string[] = [];
   const read = (name: string, check: (line: string) => string): string | undefined => {
@@ -37,16 +37,16 @@ export function readHostFiles(folder: string = nvmeFolder): HostFiles {
     }
   };
   const id = read('hostid', checkId);
-  // Without a name of its own the machine is called by its identifier.
+  // Without an NQN the machine is named by its identifier.
   const nqn = read('hostnqn', (line) => checkNqn(line, 'the host NQN')) ?? (id && uuidNqn(id));
   return { ...(nqn && { nqn }), ...(id && { id }), problems };
 }
 
 /**
- * The identity to connect with: what was asked for, else the machine's, else the process's. An NQN goes with one
- * identifier only, since a target may insist on that: the machine's, if it is the machine's NQN, else one made from the NQN.
- * @param wanted a `hostId` that `hostNqn` implies has been filled in, see `resolveAttachOptions`
- * @param processId a UUID that lasts as long as the process
+ * The identity to connect with: that of the options, otherwise the machine's, otherwise the process's. Each NQN has one
+ * identifier, because a target may require that: the machine's for the machine's NQN, otherwise one computed from the NQN.
+ * @param wanted includes a `hostId` that `hostNqn` implies, see `resolveAttachOptions`
+ * @param processId a UUID that is fixed for the process
  */
 export function hostIdentity(
   wanted: { readonly hostNqn: string | undefined; readonly hostId: string | undefined },
@@ -57,7 +57,7 @@ export function hostIdentity(
   return { nqn, id: wanted.hostId ?? (nqn === machine.nqn ? machine.id : undefined) ?? idOf(nqn) };
 }
 
-/** The UUID in a UUID-based NQN; else one made from the NQN, the same each time (version 5 of RFC 9562). */
+/** The UUID in a UUID-based NQN; otherwise one computed from the NQN (version 5 of RFC 9562). */
 function idOf(nqn: string): string {
   const uuid = uuidOfNqn(nqn);
   if (uuid !== undefined && !isNil(uuid)) return uuid;
@@ -84,7 +84,7 @@ function isNil(uuid: string): boolean {
   return /^[0-]+$/.test(uuid);
 }
 
-/** The first line that says something; a comment does not. */
+/** The first line that is neither blank nor a comment. */
 function firstLine(text: string): string | undefined {
   return text
     .split('\n')
@@ -92,7 +92,7 @@ function firstLine(text: string): string | undefined {
     .find((line) => line !== '' && !line.startsWith('#'));
 }
 
-/** Waits for nothing: a named pipe, which would have no end, is opened without waiting and refused. */
+/** Never blocks: a named pipe is opened without waiting and rejected. */
 function readSmallFile(file: string): string {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

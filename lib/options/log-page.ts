@@ -1,4 +1,4 @@
-// Log pages: what a caller asks for, and how it is read in pieces.
+// Log pages: the arguments, and reading in pieces.
 
 import { SpdkError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
@@ -7,9 +7,9 @@ import { or } from './common.js';
 
 /** Which part of a log page is read, and how. */
 export interface LogPageOptions extends AdminOptions {
-  /** Where in the page to begin, in bytes; a multiple of 4. Default 0. */
+  /** The start in the page in bytes; a multiple of 4. Default 0. */
   readonly offset?: number | undefined;
-  /** Whether the controller keeps the asynchronous event that reading the page would clear. Default false. */
+  /** Keeps the asynchronous event that reading the page would clear. Default false. */
   readonly retain?: boolean | undefined;
 }
 
@@ -22,22 +22,22 @@ export interface LogPageRequest {
   readonly retain: boolean;
 }
 
-/** How pieces are read: what Get Log Page needs of the controller. */
+/** What Get Log Page needs of the controller. */
 export interface LogPageReader {
-  /** The most that one admin command of this controller transfers, in bytes. */
+  /** The maximum transfer of one admin command of this controller in bytes. */
   readonly mostBytes: number;
-  /** Whether the controller takes an offset and lengths of more than 16 bits (LPA of Identify Controller, bit 2). */
+  /** Whether the controller supports offsets and lengths of more than 16 bits (LPA of Identify Controller, bit 2). */
   readonly takesOffsets: () => Promise<boolean>;
   readonly read: (request: LogPageRequest) => Promise<Buffer>;
 }
 
-/** The longest page that is read at once. */
+/** The maximum length of a page. */
 const mostLogPageBytes = 268_435_456;
-/** What the 16 bits of NUMDL hold, all that controllers without extended data look at. */
+/** The maximum of the 16 bits of NUMDL, which controllers without extended data are limited to. */
 const mostShortBytes = 262_144;
-/** How often a page is read that changes meanwhile. */
+/** The maximum of attempts to read a page that changes meanwhile. */
 const mostTries = 10;
-/** Pages that begin with a count which the controller raises at each change: ANA and discovery. Its eight bytes. */
+/** Pages that start with an eight-byte count of their changes: ANA and discovery. */
 const countedPages: readonly number[] = [0x0c, 0x70];
 const countBytes = 8;
 
@@ -63,9 +63,9 @@ export function checkLogPage(
 }
 
 /**
- * Reads a log page in as many pieces as the controller needs. Its event is kept until the last of them. A page that
- * has a count of its changes is read anew when it changed in between.
- * @throws {SpdkError} ERR_SPDK_UNSUPPORTED when it takes several, or an offset, and the controller knows no offsets;
+ * Reads a log page in as many pieces as needed. Its event is kept until the last piece. A page with a count of its changes
+ * is read again if it changed meanwhile.
+ * @throws {SpdkError} ERR_SPDK_UNSUPPORTED for several pieces or an offset, if the controller does not support offsets;
  *   ERR_SPDK_LOG_PAGE_CHANGED
  */
 export async function readLogPage(reader: LogPageReader, request: LogPageRequest): Promise<Buffer> {

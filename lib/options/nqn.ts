@@ -3,13 +3,13 @@
 import { SpdkError } from '../errors/spdk-error.js';
 import { checkString, describe } from './arguments.js';
 
-/** Most bytes of an NQN without its terminator (Base specification, "NVMe Qualified Names"; SPDK_NVMF_NQN_MAX_LEN). */
+/** The maximum of bytes of an NQN without its terminator (Base specification, "NVMe Qualified Names"; SPDK_NVMF_NQN_MAX_LEN). */
 export const nqnMaxBytes = 223;
 
 /** The well-known name of every discovery subsystem. */
 export const discoveryNqn = 'nqn.2014-08.org.nvmexpress.discovery';
 
-/** What an NQN made from a UUID starts with. */
+/** The start of a UUID-based NQN. */
 const uuidPrefix = 'nqn.2014-08.org.nvmexpress:uuid:';
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -17,15 +17,15 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 /**
  * Checks an NVMe Qualified Name and returns it unchanged: targets compare NQNs byte by byte.
  *
- * Strict where a mistake would otherwise surface as a truncated name or a refused connection: the length in bytes
- * of UTF-8, well-formed text, the `nqn.yyyy-mm.` that the specification asks for, a whole UUID in a UUID-based name.
- * White space and control characters are refused although the specification allows them in the last part: SPDK's
- * transport id string cannot carry them, and a log line should not either.
+ * Strict where a mistake would otherwise cause a truncated name or a rejected connection: the length in bytes of UTF-8,
+ * well-formed text, the `nqn.yyyy-mm.` of the specification, a complete UUID in a UUID-based name. White space and control
+ * characters are rejected although the specification allows them in the last part: SPDK's transport id string cannot
+ * contain them, and a log line should not.
  *
  * Lenient where targets in the field are: the date's month, the labels of the domain (SPDK's target checks them,
  * Linux's does not) and the colon after it (names without one exist, the discovery subsystem's among them).
  *
- * @param name how messages name the value, as in 'subnqn'
+ * @param name the name of the value in messages, as in 'subnqn'
  * @throws {SpdkTypeError} not a string
  * @throws {SpdkError} ERR_SPDK_INVALID_NQN
  */

@@ -3,9 +3,9 @@
 import { readOptions } from './arguments.js';
 import { checkTimeout, or, type Resolved } from './common.js';
 
-/** What `controller.reset` takes; every key may be left out. */
+/** Options of `controller.reset`; all keys are optional. */
 export interface ResetOptions {
-  /** How long to wait for the controller, in milliseconds, 1 to 2147483647. Default 5000. */
+  /** How long to wait for the reset, in milliseconds, 1 to 2147483647. Default 5000. */
   timeoutMs?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Transport ids: how SPDK writes where a controller is.
+// Transport ids: SPDK's notation for the address of a controller.
 
 import { isIP, SocketAddress } from 'node:net';
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
@@ -11,7 +11,7 @@ export type TransportType = 'RDMA' | 'TCP' | 'PCIe';
 /** The family of a fabric address. */
 export type AddressFamily = 'IPv4' | 'IPv6';
 
-/** Where a controller is, checked and in canonical form (SPDK's `spdk_nvme_transport_id`). */
+/** The address of a controller, checked and in canonical form (SPDK's `spdk_nvme_transport_id`). */
 export interface TransportId {
   readonly trtype: TransportType;
   /** RDMA and TCP only. */
@@ -20,11 +20,11 @@ export interface TransportId {
   readonly traddr: string;
   /** The port as a decimal number; RDMA and TCP only. */
   readonly trsvcid?: string;
-  /** The NQN of the subsystem; RDMA and TCP only, and needed there to attach. */
+  /** The NQN of the subsystem; RDMA and TCP only, where an attach needs it. */
   readonly subnqn?: string;
 }
 
-/** A transport id as a caller may write it as an object; {@link parseTransportId} says what each key may hold. */
+/** A transport id as an object; {@link parseTransportId} describes the values of the keys. */
 export interface TransportIdObject {
   readonly trtype: string;
   readonly adrfam?: string | undefined;
@@ -46,7 +46,7 @@ const maxAddressLength = 256;
 /** SPDK_NVMF_TRSVCID_MAX_LEN */
 const maxServiceLength = 32;
 
-/** Keys that SPDK's own programs know but that are said elsewhere here, or not at all. */
+/** Keys of SPDK's own programs that this package has elsewhere or not at all. */
 const foreignKeys: Readonly<Record<string, string>> = {
   hostaddr: 'pass it as the attach option sourceAddress',
   hostsvcid: 'omit it: each queue of a controller needs its own local port',
@@ -62,14 +62,13 @@ const foreignKeys: Readonly<Record<string, string>> = {
  *
  * - `trtype`: RDMA, TCP or PCIe, in any case
  * - `adrfam`: IPv4 or IPv6, in any case; inferred from the address
- * - `traddr`: an IP address, or for PCIe a device like 0000:01:00.0. Host names are refused: SPDK would look them up
- *   in a call that nothing can interrupt
- * - `trsvcid`: the port, 1 to 65535; 4420 if not given. An object may hold a number
+ * - `traddr`: an IP address, or for PCIe a device like 0000:01:00.0. Host names are rejected: SPDK would resolve them in
+ *   a call that cannot be interrupted
+ * - `trsvcid`: the port, 1 to 65535; 4420 by default. In an object it may be a number
  * - `subnqn`: the subsystem's NQN
  *
- * Stricter than `spdk_nvme_transport_id_parse`, which passes over unknown keys and lets a later key replace an
- * earlier one; more lenient in that white space may end the string. Takes time in proportion to the input, of
- * which over 1024 characters are refused.
+ * Stricter than `spdk_nvme_transport_id_parse`, which ignores unknown keys and lets a later key replace an earlier one;
+ * more lenient in that white space may end the string. More than 1024 characters are rejected.
  *
  * @returns a frozen object; equal addresses give equal texts (IPv6 as in RFC 5952, hexadecimal in lower case)
  * @throws {SpdkTypeError} neither a string nor a plain object, or a value of the wrong type
@@ -83,7 +82,7 @@ export function parseTransportId(id: string | TransportIdObject): TransportId {
 
 /**
  * A transport id as SPDK's string, in one canonical form: equal controllers give equal strings, and
- * {@link parseTransportId} gives back an equal object.
+ * {@link parseTransportId} returns an equal object.
  * @throws as {@link parseTransportId} does, for an object that is not a valid transport id
  */
 export function formatTransportId(id: TransportIdObject): string {
@@ -95,8 +94,7 @@ export function formatTransportId(id: TransportIdObject): string {
 }
 
 /**
- * Refuses a transport id that names an address but no subsystem: SPDK would connect to the discovery subsystem
- * or fail late.
+ * Rejects a transport id without a subsystem: SPDK would connect to the discovery subsystem or fail late.
  * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID
  */
 export function checkAttachable(id: TransportId): TransportId {
@@ -133,7 +131,7 @@ function readString(text: string): Given {
   const given = new Map<Key, string>();
   for (const word of text.split(/[ \t\r\n]+/)) {
     if (word === '') continue;
-    // The first of the two separators ends the key; the value may hold more of both, as an IPv6 address does.
+    // The first separator ends the key; the value may contain more of them, as an IPv6 address does.
     const separator = word.search(/[:=]/);
     if (separator < 1) fail(`has ${describe(word)} instead of key:value`);
     const key = word.slice(0, separator).toLowerCase();
