@@ -18,15 +18,15 @@ export interface DiscoveryWatchEvents {
   /** The log changed. The first one, right after `env.watchDiscovery()`, is the log as it was found. */
   change: [change: DiscoveryChange];
   /** The connection is lost and is made again. */
-  resetting: [reason: Failure | undefined];
+  resetting: [reason: SpdkError | SpdkTypeError | undefined];
   /** An attempt to connect again has failed; another one follows unless `closed` does. */
-  reconnectFailed: [error: Failure, attempts: number];
+  reconnectFailed: [error: SpdkError | SpdkTypeError, attempts: number];
   /** The service is connected again; its log is read anew, and `change` tells how it differs. */
   reset: [report: ResetReport];
   /** The log could not be read though the service is connected. It is read again after `reconnectDelayMs`. */
-  readFailed: [error: Failure];
+  readFailed: [error: SpdkError | SpdkTypeError];
   /** The watch has ended: without an error when it was closed, else with the reason. */
-  closed: [error: Failure | undefined];
+  closed: [error: SpdkError | SpdkTypeError | undefined];
 }
 
 /** @internal How a service is watched. */

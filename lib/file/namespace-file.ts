@@ -38,9 +38,6 @@ export interface OpenOptions {
   readonly queuePair?: QueuePair | undefined;
 }
 
-type Views<View> = readonly View[];
-type AnyView = NodeJS.ArrayBufferView;
-
 /**
  * A namespace as a file, made by {@link open}. It has the methods of `FileHandle` with their arguments and results,
  * reads and writes at any byte, and has a size that never changes. Reads past the end bring fewer bytes, or none; a write
@@ -75,17 +72,17 @@ export class NamespaceFile implements AsyncDisposable {
    * Reads into the buffer. `bytesRead` is less than was asked for, or 0, at the end of the namespace.
    * Without a position it reads where the last such call ended, also of several that are made at once.
    */
-  read<Target extends AnyView>(
+  read<Target extends NodeJS.ArrayBufferView>(
     buffer: Target,
     offset?: number | null,
     length?: number | null,
     position?: number | bigint | null,
   ): Promise<{ bytesRead: number; buffer: Target }>;
-  read<Target extends AnyView>(
+  read<Target extends NodeJS.ArrayBufferView>(
     buffer: Target,
     options?: PartOptions,
   ): Promise<{ bytesRead: number; buffer: Target }>;
-  read<Target extends AnyView = Buffer>(
+  read<Target extends NodeJS.ArrayBufferView = Buffer>(
     options?: FileReadOptions<Target>,
   ): Promise<{ bytesRead: number; buffer: Target }>;
   read(
@@ -93,7 +90,7 @@ export class NamespaceFile implements AsyncDisposable {
     second?: unknown,
     length?: unknown,
     position?: unknown,
-  ): Promise<{ bytesRead: number; buffer: AnyView }> {
+  ): Promise<{ bytesRead: number; buffer: NodeJS.ArrayBufferView }> {
     return this.#do(async () => {
       const { view, bytes, position: at } = readPart(first, second, length, position);
       const [from, there] = this.#place(at, bytes.byteLength);
@@ -103,13 +100,13 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /** Writes all of the buffer, the part of it, or the string. Not durable before {@link sync}. */
-  write<Source extends AnyView>(
+  write<Source extends NodeJS.ArrayBufferView>(
     buffer: Source,
     offset?: number | null,
     length?: number | null,
     position?: number | bigint | null,
   ): Promise<{ bytesWritten: number; buffer: Source }>;
-  write<Source extends AnyView>(
+  write<Source extends NodeJS.ArrayBufferView>(
     buffer: Source,
     options?: PartOptions,
   ): Promise<{ bytesWritten: number; buffer: Source }>;
@@ -123,7 +120,7 @@ export class NamespaceFile implements AsyncDisposable {
     second?: unknown,
     third?: unknown,
     position?: unknown,
-  ): Promise<{ bytesWritten: number; buffer: AnyView | string }> {
+  ): Promise<{ bytesWritten: number; buffer: NodeJS.ArrayBufferView | string }> {
     return this.#do(async () => {
       const { view, bytes, position: at } = writePart(first, second, third, position);
       const from = this.#placeWhole(at, bytes.byteLength);
@@ -133,10 +130,10 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /** Reads into several buffers, one after the other. */
-  async readv<Target extends AnyView>(
-    buffers: Views<Target>,
+  async readv<Target extends NodeJS.ArrayBufferView>(
+    buffers: readonly Target[],
     position?: number | bigint | null,
-  ): Promise<{ bytesRead: number; buffers: Views<Target> }> {
+  ): Promise<{ bytesRead: number; buffers: readonly Target[] }> {
     return this.#do(async () => {
       const at = checkPosition(position);
       const parts = allBytesOf(buffers, wholeOf);
@@ -147,10 +144,10 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /** Writes several buffers, one after the other. */
-  async writev<Source extends AnyView>(
-    buffers: Views<Source>,
+  async writev<Source extends NodeJS.ArrayBufferView>(
+    buffers: readonly Source[],
     position?: number | bigint | null,
-  ): Promise<{ bytesWritten: number; buffers: Views<Source> }> {
+  ): Promise<{ bytesWritten: number; buffers: readonly Source[] }> {
     return this.#do(async () => {
       const at = checkPosition(position);
       const parts = allBytesOf(buffers, wholeOf);
