@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { Admin } from './admin.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { type HistoryEvent, historyOf } from './diagnostics/history.js';
+import { latencyStats } from './diagnostics/latency.js';
 import type { LineAbout } from './diagnostics/log.js';
 import type { ControllerNote } from './diagnostics/notes.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
@@ -213,7 +214,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** Counters of the I/O queue pairs since they were connected. Stay readable after a detach. */
   stats(): ControllerStats {
-    return { pending: this.#queues.pending, ...this.#native.stats() };
+    const { latencies, ...stats } = this.#native.stats();
+    return { pending: this.#queues.pending, ...stats, latency: latencyStats(latencies) };
   }
 
   /**

@@ -66,6 +66,7 @@ export type {
   ControllerStats,
   DetachPhases,
   DetachReport,
+  LatencyStats,
   MemoryStats,
   NamespaceInfo,
   NamespaceProtection,

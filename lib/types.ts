@@ -125,6 +125,21 @@ export interface TransportStats {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/**
+ * Latencies of commands in microseconds, from when the polling thread took a command until it completed. Each value is
+ * the upper end of a bucket, at most an eighth above the measured one; 0 if nothing was measured.
+ */
+export interface LatencyStats {
+  readonly count: number;
+  readonly p50Us: number;
+  readonly p90Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+  readonly maxUs: number;
+  /** Commands that took less than `endUs`, and not less than `endUs` of the entry before. Only entries with commands. */
+  readonly buckets: readonly { readonly endUs: number; readonly count: number }[];
+}
+
 /** Counters of a controller's I/O queue pairs since they were connected. Admin commands are not counted. */
 export interface ControllerStats {
   /** Operations that have not settled, including those that wait for room in a queue. */
@@ -137,6 +152,14 @@ export interface ControllerStats {
   readonly failed: number;
   /** Commands that were aborted by a detach or with their queue pair. */
   readonly aborted: number;
+  /** Reads that succeeded, and their bytes. A command of a batch counts as one, a promise as one for each started MiB that is copied. */
+  readonly reads: number;
+  readonly bytesRead: number;
+  /** Writes that succeeded, and their bytes. */
+  readonly writes: number;
+  readonly bytesWritten: number;
+  /** Latencies of the commands that the controller completed. */
+  readonly latency: LatencyStats;
   /** How often the queue pairs were polled. */
   readonly polls: number;
   /** How many of these polls found no completion. */

@@ -6,6 +6,7 @@ import type {
   ControllerState,
   ControllerStats,
   DetachPhases,
+  LatencyStats,
   MemoryStats,
   NamespaceInfo,
   PollerStats,
@@ -32,7 +33,9 @@ export interface NativeLogLine {
 }
 
 /** `ControllerStats` of native/core/controller/controller_stats.h. */
-export type NativeControllerStats = Omit<ControllerStats, 'pending'>;
+export interface NativeControllerStats extends Omit<ControllerStats, 'pending' | 'latency'> {
+  readonly latencies: LatencyStats['buckets'];
+}
 
 /** `PollerStats` of native/core/io/poller_stats.h. */
 export type NativePollerStats = Omit<PollerStats, 'index' | 'pending'>;

@@ -158,6 +158,19 @@ Napi::Value to_js(Napi::Env env, const ControllerStats& stats) {
   object.Set("completed", count_to_js(env, stats.completed));
   object.Set("failed", count_to_js(env, stats.failed));
   object.Set("aborted", count_to_js(env, stats.aborted));
+  object.Set("reads", count_to_js(env, stats.reads));
+  object.Set("writes", count_to_js(env, stats.writes));
+  object.Set("bytesRead", count_to_js(env, stats.bytes_read));
+  object.Set("bytesWritten", count_to_js(env, stats.bytes_written));
+  Napi::Array latencies = Napi::Array::New(env, stats.latencies.size());
+  uint32_t place = 0;
+  for (const auto& [end_us, count] : stats.latencies) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("endUs", end_us);
+    entry.Set("count", count_to_js(env, count));
+    latencies.Set(place++, entry);
+  }
+  object.Set("latencies", latencies);
   object.Set("polls", count_to_js(env, stats.polls));
   object.Set("idlePolls", count_to_js(env, stats.idle_polls));
   object.Set("lockWaits", count_to_js(env, stats.lock_waits));

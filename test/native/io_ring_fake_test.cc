@@ -92,6 +92,24 @@ TEST_F(IoRingTest, SendsALongReadInPiecesAndCompletesItOnce) {
             0);
 }
 
+TEST_F(IoRingTest, CountsReadsAndWritesApartAndHowLongCommandsTook) {
+  push({.blocks = 1000});
+  push({.operation = RingLayout::write, .blocks = 16});
+  push({.operation = RingLayout::flush});
+  push({.namespace_id = 9});  // not sent: there is no such namespace
+  EXPECT_EQ(finish().size(), 4U);
+  const IoRing::Counts& counts = ring.counts();
+  EXPECT_EQ(counts.completed.value(), 4U);
+  EXPECT_EQ(counts.failed.value(), 1U);
+  EXPECT_EQ(counts.reads.value(), 1U);
+  EXPECT_EQ(counts.bytes_read.value(), 1000U * kBlock);
+  EXPECT_EQ(counts.writes.value(), 1U);
+  EXPECT_EQ(counts.bytes_written.value(), 16U * kBlock);
+  uint64_t timed = 0;
+  for (size_t i = 0; i < LatencyHistogram::kBuckets; i++) timed += counts.latency.count(i);
+  EXPECT_EQ(timed, 3U);
+}
+
 TEST_F(IoRingTest, SendsALongReadAtTheSmallestDepth) {
   connect(2);
   push({.blocks = 1000});

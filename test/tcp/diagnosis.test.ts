@@ -83,6 +83,7 @@ describe('the statistics', () => {
     const [ns] = controller.namespaces;
     if (!ns) throw new Error('the target has a namespace');
     const before = env.stats();
+    const begun = performance.now();
     const buffers = Array.from({ length: 100 }, () => Buffer.alloc(ns.blockSize));
     const reads = buffers.map((buffer, i) => ns.read(buffer, { offset: i * ns.blockSize }));
     const during = env.stats();
@@ -92,10 +93,23 @@ describe('the statistics', () => {
     await Promise.all(reads);
     await expect(ns.raw({ opcode: 0x7d })).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
 
-    const { completed, failed, aborted, outstanding, pending, polls, idlePolls, lingerLocks } =
-      controller.stats();
+    const tookUs = 1_000 * (performance.now() - begun);
+    await ns.write(Buffer.alloc(2 * ns.blockSize), { offset: 0 });
+    const stats = controller.stats();
+    expect(stats).toMatchObject({
+      ...{ reads: 100, bytesRead: 100 * ns.blockSize },
+      ...{ writes: 1, bytesWritten: 2 * ns.blockSize },
+      latency: { count: 102 },
+    });
+    const { p50Us, p99Us, maxUs } = stats.latency;
+    expect(p50Us).toBeGreaterThan(1);
+    expect(p99Us).toBeGreaterThanOrEqual(p50Us);
+    // A bucket is an eighth wide.
+    expect(p99Us).toBeLessThan(1.2 * tookUs);
+    expect(maxUs).toBeGreaterThanOrEqual(p99Us);
+    const { completed, failed, aborted, outstanding, pending, polls, idlePolls, lingerLocks } = stats;
     expect({ completed, failed, aborted, outstanding, pending }).toEqual({
-      completed: 101,
+      completed: 102,
       failed: 1,
       aborted: 0,
       outstanding: 0,
@@ -112,7 +126,7 @@ describe('the statistics', () => {
       expect(poller.sleeps).toBeGreaterThan(0);
     });
     await controller.detach();
-    expect(controller.stats()).toMatchObject({ completed: 101, failed: 1, transport: [] });
+    expect(controller.stats()).toMatchObject({ completed: 102, failed: 1, transport: [] });
     expect(env.stats().controllers).toEqual([]);
   });
 

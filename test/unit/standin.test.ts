@@ -70,7 +70,10 @@ describe('a controller in memory', () => {
     await ns.compare(Buffer.alloc(512), { offset: 0 });
     await expect(ns.compare(Buffer.alloc(512), { offset: 512 })).rejects.toThrow('Compare Failure');
     for (const buffer of dma) buffer.release();
-    expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
+    const stats = controller.stats();
+    expect(stats).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
+    expect(stats).toMatchObject({ reads: 21, bytesRead: 21 * 1024, writes: 20, bytesWritten: 20 * 1024 });
+    expect(stats.latency).toMatchObject({ count: 44, p50Us: expect.any(Number) });
   });
 
   it('answers admin commands', async () => {

@@ -1,8 +1,29 @@
 #include "native/core/controller/controller_stats.h"
 
+#include "native/core/base/ticks.h"
 #include "native/core/controller/controller.h"
 
 namespace spdk_nvme {
+
+namespace {
+
+/** Since the process has used it; what was measured before is of ticks as long. */
+const TickLength tick_length;
+
+std::vector<ControllerStats::Latency> latencies_of(const Controller& controller) {
+  constexpr double kNsPerUs = 1000;
+  const double us = tick_length.nanoseconds() / kNsPerUs;
+  std::vector<ControllerStats::Latency> latencies;
+  for (size_t i = 0; i < LatencyHistogram::kBuckets; i++) {
+    uint64_t count = 0;
+    for (const auto& queue_pair : controller.queue_pairs())
+      count += queue_pair.ring->counts().latency.count(i);
+    if (count > 0) latencies.push_back({static_cast<double>(LatencyHistogram::end_of(i)) * us, count});
+  }
+  return latencies;
+}
+
+}  // namespace
 
 ControllerStats stats_of(const Controller& controller) {
   ControllerStats stats;
@@ -24,7 +45,12 @@ ControllerStats stats_of(const Controller& controller) {
     stats.completed += ring.counts().completed.value();
     stats.failed += ring.counts().failed.value();
     stats.aborted += ring.counts().aborted.value();
+    stats.reads += ring.counts().reads.value();
+    stats.writes += ring.counts().writes.value();
+    stats.bytes_read += ring.counts().bytes_read.value();
+    stats.bytes_written += ring.counts().bytes_written.value();
   }
+  stats.latencies = latencies_of(controller);
   return stats;
 }
 

@@ -19,6 +19,18 @@ struct ControllerStats {
   uint64_t completed = 0;
   uint64_t failed = 0;
   uint64_t aborted = 0;
+  /** Reads and writes that succeeded, and their bytes. */
+  uint64_t reads = 0;
+  uint64_t writes = 0;
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
+  /** Commands that took less than so long, and not less than the entry before says. */
+  struct Latency {
+    double end_us;
+    uint64_t count;
+  };
+  /** Of the commands that the controller answered; entries with none are left out. */
+  std::vector<Latency> latencies;
   uint64_t polls = 0;
   uint64_t idle_polls = 0;
   /** Polls that were put off because another thread held the linger lock. */

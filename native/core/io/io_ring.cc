@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "native/core/base/ticks.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -94,6 +96,8 @@ void IoRing::submit(spdk_nvme_qpair* queue_pair) {
 
 void IoRing::take_new() {
   const uint32_t tail = submitted_.load(std::memory_order_acquire);
+  if (head_ == tail) return;
+  const uint64_t now = ticks_now();
   for (; head_ != tail; head_++) {
     const uint32_t index = submission_queue_[head_ % capacity_];
     // Both can only be a fault in lib/; answering would corrupt the slot's real owner.
@@ -101,7 +105,7 @@ void IoRing::take_new() {
     const uint32_t* segments = segments_ + static_cast<size_t>(index) * kMaxSegments * kSegmentWords;
     Slot& slot = slots_[index];
     slot.command.read_from(command_words(index), segments);
-    slot.begin();
+    slot.begin(now);
     ready_.push_back(index);
   }
 }
@@ -217,14 +221,32 @@ void IoRing::settle(uint32_t index) {
   }
 }
 
-void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
-  slots_[index].busy = false;
+void IoRing::count(const Slot& slot, uint32_t status) {
   if (status != 0 && is_aborted(status)) {
     counts_.aborted++;
-  } else {
-    counts_.completed++;
-    if (status != 0) counts_.failed++;
+    return;
   }
+  counts_.completed++;
+  if (status != 0) counts_.failed++;
+  if ((status & kHostError) != 0) return;
+  const uint64_t now = ticks_now();
+  // The counters of two processors may differ by some ticks.
+  counts_.latency.add(now > slot.begun ? now - slot.begun : 0);
+  if (status != 0) return;
+  const IoCommand& command = slot.command;
+  const uint64_t bytes = static_cast<uint64_t>(command.blocks) * command.block_size;
+  if (command.operation == read) {
+    counts_.reads++;
+    counts_.bytes_read.add(bytes);
+  } else if (command.operation == write) {
+    counts_.writes++;
+    counts_.bytes_written.add(bytes);
+  }
+}
+
+void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
+  slots_[index].busy = false;
+  count(slots_[index], status);
   statuses_[index] = status;
   results_[index] = result;
   const uint32_t tail = completed_.load(std::memory_order_relaxed);

@@ -13,6 +13,7 @@
 #include "native/core/base/counter.h"
 #include "native/core/io/dma_memory.h"
 #include "native/core/io/io_command.h"
+#include "native/core/io/latency_histogram.h"
 #include "native/core/io/namespace_table.h"
 #include "native/core/io/piece.h"
 #include "native/core/io/ring_layout.h"
@@ -51,11 +52,18 @@ class IoRing : public RingLayout {
   }
   /** How far the completion queue is filled. JavaScript thread. */
   [[nodiscard]] uint32_t completed() const { return completed_.load(std::memory_order_acquire); }
-  /** How many commands ended with the controller's answer, with an error in it, or were aborted. */
   struct Counts {
+    /** Commands that ended with the controller's answer, those with an error in it, and those that were aborted. */
     Counter completed;
     Counter failed;
     Counter aborted;
+    /** Reads and writes that succeeded, and their bytes. */
+    Counter reads;
+    Counter writes;
+    Counter bytes_read;
+    Counter bytes_written;
+    /** From when the polling thread took a command to its completion, of those that the controller answered. */
+    LatencyHistogram latency;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
   /** Pieces that SPDK has. Any thread. */
@@ -116,8 +124,11 @@ class IoRing : public RingLayout {
     uint32_t pieces = 0;
     uint32_t status = 0;
     uint32_t result = 0;
+    /** When the polling thread took it, in ticks. */
+    uint64_t begun = 0;
 
-    void begin() {
+    void begin(uint64_t now) {
+      begun = now;
       busy = ready = true;
       ended = lost = false;
       sent = pieces = status = result = 0;
@@ -137,6 +148,7 @@ class IoRing : public RingLayout {
   void end(uint32_t index, uint32_t status);
   void settle(uint32_t index);
   void complete(uint32_t index, uint32_t status, uint32_t result);
+  void count(const Slot& slot, uint32_t status);
   static void on_complete(void* piece, const spdk_nvme_cpl* completion);
 
   const std::shared_ptr<const DmaMemory> memory_;

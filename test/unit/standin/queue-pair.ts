@@ -23,11 +23,20 @@ export interface RingCounts {
   completed: number;
   failed: number;
   aborted: number;
+  reads: number;
+  writes: number;
+  bytesRead: number;
+  bytesWritten: number;
 }
 
 /** native/core/io/io_ring.h: the native side of one queue pair. */
 export class MemoryQueuePair implements NativeQueuePair {
-  readonly counts: RingCounts = { completed: 0, failed: 0, aborted: 0 };
+  readonly counts: RingCounts = {
+    ...{ completed: 0, failed: 0, aborted: 0 },
+    ...{ reads: 0, writes: 0, bytesRead: 0, bytesWritten: 0 },
+  };
+  /** Commands by how many microseconds they took at most, a power of two. */
+  readonly latencies = new Map<number, number>();
   readonly #host: RingHost;
   readonly #capacity: number;
   readonly #poller: number;
@@ -162,14 +171,35 @@ export class MemoryQueuePair implements NativeQueuePair {
       return true;
     }
     this.#busy.add(slot);
+    const begun = performance.now();
     connection.send(command, uses, this.#host.memory, (status, result) => {
       this.#busy.delete(slot);
       for (const use of uses) this.#host.memory.endUse(use);
       const aborted = status === abortedStatus && !connection.alive;
       if (aborted && this.#holding && command.operation !== operation.raw) this.#held.push(slot);
-      else this.#complete(slot, status, result);
+      else {
+        if (status === 0) this.#countData(command);
+        if (!aborted) this.#countTime(performance.now() - begun);
+        this.#complete(slot, status, result);
+      }
     });
     return true;
+  }
+
+  #countData(command: RingCommand): void {
+    const bytes = command.blocks * command.blockSize;
+    if (command.operation === operation.read) {
+      this.counts.reads++;
+      this.counts.bytesRead += bytes;
+    } else if (command.operation === operation.write) {
+      this.counts.writes++;
+      this.counts.bytesWritten += bytes;
+    }
+  }
+
+  #countTime(ms: number): void {
+    const endUs = 2 ** Math.ceil(Math.log2(Math.max(1, ms * 1_000)));
+    this.latencies.set(endUs, (this.latencies.get(endUs) ?? 0) + 1);
   }
 
   /** What `IoRing::start()` says of a command; 0 when it may be sent. */
