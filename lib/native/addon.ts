@@ -20,9 +20,14 @@ export function native(): NativeAddon {
   return addon;
 }
 
-/** @internal Something that keeps to the same contract is used instead, in tests; undefined: the addon again. */
-export function useAddon(standIn: NativeAddon | undefined): void {
+/**
+ * @internal Something that keeps to the same contract is used instead, in tests; undefined: the addon again. Gives what was
+ * used before.
+ */
+export function useAddon(standIn: NativeAddon | undefined): NativeAddon | undefined {
+  const before = addon;
   addon = standIn;
+  return before;
 }
 
 function load(): NativeAddon {

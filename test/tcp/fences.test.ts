@@ -53,9 +53,13 @@ async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
   await fence(world);
 }
 
-/** One that ends its process is an experiment for the fabric, which docs/internals/linger-lock.md describes. */
+/**
+ * One that ends its process is an experiment for the fabric, which docs/internals/linger-lock.md describes; one that is a
+ * test by itself is run by test/unit/testing-simulation.test.ts.
+ */
 const programs = fences().filter(
-  ({ language, code }) => ['ts', 'js'].includes(language) && !code.includes('process.exit('),
+  ({ language, code }) =>
+    ['ts', 'js'].includes(language) && !code.includes('process.exit(') && !code.includes("from 'vitest'"),
 );
 
 it.each(programs)('$place', async ({ code }) => {

@@ -3,9 +3,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AttachAllReport, Controller, DiscoveryLog } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
+import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
+import type { WrittenEntry } from '../../lib/testing/discovery-log.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import type { MemoryDiscovery } from './standin/discovery.js';
-import type { WrittenEntry } from './standin/discovery-log.js';
 
 const service = 'trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4420';
 const entry = (name: string, other: WrittenEntry = {}): WrittenEntry => ({
@@ -67,7 +67,7 @@ describe('env.attachAll', () => {
   });
 
   it('goes on past what cannot be attached', async () => {
-    bed.target.subsystems.delete('nqn.2026-01.io.spdk:b');
+    bed.target.removeSubsystem('nqn.2026-01.io.spdk:b');
     const report = await bed.env.attachAll(service);
     expect(inShort(report)).toMatchObject({ attached: ['a', 'c'], failed: ['b ERR_SPDK_UNREACHABLE'] });
   });
@@ -152,7 +152,7 @@ describe('env.attachAll', () => {
   });
 
   it('is rejected when the log cannot be read', async () => {
-    bed.target.subsystems.delete(discovery.nqn);
+    bed.target.removeSubsystem(discovery.nqn);
     await expect(bed.env.attachAll(service)).rejects.toMatchObject({ code: 'ERR_SPDK_UNREACHABLE' });
   });
 });

@@ -6,7 +6,7 @@ import { type Controller, Environment } from '../../lib/index.js';
 import { HeldEvents } from '../../lib/internal/held-events.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAttachRequest } from '../../lib/native/contract.js';
-import { MemoryAddon } from './standin/addon.js';
+import { MemoryAddon } from '../../lib/testing/addon.js';
 import { memoryId } from './standin/bed.js';
 
 let env: Environment;

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type DiscoveryLog, entriesOf, entryCount, logUnitBytes } from '../../lib/discovery/log.js';
 import { discover, type WithService } from '../../lib/discovery/read-log.js';
 import { parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
+import { discoveryLog as logOf, type WrittenEntry } from '../../lib/testing/discovery-log.js';
 import { expectCode } from './coded.js';
-import { discoveryLog as logOf, type WrittenEntry } from './standin/discovery-log.js';
 
 const service = (traddr: string): TransportId =>
   parseTransportId({

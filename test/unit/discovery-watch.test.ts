@@ -7,9 +7,9 @@ import { logOf } from '../../lib/discovery/read-log.js';
 import type { DiscoveryChange, DiscoveryWatch, WatchDiscoveryOptions } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
+import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
+import { discoveryLog, type WrittenEntry } from '../../lib/testing/discovery-log.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import type { MemoryDiscovery } from './standin/discovery.js';
-import { discoveryLog, type WrittenEntry } from './standin/discovery-log.js';
 
 const service = 'trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4420';
 const entry = (name: string): WrittenEntry => ({ subnqn: `nqn.2026-01.io.spdk:${name}` });

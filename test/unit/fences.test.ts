@@ -23,6 +23,7 @@ function compile(modules: ReadonlyMap<string, string>): string {
         paths: {
           'spdk-nvme': [path.join(root, 'lib/index.ts')],
           'spdk-nvme/*': [path.join(root, 'lib/*/index.ts')],
+          vitest: [path.join(root, 'node_modules/vitest/dist/index.d.ts')],
         },
         typeRoots: [path.join(root, 'node_modules/@types')],
         // Programs in documents are short: they take the first of a list for granted, and name what they do not use.

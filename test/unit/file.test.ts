@@ -12,8 +12,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NamespaceFile, open } from '../../lib/file/index.js';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
+import type { MemoryNamespace } from '../../lib/testing/namespace.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import type { MemoryNamespace } from './standin/namespace.js';
 
 const size = 64 * 512;
 const noise = (bytes: number, seed = 1) =>

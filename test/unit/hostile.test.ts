@@ -3,8 +3,8 @@ import { LogRelay } from '../../lib/diagnostics/log.js';
 import type { Namespace } from '../../lib/index.js';
 import { Ring } from '../../lib/io/ring.js';
 import { useAddon } from '../../lib/native/addon.js';
+import type { MemoryController } from '../../lib/testing/controller.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import type { MemoryController } from './standin/controller.js';
 
 let bed: Bed;
 beforeEach(async () => {

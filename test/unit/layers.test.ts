@@ -21,6 +21,7 @@ const layers: readonly string[] = [
   'the public classes',
   'index.ts',
   'file/',
+  'testing/',
 ];
 
 /** @param file its path in lib/ */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
+import { commandWord, ringLayout } from '../../lib/testing/layout.js';
+import { predecessors } from '../../lib/testing/life.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import { commandWord, ringLayout } from './standin/layout.js';
-import { predecessors } from './standin/life.js';
 
 const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
 

@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Controller, Namespace, ReadStreamOptions, WriteStreamOptions } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
+import type { MemoryNamespace } from '../../lib/testing/namespace.js';
 import { type Bed, makeBed } from './standin/bed.js';
-import type { MemoryNamespace } from './standin/namespace.js';
 
 const size = 64 * 512;
 const noise = (bytes: number, seed = 1) =>
@@ -107,7 +107,7 @@ describe('namespace.createReadStream', () => {
     const reading = (async () => {
       for await (const chunk of stream) {
         taken += chunk.length;
-        bed.target.failCommands(0x281, 1);
+        bed.target.failCommands({ sct: 2, sc: 0x81 });
       }
     })();
     await expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
@@ -251,7 +251,7 @@ describe('namespace.createWriteStream', () => {
     const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 1 });
     stream.write(noise(1024));
     await vi.waitFor(() => expect(stream.bytesWritten).toBe(1024));
-    bed.target.failCommands(0x286, 1);
+    bed.target.failCommands({ sct: 2, sc: 0x80, command: 'write' });
     const failed = failure(stream);
     stream.write(noise(4096));
     expect(await failed).toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAddon, NativeController, NativeEnvironment } from '../../lib/native/contract.js';
-import { MemoryAddon } from './standin/addon.js';
+import { MemoryAddon } from '../../lib/testing/addon.js';
+import type { MemoryTarget } from '../../lib/testing/target.js';
 import { memoryId } from './standin/bed.js';
-import type { MemoryTarget } from './standin/target.js';
 
 type Throwing = Set<keyof NativeAddon | keyof NativeEnvironment | keyof NativeController>;
 

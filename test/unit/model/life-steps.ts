@@ -114,7 +114,7 @@ const faults: readonly AnyStep[] = [
     name: 'fail commands',
     possible: () => true,
     draw: fc.tuple(target, fc.integer({ min: 1, max: 3 })),
-    act: (world, [number, count]) => pick(world.targets, number).failCommands(0x06, count),
+    act: (world, [number, count]) => pick(world.targets, number).failCommands({ sc: 0x06, count }),
   }),
   step({
     name: 'stick',

@@ -7,10 +7,10 @@ import {
   type Namespace,
 } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
-import { MemoryAddon } from '../standin/addon.js';
-import type { MemoryController } from '../standin/controller.js';
-import type { MemorySubsystem } from '../standin/subsystem.js';
-import type { MemoryTarget } from '../standin/target.js';
+import { MemoryAddon } from '../../../lib/testing/addon.js';
+import type { MemoryController } from '../../../lib/testing/controller.js';
+import type { MemorySubsystem } from '../../../lib/testing/subsystem.js';
+import type { MemoryTarget } from '../../../lib/testing/target.js';
 import { finishBatch } from './batches.js';
 import { Calls } from './calls.js';
 import { DiskModel, stamped } from './disk.js';
@@ -226,8 +226,7 @@ export class World {
     const space = subsystem.addNamespace(1, { blocks: blocksOfDisk, blockSize: this.blockSize });
     const model = new DiskModel(this.disks.length + 1, blocksOfDisk);
     space.data.set(stamped(model.initial, space.data.byteLength));
-    const { traddr, trsvcid } = target.address;
-    const id = `trtype:TCP adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqn}`;
+    const { id } = subsystem;
     this.disks.push({ id, target, subsystem, model });
   }
 

@@ -1,8 +1,8 @@
 import { type AttachOptions, type Controller, Environment } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
-import { MemoryAddon } from './addon.js';
-import type { MemorySubsystem } from './subsystem.js';
-import type { MemoryTarget } from './target.js';
+import { MemoryAddon } from '../../../lib/testing/addon.js';
+import type { MemorySubsystem } from '../../../lib/testing/subsystem.js';
+import type { MemoryTarget } from '../../../lib/testing/target.js';
 
 /** An environment on a stand-in of the addon, with one target. */
 export interface Bed {

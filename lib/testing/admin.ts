@@ -1,3 +1,5 @@
+// What a subsystem in memory answers to admin commands.
+
 /** An admin command as it reaches a subsystem. */
 export interface AdminQuestion {
   readonly opcode: number;

@@ -1,3 +1,5 @@
+// A command as a ring in shared memory describes it.
+
 import { commandWord as at, operation, ringLayout } from './layout.js';
 
 /** A part of a DMA region. */

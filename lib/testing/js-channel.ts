@@ -1,3 +1,5 @@
+// The way back into JavaScript.
+
 import type { Scheduler } from './scheduler.js';
 
 /** native/binding/js_channel.h: the way back into JavaScript. What is posted runs later, in order. */

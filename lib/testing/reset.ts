@@ -1,6 +1,8 @@
-import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
-import type { NativeResetStep } from '../../../lib/native/contract.js';
-import type { MemoryController } from './controller.js';
+// The reset of a controller in memory, step by step.
+
+import type { NativeFailure } from '../errors/spdk-error.js';
+import type { NativeResetStep } from '../native/contract.js';
+import type { SteppedController } from './shared.js';
 
 /** 2^32 - 1 stands for ever. */
 const forever = 0xffff_ffff;
@@ -11,7 +13,7 @@ const answerLimitMs = 1_000;
 
 /** native/core/controller/controller_reset.cc: ends the connection and makes another, by the controller's reconnect policy. */
 export function resetSteps(
-  controller: MemoryController,
+  controller: SteppedController,
   cause: NativeFailure | null,
   done: () => void,
 ): void {
@@ -19,7 +21,7 @@ export function resetSteps(
 }
 
 class Reset {
-  readonly #controller: MemoryController;
+  readonly #controller: SteppedController;
   readonly #cause: NativeFailure | null;
   readonly #done: () => void;
   readonly #begun = performance.now();
@@ -27,7 +29,7 @@ class Reset {
   #attempts = 0;
   #cancelFastFail: (() => void) | undefined;
 
-  constructor(controller: MemoryController, cause: NativeFailure | null, done: () => void) {
+  constructor(controller: SteppedController, cause: NativeFailure | null, done: () => void) {
     this.#controller = controller;
     this.#cause = cause;
     this.#done = done;

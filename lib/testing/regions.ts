@@ -1,4 +1,6 @@
-import type { NativeRegion } from '../../../lib/native/contract.js';
+// DMA memory that is ordinary memory.
+
+import type { NativeRegion } from '../native/contract.js';
 import type { Violations } from './violations.js';
 
 const maxRegions = 65_536;

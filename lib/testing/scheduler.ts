@@ -1,3 +1,5 @@
+// Work that runs later.
+
 /**
  * The stand-in's threads: work that runs later, in the order of its time. Like the addon's own threads it does not
  * keep the process alive. Fake timers make it a virtual clock.

@@ -1,9 +1,10 @@
-import { discoveryNqn } from '../../../lib/options/nqn.js';
+// The discovery service of a target in memory.
+
+import { discoveryNqn } from '../options/nqn.js';
 import type { AdminAnswer, AdminQuestion } from './admin.js';
-import type { Connection } from './connection.js';
 import { discoveryLog, type WrittenEntry } from './discovery-log.js';
+import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import { MemorySubsystem } from './subsystem.js';
-import type { MemoryTarget } from './target.js';
 
 const getLogPage = 0x02;
 const identify = 0x06;
@@ -13,7 +14,7 @@ const eventConfiguration = 0x0b;
 const logChangeNotices = 0x8000_0000;
 const invalidField = 0x02;
 
-/** The discovery service of a target in memory. */
+/** The discovery service of a target in memory. Made by `target.addDiscovery()`. */
 export class MemoryDiscovery extends MemorySubsystem {
   /** Whether it offers to report changes: OAES, and what becomes of Set Features. */
   offers = true;
@@ -22,19 +23,21 @@ export class MemoryDiscovery extends MemorySubsystem {
   reads = 0;
   #generation = 0;
   #entries: readonly WrittenEntry[] = [];
-  readonly #enabled = new WeakSet<Connection>();
+  readonly #enabled = new WeakSet<MemoryLink>();
   /** Where a change is reported; missing from here until the log has been read. */
-  readonly #armed = new Set<Connection>();
+  readonly #armed = new Set<MemoryLink>();
 
-  constructor(target: MemoryTarget) {
-    super(target, discoveryNqn);
+  /** @internal */
+  static serve(target: MemoryTargetFaults): MemoryDiscovery {
+    return new MemoryDiscovery(target, discoveryNqn);
   }
+
+  /** What the log says; to change it is told to hosts that watch it. */
 
   get entries(): readonly WrittenEntry[] {
     return this.#entries;
   }
 
-  /** The target offers something else from now on. */
   set entries(entries: readonly WrittenEntry[]) {
     this.#entries = entries;
     this.#generation++;
@@ -43,7 +46,8 @@ export class MemoryDiscovery extends MemorySubsystem {
     }
   }
 
-  override admin(question: AdminQuestion, from: Connection): AdminAnswer {
+  /** @internal */
+  override admin(question: AdminQuestion, from: MemoryLink): AdminAnswer {
     const [dword0 = 0, dword1 = 0, offset = 0] = question.cdw;
     const { opcode, data } = question;
     if (opcode === getLogPage && (dword0 & 0xff) === discoveryPage) {

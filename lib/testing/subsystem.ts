@@ -1,54 +1,74 @@
-import type { ControllerInfo } from '../../../lib/types.js';
+// An NVM subsystem in memory.
+
+import type { ControllerInfo } from '../types.js';
 import { type AdminAnswer, type AdminQuestion, answerAdmin } from './admin.js';
 import type { RingCommand } from './command.js';
-import type { Connection } from './connection.js';
+import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import { operation } from './layout.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
-import type { MemoryTarget } from './target.js';
 
 const rangeStatus = 0x80;
 const compareFailure = 0x285;
 
-/** An NVM subsystem of a target in memory. */
+/** An NVM subsystem of a target in memory. Made by `target.addSubsystem()`. */
 export class MemorySubsystem {
-  readonly target: MemoryTarget;
+  readonly target: MemoryTargetFaults;
   readonly nqn: string;
-  readonly namespaces = new Map<number, MemoryNamespace>();
+  readonly namespaces: ReadonlyMap<number, MemoryNamespace>;
+  readonly #namespaces = new Map<number, MemoryNamespace>();
   /** The tags that an id has had. */
   readonly #tags = new Map<number, Set<number>>();
+  /** @internal */
   readonly features = new Map<number, number>();
+  /** The largest transfer of one command, as controllers that attach from now on say. */
   maxTransferBytes = 131_072;
   /** The most I/O queues, and entries of one, that it grants. */
   maxIoQueues = 64;
   maxQueueDepth = 32_768;
 
-  constructor(target: MemoryTarget, nqn: string) {
+  /** @internal */
+  protected constructor(target: MemoryTargetFaults, nqn: string) {
     this.target = target;
     this.nqn = nqn;
+    this.namespaces = this.#namespaces;
   }
 
+  /** @internal */
+  static create(target: MemoryTargetFaults, nqn: string): MemorySubsystem {
+    return new MemorySubsystem(target, nqn);
+  }
+
+  /** Its transport id, for `env.attach()`. */
+  get id(): string {
+    return this.target.id(this.nqn);
+  }
+
+  /** Adds a namespace full of zeroes, which attached controllers announce. One that had the id is another disk. */
   addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
-    const space = new MemoryNamespace(id, options);
-    this.namespaces.set(id, space);
+    const space = MemoryNamespace.create(id, options);
+    this.#namespaces.set(id, space);
     this.#tags.set(id, new Set(this.#tags.get(id)).add(space.tag));
     this.#changed();
     return space;
   }
 
-  /** Whether a disk with this tag has been a namespace with this id. */
+  /** @internal Whether a disk with this tag has been a namespace with this id. */
   had(id: number, tag: number): boolean {
     return this.#tags.get(id)?.has(tag) ?? false;
   }
 
+  /** Removes a namespace, which attached controllers announce. */
   removeNamespace(id: number): void {
-    if (this.namespaces.delete(id)) this.#changed();
+    if (this.#namespaces.delete(id)) this.#changed();
   }
 
+  /** Gives a namespace another size; keeps the data that still has a place. */
   resizeNamespace(id: number, blocks: number): void {
     this.namespaces.get(id)?.resize(blocks);
     this.#changed();
   }
 
+  /** @internal */
   controllerInfo(ioQueues: number, queueDepth: number): ControllerInfo {
     return {
       model: 'Controller in memory',
@@ -66,14 +86,14 @@ export class MemorySubsystem {
     };
   }
 
-  /** @param _from the connection that it came over */
-  admin(question: AdminQuestion, _from: Connection): AdminAnswer {
+  /** @internal @param _from the connection that it came over */
+  admin(question: AdminQuestion, _from: MemoryLink): AdminAnswer {
     return answerAdmin(question, this.features, 'MEMORY');
   }
 
-  /** Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
+  /** @internal Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
   execute(command: RingCommand, parts: readonly (Uint8Array | undefined)[]): number {
-    const failure = this.target.nextFailure();
+    const failure = this.target.nextFailure(command.operation);
     if (failure !== 0) return failure;
     if (command.operation === operation.raw) return 0;
     const space = this.namespaces.get(command.nsid);

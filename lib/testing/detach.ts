@@ -1,5 +1,7 @@
-import type { DetachPhases } from '../../../lib/types.js';
-import type { MemoryController } from './controller.js';
+// The detach of a controller in memory, step by step.
+
+import type { DetachPhases } from '../types.js';
+import type { SteppedController } from './shared.js';
 
 export interface DetachSettings {
   readonly drainMs: number;
@@ -13,7 +15,7 @@ const answerLimitMs = 1_000;
 
 /** native/core/controller/controller_detach.cc: drain, disconnect, linger, destroy. */
 export function detachSteps(
-  controller: MemoryController,
+  controller: SteppedController,
   { drainMs, timeoutMs }: DetachSettings,
   done: (phases: DetachPhases) => void,
 ): void {
@@ -53,7 +55,7 @@ export function detachSteps(
 }
 
 /** Goes on once a call into SPDK that is stuck has returned. */
-function unlessStuck(controller: MemoryController, next: () => void): void {
+function unlessStuck(controller: SteppedController, next: () => void): void {
   if (controller.stuck) controller.scheduler.after(20, () => unlessStuck(controller, next));
   else next();
 }

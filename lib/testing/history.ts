@@ -1,4 +1,6 @@
-import type { NativeHistoryEvent } from '../../../lib/native/contract.js';
+// The history of a controller in memory.
+
+import type { NativeHistoryEvent } from '../native/contract.js';
 
 const kept = 64;
 

@@ -1,3 +1,5 @@
+// The layout of a ring from the native side.
+
 /** The layout of native/core/io/io_ring.h, in words of 32 bits, from the native side. */
 export const ringLayout = {
   headerWords: 16,

@@ -1,4 +1,6 @@
-import type { ControllerState } from '../../../lib/types.js';
+// The states of a controller in memory.
+
+import type { ControllerState } from '../types.js';
 
 /** `can_follow()` of native/core/controller/controller_state.cc: for each state the ones that it may follow. */
 export const predecessors: { readonly [State in ControllerState]: readonly ControllerState[] } = {

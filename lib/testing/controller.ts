@@ -1,3 +1,6 @@
+// One controller in memory. Longer than others: it is the state machine of native code in one file, and each
+// call of the contract.
+
 import type {
   NativeAdminRequest,
   NativeAttachRequest,
@@ -6,14 +9,14 @@ import type {
   NativeHistoryEvent,
   NativeNamespaceInfo,
   NativeQueuePair,
-} from '../../../lib/native/contract.js';
-import type { ControllerInfo, ControllerState, DetachPhases } from '../../../lib/types.js';
+} from '../native/contract.js';
+import type { ControllerInfo, ControllerState, DetachPhases } from '../types.js';
 import { AdminQueue } from './admin-queue.js';
 import { Connection } from './connection.js';
 import { Connector } from './connector.js';
 import { type DetachSettings, detachSteps } from './detach.js';
+import type { MemoryTargetFaults } from './faults.js';
 import { MemoryHistory } from './history.js';
-import type { JsChannel } from './js-channel.js';
 import { watchKeepAlive } from './keep-alive.js';
 import { errno } from './layout.js';
 import { Life } from './life.js';
@@ -21,20 +24,10 @@ import { MemoryQueuePair, type RingHost } from './queue-pair.js';
 import type { MemoryRegions } from './regions.js';
 import { resetSteps } from './reset.js';
 import type { Scheduler } from './scheduler.js';
+import type { ControllerShared, SteppedController } from './shared.js';
 import { statsOf } from './stats.js';
 import type { MemorySubsystem } from './subsystem.js';
-import type { MemoryTarget } from './target.js';
 import type { Violations } from './violations.js';
-
-/** What the controllers of one environment share. */
-export interface ControllerShared {
-  readonly memory: MemoryRegions;
-  readonly scheduler: Scheduler;
-  readonly channel: JsChannel;
-  readonly violations: Violations;
-  readonly pollers: number;
-  findTarget(transportId: string): { target: MemoryTarget; subsystem: MemorySubsystem } | undefined;
-}
 
 type Failure = Parameters<NativeAttachRequest['failed']>[0];
 
@@ -42,7 +35,7 @@ const lostLink = (message: string): Failure => ({ code: 'ERR_SPDK_CONTROLLER_FAI
 let lastId = 0;
 
 /** native/core/controller/controller.h: one controller, with a control thread that is timers. */
-export class MemoryController implements NativeController, RingHost {
+export class MemoryController implements NativeController, RingHost, SteppedController {
   readonly request: NativeAttachRequest;
   readonly memory: MemoryRegions;
   readonly scheduler: Scheduler;
@@ -53,11 +46,11 @@ export class MemoryController implements NativeController, RingHost {
   /** How often it has told that it failed. */
   failures = 0;
   rings: MemoryQueuePair[] = [];
-  /** A call into SPDK does not return: its control thread gets nowhere until it is not set any more. */
-  stuck = false;
   givenUp = false;
   /** Somebody wants it detached. */
   leaving = false;
+  #stuck = false;
+  #target: MemoryTargetFaults | undefined;
   readonly #id = ++lastId;
   readonly #shared: ControllerShared;
   readonly #connector: Connector;
@@ -96,6 +89,15 @@ export class MemoryController implements NativeController, RingHost {
 
   get finished(): boolean {
     return this.#finished;
+  }
+
+  /** A call into SPDK does not return: its control thread gets nowhere until it is not set any more. */
+  get stuck(): boolean {
+    return this.#stuck || (this.#target?.wedged ?? false);
+  }
+
+  set stuck(stuck: boolean) {
+    this.#stuck = stuck;
   }
 
   connection(): Connection | undefined {
@@ -288,6 +290,7 @@ export class MemoryController implements NativeController, RingHost {
       logChanged: () => this.post(() => this.request.logChanged()),
     });
     this.#connection = connection;
+    this.#target = subsystem.target;
     this.#stopRefusing();
     this.#namespaces = connection.identify();
     this.#info = subsystem.controllerInfo(this.request.ioQueues, this.request.queueDepth);

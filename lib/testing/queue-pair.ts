@@ -1,4 +1,6 @@
-import type { NativeQueuePair } from '../../../lib/native/contract.js';
+// The native side of one queue pair, in memory.
+
+import type { NativeQueuePair } from '../native/contract.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
 import type { Connection } from './connection.js';
 import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';

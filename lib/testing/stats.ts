@@ -1,4 +1,6 @@
-import type { NativeControllerStats } from '../../../lib/native/contract.js';
+// What a controller in memory has counted.
+
+import type { NativeControllerStats } from '../native/contract.js';
 import type { MemoryQueuePair } from './queue-pair.js';
 
 /** What a controller's rings have counted. */

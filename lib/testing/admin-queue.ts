@@ -1,4 +1,6 @@
-import type { NativeAdminRequest } from '../../../lib/native/contract.js';
+// The admin queue of a controller in memory.
+
+import type { NativeAdminRequest } from '../native/contract.js';
 import { type AdminAnswer, adminDataComesBack } from './admin.js';
 import type { Connection } from './connection.js';
 import type { JsChannel } from './js-channel.js';

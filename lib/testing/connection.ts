@@ -1,4 +1,6 @@
-import type { NativeNamespaceInfo } from '../../../lib/native/contract.js';
+// One connection of a controller in memory.
+
+import type { NativeNamespaceInfo } from '../native/contract.js';
 import type { AdminAnswer, AdminQuestion } from './admin.js';
 import type { RingCommand } from './command.js';
 import { abortedStatus } from './layout.js';

@@ -1,3 +1,5 @@
+// The environment in memory: its controllers and its memory.
+
 import type {
   NativeAttachRequest,
   NativeController,
@@ -5,10 +7,11 @@ import type {
   NativeOpenRequest,
   NativePollerStats,
   NativeRegion,
-} from '../../../lib/native/contract.js';
-import type { MemoryStats } from '../../../lib/types.js';
-import { type ControllerShared, MemoryController } from './controller.js';
+} from '../native/contract.js';
+import type { MemoryStats } from '../types.js';
+import { MemoryController } from './controller.js';
 import type { MemoryRegions } from './regions.js';
+import type { ControllerShared } from './shared.js';
 
 /** native/core/process/environment.h: controllers and memory of one environment. */
 export class MemoryEnvironment implements NativeEnvironment {

@@ -1,4 +1,6 @@
-import { logUnitBytes } from '../../../lib/discovery/log.js';
+// A discovery log as a target in memory writes it.
+
+import { logUnitBytes } from '../discovery/log.js';
 
 /** What an entry of a discovery log says; NVM subsystem, TCP and IPv4 unless told. */
 export interface WrittenEntry {

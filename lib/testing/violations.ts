@@ -1,3 +1,5 @@
+// What real native code could not survive.
+
 /** What lib/ did that native code has to trust it not to do. A test asserts that there is nothing. */
 export class Violations {
   readonly list: string[] = [];

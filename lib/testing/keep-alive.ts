@@ -1,9 +1,11 @@
+// When a controller in memory takes its target for dead.
+
+import type { MemoryTargetFaults } from './faults.js';
 import type { Scheduler } from './scheduler.js';
-import type { MemoryTarget } from './target.js';
 
 /** Calls when a target has been silent for the keep-alive timeout; 0 is none. Gives the function that ends that. */
 export function watchKeepAlive(
-  target: MemoryTarget,
+  target: MemoryTargetFaults,
   scheduler: Scheduler,
   keepAliveMs: number,
   unanswered: () => void,

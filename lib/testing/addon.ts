@@ -1,5 +1,7 @@
-import type { NativeAddon, NativeOpenRequest } from '../../../lib/native/contract.js';
-import { parseTransportId } from '../../../lib/options/transport-id.js';
+// The addon without SPDK: targets in memory behind the same contract.
+
+import type { NativeAddon, NativeOpenRequest } from '../native/contract.js';
+import { parseTransportId } from '../options/transport-id.js';
 import { MemoryEnvironment } from './environment.js';
 import { JsChannel } from './js-channel.js';
 import { MemoryRegions } from './regions.js';
@@ -24,8 +26,8 @@ export class MemoryAddon implements NativeAddon {
   readonly #targets: MemoryTarget[] = [];
   #open = false;
 
-  addTarget(address: MemoryAddress = { traddr: '127.0.0.1', trsvcid: '4420' }): MemoryTarget {
-    const target = new MemoryTarget(this.scheduler, address);
+  addTarget(address?: MemoryAddress): MemoryTarget {
+    const target = MemoryTarget.create(this.scheduler, address);
     this.#targets.push(target);
     return target;
   }
@@ -54,7 +56,7 @@ export class MemoryAddon implements NativeAddon {
   #find(text: string) {
     const id = parseTransportId(text);
     const target = this.#targets.find(
-      ({ address }) => address.traddr === id.traddr && address.trsvcid === id.trsvcid,
+      ({ traddr, trsvcid }) => traddr === id.traddr && trsvcid === id.trsvcid,
     );
     const subsystem = target?.subsystems.get(id.subnqn ?? '');
     return target && subsystem ? { target, subsystem } : undefined;

@@ -1,7 +1,9 @@
-import type { NativeFailure } from '../../../lib/errors/spdk-error.js';
-import type { NativeAttachRequest } from '../../../lib/native/contract.js';
-import { discoveryNqn } from '../../../lib/options/nqn.js';
-import type { ControllerShared } from './controller.js';
+// Making connections to targets in memory.
+
+import type { NativeFailure } from '../errors/spdk-error.js';
+import type { NativeAttachRequest } from '../native/contract.js';
+import { discoveryNqn } from '../options/nqn.js';
+import type { ControllerShared } from './shared.js';
 import type { MemorySubsystem } from './subsystem.js';
 
 type Connected = (failure: NativeFailure | null, subsystem?: MemorySubsystem) => void;

@@ -1,0 +1,139 @@
+// Everything that can go wrong with a target in memory.
+
+import type { SpdkErrorCode } from '../errors/catalogue.js';
+import { checkBoolean, checkInteger, checkOneOf, readOptions } from '../options/arguments.js';
+import { or } from '../options/common.js';
+import { formatTransportId, parseTransportId } from '../options/transport-id.js';
+import { operation } from './layout.js';
+import type { Scheduler } from './scheduler.js';
+
+/** Commands that can be made to fail, by their names; `raw` is what `namespace.raw()` sends. */
+export type MemoryCommand = keyof typeof operation;
+
+/** How commands are made to fail. */
+export interface MemoryFailure {
+  /** Status code type: 0 generic, 1 specific to the command, 2 media errors, 3 path. Default 0. */
+  readonly sct?: number | undefined;
+  /** Status code. */
+  readonly sc: number;
+  /** Do Not Retry. Default false. */
+  readonly dnr?: boolean | undefined;
+  /** How many commands. Default 1. */
+  readonly count?: number | undefined;
+  /** Which commands. Default: all. */
+  readonly command?: MemoryCommand | undefined;
+}
+
+/** Why a target does not take connections. */
+export interface MemoryRefusal {
+  readonly code: SpdkErrorCode;
+  readonly message: string;
+}
+
+interface PendingFailure {
+  readonly status: number;
+  readonly operation: number | undefined;
+  left: number;
+}
+
+/** A connection, as far as its target goes. */
+export interface MemoryLink {
+  readonly subsystem: object;
+  readonly alive: boolean;
+  lose(why: string): void;
+  changedNamespaces(): void;
+  /** The discovery log has changed. False where the host does not wait for that. */
+  changedLog(): boolean;
+}
+
+/** What can go wrong with a target in memory. */
+export class MemoryTargetFaults {
+  readonly traddr: string;
+  readonly trsvcid: string;
+  /** @internal */
+  readonly connections = new Set<MemoryLink>();
+  /** Delay: how long each answer takes, in milliseconds; 0 is a later turn of the event loop. */
+  latencyMs = 0;
+  /** How long connecting takes, in milliseconds. */
+  connectMs = 1;
+  /** Why connecting fails; undefined while it does not. A reconnect asks it, too. */
+  refusal: MemoryRefusal | undefined;
+  /**
+   * Whether calls into SPDK for its controllers do not return: a detach then ends with ERR_SPDK_WEDGED. What hangs goes
+   * on when it is false again.
+   */
+  wedged = false;
+  readonly #scheduler: Scheduler;
+  readonly #failures: PendingFailure[] = [];
+  readonly #unanswered: (() => void)[] = [];
+  readonly #onSilent = new Set<(silent: boolean) => void>();
+  #silent = false;
+
+  protected constructor(scheduler: Scheduler, traddr: string, trsvcid: string) {
+    this.#scheduler = scheduler;
+    this.traddr = traddr;
+    this.trsvcid = trsvcid;
+  }
+
+  /** The transport id of one of its subsystems, for `env.attach()`; RDMA where `trtype` says so. */
+  id(nqn: string, trtype: 'TCP' | 'RDMA' = 'TCP'): string {
+    const { traddr, trsvcid } = this;
+    return formatTransportId(parseTransportId({ trtype, adrfam: 'IPv4', traddr, trsvcid, subnqn: nqn }));
+  }
+
+  /** Whether nothing is answered, while the links stay up. What was asked meanwhile is answered afterwards. */
+  get silent(): boolean {
+    return this.#silent;
+  }
+
+  set silent(silent: boolean) {
+    if (silent === this.#silent) return;
+    this.#silent = silent;
+    if (!silent) for (const reply of this.#unanswered.splice(0)) reply();
+    for (const listener of [...this.#onSilent]) listener(silent);
+  }
+
+  /** @internal Calls whenever the target falls silent or speaks again. Gives the function that ends that. */
+  whenSilent(listener: (silent: boolean) => void): () => void {
+    this.#onSilent.add(listener);
+    return () => this.#onSilent.delete(listener);
+  }
+
+  /** The next I/O commands end with this status. Several such calls follow each other. */
+  failCommands(failure: MemoryFailure): void {
+    const given = readOptions(failure, 'failure', ['sct', 'sc', 'dnr', 'count', 'command']);
+    const sct = checkInteger(or(given.get('sct'), 0), 'sct', 0, 7);
+    const sc = checkInteger(given.get('sc'), 'sc', 0, 0xff);
+    const dnr = checkBoolean(or(given.get('dnr'), false), 'dnr');
+    const command = given.get('command');
+    const names = Object.keys(operation) as MemoryCommand[];
+    this.#failures.push({
+      status: sc | (sct << 8) | (dnr ? 0x800 : 0),
+      operation: command === undefined ? undefined : operation[checkOneOf(command, 'command', names)],
+      left: checkInteger(or(given.get('count'), 1), 'count', 1, 1_000_000),
+    });
+  }
+
+  /** Breaks every connection; a controller with `ctrlrLossTimeoutMs` connects again. */
+  dropLinks(): void {
+    for (const connection of [...this.connections]) connection.lose('the link is down');
+  }
+
+  /** @internal Answers after the target's latency, and when it is silent, once it is not. */
+  answer(reply: () => void): void {
+    this.#scheduler.after(this.latencyMs, () => {
+      if (this.#silent) this.#unanswered.push(reply);
+      else reply();
+    });
+  }
+
+  /** @internal The status that a command is to fail with; 0 when it is not. */
+  nextFailure(what: number): number {
+    const index = this.#failures.findIndex((one) => one.operation === undefined || one.operation === what);
+    const failure = this.#failures[index];
+    if (!failure) return 0;
+    failure.left--;
+    if (failure.left === 0) this.#failures.splice(index, 1);
+    return failure.status;
+  }
+}

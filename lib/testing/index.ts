@@ -1,0 +1,9 @@
+// The door of `spdk-nvme/testing`: targets in memory with faults.
+
+export type { MemoryDiscovery } from './discovery.js';
+export type { WrittenEntry as MemoryDiscoveryEntry } from './discovery-log.js';
+export type { MemoryCommand, MemoryFailure, MemoryRefusal, MemoryTargetFaults } from './faults.js';
+export type { MemoryNamespace, MemoryNamespaceOptions } from './namespace.js';
+export { type Simulation, simulate } from './simulation.js';
+export type { MemorySubsystem } from './subsystem.js';
+export type { MemoryAddress, MemoryTarget } from './target.js';

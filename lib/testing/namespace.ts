@@ -1,0 +1,84 @@
+// A namespace in memory.
+
+import type { NativeNamespaceInfo } from '../native/contract.js';
+import { checkInteger, readOptions } from '../options/arguments.js';
+import { or } from '../options/common.js';
+
+let lastTag = 0;
+
+/** How a namespace in memory is made. */
+export interface MemoryNamespaceOptions {
+  /** Default 8. */
+  readonly blocks?: number | undefined;
+  /** In bytes, a power of two from 512 to 1048576. Default 512. */
+  readonly blockSize?: number | undefined;
+  /** Bytes of metadata of a block; default 0. */
+  readonly metadataSize?: number | undefined;
+}
+
+const mostBytes = 2 ** 32;
+
+/** A namespace whose data is in a Uint8Array. Made by `subsystem.addNamespace()`. */
+export class MemoryNamespace {
+  readonly id: number;
+  readonly blockSize: number;
+  readonly metadataSize: number;
+  /** @internal Each is a disk of its own. */
+  readonly tag = ++lastTag;
+  /** What it holds: tests look at it, and change it. */
+  data: Uint8Array;
+
+  private constructor(id: number, blocks: number, blockSize: number, metadataSize: number) {
+    this.id = id;
+    this.blockSize = blockSize;
+    this.metadataSize = metadataSize;
+    this.data = new Uint8Array(blocks * blockSize);
+  }
+
+  /** @internal @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE */
+  static create(id: unknown, options: unknown): MemoryNamespace {
+    const given = readOptions(options, 'namespace options', ['blocks', 'blockSize', 'metadataSize']);
+    const shift = Math.log2(
+      checkInteger(or(given.get('blockSize'), 512), 'blockSize', 512, 1 << 20, 'bytes'),
+    );
+    const blockSize = 2 ** checkInteger(shift, 'the power of two of blockSize', 9, 20);
+    const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, mostBytes / blockSize);
+    const metadataSize = checkInteger(or(given.get('metadataSize'), 0), 'metadataSize', 0, 65_535, 'bytes');
+    return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, metadataSize);
+  }
+
+  get blocks(): number {
+    return this.data.byteLength / this.blockSize;
+  }
+
+  /** @internal Keeps the data that still has a place. */
+  resize(blocks: number): void {
+    const data = new Uint8Array(blocks * this.blockSize);
+    data.set(this.data.subarray(0, data.byteLength));
+    this.data = data;
+  }
+
+  /** @internal */
+  info(): NativeNamespaceInfo {
+    return {
+      id: this.id,
+      blocks: this.blocks,
+      blockSize: this.blockSize,
+      metadataSize: this.metadataSize,
+      metadata: this.metadataSize > 0 ? 'separate' : 'none',
+      protection: { type: 0, place: 'none' },
+      optimal: {
+        ioBoundary: 0,
+        writeGranularity: 0,
+        writeAlignment: 0,
+        writeSize: 0,
+        deallocateGranularity: 0,
+        deallocateAlignment: 0,
+      },
+      supports: { compare: true, writeZeroes: true, deallocate: true, verify: true },
+      nguid: '',
+      eui64: '',
+      tag: this.tag,
+    };
+  }
+}

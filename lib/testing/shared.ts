@@ -1,0 +1,44 @@
+// What the controllers in memory share, and what their steps need of one.
+
+import type { NativeFailure } from '../errors/spdk-error.js';
+import type { NativeAttachRequest } from '../native/contract.js';
+import type { ControllerState } from '../types.js';
+import type { Connection } from './connection.js';
+import type { JsChannel } from './js-channel.js';
+import type { MemoryQueuePair } from './queue-pair.js';
+import type { MemoryRegions } from './regions.js';
+import type { Scheduler } from './scheduler.js';
+import type { MemorySubsystem } from './subsystem.js';
+import type { MemoryTarget } from './target.js';
+import type { Violations } from './violations.js';
+
+/** What the controllers of one environment share. */
+export interface ControllerShared {
+  readonly memory: MemoryRegions;
+  readonly scheduler: Scheduler;
+  readonly channel: JsChannel;
+  readonly violations: Violations;
+  readonly pollers: number;
+  findTarget(transportId: string): { target: MemoryTarget; subsystem: MemorySubsystem } | undefined;
+}
+
+/** A controller, as the steps of its reset and its detach see it. */
+export interface SteppedController {
+  readonly request: NativeAttachRequest;
+  readonly scheduler: Scheduler;
+  readonly rings: readonly MemoryQueuePair[];
+  readonly stuck: boolean;
+  /** Somebody wants it detached. */
+  readonly leaving: boolean;
+  connection(): Connection | undefined;
+  /** Moves to another state; false where that may not follow. */
+  enter(state: ControllerState): boolean;
+  /** Ends the connection and everything that it has not answered. */
+  endConnection(): void;
+  establish(done: (failure: NativeFailure | null) => void): void;
+  holdIo(holding: boolean): void;
+  answerIo(error: number): void;
+  refuseIo(intervalMs: number): void;
+  tellFailed(failure: NativeFailure): void;
+  post(task: () => void): void;
+}

@@ -1,0 +1,63 @@
+// Targets in memory in the place of SPDK.
+
+import { useAddon } from '../native/addon.js';
+import { MemoryAddon } from './addon.js';
+import type { MemoryAddress, MemoryTarget } from './target.js';
+
+/**
+ * Targets in memory, which every environment that is opened meanwhile reaches instead of real ones: without SPDK, hugepages
+ * or root. Made by {@link simulate}.
+ */
+export class Simulation implements Disposable {
+  readonly #addon = new MemoryAddon();
+  readonly #targets: MemoryTarget[] = [];
+  readonly #before: ReturnType<typeof useAddon>;
+  #restored = false;
+
+  private constructor() {
+    this.#before = useAddon(this.#addon);
+  }
+
+  /** @internal */
+  static begin(): Simulation {
+    return new Simulation();
+  }
+
+  get targets(): readonly MemoryTarget[] {
+    return [...this.#targets];
+  }
+
+  /**
+   * Adds a target at an address, by TCP and RDMA.
+   * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID, ERR_SPDK_UNKNOWN_OPTION
+   */
+  addTarget(address?: MemoryAddress): MemoryTarget {
+    const target = this.#addon.addTarget(address);
+    this.#targets.push(target);
+    return target;
+  }
+
+  /**
+   * What real hardware could not have put up with, one line each: such as two commands at once with the same part of a
+   * DMA buffer. A test expects that there is nothing.
+   */
+  get misuse(): readonly string[] {
+    return [...this.#addon.violations.list];
+  }
+
+  /** Puts back what was there before. Environments that are open stay in memory: close them first. */
+  restore(): void {
+    if (this.#restored) return;
+    this.#restored = true;
+    useAddon(this.#before);
+  }
+
+  [Symbol.dispose](): void {
+    this.restore();
+  }
+}
+
+/** From now on `Environment.init()` opens environments in memory, until `restore()`. */
+export function simulate(): Simulation {
+  return Simulation.begin();
+}

@@ -1,0 +1,59 @@
+// A target in memory: its address and its subsystems.
+
+import { checkString, readOptions } from '../options/arguments.js';
+import { or } from '../options/common.js';
+import { parseTransportId } from '../options/transport-id.js';
+import { MemoryDiscovery } from './discovery.js';
+import { MemoryTargetFaults } from './faults.js';
+import type { Scheduler } from './scheduler.js';
+import { MemorySubsystem } from './subsystem.js';
+
+/** Where a target in memory is found. */
+export interface MemoryAddress {
+  /** An IPv4 address. Default `127.0.0.1`. */
+  readonly traddr?: string | undefined;
+  /** A port. Default `4420`. */
+  readonly trsvcid?: string | undefined;
+}
+
+/** An NVMe-oF target in memory, and everything that can go wrong with it. Made by `simulation.addTarget()`. */
+export class MemoryTarget extends MemoryTargetFaults {
+  readonly #subsystems = new Map<string, MemorySubsystem>();
+
+  /**
+   * @internal
+   * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID, ERR_SPDK_UNKNOWN_OPTION
+   */
+  static create(scheduler: Scheduler, address: unknown): MemoryTarget {
+    const given = readOptions(address, 'address', ['traddr', 'trsvcid']);
+    const traddr = checkString(or(given.get('traddr'), '127.0.0.1'), 'traddr');
+    const trsvcid = checkString(or(given.get('trsvcid'), '4420'), 'trsvcid');
+    parseTransportId({ trtype: 'TCP', adrfam: 'IPv4', traddr, trsvcid });
+    return new MemoryTarget(scheduler, traddr, trsvcid);
+  }
+
+  /** By their NQNs. */
+  get subsystems(): ReadonlyMap<string, MemorySubsystem> {
+    return this.#subsystems;
+  }
+
+  /** Adds a subsystem without namespaces. @param nqn its NQN */
+  addSubsystem(nqn: string): MemorySubsystem {
+    parseTransportId(this.id(nqn));
+    const subsystem = MemorySubsystem.create(this, nqn);
+    this.#subsystems.set(nqn, subsystem);
+    return subsystem;
+  }
+
+  /** Takes a subsystem away: nobody can attach it any more. Controllers that are attached stay. */
+  removeSubsystem(nqn: string): void {
+    this.#subsystems.delete(nqn);
+  }
+
+  /** Gives the target a discovery service, which `env.discover()` asks. Its log is empty. */
+  addDiscovery(): MemoryDiscovery {
+    const discovery = MemoryDiscovery.serve(this);
+    this.#subsystems.set(discovery.nqn, discovery);
+    return discovery;
+  }
+}

@@ -1,0 +1,195 @@
+// The public door of targets in memory: `spdk-nvme/testing`, with each fault, and the test in its guide.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Controller, Environment, type Namespace, spdkVersion } from '../../lib/index.js';
+import {
+  type MemorySubsystem,
+  type MemoryTarget,
+  type Simulation,
+  simulate,
+} from '../../lib/testing/index.js';
+import { fences } from '../support/fences.js';
+
+const nqn = 'nqn.2026-01.com.example:disk';
+const root = path.resolve(import.meta.dirname, '../..');
+
+let simulation: Simulation;
+let target: MemoryTarget;
+let subsystem: MemorySubsystem;
+let env: Environment;
+
+beforeEach(async () => {
+  simulation = simulate();
+  target = simulation.addTarget({ traddr: '192.0.2.7', trsvcid: '4421' });
+  subsystem = target.addSubsystem(nqn);
+  subsystem.addNamespace(1, { blocks: 64 });
+  env = await Environment.init();
+});
+afterEach(async () => {
+  [target.silent, target.wedged] = [false, false];
+  await env.close();
+  expect(simulation.misuse).toEqual([]);
+  simulation.restore();
+});
+
+async function attach(options?: Parameters<Environment['attach']>[1]): Promise<[Controller, Namespace]> {
+  const controller = await env.attach(subsystem.id, options);
+  return [controller, controller.namespaces[0] as Namespace];
+}
+const block = () => Buffer.alloc(512);
+
+describe('simulate', () => {
+  it('is behind the same API, until it is restored', () => {
+    expect(spdkVersion().text).toBe('SPDK v26.05 in memory');
+    const inner = simulate();
+    expect(inner.targets).toEqual([]);
+    inner.restore();
+    inner.restore();
+    expect(spdkVersion().text).toBe('SPDK v26.05 in memory');
+    expect(simulation.targets).toEqual([target]);
+  });
+
+  it('has targets at their addresses, by TCP and by RDMA', async () => {
+    expect(subsystem.id).toBe(`trtype:TCP adrfam:IPv4 traddr:192.0.2.7 trsvcid:4421 subnqn:${nqn}`);
+    const controller = await env.attach(target.id(nqn, 'RDMA'));
+    expect(controller.info.subsystemNqn).toBe(nqn);
+    await expect(env.attach(subsystem.id.replace('4421', '4422'))).rejects.toMatchObject({
+      code: 'ERR_SPDK_UNREACHABLE',
+    });
+  });
+
+  it('keeps data where a test can see it', async () => {
+    const [, ns] = await attach();
+    const disk = subsystem.namespaces.get(1);
+    await ns.write(Buffer.alloc(512, 5), { offset: 512 });
+    expect(disk?.data[512]).toBe(5);
+    disk?.data.fill(9, 0, 512);
+    expect((await ns.read(block(), { offset: 0 }))[511]).toBe(9);
+  });
+
+  it('answers discovery', async () => {
+    target.addDiscovery().entries = [{ traddr: '192.0.2.7', trsvcid: '4421', subnqn: nqn }];
+    const { entries } = await env.discover(target.id(nqn).replace(/ subnqn.*/, ''));
+    expect(entries.map(({ transportId }) => transportId?.subnqn)).toEqual([nqn]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['ERR_SPDK_INVALID_TRANSPORT_ID', () => simulation.addTarget({ traddr: 'nowhere' })],
+    ['ERR_SPDK_UNKNOWN_OPTION', () => simulation.addTarget({ address: '1' } as never)],
+    ['ERR_SPDK_INVALID_NQN', () => target.addSubsystem('disk')],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => subsystem.addNamespace(0)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => subsystem.addNamespace(2, { blockSize: 1000 })],
+    ['ERR_SPDK_UNKNOWN_OPTION', () => subsystem.addNamespace(2, { size: 1000 } as never)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => target.failCommands({ sc: 256 })],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => target.failCommands({ sc: 1, command: 'erase' as never })],
+  ])('says %s (%#)', (code, call) => {
+    expect(call).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe('a fault', () => {
+  it('of delay makes answers late', async () => {
+    const [, ns] = await attach();
+    target.latencyMs = 30;
+    const begun = performance.now();
+    await ns.read(block(), { offset: 0 });
+    expect(performance.now() - begun).toBeGreaterThan(25);
+    await expect(ns.read(block(), { offset: 0, timeoutMs: 5 })).rejects.toMatchObject({
+      code: 'ERR_SPDK_TIMEOUT',
+    });
+  });
+
+  it('of status fails the commands that were named, so many', async () => {
+    const [, ns] = await attach();
+    target.failCommands({ sct: 2, sc: 0x81, dnr: true, count: 2, command: 'read' });
+    await ns.write(block(), { offset: 0 });
+    for (let i = 0; i < 2; i++) {
+      await expect(ns.read(block(), { offset: 0 })).rejects.toMatchObject({
+        code: 'ERR_SPDK_IO_FAILED',
+        nvmeStatus: { sct: 2, sc: 0x81, dnr: true },
+      });
+    }
+    await ns.read(block(), { offset: 0 });
+  });
+
+  it('of the link fails a controller, or has it connect again', async () => {
+    const [controller] = await attach();
+    const failed = new Promise((resolve) => controller.once('failed', resolve));
+    target.dropLinks();
+    expect(await failed).toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
+    await controller.detach();
+
+    const [stubborn, ns] = await attach({ ctrlrLossTimeoutMs: 5_000, reconnectDelayMs: 20 });
+    target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    const attempts = vi.fn();
+    stubborn.on('reconnectFailed', attempts);
+    target.dropLinks();
+    await vi.waitFor(() => expect(attempts).toHaveBeenCalled());
+    target.refusal = undefined;
+    await ns.read(block(), { offset: 0 });
+    expect(stubborn.state).toBe('attached');
+  });
+
+  it('of silence fails a controller after its keep-alive', async () => {
+    const [controller, ns] = await attach({ keepAliveMs: 1_000 });
+    target.silent = true;
+    const reading = ns.read(block(), { offset: 0 });
+    await expect(reading).rejects.toMatchObject({
+      code: expect.stringMatching(/CONTROLLER_FAILED|IO_FAILED/),
+    });
+    expect(controller.state).toBe('failed');
+  });
+
+  it('of a call that does not return wedges a detach, and the rest goes on', async () => {
+    const [controller] = await attach();
+    target.wedged = true;
+    await expect(controller.detach({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    const other = simulation.addTarget({ trsvcid: '5000' }).addSubsystem(nqn);
+    other.addNamespace(1);
+    const [ns] = (await env.attach(other.id)).namespaces;
+    await ns?.read(block(), { offset: 0 });
+    target.wedged = false;
+    await vi.waitFor(() => expect(controller.state).toBe('detached'));
+  });
+});
+
+it('the test in the guide passes', { timeout: 60_000 }, () => {
+  const guide = fences().find(
+    ({ place, code }) => place.includes('testing.md') && code.includes("from 'vitest'"),
+  );
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-guide-'));
+  try {
+    fs.writeFileSync(path.join(folder, 'guide.test.ts'), guide?.code ?? '');
+    fs.symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+    const alias = [
+      { find: 'spdk-nvme/testing', replacement: path.join(root, 'lib/testing/index.ts') },
+      { find: 'spdk-nvme', replacement: path.join(root, 'lib/index.ts') },
+    ];
+    fs.writeFileSync(
+      path.join(folder, 'vitest.config.mjs'),
+      `export default ${JSON.stringify({ root: folder, resolve: { alias } })};`,
+    );
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [
+        path.join(root, 'node_modules/vitest/vitest.mjs'),
+        'run',
+        '--configLoader',
+        'runner',
+        '--reporter',
+        'json',
+      ],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    expect({ status, stdout }).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('"numPassedTests":3'),
+    });
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
