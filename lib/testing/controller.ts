@@ -1,4 +1,4 @@
-// One controller in memory. Longer than others: it is the state machine of native code in one file, and each
+// One controller in memory. Longer than other files: it is the state machine of native code in one file, and each
 // call of the contract.
 
 import type {
