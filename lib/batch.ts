@@ -7,7 +7,7 @@ import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-wait
 import { type DmaBuffer, type DmaRegion, regionOf } from './io/dma-memory.js';
 import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
-import type { Namespace } from './namespace.js';
+import { Namespace } from './namespace.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 
 /** @internal What a batch needs of its queue pair. */
@@ -353,7 +353,7 @@ export class Batch implements Disposable {
 
   #check(namespace: Namespace, tag: number): void {
     this.#checkUsable();
-    if (typeof namespace?.checkTransfer !== 'function') {
+    if (!Namespace.isOne(namespace)) {
       throw new SpdkTypeError('namespace must be one of controller.namespaces');
     }
     if (!this.#hooks.owns(namespace)) {

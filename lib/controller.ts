@@ -161,7 +161,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       bounce: new BounceShare(services.bounce),
       maxWaiting: settings.maxWaiting,
       ioTimeoutMs: settings.ioTimeoutMs,
-      owns: ({ controller }) => controller === undefined || controller === this,
+      owns: ({ controller }) => controller === this,
     });
     this.queuePairs = this.#queues.all;
     hide(this, 'memory', 'events', 'onLogChanged');

@@ -107,6 +107,11 @@ export class Namespace implements NamespaceInfo {
     return new Namespace(owner, info);
   }
 
+  /** @internal Whether a value is one, and not merely looks like one: no proxy, no copy, nothing that inherits from one. */
+  static isOne(value: unknown): value is Namespace {
+    return typeof value === 'object' && value !== null && #owner in value;
+  }
+
   /** @internal The tag that its commands have. */
   get tag(): number {
     return this.#info.tag;

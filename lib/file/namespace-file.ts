@@ -283,7 +283,7 @@ export class NamespaceFile implements AsyncDisposable {
  *   ERR_SPDK_NAMESPACE_GONE; ERR_SPDK_UNSUPPORTED for blocks with metadata
  */
 export async function open(namespace: Namespace, options?: OpenOptions): Promise<NamespaceFile> {
-  if (!isNamespace(namespace)) {
+  if (!Namespace.isOne(namespace)) {
     throw new SpdkTypeError(`namespace must be one of controller.namespaces; got ${describe(namespace)}`);
   }
   const given = readOptions(options, 'open options', ['queuePair', 'timeoutMs']);
@@ -295,14 +295,6 @@ export async function open(namespace: Namespace, options?: OpenOptions): Promise
     // What takes several commands takes no longer for that.
     timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
   });
-}
-
-function isNamespace(value: unknown): boolean {
-  try {
-    return value instanceof Namespace;
-  } catch {
-    return false; // a proxy whose trap threw
-  }
 }
 
 function bufferOf(bytes: number): Buffer {

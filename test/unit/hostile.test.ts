@@ -153,3 +153,26 @@ it('options are those of the caller, not those of Object.prototype', async () =>
     Reflect.deleteProperty(Object.prototype, 'offset');
   }
 });
+
+it('a batch takes namespaces, and nothing that only looks like one', async () => {
+  const ns = await disk();
+  const batch = ns.controller.queuePairs[0]?.openBatch();
+  const buffer = bed.env.allocate(4096);
+  const likenesses = [
+    Object.create(ns),
+    { ...ns },
+    structuredClone({ ...ns }),
+    new Proxy(ns, {}),
+    { id: 1, blockSize: 512, tag: ns.tag, controller: ns.controller, checkTransfer: () => 0, check: () => 0 },
+    null,
+    1,
+  ];
+  for (const likeness of likenesses) {
+    const wrong = expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
+    expect(() => batch?.read(likeness, buffer, 0, 0, 512, 0)).toThrow(wrong);
+    expect(() => batch?.flush(likeness, 0)).toThrow(wrong);
+  }
+  expect(batch?.outstanding).toBe(0);
+  batch?.close();
+  buffer.release();
+});
