@@ -197,6 +197,16 @@ export const knownProblems: readonly AdvisoryEntry[] = [
       'The SPDK that set-up builds has a patch. With another v20.07 an attach to such a target rejects with ERR_SPDK_TIMEOUT: build the package against a later release.',
   },
   {
+    id: 'SPDK-DISCOVERY-HOST-IDENTITY',
+    issues: [],
+    affected: { first: [20, 7], fixed: [22, 1] },
+    patch: 'discovery-host-identity',
+    consequence:
+      'To the discovery controller of the well-known name SPDK is another host than the caller’s: a target that shows hosts different logs shows that of a stranger. Over RDMA the source address is left aside as well.',
+    defence:
+      'The SPDK that set-up builds carries a patch. With another one, a target that tells hosts apart has to be asked with a later release.',
+  },
+  {
     id: 'SPDK-TCP-SOURCE-ADDRESS',
     issues: [],
     affected: { first: [20, 7], fixed: [24, 9] },

@@ -98,6 +98,18 @@ describe('a watched discovery service', () => {
   });
 });
 
+it('a target that shows hosts different logs hears which host asks', async () => {
+  const friend = 'nqn.2026-11.dev.spdk-nvme:friend';
+  const own = `${prefix}friends`;
+  await target.call('nvmf_create_subsystem', { nqn: own, allow_any_host: false });
+  await target.call('nvmf_subsystem_add_host', { nqn: own, host: friend });
+  await target.call('nvmf_subsystem_add_listener', { nqn: own, listen_address: listenAddress });
+  const shown = async (options: object) => names((await env.discover(listener, options)).entries);
+  expect(await shown({})).not.toContain('friends@4477');
+  expect(await shown({ hostNqn: friend })).toContain('friends@4477');
+  await target.call('nvmf_delete_subsystem', { nqn: own });
+});
+
 describe('env.attachAll', () => {
   const short = ({ attached, present, failed }: AttachAllReport) => ({
     attached: names(attached.map(({ entry }) => entry)),
@@ -106,15 +118,6 @@ describe('env.attachAll', () => {
   });
 
   it('attaches what is there and not attached yet', async () => {
-    await target.call('nvmf_create_subsystem', { nqn: `${prefix}closed`, allow_any_host: false });
-    await target.call('nvmf_subsystem_add_host', {
-      nqn: `${prefix}closed`,
-      host: 'nqn.2026-11.dev.spdk-nvme:friend',
-    });
-    await target.call('nvmf_subsystem_add_listener', {
-      nqn: `${prefix}closed`,
-      listen_address: listenAddress,
-    });
     const first = await env.attachAll(listener);
     expect(short(first).attached).toContain('a@4477');
     const controller = first.attached[0]?.controller;

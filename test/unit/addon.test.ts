@@ -99,7 +99,8 @@ describe('the addon', () => {
     expect(patch).toBeGreaterThanOrEqual(0);
     const { source, linkage, dpdkLinkage } = spdkFlags.findSpdk();
     expect(spdkVersion()).toMatchObject({ linkage, dpdkLinkage });
-    if (source === 'cache') expect(spdkVersion().patches).toEqual(['tcp-connect-in-capsule']);
+    if (source === 'cache')
+      expect(spdkVersion().patches).toEqual(['tcp-connect-in-capsule', 'discovery-host-identity']);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
     for (const bad of [null, { al: true }, { all: 1 }]) {
       expect(thrownBy(() => advisories(bad as object)).code).toMatch(

@@ -79,10 +79,15 @@ describe('the recipe’s patches', () => {
 
   test('are those of the recipe, and all of them are shipped', () => {
     const { patches } = spdkCache.readRecipe();
-    expect(patches.map(({ name }: { name: string }) => name)).toEqual(['tcp-connect-in-capsule']);
+    expect(patches.map(({ name }: { name: string }) => name)).toEqual([
+      'tcp-connect-in-capsule',
+      'discovery-host-identity',
+    ]);
     const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
     expect(shipped).toContain('scripts/spdk-patches');
-    expect(patchesHeader({ patches })).toBe('#define SPDK_NVME_PATCHES "tcp-connect-in-capsule"\n');
+    expect(patchesHeader({ patches })).toBe(
+      '#define SPDK_NVME_PATCHES "tcp-connect-in-capsule discovery-host-identity"\n',
+    );
   });
 
   test('are applied to a tree that they fit, and stop the set-up where they do not', async () => {
