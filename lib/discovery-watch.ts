@@ -111,13 +111,19 @@ export class DiscoveryWatch
       return watch;
     } catch (error) {
       watch.close().catch(() => {});
-      throw error;
+      throw codedError('Watching the discovery service failed', error);
     }
   }
 
   /** The service that is watched. */
   get transportId(): DiscoveryLog['transportId'] {
     return this.#controller.transportId;
+  }
+
+  /** What `JSON.stringify()` shows of it. */
+  toJSON(): Pick<DiscoveryWatch, 'transportId' | 'connected' | 'notified' | 'closed'> {
+    const { transportId, connected, notified, closed } = this;
+    return { transportId, connected, notified, closed };
   }
 
   /** The log as it was last read. */

@@ -64,6 +64,11 @@ describe('env.attachAll', () => {
     const other = { hostNqn: `nqn.2014-08.org.nvmexpress:uuid:${uuid}` };
     expect(inShort(await bed.env.attachAll(log, other)).attached).toEqual(['a', 'b', 'c']);
     expect(inShort(await bed.env.attachAll(log, { ...other, hostId: uuid })).present).toHaveLength(3);
+    const onlyA = { filter: ({ subsystemNqn }: { subsystemNqn: string }) => subsystemNqn.endsWith(':a') };
+    const sameName = { ...other, hostId: '11111111-2222-4333-8444-666666666666' };
+    expect(inShort(await bed.env.attachAll(log, { ...onlyA, ...sameName })).attached).toEqual(['a']);
+    const sameId = { hostNqn: 'nqn.2026-01.io.spdk:third-host', hostId: uuid };
+    expect(inShort(await bed.env.attachAll(log, { ...onlyA, ...sameId })).attached).toEqual(['a']);
   });
 
   it('goes on past what cannot be attached', async () => {

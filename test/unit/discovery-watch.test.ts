@@ -7,6 +7,7 @@ import { logOf } from '../../lib/discovery/read-log.js';
 import type { DiscoveryChange, DiscoveryWatch, WatchDiscoveryOptions } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
+import { MemoryController } from '../../lib/testing/controller.js';
 import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
 import { discoveryLog, type WrittenEntry } from '../../lib/testing/discovery-log.js';
 import { type Bed, makeBed } from './standin/bed.js';
@@ -69,6 +70,11 @@ describe('env.watchDiscovery', () => {
     expect(watch.log.entries.map(({ portId }) => portId)).toEqual([9]);
     expect(watch).toMatchObject({ notified: true, connected: true, closed: false });
     expect(watch.transportId.traddr).toBe('127.0.0.1');
+    expect(JSON.parse(JSON.stringify(watch))).toMatchObject({
+      connected: true,
+      notified: true,
+      closed: false,
+    });
     await watch.close();
     expect(heard.at(-1)).toBe('closed');
     expect(watch).toMatchObject({ connected: false, closed: true });
@@ -209,19 +215,23 @@ describe('env.watchDiscovery', () => {
   });
 
   it('holds the process only while a loop waits', async () => {
-    const refs = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-    discovery.offers = false;
-    const [watch, heard] = await watched({ pollIntervalMs: 100_000 });
+    const [watch, heard] = await watched();
     await until(heard, '+a');
-    const before = refs();
+    const begun = vi.spyOn(globalThis, 'setInterval');
+    const ended = vi.spyOn(globalThis, 'clearInterval');
     const reader = watch[Symbol.asyncIterator]();
     await reader.next();
-    expect(refs()).toBe(before);
+    expect(begun).not.toHaveBeenCalled();
     const next = reader.next();
-    await vi.waitFor(() => expect(refs()).toBe(before + 1));
+    await vi.waitFor(() => expect(begun).toHaveBeenCalledTimes(1));
+    const timer = begun.mock.results[0]?.value as NodeJS.Timeout;
+    expect(timer.hasRef()).toBe(true);
+    expect(ended).not.toHaveBeenCalledWith(timer);
     await watch.close();
     expect(await next).toEqual({ done: true, value: undefined });
-    expect(refs()).toBe(before);
+    expect(ended).toHaveBeenCalledWith(timer);
+    begun.mockRestore();
+    ended.mockRestore();
   });
 });
 
@@ -266,6 +276,34 @@ describe('a watch ends', () => {
     await closed;
   });
 
+  it.each(['its environment', 'its signal', 'a detach of nobody’s asking'])('with %s', async (how) => {
+    const stop = new AbortController();
+    const [watch, heard] = await watched({ signal: stop.signal });
+    await until(heard, '+a');
+    const ended = (async () => {
+      for await (const _ of watch);
+    })();
+    const native = bed.addon.environments[0]?.controllers.at(-1);
+    if (how === 'its environment') await bed.env.close();
+    else if (how === 'its signal') stop.abort();
+    else native?.wedge();
+    await ended;
+    await until(heard, 'closed');
+    expect(watch.closed).toBe(true);
+  });
+
+  it('and emits nothing after that', async () => {
+    const [watch, heard] = await watched();
+    await until(heard, '+a');
+    const native = bed.addon.environments[0]?.controllers.at(-1);
+    const closed = watch.close();
+    const failure = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    const step = { attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
+    native?.request.resetStep({ kind: 'attemptFailed', failure, ...step });
+    await closed;
+    expect(heard).toEqual(['+a', 'closed']);
+  });
+
   it('while it connects again, and nothing is tried any more', async () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
     bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
@@ -278,10 +316,14 @@ describe('a watch ends', () => {
   it('while its log is being read, and says nothing after that', async () => {
     const [watch, heard] = await watched();
     await until(heard, '+a');
-    bed.target.latencyMs = 20;
-    const { reads } = discovery;
+    // The header comes, the entries do not.
+    const answer = discovery.admin.bind(discovery);
+    const asked = vi.spyOn(discovery, 'admin').mockImplementation((question, from) => {
+      bed.target.latencyMs = 500;
+      return answer(question, from);
+    });
     discovery.entries = [entry('b')];
-    await vi.waitFor(() => expect(discovery.reads).toBeGreaterThan(reads));
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled());
     await Promise.all([watch.close(), watch[Symbol.asyncDispose]()]);
     expect(heard).toEqual(['+a', 'closed']);
   });
@@ -327,6 +369,14 @@ describe('bad input of env.watchDiscovery', () => {
     await refused('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
     bed.disk('x');
     await refused(`${service} subnqn:nqn.2026-01.io.spdk:x`, 'ERR_SPDK_NOT_DISCOVERY_CONTROLLER');
+  });
+
+  it('is coded when native code throws', async () => {
+    const throws = vi.spyOn(MemoryController.prototype, 'watchLog').mockImplementation(() => {
+      throw new Error('native code threw');
+    });
+    await expect(bed.env.watchDiscovery(service)).rejects.toMatchObject({ code: 'ERR_SPDK_INTERNAL' });
+    throws.mockRestore();
   });
 
   it('after the environment was closed', async () => {
