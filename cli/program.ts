@@ -6,6 +6,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addIdentify } from './commands/identify.js';
 import { addIo } from './commands/io.js';
 import { addList } from './commands/list.js';
+import { addListSubsystems } from './commands/list-subsys.js';
 import { addLogs } from './commands/logs.js';
 import { addPassthru } from './commands/passthru.js';
 import { addPerf } from './commands/perf.js';
@@ -37,6 +38,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addBuild(program);
   addDiscover(program);
   addList(program);
+  addListSubsystems(program);
   addIdentify(program);
   addLogs(program);
   addIo(program);

@@ -25,11 +25,7 @@ export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
 }
 
 /** Whether something listens at the target's TCP port. RDMA has no port that can be tried without a connection. */
-export async function checkPort({
-  trtype,
-  traddr,
-  trsvcid = '4420',
-}: TransportId): Promise<Finding | undefined> {
+export async function checkPort({ trtype, traddr, trsvcid }: TransportId): Promise<Finding | undefined> {
   if (trtype !== 'TCP') return undefined;
   return timed(async () => {
     await new Promise<void>((resolve, reject) => {
@@ -48,6 +44,33 @@ export async function checkPort({
   }).catch((error: Error) =>
     failure('port', `${traddr}:${trsvcid}: ${error.message}`, 'check the port, the target and firewalls'),
   );
+}
+
+/** Whether the target lists the subsystem in its discovery log, for this host. It may be attached all the same. */
+export async function checkDiscovery(
+  environment: Environment,
+  { subnqn, ...service }: TransportId,
+  options: TargetOptions,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { keepAliveMs: _, ...asked } = attachOptionsOf(options);
+  try {
+    return await timed(async () => {
+      const { entries } = await environment.discover(service, { ...asked, signal });
+      const subsystems = new Set(
+        entries.filter(({ subtype }) => subtype === 'nvm').map(({ subsystemNqn }) => subsystemNqn),
+      );
+      const text = `the log has ${entries.length} entries`;
+      if (subnqn && subsystems.has(subnqn)) return ok('discovery', `${text}, the subsystem among them`);
+      return warning(
+        'discovery',
+        `${text}, ${subnqn} is not among them`,
+        'check the NQN, and which hosts may see it',
+      );
+    });
+  } catch (error) {
+    return warning('discovery', explain(error), 'see the message');
+  }
 }
 
 /** Attach, one read of each namespace's first block, and detach. */

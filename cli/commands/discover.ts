@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
-import { type DiscoveryEntry, type DiscoveryLog, parseTransportId } from 'spdk-nvme';
+import type { DiscoveryEntry, DiscoveryLog, Environment, TransportId } from 'spdk-nvme';
 import { explain, UsageError } from '../engine/exit.js';
 import { integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addOutputOption, type OutputOptions, print, printLine } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
 import { table } from '../engine/show.js';
-import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
+import { addTargetOptions, attachOptionsOf, serviceOf } from '../engine/target-options.js';
 
 interface Given extends SessionOptions, OutputOptions {
   readonly referrals: number;
+  readonly watch: boolean;
 }
 
 /** nvme-cli's words. */
@@ -30,11 +31,15 @@ export function addDiscover(program: Command): void {
     .description(
       'Ask a target what it offers: its discovery log. --nqn is needed for a discovery service of another name only.',
     );
-  addOutputOption(addSessionOptions(addTargetOptions(command)))
+  addOutputOption(addSessionOptions(addTargetOptions(command, { discovery: true })))
+    .option('--watch', 'stay connected and print each change, until Ctrl-C', false)
     .option('--referrals <DEPTH>', 'follow referrals so many services deep', integer(0, 8), 0)
     .action(async (given: Given) => {
       const service = serviceOf(given);
+      if (given.watch && given.referrals > 0)
+        throw new UsageError('--watch follows no referrals: leave --referrals out');
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
+        if (given.watch) return watch(environment, service, given, stop.signal);
         const { timeoutMs, hostNqn, hostId, sourceAddress } = attachOptionsOf(given);
         const log = await environment.discover(service, {
           ...{ timeoutMs, hostNqn, hostId, sourceAddress },
@@ -55,20 +60,33 @@ export function addDiscover(program: Command): void {
     });
 }
 
-/** Where the service is; unlike elsewhere its NQN may be left out. */
-function serviceOf(given: Given) {
-  const { transport, traddr, trsvcid, nqn = [], transportId = [] } = given;
-  if (transportId.length === 1 && !transport && !traddr && nqn.length === 0) {
-    return parseTransportId(transportId[0] as string);
+/** Prints each change as lines, or as one line of JSON. */
+async function watch(
+  environment: Environment,
+  service: TransportId,
+  given: Given,
+  signal: AbortSignal,
+): Promise<number> {
+  await using changes = await environment.watchDiscovery(service, { ...attachOptionsOf(given), signal });
+  changes.on('resetting', (reason) => process.stderr.write(`spdk-nvme: ${explain(reason)}\n`));
+  changes.on('reset', () => process.stderr.write('spdk-nvme: connected again\n'));
+  for await (const { log, added, removed, changed } of changes) {
+    const records = { added, removed, changed };
+    if (given.outputFormat === 'json') {
+      const lists = Object.entries(records).map(([name, list]) => [name, list.map(recordOf)]);
+      printLine({ genctr: log.generation, ...Object.fromEntries(lists) });
+      continue;
+    }
+    const signs = { added: '+', removed: '-', changed: '~' } as const;
+    for (const name of ['added', 'removed', 'changed'] as const) {
+      for (const entry of records[name]) process.stdout.write(`${signs[name]} ${asLine(entry)}\n`);
+    }
   }
-  if (nqn.length === 0 && transport && traddr && transportId.length === 0) {
-    const adrfam = traddr.includes(':') ? 'IPv6' : 'IPv4';
-    const trtype = transport === 'rdma' ? 'RDMA' : 'TCP';
-    return parseTransportId({ trtype, adrfam, traddr, trsvcid: trsvcid ?? '4420' });
-  }
-  const [id, another] = targetsOf(given);
-  if (!id || another) throw new UsageError('Name one discovery service');
-  return id;
+  return 0;
+}
+
+function asLine({ subsystemNqn, subtype, transport, address, service, portId }: DiscoveryEntry): string {
+  return `${subsystemNqn}  ${subtypes[subtype]}  ${transport} ${address} ${service}  port ${portId}`;
 }
 
 function flatten(log: DiscoveryLog): DiscoveryLog[] {

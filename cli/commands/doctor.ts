@@ -6,7 +6,7 @@ import { checkIdentity } from '../checks/identity.js';
 import { checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js';
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
-import { checkController, checkPort, checkRoute } from '../checks/target.js';
+import { checkController, checkDiscovery, checkPort, checkRoute } from '../checks/target.js';
 import { explain } from '../engine/exit.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
@@ -49,6 +49,7 @@ async function examineTarget(id: TransportId, given: Given, findings: Finding[])
   if (findings.some(({ level }) => level === 'failure')) return 0;
   try {
     return await withEnvironment(given, async (environment, stop) => {
+      findings.push(await checkDiscovery(environment, id, given, stop.signal));
       findings.push(...(await checkController(environment, id, given, stop.signal)));
       return 0;
     });

@@ -22,13 +22,18 @@ export function print(format: OutputFormat, value: object, asText: () => string)
   process.stdout.write(`${text}\n`);
 }
 
+/** Prints one of several values that come one after the other: a line of JSON for each. */
+export function printLine(value: object): void {
+  process.stdout.write(`${toJson({ schema: SCHEMA, ...value }, 0)}\n`);
+}
+
 /** Numbers that JavaScript keeps as bigint are printed as numbers, as nvme-cli does. */
-export function toJson(value: object): string {
+export function toJson(value: object, indent = 2): string {
   const raw = JSON as typeof JSON & { rawJSON?: (text: string) => unknown };
   const convert = (_key: string, field: unknown) => {
     if (typeof field !== 'bigint') return field;
     if (field <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(field);
     return raw.rawJSON ? raw.rawJSON(String(field)) : String(field);
   };
-  return JSON.stringify(value, convert, 2);
+  return JSON.stringify(value, convert, indent);
 }

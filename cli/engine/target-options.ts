@@ -17,16 +17,19 @@ export interface TargetOptions {
   readonly keepAlive?: number;
 }
 
-const defaultServices = { rdma: '4420', tcp: '4420' } as const;
+/** The ports that IANA assigned: to NVMe over fabrics, and to discovery over TCP; nvme-cli's defaults. */
+const controllerPort = { rdma: '4420', tcp: '4420' };
+const discoveryPorts = { rdma: '4420', tcp: '8009' };
 const collect = (text: string, before: string[] = []): string[] => [...before, text];
 
 /** Adds the options that say which target, and as whom. */
-export function addTargetOptions(command: Command, { several = false } = {}): Command {
+export function addTargetOptions(command: Command, { several = false, discovery = false } = {}): Command {
+  const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
   return command
     .addOption(new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']))
     .option('-a, --traddr <ADDRESS>', 'the target’s IP address')
-    .option('-s, --trsvcid <PORT>', 'the target’s port (default: 4420)')
+    .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`)
     .option('-n, --nqn <NQN>', `the subsystem’s NQN${repeat}`, collect)
     .option('-r, --transport-id <ID>', `all of that as SPDK writes it${repeat}`, collect)
     .option('-q, --hostnqn <NQN>', 'the NQN that this host calls itself')
@@ -51,36 +54,39 @@ export function targetOf(options: TargetOptions): TransportId {
 
 /** All controllers that the options name, in their order. */
 export function targetsOf(options: TargetOptions): TransportId[] {
+  return idsOf(options, controllerPort, options.nqn);
+}
+
+/** The discovery service that the options name; it needs no NQN. */
+export function serviceOf(options: TargetOptions): TransportId {
+  const [id, another] = idsOf(options, discoveryPorts, options.nqn ?? [undefined]);
+  if (!id || another) throw new UsageError('Name one discovery service');
+  return id;
+}
+
+function idsOf(
+  options: TargetOptions,
+  ports: typeof discoveryPorts,
+  nqns: readonly (string | undefined)[] = [],
+): TransportId[] {
   const { transport, traddr, trsvcid, nqn = [], transportId = [] } = options;
   const apart = transport !== undefined || traddr !== undefined || trsvcid !== undefined || nqn.length > 0;
   if (apart && transportId.length > 0) {
     throw new UsageError('Give --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
   }
-  const ids = transportId.map((id) => parseTransportId(id));
-  if (apart || ids.length === 0) {
-    if (transport === undefined || traddr === undefined || nqn.length === 0) throw missing(options);
-    const service = trsvcid ?? defaultServices[transport];
-    const adrfam = traddr.includes(':') ? 'IPv6' : 'IPv4';
-    for (const subnqn of nqn) {
-      ids.push(
-        parseTransportId({
-          trtype: transport.toUpperCase() as 'RDMA' | 'TCP',
-          adrfam,
-          traddr,
-          trsvcid: service,
-          subnqn,
-        }),
-      );
-    }
-  }
-  return ids;
+  if (transportId.length > 0) return transportId.map((id) => parseTransportId(id));
+  if (transport === undefined || traddr === undefined || nqns.length === 0) throw missing(options, nqns);
+  const trtype = transport.toUpperCase();
+  const adrfam = traddr.includes(':') ? 'IPv6' : 'IPv4';
+  const service = trsvcid ?? ports[transport];
+  return nqns.map((subnqn) => parseTransportId({ trtype, adrfam, traddr, trsvcid: service, subnqn }));
 }
 
-function missing({ transport, traddr, nqn = [] }: TargetOptions): UsageError {
+function missing({ transport, traddr }: TargetOptions, nqns: readonly (string | undefined)[]): UsageError {
   const lacking = [
     transport === undefined ? '--transport' : '',
     traddr === undefined ? '--traddr' : '',
-    nqn.length === 0 ? '--nqn' : '',
+    nqns.length === 0 ? '--nqn' : '',
   ].filter(Boolean);
   return new UsageError(
     `Name the target: ${lacking.join(', ')} missing. For example: -t tcp -a 192.0.2.1 -s 4420 -n nqn.2016-06.io.spdk:cnode1`,

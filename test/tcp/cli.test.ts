@@ -1,6 +1,7 @@
 // The command line as it is shipped, as a person would use it, against SPDK's own target over TCP.
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -87,6 +88,49 @@ describe('looking', () => {
     noConnections();
   });
 
+  it('discover --watch prints changes until it is stopped', async () => {
+    const words = ['discover', ...target, '--watch', '-o', 'json'];
+    const child = execa(process.execPath, [main, ...words], { reject: false, timeout: 60_000 });
+    const [first = ''] = await once(child.stdout, 'data');
+    const lines = String(first).trim().split('\n');
+    expect(lines).toHaveLength(1);
+    const { schema, added, removed } = JSON.parse(lines[0] as string);
+    expect({ schema, removed }).toEqual({ schema: 1, removed: [] });
+    expect(added).toEqual(
+      expect.arrayContaining(nqns.map((subnqn) => expect.objectContaining({ subnqn, ...where }))),
+    );
+    child.kill('SIGINT');
+    expect(await child).toMatchObject({ exitCode: 130, stderr: '' });
+    noConnections();
+  });
+
+  it('discover asks at the port for discovery unless told', async () => {
+    const { exitCode, stderr } = await text('discover', '-t', 'tcp', '-a', '127.0.0.1', '--timeout', '500');
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('UNREACHABLE'),
+    });
+    const both = await text('discover', ...target, '--watch', '--referrals', '1');
+    expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--referrals') });
+  });
+
+  it('list-subsys gives each subsystem with its paths, as nvme-cli names them', async () => {
+    const { schema, HostNQN, Subsystems } = await json('list-subsys', ...target);
+    expect(schema).toBe(1);
+    expect(HostNQN).toMatch(/^nqn\./);
+    const Address = `traddr=${listener.traddr},trsvcid=${listener.trsvcid}`;
+    const Paths = [{ Transport: 'tcp', Address, State: 'live' }];
+    expect(Subsystems).toEqual(nqns.map((NQN) => ({ NQN, Paths })));
+    expect((await json('list-subsys', ...one)).Subsystems).toEqual([{ NQN: nqns[0], Paths }]);
+    expect((await text('list-subsys', ...one)).stdout).toBe(`NQN=${nqns[0]}\n\\\n +- tcp ${Address} live`);
+    const unknown = await text('list-subsys', ...target, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
+    expect(unknown).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('nobody is not in the discovery log'),
+    });
+    noConnections();
+  });
+
   it('list gives the namespaces of several controllers', async () => {
     const { schema, Devices } = await json(
       'list',
@@ -141,8 +185,13 @@ describe('looking', () => {
   it('doctor tries a target', async () => {
     const { findings } = await json('doctor', ...one);
     const of = (check: string) => findings.find((finding: { check: string }) => finding.check === check);
-    for (const check of ['addon', 'hugepages', 'route', 'port', 'attach', 'read of namespace 1', 'detach']) {
+    for (const check of [
+      ...['addon', 'hugepages', 'route', 'port', 'discovery', 'attach', 'read of namespace 1', 'detach'],
+    ]) {
       expect(of(check), check).toMatchObject({ level: 'ok' });
+    }
+    for (const check of ['port', 'discovery', 'attach', 'read of namespace 1', 'detach']) {
+      expect(of(check)?.ms, check).toBeGreaterThan(0);
     }
   });
 
