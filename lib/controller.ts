@@ -13,6 +13,7 @@ import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
 import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
 import { detachingError, refusalOf } from './internal/refusals.js';
+import { traced } from './internal/tracing.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
@@ -232,13 +233,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   async detach(options?: DetachOptions): Promise<DetachReport> {
     const resolved = resolveDetachOptions(options);
-    if (!this.#detaching) return this.#detach(resolved);
-    return waitFor(this.#detaching, {
-      what: `Waiting for ${this.#name} to be detached`,
-      timeoutMs: resolved.timeoutMs,
-      timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'The detach continues, within the time limit of the first call.',
-    });
+    return traced(
+      'spdk-nvme:detach',
+      () => this.#detachOrWait(resolved),
+      () => ({ controller: this }),
+    );
   }
 
   /**
@@ -257,12 +256,17 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (this.#detaching || !(state === 'attached' || state === 'failed' || state === 'resetting')) {
       throw this.#refusal();
     }
-    return waitFor(this.#reset(state), {
+    const limits = {
       what: `Resetting ${this.#name}`,
       timeoutMs,
       timeoutCode: 'ERR_SPDK_TIMEOUT',
       timeoutHint: 'The event `reset` or `failed` reports how it ends.',
-    });
+    } as const;
+    return traced(
+      'spdk-nvme:reset',
+      () => waitFor(this.#reset(state), limits),
+      () => ({ controller: this }),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -389,6 +393,16 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   #adminRefusal(): SpdkError | undefined {
     const usable = this.state === 'attached' || (this.state === 'resetting' && !this.#failingFast);
     return usable && !this.#detaching ? undefined : this.#refusal();
+  }
+
+  #detachOrWait(resolved: ResolvedDetachOptions): Promise<DetachReport> {
+    if (!this.#detaching) return this.#detach(resolved);
+    return waitFor(this.#detaching, {
+      what: `Waiting for ${this.#name} to be detached`,
+      timeoutMs: resolved.timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint: 'The detach continues, within the time limit of the first call.',
+    });
   }
 
   #detach({ drainMs, timeoutMs }: ResolvedDetachOptions): Promise<DetachReport> {

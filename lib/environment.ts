@@ -13,6 +13,7 @@ import { DiscoveryWatch } from './discovery-watch.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
+import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
 import { ignoringErrors, native, unexplained } from './native/addon.js';
@@ -210,7 +211,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const begun = performance.now();
     try {
       const what = `Attaching ${transportId.subnqn}`;
-      const attached = await this.#connect(what, transportId, resolved, machine, false);
+      const connect = () => this.#connect(what, transportId, resolved, machine, false);
+      const attached = await traced('spdk-nvme:attach', connect, () => ({ transportId }));
       publish('spdk-nvme:attach', { controller: attached, ms: performance.now() - begun });
       return attached;
     } catch (error) {

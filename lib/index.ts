@@ -60,6 +60,7 @@ export { QueuePair } from './queue-pair.js';
 export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';
+export type { TracingMessages } from './tracing-messages.js';
 export type {
   ControllerInfo,
   ControllerState,

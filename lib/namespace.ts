@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { codedError } from './errors/spdk-error.js';
+import { traced, tracesIo } from './internal/tracing.js';
 import { Pieces } from './io/data.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import {
@@ -29,7 +30,7 @@ import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { checkInteger, readOptions } from './options/arguments.js';
-import { allBytesOf, bytesOf, writableBytesOf } from './options/buffers.js';
+import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { ByteAccess } from './streams/byte-access.js';
 import { NamespaceReadStream } from './streams/read-stream.js';
 import { type ReadStreamOptions, streamPlan, type WriteStreamOptions } from './streams/stream-options.js';
@@ -52,6 +53,11 @@ const mostRawBytes = 0xffff_ffff;
 
 /** readTransfer() returns the offset here. */
 const place = { offset: 0 };
+
+/** What tracing calls the operations. */
+const operationNames = new Map<number, string>(
+  Object.entries(ioOpcodes).map(([name, opcode]) => [opcode, name]),
+);
 
 /** What a namespace needs of its controller. */
 export interface NamespaceOwner extends QueueChooser {
@@ -138,7 +144,7 @@ export class Namespace implements NamespaceInfo {
       const request = new IoRequest('Reading', ioOpcodes.read, this, offset, bytes.byteLength, limits);
       if (!direct(request, bytes, this.#owner.memory)) copied(request, undefined, bytes);
       request.value = target;
-      return limits.queue.run(request);
+      return this.#run(limits.queue, request);
     } catch (error) {
       return rejection(error);
     }
@@ -172,7 +178,7 @@ export class Namespace implements NamespaceInfo {
     );
     if (pieces) copied(request, undefined, pieces);
     // Returned here, because a promise that resolves with a thenable array would wait for it.
-    await queue.run(request);
+    await this.#run(queue, request);
     return targets;
   }
 
@@ -180,14 +186,14 @@ export class Namespace implements NamespaceInfo {
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
     const { request, queue, pieces } = this.#vector('Writing', ioOpcodes.write, sources, options, bytesOf);
     if (pieces) copied(request, pieces, undefined);
-    return queue.run(request);
+    return this.#run(queue, request);
   }
 
   /** Makes all earlier writes durable. */
   async flush(options?: OperationOptions): Promise<void> {
     const limits = readLimits(options, 'flush options', this.#owner);
     this.check(0, 0);
-    return limits.queue.run(new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
+    return this.#run(limits.queue, new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
   }
 
   /** Writes zeroes without transferring data. Several commands, if needed, are sent one after the other. */
@@ -230,7 +236,7 @@ export class Namespace implements NamespaceInfo {
       request.source = sends ? data : undefined;
       request.target = receives ? data : undefined;
     }
-    return limits.queue.run(request);
+    return this.#run(limits.queue, request);
   }
 
   /**
@@ -291,6 +297,19 @@ export class Namespace implements NamespaceInfo {
     return this.check(offset, length);
   }
 
+  #run<Value>(queue: SubmissionQueue, request: IoRequest): Promise<Value> {
+    if (!tracesIo()) return queue.run(request);
+    const { opcode, position: offset, length } = request;
+    const operation = operationNames.get(opcode);
+    const context = () => ({ namespace: this, operation, offset, length });
+    const run = async (): Promise<Value> => {
+      // A subscriber to the start may have done anything.
+      if (request.released) throw invalidBuffer('The buffer has been released');
+      return queue.run<Value>(request);
+    };
+    return traced('spdk-nvme:io', run, context);
+  }
+
   #require(command: keyof SupportedCommands, name: string): void {
     if (!this.supports[command]) throw unsupportedError(command, name);
   }
@@ -308,7 +327,7 @@ export class Namespace implements NamespaceInfo {
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest(verb, opcode, this, offset, bytes.byteLength, limits);
       if (!direct(request, bytes, this.#owner.memory)) copied(request, bytes, undefined);
-      return limits.queue.run(request);
+      return this.#run(limits.queue, request);
     } catch (error) {
       return rejection(error);
     }
@@ -319,7 +338,7 @@ export class Namespace implements NamespaceInfo {
     this.check(offset, length);
     const request = new IoRequest(verb, opcode, this, offset, length, limits);
     request.split(most * this.blockSize, 1);
-    return limits.queue.run(request);
+    return this.#run(limits.queue, request);
   }
 
   /** An operation on several buffers; `pieces` has their bytes if these are to be copied. */

@@ -1,0 +1,42 @@
+// What subscribers to the TracingChannels of this package get.
+
+import type { Controller } from './controller.js';
+import type { Namespace } from './namespace.js';
+import type { TransportId } from './options/transport-id.js';
+import type { DetachReport, ResetReport } from './types.js';
+
+interface Outcome<Result> {
+  /** With `asyncStart` and `asyncEnd`, if the call was fulfilled. */
+  readonly result?: Result;
+  /** With `error`, `asyncStart` and `asyncEnd`, if the call was rejected. */
+  readonly error?: unknown;
+}
+
+/**
+ * The messages of each TracingChannel (`diagnostics_channel.tracingChannel(name)`): one object for each call, which all of
+ * its events get.
+ */
+export interface TracingMessages {
+  /** `env.attach()`, once its options have been checked. */
+  'spdk-nvme:attach': { readonly transportId: TransportId } & Outcome<Controller>;
+  /** `controller.detach()`, each call. */
+  'spdk-nvme:detach': { readonly controller: Controller } & Outcome<DetachReport>;
+  /** `controller.reset()`, each call. A reconnect after a loss is not a call: see the channels `resetting` and `reset`. */
+  'spdk-nvme:reset': { readonly controller: Controller } & Outcome<ResetReport>;
+  /** An operation of a namespace that returns a promise, once it has been checked. Batches are not traced. */
+  'spdk-nvme:io': {
+    readonly namespace: Namespace;
+    readonly operation:
+      | 'read'
+      | 'write'
+      | 'flush'
+      | 'compare'
+      | 'writeZeroes'
+      | 'deallocate'
+      | 'verify'
+      | 'raw';
+    /** In bytes. */
+    readonly offset: number;
+    readonly length: number;
+  } & Outcome<unknown>;
+}
