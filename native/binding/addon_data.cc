@@ -10,7 +10,8 @@ namespace {
 /** A worker that is terminated, or a process that ends, waits at most this long for the target. */
 constexpr std::chrono::milliseconds kTeardownLimit{1'500};
 
-/** The Node environment ends: no JavaScript from here on; whatever is attached is detached in bounded time.
+/**
+ * The Node.js environment ends: JavaScript no longer runs, and all controllers are detached in bounded time.
  */
 void tear_down(void* self) {
   auto* data = static_cast<AddonData*>(self);

@@ -13,16 +13,16 @@
 namespace spdk_nvme {
 
 /**
- * SPDK while one Node environment has it open, else empty. Starting SPDK may outlast a worker that asked for
- * it: then nobody is left to take it.
+ * SPDK while one Node.js environment has it open, otherwise empty. Starting SPDK may outlast the worker that
+ * requested it: then no environment takes it.
  */
 class EnvironmentSlot {
  public:
-  /** False when the Node environment is gone. Any thread. */
+  /** False if the Node.js environment has ended. Thread: any. */
   [[nodiscard]] bool put(const std::shared_ptr<Environment>& environment);
   [[nodiscard]] std::shared_ptr<Environment> get() const;
   void clear();
-  /** The Node environment is going; gives what it leaves behind. */
+  /** The Node.js environment ends; returns the SPDK environment that it leaves. */
   std::shared_ptr<Environment> abandon();
 
  private:
@@ -32,15 +32,15 @@ class EnvironmentSlot {
   bool abandoned_ = false;
 };
 
-/** What this addon keeps for one Node environment: the main thread, or a worker. JavaScript thread only. */
+/** The data of this addon for one Node.js environment: the main thread, or a worker. Thread: JavaScript. */
 struct AddonData {
   explicit AddonData(Napi::Env env);
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 
   /**
-   * When the Node environment ends it takes ArrayBuffers away by hooks of theirs, newest first. What a
-   * controller may still write to has to outlast the detach, so each new one calls this.
+   * When the Node.js environment ends it detaches ArrayBuffers in hooks of their own, newest first. Memory
+   * that a controller may still write to has to outlast the detach, so each new ArrayBuffer calls this.
    */
   void tear_down_before_what_is_there();
 
@@ -49,10 +49,10 @@ struct AddonData {
   Napi::FunctionReference controller_constructor;
   Napi::FunctionReference queue_pair_constructor;
   const std::shared_ptr<EnvironmentSlot> slot = std::make_shared<EnvironmentSlot>();
-  /** Opens SPDK, off the JavaScript thread, and closes it when `closing` is given; the last one. */
+  /** Opens SPDK outside the JavaScript thread, and closes it when `closing` is set; the latest one. */
   std::unique_ptr<OwnedThread> errand;
   std::shared_ptr<ClosingTask> closing;
-  /** SPDK is being opened: from the call until its outcome is told. */
+  /** SPDK is being opened: from the call until its result is reported. */
   bool opening = false;
 
  private:

@@ -9,20 +9,20 @@
 namespace spdk_nvme {
 
 /**
- * Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second border.
+ * Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second check.
  */
 [[noreturn]] void reject_argument(Napi::Env env, const std::string& message);
 
-/** Reads the properties of one object that lib/ has already completed and checked. */
+/** Reads the properties of an object that lib/ has completed and checked. */
 class Arguments {
  public:
   Arguments(const Napi::CallbackInfo& info, size_t index);
 
-  /** A whole number within bounds. */
+  /** An integer within bounds. */
   [[nodiscard]] uint64_t number(const char* name, uint64_t least, uint64_t most) const;
-  /** A string of at most so many bytes in UTF-8, without NUL. */
+  /** A string of at most this many bytes in UTF-8, without NUL. */
   [[nodiscard]] std::string text(const char* name, size_t most_bytes) const;
-  /** A copy of a Uint8Array of at most so many bytes. */
+  /** A copy of a Uint8Array of at most this many bytes. */
   [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t most) const;
   [[nodiscard]] bool flag(const char* name) const;
   [[nodiscard]] Napi::Function function(const char* name) const;

@@ -9,12 +9,12 @@
 namespace spdk_nvme {
 
 /**
- * What the thread that opened an environment waits for: to close it. It waits for as long as the environment
- * is open, so that closing needs no new thread, which the system might not allow. Any thread.
+ * The task of closing an environment, for the thread that opened it. The thread waits for it as long as the
+ * environment is open, so that closing needs no new thread, which the system might not allow. Thread: any.
  */
 class ClosingTask {
  public:
-  /** False when there was one before, or none is waited for any more. */
+  /** False if there was one before, or the thread no longer waits. */
   [[nodiscard]] bool give(std::function<void()> task) {
     const std::lock_guard<std::mutex> guard(mutex_);
     if (std::exchange(given_, true)) return false;
@@ -23,7 +23,7 @@ class ClosingTask {
     return true;
   }
 
-  /** None will come: the Node environment ends, or nothing was opened. */
+  /** There will be none: the Node.js environment ends, or nothing was opened. */
   void give_none() { (void)give(nullptr); }
 
   /** Waits for the task and runs it. */

@@ -13,10 +13,12 @@ namespace spdk_nvme {
 
 namespace {
 
-/** More than any log page or firmware slice that one command carries. */
+/** More than any log page or firmware slice of one command. */
 constexpr size_t kMostAdminBytes = 1U << 20;
-/** A thread that runs or sleeps answers at once, however busy the machine is; one that the kernel holds never
- * does. */
+/**
+ * A thread that runs or sleeps responds immediately, even on a busy machine; one that the kernel holds
+ * never does.
+ */
 constexpr std::chrono::milliseconds kStackPatience{250};
 
 }  // namespace
@@ -65,7 +67,7 @@ Napi::Value ControllerWrap::hidden_namespaces(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  // Before, the control thread is making them.
+  // Before that, the control thread is creating them.
   if (controller(env).state() == ControllerState::attaching) return Napi::Array::New(env, 0);
   const auto& queue_pairs = controller(env).queue_pairs();
   Napi::Array list = Napi::Array::New(env, queue_pairs.size());
@@ -77,7 +79,7 @@ Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
   return list;
 }
 
-/** What log lines name the controller by. */
+/** The name of the controller in log lines. */
 Napi::Value ControllerWrap::id(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(controller(info.Env()).history().id()));
 }
@@ -90,7 +92,7 @@ Napi::Value ControllerWrap::stats(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), stats_of(controller(info.Env())));
 }
 
-/** Not here: the JavaScript thread waits for nobody. */
+/** Not on the JavaScript thread, which never waits. */
 Napi::Value ControllerWrap::stacks(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Controller& asked = controller(env);

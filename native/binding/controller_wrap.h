@@ -38,7 +38,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Controller& controller(Napi::Env env) const;
 
   std::shared_ptr<Controller> controller_;
-  /** Asks stuck threads where they are; the last one. */
+  /** Collects the stacks of hanging threads; the latest one. */
   std::unique_ptr<OwnedThread> asker_;
 };
 

@@ -4,7 +4,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/** Counts stay below 2^53, after which doubles have gaps, for as long as a process lives. */
+/** Counters stay below 2^53, the limit of exact doubles, for the lifetime of a process. */
 Napi::Value count_to_js(Napi::Env env, uint64_t count) {
   return Napi::Number::New(env, static_cast<double>(count));
 }

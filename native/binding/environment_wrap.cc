@@ -44,7 +44,7 @@ void read_host_id(Napi::Env env, const std::string& text, uint8_t (&host_id)[16]
   }
 }
 
-/** The largest number stands for ever. */
+/** The largest number means no limit. */
 milliseconds read_loss_timeout(const Arguments& options) {
   const uint64_t time = options.number("ctrlrLossTimeoutMs", 0, UINT32_MAX);
   return time == UINT32_MAX ? ReconnectPolicy::kForever : milliseconds(time);
@@ -88,7 +88,7 @@ Napi::Function EnvironmentWrap::define(Napi::Env env) {
                       InstanceMethod<&EnvironmentWrap::close>("close")});
 }
 
-/** Takes the environment that open() has just left in the addon's data. */
+/** Takes the environment that open() has just stored in the addon's data. */
 EnvironmentWrap::EnvironmentWrap(const Napi::CallbackInfo& info)
     : ObjectWrap(info),
       environment_(AddonData::of(info.Env()).slot->get()),
@@ -115,10 +115,10 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
     };
     std::shared_ptr<Environment> environment;
     const Status status = Environment::open(settings, log_level, std::move(listener), environment);
-    // The environment is stored here rather than in the task, so that a teardown in between finds it.
+    // The environment is stored here and not in the task, so that a teardown in between finds it.
     if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
     channel->post([opened, status](Napi::Env js) {
-      // Before the outcome is told: whoever hears it may open again at once.
+      // Before the result is reported: its caller may open SPDK again immediately.
       AddonData::of(js).opening = false;
       if (!status.ok()) {
         opened->Call({to_js(js, status)});
@@ -131,7 +131,7 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
     closing->run();
   };
   try {
-    // The one before has nothing more to do, whether its environment was closed or could not be opened.
+    // The earlier one has finished: its environment was closed or could not be opened.
     if (data.closing) data.closing->give_none();
     data.errand = std::make_unique<OwnedThread>("spdk-open-close", run);
   } catch (const std::system_error& error) {
@@ -172,7 +172,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
     channel->post([reset_step, step](Napi::Env js) { reset_step->Call({to_js(js, step)}); });
   };
   events.io_completed = [channel, io_completed, posted = std::make_shared<std::atomic<bool>>(false)] {
-    // One wake-up for all that completes until JavaScript has come to look.
+    // One wake-up for all completions until JavaScript looks.
     if (posted->exchange(true)) return;
     channel->post([io_completed, posted](Napi::Env) {
       posted->store(false);
@@ -197,8 +197,10 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   return wrap;
 }
 
-/** Gives `{ id, memory }`, or null when there is no memory left. Dropped when JavaScript cannot reach it any
- * more. */
+/**
+ * Returns `{ id, memory }`, or null if no memory is left. The memory is dropped when JavaScript can no longer
+ * reach it.
+ */
 Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!environment_) reject_argument(env, "this object is not an environment");
@@ -221,7 +223,7 @@ Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   return region;
 }
 
-/** Takes the memory from every view of an ArrayBuffer that allocate() gave; its region is dropped with it. */
+/** Detaches the memory from every view of an ArrayBuffer of allocate(), and drops its region. */
 Napi::Value EnvironmentWrap::detach_memory(const Napi::CallbackInfo& info) {
   if (!info[0].IsArrayBuffer()) reject_argument(info.Env(), "memory must be an ArrayBuffer");
   auto memory = info[0].As<Napi::ArrayBuffer>();
@@ -258,7 +260,7 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
   const milliseconds limit(options.number("timeoutMs", 0, UINT32_MAX));
   AddonData& data = AddonData::of(env);
   const auto closed = data.channel->keep(options.function("closed"));
-  // On the thread that opened it, which has waited for this.
+  // On the thread that opened it and waits for this task.
   const bool given = closing_->give([channel = data.channel, environment = environment_, limit, closed] {
     std::string held_by;
     const bool clean = environment->close(limit, &held_by);

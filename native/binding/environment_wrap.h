@@ -13,7 +13,7 @@ namespace spdk_nvme {
 class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-  /** Opens SPDK off the JavaScript thread; `opened(error, environment)` is called with the outcome. */
+  /** Opens SPDK outside the JavaScript thread; `opened(error, environment)` is called with the result. */
   static Napi::Value open(const Napi::CallbackInfo& info);
 
   explicit EnvironmentWrap(const Napi::CallbackInfo& info);

@@ -6,7 +6,7 @@ namespace spdk_nvme {
 
 std::shared_ptr<JsChannel> JsChannel::create(Napi::Env env) {
   std::shared_ptr<JsChannel> channel(new JsChannel());
-  // The thread-safe function keeps the channel alive until Node has finished with both.
+  // The thread-safe function keeps the channel alive until Node.js has finished with both.
   auto* keep = new std::shared_ptr<JsChannel>(channel);
   channel->wake_ = Wake::New(
       env, "spdk-nvme", 0, 1, channel.get(),
@@ -24,15 +24,16 @@ void JsChannel::post(Task task) {
 
 JsChannel::Function JsChannel::keep(const Napi::Function& function) {
   auto* reference = new Napi::FunctionReference(Napi::Persistent(function));
-  // Whoever lets go last, the reference belongs to the
-  // JavaScript thread. With the environment it goes by itself.
+  // The last owner may be on any thread, but the reference belongs to the JavaScript thread. It ends with
+  // the environment.
   return {reference, [channel = shared_from_this()](Napi::FunctionReference* last) {
             channel->post([last](Napi::Env) { delete last; });
           }};
 }
 
 void JsChannel::close() {
-  // Destroyed without the lock: a task may be the last to hold a function, whose end is posted here.
+  // Destroyed without the lock: a task may own the last reference to a function, whose release is
+  // posted here.
   std::vector<Task> dropped;
   const std::lock_guard<std::mutex> guard(mutex_);
   if (closed_) return;
@@ -42,7 +43,7 @@ void JsChannel::close() {
 }
 
 void JsChannel::on_wake(Napi::Env env, Napi::Function /*unused*/, JsChannel* channel, void* /*data*/) {
-  // Without an environment Node is tearing down and only wants the queue emptied.
+  // Without an environment Node.js is ending and only empties the queue.
   if (static_cast<napi_env>(env) != nullptr) channel->run(env);
 }
 
@@ -57,7 +58,7 @@ void JsChannel::run(Napi::Env env) {
     try {
       task(env);
     } catch (const Napi::Error& error) {
-      // A listener of the user's threw. It must not take the other tasks with it, and must not be swallowed.
+      // A listener of the user threw. The other tasks must still run, and the error must not be swallowed.
       napi_fatal_exception(env, error.Value());
     }
   }

@@ -10,28 +10,29 @@
 namespace spdk_nvme {
 
 /**
- * The way from any thread into one Node environment. What is posted runs on its
- * JavaScript thread, in order; the thread is woken once for all that has gathered. After
- * close() posts are dropped: the environment may be gone. The channel does not keep the
- * process alive; the deadline timers of lib/ do, one for each pending operation.
+ * A channel from any thread to one Node.js environment. Posted tasks run on its JavaScript thread, in order;
+ * the thread is woken once for all tasks that have gathered. After close() posts are dropped, because the
+ * environment may have ended. The channel does not keep the process alive; the deadline timers of lib/ do,
+ * one for each pending operation.
  */
 class JsChannel : public std::enable_shared_from_this<JsChannel> {
  public:
   using Task = std::function<void(Napi::Env)>;
 
-  /** JavaScript thread. */
+  /** Thread: JavaScript. */
   static std::shared_ptr<JsChannel> create(Napi::Env env);
 
-  /** Any thread. */
+  /** Thread: any. */
   void post(Task task);
 
   /**
-   * A JavaScript function that any thread may hold and let go of; only called in tasks. JavaScript thread.
+   * A JavaScript function that any thread may hold and release; it is called in tasks only.
+   * Thread: JavaScript.
    */
   using Function = std::shared_ptr<Napi::FunctionReference>;
   Function keep(const Napi::Function& function);
 
-  /** The environment ends. JavaScript thread. */
+  /** The environment ends. Thread: JavaScript. */
   void close();
 
  private:
@@ -42,7 +43,7 @@ class JsChannel : public std::enable_shared_from_this<JsChannel> {
   void run(Napi::Env env);
 
   Wake wake_;
-  /** Guards tasks_ and closed_, and with closed_ the life of wake_. */
+  /** Guards tasks_ and closed_, and with closed_ the lifetime of wake_. */
   std::mutex mutex_;
   std::vector<Task> tasks_;
   bool closed_ = false;

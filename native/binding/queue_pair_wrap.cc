@@ -25,13 +25,13 @@ Napi::Value QueuePairWrap::capacity(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), queue_pair_.ring->capacity());
 }
 
-/** The index of the poller that serves the queue pair; -1 when the JavaScript thread does. */
+/** The index of the poller that serves the queue pair; -1 for the JavaScript thread. */
 Napi::Value QueuePairWrap::poller(const Napi::CallbackInfo& info) {
   const bool threaded = queue_pair_.poller != nullptr;
   return Napi::Number::New(info.Env(), threaded ? static_cast<double>(queue_pair_.poller->index()) : -1);
 }
 
-/** Makes commands up to a tail visible to the poller. */
+/** Publishes the commands up to a tail to the poller. */
 Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   if (!queue_pair_.ring->publish(info[0].ToNumber().Uint32Value())) {
@@ -41,7 +41,7 @@ Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** How far the completion queue is filled; a queue pair without a poller is polled for it first. */
+/** How far the completion queue is filled; first polls a queue pair that has no poller. */
 Napi::Value QueuePairWrap::poll(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   if (queue_pair_.inline_set) queue_pair_.inline_set->poll();

@@ -8,7 +8,7 @@
 
 namespace spdk_nvme {
 
-/** `NativeQueuePair` of lib/native/contract.ts: the ring of one queue pair, and the calls that move it. */
+/** `NativeQueuePair` of lib/native/contract.ts: the ring of one queue pair and its calls. */
 class QueuePairWrap : public Napi::ObjectWrap<QueuePairWrap> {
  public:
   static Napi::Function define(Napi::Env env);

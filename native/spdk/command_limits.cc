@@ -14,10 +14,10 @@ constexpr uint32_t kDiscoveryCommandBytes = 4096;
 }  // namespace
 
 uint32_t max_command_bytes(spdk_nvme_ctrlr* controller) {
-  // Without a limit of the controller's SPDK gives the transport's, which is as much as the type holds. For
-  // an MDTS that is too large for its own arithmetic it gives 0.
+  // If the controller has no limit, SPDK returns that of the transport, the maximum of the type. For an MDTS
+  // that is too large for its own arithmetic it returns 0.
   const uint32_t told = spdk_nvme_ctrlr_get_max_xfer_size(controller);
-  // SPDK leaves it out of the initialisation of a discovery controller.
+  // SPDK skips it in the initialisation of a discovery controller.
   if (told == 0 && spdk_nvme_ctrlr_is_discovery(controller)) return kDiscoveryCommandBytes;
   if (spdk_nvme_ctrlr_get_data(controller)->mdts == 0) return std::min(told, kUnlimitedCommandBytes);
   return told == 0 ? kMaxCommandBytes : std::min(told, kMaxCommandBytes);
@@ -27,7 +27,7 @@ uint32_t max_command_segments(spdk_nvme_ctrlr* controller) {
   // NVME_RDMA_MAX_SGL_DESCRIPTORS and NVME_TCP_MAX_SGL_DESCRIPTORS.
   constexpr uint32_t kMostOfTransport = 16;
   constexpr uint32_t kCapsuleUnit = 16;
-  // With such a limit SPDK never comes to an end of splitting.
+  // With such a limit SPDK splits without end.
   if (spdk_nvme_ctrlr_get_max_xfer_size(controller) == 0) return 1;
   if ((spdk_nvme_ctrlr_get_flags(controller) & SPDK_NVME_CTRLR_SGL_SUPPORTED) == 0) return 1;
   const bool rdma = spdk_nvme_ctrlr_get_transport_id(controller)->trtype == SPDK_NVME_TRANSPORT_RDMA;
@@ -41,10 +41,10 @@ uint32_t max_command_segments(spdk_nvme_ctrlr* controller) {
     const auto room =
         static_cast<uint32_t>((capsule - sizeof(spdk_nvme_cmd)) / sizeof(spdk_nvme_sgl_descriptor));
     most = std::min(most, room);
-    // nvmf_tgt moves each segment with a work request of its own, and waits until all of a command fit in at
-    // once. For ever, where there are more than it may have: two for each command of the queue pair, with
-    // the response; and of RDMA reads, which serve writes, what v20.07 at this end offers: one for each. From
-    // v22.05 on the queue pair has one command less than it was asked for.
+    // nvmf_tgt moves each segment with its own work request, and waits until all of a command fit at the same
+    // time: indefinitely, if they are more than it has. It has two for each command of the queue pair,
+    // including the response, and as many RDMA reads (for writes) as this host's v20.07 offers: one for each.
+    // From v22.05 on the queue pair has one command less than requested.
     spdk_nvme_io_qpair_opts options{};
     spdk_nvme_ctrlr_get_default_io_qpair_opts(controller, &options, sizeof(options));
     if (options.io_queue_size > 0) most = std::min(most, options.io_queue_size - 1);

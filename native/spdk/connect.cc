@@ -10,7 +10,7 @@ namespace spdk_nvme::spdk {
 
 namespace {
 
-/** spdk_nvme_connect_async() hands the options back as context, so the attempt travels beside the call. */
+/** spdk_nvme_connect_async() returns the options as context, so the attempt is passed in this variable. */
 thread_local ConnectAttempt* t_attempt = nullptr;
 
 class AttemptScope {
@@ -31,8 +31,8 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
   options_.num_io_queues = settings.io_queues;
   options_.io_queue_size = settings.queue_depth;
   options_.keep_alive_timeout_ms = settings.keep_alive_ms;
-  // Of each command that initialises the controller: when the target goes away in the middle SPDK notices
-  // only so, by default after two minutes. Some of its uses count whole seconds.
+  // The limit of each command that initialises the controller. SPDK notices a target that disappears
+  // meanwhile by this limit only; the default is two minutes. Some of its uses count whole seconds.
   options_.admin_timeout_ms = std::max(settings.timeout_ms, 1'000U);
   if (!settings.host_nqn.empty()) copy_text(options_.hostnqn, settings.host_nqn);
   const auto* host_id = settings.host_id;
@@ -54,12 +54,12 @@ ConnectAttempt::Progress ConnectAttempt::poll() {
     if (spdk_nvme_probe_poll_async(probe_) == -EAGAIN) return Progress::pending;
     probe_ = nullptr;  // SPDK frees it with its last poll
   }
-  // The return value does not tell: since v21.01 it is 0 for a failed attempt too.
+  // The return value does not show it: since v21.01 it is 0 for a failed attempt too.
   return controller_ != nullptr ? Progress::connected : Progress::failed;
 }
 
 void ConnectAttempt::yield() {
-  // Before, a poll waits for an answer or two.
+  // Before, a poll waits for a response or two.
   if constexpr (SPDK_NVME_RELEASE >= 2205) std::this_thread::yield();
 }
 
@@ -74,8 +74,8 @@ bool DetachAttempt::poll() {
 #if SPDK_NVME_RELEASE >= 2010
   if (!begun_) {
     begun_ = true;
-    // Without a context nothing remains to be polled: the
-    // controller is gone, or could not be detached at all.
+    // Without a context there is nothing to poll: the controller is destroyed, or could not be detached
+    // at all.
     if (spdk_nvme_detach_async(controller_, &context_) != 0 || context_ == nullptr) return true;
   }
   return context_ == nullptr || spdk_nvme_detach_poll_async(context_) != -EAGAIN;

@@ -9,7 +9,7 @@
 
 namespace spdk_nvme::spdk {
 
-/** What a connection to a controller is asked for; lengths are checked before (see binding/arguments.cc). */
+/** The settings of a connection; lengths are checked before (see binding/arguments.cc). */
 struct ConnectSettings {
   std::string host_nqn;        // empty: SPDK's default
   uint8_t host_id[16] = {};    // all zero: SPDK's default
@@ -23,28 +23,28 @@ struct ConnectSettings {
 
 /**
  * One attempt to connect to a controller (spdk_nvme_connect_async and spdk_nvme_probe_poll_async). Both calls
- * may wait inside SPDK, and may destroy CM ids of the connection when it fails. One thread.
+ * may wait inside SPDK and may destroy CM ids of the connection when it fails. Thread: one.
  */
 class ConnectAttempt {
  public:
   enum class Progress { pending, connected, failed };
 
   ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSettings& settings);
-  /** SPDK has no way to cancel an attempt: poll it to its end before destroying it. */
+  /** SPDK cannot cancel an attempt: poll it to its end before destroying it. */
   ~ConnectAttempt() = default;
   ConnectAttempt(const ConnectAttempt&) = delete;
   ConnectAttempt& operator=(const ConnectAttempt&) = delete;
 
   Progress poll();
-  /** Between polls that follow each other at once: lets other threads run, where a poll does not wait itself. */
+  /** Between immediate polls: lets other threads run, if a poll does not wait itself. */
   static void yield();
   /** Whether SPDK may keep an attempt pending long after its connections were broken. */
   static constexpr bool may_outlast_its_connections() { return SPDK_NVME_RELEASE < 2205; }
-  /** The controller, owned by the caller from now on; null until poll() said connected. */
+  /** The controller, which the caller owns from now on; null until poll() returned connected. */
   [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
   /** How many I/O queues the target granted. */
   [[nodiscard]] uint32_t granted_io_queues() const { return granted_io_queues_; }
-  /** The entries of an I/O queue: what was asked for, or less where the controller has smaller queues. */
+  /** The entries of an I/O queue: as requested, or fewer if the controller has smaller queues. */
   [[nodiscard]] uint32_t granted_queue_depth() const { return granted_queue_depth_; }
 
  private:
@@ -59,17 +59,22 @@ class ConnectAttempt {
 };
 
 /**
- * One detach of a controller, polled to its end where the release can, else done inside poll(). One thread.
+ * One detach of a controller, polled to its end if the release can, otherwise done inside poll().
+ * Thread: one.
  */
 class DetachAttempt {
  public:
   explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}
-  /** True once the controller is gone. */
+  /** True once the controller is destroyed. */
   bool poll();
-  /** Whether poll() waits for the target's answers inside SPDK; else stop_waiting() can end the wait. */
+  /**
+   * Whether poll() waits for the target's responses inside SPDK; otherwise stop_waiting() can end the wait.
+   */
   static constexpr bool waits_in_poll() { return SPDK_NVME_RELEASE < 2205; }
-  /** Between two polls: from now on nothing is awaited from the target. SPDK tells it to shut the controller
-   * down (CC.SHN), and has no limit for the answer. */
+  /**
+   * Between two polls: does not wait for the target any longer. SPDK requests the shutdown (CC.SHN) and has
+   * no limit for the response.
+   */
   void stop_waiting();
 
  private:

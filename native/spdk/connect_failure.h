@@ -11,15 +11,15 @@ namespace spdk_nvme::spdk {
 /** Why a connect failed. */
 struct ConnectFailure {
   enum class Reason {
-    /** SPDK's log does not say. */
+    /** SPDK's log has no reason. */
     unknown,
-    /** The controller answered, and did not accept the connection. */
+    /** The controller responded and rejected the connection. */
     rejected,
     /** Nothing listens at the address, or no route leads there. */
     unreachable,
-    /** SPDK ended its wait for a connection manager event, which may have been on its way. */
+    /** SPDK ended its wait for a connection manager event, which may still have arrived. */
     too_slow,
-    /** The target accepted the TCP connection and did not answer on it. */
+    /** The target accepted the TCP connection and did not respond on it. */
     no_response,
     /** The RDMA device did not register memory: usually RLIMIT_MEMLOCK. */
     memory_not_registered,
@@ -32,8 +32,8 @@ struct ConnectFailure {
 };
 
 /**
- * Reads the reason from what SPDK logged during a connect, one entry a line: its API returns only that there
- * is no controller. Knows the texts of v20.07 to v26.05. Any thread.
+ * Finds the reason in SPDK's log lines of a connect: its API returns only that there is no controller. Knows
+ * the texts of v20.07 to v26.05. Thread: any.
  */
 ConnectFailure connect_failure(const std::vector<std::string>& lines);
 

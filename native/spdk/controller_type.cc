@@ -5,8 +5,8 @@
 namespace spdk_nvme::spdk {
 
 ControllerType controller_type(spdk_nvme_ctrlr* controller) {
-  // By the name that was asked for: a target of NVMe 1.3 or before gives no type, and SPDK leaves out half of
-  // the initialisation by that name.
+  // By the requested name: a target of NVMe 1.3 or before reports no type, and SPDK skips half of the
+  // initialisation for that name.
   if (spdk_nvme_ctrlr_is_discovery(controller)) return ControllerType::discovery;
   constexpr size_t kControllerType = 111;
   constexpr uint8_t kDiscovery = 2;

@@ -9,7 +9,7 @@ namespace spdk_nvme::spdk {
 
 namespace {
 
-/** Guards g_taken: the ids in use in this process, whichever environment's they are. */
+/** Guards g_taken: the ids in use in this process, by any environment. */
 std::mutex g_mutex;
 std::vector<const spdk_nvme_transport_id*> g_taken;
 

@@ -5,11 +5,11 @@
 namespace spdk_nvme::spdk {
 
 /**
- * A transport id that SPDK mistakes for none that is in use. SPDK keeps one list of its controllers in a
- * process, and who connects to an id that is in it gets the controller that is there, as if it were a new
- * one: before v24.09 whatever its host, later whatever its host identifier and source address. It compares
- * ports as text, so that zeroes before the port give the same place another name. Held from before the
- * connect until the controller is destroyed. Any thread.
+ * A transport id that differs, for SPDK, from every one in use. SPDK keeps one list of controllers in a
+ * process, and a connect to an id in the list returns the existing controller as if it were new: before
+ * v24.09 for every host, later for every host identifier and source address. It compares ports as text, so
+ * zeroes before the port give the same address another name. Held from before the connect until the
+ * controller is destroyed. Thread: any.
  */
 class DistinctId {
  public:
@@ -18,7 +18,7 @@ class DistinctId {
   DistinctId(const DistinctId&) = delete;
   DistinctId& operator=(const DistinctId&) = delete;
 
-  /** False when every name of the place is taken: there are 33 less the port's digits. */
+  /** False if all names of the address are in use: there are 33 minus the digits of the port. */
   [[nodiscard]] bool granted() const { return granted_; }
   [[nodiscard]] const spdk_nvme_transport_id& get() const { return id_; }
 

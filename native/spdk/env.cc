@@ -11,8 +11,8 @@
 #include "native/spdk/interpose/nested_polls.h"
 #include "native/spdk/release.h"
 
-// Of DPDK's rte_log.h and rte_malloc.h, declared here because an installed SPDK need not come with DPDK's
-// headers.
+// From DPDK's rte_log.h and rte_malloc.h; declared here because an installed SPDK may not include DPDK's
+// header files.
 extern "C" {
 int rte_openlog_stream(FILE* stream);
 
@@ -56,7 +56,7 @@ void on_spdk_log(int level, const char* file, const int line, const char* functi
   deliver(level, file, line, function, text);
 }
 
-/** What is written to the stream is DPDK's; the level of a line is not in it, so it counts as a notice. */
+/** DPDK writes to the stream. Its lines have no level, so they count as notices. */
 ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   char text[kLongestLine];
   const size_t length = size < sizeof(text) - 1 ? size : sizeof(text) - 1;
@@ -66,7 +66,7 @@ ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   return static_cast<ssize_t>(size);
 }
 
-/** DPDK has taken hugepages or given some back. */
+/** DPDK has reserved or returned hugepages. */
 void on_memory_event(rte_mem_event event, const void* /*address*/, size_t /*length*/, void* /*context*/) {
   if (event == RTE_MEM_EVENT_ALLOC) mark_memory_files();
 }
@@ -97,11 +97,11 @@ int env_init(const EnvSettings& settings) {
   options.shm_id = -1;
   options.mem_size = static_cast<int>(settings.memory_mb);
   options.no_pci = true;
-  // Hugepages without files: nothing is left behind, however the process ends.
+  // Hugepages without files: nothing remains, however the process ends.
   static char in_memory[] = "--in-memory";
   options.env_context = in_memory;
 #if SPDK_NVME_RELEASE >= 2601
-  // Otherwise SPDK adds --huge-unlink, which DPDK takes together with --in-memory only before v25.11.
+  // Otherwise SPDK adds --huge-unlink, which DPDK accepts together with --in-memory only before v25.11.
   options.hugepage_single_segments = true;
 #endif
   const StdoutToLog redirected;
@@ -115,7 +115,7 @@ int env_init(const EnvSettings& settings) {
 }
 
 MemoryUse memory_use() {
-  // More than any machine has NUMA nodes; DPDK answers with an error for those that are not there.
+  // More than the NUMA nodes of any machine; DPDK returns an error for those that do not exist.
   constexpr int kMostNodes = 32;
   MemoryUse use;
   for (int node = 0; node < kMostNodes; node++) {

@@ -19,27 +19,25 @@ struct EnvSettings {
  */
 int env_init(const EnvSettings& settings);
 
-/** Whether each hugepage is a file of its own, open for as long as the page is used. */
+/** Whether each hugepage is a file, open as long as the page is used. */
 inline constexpr bool kFileForEachHugepage = SPDK_NVME_RELEASE < 2601;
 
-/** The memory that DPDK has taken from hugepages, in bytes. */
+/** The memory that DPDK has reserved in hugepages, in bytes. */
 struct MemoryUse {
   size_t total = 0;
-  /** Of it: given to SPDK and to buffers. */
+  /** The part that SPDK and buffers use. */
   size_t used = 0;
-  /** The largest piece that is free. DPDK takes more hugepages when nothing fits, as long as there are some.
-   */
+  /** The largest free piece. DPDK takes more hugepages when nothing fits, as long as the machine has some. */
   size_t largest_free = 0;
 };
 
-/** Only after env_init(). Any thread. */
+/** Only after env_init(). Thread: any. */
 MemoryUse memory_use();
 
-/** Receives one log line of SPDK or DPDK without its newline; level as in spdk/log.h. Any thread. */
+/** Receives one log line of SPDK or DPDK without its newline; level as in spdk/log.h. Thread: any. */
 using LogSink = void (*)(int level, const char* file, int line, const char* function, const char* text);
 
-/** Sends all that SPDK and DPDK log to the sink instead of stderr and syslog, from now until the process
- * ends. */
+/** Sends the log of SPDK and DPDK to the sink instead of stderr and syslog, until the process ends. */
 void log_to(LogSink sink);
 
 /** The levels that pass, as in spdk/log.h: 0 errors, 1 warnings, 2 notices, 3 information, 4 debugging. */

@@ -24,9 +24,9 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   options.opts_size = sizeof(options);
 #endif
   options.io_queue_size = queue_depth;
-  // More than the rings ever use: SPDK may make several requests of a vectored command, see command_limits.h.
+  // More than the rings use: SPDK may split a vectored command into several requests, see command_limits.h.
   options.io_queue_requests = queue_depth * 2 + kSpareRequests;
-  // A poll submits first and polls then: commands go out together, with one system call on soft-RoCE.
+  // A poll first submits and then polls: commands are sent together, with one system call on soft-RoCE.
   options.delay_cmd_submit = true;
   options.create_only = true;
 #if SPDK_NVME_RELEASE >= 2205
@@ -43,8 +43,7 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   queue_pairs_.push_back(queue_pair);
 
 #if SPDK_NVME_RELEASE >= 2205 && SPDK_NVME_RELEASE < 2309
-  // A command is queued until its queue pair is connected,
-  // so any answer, an error too, proves the connection.
+  // A command is queued until its queue pair is connected: any completion, also an error, proves that.
   spdk_nvme_cmd probe{};
   probe.opc = SPDK_NVME_OPC_FLUSH;
   probe.nsid = 1;
@@ -72,7 +71,7 @@ PolledQueuePairs::Connection PolledQueuePairs::connection() const {
 
 int64_t PolledQueuePairs::poll() {
   if (group_ != nullptr) return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
-  // A queue pair that fails is disconnected inside, and others are waiting for this thread.
+  // A failed queue pair is disconnected inside, while other queue pairs wait for this thread.
   const CmWaitLimit no_wait(std::chrono::milliseconds(0));
   int64_t completions = 0;
   int64_t failure = 0;
@@ -156,7 +155,7 @@ void PolledQueuePairs::on_disconnected(spdk_nvme_qpair* queue_pair, void* contex
   static_cast<PolledQueuePairs*>(context)->mark_gone(queue_pair);
 }
 
-/** SPDK repeats the report on every poll until the queue pair leaves its group. */
+/** SPDK repeats the report in every poll until the queue pair leaves its group. */
 void PolledQueuePairs::mark_gone(spdk_nvme_qpair* queue_pair) {
   if (std::find(gone_.begin(), gone_.end(), queue_pair) == gone_.end()) gone_.push_back(queue_pair);
 }

@@ -12,16 +12,16 @@
 
 namespace spdk_nvme::spdk {
 
-/** What SPDK itself counted for one RDMA device, or for TCP, by SPDK's names. */
+/** SPDK's own counters for one RDMA device, or for TCP, by SPDK's names. */
 struct TransportStats {
   std::string name;
   std::vector<std::pair<const char*, uint64_t>> values;
 };
 
 /**
- * The I/O queue pairs of one controller that one thread polls: a poll group where the release's poll groups
- * can be trusted with queue pairs that go away (see kAsyncQueuePairs), else each queue pair by itself. Not
- * synchronised: one thread at a time, handed over with happens-before.
+ * The I/O queue pairs of one controller that one thread polls: in a poll group if those of the release
+ * support queue pairs that are destroyed (see kAsyncQueuePairs), otherwise each by itself. Not synchronised:
+ * used by one thread at a time, handed over with happens-before.
  */
 class PolledQueuePairs {
  public:
@@ -34,37 +34,36 @@ class PolledQueuePairs {
 
   /**
    * Allocates one more queue pair and begins to connect it; before v22.05 this waits for the connection, up
-   * to the seconds that SPDK allows a CM event. False when the target or SPDK refused it.
+   * to the seconds that SPDK allows for a CM event. False if the target or SPDK rejected it.
    */
   bool connect(uint32_t queue_depth);
-  /** How the connecting of all queue pairs stands; poll() in between. */
+  /** The progress of connecting all queue pairs; poll() in between. */
   [[nodiscard]] Connection connection() const;
 
   /**
-   * Processes completions and CM events. Returns their number, or a negative errno when a queue pair failed.
+   * Processes completions and CM events. Returns their number, or a negative errno if a queue pair failed.
    */
   int64_t poll();
   /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
   [[nodiscard]] bool disturbed() const;
 
-  /** Whether SPDK keeps counts of its own. */
+  /** Whether SPDK has counters of its own. */
   static constexpr bool has_transport_stats() { return kAsyncQueuePairs; }
-  /** SPDK's own counts; empty on releases without them. */
+  /** SPDK's own counters; empty with releases without them. */
   [[nodiscard]] std::vector<TransportStats> transport_stats() const;
 
   /**
-   * Whether a queue pair is disconnected without waiting, so that the thread that polls it can do that between
-   * its other work. Else free() disconnects, and waits for the target.
+   * Whether queue pairs are disconnected without waiting, so that the polling thread can do it between its
+   * other work. Otherwise free() disconnects and waits for the target.
    */
   static constexpr bool disconnect_without_waiting() { return kAsyncQueuePairs; }
   /** Begins to disconnect all; poll() until disconnected(). Only with disconnect_without_waiting(). */
   void disconnect();
-  /** Before free() of queue pairs that were never all connected: does what must come before it. Waits. */
+  /** Before free() of queue pairs that were never all connected: prepares them for it. Waits. */
   void abandon();
   [[nodiscard]] bool disconnected() const { return gone_.size() == queue_pairs_.size(); }
 
-  /** Frees all queue pairs and the poll group. One that is still connected is disconnected inside and may
-   * wait. */
+  /** Frees all queue pairs and the poll group. Disconnects those that are still connected, which may wait. */
   void free();
 
   [[nodiscard]] size_t size() const { return queue_pairs_.size(); }
@@ -80,7 +79,8 @@ class PolledQueuePairs {
   /** Queue pairs that SPDK has reported as disconnected, each once. */
   std::vector<spdk_nvme_qpair*> gone_;
   /**
-   * Queue pairs that have answered a command; only asked on releases without spdk_nvme_qpair_is_connected().
+   * Queue pairs that have completed a command; only used with releases
+   * without spdk_nvme_qpair_is_connected().
    */
   size_t answered_ = 0;
 };

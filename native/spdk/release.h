@@ -2,8 +2,8 @@
 
 #include <spdk/version.h>
 
-// The patches that set-up applied to the SPDK that it built: names of files in scripts/spdk-patches, separated
-// by spaces.
+// The patches that set-up applied to the SPDK that it built: names of files in scripts/spdk-patches,
+// separated by spaces.
 #if __has_include(<spdk_nvme_patches.h>)
 #include <spdk_nvme_patches.h>
 #else
@@ -23,8 +23,8 @@ namespace spdk_nvme::spdk {
 inline constexpr bool kAsyncQueuePairs = SPDK_NVME_RELEASE >= 2205;
 
 /**
- * Whether SPDK and DPDK are archives, linked into the addon. Only calls from inside the addon reach the functions
- * that it wraps (interpose/wrapped.txt).
+ * Whether SPDK and DPDK are archives, linked into the addon. Only calls from inside the addon reach the
+ * functions that it wraps (interpose/wrapped.txt).
  */
 #ifdef SPDK_NVME_SHARED_SPDK
 inline constexpr bool kStaticSpdk = false;

@@ -9,24 +9,24 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package has a function of its own in place of
- * connect() (connection_watch.h), which binds the socket first. In between nothing does, and the option is
- * refused. From v24.09 SPDK binds the socket, and a second bind() of it would fail.
+ * Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package's wrapper of connect()
+ * (connection_watch.h) binds the socket first. From v22.05 to v24.05 nothing does, and the option is
+ * rejected. From v24.09 on SPDK binds the socket, and a second bind() would fail.
  */
 /** Whether the package binds the sockets. */
 inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kStaticSpdk;
 
-/** Whether anything does. */
+/** Whether anything binds them. */
 constexpr bool binds_tcp_source_address() {
   return kBindsTcpSource || SPDK_NVME_RELEASE >= 2409;
 }
 
-/** For messages: the first release that does so by itself. */
+/** For messages: the first release in which SPDK binds them. */
 inline constexpr const char* kFirstWithTcpSourceAddress = "v24.09";
 
 /**
- * While one lives, TCP sockets that SPDK connects on this thread are bound to this address first, unless SPDK
- * does that itself.
+ * While one lives, TCP sockets that SPDK connects on this thread are first bound to this address, unless SPDK
+ * binds them itself.
  */
 class SourceAddress {
  public:
@@ -37,7 +37,7 @@ class SourceAddress {
   SourceAddress& operator=(const SourceAddress&) = delete;
 };
 
-/** Binds a socket that this thread is about to connect. False with errno when that is not possible. */
+/** Binds a socket that this thread is about to connect. False with errno if that is not possible. */
 bool bind_to_source(int socket, int family);
 
 }  // namespace spdk_nvme::spdk

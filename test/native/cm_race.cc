@@ -108,8 +108,7 @@ class Server {
   rdma_event_channel* channel_;
 };
 
-/** The client's side: one channel for all ids, and the events parked for each, as SPDK's controller keeps
- * them. */
+/** The client: one channel for all ids, and the events parked for each, as in SPDK's controller. */
 class Channel {
  public:
   Channel() : channel_(rdma_create_event_channel()) {
@@ -173,8 +172,10 @@ class Channel {
   }
 
   rdma_event_channel* channel_;
-  /** Guards parked_. SPDK's own lock does the same, and does not help: the event arrives between two
-   * holdings. */
+  /**
+   * Guards parked_. SPDK's own lock does the same and does not help: the event arrives while neither thread
+   * holds it.
+   */
   std::mutex mutex_;
   std::list<rdma_cm_event*> parked_;
 };

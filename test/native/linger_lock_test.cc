@@ -88,8 +88,10 @@ TEST(LingerLock, ASharedHolderThatComesLateWaitsForTheExclusiveOne) {
   reader.join();
 }
 
-/** What the lock is for: pollers that reap while others destroy. A plain counter shows any overlap, and a
- * race on it is what ThreadSanitizer reports when the lock's memory order is wrong. */
+/**
+ * The purpose of the lock: pollers reap while other threads destroy. A plain counter shows any overlap, and
+ * ThreadSanitizer reports a race on it if the memory order of the lock is wrong.
+ */
 TEST(LingerLock, NobodyIsInsideWithTheExclusiveHolder) {
   constexpr size_t kReaders = 3;
   constexpr size_t kWriters = 2;

@@ -6,8 +6,8 @@
 namespace spdk_nvme {
 
 /**
- * A number that one thread at a time changes and any thread reads. It costs what a plain number costs: a
- * change is a load and a store, not an atomic operation on both.
+ * A number that one thread at a time changes and any thread reads. A change is a load and a store, not an
+ * atomic operation on both, so it is as cheap as a plain number.
  */
 class Counter {
  public:

@@ -15,8 +15,9 @@
 namespace spdk_nvme {
 
 /**
- * Deadlines for calls into SPDK that may wait for a silent target for ever: one thread, which the destructor
- * joins, calls a function for each that passes. Any thread; none may outlive this.
+ * Deadlines for calls into SPDK that may wait indefinitely for an unresponsive target. One thread, which the
+ * destructor joins, calls the function of each deadline that passes. Thread: any. No scope may outlive
+ * this object.
  */
 class Deadlines {
   using Clock = std::chrono::steady_clock;
@@ -32,12 +33,12 @@ class Deadlines {
   Deadlines& operator=(const Deadlines&) = delete;
   ~Deadlines() = default;
 
-  /** Ends the thread, when no scope is left and none will come. */
+  /** Ends the thread. No scope may exist, now or later. */
   void stop() { thread_ = {}; }
 
   /**
-   * Calls `late`, which must not block, if it still lives when the time is over; never after its end. It is
-   * called once more after as long again if it says so.
+   * Calls `late`, which must not block, if the scope still exists when the time is over. If `late` returns
+   * true it is called again after the same time.
    */
   class Scope {
    public:
@@ -56,7 +57,7 @@ class Deadlines {
  private:
   std::list<Entry>::iterator add(Entry entry) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    // Nearly every deadline is taken back in time: the thread is woken only if it would sleep through it.
+    // Nearly every deadline ends in time: the thread is woken only if it would sleep past this one.
     if (entry.at < wakes_at_) changed_.notify_all();
     return entries_.insert(entries_.end(), std::move(entry));
   }
@@ -73,7 +74,7 @@ class Deadlines {
       wakes_at_ = Clock::time_point::max();
       for (Entry& entry : entries_) {
         if (entry.late && entry.at <= Clock::now()) {
-          // From now, not from when it was due: this thread may not have run for long.
+          // From now, not from the due time: this thread may not have run for a long time.
           if (entry.late()) {
             entry.at = Clock::now() + entry.limit;
           } else {
@@ -82,7 +83,7 @@ class Deadlines {
         }
         if (entry.late) wakes_at_ = std::min(wakes_at_, entry.at);
       }
-      // Not for ever: the clock's last moment overflows in the kernel's.
+      // Bounded: the largest value of this clock overflows in the kernel's clock.
       const auto limit = std::min(wakes_at_, Clock::now() + std::chrono::hours(1));
       changed_.wait_until(lock, ended, limit, [&] {
         return std::ranges::any_of(entries_,
@@ -91,7 +92,7 @@ class Deadlines {
     }
   }
 
-  /** Guards what follows. Held while a deadline's function is called, so that its scope does not end then. */
+  /** Guards what follows. Held while a deadline's function runs, so that its scope does not end meanwhile. */
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<Entry> entries_;

@@ -4,7 +4,7 @@
 
 namespace spdk_nvme {
 
-/** Milliseconds, as reports of how long something took have them. */
+/** The elapsed time in milliseconds, as used in reports. */
 inline double ms_between(std::chrono::steady_clock::time_point from,
                          std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();

@@ -8,7 +8,7 @@ namespace spdk_nvme {
 namespace {
 
 constexpr size_t kCacheLine = 64;
-/** A shared holder polls once and leaves, so a writer first spins for about as long as a poll takes. */
+/** A shared holder polls once, so a writer first spins for about the time of a poll. */
 constexpr int kSpinsBeforeYield = 200;
 
 }  // namespace
@@ -23,8 +23,8 @@ LingerLock::~LingerLock() = default;
 
 #ifdef SPDK_NVME_TEST_WITHOUT_LINGER_LOCK
 
-// A build for one experiment only (docs/internals/linger-lock.md):
-// it shows that without the lock the hang is real.
+// A build for one experiment (docs/internals/linger-lock.md), which shows that the hang occurs without
+// the lock.
 bool LingerLock::try_lock_shared(size_t /*slot*/) {
   return true;
 }
@@ -53,7 +53,7 @@ bool LingerLock::try_lock_shared(size_t slot) {
 
 void LingerLock::lock_shared(size_t slot) {
   while (!try_lock_shared(slot)) {
-    // Queue behind the writer on its mutex rather than spin: it may hold it for as long as a detach takes.
+    // Waits on the mutex of the writer instead of spinning: the writer may hold it for a whole detach.
     const std::lock_guard<std::mutex> behind_writer(writer_mutex_);
   }
 }

@@ -9,22 +9,22 @@
 namespace spdk_nvme {
 
 /**
- * The lock that keeps a controller's RDMA CM events and the destruction of its queue pairs apart.
+ * The lock that separates the RDMA CM events of a controller from the destruction of its queue pairs.
  *
  * All queue pairs of a controller share one RDMA CM event channel, and any thread that polls may take an
  * event off it that belongs to another thread's queue pair. rdma_destroy_id() waits until every event taken
  * for its id has been acknowledged, so a queue pair must never be destroyed while another thread can still
  * take one:
  *
- *  - a call that may take CM events (polling queue pairs or the admin queue, connecting) holds the lock
- * shared;
+ *  - a call that may take CM events (polling queue pairs or the admin queue, connecting) holds
+ *    the lock shared;
  *  - a call that may destroy a CM id (polling while a queue pair disconnects or lingers, disconnecting,
- * freeing, detaching, a connect that can fail in place) holds it exclusive.
+ *    freeing, detaching, a connect that can fail in place) holds it exclusively.
  *
  * It is a big-reader lock: each thread has a slot on a cache line of its own, so the shared side costs one
- * uncontended exchange, and the exclusive side walks all slots. A waiting exclusive side is served before new
- * shared ones. SPDK's own controller lock is only ever taken inside this one, and no thread may wait for the
- * exclusive side from inside an SPDK callback. Not recursive.
+ * uncontended exchange, and the exclusive side visits all slots. A waiting exclusive side has priority over
+ * new shared ones. SPDK's own controller lock is taken only inside this one, and no thread may wait for the
+ * exclusive side inside an SPDK callback. Not recursive.
  */
 class LingerLock {
  public:
@@ -34,21 +34,21 @@ class LingerLock {
   LingerLock(const LingerLock&) = delete;
   LingerLock& operator=(const LingerLock&) = delete;
 
-  /** Takes the shared side unless somebody holds or awaits the exclusive one. Never waits. */
+  /** Takes the shared side unless another thread holds or awaits the exclusive one. Never waits. */
   [[nodiscard]] bool try_lock_shared(size_t slot);
-  /** Takes the shared side, waiting for the exclusive one to be released. */
+  /** Takes the shared side; waits until the exclusive one is released. */
   void lock_shared(size_t slot);
   void unlock_shared(size_t slot);
 
-  /** Takes the exclusive side, waiting for every holder. */
+  /** Takes the exclusive side; waits for every holder. */
   void lock();
   /**
-   * Takes the exclusive side unless `patience` passes first; for threads that serve other controllers too.
+   * Takes the exclusive side unless `patience` passes first. For threads that also serve other controllers.
    */
   [[nodiscard]] bool try_lock_for(std::chrono::microseconds patience);
   void unlock();
 
-  /** How often the exclusive side was taken, and how often it had to wait for a shared holder. */
+  /** How often the exclusive side was held, and how often that had to wait for a shared holder. */
   struct Counters {
     uint64_t exclusive = 0;
     uint64_t waited = 0;
@@ -69,7 +69,9 @@ class LingerLock {
   std::atomic<uint64_t> waited_count_{0};
 };
 
-/** Holds the shared side for a scope. Empty when it was made with `try_to_lock` and the lock was not free. */
+/**
+ * Holds the shared side for a scope. Empty if it was created with `try_to_lock` and the lock was not free.
+ */
 class SharedLinger {
  public:
   SharedLinger(LingerLock& lock, size_t slot) : lock_(&lock), slot_(slot) { lock.lock_shared(slot); }
@@ -87,7 +89,7 @@ class SharedLinger {
   size_t slot_;
 };
 
-/** Holds the exclusive side for a scope. Empty when it was made with a patience that passed. */
+/** Holds the exclusive side for a scope. Empty if its patience passed. */
 class ExclusiveLinger {
  public:
   explicit ExclusiveLinger(LingerLock& lock) : lock_(&lock) { lock.lock(); }

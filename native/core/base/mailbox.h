@@ -10,12 +10,15 @@
 
 namespace spdk_nvme {
 
-/** Work sent to one thread by any other, in order; the thread sleeps on it when it has nothing else to do. */
+/**
+ * Tasks that any thread posts to one thread, run in order. The owning thread sleeps here when it has nothing
+ * to do.
+ */
 class Mailbox {
  public:
   using Task = std::function<void()>;
 
-  /** Any thread. */
+  /** Thread: any. */
   void post(Task task) {
     {
       const std::lock_guard<std::mutex> guard(mutex_);
@@ -25,8 +28,10 @@ class Mailbox {
     nudge();
   }
 
-  /** Ends the owner's sleep, or keeps it from falling asleep, without a task. Cheap when it is awake. Any
-   * thread. */
+  /**
+   * Ends the owner's sleep, or prevents the next one, without a task. Cheap while the owner is awake.
+   * Thread: any.
+   */
   void nudge() {
     // Sequentially consistent on both sides: either the owner sees the nudge, or this thread sees it asleep.
     nudged_.store(true, std::memory_order_seq_cst);
@@ -35,7 +40,7 @@ class Mailbox {
     wake_.notify_one();
   }
 
-  /** Runs what has been posted, on the owning thread. True when there was something. */
+  /** Runs the posted tasks. True if there were any. Thread: owner. */
   bool run() {
     if (!filled_.load(std::memory_order_acquire)) return false;
     std::vector<Task> batch;
@@ -48,7 +53,7 @@ class Mailbox {
     return !batch.empty();
   }
 
-  /** Sleeps until a post or a nudge, or until the time is over, on the owning thread. */
+  /** Sleeps until a post or a nudge, or until the time is over. Thread: owner. */
   void sleep(std::chrono::microseconds time) {
     std::unique_lock<std::mutex> guard(mutex_);
     asleep_.store(true, std::memory_order_seq_cst);
@@ -62,9 +67,9 @@ class Mailbox {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Task> tasks_;
-  /** Whether tasks_ holds something, readable without the mutex. */
+  /** Whether tasks_ is not empty, readable without the mutex. */
   std::atomic<bool> filled_{false};
-  /** Something has happened since the owner last slept. */
+  /** A post or nudge since the last sleep of the owner. */
   std::atomic<bool> nudged_{false};
   std::atomic<bool> asleep_{false};
 };

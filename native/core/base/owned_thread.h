@@ -19,7 +19,9 @@
 
 namespace spdk_nvme {
 
-/** What a thread that could not be started comes to: nothing has happened, and the next try may succeed. */
+/**
+ * The status of a thread that could not be started: nothing has happened, and a later attempt may succeed.
+ */
 inline Status no_threads(const std::system_error& why) {
   return Status::failure(
       "ERR_SPDK_NO_THREADS",
@@ -29,19 +31,19 @@ inline Status no_threads(const std::system_error& why) {
 }
 
 /**
- * A named thread whose owner can wait for its end with a limit. A thread that SPDK never returns to cannot be
- * joined; after the limit its owner lets go of it, and what its body captured stays alive for as long as it
- * runs.
+ * A named thread whose owner can wait for its end with a limit. A thread to which SPDK never returns cannot
+ * be joined: after the limit its owner abandons it, and the captures of its body stay alive as long as
+ * it runs.
  */
 class OwnedThread {
  public:
-  /** @throws std::system_error when the process may have no more threads; see no_threads(). */
+  /** @throws std::system_error if the process has reached its limit of threads; see no_threads(). */
   OwnedThread(const std::string& name, std::function<void()> body)
       : done_(std::make_shared<Done>()), thread_([name, done = done_, body = std::move(body)]() mutable {
           name_this_thread(name);
           done->id.store(gettid(), std::memory_order_release);
           body();
-          // What it held goes before anybody is told that the thread has ended.
+          // Its captures are destroyed before the end of the thread is reported.
           body = nullptr;
           done->id.store(0, std::memory_order_release);
           done->set();
@@ -51,15 +53,15 @@ class OwnedThread {
   OwnedThread(const OwnedThread&) = delete;
   OwnedThread& operator=(const OwnedThread&) = delete;
 
-  /** How many threads of this process were let go and still run. Any thread. */
+  /** How many abandoned threads of this process still run. Thread: any. */
   [[nodiscard]] static int let_go() { return let_go_count().load(std::memory_order_acquire); }
 
   [[nodiscard]] bool finished() const { return done_->flag.load(std::memory_order_acquire); }
 
-  /** The kernel's number of the thread; 0 before and after its body. Any thread. */
+  /** The kernel's number of the thread; 0 before and after its body. Thread: any. */
   [[nodiscard]] pid_t id() const { return done_->id.load(std::memory_order_acquire); }
 
-  /** Waits for the thread to end. After the limit it is let go, and false is returned. */
+  /** Waits for the thread to end. After the limit the thread is abandoned; returns false. */
   bool join_for(std::chrono::milliseconds limit) {
     if (!thread_.joinable()) return true;
     if (done_->wait(limit)) {
@@ -89,7 +91,7 @@ class OwnedThread {
       if (let_go) let_go_count()--;
       changed.notify_all();
     }
-    /** False when the time is over: then nobody will ask again. */
+    /** False after the limit; it is not called again then. */
     bool wait(std::chrono::milliseconds limit) {
       std::unique_lock<std::mutex> guard(mutex);
       if (changed.wait_for(guard, limit, [this] { return flag.load(std::memory_order_acquire); }))

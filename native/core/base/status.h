@@ -17,8 +17,8 @@ struct NvmeStatus {
 };
 
 /**
- * The outcome of a native operation. `code` is one of the catalogue in lib/errors/spdk-error.ts and a string literal,
- * so that it may be copied between threads freely; an empty code is success.
+ * The result of a native operation. `code` is a string literal from the catalogue in lib/errors/catalogue.ts,
+ * so it can be copied between threads freely; an empty code is success.
  */
 struct Status {
   const char* code = "";

@@ -9,7 +9,7 @@
 
 namespace spdk_nvme {
 
-/** One thing that happened to a controller. */
+/** An event in the history of a controller. */
 struct HistoryEvent {
   enum class Kind { state, failure, connection_lost, retry, reset, note, log };
 
@@ -21,7 +21,7 @@ struct HistoryEvent {
   /** Of a log line, as in LogLine. */
   int level = 0;
   std::string source;
-  /** Milliseconds since 1970, as the wall clock had it, and of CLOCK_MONOTONIC. */
+  /** Milliseconds since 1970 of the wall clock, and of CLOCK_MONOTONIC. */
   double wall_ms = 0;
   double monotonic_ms = 0;
 };
@@ -29,16 +29,15 @@ struct HistoryEvent {
 const char* to_string(HistoryEvent::Kind kind);
 
 /**
- * What happened to one controller last, for whoever has to find out why it
- * failed. Bounded, and log lines are bounded by themselves: a flood of them
- * must not wash away the states and failures that explain it. Any thread.
+ * The latest events of one controller. Bounded, and log lines are bounded separately: a flood of them must
+ * not remove the states and failures that explain it. Thread: any.
  */
 class History {
  public:
-  /** As many of the last log lines, and as many of the last other events, are kept. */
+  /** This many log lines and this many other events are kept. */
   static constexpr size_t kKept = 64;
 
-  /** @param id tells controllers apart in one process; @param name is what a reader calls the controller. */
+  /** @param id unique in the process; @param name the name of the controller for readers. */
   History(uint64_t id, std::string name) : id_(id), name_(std::move(name)) {}
   History(const History&) = delete;
   History& operator=(const History&) = delete;
@@ -49,7 +48,7 @@ class History {
   void add(HistoryEvent::Kind kind, std::string text, const char* code = "");
   void add_log(int level, std::string source, std::string text);
 
-  /** What is left of both, the oldest first. */
+  /** Both lists together, oldest first. */
   [[nodiscard]] std::vector<HistoryEvent> events() const;
 
  private:

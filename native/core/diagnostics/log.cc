@@ -9,11 +9,11 @@ namespace spdk_nvme {
 namespace {
 
 constexpr int kNotice = 2;
-/** More than this a failing call does not need to be explained; a loop of errors must not eat memory. */
+/** More lines are not needed to explain a failed call; a loop of errors must not use up memory. */
 constexpr size_t kMostLines = 32;
 
 thread_local LogCollector* t_collector = nullptr;
-/** Whose log lines the present thread causes. */
+/** The controller whose log lines the current thread causes. */
 thread_local History* t_history = nullptr;
 
 /** Guards the listener and its level. */

@@ -14,29 +14,28 @@ struct LogLine {
   int level = 0;  // 0 error, 1 warning, 2 notice, 3 information, 4 debugging
   std::string source;
   std::string text;
-  /** The controller that the line is about, where that is known: History's id and name; else 0 and empty. */
+  /** The controller that the line is about, if known: id and name of its History; otherwise 0 and empty. */
   uint64_t controller_id = 0;
   std::string controller_name;
 };
 
 /**
- * Where SPDK's log lines go. Lines are handed to one listener at a time
- * (the Node environment that opened SPDK), and the thread that causes them
- * may also collect its own, so that an error can say why a call failed.
+ * Distributes SPDK's log lines. They go to one listener at a time (the Node.js environment that opened SPDK).
+ * A thread can also collect its own lines, so that an error can say why a call failed.
  */
 class Log {
  public:
   using Listener = std::function<void(LogLine)>;
 
-  /** Takes over SPDK's and DPDK's output for the rest of the process. Idempotent; any thread. */
+  /** Takes over the output of SPDK and DPDK for the rest of the process. Idempotent. Thread: any. */
   static void capture();
-  /** Replaces the listener, which is called on whatever thread logs and must not block; null for none. */
+  /** Replaces the listener, which is called on the logging thread and must not block; null for none. */
   static void listen(Listener listener, int level);
 };
 
 /**
- * While it lives, the present thread is inside SPDK for one controller: what it logs is about that
- * controller, and goes to its history too. Null changes nothing.
+ * While it lives, the current thread works inside SPDK for one controller: its log lines are about that
+ * controller and also go to its history. Null changes nothing.
  */
 class LogScope {
  public:
@@ -49,7 +48,7 @@ class LogScope {
   History* const outer_;
 };
 
-/** Collects the errors and warnings that the present thread logs, for as long as it lives. */
+/** Collects the errors and warnings that the current thread logs while it lives. */
 class LogCollector {
  public:
   LogCollector();

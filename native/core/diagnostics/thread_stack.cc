@@ -32,17 +32,18 @@ namespace spdk_nvme {
 namespace {
 
 constexpr int kMostFrames = 64;
-/** A thread that has begun to walk its stack needs no longer. */
+/** A thread that has begun to walk its stack needs at most this long. */
 constexpr std::chrono::milliseconds kWalkLimit{1'000};
 constexpr std::chrono::microseconds kPause{200};
 
-/** One question at a time, and its answer. Never destroyed: a signal may arrive whenever it likes. */
+/** One request at a time, and its result. Never destroyed, because a signal may arrive at any time. */
 struct Question {
   std::mutex mutex;
   /** The signal in use, once chosen. */
   int signal = 0;
   /**
-   * The number of the question that waits for an answer; 0 for none. Whoever takes it may write the answer.
+   * The number of the request that waits for a result; 0 for none. The thread that takes it may write
+   * the result.
    */
   std::atomic<int> open{0};
   int last = 0;
@@ -72,12 +73,12 @@ void* program_counter(void* context) {
 }
 // NOLINTEND(performance-no-int-to-ptr)
 
-/** On the thread that is asked. Only what is safe in a signal handler; see prepare_thread_stacks(). */
+/** Runs on the requested thread. Only code that is safe in a signal handler; see prepare_thread_stacks(). */
 void on_signal(int /*signal*/, siginfo_t* info, void* context) {
   const int saved = errno;
   Question& asked = question();
   int number = info->si_value.sival_int;
-  // A late answer, to a question that nobody waits for any more, is dropped.
+  // A late response to an earlier request is dropped.
   if (info->si_code == SI_QUEUE && number != 0 && asked.open.compare_exchange_strong(number, 0)) {
     asked.interrupted_at = program_counter(context);
     asked.count = backtrace(asked.frames, kMostFrames);
@@ -86,7 +87,7 @@ void on_signal(int /*signal*/, siginfo_t* info, void* context) {
   errno = saved;
 }
 
-/** Takes a signal that has no handler. 0 when the program handles all of them. */
+/** Takes a signal without a handler. 0 if the program handles all of them. */
 int install_handler() {
   struct sigaction ours {};
   ours.sa_sigaction = on_signal;
@@ -101,7 +102,7 @@ int install_handler() {
   return 0;
 }
 
-/** Whether the signal that was chosen earlier is still ours: the program may have taken it since. */
+/** Whether the chosen signal is still ours: the program may have taken it since. */
 bool still_ours(int signal) {
   struct sigaction now {};
   return signal != 0 && sigaction(signal, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
@@ -117,7 +118,7 @@ bool send(pid_t thread, int signal, int number) {
   return syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, signal, &info) == 0;
 }
 
-/** Tries now and then: what waits with a limit in the C library is not known to ThreadSanitizer. */
+/** Polls, because ThreadSanitizer does not know the timed waits of the C library. */
 bool try_for(std::chrono::milliseconds limit, const std::function<bool()>& attempt) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!attempt()) {
@@ -131,14 +132,14 @@ bool wait_for_answer(Question& asked, std::chrono::milliseconds limit) {
   return try_for(limit, [&asked] { return sem_trywait(&asked.answered) == 0; });
 }
 
-/** The addresses that the thread is at, the innermost first; empty when it did not answer. */
+/** The return addresses of the thread, innermost first; empty if it did not respond. */
 std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
   prepare_thread_stacks();
   Question& asked = question();
   std::unique_lock<std::mutex> alone(asked.mutex, std::defer_lock);
   if (!try_for(patience, [&alone] { return alone.try_lock(); })) return {};
-  // Once installed the handler stays: a thread that has not answered gets the signal whenever it wakes up,
-  // and without a handler that would end the process.
+  // The handler stays installed: a thread that has not responded gets the signal when it wakes up, which
+  // would end the process without a handler.
   if (!still_ours(asked.signal)) asked.signal = install_handler();
   if (asked.signal == 0) return {};
   const int number = ++asked.last;
@@ -146,17 +147,17 @@ std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
   if (!send(thread, asked.signal, number) || !wait_for_answer(asked, patience)) {
     int expected = number;
     if (asked.open.compare_exchange_strong(expected, 0)) return {};
-    if (!wait_for_answer(asked, kWalkLimit)) return {};  // it was just about to
+    if (!wait_for_answer(asked, kWalkLimit)) return {};  // it has just begun
   }
-  // The handler's own frame and the kernel's way into it come first.
+  // The frames of the handler and of the kernel's signal delivery come first.
   int first = 0;
   while (first < asked.count && asked.frames[first] != asked.interrupted_at) first++;
   if (first == asked.count) first = 0;
-  // Not in braces, which would make a list of two addresses.
+  // Parentheses: braces would make a list of two addresses.
   return std::vector<void*>(asked.frames + first, asked.frames + asked.count);
 }
 
-/** The functions of an ELF file, among them those that it does not export, as far as it was not stripped. */
+/** The functions of an ELF file, including those that it does not export, unless it was stripped. */
 class SymbolTable {
  public:
   explicit SymbolTable(const char* path) {
@@ -177,7 +178,7 @@ class SymbolTable {
   SymbolTable(const SymbolTable&) = delete;
   SymbolTable& operator=(const SymbolTable&) = delete;
 
-  /** The function that an address of the file is in; null for none. */
+  /** The function that contains an address of the file; null for none. */
   const char* find(uintptr_t address, uintptr_t& begin) const {
     for (size_t i = 0; i < count_; i++) {
       const Symbol& symbol = symbols_[i];
@@ -243,9 +244,9 @@ std::string hex(uintptr_t number) {
   return text;
 }
 
-/** As `function+0x12 (library.so+0x3456)`; the part in brackets is what addr2line takes. */
+/** As `function+0x12 (library.so+0x3456)`; the part in brackets is input for addr2line. */
 std::string describe_address(void* address, bool returns_here, SymbolTables& tables) {
-  // The address that a call returns to may belong to the next function already.
+  // The return address of a call may already belong to the next function.
   const auto wanted = reinterpret_cast<uintptr_t>(address) - (returns_here ? 1 : 0);
   Dl_info module{};
   // NOLINTNEXTLINE(performance-no-int-to-ptr): one byte before an address
@@ -267,7 +268,10 @@ std::string describe_address(void* address, bool returns_here, SymbolTables& tab
   return name == nullptr ? place : demangled(name) + "+" + hex(offset - begin) + " (" + place + ")";
 }
 
-/** The first line of a file of the thread's folder in /proc that begins so, without that; empty for none. */
+/**
+ * The first line of a file in the thread's /proc folder that begins with `prefix`, without it; empty if there
+ * is none.
+ */
 std::string read_proc(pid_t thread, const char* file, const std::string& beginning = "") {
   std::ifstream stream("/proc/self/task/" + std::to_string(thread) + "/" + file);
   std::string line;

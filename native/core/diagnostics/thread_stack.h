@@ -8,16 +8,19 @@
 namespace spdk_nvme {
 
 /**
- * Where a thread of this process is: its name, what the kernel says of it, and the functions it is in, the
- * innermost first. For threads that SPDK does not return to.
+ * Describes where a thread of this process is: its name, its state in the kernel, and its stack, innermost
+ * function first. For threads to which SPDK does not return.
  *
- * The thread itself has to tell, in the handler of a real-time signal that nobody else handles. One that does
- * not within `patience` is blocked in the kernel; then there is only what the kernel says. Any other thread.
+ * The thread itself reports its stack, in the handler of a real-time signal that the program does not use. A
+ * thread that does not respond within `patience` is blocked in the kernel; then only its state is known.
+ * Thread: any other.
  */
 std::string describe_thread(pid_t thread, std::chrono::milliseconds patience);
 
-/** What a signal handler must not do first: loads the library that walks stacks. Any thread, before the first
- * describe_thread(). */
+/**
+ * Loads the library that walks stacks, which a signal handler must not do. Call it before the first
+ * describe_thread(). Thread: any.
+ */
 void prepare_thread_stacks();
 
 }  // namespace spdk_nvme

@@ -8,13 +8,12 @@
 namespace spdk_nvme {
 
 /**
- * Memory that controllers may read and write, in regions that JavaScript names by number: a command carries
- * the number and an offset, and what they mean is checked here, so that no number can reach memory it should
- * not.
+ * Memory that controllers may read and write, in regions that JavaScript names by number. A command has the
+ * number and an offset, which are checked here, so that no number can reach other memory.
  *
- * A region is added and removed by one thread, the JavaScript thread, and found by any. Adding one happens
- * before the first command that names it, and removing one after the last has completed; the ring's own
- * publication of commands and completions orders both.
+ * The JavaScript thread adds and removes regions; any thread looks them up. A region is added before the
+ * first command that names it and removed after the last has completed; the ring's publication of commands
+ * and completions orders both.
  */
 class DmaMemory {
  public:
@@ -26,32 +25,38 @@ class DmaMemory {
   };
 
   DmaMemory() : regions_(kMaxRegions), pins_(kMaxRegions) {}
-  /** Frees what is left: whoever used it, a controller or an ArrayBuffer, has kept this object alive until
-   * now. */
+  /**
+   * Frees the remaining regions. Everything that uses one, a controller or an ArrayBuffer, keeps this
+   * object alive.
+   */
   ~DmaMemory();
   DmaMemory(const DmaMemory&) = delete;
   DmaMemory& operator=(const DmaMemory&) = delete;
 
-  /** Allocates zeroed memory on a page boundary. False when there is no memory, or no number, left. */
+  /** Allocates zeroed memory on a page boundary. False if no memory or no number is left. */
   bool allocate(size_t size, uint32_t& id);
-  /** Nobody sees the region any more: frees it, or, while commands use it, leaves that to free_unpinned(). */
+  /**
+   * JavaScript no longer uses the region: frees it, or leaves that to free_unpinned() while commands use it.
+   */
   void drop(uint32_t id);
   /** Frees a dropped region whose last command has completed. */
   void free_unpinned(uint32_t id);
-  /** Whether dropped regions are kept until the end of this object, whatever the pins say: commands may be
-   * ended by other means than their completions, which JavaScript does not see then. Any thread. */
+  /**
+   * Whether dropped regions are kept until this object is destroyed, whatever the pins say: commands may end
+   * without completions, which JavaScript then does not see. Thread: any.
+   */
   void keep_dropped(bool kept) { kept_.store(kept, std::memory_order_release); }
 
   /**
-   * For each region how many commands use it; written by the JavaScript thread, which shares these words. The
-   * highest bit says that the region was dropped.
+   * For each region the number of commands that use it. Written by the JavaScript thread, which shares these
+   * words. The highest bit means that the region was dropped.
    */
   static constexpr uint32_t kDropped = 1U << 31;
   [[nodiscard]] std::vector<uint32_t>& pins() { return pins_; }
 
   [[nodiscard]] const Region& region(uint32_t id) const { return regions_[id]; }
 
-  /** The address of a part of a region, or null when there is no such part. Any thread. */
+  /** The address of a part of a region, or null if there is no such part. Thread: any. */
   [[nodiscard]] uint8_t* at(uint32_t id, uint64_t offset, uint64_t length) const {
     if (id >= kMaxRegions) return nullptr;
     const Region& region = regions_[id];

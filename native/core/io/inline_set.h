@@ -8,16 +8,16 @@
 
 namespace spdk_nvme {
 
-/** The queue set that the JavaScript thread polls; a reset of the controller puts another in its place. */
+/** The queue set that the JavaScript thread polls. A reset of the controller replaces it. */
 class InlineSet {
  public:
-  /** Control thread. */
+  /** Thread: control. */
   void replace(std::shared_ptr<QueueSet> set) {
     const std::lock_guard<std::mutex> guard(mutex_);
     set_ = std::move(set);
   }
 
-  /** JavaScript thread. */
+  /** Thread: JavaScript. */
   void poll() {
     std::shared_ptr<QueueSet> set;
     {

@@ -12,9 +12,7 @@ namespace {
 /** The number of blocks is a field of 16 bits, of which 0 means one. */
 constexpr uint64_t kMaxBlocks = 65'536;
 
-/** Whether the segments are memory that may be used, change at block boundaries, and are as long as the
- * blocks.
- */
+/** Whether the segments are usable memory, change at block boundaries, and are as long as the blocks. */
 bool segments_cover(const IoCommand& command, const DmaMemory& memory) {
   if (command.segment_count > RingLayout::kMaxSegments) return false;
   uint64_t total = 0;
@@ -64,44 +62,44 @@ void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) 
   }
 }
 
-int check_command(const IoCommand& command, const NamespaceEntry* space, const DmaMemory& memory) {
-  // It has vanished, or another has its id: the command may be from before a reset.
-  if (space == nullptr || command.tag != space->tag) return -ENODEV;
+int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory) {
+  // It has vanished or another one has its id: the command may be from before a reset.
+  if (entry == nullptr || command.tag != entry->tag) return -ENODEV;
   if (command.operation == RingLayout::raw) {
     if (command.segment_count == 0) return 0;
     const auto& [region, offset, length] = command.segments[0];
     return memory.at(region, offset, length) == nullptr ? -EFAULT : 0;
   }
-  // What the command calls a block is not what would be transferred.
-  if (command.block_size != space->block_size) return -ENODEV;
+  // The block size has changed since the command was described.
+  if (command.block_size != entry->block_size) return -ENODEV;
   if (!command.has_blocks()) return 0;
-  // Without this the controller would take it for 65,536.
+  // Otherwise the controller would read 0 as 65,536.
   if (command.blocks == 0) return -EINVAL;
   if ((command.flags & ~SPDK_NVME_IO_FLAGS_CDW12_MASK) != 0) return -EINVAL;
-  if (command.first_block > space->blocks || command.blocks > space->blocks - command.first_block)
+  if (command.first_block > entry->blocks || command.blocks > entry->blocks - command.first_block)
     return -ERANGE;
   if (!command.transfers()) return 0;
-  // SPDK and the controller would transfer metadata as well, to memory that was never meant for it.
-  if (space->metadata_size != 0) return -ENOTSUP;
+  // SPDK and the controller would also transfer metadata, past the end of the data.
+  if (entry->metadata_size != 0) return -ENOTSUP;
   return segments_cover(command, memory) ? 0 : -EFAULT;
 }
 
-PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& space,
+PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
                       const CommandLimits& limits) {
   if (!command.has_blocks()) return {.count = 1, .segments = command.segment_count};
   uint64_t most = std::min<uint64_t>(max_blocks(command, limits), command.blocks - sent);
   PieceRange piece{.first = sent};
   if (command.transfers()) {
-    if (space.boundary != 0) {
-      most = std::min<uint64_t>(most, space.boundary - (command.first_block + sent) % space.boundary);
+    if (entry.boundary != 0) {
+      most = std::min<uint64_t>(most, entry.boundary - (command.first_block + sent) % entry.boundary);
     }
     uint64_t skip = static_cast<uint64_t>(sent) * command.block_size;
     while (skip >= command.segments[piece.segment].length) skip -= command.segments[piece.segment++].length;
     piece.segment_offset = skip;
-    // SPDK itself must find nothing to split: it does so at the limit in whole blocks, and finds its place
-    // within a boundary with a mask, which is right for powers of two.
+    // SPDK itself must not split: it splits at the limit in whole blocks, and computes the position within a
+    // boundary with a mask, which is right for powers of two only.
     const bool several = command.operation != RingLayout::compare && command.block_size <= limits.bytes &&
-                         (space.boundary == 0 || std::has_single_bit(space.boundary));
+                         (entry.boundary == 0 || std::has_single_bit(entry.boundary));
     const uint32_t most_segments = several ? limits.segments : 1;
     uint64_t bytes = 0;
     for (uint32_t i = piece.segment; i < command.segment_count && piece.segments < most_segments; i++) {

@@ -11,7 +11,8 @@
 namespace spdk_nvme {
 
 /**
- * A command as it was when the polling thread took it: JavaScript can write to the shared words at any time.
+ * A copy of a command, made when the polling thread took it: JavaScript can write to the shared words at
+ * any time.
  */
 struct IoCommand : RingLayout {
   struct Segment {
@@ -30,46 +31,49 @@ struct IoCommand : RingLayout {
   /** Of a raw command. */
   uint32_t opcode = 0;
   std::array<uint32_t, kRawDwords> dwords{};
-  /** Where its data is; none for a command without. More than kMaxSegments: what was described makes no
-   * sense.
+  /**
+   * The segments of its data; none for a command without data. More than kMaxSegments: the command
+   * is malformed.
    */
   uint32_t segment_count = 0;
   std::array<Segment, kMaxSegments> segments;
 
-  /** Takes over what is described there. */
+  /** Copies the command from the shared words. */
   void read_from(const uint32_t* words, const uint32_t* segment_words);
 
   /** Whether it moves data to or from blocks of the namespace. */
   [[nodiscard]] bool transfers() const {
     return operation == read || operation == write || operation == compare;
   }
-  /** Whether it is about a range of blocks. */
+  /** Whether it has a range of blocks. */
   [[nodiscard]] bool has_blocks() const { return operation != raw && operation != flush; }
-  /** In how many units it can be sent at most: blocks; or 1, where there is nothing to split. Never 0: what
-   * has no blocks is still to be rejected. */
+  /**
+   * The maximum of units in which it can be sent: its blocks, or 1 if there is nothing to split. Never 0,
+   * because a command without blocks still has to be rejected.
+   */
   [[nodiscard]] uint32_t extent() const { return has_blocks() && blocks > 0 ? blocks : 1; }
   [[nodiscard]] std::span<const Segment> data() const { return {segments.data(), segment_count}; }
 };
 
-/** 0, or the negative errno that says why the command cannot be sent to this namespace with this memory. */
-int check_command(const IoCommand& command, const NamespaceEntry* space, const DmaMemory& memory);
+/** 0, or the negative errno why the command cannot be sent to this namespace with this memory. */
+int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory);
 
 /** A part of a command that is sent as one NVMe command. */
 struct PieceRange {
   /** Units of the command, see extent(). */
   uint32_t first = 0;
   uint32_t count = 0;
-  /** Where its data begins, and how many segments it touches. */
+  /** The start of its data, and the number of segments that it uses. */
   uint32_t segment = 0;
   uint64_t segment_offset = 0;
   uint32_t segments = 0;
 };
 
 /**
- * The next piece of a command, of which so many units have been sent: as much as the controller takes in one
- * command, up to the namespace's I/O boundary, and from as many segments as it takes.
+ * The next piece of a command of which `sent` units are sent: as much as the controller accepts in one
+ * command, up to the I/O boundary of the namespace and the number of segments that it accepts.
  */
-PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& space,
+PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
                       const CommandLimits& limits);
 
 }  // namespace spdk_nvme

@@ -10,11 +10,11 @@ namespace spdk_nvme {
 
 namespace {
 
-/** So many pieces of one command keep a controller busy; more would only keep others waiting. */
+/** This many pieces of one command keep a controller busy; more would only delay other commands. */
 constexpr uint32_t kMaxShare = 16;
 
 uint32_t load(uint32_t& shared_word) {
-  return std::atomic_ref<uint32_t>(shared_word).load(std::memory_order_relaxed);
+  return std::atomic_ref<uint32_t>(shared_word).load(std::memory_order_acquire);
 }
 
 /** The status field of a completion as lib/io/ring.ts reads it. */
@@ -30,7 +30,7 @@ uint32_t aborted_word() {
   return SPDK_NVME_SC_ABORTED_SQ_DELETION;
 }
 
-/** How SPDK answers for a controller that cannot any more; which of the two depends on the release. */
+/** The status that SPDK itself gives to aborted commands; which of the two depends on the release. */
 bool is_aborted(uint32_t status) {
   constexpr uint32_t kTypeAndCode = 0x7ff;
   const uint32_t what = status & kTypeAndCode;
@@ -79,7 +79,7 @@ void IoRing::bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth) {
 
 void IoRing::submit(spdk_nvme_qpair* queue_pair) {
   take_namespaces();
-  // What comes back was sent before anything that still waits.
+  // Held commands were sent before those that still wait.
   ready_.insert(ready_.begin(), held_.begin(), held_.end());
   for (const uint32_t index : held_) slots_[index].ready = true;
   held_.clear();
@@ -100,7 +100,7 @@ void IoRing::take_new() {
   const uint64_t now = ticks_now();
   for (; head_ != tail; head_++) {
     const uint32_t index = submission_queue_[head_ % capacity_];
-    // Both can only be a fault in lib/; answering would corrupt the slot's real owner.
+    // Both are faults in lib/; completing the slot would corrupt its real owner.
     if (index >= capacity_ || slots_[index].busy) continue;
     const uint32_t* segments = segments_ + static_cast<size_t>(index) * kMaxSegments * kSegmentWords;
     Slot& slot = slots_[index];
@@ -110,7 +110,7 @@ void IoRing::take_new() {
   }
 }
 
-/** Sends the next piece of a command that was taken from ready_. False when it has to wait there. */
+/** Sends the next piece of a command that was removed from ready_. False if it has to wait there. */
 bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
   Slot& slot = slots_[index];
   if (is_cancelled(index)) end(index, host_error(ECANCELED));
@@ -120,8 +120,8 @@ bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
     free_pieces_.pop_back();
     Piece& piece = pieces_[number];
     piece = {.ring = this, .slot = index, .command = &slot.command, .memory = memory_.get()};
-    // Counted before the call, and once more for it: SPDK may find in it that the connection is lost, and
-    // complete pieces of this and other commands.
+    // Counted before the call, and the slot once more during it: SPDK may notice a lost connection inside the
+    // call and complete pieces of this and other commands.
     slot.pieces += 2;
     in_flight_++;
     const int result = start(queue_pair, slot, piece);
@@ -145,32 +145,33 @@ bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
 }
 
 bool IoRing::has_to_wait(int result) const {
-  // There is no room; but what nothing else takes up will not become free.
+  // There is no room, and with nothing in flight none will become free.
   if (result == -ENOMEM || result == -EAGAIN) return in_flight_ > 0;
   // The queue pair has lost its connection.
   return result == -ENXIO && holding_.load(std::memory_order_acquire);
 }
 
-/** Checks what is to be sent next of a command against what the controller and the memory are, and hands it
- * to SPDK. 0 or a negative errno. */
+/**
+ * Checks the next piece of a command against the namespace and the memory, and passes it to SPDK. 0 or a
+ * negative errno.
+ */
 int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
   const IoCommand& command = slot.command;
-  const NamespaceEntry* space = namespaces_ ? namespaces_->find(command.namespace_id) : nullptr;
-  if (space == nullptr) return -ENODEV;
-  if (const int wrong = check_command(command, space, *memory_); wrong != 0) return wrong;
-  // SPDK may have heard of a change that the control thread has not passed on yet.
-  const auto changed = [space] {
-    return !spdk_nvme_ns_is_active(space->space) ||
-           spdk_nvme_ns_get_sector_size(space->space) != space->block_size;
+  const NamespaceEntry* entry = namespaces_ ? namespaces_->find(command.namespace_id) : nullptr;
+  if (entry == nullptr) return -ENODEV;
+  if (const int wrong = check_command(command, entry, *memory_); wrong != 0) return wrong;
+  // SPDK may know of a change that the control thread has not passed on yet.
+  const auto changed = [entry] {
+    return !spdk_nvme_ns_is_active(entry->ns) || spdk_nvme_ns_get_sector_size(entry->ns) != entry->block_size;
   };
   if (changed()) return -ENODEV;
-  piece.range = next_piece(command, slot.sent, *space, namespaces_->limits());
+  piece.range = next_piece(command, slot.sent, *entry, namespaces_->limits());
   const uint32_t sent = slot.sent;
   slot.sent += piece.range.count;
-  const int result = send_piece(controller_, queue_pair, *space, piece, on_complete);
+  const int result = send_piece(controller_, queue_pair, *entry, piece, on_complete);
   if (result >= 0) return 0;
   slot.sent = sent;
-  // SPDK's answer for a namespace that vanished while it looked at it.
+  // SPDK returns EINVAL for a namespace that vanished during the call.
   return result == -EINVAL && changed() ? -ENODEV : result;
 }
 
@@ -205,7 +206,7 @@ void IoRing::end(uint32_t index, uint32_t status) {
   slot.status = status;
 }
 
-/** Completes a command, or holds it, if SPDK has nothing of it any more and nothing remains to be sent. */
+/** Completes or holds a command if SPDK has no piece of it any more and none remains to be sent. */
 void IoRing::settle(uint32_t index) {
   Slot& slot = slots_[index];
   if (slot.pieces > 0 || slot.has_more()) return;
@@ -272,7 +273,7 @@ void IoRing::answer_cancelled() {
   take_new();
   for (uint32_t index = 0; index < capacity_; index++) {
     const Slot& slot = slots_[index];
-    // What has been sent as a whole ends as the controller says.
+    // A command that was sent completely ends with the controller's status.
     if (!slot.busy || !(slot.has_more() || slot.lost) || !is_cancelled(index)) continue;
     std::erase(held_, index);
     end(index, host_error(ECANCELED));
@@ -295,7 +296,7 @@ void IoRing::answer_rest(int error_number) {
     end(index, status);
     settle(index);
   }
-  // Those that SPDK still has a part of complete with it.
+  // Commands of which SPDK still has a piece complete with that piece.
   for (uint32_t index = 0; index < capacity_; index++) {
     if (slots_[index].busy && slots_[index].has_more()) end(index, status);
   }

@@ -21,15 +21,32 @@
 namespace spdk_nvme {
 
 /**
- * Commands to one queue pair and their completions, in memory that JavaScript shares: no call and no
- * allocation for each. The JavaScript thread fills a command in a slot it owns and appends the slot's number
- * to the submission queue; the thread that polls the queue pair takes it from there, and appends the number
- * to the completion queue when the controller has answered.
+ * The commands of one queue pair and their completions, in memory shared with JavaScript, so that no command
+ * needs a call or an allocation. The JavaScript thread fills a command into a slot and appends the slot's
+ * number to the submission queue. The polling thread sends the command, and appends the number to the
+ * completion queue when the command has completed.
  *
- * A command may be of any length. It is sent in pieces that the controller takes, and completes once: when
- * all of its pieces have, with the first error of any of them, after which no further piece is sent. Commands
- * take turns piece by piece, in the order in which they were submitted, and none of them has more than a part
- * of the queue pair's requests, so that small ones pass a large one.
+ * A command may have any length. It is sent in pieces that the controller accepts, and completes once: after
+ * all of its pieces, with the first error of any of them. After an error no further piece is sent. Commands
+ * take turns piece by piece, in the order of submission. A command may use only a part of the queue pair's
+ * requests, so that small commands pass a large one.
+ *
+ * The protocol between the two threads (RingLayout has the words):
+ *
+ * 1. A slot belongs to JavaScript until publish(), and again from its completion on. In between it belongs to
+ *    the polling thread. Only the owner writes a slot's words and its entries in the two queues.
+ * 2. publish() stores submitted_ with release order, take_new() loads it with acquire order: the polling
+ *    thread sees the words of every published command.
+ * 3. complete() stores completed_ with release order after the status and the result, completed() loads it
+ *    with acquire order: JavaScript sees both for every completion.
+ * 4. Two kinds of words are exceptions to rule 1, and atomic. To cancel a command, JavaScript sets its
+ *    kCancel and then changes kCancelsWord; the polling thread loads both with acquire order, so it sees the
+ *    former after the latter. kPendingWord is a number that other threads only report.
+ * 5. Which thread polls may change. That happens under the linger lock only, which orders the fields that are
+ *    "the polling thread's own".
+ * 6. The control thread passes a new namespace table under namespaces_mutex_. Its version, stored with
+ *    release and loaded with acquire order, only saves the polling thread the mutex while nothing has
+ *    changed.
  */
 class IoRing : public RingLayout {
  public:
@@ -42,18 +59,20 @@ class IoRing : public RingLayout {
   [[nodiscard]] uint32_t* words() { return words_.data(); }
   [[nodiscard]] size_t bytes() const { return words_.size() * sizeof(uint32_t); }
 
-  /** Makes the submission queue up to `tail` visible to the polling thread. False for a tail that cannot be:
-   * there are no more commands than slots. JavaScript thread. */
+  /**
+   * Publishes the submission queue up to `tail`. False for an impossible tail: there are not more commands
+   * than slots. Thread: JavaScript.
+   */
   [[nodiscard]] bool publish(uint32_t tail) {
     const bool possible = tail - submitted_.load(std::memory_order_relaxed) <= capacity_ &&
                           tail - completed_.load(std::memory_order_relaxed) <= capacity_;
     if (possible) submitted_.store(tail, std::memory_order_release);
     return possible;
   }
-  /** How far the completion queue is filled. JavaScript thread. */
+  /** How far the completion queue is filled. Thread: JavaScript. */
   [[nodiscard]] uint32_t completed() const { return completed_.load(std::memory_order_acquire); }
   struct Counts {
-    /** Commands that ended with the controller's answer, those with an error in it, and those that were aborted. */
+    /** Commands that the controller completed, those of them with an error, and those that were aborted. */
     Counter completed;
     Counter failed;
     Counter aborted;
@@ -62,45 +81,44 @@ class IoRing : public RingLayout {
     Counter writes;
     Counter bytes_read;
     Counter bytes_written;
-    /** From when the polling thread took a command to its completion, of those that the controller answered. */
+    /** Times from when the polling thread took a command to its completion by the controller. */
     LatencyHistogram latency;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
-  /** Pieces that SPDK has. Any thread. */
+  /** Pieces that SPDK has. Thread: any. */
   [[nodiscard]] uint64_t in_flight() const { return in_flight_; }
-  /** Operations that JavaScript has accepted and not settled. Any thread. */
+  /** Operations that JavaScript has accepted and not settled. Thread: any. */
   [[nodiscard]] uint32_t pending();
 
   /**
-   * Whether commands that end because their connection does are kept, to be
-   * sent again over the next one, rather than answered as aborted. Raw
-   * commands never are: what a second time would do is not known. Any thread.
+   * Whether commands that end with their connection are kept and sent again over the next one, instead of
+   * being aborted. Raw commands are never kept, because sending them twice may not be safe. Thread: any.
    */
   void hold(bool holding) { holding_.store(holding, std::memory_order_release); }
 
-  /** What commands are checked against and cut by from the next submit() on. Control thread. */
+  /** The namespaces by which commands are checked and split from the next submit() on. Thread: control. */
   void set_namespaces(std::shared_ptr<const NamespaceTable> namespaces);
 
-  // The following are for whoever polls the queue pair, under the linger lock; while there is no queue pair,
-  // for the control thread.
+  // The following are for the polling thread, under the linger lock, or for the control thread while there is
+  // no queue pair.
 
-  /** Commands go to a queue pair of this controller from now on, at most so many at a time. */
+  /** Commands go to a queue pair of this controller from now on, at most `queue_depth` at the same time. */
   void bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth);
 
-  /** Hands new commands to SPDK, in order, as long as it takes them. */
+  /** Passes new commands to SPDK, in order, as long as it accepts them. */
   void submit(spdk_nvme_qpair* queue_pair);
-  /** Whether commands are with the controller or wait for room in its queue. */
+  /** Whether commands are outstanding or wait for room in the queue. */
   [[nodiscard]] bool busy() const {
     return in_flight_ > 0 || !ready_.empty() || !held_.empty() ||
            head_ != submitted_.load(std::memory_order_acquire);
   }
-  /** Tells JavaScript, once, if something has completed since the last call. */
+  /** Notifies JavaScript once if commands have completed since the last call. */
   void notify();
-  /** Answers the commands that JavaScript has cancelled, as far as nothing of them is with SPDK. */
+  /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
   void answer_cancelled();
-  /** The queue pair is gone: everything that is not held is answered as aborted. */
+  /** The queue pair no longer exists: aborts everything that is not held. */
   void lost_queue_pair();
-  /** Answers everything that is held or not yet handed to SPDK: with this errno, or as aborted for 0. */
+  /** Completes everything that is held or not yet passed to SPDK: with this errno, or as aborted for 0. */
   void answer_rest(int error_number);
 
   /** Called by notify() on the polling thread; must not block. */
@@ -111,14 +129,14 @@ class IoRing : public RingLayout {
   struct Slot {
     IoCommand command;
     bool busy = false;
-    /** It is in ready_, or just being sent. */
+    /** It is in ready_ or being sent. */
     bool ready = false;
-    /** The status it will complete with is known: nothing more of it is sent. */
+    /** Its status is known: nothing more of it is sent. */
     bool ended = false;
-    /** A connection was lost with pieces of it; all from this unit on are sent again. */
+    /** The connection was lost with pieces of it, which are sent again from this unit on. */
     bool lost = false;
     uint32_t lost_from = 0;
-    /** Units handed to SPDK so far, see IoCommand::extent(). */
+    /** Units passed to SPDK so far, see IoCommand::extent(). */
     uint32_t sent = 0;
     /** Pieces that SPDK has. */
     uint32_t pieces = 0;
@@ -177,12 +195,12 @@ class IoRing : public RingLayout {
   std::vector<Slot> slots_;
   /** Commands with more to send, the next one first. */
   std::deque<uint32_t> ready_;
-  /** Commands to be sent again, in the order in which they came back. */
+  /** Commands to be sent again, in the order in which they were returned. */
   std::deque<uint32_t> held_;
-  /** As many as the queue pair may have requests; the free ones by number. */
+  /** One for each request of the queue pair; the free ones by number. */
   std::vector<Piece> pieces_;
   std::vector<uint32_t> free_pieces_;
-  /** How many of them one command may have. */
+  /** How many of them one command may use. */
   uint32_t share_ = 1;
   uint32_t head_ = 0;
   uint32_t seen_cancels_ = 0;

@@ -13,12 +13,12 @@ namespace spdk_nvme {
 class QueueSet;
 
 /**
- * What the threads that serve one controller count of their polling, over all of its connections, and the way
- * to SPDK's own counts.
+ * Counters of the threads that poll for one controller, over all of its connections, and access to SPDK's
+ * own counters.
  */
 class IoStats {
  public:
-  /** The counts of one thread, on a cache line of its own. */
+  /** The counters of one thread, on its own cache line. */
   struct alignas(64) Slot {
     Counter polls;
     Counter idle_polls;
@@ -33,12 +33,14 @@ class IoStats {
   [[nodiscard]] Slot& slot(size_t slot) { return slots_[slot]; }
   [[nodiscard]] size_t slot_count() const { return slot_count_; }
 
-  /** A set's life, told by itself. */
+  /** Called by a set when it is created and destroyed. */
   void begin(QueueSet* set);
   void end(QueueSet* set);
 
-  /** Of the sets that there are. Waits for some hundred microseconds at most; not for a thread that holds a
-   * linger lock. */
+  /**
+   * The counters of the existing sets. Waits some hundred microseconds at most, and not for a thread that
+   * holds a linger lock.
+   */
   [[nodiscard]] std::vector<spdk::TransportStats> transport();
 
  private:

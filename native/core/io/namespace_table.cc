@@ -9,13 +9,13 @@ std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* cont
   NamespaceTable::Entries entries;
   for (uint32_t id = spdk_nvme_ctrlr_get_first_active_ns(controller); id != 0;
        id = spdk_nvme_ctrlr_get_next_active_ns(controller, id)) {
-    spdk_nvme_ns* space = spdk_nvme_ctrlr_get_ns(controller, id);
-    if (space == nullptr || !spdk_nvme_ns_is_active(space)) continue;
-    entries.emplace(id, NamespaceEntry{.space = space,
-                                       .block_size = spdk_nvme_ns_get_sector_size(space),
-                                       .blocks = spdk_nvme_ns_get_num_sectors(space),
-                                       .metadata_size = spdk_nvme_ns_get_md_size(space),
-                                       .boundary = spdk_nvme_ns_get_optimal_io_boundary(space),
+    spdk_nvme_ns* ns = spdk_nvme_ctrlr_get_ns(controller, id);
+    if (ns == nullptr || !spdk_nvme_ns_is_active(ns)) continue;
+    entries.emplace(id, NamespaceEntry{.ns = ns,
+                                       .block_size = spdk_nvme_ns_get_sector_size(ns),
+                                       .blocks = spdk_nvme_ns_get_num_sectors(ns),
+                                       .metadata_size = spdk_nvme_ns_get_md_size(ns),
+                                       .boundary = spdk_nvme_ns_get_optimal_io_boundary(ns),
                                        .tag = tags.of(id)});
   }
   const CommandLimits limits{.bytes = spdk::max_command_bytes(controller),

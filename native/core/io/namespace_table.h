@@ -11,19 +11,19 @@
 
 namespace spdk_nvme {
 
-/** A namespace as those who send commands to it need to know it. */
+/** What sending a command to a namespace needs. */
 struct NamespaceEntry {
-  spdk_nvme_ns* space = nullptr;
+  spdk_nvme_ns* ns = nullptr;
   uint32_t block_size = 0;
   uint64_t blocks = 0;
   uint32_t metadata_size = 0;
-  /** A transfer should not cross a multiple of so many blocks; 0 for none. */
+  /** Transfers should not cross a multiple of this many blocks; 0 for none. */
   uint32_t boundary = 0;
   /** See NamespaceTags. */
   uint32_t tag = 0;
 };
 
-/** What one command may be at most. */
+/** The limits of one command. */
 struct CommandLimits {
   uint32_t bytes = 0;
   uint32_t segments = 1;
@@ -31,8 +31,8 @@ struct CommandLimits {
 
 /**
  * The namespaces of one controller at one moment, and the limits of its commands. The control thread makes
- * one whenever they change, and gives it to the rings: from v22.05 on finding a namespace takes SPDK's
- * controller lock, which an Identify command can hold for long. Immutable; any thread.
+ * one at each change and passes it to the rings: from v22.05 on a look-up in SPDK takes its controller lock,
+ * which an Identify command can hold for a long time. Immutable. Thread: any.
  */
 class NamespaceTable {
  public:
@@ -41,7 +41,7 @@ class NamespaceTable {
   NamespaceTable(CommandLimits limits, Entries entries) : limits_(limits), entries_(std::move(entries)) {}
 
   [[nodiscard]] const CommandLimits& limits() const { return limits_; }
-  /** Null when the controller has no such namespace. */
+  /** Null if the controller has no such namespace. */
   [[nodiscard]] const NamespaceEntry* find(uint32_t id) const {
     const auto found = entries_.find(id);
     return found == entries_.end() ? nullptr : &found->second;
@@ -52,7 +52,7 @@ class NamespaceTable {
   const Entries entries_;
 };
 
-/** As SPDK describes the controller now. Control thread. */
+/** From SPDK's present state. Thread: control. */
 std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags);
 
 }  // namespace spdk_nvme

@@ -23,9 +23,9 @@ void NamespaceTags::update(spdk_nvme_ctrlr* controller) {
   const auto before = std::exchange(known_, {});
   for (uint32_t id = spdk_nvme_ctrlr_get_first_active_ns(controller); id != 0;
        id = spdk_nvme_ctrlr_get_next_active_ns(controller, id)) {
-    spdk_nvme_ns* space = spdk_nvme_ctrlr_get_ns(controller, id);
-    if (space == nullptr || !spdk_nvme_ns_is_active(space)) continue;
-    const Identity identity = identify(space);
+    spdk_nvme_ns* ns = spdk_nvme_ctrlr_get_ns(controller, id);
+    if (ns == nullptr || !spdk_nvme_ns_is_active(ns)) continue;
+    const Identity identity = identify(ns);
     const auto old = before.find(id);
     const bool same = old != before.end() && old->second.identity == identity;
     known_[id] = {.identity = identity, .tag = same ? old->second.tag : new_tag()};
@@ -33,19 +33,19 @@ void NamespaceTags::update(spdk_nvme_ctrlr* controller) {
 }
 
 /** Size is no part of it: a disk that grows is the same disk. */
-NamespaceTags::Identity NamespaceTags::identify(spdk_nvme_ns* space) {
+NamespaceTags::Identity NamespaceTags::identify(spdk_nvme_ns* ns) {
   Identity identity;
-  const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(space);
+  const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(ns);
   static_assert(sizeof(data->nguid) == sizeof(identity.nguid) &&
                 sizeof(data->eui64) == sizeof(identity.eui64));
   memcpy(identity.nguid.data(), data->nguid, sizeof(identity.nguid));
   memcpy(&identity.eui64, &data->eui64, sizeof(identity.eui64));
   // Null where the controller gives none.
-  if (const spdk_uuid* uuid = spdk_nvme_ns_get_uuid(space); uuid != nullptr) {
+  if (const spdk_uuid* uuid = spdk_nvme_ns_get_uuid(ns); uuid != nullptr) {
     memcpy(identity.uuid.data(), uuid, sizeof(identity.uuid));
   }
-  identity.block_size = spdk_nvme_ns_get_sector_size(space);
-  identity.metadata_size = spdk_nvme_ns_get_md_size(space);
+  identity.block_size = spdk_nvme_ns_get_sector_size(ns);
+  identity.metadata_size = spdk_nvme_ns_get_md_size(ns);
   return identity;
 }
 

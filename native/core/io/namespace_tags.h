@@ -9,16 +9,16 @@
 namespace spdk_nvme {
 
 /**
- * What tells the namespaces of one controller from others that have had their ids: a number for each, which a
- * namespace keeps over changes of its size and over resets, and which no other namespace of the process ever
- * has. Commands carry the tag of the namespace that they are meant for. Where the controller gives no
- * identifier, a namespace of the same shape under the same id counts as the same. Control thread.
+ * Distinguishes a namespace from others that had its id before. Each namespace has a number that it keeps
+ * over changes of its size and over resets, and that no other namespace of the process ever has. Commands
+ * have the tag of their namespace. If the controller reports no identifier, a namespace of the same format
+ * under the same id counts as the same. Thread: control.
  */
 class NamespaceTags {
  public:
-  /** Takes over what SPDK says of the controller's namespaces. One that it has not any more is forgotten. */
+  /** Reads the namespaces of the controller from SPDK. Forgets those that it no longer has. */
   void update(spdk_nvme_ctrlr* controller);
-  /** Of a namespace that the last update() found; never 0. */
+  /** The tag of a namespace that the last update() found; never 0. */
   [[nodiscard]] uint32_t of(uint32_t id) const { return known_.at(id).tag; }
 
  private:
@@ -36,7 +36,7 @@ class NamespaceTags {
     uint32_t tag = 0;
   };
 
-  static Identity identify(spdk_nvme_ns* space);
+  static Identity identify(spdk_nvme_ns* ns);
 
   std::unordered_map<uint32_t, Known> known_;
 };

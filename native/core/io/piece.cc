@@ -10,7 +10,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/** SPDK starts (again) at this offset into the data of a piece. */
+/** SPDK starts, again, at this offset into the data of a piece. */
 void rewind(void* context, uint32_t offset) {
   auto* piece = static_cast<Piece*>(context);
   const auto segments = piece->command->data();
@@ -48,26 +48,26 @@ int send_raw(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece& pi
                                     data == nullptr ? 0 : static_cast<uint32_t>(length), done, &piece);
 }
 
-int send_vectored(spdk_nvme_qpair* queue_pair, const NamespaceEntry& space, Piece& piece,
+int send_vectored(spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry, Piece& piece,
                   spdk_nvme_cmd_cb done) {
   const IoCommand& command = *piece.command;
   const auto send = command.operation == RingLayout::read ? spdk_nvme_ns_cmd_readv : spdk_nvme_ns_cmd_writev;
-  return send(space.space, queue_pair, command.first_block + piece.range.first, piece.range.count, done,
-              &piece, command.flags, rewind, next_segment);
+  return send(entry.ns, queue_pair, command.first_block + piece.range.first, piece.range.count, done, &piece,
+              command.flags, rewind, next_segment);
 }
 
-int send_deallocate(spdk_nvme_qpair* queue_pair, const NamespaceEntry& space, Piece& piece,
+int send_deallocate(spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry, Piece& piece,
                     spdk_nvme_cmd_cb done) {
   spdk_nvme_dsm_range range{};
   range.starting_lba = piece.command->first_block + piece.range.first;
   range.length = piece.range.count;
-  return spdk_nvme_ns_cmd_dataset_management(space.space, queue_pair, SPDK_NVME_DSM_ATTR_DEALLOCATE, &range,
-                                             1, done, &piece);
+  return spdk_nvme_ns_cmd_dataset_management(entry.ns, queue_pair, SPDK_NVME_DSM_ATTR_DEALLOCATE, &range, 1,
+                                             done, &piece);
 }
 
 /**
- * A command on blocks with its data in one place. SPDK's functions for these look at the namespace again
- * while the control thread may be identifying it, and split by what they find there; here everything is of
+ * A command on blocks with its data in one place. SPDK's functions for this read the namespace again while
+ * the control thread may be identifying it, and split by what they find; here everything comes from
  * one snapshot.
  */
 int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece& piece,
@@ -95,19 +95,19 @@ int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece&
 
 }  // namespace
 
-int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& space,
+int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry,
                Piece& piece, spdk_nvme_cmd_cb done) {
   const IoCommand& command = *piece.command;
   switch (command.operation) {
     case RingLayout::raw:
       return send_raw(controller, queue_pair, piece, done);
     case RingLayout::deallocate:
-      return send_deallocate(queue_pair, space, piece, done);
+      return send_deallocate(queue_pair, entry, piece, done);
     case RingLayout::verify:
       return spdk::can_verify() ? send_blocks(controller, queue_pair, piece, done) : -ENOTSUP;
     case RingLayout::read:
     case RingLayout::write:
-      if (piece.range.segments > 1) return send_vectored(queue_pair, space, piece, done);
+      if (piece.range.segments > 1) return send_vectored(queue_pair, entry, piece, done);
       [[fallthrough]];
     case RingLayout::compare:
     case RingLayout::flush:

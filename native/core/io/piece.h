@@ -11,14 +11,14 @@ namespace spdk_nvme {
 
 class IoRing;
 
-/** A piece of a command while SPDK has it: the context of SPDK's callbacks. */
+/** A piece of a command that SPDK has: the context of SPDK's callbacks. */
 struct Piece {
   IoRing* ring = nullptr;
   uint32_t slot = 0;
   const IoCommand* command = nullptr;
   const DmaMemory* memory = nullptr;
   PieceRange range{};
-  // Where SPDK's walk through the segments stands.
+  // SPDK's position in the segments.
   uint32_t segment = 0;
   uint64_t segment_offset = 0;
   uint64_t left = 0;
@@ -27,10 +27,10 @@ struct Piece {
 };
 
 /**
- * Hands a piece that has been checked to SPDK, as exactly one NVMe command; `done` gets the piece as context.
- * 0 or a negative errno.
+ * Passes a checked piece to SPDK as exactly one NVMe command; `done` gets the piece as context. 0 or a
+ * negative errno.
  */
-int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& space,
+int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry,
                Piece& piece, spdk_nvme_cmd_cb done);
 
 }  // namespace spdk_nvme

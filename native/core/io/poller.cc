@@ -11,25 +11,25 @@ using Clock = std::chrono::steady_clock;
 
 /** How long a poller spins after the last completion before it begins to sleep. */
 constexpr std::chrono::microseconds kSpinAfterWork{100};
-/** The same while commands are with a controller: sleeping would be added to their latency. */
+/** The same while commands are outstanding: a sleep would add to their latency. */
 constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 /** The first sleep; each further one without work is twice as long, up to the limit of the options. */
 constexpr std::chrono::microseconds kFirstSleep{20};
-/** The sleep of a poller that serves nothing: only a message can change that, and it ends the sleep. */
+/** The sleep of a poller that serves no set: a message ends it. */
 constexpr std::chrono::milliseconds kSleepWithoutSets{100};
-/** What a poller that nobody has joined gets to leave its loop. */
+/** How long the destructor waits for a poller that was not joined. */
 constexpr std::chrono::milliseconds kStopLimit{200};
 
 }  // namespace
 
-/** What the thread works on; it outlives the Poller when the thread cannot be joined. */
+/** The state of the thread; it outlives the Poller if the thread cannot be joined. */
 struct Poller::Loop {
   explicit Loop(PollerOptions poller_options) : options(poller_options) {}
 
   const PollerOptions options;
   Mailbox mailbox;
   std::atomic<bool> stopping{false};
-  /** The sets being served. Poller thread only. */
+  /** The sets that it serves. Thread: poller. */
   std::vector<std::shared_ptr<QueueSet>> sets;
   Counter polls;
   Counter idle_polls;

@@ -14,38 +14,37 @@
 namespace spdk_nvme {
 
 struct PollerOptions {
-  /** Never sleep: for machines that give a core to storage. */
+  /** Never sleep: for machines with a core reserved for storage. */
   bool always_spin = false;
-  /** The longest sleep when nothing is to do; a sleeping poller holds no lock. */
+  /** The longest sleep without work; a sleeping poller holds no lock. */
   std::chrono::microseconds idle_sleep{5'000};
 };
 
-/** A thread that polls queue pairs of any number of controllers, and sleeps for short times when all are
- * idle. */
+/** A thread that polls the queue pairs of any number of controllers, and sleeps briefly when all are idle. */
 class Poller {
  public:
-  /** @throws std::system_error when the process may have no more threads */
+  /** @throws std::system_error if the process has reached its limit of threads */
   Poller(size_t index, PollerOptions options);
-  /** Ends the thread, if it is not held up. */
+  /** Ends the thread, unless SPDK blocks it. */
   ~Poller();
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
   [[nodiscard]] size_t index() const { return index_; }
 
-  /** Begins to serve a set, until the set is released. Any thread. */
+  /** Begins to serve a set, until the set is released. Thread: any. */
   void add(std::shared_ptr<QueueSet> set);
-  /** Makes a sleeping poller look at its sets again at once. Any thread. */
+  /** Wakes a sleeping poller, which then polls its sets. Thread: any. */
   void wake();
 
-  /** Any thread. */
+  /** Thread: any. */
   [[nodiscard]] PollerStats stats() const;
 
   [[nodiscard]] pid_t thread_id() const { return thread_.id(); }
 
-  /** Asks the thread to end. Any thread. */
+  /** Requests the end of the thread. Thread: any. */
   void stop();
-  /** Waits for its end. False when it did not answer in time, because SPDK did not return to it. */
+  /** Waits for its end. False if it did not end in time, because SPDK has not returned to it. */
   bool join_for(std::chrono::milliseconds limit) { return thread_.join_for(limit); }
 
  private:

@@ -9,7 +9,8 @@ namespace spdk_nvme {
 namespace {
 
 /**
- * A poller serves other controllers too: if the lock is not to be had in this time, it comes back next turn.
+ * A poller also serves other controllers: if the lock is not free within this time, it tries again in its
+ * next turn.
  */
 constexpr std::chrono::microseconds kPatience{500};
 
@@ -47,8 +48,7 @@ QueueSet::Turn QueueSet::serve() {
       turn.hot = true;
     }
   } else {
-    // Whoever holds the lock alone is ending queue pairs, which takes milliseconds: no reason to come back in
-    // a hurry.
+    // The exclusive holder ends queue pairs, which takes milliseconds, so there is no need to try again soon.
     const SharedLinger together(*linger_, slot_, std::try_to_lock);
     if (together.held()) {
       turn = poll_pairs();
@@ -75,7 +75,7 @@ QueueSet::Turn QueueSet::poll_pairs() {
     busy |= ring->busy();
     ring->notify();
   }
-  // A queue pair that has just failed is destroyed by a later poll at the earliest, which then is alone.
+  // A queue pair that has just failed is destroyed by a later poll at the earliest, which is then exclusive.
   if (result < 0 || pairs_.disturbed()) disturbed_ = true;
   const bool worked = result > 0;
   if (!worked) counts_.idle_polls++;
@@ -100,7 +100,7 @@ void QueueSet::abandon() {
   free();
 }
 
-/** SPDK answers what the queue pairs still had as aborted. */
+/** SPDK aborts the outstanding commands of the queue pairs. */
 void QueueSet::free() {
   pairs_.free();
   for (const auto& ring : rings_) {
@@ -112,7 +112,7 @@ void QueueSet::free() {
 
 std::vector<spdk::TransportStats> QueueSet::transport_stats() {
   if (!spdk::PolledQueuePairs::has_transport_stats()) return {};
-  // Nobody polls meanwhile.
+  // No thread polls meanwhile.
   const ExclusiveLinger alone(*linger_, kPatience);
   if (!alone.held() || released()) return {};
   return pairs_.transport_stats();

@@ -16,10 +16,9 @@
 namespace spdk_nvme {
 
 /**
- * The queue pairs of one controller that one thread serves, each with its ring, and the part of the linger
- * lock's rules that concerns them. The controller's control thread connects them and hands them over; from
- * then on they are only touched under the linger lock: shared by the thread that serves them, exclusive by
- * whoever ends them.
+ * The queue pairs of one controller that one thread serves, each with its ring. It follows the rules of the
+ * linger lock: the control thread connects the queue pairs and hands them over; from then on they are used
+ * only under the lock, shared by the serving thread, and exclusively by the thread that ends them.
  */
 class QueueSet {
  public:
@@ -46,35 +45,42 @@ class QueueSet {
 
   [[nodiscard]] size_t slot() const { return slot_; }
 
-  /** Connects a queue pair for each ring. Control thread, under the exclusive side, before anybody else knows
-   * of them. */
+  /**
+   * Connects a queue pair for each ring. Thread: control, before other threads use them. Holds: linger
+   * lock (exclusive).
+   */
   bool connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline);
 
-  /** What one turn of polling found. */
+  /** The result of one turn of polling. */
   struct Turn {
-    bool worked = false;  // something completed
-    bool hot = false;     // something is expected soon, so do not sleep long
+    bool worked = false;  // commands completed
+    bool hot = false;     // completions are expected soon, so sleep briefly
     uint64_t completions = 0;
   };
-  /** Submits what is new, and polls once. Never waits longer than a millisecond for the linger lock. */
+  /** Submits new commands and polls once. Waits at most a millisecond for the linger lock. */
   Turn poll();
 
-  /** SPDK's own counts; empty when the lock is not to be had soon. Not for a thread that holds it. */
+  /** SPDK's own counters; empty if the lock is not free soon. Not for a thread that holds it. */
   [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
 
-  /** Whether the serving thread disconnects and frees the queue pairs; else the control thread calls free(). */
+  /**
+   * Whether the serving thread disconnects and frees the queue pairs; otherwise the control thread
+   * calls free().
+   */
   static constexpr bool released_by_serving_thread() {
     return spdk::PolledQueuePairs::disconnect_without_waiting();
   }
-  /** Asks the serving thread to do so in its next turns. Only with released_by_serving_thread(). */
+  /**
+   * Requests that the serving thread releases them in its next turns. Only with released_by_serving_thread().
+   */
   void request_release() { release_requested_.store(true, std::memory_order_release); }
-  /** How far that has come. Any thread. */
+  /** The progress of that. Thread: any. */
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
   [[nodiscard]] bool released() const { return phase() == Phase::released; }
 
-  /** Ends what a connect that failed has left, and waits for it. Control thread, under the exclusive side. */
+  /** Ends the rest of a failed connect, and waits for it. Thread: control. Holds: linger lock (exclusive). */
   void abandon();
-  /** Frees all queue pairs, waiting inside SPDK if it must. Control thread, under the exclusive side. */
+  /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
   void free();
 
   /** Called once on the serving thread when a queue pair has lost its connection; must not block. */
@@ -91,7 +97,7 @@ class QueueSet {
   spdk::PolledQueuePairs pairs_;
   /** One for each queue pair, in the same order. */
   const std::vector<std::shared_ptr<IoRing>> rings_;
-  /** Shared: a poller may look once more at a set whose controller is gone. */
+  /** Shared, because a poller may poll a set once more after its controller is gone. */
   const std::shared_ptr<LingerLock> linger_;
   const size_t slot_;
   const std::shared_ptr<History> history_;
@@ -99,7 +105,7 @@ class QueueSet {
   IoStats::Slot& counts_;
   std::atomic<Phase> phase_{Phase::serving};
   std::atomic<bool> release_requested_{false};
-  /** A queue pair is on its way out, so a poll may destroy its CM id. Serving thread only. */
+  /** A queue pair is disconnecting, so a poll may destroy its CM id. Thread: serving. */
   bool disturbed_ = false;
 };
 

@@ -5,10 +5,10 @@
 namespace spdk_nvme {
 
 /**
- * The memory that JavaScript shares with the thread that polls a queue pair, in words of 32 bits: a header;
- * the submission queue, the completion queue, the statuses and the results, one word for each slot; the
- * commands; and the segments of vectored ones. lib/io/ring.ts is the other side; test/unit/ring-layout.test.ts
- * reads this file and compares the two.
+ * The memory that JavaScript shares with the polling thread, in words of 32 bits: a header; the submission
+ * queue, the completion queue, the statuses and the results, one word for each slot; the commands; and the
+ * segments of vectored ones. IoRing has the protocol. lib/io/ring.ts is the other side;
+ * test/unit/ring-layout.test.ts reads this file and compares the two.
  */
 struct RingLayout {
   static constexpr uint32_t kHeaderWords = 16;
@@ -16,9 +16,9 @@ struct RingLayout {
   static constexpr uint32_t kMaxSegments = 16;
   static constexpr uint32_t kSegmentWords = 3;
 
-  /** Header words, written by JavaScript: operations accepted and not settled yet, waiting ones too... */
+  /** Header words, written by JavaScript: operations that have not settled, including waiting ones... */
   static constexpr uint32_t kPendingWord = 0;
-  /** ... and a number that changes with each command that is cancelled. */
+  /** ... and a number that changes when a command is cancelled. */
   static constexpr uint32_t kCancelsWord = 1;
 
   /** Words of a command's slot. */
@@ -29,12 +29,12 @@ struct RingLayout {
   static constexpr uint32_t kBlocks = 4;
   static constexpr uint32_t kRegion = 5;
   static constexpr uint32_t kOffset = 6;
-  static constexpr uint32_t kBlockSize = 7;  // that the command was described with
+  static constexpr uint32_t kBlockSize = 7;  // of the namespace object that the command was described with
   static constexpr uint32_t kFlags = 8;
   static constexpr uint32_t kSegments = 9;
-  /** Not zero: the caller gave the command up. The only word that changes after the command was published. */
+  /** Not zero: the command was cancelled. The only word that changes after the command was published. */
   static constexpr uint32_t kCancel = 10;
-  /** That the namespace was described with, see NamespaceTags. */
+  /** The tag of the namespace object, see NamespaceTags. */
   static constexpr uint32_t kTag = 11;
   // Raw commands have no blocks, no segments, and cannot be cancelled.
   static constexpr uint32_t kLength = 7;
@@ -43,7 +43,7 @@ struct RingLayout {
   static constexpr uint32_t kCdw10 = 10;
   static constexpr uint32_t kRawDwords = 6;  // CDW10 to CDW15
 
-  /** What a command does; the first word of its slot. */
+  /** The operation of a command; the first word of its slot. */
   enum Operation : uint32_t {
     flush = 0,
     write = 1,
@@ -55,7 +55,7 @@ struct RingLayout {
     raw = 255
   };
 
-  /** A status word with this bit carries an errno of this host instead of the controller's status. */
+  /** A status word with this bit has an errno of this host instead of the controller's status. */
   static constexpr uint32_t kHostError = 1U << 31;
 };
 

@@ -13,17 +13,19 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-/** What a poller needs to leave its loop when SPDK is not holding it. */
+/** The time that a poller needs to leave its loop unless SPDK blocks it. */
 constexpr auto kPollerStop = 200ms;
-/** To ask the threads of one controller where they are. */
+/** The time for collecting the stacks of the threads of one controller. */
 constexpr auto kStackPatience = 100ms;
 
 std::chrono::milliseconds until(Clock::time_point deadline) {
   return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
 }
 
-/** Whether both ask for the same place, as the same host, from the same address: as the kernel's initiator
- * has it. Connections to a discovery service share nothing that a second one could harm. */
+/**
+ * Whether both are for the same address as the same host from the same source address, as in the kernel's
+ * initiator. Connections to a discovery service share nothing that a second one could disturb.
+ */
 bool same_controller(const Controller::Request& one, const Controller::Request& other) {
   if (one.discovery && other.discovery) return false;
   return spdk_nvme_transport_id_compare(&one.transport_id, &other.transport_id) == 0 &&
@@ -149,25 +151,25 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   }
   const auto deadline = Clock::now() + limit;
   for (const auto& controller : controllers) {
-    // In this order: who sees that nobody waits finds the settings of this detach posted.
+    // In this order, so that a thread that sees the change of state finds the settings of this detach.
     controller->detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
     controller->give_up_attach();
   }
   bool clean = true;
   for (const auto& controller : controllers) {
-    // A wedged one has had its time, and may never end.
+    // A wedged one has used its time and may never end.
     const bool given_up = controller->state() == ControllerState::wedged;
     if (controller->join_for(given_up ? 0ms : until(deadline))) continue;
     if (held_by != nullptr) *held_by += controller->stacks(kStackPatience);
     controller->wedge();
     clean = false;
   }
-  // One limit for all of them, and a short one if SPDK may hold several along with a controller.
+  // One limit for all of them, and a short one if SPDK may block several together with a controller.
   const auto shortly = Clock::now() + kPollerStop;
   const auto last = clean ? std::max(deadline, shortly) : shortly;
   for (const auto& poller : services_->pollers) poller->stop();
   for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
-  // JavaScript may hold on to controllers, and so to what they share, for long.
+  // JavaScript may keep controllers, and so what they share, for a long time.
   if (clean) services_->deadlines.stop();
   Log::listen(nullptr, 0);
   return clean;

@@ -21,12 +21,12 @@ struct EnvironmentSettings {
   unsigned connect_concurrency = 4;
 };
 
-/** SPDK in the hands of one Node environment: its poller threads and its controllers. */
+/** SPDK as opened by one Node.js environment: its poller threads and its controllers. */
 class Environment {
  public:
   /**
-   * Starts SPDK and the pollers. Waits; not for the JavaScript thread.
-   * @param log hears SPDK's lines up to a level (see log.h) until the environment is closed.
+   * Starts SPDK and the pollers. Blocks; not for the JavaScript thread.
+   * @param log receives SPDK's lines up to a level (see log.h) until the environment is closed
    */
   static Status open(const EnvironmentSettings& settings, int log_level, Log::Listener log,
                      std::shared_ptr<Environment>& environment);
@@ -35,14 +35,13 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
   ~Environment();
 
-  /** Begins to attach a controller. Fails at once when the same one is attached already or is just leaving.
-   */
+  /** Begins to attach a controller. Fails immediately if the same one is attached or being detached. */
   Status attach(Controller::Request request, ControllerEvents events,
                 std::shared_ptr<Controller>& controller);
 
   [[nodiscard]] const std::shared_ptr<DmaMemory>& memory() const { return services_->memory; }
 
-  /** One for each poller. Any thread. */
+  /** One for each poller. Thread: any. */
   [[nodiscard]] std::vector<PollerStats> poller_stats() const;
   [[nodiscard]] static spdk::MemoryUse memory_use() { return spdk::memory_use(); }
 
@@ -50,10 +49,10 @@ class Environment {
   void reap();
 
   /**
-   * Detaches what is still attached, each within its limit, and ends all threads. Waits for at most about
-   * `limit`; what does not end by then is let go and its memory is kept. False when something was;
-   * `held_by` then says where the threads of those controllers are. While another thread closes it this waits
-   * for that, and gives the same answer.
+   * Detaches all controllers, each within its limit, and ends all threads. Waits for at most about `limit`;
+   * threads that have not ended by then are abandoned and their memory is kept. False if there were any;
+   * `held_by` then has the stacks of those controllers' threads. While another thread closes the environment,
+   * this waits for it and returns the same result.
    */
   bool close(std::chrono::milliseconds limit, std::string* held_by = nullptr);
 
@@ -65,9 +64,9 @@ class Environment {
   /** Guards what follows. */
   std::mutex mutex_;
   std::vector<std::shared_ptr<Controller>> controllers_;
-  /** Closed, or being closed. */
+  /** Closed or closing. */
   bool closed_ = false;
-  /** How closing ended; nothing before. */
+  /** The result of closing; nothing before. */
   std::optional<bool> clean_;
   std::condition_variable ended_;
 };

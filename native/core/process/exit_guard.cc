@@ -22,7 +22,7 @@ struct Guarded {
   std::mutex mutex;
   std::weak_ptr<Environment> environment;
   std::atomic<int> opening{0};
-  /** A process that was forked from this one has none of our threads, and nothing to close. */
+  /** A forked process has none of our threads and nothing to close. */
   const pid_t process = getpid();
 };
 
@@ -31,7 +31,7 @@ Guarded& guarded() {
   return *instance;
 }
 
-/** Ends the process here and now, before static objects are destroyed under a thread that still runs. */
+/** Ends the process immediately, before static objects are destroyed under a running thread. */
 void cut_off(int status) {
   fflush(nullptr);
   _exit(status);

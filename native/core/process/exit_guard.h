@@ -7,15 +7,16 @@ namespace spdk_nvme {
 class Environment;
 
 /**
- * process.exit() ends a Node process without running the cleanup hooks of its main
- * thread. So that the target is told even then, and so that no thread of ours runs
- * while static objects are destroyed, the environment is closed by an exit handler,
- * within a second and a half. What has not ended by then is cut off with the process.
+ * process.exit() ends a Node.js process without the cleanup hooks of its main thread. An exit handler
+ * therefore closes the environment within a second and a half, so that the target is notified and no thread
+ * of the addon runs while static objects are destroyed. What has not ended by then ends with the process.
  */
 void close_at_exit(const std::shared_ptr<Environment>& environment);
 
-/** While it lives an exit does not wait at all: SPDK is being started, which nothing can interrupt. Any
- * thread. */
+/**
+ * While it lives, an exit of the process does not wait: SPDK is being started, which cannot be interrupted.
+ * Thread: any.
+ */
 class OpeningScope {
  public:
   OpeningScope();

@@ -43,12 +43,12 @@ Status check_hugepages(size_t memory_mb) {
                          ENOMEM);
 }
 
-/** DPDK starts a thread or two of its own, and cannot be started again where that fails. */
+/** DPDK starts one or two threads of its own, and cannot be started again after that failed. */
 constexpr size_t kDpdkThreads = 2;
-/** What it opens besides the files of hugepages. */
+/** The files that it opens besides those of hugepages. */
 constexpr size_t kDpdkDescriptors = 32;
 
-/** @throws std::system_error when there is no room for DPDK's threads and the one that starts it. */
+/** @throws std::system_error if the limit of threads leaves no room for DPDK's threads and the one that starts it. */
 void check_threads() {
   std::promise<void> counted;
   const auto released = counted.get_future().share();
@@ -63,7 +63,7 @@ void check_threads() {
   counted.set_value();
 }
 
-/** Without room for one more file neither hugepages nor open files can be counted: they are read from files. */
+/** Hugepages and open files are counted by reading files, which needs a free descriptor. */
 Status check_one_descriptor() {
   if (spdk::count_descriptors() > 0) return Status::success();
   return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
@@ -84,12 +84,12 @@ Status check_descriptors(size_t memory_mb) {
                          EMFILE);
 }
 
-/** Runs spdk_env_init() on a thread that DPDK may pin; it has nothing else to do. */
+/** Runs spdk_env_init() on a thread that DPDK may pin. */
 Status start(const SpdkRuntime::Settings& settings) {
   Log::capture();
   std::promise<Status> outcome;
   auto answer = outcome.get_future();
-  // Throws std::system_error when there is no room for a thread; SPDK has not begun then.
+  // Throws std::system_error at the limit of threads; SPDK has not started then.
   std::thread([&outcome, &settings] {
     name_this_thread("spdk-env");
     const LogCollector log;

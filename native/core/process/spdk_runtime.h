@@ -9,9 +9,9 @@
 namespace spdk_nvme {
 
 /**
- * SPDK's environment, of which a process has one for good: DPDK can be started once, and cannot be stopped
- * and started again in any SPDK release this package supports. It runs on a thread of its own, because DPDK
- * pins its caller to a core.
+ * SPDK's environment, of which a process has only one: in every supported release DPDK can be started once
+ * and not again after it was stopped. It is started on a thread of its own, because DPDK pins its caller to
+ * a core.
  */
 class SpdkRuntime {
  public:
@@ -21,9 +21,9 @@ class SpdkRuntime {
   };
 
   /**
-   * Starts SPDK, or takes it over from an earlier user in this process. At most one user at a time.
-   * Waits for hundreds of milliseconds the first time; not for the JavaScript thread.
-   * @param granted is called once SPDK is this user's alone, before it starts.
+   * Starts SPDK, or takes it over from an earlier user in this process. One user at a time. Blocks for
+   * hundreds of milliseconds the first time; not for the JavaScript thread.
+   * @param granted is called before SPDK starts, once it belongs to this user
    */
   static Status acquire(const Settings& settings, const std::function<void()>& granted);
   /** The user has finished. SPDK keeps its memory for the next one. */

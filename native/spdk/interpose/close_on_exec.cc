@@ -23,7 +23,7 @@ namespace spdk_nvme::spdk {
 
 namespace {
 
-/** The third argument of open(), which is there with some flags only. */
+/** The third argument of open(), which exists with some flags only. */
 mode_t mode_of(int flags, va_list& arguments) {
   const bool creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
   return creates ? va_arg(arguments, mode_t) : 0;
@@ -37,7 +37,7 @@ std::string close_on_exec(const char* mode) {
   return text + (mode + length);
 }
 
-/** The open descriptors of this process, in order; empty when /proc does not tell. */
+/** The open descriptors of this process in ascending order; empty if /proc cannot be read. */
 std::vector<int> open_descriptors() {
   std::vector<int> all;
   DIR* const folder = opendir("/proc/self/fd");

@@ -17,7 +17,7 @@ namespace spdk_nvme::spdk {
  * child that is started in between still inherits it.
  */
 
-/** Marks what is opened while it lives, where SPDK or DPDK is a shared library. Any thread. */
+/** Marks the descriptors that are opened while it lives, if SPDK or DPDK is a shared library. Thread: any. */
 class NewDescriptors {
  public:
   explicit NewDescriptors(bool needed = !kStaticSpdk || !kStaticDpdk);
@@ -30,10 +30,10 @@ class NewDescriptors {
   std::vector<int> before_;
 };
 
-/** How many files this process has open. Any thread. */
+/** How many files this process has open. Thread: any. */
 size_t count_descriptors();
 
-/** Marks the files that DPDK's memory is made of. Any thread. */
+/** Marks the files of DPDK's memory. Thread: any. */
 void mark_memory_files();
 
 }  // namespace spdk_nvme::spdk

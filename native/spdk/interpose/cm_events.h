@@ -9,9 +9,9 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Gives SPDK one event of a CM id at a time. Before v22.05 SPDK parks a second one where it does not look
- * when it destroys the id, and rdma_destroy_id() then waits for its acknowledgement for ever: the hang of
- * SPDK issue 3347, within one thread. Any thread.
+ * Passes SPDK one event of a CM id at a time. Before v22.05 SPDK parks a second one where it does not look
+ * when it destroys the id, and rdma_destroy_id() then waits indefinitely for its acknowledgement: the hang of
+ * SPDK issue 3347 within one thread. Thread: any.
  */
 class CmEvents {
  public:
@@ -20,7 +20,7 @@ class CmEvents {
 
   CmEvents(Get* real_get, Acknowledge* real_acknowledge) : get_(real_get), acknowledge_(real_acknowledge) {}
 
-  /** As rdma_get_cm_event(). */
+  /** Like rdma_get_cm_event(). */
   int get(rdma_event_channel* channel, rdma_cm_event** event) {
     if (take_held(channel, event)) return 0;
     for (;;) {
@@ -36,7 +36,7 @@ class CmEvents {
     }
   }
 
-  /** As rdma_ack_cm_event(). */
+  /** Like rdma_ack_cm_event(). */
   int acknowledge(rdma_cm_event* event) {
     {
       const std::lock_guard<std::mutex> guard(mutex_);
@@ -45,7 +45,7 @@ class CmEvents {
     return acknowledge_(event);
   }
 
-  /** Nobody will ask for the events of this id any more. */
+  /** SPDK is about to destroy the id: acknowledges its held events. */
   void drop(const rdma_cm_id* id) {
     const std::lock_guard<std::mutex> guard(mutex_);
     std::erase_if(held_, [this, id](rdma_cm_event* event) {
@@ -62,7 +62,7 @@ class CmEvents {
                        [id](const rdma_cm_event* event) { return event->id == id; });
   }
 
-  /** The first event that was held back and need not be any more. */
+  /** The first held event that may be passed on now. */
   bool take_held(const rdma_event_channel* channel, rdma_cm_event** event) {
     const std::lock_guard<std::mutex> guard(mutex_);
     const auto found = std::find_if(held_.begin(), held_.end(), [this, channel](const rdma_cm_event* held) {
@@ -79,7 +79,7 @@ class CmEvents {
   Acknowledge* const acknowledge_;
   /** Guards the following. */
   std::mutex mutex_;
-  /** SPDK has them, and has not acknowledged them. */
+  /** Events that SPDK has and has not acknowledged. */
   std::vector<rdma_cm_event*> out_;
   std::vector<rdma_cm_event*> held_;
 };

@@ -13,10 +13,10 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Makes every completion that follows a failed one of the same queue pair a failed one too. Soft-RoCE may
- * report that a send ended well after it has reported that the queue pair's receives were flushed. With the
- * first failure SPDK aborts all requests of the queue pair, and SPDK before v23.05 uses the request of such
- * a send nevertheless (nvme_rdma_cq_process_completions): it is gone, and the process crashes.
+ * Changes every completion that follows a failed one of the same queue pair into a failed one. Soft-RoCE may
+ * report a successful send after it has reported that the receives of the queue pair were flushed. With the
+ * first failure SPDK aborts all requests of the queue pair, but SPDK before v23.05 still uses the request of
+ * such a send (nvme_rdma_cq_process_completions), which no longer exists: the process crashes.
  */
 inline void fail_after_failure(std::span<ibv_wc> completions) {
   for (auto failed = completions.begin(); failed != completions.end(); ++failed) {
@@ -28,9 +28,9 @@ inline void fail_after_failure(std::span<ibv_wc> completions) {
 }
 
 /**
- * The queue pairs that SPDK has disconnected and not destroyed. From v22.05 SPDK goes on polling them, and
- * takes completions one by one: here a send's success may come long after the failures, when all requests
- * have been aborted. Any thread.
+ * The queue pairs that SPDK has disconnected and not destroyed. From v22.05 on SPDK continues to poll them,
+ * and takes completions one by one: a successful send may arrive long after the failures, when all requests
+ * have been aborted. Thread: any.
  */
 class DisconnectedQueuePairs {
  public:
@@ -42,16 +42,16 @@ class DisconnectedQueuePairs {
     any_.store(true, std::memory_order_release);
   }
 
-  /** It is about to be destroyed: another one may get its number. */
+  /** SPDK is about to destroy it: another one may get its number. */
   void remove(const ibv_qp* queue_pair) {
     const std::lock_guard<std::mutex> guard(mutex_);
     std::erase(list_, Disconnected{queue_pair->send_cq, queue_pair->qp_num});
     any_.store(!list_.empty(), std::memory_order_release);
   }
 
-  /** Makes every completion of these queue pairs, taken off this completion queue, a failed one. */
+  /** Changes every completion of these queue pairs, taken from this completion queue, into a failed one. */
   void fail(const ibv_cq* queue, std::span<ibv_wc> completions) {
-    // Without the lock: pollers ask all the time, and mostly there is none.
+    // Without the lock, because pollers call this all the time and mostly there is none.
     if (!any_.load(std::memory_order_acquire)) return;
     const std::lock_guard<std::mutex> guard(mutex_);
     for (ibv_wc& one : completions) {
@@ -60,7 +60,7 @@ class DisconnectedQueuePairs {
   }
 
  private:
-  /** Numbers are unique on one device only; the completion queue says which. */
+  /** Numbers are unique only on one device, which the completion queue identifies. */
   struct Disconnected {
     const ibv_cq* queue;
     uint32_t number;
@@ -79,14 +79,13 @@ class DisconnectedQueuePairs {
   std::vector<Disconnected> list_;
 };
 
-/** A queue pair of SPDK's is about to be destroyed. Does nothing with releases that need none of this. Any
- * thread. */
+/** SPDK is about to destroy a queue pair. Does nothing for releases that do not need it. Thread: any. */
 void forget_disconnected(const ibv_qp* queue_pair);
 
 /**
  * The linker cannot wrap ibv_poll_cq(): it is inline, and calls the function that the device's context names.
- * That pointer is replaced, and the device's own function is kept here. Nothing reports that a context is closed,
- * and its memory may become another context: the latest call of add() for an address counts.
+ * That pointer is replaced, and the device's own function is kept here. Nothing reports that a context is
+ * closed, and its memory may become another context: the latest call of add() for an address counts.
  */
 class PolledDevices {
  public:
@@ -99,7 +98,7 @@ class PolledDevices {
     for (Device* one = first_.load(); one != nullptr;) delete std::exchange(one, one->next);
   }
 
-  /** Has the completions of a device's queues pass through poll(). Any thread. */
+  /** Passes the completions of a device's queues through poll(). Thread: any. */
   void add(ibv_context* context, PollCq poll) {
     const std::lock_guard<std::mutex> guard(adding_);
     if (context->ops.poll_cq == poll) return;
@@ -109,12 +108,14 @@ class PolledDevices {
       first_.store(new Device{context, context->ops.poll_cq, first_.load(std::memory_order_relaxed)},
                    std::memory_order_release);
     }
-    // Nobody polls yet: this is before the device's first completion queue is made.
+    // No thread polls yet: the device has no completion queue so far.
     context->ops.poll_cq = poll;
   }
 
-  /** The function of its own of a device that was added. Any thread, without a lock: pollers ask all the
-   * time. */
+  /**
+   * The own poll function of a device that was added. Without a lock, because pollers call it all the time.
+   * Thread: any.
+   */
   [[nodiscard]] PollCq own(const ibv_context* context) const {
     const Device* const known = find(context);
     return known == nullptr ? nullptr : known->own.load(std::memory_order_acquire);
@@ -135,7 +136,7 @@ class PolledDevices {
     return one;
   }
 
-  /** Guards adding; devices are never taken away. */
+  /** Guards adding; devices are never removed. */
   std::mutex adding_;
   std::atomic<Device*> first_{nullptr};
 };

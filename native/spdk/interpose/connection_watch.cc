@@ -26,7 +26,7 @@ using Handle = std::variant<rdma_cm_id*, int>;
 thread_local Clock::time_point t_wait_until = Clock::time_point::max();
 thread_local ConnectionWatch* t_watch = nullptr;
 void break_connection(rdma_cm_id* id) {
-  // Its queue pair's commands end with errors, which is what SPDK waits for.
+  // The commands of its queue pair end with errors, for which SPDK waits.
   rdma_disconnect(id);
 }
 
@@ -34,12 +34,12 @@ void break_connection(int socket) {
   shutdown(socket, SHUT_RDWR);
 }
 
-/** From v22.05 SPDK waits for no RDMA connection: it ends the try itself. */
+/** From v22.05 on SPDK does not wait for RDMA connections: it ends the attempt itself. */
 bool may_break_try(const Handle& handle) {
   return !kAsyncQueuePairs || std::holds_alternative<int>(handle);
 }
 
-/** What SPDK has connected, or is about to connect, and has not destroyed. Any thread. */
+/** The connections that SPDK has made or is making, and has not destroyed. Thread: any. */
 class Connections {
  public:
   void add(Handle handle, const ConnectionWatch* watch) {
@@ -59,7 +59,7 @@ class Connections {
     for (Connection& one : list_) one.established |= one.watch == watch;
   }
   void break_all(const ConnectionWatch* watch, bool established) {
-    // Under the lock: SPDK cannot destroy a connection while it is being broken.
+    // Under the lock, so that SPDK cannot destroy a connection while it is being broken.
     const std::lock_guard<std::mutex> guard(mutex_);
     for (const Connection& one : list_) {
       if (one.watch != watch || one.established != established) continue;
@@ -80,7 +80,7 @@ class Connections {
   std::vector<Connection> list_;
 };
 
-/** Never destroyed: a thread that SPDK does not return to may still use it when the process ends. */
+/** Never destroyed: a thread to which SPDK does not return may still use it when the process ends. */
 Connections& connections() {
   static auto& all = *new Connections;
   return all;
@@ -118,7 +118,7 @@ void ConnectionWatch::break_established() {
 
 CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until) {
   if constexpr (kAsyncQueuePairs) return;
-  // No look at the clock for a limit of 0, which pollers set all the time.
+  // Does not read the clock for a limit of 0, which pollers set all the time.
   const auto until = limit.count() == 0 ? Clock::time_point::min() : Clock::now() + limit;
   t_wait_until = std::min(before_, until);
 }
@@ -134,7 +134,7 @@ int fail(int error) {
   return -1;
 }
 
-/** False when the connection is not to be made. */
+/** False if the connection must not be made. */
 bool watch_connection(Handle handle) {
   if (t_watch == nullptr) return true;
   connections().add(handle, t_watch);
@@ -181,7 +181,7 @@ extern "C" {
 int __wrap_rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
   if (kAsyncQueuePairs) return __real_rdma_get_cm_event(channel, event);
   if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) {
-    // SPDK takes all events there are before it looks at one: an error now would make it forget what it has.
+    // SPDK takes all available events before it handles one: an error now would make it forget the others.
     return fail(std::exchange(t_gave_event, false) ? EAGAIN : ENOTCONN);
   }
   const int result = cm_events().get(channel, event);

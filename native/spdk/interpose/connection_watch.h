@@ -6,21 +6,20 @@
 namespace spdk_nvme::spdk {
 
 /**
- * SPDK waits inside some of its calls, and some of these waits have no end. Before v22.05 it connects and
- * disconnects so: for a target that accepts a connection and then says nothing it waits for ever, with a lock
- * that every other attach and detach needs. Before v25.09 it waits for the kernel to connect a TCP socket,
- * which tries for more than two minutes. On all releases it answers the report of a changed namespace so,
- * in the poll of the admin queue: without a limit before v25.09, and with that of an attach for each command
- * since. What follows ends such waits from outside. It wraps some functions of librdmacm and of the C library
- * (see the .cc): the linker redirects SPDK's calls of them.
+ * SPDK waits inside some of its calls, and some of these waits have no limit. Before v22.05 it connects and
+ * disconnects like this: if a target accepts a connection and does not respond, it waits indefinitely, with a
+ * lock that every other attach and detach needs. Before v25.09 it waits for the kernel to connect a TCP
+ * socket, which takes more than two minutes. With all releases it handles the report of a changed namespace
+ * like this, in the poll of the admin queue: before v25.09 without a limit, later with that of an attach for
+ * each command. The classes below end such waits from outside. They wrap some functions of librdmacm and of
+ * the C library (see the .cc): the linker redirects SPDK's calls of them.
  *
  * Does nothing where SPDK is a shared library, whose calls the linker of the addon cannot redirect.
  */
 
 /**
  * The connections of one controller: those that SPDK makes on a thread while a Scope lives there, until it
- * destroys them, on any thread. Another thread can break them: whatever SPDK waits for on them then ends with
- * an error.
+ * destroys them on any thread. Another thread can break them, which ends SPDK's waits for them with an error.
  */
 class ConnectionWatch {
  public:
@@ -29,7 +28,7 @@ class ConnectionWatch {
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
 
-  /** One try to connect. What is connected when it ends is established. */
+  /** One attempt to connect. Connections that exist when it ends are established. */
   class Scope {
    public:
     explicit Scope(ConnectionWatch& watch);
@@ -42,16 +41,16 @@ class ConnectionWatch {
   };
 
   /**
-   * The present try and all later ones. Over RDMA nothing from v22.05 on, where no wait of such a try is long.
-   * Any thread.
+   * Breaks the current attempt and all later ones. Over RDMA it does nothing from v22.05 on, where no wait of
+   * an attempt is long. Thread: any.
    */
   void break_all_tries();
-  /** The present try, as above. Any thread. */
+  /** Breaks the current attempt, likewise. Thread: any. */
   void break_this_try();
-  /** What is established. Any thread. */
+  /** Breaks the established connections. Thread: any. */
   void break_established();
 
-  /** Whether the present try, or the latest, was broken by break_this_try(). */
+  /** Whether the current or latest attempt was broken by break_this_try(). */
   [[nodiscard]] bool try_broken() const { return try_broken_.load(std::memory_order_acquire); }
   [[nodiscard]] bool broken() const { return all_broken_.load(std::memory_order_acquire) || try_broken(); }
 
@@ -61,10 +60,10 @@ class ConnectionWatch {
 };
 
 /**
- * While one lives, SPDK waits on this thread no longer than this, in all, for events of the RDMA connection
- * manager. Disconnecting a queue pair waits for the target to say goodbye, up to a second, and then goes on
- * as if it had: a silent target would cost a second for each queue pair, and hold up a poller as long for
- * each that fails.
+ * While one lives, SPDK waits on this thread no longer than this, in total, for events of the RDMA connection
+ * manager. When SPDK disconnects a queue pair it waits up to a second for the disconnect handshake of the
+ * target and then continues anyway: without this, an unresponsive target would cost a second for each queue
+ * pair, and each failing queue pair would delay a poller as long.
  */
 class CmWaitLimit {
  public:

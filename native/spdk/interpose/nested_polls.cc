@@ -9,14 +9,14 @@
 
 #if SPDK_NVME_RELEASE < 2104
 
-// Of lib/nvme, the same from v20.07 to v21.01: what it gives begins with the functions of the transport.
+// Of lib/nvme, the same from v20.07 to v21.01: its result begins with the functions of the transport.
 extern "C" [[gnu::weak]] spdk_nvme_transport_ops* nvme_get_transport(const char* name);
 
 namespace spdk_nvme::spdk {
 
 namespace {
 
-/** SPDK's own functions. Written before the first controller, and not changed any more. */
+/** SPDK's own functions. Written before the first controller, constant afterwards. */
 spdk_nvme_transport_ops g_rdma{};
 
 /** A poll of a queue pair, on its thread's stack. */
@@ -24,7 +24,7 @@ struct Poll {
   spdk_nvme_qpair* const queue_pair;
   Poll* const outer;
   std::span<ibv_wc> completions{};
-  /** Whose queue pair is to be disconnected when the poll has ended. */
+  /** The controller whose queue pair is disconnected when the poll has ended. */
   spdk_nvme_ctrlr* disconnect = nullptr;
 };
 
@@ -47,21 +47,21 @@ Poll* poll_of(const spdk_nvme_qpair* queue_pair, Poll* poll) {
   return poll;
 }
 
-/** Their requests are gone. */
+/** Changes them into failures: their requests no longer exist. */
 void fail_all(std::span<ibv_wc> completions) {
   for (ibv_wc& one : completions) {
     if (one.status == IBV_WC_SUCCESS) one.status = IBV_WC_WR_FLUSH_ERR;
   }
 }
 
-/** SPDK aborts the queue pair's requests after this, whether it is done or deferred. */
+/** SPDK aborts the requests of the queue pair after this call, whether the disconnect is done or deferred. */
 void disconnect_queue_pair(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair) {
   Poll* outermost = poll_of(queue_pair, t_poll);
   if (outermost == nullptr || poll_of(queue_pair, outermost->outer) == nullptr) {
     return g_rdma.ctrlr_disconnect_qpair(controller, queue_pair);
   }
   while (Poll* const poll = poll_of(queue_pair, outermost->outer)) {
-    // It is in the middle of these.
+    // It is handling these.
     fail_all(poll->completions);
     outermost = poll;
   }

@@ -25,14 +25,14 @@ spdk_nvme_cpl answer(spdk_nvme_status status) {
 void carry_out(spdk_nvme_ctrlr& controller, const FakeCommand& command) {
   const auto found = controller.namespaces.find(command.namespace_id);
   if (found == controller.namespaces.end()) return;
-  spdk_nvme_ns& space = found->second;
-  uint64_t at = command.lba * space.block_size;
+  spdk_nvme_ns& ns = found->second;
+  uint64_t at = command.lba * ns.block_size;
   if (command.opcode == SPDK_NVME_OPC_WRITE_ZEROES) {
-    memset(space.data.data() + at, 0, static_cast<size_t>(command.blocks) * space.block_size);
+    memset(ns.data.data() + at, 0, static_cast<size_t>(command.blocks) * ns.block_size);
   }
   for (const auto& [address, length] : command.runs) {
-    if (command.opcode == SPDK_NVME_OPC_READ) memcpy(address, space.data.data() + at, length);
-    if (command.opcode == SPDK_NVME_OPC_WRITE) memcpy(space.data.data() + at, address, length);
+    if (command.opcode == SPDK_NVME_OPC_READ) memcpy(address, ns.data.data() + at, length);
+    if (command.opcode == SPDK_NVME_OPC_WRITE) memcpy(ns.data.data() + at, address, length);
     at += length;
   }
 }
@@ -65,18 +65,18 @@ void complete(spdk_nvme_qpair* queue_pair, size_t index, bool aborted) {
   command.done(command.context, &completion);
 }
 
-int send_vectored(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint8_t opcode, uint64_t lba,
+int send_vectored(spdk_nvme_ns* ns, spdk_nvme_qpair* queue_pair, uint8_t opcode, uint64_t lba,
                   uint32_t blocks, spdk_nvme_cmd_cb done, void* context, spdk_nvme_req_reset_sgl_cb reset,
                   spdk_nvme_req_next_sge_cb next) {
   FakeCommand command{.opcode = opcode,
-                      .namespace_id = space->id,
+                      .namespace_id = ns->id,
                       .lba = lba,
                       .blocks = blocks,
                       .runs = {},
                       .done = done,
                       .context = context};
   reset(context, 0);
-  for (uint64_t left = static_cast<uint64_t>(blocks) * space->block_size; left > 0;) {
+  for (uint64_t left = static_cast<uint64_t>(blocks) * ns->block_size; left > 0;) {
     void* address = nullptr;
     uint32_t length = 0;
     if (next(context, &address, &length) != 0) return -EINVAL;
@@ -84,9 +84,9 @@ int send_vectored(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint8_t opco
     command.runs.push_back({static_cast<uint8_t*>(address), length});
     left -= length;
   }
-  spdk_nvme_ctrlr& controller = *space->controller;
+  spdk_nvme_ctrlr& controller = *ns->controller;
   const bool too_long = command.bytes() > controller.max_transfer;
-  const bool crosses = space->boundary > 0 && lba % space->boundary + blocks > space->boundary;
+  const bool crosses = ns->boundary > 0 && lba % ns->boundary + blocks > ns->boundary;
   if (too_long || crosses || command.runs.size() > controller.max_segments) {
     controller.split++;
     command.requests = 1 + static_cast<uint32_t>(command.runs.size());
@@ -103,14 +103,14 @@ uint64_t FakeCommand::bytes() const {
 }
 
 spdk_nvme_ns& spdk_nvme_ctrlr::add(uint32_t id, uint32_t block_size, uint64_t blocks, uint32_t boundary) {
-  spdk_nvme_ns& space = namespaces[id];
-  space.id = id;
-  space.block_size = block_size;
-  space.blocks = blocks;
-  space.boundary = boundary;
-  space.data.resize(block_size * blocks);
-  space.controller = this;
-  return space;
+  spdk_nvme_ns& ns = namespaces[id];
+  ns.id = id;
+  ns.block_size = block_size;
+  ns.blocks = blocks;
+  ns.boundary = boundary;
+  ns.data.resize(block_size * blocks);
+  ns.controller = this;
+  return ns;
 }
 
 void spdk_nvme_qpair::abort_all() {
@@ -150,23 +150,23 @@ int spdk_nvme_ctrlr_cmd_io_raw(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* que
   return send(queue_pair, std::move(sent));
 }
 
-int spdk_nvme_ns_cmd_readv(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint64_t lba, uint32_t blocks,
+int spdk_nvme_ns_cmd_readv(spdk_nvme_ns* ns, spdk_nvme_qpair* queue_pair, uint64_t lba, uint32_t blocks,
                            spdk_nvme_cmd_cb done, void* context, uint32_t /*flags*/,
                            spdk_nvme_req_reset_sgl_cb reset, spdk_nvme_req_next_sge_cb next) {
-  return send_vectored(space, queue_pair, SPDK_NVME_OPC_READ, lba, blocks, done, context, reset, next);
+  return send_vectored(ns, queue_pair, SPDK_NVME_OPC_READ, lba, blocks, done, context, reset, next);
 }
 
-int spdk_nvme_ns_cmd_writev(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint64_t lba, uint32_t blocks,
+int spdk_nvme_ns_cmd_writev(spdk_nvme_ns* ns, spdk_nvme_qpair* queue_pair, uint64_t lba, uint32_t blocks,
                             spdk_nvme_cmd_cb done, void* context, uint32_t /*flags*/,
                             spdk_nvme_req_reset_sgl_cb reset, spdk_nvme_req_next_sge_cb next) {
-  return send_vectored(space, queue_pair, SPDK_NVME_OPC_WRITE, lba, blocks, done, context, reset, next);
+  return send_vectored(ns, queue_pair, SPDK_NVME_OPC_WRITE, lba, blocks, done, context, reset, next);
 }
 
-int spdk_nvme_ns_cmd_dataset_management(spdk_nvme_ns* space, spdk_nvme_qpair* queue_pair, uint32_t /*type*/,
+int spdk_nvme_ns_cmd_dataset_management(spdk_nvme_ns* ns, spdk_nvme_qpair* queue_pair, uint32_t /*type*/,
                                         const spdk_nvme_dsm_range* ranges, uint16_t /*count*/,
                                         spdk_nvme_cmd_cb done, void* context) {
   return send(queue_pair, {.opcode = SPDK_NVME_OPC_DATASET_MANAGEMENT,
-                           .namespace_id = space->id,
+                           .namespace_id = ns->id,
                            .lba = ranges[0].starting_lba,
                            .blocks = ranges[0].length,
                            .runs = {},
@@ -176,26 +176,26 @@ int spdk_nvme_ns_cmd_dataset_management(spdk_nvme_ns* space, spdk_nvme_qpair* qu
 
 // What a controller and its namespaces say of themselves.
 
-bool spdk_nvme_ns_is_active(spdk_nvme_ns* space) {
-  return space->active;
+bool spdk_nvme_ns_is_active(spdk_nvme_ns* ns) {
+  return ns->active;
 }
-uint32_t spdk_nvme_ns_get_sector_size(spdk_nvme_ns* space) {
-  return space->block_size;
+uint32_t spdk_nvme_ns_get_sector_size(spdk_nvme_ns* ns) {
+  return ns->block_size;
 }
-uint64_t spdk_nvme_ns_get_num_sectors(spdk_nvme_ns* space) {
-  return space->blocks;
+uint64_t spdk_nvme_ns_get_num_sectors(spdk_nvme_ns* ns) {
+  return ns->blocks;
 }
-uint32_t spdk_nvme_ns_get_md_size(spdk_nvme_ns* /*space*/) {
+uint32_t spdk_nvme_ns_get_md_size(spdk_nvme_ns* /*ns*/) {
   return 0;
 }
-const spdk_nvme_ns_data* spdk_nvme_ns_get_data(spdk_nvme_ns* space) {
-  return &space->identify;
+const spdk_nvme_ns_data* spdk_nvme_ns_get_data(spdk_nvme_ns* ns) {
+  return &ns->identify;
 }
-const spdk_uuid* spdk_nvme_ns_get_uuid(const spdk_nvme_ns* space) {
-  return space->uuid ? &*space->uuid : nullptr;
+const spdk_uuid* spdk_nvme_ns_get_uuid(const spdk_nvme_ns* ns) {
+  return ns->uuid ? &*ns->uuid : nullptr;
 }
-uint32_t spdk_nvme_ns_get_optimal_io_boundary(spdk_nvme_ns* space) {
-  return space->boundary;
+uint32_t spdk_nvme_ns_get_optimal_io_boundary(spdk_nvme_ns* ns) {
+  return ns->boundary;
 }
 spdk_nvme_ns* spdk_nvme_ctrlr_get_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
   const auto found = controller->namespaces.find(id);
