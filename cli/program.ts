@@ -27,12 +27,10 @@ const processOutput: Output = {
 /** The command line with all of its verbs. */
 export function makeProgram(output: Output = processOutput): Command {
   const program = new Command('spdk-nvme')
-    .description(
-      'NVMe over fabrics from SPDK: look at targets, read and write them, measure and stress them.',
-    )
+    .description('NVMe over fabrics with SPDK: inspect targets, read, write, measure and stress them.')
     .configureOutput(output)
     .configureHelp({ sortSubcommands: false })
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(see --help)')
     .exitOverride();
   addDoctor(program);
   addBuild(program);

@@ -28,7 +28,7 @@ async function build() {
   if (missing.length > 0) {
     const names = missing.map(({ name }) => name).join(', ');
     const packages = missing.map(({ debian }) => debian).join(' ');
-    const reason = `building it takes programs that are not on PATH: ${names}`;
+    const reason = `building it needs programs that are not on PATH: ${names}`;
     return { outcome: 'no-tools', reason, remedy: `apt-get install ${packages} && ${BUILD}` };
   }
 
@@ -39,7 +39,7 @@ async function build() {
   if (output === undefined)
     return { outcome: 'built', reason: 'it was removed after it was built', remedy: BUILD };
   const { line, debian } = whyItFailed(output);
-  const reason = `building it for SPDK ${spdk.version} failed: ${line} (all of it is in ${logFile})`;
+  const reason = `building it for SPDK ${spdk.version} failed: ${line} (the whole output is in ${logFile})`;
   return { outcome: 'failed', reason, remedy: `${debian ? `apt-get install ${debian} && ` : ''}${BUILD}` };
 }
 
@@ -50,7 +50,7 @@ if (report.outcome === 'built') {
   console.log('spdk-nvme: the addon is built');
 } else {
   console.error(
-    `spdk-nvme: the addon is not built: ${report.reason}\nspdk-nvme: what helps: ${report.remedy}`,
+    `spdk-nvme: the addon is not built: ${report.reason}\nspdk-nvme: to fix it: ${report.remedy}`,
   );
   process.exitCode = asked || report.outcome === 'failed' ? 1 : 0;
 }

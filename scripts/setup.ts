@@ -92,7 +92,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const status = 128 + os.constants.signals[signal];
     if (stoppedBy) process.exit(status);
     stoppedBy = signal;
-    console.error('\nStopping the set-up and removing what is half made (once more: leave it at that)…');
+    console.error('\nStopping the set-up and removing unfinished files (press again to stop immediately)…');
     stopProcesses();
     // Whatever does not end by itself is not waited for.
     setTimeout(() => process.exit(status), 30_000).unref();

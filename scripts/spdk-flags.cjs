@@ -21,7 +21,7 @@ class SpdkNotFound extends Error {
     const list = tried.map((line) => `  - ${line}`).join('\n');
     super(
       `SPDK was not found. Tried:\n${list}\n` +
-        'Set SPDK_PREFIX to the prefix SPDK is installed under, or PKG_CONFIG_PATH to the folder of its .pc files.',
+        'Set SPDK_PREFIX to the prefix under which SPDK is installed, or PKG_CONFIG_PATH to the folder of its .pc files.',
     );
     this.name = 'SpdkNotFound';
     this.tried = tried;

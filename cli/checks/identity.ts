@@ -10,7 +10,7 @@ export function checkIdentity(): Finding {
   if (nqn === undefined) {
     return warning(
       'host identity',
-      `${files.hostnqn} is missing: each process calls itself by another name`,
+      `${files.hostnqn} is missing: each process has another host NQN`,
       'nvme gen-hostnqn > /etc/nvme/hostnqn  (as root)',
     );
   }

@@ -26,7 +26,7 @@ export function checkHugepages(): Finding[] {
       ? ok('hugepages', `${text}${byNode()}`)
       : failure(
           'hugepages',
-          `${text}; an environment takes ${formatBytes(defaultMemory)} unless told otherwise`,
+          `${text}; an environment reserves ${formatBytes(defaultMemory)} by default`,
           `echo ${wanted} > /proc/sys/vm/nr_hugepages  (as root)`,
         ),
   ];
@@ -62,7 +62,7 @@ export function checkThreads(): Finding {
     ? ok('threads', text)
     : failure(
         'threads',
-        `${text}; SPDK, DPDK and Node.js take some dozens`,
+        `${text}; SPDK, DPDK and Node.js need several dozen`,
         'ulimit -u 4096  (or TasksMax=)',
       );
 }

@@ -47,7 +47,7 @@ function rights(): Finding {
   if (files.length === 0) {
     return warning(
       '/dev/infiniband',
-      'has no devices for programs',
+      'has no devices for user programs',
       'modprobe -a ib_uverbs rdma_ucm  (as root)',
     );
   }
@@ -55,7 +55,7 @@ function rights(): Finding {
     ? ok('/dev/infiniband', files.join(', '))
     : warning(
         '/dev/infiniband',
-        `no right to use ${closed.join(', ')}`,
+        `no permission for ${closed.join(', ')}`,
         `chmod a+rw ${nodesFolder}/*  (as root)`,
       );
 }

@@ -25,10 +25,10 @@ export function checkAddon(): Finding[] {
     return [
       ok('addon', `built with ${text} (${linked})`),
       known === 0
-        ? ok('advisories', 'no known problems of this release')
+        ? ok('advisories', 'no known problems in this release')
         : warning(
             'advisories',
-            `${known} known problems of this release, each with a defence in this package`,
+            `${known} known problems in this release, which this package handles`,
             'npx spdk-nvme advisories',
           ),
     ];

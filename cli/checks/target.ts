@@ -18,9 +18,9 @@ export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
     return ok('route', stdout.split('\n')[0]?.trim().replace(/\s+/g, ' ') ?? '');
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') {
-      return warning('route', 'there is no program `ip` to ask', 'apt-get install iproute2');
+      return warning('route', 'the program `ip` is missing', 'apt-get install iproute2');
     }
-    return failure('route', `there is no way to ${traddr}`, 'check the address, and `ip route`');
+    return failure('route', `there is no route to ${traddr}`, 'check the address, and `ip route`');
   }
 }
 

@@ -7,9 +7,9 @@ export function addAdvisories(program: Command): void {
     program
       .command('advisories')
       .description(
-        'List the known hangs, leaks and crashes of the linked SPDK release, and what this package does.',
+        'List the known hangs, leaks and crashes of the linked SPDK release, and how this package avoids them.',
       )
-      .option('--all', 'also those that do not concern this release', false),
+      .option('--all', 'also list those that do not concern this release', false),
   ).action(({ all, outputFormat }: OutputOptions & { all: boolean }) => {
     const list = advisories({ all });
     print(outputFormat, { spdk: spdkVersion().text, advisories: list }, () =>

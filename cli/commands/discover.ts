@@ -29,15 +29,15 @@ export function addDiscover(program: Command): void {
   const command = program
     .command('discover')
     .description(
-      'Ask a target what it offers: its discovery log. --nqn is needed for a discovery service of another name only.',
+      'Read the discovery log of a target. --nqn is only needed for a discovery service with another name.',
     );
   addOutputOption(addSessionOptions(addTargetOptions(command, { discovery: true })))
     .option('--watch', 'stay connected and print each change, until Ctrl-C', false)
-    .option('--referrals <DEPTH>', 'follow referrals so many services deep', integer(0, 8), 0)
+    .option('--referrals <DEPTH>', 'follow referrals to this depth', integer(0, 8), 0)
     .action(async (given: Given) => {
       const service = serviceOf(given);
       if (given.watch && given.referrals > 0)
-        throw new UsageError('--watch follows no referrals: leave --referrals out');
+        throw new UsageError('--watch does not follow referrals: omit --referrals');
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         if (given.watch) return watch(environment, service, given, stop.signal);
         const { timeoutMs, hostNqn, hostId, sourceAddress } = attachOptionsOf(given);

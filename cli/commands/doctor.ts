@@ -20,8 +20,8 @@ export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
     .description(
-      'Say what this machine has and lacks, each with the command that mends it; with a target, try it too. Exit ' +
-        'status 0 only when nothing that is needed is missing.',
+      'Check this machine and print the command that fixes each problem; with a target, also connect to it. Exit ' +
+        'status 0 if nothing required is missing.',
     );
   addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (given: Given) => {
     const id = given.traddr || given.transportId ? targetOf(given) : undefined;

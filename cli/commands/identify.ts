@@ -29,7 +29,7 @@ interface Verb {
 const verbs: readonly Verb[] = [
   {
     name: 'id-ctrl',
-    description: 'Show what the controller says of itself (Identify Controller).',
+    description: 'Show the description of the controller (Identify Controller).',
     cns: cns.controller,
     namespace: false,
     decode: decodeIdCtrl,
@@ -45,7 +45,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'ns-descs',
-    description: 'Show what names a namespace the world over: UUID, NGUID, EUI-64.',
+    description: 'Show the globally unique names of a namespace: UUID, NGUID, EUI-64.',
     cns: cns.descriptors,
     namespace: true,
     decode: (data) => ({ 'ns-descs': decodeNsDescs(data) }),
@@ -54,7 +54,7 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'list-ns',
-    description: 'List the ids of the active namespaces, from one id on.',
+    description: 'List the ids of the active namespaces, in ascending order.',
     cns: cns.activeNamespaces,
     namespace: false,
     decode: (data) => ({ nsid_list: decodeNsList(data).map((nsid) => ({ nsid })) }),
@@ -74,14 +74,12 @@ export function addIdentify(program: Command): void {
     } else if (verb.cns === cns.activeNamespaces) {
       command.option('-N, --namespace-id <NSID>', 'start after this id', integer(0, maxNsid), 0);
     }
-    command
-      .option('-b, --raw-binary', 'write the data as it came to stdout', false)
-      .action(async (given: Given) => {
-        process.exitCode = await withController(given, {}, async ({ controller }) => {
-          await show(controller, verb, given);
-          return 0;
-        });
+    command.option('-b, --raw-binary', 'write the raw data to stdout', false).action(async (given: Given) => {
+      process.exitCode = await withController(given, {}, async ({ controller }) => {
+        await show(controller, verb, given);
+        return 0;
       });
+    });
   }
 }
 

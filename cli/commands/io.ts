@@ -24,24 +24,24 @@ const STDIO = '-';
 
 export function addIo(program: Command): void {
   ioCommand(program, 'read', 'Read from a namespace into a file, or to stdout.')
-    .option('-f, --file <FILE>', 'where the data go; - is stdout', STDIO)
-    .option('-z, --length <BYTES>', 'how much (default: to the end of the namespace)', size())
+    .option('-f, --file <FILE>', 'the file to write; - is stdout', STDIO)
+    .option('-z, --length <BYTES>', 'the length (default: to the end of the namespace)', size())
     .action(act(readToFile));
   ioCommand(program, 'write', 'Write a file, or stdin, to a namespace.')
-    .option('-f, --file <FILE>', 'where the data come from; - is stdin', STDIO)
-    .option('-z, --length <BYTES>', 'how much at most (default: all of the file)', size())
+    .option('-f, --file <FILE>', 'the file to read; - is stdin', STDIO)
+    .option('-z, --length <BYTES>', 'the maximum length (default: the whole file)', size())
     .action(act((session, namespace, given) => send(session, namespace, given, 'write')));
   ioCommand(program, 'compare', 'Compare a namespace with a file, or with stdin.')
-    .option('-f, --file <FILE>', 'what to compare with; - is stdin', STDIO)
-    .option('-z, --length <BYTES>', 'how much at most (default: all of the file)', size())
+    .option('-f, --file <FILE>', 'the file to compare with; - is stdin', STDIO)
+    .option('-z, --length <BYTES>', 'the maximum length (default: the whole file)', size())
     .action(act((session, namespace, given) => send(session, namespace, given, 'compare')));
-  ioCommand(program, 'write-zeroes', 'Write zeroes to a range, without sending any.')
+  ioCommand(program, 'write-zeroes', 'Write zeroes to a range, without transferring data.')
     .requiredOption('-z, --length <BYTES>', 'how much', size())
     .action(act((session, namespace, given) => range(session, namespace, given, 'writeZeroes')));
-  ioCommand(program, 'dsm', 'Tell the controller that a range is not needed any more (deallocate).')
+  ioCommand(program, 'dsm', 'Deallocate a range (Dataset Management).')
     .requiredOption('-z, --length <BYTES>', 'how much', size())
     .action(act((session, namespace, given) => range(session, namespace, given, 'deallocate')));
-  const flush = program.command('flush').description('Make everything written before durable.');
+  const flush = program.command('flush').description('Make all earlier writes durable.');
   addNamespaceOption(addSessionOptions(addTargetOptions(flush))).action(
     act(({ signal }, namespace, { timeout }) => namespace.flush({ signal, timeoutMs: timeout })),
   );
@@ -54,7 +54,12 @@ function size(): (text: string) => number {
 function ioCommand(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
   addNamespaceOption(addSessionOptions(addTargetOptions(command)));
-  return command.option('--offset <BYTES>', 'where in the namespace', bytes(0, Number.MAX_SAFE_INTEGER), 0);
+  return command.option(
+    '--offset <BYTES>',
+    'the offset in the namespace',
+    bytes(0, Number.MAX_SAFE_INTEGER),
+    0,
+  );
 }
 
 function act(work: (session: Session, namespace: Namespace, given: Given) => Promise<void>) {
@@ -143,7 +148,7 @@ async function send(
     for await (const piece of new Chunks(input, PIECE, length)) {
       if (piece.length % namespace.blockSize !== 0) {
         throw new Failure(
-          `The input ends in the middle of a block: ${sent + piece.length} bytes are no multiple of ${namespace.blockSize}`,
+          `The input ends in the middle of a block: ${sent + piece.length} bytes are not a multiple of ${namespace.blockSize}`,
         );
       }
       const at = offset + sent;

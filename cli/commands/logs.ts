@@ -36,7 +36,7 @@ export function addLogs(program: Command): void {
     );
   logCommand(program, 'get-log', 'Read any log page.')
     .requiredOption('-i, --log-id <ID>', 'the log page', integer(0, 0xff))
-    .requiredOption('-l, --log-len <BYTES>', 'how much of it, a multiple of 4', bytes(4, 2 ** 30))
+    .requiredOption('-l, --log-len <BYTES>', 'the length, a multiple of 4', bytes(4, 2 ** 30))
     .option('-N, --namespace-id <NSID>', 'the namespace', integer(0, everyNamespace), everyNamespace)
     .action(
       run<Given & { logId: number; logLen: number; namespaceId: number }>(async (controller, given) => {
@@ -63,7 +63,7 @@ export function addLogs(program: Command): void {
 function logCommand(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
   addOutputOption(addSessionOptions(addTargetOptions(command)));
-  return command.option('-b, --raw-binary', 'write the data as it came to stdout', false);
+  return command.option('-b, --raw-binary', 'write the raw data to stdout', false);
 }
 
 function run<Options extends Given>(work: (controller: Controller, given: Options) => Promise<void>) {

@@ -64,11 +64,11 @@ function passthru(program: Command, name: string, description: string): Command 
   const command = program.command(name).description(description);
   addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
     .requiredOption('-O, --opcode <N>', 'the opcode', integer(0, 0xff))
-    .option('-l, --data-len <BYTES>', 'how much data goes either way', integer(0, maxData), 0)
+    .option('-l, --data-len <BYTES>', 'the length of the data', integer(0, maxData), 0)
     .option('-i, --input-file <FILE>', 'the data to send')
-    .option('-R, --read', 'data come back', false)
-    .option('-W, --write', 'data are sent', false)
-    .option('-b, --raw-binary', 'write the data that came back to stdout', false);
+    .option('-R, --read', 'receive data', false)
+    .option('-W, --write', 'send data', false)
+    .option('-b, --raw-binary', 'write the received data to stdout', false);
   for (const dword of dwords)
     command.option(`--${dword} <N>`, `command dword ${dword.slice(3)}`, integer(0, 0xffff_ffff), 0);
   return command;
@@ -76,9 +76,9 @@ function passthru(program: Command, name: string, description: string): Command 
 
 /** The data to send, or room for what comes back. */
 function dataOf({ dataLen, inputFile, read, write }: Given): Buffer {
-  if (read && write) throw new UsageError('Give --read or --write, not both');
+  if (read && write) throw new UsageError('Use --read or --write, not both');
   if (dataLen > 0 && !read && !write)
-    throw new UsageError('Say with --read or --write which way the data go');
+    throw new UsageError('Use --read or --write for the direction of the data');
   if (inputFile !== undefined && !write) throw new UsageError('--input-file needs --write');
   if (!write) return Buffer.alloc(dataLen);
   if (inputFile === undefined) throw new UsageError('--write needs --input-file with the data to send');

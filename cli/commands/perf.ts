@@ -27,26 +27,32 @@ interface Given extends SessionOptions, NamespaceOption, OutputOptions {
 export function addPerf(program: Command): void {
   const command = program
     .command('perf')
-    .description('Measure operations a second, latency and processor time against a namespace.');
+    .description('Measure operations per second, latency and processor time with a namespace.');
   addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
-    .addOption(new Option('--workload <PATTERN>', 'what to do').choices(patterns).default('randread'))
-    .option('--io-size <BYTES>', 'of each operation', bytes(1, 2 ** 30), 4096)
-    .option('--depth <N>', 'operations under way on each queue', integer(1, 32_768), 32)
+    .addOption(new Option('--workload <PATTERN>', 'the workload').choices(patterns).default('randread'))
+    .option('--io-size <BYTES>', 'the size of each operation', bytes(1, 2 ** 30), 4096)
+    .option('--depth <N>', 'outstanding operations on each queue', integer(1, 32_768), 32)
     .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
     .addOption(
-      new Option('--polling <MODE>', 'which thread polls').choices(['threads', 'inline']).default('threads'),
+      new Option('--polling <MODE>', 'the thread that polls')
+        .choices(['threads', 'inline'])
+        .default('threads'),
     )
     .addOption(
-      new Option('--api <API>', 'which interface of the package')
+      new Option('--api <API>', 'the interface of the package')
         .choices(['batch', 'promise'])
         .default('batch'),
     )
-    .option('--read-percent <P>', 'reads of a mixed workload', integer(0, 100), 50)
-    .option('--seconds <S>', 'how long to measure', integer(1, 7 * 86_400), 10)
-    .option('--ramp <S>', 'how long to run before', integer(0, 86_400), 1)
-    .option('--rate <OPS>', 'operations a second at most (default: no limit)', integer(1, 100_000_000))
-    .option('--verify', 'write patterns first, and check what is read', false)
-    .option('--allow-writes', 'let this run overwrite what is on the namespace', false)
+    .option('--read-percent <P>', 'the share of reads in a mixed workload', integer(0, 100), 50)
+    .option('--seconds <S>', 'the time to measure', integer(1, 7 * 86_400), 10)
+    .option('--ramp <S>', 'the time to run before measuring', integer(0, 86_400), 1)
+    .option(
+      '--rate <OPS>',
+      'the maximum of operations per second (default: no limit)',
+      integer(1, 100_000_000),
+    )
+    .option('--verify', 'write patterns first, and check the data that is read', false)
+    .option('--allow-writes', 'allow this run to overwrite the data on the namespace', false)
     .action(async (given: Given) => {
       const plan = planOf(given);
       const { ioQueues, depth, polling } = given;
@@ -55,7 +61,7 @@ export function addPerf(program: Command): void {
         const namespace = namespaceOf(controller, given);
         if (plan.ioSize % namespace.blockSize !== 0) {
           throw new UsageError(
-            `--io-size ${plan.ioSize} is no multiple of the block size, ${namespace.blockSize} bytes`,
+            `--io-size ${plan.ioSize} is not a multiple of the block size, ${namespace.blockSize} bytes`,
           );
         }
         if (plan.ioSize > namespace.bytes) {
@@ -84,9 +90,7 @@ function planOf(given: Given): IoPlan {
     verify: given.verify,
   };
   if (writes(plan) && !given.allowWrites) {
-    throw new UsageError(
-      'This run overwrites what is on the namespace: say --allow-writes if that is what you want',
-    );
+    throw new UsageError('This run overwrites the data on the namespace: add --allow-writes to allow it');
   }
   return plan;
 }
@@ -114,7 +118,7 @@ function asText(report: PerfReport): string {
       ],
     ),
     ...(report.failed > 0 ? [`${report.failed} operations failed`] : []),
-    ...(report.mismatches > 0 ? [`${report.mismatches} reads gave wrong data`] : []),
+    ...(report.mismatches > 0 ? [`${report.mismatches} reads returned wrong data`] : []),
     ...(report.interrupted ? ['Stopped before its time'] : []),
   ].join('\n');
 }

@@ -26,12 +26,12 @@ export interface LoopOptions {
 export function addLoopOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--loops <N>', 'how many times to attach and detach all controllers')
+      new Option('--loops <N>', 'the number of times to attach and detach all controllers')
         .argParser(integer(1, 10_000_000))
         .default(DEFAULT_LOOPS)
         .conflicts('seconds'),
     )
-    .option('--seconds <S>', 'go on for this long instead of a number of loops', integer(1, 7 * 86_400))
+    .option('--seconds <S>', 'run for this time instead of a number of loops', integer(1, 7 * 86_400))
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .option('--io-queues <Q>', 'I/O queues of each controller', integer(1, 64), 2)
     .option('--reads', 'detach while reads are in flight', false);
@@ -51,12 +51,12 @@ interface Given extends LoopOptions, TargetOptions {
 export function addStress(program: Command): void {
   addTargetOptions(addLoopOptions(program.command('stress')), { several: true })
     .description(
-      'Attach controllers and detach them again, in loops, and report hangs, failures and leaks. It reads at most, and ' +
-        'leaves other hosts’ connections alone. Several subsystems are attached at once.',
+      'Attach and detach controllers in loops, and report hangs, failures and leaks. It never writes, and ' +
+        'does not affect connections of other hosts. Several subsystems are attached at the same time.',
     )
     .option('--rdma-device <NAME>', 'count this RDMA device’s resources before and after')
-    .option('--json <FILE>', 'write the report there as JSON', writableFile)
-    .addOption(new Option('--messages', 'tell everything as JSON lines on stdout').default(false).hideHelp())
+    .option('--json <FILE>', 'write the report to this file as JSON', writableFile)
+    .addOption(new Option('--messages', 'print everything as JSON lines on stdout').default(false).hideHelp())
     .addHelpText(
       'after',
       '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',

@@ -5,9 +5,10 @@ import { InvalidArgumentError } from 'commander';
 /** A run may take hours: what would keep its report from being written has to show before. */
 export function writableFile(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false });
-  if (path === '' || stats?.isDirectory()) throw new InvalidArgumentError('Give the name of a file.');
+  if (path === '' || stats?.isDirectory())
+    throw new InvalidArgumentError('The value must be the name of a file.');
   if (!stats && !statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {
-    throw new InvalidArgumentError(`Make the folder ${dirname(path)} first.`);
+    throw new InvalidArgumentError(`Create the folder ${dirname(path)} first.`);
   }
   return path;
 }

@@ -5,7 +5,7 @@ export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`The value must be an integer from ${min} to ${max}.`);
   };
 }
 
@@ -17,7 +17,9 @@ export function bytes(min: number, max: number): (text: string) => number {
     const [, digits = '', unit = ''] = /^(\d+|0x[0-9a-f]+)\s*([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
     const value = digits === '' ? Number.NaN : Number(digits) * (units[unit.toLowerCase()] ?? Number.NaN);
     if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Give a size in bytes from ${min} to ${max}, such as 4096, 4k, 1M or 2G.`);
+    throw new InvalidArgumentError(
+      `The value must be a size in bytes from ${min} to ${max}, such as 4096, 4k, 1M or 2G.`,
+    );
   };
 }
 

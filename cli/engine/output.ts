@@ -12,7 +12,9 @@ export interface OutputOptions {
 /** Adds `-o`, as nvme-cli has it. */
 export function addOutputOption(command: Command): Command {
   return command.addOption(
-    new Option('-o, --output-format <FORMAT>', 'how to print').choices(['normal', 'json']).default('normal'),
+    new Option('-o, --output-format <FORMAT>', 'the format of the output')
+      .choices(['normal', 'json'])
+      .default('normal'),
   );
 }
 

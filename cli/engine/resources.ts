@@ -51,7 +51,7 @@ export function rdmaCounts(
   queues: readonly CompletionQueue[],
 ): RdmaCounts {
   const row = summary.find(({ ifname }) => ifname === device);
-  if (!row) throw new Error(`rdma resource show knows no device ${device}`);
+  if (!row) throw new Error(`rdma resource show does not list the device ${device}`);
   const pooled = queues.filter((queue) => queue.ifname === device && !queue.pid && queue.users === 0);
   return { pd: row.pd, cq: row.cq - pooled.length, qp: row.qp, cm_id: row.cm_id, mr: row.mr };
 }

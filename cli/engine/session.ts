@@ -17,7 +17,7 @@ export interface SessionOptions extends TargetOptions {
 /** Adds the options of every verb that opens SPDK. */
 export function addSessionOptions(command: Command): Command {
   return command
-    .option('--memory <MiB>', 'hugepage memory to take', integer(64, 1_048_576), 64)
+    .option('--memory <MiB>', 'hugepage memory to reserve', integer(64, 1_048_576), 64)
     .option('-v, --verbose', 'print SPDK’s own log lines on stderr', false);
 }
 

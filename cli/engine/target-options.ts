@@ -31,13 +31,13 @@ export function addTargetOptions(command: Command, { several = false, discovery 
     .option('-a, --traddr <ADDRESS>', 'the target’s IP address')
     .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`)
     .option('-n, --nqn <NQN>', `the subsystem’s NQN${repeat}`, collect)
-    .option('-r, --transport-id <ID>', `all of that as SPDK writes it${repeat}`, collect)
-    .option('-q, --hostnqn <NQN>', 'the NQN that this host calls itself')
+    .option('-r, --transport-id <ID>', `all of these in SPDK’s notation${repeat}`, collect)
+    .option('-q, --hostnqn <NQN>', 'the NQN of this host')
     .option('-I, --hostid <UUID>', 'the identifier of this host')
     .option('-w, --host-traddr <ADDRESS>', 'the local IP address to connect from')
     .option(
       '--timeout <MS>',
-      'the time limit for connecting, and for each command',
+      'the time limit for connecting and for each command',
       integer(1, 3_600_000),
       5_000,
     )
@@ -72,7 +72,7 @@ function idsOf(
   const { transport, traddr, trsvcid, nqn = [], transportId = [] } = options;
   const apart = transport !== undefined || traddr !== undefined || trsvcid !== undefined || nqn.length > 0;
   if (apart && transportId.length > 0) {
-    throw new UsageError('Give --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
+    throw new UsageError('Use --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
   }
   if (transportId.length > 0) return transportId.map((id) => parseTransportId(id));
   if (transport === undefined || traddr === undefined || nqns.length === 0) throw missing(options, nqns);

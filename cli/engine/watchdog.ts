@@ -13,7 +13,7 @@ export async function answered<Result>(
   let timer: NodeJS.Timeout | undefined;
   const alarm = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new AnswerMissing(`${what} has not answered after ${limitMs} ms`)),
+      () => reject(new AnswerMissing(`${what} has not settled after ${limitMs} ms`)),
       limitMs,
     );
   });

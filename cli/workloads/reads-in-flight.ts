@@ -20,7 +20,7 @@ export class ReadsInFlight {
       ({ bytes, metadataSize }) => bytes > 0 && metadataSize === 0,
     );
     if (!namespace) {
-      tally.fail('NO_NAMESPACE', `${controller.transportId.subnqn} has no namespace that can be read`);
+      tally.fail('NO_NAMESPACE', `${controller.transportId.subnqn} has no readable namespace`);
       this.underWay = this.ended = Promise.resolve();
       return;
     }

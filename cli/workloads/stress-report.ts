@@ -67,7 +67,7 @@ export function findings(report: StressReport): string[] {
   if (failed > 0) lines.push(`${failed} of ${completed + failed} loops failed`);
   else if (Object.keys(failuresByCode).length > 0) lines.push('operations failed outside of the loops');
   const missing = loops - completed - failed;
-  if (missing > 0 && !interrupted) lines.push(`gave up with ${missing} loops to go`);
+  if (missing > 0 && !interrupted) lines.push(`stopped with ${missing} loops left`);
   if (hangs > 0) lines.push(`${hangs} ${hangs === 1 ? 'operation' : 'operations'} hung`);
   if (total(leaks) > 0) {
     const kinds = Object.entries(leaks).filter(([, count]) => count > 0);

@@ -25,7 +25,7 @@ export function parseWith<Options extends object>(
   output: ArgumentOutput,
 ): ParsedArguments<Options> {
   command
-    .option('--json <FILE>', 'write the report there as JSON', writableFile)
+    .option('--json <FILE>', 'write the report to this file as JSON', writableFile)
     .configureOutput(output)
     .exitOverride();
   try {

@@ -18,13 +18,13 @@ const DECOMPRESSORS = [
 /** The compressed kernel inside a bzImage and the command that unpacks it. */
 export function kernelPayload(image: Buffer): { payload: Buffer; decompress: readonly string[] } {
   if (image.length < 0x250 || image.toString('latin1', HEADER_MAGIC, HEADER_MAGIC + 4) !== 'HdrS') {
-    throw new FabricError('The kernel package holds no bzImage');
+    throw new FabricError('The kernel package contains no bzImage');
   }
   const start = ((image[SETUP_SECTORS] || 4) + 1) * SECTOR_BYTES + image.readUInt32LE(PAYLOAD_OFFSET);
   const payload = image.subarray(start, start + image.readUInt32LE(PAYLOAD_LENGTH));
   const magic = payload.toString('hex', 0, 6);
   const found = DECOMPRESSORS.find((d) => magic.startsWith(d.magic));
-  if (!found) throw new FabricError(`The kernel is packed in a way not known here (it starts with ${magic})`);
+  if (!found) throw new FabricError(`The kernel has an unknown compression (it starts with ${magic})`);
   return { payload, decompress: found.command };
 }
 

@@ -81,7 +81,7 @@ async function runWorker<Report>({
   const listen = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      view.write(`${name}: hung: the run has said nothing for ${SILENCE_MS / 1000} s\n`);
+      view.write(`${name}: hung: the run has printed nothing for ${SILENCE_MS / 1000} s\n`);
       silence.abort();
     }, SILENCE_MS);
   };

@@ -14,22 +14,24 @@ interface MainOptions {
 function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value <= 0)
-    throw new InvalidArgumentError('It must be a whole number above 0.');
+    throw new InvalidArgumentError('It must be an integer above 0.');
   return value;
 }
 
 const program = new Command('npm run fabric --')
-  .description('Runs a command as root on a soft-RoCE fabric with an NVMe target; without one, a shell.')
+  .description(
+    'Runs a command as root on a soft-RoCE fabric with an NVMe target; without a command, a shell.',
+  )
   .argument('[command...]', 'the command and its arguments, as after `env`')
   .option(
     '--output <folder>',
-    'the one host folder the command can write to (also in SPDK_NVME_FABRIC_OUTPUT)',
+    'the host folder that the command can write to (also in SPDK_NVME_FABRIC_OUTPUT)',
   )
   .option('--deadline <seconds>', 'end the command after this time, with status 124', positive)
   .option('--memory <MiB>', 'memory of the guest', positive)
   .option('--hugepages <count>', 'number of 2 MiB pages in the guest', positive)
   .option('--env <name[=value]>', 'pass one more variable', (value, all: string[]) => [...all, value], [])
-  .option('--quiet', 'only what the command writes')
+  .option('--quiet', 'print only the output of the command')
   // What follows the command belongs to it, options too.
   .passThroughOptions();
 

@@ -54,7 +54,7 @@ export function whyItFailed(output) {
   const line =
     lines.find((one) => /\berror: |cannot find -l/.test(one)) ??
     lines.find((one) => /\bError: |^gyp ERR! find |\*\*\*/.test(one)) ??
-    'it gave no reason';
+    'it reported no reason';
   const name = /fatal error: ([^:]+): No such file|cannot find (-l\w+)/.exec(line);
   const wanted = name?.[1] ?? name?.[2] ?? '';
   const debian = packages.find(([start]) => wanted.startsWith(start))?.[1];

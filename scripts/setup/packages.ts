@@ -111,7 +111,7 @@ export const packages: Step = {
     } catch (error) {
       // Lists that are a few days old may name versions that the mirror no longer has.
       if (error instanceof SetupError && error.message === 'stopped') throw error;
-      report('apt-get install failed; once more after apt-get update');
+      report('apt-get install failed; trying again after apt-get update');
       await apt('update');
       await install();
     }

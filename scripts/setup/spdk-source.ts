@@ -194,7 +194,7 @@ export async function unpackSource(
     text.match(new RegExp(`^#define SPDK_VERSION_${name}\\s+(\\d+)`, 'm'))?.[1] ?? '';
   const found = `${number('MAJOR')}.${number('MINOR').padStart(2, '0')}`;
   if (found !== release) {
-    throw new SetupError(`${path.basename(source.file)} holds SPDK ${found}, not ${release}`);
+    throw new SetupError(`${path.basename(source.file)} contains SPDK ${found}, not ${release}`);
   }
 }
 

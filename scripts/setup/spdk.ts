@@ -34,7 +34,7 @@ export const spdk: Step = {
     const work = path.join(spdkFolder, `${UNFINISHED}${process.pid}`);
     try {
       reporter.report(
-        'no SPDK of your own was found (SPDK_PREFIX, pkg-config): building the one in Debian’s sources',
+        'no installed SPDK was found (SPDK_PREFIX, pkg-config): building the one in Debian’s sources',
       );
       const source = await downloadSource(recipe, reporter);
       const tree = path.join(work, 'source');

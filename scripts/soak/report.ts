@@ -49,7 +49,7 @@ export function findings(report: SoakReport): string[] {
   const { cycles, operations, mismatches, hangs, unexpected, leaks, rssGrowthKiB, controllersRetained } =
     report;
   const lines: string[] = [];
-  if (mismatches > 0) lines.push(`${mismatches} reads gave wrong data`);
+  if (mismatches > 0) lines.push(`${mismatches} reads returned wrong data`);
   if (hangs > 0) lines.push(`${hangs} ${hangs === 1 ? 'operation' : 'operations'} hung`);
   const codes = Object.entries(unexpected);
   if (codes.length > 0) {

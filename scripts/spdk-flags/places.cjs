@@ -74,7 +74,7 @@ function askPkgConfig(env) {
 
   const found = run('--exists', '--print-errors', ...MODULES);
   if (found.error) return `${program} cannot be run (${found.error.message})`;
-  if (found.status !== 0) return `${program} knows no ${MODULES.join(' and ')} (see PKG_CONFIG_PATH)`;
+  if (found.status !== 0) return `${program} does not find ${MODULES.join(' and ')} (see PKG_CONFIG_PATH)`;
 
   const modules = run('--exists', 'spdk_syslibs').status === 0 ? [...MODULES, 'spdk_syslibs'] : MODULES;
   const cflags = run('--cflags', ...modules);

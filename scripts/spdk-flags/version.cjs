@@ -21,7 +21,7 @@ function readVersion(includeDirs) {
   const text = fs.readFileSync(header, 'utf8');
   const [major, minor, patch] = ['MAJOR', 'MINOR', 'PATCH'].map((name) => Number(macro(text, name)));
   if (!Number.isInteger(major) || !Number.isInteger(minor))
-    throw new Error(`${header} names no SPDK release`);
+    throw new Error(`${header} does not define an SPDK release`);
   const suffix = (macro(text, 'SUFFIX') ?? '').replaceAll('"', '');
   const version = `${major}.${String(minor).padStart(2, '0')}${patch ? `.${patch}` : ''}${suffix}`;
 

@@ -86,7 +86,9 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
     if (ended || performance.now() > deadline) {
       await stop('SIGKILL');
       const { all } = await end;
-      throw new Error(`nvmf_tgt does not listen on ${listener.traddr}:${listener.trsvcid}. It said:\n${all}`);
+      throw new Error(
+        `nvmf_tgt does not listen on ${listener.traddr}:${listener.trsvcid}. Its output:\n${all}`,
+      );
     }
     await sleep(pollMs);
   }

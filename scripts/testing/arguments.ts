@@ -26,7 +26,7 @@ export function parseArguments(
 ): TestArguments {
   const command = new Command('npm test --')
     .description('Runs all tests and checks, or some parts of them. The last lines name what failed.')
-    .addOption(new Option('--only <PARTS...>', 'run these parts alone').choices(partNames))
+    .addOption(new Option('--only <PARTS...>', 'run only these parts').choices(partNames))
     .addHelpText(
       'after',
       '\nOne test file: npx vitest run --configLoader runner --project unit FILE (or tcp; CONTRIBUTING.md has more).' +

@@ -230,7 +230,7 @@ describe('nothing found', () => {
     expect(find).toThrow('SPDK_PREFIX: not set');
     expect(find).toThrow(`${NO_PKG_CONFIG} cannot be run`);
     expect(find).toThrow(cache.cachedSpdk(env));
-    expect(find).toThrow('Set SPDK_PREFIX to the prefix SPDK is installed under');
+    expect(find).toThrow('Set SPDK_PREFIX to the prefix under which SPDK is installed');
   });
 
   test.each([
@@ -242,7 +242,7 @@ describe('nothing found', () => {
       versionHeader(19, 10),
       '20.07 or later is needed',
     ],
-    ['a header without a release', 'include/spdk/version.h', '', 'names no SPDK release'],
+    ['a header without a release', 'include/spdk/version.h', '', 'does not define an SPDK release'],
   ])('a prefix with %s', (_, file, text, message) => {
     const prefix = path.join(scratch, 'spdk');
     write(path.join(prefix, file), text);

@@ -63,7 +63,7 @@ describe('arguments of the stress script', () => {
   });
 
   it.each([
-    [['--loops', '0'], "'0' is invalid. Give a whole number from 1 to"],
+    [['--loops', '0'], "'0' is invalid. The value must be an integer from 1 to"],
     [['--loops', '1e3'], "'1e3' is invalid"],
     [['--loops', '-1'], "'-1' is invalid"],
     [['--loops', ''], "'' is invalid"],
@@ -73,9 +73,9 @@ describe('arguments of the stress script', () => {
     [['--controllers', String(targets.length + 1)], `from 1 to ${targets.length}`],
     [['--seconds', 'long'], "'long' is invalid"],
     [['--loops', '1', '--seconds', '1'], 'cannot be used with'],
-    [['--json', '/no/such/folder/report.json'], 'Make the folder /no/such/folder first'],
-    [['--json', tmpdir()], 'Give the name of a file'],
-    [['--json', ''], 'Give the name of a file'],
+    [['--json', '/no/such/folder/report.json'], 'Create the folder /no/such/folder first'],
+    [['--json', tmpdir()], 'must be the name of a file'],
+    [['--json', ''], 'must be the name of a file'],
     [['--loop', '1'], '--loops'],
     [['100'], 'too many arguments'],
   ])('refuses %j with status 2 and one clear line', (words, message) => {

@@ -46,7 +46,7 @@ describe('what rdma says', () => {
   });
 
   it('must know the device', () => {
-    expect(() => rdmaCounts('rxe1', summary, [])).toThrow('no device rxe1');
+    expect(() => rdmaCounts('rxe1', summary, [])).toThrow('does not list the device rxe1');
   });
 });
 

@@ -13,7 +13,7 @@ describe('the verdict on a run', () => {
 
   it.each([
     [{ completed: 99, failed: 1 }, '1 of 100 loops failed'],
-    [{ completed: 40, failed: 5 }, 'gave up with 55 loops to go'],
+    [{ completed: 40, failed: 5 }, 'stopped with 55 loops left'],
     [{ hangs: 1 }, '1 operation hung'],
     [{ hangs: 2 }, '2 operations hung'],
     [{ leaks: twoQueuePairs }, 'leaked 2 qp'],
