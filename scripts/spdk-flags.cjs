@@ -48,7 +48,7 @@ function describe(source, where, places) {
 
 /**
  * The order is: the user's prefix, the user's pkg-config, then the build that set-up keeps in the cache. A prefix
- * that was set but does not hold SPDK is an error: silently taking another SPDK would surprise.
+ * that is set but contains no SPDK is an error: another SPDK must not be used silently.
  * @param {{ env?: Environ, withCache?: boolean }} [options]
  * @returns {SpdkFlags}
  */

@@ -1,5 +1,5 @@
-// Everything `npm test` stands for: what is found by reading the source; the unit, C++ and TCP tests, some of them on
-// other releases of Node.js too; the tests of the fabric and those on it; the package as its users install it.
+// `npm test`: checks of the source; the unit, C++ and TCP tests, some of them also on other releases of Node.js; the tests
+// of the fabric and those on it; the package as users install it.
 import { type PartName, parseArguments } from './testing/arguments.js';
 import { runNativeTests } from './testing/native.js';
 import { runOnNodeReleases } from './testing/node-releases.js';

@@ -1,11 +1,11 @@
-/** What one check found. */
+/** The result of one check. */
 export interface Finding {
   readonly check: string;
   readonly level: 'ok' | 'warning' | 'failure';
   readonly text: string;
-  /** The one command, or the one thing, that mends it. */
+  /** The command or action that fixes it. */
   readonly remedy?: string;
-  /** How long it took, where that says something. */
+  /** How long it took, if that is of interest. */
   readonly ms?: number;
 }
 

@@ -3,7 +3,7 @@ import { type Finding, ok, warning } from './finding.js';
 
 const files = { hostnqn: '/etc/nvme/hostnqn', hostid: '/etc/nvme/hostid' } as const;
 
-/** A host identity that stays: without one, access lists and reservations know each process as another host. */
+/** A permanent host identity: without one, each process is another host for access lists and reservations. */
 export function checkIdentity(): Finding {
   const nqn = read(files.hostnqn);
   const id = read(files.hostid);

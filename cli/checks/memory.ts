@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { formatBytes } from '../engine/numbers.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
-/** What `Environment.init()` takes unless told otherwise. */
+/** The default of `Environment.init()`. */
 const defaultMemory = 256 * 2 ** 20;
 const nodesFolder = '/sys/devices/system/node';
 const pagesFolder = '/sys/kernel/mm/hugepages';
@@ -13,7 +13,7 @@ interface Pages {
   readonly free: number;
 }
 
-/** There are free hugepages, by size, and by NUMA node where there are several; and the cgroup allows them. */
+/** Free hugepages by size, and by NUMA node if there are several, and the limit of the cgroup. */
 export function checkHugepages(): Finding[] {
   const all = pagesIn(pagesFolder);
   const free = all.reduce((sum, { size, free: pages }) => sum + size * pages, 0);
@@ -43,7 +43,7 @@ export function checkHugepages(): Finding[] {
   return findings;
 }
 
-/** Memory may be pinned: RDMA devices pin all that SPDK registers. */
+/** The limit of locked memory: RDMA devices pin all memory that SPDK registers. */
 export function checkMemlock(): Finding {
   const limit = limitOf('Max locked memory');
   if (limit === Number.POSITIVE_INFINITY) return ok('locked memory', 'unlimited');
@@ -53,7 +53,7 @@ export function checkMemlock(): Finding {
     : warning('locked memory', `${text}; RDMA needs more`, 'ulimit -l unlimited  (or LimitMEMLOCK=infinity)');
 }
 
-/** Threads may be started. */
+/** The limit of threads. */
 export function checkThreads(): Finding {
   const limit = Math.min(limitOf('Max processes'), cgroupTasks());
   const enough = 256;
@@ -98,7 +98,7 @@ function byNode(): string {
   return ` (${parts.join(', ')})`;
 }
 
-/** The hugetlb limit of this process's cgroup, version 2 or 1; undefined where there is none. */
+/** The hugetlb limit of this process's cgroup, version 2 or 1; undefined if there is none. */
 function cgroupLimit(size: number): number | undefined {
   const unit = size >= 2 ** 30 ? `${size / 2 ** 30}GB` : `${size / 2 ** 20}MB`;
   const [own = '/'] = cgroupPaths();

@@ -5,7 +5,7 @@ import { type Finding, ok, warning } from './finding.js';
 const devicesFolder = '/sys/class/infiniband';
 const nodesFolder = '/dev/infiniband';
 
-/** RDMA devices, their ports, and the right to use them. Without any, TCP is what there is. */
+/** RDMA devices, their ports, and the permission to use them. Without devices only TCP works. */
 export function checkRdma(): Finding[] {
   const devices = existsSync(devicesFolder) ? readdirSync(devicesFolder) : [];
   if (devices.length === 0) {

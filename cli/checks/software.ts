@@ -16,7 +16,7 @@ export function checkNode(): Finding {
     : failure('Node.js', `${process.version} is too old`, `install Node.js ${oldestNode.join('.')} or later`);
 }
 
-/** The addon loads, and what is known of the SPDK release in it. */
+/** Whether the addon loads, and the known problems of its SPDK release. */
 export function checkAddon(): Finding[] {
   try {
     const { text, linkage, dpdkLinkage, patches } = spdkVersion();
@@ -37,7 +37,7 @@ export function checkAddon(): Finding[] {
   }
 }
 
-/** Which SPDK a build would take. */
+/** The SPDK that a build would use. */
 function checkSpdk(): Finding {
   const script = path.join(packageRoot, 'scripts/spdk-flags.cjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--json'], { encoding: 'utf8' });

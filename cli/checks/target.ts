@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const portLimitMs = 3_000;
 const msDigits = 10;
 
-/** Which way packets to the target go. */
+/** The route to the target. */
 export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
   try {
     const { stdout } = await run('ip', ['route', 'get', traddr]);
@@ -24,7 +24,7 @@ export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
   }
 }
 
-/** Whether something listens at the target's TCP port. RDMA has no port that can be tried without a connection. */
+/** Whether something listens at the target's TCP port. An RDMA port cannot be tested without a connection. */
 export async function checkPort({ trtype, traddr, trsvcid }: TransportId): Promise<Finding | undefined> {
   if (trtype !== 'TCP') return undefined;
   return timed(async () => {

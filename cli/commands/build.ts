@@ -18,7 +18,7 @@ export function addBuild(program: Command): void {
     });
 }
 
-/** Runs the install script, which says what it does and what went wrong. */
+/** Runs the install script, which prints what it does and what failed. */
 function build(env: Record<string, string>): Promise<number> {
   const script = path.join(packageRoot, 'scripts/install.mjs');
   const child = spawn(process.execPath, [script, '--build'], {

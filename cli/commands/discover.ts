@@ -12,7 +12,7 @@ interface Given extends SessionOptions, OutputOptions {
   readonly watch: boolean;
 }
 
-/** nvme-cli's words. */
+/** The words of nvme-cli. */
 const subtypes = {
   nvm: 'nvme subsystem',
   referral: 'discovery subsystem referral',
@@ -93,7 +93,7 @@ function flatten(log: DiscoveryLog): DiscoveryLog[] {
   return [log, ...log.referrals.flatMap(flatten)];
 }
 
-/** One record as `nvme discover -o json` has it. */
+/** One record in the format of `nvme discover -o json`. */
 function recordOf(entry: DiscoveryEntry) {
   const { transport, transportId, subtype, portId, service, subsystemNqn, address, flags } = entry;
   return {

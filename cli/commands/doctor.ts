@@ -41,7 +41,7 @@ export function addDoctor(program: Command): void {
   });
 }
 
-/** Adds what was found of the target. Returns an exit status where a signal ended it. */
+/** Adds the results of the target. Returns an exit status if a signal ended the check. */
 async function examineTarget(id: TransportId, given: Given, findings: Finding[]): Promise<number> {
   findings.push(await checkRoute(id));
   const port = await checkPort(id);

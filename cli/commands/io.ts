@@ -17,7 +17,7 @@ interface Given extends SessionOptions, NamespaceOption {
   readonly file?: string;
 }
 
-/** What goes through the program at once: large enough for a fast target, small enough for any memory. */
+/** The data in the program at a time: large enough for a fast target, small enough for any memory. */
 const PIECE = 1 << 20;
 const IN_FLIGHT = 4;
 const STDIO = '-';
@@ -71,7 +71,7 @@ function act(work: (session: Session, namespace: Namespace, given: Given) => Pro
   };
 }
 
-/** Reads pieces ahead, and writes them in their order. */
+/** Reads pieces ahead, and writes them in order. */
 async function readToFile({ signal }: Session, namespace: Namespace, given: Given): Promise<void> {
   const { offset, file = STDIO, timeout } = given;
   const length = given.length ?? namespace.bytes - offset;
@@ -115,7 +115,7 @@ async function readToFile({ signal }: Session, namespace: Namespace, given: Give
   }
 }
 
-/** An error of the file is known before anything is read for it. */
+/** Reports an error of the file before the namespace is read. */
 function opened(output: Writable): Promise<void> {
   if (output === process.stdout || !('pending' in output) || output.pending === false)
     return Promise.resolve();
@@ -125,7 +125,7 @@ function opened(output: Writable): Promise<void> {
   });
 }
 
-/** Waits until the stream has taken the data: a slow reader holds up the reads, and no memory grows. */
+/** Waits until the stream has accepted the data, so that a slow consumer delays the reads and memory does not grow. */
 function put(output: Writable, data: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     output.write(data, (error) => (error ? reject(error) : resolve()));

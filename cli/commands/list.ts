@@ -9,7 +9,7 @@ import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-o
 
 interface Given extends SessionOptions, OutputOptions {}
 
-/** One namespace of a controller, in the fields of nvme-cli's `list` where it has them. */
+/** One namespace of a controller, with the fields of nvme-cli's `list`. */
 interface NamespaceRow {
   readonly SubsystemNQN: string;
   readonly Transport: string;

@@ -75,7 +75,7 @@ function run<Options extends Given>(work: (controller: Controller, given: Option
   };
 }
 
-/** Prints data as they came, or decoded as text or JSON. */
+/** Prints the raw data, or the decoded data as text or JSON. */
 function show<Fields extends object>(
   given: Given,
   data: Buffer,

@@ -74,7 +74,7 @@ function passthru(program: Command, name: string, description: string): Command 
   return command;
 }
 
-/** The data to send, or room for what comes back. */
+/** The data to send, or memory for the received data. */
 function dataOf({ dataLen, inputFile, read, write }: Given): Buffer {
   if (read && write) throw new UsageError('Use --read or --write, not both');
   if (dataLen > 0 && !read && !write)

@@ -14,7 +14,7 @@ import { renderReport } from '../workloads/stress-table.js';
 
 const DEFAULT_LOOPS = 100;
 
-/** What the loops take wherever they run. */
+/** Options of the loops on any target. */
 export interface LoopOptions {
   readonly loops?: number;
   readonly seconds?: number;
@@ -37,7 +37,7 @@ export function addLoopOptions(command: Command): Command {
     .option('--reads', 'detach while reads are in flight', false);
 }
 
-/** `--seconds` takes the place of the default number of loops. */
+/** `--seconds` replaces the default number of loops. */
 export function extentOf({ loops, seconds }: LoopOptions): Pick<StressOptions, 'loops' | 'seconds'> {
   return seconds === undefined ? { loops } : { seconds };
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** The data of a stream in pieces of one size, the last one excepted, up to a limit in all. */
+/** The data of a stream in pieces of one size (except the last), up to a total limit. */
 export class Chunks implements AsyncIterable<Buffer> {
   constructor(
     private readonly input: Readable,

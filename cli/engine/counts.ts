@@ -1,11 +1,11 @@
-/** RDMA resources under the names that the kernel gives them. */
+/** RDMA resources by the names of the kernel. */
 export const rdmaKinds = ['pd', 'cq', 'qp', 'cm_id', 'mr'] as const;
 /** What a run can leak, in the order of the report. */
 export const resourceKinds = [...rdmaKinds, 'fd', 'threads', 'hugepages'] as const;
 export type RdmaKind = (typeof rdmaKinds)[number];
 export type ResourceKind = (typeof resourceKinds)[number];
 
-/** How many of each resource there are. */
+/** The number of each resource. */
 export type Counts = Readonly<Record<ResourceKind, number>>;
 export type RdmaCounts = Readonly<Record<RdmaKind, number>>;
 
@@ -13,7 +13,7 @@ export function countsOf(count: (kind: ResourceKind) => number): Counts {
   return Object.fromEntries(resourceKinds.map((kind) => [kind, count(kind)])) as Record<ResourceKind, number>;
 }
 
-/** What there is more of than before. Having less is no leak, and makes up for none. */
+/** The resources that have increased. A decrease of one is no leak and does not compensate for another. */
 export function leaked(before: Counts, after: Counts): Counts {
   return countsOf((kind) => Math.max(0, after[kind] - before[kind]));
 }
@@ -31,10 +31,10 @@ export function equal(left: Counts, right: Counts): boolean {
   return resourceKinds.every((kind) => left[kind] === right[kind]);
 }
 
-/** Newer releases of SPDK keep a protection domain for each device, and librdmacm's with it, till the process ends. */
+/** Newer releases of SPDK keep a protection domain for each device, and one of librdmacm, until the process ends. */
 const keptBySpdk: RdmaKind = 'pd';
 
-/** What RDMA resources there were of the kinds that SPDK has none of between two lives of an environment. */
+/** The RDMA resources of the kinds that SPDK keeps none of between two environments. */
 export function rdmaOf(counts: Counts): Partial<RdmaCounts> {
   return Object.fromEntries(
     rdmaKinds.filter((kind) => kind !== keptBySpdk).map((kind) => [kind, counts[kind]]),

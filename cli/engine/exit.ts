@@ -2,21 +2,21 @@ import { CommanderError } from 'commander';
 
 /** The exit statuses of every verb; docs/guide/command-line.md explains them. */
 export const exitStatus = {
-  /** Everything that was asked for was done. */
+  /** Success. */
   ok: 0,
-  /** Something failed, or a test found something. */
+  /** Something failed, or a test found a problem. */
   failed: 1,
-  /** The arguments make no sense; nothing was done. */
+  /** Invalid arguments; nothing was done. */
   badArguments: 2,
 } as const;
 
-/** Arguments that are right one by one and make no sense together. */
+/** Arguments that are valid separately but not together. */
 export class UsageError extends Error {}
 
-/** A failure that has been explained to the user already, or needs no more than this line. */
+/** A failure that is already explained to the user, or needs only this line. */
 export class Failure extends Error {}
 
-/** What the user reads of an error: one line, without a stack where the error is an answer and not a defect. */
+/** An error for the user: one line, without a stack unless the error is a defect. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof UsageError || error instanceof Failure) return error.message;
@@ -25,7 +25,7 @@ export function explain(error: unknown): string {
   return error.message.startsWith(error.code) ? error.message : `${error.code}: ${error.message}`;
 }
 
-/** The exit status that an error stands for. */
+/** The exit status for an error. */
 export function statusOfError(error: unknown): number {
   if (error instanceof UsageError) return exitStatus.badArguments;
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.ok : exitStatus.badArguments;

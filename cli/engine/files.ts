@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 
-/** A run may take hours: what would keep its report from being written has to show before. */
+/** A run may take hours, so it is checked first that its report can be written. */
 export function writableFile(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (path === '' || stats?.isDirectory())

@@ -6,21 +6,21 @@ const PAUSE_MS = 50;
 
 let collect: (() => void) | undefined;
 
-/** Collects garbage, so that it does not pass for growth. */
+/** Collects garbage, so that it is not counted as growth. */
 export function collectGarbage(): void {
   collect ??= exposeCollector();
   collect();
 }
 
-/** V8 names its collector in contexts that are made after the flag. */
+/** V8 defines its collector in contexts that are created after the flag is set. */
 function exposeCollector(): () => void {
   v8.setFlagsFromString('--expose-gc');
   return vm.runInNewContext('gc') as () => void;
 }
 
 /**
- * Counts objects that nobody should hold any more but that garbage collection cannot take. A reference cycle through
- * native code keeps objects for ever and shows in no other count but memory, where a short run does not see it.
+ * Counts objects that should be unused but that garbage collection cannot free. A reference cycle through native code
+ * keeps objects indefinitely and shows only in memory, where a short run does not notice it.
  */
 export class Retained {
   #count = 0;
@@ -33,12 +33,12 @@ export class Retained {
     this.#registry.register(object, undefined);
   }
 
-  /** How many of the watched objects are left, when there are none or after `limitMs`. */
+  /** The number of watched objects that remain: 0, or their number after `limitMs`. */
   async count(limitMs: number): Promise<number> {
     const end = performance.now() + limitMs;
     do {
       collectGarbage();
-      // Finalisers run in a turn of their own.
+      // Finalisers run in a separate turn.
       await sleep(PAUSE_MS);
     } while (this.#count > 0 && performance.now() < end);
     return this.#count;

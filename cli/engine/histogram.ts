@@ -1,13 +1,13 @@
-/** Each power of two is cut into so many buckets: values are kept to 0.8 %. */
+/** The buckets of each power of two: values are precise to 0.8 %. */
 const stepBits = 7;
 const steps = 1 << stepBits;
-/** 2.1 s in nanoseconds; what is longer counts as that, and as itself in the maximum. */
+/** 2.1 s in nanoseconds; longer durations count as this, except in the maximum. */
 const largest = 2 ** 31 - 1;
 const buckets = (31 - stepBits + 1) * steps;
 
 /**
- * Counts durations in nanoseconds. A recorded value costs some nanoseconds: the histogram of node:perf_hooks, which
- * calls into C++ for each, takes a tenth of what a fast target's operation does.
+ * Counts durations in nanoseconds. Recording a value takes some nanoseconds. The histogram of node:perf_hooks calls into
+ * C++ for each, which costs a tenth of an operation of a fast target.
  */
 export class Histogram {
   readonly #counts = new Float64Array(buckets);
@@ -39,7 +39,7 @@ export class Histogram {
     if (ns > this.#max) this.#max = ns;
   }
 
-  /** The value that so many percent of the recorded ones do not exceed, to the bucket's precision. */
+  /** The value that this percentage of the recorded values does not exceed, with the precision of a bucket. */
   percentile(percent: number): number {
     const rank = Math.max(1, Math.ceil((percent / 100) * this.#total));
     let seen = 0;
@@ -50,7 +50,7 @@ export class Histogram {
     return this.#max;
   }
 
-  /** Adds all that another one has counted. */
+  /** Adds the counts of another histogram. */
   add(other: Histogram): void {
     for (let bucket = 0; bucket < buckets; bucket++) {
       this.#counts[bucket] = (this.#counts[bucket] as number) + (other.#counts[bucket] as number);
@@ -66,7 +66,7 @@ export class Histogram {
   }
 }
 
-/** The largest value that lands in a bucket. */
+/** The largest value of a bucket. */
 function upperEnd(bucket: number): number {
   if (bucket < 2 * steps) return bucket;
   const shift = Math.floor(bucket / steps) - 1;

@@ -1,6 +1,6 @@
 import { createHistogram } from 'node:perf_hooks';
 
-/** Milliseconds; null where nothing was measured. */
+/** Milliseconds; null if nothing was measured. */
 export interface LatencySummary {
   readonly p50: number | null;
   readonly p90: number | null;
@@ -9,8 +9,8 @@ export interface LatencySummary {
 }
 
 /**
- * Collects how long operations took. Takes the same memory however many there are, so that a long run's own
- * bookkeeping does not look like a leak.
+ * Collects the durations of operations. Its memory does not grow with their number, so that a long run does not look like
+ * a leak.
  */
 export class Latencies {
   // Microseconds; values are kept to 0.1 %.
@@ -25,7 +25,7 @@ export class Latencies {
 
   summary(): LatencySummary {
     if (this.#max === 0) return { p50: null, p90: null, p99: null, max: null };
-    // The histogram names the upper end of a bucket, which may lie above everything that was recorded.
+    // The histogram returns the upper end of a bucket, which may be above the recorded maximum.
     const at = (percentile: number) =>
       toMilliseconds(Math.min(this.#histogram.percentile(percentile), this.#max));
     return { p50: at(50), p90: at(90), p99: at(99), max: toMilliseconds(this.#max) };

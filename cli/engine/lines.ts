@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
-/** Hands over what is written to it line by line. */
+/** Passes on the text that is written to it, line by line. */
 export class LineReader extends Writable {
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
@@ -19,7 +19,7 @@ export class LineReader extends Writable {
     done();
   }
 
-  /** Hands over a last line that has no end. */
+  /** Passes on a last line without a line end. */
   flush(): void {
     if (this.#rest) this.#onLine(this.#rest);
     this.#rest = '';

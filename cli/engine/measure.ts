@@ -11,9 +11,9 @@ import type { StopSignal } from './stop.js';
  * connects that SPDK takes half a minute to give up (docs/reference/faults.md, "What stays").
  */
 const QUIET_LIMIT_MS = 45_000;
-/** V8 takes what is garbage at once; some turns later it tells. */
+/** V8 frees garbage immediately, and reports it some turns later. */
 const COLLECT_LIMIT_MS = 2_000;
-/** After a signal nobody waits for long: the report has to be out before. */
+/** After a signal the report must be written within this time. */
 const STOPPED_LIMIT_MS = 500;
 const PROGRESS_EVERY_MS = 200;
 const COLLECT_TURNS = 4;
@@ -21,16 +21,16 @@ const COLLECT_PAUSE_MS = 50;
 
 type Count = () => Promise<Counts>;
 
-/** A run whose leaks are looked for: what it does in two lives of an environment, a short one and its own. */
+/** A run that is checked for leaks: its work in two environments, a short one and its own. */
 export interface MeasuredRun {
   readonly stop: StopSignal;
-  /** Whose RDMA resources are counted; undefined: none are. */
+  /** The device whose RDMA resources are counted; undefined for none. */
   readonly rdmaDevice: string | undefined;
   /** Opens an environment for the work and closes it. */
   readonly inEnvironment: (work: (environment: Environment) => Promise<void>) => Promise<void>;
-  /** All of the short life. */
+  /** The work in the short environment. */
   readonly first: (environment: Environment) => Promise<void>;
-  /** So that code is compiled, caches are filled and V8's heap has found its size before anything is compared. */
+  /** Lets V8 compile code, fill caches and size its heap before anything is compared. */
   readonly warmUp: (environment: Environment) => Promise<void>;
   readonly work: (environment: Environment) => Promise<void>;
 }
@@ -38,14 +38,14 @@ export interface MeasuredRun {
 export interface Measurement {
   readonly leaks: Counts;
   readonly rssGrowthKiB: number;
-  /** Controllers that garbage collection cannot take; null when a signal left no time to look. */
+  /** Controllers that garbage collection cannot free; null if a signal left no time to check. */
   readonly controllersRetained: number | null;
-  /** How long the work took. */
+  /** The duration of the work. */
   readonly seconds: number;
 }
 
 /**
- * Does a run and counts what it left behind.
+ * Does a run and counts the resources that it leaves.
  *
  * Leaks are looked for at two places, and the larger count is reported: with the environment open after the work, where
  * a controller that was lost is still there, and after the environment was closed.
@@ -85,7 +85,7 @@ export async function measure({
     await work(environment);
     seconds = Math.round((performance.now() - begun) / 10) / 100;
     rssGrowthKiB = (await residentKiB()) - rssBefore;
-    // After a signal time is short, and controllers may still be attached: what the close leaves has to do.
+    // After a signal time is short and controllers may still be attached: only the resources after the close count.
     if (!stop.requested) openLeaks = await leaksSince(count, openBefore, stop);
   });
   const closedLeaks = await leaksSince(count, closedBefore, stop);
@@ -99,20 +99,20 @@ export async function measure({
   };
 }
 
-/** What later counts at the same place are compared with: RDMA resources as they were before everything. */
+/** The baseline of later counts at the same place; RDMA resources as they were at the very start. */
 async function baseline(count: Count, before: Counts): Promise<Counts> {
   const rdma = rdmaOf(before);
   const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
   return { ...(await countWhenStable(count, reference, QUIET_LIMIT_MS)), ...rdma };
 }
 
-/** What there is more of than in the baseline of the same place. */
+/** The resources that exceed the baseline of the same place. */
 async function leaksSince(count: Count, reference: Counts, stop: StopSignal): Promise<Counts> {
   const limitMs = stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
   return leaked(reference, await countWhenQuiet(count, reference, limitMs));
 }
 
-/** What native code keeps for an object goes some turns after the object. */
+/** Native code frees the resources of an object some turns after the object. */
 async function residentKiB(): Promise<number> {
   for (let turn = 0; turn < COLLECT_TURNS; turn++) {
     collectGarbage();
@@ -121,7 +121,7 @@ async function residentKiB(): Promise<number> {
   return Math.round(process.memoryUsage.rss() / 1024);
 }
 
-/** Tells how far the work has come, again and again while it lasts. */
+/** Reports the progress of the work repeatedly. */
 export async function withProgress(
   tally: { readonly loops: number; readonly failed: number; readonly hangs: number },
   send: (message: { readonly type: 'progress' } & Progress) => void,

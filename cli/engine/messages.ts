@@ -1,4 +1,4 @@
-/** How far the loops are. */
+/** The progress of the loops. */
 export interface Progress {
   readonly loops: number;
   readonly failed: number;
@@ -7,7 +7,7 @@ export interface Progress {
 }
 
 /**
- * What a run tells as it goes. With `--messages` a verb writes one JSON object a line to its stdout, so that a program
+ * The messages of a run. With `--messages` a verb writes one JSON object a line to its stdout, so that a program
  * on another machine (the fabric's host, say) can show it.
  */
 export type Message<Report> =
@@ -19,7 +19,7 @@ export function encodeMessage<Report>(message: Message<Report>): string {
   return `${JSON.stringify(message)}\n`;
 }
 
-/** Undefined for a line that some library or tool wrote in between. */
+/** Undefined for a line that a library or tool wrote in between. */
 export function decodeMessage<Report>(line: string): Message<Report> | undefined {
   if (!line.startsWith('{"type":"')) return undefined;
   try {

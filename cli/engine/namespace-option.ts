@@ -7,7 +7,7 @@ export interface NamespaceOption {
   readonly namespaceId?: number;
 }
 
-/** Adds the option that names a namespace of the controller. */
+/** Adds the option that selects a namespace of the controller. */
 export function addNamespaceOption(command: Command): Command {
   return command.option(
     '-N, --namespace-id <NSID>',
@@ -16,7 +16,7 @@ export function addNamespaceOption(command: Command): Command {
   );
 }
 
-/** The namespace that the option names; without it there must be one only. */
+/** The namespace that the option selects; without the option there must be only one. */
 export function namespaceOf(controller: Controller, { namespaceId }: NamespaceOption): Namespace {
   const { namespaces } = controller;
   const ids = namespaces.map(({ id }) => id).join(', ');

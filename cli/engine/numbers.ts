@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** A parser for whole numbers within bounds; hexadecimal ones as well, which nvme-cli's users are used to. */
+/** A parser for integers within bounds, decimal or hexadecimal as in nvme-cli. */
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-/** Counts up when a field of some verb's JSON changes its meaning. */
+/** Rises when a field of a verb's JSON changes its meaning. */
 const SCHEMA = 1;
 
 export type OutputFormat = 'normal' | 'json';
@@ -9,7 +9,7 @@ export interface OutputOptions {
   readonly outputFormat: OutputFormat;
 }
 
-/** Adds `-o`, as nvme-cli has it. */
+/** Adds `-o`, as in nvme-cli. */
 export function addOutputOption(command: Command): Command {
   return command.addOption(
     new Option('-o, --output-format <FORMAT>', 'the format of the output')
@@ -18,7 +18,7 @@ export function addOutputOption(command: Command): Command {
   );
 }
 
-/** Prints what a verb found: as JSON with the schema's number, or as text for people. */
+/** Prints the result of a verb: as JSON with the schema number, or as text. */
 export function print(format: OutputFormat, value: object, asText: () => string): void {
   const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }) : asText();
   process.stdout.write(`${text}\n`);

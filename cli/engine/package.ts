@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-/** Where the package is, whether this file runs in dist/ or in a checkout. */
+/** The folder of the package, both for dist/ and for a checkout. */
 export const packageRoot = path.dirname(createRequire(import.meta.url).resolve('spdk-nvme/package.json'));

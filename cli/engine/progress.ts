@@ -3,26 +3,26 @@ import type { Progress } from './messages.js';
 
 const LINE_EVERY_MS = 5_000;
 
-/** What a run was asked for: so many loops, or so many seconds. */
+/** The requested length of a run, in loops or seconds. */
 export interface Extent {
   readonly loops?: number | undefined;
   readonly seconds?: number | undefined;
 }
 
-/** Shows how far a run is. */
+/** Shows the progress of a run. */
 export interface ProgressView {
   update(progress: Progress): void;
-  /** Writes text without spoiling what is shown. */
+  /** Writes text without damaging the progress display. */
   write(text: string): void;
   end(): void;
 }
 
-/** A bar that moves on a terminal, a line now and then elsewhere. */
+/** A progress bar on a terminal, a line from time to time elsewhere. */
 export function progressView(extent: Extent, stream: NodeJS.WriteStream): ProgressView {
   return stream.isTTY ? new ProgressBar(extent, stream) : new ProgressLines(extent, stream);
 }
 
-/** What both views show. `share` runs from 0 to 1; rate and time left are missing until something is done. */
+/** The content of both views. `share` is from 0 to 1; rate and time left are missing at the start. */
 export function summarize(extent: Extent, { loops, failed, hangs, elapsedMs }: Progress) {
   const seconds = elapsedMs / 1000;
   const done = extent.seconds === undefined ? loops : Math.min(seconds, extent.seconds);
@@ -62,7 +62,7 @@ class ProgressBar implements ProgressView {
   constructor(extent: Extent, stream: NodeJS.WriteStream) {
     this.#extent = extent;
     this.#stream = stream;
-    // Ctrl-C is the run's to handle, and the bar has to stay till the last loop has ended.
+    // The run handles Ctrl-C, and the bar stays until the last loop has ended.
     const settings = { stream, format: '{bar} {text}', barsize: 30, hideCursor: true, gracefulExit: false };
     this.#bar = new SingleBar(settings, Presets.shades_classic);
   }

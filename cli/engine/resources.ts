@@ -8,7 +8,7 @@ import { type Counts, equal, leaked, type RdmaCounts, total } from './counts.js'
 export interface CompletionQueue {
   readonly ifname: string;
   readonly users: number;
-  /** The process it belongs to; the kernel's own have none. */
+  /** Its process; entries of the kernel have none. */
   readonly pid?: number;
 }
 
@@ -18,15 +18,15 @@ const run = promisify(execFile);
 const PAUSE_MS = 250;
 
 /**
- * Counts what this process and the machine hold now.
+ * Counts the present resources of this process and the machine.
  *
  * RDMA resources are all that the device has. Where the target runs on this machine its side of every connection is
  * among them: a connection that the target believes to be open is a leak too. Without a device they are not counted.
  */
 export async function countResources(device: string | undefined): Promise<Counts> {
-  // Read without promises, which would start libuv's threads at a moment of their own.
+  // Read synchronously, because promises would start threads of libuv.
   const own = {
-    // One descriptor less: the one that lists the folder.
+    // Minus the descriptor that lists the folder.
     fd: readdirSync('/proc/self/fd').length - 1,
     threads: readdirSync('/proc/self/task').length,
     hugepages: hugepagesTaken(readFileSync('/proc/meminfo', 'utf8')),
@@ -61,7 +61,7 @@ export function hugepagesTaken(meminfo: string): number {
   return field('HugePages_Total') - field('HugePages_Free');
 }
 
-/** The files in every mounted hugetlbfs: memory that outlives the process that made them. */
+/** The files in every mounted hugetlbfs: memory that outlives its process. */
 export function hugepageFiles(): string[] {
   const folders = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')

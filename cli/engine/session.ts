@@ -4,7 +4,7 @@ import { integer } from './numbers.js';
 import { StopSignal } from './stop.js';
 import { attachOptionsOf, type TargetOptions, targetOf } from './target-options.js';
 
-/** How long a detach and a close may take after Ctrl-C: whoever pressed it waits. */
+/** The time limit of a detach and a close after Ctrl-C, while the user waits. */
 const STOPPED_DETACH_MS = 1_000;
 const STOPPED_CLOSE_MS = 500;
 const DETACH_MS = 5_000;
@@ -24,20 +24,20 @@ export function addSessionOptions(command: Command): Command {
 export interface Session {
   readonly environment: Environment;
   readonly controller: Controller;
-  /** Fires with the first signal that asks the process to stop. */
+  /** Fires with the first signal that stops the process. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Attaches the controller that the options name, works with it, and leaves nothing attached, whatever happens.
- * @returns the exit status: that of the work, or the one that tells of a signal
+ * Attaches the controller that the options name, works with it, and always detaches it.
+ * @returns the exit status of the work, or that of a signal
  */
 export async function withController(
   options: SessionOptions,
   attach: { ioQueues?: number; queueDepth?: number; polling?: 'threads' | 'inline' },
   work: (session: Session) => Promise<number | undefined>,
 ): Promise<number> {
-  // Before anything is started: a mistake in the options must not wait for hugepages.
+  // First, because wrong options must be reported without waiting for hugepages.
   const id: TransportId = targetOf(options);
   return withEnvironment(options, async (environment, stop) => {
     const controller = await environment.attach(id, {

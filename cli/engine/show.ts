@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 
-// Without colours: a table is as good in a log as on a terminal.
+// Without colours, so that a table is readable in a log as well.
 const style = { head: [], border: [] };
 
 /** A table with a title for each column. */

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Notes the first signal that asks this process to stop. Further ones change nothing, because one Ctrl-C may arrive
+ * Notes the first signal that stops this process. Further ones are ignored, because one Ctrl-C may arrive
  * twice: from the terminal and from the process that started this one.
  */
 export class StopSignal {
@@ -28,12 +28,12 @@ export class StopSignal {
     return this.#abort.signal.aborted;
   }
 
-  /** The exit status that tells of the signal, as shells have it; 0 without one. */
+  /** The exit status for the signal, as in shells; 0 without one. */
   get status(): number {
     return this.#status;
   }
 
-  /** Waits for the work, but not for longer than `limitMs` after a signal; false when it was not waited for. */
+  /** Waits for the work, but at most `limitMs` after a signal; false if the work has not ended. */
   async waitFor(work: Promise<void>, limitMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     let onAbort = () => {};

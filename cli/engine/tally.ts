@@ -3,17 +3,17 @@ import { AnswerMissing } from './watchdog.js';
 
 export type OperationName = 'attach' | 'detach';
 
-/** Codes of operations that did not end by their deadline, by the package's clock or by ours. */
+/** Codes of operations that missed their deadline, by the package or by the watchdog. */
 const HANG_CODES: ReadonlySet<string> = new Set(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_WEDGED', AnswerMissing.CODE]);
-/** After so many a reader has seen enough; the counts go on. */
+/** Further failures are only counted. */
 const MESSAGES_TOLD = 5;
 
-/** Counts what became of operations and loops. */
+/** Counts the results of operations and loops. */
 export class Tally {
   latencies: Readonly<Record<OperationName, Latencies>> = newLatencies();
   readonly failuresByCode: Record<string, number> = {};
   hangs = 0;
-  /** Loops in which everything succeeded, and the others. */
+  /** Loops without and with failures. */
   completed = 0;
   failed = 0;
   #failures = 0;
@@ -24,7 +24,7 @@ export class Tally {
     this.#tell = tell;
   }
 
-  /** Failures of whatever kind so far. */
+  /** All failures so far. */
   get failures(): number {
     return this.#failures;
   }
@@ -33,7 +33,7 @@ export class Tally {
     return this.completed + this.failed;
   }
 
-  /** The warm-up is over: its loops and latencies do not count, its failures do. */
+  /** Ends the warm-up: its loops and latencies do not count, its failures do. */
   begin(): void {
     this.#warmingUp = false;
     this.latencies = newLatencies();
@@ -50,7 +50,7 @@ export class Tally {
     if (this.#failures === MESSAGES_TOLD) this.#tell('Further failures are only counted.');
   }
 
-  /** Runs an operation, and notes how long it took or how it failed; undefined when it failed. */
+  /** Runs an operation and records its duration or failure; undefined if it failed. */
   async measure<Result>(name: OperationName, operation: () => Promise<Result>): Promise<Result | undefined> {
     const start = performance.now();
     try {

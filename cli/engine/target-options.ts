@@ -3,7 +3,7 @@ import { type AttachOptions, parseTransportId, type TransportId } from 'spdk-nvm
 import { UsageError } from './exit.js';
 import { integer } from './numbers.js';
 
-/** The options that name a target, by the names that nvme-cli gives them. */
+/** The options that name a target, as in nvme-cli. */
 export interface TargetOptions {
   readonly transport?: 'rdma' | 'tcp';
   readonly traddr?: string;
@@ -22,7 +22,7 @@ const controllerPort = { rdma: '4420', tcp: '4420' };
 const discoveryPorts = { rdma: '4420', tcp: '8009' };
 const collect = (text: string, before: string[] = []): string[] => [...before, text];
 
-/** Adds the options that say which target, and as whom. */
+/** Adds the options for the target and the host identity. */
 export function addTargetOptions(command: Command, { several = false, discovery = false } = {}): Command {
   const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
@@ -93,7 +93,7 @@ function missing({ transport, traddr }: TargetOptions, nqns: readonly (string | 
   );
 }
 
-/** What the options mean for `env.attach()`. */
+/** The options for `env.attach()`. */
 export function attachOptionsOf(options: TargetOptions): AttachOptions {
   const { hostnqn, hostid, hostTraddr, timeout, keepAlive } = options;
   return {

@@ -8,7 +8,7 @@ export interface TransferBar {
 
 const none: TransferBar = { update: () => {}, stop: () => {} };
 
-/** Shows on a terminal's stderr how far a transfer is; nothing elsewhere. */
+/** Shows the progress of a transfer on stderr, if that is a terminal. */
 export function transferBar(total: number | undefined): TransferBar {
   if (!process.stderr.isTTY || total === undefined) return none;
   const bar = new SingleBar(

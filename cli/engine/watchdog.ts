@@ -1,10 +1,10 @@
-/** An operation has not even answered by its own deadline. */
+/** An operation that has not settled by its own deadline. */
 export class AnswerMissing extends Error {
   static readonly CODE = 'NO_ANSWER';
   readonly code = AnswerMissing.CODE;
 }
 
-/** The operation's outcome, or {@link AnswerMissing} when there is none after `limitMs`. */
+/** The operation's result, or {@link AnswerMissing} if it has not settled after `limitMs`. */
 export async function answered<Result>(
   what: string,
   limitMs: number,

@@ -1,6 +1,6 @@
 const perLine = 16;
 
-/** Bytes as people compare them: an offset, sixteen numbers and their characters a line. */
+/** A hex dump: an offset, sixteen numbers and their characters in each line. */
 export function hexDump(data: Buffer): string {
   const lines: string[] = [];
   for (let at = 0; at < data.length; at += perLine) {

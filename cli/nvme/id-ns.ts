@@ -56,7 +56,7 @@ export function decodeIdNs(data: Buffer): Record<string, unknown> {
 /** Namespace Identification Descriptor types, and how many bytes they have. */
 const descriptors = { 1: 'eui64', 2: 'nguid', 3: 'uuid', 4: 'csi' } as const;
 
-/** The list of Namespace Identification Descriptors (CNS 03h): what names a namespace the world over. */
+/** The list of Namespace Identification Descriptors (CNS 03h): the globally unique names of a namespace. */
 export function decodeNsDescs(data: Buffer): Record<string, unknown>[] {
   const list: Record<string, unknown>[] = [];
   for (let at = 0; at + 4 <= data.length; ) {

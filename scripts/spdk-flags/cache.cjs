@@ -1,5 +1,5 @@
 'use strict';
-// The cache folder outside the checkout, and where in it the SPDK that set-up builds is found.
+// The cache folder outside the checkout, and the place of set-up's SPDK in it.
 
 const crypto = require('node:crypto');
 const fs = require('node:fs');
@@ -26,7 +26,7 @@ function readRecipe(folder = path.join(__dirname, '..')) {
     const file = path.join(folder, 'spdk-patches', `${name}.patch`);
     return { name, file, sha256: crypto.createHash('sha256').update(fs.readFileSync(file)).digest('hex') };
   });
-  // Not where the files lie: two checkouts share one build.
+  // Without the paths of the files, so that two checkouts share one build.
   const patches = recipe.patches.map((/** @type {{ sha256: string }} */ { sha256 }) => sha256);
   const inputs = JSON.stringify([{ ...recipe, patches }, process.arch]);
   const hash = crypto.createHash('sha256').update(inputs).digest('hex').slice(0, 8);

@@ -1,7 +1,7 @@
 'use strict';
-// How to link what was found. SPDK's transports and DPDK's buses and memory pools register themselves in
-// constructors that nothing refers to: the linker must be told to keep them. Everything else is taken on demand,
-// so that the names of helper libraries, which change from release to release, need not be known here.
+// The link flags. SPDK's transports and DPDK's buses and memory pools register themselves in constructors that no code
+// refers to, so these archives are linked whole. All others are linked on demand, so that the names of helper libraries,
+// which change between releases, are not needed here.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -22,7 +22,7 @@ const KEPT_DPDK = [
   'pci',
   'bus_pci',
 ];
-// Used directly by this package besides the ones above, which matters to a shared link alone.
+// Also used directly by this package, which matters only for a shared link.
 const USED_SPDK = ['log', 'util'];
 
 // The mocks of SPDK's own tests define the same functions once more.
@@ -66,7 +66,7 @@ function filesIn(dirs, suffix) {
 }
 
 /**
- * Archives are preferred where both are there: the linker can only redirect calls of functions inside archives, which is
+ * Archives are preferred if both exist: the linker can only redirect calls of functions inside archives, which is
  * how this package defends itself against some faults of SPDK (native/spdk/interpose/wrapped.txt).
  * @param {SpdkPlaces} places
  * @returns {{ linkage: Linkage, dpdkLinkage: Linkage, ldflags: string[], libraries: string[] }}
@@ -89,7 +89,7 @@ function link(places) {
 function linkStatic(places, archives, shared) {
   for (const name of ['libspdk_nvme.a', 'libspdk_env_dpdk.a'])
     if (!archives.has(name)) throw missing(name, places);
-  // DPDK builds archives and shared libraries side by side; the archives need nobody to find them at run time.
+  // DPDK builds archives and shared libraries side by side; the archives need not be found at run time.
   const withDpdk = archives.has('librte_eal.a');
   if (!withDpdk && !shared.has('librte_eal.so')) throw missing('librte_eal.a or librte_eal.so', places);
   const spdk = KEPT_SPDK.map((name) => `libspdk_${name}.a`);
@@ -107,7 +107,7 @@ function linkStatic(places, archives, shared) {
   return {
     linkage: /** @type {const} */ ('static'),
     dpdkLinkage: /** @type {Linkage} */ (withDpdk ? 'static' : 'shared'),
-    // SPDK stays this addon's own: no other addon in the process meets its symbols.
+    // SPDK stays private to this addon: other addons in the process do not see its symbols.
     ldflags: ['-Wl,--exclude-libs,ALL', ...runPath(besides)],
     libraries: [
       ...['-Wl,--whole-archive', ...whole, '-Wl,--no-whole-archive'],
@@ -147,7 +147,7 @@ function missing(name, places) {
 function runPath(sharedLibraries) {
   if (sharedLibraries.length === 0) return [];
   const dirs = [...new Set(sharedLibraries.map((file) => path.dirname(file)))];
-  // The old kind of run path is the one that also counts for the libraries that these libraries need.
+  // Only the old kind of run path also applies to the libraries that these libraries need.
   return ['-Wl,--disable-new-dtags', ...dirs.map((dir) => `-Wl,-rpath,${dir}`)];
 }
 

@@ -22,7 +22,7 @@ function underPrefix(prefix, env) {
   const inside = (/** @type {string[]} */ ...names) => names.map((name) => path.join(prefix, name));
   if (!fs.existsSync(prefix)) throw new Error(`${prefix} does not exist`);
 
-  // The second folder of each pair is where a build tree keeps what an installation has in the first.
+  // An installation has the first folder of each pair, a build tree the second.
   const libDirs = existing(inside('lib', 'lib64', 'build/lib', 'dpdk/build/lib'));
   const includeDirs = existing(inside('include', 'include/dpdk', 'dpdk/build/include'));
   const extraArchives = existing([
@@ -35,7 +35,7 @@ function underPrefix(prefix, env) {
   );
   const asked = pcDirs.length > 0 ? askPkgConfig(prependPath(env, pcDirs)) : undefined;
   if (typeof asked !== 'object') return { includeDirs, libDirs, extraArchives };
-  // Some releases install no DPDK with themselves: then only these files know where it is.
+  // Some releases do not install DPDK: then only these files have its location.
   return {
     includeDirs: [...new Set([...includeDirs, ...asked.includeDirs])],
     libDirs: [...new Set([...libDirs, ...asked.libDirs])],
@@ -61,13 +61,13 @@ function throughPkgConfig(env) {
 }
 
 /**
- * Answers the places, or why pkg-config knows none.
+ * Returns the places, or why pkg-config finds none.
  * @param {Environ} env
  * @returns {SpdkPlaces | string}
  */
 function askPkgConfig(env) {
   const program = env.PKG_CONFIG || 'pkg-config';
-  // Folders that the compiler searches anyway are wanted too: that is where the archives are looked for.
+  // Includes folders that the compiler searches by default, because archives are searched there.
   const environ = { ...env, PKG_CONFIG_ALLOW_SYSTEM_CFLAGS: '1', PKG_CONFIG_ALLOW_SYSTEM_LIBS: '1' };
   const run = (/** @type {string[]} */ ...args) =>
     spawnSync(program, args, { env: environ, encoding: 'utf8' });
@@ -95,7 +95,7 @@ function sortTokens(cflags, libs) {
   const withPrefix = (/** @type {string[]} */ list, /** @type {string} */ start) => [
     ...new Set(list.filter((token) => token.startsWith(start)).map((token) => token.slice(start.length))),
   ];
-  // SPDK's and DPDK's own libraries, and how to group them, are decided from the files that are there.
+  // SPDK's and DPDK's own libraries and their grouping are determined by the existing files.
   const ours = /^-l:?(lib)?(spdk|rte)_|^-L|^-Wl,--(no-)?(whole-archive|as-needed)|lib(spdk|rte)_\w+\.(a|so)$/;
   const rest = tokens.filter((token) => !ours.test(token));
   return {

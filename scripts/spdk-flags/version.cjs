@@ -1,10 +1,10 @@
 'use strict';
-// SPDK's release, as the header says that the addon is compiled against.
+// The SPDK release, from the header that the addon is compiled against.
 
 const fs = require('node:fs');
 const path = require('node:path');
 
-// Older releases lack functions that the whole package stands on.
+// Older releases lack essential functions.
 const OLDEST = [20, 7];
 
 /** @param {string} text @param {string} name */

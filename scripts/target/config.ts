@@ -1,25 +1,25 @@
 import { createHash } from 'node:crypto';
 
-/** What a subsystem of the target is made of. */
+/** The content of a subsystem of the target. */
 export interface TargetSubsystem {
   readonly nqn: string;
   readonly serial: string;
   /** Host NQNs that may connect; absent: every host may. */
   readonly allowedHosts?: readonly string[] | undefined;
-  /** What the UUID and the NGUID of its disk are made from; default: the subsystem's name. */
+  /** The UUID and the NGUID of its disk are computed from this; default: the subsystem's name. */
   readonly identity?: string | undefined;
   readonly disk:
     | {
         readonly kind: 'null';
         readonly sizeMb: number;
         readonly blockSize: number;
-        /** Bytes that each block has beside its data, interleaved with it, and the protection type they serve. */
+        /** Bytes of interleaved metadata of each block, and the protection type. */
         readonly metadata?: { readonly size: number; readonly protectionType: 1 | 2 | 3 } | undefined;
       }
     | { readonly kind: 'malloc'; readonly sizeMb: number; readonly blockSize: number }
-    /** A file of the host, read and written as it is. */
+    /** A file of the host. */
     | { readonly kind: 'file'; readonly path: string; readonly blockSize: number }
-    /** A disk that answers late, by so many microseconds: a null disk, or a file. */
+    /** A disk with a delay in microseconds: a null disk, or a file. */
     | {
         readonly kind: 'delay';
         readonly sizeMb: number;
@@ -29,7 +29,7 @@ export interface TargetSubsystem {
       };
 }
 
-/** Where the target listens. */
+/** The address of the target. */
 export interface TargetListener {
   readonly trtype: 'TCP' | 'RDMA';
   readonly traddr: string;
@@ -88,7 +88,7 @@ export function targetConfig(
   });
 }
 
-/** The same for each start of a target: to hosts it is the same namespace then. Later SPDK makes up both each time. */
+/** The same for each start of a target: to hosts it is then the same namespace. Later SPDK creates random ones each time. */
 function namespaceIds(identity: string): { uuid: string; nguid: string } {
   const digits = createHash('sha1').update(identity).digest('hex').slice(0, 32);
   return { uuid: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), nguid: digits.toUpperCase() };

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 const pages = '/proc/sys/vm/nr_hugepages';
 
 /**
- * Makes sure that so much memory is free in hugepages of the default size, adding pages where some are missing.
- * Pages that were added stay: taking them back could take them from somebody who has come to use them.
+ * Makes sure that this much memory is free in hugepages of the default size, and adds missing pages. Added pages stay,
+ * because another process may already use them.
  */
 export function ensureHugepages(memoryMb: number): void {
   const { free, pageMb } = meminfo();

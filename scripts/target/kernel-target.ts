@@ -1,4 +1,4 @@
-// The kernel's own target, as it is set up and changed through configfs while it runs.
+// The kernel's target: changes through configfs while it runs.
 
 import {
   existsSync,
@@ -26,7 +26,7 @@ export interface ConfiguredNamespace {
   readonly nguid: string;
 }
 
-/** What the kernel's target says of one of its subsystems. */
+/** A subsystem of the kernel's target. */
 export interface ConfiguredSubsystem {
   readonly serial: string;
   readonly model: string;
@@ -63,18 +63,18 @@ export interface NewNamespace {
 
 const namespaceOf = (nqn: string, id: number) => `${folderOf(nqn)}/namespaces/${id}`;
 
-/** Makes a namespace of a subsystem; it is there for hosts at once. */
+/** Adds a namespace to a subsystem; hosts see it immediately. */
 export function addNamespace(nqn: string, { id, device, nguid }: NewNamespace): void {
   const folder = namespaceOf(nqn, id);
   mkdirSync(folder);
-  // Not every file system can do without the page cache.
+  // Some file systems need the page cache.
   if (!device.startsWith('/dev/')) writeFileSync(`${folder}/buffered_io`, '1');
   writeFileSync(`${folder}/device_path`, device);
   if (nguid) writeFileSync(`${folder}/device_nguid`, nguid);
   enableNamespace(nqn, id);
 }
 
-/** Takes a namespace away for good. */
+/** Removes a namespace. */
 export function removeNamespace(nqn: string, id: number): void {
   rmdirSync(namespaceOf(nqn, id));
 }
@@ -87,17 +87,17 @@ export function disableNamespace(nqn: string, id: number): void {
   writeFileSync(`${namespaceOf(nqn, id)}/enable`, '0');
 }
 
-/** Puts a disabled namespace on another device. */
+/** Moves a disabled namespace to another device. */
 export function moveNamespace(nqn: string, id: number, device: string): void {
   writeFileSync(`${namespaceOf(nqn, id)}/device_path`, device);
 }
 
-/** Has the target look how large a namespace's device is by now. */
+/** Makes the target read the size of a namespace's device again. */
 export function revalidateNamespace(nqn: string, id: number): void {
   writeFileSync(`${namespaceOf(nqn, id)}/revalidate_size`, '1');
 }
 
-/** Adds a subsystem to ports. Gives the function that takes it away again. */
+/** Adds a subsystem to ports. Returns the function that removes it. */
 export function addSubsystem(
   nqn: string,
   serial: string,
@@ -118,22 +118,22 @@ export function addSubsystem(
   };
 }
 
-/** Takes a subsystem off a port, if it is there; the target then ends its controllers there. */
+/** Removes a subsystem from a port, if it is there; the target then ends its controllers there. */
 export function withdraw(nqn: string, port: FabricPort = ports.rdma): void {
   if (existsSync(linkOf(nqn, port))) unlinkSync(linkOf(nqn, port));
 }
 
-/** Puts a subsystem back onto a port, if it is not there. */
+/** Adds a subsystem to a port, unless it is there. */
 export function allow(nqn: string, port: FabricPort = ports.rdma): void {
   if (!existsSync(linkOf(nqn, port))) symlinkSync(folderOf(nqn), linkOf(nqn, port));
 }
 
-/** Refuses hosts that the subsystem does not name; those that are connected stay. */
+/** Rejects hosts that the subsystem does not list; connected hosts stay. */
 export function refuseHosts(nqn: string): void {
   writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '0');
 }
 
-/** Refuses all hosts but these; those that are connected stay. */
+/** Rejects all hosts except these; connected hosts stay. */
 export function admitOnly(nqn: string, hosts: readonly string[]): void {
   refuseHosts(nqn);
   for (const host of hosts) {

@@ -3,14 +3,14 @@ import path from 'node:path';
 import { spdkFolder } from '../setup/paths.js';
 import spdkCache from '../spdk-flags/cache.cjs';
 
-/** Where SPDK's own programs are, by the name that v20.07 gives them; later releases put spdk_nvme_ before two. */
+/** The paths of SPDK's own programs by their names in v20.07; later releases add spdk_nvme_ to two of them. */
 const namesOf = {
   nvmf_tgt: ['nvmf_tgt'],
   perf: ['perf', 'spdk_nvme_perf'],
   identify: ['identify', 'spdk_nvme_identify'],
 } as const;
 
-/** The path of one of SPDK's programs: of the user's SPDK if it was built with them, else of the one set-up built. */
+/** The path of one of SPDK's programs: of the user's SPDK if it has them, otherwise of the one that set-up built. */
 export function spdkProgram(name: keyof typeof namesOf): string {
   const prefix = process.env.SPDK_PREFIX;
   const folders = [
@@ -28,7 +28,7 @@ export function spdkProgram(name: keyof typeof namesOf): string {
   );
 }
 
-/** The build that set-up makes today comes first: others are left of earlier recipes. */
+/** The present build of set-up comes first; others are from earlier recipes. */
 function builds(): string[] {
   if (!fs.existsSync(spdkFolder)) return [];
   const { key } = spdkCache.readRecipe();

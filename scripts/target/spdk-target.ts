@@ -11,7 +11,7 @@ import { spdkProgram } from './programs.js';
 export interface SpdkTargetOptions {
   readonly listener: TargetListener;
   readonly subsystems: readonly TargetSubsystem[];
-  /** The core its one reactor spins on. */
+  /** The core of its only reactor, which spins. */
   readonly core?: number | undefined;
   readonly memoryMb?: number | undefined;
   /** Buffers of 8 KiB for data in transfer; SPDK has 4095 unless told. */
@@ -21,21 +21,21 @@ export interface SpdkTargetOptions {
 /** A running nvmf_tgt. */
 export interface SpdkTarget {
   readonly pid: number;
-  /** Makes a call of its RPC interface. */
+  /** Calls its RPC interface. */
   call(method: string, params: Record<string, unknown>): Promise<unknown>;
-  /** Ends it with a signal, and waits until it is gone. */
+  /** Ends it with a signal and waits for its end. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** What it takes in hugepages, whatever it is told to begin with: up to v22.05, and later. */
+/** Its hugepage memory, whatever it is configured with: up to v22.05, and later. */
 const takesMb = { before: 448, since: 640 };
 const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
 const pollMs = 50;
 
 /**
- * Starts SPDK's own NVMe-oF target, from the same SPDK the addon is built with, and waits until it listens. A second
- * kind of target beside the kernel's, and over TCP one that needs no virtual machine.
+ * Starts SPDK's own NVMe-oF target, from the SPDK of the addon, and waits until it listens. It is a second kind of target
+ * beside the kernel's, and over TCP it needs no virtual machine.
  */
 export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers } = options;
@@ -117,7 +117,7 @@ function callRpc(socketPath: string, method: string, params: Record<string, unkn
   });
 }
 
-/** What lets several targets run on one core: from v22.09 on the first locks it against the others. */
+/** Allows several targets on one core: from v22.09 on the first one locks it against the others. */
 async function coreLocksOption(program: string): Promise<string[]> {
   const { stdout } = await execa(program, ['--help'], { reject: false });
   const option = '--disable-cpumask-locks';
@@ -140,7 +140,7 @@ async function listens({ trtype, traddr, trsvcid }: TargetListener): Promise<boo
   });
 }
 
-/** A hugetlbfs of the target's own, since DPDK needs one and a machine need not have any. */
+/** A hugetlbfs for the target, because DPDK needs one and a machine may have none. */
 async function hugetlbfsMount(folder: string): Promise<{ path: string; release(): Promise<void> }> {
   const mountPoint = path.join(folder, 'hugepages');
   fs.mkdirSync(mountPoint);

@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { exitStatus } from '../../cli/engine/exit.js';
 import { type ArgumentOutput, processOutput } from '../fabric/arguments.js';
 
-/** The parts of `npm test` by the names that `--only` takes, in the order in which they run. */
+/** The parts of `npm test` by their names for `--only`, in the order of the run. */
 export const partNames = [
   'source',
   'unit',

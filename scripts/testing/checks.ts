@@ -3,10 +3,10 @@ import { root } from '../setup/paths.js';
 import type { Counts } from './counts.js';
 import { duration } from './duration.js';
 
-/** Something that passes or fails as a whole. */
+/** A check that passes or fails as a whole. */
 export interface Check {
   name: string;
-  /** Throws, or rejects, with a message that says what is wrong. */
+  /** Throws or rejects with a message about the problem. */
   run: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -17,7 +17,7 @@ interface CommandOptions {
   extendEnv?: boolean;
 }
 
-/** Runs checks one after another, each even where an earlier one failed, with a line for each. */
+/** Runs all checks in order, even after a failure, with a line for each. */
 export async function runChecks(checks: Check[], signal: AbortSignal): Promise<Counts> {
   const counts: Counts = { passed: 0, failures: [], skipped: 0 };
   for (const { name, run } of checks) {
@@ -42,7 +42,7 @@ export async function runChecks(checks: Check[], signal: AbortSignal): Promise<C
 /**
  * Runs a program to its end.
  * @returns what it wrote to its standard output
- * @throws {Error} when it did not end with status 0, with all that it wrote
+ * @throws {Error} with its output, if it did not end with status 0
  */
 export async function command(
   file: string,

@@ -8,14 +8,14 @@ import { add, type Counts, judged, within } from './counts.js';
 
 const require = createRequire(import.meta.url);
 
-/** Each build has a folder of its own, so that none is rebuilt because of another. */
+/** Each build has its own folder, so that none is rebuilt because of another. */
 const BUILDS = [
   { name: 'native', sanitize: '' },
   { name: 'native-thread', sanitize: 'thread' },
   { name: 'native-address', sanitize: 'address,undefined' },
 ];
 
-/** Builds and runs test/native: once as it is, and what needs no SPDK under the sanitizers too. */
+/** Builds and runs test/native: once as it is, and the tests that need no SPDK also under the sanitizers. */
 export async function runNativeTests(folder: string, signal: AbortSignal): Promise<Counts> {
   const all: Counts[] = [];
   for (const { name, sanitize } of BUILDS) {

@@ -22,7 +22,7 @@ export const nativeChecks: Check[] = [
     run: async (signal) => {
       await configure(signal);
       const units = sources(/\.cc$/);
-      // run-clang-tidy passes over what it has no command for, and would find nothing wrong in no file.
+      // run-clang-tidy ignores files without a command, and reports success for no file.
       const known = new Set(compiled());
       const unknown = units.filter((file) => !known.has(file));
       if (units.length === 0 || unknown.length > 0) {

@@ -25,7 +25,7 @@ const typescriptChecks: Check[] = [
   },
 ];
 
-/** What is found by reading the source: linters, formatters, the compiler's types, and the documentation's site. */
+/** Checks of the source: linters, formatters, types, and the documentation site. */
 export function runSourceChecks(_folder: string, signal: AbortSignal): Promise<Counts> {
   return runChecks([...typescriptChecks, siteCheck, ...nativeChecks], signal);
 }

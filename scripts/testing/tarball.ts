@@ -24,7 +24,7 @@ const PRINTED = /^ERR_SPDK_INVALID_TRANSPORT_ID SPDK v\d/;
 /** What nobody needs who installs the package. */
 const NOT_SHIPPED = /^(test|build|node_modules|\.ci|scripts\/(testing|setup|fabric))\/|(?<!\.d)\.ts$/;
 
-/** Packs the package and uses it in an empty project, as those who install it do. */
+/** Packs the package and uses it in an empty project, as users do. */
 export function runTarballChecks(folder: string, signal: AbortSignal): Promise<Counts> {
   const project = path.join(folder, 'project');
   let tarball = '';

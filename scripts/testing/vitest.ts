@@ -5,7 +5,7 @@ import { runInFabric } from '../fabric/run.js';
 import { root } from '../setup/paths.js';
 import { type Counts, judged, NOTHING } from './counts.js';
 
-// The guest may be ten times slower than the host; this only ends what would never end.
+// The guest may be ten times slower than the host; this only ends tests that would never end.
 const INTEGRATION_DEADLINE_MS = 45 * 60_000;
 
 interface RunOptions {
@@ -88,7 +88,7 @@ export function readReport(file: string): Counts {
 
 function failuresOf({ name, status, assertionResults }: Report['testResults'][number]): string[] {
   const file = path.relative(root, name);
-  // A hook that fails may leave a failed file in which no test is.
+  // A failing hook may leave a failed file without a failed test.
   const failed = assertionResults.filter((test) => test.status === 'failed');
   if (status === 'failed' && failed.length === 0) return [`${file} > the file, or a hook of it`];
   return failed.map(({ ancestorTitles, title }) => [file, ...ancestorTitles, title].join(' > '));
