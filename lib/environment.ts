@@ -13,6 +13,7 @@ import { DiscoveryWatch } from './discovery-watch.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
+import { Sharing } from './internal/sharing.js';
 import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
@@ -30,8 +31,10 @@ import {
   type CloseOptions,
   type EnvironmentOptions,
   logLevels,
+  type ResolvedEnvironmentOptions,
   resolveCloseOptions,
   resolveEnvironmentOptions,
+  resolveSharedOptions,
 } from './options/environment.js';
 import {
   type HostFiles,
@@ -46,6 +49,7 @@ import {
   type TransportId,
   type TransportIdObject,
 } from './options/transport-id.js';
+import { EnvironmentShare } from './shared-environment.js';
 
 /** The events of an {@link Environment} and the arguments of their listeners. */
 export interface EnvironmentEvents {
@@ -130,7 +134,29 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *   options the codes of {@link EnvironmentOptions}
    */
   static async init(options?: EnvironmentOptions): Promise<Environment> {
-    const resolved = resolveEnvironmentOptions(options);
+    return Environment.#init(resolveEnvironmentOptions(options));
+  }
+
+  /**
+   * A share of one environment, for libraries that each need one in the same process. The first share opens it with its
+   * options, the last one to be closed closes it. Further shares take it as it is: an option that they give must be what
+   * the environment has, and what they leave out may be anything. While it is being closed, a new share waits and then
+   * opens another.
+   *
+   * A share that is never closed keeps the environment open. All shares are of one thread and one copy of this package.
+   *
+   * @throws {SpdkError} ERR_SPDK_CONFLICTING_OPTIONS, naming the option that differs; or as `init`:
+   *   ERR_SPDK_ENV_ALREADY_OPEN if an environment is open that is not shared
+   */
+  static async shared(options?: EnvironmentOptions): Promise<SharedEnvironment> {
+    const { wanted, given } = resolveSharedOptions(options);
+    const { resource, release } = await sharing.hold(wanted, given, (resolved) =>
+      Environment.#init(resolved),
+    );
+    return EnvironmentShare.create(resource, release);
+  }
+
+  static #init(resolved: ResolvedEnvironmentOptions): Promise<Environment> {
     const addon = native();
     const log = new LogRelay<Controller>(resolved.log, resolved.logLevel);
     const limits = {
@@ -475,6 +501,11 @@ function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: 
   const { hostNqn, hostId } = wanted;
   return hostIdentity({ hostNqn, hostId }, machine, hyphenated(native().processHostId));
 }
+
+/** A holder's share of an {@link Environment}; see `Environment.shared()`. */
+export type SharedEnvironment = EnvironmentShare<Environment>;
+
+const sharing = new Sharing<Environment, ResolvedEnvironmentOptions, CloseOptions>();
 
 function pcieError(): SpdkError {
   return new SpdkError(

@@ -20,7 +20,12 @@ export type {
   SecureChannel,
 } from './discovery/log.js';
 export { DiscoveryWatch, type DiscoveryWatchEvents } from './discovery-watch.js';
-export { type DiagnosticsMessages, Environment, type EnvironmentEvents } from './environment.js';
+export {
+  type DiagnosticsMessages,
+  Environment,
+  type EnvironmentEvents,
+  type SharedEnvironment,
+} from './environment.js';
 export type { EnvironmentStats } from './environment-stats.js';
 export { statusError } from './errors/command-status.js';
 export type { NvmeStatus } from './errors/nvme-status.js';
@@ -57,6 +62,7 @@ export {
   type TransportType,
 } from './options/transport-id.js';
 export { QueuePair } from './queue-pair.js';
+export { EnvironmentShare } from './shared-environment.js';
 export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';

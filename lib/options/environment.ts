@@ -44,7 +44,7 @@ export interface CloseOptions {
   timeoutMs?: number | undefined;
 }
 
-type ResolvedEnvironmentOptions = Resolved<EnvironmentOptions>;
+export type ResolvedEnvironmentOptions = Resolved<EnvironmentOptions>;
 
 type ResolvedCloseOptions = Resolved<CloseOptions>;
 
@@ -61,17 +61,27 @@ export const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const s
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
  */
 export function resolveEnvironmentOptions(options?: unknown): ResolvedEnvironmentOptions {
-  const given = readOptions(options, 'environment options', [
-    'name',
-    'pollers',
-    'memoryMb',
-    'idle',
-    'idleSleepUs',
-    'log',
-    'logLevel',
-    'connectConcurrency',
-  ] as const satisfies readonly (keyof EnvironmentOptions)[]);
-  return Object.freeze({
+  return resolveSharedOptions(options).wanted;
+}
+
+const environmentKeys = [
+  'name',
+  'pollers',
+  'memoryMb',
+  'idle',
+  'idleSleepUs',
+  'log',
+  'logLevel',
+  'connectConcurrency',
+] as const satisfies readonly (keyof EnvironmentOptions)[];
+
+/** As {@link resolveEnvironmentOptions}; and which of them were given. */
+export function resolveSharedOptions(options?: unknown): {
+  readonly wanted: ResolvedEnvironmentOptions;
+  readonly given: readonly (keyof EnvironmentOptions)[];
+} {
+  const given = readOptions(options, 'environment options', environmentKeys);
+  const wanted = Object.freeze({
     name: checkName(or(given.get('name'), 'spdk-nvme')),
     pollers: checkInteger(or(given.get('pollers'), 1), 'pollers', 1, 64),
     memoryMb: checkInteger(or(given.get('memoryMb'), 256), 'memoryMb', 64, 1_048_576, 'MiB'),
@@ -81,6 +91,7 @@ export function resolveEnvironmentOptions(options?: unknown): ResolvedEnvironmen
     logLevel: checkOneOf(or(given.get('logLevel'), 'notice'), 'logLevel', logLevels),
     connectConcurrency: checkInteger(or(given.get('connectConcurrency'), 4), 'connectConcurrency', 1, 64),
   });
+  return { wanted, given: [...given.keys()] };
 }
 
 /**

@@ -1,0 +1,46 @@
+// An environment that several parts of a program share.
+
+import { type CloseOptions, resolveCloseOptions } from './options/environment.js';
+
+/**
+ * One holder's share of the process's environment, made by `Environment.shared()`. Close it, not the environment, which is
+ * closed with the last share.
+ */
+export class EnvironmentShare<Environment> implements AsyncDisposable {
+  /** The environment, the same for all holders. */
+  readonly environment: Environment;
+  readonly #release: (options?: CloseOptions) => Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  private constructor(environment: Environment, release: (options?: CloseOptions) => Promise<void>) {
+    this.environment = environment;
+    this.#release = release;
+  }
+
+  /** @internal */
+  static create<Environment>(
+    environment: Environment,
+    release: (options?: CloseOptions) => Promise<void>,
+  ): EnvironmentShare<Environment> {
+    return new EnvironmentShare(environment, release);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Gives the share back. The last one closes the environment, as `env.close()` does; the others leave it and all of its
+   * controllers as they are, so detach your own before. Further calls get the outcome of the first.
+   * @throws {SpdkError} as `env.close()`
+   */
+  async close(options?: CloseOptions): Promise<void> {
+    const limits = resolveCloseOptions(options);
+    this.#closing ??= this.#release(limits);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
