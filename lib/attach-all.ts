@@ -17,7 +17,7 @@ import {
 
 /** Options of `env.attachAll`: how each controller is attached, and which. Every key may be left out. */
 export interface AttachAllOptions extends AttachOptions {
-  /** Attaches under way at once, 1 to 64. Default 4. */
+  /** Simultaneous attaches, 1 to 64. Default 4. */
   concurrency?: number | undefined;
   /** As for `env.discover`. Not together with a log. */
   referralDepth?: number | undefined;
@@ -76,7 +76,7 @@ const keys = [
 ] as const satisfies readonly (keyof AttachAllOptions)[];
 /** States of a controller that is there to be used, now or later. */
 const present = ['attached', 'resetting', 'failed'];
-/** What ending a controller takes that nobody gets. */
+/** The time limit for detaching a controller that no caller gets. */
 const detachLimits = { drainMs: 0, timeoutMs: 5_000 };
 
 /** @internal See `env.attachAll`. */

@@ -21,7 +21,7 @@ export interface DiscoveryWatchEvents {
   resetting: [reason: SpdkError | SpdkTypeError | undefined];
   /** An attempt to connect again has failed; another one follows unless `closed` does. */
   reconnectFailed: [error: SpdkError | SpdkTypeError, attempts: number];
-  /** The service is connected again; its log is read anew, and `change` tells how it differs. */
+  /** The service is connected again; its log is read again, and `change` reports the differences. */
   reset: [report: ResetReport];
   /** The log could not be read though the service is connected. It is read again after `reconnectDelayMs`. */
   readFailed: [error: SpdkError | SpdkTypeError];
@@ -42,7 +42,7 @@ export interface WatchSettings {
 const oaes = 92;
 const logChangeNotices = 0x8000_0000;
 const eventConfiguration = 0x0b;
-/** Ending the connection takes the service's answers, if it gives any. */
+/** The time limit for ending the connection, which may wait for the service. */
 const detachLimits = { drainMs: 0, timeoutMs: 5_000 };
 
 /**
@@ -59,7 +59,7 @@ export class DiscoveryWatch
   readonly #feed = new ChangeFeed();
   readonly #onSignal = (): void => void this.close().catch(() => {});
   #notified = false;
-  /** Whether events have been asked for on the present connection. */
+  /** Whether events are enabled on the present connection. */
   #subscribed = false;
   #stale = false;
   #reading = false;
@@ -89,8 +89,8 @@ export class DiscoveryWatch
   }
 
   /**
-   * @internal Reads the log for the first time. The connection is ended in the background where that fails.
-   * @param left what is left of the caller's time, in milliseconds
+   * @internal Reads the log for the first time. If that fails, the connection is ended in the background.
+   * @param left the rest of the caller's time in milliseconds
    */
   static async open(
     controller: Controller,
@@ -215,7 +215,7 @@ export class DiscoveryWatch
     else this.#plan();
   }
 
-  /** A lost connection is told by other events. */
+  /** A lost connection is reported by other events. */
   #onReadFailed(error: Failure): void {
     if (!this.connected || error.code === 'ERR_SPDK_CONTROLLER_FAILED') return;
     this.#announce(() => this.emit('readFailed', error));
@@ -234,7 +234,7 @@ export class DiscoveryWatch
   }
 
   async #read(left: () => number): Promise<void> {
-    // Events are asked for first, so that no change goes unseen.
+    // Events are enabled first, so that no change is missed.
     if (!this.#subscribed) {
       this.#notified = await this.#subscribe(left);
       this.#subscribed = true;

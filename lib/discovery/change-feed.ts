@@ -3,12 +3,12 @@
 import { changeOf, type DiscoveryChange } from './changes.js';
 import type { DiscoveryLog } from './log.js';
 
-/** While a reader waits, the process stays alive, as with every pending operation. */
+/** While a reader waits, the process stays alive, as for every pending operation. */
 const longestTimerMs = 2_147_483_647;
 
 /**
- * Keeps the latest log. A reader gets what differs between the log that it got last and the latest one: a slow reader
- * costs no memory, and misses only what came and went in between.
+ * Keeps the latest log. A reader gets the differences between its previous log and the latest one: a slow reader
+ * costs no memory, and misses only entries that appeared and vanished in between.
  */
 export class ChangeFeed {
   #log: DiscoveryLog | undefined;
@@ -21,7 +21,7 @@ export class ChangeFeed {
     return this.#log;
   }
 
-  /** @returns how it differs from the log before; undefined when it does not */
+  /** @returns the differences to the previous log; undefined if there are none */
   update(log: DiscoveryLog): DiscoveryChange | undefined {
     const change = changeOf(this.#log, log);
     this.#log = log;
@@ -29,14 +29,14 @@ export class ChangeFeed {
     return change;
   }
 
-  /** @param failure what every reader ends with; undefined ends them without an error */
+  /** @param failure the error with which every reader ends; undefined for none */
   end(failure: Error | undefined): void {
     this.#ended = true;
     this.#failure = failure;
     this.#wakeAll();
   }
 
-  /** A reader: its first change is the log as it is now, all of it added. */
+  /** A reader: its first change is the present log, with all entries added. */
   read(): AsyncIterableIterator<DiscoveryChange> {
     let seen: DiscoveryLog | undefined;
     let stopped = false;
@@ -59,7 +59,7 @@ export class ChangeFeed {
           waiting.add(wake);
           this.#add(wake);
         });
-        // Others of this reader that wait were woken too.
+        // Other waits of this reader were woken too.
         waiting.clear();
       }
     };

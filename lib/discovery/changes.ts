@@ -1,23 +1,23 @@
-// What differs between two readings of a discovery log.
+// The differences between two readings of a discovery log.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { DiscoveryEntry, DiscoveryLog } from './log.js';
 
-/** A discovery log that differs from the one before. */
+/** A discovery log that differs from the previous one. */
 export interface DiscoveryChange {
   readonly log: DiscoveryLog;
-  /** Entries that the log before did not have; of the first log all. */
+  /** Entries that the previous log did not have; for the first log all. */
   readonly added: readonly DiscoveryEntry[];
-  /** Entries of the log before that are gone. */
+  /** Entries of the previous log that are gone. */
   readonly removed: readonly DiscoveryEntry[];
-  /** Entries that both have, but with another port id, controller id, security or flags; as they are now. */
+  /** Entries of both logs with another port id, controller id, security or flags; with the new values. */
   readonly changed: readonly DiscoveryEntry[];
 }
 
 /**
- * Compares two logs. Entries are the same when transport, address, service, NQN and subtype are.
- * @param before undefined: there was none, so that all is new
- * @returns undefined when the entries are the same, whatever the generation and the order
+ * Compares two logs. Entries are the same if transport, address, service, NQN and subtype are equal.
+ * @param before the previous log; undefined for none, then all entries are added
+ * @returns undefined if the entries are the same, whatever the generation and the order
  */
 export function changeOf(before: DiscoveryLog | undefined, log: DiscoveryLog): DiscoveryChange | undefined {
   const old = byKey(before?.entries ?? []);

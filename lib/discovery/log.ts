@@ -1,17 +1,20 @@
-// The discovery log (NVM Express Base Specification, "Discovery Log Page", 70h): what a target offers, and where.
+// The discovery log (NVM Express Base Specification, "Discovery Log Page", 70h).
 
 import { SpdkError } from '../errors/spdk-error.js';
 import { discoveryNqn } from '../options/nqn.js';
 import { parseTransportId, type TransportId } from '../options/transport-id.js';
 
-/** Whether the target asks for a secure channel. */
+/** Whether the target requires a secure channel. */
 export type SecureChannel = 'not-specified' | 'required' | 'not-required';
 
 /** One entry of a discovery log. */
 export interface DiscoveryEntry {
-  /** What `env.attach()`, or for a referral `env.discover()`, takes; null for a transport that this package lacks. */
+  /**
+   * The argument for `env.attach()`, or for a referral for `env.discover()`; null for a transport that this package
+   * does not support.
+   */
   readonly transportId: TransportId | null;
-  /** `nvm`: a subsystem with namespaces; `referral`: another discovery service; `current`: the one that was asked. */
+  /** `nvm`: a subsystem with namespaces; `referral`: another discovery service; `current`: the service itself. */
   readonly subtype: 'nvm' | 'referral' | 'current' | 'unknown';
   /** The transport's number and name: TRTYPE. */
   readonly transport: 'rdma' | 'tcp' | 'fc' | 'loop' | 'unknown';
@@ -19,27 +22,27 @@ export interface DiscoveryEntry {
   readonly service: string;
   readonly subsystemNqn: string;
   readonly portId: number;
-  /** The controller id to ask for; 65535: the target chooses one, 65534: likewise, and keeps it. */
+  /** The controller id to request; 65535: the target chooses one; 65534: likewise, and keeps it. */
   readonly controllerId: number;
   /** The largest admin submission queue. */
   readonly adminQueueEntries: number;
   readonly secureChannel: SecureChannel;
-  /** For TCP: the security that the port wants. */
+  /** For TCP: the security that the port requires. */
   readonly security: 'none' | 'tls1.2' | 'tls1.3' | 'unknown' | null;
-  /** EFLAGS, as the target gives them. */
+  /** EFLAGS of the entry. */
   readonly flags: number;
 }
 
-/** What one discovery service told. */
+/** The log of one discovery service. */
 export interface DiscoveryLog {
-  /** The service that was asked. */
+  /** The service. */
   readonly transportId: TransportId;
   /** GENCTR: the target raises it at each change of the log. */
   readonly generation: bigint;
   readonly entries: readonly DiscoveryEntry[];
-  /** The logs of the services that it refers to, where those were asked for. */
+  /** The logs of the services that it refers to, if requested. */
   readonly referrals: readonly DiscoveryLog[];
-  /** Referred services that could not be asked, and why. */
+  /** Referred services that could not be read, and why. */
   readonly failures: readonly DiscoveryFailure[];
 }
 
@@ -50,7 +53,7 @@ export interface DiscoveryFailure {
 
 /** The header, and each entry. */
 export const logUnitBytes = 1024;
-/** More than any target has, and what memory allows. */
+/** More than any target has, within the limits of memory. */
 const maxEntries = 65_536;
 
 const transports: Readonly<Record<number, DiscoveryEntry['transport']>> = {
@@ -70,12 +73,12 @@ const securities: Readonly<Record<number, DiscoveryEntry['security']>> = {
   1: 'tls1.2',
   2: 'tls1.3',
 };
-/** Where the transport-specific part of an entry begins; for TCP its first byte is SECTYPE. */
+/** The offset of the transport-specific part of an entry; for TCP its first byte is SECTYPE. */
 const transportSpecific = 768;
 
 /**
- * How many entries a log has.
- * @throws {SpdkError} ERR_SPDK_INVALID_DISCOVERY_LOG for a number that cannot be
+ * The number of entries of a log.
+ * @throws {SpdkError} ERR_SPDK_INVALID_DISCOVERY_LOG for an impossible number
  */
 export function entryCount(header: Buffer): number {
   const count = header.readBigUInt64LE(8);
@@ -90,7 +93,7 @@ export function generationOf(header: Buffer): bigint {
   return header.readBigUInt64LE(0);
 }
 
-/** The entries that follow the header. Text in them is the target's: what does not parse gives no transport id. */
+/** The entries after the header. Their text comes from the target: invalid addresses give no transport id. */
 export function entriesOf(log: Buffer): DiscoveryEntry[] {
   const count = Math.min(entryCount(log), Math.floor(log.length / logUnitBytes) - 1);
   return Array.from({ length: count }, (_, index) => {

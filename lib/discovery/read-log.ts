@@ -13,7 +13,7 @@ import {
 } from './log.js';
 
 const discoveryPage = 0x70;
-/** How often a log is read that changes while it is read. */
+/** The maximum of attempts to read a log that changes meanwhile. */
 const maxTries = 10;
 
 /** The part of a connection's admin commands that discovery needs. */
@@ -26,13 +26,13 @@ export interface LogPages {
   ): Promise<Buffer>;
 }
 
-/** One connection to a discovery service, while `work` runs; `timeoutMs` is what is left of the caller's time. */
+/** A connection to a discovery service, as long as `work` runs; `timeoutMs` is the rest of the caller's time. */
 export type WithService = <Result>(
   service: TransportId,
   work: (admin: LogPages, left: () => number) => Promise<Result>,
 ) => Promise<Result>;
 
-/** Asks a service, and those that it refers to, each address once, down to a depth. */
+/** Reads the log of a service and of those that it refers to, each address once, to a depth. */
 export async function discover(
   service: TransportId,
   depth: number,
@@ -61,7 +61,7 @@ export async function discover(
   return ask(service, depth);
 }
 
-/** A log as programs get it. */
+/** A log for programs. */
 export function logOf(
   transportId: TransportId,
   log: Buffer,
@@ -77,7 +77,7 @@ export function logOf(
   });
 }
 
-/** The whole log as it was at one moment: it is read again when it changed meanwhile. */
+/** The whole log at one moment: it is read again if it changed meanwhile. */
 export async function readLog(
   admin: LogPages,
   left: () => number,

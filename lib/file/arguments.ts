@@ -4,27 +4,27 @@ import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, checkOneOf, describe, readOptions } from '../options/arguments.js';
 import { or } from '../options/common.js';
 
-/** Where in a buffer, how much of it, and where in the file. */
+/** The part of a buffer, and the position in the file. */
 export interface PartOptions {
-  /** Where in the buffer, in bytes. Default 0. */
+  /** The offset in the buffer in bytes. Default 0. */
   readonly offset?: number | null | undefined;
-  /** How much, in bytes. Default: the rest of the buffer. */
+  /** The length in bytes. Default: the rest of the buffer. */
   readonly length?: number | null | undefined;
-  /** Where in the file, in bytes; null, the default, for where the last such call ended, which this one then moves. */
+  /** The position in the file in bytes; null, the default, for the position of the file, which then moves. */
   readonly position?: number | bigint | null | undefined;
 }
 
-/** What `file.read` takes as one object. */
+/** The options of `file.read`. */
 export interface FileReadOptions<Target extends NodeJS.ArrayBufferView = Buffer> extends PartOptions {
   /** Default: a new Buffer of 16384 bytes. */
   readonly buffer?: Target | undefined;
 }
 
-/** A part of a buffer of the caller's, and its place. */
+/** A part of a buffer, and its position in the file. */
 export interface Part {
   readonly view: NodeJS.ArrayBufferView;
   readonly bytes: Uint8Array;
-  /** Null: the file's own. */
+  /** Null: the position of the file. */
   readonly position: number | null;
 }
 
@@ -85,7 +85,7 @@ export function wholeOf(view: unknown, name: string): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** A place in the file; null, undefined and -1 stand for the file's own. */
+/** A position in the file; null, undefined and -1 mean that of the file. */
 export function checkPosition(value: unknown): number | null {
   if (value === null || value === undefined || value === -1 || value === -1n) return null;
   if (typeof value !== 'bigint') return checkInteger(value, 'position', 0, Number.MAX_SAFE_INTEGER, 'bytes');

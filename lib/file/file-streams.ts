@@ -8,11 +8,11 @@ import { checkEncoding } from './arguments.js';
 
 /** Options of `file.createReadStream`; all keys are optional. */
 export interface FileReadStreamOptions {
-  /** Gives strings instead of Buffers. */
+  /** Returns strings instead of Buffers. */
   readonly encoding?: BufferEncoding | null | undefined;
   /** Closes the file with the stream. Default true, as in node:fs. */
   readonly autoClose?: boolean | undefined;
-  /** The first byte. Default: where the file's position is. */
+  /** The first byte. Default: the position of the file. */
   readonly start?: number | undefined;
   /** The last byte, inclusive as in node:fs. Default: the last one of the namespace. */
   readonly end?: number | undefined;

@@ -1,4 +1,4 @@
-// The door of `spdk-nvme/file`: a namespace as a file.
+// The exports of `spdk-nvme/file`: a namespace as a file.
 
 export type { FileReadOptions, PartOptions } from './arguments.js';
 export type { FileReadStreamOptions, FileWriteStreamOptions } from './file-streams.js';

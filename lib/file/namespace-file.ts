@@ -1,5 +1,5 @@
 // A namespace as a file: bytes at any place, with the methods of FileHandle of node:fs/promises. Longer than other files, because
-// half of it is what its methods promise, each in the forms that FileHandle has.
+// half of it documents public methods, each in the forms of FileHandle.
 
 import { constants as bufferConstants } from 'node:buffer';
 import { constants } from 'node:os';
@@ -34,19 +34,19 @@ import { FileStats } from './stats.js';
 export interface OpenOptions {
   /** The limit of each operation of the file, in milliseconds. Default: `ioTimeoutMs` of the attach. */
   readonly timeoutMs?: number | undefined;
-  /** One of `controller.queuePairs`. Default: for each operation the one with the fewest pending. */
+  /** One of `controller.queuePairs`. Default: for each operation the one with the fewest pending operations. */
   readonly queuePair?: QueuePair | undefined;
 }
 
 /**
- * A namespace as a file, made by {@link open}. It has the methods of `FileHandle` with their arguments and results,
- * reads and writes at any byte, and has a size that never changes. Reads past the end bring fewer bytes, or none; a write
- * past the end is refused whole with ERR_SPDK_OUT_OF_RANGE, whose `errno` is ENOSPC.
+ * A namespace as a file, created by {@link open}. It has the methods of `FileHandle` with their arguments and
+ * results, reads and writes at any offset, and has a fixed size. Reads past the end return fewer bytes, or none; a
+ * write past the end rejects with ERR_SPDK_OUT_OF_RANGE and the `errno` of ENOSPC, and writes nothing.
  *
- * All files and write streams of one {@link Namespace} object take turns at a block: of two writes that cover parts of
- * one block, both survive. Writes by other means take no part in that.
+ * All files and write streams of one {@link Namespace} object take turns at a block: of two writes to parts of one
+ * block, both survive. Writes by other means do not take turns.
  *
- * Methods throw ERR_SPDK_FILE_CLOSED after `close()`, and what operations of the namespace throw.
+ * Methods fail with ERR_SPDK_FILE_CLOSED after `close()`, and with the errors of the namespace's operations.
  */
 export class NamespaceFile implements AsyncDisposable {
   readonly namespace: Namespace;
@@ -69,8 +69,8 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /**
-   * Reads into the buffer. `bytesRead` is less than was asked for, or 0, at the end of the namespace.
-   * Without a position it reads where the last such call ended, also of several that are made at once.
+   * Reads into the buffer. `bytesRead` is less than requested, or 0, at the end of the namespace. Without a position
+   * it reads at the position of the file, which moves; concurrent calls each have their own part.
    */
   read<Target extends NodeJS.ArrayBufferView>(
     buffer: Target,
@@ -159,8 +159,8 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /**
-   * Everything from the file's position to the end, in one Buffer or string.
-   * @throws {SpdkError} ERR_SPDK_NO_MEMORY when that is more than a Buffer, or this process, can hold
+   * The data from the position of the file to the end, in one Buffer or string.
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY if that is more than a Buffer or this process can hold
    */
   readFile(options?: { readonly encoding?: null | undefined } | null): Promise<Buffer>;
   readFile(options: { readonly encoding: BufferEncoding } | BufferEncoding): Promise<string>;
@@ -183,12 +183,12 @@ export class NamespaceFile implements AsyncDisposable {
     return this.#do(async () => new FileStats(this.namespace));
   }
 
-  /** Makes everything written before durable. */
+  /** Makes all earlier writes durable. */
   sync(): Promise<void> {
     return this.#do(() => this.namespace.flush(this.#options));
   }
 
-  /** The same as {@link sync}: a namespace has no data about its data. */
+  /** The same as {@link sync}, because a namespace has no metadata of a file. */
   datasync(): Promise<void> {
     return this.sync();
   }
@@ -210,8 +210,8 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /**
-   * Takes nothing new, destroys streams that are still open, and waits for operations under way, whatever comes of them.
-   * The namespace is as it was, and nothing is flushed. May be called again.
+   * Rejects new operations, destroys open streams, and waits for outstanding operations, whether they succeed or not.
+   * The namespace stays open, and nothing is flushed. May be called again.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -227,7 +227,7 @@ export class NamespaceFile implements AsyncDisposable {
     await Promise.allSettled(this.#pending);
   }
 
-  /** One operation: nothing is begun on a closed file, and closing waits for it. */
+  /** Runs an operation: none is started on a closed file, and closing waits for it. */
   async #do<Result>(operation: () => Promise<Result>): Promise<Result> {
     if (this.#closing) throw closedError();
     const running = operation();
@@ -241,7 +241,10 @@ export class NamespaceFile implements AsyncDisposable {
     }
   }
 
-  /** Where an operation begins, and how much of it is there. Moves the file's position where that is used. */
+  /**
+   * The start of an operation, and the length that the namespace has there. Moves the position of the file if that
+   * is used.
+   */
   #place(position: number | null, length: number): [from: number, there: number] {
     const from = position ?? this.#position;
     const there = Math.max(0, Math.min(length, this.namespace.bytes - from));
@@ -249,7 +252,7 @@ export class NamespaceFile implements AsyncDisposable {
     return [from, there];
   }
 
-  /** The same for what has to fit. */
+  /** The same for data that must fit. */
   #placeWhole(position: number | null, length: number): number {
     const from = position ?? this.#position;
     const { bytes } = this.namespace;
@@ -277,7 +280,7 @@ export class NamespaceFile implements AsyncDisposable {
 }
 
 /**
- * Opens a namespace as a file. Nothing is sent, and any number of files may be open at once.
+ * Opens a namespace as a file. Nothing is sent, and any number of files may be open at the same time.
  * @throws {SpdkTypeError} not a namespace
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_FOREIGN_QUEUE_PAIR;
  *   ERR_SPDK_NAMESPACE_GONE; ERR_SPDK_UNSUPPORTED for blocks with metadata
@@ -292,7 +295,7 @@ export async function open(namespace: Namespace, options?: OpenOptions): Promise
   namespace.checkTransfer(0, 0);
   return NamespaceFile.create(namespace, {
     queuePair: queuePair as OpenOptions['queuePair'],
-    // What takes several commands takes no longer for that.
+    // The limit also covers an operation of several commands.
     timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
   });
 }

@@ -1,12 +1,12 @@
-// What `file.stat()` gives: the part of fs.Stats that a namespace has.
+// The result of `file.stat()`: the part of fs.Stats that a namespace has.
 
 import type { NamespaceInfo } from '../types.js';
 
-/** As `fs.Stats` of a block device, without owners, modes and times, which a namespace does not have. */
+/** Like `fs.Stats` of a block device, without owners, modes and times. */
 export class FileStats {
   /** The size in bytes. */
   readonly size: number;
-  /** The block size, which reads and writes are best aligned to. */
+  /** The block size, to which reads and writes should be aligned. */
   readonly blksize: number;
   /** The size in units of 512 bytes, as everywhere in node:fs. */
   readonly blocks: number;

@@ -1,8 +1,8 @@
 // Events that wait until their listener can have been added.
 
 /**
- * Keeps what is to be announced until whoever asked for an object has it, and may have added listeners. Everything is
- * announced in the order it happened, and nothing is lost: not by a listener that throws either.
+ * Holds events of an object until the caller that requested the object has it and may have added listeners. Events
+ * are emitted in the order in which they happened, and none is lost, also if a listener throws.
  */
 export class HeldEvents {
   readonly #waiting: (() => void)[] = [];
@@ -16,8 +16,8 @@ export class HeldEvents {
   }
 
   /**
-   * To be called with the answer that hands the object over. Everything that follows from that answer at once, in
-   * microtasks, comes before the first event.
+   * To be called together with resolving the promise of the object. Microtasks that follow from resolving it run
+   * before the first event.
    */
   release(): void {
     setImmediate(() => {

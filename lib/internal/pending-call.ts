@@ -10,7 +10,7 @@ import {
 } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from './signals.js';
 
-/** How a pending call may end before native code answers. */
+/** The limits of a pending call. */
 export interface CallLimits {
   /** What the messages call it, as in 'Attaching nqn.2016-06.io.spdk:cnode1'. */
   readonly what: string;
@@ -20,7 +20,7 @@ export interface CallLimits {
   readonly timeoutCode: SpdkErrorCode;
   readonly timeoutHint: string;
   readonly signal?: AbortSignal | undefined;
-  /** Tells native code that nobody waits any more. */
+  /** Tells native code that the call was cancelled. */
   readonly giveUp?: () => void;
   /** Finds out what more the error should say when the time is over; not waited for longer than half a second. */
   readonly explain?: (tell: (details: SpdkErrorDetails) => void) => void;
@@ -49,9 +49,9 @@ export class PendingCall<Result> {
   }
 
   /**
-   * The only way to begin one. Whatever throws on the way, a call into native code too, settles the call: no
-   * timer and no listener is left, and no rejection goes unseen.
-   * @param handOver gives the work to native code; not called when the signal has fired already or the time is over
+   * The only way to begin one. Anything that throws, including the call into native code, settles the call: no timer
+   * and no listener remains, and no rejection is unhandled.
+   * @param handOver passes the work to native code; not called if the signal has already fired or the time is over
    */
   static start<Result>(
     limits: CallLimits,
@@ -78,7 +78,7 @@ export class PendingCall<Result> {
     if (this.#settle()) this.#reject(error);
   }
 
-  /** Rejects, and tells native code that nobody waits any more. */
+  /** Rejects, and tells native code that the call was cancelled. */
   abandon(error: SpdkError | SpdkTypeError): void {
     if (!this.#settle()) return;
     this.#giveUp();
@@ -107,7 +107,7 @@ export class PendingCall<Result> {
     return true;
   }
 
-  /** What went wrong with giving up, if anything did: it must not take the answer with it. */
+  /** An error during the cancellation, if any: it must not replace the result. */
   #giveUp(): SpdkError | SpdkTypeError | undefined {
     try {
       this.#limits.giveUp?.();
@@ -144,7 +144,7 @@ export class PendingCall<Result> {
   };
 }
 
-/** Waits for what others wait for as well, until this caller's own deadline. The work goes on after that. */
+/** Waits for a shared promise until this caller's own deadline. The work continues after that. */
 export function waitFor<Result>(shared: Promise<Result>, limits: CallLimits): Promise<Result> {
   return PendingCall.start<Result>(limits, (call) => {
     shared.then(
@@ -154,7 +154,7 @@ export function waitFor<Result>(shared: Promise<Result>, limits: CallLimits): Pr
   }).promise;
 }
 
-/** A promise that is settled from outside, without a deadline: whoever waits for it has one, see {@link waitFor}. */
+/** A promise that is settled from outside, without a deadline; callers wait for it with {@link waitFor}. */
 export class Outcome<Result> {
   readonly promise: Promise<Result>;
   resolve!: (result: Result) => void;

@@ -1,12 +1,12 @@
-// Why a controller takes nothing new, by its state.
+// The error for new requests to a controller, by its state.
 
 import { SpdkError } from '../errors/spdk-error.js';
 import type { ControllerState } from '../types.js';
 
 /**
- * The error of what is asked of a controller that takes nothing new.
+ * The error for a request to a controller that accepts no new ones.
  * @param detaching a detach has begun
- * @param gone it has ended, and its caller has been answered
+ * @param gone the detach has ended and settled
  */
 export function refusalOf(state: ControllerState, detaching: boolean, gone: boolean): SpdkError {
   switch (state) {
@@ -24,7 +24,7 @@ export function refusalOf(state: ControllerState, detaching: boolean, gone: bool
     case 'wedged':
       return new SpdkError('ERR_SPDK_WEDGED', 'SPDK has not returned from a call for this controller');
     case 'detached':
-      // Native code may be done before `detach()` has answered; until then it is still being detached.
+      // Native code may finish before `detach()` has settled; until then the controller is still being detached.
       if (!gone) return detachingError();
       return new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The controller is detached; attach it again');
     default:

@@ -2,16 +2,16 @@
 
 import { SpdkError } from '../errors/spdk-error.js';
 
-/** Who wants to hear of a signal: one listener stands for all of them. */
+/** The subscribers of a signal, which share one listener. */
 const listening = new WeakMap<
   AbortSignal,
   { readonly heard: Set<() => void>; readonly listener: () => void }
 >();
 
 /**
- * Has `heard` called when the signal fires. Any number of operations share one listener, so that Node.js does not take
- * them for a leak.
- * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a signal that is none and throws
+ * Calls `heard` when the signal fires. Any number of operations share one listener, so that Node.js does not warn of
+ * a leak.
+ * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for an object that is not a signal and throws
  */
 export function onAbort(signal: AbortSignal, heard: () => void): void {
   const known = listening.get(signal);
@@ -24,7 +24,7 @@ export function onAbort(signal: AbortSignal, heard: () => void): void {
     listening.delete(signal);
     for (const each of all) each();
   };
-  // Before it is listened to: what only looks like a signal may fire in there.
+  // Before listening: an object that only resembles a signal may fire during that.
   listening.set(signal, { heard: all, listener });
   try {
     signal.addEventListener('abort', listener, { once: true });
@@ -40,7 +40,7 @@ export function onAbort(signal: AbortSignal, heard: () => void): void {
   }
 }
 
-/** The call that `heard` was for has ended. */
+/** Removes a subscriber whose call has ended. */
 export function offAbort(signal: AbortSignal, heard: () => void): void {
   const known = listening.get(signal);
   if (!known?.heard.delete(heard) || known.heard.size > 0) return;
@@ -48,6 +48,6 @@ export function offAbort(signal: AbortSignal, heard: () => void): void {
   try {
     signal.removeEventListener('abort', known.listener);
   } catch {
-    // Only something that is no AbortSignal throws here, and nobody hears the listener any more.
+    // Only an object that is not an AbortSignal throws here; its listener has no subscribers any more.
   }
 }

@@ -12,12 +12,12 @@ const channels: Readonly<Record<Traced, TracingChannel<unknown, Context>>> = {
   'spdk-nvme:io': tracingChannel('spdk-nvme:io'),
 };
 
-/** Whether somebody traces I/O: asked for each operation. */
+/** Whether I/O is traced; checked for each operation. */
 export function tracesIo(): boolean {
   return channels['spdk-nvme:io'].hasSubscribers;
 }
 
-/** Does the work and tells those that have subscribed of it; without any it only does the work. */
+/** Does the work and notifies subscribers, if there are any. */
 export function traced<Result>(
   name: Traced,
   work: () => Promise<Result>,

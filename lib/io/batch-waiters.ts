@@ -7,9 +7,12 @@ import { checkSignal, maxTimerMs } from '../options/common.js';
 
 /** What `batch.wait` takes; all keys are optional. */
 export interface BatchWaitOptions {
-  /** Rejects with ERR_SPDK_TIMEOUT after so many milliseconds. The batch goes on, and can be waited for again. */
+  /**
+   * Rejects with ERR_SPDK_TIMEOUT after this many milliseconds. The commands continue, and `wait()` can be
+   * called again.
+   */
   readonly timeoutMs?: number | undefined;
-  /** Rejects with ERR_SPDK_ABORTED when it fires. The batch goes on, and can be waited for again. */
+  /** Rejects with ERR_SPDK_ABORTED when it fires. The commands continue, and `wait()` can be called again. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -74,7 +77,7 @@ export class BatchWaiters {
     });
   }
 
-  /** The first has what it waits for. */
+  /** The first waiter has completions. */
   resolve(count: number): void {
     const waiter = this.#waiters.shift();
     if (!waiter) return;
@@ -82,7 +85,7 @@ export class BatchWaiters {
     waiter.resolve(count);
   }
 
-  /** There is nothing to wait for any more. */
+  /** No command is outstanding any more. */
   endAll(error: SpdkError | undefined): void {
     for (const waiter of this.#waiters.splice(0)) {
       this.#disarm(waiter);

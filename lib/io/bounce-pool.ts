@@ -16,7 +16,7 @@ export interface BounceChunk {
 interface Slab {
   readonly region: DmaRegion;
   sizeClass: number;
-  /** Chunks in use. With none it can be cut anew. */
+  /** Chunks in use. Without any, the slab can be divided differently. */
   used: number;
 }
 
@@ -24,7 +24,7 @@ interface Slab {
 const smallestClass = 12;
 /** ... to 1 MiB, which a slab is. */
 const slabClass = 20;
-/** The most that one command's data is copied through; what is longer goes in several commands. */
+/** The maximum of data that one command copies; longer data is sent in several commands. */
 export const largestChunk = 2 ** slabClass;
 /** What one controller may hold of the pool, so that one whose target hangs does not stop the others. */
 const shareOfController = 1 / 4;
@@ -41,11 +41,11 @@ export class BouncePool {
   readonly #slabs = new Set<Slab>();
   /** Slabs with nothing in use. */
   #idle = 0;
-  /** Bytes of slabs and regions, and those of them that commands use and will give back. */
+  /** Bytes of slabs and regions, and the part that commands use and will return. */
   #total = 0;
   #used = 0;
 
-  /** @param limit bytes of DMA memory that the pool may take */
+  /** @param limit the maximum of DMA memory of the pool in bytes */
   constructor(memory: DmaMemory, limit: number) {
     this.memory = memory;
     this.limit = limit;
@@ -53,8 +53,8 @@ export class BouncePool {
   }
 
   /**
-   * A chunk of at least so many bytes; undefined when there is none now: the waiter is in line for it then.
-   * @throws {SpdkError} ERR_SPDK_NO_MEMORY when there is none and nothing will give any back
+   * A chunk of at least this many bytes; undefined if there is none now, and then the waiter is in line for one.
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY if there is none and none will be returned
    */
   take(bytes: number, waiter: MemoryWaiter): BounceChunk | undefined {
     const chunk = this.#line.lets(waiter) ? this.#find(bytes) : undefined;
@@ -81,7 +81,7 @@ export class BouncePool {
     this.#line.serve();
   }
 
-  /** So many bytes of chunks may never come back: nobody waits for them. */
+  /** This many bytes of chunks may never be returned: no operation waits for them. */
   lose(bytes: number): void {
     this.#used -= bytes;
     this.#line.serve();
@@ -156,7 +156,7 @@ export class BouncePool {
     return true;
   }
 
-  /** Its chunks are not handed out any more. */
+  /** No more of its chunks are handed out. */
   #forget(slab: Slab): void {
     const free = this.#free[slab.sizeClass] as BounceChunk[];
     let kept = 0;
@@ -200,7 +200,7 @@ export class BounceShare {
     this.#line.serve();
   }
 
-  /** The controller is wedged: what it uses stays pinned, and is not waited for. */
+  /** The controller is wedged: the memory that it uses stays pinned and is not waited for. */
   lose(): void {
     if (this.#lost) return;
     this.#lost = true;

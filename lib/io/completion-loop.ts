@@ -2,11 +2,11 @@
 
 /** A queue pair, as far as its completions go. */
 export interface Reaped {
-  /** Takes what has completed. */
+  /** Reaps completions. */
   reap(): void;
 }
 
-/** How often an idle queue pair that nobody else polls is looked at, so that a lost connection is noticed. */
+/** How often an idle queue pair that only this thread polls is polled, so that a lost connection is noticed. */
 const idlePollMs = 20;
 /** Far beyond any operation: it only keeps the event loop alive. */
 const forever = 2 ** 30;
@@ -34,21 +34,21 @@ export class CompletionLoop {
     this.#idle = setInterval(() => this.reapAll(), idlePollMs).unref();
   }
 
-  /** Takes what has completed on every queue pair. */
+  /** Reaps the completions of every queue pair. */
   reapAll(): void {
     for (const queuePair of this.#queuePairs) queuePair.reap();
   }
 
-  /** Operations are pending on a queue pair, or none any more. */
+  /** A queue pair now has pending operations, or no longer has any. */
   setBusy(queuePair: Reaped, busy: boolean): void {
-    // A timer that was made now would keep the process alive, and nobody would end it.
+    // A timer created now would keep the process alive, and nothing would end it.
     if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
     if (this.#inline) {
       this.#turn ??= this.#busy.size > 0 ? setImmediate(this.#poll) : undefined;
     } else if (this.#busy.size > 0) {
-      // Made once and then only held and let go, since depth 1 does that for every operation.
+      // Created once and then only referenced and unreferenced, which depth 1 does for every operation.
       this.#keepAlive ??= setInterval(() => {}, forever);
       this.#keepAlive.ref();
     } else {

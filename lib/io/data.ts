@@ -14,7 +14,7 @@ const setIn = Function.prototype.call.bind(typedArray.set) as unknown as (
   at: number,
 ) => void;
 
-/** A part of a buffer. Throws a RangeError where there is no such part, or none any more. */
+/** A part of a buffer. Throws a RangeError if the buffer has no such part, or no longer has it. */
 function partOf(data: Uint8Array, at: number, length: number): Uint8Array {
   if (at === 0 && length === lengthOf(data)) return data;
   if (at + length > lengthOf(data)) throw new RangeError('The buffer is shorter than its byteLength');
@@ -71,7 +71,7 @@ export class Pieces {
 
 export type IoData = Uint8Array | Pieces;
 
-/** Copies a range of the data to memory. Throws a RangeError when the data is not there any more. */
+/** Copies a range of the data to memory. Throws a RangeError if the data no longer exists. */
 export function gather(data: IoData, at: number, length: number, memory: Uint8Array, offset: number): void {
   if (data instanceof Pieces) {
     data.each(at, length, (part, from, to, size) => {
@@ -82,7 +82,7 @@ export function gather(data: IoData, at: number, length: number, memory: Uint8Ar
   }
 }
 
-/** Copies memory to a range of the data. Throws a RangeError when that is not there any more. */
+/** Copies memory to a range of the data. Throws a RangeError if that no longer exists. */
 export function scatter(data: IoData, at: number, length: number, memory: Uint8Array, offset: number): void {
   if (data instanceof Pieces) {
     data.each(at, length, (part, from, to, size) => {

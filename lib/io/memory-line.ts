@@ -4,7 +4,7 @@
 export interface MemoryWaiter {
   /** The line that it waits in; it starts nothing that needs memory meanwhile. */
   waitsIn: MemoryLine | undefined;
-  /** It is its turn: it may take memory for one command. If there is still too little, it is in the line again. */
+  /** Its turn: it may take memory for one command. If there is still too little, it waits in line again. */
   useRoom(): void;
   /** It has left the line: it may go on as usual. */
   fill(): void;
@@ -18,7 +18,7 @@ export class MemoryLine {
   readonly #waiters = new Set<MemoryWaiter>();
   #turn: MemoryWaiter | undefined;
 
-  /** Whether a waiter may take memory now: nobody is before it. */
+  /** Whether a waiter may take memory now: no other waiter is before it. */
   lets(waiter: MemoryWaiter): boolean {
     return this.#waiters.size === 0 || this.#turn === waiter;
   }
@@ -50,7 +50,7 @@ export class MemoryLine {
   }
 }
 
-/** Read by a function, since the compiler takes what was assigned last for what is there. */
+/** A function, because the compiler would assume the value that was assigned last. */
 function lineOf(waiter: MemoryWaiter): MemoryLine | undefined {
   return waiter.waitsIn;
 }

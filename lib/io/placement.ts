@@ -8,7 +8,7 @@ import { type DmaMemory, type DmaRegion, regionOf } from './dma-memory.js';
 import type { IoRequest } from './request.js';
 import { type Segment, segmentsPerCommand } from './ring.js';
 
-/** Commands of one operation that are under way at once, where its data is copied. */
+/** The maximum of outstanding commands of one operation whose data is copied. */
 const copiedAtOnce = 8;
 
 /** The data goes through memory that is copied from or to, a part of it after the other. */

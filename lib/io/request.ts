@@ -12,7 +12,7 @@ export interface CheckedRawCommand {
   readonly length: number;
 }
 
-/** When an operation ends whatever becomes of it. */
+/** The limits of an operation. */
 export interface RequestLimits {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
@@ -56,7 +56,7 @@ export class IoRequest {
   partBytes = 0;
   /** Commands that are not sent yet. */
   left = 1;
-  /** Most of its commands that are under way at once. */
+  /** The maximum of its outstanding commands. */
   window = 1;
 
   // The submission queue's.
@@ -106,7 +106,7 @@ export class IoRequest {
     return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
   }
 
-  /** Has it sent as several commands of at most so many bytes. */
+  /** Sends it as several commands of at most this many bytes. */
   split(partBytes: number, window: number): void {
     if (this.length <= partBytes) return;
     this.partBytes = partBytes;
@@ -124,7 +124,7 @@ export class IoRequest {
     return this.raw ? this.raw.length : this.partAt(sent);
   }
 
-  /** Copies what has not been sent: the caller may change the buffer from now on. Throws when there is no memory. */
+  /** Copies the data that was not sent: the caller may change the buffer from now on. Throws if no memory is left. */
   keepSource(): void {
     const { source, sent } = this;
     if (!source) return;

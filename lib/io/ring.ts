@@ -14,7 +14,7 @@ const tagWord = 11;
 const rawTagWord = 8;
 const twoTo32 = 4_294_967_296;
 
-/** What a command does. */
+/** The operations of commands. */
 export const ioOpcodes = {
   flush: 0,
   write: 1,
@@ -36,7 +36,7 @@ export interface Segment {
   readonly length: number;
 }
 
-/** Gets what has completed: the slot is free again when it returns. */
+/** Receives completions: the slot is free again when it returns. */
 export interface CompletionSink {
   complete(slot: number, status: number, result: number): void;
 }
@@ -47,7 +47,7 @@ export interface CompletionSink {
  * with one call; then reap completions, any number with one call.
  */
 export class Ring {
-  /** Commands that fit at once. */
+  /** The maximum of commands. */
   readonly capacity: number;
   readonly #native: NativeQueuePair;
   readonly #words: Uint32Array;
@@ -167,8 +167,8 @@ export class Ring {
   }
 
   /**
-   * Asks that no further part of a described command be sent: its caller no longer waits. The command still completes,
-   * once, when what has been sent of it has ended. Not for raw commands, which are sent whole.
+   * Cancels a described command: no further part of it is sent. The command still completes once, when the parts that
+   * were sent have ended. Not for raw commands, which are sent as a whole.
    */
   cancel(slot: number): void {
     Atomics.store(this.#words, this.#commands + slot * commandWords + cancelWord, 1);
@@ -188,7 +188,7 @@ export class Ring {
     this.#native.submit(this.#tail);
   }
 
-  /** Takes back what was pushed and not published, and frees its slots. */
+  /** Removes slots that were pushed and not published, and frees them. */
   dropUnpublished(dropped: (slot: number) => void): void {
     while (this.#tail !== this.#published) {
       this.#tail = (this.#tail - 1) >>> 0;
@@ -199,12 +199,12 @@ export class Ring {
     }
   }
 
-  /** Polls, where that is up to this thread, and gives what has completed to the sink. Returns how many. */
+  /** Polls, if this thread does that, and passes completions to the sink. Returns their number. */
   reap(sink: CompletionSink): number {
     const tail = this.#native.poll();
     const words = this.#words;
     let count = 0;
-    // By what is left: a sink that ends up in here again may have gone further.
+    // By the current state: a sink that calls this again may have reaped more.
     while (((tail - this.#reaped) | 0) > 0) {
       const slot = words[this.#completions + (this.#reaped & this.#mask)] as number;
       this.#reaped = (this.#reaped + 1) >>> 0;

@@ -31,7 +31,7 @@ export interface QueueServices {
   readonly maxWaiting: number;
   /** The time limit of operations that have none of their own. */
   readonly ioTimeoutMs: number | undefined;
-  /** Operations are pending from now on, or none any more. */
+  /** The queue now has pending operations, or no longer has any. */
   readonly busy: (busy: boolean) => void;
 }
 
@@ -47,7 +47,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
   readonly counts: IoCounts = { completed: 0, aborted: 0 };
   /** The limits of operations that were given none. */
   readonly limits: IoLimits;
-  /** Why nothing new is taken; undefined when it is. */
+  /** The error for new operations; undefined if they are accepted. */
   refusal: (() => SpdkError) | undefined = undefined;
   waitsIn: MemoryLine | undefined = undefined;
   readonly #services: QueueServices;
@@ -76,7 +76,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     return this.#pending;
   }
 
-  /** Starts an operation; what was checked of it stays checked. */
+  /** Starts an operation, whose arguments are checked. */
   run<Value>(request: IoRequest): Promise<Value> {
     return new Promise<Value>((resolve, reject) => {
       const refused = this.#refused(request);
@@ -103,7 +103,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     });
   }
 
-  /** Operations are pending that this queue does not know of, or not any more: those of a batch. */
+  /** Pending operations outside this queue: those of a batch. */
   count(change: number): void {
     const before = this.#pending;
     this.#pending += change;
@@ -134,7 +134,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     this.ring.cancel(slot);
   }
 
-  /** Takes what has completed, and fills the room that leaves. Returns how many completed. */
+  /** Reaps completions and sends waiting operations. Returns the number of completions. */
   reap(): number {
     const count = this.ring.reap(this);
     if (count > 0) this.fill();
@@ -178,7 +178,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
 
   /**
    * The queue pair is gone: settles all that is left. Returns how many that were.
-   * @param gone nothing uses the memory of commands any more; otherwise SPDK may, and it stays pinned
+   * @param gone nothing uses the memory of commands any more; otherwise SPDK may use it, and it stays pinned
    */
   abandon(why: (what: string) => SpdkError, gone: boolean): number {
     this.#ended = true;
@@ -201,7 +201,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
       if (request.inFlight === 0) {
         this.#letGo(request);
       } else {
-        // Its memory stays pinned until its last command has completed, but nobody waits for that.
+        // Its memory stays pinned until its last command has completed, but its caller does not wait for that.
         request.counted = false;
       }
       if (this.#settle(request)) request.reject(why(request.what));
@@ -221,7 +221,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     );
   }
 
-  /** Whether a new operation may go before nobody. */
+  /** Whether a new operation need not wait behind others. */
   #roomNow(): boolean {
     return this.ring.free > 0 && this.#line.length === 0 && this.waitsIn === undefined;
   }
@@ -319,7 +319,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     if (request.waiting) this.#line.remove(request);
   }
 
-  /** It cannot go on. What is under way ends first. */
+  /** It cannot continue. Its outstanding commands end first. */
   #fail(request: IoRequest, error: SpdkError): void {
     request.failure ??= error;
     this.#sendNoMore(request);
@@ -334,14 +334,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
       else this.counts.completed++;
     }
     this.#letGo(request);
-    // False when it was given up before: the caller has its answer.
+    // False if it was cancelled before: its promise is settled.
     if (!this.#settle(request)) return;
     if (failure) request.reject(failure);
     else if (status > 0) request.reject(commandError(request.what, status));
     else request.resolve(request.raw ? result : request.value);
   }
 
-  /** Answers the caller before the controller has. The memory stays in use until the controller has answered too. */
+  /** Settles the promise before the controller has completed the command. The memory stays in use until then. */
   #giveUp(request: IoRequest, error: SpdkError): void {
     if (this.#settle(request)) request.reject(error);
     this.#sendNoMore(request);
@@ -357,7 +357,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     }
   }
 
-  /** False when the caller has its answer already. */
+  /** False if the promise is already settled. */
   #settle(request: IoRequest): boolean {
     if (request.settled) return false;
     request.settled = true;
@@ -366,7 +366,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     return true;
   }
 
-  /** Nothing uses the request's memory any more. */
+  /** The request's memory is no longer used. */
   #letGo(request: IoRequest): void {
     if (!request.held) return;
     request.held = false;

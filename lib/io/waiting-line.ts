@@ -2,7 +2,7 @@
 
 import type { IoRequest } from './request.js';
 
-/** Taken entries are cleared away when there are so many. */
+/** Removed entries are cleared away at this number. */
 const mostTaken = 1024;
 
 /**

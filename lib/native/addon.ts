@@ -50,13 +50,13 @@ function load(): NativeAddon {
   }
 }
 
-/** What is said of a native failure that gives no reason, which is a bug. */
+/** The text for a native failure without a reason, which is a bug. */
 export const unexplained: NativeFailure = {
   code: 'ERR_SPDK_INTERNAL',
   message: 'The native addon reported no reason',
 };
 
-/** For what nobody waits for and nothing depends on. */
+/** For calls whose result is not needed. */
 export function ignoringErrors(call: () => void): void {
   try {
     call();

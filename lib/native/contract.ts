@@ -107,7 +107,7 @@ export interface NativeController {
    */
   watchLog(): void;
   giveUp(): void;
-  /** Ends an attach that was given up some time ago, and that the target may keep waiting for ever. */
+  /** Ends an attach that was cancelled some time ago and that the target may delay indefinitely. */
   breakOff(): void;
   wedge(): void;
 }
@@ -126,7 +126,7 @@ export interface NativeAttachRequest {
   /** A discovery controller is wanted, which has no I/O queues. */
   readonly discovery: boolean;
   readonly reconnectDelayMs: number;
-  /** 2^32 - 1 stands for ever. */
+  /** 2^32 - 1 means no limit. */
   readonly ctrlrLossTimeoutMs: number;
   /** 0: I/O waits as long as there are tries. */
   readonly fastIoFailTimeoutMs: number;
@@ -136,7 +136,7 @@ export interface NativeAttachRequest {
   readonly resetStep: (step: NativeResetStep) => void;
   /** Some queue pair has completions to reap. */
   readonly ioCompleted: () => void;
-  /** What `namespaces()` or `hiddenNamespaces()` gives may have changed. */
+  /** The result of `namespaces()` or `hiddenNamespaces()` may have changed. */
   readonly namespacesChanged: () => void;
   /** A discovery controller reports that its log has changed. */
   readonly logChanged: () => void;
@@ -149,13 +149,13 @@ export interface NativeRegion {
 }
 
 export interface NativeEnvironment {
-  /** Null when the attach failed at once; `attached` has then been called already. */
+  /** Null if the attach failed immediately; `attached` was then already called. */
   attach(request: NativeAttachRequest): NativeController | null;
   /** Null when there is no memory, or no number for a region, left. */
   allocate(request: { bytes: number }): NativeRegion | null;
   /** Words shared with native/core/io/dma_memory.h: for each region how many commands use it. */
   pins(): ArrayBuffer;
-  /** Takes the memory from every view of an ArrayBuffer that `allocate` gave, which frees it. */
+  /** Detaches the memory from every view of an ArrayBuffer of `allocate`, and frees it. */
   detachMemory(memory: ArrayBuffer): void;
   /** Frees a region that JavaScript lost sight of while a command used it. */
   freeUnpinned(id: number): void;

@@ -17,7 +17,7 @@ const notRun: InstallReport = {
   remedy: 'npx spdk-nvme build',
 };
 
-/** What the last installation or build said. */
+/** The report of the latest installation or build. */
 export function installReport(): InstallReport {
   try {
     const { reason, remedy } = JSON.parse(readFileSync(reportFile, 'utf8'));

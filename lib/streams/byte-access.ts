@@ -39,7 +39,7 @@ export class ByteAccess {
     this.#lock = RangeLock.of(disk);
   }
 
-  /** Fills the target with what is at the position; all of it must be on the disk. */
+  /** Fills the target from the position; all of it must be on the disk. */
   async read(target: Uint8Array, position: number, options: OperationOptions): Promise<void> {
     const blocks = this.#blocks(position, target.byteLength);
     if (blocks.before === 0 && blocks.after === 0) {
@@ -137,7 +137,7 @@ export class ByteAccess {
 class Edges {
   readonly head: Uint8Array | undefined;
   readonly tail: Uint8Array | undefined;
-  /** All of it, in whole blocks. */
+  /** All of the range in whole blocks. */
   readonly whole: readonly Uint8Array[];
   readonly #data: Uint8Array;
   readonly #before: number;
@@ -177,7 +177,7 @@ class Edges {
   }
 }
 
-/** The options with what is left of their time. */
+/** The options with the rest of their time. */
 function countdown(options: OperationOptions): () => OperationOptions {
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return () => options;
@@ -192,7 +192,7 @@ function at(offset: number, options: OperationOptions): TransferOptions {
   return none ? { offset } : { offset, queuePair, signal, timeoutMs };
 }
 
-/** The error of data that went away before it was copied. */
+/** The error for data that vanished before it was copied. */
 export function changed(what: string): SpdkError {
   return invalidBuffer(`${what}: the buffer was detached or shrunk before its data was copied`);
 }

@@ -5,9 +5,9 @@ import { offAbort, onAbort } from '../internal/signals.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { StreamPlan } from './stream-options.js';
 
-/** What a stream has under way, and the caller's signal that ends the stream. */
+/** The outstanding operations of a stream, and the signal that ends the stream. */
 export class StreamOperations {
-  /** What every operation gets. */
+  /** The options of every operation. */
   readonly options: OperationOptions;
   readonly #end = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
@@ -19,7 +19,7 @@ export class StreamOperations {
     this.#signal = signal;
   }
 
-  /** Has the stream destroyed when the caller's signal fires, or has fired. */
+  /** Destroys the stream when the signal fires or has already fired. */
   heed(what: string, destroy: (error: Error) => void): void {
     const signal = this.#signal;
     if (!signal) return;
@@ -28,7 +28,7 @@ export class StreamOperations {
     else onAbort(signal, this.#onAbort);
   }
 
-  /** The operation is under way until it settles. */
+  /** Tracks an operation until it settles. */
   add<Result>(operation: Promise<Result>): Promise<Result> {
     this.#running.add(operation);
     const ended = () => this.#running.delete(operation);
@@ -36,12 +36,12 @@ export class StreamOperations {
     return operation;
   }
 
-  /** Settles when all that are under way now have succeeded; rejects with the first error. */
+  /** Resolves when all present operations have succeeded; rejects with the first error. */
   async all(): Promise<void> {
     await Promise.all(this.#running);
   }
 
-  /** The stream is over: gives up what is under way, and waits until its callers have been answered. */
+  /** The stream ends: cancels the outstanding operations and waits until their promises are settled. */
   async close(): Promise<void> {
     if (this.#signal && this.#onAbort) offAbort(this.#signal, this.#onAbort);
     this.#end.abort();

@@ -10,7 +10,7 @@ interface HeldRange {
   readonly ended: Promise<void>;
 }
 
-/** How long a writer waits for its turn. */
+/** How long a writer may wait for its turn. */
 export interface LockLimits {
   /** For messages, as in 'Writing 10 bytes at 3'. */
   readonly what: string;
@@ -21,8 +21,8 @@ export interface LockLimits {
 const locks = new WeakMap<object, RangeLock>();
 
 /**
- * Lets writers of the same bytes go one after the other, in the order in which they came. Writers of different bytes do
- * not wait for each other. Nobody waits for one that came later, so that there is no deadlock.
+ * Makes writers of the same bytes run one after the other, in the order of their calls. Writers of different bytes do
+ * not wait for each other. No writer waits for a later one, so there is no deadlock.
  */
 export class RangeLock {
   readonly #held = new Set<HeldRange>();
@@ -39,7 +39,7 @@ export class RangeLock {
 
   /**
    * Does the work once all earlier writers of these bytes have ended.
-   * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED, with nothing done; or what the work throws
+   * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED, without doing the work; or the error of the work
    */
   async hold<Result>(
     first: number,

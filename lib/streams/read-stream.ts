@@ -6,14 +6,14 @@ import type { ByteAccess } from './byte-access.js';
 import { StreamOperations } from './operations.js';
 import { partEnd, type StreamPlan } from './stream-options.js';
 
-/** A stream of what a namespace holds; see `namespace.createReadStream`. */
+/** A stream of the data of a namespace; see `namespace.createReadStream`. */
 export class NamespaceReadStream extends Readable {
   /** Bytes that the stream has passed on. */
   bytesRead = 0;
   readonly #access: ByteAccess;
   readonly #plan: StreamPlan;
   readonly #operations: StreamOperations;
-  /** Chunks that are read, or have been, in the order of their place. */
+  /** Chunks that are being read or have been read, in order. */
   readonly #ahead: Promise<Buffer>[] = [];
   #position: number;
 
@@ -55,13 +55,13 @@ export class NamespaceReadStream extends Readable {
     this.#operations.close().then(() => callback(error));
   }
 
-  /** As many as may be under way, or be kept, at once. */
+  /** The maximum of outstanding and kept chunks. */
   #readAhead(): void {
     const { end, concurrency } = this.#plan;
     while (this.#position < end && this.#ahead.length < concurrency) {
       const chunkEnd = partEnd(this.#position, this.#plan, this.#access.disk.blockSize);
       const chunk = this.#read(this.#position, chunkEnd - this.#position);
-      // Its turn to be waited for may never come.
+      // The stream may never wait for it.
       chunk.catch(() => {});
       this.#ahead.push(this.#operations.add(chunk));
       this.#position = chunkEnd;

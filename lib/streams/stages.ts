@@ -1,17 +1,17 @@
-// Memory that the data of a write stream is gathered in.
+// Memory in which a write stream gathers its data.
 
 import type { DmaMemory, DmaRegion } from '../io/dma-memory.js';
 
 /**
- * A bounded number of buffers: for the operations under way, and what is being filled. They are DMA memory, so that data
- * is copied once; where there is none left they are ordinary memory, whose data is copied once more.
+ * A bounded number of buffers: for the outstanding operations and the one that is being filled. They are DMA memory,
+ * so that data is copied once; if none is left, ordinary memory, whose data is copied again.
  */
 export class StagePool {
   readonly #memory: DmaMemory;
   readonly #bytes: number;
   readonly #free: Uint8Array[] = [];
   readonly #regions: DmaRegion[] = [];
-  /** How many may still be made. */
+  /** How many may still be created. */
   #left: number;
   #waiter: ((stage: Uint8Array) => void) | undefined;
 
@@ -21,7 +21,7 @@ export class StagePool {
     this.#left = most;
   }
 
-  /** One that nobody uses; when there is none, as soon as there is. One caller at a time. */
+  /** A free one, as soon as there is one. One caller at a time. */
   async take(): Promise<Uint8Array> {
     const free = this.#free.pop();
     if (free) return free;
@@ -41,7 +41,7 @@ export class StagePool {
     else this.#free.push(stage);
   }
 
-  /** Gives the memory back; what commands still use is free when they have ended. */
+  /** Returns the memory; parts that commands still use become free when those have ended. */
   close(): void {
     this.#left = 0;
     this.#free.length = 0;

@@ -13,13 +13,13 @@ export interface ReadStreamOptions extends OperationOptions {
   readonly endBytes?: number | undefined;
   /** Bytes of each operation, and of a chunk, up to 64 MiB: a multiple of the block size. Default 1 MiB. */
   readonly chunkBytes?: number | undefined;
-  /** Operations under way at once, 1 to 64. It bounds the chunks that a stream keeps. Default 4. */
+  /** Outstanding operations, 1 to 64; also the limit of chunks that a stream keeps. Default 4. */
   readonly concurrency?: number | undefined;
 }
 
 /** Options of `namespace.createWriteStream`; every key may be left out. `timeoutMs` is the limit of each operation. */
 export interface WriteStreamOptions extends ReadStreamOptions {
-  /** Flushes the namespace before `finish`, so that what was written is durable. Default false. */
+  /** Flushes the namespace before `finish`, so that the written data is durable. Default false. */
   readonly flush?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface StreamPlan {
   readonly chunkBytes: number;
   readonly concurrency: number;
   readonly flush: boolean;
-  /** What every operation gets; the signal is the stream's business. */
+  /** The options of every operation; the stream handles the signal. */
   readonly each: Pick<OperationOptions, 'queuePair' | 'timeoutMs'>;
   readonly signal: AbortSignal | undefined;
 }
@@ -49,16 +49,16 @@ const keys = [
 const mebibyte = 1 << 20;
 const mostChunkBytes = 64 * mebibyte;
 
-/** The size that an operation has when nothing else is asked for. */
+/** The default size of an operation. */
 export function defaultChunkBytes(blockSize: number): number {
   return Math.max(1, Math.floor(mebibyte / blockSize)) * blockSize;
 }
 
 /**
  * Checks the options of a stream.
- * @param checkQueuePair throws for what is no queue pair of the namespace's controller
+ * @param checkQueuePair throws for a value that is not a queue pair of the namespace's controller
  * @throws {SpdkTypeError}
- * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE; ERR_SPDK_OUT_OF_RANGE for a place past the
+ * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE; ERR_SPDK_OUT_OF_RANGE for a position past the
  *   end; ERR_SPDK_CONFLICTING_OPTIONS for an end before the start; ERR_SPDK_UNALIGNED for a chunk of no whole blocks;
  *   ERR_SPDK_FOREIGN_QUEUE_PAIR
  */
@@ -108,7 +108,7 @@ function checkChunk(value: unknown, blockSize: number): number {
   );
 }
 
-/** Where the operation that begins at a position ends: at a whole block, so that no later one is cut. */
+/** The end of the operation that begins at a position: a block boundary, so that later ones are whole blocks. */
 export function partEnd(position: number, { chunkBytes, end }: StreamPlan, blockSize: number): number {
   const whole = Math.floor((position + chunkBytes) / blockSize) * blockSize;
   return Math.min(whole, end);

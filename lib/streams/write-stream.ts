@@ -9,7 +9,7 @@ import { StreamOperations } from './operations.js';
 import { StagePool } from './stages.js';
 import { partEnd, type StreamPlan } from './stream-options.js';
 
-/** One operation, until those before it have ended too. */
+/** One operation, until all earlier ones have ended too. */
 interface Part {
   readonly bytes: number;
   done: boolean;
@@ -23,7 +23,7 @@ export interface WriteStreamServices {
 
 /** A stream to a namespace; see `namespace.createWriteStream`. */
 export class NamespaceWriteStream extends Writable {
-  /** Bytes that the namespace has from the start on, without a gap. */
+  /** Bytes that were written from the start without a gap. */
   bytesWritten = 0;
   readonly #access: ByteAccess;
   readonly #plan: StreamPlan;
@@ -31,7 +31,7 @@ export class NamespaceWriteStream extends Writable {
   readonly #stages: StagePool;
   readonly #flush: () => Promise<void>;
   readonly #parts: Part[] = [];
-  /** What is being filled: where its first byte goes, and how much is in it. */
+  /** The buffer that is being filled: the position of its first byte, and its length. */
   #stage: Uint8Array | undefined;
   #position: number;
   #filled = 0;
@@ -54,7 +54,7 @@ export class NamespaceWriteStream extends Writable {
 
   /** @internal */
   override _write(chunk: Buffer, _: BufferEncoding, callback: (error?: Error | null) => void): void {
-    // A subclass may say other things of itself than are so.
+    // A subclass may report wrong values.
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.#accept(bytes, bytes.byteLength).then(() => callback(), fail(callback));
   }
@@ -96,7 +96,7 @@ export class NamespaceWriteStream extends Writable {
     if (this.#plan.flush) await this.#operations.add(this.#flush());
   }
 
-  /** Begins to write what is filled. The next part may follow before it has ended. */
+  /** Begins to write the filled buffer. The next one may follow before this has ended. */
   #send(stage: Uint8Array): void {
     const part = { bytes: this.#filled, done: false };
     const data = stage.subarray(0, part.bytes);

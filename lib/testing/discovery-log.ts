@@ -2,7 +2,7 @@
 
 import { logUnitBytes } from '../discovery/log.js';
 
-/** What an entry of a discovery log says; NVM subsystem, TCP and IPv4 unless told. */
+/** An entry of a discovery log; by default NVM subsystem, TCP and IPv4. */
 export interface WrittenEntry {
   readonly subtype?: number;
   readonly trtype?: number;

@@ -16,10 +16,10 @@ const invalidField = 0x02;
 
 /** The discovery service of a target in memory. Made by `target.addDiscovery()`. */
 export class MemoryDiscovery extends MemorySubsystem {
-  /** Whether it offers to report changes: OAES, and what becomes of Set Features. */
+  /** Whether it supports change events: OAES, and the result of Set Features. */
   offers = true;
   accepts = true;
-  /** How often the log was asked for, in pieces. */
+  /** How often the log was read, in pieces. */
   reads = 0;
   #generation = 0;
   #entries: readonly WrittenEntry[] = [];
@@ -32,7 +32,7 @@ export class MemoryDiscovery extends MemorySubsystem {
     return new MemoryDiscovery(target, discoveryNqn);
   }
 
-  /** What the log says; to change it is told to hosts that watch it. */
+  /** The entries of the log; changing it notifies the hosts that watch it. */
 
   get entries(): readonly WrittenEntry[] {
     return this.#entries;

@@ -24,7 +24,7 @@ export interface MemoryFailure {
   readonly command?: MemoryCommand | undefined;
 }
 
-/** Why a target does not take connections. */
+/** Why a target rejects connections. */
 export interface MemoryRefusal {
   readonly code: SpdkErrorCode;
   readonly message: string;
@@ -52,7 +52,7 @@ export class MemoryTargetFaults {
   readonly trsvcid: string;
   /** @internal */
   readonly connections = new Set<MemoryLink>();
-  /** Delay: how long each answer takes, in milliseconds; 0 is a later turn of the event loop. */
+  /** The delay of each response in milliseconds; 0 is a later turn of the event loop. */
   latencyMs = 0;
   /** How long connecting takes, in milliseconds. */
   connectMs = 1;
@@ -75,13 +75,13 @@ export class MemoryTargetFaults {
     this.trsvcid = trsvcid;
   }
 
-  /** The transport id of one of its subsystems, for `env.attach()`; RDMA where `trtype` says so. */
+  /** The transport id of a subsystem, for `env.attach()`; RDMA if `trtype` says so. */
   id(nqn: string, trtype: 'TCP' | 'RDMA' = 'TCP'): string {
     const { traddr, trsvcid } = this;
     return formatTransportId(parseTransportId({ trtype, adrfam: 'IPv4', traddr, trsvcid, subnqn: nqn }));
   }
 
-  /** Whether nothing is answered, while the links stay up. What was asked meanwhile is answered afterwards. */
+  /** Whether no command completes while the links stay up. Commands sent meanwhile complete afterwards. */
   get silent(): boolean {
     return this.#silent;
   }

@@ -25,7 +25,7 @@ export class MemoryNamespace {
   readonly metadataSize: number;
   /** @internal Each is a disk of its own. */
   readonly tag = ++lastTag;
-  /** What it holds: tests look at it, and change it. */
+  /** The content, which tests may read and change. */
   data: Uint8Array;
 
   private constructor(id: number, blocks: number, blockSize: number, metadataSize: number) {

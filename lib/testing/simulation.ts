@@ -45,7 +45,7 @@ export class Simulation implements Disposable {
     return [...this.#addon.violations.list];
   }
 
-  /** Puts back what was there before. Environments that are open stay in memory: close them first. */
+  /** Restores the state before. Open environments stay in memory: close them first. */
   restore(): void {
     if (this.#restored) return;
     this.#restored = true;

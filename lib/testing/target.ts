@@ -45,7 +45,7 @@ export class MemoryTarget extends MemoryTargetFaults {
     return subsystem;
   }
 
-  /** Takes a subsystem away: nobody can attach it any more. Controllers that are attached stay. */
+  /** Removes a subsystem: it can no longer be attached. Attached controllers stay. */
   removeSubsystem(nqn: string): void {
     this.#subsystems.delete(nqn);
   }
