@@ -1,0 +1,127 @@
+// The examples are run as a reader would run them, each in a process of its own, against SPDK's own target over TCP.
+
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { expectNoConnections } from '../integration/suites/target.js';
+
+const examples = path.resolve(import.meta.dirname, '../../examples');
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4478' } as const;
+const service = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid}`;
+const nqns = ['a', 'b'].map((name) => `nqn.2026-11.dev.spdk-nvme:example-${name}`);
+const [id = ''] = nqns.map((nqn) => `${service} subnqn:${nqn}`);
+const waits = { timeout: 20_000, interval: 50 };
+
+let target: SpdkTarget;
+let folder: string;
+const start = async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: nqns.map((nqn, index) => ({
+      nqn,
+      serial: `EXAMPLE${index}`,
+      disk: { kind: 'file', path: path.join(folder, `disk${index}`), blockSize: 512 },
+    })),
+  });
+};
+beforeAll(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-examples-'));
+  for (const index of [0, 1]) fs.writeFileSync(path.join(folder, `disk${index}`), Buffer.alloc(4 << 20));
+  await start();
+  ensureHugepages(512);
+});
+afterAll(async () => {
+  await target?.stop();
+  fs.rmSync(folder, { recursive: true });
+});
+
+/** Starts an example; `said` grows by what it writes. */
+function run(name: string, ...args: string[]) {
+  const child = execa(process.execPath, [path.join(examples, name), ...args], {
+    reject: false,
+    all: true,
+    timeout: 55_000,
+  });
+  const output = { said: '' };
+  child.all.on('data', (part) => {
+    output.said += String(part);
+  });
+  const hears = (text: RegExp) => vi.waitFor(() => expect(output.said).toMatch(text), waits);
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const { exitCode } = await child;
+    expect(exitCode, output.said).toBe(0);
+    await expectNoConnections([listener.trsvcid]);
+  };
+  return { child, output, hears, stop };
+}
+
+it('copy-image copies an image of any length and shows progress', async () => {
+  const image = randomBytes((3 << 20) + 777);
+  const file = path.join(folder, 'image');
+  fs.writeFileSync(file, image);
+  const { child } = run('copy-image.mjs', file, id);
+  const { exitCode, stdout, stderr } = await child;
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `copied ${image.length} bytes` });
+  expect(stderr).toContain(`100 % of ${image.length} bytes`);
+  const disk = fs.readFileSync(path.join(folder, 'disk0'));
+  expect(disk.subarray(0, image.length).equals(image)).toBe(true);
+  const bad = await run('copy-image.mjs').child;
+  expect(bad).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('IMAGE TRANSPORT-ID') });
+});
+
+it('worker-thread reads what the disk has', async () => {
+  const { exitCode, stdout } = await run('worker-thread.mjs', id).child;
+  const first = fs.readFileSync(path.join(folder, 'disk0')).subarray(0, 1 << 20);
+  const sha256 = createHash('sha256').update(first).digest('hex');
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `1048576 bytes, sha256 ${sha256}` });
+});
+
+it('prometheus gives counts to whoever scrapes it', async () => {
+  const { hears, stop } = run('prometheus.mjs', '4479', id);
+  await hears(/listening/);
+  const response = await fetch('http://127.0.0.1:4479/metrics');
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+  const text = await response.text();
+  expect(text).toContain(`spdk_nvme_controller_up{subsystem="${nqns[0]}"} 1`);
+  expect(text).toMatch(/^spdk_nvme_dma_memory_used_bytes \d{6,}$/m);
+  await stop();
+});
+
+it('opentelemetry gives spans of an attach and a detach, and of an attach that failed', async () => {
+  const good = await run('opentelemetry.mjs', id).child;
+  expect(good.exitCode).toBe(0);
+  for (const name of ['attach', 'detach']) expect(good.stdout).toContain(`name: '${name}'`);
+  const failed = await run('opentelemetry.mjs', `${service} subnqn:nqn.2026-11.dev.spdk-nvme:nobody`).child;
+  expect(failed.exitCode).toBe(1);
+  expect(failed.stdout).toContain('ERR_SPDK_CONNECT_REJECTED');
+});
+
+it('reconnecting-agent reads again when its target is back', async () => {
+  const { hears, output, stop } = run('reconnecting-agent.mjs', id);
+  await hears(/read in/);
+  await target.stop('SIGKILL');
+  await hears(/lost:/);
+  await start();
+  await hears(/back after \d+ ms/);
+  output.said = '';
+  await hears(/read in/);
+  await stop();
+});
+
+it('discovery-agent attaches what appears and detaches what is gone', async () => {
+  const { hears, stop } = run('discovery-agent.mjs', service);
+  for (const nqn of nqns) await hears(new RegExp(`\\+ ${nqn}: 1 namespaces, 4194304 bytes`));
+  const listen = { nqn: nqns[1], listen_address: { ...listener, adrfam: 'IPv4' } };
+  await target.call('nvmf_subsystem_remove_listener', listen);
+  await hears(new RegExp(`- ${nqns[1]}`));
+  await target.call('nvmf_subsystem_add_listener', listen);
+  await hears(new RegExp(`- ${nqns[1]}[^]*\\+ ${nqns[1]}`));
+  await stop();
+});
