@@ -12,6 +12,9 @@ interface Given extends SessionOptions, OutputOptions {
   readonly watch: boolean;
 }
 
+/** How soon a person at a terminal sees changes of a service that does not report them. */
+const pollIntervalMs = 1_000;
+
 /** The words of nvme-cli. */
 const subtypes = {
   nvm: 'nvme subsystem',
@@ -67,7 +70,14 @@ async function watch(
   given: Given,
   signal: AbortSignal,
 ): Promise<number> {
-  await using changes = await environment.watchDiscovery(service, { ...attachOptionsOf(given), signal });
+  const unread = new AbortController();
+  // Whoever reads the output has gone, as `head -1` does.
+  process.stdout.on('error', () => unread.abort());
+  await using changes = await environment.watchDiscovery(service, {
+    ...attachOptionsOf(given),
+    pollIntervalMs,
+    signal: AbortSignal.any([signal, unread.signal]),
+  });
   changes.on('resetting', (reason) => process.stderr.write(`spdk-nvme: ${explain(reason)}\n`));
   changes.on('reset', () => process.stderr.write('spdk-nvme: connected again\n'));
   for await (const { log, added, removed, changed } of changes) {

@@ -104,6 +104,26 @@ describe('looking', () => {
     noConnections();
   });
 
+  it('discover --watch shows what is new, and ends when nobody reads it any more', async () => {
+    const child = execa(process.execPath, [main, 'discover', ...target, '--watch'], {
+      reject: false,
+      timeout: 60_000,
+    });
+    const { stdout } = child;
+    await vi.waitFor(async () => expect(String(await once(stdout, 'data'))).toContain(`+ ${nqns[1]}`));
+    const nqn = 'nqn.2026-11.dev.spdk-nvme:cli-new';
+    const listen = { nqn, listen_address: { ...listener, adrfam: 'IPv4' } };
+    await spdk.call('nvmf_create_subsystem', { nqn, allow_any_host: true });
+    await spdk.call('nvmf_subsystem_add_listener', listen);
+    expect(String(await once(stdout, 'data'))).toContain(
+      `+ ${nqn}  nvme subsystem  tcp ${listener.traddr} ${listener.trsvcid}`,
+    );
+    stdout.destroy();
+    await spdk.call('nvmf_delete_subsystem', { nqn });
+    expect(await child).toMatchObject({ exitCode: 0, stderr: '' });
+    noConnections();
+  });
+
   it('discover asks at the port for discovery unless told', async () => {
     const { exitCode, stderr } = await text('discover', '-t', 'tcp', '-a', '127.0.0.1', '--timeout', '500');
     expect({ exitCode, stderr }).toMatchObject({
