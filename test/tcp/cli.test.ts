@@ -1,5 +1,5 @@
 // The command line as it is shipped, as a person would use it, against SPDK's own target over TCP.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -105,22 +105,31 @@ describe('looking', () => {
   });
 
   it('discover --watch shows what is new, and ends when nobody reads it any more', async () => {
-    const child = execa(process.execPath, [main, 'discover', ...target, '--watch'], {
-      reject: false,
-      timeout: 60_000,
+    const child = spawn(process.execPath, [main, 'discover', ...target, '--watch'], { stdio: 'pipe' });
+    const ended = once(child, 'exit');
+    let printed = '';
+    let complaints = '';
+    child.stdout.on('data', (part) => {
+      printed += part;
     });
-    const { stdout } = child;
-    await vi.waitFor(async () => expect(String(await once(stdout, 'data'))).toContain(`+ ${nqns[1]}`));
+    child.stderr.on('data', (part) => {
+      complaints += part;
+    });
     const nqn = 'nqn.2026-11.dev.spdk-nvme:cli-new';
-    const listen = { nqn, listen_address: { ...listener, adrfam: 'IPv4' } };
-    await spdk.call('nvmf_create_subsystem', { nqn, allow_any_host: true });
-    await spdk.call('nvmf_subsystem_add_listener', listen);
-    expect(String(await once(stdout, 'data'))).toContain(
-      `+ ${nqn}  nvme subsystem  tcp ${listener.traddr} ${listener.trsvcid}`,
-    );
-    stdout.destroy();
-    await spdk.call('nvmf_delete_subsystem', { nqn });
-    expect(await child).toMatchObject({ exitCode: 0, stderr: '' });
+    try {
+      const line = (name: string) => `+ ${name}  nvme subsystem  tcp ${listener.traddr} ${listener.trsvcid}`;
+      await vi.waitFor(() => expect(printed).toContain(line(nqns[1] as string)), 10_000);
+      await spdk.call('nvmf_create_subsystem', { nqn, allow_any_host: true });
+      const listen_address = { ...listener, adrfam: 'IPv4' };
+      await spdk.call('nvmf_subsystem_add_listener', { nqn, listen_address });
+      await vi.waitFor(() => expect(printed).toContain(line(nqn)), 10_000);
+      child.stdout.destroy();
+      await spdk.call('nvmf_delete_subsystem', { nqn });
+      const [exitCode] = await ended;
+      expect({ exitCode, complaints }).toEqual({ exitCode: 0, complaints: '' });
+    } finally {
+      child.kill();
+    }
     noConnections();
   });
 
