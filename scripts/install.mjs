@@ -1,8 +1,8 @@
 // Builds the addon: npm's install script, and `spdk-nvme build` (with --build).
 //
-// Installing succeeds where the machine lacks SPDK or a compiler, so that a project that does not always need this
-// package can be installed; the reason stays in a file, and the first use of the package says it. Where building was
-// asked for (`spdk-nvme build`, `npm rebuild`), an addon that was not built is a failure.
+// Installing succeeds on a machine without SPDK or a compiler, so that projects that do not always need this package can
+// be installed. The reason is kept in a file, and the first use of the package reports it. With `spdk-nvme build` and
+// `npm rebuild`, an addon that is not built is a failure.
 import { createRequire } from 'node:module';
 import { buildAddon } from './install/build.mjs';
 import { logFile, writeReport } from './install/report.mjs';

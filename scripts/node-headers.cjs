@@ -1,5 +1,5 @@
 'use strict';
-// Node.js's own headers, where the installation brought them: node-gyp then needs to download none.
+// The headers of the Node.js installation, if it has them, so that node-gyp need not download any.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -18,7 +18,7 @@ function headersPrefix() {
   }
 }
 
-/** Arguments that make node-gyp use them; none where the user chose a folder or there are no headers. */
+/** Arguments that make node-gyp use them; none if the user chose a folder or there are no headers. */
 function nodeGypArguments() {
   const prefix = headersPrefix();
   return prefix && !process.env.npm_config_nodedir ? [`--nodedir=${prefix}`] : [];

@@ -1,6 +1,6 @@
 // Makes a checkout ready: Debian packages, SPDK, the addon, the compiled TypeScript, the releases of Node.js that the
-// tests run on, the fabric's kernel. Every step first asks whether it has anything to do; when none has, nothing is
-// started and nothing is printed but one line.
+// tests run on, the fabric's kernel. Every step first checks whether it has anything to do; if none has, nothing is
+// started and only one line is printed.
 import os from 'node:os';
 import { Listr, type ListrTaskWrapper } from 'listr2';
 import { addon } from './setup/addon.js';
@@ -40,7 +40,7 @@ async function runStep(step: Step, task?: AnyTask): Promise<void> {
   await step.run({ report: say, progress });
 }
 
-/** A terminal sees a list that changes in place. */
+/** On a terminal: a list that changes in place. */
 async function runOnTerminal(): Promise<void> {
   const tasks = steps.map((step) => ({
     title: step.title,
@@ -52,7 +52,7 @@ async function runOnTerminal(): Promise<void> {
   await new Listr(tasks, { ...options, rendererOptions: { showErrorMessage: false } }).run();
 }
 
-/** Everything else sees plain lines. */
+/** Elsewhere: plain lines. */
 async function runPlainly(): Promise<void> {
   for (const step of steps) {
     if (await step.upToDate()) continue;
@@ -94,7 +94,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stoppedBy = signal;
     console.error('\nStopping the set-up and removing unfinished files (press again to stop immediately)…');
     stopProcesses();
-    // Whatever does not end by itself is not waited for.
+    // Does not wait for anything that has not ended by itself.
     setTimeout(() => process.exit(status), 30_000).unref();
   });
 }

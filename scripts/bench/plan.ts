@@ -14,7 +14,7 @@ export interface AttachDetachPlan {
   readonly ioQueues: readonly number[];
   /** Cycles of the package and of the C loop, for each number of I/O queues. */
   readonly cycles: number;
-  /** Into how many turns those are divided; the sides take turns, so that both see the same weather. */
+  /** Into how many turns those are divided; the sides take turns, so that both have the same load. */
   readonly rounds: number;
   /** nvme-cli's cycles, for each number of I/O queues; 0 leaves it out. */
   readonly cliCycles: number;

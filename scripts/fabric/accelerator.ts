@@ -5,8 +5,8 @@ import { fabricCache } from './cache.js';
 import type { Accelerator } from './qemu.js';
 
 /**
- * A /dev/kvm may exist and yet run no guest (in a virtual machine inside another, say), which only trying shows. What
- * the try showed is remembered until this machine boots again.
+ * A /dev/kvm may exist and still not run a guest, for example in a nested virtual machine. Only an attempt shows it;
+ * the result is remembered until this machine boots again.
  */
 export async function likelyAccelerator(): Promise<Accelerator> {
   try {

@@ -2,12 +2,12 @@ import { type Command, CommanderError } from 'commander';
 import { exitStatus } from '../../cli/engine/exit.js';
 import { writableFile } from '../../cli/engine/files.js';
 
-/** Either something to run, or the status to end with after a help text or a complaint has been written. */
+/** The run, or the exit status after a help text or an error message was written. */
 export type ParsedArguments<Options> =
   | { readonly options: Options; readonly json: string | undefined }
   | { readonly status: number };
 
-/** Where the help text and complaints go. */
+/** The streams for the help text and error messages. */
 export interface ArgumentOutput {
   writeOut(text: string): void;
   writeErr(text: string): void;
@@ -18,7 +18,7 @@ export const processOutput: ArgumentOutput = {
   writeErr: (text) => process.stderr.write(text),
 };
 
-/** Parses what a command takes, and `--json`. */
+/** Parses the options of a command, and `--json`. */
 export function parseWith<Options extends object>(
   command: Command,
   words: readonly string[],

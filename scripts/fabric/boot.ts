@@ -7,13 +7,13 @@ type Machine = Omit<MachineOptions, 'accelerator'>;
 type Report = (line: string) => void;
 
 /**
- * How long each try may take. With hardware virtualisation the guest is up in two seconds or it does not run at all.
- * Emulated it needs four on an idle machine, more on a busy one; and now and then, once in some hundred boots, an
- * emulated kernel stops before its console works, which the next try does not.
+ * The time limits of the attempts. With hardware virtualisation the guest starts within two seconds or not at all.
+ * Emulated it needs four on an idle machine, and more on a busy one. Once in some hundred boots an emulated kernel
+ * stops before its console works; the next attempt succeeds.
  */
 const TRIES_MS: Record<Accelerator, readonly number[]> = { kvm: [15_000], tcg: [60_000, 90_000, 120_000] };
 
-/** A guest with the fabric up, or nothing when the run was stopped before that. */
+/** A guest with the fabric up, or undefined if the run was stopped before. */
 export async function bootGuest(
   machine: Machine,
   stops: StopRequests,

@@ -12,12 +12,12 @@ import { Tail } from './tail.js';
 const QEMU = 'qemu-system-x86_64';
 /** The guest says `alive` every five seconds, even with every processor busy. */
 const SILENCE_MS = 60_000;
-/** What the kernel says first when it dies; a trace that is longer than one likes follows. */
+/** The first text of a kernel panic; a long trace follows. */
 const KERNEL_DIES = /Kernel panic|BUG: |Oops: |general protection fault/;
-/** For what a command's children, which outlive it, still hold of its stdout. */
+/** The time for children that outlive the command to close its stdout. */
 const LAST_OUTPUT_MS = 3_000;
 
-/** The guest did not come up in time; another one may. */
+/** The guest did not start in time; another attempt may succeed. */
 export class GuestLate extends FabricError {}
 
 /** One virtual machine, from QEMU's start to its end. It runs one command. */
@@ -25,7 +25,7 @@ export class Guest implements Runner {
   readonly #qemu: ChildProcess;
   readonly #console = new Tail();
   readonly #gone: Promise<void>;
-  /** Rejects when QEMU ends, the guest gives up or falls silent; never resolves. */
+  /** Rejects when QEMU ends, or the guest fails or stops responding; never resolves. */
   readonly #failed: Promise<never>;
   readonly #ready: Promise<string[]>;
   readonly #exit: Promise<number>;
@@ -33,8 +33,8 @@ export class Guest implements Runner {
   #silence: NodeJS.Timeout | undefined;
 
   constructor(machine: MachineOptions) {
-    // A process group of its own keeps a terminal's Ctrl-C away from QEMU, so that it reaches the command instead;
-    // setpriv lets the kernel end QEMU with us, however we end.
+    // In its own process group QEMU does not get the terminal's Ctrl-C, which goes to the command instead. With setpriv
+    // the kernel ends QEMU together with this process.
     this.#qemu = spawn('setpriv', ['--pdeathsig', 'KILL', '--', QEMU, ...qemuArguments(machine)], {
       stdio: ['ignore', 'ignore', 'pipe', ...Object.keys(QEMU_FDS).map(() => 'pipe' as const)],
       detached: true,
@@ -74,7 +74,7 @@ export class Guest implements Runner {
     });
   }
 
-  /** Resolves when the fabric is up, with what the guest says of its times. */
+  /** Resolves when the fabric is up, with the times that the guest reports. */
   async ready(limitMs: number): Promise<string[]> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -92,7 +92,7 @@ export class Guest implements Runner {
     const outputs = tty
       ? [this.#relay('terminal', mark, stdout)]
       : [this.#relay('stdout', mark, stdout), this.#relay('stderr', mark, stderr)];
-    // The guest's terminal echoes and makes signals of Ctrl-C and its like, so ours must not.
+    // The guest's terminal echoes and handles Ctrl-C, so this terminal must not.
     const raw = tty && stdin instanceof ReadStream ? stdin.setRawMode(true) : undefined;
     stdin?.pipe(this.#channel(tty ? 'terminal' : 'stdin'));
     this.#listen();
@@ -121,7 +121,7 @@ export class Guest implements Runner {
     return tail ? `The guest's console ends with:\n${tail}` : "The guest's console is empty";
   }
 
-  /** Ends QEMU, which has nothing to save, and waits until it is gone. */
+  /** Ends QEMU, which has nothing to save, and waits for its end. */
   async close(): Promise<void> {
     clearTimeout(this.#silence);
     this.#qemu.kill('SIGKILL');

@@ -23,13 +23,13 @@ const HUGEPAGES = '/sys/kernel/mm/hugepages/hugepages-2048kB';
 const PORT_ADDRESS = `/sys/kernel/config/nvmet/ports/${ports.rdma.id}/addr_traddr`;
 const HOST_MODULES = FABRIC_MODULES.filter((name) => name !== 'virtio_console');
 
-/** Whether the fabric's target is there already, as it is in the guest and in a command that runs on the fabric. */
+/** Whether the fabric's target exists, as in the guest and in a command that runs on the fabric. */
 export async function fabricIsUp(): Promise<boolean> {
   const address = await readFile(PORT_ADDRESS, 'utf8').catch(() => '');
   return address.trim() === ports.rdma.traddr;
 }
 
-/** True only if everything that host mode needs is proved to be here; changes nothing. */
+/** True only if everything that host mode needs was found; changes nothing. */
 export async function hostCanMakeFabric(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false;
   const mounts = await readFile('/proc/mounts', 'utf8');
@@ -41,7 +41,7 @@ export async function hostCanMakeFabric(): Promise<boolean> {
   return [dryRun, ...tools].every((result) => result.exitCode === 0);
 }
 
-/** This machine as the fabric. `device` is an RDMA device of the user's own; without one, soft-RoCE is made. */
+/** This machine as the fabric. `device` is an RDMA device of the user; without one, soft-RoCE is created. */
 export async function hostRunner(device: string | undefined, hugepages: number): Promise<Runner> {
   if (await fabricIsUp()) return new HostRunner(async () => {});
   if (process.getuid?.() !== 0)
@@ -68,7 +68,7 @@ export async function hostRunner(device: string | undefined, hugepages: number):
       await shell(makeLink() + makeRdmaDevice());
     }
     undo.push(() => shell(removeTarget()));
-    // Tests may have made it; the target can only go after it.
+    // Tests may have created it; it must be removed before the target.
     undo.push(() => shell(removeWire()));
     await shell(makeSubsystems() + makePorts());
     return new HostRunner(close);
@@ -87,7 +87,7 @@ class HostRunner implements Runner {
   }
 
   async run(script: string, { stdout, stderr, stdin, tty }: JobStreams): Promise<number> {
-    // With a terminal the command must stay in its foreground group; without one it gets a group to be ended with.
+    // With a terminal the command must stay in its foreground group; without one it gets its own, which is ended as a whole.
     const child = tty
       ? spawn('/bin/sh', ['-c', script], { stdio: 'inherit' })
       : spawn('/bin/sh', ['-c', script], {
@@ -133,7 +133,7 @@ class HostRunner implements Runner {
   }
 }
 
-/** Raises the number of free pages where needed; gives back how to restore it. */
+/** Raises the number of free pages if needed; returns the function that restores it. */
 async function reserveHugepages(wanted: number): Promise<() => Promise<void>> {
   const read = async (name: string) => Number(await readFile(`${HUGEPAGES}/${name}`, 'utf8'));
   const before = await read('nr_hugepages');

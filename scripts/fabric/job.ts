@@ -1,4 +1,4 @@
-/** Names of variables that go into the guest by themselves; everything else only when asked for. */
+/** The variables that are always passed to the guest; others need an option. */
 const PASSED =
   /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|CI|EDITOR)$/;
 const PASSED_PREFIXES = ['NODE_', 'SPDK_', 'VITEST', 'npm_config_'];

@@ -8,24 +8,24 @@ import { withoutSignature } from './modules.js';
 import { exists, type Report, sbinPath } from './shared.js';
 
 export interface Kernel {
-  /** Holds vmlinux and lib/modules. */
+  /** Contains vmlinux and lib/modules. */
   readonly folder: string;
   readonly version: string;
 }
 
 const META_PACKAGE = 'linux-image-amd64';
-/** Everything but these is dropped from the kernel package: no guest has sound or graphics. */
+/** The modules that are kept; the guest has no sound or graphics. */
 const KEPT_MODULES = [
   ...['arch', 'block', 'crypto', 'lib', 'net', 'security'],
   ...['drivers/block', 'drivers/char', 'drivers/infiniband', 'drivers/nvme', 'drivers/virtio'],
   ...['drivers/net/dummy.ko', 'drivers/net/veth.ko'],
   ...['fs/9p', 'fs/configfs', 'fs/fscache', 'fs/netfs', 'fs/overlayfs'],
 ];
-/** Changes with what is kept, so that a folder made by an older checkout is not taken for one of this. */
+/** Changes with the kept modules, so that a folder of an older checkout is not used. */
 const FORMAT = createHash('sha256').update(KEPT_MODULES.join()).digest('hex').slice(0, 8);
 const FOLDER = /^kernel-(.+)\.[0-9a-f]{8}$/;
 
-/** A kernel once downloaded stays in use: reproducible, and no question to the package index at every run. */
+/** A downloaded kernel stays in use: runs are reproducible and need not query the package index. */
 export async function newestKernel(cache: string): Promise<Kernel | undefined> {
   const names = (await readdir(cache).catch(() => [])).filter(
     (name) => FOLDER.test(name) && name.endsWith(FORMAT),
@@ -39,7 +39,7 @@ export async function fetchKernel(cache: string, report: Report): Promise<Kernel
   const version = name.slice('linux-image-'.length);
   const folder = await whole(cache, `kernel-${version}.${FORMAT}`, async (folder) => {
     report(`Downloading Debian’s ${name} (70 MB, not installed on this machine)`);
-    // apt drops to a user of its own that cannot write here, and says so; as root it goes on by itself.
+    // apt warns that its own user cannot write here, and then continues as root.
     await execa('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', name], { cwd: folder }).catch(
       (error: Error) => {
         throw new FabricError(`Cannot download ${name}. Run apt-get update and try again.\n${error.message}`);
@@ -88,7 +88,7 @@ async function keepModules(from: string, to: string): Promise<void> {
   }
 }
 
-/** Makes `cache/name` in a folder beside it and renames it when it is whole, so that no half-made one is ever used. */
+/** Creates `cache/name` in a temporary folder and renames it when it is complete. */
 async function whole(cache: string, name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const target = join(cache, name);
   await mkdir(cache, { recursive: true });
@@ -96,7 +96,7 @@ async function whole(cache: string, name: string, make: (folder: string) => Prom
   try {
     await make(folder);
     await rename(folder, target).catch(async (error: NodeJS.ErrnoException) => {
-      // Somebody else was faster; theirs is as good.
+      // Another process was faster; its result is the same.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
   } finally {

@@ -28,11 +28,11 @@ export function kernelPayload(image: Buffer): { payload: Buffer; decompress: rea
   return { payload, decompress: found.command };
 }
 
-/** Unpacks the kernel once on the host: the guest's emulated processor needs four seconds more for it at each boot. */
+/** Unpacks the kernel once on the host; the emulated processor would need four seconds more at each boot. */
 export async function unpackKernel(bzImage: string, vmlinux: string): Promise<void> {
   const { payload, decompress } = kernelPayload(await readFile(bzImage));
   const [program, ...args] = decompress;
-  // The payload ends with the kernel's size, which the tools warn of as trailing garbage: judge by what comes out.
+  // The payload ends with the kernel's size, about which the tools warn, so the output is checked instead of the status.
   const { stdout } = await execa(program as string, args, {
     input: payload,
     encoding: 'buffer',

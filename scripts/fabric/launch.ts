@@ -7,19 +7,19 @@ import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';
 
 /**
- * Once it runs, the worker tells its progress several times a second while it works, and warms up and counts for some
- * 10 s before and after. The fabric's own start has limits of its own.
+ * The worker reports its progress several times a second while it works, and warms up and counts for about 10 s
+ * before and after. The start of the fabric has its own limits.
  */
 const SILENCE_MS = 120_000;
 
 /** SIGHUP, SIGINT and SIGTERM, as shells number them. */
 const STOP_STATUSES = [129, 130, 143];
 
-/** A run on the fabric, and what becomes of its report. */
+/** A run on the fabric, and the use of its report. */
 export interface Launch<Report> {
-  /** How complaints begin. */
+  /** The prefix of error messages. */
   readonly name: string;
-  /** The program that runs on the fabric and tells messages, and its arguments. */
+  /** The program that runs on the fabric and reports by messages, and its arguments. */
   readonly worker: URL;
   readonly words: readonly string[];
   readonly view: ProgressView;
@@ -30,12 +30,12 @@ export interface Launch<Report> {
 
 interface WorkerOutcome<Report> {
   readonly status: number;
-  /** Loops that the worker told of. */
+  /** The loops that the worker has reported. */
   readonly loops: number;
   readonly report: Report | undefined;
 }
 
-/** Runs the worker, shows its progress and its report, and gives the exit status. */
+/** Runs the worker, shows its progress and its report, and returns the exit status. */
 export async function launch<Report extends { readonly interrupted: boolean }>(
   what: Launch<Report>,
 ): Promise<number> {
@@ -57,7 +57,7 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
   return status;
 }
 
-/** Ends this process with what the run came to. */
+/** Ends this process with the result of the run. */
 export function exitWith(name: string, run: Promise<number>): void {
   run.then(
     (status) => process.exit(status),
@@ -99,22 +99,22 @@ async function runWorker<Report>({
     else view.write(`${line}\n`);
   });
   const stderr = new LineReader((line) => view.write(`${line}\n`));
-  // tsx as a loader and not as a command: one process, which gets the signals itself.
+  // tsx as a loader, not as a command: one process, which gets the signals itself.
   const loader = ['--import', import.meta.resolve('tsx')];
   const command = [process.execPath, ...loader, fileURLToPath(worker), ...words];
   try {
     const status = await runInFabric(command, {
       stdout,
       stderr,
-      // Of its arenas, glibc gives one to each new thread, and keeps what was freed in all of them: resident memory
-      // would grow for hundreds of loops without a leak. With one arena it does not.
+      // glibc gives each new thread an arena and keeps freed memory in all of them: resident memory would grow for
+      // hundreds of loops without a leak. With one arena it does not.
       env: { MALLOC_ARENA_MAX: '1' },
       signal: silence.signal,
       report: (line) => view.write(`fabric: ${line}\n`),
     });
     stdout.flush();
     stderr.flush();
-    // The fabric tells of our own abort as of a signal; for whoever ran us it is a failure.
+    // The fabric reports this abort like a signal; for the caller it is a failure.
     return { status: silence.signal.aborted ? 1 : status, loops, report };
   } finally {
     clearTimeout(timer);

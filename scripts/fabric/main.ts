@@ -32,7 +32,7 @@ const program = new Command('npm run fabric --')
   .option('--hugepages <count>', 'number of 2 MiB pages in the guest', positive)
   .option('--env <name[=value]>', 'pass one more variable', (value, all: string[]) => [...all, value], [])
   .option('--quiet', 'print only the output of the command')
-  // What follows the command belongs to it, options too.
+  // Everything after the command belongs to it, including options.
   .passThroughOptions();
 
 function extraEnvironment(words: readonly string[]): Record<string, string> {
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
 main().then(
   (status) => process.exit(status),
   (error: unknown) => {
-    // The fabric's own failures, as `docker run` and `env` number theirs: 125 is nothing the command said.
+    // Failures of the fabric itself have the status 125, as in `docker run` and `env`.
     process.stderr.write(`fabric: ${error instanceof FabricError ? error.message : String(error)}\n`);
     process.exit(125);
   },

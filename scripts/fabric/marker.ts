@@ -1,8 +1,8 @@
 import { Transform, type TransformCallback } from 'node:stream';
 
 /**
- * Passes a stream on until a mark that ends it. Bytes are held back only while they could be the mark's beginning, so
- * a prompt without a line end arrives at once.
+ * Passes a stream on until a mark that ends it. Only bytes that may be the start of the mark are held back, so that a
+ * prompt without a line end is passed on immediately.
  */
 export class UntilMark extends Transform {
   readonly #mark: Buffer;
@@ -14,7 +14,7 @@ export class UntilMark extends Transform {
     this.#mark = Buffer.from(mark);
   }
 
-  /** Whether the mark has come, so that what was passed on is all there was. */
+  /** Whether the mark was found, so that the output is complete. */
   get found(): boolean {
     return this.#found;
   }

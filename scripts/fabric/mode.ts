@@ -3,7 +3,9 @@ import { fabricIsUp, hostCanMakeFabric } from './host.js';
 
 export type FabricMode = { kind: 'vm' } | { kind: 'host'; device?: string };
 
-/** What SPDK_NVME_FABRIC says: `vm`, `host` (soft-RoCE made on this machine), `host:DEVICE` (an RDMA device it has). */
+/**
+ * The value of SPDK_NVME_FABRIC: `vm`, `host` (soft-RoCE on this machine), `host:DEVICE` (one of its RDMA devices).
+ */
 export function parseMode(value: string | undefined): FabricMode | 'auto' {
   if (!value || value === 'auto') return 'auto';
   if (value === 'vm' || value === 'host') return { kind: value };

@@ -1,11 +1,11 @@
-/** Kernel modules that the guest loads at boot, by name; what they depend on is found when the initramfs is made. */
+/** The kernel modules that the guest loads at boot; their dependencies are found when the initramfs is made. */
 
 /** Needed to reach the host's files. */
 export const ROOT_MODULES = ['virtio_pci', '9p', '9pnet_virtio', 'overlay'] as const;
 
 /**
- * Loaded beside that. crc32_generic is no dependency that modprobe knows of, but without it rdma_rxe fails to start.
- * Anything else (veth, brd, nvme-tcp, ...) the guest gets with `modprobe`, which costs nothing at boot.
+ * Also loaded. crc32_generic is not a dependency for modprobe, but rdma_rxe does not start without it. The guest
+ * loads other modules (veth, brd, nvme-tcp, ...) with `modprobe`, which costs nothing at boot.
  */
 export const FABRIC_MODULES = [
   'virtio_console',
@@ -21,7 +21,7 @@ export const FABRIC_MODULES = [
   'nvme-rdma',
 ] as const;
 
-/** Disks are made by name, none by number. */
+/** Disks are created by name, none by number. */
 export const MODULE_PARAMETERS: Readonly<Record<string, string>> = { null_blk: 'nr_devices=0' };
 
 const SIGNATURE_MAGIC = Buffer.from('~Module signature appended~\n');
@@ -29,8 +29,8 @@ const SIGNATURE_MAGIC = Buffer.from('~Module signature appended~\n');
 const SIGNATURE_INFO_BYTES = 12;
 
 /**
- * The module without the signature appended to it. Verifying RSA signatures of forty modules on an emulated processor
- * takes longer than loading them, and this kernel does not insist.
+ * The module without its signature. Verifying RSA signatures of forty modules on an emulated processor takes longer
+ * than loading them, and this kernel does not require signatures.
  */
 export function withoutSignature(module: Buffer): Buffer {
   const magicAt = module.length - SIGNATURE_MAGIC.length;

@@ -21,7 +21,7 @@ import { FABRIC_MODULES, MODULE_PARAMETERS, parseShowDepends, ROOT_MODULES } fro
 import { exists, type Report, sbinPath } from './shared.js';
 import { makeLink, makePorts, makeRdmaDevice, makeSubsystems } from './target.js';
 
-/** What a boot needs; all of it in the cache. */
+/** The files that a boot needs, all of them in the cache. */
 export interface FabricFiles {
   readonly kernel: string;
   readonly initramfs: string;
@@ -32,9 +32,9 @@ export interface FabricFiles {
 const GUEST_FILES = { init: 'init.sh', 'agent.sh': 'agent.sh' } as const;
 const LEFTOVERS_KEPT_MS = 3 * 24 * 3600 * 1000;
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
-/** What guest/init.sh uses of it; without /proc, which it mounts with one of them, busybox cannot find itself. */
+/** The programs that guest/init.sh uses; busybox cannot find itself before it has mounted /proc. */
 const BUSYBOX_APPLETS = ['cp', 'hostname', 'insmod', 'ip', 'ln', 'mkdir', 'mount', 'switch_root'];
-/** Downloads and builds what is missing; returns at once when nothing is. */
+/** Downloads and builds missing files; returns immediately if there are none. */
 export async function prepareFabric(report: Report): Promise<void> {
   await fabricFiles(report);
 }
@@ -126,7 +126,7 @@ async function buildInitramfs(
   }
 }
 
-/** Removes what was left behind long ago: other checkouts' initramfs of the last days stay. */
+/** Removes old files; other checkouts' initramfs of the last days stay. */
 async function sweep(current: string): Promise<void> {
   const cache = fabricCache();
   for (const name of await readdir(cache)) {

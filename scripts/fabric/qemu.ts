@@ -52,9 +52,9 @@ export function qemuArguments(options: MachineOptions): string[] {
 function kernelParameters({ hugepages, modules, share, stdin, tty }: MachineOptions): string {
   return [
     'console=ttyS0 quiet loglevel=4',
-    // A guest in trouble ends, and QEMU with it, instead of waiting for somebody to look.
+    // After a panic the guest and QEMU end instead of waiting.
     'panic=-1 oops=panic',
-    // What costs time on an emulated processor and proves nothing here.
+    // Turned off, because it costs time on an emulated processor and is not tested here.
     // no_timer_check: on a busy host the kernel may find its emulated timer too slow and give it up, and then hang.
     'no_timer_check mitigations=off init_on_alloc=0 nowatchdog tsc=reliable audit=0',
     `hugepagesz=2M hugepages=${hugepages}`,
@@ -64,7 +64,7 @@ function kernelParameters({ hugepages, modules, share, stdin, tty }: MachineOpti
   ].join(' ');
 }
 
-/** Kernel parameters hold no blanks, paths may. */
+/** Kernel parameters cannot contain blanks, but paths may. */
 function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }

@@ -13,7 +13,7 @@ import { StopRequests } from './stop.js';
 export interface FabricRunOptions {
   /** Where the command runs; default the current folder. */
   cwd?: string | undefined;
-  /** Variables beside those passed by themselves (PATH, HOME, TERM, NODE_*, SPDK_*, ...; see job.ts). */
+  /** Variables in addition to those that are always passed (PATH, HOME, TERM, NODE_*, SPDK_*, ...; see job.ts). */
   env?: Record<string, string> | undefined;
   /** The command gets SIGTERM this long after its start, and is ended for good five seconds later; status 124. Default: none. */
   deadlineMs?: number | undefined;
@@ -30,7 +30,7 @@ export interface FabricRunOptions {
   signal?: AbortSignal | undefined;
   /** The one folder of the host that the command can write to; it finds its name in SPDK_NVME_FABRIC_OUTPUT. */
   outputDir?: string | undefined;
-  /** Gets a line for each step worth telling. */
+  /** Receives a line for each important step. */
   report?: ((line: string) => void) | undefined;
 }
 
@@ -39,7 +39,7 @@ export const OUTPUT_VARIABLE = 'SPDK_NVME_FABRIC_OUTPUT';
 const DEFAULT_MEMORY_MB = 3072;
 const DEFAULT_CPUS = 2;
 const DEFAULT_HUGEPAGES = 256;
-/** For a command to clean up after SIGINT or SIGTERM. */
+/** The time for a command to clean up after SIGINT or SIGTERM. */
 const GRACE_MS = 5_000;
 const DEADLINE_STATUS = 124;
 
@@ -68,7 +68,7 @@ async function runOn(
     ...passedEnvironment(process.env),
     ...options.env,
     ...(outputDir ? { [OUTPUT_VARIABLE]: outputDir } : {}),
-    // Whatever the command starts is on the fabric already, and needs no other one.
+    // Programs that the command starts are already on the fabric.
     SPDK_NVME_FABRIC: mode.kind === 'host' && mode.device ? `host:${mode.device}` : 'host',
   };
   const script = jobScript(
@@ -112,7 +112,7 @@ async function ownFolder(path: string): Promise<string> {
   return realpath(path);
 }
 
-/** Runs the command and sees to its end: signals are passed on, and after a time of grace nothing is waited for. */
+/** Runs the command to its end: signals are passed on, and after a grace period it is ended. */
 async function supervised(
   runner: Runner,
   script: string,
@@ -132,7 +132,7 @@ async function supervised(
     let requests = 0;
     stops.each(({ signal, status }) => {
       requests += 1;
-      // A second Ctrl-C means now.
+      // A second Ctrl-C ends the run immediately.
       if (requests > 1) return resolve(stops.first?.status ?? status);
       runner.signal(signal);
       grace = setTimeout(() => resolve(status), GRACE_MS);

@@ -7,14 +7,14 @@ export interface JobStreams {
   readonly tty: boolean;
 }
 
-/** Something with the fabric up that can run one command: a virtual machine or this host. */
+/** An environment with the fabric that can run one command: a virtual machine or this host. */
 export interface Runner {
   /** Runs a shell script and resolves with its exit status, after the last byte of its output. */
   run(script: string, streams: JobStreams): Promise<number>;
   /** Sends a signal, by its name without SIG, to the command and what it started. */
   signal(name: string): void;
-  /** What explains a command that does not end. */
+  /** The explanation for a command that does not end. */
   diagnosis(): string;
-  /** Ends whatever still runs and takes the fabric down. */
+  /** Ends all remaining processes and removes the fabric. */
   close(): Promise<void>;
 }

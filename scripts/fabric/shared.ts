@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 
 export type Report = (line: string) => void;
 
-/** kmod's programs live where an ordinary user's PATH may not reach. */
+/** kmod's programs are in folders that the PATH of an ordinary user may lack. */
 export function sbinPath(): { PATH: string } {
   return { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 }

@@ -6,7 +6,7 @@ export interface StopRequest {
   readonly signal: 'INT' | 'TERM' | 'HUP';
   /** Status of the run if the command does not end by itself in time. */
   readonly status: number;
-  /** True where the status holds even if the command ends by itself, as timeout(1) has it. */
+  /** Whether the status applies even if the command ends by itself, as in timeout(1). */
   readonly always?: boolean;
 }
 
@@ -18,7 +18,10 @@ export function signalStatus(name: string): number {
   return 128 + (constants.signals[`SIG${name}` as NodeJS.Signals] ?? 0);
 }
 
-/** Gathers requests to stop from signals to this process, an AbortSignal and timers, from its making to its disposal. */
+/**
+ * Collects requests to stop from signals to this process, an AbortSignal and timers, from its creation to
+ * its disposal.
+ */
 export class StopRequests {
   readonly #listeners = new Set<(request: StopRequest) => void>();
   readonly #undo: (() => void)[] = [];
@@ -51,7 +54,7 @@ export class StopRequests {
     for (const listener of this.#listeners) listener(request);
   }
 
-  /** Calls back for every request, a past one included. */
+  /** Calls back for every request, including earlier ones. */
   each(listener: (request: StopRequest) => void): void {
     this.#listeners.add(listener);
     if (this.#first) listener(this.#first);

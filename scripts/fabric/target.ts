@@ -1,6 +1,6 @@
 /**
- * The topology as shell commands: the guest runs them at boot, host mode before and after its command. Plain `sh` with
- * ip, mkdir and ln; as few processes as can be, because starting one is what takes time on an emulated processor.
+ * The topology as shell commands: the guest runs them at boot, host mode before and after its command. Plain `sh`
+ * with ip, mkdir and ln, and few processes, because starting a process is slow on an emulated processor.
  */
 import {
   allSubsystems,
@@ -63,13 +63,13 @@ export function makeSubsystems(): string {
   ]);
 }
 
-/** A network device of the fabric's own; the caller puts the soft-RoCE device on it with `makeRdmaDevice`. */
+/** A network device of the fabric; the caller adds the soft-RoCE device with `makeRdmaDevice`. */
 export function makeLink(): string {
   return script([
     `ip link add ${link.netdev} type dummy`,
-    // As on a real network, an address that nobody owns is then not resolved.
+    // As on a real network, an address that no machine has is then not resolved.
     `ip link set ${link.netdev} arp on`,
-    // Nobody else is there to have taken the address: usable at once.
+    // No other machine can have the address, so it is usable immediately.
     write(0, `/proc/sys/net/ipv6/conf/${link.netdev}/accept_dad`),
     `ip link set ${link.netdev} mtu ${link.mtu} up`,
     ...addAddresses(link.netdev),
@@ -80,7 +80,7 @@ export function makeRdmaDevice(): string {
   return script([`rdma link add ${link.softDevice} type rxe netdev ${link.netdev}`]);
 }
 
-/** The fabric's addresses on a network device that is there already. */
+/** The fabric's addresses on an existing network device. */
 export function makeAddresses(netdev: string): string {
   return script(addAddresses(netdev));
 }
@@ -89,7 +89,7 @@ function addAddresses(netdev: string): string[] {
   return link.addresses.map((address) => `ip address add ${address} dev ${netdev}`);
 }
 
-/** The target listens from here on: a port does once a subsystem is linked to it. */
+/** Makes the target listen: a port does so once a subsystem is linked to it. */
 export function makePorts(): string {
   const all = Object.values(ports);
   return script([`mkdir ${all.map((p) => portFolder(p.id)).join(' ')}`, ...all.flatMap(openPort)]);
@@ -105,7 +105,7 @@ function openPort(p: FabricPort): string[] {
   ];
 }
 
-/** Where the rule that finds the machine's own addresses is, and where it is while there is a wire. */
+/** The priorities of the rule for the machine's own addresses, without and with a wire. */
 const LOCAL_RULE = 0;
 const LOCAL_RULE_AFTER_WIRE = 30;
 const ends = [
@@ -113,15 +113,15 @@ const ends = [
   { here: wire.far, there: wire.near },
 ];
 
-/** The wire, what is on it, and the target's listener at its far end. */
+/** The wire, its devices, and the target's listener at its far end. */
 export function makeWire(): string {
   const { near, far } = wire;
   return script([
     'modprobe veth',
     ip([
       `link add ${near.netdev} address ${near.mac} mtu ${link.mtu} type veth peer name ${far.netdev} address ${far.mac} mtu ${link.mtu}`,
-      // What comes in is for this machine, and what goes to the other end goes over the wire, before the kernel finds
-      // that the other end's address is its own too.
+      // Incoming packets are for this machine, and packets to the other end go over the wire, before the kernel notices
+      // that the other end's address is also its own.
       ...ends.flatMap(({ here, there }) => [
         `address add ${here.address}/32 dev ${here.netdev}`,
         `rule add pref 10 iif ${here.netdev} lookup local`,
@@ -131,7 +131,7 @@ export function makeWire(): string {
       `rule del pref ${LOCAL_RULE}`,
     ]),
     ...ends.flatMap(({ here }) => [
-      // A packet that comes from one of this machine's own addresses is welcome.
+      // Accept packets from this machine's own addresses.
       write(1, `/proc/sys/net/ipv4/conf/${here.netdev}/accept_local`),
       write(0, `/proc/sys/net/ipv4/conf/${here.netdev}/rp_filter`),
     ]),
@@ -143,7 +143,7 @@ export function makeWire(): string {
   ]);
 }
 
-/** Raises both ends. The neighbours are given, so that nobody has to wait for an address to be resolved. */
+/** Brings both ends up. The neighbours are configured, so that no address has to be resolved. */
 export function plugWire(): string[] {
   return [
     ip(
@@ -171,12 +171,12 @@ export function removeWire(): string {
   ]);
 }
 
-/** Many calls of iproute2's ip as one process. */
+/** Many calls of iproute2's ip in one process. */
 function ip(commands: readonly string[]): string {
   return `printf '%s\\n' ${commands.map((command) => `'${command}'`).join(' ')} | ip -batch -`;
 }
 
-/** Takes the target and its disks down, in the order that configfs wants, whatever of it is there. */
+/** Removes the target and its disks in the order that configfs requires, as far as they exist. */
 export function removeTarget(): string {
   return anyway([
     ...Object.values(ports).flatMap((p) => [
@@ -207,7 +207,7 @@ function anyway(lines: readonly string[]): string {
   return `${lines.map((line) => `${line} 2>/dev/null\n`).join('')}true\n`;
 }
 
-/** For `.`, which ends with the first command that fails and its name on stderr. */
+/** For `.`, which ends at the first failing command and prints its name on stderr. */
 function script(lines: readonly string[]): string {
   return lines
     .map((line) => `${line} || { echo "fabric: failed: ${line.slice(0, 150)}" >&2; return 1; }\n`)

@@ -1,11 +1,11 @@
 /**
- * What the fabric looks like: the only place that knows its names, addresses and ports.
- * Tests, the stress script and the benchmark import it; target.ts makes the guest's script from it.
+ * The topology of the fabric: the only place with its names, addresses and ports. Tests, the stress script and the
+ * benchmark import it; target.ts generates the guest's script from it.
  */
 
 export interface FabricNamespace {
   readonly nsid: number;
-  /** Name of the null_blk device behind it: memory backed, so what was written is read back. */
+  /** The name of its null_blk device, which keeps the written data in memory. */
   readonly disk: string;
   readonly sizeMiB: number;
   readonly blockSize: number;
@@ -18,7 +18,7 @@ export interface FabricSubsystem {
   readonly namespaces: readonly FabricNamespace[];
   /** Host NQNs that may connect; absent: every host may. */
   readonly allowedHosts?: readonly string[];
-  /** Highest queue id that the target grants, which clips the number of I/O queues. */
+  /** The highest queue id that the target grants, which limits the number of I/O queues. */
   readonly maxQueueId?: number;
 }
 
@@ -34,17 +34,17 @@ function subsystem(name: string, serial: string, rest: Partial<FabricSubsystem> 
   return { nqn: `${NQN_PREFIX}:${name}`, serial, model: MODEL, namespaces: [disk0], ...rest };
 }
 
-/** A network device made for the fabric, with a soft-RoCE device on top. */
+/** A network device for the fabric, with a soft-RoCE device on top. */
 export const link = {
   netdev: 'fabric0',
   softDevice: SOFT_DEVICE,
-  /** The device that the fabric runs on: another one than soft-RoCE's in host mode with a device of the user's own. */
+  /** The RDMA device of the fabric: not soft-RoCE in host mode with a device of the user. */
   rdmaDevice: /^host:(.+)$/.exec(process.env.SPDK_NVME_FABRIC ?? '')?.[1] ?? SOFT_DEVICE,
   /** Room for RoCE's largest MTU, 4096, and its headers. */
   mtu: 4200,
   /** The target listens on those that end with 1; the others serve tests that need another local address. */
   addresses: ['10.77.0.1/24', '10.77.0.2/24', 'fd77::1/64', 'fd77::2/64'],
-  /** Inside the subnet, owned by nobody: connecting to it gets no answer. */
+  /** In the subnet, but no machine has it: a connect gets no response. */
   unreachableAddress: '10.77.0.99',
 } as const;
 
@@ -65,10 +65,10 @@ export const ports = {
 } as const satisfies Record<string, FabricPort>;
 
 /**
- * A second way to the target, over a link that can be cut: two network devices joined by a wire, each with a soft-RoCE
- * device on top. Soft-RoCE of kernel 6.1 sends from the first network namespace only, so both ends are in it, and rules
- * keep the kernel from delivering packets between its own addresses without the wire (target.ts, makeWire). Not made at
- * boot: test/integration/support/link.ts makes it for the tests that want it.
+ * A second path to the target, over a link that can be cut: two network devices joined by a wire, each with a
+ * soft-RoCE device on top. Soft-RoCE of kernel 6.1 sends from the first network namespace only, so both ends are in
+ * it, and rules keep the kernel from delivering packets between its own addresses without the wire (target.ts,
+ * makeWire). Not created at boot: test/integration/support/link.ts creates it for the tests that need it.
  */
 export const wire = {
   near: {
@@ -99,7 +99,7 @@ export const farPort: FabricPort = {
 /** Nothing listens here. */
 export const closedPort = '4429';
 
-/** The host that the private subsystem lets in. */
+/** The host that the private subsystem accepts. */
 export const allowedHost = `${NQN_PREFIX}:host-allowed`;
 
 /** Subsystems for tests that need many controllers at once; they share one disk. */
@@ -109,7 +109,7 @@ export const subsystems = {
   disk0: subsystem('disk0', 'FABRIC0', { namespaces: [disk0, disk0Large] }),
   disk1: subsystem('disk1', 'FABRIC1', { namespaces: [disk1] }),
   private: subsystem('private', 'PRIVATE', { allowedHosts: [allowedHost] }),
-  /** Grants two I/O queues however many are asked for. */
+  /** Grants at most two I/O queues. */
   narrow: subsystem('narrow', 'NARROW', { maxQueueId: 2 }),
   many: Array.from({ length: MANY }, (_, i) => subsystem(`many${i}`, `MANY${i}`)),
 } as const;

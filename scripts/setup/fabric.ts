@@ -6,7 +6,7 @@ class NotPrepared extends Error {}
 export const fabric: Step = {
   title: 'Soft-RoCE fabric',
 
-  /** Preparing says what it is about to do before doing it; refusing there leaves the question answered. */
+  /** Preparing announces each action first; rejecting it there shows whether there is something to do. */
   async upToDate() {
     try {
       await prepareFabric(() => {

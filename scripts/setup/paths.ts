@@ -7,7 +7,7 @@ export const cacheRoot = cache.cacheRoot(process.env);
 export const spdkFolder = path.join(cacheRoot, 'spdk');
 export const downloads = path.join(cacheRoot, 'downloads');
 export const logs = path.join(cacheRoot, 'logs');
-/** node-gyp's and cmake-js's output, and the stamps that say what it was made from. */
+/** The output of node-gyp and cmake-js, and the stamps with its inputs. */
 export const buildFolder = path.join(root, 'build');
 /** The log of downloading and building SPDK. */
 export const SPDK_LOG = 'spdk.log';

@@ -13,13 +13,13 @@ interface RunOptions {
   onLine?: (line: string) => void;
 }
 
-/** Process groups that are running now, by the leader's id. */
+/** The running process groups, by the id of their leader. */
 const groups = new Set<number>();
 let stopped = false;
 
 /**
- * Runs a program to its end, its output in a log. It leads a process group of its own, so that stopping the set-up
- * stops the compilers that make or ninja started as well.
+ * Runs a program to its end and logs its output. It leads its own process group, so that stopping the set-up also
+ * stops the compilers that make or ninja have started.
  */
 export async function run(file: string, args: string[], options: RunOptions): Promise<void> {
   if (stopped) throw new SetupError('stopped');
@@ -48,7 +48,7 @@ export async function run(file: string, args: string[], options: RunOptions): Pr
   if (result.failed) throw failure(`${file} ${args[0] ?? ''}`.trim(), result, log);
 }
 
-/** What a short program prints, or an error that says why it could not. */
+/** The output of a short program; an error if it fails. */
 export async function output(file: string, args: string[], log: string): Promise<string> {
   if (stopped) throw new SetupError('stopped');
   const result = await execa(file, args, { env: { LC_ALL: 'C.UTF-8' }, stdin: 'ignore', reject: false });
@@ -77,7 +77,7 @@ function tail(file: string): string {
     .join('\n');
 }
 
-/** Starts a log anew, so that it holds one run. */
+/** Empties a log, so that it contains one run. */
 export function newLog(name: string): void {
   fs.rmSync(logFile(name), { force: true });
 }
@@ -87,7 +87,7 @@ function logFile(name: string): string {
   return path.join(logs, name);
 }
 
-/** Ends everything that runs; every later `run` fails at once. */
+/** Ends all running programs; later calls of `run` fail immediately. */
 export function stopProcesses(): void {
   stopped = true;
   signalGroups('SIGTERM');
@@ -99,7 +99,7 @@ function signalGroups(signal: NodeJS.Signals): void {
     try {
       process.kill(-pid, signal);
     } catch {
-      // It ended by itself in between.
+      // It has ended by itself meanwhile.
     }
   }
 }

@@ -6,8 +6,8 @@ import { run } from './processes.js';
 import type { Recipe, Source } from './spdk-source.js';
 import type { Reporter } from './step.js';
 
-// Everything in lib/ that the initiator and the three programs need. Left out: iscsi, whose arc4random clashes with
-// the C library's since glibc 2.36, and what only SPDK's own tests use.
+// The libraries that the initiator and the three programs need. Not iscsi, whose arc4random conflicts with that of glibc
+// 2.36, and none that only SPDK's own tests use.
 const LIBRARIES = [
   ...[
     'accel',
@@ -41,7 +41,7 @@ const LIBRARIES = [
   ...['util', 'vmd'],
 ];
 
-/** The programs that tests and benchmarks compare with: an independent target, and two plain initiators. */
+/** The programs for tests and benchmarks: an independent target, and two plain initiators. */
 const PROGRAMS = [
   { folder: 'app/nvmf_tgt', file: 'build/bin/nvmf_tgt' },
   { folder: 'examples/nvme/perf', file: 'build/examples/perf' },
@@ -82,12 +82,12 @@ export async function buildSpdk(
   fs.writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Tells the addon, which is compiled against this build, what was changed in it (native/spdk/release.h). */
+/** Defines for the addon, which is compiled against this build, the applied patches (native/spdk/release.h). */
 export function patchesHeader({ patches }: Pick<Recipe, 'patches'>): string {
   return `#define SPDK_NVME_PATCHES "${patches.map(({ name }) => name).join(' ')}"\n`;
 }
 
-/** An installation's layout, from a build tree. */
+/** Copies the files of a build tree to the layout of an installation. */
 function collect(tree: string, made: string): void {
   const into = (name: string) => {
     const folder = path.join(made, name);

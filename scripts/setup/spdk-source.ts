@@ -11,7 +11,7 @@ export interface Recipe {
   package: string;
   suite: string;
   upstream: string;
-  /** Changes of our own to the release, in the order in which they are applied. */
+  /** The patches for the release, in the order in which they are applied. */
   patches: Patch[];
   configure: string[];
   targetArch: Record<string, string>;
@@ -41,7 +41,7 @@ interface Listed {
 const KEYRINGS = ['gpg', 'pgp'].map((end) => `/usr/share/keyrings/debian-archive-keyring.${end}`);
 const MB = 1_000_000;
 
-/** Debian's source package that carries SPDK, checked against the checksum in Debian's signed index. */
+/** Debian's source package with SPDK, checked against the checksum in Debian's signed index. */
 export async function downloadSource(recipe: Recipe, reporter: Reporter): Promise<Source> {
   const work = path.join(downloads, `.unfinished-${process.pid}`);
   fs.mkdirSync(work, { recursive: true });
@@ -64,7 +64,7 @@ export async function downloadSource(recipe: Recipe, reporter: Reporter): Promis
   }
 }
 
-/** The mirrors this machine takes Debian's packages from. Where apt has no lists yet, the label is empty. */
+/** The Debian mirrors of this machine. If apt has no lists yet, the label is empty. */
 async function mirrors(): Promise<string[]> {
   const format = '$(REPO_URI)|$(LABEL)';
   const targets = await output(
@@ -80,7 +80,7 @@ async function mirrors(): Promise<string[]> {
   return [...new Set(uris)];
 }
 
-/** Reads the suite's source index with lists of our own: the system's apt configuration is neither used nor changed. */
+/** Reads the suite's source index with separate lists: the system's apt configuration is neither used nor changed. */
 async function findInIndex(
   mirror: string,
   recipe: Recipe,
@@ -117,14 +117,14 @@ function aptConfig(work: string, sources: string): string {
     'Dir::Etc::SourceParts "/dev/null";',
     `Dir::State::Lists "${path.join(work, 'lists')}";`,
     `Dir::Cache "${path.join(work, 'cache')}";`,
-    'APT::Sandbox::User "root";', // the cache may lie where apt's own user cannot go
-    // What the system does after an update of its own lists has nothing to do with these.
+    'APT::Sandbox::User "root";', // the cache may be in a folder that apt's own user cannot read
+    // Hooks of the system for its own lists must not run for these.
     ...['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success'].map((hook) => `#clear APT::Update::${hook};`),
     '',
   ].join('\n');
 }
 
-/** What `apt-cache showsrc` prints: paragraphs of fields, one paragraph a version. */
+/** The output of `apt-cache showsrc`: paragraphs of fields, one for each version. */
 export function parseSources(text: string): Listed[] {
   return text.split(/\n{2,}/).flatMap((paragraph) => {
     const field = (name: string) => paragraph.match(new RegExp(`^${name}:\\s*(\\S+)`, 'm'))?.[1];
@@ -146,7 +146,7 @@ async function fetchFile(
 ): Promise<Source> {
   const file = path.join(downloads, path.basename(listed.path));
   const source = { file, package: recipe.package, version: listed.version, sha256: listed.sha256 };
-  // An earlier set-up got this far and was stopped while it built.
+  // An earlier set-up was stopped while it built.
   if (fs.existsSync(file) && (await sha256Of(file)) === listed.sha256) return source;
 
   report(`downloading ${path.basename(file)} (${Math.round(listed.size / MB)} MB)`);
@@ -176,7 +176,7 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Takes SPDK (with its DPDK) alone out of the package, and makes sure that it is the release we know. */
+/** Unpacks only SPDK (with its DPDK) from the package, and checks its release. */
 export async function unpackSource(
   source: Source,
   tree: string,
@@ -198,7 +198,7 @@ export async function unpackSource(
   }
 }
 
-/** Applies the recipe's patches to an unpacked tree; one that does not fit exactly is an error. */
+/** Applies the recipe's patches to an unpacked tree; a patch that does not apply exactly is an error. */
 export async function patchSource(
   tree: string,
   patches: readonly Patch[],

@@ -8,7 +8,7 @@ import { buildSpdk } from './spdk-build.js';
 import { downloadSource, patchSource, unpackSource } from './spdk-source.js';
 import { type Reporter, SetupError, type Step } from './step.js';
 
-// Work in progress lies beside the finished build, so that renaming it into place is one step.
+// Unfinished work is beside the finished build, so that one rename completes it.
 const UNFINISHED = '.unfinished-';
 
 export const spdk: Step = {
@@ -49,7 +49,7 @@ export const spdk: Step = {
       if (!(error instanceof SetupError) || error.message === 'stopped') throw error;
       throw new SetupError(`${tried}\nBuilding SPDK ${recipe.release} failed: ${error.message}`);
     } finally {
-      // Thousands of files: not in one blocking call, so that a second Ctrl-C is heard.
+      // Thousands of files: asynchronously, so that a second Ctrl-C works.
       await fs.promises.rm(work, { recursive: true, force: true });
     }
   },
@@ -64,7 +64,7 @@ function whatWasTried(): string | undefined {
   }
 }
 
-/** What a set-up left that was killed without a chance to tidy up. The caller holds the lock: nobody uses it. */
+/** The rest of a set-up that was killed. The caller holds the lock, so no other set-up uses it. */
 function clearUnfinished(): void {
   for (const folder of [spdkFolder, downloads]) {
     fs.mkdirSync(folder, { recursive: true });

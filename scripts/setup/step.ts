@@ -1,4 +1,4 @@
-/** Where a step says what it does. `report` is a line worth keeping; `progress` is replaced by the next one. */
+/** The output of a step. `report` prints a permanent line; `progress` a line that the next one replaces. */
 export interface Reporter {
   report(line: string): void;
   progress(line: string): void;
@@ -6,12 +6,12 @@ export interface Reporter {
 
 export interface Step {
   title: string;
-  /** Cheap: reads files at most, since every command asks it of every step before doing anything else. */
+  /** Cheap, because every command calls it for every step: it reads files at most. */
   upToDate(): Promise<boolean>;
   run(reporter: Reporter): Promise<void>;
 }
 
-/** A failure that is told to the user as it stands, without a stack. */
+/** A failure that is printed without a stack. */
 export class SetupError extends Error {
   override name = 'SetupError';
 }

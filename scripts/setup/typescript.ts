@@ -27,7 +27,7 @@ export const typescript: Step = {
     report('compiling lib/ and cli/ to dist/');
     newLog(LOG);
     clearStamp(STAMP);
-    // A renamed module must not live on in dist/.
+    // A renamed module must not remain in dist/.
     fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
     const tsc = require.resolve('typescript/bin/tsc');
     for (const project of ['tsconfig.build.json', 'cli/tsconfig.json']) {

@@ -34,7 +34,7 @@ export function renderReport(report: SoakReport): string {
     `${spdk}, ${device}; seed ${seed}, ${minutes} min, ${controllers} controllers at once, ${pollers} pollers`,
     operations.toString(),
     faults.toString(),
-    `${cycles} lives of controllers in ${seconds.toFixed(0)} s; ${(bytesVerified / 2 ** 20).toFixed(0)} MiB read and verified`,
+    `${cycles} attach/detach cycles in ${seconds.toFixed(0)} s; ${(bytesVerified / 2 ** 20).toFixed(0)} MiB read and verified`,
     leaks.toString(),
     report.interrupted ? `Stopped: ${verdict}` : verdict.charAt(0).toUpperCase() + verdict.slice(1),
   ].join('\n')}\n`;

@@ -29,7 +29,7 @@ export interface MeasureOptions {
   readonly report: (line: string) => void;
 }
 
-/** perf and the package take turns, so that both see the same weather; the medians of all rounds count. */
+/** perf and the package take turns, so that both have the same load; the medians of all rounds count. */
 export async function measureIo(options: MeasureOptions): Promise<IoRow[]> {
   const { transportId, cases, rounds, seconds, core, report } = options;
   const rows: IoRow[] = [];
