@@ -1,7 +1,7 @@
 // The exports of the package.
 
 import { type Advisory, advisoriesFor, type Linkages, type SpdkRelease } from './diagnostics/advisories.js';
-import { native } from './native/addon.js';
+import { loadedFile, native } from './native/addon.js';
 import { checkBoolean, readOptions } from './options/arguments.js';
 
 export { Admin, type AdminResult, type ErrorLogEntry, type SmartLog } from './admin.js';
@@ -88,12 +88,16 @@ export type {
  * The SPDK release that the addon was built with; `text` is SPDK's own name of it, as in `SPDK v20.07`. `patches` lists
  * the patches that this package's set-up applied; with your own SPDK there are none. `linkage` and `dpdkLinkage` say
  * whether SPDK and DPDK are linked as archives (`static`) or as shared libraries (`shared`), with which some defences are
- * off: see {@link advisories}.
+ * off: see {@link advisories}. `file` is the addon that is loaded: built on this machine, or of the
+ * binary package; empty where there is a stand-in of `spdk-nvme/testing`.
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
-export function spdkVersion(): Required<SpdkRelease & Linkages> & { readonly text: string } {
+export function spdkVersion(): Required<SpdkRelease & Linkages> & {
+  readonly text: string;
+  readonly file: string;
+} {
   const { patches, ...release } = native().version;
-  return { ...release, patches: patches.split(' ').filter(Boolean) };
+  return { ...release, patches: patches.split(' ').filter(Boolean), file: loadedFile() };
 }
 
 /**

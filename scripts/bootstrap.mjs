@@ -21,6 +21,7 @@ const tasks = {
   bench: 'scripts/bench/main.ts',
   fuzz: 'scripts/fuzz/main.ts',
   soak: 'scripts/soak/main.ts',
+  'pack-prebuilt': 'scripts/prebuilt/main.ts',
 };
 
 function checkNode() {

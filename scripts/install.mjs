@@ -43,12 +43,31 @@ async function build() {
   return { outcome: 'failed', reason, remedy: `${debian ? `apt-get install ${debian} && ` : ''}${BUILD}` };
 }
 
+/** Whether there is a binary package that can be used here: whoever installs it does not want to build. */
+async function hasPrebuilt() {
+  try {
+    const { findPrebuilt } = await import(new URL('../dist/native/prebuilt.js', import.meta.url).href);
+    return findPrebuilt()?.file !== undefined;
+  } catch {
+    return false; // A checkout that has not been compiled.
+  }
+}
+
 const asked = process.argv.includes('--build') || process.env.npm_command === 'rebuild';
-const report = await build();
-writeReport(report);
-if (report.outcome === 'built') {
-  console.log('spdk-nvme: the addon is built');
+if (!asked && !process.env.SPDK_PREFIX && (await hasPrebuilt())) {
+  console.log('spdk-nvme: the addon of the binary package is used');
 } else {
+  const report = await build();
+  writeReport(report);
+  conclude(report);
+}
+
+/** @param {InstallReport} report */
+function conclude(report) {
+  if (report.outcome === 'built') {
+    console.log('spdk-nvme: the addon is built');
+    return;
+  }
   console.error(
     `spdk-nvme: the addon is not built: ${report.reason}\nspdk-nvme: to fix it: ${report.remedy}`,
   );

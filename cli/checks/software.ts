@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { advisories, spdkVersion } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
@@ -19,11 +20,11 @@ export function checkNode(): Finding {
 /** Whether the addon loads, and the known problems of its SPDK release. */
 export function checkAddon(): Finding[] {
   try {
-    const { text, linkage, dpdkLinkage, patches } = spdkVersion();
+    const { text, linkage, dpdkLinkage, patches, file } = spdkVersion();
     const linked = `SPDK ${linkage}, DPDK ${dpdkLinkage}${patches.map((name) => `, patch ${name}`).join('')}`;
     const known = advisories().length;
     return [
-      ok('addon', `built with ${text} (${linked})`),
+      ok('addon', `built with ${text} (${linked}), ${origin(file)}`),
       known === 0
         ? ok('advisories', 'no known problems in this release')
         : warning(
@@ -35,6 +36,14 @@ export function checkAddon(): Finding[] {
   } catch (error) {
     return [failure('addon', explain(error), 'npx spdk-nvme build'), checkSpdk()];
   }
+}
+
+/** Where the addon is from. */
+function origin(file: string): string {
+  const manifest = path.join(path.dirname(file), 'package.json');
+  if (!existsSync(manifest)) return `on this machine: ${file}`;
+  const { name, version, glibc } = JSON.parse(readFileSync(manifest, 'utf8'));
+  return `in the binary package ${name} ${version}, which needs glibc ${glibc}: ${file}`;
 }
 
 /** The SPDK that a build would use. */

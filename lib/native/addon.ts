@@ -6,18 +6,29 @@ import { fileURLToPath } from 'node:url';
 import { type NativeFailure, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon } from './contract.js';
 import { installReport } from './install-report.js';
+import { findPrebuilt } from './prebuilt.js';
 
-const addonPath = fileURLToPath(new URL('../../build/Release/spdk_nvme.node', import.meta.url));
+const builtFile = fileURLToPath(new URL('../../build/Release/spdk_nvme.node', import.meta.url));
 const require = createRequire(import.meta.url);
 let addon: NativeAddon | undefined;
+let loaded = '';
 
 /**
  * The native addon, loaded at its first use, so that importing this package never throws.
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN, naming the command that builds it
  */
 export function native(): NativeAddon {
-  addon ??= load();
+  if (!addon) {
+    const file = addonFile();
+    addon = load(file);
+    loaded = file;
+  }
   return addon;
+}
+
+/** The file that the addon was loaded from; empty where there is none or a stand-in. */
+export function loadedFile(): string {
+  return loaded;
 }
 
 /**
@@ -27,24 +38,33 @@ export function native(): NativeAddon {
 export function useAddon(standIn: NativeAddon | undefined): NativeAddon | undefined {
   const before = addon;
   addon = standIn;
+  loaded = '';
   return before;
 }
 
-function load(): NativeAddon {
-  if (!existsSync(addonPath)) {
-    const { reason, remedy } = installReport();
-    throw new SpdkError(
-      'ERR_SPDK_ADDON_MISSING',
-      `The native addon is not at ${addonPath}: ${reason}. Build it with \`${remedy}\`, or with \`npm run setup\` in a checkout`,
-    );
-  }
+/**
+ * The addon that was built on this machine, or else the one of the binary package.
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING
+ */
+function addonFile(): string {
+  if (existsSync(builtFile)) return builtFile;
+  const prebuilt = findPrebuilt();
+  if (prebuilt && 'file' in prebuilt) return prebuilt.file;
+  const { reason, remedy } = installReport();
+  throw new SpdkError(
+    'ERR_SPDK_ADDON_MISSING',
+    `The native addon is not at ${builtFile}: ${prebuilt ? `${prebuilt.unfit}; ` : ''}${reason}. Build it with \`${remedy}\`, or with \`npm run setup\` in a checkout`,
+  );
+}
+
+function load(file: string): NativeAddon {
   try {
-    return require(addonPath) as NativeAddon;
+    return require(file) as NativeAddon;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SpdkError(
       'ERR_SPDK_ADDON_BROKEN',
-      `The native addon at ${addonPath} does not load (${why}). Build it again with \`npx spdk-nvme build\`, or with \`npm run setup\` in a checkout`,
+      `The native addon at ${file} does not load (${why}). Build it again with \`npx spdk-nvme build\`, or with \`npm run setup\` in a checkout`,
       { cause },
     );
   }

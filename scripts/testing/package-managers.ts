@@ -26,6 +26,7 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
     YARN_ENABLE_TELEMETRY: '0',
   };
   const project = (name: string) => {
+    bundle(folder, packed());
     const cwd = path.join(folder, name);
     const json = (file: string, value: object) =>
       fs.writeFileSync(path.join(cwd, file), JSON.stringify(value));
@@ -51,7 +52,6 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
     {
       name: 'npm --ignore-scripts: the first use says why, and npm rebuild fails without SPDK',
       run: async () => {
-        bundle(folder, packed());
         const { run, says, fails } = project('with-npm');
         await run('npm', 'install', '--offline', '--no-audit', '--ignore-scripts', SPEC);
         await says(NOT_RUN);
@@ -90,16 +90,17 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
 }
 
 /** The packed package with all that it depends on inside it, so that it can be installed without a registry. */
-function bundle(folder: string, packed: string): void {
+export function bundle(folder: string, packed: string): string {
+  const bundled = path.join(folder, 'bundled.tgz');
+  if (fs.existsSync(bundled)) return bundled;
   const inside = path.join(folder, 'package');
   tar(folder, '-xzf', packed);
-  for (const name of dependencies()) {
-    fs.cpSync(path.join(root, name), path.join(inside, name), { recursive: true });
-  }
+  copyDependencies(inside);
   const file = path.join(inside, 'package.json');
   const { dependencies: direct, devDependencies: _, ...manifest } = JSON.parse(fs.readFileSync(file, 'utf8'));
   fs.writeFileSync(file, JSON.stringify({ ...manifest, bundleDependencies: Object.keys(direct) }));
-  tar(folder, '-czf', 'bundled.tgz', 'package');
+  tar(folder, '-czf', bundled, 'package');
+  return bundled;
 }
 
 function tar(cwd: string, ...args: string[]): void {
@@ -107,10 +108,11 @@ function tar(cwd: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`tar ${args.join(' ')}: ${stderr}`);
 }
 
-/** The packages that ours needs, as paths in this checkout. */
-export function dependencies(): string[] {
+/** The packages that ours needs, from this checkout's: no registry is asked. */
+export function copyDependencies(project: string): void {
   const { packages } = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
-  return Object.entries<{ dev?: boolean; devOptional?: boolean }>(packages)
-    .filter(([name, entry]) => name !== '' && !entry.dev && !entry.devOptional)
-    .map(([name]) => name);
+  for (const [name, entry] of Object.entries<{ dev?: boolean; devOptional?: boolean }>(packages)) {
+    if (name === '' || entry.dev || entry.devOptional) continue;
+    fs.cpSync(path.join(root, name), path.join(project, name), { recursive: true });
+  }
 }

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { root } from '../setup/paths.js';
 import { type Check, command, runChecks } from './checks.js';
 import type { Counts } from './counts.js';
-import { dependencies, packageManagerChecks } from './package-managers.js';
+import { copyDependencies, packageManagerChecks } from './package-managers.js';
+import { prebuiltChecks } from './prebuilt.js';
 
 const require = createRequire(import.meta.url);
 
@@ -100,16 +101,10 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
       },
     },
     ...packageManagerChecks(folder, () => tarball, signal),
+    ...prebuiltChecks(folder, () => tarball, signal),
   ];
   return runChecks(checks, signal);
 }
 
 // npm gives its settings to its scripts in the environment; the project's npm must find its own.
 const ENV = { npm_config_ignore_scripts: 'false', npm_config_local_prefix: '', JOBS: 'max' };
-
-/** The packages that ours needs, from this checkout's: no registry is asked. */
-function copyDependencies(project: string): void {
-  for (const name of dependencies()) {
-    fs.cpSync(path.join(root, name), path.join(project, name), { recursive: true });
-  }
-}

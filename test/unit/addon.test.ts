@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -81,6 +90,41 @@ describe('an installation', () => {
       expect(error.cause).toBeInstanceOf(Error);
       expect(error.message).toContain((error.cause as Error).message);
     }
+  });
+
+  describe('with the binary package', () => {
+    const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
+
+    function installPrebuilt(manifest: object): string {
+      const inside = path.join(folder, `node_modules/@spdk-nvme/${process.platform}-${process.arch}`);
+      mkdirSync(inside, { recursive: true });
+      copyFileSync(built.addon, path.join(inside, 'spdk_nvme.node'));
+      writeFileSync(
+        path.join(inside, 'package.json'),
+        JSON.stringify({ version, glibc: '2.17', ...manifest }),
+      );
+      return path.join(inside, 'spdk_nvme.node');
+    }
+
+    it('needs no addon of its own, and prefers it where there is one', () => {
+      const prebuilt = installPrebuilt({});
+      const copy = installed();
+      expect(copy.spdkVersion()).toMatchObject({ file: prebuilt, text: spdkVersion().text });
+      copyFileSync(built.addon, addon);
+      expect(copy.spdkVersion().file).toBe(addon);
+    });
+
+    it.each([
+      [{ version: '0.0.9' }, `0.0.9 is for another version of this package, which is ${version}`],
+      [{ glibc: '2.999' }, 'needs glibc 2.999, and this system has 2.'],
+      [{ glibc: '3.0' }, 'needs glibc 3.0, and this system has 2.'],
+    ])('does not take one that does not fit (%j)', (manifest, reason) => {
+      installPrebuilt(manifest);
+      const error = codedError(installed().spdkVersion);
+      expect(error.code).toBe('ERR_SPDK_ADDON_MISSING');
+      expect(error.message).toContain(reason);
+      expect(error.message).toContain('npx spdk-nvme build');
+    });
   });
 
   it('works as soon as its addon is there', async () => {

@@ -109,6 +109,17 @@ describe('without SPDK', () => {
   });
 });
 
+it('with the binary package nothing is built, unless an SPDK was named', () => {
+  const prebuilt = path.join(folder, `node_modules/@spdk-nvme/${process.platform}-${process.arch}`);
+  fs.mkdirSync(prebuilt, { recursive: true });
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  fs.writeFileSync(path.join(prebuilt, 'package.json'), JSON.stringify({ version, glibc: '2.17' }));
+  fs.copyFileSync(addon, path.join(prebuilt, 'spdk_nvme.node'));
+  expect(install()).toMatchObject({ status: 0, printed: expect.stringContaining('binary package is used') });
+  expect(firstUse()).toBe('');
+  expect(install({ SPDK_PREFIX: '/nowhere' }).printed).toContain('SPDK was not found');
+});
+
 it('where no install script has run, the first use says that', () => {
   expect(firstUse()).toMatch(/the install script of this package has not run .*`npx spdk-nvme build`/);
 });

@@ -17,9 +17,22 @@ describe('package.json', () => {
 
   it('has the lock file say the same of this package', () => {
     const locked = JSON.parse(read('package-lock.json')).packages[''];
-    for (const field of ['version', 'engines', 'cpu', 'os', 'dependencies', 'devDependencies']) {
+    for (const field of [
+      'version',
+      'engines',
+      'cpu',
+      'os',
+      'dependencies',
+      'devDependencies',
+      'peerDependencies',
+    ]) {
       expect(locked[field], field).toEqual(manifest[field]);
     }
+  });
+
+  it('takes the binary package of its own version alone', () => {
+    expect(manifest.peerDependencies['@spdk-nvme/linux-x64']).toBe(manifest.version);
+    expect(manifest.peerDependenciesMeta['@spdk-nvme/linux-x64']).toEqual({ optional: true });
   });
 
   it('ships every document that a shipped one links to', () => {
