@@ -6,6 +6,8 @@ import { addOutputOption, type OutputOptions, print } from '../engine/output.js'
 import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
 import { table } from '../engine/show.js';
 import { addTargetOptions } from '../engine/target-options.js';
+import { reportOption, writeHtml } from '../report/option.js';
+import { perfDocument } from '../report/perf.js';
 import { type IoPlan, type Pattern, patterns, writes } from '../workloads/io-plan.js';
 import { type PerfReport, runPerf } from '../workloads/perf.js';
 
@@ -22,6 +24,7 @@ interface Given extends SessionOptions, NamespaceOption, OutputOptions {
   readonly rate?: number;
   readonly verify: boolean;
   readonly allowWrites: boolean;
+  readonly report?: string;
 }
 
 export function addPerf(program: Command): void {
@@ -53,6 +56,7 @@ export function addPerf(program: Command): void {
     )
     .option('--verify', 'write patterns first, and check the data that is read', false)
     .option('--allow-writes', 'allow this run to overwrite the data on the namespace', false)
+    .addOption(reportOption())
     .action(async (given: Given) => {
       const plan = planOf(given);
       const { ioQueues, depth, polling } = given;
@@ -71,7 +75,8 @@ export function addPerf(program: Command): void {
         }
         const report = await runPerf(environment, controller, namespace, plan, signal);
         print(given.outputFormat, report, () => asText(report));
-        return report.failed + report.mismatches > 0 ? 1 : 0;
+        if (given.report !== undefined) writeHtml(given.report, perfDocument(report));
+        return report.findings.length > 0 ? 1 : 0;
       });
     });
 }
@@ -117,8 +122,7 @@ function asText(report: PerfReport): string {
         ],
       ],
     ),
-    ...(report.failed > 0 ? [`${report.failed} operations failed`] : []),
-    ...(report.mismatches > 0 ? [`${report.mismatches} reads returned wrong data`] : []),
+    ...report.findings,
     ...(report.interrupted ? ['Stopped before its time'] : []),
   ].join('\n');
 }

@@ -7,6 +7,8 @@ import { integer } from '../engine/numbers.js';
 import { progressView } from '../engine/progress.js';
 import { StopSignal } from '../engine/stop.js';
 import { addTargetOptions, type TargetOptions, targetsOf } from '../engine/target-options.js';
+import { reportOption, writeHtml } from '../report/option.js';
+import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';
 import type { StressOptions } from '../workloads/stress-options.js';
 import { type StressReport, statusOf } from '../workloads/stress-report.js';
@@ -45,6 +47,7 @@ export function extentOf({ loops, seconds }: LoopOptions): Pick<StressOptions, '
 interface Given extends LoopOptions, TargetOptions {
   readonly rdmaDevice?: string;
   readonly json?: string;
+  readonly report?: string;
   readonly messages: boolean;
 }
 
@@ -56,6 +59,7 @@ export function addStress(program: Command): void {
     )
     .option('--rdma-device <NAME>', 'count this RDMA device’s resources before and after')
     .option('--json <FILE>', 'write the report to this file as JSON', writableFile)
+    .addOption(reportOption())
     .addOption(new Option('--messages', 'print everything as JSON lines on stdout').default(false).hideHelp())
     .addHelpText(
       'after',
@@ -82,6 +86,7 @@ async function stress(given: Given): Promise<number> {
   if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
   else process.stdout.write(renderReport(report));
   if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (given.report !== undefined) writeHtml(given.report, stressDocument(report));
   return stop.status || statusOf(report);
 }
 

@@ -1,4 +1,4 @@
-import { createHistogram } from 'node:perf_hooks';
+import { type Bin, Histogram } from './histogram.js';
 
 /** Milliseconds; null if nothing was measured. */
 export interface LatencySummary {
@@ -13,22 +13,22 @@ export interface LatencySummary {
  * a leak.
  */
 export class Latencies {
-  // Microseconds; values are kept to 0.1 %.
-  readonly #histogram = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
-  #max = 0;
+  /** In microseconds. */
+  readonly #histogram = new Histogram();
 
   add(milliseconds: number): void {
-    const microseconds = Math.max(1, Math.round(milliseconds * 1000));
-    this.#histogram.record(microseconds);
-    this.#max = Math.max(this.#max, microseconds);
+    this.#histogram.record(Math.round(milliseconds * 1000));
   }
 
   summary(): LatencySummary {
-    if (this.#max === 0) return { p50: null, p90: null, p99: null, max: null };
-    // The histogram returns the upper end of a bucket, which may be above the recorded maximum.
-    const at = (percentile: number) =>
-      toMilliseconds(Math.min(this.#histogram.percentile(percentile), this.#max));
-    return { p50: at(50), p90: at(90), p99: at(99), max: toMilliseconds(this.#max) };
+    if (this.#histogram.total === 0) return { p50: null, p90: null, p99: null, max: null };
+    const at = (percent: number) => toMilliseconds(this.#histogram.percentile(percent));
+    return { p50: at(50), p90: at(90), p99: at(99), max: toMilliseconds(this.#histogram.max) };
+  }
+
+  /** How many took how long, in milliseconds. */
+  bins(): Bin[] {
+    return this.#histogram.bins().map(({ upTo, count }) => ({ upTo: upTo / 1000, count }));
   }
 }
 

@@ -1,4 +1,7 @@
+import type { DetachReport } from 'spdk-nvme';
+import { Events } from './events.js';
 import { Latencies } from './latencies.js';
+import { Timeline } from './timeline.js';
 import { AnswerMissing } from './watchdog.js';
 
 export type OperationName = 'attach' | 'detach';
@@ -8,9 +11,34 @@ const HANG_CODES: ReadonlySet<string> = new Set(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_W
 /** Further failures are only counted. */
 const MESSAGES_TOLD = 5;
 
+/** What is counted by time. Latencies and phases are sums of milliseconds but for the maxima; memory is in MiB. */
+const timelineOf = {
+  loops: 'sum',
+  failed: 'sum',
+  attaches: 'sum',
+  attachMs: 'sum',
+  attachMaxMs: 'max',
+  detaches: 'sum',
+  detachMs: 'sum',
+  detachMaxMs: 'max',
+  drainMs: 'sum',
+  disconnectMs: 'sum',
+  lingerMs: 'sum',
+  destroyMs: 'sum',
+  rssMiB: 'max',
+} as const;
+export type TallyColumn = keyof typeof timelineOf;
+
+/** The phases of a detach, in their order. */
+export const detachPhases = ['drainMs', 'disconnectMs', 'lingerMs', 'destroyMs'] as const;
+export type DetachPhase = (typeof detachPhases)[number];
+
 /** Counts the results of operations and loops. */
 export class Tally {
   latencies: Readonly<Record<OperationName, Latencies>> = newLatencies();
+  phases: Readonly<Record<DetachPhase, Latencies>> = newPhases();
+  readonly timeline = new Timeline<TallyColumn>(timelineOf);
+  readonly events = new Events();
   readonly failuresByCode: Record<string, number> = {};
   hangs = 0;
   /** Loops without and with failures. */
@@ -37,6 +65,9 @@ export class Tally {
   begin(): void {
     this.#warmingUp = false;
     this.latencies = newLatencies();
+    this.phases = newPhases();
+    this.timeline.begin();
+    this.events.begin();
     this.completed = 0;
     this.failed = 0;
   }
@@ -45,9 +76,25 @@ export class Tally {
     this.#failures += 1;
     this.failuresByCode[code] = (this.failuresByCode[code] ?? 0) + 1;
     if (HANG_CODES.has(code)) this.hangs += 1;
+    this.events.add(`${code}: ${message}`);
     if (this.#failures <= MESSAGES_TOLD)
       this.#tell(`${this.#warmingUp ? 'Warm-up loop' : 'Loop'} ${this.loops + 1}: ${code}: ${message}`);
     if (this.#failures === MESSAGES_TOLD) this.#tell('Further failures are only counted.');
+  }
+
+  /** A loop has ended, well or not. */
+  loop(succeeded: boolean): void {
+    if (succeeded) this.completed += 1;
+    else this.failed += 1;
+    const rssMiB = process.memoryUsage.rss() / 2 ** 20;
+    this.timeline.add({ loops: 1, failed: succeeded ? 0 : 1, rssMiB });
+  }
+
+  /** How a detach went. */
+  detached(report: DetachReport): void {
+    for (const phase of detachPhases) this.phases[phase].add(report[phase]);
+    const { drainMs, disconnectMs, lingerMs, destroyMs } = report;
+    this.timeline.add({ drainMs, disconnectMs, lingerMs, destroyMs });
   }
 
   /** Runs an operation and records its duration or failure; undefined if it failed. */
@@ -55,7 +102,13 @@ export class Tally {
     const start = performance.now();
     try {
       const result = await operation();
-      this.latencies[name].add(performance.now() - start);
+      const ms = performance.now() - start;
+      this.latencies[name].add(ms);
+      this.timeline.add(
+        name === 'attach'
+          ? { attaches: 1, attachMs: ms, attachMaxMs: ms }
+          : { detaches: 1, detachMs: ms, detachMaxMs: ms },
+      );
       return result;
     } catch (error) {
       this.fail(codeOf(error), error instanceof Error ? error.message : String(error));
@@ -66,6 +119,13 @@ export class Tally {
 
 function newLatencies(): Record<OperationName, Latencies> {
   return { attach: new Latencies(), detach: new Latencies() };
+}
+
+function newPhases(): Record<DetachPhase, Latencies> {
+  return Object.fromEntries(detachPhases.map((phase) => [phase, new Latencies()])) as Record<
+    DetachPhase,
+    Latencies
+  >;
 }
 
 export function codeOf(error: unknown): string {

@@ -22,8 +22,7 @@ export async function attachAndDetach(
   await Promise.all(load.map((one) => one.underWay));
   await Promise.all(controllers.map((controller) => detach(controller, tally)));
   await Promise.all(load.map((one) => one.ended));
-  if (tally.failures === failures) tally.completed += 1;
-  else tally.failed += 1;
+  tally.loop(tally.failures === failures);
 }
 
 async function attach(
@@ -50,7 +49,8 @@ async function attach(
 
 async function detach(controller: Controller, tally: Tally): Promise<void> {
   const what = `detach of ${controller.transportId.subnqn}`;
-  await tally.measure('detach', () =>
+  const report = await tally.measure('detach', () =>
     answered(what, WATCHDOG_LIMIT_MS, controller.detach({ timeoutMs: OPERATION_LIMIT_MS })),
   );
+  if (report) tally.detached(report);
 }

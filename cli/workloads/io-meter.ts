@@ -1,4 +1,4 @@
-import { Histogram } from '../engine/histogram.js';
+import { type Bin, Histogram } from '../engine/histogram.js';
 
 /** Microseconds; null where nothing was measured. */
 export interface LatencyReport {
@@ -55,11 +55,16 @@ export class IoMeter {
     if (!write) this.reads++;
   }
 
+  /** How many operations took how long, in microseconds. */
+  distribution(): Bin[] {
+    return this.#whole()
+      .bins()
+      .map(({ upTo, count }) => ({ upTo: upTo / 1_000, count }));
+  }
+
   latency(): LatencyReport {
     if (this.operations === 0) return { mean: null, p50: null, p90: null, p99: null, p999: null, max: null };
-    const all = new Histogram();
-    all.add(this.#all);
-    all.add(this.#latest);
+    const all = this.#whole();
     const at = (percent: number) => us(all.percentile(percent));
     return {
       mean: us(all.mean),
@@ -69,6 +74,14 @@ export class IoMeter {
       p999: at(99.9),
       max: us(all.max),
     };
+  }
+
+  /** All of the measurement so far. */
+  #whole(): Histogram {
+    const all = new Histogram();
+    all.add(this.#all);
+    all.add(this.#latest);
+    return all;
   }
 
   #close(now: number): void {

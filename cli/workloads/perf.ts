@@ -1,4 +1,7 @@
 import { type Controller, type Environment, formatTransportId, type Namespace, spdkVersion } from 'spdk-nvme';
+import { Events, type RunEvent } from '../engine/events.js';
+import type { Bin } from '../engine/histogram.js';
+import { type Surroundings, surroundings } from '../engine/surroundings.js';
 import { driveBatch, drivePromises, type Lane } from './io-drivers.js';
 import { type Interval, IoMeter, type LatencyReport } from './io-meter.js';
 import { type IoPlan, Steps } from './io-plan.js';
@@ -26,6 +29,13 @@ export interface PerfReport extends IoPlan {
   /** Reads with `--verify` that did not give what was written. */
   readonly mismatches: number;
   readonly intervals: readonly Interval[];
+  /** How many operations took how long, in microseconds. */
+  readonly distributionUs: readonly Bin[];
+  /** What happened to the controller meanwhile. */
+  readonly events: readonly RunEvent[];
+  readonly environment: Surroundings;
+  /** Everything that is wrong, a line each. */
+  readonly findings: readonly string[];
   readonly interrupted: boolean;
 }
 
@@ -40,6 +50,8 @@ export async function runPerf(
   signal: AbortSignal,
 ): Promise<PerfReport> {
   const meter = new IoMeter();
+  const events = new Events();
+  const quiet = watchController(controller, events);
   const run = Math.floor(Math.random() * 2 ** 48);
   if (plan.verify) await fill(namespace, run, signal);
   const { queuePairs } = controller;
@@ -60,11 +72,13 @@ export async function runPerf(
   const all = (end: number) => Promise.all(lanes.map((lane) => drive(lane, end)));
   if (plan.rampSeconds > 0) await all(performance.now() + plan.rampSeconds * 1_000);
   meter.begin();
+  events.begin();
   const cpu = process.cpuUsage();
   const begun = performance.now();
   await all(begun + plan.seconds * 1_000);
   const seconds = (performance.now() - begun) / 1_000;
   const { user, system } = process.cpuUsage(cpu);
+  quiet();
   return {
     schema: 1,
     spdk: spdkVersion().text,
@@ -82,8 +96,28 @@ export async function runPerf(
     failed: meter.failed,
     mismatches: meter.mismatches,
     intervals: meter.intervals,
+    distributionUs: meter.distribution(),
+    events: events.list(),
+    environment: surroundings(),
+    findings: findings(meter),
     interrupted: signal.aborted,
   };
+}
+
+/** Everything that keeps a run from being clean, a line each. */
+function findings({ failed, mismatches }: IoMeter): string[] {
+  return [
+    ...(failed > 0 ? [`${failed} operations failed`] : []),
+    ...(mismatches > 0 ? [`${mismatches} reads returned wrong data`] : []),
+  ];
+}
+
+/** Notes what happens to a controller, until the function that it gives is called. */
+function watchController(controller: Controller, events: Events): () => void {
+  const onState = (state: string) => events.add(`the controller is ${state}`);
+  const onFailed = (error: Error) => events.add(error.message);
+  controller.on('state', onState).on('failed', onFailed);
+  return () => controller.off('state', onState).off('failed', onFailed);
 }
 
 /** Writes what reads will find. */

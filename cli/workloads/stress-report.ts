@@ -1,5 +1,10 @@
 import { type Counts, total } from '../engine/counts.js';
+import type { RunEvent } from '../engine/events.js';
+import type { Bin } from '../engine/histogram.js';
 import type { LatencySummary } from '../engine/latencies.js';
+import type { Surroundings } from '../engine/surroundings.js';
+import type { OperationName, TallyColumn } from '../engine/tally.js';
+import type { TimelineRow } from '../engine/timeline.js';
 
 /** What a run found; `--json` writes it as it is. */
 export interface StressReport {
@@ -27,6 +32,14 @@ export interface StressReport {
   readonly failuresByCode: Readonly<Record<string, number>>;
   readonly attachMs: LatencySummary;
   readonly detachMs: LatencySummary;
+  /** The phases of a detach: see `DetachPhases`. */
+  readonly detachPhasesMs: Readonly<Record<'drain' | 'disconnect' | 'linger' | 'destroy', LatencySummary>>;
+  /** How many took how long, in milliseconds. */
+  readonly distributionMs: Readonly<Record<OperationName, readonly Bin[]>>;
+  /** What happened in each interval: counts, sums of milliseconds, maxima, and resident memory. */
+  readonly timeline: readonly TimelineRow<TallyColumn>[];
+  readonly events: readonly RunEvent[];
+  readonly environment: Surroundings;
   readonly leaks: Counts;
   /** Resident memory at the end less that after warming up; negative when it shrank. */
   readonly rssGrowthKiB: number;

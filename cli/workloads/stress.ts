@@ -1,7 +1,8 @@
-import { Environment, spdkVersion } from 'spdk-nvme';
+import { Environment } from 'spdk-nvme';
 import { measure, withProgress } from '../engine/measure.js';
 import type { Message } from '../engine/messages.js';
 import type { StopSignal } from '../engine/stop.js';
+import { surroundings } from '../engine/surroundings.js';
 import { codeOf, Tally } from '../engine/tally.js';
 import { runLoops } from './loops.js';
 import type { StressOptions } from './stress-options.js';
@@ -33,8 +34,10 @@ export async function runStress(
       return withProgress(tally, send, () => runLoops(environment, options, stop, tally));
     },
   });
+  const environment = surroundings();
   return {
-    spdk: spdkVersion().text,
+    spdk: environment.spdk,
+    environment,
     schema: 1,
     device: options.rdmaDevice ?? null,
     target: placeOf(options.transportIds),
@@ -50,6 +53,15 @@ export async function runStress(
     failuresByCode: tally.failuresByCode,
     attachMs: tally.latencies.attach.summary(),
     detachMs: tally.latencies.detach.summary(),
+    detachPhasesMs: {
+      drain: tally.phases.drainMs.summary(),
+      disconnect: tally.phases.disconnectMs.summary(),
+      linger: tally.phases.lingerMs.summary(),
+      destroy: tally.phases.destroyMs.summary(),
+    },
+    distributionMs: { attach: tally.latencies.attach.bins(), detach: tally.latencies.detach.bins() },
+    timeline: tally.timeline.rows(),
+    events: tally.events.list(),
     ...measurement,
     rssGrowthCounts: process.env.MALLOC_ARENA_MAX === '1',
     interrupted: stop.requested,

@@ -1,13 +1,21 @@
 import { type Command, CommanderError } from 'commander';
 import { exitStatus } from '../../cli/engine/exit.js';
 import { writableFile } from '../../cli/engine/files.js';
+import { reportOption } from '../../cli/report/option.js';
 
 /** The run, or the exit status after a help text or an error message was written. */
 export type ParsedArguments<Options> =
-  | { readonly options: Options; readonly json: string | undefined }
+  | { readonly options: Options; readonly files: ReportFiles }
   | { readonly status: number };
 
-/** The streams for the help text and error messages. */
+/** Where a run's report is written, besides the terminal. */
+export interface ReportFiles {
+  readonly json?: string | undefined;
+  /** A page with charts. */
+  readonly html?: string | undefined;
+}
+
+/** Where the help text and complaints go. */
 export interface ArgumentOutput {
   writeOut(text: string): void;
   writeErr(text: string): void;
@@ -18,7 +26,7 @@ export const processOutput: ArgumentOutput = {
   writeErr: (text) => process.stderr.write(text),
 };
 
-/** Parses the options of a command, and `--json`. */
+/** Parses what a command takes, `--json` and `--report`. */
 export function parseWith<Options extends object>(
   command: Command,
   words: readonly string[],
@@ -26,6 +34,7 @@ export function parseWith<Options extends object>(
 ): ParsedArguments<Options> {
   command
     .option('--json <FILE>', 'write the report to this file as JSON', writableFile)
+    .addOption(reportOption())
     .configureOutput(output)
     .exitOverride();
   try {
@@ -35,6 +44,6 @@ export function parseWith<Options extends object>(
       return { status: error.exitCode === 0 ? exitStatus.ok : exitStatus.badArguments };
     throw error;
   }
-  const { json, ...options } = command.opts<{ json?: string }>();
-  return { options: options as Options, json };
+  const { json, report, ...options } = command.opts<{ json?: string; report?: string }>();
+  return { options: options as Options, files: { json, html: report } };
 }

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { LineReader } from '../../cli/engine/lines.js';
 import { decodeMessage, type Message } from '../../cli/engine/messages.js';
 import type { ProgressView } from '../../cli/engine/progress.js';
+import type { ReportDocument } from '../../cli/report/document.js';
+import { writeHtml } from '../../cli/report/option.js';
+import type { ReportFiles } from './arguments.js';
 import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';
 
@@ -23,9 +26,10 @@ export interface Launch<Report> {
   readonly worker: URL;
   readonly words: readonly string[];
   readonly view: ProgressView;
-  readonly json: string | undefined;
+  readonly files: ReportFiles;
   readonly render: (report: Report) => string;
   readonly findings: (report: Report) => readonly string[];
+  readonly document: (report: Report) => ReportDocument;
 }
 
 interface WorkerOutcome<Report> {
@@ -39,7 +43,7 @@ interface WorkerOutcome<Report> {
 export async function launch<Report extends { readonly interrupted: boolean }>(
   what: Launch<Report>,
 ): Promise<number> {
-  const { name, view, json } = what;
+  const { name, view, files } = what;
   const { status, loops, report } = await runWorker(what).finally(() => view.end());
   if (!report) {
     const stopped = STOP_STATUSES.includes(status);
@@ -48,7 +52,8 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
     return stopped ? status : 1;
   }
   process.stdout.write(what.render(report));
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (files.json !== undefined) writeFileSync(files.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (files.html !== undefined) writeHtml(files.html, what.document(report));
   const expected = what.findings(report).length === 0 ? 0 : 1;
   if (!report.interrupted && status !== expected) {
     process.stderr.write(`${name}: the run ended with status ${status} after its report\n`);

@@ -70,7 +70,7 @@ export class Client {
     await Promise.all(pending);
     if (!detached) return false;
     this.#ledger.detached();
-    this.#findings.cycles += 1;
+    this.#findings.cycle();
     return true;
   }
 

@@ -1,9 +1,21 @@
+import { Events } from '../../cli/engine/events.js';
+import { Latencies } from '../../cli/engine/latencies.js';
 import { codeOf } from '../../cli/engine/tally.js';
+import { type Merge, Timeline } from '../../cli/engine/timeline.js';
 import { AnswerMissing, answered } from '../../cli/engine/watchdog.js';
 import { type FaultKind, isExpected } from './plan.js';
-import { type OperationCounts, type OperationName, operationNames } from './report.js';
+import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';
 
 const messagesTold = 10;
+
+/** What is counted by time: operations that succeeded and that failed, and resident memory in MiB. */
+const timelineOf: Readonly<Record<SoakColumn, Merge>> = {
+  cycles: 'sum',
+  reads: 'sum',
+  writes: 'sum',
+  failed: 'sum',
+  rssMiB: 'max',
+};
 
 /** Counts what became of operations. `loops` and `failed` are for the progress that people see. */
 export class Findings {
@@ -12,7 +24,13 @@ export class Findings {
   ) as Record<OperationName, OperationCounts>;
   readonly faults: Partial<Record<FaultKind, number>> = {};
   readonly unexpected: Record<string, number> = {};
-  cycles = 0;
+  readonly latencies = Object.fromEntries(operationNames.map((name) => [name, new Latencies()])) as Record<
+    OperationName,
+    Latencies
+  >;
+  readonly timeline = new Timeline<SoakColumn>(timelineOf);
+  readonly events = new Events();
+  #cycles = 0;
   bytesVerified = 0;
   mismatches = 0;
   hangs = 0;
@@ -23,8 +41,20 @@ export class Findings {
     this.#tell = tell;
   }
 
+  /** The run begins now. */
+  begin(): void {
+    this.timeline.begin();
+    this.events.begin();
+  }
+
   get loops(): number {
-    return this.cycles;
+    return this.#cycles;
+  }
+
+  /** A life of a controller is over. */
+  cycle(): void {
+    this.#cycles += 1;
+    this.timeline.add({ cycles: 1, rssMiB: process.memoryUsage.rss() / 2 ** 20 });
   }
 
   get failed(): number {
@@ -38,13 +68,18 @@ export class Findings {
     operation: Promise<Result>,
   ): Promise<{ value: Result } | undefined> {
     const counts = this.operations[name];
+    const begun = performance.now();
     try {
       const value = await answered(name, limitMs, operation);
       counts.succeeded += 1;
+      this.latencies[name].add(performance.now() - begun);
+      if (name === 'read') this.timeline.add({ reads: 1 });
+      if (name === 'write') this.timeline.add({ writes: 1 });
       return { value };
     } catch (error) {
       const code = codeOf(error);
       counts.failed[code] = (counts.failed[code] ?? 0) + 1;
+      this.timeline.add({ failed: 1 });
       if (code === AnswerMissing.CODE || code === 'ERR_SPDK_WEDGED') {
         this.hangs += 1;
         this.#say(`${name} hung: ${describe(error)}`);
@@ -63,9 +98,11 @@ export class Findings {
 
   fault(kind: FaultKind): void {
     this.faults[kind] = (this.faults[kind] ?? 0) + 1;
+    this.events.add(`fault: ${kind}`);
   }
 
   #say(line: string): void {
+    this.events.add(line);
     this.#told += 1;
     if (this.#told <= messagesTold) this.#tell(line);
     if (this.#told === messagesTold) this.#tell('Further findings are only counted.');

@@ -3,6 +3,7 @@
 import { progressView } from '../../cli/engine/progress.js';
 import { exitWith, launch } from '../fabric/launch.js';
 import { parseArguments } from './arguments.js';
+import { soakDocument } from './document.js';
 import { findings, type SoakReport } from './report.js';
 import { renderReport } from './table.js';
 
@@ -15,9 +16,10 @@ async function main(): Promise<number> {
     worker: new URL('worker.ts', import.meta.url),
     words: [JSON.stringify(parsed.options)],
     view: progressView({ seconds: minutes * 60 }, process.stderr),
-    json: parsed.json,
+    files: parsed.files,
     render: renderReport,
     findings,
+    document: soakDocument,
   });
 }
 

@@ -1,7 +1,14 @@
 import { type Counts, total } from '../../cli/engine/counts.js';
+import type { RunEvent } from '../../cli/engine/events.js';
+import type { Bin } from '../../cli/engine/histogram.js';
+import type { Surroundings } from '../../cli/engine/surroundings.js';
+import type { TimelineRow } from '../../cli/engine/timeline.js';
 import type { FaultKind } from './plan.js';
 
 /** How often each operation succeeded, and how often it ended with which code. */
+/** What the timeline counts. */
+export type SoakColumn = 'cycles' | 'reads' | 'writes' | 'failed' | 'rssMiB';
+
 export interface OperationCounts {
   succeeded: number;
   readonly failed: Record<string, number>;
@@ -12,7 +19,9 @@ export type OperationName = (typeof operationNames)[number];
 
 /** What a run found; `--json` writes it as it is. */
 export interface SoakReport {
+  readonly schema: 1;
   readonly spdk: string;
+  readonly environment: Surroundings;
   readonly device: string;
   readonly seed: number;
   readonly minutes: number;
@@ -29,6 +38,11 @@ export interface SoakReport {
   readonly hangs: number;
   /** Errors that no fault explains, by code. */
   readonly unexpected: Readonly<Record<string, number>>;
+  /** How many operations that succeeded took how long, in milliseconds. */
+  readonly distributionMs: Readonly<Record<OperationName, readonly Bin[]>>;
+  /** What happened in each interval: counts, and resident memory. */
+  readonly timeline: readonly TimelineRow<SoakColumn>[];
+  readonly events: readonly RunEvent[];
   readonly leaks: Counts;
   readonly rssGrowthKiB: number;
   /** Detached `Controller` objects that garbage collection could not take; null when a signal left no time to look. */

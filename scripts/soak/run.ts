@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Environment, spdkVersion } from 'spdk-nvme';
+import { Environment } from 'spdk-nvme';
 import { measure, withProgress } from '../../cli/engine/measure.js';
 import type { Message } from '../../cli/engine/messages.js';
 import type { StopSignal } from '../../cli/engine/stop.js';
+import { surroundings } from '../../cli/engine/surroundings.js';
 import { device } from '../stress/target.js';
 import { Random } from '../testing/random.js';
 import { Client } from './client.js';
@@ -10,7 +11,7 @@ import { disturb } from './faults.js';
 import { Findings } from './findings.js';
 import { Ledger } from './ledger.js';
 import type { SoakOptions } from './options.js';
-import type { SoakReport } from './report.js';
+import { operationNames, type SoakReport } from './report.js';
 
 const warmUpMs = 4_000;
 const closeLimitMs = 10_000;
@@ -32,14 +33,20 @@ export async function runSoak(
     inEnvironment: (work) => inEnvironment(options, findings, work),
     first: (environment) => soak(environment, options, warmUp, stop, warmUpMs / 4),
     warmUp: (environment) => soak(environment, options, warmUp, stop, warmUpMs),
-    work: (environment) =>
-      withProgress(findings, send, () =>
+    work: (environment) => {
+      findings.begin();
+      return withProgress(findings, send, () =>
         soak(environment, options, findings, stop, options.minutes * 60_000),
-      ),
+      );
+    },
   });
-  const { cycles, operations, faults, bytesVerified, mismatches, hangs, unexpected } = findings;
+  const { loops: cycles, operations, faults, bytesVerified, mismatches, hangs, unexpected } = findings;
+  const environment = surroundings();
+  const bins = operationNames.map((name) => [name, findings.latencies[name].bins()]);
   return {
-    spdk: spdkVersion().text,
+    schema: 1,
+    spdk: environment.spdk,
+    environment,
     device,
     ...options,
     cycles,
@@ -49,6 +56,9 @@ export async function runSoak(
     mismatches: mismatches + warmUp.mismatches,
     hangs: hangs + warmUp.hangs,
     unexpected: { ...warmUp.unexpected, ...unexpected },
+    distributionMs: Object.fromEntries(bins),
+    timeline: findings.timeline.rows(),
+    events: findings.events.list(),
     ...measurement,
     interrupted: stop.requested,
   };

@@ -28,7 +28,7 @@ export function parseArguments(
     );
   const parsed = parseWith<LoopOptions & { controllers: number }>(command, words, output);
   if ('status' in parsed) return parsed;
-  const { options, json } = parsed;
+  const { options, files } = parsed;
   const { loops, seconds } = extentOf(options);
   return {
     options: {
@@ -41,6 +41,6 @@ export function parseArguments(
         ...targets.slice(0, options.controllers).flatMap((id) => ['--transport-id', id]),
       ],
     },
-    json,
+    files,
   };
 }

@@ -1,5 +1,6 @@
 // `npm run stress`: the command line's `stress` on the fabric.
 import { progressView } from '../../cli/engine/progress.js';
+import { stressDocument } from '../../cli/report/stress.js';
 import { findings, type StressReport } from '../../cli/workloads/stress-report.js';
 import { renderReport } from '../../cli/workloads/stress-table.js';
 import { exitWith, launch } from '../fabric/launch.js';
@@ -14,9 +15,10 @@ async function main(): Promise<number> {
     worker: new URL('../../cli/main.ts', import.meta.url),
     words: ['stress', '--messages', ...words],
     view: progressView(extent, process.stderr),
-    json: parsed.json,
+    files: parsed.files,
     render: renderReport,
     findings,
+    document: stressDocument,
   });
 }
 

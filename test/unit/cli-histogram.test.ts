@@ -25,6 +25,21 @@ describe('the histogram of durations', () => {
     expect(histogram).toMatchObject({ total: 2, max: 5e9, mean: (5e9 + 1_000) / 2 });
   });
 
+  it('gives the distribution in ranges that hold all values, after an empty one', () => {
+    const histogram = new Histogram();
+    expect(histogram.bins()).toEqual([]);
+    for (const value of [1_000, 1_000, 1_010, 4_000]) histogram.record(value);
+    const bins = histogram.bins();
+    const filled = bins.filter(({ count }) => count > 0);
+    expect(bins[0]?.count).toBe(0);
+    expect(filled.map(({ count }) => count)).toEqual([3, 1]);
+    expect(bins.at(-1)).toBe(filled[1]);
+    const [below, low] = bins;
+    expect(below?.upTo).toBeLessThan(1_000);
+    expect(low?.upTo).toBeGreaterThanOrEqual(1_010);
+    expect(filled[1]?.upTo).toBeGreaterThanOrEqual(4_000);
+  });
+
   it('adds up', () => {
     const [one, other] = [new Histogram(), new Histogram()];
     one.record(100);

@@ -10,6 +10,7 @@ import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.j
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
 import { Random } from '../../scripts/testing/random.js';
+import { reportOf } from './stress-report.js';
 
 describe('the ledger of what the disk must contain', () => {
   const garbage = Buffer.alloc(slotBytes, 0xa5);
@@ -118,7 +119,19 @@ describe('findings', () => {
 
 describe('the report', () => {
   const clean: SoakReport = {
+    schema: 1,
     spdk: 'SPDK v20.07',
+    environment: reportOf().environment,
+    distributionMs: {
+      attach: [],
+      detach: [],
+      reset: [],
+      read: [{ upTo: 1, count: 100 }],
+      write: [],
+      close: [],
+    },
+    timeline: [{ atMs: 0, ms: 1_000, cycles: 1, reads: 100, writes: 0, failed: 3, rssMiB: 80 }],
+    events: [{ atMs: 300, text: 'fault: port-closed' }],
     device: 'rxe0',
     seed: 5,
     minutes: 2,
@@ -172,7 +185,10 @@ describe('the command line', () => {
 
   it('has defaults, and a seed of its own', () => {
     const parsed = parseArguments([], silent);
-    expect(parsed).toMatchObject({ options: { minutes: 2, controllers: 4, pollers: 2 }, json: undefined });
+    expect(parsed).toMatchObject({
+      options: { minutes: 2, controllers: 4, pollers: 2 },
+      files: { json: undefined },
+    });
     expect(parseArguments(['--seed', '7', '--minutes', '30'], silent)).toMatchObject({
       options: { seed: 7, minutes: 30 },
     });

@@ -29,7 +29,7 @@ function wordsOf(parsed: ReturnType<typeof parse>['parsed']): readonly string[] 
 describe('arguments of the stress script', () => {
   it('has a default for everything', () => {
     const { parsed } = parse();
-    expect(parsed).toMatchObject({ options: { loops: 100 }, json: undefined });
+    expect(parsed).toMatchObject({ options: { loops: 100 }, files: { json: undefined } });
     expect(wordsOf(parsed)).toEqual([
       ...['--loops', '100', '--pollers', '2', '--io-queues', '2', '--rdma-device', device],
       ...targets.slice(0, 2).flatMap((id) => ['--transport-id', id]),
@@ -40,7 +40,7 @@ describe('arguments of the stress script', () => {
     const file = join(folder, 'report.json');
     const words = `--loops 500 --pollers 3 --io-queues 4 --controllers 5 --reads --json ${file}`;
     const { parsed } = parse(...words.split(' '));
-    expect(parsed).toMatchObject({ options: { loops: 500 }, json: file });
+    expect(parsed).toMatchObject({ options: { loops: 500 }, files: { json: file } });
     expect(wordsOf(parsed)).toEqual([
       ...['--loops', '500', '--pollers', '3', '--io-queues', '4', '--reads', '--rdma-device', device],
       ...targets.slice(0, 5).flatMap((id) => ['--transport-id', id]),

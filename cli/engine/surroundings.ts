@@ -1,0 +1,26 @@
+import os from 'node:os';
+import { spdkVersion } from 'spdk-nvme';
+
+/** Where something was measured. */
+export interface Surroundings {
+  /** When the report was made, in ISO 8601. */
+  readonly time: string;
+  /** SPDK's own name of its release. */
+  readonly spdk: string;
+  readonly node: string;
+  readonly kernel: string;
+  readonly processor: string;
+  readonly processors: number;
+}
+
+export function surroundings(): Surroundings {
+  const processors = os.cpus();
+  return {
+    time: new Date().toISOString(),
+    spdk: spdkVersion().text,
+    node: process.version,
+    kernel: os.release(),
+    processor: processors[0]?.model ?? 'unknown',
+    processors: processors.length,
+  };
+}

@@ -1,0 +1,77 @@
+/** How the values of two intervals become one. */
+export type Merge = 'sum' | 'max';
+
+/** What was counted in one interval of a run. */
+export type TimelineRow<Name extends string> = Readonly<Record<Name, number>> & {
+  /** When it began, in milliseconds since the run began, and how long it is. */
+  readonly atMs: number;
+  readonly ms: number;
+};
+
+const firstIntervalMs = 1_000;
+/** More would be too many to look at. */
+const mostRows = 1_200;
+
+/**
+ * Counts by time, in memory that does not grow with the length of the run: when there are too many intervals, each two
+ * become one.
+ */
+export class Timeline<Name extends string> {
+  readonly #merges: readonly (readonly [Name, Merge])[];
+  #rows: Record<Name, number>[] = [];
+  #intervalMs = firstIntervalMs;
+  #begun = performance.now();
+
+  constructor(merges: Readonly<Record<Name, Merge>>) {
+    this.#merges = Object.entries(merges) as [Name, Merge][];
+  }
+
+  /** The run begins now. */
+  begin(): void {
+    this.#rows = [];
+    this.#intervalMs = firstIntervalMs;
+    this.#begun = performance.now();
+  }
+
+  /** Milliseconds since the run began. */
+  get elapsedMs(): number {
+    return Math.round(performance.now() - this.#begun);
+  }
+
+  /** Counts something that happened now, or at another time since the run began. */
+  add(values: Partial<Record<Name, number>>, atMs = this.elapsedMs): void {
+    while (atMs >= mostRows * this.#intervalMs) this.#halve();
+    const index = Math.floor(atMs / this.#intervalMs);
+    // Intervals in which nothing happened are seen too.
+    while (this.#rows.length <= index) this.#rows.push(this.#empty());
+    const row = this.#rows[index];
+    if (row) this.#merge(row, values);
+  }
+
+  rows(): TimelineRow<Name>[] {
+    return this.#rows.map((row, index) => ({ atMs: index * this.#intervalMs, ms: this.#intervalMs, ...row }));
+  }
+
+  #halve(): void {
+    const pairs: Record<Name, number>[] = [];
+    for (let index = 0; index < this.#rows.length; index += 2) {
+      const row = this.#rows[index] ?? this.#empty();
+      this.#merge(row, this.#rows[index + 1] ?? {});
+      pairs.push(row);
+    }
+    this.#rows = pairs;
+    this.#intervalMs *= 2;
+  }
+
+  #merge(into: Record<Name, number>, values: Partial<Record<Name, number>>): void {
+    for (const [name, merge] of this.#merges) {
+      const value = values[name];
+      if (value !== undefined)
+        into[name] = merge === 'sum' ? into[name] + value : Math.max(into[name], value);
+    }
+  }
+
+  #empty(): Record<Name, number> {
+    return Object.fromEntries(this.#merges.map(([name]) => [name, 0])) as Record<Name, number>;
+  }
+}

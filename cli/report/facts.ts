@@ -1,0 +1,10 @@
+import type { Surroundings } from '../engine/surroundings.js';
+
+/** Where it was measured, for people. */
+export function surroundingsFacts(where: Surroundings): [string, string][] {
+  return [
+    ['software', `${where.spdk}, Node.js ${where.node}, Linux ${where.kernel}`],
+    ['machine', `${where.processors} × ${where.processor}`],
+    ['time', where.time],
+  ];
+}

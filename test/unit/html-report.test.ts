@@ -1,0 +1,123 @@
+// The page of `--report`: one file that loads nothing, whatever text is in it; drawn by a real browser where there is one.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { distributionChart, type ReportDocument } from '../../cli/report/document.js';
+import { renderHtml } from '../../cli/report/html.js';
+import { stressDocument } from '../../cli/report/stress.js';
+import { reportOf } from './stress-report.js';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-html-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const hostile = `</script><script>document.title='owned'</script><!-- "'&<b>`;
+const document: ReportDocument = {
+  title: `A run ${hostile}`,
+  facts: [[hostile, hostile]],
+  findings: [hostile],
+  interrupted: false,
+  tables: [{ title: hostile, head: [hostile], rows: [[hostile]] }],
+  charts: [
+    distributionChart(`Distribution ${hostile}`, 'µs', {
+      [`reads ${hostile}`]: [
+        { upTo: 10, count: 1 },
+        { upTo: 20, count: 3 },
+      ],
+    }),
+    {
+      title: 'Rate',
+      x: { label: 'seconds', kind: 'time', values: [1, 2, 3] },
+      yLabel: 'operations a second',
+      shape: 'lines',
+      series: [{ label: 'rate', values: [5, null, 7] }],
+    },
+  ],
+  events: [{ atMs: 1_500, text: hostile }],
+};
+
+describe('the page', () => {
+  const html = renderHtml(document);
+
+  it('loads nothing: no address in it, and a policy that forbids it', () => {
+    expect(html).toContain(
+      `content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"`,
+    );
+    expect(html).not.toMatch(/\b(src|href)=|@import|url\(/);
+  });
+
+  it('keeps text from becoming markup', () => {
+    expect(html.match(/<script\b/g)).toHaveLength(3);
+    expect(html.match(/<\/script/g)).toHaveLength(3);
+    expect(html).not.toContain('<!--');
+    const data = /<script type="application\/json" id="data">(.*)<\/script>/.exec(html)?.[1] ?? '';
+    expect(JSON.parse(data).events).toEqual(document.events);
+  });
+
+  it('gives the share of operations in each range of latency', () => {
+    expect(document.charts[0]).toMatchObject({
+      x: { kind: 'log', values: [10, 20] },
+      series: [{ values: [25, 75] }],
+    });
+  });
+
+  it('of a stress run has its latencies, phases, leaks and events', () => {
+    const row = { atMs: 0, ms: 1_000, loops: 10, failed: 1, attaches: 20, attachMs: 2_000, attachMaxMs: 300 };
+    const detach = { detaches: 20, detachMs: 1_200, detachMaxMs: 90 };
+    const phases = { drainMs: 0, disconnectMs: 20, lingerMs: 1_000, destroyMs: 180 };
+    const { charts, tables, findings } = stressDocument(
+      reportOf({ hangs: 1, timeline: [{ ...row, ...detach, ...phases, rssMiB: 70 }] }),
+    );
+    const values = Object.fromEntries(
+      charts.map(({ title, series }) => [title, series.map(({ label, values }) => [label, values[0]])]),
+    );
+    expect(values).toMatchObject({
+      'Rate over time': [
+        ['loops a second', 10],
+        ['of them failed', 1],
+      ],
+      'Latency over time': [
+        ['attach, mean', 100],
+        ['attach, max', 300],
+        ['detach, mean', 60],
+        ['detach, max', 90],
+      ],
+      'Phases of a detach': [
+        ['drain', 0],
+        ['disconnect', 1],
+        ['linger', 50],
+        ['destroy', 9],
+      ],
+      'Resident memory': [['MiB', 70]],
+    });
+    expect(findings).toEqual(['1 operation hung']);
+    expect(tables.map(({ title }) => title)).toContain('Leaks');
+  });
+});
+
+/** A browser of this machine, which the tests do not install. */
+const browser = ['chromium', 'chromium-browser', 'google-chrome']
+  .flatMap((name) => (process.env.PATH ?? '').split(path.delimiter).map((place) => path.join(place, name)))
+  .find((file) => existsSync(file));
+
+describe.runIf(browser !== undefined)('a browser', () => {
+  it('draws the charts, and takes no text for markup', { timeout: 60_000 }, () => {
+    const file = path.join(folder, 'report.html');
+    writeFileSync(file, renderHtml(document));
+    const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
+    const dom = execFileSync(
+      browser as string,
+      [
+        ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', ...quiet],
+        ...[`--user-data-dir=${path.join(folder, 'profile')}`, '--dump-dom', `file://${file}`],
+      ],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    expect(dom.match(/<canvas/g)).toHaveLength(2);
+    expect(dom.match(/class="u-legend/g)).toHaveLength(2);
+    expect(dom).not.toContain('<title>owned');
+    expect(dom).not.toContain('<b>');
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { Timeline } from '../../cli/engine/timeline.js';
+
+const timeline = () => new Timeline<'count' | 'longest'>({ count: 'sum', longest: 'max' });
+
+describe('a timeline', () => {
+  it('adds up and keeps maxima in each second, and shows seconds in which nothing happened', () => {
+    const line = timeline();
+    line.add({ count: 1, longest: 5 }, 100);
+    line.add({ count: 2, longest: 3 }, 900);
+    line.add({ count: 4 }, 2_000);
+    expect(line.rows()).toEqual([
+      { atMs: 0, ms: 1_000, count: 3, longest: 5 },
+      { atMs: 1_000, ms: 1_000, count: 0, longest: 0 },
+      { atMs: 2_000, ms: 1_000, count: 4, longest: 0 },
+    ]);
+    line.begin();
+    expect(line.rows()).toEqual([]);
+  });
+
+  it('joins intervals rather than growing without end, and loses nothing', () => {
+    const line = timeline();
+    const seconds = 10_000;
+    for (let second = 0; second < seconds; second++) line.add({ count: 1, longest: second }, second * 1_000);
+    const rows = line.rows();
+    expect(rows.length).toBeLessThanOrEqual(1_200);
+    expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(seconds);
+    expect(rows.at(-1)?.longest).toBe(seconds - 1);
+    const [first] = rows;
+    expect(first).toEqual({ atMs: 0, ms: 16_000, count: 16, longest: 15 });
+  });
+});
