@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { supportedNode, supportsNode } from './install/engines.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const self = fileURLToPath(import.meta.url);
@@ -25,9 +26,8 @@ const tasks = {
 };
 
 function checkNode() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major > 20 || (major === 20 && minor >= 19)) return true;
-  console.error(`Node.js 20.19 or later is needed; this is ${process.version}.`);
+  if (supportsNode(process.versions.node)) return true;
+  console.error(`Node.js ${supportedNode} is needed; this is ${process.version}.`);
   return false;
 }
 

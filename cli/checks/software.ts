@@ -6,15 +6,16 @@ import { explain } from '../engine/exit.js';
 import { packageRoot } from '../engine/package.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
-const oldestNode = [20, 19] as const;
-
-/** Node.js is new enough. */
-export function checkNode(): Finding {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const enough = major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1]);
-  return enough
+/** Node.js is one of the releases that package.json names. */
+export async function checkNode(): Promise<Finding> {
+  const { supportedNode, supportsNode } = await import(path.join(packageRoot, 'scripts/install/engines.mjs'));
+  return supportsNode(process.versions.node)
     ? ok('Node.js', process.version)
-    : failure('Node.js', `${process.version} is too old`, `install Node.js ${oldestNode.join('.')} or later`);
+    : failure(
+        'Node.js',
+        `${process.version} is not among the supported releases, ${supportedNode}`,
+        'install one of these releases',
+      );
 }
 
 /** Whether the addon loads, and the known problems of its SPDK release. */

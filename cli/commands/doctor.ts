@@ -26,7 +26,7 @@ export function addDoctor(program: Command): void {
   addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (given: Given) => {
     const id = given.traddr || given.transportId ? targetOf(given) : undefined;
     const findings = [
-      checkNode(),
+      await checkNode(),
       ...checkAddon(),
       ...checkHugepages(),
       checkMemlock(),

@@ -45,7 +45,10 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
         tarball = path.join(folder, packed.filename);
         const names: string[] = packed.files.map((file: { path: string }) => file.path);
         const unwanted = names.filter((name) => NOT_SHIPPED.test(name));
-        if (unwanted.length > 0) throw new Error(`The package has ${unwanted.join(', ')}`);
+        const stale = names.filter((name) => name.startsWith('dist/') && !hasSource(name));
+        if (unwanted.length + stale.length > 0) {
+          throw new Error(`The package has ${[...unwanted, ...stale].join(', ')}`);
+        }
       },
     },
     {
@@ -104,6 +107,12 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
     ...prebuiltChecks(folder, () => tarball, signal),
   ];
   return runChecks(checks, signal);
+}
+
+/** Whether a compiled file is of a source that is still there, and not of an earlier layout. */
+function hasSource(name: string): boolean {
+  const source = name.replace(/^dist\/(cli\/)?/, (_, cli) => (cli ? 'cli/' : 'lib/'));
+  return fs.existsSync(path.join(root, source.replace(/(\.d)?\.[cm]?[jt]s(\.map)?$/, '.ts')));
 }
 
 // npm gives its settings to its scripts in the environment; the project's npm must find its own.

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { supportedNode, supportsNode } from '../../scripts/install/engines.mjs';
 import recipe from '../../scripts/node-releases.json' with { type: 'json' };
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -13,6 +14,22 @@ describe('package.json', () => {
   it('names the lines of Node.js whose oldest release the tests run on', () => {
     const tested = recipe.releases.map(({ version }) => `^${version}`);
     expect(manifest.engines.node).toBe(tested.join(' || '));
+  });
+
+  it.each([
+    ['20.19.0', true],
+    ['20.20.2', true],
+    ['20.18.9', false],
+    ['21.7.0', false],
+    ['22.11.0', false],
+    ['22.12.0', true],
+    ['23.0.0', false],
+    ['24.0.0', true],
+    ['24.1.0-nightly', true],
+    ['25.0.0', false],
+  ])('%s: set-up and the doctor say %s, as engines does', (version, supported) => {
+    expect(supportsNode(version)).toBe(supported);
+    expect(supportedNode).toBe(manifest.engines.node);
   });
 
   it('has the lock file say the same of this package', () => {
