@@ -11,6 +11,7 @@ import { addLogs } from './commands/logs.js';
 import { addPassthru } from './commands/passthru.js';
 import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
+import { addTop } from './commands/top.js';
 import { explain, statusOfError } from './engine/exit.js';
 
 /** Where the help text and complaints go; tests collect them. */
@@ -44,6 +45,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addPerf(program);
   addAdvisories(program);
   addStress(program);
+  addTop(program);
   return program;
 }
 

@@ -2,7 +2,8 @@
 
 import type { Controller } from './controller.js';
 import type { NativePollerStats } from './native/contract.js';
-import type { ControllerStats, MemoryStats, PollerStats } from './types.js';
+import type { TransportId } from './options/transport-id.js';
+import type { ControllerState, ControllerStats, MemoryStats, PollerStats } from './types.js';
 
 /** The result of `env.stats()`. All counters only grow, except `outstanding`, `pending`, and those of connections and memory. */
 export interface EnvironmentStats {
@@ -30,4 +31,20 @@ export function environmentStats(
     controllers: controllers.map((controller) => ({ controller, ...controller.stats() })),
     discoveryConnections,
   };
+}
+
+/** A controller and its counters as another process reads them. */
+export interface ExportedController extends ControllerStats {
+  readonly transportId: TransportId;
+  readonly hostNqn: string;
+  readonly state: ControllerState;
+  readonly ioQueues: number;
+}
+
+/** The counters of controllers, with names in place of the controllers. */
+export function exportedControllers(all: EnvironmentStats['controllers']): ExportedController[] {
+  return all.map(({ controller, ...stats }) => {
+    const { transportId, hostNqn, state, queuePairs } = controller;
+    return { transportId, hostNqn, state, ioQueues: queuePairs.length, ...stats };
+  });
 }

@@ -26,7 +26,7 @@ export {
   type EnvironmentEvents,
   type SharedEnvironment,
 } from './environment.js';
-export type { EnvironmentStats } from './environment-stats.js';
+export type { EnvironmentStats, ExportedController } from './environment-stats.js';
 export { statusError } from './errors/command-status.js';
 export type { NvmeStatus } from './errors/nvme-status.js';
 export {
@@ -63,6 +63,13 @@ export {
 } from './options/transport-id.js';
 export { QueuePair } from './queue-pair.js';
 export { EnvironmentShare } from './shared-environment.js';
+export {
+  type ExportStatsOptions,
+  exportStats,
+  type StatsExport,
+  type StatsSnapshot,
+  statsFolder,
+} from './stats-export.js';
 export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../engine/exit.js';
+import { whileExported } from '../engine/exported.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
 import { bytes, formatBytes, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
@@ -73,7 +74,9 @@ export function addPerf(program: Command): void {
             `--io-size ${plan.ioSize} is more than the namespace has, ${namespace.bytes} bytes`,
           );
         }
-        const report = await runPerf(environment, controller, namespace, plan, signal);
+        const report = await whileExported(environment, () =>
+          runPerf(environment, controller, namespace, plan, signal),
+        );
         print(given.outputFormat, report, () => asText(report));
         if (given.report !== undefined) writeHtml(given.report, perfDocument(report));
         return report.findings.length > 0 ? 1 : 0;

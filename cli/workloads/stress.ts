@@ -1,4 +1,5 @@
 import { Environment } from 'spdk-nvme';
+import { whileExported } from '../engine/exported.js';
 import { measure, withProgress } from '../engine/measure.js';
 import type { Message } from '../engine/messages.js';
 import type { StopSignal } from '../engine/stop.js';
@@ -31,7 +32,9 @@ export async function runStress(
     warmUp: (environment) => warmUp(environment, WARM_UP_LOOPS),
     work: (environment) => {
       tally.begin();
-      return withProgress(tally, send, () => runLoops(environment, options, stop, tally));
+      return whileExported(environment, () =>
+        withProgress(tally, send, () => runLoops(environment, options, stop, tally)),
+      );
     },
   });
   const environment = surroundings();

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { StatsSnapshot } from 'spdk-nvme';
+import { Failure } from '../engine/exit.js';
+import { formatBytes, integer } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { type ControllerRates, ratesBetween } from '../engine/rates.js';
+import { table } from '../engine/show.js';
+import { findSockets, readSnapshot } from '../engine/stats-client.js';
+import { StopSignal } from '../engine/stop.js';
+
+interface Given extends OutputOptions {
+  readonly interval: number;
+  readonly count?: number;
+}
+
+/** What one process did in the last interval. */
+interface Process {
+  readonly pid: number;
+  readonly program: string;
+  readonly socket: string;
+  readonly memory: StatsSnapshot['memory'];
+  readonly controllers: readonly ControllerRates[];
+}
+
+const clearScreen = '\x1b[H\x1b[2J';
+
+export function addTop(program: Command): void {
+  addOutputOption(
+    program
+      .command('top')
+      .description(
+        'Show rates, latency, queue depth and state of each controller of running processes: of perf and stress, and of ' +
+          'programs that export their statistics (exportStats() in the package).',
+      )
+      .argument('[sockets...]', 'sockets to read (default: those of all processes of this user)')
+      .option('-i, --interval <S>', 'seconds between two readings', integer(1, 3_600), 1)
+      .option(
+        '--count <N>',
+        'how often to show (default: until Ctrl-C; with -o json once)',
+        integer(1, 1_000_000),
+      ),
+  ).action(async (sockets: string[], given: Given) => {
+    const stop = new StopSignal();
+    const count = given.count ?? (given.outputFormat === 'json' ? 1 : Number.POSITIVE_INFINITY);
+    let before = await readAll(sockets);
+    if (before.size === 0) throw new Failure(nobody(sockets));
+    for (let shown = 0; shown < count && !stop.requested; shown++) {
+      await sleep(given.interval * 1_000, undefined, { signal: stop.signal }).catch(() => {});
+      if (stop.requested) break;
+      const after = await readAll(sockets);
+      if (after.size === 0) throw new Failure('No process exports its statistics any more');
+      show(given, compare(before, after));
+      before = after;
+    }
+    process.exitCode = stop.status;
+  });
+}
+
+/** The statistics of every process that answers, by its socket. */
+async function readAll(sockets: readonly string[]): Promise<Map<string, StatsSnapshot>> {
+  const files = sockets.length > 0 ? sockets : findSockets();
+  const read = await Promise.all(files.map(async (file) => [file, await readSnapshot(file)] as const));
+  return new Map(read.flatMap(([file, snapshot]) => (snapshot ? [[file, snapshot]] : [])));
+}
+
+function nobody(sockets: readonly string[]): string {
+  return sockets.length > 0
+    ? `Nothing answers at ${sockets.join(', ')}`
+    : 'No process of this user exports its statistics; start spdk-nvme perf or stress, or call exportStats() in a program';
+}
+
+function compare(
+  before: ReadonlyMap<string, StatsSnapshot>,
+  after: ReadonlyMap<string, StatsSnapshot>,
+): Process[] {
+  return [...after].flatMap(([socket, now]) => {
+    const then = before.get(socket);
+    if (then?.pid !== now.pid) return [];
+    const { pid, program, memory } = now;
+    return [{ pid, program, socket, memory, controllers: ratesBetween(then, now) }];
+  });
+}
+
+function show({ outputFormat }: Given, processes: readonly Process[]): void {
+  if (outputFormat === 'normal' && process.stdout.isTTY) process.stdout.write(clearScreen);
+  print(outputFormat, { processes }, () => processes.map(asText).join('\n\n'));
+}
+
+function asText({ pid, program, memory, controllers }: Process): string {
+  const { usedBytes, totalBytes } = memory;
+  const us = (value: number | null) => (value === null ? '-' : value.toFixed(value < 10 ? 1 : 0));
+  return [
+    `${program}, process ${pid}, ${formatBytes(usedBytes)} of ${formatBytes(totalBytes)} hugepage memory`,
+    table(
+      [
+        'controller',
+        'state',
+        'queues',
+        'pending',
+        'op/s',
+        'read/s',
+        'written/s',
+        'p50 µs',
+        'p99 µs',
+        'failed/s',
+      ],
+      controllers.map((one) => [
+        one.transportId,
+        one.state,
+        one.ioQueues,
+        one.pending,
+        Math.round(one.iops),
+        formatBytes(one.readBytesPerSecond),
+        formatBytes(one.writeBytesPerSecond),
+        us(one.p50Us),
+        us(one.p99Us),
+        one.failedPerSecond,
+      ]),
+    ),
+  ].join('\n');
+}

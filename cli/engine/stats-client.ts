@@ -1,0 +1,32 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type StatsSnapshot, statsFolder } from 'spdk-nvme';
+
+/** A process answers in microseconds, unless its JavaScript is busy or stopped. */
+const limitMs = 2_000;
+
+/** The sockets of all processes of this user that export their statistics to the usual place. */
+export function findSockets(): string[] {
+  const folder = statsFolder();
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.sock'))
+    .map((name) => path.join(folder, name));
+}
+
+/** Asks a process for its statistics; undefined where none answers. */
+export async function readSnapshot(file: string): Promise<StatsSnapshot | undefined> {
+  const socket = connect(file);
+  const timer = setTimeout(() => socket.destroy(new Error('no answer')), limitMs);
+  try {
+    const answer = JSON.parse(await text(socket));
+    return answer?.schema === 1 ? answer : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}

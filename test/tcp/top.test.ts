@@ -1,0 +1,102 @@
+// `spdk-nvme top`, and the statistics of a process that another one reads.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSnapshot } from '../../cli/engine/stats-client.js';
+import { Environment, exportStats } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4489' } as const;
+const subnqn = 'nqn.2026-11.dev.spdk-nvme:top';
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-top-'));
+const env = { XDG_RUNTIME_DIR: folder };
+
+let spdk: SpdkTarget;
+beforeAll(async () => {
+  spdk = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [{ nqn: subnqn, serial: 'TOP', disk: { kind: 'malloc', sizeMb: 16, blockSize: 512 } }],
+  });
+  ensureHugepages(256);
+});
+afterAll(async () => {
+  await spdk?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const cli = (...words: string[]) =>
+  execa(process.execPath, [main, ...words], { reject: false, env, timeout: 60_000 });
+
+describe('top', () => {
+  it('says that there is nobody to look at, and refuses what it does not know', async () => {
+    expect(await cli('top')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('exportStats()') });
+    expect(await cli('top', '/nowhere')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('/nowhere'),
+    });
+    expect((await cli('top', '--interval', '0')).exitCode).toBe(2);
+  });
+
+  it('shows a running perf: rates, latency, queue depth, state', async () => {
+    const target = ['-t', 'tcp', '-a', listener.traddr, '-s', listener.trsvcid, '-n', subnqn];
+    const perf = spawn(process.execPath, [main, 'perf', ...target, '--depth', '8', '--seconds', '60'], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    });
+    const ended = new Promise((resolve) => perf.once('exit', resolve));
+    const socket = path.join(folder, `spdk-nvme/spdk-nvme-${perf.pid}.sock`);
+    try {
+      await expect
+        .poll(async () => (await readSnapshot(socket))?.controllers.length, { timeout: 30_000 })
+        .toBe(1);
+      expect(statSync(socket).mode & 0o777).toBe(0o600);
+      const { stdout } = await cli('top', '-o', 'json');
+      const { schema, processes } = JSON.parse(stdout);
+      expect({ schema, processes }).toMatchObject({
+        schema: 1,
+        processes: [{ pid: perf.pid, socket, controllers: [{ state: 'attached', ioQueues: 1 }] }],
+      });
+      const [controller] = processes[0].controllers;
+      expect(controller.transportId).toContain(subnqn);
+      expect(controller.iops).toBeGreaterThan(100);
+      expect(controller.readBytesPerSecond).toBeGreaterThan(controller.iops * 4_000);
+      expect(controller.p99Us).toBeGreaterThanOrEqual(controller.p50Us);
+      expect((await cli('top', '--count', '1')).stdout).toContain(subnqn);
+    } finally {
+      perf.kill('SIGINT');
+      await ended;
+    }
+    expect(existsSync(socket)).toBe(false);
+  });
+});
+
+describe('exportStats()', () => {
+  it('gives each reader a snapshot until it is closed, at a path of one’s own too', async () => {
+    const environment = await Environment.init({ memoryMb: 64 });
+    const file = path.join(folder, 'own.sock');
+    try {
+      const exported = await exportStats(environment, { path: file });
+      expect(exported.path).toBe(file);
+      expect(await Promise.all([readSnapshot(file), readSnapshot(file)])).toMatchObject([
+        { schema: 1, pid: process.pid, controllers: [] },
+        { schema: 1, pid: process.pid, controllers: [] },
+      ]);
+      await expect(exportStats(environment, { path: file })).rejects.toMatchObject({
+        code: 'ERR_SPDK_INVALID_ARG_VALUE',
+      });
+      expect(await readSnapshot(file)).toBeDefined();
+      exported.close();
+      expect(existsSync(file)).toBe(false);
+      expect(await readSnapshot(file)).toBeUndefined();
+    } finally {
+      await environment.close();
+    }
+  });
+});

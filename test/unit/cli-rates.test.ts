@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { ratesBetween } from '../../cli/engine/rates.js';
+import { parseTransportId, type StatsSnapshot } from '../../lib/index.js';
+
+type Controller = StatsSnapshot['controllers'][number];
+
+function controllerOf(changes: Partial<Controller>, buckets: [endUs: number, count: number][]): Controller {
+  return {
+    transportId: parseTransportId('trtype:TCP traddr:10.0.0.1 subnqn:nqn.2026-11.dev.spdk-nvme:a'),
+    hostNqn: 'nqn.2026-11.dev.spdk-nvme:host',
+    state: 'attached',
+    ioQueues: 2,
+    latency: { buckets: buckets.map(([endUs, count]) => ({ endUs, count })) },
+    ...{ pending: 9, outstanding: 8, completed: 0, failed: 0, bytesRead: 0, bytesWritten: 0 },
+    ...changes,
+  } as Controller;
+}
+
+function snapshotOf(monotonicMs: number, ...controllers: Controller[]): StatsSnapshot {
+  return { monotonicMs, controllers } as unknown as StatsSnapshot;
+}
+
+describe('rates between two readings', () => {
+  const before = controllerOf({ completed: 100, failed: 1, bytesRead: 4_000 }, [
+    [10, 90],
+    [1_000, 10],
+  ]);
+  const after = controllerOf({ completed: 300, failed: 3, bytesRead: 8_000, bytesWritten: 2_000 }, [
+    [10, 90],
+    [20, 198],
+    [1_000, 12],
+  ]);
+
+  it('are of the time in between, latencies too', () => {
+    expect(ratesBetween(snapshotOf(1_000, before), snapshotOf(3_000, after))).toEqual([
+      {
+        transportId: 'trtype:TCP adrfam:IPv4 traddr:10.0.0.1 trsvcid:4420 subnqn:nqn.2026-11.dev.spdk-nvme:a',
+        hostNqn: 'nqn.2026-11.dev.spdk-nvme:host',
+        state: 'attached',
+        ...{ ioQueues: 2, pending: 9, outstanding: 8 },
+        ...{ iops: 100, failedPerSecond: 1, readBytesPerSecond: 2_000, writeBytesPerSecond: 1_000 },
+        ...{ p50Us: 20, p99Us: 20 },
+      },
+    ]);
+  });
+
+  it('count from the attach where a controller is new, or its counters began again', () => {
+    for (const earlier of [[], [after]]) {
+      const [rates] = ratesBetween(snapshotOf(0, ...earlier), snapshotOf(1_000, before));
+      expect(rates).toMatchObject({ iops: 100, readBytesPerSecond: 4_000, p50Us: 10, p99Us: 1_000 });
+    }
+  });
+
+  it('are none where nothing happened, and leave out what is gone', () => {
+    expect(ratesBetween(snapshotOf(0, after), snapshotOf(1_000, after))).toMatchObject([
+      { iops: 0, p50Us: null, p99Us: null },
+    ]);
+    expect(ratesBetween(snapshotOf(0, after), snapshotOf(1_000))).toEqual([]);
+  });
+});
