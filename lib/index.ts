@@ -1,5 +1,7 @@
 // The exports of the package.
 
+/** @module spdk-nvme */
+
 import { type Advisory, advisoriesFor, type Linkages, type SpdkRelease } from './diagnostics/advisories.js';
 import { loadedFile, native } from './native/addon.js';
 import { checkBoolean, readOptions } from './options/arguments.js';

@@ -1,5 +1,7 @@
 // The door of `spdk-nvme/testing`: targets in memory with faults.
 
+/** @module spdk-nvme/testing */
+
 export type { MemoryDiscovery } from './discovery.js';
 export type { WrittenEntry as MemoryDiscoveryEntry } from './discovery-log.js';
 export type { MemoryCommand, MemoryFailure, MemoryRefusal, MemoryTargetFaults } from './faults.js';

@@ -14,7 +14,7 @@ export const siteCheck: Check = {
     fs.rmSync(out, { recursive: true, force: true });
     const typedoc = path.join(path.dirname(require.resolve('typedoc/package.json')), 'bin/typedoc');
     await command(process.execPath, [typedoc, '--out', out], signal);
-    const missing = ['index.html', 'classes/index.Environment.html', ...guidePages()].filter(
+    const missing = ['index.html', 'classes/spdk-nvme.Environment.html', ...guidePages()].filter(
       (page) => !fs.existsSync(path.join(out, page)),
     );
     if (missing.length > 0) throw new Error(`The site lacks ${missing.join(', ')}`);
