@@ -11,7 +11,7 @@ import { reportOption, writeHtml } from '../report/option.js';
 import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';
 import type { StressOptions } from '../workloads/stress-options.js';
-import { type StressReport, statusOf } from '../workloads/stress-report.js';
+import { findings, type StressReport, statusOf } from '../workloads/stress-report.js';
 import { renderReport } from '../workloads/stress-table.js';
 
 const DEFAULT_LOOPS = 100;
@@ -85,7 +85,8 @@ async function stress(given: Given): Promise<number> {
     : await runWithProgress(options, stop);
   if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
   else process.stdout.write(renderReport(report));
-  if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (given.json !== undefined)
+    writeFileSync(given.json, `${JSON.stringify({ ...report, findings: findings(report) }, null, 2)}\n`);
   if (given.report !== undefined) writeHtml(given.report, stressDocument(report));
   return stop.status || statusOf(report);
 }

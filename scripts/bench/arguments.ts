@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { writableFile } from '../../cli/engine/files.js';
 import { integer } from '../../cli/engine/numbers.js';
+import { type ArgumentOutput, type Parsed, parse } from '../arguments.js';
 
 export interface BenchArguments {
   readonly cycles: number;
@@ -33,7 +35,7 @@ export function sectionList(text: string): Section[] {
   });
 }
 
-export function benchCommand(): Command {
+function benchCommand(): Command {
   return new Command('npm run bench --')
     .description(
       'Attaches and detaches a controller on the soft-RoCE fabric, through this package, through a plain C loop on ' +
@@ -47,15 +49,11 @@ export function benchCommand(): Command {
     .option('--rounds <count>', 'turns that the sides take', integer(1, MAX_CYCLES), 5)
     .option('--io-queues <list>', 'numbers of I/O queues to measure with', queueCounts, [1, 2, 4])
     .option('--cli-cycles <count>', 'for nvme-cli, which is slow; 0: without it', integer(0, MAX_CYCLES), 10)
-    .option('--json <file>', 'write the numbers there');
+    .option('--json <FILE>', 'write the numbers there', writableFile);
 }
 
-/** Exits with commander's message for arguments that make no sense. */
-export function parseArguments(words: readonly string[], command = benchCommand()): BenchArguments {
-  command.parse(words, { from: 'user' });
-  const options = command.opts<BenchArguments>();
-  if (options.rounds > options.cycles) {
-    command.error(`error: --rounds ${options.rounds} needs at least as many --cycles, not ${options.cycles}`);
-  }
-  return options;
+export function parseArguments(words: readonly string[], output?: ArgumentOutput): Parsed<BenchArguments> {
+  return parse<BenchArguments>(benchCommand(), words, output, ({ rounds, cycles }) =>
+    rounds > cycles ? `--rounds ${rounds} needs at least as many --cycles, not ${cycles}` : undefined,
+  );
 }

@@ -118,7 +118,9 @@ async function attachDetach(options: BenchArguments): Promise<object | undefined
 }
 
 async function main(): Promise<number> {
-  const options = parseArguments(process.argv.slice(2));
+  const parsed = parseArguments(process.argv.slice(2));
+  if (parsed.status !== undefined) return parsed.status;
+  const { options } = parsed;
   const { only, ioRounds, ioSeconds } = options;
   const note = (line: string) => console.error(line);
   const attach = only.includes('attach') ? await attachDetach(options) : {};

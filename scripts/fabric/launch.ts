@@ -5,7 +5,7 @@ import { decodeMessage, type Message } from '../../cli/engine/messages.js';
 import type { ProgressView } from '../../cli/engine/progress.js';
 import type { ReportDocument } from '../../cli/report/document.js';
 import { writeHtml } from '../../cli/report/option.js';
-import type { ReportFiles } from './arguments.js';
+import type { ReportFiles } from '../arguments.js';
 import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';
 
@@ -52,9 +52,11 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
     return stopped ? status : 1;
   }
   process.stdout.write(what.render(report));
-  if (files.json !== undefined) writeFileSync(files.json, `${JSON.stringify(report, null, 2)}\n`);
+  const findings = what.findings(report);
+  if (files.json !== undefined)
+    writeFileSync(files.json, `${JSON.stringify({ ...report, findings }, null, 2)}\n`);
   if (files.html !== undefined) writeHtml(files.html, what.document(report));
-  const expected = what.findings(report).length === 0 ? 0 : 1;
+  const expected = findings.length === 0 ? 0 : 1;
   if (!report.interrupted && status !== expected) {
     process.stderr.write(`${name}: the run ended with status ${status} after its report\n`);
     return 1;

@@ -1,26 +1,26 @@
 // `npm run fuzz`: any values into the parsers and option checks, and into every function of the native addon.
 import { Command } from 'commander';
 import { integer } from '../../cli/engine/numbers.js';
+import { addSeedOption, parse } from '../arguments.js';
 import { fuzzNative } from './native.js';
 import { fuzzParsers } from './parsers.js';
 import { startFuzzTarget } from './target.js';
 
-const maxSeed = 2 ** 31 - 1;
-
-const { minutes, seed } = new Command('npm run fuzz --')
+const command = new Command('npm run fuzz --')
   .description(
     'Puts any values into the parsers and option checks, and calls every function of the native addon with any ' +
       'values in a process of its own, beside an SPDK target on this host.',
   )
   .option('--minutes <M>', 'in all; half of it for each', integer(1, 7 * 24 * 60), 2)
-  .option('--seed <S>', 'repeats a run', integer(0, maxSeed), Math.floor(Math.random() * maxSeed))
-  .addHelpText('after', '\nExit status: 0 nothing found, 1 something found, 2 bad arguments.')
-  .configureOutput({ outputError: (text, write) => write(text) })
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  .parse()
-  .opts<{ minutes: number; seed: number }>();
+  .addHelpText('after', '\nExit status: 0 nothing found, 1 something found, 2 bad arguments.');
 
 async function main(): Promise<void> {
+  const parsed = parse<{ minutes: number; seed: number }>(addSeedOption(command), process.argv.slice(2));
+  if (parsed.status !== undefined) {
+    process.exitCode = parsed.status;
+    return;
+  }
+  const { minutes, seed } = parsed.options;
   const seconds = minutes * 30;
   console.log(`Seed ${seed}`);
   fuzzParsers(seconds, seed, console.log);

@@ -1,29 +1,18 @@
 import { Command } from 'commander';
 import { integer } from '../../cli/engine/numbers.js';
-import { type ArgumentOutput, type ParsedArguments, parseWith, processOutput } from '../fabric/arguments.js';
+import { type ArgumentOutput, addSeedOption, type ParsedRun, parseRun } from '../arguments.js';
 import type { SoakOptions } from './options.js';
 import { mostControllers } from './targets.js';
 
-const maxSeed = 2 ** 31 - 1;
-
-export function parseArguments(
-  words: readonly string[],
-  output: ArgumentOutput = processOutput,
-): ParsedArguments<SoakOptions> {
+export function parseArguments(words: readonly string[], output?: ArgumentOutput): ParsedRun<SoakOptions> {
   const command = new Command('npm run soak --')
     .description(
       'Attaches controllers on the fabric, reads and writes with checksums, resets and detaches, all at random, while ' +
         'the target is disturbed at random; and reports hangs, wrong data and leaks.',
     )
     .option('--minutes <M>', 'how long', integer(1, 7 * 24 * 60), 2)
-    .option(
-      '--seed <S>',
-      'repeats the choices of a run (default: any)',
-      integer(0, maxSeed),
-      Math.floor(Math.random() * maxSeed),
-    )
     .option('--controllers <C>', 'controllers that work at once', integer(1, mostControllers), 4)
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .addHelpText('after', '\nExit status: 0 clean, 1 otherwise, 2 bad arguments, 130 Ctrl-C.');
-  return parseWith<SoakOptions>(command, words, output);
+  return parseRun<SoakOptions>(addSeedOption(command), words, output);
 }

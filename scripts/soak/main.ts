@@ -9,7 +9,7 @@ import { renderReport } from './table.js';
 
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
-  if ('status' in parsed) return parsed.status;
+  if (parsed.status !== undefined) return parsed.status;
   const { minutes } = parsed.options;
   return launch<SoakReport>({
     name: 'soak',

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { addLoopOptions, extentOf, type LoopOptions } from '../../cli/commands/stress.js';
 import { integer } from '../../cli/engine/numbers.js';
-import { type ArgumentOutput, type ParsedArguments, parseWith, processOutput } from '../fabric/arguments.js';
+import { type ArgumentOutput, type ParsedRun, parseRun } from '../arguments.js';
 import { device, targets } from './target.js';
 
 /** The command line's `stress`, for the fabric. */
@@ -12,10 +12,7 @@ export interface FabricStress {
   readonly words: readonly string[];
 }
 
-export function parseArguments(
-  words: readonly string[],
-  output: ArgumentOutput = processOutput,
-): ParsedArguments<FabricStress> {
+export function parseArguments(words: readonly string[], output?: ArgumentOutput): ParsedRun<FabricStress> {
   const command = addLoopOptions(new Command('npm run stress --'))
     .description(
       'Attaches and detaches NVMe/RDMA controllers in loops on the fabric, and reports hangs, failures and leaks: ' +
@@ -26,8 +23,8 @@ export function parseArguments(
       'after',
       '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
     );
-  const parsed = parseWith<LoopOptions & { controllers: number }>(command, words, output);
-  if ('status' in parsed) return parsed;
+  const parsed = parseRun<LoopOptions & { controllers: number }>(command, words, output);
+  if (parsed.status !== undefined) return parsed;
   const { options, files } = parsed;
   const { loops, seconds } = extentOf(options);
   return {

@@ -8,7 +8,7 @@ import { parseArguments } from './arguments.js';
 
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
-  if ('status' in parsed) return parsed.status;
+  if (parsed.status !== undefined) return parsed.status;
   const { words, ...extent } = parsed.options;
   return launch<StressReport>({
     name: 'stress',

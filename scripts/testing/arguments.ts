@@ -1,6 +1,5 @@
-import { Command, CommanderError, Option } from 'commander';
-import { exitStatus } from '../../cli/engine/exit.js';
-import { type ArgumentOutput, processOutput } from '../fabric/arguments.js';
+import { Command, Option } from 'commander';
+import { type ArgumentOutput, parse } from '../arguments.js';
 
 /** The parts of `npm test` by their names for `--only`, in the order of the run. */
 export const partNames = [
@@ -20,10 +19,7 @@ export type TestArguments =
   | { readonly parts: readonly PartName[]; readonly status?: never }
   | { readonly status: number };
 
-export function parseArguments(
-  words: readonly string[],
-  output: ArgumentOutput = processOutput,
-): TestArguments {
+export function parseArguments(words: readonly string[], output?: ArgumentOutput): TestArguments {
   const command = new Command('npm test --')
     .description('Runs all tests and checks, or some parts of them. The last lines name what failed.')
     .addOption(new Option('--only <PARTS...>', 'run only these parts').choices(partNames))
@@ -31,16 +27,9 @@ export function parseArguments(
       'after',
       '\nOne test file: npx vitest run --configLoader runner --project unit FILE (or tcp; CONTRIBUTING.md has more).' +
         '\nExit status: 0 everything passed, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
-    )
-    .allowExcessArguments(false)
-    .configureOutput(output)
-    .exitOverride();
-  try {
-    command.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return { status: error.exitCode === 0 ? exitStatus.ok : exitStatus.badArguments };
-  }
-  const { only } = command.opts<{ only?: PartName[] }>();
+    );
+  const parsed = parse<{ only?: PartName[] }>(command, words, output);
+  if (parsed.status !== undefined) return parsed;
+  const { only } = parsed.options;
   return { parts: partNames.filter((name) => only === undefined || only.includes(name)) };
 }
