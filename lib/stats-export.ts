@@ -15,7 +15,7 @@ export interface StatsSnapshot extends Pick<EnvironmentStats, 'memory' | 'poller
   /** Increases when a field changes its meaning. */
   readonly schema: 1;
   readonly pid: number;
-  /** The name of the program's main file. */
+  /** `name` of the options. */
   readonly program: string;
   /** When it was read, in milliseconds of a clock that only moves forwards. */
   readonly monotonicMs: number;
@@ -26,6 +26,8 @@ export interface StatsSnapshot extends Pick<EnvironmentStats, 'memory' | 'poller
 export interface ExportStatsOptions {
   /** The path of the Unix socket. Default: `spdk-nvme-PID.sock` in {@link statsFolder} */
   readonly path?: string | undefined;
+  /** What readers call this program. Default: the name of its main file */
+  readonly name?: string | undefined;
 }
 
 /** An export that is going on. */
@@ -56,10 +58,13 @@ export async function exportStats(
   environment: Environment,
   options?: ExportStatsOptions,
 ): Promise<StatsExport> {
-  const given = readOptions(options, 'exportStats options', ['path']).get('path');
-  const wanted = given === undefined ? undefined : checkString(given, 'path');
+  const given = readOptions(options, 'exportStats options', ['path', 'name']);
+  const wanted = given.has('path') ? checkString(given.get('path'), 'path') : undefined;
+  const name = given.has('name')
+    ? checkString(given.get('name'), 'name')
+    : path.basename(process.argv[1] ?? 'node');
   let file = wanted ?? statsFolder();
-  const server = createServer((socket) => answer(socket, environment));
+  const server = createServer((socket) => answer(socket, environment, name));
   server.unref();
   const remove = () => rmSync(file, { force: true });
   try {
@@ -92,7 +97,7 @@ function defaultPath(): string {
   return path.join(folder, `spdk-nvme-${process.pid}.sock`);
 }
 
-function answer(socket: Socket, environment: Environment): void {
+function answer(socket: Socket, environment: Environment, program: string): void {
   // A client that goes away early is no error of this process.
   socket.on('error', () => socket.destroy());
   socket.unref();
@@ -104,7 +109,7 @@ function answer(socket: Socket, environment: Environment): void {
   const snapshot: StatsSnapshot = {
     schema: 1,
     pid: process.pid,
-    program: path.basename(process.argv[1] ?? 'node'),
+    program,
     monotonicMs: performance.timeOrigin + performance.now(),
     memory,
     pollers,

@@ -74,7 +74,7 @@ export function addPerf(program: Command): void {
             `--io-size ${plan.ioSize} is more than the namespace has, ${namespace.bytes} bytes`,
           );
         }
-        const report = await whileExported(environment, () =>
+        const report = await whileExported(environment, 'perf', () =>
           runPerf(environment, controller, namespace, plan, signal),
         );
         print(given.outputFormat, report, () => asText(report));

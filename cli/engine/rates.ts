@@ -61,7 +61,7 @@ function percentile(buckets: Buckets, part: number): number | null {
   if (left <= 0) return null;
   for (const { endUs, count } of buckets) {
     left -= count;
-    if (left <= 0) return endUs;
+    if (left <= 0) return round(endUs);
   }
   return null;
 }

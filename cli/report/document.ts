@@ -29,6 +29,8 @@ export interface Chart {
     readonly values: readonly number[];
   };
   readonly yLabel: string;
+  /** `log`: a logarithmic scale. */
+  readonly yKind?: 'linear' | 'log';
   /** `steps` for counts of a range, `lines` for the rest. */
   readonly shape: 'lines' | 'steps';
   readonly series: readonly Series[];

@@ -29,17 +29,19 @@ export const pageScript = `
     ctx.restore();
   };
 
-  const optionsOf = ({ x, yLabel, shape, series }, width) => {
-    const axis = { stroke: color('--text'), grid: { stroke: color('--line') }, ticks: { stroke: color('--line') } };
+  const fromZero = { range: (_, __, max) => [0, max > 0 ? max * 1.05 : 1] };
+  const optionsOf = ({ x, yLabel, yKind, shape, series }, width) => {
+    const axis = { stroke: color('--text'), grid: { stroke: color('--line'), width: 1 }, ticks: { stroke: color('--line') } };
     const time = x.kind === 'time';
     return {
       width,
       height: 260,
-      scales: { x: { time: false, distr: time ? 1 : 3 }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.05 : 1] } },
+      padding: [null, 40, null, null],
+      scales: { x: { time: false, distr: time ? 1 : 3 }, y: yKind === 'log' ? { distr: 3 } : fromZero },
       cursor: time ? { sync: { key: 'time' } } : {},
       axes: [
         { ...axis, label: x.label },
-        { ...axis, label: yLabel, size: 70, values: (_, values) => values.map(short) },
+        { ...axis, label: yLabel, size: 70, values: (_, values) => values.map((value) => value === null ? '' : short(value)) },
       ],
       series: [
         { label: x.label, value: (_, value) => value === null ? '-' : short(value) },

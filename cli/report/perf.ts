@@ -15,7 +15,7 @@ export function perfDocument(report: PerfReport): ReportDocument {
     title: `spdk-nvme perf: ${report.pattern}, ${formatBytes(ioSize)}, depth ${depth}`,
     facts: [
       ['target', `${report.target}, namespace ${report.namespaceId}`],
-      ['load', `depth ${depth} on ${ioQueues} I/O queues, ${api}, ${polling}`],
+      ['load', `depth ${depth} on ${ioQueues} I/O queue${ioQueues === 1 ? '' : 's'}, ${api}, ${polling}`],
       ['rate', rate === undefined ? 'no limit' : `at most ${rate} operations a second`],
       ['measured', `${report.measuredSeconds} s after ${report.rampSeconds} s of ramp`],
       ...surroundingsFacts(report.environment),
@@ -72,6 +72,7 @@ function overTime(intervals: readonly Interval[]): Chart[] {
       title: 'Latency over time',
       x,
       yLabel: 'µs',
+      yKind: 'log',
       shape: 'lines',
       series: [
         { label: 'p50', values: intervals.map(({ p50Us }) => p50Us) },

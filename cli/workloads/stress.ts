@@ -32,7 +32,7 @@ export async function runStress(
     warmUp: (environment) => warmUp(environment, WARM_UP_LOOPS),
     work: (environment) => {
       tally.begin();
-      return whileExported(environment, () =>
+      return whileExported(environment, 'stress', () =>
         withProgress(tally, send, () => runLoops(environment, options, stop, tally)),
       );
     },

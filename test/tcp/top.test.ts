@@ -61,7 +61,14 @@ describe('top', () => {
       const { schema, processes } = JSON.parse(stdout);
       expect({ schema, processes }).toMatchObject({
         schema: 1,
-        processes: [{ pid: perf.pid, socket, controllers: [{ state: 'attached', ioQueues: 1 }] }],
+        processes: [
+          {
+            pid: perf.pid,
+            program: 'spdk-nvme perf',
+            socket,
+            controllers: [{ state: 'attached', ioQueues: 1 }],
+          },
+        ],
       });
       const [controller] = processes[0].controllers;
       expect(controller.transportId).toContain(subnqn);
