@@ -1,4 +1,4 @@
-// Copies an image onto a namespace and shows how far it is. The namespace has what it had before behind the image.
+// Copies an image to a namespace and shows the progress. Data behind the image stays unchanged.
 //
 //   node examples/copy-image.mjs disk.img 'trtype:TCP adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420 subnqn:nqn...'
 

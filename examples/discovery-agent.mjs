@@ -1,4 +1,4 @@
-// Keeps attached what a target offers: attaches what appears in its discovery log, and detaches what is gone from it.
+// Keeps all subsystems of a target attached: attaches new entries of its discovery log, and detaches removed ones.
 //
 //   node examples/discovery-agent.mjs 'trtype:TCP adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420'
 

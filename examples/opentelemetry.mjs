@@ -1,5 +1,5 @@
-// Spans of OpenTelemetry for attaches, resets and detaches, made from the package's diagnostics channels. This program
-// prints them; a service has an exporter of its own instead of ConsoleSpanExporter.
+// OpenTelemetry spans for attaches, resets and detaches, from the package's diagnostics channels. This program prints
+// them; a service replaces ConsoleSpanExporter by its own exporter.
 //
 //   npm install @opentelemetry/api @opentelemetry/sdk-trace-base
 //   node examples/opentelemetry.mjs 'trtype:TCP adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420 subnqn:nqn...'

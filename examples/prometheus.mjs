@@ -1,4 +1,4 @@
-// An endpoint for Prometheus: what pollers and controllers have done so far, read anew for each scrape.
+// An endpoint for Prometheus: counters of pollers and controllers, read for each scrape.
 //
 //   npm install prom-client
 //   node examples/prometheus.mjs 9464 'trtype:TCP adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420 subnqn:nqn...'

@@ -1,5 +1,5 @@
-// Reads a block each second, for as long as it runs. When the connection is lost it is made again, without end, and
-// reads wait for it up to five seconds; after that they fail at once until the controller is back.
+// Reads a block each second. A lost connection is re-established, without a time limit. Reads wait for it up to five
+// seconds; after that they fail immediately until the controller is connected again.
 //
 //   node examples/reconnecting-agent.mjs 'trtype:RDMA adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420 subnqn:nqn...'
 

@@ -1,6 +1,6 @@
-// What all examples have in common: the arguments, and an orderly end.
+// Shared by all examples: the arguments, and a clean end.
 
-/** The arguments of the command line, or an explanation of them and the end. @param {string[]} names */
+/** The arguments of the command line; prints the usage and exits if they are wrong. @param {string[]} names */
 export function argumentsOf(...names) {
   const given = process.argv.slice(2);
   if (given.length === names.length) return given;
@@ -8,7 +8,7 @@ export function argumentsOf(...names) {
   process.exit(2);
 }
 
-/** A signal that fires when the process is asked to end. */
+/** An AbortSignal that fires on SIGINT or SIGTERM. */
 export function stopSignal() {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => stop.abort());

@@ -1,5 +1,5 @@
-// SPDK in a worker thread: a main thread that is busy holds up no I/O. The worker reads blocks and hands them over
-// without a copy.
+// SPDK in a worker thread, so that a busy main thread does not delay I/O. The worker reads blocks and passes them to the
+// main thread without a copy.
 //
 //   node examples/worker-thread.mjs 'trtype:TCP adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420 subnqn:nqn...'
 
