@@ -71,7 +71,7 @@ describe('a watched discovery service', () => {
     watch.on('resetting', () => heard.push('resetting'));
     watch.on('reset', () => heard.push('reset'));
     watch.on('change', ({ added, removed }) => heard.push(`+${names(added)} -${names(removed)}`));
-    await vi.waitFor(() => expect(heard).toEqual(['+a@4477,b@4477 -']));
+    await vi.waitFor(() => expect(heard).toEqual(['+a@4477,b@4477 -']), { timeout: 5_000 });
     await target.stop('SIGKILL');
     await vi.waitFor(() => expect(heard).toContain('resetting'), { timeout: 5_000 });
     await start();

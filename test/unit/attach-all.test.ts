@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await bed.env.close();
   expect(bed.addon.violations.list).toEqual([]);
-  await vi.waitFor(() => expect(bed.addon.scheduler.pending).toBe(0));
+  await vi.waitFor(() => expect(bed.addon.scheduler.pending).toBe(0), { timeout: 10_000 });
   expect(bed.target.connections.size).toBe(0);
   useAddon(undefined);
 });
