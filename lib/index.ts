@@ -75,7 +75,7 @@ export {
 export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';
-export type { TracingMessages } from './tracing-messages.js';
+export type { TracingMessages, TracingOutcome } from './tracing-messages.js';
 export type {
   ControllerInfo,
   ControllerState,

@@ -5,7 +5,8 @@ import type { Namespace } from './namespace.js';
 import type { TransportId } from './options/transport-id.js';
 import type { DetachReport, ResetReport } from './types.js';
 
-interface Outcome<Result> {
+/** How a traced call settled. */
+export interface TracingOutcome<Result> {
   /** With `asyncStart` and `asyncEnd`, if the call was fulfilled. */
   readonly result?: Result;
   /** With `error`, `asyncStart` and `asyncEnd`, if the call was rejected. */
@@ -18,11 +19,11 @@ interface Outcome<Result> {
  */
 export interface TracingMessages {
   /** `env.attach()`, once its options have been checked. */
-  'spdk-nvme:attach': { readonly transportId: TransportId } & Outcome<Controller>;
+  'spdk-nvme:attach': { readonly transportId: TransportId } & TracingOutcome<Controller>;
   /** `controller.detach()`, each call. */
-  'spdk-nvme:detach': { readonly controller: Controller } & Outcome<DetachReport>;
+  'spdk-nvme:detach': { readonly controller: Controller } & TracingOutcome<DetachReport>;
   /** `controller.reset()`, each call. A reconnect after a loss is not a call: see the channels `resetting` and `reset`. */
-  'spdk-nvme:reset': { readonly controller: Controller } & Outcome<ResetReport>;
+  'spdk-nvme:reset': { readonly controller: Controller } & TracingOutcome<ResetReport>;
   /** An operation of a namespace that returns a promise, once it has been checked. Batches are not traced. */
   'spdk-nvme:io': {
     readonly namespace: Namespace;
@@ -38,5 +39,5 @@ export interface TracingMessages {
     /** In bytes. */
     readonly offset: number;
     readonly length: number;
-  } & Outcome<unknown>;
+  } & TracingOutcome<unknown>;
 }
