@@ -3,6 +3,14 @@
 
 import { isAborted, statusError } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import {
+  type BatchCommand,
+  type BatchCompletion,
+  type BatchTransfer,
+  completionsOf,
+  readBatchCommand,
+  readBatchTransfer,
+} from './io/batch-command.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
 import { type DmaBuffer, type DmaRegion, regionOf } from './io/dma-memory.js';
 import { ioOpcodes } from './io/ring.js';
@@ -38,7 +46,7 @@ const largestTag = 0xffff_ffff;
  *
  * Data is in memory of `env.allocate()`. A status is 0 for success; `statusError()` converts others to an error.
  */
-export class Batch implements Disposable {
+export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** The maximum number of outstanding commands. */
   readonly capacity: number;
   /** The tags of the commands that the last `reap()` or `wait()` collected. */
@@ -53,6 +61,8 @@ export class Batch implements Disposable {
   /** When a slot's command was sent, if it has a time limit; 0: no command. */
   readonly #sentAt: Float64Array | undefined;
   readonly #unsentSlots: number[] = [];
+  /** What a loop over completions has collected and not given. */
+  readonly #collected: BatchCompletion[] = [];
   /** Slots with a described or sent command. */
   readonly #used: Uint8Array;
   #described = 0;
@@ -89,6 +99,8 @@ export class Batch implements Disposable {
     return this.#described + this.#sent + this.#kept.length / 2;
   }
 
+  /** As the form below, with names; `bufferOffset` and `tag` default to 0, `length` to the rest of the buffer. */
+  read(command: BatchTransfer<Namespace>): boolean;
   /**
    * Describes a read of `length` bytes at `offset` of the namespace, into the buffer from `bufferOffset` on.
    * @param tag an integer from 0 to 4294967295 that is returned with the completion
@@ -104,11 +116,21 @@ export class Batch implements Disposable {
     offset: number,
     length: number,
     tag: number,
+  ): boolean;
+  read(
+    first: Namespace | BatchTransfer<Namespace>,
+    buffer?: DmaBuffer,
+    bufferOffset = Number.NaN,
+    offset = Number.NaN,
+    length = Number.NaN,
+    tag = Number.NaN,
   ): boolean {
-    return this.#transfer(ioOpcodes.read, namespace, buffer, bufferOffset, offset, length, tag);
+    if (buffer === undefined) return this.#named(ioOpcodes.read, first);
+    return this.#transfer(ioOpcodes.read, first as Namespace, buffer, bufferOffset, offset, length, tag);
   }
 
   /** Describes a write; like `read`. */
+  write(command: BatchTransfer<Namespace>): boolean;
   write(
     namespace: Namespace,
     buffer: DmaBuffer,
@@ -116,12 +138,26 @@ export class Batch implements Disposable {
     offset: number,
     length: number,
     tag: number,
+  ): boolean;
+  write(
+    first: Namespace | BatchTransfer<Namespace>,
+    buffer?: DmaBuffer,
+    bufferOffset = Number.NaN,
+    offset = Number.NaN,
+    length = Number.NaN,
+    tag = Number.NaN,
   ): boolean {
-    return this.#transfer(ioOpcodes.write, namespace, buffer, bufferOffset, offset, length, tag);
+    if (buffer === undefined) return this.#named(ioOpcodes.write, first);
+    return this.#transfer(ioOpcodes.write, first as Namespace, buffer, bufferOffset, offset, length, tag);
   }
 
   /** Describes a flush of the namespace. */
-  flush(namespace: Namespace, tag: number): boolean {
+  flush(command: BatchCommand<Namespace>): boolean;
+  flush(namespace: Namespace, tag: number): boolean;
+  flush(first: Namespace | BatchCommand<Namespace>, positional?: number): boolean {
+    const named = positional === undefined ? readBatchCommand(first) : undefined;
+    const namespace = (named ? named.namespace : first) as Namespace;
+    const tag = named ? named.tag : (positional as number);
     this.#check(namespace, tag);
     namespace.check(0, 0);
     const { ring } = this.#queue;
@@ -181,6 +217,30 @@ export class Batch implements Disposable {
     if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.refusal())) this.submit();
     if (this.#sent === 0) return 0;
     return this.#waiters.add(limits);
+  }
+
+  /**
+   * The completions of all commands, each with its tag and its error, until none is outstanding. Commands that are
+   * described in the loop are sent and awaited, too. A loop that ends early leaves the others to the next one. It allocates
+   * an object for each; do not call `reap()` or `wait()` meanwhile, as each completion is given once.
+   *
+   *     for await (const { tag, error } of batch.completions()) { … }
+   *
+   * @throws {SpdkError} like `wait`
+   */
+  async *completions(options?: BatchWaitOptions): AsyncGenerator<BatchCompletion, void, undefined> {
+    const collected = this.#collected;
+    for (;;) {
+      for (let next = collected.shift(); next; next = collected.shift()) yield next;
+      if (this.outstanding === 0) return;
+      const count = await this.wait(options);
+      collected.push(...completionsOf(this.tags, this.statuses, count));
+    }
+  }
+
+  /** As {@link completions}. */
+  [Symbol.asyncIterator](): AsyncGenerator<BatchCompletion, void, undefined> {
+    return this.completions();
   }
 
   /**
@@ -286,6 +346,11 @@ export class Batch implements Disposable {
   /** Settles the waits for which no completion is left. */
   #endWaits(): void {
     if (this.#kept.length === 0 && (this.#sent === 0 || this.#failure)) this.#waiters.endAll(this.#failure);
+  }
+
+  #named(opcode: number, command: unknown): boolean {
+    const { namespace, buffer, bufferOffset, offset, length, tag } = readBatchTransfer(command);
+    return this.#transfer(opcode, namespace as Namespace, buffer, bufferOffset, offset, length, tag);
   }
 
   #transfer(

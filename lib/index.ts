@@ -39,6 +39,7 @@ export {
   type SpdkErrorDetails,
   SpdkTypeError,
 } from './errors/spdk-error.js';
+export type { BatchCommand, BatchCompletion, BatchTransfer } from './io/batch-command.js';
 export type { BatchWaitOptions } from './io/batch-waiters.js';
 export type { DmaBuffer } from './io/dma-memory.js';
 export {

@@ -1,0 +1,119 @@
+// Commands of a batch by their names, and its completions in a loop.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Batch, BatchCompletion, Controller, DmaBuffer, Namespace } from '../../lib/index.js';
+import { useAddon } from '../../lib/native/addon.js';
+import { type Bed, makeBed } from './standin/bed.js';
+
+let bed: Bed;
+let controller: Controller;
+let ns: Namespace;
+let batch: Batch;
+let buffer: DmaBuffer;
+
+beforeEach(async () => {
+  bed = await makeBed();
+  bed.disk('a');
+  controller = await bed.attach('a', { queueDepth: 8 });
+  ns = controller.namespaces[0] as Namespace;
+  batch = controller.queuePairs[0]?.openBatch() as Batch;
+  buffer = bed.env.allocate(4096);
+});
+afterEach(async () => {
+  batch.close({ discard: true });
+  await bed.env.close();
+  expect(bed.addon.violations.list).toEqual([]);
+  useAddon(undefined);
+});
+
+async function all(loop: AsyncIterable<BatchCompletion>): Promise<BatchCompletion[]> {
+  const completions: BatchCompletion[] = [];
+  for await (const completion of loop) completions.push(completion);
+  return completions.sort((a, b) => a.tag - b.tag);
+}
+
+describe('commands by their names', () => {
+  it('do what the positional ones do, with defaults for what is left out', async () => {
+    buffer.fill(7);
+    expect(batch.write({ namespace: ns, buffer, offset: 512, tag: 1 })).toBe(true);
+    expect(batch.flush({ namespace: ns, tag: 2 })).toBe(true);
+    await all(batch);
+    const data = bed.target.subsystems.get('nqn.2026-01.io.spdk:a')?.namespaces.get(1)?.data;
+    expect(data?.subarray(511, 513)).toEqual(new Uint8Array([0, 7]));
+    expect(data?.subarray(512 + 4095, 512 + 4097)).toEqual(new Uint8Array([7, 0]));
+    batch.read({ namespace: ns, buffer, bufferOffset: 1024, offset: 0, length: 512 });
+    expect(await all(batch)).toEqual([{ tag: 0, error: undefined }]);
+    expect([buffer[1023], buffer[1024], buffer[1536]]).toEqual([7, 0, 7]);
+  });
+
+  it('say that the queue is full', () => {
+    const read = (tag: number) =>
+      batch.read({ namespace: ns, buffer, offset: 0, bufferOffset: tag * 512, length: 512, tag });
+    expect(Array.from({ length: 9 }, (_, tag) => tag < 8 && read(tag))).toEqual([
+      ...new Array(8).fill(true),
+      false,
+    ]);
+    expect(batch.flush({ namespace: ns })).toBe(false);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['ERR_SPDK_UNKNOWN_OPTION', () => batch.read({ namespace: ns, buffer, offset: 0, size: 512 } as never)],
+    ['ERR_SPDK_UNKNOWN_OPTION', () => batch.flush({ namespace: ns, offset: 0 } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', () => batch.read({ buffer, offset: 0 } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', () => batch.read({ namespace: ns, buffer } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', () => batch.read(ns as never)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => batch.read(ns, buffer, 0, 0, 512, undefined as never)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => batch.write({ namespace: ns, buffer, offset: 0, tag: -1 })],
+    ['ERR_SPDK_INVALID_ARG_VALUE', () => batch.write({ namespace: ns, buffer, offset: 0, bufferOffset: -1 })],
+    ['ERR_SPDK_INVALID_BUFFER', () => batch.write({ namespace: ns, buffer, offset: 0, bufferOffset: 4096 })],
+    [
+      'ERR_SPDK_INVALID_BUFFER',
+      () => batch.write({ namespace: ns, buffer: Buffer.alloc(512) as never, offset: 0 }),
+    ],
+    ['ERR_SPDK_UNALIGNED', () => batch.write({ namespace: ns, buffer, offset: 1 })],
+    ['ERR_SPDK_OUT_OF_RANGE', () => batch.write({ namespace: ns, buffer, offset: ns.bytes })],
+  ])('say %s (%#)', (code, call) => {
+    expect(call).toThrow(expect.objectContaining({ code }));
+    expect(batch.outstanding).toBe(0);
+  });
+});
+
+describe('completions in a loop', () => {
+  it('come once each, with their errors decoded, also of commands that the loop describes', async () => {
+    for (let tag = 0; tag < 4; tag++) batch.flush({ namespace: ns, tag });
+    bed.target.failCommands({ sct: 2, sc: 0x81, command: 'read' });
+    const seen: number[] = [];
+    for await (const { tag, error } of batch.completions({ timeoutMs: 5_000 })) {
+      seen.push(tag);
+      if (tag < 4)
+        batch.read({ namespace: ns, buffer, bufferOffset: tag * 512, offset: 0, length: 512, tag: 10 + tag });
+      if (error) expect([tag, error]).toEqual([10, expect.objectContaining({ code: 'ERR_SPDK_IO_FAILED' })]);
+      if (error) expect(error.nvmeStatus).toMatchObject({ sct: 2, sc: 0x81 });
+    }
+    expect(seen.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 10, 11, 12, 13]);
+    expect(await all(batch)).toEqual([]);
+  });
+
+  it('are left to the next loop by one that ends early', async () => {
+    for (let tag = 0; tag < 4; tag++) batch.flush(ns, tag);
+    for await (const { tag } of batch) {
+      expect(tag).toBe(0);
+      break;
+    }
+    expect((await all(batch)).map(({ tag }) => tag)).toEqual([1, 2, 3]);
+  });
+
+  it('end with a code when the time is over or the controller is gone', async () => {
+    bed.target.silent = true;
+    batch.flush(ns, 1);
+    await expect(all(batch.completions({ timeoutMs: 10 }))).rejects.toMatchObject({
+      code: 'ERR_SPDK_TIMEOUT',
+    });
+    const waiting = all(batch);
+    const detaching = controller.detach({ drainMs: 0, timeoutMs: 1_000 });
+    const outcome = await waiting.catch((error) => error.code);
+    expect(outcome).toEqual([{ tag: 1, error: expect.objectContaining({ code: 'ERR_SPDK_IO_FAILED' }) }]);
+    bed.target.silent = false;
+    await detaching;
+  });
+});
