@@ -117,7 +117,7 @@ TEST(ThreadStack, SaysSoWhenTheThreadDoesNotAnswerAndLeavesItUnharmed) {
   const auto begun = std::chrono::steady_clock::now();
   const std::string text = describe_thread(stuck.id(), 50ms);
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
-  EXPECT_NE(text.find("did not tell"), std::string::npos) << text;
+  EXPECT_NE(text.find("did not respond"), std::string::npos) << text;
   EXPECT_EQ(text.find("stuck_until_released"), std::string::npos) << text;
 
   const Stuck other(stuck_until_released);
@@ -140,7 +140,7 @@ TEST(ThreadStack, LeavesSignalsAloneThatTheProgramHandles) {
   }
   EXPECT_GT(free_signals, 0);
   const Stuck stuck(stuck_until_released);
-  EXPECT_NE(describe_thread(stuck.id(), 50ms).find("did not tell"), std::string::npos);
+  EXPECT_NE(describe_thread(stuck.id(), 50ms).find("did not respond"), std::string::npos);
   // One is given back, and is taken.
   signal(SIGRTMIN + 3, SIG_DFL);
   EXPECT_NE(describe_thread(stuck.id(), 5s).find("stuck_until_released"), std::string::npos);
