@@ -187,6 +187,26 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     defenceNeedsDpdk: true,
   },
   {
+    id: 'SPDK-HUGEPAGE-LIMIT',
+    issues: [],
+    affected: { first: [20, 7], fixed: [22, 1] },
+    consequence:
+      'Where a cgroup limits hugepages (hugetlb), the DPDK of these releases ends the process with SIGBUS when it takes one too many.',
+    defence: 'A hugepage that the cgroup does not grant is a failed allocation, ERR_SPDK_NO_MEMORY.',
+    defenceWhenShared:
+      'In part: an environment whose memory the cgroup does not grant is not started. Give `memoryMb` what the program needs in all.',
+    defenceNeedsDpdk: true,
+  },
+  {
+    id: 'SPDK-UNREGISTERED-MEMORY',
+    issues: [],
+    affected: {},
+    consequence:
+      'Memory that DPDK adds while an RDMA controller is attached may exceed RLIMIT_MEMLOCK. SPDK only logs this: the allocation succeeds, and all I/O with the memory fails.',
+    defence: 'Such an allocation fails with ERR_SPDK_NO_MEMORY, and its hugepages go back to the system.',
+    defenceWhenShared: onlyInArchives,
+  },
+  {
     id: 'SPDK-TCP-CONNECT-DATA',
     issues: [],
     affected: { first: [20, 7], fixed: [20, 10] },

@@ -98,7 +98,7 @@ export const errorCatalogue = {
   ERR_SPDK_NO_HUGEPAGES: {
     meaning: 'There are not enough free hugepages for the requested memory.',
     remedy:
-      'Reserve more (`sysctl vm.nr_hugepages=256` gives 512 MiB of 2 MiB pages), mount hugetlbfs on /dev/hugepages, or lower `memoryMb`.',
+      'Reserve more (`sysctl vm.nr_hugepages=256` gives 512 MiB of 2 MiB pages), raise the hugetlb limit of the process’s cgroup if it has one, or lower `memoryMb`.',
   },
   ERR_SPDK_NO_MEMORY: {
     meaning: 'Memory ran out, in SPDK’s hugepages or in the process.',

@@ -61,20 +61,27 @@ describe('advisoriesFor', () => {
     const shared = defences('shared', 'shared');
     expect(differing(shared)).toEqual([
       'SPDK-CHANGED-NAMESPACES',
+      'SPDK-HUGEPAGE-LIMIT',
       'SPDK-INHERITED-DESCRIPTORS',
       'SPDK-LATE-SEND',
       'SPDK-NESTED-POLL',
       'SPDK-PARKED-EVENT',
       'SPDK-SILENT-TARGET',
+      'SPDK-UNREGISTERED-MEMORY',
     ]);
     for (const id of ['SPDK-LATE-SEND', 'SPDK-NESTED-POLL', 'SPDK-PARKED-EVENT', 'SPDK-SILENT-TARGET']) {
       expect(shared.get(id)).toMatch(/^None: .*archives\.$/);
     }
-    // DPDK alone opens the files of hugepages.
-    expect(differing(defences('static', 'shared'))).toEqual(['SPDK-INHERITED-DESCRIPTORS']);
-    // Releases that need no wrapped functions lose no defence.
+    // DPDK alone opens and maps the files of hugepages.
+    expect(differing(defences('static', 'shared'))).toEqual([
+      'SPDK-HUGEPAGE-LIMIT',
+      'SPDK-INHERITED-DESCRIPTORS',
+    ]);
+    // Later releases need hardly any wrapped function.
     const later = advisoriesFor({ ...release('24.09'), linkage: 'shared', dpdkLinkage: 'shared' });
-    expect(later.filter(({ defence }) => defence.startsWith('None: '))).toEqual([]);
+    expect(later.filter(({ defence }) => defence.startsWith('None: ')).map(({ id }) => id)).toEqual([
+      'SPDK-UNREGISTERED-MEMORY',
+    ]);
   });
 
   it('compares years before months', () => {

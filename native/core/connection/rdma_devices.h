@@ -2,7 +2,8 @@
 
 namespace spdk_nvme {
 
-/** Whether this machine has an RDMA device that verbs can open. Any thread. */
+/** False when this machine has no RDMA device that verbs can open. True too when the process may open no more files:
+ * then this cannot be found out. Any thread. */
 bool rdma_device_present();
 
 }  // namespace spdk_nvme

@@ -2,6 +2,8 @@
 
 #include <spdk/env.h>
 
+#include "native/spdk/interpose/memory_registration.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -12,9 +14,15 @@ constexpr size_t kPage = 4096;
 
 bool DmaMemory::allocate(size_t size, uint32_t& id) {
   if (free_ids_.empty() && next_id_ == kMaxRegions) return false;
+  const uint64_t failures = spdk::failed_registrations;
   auto* base =
       static_cast<uint8_t*>(spdk_zmalloc(size, kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA));
   if (base == nullptr) return false;
+  // Hugepages were taken for it that an RDMA device cannot reach. They go back to the system.
+  if (spdk::failed_registrations != failures) {
+    spdk_free(base);
+    return false;
+  }
   if (free_ids_.empty()) {
     id = next_id_++;
   } else {

@@ -1,5 +1,10 @@
 #include "native/core/process/hugepages.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <fstream>
 #include <string>
 
@@ -22,6 +27,21 @@ Hugepages read_hugepages() {
   return {.page_bytes = page_bytes,
           .free_bytes = free_pages * page_bytes,
           .total_bytes = total_pages * page_bytes};
+}
+
+size_t obtainable_hugepage_bytes(size_t bytes, size_t page_bytes) {
+  const int file = memfd_create("spdk-nvme-check", MFD_CLOEXEC | MFD_HUGETLB);
+  if (file < 0) return bytes;
+  size_t taken = 0;
+  while (taken < bytes) {
+    const int result = fallocate(file, 0, static_cast<off_t>(taken), static_cast<off_t>(page_bytes));
+    if (result == 0)
+      taken += page_bytes;
+    else if (errno != EINTR)
+      break;
+  }
+  close(file);
+  return taken;
 }
 
 }  // namespace spdk_nvme

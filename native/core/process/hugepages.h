@@ -13,4 +13,10 @@ struct Hugepages {
 
 Hugepages read_hugepages();
 
+/**
+ * How many of these bytes this process really gets in hugepages: it takes them, and gives them back at once. A
+ * limit of its cgroup (hugetlb) may be lower than what is free.
+ */
+size_t obtainable_hugepage_bytes(size_t bytes, size_t page_bytes);
+
 }  // namespace spdk_nvme

@@ -43,6 +43,19 @@ Status check_hugepages(size_t memory_mb) {
                          ENOMEM);
 }
 
+/** Free hugepages may be more than the process's cgroup grants. */
+Status check_hugepage_limit(size_t memory_mb) {
+  const size_t needed = memory_mb << 20;
+  const size_t obtained = obtainable_hugepage_bytes(needed, read_hugepages().page_bytes);
+  if (obtained >= needed) return Status::success();
+  return Status::failure(
+      "ERR_SPDK_NO_HUGEPAGES",
+      "memoryMb is " + std::to_string(memory_mb) + ", but this process gets only " +
+          std::to_string(obtained >> 20) +
+          " MiB of the free hugepages; its cgroup has a hugetlb limit, which must be raised",
+      ENOMEM);
+}
+
 /** DPDK starts one or two threads of its own, and cannot be started again after that failed. */
 constexpr size_t kDpdkThreads = 2;
 /** The files that it opens besides those of hugepages. */
@@ -137,6 +150,7 @@ Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()
     if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
     if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
     if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
+    if (Status enough = check_hugepage_limit(settings.memory_mb); !enough.ok()) return enough;
     g_phase = Phase::starting;
   }
   granted();

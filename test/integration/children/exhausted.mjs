@@ -38,9 +38,7 @@ const takeAll = (take) => {
 };
 const takeAllMemory = () => [20, 16, 12].flatMap((bits) => takeAll(() => env.allocate(1 << bits)));
 
-if (what === 'memlock') {
-  tell(await outcomeOf(cycle));
-} else if (what === 'descriptors') {
+if (what === 'descriptors') {
   tell(await outcomeOf(cycle));
   const open = takeAll(() => fs.openSync('/dev/null', 'r'));
   for (let spare = 0; spare <= 8; spare++) {

@@ -1,0 +1,116 @@
+// Limits that a process can meet. Each is reached by this process alone, if it can be, and left again.
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** @typedef {{ reach(): void; leave(): void }} Limit */
+
+/** As many threads as there are. */
+export function threads() {
+  const group = controlGroup('pids');
+  return {
+    reach: () => group.write('pids.max', group.read('pids.current')),
+    leave: () => group.write('pids.max', 'max'),
+  };
+}
+
+/** All the files that the process may open. */
+export function descriptors() {
+  /** @type {number[]} */
+  const taken = [];
+  return {
+    reach: () => {
+      try {
+        for (;;) taken.push(fs.openSync('/dev/null', 'r'));
+      } catch {}
+    },
+    leave: () => {
+      for (const fd of taken.splice(0)) fs.closeSync(fd);
+    },
+  };
+}
+
+/** Hardly any memory may be locked. Binds only a process without CAP_IPC_LOCK. */
+export function memlock() {
+  const limit = (/** @type {string} */ soft) =>
+    execFileSync('prlimit', ['--pid', String(process.pid), `--memlock=${soft}:`]);
+  return { reach: () => limit('65536'), leave: () => limit('unlimited') };
+}
+
+/** All hugepages of the machine are in use. */
+export function hugepages() {
+  const folder = mountAt('hugetlbfs');
+  const file = path.join(folder, 'all');
+  return {
+    reach: () => {
+      const meminfo = fs.readFileSync('/proc/meminfo', 'utf8');
+      const field = (/** @type {string} */ name) =>
+        Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1]);
+      const bytes = field('HugePages_Free') * field('Hugepagesize') * 1024;
+      if (bytes > 0) execFileSync('fallocate', ['-l', String(bytes), file]);
+    },
+    leave: () => fs.rmSync(file, { force: true }),
+  };
+}
+
+/** The process may have as many hugepages as it has. */
+export function hugetlb() {
+  const group = controlGroup('hugetlb');
+  const [max, current, none] = group.first
+    ? ['limit_in_bytes', 'usage_in_bytes', '-1']
+    : ['max', 'current', 'max'];
+  return {
+    reach: () => group.write(`hugetlb.2MB.${max}`, group.read(`hugetlb.2MB.${current}`)),
+    leave: () => group.write(`hugetlb.2MB.${max}`, none),
+  };
+}
+
+/**
+ * A cgroup of this process alone, of either version.
+ * @param {string} controller
+ */
+function controlGroup(controller) {
+  const first = fs.existsSync(`/sys/fs/cgroup/${controller}`);
+  const root = first ? `/sys/fs/cgroup/${controller}` : secondVersion(controller);
+  if (!first) fs.writeFileSync(path.join(root, 'cgroup.subtree_control'), `+${controller}`);
+  const own = path.join(root, `spdk-nvme-limited-${process.pid}`);
+  fs.mkdirSync(own);
+  fs.writeFileSync(path.join(own, 'cgroup.procs'), String(process.pid));
+  atEnd(() => {
+    fs.writeFileSync(path.join(root, 'cgroup.procs'), String(process.pid));
+    fs.rmdirSync(own);
+  });
+  return {
+    first,
+    read: (/** @type {string} */ file) => fs.readFileSync(path.join(own, file), 'utf8').trim(),
+    write: (/** @type {string} */ file, /** @type {string} */ value) =>
+      fs.writeFileSync(path.join(own, file), value),
+  };
+}
+
+/** @param {string} controller */
+function secondVersion(controller) {
+  const has = (/** @type {string} */ folder) => {
+    const file = path.join(folder, 'cgroup.controllers');
+    return fs.existsSync(file) && fs.readFileSync(file, 'utf8').split(/\s/).includes(controller);
+  };
+  return ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find(has) ?? mountAt('cgroup2');
+}
+
+/** @param {string} type of file system */
+function mountAt(type) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-limited-'));
+  execFileSync('mount', ['-t', type, 'none', folder]);
+  atEnd(() => {
+    execFileSync('umount', ['--lazy', folder]);
+    fs.rmdirSync(folder);
+  });
+  return folder;
+}
+
+/** What was made last is taken away first. @param {() => void} action */
+function atEnd(action) {
+  process.prependListener('exit', action);
+}

@@ -1,0 +1,86 @@
+// Limits of the process, met at every step: an error with a code or success, in time, and the next try works once there
+// is room again.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/** A code, or `ok`, for each step of children/limited.mjs. */
+export type Outcomes = Record<'init' | 'attach' | 'io' | 'growth' | 'reset' | 'detach' | 'close', string>;
+
+export interface LimitedPlace {
+  readonly id: string;
+  readonly expectNothingHeld: () => Promise<void>;
+  /** Of one step, Node's start beside it. */
+  readonly limitMs: number;
+}
+
+const program = fileURLToPath(new URL('../children/limited.mjs', import.meta.url));
+/** Root may lock what it likes, but for this capability. */
+const memlock = [
+  ...['prlimit', '--memlock=unlimited'],
+  ...['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock'],
+];
+/** What a child is started by: soon at the limit that it is to reach. */
+const command = (what: string) => ['prlimit', '--nofile=512', ...(what === 'memlock' ? memlock : [])];
+
+const nothing: Outcomes = {
+  init: 'ok',
+  attach: 'ok',
+  io: 'ok',
+  growth: 'ok',
+  reset: 'ok',
+  detach: 'ok',
+  close: 'ok',
+};
+
+/** What each limit changes, over every transport. */
+export const limitsOfProcess: Record<string, Partial<Outcomes>> = {
+  threads: { init: 'ERR_SPDK_NO_THREADS', attach: 'ERR_SPDK_NO_THREADS' },
+  // A reset closes its own before it opens others.
+  descriptors: {
+    init: 'ERR_SPDK_NO_DESCRIPTORS',
+    attach: 'ERR_SPDK_NO_DESCRIPTORS',
+    growth: 'ERR_SPDK_NO_MEMORY',
+  },
+  hugepages: {
+    init: 'ERR_SPDK_NO_HUGEPAGES',
+    attach: 'ERR_SPDK_NO_MEMORY',
+    io: 'ERR_SPDK_NO_MEMORY',
+    growth: 'ERR_SPDK_NO_MEMORY',
+  },
+  // Of the cgroup.
+  hugetlb: {
+    init: 'ERR_SPDK_NO_HUGEPAGES',
+    attach: 'ERR_SPDK_NO_MEMORY',
+    io: 'ERR_SPDK_NO_MEMORY',
+    growth: 'ERR_SPDK_NO_MEMORY',
+  },
+};
+
+/** Declares a test for each limit and step. */
+export function limitsMatrix(place: () => LimitedPlace, limits: Record<string, Partial<Outcomes>>): void {
+  describe.each(Object.entries(limits))('no more %s', (what, changed) => {
+    it.each(Object.entries({ ...nothing, ...changed }))('at %s: %s', async (at, code) => {
+      const { id, expectNothingHeld, limitMs } = place();
+      const [first = '', ...rest] = [
+        ...command(what),
+        process.execPath,
+        program,
+        JSON.stringify({ id, what, at }),
+      ];
+      const { status, signal, stdout, stderr } = spawnSync(first, rest, {
+        encoding: 'utf8',
+        timeout: limitMs,
+        killSignal: 'SIGKILL',
+      });
+      expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+      expect(JSON.parse(stdout)).toMatchObject({
+        step: at,
+        under: { outcome: code },
+        after: { outcome: 'ok' },
+      });
+      await expectNothingHeld();
+    });
+  });
+}
