@@ -6,7 +6,7 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { within } from '../integration/support/timing.js';
-import { enables, holdAt } from './proxy.js';
+import { enables, holdAt } from './holding-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4466' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:abandoned';

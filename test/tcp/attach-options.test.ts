@@ -10,7 +10,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
 import { codeOf, eventually, refusal, timed, within } from '../integration/support/timing.js';
-import { type ConnectCapture, captureConnects } from './connect-capture.js';
+import { type NotingProxy, noteConnects } from './noting-proxy.js';
 import { listenSilently } from './silent-target.js';
 
 const port = '4468';
@@ -22,7 +22,7 @@ const sourceAddressWorks = release() < 2205 || release() >= 2409;
 
 let target: SpdkTarget;
 let env: Environment;
-let capture: ConnectCapture;
+let capture: NotingProxy;
 
 describe.each([
   { family: 'IPv4', address: '127.0.0.1', otherAddress: '127.0.0.5' },
@@ -37,7 +37,7 @@ describe.each([
     env = await Environment.init({ pollers: 2, memoryMb: 128 });
   });
   beforeEach(async () => {
-    capture = await captureConnects(address, Number(port));
+    capture = await noteConnects(Number(port), address);
   });
   afterEach(async () => {
     await Promise.all(env.controllers.map((controller) => controller.detach()));
@@ -99,7 +99,7 @@ describe.each([
     sourcePort: async () => {
       const attached = env.attach(idOf(capture.port), { sourceAddress: otherAddress, sourcePort: 50_000 });
       await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
-      expect(capture.times).toEqual([]);
+      expect(capture.proxy.times).toEqual([]);
     },
     timeoutMs: async () => {
       // The target accepts the connection and waits, as the kernel's does for Connect's data with an unpatched v20.07.
@@ -148,7 +148,7 @@ describe.each([
       const { controller } = await attach({ ctrlrLossTimeoutMs: 1_500, reconnectDelayMs: 200 });
       const failed = new Promise((resolve) => controller.once('failed', resolve));
       const lost = performance.now();
-      capture.accept(false);
+      capture.proxy.accept(false);
       await failed;
       const ms = performance.now() - lost;
       expect(ms).toBeGreaterThan(1_400);
@@ -157,17 +157,17 @@ describe.each([
     reconnectDelayMs: async () => {
       const delay = 400;
       await attach({ ctrlrLossTimeoutMs: 60_000, reconnectDelayMs: delay });
-      capture.times.length = 0;
-      capture.accept(false);
-      expect(await eventually(limits.unreachable, () => capture.times.length >= 4)).toBe(true);
-      const [first = 0] = capture.times;
+      capture.proxy.times.length = 0;
+      capture.proxy.accept(false);
+      expect(await eventually(limits.unreachable, () => capture.proxy.times.length >= 4)).toBe(true);
+      const [first = 0] = capture.proxy.times;
       // A try is one connection or two: the package looks first whether somebody answers.
-      const tries = capture.times.filter(
-        (time, i) => i === 0 || time - (capture.times[i - 1] ?? 0) > delay / 2,
+      const tries = capture.proxy.times.filter(
+        (time, i) => i === 0 || time - (capture.proxy.times[i - 1] ?? 0) > delay / 2,
       );
       expect(tries.length).toBeGreaterThan(1);
       for (const [i, time] of tries.entries()) expect(time - first).toBeGreaterThanOrEqual(i * (delay - 100));
-      capture.accept(true);
+      capture.proxy.accept(true);
       const [controller] = env.controllers;
       expect(await eventually(limits.reset, () => controller?.state === 'attached')).toBe(true);
     },
@@ -177,7 +177,7 @@ describe.each([
         reconnectDelayMs: 200,
         fastIoFailTimeoutMs: 600,
       });
-      capture.accept(false);
+      capture.proxy.accept(false);
       await eventually(limits.unreachable, () => controller.state !== 'attached');
       const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
       const { value, ms } = await timed(codeOf(reading as Promise<unknown>));

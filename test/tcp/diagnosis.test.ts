@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type LogLine, type SpdkError, spdkVersion } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { asksForShutdown, holdAt } from './proxy.js';
+import { asksForShutdown, holdAt } from './holding-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4461' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:diagnosis';

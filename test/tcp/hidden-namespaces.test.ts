@@ -7,7 +7,7 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, within } from '../integration/support/timing.js';
-import { type Watcher, watch } from './watcher.js';
+import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4475' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:hidden';
@@ -15,7 +15,7 @@ const answered = 2_000;
 
 let target: SpdkTarget;
 let env: Environment;
-let watcher: Watcher;
+let watcher: NotingProxy;
 
 beforeAll(async () => {
   target = await startSpdkTarget({
@@ -25,7 +25,7 @@ beforeAll(async () => {
   });
   ensureHugepages(128);
   env = await Environment.init({ memoryMb: 128 });
-  watcher = await watch(Number(listener.trsvcid));
+  watcher = await noteConnects(Number(listener.trsvcid));
 });
 afterEach(() => Promise.all(env.controllers.map((controller) => controller.detach())));
 afterAll(async () => {

@@ -12,7 +12,7 @@ import { expectNoConnections } from '../integration/suites/target.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
 import { codeOf, refusal, within } from '../integration/support/timing.js';
-import { type SeenHost, type Watcher, watch } from './watcher.js';
+import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const machine = vi.hoisted(() => ({ folder: '/nonexistent' }));
 vi.mock('../../lib/options/host-identity.js', async (original) => {
@@ -27,7 +27,7 @@ const [alice, bob, eve] = [hostNqn('alice'), hostNqn('bob'), hostNqn('eve')];
 
 let target: SpdkTarget;
 let env: Environment;
-let watcher: Watcher;
+let watcher: NotingProxy;
 
 beforeAll(async () => {
   const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
@@ -44,7 +44,7 @@ beforeAll(async () => {
   await (await env.attach({ ...listener, subnqn: nqns.open }, { timeoutMs: 30_000 })).detach();
 });
 beforeEach(async () => {
-  watcher = await watch(Number(listener.trsvcid));
+  watcher = await noteConnects(Number(listener.trsvcid));
 });
 afterEach(async () => {
   await Promise.all(env.controllers.map((controller) => controller.detach()));
@@ -59,7 +59,9 @@ afterAll(async () => {
 const attach = (options: AttachOptions = {}, subnqn: string = nqns.open) =>
   within(limits.attach, env.attach({ ...listener, trsvcid: watcher.port, subnqn }, options));
 
-const hostOf = ({ hostNqn: nqn, hostId }: Controller): SeenHost => ({ nqn, id: hostId.replaceAll('-', '') });
+/** Who a controller or a Connect command says that it comes from. */
+const hostOf = ({ hostNqn, hostId }: { hostNqn: string; hostId: string }) => ({ hostNqn, hostId });
+const seenOf = (nqn: string) => watcher.connects.filter(({ hostNqn }) => hostNqn === nqn).map(hostOf);
 
 /** What the target takes the controller's host to be: Get Features, Host Identifier, in its extended form. */
 async function hostIdAtTarget(controller: Controller): Promise<string> {
@@ -94,10 +96,9 @@ describe('one subsystem', () => {
         expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
         await works(controller, i);
         // The admin queue and both I/O queues.
-        const own = watcher.seen.filter(({ nqn }) => nqn === controller.hostNqn);
-        expect(own).toEqual(Array(3).fill(hostOf(controller)));
+        expect(seenOf(controller.hostNqn)).toEqual(Array(3).fill(hostOf(controller)));
       }
-      expect(watcher.seen).toHaveLength(3 * names.length);
+      expect(watcher.connects).toHaveLength(3 * names.length);
     },
   );
 
@@ -120,7 +121,8 @@ describe('one subsystem', () => {
     }
     const [first, second] = await Promise.all(addresses.map((sourceAddress) => attach({ sourceAddress })));
     const third = await attach();
-    expect(watcher.sources.toSorted()).toEqual([
+    const sources = () => watcher.connects.map(({ sourceAddress }) => sourceAddress);
+    expect(sources().toSorted()).toEqual([
       '127.0.0.1',
       '127.0.0.1',
       ...addresses.flatMap((one) => [one, one]),
@@ -128,7 +130,7 @@ describe('one subsystem', () => {
     await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, attach({ sourceAddress: addresses[1] }));
     await first?.detach();
     await second?.reset();
-    expect(watcher.sources.slice(6)).toEqual([addresses[1], addresses[1]]);
+    expect(sources().slice(6)).toEqual([addresses[1], addresses[1]]);
     for (const controller of [second, third]) await works(controller as Controller, 6);
   });
 
@@ -186,9 +188,9 @@ describe('one subsystem', () => {
     expect(b.info.cntlid).toBe(cntlid);
     expect(await hostIdAtTarget(b)).toBe(b.hostId.replaceAll('-', ''));
     expect(await hostIdAtTarget(again)).toBe(again.hostId.replaceAll('-', ''));
-    expect(watcher.seen.filter(({ nqn }) => nqn === bob)).toHaveLength(2);
+    expect(seenOf(bob)).toHaveLength(2);
     // Two attaches and a reset.
-    expect(watcher.seen.filter(({ nqn }) => nqn === alice)).toHaveLength(6);
+    expect(seenOf(alice)).toHaveLength(6);
   });
 
   it('comes back as the host that it was lost as', async () => {
@@ -197,13 +199,13 @@ describe('one subsystem', () => {
       [alice, bob].map((nqn) => attach({ hostNqn: nqn, ...policy }, nqns.closed)),
     );
     const back = controllers.map((controller) => new Promise((resolve) => controller.once('reset', resolve)));
-    watcher.seen.splice(0);
-    watcher.cut();
+    watcher.connects.length = 0;
+    watcher.proxy.cut();
     await Promise.all(back);
     for (const [i, controller] of controllers.entries()) {
       expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
       await works(controller, i);
-      expect(watcher.seen.filter(({ nqn }) => nqn === controller.hostNqn)).toHaveLength(2);
+      expect(seenOf(controller.hostNqn)).toHaveLength(2);
     }
   });
 
@@ -242,7 +244,7 @@ describe('a host that says nothing of itself', () => {
     write('hostid');
     const controller = await attach();
     expect([controller.hostNqn, controller.hostId]).toEqual([files.hostnqn, files.hostid]);
-    expect(watcher.seen).toContainEqual(hostOf(controller));
+    expect(watcher.connects.map(hostOf)).toContainEqual(hostOf(controller));
     expect(await hostIdAtTarget(controller)).toBe(files.hostid.replaceAll('-', ''));
     expect(before.hostNqn).not.toBe(files.hostnqn);
     // The same one by its name.
@@ -252,7 +254,7 @@ describe('a host that says nothing of itself', () => {
   it('is one of its own without them, the same for the process', async () => {
     const controller = await attach();
     expect(controller.hostNqn).toBe(`nqn.2014-08.org.nvmexpress:uuid:${controller.hostId}`);
-    expect(watcher.seen).toEqual([hostOf(controller), hostOf(controller)]);
+    expect(watcher.connects.map(hostOf)).toEqual([hostOf(controller), hostOf(controller)]);
     await controller.detach();
     expect((await attach()).hostNqn).toBe(controller.hostNqn);
   });

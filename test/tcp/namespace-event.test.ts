@@ -9,7 +9,8 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, timed, within } from '../integration/support/timing.js';
-import { type Proxy as HoldingProxy, holdAfterNamespaceEvent } from './proxy.js';
+import { holdAfterNamespaceEvent } from './holding-proxy.js';
+import type { PduProxy } from './proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4468' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:events';
@@ -56,7 +57,7 @@ describe.each(['threads', 'inline'] as const)('polled by %s', (polling) => {
   /** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
   async function withSilence(
     options: { keepAliveMs: number },
-    test: (controller: Controller, proxy: HoldingProxy) => Promise<void>,
+    test: (controller: Controller, proxy: PduProxy) => Promise<void>,
   ): Promise<void> {
     const proxy = await holdAfterNamespaceEvent(Number(listener.trsvcid));
     try {

@@ -9,7 +9,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 import { expectNoConnections } from '../integration/suites/target.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, refusal, within } from '../integration/support/timing.js';
-import { type Watcher, watch } from './watcher.js';
+import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4473' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:no-io';
@@ -17,7 +17,7 @@ const polling = ['threads', 'inline'] as const;
 
 let target: SpdkTarget;
 let env: Environment;
-const watchers: Watcher[] = [];
+const watchers: NotingProxy[] = [];
 
 const id = (subnqn: string, port: number | string = listener.trsvcid) => ({
   ...listener,
@@ -33,7 +33,7 @@ const saying = (controllerType: number) => (page: Buffer) => {
 
 /** A port where the target's controllers say that they are of another type. */
 async function disguised(controllerType: number): Promise<number> {
-  const watcher = await watch(Number(listener.trsvcid));
+  const watcher = await noteConnects(Number(listener.trsvcid));
   watcher.alter(saying(controllerType));
   watchers.push(watcher);
   return watcher.port;
@@ -110,7 +110,7 @@ it('many at once are refused, each by itself', async () => {
 });
 
 it('one that turns into a discovery controller is not reconnected to', async () => {
-  const watcher = await watch(Number(listener.trsvcid));
+  const watcher = await noteConnects(Number(listener.trsvcid));
   watchers.push(watcher);
   const controller = await env.attach(id(nqn, watcher.port));
   watcher.alter(saying(2));

@@ -1,171 +1,123 @@
 import { createConnection, createServer, type Socket } from 'node:net';
+import { PduReader } from './pdu.js';
 
-/** Opcode of all fabrics commands, and their types (NVMe over Fabrics specification). */
-const fabricsCommand = 0x7f;
-const propertySet = 0x00;
-const propertyGet = 0x04;
-/** Properties of a controller. */
-const capabilities = 0x00;
-const configuration = 0x14;
-/** CC.EN and CC.SHN (NVMe base specification, "Controller Configuration"). */
-const enableBit = 0x1;
-const shutdownBits = 0xc000;
-/** Asynchronous event "namespace attribute changed", in dword 0 of its completion: a notice, and the log page to read. */
-const namespacesChanged = 0x04_00_02;
-/** Capsules of NVMe/TCP, and the bytes before the queue's entry in them. */
-const commandCapsule = 0x04;
-const responseCapsule = 0x05;
-const commonHeader = 8;
+/** Keeps all that initiators send from now on: from this PDU on, or from the next one on. */
+export type Hold = 'this' | 'next' | undefined;
 
-/** Between an initiator and a target: passes everything on until it holds it back. */
-export interface Proxy {
-  readonly port: number;
-  /** Settles when something was held back. */
-  readonly held: Promise<void>;
-  /** Passes on what was held, and everything from now on. */
-  release(): void;
-  close(): void;
+/** Sees the PDUs of one connection, and may change them. */
+export interface Hooks {
+  fromHost?(pdu: Buffer): Hold;
+  /** What the target says is let through in any case. */
+  fromTarget?(pdu: Buffer): Hold;
 }
 
-/** A controller is told to shut down, which SPDK does at the end of a detach. */
-export const asksForShutdown = (value: number): boolean => (value & shutdownBits) !== 0;
-
-/** A controller is enabled, in the middle of a connect. */
-export const enables = (value: number): boolean => (value & enableBit) !== 0 && !asksForShutdown(value);
-
-/** Where the queue entries of the capsules of a kind begin in these bytes, which hold whole ones. */
-function* entriesIn(bytes: Buffer, capsule: number): Generator<number> {
-  for (let at = 0; at + commonHeader < bytes.length; ) {
-    if (bytes[at] === capsule) yield at + commonHeader;
-    at += Math.max(commonHeader, bytes.readUInt32LE(at + 4));
-  }
+export interface ProxyOptions {
+  readonly targetPort: number;
+  /** Of the proxy and of the target. @default 127.0.0.1 */
+  readonly address?: string;
+  /** Gives what is done with the PDUs of a new connection, which comes from an address. */
+  readonly hooks: (source: string) => Hooks;
 }
 
-/** Where the fabrics commands of a type for a property begin. */
-function* commandsIn(bytes: Buffer, type: number, property: number): Generator<number> {
-  for (const entry of entriesIn(bytes, commandCapsule)) {
-    const isIt =
-      bytes[entry] === fabricsCommand &&
-      bytes[entry + 4] === type &&
-      bytes.readUInt32LE(entry + 44) === property;
-    if (isIt) yield entry;
-  }
-}
-
-/** What is written in these bytes to a controller's configuration. */
-function configurationsIn(bytes: Buffer): number[] {
-  return [...commandsIn(bytes, propertySet, configuration)].map((entry) => bytes.readUInt32LE(entry + 48));
-}
-
-/** Has the target claim that it needs this many half seconds to become ready (CAP.TO). */
-class SlowReadiness {
-  readonly #asked = new Set<number>();
-
-  constructor(readonly halfSeconds: number) {}
-
-  seeCommands(bytes: Buffer): void {
-    for (const entry of commandsIn(bytes, propertyGet, capabilities)) {
-      this.#asked.add(bytes.readUInt16LE(entry + 2));
-    }
-  }
-
-  alterAnswers(bytes: Buffer): void {
-    for (const entry of entriesIn(bytes, responseCapsule)) {
-      if (this.#asked.delete(bytes.readUInt16LE(entry + 12))) bytes[entry + 3] = this.halfSeconds;
-    }
-  }
-}
-
-/** What a proxy looks for in the bytes that it passes on. */
-interface Watch {
-  /** Whether the host's bytes are held back from now on. */
-  fromHost?(bytes: Buffer): boolean;
-  fromTarget?(bytes: Buffer): boolean;
-  /** Holds back the host's bytes that were found too. */
-  readonly holdIt: boolean;
-}
-
-/**
- * Listens on a port of its own; holds back all that the initiator sends after the first write to a controller's configuration that is
- * chosen, and with `holdIt` that too. With `readyHalfSeconds` the target claims to be that slow.
- */
-export function holdAt(
-  targetPort: number,
-  chosen: (value: number) => boolean,
-  { holdIt, readyHalfSeconds }: { readonly holdIt: boolean; readonly readyHalfSeconds?: number },
-): Promise<Proxy> {
-  return holdWhen(targetPort, () => {
-    const readiness = readyHalfSeconds === undefined ? undefined : new SlowReadiness(readyHalfSeconds);
-    return {
-      holdIt,
-      fromHost: (bytes) => {
-        readiness?.seeCommands(bytes);
-        return configurationsIn(bytes).some(chosen);
-      },
-      fromTarget: (bytes) => {
-        readiness?.alterAnswers(bytes);
-        return false;
-      },
-    };
+/** Between initiators and a target, at a port of its own: passes everything on, PDU by PDU. */
+export class PduProxy {
+  /** When each connection came, in milliseconds of performance.now(). */
+  readonly times: number[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer((host) => this.#connect(host));
+  readonly #options: Required<ProxyOptions>;
+  readonly #kept: [Socket, Buffer][] = [];
+  #holding = false;
+  #released = false;
+  #accepting = true;
+  #tellHeld = () => {};
+  /** Settles when the target said what hooks hold for, or when something was kept. */
+  readonly held = new Promise<void>((resolve) => {
+    this.#tellHeld = resolve;
   });
-}
 
-/** Holds back all that the initiator sends from the moment on that the target has announced a change of its namespaces. */
-export function holdAfterNamespaceEvent(targetPort: number): Promise<Proxy> {
-  const fromTarget = (bytes: Buffer) =>
-    [...entriesIn(bytes, responseCapsule)].some((entry) => bytes.readUInt32LE(entry) === namespacesChanged);
-  return holdWhen(targetPort, () => ({ holdIt: false, fromTarget }));
-}
+  private constructor(options: ProxyOptions) {
+    this.#options = { address: '127.0.0.1', ...options };
+  }
 
-async function holdWhen(targetPort: number, watch: () => Watch): Promise<Proxy> {
-  const sockets = new Set<Socket>();
-  const kept: [Socket, Buffer][] = [];
-  let holding = false;
-  let done = false;
-  let tell = () => {};
-  const held = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  const server = createServer((host) => {
-    const target = createConnection({ port: targetPort, host: '127.0.0.1' });
-    const { fromHost, fromTarget, holdIt } = watch();
-    for (const [from, to] of [
-      [host, target],
-      [target, host],
-    ] as const) {
-      sockets.add(from);
-      from.setNoDelay();
-      from.on('data', (bytes: Buffer) => {
-        const seen = (from === host ? fromHost : fromTarget)?.(bytes) ?? false;
-        const found = seen && !holding && !done;
-        if (found) {
-          holding = true;
-          if (from === target) tell();
-        }
-        // What the target still has to say is let through.
-        if (!holding || from === target || (found && !holdIt)) {
-          to.write(bytes);
-          return;
-        }
-        kept.push([to, bytes]);
-        tell();
-      });
-      from.on('error', () => to.destroy());
-      from.on('close', () => to.destroy());
+  static async start(options: ProxyOptions): Promise<PduProxy> {
+    const proxy = new PduProxy(options);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, proxy.#options.address, resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** Passes on what was kept, and everything from now on, whatever the hooks say. */
+  release(): void {
+    this.#released = true;
+    this.#holding = false;
+    for (const [to, pdu] of this.#kept.splice(0)) to.write(pdu);
+  }
+
+  /** Ends all connections and refuses further ones; true again lets them in. */
+  accept(accepting: boolean): void {
+    this.#accepting = accepting;
+    if (!accepting) this.cut();
+  }
+
+  /** Ends all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.#server.close();
+    this.cut();
+  }
+
+  #connect(host: Socket): void {
+    this.times.push(performance.now());
+    if (!this.#accepting) {
+      host.destroy();
+      return;
     }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as { port: number }).port,
-    held,
-    release: () => {
-      holding = false;
-      done = true;
-      for (const [to, bytes] of kept.splice(0)) to.write(bytes);
-    },
-    close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+    const { address, targetPort, hooks } = this.#options;
+    const { fromHost, fromTarget } = hooks(host.remoteAddress ?? '');
+    const target = createConnection({ port: targetPort, host: address });
+    this.#pass(host, target, (pdu) => {
+      const hold = fromHost?.(pdu);
+      if (hold === 'this') this.#hold();
+      const kept = this.#holding;
+      if (hold === 'next') this.#hold();
+      if (kept) this.#tellHeld();
+      return kept;
+    });
+    this.#pass(target, host, (pdu) => {
+      if (fromTarget?.(pdu)) {
+        this.#hold();
+        this.#tellHeld();
+      }
+      return false;
+    });
+  }
+
+  #hold(): void {
+    if (!this.#released) this.#holding = true;
+  }
+
+  /** @param see is given each PDU, and says whether to keep it */
+  #pass(from: Socket, to: Socket, see: (pdu: Buffer) => boolean): void {
+    const reader = new PduReader();
+    this.#sockets.add(from);
+    from.setNoDelay();
+    from.on('data', (bytes: Buffer) => {
+      for (const pdu of reader.take(bytes)) {
+        if (see(pdu)) this.#kept.push([to, pdu]);
+        else to.write(pdu);
+      }
+    });
+    from.on('error', () => to.destroy());
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+  }
 }
