@@ -9,7 +9,7 @@ import type { ResolvedAttachOptions } from './options/attach.js';
 import { formatTransportId, type TransportId } from './options/transport-id.js';
 
 /** A cancelled attach may take this long to end by itself, which spares the target a broken connection. */
-const breakOffMs = 1_000;
+const forceDisconnectMs = 1_000;
 /** Options with the identity of the host. */
 export type IdentifiedOptions = ResolvedAttachOptions & { readonly hostNqn: string; readonly hostId: string };
 
@@ -31,8 +31,8 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
   const { what, transportId, resolved, discovery, adopt } = attach;
   let nativeController: NativeController | null = null;
   let controller: Controller | undefined;
-  const giveUp = (): void => {
-    setTimeout(() => ignoringErrors(() => nativeController?.breakOff()), breakOffMs).unref();
+  const cancel = (): void => {
+    setTimeout(() => ignoringErrors(() => nativeController?.breakOff()), forceDisconnectMs).unref();
     nativeController?.giveUp();
   };
   const limits = {
@@ -41,7 +41,7 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
     timeoutCode: 'ERR_SPDK_TIMEOUT',
     timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
     signal: resolved.signal,
-    giveUp,
+    cancel,
   } as const;
   return PendingCall.start<Controller>(limits, (call) => {
     nativeController = environment.attach({
@@ -92,5 +92,5 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
 
 /** Detaches a controller that no caller gets. */
 function giveBack(native: NativeController): void {
-  ignoringErrors(() => native.detach({ drainMs: 0, timeoutMs: breakOffMs, done: () => {} }));
+  ignoringErrors(() => native.detach({ drainMs: 0, timeoutMs: forceDisconnectMs, done: () => {} }));
 }

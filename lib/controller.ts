@@ -414,7 +414,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         timeoutCode: 'ERR_SPDK_WEDGED',
         timeoutHint:
           'SPDK has not returned; this process can no longer use the controller, but other controllers work.',
-        giveUp: () => {
+        cancel: () => {
           this.#abandon('ERR_SPDK_WEDGED', false);
           this.#native.wedge();
         },

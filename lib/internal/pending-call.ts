@@ -21,7 +21,7 @@ export interface CallLimits {
   readonly timeoutHint: string;
   readonly signal?: AbortSignal | undefined;
   /** Tells native code that the call was cancelled. */
-  readonly giveUp?: () => void;
+  readonly cancel?: () => void;
   /** Finds out what more the error should say when the time is over; not waited for longer than half a second. */
   readonly explain?: (tell: (details: SpdkErrorDetails) => void) => void;
 }
@@ -81,7 +81,7 @@ export class PendingCall<Result> {
   /** Rejects, and tells native code that the call was cancelled. */
   abandon(error: SpdkError | SpdkTypeError): void {
     if (!this.#settle()) return;
-    this.#giveUp();
+    this.#cancel();
     this.#reject(error);
   }
 
@@ -108,9 +108,9 @@ export class PendingCall<Result> {
   }
 
   /** An error during the cancellation, if any: it must not replace the result. */
-  #giveUp(): SpdkError | SpdkTypeError | undefined {
+  #cancel(): SpdkError | SpdkTypeError | undefined {
     try {
-      this.#limits.giveUp?.();
+      this.#limits.cancel?.();
       return undefined;
     } catch (error) {
       return codedError(`${this.#limits.what} could not be cancelled`, error);
@@ -129,7 +129,7 @@ export class PendingCall<Result> {
 
   readonly #onTimeout = (): void => {
     if (!this.#settle()) return;
-    const failure = this.#giveUp();
+    const failure = this.#cancel();
     const tell = (details: SpdkErrorDetails): void => {
       clearTimeout(unexplained);
       this.#reject(this.#timeoutError(failure ? { ...details, cause: failure } : details));

@@ -89,11 +89,11 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
       if (request.signal) {
         this.#heed(request, request.signal);
         // What only looks like a signal can have done anything.
-        if (request.released) this.#giveUp(request, invalidBuffer('The buffer has been released'));
+        if (request.released) this.#cancel(request, invalidBuffer('The buffer has been released'));
         if (request.settled) return;
       }
       if (request.timeoutMs !== undefined) {
-        request.timer = setTimeout(() => this.#giveUp(request, timeoutError(request)), request.timeoutMs);
+        request.timer = setTimeout(() => this.#cancel(request, timeoutError(request)), request.timeoutMs);
       }
       request.pin(this.memory);
       request.held = true;
@@ -227,7 +227,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
   }
 
   #heed(request: IoRequest, signal: AbortSignal): void {
-    request.onAbort = () => this.#giveUp(request, abortError(request.what, signal));
+    request.onAbort = () => this.#cancel(request, abortError(request.what, signal));
     onAbort(signal, request.onAbort);
   }
 
@@ -342,7 +342,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
   }
 
   /** Settles the promise before the controller has completed the command. The memory stays in use until then. */
-  #giveUp(request: IoRequest, error: SpdkError): void {
+  #cancel(request: IoRequest, error: SpdkError): void {
     if (this.#settle(request)) request.reject(error);
     this.#sendNoMore(request);
     if (request.inFlight === 0) {

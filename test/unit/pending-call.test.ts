@@ -80,10 +80,10 @@ describe('a pending call', () => {
 
   it.each(['timeout', 'abort'])('settles at its %s when giving up throws', async (end) => {
     const aborter = new AbortController();
-    const giveUp = () => {
+    const cancel = () => {
       throw new Error('cannot');
     };
-    const { promise } = start({ ...limits, signal: aborter.signal, giveUp }, () => {});
+    const { promise } = start({ ...limits, signal: aborter.signal, cancel }, () => {});
     if (end === 'abort') aborter.abort();
     await vi.advanceTimersByTimeAsync(100);
     const code = end === 'abort' ? 'ERR_SPDK_ABORTED' : 'ERR_SPDK_TIMEOUT';
