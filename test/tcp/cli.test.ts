@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ReportDocument } from '../../cli/report/document.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 
@@ -58,6 +59,12 @@ const hasConnections = () =>
   new RegExp(`:${listener.trsvcid}\\b`).test(
     execFileSync('ss', ['-tnH', 'state', 'established'], { encoding: 'utf8' }),
   );
+/** What a page with charts draws. */
+function dataOf(page: string): Pick<ReportDocument, 'charts' | 'events'> {
+  const html = readFileSync(page, 'utf8');
+  return JSON.parse(/<script type="application\/json" id="data">(.*)<\/script>/.exec(html)?.[1] ?? '');
+}
+
 const noConnections = () => expect(hasConnections()).toBe(false);
 
 describe('looking', () => {
@@ -315,11 +322,18 @@ describe('measuring', () => {
     ['promise', 'inline'],
   ])('perf measures reads by %s, %s', async (api, polling) => {
     const words = ['perf', ...one, '--seconds', '1', '--ramp', '0', '--api', api, '--polling', polling];
-    const report = await json(...words, '--depth', '8', '--io-queues', '2');
+    const page = path.join(folder, `${api}-${polling}.html`);
+    const report = await json(...words, '--depth', '8', '--io-queues', '2', '--report', page);
     expect(report).toMatchObject({ schema: 1, failed: 0, depth: 8, ioQueues: 2, interrupted: false });
     expect(report.operations).toBeGreaterThan(report.depth * report.ioQueues);
     expect(report.reads).toBe(report.operations);
     expect(report.latencyUs.p99).toBeGreaterThanOrEqual(report.latencyUs.p50);
+    const counted = report.distributionUs.reduce(
+      (sum: number, { count }: { count: number }) => sum + count,
+      0,
+    );
+    expect(counted).toBe(report.operations);
+    expect(dataOf(page).charts.map(({ title }) => title)).toContain('Latency over time');
   });
 
   it('perf keeps to a rate, and checks what it wrote', async () => {
@@ -332,7 +346,9 @@ describe('measuring', () => {
 
   it('stress attaches and detaches with reads in flight', async () => {
     const report = path.join(folder, 'stress.json');
+    const page = path.join(folder, 'stress.html');
     const words = ['stress', ...one, '-n', nqns[1] as string, '--loops', '5', '--reads', '--json', report];
+    words.push('--report', page);
     const { exitCode, stdout, stderr } = await text(...words);
     expect({ exitCode, stdout }, stderr).toMatchObject({
       exitCode: 0,
@@ -343,7 +359,12 @@ describe('measuring', () => {
       completed: 5,
       failed: 0,
       hangs: 0,
+      findings: [],
     });
+    const { charts } = dataOf(page);
+    expect(charts.map(({ title }) => title)).toContain('Phases of a detach');
+    const loops = charts.find(({ title }) => title === 'Rate over time')?.series[0]?.values ?? [];
+    expect(loops.reduce((sum: number, rate) => sum + (rate ?? 0), 0)).toBeCloseTo(5);
     noConnections();
   });
 });
