@@ -87,11 +87,16 @@ function show({ outputFormat }: Given, processes: readonly Process[]): void {
   print(outputFormat, { processes }, () => processes.map(asText).join('\n\n'));
 }
 
+/** A program names itself; a name must not steer the terminal. */
+function printable(name: string): string {
+  return String(name).replace(/[^\x20-\x7e]/g, '?');
+}
+
 function asText({ pid, program, memory, controllers }: Process): string {
   const { usedBytes, totalBytes } = memory;
   const us = (value: number | null) => (value === null ? '-' : value.toFixed(value < 10 ? 1 : 0));
   return [
-    `${program}, process ${pid}, ${formatBytes(usedBytes)} of ${formatBytes(totalBytes)} hugepage memory`,
+    `${printable(program)}, process ${pid}, ${formatBytes(usedBytes)} of ${formatBytes(totalBytes)} hugepage memory`,
     table(
       [
         'controller',

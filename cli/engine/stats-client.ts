@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -10,7 +10,8 @@ const limitMs = 2_000;
 /** The sockets of all processes of this user that export their statistics to the usual place. */
 export function findSockets(): string[] {
   const folder = statsFolder();
-  if (!existsSync(folder)) return [];
+  // In a folder that everybody may write to, somebody else may have made it.
+  if (statSync(folder, { throwIfNoEntry: false })?.uid !== process.getuid?.()) return [];
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sock'))
     .map((name) => path.join(folder, name));
