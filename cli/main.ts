@@ -1,5 +1,16 @@
 #!/usr/bin/env node
 // The package's command line: `npx spdk-nvme VERB`.
+import { constants } from 'node:os';
+import { explain } from './engine/exit.js';
 import { run } from './program.js';
 
-process.exitCode = await run(process.argv.slice(2));
+let unwritten = 0;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Programs that nobody reads any more end by SIGPIPE, which Node.js turns into this error.
+  unwritten = error.code === 'EPIPE' ? 128 + constants.signals.SIGPIPE : 1;
+  if (error.code !== 'EPIPE') process.stderr.write(`spdk-nvme: ${explain(error)}\n`);
+  process.exitCode ||= unwritten;
+});
+
+const status = await run(process.argv.slice(2));
+process.exitCode = status || unwritten;

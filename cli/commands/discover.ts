@@ -70,13 +70,10 @@ async function watch(
   given: Given,
   signal: AbortSignal,
 ): Promise<number> {
-  const unread = new AbortController();
-  // Whoever reads the output has gone, as `head -1` does.
-  process.stdout.on('error', () => unread.abort());
   await using changes = await environment.watchDiscovery(service, {
     ...attachOptionsOf(given),
     pollIntervalMs,
-    signal: AbortSignal.any([signal, unread.signal]),
+    signal,
   });
   changes.on('resetting', (reason) => process.stderr.write(`spdk-nvme: ${explain(reason)}\n`));
   changes.on('reset', () => process.stderr.write('spdk-nvme: connected again\n'));

@@ -17,6 +17,8 @@ export class StopSignal {
         this.#abort.abort();
       });
     }
+    // Nobody can read the output any more; main.ts decides on the exit status.
+    process.stdout.once('error', () => this.#abort.abort());
   }
 
   /** Fires with the signal. */
