@@ -1,7 +1,8 @@
 // The arguments of a file's methods, in the forms that FileHandle of node:fs/promises takes.
 
-import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkInteger, checkOneOf, describe, readOptions } from '../options/arguments.js';
+import { SpdkError } from '../errors/spdk-error.js';
+import { checkInteger, checkOneOf, readOptions } from '../options/arguments.js';
+import { plainBytesOf } from '../options/buffers.js';
 import { or } from '../options/common.js';
 
 /** The part of a buffer, and the position in the file. */
@@ -70,19 +71,11 @@ function fromMap(buffer: unknown, given: ReadonlyMap<(typeof partKeys)[number] |
 
 function checked(view: unknown, offset: unknown, length: unknown, position: unknown): Part {
   const place = checkPosition(position);
-  const all = wholeOf(view, 'buffer');
+  const all = plainBytesOf(view, 'buffer');
   const from = checkInteger(offset ?? 0, 'offset', 0, all.byteLength, 'bytes');
   const most = all.byteLength - from;
   const bytes = all.subarray(from, from + checkInteger(length ?? most, 'length', 0, most, 'bytes'));
   return { view: view as NodeJS.ArrayBufferView, bytes, position: place };
-}
-
-/** The bytes of a view, by a plain array of our own: a subclass may say other things of itself than are so. */
-export function wholeOf(view: unknown, name: string): Uint8Array {
-  if (!ArrayBuffer.isView(view)) {
-    throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView; got ${describe(view)}`);
-  }
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /** A position in the file; null, undefined and -1 mean that of the file. */

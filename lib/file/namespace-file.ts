@@ -7,7 +7,7 @@ import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import { Namespace } from '../namespace.js';
 import { describe, readOptions } from '../options/arguments.js';
-import { allBytesOf } from '../options/buffers.js';
+import { allBytesOf, plainBytesOf } from '../options/buffers.js';
 import { checkTimeout, optional } from '../options/common.js';
 import type { QueuePair } from '../queue-pair.js';
 import { ByteAccess, noSpace } from '../streams/byte-access.js';
@@ -19,7 +19,6 @@ import {
   type FileReadOptions,
   type PartOptions,
   readPart,
-  wholeOf,
   writePart,
 } from './arguments.js';
 import {
@@ -136,7 +135,7 @@ export class NamespaceFile implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffers: readonly Target[] }> {
     return this.#do(async () => {
       const at = checkPosition(position);
-      const parts = allBytesOf(buffers, wholeOf);
+      const parts = allBytesOf(buffers, plainBytesOf);
       const [from, there] = this.#place(at, total(parts));
       if (there > 0) await this.#access.readv(cut(parts, there), from, this.#options);
       return { bytesRead: there, buffers };
@@ -150,7 +149,7 @@ export class NamespaceFile implements AsyncDisposable {
   ): Promise<{ bytesWritten: number; buffers: readonly Source[] }> {
     return this.#do(async () => {
       const at = checkPosition(position);
-      const parts = allBytesOf(buffers, wholeOf);
+      const parts = allBytesOf(buffers, plainBytesOf);
       const length = total(parts);
       const from = this.#placeWhole(at, length);
       if (length > 0) await this.#access.writev(cut(parts, length), from, this.#options);

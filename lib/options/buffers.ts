@@ -1,7 +1,7 @@
 // The bytes of buffers that callers pass.
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkInteger } from './arguments.js';
+import { checkInteger, describe } from './arguments.js';
 
 /**
  * The bytes of any view, without copying.
@@ -49,4 +49,20 @@ export function allBytesOf(views: unknown, check: (view: unknown, name: string) 
 
 export function invalidBuffer(message: string): SpdkError {
   return new SpdkError('ERR_SPDK_INVALID_BUFFER', message);
+}
+
+/**
+ * The bytes of a view, which may be empty, by a plain array of our own: a subclass may say other things of itself than are so.
+ * @throws {SpdkTypeError} not a view
+ * @throws {SpdkError} ERR_SPDK_INVALID_BUFFER for one that has been detached, or that lies
+ */
+export function plainBytesOf(view: unknown, name: string): Uint8Array {
+  if (!ArrayBuffer.isView(view)) {
+    throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView; got ${describe(view)}`);
+  }
+  try {
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  } catch {
+    throw invalidBuffer(`${name} has been detached, or has other bounds than it says`);
+  }
 }

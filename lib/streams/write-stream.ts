@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
+import { plainBytesOf } from '../options/buffers.js';
 import { type ByteAccess, changed, noSpace } from './byte-access.js';
 import { StreamOperations } from './operations.js';
 import { StagePool } from './stages.js';
@@ -54,9 +55,7 @@ export class NamespaceWriteStream extends Writable {
 
   /** @internal */
   override _write(chunk: Buffer, _: BufferEncoding, callback: (error?: Error | null) => void): void {
-    // A subclass may report wrong values.
-    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    this.#accept(bytes, bytes.byteLength).then(() => callback(), fail(callback));
+    this.#accept(chunk).then(() => callback(), fail(callback));
   }
 
   /** @internal */
@@ -73,7 +72,9 @@ export class NamespaceWriteStream extends Writable {
   }
 
   /** Copies the data; resolves when there is room for more. */
-  async #accept(bytes: Uint8Array, length: number): Promise<void> {
+  async #accept(chunk: Uint8Array): Promise<void> {
+    const bytes = plainBytesOf(chunk, 'chunk');
+    const length = bytes.byteLength;
     const { end } = this.#plan;
     const from = this.#position + this.#filled;
     const what = `Writing ${length} bytes at ${from}`;

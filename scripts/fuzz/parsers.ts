@@ -2,12 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { isSpdkErrorCode } from '../../lib/errors/catalogue.js';
 import { SpdkError, SpdkTypeError } from '../../lib/errors/spdk-error.js';
+import { readPart, writePart } from '../../lib/file/arguments.js';
+import { readBatchTransfer } from '../../lib/io/batch-command.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { resolveDetachOptions } from '../../lib/options/detach.js';
 import { resolveCloseOptions, resolveEnvironmentOptions } from '../../lib/options/environment.js';
 import { checkNqn } from '../../lib/options/nqn.js';
 import { resolveResetOptions } from '../../lib/options/reset.js';
 import { formatTransportId, parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
+import { partEnd, streamPlan } from '../../lib/streams/stream-options.js';
 import { anyValue, misspellings, optionsWith } from './values.js';
 
 /** Something that must hold for every input. */
@@ -94,6 +97,23 @@ const environmentValues = {
 };
 const timeValues = { drainMs: fc.nat(10_000), timeoutMs: fc.integer({ min: 1, max: 10_000 }) };
 
+const streamValues = {
+  startBytes: fc.nat(40_000),
+  endBytes: fc.nat(40_000),
+  chunkBytes: fc.oneof(fc.nat(5_000), fc.constantFrom(512, 1_024, 2 ** 26, 2 ** 27)),
+  concurrency: fc.integer({ min: 0, max: 65 }),
+  flush: fc.boolean(),
+  timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+};
+const partValues = {
+  buffer: fc.constantFrom(Buffer.alloc(10), new Float64Array(2), new DataView(new ArrayBuffer(3))),
+  offset: fc.integer({ min: -1, max: 20 }),
+  length: fc.integer({ min: -1, max: 20 }),
+  position: fc.oneof(fc.integer(), fc.bigInt(), fc.constant(null)),
+};
+const batchValues = { ...partValues, bufferOffset: fc.nat(20), tag: fc.nat(), namespace: anyValue };
+const disk = { bytes: 32_768, blockSize: 512 };
+
 /** What a call gives; undefined when it refuses its input with an error of this package that is fit to be read. */
 function accepted<Result>(call: () => Result): Result | undefined {
   const begun = process.cpuUsage();
@@ -138,6 +158,33 @@ function holds<Input, Result extends object>(
   };
 }
 
+/** What is refused is refused with a code; `check` throws for a result that makes no sense. */
+function refuses<Input, Result>(
+  name: string,
+  inputs: fc.Arbitrary<Input>,
+  read: (input: Input) => Result,
+  check: (result: Result) => void,
+): Property {
+  return {
+    name,
+    check: (parameters) =>
+      fc.assert(
+        fc.property(inputs, (input) => {
+          const result = accepted(() => read(input));
+          if (result !== undefined) check(result);
+        }),
+        parameters as unknown as fc.Parameters<[Input]>,
+      ),
+  };
+}
+
+function checkPart({ view, bytes, position }: ReturnType<typeof readPart>): void {
+  const inside = bytes.buffer === view.buffer && bytes.byteOffset >= view.byteOffset;
+  if (!inside || bytes.byteLength > view.byteLength) throw new Error('reaches beyond the buffer');
+  if (position !== null && !(Number.isSafeInteger(position) && position >= 0))
+    throw new Error('has no place');
+}
+
 /** The parsers and checks of input, and what must hold for each. */
 export const properties: readonly Property[] = [
   holds('transport ids', transportId as fc.Arbitrary<string>, (id: string | TransportId) => {
@@ -154,6 +201,29 @@ export const properties: readonly Property[] = [
   holds('NQNs', fc.oneof(nqn, nqn.chain(misspellings), anyValue), (value) => {
     const text = value !== null && typeof value === 'object' && 'nqn' in value ? value.nqn : value;
     return Object.freeze({ nqn: checkNqn(text, 'subnqn') });
+  }),
+  refuses(
+    'stream options',
+    optionsWith(streamValues),
+    (options) => streamPlan(options, disk, 'write', () => {}),
+    (plan) => {
+      let position = plan.start;
+      for (let parts = 0; position < plan.end; parts++) {
+        const end = partEnd(position, plan, disk.blockSize);
+        if (end <= position || end > plan.end || parts > 100) throw new Error(`stops at ${position}`);
+        position = end;
+      }
+    },
+  ),
+  refuses('file options', optionsWith(partValues), (options) => readPart(options, 0, 0, 0), checkPart),
+  refuses(
+    'file arguments',
+    fc.tuple(fc.oneof(partValues.buffer, anyValue), anyValue, anyValue, anyValue),
+    ([buffer, offset, length, position]) => writePart(buffer, offset, length, position),
+    ({ bytes, position }) => checkPart({ view: bytes, bytes, position }),
+  ),
+  refuses('batch commands', optionsWith(batchValues), readBatchTransfer, ({ bufferOffset }) => {
+    if (!Number.isSafeInteger(bufferOffset)) throw new Error('has no place in its buffer');
   }),
 ];
 

@@ -223,6 +223,14 @@ describe('a file', () => {
     structuredClone(source.buffer, { transfer: [source.buffer] });
     await expect(writing).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
     expect(Buffer.from(space.data).equals(noise(size, 7))).toBe(true);
+    await expect(file.read(bytes)).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
+    await expect(file.writev([source])).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
+    class Liar extends Uint8Array {
+      override get byteLength(): number {
+        return 1_000_000;
+      }
+    }
+    await expect(file.write(new Liar(5))).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
   });
 
   it('is closed once what is under way has ended, and takes nothing from then on', async () => {

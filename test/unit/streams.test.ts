@@ -222,6 +222,18 @@ describe('namespace.createWriteStream', () => {
     expect(Buffer.from(space.data.subarray(0, 1000)).equals(noise(1000))).toBe(true);
   });
 
+  it('fails with a code when a buffer went away before it was taken', async () => {
+    bed.target.silent = true;
+    const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 1 });
+    const failed = failure(stream);
+    stream.write(noise(1024));
+    const late = new Uint8Array(2048);
+    stream.write(late);
+    structuredClone(late.buffer, { transfer: [late.buffer] });
+    bed.target.silent = false;
+    expect(await failed).toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
+  });
+
   it('lets go of everything when it is destroyed in the middle', async () => {
     bed.target.silent = true;
     const stream = ns.createWriteStream({ chunkBytes: 512 });
