@@ -63,7 +63,7 @@ const programs = fences().filter(
 );
 
 it.each(programs)('$place', async ({ code }) => {
-  if (code.includes('Environment.init')) {
+  if (/Environment\.(init|shared)/.test(code)) {
     await run(code, {});
     return;
   }
