@@ -13,7 +13,7 @@ const pauseMs = 5;
 /** A controller that has not answered by then is dead. Or by a third of the caller's time, where that is less. */
 const answerLimitMs = 1_000;
 
-/** native/core/controller/controller_detach.cc: drain, disconnect, linger, destroy. */
+/** native/core/controller/detach_sequence.cc: drain, disconnect, linger, destroy. */
 export function detachSteps(
   controller: SteppedController,
   { drainMs, timeoutMs }: DetachSettings,

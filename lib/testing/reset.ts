@@ -11,7 +11,7 @@ const fastFailIntervalMs = 20;
 /** How long the controller has to give a sign of life. */
 const answerLimitMs = 1_000;
 
-/** native/core/controller/controller_reset.cc: ends the connection and makes another, by the controller's reconnect policy. */
+/** native/core/controller/control_loop.cc: ends the connection and makes another, by the controller's reconnect policy. */
 export function resetSteps(
   controller: SteppedController,
   cause: NativeFailure | null,

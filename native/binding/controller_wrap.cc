@@ -34,8 +34,8 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
        InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
-       InstanceMethod<&ControllerWrap::give_up>("giveUp"),
-       InstanceMethod<&ControllerWrap::break_off>("breakOff"),
+       InstanceMethod<&ControllerWrap::cancel_attach>("giveUp"),
+       InstanceMethod<&ControllerWrap::force_disconnect>("breakOff"),
        InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
@@ -158,13 +158,13 @@ Napi::Value ControllerWrap::watch_log(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value ControllerWrap::give_up(const Napi::CallbackInfo& info) {
-  controller(info.Env()).give_up_attach();
+Napi::Value ControllerWrap::cancel_attach(const Napi::CallbackInfo& info) {
+  controller(info.Env()).cancel_attach();
   return info.Env().Undefined();
 }
 
-Napi::Value ControllerWrap::break_off(const Napi::CallbackInfo& info) {
-  controller(info.Env()).break_off_attach();
+Napi::Value ControllerWrap::force_disconnect(const Napi::CallbackInfo& info) {
+  controller(info.Env()).force_disconnect();
   return info.Env().Undefined();
 }
 

@@ -32,8 +32,8 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
   Napi::Value watch_log(const Napi::CallbackInfo& info);
-  Napi::Value give_up(const Napi::CallbackInfo& info);
-  Napi::Value break_off(const Napi::CallbackInfo& info);
+  Napi::Value cancel_attach(const Napi::CallbackInfo& info);
+  Napi::Value force_disconnect(const Napi::CallbackInfo& info);
   Napi::Value wedge(const Napi::CallbackInfo& info);
   Controller& controller(Napi::Env env) const;
 

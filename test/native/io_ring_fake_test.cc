@@ -282,7 +282,7 @@ TEST_F(IoRingTest, CompletesACancelledCommandThatWaitsWithoutWaiting) {
 }
 
 TEST_F(IoRingTest, SendsWhatALostConnectionHadAgainWhileItHolds) {
-  ring.hold(true);
+  ring.set_requeue(true);
   push({.operation = RingLayout::write, .blocks = 1000});
   push({.operation = RingLayout::raw});
   memset(memory->at(region, 0, 1000 * kBlock), 0x5a, 1000 * kBlock);
@@ -312,7 +312,7 @@ TEST_F(IoRingTest, AbortsAllWhenTheQueuePairIsLost) {
 }
 
 TEST_F(IoRingTest, SurvivesAConnectionThatIsLostInsideACall) {
-  ring.hold(true);
+  ring.set_requeue(true);
   push({.blocks = 1000});
   push({.first = 1000, .blocks = 1000});
   int calls = 0;

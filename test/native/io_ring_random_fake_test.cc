@@ -101,7 +101,7 @@ class Life {
   }
 
   void lose() {
-    ring_->hold(random_() % 2 == 0);
+    ring_->set_requeue(random_() % 2 == 0);
     for (auto& [slot, task] : tasks_) task.resent = true;
     queue_pair_.failed = true;
     if (random_() % 2 == 0) ring_->submit(&queue_pair_);

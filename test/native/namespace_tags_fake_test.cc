@@ -80,7 +80,7 @@ class AnotherDisk : public testing::Test {
     before.data.mdts = after.data.mdts = 1;
     before.add(1, kBlock, kBlocks).identify.nguid[0] = 1;
     after.add(1, kBlock, kBlocks).identify.nguid[0] = 2;
-    ring.hold(true);
+    ring.set_requeue(true);
     connect(before);
     js.tag = tags.of(1);
   }

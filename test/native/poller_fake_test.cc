@@ -35,7 +35,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
   const auto linger = std::make_shared<LingerLock>(kSlots);
   const auto stats = std::make_shared<IoStats>(kSlots);
   const auto history = std::make_shared<History>(1, "fake");
-  ring->hold(true);
+  ring->set_requeue(true);
   NamespaceTags tags;
   Poller poller(0, {});
 
@@ -63,7 +63,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
       {
         const ExclusiveLinger alone(*linger);
         set->free();
-        ring->answer_cancelled();
+        ring->settle_cancelled();
       }
       connect();
     }

@@ -189,7 +189,7 @@ describe('a detach that SPDK does not return from', () => {
     const { nativeStack = '' } = error as SpdkError;
     const [control = '', ...others] = nativeStack.split(/^(?=\S)/m);
     expect(control).toMatch(/^spdk-control \(thread \d+, [RS] /);
-    expect(control).toMatch(/^ {4}at spdk_nvme::Controller::detach_now\(\)/m);
+    expect(control).toMatch(/^ {4}at spdk_nvme::ControlLoop::detach_now\(\)/m);
     expect(others.map((other) => other.split(' ')[0])).toEqual(['spdk-poll-0', 'spdk-poll-1']);
     await detached;
     expect(controller.state).toBe('detached');

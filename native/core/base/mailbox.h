@@ -18,14 +18,29 @@ class Mailbox {
  public:
   using Task = std::function<void()>;
 
-  /** Thread: any. */
+  /** Sends a task. Once the mailbox is closed, post() runs it itself. Thread: any. */
   void post(Task task) {
     {
       const std::lock_guard<std::mutex> guard(mutex_);
-      tasks_.push_back(std::move(task));
-      filled_.store(true, std::memory_order_release);
+      if (!closed_) tasks_.push_back(std::exchange(task, nullptr));
+      filled_.store(!closed_, std::memory_order_release);
     }
+    if (task) return task();
     nudge();
+  }
+
+  /**
+   * Runs the posted tasks for the last time, on the owning thread, when that has nothing left that a task could
+   * use. Later tasks run on the threads that post them, so that every caller they carry gets its answer.
+   */
+  void close() {
+    std::vector<Task> rest;
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      rest.swap(tasks_);
+      closed_ = true;
+    }
+    for (Task& task : rest) task();
   }
 
   /**
@@ -63,8 +78,9 @@ class Mailbox {
   }
 
  private:
-  /** Guards tasks_. */
+  /** Guards tasks_ and closed_. */
   std::mutex mutex_;
+  bool closed_ = false;
   std::condition_variable wake_;
   std::vector<Task> tasks_;
   /** Whether tasks_ is not empty, readable without the mutex. */

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "native/core/base/deadlines.h"
+#include "native/core/base/stop_request.h"
 #include "native/spdk/interpose/connection_watch.h"
 
 namespace spdk_nvme {
@@ -11,8 +12,8 @@ namespace spdk_nvme {
 /** How long a call into SPDK may wait for the controller's answers. */
 struct CallLimits {
   std::chrono::milliseconds answer;
-  /** The same from the moment on that a detach waits for this thread; the largest value while none does. */
-  const std::atomic<std::chrono::milliseconds>& detach;
+  /** Its patience counts from the moment on that a detach waits for this thread. */
+  const StopRequest& stop;
 };
 
 /**
@@ -27,7 +28,7 @@ class WaitingCall {
   WaitingCall(Deadlines& deadlines, spdk::ConnectionWatch& watch, CallLimits limits)
       : scope_(deadlines, kLook, [this, &watch, limits] {
           waited_ += kLook;
-          const auto detach = limits.detach.load(std::memory_order_acquire);
+          const auto detach = limits.stop.patience();
           if (detach != std::chrono::milliseconds::max()) waited_for_detach_ += kLook;
           if (waited_ < limits.answer && waited_for_detach_ < detach) return true;
           broken_.store(true, std::memory_order_release);

@@ -19,20 +19,20 @@ std::vector<uint32_t> Description::hidden_namespaces() const {
   return hidden_namespaces_;
 }
 
-void Description::read(spdk_nvme_ctrlr* controller, Granted granted) {
-  ControllerInfo info = read_controller_info(controller);
-  info.io_queues = granted.io_queues;
-  info.queue_depth = granted.queue_depth;
+void Description::read(const Connection& connection) {
+  ControllerInfo info = read_controller_info(connection.controller());
+  info.io_queues = connection.granted().io_queues;
+  info.queue_depth = connection.granted().queue_depth;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     info_ = std::move(info);
   }
-  read_namespaces(controller);
+  read_namespaces(connection);
 }
 
-void Description::read_namespaces(spdk_nvme_ctrlr* controller) {
-  table_ = read_namespace_table(controller, tags_);
-  std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(controller, tags_);
+void Description::read_namespaces(const Connection& connection) {
+  table_ = read_namespace_table(connection.controller(), tags_);
+  std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(connection.controller(), tags_);
   const std::lock_guard<std::mutex> guard(mutex_);
   namespaces_ = std::move(namespaces);
 }

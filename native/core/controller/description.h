@@ -1,13 +1,12 @@
 #pragma once
 
-#include <spdk/nvme.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "native/core/connection/connection.h"
 #include "native/core/connection/controller_info.h"
 #include "native/core/io/namespace_table.h"
 #include "native/core/io/namespace_tags.h"
@@ -31,14 +30,9 @@ class Description {
 
   // Control thread.
 
-  /** What the target granted to a connection. */
-  struct Granted {
-    uint32_t io_queues = 0;
-    uint32_t queue_depth = 0;
-  };
   /** Of a new connection. */
-  void read(spdk_nvme_ctrlr* controller, Granted granted);
-  void read_namespaces(spdk_nvme_ctrlr* controller);
+  void read(const Connection& connection);
+  void read_namespaces(const Connection& connection);
   /** False when it is what was known. */
   bool set_hidden_namespaces(std::vector<uint32_t> ids);
 

@@ -79,12 +79,12 @@ void IoRing::bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth) {
 
 void IoRing::submit(spdk_nvme_qpair* queue_pair) {
   take_namespaces();
-  // Held commands were sent before those that still wait.
-  ready_.insert(ready_.begin(), held_.begin(), held_.end());
-  for (const uint32_t index : held_) slots_[index].ready = true;
-  held_.clear();
+  // Requeued commands were sent before those that still wait.
+  ready_.insert(ready_.begin(), requeued_.begin(), requeued_.end());
+  for (const uint32_t index : requeued_) slots_[index].ready = true;
+  requeued_.clear();
   take_new();
-  answer_cancelled();
+  settle_cancelled();
   while (!ready_.empty() && !free_pieces_.empty()) {
     const uint32_t index = ready_.front();
     ready_.pop_front();
@@ -148,7 +148,7 @@ bool IoRing::has_to_wait(int result) const {
   // There is no room, and with nothing in flight none will become free.
   if (result == -ENOMEM || result == -EAGAIN) return in_flight_ > 0;
   // The queue pair has lost its connection.
-  return result == -ENXIO && holding_.load(std::memory_order_acquire);
+  return result == -ENXIO && requeue_.load(std::memory_order_acquire);
 }
 
 /**
@@ -185,7 +185,7 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   ring.in_flight_--;
   slot.pieces--;
   const uint32_t status = status_word(completion->status);
-  if (is_aborted(status) && slot.command.operation != raw && ring.holding_.load(std::memory_order_acquire)) {
+  if (is_aborted(status) && slot.command.operation != raw && ring.requeue_.load(std::memory_order_acquire)) {
     slot.lost_from = slot.lost ? std::min(slot.lost_from, first) : first;
     slot.lost = true;
   } else if (status != 0) {
@@ -206,17 +206,17 @@ void IoRing::end(uint32_t index, uint32_t status) {
   slot.status = status;
 }
 
-/** Completes or holds a command if SPDK has no piece of it any more and none remains to be sent. */
+/** Completes or requeues a command if SPDK has no piece of it any more and none remains to be sent. */
 void IoRing::settle(uint32_t index) {
   Slot& slot = slots_[index];
   if (slot.pieces > 0 || slot.has_more()) return;
   if (std::exchange(slot.ready, false)) std::erase(ready_, index);
   if (slot.ended || !slot.lost) {
     complete(index, slot.status, slot.result);
-  } else if (holding_.load(std::memory_order_acquire)) {
+  } else if (requeue_.load(std::memory_order_acquire)) {
     slot.sent = slot.lost_from;
     slot.lost = false;
-    held_.push_back(index);
+    requeued_.push_back(index);
   } else {
     complete(index, aborted_word(), 0);
   }
@@ -267,7 +267,7 @@ bool IoRing::is_cancelled(uint32_t index) const {
   return load(commands_[static_cast<size_t>(index) * kCommandWords + kCancel]) != 0;
 }
 
-void IoRing::answer_cancelled() {
+void IoRing::settle_cancelled() {
   const uint32_t cancels = load(words_[kCancelsWord]);
   if (std::exchange(seen_cancels_, cancels) == cancels) return;
   take_new();
@@ -275,20 +275,20 @@ void IoRing::answer_cancelled() {
     const Slot& slot = slots_[index];
     // A command that was sent completely ends with the controller's status.
     if (!slot.busy || !(slot.has_more() || slot.lost) || !is_cancelled(index)) continue;
-    std::erase(held_, index);
+    std::erase(requeued_, index);
     end(index, host_error(ECANCELED));
     settle(index);
   }
 }
 
 void IoRing::lost_queue_pair() {
-  if (!holding_.load(std::memory_order_acquire)) answer_rest(0);
+  if (!requeue_.load(std::memory_order_acquire)) fail_pending(0);
 }
 
-void IoRing::answer_rest(int error_number) {
+void IoRing::fail_pending(int error_number) {
   take_new();
   const uint32_t status = error_number == 0 ? aborted_word() : host_error(error_number);
-  std::deque<uint32_t> rest = std::exchange(held_, {});
+  std::deque<uint32_t> rest = std::exchange(requeued_, {});
   rest.insert(rest.end(), ready_.begin(), ready_.end());
   ready_.clear();
   for (const uint32_t index : rest) {

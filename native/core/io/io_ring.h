@@ -91,10 +91,10 @@ class IoRing : public RingLayout {
   [[nodiscard]] uint32_t pending();
 
   /**
-   * Whether commands that end with their connection are kept and sent again over the next one, instead of
-   * being aborted. Raw commands are never kept, because sending them twice may not be safe. Thread: any.
+   * Whether commands that end with their connection are requeued and sent again over the next one, instead of
+   * being aborted. Raw commands are never requeued, because sending them twice may not be safe. Thread: any.
    */
-  void hold(bool holding) { holding_.store(holding, std::memory_order_release); }
+  void set_requeue(bool requeue) { requeue_.store(requeue, std::memory_order_release); }
 
   /** The namespaces by which commands are checked and split from the next submit() on. Thread: control. */
   void set_namespaces(std::shared_ptr<const NamespaceTable> namespaces);
@@ -109,17 +109,17 @@ class IoRing : public RingLayout {
   void submit(spdk_nvme_qpair* queue_pair);
   /** Whether commands are outstanding or wait for room in the queue. */
   [[nodiscard]] bool busy() const {
-    return in_flight_ > 0 || !ready_.empty() || !held_.empty() ||
+    return in_flight_ > 0 || !ready_.empty() || !requeued_.empty() ||
            head_ != submitted_.load(std::memory_order_acquire);
   }
   /** Notifies JavaScript once if commands have completed since the last call. */
   void notify();
   /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
-  void answer_cancelled();
-  /** The queue pair no longer exists: aborts everything that is not held. */
+  void settle_cancelled();
+  /** The queue pair no longer exists: aborts everything that is not requeued. */
   void lost_queue_pair();
-  /** Completes everything that is held or not yet passed to SPDK: with this errno, or as aborted for 0. */
-  void answer_rest(int error_number);
+  /** Completes everything that is requeued or not yet passed to SPDK: with this errno, or as aborted for 0. */
+  void fail_pending(int error_number);
 
   /** Called by notify() on the polling thread; must not block. */
   std::function<void()> on_completions;
@@ -181,7 +181,7 @@ class IoRing : public RingLayout {
 
   std::atomic<uint32_t> submitted_{0};
   std::atomic<uint32_t> completed_{0};
-  std::atomic<bool> holding_{false};
+  std::atomic<bool> requeue_{false};
 
   /** Guards fresh_namespaces_; the version is readable without it. */
   std::mutex namespaces_mutex_;
@@ -196,7 +196,7 @@ class IoRing : public RingLayout {
   /** Commands with more to send, the next one first. */
   std::deque<uint32_t> ready_;
   /** Commands to be sent again, in the order in which they were returned. */
-  std::deque<uint32_t> held_;
+  std::deque<uint32_t> requeued_;
   /** One for each request of the queue pair; the free ones by number. */
   std::vector<Piece> pieces_;
   std::vector<uint32_t> free_pieces_;

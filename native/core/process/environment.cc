@@ -82,7 +82,7 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
       case ControllerState::detached:
         continue;
       case ControllerState::attaching:
-        if (other->attach_given_up()) {
+        if (other->stopping()) {
           return Status::failure(
               "ERR_SPDK_DETACHING",
               "a cancelled attach of this controller has not ended in SPDK yet; try again later");
@@ -151,9 +151,9 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   }
   const auto deadline = Clock::now() + limit;
   for (const auto& controller : controllers) {
-    // In this order, so that a thread that sees the change of state finds the settings of this detach.
+    // In this order, so that the control thread finds the settings of this detach once it sees the request.
     controller->detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
-    controller->give_up_attach();
+    controller->abandon();
   }
   bool clean = true;
   for (const auto& controller : controllers) {

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include "native/spdk/connect.h"
+
+namespace spdk_nvme {
+
+/** Where a controller is, and how it is connected to; the same for all of its connections. */
+struct ConnectRequest {
+  spdk_nvme_transport_id transport_id{};
+  spdk::ConnectSettings connect;
+  /** Queue pairs are polled by the JavaScript thread, see QueuePairWrap, rather than by pollers. */
+  bool inline_polling = false;
+  /** A discovery controller is wanted, which has no I/O queues. */
+  bool discovery = false;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,284 @@
+#include "native/core/connection/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "native/core/base/backoff.h"
+#include "native/core/connection/waiting_call.h"
+#include "native/spdk/controller_type.h"
+#include "native/spdk/namespaces.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/** Of a controller that describes its namespaces anew, one after the other. */
+constexpr auto kTimeForNamespace = 10ms;
+/** What SPDK gets to shut a controller down that has just answered. */
+constexpr auto kShutdownLimit = 1'000ms;
+/** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
+constexpr uint32_t kChangedNamespacesBytes = 4096;
+/** "Discovery Log Page Change", a notice. */
+constexpr uint32_t kDiscoveryLogChanged = 0xf0;
+
+std::string for_so_long(std::chrono::milliseconds time) {
+  return " for " + std::to_string(time.count()) + " ms";
+}
+
+}  // namespace
+
+Connection::Connection(ConnectionContext context, spdk_nvme_ctrlr* controller, Granted granted,
+                       const spdk::ConnectSettings& settings, std::shared_ptr<spdk::ConnectionWatch> watch,
+                       const StopRequest& stop)
+    : context_(std::move(context)),
+      controller_(controller),
+      granted_(granted),
+      timeout_(settings.timeout_ms),
+      keep_alive_timeout_(settings.keep_alive_ms),
+      watch_(std::move(watch)),
+      stop_(stop),
+      keep_alive_(keep_alive_timeout_) {}
+
+Connection::~Connection() {
+  if (controller_ != nullptr) end(true);
+}
+
+bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadline,
+                                     const ExclusiveLinger& /*held*/) {
+  for (IoQueues::Share& share : io.shares()) {
+    sets_.push_back(std::make_shared<QueueSet>(controller_, context_.linger, share.slot,
+                                               std::move(share.rings), context_.history, context_.io_stats));
+    if (!sets_.back()->connect(granted_.queue_depth, deadline)) return false;
+  }
+  return true;
+}
+
+void Connection::abandon(const ExclusiveLinger& held) {
+  for (const auto& set : sets_) set->abandon();
+  destroy(held);
+}
+
+void Connection::serve(IoQueues& io, const std::function<void()>& on_queue_pair_lost) {
+  io_ = &io;
+  keep_alive_.begin(Clock::now());
+  spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
+  for (const auto& set : sets_) set->on_failure = on_queue_pair_lost;
+  io.serve(sets_);
+}
+
+bool Connection::poll() {
+  if (lost()) return false;
+  int32_t result = 0;
+  const bool answered = wait_for_controller([&] {
+    admin_commands_.submit(controller_);
+    result = spdk_nvme_ctrlr_process_admin_completions(controller_);
+  });
+  if (!answered) return false;
+  if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
+  return result > 0;
+}
+
+void Connection::poll_until(const std::function<bool()>& done) {
+  const Backoff backoff;
+  while (!done()) {
+    poll();
+    backoff.pause();
+  }
+}
+
+/**
+ * Makes a call into SPDK in which it may wait for the controller's answers: when one reports that a namespace
+ * has changed, SPDK asks it for all of them, and takes its time. False when the controller did not answer; the
+ * admin queue is lost then.
+ */
+bool Connection::wait_for_controller(const std::function<void()>& call) {
+  const auto limit = silence_limit() + kTimeForNamespace * namespace_count_;
+  {
+    const SharedLinger together(*context_.linger, context_.services->control_slot());
+    const WaitingCall waiting(context_.services->deadlines, *watch_, {.answer = limit, .stop = stop_});
+    call();
+    if (!waiting.broken()) return true;
+  }
+  lose_admin_queue("the controller did not describe its namespaces" + for_so_long(limit), ETIMEDOUT);
+  return false;
+}
+
+/** How long a controller may be silent. Without a keep-alive it is as long as while it is attached. */
+std::chrono::milliseconds Connection::silence_limit() const {
+  return keep_alive_timeout_ == 0ms ? timeout_ : keep_alive_timeout_;
+}
+
+/**
+ * SPDK sends a Keep Alive every half of the time that the target granted, which need not be what was asked for,
+ * and takes no notice of the answers: it tells the target that the host lives, and nothing else. The Keep Alives
+ * sent here tell the host that the target does. Answers to I/O do not count: admin commands must end too, and
+ * they only do if their queue is alive.
+ */
+void Connection::watch_alive() {
+  if (lost()) return;
+  if (std::exchange(answers_seen_, admin_commands_.answers()) != admin_commands_.answers()) {
+    keep_alive_.heard();
+  }
+  switch (keep_alive_.look(Clock::now())) {
+    case KeepAliveWatch::Verdict::fine:
+      return;
+    case KeepAliveWatch::Verdict::ask: {
+      AdminCommand question;
+      question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+      question.awaited = false;
+      question.done = [this](const AdminAnswer& answer) {
+        if (answer.answered) keep_alive_.answered();
+      };
+      admin_commands_.add(std::move(question));
+      return;
+    }
+    case KeepAliveWatch::Verdict::silent:
+      lose_admin_queue("the controller did not answer a Keep Alive" + for_so_long(keep_alive_timeout_),
+                       ETIMEDOUT);
+  }
+}
+
+void Connection::admin(AdminCommand command) {
+  if (lost()) {
+    command.refuse();
+  } else {
+    admin_commands_.add(std::move(command));
+  }
+}
+
+void Connection::lose_admin_queue(const std::string& why, int error_number) {
+  lost_ = true;
+  context_.history->add(HistoryEvent::Kind::connection_lost, why);
+  admin_commands_.abort();
+  note_loss(Status::failure("ERR_SPDK_CONTROLLER_FAILED", why, error_number));
+}
+
+void Connection::note_loss(Status why) {
+  if (loss_.ok()) loss_ = std::move(why);
+}
+
+bool Connection::namespaces_changed() {
+  if (lost()) return false;
+  bool changed = std::exchange(namespaces_stale_, false);
+  if (changed && !spdk::reads_changed_namespaces()) read_changed_namespaces();
+  if (std::exchange(changed_namespaces_read_, false)) {
+    changed |= wait_for_controller([this] { spdk::identify_namespaces_again(controller_); });
+  }
+  return changed;
+}
+
+/** Without this the controller reports no further change. */
+void Connection::read_changed_namespaces() {
+  AdminCommand command;
+  command.opcode = SPDK_NVME_OPC_GET_LOG_PAGE;
+  command.namespace_id = SPDK_NVME_GLOBAL_NS_TAG;
+  command.cdw[0] = SPDK_NVME_LOG_CHANGED_NS_LIST | (kChangedNamespacesBytes / 4 - 1) << 16;
+  command.data.resize(kChangedNamespacesBytes);
+  command.done = [this](const AdminAnswer& answer) { changed_namespaces_read_ = answer.status.ok(); };
+  admin_commands_.add(std::move(command));
+}
+
+void Connection::watch_log() {
+  if (!lost() && !spdk::requests_events(controller_)) request_event();
+}
+
+/** The controller completes it with its next event, or when the connection ends. */
+void Connection::request_event() {
+  AdminCommand command;
+  command.opcode = SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
+  command.awaited = false;
+  command.done = [this](const AdminAnswer& answer) {
+    if (!answer.status.ok()) return;
+    on_event(answer.cdw0);
+    request_event();
+  };
+  admin_commands_.add(std::move(command));
+}
+
+void Connection::on_async_event(void* self, const spdk_nvme_cpl* completion) {
+  if (!spdk_nvme_cpl_is_error(completion)) static_cast<Connection*>(self)->on_event(completion->cdw0);
+}
+
+/** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */
+void Connection::on_event(uint32_t raw) {
+  spdk_nvme_async_event_completion event{};
+  event.raw = raw;
+  if (event.bits.async_event_type != SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE) return;
+  if (event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED) namespaces_stale_ = true;
+  if (event.bits.async_event_info == kDiscoveryLogChanged) log_changed_ = true;
+}
+
+// The order is that of SPDK's own module/bdev/nvme: queue pairs first, each by the thread that polls it, then the
+// controller.
+
+void Connection::end(bool dead) {
+  const spdk::CmWaitLimit handshake(handshake_limit(dead));
+  disconnect(dead);
+  free();
+  destroy();
+}
+
+void Connection::disconnect(bool dead) {
+  if (dead && controller_ != nullptr) {
+    const ExclusiveLinger alone(*context_.linger);
+    spdk_nvme_ctrlr_fail(controller_);
+    lost_ = true;
+  }
+  if (!QueueSet::released_by_serving_thread()) return;
+  for (const auto& set : sets_) set->request_release();
+  if (io_ != nullptr) io_->wake_pollers();
+  poll_until([this] {
+    serve_inline_sets();
+    return std::ranges::all_of(sets_, [](const auto& set) { return set->disconnecting(); });
+  });
+}
+
+void Connection::free() {
+  if (QueueSet::released_by_serving_thread()) {
+    poll_until([this] {
+      serve_inline_sets();
+      return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
+    });
+  } else {
+    const ExclusiveLinger alone(*context_.linger);
+    for (const auto& set : sets_) set->free();
+  }
+}
+
+/** The JavaScript thread may be busy, or gone: what it serves is brought to its end here. */
+void Connection::serve_inline_sets() {
+  if (io_ == nullptr || !io_->inline_polling()) return;
+  for (const auto& set : sets_) set->poll();
+}
+
+void Connection::destroy() {
+  {
+    const ExclusiveLinger alone(*context_.linger);
+    destroy(alone);
+  }
+  admin_commands_.abort();
+}
+
+void Connection::destroy(const ExclusiveLinger& /*held*/) {
+  sets_.clear();
+  if (controller_ == nullptr) return;
+  // SPDK tells the controller to shut down, and a target may fall silent at any moment.
+  const Deadlines::Scope deadline(context_.services->deadlines, kShutdownLimit, [this] {
+    // Others do not wait there, see below.
+    if (spdk::DetachAttempt::waits_in_poll()) watch_->break_established();
+    return false;
+  });
+  spdk::DetachAttempt attempt(controller_);
+  const Backoff backoff;
+  while (!attempt.poll()) {
+    if (backoff.elapsed() >= kShutdownLimit) attempt.stop_waiting();
+    backoff.pause();
+  }
+  controller_ = nullptr;
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "native/core/base/linger_lock.h"
+#include "native/core/base/status.h"
+#include "native/core/base/stop_request.h"
+#include "native/core/connection/admin_commands.h"
+#include "native/core/connection/controller_services.h"
+#include "native/core/connection/keep_alive_watch.h"
+#include "native/core/io/io_queues.h"
+#include "native/core/io/queue_set.h"
+#include "native/spdk/connect.h"
+#include "native/spdk/interpose/connection_watch.h"
+
+namespace spdk_nvme {
+
+/**
+ * One controller of SPDK from connected to destroyed, with its admin queue and the queue sets of its I/O queue
+ * pairs. Knows neither what follows when it is lost, nor that there may be others. Control thread; it takes the
+ * linger lock itself, except where a caller shows that it holds it.
+ */
+class Connection {
+ public:
+  /** What the target granted. */
+  struct Granted {
+    uint32_t io_queues = 0;
+    uint32_t queue_depth = 0;
+  };
+
+  /**
+   * @param watch of what SPDK connects for this controller
+   * @param stop outlives this
+   */
+  Connection(ConnectionContext context, spdk_nvme_ctrlr* controller, Granted granted,
+             const spdk::ConnectSettings& settings, std::shared_ptr<spdk::ConnectionWatch> watch,
+             const StopRequest& stop);
+  /** Ends what is left of it, without waiting for the target. */
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /** Null once destroyed. */
+  [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
+  [[nodiscard]] const Granted& granted() const { return granted_; }
+
+  // Before anybody else knows of it.
+
+  /** Connects a queue pair for each ring. False when that was not done in time. */
+  bool connect_queue_pairs(const IoQueues& io, std::chrono::steady_clock::time_point deadline,
+                           const ExclusiveLinger& held);
+  /** Ends a connection whose queue pairs could not all be connected. */
+  void abandon(const ExclusiveLinger& held);
+  /**
+   * Hands the queue sets to those who poll them; the admin queue is to be polled from now on.
+   * @param on_queue_pair_lost called by whoever polls, at most once for each set; must not block
+   */
+  void serve(IoQueues& io, const std::function<void()>& on_queue_pair_lost);
+
+  // While it serves.
+
+  /** Sends and receives admin commands. True when something completed. */
+  bool poll();
+  /** Polls until that is so. */
+  void poll_until(const std::function<bool()>& done);
+  /** Looks whether the controller still answers, and asks it now and then. After poll(). */
+  void watch_alive();
+  /** Whether the controller's namespaces have changed since the last call. May wait for the controller. */
+  bool namespaces_changed();
+  /** Each makes a wait of the admin queue longer, see poll(). */
+  void set_namespace_count(size_t count) { namespace_count_ = count; }
+  /** Has a discovery controller report changes of its log, also where SPDK does not ask it for such events. */
+  void watch_log();
+  /** Whether it has reported one since the last call. */
+  [[nodiscard]] bool take_log_change() { return std::exchange(log_changed_, false); }
+  /** Sends a command; refuses it when the admin queue is lost. */
+  void admin(AdminCommand command);
+  /** Whether answers are awaited. */
+  [[nodiscard]] bool busy() const { return admin_commands_.busy(); }
+
+  /** The admin queue is dead, or as good as: nothing is sent or awaited any more. */
+  [[nodiscard]] bool lost() const { return lost_ || controller_ == nullptr; }
+  /** Some part of it is lost, for this reason. */
+  void note_loss(Status why);
+  /** What was lost first since the last call, with the admin queue or another; success for nothing. */
+  [[nodiscard]] Status take_loss() { return std::exchange(loss_, Status::success()); }
+
+  // The end, in this order.
+
+  /**
+   * Begins to disconnect every queue pair, where the release can do that without waiting.
+   * @param dead the target does not answer: SPDK is not to wait for it in each of these steps
+   */
+  void disconnect(bool dead);
+  /** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait. */
+  void free();
+  /** Destroys SPDK's controller, and refuses the admin commands that were not sent. */
+  void destroy();
+  /** All three. */
+  void end(bool dead);
+  /** What the target gets, for all queue pairs together, for the disconnect handshake. */
+  [[nodiscard]] static std::chrono::milliseconds handshake_limit(bool dead) {
+    return std::chrono::milliseconds(dead ? 0 : 1'000);
+  }
+
+ private:
+  bool wait_for_controller(const std::function<void()>& call);
+  void lose_admin_queue(const std::string& why, int error_number);
+  void read_changed_namespaces();
+  void serve_inline_sets();
+  void destroy(const ExclusiveLinger& held);
+  [[nodiscard]] std::chrono::milliseconds silence_limit() const;
+  void request_event();
+  static void on_async_event(void* self, const spdk_nvme_cpl* completion);
+  void on_event(uint32_t raw);
+
+  const ConnectionContext context_;
+  spdk_nvme_ctrlr* controller_;
+  const Granted granted_;
+  const std::chrono::milliseconds timeout_;
+  const std::chrono::milliseconds keep_alive_timeout_;
+  const std::shared_ptr<spdk::ConnectionWatch> watch_;
+  const StopRequest& stop_;
+  /** One for each share of the rings; none before serve() or for a controller without I/O queues. */
+  std::vector<std::shared_ptr<QueueSet>> sets_;
+  IoQueues* io_ = nullptr;
+  AdminCommands admin_commands_;
+  KeepAliveWatch keep_alive_;
+  /** Of AdminCommands::answers(), when the watch was last told. */
+  uint64_t answers_seen_ = 0;
+  bool lost_ = false;
+  Status loss_;
+  size_t namespace_count_ = 0;
+  /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned. */
+  bool namespaces_stale_ = false;
+  bool log_changed_ = false;
+  /** The controller's list of changed namespaces has been read, which SPDK did not do by itself. */
+  bool changed_namespaces_read_ = false;
+};
+
+}  // namespace spdk_nvme

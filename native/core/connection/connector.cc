@@ -1,0 +1,274 @@
+#include "native/core/connection/connector.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "native/core/base/backoff.h"
+#include "native/core/connection/address_check.h"
+#include "native/core/connection/connect_status.h"
+#include "native/core/connection/rdma_devices.h"
+#include "native/spdk/controller_type.h"
+#include "native/spdk/env.h"
+#include "native/spdk/interpose/close_on_exec.h"
+#include "native/spdk/source_address.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/**
+ * Initialising a controller takes a dozen commands, one after the other, and a sleep after each poll would
+ * add to every one of them: so for this long the thread does not sleep. Later it backs off: old releases log an
+ * error with every poll of a controller that died at the wrong moment, for half a minute.
+ */
+constexpr auto kEagerTime = 100ms;
+/** Between polls of a connect that nobody waits for: each logs an error. */
+constexpr auto kAbandonedPause = 250ms;
+/** After so many SPDK has noticed that the connections are broken. */
+constexpr int kPollsInVain = 20;
+/** An address that has not answered by then is unreachable, as it is to SPDK's RDMA transport. A caller with
+ * a shorter deadline cancels the attach before. */
+constexpr auto kAddressLimit = 2s;
+/** How often a connect that waits for its place looks whether somebody still waits for it. */
+constexpr auto kGateInterval = 50ms;
+/** SPDK itself ends most connects in time, and more gently. */
+constexpr auto kGrace = 1s;
+/** A connection manager event that takes more than a second is a failure to many releases of SPDK; to us it is
+ * an attempt. */
+constexpr int kConnectAttempts = 2;
+constexpr auto kRetryPause = 50ms;
+
+/** Whether SPDK gave up waiting for a connection manager event, which it reports with this errno. */
+bool was_slow(const Status& status) {
+  return status.error_number == EADDRNOTAVAIL;
+}
+
+/** What a check of the address is remembered by. */
+std::string address_key(const ConnectRequest& request) {
+  const auto& id = request.transport_id;
+  return std::string(id.trstring) + ' ' + id.traddr + ' ' + id.trsvcid + ' ' + request.connect.source_address;
+}
+
+/** Says why a connect failed, as far as SPDK's log does. */
+Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log) {
+  if (watch.try_broken()) {
+    return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
+  }
+  return connect_status(log.lines());
+}
+
+}  // namespace
+
+/** Lets cancel() reach the connections of an attempt, while it lives. */
+class Connector::CurrentWatch {
+ public:
+  CurrentWatch(Connector& owner, spdk::ConnectionWatch& watch) : owner_(owner) {
+    const std::lock_guard<std::mutex> guard(owner_.mutex_);
+    owner_.current_watch_ = &watch;
+    if (owner_.cancelled_) watch.break_all_tries();
+  }
+  ~CurrentWatch() {
+    const std::lock_guard<std::mutex> guard(owner_.mutex_);
+    owner_.current_watch_ = nullptr;
+  }
+  CurrentWatch(const CurrentWatch&) = delete;
+  CurrentWatch& operator=(const CurrentWatch&) = delete;
+
+ private:
+  Connector& owner_;
+};
+
+void Connector::cancel() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  cancelled_ = true;
+  if (current_watch_ != nullptr) current_watch_->break_all_tries();
+}
+
+/** Asked while a connect waits. */
+bool Connector::stopped() {
+  while_waiting_();
+  return stop_.at_least(StopRequest::Level::detach);
+}
+
+/** When the environment ends nobody is left to poll an attempt to its end: then only where SPDK may not end it
+ * for long. */
+bool Connector::may_abandon(OnDetach on_detach) const {
+  if (stop_.at_least(StopRequest::Level::abandon)) return spdk::ConnectAttempt::may_outlast_its_connections();
+  return on_detach == OnDetach::abandon && stop_.at_least(StopRequest::Level::detach);
+}
+
+Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach) {
+  if (distinct_id_ == nullptr) distinct_id_ = std::make_unique<spdk::DistinctId>(request_.transport_id);
+  if (!distinct_id_->granted()) {
+    return Status::failure(
+        "ERR_SPDK_UNSUPPORTED",
+        "SPDK cannot tell so many controllers of one subsystem at one address apart; detach one first");
+  }
+  const bool tcp = request_.transport_id.trtype == SPDK_NVME_TRANSPORT_TCP;
+  if (tcp && !request_.connect.source_address.empty() && !spdk::binds_tcp_source_address()) {
+    return Status::failure("ERR_SPDK_UNSUPPORTED", std::string(spdk::version_string()) +
+                                                       " leaves sourceAddress aside over TCP; " +
+                                                       spdk::kFirstWithTcpSourceAddress + " does not");
+  }
+  if (Status present = check_reachable(); !present.ok()) return present;
+  while (!(in_gate_ = context_.services->connect_gate.enter(kGateInterval))) {
+    if (stopped()) {
+      return Status::failure("ERR_SPDK_ABORTED", "the connection was given up before it began");
+    }
+  }
+  Status status = connect_through_gate(made, on_detach);
+  leave_gate();
+  if (!status.ok()) context_.services->recent_answers.forget(address_key(request_));
+  return status;
+}
+
+/** Finds out what can be found out without SPDK, whose connects cannot be cancelled. */
+Status Connector::check_reachable() {
+  RecentAnswers& recent_answers = context_.services->recent_answers;
+  const std::string address = address_key(request_);
+  if (recent_answers.has(address)) return Status::success();
+  if (request_.transport_id.trtype == SPDK_NVME_TRANSPORT_RDMA && !rdma_device_present()) {
+    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "this machine has no RDMA device");
+  }
+  Status status = check_address({.transport_id = request_.transport_id,
+                                 .source_address = request_.connect.source_address,
+                                 .deadline = Clock::now() + kAddressLimit,
+                                 .given_up = [this] { return stopped(); }});
+  if (status.ok()) recent_answers.add(address);
+  return status;
+}
+
+Status Connector::connect_through_gate(std::shared_ptr<Connection>& made, OnDetach on_detach) {
+  const auto deadline = Clock::now() + timeout();
+  Status status = connect_once(made, on_detach);
+  // Somebody answers at the address, see check_reachable(): a busy target was only slower than SPDK allows.
+  for (int attempts = 1; attempts < kConnectAttempts && was_slow(status); attempts++) {
+    if (Clock::now() >= deadline || stopped()) break;
+    std::this_thread::sleep_for(kRetryPause);
+    // That answer may be a remembered one.
+    context_.services->recent_answers.forget(address_key(request_));
+    if (Status present = check_reachable(); !present.ok()) return present;
+    context_.history->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
+    status = connect_once(made, on_detach);
+  }
+  return status;
+}
+
+/** An attach that was cancelled must not keep others waiting until SPDK has ended it. */
+void Connector::leave_gate() {
+  if (std::exchange(in_gate_, false)) context_.services->connect_gate.leave();
+}
+
+/** One attempt: the controller and its queue pairs, or neither. */
+Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_detach) {
+  const ConnectMemory::Claim memory(context_.services->connect_memory);
+  if (!memory.granted()) {
+    return Status::failure("ERR_SPDK_NO_MEMORY", "no DMA memory is left for another connection", ENOMEM);
+  }
+  const auto watch = std::make_shared<spdk::ConnectionWatch>();
+  LogCollector log;
+  // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
+  const ExclusiveLinger alone(*context_.linger);
+  const spdk::NewDescriptors opened;
+  const CurrentWatch current(*this, *watch);
+  const spdk::ConnectionWatch::Scope watched(*watch);
+  const spdk::SourceAddress source(request_.connect.source_address);
+  const Deadlines::Scope deadline(context_.services->deadlines, timeout() + kGrace, [&watch] {
+    watch->break_this_try();
+    return false;
+  });
+  Attempt attempt{std::make_unique<spdk::ConnectAttempt>(distinct_id_->get(), request_.connect), watch};
+  Status status = connect_controller(attempt, on_detach, log);
+  if (!status.ok()) return status;
+  const auto& settings = request_.connect;
+  const Connection::Granted granted{
+      .io_queues = std::min(attempt.call->granted_io_queues(), settings.io_queues),
+      .queue_depth = std::min(attempt.call->granted_queue_depth(), settings.queue_depth)};
+  auto connection =
+      std::make_shared<Connection>(context_, attempt.call->controller(), granted, settings, watch, stop_);
+  const bool first = io_.queue_pairs().empty();
+  status = connect_queue_pairs(*connection, *watch, log, alone);
+  if (status.ok()) {
+    made = std::move(connection);
+  } else {
+    connection->abandon(alone);
+    if (first) io_.discard();
+  }
+  return status;
+}
+
+Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const LogCollector& log) {
+  using Progress = spdk::ConnectAttempt::Progress;
+  // From here: old releases spend most of a connect in the attempt's constructor.
+  const Backoff backoff;
+  int polls_in_vain = 0;
+  auto progress = attempt.call->poll();
+  while (progress == Progress::pending) {
+    if (backoff.elapsed() > kEagerTime) {
+      backoff.pause();
+    } else {
+      spdk::ConnectAttempt::yield();
+    }
+    if (stopped()) leave_gate();
+    if (may_abandon(on_detach) && ++polls_in_vain > kPollsInVain) {
+      abandoned_ = std::move(attempt);
+      return Status::failure("ERR_SPDK_ABORTED", "a detach has ended the connection that was being made");
+    }
+    progress = attempt.call->poll();
+  }
+  return progress == Progress::connected ? Status::success() : connect_failure(*attempt.watch, log);
+}
+
+/** Connects a queue pair for each ring, which the first connection makes. */
+Status Connector::connect_queue_pairs(Connection& connection, const spdk::ConnectionWatch& watch,
+                                      const LogCollector& log, const ExclusiveLinger& held) {
+  const auto type = spdk::controller_type(connection.controller());
+  if (request_.discovery) {
+    if (type == spdk::ControllerType::discovery) return Status::success();
+    return Status::failure("ERR_SPDK_NOT_DISCOVERY_CONTROLLER", "this is not a discovery controller");
+  }
+  if (type != spdk::ControllerType::io) {
+    const bool discovers = type == spdk::ControllerType::discovery;
+    return Status::failure("ERR_SPDK_NOT_IO_CONTROLLER",
+                           std::string("this is ") + (discovers ? "a discovery" : "an administrative") +
+                               " controller, which has no I/O queues and no namespaces");
+  }
+  const Connection::Granted& granted = connection.granted();
+  if (granted.io_queues == 0) {
+    return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants no I/O queue");
+  }
+  if (io_.queue_pairs().empty()) io_.make(granted.io_queues, granted.queue_depth);
+  if (granted.io_queues < io_.queue_pairs().size()) {
+    return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
+  }
+  if (!connection.connect_queue_pairs(io_, Clock::now() + timeout(), held))
+    return connect_failure(watch, log);
+  return Status::success();
+}
+
+void Connector::end_abandoned(const std::function<void(std::chrono::microseconds)>& pause) {
+  if (abandoned_.call == nullptr) return;
+  const ExclusiveLinger alone(*context_.linger);
+  const spdk::ConnectionWatch::Scope watched(*abandoned_.watch);
+  while (abandoned_.call->poll() == spdk::ConnectAttempt::Progress::pending) {
+    if (stop_.at_least(StopRequest::Level::abandon)) return distinct_id_.reset();
+    pause(kAbandonedPause);
+  }
+  if (auto* const controller = abandoned_.call->controller(); controller != nullptr) {
+    Connection(context_, controller, {}, request_.connect, abandoned_.watch, stop_).abandon(alone);
+  }
+  abandoned_.call.reset();
+  release_id();
+}
+
+void Connector::release_id() {
+  if (abandoned_.call == nullptr) distinct_id_.reset();
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "native/core/base/linger_lock.h"
+#include "native/core/base/status.h"
+#include "native/core/base/stop_request.h"
+#include "native/core/connection/connect_request.h"
+#include "native/core/connection/connection.h"
+#include "native/core/connection/controller_services.h"
+#include "native/core/diagnostics/log.h"
+#include "native/core/io/io_queues.h"
+#include "native/spdk/connect.h"
+#include "native/spdk/distinct_id.h"
+#include "native/spdk/interpose/connection_watch.h"
+
+namespace spdk_nvme {
+
+/**
+ * Makes the connections of one controller, or says why not: asks without SPDK whether the address answers, waits
+ * for a place among the connects of the process, and has SPDK connect the controller and its queue pairs. SPDK
+ * cannot cancel a connect; one that nobody waits for goes on, and its connections can be broken. Control thread,
+ * but for cancel().
+ */
+class Connector {
+ public:
+  /**
+   * @param request, stop, io outlive this
+   * @param while_waiting called again and again while a connect waits, with no lock held that I/O needs
+   */
+  Connector(ConnectionContext context, const ConnectRequest& request, const StopRequest& stop, IoQueues& io,
+            std::function<void()> while_waiting)
+      : context_(std::move(context)),
+        request_(request),
+        stop_(stop),
+        io_(io),
+        while_waiting_(std::move(while_waiting)) {}
+  Connector(const Connector&) = delete;
+  Connector& operator=(const Connector&) = delete;
+
+  /** What a detach does about a connect that has not ended. */
+  enum class OnDetach {
+    /** Waits, so that nobody takes the controller for gone and attaches it again. */
+    wait,
+    /** Goes on without it: SPDK may keep on trying with a broken connection. See end_abandoned(). */
+    abandon
+  };
+  /** Makes a connection, with its queue pairs; waits for seconds at most, and not much longer when stopped. */
+  Status connect(std::shared_ptr<Connection>& made, OnDetach on_detach);
+
+  /** Breaks what is being connected, and whatever would be. Any thread. */
+  void cancel();
+
+  /** SPDK is to know the controller no more, and whoever hears of that may attach it again. Nothing happens while
+   * SPDK is still at an attempt that was abandoned. */
+  void release_id();
+  /**
+   * Polls an abandoned attempt to its end: only then SPDK lets go of what it holds for it, its CM channel among
+   * them, which can take old releases half a minute. Ends sooner with the environment. The id is released then.
+   * @param pause waits between two polls
+   */
+  void end_abandoned(const std::function<void(std::chrono::microseconds)>& pause);
+
+ private:
+  /** One connect of SPDK's, and what it has connected. */
+  struct Attempt {
+    std::unique_ptr<spdk::ConnectAttempt> call;
+    std::shared_ptr<spdk::ConnectionWatch> watch;
+  };
+  class CurrentWatch;
+
+  [[nodiscard]] bool stopped();
+  [[nodiscard]] bool may_abandon(OnDetach on_detach) const;
+  Status check_reachable();
+  Status connect_through_gate(std::shared_ptr<Connection>& made, OnDetach on_detach);
+  void leave_gate();
+  Status connect_once(std::shared_ptr<Connection>& made, OnDetach on_detach);
+  Status connect_controller(Attempt& attempt, OnDetach on_detach, const LogCollector& log);
+  Status connect_queue_pairs(Connection& connection, const spdk::ConnectionWatch& watch,
+                             const LogCollector& log, const ExclusiveLinger& held);
+  [[nodiscard]] std::chrono::milliseconds timeout() const {
+    return std::chrono::milliseconds(request_.connect.timeout_ms);
+  }
+
+  const ConnectionContext context_;
+  const ConnectRequest& request_;
+  const StopRequest& stop_;
+  IoQueues& io_;
+  const std::function<void()> while_waiting_;
+  /** What SPDK knows the controller by, on every connection. */
+  std::unique_ptr<spdk::DistinctId> distinct_id_;
+  bool in_gate_ = false;
+  /** SPDK is still at it, though a detach has ended it. */
+  Attempt abandoned_;
+
+  /** Guards cancelled_ and current_watch_. */
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  /** Of the attempt that is under way. */
+  spdk::ConnectionWatch* current_watch_ = nullptr;
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+
+#include "native/core/base/deadlines.h"
+#include "native/core/base/linger_lock.h"
+#include "native/core/connection/connect_gate.h"
+#include "native/core/connection/connect_memory.h"
+#include "native/core/connection/recent_answers.h"
+#include "native/core/diagnostics/history.h"
+#include "native/core/io/io_queues.h"
+#include "native/core/io/io_stats.h"
+
+namespace spdk_nvme {
+
+/** What the controllers of one environment share. Held by each, so that a wedged one can outlive the rest. */
+struct ControllerServices : IoServices {
+  explicit ControllerServices(unsigned connect_concurrency) : connect_gate(connect_concurrency) {}
+
+  ConnectGate connect_gate;
+  ConnectMemory connect_memory;
+  RecentAnswers recent_answers;
+  Deadlines deadlines;
+};
+
+/** What the connections of one controller share, and with them the threads that poll. */
+struct ConnectionContext {
+  std::shared_ptr<ControllerServices> services;
+  std::shared_ptr<LingerLock> linger;
+  std::shared_ptr<IoStats> io_stats;
+  std::shared_ptr<History> history;
+};
+
+}  // namespace spdk_nvme

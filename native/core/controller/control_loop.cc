@@ -1,0 +1,295 @@
+#include "native/core/controller/control_loop.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <utility>
+
+#include "native/core/base/elapsed.h"
+#include "native/core/connection/hidden_namespaces.h"
+#include "native/core/diagnostics/log.h"
+
+namespace spdk_nvme {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/** Between looks at the admin queue: for keep-alives, asynchronous events, and a connection that broke. */
+constexpr auto kAdminInterval = 10ms;
+/** The same while admin commands are outstanding. */
+constexpr auto kAdminIntervalWhenBusy = 50us;
+constexpr auto kLongestSleep = 1s;
+
+/** Tells the controllers of this process apart; 0 is none. */
+std::atomic<uint64_t> g_last_id{0};
+
+ConnectionContext context_of(std::shared_ptr<ControllerServices> services, const ConnectRequest& request) {
+  const size_t slots = services->slot_count();
+  return {.services = std::move(services),
+          .linger = std::make_shared<LingerLock>(slots),
+          .io_stats = std::make_shared<IoStats>(slots),
+          .history = std::make_shared<History>(++g_last_id, request.transport_id.subnqn)};
+}
+
+}  // namespace
+
+ControlLoop::ControlLoop(std::shared_ptr<ControllerServices> services, ControllerRequest request,
+                         ControllerEvents events)
+    : context_(context_of(std::move(services), request)),
+      request_(std::move(request)),
+      events_(std::move(events), context_.history),
+      mailbox_(std::make_shared<Mailbox>()),
+      io_(*context_.services, request_.inline_polling, events_.io_completed()),
+      connector_(context_, request_, stop_, io_, [this] { tend_waiting_io(); }),
+      reconnect_(request_.reconnect) {
+  context_.history->add(HistoryEvent::Kind::state, to_string(ControllerState::attaching));
+}
+
+void ControlLoop::stop(StopRequest::Level level) {
+  stop_.raise(level);
+  mailbox_->nudge();
+}
+
+void ControlLoop::detach(DetachSettings settings, DetachCalls::Done done) {
+  // Before the request: whoever sees that finds them.
+  detach_calls_.add(settings, std::move(done));
+  stop_.limit_patience(settings.answer_limit());
+  stop(StopRequest::Level::detach);
+  // A reconnect that is under way; what is connected is left alone.
+  connector_.cancel();
+}
+
+void ControlLoop::reset() {
+  mailbox_->post([this] {
+    const ControllerState now = state();
+    if (now == ControllerState::attached || now == ControllerState::failed) reset_wanted_ = true;
+  });
+}
+
+void ControlLoop::admin(AdminCommand command) {
+  mailbox_->post([this, command = std::move(command)]() mutable {
+    if (connection_ != nullptr && state() == ControllerState::attached) {
+      connection_->admin(std::move(command));
+    } else {
+      command.refuse();
+    }
+  });
+}
+
+void ControlLoop::watch_log() {
+  mailbox_->post([this] {
+    if (connection_ != nullptr) connection_->watch_log();
+  });
+}
+
+void ControlLoop::run() {
+  // This thread works for no other controller, so all that it has SPDK log is about this one.
+  const LogScope scope(context_.history.get());
+  std::shared_ptr<Connection> made;
+  const Status attached = connector_.connect(made, Connector::OnDetach::wait);
+  if (attached.ok()) {
+    adopt(std::move(made));
+  } else {
+    connector_.release_id();
+  }
+  const ControllerState outcome = attached.ok() ? ControllerState::attached : ControllerState::detached;
+  if (life_.advance(outcome)) context_.history->add(HistoryEvent::Kind::state, to_string(outcome));
+  // The first that is emitted, and all that is emitted of this state: only now its owner has a controller.
+  events_.attached(attached);
+  DetachReport report;
+  if (attached.ok()) {
+    serve();
+    report = detach_now();
+  }
+  // Whoever asks from now on finds the state `detached`; whoever asked before is answered here.
+  mailbox_->close();
+  detach_calls_.end(report);
+  events_.close();
+  io_.stop_reporting();
+  connector_.end_abandoned([this](std::chrono::microseconds time) { mailbox_->sleep(time); });
+}
+
+void ControlLoop::serve() {
+  while (!stopping()) {
+    const bool posted = mailbox_->run();
+    bool completed = false;
+    if (connection_ != nullptr) {
+      completed = connection_->poll();
+      if (state() == ControllerState::attached) connection_->watch_alive();
+      if (connection_->namespaces_changed()) {
+        read_namespaces();
+        events_.namespaces_changed();
+        look_for_hidden_namespaces();
+      }
+      if (connection_->take_log_change()) events_.log_changed();
+      if (const Status loss = connection_->take_loss(); !loss.ok()) lose(loss);
+    }
+    if (reset_wanted_) reset_now();
+    if (state() == ControllerState::failed) drop_connection();
+    const bool busy = connection_ != nullptr && connection_->busy();
+    if (!posted && !completed) mailbox_->sleep(busy ? kAdminIntervalWhenBusy : kAdminInterval);
+  }
+}
+
+/** Hands a connection that is made to those who poll it. */
+void ControlLoop::adopt(std::shared_ptr<Connection> connection) {
+  connection_ = std::move(connection);
+  description_.read(*connection_);
+  connection_->set_namespace_count(description_.namespace_count());
+  io_.set_namespaces(description_.namespace_table());
+  io_.set_requeue(reconnect_.enabled());
+  // Never locked by a poller, which must not be the one that ends the connection.
+  const std::weak_ptr<Connection> weak = connection_;
+  connection_->serve(io_, [mailbox = mailbox_, weak] {
+    mailbox->post([weak] {
+      const auto lost = weak.lock();
+      if (lost == nullptr) return;
+      lost->note_loss(
+          Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
+    });
+  });
+  if (!request_.discovery) look_for_hidden_namespaces();
+}
+
+void ControlLoop::read_namespaces() {
+  description_.read_namespaces(*connection_);
+  connection_->set_namespace_count(description_.namespace_count());
+  io_.set_namespaces(description_.namespace_table());
+}
+
+/** Goes on in the background: nobody waits for the answer. */
+void ControlLoop::look_for_hidden_namespaces() {
+  const ControllerInfo& info = description_.latest_info();
+  if (!may_hide_namespaces(info)) return;
+  connection_->admin(list_hidden_namespaces(info, [this](std::vector<uint32_t> ids) {
+    if (!ids.empty() && description_.differs(ids)) {
+      events_.note(HistoryEvent::Kind::note,
+                   describe_hidden_namespaces(ids, description_.latest_info().max_namespaces));
+    }
+    if (description_.set_hidden_namespaces(std::move(ids))) events_.namespaces_changed();
+  }));
+}
+
+/** Some part of the connection is lost. */
+void ControlLoop::lose(const Status& why) {
+  if (state() != ControllerState::attached) return;
+  if (!reconnect_.enabled()) return fail(why);
+  if (!std::exchange(reset_wanted_, true)) reset_cause_ = why;
+}
+
+void ControlLoop::fail(const Status& why) {
+  if (life_.advance(ControllerState::failed)) events_.failed(why);
+}
+
+/**
+ * Nothing is kept of the connection of a failed controller, so that outstanding I/O ends now: a queue pair
+ * that only waits for answers would not notice by itself, and its commands would wait for a detach. What
+ * JavaScript submits before it has heard of the failure is answered too.
+ */
+void ControlLoop::drop_connection() {
+  connection_.reset();
+  io_.fail_pending(ENXIO);
+}
+
+// A reset here is a detach from SPDK and a connect, on every release: SPDK's own resets wait for registers that no
+// longer answer (issue 3920), and its asynchronous reconnect keeps the controller's lock between polls (3559) and
+// frees it under a detach (3401). What JavaScript holds stays: the rings, with the commands in them.
+
+void ControlLoop::reset_now() {
+  reset_wanted_ = false;
+  const Status cause = std::exchange(reset_cause_, Status::success());
+  const auto begun = Clock::now();
+  bool dead = connection_ == nullptr || connection_->lost() || !cause.ok();
+  if (!life_.advance(ControllerState::resetting)) return;
+  events_.state_changed(ControllerState::resetting);
+  events_.reset({.kind = ResetStep::Kind::begun, .status = cause});
+  io_.set_requeue(true);
+  events_.note(HistoryEvent::Kind::reset, cause.ok() ? "asked for" : cause.message, cause.code);
+  reconnect_.begin(begun);
+
+  DetachSequence sequence(connection_.get(), io_, stop_, {});
+  dead = dead || !sequence.probe();
+  sequence.end(dead, nullptr);
+  connection_.reset();
+
+  const auto disconnected = Clock::now();
+  for (unsigned tries = 1; !stopping(); tries++) {
+    const auto attempted = Clock::now();
+    std::shared_ptr<Connection> made;
+    const Status status = connector_.connect(made, Connector::OnDetach::abandon);
+    if (status.ok()) {
+      reconnect_.end();
+      adopt(std::move(made));
+      enter(ControllerState::attached);
+      events_.namespaces_changed();
+      const auto done = Clock::now();
+      events_.reset({.kind = ResetStep::Kind::done,
+                     .status = Status::success(),
+                     .tries = tries,
+                     .disconnect_ms = ms_between(begun, disconnected),
+                     .connect_ms = ms_between(disconnected, done),
+                     .total_ms = ms_between(begun, done)});
+      return;
+    }
+    if (stopping()) return;
+    events_.note(HistoryEvent::Kind::retry, "not connected: " + status.message, status.code);
+    events_.reset({.kind = ResetStep::Kind::try_failed, .status = status, .tries = tries});
+    const auto next = reconnect_.next_attempt(attempted, Clock::now());
+    if (!next) {
+      reconnect_.end();
+      io_.set_requeue(false);
+      fail(status);
+      return;
+    }
+    wait_for_next_attempt(*next);
+  }
+}
+
+/** A detach that is asked for ends the wait. */
+void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
+  while (!stopping()) {
+    mailbox_->run();
+    tend_waiting_io();
+    const auto now = Clock::now();
+    if (now >= when) return;
+    const auto look = std::min(when, reconnect_.next_look(now));
+    const auto sleep = std::chrono::ceil<std::chrono::microseconds>(look - now);
+    mailbox_->sleep(std::min<std::chrono::microseconds>(sleep, kLongestSleep));
+  }
+}
+
+/** While there is no connection: completes what was cancelled, and from the moment on that the policy names all
+ * I/O. */
+void ControlLoop::tend_waiting_io() {
+  io_.settle_cancelled();
+  switch (reconnect_.waiting_io(Clock::now())) {
+    case Reconnect::WaitingIo::keep:
+      return;
+    case Reconnect::WaitingIo::begin_to_fail:
+      events_.reset({.kind = ResetStep::Kind::failing_fast, .status = {}});
+      [[fallthrough]];
+    case Reconnect::WaitingIo::fail:
+      io_.fail_pending(ENXIO);
+  }
+}
+
+DetachReport ControlLoop::detach_now() {
+  // What was posted before the detach goes first.
+  mailbox_->run();
+  const bool lost = connection_ == nullptr || connection_->lost() || state() == ControllerState::failed;
+  DetachSequence sequence(connection_.get(), io_, stop_, detach_calls_.settings());
+  enter(ControllerState::draining);
+  io_.set_requeue(false);
+  const bool dead = lost || !sequence.drain();
+  const DetachReport report = sequence.end(dead, [this](ControllerState phase) { enter(phase); });
+  connection_.reset();
+  // What waited for a reset that this detach has ended.
+  io_.fail_pending(0);
+  io_.stop_reporting();
+  connector_.release_id();
+  enter(ControllerState::detached);
+  return report;
+}
+
+}  // namespace spdk_nvme

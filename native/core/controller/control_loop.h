@@ -1,0 +1,106 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "native/core/base/linger_lock.h"
+#include "native/core/base/mailbox.h"
+#include "native/core/base/status.h"
+#include "native/core/base/stop_request.h"
+#include "native/core/connection/admin_commands.h"
+#include "native/core/connection/connect_request.h"
+#include "native/core/connection/connection.h"
+#include "native/core/connection/connector.h"
+#include "native/core/connection/controller_services.h"
+#include "native/core/controller/controller_state.h"
+#include "native/core/controller/description.h"
+#include "native/core/controller/detach_calls.h"
+#include "native/core/controller/detach_sequence.h"
+#include "native/core/controller/event_sink.h"
+#include "native/core/controller/reconnect.h"
+#include "native/core/diagnostics/history.h"
+#include "native/core/io/io_queues.h"
+#include "native/core/io/io_stats.h"
+
+namespace spdk_nvme {
+
+struct ControllerRequest : ConnectRequest {
+  ReconnectPolicy reconnect;
+};
+
+/**
+ * The life of one controller, from attach to detach, as the body of its control thread: makes connections, polls
+ * the admin queue, and decides what follows from what it hears. All slow calls into SPDK for the controller are
+ * made here, one after the other; the queue pairs are polled by the pollers, and the linger lock keeps the two
+ * apart where it must.
+ */
+class ControlLoop {
+ public:
+  ControlLoop(std::shared_ptr<ControllerServices> services, ControllerRequest request,
+              ControllerEvents events);
+  ControlLoop(const ControlLoop&) = delete;
+  ControlLoop& operator=(const ControlLoop&) = delete;
+  ~ControlLoop() = default;
+
+  /** Attaches the controller at once, and returns when it is detached or could not be attached. */
+  void run();
+
+  // Any thread, while run() goes on, before it and after it; see controller.h.
+
+  void stop(StopRequest::Level level);
+  void force_disconnect() { connector_.cancel(); }
+  [[nodiscard]] bool stopping() const { return stop_.at_least(StopRequest::Level::detach); }
+  void detach(DetachSettings settings, DetachCalls::Done done);
+  void reset();
+  void admin(AdminCommand command);
+  void watch_log();
+  void wedge() { enter(ControllerState::wedged); }
+
+  [[nodiscard]] const ControllerRequest& request() const { return request_; }
+  [[nodiscard]] const ConnectionContext& context() const { return context_; }
+  [[nodiscard]] ControllerState state() const { return life_.state(); }
+  [[nodiscard]] const Description& description() const { return description_; }
+  [[nodiscard]] const IoQueues& io() const { return io_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void serve();
+  void adopt(std::shared_ptr<Connection> connection);
+  void read_namespaces();
+  void look_for_hidden_namespaces();
+  void lose(const Status& why);
+  void drop_connection();
+  void reset_now();
+  void wait_for_next_attempt(Clock::time_point when);
+  void tend_waiting_io();
+  void fail(const Status& why);
+  DetachReport detach_now();
+  void enter(ControllerState state) {
+    if (life_.advance(state)) events_.state_changed(state);
+  }
+
+  const ConnectionContext context_;
+  const ControllerRequest request_;
+  EventSink events_;
+  ControllerLife life_;
+  StopRequest stop_;
+  DetachCalls detach_calls_;
+  /** Shared with those who poll, who may report to it when the controller is gone. */
+  const std::shared_ptr<Mailbox> mailbox_;
+  IoQueues io_;
+  Description description_;
+  Connector connector_;
+
+  // Control thread only.
+  /** Null while there is none. Nothing else keeps it: whoever reports about it does so by a weak pointer. */
+  std::shared_ptr<Connection> connection_;
+  bool reset_wanted_ = false;
+  /** What was lost; success when the reset was asked for. */
+  Status reset_cause_;
+  Reconnect reconnect_;
+};
+
+}  // namespace spdk_nvme

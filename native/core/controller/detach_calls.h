@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "native/core/controller/detach_sequence.h"
+
+namespace spdk_nvme {
+
+/** The calls of detach() that wait for its end; each hears of it exactly once. Any thread. */
+class DetachCalls {
+ public:
+  using Done = std::function<void(const DetachReport&)>;
+
+  /** The settings of the first call count. `done` is called on the thread that calls end(), or here and now when
+   * that has been; must not block. */
+  void add(DetachSettings settings, Done done) {
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      if (!settings_) settings_ = settings;
+      if (!report_) {
+        waiting_.push_back(std::move(done));
+        return;
+      }
+    }
+    done(*report_);
+  }
+
+  /** Defaults when nobody has called. */
+  [[nodiscard]] DetachSettings settings() const {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return settings_.value_or(DetachSettings{});
+  }
+
+  /** Once. */
+  void end(const DetachReport& report) {
+    std::vector<Done> waiting;
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      report_ = report;
+      waiting.swap(waiting_);
+    }
+    for (const Done& done : waiting) done(report);
+  }
+
+ private:
+  /** Guards what follows; report_ does not change once it is there. */
+  mutable std::mutex mutex_;
+  std::optional<DetachSettings> settings_;
+  std::vector<Done> waiting_;
+  std::optional<DetachReport> report_;
+};
+
+}  // namespace spdk_nvme

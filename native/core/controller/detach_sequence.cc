@@ -1,0 +1,59 @@
+#include "native/core/controller/detach_sequence.h"
+
+#include <utility>
+
+#include "native/core/base/elapsed.h"
+#include "native/spdk/interpose/connection_watch.h"
+
+namespace spdk_nvme {
+
+bool DetachSequence::drain() {
+  const auto answered = send_probe();
+  connection_->poll_until([this, limit = begun_ + settings_.drain] {
+    // When the environment ends, JavaScript does not lower its count any more.
+    return io_.pending() == 0 || stop_.at_least(StopRequest::Level::abandon) || Clock::now() >= limit;
+  });
+  return wait_for_probe(answered);
+}
+
+bool DetachSequence::probe() {
+  return wait_for_probe(send_probe());
+}
+
+/** Any answer to a command will do, a refusal too. */
+std::shared_ptr<const bool> DetachSequence::send_probe() {
+  auto answered = std::make_shared<bool>(false);
+  AdminCommand question;
+  question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+  question.done = [answered](const AdminAnswer&) { *answered = true; };
+  connection_->admin(std::move(question));
+  return answered;
+}
+
+bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& answered) {
+  const auto limit = begun_ + settings_.answer_limit();
+  connection_->poll_until([&] { return *answered || connection_->lost() || Clock::now() >= limit; });
+  return *answered && !connection_->lost();
+}
+
+DetachReport DetachSequence::end(bool dead, const std::function<void(ControllerState)>& enter) {
+  const auto drained = Clock::now();
+  if (enter) enter(ControllerState::disconnecting);
+  const spdk::CmWaitLimit handshake(Connection::handshake_limit(dead));
+  if (connection_ != nullptr) connection_->disconnect(dead);
+
+  const auto disconnected = Clock::now();
+  if (enter) enter(ControllerState::lingering);
+  if (connection_ != nullptr) connection_->free();
+
+  const auto freed = Clock::now();
+  if (connection_ != nullptr) connection_->destroy();
+  const auto destroyed = Clock::now();
+  return {.drain_ms = ms_between(begun_, drained),
+          .disconnect_ms = ms_between(drained, disconnected),
+          .linger_ms = ms_between(disconnected, freed),
+          .destroy_ms = ms_between(freed, destroyed),
+          .total_ms = ms_between(begun_, destroyed)};
+}
+
+}  // namespace spdk_nvme

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "native/core/base/stop_request.h"
+#include "native/core/connection/connection.h"
+#include "native/core/controller/controller_state.h"
+#include "native/core/io/io_queues.h"
+
+namespace spdk_nvme {
+
+/** How long each phase of a detach took, in milliseconds. */
+struct DetachReport {
+  double drain_ms = 0;
+  double disconnect_ms = 0;
+  double linger_ms = 0;
+  double destroy_ms = 0;
+  double total_ms = 0;
+};
+
+struct DetachSettings {
+  std::chrono::milliseconds drain{1'000};
+  std::chrono::milliseconds timeout{5'000};
+
+  /** A controller that has not answered a detach by then is dead, or as good as: a second, or a part of the time
+   * that its caller allows, where that is less. */
+  [[nodiscard]] std::chrono::milliseconds answer_limit() const {
+    return std::min(std::chrono::milliseconds(1'000), timeout / 3);
+  }
+};
+
+/** The end of a connection, phase by phase, in a detach and in a reset. Control thread. */
+class DetachSequence {
+ public:
+  /** @param connection null when it has ended before; outlives this, as the others do */
+  DetachSequence(Connection* connection, const IoQueues& io, const StopRequest& stop, DetachSettings settings)
+      : connection_(connection), io_(io), stop_(stop), settings_(settings) {}
+  DetachSequence(const DetachSequence&) = delete;
+  DetachSequence& operator=(const DetachSequence&) = delete;
+
+  /**
+   * Waits for the operations that JavaScript still awaits, as long as the caller allows and is there; new ones it
+   * refuses itself. Probes the controller meanwhile. False when that is dead.
+   */
+  bool drain();
+  /** Sends a Keep Alive, and waits for the answer. False when there is none. */
+  bool probe();
+  /**
+   * Disconnects and frees the queue pairs, and destroys SPDK's controller.
+   * @param dead the target does not answer, and is not waited for
+   * @param enter told of the phases that are states of a controller; may be null
+   */
+  DetachReport end(bool dead, const std::function<void(ControllerState)>& enter);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] std::shared_ptr<const bool> send_probe();
+  bool wait_for_probe(const std::shared_ptr<const bool>& answered);
+
+  Connection* const connection_;
+  const IoQueues& io_;
+  const StopRequest& stop_;
+  const DetachSettings settings_;
+  const Clock::time_point begun_ = Clock::now();
+};
+
+}  // namespace spdk_nvme

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "native/core/io/dma_memory.h"
+#include "native/core/io/inline_set.h"
+#include "native/core/io/io_ring.h"
+#include "native/core/io/namespace_table.h"
+#include "native/core/io/poller.h"
+#include "native/core/io/queue_set.h"
+
+namespace spdk_nvme {
+
+/** What the I/O of all controllers of one environment shares. */
+struct IoServices {
+  std::vector<std::unique_ptr<Poller>> pollers;
+  std::shared_ptr<DmaMemory> memory = std::make_shared<DmaMemory>();
+  /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
+  std::atomic<size_t> next_poller{0};
+
+  // Slots of a controller's linger lock and of its statistics: the pollers' own, then these two.
+  [[nodiscard]] size_t control_slot() const { return pollers.size(); }
+  [[nodiscard]] size_t javascript_slot() const { return pollers.size() + 1; }
+  [[nodiscard]] size_t slot_count() const { return pollers.size() + 2; }
+};
+
+/**
+ * The rings of one controller, and who polls each. Made for its first connection and kept over all that follow,
+ * with the commands in them. Control thread, but for queue_pairs().
+ */
+class IoQueues {
+ public:
+  /** One queue pair as JavaScript sees it: its ring, and who polls it. */
+  struct QueuePair {
+    std::shared_ptr<IoRing> ring;
+    /** Null when the JavaScript thread polls... */
+    Poller* poller = nullptr;
+    /** ... which then does so by this. */
+    std::shared_ptr<InlineSet> inline_set;
+  };
+
+  /**
+   * @param services outlives this
+   * @param on_completions called by the pollers when commands have completed; must not block
+   */
+  IoQueues(IoServices& services, bool inline_polling, std::function<void()> on_completions)
+      : services_(services), inline_polling_(inline_polling), on_completions_(std::move(on_completions)) {}
+  IoQueues(const IoQueues&) = delete;
+  IoQueues& operator=(const IoQueues&) = delete;
+
+  /** Any thread, once the controller is attached: they do not change any more. */
+  [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return queue_pairs_; }
+
+  /** Makes a ring for each queue pair that the target grants. */
+  void make(uint32_t count, uint32_t queue_depth);
+  /** Undoes make(), after a first connect that failed: the next one may be granted other numbers. */
+  void discard() { queue_pairs_.clear(); }
+
+  /** The rings that one thread polls, and its slot of the linger lock: what one queue set is made of. */
+  struct Share {
+    size_t slot;
+    std::vector<std::shared_ptr<IoRing>> rings;
+  };
+  /** Those of a poller together, those of the JavaScript thread each by itself. */
+  [[nodiscard]] std::vector<Share> shares() const;
+  /** Hands a connection's queue sets, one for each share, to those who poll them. */
+  void serve(const std::vector<std::shared_ptr<QueueSet>>& sets);
+  /** Ends the pollers' sleep: they are to look at their sets. */
+  void wake_pollers();
+  [[nodiscard]] bool inline_polling() const { return inline_polling_; }
+
+  // All rings.
+
+  void set_namespaces(const std::shared_ptr<const NamespaceTable>& namespaces);
+  /** Whether commands that lose their connection wait for the next one. */
+  void set_requeue(bool requeue);
+  /** Completes what JavaScript has cancelled. Only while there is no connection. */
+  void settle_cancelled();
+  /** Completes all commands that no queue pair has: with this errno, or as aborted for 0. */
+  void fail_pending(int error_number);
+  /** Operations that JavaScript has accepted and not settled. */
+  [[nodiscard]] uint64_t pending() const;
+  /** The controller is gone: nothing is reported any more, and what reports is dropped. */
+  void stop_reporting();
+
+ private:
+  IoServices& services_;
+  const bool inline_polling_;
+  std::function<void()> on_completions_;
+  std::vector<QueuePair> queue_pairs_;
+};
+
+}  // namespace spdk_nvme
