@@ -10,9 +10,15 @@ include(GoogleTest)
 
 set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_command.cc core/io/io_ring.cc
   core/io/io_stats.cc core/io/namespace_table.cc core/io/namespace_tags.cc core/io/piece.cc core/io/poller.cc
-  core/io/queue_set.cc
-  spdk/command_limits.cc spdk/queue_pairs.cc)
-add_library(faked OBJECT ${FAKED_SOURCES} ${ROOT}/test/native/fake_spdk/fake_spdk.cc)
+  core/io/queue_set.cc core/io/io_queues.cc
+  core/connection/admin_commands.cc core/connection/connect_status.cc core/connection/connection.cc
+  core/connection/connector.cc core/connection/controller_info.cc core/connection/hidden_namespaces.cc
+  core/controller/control_loop.cc core/controller/controller.cc core/controller/description.cc
+  core/controller/detach_sequence.cc
+  spdk/command_limits.cc spdk/connect.cc spdk/controller_type.cc spdk/distinct_id.cc spdk/namespaces.cc
+  spdk/queue_pairs.cc spdk/source_address.cc)
+file(GLOB FAKE_SPDK CONFIGURE_DEPENDS ${ROOT}/test/native/fake_spdk/*.cc)
+add_library(faked OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
 # SPDK's headers alone.
 target_compile_options(faked PUBLIC ${SPDK_CFLAGS})
 target_link_libraries(faked PUBLIC plain warnings)

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "fake_target.h"
 #include "native/spdk/env.h"
 #include "native/spdk/interpose/connection_watch.h"
 
@@ -124,6 +125,11 @@ std::vector<spdk_nvme_qpair*>& queue_pairs() {
   return list;
 }
 
+bool has_queue_pairs(const spdk_nvme_ctrlr& controller) {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  return std::ranges::any_of(queue_pairs(), [&](const auto* one) { return one->controller == &controller; });
+}
+
 void complete_at_random(spdk_nvme_ctrlr& controller, std::mt19937_64& random) {
   controller.completions_of_poll = [&random](size_t in_flight) { return random() % (in_flight + 1); };
   controller.next_completed = [&random](size_t in_flight) { return random() % in_flight; };
@@ -234,6 +240,10 @@ void spdk_nvme_ctrlr_get_default_io_qpair_opts(spdk_nvme_ctrlr* controller, spdk
 
 spdk_nvme_qpair* spdk_nvme_ctrlr_alloc_io_qpair(spdk_nvme_ctrlr* controller,
                                                 const spdk_nvme_io_qpair_opts* options, size_t /*size*/) {
+  if (fake::target().refused_queue_pairs > 0) {
+    fake::target().refused_queue_pairs--;
+    return nullptr;
+  }
   auto* queue_pair = new spdk_nvme_qpair{.controller = controller, .requests = options->io_queue_requests};
   const std::lock_guard<std::mutex> guard(g_mutex);
   fake::queue_pairs().push_back(queue_pair);

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <vector>
@@ -36,6 +37,8 @@ struct FakeCommand {
 
   [[nodiscard]] uint64_t bytes() const;
 };
+
+struct FakeLink;
 
 struct spdk_nvme_ns {
   uint32_t id = 0;
@@ -71,6 +74,12 @@ struct spdk_nvme_ctrlr {
   uint32_t split = 0;
   /** The connection of the next queue pair that is polled is lost. Any thread. */
   std::atomic<bool> drop{false};
+  /** What fake_target.cc adds for a controller that was connected. */
+  std::unique_ptr<FakeLink> link;
+
+  // Out of line: FakeLink is complete there.
+  spdk_nvme_ctrlr();
+  ~spdk_nvme_ctrlr();
 
   spdk_nvme_ns& add(uint32_t id, uint32_t block_size, uint64_t blocks, uint32_t boundary = 0);
 };
@@ -88,8 +97,10 @@ struct spdk_nvme_qpair {
 
 namespace fake {
 
-/** The queue pairs that there are, in the order of their allocation. Not for use beside threads. */
+/** The queue pairs that there are, in the order of their allocation. Not for use beside threads... */
 std::vector<spdk_nvme_qpair*>& queue_pairs();
+/** ... but this is. */
+bool has_queue_pairs(const spdk_nvme_ctrlr& controller);
 
 /** A controller that completes in any order, now and then not at all in a poll, as the generator has it. */
 void complete_at_random(spdk_nvme_ctrlr& controller, std::mt19937_64& random);

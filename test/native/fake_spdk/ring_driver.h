@@ -61,7 +61,10 @@ class RingDriver {
     return slot;
   }
 
-  bool publish() { return ring_.publish(tail_); }
+  bool publish() {
+    count_pending();
+    return ring_.publish(tail_);
+  }
 
   void cancel(uint32_t slot) {
     std::atomic_ref<uint32_t>(command(slot)[RingLayout::kCancel]).store(1);
@@ -81,10 +84,14 @@ class RingDriver {
       all.push_back({slot, completions[capacity_ + slot]});
       free_.push_back(slot);
     }
+    count_pending();
     return all;
   }
 
  private:
+  void count_pending() {
+    std::atomic_ref<uint32_t>(words_[RingLayout::kPendingWord]).store(static_cast<uint32_t>(busy()));
+  }
   uint32_t* command(uint32_t slot) {
     return words_ + RingLayout::kHeaderWords + capacity_ * 4 + slot * RingLayout::kCommandWords;
   }

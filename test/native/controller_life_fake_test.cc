@@ -1,0 +1,306 @@
+// The life of a controller over a fake of SPDK: generated schedules of losses, resets, detaches, cancelled attaches,
+// failed reconnects and a silent target, on real threads. A schedule is repeated by its seed:
+//   controller_life_fake_test --gtest_filter='*Schedule/17'
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "fake_spdk/fake_spdk.h"
+#include "fake_spdk/fake_target.h"
+#include "fake_spdk/ring_driver.h"
+#include "native/core/controller/controller.h"
+#include "native/spdk/distinct_id.h"
+
+namespace spdk_nvme {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/** Longer than any wait of a schedule, on a machine that is busy. */
+constexpr auto kLimit = 60s;
+constexpr uint32_t kDepth = 8;
+constexpr unsigned kSchedules = 48;
+
+/** What the owner of a controller is told. */
+class Owner {
+ public:
+  ControllerEvents events() {
+    return {.attached =
+                [this](const Status& status) {
+                  note([&] {
+                    EXPECT_FALSE(attached_) << "attached twice";
+                    attached_ = status;
+                    if (status.ok()) state_ = ControllerState::attached;
+                  });
+                },
+            .state_changed = [this](ControllerState state) { note([&] { enter(state); }); },
+            .failed = [this](const Status& why) { note([&] { EXPECT_FALSE(why.ok()); }); },
+            .reset = [this](const ResetStep& /*step*/) { note([] {}); },
+            .io_completed = [this] { events_++; },
+            .namespaces_changed = [this] { note([] {}); },
+            .log_changed = [this] { note([] {}); }};
+  }
+
+  [[nodiscard]] std::optional<Status> attached() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return attached_;
+  }
+  [[nodiscard]] uint64_t heard() const { return events_; }
+  [[nodiscard]] ControllerState last_state() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return state_;
+  }
+
+ private:
+  template <typename Body>
+  void note(Body body) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    events_++;
+    body();
+  }
+  void enter(ControllerState state) {
+    EXPECT_TRUE(attached_) << "a state before the attach was reported";
+    EXPECT_TRUE(can_follow(state_, state)) << to_string(state_) << " -> " << to_string(state);
+    state_ = state;
+  }
+
+  /** Guards attached_ and state_. */
+  std::mutex mutex_;
+  std::optional<Status> attached_;
+  ControllerState state_ = ControllerState::attaching;
+  std::atomic<uint64_t> events_{0};
+};
+
+/** JavaScript's side of one queue pair. */
+class Program {
+ public:
+  /** @param offset of the memory that all of its commands use */
+  Program(const IoQueues::QueuePair& pair, uint32_t tag, uint32_t region, uint32_t offset)
+      : pair_(pair), driver_(*pair.ring), region_(region), offset_(offset) {
+    driver_.tag = tag;
+  }
+
+  void submit(std::mt19937_64& random) {
+    if (!driver_.has_free()) return;
+    const uint32_t blocks = random() % 5 == 0 ? 40 : 1;
+    const uint32_t slot =
+        driver_.push({.first = random() % 900, .blocks = blocks, .region = region_, .offset = offset_});
+    outstanding_.insert(slot);
+    ASSERT_TRUE(driver_.publish());
+    if (random() % 11 == 0) driver_.cancel(slot);
+    poll();
+  }
+  void poll() {
+    if (pair_.poller != nullptr) pair_.poller->wake();
+    if (pair_.inline_set != nullptr) pair_.inline_set->poll();
+    for (const auto& completion : driver_.reap()) {
+      EXPECT_EQ(outstanding_.erase(completion.slot), 1U) << "a command completed twice";
+    }
+  }
+  [[nodiscard]] bool idle() const { return outstanding_.empty(); }
+
+ private:
+  const IoQueues::QueuePair pair_;
+  RingDriver driver_;
+  const uint32_t region_;
+  const uint32_t offset_;
+  std::set<uint32_t> outstanding_;
+};
+
+class Schedule : public testing::TestWithParam<unsigned> {
+ protected:
+  Schedule() : random_(GetParam()) {
+    fake::Target& target = fake::target();
+    target.refuses = target.silent = false;
+    target.refused_queue_pairs = target.polls_in_vain = 0;
+    for (size_t i = 0; i < 2; i++) services_->pollers.push_back(std::make_unique<Poller>(i, PollerOptions{}));
+    EXPECT_TRUE(services_->memory->allocate(1 << 20, region_));
+  }
+
+  [[nodiscard]] bool chance(unsigned one_in) { return random_() % one_in == 0; }
+
+  Controller::Request request() {
+    Controller::Request request;
+    request.transport_id = id_;
+    request.connect.io_queues = 1 + random_() % 3;
+    request.connect.queue_depth = kDepth;
+    request.connect.timeout_ms = 50;
+    request.connect.keep_alive_ms = chance(3) ? 0 : 200;
+    request.inline_polling = chance(3);
+    if (!chance(3)) {
+      request.reconnect = {.delay = 3ms,
+                           .loss_timeout = chance(2) ? 40ms : ReconnectPolicy::kForever,
+                           .fast_io_fail = chance(2) ? 15ms : 0ms};
+    }
+    return request;
+  }
+
+  void begin() {
+    fake::target().refuses = chance(12);
+    fake::target().silent = chance(12);
+    controller_ = Controller::start(services_, request(), owner_.events());
+  }
+
+  void step() {
+    fake::Target& target = fake::target();
+    switch (random_() % 20) {
+      case 0:
+        return fake::lose_queue_pairs();
+      case 1:
+        return fake::lose_admin_queues();
+      case 2:
+        return fake::report_namespace_change();
+      case 3:
+        target.refuses = chance(2);
+        return;
+      case 4:
+        target.silent = chance(4);
+        return;
+      case 5:
+        target.refused_queue_pairs = 1;
+        return;
+      case 6:
+        target.polls_in_vain = chance(2) ? 22 : 0;
+        return;
+      case 7:
+        return controller_->reset();
+      case 8:
+        return send_admin();
+      case 9:
+        std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 8));
+        return;
+      default:
+        submit();
+    }
+  }
+
+  void send_admin() {
+    AdminCommand command;
+    command.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+    command.done = [&calls = expect_call()](const AdminAnswer& /*answer*/) { calls++; };
+    controller_->admin(std::move(command));
+  }
+
+  void submit() {
+    if (programs_.empty()) {
+      const auto attached = owner_.attached();
+      if (!attached || !attached->ok()) return;
+      const uint32_t tag = controller_->description().namespaces().at(0).tag;
+      for (const auto& pair : controller_->queue_pairs()) {
+        const auto offset = static_cast<uint32_t>(programs_.size()) << 16;
+        programs_.emplace_back(pair, tag, region_, offset);
+      }
+    }
+    for (Program& program : programs_) program.submit(random_);
+  }
+
+  void detach() {
+    const DetachSettings settings{.drain = std::chrono::milliseconds(random_() % 20), .timeout = 300ms};
+    controller_->detach(settings, [&calls = expect_call()](const DetachReport& /*report*/) { calls++; });
+  }
+
+  /** Something that must be called exactly once. */
+  std::atomic<int>& expect_call() { return calls_.emplace_back(0); }
+
+  /** Brings the controller to its end, in one of the ways in which programs do. */
+  void end() {
+    if (chance(2)) fake::target().refuses = fake::target().silent = false;
+    if (chance(4)) {
+      controller_->cancel_attach();
+      if (chance(2)) controller_->force_disconnect();
+    }
+    std::thread other([this, calls = &expect_call(), wait = random_() % 3] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+      controller_->detach({}, [calls](const DetachReport& /*report*/) { (*calls)++; });
+    });
+    if (chance(2)) detach();
+    if (chance(2)) send_admin();
+    wait_for(chance(2) ? std::chrono::milliseconds(random_() % 30) : kLimit / 2);
+    other.join();
+    if (chance(3)) send_admin();
+    // As the environment ends.
+    detach();
+    controller_->abandon();
+    wait_for(kLimit);
+  }
+
+  /** As long as the controller is not gone, or a command has not completed. */
+  void wait_for(Clock::duration time) {
+    const auto limit = Clock::now() + time;
+    while (Clock::now() < limit && !(controller_->finished() && idle())) {
+      for (Program& program : programs_) program.poll();
+      std::this_thread::sleep_for(100us);
+    }
+  }
+  [[nodiscard]] bool idle() const {
+    return std::ranges::all_of(programs_, [](const Program& program) { return program.idle(); });
+  }
+
+  std::mt19937_64 random_;
+  const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2);
+  uint32_t region_ = 0;
+  const spdk_nvme_transport_id id_ = [] {
+    spdk_nvme_transport_id id{};
+    id.trtype = SPDK_NVME_TRANSPORT_TCP;
+    strcpy(id.trsvcid, "4420");
+    strcpy(id.subnqn, "nqn.2026-11.fake");
+    return id;
+  }();
+  Owner owner_;
+  std::list<std::atomic<int>> calls_;
+  std::list<Program> programs_;
+  std::shared_ptr<Controller> controller_;
+};
+
+TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
+  begin();
+  const size_t steps = 20 + random_() % 80;
+  for (size_t i = 0; i < steps && !HasFatalFailure(); i++) {
+    step();
+    for (Program& program : programs_) program.poll();
+    if (chance(4)) std::this_thread::sleep_for(std::chrono::microseconds(random_() % 1'500));
+  }
+  end();
+
+  ASSERT_TRUE(controller_->finished()) << "the control thread has not ended: " << controller_->stacks(1s);
+  EXPECT_TRUE(controller_->join_for(kLimit));
+  EXPECT_TRUE(idle()) << "a command has not completed";
+  EXPECT_EQ(controller_->state(), ControllerState::detached);
+  ASSERT_TRUE(owner_.attached());
+  EXPECT_EQ(owner_.last_state(),
+            owner_.attached()->ok() ? ControllerState::detached : ControllerState::attaching);
+  send_admin();
+  detach();
+  for (const auto& calls : calls_) EXPECT_EQ(calls, 1) << "of a call that is to be answered once";
+
+  EXPECT_EQ(fake::target().connected, fake::target().destroyed) << "a controller of SPDK is left";
+  const spdk::DistinctId again(id_);
+  EXPECT_STREQ(again.get().trsvcid, id_.trsvcid) << "the transport id is still taken";
+  const uint64_t heard = owner_.heard();
+  controller_.reset();
+  for (const auto& poller : services_->pollers) {
+    poller->stop();
+    EXPECT_TRUE(poller->join_for(kLimit));
+  }
+  EXPECT_EQ(owner_.heard(), heard) << "an event after the end";
+  EXPECT_TRUE(fake::queue_pairs().empty());
+  EXPECT_EQ(OwnedThread::let_go(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(ControllerLife, Schedule, testing::Range(0U, kSchedules));
+
+}  // namespace
+}  // namespace spdk_nvme

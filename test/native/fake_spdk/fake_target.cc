@@ -1,0 +1,292 @@
+#include "fake_target.h"
+
+#include <spdk/env.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "fake_spdk.h"
+#include "native/core/connection/address_check.h"
+#include "native/core/connection/rdma_devices.h"
+#include "native/spdk/env.h"
+#include "native/spdk/interpose/close_on_exec.h"
+#include "native/spdk/interpose/connection_watch.h"
+
+using spdk_nvme::spdk::ConnectionWatch;
+
+namespace {
+
+/** Between looks inside a call that waits for the target. */
+constexpr std::chrono::microseconds kLook{200};
+/** Polls that a connect takes. */
+constexpr int kPollsOfConnect = 4;
+
+struct AdminRequest {
+  spdk_nvme_cmd command;
+  void* data;
+  uint32_t length;
+  spdk_nvme_cmd_cb done;
+  void* context;
+};
+
+thread_local ConnectionWatch* t_watch = nullptr;
+
+/** Guards what follows. */
+std::mutex g_mutex;
+/** Connects under way. One that was abandoned when its environment ended is never polled to its end. */
+std::set<spdk_nvme_probe_ctx*> g_probes;
+std::set<spdk_nvme_ctrlr*> g_controllers;
+/** Watches whose established connections were broken. */
+std::set<const ConnectionWatch*> g_broken;
+
+bool is_broken(const ConnectionWatch* watch) {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  return g_broken.contains(watch);
+}
+
+}  // namespace
+
+/** The admin queue of a controller. */
+struct FakeLink {
+  const ConnectionWatch* watch = nullptr;
+  std::deque<AdminRequest> requests;
+  spdk_nvme_aer_cb on_event = nullptr;
+  void* event_context = nullptr;
+  bool failed = false;
+  std::atomic<bool> lost{false};
+  std::atomic<bool> event{false};
+
+  void end_all(uint16_t status) {
+    while (!requests.empty()) {
+      const AdminRequest request = requests.front();
+      requests.pop_front();
+      spdk_nvme_cpl completion{};
+      completion.status.sc = status & 0xff;
+      request.done(request.context, &completion);
+    }
+  }
+  /** Waits for an answer of the target as SPDK v20.07 does. False when the connection was broken first. */
+  [[nodiscard]] bool wait_for_target() const {
+    while (fake::target().silent && !failed) {
+      if (is_broken(watch) || lost) return false;
+      std::this_thread::sleep_for(kLook);
+    }
+    return true;
+  }
+};
+
+spdk_nvme_ctrlr::spdk_nvme_ctrlr() = default;
+spdk_nvme_ctrlr::~spdk_nvme_ctrlr() = default;
+
+struct spdk_nvme_probe_ctx {
+  spdk_nvme_transport_id id;
+  spdk_nvme_ctrlr_opts options;
+  spdk_nvme_attach_cb attached;
+  ConnectionWatch* watch;
+  int polls = 0;
+  int polls_in_vain = 0;
+};
+
+namespace fake {
+
+Target& target() {
+  static Target instance;
+  return instance;
+}
+
+void lose_queue_pairs() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  for (spdk_nvme_ctrlr* controller : g_controllers) controller->drop = true;
+}
+
+void lose_admin_queues() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  for (spdk_nvme_ctrlr* controller : g_controllers) controller->link->lost = true;
+}
+
+void report_namespace_change() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  for (spdk_nvme_ctrlr* controller : g_controllers) controller->link->event = true;
+}
+
+}  // namespace fake
+
+extern "C" {
+
+// From connected to destroyed.
+
+void spdk_nvme_ctrlr_get_default_ctrlr_opts(spdk_nvme_ctrlr_opts* options, size_t size) {
+  memset(options, 0, size);
+}
+
+int spdk_nvme_transport_id_compare(const spdk_nvme_transport_id* one, const spdk_nvme_transport_id* other) {
+  const int service = strcmp(one->trsvcid, other->trsvcid);
+  return service != 0 ? service : strcmp(one->subnqn, other->subnqn);
+}
+
+spdk_nvme_probe_ctx* spdk_nvme_connect_async(const spdk_nvme_transport_id* id,
+                                             const spdk_nvme_ctrlr_opts* options,
+                                             spdk_nvme_attach_cb attached) {
+  auto* probe = new spdk_nvme_probe_ctx{*id, *options, attached, t_watch};
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  g_probes.insert(probe);
+  return probe;
+}
+
+int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
+  // Silence is noticed only where somebody breaks the connection.
+  const bool broken = probe->watch->broken() && probe->polls_in_vain++ >= fake::target().polls_in_vain;
+  if (!broken && (fake::target().silent || ++probe->polls < kPollsOfConnect)) return -EAGAIN;
+  if (!broken && !fake::target().refuses) {
+    auto* controller = new spdk_nvme_ctrlr;
+    controller->transport_id = probe->id;
+    controller->max_transfer = 4096;
+    controller->completions_of_poll = [](size_t in_flight) { return fake::target().silent ? 0 : in_flight; };
+    controller->add(1, 512, 1024);
+    controller->link = std::make_unique<FakeLink>();
+    controller->link->watch = probe->watch;
+    {
+      const std::lock_guard<std::mutex> guard(g_mutex);
+      g_controllers.insert(controller);
+    }
+    fake::target().connected++;
+    probe->attached(&probe->options, &probe->id, controller, &probe->options);
+  }
+  {
+    const std::lock_guard<std::mutex> guard(g_mutex);
+    g_probes.erase(probe);
+  }
+  delete probe;
+  return 0;
+}
+
+int spdk_nvme_detach(spdk_nvme_ctrlr* controller) {
+  // It tells a controller that has not failed to shut down, and waits.
+  static_cast<void>(controller->link->wait_for_target());
+  {
+    const std::lock_guard<std::mutex> guard(g_mutex);
+    g_controllers.erase(controller);
+  }
+  // A user of SPDK must free them first.
+  if (fake::has_queue_pairs(*controller)) abort();
+  controller->link->end_all(SPDK_NVME_SC_ABORTED_SQ_DELETION);
+  delete controller;
+  fake::target().destroyed++;
+  return 0;
+}
+
+void spdk_nvme_ctrlr_fail(spdk_nvme_ctrlr* controller) {
+  controller->link->failed = true;
+}
+
+// The admin queue.
+
+void spdk_nvme_ctrlr_register_aer_callback(spdk_nvme_ctrlr* controller, spdk_nvme_aer_cb on_event,
+                                           void* context) {
+  controller->link->on_event = on_event;
+  controller->link->event_context = context;
+}
+
+int spdk_nvme_ctrlr_cmd_admin_raw(spdk_nvme_ctrlr* controller, spdk_nvme_cmd* command, void* data,
+                                  uint32_t length, spdk_nvme_cmd_cb done, void* context) {
+  if (controller->link->failed) return -ENXIO;
+  controller->link->requests.push_back({*command, data, length, done, context});
+  return 0;
+}
+
+int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
+  FakeLink& link = *controller->link;
+  if (link.failed || link.lost || is_broken(link.watch)) return -ENXIO;
+  if (link.event.exchange(false)) {
+    // SPDK identifies the namespaces before it reports the change.
+    if (!link.wait_for_target()) return -ENXIO;
+    spdk_nvme_cpl completion{};
+    completion.cdw0 = SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE | SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED << 8;
+    if (link.on_event != nullptr) link.on_event(link.event_context, &completion);
+  }
+  if (fake::target().silent) return 0;
+  const size_t count = link.requests.size();
+  link.end_all(SPDK_NVME_SC_SUCCESS);
+  return static_cast<int32_t>(count);
+}
+
+spdk_nvme_vs_register spdk_nvme_ctrlr_get_regs_vs(spdk_nvme_ctrlr* /*controller*/) {
+  spdk_nvme_vs_register version{};
+  version.raw = 0x10200;
+  return version;
+}
+
+// What only descriptions ask for.
+
+uint32_t spdk_nvme_ctrlr_get_num_ns(spdk_nvme_ctrlr* controller) {
+  return static_cast<uint32_t>(controller->namespaces.size());
+}
+bool spdk_nvme_ctrlr_is_active_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
+  return controller->namespaces.contains(id);
+}
+bool spdk_nvme_ns_supports_extended_lba(spdk_nvme_ns* /*space*/) {
+  return false;
+}
+spdk_nvme_pi_type spdk_nvme_ns_get_pi_type(spdk_nvme_ns* /*space*/) {
+  return SPDK_NVME_FMT_NVM_PROTECTION_DISABLE;
+}
+
+void* spdk_malloc(size_t size, size_t /*align*/, uint64_t* /*physical*/, int /*socket*/, uint32_t /*flags*/) {
+  return malloc(size);
+}
+
+}  // extern "C"
+
+// What native/ has beyond SPDK itself.
+namespace spdk_nvme {
+
+Status check_address(const AddressCheck& check) {
+  if (check.given_up()) return Status::failure("ERR_SPDK_ABORTED", "stopped");
+  return Status::success();
+}
+
+bool rdma_device_present() {
+  return true;
+}
+
+namespace spdk {
+
+MemoryUse memory_use() {
+  return {.total = 1 << 30, .used = 0, .largest_free = 1 << 30};
+}
+const char* version_string() {
+  return "a fake of SPDK";
+}
+
+NewDescriptors::NewDescriptors(bool needed) : needed_(needed) {}
+NewDescriptors::~NewDescriptors() = default;
+
+ConnectionWatch::~ConnectionWatch() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  g_broken.erase(this);
+}
+ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
+  watch_.try_broken_ = false;
+  t_watch = &watch;
+}
+ConnectionWatch::Scope::~Scope() {
+  t_watch = nullptr;
+}
+void ConnectionWatch::break_all_tries() {
+  all_broken_ = true;
+}
+void ConnectionWatch::break_this_try() {
+  try_broken_ = true;
+}
+void ConnectionWatch::break_established() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  g_broken.insert(this);
+}
+
+}  // namespace spdk
+}  // namespace spdk_nvme

@@ -1,0 +1,36 @@
+#pragma once
+
+// A target for the fake of SPDK, and the functions that connect a controller, poll its admin queue and destroy it.
+// It waits where SPDK v20.07 waits: for a target that says nothing, until the package breaks the connection.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace fake {
+
+/** What the one target does now. Any thread. */
+struct Target {
+  /** Refuses connections. */
+  std::atomic<bool> refuses{false};
+  /** Accepts connections, and answers nothing any more. */
+  std::atomic<bool> silent{false};
+  /** For so many polls a connect whose connection was broken goes on, as it may before SPDK v22.05. */
+  std::atomic<int> polls_in_vain{0};
+  /** How many of the queue pairs that are made next cannot be. */
+  std::atomic<int> refused_queue_pairs{0};
+  /** Controllers of SPDK that were connected, and those of them that have been destroyed. */
+  std::atomic<uint64_t> connected{0};
+  std::atomic<uint64_t> destroyed{0};
+};
+
+Target& target();
+
+/** The connections that there are lose their I/O queue pairs... */
+void lose_queue_pairs();
+/** ... or their admin queue. */
+void lose_admin_queues();
+/** Their controllers report that a namespace has changed. */
+void report_namespace_change();
+
+}  // namespace fake
