@@ -19,7 +19,7 @@ let programs: string;
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-install-'));
   for (const name of SHIPPED) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
-  for (const name of ['commander', 'cli-table3', 'cli-progress', 'string-width']) {
+  for (const name of ['commander', 'cli-table3', 'cli-progress', 'string-width', 'uplot']) {
     fs.mkdirSync(path.join(folder, 'node_modules'), { recursive: true });
     fs.symlinkSync(path.join(root, 'node_modules', name), path.join(folder, 'node_modules', name));
   }
