@@ -49,6 +49,7 @@ export const pageScript = `
           label,
           stroke: palette[index % palette.length],
           width: 1.5,
+          spanGaps: true,
           value: (_, value) => value === null ? '-' : short(value),
           points: { show: shape === 'lines' && x.values.length < 60 },
           ...(shape === 'steps'

@@ -14,7 +14,7 @@ dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem 1rem .25rem 0; text-align: left; vertical-align: top; }
 th { color: var(--dim); font-weight: 500; }
-td { overflow-wrap: anywhere; }
+td + td { overflow-wrap: anywhere; }
 .u-legend { color: var(--text); font-size: 13px; }
 .u-legend th, .u-legend td { border: 0; padding: .1rem .3rem; }
 `;
