@@ -64,7 +64,7 @@ const programs = fences().filter(
 
 it.each(programs)('$place', async ({ code }) => {
   if (/Environment\.(init|shared)/.test(code)) {
-    await run(code, {});
+    await run(code, { log: () => {} });
     return;
   }
   await using env = await Environment.init({ memoryMb: 256 });
