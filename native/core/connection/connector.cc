@@ -183,7 +183,9 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
     watch->break_this_try();
     return false;
   });
-  Attempt attempt{std::make_unique<spdk::ConnectAttempt>(distinct_id_->get(), request_.connect), watch};
+  Attempt attempt;
+  attempt.call = std::make_unique<spdk::ConnectAttempt>(distinct_id_->get(), request_.connect);
+  attempt.watch = watch;
   Status status = connect_controller(attempt, on_detach, log);
   if (!status.ok()) return status;
   const auto& settings = request_.connect;
