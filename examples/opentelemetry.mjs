@@ -46,7 +46,8 @@ subscribe('spdk-nvme:detach', (message) => {
 
 const env = await Environment.init();
 try {
-  await env.attach(id, { signal: stopSignal() });
+  const { namespaces } = await env.attach(id, { signal: stopSignal() });
+  await namespaces[0]?.read(Buffer.alloc(namespaces[0].blockSize), { offset: 0 });
 } finally {
   await env.close();
   await provider.shutdown();

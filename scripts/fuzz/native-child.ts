@@ -57,6 +57,8 @@ async function attach(things: Things): Promise<void> {
       sourceAddress: '',
       sourcePort: '',
       queueDepth: 16,
+      // The target's subsystems are none.
+      discovery: false,
       attached: resolve,
     });
     // At once: calls while it is being attached have to be safe too.

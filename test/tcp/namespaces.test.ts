@@ -2,12 +2,12 @@
 // metadata; SPDK's own has.
 
 import os from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type Batch,
   type Controller,
   Environment,
-  type Namespace,
+  Namespace,
   type SpdkError,
   spdkVersion,
 } from '../../lib/index.js';
@@ -144,14 +144,13 @@ describe('what cannot be done is refused at once', () => {
       ns: Namespace,
       pretended: { id: number; blockSize: number; tag?: number },
     ): Promise<number> => {
-      const lie = {
-        tag: ns.tag,
-        ...pretended,
-        check: () => 0,
-        checkTransfer: () => 0,
-      } as unknown as Namespace;
-      using batch = ns.controller.queuePairs[0]?.openBatch() as Batch;
+      const { controller, blocks, optimal, protection, supports, nguid, eui64, tag } = ns;
+      const without = { metadataSize: 0, metadata: 'none' as const, optimal, protection, supports };
+      const lie = Namespace.create(controller, { ...without, nguid, eui64, blocks, tag, ...pretended });
+      const has = vi.spyOn(controller, 'has').mockReturnValue(true);
+      using batch = controller.queuePairs[0]?.openBatch() as Batch;
       batch.read(lie, dma, 0, 0, 4096, 1);
+      has.mockRestore();
       batch.submit();
       await batch.wait();
       return batch.statuses[0] as number;

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-/** A code, or `ok`, for each step of children/limited.mjs. */
+/** A code, `ok`, or two of them with `or` between, for each step of children/limited.mjs. */
 export type Outcomes = Record<'init' | 'attach' | 'io' | 'growth' | 'reset' | 'detach' | 'close', string>;
 
 export interface LimitedPlace {
@@ -34,6 +34,9 @@ const nothing: Outcomes = {
   close: 'ok',
 };
 
+/** A reset frees memory before it needs some; whether a piece is large enough depends on what lies around it. */
+const ownMemory = 'ok or ERR_SPDK_NO_MEMORY';
+
 /** What each limit changes, over every transport. */
 export const limitsOfProcess: Record<string, Partial<Outcomes>> = {
   threads: { init: 'ERR_SPDK_NO_THREADS', attach: 'ERR_SPDK_NO_THREADS' },
@@ -48,6 +51,7 @@ export const limitsOfProcess: Record<string, Partial<Outcomes>> = {
     attach: 'ERR_SPDK_NO_MEMORY',
     io: 'ERR_SPDK_NO_MEMORY',
     growth: 'ERR_SPDK_NO_MEMORY',
+    reset: ownMemory,
   },
   // Of the cgroup.
   hugetlb: {
@@ -55,6 +59,7 @@ export const limitsOfProcess: Record<string, Partial<Outcomes>> = {
     attach: 'ERR_SPDK_NO_MEMORY',
     io: 'ERR_SPDK_NO_MEMORY',
     growth: 'ERR_SPDK_NO_MEMORY',
+    reset: ownMemory,
   },
 };
 
@@ -75,11 +80,9 @@ export function limitsMatrix(place: () => LimitedPlace, limits: Record<string, P
         killSignal: 'SIGKILL',
       });
       expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
-      expect(JSON.parse(stdout)).toMatchObject({
-        step: at,
-        under: { outcome: code },
-        after: { outcome: 'ok' },
-      });
+      const { step, under, after } = JSON.parse(stdout);
+      expect({ step, after: after.outcome }).toEqual({ step: at, after: 'ok' });
+      expect(code.split(' or ')).toContain(under.outcome);
       await expectNothingHeld();
     });
   });
