@@ -17,11 +17,7 @@ for (let i = 0; i < rounds; i++) {
 }
 const env = await Environment.init({ memoryMb: 64 });
 const controller = await env.attach(ids[0]);
-// Memory that a late answer was written to would be found here: SPDK keeps its lists between the pieces.
-const buffers = Array.from({ length: 64 }, () => env.allocate(65_536));
-const clean = buffers.every((buffer) => buffer.every((byte) => byte === 0));
 await controller.namespaces[0]?.read(Buffer.alloc(65_536), { offset: 0 });
-for (const buffer of buffers) buffer.release();
 await controller.detach();
 await env.close();
-console.log(JSON.stringify({ times, clean }));
+console.log(JSON.stringify({ times }));
