@@ -1,4 +1,6 @@
-import { afterAll, beforeAll } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limitsMatrix, limitsOfProcess } from '../integration/suites/limits.js';
@@ -24,3 +26,21 @@ limitsMatrix(
   () => ({ id, expectNothingHeld: () => expectNoConnections(['4613']), limitMs: 15_000 }),
   limitsOfProcess,
 );
+
+it('no more descriptors, where the address has just answered and is not asked again', () => {
+  const program = fileURLToPath(new URL('../integration/children/exhausted.mjs', import.meta.url));
+  const task = JSON.stringify({ id, what: 'descriptors' });
+  const { status, stdout, stderr } = spawnSync('prlimit', ['--nofile=512', process.execPath, program, task], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const [first, none, ...rest] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(first).toMatchObject({ outcome: 'ok' });
+  expect(none).toMatchObject({ spare: 0, outcome: 'ERR_SPDK_NO_DESCRIPTORS' });
+  expect(rest.at(-1)).toMatchObject({ after: { outcome: 'ok' } });
+});

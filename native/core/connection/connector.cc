@@ -9,6 +9,7 @@
 #include "native/core/base/backoff.h"
 #include "native/core/connection/address_check.h"
 #include "native/core/connection/connect_status.h"
+#include "native/core/connection/descriptors.h"
 #include "native/core/connection/rdma_devices.h"
 #include "native/spdk/controller_type.h"
 #include "native/spdk/env.h"
@@ -60,6 +61,8 @@ Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& l
   if (watch.try_broken()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
   }
+  // SPDK does not say so, and an address that has just answered is not asked again, see check_reachable().
+  if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
   return connect_status(log.lines());
 }
 

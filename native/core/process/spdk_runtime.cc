@@ -13,6 +13,7 @@
 
 #include "native/core/base/owned_thread.h"
 #include "native/core/base/thread_name.h"
+#include "native/core/connection/descriptors.h"
 #include "native/core/diagnostics/log.h"
 #include "native/core/process/hugepages.h"
 #include "native/spdk/env.h"
@@ -74,13 +75,6 @@ void check_threads() {
     throw;
   }
   counted.set_value();
-}
-
-/** Hugepages and open files are counted by reading files, which needs a free descriptor. */
-Status check_one_descriptor() {
-  if (spdk::count_descriptors() > 0) return Status::success();
-  return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
-                         "this process has reached its limit of open files; see `ulimit -n`", EMFILE);
 }
 
 Status check_descriptors(size_t memory_mb) {

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cerrno>
+
+#include "native/core/base/status.h"
+#include "native/spdk/interpose/close_on_exec.h"
+
+namespace spdk_nvme {
+
+/** Whether this process may open another file. Counting those that are open needs one itself. Any thread. */
+inline Status check_one_descriptor() {
+  if (spdk::count_descriptors() > 0) return Status::success();
+  return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
+                         "this process has reached its limit of open files; see `ulimit -n`", EMFILE);
+}
+
+}  // namespace spdk_nvme
