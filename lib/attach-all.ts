@@ -4,7 +4,7 @@ import type { Controller } from './controller.js';
 import type { DiscoveryEntry, DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { checkInteger, describe, readOptions } from './options/arguments.js';
-import type { AttachOptions } from './options/attach.js';
+import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
 import { checkDepth, type DiscoverOptions } from './options/discover.js';
 import type { HostIdentity } from './options/host-identity.js';
@@ -55,21 +55,7 @@ export interface AttachAllServices {
 }
 
 const keys = [
-  'hostNqn',
-  'hostId',
-  'ioQueues',
-  'queueDepth',
-  'keepAliveMs',
-  'timeoutMs',
-  'signal',
-  'polling',
-  'maxWaiting',
-  'ioTimeoutMs',
-  'ctrlrLossTimeoutMs',
-  'reconnectDelayMs',
-  'fastIoFailTimeoutMs',
-  'sourceAddress',
-  'sourcePort',
+  ...attachKeys,
   'concurrency',
   'referralDepth',
   'filter',

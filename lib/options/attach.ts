@@ -93,6 +93,23 @@ const pollingModes = ['threads', 'inline'] as const satisfies readonly PollingMo
 
 const reconnectKeys = ['ctrlrLossTimeoutMs', 'reconnectDelayMs', 'fastIoFailTimeoutMs'] as const;
 
+/** @internal The keys of {@link AttachOptions}. */
+export const attachKeys = [
+  'hostNqn',
+  'hostId',
+  'ioQueues',
+  'queueDepth',
+  'keepAliveMs',
+  'timeoutMs',
+  'signal',
+  'polling',
+  'maxWaiting',
+  'ioTimeoutMs',
+  ...reconnectKeys,
+  'sourceAddress',
+  'sourcePort',
+] as const satisfies readonly (keyof AttachOptions)[];
+
 /** SPDK's own limit on a controller's I/O queues (DEFAULT_MAX_IO_QUEUES in lib/nvme/nvme_internal.h). */
 const maxIoQueues = 1_024;
 
@@ -114,21 +131,7 @@ export function resolveAttachOptions(
   id: TransportId,
   machine: Partial<HostIdentity> = {},
 ): ResolvedAttachOptions {
-  const given = readOptions(options, 'attach options', [
-    'hostNqn',
-    'hostId',
-    'ioQueues',
-    'queueDepth',
-    'keepAliveMs',
-    'timeoutMs',
-    'signal',
-    'polling',
-    'maxWaiting',
-    'ioTimeoutMs',
-    ...reconnectKeys,
-    'sourceAddress',
-    'sourcePort',
-  ] as const satisfies readonly (keyof AttachOptions)[]);
+  const given = readOptions(options, 'attach options', attachKeys);
   const hostNqn = optional(given.get('hostNqn'), (value) => checkNqn(value, 'hostNqn'));
   const impliedId = hostNqn && ((hostNqn === machine.nqn && machine.id) || uuidOfNqn(hostNqn));
   const hostId = optional(or(given.get('hostId'), impliedId), checkHostId);
