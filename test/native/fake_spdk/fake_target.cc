@@ -265,6 +265,9 @@ const char* version_string() {
 
 NewDescriptors::NewDescriptors(bool needed) : needed_(needed) {}
 NewDescriptors::~NewDescriptors() = default;
+size_t count_descriptors() {
+  return 1;
+}
 
 ConnectionWatch::~ConnectionWatch() {
   const std::lock_guard<std::mutex> guard(g_mutex);
