@@ -32,8 +32,8 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
   let nativeController: NativeController | null = null;
   let controller: Controller | undefined;
   const cancel = (): void => {
-    setTimeout(() => ignoringErrors(() => nativeController?.breakOff()), forceDisconnectMs).unref();
-    nativeController?.giveUp();
+    setTimeout(() => ignoringErrors(() => nativeController?.forceDisconnect()), forceDisconnectMs).unref();
+    nativeController?.cancelAttach();
   };
   const limits = {
     what,

@@ -106,9 +106,9 @@ export interface NativeController {
    * Asynchronous Event Configuration has to be set as well.
    */
   watchLog(): void;
-  giveUp(): void;
+  cancelAttach(): void;
   /** Ends an attach that was cancelled some time ago and that the target may delay indefinitely. */
-  breakOff(): void;
+  forceDisconnect(): void;
   wedge(): void;
 }
 

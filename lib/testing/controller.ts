@@ -158,11 +158,11 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     );
   }
 
-  giveUp(): void {
+  cancelAttach(): void {
     this.givenUp = true;
   }
 
-  breakOff(): void {
+  forceDisconnect(): void {
     this.#connector.cancel();
   }
 

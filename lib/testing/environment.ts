@@ -89,7 +89,7 @@ export class MemoryEnvironment implements NativeEnvironment {
     };
     const cancel = scheduler.after(timeoutMs, end);
     for (const controller of left) {
-      controller.giveUp();
+      controller.cancelAttach();
       controller.detach({ drainMs: 0, timeoutMs, done: () => {} });
       controller.whenFinished(() => {
         left.delete(controller);

@@ -34,8 +34,8 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
        InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
-       InstanceMethod<&ControllerWrap::cancel_attach>("giveUp"),
-       InstanceMethod<&ControllerWrap::force_disconnect>("breakOff"),
+       InstanceMethod<&ControllerWrap::cancel_attach>("cancelAttach"),
+       InstanceMethod<&ControllerWrap::force_disconnect>("forceDisconnect"),
        InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 

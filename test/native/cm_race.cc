@@ -34,9 +34,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using spdk_nvme::ExclusiveLinger;
 using spdk_nvme::LingerLock;
-using spdk_nvme::SharedLinger;
 using Clock = std::chrono::steady_clock;
 
 constexpr uint16_t kPort = 4499;
@@ -57,13 +55,13 @@ class MaybeLock {
   template <typename Body>
   void shared(size_t slot, Body body) {
     if (!real_) return body();
-    const SharedLinger together(lock_, slot);
+    const LingerLock::SharedGuard together(lock_, slot);
     body();
   }
   template <typename Body>
   void exclusive(Body body) {
     if (!real_) return body();
-    const ExclusiveLinger alone(lock_);
+    const LingerLock::ExclusiveGuard alone(lock_);
     body();
   }
 

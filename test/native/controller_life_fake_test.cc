@@ -300,7 +300,7 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
   }
   EXPECT_EQ(owner_.heard(), heard) << "an event after the end";
   EXPECT_TRUE(fake::queue_pairs().empty());
-  EXPECT_EQ(OwnedThread::let_go(), 0);
+  EXPECT_EQ(OwnedThread::abandoned(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(ControllerLife, Schedule, testing::Range(0U, kSchedules));

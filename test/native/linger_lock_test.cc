@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 TEST(LingerLock, SharedHoldersDoNotExcludeEachOther) {
   LingerLock lock(2);
-  const SharedLinger first(lock, 0);
-  const SharedLinger second(lock, 1, std::try_to_lock);
+  const LingerLock::SharedGuard first(lock, 0);
+  const LingerLock::SharedGuard second(lock, 1, std::try_to_lock);
   EXPECT_TRUE(second.held());
 }
 
@@ -26,7 +26,7 @@ TEST(LingerLock, TheExclusiveSideWaitsForASharedHolder) {
   lock.lock_shared(0);
   std::atomic<bool> taken{false};
   std::thread writer([&] {
-    const ExclusiveLinger alone(lock);
+    const LingerLock::ExclusiveGuard alone(lock);
     taken = true;
   });
   std::this_thread::sleep_for(50ms);
@@ -39,7 +39,7 @@ TEST(LingerLock, TheExclusiveSideWaitsForASharedHolder) {
 TEST(LingerLock, AWaitingExclusiveSideIsServedBeforeNewSharedOnes) {
   LingerLock lock(2);
   lock.lock_shared(0);
-  std::thread writer([&] { const ExclusiveLinger alone(lock); });
+  std::thread writer([&] { const LingerLock::ExclusiveGuard alone(lock); });
   // The writer announces itself before it waits, so sooner or later nobody new gets in.
   while (lock.try_lock_shared(1)) {
     lock.unlock_shared(1);
@@ -47,7 +47,7 @@ TEST(LingerLock, AWaitingExclusiveSideIsServedBeforeNewSharedOnes) {
   }
   lock.unlock_shared(0);
   writer.join();
-  const SharedLinger after(lock, 1, std::try_to_lock);
+  const LingerLock::SharedGuard after(lock, 1, std::try_to_lock);
   EXPECT_TRUE(after.held());
 }
 
@@ -57,7 +57,7 @@ TEST(LingerLock, CountsHoldsOfTheExclusiveSideAndNotAttempts) {
   std::thread([&lock] { EXPECT_FALSE(lock.try_lock_for(1ms)); }).join();
   EXPECT_EQ(lock.counters().exclusive, 0U);
   lock.unlock_shared(0);
-  { const ExclusiveLinger alone(lock); }
+  { const LingerLock::ExclusiveGuard alone(lock); }
   EXPECT_EQ(lock.counters().exclusive, 1U);
 }
 
@@ -65,11 +65,11 @@ TEST(LingerLock, PatienceEndsAndLeavesTheLockAsItWas) {
   LingerLock lock(2);
   lock.lock_shared(0);
   std::thread writer([&] {
-    const ExclusiveLinger alone(lock, 1ms);
+    const LingerLock::ExclusiveGuard alone(lock, 1ms);
     EXPECT_FALSE(alone.held());
   });
   writer.join();
-  const SharedLinger other(lock, 1, std::try_to_lock);
+  const LingerLock::SharedGuard other(lock, 1, std::try_to_lock);
   EXPECT_TRUE(other.held());
   lock.unlock_shared(0);
 }
@@ -79,7 +79,7 @@ TEST(LingerLock, ASharedHolderThatComesLateWaitsForTheExclusiveOne) {
   std::atomic<bool> released{false};
   lock.lock();
   std::thread reader([&] {
-    const SharedLinger together(lock, 0);
+    const LingerLock::SharedGuard together(lock, 0);
     EXPECT_TRUE(released);
   });
   std::this_thread::sleep_for(20ms);
@@ -104,7 +104,7 @@ TEST(LingerLock, NobodyIsInsideWithTheExclusiveHolder) {
   for (size_t slot = 0; slot < kReaders; slot++) {
     threads.emplace_back([&, slot] {
       while (!finished) {
-        const SharedLinger together(lock, slot, std::try_to_lock);
+        const LingerLock::SharedGuard together(lock, slot, std::try_to_lock);
         if (together.held() && guarded % 2 != 0) ADD_FAILURE() << "a shared holder met the exclusive one";
         if (together.held()) seen++;
         std::this_thread::yield();
@@ -115,7 +115,7 @@ TEST(LingerLock, NobodyIsInsideWithTheExclusiveHolder) {
   for (size_t i = 0; i < kWriters; i++) {
     writers.emplace_back([&] {
       for (int round = 0; round < kRounds; round++) {
-        const ExclusiveLinger alone(lock);
+        const LingerLock::ExclusiveGuard alone(lock);
         guarded++;
         guarded++;
       }

@@ -27,16 +27,16 @@ uint32_t tag_now(NamespaceTags& tags, spdk_nvme_ctrlr& controller) {
 TEST(NamespaceTags, ChangeWithAllThatTellsADiskFromAnother) {
   using Change = std::function<void(spdk_nvme_ns&)>;
   const std::vector<Change> changes{
-      [](auto& space) { space.identify.nguid[15] = 1; }, [](auto& space) { space.identify.eui64 = 1; },
-      [](auto& space) { space.uuid = spdk_uuid{}; },     [](auto& space) { space.uuid->u.raw[7] = 1; },
-      [](auto& space) { space.uuid.reset(); },           [](auto& space) { space.block_size = 4096; }};
+      [](auto& ns) { ns.identify.nguid[15] = 1; }, [](auto& ns) { ns.identify.eui64 = 1; },
+      [](auto& ns) { ns.uuid = spdk_uuid{}; },     [](auto& ns) { ns.uuid->u.raw[7] = 1; },
+      [](auto& ns) { ns.uuid.reset(); },           [](auto& ns) { ns.block_size = 4096; }};
   spdk_nvme_ctrlr controller;
-  spdk_nvme_ns& space = controller.add(1, kBlock, kBlocks);
+  spdk_nvme_ns& ns = controller.add(1, kBlock, kBlocks);
   NamespaceTags tags;
   uint32_t last = tag_now(tags, controller);
   EXPECT_NE(last, 0U);
   for (size_t i = 0; i < changes.size(); i++) {
-    changes[i](space);
+    changes[i](ns);
     const uint32_t fresh = tag_now(tags, controller);
     // A UUID of zeroes is none.
     EXPECT_EQ(fresh == last, i == 2) << "change " << i;
@@ -46,10 +46,10 @@ TEST(NamespaceTags, ChangeWithAllThatTellsADiskFromAnother) {
 
 TEST(NamespaceTags, StayWhileADiskIsTheSame) {
   spdk_nvme_ctrlr controller;
-  spdk_nvme_ns& space = controller.add(1, kBlock, kBlocks);
+  spdk_nvme_ns& ns = controller.add(1, kBlock, kBlocks);
   NamespaceTags tags;
   const uint32_t first = tag_now(tags, controller);
-  space.blocks *= 2;
+  ns.blocks *= 2;
   EXPECT_EQ(tag_now(tags, controller), first);
   spdk_nvme_ctrlr again;
   again.add(1, kBlock, kBlocks);
@@ -60,14 +60,14 @@ TEST(NamespaceTags, StayWhileADiskIsTheSame) {
 
 TEST(NamespaceTags, AreNotGivenTwice) {
   spdk_nvme_ctrlr controller;
-  spdk_nvme_ns& space = controller.add(1, kBlock, kBlocks);
+  spdk_nvme_ns& ns = controller.add(1, kBlock, kBlocks);
   NamespaceTags tags;
   NamespaceTags others;
   const uint32_t first = tag_now(tags, controller);
   EXPECT_NE(tag_now(others, controller), first);
-  space.active = false;
+  ns.active = false;
   tags.update(&controller);
-  space.active = true;
+  ns.active = true;
   EXPECT_NE(tag_now(tags, controller), first) << "it had vanished";
 }
 

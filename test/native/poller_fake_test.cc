@@ -46,7 +46,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
     ring->set_namespaces(read_namespace_table(&controller, tags));
     set = std::make_shared<QueueSet>(&controller, linger, 0, std::vector{ring}, history, stats);
     {
-      const ExclusiveLinger alone(*linger);
+      const LingerLock::ExclusiveGuard alone(*linger);
       ASSERT_TRUE(set->connect(kDepth, std::chrono::steady_clock::now() + 1s));
     }
     set->on_failure = [&lost] { lost++; };
@@ -61,7 +61,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
       ring->set_namespaces(read_namespace_table(&controller, tags));
       if (i % 3 == 0) controller.drop = true;
       {
-        const ExclusiveLinger alone(*linger);
+        const LingerLock::ExclusiveGuard alone(*linger);
         set->free();
         ring->settle_cancelled();
       }
@@ -89,7 +89,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
   done = true;
   control.join();
   {
-    const ExclusiveLinger alone(*linger);
+    const LingerLock::ExclusiveGuard alone(*linger);
     set->free();
   }
   poller.stop();

@@ -180,15 +180,18 @@ describe('native code that throws in', () => {
     expect(await refused(env.close())).toMatchObject({ code: 'ERR_SPDK_WEDGED' });
   });
 
-  it.each(['giveUp', 'breakOff'] as const)('%s: an attach to nowhere ends on time', async (method) => {
-    const env = await done(Environment.init());
-    target.connectMs = 60_000;
-    throwing.add(method);
-    const attach = env.attach(memoryId('a'), { timeoutMs: 500 });
-    expect(await refused(attach)).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
-    throwing.clear();
-    await refused(env.close());
-  });
+  it.each(['cancelAttach', 'forceDisconnect'] as const)(
+    '%s: an attach to nowhere ends on time',
+    async (method) => {
+      const env = await done(Environment.init());
+      target.connectMs = 60_000;
+      throwing.add(method);
+      const attach = env.attach(memoryId('a'), { timeoutMs: 500 });
+      expect(await refused(attach)).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
+      throwing.clear();
+      await refused(env.close());
+    },
+  );
 
   it('close: close() rejects at once', async () => {
     const { env } = await attached();

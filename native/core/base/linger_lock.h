@@ -28,6 +28,9 @@ namespace spdk_nvme {
  */
 class LingerLock {
  public:
+  class SharedGuard;
+  class ExclusiveGuard;
+
   /** @param slots how many threads will use the lock; each passes its own slot number, 0..slots-1. */
   explicit LingerLock(size_t slots);
   ~LingerLock();
@@ -72,16 +75,16 @@ class LingerLock {
 /**
  * Holds the shared side for a scope. Empty if it was created with `try_to_lock` and the lock was not free.
  */
-class SharedLinger {
+class LingerLock::SharedGuard {
  public:
-  SharedLinger(LingerLock& lock, size_t slot) : lock_(&lock), slot_(slot) { lock.lock_shared(slot); }
-  SharedLinger(LingerLock& lock, size_t slot, std::try_to_lock_t)
+  SharedGuard(LingerLock& lock, size_t slot) : lock_(&lock), slot_(slot) { lock.lock_shared(slot); }
+  SharedGuard(LingerLock& lock, size_t slot, std::try_to_lock_t)
       : lock_(lock.try_lock_shared(slot) ? &lock : nullptr), slot_(slot) {}
-  ~SharedLinger() {
+  ~SharedGuard() {
     if (lock_ != nullptr) lock_->unlock_shared(slot_);
   }
-  SharedLinger(const SharedLinger&) = delete;
-  SharedLinger& operator=(const SharedLinger&) = delete;
+  SharedGuard(const SharedGuard&) = delete;
+  SharedGuard& operator=(const SharedGuard&) = delete;
   [[nodiscard]] bool held() const { return lock_ != nullptr; }
 
  private:
@@ -90,16 +93,16 @@ class SharedLinger {
 };
 
 /** Holds the exclusive side for a scope. Empty if its patience passed. */
-class ExclusiveLinger {
+class LingerLock::ExclusiveGuard {
  public:
-  explicit ExclusiveLinger(LingerLock& lock) : lock_(&lock) { lock.lock(); }
-  ExclusiveLinger(LingerLock& lock, std::chrono::microseconds patience)
+  explicit ExclusiveGuard(LingerLock& lock) : lock_(&lock) { lock.lock(); }
+  ExclusiveGuard(LingerLock& lock, std::chrono::microseconds patience)
       : lock_(lock.try_lock_for(patience) ? &lock : nullptr) {}
-  ~ExclusiveLinger() {
+  ~ExclusiveGuard() {
     if (lock_ != nullptr) lock_->unlock();
   }
-  ExclusiveLinger(const ExclusiveLinger&) = delete;
-  ExclusiveLinger& operator=(const ExclusiveLinger&) = delete;
+  ExclusiveGuard(const ExclusiveGuard&) = delete;
+  ExclusiveGuard& operator=(const ExclusiveGuard&) = delete;
   [[nodiscard]] bool held() const { return lock_ != nullptr; }
 
  private:

@@ -54,7 +54,7 @@ class OwnedThread {
   OwnedThread& operator=(const OwnedThread&) = delete;
 
   /** How many abandoned threads of this process still run. Thread: any. */
-  [[nodiscard]] static int let_go() { return let_go_count().load(std::memory_order_acquire); }
+  [[nodiscard]] static int abandoned() { return abandoned_count().load(std::memory_order_acquire); }
 
   [[nodiscard]] bool finished() const { return done_->flag.load(std::memory_order_acquire); }
 
@@ -73,7 +73,7 @@ class OwnedThread {
   }
 
  private:
-  static std::atomic<int>& let_go_count() {
+  static std::atomic<int>& abandoned_count() {
     static std::atomic<int> count{0};
     return count;
   }
@@ -82,13 +82,13 @@ class OwnedThread {
     std::mutex mutex;
     std::condition_variable changed;
     std::atomic<bool> flag{false};
-    bool let_go = false;
+    bool abandoned = false;
     std::atomic<pid_t> id{0};
     void set() {
       // Notified under the mutex: the waiter may destroy all this as soon as it sees the flag.
       const std::lock_guard<std::mutex> guard(mutex);
       flag.store(true, std::memory_order_release);
-      if (let_go) let_go_count()--;
+      if (abandoned) abandoned_count()--;
       changed.notify_all();
     }
     /** False after the limit; it is not called again then. */
@@ -96,8 +96,8 @@ class OwnedThread {
       std::unique_lock<std::mutex> guard(mutex);
       if (changed.wait_for(guard, limit, [this] { return flag.load(std::memory_order_acquire); }))
         return true;
-      let_go = true;
-      let_go_count()++;
+      abandoned = true;
+      abandoned_count()++;
       return false;
     }
   };

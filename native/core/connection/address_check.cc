@@ -72,7 +72,7 @@ Status cannot_open(const char* what, int error) {
 
 /** Waits until the descriptor is ready. False when the time is over or nobody waits any more. */
 bool wait_for(int fd, short events, const AddressCheck& check) {
-  while (Clock::now() < check.deadline && !check.given_up()) {
+  while (Clock::now() < check.deadline && !check.cancelled()) {
     pollfd ready{.fd = fd, .events = events, .revents = 0};
     if (poll(&ready, 1, static_cast<int>(kLook.count())) > 0) return true;
   }

@@ -16,7 +16,7 @@ struct AddressCheck {
   std::string source_address;  // empty: any
   std::chrono::steady_clock::time_point deadline;
   /** Asked every few milliseconds; true ends the check early. */
-  std::function<bool()> given_up;
+  std::function<bool()> cancelled;
 };
 
 /**

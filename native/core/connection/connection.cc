@@ -48,7 +48,7 @@ Connection::~Connection() {
 }
 
 bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadline,
-                                     const ExclusiveLinger& /*held*/) {
+                                     const LingerLock::ExclusiveGuard& /*held*/) {
   for (IoQueues::Share& share : io.shares()) {
     sets_.push_back(std::make_shared<QueueSet>(controller_, context_.linger, share.slot,
                                                std::move(share.rings), context_.history, context_.io_stats));
@@ -57,7 +57,7 @@ bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadl
   return true;
 }
 
-void Connection::abandon(const ExclusiveLinger& held) {
+void Connection::abandon(const LingerLock::ExclusiveGuard& held) {
   for (const auto& set : sets_) set->abandon();
   destroy(held);
 }
@@ -98,7 +98,7 @@ void Connection::poll_until(const std::function<bool()>& done) {
 bool Connection::wait_for_controller(const std::function<void()>& call) {
   const auto limit = silence_limit() + kTimeForNamespace * namespace_count_;
   {
-    const SharedLinger together(*context_.linger, context_.services->control_slot());
+    const LingerLock::SharedGuard together(*context_.linger, context_.services->control_slot());
     const WaitingCall waiting(context_.services->deadlines, *watch_, {.answer = limit, .stop = stop_});
     call();
     if (!waiting.broken()) return true;
@@ -224,7 +224,7 @@ void Connection::end(bool dead) {
 
 void Connection::disconnect(bool dead) {
   if (dead && controller_ != nullptr) {
-    const ExclusiveLinger alone(*context_.linger);
+    const LingerLock::ExclusiveGuard alone(*context_.linger);
     spdk_nvme_ctrlr_fail(controller_);
     lost_ = true;
   }
@@ -244,7 +244,7 @@ void Connection::free() {
       return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
     });
   } else {
-    const ExclusiveLinger alone(*context_.linger);
+    const LingerLock::ExclusiveGuard alone(*context_.linger);
     for (const auto& set : sets_) set->free();
   }
 }
@@ -257,13 +257,13 @@ void Connection::serve_inline_sets() {
 
 void Connection::destroy() {
   {
-    const ExclusiveLinger alone(*context_.linger);
+    const LingerLock::ExclusiveGuard alone(*context_.linger);
     destroy(alone);
   }
   admin_commands_.abort();
 }
 
-void Connection::destroy(const ExclusiveLinger& /*held*/) {
+void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {
   sets_.clear();
   if (controller_ == nullptr) return;
   // SPDK tells the controller to shut down, and a target may fall silent at any moment.

@@ -56,9 +56,9 @@ class Connection {
 
   /** Connects a queue pair for each ring. False when that was not done in time. */
   bool connect_queue_pairs(const IoQueues& io, std::chrono::steady_clock::time_point deadline,
-                           const ExclusiveLinger& held);
+                           const LingerLock::ExclusiveGuard& held);
   /** Ends a connection whose queue pairs could not all be connected. */
-  void abandon(const ExclusiveLinger& held);
+  void abandon(const LingerLock::ExclusiveGuard& held);
   /**
    * Hands the queue sets to those who poll them; the admin queue is to be polled from now on.
    * @param on_queue_pair_lost called by whoever polls, at most once for each set; must not block
@@ -116,7 +116,7 @@ class Connection {
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
   void serve_inline_sets();
-  void destroy(const ExclusiveLinger& held);
+  void destroy(const LingerLock::ExclusiveGuard& held);
   [[nodiscard]] std::chrono::milliseconds silence_limit() const;
   void request_event();
   static void on_async_event(void* self, const spdk_nvme_cpl* completion);

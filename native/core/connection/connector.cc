@@ -58,7 +58,7 @@ std::string address_key(const ConnectRequest& request) {
 
 /** Says why a connect failed, as far as SPDK's log does. */
 Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log) {
-  if (watch.try_broken()) {
+  if (watch.attempt_broken()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
   }
   // SPDK does not say so, and an address that has just answered is not asked again, see check_reachable().
@@ -74,7 +74,7 @@ class Connector::CurrentWatch {
   CurrentWatch(Connector& owner, spdk::ConnectionWatch& watch) : owner_(owner) {
     const std::lock_guard<std::mutex> guard(owner_.mutex_);
     owner_.current_watch_ = &watch;
-    if (owner_.cancelled_) watch.break_all_tries();
+    if (owner_.cancelled_) watch.break_all_attempts();
   }
   ~CurrentWatch() {
     const std::lock_guard<std::mutex> guard(owner_.mutex_);
@@ -90,7 +90,7 @@ class Connector::CurrentWatch {
 void Connector::cancel() {
   const std::lock_guard<std::mutex> guard(mutex_);
   cancelled_ = true;
-  if (current_watch_ != nullptr) current_watch_->break_all_tries();
+  if (current_watch_ != nullptr) current_watch_->break_all_attempts();
 }
 
 /** Asked while a connect waits. */
@@ -142,7 +142,7 @@ Status Connector::check_reachable() {
   Status status = check_address({.transport_id = request_.transport_id,
                                  .source_address = request_.connect.source_address,
                                  .deadline = Clock::now() + kAddressLimit,
-                                 .given_up = [this] { return stopped(); }});
+                                 .cancelled = [this] { return stopped(); }});
   if (status.ok()) recent_answers.add(address);
   return status;
 }
@@ -177,13 +177,13 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
   const auto watch = std::make_shared<spdk::ConnectionWatch>();
   LogCollector log;
   // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
-  const ExclusiveLinger alone(*context_.linger);
+  const LingerLock::ExclusiveGuard alone(*context_.linger);
   const spdk::NewDescriptors opened;
   const CurrentWatch current(*this, *watch);
   const spdk::ConnectionWatch::Scope watched(*watch);
   const spdk::SourceAddress source(request_.connect.source_address);
   const Deadlines::Scope deadline(context_.services->deadlines, timeout() + kGrace, [&watch] {
-    watch->break_this_try();
+    watch->break_this_attempt();
     return false;
   });
   Attempt attempt;
@@ -232,7 +232,7 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
 
 /** Connects a queue pair for each ring, which the first connection makes. */
 Status Connector::connect_queue_pairs(Connection& connection, const spdk::ConnectionWatch& watch,
-                                      const LogCollector& log, const ExclusiveLinger& held) {
+                                      const LogCollector& log, const LingerLock::ExclusiveGuard& held) {
   const auto type = spdk::controller_type(connection.controller());
   if (request_.discovery) {
     if (type == spdk::ControllerType::discovery) return Status::success();
@@ -259,7 +259,7 @@ Status Connector::connect_queue_pairs(Connection& connection, const spdk::Connec
 
 void Connector::end_abandoned(const std::function<void(std::chrono::microseconds)>& pause) {
   if (abandoned_.call == nullptr) return;
-  const ExclusiveLinger alone(*context_.linger);
+  const LingerLock::ExclusiveGuard alone(*context_.linger);
   const spdk::ConnectionWatch::Scope watched(*abandoned_.watch);
   while (abandoned_.call->poll() == spdk::ConnectAttempt::Progress::pending) {
     if (stop_.at_least(StopRequest::Level::abandon)) return distinct_id_.reset();

@@ -80,7 +80,7 @@ class Connector {
   Status connect_once(std::shared_ptr<Connection>& made, OnDetach on_detach);
   Status connect_controller(Attempt& attempt, OnDetach on_detach, const LogCollector& log);
   Status connect_queue_pairs(Connection& connection, const spdk::ConnectionWatch& watch,
-                             const LogCollector& log, const ExclusiveLinger& held);
+                             const LogCollector& log, const LingerLock::ExclusiveGuard& held);
   [[nodiscard]] std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(request_.connect.timeout_ms);
   }

@@ -37,11 +37,11 @@ uint32_t field16(const void* identify, size_t offset) {
   return bytes[0] | bytes[1] << 8;
 }
 
-void read_optimal_sizes(spdk_nvme_ns* space, NamespaceInfo& info) {
+void read_optimal_sizes(spdk_nvme_ns* ns, NamespaceInfo& info) {
   constexpr size_t kFeatures = 24;
   constexpr uint8_t kOptimalPerformance = 1 << 4;
-  info.io_boundary = spdk_nvme_ns_get_optimal_io_boundary(space) * info.block_size;
-  const void* data = spdk_nvme_ns_get_data(space);
+  info.io_boundary = spdk_nvme_ns_get_optimal_io_boundary(ns) * info.block_size;
+  const void* data = spdk_nvme_ns_get_data(ns);
   if ((static_cast<const uint8_t*>(data)[kFeatures] & kOptimalPerformance) == 0) return;
   const auto bytes_at = [&](size_t offset) { return (field16(data, offset) + 1) * info.block_size; };
   info.write_granularity = bytes_at(64);
@@ -83,18 +83,18 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, Namespac
   std::vector<NamespaceInfo> namespaces;
   for (uint32_t id = spdk_nvme_ctrlr_get_first_active_ns(controller); id != 0;
        id = spdk_nvme_ctrlr_get_next_active_ns(controller, id)) {
-    spdk_nvme_ns* space = spdk_nvme_ctrlr_get_ns(controller, id);
-    if (space == nullptr || !spdk_nvme_ns_is_active(space)) continue;
-    const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(space);
+    spdk_nvme_ns* ns = spdk_nvme_ctrlr_get_ns(controller, id);
+    if (ns == nullptr || !spdk_nvme_ns_is_active(ns)) continue;
+    const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(ns);
     NamespaceInfo info;
     info.id = id;
-    info.blocks = spdk_nvme_ns_get_num_sectors(space);
-    info.block_size = spdk_nvme_ns_get_sector_size(space);
-    info.metadata_size = spdk_nvme_ns_get_md_size(space);
-    info.metadata_interleaved = info.metadata_size > 0 && spdk_nvme_ns_supports_extended_lba(space);
-    info.protection_type = static_cast<uint32_t>(spdk_nvme_ns_get_pi_type(space));
+    info.blocks = spdk_nvme_ns_get_num_sectors(ns);
+    info.block_size = spdk_nvme_ns_get_sector_size(ns);
+    info.metadata_size = spdk_nvme_ns_get_md_size(ns);
+    info.metadata_interleaved = info.metadata_size > 0 && spdk_nvme_ns_supports_extended_lba(ns);
+    info.protection_type = static_cast<uint32_t>(spdk_nvme_ns_get_pi_type(ns));
     info.protection_first = info.protection_type != 0 && data->dps.md_start != 0;
-    read_optimal_sizes(space, info);
+    read_optimal_sizes(ns, info);
     read_optional_commands(controller, info);
     info.nguid = identifier(data->nguid, sizeof(data->nguid));
     const auto* eui64 = reinterpret_cast<const uint8_t*>(&data->eui64);

@@ -40,7 +40,7 @@ QueueSet::Turn QueueSet::poll() {
 QueueSet::Turn QueueSet::serve() {
   Turn turn;
   if (disturbed_) {
-    const ExclusiveLinger alone(*linger_, kPatience);
+    const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
     if (alone.held()) {
       turn = poll_pairs();
     } else {
@@ -49,7 +49,7 @@ QueueSet::Turn QueueSet::serve() {
     }
   } else {
     // The exclusive holder ends queue pairs, which takes milliseconds, so there is no need to try again soon.
-    const SharedLinger together(*linger_, slot_, std::try_to_lock);
+    const LingerLock::SharedGuard together(*linger_, slot_, std::try_to_lock);
     if (together.held()) {
       turn = poll_pairs();
     } else {
@@ -83,7 +83,7 @@ QueueSet::Turn QueueSet::poll_pairs() {
 }
 
 QueueSet::Turn QueueSet::release() {
-  const ExclusiveLinger alone(*linger_, kPatience);
+  const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
   if (!alone.held()) return {.hot = true};
   if (released()) return {};
   if (phase() == Phase::serving) {
@@ -113,7 +113,7 @@ void QueueSet::free() {
 std::vector<spdk::TransportStats> QueueSet::transport_stats() {
   if (!spdk::PolledQueuePairs::has_transport_stats()) return {};
   // No thread polls meanwhile.
-  const ExclusiveLinger alone(*linger_, kPatience);
+  const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
   if (!alone.held() || released()) return {};
   return pairs_.transport_stats();
 }

@@ -158,8 +158,8 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   bool clean = true;
   for (const auto& controller : controllers) {
     // A wedged one has used its time and may never end.
-    const bool given_up = controller->state() == ControllerState::wedged;
-    if (controller->join_for(given_up ? 0ms : until(deadline))) continue;
+    const bool wedged = controller->state() == ControllerState::wedged;
+    if (controller->join_for(wedged ? 0ms : until(deadline))) continue;
     if (held_by != nullptr) *held_by += controller->stacks(kStackPatience);
     controller->wedge();
     clean = false;

@@ -46,7 +46,7 @@ void on_process_exit(int status, void* /*unused*/) {
     environment = guarded().environment.lock();
   }
   if (environment && !environment->close(kExitLimit)) cut_off(status);
-  if (OwnedThread::let_go() > 0) cut_off(status);
+  if (OwnedThread::abandoned() > 0) cut_off(status);
 }
 
 void register_handler() {

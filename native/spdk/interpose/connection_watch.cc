@@ -93,7 +93,7 @@ ConnectionWatch::~ConnectionWatch() {
 }
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
-  watch_.try_broken_.store(false, std::memory_order_release);
+  watch_.attempt_broken_.store(false, std::memory_order_release);
   t_watch = &watch;
 }
 
@@ -102,13 +102,13 @@ ConnectionWatch::Scope::~Scope() {
   connections().establish_all(&watch_);
 }
 
-void ConnectionWatch::break_all_tries() {
+void ConnectionWatch::break_all_attempts() {
   all_broken_.store(true, std::memory_order_release);
   connections().break_all(this, false);
 }
 
-void ConnectionWatch::break_this_try() {
-  try_broken_.store(true, std::memory_order_release);
+void ConnectionWatch::break_this_attempt() {
+  attempt_broken_.store(true, std::memory_order_release);
   connections().break_all(this, false);
 }
 

@@ -44,19 +44,21 @@ class ConnectionWatch {
    * Breaks the current attempt and all later ones. Over RDMA it does nothing from v22.05 on, where no wait of
    * an attempt is long. Thread: any.
    */
-  void break_all_tries();
+  void break_all_attempts();
   /** Breaks the current attempt, likewise. Thread: any. */
-  void break_this_try();
+  void break_this_attempt();
   /** Breaks the established connections. Thread: any. */
   void break_established();
 
-  /** Whether the current or latest attempt was broken by break_this_try(). */
-  [[nodiscard]] bool try_broken() const { return try_broken_.load(std::memory_order_acquire); }
-  [[nodiscard]] bool broken() const { return all_broken_.load(std::memory_order_acquire) || try_broken(); }
+  /** Whether the current or latest attempt was broken by break_this_attempt(). */
+  [[nodiscard]] bool attempt_broken() const { return attempt_broken_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool broken() const {
+    return all_broken_.load(std::memory_order_acquire) || attempt_broken();
+  }
 
  private:
   std::atomic<bool> all_broken_{false};
-  std::atomic<bool> try_broken_{false};
+  std::atomic<bool> attempt_broken_{false};
 };
 
 /**

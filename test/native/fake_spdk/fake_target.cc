@@ -229,10 +229,10 @@ uint32_t spdk_nvme_ctrlr_get_num_ns(spdk_nvme_ctrlr* controller) {
 bool spdk_nvme_ctrlr_is_active_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
   return controller->namespaces.contains(id);
 }
-bool spdk_nvme_ns_supports_extended_lba(spdk_nvme_ns* /*space*/) {
+bool spdk_nvme_ns_supports_extended_lba(spdk_nvme_ns* /*ns*/) {
   return false;
 }
-spdk_nvme_pi_type spdk_nvme_ns_get_pi_type(spdk_nvme_ns* /*space*/) {
+spdk_nvme_pi_type spdk_nvme_ns_get_pi_type(spdk_nvme_ns* /*ns*/) {
   return SPDK_NVME_FMT_NVM_PROTECTION_DISABLE;
 }
 
@@ -246,7 +246,7 @@ void* spdk_malloc(size_t size, size_t /*align*/, uint64_t* /*physical*/, int /*s
 namespace spdk_nvme {
 
 Status check_address(const AddressCheck& check) {
-  if (check.given_up()) return Status::failure("ERR_SPDK_ABORTED", "stopped");
+  if (check.cancelled()) return Status::failure("ERR_SPDK_ABORTED", "stopped");
   return Status::success();
 }
 
@@ -274,17 +274,17 @@ ConnectionWatch::~ConnectionWatch() {
   g_broken.erase(this);
 }
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
-  watch_.try_broken_ = false;
+  watch_.attempt_broken_ = false;
   t_watch = &watch;
 }
 ConnectionWatch::Scope::~Scope() {
   t_watch = nullptr;
 }
-void ConnectionWatch::break_all_tries() {
+void ConnectionWatch::break_all_attempts() {
   all_broken_ = true;
 }
-void ConnectionWatch::break_this_try() {
-  try_broken_ = true;
+void ConnectionWatch::break_this_attempt() {
+  attempt_broken_ = true;
 }
 void ConnectionWatch::break_established() {
   const std::lock_guard<std::mutex> guard(g_mutex);
