@@ -46,14 +46,9 @@ std::shared_ptr<Environment> EnvironmentSlot::abandon() {
   return std::move(environment_);
 }
 
-AddonData::AddonData(Napi::Env env) : channel(JsChannel::create(env)), env_(env) {
+AddonData::AddonData(Napi::Env env) : channel(JsChannel::create(env)) {
   // Added after the channel's own hook, so it runs before: hooks run in the reverse of their order.
-  napi_add_env_cleanup_hook(env_, tear_down, this);
-}
-
-void AddonData::tear_down_before_what_is_there() {
-  napi_remove_env_cleanup_hook(env_, tear_down, this);
-  napi_add_env_cleanup_hook(env_, tear_down, this);
+  napi_add_env_cleanup_hook(env, tear_down, this);
 }
 
 }  // namespace spdk_nvme

@@ -38,12 +38,6 @@ struct AddonData {
 
   static AddonData& of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
 
-  /**
-   * When the Node.js environment ends it detaches ArrayBuffers in hooks of their own, newest first. Memory
-   * that a controller may still write to has to outlast the detach, so each new ArrayBuffer calls this.
-   */
-  void tear_down_before_what_is_there();
-
   std::shared_ptr<JsChannel> channel;
   Napi::FunctionReference environment_constructor;
   Napi::FunctionReference controller_constructor;
@@ -54,9 +48,6 @@ struct AddonData {
   std::shared_ptr<ClosingTask> closing;
   /** SPDK is being opened: from the call until its result is reported. */
   bool opening = false;
-
- private:
-  const napi_env env_;
 };
 
 }  // namespace spdk_nvme

@@ -216,7 +216,6 @@ Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
         delete last;
       },
       kept);
-  AddonData::of(env).tear_down_before_what_is_there();
   Napi::Object region = Napi::Object::New(env);
   region.Set("id", id);
   region.Set("memory", buffer);
