@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { supportedNode, supportsNode } from './install/engines.mjs';
+import { packagesUpToDate } from './npm-packages.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const self = fileURLToPath(import.meta.url);
@@ -29,23 +30,6 @@ function checkNode() {
   if (supportsNode(process.versions.node)) return true;
   console.error(`Node.js ${supportedNode} is needed; this is ${process.version}.`);
   return false;
-}
-
-/** Compares what npm wrote into node_modules with the lock file: a few milliseconds, and no npm started. */
-function packagesUpToDate() {
-  const read = (/** @type {string} */ file) =>
-    JSON.parse(fs.readFileSync(path.join(root, file), 'utf8')).packages;
-  try {
-    const wanted = read('package-lock.json');
-    const installed = read('node_modules/.package-lock.json');
-    return Object.entries(wanted).every(([name, entry]) => {
-      if (name === '') return true;
-      const found = installed[name];
-      return found ? found.integrity === entry.integrity : entry.optional === true;
-    });
-  } catch {
-    return false;
-  }
 }
 
 /** The child that signals go to, and the signal that asked us to stop. */
@@ -94,7 +78,7 @@ function runTypeScript(script, args) {
 
 /** Two commands started at once must not both let npm rewrite node_modules: the folder of this file is the lock. */
 async function installPackages() {
-  if (packagesUpToDate()) return 0;
+  if (packagesUpToDate(root)) return 0;
   console.error('Installing the npm packages…');
   return run('flock', [path.dirname(self), process.execPath, self, '--npm-ci'], root);
 }
@@ -102,7 +86,9 @@ async function installPackages() {
 async function main() {
   const [task = '', ...args] = process.argv.slice(2);
   if (task === '--npm-ci') {
-    return packagesUpToDate() ? 0 : run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], root);
+    return packagesUpToDate(root)
+      ? 0
+      : run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], root);
   }
   const script = tasks[task];
   if (script === undefined) {
