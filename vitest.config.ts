@@ -24,6 +24,14 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // Tests that read or compile the checkout: the same on every Node.js.
+          name: 'source',
+          include: ['test/source/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
           // Tests of the fabric itself, from outside: they boot virtual machines.
           name: 'fabric',
           include: ['test/fabric/**/*.test.ts'],

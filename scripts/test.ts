@@ -10,11 +10,11 @@ import { runIntegrationTests, runOnHost } from './testing/vitest.js';
 
 const parts: Readonly<Record<PartName, Part>> = {
   source: { title: 'Source checks', run: runSourceChecks },
-  unit: { title: 'Unit tests', run: (folder, signal) => runOnHost('unit', folder, signal) },
+  unit: { title: 'Unit tests', run: (folder, signal) => runOnHost(['unit', 'source'], folder, signal) },
   native: { title: 'C++ tests', run: runNativeTests },
-  tcp: { title: 'I/O tests over TCP', run: (folder, signal) => runOnHost('tcp', folder, signal) },
+  tcp: { title: 'I/O tests over TCP', run: (folder, signal) => runOnHost(['tcp'], folder, signal) },
   'node-releases': { title: 'Node.js releases', run: runOnNodeReleases },
-  fabric: { title: 'Fabric tests', run: (folder, signal) => runOnHost('fabric', folder, signal) },
+  fabric: { title: 'Fabric tests', run: (folder, signal) => runOnHost(['fabric'], folder, signal) },
   integration: { title: 'Integration tests', run: runIntegrationTests },
   package: { title: 'The packed package', run: runTarballChecks },
 };

@@ -3,15 +3,22 @@ import { nodeProgram, nodeReleases } from '../setup/node-releases.js';
 import { add, type Counts, ran, within } from './counts.js';
 import { runOnHost } from './vitest.js';
 
-/** The unit tests, which load the same addon each time, on the oldest Node.js of each line that package.json names. */
+const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test.ts`);
+
+/**
+ * What depends on Node.js, on the oldest release of each line that package.json names: the unit tests, which load the
+ * addon, and the TCP tests that attach, read and write, and reset.
+ */
 export async function runOnNodeReleases(folder: string, signal: AbortSignal): Promise<Counts> {
   const all: Counts[] = [];
   for (const { version } of nodeReleases) {
-    if (signal.aborted) break;
-    console.log(`\nNode.js ${version}`);
-    const node = nodeProgram(version);
-    const counts = await runOnHost('unit', path.join(folder, version), signal, { node });
-    all.push(within(`Node.js ${version}`, ran(counts)));
+    for (const [project, files] of [['unit', []] as const, ['tcp', TCP_FILES] as const]) {
+      if (signal.aborted) break;
+      console.log(`\nNode.js ${version}: ${project}`);
+      const options = { node: nodeProgram(version), files };
+      const counts = await runOnHost([project], path.join(folder, version), signal, options);
+      all.push(within(`Node.js ${version}`, ran(counts)));
+    }
   }
   return add(...all);
 }

@@ -12,21 +12,21 @@ interface RunOptions {
   /** The Node.js that runs the tests, and all that they start with `process.execPath`. */
   node?: string;
   /** These test files alone. */
-  files?: string[];
+  files?: readonly string[];
 }
 
 /**
- * The projects that run here: `unit`, `tcp` with SPDK's own target on the host's loopback, and `fabric`, which looks at
- * the fabric from outside.
+ * The projects that run here: `unit`, `source`, which reads and compiles the checkout, `tcp` with SPDK's own target on
+ * the host's loopback, and `fabric`, which looks at the fabric from outside.
  */
 export async function runOnHost(
-  project: 'unit' | 'tcp' | 'fabric',
+  projects: readonly ('unit' | 'source' | 'tcp' | 'fabric')[],
   folder: string,
   signal: AbortSignal,
   { node = process.execPath, files = [] }: RunOptions = {},
 ): Promise<Counts> {
-  const report = path.join(folder, `${project}.json`);
-  const [, ...args] = command(project, report);
+  const report = path.join(folder, `${projects.join('-')}.json`);
+  const [, ...args] = command(projects, report);
   const { exitCode } = await execa(node, [...args, ...files], {
     cwd: root,
     stdio: 'inherit',
@@ -38,7 +38,7 @@ export async function runOnHost(
 
 export async function runIntegrationTests(folder: string, signal: AbortSignal): Promise<Counts> {
   const report = path.join(folder, 'integration.json');
-  const status = await runInFabric(command('integration', report), {
+  const status = await runInFabric(command(['integration'], report), {
     cwd: root,
     outputDir: folder,
     deadlineMs: INTEGRATION_DEADLINE_MS,
@@ -50,14 +50,16 @@ export async function runIntegrationTests(folder: string, signal: AbortSignal): 
   return judged(readReport(report), status);
 }
 
-function command(project: string, report: string): string[] {
+function command(projects: readonly string[], report: string): string[] {
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
   // The config is not bundled into a file beside it: the guest cannot write there.
-  const args = ['run', '--configLoader', 'runner', '--project', project];
   return [
     process.execPath,
     vitest,
-    ...args,
+    'run',
+    '--configLoader',
+    'runner',
+    ...projects.map((name) => `--project=${name}`),
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,

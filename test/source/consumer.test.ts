@@ -35,7 +35,7 @@ beforeAll(() => {
     fs.mkdirSync(path.dirname(link), { recursive: true });
     fs.symlinkSync(path.join(root, 'node_modules', name), link);
   }
-  const sources = path.join(root, 'test/unit/consumer');
+  const sources = path.join(root, 'test/source/consumer');
   for (const name of fs.readdirSync(sources)) {
     fs.copyFileSync(path.join(sources, name), path.join(folder, name.replace(/\.txt$/, '')));
   }
