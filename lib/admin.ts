@@ -68,8 +68,8 @@ export interface AdminServices {
 }
 
 /**
- * The admin commands of one controller. A call that sends several commands has one time limit and one signal for all of
- * them.
+ * The admin commands of one controller. If a call sends several commands, one time limit and one signal
+ * are for all of them.
  */
 export class Admin {
   readonly #services: AdminServices;
@@ -88,8 +88,8 @@ export class Admin {
    * `dataLength` must match.
    * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. Without
    *   sending anything: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
-   *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED or
-   *   ERR_SPDK_CONTROLLER_FAILED
+   *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING,
+   *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_CONTROLLER_FAILED
    */
   async send(command: AdminCommand, options?: AdminOptions): Promise<AdminResult> {
     const checked = checkCommand(command);
@@ -106,8 +106,8 @@ export class Admin {
    * Get Log Page. A page that is longer than one command transfers is read in pieces, for which the controller must
    * support offsets.
    * @param length in bytes, a multiple of 4, up to 268435456
-   * @throws {SpdkError} as `send`; ERR_SPDK_UNSUPPORTED if the controller does not support offsets;
-   *   ERR_SPDK_LOG_PAGE_CHANGED
+   * @throws {SpdkError} as `send`; ERR_SPDK_LOG_PAGE_CHANGED; ERR_SPDK_UNSUPPORTED if the controller
+   *   does not support offsets
    */
   async logPage(
     page: number,

@@ -111,8 +111,7 @@ export function spdkVersion(): Required<SpdkRelease & Linkages> & {
 }
 
 /**
- * The known hangs, leaks and crashes of the SPDK release that the addon was built with, and how this package avoids
- * each.
+ * The known hangs, leaks and crashes of the SPDK release that the addon was built with, and how each is avoided.
  * @param options.all also lists those that do not concern this release
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */

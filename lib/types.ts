@@ -119,8 +119,8 @@ export interface TransportStats {
   readonly name: string;
   /**
    * For RDMA `polls`, `idlePolls`, `completions`, `queuedRequests`, `sends`, `sendDoorbells`, `receives` and
-   * `receiveDoorbells`; for TCP `polls`, `idlePolls`, `socketCompletions`, `completions`, `submittedRequests` and
-   * `queuedRequests`.
+   * `receiveDoorbells`; for TCP `polls`, `idlePolls`, `completions`, `socketCompletions`,
+   * `submittedRequests` and `queuedRequests`.
    */
   readonly counts: Readonly<Record<string, number>>;
 }

@@ -49,12 +49,10 @@ export interface Measurement {
  *
  * Leaks are looked for at two places, and the larger count is reported: with the environment open after the work, where
  * a controller that was lost is still there, and after the environment was closed.
- * - RDMA resources, protection domains aside, must be back at both places to what they were before SPDK was first
- *   started.
+ * - RDMA resources, except protection domains, must be back at both places to what they were before SPDK's first start.
  * - File descriptors, threads and hugepages cannot be: DPDK keeps its memory, with a descriptor a page, and a thread
- *   till the process ends, and librdmacm keeps its device open, where newer SPDK keeps protection domains. So one short
- *   life of an environment goes before, and each place is compared with the same place of that life or after the
- *   warm-up.
+ *   until the process ends, and librdmacm keeps its device open, where newer SPDK keeps protection domains. So an
+ *   environment is first opened and closed once, and each place is compared with itself then or after the warm-up.
  * - Files in hugetlbfs outlive a process: none may be there that was not before SPDK was first started.
  */
 export async function measure({

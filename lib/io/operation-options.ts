@@ -9,8 +9,8 @@ import type { IoLimits } from './submission-queue.js';
 /** Options of every operation. */
 export interface OperationOptions {
   /**
-   * Rejects with ERR_SPDK_TIMEOUT after this many milliseconds. Default: `ioTimeoutMs` of the attach, or no limit without
-   * one.
+   * Rejects with ERR_SPDK_TIMEOUT after this many milliseconds. Default: `ioTimeoutMs` of the attach, if it
+   * has one, otherwise no limit.
    */
   readonly timeoutMs?: number | undefined;
   /** Rejects with ERR_SPDK_ABORTED when it fires. */

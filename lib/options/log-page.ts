@@ -65,8 +65,8 @@ export function checkLogPage(
 /**
  * Reads a log page in as many pieces as needed. Its event is kept until the last piece. A page with a count of its changes
  * is read again if it changed meanwhile.
- * @throws {SpdkError} ERR_SPDK_UNSUPPORTED for several pieces or an offset, if the controller does not support offsets;
- *   ERR_SPDK_LOG_PAGE_CHANGED
+ * @throws {SpdkError} ERR_SPDK_LOG_PAGE_CHANGED; ERR_SPDK_UNSUPPORTED for several pieces or an offset, if the controller
+ *   does not support offsets
  */
 export async function readLogPage(reader: LogPageReader, request: LogPageRequest): Promise<Buffer> {
   const { page, length, offset } = request;

@@ -59,8 +59,8 @@ export function defaultChunkBytes(blockSize: number): number {
  * @param checkQueuePair throws for a value that is not a queue pair of the namespace's controller
  * @throws {SpdkTypeError}
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE; ERR_SPDK_OUT_OF_RANGE for a position past the
- *   end; ERR_SPDK_CONFLICTING_OPTIONS for an end before the start; ERR_SPDK_UNALIGNED for a chunk of no whole blocks;
- *   ERR_SPDK_FOREIGN_QUEUE_PAIR
+ *   end; ERR_SPDK_CONFLICTING_OPTIONS for an end before the start; ERR_SPDK_UNALIGNED for a chunk that is
+ *   not of whole blocks; ERR_SPDK_FOREIGN_QUEUE_PAIR
  */
 export function streamPlan(
   options: unknown,

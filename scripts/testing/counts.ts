@@ -22,8 +22,8 @@ export function within(place: string, counts: Counts): Counts {
 }
 
 /**
- * A runner that ends badly without naming a failed test (it crashed, found no test, or could not be started) has failed
- * once.
+ * A runner that ends badly without naming a failed test counts as one failure: it crashed, found no test, or could not
+ * be started.
  */
 export function judged(counts: Counts, status: number): Counts {
   if (status === 0 || counts.failures.length > 0) return counts;

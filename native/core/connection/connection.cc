@@ -212,8 +212,7 @@ void Connection::on_event(uint32_t raw) {
   if (event.bits.async_event_info == kDiscoveryLogChanged) log_changed_ = true;
 }
 
-// The order is that of SPDK's own module/bdev/nvme: queue pairs first, each by the thread that polls it, then the
-// controller.
+// The order of SPDK's own module/bdev/nvme: queue pairs first, each by the thread that polls it, then the controller.
 
 void Connection::end(bool dead) {
   const spdk::CmWaitLimit handshake(handshake_limit(dead));

@@ -30,8 +30,7 @@ std::string identifier(const uint8_t* bytes, size_t size) {
   return text;
 }
 
-/** A little-endian field of 16 bits at an offset that the specification gives; SPDK names the older ones
- * only. */
+/** A little-endian field of 16 bits at an offset from the specification; SPDK names the older ones only. */
 uint32_t field16(const void* identify, size_t offset) {
   const auto* bytes = static_cast<const uint8_t*>(identify) + offset;
   return bytes[0] | bytes[1] << 8;

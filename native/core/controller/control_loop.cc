@@ -259,8 +259,7 @@ void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
   }
 }
 
-/** While there is no connection: completes what was cancelled, and from the moment on that the policy names all
- * I/O. */
+/** While there is no connection: completes cancelled I/O, and all I/O once the policy's fail-fast time is over. */
 void ControlLoop::tend_waiting_io() {
   io_.settle_cancelled();
   switch (reconnect_.waiting_io(Clock::now())) {

@@ -45,8 +45,7 @@ class Description {
   [[nodiscard]] const std::shared_ptr<const NamespaceTable>& namespace_table() const { return table_; }
 
  private:
-  /** Guards info_, namespaces_ and hidden_namespaces_, where another thread reads or the control thread writes
-   * them. */
+  /** Guards info_, namespaces_ and hidden_namespaces_, where another thread reads or the control thread writes. */
   mutable std::mutex mutex_;
   ControllerInfo info_;
   std::vector<NamespaceInfo> namespaces_;

@@ -13,8 +13,7 @@
 
 namespace spdk_nvme {
 
-/** What a controller reports to its owner. Called on its control thread but for the state `wedged`; must not
- * block. */
+/** What a controller reports to its owner. Must not block. Thread: control, except for the state `wedged`. */
 struct ControllerEvents {
   /** The attach has ended, well or not. Exactly once, and before any other. */
   std::function<void(const Status&)> attached;

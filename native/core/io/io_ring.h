@@ -45,8 +45,7 @@ namespace spdk_nvme {
  * 5. Which thread polls may change. That happens under the linger lock only, which orders the fields that are
  *    "the polling thread's own".
  * 6. The control thread passes a new namespace table under namespaces_mutex_. Its version, stored with
- *    release and loaded with acquire order, only saves the polling thread the mutex while nothing has
- *    changed.
+ *    release and loaded with acquire order, only saves the polling thread the mutex while it is the same.
  */
 class IoRing : public RingLayout {
  public:
