@@ -40,6 +40,9 @@ const fabric = [
   'zstd',
 ];
 
+/** An NBD client, for the test of examples/nbd-export.mjs. */
+const examples = ['qemu-utils'];
+
 // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders.
 const FORMAT = '${db:Status-Abbrev}${Package}\n';
 const LISTS = '/var/lib/apt/lists';
@@ -49,7 +52,7 @@ const LOG = 'packages.log';
 /** With the user's own SPDK the packages for building SPDK are not needed. */
 function wanted(): string[] {
   const own = hasOwnSpdk() ? [] : buildSpdk;
-  return [...new Set([...compile, ...nativeTests, ...own, ...fabric])].sort();
+  return [...new Set([...compile, ...nativeTests, ...own, ...fabric, ...examples])].sort();
 }
 
 function hasOwnSpdk(): boolean {

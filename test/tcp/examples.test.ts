@@ -14,6 +14,8 @@ const examples = path.resolve(import.meta.dirname, '../../examples');
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4478' } as const;
 const service = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid}`;
 const nqns = ['a', 'b'].map((name) => `nqn.2026-11.dev.spdk-nvme:example-${name}`);
+/** A disk that can deallocate. */
+const inMemory = 'nqn.2026-11.dev.spdk-nvme:example-memory';
 const [id = ''] = nqns.map((nqn) => `${service} subnqn:${nqn}`);
 const waits = { timeout: 20_000, interval: 50 };
 
@@ -23,11 +25,14 @@ const start = async () => {
   target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,
-    subsystems: nqns.map((nqn, index) => ({
-      nqn,
-      serial: `EXAMPLE${index}`,
-      disk: { kind: 'file', path: path.join(folder, `disk${index}`), blockSize: 512 },
-    })),
+    subsystems: [
+      ...nqns.map((nqn, index) => ({
+        nqn,
+        serial: `EXAMPLE${index}`,
+        disk: { kind: 'file', path: path.join(folder, `disk${index}`), blockSize: 512 } as const,
+      })),
+      { nqn: inMemory, serial: 'MEMORY', disk: { kind: 'malloc', sizeMb: 4, blockSize: 4096 } },
+    ],
   });
 };
 beforeAll(async () => {
@@ -124,4 +129,29 @@ it('discovery-agent attaches what appears and detaches what is gone', async () =
   await target.call('nvmf_subsystem_add_listener', listen);
   await hears(new RegExp(`- ${nqns[1]}[^]*\\+ ${nqns[1]}`));
   await stop();
+});
+
+it('nbd-export carries an image to the disk and back, for a real NBD client', async () => {
+  const { hears, output, stop } = run('nbd-export.mjs', '4480', `${service} subnqn:${inMemory}`);
+  await hears(/listening/);
+  const url = 'nbd://127.0.0.1:4480';
+  const qemu = (program: string, ...args: string[]) => execa(program, args, { timeout: 20_000 });
+  const info = JSON.parse((await qemu('qemu-img', 'info', '--output', 'json', url)).stdout);
+  expect(info['virtual-size']).toBe(4 << 20);
+
+  const image = path.join(folder, 'nbd-image');
+  const back = path.join(folder, 'nbd-back');
+  fs.writeFileSync(image, randomBytes(4 << 20));
+  await qemu('qemu-img', 'convert', '-n', '-f', 'raw', '-O', 'raw', image, url);
+  await qemu('qemu-img', 'convert', '-f', 'raw', '-O', 'raw', url, back);
+  expect(fs.readFileSync(back).equals(fs.readFileSync(image))).toBe(true);
+
+  const parts = ['write -P 0x5a 4k 8k', 'flush', 'discard 1M 64k'];
+  const reads = ['read -P 0x5a 4k 8k', 'read -P 0 1M 64k'];
+  for (const words of [parts, reads]) {
+    const commands = words.flatMap((word) => ['-c', word]);
+    await qemu('qemu-io', '-f', 'raw', '-d', 'unmap', ...commands, url);
+  }
+  await stop();
+  expect(output.said).not.toMatch(/Error/);
 });
