@@ -5,6 +5,8 @@ import { explain } from './engine/exit.js';
 import { run } from './program.js';
 
 let unwritten = 0;
+// Without a reader of the diagnostics the status says what happened.
+process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Programs that nobody reads any more end by SIGPIPE, which Node.js turns into this error.
   unwritten = error.code === 'EPIPE' ? 128 + constants.signals.SIGPIPE : 1;

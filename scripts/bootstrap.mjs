@@ -73,7 +73,8 @@ function runTypeScript(script, args) {
     console.error(`${script} does not exist in this checkout.`);
     return Promise.resolve(1);
   }
-  return run(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args]);
+  const before = [import.meta.resolve('tsx'), new URL('closed-pipe.mjs', import.meta.url).href];
+  return run(process.execPath, [...before.flatMap((name) => ['--import', name]), file, ...args]);
 }
 
 /** Two commands started at once must not both let npm rewrite node_modules: the folder of this file is the lock. */

@@ -1,0 +1,17 @@
+// Loaded before every script. When nobody reads the output any more, as with `| head -1`, the script stops as by SIGTERM, with
+// the status of SIGPIPE: Node.js turns that signal into an error, which would end the process with a stack.
+import { constants } from 'node:os';
+
+const status = 128 + constants.signals.SIGPIPE;
+let stopped = false;
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EPIPE') throw error;
+    if (stopped) return;
+    stopped = true;
+    process.exitCode = status;
+    // A script that has started something ends it first.
+    if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(status);
+  });
+}

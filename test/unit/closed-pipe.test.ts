@@ -1,0 +1,30 @@
+// What a script does when nobody reads its output any more.
+
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs a command whose output goes to a pipe that is closed: its status, and what else was written. */
+async function unread(command: string): Promise<string> {
+  const script = `set +m; { ${command}; } 3>&2 2>&1 | exec sleep 0 <&-; echo "\${PIPESTATUS[0]}"`;
+  const { stdout, stderr } = await execa('bash', ['-c', script], { cwd: root, timeout: 20_000 });
+  return `${stdout}${stderr}`;
+}
+
+it('a script ends with the status of SIGPIPE and without a stack', async () => {
+  expect(await unread('sleep 0.2; node scripts/bootstrap.mjs test --help')).toBe('141');
+});
+
+it('a script that has started something ends it first', async () => {
+  const program = `
+    const work = setInterval(() => console.log('line'), 10);
+    process.on('SIGTERM', () => { clearInterval(work); require('node:fs').writeSync(9, 'ended '); });`;
+  const command = `node --import ./scripts/closed-pipe.mjs -e "${program.replaceAll('\n', ' ')}" 9>&3`;
+  expect(await unread(`exec 9>&3; ${command}`)).toBe('141ended ');
+});
+
+it('the command line keeps its status when nobody reads its diagnostics', async () => {
+  expect(await unread('sleep 0.2; node --import tsx cli/main.ts list --nonsense')).toBe('2');
+});
