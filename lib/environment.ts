@@ -97,8 +97,8 @@ const closing = {
 } as const;
 
 /**
- * SPDK in this process: its memory, its poller threads, its controllers. A process can have one at a time, in any of
- * its JavaScript threads.
+ * SPDK in one JavaScript thread: its poller threads, its controllers, its buffers. Each thread, the main one and every
+ * worker, can have one at a time. They share the one SPDK of the process and its memory, and nothing else.
  */
 export class Environment extends EventEmitter<EnvironmentEvents> implements AsyncDisposable {
   readonly #native: NativeEnvironment;
@@ -126,8 +126,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   /**
    * Starts SPDK and its poller threads.
    *
-   * DPDK can be started only once in a process, with every SPDK release. A further `init` after `close()` therefore uses
-   * the memory of the first one and cannot reserve more.
+   * DPDK can be started only once in a process, with every SPDK release. A further `init`, after `close()` or in another
+   * thread, therefore uses the memory of the first one and cannot reserve more.
    *
    * @throws {SpdkError} ERR_SPDK_ADDON_MISSING, ERR_SPDK_ADDON_BROKEN, ERR_SPDK_ENV_ALREADY_OPEN,
    *   ERR_SPDK_ENV_NOT_REUSABLE, ERR_SPDK_NO_HUGEPAGES, ERR_SPDK_NO_PERMISSION, ERR_SPDK_ENV_INIT_FAILED, or for bad

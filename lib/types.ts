@@ -201,4 +201,6 @@ export interface MemoryStats {
   readonly usedBytes: number;
   /** The largest piece of it that is free. */
   readonly largestFreeBytes: number;
+  /** The part that buffers of this environment take: those of `allocate()`, and those that data is copied through. */
+  readonly ownBytes: number;
 }

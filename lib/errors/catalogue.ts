@@ -53,16 +53,19 @@ export const errorCatalogue = {
 
   // The state of the environment or the controller
   ERR_SPDK_ENV_ALREADY_OPEN: {
-    meaning: 'This process already has an SPDK environment, and SPDK allows only one.',
-    remedy: 'Share the open environment, or close it before opening another.',
+    meaning: 'This JavaScript thread already has an SPDK environment, which may be opening or closing.',
+    remedy:
+      'Share the open environment, wait for its `close()` before opening another, or open one in a worker thread.',
   },
   ERR_SPDK_ENV_CLOSED: {
     meaning: 'The SPDK environment is closed or closing.',
     remedy: 'Open an environment with `Environment.init` before this call, and close it after the last one.',
   },
   ERR_SPDK_ENV_NOT_REUSABLE: {
-    meaning: 'The linked SPDK cannot start its environment a second time in one process.',
-    remedy: 'Keep one environment open for the life of the process, or start a new process.',
+    meaning:
+      'SPDK, which starts only once in a process, runs with less memory than `memoryMb` or has failed to start.',
+    remedy:
+      'Give the first `Environment.init` of the process the largest `memoryMb`, or start a new process.',
   },
   ERR_SPDK_ALREADY_ATTACHED: {
     meaning:

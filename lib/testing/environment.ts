@@ -70,7 +70,12 @@ export class MemoryEnvironment implements NativeEnvironment {
 
   memoryUse(): MemoryStats {
     const { limitBytes, usedBytes } = this.memory;
-    return { totalBytes: limitBytes, usedBytes, largestFreeBytes: limitBytes - usedBytes };
+    return {
+      totalBytes: limitBytes,
+      usedBytes,
+      largestFreeBytes: limitBytes - usedBytes,
+      ownBytes: usedBytes,
+    };
   }
 
   close({ timeoutMs, closed }: Parameters<NativeEnvironment['close']>[0]): void {

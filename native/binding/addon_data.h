@@ -46,8 +46,8 @@ struct AddonData {
   /** Opens SPDK outside the JavaScript thread, and closes it when `closing` is set; the latest one. */
   std::unique_ptr<OwnedThread> errand;
   std::shared_ptr<ClosingTask> closing;
-  /** SPDK is being opened: from the call until its result is reported. */
-  bool opening = false;
+  /** There is an environment: from the call that opens one until it is reported that it failed, or closed. */
+  bool open = false;
 };
 
 }  // namespace spdk_nvme

@@ -103,9 +103,10 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   const auto channel = data.channel;
   const auto on_log = channel->keep(options.function("onLog"));
   const auto opened = channel->keep(options.function("opened"));
-  if (data.opening || data.slot->get()) {
-    opened->Call({to_js(env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN",
-                                             "SPDK is already open in this thread, or is being opened"))});
+  if (data.open) {
+    opened->Call({to_js(
+        env, Status::failure("ERR_SPDK_ENV_ALREADY_OPEN",
+                             "this thread has an environment that is open, or being opened or closed"))});
     return env.Undefined();
   }
   const auto closing = std::make_shared<ClosingTask>();
@@ -118,9 +119,9 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
     // The environment is stored here and not in the task, so that a teardown in between finds it.
     if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
     channel->post([opened, status](Napi::Env js) {
-      // Before the result is reported: its caller may open SPDK again immediately.
-      AddonData::of(js).opening = false;
       if (!status.ok()) {
+        // Before the result is reported: its caller may open another immediately.
+        AddonData::of(js).open = false;
         opened->Call({to_js(js, status)});
         return;
       }
@@ -138,7 +139,7 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
     opened->Call({to_js(env, no_threads(error))});
     return env.Undefined();
   }
-  data.opening = true;
+  data.open = true;
   data.closing = closing;
   return env.Undefined();
 }
@@ -249,7 +250,9 @@ Napi::Value EnvironmentWrap::poller_stats(const Napi::CallbackInfo& info) {
 
 Napi::Value EnvironmentWrap::memory_use(const Napi::CallbackInfo& info) {
   if (!environment_) reject_argument(info.Env(), "this object is not an environment");
-  return to_js(info.Env(), Environment::memory_use());
+  Napi::Object use = to_js(info.Env(), Environment::memory_use()).ToObject();
+  use.Set("ownBytes", static_cast<double>(environment_->memory()->allocated_bytes()));
+  return use;
 }
 
 Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
@@ -264,6 +267,7 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
     std::string held_by;
     const bool clean = environment->close(limit, &held_by);
     channel->post([closed, clean, held_by](Napi::Env js) {
+      AddonData::of(js).open = false;
       closed->Call({Napi::Boolean::New(js, clean), Napi::String::New(js, held_by)});
     });
   });

@@ -253,7 +253,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
   }
 
   std::mt19937_64 random_;
-  const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2);
+  const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2, 0);
   uint32_t region_ = 0;
   const spdk_nvme_transport_id id_ = [] {
     spdk_nvme_transport_id id{};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "native/core/base/deadlines.h"
@@ -15,8 +16,11 @@ namespace spdk_nvme {
 
 /** What the controllers of one environment share. Held by each, so that a wedged one can outlive the rest. */
 struct ControllerServices : IoServices {
-  explicit ControllerServices(unsigned connect_concurrency) : connect_gate(connect_concurrency) {}
+  /** @param log the LogSubscription of the environment */
+  ControllerServices(unsigned connect_concurrency, uint64_t log)
+      : log_id(log), connect_gate(connect_concurrency) {}
 
+  const uint64_t log_id;
   ConnectGate connect_gate;
   ConnectMemory connect_memory;
   RecentAnswers recent_answers;

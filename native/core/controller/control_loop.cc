@@ -26,10 +26,11 @@ std::atomic<uint64_t> g_last_id{0};
 
 ConnectionContext context_of(std::shared_ptr<ControllerServices> services, const ConnectRequest& request) {
   const size_t slots = services->slot_count();
+  const uint64_t log = services->log_id;
   return {.services = std::move(services),
           .linger = std::make_shared<LingerLock>(slots),
           .io_stats = std::make_shared<IoStats>(slots),
-          .history = std::make_shared<History>(++g_last_id, request.transport_id.subnqn)};
+          .history = std::make_shared<History>(++g_last_id, request.transport_id.subnqn, log)};
 }
 
 }  // namespace

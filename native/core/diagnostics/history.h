@@ -37,13 +37,19 @@ class History {
   /** This many log lines and this many other events are kept. */
   static constexpr size_t kKept = 64;
 
-  /** @param id unique in the process; @param name the name of the controller for readers. */
-  History(uint64_t id, std::string name) : id_(id), name_(std::move(name)) {}
+  /**
+   * @param id unique in the process
+   * @param name the name of the controller for readers
+   * @param owner the LogSubscription that gets the lines about it; 0 for all
+   */
+  History(uint64_t id, std::string name, uint64_t owner = 0)
+      : id_(id), name_(std::move(name)), owner_(owner) {}
   History(const History&) = delete;
   History& operator=(const History&) = delete;
 
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] uint64_t owner() const { return owner_; }
 
   void add(HistoryEvent::Kind kind, std::string text, const char* code = "");
   void add_log(int level, std::string source, std::string text);
@@ -56,6 +62,7 @@ class History {
 
   const uint64_t id_;
   const std::string name_;
+  const uint64_t owner_;
   /** Guards both lists. */
   mutable std::mutex mutex_;
   std::deque<HistoryEvent> events_;

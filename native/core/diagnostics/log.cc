@@ -1,6 +1,8 @@
 #include "native/core/diagnostics/log.h"
 
+#include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "native/spdk/env.h"
 
@@ -16,10 +18,23 @@ thread_local LogCollector* t_collector = nullptr;
 /** The controller whose log lines the current thread causes. */
 thread_local History* t_history = nullptr;
 
-/** Guards the listener and its level. */
+struct Listening {
+  uint64_t id;
+  Log::Listener listener;
+  int level;
+};
+
+/** Guards what follows. */
 std::mutex g_mutex;
-Log::Listener g_listener;
-int g_level = -1;
+std::vector<Listening> g_listening;
+uint64_t g_last_id = 0;
+
+/** Notices stay on for the collectors: some releases say why a connect failed in a notice. Holds: g_mutex. */
+void set_level() {
+  int level = kNotice;
+  for (const Listening& one : g_listening) level = std::max(level, one.level);
+  spdk::set_log_level(level);
+}
 
 void on_line(int level, const char* file, int line, const char* function, const char* text) {
   if (t_collector != nullptr) t_collector->add(level, text);
@@ -32,8 +47,18 @@ void on_line(int level, const char* file, int line, const char* function, const 
     whole.controller_name = t_history->name();
     if (level <= kNotice) t_history->add_log(level, whole.source, whole.text);
   }
+  const uint64_t owner = t_history != nullptr ? t_history->owner() : 0;
   const std::lock_guard<std::mutex> guard(g_mutex);
-  if (g_listener && level <= g_level) g_listener(std::move(whole));
+  for (const Listening& one : g_listening) {
+    if (level <= one.level && (owner == 0 || owner == one.id)) one.listener(whole);
+  }
+}
+
+uint64_t add_listener(Log::Listener listener, int level) {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  g_listening.push_back({.id = ++g_last_id, .listener = std::move(listener), .level = level});
+  set_level();
+  return g_last_id;
 }
 
 }  // namespace
@@ -43,12 +68,13 @@ void Log::capture() {
   std::call_once(once, [] { spdk::log_to(on_line); });
 }
 
-void Log::listen(Listener listener, int level) {
-  // Notices stay on for the collectors: some releases say why a connect failed in a notice.
-  spdk::set_log_level(level > kNotice ? level : kNotice);
+LogSubscription::LogSubscription(Log::Listener listener, int level)
+    : id_(add_listener(std::move(listener), level)) {}
+
+LogSubscription::~LogSubscription() {
   const std::lock_guard<std::mutex> guard(g_mutex);
-  g_listener = std::move(listener);
-  g_level = level;
+  std::erase_if(g_listening, [this](const Listening& one) { return one.id == id_; });
+  set_level();
 }
 
 LogScope::LogScope(History* history) : outer_(t_history) {

@@ -20,8 +20,8 @@ struct LogLine {
 };
 
 /**
- * Distributes SPDK's log lines. They go to one listener at a time (the Node.js environment that opened SPDK).
- * A thread can also collect its own lines, so that an error can say why a call failed.
+ * Distributes SPDK's log lines. A line about a controller goes to the listener of its environment, any other line to
+ * all. A thread can also collect its own lines, so that an error can say why a call failed.
  */
 class Log {
  public:
@@ -29,8 +29,24 @@ class Log {
 
   /** Takes over the output of SPDK and DPDK for the rest of the process. Idempotent. Thread: any. */
   static void capture();
-  /** Replaces the listener, which is called on the logging thread and must not block; null for none. */
-  static void listen(Listener listener, int level);
+};
+
+/**
+ * While it lives, a listener gets lines up to a level. It is called on the logging thread, and must neither block nor
+ * log. Thread: any.
+ */
+class LogSubscription {
+ public:
+  LogSubscription(Log::Listener listener, int level);
+  ~LogSubscription();
+  LogSubscription(const LogSubscription&) = delete;
+  LogSubscription& operator=(const LogSubscription&) = delete;
+
+  /** Names it in the History of its controllers; not 0. */
+  [[nodiscard]] uint64_t id() const { return id_; }
+
+ private:
+  const uint64_t id_;
 };
 
 /**

@@ -30,6 +30,7 @@ bool DmaMemory::allocate(size_t size, uint32_t& id) {
     free_ids_.pop_back();
   }
   regions_[id] = {.base = base, .size = size};
+  allocated_bytes_ += size;
   return true;
 }
 
@@ -54,6 +55,7 @@ void DmaMemory::free_unpinned(uint32_t id) {
 
 void DmaMemory::free(uint32_t id) {
   spdk_free(regions_[id].base);
+  allocated_bytes_ -= regions_[id].size;
   regions_[id] = {};
   pins_[id] = 0;
   free_ids_.push_back(id);

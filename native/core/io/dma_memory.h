@@ -56,6 +56,9 @@ class DmaMemory {
 
   [[nodiscard]] const Region& region(uint32_t id) const { return regions_[id]; }
 
+  /** Bytes of all regions that are not freed. Thread: JavaScript. */
+  [[nodiscard]] size_t allocated_bytes() const { return allocated_bytes_; }
+
   /** The address of a part of a region, or null if there is no such part. Thread: any. */
   [[nodiscard]] uint8_t* at(uint32_t id, uint64_t offset, uint64_t length) const {
     if (id >= kMaxRegions) return nullptr;
@@ -71,6 +74,7 @@ class DmaMemory {
   std::vector<uint32_t> pins_;
   std::vector<uint32_t> free_ids_;
   uint32_t next_id_ = 0;
+  size_t allocated_bytes_ = 0;
   std::atomic<bool> kept_{false};
 };
 

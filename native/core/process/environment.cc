@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "native/core/base/elapsed.h"
 #include "native/core/diagnostics/thread_stack.h"
 #include "native/core/process/exit_guard.h"
 
@@ -18,10 +19,6 @@ constexpr auto kPollerStop = 200ms;
 /** The time for collecting the stacks of the threads of one controller. */
 constexpr auto kStackPatience = 100ms;
 
-std::chrono::milliseconds until(Clock::time_point deadline) {
-  return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
-}
-
 /**
  * Whether both are for the same address as the same host from the same source address, as in the kernel's
  * initiator. Connections to a discovery service share nothing that a second one could disturb.
@@ -34,34 +31,95 @@ bool same_controller(const Controller::Request& one, const Controller::Request& 
          one.connect.source_address == other.connect.source_address;
 }
 
+/** The controllers of all environments. Never destroyed: an exit of the process closes environments. */
+struct Known {
+  /** Guards the list. Taken last. */
+  std::mutex mutex;
+  std::vector<std::weak_ptr<Controller>> controllers;
+};
+
+Known& known() {
+  static auto* const instance = new Known();
+  return *instance;
+}
+
+/** Whether a state leaves no room for another attach of the same controller. */
+Status check_state(const Controller& other) {
+  switch (other.state()) {
+    case ControllerState::detached:
+      return Status::success();
+    case ControllerState::attaching:
+      if (other.stopping()) {
+        return Status::failure(
+            "ERR_SPDK_DETACHING",
+            "a cancelled attach of this controller has not ended in SPDK yet; try again later");
+      }
+      [[fallthrough]];
+    case ControllerState::attached:
+    case ControllerState::failed:
+    case ControllerState::resetting:
+      return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
+                             "this process has attached this controller already, or is attaching it");
+    case ControllerState::wedged:
+      return Status::failure("ERR_SPDK_WEDGED",
+                             "an earlier detach of this controller has not returned from SPDK");
+    case ControllerState::draining:
+    case ControllerState::disconnecting:
+    case ControllerState::lingering:
+      return Status::failure("ERR_SPDK_DETACHING",
+                             "this controller is being detached; wait for its detach() first");
+  }
+  return Status::success();
+}
+
+/** Holds: the mutex of known(). */
+Status check_unused(const Controller::Request& request) {
+  std::erase_if(known().controllers, [](const auto& one) { return one.expired(); });
+  for (const auto& one : known().controllers) {
+    const auto other = one.lock();
+    if (other == nullptr || !same_controller(other->request(), request)) continue;
+    if (Status free = check_state(*other); !free.ok()) return free;
+  }
+  return Status::success();
+}
+
+/** What a closed environment leaves is in nobody's way, even if SPDK holds it. */
+void forget(const std::vector<std::shared_ptr<Controller>>& controllers) {
+  const std::lock_guard<std::mutex> guard(known().mutex);
+  std::erase_if(known().controllers, [&controllers](const auto& one) {
+    const auto other = one.lock();
+    return other == nullptr || std::ranges::find(controllers, other) != controllers.end();
+  });
+}
+
+/** Begins to end a controller without waiting for what only JavaScript could end. */
+void end(Controller& controller, std::chrono::milliseconds limit) {
+  // In this order, so that the control thread finds the settings of this detach once it sees the request.
+  controller.detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
+  controller.abandon();
+}
+
 }  // namespace
 
 Status Environment::open(const EnvironmentSettings& settings, int log_level, Log::Listener log,
                          std::shared_ptr<Environment>& environment) {
   const OpeningScope opening;
-  bool listening = false;
-  Status status = SpdkRuntime::acquire(settings.runtime, [&] {
-    Log::listen(std::move(log), log_level);
-    listening = true;
-  });
-  if (!status.ok()) {
-    if (listening) Log::listen(nullptr, 0);
-    return status;
-  }
+  // From now on, so that it hears of the start.
+  auto subscription = std::make_unique<LogSubscription>(std::move(log), log_level);
+  if (Status status = SpdkRuntime::ensure_started(settings.runtime); !status.ok()) return status;
   prepare_thread_stacks();
   try {
-    environment.reset(new Environment(settings));
+    environment.reset(new Environment(settings, std::move(subscription)));
   } catch (const std::system_error& error) {
-    Log::listen(nullptr, 0);
-    SpdkRuntime::release();
     return no_threads(error);
   }
   close_at_exit(environment);
-  return status;
+  return Status::success();
 }
 
-Environment::Environment(const EnvironmentSettings& settings)
-    : services_(std::make_shared<ControllerServices>(settings.connect_concurrency)) {
+Environment::Environment(const EnvironmentSettings& settings, std::unique_ptr<LogSubscription> log)
+    : log_(std::move(log)),
+      services_(std::make_shared<ControllerServices>(settings.connect_concurrency, log_->id())) {
   for (size_t i = 0; i < settings.pollers; i++) {
     services_->pollers.push_back(std::make_unique<Poller>(i, settings.poller));
   }
@@ -76,39 +134,15 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
   reap();
   const std::lock_guard<std::mutex> guard(mutex_);
   if (closed_) return Status::failure("ERR_SPDK_ENV_CLOSED", "the environment is closed");
-  for (const auto& other : controllers_) {
-    if (!same_controller(other->request(), request)) continue;
-    switch (other->state()) {
-      case ControllerState::detached:
-        continue;
-      case ControllerState::attaching:
-        if (other->stopping()) {
-          return Status::failure(
-              "ERR_SPDK_DETACHING",
-              "a cancelled attach of this controller has not ended in SPDK yet; try again later");
-        }
-        [[fallthrough]];
-      case ControllerState::attached:
-      case ControllerState::failed:
-      case ControllerState::resetting:
-        return Status::failure("ERR_SPDK_ALREADY_ATTACHED",
-                               "this controller is already attached or being attached");
-      case ControllerState::wedged:
-        return Status::failure("ERR_SPDK_WEDGED",
-                               "an earlier detach of this controller has not returned from SPDK");
-      case ControllerState::draining:
-      case ControllerState::disconnecting:
-      case ControllerState::lingering:
-        return Status::failure("ERR_SPDK_DETACHING",
-                               "this controller is being detached; wait for its detach() first");
-    }
-  }
+  const std::lock_guard<std::mutex> known_guard(known().mutex);
+  if (Status free = check_unused(request); !free.ok()) return free;
   try {
     controller = Controller::start(services_, std::move(request), std::move(events));
   } catch (const std::system_error& error) {
     return no_threads(error);
   }
   controllers_.push_back(controller);
+  known().controllers.push_back(controller);
   return Status::success();
 }
 
@@ -125,6 +159,11 @@ void Environment::reap() {
   });
 }
 
+void Environment::begin_close(std::chrono::milliseconds limit) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  for (const auto& controller : controllers_) end(*controller, limit);
+}
+
 bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
   {
     std::unique_lock<std::mutex> guard(mutex_);
@@ -136,7 +175,6 @@ bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
   services_->memory->keep_dropped(true);
   const bool clean = end_all(limit, held_by);
   if (clean) services_->memory->keep_dropped(false);
-  SpdkRuntime::release();
   const std::lock_guard<std::mutex> guard(mutex_);
   clean_ = clean;
   ended_.notify_all();
@@ -150,11 +188,7 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
     controllers.swap(controllers_);
   }
   const auto deadline = Clock::now() + limit;
-  for (const auto& controller : controllers) {
-    // In this order, so that the control thread finds the settings of this detach once it sees the request.
-    controller->detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
-    controller->abandon();
-  }
+  for (const auto& controller : controllers) end(*controller, limit);
   bool clean = true;
   for (const auto& controller : controllers) {
     // A wedged one has used its time and may never end.
@@ -171,7 +205,8 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
   // JavaScript may keep controllers, and so what they share, for a long time.
   if (clean) services_->deadlines.stop();
-  Log::listen(nullptr, 0);
+  forget(controllers);
+  log_.reset();
   return clean;
 }
 

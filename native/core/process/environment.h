@@ -21,7 +21,10 @@ struct EnvironmentSettings {
   unsigned connect_concurrency = 4;
 };
 
-/** SPDK as opened by one Node.js environment: its poller threads and its controllers. */
+/**
+ * SPDK as opened by one Node.js environment, of which a process may have several: its poller threads, its controllers
+ * and its DMA memory. They share the one SPDK of the process, and know of each other's controllers.
+ */
 class Environment {
  public:
   /**
@@ -35,7 +38,10 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
   ~Environment();
 
-  /** Begins to attach a controller. Fails immediately if the same one is attached or being detached. */
+  /**
+   * Begins to attach a controller. Fails immediately if the same one is attached or being detached, by any environment
+   * of the process.
+   */
   Status attach(Controller::Request request, ControllerEvents events,
                 std::shared_ptr<Controller>& controller);
 
@@ -55,11 +61,15 @@ class Environment {
    * this waits for it and returns the same result.
    */
   bool close(std::chrono::milliseconds limit, std::string* held_by = nullptr);
+  /** Has all controllers begin their detach, as a close() does that may follow, and does not wait. */
+  void begin_close(std::chrono::milliseconds limit);
 
  private:
-  explicit Environment(const EnvironmentSettings& settings);
+  Environment(const EnvironmentSettings& settings, std::unique_ptr<LogSubscription> log);
   bool end_all(std::chrono::milliseconds limit, std::string* held_by);
 
+  /** Until it is closed. Thread: the one that closes. */
+  std::unique_ptr<LogSubscription> log_;
   std::shared_ptr<ControllerServices> services_;
   /** Guards what follows. */
   std::mutex mutex_;

@@ -8,7 +8,7 @@ class Environment;
 
 /**
  * process.exit() ends a Node.js process without the cleanup hooks of its main thread. An exit handler
- * therefore closes the environment within a second and a half, so that the target is notified and no thread
+ * therefore closes all environments within a second and a half, so that targets are notified and no thread
  * of the addon runs while static objects are destroyed. What has not ended by then ends with the process.
  */
 void close_at_exit(const std::shared_ptr<Environment>& environment);

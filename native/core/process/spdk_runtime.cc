@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <future>
 #include <mutex>
@@ -23,10 +24,12 @@ namespace spdk_nvme {
 
 namespace {
 
-enum class Phase { unused, starting, in_use, idle, broken };
+enum class Phase { unused, starting, running, broken };
 
 /** Guards the phase and the settings SPDK was started with. */
 std::mutex g_mutex;
+/** The phase is no longer `starting`. */
+std::condition_variable g_settled;
 Phase g_phase = Phase::unused;
 SpdkRuntime::Settings g_started_with;
 
@@ -91,6 +94,22 @@ Status check_descriptors(size_t memory_mb) {
                          EMFILE);
 }
 
+Status check_limits(const SpdkRuntime::Settings& settings) {
+  if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
+  if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
+  if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
+  return check_hugepage_limit(settings.memory_mb);
+}
+
+/** Holds: g_mutex. */
+Status check_started(const SpdkRuntime::Settings& settings) {
+  if (settings.memory_mb <= g_started_with.memory_mb) return Status::success();
+  return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE", "memoryMb is " + std::to_string(settings.memory_mb) +
+                                                          ", but this process started SPDK with " +
+                                                          std::to_string(g_started_with.memory_mb) +
+                                                          " MiB, and DPDK cannot be started again with more");
+}
+
 /** Runs spdk_env_init() on a thread that DPDK may pin. */
 Status start(const SpdkRuntime::Settings& settings) {
   Log::capture();
@@ -116,56 +135,33 @@ Status start(const SpdkRuntime::Settings& settings) {
 
 }  // namespace
 
-Status SpdkRuntime::acquire(const Settings& settings, const std::function<void()>& granted) {
-  {
-    const std::lock_guard<std::mutex> guard(g_mutex);
-    switch (g_phase) {
-      case Phase::starting:
-      case Phase::in_use:
-        return Status::failure("ERR_SPDK_ENV_ALREADY_OPEN", "SPDK is already in use in this process");
-      case Phase::broken:
-        return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
-                               "an earlier start of SPDK failed in this process, and DPDK can be started "
-                               "only once: start a new process");
-      case Phase::idle:
-        if (settings.memory_mb > g_started_with.memory_mb) {
-          return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
-                                 "memoryMb is " + std::to_string(settings.memory_mb) +
-                                     ", but this process started SPDK with " +
-                                     std::to_string(g_started_with.memory_mb) +
-                                     " MiB, and DPDK cannot be started again with more");
-        }
-        g_phase = Phase::in_use;
-        granted();
-        return Status::success();
-      case Phase::unused:
-        break;
-    }
-    if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
-    if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
-    if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
-    if (Status enough = check_hugepage_limit(settings.memory_mb); !enough.ok()) return enough;
-    g_phase = Phase::starting;
+Status SpdkRuntime::ensure_started(const Settings& settings) {
+  std::unique_lock<std::mutex> guard(g_mutex);
+  g_settled.wait(guard, [] { return g_phase != Phase::starting; });
+  if (g_phase == Phase::broken) {
+    return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE",
+                           "an earlier start of SPDK failed in this process, and DPDK can be started "
+                           "only once: start a new process");
   }
-  granted();
+  if (g_phase == Phase::running) return check_started(settings);
+  if (Status enough = check_limits(settings); !enough.ok()) return enough;
+  g_phase = Phase::starting;
+  g_started_with = settings;
+  guard.unlock();
+
   Status started;
+  Phase next = Phase::unused;
   try {
     check_threads();
     started = start(settings);
+    next = started.ok() ? Phase::running : Phase::broken;
   } catch (const std::system_error& error) {
-    const std::lock_guard<std::mutex> guard(g_mutex);
-    g_phase = Phase::unused;
-    return no_threads(error);
+    started = no_threads(error);
   }
-  const std::lock_guard<std::mutex> guard(g_mutex);
-  g_phase = started.ok() ? Phase::in_use : Phase::broken;
-  g_started_with = settings;
+  guard.lock();
+  g_phase = next;
+  g_settled.notify_all();
   return started;
-}
-
-void SpdkRuntime::release() {
-  const std::lock_guard<std::mutex> guard(g_mutex);
-  g_phase = Phase::idle;
 }
 
 }  // namespace spdk_nvme

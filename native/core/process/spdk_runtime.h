@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 
 #include "native/core/base/status.h"
@@ -10,8 +9,8 @@ namespace spdk_nvme {
 
 /**
  * SPDK's environment, of which a process has only one: in every supported release DPDK can be started once
- * and not again after it was stopped. It is started on a thread of its own, because DPDK pins its caller to
- * a core.
+ * and not again after it was stopped. So the first user starts it, later ones use it as it is, and it stays. It is
+ * started on a thread of its own, because DPDK pins its caller to a core.
  */
 class SpdkRuntime {
  public:
@@ -21,13 +20,10 @@ class SpdkRuntime {
   };
 
   /**
-   * Starts SPDK, or takes it over from an earlier user in this process. One user at a time. Blocks for
-   * hundreds of milliseconds the first time; not for the JavaScript thread.
-   * @param granted is called before SPDK starts, once it belongs to this user
+   * Starts SPDK, unless it runs already; waits while another thread starts it. Takes hundreds of milliseconds the
+   * first time; not for the JavaScript thread. Thread: any.
    */
-  static Status acquire(const Settings& settings, const std::function<void()>& granted);
-  /** The user has finished. SPDK keeps its memory for the next one. */
-  static void release();
+  static Status ensure_started(const Settings& settings);
 };
 
 }  // namespace spdk_nvme

@@ -1,22 +1,9 @@
 // A worker to which SPDK's threads have something to tell nearly all the time: states, log lines, failures.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { Environment } from 'spdk-nvme';
 
-/** The worker before this one may still be closing. */
-async function open() {
-  for (;;) {
-    try {
-      return await Environment.init({ memoryMb: 64, pollers: 1, logLevel: 'debug' });
-    } catch (error) {
-      if (/** @type {{ code?: string }} */ (error).code !== 'ERR_SPDK_ENV_ALREADY_OPEN') throw error;
-      await sleep(20);
-    }
-  }
-}
-
-const env = await open();
+const env = await Environment.init({ memoryMb: 64, pollers: 1, logLevel: 'debug' });
 env.on('log', () => {});
 for (let port = 1; port <= 4; port++) void attachAgainAndAgain(port);
 setInterval(() => {
