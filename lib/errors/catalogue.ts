@@ -138,7 +138,7 @@ export const errorCatalogue = {
 
   // The target
   ERR_SPDK_ATTACH_FAILED: {
-    meaning: 'The controller answered but could not be initialised.',
+    meaning: 'The controller responded but could not be initialised.',
     remedy: 'Read the message and the log lines before it, and the log of the target.',
   },
   ERR_SPDK_UNREACHABLE: {

@@ -23,7 +23,7 @@ LingerLock::~LingerLock() = default;
 
 #ifdef SPDK_NVME_TEST_WITHOUT_LINGER_LOCK
 
-// A build for one experiment (docs/internals/linger-lock.md), which shows that the hang occurs without
+// A build for one experiment (docs/measurements/linger-lock.md), which shows that the hang occurs without
 // the lock.
 bool LingerLock::try_lock_shared(size_t /*slot*/) {
   return true;
