@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { surroundings } from '../../cli/engine/surroundings.js';
 import { FabricError } from '../fabric/errors.js';
 import { runInFabric } from '../fabric/run.js';
 import { ports, subsystems, transportId } from '../fabric/topology.js';
@@ -21,7 +22,7 @@ import { measureMemoryTcp } from './memory/tcp.js';
 import type { About, Message, Turn } from './messages.js';
 import { type AttachDetachPlan, totalCycles } from './plan.js';
 import { progressOn } from './progress.js';
-import { attachDetachReports, jsonReport } from './report.js';
+import { attachDetachJson, attachDetachReports, benchReport } from './report.js';
 import { attachDetachTable } from './table.js';
 
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
@@ -114,7 +115,7 @@ async function attachDetach(options: BenchArguments): Promise<object | undefined
   console.log(attachDetachTable(reports));
   const failed = reports.reduce((sum, report) => sum + report.failed, 0);
   if (failed > 0) console.log(`${failed} cycles failed; see above.`);
-  return jsonReport(about, options.cycles, turns);
+  return attachDetachJson(about, options.cycles, turns);
 }
 
 async function main(): Promise<number> {
@@ -132,7 +133,8 @@ async function main(): Promise<number> {
   if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
   const memory = only.includes('memory') ? await measureMemory(note) : undefined;
   if (options.json !== undefined) {
-    await writeFile(options.json, `${JSON.stringify({ ...attach, io, memory }, null, 2)}\n`);
+    const report = benchReport(surroundings(), { ...attach, io, memory });
+    await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
   }
   return 0;
 }
@@ -181,8 +183,8 @@ async function inGuest<Result>(
 main().then(
   (status) => process.exit(status),
   (error: unknown) => {
-    const told = error instanceof FabricError || error instanceof SetupError;
-    console.error(`The benchmark failed: ${told ? error.message : error}`);
+    const expected = error instanceof FabricError || error instanceof SetupError;
+    console.error(`The benchmark failed: ${expected ? error.message : error}`);
     process.exit(1);
   },
 );

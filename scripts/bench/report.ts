@@ -1,3 +1,4 @@
+import type { Surroundings } from '../../cli/engine/surroundings.js';
 import type { About, Cycle, SideName, Turn } from './messages.js';
 import { percentile, rounded, type Summary, summarise } from './statistics.js';
 
@@ -96,8 +97,16 @@ function roundRatios(binding: readonly Turn[], native: readonly Turn[]): number[
   });
 }
 
-/** What goes into the file of --json. */
-export function jsonReport(about: About, cycles: number, turns: readonly Turn[]): object {
+/** What `--json` writes of attach and detach. */
+export function attachDetachJson(about: About, cycles: number, turns: readonly Turn[]): object {
   const { spdk, device, kind: _, ...conditions } = about;
   return { spdk, device, cycles, conditions, attachDetach: attachDetachReports(turns) };
+}
+
+/**
+ * The file of `--json`: as every report it has `schema` and `environment`, of this machine; `conditions` are those of the
+ * fabric. There are no `findings`: a benchmark judges nothing.
+ */
+export function benchReport(environment: Surroundings, measured: object): object {
+  return { schema: 1, environment, ...measured };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { About, SideName, Turn } from '../../scripts/bench/messages.js';
 import { describeTurn } from '../../scripts/bench/progress.js';
-import { attachDetachReports, jsonReport } from '../../scripts/bench/report.js';
+import { attachDetachJson, attachDetachReports, benchReport } from '../../scripts/bench/report.js';
 import { attachDetachTable } from '../../scripts/bench/table.js';
 
 function turn(side: SideName, ioQueues: number, round: number, times: readonly [number, number][]): Turn {
@@ -100,7 +100,11 @@ describe('what is shown', () => {
       processor: 'some',
       processors: 2,
     };
-    expect(jsonReport(about, 4, turns)).toMatchObject({
+    const { kind: _, device: __, ...where } = about;
+    const environment = { ...where, time: '2026-11-26T12:00:00.000Z' };
+    expect(benchReport(environment, attachDetachJson(about, 4, turns))).toMatchObject({
+      schema: 1,
+      environment,
       spdk: 'SPDK v20.07',
       device: 'rxe0',
       cycles: 4,
