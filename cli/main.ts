@@ -8,7 +8,7 @@ let unwritten = 0;
 // Without a reader of the diagnostics the status says what happened.
 process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Programs that nobody reads any more end by SIGPIPE, which Node.js turns into this error.
+  // Programs whose output is no longer read end by SIGPIPE, which Node.js turns into this error.
   unwritten = error.code === 'EPIPE' ? 128 + constants.signals.SIGPIPE : 1;
   if (error.code !== 'EPIPE') process.stderr.write(`spdk-nvme: ${explain(error)}\n`);
   process.exitCode ||= unwritten;

@@ -14,7 +14,7 @@ import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
 import { explain, statusOfError } from './engine/exit.js';
 
-/** Where the help text and complaints go; tests collect them. */
+/** Where the help text and errors go; tests collect them. */
 export interface Output {
   writeOut(text: string): void;
   writeErr(text: string): void;
@@ -55,7 +55,7 @@ export async function run(words: readonly string[], output: Output = processOutp
   try {
     await makeProgram(output).parseAsync(words, { from: 'user' });
   } catch (error) {
-    // Commander has written its complaint by itself.
+    // Commander has written the error by itself.
     if (!(error instanceof CommanderError)) output.writeErr(`spdk-nvme: ${explain(error)}\n`);
     return statusOfError(error);
   }

@@ -20,8 +20,8 @@ const gauge = (
   /** @type {string} */ help,
   /** @type {string[]} */ ...labelNames
 ) => new Gauge({ name: `spdk_nvme_${name}`, help, labelNames, registers: [registry] });
-const completed = gauge('commands_total', 'Commands that ended with an answer', 'subsystem');
-const failed = gauge('command_errors_total', 'Those of them whose answer was an error', 'subsystem');
+const completed = gauge('commands_total', 'Commands that the controller completed', 'subsystem');
+const failed = gauge('command_errors_total', 'Those of them that completed with an error', 'subsystem');
 const pending = gauge('pending_operations', 'Operations that have not ended', 'subsystem');
 const up = gauge('controller_up', '1 while the controller is attached', 'subsystem');
 const used = gauge('dma_memory_used_bytes', 'Hugepage memory in use');

@@ -34,18 +34,18 @@ const processOutput: ArgumentOutput = {
 
 /**
  * Parses the arguments of one of the scripts.
- * @param complaint what is wrong with options that are right one by one
+ * @param check what is wrong with options that are right one by one
  */
 export function parse<Options extends object>(
   command: Command,
   words: readonly string[],
   output: ArgumentOutput = processOutput,
-  complaint: (options: Options) => string | undefined = () => undefined,
+  check: (options: Options) => string | undefined = () => undefined,
 ): Parsed<Options> {
   command.allowExcessArguments(false).configureOutput(output).exitOverride();
   try {
     const options = command.parse(words, { from: 'user' }).opts<Options>();
-    const wrong = complaint(options);
+    const wrong = check(options);
     if (wrong !== undefined) command.error(`error: ${wrong}`);
     return { options };
   } catch (error) {

@@ -43,7 +43,7 @@ async function build() {
   return { outcome: 'failed', reason, remedy: `${debian ? `apt-get install ${debian} && ` : ''}${BUILD}` };
 }
 
-/** Whether there is a binary package that can be used here: whoever installs it does not want to build. */
+/** Whether there is a binary package that can be used here: its users do not want to build. */
 async function hasPrebuilt() {
   try {
     const { findPrebuilt } = await import(new URL('../dist/native/prebuilt.js', import.meta.url).href);

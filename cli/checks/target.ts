@@ -36,7 +36,7 @@ export async function checkPort({ trtype, traddr, trsvcid }: TransportId): Promi
       });
       socket.once('timeout', () => {
         socket.destroy();
-        reject(new Error('no answer'));
+        reject(new Error('no response'));
       });
       socket.once('error', reject);
     });

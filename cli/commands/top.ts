@@ -44,7 +44,7 @@ export function addTop(program: Command): void {
     const stop = new StopSignal();
     const count = given.count ?? (given.outputFormat === 'json' ? 1 : Number.POSITIVE_INFINITY);
     let before = await readAll(sockets);
-    if (before.size === 0) throw new Failure(nobody(sockets));
+    if (before.size === 0) throw new Failure(noProcess(sockets));
     for (let shown = 0; shown < count && !stop.requested; shown++) {
       await sleep(given.interval * 1_000, undefined, { signal: stop.signal }).catch(() => {});
       if (stop.requested) break;
@@ -57,16 +57,16 @@ export function addTop(program: Command): void {
   });
 }
 
-/** The statistics of every process that answers, by its socket. */
+/** The statistics of every process that responds, by its socket. */
 async function readAll(sockets: readonly string[]): Promise<Map<string, StatsSnapshot>> {
   const files = sockets.length > 0 ? sockets : findSockets();
   const read = await Promise.all(files.map(async (file) => [file, await readSnapshot(file)] as const));
   return new Map(read.flatMap(([file, snapshot]) => (snapshot ? [[file, snapshot]] : [])));
 }
 
-function nobody(sockets: readonly string[]): string {
+function noProcess(sockets: readonly string[]): string {
   return sockets.length > 0
-    ? `Nothing answers at ${sockets.join(', ')}`
+    ? `No process responds at ${sockets.join(', ')}`
     : 'No process of this user exports its statistics; start spdk-nvme perf or stress, or call exportStats() in a program';
 }
 

@@ -8,7 +8,7 @@ import type { StopSignal } from './stop.js';
 
 /**
  * For the kernel's target, which closes connections after us, for threads and descriptors of child processes, and for
- * connects that SPDK takes half a minute to give up (docs/reference/faults.md, "What stays").
+ * connects that SPDK needs half a minute to end (docs/reference/faults.md, "What stays").
  */
 const QUIET_LIMIT_MS = 45_000;
 /** V8 frees garbage immediately, and reports it some turns later. */
@@ -126,16 +126,16 @@ export async function withProgress(
   work: () => Promise<void>,
 ): Promise<void> {
   const start = performance.now();
-  const tell = () => {
+  const report = () => {
     const { loops, failed, hangs } = tally;
     send({ type: 'progress', loops, failed, hangs, elapsedMs: Math.round(performance.now() - start) });
   };
-  tell();
-  const timer = setInterval(tell, PROGRESS_EVERY_MS);
+  report();
+  const timer = setInterval(report, PROGRESS_EVERY_MS);
   try {
     await work();
   } finally {
     clearInterval(timer);
-    tell();
+    report();
   }
 }

@@ -41,7 +41,7 @@ const noRdma: RdmaCounts = { pd: 0, cq: 0, qp: 0, cm_id: 0, mr: 0 };
 type RdmaSummary = RdmaCounts & { readonly ifname: string };
 
 /**
- * Completion queues that the kernel has pooled and that nobody uses are left out: the target takes its queues from a
+ * Completion queues that the kernel has pooled and that are unused are left out: the target takes its queues from a
  * pool (ib_cq_pool_get in the kernel) that grows with the most connections that it ever had at once, and never shrinks.
  * All completion queues of processes count.
  */

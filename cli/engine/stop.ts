@@ -17,7 +17,7 @@ export class StopSignal {
         this.#abort.abort();
       });
     }
-    // Nobody can read the output any more; main.ts decides on the exit status.
+    // The output cannot be read any more; main.ts decides on the exit status.
     process.stdout.once('error', () => this.#abort.abort());
   }
 

@@ -2,14 +2,14 @@ import type { DetachReport } from 'spdk-nvme';
 import { Events } from './events.js';
 import { Latencies } from './latencies.js';
 import { Timeline } from './timeline.js';
-import { AnswerMissing } from './watchdog.js';
+import { NotSettled } from './watchdog.js';
 
 export type OperationName = 'attach' | 'detach';
 
 /** Codes of operations that missed their deadline, by the package or by the watchdog. */
-const HANG_CODES: ReadonlySet<string> = new Set(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_WEDGED', AnswerMissing.CODE]);
+const HANG_CODES: ReadonlySet<string> = new Set(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_WEDGED', NotSettled.CODE]);
 /** Further failures are only counted. */
-const MESSAGES_TOLD = 5;
+const MAX_MESSAGES = 5;
 
 /** What is counted by time. Latencies and phases are sums of milliseconds but for the maxima; memory is in MiB. */
 const timelineOf = {
@@ -46,10 +46,10 @@ export class Tally {
   failed = 0;
   #failures = 0;
   #warmingUp = true;
-  readonly #tell: (line: string) => void;
+  readonly #report: (line: string) => void;
 
-  constructor(tell: (line: string) => void) {
-    this.#tell = tell;
+  constructor(report: (line: string) => void) {
+    this.#report = report;
   }
 
   /** All failures so far. */
@@ -77,9 +77,9 @@ export class Tally {
     this.failuresByCode[code] = (this.failuresByCode[code] ?? 0) + 1;
     if (HANG_CODES.has(code)) this.hangs += 1;
     this.events.add(`${code}: ${message}`);
-    if (this.#failures <= MESSAGES_TOLD)
-      this.#tell(`${this.#warmingUp ? 'Warm-up loop' : 'Loop'} ${this.loops + 1}: ${code}: ${message}`);
-    if (this.#failures === MESSAGES_TOLD) this.#tell('Further failures are only counted.');
+    if (this.#failures <= MAX_MESSAGES)
+      this.#report(`${this.#warmingUp ? 'Warm-up loop' : 'Loop'} ${this.loops + 1}: ${code}: ${message}`);
+    if (this.#failures === MAX_MESSAGES) this.#report('Further failures are only counted.');
   }
 
   /** A loop has ended, well or not. */

@@ -1,15 +1,15 @@
 import type { Controller, Environment } from 'spdk-nvme';
 import type { Tally } from '../engine/tally.js';
-import { answered } from '../engine/watchdog.js';
+import { settled } from '../engine/watchdog.js';
 import { ReadsInFlight } from './reads-in-flight.js';
 import type { StressOptions } from './stress-options.js';
 
 /** Ample for an emulated processor that others share; what takes longer is held to hang. */
 export const OPERATION_LIMIT_MS = 10_000;
-/** The package answers at its deadline, whatever SPDK does; when it does not, our own watchdog does. */
+/** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
 const WATCHDOG_LIMIT_MS = OPERATION_LIMIT_MS + 2_000;
 
-/** Attaches all controllers at once, then detaches all of them at once; if asked, with reads in flight. */
+/** Attaches all controllers in parallel, then detaches all of them in parallel; if asked, with reads in flight. */
 export async function attachAndDetach(
   environment: Environment,
   { transportIds, ioQueues, reads }: StressOptions,
@@ -32,7 +32,7 @@ async function attach(
   tally: Tally,
 ): Promise<Controller | undefined> {
   const controller = await tally.measure('attach', () =>
-    answered(
+    settled(
       `attach of ${transportId}`,
       WATCHDOG_LIMIT_MS,
       environment.attach(transportId, { ioQueues, timeoutMs: OPERATION_LIMIT_MS }),
@@ -50,7 +50,7 @@ async function attach(
 async function detach(controller: Controller, tally: Tally): Promise<void> {
   const what = `detach of ${controller.transportId.subnqn}`;
   const report = await tally.measure('detach', () =>
-    answered(what, WATCHDOG_LIMIT_MS, controller.detach({ timeoutMs: OPERATION_LIMIT_MS })),
+    settled(what, WATCHDOG_LIMIT_MS, controller.detach({ timeoutMs: OPERATION_LIMIT_MS })),
   );
   if (report) tally.detached(report);
 }

@@ -5,7 +5,7 @@ import type { Tally } from '../engine/tally.js';
 import { attachAndDetach } from './attach-detach.js';
 import type { StressOptions } from './stress-options.js';
 
-/** A target that refuses everything, or a wedged controller, does not get better. */
+/** A target that rejects everything, or a wedged controller, does not get better. */
 const FAILED_LOOPS_IN_A_ROW = 5;
 /**
  * Between two collections: native memory of controllers that are gone waits for V8, which does not know how large it is,

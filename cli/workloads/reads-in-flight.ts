@@ -11,7 +11,7 @@ const abortedStatuses: ReadonlySet<number> = new Set([0x07, 0x08]);
 
 /** Reads that follow each other on a controller until its detach ends them; they change nothing at the target. */
 export class ReadsInFlight {
-  /** Resolves once every reader has had one answer. */
+  /** Resolves once one read of every reader has completed. */
   readonly underWay: Promise<void>;
   readonly ended: Promise<void>;
 

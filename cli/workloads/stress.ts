@@ -11,7 +11,7 @@ import type { StressReport } from './stress-report.js';
 
 const WARM_UP_LOOPS = 20;
 const CLOSE_LIMIT_MS = 10_000;
-/** After a signal: whoever pressed Ctrl-C waits. */
+/** After a signal: the user waits. */
 const STOPPED_CLOSE_LIMIT_MS = 500;
 
 /** Runs the loops and reports. */

@@ -4,7 +4,7 @@
  *
  *   attach_loop TRANSPORT_ID HOST_NQN HOST_ID QUEUE_DEPTH KEEP_ALIVE_MS MEMORY_MB
  *
- * Prints {"spdk":"..."} once SPDK is up. Then each line "IO_QUEUES CYCLES" on standard input is answered with one line
+ * Prints {"spdk":"..."} once SPDK is up. Then each line "IO_QUEUES CYCLES" on standard input gets one line
  * of JSON for each cycle. It ends at the end of its input, and waits for input without using the processor.
  */
 #include <spdk/env.h>

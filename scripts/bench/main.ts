@@ -158,7 +158,7 @@ async function measureMemory(note: (line: string) => void): Promise<object> {
   return { rows, summary };
 }
 
-/** Runs a script in the guest, whose result comes back as JSON on its standard output. */
+/** Runs a script in the guest, which returns its result as JSON on its standard output. */
 async function inGuest<Result>(
   script: string,
   words: readonly string[],

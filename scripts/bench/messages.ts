@@ -1,4 +1,4 @@
-/** What the guest tells the host: one line of JSON each on its standard output. */
+/** What the guest reports to the host: one line of JSON each on its standard output. */
 export type Message = About | Turn;
 
 /** Where it is measured; the first message. */

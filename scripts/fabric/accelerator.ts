@@ -14,8 +14,8 @@ export async function likelyAccelerator(): Promise<Accelerator> {
   } catch {
     return 'tcg';
   }
-  const refused = await readFile(refusalFile(), 'utf8').catch(() => '');
-  return refused === (await bootId()) ? 'tcg' : 'kvm';
+  const rejected = await readFile(refusalFile(), 'utf8').catch(() => '');
+  return rejected === (await bootId()) ? 'tcg' : 'kvm';
 }
 
 export async function rememberKvmRefusal(): Promise<void> {

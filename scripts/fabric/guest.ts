@@ -143,7 +143,7 @@ export class Guest implements Runner {
   #listen(): void {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(
-      () => this.#fail(this.#error(`The guest has not answered for ${SILENCE_MS / 1000} s`)),
+      () => this.#fail(this.#error(`The guest has not responded for ${SILENCE_MS / 1000} s`)),
       SILENCE_MS,
     );
   }

@@ -26,8 +26,10 @@ async function main(): Promise<void> {
   fuzzParsers(seconds, seed, console.log);
   const target = await startFuzzTarget();
   try {
-    const { calls, refused, attached } = await fuzzNative(seconds, seed, target.transportIds);
-    console.log(`native calls: ${calls}, of which ${refused} were refused; ${attached} controllers attached`);
+    const { calls, rejected, attached } = await fuzzNative(seconds, seed, target.transportIds);
+    console.log(
+      `native calls: ${calls}, of which ${rejected} were rejected; ${attached} controllers attached`,
+    );
   } finally {
     await target.stop();
   }

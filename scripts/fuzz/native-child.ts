@@ -17,7 +17,7 @@ const journal = openSync(task.journal, 'w');
 const journalBytes = 200;
 
 let calls = 0;
-let refused = 0;
+let rejected = 0;
 let attached = 0;
 
 /** Objects that methods are called on. Some are what they seem; some were only constructed; some are foreign. */
@@ -95,7 +95,7 @@ function call(receiver: object, name: string, args: unknown[], object: object): 
   try {
     (receiver as Record<string, (...values: unknown[]) => unknown>)[name]?.apply(object, args);
   } catch (error) {
-    refused += 1;
+    rejected += 1;
     if (!(error instanceof Error)) throw new Error(`${name} threw ${typeof error}`);
     const code = (error as { code?: unknown }).code;
     if (String(code).startsWith('ERR_SPDK') && !isSpdkErrorCode(code)) throw error;
@@ -165,7 +165,7 @@ async function main(): Promise<void> {
     for (let i = 0; i < 50; i++) step(things);
     await turn();
   }
-  process.stdout.write(`${JSON.stringify({ calls, refused, attached })}\n`);
+  process.stdout.write(`${JSON.stringify({ calls, rejected, attached })}\n`);
 }
 
 main().then(

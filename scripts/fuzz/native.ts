@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export interface ChildTask {
   readonly seconds: number;
   readonly seed: number;
-  /** Of targets on this machine; one that nobody listens at is fine too. */
+  /** Of targets on this machine; an address without a listener works too. */
   readonly transportIds: readonly string[];
   /** Where it writes what it is doing. */
   readonly journal: string;
@@ -17,12 +17,12 @@ export interface ChildTask {
 export interface NativeOutcome {
   readonly calls: number;
   /** Those that threw an error, as almost all should. */
-  readonly refused: number;
+  readonly rejected: number;
   /** Controllers that were there to be called. */
   readonly attached: number;
 }
 
-/** The end of a process that was told to end itself, and of SPDK in it. */
+/** The end of a process that ends itself, and of SPDK in it. */
 const endLimitMs = 30_000;
 
 /** Runs the child; throws when it crashed, hung or met an error that it should not have. */
@@ -39,14 +39,14 @@ export async function fuzzNative(
   try {
     const stdout = await new Promise<string>((resolve, reject) => {
       const timeout = seconds * 1_000 + endLimitMs;
-      execFile(process.execPath, args, { timeout, killSignal: 'SIGKILL' }, (error, output, complaint) => {
+      execFile(process.execPath, args, { timeout, killSignal: 'SIGKILL' }, (error, output, stderr) => {
         if (!error) {
           resolve(output);
           return;
         }
         const how = error.signal ? `by ${error.signal}${error.killed ? ', since it hung' : ''}` : error.code;
         const last = readFileSync(journal, 'utf8').trim();
-        reject(new Error(`seed ${seed}: ended ${how} at call ${last}\n${complaint}`));
+        reject(new Error(`seed ${seed}: ended ${how} at call ${last}\n${stderr}`));
       });
     });
     return JSON.parse(stdout) as NativeOutcome;

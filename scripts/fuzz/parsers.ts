@@ -114,7 +114,7 @@ const partValues = {
 const batchValues = { ...partValues, bufferOffset: fc.nat(20), tag: fc.nat(), namespace: anyValue };
 const disk = { bytes: 32_768, blockSize: 512 };
 
-/** What a call gives; undefined when it refuses its input with an error of this package that is fit to be read. */
+/** What a call gives; undefined when it rejects its input with an error of this package that is fit to be read. */
 function accepted<Result>(call: () => Result): Result | undefined {
   const begun = process.cpuUsage();
   const result = outcome(call);
@@ -158,8 +158,8 @@ function holds<Input, Result extends object>(
   };
 }
 
-/** What is refused is refused with a code; `check` throws for a result that makes no sense. */
-function refuses<Input, Result>(
+/** Input is rejected with a code or accepted; `check` throws for a result that makes no sense. */
+function rejects<Input, Result>(
   name: string,
   inputs: fc.Arbitrary<Input>,
   read: (input: Input) => Result,
@@ -202,7 +202,7 @@ export const properties: readonly Property[] = [
     const text = value !== null && typeof value === 'object' && 'nqn' in value ? value.nqn : value;
     return Object.freeze({ nqn: checkNqn(text, 'subnqn') });
   }),
-  refuses(
+  rejects(
     'stream options',
     optionsWith(streamValues),
     (options) => streamPlan(options, disk, 'write', () => {}),
@@ -215,20 +215,20 @@ export const properties: readonly Property[] = [
       }
     },
   ),
-  refuses('file options', optionsWith(partValues), (options) => readPart(options, 0, 0, 0), checkPart),
-  refuses(
+  rejects('file options', optionsWith(partValues), (options) => readPart(options, 0, 0, 0), checkPart),
+  rejects(
     'file arguments',
     fc.tuple(fc.oneof(partValues.buffer, anyValue), anyValue, anyValue, anyValue),
     ([buffer, offset, length, position]) => writePart(buffer, offset, length, position),
     ({ bytes, position }) => checkPart({ view: bytes, bytes, position }),
   ),
-  refuses('batch commands', optionsWith(batchValues), readBatchTransfer, ({ bufferOffset }) => {
+  rejects('batch commands', optionsWith(batchValues), readBatchTransfer, ({ bufferOffset }) => {
     if (!Number.isSafeInteger(bufferOffset)) throw new Error('has no place in its buffer');
   }),
 ];
 
 /** Checks every property for a share of the time; throws what fast-check says of the first that does not hold. */
-export function fuzzParsers(seconds: number, seed: number, tell: (line: string) => void = () => {}): void {
+export function fuzzParsers(seconds: number, seed: number, report: (line: string) => void = () => {}): void {
   for (const { name, check } of properties) {
     let runs = 0;
     check({
@@ -243,6 +243,6 @@ export function fuzzParsers(seconds: number, seed: number, tell: (line: string) 
         throw new Error(`${name}: ${String(cause)}\n${fc.defaultReportMessage(details)}`, { cause });
       },
     });
-    tell(`${name}: ${runs} inputs`);
+    report(`${name}: ${runs} inputs`);
   }
 }

@@ -10,11 +10,11 @@ const ioTimeoutMs = 3_000;
 const resetTimeoutMs = 5_000;
 /** Ample for an emulated processor that others share; what takes longer is held to hang. */
 const detachTimeoutMs = 10_000;
-/** The package answers at its deadline, whatever SPDK does; when it does not, our own watchdog does. */
+/** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
 const watchdogMs = 5_000;
 const mostAtOnce = 16;
 
-/** One user of one subsystem: attaches, works, detaches, and again, until it is told to stop. */
+/** One user of one subsystem: attaches, works, detaches, and again, until it is stopped. */
 export class Client {
   readonly #index: number;
   readonly #environment: Environment;
@@ -122,7 +122,7 @@ export class Client {
 
   async #submit(name: 'read' | 'write', operation: () => Promise<unknown>): Promise<boolean> {
     const limitMs = ioTimeoutMs + watchdogMs;
-    // Called in a function of its own: what is refused may be thrown at once.
+    // Called in a function of its own: a rejected call may throw immediately.
     return (await this.#findings.watch(name, limitMs, (async () => operation())())) !== undefined;
   }
 }

@@ -11,7 +11,7 @@ export function soakDocument(report: SoakReport): ReportDocument {
     facts: [
       ['load', `${controllers} controllers at once, ${pollers} pollers, ${device}`],
       ['asked for', `${minutes} min, seed ${seed}`],
-      ['done', `${cycles} lives of controllers in ${report.seconds} s`],
+      ['done', `${cycles} attach/detach cycles in ${report.seconds} s`],
       ...surroundingsFacts(report.environment),
     ],
     findings: findings(report),
@@ -53,7 +53,7 @@ function overTime({ timeline }: SoakReport): Chart[] {
       { label: 'writes', values: rate('writes') },
       { label: 'failed', values: rate('failed') },
     ]),
-    chart('Lives of controllers over time', 'lives a second', [{ label: 'lives', values: rate('cycles') }]),
+    chart('Attach/detach cycles over time', 'cycles a second', [{ label: 'cycles', values: rate('cycles') }]),
     chart('Resident memory', 'MiB', [
       { label: 'MiB', values: timeline.map(({ rssMiB }) => (rssMiB > 0 ? rssMiB : null)) },
     ]),

@@ -38,18 +38,18 @@ export async function disturb(
   random: Random,
   clients: number,
   signal: AbortSignal,
-  tell: (kind: FaultKind) => void,
+  report: (kind: FaultKind) => void,
 ): Promise<void> {
   while (!signal.aborted) {
     const fault = nextFault(random, clients);
     await pause(fault.afterMs, signal);
     if (signal.aborted) return;
-    const mend = inflict(fault);
-    tell(fault.kind);
+    const undo = inflict(fault);
+    report(fault.kind);
     try {
       await pause(fault.forMs, signal);
     } finally {
-      mend();
+      undo();
     }
   }
 }

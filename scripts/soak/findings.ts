@@ -2,11 +2,11 @@ import { Events } from '../../cli/engine/events.js';
 import { Latencies } from '../../cli/engine/latencies.js';
 import { codeOf } from '../../cli/engine/tally.js';
 import { type Merge, Timeline } from '../../cli/engine/timeline.js';
-import { AnswerMissing, answered } from '../../cli/engine/watchdog.js';
+import { NotSettled, settled } from '../../cli/engine/watchdog.js';
 import { type FaultKind, isExpected } from './plan.js';
 import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';
 
-const messagesTold = 10;
+const maxMessages = 10;
 
 /** What is counted by time: operations that succeeded and that failed, and resident memory in MiB. */
 const timelineOf: Readonly<Record<SoakColumn, Merge>> = {
@@ -34,11 +34,11 @@ export class Findings {
   bytesVerified = 0;
   mismatches = 0;
   hangs = 0;
-  #told = 0;
-  readonly #tell: (line: string) => void;
+  #reported = 0;
+  readonly #report: (line: string) => void;
 
-  constructor(tell: (line: string) => void) {
-    this.#tell = tell;
+  constructor(report: (line: string) => void) {
+    this.#report = report;
   }
 
   /** The run begins now. */
@@ -51,7 +51,7 @@ export class Findings {
     return this.#cycles;
   }
 
-  /** A life of a controller is over. */
+  /** An attach/detach cycle is over. */
   cycle(): void {
     this.#cycles += 1;
     this.timeline.add({ cycles: 1, rssMiB: process.memoryUsage.rss() / 2 ** 20 });
@@ -70,7 +70,7 @@ export class Findings {
     const counts = this.operations[name];
     const begun = performance.now();
     try {
-      const value = await answered(name, limitMs, operation);
+      const value = await settled(name, limitMs, operation);
       counts.succeeded += 1;
       this.latencies[name].add(performance.now() - begun);
       if (name === 'read') this.timeline.add({ reads: 1 });
@@ -80,7 +80,7 @@ export class Findings {
       const code = codeOf(error);
       counts.failed[code] = (counts.failed[code] ?? 0) + 1;
       this.timeline.add({ failed: 1 });
-      if (code === AnswerMissing.CODE || code === 'ERR_SPDK_WEDGED') {
+      if (code === NotSettled.CODE || code === 'ERR_SPDK_WEDGED') {
         this.hangs += 1;
         this.#say(`${name} hung: ${describe(error)}`);
       } else if (!isExpected(code)) {
@@ -103,9 +103,9 @@ export class Findings {
 
   #say(line: string): void {
     this.events.add(line);
-    this.#told += 1;
-    if (this.#told <= messagesTold) this.#tell(line);
-    if (this.#told === messagesTold) this.#tell('Further findings are only counted.');
+    this.#reported += 1;
+    if (this.#reported <= maxMessages) this.#report(line);
+    if (this.#reported === maxMessages) this.#report('Further findings are only counted.');
   }
 }
 

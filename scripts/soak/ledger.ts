@@ -16,7 +16,7 @@ export class Ledger {
   readonly #uncertain = new Set<number>();
   #writes = 0;
 
-  /** @param area tells the areas' contents apart */
+  /** @param area distinguishes the areas' contents */
   constructor(area: number) {
     this.#area = area;
   }
@@ -45,7 +45,7 @@ export class Ledger {
     this.#busy.delete(slot);
   }
 
-  /** The write failed, or was given up: it may have happened, or happen yet. */
+  /** The write failed, or was cancelled: it may have happened, or happen yet. */
   mayHaveWritten(slot: number, write: number): void {
     this.#possible[slot]?.add(write);
     this.#busy.delete(slot);

@@ -24,7 +24,7 @@ export interface Fault {
 }
 
 export function nextFault(random: Random, clients: number): Fault {
-  // Closing the port disturbs everybody.
+  // Closing the port disturbs every controller.
   const kind = random.pick([...faultKinds, ...faultKinds.filter((other) => other !== 'port-closed')]);
   return {
     kind,

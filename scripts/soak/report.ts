@@ -27,7 +27,7 @@ export interface SoakReport {
   readonly minutes: number;
   readonly controllers: number;
   readonly pollers: number;
-  /** Lives of controllers. */
+  /** Attach/detach cycles. */
   readonly cycles: number;
   readonly operations: Readonly<Record<OperationName, OperationCounts>>;
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;

@@ -14,7 +14,7 @@ export interface SpdkTargetOptions {
   /** The core of its only reactor, which spins. */
   readonly core?: number | undefined;
   readonly memoryMb?: number | undefined;
-  /** Buffers of 8 KiB for data in transfer; SPDK has 4095 unless told. */
+  /** Buffers of 8 KiB for data in transfer; SPDK has 4095 by default. */
   readonly sharedBuffers?: number | undefined;
 }
 
@@ -102,15 +102,15 @@ function callRpc(socketPath: string, method: string, params: Record<string, unkn
     let text = '';
     socket.setEncoding('utf8').on('data', (part) => {
       text += part;
-      let answer: { result?: unknown; error?: { message: string } };
+      let response: { result?: unknown; error?: { message: string } };
       try {
-        answer = JSON.parse(text);
+        response = JSON.parse(text);
       } catch {
         return; // the rest is to come
       }
       socket.destroy();
-      if (answer.error) reject(new Error(`${method}: ${answer.error.message}`));
-      else resolve(answer.result);
+      if (response.error) reject(new Error(`${method}: ${response.error.message}`));
+      else resolve(response.result);
     });
     socket.on('error', reject);
     socket.write(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));

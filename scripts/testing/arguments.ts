@@ -14,7 +14,7 @@ export const partNames = [
 ] as const;
 export type PartName = (typeof partNames)[number];
 
-/** Which parts to run, or the exit status after a help text or a complaint has been written. */
+/** Which parts to run, or the exit status after a help text or an error has been written. */
 export type TestArguments =
   | { readonly parts: readonly PartName[]; readonly status?: never }
   | { readonly status: number };

@@ -11,7 +11,7 @@ const NOT_RUN = /^ERR_SPDK_ADDON_MISSING .*install script of this package has no
 const RUN = /^ERR_SPDK_ADDON_MISSING .*SPDK was not found \(SPDK_PREFIX: not set; pkg-config/;
 
 /**
- * Package managers that run no install scripts unless told so: the first use says that, and says something else once
+ * Package managers that run no install scripts by default: the first use says that, and says something else once
  * the package is allowed to build, in the way that docs/guide/install.md gives. SPDK is out of their sight, so nothing is
  * compiled, and no registry is asked.
  * @param packed where the packed package will be when the checks run
@@ -64,7 +64,7 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
       name: 'pnpm: the first use says why, until allowBuilds names the package',
       run: async () => {
         const { json, run, says, fails } = project('with-pnpm');
-        // It installs the package and ends with a failure, since nobody has decided about the script.
+        // It installs the package and ends with a failure, since the script is neither allowed nor forbidden.
         await fails(bin('pnpm'), 'add', '--offline', SPEC);
         await says(NOT_RUN);
         json('pnpm-workspace.yaml', { allowBuilds: { [`spdk-nvme@${SPEC}`]: true } });

@@ -22,7 +22,7 @@ const COMMONJS = MODULE.replace(/import (.*) from (.*);/, 'const $1 = require($2
 /** What both print; a package without its addon has no version. */
 const PRINTED = /^ERR_SPDK_INVALID_TRANSPORT_ID SPDK v\d/;
 
-/** What nobody needs who installs the package. */
+/** What users of the package do not need. */
 const NOT_SHIPPED = /^(test|build|node_modules|\.ci|scripts\/(testing|setup|fabric))\/|(?<!\.d)\.ts$/;
 
 /** Packs the package and uses it in an empty project, as users do. */

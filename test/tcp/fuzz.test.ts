@@ -13,8 +13,8 @@ afterAll(() => target?.stop());
 it('native functions refuse whatever is wrong, and nothing crashes', async () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   console.log(`seed ${seed}`);
-  const { calls, refused, attached } = await fuzzNative(4, seed, target.transportIds);
+  const { calls, rejected, attached } = await fuzzNative(4, seed, target.transportIds);
   expect(calls).toBeGreaterThan(100);
-  expect(refused).toBeGreaterThan(calls / 20);
+  expect(rejected).toBeGreaterThan(calls / 20);
   expect(attached).toBeGreaterThan(0);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Tally } from '../../cli/engine/tally.js';
-import { answered } from '../../cli/engine/watchdog.js';
+import { settled } from '../../cli/engine/watchdog.js';
 import { SpdkError } from '../../lib/errors/spdk-error.js';
 
 function newTally() {
@@ -61,13 +61,13 @@ describe('the tally', () => {
 
 describe('the watchdog', () => {
   it('passes on what comes in time', async () => {
-    await expect(answered('it', 1_000, Promise.resolve(5))).resolves.toBe(5);
-    await expect(answered('it', 1_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(settled('it', 1_000, Promise.resolve(5))).resolves.toBe(5);
+    await expect(settled('it', 1_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
   it('answers for an operation that does not, and calls it a hang', async () => {
     const { tally } = newTally();
-    await tally.measure('detach', () => answered('it', 20, new Promise(() => {})));
+    await tally.measure('detach', () => settled('it', 20, new Promise(() => {})));
     expect(tally.hangs).toBe(1);
     expect(tally.failuresByCode).toEqual({ NO_ANSWER: 1 });
   });

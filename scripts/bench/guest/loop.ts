@@ -12,7 +12,7 @@ export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; sp
   const ended = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 
-  async function answer(): Promise<Record<string, unknown>> {
+  async function response(): Promise<Record<string, unknown>> {
     for (;;) {
       const { value, done } = await lines.next();
       if (done) throw new Error(`The C loop has ended (${child.exitCode ?? child.signalCode})`);
@@ -21,13 +21,13 @@ export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; sp
     }
   }
 
-  const { spdk } = await answer();
+  const { spdk } = await response();
   const side: Side = {
     name: 'native',
     run(ioQueues, cycles) {
       child.stdin.write(`${ioQueues} ${cycles}\n`);
       return repeat(cycles, async () => {
-        const { attachNs, detachNs, failed } = await answer();
+        const { attachNs, detachNs, failed } = await response();
         if (failed) throw new Error('The C loop could not attach');
         return { attachMs: Number(attachNs) / 1e6, detachMs: Number(detachNs) / 1e6 };
       });

@@ -14,7 +14,7 @@ const WARM_UP_CYCLES = 3;
 /** Between turns, for what the target and the kernel's initiator still clean up behind a disconnect. */
 const SETTLE_MS = 300;
 
-function tell(message: Message): void {
+function send(message: Message): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
@@ -39,7 +39,7 @@ async function measure(plan: AttachDetachPlan, sides: readonly [Side, number][])
         const count = turns(cycles, plan.rounds)[round];
         if (!count) continue;
         await sleep(SETTLE_MS);
-        tell({ kind: 'turn', side: side.name, ioQueues, round, ...(await side.run(ioQueues, count)) });
+        send({ kind: 'turn', side: side.name, ioQueues, round, ...(await side.run(ioQueues, count)) });
       }
     }
   }
@@ -48,7 +48,7 @@ async function measure(plan: AttachDetachPlan, sides: readonly [Side, number][])
 const plan: AttachDetachPlan = JSON.parse(process.argv[2] ?? '');
 const { side: loop, spdk } = await loopSide(plan);
 const binding = await bindingSide(plan);
-tell(about(spdk));
+send(about(spdk));
 const sides: [Side, number][] = [
   [binding, plan.cycles],
   [loop, plan.cycles],

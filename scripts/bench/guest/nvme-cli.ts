@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import type { AttachDetachPlan } from '../plan.js';
 import { repeat, type Side } from './side.js';
 
-/** The kernel's initiator through nvme-cli; each call starts a process, as it does for whoever uses it. */
+/** The kernel's initiator through nvme-cli; each call starts a process, as it does for its users. */
 export function nvmeCliSide(plan: AttachDetachPlan): Side {
   const { subsystemNqn, address, service, hostNqn, hostId, queueDepth, keepAliveMs } = plan;
   const connect = (ioQueues: number): string[] => [

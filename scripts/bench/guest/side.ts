@@ -12,7 +12,7 @@ export interface Outcome {
   readonly failed: number;
 }
 
-/** Does cycles one after the other; one that fails is counted, and told on stderr. */
+/** Does cycles one after the other; one that fails is counted, and reported on stderr. */
 export async function repeat(cycles: number, once: () => Promise<Cycle>): Promise<Outcome> {
   const done: Cycle[] = [];
   let failed = 0;

@@ -4,7 +4,7 @@ import type { IoCase, IoResult } from './cases.js';
 
 const memoryMb = 128;
 
-/** Runs SPDK's own perf: one core, one queue pair, the same commands. `time` tells what it cost. */
+/** Runs SPDK's own perf: one core, one queue pair, the same commands. `time` measures what it cost. */
 export async function runPerf(
   what: IoCase,
   transportId: string,

@@ -1,4 +1,4 @@
-# The guest's first process after init: ends the making of the fabric, runs one command, tells the host how it ended.
+# The guest's first process after init: ends the making of the fabric, runs one command, reports to the host how it ended.
 # Talks with the host over virtio ports, numbered as in qemu.ts:
 #   1 control: the host sends `run MARK BASE64`, later `signal NAME`; the guest sends `ready`, `alive`, `exit STATUS`
 #   2 and 3: the command's stdout and stderr, each closed by a mark that the host chose; 4: its stdin
