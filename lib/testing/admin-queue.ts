@@ -58,7 +58,7 @@ export class AdminQueue {
         request.done(null, answer.cdw0, data);
         return;
       }
-      const message = 'the controller refused the admin command';
+      const message = 'the controller rejected the admin command';
       const nvme = { sct: (status >> 8) & 0x7, sc: status & 0xff, dnr: false };
       request.done({ code: 'ERR_SPDK_IO_FAILED', message, ...nvme }, 0, empty());
     });

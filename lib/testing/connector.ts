@@ -33,7 +33,7 @@ export class Connector {
     if (!found) {
       const failure = {
         code: 'ERR_SPDK_UNREACHABLE',
-        message: "nothing answers at the controller's address",
+        message: "there is no response from the controller's address",
       };
       const stopWaiting = scheduler.after(1, () => done(failure));
       this.#cancel = () => {
@@ -83,5 +83,5 @@ const notForDiscovery: NativeFailure = {
 };
 const tooSlow: NativeFailure = {
   code: 'ERR_SPDK_TIMEOUT',
-  message: 'the target answered nothing for too long while connecting',
+  message: 'the target did not respond for too long while connecting',
 };

@@ -123,10 +123,10 @@ Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {
   command.data = request.bytes("data", kMostAdminBytes);
   const auto channel = AddonData::of(env).channel;
   const auto done = channel->keep(request.function("done"));
-  command.done = [channel, done](AdminAnswer answer) {
-    channel->post([done, answer = std::move(answer)](Napi::Env js) {
-      const auto data = Napi::Buffer<uint8_t>::Copy(js, answer.data.data(), answer.data.size());
-      done->Call({to_js(js, answer.status), Napi::Number::New(js, answer.cdw0), data});
+  command.done = [channel, done](AdminResult result) {
+    channel->post([done, result = std::move(result)](Napi::Env js) {
+      const auto data = Napi::Buffer<uint8_t>::Copy(js, result.data.data(), result.data.size());
+      done->Call({to_js(js, result.status), Napi::Number::New(js, result.cdw0), data});
     });
   };
   controller(env).admin(std::move(command));

@@ -95,7 +95,7 @@ Napi::Value to_js(Napi::Env env, const ResetStep& step) {
   const char* const kinds[] = {"begun", "attemptFailed", "failingFast", "done"};
   object.Set("kind", kinds[static_cast<size_t>(step.kind)]);
   object.Set("failure", to_js(env, step.status));
-  object.Set("attempts", step.tries);
+  object.Set("attempts", step.attempts);
   object.Set("disconnectMs", step.disconnect_ms);
   object.Set("connectMs", step.connect_ms);
   object.Set("totalMs", step.total_ms);

@@ -16,11 +16,11 @@ constexpr uint32_t kDiscoveryCommandBytes = 4096;
 uint32_t max_command_bytes(spdk_nvme_ctrlr* controller) {
   // If the controller has no limit, SPDK returns that of the transport, the maximum of the type. For an MDTS
   // that is too large for its own arithmetic it returns 0.
-  const uint32_t told = spdk_nvme_ctrlr_get_max_xfer_size(controller);
+  const uint32_t reported = spdk_nvme_ctrlr_get_max_xfer_size(controller);
   // SPDK skips it in the initialisation of a discovery controller.
-  if (told == 0 && spdk_nvme_ctrlr_is_discovery(controller)) return kDiscoveryCommandBytes;
-  if (spdk_nvme_ctrlr_get_data(controller)->mdts == 0) return std::min(told, kUnlimitedCommandBytes);
-  return told == 0 ? kMaxCommandBytes : std::min(told, kMaxCommandBytes);
+  if (reported == 0 && spdk_nvme_ctrlr_is_discovery(controller)) return kDiscoveryCommandBytes;
+  if (spdk_nvme_ctrlr_get_data(controller)->mdts == 0) return std::min(reported, kUnlimitedCommandBytes);
+  return reported == 0 ? kMaxCommandBytes : std::min(reported, kMaxCommandBytes);
 }
 
 uint32_t max_command_segments(spdk_nvme_ctrlr* controller) {

@@ -9,7 +9,7 @@ namespace spdk_nvme::spdk {
 /**
  * From v21.07 SPDK reads the list of changed namespaces (log page 04h) when the controller reports a change,
  * which is what makes the controller report the next one, and identifies its namespaces afterwards. Before,
- * it only identifies them: whoever reads the list for it has to have them identified once more, since what
+ * it only identifies them: code that reads the list for it must have them identified once more, since what
  * changed in between is reported by that list only.
  */
 constexpr bool reads_changed_namespaces() {
@@ -18,7 +18,7 @@ constexpr bool reads_changed_namespaces() {
 
 /**
  * Has SPDK identify the controller's namespaces as it does when the controller reports a change. Waits for
- * the controller's answers. Nothing where reads_changed_namespaces(), or where SPDK is linked as shared
+ * the controller. Nothing where reads_changed_namespaces(), or where SPDK is linked as shared
  * libraries that hide how. The thread that polls the admin queue.
  */
 void identify_namespaces_again(spdk_nvme_ctrlr* controller);

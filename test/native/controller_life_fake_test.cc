@@ -193,7 +193,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
   void send_admin() {
     AdminCommand command;
     command.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
-    command.done = [&calls = expect_call()](const AdminAnswer& /*answer*/) { calls++; };
+    command.done = [&calls = expect_call()](const AdminResult& /*result*/) { calls++; };
     controller_->admin(std::move(command));
   }
 

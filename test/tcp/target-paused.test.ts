@@ -71,7 +71,7 @@ describe('a subsystem that is paused', () => {
     const waiting = await pause(controller);
     waiting.push(codeOf(controller.admin.identify(1), 'answered'));
     const error = await within(keepAliveMs + 1_000 + limits.answer, failed);
-    expect(error.message).toMatch(/did not answer a Keep Alive/);
+    expect(error.message).toMatch(/did not respond to a Keep Alive/);
     await expectWitnessServes();
     const codes = await within(limits.answer, Promise.all(waiting));
     for (const code of codes) expect(code).toMatch(/^ERR_SPDK_(IO|CONTROLLER)_FAILED$/);

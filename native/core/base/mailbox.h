@@ -31,7 +31,7 @@ class Mailbox {
 
   /**
    * Runs the posted tasks for the last time, on the owning thread, when that has nothing left that a task could
-   * use. Later tasks run on the threads that post them, so that every caller they carry gets its answer.
+   * use. Later tasks run on the threads that post them, so that every call in them settles.
    */
   void close() {
     std::vector<Task> rest;

@@ -32,7 +32,7 @@ class StopRequest {
     while (patience < current && !patience_.compare_exchange_weak(current, patience)) {
     }
   }
-  /** The largest value while nobody has limited it. */
+  /** The maximum value until it is limited. */
   [[nodiscard]] std::chrono::milliseconds patience() const {
     return patience_.load(std::memory_order_acquire);
   }

@@ -10,7 +10,7 @@ inline uint64_t ticks_now() {
   return __builtin_ia32_rdtsc();
 }
 
-/** Tells how long a tick is, by the ticks and the time since it was made. */
+/** How long a tick is, computed from the ticks and the time since it was made. */
 class TickLength {
  public:
   [[nodiscard]] double nanoseconds() const {

@@ -19,7 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/** How long a check sleeps before it looks whether it was given up. */
+/** How long a check sleeps before it looks whether it was cancelled. */
 constexpr milliseconds kLook{20};
 
 struct FreeAddress {
@@ -59,7 +59,7 @@ Address numeric_address(const char* host, const char* service) {
 Status unreachable(const AddressCheck& check, const char* why, int error) {
   const auto& id = check.transport_id;
   return Status::failure("ERR_SPDK_UNREACHABLE",
-                         std::string("nothing answers at ") + id.traddr + " port " + id.trsvcid + ": " + why,
+                         std::string("no response from ") + id.traddr + " port " + id.trsvcid + ": " + why,
                          error);
 }
 
@@ -70,7 +70,7 @@ Status cannot_open(const char* what, int error) {
                          std::string(what) + ": " + strerror(error), error);
 }
 
-/** Waits until the descriptor is ready. False when the time is over or nobody waits any more. */
+/** Waits until the descriptor is ready. False when the time is over or the call was cancelled. */
 bool wait_for(int fd, short events, const AddressCheck& check) {
   while (Clock::now() < check.deadline && !check.cancelled()) {
     pollfd ready{.fd = fd, .events = events, .revents = 0};
@@ -96,7 +96,7 @@ Status check_tcp(const AddressCheck& check, const addrinfo& target, const addrin
   }
   if (connect(probe.fd(), target.ai_addr, target.ai_addrlen) != 0) {
     if (errno != EINPROGRESS) return unreachable(check, strerror(errno), errno);
-    if (!wait_for(probe.fd(), POLLOUT, check)) return unreachable(check, "no answer in time", ETIMEDOUT);
+    if (!wait_for(probe.fd(), POLLOUT, check)) return unreachable(check, "no response in time", ETIMEDOUT);
     int error = 0;
     socklen_t size = sizeof(error);
     getsockopt(probe.fd(), SOL_SOCKET, SO_ERROR, &error, &size);

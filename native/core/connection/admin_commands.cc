@@ -59,10 +59,10 @@ struct AdminCommands::InFlight {
   DmaBuffer buffer;
 };
 
-void AdminCommand::refuse() const {
+void AdminCommand::reject() const {
   done({.status = Status::failure("ERR_SPDK_CONTROLLER_FAILED",
                                   "the admin command was not sent: the controller has no connection"),
-        .answered = false,
+        .completed = false,
         .cdw0 = 0,
         .data = {}});
 }
@@ -72,8 +72,8 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     auto flight = std::make_unique<InFlight>(InFlight{this, std::move(waiting_.front()), nullptr});
     waiting_.pop_front();
     AdminCommand& command = flight->command;
-    if (Status refused = check(controller, command); !refused.ok()) {
-      command.done({.status = std::move(refused), .cdw0 = 0, .data = {}});
+    if (Status rejected = check(controller, command); !rejected.ok()) {
+      command.done({.status = std::move(rejected), .cdw0 = 0, .data = {}});
       continue;
     }
     const auto size = static_cast<uint32_t>(command.data.size());
@@ -101,12 +101,12 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
       continue;
     }
     if (result == -ENOMEM && in_flight_ > 0) {
-      waiting_.push_front(std::move(command));  // room comes with the next answer
+      waiting_.push_front(std::move(command));  // room comes with the next completion
       return;
     }
     const char* code = result == -ENOMEM ? "ERR_SPDK_NO_MEMORY" : "ERR_SPDK_IO_FAILED";
     command.done({.status = Status::failure(code, "the admin command could not be sent", -result),
-                  .answered = false,
+                  .completed = false,
                   .cdw0 = 0,
                   .data = {}});
   }
@@ -118,25 +118,25 @@ void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) 
   flight->owner->in_flight_--;
   if (command.awaited) flight->owner->awaited_--;
   const bool aborted = lost_connection(completion->status);
-  if (!aborted) flight->owner->answers_++;
-  AdminAnswer answer;
-  answer.answered = !aborted;
-  answer.cdw0 = completion->cdw0;
+  if (!aborted) flight->owner->completions_++;
+  AdminResult result;
+  result.completed = !aborted;
+  result.cdw0 = completion->cdw0;
   if (spdk_nvme_cpl_is_error(completion)) {
-    answer.status =
+    result.status =
         Status::failure("ERR_SPDK_IO_FAILED",
-                        aborted ? "the connection ended before the controller answered the admin command"
-                                : "the controller refused the admin command");
-    answer.status.nvme = NvmeStatus{static_cast<uint8_t>(completion->status.sct),
+                        aborted ? "the connection ended before the controller completed the admin command"
+                                : "the controller rejected the admin command");
+    result.status.nvme = NvmeStatus{static_cast<uint8_t>(completion->status.sct),
                                     static_cast<uint8_t>(completion->status.sc), completion->status.dnr != 0};
   } else if (direction_of(command) == SPDK_NVME_DATA_CONTROLLER_TO_HOST && flight->buffer != nullptr) {
-    answer.data.assign(flight->buffer.get(), flight->buffer.get() + command.data.size());
+    result.data.assign(flight->buffer.get(), flight->buffer.get() + command.data.size());
   }
-  command.done(std::move(answer));
+  command.done(std::move(result));
 }
 
 void AdminCommands::abort() {
-  for (const AdminCommand& command : std::exchange(waiting_, {})) command.refuse();
+  for (const AdminCommand& command : std::exchange(waiting_, {})) command.reject();
 }
 
 }  // namespace spdk_nvme

@@ -13,11 +13,11 @@
 
 namespace spdk_nvme {
 
-/** What a controller answered to an admin command. */
-struct AdminAnswer {
+/** The result of an admin command. */
+struct AdminResult {
   Status status;
   /** By the controller. Else it was not sent, or its connection ended first. */
-  bool answered = false;
+  bool completed = false;
   uint32_t cdw0 = 0;
   /** What was transferred from the controller; empty for commands that send data or none. */
   std::vector<uint8_t> data;
@@ -28,34 +28,34 @@ struct AdminCommand {
   uint8_t opcode = 0;
   uint32_t namespace_id = 0;
   uint32_t cdw[6] = {};  // CDW10 to CDW15
-  /** Data to send; of the same size as what comes back, if the opcode's transfer goes that way. */
+  /** Data to send; of the same size as the returned data, if the opcode's transfer goes that way. */
   std::vector<uint8_t> data;
   /** Called once, on the control thread; must not block. */
-  std::function<void(AdminAnswer)> done;
-  /** Whether somebody waits for the answer, so that it is looked for all the time. */
+  std::function<void(AdminResult)> done;
+  /** Whether a caller waits for the result, so that it is polled for all the time. */
   bool awaited = true;
 
-  /** Answers without sending: the connection is on its way out. */
-  void refuse() const;
+  /** Completes it with an error, without sending it: the connection is ending. */
+  void reject() const;
 };
 
-/** The admin commands of one controller that have not been answered. Control thread only. */
+/** The admin commands of one controller that have not completed. Thread: control. */
 class AdminCommands {
  public:
   AdminCommands() = default;
   AdminCommands(const AdminCommands&) = delete;
   AdminCommands& operator=(const AdminCommands&) = delete;
-  /** SPDK has let go of every command by now: it answers all before it destroys a controller. */
+  /** SPDK holds no command any more: it completes all before it destroys a controller. */
   ~AdminCommands() = default;
 
   void add(AdminCommand command) { waiting_.push_back(std::move(command)); }
   /** Sends what waits, as far as the admin queue takes it. */
   void submit(spdk_nvme_ctrlr* controller);
-  /** Whether answers are awaited. */
+  /** Whether commands are outstanding. */
   [[nodiscard]] bool busy() const { return awaited_ > 0 || !waiting_.empty(); }
-  /** How many the controller has answered so far, with an error or without. */
-  [[nodiscard]] uint64_t answers() const { return answers_; }
-  /** Answers what has not been sent yet; the controller will not take it any more. */
+  /** How many the controller has completed so far, with an error or without. */
+  [[nodiscard]] uint64_t completions() const { return completions_; }
+  /** Rejects the commands that have not been sent: the controller accepts no more. */
   void abort();
 
  private:
@@ -66,7 +66,7 @@ class AdminCommands {
   size_t in_flight_ = 0;
   /** Those of them that somebody waits for. */
   size_t awaited_ = 0;
-  uint64_t answers_ = 0;
+  uint64_t completions_ = 0;
 };
 
 }  // namespace spdk_nvme

@@ -18,18 +18,18 @@ Status status_of(const spdk::ConnectFailure& failure) {
     case Reason::rejected: {
       Status status =
           Status::failure("ERR_SPDK_CONNECT_REJECTED",
-                          failure.status ? "the target refused the connection"
-                                         : "the target refused the connection, and this SPDK release "
+                          failure.status ? "the target rejected the connection"
+                                         : "the target rejected the connection, and this SPDK release "
                                            "does not say why");
       status.nvme = failure.status;
       return status;
     }
     case Reason::unreachable:
-      return Status::failure("ERR_SPDK_UNREACHABLE", "nothing answers at the controller's address");
+      return Status::failure("ERR_SPDK_UNREACHABLE", "there is no response from the controller's address");
     case Reason::too_slow:
     case Reason::no_response:
       return Status::failure("ERR_SPDK_UNREACHABLE",
-                             "the target did not answer within the time that SPDK allows it",
+                             "the target did not respond within the time that SPDK allows it",
                              failure.reason == Reason::too_slow ? EADDRNOTAVAIL : 0);
     case Reason::memory_not_registered:
       return Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");

@@ -16,9 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-/** Of a controller that describes its namespaces anew, one after the other. */
+/** Of a controller that describes its namespaces again, one after the other. */
 constexpr auto kTimeForNamespace = 10ms;
-/** What SPDK gets to shut a controller down that has just answered. */
+/** What SPDK gets to shut down a controller that has just responded. */
 constexpr auto kShutdownLimit = 1'000ms;
 /** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
 constexpr uint32_t kChangedNamespacesBytes = 4096;
@@ -120,7 +120,7 @@ std::chrono::milliseconds Connection::silence_limit() const {
  */
 void Connection::watch_alive() {
   if (lost()) return;
-  if (std::exchange(answers_seen_, admin_commands_.answers()) != admin_commands_.answers()) {
+  if (std::exchange(completions_seen_, admin_commands_.completions()) != admin_commands_.completions()) {
     keep_alive_.heard();
   }
   switch (keep_alive_.look(Clock::now())) {
@@ -130,21 +130,21 @@ void Connection::watch_alive() {
       AdminCommand question;
       question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
       question.awaited = false;
-      question.done = [this](const AdminAnswer& answer) {
-        if (answer.answered) keep_alive_.answered();
+      question.done = [this](const AdminResult& result) {
+        if (result.completed) keep_alive_.answered();
       };
       admin_commands_.add(std::move(question));
       return;
     }
     case KeepAliveWatch::Verdict::silent:
-      lose_admin_queue("the controller did not answer a Keep Alive" + for_so_long(keep_alive_timeout_),
+      lose_admin_queue("the controller did not respond to a Keep Alive" + for_so_long(keep_alive_timeout_),
                        ETIMEDOUT);
   }
 }
 
 void Connection::admin(AdminCommand command) {
   if (lost()) {
-    command.refuse();
+    command.reject();
   } else {
     admin_commands_.add(std::move(command));
   }
@@ -178,7 +178,7 @@ void Connection::read_changed_namespaces() {
   command.namespace_id = SPDK_NVME_GLOBAL_NS_TAG;
   command.cdw[0] = SPDK_NVME_LOG_CHANGED_NS_LIST | (kChangedNamespacesBytes / 4 - 1) << 16;
   command.data.resize(kChangedNamespacesBytes);
-  command.done = [this](const AdminAnswer& answer) { changed_namespaces_read_ = answer.status.ok(); };
+  command.done = [this](const AdminResult& result) { changed_namespaces_read_ = result.status.ok(); };
   admin_commands_.add(std::move(command));
 }
 
@@ -191,9 +191,9 @@ void Connection::request_event() {
   AdminCommand command;
   command.opcode = SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
   command.awaited = false;
-  command.done = [this](const AdminAnswer& answer) {
-    if (!answer.status.ok()) return;
-    on_event(answer.cdw0);
+  command.done = [this](const AdminResult& result) {
+    if (!result.status.ok()) return;
+    on_event(result.cdw0);
     request_event();
   };
   admin_commands_.add(std::move(command));

@@ -61,7 +61,7 @@ class Connection {
   void abandon(const LingerLock::ExclusiveGuard& held);
   /**
    * Hands the queue sets to those who poll them; the admin queue is to be polled from now on.
-   * @param on_queue_pair_lost called by whoever polls, at most once for each set; must not block
+   * @param on_queue_pair_lost called by the thread that polls, at most once for each set; must not block
    */
   void serve(IoQueues& io, const std::function<void()>& on_queue_pair_lost);
 
@@ -71,7 +71,7 @@ class Connection {
   bool poll();
   /** Polls until that is so. */
   void poll_until(const std::function<bool()>& done);
-  /** Looks whether the controller still answers, and asks it now and then. After poll(). */
+  /** Checks whether the controller still responds, with a Keep Alive now and then. After poll(). */
   void watch_alive();
   /** Whether the controller's namespaces have changed since the last call. May wait for the controller. */
   bool namespaces_changed();
@@ -81,9 +81,9 @@ class Connection {
   void watch_log();
   /** Whether it has reported one since the last call. */
   [[nodiscard]] bool take_log_change() { return std::exchange(log_changed_, false); }
-  /** Sends a command; refuses it when the admin queue is lost. */
+  /** Sends a command; rejects it when the admin queue is lost. */
   void admin(AdminCommand command);
-  /** Whether answers are awaited. */
+  /** Whether admin commands are outstanding. */
   [[nodiscard]] bool busy() const { return admin_commands_.busy(); }
 
   /** The admin queue is dead, or as good as: nothing is sent or awaited any more. */
@@ -97,12 +97,12 @@ class Connection {
 
   /**
    * Begins to disconnect every queue pair, where the release can do that without waiting.
-   * @param dead the target does not answer: SPDK is not to wait for it in each of these steps
+   * @param dead the target does not respond: SPDK is not to wait for it in each of these steps
    */
   void disconnect(bool dead);
   /** Has every queue pair freed: by the thread that serves it, or here, where SPDK would make that thread wait. */
   void free();
-  /** Destroys SPDK's controller, and refuses the admin commands that were not sent. */
+  /** Destroys SPDK's controller, and rejects the admin commands that were not sent. */
   void destroy();
   /** All three. */
   void end(bool dead);
@@ -134,8 +134,8 @@ class Connection {
   IoQueues* io_ = nullptr;
   AdminCommands admin_commands_;
   KeepAliveWatch keep_alive_;
-  /** Of AdminCommands::answers(), when the watch was last told. */
-  uint64_t answers_seen_ = 0;
+  /** Of AdminCommands::completions(), when the watch was last updated. */
+  uint64_t completions_seen_ = 0;
   bool lost_ = false;
   Status loss_;
   size_t namespace_count_ = 0;

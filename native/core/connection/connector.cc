@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
  * error with every poll of a controller that died at the wrong moment, for half a minute.
  */
 constexpr auto kEagerTime = 100ms;
-/** Between polls of a connect that nobody waits for: each logs an error. */
+/** Between polls of a connect whose call was cancelled: each logs an error. */
 constexpr auto kAbandonedPause = 250ms;
 /** After so many SPDK has noticed that the connections are broken. */
 constexpr int kPollsInVain = 20;
@@ -45,7 +45,7 @@ constexpr auto kGrace = 1s;
 constexpr int kConnectAttempts = 2;
 constexpr auto kRetryPause = 50ms;
 
-/** Whether SPDK gave up waiting for a connection manager event, which it reports with this errno. */
+/** Whether SPDK stopped waiting for a connection manager event, which it reports with this errno. */
 bool was_slow(const Status& status) {
   return status.error_number == EADDRNOTAVAIL;
 }
@@ -59,7 +59,7 @@ std::string address_key(const ConnectRequest& request) {
 /** Says why a connect failed, as far as SPDK's log does. */
 Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log) {
   if (watch.attempt_broken()) {
-    return Status::failure("ERR_SPDK_TIMEOUT", "the target answered nothing for too long while connecting");
+    return Status::failure("ERR_SPDK_TIMEOUT", "the target did not respond for too long while connecting");
   }
   // SPDK does not say so, and an address that has just answered is not asked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
@@ -122,7 +122,7 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
   if (Status present = check_reachable(); !present.ok()) return present;
   while (!(in_gate_ = context_.services->connect_gate.enter(kGateInterval))) {
     if (stopped()) {
-      return Status::failure("ERR_SPDK_ABORTED", "the connection was given up before it began");
+      return Status::failure("ERR_SPDK_ABORTED", "the connection was cancelled before it began");
     }
   }
   Status status = connect_through_gate(made, on_detach);

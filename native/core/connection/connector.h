@@ -20,9 +20,9 @@
 namespace spdk_nvme {
 
 /**
- * Makes the connections of one controller, or says why not: asks without SPDK whether the address answers, waits
+ * Makes the connections of one controller, or says why not: checks without SPDK whether the address responds, waits
  * for a place among the connects of the process, and has SPDK connect the controller and its queue pairs. SPDK
- * cannot cancel a connect; one that nobody waits for goes on, and its connections can be broken. Control thread,
+ * cannot cancel a connect; one whose call was cancelled goes on, and its connections can be broken. Control thread,
  * but for cancel().
  */
 class Connector {
@@ -43,7 +43,7 @@ class Connector {
 
   /** What a detach does about a connect that has not ended. */
   enum class OnDetach {
-    /** Waits, so that nobody takes the controller for gone and attaches it again. */
+    /** Waits, so that the controller is not attached again meanwhile. */
     wait,
     /** Goes on without it: SPDK may keep on trying with a broken connection. See end_abandoned(). */
     abandon
@@ -54,11 +54,11 @@ class Connector {
   /** Breaks what is being connected, and whatever would be. Any thread. */
   void cancel();
 
-  /** SPDK is to know the controller no more, and whoever hears of that may attach it again. Nothing happens while
+  /** SPDK is to know the controller no more, and the caller may attach it again. Nothing happens while
    * SPDK is still at an attempt that was abandoned. */
   void release_id();
   /**
-   * Polls an abandoned attempt to its end: only then SPDK lets go of what it holds for it, its CM channel among
+   * Polls an abandoned attempt to its end: only then SPDK releases what it holds for it, its CM channel among
    * them, which can take old releases half a minute. Ends sooner with the environment. The id is released then.
    * @param pause waits between two polls
    */

@@ -39,10 +39,10 @@ AdminCommand list_hidden_namespaces(const ControllerInfo& info,
   command.cdw[0] = SPDK_NVME_IDENTIFY_ACTIVE_NS_LIST;
   command.data.resize(kListBytes);
   command.awaited = false;
-  command.done = [limit = info.max_namespaces, found = std::move(found)](const AdminAnswer& answer) {
-    if (!answer.status.ok()) return;
-    std::vector<uint32_t> ids = ids_in(answer.data);
-    // In case the target has answered another question.
+  command.done = [limit = info.max_namespaces, found = std::move(found)](const AdminResult& result) {
+    if (!result.status.ok()) return;
+    std::vector<uint32_t> ids = ids_in(result.data);
+    // In case the target sent something else.
     std::erase_if(ids, [limit](uint32_t id) { return id <= limit; });
     found(std::move(ids));
   };

@@ -18,7 +18,7 @@ namespace spdk_nvme {
 /** Whether a controller can be asked for them. */
 bool may_hide_namespaces(const ControllerInfo& info);
 
-/** Asks for their ids, the first 1024; `found` gets them, unless the controller refuses to say. */
+/** Asks for their ids, the first 1024; `found` gets them, unless the controller rejects the command. */
 AdminCommand list_hidden_namespaces(const ControllerInfo& info,
                                     std::function<void(std::vector<uint32_t>)> found);
 

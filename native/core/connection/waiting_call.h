@@ -9,7 +9,7 @@
 
 namespace spdk_nvme {
 
-/** How long a call into SPDK may wait for the controller's answers. */
+/** How long a call into SPDK may wait for the controller. */
 struct CallLimits {
   std::chrono::milliseconds answer;
   /** Its patience counts from the moment on that a detach waits for this thread. */
@@ -17,10 +17,10 @@ struct CallLimits {
 };
 
 /**
- * A call into SPDK that may wait for the controller's answers, while this lives: it is made to end, by
+ * A call into SPDK that may wait for the controller, while this lives: it is made to end, by
  * breaking the established connections, when it takes too long.
  *
- * What counts is how often the deadlines' thread came to look, not the clock: that thread stands still when
+ * What counts is how often the deadlines' thread came to look, not the clock: that thread stops when
  * the host does, and so a host that stood still in the middle of the call is not taken for a silent target.
  */
 class WaitingCall {

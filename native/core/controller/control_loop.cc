@@ -21,7 +21,7 @@ constexpr auto kAdminInterval = 10ms;
 constexpr auto kAdminIntervalWhenBusy = 50us;
 constexpr auto kLongestSleep = 1s;
 
-/** Tells the controllers of this process apart; 0 is none. */
+/** Identifies a controller in this process; 0 is none. */
 std::atomic<uint64_t> g_last_id{0};
 
 ConnectionContext context_of(std::shared_ptr<ControllerServices> services, const ConnectRequest& request) {
@@ -53,9 +53,9 @@ void ControlLoop::stop(StopRequest::Level level) {
 }
 
 void ControlLoop::detach(DetachSettings settings, DetachCalls::Done done) {
-  // Before the request: whoever sees that finds them.
+  // Before the request: the reader of that finds them.
   detach_calls_.add(settings, std::move(done));
-  stop_.limit_patience(settings.answer_limit());
+  stop_.limit_patience(settings.response_limit());
   stop(StopRequest::Level::detach);
   // A reconnect that is under way; what is connected is left alone.
   connector_.cancel();
@@ -73,7 +73,7 @@ void ControlLoop::admin(AdminCommand command) {
     if (connection_ != nullptr && state() == ControllerState::attached) {
       connection_->admin(std::move(command));
     } else {
-      command.refuse();
+      command.reject();
     }
   });
 }
@@ -103,7 +103,7 @@ void ControlLoop::run() {
     serve();
     report = detach_now();
   }
-  // Whoever asks from now on finds the state `detached`; whoever asked before is answered here.
+  // Later calls find the state `detached`; earlier ones settle here.
   mailbox_->close();
   detach_calls_.end(report);
   events_.close();
@@ -159,7 +159,7 @@ void ControlLoop::read_namespaces() {
   io_.set_namespaces(description_.namespace_table());
 }
 
-/** Goes on in the background: nobody waits for the answer. */
+/** Goes on in the background: no caller waits for it. */
 void ControlLoop::look_for_hidden_namespaces() {
   const ControllerInfo& info = description_.latest_info();
   if (!may_hide_namespaces(info)) return;
@@ -186,7 +186,7 @@ void ControlLoop::fail(const Status& why) {
 /**
  * Nothing is kept of the connection of a failed controller, so that outstanding I/O ends now: a queue pair
  * that only waits for answers would not notice by itself, and its commands would wait for a detach. What
- * JavaScript submits before it has heard of the failure is answered too.
+ * JavaScript submits before it has heard of the failure is failed too.
  */
 void ControlLoop::drop_connection() {
   connection_.reset();
@@ -194,7 +194,7 @@ void ControlLoop::drop_connection() {
 }
 
 // A reset here is a detach from SPDK and a connect, on every release: SPDK's own resets wait for registers that no
-// longer answer (issue 3920), and its asynchronous reconnect keeps the controller's lock between polls (3559) and
+// longer respond (issue 3920), and its asynchronous reconnect keeps the controller's lock between polls (3559) and
 // frees it under a detach (3401). What JavaScript holds stays: the rings, with the commands in them.
 
 void ControlLoop::reset_now() {
@@ -215,7 +215,7 @@ void ControlLoop::reset_now() {
   connection_.reset();
 
   const auto disconnected = Clock::now();
-  for (unsigned tries = 1; !stopping(); tries++) {
+  for (unsigned attempts = 1; !stopping(); attempts++) {
     const auto attempted = Clock::now();
     std::shared_ptr<Connection> made;
     const Status status = connector_.connect(made, Connector::OnDetach::abandon);
@@ -227,7 +227,7 @@ void ControlLoop::reset_now() {
       const auto done = Clock::now();
       events_.reset({.kind = ResetStep::Kind::done,
                      .status = Status::success(),
-                     .tries = tries,
+                     .attempts = attempts,
                      .disconnect_ms = ms_between(begun, disconnected),
                      .connect_ms = ms_between(disconnected, done),
                      .total_ms = ms_between(begun, done)});
@@ -235,7 +235,7 @@ void ControlLoop::reset_now() {
     }
     if (stopping()) return;
     events_.note(HistoryEvent::Kind::retry, "not connected: " + status.message, status.code);
-    events_.reset({.kind = ResetStep::Kind::try_failed, .status = status, .tries = tries});
+    events_.reset({.kind = ResetStep::Kind::attempt_failed, .status = status, .attempts = attempts});
     const auto next = reconnect_.next_attempt(attempted, Clock::now());
     if (!next) {
       reconnect_.end();

@@ -95,7 +95,7 @@ class ControlLoop {
   Connector connector_;
 
   // Control thread only.
-  /** Null while there is none. Nothing else keeps it: whoever reports about it does so by a weak pointer. */
+  /** Null while there is none. Nothing else keeps it: reports about it hold a weak pointer. */
   std::shared_ptr<Connection> connection_;
   bool reset_wanted_ = false;
   /** What was lost; success when the reset was asked for. */

@@ -12,7 +12,7 @@ std::shared_ptr<Controller> Controller::start(std::shared_ptr<ControllerServices
       std::make_shared<ControlLoop>(std::move(services), std::move(request), std::move(events))));
 }
 
-// The thread keeps the loop alive: SPDK may still be inside it when everybody else has let go.
+// The thread keeps the loop alive: SPDK may still be inside it when everything else has released it.
 Controller::Controller(std::shared_ptr<ControlLoop> loop)
     : loop_(std::move(loop)), thread_("spdk-control", [running = loop_] { running->run(); }) {}
 

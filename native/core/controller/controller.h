@@ -43,7 +43,7 @@ class Controller {
   [[nodiscard]] LingerLock::Counters linger_counters() const { return loop_->context().linger->counters(); }
 
   /**
-   * Nobody waits for this attach any more. SPDK cannot cancel it: it goes on in the background, and a
+   * The call of this attach was cancelled. SPDK cannot cancel it: it goes on in the background, and a
    * controller that comes of it after all is detached at once.
    */
   void cancel_attach() { loop_->stop(StopRequest::Level::detach); }
@@ -76,13 +76,13 @@ class Controller {
 
   /**
    * Where the threads that work for it are now, in the words of describe_thread(): for the report of a wedged
-   * one. Not for those threads; takes about as long as `patience`, if one does not answer.
+   * one. Not for those threads; takes about as long as `patience`, if one does not respond.
    */
   [[nodiscard]] std::string stacks(std::chrono::milliseconds patience) const;
 
   /** Whether the control thread has ended. */
   [[nodiscard]] bool finished() const { return thread_.finished(); }
-  /** Waits for the control thread to end; false when it did not in time and is let go. Owner's thread. */
+  /** Waits for the control thread to end; false when it did not in time and is detached. Owner's thread. */
   bool join_for(std::chrono::milliseconds limit) { return thread_.join_for(limit); }
 
  private:

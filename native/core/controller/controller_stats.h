@@ -11,10 +11,10 @@ class Controller;
 
 /** What one controller's I/O queue pairs have done since they were connected. */
 struct ControllerStats {
-  /** Commands that the controller has and has not answered. */
+  /** Commands that the controller has not completed. */
   uint64_t outstanding = 0;
   /**
-   * Commands that ended with the controller's answer; those of them with an error; those that were aborted.
+   * Commands that the controller completed; those of them with an error; those that were aborted.
    */
   uint64_t completed = 0;
   uint64_t failed = 0;
@@ -29,7 +29,7 @@ struct ControllerStats {
     double end_us;
     uint64_t count;
   };
-  /** Of the commands that the controller answered; entries with none are left out. */
+  /** Of the commands that the controller completed; entries with none are left out. */
   std::vector<Latency> latencies;
   uint64_t polls = 0;
   uint64_t idle_polls = 0;

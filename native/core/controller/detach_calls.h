@@ -29,7 +29,7 @@ class DetachCalls {
     done(*report_);
   }
 
-  /** Defaults when nobody has called. */
+  /** Defaults when there was no call. */
   [[nodiscard]] DetachSettings settings() const {
     const std::lock_guard<std::mutex> guard(mutex_);
     return settings_.value_or(DetachSettings{});

@@ -8,32 +8,32 @@
 namespace spdk_nvme {
 
 bool DetachSequence::drain() {
-  const auto answered = send_probe();
+  const auto completed = send_probe();
   connection_->poll_until([this, limit = begun_ + settings_.drain] {
     // When the environment ends, JavaScript does not lower its count any more.
     return io_.pending() == 0 || stop_.at_least(StopRequest::Level::abandon) || Clock::now() >= limit;
   });
-  return wait_for_probe(answered);
+  return wait_for_probe(completed);
 }
 
 bool DetachSequence::probe() {
   return wait_for_probe(send_probe());
 }
 
-/** Any answer to a command will do, a refusal too. */
+/** Any completion will do, also one with an error. */
 std::shared_ptr<const bool> DetachSequence::send_probe() {
-  auto answered = std::make_shared<bool>(false);
+  auto completed = std::make_shared<bool>(false);
   AdminCommand question;
   question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
-  question.done = [answered](const AdminAnswer&) { *answered = true; };
+  question.done = [completed](const AdminResult&) { *completed = true; };
   connection_->admin(std::move(question));
-  return answered;
+  return completed;
 }
 
-bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& answered) {
-  const auto limit = begun_ + settings_.answer_limit();
-  connection_->poll_until([&] { return *answered || connection_->lost() || Clock::now() >= limit; });
-  return *answered && !connection_->lost();
+bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& completed) {
+  const auto limit = begun_ + settings_.response_limit();
+  connection_->poll_until([&] { return *completed || connection_->lost() || Clock::now() >= limit; });
+  return *completed && !connection_->lost();
 }
 
 DetachReport DetachSequence::end(bool dead, const std::function<void(ControllerState)>& enter) {

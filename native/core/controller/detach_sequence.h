@@ -25,9 +25,9 @@ struct DetachSettings {
   std::chrono::milliseconds drain{1'000};
   std::chrono::milliseconds timeout{5'000};
 
-  /** A controller that has not answered a detach by then is dead, or as good as: a second, or a part of the time
+  /** A controller that has not completed the probe by then counts as dead: a second, or a part of the time
    * that its caller allows, where that is less. */
-  [[nodiscard]] std::chrono::milliseconds answer_limit() const {
+  [[nodiscard]] std::chrono::milliseconds response_limit() const {
     return std::min(std::chrono::milliseconds(1'000), timeout / 3);
   }
 };
@@ -46,12 +46,12 @@ class DetachSequence {
    * refuses itself. Probes the controller meanwhile. False when that is dead.
    */
   bool drain();
-  /** Sends a Keep Alive, and waits for the answer. False when there is none. */
+  /** Sends a Keep Alive and waits for its completion. False when there is none. */
   bool probe();
   /**
    * Disconnects and frees the queue pairs, and destroys SPDK's controller.
-   * @param dead the target does not answer, and is not waited for
-   * @param enter told of the phases that are states of a controller; may be null
+   * @param dead the target does not respond, and is not waited for
+   * @param enter called with the phases that are states of a controller; may be null
    */
   DetachReport end(bool dead, const std::function<void(ControllerState)>& enter);
 
@@ -59,7 +59,7 @@ class DetachSequence {
   using Clock = std::chrono::steady_clock;
 
   [[nodiscard]] std::shared_ptr<const bool> send_probe();
-  bool wait_for_probe(const std::shared_ptr<const bool>& answered);
+  bool wait_for_probe(const std::shared_ptr<const bool>& completed);
 
   Connection* const connection_;
   const IoQueues& io_;

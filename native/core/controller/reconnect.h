@@ -14,18 +14,18 @@ namespace spdk_nvme {
 struct ReconnectPolicy {
   static constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
 
-  /** From the beginning of one try to that of the next. */
+  /** From the start of one attempt to that of the next. */
   std::chrono::milliseconds delay{0};
-  /** Tries go on for so long after the loss; 0: there are none, and the controller fails. */
+  /** Attempts are made for this long after the loss; 0: there are none, and the controller fails. */
   std::chrono::milliseconds loss_timeout{0};
-  /** I/O waits for the connection for so long, and is then refused; 0: as long as there are tries. */
+  /** I/O waits for the connection for this long, and then fails; 0: as long as attempts are made. */
   std::chrono::milliseconds fast_io_fail{0};
 
   [[nodiscard]] bool enabled() const { return loss_timeout.count() > 0; }
 };
 
 /**
- * Decides what follows while a controller has no connection: when to try next, when not any more, and since
+ * Decides what follows while a controller has no connection: when to attempt it next, when to stop, and since
  * when I/O does not wait for it. Knows no thread and no clock; its owner passes the time and acts. One thread.
  */
 class Reconnect {
@@ -46,7 +46,7 @@ class Reconnect {
   void end();
 
   /**
-   * When to try again after an attempt that has failed; never earlier than now. Nothing when there is to be no
+   * When the next attempt begins after one that has failed; never earlier than now. Nothing when there is to be no
    * other: without a policy there is one attempt, whose time is the connect's own.
    * @param attempted when that attempt began
    */
@@ -68,15 +68,15 @@ class Reconnect {
   bool failing_fast_ = false;
 };
 
-/** One step of a reset, asked for or after a loss. A reset that gives up is told as a failure instead. */
+/** One step of a reset, asked for or after a loss. A reset that ends without a connection is reported as a failure instead. */
 struct ResetStep {
-  enum class Kind { begun, try_failed, failing_fast, done };
+  enum class Kind { begun, attempt_failed, failing_fast, done };
 
   Kind kind = Kind::begun;
-  /** begun: what was lost, or success when it was asked for; try_failed: why. */
+  /** begun: what was lost, or success when it was asked for; attempt_failed: why. */
   Status status;
-  /** Tries so far. */
-  unsigned tries = 0;
+  /** Attempts so far. */
+  unsigned attempts = 0;
   // Milliseconds; done.
   double disconnect_ms = 0;
   double connect_ms = 0;

@@ -5,7 +5,7 @@
 namespace spdk_nvme::spdk {
 
 /**
- * How often an RDMA device has refused memory on this thread (RLIMIT_MEMLOCK). SPDK registers memory while it is
+ * How often an RDMA device has rejected memory on this thread (RLIMIT_MEMLOCK). SPDK registers memory while it is
  * allocated, and only logs that it failed: the allocation succeeds, and I/O with the memory never does. Stays at
  * zero where SPDK is a shared library.
  */

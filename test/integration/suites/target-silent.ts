@@ -55,7 +55,7 @@ export function describeTargetSilent(title: string, bed: FaultBed): void {
       expect(ms).toBeGreaterThan(keepAliveMs - 50);
       expect(controller.state).toBe('failed');
       expect(controller.history.map(({ text }) => text)).toContain(
-        `the controller did not answer a Keep Alive for ${keepAliveMs} ms`,
+        `the controller did not respond to a Keep Alive for ${keepAliveMs} ms`,
       );
       const ended = await codes;
       expect(new Set(ended.value)).toEqual(new Set(['ERR_SPDK_IO_FAILED']));
