@@ -10,39 +10,27 @@ import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NamespaceFile, open } from '../../lib/file/index.js';
-import type { Controller, Namespace } from '../../lib/index.js';
-import { useAddon } from '../../lib/native/addon.js';
-import type { MemoryNamespace } from '../../lib/testing/namespace.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
 
-const size = 64 * 512;
-const noise = (bytes: number, seed = 1) =>
-  Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + seed) % 251));
-
-let bed: Bed;
-let controller: Controller;
-let ns: Namespace;
-let space: MemoryNamespace;
+let disk: Disk;
+let bed: Disk['bed'];
+let controller: Disk['controller'];
+let ns: Disk['ns'];
+let memory: Disk['memory'];
 let file: NamespaceFile;
 
 beforeEach(async () => {
-  bed = await makeBed();
-  space = bed.disk('a').namespaces.get(1) as MemoryNamespace;
-  space.data.set(noise(size, 7));
-  controller = await bed.attach('a', { queueDepth: 16 });
-  ns = controller.namespaces[0] as Namespace;
+  disk = await attachDisk({ queueDepth: 16 });
+  ({ bed, controller, ns, memory } = disk);
+  memory.data.set(noise(size, 7));
   file = await open(ns);
 });
 afterEach(async () => {
   bed.target.silent = false;
   await file.close();
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
-  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
-  useAddon(undefined);
+  await closeDisk(disk);
 });
 
-const tick = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
 const code = (value: string) => expect.objectContaining({ code: value });
 
 describe('beside a file of node:fs', () => {
@@ -50,7 +38,7 @@ describe('beside a file of node:fs', () => {
   let model: FileHandle;
   beforeEach(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-file-'));
-    fs.writeFileSync(path.join(folder, 'file'), space.data);
+    fs.writeFileSync(path.join(folder, 'file'), memory.data);
     model = await openFile(path.join(folder, 'file'), 'r+');
   });
   afterEach(async () => {
@@ -114,15 +102,15 @@ describe('beside a file of node:fs', () => {
   it('gives what that gives, and has what that has', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call, { maxLength: 20 }), async (calls) => {
-        space.data.set(noise(size, 7));
-        fs.writeFileSync(path.join(folder, 'file'), space.data);
+        memory.data.set(noise(size, 7));
+        fs.writeFileSync(path.join(folder, 'file'), memory.data);
         await file.close();
         await model.close();
         file = await open(ns);
         model = await openFile(path.join(folder, 'file'), 'r+');
         for (const { name, run } of calls)
           expect([name, await run(file)]).toEqual([name, await run(model as unknown as Both)]);
-        expect(Buffer.from(space.data).equals(fs.readFileSync(path.join(folder, 'file')))).toBe(true);
+        expect(Buffer.from(memory.data).equals(fs.readFileSync(path.join(folder, 'file')))).toBe(true);
       }),
       { numRuns: 60 },
     );
@@ -140,7 +128,7 @@ describe('writers of one block', () => {
       fc.asyncProperty(ranges, fc.integer({ min: 0, max: 3 }), async (parts, latencyMs) => {
         bed.target.latencyMs = latencyMs;
         const files = [file, await open(ns), await open(ns)];
-        const wanted = Buffer.from(space.data);
+        const wanted = Buffer.from(memory.data);
         await Promise.all(
           parts.map(({ start, end }, i) => {
             const bytes = noise(end - start, i + 1);
@@ -148,7 +136,7 @@ describe('writers of one block', () => {
             return (files[i % 3] as NamespaceFile).write(bytes, 0, bytes.length, start);
           }),
         );
-        expect(Buffer.from(space.data).equals(wanted)).toBe(true);
+        expect(Buffer.from(memory.data).equals(wanted)).toBe(true);
       }),
       { numRuns: 60 },
     );
@@ -157,8 +145,8 @@ describe('writers of one block', () => {
   it('of the same bytes follow each other in the order of their calls', async () => {
     const writes = Array.from({ length: 10 }, (_, i) => file.write(Buffer.alloc(700, i), 0, 700, i * 30));
     await Promise.all(writes);
-    for (let i = 0; i < 9; i++) expect(space.data[i * 30]).toBe(i);
-    expect(space.data[9 * 30 + 699]).toBe(9);
+    for (let i = 0; i < 9; i++) expect(memory.data[i * 30]).toBe(i);
+    expect(memory.data[9 * 30 + 699]).toBe(9);
   });
 
   it('do not wait for one that was given up', async () => {
@@ -171,7 +159,7 @@ describe('writers of one block', () => {
     ]);
     bed.target.silent = false;
     expect((await file.write('abc', 3)).bytesWritten).toBe(3);
-    expect(Buffer.from(space.data.subarray(3, 6)).toString()).toBe('abc');
+    expect(Buffer.from(memory.data.subarray(3, 6)).toString()).toBe('abc');
   });
 });
 
@@ -179,21 +167,21 @@ describe('a file', () => {
   it('moves its position with calls that give none, also with several at once', async () => {
     await Promise.all([file.write('one'), file.write('two'), file.write('three')]);
     const [first, second] = await Promise.all([file.read(Buffer.alloc(4)), file.read({ length: 4 })]);
-    expect(Buffer.from(space.data.subarray(0, 11)).toString()).toBe('onetwothree');
+    expect(Buffer.from(memory.data.subarray(0, 11)).toString()).toBe('onetwothree');
     expect(first?.buffer.equals(noise(size, 7).subarray(11, 15))).toBe(true);
     expect(second).toMatchObject({ bytesRead: 4 });
     expect(second?.buffer).toHaveLength(16_384);
   });
 
   it('refuses what has no room, whole, like ENOSPC', async () => {
-    const before = Buffer.from(space.data);
+    const before = Buffer.from(memory.data);
     const refused = { code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 };
     await expect(file.write(Buffer.alloc(11), 0, 11, size - 10)).rejects.toMatchObject(refused);
     await expect(file.writev([Buffer.alloc(600), Buffer.alloc(600)], size - 1000)).rejects.toMatchObject(
       refused,
     );
     await expect(file.write('x', size)).rejects.toMatchObject(refused);
-    expect(Buffer.from(space.data).equals(before)).toBe(true);
+    expect(Buffer.from(memory.data).equals(before)).toBe(true);
     expect(await file.read(Buffer.alloc(10), 0, 10, size)).toMatchObject({ bytesRead: 0 });
   });
 
@@ -222,7 +210,7 @@ describe('a file', () => {
     const writing = file.write(source, 0, 700, 3);
     structuredClone(source.buffer, { transfer: [source.buffer] });
     await expect(writing).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
-    expect(Buffer.from(space.data).equals(noise(size, 7))).toBe(true);
+    expect(Buffer.from(memory.data).equals(noise(size, 7))).toBe(true);
     await expect(file.read(bytes)).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
     await expect(file.writev([source])).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
     class Liar extends Uint8Array {

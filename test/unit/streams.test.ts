@@ -1,42 +1,26 @@
-// Streams over a namespace in memory: what they carry, how much at once, and how they end.
+// Read streams over a namespace in memory, and pipelines: what they carry, how much at once, and how they end.
 
 import { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Controller, Namespace, ReadStreamOptions, WriteStreamOptions } from '../../lib/index.js';
-import { useAddon } from '../../lib/native/addon.js';
-import type { MemoryNamespace } from '../../lib/testing/namespace.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import type { Namespace, ReadStreamOptions } from '../../lib/index.js';
+import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
 
-const size = 64 * 512;
-const noise = (bytes: number, seed = 1) =>
-  Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + seed) % 251));
-
-let bed: Bed;
-let controller: Controller;
-let ns: Namespace;
-let space: MemoryNamespace;
+let disk: Disk;
+let bed: Disk['bed'];
+let controller: Disk['controller'];
+let ns: Disk['ns'];
+let memory: Disk['memory'];
 
 beforeEach(async () => {
-  bed = await makeBed();
-  space = bed.disk('a').namespaces.get(1) as MemoryNamespace;
-  controller = await bed.attach('a', { ioQueues: 2 });
-  ns = controller.namespaces[0] as Namespace;
+  disk = await attachDisk({ ioQueues: 2 });
+  ({ bed, controller, ns, memory } = disk);
 });
-afterEach(async () => {
-  bed.target.silent = false;
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
-  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
-  useAddon(undefined);
-});
+afterEach(() => closeDisk(disk));
 
-/** Regions of DMA memory that somebody has: 1 is the pool that data is copied through. */
-const regions = () => bed.addon.environments[0]?.memory.live.size ?? 0;
 const nothingLeft = () =>
   vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
-const tick = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
 const closed = (stream: Readable | Writable) => new Promise((resolve) => stream.once('close', resolve));
 const failure = (stream: Readable | Writable) => new Promise((resolve) => stream.once('error', resolve));
 
@@ -53,7 +37,7 @@ describe('namespace.createReadStream', () => {
     { startBytes: 77, endBytes: 77 },
     { startBytes: size },
   ])('gives the bytes that were asked for: %o', async (options) => {
-    space.data.set(noise(size));
+    memory.data.set(noise(size));
     const stream = ns.createReadStream(options);
     const wanted = noise(size).subarray(options.startBytes ?? 0, options.endBytes ?? size);
     expect((await buffer(stream)).equals(wanted)).toBe(true);
@@ -82,7 +66,7 @@ describe('namespace.createReadStream', () => {
     stream.destroy();
   });
 
-  it('lets go of everything when it is destroyed in the middle', async () => {
+  it('releases everything when it is destroyed in the middle', async () => {
     bed.target.silent = true;
     const stream = ns.createReadStream({ chunkBytes: 512 });
     stream.read(0);
@@ -172,139 +156,7 @@ describe('namespace.createReadStream', () => {
   });
 });
 
-describe('namespace.createWriteStream', () => {
-  it.each<[WriteStreamOptions, number, number]>([
-    [{}, size, 1000],
-    [{ chunkBytes: 512, concurrency: 1 }, size, 70],
-    [{ chunkBytes: 1024 }, 10_000, 4096],
-    [{ startBytes: 3, chunkBytes: 512 }, 1, 1],
-    [{ startBytes: 700, chunkBytes: 512 }, 5000, 300],
-    [{ startBytes: 512, flush: true }, 513, 513],
-    [{ startBytes: 510, chunkBytes: 1024 }, 4, 4],
-  ])(
-    'puts the bytes where they belong, and keeps the others: %o, %i bytes',
-    async (options, bytes, piece) => {
-      const before = noise(size, 99);
-      space.data.set(before);
-      const start = options.startBytes ?? 0;
-      const wanted = Buffer.concat([before.subarray(0, start), noise(bytes), before.subarray(start + bytes)]);
-      const stream = ns.createWriteStream(options);
-      const pieces = Array.from({ length: Math.ceil(bytes / piece) }, (_, i) =>
-        noise(bytes).subarray(i * piece, (i + 1) * piece),
-      );
-      await pipeline(Readable.from(pieces), stream);
-      expect(Buffer.from(space.data).equals(wanted)).toBe(true);
-      expect(stream.bytesWritten).toBe(bytes);
-      expect(regions()).toBeLessThanOrEqual(1);
-    },
-  );
-
-  it('takes no more than its operations hold while the target does not answer', async () => {
-    bed.target.silent = true;
-    const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 3 });
-    let written = 0;
-    while (stream.write(noise(512))) written++;
-    for (let i = 0; i < 20; i++) stream.write(noise(512));
-    await tick();
-    expect(controller.stats().pending).toBe(3);
-    expect(stream.writableNeedDrain).toBe(true);
-    bed.target.silent = false;
-    await new Promise((resolve) => stream.end(resolve));
-    expect(stream.bytesWritten).toBe((written + 21) * 512);
-  });
-
-  it('does not mind what becomes of a buffer that it has taken', async () => {
-    const stream = ns.createWriteStream();
-    const bytes = noise(1000);
-    await new Promise((resolve) => stream.write(bytes, resolve));
-    bytes.fill(0);
-    await new Promise((resolve) => stream.end(resolve));
-    expect(Buffer.from(space.data.subarray(0, 1000)).equals(noise(1000))).toBe(true);
-  });
-
-  it('fails with a code when a buffer went away before it was taken', async () => {
-    bed.target.silent = true;
-    const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 1 });
-    const failed = failure(stream);
-    stream.write(noise(1024));
-    const late = new Uint8Array(2048);
-    stream.write(late);
-    structuredClone(late.buffer, { transfer: [late.buffer] });
-    bed.target.silent = false;
-    expect(await failed).toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
-  });
-
-  it('lets go of everything when it is destroyed in the middle', async () => {
-    bed.target.silent = true;
-    const stream = ns.createWriteStream({ chunkBytes: 512 });
-    for (let i = 0; i < 5; i++) stream.write(noise(600));
-    await tick();
-    stream.destroy();
-    await closed(stream);
-    bed.target.silent = false;
-    await nothingLeft();
-    expect(regions()).toBe(0);
-  });
-
-  it('refuses what reaches past its end, like ENOSPC', async () => {
-    for (const stream of [
-      ns.createWriteStream({ startBytes: size - 10 }),
-      ns.createWriteStream({ endBytes: 10 }),
-    ]) {
-      const [failed, ended] = [failure(stream), closed(stream)];
-      stream.write(noise(11));
-      expect(await failed).toMatchObject({ code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 });
-      await ended;
-    }
-    expect(space.data.every((byte) => byte === 0)).toBe(true);
-  });
-
-  it('fails with the error of its operation, and counts what is there without a gap', async () => {
-    const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 1 });
-    stream.write(noise(1024));
-    await vi.waitFor(() => expect(stream.bytesWritten).toBe(1024));
-    bed.target.failCommands({ sct: 2, sc: 0x80, command: 'write' });
-    const failed = failure(stream);
-    stream.write(noise(4096));
-    expect(await failed).toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
-    expect(stream.bytesWritten).toBe(1024);
-  });
-
-  it('fails when its controller is detached', async () => {
-    bed.target.latencyMs = 5;
-    const stream = ns.createWriteStream({ chunkBytes: 512 });
-    const failed = failure(stream);
-    stream.write(noise(size - 1));
-    await tick(1);
-    await controller.detach();
-    expect(await failed).toMatchObject({
-      code: expect.stringMatching(/^ERR_SPDK_(DETACHING|CONTROLLER_DETACHED)$/),
-    });
-  });
-
-  it('goes on with ordinary memory when there is no DMA memory left', async () => {
-    const memory = bed.addon.environments[0]?.memory;
-    if (memory) memory.limitBytes = 1 << 20;
-    const stream = ns.createWriteStream({ chunkBytes: size, concurrency: 64 });
-    const rest = bed.env.allocate(1 << 19);
-    await pipeline(Readable.from([noise(size)]), stream);
-    rest.release();
-    expect(Buffer.from(space.data).equals(noise(size))).toBe(true);
-  });
-
-  it('fails with ERR_SPDK_ABORTED when its signal fires', async () => {
-    bed.target.silent = true;
-    const abort = new AbortController();
-    const stream = ns.createWriteStream({ signal: abort.signal, chunkBytes: 512 });
-    const failed = failure(stream);
-    stream.write(noise(2048));
-    await tick();
-    abort.abort();
-    expect(await failed).toMatchObject({ code: 'ERR_SPDK_ABORTED' });
-  });
-});
-
-it('gives up at once what has not been sent when it is destroyed', async () => {
+it('drops immediately what has not been sent when it is destroyed', async () => {
   const [narrow] = (await bed.attach('a', { queueDepth: 2, hostNqn: 'nqn.2026-01.io.spdk:other' }))
     .namespaces;
   bed.target.silent = true;
@@ -326,9 +178,9 @@ it('gives up at once what has not been sent when it is destroyed', async () => {
 });
 
 it('copies one namespace to another by pipeline()', async () => {
-  const other = bed.disk('b').namespaces.get(1) as MemoryNamespace;
+  const other = bed.disk('b').namespaces.get(1) as Disk['memory'];
   const [target] = (await bed.attach('b')).namespaces;
-  space.data.set(noise(size));
+  memory.data.set(noise(size));
   await pipeline(
     ns.createReadStream({ chunkBytes: 1536 }),
     (target as Namespace).createWriteStream({ chunkBytes: 1024 }),

@@ -1,0 +1,39 @@
+import { expect } from 'vitest';
+import type { AttachOptions, Controller, Namespace } from '../../../lib/index.js';
+import { useAddon } from '../../../lib/native/addon.js';
+import type { MemoryNamespace } from '../../../lib/testing/namespace.js';
+import { type Bed, makeBed } from './bed.js';
+
+/** The size of the disk, in bytes. */
+export const diskBytes = 64 * 512;
+
+/** Bytes that differ from their neighbours, and for another seed. */
+export const noise = (bytes: number, seed = 1) =>
+  Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + seed) % 251));
+
+export const tick = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export interface Disk {
+  readonly bed: Bed;
+  readonly controller: Controller;
+  readonly ns: Namespace;
+  /** What the target has. */
+  readonly memory: MemoryNamespace;
+}
+
+/** An attached controller with one namespace in memory. */
+export async function attachDisk(options?: AttachOptions): Promise<Disk> {
+  const bed = await makeBed();
+  const memory = bed.disk('a').namespaces.get(1) as MemoryNamespace;
+  const controller = await bed.attach('a', options);
+  return { bed, controller, ns: controller.namespaces[0] as Namespace, memory };
+}
+
+/** Closes the environment: no rule of the contract was broken, and no memory is still pinned. */
+export async function closeDisk({ bed }: Disk): Promise<void> {
+  bed.target.silent = false;
+  await bed.env.close();
+  expect(bed.addon.violations.list).toEqual([]);
+  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+  useAddon(undefined);
+}
