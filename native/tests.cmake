@@ -1,4 +1,4 @@
-# test/native/*_test.cc, one program each; *_spdk_test.cc are linked with SPDK and the rest of native/core;
+# test/native/*_test.cc, one program each; *_spdk_test.cc are linked with SPDK and the sources that they test;
 # *_fake_test.cc with the I/O path and a fake of what it calls of SPDK, so that these run under the sanitizers.
 file(GLOB TEST_SOURCES CONFIGURE_DEPENDS ${ROOT}/test/native/*_test.cc)
 if(NOT TEST_SOURCES)
@@ -23,6 +23,8 @@ add_library(faked OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
 target_compile_options(faked PUBLIC ${SPDK_CFLAGS})
 target_link_libraries(faked PUBLIC plain warnings)
 
+set(SPDK_TESTED_SOURCES spdk/distinct_id.cc)
+
 foreach(SOURCE IN LISTS TEST_SOURCES)
   get_filename_component(NAME ${SOURCE} NAME_WE)
   set(OBJECTS $<TARGET_OBJECTS:plain>)
@@ -31,8 +33,8 @@ foreach(SOURCE IN LISTS TEST_SOURCES)
     if(SPDK_NVME_SANITIZE)
       continue()
     endif()
-    list(APPEND OBJECTS $<TARGET_OBJECTS:core>)
-    list(APPEND LIBRARIES core)
+    list(APPEND OBJECTS ${SPDK_TESTED_SOURCES})
+    list(APPEND LIBRARIES spdk)
   elseif(NAME MATCHES "_fake_test$")
     list(APPEND OBJECTS $<TARGET_OBJECTS:faked>)
     list(APPEND LIBRARIES faked)
