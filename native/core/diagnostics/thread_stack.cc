@@ -1,15 +1,8 @@
 #include "native/core/diagnostics/thread_stack.h"
 
-#include <cxxabi.h>
-#include <dlfcn.h>
-#include <elf.h>
 #include <execinfo.h>
-#include <fcntl.h>
-#include <link.h>
 #include <semaphore.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction() is POSIX's
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -17,15 +10,13 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <functional>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "native/core/diagnostics/symbols.h"
 
 namespace spdk_nvme {
 
@@ -37,7 +28,7 @@ constexpr std::chrono::milliseconds kWalkLimit{1'000};
 constexpr std::chrono::microseconds kPause{200};
 
 /** One request at a time, and its result. Never destroyed, because a signal may arrive at any time. */
-struct Question {
+struct Request {
   std::mutex mutex;
   /** The signal in use, once chosen. */
   int signal = 0;
@@ -47,16 +38,16 @@ struct Question {
    */
   std::atomic<int> open{0};
   int last = 0;
-  sem_t answered;
+  sem_t responded;
   void* frames[kMostFrames] = {};
   int count = 0;
   void* interrupted_at = nullptr;
 
-  Question() { sem_init(&answered, 0, 0); }
+  Request() { sem_init(&responded, 0, 0); }
 };
 
-Question& question() {
-  static auto* const instance = new Question();
+Request& request() {
+  static auto* const instance = new Request();
   return *instance;
 }
 
@@ -76,13 +67,13 @@ void* program_counter(void* context) {
 /** Runs on the requested thread. Only code that is safe in a signal handler; see prepare_thread_stacks(). */
 void on_signal(int /*signal*/, siginfo_t* info, void* context) {
   const int saved = errno;
-  Question& asked = question();
+  Request& asked = request();
   int number = info->si_value.sival_int;
   // A late response to an earlier request is dropped.
   if (info->si_code == SI_QUEUE && number != 0 && asked.open.compare_exchange_strong(number, 0)) {
     asked.interrupted_at = program_counter(context);
     asked.count = backtrace(asked.frames, kMostFrames);
-    sem_post(&asked.answered);
+    sem_post(&asked.responded);
   }
   errno = saved;
 }
@@ -128,14 +119,14 @@ bool try_for(std::chrono::milliseconds limit, const std::function<bool()>& attem
   return true;
 }
 
-bool wait_for_answer(Question& asked, std::chrono::milliseconds limit) {
-  return try_for(limit, [&asked] { return sem_trywait(&asked.answered) == 0; });
+bool wait_for_response(Request& asked, std::chrono::milliseconds limit) {
+  return try_for(limit, [&asked] { return sem_trywait(&asked.responded) == 0; });
 }
 
 /** The return addresses of the thread, innermost first; empty if it did not respond. */
 std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
   prepare_thread_stacks();
-  Question& asked = question();
+  Request& asked = request();
   std::unique_lock<std::mutex> alone(asked.mutex, std::defer_lock);
   if (!try_for(patience, [&alone] { return alone.try_lock(); })) return {};
   // The handler stays installed: a thread that has not responded gets the signal when it wakes up, which
@@ -144,10 +135,10 @@ std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
   if (asked.signal == 0) return {};
   const int number = ++asked.last;
   asked.open.store(number);
-  if (!send(thread, asked.signal, number) || !wait_for_answer(asked, patience)) {
+  if (!send(thread, asked.signal, number) || !wait_for_response(asked, patience)) {
     int expected = number;
     if (asked.open.compare_exchange_strong(expected, 0)) return {};
-    if (!wait_for_answer(asked, kWalkLimit)) return {};  // it has just begun
+    if (!wait_for_response(asked, kWalkLimit)) return {};  // it has just begun
   }
   // The frames of the handler and of the kernel's signal delivery come first.
   int first = 0;
@@ -155,117 +146,6 @@ std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
   if (first == asked.count) first = 0;
   // Parentheses: braces would make a list of two addresses.
   return std::vector<void*>(asked.frames + first, asked.frames + asked.count);
-}
-
-/** The functions of an ELF file, including those that it does not export, unless it was stripped. */
-class SymbolTable {
- public:
-  explicit SymbolTable(const char* path) {
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return;
-    struct stat status {};
-    if (fstat(file, &status) == 0 && status.st_size > static_cast<off_t>(sizeof(Header))) {
-      size_ = static_cast<size_t>(status.st_size);
-      void* data = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-      if (data != MAP_FAILED) data_ = static_cast<const char*>(data);
-    }
-    close(file);
-    if (data_ != nullptr) read();
-  }
-  ~SymbolTable() {
-    if (data_ != nullptr) munmap(const_cast<char*>(data_), size_);
-  }
-  SymbolTable(const SymbolTable&) = delete;
-  SymbolTable& operator=(const SymbolTable&) = delete;
-
-  /** The function that contains an address of the file; null for none. */
-  const char* find(uintptr_t address, uintptr_t& begin) const {
-    for (size_t i = 0; i < count_; i++) {
-      const Symbol& symbol = symbols_[i];
-      if ((symbol.st_info & 0xf) != STT_FUNC || address < symbol.st_value ||
-          address >= symbol.st_value + symbol.st_size || symbol.st_name >= names_size_) {
-        continue;
-      }
-      begin = symbol.st_value;
-      return names_ + symbol.st_name;
-    }
-    return nullptr;
-  }
-
- private:
-  using Header = ElfW(Ehdr);
-  using Section = ElfW(Shdr);
-  using Symbol = ElfW(Sym);
-
-  [[nodiscard]] bool inside(uint64_t offset, uint64_t size) const {
-    return offset <= size_ && size <= size_ - offset;
-  }
-
-  void read() {
-    const auto* header = reinterpret_cast<const Header*>(data_);
-    if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_shentsize != sizeof(Section)) return;
-    if (!inside(header->e_shoff, uint64_t{header->e_shnum} * sizeof(Section))) return;
-    const auto* sections = reinterpret_cast<const Section*>(data_ + header->e_shoff);
-    for (int i = 0; i < header->e_shnum; i++) {
-      const Section& table = sections[i];
-      if (table.sh_type != SHT_SYMTAB || table.sh_link >= header->e_shnum) continue;
-      const Section& names = sections[table.sh_link];
-      // The last byte ends the last name.
-      if (!inside(table.sh_offset, table.sh_size) || !inside(names.sh_offset, names.sh_size)) continue;
-      if (names.sh_size == 0 || data_[names.sh_offset + names.sh_size - 1] != '\0') continue;
-      symbols_ = reinterpret_cast<const Symbol*>(data_ + table.sh_offset);
-      count_ = table.sh_size / sizeof(Symbol);
-      names_ = data_ + names.sh_offset;
-      names_size_ = names.sh_size;
-      return;
-    }
-  }
-
-  const char* data_ = nullptr;
-  size_t size_ = 0;
-  const Symbol* symbols_ = nullptr;
-  size_t count_ = 0;
-  const char* names_ = nullptr;
-  size_t names_size_ = 0;
-};
-
-using SymbolTables = std::map<std::string, std::unique_ptr<SymbolTable>>;
-
-std::string demangled(const char* name) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                    free);
-  return status == 0 ? text.get() : name;
-}
-
-std::string hex(uintptr_t number) {
-  char text[2 + 2 * sizeof(number) + 1];
-  snprintf(text, sizeof(text), "0x%zx", static_cast<size_t>(number));
-  return text;
-}
-
-/** As `function+0x12 (library.so+0x3456)`; the part in brackets is input for addr2line. */
-std::string describe_address(void* address, bool returns_here, SymbolTables& tables) {
-  // The return address of a call may already belong to the next function.
-  const auto wanted = reinterpret_cast<uintptr_t>(address) - (returns_here ? 1 : 0);
-  Dl_info module{};
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): one byte before an address
-  if (dladdr(reinterpret_cast<void*>(wanted), &module) == 0 || module.dli_fname == nullptr) {
-    return hex(reinterpret_cast<uintptr_t>(address));
-  }
-  const auto base = reinterpret_cast<uintptr_t>(module.dli_fbase);
-  auto& table = tables[module.dli_fname];
-  if (!table) table = std::make_unique<SymbolTable>(module.dli_fname);
-  uintptr_t begin = 0;
-  const char* name = table->find(wanted - base, begin);
-  if (name == nullptr && module.dli_sname != nullptr) {
-    name = module.dli_sname;
-    begin = reinterpret_cast<uintptr_t>(module.dli_saddr) - base;
-  }
-  const uintptr_t offset = reinterpret_cast<uintptr_t>(address) - base;
-  const char* slash = strrchr(module.dli_fname, '/');
-  const std::string place = std::string(slash == nullptr ? module.dli_fname : slash + 1) + "+" + hex(offset);
-  return name == nullptr ? place : demangled(name) + "+" + hex(offset - begin) + " (" + place + ")";
 }
 
 /**
@@ -293,10 +173,10 @@ std::string describe_thread(pid_t thread, std::chrono::milliseconds patience) {
   text += "\n";
   const std::vector<void*> frames = walk(thread, patience);
   if (frames.empty()) text += "    did not respond: it waits in the kernel, or blocks all signals\n";
-  SymbolTables tables;
+  Symbols symbols;
   for (size_t i = 0; i < frames.size(); i++) {
     if (frames[i] == nullptr) continue;
-    text += "    at " + describe_address(frames[i], i > 0, tables) + "\n";
+    text += "    at " + symbols.describe(frames[i], i > 0) + "\n";
   }
   return text;
 }
@@ -304,7 +184,7 @@ std::string describe_thread(pid_t thread, std::chrono::milliseconds patience) {
 void prepare_thread_stacks() {
   void* frame = nullptr;
   backtrace(&frame, 1);
-  question();
+  request();
 }
 
 }  // namespace spdk_nvme
