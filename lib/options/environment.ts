@@ -25,7 +25,7 @@ export interface EnvironmentOptions {
   memoryMb?: number | undefined;
   /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
   idle?: IdleMode | undefined;
-  /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands end it. Default 5000. */
+  /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Default 50000. */
   idleSleepUs?: number | undefined;
   /** Default `event`. */
   log?: LogSink | undefined;
@@ -86,7 +86,7 @@ export function resolveSharedOptions(options?: unknown): {
     pollers: checkInteger(or(given.get('pollers'), 1), 'pollers', 1, 64),
     memoryMb: checkInteger(or(given.get('memoryMb'), 256), 'memoryMb', 64, 1_048_576, 'MiB'),
     idle: checkOneOf(or(given.get('idle'), 'adaptive'), 'idle', idleModes),
-    idleSleepUs: checkInteger(or(given.get('idleSleepUs'), 5_000), 'idleSleepUs', 1, 100_000, 'microseconds'),
+    idleSleepUs: checkInteger(or(given.get('idleSleepUs'), 50_000), 'idleSleepUs', 1, 100_000, 'microseconds'),
     log: checkOneOf(or(given.get('log'), 'event'), 'log', logSinks),
     logLevel: checkOneOf(or(given.get('logLevel'), 'notice'), 'logLevel', logLevels),
     connectConcurrency: checkInteger(or(given.get('connectConcurrency'), 4), 'connectConcurrency', 1, 64),

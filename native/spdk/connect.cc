@@ -68,6 +68,7 @@ void ConnectAttempt::on_attach(void* /*context*/, const spdk_nvme_transport_id* 
   t_attempt->controller_ = controller;
   t_attempt->granted_io_queues_ = options->num_io_queues;
   t_attempt->granted_queue_depth_ = options->io_queue_size;
+  t_attempt->granted_keep_alive_ms_ = options->keep_alive_timeout_ms;
 }
 
 bool DetachAttempt::poll() {

@@ -44,6 +44,8 @@ class ConnectAttempt {
   [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
   /** How many I/O queues the target granted. */
   [[nodiscard]] uint32_t granted_io_queues() const { return granted_io_queues_; }
+  /** The time limit of the target, which it may have rounded; 0 for none. */
+  [[nodiscard]] uint32_t granted_keep_alive_ms() const { return granted_keep_alive_ms_; }
   /** The entries of an I/O queue: as requested, or fewer if the controller has smaller queues. */
   [[nodiscard]] uint32_t granted_queue_depth() const { return granted_queue_depth_; }
 
@@ -56,6 +58,7 @@ class ConnectAttempt {
   spdk_nvme_ctrlr* controller_ = nullptr;
   uint32_t granted_io_queues_ = 0;
   uint32_t granted_queue_depth_ = 0;
+  uint32_t granted_keep_alive_ms_ = 0;
 };
 
 /**

@@ -80,14 +80,37 @@ TEST_F(KeepAlive, KeepsAControllerThatAnswersOtherCommands) {
 }
 
 TEST_F(KeepAlive, AHostThatStandsStillIsNoSilentController) {
-  // With a Keep Alive on its way, and before.
-  for (int i = 0; i < 2; i++) {
-    stand_still(1h);
-    EXPECT_EQ(look_for(20ms), Verdict::fine);
-    EXPECT_EQ(look_for(kTimeout), i == 0 ? Verdict::ask : Verdict::silent);
-    // Of that hour next to nothing has counted.
-    EXPECT_GE(taken_, (i == 0 ? 500ms : kTimeout) - KeepAliveWatch::kLongestLook - 20ms);
+  stand_still(1h);
+  // It has not answered for an hour, so it is asked.
+  EXPECT_EQ(look_for(10ms), Verdict::ask);
+  // With a Keep Alive on its way next to nothing of the hour counts.
+  stand_still(1h);
+  EXPECT_EQ(look_for(20ms), Verdict::fine);
+  EXPECT_EQ(look_for(kTimeout), Verdict::silent);
+  EXPECT_GE(taken_, kTimeout - KeepAliveWatch::kLongestLook - 20ms);
+}
+
+TEST_F(KeepAlive, SleepsUntilItHasToAsk) {
+  EXPECT_EQ(watch_.next_look(), now_ + 500ms);
+  now_ += 200ms;
+  EXPECT_EQ(watch_.look(now_), Verdict::fine);
+  EXPECT_EQ(watch_.next_look(), now_ + 300ms);
+  watch_.heard();
+  EXPECT_EQ(watch_.next_look(), now_ + 500ms);
+  now_ = watch_.next_look();
+  EXPECT_EQ(watch_.look(now_), Verdict::ask);
+}
+
+TEST_F(KeepAlive, IsLookedAtOftenEnoughToCountAllTimeWhileAsked) {
+  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  const auto asked = now_;
+  Verdict verdict = Verdict::fine;
+  while (verdict == Verdict::fine) {
+    now_ = watch_.next_look();
+    verdict = watch_.look(now_);
   }
+  EXPECT_EQ(verdict, Verdict::silent);
+  EXPECT_EQ(now_ - asked, kTimeout);
 }
 
 TEST_F(KeepAlive, AHostThatStandsStillAgainAndAgainStillNotices) {
@@ -133,6 +156,7 @@ TEST(KeepAliveWatch, IsOffWithATimeoutOfZero) {
   KeepAliveWatch::Time now{};
   watch.begin(now);
   for (int i = 0; i < 100'000; i++) EXPECT_EQ(watch.look(now += 10ms), Verdict::fine);
+  EXPECT_EQ(watch.next_look(), KeepAliveWatch::Time::max());
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
-// What an attached controller costs while nothing is asked of it.
+// What attached controllers cost while nothing is asked of them, and that they are looked after all the same.
 
+import { once } from 'node:events';
+import fs from 'node:fs';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,7 +10,10 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
-const nqn = 'nqn.2026-11.dev.spdk-nvme:idle';
+const many = 32;
+const nqnOf = (i: number) => `nqn.2026-11.dev.spdk-nvme:idle${i}`;
+const idOf = (i: number) =>
+  `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqnOf(i)}`;
 const measuredMs = 3_000;
 /** Of one core. */
 const limitPercent = 2;
@@ -18,24 +23,82 @@ beforeAll(async () => {
   target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'IDLE', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
+    memoryMb: 512,
+    subsystems: Array.from({ length: many }, (_, i) => ({
+      nqn: nqnOf(i),
+      serial: `IDLE${i}`,
+      disk: { kind: 'null', sizeMb: 16, blockSize: 512 },
+    })),
   });
   ensureHugepages(256);
 });
 afterAll(() => target?.stop());
 
+/** Of one core, by this process. */
+async function percentWhileIdle(): Promise<number> {
+  await sleep(500);
+  const before = process.cpuUsage();
+  await sleep(measuredMs);
+  const { user, system } = process.cpuUsage(before);
+  return ((user + system) / 1_000 / measuredMs) * 100;
+}
+
 it.each(['threads', 'inline'] as const)(
   'an idle controller polled by %s takes next to no processor',
   async (polling) => {
-    await using env = await Environment.init({ memoryMb: 128 });
-    await env.attach(
-      `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`,
-      { ioQueues: 2, polling },
-    );
-    await sleep(500);
-    const before = process.cpuUsage();
-    await sleep(measuredMs);
-    const { user, system } = process.cpuUsage(before);
-    expect(((user + system) / 1_000 / measuredMs) * 100).toBeLessThan(limitPercent);
+    await using env = await Environment.init({ memoryMb: 256 });
+    await env.attach(idOf(0), { ioQueues: 2, polling });
+    expect(await percentWhileIdle()).toBeLessThan(limitPercent);
   },
 );
+
+/** How often the package's threads have slept; it does not depend on what else the machine does. */
+function sleeps(): number {
+  let total = 0;
+  for (const thread of fs.readdirSync('/proc/self/task')) {
+    const status = fs.readFileSync(`/proc/self/task/${thread}/status`, 'utf8');
+    if (!/^Name:\s+spdk-/m.test(status)) continue;
+    total += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
+  }
+  return total;
+}
+
+it(`${many} idle controllers wake a few times a second each, and stay attached`, {
+  timeout: 60_000,
+}, async () => {
+  await using env = await Environment.init({ memoryMb: 256 });
+  const options = { ioQueues: 1, polling: 'threads', timeoutMs: 30_000 } as const;
+  await Promise.all(Array.from({ length: many }, (_, i) => env.attach(idOf(i), options)));
+  await sleep(500);
+  const before = sleeps();
+  await sleep(measuredMs);
+  expect((sleeps() - before) / (measuredMs / 1_000) / many).toBeLessThan(12);
+  expect(env.controllers.map((controller) => controller.state)).toEqual(Array(many).fill('attached'));
+});
+
+// Without Keep Alives the control thread has no other reason to look for a second. The last test: the target ends.
+it('a sleeping controller notices at once what its target reports, and that it has ended', async () => {
+  await using env = await Environment.init({ memoryMb: 256 });
+  const options = { ioQueues: 1, keepAliveMs: 0, polling: 'threads' } as const;
+  const first = await env.attach(idOf(0), options);
+  const second = await env.attach(idOf(1), options);
+  const took: number[] = [];
+  for (let turn = 0; turn < 5; turn++) {
+    await sleep(200);
+    const begun = performance.now();
+    const changed = once(first, 'namespaces');
+    await target.call(turn % 2 === 0 ? 'nvmf_subsystem_remove_ns' : 'nvmf_subsystem_add_ns', {
+      nqn: nqnOf(0),
+      ...(turn % 2 === 0 ? { nsid: 1 } : { namespace: { bdev_name: 'Disk0', nsid: 1 } }),
+    });
+    await changed;
+    took.push(performance.now() - begun);
+  }
+  expect(Math.min(...took)).toBeLessThan(50);
+  await sleep(500);
+  const begun = performance.now();
+  const failed = [first, second].map((controller) => once(controller, 'failed'));
+  await target.stop('SIGKILL');
+  await Promise.all(failed);
+  expect(performance.now() - begun).toBeLessThan(250);
+});

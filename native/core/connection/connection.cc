@@ -18,6 +18,12 @@ using Clock = std::chrono::steady_clock;
 
 /** Of a controller that describes its namespaces again, one after the other. */
 constexpr auto kTimeForNamespace = 10ms;
+/** Between polls of an admin queue whose transport does not report what arrives. */
+constexpr auto kPollInterval = 50ms;
+/** Between polls of one that does. */
+constexpr auto kLongestPollInterval = 1'000ms;
+/** SPDK sends a Keep Alive in the first poll after half of the time that the target granted. */
+constexpr int kPollsInKeepAlive = 4;
 /** What SPDK gets to shut down a controller that has just responded. */
 constexpr auto kShutdownLimit = 1'000ms;
 /** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
@@ -62,15 +68,18 @@ void Connection::abandon(const LingerLock::ExclusiveGuard& held) {
   destroy(held);
 }
 
-void Connection::serve(IoQueues& io, const std::function<void()>& on_queue_pair_lost) {
+void Connection::serve(IoQueues& io, const Notify& notify) {
   io_ = &io;
+  notified_ = watch_->notify(context_.services->socket_events,
+                             {.first_has_data = notify.admin_data, .other_ended = notify.queue_pair_ended});
   keep_alive_.begin(Clock::now());
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
-  for (const auto& set : sets_) set->on_failure = on_queue_pair_lost;
+  for (const auto& set : sets_) set->on_failure = notify.queue_pair_lost;
   io.serve(sets_);
 }
 
 bool Connection::poll() {
+  last_poll_ = Clock::now();
   if (lost()) return false;
   int32_t result = 0;
   const bool answered = wait_for_controller([&] {
@@ -80,6 +89,14 @@ bool Connection::poll() {
   if (!answered) return false;
   if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
   return result > 0;
+}
+
+Clock::time_point Connection::next_poll() const {
+  if (lost()) return Clock::time_point::max();
+  Clock::duration interval = notified_ ? kLongestPollInterval : kPollInterval;
+  if (granted_.keep_alive > 0ms)
+    interval = std::min<Clock::duration>(interval, granted_.keep_alive / kPollsInKeepAlive);
+  return std::min(last_poll_ + interval, keep_alive_.next_look());
 }
 
 void Connection::poll_until(const std::function<bool()>& done) {

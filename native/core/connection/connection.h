@@ -34,6 +34,8 @@ class Connection {
   struct Granted {
     uint32_t io_queues = 0;
     uint32_t queue_depth = 0;
+    /** How long the target waits for a Keep Alive; 0: indefinitely. */
+    std::chrono::milliseconds keep_alive{0};
   };
 
   /**
@@ -61,14 +63,28 @@ class Connection {
   void abandon(const LingerLock::ExclusiveGuard& held);
   /**
    * Hands the queue sets to those who poll them; the admin queue is to be polled from now on.
-   * @param on_queue_pair_lost called by the thread that polls, at most once for each set; must not block
+   * @param notify called by other threads, must not block
    */
-  void serve(IoQueues& io, const std::function<void()>& on_queue_pair_lost);
+  struct Notify {
+    /** By whoever polls, at most once for each set. */
+    std::function<void()> queue_pair_lost;
+    /** Something has arrived at the admin queue, where the transport can report that. */
+    std::function<void()> admin_data;
+    /** The connection of an I/O queue pair has ended; whoever polls it has not noticed yet. */
+    std::function<void()> queue_pair_ended;
+  };
+  void serve(IoQueues& io, const Notify& notify);
 
   // While it serves.
 
   /** Sends and receives admin commands. True when something completed. */
   bool poll();
+  /** When to poll and to watch_alive() again, unless `admin_data` is called before. */
+  [[nodiscard]] std::chrono::steady_clock::time_point next_poll() const;
+  /** Has those who poll the I/O queue pairs look at them now. */
+  void wake_pollers() const {
+    if (io_ != nullptr) io_->wake_pollers();
+  }
   /** Polls until that is so. */
   void poll_until(const std::function<bool()>& done);
   /** Checks whether the controller still responds, with a Keep Alive now and then. After poll(). */
@@ -136,6 +152,9 @@ class Connection {
   KeepAliveWatch keep_alive_;
   /** Of AdminCommands::completions(), when the watch was last updated. */
   uint64_t completions_seen_ = 0;
+  std::chrono::steady_clock::time_point last_poll_;
+  /** What arrives at the admin queue is reported. */
+  bool notified_ = false;
   bool lost_ = false;
   Status loss_;
   size_t namespace_count_ = 0;

@@ -194,7 +194,8 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
   const auto& settings = request_.connect;
   const Connection::Granted granted{
       .io_queues = std::min(attempt.call->granted_io_queues(), settings.io_queues),
-      .queue_depth = std::min(attempt.call->granted_queue_depth(), settings.queue_depth)};
+      .queue_depth = std::min(attempt.call->granted_queue_depth(), settings.queue_depth),
+      .keep_alive = std::chrono::milliseconds(attempt.call->granted_keep_alive_ms())};
   auto connection =
       std::make_shared<Connection>(context_, attempt.call->controller(), granted, settings, watch, stop_);
   const bool first = io_.queue_pairs().empty();

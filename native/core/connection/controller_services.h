@@ -5,6 +5,7 @@
 
 #include "native/core/base/deadlines.h"
 #include "native/core/base/linger_lock.h"
+#include "native/core/base/socket_events.h"
 #include "native/core/connection/connect_gate.h"
 #include "native/core/connection/connect_memory.h"
 #include "native/core/connection/recent_answers.h"
@@ -25,6 +26,8 @@ struct ControllerServices : IoServices {
   ConnectMemory connect_memory;
   RecentAnswers recent_answers;
   Deadlines deadlines;
+  /** Shared with the connections that SPDK has not closed. */
+  const std::shared_ptr<SocketEvents> socket_events = std::make_shared<SocketEvents>();
 };
 
 /** What the connections of one controller share, and with them the threads that poll. */

@@ -9,12 +9,12 @@ namespace spdk_nvme {
 /**
  * Decides from what a controller answers whether it is still there: when to
  * send it a Keep Alive, and when silence has lasted too long. Knows no
- * thread and no clock; its owner looks again and again and passes the time.
+ * thread and no clock; its owner looks when next_look() says so, or sooner, and passes the time.
  *
- * Only time in which the owner looked counts. A host that stood still (a stopped process, a suspended
- * machine, a paused virtual one) comes back with a clock that says nothing about the controller, whose answer
- * may lie there already or be on its way: a pause between two looks counts as kLongestLook at most. So poll
- * first, pass on what came, and look then.
+ * While a Keep Alive is on its way only time in which the owner looked counts. A host that stood still (a stopped
+ * process, a suspended machine, a paused virtual one) comes back with a clock that says nothing about the
+ * controller, whose answer may lie there already or be on its way: a pause between two looks counts as
+ * kLongestLook at most. So poll first, pass on what came, and look then.
  */
 class KeepAliveWatch {
  public:
@@ -27,8 +27,10 @@ class KeepAliveWatch {
    * controller that is silent for less than that is never given up.
    */
   static constexpr std::chrono::milliseconds kLongestQuiet{750};
-  /** The most that a pause between two looks counts. Owners look every ten milliseconds. */
+  /** The most that a pause between two looks counts while an answer is awaited. */
   static constexpr std::chrono::milliseconds kLongestLook{100};
+  /** How often its owner is to look then. */
+  static constexpr std::chrono::milliseconds kLookInterval{50};
 
   enum class Verdict { fine, ask, silent };
 
@@ -55,7 +57,8 @@ class KeepAliveWatch {
   /** `ask`: a Keep Alive is to be sent, which counts as sent from here on; `silent`: the controller is to be
    * given up. */
   Verdict look(Time now) {
-    spent_ += std::clamp<Duration>(now - last_look_, Duration::zero(), kLongestLook);
+    const Duration most = asked_ ? kLongestLook : Duration::max();
+    spent_ += std::clamp<Duration>(now - last_look_, Duration::zero(), most);
     last_look_ = now;
     if (timeout_ == Duration::zero()) return Verdict::fine;
     if (asked_) return spent_ - silent_since_ >= timeout_ ? Verdict::silent : Verdict::fine;
@@ -65,10 +68,17 @@ class KeepAliveWatch {
     return Verdict::ask;
   }
 
+  /** When to look again, unless something has come before. */
+  [[nodiscard]] Time next_look() const {
+    if (timeout_ == Duration::zero()) return Time::max();
+    if (asked_) return last_look_ + kLookInterval;
+    return last_look_ + (quiet_ - (spent_ - silent_since_));
+  }
+
  private:
   const Duration timeout_;
   const Duration quiet_;
-  /** The time in which the owner looked. */
+  /** The time that counts. */
   Duration spent_{0};
   Time last_look_{};
   /** In that time: the latest answer, or the question if that came later. */

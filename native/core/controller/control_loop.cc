@@ -15,9 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/** Between looks at the admin queue: for keep-alives, asynchronous events, and a connection that broke. */
-constexpr auto kAdminInterval = 10ms;
-/** The same while admin commands are outstanding. */
+/** Between looks at the admin queue while admin commands are outstanding; else see Connection::next_poll(). */
 constexpr auto kAdminIntervalWhenBusy = 50us;
 constexpr auto kLongestSleep = 1s;
 
@@ -128,9 +126,22 @@ void ControlLoop::serve() {
     }
     if (reset_wanted_) reset_now();
     if (state() == ControllerState::failed) drop_connection();
-    const bool busy = connection_ != nullptr && connection_->busy();
-    if (!posted && !completed) mailbox_->sleep(busy ? kAdminIntervalWhenBusy : kAdminInterval);
+    if (!posted && !completed) sleep();
   }
+}
+
+/** Until there is something to do for an attached or failed controller. */
+void ControlLoop::sleep() {
+  if (connection_ == nullptr) return mailbox_->sleep(kLongestSleep);
+  if (connection_->busy()) return mailbox_->sleep(kAdminIntervalWhenBusy);
+  sleep_until(connection_->next_poll());
+}
+
+void ControlLoop::sleep_until(Clock::time_point when) {
+  const auto now = Clock::now();
+  if (when <= now) return;
+  const auto time = std::min<Clock::duration>(when - now, kLongestSleep);
+  mailbox_->sleep(std::chrono::ceil<std::chrono::microseconds>(time));
 }
 
 /** Hands a connection that is made to those who poll it. */
@@ -142,14 +153,19 @@ void ControlLoop::adopt(std::shared_ptr<Connection> connection) {
   io_.set_requeue(reconnect_.enabled());
   // Never locked by a poller, which must not be the one that ends the connection.
   const std::weak_ptr<Connection> weak = connection_;
-  connection_->serve(io_, [mailbox = mailbox_, weak] {
-    mailbox->post([weak] {
-      const auto lost = weak.lock();
-      if (lost == nullptr) return;
-      lost->note_loss(
-          Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection of an I/O queue pair is lost"));
-    });
-  });
+  const auto post = [mailbox = mailbox_, weak](void (*task)(Connection&)) {
+    return [mailbox, weak, task] {
+      mailbox->post([weak, task] {
+        if (const auto still_there = weak.lock(); still_there != nullptr) task(*still_there);
+      });
+    };
+  };
+  connection_->serve(io_, {.queue_pair_lost = post([](Connection& lost) {
+                             lost.note_loss(Status::failure("ERR_SPDK_CONTROLLER_FAILED",
+                                                            "the connection of an I/O queue pair is lost"));
+                           }),
+                           .admin_data = [mailbox = mailbox_] { mailbox->nudge(); },
+                           .queue_pair_ended = post([](Connection& ended) { ended.wake_pollers(); })});
   if (!request_.discovery) look_for_hidden_namespaces();
 }
 
@@ -254,9 +270,7 @@ void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
     tend_waiting_io();
     const auto now = Clock::now();
     if (now >= when) return;
-    const auto look = std::min(when, reconnect_.next_look(now));
-    const auto sleep = std::chrono::ceil<std::chrono::microseconds>(look - now);
-    mailbox_->sleep(std::min<std::chrono::microseconds>(sleep, kLongestSleep));
+    sleep_until(std::min(when, reconnect_.next_look(now)));
   }
 }
 

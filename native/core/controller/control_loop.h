@@ -68,6 +68,8 @@ class ControlLoop {
   using Clock = std::chrono::steady_clock;
 
   void serve();
+  void sleep();
+  void sleep_until(Clock::time_point when);
   void adopt(std::shared_ptr<Connection> connection);
   void read_namespaces();
   void look_for_hidden_namespaces();

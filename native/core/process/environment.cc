@@ -204,7 +204,10 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   for (const auto& poller : services_->pollers) poller->stop();
   for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
   // JavaScript may keep controllers, and so what they share, for a long time.
-  if (clean) services_->deadlines.stop();
+  if (clean) {
+    services_->deadlines.stop();
+    services_->socket_events->stop();
+  }
   forget(controllers);
   log_.reset();
   return clean;

@@ -44,15 +44,29 @@ class Connections {
  public:
   void add(Handle handle, const ConnectionWatch* watch) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    list_.push_back({handle, watch});
+    list_.push_back({.handle = handle, .watch = watch, .events = nullptr});
   }
   void remove(Handle handle) {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    std::erase_if(list_, [handle](const Connection& one) { return one.handle == handle; });
+    remove_if([handle](const Connection& one) { return one.handle == handle; });
   }
   void remove_all(const ConnectionWatch* watch) {
+    remove_if([watch](const Connection& one) { return one.watch == watch; });
+  }
+  bool notify(const ConnectionWatch* watch, const std::shared_ptr<SocketEvents>& events,
+              const ConnectionWatch::Notify& notify) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    std::erase_if(list_, [watch](const Connection& one) { return one.watch == watch; });
+    bool first = true;
+    for (Connection& one : list_) {
+      if (one.watch != watch) continue;
+      const int* const socket = std::get_if<int>(&one.handle);
+      if (socket == nullptr) return false;
+      const bool added = first ? events->add(*socket, SocketEvents::Kind::data, notify.first_has_data)
+                               : events->add(*socket, SocketEvents::Kind::end, notify.other_ended);
+      if (!added) return false;
+      one.events = events;
+      first = false;
+    }
+    return !first;
   }
   void establish_all(const ConnectionWatch* watch) {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -73,7 +87,24 @@ class Connections {
     Handle handle;
     const ConnectionWatch* watch;
     bool established = false;
+    /** Where it is, if it is reported what happens to it. */
+    std::shared_ptr<SocketEvents> events;
   };
+
+  template <typename Condition>
+  void remove_if(Condition condition) {
+    // Destroyed without the lock.
+    std::vector<std::shared_ptr<SocketEvents>> dropped;
+    const std::lock_guard<std::mutex> guard(mutex_);
+    std::erase_if(list_, [&](const Connection& one) {
+      if (!condition(one)) return false;
+      if (one.events != nullptr) {
+        one.events->remove(std::get<int>(one.handle));
+        dropped.push_back(one.events);
+      }
+      return true;
+    });
+  }
 
   /** Guards list_. */
   std::mutex mutex_;
@@ -114,6 +145,10 @@ void ConnectionWatch::break_this_attempt() {
 
 void ConnectionWatch::break_established() {
   connections().break_all(this, true);
+}
+
+bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify) {
+  return connections().notify(this, events, notify);
 }
 
 CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until) {

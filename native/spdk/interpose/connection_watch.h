@@ -2,6 +2,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <memory>
+
+#include "native/core/base/socket_events.h"
 
 namespace spdk_nvme::spdk {
 
@@ -49,6 +53,19 @@ class ConnectionWatch {
   void break_this_attempt();
   /** Breaks the established connections. Thread: any. */
   void break_established();
+
+  /** Called on another thread; must not block. */
+  struct Notify {
+    /** Data has arrived on the connection that was made first, or it has ended. */
+    std::function<void()> first_has_data;
+    /** One of the others has ended. */
+    std::function<void()> other_ended;
+  };
+  /**
+   * Reports what happens to the established connections, until SPDK closes them. False where that cannot be known,
+   * as over RDMA.
+   */
+  [[nodiscard]] bool notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify);
 
   /** Whether the current or latest attempt was broken by break_this_attempt(). */
   [[nodiscard]] bool attempt_broken() const { return attempt_broken_.load(std::memory_order_acquire); }

@@ -290,6 +290,9 @@ void ConnectionWatch::break_established() {
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_broken.insert(this);
 }
+bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& /*events*/, const Notify& /*notify*/) {
+  return false;
+}
 
 }  // namespace spdk
 }  // namespace spdk_nvme
