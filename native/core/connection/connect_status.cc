@@ -12,7 +12,7 @@ namespace {
 /** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
 constexpr size_t kQuotedLines = 3;
 
-Status status_of(const spdk::ConnectFailure& failure) {
+Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
   using Reason = spdk::ConnectFailure::Reason;
   switch (failure.reason) {
     case Reason::rejected: {
@@ -26,11 +26,17 @@ Status status_of(const spdk::ConnectFailure& failure) {
     }
     case Reason::unreachable:
       return Status::failure("ERR_SPDK_UNREACHABLE", "there is no response from the controller's address");
-    case Reason::too_slow:
     case Reason::no_response:
+      if (target_has_ended) {
+        return Status::failure("ERR_SPDK_UNREACHABLE",
+                               "the target closed the connection instead of responding to its first message",
+                               ECONNRESET);
+      }
+      [[fallthrough]];
+    case Reason::too_slow:
       return Status::failure("ERR_SPDK_UNREACHABLE",
                              "the target did not respond within the time that SPDK allows it",
-                             failure.reason == Reason::too_slow ? EADDRNOTAVAIL : 0);
+                             failure.reason == Reason::too_slow ? EADDRNOTAVAIL : ETIMEDOUT);
     case Reason::memory_not_registered:
       return Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
     case Reason::out_of_memory:
@@ -50,8 +56,8 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-Status connect_status(const std::vector<std::string>& log_lines) {
-  Status status = status_of(spdk::connect_failure(log_lines));
+Status connect_status(const std::vector<std::string>& log_lines, bool target_has_ended) {
+  Status status = status_of(spdk::connect_failure(log_lines), target_has_ended);
   if (!log_lines.empty()) status.message += " (SPDK: " + beginning_of(log_lines) + ")";
   return status;
 }

@@ -7,7 +7,10 @@
 
 namespace spdk_nvme {
 
-/** What a caller learns of a connect that failed, from the lines that SPDK logged during it. Any thread. */
-Status connect_status(const std::vector<std::string>& log_lines);
+/**
+ * What a caller learns of a connect that failed, from the lines that SPDK logged during it. Any thread.
+ * @param target_has_ended the target closed a TCP connection meanwhile
+ */
+Status connect_status(const std::vector<std::string>& log_lines, bool target_has_ended);
 
 }  // namespace spdk_nvme

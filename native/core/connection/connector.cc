@@ -40,14 +40,14 @@ constexpr auto kAddressLimit = 2s;
 constexpr auto kGateInterval = 50ms;
 /** SPDK itself ends most connects in time, and more gently. */
 constexpr auto kGrace = 1s;
-/** A connection manager event that takes more than a second is a failure to many releases of SPDK; to us it is
- * an attempt. */
+/** To many releases of SPDK a connection manager event that takes more than a second is a failure, and so is the first
+ * answer over TCP that takes more than two; to us it is an attempt. */
 constexpr int kConnectAttempts = 2;
 constexpr auto kRetryPause = 50ms;
 
-/** Whether SPDK stopped waiting for a connection manager event, which it reports with this errno. */
+/** Whether SPDK stopped waiting for a connection manager event, or for the first response over TCP. */
 bool was_slow(const Status& status) {
-  return status.error_number == EADDRNOTAVAIL;
+  return status.error_number == EADDRNOTAVAIL || status.error_number == ETIMEDOUT;
 }
 
 /** What a check of the address is remembered by. */
@@ -63,7 +63,7 @@ Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& l
   }
   // SPDK does not say so, and an address that has just answered is not asked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
-  return connect_status(log.lines());
+  return connect_status(log.lines(), watch.target_has_ended());
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "native/spdk/interpose/connection_watch.h"
 
+#include <poll.h>
 #include <rdma/rdma_cma.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -125,6 +127,7 @@ ConnectionWatch::~ConnectionWatch() {
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
   watch_.attempt_broken_.store(false, std::memory_order_release);
+  watch_.target_has_ended_.store(false, std::memory_order_release);
   t_watch = &watch;
 }
 
@@ -176,6 +179,18 @@ bool watch_connection(Handle handle) {
   return !t_watch->broken() || !may_break_try(handle);
 }
 
+/** How long a read of an attempt sleeps. Data ends the sleep, and so does whoever breaks the connection. */
+constexpr int kReadSleepMs = 10;
+/** Reads of attempts on this thread that found nothing, since one that found something. */
+thread_local unsigned t_empty_reads = 0;
+
+/** After a read that found nothing. SPDK reads until it finds nothing: only one more read is a wait. */
+void wait_for_data(int socket) {
+  if (++t_empty_reads < 2) return;
+  pollfd ready{.fd = socket, .events = POLLIN, .revents = 0};
+  poll(&ready, 1, kReadSleepMs);
+}
+
 /** Whether the latest call of rdma_get_cm_event() on this thread returned an event. */
 thread_local bool t_gave_event = false;
 
@@ -197,6 +212,7 @@ decltype(rdma_connect) __real_rdma_connect;
 decltype(rdma_destroy_id) __real_rdma_destroy_id;
 decltype(rdma_destroy_qp) __real_rdma_destroy_qp;
 decltype(rdma_get_cm_event) __real_rdma_get_cm_event;
+decltype(readv) __real_readv;
 }
 
 namespace {
@@ -249,6 +265,21 @@ int __wrap_connect(int socket, const sockaddr* address, socklen_t size) {
   if (!watch_connection(socket)) return fail(ECANCELED);
   if (!bind_to_source(socket, address->sa_family)) return -1;
   return __real_connect(socket, address, size);
+}
+
+ssize_t __wrap_readv(int descriptor, const iovec* parts, int count) {
+  const ssize_t result = __real_readv(descriptor, parts, count);
+  if (t_watch == nullptr) return result;
+  const int error = result < 0 ? errno : 0;
+  if (result > 0) {
+    t_empty_reads = 0;
+  } else if (error == EAGAIN) {
+    wait_for_data(descriptor);
+  } else if (!t_watch->broken()) {
+    t_watch->note_end_by_target();
+  }
+  if (result < 0) errno = error;
+  return result;
 }
 
 int __wrap_close(int descriptor) {

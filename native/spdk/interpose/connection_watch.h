@@ -15,7 +15,8 @@ namespace spdk_nvme::spdk {
  * lock that every other attach and detach needs. Before v25.09 it waits for the kernel to connect a TCP
  * socket, which takes more than two minutes. With all releases it handles the report of a changed namespace
  * like this, in the poll of the admin queue: before v25.09 without a limit, later with that of an attach for
- * each command. The classes below end such waits from outside. They wrap some functions of librdmacm and of
+ * each command. The classes below end such waits from outside. While SPDK waits for a TCP connection of an attempt it
+ * does nothing but read from the socket, again and again; there the thread sleeps instead. They wrap some functions of librdmacm and of
  * the C library (see the .cc): the linker redirects SPDK's calls of them.
  *
  * Does nothing where SPDK is a shared library, whose calls the linker of the addon cannot redirect.
@@ -67,6 +68,10 @@ class ConnectionWatch {
    */
   [[nodiscard]] bool notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify);
 
+  /** Whether the target has ended a TCP connection in the current or latest attempt. */
+  [[nodiscard]] bool target_has_ended() const { return target_has_ended_.load(std::memory_order_acquire); }
+  void note_end_by_target() { target_has_ended_.store(true, std::memory_order_release); }
+
   /** Whether the current or latest attempt was broken by break_this_attempt(). */
   [[nodiscard]] bool attempt_broken() const { return attempt_broken_.load(std::memory_order_acquire); }
   [[nodiscard]] bool broken() const {
@@ -76,6 +81,7 @@ class ConnectionWatch {
  private:
   std::atomic<bool> all_broken_{false};
   std::atomic<bool> attempt_broken_{false};
+  std::atomic<bool> target_has_ended_{false};
 };
 
 /**

@@ -1,0 +1,100 @@
+// Attaches to targets that accept a connection and then take their time, or close it.
+
+import { connect, createServer, type Socket } from 'node:net';
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { Environment } from '../../lib/index.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { listenSilently } from './silent-target.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4464' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:waiting';
+const idAt = (port: number) =>
+  `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${port} subnqn:${nqn}`;
+const waiting = 8;
+
+let target: SpdkTarget;
+let env: Environment;
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [{ nqn, serial: 'WAITING', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
+  });
+  ensureHugepages(128);
+  env = await Environment.init({ pollers: 1, memoryMb: 128, connectConcurrency: waiting });
+});
+afterAll(async () => {
+  await env?.close();
+  await target?.stop();
+});
+
+/** A server that is handed each connection with the first data that comes. */
+async function listen(onFirst: (socket: Socket, data: Buffer) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('data', (data) => onFirst(socket, data));
+  });
+  await new Promise<void>((resolve) => server.listen(0, listener.traddr, resolve));
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as { port: number }).port;
+}
+
+/** Of one core, by this process, while so many attaches wait at a port. */
+async function percentWhileWaiting(port: number): Promise<number> {
+  const attaches = Array.from({ length: waiting }, (_, i) =>
+    env.attach(`${idAt(port)}${i}`, { timeoutMs: 2_500 }).catch(() => {}),
+  );
+  await sleep(500);
+  const before = process.cpuUsage();
+  await sleep(1_000);
+  const { user, system } = process.cpuUsage(before);
+  await Promise.all(attaches);
+  return (user + system) / 10_000;
+}
+
+it('attaches that wait for the first answer take next to no processor', async () => {
+  expect(await percentWhileWaiting(await listen(() => {}))).toBeLessThan(25);
+});
+
+it('attaches that wait for the answer to a command take next to no processor', async () => {
+  const silent = await listenSilently(listener.traddr);
+  onTestFinished(silent.close);
+  expect(await percentWhileWaiting(silent.port)).toBeLessThan(25);
+});
+
+it('a target that is slow with its first answer gets a second attempt', { timeout: 20_000 }, async () => {
+  let connections = 0;
+  const port = await listen((socket, data) => {
+    if (++connections === 1) return;
+    const upstream = connect(Number(listener.trsvcid), listener.traddr, () => upstream.write(data));
+    upstream.on('error', () => {});
+    upstream.pipe(socket);
+    socket.pipe(upstream);
+    upstream.on('close', () => socket.destroy());
+    socket.on('close', () => upstream.destroy());
+  });
+  const controller = await env.attach(idAt(port), { timeoutMs: 15_000 });
+  expect(connections).toBeGreaterThan(1);
+  expect(controller.history.map(({ text }) => text)).toContainEqual(
+    expect.stringContaining('connecting once more'),
+  );
+  await controller.detach();
+});
+
+it('an attach says whether its target was slow or closed the connection', async () => {
+  const port = await listen((socket) => socket.destroy());
+  const begun = performance.now();
+  await expect(env.attach(idAt(port))).rejects.toMatchObject({
+    code: 'ERR_SPDK_UNREACHABLE',
+    message: expect.stringContaining('closed the connection'),
+  });
+  expect(performance.now() - begun).toBeLessThan(1_500);
+});
