@@ -23,6 +23,8 @@ import type { About, Message, Turn } from './messages.js';
 import { type AttachDetachPlan, totalCycles } from './plan.js';
 import { progressOn } from './progress.js';
 import { attachDetachJson, attachDetachReports, benchReport } from './report.js';
+import { scaleTable } from './scale/table.js';
+import { measureScale } from './scale/tcp.js';
 import { attachDetachTable } from './table.js';
 
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
@@ -132,8 +134,10 @@ async function main(): Promise<number> {
   ];
   if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
   const memory = only.includes('memory') ? await measureMemory(note) : undefined;
+  const scale = only.includes('scale') ? await measureScale(note) : undefined;
+  if (scale) console.log(`\nMany controllers over TCP\n${scaleTable(scale)}`);
   if (options.json !== undefined) {
-    const report = benchReport(surroundings(), { ...attach, io, memory });
+    const report = benchReport(surroundings(), { ...attach, io, memory, scale });
     await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
   }
   return 0;
