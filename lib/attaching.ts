@@ -92,5 +92,7 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
 
 /** Detaches a controller that no caller gets. */
 function giveBack(native: NativeController): void {
-  ignoringErrors(() => native.detach({ drainMs: 0, timeoutMs: forceDisconnectMs, done: () => {} }));
+  ignoringErrors(() =>
+    native.detach({ drainMs: 0, timeoutMs: forceDisconnectMs, reportStates: false, done: () => {} }),
+  );
 }

@@ -423,7 +423,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       (call) => {
         this.#queues.publish();
         const done = (phases: DetachPhases) => this.#onDetached(phases, before, call);
-        this.#native.detach({ drainMs, timeoutMs, done });
+        const reportStates = this.listenerCount('state') > 0;
+        this.#native.detach({ drainMs, timeoutMs, reportStates, done });
         // Only now: if that call throws, the controller is unchanged.
         this.#detaching = call.promise;
         this.#refuseIo();

@@ -85,6 +85,14 @@ export interface NativeAdminRequest {
   readonly done: (failure: NativeFailure | null, cdw0: number, data: Buffer) => void;
 }
 
+export interface NativeDetachRequest {
+  readonly drainMs: number;
+  readonly timeoutMs: number;
+  /** Whether `stateChanged` is to be called for the states before `detached`: each call wakes this thread. */
+  readonly reportStates: boolean;
+  readonly done: (phases: DetachPhases) => void;
+}
+
 export interface NativeController {
   /** Tells controllers apart in this process, for log lines. */
   id(): number;
@@ -97,7 +105,7 @@ export interface NativeController {
   hiddenNamespaces(): number[];
   queuePairs(): NativeQueuePair[];
   admin(request: NativeAdminRequest): void;
-  detach(request: { drainMs: number; timeoutMs: number; done: (phases: DetachPhases) => void }): void;
+  detach(request: NativeDetachRequest): void;
   reset(): void;
   /** Where the threads that work for the controller are; `done` is called within about half a second. */
   stacks(request: { done: (text: string) => void }): void;

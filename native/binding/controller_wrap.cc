@@ -139,7 +139,8 @@ Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {
   constexpr uint64_t kLongest = UINT32_MAX;
   const DetachSettings settings{
       .drain = std::chrono::milliseconds(options.number("drainMs", 0, kLongest)),
-      .timeout = std::chrono::milliseconds(options.number("timeoutMs", 0, kLongest))};
+      .timeout = std::chrono::milliseconds(options.number("timeoutMs", 0, kLongest)),
+      .report_states = options.flag("reportStates")};
   const auto channel = AddonData::of(env).channel;
   const auto done = channel->keep(options.function("done"));
   controller(env).detach(settings, [channel, done](const DetachReport& report) {

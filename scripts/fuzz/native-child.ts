@@ -77,7 +77,12 @@ async function attach(things: Things): Promise<void> {
   if (!controller || failure) {
     // The same controller is there already: it goes, so that it can come again.
     if (things.controllers.length > 0)
-      random.pick(things.controllers).detach({ drainMs: random.below(20), timeoutMs: 500, done: () => {} });
+      random.pick(things.controllers).detach({
+        drainMs: random.below(20),
+        timeoutMs: 500,
+        reportStates: random.below(2) === 0,
+        done: () => {},
+      });
     return;
   }
   attached += 1;

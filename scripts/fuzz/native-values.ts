@@ -18,6 +18,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   keepAliveMs: (random) => random.pick([0, 1, 1_000, 10_000]),
   timeoutMs: (random) => random.pick([0, 1, 500, 2_000]),
   drainMs: (random) => random.below(20),
+  reportStates: (random) => random.below(2) === 0,
   inlinePolling: (random) => random.below(2) === 0,
   discovery: (random) => random.below(2) === 0,
   reconnectDelayMs: (random) => random.pick([0, 1, 100]),

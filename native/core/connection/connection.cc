@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "native/core/base/backoff.h"
@@ -22,6 +23,10 @@ constexpr auto kTimeForNamespace = 10ms;
 constexpr auto kPollInterval = 50ms;
 /** Between polls of one that does. */
 constexpr auto kLongestPollInterval = 1'000ms;
+/** For so long after a response a controller counts as alive without a probe. */
+constexpr auto kFresh = 5ms;
+/** At the beginning of a wait, which is shorter than a sleep in most cases. */
+constexpr auto kEagerTime = 200us;
 /** SPDK sends a Keep Alive in the first poll after half of the time that the target granted. */
 constexpr int kPollsInKeepAlive = 4;
 /** What SPDK gets to shut down a controller that has just responded. */
@@ -72,7 +77,8 @@ void Connection::serve(IoQueues& io, const Notify& notify) {
   io_ = &io;
   notified_ = watch_->notify(context_.services->socket_events,
                              {.first_has_data = notify.admin_data, .other_ended = notify.queue_pair_ended});
-  keep_alive_.begin(Clock::now());
+  last_response_ = Clock::now();
+  keep_alive_.begin(last_response_);
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
   for (const auto& set : sets_) set->on_failure = notify.queue_pair_lost;
   io.serve(sets_);
@@ -88,7 +94,16 @@ bool Connection::poll() {
   });
   if (!answered) return false;
   if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
-  return result > 0;
+  if (result <= 0) return false;
+  last_response_ = Clock::now();
+  return true;
+}
+
+bool Connection::has_just_responded() {
+  if (Clock::now() - last_response_ >= kFresh) return false;
+  // Unless it has ended its connection since.
+  poll();
+  return !lost();
 }
 
 Clock::time_point Connection::next_poll() const {
@@ -102,8 +117,12 @@ Clock::time_point Connection::next_poll() const {
 void Connection::poll_until(const std::function<bool()>& done) {
   const Backoff backoff;
   while (!done()) {
-    poll();
-    backoff.pause();
+    if (poll()) continue;
+    if (backoff.elapsed() < kEagerTime) {
+      std::this_thread::yield();
+    } else {
+      backoff.pause();
+    }
   }
 }
 

@@ -79,6 +79,8 @@ class Connection {
 
   /** Sends and receives admin commands. True when something completed. */
   bool poll();
+  /** Whether the controller has completed an admin command, or has been connected, within a few milliseconds. */
+  [[nodiscard]] bool has_just_responded();
   /** When to poll and to watch_alive() again, unless `admin_data` is called before. */
   [[nodiscard]] std::chrono::steady_clock::time_point next_poll() const;
   /** Has those who poll the I/O queue pairs look at them now. */
@@ -153,6 +155,7 @@ class Connection {
   /** Of AdminCommands::completions(), when the watch was last updated. */
   uint64_t completions_seen_ = 0;
   std::chrono::steady_clock::time_point last_poll_;
+  std::chrono::steady_clock::time_point last_response_;
   /** What arrives at the admin queue is reported. */
   bool notified_ = false;
   bool lost_ = false;

@@ -292,11 +292,16 @@ DetachReport ControlLoop::detach_now() {
   // What was posted before the detach goes first.
   mailbox_->run();
   const bool lost = connection_ == nullptr || connection_->lost() || state() == ControllerState::failed;
-  DetachSequence sequence(connection_.get(), io_, stop_, detach_calls_.settings());
-  enter(ControllerState::draining);
+  const DetachSettings settings = detach_calls_.settings();
+  const auto pass = [&](ControllerState phase) {
+    if (settings.report_states) return enter(phase);
+    if (life_.advance(phase)) events_.note_state(phase);
+  };
+  DetachSequence sequence(connection_.get(), io_, stop_, settings);
+  pass(ControllerState::draining);
   io_.set_requeue(false);
   const bool dead = lost || !sequence.drain();
-  const DetachReport report = sequence.end(dead, [this](ControllerState phase) { enter(phase); });
+  const DetachReport report = sequence.end(dead, pass);
   connection_.reset();
   // What waited for a reset that this detach has ended.
   io_.fail_pending(0);

@@ -24,6 +24,8 @@ struct DetachReport {
 struct DetachSettings {
   std::chrono::milliseconds drain{1'000};
   std::chrono::milliseconds timeout{5'000};
+  /** Whether the owner is to hear of the states in between. */
+  bool report_states = true;
 
   /** A controller that has not completed the probe by then counts as dead: a second, or a part of the time
    * that its caller allows, where that is less. */

@@ -18,7 +18,7 @@ void EventSink::attached(const Status& status) {
 }
 
 void EventSink::state_changed(ControllerState state) {
-  history_->add(HistoryEvent::Kind::state, to_string(state));
+  note_state(state);
   emit(events()->state_changed, state);
 }
 

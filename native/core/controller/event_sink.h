@@ -43,6 +43,8 @@ class EventSink {
 
   void attached(const Status& status);
   void state_changed(ControllerState state);
+  /** The same, for the history alone. */
+  void note_state(ControllerState state) { history_->add(HistoryEvent::Kind::state, to_string(state)); }
   /** Emits the state `failed`, then the reason. */
   void failed(const Status& why);
   void reset(const ResetStep& step);
