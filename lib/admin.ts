@@ -186,8 +186,8 @@ export class Admin {
 
   #send(what: string, command: CheckedCommand, limits: AdminLimits): Promise<AdminResult> {
     const { native, refusal, mostBytes } = this.#services;
-    const refused = refusal() ?? tooLong(command, mostBytes());
-    if (refused) return Promise.reject(refused);
+    const rejection = refusal() ?? tooLong(command, mostBytes());
+    if (rejection) return Promise.reject(rejection);
     const { opcode, nsid, cdw, data } = command;
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;
     return PendingCall.start<AdminResult>(
@@ -200,9 +200,9 @@ export class Admin {
       (call) => {
         native.admin({
           ...{ opcode, nsid, cdw10, cdw11, cdw12, cdw13, cdw14, cdw15, data },
-          done: (failure, cdw0, answer) => {
+          done: (failure, cdw0, returned) => {
             if (failure) call.reject(SpdkError.fromNative(failure));
-            else call.resolve({ cdw0, data: answer });
+            else call.resolve({ cdw0, data: returned });
           },
         });
       },

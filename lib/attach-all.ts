@@ -162,7 +162,7 @@ function reasonToSkip(
   filter: Filter,
 ): SkipReason | undefined {
   if (entry.subtype !== 'nvm') return 'not-nvm';
-  // To connect to it reaches this machine itself, whoever gave the log.
+  // A connection to it reaches this machine itself, whatever host sent the log.
   if (id.traddr === '0.0.0.0' || id.traddr === '::') return 'any-address';
   if (entry.secureChannel === 'required') return 'secure-channel';
   if (known.has(formatTransportId(id))) return 'duplicate';

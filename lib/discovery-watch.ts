@@ -155,7 +155,7 @@ export class DiscoveryWatch
 
   /**
    * Ends the watch and its connection. A second call gets the outcome of the first.
-   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK did not let go of the connection within five seconds; the watch has
+   * @throws {SpdkError} ERR_SPDK_WEDGED when SPDK did not release the connection within five seconds; the watch has
    *   ended all the same
    */
   async close(): Promise<void> {

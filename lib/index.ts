@@ -99,7 +99,7 @@ export type {
  * the patches that this package's set-up applied; with your own SPDK there are none. `linkage` and `dpdkLinkage` say
  * whether SPDK and DPDK are linked as archives (`static`) or as shared libraries (`shared`), with which some defences are
  * off: see {@link advisories}. `file` is the addon that is loaded: built on this machine, or of the
- * binary package; empty where there is a stand-in of `spdk-nvme/testing`.
+ * binary package; empty with the targets in memory of `spdk-nvme/testing`.
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
  */
 export function spdkVersion(): Required<SpdkRelease & Linkages> & {

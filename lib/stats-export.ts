@@ -64,7 +64,7 @@ export async function exportStats(
     ? checkString(given.get('name'), 'name')
     : path.basename(process.argv[1] ?? 'node');
   let file = wanted ?? statsFolder();
-  const server = createServer((socket) => answer(socket, environment, name));
+  const server = createServer((socket) => respond(socket, environment, name));
   server.unref();
   const remove = () => rmSync(file, { force: true });
   try {
@@ -92,12 +92,12 @@ export async function exportStats(
 function defaultPath(): string {
   const folder = statsFolder();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // In a folder that everybody may write to, somebody else may have made it.
+  // In a folder that all users may write to, another user may have made it.
   if (statSync(folder).uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
   return path.join(folder, `spdk-nvme-${process.pid}.sock`);
 }
 
-function answer(socket: Socket, environment: Environment, program: string): void {
+function respond(socket: Socket, environment: Environment, program: string): void {
   // A client that goes away early is no error of this process.
   socket.on('error', () => socket.destroy());
   socket.unref();

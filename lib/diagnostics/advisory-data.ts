@@ -224,7 +224,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     consequence:
       'To the discovery controller of the well-known name SPDK is another host than the caller’s: a target that shows hosts different logs shows that of a stranger. Over RDMA the source address is left aside as well.',
     defence:
-      'The SPDK that set-up builds carries a patch. With another one, a target that tells hosts apart has to be asked with a later release.',
+      'The SPDK that set-up builds carries a patch. With another one, a target whose log depends on the host has to be asked with a later release.',
   },
   {
     id: 'SPDK-TCP-SOURCE-ADDRESS',

@@ -14,7 +14,7 @@ import {
 
 const discoveryPage = 0x70;
 /** The maximum of attempts to read a log that changes meanwhile. */
-const maxTries = 10;
+const maxAttempts = 10;
 
 /** The part of a connection's admin commands that discovery needs. */
 export interface LogPages {
@@ -85,7 +85,7 @@ export async function readLog(
 ): Promise<Buffer> {
   const read = (length: number) => admin.logPage(discoveryPage, length, 0, { timeoutMs: left(), signal });
   let log = await read(logUnitBytes);
-  for (let tries = 0; tries < maxTries; tries++) {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const wanted = (entryCount(log) + 1) * logUnitBytes;
     if (log.length === wanted) return log;
     const header = log;
@@ -94,6 +94,6 @@ export async function readLog(
   }
   throw new SpdkError(
     'ERR_SPDK_LOG_PAGE_CHANGED',
-    `The discovery log changed during each of ${maxTries} attempts to read it`,
+    `The discovery log changed during each of ${maxAttempts} attempts to read it`,
   );
 }

@@ -20,10 +20,10 @@ export interface CallLimits {
   readonly timeoutCode: SpdkErrorCode;
   readonly timeoutHint: string;
   readonly signal?: AbortSignal | undefined;
-  /** Tells native code that the call was cancelled. */
+  /** Reports to native code that the call was cancelled. */
   readonly cancel?: () => void;
   /** Finds out what more the error should say when the time is over; not waited for longer than half a second. */
-  readonly explain?: (tell: (details: SpdkErrorDetails) => void) => void;
+  readonly explain?: (done: (details: SpdkErrorDetails) => void) => void;
 }
 
 const explainLimitMs = 500;
@@ -78,7 +78,7 @@ export class PendingCall<Result> {
     if (this.#settle()) this.#reject(error);
   }
 
-  /** Rejects, and tells native code that the call was cancelled. */
+  /** Rejects, and reports to native code that the call was cancelled. */
   abandon(error: SpdkError | SpdkTypeError): void {
     if (!this.#settle()) return;
     this.#cancel();
@@ -130,16 +130,16 @@ export class PendingCall<Result> {
   readonly #onTimeout = (): void => {
     if (!this.#settle()) return;
     const failure = this.#cancel();
-    const tell = (details: SpdkErrorDetails): void => {
+    const done = (details: SpdkErrorDetails): void => {
       clearTimeout(unexplained);
       this.#reject(this.#timeoutError(failure ? { ...details, cause: failure } : details));
     };
-    const unexplained = setTimeout(tell, explainLimitMs, {});
+    const unexplained = setTimeout(done, explainLimitMs, {});
     try {
-      if (this.#limits.explain) this.#limits.explain(tell);
-      else tell({});
+      if (this.#limits.explain) this.#limits.explain(done);
+      else done({});
     } catch (cause) {
-      tell({ cause });
+      done({ cause });
     }
   };
 }
@@ -165,7 +165,7 @@ export class Outcome<Result> {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Everybody may have stopped waiting by then.
+    // All callers may have stopped waiting by then.
     this.promise.catch(() => {});
   }
 }

@@ -35,13 +35,13 @@ export class Sharing<Resource extends Closable<CloseOptions>, Options extends ob
       const shared = this.#current ?? this.#begin(wanted, open);
       if (!shared.ending) {
         checkSame(wanted, given, shared.options);
-        // At once, so that nobody closes it as the last one meanwhile.
+        // Immediately, so that no other holder closes it as the last one meanwhile.
         shared.holders++;
         const resource = await shared.resource;
         if (!resource.closed) {
           return { resource, release: (options) => this.#release(shared, resource, options) };
         }
-        // Somebody has closed it behind the holders' backs.
+        // It was closed without its holders.
         shared.ending = resource.close();
       }
       await shared.ending.catch(() => {});

@@ -11,7 +11,7 @@ import type { DmaBuffer } from './dma-memory.js';
 export interface BatchCommand<Namespace> {
   /** One of the controller of the queue pair. */
   readonly namespace: Namespace;
-  /** A whole number from 0 to 4294967295 that comes back with the completion. Default 0. */
+  /** A whole number from 0 to 4294967295 that the completion returns. Default 0. */
   readonly tag?: number | undefined;
 }
 

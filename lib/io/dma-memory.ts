@@ -15,7 +15,7 @@ export interface DmaRegion {
 export type DmaBuffer = ReturnType<typeof Buffer.alloc> &
   Disposable & {
     /**
-     * Gives the memory back. Commands that still use it finish first; from now on the buffer is refused for new
+     * Releases the memory. Commands that still use it finish first; from now on the buffer is rejected for new
      * ones, and once they have finished its length is zero. Without a release the garbage collector does it late.
      */
     release(): void;

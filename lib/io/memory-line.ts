@@ -12,7 +12,7 @@ export interface MemoryWaiter {
 
 /**
  * Those who wait for bounce memory, in order. Each gets memory for one command at a time and goes to the end of the
- * line for more, so that no queue pair starves another; and nobody overtakes one that waits for a large piece.
+ * line for more, so that no queue pair starves another; and none overtakes one that waits for a large piece.
  */
 export class MemoryLine {
   readonly #waiters = new Set<MemoryWaiter>();

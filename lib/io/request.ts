@@ -75,8 +75,8 @@ export class IoRequest {
   status = -1;
   /** Why it failed, where no command did. */
   failure: SpdkError | undefined = undefined;
-  resolve: (value: unknown) => void = nobody;
-  reject: (error: unknown) => void = nobody;
+  resolve: (value: unknown) => void = ignore;
+  reject: (error: unknown) => void = ignore;
   onAbort: (() => void) | undefined = undefined;
   timer: NodeJS.Timeout | undefined = undefined;
   settled = false;
@@ -153,7 +153,7 @@ export class IoRequest {
   }
 }
 
-function nobody(): void {}
+function ignore(): void {}
 
 /** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
 export function describeCommand(

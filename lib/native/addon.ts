@@ -26,7 +26,7 @@ export function native(): NativeAddon {
   return addon;
 }
 
-/** The file that the addon was loaded from; empty where there is none or a stand-in. */
+/** The file that the addon was loaded from; empty where there is none, or targets in memory. */
 export function loadedFile(): string {
   return loaded;
 }

@@ -94,7 +94,7 @@ export interface NativeDetachRequest {
 }
 
 export interface NativeController {
-  /** Tells controllers apart in this process, for log lines. */
+  /** Identifies a controller in this process, for log lines. */
   id(): number;
   state(): ControllerState;
   history(): NativeHistoryEvent[];
@@ -136,7 +136,7 @@ export interface NativeAttachRequest {
   readonly reconnectDelayMs: number;
   /** 2^32 - 1 means no limit. */
   readonly ctrlrLossTimeoutMs: number;
-  /** 0: I/O waits as long as there are tries. */
+  /** 0: I/O waits as long as attempts are made. */
   readonly fastIoFailTimeoutMs: number;
   readonly attached: (failure: NativeFailure | null) => void;
   readonly stateChanged: (state: ControllerState) => void;

@@ -36,7 +36,7 @@ const mostLogPageBytes = 268_435_456;
 /** The maximum of the 16 bits of NUMDL, which controllers without extended data are limited to. */
 const mostShortBytes = 262_144;
 /** The maximum of attempts to read a page that changes meanwhile. */
-const mostTries = 10;
+const maxAttempts = 10;
 /** Pages that start with an eight-byte count of their changes: ANA and discovery. */
 const countedPages: readonly number[] = [0x0c, 0x70];
 const countBytes = 8;
@@ -80,7 +80,7 @@ export async function readLogPage(reader: LogPageReader, request: LogPageRequest
   }
   if (length <= most) return reader.read(request);
   if (!countedPages.includes(page)) return readPieces(reader, request, most);
-  for (let tries = 0; tries < mostTries; tries++) {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const count = { ...request, offset: 0, length: countBytes };
     const before = await reader.read({ ...count, retain: true });
     const data = await readPieces(reader, { ...request, retain: true }, most);
@@ -88,7 +88,7 @@ export async function readLogPage(reader: LogPageReader, request: LogPageRequest
   }
   throw new SpdkError(
     'ERR_SPDK_LOG_PAGE_CHANGED',
-    `Log page ${page} changed during each of ${mostTries} attempts to read it`,
+    `Log page ${page} changed during each of ${maxAttempts} attempts to read it`,
   );
 }
 

@@ -31,8 +31,8 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
  */
 export function checkNqn(value: unknown, name: string): string {
   const nqn = checkString(value, name);
-  const complaint = complaintAbout(nqn);
-  if (complaint) throw new SpdkError('ERR_SPDK_INVALID_NQN', `${name} ${complaint}; got ${describe(nqn)}`);
+  const problem = problemOf(nqn);
+  if (problem) throw new SpdkError('ERR_SPDK_INVALID_NQN', `${name} ${problem}; got ${describe(nqn)}`);
   return nqn;
 }
 
@@ -51,7 +51,7 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
-function complaintAbout(nqn: string): string | undefined {
+function problemOf(nqn: string): string | undefined {
   // A string of more UTF-16 units than the limit has more bytes too; this keeps the rest cheap for huge input.
   if (nqn.length > nqnMaxBytes || Buffer.byteLength(nqn) > nqnMaxBytes) {
     return `must be at most ${nqnMaxBytes} bytes of UTF-8`;

@@ -232,8 +232,8 @@ function failUnknownKey(key: string): never {
   fail(`has the unknown key ${describe(key)}; ${advice}`);
 }
 
-function fail(complaint: string): never {
-  throw new SpdkError('ERR_SPDK_INVALID_TRANSPORT_ID', `The transport id ${complaint}`);
+function fail(problem: string): never {
+  throw new SpdkError('ERR_SPDK_INVALID_TRANSPORT_ID', `The transport id ${problem}`);
 }
 
 function hex(value: number, digits: number): string {
