@@ -1,6 +1,7 @@
 // The life of a controller over a fake of SPDK: generated schedules of losses, resets, detaches, cancelled attaches,
 // failed reconnects and a silent target, on real threads. A schedule is repeated by its seed:
 //   controller_life_fake_test --gtest_filter='*Schedule/17'
+// Longer than other files: the generator of schedules and the environment that they run in need each other.
 
 #include <gtest/gtest.h>
 

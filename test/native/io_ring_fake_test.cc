@@ -1,5 +1,5 @@
-// What a ring does with its commands, against a fake of SPDK: single cases. io_ring_random_fake_test.cc has
-// the rest.
+// What a ring does with its commands, against a fake of SPDK: single cases; io_ring_random_fake_test.cc has the
+// random ones. Longer than other files: a list of short cases that share one fixture.
 
 #include "native/core/io/io_ring.h"
 

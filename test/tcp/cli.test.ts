@@ -1,4 +1,5 @@
-// The command line as it is shipped, as a person would use it, against SPDK's own target over TCP.
+// The command line as it is shipped, as a person would use it, against SPDK's own target over TCP. Longer than other
+// files: all verbs share one target.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// A watched discovery service, on a stand-in of the addon: changes, lost connections, and an end at every moment.
+// A watched discovery service in memory: changes, lost connections, and an end at every moment. Longer than other files:
+// the cases share one fixture.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChangeFeed } from '../../lib/discovery/change-feed.js';

@@ -1,3 +1,6 @@
+// Reads and writes over RDMA, compared with the data of the target's disk, for any target. Longer than other files: the
+// cases share one attached controller for each way of polling.
+
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {

@@ -1,3 +1,5 @@
+// The functions of SPDK that rings, queue sets and connections call. Longer than other files: there is one for each.
+
 #include "fake_spdk.h"
 
 #include <spdk/env.h>
