@@ -1,7 +1,7 @@
 // The admin queue of a controller in memory.
 
 import type { NativeAdminRequest } from '../native/contract.js';
-import { type AdminAnswer, adminDataComesBack } from './admin.js';
+import { type MemoryAdminResult, returnsData } from './admin.js';
 import type { Connection } from './connection.js';
 import type { JsChannel } from './js-channel.js';
 import { abortedStatus } from './layout.js';
@@ -30,32 +30,32 @@ export class AdminQueue {
       throw new TypeError('data must be a Uint8Array of up to 1048576 bytes');
     }
     const data = Uint8Array.from(request.data);
-    const refuse = () => {
+    const reject = () => {
       const message = 'the admin command was not sent: the controller has no connection';
       this.#channel.post(() => request.done({ code: 'ERR_SPDK_CONTROLLER_FAILED', message }, 0, empty()));
     };
-    this.#waiting.add(refuse);
+    this.#waiting.add(reject);
     this.#scheduler.after(0, () => {
-      if (!this.#waiting.delete(refuse)) return;
+      if (!this.#waiting.delete(reject)) return;
       const way = connection();
-      if (!way) refuse();
-      else way.admin({ opcode, nsid, cdw, data }, (answer) => this.#tell(request, opcode, answer));
+      if (!way) reject();
+      else way.admin({ opcode, nsid, cdw, data }, (result) => this.#complete(request, opcode, result));
     });
   }
 
   /** Ends those that have not been sent. */
   abort(): void {
-    const refusals = [...this.#waiting];
+    const rejections = [...this.#waiting];
     this.#waiting.clear();
-    for (const refuse of refusals) refuse();
+    for (const reject of rejections) reject();
   }
 
-  #tell(request: NativeAdminRequest, opcode: number, answer: AdminAnswer | undefined): void {
-    const status = answer ? answer.status : abortedStatus;
+  #complete(request: NativeAdminRequest, opcode: number, result: MemoryAdminResult | undefined): void {
+    const status = result ? result.status : abortedStatus;
     this.#channel.post(() => {
-      if (status === 0 && answer) {
-        const data = adminDataComesBack(opcode) ? Buffer.from(answer.data) : empty();
-        request.done(null, answer.cdw0, data);
+      if (status === 0 && result) {
+        const data = returnsData(opcode) ? Buffer.from(result.data) : empty();
+        request.done(null, result.cdw0, data);
         return;
       }
       const message = 'the controller rejected the admin command';

@@ -1,4 +1,4 @@
-// What a subsystem in memory answers to admin commands.
+// The results of admin commands of a subsystem in memory.
 
 /** An admin command as it reaches a subsystem. */
 export interface AdminQuestion {
@@ -8,8 +8,8 @@ export interface AdminQuestion {
   readonly data: Uint8Array;
 }
 
-/** A subsystem's answer; `status` as a ring has it, 0 for success. */
-export interface AdminAnswer {
+/** A subsystem's result; `status` as a ring has it, 0 for success. */
+export interface MemoryAdminResult {
   readonly status: number;
   readonly cdw0: number;
   readonly data: Uint8Array;
@@ -18,30 +18,34 @@ export interface AdminAnswer {
 const invalidOpcode = 0x01;
 const invalidField = 0x02;
 
-/** Whether data of a command comes back (NVMe base specification, the lowest two bits of an opcode). */
-export function adminDataComesBack(opcode: number): boolean {
+/** Whether a command returns data (NVMe base specification, the lowest two bits of an opcode). */
+export function returnsData(opcode: number): boolean {
   return (opcode & 2) !== 0;
 }
 
-/** Answers Identify, Get Log Page, Get and Set Features and Keep Alive. @param features values by feature id */
-export function answerAdmin(
+/** Completes Identify, Get Log Page, Get and Set Features and Keep Alive. @param features values by feature id */
+export function adminResult(
   question: AdminQuestion,
   features: Map<number, number>,
   serial: string,
-): AdminAnswer {
+): MemoryAdminResult {
   const [dword0 = 0, dword1 = 0] = question.cdw;
   const feature = dword0 & 0xff;
-  const fill = (write: (data: Uint8Array) => void): AdminAnswer => {
+  const fill = (write: (data: Uint8Array) => void): MemoryAdminResult => {
     const data = new Uint8Array(question.data.byteLength);
     write(data);
     return { status: 0, cdw0: 0, data };
   };
-  const nothing = (status: number, cdw0 = 0): AdminAnswer => ({ status, cdw0, data: new Uint8Array(0) });
+  const nothing = (status: number, cdw0 = 0): MemoryAdminResult => ({
+    status,
+    cdw0,
+    data: new Uint8Array(0),
+  });
   switch (question.opcode) {
     case 0x02: {
       const bytes = ((dword1 & 0xffff) * 0x1_0000 + (dword0 >>> 16) + 1) * 4;
       if (bytes !== question.data.byteLength) return nothing(invalidField);
-      // Each byte tells where in the page it stands, so that pieces that are put together wrongly show.
+      // Each byte depends on its place in the page, so that pieces that are put together wrongly show.
       const [, , low = 0] = question.cdw;
       return fill((data) => {
         for (let i = 0; i < data.length; i++) data[i] = ((low + i) * 7) & 0xff;

@@ -1,7 +1,7 @@
 // One connection of a controller in memory.
 
 import type { NativeNamespaceInfo } from '../native/contract.js';
-import type { AdminAnswer, AdminQuestion } from './admin.js';
+import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import { abortedStatus } from './layout.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
@@ -9,14 +9,14 @@ import type { MemorySubsystem } from './subsystem.js';
 
 type Done = (status: number, result: number) => void;
 
-/** What a connection tells its controller. */
+/** What a connection reports to its controller. */
 export interface ConnectionEvents {
   readonly lost: (why: string) => void;
   readonly namespacesChanged: () => void;
   readonly logChanged: () => void;
 }
 
-/** One controller's connection to a subsystem, and the commands that it has not answered. */
+/** One controller's connection to a subsystem, and the commands that it has not completed. */
 export class Connection {
   readonly subsystem: MemorySubsystem;
   readonly #events: ConnectionEvents;
@@ -36,7 +36,7 @@ export class Connection {
     return this.#alive;
   }
 
-  /** Reads anew what namespaces there are. */
+  /** Reads the list of namespaces again. */
   identify(): NativeNamespaceInfo[] {
     const infos = [...this.subsystem.namespaces.values()].map((space) => space.info());
     this.#infos = new Map(infos.map((info) => [info.id, { ...info, changed: this.#changed(info) }]));
@@ -47,34 +47,34 @@ export class Connection {
     return this.#infos.get(nsid);
   }
 
-  /** Sends a command; `done` is called once: with the controller's answer, or when the connection ends. */
+  /** Sends a command; `done` is called once: with the controller's result, or when the connection ends. */
   send(command: RingCommand, uses: readonly RegionUse[], memory: MemoryRegions, done: Done): void {
-    const answer = this.#await(done, () => done(abortedStatus, 0));
-    this.subsystem.target.answer(() => {
-      if (!answer.open()) return;
+    const pending = this.#await(done, () => done(abortedStatus, 0));
+    this.subsystem.target.respond(() => {
+      if (!pending.open()) return;
       const parts = uses.map((use) => memory.bytes(use));
       const status = this.subsystem.execute(command, parts);
-      answer.end(status, 0);
+      pending.end(status, 0);
     });
   }
 
   /** As `send`, for an admin command. */
-  admin(question: AdminQuestion, done: (answer: AdminAnswer | undefined) => void): void {
-    const answer = this.#await(done, () => done(undefined));
-    this.subsystem.target.answer(() => {
-      if (!answer.open()) return;
+  admin(question: AdminQuestion, done: (result: MemoryAdminResult | undefined) => void): void {
+    const pending = this.#await(done, () => done(undefined));
+    this.subsystem.target.respond(() => {
+      if (!pending.open()) return;
       if (question.data.byteLength > this.subsystem.maxTransferBytes) {
-        answer.end(undefined);
+        pending.end(undefined);
         this.lose('an admin command was larger than the controller takes');
         return;
       }
-      answer.end(this.subsystem.admin(question, this));
+      pending.end(this.subsystem.admin(question, this));
     });
   }
 
   /** The subsystem reports a change (Asynchronous Event, Namespace Attribute Changed). */
   changedNamespaces(): void {
-    this.subsystem.target.answer(() => {
+    this.subsystem.target.respond(() => {
       if (this.#alive) this.#events.namespacesChanged();
     });
   }
@@ -87,7 +87,7 @@ export class Connection {
   /** The discovery log has changed. False where the host does not wait for that. */
   changedLog(): boolean {
     if (!this.#watchesLog || !this.#alive) return false;
-    this.subsystem.target.answer(() => {
+    this.subsystem.target.respond(() => {
       if (this.#alive) this.#events.logChanged();
     });
     return true;
@@ -98,7 +98,7 @@ export class Connection {
     if (this.#alive) this.#events.lost(why);
   }
 
-  /** Ends it; what was not answered never is. */
+  /** Ends it; outstanding commands never complete. */
   end(): void {
     if (!this.#alive) return;
     this.#alive = false;
@@ -112,7 +112,7 @@ export class Connection {
     return before !== undefined && (before.changed || before.blocks !== info.blocks);
   }
 
-  #await<Answer extends unknown[]>(done: (...answer: Answer) => void, abort: () => void) {
+  #await<Result extends unknown[]>(done: (...result: Result) => void, abort: () => void) {
     const entry = () => {
       this.#open.delete(entry);
       abort();
@@ -120,9 +120,9 @@ export class Connection {
     this.#open.add(entry);
     return {
       open: () => this.#open.has(entry),
-      end: (...answer: Answer) => {
+      end: (...result: Result) => {
         this.#open.delete(entry);
-        done(...answer);
+        done(...result);
       },
     };
   }

@@ -10,8 +10,8 @@ export interface DetachSettings {
 
 /** Between two looks at how far the drain has come. */
 const pauseMs = 5;
-/** A controller that has not answered by then is dead. Or by a third of the caller's time, where that is less. */
-const answerLimitMs = 1_000;
+/** A controller that has not responded by then is dead. Or by a third of the caller's time, where that is less. */
+const responseLimitMs = 1_000;
 
 /** native/core/controller/detach_sequence.cc: drain, disconnect, linger, destroy. */
 export function detachSteps(
@@ -27,12 +27,12 @@ export function detachSteps(
 
   const pending = () => controller.rings.some((ring) => ring.pending > 0);
   const drained = (passed: number) => !pending() || passed >= drainMs;
-  const answered = (passed: number) =>
-    !controller.connection()?.subsystem.target.silent || passed >= Math.min(answerLimitMs, timeoutMs / 3);
+  const responded = (passed: number) =>
+    !controller.connection()?.subsystem.target.silent || passed >= Math.min(responseLimitMs, timeoutMs / 3);
 
   const look = () => {
     const passed = performance.now() - begun;
-    if (dead || (drained(passed) && answered(passed))) unlessStuck(controller, disconnect);
+    if (dead || (drained(passed) && responded(passed))) unlessStuck(controller, disconnect);
     else scheduler.after(pauseMs, look);
   };
   const disconnect = () => {

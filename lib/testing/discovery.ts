@@ -1,7 +1,7 @@
 // The discovery service of a target in memory.
 
 import { discoveryNqn } from '../options/nqn.js';
-import type { AdminAnswer, AdminQuestion } from './admin.js';
+import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import { discoveryLog, type WrittenEntry } from './discovery-log.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import { MemorySubsystem } from './subsystem.js';
@@ -47,7 +47,7 @@ export class MemoryDiscovery extends MemorySubsystem {
   }
 
   /** @internal */
-  override admin(question: AdminQuestion, from: MemoryLink): AdminAnswer {
+  override admin(question: AdminQuestion, from: MemoryLink): MemoryAdminResult {
     const [dword0 = 0, dword1 = 0, offset = 0] = question.cdw;
     const { opcode, data } = question;
     if (opcode === getLogPage && (dword0 & 0xff) === discoveryPage) {
@@ -65,9 +65,9 @@ export class MemoryDiscovery extends MemorySubsystem {
         this.#armed.add(from);
       }
     }
-    const answer = super.admin(question, from);
+    const result = super.admin(question, from);
     if (opcode === identify && this.offers)
-      Buffer.from(answer.data.buffer).writeUInt32LE(logChangeNotices, 92);
-    return answer;
+      Buffer.from(result.data.buffer).writeUInt32LE(logChangeNotices, 92);
+    return result;
   }
 }

@@ -82,10 +82,10 @@ export class MemoryEnvironment implements NativeEnvironment {
     const { scheduler, channel } = this.#shared;
     this.#closed = true;
     const left = new Set(this.controllers.filter(({ finished }) => !finished));
-    let told = false;
+    let reported = false;
     const end = () => {
-      if (told) return;
-      told = true;
+      if (reported) return;
+      reported = true;
       cancel();
       for (const controller of left) controller.wedge();
       const heldBy = [...left].map(({ name }) => name).join('\n');

@@ -65,7 +65,7 @@ export class MemoryTargetFaults {
   wedged = false;
   readonly #scheduler: Scheduler;
   readonly #failures: PendingFailure[] = [];
-  readonly #unanswered: (() => void)[] = [];
+  readonly #held: (() => void)[] = [];
   readonly #onSilent = new Set<(silent: boolean) => void>();
   #silent = false;
 
@@ -89,11 +89,11 @@ export class MemoryTargetFaults {
   set silent(silent: boolean) {
     if (silent === this.#silent) return;
     this.#silent = silent;
-    if (!silent) for (const reply of this.#unanswered.splice(0)) reply();
+    if (!silent) for (const reply of this.#held.splice(0)) reply();
     for (const listener of [...this.#onSilent]) listener(silent);
   }
 
-  /** @internal Calls whenever the target falls silent or speaks again. Gives the function that ends that. */
+  /** @internal Calls whenever the target becomes unresponsive or responds again. Returns the function that ends that. */
   whenSilent(listener: (silent: boolean) => void): () => void {
     this.#onSilent.add(listener);
     return () => this.#onSilent.delete(listener);
@@ -119,10 +119,10 @@ export class MemoryTargetFaults {
     for (const connection of [...this.connections]) connection.lose('the link is down');
   }
 
-  /** @internal Answers after the target's latency, and when it is silent, once it is not. */
-  answer(reply: () => void): void {
+  /** @internal Responds after the target's latency, and when it is silent, once it is not. */
+  respond(reply: () => void): void {
     this.#scheduler.after(this.latencyMs, () => {
-      if (this.#silent) this.#unanswered.push(reply);
+      if (this.#silent) this.#held.push(reply);
       else reply();
     });
   }

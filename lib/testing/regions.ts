@@ -77,7 +77,7 @@ export class MemoryRegions {
     structuredClone(memory, { transfer: [memory] });
   }
 
-  /** As the garbage collector does with an ArrayBuffer that nobody sees any more. */
+  /** As the garbage collector does with an unreachable ArrayBuffer. */
   drop(id: number): void {
     if (this.pins[id] === 0) this.#free(id);
     else this.pins[id] = (this.pins[id] as number) | dropped;

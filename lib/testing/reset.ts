@@ -4,12 +4,12 @@ import type { NativeFailure } from '../errors/spdk-error.js';
 import type { NativeResetStep } from '../native/contract.js';
 import type { SteppedController } from './shared.js';
 
-/** 2^32 - 1 stands for ever. */
+/** 2^32 - 1 means indefinitely. */
 const forever = 0xffff_ffff;
-/** How often I/O that comes in spite of a fast failure is answered. */
+/** How often new I/O fails while the controller fails fast. */
 const fastFailIntervalMs = 20;
 /** How long the controller has to give a sign of life. */
-const answerLimitMs = 1_000;
+const responseLimitMs = 1_000;
 
 /** native/core/controller/control_loop.cc: ends the connection and makes another, by the controller's reconnect policy. */
 export function resetSteps(
@@ -42,13 +42,13 @@ class Reset {
       this.#end();
       return;
     }
-    this.#tell({ kind: 'begun', failure: this.#cause });
+    this.#report({ kind: 'begun', failure: this.#cause });
     controller.holdIo(true);
     if (fastIoFailTimeoutMs > 0) {
       this.#cancelFastFail = controller.scheduler.after(fastIoFailTimeoutMs, () => this.#failFast());
     }
     const silent = controller.connection()?.subsystem.target.silent ?? false;
-    controller.scheduler.after(this.#cause === null && silent ? answerLimitMs : 0, () => {
+    controller.scheduler.after(this.#cause === null && silent ? responseLimitMs : 0, () => {
       if (controller.leaving) {
         this.#end();
         return;
@@ -72,13 +72,13 @@ class Reset {
         this.#end();
         return;
       }
-      this.#tell({ kind: 'attemptFailed', failure });
+      this.#report({ kind: 'attemptFailed', failure });
       const { reconnectDelayMs, ctrlrLossTimeoutMs } = controller.request;
       const now = performance.now();
       const next = Math.max(tried + reconnectDelayMs, now);
       const last =
         ctrlrLossTimeoutMs === forever ? Number.POSITIVE_INFINITY : this.#begun + ctrlrLossTimeoutMs;
-      if (next > last || ctrlrLossTimeoutMs === 0) this.#giveUp(failure);
+      if (next > last || ctrlrLossTimeoutMs === 0) this.#fail(failure);
       else {
         controller.scheduler.after(next - now, () => {
           if (controller.leaving) this.#end();
@@ -95,7 +95,7 @@ class Reset {
     if (!controller.enter('attached')) return;
     controller.post(() => controller.request.namespacesChanged());
     const now = performance.now();
-    this.#tell({
+    this.#report({
       kind: 'done',
       failure: null,
       disconnectMs: this.#disconnected - this.#begun,
@@ -104,7 +104,7 @@ class Reset {
     });
   }
 
-  #giveUp(failure: NativeFailure): void {
+  #fail(failure: NativeFailure): void {
     const controller = this.#controller;
     this.#end();
     controller.holdIo(false);
@@ -114,7 +114,7 @@ class Reset {
   }
 
   #failFast(): void {
-    this.#tell({ kind: 'failingFast', failure: null });
+    this.#report({ kind: 'failingFast', failure: null });
     if (!this.#controller.leaving) this.#controller.refuseIo(fastFailIntervalMs);
   }
 
@@ -123,7 +123,7 @@ class Reset {
     this.#done();
   }
 
-  #tell(step: Pick<NativeResetStep, 'kind' | 'failure'> & Partial<NativeResetStep>): void {
+  #report(step: Pick<NativeResetStep, 'kind' | 'failure'> & Partial<NativeResetStep>): void {
     const whole = { attempts: this.#attempts, disconnectMs: 0, connectMs: 0, totalMs: 0, ...step };
     this.#controller.post(() => this.#controller.request.resetStep(whole));
   }

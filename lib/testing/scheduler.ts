@@ -1,7 +1,7 @@
 // Work that runs later.
 
 /**
- * The stand-in's threads: work that runs later, in the order of its time. Like the addon's own threads it does not
+ * The threads of the addon in memory: work that runs later, in the order of its time. Like the addon's own threads it does not
  * keep the process alive. Fake timers make it a virtual clock.
  */
 export class Scheduler {

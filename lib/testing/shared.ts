@@ -28,12 +28,12 @@ export interface SteppedController {
   readonly scheduler: Scheduler;
   readonly rings: readonly MemoryQueuePair[];
   readonly stuck: boolean;
-  /** Somebody wants it detached. */
+  /** A call wants it detached. */
   readonly leaving: boolean;
   connection(): Connection | undefined;
   /** Moves to another state; false where that may not follow. */
   enter(state: ControllerState): boolean;
-  /** Ends the connection and everything that it has not answered. */
+  /** Ends the connection and everything that it has not completed. */
   endConnection(): void;
   establish(done: (failure: NativeFailure | null) => void): void;
   holdIo(holding: boolean): void;

@@ -1,7 +1,7 @@
 // An NVM subsystem in memory.
 
 import type { ControllerInfo } from '../types.js';
-import { type AdminAnswer, type AdminQuestion, answerAdmin } from './admin.js';
+import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import { operation } from './layout.js';
@@ -87,8 +87,8 @@ export class MemorySubsystem {
   }
 
   /** @internal @param _from the connection that it came over */
-  admin(question: AdminQuestion, _from: MemoryLink): AdminAnswer {
-    return answerAdmin(question, this.features, 'MEMORY');
+  admin(question: AdminQuestion, _from: MemoryLink): MemoryAdminResult {
+    return adminResult(question, this.features, 'MEMORY');
   }
 
   /** @internal Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
