@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 /** Of a controller that describes its namespaces again, one after the other. */
 constexpr auto kTimeForNamespace = 10ms;
 /** Between polls of an admin queue whose transport does not report what arrives. */
-constexpr auto kPollInterval = 50ms;
+constexpr auto kPollInterval = 100ms;
 /** Between polls of one that does. */
 constexpr auto kLongestPollInterval = 1'000ms;
 /** For so long after a response a controller counts as alive without a probe. */
