@@ -93,6 +93,10 @@ void Connector::cancel() {
   if (current_watch_ != nullptr) current_watch_->break_all_attempts();
 }
 
+void Connector::forget_address() {
+  context_.services->recent_answers.forget(address_key(request_));
+}
+
 /** Asked while a connect waits. */
 bool Connector::stopped() {
   while_waiting_();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "native/core/base/elapsed.h"
@@ -18,6 +19,8 @@ using namespace std::chrono_literals;
 /** Between looks at the admin queue while admin commands are outstanding; else see Connection::next_poll(). */
 constexpr auto kAdminIntervalWhenBusy = 50us;
 constexpr auto kLongestSleep = 1s;
+/** A failure of I/O that is due within this time does not wait for an attempt to connect. */
+constexpr auto kSoon = 10ms;
 
 /** Identifies a controller in this process; 0 is none. */
 std::atomic<uint64_t> g_last_id{0};
@@ -230,6 +233,9 @@ void ControlLoop::reset_now() {
   sequence.end(dead, nullptr);
   connection_.reset();
 
+  fail_what_is_due();
+  // What answered before the loss is asked again.
+  connector_.forget_address();
   const auto disconnected = Clock::now();
   for (unsigned attempts = 1; !stopping(); attempts++) {
     const auto attempted = Clock::now();
@@ -271,6 +277,20 @@ void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
     const auto now = Clock::now();
     if (now >= when) return;
     sleep_until(std::min(when, reconnect_.next_look(now)));
+  }
+}
+
+/**
+ * Before an attempt to connect, which may not return for seconds: fails I/O if that is about to be due, and once more
+ * what JavaScript has sent until it heard of that.
+ */
+void ControlLoop::fail_what_is_due() {
+  const auto begun = Clock::now();
+  const auto due = std::max(reconnect_.next_look(begun), begun);
+  if (due - begun > kSoon) return;
+  for (const auto when : {due, due + kSoon}) {
+    std::this_thread::sleep_until(when);
+    tend_waiting_io();
   }
 }
 

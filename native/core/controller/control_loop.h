@@ -77,6 +77,7 @@ class ControlLoop {
   void drop_connection();
   void reset_now();
   void wait_for_next_attempt(Clock::time_point when);
+  void fail_what_is_due();
   void tend_waiting_io();
   void fail(const Status& why);
   DetachReport detach_now();
