@@ -33,7 +33,8 @@ export function commandError(what: string, word: number): SpdkError {
     const message = `${what} could not be sent to the controller`;
     return new SpdkError(hostErrors[errno] ?? 'ERR_SPDK_IO_FAILED', message, { errno });
   }
-  const status = nvmeStatus((word >> 8) & 0x7, word & 0xff, (word & 0x800) !== 0);
+  const dnr = (word & 0x800) !== 0;
+  const status = nvmeStatus((word >> 8) & 0x7, word & 0xff, dnr, 'nvm', (word >> 12) & 0x3);
   return new SpdkError('ERR_SPDK_IO_FAILED', `${what} failed: ${status.name}`, { nvmeStatus: status });
 }
 

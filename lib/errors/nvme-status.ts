@@ -10,6 +10,8 @@ export interface NvmeStatus {
   readonly dnr: boolean;
   /** The specification's name, or a description of the numbers if it has none. */
   readonly name: string;
+  /** Which of the controller's Command Retry Delay Times it asks for, 1 to 3; missing if it asks for none. */
+  readonly crd?: number;
 }
 
 /**
@@ -186,8 +188,10 @@ export function nvmeStatus(
   sc: number,
   dnr: boolean,
   context: StatusContext = 'nvm',
+  crd = 0,
 ): NvmeStatus {
-  return Object.freeze({ sct, sc, dnr, name: nvmeStatusName(sct, sc, context) });
+  const name = nvmeStatusName(sct, sc, context);
+  return Object.freeze({ sct, sc, dnr, name, ...(crd > 0 && { crd }) });
 }
 
 function tableOf(sct: number, sc: number, context: StatusContext): Names | undefined {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <memory>
 
@@ -188,6 +189,23 @@ TEST_F(IoRingTest, LeavesRequestsForOthersWhileItSendsALargeCommand) {
   ring.submit(&queue_pair);
   EXPECT_EQ(ring.in_flight(), depth / 2);
   finish();
+}
+
+TEST_F(IoRingTest, PassesOnTheStatusWithDoNotRetryAndTheRetryDelay) {
+  controller.status = [](const FakeCommand& /*command*/) {
+    spdk_nvme_status status{};
+    status.sct = SPDK_NVME_SCT_PATH;
+    status.sc = SPDK_NVME_SC_ASYMMETRIC_ACCESS_TRANSITION;
+    status.dnr = 1;
+    // Its two bits above the status code type have no name in the headers of every release.
+    uint16_t raw = 0;
+    std::memcpy(&raw, &status, sizeof(raw));
+    raw |= 2U << 12U;
+    std::memcpy(&status, &raw, sizeof(raw));
+    return status;
+  };
+  push({});
+  EXPECT_EQ(finish()[0].status, 0x2b03U);
 }
 
 TEST_F(IoRingTest, EndsWithTheFirstErrorAndSendsNothingAfterIt) {

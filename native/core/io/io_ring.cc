@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "native/core/base/ticks.h"
@@ -19,7 +20,12 @@ uint32_t load(uint32_t& shared_word) {
 
 /** The status field of a completion as lib/io/ring.ts reads it. */
 uint32_t status_word(const spdk_nvme_status& status) {
-  return status.sc | static_cast<uint32_t>(status.sct) << 8 | static_cast<uint32_t>(status.dnr) << 11;
+  // The Command Retry Delay has no name in the headers of every release.
+  uint16_t raw = 0;
+  std::memcpy(&raw, &status, sizeof(raw));
+  const uint32_t retry_delay = raw >> 12U & 3U;
+  return status.sc | static_cast<uint32_t>(status.sct) << 8 | static_cast<uint32_t>(status.dnr) << 11 |
+         retry_delay << 12;
 }
 
 uint32_t host_error(int error_number) {
