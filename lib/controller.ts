@@ -129,7 +129,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly memory: DmaMemory;
   /** @internal All events of this controller, and those of its environment about it, pass through here. */
   readonly events = new HeldEvents();
-  /** @internal Hears that the log of a discovery controller has changed. */
+  /** @internal Hears that the log of a discovery controller, or the ANA log of another one, has changed. */
   onLogChanged: () => void = () => {};
   readonly #native: NativeController;
   readonly #queues: QueuePairSet;

@@ -43,6 +43,7 @@ import {
   hyphenated,
   readHostFiles,
 } from './options/host-identity.js';
+import type { SubsystemOptions, SubsystemPathOptions } from './options/subsystem.js';
 import {
   checkAttachable,
   parseTransportId,
@@ -50,6 +51,7 @@ import {
   type TransportIdObject,
 } from './options/transport-id.js';
 import { EnvironmentShare } from './shared-environment.js';
+import { Subsystem } from './subsystem.js';
 
 /** The events of an {@link Environment} and the arguments of their listeners. */
 export interface EnvironmentEvents {
@@ -232,6 +234,14 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const transportId = checkAttachable(parseTransportId(id));
     const machine = this.#machineIdentity();
     const resolved = resolveAttachOptions(options, transportId, machine);
+    return this.#attach(transportId, resolved, machine);
+  }
+
+  async #attach(
+    transportId: TransportId,
+    resolved: ResolvedAttachOptions,
+    machine: HostFiles,
+  ): Promise<Controller> {
     if (this.closed) throw closedError();
     if (transportId.trtype === 'PCIe') throw pcieError();
     const begun = performance.now();
@@ -245,6 +255,37 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       publish('spdk-nvme:attach:error', { transportId, error, ms: performance.now() - begun });
       throw error;
     }
+  }
+
+  /**
+   * Attaches an NVM subsystem over several paths: any mix of transports, addresses and local addresses. Resolves as soon
+   * as one path is up; the others are attached at the same time and come up later.
+   *
+   * @param paths transport ids of one subsystem, or objects with a path's own settings; 1 to 64
+   * @throws {SpdkError} without attaching anything: ERR_SPDK_CONFLICTING_OPTIONS for paths of different subsystems, the
+   *   same path twice or options that contradict each other, and the codes of {@link attach} for bad input. After
+   *   everything has been detached again: ERR_SPDK_NO_PATH if each path failed (`cause.errors` has their errors),
+   *   ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED
+   */
+  async attachSubsystem(
+    paths: readonly (string | TransportIdObject | SubsystemPathOptions)[],
+    options?: SubsystemOptions,
+  ): Promise<Subsystem> {
+    const machine = this.#machineIdentity();
+    return Subsystem.attach(paths, options, {
+      memory: this.#services.memory,
+      check: (attach, id) => {
+        const resolved = resolveAttachOptions(attach, id, machine);
+        if (this.closed) throw closedError();
+        if (id.trtype === 'PCIe') throw pcieError();
+        return resolved;
+      },
+      attach: ({ transportId, options: resolved }, { signal }) => {
+        // The subsystem holds what waits for a path: I/O of a lost one ends at once, to go out over another one.
+        const fastIoFailTimeoutMs = resolved.ctrlrLossTimeoutMs > 0 ? 1 : 0;
+        return this.#attach(transportId, { ...resolved, fastIoFailTimeoutMs, signal }, machine);
+      },
+    });
   }
 
   async #connect(

@@ -42,6 +42,10 @@ export {
 export type { BatchCommand, BatchCompletion, BatchTransfer } from './io/batch-command.js';
 export type { BatchWaitOptions } from './io/batch-waiters.js';
 export type { DmaBuffer } from './io/dma-memory.js';
+export type { AnaState } from './multipath/ana.js';
+export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';
+export type { NamespaceOperations } from './multipath/namespace-operations.js';
+export { SubsystemNamespace } from './multipath/subsystem-namespace.js';
 export {
   Namespace,
   type OperationOptions,
@@ -56,6 +60,12 @@ export type { DiscoverOptions, WatchDiscoveryOptions } from './options/discover.
 export type { CloseOptions, EnvironmentOptions, IdleMode, LogLevel, LogSink } from './options/environment.js';
 export type { LogPageOptions } from './options/log-page.js';
 export type { ResetOptions } from './options/reset.js';
+export type {
+  PathPolicy,
+  PathSelector,
+  SubsystemOptions,
+  SubsystemPathOptions,
+} from './options/subsystem.js';
 export {
   type AddressFamily,
   formatTransportId,
@@ -76,6 +86,8 @@ export {
 export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';
+export { Subsystem, type SubsystemDetachReport, type SubsystemEvents } from './subsystem.js';
+export { type PathState, type PathStats, SubsystemPath } from './subsystem-path.js';
 export type { TracingMessages, TracingOutcome } from './tracing-messages.js';
 export type {
   ControllerInfo,

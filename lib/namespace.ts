@@ -6,13 +6,7 @@ import { codedError } from './errors/spdk-error.js';
 import { traced, tracesIo } from './internal/tracing.js';
 import { Pieces } from './io/data.js';
 import type { DmaMemory } from './io/dma-memory.js';
-import {
-  goneError,
-  metadataError,
-  outOfRangeError,
-  unalignedError,
-  unsupportedError,
-} from './io/namespace-errors.js';
+import { checkRange, goneError, metadataError, unsupportedError } from './io/namespace-errors.js';
 import {
   checkDwords,
   type OperationOptions,
@@ -27,7 +21,8 @@ import {
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest } from './io/request.js';
 import { ioOpcodes } from './io/ring.js';
-import type { SubmissionQueue } from './io/submission-queue.js';
+import type { IoLimits, SubmissionQueue } from './io/submission-queue.js';
+import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
@@ -74,7 +69,7 @@ export interface NamespaceOwner extends QueueChooser {
  * An operation that is aborted or times out rejects immediately. The controller may still carry it out, and a read into
  * DMA memory may still arrive, until the controller is detached.
  */
-export class Namespace implements NamespaceInfo {
+export class Namespace implements NamespaceOperations {
   readonly id: number;
   readonly blocks: number;
   readonly blockSize: number;
@@ -121,6 +116,16 @@ export class Namespace implements NamespaceInfo {
   /** @internal The tag that its commands have. */
   get tag(): number {
     return this.#info.tag;
+  }
+
+  /** @internal The DMA memory of the environment. */
+  get memory(): DmaMemory {
+    return this.#owner.memory;
+  }
+
+  /** @internal The limits of operations on the chosen queue pair, or on the least busy one. */
+  limitsFor(queuePair: unknown): IoLimits {
+    return this.#owner.limitsFor(queuePair);
   }
 
   /** @internal Whether the controller still describes it like this. */
@@ -279,13 +284,9 @@ export class Namespace implements NamespaceInfo {
    * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_NAMESPACE_GONE
    */
   check(offset: number, length: number): number {
-    const { blockSize } = this;
     if (!this.#owner.has(this)) throw goneError(this);
-    if (offset % blockSize !== 0 || length % blockSize !== 0) throw unalignedError(this, offset, length);
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
-      throw outOfRangeError(this, offset, length);
-    }
-    return offset / blockSize;
+    checkRange(this, offset, length);
+    return offset / this.blockSize;
   }
 
   /**

@@ -163,6 +163,12 @@ export const errorCatalogue = {
     remedy: 'Free queues on the target by detaching other hosts, or raise its limit on queues.',
   },
 
+  ERR_SPDK_FOREIGN_PATH: {
+    meaning: 'The path leads to another subsystem than the other paths.',
+    remedy:
+      'Compare NQN, serial number and model of the controllers at both addresses; the target there may be configured as a copy.',
+  },
+
   // Reading and writing
   ERR_SPDK_IO_FAILED: {
     meaning: 'A command completed with an error; `nvmeStatus` is the controller’s status.',
@@ -209,6 +215,11 @@ export const errorCatalogue = {
   ERR_SPDK_FOREIGN_NAMESPACE: {
     meaning: 'The namespace belongs to another controller than the batch.',
     remedy: 'Use a namespace of the controller whose queue pair opened the batch.',
+  },
+  ERR_SPDK_NO_PATH: {
+    meaning: 'No path of the subsystem is usable, and operations no longer wait for one.',
+    remedy:
+      'Look at `subsystem.paths` and `subsystem.history`; fix a path or add another one. `fastIoFailTimeoutMs` and `ctrlrLossTimeoutMs` decide how long operations wait.',
   },
   ERR_SPDK_FOREIGN_QUEUE_PAIR: {
     meaning: 'The queue pair belongs to another controller than the namespace.',

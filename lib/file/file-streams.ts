@@ -1,6 +1,6 @@
 // The options of a file's streams, as createReadStream and createWriteStream of node:fs have them.
 
-import type { Namespace } from '../namespace.js';
+import type { NamespaceOperations } from '../multipath/namespace-operations.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
 import { conflict, optional, or } from '../options/common.js';
 import { type StreamPlan, streamPlan } from '../streams/stream-options.js';
@@ -47,7 +47,7 @@ const common = ['encoding', 'autoClose', 'start', 'highWaterMark', 'signal'] as 
 export function fileStreamPlan(
   options: unknown,
   direction: 'read' | 'write',
-  namespace: Namespace,
+  namespace: NamespaceOperations,
   position: number,
   each: StreamPlan['each'],
 ): FileStreamPlan {

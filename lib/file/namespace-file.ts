@@ -4,7 +4,10 @@
 import { constants as bufferConstants } from 'node:buffer';
 import { constants } from 'node:os';
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
+import type { NamespaceOperations } from '../multipath/namespace-operations.js';
+import { SubsystemNamespace } from '../multipath/subsystem-namespace.js';
 import { Namespace } from '../namespace.js';
 import { describe, readOptions } from '../options/arguments.js';
 import { allBytesOf, plainBytesOf } from '../options/buffers.js';
@@ -42,29 +45,31 @@ export interface OpenOptions {
  * results, reads and writes at any offset, and has a fixed size. Reads past the end return fewer bytes, or none; a
  * write past the end rejects with ERR_SPDK_OUT_OF_RANGE and the `errno` of ENOSPC, and writes nothing.
  *
- * All files and write streams of one {@link Namespace} object take turns at a block: of two writes to parts of one
+ * All files and write streams of one namespace object take turns at a block: of two writes to parts of one
  * block, both survive. Writes by other means do not take turns.
  *
  * Methods fail with ERR_SPDK_FILE_CLOSED after `close()`, and with the errors of the namespace's operations.
  */
 export class NamespaceFile implements AsyncDisposable {
-  readonly namespace: Namespace;
+  readonly namespace: NamespaceOperations;
   readonly #access: ByteAccess;
   readonly #options: OpenOptions;
+  readonly #memory: DmaMemory;
   readonly #pending = new Set<Promise<unknown>>();
   readonly #streams = new Set<NamespaceReadStream | NamespaceWriteStream>();
   #position = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(namespace: Namespace, options: OpenOptions) {
+  private constructor(namespace: NamespaceOperations, options: OpenOptions, memory: DmaMemory) {
+    this.#memory = memory;
     this.namespace = namespace;
     this.#access = new ByteAccess(namespace);
     this.#options = options;
   }
 
   /** @internal */
-  static create(namespace: Namespace, options: OpenOptions): NamespaceFile {
-    return new NamespaceFile(namespace, options);
+  static create(namespace: NamespaceOperations, options: OpenOptions, memory: DmaMemory): NamespaceFile {
+    return new NamespaceFile(namespace, options, memory);
   }
 
   /**
@@ -201,7 +206,7 @@ export class NamespaceFile implements AsyncDisposable {
   /** A `Writable`, as `createWriteStream` of node:fs: the file is closed with it. */
   createWriteStream(options?: FileWriteStreamOptions): NamespaceWriteStream {
     const plan = this.#plan(options, 'write');
-    const { memory } = this.namespace.controller;
+    const memory = this.#memory;
     const flush = (limits: OperationOptions) => this.namespace.flush(limits);
     const stream = NamespaceWriteStream.create(this.#access, plan, { memory, flush });
     if (plan.encoding !== undefined) stream.setDefaultEncoding(plan.encoding);
@@ -284,19 +289,22 @@ export class NamespaceFile implements AsyncDisposable {
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_FOREIGN_QUEUE_PAIR;
  *   ERR_SPDK_NAMESPACE_GONE; ERR_SPDK_UNSUPPORTED for blocks with metadata
  */
-export async function open(namespace: Namespace, options?: OpenOptions): Promise<NamespaceFile> {
-  if (!Namespace.isOne(namespace)) {
-    throw new SpdkTypeError(`namespace must be one of controller.namespaces; got ${describe(namespace)}`);
+export async function open(namespace: NamespaceOperations, options?: OpenOptions): Promise<NamespaceFile> {
+  if (!(Namespace.isOne(namespace) || SubsystemNamespace.isOne(namespace))) {
+    throw new SpdkTypeError(
+      `namespace must be one of the namespaces of a controller or a subsystem; got ${describe(namespace)}`,
+    );
   }
   const given = readOptions(options, 'open options', ['queuePair', 'timeoutMs']);
   const queuePair = given.get('queuePair');
-  const limits = namespace.controller.limitsFor(queuePair);
+  const limits = namespace.limitsFor(queuePair);
   namespace.checkTransfer(0, 0);
-  return NamespaceFile.create(namespace, {
+  const settings = {
     queuePair: queuePair as OpenOptions['queuePair'],
     // The limit also covers an operation of several commands.
     timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
-  });
+  };
+  return NamespaceFile.create(namespace, settings, namespace.memory);
 }
 
 function bufferOf(bytes: number): Buffer {

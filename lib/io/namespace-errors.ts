@@ -16,22 +16,31 @@ export function goneError({ id }: NamespaceInfo): SpdkError {
   );
 }
 
-export function unalignedError({ blockSize }: NamespaceInfo, offset: number, length: number): SpdkError {
+function unalignedError({ blockSize }: NamespaceInfo, offset: number, length: number): SpdkError {
   return new SpdkError(
     'ERR_SPDK_UNALIGNED',
     `offset (${offset}) and length (${length}) must be multiples of the block size, ${blockSize} bytes`,
   );
 }
 
-export function outOfRangeError(
-  { blocks, blockSize }: NamespaceInfo,
-  offset: number,
-  length: number,
-): SpdkError {
+function outOfRangeError({ blocks, blockSize }: NamespaceInfo, offset: number, length: number): SpdkError {
   return new SpdkError(
     'ERR_SPDK_OUT_OF_RANGE',
     `${length} bytes at ${offset} extend past the end of the namespace, which has ${blocks * blockSize} bytes`,
   );
+}
+
+/** @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE */
+export function checkRange(
+  namespace: NamespaceInfo & { readonly bytes: number },
+  offset: number,
+  length: number,
+): void {
+  const { blockSize, bytes } = namespace;
+  if (offset % blockSize !== 0 || length % blockSize !== 0) throw unalignedError(namespace, offset, length);
+  if (!(offset >= 0 && length >= 0 && offset + length <= bytes)) {
+    throw outOfRangeError(namespace, offset, length);
+  }
 }
 
 export function metadataError({ id, metadataSize, metadata }: NamespaceInfo): SpdkError {

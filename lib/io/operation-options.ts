@@ -3,6 +3,7 @@
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/common.js';
+import type { RequestLimits } from './request.js';
 import type { IoLimits } from './submission-queue.js';
 
 // `queuePair` is added to it in lib/queue-pair.ts.
@@ -41,29 +42,36 @@ export interface RawIoCommand {
   readonly data?: NodeJS.ArrayBufferView | undefined;
 }
 
-/** Chooses the queue of an operation: a controller. */
-export interface QueueChooser {
+/** Gives the limits of an operation that has none of its own. */
+export interface LimitsChooser<Limits extends RequestLimits> {
   /**
    * The limits of operations on the chosen queue pair, or on the least busy one.
    * @throws {SpdkTypeError} not a queue pair
    * @throws {SpdkError} ERR_SPDK_FOREIGN_QUEUE_PAIR
    */
-  limitsFor(queuePair: unknown): IoLimits;
+  limitsFor(queuePair: unknown): Limits;
 }
+
+/** Chooses the queue of an operation: a controller. */
+export type QueueChooser = LimitsChooser<IoLimits>;
 
 const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
 
 /** Reads the options of an operation without a place. */
-export function readLimits(options: unknown, what: string, controller: QueueChooser): IoLimits {
+export function readLimits<Limits extends RequestLimits>(
+  options: unknown,
+  what: string,
+  controller: LimitsChooser<Limits>,
+): Limits {
   return limitsOf(readOptions(options, what, limitKeys), controller);
 }
 
 /** Reads the options of a transfer; the offset goes to `place`, so that the fast path allocates nothing. */
-export function readTransfer(
+export function readTransfer<Limits extends RequestLimits>(
   options: unknown,
   place: { offset: number },
-  controller: QueueChooser,
-): IoLimits {
+  controller: LimitsChooser<Limits>,
+): Limits {
   place.offset = onlyOffset(options);
   if (place.offset >= 0) return controller.limitsFor(undefined);
   const given = readOptions(options, 'options', ['offset', ...limitKeys]);
@@ -75,10 +83,10 @@ export function readTransfer(
 }
 
 /** Reads the options of an operation on a range. */
-export function readRange(
+export function readRange<Limits extends RequestLimits>(
   options: unknown,
-  controller: QueueChooser,
-): { offset: number; length: number; limits: IoLimits } {
+  controller: LimitsChooser<Limits>,
+): { offset: number; length: number; limits: Limits } {
   const given = readOptions(options, 'options', ['offset', 'length', ...limitKeys]);
   return {
     offset: checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
@@ -87,16 +95,21 @@ export function readRange(
   };
 }
 
-function limitsOf(given: ReadonlyMap<string, unknown>, controller: QueueChooser): IoLimits {
+function limitsOf<Limits extends RequestLimits>(
+  given: ReadonlyMap<string, unknown>,
+  controller: LimitsChooser<Limits>,
+): Limits {
   const chosen = given.get('queuePair');
   const timeout = given.get('timeoutMs');
   const signal = given.get('signal');
-  const { queue, timeoutMs } = controller.limitsFor(chosen);
+  const limits = controller.limitsFor(chosen);
   return {
-    queue,
+    ...limits,
     signal: signal === undefined ? undefined : checkSignal(signal),
     timeoutMs:
-      timeout === undefined ? timeoutMs : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+      timeout === undefined
+        ? limits.timeoutMs
+        : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
   };
 }
 

@@ -146,7 +146,7 @@ export interface NativeAttachRequest {
   readonly ioCompleted: () => void;
   /** The result of `namespaces()` or `hiddenNamespaces()` may have changed. */
   readonly namespacesChanged: () => void;
-  /** A discovery controller reports that its log has changed. */
+  /** A discovery controller reports that its log has changed, or another one that its ANA log has. */
   readonly logChanged: () => void;
 }
 

@@ -18,6 +18,8 @@ export interface MemoryFailure {
   readonly sc: number;
   /** Do Not Retry. Default false. */
   readonly dnr?: boolean | undefined;
+  /** Which Command Retry Delay Time the host is to wait, 1 to 3. Default 0: none. */
+  readonly crd?: number | undefined;
   /** How many commands. Default 1. */
   readonly count?: number | undefined;
   /** Which commands. Default: all. */
@@ -42,7 +44,9 @@ export interface MemoryLink {
   readonly alive: boolean;
   lose(why: string): void;
   changedNamespaces(): void;
-  /** The discovery log has changed. False where the host does not wait for that. */
+  /** The host waits for events of a log. */
+  watchLog(): void;
+  /** That log has changed. False where the host does not wait for that. */
   changedLog(): boolean;
 }
 
@@ -101,14 +105,15 @@ export class MemoryTargetFaults {
 
   /** The next I/O commands end with this status. Several such calls follow each other. */
   failCommands(failure: MemoryFailure): void {
-    const given = readOptions(failure, 'failure', ['sct', 'sc', 'dnr', 'count', 'command']);
+    const given = readOptions(failure, 'failure', ['sct', 'sc', 'dnr', 'crd', 'count', 'command']);
     const sct = checkInteger(or(given.get('sct'), 0), 'sct', 0, 7);
     const sc = checkInteger(given.get('sc'), 'sc', 0, 0xff);
     const dnr = checkBoolean(or(given.get('dnr'), false), 'dnr');
+    const crd = checkInteger(or(given.get('crd'), 0), 'crd', 0, 3);
     const command = given.get('command');
     const names = Object.keys(operation) as MemoryCommand[];
     this.#failures.push({
-      status: sc | (sct << 8) | (dnr ? 0x800 : 0),
+      status: sc | (sct << 8) | (dnr ? 0x800 : 0) | (crd << 12),
       operation: command === undefined ? undefined : operation[checkOneOf(command, 'command', names)],
       left: checkInteger(or(given.get('count'), 1), 'count', 1, 1_000_000),
     });

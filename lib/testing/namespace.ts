@@ -1,8 +1,9 @@
 // A namespace in memory.
 
 import type { NativeNamespaceInfo } from '../native/contract.js';
-import { checkInteger, readOptions } from '../options/arguments.js';
-import { or } from '../options/common.js';
+import { checkInteger, checkString, readOptions } from '../options/arguments.js';
+import { invalid, optional, or } from '../options/common.js';
+import { isUuid } from '../options/nqn.js';
 
 let lastTag = 0;
 
@@ -14,6 +15,8 @@ export interface MemoryNamespaceOptions {
   readonly blockSize?: number | undefined;
   /** Bytes of metadata of a block; default 0. */
   readonly metadataSize?: number | undefined;
+  /** Default: one of its own. An empty text: the controller reports no identifier. */
+  readonly uuid?: string | undefined;
 }
 
 const mostBytes = 2 ** 32;
@@ -25,11 +28,14 @@ export class MemoryNamespace {
   readonly metadataSize: number;
   /** @internal Each is a disk of its own. */
   readonly tag = ++lastTag;
+  /** As the controllers report it; empty for none. */
+  readonly uuid: string;
   /** The content, which tests may read and change. */
   data: Uint8Array;
 
-  private constructor(id: number, blocks: number, blockSize: number, metadataSize: number) {
+  private constructor(id: number, blocks: number, blockSize: number, metadataSize: number, uuid?: string) {
     this.id = id;
+    this.uuid = uuid ?? `00000000-0000-4000-8000-${this.tag.toString(16).padStart(12, '0')}`;
     this.blockSize = blockSize;
     this.metadataSize = metadataSize;
     this.data = new Uint8Array(blocks * blockSize);
@@ -37,14 +43,15 @@ export class MemoryNamespace {
 
   /** @internal @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE */
   static create(id: unknown, options: unknown): MemoryNamespace {
-    const given = readOptions(options, 'namespace options', ['blocks', 'blockSize', 'metadataSize']);
+    const given = readOptions(options, 'namespace options', ['blocks', 'blockSize', 'metadataSize', 'uuid']);
+    const uuid = optional(given.get('uuid'), checkUuid);
     const shift = Math.log2(
       checkInteger(or(given.get('blockSize'), 512), 'blockSize', 512, 1 << 20, 'bytes'),
     );
     const blockSize = 2 ** checkInteger(shift, 'the power of two of blockSize', 9, 20);
     const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, mostBytes / blockSize);
     const metadataSize = checkInteger(or(given.get('metadataSize'), 0), 'metadataSize', 0, 65_535, 'bytes');
-    return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, metadataSize);
+    return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, metadataSize, uuid);
   }
 
   get blocks(): number {
@@ -81,4 +88,10 @@ export class MemoryNamespace {
       tag: this.tag,
     };
   }
+}
+
+function checkUuid(value: unknown): string {
+  const uuid = checkString(value, 'uuid').toLowerCase();
+  if (uuid !== '' && !isUuid(uuid)) invalid('uuid must be a UUID of the form 8-4-4-4-12, or empty');
+  return uuid;
 }

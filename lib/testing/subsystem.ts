@@ -1,10 +1,12 @@
 // An NVM subsystem in memory.
 
+import type { AnaState } from '../multipath/ana.js';
 import type { ControllerInfo } from '../types.js';
 import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import { operation } from './layout.js';
+import { anaStatus, answerMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
 
 const rangeStatus = 0x80;
@@ -18,6 +20,7 @@ export class MemorySubsystem {
   readonly #namespaces = new Map<number, MemoryNamespace>();
   /** The tags that an id has had. */
   readonly #tags = new Map<number, Set<number>>();
+  readonly #ana = new Map<number, AnaState>();
   /** @internal */
   readonly features = new Map<number, number>();
   /** The largest transfer of one command, as controllers that attach from now on say. */
@@ -25,6 +28,14 @@ export class MemorySubsystem {
   /** The most I/O queues, and entries of one, that it grants. */
   maxIoQueues = 64;
   maxQueueDepth = 32_768;
+  /** The serial number, as controllers that attach from now on say. */
+  serial = 'MEMORY';
+  /** Whether its controllers report ANA. */
+  reportsAna = true;
+  /** The longest ANA transition in seconds, 1 to 255, as controllers that attach from now on say. */
+  anaTransitionSeconds = 10;
+  /** The Command Retry Delay Times in units of 100 ms, as controllers that attach from now on say. */
+  commandRetryDelays: readonly number[] = [0, 0, 0];
 
   /** @internal */
   protected constructor(target: MemoryTargetFaults, nqn: string) {
@@ -57,6 +68,24 @@ export class MemorySubsystem {
     return this.#tags.get(id)?.has(tag) ?? false;
   }
 
+  /**
+   * Makes a namespace of another subsystem reachable here too, under its id: another path to the same data, if both
+   * subsystems have one NQN.
+   */
+  shareNamespace(space: MemoryNamespace): void {
+    this.#namespaces.set(space.id, space);
+    this.#tags.set(space.id, new Set(this.#tags.get(space.id)).add(space.tag));
+    this.#changed();
+  }
+
+  /** The ANA state of a namespace here, which hosts are notified of; optimized if it was never set. */
+  setAna(id: number, state: AnaState): void {
+    this.#ana.set(id, state);
+    for (const connection of [...this.target.connections]) {
+      if (connection.subsystem === this) connection.changedLog();
+    }
+  }
+
   /** Removes a namespace, which attached controllers announce. */
   removeNamespace(id: number): void {
     if (this.#namespaces.delete(id)) this.#changed();
@@ -72,7 +101,7 @@ export class MemorySubsystem {
   controllerInfo(ioQueues: number, queueDepth: number): ControllerInfo {
     return {
       model: 'Controller in memory',
-      serial: 'MEMORY',
+      serial: this.serial,
       firmware: '1',
       subsystemNqn: this.nqn,
       cntlid: 1,
@@ -86,9 +115,15 @@ export class MemorySubsystem {
     };
   }
 
-  /** @internal @param _from the connection that it came over */
-  admin(question: AdminQuestion, _from: MemoryLink): MemoryAdminResult {
-    return adminResult(question, this.features, 'MEMORY');
+  /** @internal @param from the connection that it came over */
+  admin(question: AdminQuestion, from: MemoryLink): MemoryAdminResult {
+    const answer = adminResult(question, this.features, this.serial);
+    return answerMultipath(question, answer, this, from);
+  }
+
+  /** @internal */
+  anaOf(id: number): AnaState {
+    return this.#ana.get(id) ?? 'optimized';
   }
 
   /** @internal Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
@@ -98,6 +133,8 @@ export class MemorySubsystem {
     if (command.operation === operation.raw) return 0;
     const space = this.namespaces.get(command.nsid);
     if (!space) return 0x0b;
+    const unreachable = anaStatus(this.anaOf(command.nsid));
+    if (unreachable !== 0) return unreachable;
     if (command.operation === operation.flush) return 0;
     const from = command.block * space.blockSize;
     const to = from + command.blocks * space.blockSize;

@@ -128,6 +128,14 @@ export function allow(nqn: string, port: FabricPort = ports.rdma): void {
   if (!existsSync(linkOf(nqn, port))) symlinkSync(folderOf(nqn), linkOf(nqn, port));
 }
 
+/** The ANA states as the kernel's target writes them. */
+export type KernelAnaState = 'optimized' | 'non-optimized' | 'inaccessible' | 'persistent-loss' | 'change';
+
+/** Sets the ANA state of all namespaces at a port, which are in its first group unless told otherwise. */
+export function setAna(port: FabricPort, state: KernelAnaState): void {
+  writeFileSync(`${nvmet}/ports/${port.id}/ana_groups/1/ana_state`, state);
+}
+
 /** Rejects hosts that the subsystem does not list; connected hosts stay. */
 export function refuseHosts(nqn: string): void {
   writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '0');

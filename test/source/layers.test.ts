@@ -18,6 +18,7 @@ const layers: readonly string[] = [
   'diagnostics/',
   'discovery/',
   'streams/',
+  'multipath/',
   'the public classes',
   'index.ts',
   'file/',

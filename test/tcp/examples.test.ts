@@ -155,3 +155,11 @@ it('nbd-export carries an image to the disk and back, for a real NBD client', as
   await stop();
   expect(output.said).not.toMatch(/Error/);
 });
+
+it('multipath writes over both paths', async () => {
+  const second = { ...listener, trsvcid: '4481', adrfam: 'IPv4' };
+  await target.call('nvmf_subsystem_add_listener', { nqn: nqns[0], listen_address: second });
+  const { hears, stop } = run('multipath.mjs', id, id.replace(listener.trsvcid, second.trsvcid));
+  await hears(/wrote \d+ in [\d.]+ ms, over 127\.0\.0\.1:44(78|81) and 127\.0\.0\.1:44(78|81)/);
+  await stop();
+});

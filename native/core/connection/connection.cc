@@ -33,7 +33,8 @@ constexpr int kPollsInKeepAlive = 4;
 constexpr auto kShutdownLimit = 1'000ms;
 /** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
 constexpr uint32_t kChangedNamespacesBytes = 4096;
-/** "Discovery Log Page Change", a notice. */
+/** "Asymmetric Namespace Access Change" and "Discovery Log Page Change", notices. */
+constexpr uint32_t kAnaLogChanged = 0x03;
 constexpr uint32_t kDiscoveryLogChanged = 0xf0;
 
 std::string for_so_long(std::chrono::milliseconds time) {
@@ -245,6 +246,7 @@ void Connection::on_event(uint32_t raw) {
   event.raw = raw;
   if (event.bits.async_event_type != SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE) return;
   if (event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED) namespaces_stale_ = true;
+  if (event.bits.async_event_info == kAnaLogChanged) log_changed_ = true;
   if (event.bits.async_event_info == kDiscoveryLogChanged) log_changed_ = true;
 }
 

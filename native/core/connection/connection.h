@@ -97,7 +97,7 @@ class Connection {
   void set_namespace_count(size_t count) { namespace_count_ = count; }
   /** Has a discovery controller report changes of its log, also where SPDK does not ask it for such events. */
   void watch_log();
-  /** Whether it has reported one since the last call. */
+  /** Whether it has reported a change since the last call: of that log, or of the ANA log of an I/O controller. */
   [[nodiscard]] bool take_log_change() { return std::exchange(log_changed_, false); }
   /** Sends a command; rejects it when the admin queue is lost. */
   void admin(AdminCommand command);

@@ -1,0 +1,222 @@
+// The namespaces of a subsystem, put together from what each path lists.
+
+import type { SpdkError } from '../errors/spdk-error.js';
+import type { DmaMemory } from '../io/dma-memory.js';
+import { goneError } from '../io/namespace-errors.js';
+import type { LimitsChooser } from '../io/operation-options.js';
+import type { RequestLimits } from '../io/request.js';
+import type { PathPolicy, PathSelector } from '../options/subsystem.js';
+import type { AnaState } from './ana.js';
+import { identityKey, type NamespaceIds } from './identity.js';
+import { IoPath, type IoPathOwner } from './io-path.js';
+import type { NamespaceOperations } from './namespace-operations.js';
+import { OperationRunner } from './operation-runner.js';
+import { Selector } from './selector.js';
+import { SubsystemNamespace } from './subsystem-namespace.js';
+
+/** A path, as far as its namespaces go. */
+export interface ListingPath extends IoPathOwner {
+  readonly listed:
+    | readonly { readonly namespace: NamespaceOperations; readonly ids: NamespaceIds }[]
+    | undefined;
+  /** Later lists are of a later state of the target. */
+  readonly listedAt: number;
+  ana(namespaceId: number): AnaState | undefined;
+}
+
+/** What the namespaces need of their subsystem, and what it hears of them. */
+export interface DirectoryServices<Path extends ListingPath> extends LimitsChooser<RequestLimits> {
+  readonly memory: DmaMemory;
+  readonly policy: PathPolicy;
+  readonly selector: PathSelector;
+  readonly refusal: () => SpdkError | undefined;
+  /** Whether a path that has listed nothing yet may come up. */
+  readonly unlistedReturning: () => boolean;
+  readonly onAna: (namespace: SubsystemNamespace, path: Path, state: AnaState, before: AnaState) => void;
+  readonly onFailover: (namespace: SubsystemNamespace, from: Path, to: Path) => void;
+  readonly onNoPath: (namespace: SubsystemNamespace) => void;
+  /** A path has another namespace under an id that other paths have. Told once. */
+  readonly onForeign: (path: Path, namespace: NamespaceOperations) => void;
+}
+
+/** A namespace and its ways. */
+interface Entry<Path extends ListingPath> {
+  readonly key: string;
+  readonly namespace: SubsystemNamespace;
+  readonly selector: Selector<IoPath<Path>>;
+  readonly runner: OperationRunner;
+  ways: IoPath<Path>[];
+  /** What `active-passive` used last. */
+  current: Path | undefined;
+  /** Whether operations met no path since one was usable. */
+  pathless: boolean;
+}
+
+type Listed<Path> = {
+  readonly path: Path;
+  readonly namespace: NamespaceOperations;
+  readonly ids: NamespaceIds;
+};
+
+/** The namespaces of one subsystem. One that has not changed stays the same object. */
+export class NamespaceDirectory<Path extends ListingPath> {
+  readonly #services: DirectoryServices<Path>;
+  #entries = new Map<string, Entry<Path>>();
+  #all: readonly SubsystemNamespace[] = Object.freeze([]);
+  readonly #foreign = new WeakSet<NamespaceOperations>();
+  readonly #unnamed = new WeakMap<object, number>();
+  #lastUnnamed = 0;
+
+  constructor(services: DirectoryServices<Path>) {
+    this.#services = services;
+  }
+
+  get all(): readonly SubsystemNamespace[] {
+    return this.#all;
+  }
+
+  /** Something of the paths has changed. Whether the list of namespaces has. */
+  update(paths: readonly Path[]): boolean {
+    const byKey = this.#group(paths);
+    const before = this.#entries;
+    const entries = new Map<string, Entry<Path>>();
+    for (const [key, ways] of byKey) {
+      // What was described last is how the namespace is now.
+      const newest = ways.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
+      const old = before.get(key);
+      const entry = old && sameShape(old.namespace, newest.namespace) ? old : this.#create(key, newest);
+      entries.set(key, entry);
+      this.#link(entry, ways);
+    }
+    this.#entries = entries;
+    const all = [...entries.values()].map(({ namespace }) => namespace).sort((a, b) => a.id - b.id);
+    const isSame = all.length === this.#all.length && all.every((one, i) => one === this.#all[i]);
+    if (!isSame) this.#all = Object.freeze(all);
+    for (const old of before.values()) if (entries.get(old.key) !== old) retire(old);
+    for (const entry of entries.values()) this.#refresh(entry);
+    return !isSame;
+  }
+
+  /** The ways to a namespace. */
+  waysTo(namespace: SubsystemNamespace): readonly IoPath<Path>[] {
+    return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ways ?? [];
+  }
+
+  /** By identity; of two identities with one id the one that there was before, or else that of the first path. */
+  #group(paths: readonly Path[]): Map<string, Listed<Path>[]> {
+    const listed = paths.flatMap((path) =>
+      (path.listed ?? []).map(({ namespace, ids }) => ({
+        path,
+        namespace,
+        ids,
+        key: this.#key(path, namespace, ids),
+      })),
+    );
+    const byId = new Map<number, string>();
+    for (const { key, namespace, ids } of listed) {
+      if (this.#entries.has(key) && identityKey(namespace.id, ids)) byId.set(namespace.id, key);
+    }
+    const byKey = new Map<string, Listed<Path>[]>();
+    for (const { key, ...one } of listed) {
+      const { namespace, path, ids } = one;
+      if (identityKey(namespace.id, ids)) {
+        if (!byId.has(namespace.id)) byId.set(namespace.id, key);
+        if (byId.get(namespace.id) !== key) {
+          if (!this.#foreign.has(namespace)) this.#services.onForeign(path, namespace);
+          this.#foreign.add(namespace);
+          continue;
+        }
+      }
+      const others = byKey.get(key);
+      if (others) others.push(one);
+      else byKey.set(key, [one]);
+    }
+    return byKey;
+  }
+
+  /** Nobody can tell whether two namespaces without identifiers are the same: each path has its own. */
+  #key(path: Path, namespace: NamespaceOperations, ids: NamespaceIds): string {
+    const key = identityKey(namespace.id, ids);
+    if (key) return key;
+    const number = this.#unnamed.get(path) ?? ++this.#lastUnnamed;
+    this.#unnamed.set(path, number);
+    return `${namespace.id} of path ${number}`;
+  }
+
+  #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path> {
+    const { memory, policy, selector: how, refusal } = this.#services;
+    const selector = new Selector<IoPath<Path>>(policy, how);
+    const runner = new OperationRunner({
+      selector,
+      refusal: () => refusal() ?? (this.#entries.get(key) === entry ? undefined : goneError(info)),
+      returning: () => entry.ways.some((way) => way.returning) || this.#services.unlistedReturning(),
+      onNoPath: () => {
+        if (entry.pathless) return;
+        entry.pathless = true;
+        this.#services.onNoPath(entry.namespace);
+      },
+    });
+    const owner = {
+      ...{ memory, runner },
+      known: () => this.#entries.get(key) === entry,
+      limitsFor: (queuePair: unknown) => this.#services.limitsFor(queuePair),
+    };
+    const namespace = SubsystemNamespace.create(owner, info, ids);
+    const entry: Entry<Path> = {
+      key,
+      namespace,
+      selector,
+      runner,
+      ways: [],
+      current: undefined,
+      pathless: false,
+    };
+    return entry;
+  }
+
+  /** A way whose path still has the same namespace object stays, with what is outstanding on it. */
+  #link(entry: Entry<Path>, listed: readonly Listed<Path>[]): void {
+    const before = entry.ways;
+    entry.ways = listed
+      .filter(({ namespace }) => sameShape(entry.namespace, namespace))
+      .map(({ path, namespace }) => {
+        const known = before.find((way) => way.path === path && way.namespace === namespace);
+        const state = path.ana(namespace.id) ?? 'optimized';
+        if (!known) return new IoPath(path, namespace, state, () => this.#refresh(entry));
+        const old = known.ana;
+        known.setAna(state);
+        if (old !== state) this.#services.onAna(entry.namespace, path, state, old);
+        return known;
+      });
+    for (const way of before) if (!entry.ways.includes(way)) way.end();
+  }
+
+  #refresh(entry: Entry<Path>): void {
+    entry.selector.update(entry.ways);
+    const now = entry.selector.best[0]?.path;
+    if (now) {
+      entry.pathless = false;
+      const { current } = entry;
+      entry.current = now;
+      if (current && current !== now && this.#services.policy === 'active-passive') {
+        this.#services.onFailover(entry.namespace, current, now);
+      }
+    }
+    entry.runner.update();
+  }
+}
+
+function retire<Path extends ListingPath>(entry: Entry<Path>): void {
+  for (const way of entry.ways) way.end();
+  entry.ways = [];
+  entry.selector.update([]);
+  entry.runner.update();
+}
+
+function sameShape(one: NamespaceOperations, other: NamespaceOperations): boolean {
+  return (
+    one.blocks === other.blocks &&
+    one.blockSize === other.blockSize &&
+    one.metadataSize === other.metadataSize
+  );
+}

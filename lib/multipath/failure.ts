@@ -1,0 +1,41 @@
+// What follows from a failed operation: another path, the same command again later, or its end.
+
+import { SpdkError } from '../errors/spdk-error.js';
+
+/**
+ * - `final`: the caller gets the error
+ * - `lost`: the path has no connection any more
+ * - `ana`: the path does not reach the namespace now
+ * - `refused`: the path could not carry it out, and may be able to later
+ * - `later`: the controller asks for the same command again after a delay
+ */
+export type Verdict = 'final' | 'lost' | 'ana' | 'refused' | 'later';
+
+const lostCodes: ReadonlySet<string> = new Set([
+  'ERR_SPDK_CONTROLLER_FAILED',
+  'ERR_SPDK_CONTROLLER_DETACHED',
+  'ERR_SPDK_DETACHING',
+]);
+/** Status code types (NVMe base specification). */
+const generic = 0;
+const pathRelated = 3;
+/** Command Abort Requested, Command Aborted due to SQ Deletion: SPDK ends commands of a lost queue pair with either. */
+const aborted: readonly number[] = [0x07, 0x08];
+const namespaceNotReady = 0x82;
+/** Persistent Loss, Inaccessible, Transition. */
+const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
+
+/** ERR_SPDK_WEDGED is final: SPDK may still use the memory of the command. */
+export function verdictOn(error: unknown): Verdict {
+  if (!(error instanceof SpdkError)) return 'final';
+  if (lostCodes.has(error.code)) return 'lost';
+  if (error.code === 'ERR_SPDK_NAMESPACE_GONE') return 'refused';
+  const status = error.nvmeStatus;
+  if (error.code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
+  // SPDK sets do-not-retry with it, which holds for the queue pair that is gone.
+  if (status.sct === generic && aborted.includes(status.sc)) return 'lost';
+  if (status.dnr) return 'final';
+  if (status.sct === generic && status.sc === namespaceNotReady) return 'refused';
+  if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'refused';
+  return status.crd === undefined ? 'final' : 'later';
+}

@@ -1,0 +1,47 @@
+// The history of a subsystem: what its paths did.
+
+import type { SpdkErrorCode } from '../errors/catalogue.js';
+
+/**
+ * - `path`: a path was added, came up, went down, failed or was removed
+ * - `ana`: the ANA state of a namespace on a path changed
+ * - `failover`: a namespace of an `active-passive` subsystem uses another path
+ * - `no-path`: operations of a namespace wait for a path, or end because there is none
+ * - `note`: a path has a namespace that is not the one of the other paths
+ */
+export type SubsystemHistoryKind = 'path' | 'ana' | 'failover' | 'no-path' | 'note';
+
+/** An event in the history of a subsystem. The paths' controllers have histories of their own. */
+export interface SubsystemHistoryEvent {
+  readonly kind: SubsystemHistoryKind;
+  readonly text: string;
+  /** The time in milliseconds since 1970, as of `Date.now()`. */
+  readonly wallMs: number;
+  /** The time in milliseconds of the clock of `process.hrtime()`, as in `controller.history`. */
+  readonly monotonicMs: number;
+  /** Of an error. */
+  readonly code?: SpdkErrorCode;
+}
+
+const mostEvents = 128;
+
+/** The latest events. */
+export class SubsystemHistory {
+  readonly #events: SubsystemHistoryEvent[] = [];
+
+  get events(): readonly SubsystemHistoryEvent[] {
+    return [...this.#events];
+  }
+
+  add(kind: SubsystemHistoryKind, text: string, code?: SpdkErrorCode): void {
+    if (this.#events.length === mostEvents) this.#events.shift();
+    const event = {
+      kind,
+      text,
+      wallMs: Date.now(),
+      monotonicMs: Number(process.hrtime.bigint()) / 1e6,
+      ...(code && { code }),
+    };
+    this.#events.push(Object.freeze(event));
+  }
+}

@@ -1,0 +1,93 @@
+// One way to one namespace: a path of the subsystem, and the namespace as its controller has it.
+
+import { type AnaState, isAccessible, isTransition } from './ana.js';
+import type { NamespaceOperations } from './namespace-operations.js';
+
+/** What a way to a namespace needs of the path that it leads over. */
+export interface IoPathOwner {
+  /** Whether the path takes commands now. */
+  readonly usable: boolean;
+  /** Whether the path may take commands later, and operations are to wait for that. */
+  readonly returning: boolean;
+  readonly preferred: boolean;
+  /** The longest ANA transition of its controller. */
+  readonly transitionMs: number;
+  readonly counts: PathCounts;
+  /** A command found it without a connection. */
+  suspect(): void;
+  /** A command was refused because of the ANA state that it says is another one. */
+  readAna(): void;
+  /** The Command Retry Delay Time of a number from 1 to 3. */
+  retryDelayMs(crd: number): number;
+}
+
+/** How many operations a path was chosen for. */
+export interface PathCounts {
+  sent: number;
+  failedOver: number;
+}
+
+/** A path and a namespace (SPDK's bdev_nvme calls it an I/O path). */
+export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
+  readonly path: Owner;
+  readonly namespace: NamespaceOperations;
+  /** Operations that were sent over it and have not ended. */
+  outstanding = 0;
+  #ana: AnaState;
+  /** A command was refused because of the state: it is not used before the log has been read. */
+  #stale = false;
+  #overdue = false;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #changed: () => void;
+
+  constructor(path: Owner, namespace: NamespaceOperations, ana: AnaState, changed: () => void) {
+    this.path = path;
+    this.namespace = namespace;
+    this.#changed = changed;
+    this.#ana = ana;
+    this.setAna(ana);
+  }
+
+  get ana(): AnaState {
+    return this.#ana;
+  }
+
+  /** Whether a command may be sent over it now. */
+  get usable(): boolean {
+    return this.path.usable && !this.#stale && isAccessible(this.#ana);
+  }
+
+  /** Whether operations are to wait for it. */
+  get returning(): boolean {
+    if (!this.path.usable) return this.path.returning;
+    return this.#stale || (isTransition(this.#ana) && !this.#overdue);
+  }
+
+  /** The controller says so. */
+  setAna(state: AnaState): void {
+    this.#stale = false;
+    this.#ana = state;
+    if (!isTransition(state)) {
+      this.end();
+      return;
+    }
+    this.#timer ??= setTimeout(() => {
+      this.#overdue = true;
+      this.#changed();
+    }, this.path.transitionMs).unref();
+  }
+
+  /** A command was refused because of the state. */
+  doubt(): void {
+    this.#stale = true;
+    this.path.readAna();
+    this.#changed();
+  }
+
+  /** It is not used any more. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#overdue = false;
+  }
+}

@@ -1,0 +1,36 @@
+// What a namespace over one path and a namespace over several have in common.
+
+import type {
+  OperationOptions,
+  RangeOptions,
+  RawIoCommand,
+  TransferOptions,
+} from '../io/operation-options.js';
+import type { NamespaceReadStream } from '../streams/read-stream.js';
+import type { ReadStreamOptions, WriteStreamOptions } from '../streams/stream-options.js';
+import type { NamespaceWriteStream } from '../streams/write-stream.js';
+import type { NamespaceInfo } from '../types.js';
+
+/**
+ * A namespace, whether it is reached over one path ({@link Namespace}) or over several ({@link SubsystemNamespace}).
+ * Code that takes this type works with both; {@link Namespace} describes each method.
+ */
+export interface NamespaceOperations extends NamespaceInfo {
+  /** The capacity in bytes. */
+  readonly bytes: number;
+  read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target>;
+  write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void>;
+  compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void>;
+  readv<Target extends NodeJS.ArrayBufferView>(
+    targets: readonly Target[],
+    options: TransferOptions,
+  ): Promise<readonly Target[]>;
+  writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void>;
+  flush(options?: OperationOptions): Promise<void>;
+  writeZeroes(options: RangeOptions): Promise<void>;
+  verify(options: RangeOptions): Promise<void>;
+  deallocate(options: RangeOptions): Promise<void>;
+  raw(command: RawIoCommand, options?: OperationOptions): Promise<number>;
+  createReadStream(options?: ReadStreamOptions): NamespaceReadStream;
+  createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream;
+}

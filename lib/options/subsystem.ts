@@ -1,0 +1,158 @@
+// The options of `env.attachSubsystem`.
+
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { checkBoolean, checkInteger, checkOneOf, describe, readOptions } from './arguments.js';
+import { type AttachOptions, attachKeys, type ResolvedAttachOptions } from './attach.js';
+import { conflict, or } from './common.js';
+import {
+  checkAttachable,
+  formatTransportId,
+  parseTransportId,
+  type TransportId,
+  type TransportIdObject,
+} from './transport-id.js';
+
+/** How the paths of a namespace are used, by the names of SPDK's bdev_nvme: one at a time, or all of them. */
+export type PathPolicy = 'active-passive' | 'active-active';
+
+/** How a path is chosen among all: in turn, or the one with the fewest outstanding operations. */
+export type PathSelector = 'round-robin' | 'queue-depth';
+
+/** A path with settings of its own. */
+export interface SubsystemPathOptions {
+  /** As for `env.attach`. */
+  readonly id: string | TransportIdObject;
+  /** The local address to connect from; default: that of the options, if there is one. */
+  readonly sourceAddress?: string | undefined;
+  /** Whether `active-passive` uses this path whenever it is as good as the others. At most one. Default false. */
+  readonly preferred?: boolean | undefined;
+}
+
+/**
+ * Options of `env.attachSubsystem`: those of `env.attach`, which hold for each path, and the following. All keys are
+ * optional.
+ *
+ * `ctrlrLossTimeoutMs` is 60000 by default: a path that is lost, or that could not be attached, is connected again for
+ * this time. `fastIoFailTimeoutMs` is how long operations wait for such a path when no other one is usable; by default
+ * as long as attempts go on. `timeoutMs` and `signal` are those of the first path to come up.
+ */
+export interface SubsystemOptions extends AttachOptions {
+  /** Default `active-passive`. */
+  policy?: PathPolicy | undefined;
+  /** With `active-active` only. Default `round-robin`. */
+  selector?: PathSelector | undefined;
+}
+
+/** A path as it is to be attached. */
+export interface PathSpec {
+  readonly transportId: TransportId;
+  readonly preferred: boolean;
+  readonly options: ResolvedAttachOptions;
+}
+
+/** The options with their defaults. */
+export interface ResolvedSubsystemOptions {
+  readonly policy: PathPolicy;
+  readonly selector: PathSelector;
+  /** For paths that are added later. */
+  readonly attach: AttachOptions;
+  readonly paths: readonly PathSpec[];
+}
+
+/** Checks the options of an attach. */
+export type CheckAttach = (options: AttachOptions, id: TransportId) => ResolvedAttachOptions;
+
+const mostPaths = 64;
+const defaultLossMs = 60_000;
+
+/**
+ * @throws {SpdkTypeError} @throws {SpdkError} the codes of `env.attach`; ERR_SPDK_CONFLICTING_OPTIONS for paths of
+ *   different subsystems, a path that is given twice, several preferred paths, or options without meaning for the policy
+ */
+export function resolveSubsystemOptions(
+  paths: unknown,
+  options: unknown,
+  check: CheckAttach,
+): ResolvedSubsystemOptions {
+  const given = readOptions(options, 'attachSubsystem options', [...attachKeys, 'policy', 'selector']);
+  const { policy: policyGiven, selector: selectorGiven, ...rest } = Object.fromEntries(given);
+  const policy = checkOneOf(or(policyGiven, 'active-passive'), 'policy', ['active-passive', 'active-active']);
+  const selector = checkOneOf(or(selectorGiven, 'round-robin'), 'selector', ['round-robin', 'queue-depth']);
+  if (selectorGiven !== undefined && policy === 'active-passive') {
+    conflict("selector needs policy 'active-active': with 'active-passive' one path is used at a time");
+  }
+  const attach = { ctrlrLossTimeoutMs: defaultLossMs, ...rest } as AttachOptions;
+  const known: PathSpec[] = [];
+  for (const path of pathsOf(paths)) known.push(resolvePath(path, attach, policy, known, check));
+  return { policy, selector, attach, paths: known };
+}
+
+/**
+ * Checks one path against those that there are.
+ * @throws as {@link resolveSubsystemOptions}
+ */
+export function resolvePath(
+  path: unknown,
+  attach: AttachOptions,
+  policy: PathPolicy,
+  known: readonly Pick<PathSpec, 'transportId' | 'preferred' | 'options'>[],
+  check: CheckAttach,
+): PathSpec {
+  const given = isPathOptions(path)
+    ? readOptions(path, 'path', ['id', 'sourceAddress', 'preferred'])
+    : new Map<string, unknown>([['id', path]]);
+  const transportId = checkAttachable(parseTransportId(given.get('id') as string | TransportIdObject));
+  const preferred = checkBoolean(or(given.get('preferred'), false), 'preferred');
+  const sourceAddress = or(given.get('sourceAddress'), attach.sourceAddress) as string | undefined;
+  const options = check({ ...attach, sourceAddress }, transportId);
+  for (const other of known) {
+    if (other.transportId.subnqn !== transportId.subnqn) {
+      conflict(
+        `All paths must lead to one subsystem; got ${other.transportId.subnqn} and ${transportId.subnqn}`,
+      );
+    }
+    if (isSamePath(other, { transportId, options })) {
+      conflict(`The path ${formatTransportId(transportId)} is given twice`);
+    }
+    if (preferred && other.preferred) conflict('At most one path can be preferred');
+  }
+  if (preferred && policy === 'active-active') {
+    conflict("preferred needs policy 'active-passive': with 'active-active' all paths are used");
+  }
+  return Object.freeze({ transportId, preferred, options });
+}
+
+/** Whether two paths have both ends in common. */
+export function isSamePath(
+  one: Pick<PathSpec, 'transportId' | 'options'>,
+  other: Pick<PathSpec, 'transportId' | 'options'>,
+): boolean {
+  return (
+    formatTransportId(one.transportId) === formatTransportId(other.transportId) &&
+    one.options.sourceAddress === other.options.sourceAddress
+  );
+}
+
+function isPathOptions(path: unknown): path is SubsystemPathOptions {
+  try {
+    return typeof path === 'object' && path !== null && 'id' in path;
+  } catch (cause) {
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'Reading a path threw an error; see its cause', {
+      cause,
+    });
+  }
+}
+
+function pathsOf(paths: unknown): unknown[] {
+  if (!Array.isArray(paths)) {
+    throw new SpdkTypeError(`paths must be an array of transport ids; got ${describe(paths)}`);
+  }
+  const count = checkInteger(paths.length, 'the number of paths', 1, mostPaths);
+  try {
+    return Array.from({ length: count }, (_, i) => paths[i] as unknown);
+  } catch (cause) {
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'Reading the paths threw an error; see its cause', {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,434 @@
+// One path of a subsystem: its controller from the first attempt to attach it to its detach, and what it says of its
+// namespaces. Longer than other files: it is one state machine.
+
+import type { Controller } from './controller.js';
+import { codedError, type SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { hide } from './internal/hide.js';
+import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
+import {
+  anaNotices,
+  type ControllerFacts,
+  type NamespaceIds,
+  readFacts,
+  readIds,
+} from './multipath/identity.js';
+import type { PathCounts } from './multipath/io-path.js';
+import type { Namespace } from './namespace.js';
+import type { AttachOptions } from './options/attach.js';
+import type { ResolvedDetachOptions } from './options/detach.js';
+import type { PathSpec } from './options/subsystem.js';
+import type { TransportId } from './options/transport-id.js';
+import type { DetachReport } from './types.js';
+
+type Failure = SpdkError | SpdkTypeError;
+
+/**
+ * - `connecting`: it has not been attached yet; attempts go on
+ * - `up`: operations can use it
+ * - `reconnecting`: its connection is lost; attempts go on
+ * - `failed`: there are no more attempts; `path.controller?.reset()` makes another one
+ * - `detaching`, `detached`: it is being removed, or is removed
+ */
+export type PathState = 'connecting' | 'up' | 'reconnecting' | 'failed' | 'detaching' | 'detached';
+
+/** Counters of a path. */
+export interface PathStats {
+  /** How often an operation was sent over this path. */
+  readonly sent: number;
+  /** How many of these went out again, over this path or another one. */
+  readonly failedOver: number;
+}
+
+/** @internal A namespace as a path has it. */
+export interface ListedNamespace {
+  readonly namespace: Namespace;
+  readonly ids: NamespaceIds;
+}
+
+/** @internal What a path needs of its subsystem. */
+export interface PathServices {
+  readonly attach: (spec: PathSpec, options: Pick<AttachOptions, 'signal'>) => Promise<Controller>;
+  /** @throws {SpdkError} ERR_SPDK_FOREIGN_PATH */
+  readonly check: (path: SubsystemPath, facts: ControllerFacts) => void;
+  /** Its state, or what it says of its namespaces, has changed. */
+  readonly changed: (path: SubsystemPath) => void;
+  readonly up: (path: SubsystemPath) => void;
+  readonly down: (path: SubsystemPath, error: Failure | undefined) => void;
+  /** The first attempt to attach it has failed. */
+  readonly firstFailed: (path: SubsystemPath, error: Failure) => void;
+}
+
+/** Errors of an attach that another attempt would have as well. */
+const finalCodes: readonly string[] = [
+  'ERR_SPDK_ENV_CLOSED',
+  'ERR_SPDK_FOREIGN_PATH',
+  'ERR_SPDK_NOT_IO_CONTROLLER',
+  'ERR_SPDK_TRANSPORT_UNAVAILABLE',
+  'ERR_SPDK_UNSUPPORTED',
+];
+const asyncEventConfiguration = 0x0b;
+const hostBehavior = 0x16;
+const hostBehaviorBytes = 512;
+/** How long a path is not used that a command found without a connection, unless it says before how it is. */
+const suspicionMs = 100;
+/** The pause before the controller is asked again what it could not answer. */
+const askAgainMs = 500;
+/** Detaching a controller that no caller gets. */
+const giveBack = { drainMs: 0, timeoutMs: 5_000 };
+
+/** A path of an attached {@link Subsystem}. */
+export class SubsystemPath {
+  readonly transportId: TransportId;
+  /** The local address that it connects from, if one was given. */
+  readonly sourceAddress: string | undefined;
+  /** @internal */
+  readonly spec: PathSpec;
+  /** @internal */
+  readonly counts: PathCounts = { sent: 0, failedOver: 0 };
+  /** @internal Its namespaces, when they were last listed; undefined before. */
+  listed: readonly ListedNamespace[] | undefined;
+  /** @internal Counts the lists of all paths. */
+  listedAt = 0;
+  /** @internal */
+  preferred: boolean;
+  readonly #services: PathServices;
+  readonly #ids = new WeakMap<Namespace, NamespaceIds>();
+  readonly #ending = new AbortController();
+  #state: PathState = 'connecting';
+  #controller: Controller | undefined;
+  #error: Failure | undefined;
+  #facts: ControllerFacts | undefined;
+  #ana: ReadonlyMap<number, AnaState> = new Map();
+  /** Counts connections: what was asked on an earlier one does not matter. */
+  #connections = 0;
+  #connecting: Promise<void> | undefined;
+  #wake: () => void = () => {};
+  #readingAna = false;
+  #anaStale = false;
+  #listing = false;
+  #listStale = false;
+  #failingFast = false;
+  #failFast: NodeJS.Timeout | undefined;
+  #suspicion: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
+
+  private constructor(spec: PathSpec, services: PathServices) {
+    this.spec = spec;
+    this.transportId = spec.transportId;
+    this.sourceAddress = spec.options.sourceAddress;
+    this.preferred = spec.preferred;
+    this.#services = services;
+    hide(this, 'spec', 'counts', 'listed', 'listedAt', 'preferred');
+  }
+
+  /** @internal */
+  static create(spec: PathSpec, services: PathServices): SubsystemPath {
+    return new SubsystemPath(spec, services);
+  }
+
+  get state(): PathState {
+    return this.#state;
+  }
+
+  /** The controller of this path, for its description, statistics and admin commands; undefined while there is none. */
+  get controller(): Controller | undefined {
+    return this.#controller;
+  }
+
+  /** Why the path is not up; undefined if it is, or if nothing has failed yet. */
+  get error(): SpdkError | SpdkTypeError | undefined {
+    return this.#error;
+  }
+
+  /** Counters since the path was added. `controller.stats()` has those of its queue pairs. */
+  stats(): PathStats {
+    return { ...this.counts };
+  }
+
+  /** The ANA state of a namespace on this path; undefined if the controller does not report ANA. */
+  ana(namespaceId: number): AnaState | undefined {
+    if (!this.#facts?.reportsAna) return undefined;
+    return this.#ana.get(namespaceId) ?? 'inaccessible';
+  }
+
+  /** What `JSON.stringify()` shows of it. */
+  toJSON(): Pick<SubsystemPath, 'transportId' | 'sourceAddress' | 'state'> {
+    const { transportId, sourceAddress, state } = this;
+    return { transportId, sourceAddress, state };
+  }
+
+  /** @internal */
+  get usable(): boolean {
+    return this.#state === 'up' && this.#suspicion === undefined;
+  }
+
+  /** @internal */
+  get returning(): boolean {
+    if (this.#state === 'up') return true;
+    return (this.#state === 'connecting' || this.#state === 'reconnecting') && !this.#failingFast;
+  }
+
+  /** @internal */
+  get transitionMs(): number {
+    return this.#facts?.transitionMs ?? 0;
+  }
+
+  /** @internal */
+  get facts(): ControllerFacts | undefined {
+    return this.#facts;
+  }
+
+  /** @internal */
+  retryDelayMs(crd: number): number {
+    return this.#facts?.retryDelaysMs[crd - 1] ?? 0;
+  }
+
+  /** @internal */
+  suspect(): void {
+    if (!this.usable) return;
+    this.#suspicion = setTimeout(() => {
+      this.#trust();
+      this.#services.changed(this);
+    }, suspicionMs);
+    this.#services.changed(this);
+  }
+
+  /** @internal Begins to attach it. */
+  start(): void {
+    this.#countFastFail();
+    this.#connecting = this.#connect();
+  }
+
+  /** @internal Ends it, whatever its state. */
+  async detach(limits: ResolvedDetachOptions): Promise<DetachReport | undefined> {
+    this.#ending.abort();
+    this.#wake();
+    this.#enter('detaching', undefined);
+    try {
+      // An attach that is under way settles at once, and its controller is ended in the background.
+      await this.#connecting;
+      return await this.#controller?.detach(limits);
+    } finally {
+      this.#enter('detached', undefined);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { ctrlrLossTimeoutMs, reconnectDelayMs } = this.spec.options;
+    const { signal } = this.#ending;
+    const begun = performance.now();
+    for (let attempts = 1; !signal.aborted; attempts++) {
+      const attempted = performance.now();
+      try {
+        this.#adopt(await this.#services.attach(this.spec, { signal }));
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = codedError('Attaching the path failed', thrown);
+        this.#error = error;
+        const next = Math.max(attempted + reconnectDelayMs, performance.now());
+        const last = finalCodes.includes(error.code) || next > begun + ctrlrLossTimeoutMs;
+        if (last || ctrlrLossTimeoutMs === 0) this.#enter('failed', error);
+        if (attempts === 1) this.#services.firstFailed(this, error);
+        if (this.#state === 'failed') return;
+        await this.#pause(next - performance.now());
+      }
+    }
+  }
+
+  /** Until the next attempt; a detach ends it. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #adopt(controller: Controller): void {
+    this.#controller = controller;
+    controller.onLogChanged = () => this.readAna();
+    controller.on('resetting', (reason) => this.#enter('reconnecting', reason));
+    controller.on('reconnectFailed', (error) => {
+      this.#error = error;
+    });
+    controller.on('reset', () => void this.#prepare(controller));
+    controller.on('failed', (error) => this.#enter('failed', error));
+    controller.on('namespaces', () => void this.#list(controller));
+    controller.on('state', (state) => {
+      if (state === 'wedged' || state === 'draining') this.#enter('detaching', undefined);
+    });
+    controller.on('detached', () => this.#enter('detached', undefined));
+    void this.#prepare(controller);
+  }
+
+  /** Asks a controller that is connected all that has to be known before operations use it. */
+  async #prepare(controller: Controller): Promise<void> {
+    const connection = ++this.#connections;
+    const stale = () => connection !== this.#connections || controller.state !== 'attached';
+    try {
+      const { timeoutMs } = this.spec.options;
+      const facts = await readFacts(controller.admin, timeoutMs);
+      if (stale()) return;
+      this.#services.check(this, facts);
+      this.#facts = facts;
+      await this.#subscribe(controller, facts);
+      // After that, so that no change is missed.
+      if (facts.reportsAna) this.#ana = await this.#askAna(controller, facts);
+      const listed = await this.#askNamespaces(controller);
+      if (stale()) return;
+      this.#keep(listed);
+      this.#enter('up', undefined);
+      if (this.#listStale || controller.namespaces.length !== listed.length) void this.#list(controller);
+      if (this.#anaStale) this.readAna();
+    } catch (thrown) {
+      if (stale()) return;
+      const error = codedError('Preparing the path failed', thrown);
+      this.#error = error;
+      if (finalCodes.includes(error.code)) {
+        this.#enter('failed', error);
+        this.#services.firstFailed(this, error);
+        await controller.detach(giveBack).catch(() => {});
+      } else this.#askLater(() => void this.#prepare(controller));
+    }
+  }
+
+  async #subscribe(controller: Controller, facts: ControllerFacts): Promise<void> {
+    const { admin } = controller;
+    const { timeoutMs } = this.spec.options;
+    if (facts.reportsAna && facts.notifiesAna) {
+      const enabled = await admin.getFeature(asyncEventConfiguration, 0, { timeoutMs });
+      const wanted = (enabled | anaNotices) >>> 0;
+      await admin.setFeature(asyncEventConfiguration, wanted, 0, { timeoutMs });
+    }
+    // Only a host that says that it can wait is asked to.
+    if (facts.retryDelaysMs.some((ms) => ms > 0)) {
+      const data = Buffer.alloc(hostBehaviorBytes);
+      data[0] = 1;
+      await admin.send({ opcode: 0x09, cdw: [hostBehavior], data }, { timeoutMs });
+    }
+  }
+
+  async #askAna(controller: Controller, facts: ControllerFacts): Promise<ReadonlyMap<number, AnaState>> {
+    const { timeoutMs } = this.spec.options;
+    const bytes = anaLogBytes(facts.anaGroups, facts.anaNamespaces);
+    return parseAnaLog(await controller.admin.logPage(anaPage, bytes, undefined, { timeoutMs }));
+  }
+
+  /** @internal The ANA log is read now, or once more after the reading that is under way. */
+  readAna(): void {
+    this.#anaStale = true;
+    const controller = this.#controller;
+    const facts = this.#facts;
+    if (this.#readingAna || this.#state !== 'up' || !controller || !facts?.reportsAna) return;
+    void this.#readAnaAgain(controller, facts);
+  }
+
+  async #readAnaAgain(controller: Controller, facts: ControllerFacts): Promise<void> {
+    this.#readingAna = true;
+    try {
+      while (this.#anaStale && this.#state === 'up') {
+        this.#anaStale = false;
+        const connection = this.#connections;
+        const ana = await this.#askAna(controller, facts);
+        if (connection !== this.#connections) break;
+        this.#ana = ana;
+        this.#services.changed(this);
+      }
+    } catch (error) {
+      this.#anaStale = true;
+      this.#error = codedError('Reading the ANA log failed', error);
+      this.#askLater(() => this.readAna());
+    } finally {
+      this.#readingAna = false;
+    }
+  }
+
+  async #list(controller: Controller): Promise<void> {
+    this.#listStale = true;
+    if (this.#listing || this.#state !== 'up') return;
+    this.#listing = true;
+    try {
+      while (this.#listStale && this.#state === 'up') {
+        this.#listStale = false;
+        const listed = await this.#askNamespaces(controller);
+        this.#keep(listed);
+        // A new namespace may be of a group that the last log did not name it in.
+        if (this.#facts?.reportsAna) this.readAna();
+        this.#services.changed(this);
+      }
+    } catch (error) {
+      this.#listStale = true;
+      this.#error = codedError('Identifying the namespaces failed', error);
+      this.#askLater(() => void this.#list(controller));
+    } finally {
+      this.#listing = false;
+    }
+  }
+
+  async #askNamespaces(controller: Controller): Promise<readonly ListedNamespace[]> {
+    const { timeoutMs } = this.spec.options;
+    return Promise.all(
+      controller.namespaces.map(async (namespace) => {
+        const known = this.#ids.get(namespace);
+        const ids = known ?? (await readIds(controller.admin, namespace, timeoutMs));
+        this.#ids.set(namespace, ids);
+        return { namespace, ids };
+      }),
+    );
+  }
+
+  #keep(listed: readonly ListedNamespace[]): void {
+    this.listed = listed;
+    this.listedAt = performance.now();
+  }
+
+  #askLater(ask: () => void): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(ask, askAgainMs).unref();
+  }
+
+  #enter(state: PathState, error: Failure | undefined): void {
+    const before = this.#state;
+    if (before === state || before === 'detached' || (before === 'detaching' && state !== 'detached')) return;
+    // The controller of a path that leads elsewhere is detached, and the path has failed all the same.
+    if (
+      before === 'failed' &&
+      (state === 'detaching' || state === 'detached') &&
+      !this.#ending.signal.aborted
+    )
+      return;
+    this.#state = state;
+    this.#error = error;
+    this.#trust();
+    if (state === 'reconnecting') this.#countFastFail();
+    else if (state !== 'connecting') this.#stopFastFail();
+    if (state === 'up') this.#services.up(this);
+    else if (before === 'up' || state === 'failed') this.#services.down(this, error);
+    else this.#services.changed(this);
+  }
+
+  #trust(): void {
+    clearTimeout(this.#suspicion);
+    this.#suspicion = undefined;
+  }
+
+  /** Operations do not wait for it any more after `fastIoFailTimeoutMs`. */
+  #countFastFail(): void {
+    const { fastIoFailTimeoutMs } = this.spec.options;
+    this.#stopFastFail();
+    if (fastIoFailTimeoutMs === 0) return;
+    this.#failFast = setTimeout(() => {
+      this.#failingFast = true;
+      this.#services.changed(this);
+    }, fastIoFailTimeoutMs).unref();
+  }
+
+  #stopFastFail(): void {
+    clearTimeout(this.#failFast);
+    this.#failFast = undefined;
+    this.#failingFast = false;
+  }
+}

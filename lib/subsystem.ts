@@ -1,0 +1,373 @@
+// An NVM subsystem over several paths. Longer than other files, because half of it documents public events and methods.
+
+import { EventEmitter } from 'node:events';
+import type { Controller } from './controller.js';
+import { abortError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { HeldEvents } from './internal/held-events.js';
+import { PendingCall, waitFor } from './internal/pending-call.js';
+import { detachingError } from './internal/refusals.js';
+import type { DmaMemory } from './io/dma-memory.js';
+import type { RequestLimits } from './io/request.js';
+import type { AnaState } from './multipath/ana.js';
+import { NamespaceDirectory } from './multipath/directory.js';
+import {
+  SubsystemHistory,
+  type SubsystemHistoryEvent,
+  type SubsystemHistoryKind,
+} from './multipath/history.js';
+import { isSameSubsystem } from './multipath/identity.js';
+import type { SubsystemNamespace } from './multipath/subsystem-namespace.js';
+import type { AttachOptions } from './options/attach.js';
+import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
+import {
+  type CheckAttach,
+  isSamePath,
+  type PathPolicy,
+  type PathSelector,
+  type PathSpec,
+  type ResolvedSubsystemOptions,
+  resolvePath,
+  resolveSubsystemOptions,
+  type SubsystemPathOptions,
+} from './options/subsystem.js';
+import type { TransportIdObject } from './options/transport-id.js';
+import { SubsystemPath } from './subsystem-path.js';
+import type { DetachReport } from './types.js';
+
+/** The events of a {@link Subsystem} and the arguments of their listeners. */
+export interface SubsystemEvents {
+  /** `addPath()` added a path, which is not up yet. */
+  pathAdded: [path: SubsystemPath];
+  /** Operations can use the path. */
+  pathUp: [path: SubsystemPath];
+  /** The path was lost, or has failed; `path.state` says whether attempts to connect go on. */
+  pathDown: [path: SubsystemPath, error: SpdkError | SpdkTypeError | undefined];
+  pathRemoved: [path: SubsystemPath];
+  /** The ANA state of a namespace on a path changed. */
+  ana: [namespace: SubsystemNamespace, path: SubsystemPath, state: AnaState, before: AnaState];
+  /** A namespace uses another path than before; with the policy `active-passive`. */
+  failover: [namespace: SubsystemNamespace, from: SubsystemPath, to: SubsystemPath];
+  /** An operation of a namespace found no usable path. Emitted once until a path is usable again. */
+  noPath: [namespace: SubsystemNamespace];
+  /** Namespaces appeared, vanished or changed; the argument is the new list. */
+  namespaces: [namespaces: readonly SubsystemNamespace[]];
+  /** All paths are detached. */
+  detached: [report: SubsystemDetachReport];
+}
+
+/** The result of detaching a subsystem. */
+export interface SubsystemDetachReport {
+  /** Each path that had a controller, with the report of its detach. */
+  readonly paths: readonly { readonly path: SubsystemPath; readonly report: DetachReport }[];
+  readonly totalMs: number;
+}
+
+/** @internal What a subsystem needs of its environment. */
+export interface SubsystemServices {
+  readonly memory: DmaMemory;
+  readonly check: CheckAttach;
+  /** Attaches the controller of a path. Its I/O ends as soon as its connection is lost. */
+  readonly attach: (spec: PathSpec, options: Pick<AttachOptions, 'signal'>) => Promise<Controller>;
+}
+
+type Failure = SpdkError | SpdkTypeError;
+
+/** Detaching what no caller gets. */
+const giveBack = { drainMs: 0, timeoutMs: 5_000 };
+
+/**
+ * An NVM subsystem over several paths, created by `env.attachSubsystem()`. Each path is a {@link Controller}, which is
+ * also in `env.controllers`.
+ */
+export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDisposable {
+  /** The NQN of the subsystem. */
+  readonly nqn: string;
+  readonly policy: PathPolicy;
+  readonly selector: PathSelector;
+  readonly #services: SubsystemServices;
+  readonly #attach: AttachOptions;
+  readonly #directory: NamespaceDirectory<SubsystemPath>;
+  readonly #history = new SubsystemHistory();
+  readonly #events = new HeldEvents();
+  readonly #refused = new Map<SubsystemPath, Failure>();
+  #paths: readonly SubsystemPath[] = [];
+  #opening: PendingCall<void> | undefined;
+  #detaching: Promise<SubsystemDetachReport> | undefined;
+  #gone = false;
+
+  private constructor(resolved: ResolvedSubsystemOptions, services: SubsystemServices) {
+    super();
+    const [first] = resolved.paths as [PathSpec, ...PathSpec[]];
+    this.nqn = first.transportId.subnqn as string;
+    this.policy = resolved.policy;
+    this.selector = resolved.selector;
+    this.#services = services;
+    this.#attach = resolved.attach;
+    const limits: RequestLimits = { timeoutMs: first.options.ioTimeoutMs, signal: undefined };
+    this.#directory = new NamespaceDirectory({
+      ...{ memory: services.memory, policy: resolved.policy, selector: resolved.selector },
+      limitsFor: (queuePair) => {
+        if (queuePair === undefined) return limits;
+        throw new SpdkError(
+          'ERR_SPDK_FOREIGN_QUEUE_PAIR',
+          'An operation over several paths cannot choose a queue pair: omit queuePair',
+        );
+      },
+      refusal: () => this.#refusal(),
+      unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
+      onAna: (namespace, path, state, before) => {
+        this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);
+        this.#events.announce(() => this.emit('ana', namespace, path, state, before));
+      },
+      onFailover: (namespace, from, to) => {
+        this.#note('failover', `namespace ${namespace.id}: from ${nameOf(from)} to ${nameOf(to)}`);
+        this.#events.announce(() => this.emit('failover', namespace, from, to));
+      },
+      onNoPath: (namespace) => {
+        this.#note('no-path', `namespace ${namespace.id} has no usable path`);
+        this.#events.announce(() => this.emit('noPath', namespace));
+      },
+      onForeign: (path, { id }) => {
+        this.#note('note', `namespace ${id} on ${nameOf(path)} is another one than on other paths: not used`);
+      },
+    });
+    this.#paths = resolved.paths.map((spec) => this.#create(spec));
+  }
+
+  /** @internal See `env.attachSubsystem`. */
+  static async attach(paths: unknown, options: unknown, services: SubsystemServices): Promise<Subsystem> {
+    const resolved = resolveSubsystemOptions(paths, options, services.check);
+    const subsystem = new Subsystem(resolved, services);
+    await subsystem.#open((resolved.paths[0] as PathSpec).options);
+    subsystem.#events.release();
+    return subsystem;
+  }
+
+  /** All paths, whether they are up or not, in the order in which they were given or added. */
+  get paths(): readonly SubsystemPath[] {
+    return this.#paths;
+  }
+
+  /**
+   * The namespaces of the subsystem, by their ids. Namespaces of several paths are one object if their ids, their
+   * identifiers (UUID, NGUID, EUI-64) and their sizes are equal. One without any identifier cannot be compared: it is
+   * a separate object for each path.
+   */
+  get namespaces(): readonly SubsystemNamespace[] {
+    return this.#directory.all;
+  }
+
+  /** The latest 128 events, oldest first. */
+  get history(): readonly SubsystemHistoryEvent[] {
+    return this.#history.events;
+  }
+
+  /** What `JSON.stringify()` shows of it. */
+  toJSON(): Pick<Subsystem, 'nqn' | 'policy' | 'paths'> {
+    const { nqn, policy, paths } = this;
+    return { nqn, policy, paths };
+  }
+
+  /**
+   * The paths that operations of a namespace take now: optimized ones, or if there are none, non-optimized ones. With
+   * `active-passive` all operations take the first one.
+   */
+  pathsOf(namespace: SubsystemNamespace): readonly SubsystemPath[] {
+    const ways = this.#directory.waysTo(namespace).filter(({ usable }) => usable);
+    const optimized = ways.filter(({ ana }) => ana === 'optimized');
+    return (optimized.length > 0 ? optimized : ways).map(({ path }) => path);
+  }
+
+  /**
+   * Adds a path, which is attached in the background with the options of the subsystem. Events report its progress.
+   * @throws {SpdkError} ERR_SPDK_CONFLICTING_OPTIONS for a path of another subsystem, or one that there is; or as
+   *   `env.attachSubsystem` for bad input; ERR_SPDK_DETACHING
+   */
+  addPath(path: string | TransportIdObject | SubsystemPathOptions): SubsystemPath {
+    const refused = this.#refusal();
+    if (refused) throw refused;
+    const known = this.#paths.filter(({ state }) => state !== 'detached').map(({ spec }) => spec);
+    const spec = resolvePath(path, this.#attach, this.policy, known, this.#services.check);
+    const added = this.#create(spec);
+    // One that is detached gives its place to another of the same address.
+    this.#paths = [...this.#paths.filter((one) => !isSamePath(one.spec, spec)), added];
+    this.#note('path', `${nameOf(added)} is added`);
+    this.#events.announce(() => this.emit('pathAdded', added));
+    added.start();
+    return added;
+  }
+
+  /**
+   * Removes a path: new operations take other paths at once; its outstanding operations have `drainMs` to end, and then
+   * go out again over other paths.
+   * @returns the report of its controller's detach; undefined if it had none
+   * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a path of another subsystem; ERR_SPDK_WEDGED, ERR_SPDK_TIMEOUT as
+   *   `controller.detach`; the path is removed all the same
+   */
+  async removePath(path: SubsystemPath, options?: DetachOptions): Promise<DetachReport | undefined> {
+    const limits = resolveDetachOptions(options);
+    if (!this.#paths.includes(path)) {
+      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The path is none of the paths of this subsystem');
+    }
+    try {
+      return await path.detach(limits);
+    } finally {
+      this.#paths = this.#paths.filter((one) => one !== path);
+      this.#note('path', `${nameOf(path)} is removed`);
+      this.#events.announce(() => this.emit('pathRemoved', path));
+      this.#update();
+    }
+  }
+
+  /**
+   * Makes `active-passive` use this path whenever it is as good as the others; undefined: none.
+   * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a path of another subsystem; ERR_SPDK_CONFLICTING_OPTIONS with the
+   *   policy `active-active`
+   */
+  prefer(path: SubsystemPath | undefined): void {
+    if (this.policy === 'active-active') {
+      throw new SpdkError(
+        'ERR_SPDK_CONFLICTING_OPTIONS',
+        'With active-active all paths are used: none is preferred',
+      );
+    }
+    if (path !== undefined && !this.#paths.includes(path)) {
+      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The path is none of the paths of this subsystem');
+    }
+    for (const one of this.#paths) one.preferred = one === path;
+    this.#update();
+  }
+
+  /**
+   * Detaches all paths at the same time, in any state: rejects new operations and those that wait for a path, and gives
+   * outstanding ones `drainMs` to end. Further calls share the report.
+   * @throws {SpdkError} ERR_SPDK_WEDGED if SPDK has not finished with a path after `timeoutMs`; the others are detached.
+   *   ERR_SPDK_TIMEOUT if a further call allows less time than is left
+   */
+  async detach(options?: DetachOptions): Promise<SubsystemDetachReport> {
+    const limits = resolveDetachOptions(options);
+    if (this.#detaching) {
+      return waitFor(this.#detaching, {
+        what: `Waiting for ${this.nqn} to be detached`,
+        timeoutMs: limits.timeoutMs,
+        timeoutCode: 'ERR_SPDK_TIMEOUT',
+        timeoutHint: 'The detach continues, within the time limit of the first call.',
+      });
+    }
+    this.#detaching = this.#detach(limits);
+    return this.#detaching;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.detach();
+  }
+
+  async #open({ timeoutMs, signal }: Pick<AttachOptions, 'signal'> & { timeoutMs: number }): Promise<void> {
+    const limits = {
+      what: `Attaching ${this.nqn}`,
+      timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint:
+        'No path came up. Check the addresses, the ports and the network, or allow more with timeoutMs.',
+      signal,
+    } as const;
+    const call = PendingCall.start<void>(limits, (started) => {
+      this.#opening = started;
+      for (const path of this.#paths) path.start();
+    });
+    try {
+      await call.promise;
+      if (signal?.aborted) throw abortError(limits.what, signal);
+    } catch (error) {
+      await this.detach(giveBack).catch(() => {});
+      throw error;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #detach(limits: ResolvedDetachOptions): Promise<SubsystemDetachReport> {
+    const begun = performance.now();
+    // `#detaching` is set once this has returned to its caller.
+    await undefined;
+    this.#update();
+    const paths = this.#paths.filter(({ state }) => state !== 'detached');
+    const outcomes = await Promise.allSettled(paths.map((path) => path.detach(limits)));
+    const reports = outcomes.flatMap((outcome, i) => {
+      const report = outcome.status === 'fulfilled' ? outcome.value : undefined;
+      return report ? [{ path: paths[i] as SubsystemPath, report }] : [];
+    });
+    const report = Object.freeze({ paths: reports, totalMs: performance.now() - begun });
+    this.#gone = true;
+    this.#note('path', 'all paths are detached');
+    this.#events.announce(() => this.emit('detached', report));
+    const failed = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failed) throw failed.reason;
+    return report;
+  }
+
+  #create(spec: PathSpec): SubsystemPath {
+    return SubsystemPath.create(spec, {
+      attach: (which, options) => this.#services.attach(which, options),
+      check: (path, facts) => {
+        const other = this.#paths.find((one) => one !== path && one.facts)?.facts;
+        if (!other || isSameSubsystem(other, facts)) return;
+        throw new SpdkError(
+          'ERR_SPDK_FOREIGN_PATH',
+          `${nameOf(path)} leads to another subsystem than the other paths: serial number ${facts.serial}, model ${facts.model}, NQN ${facts.subsystemNqn}`,
+        );
+      },
+      changed: () => this.#update(),
+      up: (path) => {
+        this.#note('path', `${nameOf(path)} is up`);
+        this.#events.announce(() => this.emit('pathUp', path));
+        this.#update();
+        this.#opening?.resolve();
+      },
+      down: (path, error) => {
+        const why = error ? `: ${error.message}` : '';
+        this.#note('path', `${nameOf(path)} is ${path.state}${why}`, error);
+        this.#events.announce(() => this.emit('pathDown', path, error));
+        this.#update();
+      },
+      firstFailed: (path, error) => this.#onFirstFailed(path, error),
+    });
+  }
+
+  /** An attach is rejected when every path has failed once. */
+  #onFirstFailed(path: SubsystemPath, error: Failure): void {
+    if (!this.#opening) return;
+    this.#refused.set(path, error);
+    if (this.#refused.size < this.#paths.length) return;
+    const errors = [...this.#refused.values()];
+    this.#opening.reject(
+      new SpdkError('ERR_SPDK_NO_PATH', `No path to ${this.nqn} could be attached: ${errors[0]?.message}`, {
+        cause: new AggregateError(errors, 'The errors of the paths'),
+      }),
+    );
+  }
+
+  /** The error for new operations and paths; undefined if they are accepted. */
+  #refusal(): SpdkError | undefined {
+    if (this.#gone) {
+      return new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The subsystem is detached; attach it again');
+    }
+    return this.#detaching ? detachingError() : undefined;
+  }
+
+  #update(): void {
+    if (!this.#directory.update(this.#paths)) return;
+    const { namespaces } = this;
+    this.#events.announce(() => this.emit('namespaces', namespaces));
+  }
+
+  #note(kind: SubsystemHistoryKind, text: string, error?: Failure): void {
+    this.#history.add(kind, text, error?.code);
+  }
+}
+
+function nameOf({ transportId, sourceAddress }: SubsystemPath): string {
+  const { trtype, traddr, trsvcid } = transportId;
+  const from = sourceAddress === undefined ? '' : ` from ${sourceAddress}`;
+  return `${trtype} ${traddr}:${trsvcid}${from}`;
+}

@@ -1,0 +1,176 @@
+// Several paths to one subsystem, over TCP: two targets that export one file under one NQN. One of them goes away and comes
+// back while verified I/O at depth 32 goes on.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Environment, type Subsystem, type SubsystemNamespace } from '../../lib/index.js';
+import { listenerId } from '../../scripts/target/config.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { codeOf, eventually } from '../integration/support/timing.js';
+import { VerifiedLoad } from '../integration/support/verified-load.js';
+
+const nqn = 'nqn.2026-11.dev.spdk-nvme:paths';
+const listeners = ['4471', '4472'].map(
+  (trsvcid) => ({ trtype: 'TCP', traddr: '127.0.0.1', trsvcid }) as const,
+);
+const ids = listeners.map((listener) => listenerId(listener, nqn));
+const sizeMb = 16;
+const memoryMb = 128;
+/** How long I/O may stand still when a path is lost whose target says so; and when other programs have the processors. */
+const pauseMs = 200;
+const crowdedMs = 1_000;
+const backMs = 20_000;
+
+let folder: string;
+let backing: string;
+const targets: (SpdkTarget | undefined)[] = [undefined, undefined];
+let env: Environment;
+
+async function start(i: number, serial = 'PATHS', file = backing): Promise<void> {
+  targets[i] = await startSpdkTarget({
+    listener: listeners[i] as (typeof listeners)[number],
+    core: os.availableParallelism() - 1,
+    memoryMb,
+    subsystems: [{ nqn, serial, disk: { kind: 'file', path: file, blockSize: 512 } }],
+  });
+}
+
+async function stop(i: number, signal?: NodeJS.Signals): Promise<void> {
+  const target = targets[i];
+  targets[i] = undefined;
+  await target?.stop(signal);
+}
+
+beforeAll(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-paths-'));
+  backing = path.join(folder, 'disk');
+  fs.writeFileSync(backing, Buffer.alloc(sizeMb << 20));
+  ensureHugepages(3 * memoryMb);
+  env = await Environment.init({ pollers: 2, memoryMb });
+});
+/** A test may leave a target killed or frozen. */
+beforeEach(async () => {
+  for (const i of [0, 1]) if (!targets[i]) await start(i);
+});
+afterAll(async () => {
+  await env?.close();
+  for (const i of [0, 1]) await stop(i, 'SIGKILL');
+  fs.rmSync(folder, { recursive: true });
+});
+
+const only = (subsystem: Subsystem) => subsystem.namespaces[0] as SubsystemNamespace;
+const isUp = (subsystem: Subsystem, i: number) => subsystem.paths[i]?.state === 'up';
+
+async function until(condition: () => boolean): Promise<void> {
+  expect(await eventually(backMs, condition)).toBe(true);
+}
+
+/** Both paths up, and no operation standing still. */
+async function attach(options: Parameters<Environment['attachSubsystem']>[1]): Promise<Subsystem> {
+  const subsystem = await env.attachSubsystem(ids, { reconnectDelayMs: 100, ...options });
+  await until(() => isUp(subsystem, 0) && isUp(subsystem, 1));
+  return subsystem;
+}
+
+describe('two targets with one disk', () => {
+  it('have one namespace, with the identifiers of the target', async () => {
+    await using subsystem = await attach({});
+    expect(subsystem.namespaces).toHaveLength(1);
+    expect(only(subsystem).uuid).toMatch(/^[0-9a-f]{32}$/);
+    expect(subsystem.pathsOf(only(subsystem))).toHaveLength(2);
+    expect(env.controllers).toHaveLength(2);
+  });
+
+  it.each([
+    ['active-passive', 'threads'],
+    ['active-active', 'threads'],
+    ['active-active', 'inline'],
+  ] as const)(
+    '%s, %s: each is killed in turn, and I/O goes on within the bound',
+    { timeout: 120_000 },
+    async (policy, polling) => {
+      await using subsystem = await attach({ policy, polling });
+      const load = new VerifiedLoad(only(subsystem));
+      const gaps: number[] = [];
+      for (const i of [0, 1]) {
+        await load.progress(200);
+        load.resetGap();
+        await stop(i, 'SIGKILL');
+        await until(() => subsystem.paths[i]?.state === 'reconnecting');
+        await load.progress(200);
+        gaps.push(load.longestGapMs);
+        await start(i);
+        await until(() => isUp(subsystem, i));
+      }
+      await load.progress(200);
+      await load.expectClean(5_000);
+      expect(Math.min(...gaps)).toBeLessThan(pauseMs);
+      expect(Math.max(...gaps)).toBeLessThan(crowdedMs);
+      await subsystem.detach();
+      expect(env.controllers).toEqual([]);
+    },
+  );
+
+  it('the subsystem is withdrawn from one, and I/O goes on within the bound', {
+    timeout: 60_000,
+  }, async () => {
+    await using subsystem = await attach({ policy: 'active-active', selector: 'queue-depth' });
+    const load = new VerifiedLoad(only(subsystem));
+    await load.progress(200);
+    load.resetGap();
+    await targets[0]?.call('nvmf_delete_subsystem', { nqn });
+    await until(() => subsystem.paths[0]?.state === 'reconnecting');
+    await load.progress(200);
+    expect(load.longestGapMs).toBeLessThan(crowdedMs);
+    await load.expectClean(5_000);
+    await stop(0, 'SIGKILL');
+  });
+
+  it('both are killed: operations wait, and go on when one is back', { timeout: 60_000 }, async () => {
+    await using subsystem = await attach({});
+    const load = new VerifiedLoad(only(subsystem));
+    await load.progress(100);
+    await Promise.all([stop(0, 'SIGKILL'), stop(1, 'SIGKILL')]);
+    await until(() => only(subsystem).waiting === 32);
+    await start(1);
+    const back = performance.now();
+    await load.progress(100);
+    // A reconnect every 100 ms, and a second; an attempt that began a moment too early takes a second of its own.
+    expect(performance.now() - back).toBeLessThan(2_100);
+    await load.expectClean(5_000);
+  });
+
+  it('detaches in time with one target frozen and one killed', { timeout: 60_000 }, async () => {
+    await using subsystem = await attach({ policy: 'active-active' });
+    const reads = Array.from({ length: 8 }, () =>
+      codeOf(only(subsystem).read(Buffer.alloc(512), { offset: 0 }), 'ok'),
+    );
+    await Promise.all(reads);
+    process.kill(targets[0]?.pid as number, 'SIGSTOP');
+    await stop(1, 'SIGKILL');
+    await until(() => subsystem.paths[1]?.state === 'reconnecting');
+    const waiting = Array.from({ length: 8 }, () =>
+      codeOf(only(subsystem).read(Buffer.alloc(512), { offset: 0 }), 'ok'),
+    );
+    const begun = performance.now();
+    await subsystem.detach({ drainMs: 100, timeoutMs: 5_000 });
+    const ms = performance.now() - begun;
+    await stop(0, 'SIGKILL');
+    expect(ms).toBeLessThan(4_000);
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['ERR_SPDK_DETACHING']));
+  });
+
+  it('a target that has another disk under the NQN is not used', { timeout: 60_000 }, async () => {
+    await stop(1, 'SIGKILL');
+    const other = path.join(folder, 'other');
+    fs.writeFileSync(other, Buffer.alloc(sizeMb << 20));
+    await start(1, 'OTHER', other);
+    await using subsystem = await env.attachSubsystem(ids, { reconnectDelayMs: 100 });
+    await until(() => subsystem.paths.some(({ state }) => state === 'failed'));
+    const codes = subsystem.paths.flatMap(({ error }) => (error ? [error.code] : []));
+    expect(codes).toEqual(['ERR_SPDK_FOREIGN_PATH']);
+  });
+});

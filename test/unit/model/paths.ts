@@ -1,0 +1,251 @@
+import fc from 'fast-check';
+import { vi } from 'vitest';
+import {
+  type DmaBuffer,
+  Environment,
+  type SpdkError,
+  type Subsystem,
+  type SubsystemOptions,
+} from '../../../lib/index.js';
+import {
+  type MemoryNamespace,
+  type MemorySubsystem,
+  type MemoryTarget,
+  type Simulation,
+  simulate,
+} from '../../../lib/testing/index.js';
+import { DiskModel, stamped } from './disk.js';
+
+const nqn = 'nqn.2026-01.com.example:model';
+const blockSize = 512;
+const blocks = 6;
+const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
+
+/** What may happen to the paths, and what a program does meanwhile. */
+export const pathStep = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('write', 'read'),
+      block: fc.nat(blocks - 1),
+      most: fc.integer({ min: 1, max: 3 }),
+      dma: fc.boolean(),
+      timeoutMs: fc.option(fc.integer({ min: 1, max: 400 }), { freq: 4 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('down', 'up', 'drop', 'silent', 'speak', 'refuse', 'add', 'remove'),
+      path: fc.nat(2),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('ana' as const),
+      path: fc.nat(2),
+      state: fc.constantFrom('optimized', 'non-optimized', 'inaccessible', 'change', 'persistent-loss'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('latency' as const),
+      path: fc.nat(2),
+      ms: fc.nat(30),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) }) },
+);
+
+export type PathStep = typeof pathStep extends fc.Arbitrary<infer Drawn> ? Drawn : never;
+
+export const policies: fc.Arbitrary<SubsystemOptions> = fc.constantFrom(
+  { policy: 'active-passive' },
+  { policy: 'active-active' },
+  { policy: 'active-active', selector: 'queue-depth' },
+  { policy: 'active-active', polling: 'inline' },
+);
+
+/** Three paths to one disk in memory, the model of its content, and all that went wrong. */
+export class PathWorld {
+  readonly problems: string[] = [];
+  readonly #simulation: Simulation = simulate();
+  readonly #targets: MemoryTarget[];
+  readonly #sides: MemorySubsystem[];
+  readonly #disk: MemoryNamespace;
+  readonly #model = new DiskModel(1, blocks);
+  /** By block: the writes in the order of their calls, and whether each has succeeded. */
+  readonly #written: { stamp: number; ok: boolean }[][] = Array.from({ length: blocks }, () => []);
+  #env!: Environment;
+  #subsystem!: Subsystem;
+  #open = 0;
+  settled = 0;
+
+  constructor() {
+    this.#targets = addresses.map((traddr) => this.#simulation.addTarget({ traddr }));
+    this.#sides = this.#targets.map((target) => target.addSubsystem(nqn));
+    const [first, ...others] = this.#sides as [MemorySubsystem, ...MemorySubsystem[]];
+    this.#disk = first.addNamespace(1, { blocks, blockSize });
+    this.#disk.data.set(stamped(this.#model.initial, this.#disk.data.byteLength));
+    for (const other of others) other.shareNamespace(this.#disk);
+    for (const side of this.#sides) side.anaTransitionSeconds = 255;
+  }
+
+  async open(options: SubsystemOptions): Promise<void> {
+    const opening = Environment.init();
+    await this.#pass(5);
+    this.#env = await opening;
+    const ids = this.#sides.map(({ id }) => id);
+    const attaching = this.#env.attachSubsystem(ids, {
+      ctrlrLossTimeoutMs: Number.POSITIVE_INFINITY,
+      reconnectDelayMs: 20,
+      keepAliveMs: 1_000,
+      ...options,
+    });
+    await this.#pass(50);
+    this.#subsystem = await attaching;
+  }
+
+  async act(step: PathStep): Promise<void> {
+    switch (step.kind) {
+      case 'write':
+      case 'read':
+        this.#start(step);
+        break;
+      case 'pass':
+        await this.#pass(step.ms);
+        break;
+      case 'ana':
+        this.#sides[step.path]?.setAna(1, step.state);
+        break;
+      case 'latency':
+        (this.#targets[step.path] as MemoryTarget).latencyMs = step.ms;
+        break;
+      default:
+        this.#fault(step.kind, step.path);
+    }
+  }
+
+  /** Everything is in order again: all that was begun ends, and the disk holds what was written last. */
+  async finish(): Promise<void> {
+    for (const [i, target] of this.#targets.entries()) {
+      [target.refusal, target.silent, target.latencyMs] = [undefined, false, 0];
+      this.#sides[i]?.setAna(1, 'optimized');
+      this.#fault('add', i);
+    }
+    for (let i = 0; i < 40 && this.#open > 0; i++) await this.#pass(250);
+    if (this.#open > 0) this.problems.push(`${this.#open} operations have not settled`);
+    await this.#pass(500);
+    const states = this.#subsystem.paths.map(({ state }) => state);
+    if (states.some((state) => state !== 'up')) this.problems.push(`paths are ${states.join(', ')}`);
+    for (const [block, writes] of this.#written.entries()) this.#checkBlock(block, writes);
+    const detached = this.#subsystem
+      .detach()
+      .catch((error) => this.problems.push(`detach: ${error.message}`));
+    await this.#pass(2_000);
+    await detached;
+    const closed = this.#env.close();
+    await this.#pass(2_000);
+    await closed;
+    this.problems.push(...this.#simulation.misuse);
+    const timers = vi.getTimerCount();
+    if (timers > 0) this.problems.push(`${timers} timers are left`);
+  }
+
+  restore(): void {
+    this.#simulation.restore();
+  }
+
+  #start({ kind, block, most, dma, timeoutMs }: Extract<PathStep, { block: number }>): void {
+    const [namespace] = this.#subsystem.namespaces;
+    // With its last path removed a subsystem has none.
+    if (!namespace) return;
+    const count = Math.min(most, blocks - block);
+    const bytes = count * blockSize;
+    const buffer = dma ? this.#env.allocate(bytes) : Buffer.alloc(bytes);
+    const options = { offset: block * blockSize, ...(timeoutMs === null ? {} : { timeoutMs }) };
+    const release = () => void (buffer as Partial<DmaBuffer>).release?.();
+    this.#open++;
+    if (kind === 'read') {
+      const access = this.#model.beginRead(block, count);
+      this.#watch(namespace.read(buffer, options), timeoutMs, (ok) => {
+        const problem = this.#model.endRead(access, ok ? buffer : undefined);
+        if (problem) this.problems.push(problem);
+        release();
+      });
+      return;
+    }
+    const access = this.#model.beginWrite(block, count);
+    buffer.set(stamped(access.stamp, bytes));
+    const entries = Array.from({ length: count }, (_, i) => {
+      const entry = { stamp: access.stamp, ok: false };
+      this.#written[block + i]?.push(entry);
+      return entry;
+    });
+    this.#watch(namespace.write(buffer, options), timeoutMs, (ok) => {
+      this.#model.endWrite(access, ok);
+      for (const entry of entries) entry.ok = ok;
+      release();
+    });
+    // The data is that of the call.
+    if (!dma) buffer.fill(0xdd);
+  }
+
+  #watch(promise: Promise<unknown>, timeoutMs: number | null, ended: (ok: boolean) => void): void {
+    let times = 0;
+    const settle = (ok: boolean) => {
+      if (++times > 1) this.problems.push('an operation settled twice');
+      this.#open--;
+      this.settled++;
+      ended(ok);
+    };
+    promise.then(
+      () => settle(true),
+      (error: SpdkError) => {
+        const late = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== null;
+        const refused = error.nvmeStatus?.sct === 3;
+        // With no path that may come back, or after the last path was removed.
+        const none = error.code === 'ERR_SPDK_NO_PATH' || error.code === 'ERR_SPDK_NAMESPACE_GONE';
+        if (!(late || refused || none)) this.problems.push(`rejected with ${error.code}: ${error.message}`);
+        settle(false);
+      },
+    );
+  }
+
+  #fault(kind: string, i: number): void {
+    const target = this.#targets[i] as MemoryTarget;
+    const path = this.#subsystem.paths.find(({ transportId }) => transportId.traddr === addresses[i]);
+    if (kind === 'down') {
+      target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+      target.dropLinks();
+    }
+    if (kind === 'up') target.refusal = undefined;
+    if (kind === 'drop') target.dropLinks();
+    if (kind === 'silent' || kind === 'speak') target.silent = kind === 'silent';
+    if (kind === 'refuse') target.failCommands({ sct: 3, sc: 0, count: 2 });
+    if (kind === 'add' && (!path || path.state === 'detached'))
+      this.#subsystem.addPath(this.#sides[i]?.id as string);
+    if (kind === 'remove' && path) {
+      // It may take its time where a target is silent.
+      this.#subsystem.removePath(path, { drainMs: 5, timeoutMs: 10_000 }).catch((error) => {
+        // A path that is removed twice at once is gone the second time.
+        if (error.code !== 'ERR_SPDK_INVALID_ARG_VALUE') this.problems.push(`removePath: ${error.message}`);
+      });
+    }
+  }
+
+  /** Of a block whose writes have all succeeded, the last one stays. */
+  #checkBlock(block: number, writes: readonly { stamp: number; ok: boolean }[]): void {
+    const last = writes.at(-1);
+    if (!last || writes.some(({ ok }) => !ok)) return;
+    const data = this.#disk.data.subarray(block * blockSize, (block + 1) * blockSize);
+    if (!stamped(last.stamp, blockSize).equals(data))
+      this.problems.push(`block ${block} lacks its last write`);
+  }
+
+  async #pass(ms: number): Promise<void> {
+    await vi.advanceTimersByTimeAsync(ms);
+  }
+}
