@@ -14,8 +14,8 @@ export interface BenchArguments {
   readonly json?: string;
 }
 
-/** What can be measured: attach and detach, I/O over each transport, the memory of controllers, and what many cost and do. */
-export const sections = ['attach', 'tcp', 'rdma', 'memory', 'scale'] as const;
+/** What can be measured: attach and detach, I/O over each transport and by several threads, and what controllers cost. */
+export const sections = ['attach', 'tcp', 'rdma', 'workers', 'memory', 'scale'] as const;
 export type Section = (typeof sections)[number];
 
 /** The fabric's target grants that many with room to spare, and so does attach_loop.c. */
@@ -40,8 +40,8 @@ function benchCommand(): Command {
     .description(
       'Attaches and detaches a controller on the soft-RoCE fabric, through this package, through a plain C loop on ' +
         "the same SPDK, and with nvme-cli; and reads through this package and through SPDK's perf, over TCP on the " +
-        "host's loopback and over RDMA on the fabric; and compares them. It counts the memory of up to 64 controllers, " +
-        'and measures what up to 256 cost and do over TCP.',
+        "host's loopback and over RDMA on the fabric; and compares them. It reads from several worker threads, counts " +
+        'the memory of up to 64 controllers, and measures what up to 256 cost and do over TCP.',
     )
     .option('--only <list>', `measure only some of ${sections.join(', ')}`, sectionList, [...sections])
     .option('--io-rounds <count>', 'turns of perf and the package for I/O', integer(1, 100), 3)

@@ -26,6 +26,7 @@ import { attachDetachJson, attachDetachReports, benchReport } from './report.js'
 import { scaleTable } from './scale/table.js';
 import { measureScale } from './scale/tcp.js';
 import { attachDetachTable } from './table.js';
+import { measureWorkers, workersTable } from './workers/measure.js';
 
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
 const MEMORY_GUEST = fileURLToPath(new URL('memory/rdma.ts', import.meta.url));
@@ -133,11 +134,13 @@ async function main(): Promise<number> {
     ...(only.includes('rdma') ? await measureRdma(ioRounds, ioSeconds) : []),
   ];
   if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
+  const workers = only.includes('workers') ? await measureWorkers(ioRounds, ioSeconds, note) : [];
+  if (workers.length > 0) console.log(`\nReads by several worker threads\n${workersTable(workers)}`);
   const memory = only.includes('memory') ? await measureMemory(note) : undefined;
   const scale = only.includes('scale') ? await measureScale(note) : undefined;
   if (scale) console.log(`\nMany controllers over TCP\n${scaleTable(scale)}`);
   if (options.json !== undefined) {
-    const report = benchReport(surroundings(), { ...attach, io, memory, scale });
+    const report = benchReport(surroundings(), { ...attach, io, workers, memory, scale });
     await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
   }
   return 0;
