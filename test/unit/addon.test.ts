@@ -147,7 +147,11 @@ describe('the addon', () => {
     const { source, linkage, dpdkLinkage } = spdkFlags.findSpdk();
     expect(spdkVersion()).toMatchObject({ linkage, dpdkLinkage });
     if (source === 'cache')
-      expect(spdkVersion().patches).toEqual(['tcp-connect-in-capsule', 'discovery-host-identity']);
+      expect(spdkVersion().patches).toEqual([
+        'tcp-connect-in-capsule',
+        'discovery-host-identity',
+        'namespaces-in-ordinary-memory',
+      ]);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
     for (const bad of [null, { al: true }, { all: 1 }]) {
       expect(thrownBy(() => advisories(bad as object)).code).toMatch(

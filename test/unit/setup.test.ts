@@ -82,11 +82,12 @@ describe('the recipe’s patches', () => {
     expect(patches.map(({ name }: { name: string }) => name)).toEqual([
       'tcp-connect-in-capsule',
       'discovery-host-identity',
+      'namespaces-in-ordinary-memory',
     ]);
     const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
     expect(shipped).toContain('scripts/spdk-patches');
     expect(patchesHeader({ patches })).toBe(
-      '#define SPDK_NVME_PATCHES "tcp-connect-in-capsule discovery-host-identity"\n',
+      '#define SPDK_NVME_PATCHES "tcp-connect-in-capsule discovery-host-identity namespaces-in-ordinary-memory"\n',
     );
   });
 

@@ -70,6 +70,13 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
         .toBe('attached');
 
     describe('one controller', () => {
+      it('takes no hugepages for namespaces that its target only has room for', async () => {
+        const before = env.stats().memory.usedBytes;
+        const controller = await attach({ ioQueues: 1 });
+        expect(env.stats().memory.usedBytes - before).toBeLessThan(1 << 20);
+        await detach(controller);
+      });
+
       it('is attached, with as many queue pairs as asked for, and detached again', async () => {
         const controller = await attach({ ioQueues: 3 });
         expect(controller.state).toBe('attached');
