@@ -25,7 +25,7 @@ export interface EnvironmentOptions {
   memoryMb?: number | undefined;
   /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
   idle?: IdleMode | undefined;
-  /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Default 50000. */
+  /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Default 100000. */
   idleSleepUs?: number | undefined;
   /** Default `event`. */
   log?: LogSink | undefined;
@@ -87,7 +87,7 @@ export function resolveSharedOptions(options?: unknown): {
     memoryMb: checkInteger(or(given.get('memoryMb'), 256), 'memoryMb', 64, 1_048_576, 'MiB'),
     idle: checkOneOf(or(given.get('idle'), 'adaptive'), 'idle', idleModes),
     idleSleepUs: checkInteger(
-      or(given.get('idleSleepUs'), 50_000),
+      or(given.get('idleSleepUs'), 100_000),
       'idleSleepUs',
       1,
       100_000,

@@ -17,7 +17,7 @@ describe('defaults', () => {
       pollers: 1,
       memoryMb: 256,
       idle: 'adaptive',
-      idleSleepUs: 50_000,
+      idleSleepUs: 100_000,
       log: 'event',
       logLevel: 'notice',
       connectConcurrency: 4,

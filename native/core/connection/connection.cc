@@ -171,6 +171,8 @@ void Connection::watch_alive() {
         if (result.completed) keep_alive_.answered();
       };
       admin_commands_.add(std::move(question));
+      // Sends it, which would take another wake-up otherwise.
+      poll();
       return;
     }
     case KeepAliveWatch::Verdict::silent:

@@ -17,7 +17,7 @@ struct PollerOptions {
   /** Never sleep: for machines with a core reserved for storage. */
   bool always_spin = false;
   /** The longest sleep without work; a sleeping poller holds no lock. */
-  std::chrono::microseconds idle_sleep{50'000};
+  std::chrono::microseconds idle_sleep{100'000};
 };
 
 /** A thread that polls the queue pairs of any number of controllers, and sleeps briefly when all are idle. */
