@@ -212,10 +212,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     try {
       return await path.detach(limits);
     } finally {
-      this.#paths = this.#paths.filter((one) => one !== path);
-      this.#note('path', `${nameOf(path)} is removed`);
-      this.#events.announce(() => this.emit('pathRemoved', path));
-      this.#update();
+      this.#forget(path);
     }
   }
 
@@ -304,6 +301,15 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const failed = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
     if (failed) throw failed.reason;
     return report;
+  }
+
+  /** Once, whoever else has removed it meanwhile. */
+  #forget(path: SubsystemPath): void {
+    if (!this.#paths.includes(path)) return;
+    this.#paths = this.#paths.filter((one) => one !== path);
+    this.#note('path', `${nameOf(path)} is removed`);
+    this.#events.announce(() => this.emit('pathRemoved', path));
+    this.#update();
   }
 
   #create(spec: PathSpec): SubsystemPath {

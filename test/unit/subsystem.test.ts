@@ -743,6 +743,16 @@ describe('paths', () => {
     await allUp(subsystem);
   });
 
+  it('are removed once, by however many calls', async () => {
+    const subsystem = await attach();
+    const removed: SubsystemPath[] = [];
+    subsystem.on('pathRemoved', (one) => removed.push(one));
+    const gone = path(subsystem, 0);
+    await Promise.all([subsystem.removePath(gone), subsystem.removePath(gone)]);
+    await sleep(5);
+    expect(removed).toEqual([gone]);
+  });
+
   it('are refused where they cannot be', async () => {
     const subsystem = await attach();
     expect(() => subsystem.addPath(ids()[0] as string)).toThrow(
