@@ -191,13 +191,16 @@ TEST_F(IoRingTest, LeavesRequestsForOthersWhileItSendsALargeCommand) {
   finish();
 }
 
+/** Asymmetric Access Transition. Like the retry delay it has no name in the headers of every release. */
+constexpr uint8_t kAccessTransition = 0x03;
+
 TEST_F(IoRingTest, PassesOnTheStatusWithDoNotRetryAndTheRetryDelay) {
   controller.status = [](const FakeCommand& /*command*/) {
     spdk_nvme_status status{};
     status.sct = SPDK_NVME_SCT_PATH;
-    status.sc = SPDK_NVME_SC_ASYMMETRIC_ACCESS_TRANSITION;
+    status.sc = kAccessTransition;
     status.dnr = 1;
-    // Its two bits above the status code type have no name in the headers of every release.
+    // The retry delay: two bits above the status code type.
     uint16_t raw = 0;
     std::memcpy(&raw, &status, sizeof(raw));
     raw |= 2U << 12U;
