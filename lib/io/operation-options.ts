@@ -66,14 +66,22 @@ export function readLimits<Limits extends RequestLimits>(
   return limitsOf(readOptions(options, what, limitKeys), controller);
 }
 
+/** What readSimple() has read. */
+const simple: { offset: number; queuePair: unknown } = { offset: 0, queuePair: undefined };
+
 /** Reads the options of a transfer; the offset goes to `place`, so that the fast path allocates nothing. */
 export function readTransfer<Limits extends RequestLimits>(
   options: unknown,
   place: { offset: number },
   controller: LimitsChooser<Limits>,
 ): Limits {
-  place.offset = onlyOffset(options);
-  if (place.offset >= 0) return controller.limitsFor(undefined);
+  if (readSimple(options)) {
+    const { offset, queuePair } = simple;
+    simple.queuePair = undefined;
+    const limits = controller.limitsFor(queuePair);
+    place.offset = offset;
+    return limits;
+  }
   const given = readOptions(options, 'options', ['offset', ...limitKeys]);
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
@@ -114,20 +122,24 @@ function limitsOf<Limits extends RequestLimits>(
 }
 
 /**
- * The offset of options without other keys, the most frequent case, read without creating a list of keys. -1 for all
- * other options, which readOptions() reads or rejects.
+ * Reads options with no other keys than an offset and a queue pair, the most frequent case, without creating a list of keys.
+ * False for all other options, which readOptions() reads or rejects.
  */
-function onlyOffset(options: unknown): number {
+function readSimple(options: unknown): boolean {
   try {
-    if (typeof options !== 'object' || options === null) return -1;
-    if (Object.getPrototypeOf(options) !== Object.prototype) return -1;
-    for (const key in options) if (key !== 'offset') return -1;
+    if (typeof options !== 'object' || options === null) return false;
+    if (Object.getPrototypeOf(options) !== Object.prototype) return false;
+    for (const key in options) if (key !== 'offset' && key !== 'queuePair') return false;
     // Ignores keys that were added to Object.prototype.
-    if (!Object.hasOwn(options, 'offset')) return -1;
-    const { offset } = options as { offset: unknown };
-    return Number.isSafeInteger(offset) ? (offset as number) : -1;
+    if (!Object.hasOwn(options, 'offset')) return false;
+    const { offset, queuePair } = options as { offset: unknown; queuePair?: unknown };
+    if (queuePair !== undefined && !Object.hasOwn(options, 'queuePair')) return false;
+    if (!Number.isSafeInteger(offset) || (offset as number) < 0) return false;
+    simple.offset = offset as number;
+    simple.queuePair = queuePair;
+    return true;
   } catch {
-    return -1;
+    return false;
   }
 }
 
