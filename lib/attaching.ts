@@ -83,7 +83,7 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
     queueDepth: resolved.queueDepth,
     keepAliveMs: resolved.keepAliveMs,
     timeoutMs: resolved.timeoutMs,
-    inlinePolling: resolved.polling === 'inline',
+    polling: resolved.polling,
     reconnectDelayMs: resolved.reconnectDelayMs,
     ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
     fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,

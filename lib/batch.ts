@@ -179,7 +179,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#sent += this.#described;
     this.#described = 0;
     if (this.#sentAt) for (const slot of this.#unsentSlots.splice(0)) this.#sentAt[slot] = performance.now();
-    this.#queue.ring.publish();
+    this.#queue.publish();
   }
 
   /**
@@ -189,6 +189,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
    */
   reap(): number {
     this.#checkOpen();
+    this.#queue.ring.poll(0);
     const count = this.#take();
     if (count === 0 && this.#failure && this.outstanding > 0) throw this.#failure;
     this.#endWaits();
@@ -216,6 +217,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     // While a controller is failed or detaching, earlier commands can still complete.
     if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.refusal())) this.submit();
     if (this.#sent === 0) return 0;
+    this.#queue.look();
     return this.#waiters.add(limits);
   }
 
@@ -291,14 +293,15 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#letGo(slot);
   }
 
-  /** @internal Commands may have completed. */
-  wake(): void {
-    if (this.#waiters.length === 0) return;
+  /** @internal Commands may have completed. True if a call of `wait()` got some. */
+  wake(): boolean {
+    if (this.#waiters.length === 0) return false;
     const count = this.#take();
     if (count > 0) this.#waiters.resolve(count);
     this.#endWaits();
     // The arrays are full: the next wait() gets the others.
     if (this.#kept.length > 0 && this.#waiters.length > 0) setImmediate(() => this.wake());
+    return count > 0;
   }
 
   /** @internal Keeps completions for the next `reap()` or `wait()`, if there is one. */

@@ -20,6 +20,7 @@ import type { IoCounts, IoLimits } from './io/submission-queue.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
+import type { PollingMode } from './options/attach.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import type { HostIdentity } from './options/host-identity.js';
 import { type ResetOptions, resolveResetOptions } from './options/reset.js';
@@ -108,7 +109,7 @@ export interface ControllerServices {
 export interface ControllerSettings {
   readonly transportId: TransportId;
   readonly host: HostIdentity;
-  readonly inlinePolling: boolean;
+  readonly polling: PollingMode;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
 }
@@ -157,7 +158,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       mostBytes: () => this.#info.maxTransferBytes,
     });
     this.#namespaces = new NamespaceList(native, this);
-    this.#queues = new QueuePairSet(native, settings.inlinePolling, {
+    this.#queues = new QueuePairSet(native, settings.polling, {
       memory: services.memory,
       bounce: new BounceShare(services.bounce),
       maxWaiting: settings.maxWaiting,

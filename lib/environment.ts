@@ -498,7 +498,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const settings = {
       transportId,
       host: { nqn: resolved.hostNqn, id: resolved.hostId },
-      inlinePolling: resolved.polling === 'inline',
+      polling: resolved.polling,
       maxWaiting: resolved.maxWaiting,
       ioTimeoutMs: resolved.ioTimeoutMs,
     };

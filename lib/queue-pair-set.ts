@@ -4,6 +4,7 @@ import { SpdkError } from './errors/spdk-error.js';
 import { CompletionLoop } from './io/completion-loop.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
 import type { NativeController } from './native/contract.js';
+import type { PollingMode } from './options/attach.js';
 import { checkQueuePair, QueuePair, type QueuePairServices } from './queue-pair.js';
 
 /** The queue pairs of a controller, and the loop that reaps their completions. */
@@ -11,10 +12,18 @@ export class QueuePairSet {
   readonly all: readonly QueuePair[];
   readonly #loop: CompletionLoop;
 
-  /** @param inline the JavaScript thread polls them */
-  constructor(native: NativeController, inline: boolean, services: Omit<QueuePairServices, 'busy'>) {
-    this.#loop = new CompletionLoop(inline);
-    const all = { ...services, busy: this.#loop.setBusy.bind(this.#loop) };
+  constructor(
+    native: NativeController,
+    polling: PollingMode,
+    services: Omit<QueuePairServices, 'polls' | 'busy' | 'look'>,
+  ) {
+    this.#loop = new CompletionLoop(polling);
+    const all = {
+      ...services,
+      polls: polling !== 'threads',
+      busy: this.#loop.setBusy.bind(this.#loop),
+      look: this.#loop.look.bind(this.#loop),
+    };
     this.all = Object.freeze(native.queuePairs().map((pair, index) => QueuePair.create(pair, index, all)));
     this.#loop.start(this.all);
   }

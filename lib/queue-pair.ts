@@ -23,10 +23,14 @@ export interface QueuePairServices {
   readonly bounce: BounceShare;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
+  /** Whether the JavaScript thread polls. */
+  readonly polls: boolean;
   /** Whether a namespace belongs to the same controller. */
   readonly owns: BatchHooks['owns'];
   /** The queue pair now has pending operations, or no longer has any. */
   readonly busy: (queuePair: QueuePair, busy: boolean) => void;
+  /** Somebody waits for completions. */
+  readonly look: () => void;
 }
 
 /**
@@ -36,7 +40,10 @@ export interface QueuePairServices {
 export class QueuePair {
   /** Its index in `controller.queuePairs`. */
   readonly index: number;
-  /** The index of the poller thread that serves it; -1 for the JavaScript thread. */
+  /**
+   * The index of the poller thread that serves it, with `adaptive` while the JavaScript thread has no time; -1 when only
+   * the JavaScript thread polls it.
+   */
   readonly poller: number;
   /** @internal Operations of the promise interface. */
   readonly queue: SubmissionQueue;
@@ -48,7 +55,7 @@ export class QueuePair {
     this.index = index;
     this.poller = native.poller();
     this.#owns = services.owns;
-    this.queue = new SubmissionQueue(new Ring(native), `queue pair ${index}`, {
+    this.queue = new SubmissionQueue(new Ring(native, services.polls), `queue pair ${index}`, {
       ...services,
       busy: (busy) => services.busy(this, busy),
     });
@@ -106,19 +113,26 @@ export class QueuePair {
 
   /** @internal Sends the operations that were started in this turn of JavaScript. */
   publish(): void {
-    if (!this.#batch) this.queue.ring.publish();
+    if (!this.#batch) this.queue.publish();
   }
 
-  /** @internal Reaps completions and sends waiting operations. */
-  reap(): void {
+  /** @internal Polls the queue pairs of its set, if the JavaScript thread may. */
+  poll(spinUs: number): void {
+    this.queue.ring.poll(spinUs);
+  }
+
+  /** @internal Has native code call at the next completion. */
+  requestWake(): void {
+    this.queue.ring.requestWake();
+  }
+
+  /** @internal Reaps completions and sends waiting operations. True if there were completions. */
+  reap(): boolean {
     const batch = this.#batch;
-    if (!batch) {
-      this.queue.reap();
-      return;
-    }
+    if (!batch) return this.queue.reap() > 0;
     // A batch reaps by itself, unless its program may never call it again.
     if (this.#refusal) batch.reapLater();
-    batch.wake();
+    return batch.wake();
   }
 
   /**

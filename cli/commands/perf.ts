@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { PollingMode } from 'spdk-nvme';
 import { UsageError } from '../engine/exit.js';
 import { whileExported } from '../engine/exported.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
@@ -17,7 +18,7 @@ interface Given extends SessionOptions, NamespaceOption, OutputOptions {
   readonly ioSize: number;
   readonly depth: number;
   readonly ioQueues: number;
-  readonly polling: 'threads' | 'inline';
+  readonly polling: PollingMode;
   readonly api: 'batch' | 'promise';
   readonly readPercent: number;
   readonly seconds: number;
@@ -39,7 +40,7 @@ export function addPerf(program: Command): void {
     .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
     .addOption(
       new Option('--polling <MODE>', 'the thread that polls')
-        .choices(['threads', 'inline'])
+        .choices(['threads', 'inline', 'adaptive'])
         .default('threads'),
     )
     .addOption(

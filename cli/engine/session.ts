@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Controller, Environment, type LogLine, type TransportId } from 'spdk-nvme';
+import { type Controller, Environment, type LogLine, type PollingMode, type TransportId } from 'spdk-nvme';
 import { integer } from './numbers.js';
 import { StopSignal } from './stop.js';
 import { attachOptionsOf, type TargetOptions, targetOf } from './target-options.js';
@@ -34,7 +34,7 @@ export interface Session {
  */
 export async function withController(
   options: SessionOptions,
-  attach: { ioQueues?: number; queueDepth?: number; polling?: 'threads' | 'inline' },
+  attach: { ioQueues?: number; queueDepth?: number; polling?: PollingMode },
   work: (session: Session) => Promise<number | undefined>,
 ): Promise<number> {
   // First, because wrong options must be reported without waiting for hugepages.

@@ -1,3 +1,5 @@
+import type { PollingMode } from 'spdk-nvme';
+
 /** How a performance run chooses places and directions. */
 export const patterns = ['randread', 'randwrite', 'randrw', 'read', 'write', 'rw'] as const;
 export type Pattern = (typeof patterns)[number];
@@ -10,7 +12,7 @@ export interface IoPlan {
   /** Operations under way on each queue pair. */
   readonly depth: number;
   readonly api: 'batch' | 'promise';
-  readonly polling: 'threads' | 'inline';
+  readonly polling: PollingMode;
   /** The share of reads of a mixed pattern, in percent. */
   readonly readPercent: number;
   /** How long is measured. */

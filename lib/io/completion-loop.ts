@@ -1,42 +1,66 @@
 // Who looks for completions, and when.
 
+import type { PollingMode } from '../options/attach.js';
+
 /** A queue pair, as far as its completions go. */
 export interface Reaped {
-  /** Reaps completions. */
-  reap(): void;
+  /** The poller of its set, all of which is polled by one call; -1 for the JavaScript thread. */
+  readonly poller: number;
+  /** Polls its set, if this thread may, up to so many microseconds. */
+  poll(spinUs: number): void;
+  /** Reaps what has completed. True if that was something. */
+  reap(): boolean;
+  /** Asks native code to call for the next completion. */
+  requestWake(): void;
 }
 
 /** How often an idle queue pair that only this thread polls is polled, so that a lost connection is noticed. */
 const idlePollMs = 20;
 /** Far beyond any operation: it only keeps the event loop alive. */
 const forever = 2 ** 30;
+/**
+ * How long a turn polls for the first completion: a turn of the event loop takes a good part of that, and adds to the latency
+ * of what completes meanwhile.
+ */
+const spinUs = 10;
+/** How long this thread polls in vain before it leaves that to a poller: what takes longer is slow anyway. */
+const patienceMs = 5;
 
 /**
- * Sees to it that completions are reaped while operations are pending. Poller threads call for it when there are
- * some; a queue pair that the JavaScript thread serves is polled from the event loop, once a turn.
+ * Sees to it that completions are reaped while operations are pending. With `threads` the pollers call for it; with
+ * `inline` this thread polls from the event loop, once a turn; with `adaptive` it does so too, and a poller calls for it
+ * when completions are rare.
  */
 export class CompletionLoop {
-  readonly #inline: boolean;
+  readonly #mode: PollingMode;
   readonly #queuePairs: Reaped[] = [];
   readonly #busy = new Set<Reaped>();
   #turn: NodeJS.Immediate | undefined;
   #idle: NodeJS.Timeout | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
+  /** Since when polling has found nothing, on the clock of `performance.now()`. */
+  #inVainSince: number | undefined;
   #stopped = false;
 
-  constructor(inline: boolean) {
-    this.#inline = inline;
+  constructor(mode: PollingMode) {
+    this.#mode = mode;
   }
 
   start(queuePairs: readonly Reaped[]): void {
     this.#queuePairs.push(...queuePairs);
-    if (!this.#inline) return;
-    this.#idle = setInterval(() => this.reapAll(), idlePollMs).unref();
+    if (this.#mode === 'inline') this.#idle = setInterval(() => this.reapAll(), idlePollMs).unref();
+    if (this.#mode === 'threads') for (const queuePair of queuePairs) queuePair.requestWake();
   }
 
-  /** Reaps the completions of every queue pair. */
+  /** Reaps the completions of every queue pair. Native code calls for it, or there is some other reason. */
   reapAll(): void {
-    for (const queuePair of this.#queuePairs) queuePair.reap();
+    for (const queuePair of this.#queuePairs) {
+      // Before looking: what completes afterwards is called for.
+      if (this.#mode === 'threads') queuePair.requestWake();
+      if (this.#mode === 'inline') queuePair.poll(0);
+      queuePair.reap();
+    }
+    this.look();
   }
 
   /** A queue pair now has pending operations, or no longer has any. */
@@ -45,15 +69,16 @@ export class CompletionLoop {
     if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
-    if (this.#inline) {
-      this.#turn ??= this.#busy.size > 0 ? setImmediate(this.#poll) : undefined;
-    } else if (this.#busy.size > 0) {
-      // Created once and then only referenced and unreferenced, which depth 1 does for every operation.
-      this.#keepAlive ??= setInterval(() => {}, forever);
-      this.#keepAlive.ref();
-    } else {
-      this.#keepAlive?.unref();
-    }
+    if (this.#mode === 'threads') this.#keepProcess(this.#busy.size > 0);
+    else if (busy) this.look();
+    else if (this.#busy.size === 0) this.#keepProcess(false);
+  }
+
+  /** This thread polls again, if it does so at all: commands were published, or are waited for. */
+  look(): void {
+    if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
+    this.#inVainSince = undefined;
+    this.#turn = setImmediate(this.#poll);
   }
 
   stop(): void {
@@ -66,8 +91,49 @@ export class CompletionLoop {
   }
 
   readonly #poll = (): void => {
+    // Still set: the operations that start in here need no further turn.
+    const worked = this.#reapBusy();
     this.#turn = undefined;
-    for (const queuePair of this.#busy) queuePair.reap();
-    if (this.#busy.size > 0) this.#turn ??= setImmediate(this.#poll);
+    if (this.#busy.size === 0 || this.#stopped) return;
+    if (this.#mode === 'adaptive' && this.#restsAfter(worked)) return;
+    this.#turn = setImmediate(this.#poll);
   };
+
+  #reapBusy(): boolean {
+    let worked = false;
+    let polled: number | undefined;
+    for (const queuePair of this.#busy) {
+      // Those of one set are next to each other.
+      if (queuePair.poller !== polled) queuePair.poll(spinUs);
+      polled = queuePair.poller;
+      if (queuePair.reap()) worked = true;
+    }
+    return worked;
+  }
+
+  /** Leaves polling to the poller once it has been in vain for long. */
+  #restsAfter(worked: boolean): boolean {
+    if (worked) {
+      this.#inVainSince = undefined;
+      return false;
+    }
+    const now = performance.now();
+    this.#inVainSince ??= now;
+    if (now - this.#inVainSince < patienceMs) return false;
+    for (const queuePair of this.#queuePairs) queuePair.requestWake();
+    // What completed before the request is not called for.
+    if (this.#reapBusy()) return false;
+    this.#keepProcess(this.#busy.size > 0);
+    return true;
+  }
+
+  #keepProcess(pending: boolean): void {
+    if (pending) {
+      // Created once and then only referenced and unreferenced, which depth 1 does for every operation.
+      this.#keepAlive ??= setInterval(() => {}, forever);
+      this.#keepAlive.ref();
+    } else {
+      this.#keepAlive?.unref();
+    }
+  }
 }

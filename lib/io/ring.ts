@@ -3,12 +3,14 @@
 import type { NativeQueuePair } from '../native/contract.js';
 
 // The layout of native/core/io/io_ring.h, in words of 32 bits.
-const headerWords = 16;
+const headerWords = 32;
 const commandWords = 16;
 const maxSegments = 16;
 const segmentWords = 3;
 const pendingWord = 0;
 const cancelsWord = 1;
+const completedWord = 16;
+const wakeWord = 17;
 const cancelWord = 10;
 const tagWord = 11;
 const rawTagWord = 8;
@@ -50,6 +52,7 @@ export class Ring {
   /** The maximum of commands. */
   readonly capacity: number;
   readonly #native: NativeQueuePair;
+  readonly #polls: boolean;
   readonly #words: Uint32Array;
   readonly #submissions: number;
   readonly #completions: number;
@@ -64,8 +67,10 @@ export class Ring {
   #published = 0;
   #reaped = 0;
 
-  constructor(native: NativeQueuePair) {
+  /** @param polls whether this thread polls the queue pair */
+  constructor(native: NativeQueuePair, polls: boolean) {
     this.#native = native;
+    this.#polls = polls;
     this.capacity = native.capacity();
     this.#words = new Uint32Array(native.memory());
     this.#submissions = headerWords;
@@ -199,10 +204,22 @@ export class Ring {
     }
   }
 
-  /** Polls, if this thread does that, and passes completions to the sink. Returns their number. */
+  /** Polls the queue pairs of its set, if this thread does that, up to so many microseconds. */
+  poll(spinUs: number): void {
+    if (this.#polls) this.#native.poll(spinUs);
+  }
+
+  /**
+   * Has native code call at the next completion. What completes before {@link reap} looks is found there, or called for.
+   */
+  requestWake(): void {
+    Atomics.store(this.#words, wakeWord, 1);
+  }
+
+  /** Passes completions to the sink. Returns their number. */
   reap(sink: CompletionSink): number {
-    const tail = this.#native.poll();
     const words = this.#words;
+    const tail = Atomics.load(words, completedWord);
     let count = 0;
     // By the current state: a sink that calls this again may have reaped more.
     while (((tail - this.#reaped) | 0) > 0) {

@@ -33,6 +33,8 @@ export interface QueueServices {
   readonly ioTimeoutMs: number | undefined;
   /** The queue now has pending operations, or no longer has any. */
   readonly busy: (busy: boolean) => void;
+  /** Somebody waits for completions. */
+  readonly look: () => void;
 }
 
 /**
@@ -132,6 +134,17 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     request.inFlight = 1;
     this.#requests[slot] = request;
     this.ring.cancel(slot);
+  }
+
+  /** Sends what is described in the ring. */
+  publish(): void {
+    this.ring.publish();
+    this.look();
+  }
+
+  /** Somebody waits for completions: if this thread polls, it does so from now on. */
+  look(): void {
+    this.#services.look();
   }
 
   /** Reaps completions and sends waiting operations. Returns the number of completions. */
@@ -300,7 +313,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
 
   readonly #publish = (): void => {
     this.#publishing = false;
-    if (!this.#ended) this.ring.publish();
+    if (!this.#ended) this.publish();
   };
 
   #deliver(request: IoRequest, slot: number, chunk: BounceChunk): void {

@@ -1,6 +1,7 @@
 // What native code promises to JavaScript and the other way round: native/binding has the other side of each interface.
 
 import type { NativeFailure } from '../errors/spdk-error.js';
+import type { PollingMode } from '../options/attach.js';
 import type {
   ControllerInfo,
   ControllerState,
@@ -64,12 +65,15 @@ export interface NativeNamespaceInfo extends NamespaceInfo {
 export interface NativeQueuePair {
   memory(): ArrayBuffer;
   capacity(): number;
-  /** The index of the poller that serves it; -1 when the JavaScript thread does. */
+  /** The index of the poller that serves it; -1 when only the JavaScript thread does. */
   poller(): number;
   /** Makes commands up to a tail of the submission queue visible. */
   submit(tail: number): void;
-  /** The tail of the completion queue. Polls first, if the JavaScript thread serves the queue pair. */
-  poll(): number;
+  /**
+   * Polls the queue pairs of its set, those with the same poller, if the JavaScript thread may: once, and again until
+   * something completes, up to so many microseconds.
+   */
+  poll(spinUs: number): void;
 }
 
 export interface NativeAdminRequest {
@@ -130,7 +134,7 @@ export interface NativeAttachRequest {
   readonly queueDepth: number;
   readonly keepAliveMs: number;
   readonly timeoutMs: number;
-  readonly inlinePolling: boolean;
+  readonly polling: PollingMode;
   /** A discovery controller is wanted, which has no I/O queues. */
   readonly discovery: boolean;
   readonly reconnectDelayMs: number;
@@ -142,7 +146,7 @@ export interface NativeAttachRequest {
   readonly stateChanged: (state: ControllerState) => void;
   readonly failed: (failure: NativeFailure) => void;
   readonly resetStep: (step: NativeResetStep) => void;
-  /** Some queue pair has completions to reap. */
+  /** Some queue pair that asked for it by a word of its ring has completions to reap. */
   readonly ioCompleted: () => void;
   /** The result of `namespaces()` or `hiddenNamespaces()` may have changed. */
   readonly namespacesChanged: () => void;

@@ -16,8 +16,8 @@ import type { HostIdentity } from './host-identity.js';
 import { checkNqn, isUuid, uuidOfNqn } from './nqn.js';
 import { canonicalAddress, type TransportId } from './transport-id.js';
 
-/** Which thread polls a controller's queue pairs: the environment's poller threads, or the JavaScript thread. */
-export type PollingMode = 'threads' | 'inline';
+/** Which threads poll a controller's queue pairs: poller threads, the JavaScript thread, or whichever has the time. */
+export type PollingMode = 'threads' | 'inline' | 'adaptive';
 
 /** Options of `env.attach`; all keys are optional. */
 export interface AttachOptions {
@@ -48,6 +48,8 @@ export interface AttachOptions {
    * `threads` (default): poller threads poll the queue pairs, and the JavaScript thread is woken for completions.
    * `inline`: the JavaScript thread polls in its event loop while operations are pending. Operations are not passed
    * between threads, which is faster on machines with few cores; a busy JavaScript thread then stalls I/O.
+   * `adaptive`: as `inline`, but a poller thread takes over while the JavaScript thread is busy for some hundred
+   * microseconds, or when completions are rare.
    */
   polling?: PollingMode | undefined;
   /** Operations that may wait for room in one queue, 0 to 1048576; more reject with ERR_SPDK_QUEUE_FULL. Default 16384. */
@@ -89,7 +91,7 @@ export type ResolvedAttachOptions = Resolved<
   'hostNqn' | 'hostId' | 'signal' | 'ioTimeoutMs' | 'sourceAddress' | 'sourcePort'
 >;
 
-const pollingModes = ['threads', 'inline'] as const satisfies readonly PollingMode[];
+const pollingModes = ['threads', 'inline', 'adaptive'] as const satisfies readonly PollingMode[];
 
 const reconnectKeys = ['ctrlrLossTimeoutMs', 'reconnectDelayMs', 'fastIoFailTimeoutMs'] as const;
 

@@ -263,10 +263,9 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.#serve(subsystem);
     const { ioQueues, queueDepth } = this.info();
     const capacity = 2 ** Math.ceil(Math.log2(queueDepth));
-    const { inlinePolling, discovery } = this.request;
+    const { polling, discovery } = this.request;
     for (let i = 0; i < ioQueues && !discovery; i++) {
-      const poller = inlinePolling ? -1 : i % this.#shared.pollers;
-      this.rings.push(new MemoryQueuePair(this, capacity, poller));
+      this.rings.push(new MemoryQueuePair(this, capacity, polling, i % this.#shared.pollers));
     }
     this.holdIo(this.reconnects);
     this.#endAttach('attached', null);

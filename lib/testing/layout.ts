@@ -2,11 +2,13 @@
 
 /** The layout of native/core/io/io_ring.h, in words of 32 bits, from the native side. */
 export const ringLayout = {
-  headerWords: 16,
+  headerWords: 32,
   commandWords: 16,
   maxSegments: 16,
   segmentWords: 3,
   pendingWord: 0,
+  completedWord: 16,
+  wakeWord: 17,
 } as const;
 
 /** Words of a command's slot (`Word` in native/core/io/io_ring.cc). */

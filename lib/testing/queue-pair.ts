@@ -1,6 +1,7 @@
 // The native side of one queue pair, in memory.
 
 import type { NativeQueuePair } from '../native/contract.js';
+import type { PollingMode } from '../options/attach.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
 import type { Connection } from './connection.js';
 import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';
@@ -41,6 +42,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   readonly latencies = new Map<number, number>();
   readonly #host: RingHost;
   readonly #capacity: number;
+  readonly #polling: PollingMode;
   readonly #poller: number;
   readonly #words: Uint32Array<ArrayBuffer>;
   readonly #busy = new Set<number>();
@@ -51,9 +53,10 @@ export class MemoryQueuePair implements NativeQueuePair {
   #completed = 0;
   #woken = false;
 
-  constructor(host: RingHost, capacity: number, poller: number) {
+  constructor(host: RingHost, capacity: number, polling: PollingMode, poller: number) {
     this.#host = host;
     this.#capacity = capacity;
+    this.#polling = polling;
     this.#poller = poller;
     const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
     const words = headerWords + capacity * (4 + commandWords + maxSegments * segmentWords);
@@ -69,7 +72,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   }
 
   poller(): number {
-    return this.#poller;
+    return this.#polling === 'inline' ? -1 : this.#poller;
   }
 
   submit(tail: number): void {
@@ -79,13 +82,12 @@ export class MemoryQueuePair implements NativeQueuePair {
     }
     this.#checkPending();
     this.#submitted = tail;
-    if (this.#poller >= 0) this.wake();
+    if (this.#polling !== 'inline') this.wake();
   }
 
-  poll(): number {
+  poll(): void {
     this.#checkPending();
-    if (this.#poller < 0) this.serve();
-    return this.#completed;
+    if (this.#polling !== 'threads') this.serve();
   }
 
   /** Operations that JavaScript has accepted and not settled. */
@@ -250,8 +252,10 @@ export class MemoryQueuePair implements NativeQueuePair {
     words[queue + 2 * this.#capacity + slot] = result;
     words[queue + (this.#completed & (this.#capacity - 1))] = slot;
     this.#completed = (this.#completed + 1) >>> 0;
-    // A thread that polls by itself needs no call.
-    if (this.#poller >= 0) this.#host.completed();
+    words[ringLayout.completedWord] = this.#completed;
+    if (words[ringLayout.wakeWord] === 0) return;
+    words[ringLayout.wakeWord] = 0;
+    this.#host.completed();
   }
 
   #commandAt(slot: number): number {

@@ -50,6 +50,14 @@ milliseconds read_loss_timeout(const Arguments& options) {
   return time == UINT32_MAX ? ReconnectPolicy::kForever : milliseconds(time);
 }
 
+PollingMode read_polling(const Napi::CallbackInfo& info, const Arguments& options) {
+  const std::string name = options.text("polling", 16);
+  if (name == "threads") return PollingMode::threads;
+  if (name == "inline") return PollingMode::javascript;
+  if (name == "adaptive") return PollingMode::adaptive;
+  reject_argument(info.Env(), "polling must be threads, inline or adaptive");
+}
+
 Controller::Request read_request(const Napi::CallbackInfo& info) {
   const Arguments options(info, 0);
   Controller::Request request;
@@ -65,7 +73,7 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   connect.io_queues = static_cast<uint32_t>(options.number("ioQueues", 1, UINT16_MAX - 1));
   connect.queue_depth = static_cast<uint32_t>(options.number("queueDepth", 2, UINT16_MAX));
   connect.keep_alive_ms = static_cast<uint32_t>(options.number("keepAliveMs", 0, UINT32_MAX));
-  request.inline_polling = options.flag("inlinePolling");
+  request.polling = read_polling(info, options);
   request.discovery = options.flag("discovery");
   request.reconnect = {.delay = milliseconds(options.number("reconnectDelayMs", 0, INT32_MAX)),
                        .loss_timeout = read_loss_timeout(options),

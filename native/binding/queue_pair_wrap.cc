@@ -1,9 +1,19 @@
 #include "native/binding/queue_pair_wrap.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "native/binding/arguments.h"
 #include "native/binding/shared_memory.h"
 
 namespace spdk_nvme {
+
+namespace {
+
+/** JavaScript's event loop stands still for so long at most. */
+constexpr uint32_t kLongestSpinUs = 100;
+
+}  // namespace
 
 Napi::Function QueuePairWrap::define(Napi::Env env) {
   return DefineClass(
@@ -25,27 +35,30 @@ Napi::Value QueuePairWrap::capacity(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), queue_pair_.ring->capacity());
 }
 
-/** The index of the poller that serves the queue pair; -1 for the JavaScript thread. */
+/** The index of the poller that serves the queue pair; -1 when the JavaScript thread does alone. */
 Napi::Value QueuePairWrap::poller(const Napi::CallbackInfo& info) {
   const bool threaded = queue_pair_.poller != nullptr;
   return Napi::Number::New(info.Env(), threaded ? static_cast<double>(queue_pair_.poller->index()) : -1);
 }
 
-/** Publishes the commands up to a tail to the poller. */
+/** Publishes the commands up to a tail to those who poll. */
 Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   if (!queue_pair_.ring->publish(info[0].ToNumber().Uint32Value())) {
     reject_argument(info.Env(), "tail must be at most the queue depth ahead of the last one");
   }
-  if (queue_pair_.poller != nullptr) queue_pair_.poller->wake();
+  queue_pair_.submitted();
   return info.Env().Undefined();
 }
 
-/** How far the completion queue is filled; first polls a queue pair that has no poller. */
+/** Polls the queue pair and the others of its set, if the JavaScript thread may; up to some microseconds. */
 Napi::Value QueuePairWrap::poll(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
-  if (queue_pair_.inline_set) queue_pair_.inline_set->poll();
-  return Napi::Number::New(info.Env(), queue_pair_.ring->completed());
+  if (queue_pair_.js_set) {
+    queue_pair_.js_set->poll(
+        std::chrono::microseconds(std::min(info[0].ToNumber().Uint32Value(), kLongestSpinUs)));
+  }
+  return info.Env().Undefined();
 }
 
 }  // namespace spdk_nvme

@@ -19,7 +19,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   timeoutMs: (random) => random.pick([0, 1, 500, 2_000]),
   drainMs: (random) => random.below(20),
   reportStates: (random) => random.below(2) === 0,
-  inlinePolling: (random) => random.below(2) === 0,
+  polling: (random) => random.pick(['threads', 'inline', 'adaptive', 'nonsense']),
   discovery: (random) => random.below(2) === 0,
   reconnectDelayMs: (random) => random.pick([0, 1, 100]),
   ctrlrLossTimeoutMs: (random) => random.pick([0, 1, 500, 2 ** 32 - 1]),

@@ -77,7 +77,7 @@ const attachValues = {
   keepAliveMs: fc.integer({ min: 0, max: 3_600_000 }),
   timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
   signal: fc.constant(new AbortController().signal),
-  polling: fc.constantFrom('threads', 'inline'),
+  polling: fc.constantFrom('threads', 'inline', 'adaptive'),
   maxWaiting: fc.nat(1_048_576),
   sourceAddress: fc.oneof(fc.ipV4(), fc.ipV6()),
   sourcePort: fc.integer({ min: 1, max: 65_535 }),

@@ -39,7 +39,7 @@ export function attachOptions(random: Random): AttachOptions {
   const options: AttachOptions = {
     ioQueues: 1 + random.below(3),
     queueDepth: random.pick([2, 8, 128]),
-    polling: random.pick(['threads', 'threads', 'inline']),
+    polling: random.pick(['threads', 'adaptive', 'inline']),
     timeoutMs: random.pick([300, 2_000, 5_000, 5_000, 5_000]),
   };
   if (random.below(3) === 0) return options;

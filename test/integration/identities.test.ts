@@ -47,7 +47,7 @@ async function works(controller: Controller, byte: number): Promise<void> {
   expect((await namespace?.read(Buffer.alloc(512), { offset: byte * 512 }))?.equals(block)).toBe(true);
 }
 
-it.each(['threads', 'inline'] as const)(
+it.each(['threads', 'inline', 'adaptive'] as const)(
   'one subsystem is attached as several hosts at once, polling %s',
   async (polling) => {
     const controllers = await Promise.all(hosts.map((hostNqn) => attach({ hostNqn, polling })));
@@ -97,7 +97,7 @@ it('discovery controllers are refused, by the well-known NQN and by the targetâ€
   }
   try {
     for (const name of names) {
-      for (const polling of ['threads', 'inline'] as const) {
+      for (const polling of ['threads', 'inline', 'adaptive'] as const) {
         const attached = env.attach(transportId(name), { polling });
         const error = await refusal('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
         expect(error.message).toMatch(/a discovery controller/);

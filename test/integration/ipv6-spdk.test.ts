@@ -30,7 +30,7 @@ afterAll(async () => {
   await target?.stop();
 });
 
-it.each(['threads', 'inline'] as const)(
+it.each(['threads', 'inline', 'adaptive'] as const)(
   'is attached, written, read and detached, polled by %s',
   async (polling) => {
     const attached = env.attach(listenerId(listener, nqn), { polling, ioQueues: 2, timeoutMs: limits.start });

@@ -139,7 +139,7 @@ function attach(env: NativeEnvironment): Promise<NativeController> {
       ...{
         keepAliveMs: 10_000,
         timeoutMs: 5_000,
-        inlinePolling: false,
+        polling: 'threads',
         discovery: false,
         reconnectDelayMs: 0,
       },

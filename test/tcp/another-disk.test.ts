@@ -51,7 +51,7 @@ afterAll(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-describe.each(['threads', 'inline'] as const)('writes that are held, polled by %s', (polling) => {
+describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held, polled by %s', (polling) => {
   /** What becomes of writes over a reset, and what the disk that is there afterwards holds. */
   async function restartedWith(after: string): Promise<{ codes: Set<string>; disk: Buffer; ns: Namespace }> {
     await start('before', 'first', 60_000_000);

@@ -125,6 +125,9 @@ describe.each([
       await threads.detach();
       const { controller: inline } = await attach({ polling: 'inline', ioQueues: 2 });
       expect(inline.queuePairs.map(({ poller }) => poller)).toEqual([-1, -1]);
+      await inline.detach();
+      const { controller: adaptive } = await attach({ polling: 'adaptive', ioQueues: 2 });
+      expect(adaptive.queuePairs.map(({ poller }) => poller).sort()).toEqual([0, 1]);
     },
     maxWaiting: async () => {
       const { controller } = await attach({ maxWaiting: 1, queueDepth: 2 });

@@ -334,6 +334,8 @@ describe('measuring', () => {
     ['batch', 'inline'],
     ['promise', 'threads'],
     ['promise', 'inline'],
+    ['batch', 'adaptive'],
+    ['promise', 'adaptive'],
   ])('perf measures reads by %s, %s', async (api, polling) => {
     const words = ['perf', ...one, '--seconds', '1', '--ramp', '0', '--api', api, '--polling', polling];
     const page = path.join(folder, `${api}-${polling}.html`);

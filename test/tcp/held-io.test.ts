@@ -66,7 +66,7 @@ async function outcome(promise: Promise<unknown>): Promise<{ error: SpdkError | 
 
 const quiet = () => eventually(answeredMs, () => controller.queuePairs.every(({ pending }) => pending === 0));
 
-describe.each(['threads', 'inline'] as const)('I/O that is held, polled by %s', (polling) => {
+describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, polled by %s', (polling) => {
   async function attach(options = {}): Promise<Namespace> {
     const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
     controller = await env.attach(id, { polling, timeoutMs: 30_000, ...options });

@@ -28,25 +28,27 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-it.each([{ polling: 'threads' }, { polling: 'inline' }, { polling: 'threads', ctrlrLossTimeoutMs: 60_000 }])(
-  'a process with %j that was stopped goes on',
-  async (options) => {
-    const program = fileURLToPath(new URL('children/attached.mjs', import.meta.url));
-    const child = fork(program, [JSON.stringify({ id, options: { keepAliveMs, ...options } })]);
-    onTestFinished(() => void child.kill('SIGKILL'));
-    await once(child, 'message');
-    // At several moments between two Keep Alives: they are a quarter of a second apart.
-    for (const pauseMs of [400, 70, 150]) {
-      await sleep(pauseMs);
-      child.kill('SIGSTOP');
-      await sleep(stoppedMs / (pauseMs === 400 ? 1 : 2));
-      child.kill('SIGCONT');
-    }
-    await sleep(500);
-    child.send('report');
-    const [report] = await once(child, 'message');
-    expect(report).toMatchObject({ state: 'attached', told: [] });
-    expect(report.readsSince).toBeGreaterThan(5);
-    expect(await once(child, 'exit')).toEqual([0, null]);
-  },
-);
+it.each([
+  { polling: 'threads' },
+  { polling: 'inline' },
+  { polling: 'adaptive' },
+  { polling: 'threads', ctrlrLossTimeoutMs: 60_000 },
+])('a process with %j that was stopped goes on', async (options) => {
+  const program = fileURLToPath(new URL('children/attached.mjs', import.meta.url));
+  const child = fork(program, [JSON.stringify({ id, options: { keepAliveMs, ...options } })]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child, 'message');
+  // At several moments between two Keep Alives: they are a quarter of a second apart.
+  for (const pauseMs of [400, 70, 150]) {
+    await sleep(pauseMs);
+    child.kill('SIGSTOP');
+    await sleep(stoppedMs / (pauseMs === 400 ? 1 : 2));
+    child.kill('SIGCONT');
+  }
+  await sleep(500);
+  child.send('report');
+  const [report] = await once(child, 'message');
+  expect(report).toMatchObject({ state: 'attached', told: [] });
+  expect(report.readsSince).toBeGreaterThan(5);
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});

@@ -82,7 +82,7 @@ async function works(controller: Controller, byte: number): Promise<void> {
 }
 
 describe('one subsystem', () => {
-  it.each(['threads', 'inline'] as const)(
+  it.each(['threads', 'inline', 'adaptive'] as const)(
     'is attached as several hosts at once, polling %s',
     async (polling) => {
       const names = ['a', 'b', 'c', 'd', 'e', 'f'];

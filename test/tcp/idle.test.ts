@@ -43,7 +43,7 @@ async function percentWhileIdle(): Promise<number> {
   return ((user + system) / 1_000 / measuredMs) * 100;
 }
 
-it.each(['threads', 'inline'] as const)(
+it.each(['threads', 'inline', 'adaptive'] as const)(
   'an idle controller polled by %s takes next to no processor',
   async (polling) => {
     await using env = await Environment.init({ memoryMb: 256 });

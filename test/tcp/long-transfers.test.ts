@@ -40,7 +40,7 @@ async function attach(nqn: string, options = {}): Promise<Namespace> {
   return controller.namespaces[0] as Namespace;
 }
 
-describe.each(['threads', 'inline'] as const)('with plain buffers, polled by %s', (polling) => {
+describe.each(['threads', 'inline', 'adaptive'] as const)('with plain buffers, polled by %s', (polling) => {
   it('60 MiB arrive as they were at the call, and compare to the last block', async () => {
     const ns = await attach(nqns.memory, { polling });
     const content = new Random(1).bytes(length);

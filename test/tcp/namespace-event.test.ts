@@ -53,7 +53,7 @@ const remove = () => target.call('nvmf_subsystem_remove_ns', { nqn, nsid });
 const idAt = (port: number | string) =>
   `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:${port} subnqn:${nqn}`;
 
-describe.each(['threads', 'inline'] as const)('polled by %s', (polling) => {
+describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polling) => {
   /** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
   async function withSilence(
     options: { keepAliveMs: number },

@@ -13,7 +13,7 @@ import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4473' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:no-io';
-const polling = ['threads', 'inline'] as const;
+const polling = ['threads', 'inline', 'adaptive'] as const;
 
 let target: SpdkTarget;
 let env: Environment;

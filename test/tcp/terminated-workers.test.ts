@@ -53,6 +53,7 @@ describe('with reads of a slow disk pending', () => {
     { at: 'attached', controllers: 1 },
     { at: 'attached', controllers: 3 },
     { at: 'attached', controllers: 1, options: { polling: 'inline' } },
+    { at: 'attached', controllers: 1, options: { polling: 'adaptive' } },
     { at: 'attach', controllers: 1 },
     { at: 'detach', controllers: 2 },
     { at: 'reset', controllers: 1 },

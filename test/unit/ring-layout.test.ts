@@ -31,15 +31,16 @@ function bed() {
     memory: () => memory.buffer,
     poller: () => -1,
     submit: () => {},
-    poll: () => completed,
+    poll: () => {},
   } as unknown as NativeQueuePair;
   const complete = (slot: number, status: number, result: number) => {
     const completions = constant('kHeaderWords') + capacity;
     memory[completions + completed++] = slot;
     memory[completions + capacity + slot] = status;
     memory[completions + 2 * capacity + slot] = result;
+    memory[constant('kCompletedWord')] = completed;
   };
-  return { ring: new Ring(native), memory, complete };
+  return { ring: new Ring(native, false), memory, complete };
 }
 
 describe('the layout of a ring', () => {
@@ -121,5 +122,7 @@ describe('the layout of a ring', () => {
     const heard: number[][] = [];
     ring.reap({ complete: (...what) => heard.push(what) });
     expect(heard).toEqual([[second, 31, 32]]);
+    ring.requestWake();
+    expect(memory[constant('kWakeWord')]).toBe(1);
   });
 });

@@ -33,5 +33,5 @@ it('meets every pair of choices', () => {
 it('without most of the longest transfers, as on the fabric, lacks pairs of these only', () => {
   const plan = sizesPlan(['readv and writev, in place']);
   expect(missing(plan).filter((pair) => !pair.includes('60 MiB'))).toEqual([]);
-  expect(plan.filter(({ length }) => length === '60 MiB')).toMatchObject([{ depth: 2, polling: 'inline' }]);
+  expect(plan.filter(({ length }) => length === '60 MiB')).toMatchObject([{ depth: 2, polling: 'adaptive' }]);
 });

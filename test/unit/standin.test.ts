@@ -54,27 +54,30 @@ describe('a controller in memory', () => {
     return [controller, controller.namespaces[0] as Namespace];
   }
 
-  it.each(['threads', 'inline'] as const)('reads what was written, polled by %s', async (polling) => {
-    const [controller, ns] = await disk({ polling, queueDepth: 4 });
-    const writes = Array.from({ length: 20 }, (_, i) =>
-      ns.write(Buffer.alloc(1024, i + 1), { offset: i * 1024 }),
-    );
-    await Promise.all(writes);
-    for (let i = 0; i < 20; i++) {
-      expect(await ns.read(Buffer.alloc(1024), { offset: i * 1024 })).toEqual(Buffer.alloc(1024, i + 1));
-    }
-    const dma = [bed.env.allocate(512), bed.env.allocate(512)];
-    await ns.readv(dma, { offset: 512 });
-    expect(dma.map((buffer) => buffer[511])).toEqual([1, 2]);
-    await ns.writeZeroes({ offset: 0, length: 512 });
-    await ns.compare(Buffer.alloc(512), { offset: 0 });
-    await expect(ns.compare(Buffer.alloc(512), { offset: 512 })).rejects.toThrow('Compare Failure');
-    for (const buffer of dma) buffer.release();
-    const stats = controller.stats();
-    expect(stats).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
-    expect(stats).toMatchObject({ reads: 21, bytesRead: 21 * 1024, writes: 20, bytesWritten: 20 * 1024 });
-    expect(stats.latency).toMatchObject({ count: 44, p50Us: expect.any(Number) });
-  });
+  it.each(['threads', 'inline', 'adaptive'] as const)(
+    'reads what was written, polled by %s',
+    async (polling) => {
+      const [controller, ns] = await disk({ polling, queueDepth: 4 });
+      const writes = Array.from({ length: 20 }, (_, i) =>
+        ns.write(Buffer.alloc(1024, i + 1), { offset: i * 1024 }),
+      );
+      await Promise.all(writes);
+      for (let i = 0; i < 20; i++) {
+        expect(await ns.read(Buffer.alloc(1024), { offset: i * 1024 })).toEqual(Buffer.alloc(1024, i + 1));
+      }
+      const dma = [bed.env.allocate(512), bed.env.allocate(512)];
+      await ns.readv(dma, { offset: 512 });
+      expect(dma.map((buffer) => buffer[511])).toEqual([1, 2]);
+      await ns.writeZeroes({ offset: 0, length: 512 });
+      await ns.compare(Buffer.alloc(512), { offset: 0 });
+      await expect(ns.compare(Buffer.alloc(512), { offset: 512 })).rejects.toThrow('Compare Failure');
+      for (const buffer of dma) buffer.release();
+      const stats = controller.stats();
+      expect(stats).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
+      expect(stats).toMatchObject({ reads: 21, bytesRead: 21 * 1024, writes: 20, bytesWritten: 20 * 1024 });
+      expect(stats.latency).toMatchObject({ count: 44, p50Us: expect.any(Number) });
+    },
+  );
 
   it('answers admin commands', async () => {
     const [controller] = await disk();
@@ -180,7 +183,7 @@ describe('a controller in memory', () => {
     await detached;
   });
 
-  it.each(['threads', 'inline'] as const)(
+  it.each(['threads', 'inline', 'adaptive'] as const)(
     'leaves nothing that keeps the process alive, polled by %s',
     async (polling) => {
       // What is there before is the test runner's.

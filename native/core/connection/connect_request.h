@@ -2,6 +2,7 @@
 
 #include <spdk/nvme.h>
 
+#include "native/core/io/polling_mode.h"
 #include "native/spdk/connect.h"
 
 namespace spdk_nvme {
@@ -10,8 +11,7 @@ namespace spdk_nvme {
 struct ConnectRequest {
   spdk_nvme_transport_id transport_id{};
   spdk::ConnectSettings connect;
-  /** Queue pairs are polled by the JavaScript thread, see QueuePairWrap, rather than by pollers. */
-  bool inline_polling = false;
+  PollingMode polling = PollingMode::threads;
   /** A discovery controller is wanted, which has no I/O queues. */
   bool discovery = false;
 };

@@ -267,7 +267,7 @@ void Connection::disconnect(bool dead) {
     spdk_nvme_ctrlr_fail(controller_);
     lost_ = true;
   }
-  if (!QueueSet::released_by_serving_thread()) return;
+  if (!QueueSet::released_by_owner()) return;
   for (const auto& set : sets_) set->request_release();
   if (io_ != nullptr) io_->wake_pollers();
   poll_until([this] {
@@ -277,7 +277,7 @@ void Connection::disconnect(bool dead) {
 }
 
 void Connection::free() {
-  if (QueueSet::released_by_serving_thread()) {
+  if (QueueSet::released_by_owner()) {
     poll_until([this] {
       serve_inline_sets();
       return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
@@ -290,7 +290,7 @@ void Connection::free() {
 
 /** The JavaScript thread may be busy, or gone: what it serves is brought to its end here. */
 void Connection::serve_inline_sets() {
-  if (io_ == nullptr || !io_->inline_polling()) return;
+  if (io_ == nullptr || io_->polling() != PollingMode::javascript) return;
   for (const auto& set : sets_) set->poll();
 }
 

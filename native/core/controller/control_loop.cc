@@ -42,7 +42,7 @@ ControlLoop::ControlLoop(std::shared_ptr<ControllerServices> services, Controlle
       request_(std::move(request)),
       events_(std::move(events), context_.history),
       mailbox_(std::make_shared<Mailbox>()),
-      io_(*context_.services, request_.inline_polling, events_.io_completed()),
+      io_(*context_.services, request_.polling, events_.io_completed()),
       connector_(context_, request_, stop_, io_, [this] { tend_waiting_io(); }),
       reconnect_(request_.reconnect) {
   context_.history->add(HistoryEvent::Kind::state, to_string(ControllerState::attaching));

@@ -12,15 +12,18 @@ void IoQueues::make(uint32_t count, uint32_t queue_depth) {
   const size_t threads = std::min<size_t>(pollers.size(), count);
   for (size_t i = 0; i < count; i++) {
     const auto ring = std::make_shared<IoRing>(services_.memory, std::bit_ceil(queue_depth));
-    if (inline_polling_) {
-      // JavaScript that polls sees for itself: a message after every poll would only have it poll once more,
-      // and would keep it from everything else that waits in its event loop.
-      queue_pairs_.push_back({ring, nullptr, std::make_shared<InlineSet>()});
-    } else {
-      ring->on_completions = on_completions_;
-      const size_t thread = i * threads / count;
-      queue_pairs_.push_back({ring, pollers[(first_poller + thread) % pollers.size()].get(), nullptr});
+    ring->on_completions = on_completions_;
+    Poller* poller = nullptr;
+    if (polling_ != PollingMode::javascript) {
+      poller = pollers[(first_poller + i * threads / count) % pollers.size()].get();
     }
+    std::shared_ptr<JsQueueSet> js_set;
+    if (polling_ != PollingMode::threads) {
+      const bool same = i > 0 && queue_pairs_.back().poller == poller;
+      js_set = same ? queue_pairs_.back().js_set
+                    : std::make_shared<JsQueueSet>(services_.javascript_slot(), poller);
+    }
+    queue_pairs_.push_back({ring, poller, std::move(js_set)});
   }
 }
 
@@ -28,7 +31,7 @@ std::vector<IoQueues::Share> IoQueues::shares() const {
   std::vector<Share> all;
   const Poller* last = nullptr;
   for (const QueuePair& pair : queue_pairs_) {
-    if (pair.poller == nullptr || pair.poller != last) {
+    if (all.empty() || pair.poller != last) {
       all.push_back({pair.poller == nullptr ? services_.javascript_slot() : pair.poller->index(), {}});
     }
     all.back().rings.push_back(pair.ring);
@@ -38,12 +41,14 @@ std::vector<IoQueues::Share> IoQueues::shares() const {
 }
 
 void IoQueues::serve(const std::vector<std::shared_ptr<QueueSet>>& sets) {
-  for (size_t i = 0; i < sets.size(); i++) {
-    if (inline_polling_) {
-      queue_pairs_[i].inline_set->replace(sets[i]);
-    } else {
-      services_.pollers[sets[i]->slot()]->add(sets[i]);
-    }
+  // As in shares().
+  auto set = sets.begin();
+  for (size_t i = 0; i < queue_pairs_.size(); i++) {
+    const QueuePair& pair = queue_pairs_[i];
+    if (i > 0 && queue_pairs_[i - 1].poller == pair.poller) continue;
+    if (pair.js_set) pair.js_set->replace(*set);
+    if (pair.poller != nullptr) pair.poller->add(*set, pair.js_set != nullptr);
+    ++set;
   }
 }
 

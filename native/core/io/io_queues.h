@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "native/core/io/dma_memory.h"
-#include "native/core/io/inline_set.h"
 #include "native/core/io/io_ring.h"
+#include "native/core/io/js_queue_set.h"
 #include "native/core/io/namespace_table.h"
 #include "native/core/io/poller.h"
+#include "native/core/io/polling_mode.h"
 #include "native/core/io/queue_set.h"
 
 namespace spdk_nvme {
@@ -39,18 +40,27 @@ class IoQueues {
   /** One queue pair as JavaScript sees it: its ring, and who polls it. */
   struct QueuePair {
     std::shared_ptr<IoRing> ring;
-    /** Null when the JavaScript thread polls... */
+    /** Null when the JavaScript thread polls alone. */
     Poller* poller = nullptr;
-    /** ... which then does so by this. */
-    std::shared_ptr<InlineSet> inline_set;
+    /** By which the JavaScript thread polls; null when pollers do alone. The same for all queue pairs of one set. */
+    std::shared_ptr<JsQueueSet> js_set;
+
+    /** Commands were published. Thread: JavaScript. */
+    void submitted() const {
+      if (js_set) {
+        js_set->submitted(ring->in_flight() == 0);
+      } else {
+        poller->wake();
+      }
+    }
   };
 
   /**
    * @param services outlives this
-   * @param on_completions called by the pollers when commands have completed; must not block
+   * @param on_completions called when commands have completed and JavaScript wants to know; must not block
    */
-  IoQueues(IoServices& services, bool inline_polling, std::function<void()> on_completions)
-      : services_(services), inline_polling_(inline_polling), on_completions_(std::move(on_completions)) {}
+  IoQueues(IoServices& services, PollingMode polling, std::function<void()> on_completions)
+      : services_(services), polling_(polling), on_completions_(std::move(on_completions)) {}
   IoQueues(const IoQueues&) = delete;
   IoQueues& operator=(const IoQueues&) = delete;
 
@@ -67,13 +77,13 @@ class IoQueues {
     size_t slot;
     std::vector<std::shared_ptr<IoRing>> rings;
   };
-  /** Those of a poller together, those of the JavaScript thread each by itself. */
+  /** Those of one thread together. */
   [[nodiscard]] std::vector<Share> shares() const;
   /** Hands a connection's queue sets, one for each share, to those who poll them. */
   void serve(const std::vector<std::shared_ptr<QueueSet>>& sets);
   /** Ends the pollers' sleep: they are to look at their sets. */
   void wake_pollers();
-  [[nodiscard]] bool inline_polling() const { return inline_polling_; }
+  [[nodiscard]] PollingMode polling() const { return polling_; }
 
   // All rings.
 
@@ -91,7 +101,7 @@ class IoQueues {
 
  private:
   IoServices& services_;
-  const bool inline_polling_;
+  const PollingMode polling_;
   std::function<void()> on_completions_;
   std::vector<QueuePair> queue_pairs_;
 };

@@ -1,6 +1,8 @@
 #include "native/core/io/io_ring.h"
 
 #include <algorithm>
+#include <bit>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -48,15 +50,18 @@ bool is_aborted(uint32_t status) {
 IoRing::IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
     : memory_(std::move(memory)),
       capacity_(capacity),
-      words_(kHeaderWords +
-             static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
-      submission_queue_(words_.data() + kHeaderWords),
+      word_count_(kHeaderWords +
+                  static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
+      words_(new (std::align_val_t(kCacheLine)) uint32_t[word_count_]()),
+      submission_queue_(words_.get() + kHeaderWords),
       completion_queue_(submission_queue_ + capacity),
       statuses_(completion_queue_ + capacity),
       results_(statuses_ + capacity),
       commands_(results_ + capacity),
       segments_(commands_ + static_cast<size_t>(capacity) * kCommandWords),
-      slots_(capacity) {}
+      slots_(capacity) {
+  assert(std::has_single_bit(capacity));
+}
 
 uint32_t IoRing::pending() {
   return load(words_[kPendingWord]);
@@ -101,11 +106,11 @@ void IoRing::submit(spdk_nvme_qpair* queue_pair) {
 }
 
 void IoRing::take_new() {
-  const uint32_t tail = submitted_.load(std::memory_order_acquire);
+  const uint32_t tail = submitted_.load(std::memory_order_seq_cst);
   if (head_ == tail) return;
   const uint64_t now = ticks_now();
   for (; head_ != tail; head_++) {
-    const uint32_t index = submission_queue_[head_ % capacity_];
+    const uint32_t index = submission_queue_[head_ & (capacity_ - 1)];
     // Both are faults in lib/; completing the slot would corrupt its real owner.
     if (index >= capacity_ || slots_[index].busy) continue;
     const uint32_t* segments = segments_ + static_cast<size_t>(index) * kMaxSegments * kSegmentWords;
@@ -257,14 +262,20 @@ void IoRing::complete(uint32_t index, uint32_t status, uint32_t result) {
   statuses_[index] = status;
   results_[index] = result;
   const uint32_t tail = completed_.load(std::memory_order_relaxed);
-  completion_queue_[tail % capacity_] = index;
-  completed_.store(tail + 1, std::memory_order_release);
+  completion_queue_[tail & (capacity_ - 1)] = index;
+  completed_.store(tail + 1, std::memory_order_relaxed);
+  std::atomic_ref<uint32_t>(words_[kCompletedWord]).store(tail + 1, std::memory_order_release);
 }
 
 void IoRing::notify() {
   const uint32_t tail = completed_.load(std::memory_order_relaxed);
   if (tail == notified_) return;
   notified_ = tail;
+  // Once more, for its order with the word that JavaScript writes.
+  std::atomic_ref<uint32_t>(words_[kCompletedWord]).store(tail, std::memory_order_seq_cst);
+  const std::atomic_ref<uint32_t> wake(words_[kWakeWord]);
+  if (wake.load(std::memory_order_seq_cst) == 0) return;
+  wake.store(0, std::memory_order_relaxed);
   if (on_completions) on_completions();
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "native/core/base/counter.h"
@@ -37,13 +38,14 @@ namespace spdk_nvme {
  *    the polling thread. Only the owner writes a slot's words and its entries in the two queues.
  * 2. publish() stores submitted_ with release order, take_new() loads it with acquire order: the polling
  *    thread sees the words of every published command.
- * 3. complete() stores completed_ with release order after the status and the result, completed() loads it
- *    with acquire order: JavaScript sees both for every completion.
+ * 3. complete() stores kCompletedWord with release order after the status and the result, JavaScript loads it with
+ *    acquire order: it sees both for every completion. JavaScript sets kWakeWord before it looks there for the last
+ *    time, notify() loads it after it has stored the other once more, all sequentially consistent: either JavaScript sees the completion, or it gets a message.
  * 4. Two kinds of words are exceptions to rule 1, and atomic. To cancel a command, JavaScript sets its
  *    kCancel and then changes kCancelsWord; the polling thread loads both with acquire order, so it sees the
  *    former after the latter. kPendingWord is a number that other threads only report.
- * 5. Which thread polls may change. That happens under the linger lock only, which orders the fields that are
- *    "the polling thread's own".
+ * 5. Which thread polls may change. That happens under the linger lock's exclusive side or the queue set's
+ *    try-lock only, which order the fields that are "the polling thread's own".
  * 6. The control thread passes a new namespace table under namespaces_mutex_. Its version, stored with
  *    release and loaded with acquire order, only saves the polling thread the mutex while it is the same.
  */
@@ -55,21 +57,21 @@ class IoRing : public RingLayout {
   ~IoRing() = default;
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
-  [[nodiscard]] uint32_t* words() { return words_.data(); }
-  [[nodiscard]] size_t bytes() const { return words_.size() * sizeof(uint32_t); }
+  [[nodiscard]] uint32_t* words() { return words_.get(); }
+  [[nodiscard]] size_t bytes() const { return word_count_ * sizeof(uint32_t); }
 
   /**
    * Publishes the submission queue up to `tail`. False for an impossible tail: there are not more commands
    * than slots. Thread: JavaScript.
    */
   [[nodiscard]] bool publish(uint32_t tail) {
-    const bool possible = tail - submitted_.load(std::memory_order_relaxed) <= capacity_ &&
-                          tail - completed_.load(std::memory_order_relaxed) <= capacity_;
-    if (possible) submitted_.store(tail, std::memory_order_release);
+    if (tail - seen_completed_ > capacity_) seen_completed_ = completed_.load(std::memory_order_relaxed);
+    const bool possible =
+        tail - submitted_.load(std::memory_order_relaxed) <= capacity_ && tail - seen_completed_ <= capacity_;
+    // Sequentially consistent with Poller::watch(): a poller that stops watching sees it, or is woken.
+    if (possible) submitted_.store(tail, std::memory_order_seq_cst);
     return possible;
   }
-  /** How far the completion queue is filled. Thread: JavaScript. */
-  [[nodiscard]] uint32_t completed() const { return completed_.load(std::memory_order_acquire); }
   struct Counts {
     /** Commands that the controller completed, those of them with an error, and those that were aborted. */
     Counter completed;
@@ -109,9 +111,9 @@ class IoRing : public RingLayout {
   /** Whether commands are outstanding or wait for room in the queue. */
   [[nodiscard]] bool busy() const {
     return in_flight_ > 0 || !ready_.empty() || !requeued_.empty() ||
-           head_ != submitted_.load(std::memory_order_acquire);
+           head_ != submitted_.load(std::memory_order_seq_cst);
   }
-  /** Notifies JavaScript once if commands have completed since the last call. */
+  /** Notifies JavaScript if it wants that and commands have completed since the last call. */
   void notify();
   /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
   void settle_cancelled();
@@ -153,6 +155,8 @@ class IoRing : public RingLayout {
     [[nodiscard]] bool has_more() const { return !ended && !lost && sent < command.extent(); }
   };
 
+  static constexpr size_t kCacheLine = 64;
+
   [[nodiscard]] const uint32_t* command_words(uint32_t index) const {
     return commands_ + static_cast<size_t>(index) * kCommandWords;
   }
@@ -169,8 +173,13 @@ class IoRing : public RingLayout {
   static void on_complete(void* piece, const spdk_nvme_cpl* completion);
 
   const std::shared_ptr<const DmaMemory> memory_;
+  /** A power of two. */
   const uint32_t capacity_;
-  std::vector<uint32_t> words_;
+  const size_t word_count_;
+  struct FreeLines {
+    void operator()(uint32_t* words) const { operator delete[](words, std::align_val_t(kCacheLine)); }
+  };
+  const std::unique_ptr<uint32_t[], FreeLines> words_;
   uint32_t* const submission_queue_;
   uint32_t* const completion_queue_;
   uint32_t* const statuses_;
@@ -178,16 +187,19 @@ class IoRing : public RingLayout {
   uint32_t* const commands_;
   uint32_t* const segments_;
 
-  std::atomic<uint32_t> submitted_{0};
-  std::atomic<uint32_t> completed_{0};
-  std::atomic<bool> requeue_{false};
+  /** On a cache line that the polling thread only reads. */
+  alignas(kCacheLine) std::atomic<uint32_t> submitted_{0};
+  /** Of completed_, so that publish() seldom reads what the polling thread writes. Thread: JavaScript. */
+  uint32_t seen_completed_ = 0;
 
   /** Guards fresh_namespaces_; the version is readable without it. */
   std::mutex namespaces_mutex_;
   std::shared_ptr<const NamespaceTable> fresh_namespaces_;
   std::atomic<uint32_t> namespaces_version_{0};
 
-  // The polling thread's own.
+  // The polling thread's own; JavaScript reads completed_ in publish().
+  alignas(kCacheLine) std::atomic<uint32_t> completed_{0};
+  std::atomic<bool> requeue_{false};
   spdk_nvme_ctrlr* controller_ = nullptr;
   std::shared_ptr<const NamespaceTable> namespaces_;
   uint32_t taken_version_ = 0;

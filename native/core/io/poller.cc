@@ -15,6 +15,15 @@ constexpr std::chrono::microseconds kSpinAfterWork{100};
 constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 /** The first sleep; each further one without work is twice as long, up to the limit of the options. */
 constexpr std::chrono::microseconds kFirstSleep{20};
+/** JavaScript polls a set that it has looked at within this time; then a poller takes it over. */
+constexpr std::chrono::microseconds kAttention{300};
+/** Between looks whether JavaScript still looks. */
+constexpr std::chrono::microseconds kWatchSleep{300};
+/**
+ * Between polls of a set with commands outstanding while JavaScript has no time for it: it could not use what
+ * completes any sooner, and may compute on the processor that a spin would take.
+ */
+constexpr std::chrono::microseconds kWarmSleep{50};
 /** The sleep of a poller that serves no set: a message ends it. */
 constexpr std::chrono::milliseconds kSleepWithoutSets{100};
 /** How long the destructor waits for a poller that was not joined. */
@@ -26,11 +35,43 @@ constexpr std::chrono::milliseconds kStopLimit{200};
 struct Poller::Loop {
   explicit Loop(PollerOptions poller_options) : options(poller_options) {}
 
+  /** A set that it serves. */
+  struct Served {
+    std::shared_ptr<QueueSet> set;
+    /** JavaScript polls it too. */
+    bool visited = false;
+    /** QueueSet::looks() when it last changed, and when that was seen. */
+    uint32_t looks = 0;
+    Clock::time_point looked_at{};
+    /** JavaScript has looked at it within kAttention. */
+    bool attended = false;
+
+    void look(Clock::time_point now) {
+      const uint32_t seen = set->looks();
+      if (seen != looks) looked_at = now;
+      looks = seen;
+      attended = now - looked_at < kAttention && set->open_to_visits();
+    }
+  };
+
+  /** What a turn found, over all sets. */
+  struct Turn {
+    bool worked = false;
+    /** On a set that it serves alone. */
+    bool worked_alone = false;
+    /** Completions are expected soon, on sets that it serves alone... */
+    bool hot = false;
+    /** ... or on sets that JavaScript would poll if it had the time. */
+    bool warm = false;
+  };
+
   const PollerOptions options;
   Mailbox mailbox;
   std::atomic<bool> stopping{false};
-  /** The sets that it serves. Thread: poller. */
-  std::vector<std::shared_ptr<QueueSet>> sets;
+  /** Whether some set is attended: then it looks at all of them within kWatchSleep, and needs no nudge. */
+  std::atomic<bool> watching{false};
+  /** Thread: poller. */
+  std::vector<Served> sets;
   Counter polls;
   Counter idle_polls;
   Counter completions;
@@ -42,32 +83,61 @@ struct Poller::Loop {
     mailbox.sleep(time);
   }
 
+  /** Looks which sets JavaScript polls. */
+  void look(Clock::time_point now) {
+    bool any = false;
+    for (Served& one : sets) {
+      if (!one.visited) continue;
+      one.look(now);
+      any |= one.attended;
+    }
+    // Sequentially consistent with watch(): once this is false, either the polls that follow see what JavaScript
+    // has published, or JavaScript sees that it has to nudge.
+    if (watching.load(std::memory_order_relaxed) != any) watching.store(any, std::memory_order_seq_cst);
+  }
+
+  Turn poll() {
+    Turn turn;
+    for (const Served& one : sets) {
+      if (one.attended) continue;
+      const auto part = one.set->poll();
+      turn.worked |= part.worked;
+      turn.worked_alone |= part.worked && !one.visited;
+      (one.visited ? turn.warm : turn.hot) |= part.hot;
+      polls++;
+      if (!part.worked) idle_polls++;
+      completions.add(part.completions);
+    }
+    return turn;
+  }
+
   void run() {
     auto last_work = Clock::now();
     auto sleep = kFirstSleep;
     while (!stopping.load(std::memory_order_acquire)) {
-      QueueSet::Turn turn{.worked = mailbox.run()};
-      for (const auto& set : sets) {
-        const auto part = set->poll();
-        turn.worked |= part.worked;
-        turn.hot |= part.hot;
-        polls++;
-        if (!part.worked) idle_polls++;
-        completions.add(part.completions);
-      }
-      std::erase_if(sets, [](const auto& set) { return set->released(); });
+      const bool told = mailbox.run();
+      const auto now = Clock::now();
+      look(now);
+      const Turn turn = poll();
+      std::erase_if(sets, [](const Served& one) { return one.set->released(); });
       served.set(sets.size());
       if (options.always_spin) continue;
       if (sets.empty()) {
         sleep_for(kSleepWithoutSets);
-      } else if (turn.worked) {
-        last_work = Clock::now();
+      } else if (told || turn.worked) {
+        if (turn.worked_alone) last_work = now;
         sleep = kFirstSleep;
-      } else if (Clock::now() - last_work >= (turn.hot ? kSpinWhileBusy : kSpinAfterWork)) {
-        sleep_for(turn.hot ? kFirstSleep : sleep);
-        sleep = std::min(sleep * 2, options.idle_sleep);
-      } else {
+      } else if (now - last_work < (turn.hot ? kSpinWhileBusy : kSpinAfterWork)) {
         std::this_thread::yield();
+      } else if (turn.hot) {
+        sleep_for(kFirstSleep);
+      } else if (turn.warm) {
+        sleep_for(kWarmSleep);
+      } else if (watching.load(std::memory_order_relaxed)) {
+        sleep_for(kWatchSleep);
+      } else {
+        sleep_for(sleep);
+        sleep = std::min(sleep * 2, options.idle_sleep);
       }
     }
   }
@@ -83,8 +153,10 @@ Poller::~Poller() {
   join_for(kStopLimit);
 }
 
-void Poller::add(std::shared_ptr<QueueSet> set) {
-  loop_->mailbox.post([loop = loop_.get(), set = std::move(set)] { loop->sets.push_back(set); });
+void Poller::add(std::shared_ptr<QueueSet> set, bool visited) {
+  loop_->mailbox.post([loop = loop_.get(), set = std::move(set), visited] {
+    loop->sets.push_back({.set = set, .visited = visited});
+  });
 }
 
 PollerStats Poller::stats() const {
@@ -97,6 +169,10 @@ PollerStats Poller::stats() const {
 
 void Poller::wake() {
   loop_->mailbox.nudge();
+}
+
+void Poller::watch() {
+  if (!loop_->watching.load(std::memory_order_seq_cst)) wake();
 }
 
 void Poller::stop() {

@@ -20,7 +20,10 @@ struct PollerOptions {
   std::chrono::microseconds idle_sleep{100'000};
 };
 
-/** A thread that polls the queue pairs of any number of controllers, and sleeps briefly when all are idle. */
+/**
+ * A thread that polls the queue pairs of any number of controllers, and sleeps briefly when all are idle. Sets that
+ * JavaScript polls too it only watches while JavaScript looks at them (docs/internals/polling.md).
+ */
 class Poller {
  public:
   /** @throws std::system_error if the process has reached its limit of threads */
@@ -32,10 +35,18 @@ class Poller {
 
   [[nodiscard]] size_t index() const { return index_; }
 
-  /** Begins to serve a set, until the set is released. Thread: any. */
-  void add(std::shared_ptr<QueueSet> set);
+  /**
+   * Begins to serve a set, until the set is released. Thread: any.
+   * @param visited JavaScript polls it too
+   */
+  void add(std::shared_ptr<QueueSet> set, bool visited = false);
   /** Wakes a sleeping poller, which then polls its sets. Thread: any. */
   void wake();
+  /**
+   * Has it watch the set that JavaScript has just looked at. Cheap while it watches one anyway.
+   * Thread: JavaScript, after IoRing::publish() and QueueSet::note_look().
+   */
+  void watch();
 
   /** Thread: any. */
   [[nodiscard]] PollerStats stats() const;

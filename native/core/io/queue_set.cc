@@ -39,36 +39,57 @@ QueueSet::Turn QueueSet::poll() {
 
 QueueSet::Turn QueueSet::serve() {
   Turn turn;
-  if (disturbed_) {
+  if (disturbed_.load(std::memory_order_relaxed)) {
     const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
     if (alone.held()) {
-      turn = poll_pairs();
+      turn = poll_pairs(slot_);
     } else {
-      counts_.lock_waits++;
+      stats_->slot(slot_).lock_waits++;
       turn.hot = true;
     }
   } else {
-    // The exclusive holder ends queue pairs, which takes milliseconds, so there is no need to try again soon.
-    const LingerLock::SharedGuard together(*linger_, slot_, std::try_to_lock);
-    if (together.held()) {
-      turn = poll_pairs();
-    } else {
-      counts_.lock_waits++;
-    }
+    turn = serve_shared(slot_);
   }
-  if (disturbed_ && on_failure) {
-    history_->add(HistoryEvent::Kind::connection_lost, "the connection of an I/O queue pair is lost");
-    on_failure();
-    on_failure = nullptr;
-  }
+  report_loss();
   return turn;
 }
 
-/** The caller holds the linger lock. */
-QueueSet::Turn QueueSet::poll_pairs() {
+QueueSet::Turn QueueSet::visit(size_t slot) {
+  note_look();
+  if (!open_to_visits()) return {};
+  const LogScope scope(history_.get());
+  const Turn turn = serve_shared(slot);
+  report_loss();
+  return turn;
+}
+
+QueueSet::Turn QueueSet::serve_shared(size_t slot) {
+  // The exclusive holder ends queue pairs, which takes milliseconds, so there is no need to try again soon.
+  const LingerLock::SharedGuard together(*linger_, slot, std::try_to_lock);
+  if (!together.held()) {
+    stats_->slot(slot).lock_waits++;
+    return {};
+  }
+  const std::unique_lock<std::mutex> one(polling_, std::try_to_lock);
+  // The other thread polls, or has found a failure since this one looked: a poll is exclusive from then on.
+  if (!one.owns_lock() || disturbed_.load(std::memory_order_relaxed)) return {.hot = true};
+  return poll_pairs(slot);
+}
+
+/** No thread but one reports it, and none under a lock. */
+void QueueSet::report_loss() {
+  if (!disturbed_.load(std::memory_order_relaxed) || !on_failure) return;
+  if (loss_reported_.exchange(true, std::memory_order_relaxed)) return;
+  history_->add(HistoryEvent::Kind::connection_lost, "the connection of an I/O queue pair is lost");
+  on_failure();
+}
+
+/** The caller holds the linger lock exclusively, or shared and polling_. */
+QueueSet::Turn QueueSet::poll_pairs(size_t slot) {
   if (released()) return {};
+  IoStats::Slot& counts = stats_->slot(slot);
   for (size_t i = 0; i < rings_.size(); i++) rings_[i]->submit(pairs_[i]);
-  counts_.polls++;
+  counts.polls++;
   const int64_t result = pairs_.poll();
   bool busy = false;
   for (const auto& ring : rings_) {
@@ -76,9 +97,9 @@ QueueSet::Turn QueueSet::poll_pairs() {
     ring->notify();
   }
   // A queue pair that has just failed is destroyed by a later poll at the earliest, which is then exclusive.
-  if (result < 0 || pairs_.disturbed()) disturbed_ = true;
+  if (result < 0 || pairs_.disturbed()) disturbed_.store(true, std::memory_order_relaxed);
   const bool worked = result > 0;
-  if (!worked) counts_.idle_polls++;
+  if (!worked) counts.idle_polls++;
   return {.worked = worked, .hot = busy, .completions = worked ? static_cast<uint64_t>(result) : 0};
 }
 

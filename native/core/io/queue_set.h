@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -16,14 +17,18 @@
 namespace spdk_nvme {
 
 /**
- * The queue pairs of one controller that one thread serves, each with its ring. It follows the rules of the
+ * The queue pairs of one controller that one thread owns, each with its ring. It follows the rules of the
  * linger lock: the control thread connects the queue pairs and hands them over; from then on they are used
- * only under the lock, shared by the serving thread, and exclusively by the thread that ends them.
+ * only under the lock, shared by the thread that polls, and exclusively by the thread that ends them.
+ *
+ * The owner polls and, where the release allows it, disconnects and frees. The JavaScript thread may visit a set
+ * that a poller owns: it polls while nothing is wrong with it, and does nothing else. Inside the shared side a
+ * try-lock lets one of the two poll. docs/internals/polling.md has the protocol.
  */
 class QueueSet {
  public:
   /**
-   * @param slot of the serving thread in the controller's linger lock
+   * @param slot of the owner in the controller's linger lock
    * @param rings one for each queue pair
    */
   QueueSet(spdk_nvme_ctrlr* controller, std::shared_ptr<LingerLock> linger, size_t slot,
@@ -35,8 +40,7 @@ class QueueSet {
         linger_(std::move(linger)),
         slot_(slot),
         history_(std::move(history)),
-        stats_(std::move(stats)),
-        counts_(stats_->slot(slot)) {
+        stats_(std::move(stats)) {
     stats_->begin(this);
   }
   ~QueueSet() { stats_->end(this); }
@@ -57,22 +61,29 @@ class QueueSet {
     bool hot = false;     // completions are expected soon, so sleep briefly
     uint64_t completions = 0;
   };
-  /** Submits new commands and polls once. Waits at most a millisecond for the linger lock. */
+  /** Submits new commands and polls once. Waits at most a millisecond for the linger lock. Thread: owner. */
   Turn poll();
+
+  /**
+   * The same while all is well, by a thread that does not own the set; what is not leaves it to the owner. Waits
+   * for nothing. Thread: JavaScript, with its slot.
+   */
+  Turn visit(size_t slot);
+  /** Counts as a visit. Thread: JavaScript. */
+  void note_look() { looks_.store(looks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  /** Changes with every visit. Thread: any. */
+  [[nodiscard]] uint32_t looks() const { return looks_.load(std::memory_order_relaxed); }
+  /** Whether a visitor may poll. Thread: any. */
+  [[nodiscard]] bool open_to_visits() const {
+    return !disturbed_.load(std::memory_order_relaxed) && !release_requested_.load(std::memory_order_acquire);
+  }
 
   /** SPDK's own counters; empty if the lock is not free soon. Not for a thread that holds it. */
   [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
 
-  /**
-   * Whether the serving thread disconnects and frees the queue pairs; otherwise the control thread
-   * calls free().
-   */
-  static constexpr bool released_by_serving_thread() {
-    return spdk::PolledQueuePairs::disconnect_without_waiting();
-  }
-  /**
-   * Requests that the serving thread releases them in its next turns. Only with released_by_serving_thread().
-   */
+  /** Whether the owner disconnects and frees the queue pairs; otherwise the control thread calls free(). */
+  static constexpr bool released_by_owner() { return spdk::PolledQueuePairs::disconnect_without_waiting(); }
+  /** Requests that the owner releases them in its next turns. Only with released_by_owner(). */
   void request_release() { release_requested_.store(true, std::memory_order_release); }
   /** The progress of that. Thread: any. */
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
@@ -83,15 +94,20 @@ class QueueSet {
   /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
   void free();
 
-  /** Called once on the serving thread when a queue pair has lost its connection; must not block. */
+  /**
+   * Called once, when a queue pair has lost its connection, by the thread that polled it; must not block. Set before
+   * the set is handed over.
+   */
   std::function<void()> on_failure;
 
  private:
   enum class Phase { serving, disconnecting, released };
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
   Turn serve();
+  Turn serve_shared(size_t slot);
   Turn release();
-  Turn poll_pairs();
+  Turn poll_pairs(size_t slot);
+  void report_loss();
 
   spdk_nvme_ctrlr* const controller_;
   spdk::PolledQueuePairs pairs_;
@@ -102,11 +118,21 @@ class QueueSet {
   const size_t slot_;
   const std::shared_ptr<History> history_;
   const std::shared_ptr<IoStats> stats_;
-  IoStats::Slot& counts_;
   std::atomic<Phase> phase_{Phase::serving};
   std::atomic<bool> release_requested_{false};
-  /** A queue pair is disconnecting, so a poll may destroy its CM id. Thread: serving. */
-  bool disturbed_ = false;
+  /**
+   * Held by the thread that polls, inside the shared side of the linger lock. Nobody waits for it: who does not get
+   * it leaves this turn to the other. It guards pairs_ and what the rings call the polling thread's own.
+   */
+  std::mutex polling_;
+  /**
+   * A queue pair is disconnecting, so a poll may destroy its CM id. Changes under polling_ or the exclusive side;
+   * read elsewhere only to choose a side.
+   */
+  std::atomic<bool> disturbed_{false};
+  std::atomic<bool> loss_reported_{false};
+  /** On a cache line of its own: JavaScript writes it in every turn. */
+  alignas(64) std::atomic<uint32_t> looks_{0};
 };
 
 }  // namespace spdk_nvme

@@ -11,7 +11,7 @@ namespace spdk_nvme {
  * test/unit/ring-layout.test.ts reads this file and compares the two.
  */
 struct RingLayout {
-  static constexpr uint32_t kHeaderWords = 16;
+  static constexpr uint32_t kHeaderWords = 32;
   static constexpr uint32_t kCommandWords = 16;
   static constexpr uint32_t kMaxSegments = 16;
   static constexpr uint32_t kSegmentWords = 3;
@@ -20,6 +20,13 @@ struct RingLayout {
   static constexpr uint32_t kPendingWord = 0;
   /** ... and a number that changes when a command is cancelled. */
   static constexpr uint32_t kCancelsWord = 1;
+  /**
+   * Header words on a cache line of their own: how far the completion queue is filled, written by the polling
+   * thread...
+   */
+  static constexpr uint32_t kCompletedWord = 16;
+  /** ... and whether JavaScript wants a message at the next completion: it sets it, the polling thread clears it. */
+  static constexpr uint32_t kWakeWord = 17;
 
   /** Words of a command's slot. */
   static constexpr uint32_t kOperation = 0;

@@ -1,3 +1,5 @@
+import type { PollingMode } from '../../../lib/index.js';
+
 /** One way to do the same I/O: both sides, one target, one block size, one depth. */
 export interface IoCase {
   readonly transport: 'tcp' | 'rdma';
@@ -9,7 +11,7 @@ export interface IoCase {
 /** How the package is used. */
 export interface IoApi {
   readonly api: 'promise' | 'batch';
-  readonly polling: 'threads' | 'inline';
+  readonly polling: PollingMode;
 }
 
 export const tcpCases: readonly IoCase[] = [
@@ -29,6 +31,8 @@ export const rdmaCases: readonly IoCase[] = [1, 8, 32].map((queueDepth) => ({
 export const apis: readonly IoApi[] = [
   { api: 'batch', polling: 'inline' },
   { api: 'promise', polling: 'inline' },
+  { api: 'batch', polling: 'adaptive' },
+  { api: 'promise', polling: 'adaptive' },
   { api: 'batch', polling: 'threads' },
   { api: 'promise', polling: 'threads' },
 ];

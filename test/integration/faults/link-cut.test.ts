@@ -79,6 +79,7 @@ describe('a link that is cut for good', () => {
     [128, { ioQueues: 4 }],
     [0, { ioQueues: 4 }],
     [32, { ioQueues: 2, polling: 'inline' }],
+    [32, { ioQueues: 2, polling: 'adaptive' }],
   ])('with %d operations outstanding lets go of a controller with %j', async (depth, options) => {
     const controller = await attach(options);
     const load = new Load(controller, { depth });

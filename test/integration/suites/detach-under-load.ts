@@ -180,7 +180,7 @@ export function describeDetachUnderLoad(
   }
 
   async function runRound(round: number): Promise<Outcome> {
-    const polling = random.pick(['threads', 'inline'] as const);
+    const polling = random.pick(['threads', 'inline', 'adaptive'] as const);
     const ioQueues = 1 + random.below(mostQueues);
     const controller: Controller = await env.attach(target.transportId, {
       ioQueues,

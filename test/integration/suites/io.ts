@@ -24,7 +24,7 @@ export interface IoTarget {
   readonly stop: () => Promise<void>;
 }
 
-const pollings = ['threads', 'inline'] as const;
+const pollings = ['threads', 'inline', 'adaptive'] as const;
 
 /** The I/O tests, for any target. */
 export function describeIo(name: string, start: () => Promise<IoTarget>): void {

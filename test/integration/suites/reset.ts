@@ -19,7 +19,7 @@ export interface LosableTarget {
   stop(): Promise<void>;
 }
 
-const pollings = ['threads', 'inline'] as const;
+const pollings = ['threads', 'inline', 'adaptive'] as const;
 /** From the loss of a target to the controller's notice of it, by its transport's own means. */
 const noticed = 12_000;
 /** From a target's return to the end of a reset that waits for it: one delay and one connect. */

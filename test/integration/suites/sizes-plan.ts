@@ -10,7 +10,7 @@ export const lengths = [
   '60 MiB',
 ] as const;
 export const depths = [2, 4, 16, 128] as const;
-export const pollings = ['threads', 'inline'] as const;
+export const pollings = ['threads', 'inline', 'adaptive'] as const;
 /** The interface, and whether the data is in DMA memory or copied through some. A batch has DMA memory only. */
 export const ways = [
   'read and write, copied',
@@ -38,7 +38,7 @@ export function sizesPlan(longest: readonly Way[] = ways): readonly SizesCase[] 
         way,
         length,
         depth: depths[(w + l) % depths.length] as SizesCase['depth'],
-        polling: pollings[(w + Math.floor(l / 2)) % pollings.length] as SizesCase['polling'],
+        polling: pollings[(2 * w + l) % pollings.length] as SizesCase['polling'],
       }),
     ),
   );

@@ -117,6 +117,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       [0, { ioQueues: 1 }],
       [32, { ioQueues: 4 }],
       [32, { ioQueues: 2, polling: 'inline' }],
+      [32, { ioQueues: 2, polling: 'adaptive' }],
     ])('with %d operations outstanding: a controller with %j is let go of', async (depth, options) => {
       const controller = await stage.attach(options);
       const load = new Load(controller, { depth });

@@ -21,7 +21,7 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
       await (await stage.attach()).detach();
     }
 
-    it.each(['threads', 'inline'] as const)(
+    it.each(['threads', 'inline', 'adaptive'] as const)(
       'under queue depth 32 (%s): the controller fails, and detaches in time',
       async (polling) => {
         const controller = await stage.attach({ polling });

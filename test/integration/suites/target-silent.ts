@@ -30,7 +30,7 @@ function next(controller: Controller, event: 'failed' | 'resetting'): Promise<{ 
 
 /** The target's process stands still while a controller is attached, and its machine goes on acknowledging. */
 export function describeTargetSilent(title: string, bed: FaultBed): void {
-  describe.each(['threads', 'inline'] as const)(`${title}, polled by %s`, (polling) => {
+  describe.each(['threads', 'inline', 'adaptive'] as const)(`${title}, polled by %s`, (polling) => {
     const stage = new FaultStage(bed);
     const { target } = stage;
     const attach = (options: AttachOptions = {}): Promise<Controller> =>

@@ -71,6 +71,9 @@ class RingDriver {
     std::atomic_ref<uint32_t>(words_[RingLayout::kCancelsWord]).fetch_add(1);
   }
 
+  /** Asks for a message at the next completion. */
+  void ask() { std::atomic_ref<uint32_t>(words_[RingLayout::kWakeWord]).store(1); }
+
   struct Completion {
     uint32_t slot;
     uint32_t status;
@@ -79,7 +82,8 @@ class RingDriver {
   std::vector<Completion> reap() {
     std::vector<Completion> all;
     const uint32_t* completions = words_ + RingLayout::kHeaderWords + capacity_;
-    for (const uint32_t tail = ring_.completed(); reaped_ != tail; reaped_++) {
+    const uint32_t tail = std::atomic_ref<uint32_t>(words_[RingLayout::kCompletedWord]).load();
+    for (; reaped_ != tail; reaped_++) {
       const uint32_t slot = completions[reaped_ % capacity_];
       all.push_back({slot, completions[capacity_ + slot]});
       free_.push_back(slot);

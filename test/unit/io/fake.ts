@@ -14,7 +14,8 @@ import type { ControllerState, DetachPhases } from '../../../lib/types.js';
 
 const commandWords = 16;
 const maxSegments = 16;
-const headerWords = 16;
+const headerWords = 32;
+const completedWord = 16;
 /** The status that SPDK gives to what is left when a queue pair goes. */
 export const abortedStatus = 0x08;
 
@@ -96,7 +97,7 @@ export class FakeQueuePair implements NativeQueuePair {
   memory = () => this.#words.buffer as ArrayBuffer;
   capacity = () => this.#capacity;
   poller = () => 0;
-  poll = () => this.#completed;
+  poll = () => {};
   get pendingWord(): number {
     return this.#words[0] as number;
   }
@@ -155,6 +156,7 @@ export class FakeQueuePair implements NativeQueuePair {
     this.#words[headerWords + 2 * this.#capacity + command.slot] = failed;
     this.#words[headerWords + this.#capacity + (this.#completed % this.#capacity)] = command.slot;
     this.#completed++;
+    this.#words[completedWord] = this.#completed;
   }
 
   #command(slot: number): Uint32Array {
@@ -237,7 +239,7 @@ export class FakeController {
       {
         transportId: { trtype: 'TCP', traddr: '127.0.0.1' } as never,
         host: { nqn: 'nqn.2026-11.dev.spdk-nvme:host', id: '11111111-1111-4111-8111-111111111111' },
-        inlinePolling: false,
+        polling: 'threads',
         maxWaiting: options.maxWaiting ?? 16_384,
         ioTimeoutMs: options.ioTimeoutMs,
       },

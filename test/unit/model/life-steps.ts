@@ -10,7 +10,7 @@ export const attachDrawn = fc.record({
   disk: fc.nat(2),
   ioQueues: fc.integer({ min: 1, max: 2 }),
   queueDepth: fc.constantFrom(2, 4),
-  polling: fc.constantFrom('threads' as const, 'inline' as const),
+  polling: fc.constantFrom('threads' as const, 'inline' as const, 'adaptive' as const),
   keepAliveMs: fc.constantFrom(0, 1_000),
   maxWaiting: fc.constantFrom(2, 64),
   reconnect: fc.constantFrom(

@@ -1,0 +1,249 @@
+// A queue set that JavaScript and a poller share, on threads of their own; made for ThreadSanitizer.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <random>
+#include <thread>
+
+#include "fake_spdk/fake_spdk.h"
+#include "fake_spdk/ring_driver.h"
+#include "native/core/io/js_queue_set.h"
+#include "native/core/io/poller.h"
+
+namespace spdk_nvme {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr uint32_t kDepth = 8;
+constexpr size_t kPollerSlot = 0;
+constexpr size_t kJsSlot = 1;
+constexpr size_t kSlots = 2;
+
+class VisitedSet : public testing::Test {
+ protected:
+  VisitedSet() {
+    controller_.data.mdts = 1;
+    controller_.max_transfer = 4096;
+    controller_.add(1, 512, 4096);
+    EXPECT_TRUE(memory_->allocate(1 << 20, region_));
+    ring_ = std::make_shared<IoRing>(memory_, kDepth);
+    ring_->on_completions = [this] { messages_++; };
+  }
+
+  ~VisitedSet() override {
+    poller_.stop();
+    EXPECT_TRUE(poller_.join_for(5s));
+  }
+
+  /** As the control thread does. */
+  void connect() {
+    ring_->set_namespaces(read_namespace_table(&controller_, tags_));
+    set_ =
+        std::make_shared<QueueSet>(&controller_, linger_, kPollerSlot, std::vector{ring_}, history_, stats_);
+    {
+      const LingerLock::ExclusiveGuard alone(*linger_);
+      ASSERT_TRUE(set_->connect(kDepth, Clock::now() + 1s));
+    }
+    set_->on_failure = [this] { losses_++; };
+    js_set_.replace(set_);
+    poller_.add(set_, true);
+  }
+
+  void free() {
+    const LingerLock::ExclusiveGuard alone(*linger_);
+    set_->free();
+    ring_->settle_cancelled();
+    ring_->notify();
+  }
+
+  [[nodiscard]] uint64_t polls(size_t slot) const { return stats_->slot(slot).polls.value(); }
+
+  /** Whether it becomes true, within a time that no machine exceeds. */
+  static bool soon(const std::function<bool()>& what) {
+    const auto limit = Clock::now() + 30s;
+    while (!what()) {
+      if (Clock::now() >= limit) return false;
+      std::this_thread::sleep_for(50us);
+    }
+    return true;
+  }
+
+  spdk_nvme_ctrlr controller_;
+  std::shared_ptr<DmaMemory> memory_ = std::make_shared<DmaMemory>();
+  uint32_t region_ = 0;
+  std::shared_ptr<IoRing> ring_;
+  const std::shared_ptr<LingerLock> linger_ = std::make_shared<LingerLock>(kSlots);
+  const std::shared_ptr<IoStats> stats_ = std::make_shared<IoStats>(kSlots);
+  const std::shared_ptr<History> history_ = std::make_shared<History>(1, "fake");
+  NamespaceTags tags_;
+  std::atomic<uint64_t> messages_{0};
+  std::atomic<uint64_t> losses_{0};
+  Poller poller_{0, {}};
+  JsQueueSet js_set_{kJsSlot, &poller_};
+  std::shared_ptr<QueueSet> set_;
+};
+
+TEST_F(VisitedSet, IsPolledByJavaScriptAloneWhileThatLooks) {
+  controller_.completions_of_poll = [](size_t) { return size_t{0}; };
+  connect();
+  RingDriver js(*ring_);
+  js.tag = tags_.of(1);
+  js.push({.region = region_});
+  ASSERT_TRUE(js.publish());
+  js_set_.submitted(false);
+  // A machine that takes this thread's processor away for long makes the poller right to take over.
+  uint64_t undisturbed = 0;
+  for (int i = 0; i < 200; i++) {
+    const auto begun = Clock::now();
+    const uint64_t before = polls(kPollerSlot);
+    while (Clock::now() - begun < 1ms) js_set_.poll();
+    if (polls(kPollerSlot) == before) undisturbed++;
+  }
+  EXPECT_GT(undisturbed, 100U);
+  EXPECT_GT(polls(kJsSlot), 200U);
+  free();
+  js.reap();
+}
+
+TEST_F(VisitedSet, IsTakenOverWhileJavaScriptIsBusyAndGivenBack) {
+  connect();
+  RingDriver js(*ring_);
+  js.tag = tags_.of(1);
+  for (int round = 0; round < 20; round++) {
+    // Submitted and not looked at any more, sometimes after a rest of the poller.
+    if (round % 4 == 0) std::this_thread::sleep_for(20ms);
+    const uint64_t before = polls(kPollerSlot);
+    js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    js_set_.submitted(false);
+    std::vector<RingDriver::Completion> done;
+    ASSERT_TRUE(soon([&] {
+      done = js.reap();
+      return !done.empty();
+    }));
+    EXPECT_EQ(done.size(), 1U);
+    EXPECT_EQ(done[0].status, 0U);
+    EXPECT_GT(polls(kPollerSlot), before);
+    // JavaScript is back.
+    const uint64_t looked = polls(kJsSlot);
+    js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    js_set_.submitted(false);
+    ASSERT_TRUE(soon([&] {
+      js_set_.poll();
+      return !js.reap().empty();
+    }));
+    EXPECT_GT(polls(kJsSlot), looked);
+  }
+  free();
+}
+
+TEST_F(VisitedSet, CallsJavaScriptOnceWhenItHasAskedForThat) {
+  connect();
+  RingDriver js(*ring_);
+  js.tag = tags_.of(1);
+  for (uint64_t round = 1; round <= 20; round++) {
+    js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    js_set_.submitted(false);
+    ASSERT_TRUE(soon([&] { return !js.reap().empty(); }));
+    EXPECT_EQ(messages_, round - 1) << "nobody asked";
+    js.ask();
+    js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    js_set_.submitted(false);
+    ASSERT_TRUE(soon([&] { return messages_ == round; }));
+    ASSERT_TRUE(soon([&] { return !js.reap().empty(); }));
+  }
+  free();
+}
+
+TEST_F(VisitedSet, CostsNextToNothingWhileNothingIsPending) {
+  connect();
+  RingDriver js(*ring_);
+  js.tag = tags_.of(1);
+  js.push({.region = region_});
+  ASSERT_TRUE(js.publish());
+  js_set_.submitted(false);
+  ASSERT_TRUE(soon([&] {
+    js_set_.poll();
+    return !js.reap().empty();
+  }));
+  std::this_thread::sleep_for(50ms);
+  const PollerStats before = poller_.stats();
+  std::this_thread::sleep_for(500ms);
+  const PollerStats after = poller_.stats();
+  // The longest sleep is 5 ms.
+  EXPECT_LE(after.polls - before.polls, 150U);
+  EXPECT_LE(after.sleeps - before.sleeps, 150U);
+  free();
+}
+
+TEST_F(VisitedSet, ReportsALossOnceAndLeavesTheRestToItsOwner) {
+  connect();
+  controller_.drop = true;
+  ASSERT_TRUE(soon([&] {
+    js_set_.poll();
+    return losses_ > 0;
+  }));
+  EXPECT_FALSE(set_->open_to_visits());
+  const uint64_t visits = polls(kJsSlot);
+  for (int i = 0; i < 100; i++) js_set_.poll();
+  EXPECT_EQ(polls(kJsSlot), visits);
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(losses_, 1U);
+  free();
+}
+
+TEST_F(VisitedSet, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
+  std::mt19937_64 random(7);
+  fake::complete_at_random(controller_, random);
+  ring_->set_requeue(true);
+  connect();
+  const uint32_t tag = tags_.of(1);
+  std::atomic<bool> done{false};
+  std::thread control([&] {
+    for (int i = 0; !done; i++) {
+      std::this_thread::sleep_for(1ms);
+      ring_->set_namespaces(read_namespace_table(&controller_, tags_));
+      if (i % 3 == 0) controller_.drop = true;
+      free();
+      connect();
+    }
+  });
+
+  RingDriver js(*ring_);
+  js.tag = tag;
+  std::mt19937_64 choices(11);
+  uint64_t pushed = 0;
+  uint64_t completed = 0;
+  const auto limit = Clock::now() + 60s;
+  while ((pushed < 3'000 || js.busy() > 0) && Clock::now() < limit) {
+    while (pushed < 3'000 && js.has_free()) {
+      const uint32_t blocks = pushed % 17 == 0 ? 500 : 1;
+      const uint32_t slot = js.push({.first = pushed % 1000, .blocks = blocks, .region = region_});
+      ASSERT_TRUE(js.publish());
+      js_set_.submitted(false);
+      if (pushed++ % 29 == 0) js.cancel(slot);
+    }
+    // It computes now and then, so that both threads poll, and at the same time when it comes back.
+    if (choices() % 64 == 0) std::this_thread::sleep_for(700us);
+    js_set_.poll();
+    completed += js.reap().size();
+  }
+  EXPECT_EQ(completed, 3'000U);
+  done = true;
+  control.join();
+  free();
+  EXPECT_GT(polls(kJsSlot), 0U);
+  EXPECT_GT(polls(kPollerSlot), 0U);
+}
+
+}  // namespace
+}  // namespace spdk_nvme
