@@ -27,6 +27,7 @@ import type { NativeNamespaceInfo } from './native/contract.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { ByteAccess } from './streams/byte-access.js';
+import { chunksOf } from './streams/chunks.js';
 import { NamespaceReadStream } from './streams/read-stream.js';
 import { type ReadStreamOptions, streamPlan, type WriteStreamOptions } from './streams/stream-options.js';
 import { NamespaceWriteStream } from './streams/write-stream.js';
@@ -256,7 +257,22 @@ export class Namespace implements NamespaceOperations {
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream {
     const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
     this.checkTransfer(0, 0);
-    return NamespaceReadStream.create(new ByteAccess(this), plan);
+    return NamespaceReadStream.create(new ByteAccess(this), plan, this.#owner.memory);
+  }
+
+  /**
+   * The bytes from `startBytes` to `endBytes` for `for await`, as {@link createReadStream} but faster: the chunks are in DMA memory,
+   * so nothing is copied, and few buffers are used again and again. A chunk is valid until the next one is requested or the loop
+   * ends; copy what you keep.
+   *
+   * The loop throws the error of a failed operation, or ERR_SPDK_ABORTED when the signal fires. Leaving it cancels the outstanding
+   * operations.
+   * @throws {SpdkError} as `createReadStream`
+   */
+  chunks(options?: ReadStreamOptions): AsyncGenerator<Buffer, void, undefined> {
+    const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
+    this.checkTransfer(0, 0);
+    return chunksOf(new ByteAccess(this), plan, this.#owner.memory);
   }
 
   /**

@@ -1,7 +1,9 @@
 // The environment in memory: its controllers and its memory.
 
+import { constants } from 'node:os';
 import type {
   NativeAttachRequest,
+  NativeChunkPool,
   NativeController,
   NativeEnvironment,
   NativeOpenRequest,
@@ -50,6 +52,10 @@ export class MemoryEnvironment implements NativeEnvironment {
 
   detachMemory(memory: ArrayBuffer): void {
     this.memory.detachMemory(memory);
+  }
+
+  chunkPool({ bytes }: { bytes: number }): NativeChunkPool {
+    return { take: () => new ArrayBuffer(bytes), close: () => {} };
   }
 
   freeUnpinned(id: number): void {
@@ -115,7 +121,7 @@ export class MemoryEnvironment implements NativeEnvironment {
     if (!other) return undefined;
     switch (other.state()) {
       case 'attaching':
-        return other.givenUp ? detaching : attachedAlready;
+        return other.givenUp ? ending : attachedAlready;
       case 'attached':
       case 'failed':
       case 'resetting':
@@ -139,6 +145,12 @@ const attachedAlready = {
   message: 'this controller is already attached or being attached',
 };
 const detaching = { code: 'ERR_SPDK_DETACHING', message: 'this controller is being detached' };
+/** It ends by itself. */
+const ending = {
+  code: 'ERR_SPDK_DETACHING',
+  message: 'a cancelled attach of this controller has not ended yet',
+  errno: constants.errno.EAGAIN,
+};
 const wedged = {
   code: 'ERR_SPDK_WEDGED',
   message: 'an earlier detach of this controller has not returned from SPDK',

@@ -1,6 +1,7 @@
 #include "native/core/process/environment.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "native/core/base/elapsed.h"
@@ -50,9 +51,9 @@ Status check_state(const Controller& other) {
       return Status::success();
     case ControllerState::attaching:
       if (other.stopping()) {
-        return Status::failure(
-            "ERR_SPDK_DETACHING",
-            "a cancelled attach of this controller has not ended in SPDK yet; try again later");
+        // EAGAIN: it ends by itself, so the caller may wait (lib/attaching.ts).
+        return Status::failure("ERR_SPDK_DETACHING",
+                               "a cancelled attach of this controller has not ended in SPDK yet", EAGAIN);
       }
       [[fallthrough]];
     case ControllerState::attached:

@@ -1,0 +1,56 @@
+// Reading a namespace chunk by chunk, into memory that is used again.
+
+import { codedError } from '../errors/spdk-error.js';
+import type { DmaMemory } from '../io/dma-memory.js';
+import type { ByteAccess } from './byte-access.js';
+import { StreamOperations } from './operations.js';
+import { StagePool } from './stages.js';
+import { partEnd, type StreamPlan } from './stream-options.js';
+
+/**
+ * The chunks of a range in order; see `namespace.chunks`. Up to `concurrency` reads are outstanding while the consumer has a
+ * chunk. Its memory is read into again when the consumer requests the next one.
+ */
+export async function* chunksOf(
+  access: ByteAccess,
+  plan: StreamPlan,
+  memory: DmaMemory,
+): AsyncGenerator<Buffer, void, undefined> {
+  const operations = new StreamOperations(plan);
+  const stages = new StagePool(memory, plan.chunkBytes, plan.concurrency + 1);
+  const ahead: { stage: Uint8Array; chunk: Promise<Buffer> }[] = [];
+  let position = plan.start;
+  let aborted: Error | undefined;
+  operations.heed('Reading chunks', (error) => {
+    aborted = error;
+    void operations.close();
+  });
+  const read = async (stage: Uint8Array, at: number, length: number): Promise<Buffer> => {
+    const chunk = Buffer.from(stage.buffer, stage.byteOffset, length);
+    await access.read(chunk, at, operations.options);
+    return chunk;
+  };
+  try {
+    for (;;) {
+      while (!aborted && position < plan.end && ahead.length < plan.concurrency) {
+        const stage = await stages.take();
+        const end = partEnd(position, plan, access.disk.blockSize);
+        const chunk = operations.add(read(stage, position, end - position));
+        // The consumer may never wait for it.
+        chunk.catch(() => {});
+        ahead.push({ stage, chunk });
+        position = end;
+      }
+      if (aborted) throw aborted;
+      const next = ahead.shift();
+      if (!next) return;
+      yield await next.chunk;
+      stages.give(next.stage);
+    }
+  } catch (error) {
+    throw aborted ?? codedError('Reading chunks failed', error);
+  } finally {
+    await operations.close();
+    stages.close();
+  }
+}

@@ -1,0 +1,88 @@
+// A namespace chunk by chunk, over a namespace in memory.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ReadStreamOptions } from '../../lib/index.js';
+import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
+
+let disk: Disk;
+let bed: Disk['bed'];
+let controller: Disk['controller'];
+let ns: Disk['ns'];
+let memory: Disk['memory'];
+
+beforeEach(async () => {
+  disk = await attachDisk({ ioQueues: 2 });
+  ({ bed, controller, ns, memory } = disk);
+});
+afterEach(() => closeDisk(disk));
+
+/** Regions of DMA memory that somebody has: 1 is the pool that data is copied through. */
+const regions = () => bed.addon.environments[0]?.memory.live.size ?? 0;
+const nothingLeft = () =>
+  vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
+
+describe('namespace.chunks', () => {
+  it.each<ReadStreamOptions>([
+    {},
+    { chunkBytes: 512, concurrency: 1 },
+    { chunkBytes: 1024, concurrency: 3 },
+    { startBytes: 1, endBytes: 511 },
+    { startBytes: 700, endBytes: size - 3, chunkBytes: 512 },
+    { startBytes: size },
+  ])('gives the bytes that were asked for, whatever the consumer does to a chunk: %o', async (options) => {
+    memory.data.set(noise(size));
+    const before = regions();
+    const parts: Buffer[] = [];
+    for await (const chunk of ns.chunks(options)) {
+      parts.push(Buffer.from(chunk));
+      chunk.fill(0);
+      if (parts.length % 3 === 0) await tick(1);
+    }
+    const wanted = noise(size).subarray(options.startBytes ?? 0, options.endBytes ?? size);
+    expect(Buffer.concat(parts).equals(wanted)).toBe(true);
+    await nothingLeft();
+    // The pool for copies may have begun: one region.
+    expect(regions()).toBeLessThanOrEqual(before + 1);
+  });
+
+  it('uses few buffers, and none of them while the consumer has it', async () => {
+    const places = new Set<ArrayBufferLike>();
+    let last: { chunk: Buffer; copy: Buffer } | undefined;
+    memory.data.set(noise(size));
+    for await (const chunk of ns.chunks({ chunkBytes: 512, concurrency: 3 })) {
+      if (last) expect(last.chunk.buffer).not.toBe(chunk.buffer);
+      places.add(chunk.buffer);
+      last = { chunk, copy: Buffer.from(chunk) };
+      await tick(1);
+      expect(last.chunk.equals(last.copy)).toBe(true);
+    }
+    expect(places.size).toBeLessThanOrEqual(4);
+  });
+
+  it('ends with the loop, with its signal, or with a failed read, and leaves nothing', async () => {
+    for await (const chunk of ns.chunks({ chunkBytes: 512 })) {
+      expect(chunk.length).toBe(512);
+      break;
+    }
+    const abort = new AbortController();
+    const aborted = ns.chunks({ chunkBytes: 512, signal: abort.signal });
+    await aborted.next();
+    abort.abort();
+    await expect(aborted.next()).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED', name: 'AbortError' });
+    await expect(ns.chunks({ signal: AbortSignal.abort() }).next()).rejects.toMatchObject({
+      code: 'ERR_SPDK_ABORTED',
+    });
+
+    bed.target.silent = true;
+    await expect(ns.chunks({ timeoutMs: 10 }).next()).rejects.toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
+    bed.target.silent = false;
+    await nothingLeft();
+    expect(regions()).toBeLessThanOrEqual(1);
+  });
+
+  it('throws for bad options before anything is read', () => {
+    expect(() => ns.chunks({ chunkBytes: 100 })).toThrow(
+      expect.objectContaining({ code: 'ERR_SPDK_UNALIGNED' }),
+    );
+  });
+});
