@@ -1,6 +1,7 @@
 // The protocol of network block devices, as much of it as nbd-export.mjs needs: fixed newstyle handshake and commands.
 
 /** @typedef {{ type: string | undefined, cookie: Buffer, offset: number, length: number, data: Buffer }} Command */
+/** @typedef {import('node:net').Socket} Socket @typedef {(bytes: number) => Promise<Buffer>} Take */
 const types = ['read', 'write', 'disconnect', 'flush', 'trim'];
 const maxBytes = 32 << 20;
 
@@ -9,8 +10,6 @@ function pack(...fields) {
   const digits = fields.map(([bytes, value]) => value.toString(16).padStart(2 * bytes, '0'));
   return Buffer.from(digits.join(''), 'hex');
 }
-
-/** @typedef {import('node:net').Socket} Socket @typedef {(bytes: number) => Promise<Buffer>} Take */
 
 /** False if the client leaves. @param {Socket} socket @param {Take} take @param {import('spdk-nvme').Namespace} ns */
 export async function handshake(socket, take, ns) {

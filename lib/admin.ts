@@ -2,6 +2,7 @@
 
 import { SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
+import { withJson } from './internal/shown.js';
 import type { NativeController } from './native/contract.js';
 import {
   type AdminCommand,
@@ -22,7 +23,10 @@ export interface AdminResult {
   readonly data: Buffer;
 }
 
-/** The SMART / Health Information log page, with the fields that fabrics controllers fill (log page 02h). */
+/**
+ * The SMART / Health Information log page, with the fields that fabrics controllers fill (log page 02h). In JSON the counters
+ * are numbers, or strings from 2^53 on.
+ */
 export interface SmartLog {
   readonly criticalWarning: number;
   /** Kelvin; 0 if the controller reports none. */
@@ -39,7 +43,7 @@ export interface SmartLog {
   readonly mediaErrors: bigint;
 }
 
-/** One entry of the Error Information log page (log page 01h). */
+/** One entry of the Error Information log page (log page 01h); in JSON without bigints, as {@link SmartLog}. */
 export interface ErrorLogEntry {
   readonly errorCount: bigint;
   readonly queueId: number;
@@ -135,7 +139,7 @@ export class Admin {
     const page = await this.logPage(0x02, smartBytes, everyNamespace, options);
     // Counters have 128 bits; the upper 64 are not used in practice.
     const counter = (at: number) => page.readBigUInt64LE(at);
-    return {
+    return withJson({
       criticalWarning: page.readUInt8(0),
       temperatureKelvin: page.readUInt16LE(1),
       availableSparePercent: page.readUInt8(3),
@@ -147,7 +151,7 @@ export class Admin {
       powerCycles: counter(112),
       powerOnHours: counter(128),
       mediaErrors: counter(160),
-    };
+    });
   }
 
   /** The newest errors first, without unused entries. */
@@ -155,14 +159,16 @@ export class Admin {
     checkInteger(entries, 'entries', 1, 256);
     const page = await this.logPage(0x01, entries * errorEntryBytes, everyNamespace, options);
     return Array.from({ length: entries }, (_, i) => page.subarray(i * errorEntryBytes))
-      .map((entry) => ({
-        errorCount: entry.readBigUInt64LE(0),
-        queueId: entry.readUInt16LE(8),
-        commandId: entry.readUInt16LE(10),
-        status: entry.readUInt16LE(12) >> 1,
-        block: entry.readBigUInt64LE(16),
-        nsid: entry.readUInt32LE(24),
-      }))
+      .map((entry) =>
+        withJson({
+          errorCount: entry.readBigUInt64LE(0),
+          queueId: entry.readUInt16LE(8),
+          commandId: entry.readUInt16LE(10),
+          status: entry.readUInt16LE(12) >> 1,
+          block: entry.readBigUInt64LE(16),
+          nsid: entry.readUInt32LE(24),
+        }),
+      )
       .filter((entry) => entry.errorCount !== 0n);
   }
 

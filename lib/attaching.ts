@@ -1,5 +1,6 @@
 // One attach, from the call into native code to its controller, or to its end in the background.
 
+import { constants } from 'node:os';
 import type { Controller } from './controller.js';
 import { codedError, type NativeFailure, SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
@@ -10,6 +11,8 @@ import { formatTransportId, type TransportId } from './options/transport-id.js';
 
 /** A cancelled attach may take this long to end by itself, which spares the target a broken connection. */
 const forceDisconnectMs = 1_000;
+/** How often an attach looks whether an earlier one, which was cancelled, has ended. */
+const retryMs = 20;
 /** Options with the identity of the host. */
 export type IdentifiedOptions = ResolvedAttachOptions & { readonly hostNqn: string; readonly hostId: string };
 
@@ -26,12 +29,17 @@ export interface Attach {
   readonly failed: (controller: Controller, failure: NativeFailure) => void;
 }
 
-/** Begins an attach, which settles on time whatever SPDK does. */
+/**
+ * Begins an attach, which settles on time whatever SPDK does. It waits for a cancelled attach of the same controller to end: its
+ * caller, who has no controller, cannot.
+ */
 export function startAttach(environment: NativeEnvironment, attach: Attach): PendingCall<Controller> {
   const { what, transportId, resolved, discovery, adopt } = attach;
   let nativeController: NativeController | null = null;
   let controller: Controller | undefined;
+  let retry: NodeJS.Timeout | undefined;
   const cancel = (): void => {
+    clearTimeout(retry);
     setTimeout(() => ignoringErrors(() => nativeController?.forceDisconnect()), forceDisconnectMs).unref();
     nativeController?.cancelAttach();
   };
@@ -39,11 +47,15 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
     what,
     timeoutMs: resolved.timeoutMs,
     timeoutCode: 'ERR_SPDK_TIMEOUT',
-    timeoutHint: 'Check the address, the port and the network, or allow more with timeoutMs.',
+    get timeoutHint() {
+      if (retry) return 'SPDK has not ended an earlier attach of this controller, which was cancelled.';
+      return 'Check the address, the port and the network, or allow more with timeoutMs.';
+    },
     signal: resolved.signal,
     cancel,
   } as const;
-  return PendingCall.start<Controller>(limits, (call) => {
+  const begin = (call: PendingCall<Controller>): void => {
+    retry = undefined;
     nativeController = environment.attach({
       ...nativeAttachOptions(transportId, resolved),
       discovery,
@@ -53,6 +65,10 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
       attached: (failure) => {
         // Native code ends a cancelled attach, whether it succeeded or not.
         if (call.settled) return;
+        if (failure?.code === 'ERR_SPDK_DETACHING' && failure.errno === constants.errno.EAGAIN) {
+          retry = setTimeout(() => call.attempt(() => begin(call)), retryMs);
+          return;
+        }
         if (failure || !nativeController) {
           call.reject(SpdkError.fromNative(failure ?? unexplained));
           return;
@@ -69,7 +85,8 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
       failed: (failure) => controller && attach.failed(controller, failure),
       resetStep: (step) => controller?.onResetStep(step),
     });
-  });
+  };
+  return PendingCall.start<Controller>(limits, begin);
 }
 
 function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptions) {

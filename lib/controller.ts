@@ -2,6 +2,7 @@
 // public events, messages and methods.
 
 import { EventEmitter } from 'node:events';
+import { type InspectOptions, inspect } from 'node:util';
 import { Admin } from './admin.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { type HistoryEvent, historyOf } from './diagnostics/history.js';
@@ -13,6 +14,7 @@ import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
 import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
 import { detachingError, refusalOf } from './internal/refusals.js';
+import { shown } from './internal/shown.js';
 import { traced } from './internal/tracing.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
@@ -204,6 +206,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   toJSON(): Pick<Controller, 'transportId' | 'hostNqn' | 'hostId' | 'state'> {
     const { transportId, hostNqn, hostId, state } = this;
     return { transportId, hostNqn, hostId, state };
+  }
+
+  /** @internal What `console.log()` shows of it. */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return shown(this, depth, options);
   }
 
   /**
@@ -444,7 +451,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       completed: after.completed - before.completed,
       aborted: after.aborted - before.aborted + left,
     });
-    call.resolve(report);
+    // In order with events that are still held, so that the caller goes on after all of them.
+    this.events.announce(() => call.resolve(report));
     this.#detached(this);
     this.events.announce(() => {
       publish('spdk-nvme:detach', { controller: this, report });

@@ -1,6 +1,7 @@
 // A connection to a discovery service that stays, and reports each change of the log.
 
 import { EventEmitter } from 'node:events';
+import { type InspectOptions, inspect } from 'node:util';
 import type { Controller } from './controller.js';
 import { ChangeFeed } from './discovery/change-feed.js';
 import type { DiscoveryChange } from './discovery/changes.js';
@@ -8,6 +9,7 @@ import type { DiscoveryLog } from './discovery/log.js';
 import { logOf, readLog } from './discovery/read-log.js';
 import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
+import { shown } from './internal/shown.js';
 import { offAbort, onAbort } from './internal/signals.js';
 import type { ResetReport } from './types.js';
 
@@ -124,6 +126,11 @@ export class DiscoveryWatch
   toJSON(): Pick<DiscoveryWatch, 'transportId' | 'connected' | 'notified' | 'closed'> {
     const { transportId, connected, notified, closed } = this;
     return { transportId, connected, notified, closed };
+  }
+
+  /** @internal What `console.log()` shows of it. */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return shown(this, depth, options);
   }
 
   /** The log as it was last read. */

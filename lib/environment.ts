@@ -2,6 +2,7 @@
 // documents public methods.
 
 import { EventEmitter } from 'node:events';
+import { type InspectOptions, inspect } from 'node:util';
 import { type AttachAllOptions, type AttachAllReport, attachAll } from './attach-all.js';
 import { type IdentifiedOptions, startAttach } from './attaching.js';
 import { Controller, type ControllerMessages, type ControllerServices, type LogLine } from './controller.js';
@@ -14,6 +15,7 @@ import { type EnvironmentStats, environmentStats } from './environment-stats.js'
 import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
+import { shown } from './internal/shown.js';
 import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
@@ -215,6 +217,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return { controllers: this.controllers, closed: this.closed };
   }
 
+  /** @internal What `console.log()` shows of it. */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return shown(this, depth, options);
+  }
+
   get closed(): boolean {
     return this.#closing !== undefined;
   }
@@ -227,8 +234,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *   attach, so it ends in the background, and a controller that is still attached is detached immediately.
    *   ERR_SPDK_UNREACHABLE, ERR_SPDK_CONNECT_REJECTED (with `nvmeStatus`), ERR_SPDK_NO_IO_QUEUES,
    *   ERR_SPDK_NOT_IO_CONTROLLER, ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED if it failed;
-   *   ERR_SPDK_ALREADY_ATTACHED or ERR_SPDK_DETACHING if the same controller is in use; for bad options the codes of
-   *   {@link AttachOptions}
+   *   ERR_SPDK_ALREADY_ATTACHED or ERR_SPDK_DETACHING if the same controller is in use: only the end of a cancelled
+   *   attach is waited for; for bad options the codes of {@link AttachOptions}
    */
   async attach(id: string | TransportIdObject, options?: AttachOptions): Promise<Controller> {
     const transportId = checkAttachable(parseTransportId(id));

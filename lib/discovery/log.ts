@@ -37,7 +37,7 @@ export interface DiscoveryEntry {
 export interface DiscoveryLog {
   /** The service. */
   readonly transportId: TransportId;
-  /** GENCTR: the target raises it at each change of the log. */
+  /** GENCTR: the target raises it at each change of the log. In JSON a number, or a string from 2^53 on. */
   readonly generation: bigint;
   readonly entries: readonly DiscoveryEntry[];
   /** The logs of the services that it refers to, if requested. */

@@ -1,6 +1,7 @@
 // Reads discovery logs, those of referred services too.
 
 import { SpdkError } from '../errors/spdk-error.js';
+import { withJson } from '../internal/shown.js';
 import type { DiscoverOptions } from '../options/discover.js';
 import { formatTransportId, type TransportId } from '../options/transport-id.js';
 import {
@@ -68,13 +69,14 @@ export function logOf(
   referrals: readonly DiscoveryLog[] = [],
   failures: readonly DiscoveryFailure[] = [],
 ): DiscoveryLog {
-  return Object.freeze({
+  const read = {
     transportId,
     generation: generationOf(log),
     entries: entriesOf(log),
     referrals,
     failures,
-  });
+  };
+  return Object.freeze(withJson(read));
 }
 
 /** The whole log at one moment: it is read again if it changed meanwhile. */

@@ -74,8 +74,8 @@ export const errorCatalogue = {
       'Use the attached controller from `env.controllers`, detach it first, or attach as another host with `hostNqn`.',
   },
   ERR_SPDK_DETACHING: {
-    meaning: 'The controller is being detached, or a cancelled attach of it has not ended yet.',
-    remedy: 'Await its `detach()`, or wait some seconds, before attaching it again.',
+    meaning: 'The controller is being detached.',
+    remedy: 'Await its `detach()` before attaching it again.',
   },
   ERR_SPDK_CONTROLLER_DETACHED: {
     meaning: 'The controller has been detached and can no longer be used.',

@@ -66,6 +66,12 @@ export class SpdkError extends Error {
     if (code === 'ERR_SPDK_ABORTED') defineName(this, 'AbortError');
   }
 
+  /** For `JSON.stringify()`, which shows no message of an error by itself. */
+  toJSON(): Pick<SpdkError, 'name' | 'message' | 'code' | 'errno' | 'nvmeStatus' | 'nativeStack'> {
+    const { name, message } = this;
+    return { ...this, name, message };
+  }
+
   /**
    * The error for a native failure: its message, the names of the errno and the NVMe status, and the catalogue's
    * remedy. A code that the catalogue lacks is a bug of this package and becomes ERR_SPDK_INTERNAL.
@@ -101,6 +107,11 @@ export class SpdkTypeError extends TypeError {
   }
 
   readonly code = 'ERR_SPDK_INVALID_ARG_TYPE' satisfies SpdkErrorCode;
+
+  /** For `JSON.stringify()`, which shows no message of an error by itself. */
+  toJSON(): Pick<SpdkTypeError, 'name' | 'message' | 'code'> {
+    return { name: this.name, message: this.message, code: this.code };
+  }
 }
 
 /**

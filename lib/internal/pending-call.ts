@@ -58,12 +58,19 @@ export class PendingCall<Result> {
     handOver: (call: PendingCall<Result>) => void,
   ): PendingCall<Result> {
     const call = new PendingCall<Result>(limits);
-    try {
+    call.attempt(() => {
       if (call.#limit()) handOver(call);
-    } catch (error) {
-      call.reject(codedError(`${limits.what} could not begin`, error));
-    }
+    });
     return call;
+  }
+
+  /** A call into native code, whose error settles the call. */
+  attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.reject(codedError(`${this.#limits.what} could not begin`, error));
+    }
   }
 
   get settled(): boolean {

@@ -1,5 +1,6 @@
 // Whoever awaits env.attach() has the controller, and a turn to add listeners, before anything is emitted about it.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Controller, Environment } from '../../lib/index.js';
@@ -12,8 +13,12 @@ import { memoryId } from './standin/bed.js';
 let env: Environment;
 /** What native code tells in the same breath as that the attach has succeeded. */
 let more: (request: NativeAttachRequest) => void;
+const noTime = { drainMs: 0, disconnectMs: 0, lingerMs: 0, destroyMs: 0, totalMs: 0 };
+/** Native code reports the end of a detach in the turn in which it was requested. */
+let detachesAtOnce = false;
 
 beforeEach(async () => {
+  detachesAtOnce = false;
   const memory = new MemoryAddon();
   memory.addTarget().addSubsystem('nqn.2026-01.io.spdk:a').addNamespace(1, { blocks: 64 });
   useAddon({
@@ -30,7 +35,15 @@ beforeEach(async () => {
                 given.attached(refusal);
                 more(given);
               };
-              return attach.call(native, { ...given, attached });
+              const controller = attach.call(native, { ...given, attached });
+              if (controller && detachesAtOnce) {
+                const detach = controller.detach.bind(controller);
+                controller.detach = (asked) => {
+                  detach({ ...asked, done: () => {} });
+                  queueMicrotask(() => asked.done(noTime));
+                };
+              }
+              return controller;
             };
           }
           request.opened(failure, native);
@@ -63,6 +76,28 @@ function listen(controller: Controller, heard: string[]): void {
 }
 
 describe('the events of a controller', () => {
+  it('come before detach() is done, when it follows attach() at once', async () => {
+    more = () => {};
+    detachesAtOnce = true;
+    const heard: string[] = [];
+    const onMessage = () => heard.push('message');
+    subscribe('spdk-nvme:detach', onMessage);
+    env.on('attached', () => heard.push('env attached')).on('detached', () => heard.push('env detached'));
+    const attaching = env.attach(memoryId('a'));
+    // In the turn of the attach.
+    await attaching.then((controller) => {
+      listen(controller, heard);
+      return controller.detach();
+    });
+    unsubscribe('spdk-nvme:detach', onMessage);
+    expect(heard.filter((name) => name !== 'state')).toEqual([
+      'env attached',
+      'env detached',
+      'message',
+      'detached',
+    ]);
+  });
+
   it('come after attach() has answered, all of them and in order', async () => {
     more = (request) => {
       request.stateChanged('resetting');

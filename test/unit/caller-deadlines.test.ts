@@ -1,7 +1,7 @@
 // Several callers may wait for the same work. Each is answered by its own deadline.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
+import { type AttachOptions, type Controller, Environment, type SpdkError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { type Bed, makeBed } from './standin/bed.js';
 
@@ -219,6 +219,31 @@ describe('close()', () => {
       { code: 'ERR_SPDK_ENV_CLOSED', ms: 0 },
       { ms: atMost(2_000) },
       { code: 'ERR_SPDK_ENV_CLOSED', ms: 0 },
+    ]);
+  });
+});
+
+describe('attach() after a cancelled one of the same controller', () => {
+  it('waits in line for its end, within its own deadline', async () => {
+    bed.disk('b');
+    // The connection of the cancelled attach is cut after a second; until then the target is silent.
+    bed.target.connectMs = 3_000;
+    const abort = new AbortController();
+    const later = (ms: number, options: AttachOptions) =>
+      new Promise((resolve) => setTimeout(resolve, ms)).then(() => bed.attach('b', options));
+    setTimeout(() => {
+      abort.abort();
+      bed.target.connectMs = 5;
+    }, 50);
+    const outcomes = await all([
+      bed.attach('b', { signal: abort.signal }),
+      later(60, { timeoutMs: 200 }),
+      later(70, { timeoutMs: 5_000 }),
+    ]);
+    expect(outcomes).toEqual([
+      { code: 'ERR_SPDK_ABORTED', ms: 50 },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 260 },
+      { code: 'done', ms: atMost(1_200) },
     ]);
   });
 });

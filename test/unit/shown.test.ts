@@ -1,8 +1,9 @@
 // What programs see of the public objects when they log them.
 
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Controller, Environment } from '../../lib/index.js';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { logOf } from '../../lib/discovery/read-log.js';
+import { type Controller, type Environment, SpdkError, SpdkTypeError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { makeBed } from './standin/bed.js';
 
@@ -29,6 +30,52 @@ it('JSON has what names an object, and its state', () => {
   expect(JSON.parse(JSON.stringify(controller.queuePairs))).toMatchObject([{ index: 0 }, { index: 1 }]);
   expect(JSON.parse(JSON.stringify(controller.namespaces))).toMatchObject([{ id: 1, blocks: 64 }]);
   expect(JSON.stringify(controller.queuePairs[0]?.openBatch())).toMatch(/^\{/);
+});
+
+it('bigints are numbers in JSON, and strings where a number is not exact', async () => {
+  const page = Buffer.alloc(512);
+  page.writeBigUInt64LE(7n, 32);
+  page.writeBigUInt64LE(2n ** 63n + 1n, 48);
+  vi.spyOn(controller.admin, 'logPage').mockResolvedValue(page);
+  const smart = await controller.admin.smartLog();
+  const text = JSON.stringify(smart);
+  expect(JSON.parse(text)).toMatchObject({ dataUnitsRead: 7, dataUnitsWritten: '9223372036854775809' });
+  expect(structuredClone(smart)).toEqual(smart);
+
+  page.fill(0).writeBigUInt64LE(3n, 0);
+  expect(JSON.parse(JSON.stringify(await controller.admin.errorLog()))).toMatchObject([
+    { errorCount: 3, block: 0 },
+  ]);
+
+  const log = logOf(controller.transportId, Buffer.alloc(1024, 1).fill(0, 8));
+  expect(JSON.parse(JSON.stringify({ log }))).toMatchObject({
+    log: { generation: '72340172838076673', entries: [] },
+  });
+  expect(structuredClone(log)).toEqual(log);
+});
+
+it('JSON of an error has its message', () => {
+  const error = new SpdkError('ERR_SPDK_TIMEOUT', 'Reading took too long', {
+    errno: 110,
+    cause: new Error('why'),
+  });
+  const fields = {
+    name: 'SpdkError',
+    message: 'Reading took too long',
+    code: 'ERR_SPDK_TIMEOUT',
+    errno: -110,
+  };
+  expect(JSON.parse(JSON.stringify([error, new SpdkTypeError('x must be y')]))).toEqual([
+    fields,
+    { name: 'SpdkTypeError', message: 'x must be y', code: 'ERR_SPDK_INVALID_ARG_TYPE' },
+  ]);
+});
+
+it('the console shows what JSON has', () => {
+  expect(inspect(env)).toMatch(
+    /^Environment \{\n? *controllers: \[\s*Controller \{[\s\S]*state: 'attached'[\s\S]*closed: false/,
+  );
+  expect(inspect({ deep: { deeper: { env } } })).toContain('[Environment]');
 });
 
 it('no internal object is shown on the console', () => {

@@ -245,6 +245,7 @@ export class FakeController {
       },
       { memory: memory.dma, bounce: pool, detached: () => {} },
     );
+    this.controller.events.release();
   }
 
   get ns() {
