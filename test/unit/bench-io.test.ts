@@ -43,8 +43,10 @@ describe('--only', () => {
     const write = (text: string) => void written.push(text);
     const only = (...words: string[]) => parseArguments(words, { writeErr: write, writeOut: write });
     expect(only('--only', 'tcp,attach')).toMatchObject({ options: { only: ['tcp', 'attach'] } });
-    expect(only()).toMatchObject({ options: { only: ['attach', 'tcp', 'rdma', 'memory'] } });
+    expect(only()).toMatchObject({
+      options: { only: ['attach', 'tcp', 'rdma', 'workers', 'memory', 'scale'] },
+    });
     expect(only('--only', 'pcie')).toEqual({ status: 2 });
-    expect(written.join('')).toContain('attach, tcp, rdma, memory');
+    expect(written.join('')).toContain('attach, tcp, rdma, workers, memory, scale');
   });
 });
