@@ -257,7 +257,7 @@ export class Namespace implements NamespaceOperations {
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream {
     const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
     this.checkTransfer(0, 0);
-    return NamespaceReadStream.create(new ByteAccess(this), plan, this.#owner.memory);
+    return NamespaceReadStream.create(new ByteAccess(this), plan);
   }
 
   /**

@@ -200,8 +200,7 @@ export class NamespaceFile implements AsyncDisposable {
   /** A `Readable`, as `createReadStream` of node:fs: `end` is inclusive, and the file is closed with it. */
   createReadStream(options?: FileReadStreamOptions): NamespaceReadStream {
     const plan = this.#plan(options, 'read');
-    const memory = this.#memory;
-    return this.#adopt(NamespaceReadStream.create(this.#access, plan, memory, plan.encoding), plan);
+    return this.#adopt(NamespaceReadStream.create(this.#access, plan, plan.encoding), plan);
   }
 
   /** A `Writable`, as `createWriteStream` of node:fs: the file is closed with it. */

@@ -1,7 +1,7 @@
 // Memory that controllers reach directly: its regions, and which of them commands use.
 
 import { SpdkError } from '../errors/spdk-error.js';
-import type { NativeChunkPool, NativeEnvironment } from '../native/contract.js';
+import type { NativeEnvironment } from '../native/contract.js';
 
 /** A piece of native memory that controllers reach directly. */
 export interface DmaRegion {
@@ -69,11 +69,6 @@ export class DmaMemory {
     };
     Object.defineProperty(memory, regionKey, { value: marked });
     return marked;
-  }
-
-  /** Ordinary memory, which is not of the environment's. */
-  chunkPool(bytes: number): NativeChunkPool {
-    return this.#native.chunkPool({ bytes });
   }
 
   allocateBuffer(bytes: number): DmaBuffer {

@@ -160,14 +160,6 @@ export interface NativeRegion {
   readonly memory: ArrayBuffer;
 }
 
-/** native/core/io/chunk_pool.h: ordinary memory that is used again when its ArrayBuffer has been collected. */
-export interface NativeChunkPool {
-  /** Null when there is no memory. */
-  take(): ArrayBuffer | null;
-  /** Keeps no memory from now on; the memory that was taken stays valid. */
-  close(): void;
-}
-
 export interface NativeEnvironment {
   /** Null if the attach failed immediately; `attached` was then already called. */
   attach(request: NativeAttachRequest): NativeController | null;
@@ -177,8 +169,6 @@ export interface NativeEnvironment {
   pins(): ArrayBuffer;
   /** Detaches the memory from every view of an ArrayBuffer of `allocate`, and frees it. */
   detachMemory(memory: ArrayBuffer): void;
-  /** Memory in pieces of this length. */
-  chunkPool(request: { bytes: number }): NativeChunkPool;
   /** Frees a region that JavaScript lost sight of while a command used it. */
   freeUnpinned(id: number): void;
   pollerStats(): NativePollerStats[];

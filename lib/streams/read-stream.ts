@@ -2,9 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
-import type { DmaMemory } from '../io/dma-memory.js';
 import type { ByteAccess } from './byte-access.js';
-import { ChunkMemory } from './chunk-memory.js';
 import { StreamOperations } from './operations.js';
 import { partEnd, type StreamPlan } from './stream-options.js';
 
@@ -15,29 +13,22 @@ export class NamespaceReadStream extends Readable {
   readonly #access: ByteAccess;
   readonly #plan: StreamPlan;
   readonly #operations: StreamOperations;
-  readonly #memory: ChunkMemory;
   /** Chunks that are being read or have been read, in order. */
   readonly #ahead: Promise<Buffer>[] = [];
   #position: number;
 
-  private constructor(access: ByteAccess, plan: StreamPlan, memory: DmaMemory, encoding?: BufferEncoding) {
+  private constructor(access: ByteAccess, plan: StreamPlan, encoding?: BufferEncoding) {
     super({ highWaterMark: plan.chunkBytes, ...(encoding === undefined ? {} : { encoding }) });
     this.#access = access;
     this.#plan = plan;
     this.#position = plan.start;
-    this.#memory = ChunkMemory.join(memory, plan.chunkBytes);
     this.#operations = new StreamOperations(plan);
     this.#operations.heed('The read stream', (error) => this.destroy(error));
   }
 
   /** @internal */
-  static create(
-    access: ByteAccess,
-    plan: StreamPlan,
-    memory: DmaMemory,
-    encoding?: BufferEncoding,
-  ): NamespaceReadStream {
-    return new NamespaceReadStream(access, plan, memory, encoding);
+  static create(access: ByteAccess, plan: StreamPlan, encoding?: BufferEncoding): NamespaceReadStream {
+    return new NamespaceReadStream(access, plan, encoding);
   }
 
   /** @internal */
@@ -61,10 +52,7 @@ export class NamespaceReadStream extends Readable {
   /** @internal */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#ahead.length = 0;
-    this.#operations.close().then(() => {
-      this.#memory.leave();
-      callback(error);
-    });
+    this.#operations.close().then(() => callback(error));
   }
 
   /** The maximum of outstanding and kept chunks. */
@@ -81,7 +69,7 @@ export class NamespaceReadStream extends Readable {
   }
 
   async #read(position: number, length: number): Promise<Buffer> {
-    const chunk = this.#memory.take(length);
+    const chunk = Buffer.allocUnsafeSlow(length);
     await this.#access.read(chunk, position, this.#operations.options);
     return chunk;
   }

@@ -3,7 +3,6 @@
 import { constants } from 'node:os';
 import type {
   NativeAttachRequest,
-  NativeChunkPool,
   NativeController,
   NativeEnvironment,
   NativeOpenRequest,
@@ -52,10 +51,6 @@ export class MemoryEnvironment implements NativeEnvironment {
 
   detachMemory(memory: ArrayBuffer): void {
     this.memory.detachMemory(memory);
-  }
-
-  chunkPool({ bytes }: { bytes: number }): NativeChunkPool {
-    return { take: () => new ArrayBuffer(bytes), close: () => {} };
   }
 
   freeUnpinned(id: number): void {

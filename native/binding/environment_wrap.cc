@@ -12,7 +12,6 @@
 #include "native/binding/convert.h"
 #include "native/binding/shared_memory.h"
 #include "native/core/diagnostics/log.h"
-#include "native/core/io/chunk_pool.h"
 
 namespace spdk_nvme {
 
@@ -90,7 +89,6 @@ Napi::Function EnvironmentWrap::define(Napi::Env env) {
                      {InstanceMethod<&EnvironmentWrap::attach>("attach"),
                       InstanceMethod<&EnvironmentWrap::allocate>("allocate"),
                       InstanceMethod<&EnvironmentWrap::detach_memory>("detachMemory"),
-                      InstanceMethod<&EnvironmentWrap::chunk_pool>("chunkPool"),
                       InstanceMethod<&EnvironmentWrap::free_unpinned>("freeUnpinned"),
                       InstanceMethod<&EnvironmentWrap::pins>("pins"),
                       InstanceMethod<&EnvironmentWrap::poller_stats>("pollerStats"),
@@ -239,32 +237,6 @@ Napi::Value EnvironmentWrap::detach_memory(const Napi::CallbackInfo& info) {
   auto memory = info[0].As<Napi::ArrayBuffer>();
   if (!memory.IsDetached()) memory.Detach();
   return info.Env().Undefined();
-}
-
-/** `NativeChunkPool` of lib/native/contract.ts. Its memory is ordinary, and outlives the environment where it must. */
-Napi::Value EnvironmentWrap::chunk_pool(const Napi::CallbackInfo& info) {
-  struct Lent {
-    std::shared_ptr<ChunkPool> pool;
-    ChunkPool::Chunk chunk;
-  };
-  const Napi::Env env = info.Env();
-  const auto pool =
-      std::make_shared<ChunkPool>(static_cast<size_t>(Arguments(info, 0).number("bytes", 1, UINT32_MAX)));
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("take", Napi::Function::New(env, [pool](const Napi::CallbackInfo& call) -> Napi::Value {
-               ChunkPool::Chunk chunk = pool->take();
-               if (!chunk) return call.Env().Null();
-               auto* lent = new Lent{.pool = pool, .chunk = std::move(chunk)};
-               return Napi::ArrayBuffer::New(
-                   call.Env(), lent->chunk.get(), pool->bytes(),
-                   [](Napi::Env, void*, Lent* last) {
-                     last->pool->give(std::move(last->chunk));
-                     delete last;
-                   },
-                   lent);
-             }));
-  object.Set("close", Napi::Function::New(env, [pool](const Napi::CallbackInfo&) { pool->close(); }));
-  return object;
 }
 
 Napi::Value EnvironmentWrap::free_unpinned(const Napi::CallbackInfo& info) {

@@ -22,7 +22,6 @@ class EnvironmentWrap : public Napi::ObjectWrap<EnvironmentWrap> {
   Napi::Value attach(const Napi::CallbackInfo& info);
   Napi::Value allocate(const Napi::CallbackInfo& info);
   Napi::Value detach_memory(const Napi::CallbackInfo& info);
-  Napi::Value chunk_pool(const Napi::CallbackInfo& info);
   Napi::Value free_unpinned(const Napi::CallbackInfo& info);
   Napi::Value pins(const Napi::CallbackInfo& info);
   Napi::Value poller_stats(const Napi::CallbackInfo& info);
