@@ -13,6 +13,7 @@ import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
 import { explain, statusOfError } from './engine/exit.js';
+import { packageVersion } from './engine/package.js';
 
 /** Where the help text and errors go; tests collect them. */
 export interface Output {
@@ -29,6 +30,7 @@ const processOutput: Output = {
 export function makeProgram(output: Output = processOutput): Command {
   const program = new Command('spdk-nvme')
     .description('NVMe over fabrics with SPDK: inspect targets, read, write, measure and stress them.')
+    .version(packageVersion, '--version', 'print the version of the package; the doctor names that of SPDK')
     .configureOutput(output)
     .configureHelp({ sortSubcommands: false })
     .showHelpAfterError('(see --help)')

@@ -17,7 +17,7 @@ void tear_down(void* self) {
   auto* data = static_cast<AddonData*>(self);
   data->channel->close();
   if (data->closing) data->closing->give_none();
-  if (data->errand) data->errand->join_for(kTeardownLimit);
+  if (data->open_close) data->open_close->join_for(kTeardownLimit);
   if (const auto environment = data->slot->abandon()) environment->close(kTeardownLimit);
 }
 

@@ -44,7 +44,7 @@ struct AddonData {
   Napi::FunctionReference queue_pair_constructor;
   const std::shared_ptr<EnvironmentSlot> slot = std::make_shared<EnvironmentSlot>();
   /** Opens SPDK outside the JavaScript thread, and closes it when `closing` is set; the latest one. */
-  std::unique_ptr<OwnedThread> errand;
+  std::unique_ptr<OwnedThread> open_close;
   std::shared_ptr<ClosingTask> closing;
   /** There is an environment: from the call that opens one until it is reported that it failed, or closed. */
   bool open = false;

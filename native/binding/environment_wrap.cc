@@ -142,7 +142,7 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
   try {
     // The earlier one has finished: its environment was closed or could not be opened.
     if (data.closing) data.closing->give_none();
-    data.errand = std::make_unique<OwnedThread>("spdk-open-close", run);
+    data.open_close = std::make_unique<OwnedThread>("spdk-open-close", run);
   } catch (const std::system_error& error) {
     opened->Call({to_js(env, no_threads(error))});
     return env.Undefined();

@@ -1,10 +1,11 @@
 // Any words on the command line are taken or refused with a line that says why; nothing else happens to them.
 
+import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { statusOfError } from '../../cli/engine/exit.js';
-import { makeProgram } from '../../cli/program.js';
+import { makeProgram, run } from '../../cli/program.js';
 
 const silent = { writeOut: () => {}, writeErr: () => {} };
 
@@ -73,4 +74,11 @@ it('runs one verb, or ends with 0 or 2 and a reason', { timeout: 60_000 }, () =>
   );
   expect(refused).toBeGreaterThan(100);
   expect(accepted).toBeGreaterThan(20);
+});
+
+it('prints the version of the package', async () => {
+  const written: string[] = [];
+  const output = { ...silent, writeOut: (text: string) => void written.push(text) };
+  expect(await run(['--version'], output)).toBe(0);
+  expect(written).toEqual([`${JSON.parse(readFileSync('package.json', 'utf8')).version}\n`]);
 });

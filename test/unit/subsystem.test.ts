@@ -1,4 +1,5 @@
-// Several paths to one subsystem, in memory: choice, failover, ANA, bad input, detach.
+// Several paths to one subsystem, in memory: choice, failover, ANA, bad input, detach. Longer than other files: the cases
+// share one subsystem and the calls that change its paths.
 
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
