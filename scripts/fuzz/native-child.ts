@@ -57,6 +57,7 @@ async function attach(things: Things): Promise<void> {
       sourceAddress: '',
       sourcePort: '',
       queueDepth: 16,
+      polling: random.pick(['threads', 'inline', 'adaptive'] as const),
       // The target's subsystems are none.
       discovery: false,
       attached: resolve,
