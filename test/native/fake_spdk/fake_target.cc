@@ -38,8 +38,11 @@ thread_local ConnectionWatch* t_watch = nullptr;
 
 /** Guards what follows. */
 std::mutex g_mutex;
-/** Connects under way. One that was abandoned when its environment ended is never polled to its end. */
-std::set<spdk_nvme_probe_ctx*> g_probes;
+/**
+ * Connects under way. One that was abandoned when its environment ended is never polled to its end; the list is never
+ * destroyed, so that it is no leak, as in SPDK's own list.
+ */
+auto& g_probes = *new std::set<spdk_nvme_probe_ctx*>;
 std::set<spdk_nvme_ctrlr*> g_controllers;
 /** Watches whose established connections were broken. */
 std::set<const ConnectionWatch*> g_broken;
