@@ -1,25 +1,28 @@
 // A namespace chunk by chunk, over a namespace in memory.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReadStreamOptions } from '../../lib/index.js';
-import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
+import {
+  attachDisk,
+  closeDisk,
+  type Disk,
+  expectIdle,
+  noise,
+  regionsOf,
+  diskBytes as size,
+  tick,
+} from './standin/disk.js';
 
 let disk: Disk;
 let bed: Disk['bed'];
-let controller: Disk['controller'];
 let ns: Disk['ns'];
 let memory: Disk['memory'];
 
 beforeEach(async () => {
   disk = await attachDisk({ ioQueues: 2 });
-  ({ bed, controller, ns, memory } = disk);
+  ({ bed, ns, memory } = disk);
 });
 afterEach(() => closeDisk(disk));
-
-/** Regions of DMA memory that somebody has: 1 is the pool that data is copied through. */
-const regions = () => bed.addon.environments[0]?.memory.live.size ?? 0;
-const nothingLeft = () =>
-  vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
 
 describe('namespace.chunks', () => {
   it.each<ReadStreamOptions>([
@@ -31,7 +34,7 @@ describe('namespace.chunks', () => {
     { startBytes: size },
   ])('gives the bytes that were asked for, whatever the consumer does to a chunk: %o', async (options) => {
     memory.data.set(noise(size));
-    const before = regions();
+    const before = regionsOf(disk);
     const parts: Buffer[] = [];
     for await (const chunk of ns.chunks(options)) {
       parts.push(Buffer.from(chunk));
@@ -40,9 +43,9 @@ describe('namespace.chunks', () => {
     }
     const wanted = noise(size).subarray(options.startBytes ?? 0, options.endBytes ?? size);
     expect(Buffer.concat(parts).equals(wanted)).toBe(true);
-    await nothingLeft();
+    await expectIdle(disk);
     // The pool for copies may have begun: one region.
-    expect(regions()).toBeLessThanOrEqual(before + 1);
+    expect(regionsOf(disk)).toBeLessThanOrEqual(before + 1);
   });
 
   it('uses few buffers, and none of them while the consumer has it', async () => {
@@ -76,8 +79,8 @@ describe('namespace.chunks', () => {
     bed.target.silent = true;
     await expect(ns.chunks({ timeoutMs: 10 }).next()).rejects.toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
     bed.target.silent = false;
-    await nothingLeft();
-    expect(regions()).toBeLessThanOrEqual(1);
+    await expectIdle(disk);
+    expect(regionsOf(disk)).toBeLessThanOrEqual(1);
   });
 
   it('throws for bad options before anything is read', () => {

@@ -5,7 +5,15 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Namespace, ReadStreamOptions } from '../../lib/index.js';
-import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
+import {
+  attachDisk,
+  closeDisk,
+  type Disk,
+  expectIdle,
+  noise,
+  diskBytes as size,
+  tick,
+} from './standin/disk.js';
 
 let disk: Disk;
 let bed: Disk['bed'];
@@ -19,8 +27,6 @@ beforeEach(async () => {
 });
 afterEach(() => closeDisk(disk));
 
-const nothingLeft = () =>
-  vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
 const closed = (stream: Readable | Writable) => new Promise((resolve) => stream.once('close', resolve));
 const failure = (stream: Readable | Writable) => new Promise((resolve) => stream.once('error', resolve));
 
@@ -74,7 +80,7 @@ describe('namespace.createReadStream', () => {
     stream.destroy();
     await closed(stream);
     bed.target.silent = false;
-    await nothingLeft();
+    await expectIdle(disk);
   });
 
   it('ends a loop that is left early', async () => {
@@ -82,7 +88,7 @@ describe('namespace.createReadStream', () => {
       expect(chunk.length).toBe(512);
       break;
     }
-    await nothingLeft();
+    await expectIdle(disk);
   });
 
   it('fails with the error of its operation, after what came before it', async () => {

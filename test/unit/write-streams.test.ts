@@ -4,7 +4,16 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WriteStreamOptions } from '../../lib/index.js';
-import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
+import {
+  attachDisk,
+  closeDisk,
+  type Disk,
+  expectIdle,
+  noise,
+  regionsOf,
+  diskBytes as size,
+  tick,
+} from './standin/disk.js';
 
 let disk: Disk;
 let bed: Disk['bed'];
@@ -18,10 +27,6 @@ beforeEach(async () => {
 });
 afterEach(() => closeDisk(disk));
 
-/** Regions of DMA memory that somebody has: 1 is the pool that data is copied through. */
-const regions = () => bed.addon.environments[0]?.memory.live.size ?? 0;
-const nothingLeft = () =>
-  vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
 const closed = (stream: Readable | Writable) => new Promise((resolve) => stream.once('close', resolve));
 const failure = (stream: Readable | Writable) => new Promise((resolve) => stream.once('error', resolve));
 
@@ -48,7 +53,7 @@ describe('namespace.createWriteStream', () => {
       await pipeline(Readable.from(pieces), stream);
       expect(Buffer.from(memory.data).equals(wanted)).toBe(true);
       expect(stream.bytesWritten).toBe(bytes);
-      expect(regions()).toBeLessThanOrEqual(1);
+      expect(regionsOf(disk)).toBeLessThanOrEqual(1);
     },
   );
 
@@ -95,8 +100,8 @@ describe('namespace.createWriteStream', () => {
     stream.destroy();
     await closed(stream);
     bed.target.silent = false;
-    await nothingLeft();
-    expect(regions()).toBe(0);
+    await expectIdle(disk);
+    expect(regionsOf(disk)).toBe(0);
   });
 
   it('refuses what reaches past its end, like ENOSPC', async () => {

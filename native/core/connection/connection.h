@@ -61,10 +61,7 @@ class Connection {
                            const LingerLock::ExclusiveGuard& held);
   /** Ends a connection whose queue pairs could not all be connected. */
   void abandon(const LingerLock::ExclusiveGuard& held);
-  /**
-   * Hands the queue sets to those who poll them; the admin queue is to be polled from now on.
-   * @param notify called by other threads, must not block
-   */
+  /** Calls from other threads while it serves; none may block. */
   struct Notify {
     /** By whoever polls, at most once for each set. */
     std::function<void()> queue_pair_lost;
@@ -73,6 +70,7 @@ class Connection {
     /** The connection of an I/O queue pair has ended; whoever polls it has not noticed yet. */
     std::function<void()> queue_pair_ended;
   };
+  /** Hands the queue sets to those who poll them; the admin queue is to be polled from now on. */
   void serve(IoQueues& io, const Notify& notify);
 
   // While it serves.

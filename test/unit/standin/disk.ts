@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import type { AttachOptions, Controller, Namespace } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
 import type { MemoryNamespace } from '../../../lib/testing/namespace.js';
@@ -28,6 +28,13 @@ export async function attachDisk(options?: AttachOptions): Promise<Disk> {
   const controller = await bed.attach('a', options);
   return { bed, controller, ns: controller.namespaces[0] as Namespace, memory };
 }
+
+/** Regions of DMA memory that are not free: 1 is the pool that data is copied through. */
+export const regionsOf = ({ bed }: Disk) => bed.addon.environments[0]?.memory.live.size ?? 0;
+
+/** Waits until no operation of the controller is pending and no command outstanding. */
+export const expectIdle = ({ controller }: Disk) =>
+  vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
 
 /** Closes the environment: no rule of the contract was broken, and no memory is still pinned. */
 export async function closeDisk({ bed }: Disk): Promise<void> {
