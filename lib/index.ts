@@ -45,7 +45,6 @@ export type { DmaBuffer } from './io/dma-memory.js';
 export type { AnaState } from './multipath/ana.js';
 export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';
 export type { NamespaceOperations } from './multipath/namespace-operations.js';
-export { SubsystemNamespace } from './multipath/subsystem-namespace.js';
 export {
   Namespace,
   type OperationOptions,
@@ -87,6 +86,7 @@ export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';
 export { Subsystem, type SubsystemDetachReport, type SubsystemEvents } from './subsystem.js';
+export { SubsystemNamespace } from './subsystem-namespace.js';
 export { type PathState, type PathStats, SubsystemPath } from './subsystem-path.js';
 export type { TracingMessages, TracingOutcome } from './tracing-messages.js';
 export type {

@@ -1,4 +1,4 @@
-// One namespace: its operations, and the checks before they are sent. Longer than other files, because a third of it
+// A namespace: its operations, and the checks before they are sent. Longer than other files, because a third of it
 // documents public methods.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -19,9 +19,9 @@ import {
   type TransferOptions,
 } from './io/operation-options.js';
 import { copied, direct, inSegments } from './io/placement.js';
-import { IoRequest } from './io/request.js';
+import { IoRequest, type RequestLimits } from './io/request.js';
 import { ioOpcodes } from './io/ring.js';
-import type { IoLimits, SubmissionQueue } from './io/submission-queue.js';
+import type { IoLimits } from './io/submission-queue.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { checkInteger, readOptions } from './options/arguments.js';
@@ -55,22 +55,11 @@ const operationNames = new Map<number, string>(
   Object.entries(ioOpcodes).map(([name, opcode]) => [opcode, name]),
 );
 
-/** What a namespace needs of its controller. */
-export interface NamespaceOwner extends QueueChooser {
-  /** The DMA memory of the environment. */
-  readonly memory: DmaMemory;
-  /** Whether the namespace is as it was when it was described. */
-  has(namespace: Namespace): boolean;
-}
-
 /**
- * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used in
- * place; the data of other buffers is copied, so those may be detached or resized at any time.
- *
- * An operation that is aborted or times out rejects immediately. The controller may still carry it out, and a read into
- * DMA memory may still arrive, until the controller is detached.
+ * The operations of a namespace, whichever way they are sent: {@link Namespace} sends them to its controller,
+ * {@link SubsystemNamespace} over one of several paths.
  */
-export class Namespace implements NamespaceOperations {
+export abstract class NamespaceCommands<Limits extends RequestLimits> implements NamespaceOperations {
   readonly id: number;
   readonly blocks: number;
   readonly blockSize: number;
@@ -83,11 +72,9 @@ export class Namespace implements NamespaceOperations {
   readonly eui64: string;
   /** The capacity in bytes. */
   readonly bytes: number;
-  readonly #info: NativeNamespaceInfo;
-  readonly #owner: NamespaceOwner;
 
-  private constructor(owner: NamespaceOwner, info: NativeNamespaceInfo) {
-    this.#owner = owner;
+  /** @internal */
+  protected constructor(info: NamespaceInfo) {
     this.id = info.id;
     this.blocks = info.blocks;
     this.blockSize = info.blockSize;
@@ -99,40 +86,22 @@ export class Namespace implements NamespaceOperations {
     this.nguid = info.nguid;
     this.eui64 = info.eui64;
     this.bytes = info.blocks * info.blockSize;
-    this.#info = info;
-    Object.defineProperty(this, 'controller', { value: owner });
-    Object.freeze(this);
-  }
-
-  /** @internal */
-  static create(owner: NamespaceOwner, info: NativeNamespaceInfo): Namespace {
-    return new Namespace(owner, info);
-  }
-
-  /** @internal Whether a value is one, and not merely looks like one: no proxy, no copy, nothing that inherits from one. */
-  static isOne(value: unknown): value is Namespace {
-    return typeof value === 'object' && value !== null && #owner in value;
   }
 
   /** @internal The tag that its commands have. */
-  get tag(): number {
-    return this.#info.tag;
-  }
+  abstract get tag(): number;
 
   /** @internal The DMA memory of the environment. */
-  get memory(): DmaMemory {
-    return this.#owner.memory;
-  }
+  abstract get memory(): DmaMemory;
 
-  /** @internal The limits of operations on the chosen queue pair, or on the least busy one. */
-  limitsFor(queuePair: unknown): IoLimits {
-    return this.#owner.limitsFor(queuePair);
-  }
+  /** @internal Whether it is still as it was described. */
+  abstract get known(): boolean;
 
-  /** @internal Whether the controller still describes it like this. */
-  is(info: NativeNamespaceInfo): boolean {
-    return isDeepStrictEqual(this.#info, info);
-  }
+  /** @internal The limits of an operation that gives none, on the chosen queue pair. */
+  abstract limitsFor(queuePair: unknown): Limits;
+
+  /** @internal Sends an operation, whose arguments are checked. */
+  abstract send<Value>(limits: Limits, request: IoRequest): Promise<Value>;
 
   /**
    * Fills the buffer from the namespace. Resolves with the buffer.
@@ -142,15 +111,15 @@ export class Namespace implements NamespaceOperations {
    */
   read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target> {
     try {
-      const limits = readTransfer(options, place, this.#owner);
+      const limits = readTransfer(options, place, this);
       const { offset } = place;
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest('Reading', ioOpcodes.read, this, offset, bytes.byteLength, limits);
-      if (!direct(request, bytes, this.#owner.memory)) copied(request, undefined, bytes);
+      if (!direct(request, bytes, this.memory)) copied(request, undefined, bytes);
       request.value = target;
-      return this.#run(limits.queue, request);
+      return this.#run(limits, request);
     } catch (error) {
       return rejection(error);
     }
@@ -175,7 +144,7 @@ export class Namespace implements NamespaceOperations {
     targets: readonly Target[],
     options: TransferOptions,
   ): Promise<readonly Target[]> {
-    const { request, queue, pieces } = this.#vector(
+    const { request, limits, pieces } = this.#vector(
       'Reading',
       ioOpcodes.read,
       targets,
@@ -184,22 +153,22 @@ export class Namespace implements NamespaceOperations {
     );
     if (pieces) copied(request, undefined, pieces);
     // Returned here, because a promise that resolves with a thenable array would wait for it.
-    await this.#run(queue, request);
+    await this.#run(limits, request);
     return targets;
   }
 
   /** Writes several buffers, one after the other. */
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
-    const { request, queue, pieces } = this.#vector('Writing', ioOpcodes.write, sources, options, bytesOf);
+    const { request, limits, pieces } = this.#vector('Writing', ioOpcodes.write, sources, options, bytesOf);
     if (pieces) copied(request, pieces, undefined);
-    return this.#run(queue, request);
+    return this.#run(limits, request);
   }
 
   /** Makes all earlier writes durable. */
   async flush(options?: OperationOptions): Promise<void> {
-    const limits = readLimits(options, 'flush options', this.#owner);
+    const limits = readLimits(options, 'flush options', this);
     this.check(0, 0);
-    return this.#run(limits.queue, new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
+    return this.#run(limits, new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
   }
 
   /** Writes zeroes without transferring data. Several commands, if needed, are sent one after the other. */
@@ -228,7 +197,7 @@ export class Namespace implements NamespaceOperations {
     const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);
     const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
     const dwords = checkDwords(given.get('cdw'));
-    const limits = readLimits(options, 'raw options', this.#owner);
+    const limits = readLimits(options, 'raw options', this);
     this.check(0, 0);
     const view = given.get('data');
     // The two lowest bits are the direction: 1 to the controller, 2 from it.
@@ -238,11 +207,11 @@ export class Namespace implements NamespaceOperations {
     const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, mostRawBytes, 'bytes');
     const request = new IoRequest(`Command ${opcode}`, ioOpcodes.raw, this, 0, 0, limits);
     request.raw = { opcode, dwords, length };
-    if (data && !direct(request, data, this.#owner.memory)) {
+    if (data && !direct(request, data, this.memory)) {
       request.source = sends ? data : undefined;
       request.target = receives ? data : undefined;
     }
-    return this.#run(limits.queue, request);
+    return this.#run(limits, request);
   }
 
   /**
@@ -255,7 +224,7 @@ export class Namespace implements NamespaceOperations {
    *   with metadata
    */
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream {
-    const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
+    const plan = streamPlan(options, this, 'read', (queuePair) => this.limitsFor(queuePair));
     this.checkTransfer(0, 0);
     return NamespaceReadStream.create(new ByteAccess(this), plan);
   }
@@ -270,9 +239,9 @@ export class Namespace implements NamespaceOperations {
    * @throws {SpdkError} as `createReadStream`
    */
   chunks(options?: ReadStreamOptions): AsyncGenerator<Buffer, void, undefined> {
-    const plan = streamPlan(options, this, 'read', (queuePair) => this.#owner.limitsFor(queuePair));
+    const plan = streamPlan(options, this, 'read', (queuePair) => this.limitsFor(queuePair));
     this.checkTransfer(0, 0);
-    return chunksOf(new ByteAccess(this), plan, this.#owner.memory);
+    return chunksOf(new ByteAccess(this), plan, this.memory);
   }
 
   /**
@@ -286,9 +255,9 @@ export class Namespace implements NamespaceOperations {
    * @throws {SpdkError} as `createReadStream`
    */
   createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream {
-    const plan = streamPlan(options, this, 'write', (queuePair) => this.#owner.limitsFor(queuePair));
+    const plan = streamPlan(options, this, 'write', (queuePair) => this.limitsFor(queuePair));
     this.checkTransfer(0, 0);
-    const { memory } = this.#owner;
+    const { memory } = this;
     return NamespaceWriteStream.create(new ByteAccess(this), plan, {
       memory,
       flush: (limits) => this.flush(limits),
@@ -300,7 +269,7 @@ export class Namespace implements NamespaceOperations {
    * @throws {SpdkError} ERR_SPDK_UNALIGNED, ERR_SPDK_OUT_OF_RANGE, ERR_SPDK_NAMESPACE_GONE
    */
   check(offset: number, length: number): number {
-    if (!this.#owner.has(this)) throw goneError(this);
+    if (!this.known) throw goneError(this);
     checkRange(this, offset, length);
     return offset / this.blockSize;
   }
@@ -314,15 +283,15 @@ export class Namespace implements NamespaceOperations {
     return this.check(offset, length);
   }
 
-  #run<Value>(queue: SubmissionQueue, request: IoRequest): Promise<Value> {
-    if (!tracesIo()) return queue.run(request);
+  #run<Value>(limits: Limits, request: IoRequest): Promise<Value> {
+    if (!tracesIo()) return this.send(limits, request);
     const { opcode, position: offset, length } = request;
     const operation = operationNames.get(opcode);
     const context = () => ({ namespace: this, operation, offset, length });
     const run = async (): Promise<Value> => {
       // A subscriber to the start may have done anything.
       if (request.released) throw invalidBuffer('The buffer has been released');
-      return queue.run<Value>(request);
+      return this.send<Value>(limits, request);
     };
     return traced('spdk-nvme:io', run, context);
   }
@@ -338,24 +307,24 @@ export class Namespace implements NamespaceOperations {
     options: TransferOptions,
   ): Promise<void> {
     try {
-      const limits = readTransfer(options, place, this.#owner);
+      const limits = readTransfer(options, place, this);
       const { offset } = place;
       const bytes = bytesOf(source, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest(verb, opcode, this, offset, bytes.byteLength, limits);
-      if (!direct(request, bytes, this.#owner.memory)) copied(request, bytes, undefined);
-      return this.#run(limits.queue, request);
+      if (!direct(request, bytes, this.memory)) copied(request, bytes, undefined);
+      return this.#run(limits, request);
     } catch (error) {
       return rejection(error);
     }
   }
 
   async #range(verb: string, opcode: number, most: number, options: RangeOptions): Promise<void> {
-    const { offset, length, limits } = readRange(options, this.#owner);
+    const { offset, length, limits } = readRange(options, this);
     this.check(offset, length);
     const request = new IoRequest(verb, opcode, this, offset, length, limits);
     request.split(most * this.blockSize, 1);
-    return this.#run(limits.queue, request);
+    return this.#run(limits, request);
   }
 
   /** An operation on several buffers; `pieces` has their bytes if these are to be copied. */
@@ -365,14 +334,82 @@ export class Namespace implements NamespaceOperations {
     views: unknown,
     options: TransferOptions,
     check: (view: unknown, name: string) => Uint8Array,
-  ): { request: IoRequest; queue: SubmissionQueue; pieces: Pieces | undefined } {
-    const limits = readTransfer(options, place, this.#owner);
+  ): { request: IoRequest; limits: Limits; pieces: Pieces | undefined } {
+    const limits = readTransfer(options, place, this);
     const { offset } = place;
     const pieces = new Pieces(allBytesOf(views, check));
     this.checkTransfer(offset, pieces.byteLength);
     const request = new IoRequest(verb, opcode, this, offset, pieces.byteLength, limits);
-    const asTheyAre = inSegments(request, pieces.parts, this.#owner.memory);
-    return { request, queue: limits.queue, pieces: asTheyAre ? undefined : pieces };
+    const asTheyAre = inSegments(request, pieces.parts, this.memory);
+    return { request, limits, pieces: asTheyAre ? undefined : pieces };
+  }
+}
+
+/** What a namespace needs of its controller. */
+export interface NamespaceOwner extends QueueChooser {
+  /** The DMA memory of the environment. */
+  readonly memory: DmaMemory;
+  /** Whether the namespace is as it was when it was described. */
+  has(namespace: Namespace): boolean;
+}
+
+/**
+ * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used in
+ * place; the data of other buffers is copied, so those may be detached or resized at any time.
+ *
+ * An operation that is aborted or times out rejects immediately. The controller may still carry it out, and a read into
+ * DMA memory may still arrive, until the controller is detached.
+ */
+export class Namespace extends NamespaceCommands<IoLimits> {
+  readonly #info: NativeNamespaceInfo;
+  readonly #owner: NamespaceOwner;
+
+  private constructor(owner: NamespaceOwner, info: NativeNamespaceInfo) {
+    super(info);
+    this.#owner = owner;
+    this.#info = info;
+    Object.defineProperty(this, 'controller', { value: owner });
+    Object.freeze(this);
+  }
+
+  /** @internal */
+  static create(owner: NamespaceOwner, info: NativeNamespaceInfo): Namespace {
+    return new Namespace(owner, info);
+  }
+
+  /** @internal Whether a value is one, and not merely looks like one: no proxy, no copy, nothing that inherits from one. */
+  static isOne(value: unknown): value is Namespace {
+    return typeof value === 'object' && value !== null && #owner in value;
+  }
+
+  /** @internal */
+  override get tag(): number {
+    return this.#info.tag;
+  }
+
+  /** @internal */
+  override get memory(): DmaMemory {
+    return this.#owner.memory;
+  }
+
+  /** @internal */
+  override get known(): boolean {
+    return this.#owner.has(this);
+  }
+
+  /** @internal The limits of operations on the chosen queue pair, or on the least busy one. */
+  override limitsFor(queuePair: unknown): IoLimits {
+    return this.#owner.limitsFor(queuePair);
+  }
+
+  /** @internal */
+  override send<Value>(limits: IoLimits, request: IoRequest): Promise<Value> {
+    return limits.queue.run(request);
+  }
+
+  /** @internal Whether the controller still describes it like this. */
+  is(info: NativeNamespaceInfo): boolean {
+    return isDeepStrictEqual(this.#info, info);
   }
 }
 

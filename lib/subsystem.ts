@@ -16,7 +16,6 @@ import {
   type SubsystemHistoryKind,
 } from './multipath/history.js';
 import { isSameSubsystem } from './multipath/identity.js';
-import type { SubsystemNamespace } from './multipath/subsystem-namespace.js';
 import type { AttachOptions } from './options/attach.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import {
@@ -31,6 +30,7 @@ import {
   type SubsystemPathOptions,
 } from './options/subsystem.js';
 import type { TransportIdObject } from './options/transport-id.js';
+import { SubsystemNamespace } from './subsystem-namespace.js';
 import { SubsystemPath } from './subsystem-path.js';
 import type { DetachReport } from './types.js';
 
@@ -86,7 +86,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   readonly selector: PathSelector;
   readonly #services: SubsystemServices;
   readonly #attach: AttachOptions;
-  readonly #directory: NamespaceDirectory<SubsystemPath>;
+  readonly #directory: NamespaceDirectory<SubsystemPath, SubsystemNamespace>;
   readonly #history = new SubsystemHistory();
   readonly #events = new HeldEvents();
   readonly #refused = new Map<SubsystemPath, Failure>();
@@ -103,29 +103,24 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     this.selector = resolved.selector;
     this.#services = services;
     this.#attach = resolved.attach;
-    const limits: RequestLimits = { timeoutMs: first.options.ioTimeoutMs, signal: undefined };
-    this.#directory = new NamespaceDirectory({
-      ...{ memory: services.memory, policy: resolved.policy, selector: resolved.selector },
-      limitsFor: (queuePair) => {
-        if (queuePair === undefined) return limits;
-        throw new SpdkError(
-          'ERR_SPDK_FOREIGN_QUEUE_PAIR',
-          'An operation over several paths cannot choose a queue pair: omit queuePair',
-        );
-      },
+    const { memory } = services;
+    const limitsFor = limitsChooser(first.options.ioTimeoutMs);
+    this.#directory = new NamespaceDirectory<SubsystemPath, SubsystemNamespace>({
+      ...{ memory, policy: resolved.policy, selector: resolved.selector },
       refusal: () => this.#refusal(),
+      create: (routing, info, ids) => SubsystemNamespace.create({ ...routing, memory, limitsFor }, info, ids),
       unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);
-        this.#events.announce(() => this.emit('ana', namespace, path, state, before));
+        this.#announce(() => this.emit('ana', namespace, path, state, before));
       },
       onFailover: (namespace, from, to) => {
         this.#note('failover', `namespace ${namespace.id}: from ${nameOf(from)} to ${nameOf(to)}`);
-        this.#events.announce(() => this.emit('failover', namespace, from, to));
+        this.#announce(() => this.emit('failover', namespace, from, to));
       },
       onNoPath: (namespace) => {
         this.#note('no-path', `namespace ${namespace.id} has no usable path`);
-        this.#events.announce(() => this.emit('noPath', namespace));
+        this.#announce(() => this.emit('noPath', namespace));
       },
       onForeign: (path, { id }) => {
         this.#note('note', `namespace ${id} on ${nameOf(path)} is another one than on other paths: not used`);
@@ -192,7 +187,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     // One that is detached gives its place to another of the same address.
     this.#paths = [...this.#paths.filter((one) => !isSamePath(one.spec, spec)), added];
     this.#note('path', `${nameOf(added)} is added`);
-    this.#events.announce(() => this.emit('pathAdded', added));
+    this.#announce(() => this.emit('pathAdded', added));
     added.start();
     return added;
   }
@@ -297,7 +292,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const report = Object.freeze({ paths: reports, totalMs: performance.now() - begun });
     this.#gone = true;
     this.#note('path', 'all paths are detached');
-    this.#events.announce(() => this.emit('detached', report));
+    this.#announce(() => this.emit('detached', report));
     const failed = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
     if (failed) throw failed.reason;
     return report;
@@ -308,7 +303,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     if (!this.#paths.includes(path)) return;
     this.#paths = this.#paths.filter((one) => one !== path);
     this.#note('path', `${nameOf(path)} is removed`);
-    this.#events.announce(() => this.emit('pathRemoved', path));
+    this.#announce(() => this.emit('pathRemoved', path));
     this.#update();
   }
 
@@ -326,14 +321,14 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       changed: () => this.#update(),
       up: (path) => {
         this.#note('path', `${nameOf(path)} is up`);
-        this.#events.announce(() => this.emit('pathUp', path));
+        this.#announce(() => this.emit('pathUp', path));
         this.#update();
         this.#opening?.resolve();
       },
       down: (path, error) => {
         const why = error ? `: ${error.message}` : '';
         this.#note('path', `${nameOf(path)} is ${path.state}${why}`, error);
-        this.#events.announce(() => this.emit('pathDown', path, error));
+        this.#announce(() => this.emit('pathDown', path, error));
         this.#update();
       },
       firstFailed: (path, error) => this.#onFirstFailed(path, error),
@@ -364,12 +359,28 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   #update(): void {
     if (!this.#directory.update(this.#paths)) return;
     const { namespaces } = this;
-    this.#events.announce(() => this.emit('namespaces', namespaces));
+    this.#announce(() => this.emit('namespaces', namespaces));
+  }
+
+  /** Later: it may have happened in the middle of an operation, which must not meet an error of a listener. */
+  #announce(event: () => void): void {
+    queueMicrotask(() => this.#events.announce(event));
   }
 
   #note(kind: SubsystemHistoryKind, text: string, error?: Failure): void {
     this.#history.add(kind, text, error?.code);
   }
+}
+
+function limitsChooser(timeoutMs: number | undefined): (queuePair: unknown) => RequestLimits {
+  const limits = { timeoutMs, signal: undefined };
+  return (queuePair) => {
+    if (queuePair === undefined) return limits;
+    throw new SpdkError(
+      'ERR_SPDK_FOREIGN_QUEUE_PAIR',
+      'An operation over several paths cannot choose a queue pair: omit queuePair',
+    );
+  };
 }
 
 function nameOf({ transportId, sourceAddress }: SubsystemPath): string {

@@ -7,7 +7,6 @@ import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
-import { SubsystemNamespace } from '../multipath/subsystem-namespace.js';
 import { Namespace } from '../namespace.js';
 import { describe, readOptions } from '../options/arguments.js';
 import { allBytesOf, plainBytesOf } from '../options/buffers.js';
@@ -16,6 +15,7 @@ import type { QueuePair } from '../queue-pair.js';
 import { ByteAccess, noSpace } from '../streams/byte-access.js';
 import { NamespaceReadStream } from '../streams/read-stream.js';
 import { NamespaceWriteStream } from '../streams/write-stream.js';
+import { SubsystemNamespace } from '../subsystem-namespace.js';
 import {
   checkEncoding,
   checkPosition,

@@ -1,6 +1,8 @@
 // One operation of the promise interface.
 
-import type { SpdkError } from '../errors/spdk-error.js';
+import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { offAbort, onAbort } from '../internal/signals.js';
+import { invalidBuffer } from '../options/buffers.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { Ring, Segment } from './ring.js';
@@ -18,6 +20,27 @@ export interface RequestLimits {
   readonly timeoutMs: number | undefined;
 }
 
+/** Where a request is, and where its limits end it. */
+export interface RequestPlace {
+  /** What a timeout says of its commands. */
+  readonly timeoutHint: string;
+  /** Settles the promise of a request with this error at once, whatever is outstanding of it. */
+  cancel(request: IoRequest, error: SpdkError): void;
+}
+
+/** A request that is sent over one of several paths; undefined in those of one controller. */
+export interface RequestRoute {
+  /** How often it was sent. */
+  readonly attempts: number;
+  /**
+   * A queue did not carry it out, and nothing of it is outstanding. True if it goes on by the route, and otherwise it
+   * ends with this error.
+   */
+  takes(error: SpdkError): boolean;
+  /** Its promise is settled. */
+  settled(): void;
+}
+
 /**
  * One operation of the promise interface, from the call to the last touch of its memory. Programs start a million of
  * them a second: so one object holds all there is to know of one, and every one has the same fields.
@@ -29,8 +52,8 @@ export class IoRequest {
   readonly verb: string;
   readonly opcode: number;
   readonly nsid: number;
-  /** The namespace's, see NativeNamespaceInfo. */
-  readonly tag: number;
+  /** The namespace's, see NativeNamespaceInfo. Each path has its own. */
+  tag: number;
   readonly blockSize: number;
   /** The range in bytes. */
   readonly position: number;
@@ -51,6 +74,10 @@ export class IoRequest {
   raw: CheckedRawCommand | undefined = undefined;
   /** What the promise is fulfilled with; a raw command's is its result. */
   value: unknown = undefined;
+  /** `source` is no memory of the caller's, and is not changed. */
+  kept = false;
+  route: RequestRoute | undefined = undefined;
+  place: RequestPlace = nowhere;
 
   /** Bytes of all its commands but the last. */
   partBytes = 0;
@@ -124,15 +151,83 @@ export class IoRequest {
     return this.raw ? this.raw.length : this.partAt(sent);
   }
 
-  /** Copies the data that was not sent: the caller may change the buffer from now on. Throws if no memory is left. */
+  /**
+   * Its limits count, and its memory is in use, from now on.
+   * @returns false if they have ended it at once
+   * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for an object that is not a signal and throws
+   */
+  start(place: RequestPlace, memory: DmaMemory): boolean {
+    const { signal, timeoutMs } = this;
+    this.place = place;
+    if (signal) {
+      this.onAbort = () => this.place.cancel(this, abortError(this.what, signal));
+      onAbort(signal, this.onAbort);
+      // What only looks like a signal can have done anything.
+      if (this.released) place.cancel(this, invalidBuffer('The buffer has been released'));
+      if (this.settled) return false;
+    }
+    if (timeoutMs !== undefined) {
+      this.timer = setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
+    }
+    this.pin(memory);
+    this.held = true;
+    return true;
+  }
+
+  /** False if the promise is already settled. */
+  settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    if (this.timer) clearTimeout(this.timer);
+    if (this.onAbort && this.signal) offAbort(this.signal, this.onAbort);
+    if (this.route) this.route.settled();
+    return true;
+  }
+
+  /** Its memory is no longer used. */
+  letGo(memory: DmaMemory): void {
+    if (!this.held) return;
+    this.held = false;
+    this.unpin(memory);
+  }
+
+  /** Nothing of it has been sent, as at first. Its source must be kept. */
+  rewind(): void {
+    this.left = this.length === 0 ? 1 : Math.ceil(this.length / this.partBytes);
+    this.sent = 0;
+    this.status = -1;
+    this.failure = undefined;
+  }
+
+  /**
+   * Copies the data that was not sent: the caller may change the buffer from now on.
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY
+   */
   keepSource(): void {
     const { source, sent } = this;
-    if (!source) return;
+    if (!source || this.kept) return;
     const rest = source.byteLength - sent;
-    const copy = Buffer.allocUnsafe(rest);
-    gather(source, sent, rest, copy, 0);
-    this.source = copy;
+    this.#keep(rest, (copy) => gather(source, sent, rest, copy, 0));
     this.sourceStart = sent;
+  }
+
+  /** As {@link keepSource}, of what was sent as its only command. */
+  keepSent(memory: Uint8Array, offset: number): void {
+    if (!this.source || this.kept) return;
+    const bytes = this.source.byteLength;
+    this.#keep(bytes, (copy) => copy.set(memory.subarray(offset, offset + bytes)));
+  }
+
+  #keep(bytes: number, fill: (copy: Uint8Array) => void): void {
+    try {
+      const copy = Buffer.allocUnsafe(bytes);
+      fill(copy);
+      this.source = copy;
+      this.kept = true;
+    } catch (cause) {
+      const message = `${this.what}: there is no memory for the data until it is sent`;
+      throw new SpdkError('ERR_SPDK_NO_MEMORY', message, { cause });
+    }
   }
 
   /** Whether the caller's DMA memory has been released. */
@@ -151,9 +246,18 @@ export class IoRequest {
     if (this.pinned) for (const region of this.pinned) memory.unpin(region);
     else if (this.region) memory.unpin(this.region);
   }
+
+  #timeoutError(): SpdkError {
+    const attempts = this.route?.attempts ?? 1;
+    const over = attempts > 1 ? ` on ${attempts} paths, one after the other` : '';
+    const message = `${this.what} took more than ${this.timeoutMs} ms${over}. ${this.place.timeoutHint}`;
+    return new SpdkError('ERR_SPDK_TIMEOUT', message);
+  }
 }
 
 function ignore(): void {}
+
+const nowhere: RequestPlace = { timeoutHint: '', cancel: ignore };
 
 /** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
 export function describeCommand(

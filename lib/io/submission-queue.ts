@@ -3,13 +3,11 @@
 
 import { commandError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
-import { offAbort, onAbort } from '../internal/signals.js';
-import { invalidBuffer } from '../options/buffers.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
 import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { MemoryLine, MemoryWaiter } from './memory-line.js';
-import { describeCommand, IoRequest, type RequestLimits } from './request.js';
+import { describeCommand, IoRequest, type RequestLimits, type RequestPlace } from './request.js';
 import { type CompletionSink, ioOpcodes, type Ring } from './ring.js';
 import { WaitingLine } from './waiting-line.js';
 
@@ -41,7 +39,7 @@ export interface QueueServices {
  * The operations of one queue pair: gives them slots of the ring and memory to copy through, in order, and settles
  * each once. An operation of several commands takes turns with those that wait behind it.
  */
-export class SubmissionQueue implements CompletionSink, MemoryWaiter {
+export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPlace {
   readonly ring: Ring;
   readonly name: string;
   readonly memory: DmaMemory;
@@ -52,6 +50,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
   /** The error for new operations; undefined if they are accepted. */
   refusal: (() => SpdkError) | undefined = undefined;
   waitsIn: MemoryLine | undefined = undefined;
+  readonly timeoutHint = 'The controller may still carry it out; its memory is kept until then';
   readonly #services: QueueServices;
   /** By slot: whose command it is, where in its range, and what its data is copied through. */
   readonly #requests: (IoRequest | undefined)[];
@@ -88,21 +87,16 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
       }
       request.resolve = resolve as (value: unknown) => void;
       request.reject = reject;
-      if (request.signal) {
-        this.#heed(request, request.signal);
-        // What only looks like a signal can have done anything.
-        if (request.released) this.#cancel(request, invalidBuffer('The buffer has been released'));
-        if (request.settled) return;
-      }
-      if (request.timeoutMs !== undefined) {
-        request.timer = setTimeout(() => this.#cancel(request, timeoutError(request)), request.timeoutMs);
-      }
-      request.pin(this.memory);
-      request.held = true;
-      request.counted = true;
-      this.count(1);
-      this.#begin(request);
+      if (request.start(this, this.memory)) this.#accept(request);
     });
+  }
+
+  /** Takes over an operation that has started, and that comes by its route. */
+  take(request: IoRequest): void {
+    const refused = this.#refused(request);
+    request.place = this;
+    if (refused) this.#end(request, refused, undefined);
+    else this.#accept(request);
   }
 
   /** Pending operations outside this queue: those of a batch. */
@@ -180,6 +174,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     if (chunk) {
       this.#chunks[slot] = undefined;
       if (request.status === 0 && !request.failure && !request.settled) this.#deliver(request, slot, chunk);
+      else this.#keepSent(request, chunk);
       this.#services.bounce.give(chunk);
     }
     if (request.left > 0) {
@@ -205,19 +200,21 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
       this.#requests[slot] = undefined;
       this.#chunks[slot] = undefined;
       request.inFlight--;
-      if (chunk) this.#services.bounce.give(chunk);
+      if (!chunk) continue;
+      this.#keepSent(request, chunk);
+      this.#services.bounce.give(chunk);
     }
     if (!gone) this.#services.bounce.lose();
     this.waitsIn?.remove(this);
     for (const request of left) {
       request.left = 0;
       if (request.inFlight === 0) {
-        this.#letGo(request);
-      } else {
-        // Its memory stays pinned until its last command has completed, but its caller does not wait for that.
-        request.counted = false;
+        this.#end(request, why(request.what), undefined);
+        continue;
       }
-      if (this.#settle(request)) request.reject(why(request.what));
+      // Its memory stays pinned until its last command has completed, but its caller does not wait for that.
+      request.counted = false;
+      if (request.settle()) request.reject(why(request.what));
     }
     if (this.#pending > 0) this.count(-this.#pending);
     return left.size;
@@ -239,9 +236,10 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     return this.ring.free > 0 && this.#line.length === 0 && this.waitsIn === undefined;
   }
 
-  #heed(request: IoRequest, signal: AbortSignal): void {
-    request.onAbort = () => this.#cancel(request, abortError(request.what, signal));
-    onAbort(signal, request.onAbort);
+  #accept(request: IoRequest): void {
+    request.counted = true;
+    this.count(1);
+    this.#begin(request);
   }
 
   #begin(request: IoRequest): void {
@@ -253,9 +251,8 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     if (request.left === 0) return;
     try {
       request.keepSource();
-    } catch (cause) {
-      const message = `${request.what}: there is no memory for the data until it is sent`;
-      this.#fail(request, new SpdkError('ERR_SPDK_NO_MEMORY', message, { cause }));
+    } catch (error) {
+      this.#fail(request, error as SpdkError);
       return;
     }
     if (request.inFlight < request.window) this.#line.push(request);
@@ -346,20 +343,29 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
       if (isAborted(status)) this.counts.aborted++;
       else this.counts.completed++;
     }
-    this.#letGo(request);
-    // False if it was cancelled before: its promise is settled.
-    if (!this.#settle(request)) return;
-    if (failure) request.reject(failure);
-    else if (status > 0) request.reject(commandError(request.what, status));
-    else request.resolve(request.raw ? result : request.value);
+    const failed = status > 0 && !request.settled;
+    const error = failure ?? (failed ? commandError(request.what, status) : undefined);
+    this.#end(request, error, request.raw ? result : request.value);
+  }
+
+  /** Nothing of it is outstanding, or will be sent here. */
+  #end(request: IoRequest, error: SpdkError | undefined, value: unknown): void {
+    if (request.counted) this.count(-1);
+    request.counted = false;
+    // It was cancelled before, or it goes on over another path.
+    if (error && !request.settled && request.route?.takes(error)) return;
+    request.letGo(this.memory);
+    if (!request.settle()) return;
+    if (error) request.reject(error);
+    else request.resolve(value);
   }
 
   /** Settles the promise before the controller has completed the command. The memory stays in use until then. */
-  #cancel(request: IoRequest, error: SpdkError): void {
-    if (this.#settle(request)) request.reject(error);
+  cancel(request: IoRequest, error: SpdkError): void {
+    if (request.settle()) request.reject(error);
     this.#sendNoMore(request);
     if (request.inFlight === 0) {
-      this.#letGo(request);
+      this.#end(request, undefined, undefined);
     } else if (!request.raw) {
       let found = 0;
       for (let slot = 0; found < request.inFlight; slot++) {
@@ -370,33 +376,18 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter {
     }
   }
 
-  /** False if the promise is already settled. */
-  #settle(request: IoRequest): boolean {
-    if (request.settled) return false;
-    request.settled = true;
-    if (request.timer) clearTimeout(request.timer);
-    if (request.onAbort && request.signal) offAbort(request.signal, request.onAbort);
-    return true;
-  }
-
-  /** The request's memory is no longer used. */
-  #letGo(request: IoRequest): void {
-    if (!request.held) return;
-    request.held = false;
-    request.unpin(this.memory);
-    if (request.counted) this.count(-1);
-    request.counted = false;
+  /** The caller may have changed its buffer since: what goes out again is what was sent. */
+  #keepSent(request: IoRequest, chunk: BounceChunk): void {
+    if (!request.route || request.settled) return;
+    try {
+      request.keepSent(chunk.region.bytes, chunk.offset);
+    } catch (error) {
+      request.failure ??= error as SpdkError;
+    }
   }
 }
 
 function goneError(request: IoRequest, cause: unknown): SpdkError {
   const message = `${request.what}: the buffer was detached or shrunk before its data was copied`;
   return new SpdkError('ERR_SPDK_INVALID_BUFFER', message, { cause });
-}
-
-function timeoutError(request: IoRequest): SpdkError {
-  return new SpdkError(
-    'ERR_SPDK_TIMEOUT',
-    `${request.what} took more than ${request.timeoutMs} ms. The controller may still carry it out; its memory is kept until then`,
-  );
 }

@@ -3,48 +3,55 @@
 import type { SpdkError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import { goneError } from '../io/namespace-errors.js';
-import type { LimitsChooser } from '../io/operation-options.js';
-import type { RequestLimits } from '../io/request.js';
 import type { PathPolicy, PathSelector } from '../options/subsystem.js';
+import type { NamespaceInfo } from '../types.js';
 import type { AnaState } from './ana.js';
 import { identityKey, type NamespaceIds } from './identity.js';
 import { IoPath, type IoPathOwner } from './io-path.js';
-import type { NamespaceOperations } from './namespace-operations.js';
-import { OperationRunner } from './operation-runner.js';
+import type { PathNamespace } from './namespace-operations.js';
+import { RequestRouter } from './request-router.js';
 import { Selector } from './selector.js';
-import { SubsystemNamespace } from './subsystem-namespace.js';
 
 /** A path, as far as its namespaces go. */
 export interface ListingPath extends IoPathOwner {
-  readonly listed:
-    | readonly { readonly namespace: NamespaceOperations; readonly ids: NamespaceIds }[]
-    | undefined;
+  readonly listed: readonly { readonly namespace: PathNamespace; readonly ids: NamespaceIds }[] | undefined;
   /** Later lists are of a later state of the target. */
   readonly listedAt: number;
   ana(namespaceId: number): AnaState | undefined;
 }
 
+/** How the operations of a namespace find their paths. */
+export interface NamespaceRouting {
+  readonly router: RequestRouter;
+  /** Whether some path still has the namespace as it was described. */
+  readonly known: () => boolean;
+}
+
 /** What the namespaces need of their subsystem, and what it hears of them. */
-export interface DirectoryServices<Path extends ListingPath> extends LimitsChooser<RequestLimits> {
+export interface DirectoryServices<Path extends ListingPath, Space extends NamespaceInfo> {
   readonly memory: DmaMemory;
   readonly policy: PathPolicy;
   readonly selector: PathSelector;
   readonly refusal: () => SpdkError | undefined;
+  /** Creates a namespace, which one path has like this. */
+  readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceIds) => Space;
   /** Whether a path that has listed nothing yet may come up. */
   readonly unlistedReturning: () => boolean;
-  readonly onAna: (namespace: SubsystemNamespace, path: Path, state: AnaState, before: AnaState) => void;
-  readonly onFailover: (namespace: SubsystemNamespace, from: Path, to: Path) => void;
-  readonly onNoPath: (namespace: SubsystemNamespace) => void;
+  readonly onAna: (namespace: Space, path: Path, state: AnaState, before: AnaState) => void;
+  readonly onFailover: (namespace: Space, from: Path, to: Path) => void;
+  readonly onNoPath: (namespace: Space) => void;
   /** A path has another namespace under an id that other paths have. Told once. */
-  readonly onForeign: (path: Path, namespace: NamespaceOperations) => void;
+  readonly onForeign: (path: Path, namespace: PathNamespace) => void;
 }
 
 /** A namespace and its ways. */
-interface Entry<Path extends ListingPath> {
+interface Entry<Path extends ListingPath, Space> {
   readonly key: string;
-  readonly namespace: SubsystemNamespace;
+  readonly namespace: Space;
   readonly selector: Selector<IoPath<Path>>;
-  readonly runner: OperationRunner;
+  readonly router: RequestRouter;
+  /** Whether the directory still has it. */
+  known: boolean;
   ways: IoPath<Path>[];
   /** What `active-passive` used last. */
   current: Path | undefined;
@@ -54,24 +61,24 @@ interface Entry<Path extends ListingPath> {
 
 type Listed<Path> = {
   readonly path: Path;
-  readonly namespace: NamespaceOperations;
+  readonly namespace: PathNamespace;
   readonly ids: NamespaceIds;
 };
 
 /** The namespaces of one subsystem. One that has not changed stays the same object. */
-export class NamespaceDirectory<Path extends ListingPath> {
-  readonly #services: DirectoryServices<Path>;
-  #entries = new Map<string, Entry<Path>>();
-  #all: readonly SubsystemNamespace[] = Object.freeze([]);
-  readonly #foreign = new WeakSet<NamespaceOperations>();
+export class NamespaceDirectory<Path extends ListingPath, Space extends NamespaceInfo> {
+  readonly #services: DirectoryServices<Path, Space>;
+  #entries = new Map<string, Entry<Path, Space>>();
+  #all: readonly Space[] = Object.freeze([]);
+  readonly #foreign = new WeakSet<PathNamespace>();
   readonly #unnamed = new WeakMap<object, number>();
   #lastUnnamed = 0;
 
-  constructor(services: DirectoryServices<Path>) {
+  constructor(services: DirectoryServices<Path, Space>) {
     this.#services = services;
   }
 
-  get all(): readonly SubsystemNamespace[] {
+  get all(): readonly Space[] {
     return this.#all;
   }
 
@@ -79,7 +86,7 @@ export class NamespaceDirectory<Path extends ListingPath> {
   update(paths: readonly Path[]): boolean {
     const byKey = this.#group(paths);
     const before = this.#entries;
-    const entries = new Map<string, Entry<Path>>();
+    const entries = new Map<string, Entry<Path, Space>>();
     for (const [key, ways] of byKey) {
       // What was described last is how the namespace is now.
       const newest = ways.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
@@ -98,7 +105,7 @@ export class NamespaceDirectory<Path extends ListingPath> {
   }
 
   /** The ways to a namespace. */
-  waysTo(namespace: SubsystemNamespace): readonly IoPath<Path>[] {
+  waysTo(namespace: Space): readonly IoPath<Path>[] {
     return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ways ?? [];
   }
 
@@ -135,7 +142,7 @@ export class NamespaceDirectory<Path extends ListingPath> {
   }
 
   /** Nobody can tell whether two namespaces without identifiers are the same: each path has its own. */
-  #key(path: Path, namespace: NamespaceOperations, ids: NamespaceIds): string {
+  #key(path: Path, namespace: PathNamespace, ids: NamespaceIds): string {
     const key = identityKey(namespace.id, ids);
     if (key) return key;
     const number = this.#unnamed.get(path) ?? ++this.#lastUnnamed;
@@ -143,12 +150,13 @@ export class NamespaceDirectory<Path extends ListingPath> {
     return `${namespace.id} of path ${number}`;
   }
 
-  #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path> {
+  #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path, Space> {
     const { memory, policy, selector: how, refusal } = this.#services;
     const selector = new Selector<IoPath<Path>>(policy, how);
-    const runner = new OperationRunner({
+    const router = new RequestRouter({
+      memory,
       selector,
-      refusal: () => refusal() ?? (this.#entries.get(key) === entry ? undefined : goneError(info)),
+      refusal: () => refusal() ?? (entry.known ? undefined : goneError(info)),
       returning: () => entry.ways.some((way) => way.returning) || this.#services.unlistedReturning(),
       onNoPath: () => {
         if (entry.pathless) return;
@@ -156,17 +164,13 @@ export class NamespaceDirectory<Path extends ListingPath> {
         this.#services.onNoPath(entry.namespace);
       },
     });
-    const owner = {
-      ...{ memory, runner },
-      known: () => this.#entries.get(key) === entry,
-      limitsFor: (queuePair: unknown) => this.#services.limitsFor(queuePair),
-    };
-    const namespace = SubsystemNamespace.create(owner, info, ids);
-    const entry: Entry<Path> = {
+    const namespace = this.#services.create({ router, known: () => entry.known }, info, ids);
+    const entry: Entry<Path, Space> = {
       key,
       namespace,
       selector,
-      runner,
+      router,
+      known: true,
       ways: [],
       current: undefined,
       pathless: false,
@@ -175,7 +179,7 @@ export class NamespaceDirectory<Path extends ListingPath> {
   }
 
   /** A way whose path still has the same namespace object stays, with what is outstanding on it. */
-  #link(entry: Entry<Path>, listed: readonly Listed<Path>[]): void {
+  #link(entry: Entry<Path, Space>, listed: readonly Listed<Path>[]): void {
     const before = entry.ways;
     entry.ways = listed
       .filter(({ namespace }) => sameShape(entry.namespace, namespace))
@@ -191,7 +195,7 @@ export class NamespaceDirectory<Path extends ListingPath> {
     for (const way of before) if (!entry.ways.includes(way)) way.end();
   }
 
-  #refresh(entry: Entry<Path>): void {
+  #refresh(entry: Entry<Path, Space>): void {
     entry.selector.update(entry.ways);
     const now = entry.selector.best[0]?.path;
     if (now) {
@@ -202,18 +206,19 @@ export class NamespaceDirectory<Path extends ListingPath> {
         this.#services.onFailover(entry.namespace, current, now);
       }
     }
-    entry.runner.update();
+    entry.router.update();
   }
 }
 
-function retire<Path extends ListingPath>(entry: Entry<Path>): void {
+function retire<Path extends ListingPath>(entry: Entry<Path, unknown>): void {
+  entry.known = false;
   for (const way of entry.ways) way.end();
   entry.ways = [];
   entry.selector.update([]);
-  entry.runner.update();
+  entry.router.update();
 }
 
-function sameShape(one: NamespaceOperations, other: NamespaceOperations): boolean {
+function sameShape(one: NamespaceInfo, other: NamespaceInfo): boolean {
   return (
     one.blocks === other.blocks &&
     one.blockSize === other.blockSize &&

@@ -1,7 +1,7 @@
 // One way to one namespace: a path of the subsystem, and the namespace as its controller has it.
 
 import { type AnaState, isAccessible, isTransition } from './ana.js';
-import type { NamespaceOperations } from './namespace-operations.js';
+import type { PathNamespace } from './namespace-operations.js';
 
 /** What a way to a namespace needs of the path that it leads over. */
 export interface IoPathOwner {
@@ -30,7 +30,7 @@ export interface PathCounts {
 /** A path and a namespace (SPDK's bdev_nvme calls it an I/O path). */
 export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
   readonly path: Owner;
-  readonly namespace: NamespaceOperations;
+  readonly namespace: PathNamespace;
   /** Operations that were sent over it and have not ended. */
   outstanding = 0;
   #ana: AnaState;
@@ -40,7 +40,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
   #timer: NodeJS.Timeout | undefined;
   readonly #changed: () => void;
 
-  constructor(path: Owner, namespace: NamespaceOperations, ana: AnaState, changed: () => void) {
+  constructor(path: Owner, namespace: PathNamespace, ana: AnaState, changed: () => void) {
     this.path = path;
     this.namespace = namespace;
     this.#changed = changed;

@@ -6,6 +6,7 @@ import type {
   RawIoCommand,
   TransferOptions,
 } from '../io/operation-options.js';
+import type { IoLimits } from '../io/submission-queue.js';
 import type { NamespaceReadStream } from '../streams/read-stream.js';
 import type { ReadStreamOptions, WriteStreamOptions } from '../streams/stream-options.js';
 import type { NamespaceWriteStream } from '../streams/write-stream.js';
@@ -31,6 +32,15 @@ export interface NamespaceOperations extends NamespaceInfo {
   verify(options: RangeOptions): Promise<void>;
   deallocate(options: RangeOptions): Promise<void>;
   raw(command: RawIoCommand, options?: OperationOptions): Promise<number>;
+  chunks(options?: ReadStreamOptions): AsyncGenerator<Buffer, void, undefined>;
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream;
   createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream;
+}
+
+/** A namespace of one path. */
+export interface PathNamespace extends NamespaceOperations {
+  /** Of its commands, see NativeNamespaceInfo. */
+  readonly tag: number;
+  /** The limits of operations that have none, and the queue that they go to. */
+  limitsFor(queuePair: undefined): IoLimits;
 }

@@ -1,55 +1,78 @@
 // Order between overlapping writes, which several paths, or a command that goes out again, would not keep.
 
-/** A range that is being written. */
-export interface WrittenRange {
-  readonly first: number;
-  /** The byte after it. */
-  readonly end: number;
-  /** Its place among the open ones. */
-  index: number;
-  /** Those that wait for its end. */
-  waiting: (() => void)[] | undefined;
+import { ioOpcodes } from '../io/ring.js';
+import type { Route } from './route.js';
+
+const { write, writeZeroes, deallocate } = ioOpcodes;
+
+/** Whether a command changes what later ones read. */
+export function changesData(opcode: number): boolean {
+  return opcode === write || opcode === writeZeroes || opcode === deallocate;
 }
+
+const none: readonly Route[] = [];
+/** Open writes are counted by the part of the disk that they lie in, so that one that meets no other is not compared with all. */
+const partBytes = 4096;
+const counters = 8192;
 
 /**
  * The writes of one namespace that have not ended. A write that overlaps earlier ones is sent when they have ended, so
  * that the last of several writes of a caller is the one that stays.
  */
 export class WriteOrder {
-  readonly #open: WrittenRange[] = [];
+  readonly #open: Route[] = [];
+  /** Parts far from each other share a counter. */
+  readonly #counts = new Uint32Array(counters);
 
-  /** Enters a write. `earlier` has those that it has to wait for; most often there are none. */
-  enter(first: number, end: number): { range: WrittenRange; earlier: WrittenRange[] | undefined } {
-    let earlier: WrittenRange[] | undefined;
+  /** Enters a write. False if it has to wait for earlier ones. */
+  enter(route: Route): boolean {
+    if (this.#count(route, 1)) this.#compare(route);
+    route.ordered = true;
+    route.index = this.#open.length;
+    this.#open.push(route);
+    return route.before === 0;
+  }
+
+  /** A write has ended. Returns those that waited for nothing else. */
+  leave(route: Route): readonly Route[] {
+    route.ordered = false;
+    this.#count(route, -1);
+    const last = this.#open.pop() as Route;
+    if (last !== route) {
+      last.index = route.index;
+      this.#open[route.index] = last;
+    }
+    if (!route.after) return none;
+    for (const next of route.after) next.before--;
+    // One that has been cancelled has left already.
+    return route.after.filter((next) => next.before === 0 && next.ordered);
+  }
+
+  #compare(route: Route): void {
+    const { position, length } = route.request;
+    const end = position + length;
     for (const other of this.#open) {
-      if (other.first >= end || first >= other.end) continue;
-      earlier ??= [];
-      earlier.push(other);
+      const { request } = other;
+      if (request.position >= end || position >= request.position + request.length) continue;
+      other.after ??= [];
+      other.after.push(route);
+      route.before++;
     }
-    const range = { first, end, index: this.#open.length, waiting: undefined };
-    this.#open.push(range);
-    return { range, earlier };
   }
 
-  /** A write has ended. */
-  leave(range: WrittenRange): void {
-    const last = this.#open.pop() as WrittenRange;
-    if (last !== range) {
-      last.index = range.index;
-      this.#open[range.index] = last;
+  /** Whether another open write may be in one of its parts. */
+  #count({ request }: Route, change: number): boolean {
+    const { position, length } = request;
+    const first = Math.floor(position / partBytes);
+    const last = Math.floor((position + length - 1) / partBytes);
+    const end = Math.min(last + 1, first + counters);
+    let others = 0;
+    for (let part = first; part < end; part++) {
+      const at = part & (counters - 1);
+      const count = this.#counts[at] as number;
+      others |= count;
+      this.#counts[at] = count + change;
     }
-    if (range.waiting) for (const wake of range.waiting) wake();
+    return others !== 0;
   }
-}
-
-/** Resolves when all of them have ended. */
-export function ended(ranges: readonly WrittenRange[]): Promise<unknown> {
-  const each = ranges.map(
-    (range) =>
-      new Promise<void>((resolve) => {
-        range.waiting ??= [];
-        range.waiting.push(resolve);
-      }),
-  );
-  return Promise.all(each);
 }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AnaState } from '../../lib/multipath/ana.js';
 import { IoPath, type IoPathOwner } from '../../lib/multipath/io-path.js';
-import type { NamespaceOperations } from '../../lib/multipath/namespace-operations.js';
+import type { PathNamespace } from '../../lib/multipath/namespace-operations.js';
 import { Selector } from '../../lib/multipath/selector.js';
 
 function way(ana: AnaState = 'optimized', owner: Partial<IoPathOwner> = {}): IoPath {
@@ -15,7 +15,7 @@ function way(ana: AnaState = 'optimized', owner: Partial<IoPathOwner> = {}): IoP
     retryDelayMs: () => 0,
     ...owner,
   };
-  return new IoPath(path, {} as NamespaceOperations, ana, () => {});
+  return new IoPath(path, {} as PathNamespace, ana, () => {});
 }
 
 function chosen(selector: Selector, ways: readonly IoPath[], count: number): number[] {

@@ -1,0 +1,199 @@
+// Sends requests over one of several paths, and over another one if the first does not carry them out.
+
+import { abortError, SpdkError } from '../errors/spdk-error.js';
+import type { DmaMemory } from '../io/dma-memory.js';
+import type { IoRequest, RequestPlace } from '../io/request.js';
+import { type Verdict, verdictOn } from './failure.js';
+import { Route, type RouteOwner } from './route.js';
+import type { Selector } from './selector.js';
+import { changesData, WriteOrder } from './write-order.js';
+
+/** What the router needs of the namespace and its subsystem. */
+export interface RouterServices {
+  readonly memory: DmaMemory;
+  readonly selector: Selector;
+  /** The error for operations that are not to be sent any more; undefined if they are accepted. */
+  readonly refusal: () => SpdkError | undefined;
+  /** Whether some path may become usable. */
+  readonly returning: () => boolean;
+  /** Operations begin to wait for a path, or end because there will be none. */
+  readonly onNoPath: () => void;
+}
+
+/** Attempts that paths may refuse one after the other, though they are up. */
+const mostRefusals = 8;
+/** Repetitions that the controller may ask for. bdev_nvme repeats a command as often. */
+const mostRepetitions = 3;
+const firstPauseMs = 5;
+/** Far beyond any operation. */
+const forever = 2 ** 30;
+
+/**
+ * The requests of one namespace. Each is in the queue of a path, or here: because it waits for a path, for the time after
+ * which it goes out again, or for earlier writes of the same blocks.
+ */
+export class RequestRouter implements RequestPlace, RouteOwner {
+  readonly timeoutHint = 'It waited for a path; nothing of it is outstanding';
+  readonly #services: RouterServices;
+  readonly #order = new WriteOrder();
+  /** Requests that wait for a path, in order. */
+  readonly #waiting = new Set<IoRequest>();
+  /** Requests that pause before they go out again. */
+  readonly #pausing = new Map<IoRequest, NodeJS.Timeout>();
+  /** Keeps the process while something waits, which no other timer or handle may do. */
+  #keepAlive: NodeJS.Timeout | undefined;
+
+  constructor(services: RouterServices) {
+    this.#services = services;
+  }
+
+  /** Requests that wait for a path. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** @throws {SpdkError} ERR_SPDK_NO_PATH; the errors of the operation on one path */
+  run<Value>(request: IoRequest): Promise<Value> {
+    return new Promise<Value>((resolve, reject) => {
+      request.resolve = resolve as (value: unknown) => void;
+      request.reject = reject;
+      if (request.signal?.aborted) throw abortError(request.what, request.signal);
+      const route = new Route(this, request);
+      // A queue has the data of one command only when it fails.
+      if (request.left > 1) request.keepSource();
+      if (!request.start(this, this.#services.memory)) return;
+      request.route = route;
+      if (!changesData(request.opcode) || this.#order.enter(route)) this.go(route);
+      else this.#keep(request);
+    });
+  }
+
+  /** Sends a request over the path whose turn it is. */
+  go(route: Route): void {
+    const { request } = route;
+    const chosen = this.#services.selector.choose();
+    if (chosen === undefined) {
+      this.#wait(request);
+      return;
+    }
+    route.enter(chosen);
+    request.tag = chosen.namespace.tag;
+    chosen.namespace.limitsFor(undefined).queue.take(request);
+  }
+
+  /** A path did not carry a request out. True if the request goes on. */
+  takes(route: Route, error: SpdkError): boolean {
+    const { request } = route;
+    const on = route.leave();
+    request.place = this;
+    const verdict = verdictOn(error);
+    if (verdict === 'lost') on.path.suspect();
+    if (verdict === 'ana') on.doubt();
+    if (verdict === 'final' || request.raw) return false;
+    const refused = this.#services.refusal();
+    if (refused) {
+      this.#end(request, refused);
+      return true;
+    }
+    request.rewind();
+    const pauseMs = this.#pauseOf(route, verdict, on.path.retryDelayMs(error.nvmeStatus?.crd ?? 0));
+    if (pauseMs === undefined) return false;
+    on.path.counts.failedOver++;
+    if (pauseMs === 0) this.go(route);
+    else if (this.#keep(request)) this.#pause(route, pauseMs);
+    return true;
+  }
+
+  /** The promise of a request is settled. */
+  settled(route: Route): void {
+    if (!route.ordered) return;
+    for (const next of this.#order.leave(route)) this.go(next);
+  }
+
+  /** Ends a request that is here: called by its limits. */
+  cancel(request: IoRequest, error: SpdkError): void {
+    this.#end(request, error);
+  }
+
+  /** Some path, or its state, has changed. */
+  update(): void {
+    if (this.#waiting.size === 0 && this.#pausing.size === 0) return;
+    const { selector, returning, refusal } = this.#services;
+    const usable = selector.best.length > 0;
+    const error = refusal() ?? (usable || returning() ? undefined : noPathError());
+    if (!error && !usable) return;
+    // What pauses goes on by itself, unless nothing can become of it.
+    if (error) for (const request of this.#pausing.keys()) this.#end(request, error);
+    for (const request of [...this.#waiting]) {
+      if (error) this.#end(request, error);
+      else if (this.#forget(request)) this.go(request.route as Route);
+    }
+  }
+
+  /** Milliseconds until a request goes out again; undefined if it does not. */
+  #pauseOf(route: Route, verdict: Verdict, askedMs: number): number | undefined {
+    if (verdict === 'later') return route.repetitions++ < mostRepetitions ? askedMs : undefined;
+    // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
+    if (verdict !== 'refused') return 0;
+    if (route.refusals++ >= mostRefusals) return undefined;
+    if (route.refusals === 1 && this.#services.selector.best.length > 1) return 0;
+    return Math.max(askedMs, firstPauseMs * 2 ** (route.refusals - 1));
+  }
+
+  #pause(route: Route, ms: number): void {
+    const { request } = route;
+    const timer = setTimeout(() => {
+      if (this.#forget(request)) this.go(route);
+    }, ms);
+    this.#pausing.set(request, timer);
+  }
+
+  #wait(request: IoRequest): void {
+    request.place = this;
+    const refused = this.#services.refusal();
+    if (!refused) this.#services.onNoPath();
+    const error = refused ?? (this.#services.returning() ? undefined : noPathError());
+    if (error) {
+      this.#end(request, error);
+      return;
+    }
+    if (!this.#keep(request)) return;
+    this.#waiting.add(request);
+    this.#keepAlive ??= setInterval(() => {}, forever);
+  }
+
+  /** It is not sent now, and the caller may change its buffer meanwhile. False if it has ended because of that. */
+  #keep(request: IoRequest): boolean {
+    try {
+      request.keepSource();
+      return true;
+    } catch (error) {
+      this.#end(request, error as SpdkError);
+      return false;
+    }
+  }
+
+  /** False if it is not here, or waits for its turn. */
+  #forget(request: IoRequest): boolean {
+    clearTimeout(this.#pausing.get(request));
+    const was = this.#pausing.delete(request) || this.#waiting.delete(request);
+    if (this.#waiting.size === 0) {
+      clearInterval(this.#keepAlive);
+      this.#keepAlive = undefined;
+    }
+    return was;
+  }
+
+  #end(request: IoRequest, error: SpdkError): void {
+    this.#forget(request);
+    request.letGo(this.#services.memory);
+    if (request.settle()) request.reject(error);
+  }
+}
+
+function noPathError(): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_NO_PATH',
+    'No path to the namespace is usable, and none is expected to become usable in time',
+  );
+}

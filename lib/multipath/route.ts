@@ -1,0 +1,64 @@
+// The way of one request over several paths.
+
+import type { SpdkError } from '../errors/spdk-error.js';
+import type { IoRequest, RequestRoute } from '../io/request.js';
+import type { IoPath } from './io-path.js';
+
+/** Who decides where a request goes. */
+export interface RouteOwner {
+  /** As {@link RequestRoute.takes}. */
+  takes(route: Route, error: SpdkError): boolean;
+  settled(route: Route): void;
+}
+
+/** Which path a request is on, and how often it was tried in vain. */
+export class Route implements RequestRoute {
+  readonly request: IoRequest;
+  attempts = 0;
+  /** Attempts that a path refused, though it was up. */
+  refusals = 0;
+  /** Repetitions that a controller asked for. */
+  repetitions = 0;
+
+  // Those of WriteOrder.
+  /** It is among the writes that keep their order. */
+  ordered = false;
+  index = 0;
+  /** Earlier writes of the same blocks that have not ended. */
+  before = 0;
+  /** Later ones that wait for this. */
+  after: Route[] | undefined = undefined;
+
+  readonly #owner: RouteOwner;
+  #on: IoPath | undefined = undefined;
+
+  constructor(owner: RouteOwner, request: IoRequest) {
+    this.#owner = owner;
+    this.request = request;
+  }
+
+  /** It is sent over a path. */
+  enter(path: IoPath): void {
+    this.#on = path;
+    this.attempts++;
+    path.outstanding++;
+    path.path.counts.sent++;
+  }
+
+  /** It is not on a path any more. */
+  leave(): IoPath {
+    const on = this.#on as IoPath;
+    this.#on = undefined;
+    on.outstanding--;
+    return on;
+  }
+
+  takes(error: SpdkError): boolean {
+    return this.#owner.takes(this, error);
+  }
+
+  settled(): void {
+    if (this.#on) this.leave();
+    this.#owner.settled(this);
+  }
+}

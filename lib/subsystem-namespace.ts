@@ -1,0 +1,83 @@
+// A namespace over several paths.
+
+import type { DmaMemory } from './io/dma-memory.js';
+import type { LimitsChooser } from './io/operation-options.js';
+import type { IoRequest, RequestLimits } from './io/request.js';
+import type { NamespaceIds } from './multipath/identity.js';
+import type { RequestRouter } from './multipath/request-router.js';
+import { NamespaceCommands } from './namespace.js';
+import type { NamespaceInfo } from './types.js';
+
+/** What a namespace needs of its subsystem. */
+export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
+  readonly memory: DmaMemory;
+  readonly router: RequestRouter;
+  /** Whether some path still has it as it was described. */
+  readonly known: () => boolean;
+}
+
+/**
+ * A namespace of an attached {@link Subsystem}. It has the methods of {@link Namespace}, and each operation takes one of
+ * the usable paths. If that path does not carry it out, the operation goes out again on another one, or waits for one;
+ * it rejects with ERR_SPDK_NO_PATH if none is expected to become usable. `timeoutMs` and `signal` are those of the whole
+ * operation. Raw commands are sent once.
+ *
+ * A write that goes out again has the data of the time of the call, unless its buffer is DMA memory, which is used in
+ * place. A write that overlaps earlier writes through this object is sent when these have ended.
+ */
+export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
+  /** In hexadecimal digits; empty if the controllers report none, as `nguid` and `eui64`. */
+  readonly uuid: string;
+  override readonly nguid: string;
+  override readonly eui64: string;
+  readonly #owner: SubsystemNamespaceOwner;
+
+  private constructor(owner: SubsystemNamespaceOwner, info: NamespaceInfo, ids: NamespaceIds) {
+    super(info);
+    this.#owner = owner;
+    this.uuid = ids.uuid;
+    this.nguid = ids.nguid;
+    this.eui64 = ids.eui64;
+    Object.freeze(this);
+  }
+
+  /** @internal @param info the namespace as one path has it */
+  static create(owner: SubsystemNamespaceOwner, info: NamespaceInfo, ids: NamespaceIds): SubsystemNamespace {
+    return new SubsystemNamespace(owner, info, ids);
+  }
+
+  /** @internal Whether a value is one, and not merely looks like one. */
+  static isOne(value: unknown): value is SubsystemNamespace {
+    return typeof value === 'object' && value !== null && #owner in value;
+  }
+
+  /** Operations that have not been sent, because no path is usable. */
+  get waiting(): number {
+    return this.#owner.router.waiting;
+  }
+
+  /** @internal Each path has a tag of its own. */
+  override get tag(): number {
+    return 0;
+  }
+
+  /** @internal */
+  override get memory(): DmaMemory {
+    return this.#owner.memory;
+  }
+
+  /** @internal */
+  override get known(): boolean {
+    return this.#owner.known();
+  }
+
+  /** @internal The limits of operations that give none. @throws {SpdkError} ERR_SPDK_FOREIGN_QUEUE_PAIR */
+  override limitsFor(queuePair: unknown): RequestLimits {
+    return this.#owner.limitsFor(queuePair);
+  }
+
+  /** @internal */
+  override send<Value>(_limits: RequestLimits, request: IoRequest): Promise<Value> {
+    return this.#owner.router.run(request);
+  }
+}
