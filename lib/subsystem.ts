@@ -2,7 +2,8 @@
 
 import { EventEmitter } from 'node:events';
 import type { Controller } from './controller.js';
-import { abortError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { DiscoveryWatch } from './discovery-watch.js';
+import { abortError, codedError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
 import { detachingError } from './internal/refusals.js';
@@ -10,6 +11,7 @@ import type { DmaMemory } from './io/dma-memory.js';
 import type { RequestLimits } from './io/request.js';
 import type { AnaState } from './multipath/ana.js';
 import { NamespaceDirectory } from './multipath/directory.js';
+import { FollowedLogs } from './multipath/followed-logs.js';
 import {
   SubsystemHistory,
   type SubsystemHistoryEvent,
@@ -90,6 +92,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   readonly #history = new SubsystemHistory();
   readonly #events = new HeldEvents();
   readonly #refused = new Map<SubsystemPath, Failure>();
+  readonly #followed: FollowedLogs<SubsystemPath>;
   #paths: readonly SubsystemPath[] = [];
   #opening: PendingCall<void> | undefined;
   #detaching: Promise<SubsystemDetachReport> | undefined;
@@ -125,6 +128,12 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       onForeign: (path, { id }) => {
         this.#note('note', `namespace ${id} on ${nameOf(path)} is another one than on other paths: not used`);
       },
+    });
+    this.#followed = new FollowedLogs<SubsystemPath>({
+      nqn: this.nqn,
+      paths: () => this.#paths.filter(({ state }) => state !== 'detached'),
+      add: (id) => this.#addListed(id),
+      remove: (path) => void this.removePath(path).catch(() => {}),
     });
     this.#paths = resolved.paths.map((spec) => this.#create(spec));
   }
@@ -212,6 +221,26 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   }
 
   /**
+   * Follows a discovery service: paths that its log lists for this subsystem are added, with the options of the
+   * subsystem, and those that vanish from the logs of all services that are followed are removed, unless no other path
+   * is up. Paths that no log has listed are not touched. Ends with the watch, whose end leaves the paths as they are, by
+   * {@link unfollow}, or with the detach.
+   * @param watch of `env.watchDiscovery()`
+   * @throws {SpdkTypeError} not a watch
+   * @throws {SpdkError} ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED
+   */
+  follow(watch: DiscoveryWatch): void {
+    const refused = this.#refusal();
+    if (refused) throw refused;
+    this.#followed.follow(checkWatch(watch));
+  }
+
+  /** Ends {@link follow}. The paths stay. */
+  unfollow(watch: DiscoveryWatch): void {
+    this.#followed.unfollow(checkWatch(watch));
+  }
+
+  /**
    * Makes `active-passive` use this path whenever it is as good as the others; undefined: none.
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a path of another subsystem; ERR_SPDK_CONFLICTING_OPTIONS with the
    *   policy `active-active`
@@ -246,6 +275,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
         timeoutHint: 'The detach continues, within the time limit of the first call.',
       });
     }
+    this.#followed.end();
     this.#detaching = this.#detach(limits);
     return this.#detaching;
   }
@@ -357,9 +387,21 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   }
 
   #update(): void {
-    if (!this.#directory.update(this.#paths)) return;
+    const changed = this.#directory.update(this.#paths);
+    this.#followed.update();
+    if (!changed) return;
     const { namespaces } = this;
     this.#announce(() => this.emit('namespaces', namespaces));
+  }
+
+  /** A target may list what this host cannot use. */
+  #addListed(id: TransportIdObject): void {
+    try {
+      this.addPath(id);
+    } catch (thrown) {
+      const error = codedError('Adding a path failed', thrown);
+      this.#note('note', `A listed path is not used: ${error.message}`, error);
+    }
   }
 
   /** Later: it may have happened in the middle of an operation, which must not meet an error of a listener. */
@@ -370,6 +412,15 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   #note(kind: SubsystemHistoryKind, text: string, error?: Failure): void {
     this.#history.add(kind, text, error?.code);
   }
+}
+
+function checkWatch(value: unknown): DiscoveryWatch {
+  try {
+    if (value instanceof DiscoveryWatch) return value;
+  } catch {
+    // A proxy whose trap threw.
+  }
+  throw new SpdkTypeError('watch must be one of env.watchDiscovery()');
 }
 
 function limitsChooser(timeoutMs: number | undefined): (queuePair: unknown) => RequestLimits {

@@ -1,0 +1,117 @@
+// The paths of a subsystem, as discovery services list them.
+
+import type { DiscoveryEntry, DiscoveryLog } from '../discovery/log.js';
+import { formatTransportId, type TransportId } from '../options/transport-id.js';
+
+/** A watched discovery service, as far as its log goes. */
+export interface FollowedWatch {
+  readonly log: DiscoveryLog;
+  readonly closed: boolean;
+  on(event: 'change' | 'closed', listener: () => void): unknown;
+  off(event: 'change' | 'closed', listener: () => void): unknown;
+}
+
+/** A path, as far as its place in a log goes. */
+export interface FollowingPath {
+  readonly transportId: TransportId;
+  readonly state: string;
+}
+
+/** What following needs of the subsystem. */
+export interface FollowServices<Path extends FollowingPath> {
+  readonly nqn: string;
+  readonly paths: () => readonly Path[];
+  readonly add: (id: TransportId) => void;
+  readonly remove: (path: Path) => void;
+}
+
+/**
+ * Adds the paths that appear in the logs of discovery services, and removes those that vanish from all of them. Paths that
+ * no log has had are the program's. The last path that is up stays: a log without any is more often a target that is
+ * being set up than one that is gone.
+ */
+export class FollowedLogs<Path extends FollowingPath> {
+  readonly #services: FollowServices<Path>;
+  readonly #watches = new Map<FollowedWatch, () => void>();
+  /** What the logs had when they were last looked at. */
+  #listed = new Map<string, TransportId>();
+  /** What they do not have any more, and that is still a path. */
+  readonly #vanished = new Set<string>();
+
+  constructor(services: FollowServices<Path>) {
+    this.#services = services;
+  }
+
+  follow(watch: FollowedWatch): void {
+    if (this.#watches.has(watch) || watch.closed) return;
+    const changed = () => this.#compare();
+    const closed = () => this.unfollow(watch);
+    watch.on('change', changed);
+    watch.on('closed', closed);
+    this.#watches.set(watch, () => {
+      watch.off('change', changed);
+      watch.off('closed', closed);
+    });
+    this.#compare();
+  }
+
+  /** Its paths stay. */
+  unfollow(watch: FollowedWatch): void {
+    this.#watches.get(watch)?.();
+    this.#watches.delete(watch);
+    this.#listed = this.#readAll();
+  }
+
+  end(): void {
+    for (const watch of [...this.#watches.keys()]) this.unfollow(watch);
+    this.#vanished.clear();
+  }
+
+  /** Some path has changed its state. */
+  update(): void {
+    if (this.#vanished.size === 0) return;
+    const paths = this.#services.paths();
+    const stays = paths.some((path) => path.state === 'up' && !this.#vanished.has(keyOf(path)));
+    if (!stays) return;
+    const going = paths.filter((path) => this.#vanished.has(keyOf(path)));
+    this.#vanished.clear();
+    for (const path of going) this.#services.remove(path);
+  }
+
+  #compare(): void {
+    const before = this.#listed;
+    this.#listed = this.#readAll();
+    const present = new Set(this.#services.paths().map(keyOf));
+    for (const [key, id] of this.#listed) {
+      this.#vanished.delete(key);
+      if (!before.has(key) && !present.has(key)) this.#services.add(id);
+    }
+    for (const key of before.keys()) {
+      if (!this.#listed.has(key) && present.has(key)) this.#vanished.add(key);
+    }
+    this.update();
+  }
+
+  #readAll(): Map<string, TransportId> {
+    const listed = new Map<string, TransportId>();
+    for (const watch of this.#watches.keys()) {
+      for (const entry of watch.log.entries) {
+        const id = this.#pathOf(entry);
+        if (id) listed.set(formatTransportId(id), id);
+      }
+    }
+    return listed;
+  }
+
+  /** Entries that `env.attachAll()` skips are skipped here too. */
+  #pathOf({ transportId, subtype, subsystemNqn, secureChannel }: DiscoveryEntry): TransportId | undefined {
+    if (!transportId || subtype !== 'nvm' || subsystemNqn !== this.#services.nqn) return undefined;
+    if (secureChannel === 'required') return undefined;
+    const { traddr } = transportId;
+    return traddr === '0.0.0.0' || traddr === '::' ? undefined : transportId;
+  }
+}
+
+function keyOf({ transportId }: FollowingPath): string {
+  return formatTransportId(transportId);
+}
