@@ -16,3 +16,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const status = await run(process.argv.slice(2));
 process.exitCode = status || unwritten;
+// After a signal, a terminal or a pipe that is still being read or written must not keep the process.
+if (status > 128) process.exit();

@@ -12,7 +12,8 @@ import { addPassthru } from './commands/passthru.js';
 import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
-import { explain, statusOfError } from './engine/exit.js';
+import { addExamples, refusal } from './engine/examples.js';
+import { explain, statusOfError, UsageError } from './engine/exit.js';
 import { packageVersion } from './engine/package.js';
 
 /** Where the help text and errors go; tests collect them. */
@@ -33,7 +34,6 @@ export function makeProgram(output: Output = processOutput): Command {
     .version(packageVersion, '--version', 'print the version of the package; the doctor names that of SPDK')
     .configureOutput(output)
     .configureHelp({ sortSubcommands: false })
-    .showHelpAfterError('(see --help)')
     .exitOverride();
   addDoctor(program);
   addBuild(program);
@@ -48,17 +48,28 @@ export function makeProgram(output: Output = processOutput): Command {
   addAdvisories(program);
   addStress(program);
   addTop(program);
+  addExamples(program);
+  for (const command of [program, ...program.commands]) {
+    const verb = command === program ? '' : command.name();
+    command.configureOutput({ ...output, outputError: (text, write) => write(refusal(text, verb)) });
+  }
   return program;
 }
 
 /** Runs one command line and gives the exit status. */
 export async function run(words: readonly string[], output: Output = processOutput): Promise<number> {
   process.exitCode = 0;
+  const program = makeProgram(output);
+  let verb = '';
+  program.hook('preAction', (_, command) => {
+    verb = command.name();
+  });
   try {
-    await makeProgram(output).parseAsync(words, { from: 'user' });
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
-    // Commander has written the error by itself.
-    if (!(error instanceof CommanderError)) output.writeErr(`spdk-nvme: ${explain(error)}\n`);
+    if (error instanceof UsageError) output.writeErr(refusal(error.message, verb));
+    // Commander has written its errors by itself.
+    else if (!(error instanceof CommanderError)) output.writeErr(`spdk-nvme: ${explain(error)}\n`);
     return statusOfError(error);
   }
   return Number(process.exitCode ?? 0);

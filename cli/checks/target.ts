@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import type { Environment, TransportId } from 'spdk-nvme';
-import { explain } from '../engine/exit.js';
+import { codeOf, explain } from '../engine/exit.js';
 import { formatBytes } from '../engine/numbers.js';
+import { detachNow } from '../engine/session.js';
+import type { StopSignal } from '../engine/stop.js';
 import { attachOptionsOf, type TargetOptions } from '../engine/target-options.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
@@ -25,11 +27,18 @@ export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
 }
 
 /** Whether something listens at the target's TCP port. An RDMA port cannot be tested without a connection. */
-export async function checkPort({ trtype, traddr, trsvcid }: TransportId): Promise<Finding | undefined> {
+export async function checkPort(
+  { trtype, traddr, trsvcid }: TransportId,
+  limitMs: number,
+): Promise<Finding | undefined> {
   if (trtype !== 'TCP') return undefined;
   return timed(async () => {
     await new Promise<void>((resolve, reject) => {
-      const socket = connect({ host: traddr, port: Number(trsvcid), timeout: portLimitMs });
+      const socket = connect({
+        host: traddr,
+        port: Number(trsvcid),
+        timeout: Math.min(limitMs, portLimitMs),
+      });
       socket.once('connect', () => {
         socket.destroy();
         resolve();
@@ -78,9 +87,10 @@ export async function checkController(
   environment: Environment,
   id: TransportId,
   options: TargetOptions,
-  signal: AbortSignal,
+  stop: StopSignal,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const { signal } = stop;
   try {
     const begun = performance.now();
     const controller = await environment.attach(id, { ...attachOptionsOf(options), signal });
@@ -100,10 +110,12 @@ export async function checkController(
         );
       } catch (error) {
         findings.push(failure(name, explain(error), 'see the message'));
+        // The others would take as long.
+        if (codeOf(error) === 'ERR_SPDK_TIMEOUT') break;
       }
     }
     const detach = performance.now();
-    await controller.detach();
+    await detachNow(controller, stop);
     findings.push(withTime(ok('detach', 'nothing is left'), detach));
   } catch (error) {
     findings.push(failure(findings.length === 0 ? 'attach' : 'detach', explain(error), 'see the message'));

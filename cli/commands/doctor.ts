@@ -24,7 +24,9 @@ export function addDoctor(program: Command): void {
         'status 0 if nothing required is missing.',
     );
   addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (given: Given) => {
-    const id = given.traddr || given.transportId ? targetOf(given) : undefined;
+    const { transport, traddr, trsvcid, nqn, transportId } = given;
+    const named = [transport, traddr, trsvcid, nqn, transportId].some((value) => value !== undefined);
+    const id = named ? targetOf(given) : undefined;
     const findings = [
       await checkNode(),
       ...checkAddon(),
@@ -44,13 +46,13 @@ export function addDoctor(program: Command): void {
 /** Adds the results of the target. Returns an exit status if a signal ended the check. */
 async function examineTarget(id: TransportId, given: Given, findings: Finding[]): Promise<number> {
   findings.push(await checkRoute(id));
-  const port = await checkPort(id);
+  const port = await checkPort(id, given.timeout);
   if (port) findings.push(port);
   if (findings.some(({ level }) => level === 'failure')) return 0;
   try {
     return await withEnvironment(given, async (environment, stop) => {
       findings.push(await checkDiscovery(environment, id, given, stop.signal));
-      findings.push(...(await checkController(environment, id, given, stop.signal)));
+      findings.push(...(await checkController(environment, id, given, stop)));
       return 0;
     });
   } catch (error) {

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import type { Controller } from 'spdk-nvme';
+import { addNamespaceOption, namespaceOf } from '../engine/namespace-option.js';
 import { integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
+import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
 import { listing } from '../engine/show.js';
 import { addTargetOptions } from '../engine/target-options.js';
 import { decodeIdCtrl } from '../nvme/id-ctrl.js';
 import { decodeIdNs, decodeNsDescs, decodeNsList } from '../nvme/id-ns.js';
 
 interface Given extends SessionOptions, OutputOptions {
-  readonly namespaceId: number;
+  readonly namespaceId?: number;
   readonly rawBinary: boolean;
 }
 
@@ -70,26 +71,31 @@ export function addIdentify(program: Command): void {
     const command = program.command(verb.name).description(verb.description);
     addOutputOption(addSessionOptions(addTargetOptions(command)));
     if (verb.namespace) {
-      command.option('-N, --namespace-id <NSID>', 'the namespace', integer(1, maxNsid), 1);
+      addNamespaceOption(command);
     } else if (verb.cns === cns.activeNamespaces) {
       command.option('-N, --namespace-id <NSID>', 'start after this id', integer(0, maxNsid), 0);
     }
     command.option('-b, --raw-binary', 'write the raw data to stdout', false).action(async (given: Given) => {
-      process.exitCode = await withController(given, {}, async ({ controller }) => {
-        await show(controller, verb, given);
+      process.exitCode = await withController(given, {}, async (session) => {
+        await show(session, verb, given);
         return 0;
       });
     });
   }
 }
 
-async function show(controller: Controller, verb: Verb, given: Given): Promise<void> {
-  const nsid = verb.cns === cns.controller ? 0 : given.namespaceId;
-  const data = await controller.admin.identify(verb.cns, nsid);
+async function show({ controller, limits }: Session, verb: Verb, given: Given): Promise<void> {
+  const data = await controller.admin.identify(verb.cns, nsidOf(controller, verb, given), limits);
   if (given.rawBinary) {
     process.stdout.write(data);
     return;
   }
   const decoded = verb.decode(data);
   print(given.outputFormat, decoded, () => verb.asText(decoded));
+}
+
+/** A namespace that is named need not be active: the controller knows. */
+function nsidOf(controller: Controller, verb: Verb, { namespaceId }: Given): number {
+  if (verb.cns === cns.controller) return 0;
+  return namespaceId ?? namespaceOf(controller, {}).id;
 }

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
@@ -43,7 +43,7 @@ export function addIo(program: Command): void {
     .action(act((session, namespace, given) => range(session, namespace, given, 'deallocate')));
   const flush = program.command('flush').description('Make all earlier writes durable.');
   addNamespaceOption(addSessionOptions(addTargetOptions(flush))).action(
-    act(({ signal }, namespace, { timeout }) => namespace.flush({ signal, timeoutMs: timeout })),
+    act(({ limits }, namespace) => namespace.flush(limits)),
   );
 }
 
@@ -72,13 +72,10 @@ function act(work: (session: Session, namespace: Namespace, given: Given) => Pro
 }
 
 /** Reads pieces ahead, and writes them in order. */
-async function readToFile({ signal }: Session, namespace: Namespace, given: Given): Promise<void> {
-  const { offset, file = STDIO, timeout } = given;
+async function readToFile({ limits }: Session, namespace: Namespace, given: Given): Promise<void> {
+  const { offset, file = STDIO } = given;
+  checkRange(namespace, given);
   const length = given.length ?? namespace.bytes - offset;
-  if (length <= 0)
-    throw new UsageError(
-      `--offset ${offset} is past the end of the namespace, which has ${namespace.bytes} bytes`,
-    );
   const output: Writable = file === STDIO ? process.stdout : createWriteStream(file);
   const failure = finished(output);
   failure.catch(() => {});
@@ -91,8 +88,7 @@ async function readToFile({ signal }: Session, namespace: Namespace, given: Give
       const piece = Math.min(PIECE, length - asked);
       const read = namespace.read(Buffer.alloc(piece), {
         offset: offset + asked,
-        timeoutMs: timeout,
-        signal,
+        ...limits,
       });
       read.catch(() => {});
       ahead.push(read);
@@ -133,12 +129,15 @@ function put(output: Writable, data: Buffer): Promise<void> {
 }
 
 async function send(
-  { signal }: Session,
+  { limits }: Session,
   namespace: Namespace,
   given: Given,
   operation: 'write' | 'compare',
 ): Promise<void> {
-  const { offset, length = Number.POSITIVE_INFINITY, file = STDIO, timeout } = given;
+  const { offset, length = Number.POSITIVE_INFINITY, file = STDIO } = given;
+  // The length is a limit here, which the input need not reach.
+  checkRange(namespace, { offset });
+  if (file !== STDIO && statSync(file).isDirectory()) throw new Failure(`${file} is a folder`);
   const input: Readable = file === STDIO ? process.stdin : createReadStream(file, { highWaterMark: PIECE });
   const bar = transferBar(Number.isFinite(length) ? length : undefined);
   const running = new Set<Promise<void>>();
@@ -152,7 +151,7 @@ async function send(
         );
       }
       const at = offset + sent;
-      const one = namespace[operation](piece, { offset: at, timeoutMs: timeout, signal }).then(() => {
+      const one = namespace[operation](piece, { offset: at, ...limits }).then(() => {
         running.delete(one);
         done += piece.length;
         bar.update(done);
@@ -170,11 +169,24 @@ async function send(
   }
 }
 
-function range(
-  { signal }: Session,
+async function range(
+  { limits }: Session,
   namespace: Namespace,
-  { offset, length = 0, timeout }: Given,
+  { offset, length = 0 }: Given,
   operation: 'writeZeroes' | 'deallocate',
 ): Promise<void> {
-  return namespace[operation]({ offset, length, timeoutMs: timeout, signal });
+  checkRange(namespace, { offset, length });
+  await namespace[operation]({ offset, length, ...limits });
+}
+
+/** A range that is wrong is reported before anything of it is transferred. */
+function checkRange({ bytes, blockSize }: Namespace, { offset, length }: Pick<Given, 'offset' | 'length'>) {
+  const blocks = `the block size of the namespace, ${blockSize} bytes`;
+  if (offset % blockSize !== 0) throw new UsageError(`--offset ${offset} is not a multiple of ${blocks}`);
+  if (length !== undefined && length % blockSize !== 0)
+    throw new UsageError(`--length ${length} is not a multiple of ${blocks}`);
+  const end = `past the end of the namespace, which has ${bytes} bytes`;
+  if (offset >= bytes) throw new UsageError(`--offset ${offset} is ${end}`);
+  if (length !== undefined && offset + length > bytes)
+    throw new UsageError(`--offset ${offset} and --length ${length} reach ${end}`);
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { AttachAllReport, DiscoveryEntry } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
+import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
 import { addTargetOptions, attachOptionsOf, serviceOf } from '../engine/target-options.js';
 
 interface Given extends SessionOptions, OutputOptions {}
@@ -36,7 +36,7 @@ export function addListSubsystems(program: Command): void {
         const subsystems = subsystemsOf(report, wanted);
         const controllers = report.attached.map(({ controller }) => controller);
         const [{ hostNqn = '', hostId = '' } = {}] = controllers;
-        await Promise.all(controllers.map((controller) => controller.detach()));
+        await Promise.all(controllers.map((controller) => detachNow(controller, stop)));
         print(given.outputFormat, { HostNQN: hostNqn, HostID: hostId, Subsystems: subsystems }, () =>
           subsystems.map(asText).join('\n'),
         );

@@ -3,8 +3,9 @@ import { type Controller, type Environment, formatTransportId, type TransportId 
 import { explain } from '../engine/exit.js';
 import { formatBytes } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
+import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
 import { table } from '../engine/show.js';
+import type { StopSignal } from '../engine/stop.js';
 import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
 
 interface Given extends SessionOptions, OutputOptions {}
@@ -31,15 +32,17 @@ export function addList(program: Command): void {
         const rows: NamespaceRow[] = [];
         let failed = false;
         for (const id of ids) {
-          if (stop.requested) break;
           try {
-            rows.push(...(await namespacesOf(environment, id, given, stop.signal)));
+            rows.push(...(await namespacesOf(environment, id, given, stop)));
           } catch (error) {
+            if (stop.requested) return 1;
             failed = true;
             process.stderr.write(`spdk-nvme: ${formatTransportId(id)}: ${explain(error)}\n`);
           }
         }
-        print(given.outputFormat, { Devices: rows }, () => asTable(rows));
+        // A table without a row would say that there is none.
+        if (rows.length > 0 || !failed || given.outputFormat === 'json')
+          print(given.outputFormat, { Devices: rows }, () => asTable(rows));
         return failed ? 1 : 0;
       });
     },
@@ -50,9 +53,12 @@ async function namespacesOf(
   environment: Environment,
   id: TransportId,
   given: Given,
-  signal: AbortSignal,
+  stop: StopSignal,
 ): Promise<NamespaceRow[]> {
-  const controller: Controller = await environment.attach(id, { ...attachOptionsOf(given), signal });
+  const controller: Controller = await environment.attach(id, {
+    ...attachOptionsOf(given),
+    signal: stop.signal,
+  });
   try {
     const { model, serial, firmware } = controller.info;
     return controller.namespaces.map((namespace) => ({
@@ -67,7 +73,7 @@ async function namespacesOf(
       SectorSize: namespace.blockSize,
     }));
   } finally {
-    await controller.detach();
+    await detachNow(controller, stop);
   }
 }
 

@@ -30,7 +30,7 @@ export function addPassthru(program: Command): void {
   const admin = passthru(program, 'admin-passthru', 'Send any admin command.');
   admin.action(async (given: Given) => {
     const data = dataOf(given);
-    process.exitCode = await withController(given, {}, async ({ controller, signal }) => {
+    process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
       const result = await controller.admin.send(
         {
           opcode: given.opcode,
@@ -38,7 +38,7 @@ export function addPassthru(program: Command): void {
           cdw: dwords.map((name) => given[name]),
           ...(given.write ? { data } : { dataLength: data.length }),
         },
-        { timeoutMs: given.timeout, signal },
+        limits,
       );
       show(given, result.cdw0, result.data);
       return 0;
@@ -47,13 +47,10 @@ export function addPassthru(program: Command): void {
   const io = passthru(program, 'io-passthru', 'Send any command to an I/O queue.');
   io.action(async (given: Given) => {
     const data = dataOf(given);
-    process.exitCode = await withController(given, {}, async ({ controller, signal }) => {
+    process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
       const namespace = namespaceOf(controller, given);
       const command = { opcode: given.opcode, cdw: dwords.map((name) => given[name]) };
-      const cdw0 = await namespace.raw(data.length > 0 ? { ...command, data } : command, {
-        timeoutMs: given.timeout,
-        signal,
-      });
+      const cdw0 = await namespace.raw(data.length > 0 ? { ...command, data } : command, limits);
       show(given, cdw0, given.read ? data : Buffer.alloc(0));
       return 0;
     });

@@ -62,8 +62,9 @@ export function addPerf(program: Command): void {
     .action(async (given: Given) => {
       const plan = planOf(given);
       const { ioQueues, depth, polling } = given;
-      const attach = { ioQueues, queueDepth: Math.max(2, depth), polling };
-      process.exitCode = await withController(given, attach, async ({ environment, controller, signal }) => {
+      // The run looks for commands that take too long by itself, which costs less.
+      const attach = { ioQueues, queueDepth: Math.max(2, depth), polling, ioTimeoutMs: undefined };
+      process.exitCode = await withController(given, attach, async ({ environment, controller, limits }) => {
         const namespace = namespaceOf(controller, given);
         if (plan.ioSize % namespace.blockSize !== 0) {
           throw new UsageError(
@@ -76,7 +77,7 @@ export function addPerf(program: Command): void {
           );
         }
         const report = await whileExported(environment, 'perf', () =>
-          runPerf(environment, controller, namespace, plan, signal),
+          runPerf(environment, controller, namespace, plan, limits),
         );
         print(given.outputFormat, report, () => asText(report));
         if (given.report !== undefined) writeHtml(given.report, perfDocument(report));

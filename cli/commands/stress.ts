@@ -6,7 +6,12 @@ import { encodeMessage, type Message } from '../engine/messages.js';
 import { integer } from '../engine/numbers.js';
 import { progressView } from '../engine/progress.js';
 import { StopSignal } from '../engine/stop.js';
-import { addTargetOptions, type TargetOptions, targetsOf } from '../engine/target-options.js';
+import {
+  addTargetOptions,
+  attachOptionsOf,
+  type TargetOptions,
+  targetsOf,
+} from '../engine/target-options.js';
 import { reportOption, writeHtml } from '../report/option.js';
 import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';
@@ -15,6 +20,8 @@ import { findings, type StressReport, statusOf } from '../workloads/stress-repor
 import { renderReport } from '../workloads/stress-table.js';
 
 const DEFAULT_LOOPS = 100;
+/** Ample for an emulated processor that others share. */
+const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Options of the loops on any target. */
 export interface LoopOptions {
@@ -52,7 +59,10 @@ interface Given extends LoopOptions, TargetOptions {
 }
 
 export function addStress(program: Command): void {
-  addTargetOptions(addLoopOptions(program.command('stress')), { several: true })
+  addTargetOptions(addLoopOptions(program.command('stress')), {
+    several: true,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+  })
     .description(
       'Attach and detach controllers in loops, and report hangs, failures and leaks. It never writes, and ' +
         'does not affect connections of other hosts. Several subsystems are attached at the same time.',
@@ -71,11 +81,14 @@ export function addStress(program: Command): void {
 }
 
 async function stress(given: Given): Promise<number> {
+  const { timeoutMs: _, ...attach } = attachOptionsOf(given);
   const options: StressOptions = {
     ...extentOf(given),
     pollers: given.pollers,
     ioQueues: given.ioQueues,
     reads: given.reads,
+    limitMs: given.timeout,
+    attach,
     transportIds: targetsOf(given).map((id) => formatTransportId(id)),
     rdmaDevice: given.rdmaDevice,
   };

@@ -25,6 +25,12 @@ export function explain(error: unknown): string {
   return error.message.startsWith(error.code) ? error.message : `${error.code}: ${error.message}`;
 }
 
+/** What an error is counted under. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
 /** The exit status for an error. */
 export function statusOfError(error: unknown): number {
   if (error instanceof UsageError) return exitStatus.badArguments;

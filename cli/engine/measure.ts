@@ -14,7 +14,7 @@ const QUIET_LIMIT_MS = 45_000;
 /** V8 frees garbage immediately, and reports it some turns later. */
 const COLLECT_LIMIT_MS = 2_000;
 /** After a signal the report must be written within this time. */
-const STOPPED_LIMIT_MS = 500;
+const STOPPED_LIMIT_MS = 200;
 const PROGRESS_EVERY_MS = 200;
 const COLLECT_TURNS = 4;
 const COLLECT_PAUSE_MS = 50;
@@ -69,14 +69,14 @@ export async function measure({
   const before = await count();
 
   await inEnvironment(first);
-  const closedBefore = await baseline(count, before);
+  const closedBefore = await baseline(count, before, stop);
 
   let openLeaks = countsOf(() => 0);
   let rssGrowthKiB = 0;
   let seconds = 0;
   await inEnvironment(async (environment) => {
     await warmUp(environment);
-    const openBefore = await baseline(count, before);
+    const openBefore = await baseline(count, before, stop);
     const rssBefore = await residentKiB();
     environment.on('attached', (controller) => retained.watch(controller));
     const begun = performance.now();
@@ -98,16 +98,19 @@ export async function measure({
 }
 
 /** The baseline of later counts at the same place; RDMA resources as they were at the very start. */
-async function baseline(count: Count, before: Counts): Promise<Counts> {
+async function baseline(count: Count, before: Counts, stop: StopSignal): Promise<Counts> {
   const rdma = rdmaOf(before);
   const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
-  return { ...(await countWhenStable(count, reference, QUIET_LIMIT_MS)), ...rdma };
+  return { ...(await countWhenStable(count, reference, limitOf(stop))), ...rdma };
 }
 
 /** The resources that exceed the baseline of the same place. */
 async function leaksSince(count: Count, reference: Counts, stop: StopSignal): Promise<Counts> {
-  const limitMs = stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
-  return leaked(reference, await countWhenQuiet(count, reference, limitMs));
+  return leaked(reference, await countWhenQuiet(count, reference, limitOf(stop)));
+}
+
+function limitOf(stop: StopSignal): number {
+  return stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
 }
 
 /** Native code frees the resources of an object some turns after the object. */

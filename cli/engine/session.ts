@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
-import { type Controller, Environment, type LogLine, type PollingMode, type TransportId } from 'spdk-nvme';
+import { type AttachOptions, type Controller, Environment, type LogLine, type TransportId } from 'spdk-nvme';
 import { integer } from './numbers.js';
 import { StopSignal } from './stop.js';
 import { attachOptionsOf, type TargetOptions, targetOf } from './target-options.js';
 
-/** The time limit of a detach and a close after Ctrl-C, while the user waits. */
-const STOPPED_DETACH_MS = 1_000;
-const STOPPED_CLOSE_MS = 500;
+/** The time limits of work, a detach and a close after Ctrl-C, while the user waits. */
+const STOPPED_WORK_MS = 200;
+const STOPPED_DETACH_MS = 600;
+const STOPPED_CLOSE_MS = 400;
 const DETACH_MS = 5_000;
+const DRAIN_MS = 1_000;
 
 export interface SessionOptions extends TargetOptions {
   readonly memory: number;
@@ -26,6 +28,8 @@ export interface Session {
   readonly controller: Controller;
   /** Fires with the first signal that stops the process. */
   readonly signal: AbortSignal;
+  /** Of every command: `--timeout`, and the signal. */
+  readonly limits: { readonly timeoutMs: number; readonly signal: AbortSignal };
 }
 
 /**
@@ -34,7 +38,7 @@ export interface Session {
  */
 export async function withController(
   options: SessionOptions,
-  attach: { ioQueues?: number; queueDepth?: number; polling?: PollingMode },
+  attach: Pick<AttachOptions, 'ioQueues' | 'queueDepth' | 'polling' | 'ioTimeoutMs'>,
   work: (session: Session) => Promise<number | undefined>,
 ): Promise<number> {
   // First, because wrong options must be reported without waiting for hugepages.
@@ -42,16 +46,35 @@ export async function withController(
   return withEnvironment(options, async (environment, stop) => {
     const controller = await environment.attach(id, {
       ...attachOptionsOf(options),
+      ioTimeoutMs: options.timeout,
       ...attach,
       signal: stop.signal,
     });
+    const limits = { timeoutMs: options.timeout, signal: stop.signal };
+    // What waits for a target, a pipe or a terminal must not delay the detach after a signal.
+    const working = work({ environment, controller, signal: stop.signal, limits });
+    let failed = false;
     try {
-      return (await work({ environment, controller, signal: stop.signal })) ?? 0;
+      return (await stop.waitFor(working, STOPPED_WORK_MS))?.result ?? 0;
+    } catch (error) {
+      failed = true;
+      throw error;
     } finally {
-      const timeoutMs = stop.requested ? STOPPED_DETACH_MS : DETACH_MS;
-      await controller.detach({ drainMs: stop.requested ? 0 : 1_000, timeoutMs });
+      // A target that fails the work may fail the detach too; the first failure is the reason.
+      await detachNow(controller, stop).catch((error: unknown) => {
+        if (!failed) throw error;
+      });
     }
   });
+}
+
+/** Detaches in the time that the user waits for it. */
+export async function detachNow(controller: Controller, stop: StopSignal): Promise<void> {
+  await controller.detach(
+    stop.requested
+      ? { drainMs: 0, timeoutMs: STOPPED_DETACH_MS }
+      : { drainMs: DRAIN_MS, timeoutMs: DETACH_MS },
+  );
 }
 
 /** Opens SPDK for some work and closes it again. */
@@ -68,12 +91,20 @@ export async function withEnvironment(
   if (verbose)
     environment.on('log', (line: LogLine) => process.stderr.write(`${line.source}: ${line.message}\n`));
   try {
-    const status = await work(environment, stop);
-    return stop.status || status;
+    const ended = await stop.waitFor(work(environment, stop), STOPPED_WORK_MS + STOPPED_DETACH_MS);
+    return stop.status || (ended?.result ?? 0);
   } catch (error) {
     if (stop.requested) return stop.status;
     throw error;
   } finally {
-    await environment.close({ timeoutMs: stop.requested ? STOPPED_CLOSE_MS : DETACH_MS });
+    await close(environment, stop);
   }
+}
+
+/** An unresponsive target can outlive the time after a signal; the end of the process closes its connections. */
+async function close(environment: Environment, stop: StopSignal): Promise<void> {
+  const timeoutMs = stop.requested ? STOPPED_CLOSE_MS : DETACH_MS;
+  await environment.close({ timeoutMs }).catch((error: unknown) => {
+    if (!stop.requested) throw error;
+  });
 }

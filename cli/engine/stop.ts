@@ -35,19 +35,21 @@ export class StopSignal {
     return this.#status;
   }
 
-  /** Waits for the work, but at most `limitMs` after a signal; false if the work has not ended. */
-  async waitFor(work: Promise<void>, limitMs: number): Promise<boolean> {
+  /** Waits for the work, but at most `limitMs` after a signal; undefined if the work has not ended by then. */
+  async waitFor<Result>(work: Promise<Result>, limitMs: number): Promise<{ result: Result } | undefined> {
     let timer: NodeJS.Timeout | undefined;
     let onAbort = () => {};
-    const late = new Promise<false>((resolve) => {
+    const late = new Promise<undefined>((resolve) => {
       onAbort = () => {
-        timer = setTimeout(resolve, limitMs, false);
+        timer = setTimeout(() => resolve(undefined), limitMs);
       };
       this.#abort.signal.addEventListener('abort', onAbort);
     });
     if (this.requested) onAbort();
+    // It may fail when nobody waits for it any more.
+    work.catch(() => {});
     try {
-      return await Promise.race([work.then(() => true), late]);
+      return await Promise.race([work.then((result) => ({ result })), late]);
     } finally {
       clearTimeout(timer);
       this.#abort.signal.removeEventListener('abort', onAbort);

@@ -1,5 +1,6 @@
 import type { DetachReport } from 'spdk-nvme';
 import { Events } from './events.js';
+import { codeOf } from './exit.js';
 import { Latencies } from './latencies.js';
 import { Timeline } from './timeline.js';
 import { NotSettled } from './watchdog.js';
@@ -126,9 +127,4 @@ function newPhases(): Record<DetachPhase, Latencies> {
     DetachPhase,
     Latencies
   >;
-}
-
-export function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -1,6 +1,8 @@
-import { type Command, Option } from 'commander';
-import { type AttachOptions, parseTransportId, type TransportId } from 'spdk-nvme';
+import { isIP } from 'node:net';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
 import { UsageError } from './exit.js';
+import { address, nqn, transportId, uuid } from './identifiers.js';
 import { integer } from './numbers.js';
 
 /** The options that name a target, as in nvme-cli. */
@@ -9,7 +11,7 @@ export interface TargetOptions {
   readonly traddr?: string;
   readonly trsvcid?: string;
   readonly nqn?: string[];
-  readonly transportId?: string[];
+  readonly transportId?: TransportId[];
   readonly hostnqn?: string;
   readonly hostid?: string;
   readonly hostTraddr?: string;
@@ -20,28 +22,49 @@ export interface TargetOptions {
 /** The ports that IANA assigned: to NVMe over fabrics, and to discovery over TCP; nvme-cli's defaults. */
 const controllerPort = { rdma: '4420', tcp: '4420' };
 const discoveryPorts = { rdma: '4420', tcp: '8009' };
-const collect = (text: string, before: string[] = []): string[] => [...before, text];
+/** Keep Alive Timeouts count in whole seconds at some targets. */
+const leastKeepAliveMs = 1_000;
+const mostMs = 3_600_000;
+const defaultTimeoutMs = 5_000;
+
+/** A parser for an option that may be given several times. */
+function collect<Value>(parse: (text: string) => Value) {
+  return (text: string, before: Value[] = []): Value[] => [...before, parse(text)];
+}
 
 /** Adds the options for the target and the host identity. */
-export function addTargetOptions(command: Command, { several = false, discovery = false } = {}): Command {
+export function addTargetOptions(
+  command: Command,
+  { several = false, discovery = false, timeoutMs = defaultTimeoutMs } = {},
+): Command {
   const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
   return command
     .addOption(new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']))
-    .option('-a, --traddr <ADDRESS>', 'the target’s IP address')
-    .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`)
-    .option('-n, --nqn <NQN>', `the subsystem’s NQN${repeat}`, collect)
-    .option('-r, --transport-id <ID>', `all of these in SPDK’s notation${repeat}`, collect)
-    .option('-q, --hostnqn <NQN>', 'the NQN of this host')
-    .option('-I, --hostid <UUID>', 'the identifier of this host')
-    .option('-w, --host-traddr <ADDRESS>', 'the local IP address to connect from')
+    .option('-a, --traddr <ADDRESS>', 'the target’s IP address', address)
+    .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`, servicePort)
+    .option('-n, --nqn <NQN>', `the subsystem’s NQN${repeat}`, collect(nqn))
+    .option('-r, --transport-id <ID>', `all of these in SPDK’s notation${repeat}`, collect(transportId))
+    .option('-q, --hostnqn <NQN>', 'the NQN of this host', nqn)
+    .option('-I, --hostid <UUID>', 'the identifier of this host', uuid)
+    .option('-w, --host-traddr <ADDRESS>', 'the local IP address to connect from', address)
     .option(
       '--timeout <MS>',
       'the time limit for connecting and for each command',
-      integer(1, 3_600_000),
-      5_000,
+      integer(1, mostMs),
+      timeoutMs,
     )
-    .option('-k, --keep-alive <MS>', 'the keep-alive timeout; 0 turns it off', integer(0, 3_600_000));
+    .option('-k, --keep-alive <MS>', 'the keep-alive timeout; 0 turns it off', keepAlive);
+}
+
+function servicePort(text: string): string {
+  return String(integer(1, 65_535)(text));
+}
+
+function keepAlive(text: string): number {
+  const value = integer(0, mostMs)(text);
+  if (value === 0 || value >= leastKeepAliveMs) return value;
+  throw new InvalidArgumentError(`The value must be 0 (off) or from ${leastKeepAliveMs} to ${mostMs}.`);
 }
 
 /** The one controller that the options name. */
@@ -54,7 +77,10 @@ export function targetOf(options: TargetOptions): TransportId {
 
 /** All controllers that the options name, in their order. */
 export function targetsOf(options: TargetOptions): TransportId[] {
-  return idsOf(options, controllerPort, options.nqn);
+  const ids = idsOf(options, controllerPort, options.nqn);
+  const nameless = ids.find(({ trtype, subnqn }) => trtype !== 'PCIe' && subnqn === undefined);
+  if (nameless) throw new UsageError(`--transport-id ${formatTransportId(nameless)} has no subnqn`);
+  return ids;
 }
 
 /** The discovery service that the options name; it needs no NQN. */
@@ -74,12 +100,26 @@ function idsOf(
   if (apart && transportId.length > 0) {
     throw new UsageError('Use --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
   }
-  if (transportId.length > 0) return transportId.map((id) => parseTransportId(id));
+  if (transportId.length > 0) return sourced(transportId, options);
   if (transport === undefined || traddr === undefined || nqns.length === 0) throw missing(options, nqns);
   const trtype = transport.toUpperCase();
   const adrfam = traddr.includes(':') ? 'IPv6' : 'IPv4';
   const service = trsvcid ?? ports[transport];
-  return nqns.map((subnqn) => parseTransportId({ trtype, adrfam, traddr, trsvcid: service, subnqn }));
+  return sourced(
+    nqns.map((subnqn) => parseTransportId({ trtype, adrfam, traddr, trsvcid: service, subnqn })),
+    options,
+  );
+}
+
+/** The targets, which must be of the same family as the address to connect from. */
+function sourced(ids: TransportId[], { hostTraddr }: TargetOptions): TransportId[] {
+  const other = hostTraddr && ids.find(({ traddr }) => isIP(traddr) !== isIP(hostTraddr));
+  if (other) {
+    throw new UsageError(
+      `--host-traddr ${hostTraddr} is IPv${isIP(hostTraddr)}, and the target ${other.traddr} is not`,
+    );
+  }
+  return ids;
 }
 
 function missing({ transport, traddr }: TargetOptions, nqns: readonly (string | undefined)[]): UsageError {
@@ -88,9 +128,7 @@ function missing({ transport, traddr }: TargetOptions, nqns: readonly (string | 
     traddr === undefined ? '--traddr' : '',
     nqns.length === 0 ? '--nqn' : '',
   ].filter(Boolean);
-  return new UsageError(
-    `Name the target: ${lacking.join(', ')} missing. For example: -t tcp -a 192.0.2.1 -s 4420 -n nqn.2016-06.io.spdk:cnode1`,
-  );
+  return new UsageError(`Name the target: ${lacking.join(', ')} missing`);
 }
 
 /** The options for `env.attach()`. */

@@ -4,23 +4,22 @@ import { settled } from '../engine/watchdog.js';
 import { ReadsInFlight } from './reads-in-flight.js';
 import type { StressOptions } from './stress-options.js';
 
-/** Ample for an emulated processor that others share; what takes longer is held to hang. */
-export const OPERATION_LIMIT_MS = 10_000;
-/** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
-const WATCHDOG_LIMIT_MS = OPERATION_LIMIT_MS + 2_000;
+/** Calls settle by their deadline, whatever SPDK does; if one does not within this time more, the watchdog reports it. */
+const WATCHDOG_MS = 2_000;
 
 /** Attaches all controllers in parallel, then detaches all of them in parallel; if asked, with reads in flight. */
 export async function attachAndDetach(
   environment: Environment,
-  { transportIds, ioQueues, reads }: StressOptions,
+  options: StressOptions,
   tally: Tally,
 ): Promise<void> {
+  const { transportIds, reads } = options;
   const failures = tally.failures;
-  const attached = await Promise.all(transportIds.map((id) => attach(environment, id, ioQueues, tally)));
+  const attached = await Promise.all(transportIds.map((id) => attach(environment, id, options, tally)));
   const controllers = attached.filter((controller) => controller !== undefined);
   const load = reads ? controllers.map((controller) => new ReadsInFlight(controller, tally)) : [];
   await Promise.all(load.map((one) => one.underWay));
-  await Promise.all(controllers.map((controller) => detach(controller, tally)));
+  await Promise.all(controllers.map((controller) => detach(controller, options.limitMs, tally)));
   await Promise.all(load.map((one) => one.ended));
   tally.loop(tally.failures === failures);
 }
@@ -28,14 +27,14 @@ export async function attachAndDetach(
 async function attach(
   environment: Environment,
   transportId: string,
-  ioQueues: number,
+  { ioQueues, limitMs, attach: others }: StressOptions,
   tally: Tally,
 ): Promise<Controller | undefined> {
   const controller = await tally.measure('attach', () =>
     settled(
       `attach of ${transportId}`,
-      WATCHDOG_LIMIT_MS,
-      environment.attach(transportId, { ioQueues, timeoutMs: OPERATION_LIMIT_MS }),
+      limitMs + WATCHDOG_MS,
+      environment.attach(transportId, { ...others, ioQueues, timeoutMs: limitMs, ioTimeoutMs: limitMs }),
     ),
   );
   if (controller && controller.queuePairs.length !== ioQueues) {
@@ -47,10 +46,10 @@ async function attach(
   return controller;
 }
 
-async function detach(controller: Controller, tally: Tally): Promise<void> {
+async function detach(controller: Controller, limitMs: number, tally: Tally): Promise<void> {
   const what = `detach of ${controller.transportId.subnqn}`;
   const report = await tally.measure('detach', () =>
-    settled(what, WATCHDOG_LIMIT_MS, controller.detach({ timeoutMs: OPERATION_LIMIT_MS })),
+    settled(what, limitMs + WATCHDOG_MS, controller.detach({ timeoutMs: limitMs })),
   );
   if (report) tally.detached(report);
 }

@@ -16,6 +16,8 @@ export interface Lane {
   /** What `--verify` stamps data with. */
   readonly run: number;
   readonly signal: AbortSignal;
+  /** When a command last completed or nothing was outstanding, on the clock of `performance.now()`. */
+  heard: number;
 }
 
 /** Keeps a queue pair at its depth until a time of `performance.now()`, through the batch interface. */
@@ -47,6 +49,7 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
       if (batch.outstanding === 0) {
         if (!going(now)) break;
         await pace.wait(now);
+        lane.heard = performance.now();
         continue;
       }
       let count = batch.reap();
@@ -55,11 +58,14 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
         else count = await batch.wait();
       }
       now = performance.now();
+      if (count > 0) lane.heard = now;
       for (let i = 0; i < count; i++) {
         const tag = batch.tags[i] as number;
         const at = tag * ioSize;
-        if (batch.statuses[i] !== 0) meter.failed++;
-        else {
+        if (batch.statuses[i] !== 0) {
+          meter.failed++;
+          endIfLost(batch.error(i), namespace);
+        } else {
           const isWrite = write[tag] === 1;
           meter.add(begun[tag] as number, now, ioSize, isWrite);
           if (verify && !isWrite) {
@@ -88,6 +94,7 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         if (now >= end || signal.aborted) return;
         if (!pace.take(now)) {
           await pace.wait(now);
+          lane.heard = performance.now();
           continue;
         }
         const { offset, write } = steps.next();
@@ -97,11 +104,11 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
           else await namespace.read(buffer, { offset, queuePair });
         } catch (error) {
           meter.failed++;
-          if (namespace.controller.state !== 'attached') throw error;
+          endIfLost(error, namespace);
           continue;
         }
         const begun = now;
-        now = performance.now();
+        now = lane.heard = performance.now();
         meter.add(begun, now, ioSize, write);
         if (verify && !write && mismatchAt(buffer, offset, run) !== undefined) meter.mismatches++;
       }
@@ -110,6 +117,11 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: depth }, one));
+}
+
+/** A lost controller ends the run: its commands fail as fast as they are sent. */
+function endIfLost(error: unknown, { controller }: Namespace): void {
+  if (controller.state !== 'attached') throw error;
 }
 
 /** Lets the event loop see signals and timers between two polls, now and then: it costs less than it would each time. */

@@ -13,7 +13,7 @@ const FAILED_LOOPS_IN_A_ROW = 5;
  */
 const LOOPS_A_COLLECTION = 10;
 /** Ctrl-C lets the present loop end if it does so soon. */
-const STOPPED_LOOP_LIMIT_MS = 1_000;
+const STOPPED_LOOP_LIMIT_MS = 500;
 
 /**
  * Loops until the number or the time that was asked for is reached, a signal arrives, or nothing succeeds any more.

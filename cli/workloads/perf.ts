@@ -1,5 +1,6 @@
 import { type Controller, type Environment, formatTransportId, type Namespace, spdkVersion } from 'spdk-nvme';
 import { Events, type RunEvent } from '../engine/events.js';
+import { explain, Failure } from '../engine/exit.js';
 import type { Bin } from '../engine/histogram.js';
 import { type Surroundings, surroundings } from '../engine/surroundings.js';
 import { driveBatch, drivePromises, type Lane } from './io-drivers.js';
@@ -40,6 +41,7 @@ export interface PerfReport extends IoPlan {
 }
 
 const fillPiece = 1 << 20;
+const stallCheckMs = 100;
 
 /** Loads a namespace as the plan says, and measures. */
 export async function runPerf(
@@ -47,13 +49,13 @@ export async function runPerf(
   controller: Controller,
   namespace: Namespace,
   plan: IoPlan,
-  signal: AbortSignal,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<PerfReport> {
   const meter = new IoMeter();
   const events = new Events();
   const quiet = watchController(controller, events);
   const run = Math.floor(Math.random() * 2 ** 48);
-  if (plan.verify) await fill(namespace, run, signal);
+  if (plan.verify) await fill(namespace, run, { timeoutMs, signal });
   const { queuePairs } = controller;
   const lanes = queuePairs.map(
     (queuePair, index): Lane => ({
@@ -66,16 +68,21 @@ export async function runPerf(
       pace: new Pace(plan.rate === undefined ? undefined : plan.rate / queuePairs.length),
       run,
       signal,
+      heard: performance.now(),
     }),
   );
   const drive = plan.api === 'batch' ? driveBatch : drivePromises;
-  const all = (end: number) => Promise.all(lanes.map((lane) => drive(lane, end)));
+  const all = (end: number) =>
+    unlessStalled(lanes, timeoutMs, Promise.all(lanes.map((lane) => drive(lane, end))));
   if (plan.rampSeconds > 0) await all(performance.now() + plan.rampSeconds * 1_000);
   meter.begin();
   events.begin();
   const cpu = process.cpuUsage();
   const begun = performance.now();
-  await all(begun + plan.seconds * 1_000);
+  const failure = await all(begun + plan.seconds * 1_000).then(
+    () => undefined,
+    (error: unknown) => explain(error),
+  );
   const seconds = (performance.now() - begun) / 1_000;
   const { user, system } = process.cpuUsage(cpu);
   quiet();
@@ -99,7 +106,7 @@ export async function runPerf(
     distributionUs: meter.distribution(),
     events: events.list(),
     environment: surroundings(),
-    findings: findings(meter),
+    findings: [...findings(meter), ...(failure === undefined ? [] : [failure])],
     interrupted: signal.aborted,
   };
 }
@@ -120,13 +127,40 @@ function watchController(controller: Controller, events: Events): () => void {
   return () => controller.off('state', onState).off('failed', onFailed);
 }
 
+/** Waits for the work of the lanes, but not longer than `timeoutMs` for a command: without a clock for each of them. */
+async function unlessStalled(
+  lanes: readonly Lane[],
+  timeoutMs: number,
+  work: Promise<unknown>,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const stalled = new Promise<never>((_, reject) => {
+    timer = setInterval(() => {
+      const since = performance.now() - timeoutMs;
+      if (lanes.some(({ heard }) => heard < since))
+        reject(new Failure(`ERR_SPDK_TIMEOUT: no command of a queue completed within ${timeoutMs} ms`));
+    }, stallCheckMs);
+  });
+  try {
+    await Promise.race([work, stalled]);
+  } finally {
+    clearInterval(timer);
+    // After a stall it ends with the controller.
+    work.catch(() => {});
+  }
+}
+
 /** Writes what reads will find. */
-async function fill(namespace: Namespace, run: number, signal: AbortSignal): Promise<void> {
+async function fill(
+  namespace: Namespace,
+  run: number,
+  limits: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
   const piece = Buffer.alloc(fillPiece);
   for (let offset = 0; offset < namespace.bytes; offset += fillPiece) {
     const part = piece.subarray(0, Math.min(fillPiece, namespace.bytes - offset));
     stamp(part, offset, run);
-    await namespace.write(part, { offset, signal });
+    await namespace.write(part, { offset, ...limits });
   }
 }
 

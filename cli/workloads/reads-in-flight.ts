@@ -1,5 +1,6 @@
 import type { Controller } from 'spdk-nvme';
-import { codeOf, type Tally } from '../engine/tally.js';
+import { codeOf } from '../engine/exit.js';
+import type { Tally } from '../engine/tally.js';
 
 const DEPTH = 8;
 const LENGTH = 4096;

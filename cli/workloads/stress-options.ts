@@ -1,3 +1,5 @@
+import type { AttachOptions } from 'spdk-nvme';
+
 /** What one run of the attach and detach loops does. */
 export interface StressOptions {
   /** Ends the run; undefined where `seconds` does. */
@@ -5,6 +7,10 @@ export interface StressOptions {
   readonly seconds?: number | undefined;
   readonly pollers: number;
   readonly ioQueues: number;
+  /** The time limit of each attach, read and detach in milliseconds; what takes longer is counted as a hang. */
+  readonly limitMs: number;
+  /** Further options of each attach: who this host is, and how it connects. */
+  readonly attach: Pick<AttachOptions, 'hostNqn' | 'hostId' | 'sourceAddress' | 'keepAliveMs'>;
   /** What is attached at once, one controller each. */
   readonly transportIds: readonly string[];
   /** Whether reads are under way while the controllers are detached. */

@@ -1,10 +1,11 @@
 import { Environment } from 'spdk-nvme';
+import { codeOf, Failure } from '../engine/exit.js';
 import { whileExported } from '../engine/exported.js';
 import { measure, withProgress } from '../engine/measure.js';
 import type { Message } from '../engine/messages.js';
 import type { StopSignal } from '../engine/stop.js';
 import { surroundings } from '../engine/surroundings.js';
-import { codeOf, Tally } from '../engine/tally.js';
+import { Tally } from '../engine/tally.js';
 import { runLoops } from './loops.js';
 import type { StressOptions } from './stress-options.js';
 import type { StressReport } from './stress-report.js';
@@ -12,7 +13,7 @@ import type { StressReport } from './stress-report.js';
 const WARM_UP_LOOPS = 20;
 const CLOSE_LIMIT_MS = 10_000;
 /** After a signal: the user waits. */
-const STOPPED_CLOSE_LIMIT_MS = 500;
+const STOPPED_CLOSE_LIMIT_MS = 400;
 
 /** Runs the loops and reports. */
 export async function runStress(
@@ -28,7 +29,12 @@ export async function runStress(
     stop,
     rdmaDevice: options.rdmaDevice,
     inEnvironment: (work) => inEnvironment(options, stop, tally, work),
-    first: (environment) => warmUp(environment, 1),
+    first: async (environment) => {
+      await warmUp(environment, 1);
+      // A target that does not let anybody attach need not be asked again, and there is nothing to measure.
+      if (tally.failed > 0 && !stop.requested)
+        throw new Failure('The first loop failed; nothing was measured');
+    },
     warmUp: (environment) => warmUp(environment, WARM_UP_LOOPS),
     work: (environment) => {
       tally.begin();

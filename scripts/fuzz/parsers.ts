@@ -11,6 +11,7 @@ import { checkNqn } from '../../lib/options/nqn.js';
 import { resolveResetOptions } from '../../lib/options/reset.js';
 import { formatTransportId, parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
 import { partEnd, streamPlan } from '../../lib/streams/stream-options.js';
+import { checkCommandLine, commandLine } from './command-lines.js';
 import { anyValue, misspellings, optionsWith } from './values.js';
 
 /** Something that must hold for every input. */
@@ -222,6 +223,14 @@ export const properties: readonly Property[] = [
     ([buffer, offset, length, position]) => writePart(buffer, offset, length, position),
     ({ bytes, position }) => checkPart({ view: bytes, bytes, position }),
   ),
+  {
+    name: 'command lines',
+    check: (parameters) =>
+      fc.assert(
+        fc.property(commandLine, (words) => void checkCommandLine(words)),
+        parameters as unknown as fc.Parameters<[string[]]>,
+      ),
+  },
   rejects('batch commands', optionsWith(batchValues), readBatchTransfer, ({ bufferOffset }) => {
     if (!Number.isSafeInteger(bufferOffset)) throw new Error('has no place in its buffer');
   }),

@@ -1,6 +1,6 @@
 import { Events } from '../../cli/engine/events.js';
+import { codeOf } from '../../cli/engine/exit.js';
 import { Latencies } from '../../cli/engine/latencies.js';
-import { codeOf } from '../../cli/engine/tally.js';
 import { type Merge, Timeline } from '../../cli/engine/timeline.js';
 import { NotSettled, settled } from '../../cli/engine/watchdog.js';
 import { type FaultKind, isExpected } from './plan.js';

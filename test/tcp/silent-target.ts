@@ -11,7 +11,9 @@ function connectionResponse(): Buffer {
 }
 
 /** A target that opens connections as NVMe/TCP says, and then answers no command. */
-export async function listenSilently(address: string): Promise<{ port: number; close(): void }> {
+export async function listenSilently(
+  address: string,
+): Promise<{ port: number; connections(): number; close(): void }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -21,6 +23,7 @@ export async function listenSilently(address: string): Promise<{ port: number; c
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
     port: (server.address() as { port: number }).port,
+    connections: () => sockets.size,
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();

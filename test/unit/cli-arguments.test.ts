@@ -1,74 +1,22 @@
 // Any words on the command line are taken or refused with a line that says why; nothing else happens to them.
 
 import { readFileSync } from 'node:fs';
-import { type Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { statusOfError } from '../../cli/engine/exit.js';
-import { makeProgram, run } from '../../cli/program.js';
+import { exampleOf } from '../../cli/engine/examples.js';
+import { run } from '../../cli/program.js';
+import { checkCommandLine, commandLine, idle, refusalLine, verbs } from '../../scripts/fuzz/command-lines.js';
 
 const silent = { writeOut: () => {}, writeErr: () => {} };
-
-/** The command line whose verbs do nothing. */
-function idle(output: Parameters<typeof makeProgram>[0]): { program: Command; ran: string[] } {
-  const program = makeProgram(output);
-  const ran: string[] = [];
-  for (const verb of program.commands) verb.action(() => void ran.push(verb.name()));
-  return { program, ran };
-}
-
-const { program: sample } = idle(silent);
-const verbs = sample.commands.map((verb) => verb.name());
-const flags = sample.commands.flatMap((verb) =>
-  verb.options.flatMap(({ short, long }) => [short, long].filter((flag) => typeof flag === 'string')),
-);
-
-const word = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom(...new Set(flags)) },
-  { weight: 1, arbitrary: fc.constantFrom(...verbs) },
-  { weight: 2, arbitrary: fc.integer().map(String) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(
-      'tcp',
-      'rdma',
-      'json',
-      '127.0.0.1',
-      '4k',
-      '0x10',
-      '--',
-      '-',
-      '',
-      'package.json/x',
-      'a\0b',
-    ),
-  },
-  { weight: 2, arbitrary: fc.string({ unit: 'binary' }) },
-  { weight: 2, arbitrary: fc.constantFrom('--report=package.json/x', '--json=a\0b', '--report=/') },
-  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...flags), fc.string()).map((pair) => pair.join('=')) },
-);
 
 it('runs one verb, or ends with 0 or 2 and a reason', { timeout: 60_000 }, () => {
   let refused = 0;
   let accepted = 0;
   fc.assert(
-    fc.property(fc.constantFrom(...verbs), fc.array(word, { maxLength: 8 }), (verb, words) => {
-      const written: string[] = [];
-      const { program, ran } = idle({
-        writeOut: (text) => void written.push(text),
-        writeErr: (text) => void written.push(text),
-      });
-      try {
-        program.parse([verb, ...words], { from: 'user' });
-        expect(ran).toEqual([verb]);
-        accepted++;
-      } catch (error) {
-        expect(error, String(error)).toBeInstanceOf(CommanderError);
-        expect([0, 2]).toContain(statusOfError(error));
-        expect(ran).toEqual([]);
-        expect(written.join('')).toMatch(statusOfError(error) === 0 ? /^Usage: / : /^error: .+/);
-        refused++;
-      }
+    fc.property(commandLine, (words) => {
+      if (checkCommandLine(words)) accepted++;
+      else refused++;
     }),
     { numRuns: 2_000 },
   );
@@ -81,4 +29,49 @@ it('prints the version of the package', async () => {
   const output = { ...silent, writeOut: (text: string) => void written.push(text) };
   expect(await run(['--version'], output)).toBe(0);
   expect(written).toEqual([`${JSON.parse(readFileSync('package.json', 'utf8')).version}\n`]);
+});
+
+it.each(verbs)('%s has an example that it takes, in its help', (verb) => {
+  const written: string[] = [];
+  const { program, ran } = idle({ ...silent, writeOut: (text) => void written.push(text) });
+  const example = exampleOf(verb);
+  program.parse(example.split(' ').slice(1), { from: 'user' });
+  expect(ran).toEqual([verb]);
+  expect(() => program.parse([verb, '--help'], { from: 'user' })).toThrow(CommanderError);
+  expect(written.join('')).toContain(`\n  ${example}\n`);
+});
+
+const target = ['-t', 'tcp', '-a', '192.0.2.1', '-n', 'nqn.2016-06.io.spdk:cnode1'];
+const id = 'trtype:TCP traddr:192.0.2.1 trsvcid:4420';
+
+it.each([
+  [['list'], '--transport, --traddr, --nqn missing'],
+  [['list', '-t', 'nvme'], '--transport'],
+  [['list', '-a', 'localhost'], '--traddr'],
+  [['list', ...target, '-s', '65536'], '--trsvcid'],
+  [['list', '-n', 'cnode1'], '--nqn'],
+  [['list', ...target, '-q', 'host'], '--hostnqn'],
+  [['list', ...target, '-I', '00000000-0000-0000-0000-000000000000'], '--hostid'],
+  [['list', ...target, '-w', 'eth0'], '--host-traddr'],
+  [['list', ...target, '-w', '::1'], '--host-traddr ::1 is IPv6'],
+  [['list', ...target, '-k', '5'], '--keep-alive'],
+  [['list', ...target, '-r', `${id} subnqn:nqn.2016-06.io.spdk:cnode1`], '--transport-id'],
+  [['list', '-r', id], 'has no subnqn'],
+  [['list', '-r', 'nonsense'], '--transport-id'],
+  [['id-ctrl', ...target, '-n', 'nqn.2016-06.io.spdk:cnode2'], '--nqn'],
+  [['doctor', '-t', 'tcp'], '--traddr, --nqn missing'],
+  [['get-log', ...target, '-i', '2', '-l', '511'], '--log-len'],
+  [['discover', '-t', 'tcp', '-a', '192.0.2.1', '--watch', '--referrals', '1'], '--referrals'],
+  [['perf', ...target, '--workload', 'randwrite'], '--allow-writes'],
+  [['admin-passthru', ...target, '-O', '6', '-R', '-W'], '--read or --write'],
+  [['stress', ...target, '--loops', '1', '--seconds', '1'], '--seconds'],
+  [['list', ...target, '--nope'], '--nope'],
+  [['list', ...target, 'more'], 'too many arguments'],
+  [['lisst'], 'lisst'],
+])('%j is refused before anything is opened, with one line and status 2', async (words, why) => {
+  const written: string[] = [];
+  const output = { ...silent, writeErr: (text: string) => void written.push(text) };
+  expect(await run(words, output)).toBe(2);
+  expect(written.join('')).toMatch(refusalLine);
+  expect(written.join('')).toContain(why);
 });

@@ -1,0 +1,55 @@
+// One example for each verb: its help shows it, and every line that refuses its options ends with it.
+import type { Command } from 'commander';
+
+const service = '-t tcp -a 192.0.2.1';
+const target = `${service} -s 4420 -n nqn.2016-06.io.spdk:cnode1`;
+
+const words: Readonly<Record<string, string>> = {
+  doctor: target,
+  build: '--spdk /opt/spdk',
+  discover: service,
+  list: target,
+  'list-subsys': service,
+  'id-ctrl': `${target} -o json`,
+  'id-ns': `${target} -N 1`,
+  'ns-descs': `${target} -N 1`,
+  'list-ns': target,
+  'smart-log': target,
+  'error-log': `${target} -e 4`,
+  'get-log': `${target} -i 2 -l 512`,
+  'get-feature': `${target} -f 7`,
+  read: `${target} -z 1M -f image`,
+  write: `${target} -f image`,
+  compare: `${target} -f image`,
+  'write-zeroes': `${target} --offset 0 -z 1M`,
+  dsm: `${target} --offset 0 -z 1M`,
+  flush: target,
+  'admin-passthru': `${target} -O 0x06 --cdw10 1 -l 4096 -R`,
+  'io-passthru': `${target} -O 0x00`,
+  perf: `${target} --workload randread --depth 32 --seconds 10`,
+  advisories: '--all',
+  stress: `${target} --loops 1000 --reads`,
+  top: '--interval 2',
+};
+
+/** The line to type for an example of a verb. */
+export function exampleOf(verb: string): string {
+  return `spdk-nvme ${[verb, words[verb]].filter(Boolean).join(' ')}`;
+}
+
+/** Puts the example of each verb into its help. */
+export function addExamples(program: Command): void {
+  for (const verb of program.commands) {
+    verb.addHelpText('after', `\nExample:\n  ${exampleOf(verb.name())}`);
+  }
+}
+
+/** What is wrong with the words of a command line, as one line with an example. */
+export function refusal(problem: string, verb: string): string {
+  const line = problem
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
+  const end = /[.!?)]$/.test(line) ? '' : '.';
+  return `spdk-nvme: ${line}${end} For example: ${verb === '' ? 'spdk-nvme --help' : exampleOf(verb)}\n`;
+}

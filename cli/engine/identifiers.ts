@@ -1,0 +1,38 @@
+// Parsers for what names targets and hosts. They report a wrong value before anything is opened, by its option's name.
+import { isIP } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import { parseTransportId, type TransportId } from 'spdk-nvme';
+
+/** Some target: the package checks an NQN as a part of a transport id. */
+const anyTarget = { trtype: 'TCP', adrfam: 'IPv4', traddr: '192.0.2.1', trsvcid: '4420' } as const;
+
+export function nqn(text: string): string {
+  attempt(() => parseTransportId({ ...anyTarget, subnqn: text }));
+  return text;
+}
+
+export function transportId(text: string): TransportId {
+  return attempt(() => parseTransportId(text));
+}
+
+export function address(text: string): string {
+  if (isIP(text)) return text;
+  throw new InvalidArgumentError('The value must be an IPv4 or IPv6 address.');
+}
+
+/** Of the form 8-4-4-4-12. All zeroes mean "no identifier", which targets reject. */
+export function uuid(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) && /[^0-]/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'The value must be a UUID that is not all zeroes, such as 8f3b416d-81bd-47ac-95c5-78f60a9dd181.',
+  );
+}
+
+function attempt<Result>(parse: () => Result): Result {
+  try {
+    return parse();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new InvalidArgumentError(`${message.replace(/^subnqn must/, 'The value must')}.`);
+  }
+}

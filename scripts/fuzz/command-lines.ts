@@ -1,0 +1,116 @@
+// Any words on the command line: taken or refused with one line that says why; nothing else happens to them.
+
+import { type Command, CommanderError } from 'commander';
+import fc from 'fast-check';
+import { statusOfError, UsageError } from '../../cli/engine/exit.js';
+import {
+  attachOptionsOf,
+  serviceOf,
+  type TargetOptions,
+  targetsOf,
+} from '../../cli/engine/target-options.js';
+import { makeProgram, type Output } from '../../cli/program.js';
+import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
+
+/** A line that refuses words: what is wrong, and an example. */
+export const refusalLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
+
+const silent: Output = { writeOut: () => {}, writeErr: () => {} };
+
+/** The command line whose verbs do no more than look at their target's options. */
+export function idle(output: Output): { program: Command; ran: string[] } {
+  const program = makeProgram(output);
+  const ran: string[] = [];
+  for (const verb of program.commands) {
+    verb.action(() => {
+      ran.push(verb.name());
+      lookAtTarget(verb);
+    });
+  }
+  return { program, ran };
+}
+
+/** What a verb does first with a target's options; they are right or refused, or the verb's result is wrong. */
+function lookAtTarget(verb: Command): void {
+  if (!verb.options.some(({ long }) => long === '--traddr')) return;
+  const options = verb.opts<TargetOptions>();
+  for (const read of [targetsOf, (given: TargetOptions) => [serviceOf(given)]]) {
+    try {
+      for (const id of read(options)) {
+        if (read === targetsOf) checkAttachable(id);
+        parseTransportId(id);
+      }
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
+  }
+  attachOptionsOf(options);
+}
+
+const { program: sample } = idle(silent);
+export const verbs: readonly string[] = sample.commands.map((verb) => verb.name());
+const flags = sample.commands.flatMap((verb) =>
+  verb.options.flatMap(({ short, long }) => [short, long].filter((flag) => typeof flag === 'string')),
+);
+const values = [
+  ...['tcp', 'rdma', 'json', '127.0.0.1', '::1', '4k', '0x10', '--', '-', '', 'package.json/x', 'a\0b'],
+  ...['nqn.2016-06.io.spdk:cnode1', 'trtype:TCP traddr:192.0.2.1', 'a\nb'],
+];
+const word = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...new Set(flags)) },
+  { weight: 1, arbitrary: fc.constantFrom(...verbs) },
+  { weight: 2, arbitrary: fc.integer().map(String) },
+  { weight: 2, arbitrary: fc.constantFrom(...values) },
+  { weight: 2, arbitrary: fc.string({ unit: 'binary' }) },
+  { weight: 1, arbitrary: fc.constantFrom('--report=package.json/x', '--json=a\0b', '--report=/') },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...flags), fc.string()).map((pair) => pair.join('=')) },
+);
+/** Whole targets, since words by chance seldom name one. */
+const target = fc
+  .record(
+    {
+      '-t': fc.constantFrom('tcp', 'rdma', 'TCP'),
+      '-a': fc.constantFrom('192.0.2.1', '::1', 'fe80::1%lo', 'localhost', '1.2.3'),
+      '-s': fc.oneof(fc.integer().map(String), fc.constantFrom('4420', '0', '')),
+      '-n': fc.constantFrom('nqn.2016-06.io.spdk:cnode1', 'nqn', 'nqn.2014-08.org.nvmexpress.discovery'),
+      '-r': fc.constantFrom('trtype:TCP traddr:192.0.2.1', 'trtype:PCIe traddr:0000:01:00.0', 'x'),
+      '-q': fc.constantFrom('nqn.2016-06.io.spdk:host', 'host'),
+      '-I': fc.oneof(fc.uuid(), fc.constant('0')),
+      '-w': fc.constantFrom('192.0.2.2', '::2', 'eth0'),
+      '-k': fc.oneof(fc.integer({ min: -1, max: 4_000_000 }).map(String), fc.constant('off')),
+    },
+    { requiredKeys: [] },
+  )
+  .map((options) => Object.entries(options).flat());
+
+/** The words of a command line; the first is a verb. */
+export const commandLine: fc.Arbitrary<string[]> = fc
+  .tuple(
+    fc.constantFrom(...verbs),
+    fc.oneof({ weight: 1, arbitrary: fc.constant([]) }, { weight: 2, arbitrary: target }),
+    fc.array(word, { maxLength: 6 }),
+  )
+  .map(([verb, options, words]) => [verb, ...options, ...words]);
+
+/** Throws unless the words run one verb, or are refused as they must be. @returns whether they were taken */
+export function checkCommandLine(words: readonly string[]): boolean {
+  const written: string[] = [];
+  const output: Output = {
+    writeOut: (text) => void written.push(text),
+    writeErr: (text) => void written.push(text),
+  };
+  const { program, ran } = idle(output);
+  try {
+    program.parse([...words], { from: 'user' });
+    if (ran.length !== 1 || ran[0] !== words[0]) throw new Error(`${ran.join(', ') || 'nothing'} ran`);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    const status = statusOfError(error);
+    const said = written.join('');
+    if (ran.length > 0) throw new Error(`${ran.join(', ')} ran all the same`);
+    if (status !== 0 && status !== 2) throw new Error(`the status was ${status}`);
+    if (!(status === 0 ? /^Usage: / : refusalLine).test(said)) throw new Error(`it said ${said}`);
+    return false;
+  }
+}

@@ -1,0 +1,197 @@
+// Every verb of the command line with a target that is absent, wrong or silent, that falls silent or dies in the middle, and
+// with Ctrl-C: it ends in time, with a status and a line that say why, and nothing stays attached.
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { expectNoConnections } from '../integration/suites/target.js';
+import { actAt, type Moment } from './command-proxy.js';
+import type { PduProxy } from './proxy.js';
+import { listenSilently } from './silent-target.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const address = '127.0.0.1';
+const listener = { trtype: 'TCP', traddr: address, trsvcid: '4472' } as const;
+const subnqn = 'nqn.2026-11.dev.spdk-nvme:cli-faults';
+const timeoutMs = 500;
+/** Node.js and SPDK start and end, beside other processes. */
+const startMs = 3_000;
+const stoppedMs = 2_000;
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-cli-faults-'));
+const input = path.join(folder, 'input');
+
+interface Verb {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly moment: Moment;
+}
+
+const verbs: readonly Verb[] = [
+  verb('discover', 'log'),
+  verb('list-subsys', 'log'),
+  verb('doctor', 'attached'),
+  verb('list', 'attaching'),
+  ...['id-ctrl', 'id-ns', 'ns-descs', 'list-ns', 'smart-log', 'error-log', 'flush'].map((name) =>
+    verb(name, 'attached'),
+  ),
+  verb('get-log', 'attached', '-i', '2', '-l', '512'),
+  verb('get-feature', 'attached', '-f', '7'),
+  verb('read', 'attached', '-f', '/dev/null'),
+  verb('write', 'attached', '-f', input),
+  // The target has no Compare, so that the verb ends when it has attached.
+  verb('compare', 'attaching', '-f', input),
+  verb('write-zeroes', 'attached', '-z', '1M'),
+  verb('dsm', 'attached', '-z', '1M'),
+  verb('admin-passthru', 'attached', '-O', '0x06', '--cdw10', '1', '-l', '4096', '-R'),
+  verb('io-passthru', 'attached', '-O', '0'),
+  verb('perf', 'attached', '--seconds', '60'),
+  verb('stress', 'attached', '--loops', '1000', '--reads'),
+];
+
+function verb(name: string, moment: Moment, ...words: string[]): Verb {
+  return { name, words, moment };
+}
+
+let spdk: SpdkTarget | undefined;
+const start = async () => {
+  spdk = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    sharedBuffers: 511,
+    subsystems: [{ nqn: subnqn, serial: 'FAULTS', disk: { kind: 'malloc', sizeMb: 8, blockSize: 512 } }],
+  });
+};
+beforeAll(async () => {
+  writeFileSync(input, Buffer.alloc(4 << 20));
+  await start();
+  ensureHugepages(256);
+});
+afterAll(async () => {
+  await spdk?.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function run({ name, words }: Verb, port: number | string) {
+  const nqn = name === 'discover' || name === 'list-subsys' ? [] : ['-n', subnqn];
+  const target = ['-t', 'tcp', '-a', address, '-s', String(port), ...nqn, '--timeout', String(timeoutMs)];
+  return execa(process.execPath, [main, name, ...target, ...words], { reject: false, timeout: 30_000 });
+}
+
+/** What a verb is to say when a target fails it. */
+function expectFailure({ name }: Verb, { exitCode, stdout, stderr }: Awaited<ReturnType<typeof run>>): void {
+  expect({ exitCode, stderr, stdout }).toMatchObject({ exitCode: 1 });
+  expect(stderr).not.toMatch(/\n\s+at /);
+  if (name === 'doctor') expect(stdout).toMatch(/FAILURE [^:]+: .+\n +→ /);
+  else if (name === 'stress') expect(stderr).toMatch(/ERR_SPDK_\w+: .+/);
+  else expect(stderr).toMatch(/^spdk-nvme: .*ERR_SPDK_\w+: [^\n]+$/);
+}
+
+/** Runs a verb at a port that fails it, and expects that it says so in time. */
+async function expectTimelyFailure(
+  one: Verb,
+  port: number | string,
+  limitMs = timeoutMs + startMs,
+): Promise<void> {
+  const begun = performance.now();
+  const result = await run(one, port);
+  expectFailure(one, result);
+  expect(performance.now() - begun).toBeLessThan(limitMs);
+}
+
+describe('a target that is', () => {
+  it.each(verbs)('absent ends $name', async (one) => {
+    await expectTimelyFailure(one, '4473', startMs);
+  });
+
+  it.each(verbs)('something else ends $name', async (one) => {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'));
+    });
+    server.listen(0, address);
+    await once(server, 'listening');
+    try {
+      await expectTimelyFailure(one, (server.address() as { port: number }).port);
+    } finally {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+
+  it.each(verbs)('silent ends $name', async (one) => {
+    const silent = await listenSilently(address);
+    try {
+      await expectTimelyFailure(one, silent.port);
+    } finally {
+      silent.close();
+    }
+  });
+
+  it.each(verbs)('silent does not keep $name from ending by Ctrl-C', async (one) => {
+    const silent = await listenSilently(address);
+    try {
+      const child = run({ ...one, words: [...one.words, '--timeout', '60000'] }, silent.port);
+      await expect.poll(silent.connections, { timeout: startMs }).toBeGreaterThan(0);
+      await expectStopped(child);
+    } finally {
+      silent.close();
+    }
+  });
+});
+
+async function expectStopped(child: ReturnType<typeof run>): Promise<void> {
+  const begun = performance.now();
+  child.kill('SIGINT');
+  const { exitCode, stderr } = await child;
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 130 });
+  expect(performance.now() - begun).toBeLessThan(stoppedMs);
+  expect(stderr).not.toMatch(/\n\s+at /);
+}
+
+describe('a target that', () => {
+  it.each(verbs)('falls silent in the middle ends $name', async (one) => {
+    const proxy = await actAt(Number(listener.trsvcid), one.moment, () => 'this');
+    try {
+      await expectTimelyFailure(one, proxy.port, 2 * timeoutMs + startMs);
+    } finally {
+      proxy.close();
+    }
+    await expectNoConnections([listener.trsvcid]);
+  });
+
+  it.each(verbs)('falls silent in the middle does not keep $name from ending by Ctrl-C', async (one) => {
+    const proxy = await actAt(Number(listener.trsvcid), one.moment, () => 'this');
+    try {
+      const child = run({ ...one, words: [...one.words, '--timeout', '60000'] }, proxy.port);
+      await Promise.race([proxy.held, child]);
+      await expectStopped(child);
+    } finally {
+      proxy.close();
+    }
+    await expectNoConnections([listener.trsvcid]);
+  });
+
+  it.each(verbs)('dies in the middle ends $name', async (one) => {
+    if (!spdk) await start();
+    const proxy: PduProxy = await actAt(Number(listener.trsvcid), one.moment, () => {
+      void spdk?.stop('SIGKILL');
+      spdk = undefined;
+      return 'this';
+    });
+    try {
+      await expectTimelyFailure(one, proxy.port, 2 * timeoutMs + startMs);
+      expect(spdk).toBeUndefined();
+    } finally {
+      proxy.close();
+    }
+    await expectNoConnections([listener.trsvcid]);
+  });
+});
