@@ -34,6 +34,8 @@ export interface BatchCloseOptions {
 }
 
 const largestTag = 0xffff_ffff;
+/** How many calls of `wait()` may have completions at once: then timers and other I/O of the program have their turn. */
+const mostAtOnce = 64;
 
 /**
  * Commands without promises, for programs that need the lowest latency: one `submit()` sends any number of them, one
@@ -65,6 +67,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   readonly #collected: BatchCompletion[] = [];
   /** Slots with a described or sent command. */
   readonly #used: Uint8Array;
+  /** How many calls of `wait()` since the last one that let the event loop turn. */
+  #atOnce = 0;
   #described = 0;
   #sent = 0;
   #reaped = 0;
@@ -204,19 +208,25 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /**
    * Sends the described commands, waits until at least one command has completed, and reaps. Resolves with 0 immediately
    * if no command is outstanding. Concurrent calls are served in order, each with its own completions; calls for which
-   * none are left resolve with 0.
+   * none are left resolve with 0. A loop of calls lets the event loop turn now and then, also if completions are always there.
    * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED: the commands continue, and `wait()` can be called again;
    *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED if no command will complete any more; or as `submit`
    */
   async wait(options?: BatchWaitOptions): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
-    const count = this.#waiters.length === 0 ? this.#take() : 0;
-    if (count > 0) return count;
+    const rests = this.#atOnce === mostAtOnce && this.outstanding > 0 && !this.#failure;
+    const count = this.#waiters.length === 0 && !rests ? this.#take() : 0;
+    if (count > 0) {
+      this.#atOnce = Math.min(this.#atOnce + 1, mostAtOnce);
+      return count;
+    }
+    this.#atOnce = 0;
     if (this.#failure) throw this.#failure;
     // While a controller is failed or detaching, earlier commands can still complete.
     if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.refusal())) this.submit();
-    if (this.#sent === 0) return 0;
+    if (rests) setImmediate(() => this.wake());
+    else if (this.#sent === 0) return 0;
     this.#queue.look();
     return this.#waiters.add(limits);
   }

@@ -1,7 +1,10 @@
 // Commands of a batch by their names, and its completions in a loop.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Batch, BatchCompletion, Controller, DmaBuffer, Namespace } from '../../lib/index.js';
+import { Batch } from '../../lib/batch.js';
+import type { BatchCompletion, Controller, DmaBuffer, Namespace } from '../../lib/index.js';
+import type { CompletionSink } from '../../lib/io/ring.js';
+import type { SubmissionQueue } from '../../lib/io/submission-queue.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { type Bed, makeBed } from './standin/bed.js';
 
@@ -116,4 +119,31 @@ describe('completions in a loop', () => {
     bed.target.silent = false;
     await detaching;
   });
+});
+
+it('wait() in a loop lets the event loop turn where completions are always there', async () => {
+  const ring = {
+    capacity: 8,
+    free: 8,
+    take: () => 0,
+    describe: () => {},
+    push: () => {},
+    reap: (sink: CompletionSink) => sink.complete(0, 0, 0),
+    dropUnpublished: () => {},
+  };
+  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, look: () => {} };
+  const hooks = { owns: () => true, refusal: () => undefined, closed: () => {} };
+  const always = Batch.create(queue as unknown as SubmissionQueue, hooks);
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  let waits = 0;
+  for (; !turned && waits < 1_000; waits++) {
+    always.flush(ns, 0);
+    always.submit();
+    expect(await always.wait()).toBe(1);
+  }
+  expect(turned).toBe(true);
+  expect(waits).toBeLessThan(100);
 });

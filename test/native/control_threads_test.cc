@@ -1,0 +1,209 @@
+// Turns of many tasks on few threads: one that does not return holds up no other.
+
+#include "native/core/base/control_threads.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "native/core/base/owned_thread.h"
+
+namespace spdk_nvme {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = TurnTask::Clock;
+
+constexpr auto kLimit = 30s;
+
+/** Ends when it is told to. */
+class Task : public TurnTask {
+ public:
+  explicit Task(Clock::duration interval) : interval_(interval) {}
+
+  Clock::time_point turn() override {
+    EXPECT_FALSE(in_turn_.exchange(true)) << "two turns of one task at once";
+    turns++;
+    while (stuck) std::this_thread::sleep_for(100us);
+    in_turn_ = false;
+    if (over) return kEnded;
+    return interval_ == Clock::duration::max() ? Clock::time_point::max() : Clock::now() + interval_;
+  }
+
+  std::atomic<uint64_t> turns{0};
+  std::atomic<bool> stuck{false};
+  std::atomic<bool> over{false};
+
+ private:
+  const Clock::duration interval_;
+  std::atomic<bool> in_turn_{false};
+};
+
+struct Started {
+  std::shared_ptr<Task> task;
+  std::shared_ptr<ControlThreads::Member> member;
+
+  void end() const {
+    task->over = true;
+    member->wake();
+  }
+};
+
+bool comes_true(const std::function<bool()>& what) {
+  const auto limit = Clock::now() + kLimit;
+  while (!what()) {
+    if (Clock::now() > limit) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+class ControlThreadsTest : public testing::Test {
+ protected:
+  void SetUp() override { EXPECT_EQ(OwnedThread::abandoned(), 0); }
+  void TearDown() override {
+    for (const Started& one : started_) {
+      one.task->stuck = false;
+      one.end();
+    }
+    for (const Started& one : started_) EXPECT_TRUE(one.member->wait_for_end(kLimit));
+    EXPECT_TRUE(threads_.join_for(kLimit));
+    EXPECT_EQ(OwnedThread::abandoned(), 0);
+  }
+
+  Started start(Clock::duration interval = Clock::duration::max()) {
+    auto member = threads_.make_member();
+    auto task = std::make_shared<Task>(interval);
+    threads_.start(member, task);
+    return started_.emplace_back(Started{.task = std::move(task), .member = std::move(member)});
+  }
+  void start_many(size_t count, Clock::duration interval) {
+    for (size_t i = 0; i < count; i++) start(interval);
+    // The first turns are over, and so are the threads for them.
+    EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }));
+  }
+
+  ControlThreads threads_;
+  std::vector<Started> started_;
+};
+
+TEST_F(ControlThreadsTest, ManyTasksNeedOneThread) {
+  start_many(256, 10ms);
+  for (const Started& one : started_) {
+    EXPECT_TRUE(comes_true([&] { return one.task->turns > 5; }));
+  }
+  EXPECT_LE(threads_.threads(), 2U);
+}
+
+TEST_F(ControlThreadsTest, ATurnThatDoesNotEndHoldsUpNoOther) {
+  start_many(16, 10ms);
+  const Started stuck = started_[3];
+  stuck.task->stuck = true;
+  stuck.member->wake();
+  EXPECT_TRUE(comes_true([&] { return stuck.member->thread_id() != 0; }));
+  for (int round = 0; round < 3; round++) {
+    const uint64_t before = started_[5].task->turns;
+    EXPECT_TRUE(comes_true([&] { return started_[5].task->turns > before + 2; }));
+  }
+  // The watched thread and one for the others.
+  EXPECT_LE(threads_.threads(), 3U);
+  EXPECT_NE(stuck.member->thread_id(), 0);
+  stuck.task->stuck = false;
+  EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }));
+}
+
+TEST_F(ControlThreadsTest, AWakeFindsAThreadWhileAllAreStuck) {
+  start_many(64, Clock::duration::max());
+  for (size_t i = 1; i < started_.size(); i++) {
+    started_[i].task->stuck = true;
+    started_[i].member->wake();
+  }
+  // Not one after the other: each may take as long as the one before it.
+  const auto begun = Clock::now();
+  for (size_t i = 1; i < started_.size(); i++) {
+    EXPECT_TRUE(comes_true([&] { return started_[i].member->thread_id() != 0; }));
+  }
+  EXPECT_LT(Clock::now() - begun, 5s);
+  const uint64_t before = started_[0].task->turns;
+  started_[0].member->wake();
+  EXPECT_TRUE(comes_true([&] { return started_[0].task->turns > before; }));
+}
+
+TEST_F(ControlThreadsTest, FirstTurnsDoNotWaitForEachOther) {
+  for (int i = 0; i < 8; i++) {
+    auto member = threads_.make_member();
+    auto task = std::make_shared<Task>(Clock::duration::max());
+    task->stuck = true;
+    threads_.start(member, task);
+    started_.push_back({.task = std::move(task), .member = std::move(member)});
+  }
+  for (const Started& one : started_) {
+    EXPECT_TRUE(comes_true([&] { return one.task->turns == 1; }));
+  }
+}
+
+TEST_F(ControlThreadsTest, NoWakeIsLost) {
+  const Started one = start();
+  const Started other = start(1ms);
+  for (int i = 0; i < 2'000; i++) {
+    const uint64_t before = one.task->turns;
+    one.member->wake();
+    ASSERT_TRUE(comes_true([&] { return one.task->turns > before; }));
+  }
+}
+
+TEST_F(ControlThreadsTest, AWakeDuringATurnIsFollowedByAnother) {
+  const Started one = start();
+  one.task->stuck = true;
+  one.member->wake();
+  EXPECT_TRUE(comes_true([&] { return one.member->thread_id() != 0; }));
+  const uint64_t before = one.task->turns;
+  one.member->wake();
+  one.task->stuck = false;
+  EXPECT_TRUE(comes_true([&] { return one.task->turns > before; }));
+}
+
+TEST_F(ControlThreadsTest, TimersThatAreCloseAreDueTogether) {
+  start_many(64, 80ms);
+  std::vector<Clock::time_point> seen;
+  std::this_thread::sleep_for(500ms);
+  // Each at most an eighth late.
+  for (const Started& one : started_) EXPECT_GE(one.task->turns, 4U);
+}
+
+TEST_F(ControlThreadsTest, WhatHasEndedIsNotCalledAgain) {
+  const Started one = start(1ms);
+  one.end();
+  EXPECT_TRUE(one.member->wait_for_end(kLimit));
+  const uint64_t turns = one.task->turns;
+  one.member->wake();
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(one.task->turns, turns);
+}
+
+TEST(ControlThreads, AbandonWhatDoesNotEnd) {
+  const auto task = std::make_shared<Task>(Clock::duration::max());
+  std::shared_ptr<ControlThreads::Member> member;
+  {
+    ControlThreads threads;
+    member = threads.make_member();
+    task->stuck = true;
+    threads.start(member, task);
+    EXPECT_TRUE(comes_true([&] { return task->turns > 0; }));
+    EXPECT_FALSE(threads.join_for(20ms));
+    EXPECT_EQ(OwnedThread::abandoned(), 1);
+  }
+  task->over = true;
+  task->stuck = false;
+  EXPECT_TRUE(member->wait_for_end(kLimit));
+  EXPECT_TRUE(comes_true([] { return OwnedThread::abandoned() == 0; }));
+}
+
+}  // namespace
+}  // namespace spdk_nvme
