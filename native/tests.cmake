@@ -44,6 +44,12 @@ foreach(SOURCE IN LISTS TEST_SOURCES)
   gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endforeach()
 
+# Run by scripts/testing/instructions.ts.
+if(NOT SPDK_NVME_SANITIZE)
+  add_executable(instructions ${ROOT}/test/native/instructions.cc $<TARGET_OBJECTS:plain> $<TARGET_OBJECTS:faked>)
+  target_link_libraries(instructions PRIVATE plain faked warnings)
+endif()
+
 # Run inside the fabric by test/integration/linger-lock.test.ts.
 add_executable(cm_race ${ROOT}/test/native/cm_race.cc $<TARGET_OBJECTS:plain>)
 target_link_libraries(cm_race PRIVATE plain warnings rdmacm ibverbs)

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { buildFolder, root } from '../setup/paths.js';
 import { add, type Counts, judged, within } from './counts.js';
+import { checkInstructions, recordInstructions } from './instructions.js';
 
 const require = createRequire(import.meta.url);
 
@@ -15,14 +16,24 @@ const BUILDS = [
   { name: 'native-address', sanitize: 'address,undefined' },
 ];
 
-/** Builds and runs test/native: once as it is, and the tests that need no SPDK also under the sanitizers. */
-export async function runNativeTests(folder: string, signal: AbortSignal): Promise<Counts> {
+/**
+ * Builds and runs test/native: once as it is, and the tests that need no SPDK also under the sanitizers; and counts the
+ * instructions of a command.
+ */
+export async function runNativeTests(
+  folder: string,
+  signal: AbortSignal,
+  recordsInstructions = false,
+): Promise<Counts> {
   const all: Counts[] = [];
   for (const { name, sanitize } of BUILDS) {
     console.log(`\nC++ tests${sanitize ? `, -fsanitize=${sanitize}` : ''}`);
     const counts = await buildAndTest(name, sanitize, path.join(folder, `${name}.xml`), signal);
     all.push(sanitize ? within(`-fsanitize=${sanitize}`, counts) : counts);
   }
+  console.log('\nInstructions');
+  if (recordsInstructions) await recordInstructions(signal);
+  all.push(await checkInstructions(signal));
   return add(...all);
 }
 
