@@ -358,7 +358,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /** Settles the waits for which no completion is left. */
   #endWaits(): void {
-    if (this.#kept.length === 0 && (this.#sent === 0 || this.#failure)) this.#waiters.endAll(this.#failure);
+    if (this.#waiters.length === 0 || this.#kept.length > 0) return;
+    if (this.#sent === 0 || this.#failure) this.#waiters.endAll(this.#failure);
   }
 
   #named(opcode: number, command: unknown): boolean {

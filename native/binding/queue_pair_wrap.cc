@@ -13,6 +13,13 @@ namespace {
 /** JavaScript's event loop stands still for so long at most. */
 constexpr uint32_t kLongestSpinUs = 100;
 
+/** The first argument, without a conversion: a program that polls makes this call a million times a second. */
+uint32_t uint32_argument(const Napi::CallbackInfo& info, const char* otherwise) {
+  uint32_t value = 0;
+  if (napi_get_value_uint32(info.Env(), info[0], &value) != napi_ok) reject_argument(info.Env(), otherwise);
+  return value;
+}
+
 }  // namespace
 
 Napi::Function QueuePairWrap::define(Napi::Env env) {
@@ -42,23 +49,20 @@ Napi::Value QueuePairWrap::poller(const Napi::CallbackInfo& info) {
 }
 
 /** Publishes the commands up to a tail to those who poll. */
-Napi::Value QueuePairWrap::submit(const Napi::CallbackInfo& info) {
+void QueuePairWrap::submit(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
-  if (!queue_pair_.ring->publish(info[0].ToNumber().Uint32Value())) {
+  if (!queue_pair_.ring->publish(uint32_argument(info, "tail must be a number"))) {
     reject_argument(info.Env(), "tail must be at most the queue depth ahead of the last one");
   }
   queue_pair_.submitted();
-  return info.Env().Undefined();
 }
 
 /** Polls the queue pair and the others of its set, if the JavaScript thread may; up to some microseconds. */
-Napi::Value QueuePairWrap::poll(const Napi::CallbackInfo& info) {
+void QueuePairWrap::poll(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
-  if (queue_pair_.js_set) {
-    queue_pair_.js_set->poll(
-        std::chrono::microseconds(std::min(info[0].ToNumber().Uint32Value(), kLongestSpinUs)));
-  }
-  return info.Env().Undefined();
+  if (!queue_pair_.js_set) return;
+  const uint32_t spin_us = uint32_argument(info, "spinUs must be a number");
+  queue_pair_.js_set->poll(std::chrono::microseconds(std::min(spin_us, kLongestSpinUs)));
 }
 
 }  // namespace spdk_nvme

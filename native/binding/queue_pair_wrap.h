@@ -19,8 +19,8 @@ class QueuePairWrap : public Napi::ObjectWrap<QueuePairWrap> {
   Napi::Value memory(const Napi::CallbackInfo& info);
   Napi::Value capacity(const Napi::CallbackInfo& info);
   Napi::Value poller(const Napi::CallbackInfo& info);
-  Napi::Value submit(const Napi::CallbackInfo& info);
-  Napi::Value poll(const Napi::CallbackInfo& info);
+  void submit(const Napi::CallbackInfo& info);
+  void poll(const Napi::CallbackInfo& info);
 
   Controller::QueuePair queue_pair_;
 };

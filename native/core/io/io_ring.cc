@@ -90,10 +90,12 @@ void IoRing::bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth) {
 
 void IoRing::submit(spdk_nvme_qpair* queue_pair) {
   take_namespaces();
-  // Requeued commands were sent before those that still wait.
-  ready_.insert(ready_.begin(), requeued_.begin(), requeued_.end());
-  for (const uint32_t index : requeued_) slots_[index].ready = true;
-  requeued_.clear();
+  if (!requeued_.empty()) {
+    // They were sent before those that still wait.
+    ready_.insert(ready_.begin(), requeued_.begin(), requeued_.end());
+    for (const uint32_t index : requeued_) slots_[index].ready = true;
+    requeued_.clear();
+  }
   take_new();
   settle_cancelled();
   while (!ready_.empty() && !free_pieces_.empty()) {
