@@ -19,6 +19,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          // Half of the time is spent on waiting for child processes and timers: one worker less would leave a core idle.
+          maxWorkers: os.availableParallelism(),
         },
       },
       {
