@@ -4,6 +4,7 @@ import { SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
 import { withJson } from './internal/shown.js';
 import type { NativeController } from './native/contract.js';
+import { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
 import {
   type AdminCommand,
   type AdminLimits,
@@ -56,6 +57,8 @@ export interface ErrorLogEntry {
 const smartBytes = 512;
 const errorEntryBytes = 64;
 const identifyBytes = 4096;
+/** Controller or Namespace Structure: the namespace identification descriptors. */
+const cnsDescriptors = 0x03;
 /** Log Page Attributes in Identify Controller, and its bit for extended data. */
 const lpa = 261;
 const extendedData = 1 << 2;
@@ -104,6 +107,16 @@ export class Admin {
   async identify(cns = 1, nsid = 0, options?: AdminOptions): Promise<Buffer> {
     checkInteger(cns, 'cns', 0, 0xff);
     return this.#identify(cns, nsid, checkLimits(options));
+  }
+
+  /**
+   * The list of namespace identification descriptors (Identify, CNS 03h): UUID, NGUID, EUI-64 and command set, as far as the controller
+   * reports them.
+   * @throws {SpdkError} as `send`; ERR_SPDK_IO_FAILED from controllers before NVMe 1.3, which do not have the list
+   */
+  async namespaceDescriptors(nsid: number, options?: AdminOptions): Promise<NamespaceDescriptor[]> {
+    checkInteger(nsid, 'nsid', 1, 0xffff_fffe);
+    return decodeNamespaceDescriptors(await this.#identify(cnsDescriptors, nsid, checkLimits(options)));
   }
 
   /**

@@ -104,7 +104,17 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
     reconnectDelayMs: resolved.reconnectDelayMs,
     ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
     fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,
+    headerDigest: resolved.headerDigest,
+    dataDigest: resolved.dataDigest,
+    transportAckTimeout: oneMore(resolved.transportAckTimeout),
+    transportRetryCount: oneMore(resolved.transportRetryCount),
+    tos: oneMore(resolved.tos),
   };
+}
+
+/** 0 where an option is not given. */
+function oneMore(value: number | undefined): number {
+  return value === undefined ? 0 : value + 1;
 }
 
 /** Detaches a controller that no caller gets. */

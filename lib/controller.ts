@@ -18,6 +18,7 @@ import { shown } from './internal/shown.js';
 import { traced } from './internal/tracing.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
+import type { OnTimeout } from './io/request.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
@@ -114,6 +115,7 @@ export interface ControllerSettings {
   readonly polling: PollingMode;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
+  readonly onTimeout: OnTimeout;
 }
 
 /**
@@ -165,6 +167,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       bounce: new BounceShare(services.bounce),
       maxWaiting: settings.maxWaiting,
       ioTimeoutMs: settings.ioTimeoutMs,
+      onTimeout: settings.onTimeout,
+      reset: () => this.#resetForTimeout(),
       owns: ({ controller }) => controller === this,
     });
     this.queuePairs = this.#queues.all;
@@ -356,6 +360,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         });
       }
     }
+  }
+
+  /** Some operation was given up that is to reset the controller. The events report how that ends. */
+  #resetForTimeout(): void {
+    if (this.state === 'attached' && !this.#detaching) this.reset().catch(() => {});
   }
 
   /** The reset that calls of reset() share: the current one, or a new one. */

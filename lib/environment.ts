@@ -508,6 +508,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       polling: resolved.polling,
       maxWaiting: resolved.maxWaiting,
       ioTimeoutMs: resolved.ioTimeoutMs,
+      onTimeout: resolved.onTimeout,
     };
     const id = native.id();
     const controller = Controller.create(native, settings, this.#services);

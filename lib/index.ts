@@ -52,6 +52,7 @@ export {
   type RawIoCommand,
   type TransferOptions,
 } from './namespace.js';
+export { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
 export type { AdminCommand, AdminOptions } from './options/admin-command.js';
 export type { AttachOptions, PollingMode } from './options/attach.js';
 export type { DetachOptions } from './options/detach.js';

@@ -24,6 +24,7 @@ import { ioOpcodes } from './io/ring.js';
 import type { IoLimits } from './io/submission-queue.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
+import { deviceIdOf } from './nvme/namespace-descriptors.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { ByteAccess } from './streams/byte-access.js';
@@ -31,7 +32,13 @@ import { chunksOf } from './streams/chunks.js';
 import { NamespaceReadStream } from './streams/read-stream.js';
 import { type ReadStreamOptions, streamPlan, type WriteStreamOptions } from './streams/stream-options.js';
 import { NamespaceWriteStream } from './streams/write-stream.js';
-import type { NamespaceInfo, NamespaceProtection, OptimalSizes, SupportedCommands } from './types.js';
+import type {
+  ControllerInfo,
+  NamespaceInfo,
+  NamespaceProtection,
+  OptimalSizes,
+  SupportedCommands,
+} from './types.js';
 
 export type {
   OperationOptions,
@@ -68,13 +75,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
+  readonly uuid: string;
   readonly nguid: string;
   readonly eui64: string;
+  readonly deviceId: string;
   /** The capacity in bytes. */
   readonly bytes: number;
 
   /** @internal */
-  protected constructor(info: NamespaceInfo) {
+  protected constructor(info: NamespaceInfo, deviceId: string) {
     this.id = info.id;
     this.blocks = info.blocks;
     this.blockSize = info.blockSize;
@@ -83,8 +92,10 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     this.protection = Object.freeze(info.protection);
     this.optimal = Object.freeze(info.optimal);
     this.supports = Object.freeze(info.supports);
+    this.uuid = info.uuid;
     this.nguid = info.nguid;
     this.eui64 = info.eui64;
+    this.deviceId = deviceId;
     this.bytes = info.blocks * info.blockSize;
   }
 
@@ -347,6 +358,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
 
 /** What a namespace needs of its controller. */
 export interface NamespaceOwner extends QueueChooser {
+  readonly info: Pick<ControllerInfo, 'subsystemNqn' | 'serial'>;
   /** The DMA memory of the environment. */
   readonly memory: DmaMemory;
   /** Whether the namespace is as it was when it was described. */
@@ -365,7 +377,7 @@ export class Namespace extends NamespaceCommands<IoLimits> {
   readonly #owner: NamespaceOwner;
 
   private constructor(owner: NamespaceOwner, info: NativeNamespaceInfo) {
-    super(info);
+    super(info, deviceIdOf(info, { ...owner.info, nsid: info.id }));
     this.#owner = owner;
     this.#info = info;
     Object.defineProperty(this, 'controller', { value: owner });

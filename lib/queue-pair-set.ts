@@ -3,7 +3,7 @@
 import { SpdkError } from './errors/spdk-error.js';
 import { CompletionLoop } from './io/completion-loop.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
-import type { NativeController } from './native/contract.js';
+import type { NativeAbortRequest, NativeController } from './native/contract.js';
 import type { PollingMode } from './options/attach.js';
 import { checkQueuePair, QueuePair, type QueuePairServices } from './queue-pair.js';
 
@@ -15,7 +15,7 @@ export class QueuePairSet {
   constructor(
     native: NativeController,
     polling: PollingMode,
-    services: Omit<QueuePairServices, 'polls' | 'busy' | 'look'>,
+    services: Omit<QueuePairServices, 'polls' | 'busy' | 'look' | 'abort'>,
   ) {
     this.#loop = new CompletionLoop(polling);
     const all = {
@@ -23,6 +23,7 @@ export class QueuePairSet {
       polls: polling !== 'threads',
       busy: this.#loop.setBusy.bind(this.#loop),
       look: this.#loop.look.bind(this.#loop),
+      abort: (request: NativeAbortRequest) => native.abort(request),
     };
     this.all = Object.freeze(native.queuePairs().map((pair, index) => QueuePair.create(pair, index, all)));
     this.#loop.start(this.all);

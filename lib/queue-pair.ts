@@ -5,9 +5,10 @@ import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { hide } from './internal/hide.js';
 import type { BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
+import type { OnTimeout } from './io/request.js';
 import { Ring } from './io/ring.js';
 import { type IoCounts, SubmissionQueue } from './io/submission-queue.js';
-import type { NativeQueuePair } from './native/contract.js';
+import type { NativeController, NativeQueuePair } from './native/contract.js';
 
 // Operation options are declared in a lower layer; the member that names queue pairs is added here.
 declare module './io/operation-options.js' {
@@ -23,6 +24,11 @@ export interface QueuePairServices {
   readonly bounce: BounceShare;
   readonly maxWaiting: number;
   readonly ioTimeoutMs: number | undefined;
+  readonly onTimeout: OnTimeout;
+  /** Asks the controller to abort a command. */
+  readonly abort: NativeController['abort'];
+  /** Resets the controller, if it is attached. */
+  readonly reset: () => void;
   /** Whether the JavaScript thread polls. */
   readonly polls: boolean;
   /** Whether a namespace belongs to the same controller. */
@@ -58,6 +64,7 @@ export class QueuePair {
     this.queue = new SubmissionQueue(new Ring(native, services.polls), `queue pair ${index}`, {
       ...services,
       busy: (busy) => services.busy(this, busy),
+      abort: (slot, done) => services.abort({ queuePair: index, slot, done }),
     });
     hide(this, 'queue');
   }

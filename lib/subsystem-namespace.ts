@@ -3,10 +3,10 @@
 import type { DmaMemory } from './io/dma-memory.js';
 import type { LimitsChooser } from './io/operation-options.js';
 import type { IoRequest, RequestLimits } from './io/request.js';
-import type { NamespaceIds } from './multipath/identity.js';
+import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { RequestRouter } from './multipath/request-router.js';
 import { NamespaceCommands } from './namespace.js';
-import type { NamespaceInfo } from './types.js';
+import type { NamespaceNames } from './nvme/namespace-descriptors.js';
 
 /** What a namespace needs of its subsystem. */
 export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
@@ -26,14 +26,13 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
  * place. A write that overlaps earlier writes through this object is sent when these have ended.
  */
 export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
-  /** In hexadecimal digits; empty if the controllers report none, as `nguid` and `eui64`. */
-  readonly uuid: string;
+  override readonly uuid: string;
   override readonly nguid: string;
   override readonly eui64: string;
   readonly #owner: SubsystemNamespaceOwner;
 
-  private constructor(owner: SubsystemNamespaceOwner, info: NamespaceInfo, ids: NamespaceIds) {
-    super(info);
+  private constructor(owner: SubsystemNamespaceOwner, info: NamespaceOperations, ids: NamespaceNames) {
+    super(info, info.deviceId);
     this.#owner = owner;
     this.uuid = ids.uuid;
     this.nguid = ids.nguid;
@@ -42,7 +41,11 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
   }
 
   /** @internal @param info the namespace as one path has it */
-  static create(owner: SubsystemNamespaceOwner, info: NamespaceInfo, ids: NamespaceIds): SubsystemNamespace {
+  static create(
+    owner: SubsystemNamespaceOwner,
+    info: NamespaceOperations,
+    ids: NamespaceNames,
+  ): SubsystemNamespace {
     return new SubsystemNamespace(owner, info, ids);
   }
 

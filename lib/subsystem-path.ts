@@ -5,15 +5,10 @@ import type { Controller } from './controller.js';
 import { codedError, type SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { hide } from './internal/hide.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
-import {
-  anaNotices,
-  type ControllerFacts,
-  type NamespaceIds,
-  readFacts,
-  readIds,
-} from './multipath/identity.js';
+import { anaNotices, type ControllerFacts, readFacts, readIds } from './multipath/identity.js';
 import type { PathCounts } from './multipath/io-path.js';
 import type { Namespace } from './namespace.js';
+import type { NamespaceNames } from './nvme/namespace-descriptors.js';
 import type { AttachOptions } from './options/attach.js';
 import type { ResolvedDetachOptions } from './options/detach.js';
 import type { PathSpec } from './options/subsystem.js';
@@ -42,7 +37,7 @@ export interface PathStats {
 /** @internal A namespace as a path has it. */
 export interface ListedNamespace {
   readonly namespace: Namespace;
-  readonly ids: NamespaceIds;
+  readonly ids: NamespaceNames;
 }
 
 /** @internal What a path needs of its subsystem. */
@@ -92,7 +87,7 @@ export class SubsystemPath {
   /** @internal */
   preferred: boolean;
   readonly #services: PathServices;
-  readonly #ids = new WeakMap<Namespace, NamespaceIds>();
+  readonly #ids = new WeakMap<Namespace, NamespaceNames>();
   readonly #ending = new AbortController();
   #state: PathState = 'connecting';
   #controller: Controller | undefined;

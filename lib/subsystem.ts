@@ -424,7 +424,8 @@ function checkWatch(value: unknown): DiscoveryWatch {
 }
 
 function limitsChooser(timeoutMs: number | undefined): (queuePair: unknown) => RequestLimits {
-  const limits = { timeoutMs, signal: undefined };
+  // `onTimeout` is that of the path's attach.
+  const limits = { timeoutMs, signal: undefined, onTimeout: undefined };
   return (queuePair) => {
     if (queuePair === undefined) return limits;
     throw new SpdkError(

@@ -75,6 +75,8 @@ export interface NamespaceInfo {
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
+  /** UUID in the form 8-4-4-4-12; empty if the controller reports none. */
+  readonly uuid: string;
   /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller reports none. */
   readonly nguid: string;
   /** IEEE Extended Unique Identifier in hexadecimal; empty if the controller reports none. */

@@ -1,3 +1,4 @@
+import { decodeNamespaceDescriptors } from 'spdk-nvme';
 import { type Field, readFields, readNumber } from './fields.js';
 
 // NVM Command Set Specification, "Identify Namespace data structure"; the names are nvme-cli's.
@@ -53,30 +54,12 @@ export function decodeIdNs(data: Buffer): Record<string, unknown> {
   };
 }
 
-/** Namespace Identification Descriptor types, and how many bytes they have. */
-const descriptors = { 1: 'eui64', 2: 'nguid', 3: 'uuid', 4: 'csi' } as const;
-
-/** The list of Namespace Identification Descriptors (CNS 03h): the globally unique names of a namespace. */
+/** The list of Namespace Identification Descriptors (CNS 03h), each under nvme-cli's name for it. */
 export function decodeNsDescs(data: Buffer): Record<string, unknown>[] {
-  const list: Record<string, unknown>[] = [];
-  for (let at = 0; at + 4 <= data.length; ) {
-    const type = data.readUInt8(at);
-    const length = data.readUInt8(at + 1);
-    if (type === 0 || at + 4 + length > data.length) break;
-    const value = data.subarray(at + 4, at + 4 + length);
-    const name = descriptors[type as keyof typeof descriptors];
-    if (name === 'uuid') list.push({ uuid: formatUuid(value) });
-    else if (name === 'csi') list.push({ csi: value[0] ?? 0 });
-    else if (name !== undefined) list.push({ [name]: value.toString('hex') });
-    else list.push({ type, value: value.toString('hex') });
-    at += 4 + length;
-  }
-  return list;
-}
-
-export function formatUuid(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return decodeNamespaceDescriptors(data).map(({ kind, type, value }) => {
+    if (kind === 'unknown') return { type, value };
+    return { [kind]: kind === 'csi' ? Number.parseInt(value.slice(0, 2), 16) : value };
+  });
 }
 
 /** The list of active namespace ids (CNS 02h): 32 bits each, ended by zero. */

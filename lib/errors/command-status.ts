@@ -7,12 +7,17 @@ import { SpdkError } from './spdk-error.js';
 const hostError = 0x8000_0000;
 /** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
 const abortedStatuses = [0x07, 0x08];
-/** ECANCELED: the remaining parts of a cancelled command. */
-const canceled = hostError + 125;
+/** ECANCELED: the remaining parts of a cancelled command. ECONNRESET: so, and its connection was lost with others of them. */
+const canceled = [hostError + 125, hostError + 104];
 
 /** Whether a command ended with its queue pair or because it was cancelled. */
 export function isAborted(word: number): boolean {
-  return word < hostError ? abortedStatuses.includes(word & 0x7ff) : word === canceled;
+  return word < hostError ? abortedStatuses.includes(word & 0x7ff) : canceled.includes(word);
+}
+
+/** Whether a command ended with its connection, so that a target may still carry it out, or because a controller aborted it. */
+export function mayBeOutstanding(word: number): boolean {
+  return word === hostError + 104 || (word < hostError && isAborted(word));
 }
 
 /** The errnos of native/core/io/io_ring.cc that have a code of their own. */
@@ -23,6 +28,7 @@ const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
   19: 'ERR_SPDK_NAMESPACE_GONE', // ENODEV
   34: 'ERR_SPDK_OUT_OF_RANGE', // ERANGE
   95: 'ERR_SPDK_UNSUPPORTED', // ENOTSUP
+  104: 'ERR_SPDK_ABORTED', // ECONNRESET
   125: 'ERR_SPDK_ABORTED', // ECANCELED
 };
 

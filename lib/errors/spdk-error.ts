@@ -6,6 +6,12 @@ import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 
 export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
+/**
+ * What came of an operation that was given up and then ended at the controller: it carried it out (`completed`); it did not, or in part,
+ * and nothing of it is outstanding (`aborted`); or that is not known, and it may still be carried out (`unknown`).
+ */
+export type OperationOutcome = 'completed' | 'aborted' | 'unknown';
+
 /** The properties of an {@link SpdkError} besides its code and message. */
 export interface SpdkErrorDetails {
   /** The error or abort reason that led to this one. */
@@ -16,6 +22,8 @@ export interface SpdkErrorDetails {
   nvmeStatus?: NvmeStatus | undefined;
   /** The stacks of native threads. */
   nativeStack?: string | undefined;
+  /** What came of an operation that was given up. */
+  outcome?: OperationOutcome | undefined;
 }
 
 /** A failure as the native layer reports it (`Status` in native/core/base/status.h). */
@@ -56,18 +64,25 @@ export class SpdkError extends Error {
    */
   declare readonly nativeStack?: string;
 
+  /** Of ERR_SPDK_TIMEOUT and ERR_SPDK_ABORTED of operations with `onTimeout` other than `none`. */
+  declare readonly outcome?: OperationOutcome;
+
   constructor(code: SpdkErrorCode, message: string, details: SpdkErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;
     if (details.errno) this.errno = -Math.abs(details.errno);
     if (details.nvmeStatus) this.nvmeStatus = details.nvmeStatus;
+    if (details.outcome) this.outcome = details.outcome;
     if (details.nativeStack) this.nativeStack = details.nativeStack;
     // The name of this error in web and Node.js APIs, which callers test for.
     if (code === 'ERR_SPDK_ABORTED') defineName(this, 'AbortError');
   }
 
   /** For `JSON.stringify()`, which shows no message of an error by itself. */
-  toJSON(): Pick<SpdkError, 'name' | 'message' | 'code' | 'errno' | 'nvmeStatus' | 'nativeStack'> {
+  toJSON(): Pick<
+    SpdkError,
+    'name' | 'message' | 'code' | 'errno' | 'nvmeStatus' | 'nativeStack' | 'outcome'
+  > {
     const { name, message } = this;
     return { ...this, name, message };
   }

@@ -2,8 +2,8 @@
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
-import { checkSignal, maxTimerMs } from '../options/common.js';
-import type { RequestLimits } from './request.js';
+import { checkOnTimeout, checkSignal, maxTimerMs } from '../options/common.js';
+import type { OnTimeout, RequestLimits } from './request.js';
 import type { IoLimits } from './submission-queue.js';
 
 // `queuePair` is added to it in lib/queue-pair.ts.
@@ -16,6 +16,13 @@ export interface OperationOptions {
   readonly timeoutMs?: number | undefined;
   /** Rejects with ERR_SPDK_ABORTED when it fires. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * What happens at the controller when the time is over or the signal fires. `none`: nothing, and a write can still be carried out
+   * later, over what was written since. `abort`: the controller is asked to abort the command (NVMe Abort). `reset`: the controller is
+   * reset. With the last two the operation rejects when its commands have ended, at the latest a second after its limit, and
+   * `error.outcome` says what is known. Default: `onTimeout` of the attach.
+   */
+  readonly onTimeout?: OnTimeout | undefined;
 }
 
 /** Options of operations at an offset of a namespace. */
@@ -55,7 +62,7 @@ export interface LimitsChooser<Limits extends RequestLimits> {
 /** Chooses the queue of an operation: a controller. */
 export type QueueChooser = LimitsChooser<IoLimits>;
 
-const limitKeys = ['queuePair', 'timeoutMs', 'signal'] as const;
+const limitKeys = ['queuePair', 'timeoutMs', 'signal', 'onTimeout'] as const;
 
 /** Reads the options of an operation without a place. */
 export function readLimits<Limits extends RequestLimits>(
@@ -110,6 +117,7 @@ function limitsOf<Limits extends RequestLimits>(
   const chosen = given.get('queuePair');
   const timeout = given.get('timeoutMs');
   const signal = given.get('signal');
+  const onTimeout = given.get('onTimeout');
   const limits = controller.limitsFor(chosen);
   return {
     ...limits,
@@ -118,6 +126,7 @@ function limitsOf<Limits extends RequestLimits>(
       timeout === undefined
         ? limits.timeoutMs
         : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
+    onTimeout: onTimeout === undefined ? limits.onTimeout : checkOnTimeout(onTimeout),
   };
 }
 

@@ -5,6 +5,7 @@ import { offAbort, onAbort } from '../internal/signals.js';
 import { invalidBuffer } from '../options/buffers.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
+import type { RequestEnd } from './request-end.js';
 import type { Ring, Segment } from './ring.js';
 
 /** A raw command that has been checked. */
@@ -14,10 +15,14 @@ export interface CheckedRawCommand {
   readonly length: number;
 }
 
+/** What an operation that is given up does at the controller. */
+export type OnTimeout = 'none' | 'abort' | 'reset';
+
 /** The limits of an operation. */
 export interface RequestLimits {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
+  readonly onTimeout: OnTimeout | undefined;
 }
 
 /** Where a request is, and where its limits end it. */
@@ -60,6 +65,7 @@ export class IoRequest {
   readonly length: number;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
+  readonly onTimeout: OnTimeout | undefined;
 
   /** DMA memory of the caller's. */
   region: DmaRegion | undefined = undefined;
@@ -106,6 +112,8 @@ export class IoRequest {
   reject: (error: unknown) => void = ignore;
   onAbort: (() => void) | undefined = undefined;
   timer: NodeJS.Timeout | undefined = undefined;
+  /** How it is being ended at the controller, after it was given up. */
+  ending: RequestEnd | undefined = undefined;
   settled = false;
 
   constructor(
@@ -125,6 +133,7 @@ export class IoRequest {
     this.length = length;
     this.signal = limits.signal;
     this.timeoutMs = limits.timeoutMs;
+    this.onTimeout = limits.onTimeout;
     this.partBytes = length;
   }
 

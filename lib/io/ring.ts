@@ -65,6 +65,8 @@ export class Ring {
   readonly #mask: number;
   readonly #free: Uint32Array;
   #freeCount: number;
+  /** Slots that are kept, by whether their command has completed. */
+  readonly #kept = new Map<number, boolean>();
   #tail = 0;
   #published = 0;
   #reaped = 0;
@@ -183,6 +185,22 @@ export class Ring {
     Atomics.add(this.#words, cancelsWord, 1);
   }
 
+  /** Keeps a slot, which has a command, from being used again after its completion, until {@link release}. */
+  keep(slot: number): void {
+    this.#kept.set(slot, false);
+  }
+
+  release(slot: number): void {
+    const completed = this.#kept.get(slot);
+    this.#kept.delete(slot);
+    if (completed) this.#give(slot);
+  }
+
+  #give(slot: number): void {
+    this.#free[this.#freeCount] = slot;
+    this.#freeCount++;
+  }
+
   /** Appends a described command. It is not sent before {@link publish}. */
   push(slot: number): void {
     this.#words[this.#submissions + (this.#tail & this.#mask)] = slot;
@@ -231,8 +249,8 @@ export class Ring {
       const slot = words[this.#completions + (this.#reaped & this.#mask)] as number;
       this.#reaped = (this.#reaped + 1) >>> 0;
       sink.complete(slot, words[this.#statuses + slot] as number, words[this.#results + slot] as number);
-      this.#free[this.#freeCount] = slot;
-      this.#freeCount++;
+      if (this.#kept.size > 0 && this.#kept.has(slot)) this.#kept.set(slot, true);
+      else this.#give(slot);
       count++;
     }
     return count;

@@ -3,11 +3,19 @@
 
 import { commandError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
+import type { NativeAbortOutcome } from '../native/contract.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
 import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { MemoryLine, MemoryWaiter } from './memory-line.js';
-import { describeCommand, IoRequest, type RequestLimits, type RequestPlace } from './request.js';
+import {
+  describeCommand,
+  IoRequest,
+  type OnTimeout,
+  type RequestLimits,
+  type RequestPlace,
+} from './request.js';
+import { RequestEnd } from './request-end.js';
 import { type CompletionSink, ioOpcodes, type Ring } from './ring.js';
 import { WaitingLine } from './waiting-line.js';
 
@@ -33,6 +41,12 @@ export interface QueueServices {
   readonly busy: (busy: boolean) => void;
   /** Somebody waits for completions. */
   readonly look: () => void;
+  /** What operations that are given up do at the controller, unless they say otherwise. */
+  readonly onTimeout: OnTimeout;
+  /** Asks the controller to abort the command in a slot, which is not used again before `done` is called. */
+  readonly abort: (slot: number, done: (outcome: NativeAbortOutcome) => void) => void;
+  /** Resets the controller, if it is attached. */
+  readonly reset: () => void;
 }
 
 /**
@@ -65,7 +79,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     this.ring = ring;
     this.name = name;
     this.memory = services.memory;
-    this.limits = { queue: this, signal: undefined, timeoutMs: services.ioTimeoutMs };
+    this.limits = { queue: this, signal: undefined, timeoutMs: services.ioTimeoutMs, onTimeout: undefined };
     this.#services = services;
     this.#requests = new Array<IoRequest | undefined>(ring.capacity).fill(undefined);
     this.#places = new Array<number>(ring.capacity).fill(0);
@@ -209,11 +223,13 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     for (const request of left) {
       request.left = 0;
       if (request.inFlight === 0) {
+        request.ending?.lost();
         this.#end(request, why(request.what), undefined);
         continue;
       }
       // Its memory stays pinned until its last command has completed, but its caller does not wait for that.
       request.counted = false;
+      request.ending?.lost();
       if (request.settle()) request.reject(why(request.what));
     }
     if (this.#pending > 0) this.count(-this.#pending);
@@ -343,6 +359,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
       if (isAborted(status)) this.counts.aborted++;
       else this.counts.completed++;
     }
+    request.ending?.commandsEnded(Math.max(status, 0), !failure && request.sent >= request.length);
     const failed = status > 0 && !request.settled;
     const error = failure ?? (failed ? commandError(request.what, status) : undefined);
     this.#end(request, error, request.raw ? result : request.value);
@@ -360,20 +377,42 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     else request.resolve(value);
   }
 
-  /** Settles the promise before the controller has completed the command. The memory stays in use until then. */
+  /**
+   * Settles the promise before the controller has completed the command, or when that has been aborted there. The memory stays in use
+   * until then.
+   */
   cancel(request: IoRequest, error: SpdkError): void {
-    if (request.settle()) request.reject(error);
-    this.#sendNoMore(request);
-    if (request.inFlight === 0) {
-      this.#end(request, undefined, undefined);
-    } else if (!request.raw) {
-      let found = 0;
-      for (let slot = 0; found < request.inFlight; slot++) {
-        if (this.#requests[slot] !== request) continue;
-        this.ring.cancel(slot);
-        found++;
-      }
+    const { inFlight } = request;
+    const onTimeout = request.onTimeout ?? this.#services.onTimeout;
+    if (request.settle()) {
+      if (onTimeout !== 'none' && inFlight > 0) request.ending = new RequestEnd(error, request.reject);
+      else request.reject(error);
     }
+    this.#sendNoMore(request);
+    if (inFlight === 0) {
+      this.#end(request, undefined, undefined);
+      return;
+    }
+    let found = 0;
+    for (let slot = 0; found < inFlight; slot++) {
+      if (this.#requests[slot] !== request) continue;
+      if (!request.raw) this.ring.cancel(slot);
+      if (onTimeout === 'abort') this.#abort(slot, request.ending);
+      found++;
+    }
+    if (onTimeout === 'reset') this.#services.reset();
+  }
+
+  #abort(slot: number, ending: RequestEnd | undefined): void {
+    ending?.aborting();
+    this.ring.keep(slot);
+    // What waits for its publication in this turn is sent first.
+    this.publish();
+    this.#services.abort(slot, (outcome) => {
+      this.ring.release(slot);
+      ending?.abortEnded(outcome);
+      if (!this.#ended) this.fill();
+    });
   }
 
   /** The caller may have changed its buffer since: what goes out again is what was sent. */

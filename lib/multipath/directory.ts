@@ -3,10 +3,11 @@
 import type { SpdkError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import { goneError } from '../io/namespace-errors.js';
+import type { NamespaceNames } from '../nvme/namespace-descriptors.js';
 import type { PathPolicy, PathSelector } from '../options/subsystem.js';
 import type { NamespaceInfo } from '../types.js';
 import type { AnaState } from './ana.js';
-import { identityKey, type NamespaceIds } from './identity.js';
+import { identityKey } from './identity.js';
 import { IoPath, type IoPathOwner } from './io-path.js';
 import type { PathNamespace } from './namespace-operations.js';
 import { RequestRouter } from './request-router.js';
@@ -14,7 +15,7 @@ import { Selector } from './selector.js';
 
 /** A path, as far as its namespaces go. */
 export interface ListingPath extends IoPathOwner {
-  readonly listed: readonly { readonly namespace: PathNamespace; readonly ids: NamespaceIds }[] | undefined;
+  readonly listed: readonly { readonly namespace: PathNamespace; readonly ids: NamespaceNames }[] | undefined;
   /** Later lists are of a later state of the target. */
   readonly listedAt: number;
   ana(namespaceId: number): AnaState | undefined;
@@ -34,7 +35,7 @@ export interface DirectoryServices<Path extends ListingPath, Space extends Names
   readonly selector: PathSelector;
   readonly refusal: () => SpdkError | undefined;
   /** Creates a namespace, which one path has like this. */
-  readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceIds) => Space;
+  readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Space;
   /** Whether a path that has listed nothing yet may come up. */
   readonly unlistedReturning: () => boolean;
   readonly onAna: (namespace: Space, path: Path, state: AnaState, before: AnaState) => void;
@@ -62,7 +63,7 @@ interface Entry<Path extends ListingPath, Space> {
 type Listed<Path> = {
   readonly path: Path;
   readonly namespace: PathNamespace;
-  readonly ids: NamespaceIds;
+  readonly ids: NamespaceNames;
 };
 
 /** The namespaces of one subsystem. One that has not changed stays the same object. */
@@ -142,7 +143,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
   }
 
   /** Nobody can tell whether two namespaces without identifiers are the same: each path has its own. */
-  #key(path: Path, namespace: PathNamespace, ids: NamespaceIds): string {
+  #key(path: Path, namespace: PathNamespace, ids: NamespaceNames): string {
     const key = identityKey(namespace.id, ids);
     if (key) return key;
     const number = this.#unnamed.get(path) ?? ++this.#lastUnnamed;

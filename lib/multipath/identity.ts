@@ -1,5 +1,7 @@
 // What tells subsystems and namespaces apart: fields of Identify Controller, and the namespace identification descriptors.
 
+import { decodeNamespaceDescriptors, type NamespaceNames } from '../nvme/namespace-descriptors.js';
+
 /** Sends Identify. */
 export interface Identify {
   identify(cns: number, nsid: number, options: { readonly timeoutMs: number }): Promise<Buffer>;
@@ -57,21 +59,12 @@ export function isSameSubsystem(one: ControllerFacts, other: ControllerFacts): b
   return one.serial === other.serial && one.model === other.model && one.subsystemNqn === other.subsystemNqn;
 }
 
-/** The identifiers of a namespace, in hexadecimal digits; empty where it has none. */
-export interface NamespaceIds {
-  readonly uuid: string;
-  readonly nguid: string;
-  readonly eui64: string;
-}
-
-const descriptorTypes: Readonly<Record<number, keyof NamespaceIds>> = { 1: 'eui64', 2: 'nguid', 3: 'uuid' };
-
 /** Reads the identifiers of a namespace. A controller without the list has those of Identify Namespace only. */
 export async function readIds(
   admin: Identify,
   namespace: { readonly id: number; readonly nguid: string; readonly eui64: string },
   timeoutMs: number,
-): Promise<NamespaceIds> {
+): Promise<NamespaceNames> {
   const ids = { uuid: '', nguid: namespace.nguid, eui64: namespace.eui64 };
   let list: Buffer;
   try {
@@ -81,18 +74,14 @@ export async function readIds(
     if ((error as { nvmeStatus?: unknown }).nvmeStatus) return ids;
     throw error;
   }
-  for (let from = 0; from + 4 <= list.length; ) {
-    const length = list.readUInt8(from + 1);
-    if (length === 0) break;
-    const name = descriptorTypes[list.readUInt8(from)];
-    const digits = list.toString('hex', from + 4, from + 4 + length);
-    if (name && !/^0*$/.test(digits)) ids[name] = digits;
-    from += 4 + length;
+  for (const { kind, value } of decodeNamespaceDescriptors(list)) {
+    if ((kind === 'uuid' || kind === 'nguid' || kind === 'eui64') && !/^[0-]*$/.test(value))
+      ids[kind] = value;
   }
   return ids;
 }
 
 /** One text for equal identifiers; undefined for a namespace without any. */
-export function identityKey(nsid: number, { uuid, nguid, eui64 }: NamespaceIds): string | undefined {
+export function identityKey(nsid: number, { uuid, nguid, eui64 }: NamespaceNames): string | undefined {
   return uuid || nguid || eui64 ? `${nsid} ${uuid} ${nguid} ${eui64}` : undefined;
 }

@@ -89,6 +89,17 @@ export interface NativeAdminRequest {
   readonly done: (failure: NativeFailure | null, cdw0: number, data: Buffer) => void;
 }
 
+/** What came of a request to abort a command (`AbortOutcome` of native/core/connection/abort_calls.h). */
+export type NativeAbortOutcome = 'aborted' | 'notAborted' | 'notFound';
+
+export interface NativeAbortRequest {
+  /** Its index in `queuePairs()`. */
+  readonly queuePair: number;
+  /** Of its ring; it is not used again before `done` is called. */
+  readonly slot: number;
+  readonly done: (outcome: NativeAbortOutcome) => void;
+}
+
 export interface NativeDetachRequest {
   readonly drainMs: number;
   readonly timeoutMs: number;
@@ -109,6 +120,7 @@ export interface NativeController {
   hiddenNamespaces(): number[];
   queuePairs(): NativeQueuePair[];
   admin(request: NativeAdminRequest): void;
+  abort(request: NativeAbortRequest): void;
   detach(request: NativeDetachRequest): void;
   reset(): void;
   /** Where the threads that work for the controller are; `done` is called within about half a second. */
@@ -142,6 +154,12 @@ export interface NativeAttachRequest {
   readonly ctrlrLossTimeoutMs: number;
   /** 0: I/O waits as long as attempts are made. */
   readonly fastIoFailTimeoutMs: number;
+  readonly headerDigest: boolean;
+  readonly dataDigest: boolean;
+  /** One more than the option's value; 0: not given. */
+  readonly transportAckTimeout: number;
+  readonly transportRetryCount: number;
+  readonly tos: number;
   readonly attached: (failure: NativeFailure | null) => void;
   readonly stateChanged: (state: ControllerState) => void;
   readonly failed: (failure: NativeFailure) => void;

@@ -1,8 +1,9 @@
 // The options of `env.attach`.
 
 import { SpdkError } from '../errors/spdk-error.js';
-import { checkInteger, checkOneOf, checkString, describe, readOptions } from './arguments.js';
+import { checkBoolean, checkInteger, checkOneOf, checkString, describe, readOptions } from './arguments.js';
 import {
+  checkOnTimeout,
   checkSignal,
   checkTimeout,
   conflict,
@@ -60,6 +61,11 @@ export interface AttachOptions {
    */
   ioTimeoutMs?: number | undefined;
   /**
+   * What operations do at the controller when their time is over or their signal fires, unless they say otherwise: `none`, `abort` or
+   * `reset`, see `OperationOptions.onTimeout`. Commands of a batch are not affected. Default `none`.
+   */
+  onTimeout?: 'none' | 'abort' | 'reset' | undefined;
+  /**
    * How long to try to re-establish a lost connection, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
    * default, a loss fails the controller immediately.
    */
@@ -84,11 +90,36 @@ export interface AttachOptions {
    * connection, and these cannot share a local port.
    */
   sourcePort?: number | undefined;
+  /**
+   * Whether the headers of all messages carry a checksum (CRC32C) in both directions; TCP only. A wrong one ends the connection. The
+   * target may decline. Default false.
+   */
+  headerDigest?: boolean | undefined;
+  /** The same for the data of reads and writes, which is otherwise protected by TCP's own checksum only. Default false. */
+  dataDigest?: boolean | undefined;
+  /**
+   * How long the network may leave data unacknowledged, as a power of two, 1 to 31: over RDMA 4.096 µs · 2^n for each of
+   * `transportRetryCount` + 1 attempts, over TCP 2^n ms in all. Over TCP it is rejected with ERR_SPDK_UNSUPPORTED before SPDK v22.05.
+   * Default: the network device's, or the kernel's for TCP.
+   */
+  transportAckTimeout?: number | undefined;
+  /** How often the network device sends data again that is not acknowledged, 0 to 7; RDMA only. Default 4. */
+  transportRetryCount?: number | undefined;
+  /** The type of service of all packets, 1 to 255; RDMA only. It is rejected with ERR_SPDK_UNSUPPORTED before SPDK v23.01. Default 0. */
+  tos?: number | undefined;
 }
 
 export type ResolvedAttachOptions = Resolved<
   AttachOptions,
-  'hostNqn' | 'hostId' | 'signal' | 'ioTimeoutMs' | 'sourceAddress' | 'sourcePort'
+  | 'hostNqn'
+  | 'hostId'
+  | 'signal'
+  | 'ioTimeoutMs'
+  | 'sourceAddress'
+  | 'sourcePort'
+  | 'transportAckTimeout'
+  | 'transportRetryCount'
+  | 'tos'
 >;
 
 const pollingModes = ['threads', 'inline', 'adaptive'] as const satisfies readonly PollingMode[];
@@ -107,9 +138,15 @@ export const attachKeys = [
   'polling',
   'maxWaiting',
   'ioTimeoutMs',
+  'onTimeout',
   ...reconnectKeys,
   'sourceAddress',
   'sourcePort',
+  'headerDigest',
+  'dataDigest',
+  'transportAckTimeout',
+  'transportRetryCount',
+  'tos',
 ] as const satisfies readonly (keyof AttachOptions)[];
 
 /** SPDK's own limit on a controller's I/O queues (DEFAULT_MAX_IO_QUEUES in lib/nvme/nvme_internal.h). */
@@ -163,10 +200,37 @@ export function resolveAttachOptions(
     ioTimeoutMs: optional(given.get('ioTimeoutMs'), (value) =>
       checkInteger(value, 'ioTimeoutMs', 1, maxTimerMs, 'milliseconds'),
     ),
+    onTimeout: checkOnTimeout(or(given.get('onTimeout'), 'none')),
     ...checkReconnect(given),
     sourceAddress,
     sourcePort,
+    ...checkTransport(given, id),
   });
+}
+
+/** Checks what is for one of the transports only. */
+function checkTransport(given: ReadonlyMap<string, unknown>, id: TransportId) {
+  const isFor = (name: string, ...types: readonly TransportId['trtype'][]) => {
+    if (!types.includes(id.trtype)) conflict(`${name} has no meaning for trtype ${id.trtype}: omit it`);
+  };
+  const digest = (name: string) => {
+    const on = checkBoolean(or(given.get(name), false), name);
+    if (on) isFor(name, 'TCP');
+    return on;
+  };
+  const number = (name: string, least: number, most: number, ...types: readonly TransportId['trtype'][]) =>
+    optional(given.get(name), (value) => {
+      const checked = checkInteger(value, name, least, most);
+      isFor(name, ...types);
+      return checked;
+    });
+  return {
+    headerDigest: digest('headerDigest'),
+    dataDigest: digest('dataDigest'),
+    transportAckTimeout: number('transportAckTimeout', 1, 31, 'RDMA', 'TCP'),
+    transportRetryCount: number('transportRetryCount', 0, 7, 'RDMA'),
+    tos: number('tos', 1, 255, 'RDMA'),
+  };
 }
 
 function checkKeepAlive(value: unknown): number {

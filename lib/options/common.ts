@@ -1,7 +1,7 @@
 // Shared by the options of several calls: time limits, signals, defaults.
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkInteger, describe } from './arguments.js';
+import { checkInteger, checkOneOf, describe } from './arguments.js';
 
 /** Options with all defaults. Undefined values are chosen by SPDK or absent. */
 export type Resolved<Options, Optional extends keyof Options = never> = {
@@ -28,6 +28,11 @@ export function checkTimeout(value: unknown): number {
 export function checkSignal(value: unknown): AbortSignal {
   if (isSignal(value)) return value;
   throw new SpdkTypeError(`signal must be an AbortSignal; got ${describe(value)}`);
+}
+
+/** What operations that are given up do at the controller. */
+export function checkOnTimeout(value: unknown): 'none' | 'abort' | 'reset' {
+  return checkOneOf(value, 'onTimeout', ['none', 'abort', 'reset']);
 }
 
 function isSignal(value: unknown): value is AbortSignal {

@@ -187,9 +187,11 @@ function countdown(options: OperationOptions): () => OperationOptions {
 
 /** The options with a place. Without any others they are of the short form, which is read faster. */
 function at(offset: number, options: OperationOptions): TransferOptions {
-  const { queuePair, signal, timeoutMs } = options;
-  const none = queuePair === undefined && signal === undefined && timeoutMs === undefined;
-  return none ? { offset } : { offset, queuePair, signal, timeoutMs };
+  const { queuePair, signal, timeoutMs, onTimeout } = options;
+  const limited = signal !== undefined || timeoutMs !== undefined || onTimeout !== undefined;
+  return queuePair === undefined && !limited
+    ? { offset }
+    : { offset, queuePair, signal, timeoutMs, onTimeout };
 }
 
 /** The error for data that vanished before it was copied. */

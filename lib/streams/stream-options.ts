@@ -3,7 +3,7 @@
 import { SpdkError } from '../errors/spdk-error.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
-import { checkSignal, checkTimeout, conflict, optional, or } from '../options/common.js';
+import { checkOnTimeout, checkSignal, checkTimeout, conflict, optional, or } from '../options/common.js';
 
 /** Options of `namespace.createReadStream`; every key may be left out. `timeoutMs` is the limit of each operation. */
 export interface ReadStreamOptions extends OperationOptions {
@@ -32,7 +32,7 @@ export interface StreamPlan {
   readonly concurrency: number;
   readonly flush: boolean;
   /** The options of every operation; the stream handles the signal. */
-  readonly each: Pick<OperationOptions, 'queuePair' | 'timeoutMs'>;
+  readonly each: Pick<OperationOptions, 'queuePair' | 'timeoutMs' | 'onTimeout'>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -44,6 +44,7 @@ const keys = [
   'queuePair',
   'timeoutMs',
   'signal',
+  'onTimeout',
 ] as const satisfies readonly (keyof ReadStreamOptions)[];
 
 const mebibyte = 1 << 20;
@@ -94,6 +95,7 @@ export function streamPlan(
     each: {
       queuePair: given.get('queuePair') as OperationOptions['queuePair'],
       timeoutMs: optional(given.get('timeoutMs'), checkTimeout),
+      onTimeout: optional(given.get('onTimeout'), checkOnTimeout),
     },
     signal: optional(given.get('signal'), checkSignal),
   };

@@ -1,13 +1,19 @@
 // One connection of a controller in memory.
 
-import type { NativeNamespaceInfo } from '../native/contract.js';
+import type { NativeAbortOutcome, NativeNamespaceInfo } from '../native/contract.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
-import { abortedStatus } from './layout.js';
+import { abortedStatus, abortRequestedStatus } from './layout.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
 import type { MemorySubsystem } from './subsystem.js';
 
 type Done = (status: number, result: number) => void;
+
+/** A command that was sent. */
+export interface Sent {
+  /** Asks the controller to abort it. */
+  abort(settled: (outcome: NativeAbortOutcome) => void): void;
+}
 
 /** What a connection reports to its controller. */
 export interface ConnectionEvents {
@@ -48,7 +54,7 @@ export class Connection {
   }
 
   /** Sends a command; `done` is called once: with the controller's result, or when the connection ends. */
-  send(command: RingCommand, uses: readonly RegionUse[], memory: MemoryRegions, done: Done): void {
+  send(command: RingCommand, uses: readonly RegionUse[], memory: MemoryRegions, done: Done): Sent {
     const pending = this.#await(done, () => done(abortedStatus, 0));
     this.subsystem.target.respond(() => {
       if (!pending.open()) return;
@@ -56,6 +62,17 @@ export class Connection {
       const status = this.subsystem.execute(command, parts);
       pending.end(status, 0);
     });
+    return { abort: (settled) => this.#abort(pending, settled) };
+  }
+
+  #abort(pending: { open: () => boolean; end: Done }, settled: (outcome: NativeAbortOutcome) => void): void {
+    const asked = this.#await(settled, () => settled('notAborted'));
+    this.subsystem.target.respond(() => {
+      if (!asked.open()) return;
+      const aborts = pending.open() && this.subsystem.abortsCommands;
+      if (aborts) pending.end(abortRequestedStatus, 0);
+      asked.end(aborts ? 'aborted' : 'notAborted');
+    }, 0);
   }
 
   /** As `send`, for an admin command. */

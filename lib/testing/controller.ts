@@ -2,6 +2,8 @@
 // call of the contract.
 
 import type {
+  NativeAbortOutcome,
+  NativeAbortRequest,
   NativeAdminRequest,
   NativeAttachRequest,
   NativeController,
@@ -132,6 +134,15 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   admin(request: NativeAdminRequest): void {
     const takes = () => this.#connection !== undefined && !this.leaving;
     this.admins.add(request, () => (takes() ? this.#connection : undefined));
+  }
+
+  abort({ queuePair, slot, done }: NativeAbortRequest): void {
+    const settle = (outcome: NativeAbortOutcome) => this.post(() => done(outcome));
+    this.scheduler.after(0, () => {
+      const ring = this.rings[queuePair];
+      if (ring && this.#connection) ring.abort(slot, settle);
+      else settle('notFound');
+    });
   }
 
   detach(request: DetachSettings & { done: (phases: DetachPhases) => void }): void {

@@ -125,8 +125,8 @@ export class MemoryTargetFaults {
   }
 
   /** @internal Responds after the target's latency, and when it is silent, once it is not. */
-  respond(reply: () => void): void {
-    this.#scheduler.after(this.latencyMs, () => {
+  respond(reply: () => void, latencyMs = this.latencyMs): void {
+    this.#scheduler.after(latencyMs, () => {
       if (this.#silent) this.#held.push(reply);
       else reply();
     });

@@ -56,8 +56,11 @@ export const errno = {
   EINVAL: 22,
   ERANGE: 34,
   ENOTSUP: 95,
+  ECONNRESET: 104,
   ECANCELED: 125,
 } as const;
 
 /** "Command Aborted due to SQ Deletion". */
 export const abortedStatus = 0x08;
+/** "Command Abort Requested". */
+export const abortRequestedStatus = 0x07;

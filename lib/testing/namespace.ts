@@ -83,6 +83,7 @@ export class MemoryNamespace {
         deallocateAlignment: 0,
       },
       supports: { compare: true, writeZeroes: true, deallocate: true, verify: true },
+      uuid: this.uuid,
       nguid: '',
       eui64: '',
       tag: this.tag,

@@ -1,9 +1,9 @@
 // The native side of one queue pair, in memory.
 
-import type { NativeQueuePair } from '../native/contract.js';
+import type { NativeAbortOutcome, NativeQueuePair } from '../native/contract.js';
 import type { PollingMode } from '../options/attach.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
-import type { Connection } from './connection.js';
+import type { Connection, Sent } from './connection.js';
 import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
 import type { Scheduler } from './scheduler.js';
@@ -46,6 +46,8 @@ export class MemoryQueuePair implements NativeQueuePair {
   readonly #poller: number;
   readonly #words: Uint32Array<ArrayBuffer>;
   readonly #busy = new Set<number>();
+  /** What the controller has, by slot. */
+  readonly #sent = new Map<number, Sent>();
   #held: number[] = [];
   #holding = false;
   #head = 0;
@@ -98,6 +100,13 @@ export class MemoryQueuePair implements NativeQueuePair {
   /** Commands that the controller has. */
   get inFlight(): number {
     return this.#busy.size;
+  }
+
+  /** Asks the controller to abort the command in a slot. */
+  abort(slot: number, done: (outcome: NativeAbortOutcome) => void): void {
+    const sent = this.#sent.get(slot);
+    if (sent) sent.abort(done);
+    else done('notFound');
   }
 
   /** Has a poller look at the ring. */
@@ -165,7 +174,9 @@ export class MemoryQueuePair implements NativeQueuePair {
     const commandAt = this.#commandAt(slot);
     const command = readCommand(this.#words, commandAt, this.#segmentsAt(slot));
     if (command.operation !== operation.raw && this.#words[commandAt + commandWord.cancel] !== 0) {
-      this.#complete(slot, hostError + errno.ECANCELED, 0);
+      // One that is held has been at a controller before.
+      const lost = this.#held.includes(slot);
+      this.#complete(slot, hostError + (lost ? errno.ECONNRESET : errno.ECANCELED), 0);
       return true;
     }
     const refusal = this.#refusal(command, connection);
@@ -176,8 +187,9 @@ export class MemoryQueuePair implements NativeQueuePair {
     }
     this.#busy.add(slot);
     const begun = performance.now();
-    connection.send(command, uses, this.#host.memory, (status, result) => {
+    const sent = connection.send(command, uses, this.#host.memory, (status, result) => {
       this.#busy.delete(slot);
+      this.#sent.delete(slot);
       for (const use of uses) this.#host.memory.endUse(use);
       const aborted = status === abortedStatus && !connection.alive;
       if (aborted && this.#holding && command.operation !== operation.raw) this.#held.push(slot);
@@ -187,6 +199,7 @@ export class MemoryQueuePair implements NativeQueuePair {
         this.#complete(slot, status, result);
       }
     });
+    this.#sent.set(slot, sent);
     return true;
   }
 

@@ -30,6 +30,8 @@ export class MemorySubsystem {
   maxQueueDepth = 32_768;
   /** The serial number, as controllers that attach from now on say. */
   serial = 'MEMORY';
+  /** Whether an Abort that comes while its command is delayed has an effect. Linux's target has it ignored. */
+  abortsCommands = true;
   /** Whether its controllers report ANA. */
   reportsAna = true;
   /** The longest ANA transition in seconds, 1 to 255, as controllers that attach from now on say. */

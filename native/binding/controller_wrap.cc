@@ -33,6 +33,7 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
+       InstanceMethod<&ControllerWrap::abort>("abort"),
        InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
        InstanceMethod<&ControllerWrap::cancel_attach>("cancelAttach"),
        InstanceMethod<&ControllerWrap::force_disconnect>("forceDisconnect"),
@@ -130,6 +131,22 @@ Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {
     });
   };
   controller(env).admin(std::move(command));
+  return env.Undefined();
+}
+
+Napi::Value ControllerWrap::abort(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Arguments request(info, 0);
+  const auto queue_pair = static_cast<size_t>(request.number("queuePair", 0, UINT16_MAX));
+  const auto slot = static_cast<uint32_t>(request.number("slot", 0, UINT32_MAX));
+  const auto channel = AddonData::of(env).channel;
+  const auto done = channel->keep(request.function("done"));
+  controller(env).abort(queue_pair, slot, [channel, done](AbortOutcome outcome) {
+    channel->post([done, outcome](Napi::Env js) {
+      const char* const names[] = {"aborted", "notAborted", "notFound"};
+      done->Call({Napi::String::New(js, names[static_cast<size_t>(outcome)])});
+    });
+  });
   return env.Undefined();
 }
 

@@ -29,6 +29,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value stacks(const Napi::CallbackInfo& info);
   Napi::Value admin(const Napi::CallbackInfo& info);
+  Napi::Value abort(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
   Napi::Value watch_log(const Napi::CallbackInfo& info);

@@ -72,6 +72,7 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
     supports.Set("deallocate", info.deallocates);
     supports.Set("verify", info.verifies);
     object.Set("supports", supports);
+    object.Set("uuid", info.uuid);
     object.Set("nguid", info.nguid);
     object.Set("eui64", info.eui64);
     object.Set("tag", info.tag);

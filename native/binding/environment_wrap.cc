@@ -73,6 +73,12 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   connect.io_queues = static_cast<uint32_t>(options.number("ioQueues", 1, UINT16_MAX - 1));
   connect.queue_depth = static_cast<uint32_t>(options.number("queueDepth", 2, UINT16_MAX));
   connect.keep_alive_ms = static_cast<uint32_t>(options.number("keepAliveMs", 0, UINT32_MAX));
+  connect.header_digest = options.flag("headerDigest");
+  connect.data_digest = options.flag("dataDigest");
+  // -1: not given.
+  connect.transport_ack_timeout = static_cast<int>(options.number("transportAckTimeout", 0, 32)) - 1;
+  connect.transport_retry_count = static_cast<int>(options.number("transportRetryCount", 0, 8)) - 1;
+  connect.tos = static_cast<int>(options.number("tos", 0, 256)) - 1;
   request.polling = read_polling(info, options);
   request.discovery = options.flag("discovery");
   request.reconnect = {.delay = milliseconds(options.number("reconnectDelayMs", 0, INT32_MAX)),

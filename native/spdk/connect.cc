@@ -24,7 +24,21 @@ void copy_text(char (&target)[Size], const std::string& text) {
   snprintf(target, Size, "%s", text.c_str());
 }
 
+constexpr int kFirstWithTcpAckTimeout = 2205;
+constexpr int kFirstWithTos = 2301;
+
 }  // namespace
+
+std::string unsupported_setting(const spdk_nvme_transport_id& id, const ConnectSettings& settings) {
+  const bool tcp = id.trtype == SPDK_NVME_TRANSPORT_TCP;
+  if (tcp && settings.transport_ack_timeout >= 0 && SPDK_NVME_RELEASE < kFirstWithTcpAckTimeout) {
+    return "transportAckTimeout over TCP; v22.05 is the first that does not";
+  }
+  if (settings.tos >= 0 && SPDK_NVME_RELEASE < kFirstWithTos) {
+    return "tos; v23.01 is the first that does not";
+  }
+  return "";
+}
 
 ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSettings& settings) {
   spdk_nvme_ctrlr_get_default_ctrlr_opts(&options_, sizeof(options_));
@@ -41,6 +55,17 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
   }
   copy_text(options_.src_addr, settings.source_address);
   copy_text(options_.src_svcid, settings.source_service);
+  options_.header_digest = settings.header_digest;
+  options_.data_digest = settings.data_digest;
+  if (settings.transport_ack_timeout >= 0) {
+    options_.transport_ack_timeout = static_cast<uint8_t>(settings.transport_ack_timeout);
+  }
+  if (settings.transport_retry_count >= 0) {
+    options_.transport_retry_count = static_cast<uint8_t>(settings.transport_retry_count);
+  }
+#if SPDK_NVME_RELEASE >= 2301
+  if (settings.tos >= 0) options_.transport_tos = static_cast<uint8_t>(settings.tos);
+#endif
 #if SPDK_NVME_RELEASE >= 2010
   options_.fabrics_connect_timeout_us = static_cast<uint64_t>(settings.timeout_ms) * 1000;
 #endif

@@ -19,7 +19,16 @@ struct ConnectSettings {
   uint32_t queue_depth = 128;
   uint32_t keep_alive_ms = 10'000;
   uint32_t timeout_ms = 5'000;
+  bool header_digest = false;  // TCP only
+  bool data_digest = false;    // TCP only
+  /** Negative: SPDK's default. Of the other transport than these are for: lib/options/attach.ts rejects it. */
+  int transport_ack_timeout = -1;  // as a power of two
+  int transport_retry_count = -1;  // RDMA only
+  int tos = -1;                    // RDMA only
 };
+
+/** What these settings ask for that this release ignores, and the first release that does not; empty for nothing. */
+std::string unsupported_setting(const spdk_nvme_transport_id& id, const ConnectSettings& settings);
 
 /**
  * One attempt to connect to a controller (spdk_nvme_connect_async and spdk_nvme_probe_poll_async). Both calls

@@ -85,6 +85,12 @@ const attachValues = {
   reconnectDelayMs: fc.nat(100_000),
   ctrlrLossTimeoutMs: fc.integer({ min: -1, max: 1_000_000 }),
   fastIoFailTimeoutMs: fc.integer({ min: -1, max: 1_000_000 }),
+  onTimeout: fc.constantFrom('none', 'abort', 'reset'),
+  headerDigest: fc.boolean(),
+  dataDigest: fc.boolean(),
+  transportAckTimeout: fc.integer({ min: -1, max: 33 }),
+  transportRetryCount: fc.integer({ min: -1, max: 9 }),
+  tos: fc.integer({ min: -1, max: 257 }),
 };
 const environmentValues = {
   name: fc.string({ maxLength: 70 }),

@@ -16,7 +16,13 @@ export interface TargetSubsystem {
         /** Bytes of interleaved metadata of each block, and the protection type. */
         readonly metadata?: { readonly size: number; readonly protectionType: 1 | 2 | 3 } | undefined;
       }
-    | { readonly kind: 'malloc'; readonly sizeMb: number; readonly blockSize: number }
+    | {
+        readonly kind: 'malloc';
+        readonly sizeMb: number;
+        readonly blockSize: number;
+        /** What it transfers at most; commands beyond it wait in the target. */
+        readonly mostMbPerSecond?: number | undefined;
+      }
     /** A file of the host. */
     | { readonly kind: 'file'; readonly path: string; readonly blockSize: number }
     /** A disk with a delay in microseconds: a null disk, or a file. */
@@ -137,6 +143,9 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
           method: 'bdev_malloc_create',
           params: { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: what.blockSize },
         },
+        ...(what.mostMbPerSecond === undefined
+          ? []
+          : [{ method: 'bdev_set_qos_limit', params: { name, rw_mbytes_per_sec: what.mostMbPerSecond } }]),
       ];
   }
 }

@@ -14,6 +14,7 @@ const layers: readonly string[] = [
   'options/',
   'internal/',
   'native/',
+  'nvme/',
   'io/',
   'diagnostics/',
   'discovery/',

@@ -147,6 +147,12 @@ describe.each([
       const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
       expect(await codeOf(reading as Promise<unknown>)).toBe('ERR_SPDK_TIMEOUT');
     },
+    onTimeout: async () => {
+      const { controller } = await attach({ ioTimeoutMs: 50, onTimeout: 'abort' });
+      const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) as Promise<unknown>;
+      const { outcome } = await refusal('ERR_SPDK_TIMEOUT', limits.answer, reading);
+      expect(outcome).toBe('aborted');
+    },
     ctrlrLossTimeoutMs: async () => {
       const { controller } = await attach({ ctrlrLossTimeoutMs: 1_500, reconnectDelayMs: 200 });
       const failed = new Promise((resolve) => controller.once('failed', resolve));
@@ -187,6 +193,39 @@ describe.each([
       expect(value).toBe('ERR_SPDK_CONTROLLER_FAILED');
       expect(ms).toBeLessThan(600 + limits.stall);
       expect(controller.state).not.toBe('failed');
+    },
+    headerDigest: async () => {
+      await attach({ headerDigest: true });
+      expect(capture.digests).toEqual([
+        { header: true, data: false },
+        { header: true, data: false },
+      ]);
+    },
+    dataDigest: async () => {
+      await attach({ dataDigest: true });
+      expect(capture.digests).toEqual([
+        { header: false, data: true },
+        { header: false, data: true },
+      ]);
+    },
+    transportAckTimeout: async () => {
+      const attached = env.attach(idOf(capture.port), { transportAckTimeout: 10 });
+      if (release() < 2205) {
+        const { message } = await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
+        expect(message).toContain('v22.05');
+        expect(capture.proxy.times).toEqual([]);
+        return;
+      }
+      await attached;
+      // The kernel has it as TCP_USER_TIMEOUT; test/integration/link-cut.test.ts measures what it does.
+    },
+    transportRetryCount: async () => {
+      const attached = env.attach(idOf(capture.port), { transportRetryCount: 1 });
+      await refusal('ERR_SPDK_CONFLICTING_OPTIONS', limits.answer, attached);
+    },
+    tos: async () => {
+      const attached = env.attach(idOf(capture.port), { tos: 8 });
+      await refusal('ERR_SPDK_CONFLICTING_OPTIONS', limits.answer, attached);
     },
   };
 

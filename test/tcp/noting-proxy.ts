@@ -6,6 +6,7 @@ import {
   commandIn,
   commandOfData,
   dataIn,
+  digestsIn,
   isDataToHost,
   isDataToTarget,
   isFabrics,
@@ -31,6 +32,8 @@ export interface NotingProxy {
   readonly port: number;
   /** The Connect commands that have passed, admin queues' and I/O queues', in their order. */
   readonly connects: SeenConnect[];
+  /** What each connection asked for, in their order (NVMe/TCP, ICReq). */
+  readonly digests: { readonly header: boolean; readonly data: boolean }[];
   /** Changes what the target's controllers say of themselves: the page of Identify Controller. */
   alter(change: (page: Buffer) => void): void;
   close(): void;
@@ -71,12 +74,15 @@ class ConnectReader {
 /** Listens at an address, and passes on to a port of the same address. */
 export async function noteConnects(targetPort: number, address = '127.0.0.1'): Promise<NotingProxy> {
   const connects: SeenConnect[] = [];
+  const digests: { header: boolean; data: boolean }[] = [];
   let change = (_page: Buffer): void => {};
   const hooks = (source: string): Hooks => {
     const reader = new ConnectReader(source);
     const asked = new Set<number>();
     return {
       fromHost: (pdu) => {
+        const wanted = digestsIn(pdu);
+        if (wanted) digests.push(wanted);
         const connect = reader.see(pdu);
         if (connect) connects.push(connect);
         const command = commandIn(pdu);
@@ -95,6 +101,7 @@ export async function noteConnects(targetPort: number, address = '127.0.0.1'): P
     proxy,
     port: proxy.port,
     connects,
+    digests,
     alter: (how) => {
       change = how;
     },

@@ -1,6 +1,7 @@
 // NVMe/TCP's PDUs, as far as the tests' proxies look into them.
 
 /** Types of PDUs. */
+const initialisation = 0x00;
 const commandCapsule = 0x04;
 const responseCapsule = 0x05;
 const dataToTarget = 0x06;
@@ -13,6 +14,13 @@ const identifyController = 1;
 
 const commonHeader = 8;
 const commandBytes = 64;
+
+/** The digests that an initialisation request asks for. */
+export function digestsIn(pdu: Buffer): { header: boolean; data: boolean } | undefined {
+  if (pdu[0] !== initialisation) return undefined;
+  const bits = pdu.readUInt8(11);
+  return { header: (bits & 1) !== 0, data: (bits & 2) !== 0 };
+}
 
 /** The entry of a submission queue in a command capsule, without the capsule's data. */
 export function commandIn(pdu: Buffer): Buffer | undefined {

@@ -32,11 +32,17 @@ describe('defaults', () => {
       keepAliveMs: 10_000,
       timeoutMs: 5_000,
       signal: undefined,
+      onTimeout: 'none',
       ctrlrLossTimeoutMs: 0,
       reconnectDelayMs: 0,
       fastIoFailTimeoutMs: 0,
       sourceAddress: undefined,
       sourcePort: undefined,
+      headerDigest: false,
+      dataDigest: false,
+      transportAckTimeout: undefined,
+      transportRetryCount: undefined,
+      tos: undefined,
     });
     expect(resolveDetachOptions()).toEqual({ drainMs: 1_000, timeoutMs: 5_000 });
     expect(resolveCloseOptions()).toEqual({ timeoutMs: 5_000 });
@@ -93,6 +99,57 @@ describe('numbers', () => {
     expect(attach({ keepAliveMs: 1_000 }).keepAliveMs).toBe(1_000);
     for (const keepAliveMs of [1, 999]) {
       expectCode(() => attach({ keepAliveMs }), 'ERR_SPDK_INVALID_ARG_VALUE', /0 \(off\) or from 1000/);
+    }
+  });
+});
+
+describe('what is for one transport', () => {
+  const rdma = parseTransportId(
+    'trtype:RDMA adrfam:IPv4 traddr:10.0.0.1 trsvcid:4420 subnqn:nqn.2026-01.io.spdk:one',
+  );
+  const tcp = parseTransportId(
+    'trtype:TCP adrfam:IPv4 traddr:10.0.0.1 trsvcid:4420 subnqn:nqn.2026-01.io.spdk:one',
+  );
+
+  it.each([
+    [rdma, { headerDigest: true }],
+    [rdma, { dataDigest: true }],
+    [tcp, { transportRetryCount: 3 }],
+    [tcp, { tos: 8 }],
+  ])('is a conflict with the other: %#', (id, options) => {
+    const [name = ''] = Object.keys(options);
+    expectCode(
+      () => resolveAttachOptions(options, id),
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+      new RegExp(`^${name} has no`),
+    );
+  });
+
+  it('is passed on otherwise', () => {
+    const digests = { headerDigest: true, dataDigest: true, transportAckTimeout: 10 };
+    expect(resolveAttachOptions(digests, tcp)).toMatchObject(digests);
+    const counts = { transportAckTimeout: 31, transportRetryCount: 0, tos: 255, headerDigest: false };
+    expect(resolveAttachOptions(counts, rdma)).toMatchObject(counts);
+  });
+
+  it.each([
+    ['transportAckTimeout', [0, 32, 1.5, -1]],
+    ['transportRetryCount', [-1, 8, 0.5]],
+    ['tos', [0, 256, -1]],
+  ])('checks %s', (name, values) => {
+    for (const value of values) {
+      expectCode(
+        () => resolveAttachOptions({ [name]: value }, rdma),
+        'ERR_SPDK_INVALID_ARG_VALUE',
+        new RegExp(`^${name} must`),
+      );
+    }
+    expectCode(() => resolveAttachOptions({ [name]: '1' }, rdma), 'ERR_SPDK_INVALID_ARG_TYPE');
+  });
+
+  it.each(['headerDigest', 'dataDigest'])('checks %s', (name) => {
+    for (const value of [1, 'true', null]) {
+      expectCode(() => resolveAttachOptions({ [name]: value }, tcp), 'ERR_SPDK_INVALID_ARG_TYPE');
     }
   });
 });

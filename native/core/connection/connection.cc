@@ -189,6 +189,18 @@ void Connection::admin(AdminCommand command) {
   }
 }
 
+void Connection::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done) {
+  if (lost()) return done(AbortOutcome::not_found);
+  // The pollers' side of the rings and of SPDK's queue pairs is read.
+  const LingerLock::ExclusiveGuard alone(*context_.linger);
+  size_t index = queue_pair;
+  for (const auto& set : sets_) {
+    if (index < set->size()) return abort_calls_.send(controller_, *set, index, slot, std::move(done));
+    index -= set->size();
+  }
+  done(AbortOutcome::not_found);
+}
+
 void Connection::lose_admin_queue(const std::string& why, int error_number) {
   lost_ = true;
   context_.history->add(HistoryEvent::Kind::connection_lost, why);
@@ -300,6 +312,7 @@ void Connection::destroy() {
     destroy(alone);
   }
   admin_commands_.abort();
+  abort_calls_.settle_all();
 }
 
 void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {

@@ -13,6 +13,7 @@
 #include "native/core/base/linger_lock.h"
 #include "native/core/base/status.h"
 #include "native/core/base/stop_request.h"
+#include "native/core/connection/abort_calls.h"
 #include "native/core/connection/admin_commands.h"
 #include "native/core/connection/controller_services.h"
 #include "native/core/connection/keep_alive_watch.h"
@@ -99,8 +100,10 @@ class Connection {
   [[nodiscard]] bool take_log_change() { return std::exchange(log_changed_, false); }
   /** Sends a command; rejects it when the admin queue is lost. */
   void admin(AdminCommand command);
+  /** Asks the controller to abort the command in a slot of a queue pair's ring. */
+  void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   /** Whether admin commands are outstanding. */
-  [[nodiscard]] bool busy() const { return admin_commands_.busy(); }
+  [[nodiscard]] bool busy() const { return admin_commands_.busy() || abort_calls_.busy(); }
 
   /** The admin queue is dead, or as good as: nothing is sent or awaited any more. */
   [[nodiscard]] bool lost() const { return lost_ || controller_ == nullptr; }
@@ -149,6 +152,7 @@ class Connection {
   std::vector<std::shared_ptr<QueueSet>> sets_;
   IoQueues* io_ = nullptr;
   AdminCommands admin_commands_;
+  AbortCalls abort_calls_;
   KeepAliveWatch keep_alive_;
   /** Of AdminCommands::completions(), when the watch was last updated. */
   uint64_t completions_seen_ = 0;

@@ -123,6 +123,11 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
                                                        " leaves sourceAddress aside over TCP; " +
                                                        spdk::kFirstWithTcpSourceAddress + " does not");
   }
+  if (const auto ignored = spdk::unsupported_setting(request_.transport_id, request_.connect);
+      !ignored.empty()) {
+    return Status::failure("ERR_SPDK_UNSUPPORTED",
+                           std::string(spdk::version_string()) + " ignores " + ignored);
+  }
   if (Status present = check_reachable(); !present.ok()) return present;
   while (!(in_gate_ = context_.services->connect_gate.enter(kGateInterval))) {
     if (stopped()) {

@@ -1,5 +1,7 @@
 #include "native/core/connection/controller_info.h"
 
+#include <spdk/uuid.h>
+
 #include <algorithm>
 
 #include "native/spdk/command_limits.h"
@@ -27,6 +29,16 @@ std::string identifier(const uint8_t* bytes, size_t size) {
     text += kDigits[bytes[i] >> 4];
     text += kDigits[bytes[i] & 15];
   }
+  return text;
+}
+
+/** The UUID of the namespace identification descriptors; empty without one. */
+std::string uuid_of(const spdk_nvme_ns* ns) {
+  const spdk_uuid* uuid = spdk_nvme_ns_get_uuid(ns);
+  if (uuid == nullptr) return "";
+  std::string text = identifier(reinterpret_cast<const uint8_t*>(uuid), sizeof(*uuid));
+  if (text.empty()) return "";
+  for (const size_t hyphen : {8, 13, 18, 23}) text.insert(hyphen, 1, '-');
   return text;
 }
 
@@ -95,6 +107,7 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, Namespac
     info.protection_first = info.protection_type != 0 && data->dps.md_start != 0;
     read_optimal_sizes(ns, info);
     read_optional_commands(controller, info);
+    info.uuid = uuid_of(ns);
     info.nguid = identifier(data->nguid, sizeof(data->nguid));
     const auto* eui64 = reinterpret_cast<const uint8_t*>(&data->eui64);
     info.eui64 = identifier(eui64, sizeof(data->eui64));

@@ -31,7 +31,9 @@ struct NamespaceInfo {
   bool writes_zeroes = false;
   bool deallocates = false;
   bool verifies = false;
-  std::string nguid;  // hexadecimal; empty when the controller gives none
+  // Empty when the controller gives none.
+  std::string uuid;   // 8-4-4-4-12
+  std::string nguid;  // hexadecimal
   std::string eui64;
   /** Of NamespaceTags. */
   uint32_t tag = 0;

@@ -79,6 +79,13 @@ void ControlLoop::admin(AdminCommand command) {
   });
 }
 
+void ControlLoop::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done) {
+  mailbox_->post([this, queue_pair, slot, done = std::move(done)]() mutable {
+    if (connection_ == nullptr) return done(AbortOutcome::not_found);
+    connection_->abort(queue_pair, slot, std::move(done));
+  });
+}
+
 void ControlLoop::watch_log() {
   mailbox_->post([this] {
     if (connection_ != nullptr) connection_->watch_log();

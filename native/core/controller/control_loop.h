@@ -55,6 +55,7 @@ class ControlLoop {
   void detach(DetachSettings settings, DetachCalls::Done done);
   void reset();
   void admin(AdminCommand command);
+  void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   void watch_log();
   void wedge() { enter(ControllerState::wedged); }
 

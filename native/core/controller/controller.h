@@ -65,6 +65,14 @@ class Controller {
   void admin(AdminCommand command) { loop_->admin(std::move(command)); }
 
   /**
+   * Asks the controller to abort the command in a slot of a queue pair's ring; `done` is called on the control thread. The
+   * slot stays that command's until then.
+   */
+  void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done) {
+    loop_->abort(queue_pair, slot, std::move(done));
+  }
+
+  /**
    * Has a discovery controller report changes of its log on the present connection, see
    * ControllerEvents::log_changed. Where its feature Asynchronous Event Configuration allows it, which is the
    * caller's to set.

@@ -126,7 +126,7 @@ void IoRing::take_new() {
 /** Sends the next piece of a command that was removed from ready_. False if it has to wait there. */
 bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
   Slot& slot = slots_[index];
-  if (is_cancelled(index)) end(index, host_error(ECANCELED));
+  if (is_cancelled(index)) end_cancelled(index);
   bool waits = false;
   if (slot.has_more()) {
     const uint32_t number = free_pieces_.back();
@@ -198,7 +198,11 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   ring.in_flight_--;
   slot.pieces--;
   const uint32_t status = status_word(completion->status);
-  if (is_aborted(status) && slot.command.operation != raw && ring.requeue_.load(std::memory_order_acquire)) {
+  // A controller that was asked to abort a command completes it with a status that SPDK gives for a lost connection.
+  const bool lost = is_aborted(status) && slot.command.operation != raw &&
+                    ring.requeue_.load(std::memory_order_acquire) && !ring.is_cancelled(index);
+  if (lost) {
+    slot.was_lost = true;
     slot.lost_from = slot.lost ? std::min(slot.lost_from, first) : first;
     slot.lost = true;
   } else if (status != 0) {
@@ -295,8 +299,22 @@ void IoRing::settle_cancelled() {
     // A command that was sent completely ends with the controller's status.
     if (!slot.busy || !(slot.has_more() || slot.lost) || !is_cancelled(index)) continue;
     std::erase(requeued_, index);
-    end(index, host_error(ECANCELED));
+    end_cancelled(index);
     settle(index);
+  }
+}
+
+void IoRing::end_cancelled(uint32_t index) {
+  end(index, host_error(slots_[index].was_lost ? ECONNRESET : ECANCELED));
+}
+
+void IoRing::for_each_piece(uint32_t index, const std::function<void(void* context)>& call) {
+  if (index >= capacity_ || !slots_[index].busy) return;
+  std::vector<bool> is_free(pieces_.size());
+  for (const uint32_t number : free_pieces_) is_free[number] = true;
+  // A call may complete the piece, which changes free_pieces_.
+  for (size_t number = 0; number < pieces_.size(); number++) {
+    if (!is_free[number] && pieces_[number].slot == index) call(&pieces_[number]);
   }
 }
 

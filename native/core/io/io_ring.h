@@ -117,6 +117,11 @@ class IoRing : public RingLayout {
   void notify();
   /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
   void settle_cancelled();
+  /**
+   * Calls for each part of the command in this slot that SPDK has, with the context that SPDK has it by. Holds: linger lock
+   * (exclusive).
+   */
+  void for_each_piece(uint32_t index, const std::function<void(void* context)>& call);
   /** The queue pair no longer exists: aborts everything that is not requeued. */
   void lost_queue_pair();
   /** Completes everything that is requeued or not yet passed to SPDK: with this errno, or as aborted for 0. */
@@ -137,6 +142,8 @@ class IoRing : public RingLayout {
     /** The connection was lost with pieces of it, which are sent again from this unit on. */
     bool lost = false;
     uint32_t lost_from = 0;
+    /** That has happened at some time: a target may still carry out what it was sent. */
+    bool was_lost = false;
     /** Units passed to SPDK so far, see IoCommand::extent(). */
     uint32_t sent = 0;
     /** Pieces that SPDK has. */
@@ -149,7 +156,7 @@ class IoRing : public RingLayout {
     void begin(uint64_t now) {
       begun = now;
       busy = ready = true;
-      ended = lost = false;
+      ended = lost = was_lost = false;
       sent = pieces = status = result = 0;
     }
     [[nodiscard]] bool has_more() const { return !ended && !lost && sent < command.extent(); }
@@ -168,6 +175,7 @@ class IoRing : public RingLayout {
   [[nodiscard]] bool has_to_wait(int result) const;
   void end(uint32_t index, uint32_t status);
   void settle(uint32_t index);
+  void end_cancelled(uint32_t index);
   void complete(uint32_t index, uint32_t status, uint32_t result);
   void count(const Slot& slot, uint32_t status);
   static void on_complete(void* piece, const spdk_nvme_cpl* completion);

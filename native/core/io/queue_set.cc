@@ -116,6 +116,13 @@ QueueSet::Turn QueueSet::release() {
   return {.hot = true};
 }
 
+void QueueSet::for_each_piece(size_t index, uint32_t slot,
+                              const std::function<void(spdk_nvme_qpair* queue_pair, void* context)>& call) {
+  if (phase() != Phase::serving) return;
+  rings_[index]->for_each_piece(slot, [&](void* context) { call(pairs_[index], context); });
+  rings_[index]->notify();
+}
+
 void QueueSet::abandon() {
   pairs_.abandon();
   free();

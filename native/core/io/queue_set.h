@@ -89,6 +89,15 @@ class QueueSet {
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
   [[nodiscard]] bool released() const { return phase() == Phase::released; }
 
+  /** How many queue pairs it has. */
+  [[nodiscard]] size_t size() const { return rings_.size(); }
+  /**
+   * Calls for each part of a command that SPDK has: with the queue pair, and with the context that SPDK has the part by. Thread:
+   * control. Holds: linger lock (exclusive).
+   */
+  void for_each_piece(size_t index, uint32_t slot,
+                      const std::function<void(spdk_nvme_qpair* queue_pair, void* context)>& call);
+
   /** Ends the rest of a failed connect, and waits for it. Thread: control. Holds: linger lock (exclusive). */
   void abandon();
   /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */

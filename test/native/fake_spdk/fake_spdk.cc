@@ -53,13 +53,16 @@ int send(spdk_nvme_qpair* queue_pair, FakeCommand command) {
   return 0;
 }
 
-void complete(spdk_nvme_qpair* queue_pair, size_t index, bool aborted) {
+enum class Abortion { none, by_loss, by_request };
+
+void complete(spdk_nvme_qpair* queue_pair, size_t index, Abortion abortion) {
   const FakeCommand command = std::move(queue_pair->in_flight[index]);
   queue_pair->in_flight.erase(queue_pair->in_flight.begin() + static_cast<ptrdiff_t>(index));
   queue_pair->requests_used -= command.requests;
   spdk_nvme_status status{};
-  if (aborted) {
-    status.sc = SPDK_NVME_SC_ABORTED_SQ_DELETION;
+  if (abortion != Abortion::none) {
+    status.sc =
+        abortion == Abortion::by_loss ? SPDK_NVME_SC_ABORTED_SQ_DELETION : SPDK_NVME_SC_ABORTED_BY_REQUEST;
   } else if (queue_pair->controller->status) {
     status = queue_pair->controller->status(command);
   }
@@ -117,7 +120,7 @@ spdk_nvme_ns& spdk_nvme_ctrlr::add(uint32_t id, uint32_t block_size, uint64_t bl
 }
 
 void spdk_nvme_qpair::abort_all() {
-  while (!in_flight.empty()) complete(this, 0, true);
+  while (!in_flight.empty()) complete(this, 0, Abortion::by_loss);
 }
 
 namespace fake {
@@ -130,6 +133,22 @@ std::vector<spdk_nvme_qpair*>& queue_pairs() {
 bool has_queue_pairs(const spdk_nvme_ctrlr& controller) {
   const std::lock_guard<std::mutex> guard(g_mutex);
   return std::ranges::any_of(queue_pairs(), [&](const auto* one) { return one->controller == &controller; });
+}
+
+void answer_aborts(spdk_nvme_ctrlr& controller) {
+  while (!controller.aborts.empty()) {
+    const spdk_nvme_ctrlr::Abort abort = controller.aborts.front();
+    controller.aborts.pop_front();
+    const auto& in_flight = abort.queue_pair->in_flight;
+    const auto found =
+        std::ranges::find_if(in_flight, [&](const auto& one) { return one.context == abort.aborted; });
+    const bool works = controller.aborts_commands && found != in_flight.end();
+    if (works)
+      complete(abort.queue_pair, static_cast<size_t>(found - in_flight.begin()), Abortion::by_request);
+    spdk_nvme_cpl completion{};
+    completion.cdw0 = works ? 0 : 1;
+    abort.done(abort.context, &completion);
+  }
 }
 
 void complete_at_random(spdk_nvme_ctrlr& controller, std::mt19937_64& random) {
@@ -156,6 +175,15 @@ int spdk_nvme_ctrlr_cmd_io_raw(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* que
   if (length > 0) sent.runs.push_back({static_cast<uint8_t*>(data), length});
   if (sent.bytes() > controller->max_transfer) controller->split++;
   return send(queue_pair, std::move(sent));
+}
+
+int spdk_nvme_ctrlr_cmd_abort_ext(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, void* aborted,
+                                  spdk_nvme_cmd_cb done, void* context) {
+  const bool found =
+      std::ranges::any_of(queue_pair->in_flight, [&](const auto& one) { return one.context == aborted; });
+  if (!found) return -ENOENT;
+  controller->aborts.push_back({queue_pair, aborted, done, context});
+  return 0;
 }
 
 int spdk_nvme_ns_cmd_readv(spdk_nvme_ns* ns, spdk_nvme_qpair* queue_pair, uint64_t lba, uint32_t blocks,
@@ -286,7 +314,7 @@ int32_t spdk_nvme_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_
   const size_t count = controller.completions_of_poll ? controller.completions_of_poll(in_flight) : in_flight;
   for (size_t i = 0; i < count && !queue_pair->in_flight.empty(); i++) {
     const size_t left = queue_pair->in_flight.size();
-    complete(queue_pair, controller.next_completed ? controller.next_completed(left) : 0, false);
+    complete(queue_pair, controller.next_completed ? controller.next_completed(left) : 0, Abortion::none);
   }
   return static_cast<int32_t>(count);
 }

@@ -70,6 +70,16 @@ struct spdk_nvme_ctrlr {
   /** How many commands a poll completes, and which of those in flight is the next one. */
   std::function<size_t(size_t in_flight)> completions_of_poll;
   std::function<size_t(size_t in_flight)> next_completed;
+  /** An Abort that has not been answered. */
+  struct Abort {
+    spdk_nvme_qpair* queue_pair;
+    void* aborted;
+    spdk_nvme_cmd_cb done;
+    void* context;
+  };
+  std::deque<Abort> aborts;
+  /** Whether an Abort that arrives in time has an effect. */
+  bool aborts_commands = true;
   /** Commands split by the fake: a ring that does its work leaves it none. */
   uint32_t split = 0;
   /** The connection of the next queue pair that is polled is lost. Any thread. */
@@ -101,6 +111,9 @@ namespace fake {
 std::vector<spdk_nvme_qpair*>& queue_pairs();
 /** ... but this is. */
 bool has_queue_pairs(const spdk_nvme_ctrlr& controller);
+
+/** The controller answers all Aborts. */
+void answer_aborts(spdk_nvme_ctrlr& controller);
 
 /** A controller that completes in any order, now and then not at all in a poll, as the generator has it. */
 void complete_at_random(spdk_nvme_ctrlr& controller, std::mt19937_64& random);

@@ -213,7 +213,8 @@ int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
     if (link.on_event != nullptr) link.on_event(link.event_context, &completion);
   }
   if (fake::target().silent) return 0;
-  const size_t count = link.requests.size();
+  const size_t count = link.requests.size() + controller->aborts.size();
+  fake::answer_aborts(*controller);
   link.end_all(SPDK_NVME_SC_SUCCESS);
   return static_cast<int32_t>(count);
 }

@@ -215,6 +215,7 @@ export class FakeController {
         deallocateAlignment: 0,
       },
       supports: { compare: true, writeZeroes: true, deallocate: true, verify: true },
+      uuid: '',
       nguid: '',
       eui64: '',
       tag: 1,
@@ -242,6 +243,7 @@ export class FakeController {
         polling: 'threads',
         maxWaiting: options.maxWaiting ?? 16_384,
         ioTimeoutMs: options.ioTimeoutMs,
+        onTimeout: 'none',
       },
       { memory: memory.dma, bounce: pool, detached: () => {} },
     );

@@ -1,0 +1,91 @@
+// Ending an operation that was given up, at the controller.
+
+import { mayBeOutstanding } from '../errors/command-status.js';
+import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
+import type { NativeAbortOutcome } from '../native/contract.js';
+
+/** How long an operation waits for the end of its commands, after its own limit. */
+const mostWaitMs = 1_000;
+
+/**
+ * One operation whose time is over or whose signal has fired, and which waits until the controller has ended its commands. Settles once:
+ * when all of them and all requests to abort them have ended, or when that takes too long.
+ */
+export class RequestEnd {
+  readonly #error: SpdkError;
+  readonly #settle: (error: SpdkError) => void;
+  readonly #timer: NodeJS.Timeout;
+  /** Requests to abort, and the operation itself. */
+  #left = 1;
+  /** Whether the controller has aborted all of its commands that it was asked to. */
+  #aborted = false;
+  #asked = false;
+  #status = 0;
+  #whole = false;
+
+  /**
+   * @param error why it was given up
+   * @param settle is called with the error that has its outcome
+   */
+  constructor(error: SpdkError, settle: (error: SpdkError) => void) {
+    this.#error = error;
+    this.#settle = settle;
+    this.#timer = setTimeout(() => this.#end('unknown'), mostWaitMs);
+  }
+
+  /** The controller is asked to abort one of its commands. */
+  aborting(): void {
+    this.#left++;
+    if (!this.#asked) this.#aborted = true;
+    this.#asked = true;
+  }
+
+  /** That has an outcome. */
+  abortEnded(outcome: NativeAbortOutcome): void {
+    if (outcome !== 'aborted') this.#aborted = false;
+    this.#leave();
+  }
+
+  /**
+   * All of its commands have ended.
+   * @param status of the first that failed; 0 for none
+   * @param whole nothing of it was left out
+   */
+  commandsEnded(status: number, whole: boolean): void {
+    this.#status = status;
+    this.#whole = whole;
+    this.#leave();
+  }
+
+  /** The queue pair is gone; nobody knows what the target does. */
+  lost(): void {
+    this.#end('unknown');
+  }
+
+  #leave(): void {
+    this.#left--;
+    if (this.#left > 0) return;
+    if (this.#status === 0) this.#end(this.#whole ? 'completed' : 'aborted');
+    else if (mayBeOutstanding(this.#status)) this.#end(this.#aborted ? 'aborted' : 'unknown');
+    else this.#end('aborted');
+  }
+
+  #end(outcome: OperationOutcome): void {
+    clearTimeout(this.#timer);
+    const { code, message, cause } = this.#error;
+    const words = `${beginning(message)} ${sentences[outcome]}`;
+    this.#settle(new SpdkError(code, words, cause === undefined ? { outcome } : { outcome, cause }));
+  }
+}
+
+const sentences: Readonly<Record<OperationOutcome, string>> = {
+  completed: 'The controller has carried it out meanwhile',
+  aborted: 'The controller does not carry it out any more',
+  unknown: 'The controller may still carry it out; its memory is kept until then',
+};
+
+/** Its first sentence: the others say what is so without an end at the controller. */
+function beginning(message: string): string {
+  const end = message.indexOf('. ');
+  return end < 0 ? `${message}.` : message.slice(0, end + 1);
+}

@@ -1,0 +1,173 @@
+// A write that is given up must not land on what was written since: with nvmf_tgt, whose disk lets commands wait, and with a
+// network that lets them wait.
+
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type AttachOptions, type Controller, Environment, type Namespace } from '../../lib/index.js';
+import { listenerId } from '../../scripts/target/config.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { limits } from '../integration/support/limits.js';
+import { eventually, refusal, within } from '../integration/support/timing.js';
+import { commandIn } from './pdu.js';
+import { PduProxy } from './proxy.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4472' } as const;
+const slow = 'nqn.2026-11.dev.spdk-nvme:slow';
+const fast = 'nqn.2026-11.dev.spdk-nvme:fast';
+const giveUpMs = 500;
+const bytes = 4096;
+/** The slow disk takes two seconds for it, and what comes behind it waits. */
+const filler = Buffer.alloc(2 << 20);
+const fillerAt = 1 << 20;
+const mostMs = 5_000;
+/** So that its data has reached the disk's queue: that of a small write travels with its command, and would overtake it. */
+const fillMs = 150;
+const brokenMs = 3_000;
+const old = Buffer.alloc(bytes, 'old ');
+const newer = Buffer.alloc(bytes, 'new ');
+const writeOpcode = 0x01;
+
+let target: SpdkTarget;
+let env: Environment;
+
+beforeAll(async () => {
+  const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [
+      { nqn: slow, serial: 'SLOW', disk: { ...disk, mostMbPerSecond: 1 } },
+      { nqn: fast, serial: 'FAST', disk },
+    ],
+  });
+  ensureHugepages(128);
+  env = await Environment.init({ memoryMb: 128, pollers: 1 });
+});
+afterEach(() => Promise.all(env.controllers.map((controller) => controller.detach())));
+afterAll(async () => {
+  await env?.close();
+  await target?.stop('SIGKILL');
+});
+
+async function attach(
+  nqn: string,
+  options: AttachOptions,
+  port: string = listener.trsvcid,
+): Promise<{ controller: Controller; ns: Namespace }> {
+  const id = listenerId({ ...listener, trsvcid: port }, nqn);
+  const controller = await within(limits.attach, env.attach(id, options));
+  return { controller, ns: controller.namespaces[0] as Namespace };
+}
+
+const read = (ns: Namespace) => ns.read(Buffer.alloc(bytes), { offset: 0 });
+
+describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (polling) => {
+  it('a write that is given up lands later by default', async () => {
+    const { ns } = await attach(slow, { polling });
+    await ns.write(newer, { offset: 0 });
+    const filling = ns.write(filler, { offset: fillerAt });
+    await sleep(fillMs);
+    await refusal('ERR_SPDK_TIMEOUT', limits.answer, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
+    await within(mostMs, filling);
+    expect((await read(ns)).equals(old)).toBe(true);
+  });
+
+  it('and does not with `abort`', async () => {
+    const { ns, controller } = await attach(slow, {
+      polling,
+      onTimeout: 'abort',
+      ctrlrLossTimeoutMs: 10_000,
+    });
+    await ns.write(newer, { offset: 0 });
+    const filling = ns.write(filler, { offset: fillerAt });
+    await sleep(fillMs);
+    const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
+    const { outcome, message } = await refusal('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
+    expect(outcome, message).toBe('aborted');
+    await within(mostMs, filling);
+    expect((await read(ns)).equals(newer)).toBe(true);
+    expect(controller.state).toBe('attached');
+    expect(controller.history.some(({ kind }) => kind === 'reset')).toBe(false);
+    expect(controller.stats().outstanding).toBe(0);
+  });
+});
+
+it('`abort` by a signal ends many commands of several queue pairs', async () => {
+  const { ns, controller } = await attach(slow, { onTimeout: 'abort', ioQueues: 2 });
+  const [first, second] = controller.queuePairs;
+  await ns.write(newer, { offset: 0 });
+  const filling = ns.write(filler, { offset: fillerAt, queuePair: first });
+  await sleep(fillMs);
+  const abort = new AbortController();
+  const writes = Array.from({ length: 24 }, (_, i) =>
+    refusal(
+      'ERR_SPDK_ABORTED',
+      mostMs,
+      ns.write(old, { offset: 0, signal: abort.signal, queuePair: i % 2 ? first : second }),
+    ),
+  );
+  await sleep(giveUpMs / 2);
+  abort.abort();
+  expect(new Set((await Promise.all(writes)).map(({ outcome }) => outcome))).toEqual(new Set(['aborted']));
+  await within(mostMs, filling);
+  expect((await read(ns)).equals(newer)).toBe(true);
+});
+
+describe('a write that the network delays', () => {
+  /** Attaches through a proxy that keeps the next write, until it is released. */
+  async function delayed(options: AttachOptions) {
+    const state = { keeps: false };
+    const proxy = await PduProxy.start({
+      targetPort: Number(listener.trsvcid),
+      hooks: () => ({
+        fromHost: (pdu) => (state.keeps && commandIn(pdu)?.readUInt8(0) === writeOpcode ? 'this' : undefined),
+      }),
+    });
+    const through = await attach(fast, options, String(proxy.port));
+    const { ns: direct } = await attach(fast, {});
+    await direct.write(Buffer.alloc(bytes), { offset: 0 });
+    state.keeps = true;
+    return { ...through, direct, proxy };
+  }
+
+  it('lands on what was written since by default', async () => {
+    const { ns, direct, proxy } = await delayed({ keepAliveMs: 0 });
+    await refusal('ERR_SPDK_TIMEOUT', limits.answer, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
+    await direct.write(newer, { offset: 0 });
+    proxy.release();
+    expect(await eventually(limits.answer, async () => (await read(direct)).equals(old))).toBe(true);
+    proxy.close();
+  });
+
+  it('and `abort` says that it may', async () => {
+    const { ns, proxy } = await delayed({ keepAliveMs: 0, onTimeout: 'abort' });
+    const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
+    const { outcome } = await refusal('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
+    expect(outcome).toBe('unknown');
+    proxy.close();
+  });
+
+  it('does not with `reset`, which does not send it again either', async () => {
+    const { ns, direct, controller, proxy } = await delayed({
+      onTimeout: 'reset',
+      ctrlrLossTimeoutMs: 10_000,
+    });
+    let resets = 0;
+    controller.on('resetting', () => resets++);
+    const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
+    const { outcome } = await refusal('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
+    expect(outcome).toBe('unknown');
+    // The admin queue's messages are kept as well: it takes until the target counts as dead.
+    await sleep(brokenMs);
+    await direct.write(newer, { offset: 0 });
+    proxy.release();
+    expect(await eventually(limits.reset, () => controller.state === 'attached')).toBe(true);
+    await sleep(300);
+    expect((await read(direct)).equals(newer)).toBe(true);
+    expect((await read(ns)).equals(newer)).toBe(true);
+    expect(resets).toBe(1);
+    proxy.close();
+  });
+});
