@@ -7,12 +7,27 @@ import { duration } from './duration.js';
 export interface Part {
   title: string;
   run: (folder: string, signal: AbortSignal) => Promise<Counts>;
+  /** The same beside the other parts, if there are any. */
+  beside?: (folder: string, signal: AbortSignal) => Promise<Beside>;
+}
+
+/** A part that ran beside others. */
+export interface Beside {
+  readonly counts: Counts;
+  /** What it printed, which would mix with the others' output. */
+  readonly output: string;
+}
+
+interface Result {
+  title: string;
+  counts: Counts;
+  ms: number;
 }
 
 /**
- * Runs the parts one after another, each even where an earlier one failed. The last lines are the sums of each part,
- * the name of each test that failed, and the sum of all, so that the end of a log is enough to read. Ctrl-C ends the
- * part that runs and skips the rest.
+ * Runs the parts one after another, each even if an earlier one failed, and those that can beside them. The last lines
+ * are the sums of each part, the name of each test that failed, and the sum of all, so that the end of a log is enough
+ * to read. Ctrl-C ends the parts that run and skips the rest.
  */
 export async function runParts(parts: Part[]): Promise<number> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-test-'));
@@ -25,22 +40,48 @@ export async function runParts(parts: Part[]): Promise<number> {
     });
   }
 
-  const results: Array<{ title: string; counts: Counts; ms: number }> = [];
+  const inTurn = parts.filter(({ beside }) => parts.length === 1 || !beside);
+  const results: Result[] = [];
   try {
-    for (const { title, run } of parts) {
+    const outputs: string[] = [];
+    const besides = parts.flatMap(({ title, beside }) => {
+      if (parts.length === 1 || !beside) return [];
+      const run = async () => {
+        const { counts, output } = await beside(folder, stop.signal);
+        outputs.push(`\n== ${title}, beside the other parts\n${output}`);
+        return counts;
+      };
+      return [measured(title, run)];
+    });
+    for (const { title, run } of inTurn) {
       if (stoppedBy) break;
       console.log(`\n== ${title}`);
-      const start = performance.now();
-      const counts = await run(folder, stop.signal).catch((error: unknown) => {
-        const reason = `did not run: ${error instanceof Error ? error.message : error}`;
-        console.error(`${title} ${reason}`);
-        return { passed: 0, failures: [reason], skipped: 0 };
-      });
-      results.push({ title, counts: ran(counts), ms: performance.now() - start });
+      results.push(await measured(title, () => run(folder, stop.signal)));
     }
+    results.unshift(...(await Promise.all(besides)));
+    for (const output of outputs) console.log(output);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
+  const all = printSums(results);
+  if (stoppedBy) {
+    console.log(`The run was stopped by ${stoppedBy}; the rest was not run.`);
+    return 128 + os.constants.signals[stoppedBy];
+  }
+  return all.failures.length === 0 && all.passed > 0 ? 0 : 1;
+}
+
+async function measured(title: string, run: () => Promise<Counts>): Promise<Result> {
+  const start = performance.now();
+  const counts = await run().catch((error: unknown) => {
+    const reason = `did not run: ${error instanceof Error ? error.message : error}`;
+    console.error(`${title} ${reason}`);
+    return { passed: 0, failures: [reason], skipped: 0 };
+  });
+  return { title, counts: ran(counts), ms: performance.now() - start };
+}
+
+function printSums(results: readonly Result[]): Counts {
   console.log('');
   for (const { title, counts, ms } of results) {
     console.log(`${title}: ${summary(counts)} (${duration(ms)})`);
@@ -49,9 +90,5 @@ export async function runParts(parts: Part[]): Promise<number> {
   if (all.failures.length > 0) console.log('');
   for (const name of all.failures) console.log(`failed: ${name}`);
   console.log(`\n${summary(all)}`);
-  if (stoppedBy) {
-    console.log(`The run was stopped by ${stoppedBy}; the rest was not run.`);
-    return 128 + os.constants.signals[stoppedBy];
-  }
-  return all.failures.length === 0 && all.passed > 0 ? 0 : 1;
+  return all;
 }

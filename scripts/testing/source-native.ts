@@ -7,7 +7,8 @@ import { type Check, command } from './checks.js';
 
 const require = createRequire(import.meta.url);
 const FOLDERS = ['native/binding', 'native/core', 'native/spdk'];
-const build = path.join(buildFolder, 'native');
+/** Not that of the C++ tests, which are built at the same time. */
+const build = path.join(buildFolder, 'native-lint');
 
 /** The linters of the addon's C++ source. */
 export const nativeChecks: Check[] = [
@@ -26,7 +27,9 @@ export const nativeChecks: Check[] = [
       const known = new Set(compiled());
       const unknown = units.filter((file) => !known.has(file));
       if (units.length === 0 || unknown.length > 0) {
-        throw new Error(`build/native/compile_commands.json lacks: ${unknown.join(', ') || 'everything'}`);
+        throw new Error(
+          `build/native-lint/compile_commands.json lacks: ${unknown.join(', ') || 'everything'}`,
+        );
       }
       const jobs = String(os.availableParallelism());
       const patterns = units.map((file) => `^${file.replaceAll(/[.+]/g, '\\$&')}$`);

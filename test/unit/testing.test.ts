@@ -56,6 +56,42 @@ describe('the parts of a run', () => {
   });
 });
 
+describe('a part that can run beside others', () => {
+  const order: string[] = [];
+  const noting = (name: string) => async () => {
+    order.push(`${name} begins`);
+    await new Promise((resolve) => setTimeout(resolve, name === 'Beside' ? 20 : 5));
+    order.push(`${name} ends`);
+    return { passed: 1, failures: [], skipped: 0 };
+  };
+  const part = (title: string) => ({ title, run: noting(title) });
+  const beside = {
+    ...part('Beside alone'),
+    beside: async () => ({ counts: await noting('Beside')(), output: 'its output' }),
+  };
+  beforeEach(() => void order.splice(0));
+
+  it('does so, and prints its output at the end', async () => {
+    expect(await runParts([part('One'), beside, part('Two')])).toBe(0);
+    expect(order.slice(0, 2)).toEqual(['Beside begins', 'One begins']);
+    expect(order.at(-1)).toBe('Beside ends');
+    const at = printed.findIndex((line) => line.includes('its output'));
+    expect(at).toBeGreaterThan(printed.indexOf('\n== Two'));
+    expect(printed.at(-1)).toBe('\n3 passed, 0 failed');
+  });
+
+  it('runs as the others do if there is no other', async () => {
+    expect(await runParts([beside])).toBe(0);
+    expect(order).toEqual(['Beside alone begins', 'Beside alone ends']);
+  });
+
+  it('fails like the others', async () => {
+    const broken = { ...beside, beside: () => Promise.reject(new Error('no chrt')) };
+    expect(await runParts([part('One'), broken])).toBe(1);
+    expect(printed.at(-2)).toBe('failed: Beside alone: did not run: no chrt');
+  });
+});
+
 describe('the arguments of npm test', () => {
   const parse = (...words: string[]) => {
     const written: string[] = [];
