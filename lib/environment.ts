@@ -4,15 +4,16 @@
 import { EventEmitter } from 'node:events';
 import { type InspectOptions, inspect } from 'node:util';
 import { type AttachAllOptions, type AttachAllReport, attachAll } from './attach-all.js';
-import { type IdentifiedOptions, startAttach } from './attaching.js';
-import { Controller, type ControllerMessages, type ControllerServices, type LogLine } from './controller.js';
+import type { Controller, ControllerMessages, LogLine } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { LogRelay } from './diagnostics/log.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { DiscoveryWatch } from './discovery-watch.js';
+import { closeEnvironment, closing, endingMs } from './environment-closing.js';
+import { EnvironmentControllers } from './environment-controllers.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
-import { codedError, type NativeFailure, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
@@ -20,7 +21,7 @@ import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
 import { ignoringErrors, native, unexplained } from './native/addon.js';
-import type { NativeController, NativeEnvironment } from './native/contract.js';
+import type { NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
 import { type AttachOptions, type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
 import {
@@ -89,17 +90,6 @@ const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.
 const minRetryMs = 100;
 /** Bounce memory may use half of `memoryMb`; the other half is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
-/** The part of the closing time that is reserved for ending threads, in case a detach uses all of its time. */
-const endingMs = (timeoutMs: number): number => Math.min(1_000, Math.ceil(timeoutMs / 2));
-/** The time that native code needs after its limit to collect the stacks of hanging threads. */
-const findingOutMs = 300;
-
-const closing = {
-  what: 'Closing the environment',
-  timeoutCode: 'ERR_SPDK_WEDGED',
-  timeoutHint: 'A call into SPDK has not returned; restart this process at a convenient time.',
-} as const;
-
 /**
  * SPDK in one JavaScript thread: its poller threads, its controllers, its buffers. Each thread, the main one and every
  * worker, can have one at a time. They share the one SPDK of the process and its memory, and nothing else.
@@ -107,24 +97,26 @@ const closing = {
 export class Environment extends EventEmitter<EnvironmentEvents> implements AsyncDisposable {
   readonly #native: NativeEnvironment;
   readonly #log: LogRelay<Controller>;
-  readonly #services: ControllerServices;
-  readonly #controllers = new Set<Controller>();
-  /** Connections to discovery services: each for one question, or for a watch. */
-  readonly #discovering = new Set<Controller>();
-  readonly #forget = new Map<Controller, () => void>();
-  readonly #attaching = new Set<PendingCall<Controller>>();
+  readonly #memory: DmaMemory;
+  readonly #controllers: EnvironmentControllers;
   #closing: Promise<void> | undefined;
 
   private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
     super();
     this.#log = log;
     this.#native = nativeEnvironment;
-    const memory = new DmaMemory(nativeEnvironment);
-    this.#services = {
-      memory,
-      bounce: new BouncePool(memory, memoryMb * poolBytesPerMb),
-      detached: (controller) => this.#dismiss(controller),
-    };
+    this.#memory = new DmaMemory(nativeEnvironment);
+    const bounce = new BouncePool(this.#memory, memoryMb * poolBytesPerMb);
+    this.#controllers = new EnvironmentControllers(
+      nativeEnvironment,
+      log,
+      { memory: this.#memory, bounce },
+      {
+        attached: (controller) => this.emit('attached', controller),
+        detached: (controller) => this.emit('detached', controller),
+        failed: (controller, error) => this.emit('failed', controller, error),
+      },
+    );
   }
 
   /**
@@ -209,7 +201,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
 
   /** The controllers that are attached, resetting, failed or being detached. */
   get controllers(): readonly Controller[] {
-    return [...this.#controllers];
+    return this.#controllers.list;
   }
 
   /** What `JSON.stringify()` shows of it. */
@@ -280,7 +272,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   ): Promise<Subsystem> {
     const machine = this.#machineIdentity();
     return Subsystem.attach(paths, options, {
-      memory: this.#services.memory,
+      memory: this.#memory,
       check: (attach, id) => {
         const resolved = resolveAttachOptions(attach, id, machine);
         if (this.closed) throw closedError();
@@ -305,20 +297,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (this.closed) throw closedError();
     const host = identityOf(resolved, machine);
     const identified = { ...resolved, hostNqn: host.nqn, hostId: host.id };
-    const call = startAttach(this.#native, {
-      what,
-      transportId,
-      resolved: identified,
-      discovery,
-      adopt: (attached) => this.#adopt(attached, transportId, identified, discovery),
-      failed: (controller, failure) => this.#onFailed(controller, failure),
-    });
-    this.#attaching.add(call);
-    try {
-      return await call.promise;
-    } finally {
-      this.#attaching.delete(call);
-    }
+    return this.#controllers.connect({ what, transportId, resolved: identified, discovery });
   }
 
   /**
@@ -412,7 +391,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    */
   allocate(bytes: number): DmaBuffer {
     if (this.closed) throw closedError();
-    return this.#services.memory.allocateBuffer(checkInteger(bytes, 'bytes', 1, 0xffff_ffff));
+    return this.#memory.allocateBuffer(checkInteger(bytes, 'bytes', 1, 0xffff_ffff));
   }
 
   /**
@@ -425,7 +404,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       this.#native.memoryUse(),
       this.#native.pollerStats(),
       controllers,
-      this.#discovering.size,
+      this.#controllers.discoveryConnections,
     );
   }
 
@@ -439,7 +418,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   async close(options?: CloseOptions): Promise<void> {
     const { timeoutMs } = resolveCloseOptions(options);
     if (!this.#closing) {
-      this.#closing = this.#close(timeoutMs);
+      this.#closing = closeEnvironment(this.#native, this.#controllers, timeoutMs, closedError());
       return waitFor(this.#closing, { ...closing, timeoutMs });
     }
     return waitFor(this.#closing, {
@@ -454,88 +433,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     await this.close();
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    const begun = performance.now();
-    for (const call of this.#attaching) call.abandon(closedError());
-    const detachMs = Math.max(1, timeoutMs - endingMs(timeoutMs));
-    const detaches = [...this.#controllers, ...this.#discovering].map((controller) =>
-      controller.detach({ timeoutMs: detachMs }),
-    );
-    const outcomes = await Promise.allSettled(detaches);
-
-    const { clean, nativeStack } = await this.#end(timeoutMs, begun);
-    if (clean) return;
-    const wedged = outcomes.find(
-      (outcome) => outcome.status === 'rejected' && outcome.reason.code === 'ERR_SPDK_WEDGED',
-    ) as PromiseRejectedResult | undefined;
-    if (wedged) throw wedged.reason;
-    throw new SpdkError(
-      'ERR_SPDK_WEDGED',
-      'SPDK still used a controller or a thread when the environment was closed; its memory stays allocated',
-      { nativeStack },
-    );
-  }
-
-  /** Ends all threads: native code is called in any case, even if the time is over. */
-  #end(timeoutMs: number, begun: number): Promise<{ clean: boolean; nativeStack: string }> {
-    const since = Math.max(begun, performance.now() - timeoutMs + 1);
-    const left = timeoutMs - (performance.now() - since);
-    const limits = { ...closing, timeoutMs, since };
-    return PendingCall.start<{ clean: boolean; nativeStack: string }>(limits, (call) => {
-      this.#native.close({
-        timeoutMs: Math.max(0, Math.floor(left - Math.min(findingOutMs, left / 2))),
-        closed: (clean, nativeStack) => call.resolve({ clean, nativeStack }),
-      });
-    }).promise;
-  }
-
   /** Read again for each attach, since it may have been configured after the last one. */
   #machineIdentity(): HostFiles {
     const machine = readHostFiles();
     for (const problem of machine.problems) this.#log.warnOnce(problem);
     return machine;
-  }
-
-  #adopt(
-    native: NativeController,
-    transportId: TransportId,
-    resolved: IdentifiedOptions,
-    discovery: boolean,
-  ): Controller {
-    const settings = {
-      transportId,
-      host: { nqn: resolved.hostNqn, id: resolved.hostId },
-      polling: resolved.polling,
-      maxWaiting: resolved.maxWaiting,
-      ioTimeoutMs: resolved.ioTimeoutMs,
-      onTimeout: resolved.onTimeout,
-    };
-    const id = native.id();
-    const controller = Controller.create(native, settings, this.#services);
-    // From here on nothing throws, so that every controller that was created is adopted.
-    this.#forget.set(controller, this.#log.introduce(id, controller));
-    if (discovery) this.#discovering.add(controller);
-    else {
-      this.#controllers.add(controller);
-      controller.events.announce(() => this.emit('attached', controller));
-    }
-    controller.events.release();
-    return controller;
-  }
-
-  #dismiss(controller: Controller): void {
-    const announced = this.#controllers.delete(controller);
-    this.#discovering.delete(controller);
-    this.#forget.get(controller)?.();
-    this.#forget.delete(controller);
-    if (announced) controller.events.announce(() => this.emit('detached', controller));
-  }
-
-  #onFailed(controller: Controller, failure: NativeFailure): void {
-    const error = SpdkError.fromNative(failure);
-    controller.onFailed(error);
-    if (!this.#controllers.has(controller)) return;
-    controller.events.announce(() => this.emit('failed', controller, error));
   }
 }
 

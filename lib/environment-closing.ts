@@ -1,0 +1,61 @@
+// The end of an environment: its controllers are detached, then its threads end, all within one time limit.
+
+import type { EnvironmentControllers } from './environment-controllers.js';
+import { SpdkError } from './errors/spdk-error.js';
+import { PendingCall } from './internal/pending-call.js';
+import type { NativeEnvironment } from './native/contract.js';
+
+/** The time that native code needs after its limit to collect the stacks of hanging threads. */
+const stacksMs = 300;
+
+/** What a call reports that waits too long for the end. */
+export const closing = {
+  what: 'Closing the environment',
+  timeoutCode: 'ERR_SPDK_WEDGED',
+  timeoutHint: 'A call into SPDK has not returned; restart this process at a convenient time.',
+} as const;
+
+/** The part of the closing time that is reserved for ending threads, in case a detach uses all of its time. */
+export const endingMs = (timeoutMs: number): number => Math.min(1_000, Math.ceil(timeoutMs / 2));
+
+/**
+ * @param reason of the attaches that are cancelled
+ * @throws {SpdkError} ERR_SPDK_WEDGED if SPDK still uses a controller or a thread after the time
+ */
+export async function closeEnvironment(
+  native: NativeEnvironment,
+  controllers: EnvironmentControllers,
+  timeoutMs: number,
+  reason: SpdkError,
+): Promise<void> {
+  const begun = performance.now();
+  const outcomes = await controllers.end(reason, Math.max(1, timeoutMs - endingMs(timeoutMs)));
+  const { clean, nativeStack } = await endThreads(native, timeoutMs, begun);
+  if (clean) return;
+  const wedged = outcomes.find(
+    (outcome) => outcome.status === 'rejected' && outcome.reason.code === 'ERR_SPDK_WEDGED',
+  ) as PromiseRejectedResult | undefined;
+  if (wedged) throw wedged.reason;
+  throw new SpdkError(
+    'ERR_SPDK_WEDGED',
+    'SPDK still used a controller or a thread when the environment was closed; its memory stays allocated',
+    { nativeStack },
+  );
+}
+
+/** Native code is called in any case, even if the time is over. */
+function endThreads(
+  native: NativeEnvironment,
+  timeoutMs: number,
+  begun: number,
+): Promise<{ clean: boolean; nativeStack: string }> {
+  const since = Math.max(begun, performance.now() - timeoutMs + 1);
+  const left = timeoutMs - (performance.now() - since);
+  const limits = { ...closing, timeoutMs, since };
+  return PendingCall.start<{ clean: boolean; nativeStack: string }>(limits, (call) => {
+    native.close({
+      timeoutMs: Math.max(0, Math.floor(left - Math.min(stacksMs, left / 2))),
+      closed: (clean, nativeStack) => call.resolve({ clean, nativeStack }),
+    });
+  }).promise;
+}
