@@ -137,6 +137,12 @@ export class IoRequest {
     this.partBytes = length;
   }
 
+  /** The promise that `resolve` and `reject` settle from now on. Called once. */
+  promise<Value>(): Promise<Value> {
+    promised = this;
+    return new Promise<unknown>(receive) as Promise<Value>;
+  }
+
   /** For messages, as in 'Reading 4096 bytes at 0'. */
   get what(): string {
     return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
@@ -166,21 +172,26 @@ export class IoRequest {
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for an object that is not a signal and throws
    */
   start(place: RequestPlace, memory: DmaMemory): boolean {
-    const { signal, timeoutMs } = this;
+    // Closures are made elsewhere: V8 allocates for them when a function begins, also where it makes none.
     this.place = place;
-    if (signal) {
-      this.onAbort = () => this.place.cancel(this, abortError(this.what, signal));
-      onAbort(signal, this.onAbort);
-      // What only looks like a signal can have done anything.
-      if (this.released) place.cancel(this, invalidBuffer('The buffer has been released'));
-      if (this.settled) return false;
-    }
-    if (timeoutMs !== undefined) {
-      this.timer = setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
-    }
+    if (this.signal && !this.#heed(this.signal)) return false;
+    if (this.timeoutMs !== undefined) this.#limit(this.timeoutMs);
     this.pin(memory);
     this.held = true;
     return true;
+  }
+
+  /** False if the signal has ended it. */
+  #heed(signal: AbortSignal): boolean {
+    this.onAbort = () => this.place.cancel(this, abortError(this.what, signal));
+    onAbort(signal, this.onAbort);
+    // What only looks like a signal can have done anything.
+    if (this.released) this.place.cancel(this, invalidBuffer('The buffer has been released'));
+    return !this.settled;
+  }
+
+  #limit(timeoutMs: number): void {
+    this.timer = setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
   }
 
   /** False if the promise is already settled. */
@@ -265,6 +276,16 @@ export class IoRequest {
 }
 
 function ignore(): void {}
+
+/** The request that a promise is being made for. */
+let promised: IoRequest | undefined;
+/** One function for all promises: a closure for each would be made a million times a second. */
+function receive(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  const request = promised as IoRequest;
+  promised = undefined;
+  request.resolve = resolve;
+  request.reject = reject;
+}
 
 const nowhere: RequestPlace = { timeoutHint: '', cancel: ignore };
 

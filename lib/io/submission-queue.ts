@@ -93,16 +93,11 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
 
   /** Starts an operation, whose arguments are checked. */
   run<Value>(request: IoRequest): Promise<Value> {
-    return new Promise<Value>((resolve, reject) => {
-      const refused = this.#refused(request);
-      if (refused) {
-        reject(refused);
-        return;
-      }
-      request.resolve = resolve as (value: unknown) => void;
-      request.reject = reject;
-      if (request.start(this, this.memory)) this.#accept(request);
-    });
+    const promise = request.promise<Value>();
+    const refused = this.#refused(request);
+    if (refused) request.reject(refused);
+    else if (request.start(this, this.memory)) this.#accept(request);
+    return promise;
   }
 
   /** Takes over an operation that has started, and that comes by its route. */
