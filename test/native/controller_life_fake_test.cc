@@ -16,6 +16,7 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -138,9 +139,9 @@ class Schedule : public testing::TestWithParam<unsigned> {
 
   [[nodiscard]] bool chance(unsigned one_in) { return random_() % one_in == 0; }
 
-  Controller::Request request() {
+  Controller::Request request(const spdk_nvme_transport_id& id) {
     Controller::Request request;
-    request.transport_id = id_;
+    request.transport_id = id;
     request.connect.io_queues = 1 + random_() % 3;
     request.connect.queue_depth = kDepth;
     request.connect.timeout_ms = 50;
@@ -158,7 +159,13 @@ class Schedule : public testing::TestWithParam<unsigned> {
   void begin() {
     fake::target().refuses = chance(12);
     fake::target().silent = chance(12);
-    controller_ = Controller::start(services_, request(), owner_.events());
+    for (auto left = random_() % 4; left > 0; left--) {
+      auto id = id_;
+      strcat(id.subnqn, std::to_string(left).c_str());
+      Companion& one = companions_.emplace_back();
+      one.controller = Controller::start(services_, threads_, request(id), one.owner.events());
+    }
+    controller_ = Controller::start(services_, threads_, request(id_), owner_.events());
   }
 
   void step() {
@@ -244,7 +251,13 @@ class Schedule : public testing::TestWithParam<unsigned> {
     // As the environment ends.
     detach();
     controller_->abandon();
+    for (const Companion& one : companions_) {
+      one.controller->detach({.timeout = 300ms},
+                             [&calls = expect_call()](const DetachReport& /*report*/) { calls++; });
+      one.controller->abandon();
+    }
     wait_for(kLimit);
+    for (const Companion& one : companions_) EXPECT_TRUE(one.controller->wait_for_end(kLimit));
   }
 
   /** As long as the controller is not gone, or a command has not completed. */
@@ -261,6 +274,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
 
   std::mt19937_64 random_;
   const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2, 0);
+  ControlThreads threads_;
   uint32_t region_ = 0;
   const spdk_nvme_transport_id id_ = [] {
     spdk_nvme_transport_id id{};
@@ -270,6 +284,12 @@ class Schedule : public testing::TestWithParam<unsigned> {
     return id;
   }();
   Owner owner_;
+  /** Attached beside it, on the same threads. */
+  struct Companion {
+    Owner owner;
+    std::shared_ptr<Controller> controller;
+  };
+  std::list<Companion> companions_;
   std::list<std::atomic<int>> calls_;
   std::list<Program> programs_;
   std::shared_ptr<Controller> controller_;
@@ -285,11 +305,11 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
   }
   end();
 
-  ASSERT_TRUE(controller_->finished()) << "the control thread has not ended: " << controller_->stacks(1s);
-  EXPECT_TRUE(controller_->join_for(kLimit));
+  ASSERT_TRUE(controller_->finished()) << "the controller has not ended: " << controller_->stacks(1s);
   EXPECT_TRUE(idle()) << "a command has not completed";
   EXPECT_EQ(controller_->state(), ControllerState::detached);
   ASSERT_TRUE(owner_.attached());
+  for (const Companion& one : companions_) EXPECT_EQ(one.controller->state(), ControllerState::detached);
   EXPECT_EQ(owner_.last_state(),
             owner_.attached()->ok() ? ControllerState::detached : ControllerState::attaching);
   send_admin();
@@ -301,6 +321,8 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
   EXPECT_STREQ(again.get().trsvcid, id_.trsvcid) << "the transport id is still taken";
   const uint64_t heard = owner_.heard();
   controller_.reset();
+  for (Companion& one : companions_) one.controller.reset();
+  EXPECT_TRUE(threads_.join_for(kLimit));
   for (const auto& poller : services_->pollers) {
     poller->stop();
     EXPECT_TRUE(poller->join_for(kLimit));

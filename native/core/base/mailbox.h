@@ -18,6 +18,9 @@ class Mailbox {
  public:
   using Task = std::function<void()>;
 
+  /** @param on_nudge called with each post and nudge: for an owner that does not always sleep here */
+  explicit Mailbox(std::function<void()> on_nudge = nullptr) : on_nudge_(std::move(on_nudge)) {}
+
   /** Sends a task. Once the mailbox is closed, post() runs it itself. Thread: any. */
   void post(Task task) {
     {
@@ -50,6 +53,7 @@ class Mailbox {
   void nudge() {
     // Sequentially consistent on both sides: either the owner sees the nudge, or this thread sees it asleep.
     nudged_.store(true, std::memory_order_seq_cst);
+    if (on_nudge_) on_nudge_();
     if (!asleep_.load(std::memory_order_seq_cst)) return;
     const std::lock_guard<std::mutex> guard(mutex_);
     wake_.notify_one();
@@ -78,6 +82,7 @@ class Mailbox {
   }
 
  private:
+  const std::function<void()> on_nudge_;
   /** Guards tasks_ and closed_. */
   std::mutex mutex_;
   bool closed_ = false;

@@ -37,11 +37,11 @@ ConnectionContext context_of(std::shared_ptr<ControllerServices> services, const
 }  // namespace
 
 ControlLoop::ControlLoop(std::shared_ptr<ControllerServices> services, ControllerRequest request,
-                         ControllerEvents events)
+                         ControllerEvents events, std::function<void()> wake)
     : context_(context_of(std::move(services), request)),
       request_(std::move(request)),
       events_(std::move(events), context_.history),
-      mailbox_(std::make_shared<Mailbox>()),
+      mailbox_(std::make_shared<Mailbox>(std::move(wake))),
       io_(*context_.services, request_.polling, events_.io_completed()),
       connector_(context_, request_, stop_, io_, [this] { tend_waiting_io(); }),
       reconnect_(request_.reconnect) {
@@ -92,9 +92,20 @@ void ControlLoop::watch_log() {
   });
 }
 
-void ControlLoop::run() {
-  // This thread works for no other controller, so all that it has SPDK log is about this one.
+ControlLoop::Clock::time_point ControlLoop::turn() {
+  // Until the end of the turn this thread works for no other controller: all that it has SPDK log is about this one.
   const LogScope scope(context_.history.get());
+  if (!std::exchange(begun_, true) && !attach()) {
+    end({});
+    return kEnded;
+  }
+  const bool worked = !stopping() && serve();
+  if (!stopping()) return worked ? Clock::now() : next_turn();
+  end(detach_now());
+  return kEnded;
+}
+
+bool ControlLoop::attach() {
   std::shared_ptr<Connection> made;
   const Status attached = connector_.connect(made, Connector::OnDetach::wait);
   if (attached.ok()) {
@@ -106,11 +117,10 @@ void ControlLoop::run() {
   if (life_.advance(outcome)) context_.history->add(HistoryEvent::Kind::state, to_string(outcome));
   // The first that is emitted, and all that is emitted of this state: only now its owner has a controller.
   events_.attached(attached);
-  DetachReport report;
-  if (attached.ok()) {
-    serve();
-    report = detach_now();
-  }
+  return attached.ok();
+}
+
+void ControlLoop::end(const DetachReport& report) {
   // Later calls find the state `detached`; earlier ones settle here.
   mailbox_->close();
   detach_calls_.end(report);
@@ -119,32 +129,32 @@ void ControlLoop::run() {
   connector_.end_abandoned([this](std::chrono::microseconds time) { mailbox_->sleep(time); });
 }
 
-void ControlLoop::serve() {
-  while (!stopping()) {
-    const bool posted = mailbox_->run();
-    bool completed = false;
-    if (connection_ != nullptr) {
-      completed = connection_->poll();
-      if (state() == ControllerState::attached) connection_->watch_alive();
-      if (connection_->namespaces_changed()) {
-        read_namespaces();
-        events_.namespaces_changed();
-        look_for_hidden_namespaces();
-      }
-      if (connection_->take_log_change()) events_.log_changed();
-      if (const Status loss = connection_->take_loss(); !loss.ok()) lose(loss);
+/** Does what there is to do. True if there was something: there may be more. */
+bool ControlLoop::serve() {
+  const bool posted = mailbox_->run();
+  bool completed = false;
+  if (connection_ != nullptr) {
+    completed = connection_->poll();
+    if (state() == ControllerState::attached) connection_->watch_alive();
+    if (connection_->namespaces_changed()) {
+      read_namespaces();
+      events_.namespaces_changed();
+      look_for_hidden_namespaces();
     }
-    if (reset_wanted_) reset_now();
-    if (state() == ControllerState::failed) drop_connection();
-    if (!posted && !completed) sleep();
+    if (connection_->take_log_change()) events_.log_changed();
+    if (const Status loss = connection_->take_loss(); !loss.ok()) lose(loss);
   }
+  if (reset_wanted_) reset_now();
+  if (state() == ControllerState::failed) drop_connection();
+  return posted || completed;
 }
 
-/** Until there is something to do for an attached or failed controller. */
-void ControlLoop::sleep() {
-  if (connection_ == nullptr) return mailbox_->sleep(kLongestSleep);
-  if (connection_->busy()) return mailbox_->sleep(kAdminIntervalWhenBusy);
-  sleep_until(connection_->next_poll());
+/** When there is something to do for an attached or failed controller. */
+ControlLoop::Clock::time_point ControlLoop::next_turn() const {
+  // Fails what JavaScript submits before it has heard of the failure.
+  if (connection_ == nullptr) return Clock::now() + kLongestSleep;
+  if (connection_->busy()) return Clock::now() + kAdminIntervalWhenBusy;
+  return connection_->next_poll();
 }
 
 void ControlLoop::sleep_until(Clock::time_point when) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/core/base/control_threads.h"
 #include "native/core/base/linger_lock.h"
 #include "native/core/base/mailbox.h"
 #include "native/core/base/status.h"
@@ -31,23 +32,24 @@ struct ControllerRequest : ConnectRequest {
 };
 
 /**
- * The life of one controller, from attach to detach, as the body of its control thread: makes connections, polls
+ * The life of one controller, from attach to detach, in turns on the control threads: makes connections, polls
  * the admin queue, and decides what follows from what it hears. All slow calls into SPDK for the controller are
  * made here, one after the other; the queue pairs are polled by the pollers, and the linger lock keeps the two
  * apart where it must.
  */
-class ControlLoop {
+class ControlLoop : public TurnTask {
  public:
+  /** @param wake has turn() called */
   ControlLoop(std::shared_ptr<ControllerServices> services, ControllerRequest request,
-              ControllerEvents events);
-  ControlLoop(const ControlLoop&) = delete;
-  ControlLoop& operator=(const ControlLoop&) = delete;
-  ~ControlLoop() = default;
+              ControllerEvents events, std::function<void()> wake);
 
-  /** Attaches the controller at once, and returns when it is detached or could not be attached. */
-  void run();
+  /**
+   * The first turn attaches the controller, a later one detaches it and is the last, as is the first if the controller
+   * could not be attached.
+   */
+  Clock::time_point turn() override;
 
-  // Any thread, while run() goes on, before it and after it; see controller.h.
+  // Any thread, during a turn, before the first and after the last; see controller.h.
 
   void stop(StopRequest::Level level);
   void force_disconnect() { connector_.cancel(); }
@@ -66,10 +68,10 @@ class ControlLoop {
   [[nodiscard]] const IoQueues& io() const { return io_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
-  void serve();
-  void sleep();
+  bool attach();
+  bool serve();
+  [[nodiscard]] Clock::time_point next_turn() const;
+  void end(const DetachReport& report);
   void sleep_until(Clock::time_point when);
   void adopt(std::shared_ptr<Connection> connection);
   void read_namespaces();
@@ -98,7 +100,8 @@ class ControlLoop {
   Description description_;
   Connector connector_;
 
-  // Control thread only.
+  // For the thread that makes a turn.
+  bool begun_ = false;
   /** Null while there is none. Nothing else keeps it: reports about it hold a weak pointer. */
   std::shared_ptr<Connection> connection_;
   bool reset_wanted_ = false;

@@ -6,15 +6,18 @@
 
 namespace spdk_nvme {
 
-std::shared_ptr<Controller> Controller::start(std::shared_ptr<ControllerServices> services, Request request,
+std::shared_ptr<Controller> Controller::start(const std::shared_ptr<ControllerServices>& services,
+                                              ControlThreads& threads, Request request,
                                               ControllerEvents events) {
-  return std::shared_ptr<Controller>(new Controller(
-      std::make_shared<ControlLoop>(std::move(services), std::move(request), std::move(events))));
+  auto turns = threads.make_member();
+  // Weak: the loop is kept by its member, and those who wake it may outlive both.
+  auto loop = std::make_shared<ControlLoop>(services, std::move(request), std::move(events),
+                                            [weak = std::weak_ptr(turns)] {
+                                              if (const auto member = weak.lock()) member->wake();
+                                            });
+  threads.start(turns, loop);
+  return std::shared_ptr<Controller>(new Controller(std::move(loop), std::move(turns)));
 }
-
-// The thread keeps the loop alive: SPDK may still be inside it when everything else has released it.
-Controller::Controller(std::shared_ptr<ControlLoop> loop)
-    : loop_(std::move(loop)), thread_("spdk-control", [running = loop_] { running->run(); }) {}
 
 std::string Controller::stacks(std::chrono::milliseconds patience) const {
   using Clock = std::chrono::steady_clock;
@@ -24,7 +27,7 @@ std::string Controller::stacks(std::chrono::milliseconds patience) const {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     if (thread != 0) text += describe_thread(thread, std::max(left, std::chrono::milliseconds(1)));
   };
-  add(thread_.id());
+  add(turns_->thread_id());
   // A poller that SPDK holds keeps the linger lock from the control thread.
   const auto& pollers = loop_->context().services->pollers;
   for (size_t i = 0; i < pollers.size(); i++) {

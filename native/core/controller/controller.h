@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "native/core/base/owned_thread.h"
+#include "native/core/base/control_threads.h"
 #include "native/core/controller/control_loop.h"
 
 namespace spdk_nvme {
 
 /**
- * One NVMe controller, as its owners hold it: the handle of a ControlLoop and of the thread that runs it. Never
- * calls SPDK, never waits. Any thread.
+ * One NVMe controller, as its owners hold it: the handle of a ControlLoop and of its place among the control threads.
+ * Never calls SPDK. Any thread.
  */
 class Controller {
  public:
@@ -21,11 +21,11 @@ class Controller {
   using QueuePair = IoQueues::QueuePair;
 
   /**
-   * Starts the control thread, which begins to attach at once.
+   * Begins to attach at once, on one of `threads`.
    * @throws std::system_error when the process may have no more threads
    */
-  static std::shared_ptr<Controller> start(std::shared_ptr<ControllerServices> services, Request request,
-                                           ControllerEvents events);
+  static std::shared_ptr<Controller> start(const std::shared_ptr<ControllerServices>& services,
+                                           ControlThreads& threads, Request request, ControllerEvents events);
 
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
@@ -88,16 +88,19 @@ class Controller {
    */
   [[nodiscard]] std::string stacks(std::chrono::milliseconds patience) const;
 
-  /** Whether the control thread has ended. */
-  [[nodiscard]] bool finished() const { return thread_.finished(); }
-  /** Waits for the control thread to end; false when it did not in time and is detached. Owner's thread. */
-  bool join_for(std::chrono::milliseconds limit) { return thread_.join_for(limit); }
+  /** Whether it is gone: nothing is done or reported any more. */
+  [[nodiscard]] bool finished() const { return turns_->ended(); }
+  /** Waits for that. False when it was not so in time. */
+  [[nodiscard]] bool wait_for_end(std::chrono::milliseconds limit) const {
+    return turns_->wait_for_end(limit);
+  }
 
  private:
-  explicit Controller(std::shared_ptr<ControlLoop> loop);
+  Controller(std::shared_ptr<ControlLoop> loop, std::shared_ptr<ControlThreads::Member> turns)
+      : loop_(std::move(loop)), turns_(std::move(turns)) {}
 
   const std::shared_ptr<ControlLoop> loop_;
-  OwnedThread thread_;
+  const std::shared_ptr<ControlThreads::Member> turns_;
 };
 
 }  // namespace spdk_nvme

@@ -17,6 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 /** The time that a poller needs to leave its loop unless SPDK blocks it. */
 constexpr auto kPollerStop = 200ms;
+/** The time that a control thread needs to end when it does nothing. */
+constexpr auto kIdleStop = 20ms;
 /** The time for collecting the stacks of the threads of one controller. */
 constexpr auto kStackPatience = 100ms;
 
@@ -138,7 +140,7 @@ Status Environment::attach(Controller::Request request, ControllerEvents events,
   const std::lock_guard<std::mutex> known_guard(known().mutex);
   if (Status free = check_unused(request); !free.ok()) return free;
   try {
-    controller = Controller::start(services_, std::move(request), std::move(events));
+    controller = Controller::start(services_, control_threads_, std::move(request), std::move(events));
   } catch (const std::system_error& error) {
     return no_threads(error);
   }
@@ -155,9 +157,7 @@ std::vector<PollerStats> Environment::poller_stats() const {
 
 void Environment::reap() {
   const std::lock_guard<std::mutex> guard(mutex_);
-  std::erase_if(controllers_, [](const auto& controller) {
-    return controller->finished() && controller->join_for(kPollerStop);
-  });
+  std::erase_if(controllers_, [](const auto& controller) { return controller->finished(); });
 }
 
 void Environment::begin_close(std::chrono::milliseconds limit) {
@@ -194,7 +194,7 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   for (const auto& controller : controllers) {
     // A wedged one has used its time and may never end.
     const bool wedged = controller->state() == ControllerState::wedged;
-    if (controller->join_for(wedged ? 0ms : until(deadline))) continue;
+    if (controller->wait_for_end(wedged ? 0ms : until(deadline))) continue;
     if (held_by != nullptr) *held_by += controller->stacks(kStackPatience);
     controller->wedge();
     clean = false;
@@ -203,6 +203,7 @@ bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by)
   const auto shortly = Clock::now() + kPollerStop;
   const auto last = clean ? std::max(deadline, shortly) : shortly;
   for (const auto& poller : services_->pollers) poller->stop();
+  clean &= control_threads_.join_for(clean ? until(last) : kIdleStop);
   for (const auto& poller : services_->pollers) clean &= poller->join_for(until(last));
   // JavaScript may keep controllers, and so what they share, for a long time.
   if (clean) {

@@ -51,7 +51,7 @@ class Environment {
   [[nodiscard]] std::vector<PollerStats> poller_stats() const;
   [[nodiscard]] static spdk::MemoryUse memory_use() { return spdk::memory_use(); }
 
-  /** Joins the control threads of controllers that are gone. Cheap. */
+  /** Forgets controllers that are gone. Cheap. */
   void reap();
 
   /**
@@ -71,6 +71,7 @@ class Environment {
   /** Until it is closed. Thread: the one that closes. */
   std::unique_ptr<LogSubscription> log_;
   std::shared_ptr<ControllerServices> services_;
+  ControlThreads control_threads_;
   /** Guards what follows. */
   std::mutex mutex_;
   std::vector<std::shared_ptr<Controller>> controllers_;
