@@ -1,8 +1,12 @@
 // The counters of `env.stats()`.
 
 import type { Controller } from './controller.js';
+import type { AnaState } from './multipath/ana.js';
 import type { NativePollerStats } from './native/contract.js';
+import type { PathPolicy } from './options/subsystem.js';
 import type { TransportId } from './options/transport-id.js';
+import type { Subsystem } from './subsystem.js';
+import type { PathState, PathStats } from './subsystem-path.js';
 import type { ControllerState, ControllerStats, MemoryStats, PollerStats } from './types.js';
 
 /** The result of `env.stats()`. All counters only grow, except `outstanding`, `pending`, and those of connections and memory. */
@@ -47,4 +51,36 @@ export function exportedControllers(all: EnvironmentStats['controllers']): Expor
     const { transportId, hostNqn, state, queuePairs } = controller;
     return { transportId, hostNqn, state, ioQueues: queuePairs.length, ...stats };
   });
+}
+
+/** A path and its counters as another process reads them. */
+export interface ExportedPath extends PathStats {
+  readonly transportId: TransportId;
+  readonly sourceAddress?: string | undefined;
+  readonly state: PathState;
+  /** By the ids of the namespaces; without those whose controller reports no ANA. */
+  readonly ana: readonly { readonly namespace: number; readonly state: AnaState }[];
+}
+
+/** A subsystem over several paths as another process reads it. */
+export interface ExportedSubsystem {
+  readonly nqn: string;
+  readonly policy: PathPolicy;
+  readonly paths: readonly ExportedPath[];
+}
+
+/** The subsystems of an environment with plain data in place of their objects. */
+export function exportedSubsystems(all: readonly Subsystem[]): ExportedSubsystem[] {
+  return all.map(({ nqn, policy, paths, namespaces }) => ({
+    nqn,
+    policy,
+    paths: paths.map((path) => ({
+      ...path.toJSON(),
+      ...path.stats(),
+      ana: namespaces.flatMap(({ id }) => {
+        const state = path.ana(id);
+        return state ? [{ namespace: id, state }] : [];
+      }),
+    })),
+  }));
 }

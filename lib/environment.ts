@@ -54,7 +54,7 @@ import {
   type TransportIdObject,
 } from './options/transport-id.js';
 import { EnvironmentShare } from './shared-environment.js';
-import { Subsystem } from './subsystem.js';
+import { Subsystem, type SubsystemMessages } from './subsystem.js';
 
 /** The events of an {@link Environment} and the arguments of their listeners. */
 export interface EnvironmentEvents {
@@ -67,7 +67,7 @@ export interface EnvironmentEvents {
 }
 
 /** The messages of each channel of `node:diagnostics_channel`; docs/guide/diagnosis.md describes them. */
-export interface DiagnosticsMessages extends ControllerMessages {
+export interface DiagnosticsMessages extends ControllerMessages, SubsystemMessages {
   /** A controller was attached. */
   'spdk-nvme:attach': { readonly controller: Controller; readonly ms: number };
   /** An attach rejected. Options that were rejected before it began are not reported. */
@@ -99,6 +99,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #log: LogRelay<Controller>;
   readonly #memory: DmaMemory;
   readonly #controllers: EnvironmentControllers;
+  readonly #subsystems = new Set<Subsystem>();
   #closing: Promise<void> | undefined;
 
   private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
@@ -204,6 +205,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return this.#controllers.list;
   }
 
+  /** The subsystems of {@link attachSubsystem} that are not detached. Their controllers are in `controllers`. */
+  get subsystems(): readonly Subsystem[] {
+    return [...this.#subsystems];
+  }
+
   /** What `JSON.stringify()` shows of it. */
   toJSON(): Pick<Environment, 'controllers' | 'closed'> {
     return { controllers: this.controllers, closed: this.closed };
@@ -271,8 +277,9 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     options?: SubsystemOptions,
   ): Promise<Subsystem> {
     const machine = this.#machineIdentity();
-    return Subsystem.attach(paths, options, {
+    const subsystem = await Subsystem.attach(paths, options, {
       memory: this.#memory,
+      detached: (gone) => this.#subsystems.delete(gone),
       check: (attach, id) => {
         const resolved = resolveAttachOptions(attach, id, machine);
         if (this.closed) throw closedError();
@@ -285,6 +292,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         return this.#attach(transportId, { ...resolved, fastIoFailTimeoutMs, signal }, machine);
       },
     });
+    if (!subsystem.detached) this.#subsystems.add(subsystem);
+    return subsystem;
   }
 
   async #connect(

@@ -28,7 +28,12 @@ export {
   type EnvironmentEvents,
   type SharedEnvironment,
 } from './environment.js';
-export type { EnvironmentStats, ExportedController } from './environment-stats.js';
+export type {
+  EnvironmentStats,
+  ExportedController,
+  ExportedPath,
+  ExportedSubsystem,
+} from './environment-stats.js';
 export { statusError } from './errors/command-status.js';
 export type { NvmeStatus } from './errors/nvme-status.js';
 export {
@@ -86,7 +91,12 @@ export {
 export type { NamespaceReadStream } from './streams/read-stream.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';
-export { Subsystem, type SubsystemDetachReport, type SubsystemEvents } from './subsystem.js';
+export {
+  Subsystem,
+  type SubsystemDetachReport,
+  type SubsystemEvents,
+  type SubsystemMessages,
+} from './subsystem.js';
 export { SubsystemNamespace } from './subsystem-namespace.js';
 export { type PathState, type PathStats, SubsystemPath } from './subsystem-path.js';
 export type { TracingMessages, TracingOutcome } from './tracing-messages.js';

@@ -6,7 +6,13 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Environment } from './environment.js';
-import { type EnvironmentStats, type ExportedController, exportedControllers } from './environment-stats.js';
+import {
+  type EnvironmentStats,
+  type ExportedController,
+  type ExportedSubsystem,
+  exportedControllers,
+  exportedSubsystems,
+} from './environment-stats.js';
 import { SpdkError } from './errors/spdk-error.js';
 import { checkString, readOptions } from './options/arguments.js';
 
@@ -20,6 +26,8 @@ export interface StatsSnapshot extends Pick<EnvironmentStats, 'memory' | 'poller
   /** When it was read, in milliseconds of a clock that only moves forwards. */
   readonly monotonicMs: number;
   readonly controllers: readonly ExportedController[];
+  /** Their controllers are among `controllers`. */
+  readonly subsystems: readonly ExportedSubsystem[];
 }
 
 /** The options of {@link exportStats}. */
@@ -114,6 +122,7 @@ function respond(socket: Socket, environment: Environment, program: string): voi
     memory,
     pollers,
     controllers: exportedControllers(controllers),
+    subsystems: exportedSubsystems(environment.subsystems),
     discoveryConnections,
   };
   socket.end(`${JSON.stringify(snapshot)}\n`);

@@ -2,6 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import type { Controller } from './controller.js';
+import { type Publish, publishTo } from './diagnostics/channels.js';
 import { DiscoveryWatch } from './discovery-watch.js';
 import { abortError, codedError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
@@ -57,6 +58,36 @@ export interface SubsystemEvents {
   detached: [report: SubsystemDetachReport];
 }
 
+/** The messages of channels of `node:diagnostics_channel` about subsystems; docs/guide/diagnosis.md describes them. */
+export interface SubsystemMessages {
+  /** A path came up, was lost, failed, was added or was removed. */
+  'spdk-nvme:path': {
+    readonly subsystem: Subsystem;
+    readonly path: SubsystemPath;
+    readonly change: 'added' | 'up' | 'down' | 'removed';
+    readonly error: SpdkError | SpdkTypeError | undefined;
+  };
+  /** The ANA state of a namespace on a path changed. */
+  'spdk-nvme:ana': {
+    readonly subsystem: Subsystem;
+    readonly namespace: SubsystemNamespace;
+    readonly path: SubsystemPath;
+    readonly state: AnaState;
+    readonly before: AnaState;
+  };
+  /** A namespace of an `active-passive` subsystem uses another path. */
+  'spdk-nvme:failover': {
+    readonly subsystem: Subsystem;
+    readonly namespace: SubsystemNamespace;
+    readonly from: SubsystemPath;
+    readonly to: SubsystemPath;
+  };
+  /** Operations of a namespace find no usable path. */
+  'spdk-nvme:no-path': { readonly subsystem: Subsystem; readonly namespace: SubsystemNamespace };
+}
+
+const publish: Publish<SubsystemMessages> = publishTo;
+
 /** The result of detaching a subsystem. */
 export interface SubsystemDetachReport {
   /** Each path that had a controller, with the report of its detach. */
@@ -68,6 +99,8 @@ export interface SubsystemDetachReport {
 export interface SubsystemServices {
   readonly memory: DmaMemory;
   readonly check: CheckAttach;
+  /** All paths are detached. */
+  readonly detached: (subsystem: Subsystem) => void;
   /** Attaches the controller of a path. Its I/O ends as soon as its connection is lost. */
   readonly attach: (spec: PathSpec, options: Pick<AttachOptions, 'signal'>) => Promise<Controller>;
 }
@@ -115,15 +148,24 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);
-        this.#announce(() => this.emit('ana', namespace, path, state, before));
+        this.#announce(() => {
+          publish('spdk-nvme:ana', { subsystem: this, namespace, path, state, before });
+          this.emit('ana', namespace, path, state, before);
+        });
       },
       onFailover: (namespace, from, to) => {
         this.#note('failover', `namespace ${namespace.id}: from ${nameOf(from)} to ${nameOf(to)}`);
-        this.#announce(() => this.emit('failover', namespace, from, to));
+        this.#announce(() => {
+          publish('spdk-nvme:failover', { subsystem: this, namespace, from, to });
+          this.emit('failover', namespace, from, to);
+        });
       },
       onNoPath: (namespace) => {
         this.#note('no-path', `namespace ${namespace.id} has no usable path`);
-        this.#announce(() => this.emit('noPath', namespace));
+        this.#announce(() => {
+          publish('spdk-nvme:no-path', { subsystem: this, namespace });
+          this.emit('noPath', namespace);
+        });
       },
       onForeign: (path, { id }) => {
         this.#note('note', `namespace ${id} on ${nameOf(path)} is another one than on other paths: not used`);
@@ -166,6 +208,11 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     return this.#history.events;
   }
 
+  /** Whether all paths are detached. */
+  get detached(): boolean {
+    return this.#gone;
+  }
+
   /** What `JSON.stringify()` shows of it. */
   toJSON(): Pick<Subsystem, 'nqn' | 'policy' | 'paths'> {
     const { nqn, policy, paths } = this;
@@ -196,7 +243,10 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     // One that is detached gives its place to another of the same address.
     this.#paths = [...this.#paths.filter((one) => !isSamePath(one.spec, spec)), added];
     this.#note('path', `${nameOf(added)} is added`);
-    this.#announce(() => this.emit('pathAdded', added));
+    this.#announce(() => {
+      this.#publish(added, 'added', undefined);
+      this.emit('pathAdded', added);
+    });
     added.start();
     return added;
   }
@@ -321,6 +371,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     });
     const report = Object.freeze({ paths: reports, totalMs: performance.now() - begun });
     this.#gone = true;
+    this.#services.detached(this);
     this.#note('path', 'all paths are detached');
     this.#announce(() => this.emit('detached', report));
     const failed = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
@@ -333,7 +384,10 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     if (!this.#paths.includes(path)) return;
     this.#paths = this.#paths.filter((one) => one !== path);
     this.#note('path', `${nameOf(path)} is removed`);
-    this.#announce(() => this.emit('pathRemoved', path));
+    this.#announce(() => {
+      this.#publish(path, 'removed', undefined);
+      this.emit('pathRemoved', path);
+    });
     this.#update();
   }
 
@@ -351,14 +405,20 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       changed: () => this.#update(),
       up: (path) => {
         this.#note('path', `${nameOf(path)} is up`);
-        this.#announce(() => this.emit('pathUp', path));
+        this.#announce(() => {
+          this.#publish(path, 'up', undefined);
+          this.emit('pathUp', path);
+        });
         this.#update();
         this.#opening?.resolve();
       },
       down: (path, error) => {
         const why = error ? `: ${error.message}` : '';
         this.#note('path', `${nameOf(path)} is ${path.state}${why}`, error);
-        this.#announce(() => this.emit('pathDown', path, error));
+        this.#announce(() => {
+          this.#publish(path, 'down', error);
+          this.emit('pathDown', path, error);
+        });
         this.#update();
       },
       firstFailed: (path, error) => this.#onFirstFailed(path, error),
@@ -402,6 +462,14 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       const error = codedError('Adding a path failed', thrown);
       this.#note('note', `A listed path is not used: ${error.message}`, error);
     }
+  }
+
+  #publish(
+    path: SubsystemPath,
+    change: SubsystemMessages['spdk-nvme:path']['change'],
+    error: Failure | undefined,
+  ): void {
+    publish('spdk-nvme:path', { subsystem: this, path, change, error });
   }
 
   /** Later: it may have happened in the middle of an operation, which must not meet an error of a listener. */

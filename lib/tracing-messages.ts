@@ -3,6 +3,7 @@
 import type { Controller } from './controller.js';
 import type { Namespace } from './namespace.js';
 import type { TransportId } from './options/transport-id.js';
+import type { SubsystemNamespace } from './subsystem-namespace.js';
 import type { DetachReport, ResetReport } from './types.js';
 
 /** How a traced call settled. */
@@ -24,9 +25,12 @@ export interface TracingMessages {
   'spdk-nvme:detach': { readonly controller: Controller } & TracingOutcome<DetachReport>;
   /** `controller.reset()`, each call. A reconnect after a loss is not a call: see the channels `resetting` and `reset`. */
   'spdk-nvme:reset': { readonly controller: Controller } & TracingOutcome<ResetReport>;
-  /** An operation of a namespace that returns a promise, once it has been checked. Batches are not traced. */
+  /**
+   * An operation of a namespace that returns a promise, once it has been checked; over several paths as a whole. Batches
+   * are not traced.
+   */
   'spdk-nvme:io': {
-    readonly namespace: Namespace;
+    readonly namespace: Namespace | SubsystemNamespace;
     readonly operation:
       | 'read'
       | 'write'

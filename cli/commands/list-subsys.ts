@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
-import type { AttachAllReport, DiscoveryEntry } from 'spdk-nvme';
+import type { AttachAllReport, Controller, DiscoveryEntry } from 'spdk-nvme';
+import { anaText } from '../engine/ana.js';
 import { explain } from '../engine/exit.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
 import { addTargetOptions, attachOptionsOf, serviceOf } from '../engine/target-options.js';
+import { anaLogBytes, anaPage, decodeAnaLog, reportsAna } from '../nvme/logs.js';
 
 interface Given extends SessionOptions, OutputOptions {}
 
@@ -12,6 +14,8 @@ interface PathRow {
   readonly Transport: string;
   readonly Address: string;
   readonly State: string;
+  /** The ANA state of each namespace on this path; missing if its controller reports none. */
+  readonly ANA?: readonly { readonly namespace: number; readonly state: string }[];
 }
 interface SubsystemRow {
   readonly NQN: string;
@@ -33,7 +37,8 @@ export function addListSubsystems(program: Command): void {
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         const options = { ...attachOptionsOf(given), signal: stop.signal, filter: wanted };
         const report = await environment.attachAll(service, options);
-        const subsystems = subsystemsOf(report, wanted);
+        const ana = await readAna(report.attached, options);
+        const subsystems = subsystemsOf(report, wanted, ana);
         const controllers = report.attached.map(({ controller }) => controller);
         const [{ hostNqn = '', hostId = '' } = {}] = controllers;
         await Promise.all(controllers.map((controller) => detachNow(controller, stop)));
@@ -53,27 +58,54 @@ export function addListSubsystems(program: Command): void {
   );
 }
 
+type AnaStates = ReadonlyMap<Controller, PathRow['ANA']>;
+
+/** Of the controllers that report it. */
+async function readAna(
+  attached: AttachAllReport['attached'],
+  limits: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<AnaStates> {
+  const { timeoutMs, signal } = limits;
+  const states = new Map<Controller, PathRow['ANA']>();
+  for (const { controller } of attached) {
+    const { admin } = controller;
+    const idCtrl = await admin.identify(1, 0, { timeoutMs, signal });
+    if (!reportsAna(idCtrl)) continue;
+    const page = await admin.logPage(anaPage, anaLogBytes(idCtrl), undefined, { timeoutMs, signal });
+    const byId = decodeAnaLog(page).flatMap(({ nsids, state }) =>
+      nsids.map((namespace) => ({ namespace, state })),
+    );
+    states.set(
+      controller,
+      byId.sort((a, b) => a.namespace - b.namespace),
+    );
+  }
+  return states;
+}
+
 /** Paths by subsystem. Entries that the report skips are no paths, but for those that cannot be tried. */
 function subsystemsOf(
   { attached, failed, skipped }: AttachAllReport,
   wanted: (entry: DiscoveryEntry) => boolean,
+  ana: AnaStates,
 ): SubsystemRow[] {
   const untried = skipped.filter(
     ({ entry, reason }) => wanted(entry) && !['not-nvm', 'filter', 'duplicate'].includes(reason),
   );
   const states = [
-    ...attached.map(({ entry }) => ({ entry, state: 'live' })),
+    ...attached.map(({ entry, controller }) => ({ entry, state: 'live', states: ana.get(controller) })),
     ...failed.map(({ entry, error }) => ({
       entry,
       state: (error as NodeJS.ErrnoException).code ?? 'failed',
+      states: undefined,
     })),
-    ...untried.map(({ entry, reason }) => ({ entry, state: reason })),
+    ...untried.map(({ entry, reason }) => ({ entry, state: reason, states: undefined })),
   ];
   const byName = new Map<string, PathRow[]>();
-  for (const { entry, state } of states) {
+  for (const { entry, state, states: ANA } of states) {
     const paths = byName.get(entry.subsystemNqn) ?? [];
     byName.set(entry.subsystemNqn, paths);
-    paths.push({ Transport: entry.transport, Address: addressOf(entry), State: state });
+    paths.push({ Transport: entry.transport, Address: addressOf(entry), State: state, ...(ANA && { ANA }) });
   }
   return [...byName]
     .map(([NQN, Paths]) => ({ NQN, Paths: Paths.sort((a, b) => a.Address.localeCompare(b.Address)) }))
@@ -86,6 +118,8 @@ function addressOf({ address, service }: DiscoveryEntry): string {
 
 /** nvme-cli's tree. */
 function asText({ NQN, Paths }: SubsystemRow): string {
-  const lines = Paths.map(({ Transport, Address, State }) => ` +- ${Transport} ${Address} ${State}`);
+  const lines = Paths.map(({ Transport, Address, State, ANA = [] }) =>
+    ` +- ${Transport} ${Address} ${State} ${anaText(ANA)}`.trimEnd(),
+  );
   return [`NQN=${NQN}`, '\\', ...lines].join('\n');
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { StatsSnapshot } from 'spdk-nvme';
+import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
+import { anaText } from '../engine/ana.js';
 import { Failure } from '../engine/exit.js';
 import { formatBytes, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
@@ -21,6 +22,7 @@ interface Process {
   readonly socket: string;
   readonly memory: StatsSnapshot['memory'];
   readonly controllers: readonly ControllerRates[];
+  readonly subsystems: StatsSnapshot['subsystems'];
 }
 
 const clearScreen = '\x1b[H\x1b[2J';
@@ -78,7 +80,16 @@ function compare(
     const then = before.get(socket);
     if (then?.pid !== now.pid) return [];
     const { pid, program, memory } = now;
-    return [{ pid, program, socket, memory, controllers: ratesBetween(then, now) }];
+    return [
+      {
+        pid,
+        program,
+        socket,
+        memory,
+        controllers: ratesBetween(then, now),
+        subsystems: now.subsystems ?? [],
+      },
+    ];
   });
 }
 
@@ -92,7 +103,7 @@ function printable(name: string): string {
   return String(name).replace(/[^\x20-\x7e]/g, '?');
 }
 
-function asText({ pid, program, memory, controllers }: Process): string {
+function asText({ pid, program, memory, controllers, subsystems }: Process): string {
   const { usedBytes, totalBytes } = memory;
   const us = (value: number | null) => (value === null ? '-' : value.toFixed(value < 10 ? 1 : 0));
   return [
@@ -123,5 +134,24 @@ function asText({ pid, program, memory, controllers }: Process): string {
         one.failedPerSecond,
       ]),
     ),
+    ...subsystems.map(pathsAsText),
   ].join('\n');
+}
+
+/** Which paths a subsystem has, and how they are. */
+function pathsAsText({ nqn, policy, paths }: StatsSnapshot['subsystems'][number]): string {
+  return [
+    `\n${nqn}, ${policy}`,
+    table(
+      ['path', 'state', 'ANA', 'sent', 'sent again'],
+      paths.map((path) => [pathName(path), path.state, anaText(path.ana) || '-', path.sent, path.failedOver]),
+    ),
+  ].join('\n');
+}
+
+type Path = StatsSnapshot['subsystems'][number]['paths'][number];
+
+function pathName({ transportId, sourceAddress }: Path): string {
+  const { subnqn: _, ...address } = transportId;
+  return formatTransportId(address) + (sourceAddress ? ` from ${sourceAddress}` : '');
 }

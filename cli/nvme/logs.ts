@@ -57,3 +57,54 @@ export function decodeErrorLog(page: Buffer): Record<string, number | bigint>[] 
     return { ...fields, status_field: status >> 1, phase_tag: status & 1 };
   });
 }
+
+// "Asymmetric Namespace Access log page".
+const anaStates: Readonly<Record<number, string>> = {
+  1: 'optimized',
+  2: 'non-optimized',
+  3: 'inaccessible',
+  4: 'persistent-loss',
+  15: 'change',
+};
+export const anaPage = 0x0c;
+const anaHeaderBytes = 16;
+const anaGroupBytes = 32;
+
+export interface AnaGroup {
+  readonly grpid: number;
+  readonly chgcnt: bigint;
+  readonly state: string;
+  readonly nsids: readonly number[];
+}
+
+/** The length of the log of a controller, from its Identify data: NANAGRPID, MNAN or NN. */
+export function anaLogBytes(idCtrl: Buffer): number {
+  const namespaces = idCtrl.readUInt32LE(540) || idCtrl.readUInt32LE(516);
+  return anaHeaderBytes + idCtrl.readUInt32LE(348) * anaGroupBytes + namespaces * 4;
+}
+
+/** Whether a controller reports ANA: CMIC in its Identify data. */
+export function reportsAna(idCtrl: Buffer): boolean {
+  return (idCtrl.readUInt8(76) & 8) !== 0;
+}
+
+/** A log that ends too early has fewer groups. */
+export function decodeAnaLog(page: Buffer): AnaGroup[] {
+  const groups: AnaGroup[] = [];
+  let at = anaHeaderBytes;
+  for (let left = page.readUInt16LE(8); left > 0 && at + anaGroupBytes <= page.length; left--) {
+    const state = page.readUInt8(at + 16) & 0xf;
+    const first = at + anaGroupBytes;
+    const end = Math.min(first + page.readUInt32LE(at + 4) * 4, page.length - (page.length % 4));
+    const nsids: number[] = [];
+    for (let id = first; id < end; id += 4) nsids.push(page.readUInt32LE(id));
+    groups.push({
+      grpid: page.readUInt32LE(at),
+      chgcnt: page.readBigUInt64LE(at + 8),
+      state: anaStates[state] ?? `reserved (${state})`,
+      nsids,
+    });
+    at = end;
+  }
+  return groups;
+}

@@ -11,6 +11,10 @@ const channels = {
   'spdk-nvme:failed': channel('spdk-nvme:failed'),
   'spdk-nvme:resetting': channel('spdk-nvme:resetting'),
   'spdk-nvme:reset': channel('spdk-nvme:reset'),
+  'spdk-nvme:path': channel('spdk-nvme:path'),
+  'spdk-nvme:ana': channel('spdk-nvme:ana'),
+  'spdk-nvme:failover': channel('spdk-nvme:failover'),
+  'spdk-nvme:no-path': channel('spdk-nvme:no-path'),
 } as const;
 
 /** Publishes to the channels that `Messages` describes. */

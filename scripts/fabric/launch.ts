@@ -7,7 +7,7 @@ import type { ReportDocument } from '../../cli/report/document.js';
 import { writeHtml } from '../../cli/report/option.js';
 import type { ReportFiles } from '../arguments.js';
 import { FabricError } from './errors.js';
-import { runInFabric } from './run.js';
+import { type FabricRunOptions, runInFabric } from './run.js';
 
 /**
  * The worker reports its progress several times a second while it works, and warms up and counts for about 10 s
@@ -30,6 +30,8 @@ export interface Launch<Report> {
   readonly render: (report: Report) => string;
   readonly findings: (report: Report) => readonly string[];
   readonly document: (report: Report) => ReportDocument;
+  /** Runs the worker's command. Default: on the fabric. */
+  readonly run?: (command: readonly string[], options: FabricRunOptions) => Promise<number>;
 }
 
 interface WorkerOutcome<Report> {
@@ -80,6 +82,7 @@ async function runWorker<Report>({
   worker,
   words,
   view,
+  run = runInFabric,
 }: Launch<Report>): Promise<WorkerOutcome<Report>> {
   let loops = 0;
   let report: Report | undefined;
@@ -110,7 +113,7 @@ async function runWorker<Report>({
   const loader = ['--import', import.meta.resolve('tsx')];
   const command = [process.execPath, ...loader, fileURLToPath(worker), ...words];
   try {
-    const status = await runInFabric(command, {
+    const status = await run(command, {
       stdout,
       stderr,
       // glibc gives each new thread an arena and keeps freed memory in all of them: resident memory would grow for

@@ -1,7 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { integer } from '../../cli/engine/numbers.js';
 import { type ArgumentOutput, addSeedOption, type ParsedRun, parseRun } from '../arguments.js';
-import type { SoakOptions } from './options.js';
+import { type SoakOptions, workloads } from './options.js';
 import { mostControllers } from './targets.js';
 
 export function parseArguments(words: readonly string[], output?: ArgumentOutput): ParsedRun<SoakOptions> {
@@ -10,8 +10,13 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
       'Attaches controllers on the fabric, reads and writes with checksums, resets and detaches, all at random, while ' +
         'the target is disturbed at random; and reports hangs, wrong data and leaks.',
     )
+    .addOption(
+      new Option('--workload <W>', 'one controller for each client, or a subsystem over two paths')
+        .choices(workloads)
+        .default('controllers'),
+    )
     .option('--minutes <M>', 'how long', integer(1, 7 * 24 * 60), 2)
-    .option('--controllers <C>', 'controllers that work at once', integer(1, mostControllers), 4)
+    .option('--controllers <C>', 'clients that work at once', integer(1, mostControllers), 4)
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .addHelpText('after', '\nExit status: 0 clean, 1 otherwise, 2 bad arguments, 130 Ctrl-C.');
   return parseRun<SoakOptions>(addSeedOption(command), words, output);

@@ -2,17 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Controller, Environment } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 import type { Findings } from './findings.js';
-import { type Ledger, slotBytes, slotsPerArea } from './ledger.js';
+import type { Ledger } from './ledger.js';
 import { attachOptions, nextStep } from './plan.js';
+import { SlotIo, watchdogMs } from './slot-io.js';
 import { transportIdOf } from './targets.js';
 
-const ioTimeoutMs = 3_000;
 const resetTimeoutMs = 5_000;
 /** Ample for an emulated processor that others share; what takes longer is held to hang. */
 const detachTimeoutMs = 10_000;
-/** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
-const watchdogMs = 5_000;
-const mostAtOnce = 16;
 
 /** One user of one subsystem: attaches, works, detaches, and again, until it is stopped. */
 export class Client {
@@ -21,6 +18,7 @@ export class Client {
   readonly #random: Random;
   readonly #ledger: Ledger;
   readonly #findings: Findings;
+  readonly #io: SlotIo;
 
   constructor(index: number, environment: Environment, random: Random, ledger: Ledger, findings: Findings) {
     this.#index = index;
@@ -28,6 +26,7 @@ export class Client {
     this.#random = random;
     this.#ledger = ledger;
     this.#findings = findings;
+    this.#io = new SlotIo(index, environment, random, ledger, findings);
   }
 
   /** Works until the signal fires, or until a detach did not come back. */
@@ -58,7 +57,7 @@ export class Client {
       step !== 'detach' && !signal.aborted;
       step = nextStep(this.#random)
     ) {
-      if (step === 'io') pending.push(...this.#io(controller));
+      if (step === 'io') pending.push(...this.#io.start(() => controller.namespaces[0]));
       if (step === 'pause') await sleep(this.#random.below(200));
       if (step === 'reset') await this.#reset(controller);
       // Otherwise the next step comes on top of what is under way.
@@ -77,52 +76,5 @@ export class Client {
   async #reset(controller: Controller): Promise<void> {
     const reset = controller.reset({ timeoutMs: resetTimeoutMs });
     await this.#findings.watch('reset', resetTimeoutMs + watchdogMs, reset);
-  }
-
-  #io(controller: Controller): Promise<void>[] {
-    const operations: Promise<void>[] = [];
-    for (let left = 1 + this.#random.below(mostAtOnce); left > 0; left--) {
-      const slot = this.#ledger.take(this.#random.below(slotsPerArea));
-      if (slot === undefined) break;
-      operations.push(
-        this.#random.below(2) === 0 ? this.#read(controller, slot) : this.#write(controller, slot),
-      );
-    }
-    return operations;
-  }
-
-  #limits(slot: number) {
-    const signal = this.#random.below(10) === 0 ? AbortSignal.timeout(this.#random.below(20)) : undefined;
-    const offset = (this.#index * slotsPerArea + slot) * slotBytes;
-    return { offset, timeoutMs: ioTimeoutMs, signal };
-  }
-
-  async #write(controller: Controller, slot: number): Promise<void> {
-    const [namespace] = controller.namespaces;
-    if (!namespace) return this.#ledger.give(slot);
-    const { write, bytes } = this.#ledger.content(slot);
-    const written = await this.#submit('write', () => namespace.write(bytes, this.#limits(slot)));
-    if (written) this.#ledger.wrote(slot, write);
-    else this.#ledger.mayHaveWritten(slot, write);
-  }
-
-  async #read(controller: Controller, slot: number): Promise<void> {
-    const [namespace] = controller.namespaces;
-    if (!namespace) return this.#ledger.give(slot);
-    const dma = this.#random.below(2) === 0 ? this.#environment.allocate(slotBytes) : undefined;
-    const buffer = dma ?? Buffer.alloc(slotBytes);
-    if (await this.#submit('read', () => namespace.read(buffer, this.#limits(slot)))) {
-      this.#findings.bytesVerified += slotBytes;
-      const wrong = this.#ledger.check(slot, Buffer.from(buffer));
-      if (wrong) this.#findings.mismatch(wrong);
-    }
-    dma?.release();
-    this.#ledger.give(slot);
-  }
-
-  async #submit(name: 'read' | 'write', operation: () => Promise<unknown>): Promise<boolean> {
-    const limitMs = ioTimeoutMs + watchdogMs;
-    // Called in a function of its own: a rejected call may throw immediately.
-    return (await this.#findings.watch(name, limitMs, (async () => operation())())) !== undefined;
   }
 }

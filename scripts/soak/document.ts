@@ -5,11 +5,11 @@ import { findings, operationNames, type SoakColumn, type SoakReport } from './re
 
 /** What the page of a soak shows. */
 export function soakDocument(report: SoakReport): ReportDocument {
-  const { device, seed, minutes, controllers, pollers, cycles, operations, faults } = report;
+  const { device, workload, seed, minutes, controllers, pollers, cycles, operations, faults } = report;
   return {
     title: 'soak: random work and faults',
     facts: [
-      ['load', `${controllers} controllers at once, ${pollers} pollers, ${device}`],
+      ['load', `${workload}, ${controllers} at once, ${pollers} pollers, ${device}`],
       ['asked for', `${minutes} min, seed ${seed}`],
       ['done', `${cycles} attach/detach cycles in ${report.seconds} s`],
       ...surroundingsFacts(report.environment),

@@ -3,6 +3,7 @@ import { codeOf } from '../../cli/engine/exit.js';
 import { Latencies } from '../../cli/engine/latencies.js';
 import { type Merge, Timeline } from '../../cli/engine/timeline.js';
 import { NotSettled, settled } from '../../cli/engine/watchdog.js';
+import type { PathFaultKind } from './path-plan.js';
 import { type FaultKind, isExpected } from './plan.js';
 import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';
 
@@ -22,7 +23,7 @@ export class Findings {
   readonly operations = Object.fromEntries(
     operationNames.map((name) => [name, { succeeded: 0, failed: {} }]),
   ) as Record<OperationName, OperationCounts>;
-  readonly faults: Partial<Record<FaultKind, number>> = {};
+  readonly faults: Partial<Record<FaultKind | PathFaultKind, number>> = {};
   readonly unexpected: Record<string, number> = {};
   readonly latencies = Object.fromEntries(operationNames.map((name) => [name, new Latencies()])) as Record<
     OperationName,
@@ -61,11 +62,15 @@ export class Findings {
     return this.mismatches + Object.values(this.unexpected).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Waits for an operation, at most for so long; undefined when it failed, which is counted. */
+  /**
+   * Waits for an operation, at most for so long; undefined when it failed, which is counted.
+   * @param expects which codes a fault explains
+   */
   async watch<Result>(
     name: OperationName,
     limitMs: number,
     operation: Promise<Result>,
+    expects: (code: string) => boolean = isExpected,
   ): Promise<{ value: Result } | undefined> {
     const counts = this.operations[name];
     const begun = performance.now();
@@ -83,7 +88,7 @@ export class Findings {
       if (code === NotSettled.CODE || code === 'ERR_SPDK_WEDGED') {
         this.hangs += 1;
         this.#say(`${name} hung: ${describe(error)}`);
-      } else if (!isExpected(code)) {
+      } else if (!expects(code)) {
         this.unexpected[code] = (this.unexpected[code] ?? 0) + 1;
         this.#say(`${name}: ${describe(error)}`);
       }
@@ -96,7 +101,7 @@ export class Findings {
     this.#say(`wrong data: ${what}`);
   }
 
-  fault(kind: FaultKind): void {
+  fault(kind: FaultKind | PathFaultKind): void {
     this.faults[kind] = (this.faults[kind] ?? 0) + 1;
     this.events.add(`fault: ${kind}`);
   }

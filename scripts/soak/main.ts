@@ -5,12 +5,13 @@ import { exitWith, launch } from '../fabric/launch.js';
 import { parseArguments } from './arguments.js';
 import { soakDocument } from './document.js';
 import { findings, type SoakReport } from './report.js';
+import { runHere } from './run-here.js';
 import { renderReport } from './table.js';
 
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if (parsed.status !== undefined) return parsed.status;
-  const { minutes } = parsed.options;
+  const { minutes, workload } = parsed.options;
   return launch<SoakReport>({
     name: 'soak',
     worker: new URL('worker.ts', import.meta.url),
@@ -20,6 +21,7 @@ async function main(): Promise<number> {
     render: renderReport,
     findings,
     document: soakDocument,
+    ...(workload === 'multipath-tcp' ? { run: runHere } : {}),
   });
 }
 

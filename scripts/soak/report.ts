@@ -3,6 +3,8 @@ import type { RunEvent } from '../../cli/engine/events.js';
 import type { Bin } from '../../cli/engine/histogram.js';
 import type { Surroundings } from '../../cli/engine/surroundings.js';
 import type { TimelineRow } from '../../cli/engine/timeline.js';
+import type { SoakWorkload } from './options.js';
+import type { PathFaultKind } from './path-plan.js';
 import type { FaultKind } from './plan.js';
 
 /** How often each operation succeeded, and how often it ended with which code. */
@@ -23,6 +25,7 @@ export interface SoakReport {
   readonly spdk: string;
   readonly environment: Surroundings;
   readonly device: string;
+  readonly workload: SoakWorkload;
   readonly seed: number;
   readonly minutes: number;
   readonly controllers: number;
@@ -30,7 +33,7 @@ export interface SoakReport {
   /** Attach/detach cycles. */
   readonly cycles: number;
   readonly operations: Readonly<Record<OperationName, OperationCounts>>;
-  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly faults: Readonly<Partial<Record<FaultKind | PathFaultKind, number>>>;
   readonly bytesVerified: number;
   /** Reads that gave something else than was written. */
   readonly mismatches: number;

@@ -9,9 +9,14 @@ import { Random } from '../testing/random.js';
 import { Client } from './client.js';
 import { disturb } from './faults.js';
 import { Findings } from './findings.js';
+import { kernelPaths } from './kernel-paths.js';
 import { Ledger } from './ledger.js';
 import type { SoakOptions } from './options.js';
+import { PathClient } from './path-client.js';
+import { disturbPaths } from './path-faults.js';
+import type { PathTarget } from './path-target.js';
 import { operationNames, type SoakReport } from './report.js';
+import { tcpPaths } from './tcp-paths.js';
 
 const warmUpMs = 4_000;
 const closeLimitMs = 10_000;
@@ -27,19 +32,21 @@ export async function runSoak(
   const findings = new Findings((text) => send({ type: 'note', text }));
   send({ type: 'note', text: `Seed ${options.seed}. Warming up` });
   const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }));
+  const paths = await pathTarget(options);
   const measurement = await measure({
     stop,
-    rdmaDevice: device,
+    rdmaDevice: options.workload === 'multipath-tcp' ? undefined : device,
     inEnvironment: (work) => inEnvironment(options, findings, work),
-    first: (environment) => soak(environment, options, warmUp, stop, warmUpMs / 4),
-    warmUp: (environment) => soak(environment, options, warmUp, stop, warmUpMs),
+    first: (environment) => soak(environment, options, paths, warmUp, stop, warmUpMs / 4),
+    warmUp: (environment) => soak(environment, options, paths, warmUp, stop, warmUpMs),
     work: (environment) => {
       findings.begin();
       return withProgress(findings, send, () =>
-        soak(environment, options, findings, stop, options.minutes * 60_000),
+        soak(environment, options, paths, findings, stop, options.minutes * 60_000),
       );
     },
   });
+  await paths?.close();
   const { loops: cycles, operations, faults, bytesVerified, mismatches, hangs, unexpected } = findings;
   const environment = surroundings();
   const bins = operationNames.map((name) => [name, findings.latencies[name].bins()]);
@@ -47,7 +54,7 @@ export async function runSoak(
     schema: 1,
     spdk: environment.spdk,
     environment,
-    device,
+    device: options.workload === 'multipath-tcp' ? 'loopback' : device,
     ...options,
     cycles,
     operations,
@@ -62,6 +69,11 @@ export async function runSoak(
     ...measurement,
     interrupted: stop.requested,
   };
+}
+
+async function pathTarget({ workload, controllers }: SoakOptions): Promise<PathTarget | undefined> {
+  if (workload === 'controllers') return undefined;
+  return workload === 'multipath' ? kernelPaths(controllers) : tcpPaths(controllers);
 }
 
 /** Opens an environment for the work and closes it. A close that fails is counted, so that the report still comes. */
@@ -83,16 +95,21 @@ async function inEnvironment(
 async function soak(
   environment: Environment,
   { seed, controllers }: SoakOptions,
+  paths: PathTarget | undefined,
   findings: Findings,
   stop: StopSignal,
   ms: number,
 ): Promise<void> {
   const over = new AbortController();
   const timer = sleep(ms, undefined, { signal: over.signal }).catch(() => {});
-  const faults = disturb(new Random(seed), controllers, over.signal, (kind) => findings.fault(kind));
+  const report: Findings['fault'] = (kind) => findings.fault(kind);
+  const faults = paths
+    ? disturbPaths(paths, new Random(seed), controllers, over.signal, report)
+    : disturb(new Random(seed), controllers, over.signal, report);
   const clients = Array.from({ length: controllers }, (_, index) => {
     const random = new Random(seed + (index + 1) * 7_919);
-    return new Client(index, environment, random, new Ledger(index), findings).work(over.signal);
+    const rest = [index, environment, random, new Ledger(index), findings] as const;
+    return (paths ? new PathClient(paths, ...rest) : new Client(...rest)).work(over.signal);
   });
   await stop.waitFor(timer, 0);
   over.abort();

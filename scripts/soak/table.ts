@@ -7,7 +7,8 @@ const style = { head: [], border: [] };
 
 /** The report as people read it. */
 export function renderReport(report: SoakReport): string {
-  const { spdk, device, seed, minutes, controllers, pollers, cycles, bytesVerified, seconds } = report;
+  const { spdk, device, workload, seed, minutes, controllers, pollers, cycles, bytesVerified, seconds } =
+    report;
   const operations = new Table({ head: ['', 'succeeded', 'failed'], colAligns: ['left', 'right'], style });
   for (const name of operationNames) {
     const { succeeded, failed } = report.operations[name];
@@ -31,7 +32,7 @@ export function renderReport(report: SoakReport): string {
   const found = findings(report);
   const verdict = found.length === 0 ? 'clean' : found.join('; ');
   return `${[
-    `${spdk}, ${device}; seed ${seed}, ${minutes} min, ${controllers} controllers at once, ${pollers} pollers`,
+    `${spdk}, ${device}; ${workload}, seed ${seed}, ${minutes} min, ${controllers} at once, ${pollers} pollers`,
     operations.toString(),
     faults.toString(),
     `${cycles} attach/detach cycles in ${seconds.toFixed(0)} s; ${(bytesVerified / 2 ** 20).toFixed(0)} MiB read and verified`,

@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { countsOf } from '../../cli/engine/counts.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
+import { resolveSubsystemOptions } from '../../lib/options/subsystem.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { parseArguments } from '../../scripts/soak/arguments.js';
 import { Findings } from '../../scripts/soak/findings.js';
 import { Ledger, slotBytes, slotsPerArea } from '../../scripts/soak/ledger.js';
+import {
+  anaOf,
+  nextPathFault,
+  nextPathStep,
+  pathFaultKinds,
+  subsystemOptions,
+} from '../../scripts/soak/path-plan.js';
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
 import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
 import { renderReport } from '../../scripts/soak/table.js';
@@ -99,6 +107,32 @@ describe('the plan', () => {
   });
 });
 
+describe('the plan of the multipath workloads', () => {
+  it('is the same for the same seed, and has every kind of fault for a bounded time', () => {
+    const plan = (seed: number) => {
+      const random = new Random(seed);
+      return Array.from({ length: 300 }, () => [nextPathFault(random, 4), nextPathStep(random)] as const);
+    };
+    expect(plan(7)).toEqual(plan(7));
+    const faults = plan(7).map(([fault]) => fault);
+    expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(pathFaultKinds));
+    for (const { client, forMs } of faults) expect(client < 4 && forMs < 3_000).toBe(true);
+    expect(anaOf('ana-change-both')).toBe('change');
+    expect(anaOf('path-withdrawn')).toBeUndefined();
+  });
+
+  it('attaches with options that are allowed', () => {
+    const random = new Random(1);
+    for (let i = 0; i < 300; i++) {
+      const check = () =>
+        resolveSubsystemOptions([transportIdOf(0)], subsystemOptions(random), (given, id) =>
+          resolveAttachOptions(given, id),
+        );
+      expect(check).not.toThrow();
+    }
+  });
+});
+
 describe('findings', () => {
   const fail = (code: string) => Promise.reject(Object.assign(new Error('failed'), { code }));
 
@@ -133,6 +167,7 @@ describe('the report', () => {
     timeline: [{ atMs: 0, ms: 1_000, cycles: 1, reads: 100, writes: 0, failed: 3, rssMiB: 80 }],
     events: [{ atMs: 300, text: 'fault: port-closed' }],
     device: 'rxe0',
+    workload: 'controllers',
     seed: 5,
     minutes: 2,
     controllers: 4,
@@ -186,7 +221,7 @@ describe('the command line', () => {
   it('has defaults, and a seed of its own', () => {
     const parsed = parseArguments([], silent);
     expect(parsed).toMatchObject({
-      options: { minutes: 2, controllers: 4, pollers: 2 },
+      options: { workload: 'controllers', minutes: 2, controllers: 4, pollers: 2 },
       files: { json: undefined },
     });
     expect(parseArguments(['--seed', '7', '--minutes', '30'], silent)).toMatchObject({
@@ -198,6 +233,7 @@ describe('the command line', () => {
     ['--minutes', '0'],
     ['--seed', '-1'],
     ['--controllers', '17'],
+    ['--workload', 'other'],
     ['--json', '/nowhere/x'],
     ['--no'],
   ])('refuses %s %s', (...words) => {

@@ -1,0 +1,17 @@
+// The targets of the multipath workloads: one subsystem for each client, which is reached at two places.
+
+import type { PathFault, PathFaultKind } from './path-plan.js';
+
+/** A target whose paths can be disturbed. */
+export interface PathTarget {
+  readonly faults: readonly PathFaultKind[];
+  /** The transport ids of both paths. */
+  ids(client: number): string[];
+  /** Does a fault. Returns the way back. */
+  inflict(fault: PathFault): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+export function pathNqn(client: number): string {
+  return `nqn.2026-11.dev.spdk-nvme:soak-paths-${client}`;
+}

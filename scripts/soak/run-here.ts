@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import type { FabricRunOptions } from '../fabric/run.js';
+
+/** Runs a command on this host, for targets that need no fabric. Resolves with its exit status. */
+export async function runHere(
+  [program = '', ...words]: readonly string[],
+  { env, signal, stdout, stderr }: FabricRunOptions,
+): Promise<number> {
+  const child = spawn(program, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  // The worker gets the signals of the terminal by itself, and ends in its own time.
+  const ignore = () => {};
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, ignore);
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+  if (stdout) child.stdout.pipe(stdout, { end: false });
+  if (stderr) child.stderr.pipe(stderr, { end: false });
+  const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, ignore);
+  return code ?? 128 + (killedBy ? constants.signals[killedBy] : 0);
+}

@@ -1,0 +1,95 @@
+import type { Environment, NamespaceOperations } from 'spdk-nvme';
+import type { Random } from '../testing/random.js';
+import type { Findings } from './findings.js';
+import { type Ledger, slotBytes, slotsPerArea } from './ledger.js';
+
+const ioTimeoutMs = 3_000;
+/** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
+export const watchdogMs = 5_000;
+const mostAtOnce = 16;
+
+/** Reads and writes of one area of the disk, which are checked against its ledger. */
+export class SlotIo {
+  readonly #area: number;
+  readonly #environment: Environment;
+  readonly #random: Random;
+  readonly #ledger: Ledger;
+  readonly #findings: Findings;
+
+  constructor(area: number, environment: Environment, random: Random, ledger: Ledger, findings: Findings) {
+    this.#area = area;
+    this.#environment = environment;
+    this.#random = random;
+    this.#ledger = ledger;
+    this.#findings = findings;
+  }
+
+  /**
+   * Begins some operations; each promise resolves when one has ended, in whichever way.
+   * @param namespace the one of now
+   * @param isExpected whether an operation that was begun then may fail with a code, besides by its signal
+   */
+  start(
+    namespace: () => NamespaceOperations | undefined,
+    isExpected?: (code: string, begun: number) => boolean,
+  ): Promise<void>[] {
+    const operations: Promise<void>[] = [];
+    for (let left = 1 + this.#random.below(mostAtOnce); left > 0; left--) {
+      const slot = this.#ledger.take(this.#random.below(slotsPerArea));
+      if (slot === undefined) break;
+      const disk = namespace();
+      if (!disk) {
+        this.#ledger.give(slot);
+        break;
+      }
+      const act =
+        this.#random.below(2) === 0
+          ? this.#read(disk, slot, isExpected)
+          : this.#write(disk, slot, isExpected);
+      operations.push(act);
+    }
+    return operations;
+  }
+
+  #limits(slot: number) {
+    const signal = this.#random.below(10) === 0 ? AbortSignal.timeout(this.#random.below(20)) : undefined;
+    const offset = (this.#area * slotsPerArea + slot) * slotBytes;
+    return { offset, timeoutMs: ioTimeoutMs, signal };
+  }
+
+  async #write(disk: NamespaceOperations, slot: number, isExpected: Expectation): Promise<void> {
+    const { write, bytes } = this.#ledger.content(slot);
+    const done = this.#submit('write', () => disk.write(bytes, this.#limits(slot)), isExpected);
+    // The data is that of the call.
+    bytes.fill(0xdd);
+    if (await done) this.#ledger.wrote(slot, write);
+    else this.#ledger.mayHaveWritten(slot, write);
+  }
+
+  async #read(disk: NamespaceOperations, slot: number, isExpected: Expectation): Promise<void> {
+    const dma = this.#random.below(2) === 0 ? this.#environment.allocate(slotBytes) : undefined;
+    const buffer = dma ?? Buffer.alloc(slotBytes);
+    if (await this.#submit('read', () => disk.read(buffer, this.#limits(slot)), isExpected)) {
+      this.#findings.bytesVerified += slotBytes;
+      const wrong = this.#ledger.check(slot, Buffer.from(buffer));
+      if (wrong) this.#findings.mismatch(wrong);
+    }
+    dma?.release();
+    this.#ledger.give(slot);
+  }
+
+  async #submit(
+    name: 'read' | 'write',
+    operation: () => Promise<unknown>,
+    isExpected: Expectation,
+  ): Promise<boolean> {
+    const limitMs = ioTimeoutMs + watchdogMs;
+    const begun = performance.now();
+    const expects = isExpected && ((code: string) => isExpected(code, begun));
+    // Called in a function of its own: a rejected call may throw immediately.
+    const outcome = this.#findings.watch(name, limitMs, (async () => operation())(), expects);
+    return (await outcome) !== undefined;
+  }
+}
+
+type Expectation = ((code: string, begun: number) => boolean) | undefined;
