@@ -360,7 +360,7 @@ describe('failover', () => {
       path(subsystem, 0) === subsystem.pathsOf(only(subsystem))[0] ? [0, 1] : [1, 0];
     await sleep(5);
     events.length = 0;
-    target(used).latencyMs = 20;
+    target(used).latencyMs = 500;
     const writes = Array.from({ length: 32 }, (_, i) =>
       only(subsystem).write(block(i + 1), { offset: i * bs }),
     );
@@ -379,7 +379,7 @@ describe('failover', () => {
   it('without a reconnect policy a lost path fails, and the other one goes on', async () => {
     const subsystem = await env.attachSubsystem(ids(), { ctrlrLossTimeoutMs: 0, policy: 'active-active' });
     await allUp(subsystem);
-    target(0).latencyMs = 20;
+    target(0).latencyMs = 500;
     const reads = Array.from({ length: 8 }, () => only(subsystem).read(block(0), { offset: 0 }));
     await sleep(5);
     takeDown(0);
