@@ -76,6 +76,8 @@ export function readLimits<Limits extends RequestLimits>(
 /** What readSimple() has read. */
 const simple: { offset: number; queuePair: unknown } = { offset: 0, queuePair: undefined };
 
+const inherited = Object.prototype as { readonly offset?: unknown; readonly queuePair?: unknown };
+
 /** Reads the options of a transfer; the offset goes to `place`, so that the fast path allocates nothing. */
 export function readTransfer<Limits extends RequestLimits>(
   options: unknown,
@@ -139,10 +141,9 @@ function readSimple(options: unknown): boolean {
     if (typeof options !== 'object' || options === null) return false;
     if (Object.getPrototypeOf(options) !== Object.prototype) return false;
     for (const key in options) if (key !== 'offset' && key !== 'queuePair') return false;
-    // Ignores keys that were added to Object.prototype.
-    if (!Object.hasOwn(options, 'offset')) return false;
+    // Keys that were added to Object.prototype are none of the options. Unlike Object.hasOwn() this costs nothing.
+    if (inherited.offset !== undefined || inherited.queuePair !== undefined) return false;
     const { offset, queuePair } = options as { offset: unknown; queuePair?: unknown };
-    if (queuePair !== undefined && !Object.hasOwn(options, 'queuePair')) return false;
     if (!Number.isSafeInteger(offset) || (offset as number) < 0) return false;
     simple.offset = offset as number;
     simple.queuePair = queuePair;
