@@ -5,6 +5,8 @@ import { root } from '../setup/paths.js';
 import { type Check, command } from './checks.js';
 
 const SPEC = 'file:../bundled.tgz';
+/** The program as Bun's own package for this platform has it; the package `bun` needs a script to find it. */
+const bun = path.join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
 /** What the first use of the package prints where there is no addon. */
 const FIRST_USE = `import('spdk-nvme').then((p) => p.spdkVersion()).catch((e) => console.log(e.code, e.message))`;
 const NOT_RUN = /^ERR_SPDK_ADDON_MISSING .*install script of this package has not run/;
@@ -83,6 +85,20 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
         const manifest = JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8'));
         json('package.json', { ...manifest, dependenciesMeta: { 'spdk-nvme': { built: true } } });
         await run(bin('yarn'), 'install');
+        await says(RUN);
+      },
+    },
+    {
+      name: 'Bun: the first use says why, until the package is trusted, in either way',
+      run: async () => {
+        const { cwd, json, run, says } = project('with-bun');
+        await run(bun, 'add', SPEC);
+        await says(NOT_RUN);
+        await run(bun, 'pm', 'trust', 'spdk-nvme');
+        await says(RUN);
+        fs.rmSync(path.join(cwd, 'node_modules'), { recursive: true });
+        json('package.json', { dependencies: { 'spdk-nvme': SPEC }, trustedDependencies: ['spdk-nvme'] });
+        await run(bun, 'install');
         await says(RUN);
       },
     },
