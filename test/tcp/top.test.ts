@@ -1,5 +1,6 @@
 // `spdk-nvme top`, and the statistics of a process that another one reads.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,6 +15,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4489' } as const;
 const subnqn = 'nqn.2026-11.dev.spdk-nvme:top';
+const target = ['-t', 'tcp', '-a', listener.traddr, '-s', listener.trsvcid, '-n', subnqn];
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-top-'));
 const env = { XDG_RUNTIME_DIR: folder };
 
@@ -44,8 +46,65 @@ describe('top', () => {
     expect((await cli('top', '--interval', '0')).exitCode).toBe(2);
   });
 
+  it('shows a running stress, whose controllers come and go', async () => {
+    const words = ['--seconds', '60', '--reads', '--timeout', '20000'];
+    const stress = spawn(process.execPath, [main, 'stress', ...target, ...words], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    });
+    const ended = once(stress, 'exit');
+    const socket = path.join(folder, `spdk-nvme/spdk-nvme-${stress.pid}.sock`);
+    try {
+      await expect.poll(() => existsSync(socket), { timeout: 30_000 }).toBe(true);
+      const seen = new Set<string>();
+      await expect
+        .poll(
+          async () => {
+            const { processes } = JSON.parse((await cli('top', '-o', 'json')).stdout);
+            expect(processes).toMatchObject([{ pid: stress.pid, program: 'spdk-nvme stress' }]);
+            for (const { transportId } of processes[0].controllers) seen.add(transportId);
+            return [...seen];
+          },
+          { timeout: 30_000 },
+        )
+        .toEqual([expect.stringContaining(subnqn)]);
+    } finally {
+      stress.kill('SIGINT');
+    }
+    expect(await ended).toEqual([130, null]);
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it('draws again and again on a terminal, until Ctrl-C is typed', async () => {
+    const perf = spawn(process.execPath, [main, 'perf', ...target, '--seconds', '60'], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore',
+    });
+    const perfEnded = once(perf, 'exit');
+    const socket = path.join(folder, `spdk-nvme/spdk-nvme-${perf.pid}.sock`);
+    try {
+      await expect.poll(() => existsSync(socket), { timeout: 30_000 }).toBe(true);
+      const top = spawn('script', ['-qefc', `${process.execPath} ${main} top`, '/dev/null'], {
+        env: { ...process.env, ...env },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const ended = once(top, 'exit');
+      let drawn = '';
+      top.stdout.on('data', (part) => {
+        drawn += part;
+      });
+      await expect.poll(() => drawn.split('\x1b[H\x1b[2J').length, { timeout: 20_000 }).toBeGreaterThan(2);
+      expect(drawn).toContain(subnqn);
+      top.stdin.write('\x03');
+      expect(await ended).toEqual([130, null]);
+      expect(drawn).not.toMatch(/\n\s+at /);
+    } finally {
+      perf.kill('SIGINT');
+      await perfEnded;
+    }
+  });
+
   it('shows a running perf: rates, latency, queue depth, state', async () => {
-    const target = ['-t', 'tcp', '-a', listener.traddr, '-s', listener.trsvcid, '-n', subnqn];
     const perf = spawn(process.execPath, [main, 'perf', ...target, '--depth', '8', '--seconds', '60'], {
       env: { ...process.env, ...env },
       stdio: 'ignore',
