@@ -69,6 +69,8 @@ export async function measure({
   const before = await count();
 
   await inEnvironment(first);
+  if (stop.requested)
+    return { leaks: countsOf(() => 0), rssGrowthKiB: 0, controllersRetained: null, seconds: 0 };
   const closedBefore = await baseline(count, before, stop);
 
   let openLeaks = countsOf(() => 0);

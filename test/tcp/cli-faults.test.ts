@@ -21,7 +21,7 @@ const listener = { trtype: 'TCP', traddr: address, trsvcid: '4472' } as const;
 const subnqn = 'nqn.2026-11.dev.spdk-nvme:cli-faults';
 const timeoutMs = 500;
 /** Node.js and SPDK start and end, beside other processes. */
-const startMs = 3_000;
+const startMs = 5_000;
 const stoppedMs = 2_000;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-cli-faults-'));
 const input = path.join(folder, 'input');

@@ -77,7 +77,10 @@ describe('a watched discovery service', () => {
     await start();
     await target.call('nvmf_delete_subsystem', { nqn: `${prefix}b` });
     await vi.waitFor(() => expect(heard.at(-1)).toBe('+ -b@4477'), { timeout: 10_000 });
-    expect(heard).toEqual(['+a@4477,b@4477 -', 'resetting', 'reset', '+ -b@4477']);
+    // The target may be there before the listener of its second subsystem is: then that one goes and comes meanwhile.
+    const meanwhile = ['+ -b@4477', '+b@4477 -'];
+    const others = heard.slice(1, -1).filter((word) => !meanwhile.includes(word));
+    expect(others).toEqual(['resetting', 'reset']);
     await watch.close();
     await expectNoConnections([listener.trsvcid]);
   });
