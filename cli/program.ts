@@ -12,7 +12,7 @@ import { addPassthru } from './commands/passthru.js';
 import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
-import { addExamples, refusal } from './engine/examples.js';
+import { addExamples, usageMessage } from './engine/examples.js';
 import { explain, statusOfError, UsageError } from './engine/exit.js';
 import { packageVersion } from './engine/package.js';
 
@@ -51,7 +51,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addExamples(program);
   for (const command of [program, ...program.commands]) {
     const verb = command === program ? '' : command.name();
-    command.configureOutput({ ...output, outputError: (text, write) => write(refusal(text, verb)) });
+    command.configureOutput({ ...output, outputError: (text, write) => write(usageMessage(text, verb)) });
   }
   return program;
 }
@@ -67,7 +67,7 @@ export async function run(words: readonly string[], output: Output = processOutp
   try {
     await program.parseAsync(words, { from: 'user' });
   } catch (error) {
-    if (error instanceof UsageError) output.writeErr(refusal(error.message, verb));
+    if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
     // Commander has written its errors by itself.
     else if (!(error instanceof CommanderError)) output.writeErr(`spdk-nvme: ${explain(error)}\n`);
     return statusOfError(error);

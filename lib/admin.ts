@@ -69,7 +69,7 @@ const everyNamespace = 0xffff_ffff;
 export interface AdminServices {
   readonly native: Pick<NativeController, 'admin'>;
   /** The error for new commands; undefined if they are accepted. */
-  readonly refusal: () => SpdkError | undefined;
+  readonly rejection: () => SpdkError | undefined;
   /** The maximum transfer of one command in bytes. */
   readonly mostBytes: () => number;
 }
@@ -204,8 +204,8 @@ export class Admin {
   }
 
   #send(what: string, command: CheckedCommand, limits: AdminLimits): Promise<AdminResult> {
-    const { native, refusal, mostBytes } = this.#services;
-    const rejection = refusal() ?? tooLong(command, mostBytes());
+    const { native, mostBytes } = this.#services;
+    const rejection = this.#services.rejection() ?? tooLong(command, mostBytes());
     if (rejection) return Promise.reject(rejection);
     const { opcode, nsid, cdw, data } = command;
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;

@@ -23,7 +23,7 @@ export interface BatchHooks {
   /** Whether the namespace belongs to the queue pair's controller. */
   readonly owns: (namespace: Namespace) => boolean;
   /** The error for new commands; undefined if the controller accepts them. */
-  readonly refusal: () => SpdkError | undefined;
+  readonly rejection: () => SpdkError | undefined;
   readonly closed: () => void;
 }
 
@@ -224,7 +224,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#atOnce = 0;
     if (this.#failure) throw this.#failure;
     // While a controller is failed or detaching, earlier commands can still complete.
-    if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.refusal())) this.submit();
+    if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
     if (rests) setImmediate(() => this.wake());
     else if (this.#sent === 0) return 0;
     this.#queue.look();
@@ -447,8 +447,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #checkUsable(): void {
     this.#checkOpen();
     if (this.#failure) throw this.#failure;
-    const refusal = this.#hooks.refusal();
-    if (refusal) throw refusal;
+    const rejection = this.#hooks.rejection();
+    if (rejection) throw rejection;
   }
 
   #checkOpen(): void {

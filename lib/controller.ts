@@ -13,8 +13,8 @@ import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.j
 import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
 import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
-import { detachingError, refusalOf } from './internal/refusals.js';
 import { shown } from './internal/shown.js';
+import { detachingError, stateError } from './internal/state-errors.js';
 import { traced } from './internal/tracing.js';
 import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
@@ -158,7 +158,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#info = Object.freeze(native.info());
     this.admin = Admin.create({
       native,
-      refusal: () => this.#adminRefusal(),
+      rejection: () => this.#adminRejection(),
       mostBytes: () => this.#info.maxTransferBytes,
     });
     this.#namespaces = new NamespaceList(native, this);
@@ -266,7 +266,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const { timeoutMs } = resolveResetOptions(options);
     const { state } = this;
     if (this.#detaching || !(state === 'attached' || state === 'failed' || state === 'resetting')) {
-      throw this.#refusal();
+      throw this.#rejection();
     }
     const limits = {
       what: `Resetting ${this.#name}`,
@@ -320,7 +320,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal */
   onFailed(error: Failure): void {
-    this.#refuseIo();
+    this.#rejectIo();
     // A reset that was requested after the failure, but before this message, has not begun yet.
     if (this.#resetBegun) this.#endReset((reset) => reset.reject(error));
     this.events.announce(() => {
@@ -346,7 +346,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         break;
       case 'failingFast':
         this.#failingFast = true;
-        this.#refuseIo();
+        this.#rejectIo();
         this.events.announce(() => this.emit('failingFast'));
         break;
       case 'done': {
@@ -387,14 +387,14 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (reset) end(reset);
   }
 
-  #refuseIo(): void {
-    this.#queues.refuse(() => this.#refusal());
+  #rejectIo(): void {
+    this.#queues.rejectNew(() => this.#rejection());
   }
 
   /** Unless a detach has begun, which rejects all further I/O. */
   #acceptIo(): void {
     this.#failingFast = false;
-    if (!this.#detaching) this.#queues.refuse(null);
+    if (!this.#detaching) this.#queues.rejectNew(null);
   }
 
   get #name(): string {
@@ -402,14 +402,14 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /** The error for new operations. */
-  #refusal(): SpdkError {
-    return refusalOf(this.state, this.#detaching !== undefined, this.#gone);
+  #rejection(): SpdkError {
+    return stateError(this.state, this.#detaching !== undefined, this.#gone);
   }
 
   /** The error for new admin commands; undefined if they are accepted. */
-  #adminRefusal(): SpdkError | undefined {
+  #adminRejection(): SpdkError | undefined {
     const usable = this.state === 'attached' || (this.state === 'resetting' && !this.#failingFast);
-    return usable && !this.#detaching ? undefined : this.#refusal();
+    return usable && !this.#detaching ? undefined : this.#rejection();
   }
 
   #detachOrWait(resolved: ResolvedDetachOptions): Promise<DetachReport> {
@@ -444,7 +444,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#native.detach({ drainMs, timeoutMs, reportStates, done });
         // Only now: if that call throws, the controller is unchanged.
         this.#detaching = call.promise;
-        this.#refuseIo();
+        this.#rejectIo();
         this.#endReset((reset) => reset.reject(detachingError()));
       },
     );

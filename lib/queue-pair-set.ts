@@ -66,8 +66,8 @@ export class QueuePairSet {
   }
 
   /** Rejects operations with this error from now on; null accepts them again. */
-  refuse(why: (() => SpdkError) | null): void {
-    for (const queuePair of this.all) queuePair.refuse(why);
+  rejectNew(why: (() => SpdkError) | null): void {
+    for (const queuePair of this.all) queuePair.rejectNew(why);
   }
 
   /** They no longer exist: settles all remaining operations and returns their number. See {@link QueuePair.abandon}. */

@@ -54,7 +54,7 @@ export class QueuePair {
   /** @internal Operations of the promise interface. */
   readonly queue: SubmissionQueue;
   readonly #owns: BatchHooks['owns'];
-  #refusal: (() => SpdkError) | undefined;
+  #rejection: (() => SpdkError) | undefined;
   #batch: Batch | undefined;
 
   private constructor(native: NativeQueuePair, index: number, services: QueuePairServices) {
@@ -81,7 +81,7 @@ export class QueuePair {
 
   /** @internal Whether it accepts operations. */
   get open(): boolean {
-    return this.queue.refusal === undefined;
+    return this.queue.rejection === undefined;
   }
 
   /** @internal How many operations have ended, for the report of a detach. */
@@ -90,8 +90,8 @@ export class QueuePair {
   }
 
   /** @internal Rejects operations with this error from now on; null accepts them again. */
-  refuse(why: (() => SpdkError) | null): void {
-    this.#refusal = why ?? undefined;
+  rejectNew(why: (() => SpdkError) | null): void {
+    this.#rejection = why ?? undefined;
     this.#update();
     if (this.#batch) this.reap();
   }
@@ -102,12 +102,12 @@ export class QueuePair {
    *   ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_CONTROLLER_FAILED, ERR_SPDK_WEDGED
    */
   openBatch(): Batch {
-    if (this.#refusal) throw this.#refusal();
+    if (this.#rejection) throw this.#rejection();
     if (this.#batch) throw this.#inUse('is used by a batch');
     if (this.pending > 0) throw this.#inUse('has pending operations');
     const batch = Batch.create(this.queue, {
       owns: this.#owns,
-      refusal: () => this.#refusal?.(),
+      rejection: () => this.#rejection?.(),
       closed: () => {
         this.#batch = undefined;
         this.#update();
@@ -138,7 +138,7 @@ export class QueuePair {
     const batch = this.#batch;
     if (!batch) return this.queue.reap() > 0;
     // A batch reaps by itself, unless its program may never call it again.
-    if (this.#refusal) batch.reapLater();
+    if (this.#rejection) batch.reapLater();
     return batch.wake();
   }
 
@@ -153,7 +153,7 @@ export class QueuePair {
   }
 
   #update(): void {
-    this.queue.refusal = this.#refusal ?? (this.#batch && (() => this.#inUse('is used by a batch')));
+    this.queue.rejection = this.#rejection ?? (this.#batch && (() => this.#inUse('is used by a batch')));
   }
 
   #inUse(why: string): SpdkError {

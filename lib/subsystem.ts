@@ -7,7 +7,7 @@ import { DiscoveryWatch } from './discovery-watch.js';
 import { abortError, codedError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
-import { detachingError } from './internal/refusals.js';
+import { detachingError } from './internal/state-errors.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { RequestLimits } from './io/request.js';
 import type { AnaState } from './multipath/ana.js';
@@ -124,7 +124,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   readonly #directory: NamespaceDirectory<SubsystemPath, SubsystemNamespace>;
   readonly #history = new SubsystemHistory();
   readonly #events = new HeldEvents();
-  readonly #refused = new Map<SubsystemPath, Failure>();
+  readonly #rejections = new Map<SubsystemPath, Failure>();
   readonly #followed: FollowedLogs<SubsystemPath>;
   #paths: readonly SubsystemPath[] = [];
   #opening: PendingCall<void> | undefined;
@@ -143,7 +143,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const limitsFor = limitsChooser(first.options.ioTimeoutMs);
     this.#directory = new NamespaceDirectory<SubsystemPath, SubsystemNamespace>({
       ...{ memory, policy: resolved.policy, selector: resolved.selector },
-      refusal: () => this.#refusal(),
+      rejection: () => this.#rejection(),
       create: (routing, info, ids) => SubsystemNamespace.create({ ...routing, memory, limitsFor }, info, ids),
       unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
       onAna: (namespace, path, state, before) => {
@@ -235,8 +235,8 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
    *   `env.attachSubsystem` for bad input; ERR_SPDK_DETACHING
    */
   addPath(path: string | TransportIdObject | SubsystemPathOptions): SubsystemPath {
-    const refused = this.#refusal();
-    if (refused) throw refused;
+    const rejection = this.#rejection();
+    if (rejection) throw rejection;
     const known = this.#paths.filter(({ state }) => state !== 'detached').map(({ spec }) => spec);
     const spec = resolvePath(path, this.#attach, this.policy, known, this.#services.check);
     const added = this.#create(spec);
@@ -280,8 +280,8 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
    * @throws {SpdkError} ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED
    */
   follow(watch: DiscoveryWatch): void {
-    const refused = this.#refusal();
-    if (refused) throw refused;
+    const rejection = this.#rejection();
+    if (rejection) throw rejection;
     this.#followed.follow(checkWatch(watch));
   }
 
@@ -428,9 +428,9 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   /** An attach is rejected when every path has failed once. */
   #onFirstFailed(path: SubsystemPath, error: Failure): void {
     if (!this.#opening) return;
-    this.#refused.set(path, error);
-    if (this.#refused.size < this.#paths.length) return;
-    const errors = [...this.#refused.values()];
+    this.#rejections.set(path, error);
+    if (this.#rejections.size < this.#paths.length) return;
+    const errors = [...this.#rejections.values()];
     this.#opening.reject(
       new SpdkError('ERR_SPDK_NO_PATH', `No path to ${this.nqn} could be attached: ${errors[0]?.message}`, {
         cause: new AggregateError(errors, 'The errors of the paths'),
@@ -439,7 +439,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   }
 
   /** The error for new operations and paths; undefined if they are accepted. */
-  #refusal(): SpdkError | undefined {
+  #rejection(): SpdkError | undefined {
     if (this.#gone) {
       return new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The subsystem is detached; attach it again');
     }

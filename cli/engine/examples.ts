@@ -1,4 +1,4 @@
-// One example for each verb: its help shows it, and every line that refuses its options ends with it.
+// One example for each verb: its help shows it, and every message about wrong options ends with it.
 import type { Command } from 'commander';
 
 const service = '-t tcp -a 192.0.2.1';
@@ -45,7 +45,7 @@ export function addExamples(program: Command): void {
 }
 
 /** What is wrong with the words of a command line, as one line with an example. */
-export function refusal(problem: string, verb: string): string {
+export function usageMessage(problem: string, verb: string): string {
   const line = problem
     .replace(/^error: /, '')
     .trim()

@@ -62,7 +62,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   /** The limits of operations that were given none. */
   readonly limits: IoLimits;
   /** The error for new operations; undefined if they are accepted. */
-  refusal: (() => SpdkError) | undefined = undefined;
+  rejection: (() => SpdkError) | undefined = undefined;
   waitsIn: MemoryLine | undefined = undefined;
   readonly timeoutHint = 'The controller may still carry it out; its memory is kept until then';
   readonly #services: QueueServices;
@@ -94,17 +94,17 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   /** Starts an operation, whose arguments are checked. */
   run<Value>(request: IoRequest): Promise<Value> {
     const promise = request.promise<Value>();
-    const refused = this.#refused(request);
-    if (refused) request.reject(refused);
+    const rejection = this.#rejection(request);
+    if (rejection) request.reject(rejection);
     else if (request.start(this, this.memory)) this.#accept(request);
     return promise;
   }
 
   /** Takes over an operation that has started, and that comes by its route. */
   take(request: IoRequest): void {
-    const refused = this.#refused(request);
+    const rejection = this.#rejection(request);
     request.place = this;
-    if (refused) this.#end(request, refused, undefined);
+    if (rejection) this.#end(request, rejection, undefined);
     else this.#accept(request);
   }
 
@@ -231,8 +231,8 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     return left.size;
   }
 
-  #refused(request: IoRequest): SpdkError | undefined {
-    if (this.refusal) return this.refusal();
+  #rejection(request: IoRequest): SpdkError | undefined {
+    if (this.rejection) return this.rejection();
     if (request.signal?.aborted) return abortError(request.what, request.signal);
     const { maxWaiting } = this.#services;
     if (this.#roomNow() || this.#line.length < maxWaiting) return undefined;

@@ -33,7 +33,7 @@ export interface DirectoryServices<Path extends ListingPath, Space extends Names
   readonly memory: DmaMemory;
   readonly policy: PathPolicy;
   readonly selector: PathSelector;
-  readonly refusal: () => SpdkError | undefined;
+  readonly rejection: () => SpdkError | undefined;
   /** Creates a namespace, which one path has like this. */
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Space;
   /** Whether a path that has listed nothing yet may come up. */
@@ -152,12 +152,12 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
   }
 
   #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path, Space> {
-    const { memory, policy, selector: how, refusal } = this.#services;
+    const { memory, policy, selector: how, rejection } = this.#services;
     const selector = new Selector<IoPath<Path>>(policy, how);
     const router = new RequestRouter({
       memory,
       selector,
-      refusal: () => refusal() ?? (entry.known ? undefined : goneError(info)),
+      rejection: () => rejection() ?? (entry.known ? undefined : goneError(info)),
       returning: () => entry.ways.some((way) => way.returning) || this.#services.unlistedReturning(),
       onNoPath: () => {
         if (entry.pathless) return;

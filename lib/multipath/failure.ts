@@ -6,10 +6,10 @@ import { SpdkError } from '../errors/spdk-error.js';
  * - `final`: the caller gets the error
  * - `lost`: the path has no connection any more
  * - `ana`: the path does not reach the namespace now
- * - `refused`: the path could not carry it out, and may be able to later
+ * - `rejected`: the path could not carry it out, and may be able to later
  * - `later`: the controller asks for the same command again after a delay
  */
-export type Verdict = 'final' | 'lost' | 'ana' | 'refused' | 'later';
+export type Verdict = 'final' | 'lost' | 'ana' | 'rejected' | 'later';
 
 const lostCodes: ReadonlySet<string> = new Set([
   'ERR_SPDK_CONTROLLER_FAILED',
@@ -29,13 +29,13 @@ const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
 export function verdictOn(error: unknown): Verdict {
   if (!(error instanceof SpdkError)) return 'final';
   if (lostCodes.has(error.code)) return 'lost';
-  if (error.code === 'ERR_SPDK_NAMESPACE_GONE') return 'refused';
+  if (error.code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
   const status = error.nvmeStatus;
   if (error.code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
   // SPDK sets do-not-retry with it, which holds for the queue pair that is gone.
   if (status.sct === generic && aborted.includes(status.sc)) return 'lost';
   if (status.dnr) return 'final';
-  if (status.sct === generic && status.sc === namespaceNotReady) return 'refused';
-  if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'refused';
+  if (status.sct === generic && status.sc === namespaceNotReady) return 'rejected';
+  if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'rejected';
   return status.crd === undefined ? 'final' : 'later';
 }

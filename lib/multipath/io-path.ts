@@ -15,7 +15,7 @@ export interface IoPathOwner {
   readonly counts: PathCounts;
   /** A command found it without a connection. */
   suspect(): void;
-  /** A command was refused because of the ANA state that it says is another one. */
+  /** A command was rejected because of the ANA state that it says is another one. */
   readAna(): void;
   /** The Command Retry Delay Time of a number from 1 to 3. */
   retryDelayMs(crd: number): number;
@@ -34,7 +34,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
   /** Operations that were sent over it and have not ended. */
   outstanding = 0;
   #ana: AnaState;
-  /** A command was refused because of the state: it is not used before the log has been read. */
+  /** A command was rejected because of the state: it is not used before the log has been read. */
   #stale = false;
   #overdue = false;
   #timer: NodeJS.Timeout | undefined;
@@ -77,7 +77,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
     }, this.path.transitionMs).unref();
   }
 
-  /** A command was refused because of the state. */
+  /** A command was rejected because of the state. */
   doubt(): void {
     this.#stale = true;
     this.path.readAna();

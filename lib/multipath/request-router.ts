@@ -13,15 +13,15 @@ export interface RouterServices {
   readonly memory: DmaMemory;
   readonly selector: Selector;
   /** The error for operations that are not to be sent any more; undefined if they are accepted. */
-  readonly refusal: () => SpdkError | undefined;
+  readonly rejection: () => SpdkError | undefined;
   /** Whether some path may become usable. */
   readonly returning: () => boolean;
   /** Operations begin to wait for a path, or end because there will be none. */
   readonly onNoPath: () => void;
 }
 
-/** Attempts that paths may refuse one after the other, though they are up. */
-const mostRefusals = 8;
+/** Attempts that paths may reject one after the other, though they are up. */
+const mostRejections = 8;
 /** Repetitions that the controller may ask for. bdev_nvme repeats a command as often. */
 const mostRepetitions = 3;
 const firstPauseMs = 5;
@@ -90,9 +90,9 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
     if (verdict === 'final' || request.raw) return false;
-    const refused = this.#services.refusal();
-    if (refused) {
-      this.#end(request, refused);
+    const rejection = this.#services.rejection();
+    if (rejection) {
+      this.#end(request, rejection);
       return true;
     }
     request.rewind();
@@ -118,9 +118,9 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   /** Some path, or its state, has changed. */
   update(): void {
     if (this.#waiting.size === 0 && this.#pausing.size === 0) return;
-    const { selector, returning, refusal } = this.#services;
+    const { selector, returning, rejection } = this.#services;
     const usable = selector.best.length > 0;
-    const error = refusal() ?? (usable || returning() ? undefined : noPathError());
+    const error = rejection() ?? (usable || returning() ? undefined : noPathError());
     if (!error && !usable) return;
     // What pauses goes on by itself, unless nothing can become of it.
     if (error) for (const request of this.#pausing.keys()) this.#end(request, error);
@@ -134,10 +134,10 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   #pauseOf(route: Route, verdict: Verdict, askedMs: number): number | undefined {
     if (verdict === 'later') return route.repetitions++ < mostRepetitions ? askedMs : undefined;
     // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
-    if (verdict !== 'refused') return 0;
-    if (route.refusals++ >= mostRefusals) return undefined;
-    if (route.refusals === 1 && this.#services.selector.best.length > 1) return 0;
-    return Math.max(askedMs, firstPauseMs * 2 ** (route.refusals - 1));
+    if (verdict !== 'rejected') return 0;
+    if (route.rejections++ >= mostRejections) return undefined;
+    if (route.rejections === 1 && this.#services.selector.best.length > 1) return 0;
+    return Math.max(askedMs, firstPauseMs * 2 ** (route.rejections - 1));
   }
 
   #pause(route: Route, ms: number): void {
@@ -150,9 +150,9 @@ export class RequestRouter implements RequestPlace, RouteOwner {
 
   #wait(request: IoRequest): void {
     request.place = this;
-    const refused = this.#services.refusal();
-    if (!refused) this.#services.onNoPath();
-    const error = refused ?? (this.#services.returning() ? undefined : noPathError());
+    const rejection = this.#services.rejection();
+    if (!rejection) this.#services.onNoPath();
+    const error = rejection ?? (this.#services.returning() ? undefined : noPathError());
     if (error) {
       this.#end(request, error);
       return;

@@ -15,8 +15,8 @@ export interface RouteOwner {
 export class Route implements RequestRoute {
   readonly request: IoRequest;
   attempts = 0;
-  /** Attempts that a path refused, though it was up. */
-  refusals = 0;
+  /** Attempts that a path rejected, though it was up. */
+  rejections = 0;
   /** Repetitions that a controller asked for. */
   repetitions = 0;
 

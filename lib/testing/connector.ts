@@ -58,7 +58,7 @@ export class Connector {
     };
     const arrive = () => {
       const discovers = subsystem.nqn === discoveryNqn;
-      if (target.refusal) end(target.refusal);
+      if (target.rejection) end(target.rejection);
       else if (discovers !== this.#request.discovery) end(discovers ? notForIo : notForDiscovery);
       else end(null, subsystem);
     };

@@ -61,7 +61,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   readonly #whenFinished: (() => void)[] = [];
   #connection: Connection | undefined;
   #endWatch: (() => void) | undefined;
-  #refusing: (() => void) | undefined;
+  #failing: (() => void) | undefined;
   #info: ControllerInfo | undefined;
   #namespaces: NativeNamespaceInfo[] = [];
   #told = false;
@@ -226,7 +226,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.post(() => this.request.failed(failure));
   }
 
-  /** Ends the connection and everything that it has not answered. */
+  /** Ends the connection and all of its outstanding commands. */
   endConnection(): void {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -249,20 +249,20 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     for (const ring of this.rings) ring.hold(holding);
   }
 
-  answerIo(error: number): void {
-    for (const ring of this.rings) ring.answerRest(error);
+  failPending(error: number): void {
+    for (const ring of this.rings) ring.failPending(error);
   }
 
-  /** From now on I/O that comes is answered with ENXIO, until the controller is connected or detached. */
-  refuseIo(intervalMs: number): void {
-    this.#stopRefusing();
-    this.answerIo(errno.ENXIO);
-    this.#refusing = this.scheduler.after(intervalMs, () => this.refuseIo(intervalMs));
+  /** From now on new I/O ends with ENXIO, until the controller is connected or detached. */
+  failIo(intervalMs: number): void {
+    this.#stopFailing();
+    this.failPending(errno.ENXIO);
+    this.#failing = this.scheduler.after(intervalMs, () => this.failIo(intervalMs));
   }
 
-  #stopRefusing(): void {
-    this.#refusing?.();
-    this.#refusing = undefined;
+  #stopFailing(): void {
+    this.#failing?.();
+    this.#failing = undefined;
   }
 
   #attached(failure: Failure | null, subsystem: MemorySubsystem | undefined): void {
@@ -301,13 +301,13 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     });
     this.#connection = connection;
     this.#target = subsystem.target;
-    this.#stopRefusing();
+    this.#stopFailing();
     this.#namespaces = connection.identify();
     this.#info = subsystem.controllerInfo(this.request.ioQueues, this.request.queueDepth);
     this.holdIo(this.reconnects);
     for (const ring of this.rings) ring.wake();
     this.#endWatch = watchKeepAlive(subsystem.target, this.scheduler, this.request.keepAliveMs, () =>
-      this.#lost('a Keep Alive was not answered'),
+      this.#lost('a Keep Alive was not completed'),
     );
   }
 
@@ -326,13 +326,13 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     if (!this.enter('failed')) return;
     this.tellFailed(failure);
     this.endConnection();
-    this.refuseIo(10);
+    this.failIo(10);
   }
 
   #startReset(cause: Failure | null): void {
     if (this.#resetting || this.#detaching || this.leaving) return;
     this.#resetting = true;
-    this.#stopRefusing();
+    this.#stopFailing();
     resetSteps(this, cause, () => {
       this.#resetting = false;
     });
@@ -345,7 +345,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
       return;
     }
     this.#detaching = true;
-    this.#stopRefusing();
+    this.#stopFailing();
     detachSteps(this, settings, (phases) => {
       this.#finish();
       for (const done of this.#detachWaiters.splice(0)) this.post(() => done(phases));

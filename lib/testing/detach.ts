@@ -40,7 +40,7 @@ export function detachSteps(
     controller.enter('disconnecting');
     controller.endConnection();
     controller.enter('lingering');
-    controller.answerIo(0);
+    controller.failPending(0);
     controller.enter('detached');
     const now = performance.now();
     done({

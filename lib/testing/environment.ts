@@ -31,9 +31,9 @@ export class MemoryEnvironment implements NativeEnvironment {
   }
 
   attach(request: NativeAttachRequest): NativeController | null {
-    const refusal = this.#closed ? closed : this.#inUse(request);
-    if (refusal) {
-      request.attached(refusal);
+    const rejection = this.#closed ? closed : this.#inUse(request);
+    if (rejection) {
+      request.attached(rejection);
       return null;
     }
     const controller = new MemoryController(request, this.#shared);

@@ -27,7 +27,7 @@ export interface MemoryFailure {
 }
 
 /** Why a target rejects connections. */
-export interface MemoryRefusal {
+export interface MemoryRejection {
   readonly code: SpdkErrorCode;
   readonly message: string;
 }
@@ -61,7 +61,7 @@ export class MemoryTargetFaults {
   /** How long connecting takes, in milliseconds. */
   connectMs = 1;
   /** Why connecting fails; undefined while it does not. A reconnect asks it, too. */
-  refusal: MemoryRefusal | undefined;
+  rejection: MemoryRejection | undefined;
   /**
    * Whether calls into SPDK for its controllers do not return: a detach then ends with ERR_SPDK_WEDGED. What hangs goes
    * on when it is false again.

@@ -8,13 +8,13 @@ export function watchKeepAlive(
   target: MemoryTargetFaults,
   scheduler: Scheduler,
   keepAliveMs: number,
-  unanswered: () => void,
+  expired: () => void,
 ): () => void {
   if (keepAliveMs === 0) return () => {};
   let cancel: (() => void) | undefined;
   const listener = (silent: boolean) => {
     cancel?.();
-    cancel = silent ? scheduler.after(keepAliveMs, unanswered) : undefined;
+    cancel = silent ? scheduler.after(keepAliveMs, expired) : undefined;
   };
   const end = target.whenSilent(listener);
   listener(target.silent);

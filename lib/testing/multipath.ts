@@ -6,7 +6,7 @@ import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { MemoryLink } from './faults.js';
 import type { MemoryNamespace } from './namespace.js';
 
-/** A subsystem, as far as these answers go. */
+/** A subsystem, as far as these commands need it. */
 interface MultipathSubsystem {
   readonly nqn: string;
   readonly namespaces: ReadonlyMap<number, MemoryNamespace>;
@@ -34,17 +34,17 @@ export function anaStatus(state: AnaState): number {
   return code === 0 ? 0 : 0x300 | code;
 }
 
-/** The answer with what only these commands have. */
-export function answerMultipath(
+/** The result, with the data that only these commands have. */
+export function completeMultipath(
   question: AdminQuestion,
-  answer: MemoryAdminResult,
+  result: MemoryAdminResult,
   subsystem: MultipathSubsystem,
   from: MemoryLink,
 ): MemoryAdminResult {
   const [dword0 = 0, dword1 = 0, offset = 0] = question.cdw;
-  const data = Buffer.from(answer.data.buffer, answer.data.byteOffset, answer.data.byteLength);
+  const data = Buffer.from(result.data.buffer, result.data.byteOffset, result.data.byteLength);
   const what = dword0 & 0xff;
-  if (question.opcode === opcodes.identify && what === 1 && answer.status === 0) describe(data, subsystem);
+  if (question.opcode === opcodes.identify && what === 1 && result.status === 0) describe(data, subsystem);
   if (question.opcode === opcodes.identify && what === 3) {
     data.fill(0);
     describeNamespace(data, subsystem.namespaces.get(question.nsid));
@@ -56,7 +56,7 @@ export function answerMultipath(
   if (question.opcode === opcodes.setFeatures && what === asyncEventConfiguration) {
     if ((dword1 & anaNotices) !== 0) from.watchLog();
   }
-  return answer;
+  return result;
 }
 
 function describe(data: Buffer, subsystem: MultipathSubsystem): void {

@@ -140,7 +140,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   }
 
   /** Ends everything that no controller has: with this errno, or as aborted for 0. */
-  answerRest(error: number): void {
+  failPending(error: number): void {
     const status = error === 0 ? abortedStatus : hostError + error;
     for (const slot of this.#held.splice(0)) this.#complete(slot, status, 0);
     for (; this.#head !== this.#submitted; this.#head = (this.#head + 1) >>> 0) {
@@ -151,7 +151,7 @@ export class MemoryQueuePair implements NativeQueuePair {
 
   /** The connection has ended, and with it its commands. */
   lostConnection(): void {
-    if (!this.#holding) this.answerRest(0);
+    if (!this.#holding) this.failPending(0);
   }
 
   #queued(index: number): number {
@@ -179,10 +179,10 @@ export class MemoryQueuePair implements NativeQueuePair {
       this.#complete(slot, hostError + (lost ? errno.ECONNRESET : errno.ECANCELED), 0);
       return true;
     }
-    const refusal = this.#refusal(command, connection);
-    const uses = refusal === 0 ? this.#use(command) : undefined;
+    const rejection = this.#rejection(command, connection);
+    const uses = rejection === 0 ? this.#use(command) : undefined;
     if (!uses) {
-      this.#complete(slot, hostError + (refusal || errno.EFAULT), 0);
+      this.#complete(slot, hostError + (rejection || errno.EFAULT), 0);
       return true;
     }
     this.#busy.add(slot);
@@ -220,7 +220,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   }
 
   /** What `IoRing::start()` says of a command; 0 when it may be sent. */
-  #refusal(command: RingCommand, connection: Connection): number {
+  #rejection(command: RingCommand, connection: Connection): number {
     const { violations, name } = this.#host;
     const space = connection.namespaceInfo(command.nsid);
     if (!connection.subsystem.had(command.nsid, command.tag)) {

@@ -110,12 +110,12 @@ class Reset {
     controller.holdIo(false);
     if (!controller.enter('failed')) return;
     controller.tellFailed(failure);
-    controller.refuseIo(10);
+    controller.failIo(10);
   }
 
   #failFast(): void {
     this.#report({ kind: 'failingFast', failure: null });
-    if (!this.#controller.leaving) this.#controller.refuseIo(fastFailIntervalMs);
+    if (!this.#controller.leaving) this.#controller.failIo(fastFailIntervalMs);
   }
 
   #end(): void {

@@ -37,8 +37,8 @@ export interface SteppedController {
   endConnection(): void;
   establish(done: (failure: NativeFailure | null) => void): void;
   holdIo(holding: boolean): void;
-  answerIo(error: number): void;
-  refuseIo(intervalMs: number): void;
+  failPending(error: number): void;
+  failIo(intervalMs: number): void;
   tellFailed(failure: NativeFailure): void;
   post(task: () => void): void;
 }

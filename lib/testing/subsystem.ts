@@ -6,7 +6,7 @@ import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin
 import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import { operation } from './layout.js';
-import { anaStatus, answerMultipath } from './multipath.js';
+import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
 
 const rangeStatus = 0x80;
@@ -119,8 +119,8 @@ export class MemorySubsystem {
 
   /** @internal @param from the connection that it came over */
   admin(question: AdminQuestion, from: MemoryLink): MemoryAdminResult {
-    const answer = adminResult(question, this.features, this.serial);
-    return answerMultipath(question, answer, this, from);
+    const result = adminResult(question, this.features, this.serial);
+    return completeMultipath(question, result, this, from);
   }
 
   /** @internal */

@@ -34,7 +34,7 @@ function make(answer: Answer = counting, mostBytes = 4_096, lpa = 4): Fake {
     },
   };
   return {
-    admin: Admin.create({ native, refusal: () => undefined, mostBytes: () => mostBytes }),
+    admin: Admin.create({ native, rejection: () => undefined, mostBytes: () => mostBytes }),
     sent,
   };
 }

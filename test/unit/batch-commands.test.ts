@@ -132,7 +132,7 @@ it('wait() in a loop lets the event loop turn where completions are always there
     dropUnpublished: () => {},
   };
   const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, look: () => {} };
-  const hooks = { owns: () => true, refusal: () => undefined, closed: () => {} };
+  const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
   const always = Batch.create(queue as unknown as SubmissionQueue, hooks);
   let turned = false;
   setImmediate(() => {

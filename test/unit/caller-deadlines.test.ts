@@ -152,10 +152,10 @@ describe('reset() of a controller that has just failed', () => {
     const attaching = bed.attach('b');
     await vi.advanceTimersByTimeAsync(10);
     const fragile = await attaching;
-    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'nobody answers' };
+    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nobody answers' };
     bed.target.dropLinks();
     expect(await all([fragile.reset()])).toMatchObject([{ code: 'ERR_SPDK_UNREACHABLE' }]);
-    bed.target.refusal = undefined;
+    bed.target.rejection = undefined;
   });
 });
 

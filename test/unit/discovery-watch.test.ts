@@ -158,12 +158,12 @@ describe('env.watchDiscovery', () => {
   it('connects again, and tells what has changed meanwhile', async () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
     await until(heard, '+a');
-    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     bed.target.dropLinks();
     await until(heard, 'reconnectFailed');
     expect(watch.connected).toBe(false);
     discovery.entries = [entry('b')];
-    bed.target.refusal = undefined;
+    bed.target.rejection = undefined;
     await until(heard, '+b -a');
     expect(heard.filter((line) => line !== 'reconnectFailed')).toEqual(['+a', 'resetting', 'reset', '+b -a']);
     // Events have to be asked for on each connection.
@@ -311,7 +311,7 @@ describe('a watch ends', () => {
 
   it('while it connects again, and nothing is tried any more', async () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
-    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     bed.target.dropLinks();
     await until(heard, 'reconnectFailed');
     await watch.close();

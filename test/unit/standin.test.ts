@@ -98,14 +98,14 @@ describe('a controller in memory', () => {
     await write;
     expect((await ns.read(Buffer.alloc(512), { offset: 0 }))[0]).toBe(9);
 
-    bed.target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     const lost = new Promise((resolve) => controller.once('failed', resolve));
     const read = ns.read(Buffer.alloc(512), { offset: 0 });
     bed.target.dropLinks();
     await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
     await lost;
     expect(controller.state).toBe('failed');
-    bed.target.refusal = undefined;
+    bed.target.rejection = undefined;
     expect(await controller.reset()).toMatchObject({ attempts: 1 });
     await ns.flush();
   });

@@ -81,7 +81,7 @@ const codeOf = (promise: Promise<unknown>) =>
 
 /** The target is gone: links break, and no connect succeeds. */
 function takeDown(i: number): void {
-  target(i).refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing there' };
+  target(i).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing there' };
   target(i).dropLinks();
 }
 
@@ -101,19 +101,19 @@ describe('attachSubsystem', () => {
   });
 
   it('resolves as soon as one path is up, and goes on with the others', async () => {
-    target(1).refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'not yet' };
+    target(1).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'not yet' };
     const subsystem = await env.attachSubsystem(ids(), { reconnectDelayMs: 10 });
     expect(path(subsystem, 0).state).toBe('up');
     await until(() => path(subsystem, 1).error !== undefined);
     expect(path(subsystem, 1).state).toBe('connecting');
-    target(1).refusal = undefined;
+    target(1).rejection = undefined;
     await allUp(subsystem);
     expect(subsystem.namespaces).toHaveLength(1);
     expect(subsystem.pathsOf(only(subsystem))).toHaveLength(2);
   });
 
   it('rejects when every path has failed, with the errors of all, and nothing stays attached', async () => {
-    for (const one of targets) one.refusal = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no' };
+    for (const one of targets) one.rejection = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no' };
     const error = await env.attachSubsystem(ids()).catch((thrown) => thrown);
     expect(error.code).toBe('ERR_SPDK_NO_PATH');
     expect(error.cause.errors.map(({ code }: { code: string }) => code)).toEqual([
@@ -337,7 +337,7 @@ describe('the choice of a path', () => {
     takeDown(1);
     await read(subsystem);
     expect(path(subsystem, 0).stats().sent).toBe(1);
-    target(1).refusal = undefined;
+    target(1).rejection = undefined;
     await allUp(subsystem);
     await read(subsystem);
     expect(path(subsystem, 0).stats().sent).toBe(1);
@@ -370,7 +370,7 @@ describe('failover', () => {
     for (let i = 0; i < 32; i++) expect(disk.data[i * bs]).toBe(i + 1);
     expect(path(subsystem, used).stats().failedOver).toBe(32);
     expect(path(subsystem, other).stats().sent).toBe(32);
-    target(used).refusal = undefined;
+    target(used).rejection = undefined;
     await allUp(subsystem);
     expect(events).toEqual([`down ${used} reconnecting`, `from ${used} to ${other}`, `up ${used}`]);
     expect(subsystem.history.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['path', 'failover']));
@@ -508,7 +508,7 @@ describe('without a path', () => {
     const writes = [1, 2, 3].map((i) => only(subsystem).write(block(i), { offset: i * bs }));
     await pathless;
     expect(only(subsystem).waiting).toBe(3);
-    target(1).refusal = undefined;
+    target(1).rejection = undefined;
     await Promise.all(writes);
     expect([1, 2, 3].map((i) => disk.data[i * bs])).toEqual([1, 2, 3]);
     expect(only(subsystem).waiting).toBe(0);
@@ -554,7 +554,7 @@ describe('without a path', () => {
     expect(await codeOf(only(subsystem).flush())).toBe('ERR_SPDK_NO_PATH');
     expect(performance.now() - begun).toBeLessThan(90);
     expect(await codeOf(only(subsystem).flush())).toBe('ERR_SPDK_NO_PATH');
-    for (const one of targets) one.refusal = undefined;
+    for (const one of targets) one.rejection = undefined;
     await allUp(subsystem);
     await only(subsystem).flush();
   });
@@ -564,7 +564,7 @@ describe('without a path', () => {
     expect(await codeOf(only(subsystem).flush())).toBe('ERR_SPDK_NO_PATH');
     await until(() => subsystem.paths.every(({ state }) => state === 'failed'));
     expect(await codeOf(only(subsystem).flush())).toBe('ERR_SPDK_NO_PATH');
-    target(0).refusal = undefined;
+    target(0).rejection = undefined;
     await path(subsystem, 0).controller?.reset();
     await until(() => path(subsystem, 0).state === 'up');
     await only(subsystem).flush();
@@ -659,7 +659,7 @@ describe('ANA', () => {
     takeDown(0);
     await until(() => path(subsystem, 0).state === 'reconnecting');
     side(0).setAna(1, 'persistent-loss');
-    target(0).refusal = undefined;
+    target(0).rejection = undefined;
     await allUp(subsystem);
     expect(stateOf(subsystem, 0)).toBe('persistent-loss');
     side(0).setAna(1, 'non-optimized');

@@ -124,12 +124,12 @@ describe('a fault', () => {
     await controller.detach();
 
     const [stubborn, ns] = await attach({ ctrlrLossTimeoutMs: 5_000, reconnectDelayMs: 20 });
-    target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     const attempts = vi.fn();
     stubborn.on('reconnectFailed', attempts);
     target.dropLinks();
     await vi.waitFor(() => expect(attempts).toHaveBeenCalled());
-    target.refusal = undefined;
+    target.rejection = undefined;
     await ns.read(block(), { offset: 0 });
     expect(stubborn.state).toBe('attached');
   });

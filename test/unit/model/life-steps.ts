@@ -107,7 +107,7 @@ const faults: readonly AnyStep[] = [
     act: (world, [number, refused, connectMs]) => {
       const one = pick(world.targets, number);
       one.connectMs = connectMs;
-      one.refusal = refused ? { code: 'ERR_SPDK_UNREACHABLE', message: 'refused by the test' } : undefined;
+      one.rejection = refused ? { code: 'ERR_SPDK_UNREACHABLE', message: 'refused by the test' } : undefined;
     },
   }),
   step({

@@ -131,7 +131,7 @@ export class PathWorld {
   /** Everything is in order again: all that was begun ends, and the disk holds what was written last. */
   async finish(): Promise<void> {
     for (const [i, target] of this.#targets.entries()) {
-      [target.refusal, target.silent, target.latencyMs] = [undefined, false, 0];
+      [target.rejection, target.silent, target.latencyMs] = [undefined, false, 0];
       this.#sides[i]?.setAna(1, 'optimized');
       this.#fault('add', i);
     }
@@ -218,10 +218,10 @@ export class PathWorld {
     const target = this.#targets[i] as MemoryTarget;
     const path = this.#subsystem.paths.find(({ transportId }) => transportId.traddr === addresses[i]);
     if (kind === 'down') {
-      target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+      target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
       target.dropLinks();
     }
-    if (kind === 'up') target.refusal = undefined;
+    if (kind === 'up') target.rejection = undefined;
     if (kind === 'drop') target.dropLinks();
     if (kind === 'silent' || kind === 'speak') target.silent = kind === 'silent';
     if (kind === 'refuse') target.failCommands({ sct: 3, sc: 0, count: 2 });

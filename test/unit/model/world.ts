@@ -171,7 +171,7 @@ export class World {
   heal(): void {
     for (const target of this.targets) {
       target.silent = false;
-      target.refusal = undefined;
+      target.rejection = undefined;
       target.latencyMs = 0;
       target.connectMs = 1;
     }

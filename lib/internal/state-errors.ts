@@ -8,7 +8,7 @@ import type { ControllerState } from '../types.js';
  * @param detaching a detach has begun
  * @param gone the detach has ended and settled
  */
-export function refusalOf(state: ControllerState, detaching: boolean, gone: boolean): SpdkError {
+export function stateError(state: ControllerState, detaching: boolean, gone: boolean): SpdkError {
   switch (state) {
     case 'failed':
       return new SpdkError(
