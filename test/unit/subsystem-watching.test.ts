@@ -65,7 +65,7 @@ it('the environment lists the subsystems that are not detached', async () => {
   expect(env.subsystems).toEqual([subsystem]);
   await subsystem.detach();
   expect(env.subsystems).toEqual([]);
-  for (const target of targets) target.refusal = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
+  for (const target of targets) target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
   await expect(env.attachSubsystem([sides[0]?.id ?? ''])).rejects.toThrow();
   expect(env.subsystems).toEqual([]);
 });
