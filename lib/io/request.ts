@@ -1,4 +1,5 @@
-// One operation of the promise interface.
+// One operation of the promise interface. Longer than other files: each of its fields is set and cleared on the way of every
+// operation.
 
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from '../internal/signals.js';

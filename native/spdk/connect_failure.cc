@@ -45,7 +45,7 @@ bool mention(const Lines& lines, std::initializer_list<std::string_view> texts) 
 }
 
 Reason reason_in(const Lines& lines) {
-  // Old releases log no status. The target has answered: a lost connection is logged in other words.
+  // Old releases log no status. The target has responded: a lost connection is logged in other words.
   if (mention(lines, {"Connect command failed"})) return Reason::rejected;
   if (mention(lines, {"RDMA connect error -99", "address resolution error"})) return Reason::too_slow;
   if (mention(lines, {"via correct icresp"})) return Reason::no_response;

@@ -47,10 +47,10 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   spdk_nvme_cmd probe{};
   probe.opc = SPDK_NVME_OPC_FLUSH;
   probe.nsid = 1;
-  const auto on_answer = [](void* self, const spdk_nvme_cpl*) {
+  const auto on_probed = [](void* self, const spdk_nvme_cpl*) {
     static_cast<PolledQueuePairs*>(self)->answered_++;
   };
-  return spdk_nvme_ctrlr_cmd_io_raw(controller_, queue_pair, &probe, nullptr, 0, on_answer, this) == 0;
+  return spdk_nvme_ctrlr_cmd_io_raw(controller_, queue_pair, &probe, nullptr, 0, on_probed, this) == 0;
 #else
   return true;
 #endif

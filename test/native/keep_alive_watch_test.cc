@@ -1,4 +1,4 @@
-// When a silent controller is asked, and when it is given up.
+// When a quiet controller is probed, and when it counts as lost.
 
 #include "native/core/connection/keep_alive_watch.h"
 
@@ -39,54 +39,54 @@ class KeepAlive : public testing::Test {
 };
 
 TEST_F(KeepAlive, AsksAControllerThatIsQuietAndNoOther) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   EXPECT_EQ(taken_, 500ms);
-  watch_.answered();
+  watch_.completed();
   EXPECT_EQ(look_for(490ms), Verdict::fine);
-  watch_.heard();
+  watch_.responded();
   EXPECT_EQ(look_for(490ms), Verdict::fine);
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   EXPECT_EQ(taken_, 10ms);
 }
 
 TEST_F(KeepAlive, AsksOnceAtATime) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
 }
 
 TEST_F(KeepAlive, GivesUpAControllerThatDoesNotAnswer) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   const auto quiet = taken_;
-  EXPECT_EQ(look_for(2 * kTimeout), Verdict::silent);
+  EXPECT_EQ(look_for(2 * kTimeout), Verdict::lost);
   EXPECT_EQ(taken_, kTimeout);
   EXPECT_LE(quiet + taken_, kTimeout + 1'000ms);
 }
 
 TEST_F(KeepAlive, KeepsAControllerThatAnswersJustInTime) {
   for (int i = 0; i < 10; i++) {
-    EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+    EXPECT_EQ(look_for(kTimeout), Verdict::send);
     EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
-    watch_.answered();
+    watch_.completed();
   }
 }
 
 TEST_F(KeepAlive, KeepsAControllerThatAnswersOtherCommands) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   for (int i = 0; i < 10; i++) {
     EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
-    watch_.heard();
+    watch_.responded();
   }
-  EXPECT_EQ(look_for(kTimeout), Verdict::silent);
+  EXPECT_EQ(look_for(kTimeout), Verdict::lost);
 }
 
 TEST_F(KeepAlive, AHostThatStandsStillIsNoSilentController) {
   stand_still(1h);
-  // It has not answered for an hour, so it is asked.
-  EXPECT_EQ(look_for(10ms), Verdict::ask);
+  // It has not responded for an hour, so it is probed.
+  EXPECT_EQ(look_for(10ms), Verdict::send);
   // With a Keep Alive on its way next to nothing of the hour counts.
   stand_still(1h);
   EXPECT_EQ(look_for(20ms), Verdict::fine);
-  EXPECT_EQ(look_for(kTimeout), Verdict::silent);
+  EXPECT_EQ(look_for(kTimeout), Verdict::lost);
   EXPECT_GE(taken_, kTimeout - KeepAliveWatch::kLongestLook - 20ms);
 }
 
@@ -95,44 +95,44 @@ TEST_F(KeepAlive, SleepsUntilItHasToAsk) {
   now_ += 200ms;
   EXPECT_EQ(watch_.look(now_), Verdict::fine);
   EXPECT_EQ(watch_.next_look(), now_ + 300ms);
-  watch_.heard();
+  watch_.responded();
   EXPECT_EQ(watch_.next_look(), now_ + 500ms);
   now_ = watch_.next_look();
-  EXPECT_EQ(watch_.look(now_), Verdict::ask);
+  EXPECT_EQ(watch_.look(now_), Verdict::send);
 }
 
 TEST_F(KeepAlive, IsLookedAtOftenEnoughToCountAllTimeWhileAsked) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
-  const auto asked = now_;
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
+  const auto sent = now_;
   Verdict verdict = Verdict::fine;
   while (verdict == Verdict::fine) {
     now_ = watch_.next_look();
     verdict = watch_.look(now_);
   }
-  EXPECT_EQ(verdict, Verdict::silent);
-  EXPECT_EQ(now_ - asked, kTimeout);
+  EXPECT_EQ(verdict, Verdict::lost);
+  EXPECT_EQ(now_ - sent, kTimeout);
 }
 
 TEST_F(KeepAlive, AHostThatStandsStillAgainAndAgainStillNotices) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   // Ten seconds for each look: it takes as many looks as it would have taken time.
-  EXPECT_EQ(look_for(1h, 10s), Verdict::silent);
+  EXPECT_EQ(look_for(1h, 10s), Verdict::lost);
   EXPECT_EQ(taken_, 10s * (kTimeout / KeepAliveWatch::kLongestLook));
 }
 
 TEST_F(KeepAlive, AClockThatGoesBackCountsNothing) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   stand_still(-1h);
   EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
 }
 
 TEST_F(KeepAlive, ANewConnectionBeginsAnew) {
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
   EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
   stand_still(1h);
   watch_.begin(now_);
   EXPECT_EQ(look_for(490ms), Verdict::fine);
-  EXPECT_EQ(look_for(kTimeout), Verdict::ask);
+  EXPECT_EQ(look_for(kTimeout), Verdict::send);
 }
 
 TEST(KeepAliveWatch, NoticesWithinTheTimeoutAndASecondWhateverTheTimeout) {
@@ -141,11 +141,11 @@ TEST(KeepAliveWatch, NoticesWithinTheTimeoutAndASecondWhateverTheTimeout) {
     KeepAliveWatch::Time now{};
     watch.begin(now);
     auto verdict = Verdict::fine;
-    while (verdict != Verdict::silent && now.time_since_epoch() < timeout + 2s) {
+    while (verdict != Verdict::lost && now.time_since_epoch() < timeout + 2s) {
       now += 1ms;
       verdict = watch.look(now);
     }
-    EXPECT_EQ(verdict, Verdict::silent);
+    EXPECT_EQ(verdict, Verdict::lost);
     EXPECT_GE(now.time_since_epoch(), timeout);
     EXPECT_LE(now.time_since_epoch(), timeout + 1s);
   }

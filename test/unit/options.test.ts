@@ -1,4 +1,4 @@
-// The options of each call: their defaults, ranges and conflicts.
+// The options of each call: their defaults, ranges and conflicts. Longer than other files: a list of short cases for each call.
 
 import { describe, expect, it } from 'vitest';
 import { resolveAttachOptions } from '../../lib/options/attach.js';

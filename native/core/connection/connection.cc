@@ -1,3 +1,5 @@
+// Longer than other files: one object from connected to destroyed, and each step uses the same few members.
+
 #include "native/core/connection/connection.h"
 
 #include <algorithm>
@@ -89,11 +91,11 @@ bool Connection::poll() {
   last_poll_ = Clock::now();
   if (lost()) return false;
   int32_t result = 0;
-  const bool answered = wait_for_controller([&] {
+  const bool returned = wait_for_controller([&] {
     admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
   });
-  if (!answered) return false;
+  if (!returned) return false;
   if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
   if (result <= 0) return false;
   last_response_ = Clock::now();
@@ -128,15 +130,14 @@ void Connection::poll_until(const std::function<bool()>& done) {
 }
 
 /**
- * Makes a call into SPDK in which it may wait for the controller's answers: when one reports that a namespace
- * has changed, SPDK asks it for all of them, and takes its time. False when the controller did not answer; the
- * admin queue is lost then.
+ * Makes a call into SPDK that may wait for the controller: after an event that a namespace has changed, SPDK reads the
+ * Identify data of all namespaces inside the call. False if the controller did not respond; the admin queue is lost then.
  */
 bool Connection::wait_for_controller(const std::function<void()>& call) {
   const auto limit = silence_limit() + kTimeForNamespace * namespace_count_;
   {
     const LingerLock::SharedGuard together(*context_.linger, context_.services->control_slot());
-    const WaitingCall waiting(context_.services->deadlines, *watch_, {.answer = limit, .stop = stop_});
+    const WaitingCall waiting(context_.services->deadlines, *watch_, {.response = limit, .stop = stop_});
     call();
     if (!waiting.broken()) return true;
   }
@@ -144,38 +145,37 @@ bool Connection::wait_for_controller(const std::function<void()>& call) {
   return false;
 }
 
-/** How long a controller may be silent. Without a keep-alive it is as long as while it is attached. */
+/** How long a controller may take to respond. Without a keep-alive it is as long as while it is attached. */
 std::chrono::milliseconds Connection::silence_limit() const {
   return keep_alive_timeout_ == 0ms ? timeout_ : keep_alive_timeout_;
 }
 
 /**
- * SPDK sends a Keep Alive every half of the time that the target granted, which need not be what was asked for,
- * and takes no notice of the answers: it tells the target that the host lives, and nothing else. The Keep Alives
- * sent here tell the host that the target does. Answers to I/O do not count: admin commands must end too, and
- * they only do if their queue is alive.
+ * SPDK sends a Keep Alive in every half of the timeout that the target has granted, and ignores its completion: that only
+ * shows the target that the host is alive. The Keep Alives sent here show the host that the target is. Completions of I/O
+ * do not count: admin commands must complete too, which needs a working admin queue.
  */
 void Connection::watch_alive() {
   if (lost()) return;
   if (std::exchange(completions_seen_, admin_commands_.completions()) != admin_commands_.completions()) {
-    keep_alive_.heard();
+    keep_alive_.responded();
   }
   switch (keep_alive_.look(Clock::now())) {
     case KeepAliveWatch::Verdict::fine:
       return;
-    case KeepAliveWatch::Verdict::ask: {
-      AdminCommand question;
-      question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
-      question.awaited = false;
-      question.done = [this](const AdminResult& result) {
-        if (result.completed) keep_alive_.answered();
+    case KeepAliveWatch::Verdict::send: {
+      AdminCommand probe;
+      probe.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+      probe.awaited = false;
+      probe.done = [this](const AdminResult& result) {
+        if (result.completed) keep_alive_.completed();
       };
-      admin_commands_.add(std::move(question));
+      admin_commands_.add(std::move(probe));
       // Sends it, which would take another wake-up otherwise.
       poll();
       return;
     }
-    case KeepAliveWatch::Verdict::silent:
+    case KeepAliveWatch::Verdict::lost:
       lose_admin_queue("the controller did not respond to a Keep Alive" + for_so_long(keep_alive_timeout_),
                        ETIMEDOUT);
   }

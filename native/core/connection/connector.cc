@@ -33,15 +33,15 @@ constexpr auto kEagerTime = 100ms;
 constexpr auto kAbandonedPause = 250ms;
 /** After so many SPDK has noticed that the connections are broken. */
 constexpr int kPollsInVain = 20;
-/** An address that has not answered by then is unreachable, as it is to SPDK's RDMA transport. A caller with
- * a shorter deadline cancels the attach before. */
+/** An address that has not responded by then is unreachable, as for SPDK's RDMA transport. A caller with a shorter deadline
+ * cancels the attach earlier. */
 constexpr auto kAddressLimit = 2s;
-/** How often a connect that waits for its place looks whether somebody still waits for it. */
+/** How often a connect that waits at the gate checks whether it was cancelled. */
 constexpr auto kGateInterval = 50ms;
 /** SPDK itself ends most connects in time, and more gently. */
 constexpr auto kGrace = 1s;
-/** To many releases of SPDK a connection manager event that takes more than a second is a failure, and so is the first
- * answer over TCP that takes more than two; to us it is an attempt. */
+/** Many releases of SPDK fail a connect when a connection manager event takes more than a second, or the first response
+ * over TCP more than two. Such a connect is repeated. */
 constexpr int kConnectAttempts = 2;
 constexpr auto kRetryPause = 50ms;
 
@@ -61,7 +61,7 @@ Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& l
   if (watch.attempt_broken()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target did not respond for too long while connecting");
   }
-  // SPDK does not say so, and an address that has just answered is not asked again, see check_reachable().
+  // SPDK does not say so, and an address that has just passed the check is not checked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
   return connect_status(log.lines(), watch.target_has_ended());
 }
@@ -94,7 +94,7 @@ void Connector::cancel() {
 }
 
 void Connector::forget_address() {
-  context_.services->recent_answers.forget(address_key(request_));
+  context_.services->reachable_addresses.forget(address_key(request_));
 }
 
 /** Asked while a connect waits. */
@@ -136,15 +136,15 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
   }
   Status status = connect_through_gate(made, on_detach);
   leave_gate();
-  if (!status.ok()) context_.services->recent_answers.forget(address_key(request_));
+  if (!status.ok()) context_.services->reachable_addresses.forget(address_key(request_));
   return status;
 }
 
-/** Finds out what can be found out without SPDK, whose connects cannot be cancelled. */
+/** The checks that need no SPDK, whose connects cannot be cancelled. */
 Status Connector::check_reachable() {
-  RecentAnswers& recent_answers = context_.services->recent_answers;
+  ReachableAddresses& reachable_addresses = context_.services->reachable_addresses;
   const std::string address = address_key(request_);
-  if (recent_answers.has(address)) return Status::success();
+  if (reachable_addresses.has(address)) return Status::success();
   if (request_.transport_id.trtype == SPDK_NVME_TRANSPORT_RDMA && !rdma_device_present()) {
     return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "this machine has no RDMA device");
   }
@@ -152,19 +152,19 @@ Status Connector::check_reachable() {
                                  .source_address = request_.connect.source_address,
                                  .deadline = Clock::now() + kAddressLimit,
                                  .cancelled = [this] { return stopped(); }});
-  if (status.ok()) recent_answers.add(address);
+  if (status.ok()) reachable_addresses.add(address);
   return status;
 }
 
 Status Connector::connect_through_gate(std::shared_ptr<Connection>& made, OnDetach on_detach) {
   const auto deadline = Clock::now() + timeout();
   Status status = connect_once(made, on_detach);
-  // Somebody answers at the address, see check_reachable(): a busy target was only slower than SPDK allows.
+  // The address responds, see check_reachable(): a busy target was only slower than SPDK allows.
   for (int attempts = 1; attempts < kConnectAttempts && was_slow(status); attempts++) {
     if (Clock::now() >= deadline || stopped()) break;
     std::this_thread::sleep_for(kRetryPause);
-    // That answer may be a remembered one.
-    context_.services->recent_answers.forget(address_key(request_));
+    // The check may have been skipped.
+    context_.services->reachable_addresses.forget(address_key(request_));
     if (Status present = check_reachable(); !present.ok()) return present;
     context_.history->add(HistoryEvent::Kind::retry, "connecting once more: " + status.message, status.code);
     status = connect_once(made, on_detach);

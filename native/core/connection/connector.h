@@ -51,7 +51,7 @@ class Connector {
   /** Makes a connection, with its queue pairs; waits for seconds at most, and not much longer when stopped. */
   Status connect(std::shared_ptr<Connection>& made, OnDetach on_detach);
 
-  /** Has the next connect() find out whether the address answers, even if it did a moment ago. */
+  /** The next connect() checks the address even if it has just passed the check. */
   void forget_address();
 
   /** Breaks what is being connected, and whatever would be. Any thread. */

@@ -8,7 +8,7 @@
 #include "native/core/base/socket_events.h"
 #include "native/core/connection/connect_gate.h"
 #include "native/core/connection/connect_memory.h"
-#include "native/core/connection/recent_answers.h"
+#include "native/core/connection/reachable_addresses.h"
 #include "native/core/diagnostics/history.h"
 #include "native/core/io/io_queues.h"
 #include "native/core/io/io_stats.h"
@@ -24,7 +24,7 @@ struct ControllerServices : IoServices {
   const uint64_t log_id;
   ConnectGate connect_gate;
   ConnectMemory connect_memory;
-  RecentAnswers recent_answers;
+  ReachableAddresses reachable_addresses;
   Deadlines deadlines;
   /** Shared with the connections that SPDK has not closed. */
   const std::shared_ptr<SocketEvents> socket_events = std::make_shared<SocketEvents>();

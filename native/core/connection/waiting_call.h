@@ -11,17 +11,18 @@ namespace spdk_nvme {
 
 /** How long a call into SPDK may wait for the controller. */
 struct CallLimits {
-  std::chrono::milliseconds answer;
-  /** Its patience counts from the moment on that a detach waits for this thread. */
+  /** Of the controller. */
+  std::chrono::milliseconds response;
+  /** Its patience counts from the moment at which a detach waits for this thread. */
   const StopRequest& stop;
 };
 
 /**
- * A call into SPDK that may wait for the controller, while this lives: it is made to end, by
- * breaking the established connections, when it takes too long.
+ * The scope of a call into SPDK that may wait for the controller. If the call takes too long, the established connections
+ * are broken, which makes SPDK return.
  *
- * What counts is how often the deadlines' thread came to look, not the clock: that thread stops when
- * the host does, and so a host that stood still in the middle of the call is not taken for a silent target.
+ * The time is counted in looks of the deadlines' thread, not by the clock: that thread pauses together with the host, so a
+ * pause of the host in the middle of the call is not mistaken for a target that does not respond.
  */
 class WaitingCall {
  public:
@@ -30,7 +31,7 @@ class WaitingCall {
           waited_ += kLook;
           const auto detach = limits.stop.patience();
           if (detach != std::chrono::milliseconds::max()) waited_for_detach_ += kLook;
-          if (waited_ < limits.answer && waited_for_detach_ < detach) return true;
+          if (waited_ < limits.response && waited_for_detach_ < detach) return true;
           broken_.store(true, std::memory_order_release);
           watch.break_established();
           return false;

@@ -1,3 +1,5 @@
+// Longer than other files: the messages of one thread and the changes of state that they make, which are read together.
+
 #include "native/core/controller/control_loop.h"
 
 #include <algorithm>
@@ -220,9 +222,9 @@ void ControlLoop::fail(const Status& why) {
 }
 
 /**
- * Nothing is kept of the connection of a failed controller, so that outstanding I/O ends now: a queue pair
- * that only waits for answers would not notice by itself, and its commands would wait for a detach. What
- * JavaScript submits before it has heard of the failure is failed too.
+ * The connection of a failed controller is destroyed, so that outstanding I/O ends now: a queue pair with commands outstanding
+ * does not notice the failure by itself, and its commands would wait for a detach. Commands that JavaScript submits
+ * before it has received the event fail too.
  */
 void ControlLoop::drop_connection() {
   connection_.reset();

@@ -44,8 +44,8 @@ class DetachSequence {
   DetachSequence& operator=(const DetachSequence&) = delete;
 
   /**
-   * Waits for the operations that JavaScript still awaits, as long as the caller allows and is there; new ones it
-   * refuses itself. Probes the controller meanwhile. False when that is dead.
+   * Waits for the outstanding operations, as long as the caller allows; JavaScript rejects new ones. Probes the controller
+   * meanwhile. False if it does not respond.
    */
   bool drain();
   /** Sends a Keep Alive and waits for its completion. False when there is none. */

@@ -1,3 +1,5 @@
+// Longer than other files: it is the state machine of a command, each step of which runs for every command.
+
 #include "native/core/io/io_ring.h"
 
 #include <algorithm>

@@ -114,7 +114,7 @@ Status check_started(const SpdkRuntime::Settings& settings) {
 Status start(const SpdkRuntime::Settings& settings) {
   Log::capture();
   std::promise<Status> outcome;
-  auto answer = outcome.get_future();
+  auto started = outcome.get_future();
   // Throws std::system_error at the limit of threads; SPDK has not started then.
   std::thread([&outcome, &settings] {
     name_this_thread("spdk-env");
@@ -130,7 +130,7 @@ Status start(const SpdkRuntime::Settings& settings) {
     outcome.set_value(Status::failure(forbidden ? "ERR_SPDK_NO_PERMISSION" : "ERR_SPDK_ENV_INIT_FAILED",
                                       std::move(message), -result));
   }).join();
-  return answer.get();
+  return started.get();
 }
 
 }  // namespace

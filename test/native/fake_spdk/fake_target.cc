@@ -1,3 +1,5 @@
+// The targets that the fake of SPDK connects to. Longer than other files: one state under one lock.
+
 #include "fake_target.h"
 
 #include <spdk/env.h>

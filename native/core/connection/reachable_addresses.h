@@ -8,10 +8,10 @@
 namespace spdk_nvme {
 
 /**
- * Addresses that have just answered a check (address_check.h) and need not be asked again: the controllers of
- * one target are attached in numbers. Any thread.
+ * Addresses that have just passed a check (address_check.h) and are not checked again for a moment, since a program often
+ * attaches many controllers of one target. Thread: any.
  */
-class RecentAnswers {
+class ReachableAddresses {
  public:
   /** Short, since a target that dies within it costs an attach the seconds that SPDK waits for it. */
   static constexpr std::chrono::seconds kMemory{1};
@@ -19,27 +19,27 @@ class RecentAnswers {
   void add(const std::string& address) {
     const std::lock_guard<std::mutex> guard(mutex_);
     const auto now = Clock::now();
-    std::erase_if(answered_, [now](const auto& entry) { return now - entry.second > kMemory; });
-    answered_[address] = now;
+    std::erase_if(checked_, [now](const auto& entry) { return now - entry.second > kMemory; });
+    checked_[address] = now;
   }
 
-  /** Something has failed at the address since. */
+  /** A connection to the address has failed since. */
   void forget(const std::string& address) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    answered_.erase(address);
+    checked_.erase(address);
   }
 
   [[nodiscard]] bool has(const std::string& address) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto found = answered_.find(address);
-    return found != answered_.end() && Clock::now() - found->second <= kMemory;
+    const auto found = checked_.find(address);
+    return found != checked_.end() && Clock::now() - found->second <= kMemory;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
-  /** Guards answered_. */
+  /** Guards checked_. */
   std::mutex mutex_;
-  std::unordered_map<std::string, Clock::time_point> answered_;
+  std::unordered_map<std::string, Clock::time_point> checked_;
 };
 
 }  // namespace spdk_nvme
