@@ -14,12 +14,12 @@ const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4633' } as cons
 const pauseMs = 6_000;
 const keepAliveMs = 1_000;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:paused';
-const witnessNqn = `${nqn}-witness`;
+const bystanderNqn = `${nqn}-bystander`;
 const id = listenerId(listener, nqn);
 
 let target: SpdkTarget;
 let env: Environment;
-let witness: Controller;
+let bystander: Controller;
 
 // A target for each test: v20.07's may not survive that a host goes away while it waits to pause.
 beforeEach(async () => {
@@ -32,12 +32,12 @@ beforeEach(async () => {
         serial: 'PAUSED',
         disk: { kind: 'delay', sizeMb: 64, blockSize: 512, delayUs: pauseMs * 1_000 },
       },
-      { nqn: witnessNqn, serial: 'WITNESS', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } },
+      { nqn: bystanderNqn, serial: 'WITNESS', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } },
     ],
   });
   ensureHugepages(64);
   env = await Environment.init({ memoryMb: 64, pollers: 1 });
-  witness = await env.attach(listenerId(listener, witnessNqn), { keepAliveMs });
+  bystander = await env.attach(listenerId(listener, bystanderNqn), { keepAliveMs });
 });
 
 afterEach(async () => {
@@ -59,9 +59,9 @@ async function pause(controller: Controller): Promise<Promise<string>[]> {
   return [read];
 }
 
-async function expectWitnessServes(): Promise<void> {
-  await within(limits.stall, readOne(witness));
-  expect(witness.state).toBe('attached');
+async function expectBystanderServes(): Promise<void> {
+  await within(limits.stall, readOne(bystander));
+  expect(bystander.state).toBe('attached');
 }
 
 describe('a subsystem that is paused', () => {
@@ -72,7 +72,7 @@ describe('a subsystem that is paused', () => {
     waiting.push(codeOf(controller.admin.identify(1), 'answered'));
     const error = await within(keepAliveMs + 1_000 + limits.answer, failed);
     expect(error.message).toMatch(/did not respond to a Keep Alive/);
-    await expectWitnessServes();
+    await expectBystanderServes();
     const codes = await within(limits.answer, Promise.all(waiting));
     for (const code of codes) expect(code).toMatch(/^ERR_SPDK_(IO|CONTROLLER)_FAILED$/);
     await within(limits.detach, controller.detach());
@@ -84,7 +84,7 @@ describe('a subsystem that is paused', () => {
     const timeoutMs = 1_500;
     const host = { hostNqn: `${nqn}-host`, timeoutMs, keepAliveMs };
     await refusal('ERR_SPDK_TIMEOUT', timeoutMs + limits.answer, env.attach(id, host));
-    await expectWitnessServes();
+    await expectBystanderServes();
     expect(controller.state).toBe('attached');
     await within(limits.detach, controller.detach());
   });
@@ -95,9 +95,9 @@ describe('a subsystem that is paused', () => {
     const waiting = await pause(controller);
     const resetting = () => controller.state === 'resetting';
     expect(await eventually(keepAliveMs + 1_000 + limits.answer, resetting)).toBe(true);
-    await expectWitnessServes();
+    await expectBystanderServes();
     await within(limits.detach, controller.detach());
     await within(limits.answer, Promise.all(waiting));
-    await expectWitnessServes();
+    await expectBystanderServes();
   });
 });

@@ -1,4 +1,4 @@
 import { describeTargetSilent } from '../integration/suites/target-silent.js';
-import { tcpBed } from './bed.js';
+import { tcpEnvironment } from './fault-environment.js';
 
-describeTargetSilent('a target over TCP that falls silent', tcpBed('4466', '4467'));
+describeTargetSilent('a target over TCP that falls silent', tcpEnvironment('4466', '4467'));

@@ -1,11 +1,11 @@
-// Attaching everything that a discovery log offers, on a stand-in of the addon.
+// Attaching everything that a discovery log offers, on the addon in memory.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AttachAllReport, Controller, DiscoveryLog } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
 import type { WrittenEntry } from '../../lib/testing/discovery-log.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { type Fixture, makeFixture } from './memory/fixture.js';
 
 const service = 'trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4420';
 const entry = (name: string, other: WrittenEntry = {}): WrittenEntry => ({
@@ -14,19 +14,19 @@ const entry = (name: string, other: WrittenEntry = {}): WrittenEntry => ({
   ...other,
 });
 
-let bed: Bed;
+let fixture: Fixture;
 let discovery: MemoryDiscovery;
 beforeEach(async () => {
-  bed = await makeBed();
-  discovery = bed.target.addDiscovery();
-  for (const name of ['a', 'b', 'c']) bed.disk(name);
+  fixture = await makeFixture();
+  discovery = fixture.target.addDiscovery();
+  for (const name of ['a', 'b', 'c']) fixture.disk(name);
   discovery.entries = ['a', 'b', 'c'].map((name) => entry(name));
 });
 afterEach(async () => {
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
-  await vi.waitFor(() => expect(bed.addon.scheduler.pending).toBe(0), { timeout: 10_000 });
-  expect(bed.target.connections.size).toBe(0);
+  await fixture.env.close();
+  expect(fixture.addon.violations.list).toEqual([]);
+  await vi.waitFor(() => expect(fixture.addon.scheduler.pending).toBe(0), { timeout: 10_000 });
+  expect(fixture.target.connections.size).toBe(0);
   useAddon(undefined);
 });
 
@@ -43,37 +43,40 @@ const inShort = ({ attached, present, failed, skipped }: AttachAllReport) => ({
 
 describe('env.attachAll', () => {
   it('attaches all that a service offers', async () => {
-    const report = await bed.env.attachAll(service, { ioQueues: 2 });
+    const report = await fixture.env.attachAll(service, { ioQueues: 2 });
     expect(inShort(report)).toEqual({ attached: ['a', 'b', 'c'], present: [], failed: [], skipped: [] });
     expect(report.log.entries).toHaveLength(3);
-    expect(new Set(bed.env.controllers)).toEqual(
+    expect(new Set(fixture.env.controllers)).toEqual(
       new Set(report.attached.map(({ controller }) => controller)),
     );
     expect(report.attached.map(({ controller }) => controller.queuePairs.length)).toEqual([2, 2, 2]);
   });
 
   it('leaves alone what this host has attached, and not what another host has', async () => {
-    const a = await bed.attach('a');
-    await bed.attach('b', { hostNqn: 'nqn.2026-01.io.spdk:other-host' });
-    const log = await bed.env.discover(service);
-    const report = await bed.env.attachAll(log);
+    const a = await fixture.attach('a');
+    await fixture.attach('b', { hostNqn: 'nqn.2026-01.io.spdk:other-host' });
+    const log = await fixture.env.discover(service);
+    const report = await fixture.env.attachAll(log);
     expect(inShort(report)).toMatchObject({ attached: ['b', 'c'], present: ['a'] });
     expect(report.present[0]?.controller).toBe(a);
-    expect(inShort(await bed.env.attachAll(log))).toMatchObject({ attached: [], present: ['a', 'b', 'c'] });
+    expect(inShort(await fixture.env.attachAll(log))).toMatchObject({
+      attached: [],
+      present: ['a', 'b', 'c'],
+    });
     const uuid = '11111111-2222-4333-8444-555555555555';
     const other = { hostNqn: `nqn.2014-08.org.nvmexpress:uuid:${uuid}` };
-    expect(inShort(await bed.env.attachAll(log, other)).attached).toEqual(['a', 'b', 'c']);
-    expect(inShort(await bed.env.attachAll(log, { ...other, hostId: uuid })).present).toHaveLength(3);
+    expect(inShort(await fixture.env.attachAll(log, other)).attached).toEqual(['a', 'b', 'c']);
+    expect(inShort(await fixture.env.attachAll(log, { ...other, hostId: uuid })).present).toHaveLength(3);
     const onlyA = { filter: ({ subsystemNqn }: { subsystemNqn: string }) => subsystemNqn.endsWith(':a') };
     const sameName = { ...other, hostId: '11111111-2222-4333-8444-666666666666' };
-    expect(inShort(await bed.env.attachAll(log, { ...onlyA, ...sameName })).attached).toEqual(['a']);
+    expect(inShort(await fixture.env.attachAll(log, { ...onlyA, ...sameName })).attached).toEqual(['a']);
     const sameId = { hostNqn: 'nqn.2026-01.io.spdk:third-host', hostId: uuid };
-    expect(inShort(await bed.env.attachAll(log, { ...onlyA, ...sameId })).attached).toEqual(['a']);
+    expect(inShort(await fixture.env.attachAll(log, { ...onlyA, ...sameId })).attached).toEqual(['a']);
   });
 
   it('goes on past what cannot be attached', async () => {
-    bed.target.removeSubsystem('nqn.2026-01.io.spdk:b');
-    const report = await bed.env.attachAll(service);
+    fixture.target.removeSubsystem('nqn.2026-01.io.spdk:b');
+    const report = await fixture.env.attachAll(service);
     expect(inShort(report)).toMatchObject({ attached: ['a', 'c'], failed: ['b ERR_SPDK_UNREACHABLE'] });
   });
 
@@ -89,7 +92,7 @@ describe('env.attachAll', () => {
       entry('service', { subtype: 3 }),
     ];
     const filter = ({ subsystemNqn }: { subsystemNqn: string }) => !subsystemNqn.endsWith(':b');
-    expect(inShort(await bed.env.attachAll(service, { filter }))).toEqual({
+    expect(inShort(await fixture.env.attachAll(service, { filter }))).toEqual({
       attached: ['a'],
       present: [],
       failed: [],
@@ -106,59 +109,59 @@ describe('env.attachAll', () => {
   });
 
   it('attaches what referred services offer', async () => {
-    const other = bed.addon.addTarget({ traddr: '127.0.0.2', trsvcid: '4420' });
+    const other = fixture.addon.addTarget({ traddr: '127.0.0.2', trsvcid: '4420' });
     other.addSubsystem('nqn.2026-01.io.spdk:far').addNamespace(1, { blocks: 64 });
     other.addDiscovery().entries = [entry('far', { traddr: '127.0.0.2' })];
     const referral = { subtype: 1, traddr: '127.0.0.2', subnqn: 'nqn.2014-08.org.nvmexpress.discovery' };
     discovery.entries = [entry('a'), referral];
-    expect(inShort(await bed.env.attachAll(service)).attached).toEqual(['a']);
-    expect(inShort(await bed.env.attachAll(service, { referralDepth: 1 }))).toMatchObject({
+    expect(inShort(await fixture.env.attachAll(service)).attached).toEqual(['a']);
+    expect(inShort(await fixture.env.attachAll(service, { referralDepth: 1 }))).toMatchObject({
       attached: ['far'],
       present: ['a'],
     });
   });
 
   it('has no more attaches under way than it may', async () => {
-    bed.target.connectMs = 10;
+    fixture.target.connectMs = 10;
     discovery.entries = ['a', 'b', 'c'].map((name) => entry(name));
-    const log = await bed.env.discover(service);
-    const begun = vi.spyOn(bed.addon.environments[0] as object as { attach: () => void }, 'attach');
+    const log = await fixture.env.discover(service);
+    const begun = vi.spyOn(fixture.addon.environments[0] as object as { attach: () => void }, 'attach');
     const attachedFirst = new Promise<number>((resolve) =>
-      bed.env.once('attached', () => resolve(begun.mock.calls.length)),
+      fixture.env.once('attached', () => resolve(begun.mock.calls.length)),
     );
-    await bed.env.attachAll(log, { concurrency: 1 });
+    await fixture.env.attachAll(log, { concurrency: 1 });
     // The next begins at once, which may be before the event.
     expect(await attachedFirst).toBeLessThanOrEqual(2);
     expect(begun).toHaveBeenCalledTimes(3);
   });
 
   it('detaches what it has attached when it is aborted', async () => {
-    const a = await bed.attach('a');
-    const log = await bed.env.discover(service);
-    bed.target.connectMs = 5;
+    const a = await fixture.attach('a');
+    const log = await fixture.env.discover(service);
+    fixture.target.connectMs = 5;
     const stop = new AbortController();
     let attached: Controller | undefined;
-    bed.env.on('attached', (controller) => {
+    fixture.env.on('attached', (controller) => {
       attached = controller;
       stop.abort('enough');
     });
-    const all = bed.env.attachAll(log, { signal: stop.signal, concurrency: 1 });
+    const all = fixture.env.attachAll(log, { signal: stop.signal, concurrency: 1 });
     await expect(all).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED', cause: 'enough' });
     expect(attached?.state).toBe('detached');
-    expect(bed.env.controllers).toEqual([a]);
+    expect(fixture.env.controllers).toEqual([a]);
   });
 
   it('is rejected when the environment is closed meanwhile', async () => {
-    bed.target.connectMs = 20;
-    const log = await bed.env.discover(service);
-    const all = expect(bed.env.attachAll(log)).rejects.toMatchObject({ code: 'ERR_SPDK_ENV_CLOSED' });
-    await bed.env.close();
+    fixture.target.connectMs = 20;
+    const log = await fixture.env.discover(service);
+    const all = expect(fixture.env.attachAll(log)).rejects.toMatchObject({ code: 'ERR_SPDK_ENV_CLOSED' });
+    await fixture.env.close();
     await all;
   });
 
   it('is rejected when the log cannot be read', async () => {
-    bed.target.removeSubsystem(discovery.nqn);
-    await expect(bed.env.attachAll(service)).rejects.toMatchObject({ code: 'ERR_SPDK_UNREACHABLE' });
+    fixture.target.removeSubsystem(discovery.nqn);
+    await expect(fixture.env.attachAll(service)).rejects.toMatchObject({ code: 'ERR_SPDK_UNREACHABLE' });
   });
 });
 
@@ -176,15 +179,15 @@ describe('bad input of env.attachAll', () => {
     [{ referralDepth: 1 }, 'ERR_SPDK_CONFLICTING_OPTIONS'],
     [null, 'ERR_SPDK_INVALID_ARG_TYPE'],
   ])('options %o', async (options, code) => {
-    const log = await bed.env.discover(service);
-    await expect(bed.env.attachAll(log, options as never)).rejects.toMatchObject({ code });
-    expect(bed.env.controllers).toEqual([]);
+    const log = await fixture.env.discover(service);
+    await expect(fixture.env.attachAll(log, options as never)).rejects.toMatchObject({ code });
+    expect(fixture.env.controllers).toEqual([]);
   });
 
   it('a place or a log', async () => {
-    const log = await bed.env.discover(service);
+    const log = await fixture.env.discover(service);
     const refused = (from: unknown, code: string) =>
-      expect(bed.env.attachAll(from as DiscoveryLog)).rejects.toMatchObject({ code });
+      expect(fixture.env.attachAll(from as DiscoveryLog)).rejects.toMatchObject({ code });
     await refused(7, 'ERR_SPDK_INVALID_ARG_TYPE');
     await refused('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
     await refused({ entries: null }, 'ERR_SPDK_INVALID_ARG_VALUE');

@@ -8,7 +8,7 @@ import { HeldEvents } from '../../lib/internal/held-events.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAttachRequest } from '../../lib/native/contract.js';
 import { MemoryAddon } from '../../lib/testing/addon.js';
-import { memoryId } from './standin/bed.js';
+import { memoryId } from './memory/fixture.js';
 
 let env: Environment;
 /** What native code tells in the same breath as that the attach has succeeded. */

@@ -6,26 +6,26 @@ import type { BatchCompletion, Controller, DmaBuffer, Namespace } from '../../li
 import type { CompletionSink } from '../../lib/io/ring.js';
 import type { SubmissionQueue } from '../../lib/io/submission-queue.js';
 import { useAddon } from '../../lib/native/addon.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { type Fixture, makeFixture } from './memory/fixture.js';
 
-let bed: Bed;
+let fixture: Fixture;
 let controller: Controller;
 let ns: Namespace;
 let batch: Batch;
 let buffer: DmaBuffer;
 
 beforeEach(async () => {
-  bed = await makeBed();
-  bed.disk('a');
-  controller = await bed.attach('a', { queueDepth: 8 });
+  fixture = await makeFixture();
+  fixture.disk('a');
+  controller = await fixture.attach('a', { queueDepth: 8 });
   ns = controller.namespaces[0] as Namespace;
   batch = controller.queuePairs[0]?.openBatch() as Batch;
-  buffer = bed.env.allocate(4096);
+  buffer = fixture.env.allocate(4096);
 });
 afterEach(async () => {
   batch.close({ discard: true });
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
+  await fixture.env.close();
+  expect(fixture.addon.violations.list).toEqual([]);
   useAddon(undefined);
 });
 
@@ -41,7 +41,7 @@ describe('commands by their names', () => {
     expect(batch.write({ namespace: ns, buffer, offset: 512, tag: 1 })).toBe(true);
     expect(batch.flush({ namespace: ns, tag: 2 })).toBe(true);
     await all(batch);
-    const data = bed.target.subsystems.get('nqn.2026-01.io.spdk:a')?.namespaces.get(1)?.data;
+    const data = fixture.target.subsystems.get('nqn.2026-01.io.spdk:a')?.namespaces.get(1)?.data;
     expect(data?.subarray(511, 513)).toEqual(new Uint8Array([0, 7]));
     expect(data?.subarray(512 + 4095, 512 + 4097)).toEqual(new Uint8Array([7, 0]));
     batch.read({ namespace: ns, buffer, bufferOffset: 1024, offset: 0, length: 512 });
@@ -84,7 +84,7 @@ describe('commands by their names', () => {
 describe('completions in a loop', () => {
   it('come once each, with their errors decoded, also of commands that the loop describes', async () => {
     for (let tag = 0; tag < 4; tag++) batch.flush({ namespace: ns, tag });
-    bed.target.failCommands({ sct: 2, sc: 0x81, command: 'read' });
+    fixture.target.failCommands({ sct: 2, sc: 0x81, command: 'read' });
     const seen: number[] = [];
     for await (const { tag, error } of batch.completions({ timeoutMs: 5_000 })) {
       seen.push(tag);
@@ -107,7 +107,7 @@ describe('completions in a loop', () => {
   });
 
   it('end with a code when the time is over or the controller is gone', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     batch.flush(ns, 1);
     await expect(all(batch.completions({ timeoutMs: 10 }))).rejects.toMatchObject({
       code: 'ERR_SPDK_TIMEOUT',
@@ -116,7 +116,7 @@ describe('completions in a loop', () => {
     const detaching = controller.detach({ drainMs: 0, timeoutMs: 1_000 });
     const outcome = await waiting.catch((error) => error.code);
     expect(outcome).toEqual([{ tag: 1, error: expect.objectContaining({ code: 'ERR_SPDK_IO_FAILED' }) }]);
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await detaching;
   });
 });

@@ -3,30 +3,30 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachOptions, type Controller, Environment, type SpdkError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { type Fixture, makeFixture } from './memory/fixture.js';
 
 const timers = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
 
-let bed: Bed;
+let fixture: Fixture;
 let controller: Controller;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: [...timers] });
-  const making = makeBed();
+  const making = makeFixture();
   await vi.advanceTimersByTimeAsync(10);
-  bed = await making;
-  bed.disk('a');
-  const attaching = bed.attach('a', { ctrlrLossTimeoutMs: 60_000 });
+  fixture = await making;
+  fixture.disk('a');
+  const attaching = fixture.attach('a', { ctrlrLossTimeoutMs: 60_000 });
   await vi.advanceTimersByTimeAsync(10);
   controller = await attaching;
 });
 afterEach(async () => {
   stick(false);
   await vi.advanceTimersByTimeAsync(60_000);
-  const closing = ended(bed.env.close());
+  const closing = ended(fixture.env.close());
   await vi.advanceTimersByTimeAsync(20_000);
   await closing;
-  expect(bed.addon.scheduler.pending).toBe(0);
+  expect(fixture.addon.scheduler.pending).toBe(0);
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
   useAddon(undefined);
@@ -34,7 +34,7 @@ afterEach(async () => {
 
 /** Calls into SPDK for the controllers do not return, or do so again. */
 function stick(stuck: boolean): void {
-  for (const { controllers } of bed.addon.environments) for (const one of controllers) one.stuck = stuck;
+  for (const { controllers } of fixture.addon.environments) for (const one of controllers) one.stuck = stuck;
 }
 
 /** How a call ended, and after how long. */
@@ -97,7 +97,7 @@ describe('detach()', () => {
 
 describe('reset()', () => {
   it('is answered by the deadline of each call', async () => {
-    bed.target.connectMs = 1_500;
+    fixture.target.connectMs = 1_500;
     const outcomes = await all([
       controller.reset({ timeoutMs: 5_000 }),
       controller.reset({ timeoutMs: 100 }),
@@ -111,7 +111,7 @@ describe('reset()', () => {
   });
 
   it('that nobody waits for any more is joined by the next call', async () => {
-    bed.target.connectMs = 1_500;
+    fixture.target.connectMs = 1_500;
     const states: string[] = [];
     controller.on('resetting', () => states.push('resetting'));
     const first = ended(controller.reset({ timeoutMs: 100 }));
@@ -122,8 +122,8 @@ describe('reset()', () => {
   });
 
   it('joins the reset that follows a loss', async () => {
-    bed.target.connectMs = 500;
-    bed.target.dropLinks();
+    fixture.target.connectMs = 500;
+    fixture.target.dropLinks();
     await vi.advanceTimersByTimeAsync(1);
     expect(controller.state).toBe('resetting');
     expect(await all([controller.reset({ timeoutMs: 100 }), controller.reset()])).toEqual([
@@ -135,34 +135,34 @@ describe('reset()', () => {
 
 describe('reset() of a controller that has just failed', () => {
   it('is not ended by the message of that failure, which comes later', async () => {
-    bed.disk('b');
-    const attaching = bed.attach('b');
+    fixture.disk('b');
+    const attaching = fixture.attach('b');
     await vi.advanceTimersByTimeAsync(10);
     const fragile = await attaching;
     const events: string[] = [];
     for (const name of ['failed', 'reset'] as const) fragile.on(name, () => events.push(name));
-    bed.target.dropLinks();
+    fixture.target.dropLinks();
     expect(fragile.state).toBe('failed');
     expect(await all([fragile.reset()])).toMatchObject([{ code: 'done' }]);
     expect(events).toEqual(['failed', 'reset']);
   });
 
   it('ends with the failure of its own', async () => {
-    bed.disk('b');
-    const attaching = bed.attach('b');
+    fixture.disk('b');
+    const attaching = fixture.attach('b');
     await vi.advanceTimersByTimeAsync(10);
     const fragile = await attaching;
-    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nobody answers' };
-    bed.target.dropLinks();
+    fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nobody answers' };
+    fixture.target.dropLinks();
     expect(await all([fragile.reset()])).toMatchObject([{ code: 'ERR_SPDK_UNREACHABLE' }]);
-    bed.target.rejection = undefined;
+    fixture.target.rejection = undefined;
   });
 });
 
 describe('close()', () => {
   it('has ended all by its deadline: another environment can be opened', async () => {
     stick(true);
-    const closing = ended(bed.env.close({ timeoutMs: 2_000 }));
+    const closing = ended(fixture.env.close({ timeoutMs: 2_000 }));
     await vi.advanceTimersByTimeAsync(2_000);
     expect((await closing).code).toBe('ERR_SPDK_WEDGED');
     const opening = Environment.init();
@@ -174,8 +174,8 @@ describe('close()', () => {
     stick(true);
     const outcomes = await all([
       controller.detach({ timeoutMs: 5_000 }),
-      bed.env.close({ timeoutMs: 100 }),
-      bed.env.close({ timeoutMs: 20 }),
+      fixture.env.close({ timeoutMs: 100 }),
+      fixture.env.close({ timeoutMs: 20 }),
     ]);
     expect(outcomes).toEqual([
       { code: 'ERR_SPDK_WEDGED', ms: atMost(5_500) },
@@ -186,15 +186,15 @@ describe('close()', () => {
 
   it.each([1, 50, 1_000, 5_000])('takes %d ms at most, all included', async (timeoutMs) => {
     stick(true);
-    const [outcome] = await all([bed.env.close({ timeoutMs })]);
+    const [outcome] = await all([fixture.env.close({ timeoutMs })]);
     expect(outcome).toEqual({ code: 'ERR_SPDK_WEDGED', ms: atMost(timeoutMs) });
   });
 
   it('waits as long as the first call allows, and later calls as long as they allow', async () => {
     stick(true);
     const outcomes = await all([
-      bed.env.close({ timeoutMs: 3_000 }),
-      bed.env.close({ timeoutMs: 100 }),
+      fixture.env.close({ timeoutMs: 3_000 }),
+      fixture.env.close({ timeoutMs: 100 }),
       unstickLater(1_000),
     ]);
     expect(outcomes).toMatchObject([
@@ -202,17 +202,17 @@ describe('close()', () => {
       { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
       {},
     ]);
-    expect(await all([bed.env.close()])).toEqual([{ code: 'done', ms: 0 }]);
+    expect(await all([fixture.env.close()])).toEqual([{ code: 'done', ms: 0 }]);
   });
 
   it('ends a reset and an attach that are under way', async () => {
-    bed.disk('b');
-    bed.target.connectMs = 3_000;
+    fixture.disk('b');
+    fixture.target.connectMs = 3_000;
     const outcomes = await all([
       controller.reset(),
-      bed.attach('b'),
-      bed.env.close({ timeoutMs: 2_000 }),
-      bed.attach('b'),
+      fixture.attach('b'),
+      fixture.env.close({ timeoutMs: 2_000 }),
+      fixture.attach('b'),
     ]);
     expect(outcomes).toMatchObject([
       { code: 'ERR_SPDK_DETACHING', ms: 0 },
@@ -225,18 +225,18 @@ describe('close()', () => {
 
 describe('attach() after a cancelled one of the same controller', () => {
   it('waits in line for its end, within its own deadline', async () => {
-    bed.disk('b');
+    fixture.disk('b');
     // The connection of the cancelled attach is cut after a second; until then the target is silent.
-    bed.target.connectMs = 3_000;
+    fixture.target.connectMs = 3_000;
     const abort = new AbortController();
     const later = (ms: number, options: AttachOptions) =>
-      new Promise((resolve) => setTimeout(resolve, ms)).then(() => bed.attach('b', options));
+      new Promise((resolve) => setTimeout(resolve, ms)).then(() => fixture.attach('b', options));
     setTimeout(() => {
       abort.abort();
-      bed.target.connectMs = 5;
+      fixture.target.connectMs = 5;
     }, 50);
     const outcomes = await all([
-      bed.attach('b', { signal: abort.signal }),
+      fixture.attach('b', { signal: abort.signal }),
       later(60, { timeoutMs: 200 }),
       later(70, { timeoutMs: 5_000 }),
     ]);
@@ -250,10 +250,10 @@ describe('attach() after a cancelled one of the same controller', () => {
 
 describe('bad options', () => {
   it.each<[string, (options: object) => Promise<unknown>]>([
-    ['attach', (options) => bed.attach('a', options)],
+    ['attach', (options) => fixture.attach('a', options)],
     ['detach', (options) => controller.detach(options)],
     ['reset', (options) => controller.reset(options)],
-    ['close', (options) => bed.env.close(options)],
+    ['close', (options) => fixture.env.close(options)],
   ])('of %s() reject, and nothing happens', async (_, call) => {
     for (const [options, code] of [
       [{ timeoutMs: 0 }, 'ERR_SPDK_INVALID_ARG_VALUE'],
@@ -264,7 +264,7 @@ describe('bad options', () => {
       expect((await ended(call(options as object))).code).toBe(code);
     }
     expect(controller.state).toBe('attached');
-    expect(bed.env.closed).toBe(false);
+    expect(fixture.env.closed).toBe(false);
   });
 });
 

@@ -11,16 +11,16 @@ import {
   regionsOf,
   diskBytes as size,
   tick,
-} from './standin/disk.js';
+} from './memory/disk.js';
 
 let disk: Disk;
-let bed: Disk['bed'];
+let fixture: Disk['fixture'];
 let ns: Disk['ns'];
 let memory: Disk['memory'];
 
 beforeEach(async () => {
   disk = await attachDisk({ ioQueues: 2 });
-  ({ bed, ns, memory } = disk);
+  ({ fixture, ns, memory } = disk);
 });
 afterEach(() => closeDisk(disk));
 
@@ -76,9 +76,9 @@ describe('namespace.chunks', () => {
       code: 'ERR_SPDK_ABORTED',
     });
 
-    bed.target.silent = true;
+    fixture.target.silent = true;
     await expect(ns.chunks({ timeoutMs: 10 }).next()).rejects.toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await expectIdle(disk);
     expect(regionsOf(disk)).toBeLessThanOrEqual(1);
   });

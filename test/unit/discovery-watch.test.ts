@@ -11,7 +11,7 @@ import { parseTransportId } from '../../lib/options/transport-id.js';
 import { MemoryController } from '../../lib/testing/controller.js';
 import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
 import { discoveryLog, type WrittenEntry } from '../../lib/testing/discovery-log.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { type Fixture, makeFixture } from './memory/fixture.js';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -26,26 +26,26 @@ const inShort = ({ added, removed, changed }: DiscoveryChange) => [
   ...names(changed).map((name) => `~${name}`),
 ];
 
-let bed: Bed;
+let fixture: Fixture;
 let discovery: MemoryDiscovery;
 beforeEach(async () => {
-  bed = await makeBed();
-  discovery = bed.target.addDiscovery();
+  fixture = await makeFixture();
+  discovery = fixture.target.addDiscovery();
   discovery.entries = [entry('a')];
 });
 afterEach(async () => {
   vi.useRealTimers();
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
+  await fixture.env.close();
+  expect(fixture.addon.violations.list).toEqual([]);
   // Answers that nobody waits for may still be on their way.
-  await eventually(() => expect(bed.addon.scheduler.pending).toBe(0));
-  expect(bed.target.connections.size).toBe(0);
+  await eventually(() => expect(fixture.addon.scheduler.pending).toBe(0));
+  expect(fixture.target.connections.size).toBe(0);
   useAddon(undefined);
 });
 
 /** A watch and what its listeners hear, a line for each event. */
 async function watched(options?: WatchDiscoveryOptions): Promise<[DiscoveryWatch, string[]]> {
-  const watch = await bed.env.watchDiscovery(service, options);
+  const watch = await fixture.env.watchDiscovery(service, options);
   const heard: string[] = [];
   watch.on('change', (change) => heard.push(inShort(change).join(' ')));
   watch.on('resetting', () => heard.push('resetting'));
@@ -88,13 +88,13 @@ describe('env.watchDiscovery', () => {
   it('reads again what changed while it was being read', async () => {
     const [, heard] = await watched();
     await until(heard, '+a');
-    bed.target.latencyMs = 5;
+    fixture.target.latencyMs = 5;
     discovery.entries = [entry('a'), entry('b')];
     const before = discovery.reads;
     await eventually(() => expect(discovery.reads).toBeGreaterThan(before));
     discovery.entries = [entry('c')];
     await eventually(() => expect(heard.join(' ')).toMatch(/\+c.*$/));
-    expect((await bed.env.discover(service)).entries).toHaveLength(1);
+    expect((await fixture.env.discover(service)).entries).toHaveLength(1);
   });
 
   it('gives a loop the changes, several at once when it is slow', async () => {
@@ -117,15 +117,15 @@ describe('env.watchDiscovery', () => {
     const [watch] = await watched();
     const [another] = await watched();
     const events: string[] = [];
-    bed.env.on('attached', () => events.push('attached'));
-    bed.env.on('detached', () => events.push('detached'));
-    expect(bed.env.controllers).toEqual([]);
-    expect(bed.env.stats().controllers).toEqual([]);
-    expect(bed.env.stats().discoveryConnections).toBe(2);
-    expect((await bed.env.discover(service)).entries).toHaveLength(1);
+    fixture.env.on('attached', () => events.push('attached'));
+    fixture.env.on('detached', () => events.push('detached'));
+    expect(fixture.env.controllers).toEqual([]);
+    expect(fixture.env.stats().controllers).toEqual([]);
+    expect(fixture.env.stats().discoveryConnections).toBe(2);
+    expect((await fixture.env.discover(service)).entries).toHaveLength(1);
     await watch.close();
     await another.close();
-    expect(bed.env.stats().discoveryConnections).toBe(0);
+    expect(fixture.env.stats().discoveryConnections).toBe(0);
     expect(events).toEqual([]);
   });
 
@@ -158,12 +158,12 @@ describe('env.watchDiscovery', () => {
   it('connects again, and tells what has changed meanwhile', async () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
     await until(heard, '+a');
-    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
-    bed.target.dropLinks();
+    fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    fixture.target.dropLinks();
     await until(heard, 'reconnectFailed');
     expect(watch.connected).toBe(false);
     discovery.entries = [entry('b')];
-    bed.target.rejection = undefined;
+    fixture.target.rejection = undefined;
     await until(heard, '+b -a');
     expect(heard.filter((line) => line !== 'reconnectFailed')).toEqual(['+a', 'resetting', 'reset', '+b -a']);
     // Events have to be asked for on each connection.
@@ -176,7 +176,7 @@ describe('env.watchDiscovery', () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
     await until(heard, '+a');
     const { reads } = discovery;
-    bed.target.dropLinks();
+    fixture.target.dropLinks();
     await until(heard, 'reset');
     await eventually(() => expect(discovery.reads).toBeGreaterThan(reads));
     discovery.entries = [entry('b')];
@@ -188,9 +188,9 @@ describe('env.watchDiscovery', () => {
   it('notices a service that falls silent by its keep-alive', async () => {
     const [watch, heard] = await watched({ keepAliveMs: 1_000, reconnectDelayMs: 10, timeoutMs: 2_000 });
     await until(heard, '+a');
-    bed.target.silent = true;
+    fixture.target.silent = true;
     await eventually(() => expect(heard).toContain('resetting'));
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await eventually(() => expect(heard).toContain('reset'));
     await watch.close();
   });
@@ -201,7 +201,7 @@ describe('env.watchDiscovery', () => {
     const loop = (async () => {
       for await (const _ of watch);
     })();
-    bed.target.dropLinks();
+    fixture.target.dropLinks();
     await expect(loop).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
     await until(heard, 'closed ERR_SPDK_CONTROLLER_FAILED');
     await watch.close();
@@ -211,10 +211,10 @@ describe('env.watchDiscovery', () => {
   it('tries again when the log cannot be read, and says so', async () => {
     const [watch, heard] = await watched({ timeoutMs: 400, reconnectDelayMs: 100 });
     await until(heard, '+a');
-    bed.target.latencyMs = 800;
+    fixture.target.latencyMs = 800;
     discovery.entries = [entry('b')];
     await until(heard, 'readFailed ERR_SPDK_TIMEOUT');
-    bed.target.latencyMs = 0;
+    fixture.target.latencyMs = 0;
     await until(heard, '+b -a');
     await watch.close();
   });
@@ -243,17 +243,17 @@ describe('env.watchDiscovery', () => {
 describe('a watch ends', () => {
   it('before it has begun, by its signal', async () => {
     const signal = AbortSignal.abort('no');
-    await expect(bed.env.watchDiscovery(service, { signal })).rejects.toMatchObject({
+    await expect(fixture.env.watchDiscovery(service, { signal })).rejects.toMatchObject({
       code: 'ERR_SPDK_ABORTED',
       cause: 'no',
     });
   });
 
   it.each([0, 1, 2, 3, 4, 5, 6, 8, 12])('%d ms after the call, by its signal', async (ms) => {
-    bed.target.latencyMs = 1;
+    fixture.target.latencyMs = 1;
     const stop = new AbortController();
     setTimeout(() => stop.abort(), ms);
-    const outcome = await bed.env.watchDiscovery(service, { signal: stop.signal }).then(
+    const outcome = await fixture.env.watchDiscovery(service, { signal: stop.signal }).then(
       async (watch) => {
         for await (const _ of watch);
         await watch.close();
@@ -265,9 +265,9 @@ describe('a watch ends', () => {
   });
 
   it.each([0, 1, 2, 3, 4, 5, 6, 8, 12])('%d ms after the call, with its environment', async (ms) => {
-    bed.target.latencyMs = 1;
-    const closed = new Promise((resolve) => setTimeout(() => resolve(bed.env.close()), ms));
-    const outcome = await bed.env.watchDiscovery(service).then(
+    fixture.target.latencyMs = 1;
+    const closed = new Promise((resolve) => setTimeout(() => resolve(fixture.env.close()), ms));
+    const outcome = await fixture.env.watchDiscovery(service).then(
       async (watch) => {
         for await (const _ of watch);
         await watch.close();
@@ -288,8 +288,8 @@ describe('a watch ends', () => {
     const ended = (async () => {
       for await (const _ of watch);
     })();
-    const native = bed.addon.environments[0]?.controllers.at(-1);
-    if (how === 'its environment') await bed.env.close();
+    const native = fixture.addon.environments[0]?.controllers.at(-1);
+    if (how === 'its environment') await fixture.env.close();
     else if (how === 'its signal') stop.abort();
     else native?.wedge();
     await ended;
@@ -300,7 +300,7 @@ describe('a watch ends', () => {
   it('and emits nothing after that', async () => {
     const [watch, heard] = await watched();
     await until(heard, '+a');
-    const native = bed.addon.environments[0]?.controllers.at(-1);
+    const native = fixture.addon.environments[0]?.controllers.at(-1);
     const closed = watch.close();
     const failure = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     const step = { attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
@@ -311,8 +311,8 @@ describe('a watch ends', () => {
 
   it('while it connects again, and nothing is tried any more', async () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
-    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
-    bed.target.dropLinks();
+    fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    fixture.target.dropLinks();
     await until(heard, 'reconnectFailed');
     await watch.close();
     expect(heard.at(-1)).toBe('closed');
@@ -324,7 +324,7 @@ describe('a watch ends', () => {
     // The header comes, the entries do not.
     const answer = discovery.admin.bind(discovery);
     const asked = vi.spyOn(discovery, 'admin').mockImplementation((question, from) => {
-      bed.target.latencyMs = 500;
+      fixture.target.latencyMs = 500;
       return answer(question, from);
     });
     discovery.entries = [entry('b')];
@@ -336,7 +336,7 @@ describe('a watch ends', () => {
   it('for its readers though SPDK does not let go of the connection', async () => {
     const [watch, heard] = await watched();
     await until(heard, '+a');
-    const native = bed.addon.environments[0]?.controllers.at(-1);
+    const native = fixture.addon.environments[0]?.controllers.at(-1);
     if (!native) throw new Error('there is no controller');
     native.stuck = true;
     const ended = (async () => {
@@ -364,15 +364,15 @@ describe('bad input of env.watchDiscovery', () => {
     [{ signal: {} }, 'ERR_SPDK_INVALID_ARG_TYPE'],
     [[], 'ERR_SPDK_INVALID_ARG_TYPE'],
   ])('%o', async (options, code) => {
-    await expect(bed.env.watchDiscovery(service, options as never)).rejects.toMatchObject({ code });
+    await expect(fixture.env.watchDiscovery(service, options as never)).rejects.toMatchObject({ code });
   });
 
   it('of places', async () => {
     const refused = async (id: string, code: string) =>
-      expect(bed.env.watchDiscovery(id)).rejects.toMatchObject({ code });
+      expect(fixture.env.watchDiscovery(id)).rejects.toMatchObject({ code });
     await refused('trtype:PCIe traddr:0000:01:00.0', 'ERR_SPDK_TRANSPORT_UNAVAILABLE');
     await refused('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
-    bed.disk('x');
+    fixture.disk('x');
     await refused(`${service} subnqn:nqn.2026-01.io.spdk:x`, 'ERR_SPDK_NOT_DISCOVERY_CONTROLLER');
   });
 
@@ -380,13 +380,13 @@ describe('bad input of env.watchDiscovery', () => {
     const throws = vi.spyOn(MemoryController.prototype, 'watchLog').mockImplementation(() => {
       throw new Error('native code threw');
     });
-    await expect(bed.env.watchDiscovery(service)).rejects.toMatchObject({ code: 'ERR_SPDK_INTERNAL' });
+    await expect(fixture.env.watchDiscovery(service)).rejects.toMatchObject({ code: 'ERR_SPDK_INTERNAL' });
     throws.mockRestore();
   });
 
   it('after the environment was closed', async () => {
-    await bed.env.close();
-    await expect(bed.env.watchDiscovery(service)).rejects.toMatchObject({ code: 'ERR_SPDK_ENV_CLOSED' });
+    await fixture.env.close();
+    await expect(fixture.env.watchDiscovery(service)).rejects.toMatchObject({ code: 'ERR_SPDK_ENV_CLOSED' });
   });
 });
 

@@ -10,10 +10,10 @@ import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NamespaceFile, open } from '../../lib/file/index.js';
-import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './standin/disk.js';
+import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './memory/disk.js';
 
 let disk: Disk;
-let bed: Disk['bed'];
+let fixture: Disk['fixture'];
 let controller: Disk['controller'];
 let ns: Disk['ns'];
 let memory: Disk['memory'];
@@ -21,12 +21,12 @@ let file: NamespaceFile;
 
 beforeEach(async () => {
   disk = await attachDisk({ queueDepth: 16 });
-  ({ bed, controller, ns, memory } = disk);
+  ({ fixture, controller, ns, memory } = disk);
   memory.data.set(noise(size, 7));
   file = await open(ns);
 });
 afterEach(async () => {
-  bed.target.silent = false;
+  fixture.target.silent = false;
   await file.close();
   await closeDisk(disk);
 });
@@ -126,7 +126,7 @@ describe('writers of one block', () => {
   it('all survive, however their ranges share blocks, from several files at once', async () => {
     await fc.assert(
       fc.asyncProperty(ranges, fc.integer({ min: 0, max: 3 }), async (parts, latencyMs) => {
-        bed.target.latencyMs = latencyMs;
+        fixture.target.latencyMs = latencyMs;
         const files = [file, await open(ns), await open(ns)];
         const wanted = Buffer.from(memory.data);
         await Promise.all(
@@ -151,13 +151,13 @@ describe('writers of one block', () => {
 
   it('do not wait for one that was given up', async () => {
     const hasty = await open(ns, { timeoutMs: 30 });
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const outcomes = Promise.allSettled([hasty.write(Buffer.alloc(5), 0, 5, 3), hasty.write('x', 5)]);
     expect(await outcomes).toEqual([
       { status: 'rejected', reason: code('ERR_SPDK_TIMEOUT') },
       { status: 'rejected', reason: code('ERR_SPDK_TIMEOUT') },
     ]);
-    bed.target.silent = false;
+    fixture.target.silent = false;
     expect((await file.write('abc', 3)).bytesWritten).toBe(3);
     expect(Buffer.from(memory.data.subarray(3, 6)).toString()).toBe('abc');
   });
@@ -194,7 +194,7 @@ describe('a file', () => {
   });
 
   it('uses DMA memory where it is', async () => {
-    using dma = bed.env.allocate(2048);
+    using dma = fixture.env.allocate(2048);
     await file.read(dma, 512, 1024, 512);
     expect(dma.subarray(512, 1536).equals(noise(size, 7).subarray(512, 1536))).toBe(true);
     await file.read(dma, 100, 1000, 77);
@@ -222,7 +222,7 @@ describe('a file', () => {
   });
 
   it('is closed once what is under way has ended, and takes nothing from then on', async () => {
-    bed.target.latencyMs = 10;
+    fixture.target.latencyMs = 10;
     const writing = file.write('abc', 3);
     const closing = file.close();
     await expect(file.read()).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED', errno: -9 });
@@ -239,7 +239,7 @@ describe('a file', () => {
   });
 
   it('ends with its controller', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const reading = file.read(Buffer.alloc(600), 0, 600, 1).catch((error) => error);
     await tick();
     await controller.detach({ drainMs: 0, timeoutMs: 1000 });

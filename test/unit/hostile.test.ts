@@ -4,23 +4,23 @@ import type { Namespace } from '../../lib/index.js';
 import { Ring } from '../../lib/io/ring.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { MemoryController } from '../../lib/testing/controller.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { type Fixture, makeFixture } from './memory/fixture.js';
 
-let bed: Bed;
+let fixture: Fixture;
 beforeEach(async () => {
-  bed = await makeBed();
-  bed.disk('a');
+  fixture = await makeFixture();
+  fixture.disk('a');
 });
 afterEach(async () => {
   vi.useRealTimers();
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
-  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+  await fixture.env.close();
+  expect(fixture.addon.violations.list).toEqual([]);
+  expect(fixture.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
   useAddon(undefined);
 });
 
-async function disk(options?: Parameters<Bed['attach']>[1]): Promise<Namespace> {
-  const controller = await bed.attach('a', options);
+async function disk(options?: Parameters<Fixture['attach']>[1]): Promise<Namespace> {
+  const controller = await fixture.attach('a', options);
   return controller.namespaces[0] as Namespace;
 }
 
@@ -41,7 +41,7 @@ function hasty(): AbortSignal {
 it('a signal that fires while it is being listened to aborts, and nothing is sent', async () => {
   const ns = await disk();
   const { admin } = ns.controller;
-  const sent = vi.spyOn(bed.addon.environments[0]?.controllers[0] as MemoryController, 'admin');
+  const sent = vi.spyOn(fixture.addon.environments[0]?.controllers[0] as MemoryController, 'admin');
   vi.useFakeTimers();
   const command = { opcode: 6, cdw: [1], dataLength: 4096 };
   const aborted = { code: 'ERR_SPDK_ABORTED', cause: 'now' };
@@ -160,7 +160,7 @@ it('options are those of the caller, not those of Object.prototype', async () =>
 it('a batch takes namespaces, and nothing that only looks like one', async () => {
   const ns = await disk();
   const batch = ns.controller.queuePairs[0]?.openBatch();
-  const buffer = bed.env.allocate(4096);
+  const buffer = fixture.env.allocate(4096);
   const likenesses = [
     Object.create(ns),
     { ...ns },

@@ -23,7 +23,7 @@ const commandOf = (slot: number) =>
   constant('kHeaderWords') + capacity * 4 + slot * constant('kCommandWords');
 const segmentsOf = (slot: number) => words + slot * constant('kMaxSegments') * constant('kSegmentWords');
 
-function bed() {
+function fixture() {
   const memory = new Uint32Array(words + capacity * constant('kMaxSegments') * constant('kSegmentWords'));
   let completed = 0;
   const native = {
@@ -54,7 +54,7 @@ describe('the layout of a ring', () => {
   });
 
   it('has each word of a command where native code reads it', () => {
-    const { ring, memory } = bed();
+    const { ring, memory } = fixture();
     const slot = 2;
     memory.fill(0xffff_ffff, commandOf(slot), commandOf(slot + 1));
     ring.describe(slot, ioOpcodes.read, 7, 23, 512, 3 * 2 ** 32 + 5, 11, 13, 17, 19);
@@ -89,7 +89,7 @@ describe('the layout of a ring', () => {
   });
 
   it('has segments, raw commands and cancellations there too', () => {
-    const { ring, memory } = bed();
+    const { ring, memory } = fixture();
     ring.describe(1, ioOpcodes.write, 1, 23, 512, 0, 2, 0, 0, 0);
     ring.describeSegments(1, [
       { region: 3, offset: 4, length: 512 },
@@ -110,7 +110,7 @@ describe('the layout of a ring', () => {
   });
 
   it('has queues, statuses and results there too', () => {
-    const { ring, memory, complete } = bed();
+    const { ring, memory, complete } = fixture();
     ring.pending = 9;
     expect(memory[constant('kPendingWord')]).toBe(9);
     const [first, second] = [ring.take(), ring.take()];

@@ -5,16 +5,16 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { logOf } from '../../lib/discovery/read-log.js';
 import { type Controller, type Environment, SpdkError, SpdkTypeError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
-import { makeBed } from './standin/bed.js';
+import { makeFixture } from './memory/fixture.js';
 
 let env: Environment;
 let controller: Controller;
 
 beforeEach(async () => {
-  const bed = await makeBed();
-  bed.disk('a');
-  env = bed.env;
-  controller = await bed.attach('a', { ioQueues: 2 });
+  const fixture = await makeFixture();
+  fixture.disk('a');
+  env = fixture.env;
+  controller = await fixture.attach('a', { ioQueues: 2 });
 });
 
 afterEach(async () => {

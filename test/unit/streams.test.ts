@@ -13,17 +13,17 @@ import {
   noise,
   diskBytes as size,
   tick,
-} from './standin/disk.js';
+} from './memory/disk.js';
 
 let disk: Disk;
-let bed: Disk['bed'];
+let fixture: Disk['fixture'];
 let controller: Disk['controller'];
 let ns: Disk['ns'];
 let memory: Disk['memory'];
 
 beforeEach(async () => {
   disk = await attachDisk({ ioQueues: 2 });
-  ({ bed, controller, ns, memory } = disk);
+  ({ fixture, controller, ns, memory } = disk);
 });
 afterEach(() => closeDisk(disk));
 
@@ -60,11 +60,11 @@ describe('namespace.createReadStream', () => {
 
   it('reads ahead as far as concurrency allows, and no further', async () => {
     const stream = ns.createReadStream({ chunkBytes: 512, concurrency: 3 });
-    bed.target.silent = true;
+    fixture.target.silent = true;
     stream.read(0);
     await tick();
     expect(controller.stats().pending).toBe(3);
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await new Promise((resolve) => stream.once('readable', resolve));
     await tick();
     // One chunk is there to be taken, the others wait behind it.
@@ -73,13 +73,13 @@ describe('namespace.createReadStream', () => {
   });
 
   it('releases everything when it is destroyed in the middle', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const stream = ns.createReadStream({ chunkBytes: 512 });
     stream.read(0);
     await tick();
     stream.destroy();
     await closed(stream);
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await expectIdle(disk);
   });
 
@@ -97,7 +97,7 @@ describe('namespace.createReadStream', () => {
     const reading = (async () => {
       for await (const chunk of stream) {
         taken += chunk.length;
-        bed.target.failCommands({ sct: 2, sc: 0x81 });
+        fixture.target.failCommands({ sct: 2, sc: 0x81 });
       }
     })();
     await expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
@@ -105,7 +105,7 @@ describe('namespace.createReadStream', () => {
   });
 
   it('fails when its controller is detached', async () => {
-    bed.target.latencyMs = 5;
+    fixture.target.latencyMs = 5;
     const stream = ns.createReadStream({ chunkBytes: 512 });
     const failed = failure(stream);
     stream.resume();
@@ -117,7 +117,7 @@ describe('namespace.createReadStream', () => {
   });
 
   it('fails with ERR_SPDK_ABORTED when its signal fires, or has fired', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const abort = new AbortController();
     const stream = ns.createReadStream({ signal: abort.signal });
     const failed = failure(stream);
@@ -129,14 +129,14 @@ describe('namespace.createReadStream', () => {
   });
 
   it('keeps the time limit of each operation', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const stream = ns.createReadStream({ timeoutMs: 10 });
     stream.resume();
     expect(await failure(stream)).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
   });
 
   it('uses the queue pair that was asked for', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const [, queuePair] = controller.queuePairs;
     const stream = ns.createReadStream({ chunkBytes: 512, queuePair });
     stream.read(0);
@@ -163,9 +163,9 @@ describe('namespace.createReadStream', () => {
 });
 
 it('drops immediately what has not been sent when it is destroyed', async () => {
-  const [narrow] = (await bed.attach('a', { queueDepth: 2, hostNqn: 'nqn.2026-01.io.spdk:other' }))
+  const [narrow] = (await fixture.attach('a', { queueDepth: 2, hostNqn: 'nqn.2026-01.io.spdk:other' }))
     .namespaces;
-  bed.target.silent = true;
+  fixture.target.silent = true;
   const options = { chunkBytes: 512, concurrency: 8 };
   const streams = [
     (narrow as Namespace).createReadStream(options),
@@ -184,8 +184,8 @@ it('drops immediately what has not been sent when it is destroyed', async () => 
 });
 
 it('copies one namespace to another by pipeline()', async () => {
-  const other = bed.disk('b').namespaces.get(1) as Disk['memory'];
-  const [target] = (await bed.attach('b')).namespaces;
+  const other = fixture.disk('b').namespaces.get(1) as Disk['memory'];
+  const [target] = (await fixture.attach('b')).namespaces;
   memory.data.set(noise(size));
   await pipeline(
     ns.createReadStream({ chunkBytes: 1536 }),

@@ -7,7 +7,7 @@ import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAddon, NativeController, NativeEnvironment } from '../../lib/native/contract.js';
 import { MemoryAddon } from '../../lib/testing/addon.js';
 import type { MemoryTarget } from '../../lib/testing/target.js';
-import { memoryId } from './standin/bed.js';
+import { memoryId } from './memory/fixture.js';
 
 type Throwing = Set<keyof NativeAddon | keyof NativeEnvironment | keyof NativeController>;
 

@@ -4,26 +4,26 @@ import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Controller, Namespace, TracingMessages } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
-import { type Bed, makeBed, memoryId } from './standin/bed.js';
+import { type Fixture, makeFixture, memoryId } from './memory/fixture.js';
 
 const stages = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const;
 
-let bed: Bed;
+let fixture: Fixture;
 let ends: (() => void)[] = [];
 let controller: Controller;
 let ns: Namespace;
 
 beforeEach(async () => {
-  bed = await makeBed();
-  bed.disk('a');
-  controller = await bed.attach('a');
+  fixture = await makeFixture();
+  fixture.disk('a');
+  controller = await fixture.attach('a');
   ns = controller.namespaces[0] as Namespace;
 });
 afterEach(async () => {
   for (const end of ends) end();
   ends = [];
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
+  await fixture.env.close();
+  expect(fixture.addon.violations.list).toEqual([]);
   useAddon(undefined);
 });
 
@@ -44,13 +44,15 @@ function listen<Name extends keyof TracingMessages>(name: Name): [string, Tracin
 const stagesOf = (heard: [string, unknown][]) => heard.map(([stage]) => stage);
 
 it('tell of an attach and of one that fails', async () => {
-  bed.disk('b');
+  fixture.disk('b');
   const heard = listen('spdk-nvme:attach');
-  const attached = await bed.attach('b');
+  const attached = await fixture.attach('b');
   expect(stagesOf(heard)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
   expect(heard[3]?.[1]).toMatchObject({ transportId: { trsvcid: '4420' }, result: attached });
   heard.length = 0;
-  await expect(bed.env.attach(memoryId('nobody'))).rejects.toMatchObject({ code: 'ERR_SPDK_UNREACHABLE' });
+  await expect(fixture.env.attach(memoryId('nobody'))).rejects.toMatchObject({
+    code: 'ERR_SPDK_UNREACHABLE',
+  });
   expect(stagesOf(heard)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
   expect(heard[2]?.[1]).toMatchObject({ error: { code: 'ERR_SPDK_UNREACHABLE' } });
 });
@@ -89,7 +91,7 @@ it('tell of each operation, only while somebody listens', async () => {
   await ns.raw({ opcode: 0 });
   const named = heard.filter(([stage]) => stage === 'asyncEnd').map(([, { operation }]) => operation);
   expect(named).toEqual(['write', 'write', 'read', 'compare', 'flush', 'writeZeroes', 'raw']);
-  bed.target.failCommands({ sct: 2, sc: 0x81 });
+  fixture.target.failCommands({ sct: 2, sc: 0x81 });
   await expect(ns.read(buffer, { offset: 0 })).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
   expect(heard.at(-1)?.[1]).toMatchObject({ error: { code: 'ERR_SPDK_IO_FAILED' } });
   for (const end of ends.splice(0)) end();
@@ -115,7 +117,7 @@ it('do not begin a detach twice when a subscriber detaches itself', async () => 
 
 it('refuse a buffer that a subscriber has released', async () => {
   const channel = tracingChannel('spdk-nvme:io');
-  const buffer = bed.env.allocate(512);
+  const buffer = fixture.env.allocate(512);
   const start = () => buffer.release();
   channel.start.subscribe(start);
   ends.push(() => channel.start.unsubscribe(start));

@@ -13,17 +13,17 @@ import {
   regionsOf,
   diskBytes as size,
   tick,
-} from './standin/disk.js';
+} from './memory/disk.js';
 
 let disk: Disk;
-let bed: Disk['bed'];
+let fixture: Disk['fixture'];
 let controller: Disk['controller'];
 let ns: Disk['ns'];
 let memory: Disk['memory'];
 
 beforeEach(async () => {
   disk = await attachDisk({ ioQueues: 2 });
-  ({ bed, controller, ns, memory } = disk);
+  ({ fixture, controller, ns, memory } = disk);
 });
 afterEach(() => closeDisk(disk));
 
@@ -58,7 +58,7 @@ describe('namespace.createWriteStream', () => {
   );
 
   it('takes no more than its operations hold while the target does not answer', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 3 });
     let written = 0;
     while (stream.write(noise(512))) written++;
@@ -66,7 +66,7 @@ describe('namespace.createWriteStream', () => {
     await tick();
     expect(controller.stats().pending).toBe(3);
     expect(stream.writableNeedDrain).toBe(true);
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await new Promise((resolve) => stream.end(resolve));
     expect(stream.bytesWritten).toBe((written + 21) * 512);
   });
@@ -81,25 +81,25 @@ describe('namespace.createWriteStream', () => {
   });
 
   it('fails with a code when a buffer went away before it was taken', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 1 });
     const failed = failure(stream);
     stream.write(noise(1024));
     const late = new Uint8Array(2048);
     stream.write(late);
     structuredClone(late.buffer, { transfer: [late.buffer] });
-    bed.target.silent = false;
+    fixture.target.silent = false;
     expect(await failed).toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
   });
 
   it('lets go of everything when it is destroyed in the middle', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const stream = ns.createWriteStream({ chunkBytes: 512 });
     for (let i = 0; i < 5; i++) stream.write(noise(600));
     await tick();
     stream.destroy();
     await closed(stream);
-    bed.target.silent = false;
+    fixture.target.silent = false;
     await expectIdle(disk);
     expect(regionsOf(disk)).toBe(0);
   });
@@ -121,7 +121,7 @@ describe('namespace.createWriteStream', () => {
     const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 1 });
     stream.write(noise(1024));
     await vi.waitFor(() => expect(stream.bytesWritten).toBe(1024));
-    bed.target.failCommands({ sct: 2, sc: 0x80, command: 'write' });
+    fixture.target.failCommands({ sct: 2, sc: 0x80, command: 'write' });
     const failed = failure(stream);
     stream.write(noise(4096));
     expect(await failed).toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
@@ -129,7 +129,7 @@ describe('namespace.createWriteStream', () => {
   });
 
   it('fails when its controller is detached', async () => {
-    bed.target.latencyMs = 5;
+    fixture.target.latencyMs = 5;
     const stream = ns.createWriteStream({ chunkBytes: 512 });
     const failed = failure(stream);
     stream.write(noise(size - 1));
@@ -141,17 +141,17 @@ describe('namespace.createWriteStream', () => {
   });
 
   it('goes on with ordinary memory when there is no DMA memory left', async () => {
-    const dma = bed.addon.environments[0]?.memory;
+    const dma = fixture.addon.environments[0]?.memory;
     if (dma) dma.limitBytes = 1 << 20;
     const stream = ns.createWriteStream({ chunkBytes: size, concurrency: 64 });
-    const rest = bed.env.allocate(1 << 19);
+    const rest = fixture.env.allocate(1 << 19);
     await pipeline(Readable.from([noise(size)]), stream);
     rest.release();
     expect(Buffer.from(memory.data).equals(noise(size))).toBe(true);
   });
 
   it('fails with ERR_SPDK_ABORTED when its signal fires', async () => {
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const abort = new AbortController();
     const stream = ns.createWriteStream({ signal: abort.signal, chunkBytes: 512 });
     const failed = failure(stream);

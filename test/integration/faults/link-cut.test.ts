@@ -6,7 +6,7 @@ import type { AttachOptions, Controller, Environment } from '../../../lib/index.
 import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
 import { cutWire, farIdOf, layWire, mendWire, unplugWire } from '../support/link.js';
-import { Load, Witness } from '../support/load.js';
+import { Bystander, Load } from '../support/load.js';
 import { expectNothingHeld } from '../support/rdma.js';
 import { eventually, timed, within } from '../support/timing.js';
 
@@ -20,14 +20,14 @@ const targetGivesUp = 90_000;
 const far = farIdOf(subsystems.disk1);
 
 let env: Environment;
-let witness: Witness;
+let bystander: Bystander;
 beforeAll(async () => {
   await layWire();
-  // One poller for all: whatever the fault makes it wait for, the witness waits for too.
+  // One poller for all: whatever the fault makes it wait for, the bystander waits for too.
   env = await open({ pollers: 1 });
 });
 beforeEach(async () => {
-  witness = new Witness(await env.attach(ids.disk0));
+  bystander = new Bystander(await env.attach(ids.disk0));
 });
 afterEach(async () => {
   await mendWire();
@@ -43,7 +43,7 @@ async function expectCleanDetach(controller: Controller, load: Load): Promise<vo
   load.stop();
   await within(limits.detach, controller.detach());
   await load.expectAllEnd(limits.answer);
-  await witness.expectUndisturbed(limits.stall);
+  await bystander.expectUndisturbed(limits.stall);
   await mendWire();
   await detachLeftovers(env);
   await expectNothingHeld(targetForgets);
@@ -114,7 +114,7 @@ describe('a link that is cut for good', () => {
       await within(limits.detach, detached);
       await mendWire();
     }
-    await witness.expectUndisturbed(limits.stall);
+    await bystander.expectUndisturbed(limits.stall);
     await detachLeftovers(env);
     await expectNothingHeld(targetForgets);
   });
@@ -142,7 +142,7 @@ describe('a link that is cut while a controller is attached', () => {
       if (outcome.controller) await within(limits.detach, outcome.controller.detach());
       await mendWire();
     }
-    await witness.expectUndisturbed(limits.stall);
+    await bystander.expectUndisturbed(limits.stall);
     await detachLeftovers(env);
     await expectNothingHeld(targetGivesUp);
     await (await attach()).detach();

@@ -1,7 +1,7 @@
 import { describeManyDetached } from '../suites/many-detached.js';
-import { rdmaBed } from './bed.js';
+import { rdmaEnvironment } from './environment.js';
 
-const [dead, alive] = [rdmaBed('4474'), rdmaBed('4475')];
+const [dead, alive] = [rdmaEnvironment('4474'), rdmaEnvironment('4475')];
 
 describeManyDetached('64 controllers over RDMA, when the target of half of them', {
   listeners: [dead.listener, alive.listener],

@@ -1,4 +1,4 @@
 import { describeTargetKilled } from '../suites/target-killed.js';
-import { rdmaBed } from './bed.js';
+import { rdmaEnvironment } from './environment.js';
 
-describeTargetKilled('a target over RDMA that is killed', rdmaBed('4471'), 4);
+describeTargetKilled('a target over RDMA that is killed', rdmaEnvironment('4471'), 4);

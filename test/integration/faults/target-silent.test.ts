@@ -1,4 +1,4 @@
 import { describeTargetSilent } from '../suites/target-silent.js';
-import { rdmaBed } from './bed.js';
+import { rdmaEnvironment } from './environment.js';
 
-describeTargetSilent('a target over RDMA that falls silent', rdmaBed('4473'));
+describeTargetSilent('a target over RDMA that falls silent', rdmaEnvironment('4473'));

@@ -12,7 +12,7 @@ import {
 } from '../../../scripts/target/kernel-target.js';
 import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
-import { Load, Witness } from '../support/load.js';
+import { Bystander, Load } from '../support/load.js';
 import { expectNothingHeld } from '../support/rdma.js';
 import { release } from '../support/release.js';
 import { refusal, within } from '../support/timing.js';
@@ -21,12 +21,12 @@ import { refusal, within } from '../support/timing.js';
 const goodbye = () => (release() >= 2205 ? 1_000 : 0);
 
 let env: Environment;
-let witness: Witness;
+let bystander: Bystander;
 beforeAll(async () => {
   env = await open({ pollers: 1 });
 });
 beforeEach(async () => {
-  witness = new Witness(await env.attach(ids.disk1));
+  bystander = new Bystander(await env.attach(ids.disk1));
 });
 afterEach(async () => {
   // What a test that failed half-way has left must not make the next one fail too.
@@ -80,7 +80,7 @@ it.each([
     await refusal('ERR_SPDK_CONNECT_REJECTED', limits.attach, env.attach(id));
     const cleanUp = mend();
     await within(limits.detach, (await within(limits.attach, env.attach(id))).detach());
-    await witness.expectUndisturbed(limits.stall);
+    await bystander.expectUndisturbed(limits.stall);
     await detachLeftovers(env);
     await expectNothingHeld(limits.noticed);
     cleanUp();
@@ -101,7 +101,7 @@ it('is not undone by a namespace that changes in the same moment, whichever', {
     enableNamespace(disk.nqn, 1);
     allow(disk.nqn);
   }
-  await witness.expectUndisturbed(limits.stall);
+  await bystander.expectUndisturbed(limits.stall);
   await detachLeftovers(env);
   await expectNothingHeld(limits.noticed);
 });

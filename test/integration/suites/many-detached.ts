@@ -11,7 +11,7 @@ const memoryMb = 128;
 /** What two of SPDK’s own targets take in hugepages; they start at once, and would each count what the other takes. */
 const targetsMb = 1_024;
 
-export interface ManyDetachedBed {
+export interface ManyDetachedEnvironment {
   /** Of the target that meets the fault, and of the one that does not. */
   readonly listeners: readonly [TargetListener, TargetListener];
   /** Half of them at each target. */
@@ -20,10 +20,10 @@ export interface ManyDetachedBed {
 }
 
 /** Many controllers are detached at once, half of them from a target that has just died. */
-export function describeManyDetached(title: string, bed: ManyDetachedBed): void {
+export function describeManyDetached(title: string, environment: ManyDetachedEnvironment): void {
   describe(title, () => {
-    const [dead, alive] = bed.listeners.map(
-      (listener) => new FaultyTarget(listener, undefined, bed.controllers / 2),
+    const [dead, alive] = environment.listeners.map(
+      (listener) => new FaultyTarget(listener, undefined, environment.controllers / 2),
     ) as [FaultyTarget, FaultyTarget];
     let env: Environment;
     beforeAll(async () => {
@@ -55,7 +55,7 @@ export function describeManyDetached(title: string, bed: ManyDetachedBed): void 
       expect(healthy.reduce((sum, { aborted }) => sum + aborted, 0)).toBe(0);
       await Promise.all(loads.map((load) => load.expectAllEnd(limits.answer)));
       await dead.kill();
-      await bed.expectNothingHeld(limits.noticed);
+      await environment.expectNothingHeld(limits.noticed);
     });
   });
 }

@@ -4,49 +4,52 @@ import type { AttachOptions } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { codeOf, timed, within } from '../support/timing.js';
-import { type FaultBed, FaultStage } from './target.js';
+import { type FaultEnvironment, FaultFixture } from './target.js';
 
 /**
  * The target's process stands still. Its machine goes on acknowledging what it is sent, so that no transport notices
  * anything: the worst of all targets.
  */
-export function describeTargetFrozen(title: string, bed: FaultBed, moments: number): void {
+export function describeTargetFrozen(title: string, environment: FaultEnvironment, moments: number): void {
   describe(title, () => {
-    const stage = new FaultStage(bed);
-    const { target } = stage;
+    const fixture = new FaultFixture(environment);
+    const { target } = fixture;
 
     /** Expects that other controllers can come and go while the target stands still. */
     async function expectOthersUndisturbed(): Promise<void> {
-      await stage.witness.expectUndisturbed(limits.stall);
+      await fixture.bystander.expectUndisturbed(limits.stall);
       // First without the help of the other's own detach, which breaks whatever it is waiting for.
-      const others = stage.env.controllers.filter(
-        ({ transportId }) => transportId.trsvcid !== bed.listener.trsvcid,
+      const others = fixture.env.controllers.filter(
+        ({ transportId }) => transportId.trsvcid !== environment.listener.trsvcid,
       );
       await Promise.all(others.map((controller) => within(limits.detach, controller.detach())));
-      await stage.detachAll();
-      await within(limits.detach, (await within(limits.attach, stage.env.attach(stage.other.id))).detach());
+      await fixture.detachAll();
+      await within(
+        limits.detach,
+        (await within(limits.attach, fixture.env.attach(fixture.other.id))).detach(),
+      );
     }
 
     /** Expects that nothing is left once the target goes on, and that it is attached as ever. */
     async function expectUsable(): Promise<void> {
       target.thaw();
-      await bed.expectNothingHeld(limits.noticed);
-      await (await stage.attach()).detach();
+      await environment.expectNothingHeld(limits.noticed);
+      await (await fixture.attach()).detach();
       // v20.07's nvmf_tgt takes some seconds to let go of RDMA queue pairs.
-      await bed.expectNothingHeld(limits.noticed);
+      await environment.expectNothingHeld(limits.noticed);
     }
 
     /** Instead of letting it go on: v20.07's nvmf_tgt can crash with a connection that was given up meanwhile. */
     async function replaceTarget(): Promise<void> {
       await target.kill();
-      await bed.expectNothingHeld();
+      await environment.expectNothingHeld();
       await target.start();
-      await stage.callWitness();
+      await fixture.callBystander();
     }
 
     it('before an attach: the attach is told in time', async () => {
       target.freeze();
-      const { value: code, ms } = await timed(codeOf(stage.attach({ timeoutMs: 3_000 }), 'attached'));
+      const { value: code, ms } = await timed(codeOf(fixture.attach({ timeoutMs: 3_000 }), 'attached'));
       expect(code).toMatch(/^ERR_SPDK_(UNREACHABLE|TIMEOUT)$/);
       expect(ms).toBeLessThan(3_000 + limits.answer);
       await expectOthersUndisturbed();
@@ -56,11 +59,11 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
     it('in the middle of an attach, at any moment', { timeout: 120_000 }, async () => {
       // Less than the second that SPDK, from v22.05, gives each step of a connection.
       const timeoutMs = 800;
-      const { value: first, ms: whole } = await timed(stage.attach());
+      const { value: first, ms: whole } = await timed(fixture.attach());
       await first.detach();
       const codes = new Set<string>();
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const attached = stage.env.attach(id, { ioQueues: 4, timeoutMs });
+        const attached = fixture.env.attach(id, { ioQueues: 4, timeoutMs });
         attached.catch(() => {});
         await sleep((moment * whole) / moments);
         target.freeze();
@@ -73,16 +76,16 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
         await replaceTarget();
       }
       expect(codes).toContain('ERR_SPDK_TIMEOUT');
-      await stage.witness.expectUndisturbed(limits.stall);
+      await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
     it('in the middle of a reset, at any moment', { timeout: 120_000 }, async () => {
       const timeoutMs = 2_000;
-      const first = await stage.attach();
+      const first = await fixture.attach();
       const { ms: whole } = await timed(first.reset());
       await first.detach();
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const controller = await stage.env.attach(id, { ioQueues: 4, timeoutMs });
+        const controller = await fixture.env.attach(id, { ioQueues: 4, timeoutMs });
         const reset = controller.reset({ timeoutMs: limits.reset });
         reset.catch(() => {});
         await sleep((moment * whole) / moments);
@@ -96,13 +99,13 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
         await expectOthersUndisturbed();
         await replaceTarget();
       }
-      await stage.witness.expectUndisturbed(limits.stall);
+      await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
     it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
-      const { ms: whole } = await timed((await stage.attach()).detach());
+      const { ms: whole } = await timed((await fixture.attach()).detach());
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const controller = await stage.env.attach(id, { ioQueues: 4 });
+        const controller = await fixture.env.attach(id, { ioQueues: 4 });
         const detached = controller.detach();
         await sleep((moment * whole) / moments);
         target.freeze();
@@ -110,7 +113,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
         await expectOthersUndisturbed();
         await replaceTarget();
       }
-      await stage.witness.expectUndisturbed(limits.stall);
+      await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
     it.each<[number, AttachOptions]>([
@@ -119,7 +122,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       [32, { ioQueues: 2, polling: 'inline' }],
       [32, { ioQueues: 2, polling: 'adaptive' }],
     ])('with %d operations outstanding: a controller with %j is let go of', async (depth, options) => {
-      const controller = await stage.attach(options);
+      const controller = await fixture.attach(options);
       const load = new Load(controller, { depth });
       if (depth > 0) await load.progress(depth);
       target.freeze();
@@ -134,7 +137,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
     });
 
     it('for less than a detach waits: everything outstanding completes', async () => {
-      const controller = await stage.attach();
+      const controller = await fixture.attach();
       const load = new Load(controller);
       await load.progress(32);
       target.freeze();
@@ -146,7 +149,7 @@ export function describeTargetFrozen(title: string, bed: FaultBed, moments: numb
       await load.expectAllEnd(limits.answer);
       expect(load.codes).toEqual(new Map());
       await expectOthersUndisturbed();
-      await bed.expectNothingHeld(limits.noticed);
+      await environment.expectNothingHeld(limits.noticed);
     });
   });
 }

@@ -4,27 +4,27 @@ import type { SpdkError } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { codeOf, timed, within } from '../support/timing.js';
-import { type FaultBed, FaultStage } from './target.js';
+import { type FaultEnvironment, FaultFixture } from './target.js';
 
 /** The target's process is killed: its connections end, and nothing listens any more, until it is started again. */
-export function describeTargetKilled(title: string, bed: FaultBed, moments: number): void {
+export function describeTargetKilled(title: string, environment: FaultEnvironment, moments: number): void {
   describe(title, () => {
-    const stage = new FaultStage(bed);
-    const { target } = stage;
+    const fixture = new FaultFixture(environment);
+    const { target } = fixture;
 
     /** Expects that nothing is left, and that the target, once it is back, is attached as ever. */
     async function expectUsable(): Promise<void> {
-      await stage.witness.expectUndisturbed(limits.stall);
-      await stage.detachAll();
-      await bed.expectNothingHeld();
+      await fixture.bystander.expectUndisturbed(limits.stall);
+      await fixture.detachAll();
+      await environment.expectNothingHeld();
       await target.start();
-      await (await stage.attach()).detach();
+      await (await fixture.attach()).detach();
     }
 
     it.each(['threads', 'inline', 'adaptive'] as const)(
       'under queue depth 32 (%s): the controller fails, and detaches in time',
       async (polling) => {
-        const controller = await stage.attach({ polling });
+        const controller = await fixture.attach({ polling });
         const failures: SpdkError[] = [];
         controller.on('failed', (error) => failures.push(error as SpdkError));
         const load = new Load(controller);
@@ -45,7 +45,7 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
     );
 
     it('under queue depth 32, and detached in the same moment', async () => {
-      const controller = await stage.attach();
+      const controller = await fixture.attach();
       const load = new Load(controller);
       await load.progress(32);
       const killed = target.kill();
@@ -57,9 +57,9 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
     });
 
     it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
-      const { ms: whole } = await timed((await stage.attach()).detach());
+      const { ms: whole } = await timed((await fixture.attach()).detach());
       for (const part of [0.2, 0.5, 0.8]) {
-        const controller = await stage.attach();
+        const controller = await fixture.attach();
         const detached = controller.detach();
         await sleep(part * whole);
         const killed = target.kill();
@@ -74,10 +74,10 @@ export function describeTargetKilled(title: string, bed: FaultBed, moments: numb
 
     it('in the middle of an attach, at any moment', { timeout: 120_000 }, async () => {
       const timeoutMs = 3_000;
-      const { value: first, ms: whole } = await timed(stage.attach());
+      const { value: first, ms: whole } = await timed(fixture.attach());
       await first.detach();
       for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
-        const attached = stage.env.attach(id, { ioQueues: 4, timeoutMs });
+        const attached = fixture.env.attach(id, { ioQueues: 4, timeoutMs });
         attached.catch(() => {});
         await sleep((moment * whole) / moments);
         const killed = target.kill();

@@ -4,7 +4,7 @@ import type { AttachOptions, Controller } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { codeOf, eventually, timed, within } from '../support/timing.js';
-import { type FaultBed, FaultStage } from './target.js';
+import { type FaultEnvironment, FaultFixture } from './target.js';
 
 /** The shortest that a target counts. */
 const keepAliveMs = 1_000;
@@ -29,12 +29,12 @@ function next(controller: Controller, event: 'failed' | 'resetting'): Promise<{ 
 }
 
 /** The target's process stands still while a controller is attached, and its machine goes on acknowledging. */
-export function describeTargetSilent(title: string, bed: FaultBed): void {
+export function describeTargetSilent(title: string, environment: FaultEnvironment): void {
   describe.each(['threads', 'inline', 'adaptive'] as const)(`${title}, polled by %s`, (polling) => {
-    const stage = new FaultStage(bed);
-    const { target } = stage;
+    const fixture = new FaultFixture(environment);
+    const { target } = fixture;
     const attach = (options: AttachOptions = {}): Promise<Controller> =>
-      stage.attach({ ioQueues: 2, polling, keepAliveMs, ...options });
+      fixture.attach({ ioQueues: 2, polling, keepAliveMs, ...options });
 
     /** Reads that have no time limit, an admin command, and a batch; the codes they end with. */
     function begin(controller: Controller): Promise<string[]> {
@@ -62,7 +62,7 @@ export function describeTargetSilent(title: string, bed: FaultBed): void {
       expect(ended.ms).toBeLessThan(noticedMs + limits.answer);
       // Nobody asks it anything more, so that is quick too.
       await within(limits.answer, controller.detach());
-      await stage.witness.expectUndisturbed(limits.stall);
+      await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
     it('ends a batch that waits', async () => {
@@ -70,7 +70,7 @@ export function describeTargetSilent(title: string, bed: FaultBed): void {
       const [ns] = controller.namespaces;
       const [queuePair] = controller.queuePairs;
       if (!ns || !queuePair) throw new Error('the controller has nothing to read');
-      const buffer = stage.env.allocate(8 * 4096);
+      const buffer = fixture.env.allocate(8 * 4096);
       const batch = queuePair.openBatch();
       target.freeze();
       for (let tag = 0; tag < 8; tag++) batch.read(ns, buffer, tag * 4096, 0, 4096, tag);

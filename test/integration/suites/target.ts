@@ -9,11 +9,11 @@ import { listenerId, type TargetListener, type TargetSubsystem } from '../../../
 import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../../scripts/target/spdk-target.js';
 import { limits } from '../support/limits.js';
-import { Witness } from '../support/load.js';
+import { Bystander } from '../support/load.js';
 import { eventually, within } from '../support/timing.js';
 
 /** Where a suite runs: over which transport, beside what. */
-export interface FaultBed {
+export interface FaultEnvironment {
   readonly listener: TargetListener;
   /** A target that nothing happens to: the transport id of one of its subsystems. */
   readonly other: () => Promise<{ id: string; stop: () => Promise<void> }>;
@@ -85,21 +85,21 @@ export class FaultyTarget {
 
 /**
  * Where a target meets a fault: the target, an environment with one poller, so that whatever makes it wait shows on every
- * controller, and a witness, at a target that nothing happens to.
+ * controller, and a bystander, at a target that nothing happens to.
  */
-export class FaultStage {
+export class FaultFixture {
   readonly target: FaultyTarget;
   env!: Environment;
   other!: { id: string; stop: () => Promise<void> };
-  witness!: Witness;
-  readonly #bed: FaultBed;
+  bystander!: Bystander;
+  readonly #environment: FaultEnvironment;
 
   /** Sets itself up and clears itself away around the tests of the `describe()` that it is made in. */
-  constructor(bed: FaultBed) {
-    this.#bed = bed;
-    this.target = new FaultyTarget(bed.listener);
+  constructor(environment: FaultEnvironment) {
+    this.#environment = environment;
+    this.target = new FaultyTarget(environment.listener);
     beforeAll(() => this.#open());
-    beforeEach(() => this.callWitness());
+    beforeEach(() => this.callBystander());
     afterEach(async () => {
       this.target.thaw();
       await this.detachAll();
@@ -107,8 +107,8 @@ export class FaultStage {
     afterAll(() => this.#close());
   }
 
-  async callWitness(): Promise<void> {
-    this.witness = new Witness(await this.env.attach(this.other.id));
+  async callBystander(): Promise<void> {
+    this.bystander = new Bystander(await this.env.attach(this.other.id));
   }
 
   /** Attaches a controller of the target, which is in good health. */
@@ -121,7 +121,7 @@ export class FaultStage {
   }
 
   async #open(): Promise<void> {
-    this.other = await this.#bed.other();
+    this.other = await this.#environment.other();
     ensureHugepages(memoryMb);
     this.env = await Environment.init({ pollers: 1, memoryMb });
     await this.target.start();

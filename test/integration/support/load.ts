@@ -94,7 +94,7 @@ export class Load {
 }
 
 /** A controller that must go on working, whatever happens to another one. */
-export class Witness {
+export class Bystander {
   readonly #load: Load;
 
   constructor(controller: Controller) {

@@ -1,6 +1,6 @@
 import { SpdkError, SpdkTypeError } from '../../../lib/index.js';
 
-/** What timers and the stand-in's messages may add to a deadline, in milliseconds. */
+/** What timers and the simulated addon's messages may add to a deadline, in milliseconds. */
 const slackMs = 20;
 
 interface Call {

@@ -4,8 +4,8 @@ import { MemoryAddon } from '../../../lib/testing/addon.js';
 import type { MemorySubsystem } from '../../../lib/testing/subsystem.js';
 import type { MemoryTarget } from '../../../lib/testing/target.js';
 
-/** An environment on a stand-in of the addon, with one target. */
-export interface Bed {
+/** An environment on the addon in memory, with one target. */
+export interface Fixture {
   readonly addon: MemoryAddon;
   readonly target: MemoryTarget;
   readonly env: Environment;
@@ -14,12 +14,12 @@ export interface Bed {
   attach(name: string, options?: AttachOptions): Promise<Controller>;
 }
 
-/** The transport id of a subsystem that a bed's target has. */
+/** The transport id of a subsystem that a fixture's target has. */
 export function memoryId(name: string): string {
   return `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4420 subnqn:${nqn(name)}`;
 }
 
-export async function makeBed(): Promise<Bed> {
+export async function makeFixture(): Promise<Fixture> {
   const addon = new MemoryAddon();
   useAddon(addon);
   const target = addon.addTarget();

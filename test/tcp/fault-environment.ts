@@ -3,13 +3,13 @@
 import os from 'node:os';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { expectNoConnections, type FaultBed, memoryMb } from '../integration/suites/target.js';
+import { expectNoConnections, type FaultEnvironment, memoryMb } from '../integration/suites/target.js';
 
 const traddr = '127.0.0.1';
-const nqn = 'nqn.2026-11.dev.spdk-nvme:witness';
+const nqn = 'nqn.2026-11.dev.spdk-nvme:bystander';
 
 /** The faulty target at one port, another one that nothing happens to at a second. */
-export function tcpBed(port: string, otherPort: string): FaultBed {
+export function tcpEnvironment(port: string, otherPort: string): FaultEnvironment {
   return {
     listener: { trtype: 'TCP', traddr, trsvcid: port },
     other: async () => {

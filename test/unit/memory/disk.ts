@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest';
 import type { AttachOptions, Controller, Namespace } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
 import type { MemoryNamespace } from '../../../lib/testing/namespace.js';
-import { type Bed, makeBed } from './bed.js';
+import { type Fixture, makeFixture } from './fixture.js';
 
 /** The size of the disk, in bytes. */
 export const diskBytes = 64 * 512;
@@ -14,7 +14,7 @@ export const noise = (bytes: number, seed = 1) =>
 export const tick = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export interface Disk {
-  readonly bed: Bed;
+  readonly fixture: Fixture;
   readonly controller: Controller;
   readonly ns: Namespace;
   /** What the target has. */
@@ -23,24 +23,24 @@ export interface Disk {
 
 /** An attached controller with one namespace in memory. */
 export async function attachDisk(options?: AttachOptions): Promise<Disk> {
-  const bed = await makeBed();
-  const memory = bed.disk('a').namespaces.get(1) as MemoryNamespace;
-  const controller = await bed.attach('a', options);
-  return { bed, controller, ns: controller.namespaces[0] as Namespace, memory };
+  const fixture = await makeFixture();
+  const memory = fixture.disk('a').namespaces.get(1) as MemoryNamespace;
+  const controller = await fixture.attach('a', options);
+  return { fixture, controller, ns: controller.namespaces[0] as Namespace, memory };
 }
 
 /** Regions of DMA memory that are not free: 1 is the pool that data is copied through. */
-export const regionsOf = ({ bed }: Disk) => bed.addon.environments[0]?.memory.live.size ?? 0;
+export const regionsOf = ({ fixture }: Disk) => fixture.addon.environments[0]?.memory.live.size ?? 0;
 
 /** Waits until no operation of the controller is pending and no command outstanding. */
 export const expectIdle = ({ controller }: Disk) =>
   vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
 
 /** Closes the environment: no rule of the contract was broken, and no memory is still pinned. */
-export async function closeDisk({ bed }: Disk): Promise<void> {
-  bed.target.silent = false;
-  await bed.env.close();
-  expect(bed.addon.violations.list).toEqual([]);
-  expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+export async function closeDisk({ fixture }: Disk): Promise<void> {
+  fixture.target.silent = false;
+  await fixture.env.close();
+  expect(fixture.addon.violations.list).toEqual([]);
+  expect(fixture.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
   useAddon(undefined);
 }

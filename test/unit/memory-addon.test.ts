@@ -4,7 +4,7 @@ import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { commandWord, ringLayout } from '../../lib/testing/layout.js';
 import { predecessors } from '../../lib/testing/life.js';
-import { type Bed, makeBed } from './standin/bed.js';
+import { type Fixture, makeFixture } from './memory/fixture.js';
 
 const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
 
@@ -38,19 +38,19 @@ describe('the stand-in keeps to native code', () => {
 });
 
 describe('a controller in memory', () => {
-  let bed: Bed;
+  let fixture: Fixture;
   afterEach(async () => {
-    await bed.env.close();
-    expect(bed.addon.violations.list).toEqual([]);
-    expect(bed.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
-    expect(bed.addon.scheduler.pending).toBe(0);
+    await fixture.env.close();
+    expect(fixture.addon.violations.list).toEqual([]);
+    expect(fixture.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
+    expect(fixture.addon.scheduler.pending).toBe(0);
     useAddon(undefined);
   });
 
-  async function disk(options?: Parameters<Bed['attach']>[1]): Promise<[Controller, Namespace]> {
-    bed = await makeBed();
-    bed.disk('a');
-    const controller = await bed.attach('a', options);
+  async function disk(options?: Parameters<Fixture['attach']>[1]): Promise<[Controller, Namespace]> {
+    fixture = await makeFixture();
+    fixture.disk('a');
+    const controller = await fixture.attach('a', options);
     return [controller, controller.namespaces[0] as Namespace];
   }
 
@@ -65,7 +65,7 @@ describe('a controller in memory', () => {
       for (let i = 0; i < 20; i++) {
         expect(await ns.read(Buffer.alloc(1024), { offset: i * 1024 })).toEqual(Buffer.alloc(1024, i + 1));
       }
-      const dma = [bed.env.allocate(512), bed.env.allocate(512)];
+      const dma = [fixture.env.allocate(512), fixture.env.allocate(512)];
       await ns.readv(dma, { offset: 512 });
       expect(dma.map((buffer) => buffer[511])).toEqual([1, 2]);
       await ns.writeZeroes({ offset: 0, length: 512 });
@@ -92,20 +92,20 @@ describe('a controller in memory', () => {
 
   it('keeps I/O over a reset, and ends it when it fails for good', async () => {
     const [controller, ns] = await disk({ ctrlrLossTimeoutMs: 300, reconnectDelayMs: 50 });
-    bed.target.latencyMs = 20;
+    fixture.target.latencyMs = 20;
     const write = ns.write(Buffer.alloc(512, 9), { offset: 0 });
-    bed.target.dropLinks();
+    fixture.target.dropLinks();
     await write;
     expect((await ns.read(Buffer.alloc(512), { offset: 0 }))[0]).toBe(9);
 
-    bed.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+    fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     const lost = new Promise((resolve) => controller.once('failed', resolve));
     const read = ns.read(Buffer.alloc(512), { offset: 0 });
-    bed.target.dropLinks();
+    fixture.target.dropLinks();
     await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
     await lost;
     expect(controller.state).toBe('failed');
-    bed.target.rejection = undefined;
+    fixture.target.rejection = undefined;
     expect(await controller.reset()).toMatchObject({ attempts: 1 });
     await ns.flush();
   });
@@ -117,10 +117,10 @@ describe('a controller in memory', () => {
       queueDepth: 4,
       ioQueues: 2,
     });
-    bed.target.latencyMs = 20;
-    const subsystem = bed.target.subsystems.get('nqn.2026-01.io.spdk:a');
+    fixture.target.latencyMs = 20;
+    const subsystem = fixture.target.subsystems.get('nqn.2026-01.io.spdk:a');
     const batch = controller.queuePairs[1]?.openBatch();
-    const dma = bed.env.allocate(512).fill(9);
+    const dma = fixture.env.allocate(512).fill(9);
     for (let tag = 0; tag < 4; tag++) batch?.write(ns, dma, 0, tag * 512, 512, tag);
     batch?.submit();
     const [queuePair] = controller.queuePairs;
@@ -129,7 +129,7 @@ describe('a controller in memory', () => {
     );
     await new Promise((resolve) => setTimeout(resolve, 5));
     // The next connection is to a disk of the same shape.
-    bed.target.dropLinks();
+    fixture.target.dropLinks();
     const other = subsystem?.addNamespace(1, { blocks: 64 });
     expect(await Promise.all(writes)).toEqual(new Array(20).fill('ERR_SPDK_NAMESPACE_GONE'));
     expect(await batch?.wait()).toBe(4);
@@ -146,7 +146,7 @@ describe('a controller in memory', () => {
   it('reports changes of its namespaces', async () => {
     const [controller, ns] = await disk();
     const changed = new Promise((resolve) => controller.once('namespaces', resolve));
-    const subsystem = bed.target.subsystems.get('nqn.2026-01.io.spdk:a');
+    const subsystem = fixture.target.subsystems.get('nqn.2026-01.io.spdk:a');
     subsystem?.resizeNamespace(1, 32);
     await changed;
     expect(controller.namespaces[0]?.blocks).toBe(32);
@@ -155,7 +155,7 @@ describe('a controller in memory', () => {
 
   it('detaches with operations outstanding, and while its target is silent', async () => {
     const [controller, ns] = await disk({ queueDepth: 4, keepAliveMs: 0 });
-    bed.target.silent = true;
+    fixture.target.silent = true;
     const reads = [1, 2, 3].map(() => ns.read(Buffer.alloc(512), { offset: 0 }));
     const outcomes = Promise.allSettled(reads);
     expect(await controller.detach({ drainMs: 20, timeoutMs: 60 })).toMatchObject({
@@ -167,13 +167,13 @@ describe('a controller in memory', () => {
 
   it('fails when a Keep Alive is not answered', async () => {
     const [controller] = await disk({ keepAliveMs: 1_000 });
-    bed.target.silent = true;
+    fixture.target.silent = true;
     await new Promise((resolve) => controller.once('failed', resolve));
   });
 
   it('is wedged by a call that does not return, and ends when it does', async () => {
     const [controller] = await disk();
-    const [native] = bed.addon.environments[0]?.controllers ?? [];
+    const [native] = fixture.addon.environments[0]?.controllers ?? [];
     if (!native) throw new Error('there is no controller');
     native.stuck = true;
     await expect(controller.detach({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'ERR_SPDK_WEDGED' });
@@ -194,13 +194,13 @@ describe('a controller in memory', () => {
         ctrlrLossTimeoutMs: 200,
         reconnectDelayMs: 20,
       });
-      bed.target.latencyMs = 30;
+      fixture.target.latencyMs = 30;
       const { signal } = new AbortController();
       const reads = [1, 2, 3, 4].map((i) =>
         ns.read(Buffer.alloc(512), { offset: 0, timeoutMs: i * 20, signal }),
       );
       await Promise.allSettled([...reads, controller.admin.identify(), controller.reset()]);
-      await bed.env.close();
+      await fixture.env.close();
       await new Promise((resolve) => setImmediate(resolve));
       expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before.length);
     },
