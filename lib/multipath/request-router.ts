@@ -54,18 +54,29 @@ export class RequestRouter implements RequestPlace, RouteOwner {
 
   /** @throws {SpdkError} ERR_SPDK_NO_PATH; the errors of the operation on one path */
   run<Value>(request: IoRequest): Promise<Value> {
-    return new Promise<Value>((resolve, reject) => {
-      request.resolve = resolve as (value: unknown) => void;
-      request.reject = reject;
-      if (request.signal?.aborted) throw abortError(request.what, request.signal);
-      const route = new Route(this, request);
-      // A queue has the data of one command only when it fails.
-      if (request.left > 1) request.keepSource();
-      if (!request.start(this, this.#services.memory)) return;
-      request.route = route;
+    const promise = request.promise<Value>();
+    if (this.#begin(request)) {
+      const route = request.route as Route;
       if (!changesData(request.opcode) || this.#order.enter(route)) this.go(route);
       else this.#keep(request);
-    });
+    }
+    return promise;
+  }
+
+  /** False if it has ended at once. */
+  #begin(request: IoRequest): boolean {
+    const { signal } = request;
+    try {
+      if (signal?.aborted) throw abortError(request.what, signal);
+      // A queue has the data of one command only when it fails.
+      if (request.left > 1) request.keepSource();
+      if (!request.start(this, this.#services.memory)) return false;
+      request.route = new Route(this, request);
+      return true;
+    } catch (error) {
+      request.reject(error);
+      return false;
+    }
   }
 
   /** Sends a request over the path whose turn it is. */
