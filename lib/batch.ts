@@ -17,6 +17,7 @@ import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import { checkInteger, readOptions } from './options/arguments.js';
+import { SubsystemNamespace } from './subsystem-namespace.js';
 
 /** @internal What a batch needs of its queue pair. */
 export interface BatchHooks {
@@ -433,6 +434,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #check(namespace: Namespace, tag: number): void {
     this.#checkUsable();
     if (!Namespace.isOne(namespace)) {
+      if (SubsystemNamespace.isOne(namespace)) throw severalPathsError();
       throw new SpdkTypeError('namespace must be one of controller.namespaces');
     }
     if (!this.#hooks.owns(namespace)) {
@@ -458,4 +460,12 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
 function closedError(): SpdkError {
   return new SpdkError('ERR_SPDK_QUEUE_IN_USE', 'The batch is closed; open a new one');
+}
+
+/** The slots of a batch are those of one queue pair, which another path does not have. */
+function severalPathsError(): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_FOREIGN_NAMESPACE',
+    'A batch goes over one path: use a namespace of path.controller, and what failed is yours to send again; or use the operations that return promises',
+  );
 }

@@ -259,6 +259,22 @@ describe('operations', () => {
     buffer.release();
   });
 
+  it('are not those of a batch, which goes over one path', async () => {
+    const subsystem = await attach();
+    const controller = path(subsystem, 0).controller ?? expect.fail();
+    const batch = controller.queuePairs[0]?.openBatch() ?? expect.fail();
+    const buffer = env.allocate(bs);
+    expect(() => batch.read({ namespace: only(subsystem) as never, buffer, offset: 0 })).toThrow(
+      expect.objectContaining({ code: 'ERR_SPDK_FOREIGN_NAMESPACE' }),
+    );
+    const [namespace] = controller.namespaces;
+    if (namespace) batch.read({ namespace, buffer, offset: 0 });
+    batch.submit();
+    expect(await batch.wait()).toBe(1);
+    batch.close();
+    buffer.release();
+  });
+
   it('are what streams and files use', async () => {
     const namespace = only(await attach());
     const stream = namespace.createWriteStream({ startBytes: 100, flush: true });
