@@ -4,8 +4,14 @@ import { constants } from 'node:os';
 import type { Controller } from './controller.js';
 import { codedError, type NativeFailure, SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
+import { withKeys } from './keys.js';
 import { ignoringErrors, unexplained } from './native/addon.js';
-import type { NativeController, NativeEnvironment } from './native/contract.js';
+import type {
+  NativeAttachRequest,
+  NativeController,
+  NativeEnvironment,
+  NativeKeys,
+} from './native/contract.js';
 import type { ResolvedAttachOptions } from './options/attach.js';
 import { formatTransportId, type TransportId } from './options/transport-id.js';
 
@@ -28,6 +34,9 @@ export interface Attach {
   readonly adopt: (native: NativeController) => Controller;
   readonly failed: (controller: Controller, failure: NativeFailure) => void;
 }
+
+/** What native code calls during an attach and afterwards. */
+type Callbacks = Omit<NativeAttachRequest, keyof ReturnType<typeof nativeAttachOptions> | 'discovery'>;
 
 /**
  * Begins an attach, which settles on time whatever SPDK does. It waits for a cancelled attach of the same controller to end: its
@@ -56,9 +65,7 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
   } as const;
   const begin = (call: PendingCall<Controller>): void => {
     retry = undefined;
-    nativeController = environment.attach({
-      ...nativeAttachOptions(transportId, resolved),
-      discovery,
+    const callbacks: Callbacks = {
       ioCompleted: () => controller?.onIoCompleted(),
       namespacesChanged: () => controller?.onNamespacesChanged(),
       logChanged: () => controller?.onLogChanged(),
@@ -84,13 +91,17 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
       stateChanged: (state) => controller?.onState(state),
       failed: (failure) => controller && attach.failed(controller, failure),
       resetStep: (step) => controller?.onResetStep(step),
-    });
+    };
+    nativeController = withKeys(resolved, (keys) =>
+      environment.attach({ ...nativeAttachOptions(transportId, resolved, keys), discovery, ...callbacks }),
+    );
   };
   return PendingCall.start<Controller>(limits, begin);
 }
 
-function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptions) {
+function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptions, keys: NativeKeys) {
   return {
+    keys,
     transportId: formatTransportId(transportId),
     hostNqn: resolved.hostNqn,
     hostId: resolved.hostId.replaceAll('-', ''),

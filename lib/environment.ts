@@ -20,6 +20,7 @@ import { shown } from './internal/shown.js';
 import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
+import { wipeKeys } from './keys.js';
 import { ignoringErrors, native, unexplained } from './native/addon.js';
 import type { NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
@@ -239,7 +240,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const transportId = checkAttachable(parseTransportId(id));
     const machine = this.#machineIdentity();
     const resolved = resolveAttachOptions(options, transportId, machine);
-    return this.#attach(transportId, resolved, machine);
+    try {
+      return await this.#attach(transportId, resolved, machine);
+    } finally {
+      wipeKeys(resolved);
+    }
   }
 
   async #attach(

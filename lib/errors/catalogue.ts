@@ -51,6 +51,12 @@ export const errorCatalogue = {
     remedy: 'Use `nqn.yyyy-mm.reverse.domain:name`, at most 223 bytes of UTF-8 without white space.',
   },
 
+  ERR_SPDK_INVALID_KEY: {
+    meaning: 'A secret key is malformed, has the wrong length or cannot be read.',
+    remedy:
+      'Make one with `nvme gen-dhchap-key` or `nvme gen-tls-key`; a file must be readable by its owner alone.',
+  },
+
   // The state of the environment or the controller
   ERR_SPDK_ENV_ALREADY_OPEN: {
     meaning: 'This JavaScript thread already has an SPDK environment, which may be opening or closing.',
@@ -149,6 +155,10 @@ export const errorCatalogue = {
   ERR_SPDK_CONNECT_REJECTED: {
     meaning: 'The target responded but rejected the NVMe-oF Connect command.',
     remedy: 'Check `subnqn`, and that the target allows this `hostNqn`.',
+  },
+  ERR_SPDK_AUTHENTICATION_FAILED: {
+    meaning: 'Host and controller could not authenticate each other, or their TLS handshake failed.',
+    remedy: 'Compare the keys, the `hostNqn` and what the target requires of this host; its log has more.',
   },
   ERR_SPDK_NOT_IO_CONTROLLER: {
     meaning: 'The controller is a discovery controller or an administrative one, which has no I/O queues.',

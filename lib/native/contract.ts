@@ -136,12 +136,23 @@ export interface NativeController {
   wedge(): void;
 }
 
+/** The text of each key, empty if there is none; native code copies them. */
+export interface NativeKeys {
+  readonly dhchapKey: Uint8Array;
+  readonly dhchapControllerKey: Uint8Array;
+  readonly tlsPsk: Uint8Array;
+  /** A bit for each identifier; 0: all. */
+  readonly dhchapDigests: number;
+  readonly dhchapGroups: number;
+}
+
 export interface NativeAttachRequest {
   readonly transportId: string;
   readonly hostNqn: string;
   readonly hostId: string;
   readonly sourceAddress: string;
   readonly sourcePort: string;
+  readonly keys: NativeKeys;
   readonly ioQueues: number;
   readonly queueDepth: number;
   readonly keepAliveMs: number;
@@ -221,5 +232,7 @@ export interface NativeAddon {
   };
   /** A random UUID as 32 hexadecimal digits, the same in all threads of the process. */
   readonly processHostId: string;
+  /** The content of a key of type `user` in the kernel's keyrings, or an errno. The caller wipes it. */
+  readKernelKey(request: { readonly description: string; readonly maxBytes: number }): Uint8Array | number;
   open(request: NativeOpenRequest): void;
 }

@@ -1,4 +1,4 @@
-// The options of `env.attach`.
+// The options of `env.attach`. Longer than other files, because half of it documents them.
 
 import { SpdkError } from '../errors/spdk-error.js';
 import { checkBoolean, checkInteger, checkOneOf, checkString, describe, readOptions } from './arguments.js';
@@ -14,6 +14,14 @@ import {
   type Resolved,
 } from './common.js';
 import type { HostIdentity } from './host-identity.js';
+import {
+  type DhchapOptions,
+  type ResolvedDhchap,
+  type ResolvedTls,
+  resolveDhchap,
+  resolveTls,
+  type TlsOptions,
+} from './keys.js';
 import { checkNqn, isUuid, uuidOfNqn } from './nqn.js';
 import { canonicalAddress, type TransportId } from './transport-id.js';
 
@@ -107,10 +115,20 @@ export interface AttachOptions {
   transportRetryCount?: number | undefined;
   /** The type of service of all packets, 1 to 255; RDMA only. It is rejected with ERR_SPDK_UNSUPPORTED before SPDK v23.01. Default 0. */
   tos?: number | undefined;
+  /**
+   * Keys for DH-HMAC-CHAP, by which host and controller authenticate each other. Default: none; a controller that asks for
+   * authentication then rejects the connection. Needs SPDK v24.05, otherwise rejected with ERR_SPDK_UNSUPPORTED.
+   */
+  dhchap?: DhchapOptions | undefined;
+  /**
+   * Encrypts all connections of the controller by TLS 1.3; TCP only. Default: none. Needs SPDK v24.05, otherwise rejected
+   * with ERR_SPDK_UNSUPPORTED.
+   */
+  tls?: TlsOptions | undefined;
 }
 
 export type ResolvedAttachOptions = Resolved<
-  AttachOptions,
+  Omit<AttachOptions, 'dhchap' | 'tls'>,
   | 'hostNqn'
   | 'hostId'
   | 'signal'
@@ -120,7 +138,7 @@ export type ResolvedAttachOptions = Resolved<
   | 'transportAckTimeout'
   | 'transportRetryCount'
   | 'tos'
->;
+> & { readonly dhchap: ResolvedDhchap | undefined; readonly tls: ResolvedTls | undefined };
 
 const pollingModes = ['threads', 'inline', 'adaptive'] as const satisfies readonly PollingMode[];
 
@@ -147,6 +165,8 @@ export const attachKeys = [
   'transportAckTimeout',
   'transportRetryCount',
   'tos',
+  'dhchap',
+  'tls',
 ] as const satisfies readonly (keyof AttachOptions)[];
 
 /** SPDK's own limit on a controller's I/O queues (DEFAULT_MAX_IO_QUEUES in lib/nvme/nvme_internal.h). */
@@ -205,6 +225,8 @@ export function resolveAttachOptions(
     sourceAddress,
     sourcePort,
     ...checkTransport(given, id),
+    dhchap: optional(given.get('dhchap'), resolveDhchap),
+    tls: optional(given.get('tls'), (value) => resolveTls(value, id.trtype)),
   });
 }
 

@@ -9,6 +9,9 @@ import { Scheduler } from './scheduler.js';
 import { type MemoryAddress, MemoryTarget } from './target.js';
 import { Violations } from './violations.js';
 
+/** "Required key not available"; Node.js has no name for it. */
+const enokey = 126;
+
 /**
  * The addon without SPDK, hugepages or root: targets are objects, and their data is in ordinary memory. It keeps to
  * the contract of lib/native/contract.ts, and notes in `violations` whatever real native code could not survive.
@@ -25,6 +28,11 @@ export class MemoryAddon implements NativeAddon {
   readonly environments: MemoryEnvironment[] = [];
   readonly #targets: MemoryTarget[] = [];
   #open = false;
+
+  /** There are no kernel keys in memory. */
+  readKernelKey(): number {
+    return enokey;
+  }
 
   addTarget(address?: MemoryAddress): MemoryTarget {
     const target = MemoryTarget.create(this.scheduler, address);

@@ -3,6 +3,7 @@
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type { NativeAttachRequest } from '../native/contract.js';
 import { discoveryNqn } from '../options/nqn.js';
+import { hostKeys, keyFailure, type MemoryKeys } from './keys.js';
 import type { ControllerShared } from './shared.js';
 import type { MemorySubsystem } from './subsystem.js';
 
@@ -15,11 +16,13 @@ const graceMs = 1_000;
 export class Connector {
   readonly #request: NativeAttachRequest;
   readonly #shared: ControllerShared;
+  readonly #keys: MemoryKeys;
   #cancel: (() => void) | undefined;
 
   constructor(request: NativeAttachRequest, shared: ControllerShared) {
     this.#request = request;
     this.#shared = shared;
+    this.#keys = hostKeys(request.keys);
   }
 
   connect(done: Connected): void {
@@ -58,7 +61,9 @@ export class Connector {
     };
     const arrive = () => {
       const discovers = subsystem.nqn === discoveryNqn;
+      const keyless = keyFailure(this.#keys, subsystem.keys);
       if (target.rejection) end(target.rejection);
+      else if (keyless) end(keyless);
       else if (discovers !== this.#request.discovery) end(discovers ? notForIo : notForDiscovery);
       else end(null, subsystem);
     };

@@ -5,6 +5,7 @@
 export type { MemoryDiscovery } from './discovery.js';
 export type { WrittenEntry as MemoryDiscoveryEntry } from './discovery-log.js';
 export type { MemoryCommand, MemoryFailure, MemoryRejection, MemoryTargetFaults } from './faults.js';
+export type { MemoryKeys } from './keys.js';
 export type { MemoryNamespace, MemoryNamespaceOptions } from './namespace.js';
 export { type Simulation, simulate } from './simulation.js';
 export type { MemorySubsystem } from './subsystem.js';

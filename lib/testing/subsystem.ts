@@ -5,6 +5,7 @@ import type { ControllerInfo } from '../types.js';
 import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
+import type { MemoryKeys } from './keys.js';
 import { operation } from './layout.js';
 import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
@@ -38,6 +39,8 @@ export class MemorySubsystem {
   anaTransitionSeconds = 10;
   /** The Command Retry Delay Times in units of 100 ms, as controllers that attach from now on say. */
   commandRetryDelays: readonly number[] = [0, 0, 0];
+  /** The keys that hosts need, as text; without one nothing is asked for. */
+  keys: MemoryKeys = {};
 
   /** @internal */
   protected constructor(target: MemoryTargetFaults, nqn: string) {

@@ -56,6 +56,14 @@ std::vector<uint8_t> Arguments::bytes(const char* name, size_t most) const {
   return {array.Data(), array.Data() + array.ByteLength()};
 }
 
+Arguments Arguments::object(const char* name) const {
+  const Napi::Value value = property(name);
+  if (!value.IsObject() || value.IsFunction()) {
+    reject_argument(env_, std::string(name) + " must be an object");
+  }
+  return {env_, value.As<Napi::Object>()};
+}
+
 bool Arguments::flag(const char* name) const {
   const Napi::Value value = property(name);
   if (!value.IsBoolean()) reject_argument(env_, std::string(name) + " must be a boolean");

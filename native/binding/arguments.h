@@ -24,10 +24,14 @@ class Arguments {
   [[nodiscard]] std::string text(const char* name, size_t most_bytes) const;
   /** A copy of a Uint8Array of at most this many bytes. */
   [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t most) const;
+  /** The properties of a nested object. */
+  [[nodiscard]] Arguments object(const char* name) const;
   [[nodiscard]] bool flag(const char* name) const;
   [[nodiscard]] Napi::Function function(const char* name) const;
 
  private:
+  Arguments(Napi::Env env, Napi::Object object) : env_(env), object_(object) {}
+
   [[nodiscard]] Napi::Value property(const char* name) const;
 
   Napi::Env env_;

@@ -10,6 +10,7 @@
 #include "native/binding/arguments.h"
 #include "native/binding/controller_wrap.h"
 #include "native/binding/convert.h"
+#include "native/binding/keys.h"
 #include "native/binding/shared_memory.h"
 #include "native/core/diagnostics/log.h"
 
@@ -79,6 +80,7 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   connect.transport_ack_timeout = static_cast<int>(options.number("transportAckTimeout", 0, 32)) - 1;
   connect.transport_retry_count = static_cast<int>(options.number("transportRetryCount", 0, 8)) - 1;
   connect.tos = static_cast<int>(options.number("tos", 0, 256)) - 1;
+  connect.keys = read_keys(info.Env(), options.object("keys"), request.transport_id.trtype);
   request.polling = read_polling(info, options);
   request.discovery = options.flag("discovery");
   request.reconnect = {.delay = milliseconds(options.number("reconnectDelayMs", 0, INT32_MAX)),

@@ -37,6 +37,7 @@ std::string unsupported_setting(const spdk_nvme_transport_id& id, const ConnectS
   if (settings.tos >= 0 && SPDK_NVME_RELEASE < kFirstWithTos) {
     return "tos; v23.01 is the first that does not";
   }
+  if (settings.keys.any() && !kTakesKeys) return "dhchap and tls; v24.05 is the first that does not";
   return "";
 }
 
@@ -69,6 +70,7 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
 #if SPDK_NVME_RELEASE >= 2010
   options_.fabrics_connect_timeout_us = static_cast<uint64_t>(settings.timeout_ms) * 1000;
 #endif
+  settings.keys.pass_to(options_);
   const AttemptScope scope(this);
   probe_ = spdk_nvme_connect_async(&id, &options_, on_attach);
 }

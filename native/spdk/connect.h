@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "native/spdk/keys.h"
 #include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
@@ -25,6 +26,7 @@ struct ConnectSettings {
   int transport_ack_timeout = -1;  // as a power of two
   int transport_retry_count = -1;  // RDMA only
   int tos = -1;                    // RDMA only
+  Keys keys;
 };
 
 /** What these settings ask for that this release ignores, and the first release that does not; empty for nothing. */

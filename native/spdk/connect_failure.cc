@@ -45,6 +45,10 @@ bool mention(const Lines& lines, std::initializer_list<std::string_view> texts) 
 }
 
 Reason reason_in(const Lines& lines) {
+  if (mention(lines, {"missing DH-HMAC-CHAP key"})) return Reason::key_missing;
+  if (mention(lines, {"AUTH_", "DH-HMAC-CHAP", "challenge", "disallowed", "rvalid=0"}))
+    return Reason::not_authenticated;
+  if (mention(lines, {"SSL", "TLS"})) return Reason::not_encrypted;
   // Old releases log no status. The target has responded: a lost connection is logged in other words.
   if (mention(lines, {"Connect command failed"})) return Reason::rejected;
   if (mention(lines, {"RDMA connect error -99", "address resolution error"})) return Reason::too_slow;

@@ -15,6 +15,12 @@ struct ConnectFailure {
     unknown,
     /** The controller responded and rejected the connection. */
     rejected,
+    /** The controller asks for authentication, and this host has no key for it. */
+    key_missing,
+    /** Host and controller do not have the same keys, or find no hash function or group in common. */
+    not_authenticated,
+    /** The TLS handshake failed. */
+    not_encrypted,
     /** Nothing listens at the address, or no route leads there. */
     unreachable,
     /** SPDK ended its wait for a connection manager event, which may still have arrived. */

@@ -54,6 +54,16 @@ TEST(ConnectFailure, KnowsAnAddressAtWhichNothingListens) {
             Reason::unreachable);
 }
 
+TEST(ConnectFailure, TellsAMissingKeyFromAWrongOne) {
+  const std::string who = "[nqn.2026-01.a:nqn.2026-01.host:0] ";
+  EXPECT_EQ(reason_of({who + "missing DH-HMAC-CHAP key"}), Reason::key_missing);
+  EXPECT_EQ(reason_of({who + "received AUTH_failure1: rc=1, rce=1 (authentication failed)"}),
+            Reason::not_authenticated);
+  EXPECT_EQ(reason_of({who + "controller challenge mismatch"}), Reason::not_authenticated);
+  EXPECT_EQ(reason_of({who + "received disallowed digest: 1 (sha256)"}), Reason::not_authenticated);
+  EXPECT_EQ(reason_of({"SSL_new() failed, msg = error"}), Reason::not_encrypted);
+}
+
 TEST(ConnectFailure, TellsWhatWasTooSlowFromWhatIsNotThere) {
   EXPECT_EQ(reason_of({"RDMA connect error -99"}), Reason::too_slow);
   EXPECT_EQ(reason_of({"RDMA address resolution error"}), Reason::too_slow);

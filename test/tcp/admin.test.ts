@@ -120,6 +120,15 @@ describe('native code', () => {
   });
 });
 
+const none = new Uint8Array(0);
+const noKeys = {
+  dhchapKey: none,
+  dhchapControllerKey: none,
+  tlsPsk: none,
+  dhchapDigests: 0,
+  dhchapGroups: 0,
+};
+
 function attach(env: NativeEnvironment): Promise<NativeController> {
   return new Promise((resolve, reject) => {
     const attached = (failure: NativeFailure | null) => {
@@ -133,6 +142,7 @@ function attach(env: NativeEnvironment): Promise<NativeController> {
         hostId: '',
         sourceAddress: '',
         sourcePort: '',
+        keys: noKeys,
         ioQueues: 1,
         queueDepth: 32,
       },

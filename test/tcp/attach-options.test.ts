@@ -10,6 +10,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
 import { codeOf, eventually, refusal, timed, within } from '../integration/support/timing.js';
+import { keyText } from '../support/keys.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 import { listenSilently } from './silent-target.js';
 
@@ -227,6 +228,16 @@ describe.each([
       const attached = env.attach(idOf(capture.port), { tos: 8 });
       await refusal('ERR_SPDK_CONFLICTING_OPTIONS', limits.answer, attached);
     },
+    // The target asks for neither. authentication.test.ts has targets that do.
+    dhchap: async () => {
+      const key = Buffer.from(keyText('dhchap', '01', 32));
+      await keysRejected({ dhchap: { key, controllerKey: key, groups: ['ffdhe2048'] } });
+    },
+    tls: async () => keysRejected({ tls: { psk: Buffer.from(keyText('tls', '01', 32)) } }),
+  };
+  const keysRejected = async (options: AttachOptions) => {
+    const code = release() >= 2405 ? 'ERR_SPDK_AUTHENTICATION_FAILED' : 'ERR_SPDK_UNSUPPORTED';
+    await refusal(code, limits.attach, env.attach(idOf(capture.port), options));
   };
 
   it.each(Object.entries(effects))('%s', (_, effect) => effect());

@@ -24,6 +24,7 @@ beforeEach(async () => {
   useAddon({
     version: memory.version,
     processHostId: memory.processHostId,
+    readKernelKey: () => memory.readKernelKey(),
     open: (request) =>
       memory.open({
         ...request,

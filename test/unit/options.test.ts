@@ -43,6 +43,8 @@ describe('defaults', () => {
       transportAckTimeout: undefined,
       transportRetryCount: undefined,
       tos: undefined,
+      dhchap: undefined,
+      tls: undefined,
     });
     expect(resolveDetachOptions()).toEqual({ drainMs: 1_000, timeoutMs: 5_000 });
     expect(resolveCloseOptions()).toEqual({ timeoutMs: 5_000 });

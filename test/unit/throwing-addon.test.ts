@@ -54,6 +54,7 @@ beforeEach(() => {
   const addon: NativeAddon = {
     version: memory.version,
     processHostId: memory.processHostId,
+    readKernelKey: () => memory.readKernelKey(),
     open: (request) =>
       faulty(memory as NativeAddon, throwing).open({
         ...request,
@@ -204,6 +205,7 @@ it('an environment that opens after its time is closed again', async () => {
   useAddon({
     version: memory.version,
     processHostId: memory.processHostId,
+    readKernelKey: () => memory.readKernelKey(),
     open: (request) => setTimeout(() => memory.open(request), 130_000),
   });
   const init = Environment.init().catch((error: unknown) => error);

@@ -24,6 +24,15 @@ Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
       status.nvme = failure.status;
       return status;
     }
+    case Reason::key_missing:
+      return Status::failure("ERR_SPDK_AUTHENTICATION_FAILED",
+                             "the controller asks for authentication: attach with a dhchap key");
+    case Reason::not_authenticated:
+      return Status::failure("ERR_SPDK_AUTHENTICATION_FAILED",
+                             "host and controller could not authenticate each other");
+    case Reason::not_encrypted:
+      return Status::failure("ERR_SPDK_AUTHENTICATION_FAILED",
+                             "the TLS handshake with the target failed: its key or its port is another");
     case Reason::unreachable:
       return Status::failure("ERR_SPDK_UNREACHABLE", "there is no response from the controller's address");
     case Reason::no_response:
@@ -56,8 +65,13 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-Status connect_status(const std::vector<std::string>& log_lines, bool target_has_ended) {
-  Status status = status_of(spdk::connect_failure(log_lines), target_has_ended);
+Status connect_status(const std::vector<std::string>& log_lines, bool target_has_ended, bool encrypted) {
+  spdk::ConnectFailure failure = spdk::connect_failure(log_lines);
+  // SPDK logs nothing of the handshake itself; the target only ends the connection.
+  if (encrypted && failure.reason == spdk::ConnectFailure::Reason::unknown) {
+    failure.reason = spdk::ConnectFailure::Reason::not_encrypted;
+  }
+  Status status = status_of(failure, target_has_ended);
   if (!log_lines.empty()) status.message += " (SPDK: " + beginning_of(log_lines) + ")";
   return status;
 }

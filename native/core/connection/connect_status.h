@@ -10,7 +10,8 @@ namespace spdk_nvme {
 /**
  * What a caller learns of a connect that failed, from the lines that SPDK logged during it. Any thread.
  * @param target_has_ended the target closed a TCP connection meanwhile
+ * @param encrypted the connection was to be encrypted
  */
-Status connect_status(const std::vector<std::string>& log_lines, bool target_has_ended);
+Status connect_status(const std::vector<std::string>& log_lines, bool target_has_ended, bool encrypted);
 
 }  // namespace spdk_nvme

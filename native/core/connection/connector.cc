@@ -57,13 +57,13 @@ std::string address_key(const ConnectRequest& request) {
 }
 
 /** Says why a connect failed, as far as SPDK's log does. */
-Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log) {
+Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log, bool encrypted) {
   if (watch.attempt_broken()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target did not respond for too long while connecting");
   }
   // SPDK does not say so, and an address that has just passed the check is not checked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
-  return connect_status(log.lines(), watch.target_has_ended());
+  return connect_status(log.lines(), watch.target_has_ended(), encrypted);
 }
 
 }  // namespace
@@ -237,7 +237,8 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
     }
     progress = attempt.call->poll();
   }
-  return progress == Progress::connected ? Status::success() : connect_failure(*attempt.watch, log);
+  if (progress == Progress::connected) return Status::success();
+  return connect_failure(*attempt.watch, log, encrypted());
 }
 
 /** Connects a queue pair for each ring, which the first connection makes. */
@@ -263,7 +264,7 @@ Status Connector::connect_queue_pairs(Connection& connection, const spdk::Connec
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
   }
   if (!connection.connect_queue_pairs(io_, Clock::now() + timeout(), held))
-    return connect_failure(watch, log);
+    return connect_failure(watch, log, encrypted());
   return Status::success();
 }
 

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <spdk/nvme.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "native/spdk/release.h"
+
+struct spdk_key;  // older releases have none
+
+namespace spdk_nvme::spdk {
+
+/** Whether SPDK takes keys for DH-HMAC-CHAP and TLS: in spdk_nvme_ctrlr_opts, from its keyring. */
+inline constexpr bool kTakesKeys = SPDK_NVME_RELEASE >= 2405;
+
+/** A secret in SPDK's keyring. With its last reference it is removed from there and wiped. */
+class Key {
+ public:
+  /** Takes the text of a key, `DHHC-1:…` or `NVMeTLSkey-1:…`. Null if memory ran out. Thread: any. */
+  static std::shared_ptr<const Key> add(std::vector<uint8_t> text);
+  ~Key();
+  Key(const Key&) = delete;
+  Key& operator=(const Key&) = delete;
+
+  [[nodiscard]] const std::vector<uint8_t>& text() const { return text_; }
+  /** SPDK's controllers keep it without a reference of their own, so the key must outlive them. */
+  [[nodiscard]] spdk_key* get() const { return key_; }
+
+ private:
+  explicit Key(std::vector<uint8_t> text) : text_(std::move(text)) {}
+
+  std::vector<uint8_t> text_;
+  std::string name_;
+  spdk_key* key_ = nullptr;  // null for releases without a keyring
+};
+
+/** What a host and a controller authenticate each other with, and what encrypts their connections. */
+struct Keys {
+  /** Proves to the controller who this host is; null: the host does not authenticate. */
+  std::shared_ptr<const Key> dhchap;
+  /** Proves to this host who the controller is; null: not asked for. Needs `dhchap`. */
+  std::shared_ptr<const Key> dhchap_controller;
+  /** The pre-shared key of TLS 1.3, over TCP; null: no encryption. */
+  std::shared_ptr<const Key> tls_psk;
+  /** A bit for the identifier of each hash function and group that may be negotiated; 0: all that SPDK has. */
+  uint32_t dhchap_digests = 0;
+  uint32_t dhchap_groups = 0;
+
+  [[nodiscard]] bool any() const { return dhchap || dhchap_controller || tls_psk; }
+  /** Passes them to SPDK. Where it takes none the caller rejects them first, see kTakesKeys. */
+  void pass_to(spdk_nvme_ctrlr_opts& options) const;
+};
+
+}  // namespace spdk_nvme::spdk
