@@ -435,7 +435,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
           this.#abandon('ERR_SPDK_WEDGED', false);
           this.#native.wedge();
         },
-        explain: (tell) => this.#native.stacks({ done: (nativeStack) => tell({ nativeStack }) }),
+        explain: (report) => this.#native.stacks({ done: (nativeStack) => report({ nativeStack }) }),
       },
       (call) => {
         this.#queues.publish();
@@ -448,7 +448,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#endReset((reset) => reset.reject(detachingError()));
       },
     );
-    return this.#told(promise);
+    return this.#publishingErrors(promise);
   }
 
   #onDetached(phases: DetachPhases, before: Readonly<IoCounts>, call: PendingCall<DetachReport>): void {
@@ -469,7 +469,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     });
   }
 
-  async #told(detach: Promise<DetachReport>): Promise<DetachReport> {
+  async #publishingErrors(detach: Promise<DetachReport>): Promise<DetachReport> {
     try {
       return await detach;
     } catch (error) {

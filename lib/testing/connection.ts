@@ -44,7 +44,7 @@ export class Connection {
 
   /** Reads the list of namespaces again. */
   identify(): NativeNamespaceInfo[] {
-    const infos = [...this.subsystem.namespaces.values()].map((space) => space.info());
+    const infos = [...this.subsystem.namespaces.values()].map((namespace) => namespace.info());
     this.#infos = new Map(infos.map((info) => [info.id, { ...info, changed: this.#changed(info) }]));
     return infos;
   }

@@ -45,7 +45,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   readonly name: string;
   readonly life = new Life();
   readonly admins: AdminQueue;
-  /** How often it has told that it failed. */
+  /** How often it has reported a failure. */
   failures = 0;
   rings: MemoryQueuePair[] = [];
   givenUp = false;
@@ -64,7 +64,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   #failing: (() => void) | undefined;
   #info: ControllerInfo | undefined;
   #namespaces: NativeNamespaceInfo[] = [];
-  #told = false;
+  #reporting = false;
   #resetting = false;
   #detaching = false;
   #finished = false;
@@ -183,10 +183,10 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
 
   /** Commands have completed on some ring. */
   completed(): void {
-    if (this.#told) return;
-    this.#told = true;
+    if (this.#reporting) return;
+    this.#reporting = true;
     this.post(() => {
-      this.#told = false;
+      this.#reporting = false;
       this.request.ioCompleted();
     });
   }
@@ -203,7 +203,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   }
 
   enter(state: ControllerState): boolean {
-    // A step that a wedge has overtaken is not told, and its work is done all the same.
+    // A step after a wedge is not reported, but its work is done.
     if (!this.life.advance(state)) return false;
     this.tellState();
     return true;
@@ -283,7 +283,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     if (this.givenUp) this.#startDetach({ drainMs: 0, timeoutMs: 1_000 });
   }
 
-  /** The first that is told of a controller, and all that is told of this state. */
+  /** The first report about a controller, and the only one of this state. */
   #endAttach(outcome: ControllerState, failure: Failure | null): void {
     if (this.life.advance(outcome)) this.#history.add('state', outcome);
     this.post(() => this.request.attached(failure));

@@ -3,7 +3,7 @@
 import type { MemoryTargetFaults } from './faults.js';
 import type { Scheduler } from './scheduler.js';
 
-/** Calls when a target has been silent for the keep-alive timeout; 0 is none. Gives the function that ends that. */
+/** Calls `expired` when a target has not responded for the keep-alive timeout; 0 is none. Returns the function that ends that. */
 export function watchKeepAlive(
   target: MemoryTargetFaults,
   scheduler: Scheduler,

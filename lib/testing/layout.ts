@@ -28,7 +28,7 @@ export const commandWord = {
   /** Of the namespace; a raw command's is elsewhere. */
   tag: 11,
   rawTag: 8,
-  /** Not zero: nobody waits for the command any more, unless it is a raw one, whose CDW10 this is. */
+  /** Not zero: the command was cancelled. For a raw command this is CDW10. */
   cancel: 10,
   cdw10: 10,
 } as const;

@@ -73,11 +73,11 @@ function describe(data: Buffer, subsystem: MultipathSubsystem): void {
   data.writeUInt32LE(groups, 348);
 }
 
-function describeNamespace(data: Buffer, space: MemoryNamespace | undefined): void {
-  if (!space || space.uuid === '') return;
+function describeNamespace(data: Buffer, namespace: MemoryNamespace | undefined): void {
+  if (!namespace || namespace.uuid === '') return;
   data.writeUInt8(3, 0);
   data.writeUInt8(16, 1);
-  data.write(space.uuid.replaceAll('-', ''), 4, 'hex');
+  data.write(namespace.uuid.replaceAll('-', ''), 4, 'hex');
 }
 
 /** One group for each state that some namespace has. */

@@ -222,20 +222,21 @@ export class MemoryQueuePair implements NativeQueuePair {
   /** What `IoRing::start()` says of a command; 0 when it may be sent. */
   #rejection(command: RingCommand, connection: Connection): number {
     const { violations, name } = this.#host;
-    const space = connection.namespaceInfo(command.nsid);
+    const namespace = connection.namespaceInfo(command.nsid);
     if (!connection.subsystem.had(command.nsid, command.tag)) {
       violations.add(`${name}: a command names namespace ${command.nsid}, which is not its own`);
     }
-    if (space?.tag !== command.tag) return errno.ENODEV;
+    if (namespace?.tag !== command.tag) return errno.ENODEV;
     if (command.operation === operation.raw) return 0;
-    if (space.blockSize !== command.blockSize) violations.add(`${name}: a command has another block size`);
+    if (namespace.blockSize !== command.blockSize)
+      violations.add(`${name}: a command has another block size`);
     if (command.operation === operation.flush) return 0;
     if (command.blocks === 0) violations.add(`${name}: a command has no blocks`);
-    if (command.block + command.blocks > space.blocks) {
-      if (!space.changed) violations.add(`${name}: a command reaches past the end of the namespace`);
+    if (command.block + command.blocks > namespace.blocks) {
+      if (!namespace.changed) violations.add(`${name}: a command reaches past the end of the namespace`);
       return errno.ERANGE;
     }
-    if (command.parts.length > 0 && space.metadataSize > 0) return errno.ENOTSUP;
+    if (command.parts.length > 0 && namespace.metadataSize > 0) return errno.ENOTSUP;
     const bytes = command.parts.reduce((sum, { length }) => sum + length, 0);
     const covered = command.parts.length === 0 || bytes === command.blocks * command.blockSize;
     if (!covered) violations.add(`${name}: the parts of a command do not add up`);

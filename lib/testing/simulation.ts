@@ -38,8 +38,8 @@ export class Simulation implements Disposable {
   }
 
   /**
-   * What real hardware could not have put up with, one line each: such as two commands at once with the same part of a
-   * DMA buffer. A test expects that there is nothing.
+   * What would corrupt data on real hardware, one line each, such as two commands at the same time that use the same part of
+   * a DMA buffer. A test expects an empty list.
    */
   get misuse(): readonly string[] {
     return [...this.#addon.violations.list];

@@ -61,11 +61,11 @@ export class MemorySubsystem {
 
   /** Adds a namespace full of zeroes, which attached controllers announce. One that had the id is another disk. */
   addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
-    const space = MemoryNamespace.create(id, options);
-    this.#namespaces.set(id, space);
-    this.#tags.set(id, new Set(this.#tags.get(id)).add(space.tag));
+    const namespace = MemoryNamespace.create(id, options);
+    this.#namespaces.set(id, namespace);
+    this.#tags.set(id, new Set(this.#tags.get(id)).add(namespace.tag));
     this.#changed();
-    return space;
+    return namespace;
   }
 
   /** @internal Whether a disk with this tag has been a namespace with this id. */
@@ -77,9 +77,9 @@ export class MemorySubsystem {
    * Makes a namespace of another subsystem reachable here too, under its id: another path to the same data, if both
    * subsystems have one NQN.
    */
-  shareNamespace(space: MemoryNamespace): void {
-    this.#namespaces.set(space.id, space);
-    this.#tags.set(space.id, new Set(this.#tags.get(space.id)).add(space.tag));
+  shareNamespace(namespace: MemoryNamespace): void {
+    this.#namespaces.set(namespace.id, namespace);
+    this.#tags.set(namespace.id, new Set(this.#tags.get(namespace.id)).add(namespace.tag));
     this.#changed();
   }
 
@@ -136,23 +136,23 @@ export class MemorySubsystem {
     const failure = this.target.nextFailure(command.operation);
     if (failure !== 0) return failure;
     if (command.operation === operation.raw) return 0;
-    const space = this.namespaces.get(command.nsid);
-    if (!space) return 0x0b;
+    const namespace = this.namespaces.get(command.nsid);
+    if (!namespace) return 0x0b;
     const unreachable = anaStatus(this.anaOf(command.nsid));
     if (unreachable !== 0) return unreachable;
     if (command.operation === operation.flush) return 0;
-    const from = command.block * space.blockSize;
-    const to = from + command.blocks * space.blockSize;
-    if (to > space.data.byteLength) return rangeStatus;
+    const from = command.block * namespace.blockSize;
+    const to = from + command.blocks * namespace.blockSize;
+    if (to > namespace.data.byteLength) return rangeStatus;
     switch (command.operation) {
       case operation.writeZeroes:
-        space.data.fill(0, from, to);
+        namespace.data.fill(0, from, to);
         return 0;
       case operation.deallocate:
       case operation.verify:
         return 0;
       default:
-        return transfer(command.operation, space.data.subarray(from, to), parts);
+        return transfer(command.operation, namespace.data.subarray(from, to), parts);
     }
   }
 

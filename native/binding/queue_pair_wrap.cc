@@ -10,7 +10,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/** JavaScript's event loop stands still for so long at most. */
+/** The longest that a poll blocks JavaScript's event loop. */
 constexpr uint32_t kLongestSpinUs = 100;
 
 /** The first argument, without a conversion: a program that polls makes this call a million times a second. */

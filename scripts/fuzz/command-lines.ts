@@ -1,4 +1,4 @@
-// Any words on the command line: taken or refused with one line that says why; nothing else happens to them.
+// Random words on the command line: accepted, or rejected with one line that gives the reason.
 
 import { type Command, CommanderError } from 'commander';
 import fc from 'fast-check';
@@ -92,7 +92,7 @@ export const commandLine: fc.Arbitrary<string[]> = fc
   )
   .map(([verb, options, words]) => [verb, ...options, ...words]);
 
-/** Throws unless the words run one verb, or are refused as they must be. @returns whether they were taken */
+/** Throws unless the words run one verb, or are rejected as they must be. @returns whether they were accepted */
 export function checkCommandLine(words: readonly string[]): boolean {
   const written: string[] = [];
   const output: Output = {

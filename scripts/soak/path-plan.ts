@@ -17,7 +17,7 @@ export const pathFaultKinds = [
   'ana-change-both',
   /** The process of the target is killed, and started again. */
   'target-killed',
-  /** It stands still. */
+  /** It hangs. */
   'target-frozen',
 ] as const;
 export type PathFaultKind = (typeof pathFaultKinds)[number];

@@ -131,7 +131,7 @@ export function allow(nqn: string, port: FabricPort = ports.rdma): void {
 /** The ANA states as the kernel's target writes them. */
 export type KernelAnaState = 'optimized' | 'non-optimized' | 'inaccessible' | 'persistent-loss' | 'change';
 
-/** Sets the ANA state of all namespaces at a port, which are in its first group unless told otherwise. */
+/** Sets the ANA state of all namespaces at a port, which are in its first group unless set otherwise. */
 export function setAna(port: FabricPort, state: KernelAnaState): void {
   writeFileSync(`${nvmet}/ports/${port.id}/ana_groups/1/ana_state`, state);
 }

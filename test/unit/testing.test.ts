@@ -60,7 +60,8 @@ describe('a part that can run beside others', () => {
   const order: string[] = [];
   const noting = (name: string) => async () => {
     order.push(`${name} begins`);
-    await new Promise((resolve) => setTimeout(resolve, name === 'Beside' ? 20 : 5));
+    await new Promise(setImmediate);
+    if (name === 'Beside') await vi.waitFor(() => expect(order).toContain('Two ends'));
     order.push(`${name} ends`);
     return { passed: 1, failures: [], skipped: 0 };
   };

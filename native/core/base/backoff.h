@@ -7,8 +7,8 @@
 namespace spdk_nvme {
 
 /**
- * The pauses between looks at something that is awaited: each is a part of the time that it has taken so far, so
- * that a short wait ends promptly and a long one costs next to nothing. One thread.
+ * The pauses of a wait loop: each is a fraction of the time that the wait has lasted, so that a short wait ends promptly and a
+ * long one costs little. Thread: one.
  */
 class Backoff {
  public:

@@ -11,12 +11,11 @@ namespace spdk_nvme {
 /**
  * The lock that separates the RDMA CM events of a controller from the destruction of its queue pairs.
  *
- * All queue pairs of a controller share one RDMA CM event channel, and any thread that polls may take an
- * event off it that belongs to another thread's queue pair. rdma_destroy_id() waits until every event taken
- * for its id has been acknowledged, so a queue pair must never be destroyed while another thread can still
- * take one:
+ * All queue pairs of a controller share one RDMA CM event channel, and any thread that polls may
+ * dequeue an event that belongs to another thread's queue pair. rdma_destroy_id() waits until every dequeued event of its id
+ * has been acknowledged, so a queue pair must never be destroyed while another thread can still dequeue one:
  *
- *  - a call that may take CM events (polling queue pairs or the admin queue, connecting) holds
+ *  - a call that may dequeue CM events (polling queue pairs or the admin queue, connecting) holds
  *    the lock shared;
  *  - a call that may destroy a CM id (polling while a queue pair disconnects or lingers, disconnecting,
  *    freeing, detaching, a connect that can fail in place) holds it exclusively.

@@ -318,7 +318,7 @@ void Connection::destroy() {
 void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {
   sets_.clear();
   if (controller_ == nullptr) return;
-  // SPDK tells the controller to shut down, and a target may fall silent at any moment.
+  // SPDK shuts the controller down with a command, and the target may stop responding at any moment.
   const Deadlines::Scope deadline(context_.services->deadlines, kShutdownLimit, [this] {
     // Others do not wait there, see below.
     if (spdk::DetachAttempt::waits_in_poll()) watch_->break_established();

@@ -103,8 +103,8 @@ bool Connector::stopped() {
   return stop_.at_least(StopRequest::Level::detach);
 }
 
-/** When the environment ends nobody is left to poll an attempt to its end: then only where SPDK may not end it
- * for long. */
+/** When the environment ends, no thread would poll the attempt any more: it is only abandoned if SPDK may take long to end
+ * it. */
 bool Connector::may_abandon(OnDetach on_detach) const {
   if (stop_.at_least(StopRequest::Level::abandon)) return spdk::ConnectAttempt::may_outlast_its_connections();
   return on_detach == OnDetach::abandon && stop_.at_least(StopRequest::Level::detach);

@@ -18,7 +18,7 @@ bool DmaMemory::allocate(size_t size, uint32_t& id) {
   auto* base =
       static_cast<uint8_t*>(spdk_zmalloc(size, kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA));
   if (base == nullptr) return false;
-  // Hugepages were taken for it that an RDMA device cannot reach. They go back to the system.
+  // The new hugepages cannot be registered with an RDMA device: they are released to the system.
   if (spdk::failed_registrations != failures) {
     spdk_free(base);
     return false;

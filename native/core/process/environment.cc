@@ -86,7 +86,7 @@ Status check_unused(const Controller::Request& request) {
   return Status::success();
 }
 
-/** What a closed environment leaves is in nobody's way, even if SPDK holds it. */
+/** A controller that a closed environment has left behind prevents no other attach, even if SPDK still holds it. */
 void forget(const std::vector<std::shared_ptr<Controller>>& controllers) {
   const std::lock_guard<std::mutex> guard(known().mutex);
   std::erase_if(known().controllers, [&controllers](const auto& one) {
