@@ -14,8 +14,11 @@ export interface Reaped {
   requestWake(): void;
 }
 
-/** How often an idle queue pair that only this thread polls is polled, so that a lost connection is noticed. */
-const idlePollMs = 20;
+/**
+ * How often an idle queue pair that only this thread polls is polled, as often as a poller does, so that a lost connection is
+ * noticed. Over TCP native code calls as soon as the connection ends.
+ */
+const idlePollMs = 100;
 /** Far beyond any operation: it only keeps the event loop alive. */
 const forever = 2 ** 30;
 /**

@@ -82,9 +82,9 @@ class Connection {
   [[nodiscard]] bool has_just_responded();
   /** When to poll and to watch_alive() again, unless `admin_data` is called before. */
   [[nodiscard]] std::chrono::steady_clock::time_point next_poll() const;
-  /** Has those who poll the I/O queue pairs look at them now. */
-  void wake_pollers() const {
-    if (io_ != nullptr) io_->wake_pollers();
+  /** Has those who poll the I/O queue pairs look at them now, JavaScript too. */
+  void look_at_queue_pairs() const {
+    if (io_ != nullptr) io_->look();
   }
   /** Polls until that is so. */
   void poll_until(const std::function<bool()>& done);

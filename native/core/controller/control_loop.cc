@@ -187,7 +187,7 @@ void ControlLoop::adopt(std::shared_ptr<Connection> connection) {
                                                             "the connection of an I/O queue pair is lost"));
                            }),
                            .admin_data = [mailbox = mailbox_] { mailbox->nudge(); },
-                           .queue_pair_ended = post([](Connection& ended) { ended.wake_pollers(); })});
+                           .queue_pair_ended = post([](Connection& ended) { ended.look_at_queue_pairs(); })});
   if (!request_.discovery) look_for_hidden_namespaces();
 }
 

@@ -56,6 +56,11 @@ void IoQueues::wake_pollers() {
   for (const auto& poller : services_.pollers) poller->wake();
 }
 
+void IoQueues::look() {
+  if (polling_ != PollingMode::javascript) return wake_pollers();
+  if (on_completions_) on_completions_();
+}
+
 void IoQueues::set_namespaces(const std::shared_ptr<const NamespaceTable>& namespaces) {
   for (const QueuePair& pair : queue_pairs_) pair.ring->set_namespaces(namespaces);
 }

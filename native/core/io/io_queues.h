@@ -83,6 +83,8 @@ class IoQueues {
   void serve(const std::vector<std::shared_ptr<QueueSet>>& sets);
   /** Ends the pollers' sleep: they are to look at their sets. */
   void wake_pollers();
+  /** Has whoever polls look now: the pollers, or JavaScript. Thread: control. */
+  void look();
   [[nodiscard]] PollingMode polling() const { return polling_; }
 
   // All rings.
