@@ -7,14 +7,19 @@ import { descriptorCount, threadNames } from './support/proc.js';
 import { expectNothingHeld } from './support/rdma.js';
 import { eventually, refusal, within } from './support/timing.js';
 
-const ours = () => threadNames().filter((name) => /^spdk-(poll|control|open|close)/.test(name));
+const ours = () => threadNames().filter((name) => /^spdk-(poll|control|watch|open|close)/.test(name));
 
 describe('threads', () => {
   it('are named after what they do', async () => {
     const env = await open({ pollers: 3 });
-    expect(ours().sort()).toEqual(['spdk-open-close', 'spdk-poll-0', 'spdk-poll-1', 'spdk-poll-2']);
+    const forControllers = ['spdk-control', 'spdk-watch'];
+    expect(
+      ours()
+        .filter((name) => !forControllers.includes(name))
+        .sort(),
+    ).toEqual(['spdk-open-close', 'spdk-poll-0', 'spdk-poll-1', 'spdk-poll-2']);
     const controller = await env.attach(ids.disk0);
-    expect(ours()).toContain('spdk-control');
+    expect(ours()).toEqual(expect.arrayContaining(forControllers));
     await controller.detach();
     await env.close();
     expect(await eventually(limits.answer, () => ours().length === 0)).toBe(true);
