@@ -4,6 +4,7 @@
 import type { Controller } from './controller.js';
 import { codedError, type SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { hide } from './internal/hide.js';
+import { wipeKeys } from './keys.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
 import { anaNotices, type ControllerFacts, readFacts, readIds } from './multipath/identity.js';
 import type { PathCounts } from './multipath/io-path.js';
@@ -191,7 +192,8 @@ export class SubsystemPath {
   /** @internal Begins to attach it. */
   start(): void {
     this.#countFastFail();
-    this.#connecting = this.#connect();
+    // From then on native code has the keys.
+    this.#connecting = this.#connect().finally(() => wipeKeys(this.spec.options));
   }
 
   /** @internal Ends it, whatever its state. */

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachOptions, Environment } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeKeys } from '../../lib/native/contract.js';
@@ -219,6 +219,16 @@ describe('attaching with keys', () => {
     expect(passed).toMatchObject({ dhchapDigests: 0b1010, dhchapGroups: 0b11 });
     await pending;
     expect(given.toString()).toBe(mine);
+  });
+
+  it('gives each path of a subsystem its own copy', async () => {
+    subsystem.keys = { dhchapKey: mine };
+    const other = subsystem.target.id(subsystem.nqn).replace('trtype:TCP', 'trtype:RDMA');
+    const paths = [subsystem.id, other];
+    const attached = await env.attachSubsystem(paths, { dhchap: { key: buffer(mine) } });
+    const up = () => attached.paths.every(({ state }) => state === 'up');
+    await vi.waitFor(() => expect(up()).toBe(true));
+    await attached.detach();
   });
 
   it('shows no key: neither inspected nor as JSON, in errors nor in the history', async () => {
