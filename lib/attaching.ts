@@ -115,6 +115,7 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
     reconnectDelayMs: resolved.reconnectDelayMs,
     ctrlrLossTimeoutMs: Math.min(resolved.ctrlrLossTimeoutMs, 0xffff_ffff),
     fastIoFailTimeoutMs: resolved.fastIoFailTimeoutMs,
+    stopOnRejection: resolved.stopOnRejection,
     headerDigest: resolved.headerDigest,
     dataDigest: resolved.dataDigest,
     transportAckTimeout: oneMore(resolved.transportAckTimeout),

@@ -165,6 +165,7 @@ export interface NativeAttachRequest {
   readonly ctrlrLossTimeoutMs: number;
   /** 0: I/O waits as long as attempts are made. */
   readonly fastIoFailTimeoutMs: number;
+  readonly stopOnRejection: boolean;
   readonly headerDigest: boolean;
   readonly dataDigest: boolean;
   /** One more than the option's value; 0: not given. */

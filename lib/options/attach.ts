@@ -89,6 +89,11 @@ export interface AttachOptions {
    */
   fastIoFailTimeoutMs?: number | undefined;
   /**
+   * Whether attempts to reconnect end at the first one that the target rejects for good: the subsystem is gone, or this host is not
+   * allowed any more. Default false: they go on, because an administrator may undo it. Needs a `ctrlrLossTimeoutMs` above 0.
+   */
+  stopOnRejection?: boolean | undefined;
+  /**
    * The local IP address to connect from, of the same family as the target's; RDMA and TCP only. Over TCP it is rejected
    * with ERR_SPDK_UNSUPPORTED for SPDK v22.05 to v24.05, and for older releases as shared libraries.
    */
@@ -142,7 +147,12 @@ export type ResolvedAttachOptions = Resolved<
 
 const pollingModes = ['threads', 'inline', 'adaptive'] as const satisfies readonly PollingMode[];
 
-const reconnectKeys = ['ctrlrLossTimeoutMs', 'reconnectDelayMs', 'fastIoFailTimeoutMs'] as const;
+const reconnectKeys = [
+  'ctrlrLossTimeoutMs',
+  'reconnectDelayMs',
+  'fastIoFailTimeoutMs',
+  'stopOnRejection',
+] as const;
 
 /** @internal The keys of {@link AttachOptions}. */
 export const attachKeys = [
@@ -272,9 +282,10 @@ function checkReconnect(given: ReadonlyMap<string, unknown>) {
   const loss = endless ? Number.POSITIVE_INFINITY : (time('ctrlrLossTimeoutMs') ?? 0);
   const delay = time('reconnectDelayMs') ?? Math.min(1_000, loss);
   const fastFail = time('fastIoFailTimeoutMs') ?? 0;
+  const stopOnRejection = checkBoolean(or(given.get('stopOnRejection'), false), 'stopOnRejection');
   if (loss === 0) {
-    const name = delay > 0 ? 'reconnectDelayMs' : 'fastIoFailTimeoutMs';
-    if (delay > 0 || fastFail > 0) {
+    const name = delay > 0 ? 'reconnectDelayMs' : fastFail > 0 ? 'fastIoFailTimeoutMs' : 'stopOnRejection';
+    if (delay > 0 || fastFail > 0 || stopOnRejection) {
       conflict(`${name} needs a ctrlrLossTimeoutMs above 0: otherwise there is no reconnect`);
     }
   } else if (delay === 0) {
@@ -292,7 +303,12 @@ function checkReconnect(given: ReadonlyMap<string, unknown>) {
       `fastIoFailTimeoutMs (${fastFail}) must not be above ctrlrLossTimeoutMs (${loss}): the controller has failed by then`,
     );
   }
-  return { ctrlrLossTimeoutMs: loss, reconnectDelayMs: delay, fastIoFailTimeoutMs: fastFail };
+  return {
+    ctrlrLossTimeoutMs: loss,
+    reconnectDelayMs: delay,
+    fastIoFailTimeoutMs: fastFail,
+    stopOnRejection,
+  };
 }
 
 function checkHostId(value: unknown): string {

@@ -30,6 +30,10 @@ export interface MemoryFailure {
 export interface MemoryRejection {
   readonly code: SpdkErrorCode;
   readonly message: string;
+  /** The status of the Connect command, both or neither, and whether the host is not to try again. */
+  readonly sct?: number | undefined;
+  readonly sc?: number | undefined;
+  readonly dnr?: boolean | undefined;
 }
 
 interface PendingFailure {

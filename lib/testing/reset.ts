@@ -73,12 +73,13 @@ class Reset {
         return;
       }
       this.#report({ kind: 'attemptFailed', failure });
-      const { reconnectDelayMs, ctrlrLossTimeoutMs } = controller.request;
+      const { reconnectDelayMs, ctrlrLossTimeoutMs, stopOnRejection } = controller.request;
       const now = performance.now();
       const next = Math.max(tried + reconnectDelayMs, now);
       const last =
         ctrlrLossTimeoutMs === forever ? Number.POSITIVE_INFINITY : this.#begun + ctrlrLossTimeoutMs;
-      if (next > last || ctrlrLossTimeoutMs === 0) this.#fail(failure);
+      const rejected = stopOnRejection && failure.dnr === true;
+      if (next > last || ctrlrLossTimeoutMs === 0 || rejected) this.#fail(failure);
       else {
         controller.scheduler.after(next - now, () => {
           if (controller.leaving) this.#end();

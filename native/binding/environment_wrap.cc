@@ -85,7 +85,8 @@ Controller::Request read_request(const Napi::CallbackInfo& info) {
   request.discovery = options.flag("discovery");
   request.reconnect = {.delay = milliseconds(options.number("reconnectDelayMs", 0, INT32_MAX)),
                        .loss_timeout = read_loss_timeout(options),
-                       .fast_io_fail = milliseconds(options.number("fastIoFailTimeoutMs", 0, INT32_MAX))};
+                       .fast_io_fail = milliseconds(options.number("fastIoFailTimeoutMs", 0, INT32_MAX)),
+                       .stop_on_rejection = options.flag("stopOnRejection")};
   connect.timeout_ms = static_cast<uint32_t>(options.number("timeoutMs", 0, UINT32_MAX));
   return request;
 }

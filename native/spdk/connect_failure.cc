@@ -15,10 +15,12 @@ using Reason = ConnectFailure::Reason;
 
 /** Status code type of the statuses that a Connect command is rejected with (command specific status). */
 constexpr unsigned kCommandSpecific = 1;
+/** NVMe over Fabrics, "Connect": the only one of these statuses after which the same Connect may succeed by itself. */
+constexpr unsigned kControllerBusy = 0x81;
 
 std::optional<NvmeStatus> rejection(unsigned sct, unsigned sc) {
   if (sct != kCommandSpecific) return std::nullopt;
-  return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), true};
+  return NvmeStatus{static_cast<uint8_t>(sct), static_cast<uint8_t>(sc), sc != kControllerBusy};
 }
 
 /** Finds "sct N, sc M" in decimal digits, or "(SCT/SC)" in hexadecimal ones. */

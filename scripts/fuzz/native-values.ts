@@ -24,6 +24,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   reconnectDelayMs: (random) => random.pick([0, 1, 100]),
   ctrlrLossTimeoutMs: (random) => random.pick([0, 1, 500, 2 ** 32 - 1]),
   fastIoFailTimeoutMs: (random) => random.pick([0, 1, 100]),
+  stopOnRejection: (random) => random.below(2) === 0,
   headerDigest: (random) => random.below(2) === 0,
   dataDigest: (random) => random.below(2) === 0,
   transportAckTimeout: (random) => random.pick([0, 1, 11, 32]),

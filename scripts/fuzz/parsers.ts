@@ -86,6 +86,7 @@ const attachValues = {
   ctrlrLossTimeoutMs: fc.integer({ min: -1, max: 1_000_000 }),
   fastIoFailTimeoutMs: fc.integer({ min: -1, max: 1_000_000 }),
   onTimeout: fc.constantFrom('none', 'abort', 'reset'),
+  stopOnRejection: fc.boolean(),
   headerDigest: fc.boolean(),
   dataDigest: fc.boolean(),
   transportAckTimeout: fc.integer({ min: -1, max: 33 }),

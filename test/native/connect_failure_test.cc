@@ -32,6 +32,14 @@ TEST(ConnectFailure, HasTheStatusOfARejectedConnect) {
   EXPECT_EQ(printed.status->sc, 0x82);
 }
 
+TEST(ConnectFailure, MayBeTriedAgainWhenTheControllerWasBusy) {
+  const auto busy =
+      connect_failure({"The command completed with error: sct 1, sc 129", "Connect command failed"});
+  EXPECT_EQ(busy.reason, Reason::rejected);
+  ASSERT_TRUE(busy.status);
+  EXPECT_FALSE(busy.status->dnr);
+}
+
 TEST(ConnectFailure, HasNoStatusWhereOldReleasesLogNone) {
   const auto failure = connect_failure({"Connect command failed", "Failed to connect to the controller"});
   EXPECT_EQ(failure.reason, Reason::rejected);

@@ -154,7 +154,14 @@ function attach(env: NativeEnvironment): Promise<NativeController> {
         reconnectDelayMs: 0,
       },
       ...{ ctrlrLossTimeoutMs: 0, fastIoFailTimeoutMs: 0, attached },
-      ...{ headerDigest: false, dataDigest: false, transportAckTimeout: 0, transportRetryCount: 0, tos: 0 },
+      ...{
+        stopOnRejection: false,
+        headerDigest: false,
+        dataDigest: false,
+        transportAckTimeout: 0,
+        transportRetryCount: 0,
+        tos: 0,
+      },
       ...{ stateChanged: () => {}, failed: () => {}, resetStep: () => {} },
       ...{ ioCompleted: () => {}, namespacesChanged: () => {}, logChanged: () => {} },
     });

@@ -195,6 +195,26 @@ describe.each([
       expect(ms).toBeLessThan(600 + limits.stall);
       expect(controller.state).not.toBe('failed');
     },
+    stopOnRejection: async () => {
+      const policy = { ctrlrLossTimeoutMs: 30_000, reconnectDelayMs: 200, hostNqn };
+      const { controller } = await attach({ ...policy, stopOnRejection: true });
+      const failed = new Promise<unknown>((resolve) => controller.once('failed', resolve));
+      const refused: unknown[] = [];
+      controller.on('reconnectFailed', (error) => refused.push(error));
+      await target.call('nvmf_subsystem_allow_any_host', { nqn, allow_any_host: false });
+      try {
+        capture.proxy.cut();
+        const { value: error } = await timed(within(limits.unreachable, failed));
+        expect(error).toMatchObject({
+          code: 'ERR_SPDK_CONNECT_REJECTED',
+          nvmeStatus: { sct: 1, sc: 0x84, dnr: true },
+        });
+        expect(refused).toHaveLength(1);
+        expect(controller.state).toBe('failed');
+      } finally {
+        await target.call('nvmf_subsystem_allow_any_host', { nqn, allow_any_host: true });
+      }
+    },
     headerDigest: async () => {
       await attach({ headerDigest: true });
       expect(capture.digests).toEqual([

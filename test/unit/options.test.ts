@@ -36,6 +36,7 @@ describe('defaults', () => {
       ctrlrLossTimeoutMs: 0,
       reconnectDelayMs: 0,
       fastIoFailTimeoutMs: 0,
+      stopOnRejection: false,
       sourceAddress: undefined,
       sourcePort: undefined,
       headerDigest: false,
@@ -172,6 +173,7 @@ describe('the reconnect policy', () => {
   it.each([
     [{ reconnectDelayMs: 100 }, 'reconnectDelayMs', 'ctrlrLossTimeoutMs'],
     [{ fastIoFailTimeoutMs: 100 }, 'fastIoFailTimeoutMs', 'ctrlrLossTimeoutMs'],
+    [{ stopOnRejection: true }, 'stopOnRejection', 'ctrlrLossTimeoutMs'],
     [{ ctrlrLossTimeoutMs: 100, reconnectDelayMs: 0 }, 'ctrlrLossTimeoutMs', 'reconnectDelayMs'],
     [{ ctrlrLossTimeoutMs: 100, reconnectDelayMs: 101 }, 'ctrlrLossTimeoutMs', 'reconnectDelayMs'],
     [

@@ -22,6 +22,7 @@ Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
                                          : "the target rejected the connection, and this SPDK release "
                                            "does not say why");
       status.nvme = failure.status;
+      if (failure.status && failure.status->dnr) status.message += ", and would do so again (Do Not Retry)";
       return status;
     }
     case Reason::key_missing:

@@ -277,7 +277,7 @@ void ControlLoop::reset_now() {
     if (stopping()) return;
     events_.note(HistoryEvent::Kind::retry, "not connected: " + status.message, status.code);
     events_.reset({.kind = ResetStep::Kind::attempt_failed, .status = status, .attempts = attempts});
-    const auto next = reconnect_.next_attempt(attempted, Clock::now());
+    const auto next = reconnect_.next_attempt(attempted, Clock::now(), status);
     if (!next) {
       reconnect_.end();
       io_.set_requeue(false);

@@ -27,7 +27,8 @@ void Reconnect::end() {
   failing_fast_ = false;
 }
 
-std::optional<Time> Reconnect::next_attempt(Time attempted, Time now) const {
+std::optional<Time> Reconnect::next_attempt(Time attempted, Time now, const Status& failure) const {
+  if (policy_.stop_on_rejection && failure.nvme && failure.nvme->dnr) return std::nullopt;
   const Time next = std::max(after(attempted, policy_.delay), now);
   if (next > last_) return std::nullopt;
   return next;

@@ -20,6 +20,8 @@ struct ReconnectPolicy {
   std::chrono::milliseconds loss_timeout{0};
   /** I/O waits for the connection for this long, and then fails; 0: as long as attempts are made. */
   std::chrono::milliseconds fast_io_fail{0};
+  /** No attempt follows one that the target rejected for good (Do Not Retry). */
+  bool stop_on_rejection = false;
 
   [[nodiscard]] bool enabled() const { return loss_timeout.count() > 0; }
 };
@@ -49,8 +51,9 @@ class Reconnect {
    * When the next attempt begins after one that has failed; never earlier than now. Nothing when there is to be no
    * other: without a policy there is one attempt, whose time is the connect's own.
    * @param attempted when that attempt began
+   * @param failure why it failed
    */
-  [[nodiscard]] std::optional<Time> next_attempt(Time attempted, Time now) const;
+  [[nodiscard]] std::optional<Time> next_attempt(Time attempted, Time now, const Status& failure = {}) const;
 
   enum class WaitingIo { keep, begin_to_fail, fail };
   /** What becomes of I/O that waits for the connection. `begin_to_fail` once, and `fail` from then on. */

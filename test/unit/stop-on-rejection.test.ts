@@ -1,0 +1,54 @@
+// A target that rejects a reconnect for good, and one that may think better of it.
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type Controller, Environment } from '../../lib/index.js';
+import {
+  type MemorySubsystem,
+  type MemoryTarget,
+  type Simulation,
+  simulate,
+} from '../../lib/testing/index.js';
+
+let simulation: Simulation;
+let target: MemoryTarget;
+let subsystem: MemorySubsystem;
+let env: Environment;
+
+beforeEach(async () => {
+  simulation = simulate();
+  target = simulation.addTarget();
+  subsystem = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:gone');
+  subsystem.addNamespace(1);
+  env = await Environment.init();
+});
+afterEach(async () => {
+  await env.close();
+  simulation.restore();
+});
+
+const policy = { ctrlrLossTimeoutMs: 400, reconnectDelayMs: 20 };
+const notAllowed = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no', sct: 1, sc: 0x84, dnr: true } as const;
+const busy = { ...notAllowed, sc: 0x81, dnr: false };
+
+async function attemptsOf(options: object, refusal: typeof busy | typeof notAllowed): Promise<number> {
+  const controller: Controller = await env.attach(subsystem.id, { ...policy, ...options });
+  const failed = new Promise<unknown>((resolve) => controller.once('failed', resolve));
+  let attempts = 0;
+  controller.on('reconnectFailed', () => attempts++);
+  target.refusal = refusal;
+  target.dropLinks();
+  expect(await failed).toMatchObject({ code: 'ERR_SPDK_CONNECT_REJECTED', nvmeStatus: { dnr: refusal.dnr } });
+  return attempts;
+}
+
+it('attempts end at the first rejection for good, if the policy says so', async () => {
+  expect(await attemptsOf({ stopOnRejection: true }, notAllowed)).toBe(1);
+});
+
+it('and go on otherwise', async () => {
+  expect(await attemptsOf({}, notAllowed)).toBeGreaterThan(3);
+});
+
+it('and after a status that allows for it', async () => {
+  expect(await attemptsOf({ stopOnRejection: true }, busy)).toBeGreaterThan(3);
+});
