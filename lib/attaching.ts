@@ -69,6 +69,7 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
       ioCompleted: () => controller?.onIoCompleted(),
       namespacesChanged: () => controller?.onNamespacesChanged(),
       logChanged: () => controller?.onLogChanged(),
+      reservationsChanged: () => controller?.onReservationsChanged(),
       attached: (failure) => {
         // Native code ends a cancelled attach, whether it succeeded or not.
         if (call.settled) return;

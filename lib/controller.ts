@@ -23,6 +23,12 @@ import type { IoCounts, IoLimits } from './io/submission-queue.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
+import {
+  decodeNotification,
+  notificationBytes,
+  notificationPage,
+  type ReservationNotification,
+} from './nvme/reservations.js';
 import type { PollingMode } from './options/attach.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import type { HostIdentity } from './options/host-identity.js';
@@ -73,6 +79,8 @@ export interface ControllerEvents {
   reset: [report: ResetReport];
   /** Namespaces appeared, vanished or changed; the argument is the new list. */
   namespaces: [namespaces: readonly Namespace[]];
+  /** Another host has done something to a reservation that this one has a part in. */
+  reservation: [notification: ReservationNotification];
   /** `notes` has changed. */
   notes: [notes: readonly ControllerNote[]];
   /** SPDK logged a line about this controller, of the environment's `logLevel` or more severe. */
@@ -306,6 +314,21 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     const { namespaces, notes } = this;
     if (changed.namespaces) this.events.announce(() => this.emit('namespaces', namespaces));
     if (changed.notes) this.events.announce(() => this.emit('notes', notes));
+  }
+
+  /** @internal The controller has something in its reservation notification log. Each reading takes one entry out of it. */
+  onReservationsChanged(): void {
+    const read = async (): Promise<void> => {
+      for (;;) {
+        const page = await this.admin.logPage(notificationPage, notificationBytes, 0);
+        const notification = decodeNotification(page);
+        if (!notification) return;
+        this.events.announce(() => this.emit('reservation', notification));
+        if (notification.left === 0) return;
+      }
+    };
+    // A connection that ends meanwhile takes the log with it.
+    read().catch(() => {});
   }
 
   /** @internal Has a discovery controller report changes of its log on the present connection. */

@@ -51,6 +51,7 @@ export type { AnaState } from './multipath/ana.js';
 export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';
 export type { NamespaceOperations } from './multipath/namespace-operations.js';
 export {
+  type DataOptions,
   Namespace,
   type OperationOptions,
   type RangeOptions,
@@ -80,6 +81,15 @@ export {
   type TransportType,
 } from './options/transport-id.js';
 export { QueuePair } from './queue-pair.js';
+export {
+  type AcquireOptions,
+  type RegisterOptions,
+  type Registrant,
+  type ReservationNotification,
+  type ReservationReport,
+  Reservations,
+  type ReservationType,
+} from './reservations.js';
 export { EnvironmentShare } from './shared-environment.js';
 export {
   type ExportStatsOptions,

@@ -9,6 +9,7 @@ import type { DmaMemory } from './io/dma-memory.js';
 import { checkRange, goneError, metadataError, unsupportedError } from './io/namespace-errors.js';
 import {
   checkDwords,
+  type DataOptions,
   type OperationOptions,
   type QueueChooser,
   type RangeOptions,
@@ -16,7 +17,6 @@ import {
   readLimits,
   readRange,
   readTransfer,
-  type TransferOptions,
 } from './io/operation-options.js';
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest, type RequestLimits } from './io/request.js';
@@ -27,6 +27,7 @@ import type { NativeNamespaceInfo } from './native/contract.js';
 import { deviceIdOf } from './nvme/namespace-descriptors.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
+import { Reservations } from './reservations.js';
 import { ByteAccess } from './streams/byte-access.js';
 import { chunksOf } from './streams/chunks.js';
 import { NamespaceReadStream } from './streams/read-stream.js';
@@ -41,6 +42,7 @@ import type {
 } from './types.js';
 
 export type {
+  DataOptions,
   OperationOptions,
   RangeOptions,
   RawIoCommand,
@@ -55,7 +57,7 @@ const mostBlocksOfRange = 2 ** 31;
 const mostRawBytes = 0xffff_ffff;
 
 /** readTransfer() returns the offset here. */
-const place = { offset: 0 };
+const place = { offset: 0, flags: 0 };
 
 /** What tracing calls the operations. */
 const operationNames = new Map<number, string>(
@@ -75,10 +77,13 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
+  readonly compareAndWriteBlocks: number;
   readonly uuid: string;
   readonly nguid: string;
   readonly eui64: string;
   readonly deviceId: string;
+  /** Which hosts may read and write the namespace. */
+  readonly reservations: Reservations;
   /** The capacity in bytes. */
   readonly bytes: number;
 
@@ -92,10 +97,12 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     this.protection = Object.freeze(info.protection);
     this.optimal = Object.freeze(info.optimal);
     this.supports = Object.freeze(info.supports);
+    this.compareAndWriteBlocks = info.compareAndWriteBlocks;
     this.uuid = info.uuid;
     this.nguid = info.nguid;
     this.eui64 = info.eui64;
     this.deviceId = deviceId;
+    this.reservations = Reservations.create(this);
     this.bytes = info.blocks * info.blockSize;
   }
 
@@ -120,14 +127,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    *   ERR_SPDK_NAMESPACE_GONE, ERR_SPDK_FOREIGN_QUEUE_PAIR, ERR_SPDK_QUEUE_FULL or ERR_SPDK_QUEUE_IN_USE; afterwards
    *   ERR_SPDK_IO_FAILED with the controller's status, ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED
    */
-  read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target> {
+  read<Target extends NodeJS.ArrayBufferView>(target: Target, options: DataOptions): Promise<Target> {
     try {
       const limits = readTransfer(options, place, this);
-      const { offset } = place;
+      const { offset, flags } = place;
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest('Reading', ioOpcodes.read, this, offset, bytes.byteLength, limits);
+      request.flags = flags;
       if (!direct(request, bytes, this.memory)) copied(request, undefined, bytes);
       request.value = target;
       return this.#run(limits, request);
@@ -137,7 +145,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /** Writes the whole buffer. Rejects as `read`. */
-  write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
+  write(source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
     return this.#send('Writing', ioOpcodes.write, source, options);
   }
 
@@ -145,15 +153,50 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    * Compares the buffer with the data in the namespace; rejects with ERR_SPDK_IO_FAILED and "Compare Failure" if they
    * differ. Like other optional commands it rejects with ERR_SPDK_UNSUPPORTED unless {@link supports} lists it.
    */
-  async compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void> {
+  async compare(source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
     this.#require('compare', 'Compare');
     return this.#send('Comparing', ioOpcodes.compare, source, options);
+  }
+
+  /**
+   * Writes the second buffer if the namespace has the data of the first one, as one operation that no command of any host comes
+   * between (a fused Compare and Write). Rejects with ERR_SPDK_IO_FAILED and "Compare Failure" if the data differs; nothing is written
+   * then. It is never sent twice: if its connection ends, it rejects, and whether it was carried out is not known. It is not split: at
+   * most {@link compareAndWriteBlocks} blocks.
+   */
+  async compareAndWrite(
+    expected: NodeJS.ArrayBufferView,
+    replacement: NodeJS.ArrayBufferView,
+    options: DataOptions,
+  ): Promise<void> {
+    this.#require('compareAndWrite', 'a fused Compare and Write');
+    const limits = readTransfer(options, place, this);
+    const { offset, flags } = place;
+    const pieces = new Pieces([bytesOf(expected, 'expected'), bytesOf(replacement, 'replacement')]);
+    const [one, other] = pieces.parts.map((part) => part.byteLength);
+    if (one !== other)
+      throw invalidBuffer(`expected (${one} bytes) and replacement (${other}) must have the same length`);
+    const length = pieces.byteLength / 2;
+    checkInteger(
+      length,
+      'the length of each buffer',
+      1,
+      this.compareAndWriteBlocks * this.blockSize,
+      'bytes',
+    );
+    this.checkTransfer(offset, length);
+    const verb = 'Comparing and writing';
+    const request = new IoRequest(verb, ioOpcodes.compareAndWrite, this, offset, length, limits);
+    request.flags = flags;
+    request.dataBytes = pieces.byteLength;
+    request.source = pieces;
+    return this.#run(limits, request);
   }
 
   /** Reads into several buffers, one after the other. Resolves with them. */
   async readv<Target extends NodeJS.ArrayBufferView>(
     targets: readonly Target[],
-    options: TransferOptions,
+    options: DataOptions,
   ): Promise<readonly Target[]> {
     const { request, limits, pieces } = this.#vector(
       'Reading',
@@ -169,7 +212,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /** Writes several buffers, one after the other. */
-  async writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void> {
+  async writev(sources: readonly NodeJS.ArrayBufferView[], options: DataOptions): Promise<void> {
     const { request, limits, pieces } = this.#vector('Writing', ioOpcodes.write, sources, options, bytesOf);
     if (pieces) copied(request, pieces, undefined);
     return this.#run(limits, request);
@@ -186,6 +229,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.#require('writeZeroes', 'Write Zeroes');
     return this.#range('Writing zeroes to', ioOpcodes.writeZeroes, mostBlocks, options);
+  }
+
+  /**
+   * Marks a range as unreadable: reads of it fail with "Unrecovered Read Error" until it is written again. Otherwise as
+   * `writeZeroes`.
+   */
+  async writeUncorrectable(options: RangeOptions): Promise<void> {
+    this.#require('writeUncorrectable', 'Write Uncorrectable');
+    return this.#range('Making unreadable', ioOpcodes.writeUncorrectable, mostBlocks, options);
   }
 
   /** Makes the controller read a range and check its integrity, without transferring data. Otherwise as `writeZeroes`. */
@@ -311,18 +363,14 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     if (!this.supports[command]) throw unsupportedError(command, name);
   }
 
-  #send(
-    verb: string,
-    opcode: number,
-    source: NodeJS.ArrayBufferView,
-    options: TransferOptions,
-  ): Promise<void> {
+  #send(verb: string, opcode: number, source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
     try {
       const limits = readTransfer(options, place, this);
-      const { offset } = place;
+      const { offset, flags } = place;
       const bytes = bytesOf(source, 'buffer');
       this.checkTransfer(offset, bytes.byteLength);
       const request = new IoRequest(verb, opcode, this, offset, bytes.byteLength, limits);
+      request.flags = flags;
       if (!direct(request, bytes, this.memory)) copied(request, bytes, undefined);
       return this.#run(limits, request);
     } catch (error) {
@@ -343,14 +391,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     verb: string,
     opcode: number,
     views: unknown,
-    options: TransferOptions,
+    options: DataOptions,
     check: (view: unknown, name: string) => Uint8Array,
   ): { request: IoRequest; limits: Limits; pieces: Pieces | undefined } {
     const limits = readTransfer(options, place, this);
-    const { offset } = place;
+    const { offset, flags } = place;
     const pieces = new Pieces(allBytesOf(views, check));
     this.checkTransfer(offset, pieces.byteLength);
     const request = new IoRequest(verb, opcode, this, offset, pieces.byteLength, limits);
+    request.flags = flags;
     const asTheyAre = inSegments(request, pieces.parts, this.memory);
     return { request, limits, pieces: asTheyAre ? undefined : pieces };
   }

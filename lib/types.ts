@@ -60,6 +60,8 @@ export interface SupportedCommands {
   readonly writeZeroes: boolean;
   readonly deallocate: boolean;
   readonly verify: boolean;
+  readonly writeUncorrectable: boolean;
+  readonly compareAndWrite: boolean;
 }
 
 /** The controller's description of a namespace. */
@@ -75,6 +77,8 @@ export interface NamespaceInfo {
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
+  /** The most blocks of `compareAndWrite()`; 0 if the controller has none. */
+  readonly compareAndWriteBlocks: number;
   /** UUID in the form 8-4-4-4-12; empty if the controller reports none. */
   readonly uuid: string;
   /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller reports none. */

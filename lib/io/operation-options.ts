@@ -1,8 +1,8 @@
 // The options of operations on a namespace: their types, and reading them.
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
-import { checkInteger, readOptions } from '../options/arguments.js';
-import { checkOnTimeout, checkSignal, maxTimerMs } from '../options/common.js';
+import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
+import { checkOnTimeout, checkSignal, maxTimerMs, or } from '../options/common.js';
 import type { OnTimeout, RequestLimits } from './request.js';
 import type { IoLimits } from './submission-queue.js';
 
@@ -29,6 +29,17 @@ export interface OperationOptions {
 export interface TransferOptions extends OperationOptions {
   /** The offset in bytes; a multiple of the block size. */
   readonly offset: number;
+}
+
+/** Options of reads, writes and compares. */
+export interface DataOptions extends TransferOptions {
+  /**
+   * Force Unit Access: a write is durable when it completes, without a flush; a read comes from the medium and not from a
+   * cache. Default false.
+   */
+  readonly fua?: boolean | undefined;
+  /** The controller makes fewer attempts of its own at data that is hard to read or write. Default false. */
+  readonly limitedRetry?: boolean | undefined;
 }
 
 /** Options of operations on a range without data. */
@@ -78,10 +89,14 @@ const simple: { offset: number; queuePair: unknown } = { offset: 0, queuePair: u
 
 const inherited = Object.prototype as { readonly offset?: unknown; readonly queuePair?: unknown };
 
-/** Reads the options of a transfer; the offset goes to `place`, so that the fast path allocates nothing. */
+/** Bits of CDW12 (NVM command set specification). */
+const forceUnitAccess = 2 ** 30;
+const limitedRetry = 2 ** 31;
+
+/** Reads the options of a transfer; the offset and the flags go to `place`, so that the fast path allocates nothing. */
 export function readTransfer<Limits extends RequestLimits>(
   options: unknown,
-  place: { offset: number },
+  place: { offset: number; flags: number },
   controller: LimitsChooser<Limits>,
 ): Limits {
   if (readSimple(options)) {
@@ -89,14 +104,21 @@ export function readTransfer<Limits extends RequestLimits>(
     simple.queuePair = undefined;
     const limits = controller.limitsFor(queuePair);
     place.offset = offset;
+    place.flags = 0;
     return limits;
   }
-  const given = readOptions(options, 'options', ['offset', ...limitKeys]);
+  const given = readOptions(options, 'options', ['offset', 'fua', 'limitedRetry', ...limitKeys]);
+  const flags = flag(given, 'fua', forceUnitAccess) + flag(given, 'limitedRetry', limitedRetry);
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
   // Last, because getters of the options may have started other operations.
   place.offset = offset;
+  place.flags = flags;
   return limits;
+}
+
+function flag(given: ReadonlyMap<string, unknown>, name: string, bit: number): number {
+  return checkBoolean(or(given.get(name), false), name) ? bit : 0;
 }
 
 /** Reads the options of an operation on a range. */

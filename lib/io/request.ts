@@ -7,7 +7,7 @@ import { invalidBuffer } from '../options/buffers.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { RequestEnd } from './request-end.js';
-import type { Ring, Segment } from './ring.js';
+import { ioOpcodes, type Ring, type Segment } from './ring.js';
 
 /** A raw command that has been checked. */
 export interface CheckedRawCommand {
@@ -79,6 +79,10 @@ export class IoRequest {
   /** ... and where data is copied to from there. */
   target: IoData | undefined = undefined;
   raw: CheckedRawCommand | undefined = undefined;
+  /** Flags of CDW12: Force Unit Access, Limited Retry. */
+  flags = 0;
+  /** Bytes of data where these are not those of the range; else 0. */
+  dataBytes = 0;
   /** What the promise is fulfilled with; a raw command's is its result. */
   value: unknown = undefined;
   /** `source` is no memory of the caller's, and is not changed. */
@@ -149,6 +153,11 @@ export class IoRequest {
     return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
   }
 
+  /** Whether it must not be sent twice. */
+  get once(): boolean {
+    return this.raw !== undefined || this.opcode === ioOpcodes.compareAndWrite;
+  }
+
   /** Sends it as several commands of at most this many bytes. */
   split(partBytes: number, window: number): void {
     if (this.length <= partBytes) return;
@@ -164,7 +173,7 @@ export class IoRequest {
 
   /** Bytes of data of the command that begins at `sent`. */
   dataAt(sent: number): number {
-    return this.raw ? this.raw.length : this.partAt(sent);
+    return this.raw ? this.raw.length : this.dataBytes || this.partAt(sent);
   }
 
   /**
@@ -306,6 +315,6 @@ export function describeCommand(
   }
   const block = (request.position + request.sent) / blockSize;
   const blocks = request.partAt(request.sent) / blockSize;
-  ring.describe(slot, request.opcode, nsid, tag, blockSize, block, blocks, id, offset, 0);
+  ring.describe(slot, request.opcode, nsid, tag, blockSize, block, blocks, id, offset, request.flags);
   if (segments) ring.describeSegments(slot, segments);
 }

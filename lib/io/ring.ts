@@ -21,10 +21,12 @@ export const ioOpcodes = {
   flush: 0,
   write: 1,
   read: 2,
+  writeUncorrectable: 4,
   compare: 5,
   writeZeroes: 8,
   deallocate: 9,
   verify: 12,
+  compareAndWrite: 254,
   raw: 255,
 } as const;
 

@@ -1,11 +1,6 @@
 // What a namespace over one path and a namespace over several have in common.
 
-import type {
-  OperationOptions,
-  RangeOptions,
-  RawIoCommand,
-  TransferOptions,
-} from '../io/operation-options.js';
+import type { DataOptions, OperationOptions, RangeOptions, RawIoCommand } from '../io/operation-options.js';
 import type { IoLimits } from '../io/submission-queue.js';
 import type { NamespaceReadStream } from '../streams/read-stream.js';
 import type { ReadStreamOptions, WriteStreamOptions } from '../streams/stream-options.js';
@@ -25,16 +20,22 @@ export interface NamespaceOperations extends NamespaceInfo {
   readonly deviceId: string;
   /** The capacity in bytes. */
   readonly bytes: number;
-  read<Target extends NodeJS.ArrayBufferView>(target: Target, options: TransferOptions): Promise<Target>;
-  write(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void>;
-  compare(source: NodeJS.ArrayBufferView, options: TransferOptions): Promise<void>;
+  read<Target extends NodeJS.ArrayBufferView>(target: Target, options: DataOptions): Promise<Target>;
+  write(source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void>;
+  compare(source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void>;
   readv<Target extends NodeJS.ArrayBufferView>(
     targets: readonly Target[],
-    options: TransferOptions,
+    options: DataOptions,
   ): Promise<readonly Target[]>;
-  writev(sources: readonly NodeJS.ArrayBufferView[], options: TransferOptions): Promise<void>;
+  writev(sources: readonly NodeJS.ArrayBufferView[], options: DataOptions): Promise<void>;
   flush(options?: OperationOptions): Promise<void>;
   writeZeroes(options: RangeOptions): Promise<void>;
+  compareAndWrite(
+    expected: NodeJS.ArrayBufferView,
+    replacement: NodeJS.ArrayBufferView,
+    options: DataOptions,
+  ): Promise<void>;
+  writeUncorrectable(options: RangeOptions): Promise<void>;
   verify(options: RangeOptions): Promise<void>;
   deallocate(options: RangeOptions): Promise<void>;
   raw(command: RawIoCommand, options?: OperationOptions): Promise<number>;

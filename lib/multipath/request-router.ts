@@ -100,7 +100,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     const verdict = verdictOn(error);
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
-    if (verdict === 'final' || request.raw) return false;
+    if (verdict === 'final' || request.once) return false;
     const rejection = this.#services.rejection();
     if (rejection) {
       this.#end(request, rejection);

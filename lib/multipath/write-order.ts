@@ -3,11 +3,16 @@
 import { ioOpcodes } from '../io/ring.js';
 import type { Route } from './route.js';
 
-const { write, writeZeroes, deallocate } = ioOpcodes;
+const changing: ReadonlySet<number> = new Set([
+  ioOpcodes.writeUncorrectable,
+  ioOpcodes.writeZeroes,
+  ioOpcodes.deallocate,
+  ioOpcodes.compareAndWrite,
+]);
 
 /** Whether a command changes what later ones read. */
 export function changesData(opcode: number): boolean {
-  return opcode === write || opcode === writeZeroes || opcode === deallocate;
+  return opcode === ioOpcodes.write || changing.has(opcode);
 }
 
 const none: readonly Route[] = [];

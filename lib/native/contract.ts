@@ -182,6 +182,8 @@ export interface NativeAttachRequest {
   readonly namespacesChanged: () => void;
   /** A discovery controller reports that its log has changed, or another one that its ANA log has. */
   readonly logChanged: () => void;
+  /** The controller has something in its reservation notification log. */
+  readonly reservationsChanged: () => void;
 }
 
 /** A region of DMA memory; `id` is what commands name it by. */

@@ -21,6 +21,8 @@ export interface RingCommand {
   /** Of a raw command. */
   readonly opcode: number;
   readonly dwords: readonly number[];
+  /** Bits of CDW12: Force Unit Access, Limited Retry. */
+  readonly flags: number;
 }
 
 const twoTo32 = 4_294_967_296;
@@ -44,11 +46,14 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
       blocks: 0,
       opcode: word(at.opcode),
       dwords: Array.from({ length: 6 }, (_, i) => word(at.cdw10 + i)),
+      flags: 0,
       parts: length === 0 ? [] : [{ region: word(at.region), offset: word(at.offset), length }],
     };
   }
   const count = word(at.segments);
-  const whole = { region: word(at.region), offset: word(at.offset), length: base.blocks * base.blockSize };
+  const times = base.operation === operation.compareAndWrite ? 2 : 1;
+  const length = base.blocks * base.blockSize * times;
+  const whole = { region: word(at.region), offset: word(at.offset), length };
   const pieces = Array.from({ length: Math.min(count, ringLayout.maxSegments) }, (_, i) => {
     const part = segments + i * ringLayout.segmentWords;
     return {
@@ -57,10 +62,16 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
       length: words[part + 2] as number,
     };
   });
-  const transfers = [operation.read, operation.write, operation.compare].some(
+  const transfers = [operation.read, operation.write, operation.compare, operation.compareAndWrite].some(
     (one) => one === base.operation,
   );
-  return { ...base, opcode: 0, dwords: [], parts: transfers ? (count > 0 ? pieces : [whole]) : [] };
+  return {
+    ...base,
+    opcode: 0,
+    dwords: [],
+    flags: word(at.flags),
+    parts: transfers ? (count > 0 ? pieces : [whole]) : [],
+  };
 }
 
 /** Whether data comes from the controller. */

@@ -26,12 +26,15 @@ export interface ConnectionEvents {
 export class Connection {
   readonly subsystem: MemorySubsystem;
   readonly #events: ConnectionEvents;
+  readonly #hostId: string;
   readonly #open = new Set<() => void>();
   #infos = new Map<number, NativeNamespaceInfo & { changed: boolean }>();
   #alive = true;
   #watchesLog = false;
 
-  constructor(subsystem: MemorySubsystem, events: ConnectionEvents) {
+  /** @param hostId 32 hexadecimal digits */
+  constructor(subsystem: MemorySubsystem, hostId: string, events: ConnectionEvents) {
+    this.#hostId = hostId;
     this.subsystem = subsystem;
     this.#events = events;
     this.identify();
@@ -59,7 +62,7 @@ export class Connection {
     this.subsystem.target.respond(() => {
       if (!pending.open()) return;
       const parts = uses.map((use) => memory.bytes(use));
-      const status = this.subsystem.execute(command, parts);
+      const status = this.subsystem.execute(command, parts, this.#hostId);
       pending.end(status, 0);
     });
     return { abort: (settled) => this.#abort(pending, settled) };

@@ -294,7 +294,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   }
 
   #serve(subsystem: MemorySubsystem): void {
-    const connection = new Connection(subsystem, {
+    const connection = new Connection(subsystem, this.request.hostId, {
       lost: (why) => this.#lost(why),
       namespacesChanged: () => this.#readNamespaces(connection),
       logChanged: () => this.post(() => this.request.logChanged()),

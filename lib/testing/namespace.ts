@@ -4,6 +4,7 @@ import type { NativeNamespaceInfo } from '../native/contract.js';
 import { checkInteger, checkString, readOptions } from '../options/arguments.js';
 import { invalid, optional, or } from '../options/common.js';
 import { isUuid } from '../options/nqn.js';
+import { MemoryReservations } from './reservations.js';
 
 let lastTag = 0;
 
@@ -30,8 +31,12 @@ export class MemoryNamespace {
   readonly tag = ++lastTag;
   /** As the controllers report it; empty for none. */
   readonly uuid: string;
+  /** Its reservation, which outlasts connections. */
+  readonly reservations = new MemoryReservations();
   /** The content, which tests may read and change. */
   data: Uint8Array;
+  /** @internal Blocks that Write Uncorrectable has made unreadable. */
+  readonly unreadable = new Set<number>();
 
   private constructor(id: number, blocks: number, blockSize: number, metadataSize: number, uuid?: string) {
     this.id = id;
@@ -82,7 +87,15 @@ export class MemoryNamespace {
         deallocateGranularity: 0,
         deallocateAlignment: 0,
       },
-      supports: { compare: true, writeZeroes: true, deallocate: true, verify: true },
+      supports: {
+        compare: true,
+        writeZeroes: true,
+        deallocate: true,
+        verify: true,
+        writeUncorrectable: true,
+        compareAndWrite: true,
+      },
+      compareAndWriteBlocks: 8,
       uuid: this.uuid,
       nguid: '',
       eui64: '',

@@ -192,7 +192,7 @@ export class MemoryQueuePair implements NativeQueuePair {
       this.#sent.delete(slot);
       for (const use of uses) this.#host.memory.endUse(use);
       const aborted = status === abortedStatus && !connection.alive;
-      if (aborted && this.#holding && command.operation !== operation.raw) this.#held.push(slot);
+      if (aborted && this.#holding && !sentOnce(command)) this.#held.push(slot);
       else {
         if (status === 0) this.#countData(command);
         if (!aborted) this.#countTime(performance.now() - begun);
@@ -238,7 +238,10 @@ export class MemoryQueuePair implements NativeQueuePair {
     }
     if (command.parts.length > 0 && namespace.metadataSize > 0) return errno.ENOTSUP;
     const bytes = command.parts.reduce((sum, { length }) => sum + length, 0);
-    const covered = command.parts.length === 0 || bytes === command.blocks * command.blockSize;
+    const covered =
+      command.parts.length === 0 ||
+      bytes ===
+        command.blocks * command.blockSize * (command.operation === operation.compareAndWrite ? 2 : 1);
     if (!covered) violations.add(`${name}: the parts of a command do not add up`);
     return covered ? 0 : errno.EFAULT;
   }
@@ -280,4 +283,9 @@ export class MemoryQueuePair implements NativeQueuePair {
     const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
     return headerWords + this.#capacity * (4 + commandWords) + slot * maxSegments * segmentWords;
   }
+}
+
+/** Whether a command is never sent again. */
+function sentOnce(command: RingCommand): boolean {
+  return command.operation === operation.raw || command.operation === operation.compareAndWrite;
 }

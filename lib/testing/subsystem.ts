@@ -11,7 +11,9 @@ import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
 
 const rangeStatus = 0x80;
+const reservationConflict = 0x83;
 const compareFailure = 0x285;
+const unrecoveredRead = 0x281;
 
 /** An NVM subsystem of a target in memory. Made by `target.addSubsystem()`. */
 export class MemorySubsystem {
@@ -132,12 +134,14 @@ export class MemorySubsystem {
   }
 
   /** @internal Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
-  execute(command: RingCommand, parts: readonly (Uint8Array | undefined)[]): number {
+  execute(command: RingCommand, parts: readonly (Uint8Array | undefined)[], hostId: string): number {
     const failure = this.target.nextFailure(command.operation);
     if (failure !== 0) return failure;
-    if (command.operation === operation.raw) return 0;
     const namespace = this.namespaces.get(command.nsid);
+    if (command.operation === operation.raw)
+      return namespace?.reservations.execute(command, hostId, parts[0]) ?? 0;
     if (!namespace) return 0x0b;
+    if (namespace.reservations.excludes(hostId, command.operation)) return reservationConflict;
     const unreachable = anaStatus(this.anaOf(command.nsid));
     if (unreachable !== 0) return unreachable;
     if (command.operation === operation.flush) return 0;
@@ -148,10 +152,16 @@ export class MemorySubsystem {
       case operation.writeZeroes:
         namespace.data.fill(0, from, to);
         return 0;
+      case operation.writeUncorrectable:
+        for (let i = 0; i < command.blocks; i++) namespace.unreadable.add(command.block + i);
+        return 0;
+      case operation.compareAndWrite:
+        return compareAndWrite(namespace, from, to, parts);
       case operation.deallocate:
       case operation.verify:
         return 0;
       default:
+        if (isUnreadable(namespace, command)) return unrecoveredRead;
         return transfer(command.operation, namespace.data.subarray(from, to), parts);
     }
   }
@@ -161,6 +171,29 @@ export class MemorySubsystem {
       if (connection.subsystem === this) connection.changedNamespaces();
     }
   }
+}
+
+/** A read or a compare of what cannot be read; what is written can be. */
+function isUnreadable(space: MemoryNamespace, command: RingCommand): boolean {
+  let found = false;
+  for (let i = 0; i < command.blocks && space.unreadable.size > 0; i++) {
+    if (command.operation === operation.write) space.unreadable.delete(command.block + i);
+    else found ||= space.unreadable.has(command.block + i);
+  }
+  return found;
+}
+
+function compareAndWrite(
+  space: MemoryNamespace,
+  from: number,
+  to: number,
+  parts: readonly (Uint8Array | undefined)[],
+): number {
+  const data = Buffer.concat(parts.filter((part) => part !== undefined));
+  const place = space.data.subarray(from, to);
+  if (Buffer.compare(place, data.subarray(0, to - from)) !== 0) return compareFailure;
+  place.set(data.subarray(to - from));
+  return 0;
 }
 
 function transfer(what: number, data: Uint8Array, parts: readonly (Uint8Array | undefined)[]): number {

@@ -71,7 +71,10 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
     supports.Set("writeZeroes", info.writes_zeroes);
     supports.Set("deallocate", info.deallocates);
     supports.Set("verify", info.verifies);
+    supports.Set("writeUncorrectable", info.writes_uncorrectable);
+    supports.Set("compareAndWrite", info.compare_and_write_blocks > 0);
     object.Set("supports", supports);
+    object.Set("compareAndWriteBlocks", info.compare_and_write_blocks);
     object.Set("uuid", info.uuid);
     object.Set("nguid", info.nguid);
     object.Set("eui64", info.eui64);

@@ -173,6 +173,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   const auto io_completed = channel->keep(options.function("ioCompleted"));
   const auto namespaces_changed = channel->keep(options.function("namespacesChanged"));
   const auto log_changed = channel->keep(options.function("logChanged"));
+  const auto reservations_changed = channel->keep(options.function("reservationsChanged"));
 
   ControllerEvents events;
   events.attached = [channel, attached](const Status& status) {
@@ -202,6 +203,9 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   };
   events.log_changed = [channel, log_changed] {
     channel->post([log_changed](Napi::Env) { log_changed->Call({}); });
+  };
+  events.reservations_changed = [channel, reservations_changed] {
+    channel->post([reservations_changed](Napi::Env) { reservations_changed->Call({}); });
   };
 
   std::shared_ptr<Controller> controller;

@@ -41,7 +41,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
 
 const functions = [
   ...['onLog', 'opened', 'attached', 'stateChanged', 'failed', 'resetStep', 'ioCompleted'],
-  ...['namespacesChanged', 'logChanged', 'done', 'closed'],
+  ...['namespacesChanged', 'logChanged', 'reservationsChanged', 'done', 'closed'],
 ];
 const keys = [
   ...Object.keys(good),

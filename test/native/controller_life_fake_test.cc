@@ -54,7 +54,8 @@ class Owner {
             .reset = [this](const ResetStep& /*step*/) { note([] {}); },
             .io_completed = [this] { events_++; },
             .namespaces_changed = [this] { note([] {}); },
-            .log_changed = [this] { note([] {}); }};
+            .log_changed = [this] { note([] {}); },
+            .reservations_changed = [this] { note([] {}); }};
   }
 
   [[nodiscard]] std::optional<Status> attached() {

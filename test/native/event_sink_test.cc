@@ -20,7 +20,8 @@ class EventSinkTest : public testing::Test {
             .reset = [this](const ResetStep&) { heard_.emplace_back("reset"); },
             .io_completed = [this] { heard_.emplace_back("completed"); },
             .namespaces_changed = [this] { heard_.emplace_back("namespaces"); },
-            .log_changed = [this] { heard_.emplace_back("log"); }};
+            .log_changed = [this] { heard_.emplace_back("log"); },
+            .reservations_changed = [this] { heard_.emplace_back("reservations"); }};
   }
 
   std::vector<std::string> heard_;
@@ -45,6 +46,7 @@ TEST_F(EventSinkTest, CloseEndsWhatTheOwnerHearsButNotTheHistory) {
   sink.reset({});
   sink.namespaces_changed();
   sink.log_changed();
+  sink.reservations_changed();
   EXPECT_FALSE(sink.io_completed());
   EXPECT_TRUE(heard_.empty());
   EXPECT_EQ(history_->events().size(), 1U);

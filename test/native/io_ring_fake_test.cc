@@ -93,6 +93,65 @@ TEST_F(IoRingTest, SendsALongReadInPiecesAndCompletesItOnce) {
             0);
 }
 
+TEST_F(IoRingTest, SendsACompareAndWriteAsAPairThatCompletesOnce) {
+  controller.data.fuses.compare_and_write = 1;
+  controller.data.acwu = 3;
+  describe();
+  push({.blocks = 1});
+  push({.operation = RingLayout::compare_and_write, .first = 2, .blocks = 4});
+  push({.blocks = 1});
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 3U);
+  ASSERT_EQ(sent.size(), 4U);
+  EXPECT_EQ(sent[1].opcode, SPDK_NVME_OPC_COMPARE);
+  EXPECT_EQ(sent[2].opcode, SPDK_NVME_OPC_WRITE);
+  for (const size_t i : {1, 2}) EXPECT_EQ(sent[i].lba, 2U);
+  EXPECT_EQ(sent[1].bytes(), 4U * kBlock);
+  EXPECT_EQ(sent[2].runs[0].address, sent[1].runs[0].address + 4 * static_cast<size_t>(kBlock));
+}
+
+TEST_F(IoRingTest, ReportsWhyTheFirstOfAPairFailed) {
+  controller.data.fuses.compare_and_write = 1;
+  describe();
+  controller.status = [](const FakeCommand& command) {
+    spdk_nvme_status status{};
+    const bool compares = command.opcode == SPDK_NVME_OPC_COMPARE;
+    status.sct = compares ? SPDK_NVME_SCT_MEDIA_ERROR : SPDK_NVME_SCT_GENERIC;
+    status.sc = SPDK_NVME_SC_ABORTED_FAILED_FUSED;
+    if (compares) status.sc = SPDK_NVME_SC_COMPARE_FAILURE;
+    return status;
+  };
+  push({.operation = RingLayout::compare_and_write, .blocks = 1});
+  const auto all = finish();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, SPDK_NVME_SCT_MEDIA_ERROR << 8 | SPDK_NVME_SC_COMPARE_FAILURE);
+}
+
+TEST_F(IoRingTest, DoesNotSendAPairAgain) {
+  controller.data.fuses.compare_and_write = 1;
+  describe();
+  ring.set_requeue(true);
+  controller.completions_of_poll = [](size_t) { return 0; };
+  push({.operation = RingLayout::compare_and_write, .blocks = 1});
+  poll();
+  queue_pair.abort_all();
+  const auto all = js.reap();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, SPDK_NVME_SC_ABORTED_SQ_DELETION);
+  EXPECT_FALSE(ring.busy());
+}
+
+TEST_F(IoRingTest, SendsNoPairThatTheControllerWouldNotTakeAsOne) {
+  push({.operation = RingLayout::compare_and_write, .blocks = 1});
+  controller.data.fuses.compare_and_write = 1;
+  controller.data.acwu = 1;
+  EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
+  describe();
+  push({.operation = RingLayout::compare_and_write, .blocks = 3});
+  EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
+  EXPECT_TRUE(sent.empty());
+}
+
 TEST_F(IoRingTest, CountsReadsAndWritesApartAndHowLongCommandsTook) {
   push({.blocks = 1000});
   push({.operation = RingLayout::write, .blocks = 16});

@@ -163,7 +163,12 @@ function attach(env: NativeEnvironment): Promise<NativeController> {
         tos: 0,
       },
       ...{ stateChanged: () => {}, failed: () => {}, resetStep: () => {} },
-      ...{ ioCompleted: () => {}, namespacesChanged: () => {}, logChanged: () => {} },
+      ...{
+        ioCompleted: () => {},
+        namespacesChanged: () => {},
+        logChanged: () => {},
+        reservationsChanged: () => {},
+      },
     });
   });
 }

@@ -145,7 +145,14 @@ describe('what cannot be done is refused at once', () => {
       pretended: { id: number; blockSize: number; tag?: number },
     ): Promise<number> => {
       const { controller, blocks, optimal, protection, supports, uuid, nguid, eui64, tag } = ns;
-      const without = { metadataSize: 0, metadata: 'none' as const, optimal, protection, supports };
+      const without = {
+        compareAndWriteBlocks: 0,
+        metadataSize: 0,
+        metadata: 'none' as const,
+        optimal,
+        protection,
+        supports,
+      };
       const lie = Namespace.create(controller, { ...without, uuid, nguid, eui64, blocks, tag, ...pretended });
       const has = vi.spyOn(controller, 'has').mockReturnValue(true);
       using batch = controller.queuePairs[0]?.openBatch() as Batch;

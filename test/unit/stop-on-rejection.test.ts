@@ -35,7 +35,7 @@ async function attemptsOf(options: object, refusal: typeof busy | typeof notAllo
   const failed = new Promise<unknown>((resolve) => controller.once('failed', resolve));
   let attempts = 0;
   controller.on('reconnectFailed', () => attempts++);
-  target.refusal = refusal;
+  target.rejection = refusal;
   target.dropLinks();
   expect(await failed).toMatchObject({ code: 'ERR_SPDK_CONNECT_REJECTED', nvmeStatus: { dnr: refusal.dnr } });
   return attempts;

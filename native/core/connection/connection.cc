@@ -258,6 +258,10 @@ void Connection::on_async_event(void* self, const spdk_nvme_cpl* completion) {
 void Connection::on_event(uint32_t raw) {
   spdk_nvme_async_event_completion event{};
   event.raw = raw;
+  if (event.bits.async_event_type == SPDK_NVME_ASYNC_EVENT_TYPE_IO &&
+      event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_RESERVATION_LOG_AVAIL) {
+    reservations_changed_ = true;
+  }
   if (event.bits.async_event_type != SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE) return;
   if (event.bits.async_event_info == SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED) namespaces_stale_ = true;
   if (event.bits.async_event_info == kAnaLogChanged) log_changed_ = true;

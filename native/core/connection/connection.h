@@ -98,6 +98,8 @@ class Connection {
   void watch_log();
   /** Whether it has reported a change since the last call: of that log, or of the ANA log of an I/O controller. */
   [[nodiscard]] bool take_log_change() { return std::exchange(log_changed_, false); }
+  /** Whether it has reported a reservation notification since the last call. */
+  [[nodiscard]] bool take_reservation_change() { return std::exchange(reservations_changed_, false); }
   /** Sends a command; rejects it when the admin queue is lost. */
   void admin(AdminCommand command);
   /** Asks the controller to abort the command in a slot of a queue pair's ring. */
@@ -166,6 +168,7 @@ class Connection {
   /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned. */
   bool namespaces_stale_ = false;
   bool log_changed_ = false;
+  bool reservations_changed_ = false;
   /** The controller's list of changed namespaces has been read, which SPDK did not do by itself. */
   bool changed_namespaces_read_ = false;
 };

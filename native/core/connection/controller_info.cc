@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "native/core/io/namespace_table.h"
 #include "native/spdk/command_limits.h"
 #include "native/spdk/namespaces.h"
 
@@ -65,6 +66,7 @@ void read_optimal_sizes(spdk_nvme_ns* ns, NamespaceInfo& info) {
 void read_optional_commands(spdk_nvme_ctrlr* controller, NamespaceInfo& info) {
   constexpr size_t kOptionalCommands = 520;
   const uint32_t bits = field16(spdk_nvme_ctrlr_get_data(controller), kOptionalCommands);
+  info.writes_uncorrectable = (bits & 1 << 1) != 0;
   info.compares = (bits & 1 << 0) != 0;
   info.deallocates = (bits & 1 << 2) != 0;
   info.writes_zeroes = (bits & 1 << 3) != 0;
@@ -107,6 +109,7 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, Namespac
     info.protection_first = info.protection_type != 0 && data->dps.md_start != 0;
     read_optimal_sizes(ns, info);
     read_optional_commands(controller, info);
+    info.compare_and_write_blocks = compare_and_write_blocks(controller, ns);
     info.uuid = uuid_of(ns);
     info.nguid = identifier(data->nguid, sizeof(data->nguid));
     const auto* eui64 = reinterpret_cast<const uint8_t*>(&data->eui64);

@@ -31,6 +31,9 @@ struct NamespaceInfo {
   bool writes_zeroes = false;
   bool deallocates = false;
   bool verifies = false;
+  bool writes_uncorrectable = false;
+  /** The most blocks of a fused Compare and Write; 0 for none. */
+  uint32_t compare_and_write_blocks = 0;
   // Empty when the controller gives none.
   std::string uuid;   // 8-4-4-4-12
   std::string nguid;  // hexadecimal

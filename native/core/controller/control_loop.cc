@@ -144,6 +144,7 @@ bool ControlLoop::serve() {
       look_for_hidden_namespaces();
     }
     if (connection_->take_log_change()) events_.log_changed();
+    if (connection_->take_reservation_change()) events_.reservations_changed();
     if (const Status loss = connection_->take_loss(); !loss.ok()) lose(loss);
   }
   if (reset_wanted_) reset_now();

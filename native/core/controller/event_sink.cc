@@ -36,6 +36,10 @@ void EventSink::namespaces_changed() {
   emit(events()->namespaces_changed);
 }
 
+void EventSink::reservations_changed() {
+  emit(events()->reservations_changed);
+}
+
 void EventSink::log_changed() {
   emit(events()->log_changed);
 }

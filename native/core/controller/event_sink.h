@@ -28,6 +28,8 @@ struct ControllerEvents {
   std::function<void()> namespaces_changed;
   /** A discovery controller reports that its log has changed. */
   std::function<void()> log_changed;
+  /** The controller has something in its reservation notification log. */
+  std::function<void()> reservations_changed;
 };
 
 /**
@@ -50,6 +52,7 @@ class EventSink {
   void reset(const ResetStep& step);
   void namespaces_changed();
   void log_changed();
+  void reservations_changed();
   /** For the rings, which call it on the threads that poll. */
   [[nodiscard]] std::function<void()> io_completed() const { return events()->io_completed; }
   /** For what only a reader of the history needs to know. */

@@ -21,7 +21,7 @@ bool segments_cover(const IoCommand& command, const DmaMemory& memory) {
     if (memory.at(region, offset, length) == nullptr) return false;
     total += length;
   }
-  return total == static_cast<uint64_t>(command.blocks) * command.block_size;
+  return total == command.blocks * command.block_bytes();
 }
 
 uint64_t max_blocks(const IoCommand& command, const CommandLimits& limits) {
@@ -52,7 +52,7 @@ void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) 
   segment_count = words[kSegments];
   if (segment_count == 0) {
     segment_count = 1;
-    const uint64_t length = static_cast<uint64_t>(blocks) * block_size;
+    const uint64_t length = blocks * block_bytes();
     segments[0] = {.region = words[kRegion], .offset = words[kOffset], .length = length};
     return;
   }
@@ -79,6 +79,10 @@ int check_command(const IoCommand& command, const NamespaceEntry* entry, const D
   if (command.first_block > entry->blocks || command.blocks > entry->blocks - command.first_block)
     return -ERANGE;
   if (!command.transfers()) return 0;
+  if (command.operation == RingLayout::compare_and_write &&
+      (command.blocks > entry->compare_and_write_blocks || command.segment_count != 1)) {
+    return -ENOTSUP;
+  }
   // SPDK and the controller would also transfer metadata, past the end of the data.
   if (entry->metadata_size != 0) return -ENOTSUP;
   return segments_cover(command, memory) ? 0 : -EFAULT;
@@ -87,6 +91,8 @@ int check_command(const IoCommand& command, const NamespaceEntry* entry, const D
 PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
                       const CommandLimits& limits) {
   if (!command.has_blocks()) return {.count = 1, .segments = command.segment_count};
+  // As a whole, or it would not be atomic.
+  if (command.operation == RingLayout::compare_and_write) return {.count = command.blocks, .segments = 1};
   uint64_t most = std::min<uint64_t>(max_blocks(command, limits), command.blocks - sent);
   PieceRange piece{.first = sent};
   if (command.transfers()) {

@@ -43,7 +43,13 @@ struct IoCommand : RingLayout {
 
   /** Whether it moves data to or from blocks of the namespace. */
   [[nodiscard]] bool transfers() const {
-    return operation == read || operation == write || operation == compare;
+    return operation == read || operation == write || operation == compare || operation == compare_and_write;
+  }
+  /** Whether it must not be sent twice: the second time it would meet what it did the first time. */
+  [[nodiscard]] bool only_once() const { return operation == raw || operation == compare_and_write; }
+  /** Bytes of data of one of its blocks. */
+  [[nodiscard]] uint64_t block_bytes() const {
+    return operation == compare_and_write ? 2 * static_cast<uint64_t>(block_size) : block_size;
   }
   /** Whether it has a range of blocks. */
   [[nodiscard]] bool has_blocks() const { return operation != raw && operation != flush; }

@@ -194,14 +194,21 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   auto* piece = static_cast<Piece*>(context);
   IoRing& ring = *piece->ring;
   const uint32_t index = piece->slot;
+  if (piece->missing > 0) {
+    piece->missing--;
+    piece->first_status = status_word(completion->status);
+    return;
+  }
   const uint32_t first = piece->range.first;
   Slot& slot = ring.slots_[index];
   ring.free_pieces_.push_back(static_cast<uint32_t>(piece - ring.pieces_.data()));
   ring.in_flight_--;
   slot.pieces--;
-  const uint32_t status = status_word(completion->status);
+  uint32_t status = status_word(completion->status);
+  // Of a fused pair: why the first failed says more than that the second was not carried out.
+  if (piece->first_status != 0 && !is_aborted(piece->first_status)) status = piece->first_status;
   // A controller that was asked to abort a command completes it with a status that SPDK gives for a lost connection.
-  const bool lost = is_aborted(status) && slot.command.operation != raw &&
+  const bool lost = is_aborted(status) && !slot.command.only_once() &&
                     ring.requeue_.load(std::memory_order_acquire) && !ring.is_cancelled(index);
   if (lost) {
     slot.was_lost = true;

@@ -4,6 +4,21 @@
 
 namespace spdk_nvme {
 
+uint32_t compare_and_write_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns) {
+  // NVMe base specification, "Identify Controller" and "Identify Namespace"; both counts are one less than they say.
+  constexpr size_t kFuses = 522;
+  constexpr size_t kAtomicUnit = 532;
+  constexpr size_t kNamespaceAtomicUnit = 38;
+  constexpr size_t kFeatures = 24;
+  constexpr uint8_t kHasAtomicUnit = 1 << 1;
+  const auto* controller_data = reinterpret_cast<const uint8_t*>(spdk_nvme_ctrlr_get_data(controller));
+  if ((controller_data[kFuses] & 1) == 0) return 0;
+  const auto* data = reinterpret_cast<const uint8_t*>(spdk_nvme_ns_get_data(ns));
+  const uint8_t* unit =
+      (data[kFeatures] & kHasAtomicUnit) != 0 ? data + kNamespaceAtomicUnit : controller_data + kAtomicUnit;
+  return (unit[0] | unit[1] << 8) + 1U;
+}
+
 std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags) {
   tags.update(controller);
   NamespaceTable::Entries entries;
@@ -16,6 +31,7 @@ std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* cont
                                        .blocks = spdk_nvme_ns_get_num_sectors(ns),
                                        .metadata_size = spdk_nvme_ns_get_md_size(ns),
                                        .boundary = spdk_nvme_ns_get_optimal_io_boundary(ns),
+                                       .compare_and_write_blocks = compare_and_write_blocks(controller, ns),
                                        .tag = tags.of(id)});
   }
   const CommandLimits limits{.bytes = spdk::max_command_bytes(controller),

@@ -19,6 +19,8 @@ struct NamespaceEntry {
   uint32_t metadata_size = 0;
   /** Transfers should not cross a multiple of this many blocks; 0 for none. */
   uint32_t boundary = 0;
+  /** The most blocks of a fused Compare and Write; 0 where the controller has none. */
+  uint32_t compare_and_write_blocks = 0;
   /** See NamespaceTags. */
   uint32_t tag = 0;
 };
@@ -51,6 +53,9 @@ class NamespaceTable {
   const CommandLimits limits_;
   const Entries entries_;
 };
+
+/** The most blocks that the controller compares and writes as one; 0 where it does not. Thread: control. */
+uint32_t compare_and_write_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns);
 
 /** From SPDK's present state. Thread: control. */
 std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags);

@@ -93,6 +93,34 @@ int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece&
   return spdk_nvme_ctrlr_cmd_io_raw(controller, queue_pair, &blocks, data, length, done, &piece);
 }
 
+/**
+ * A fused pair, one directly after the other on the queue. The piece completes with the second of its completions. The queue
+ * pair has room for both (IoRing), so the second is only refused by a connection that has ended, which ends the first as well.
+ */
+int send_compare_and_write(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece& piece,
+                           spdk_nvme_cmd_cb done) {
+  const IoCommand& command = *piece.command;
+  const IoCommand::Segment& part = command.segments[0];
+  const auto length = static_cast<uint32_t>(piece.bytes());
+  auto* data = static_cast<uint8_t*>(piece.memory->at(part.region, part.offset, 2ULL * length));
+  if (data == nullptr) return -EFAULT;
+  spdk_nvme_cmd pair{};
+  pair.opc = SPDK_NVME_OPC_COMPARE;
+  pair.fuse = SPDK_NVME_CMD_FUSE_FIRST;
+  pair.nsid = command.namespace_id;
+  memcpy(&pair.cdw10, &command.first_block, sizeof(command.first_block));
+  pair.cdw12 = (command.blocks - 1) | (command.flags & SPDK_NVME_IO_FLAGS_CDW12_MASK);
+  piece.missing = 1;
+  const int first = spdk_nvme_ctrlr_cmd_io_raw(controller, queue_pair, &pair, data, length, done, &piece);
+  if (first != 0) return first;
+  pair.opc = SPDK_NVME_OPC_WRITE;
+  pair.fuse = SPDK_NVME_CMD_FUSE_SECOND;
+  const int second =
+      spdk_nvme_ctrlr_cmd_io_raw(controller, queue_pair, &pair, data + length, length, done, &piece);
+  if (second != 0) piece.missing = 0;
+  return 0;
+}
+
 }  // namespace
 
 int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry,
@@ -105,11 +133,14 @@ int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const N
       return send_deallocate(queue_pair, entry, piece, done);
     case RingLayout::verify:
       return spdk::can_verify() ? send_blocks(controller, queue_pair, piece, done) : -ENOTSUP;
+    case RingLayout::compare_and_write:
+      return send_compare_and_write(controller, queue_pair, piece, done);
     case RingLayout::read:
     case RingLayout::write:
       if (piece.range.segments > 1) return send_vectored(queue_pair, entry, piece, done);
       [[fallthrough]];
     case RingLayout::compare:
+    case RingLayout::write_uncorrectable:
     case RingLayout::flush:
     case RingLayout::write_zeroes:
       // These are the opcodes of the NVM command set.

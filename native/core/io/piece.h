@@ -22,6 +22,9 @@ struct Piece {
   uint32_t segment = 0;
   uint64_t segment_offset = 0;
   uint64_t left = 0;
+  /** Completions that a fused pair still lacks beside the next one, and the status of the first. */
+  uint32_t missing = 0;
+  uint32_t first_status = 0;
 
   [[nodiscard]] uint64_t bytes() const { return static_cast<uint64_t>(range.count) * command->block_size; }
 };

@@ -55,10 +55,13 @@ struct RingLayout {
     flush = 0,
     write = 1,
     read = 2,
+    write_uncorrectable = 4,
     compare = 5,
     write_zeroes = 8,
     deallocate = 9,
     verify = 12,
+    /** Compare and Write as a fused pair; its data is that of both, one after the other. */
+    compare_and_write = 254,
     raw = 255
   };
 

@@ -1,0 +1,147 @@
+// Reservations of a namespace in memory, which two hosts share.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Controller, Environment, type Namespace } from '../../lib/index.js';
+import { decodeNotification } from '../../lib/nvme/reservations.js';
+import {
+  type MemorySubsystem,
+  type MemoryTarget,
+  type Simulation,
+  simulate,
+} from '../../lib/testing/index.js';
+
+let simulation: Simulation;
+let target: MemoryTarget;
+let subsystem: MemorySubsystem;
+let env: Environment;
+let controllers: Controller[];
+let one: Namespace;
+let other: Namespace;
+
+beforeEach(async () => {
+  simulation = simulate();
+  target = simulation.addTarget();
+  subsystem = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:reserved');
+  subsystem.addNamespace(1);
+  env = await Environment.init();
+  controllers = await Promise.all(
+    ['a', 'b'].map((host) =>
+      env.attach(subsystem.id, { hostNqn: `nqn.2026-11.dev.spdk-nvme:${host}`, ctrlrLossTimeoutMs: 1_000 }),
+    ),
+  );
+  [one, other] = controllers.map(({ namespaces }) => namespaces[0]) as [Namespace, Namespace];
+});
+afterEach(async () => {
+  await env.close();
+  expect(simulation.misuse).toEqual([]);
+  simulation.restore();
+});
+
+const conflict = { code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sct: 0, sc: 0x83 } };
+const block = Buffer.alloc(512, 'x');
+const at = { offset: 0 };
+
+describe('a reservation', () => {
+  it.each([
+    ['write-exclusive', true, false, true, false],
+    ['exclusive-access', false, false, false, false],
+    ['write-exclusive-registrants-only', true, false, true, true],
+    ['exclusive-access-registrants-only', false, false, true, true],
+    ['write-exclusive-all-registrants', true, false, true, true],
+    ['exclusive-access-all-registrants', false, false, true, true],
+  ] as const)('%s', async (type, reads, writes, registeredReads, registeredWrites) => {
+    await one.reservations.register(1n);
+    await one.reservations.acquire(1n, type);
+    const may = (send: () => Promise<unknown>) =>
+      send().then(
+        () => true,
+        () => false,
+      );
+    const access = async () => [
+      await may(() => other.read(Buffer.alloc(512), at)),
+      await may(() => other.write(block, at)),
+    ];
+    expect(await access()).toEqual([reads, writes]);
+    await other.reservations.register(2n);
+    expect(await access()).toEqual([registeredReads, registeredWrites]);
+    await one.write(block, at);
+    expect((await one.reservations.report()).type).toBe(type);
+    await one.reservations.release(1n, type);
+    expect(await access()).toEqual([true, true]);
+  });
+
+  it('is reported with all hosts, however many', async () => {
+    await one.reservations.register(5n);
+    const hosts = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        env.attach(subsystem.id, { hostNqn: `nqn.2026-11.dev.spdk-nvme:h${i}` }),
+      ),
+    );
+    for (const [i, host] of hosts.entries()) await host.namespaces[0]?.reservations.register(BigInt(100 + i));
+    const { registrants, generation } = await one.reservations.report();
+    expect(registrants).toHaveLength(21);
+    expect(generation).toBe(21);
+    expect(registrants[0]).toMatchObject({ key: 5n, hostId: controllers[0]?.hostId, holder: false });
+  });
+
+  it('fences the host that it is taken from, and stays over a reset', async () => {
+    await one.reservations.register(1n);
+    await one.reservations.acquire(1n, 'write-exclusive');
+    await other.reservations.register(2n);
+    await other.reservations.acquire(2n, 'write-exclusive', { preempt: 1n, abort: true });
+    await controllers[1]?.reset();
+    await expect(one.write(block, at)).rejects.toMatchObject(conflict);
+    await other.write(block, at);
+    expect(subsystem.namespaces.get(1)?.reservations.type).toBe('write-exclusive');
+  });
+
+  it('ends with the registration of its holder, and by clear()', async () => {
+    await one.reservations.register(1n);
+    await one.reservations.acquire(1n, 'exclusive-access');
+    await one.reservations.unregister(1n);
+    await other.write(block, at);
+    await other.reservations.register(2n);
+    await other.reservations.replaceKey(2n, 3n);
+    await other.reservations.acquire(3n, 'exclusive-access');
+    await other.reservations.clear(3n);
+    await one.write(block, at);
+    expect((await one.reservations.report()).registrants).toEqual([]);
+  });
+
+  it('is not asked for twice when a connection ends', async () => {
+    target.latencyMs = 50;
+    const registering = one.reservations.register(1n);
+    setTimeout(() => target.dropLinks(), 10);
+    await expect(registering).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
+    target.latencyMs = 0;
+    expect((await one.reservations.report()).registrants).toEqual([]);
+  });
+
+  it('rejects wrong keys and options at once', async () => {
+    const { reservations } = one;
+    const wrong: [() => Promise<unknown>, string][] = [
+      [() => reservations.register(0n), 'ERR_SPDK_INVALID_ARG_VALUE'],
+      [() => reservations.register(2n ** 64n), 'ERR_SPDK_INVALID_ARG_VALUE'],
+      [() => reservations.register(1 as never), 'ERR_SPDK_INVALID_ARG_TYPE'],
+      [() => reservations.register(1n, { persistent: 1 } as never), 'ERR_SPDK_INVALID_ARG_TYPE'],
+      [() => reservations.register(1n, { persist: true } as never), 'ERR_SPDK_UNKNOWN_OPTION'],
+      [() => reservations.acquire(1n, 'all' as never), 'ERR_SPDK_INVALID_ARG_VALUE'],
+      [() => reservations.acquire(1n, 'write-exclusive', { preempt: 0n }), 'ERR_SPDK_INVALID_ARG_VALUE'],
+      [() => reservations.replaceKey(1n, 0n), 'ERR_SPDK_INVALID_ARG_VALUE'],
+      [() => reservations.release(1n, undefined as never), 'ERR_SPDK_INVALID_ARG_TYPE'],
+    ];
+    for (const [call, code] of wrong) await expect(call()).rejects.toMatchObject({ code });
+    await expect(reservations.acquire(1n, 'write-exclusive')).rejects.toMatchObject(conflict);
+    expect((await reservations.report()).registrants).toEqual([]);
+  });
+});
+
+it('a notification is decoded', () => {
+  const page = Buffer.alloc(64);
+  expect(decodeNotification(page)).toBeUndefined();
+  page.writeBigUInt64LE(7n, 0);
+  page.writeUInt8(3, 8);
+  page.writeUInt8(2, 9);
+  page.writeUInt32LE(5, 12);
+  expect(decodeNotification(page)).toEqual({ count: 7n, kind: 'reservation-preempted', left: 2, nsid: 5 });
+});
