@@ -290,6 +290,42 @@ describe('operations', () => {
     expect(String(Buffer.concat(chunks))).toBe('hello');
   });
 
+  it.each([
+    ['a loop over chunks', (one: NamespaceOperations) => one.chunks({ chunkBytes: bs, concurrency: 2 })],
+    ['a read stream', (one: NamespaceOperations) => one.createReadStream({ chunkBytes: bs, concurrency: 2 })],
+  ])('%s goes on when a path is lost', async (_, read) => {
+    const subsystem = await attach({ policy: 'active-active' });
+    const namespace = only(subsystem);
+    for (let i = 0; i < 64; i++) await namespace.write(block(i), { offset: i * bs });
+    const found: number[] = [];
+    for await (const chunk of read(namespace)) {
+      found.push((chunk as Buffer)[7] as number);
+      if (found.length === 8) takeDown(0);
+      if (found.length === 24) {
+        target(0).refusal = undefined;
+        await allUp(subsystem);
+        takeDown(1);
+      }
+    }
+    expect(found).toEqual(Array.from({ length: 64 }, (_, i) => i));
+  });
+
+  it('a write stream goes on when a path is lost, and leaves every byte', async () => {
+    const subsystem = await attach({ policy: 'active-active' });
+    const namespace = only(subsystem);
+    const stream = namespace.createWriteStream({ chunkBytes: bs, concurrency: 2 });
+    for (let i = 0; i < 64; i++) {
+      if (i === 20) takeDown(1);
+      if (!stream.write(block(i + 1))) await once(stream, 'drain');
+    }
+    stream.end();
+    await once(stream, 'finish');
+    const all = await namespace.read(Buffer.alloc(64 * bs), { offset: 0 });
+    expect(Array.from({ length: 64 }, (_, i) => all[i * bs + 3])).toEqual(
+      Array.from({ length: 64 }, (_, i) => i + 1),
+    );
+  });
+
   it.each<[string, (namespace: SubsystemNamespace) => Promise<unknown>, string]>([
     ['an unaligned offset', (one) => one.read(block(0), { offset: 1 }), 'ERR_SPDK_UNALIGNED'],
     ['a range past the end', (one) => one.write(block(0), { offset: 64 * bs }), 'ERR_SPDK_OUT_OF_RANGE'],
