@@ -75,3 +75,14 @@ it.each([
   expect(written.join('')).toMatch(refusalLine);
   expect(written.join('')).toContain(why);
 });
+
+it('the guide names the fields of every JSON', () => {
+  const guide = readFileSync('docs/guide/command-line.md', 'utf8');
+  const [, table = ''] = guide.split('| verb | fields of its JSON');
+  const { program } = idle(silent);
+  const withJson = program.commands.filter(({ options }) => options.some(({ short }) => short === '-o'));
+  expect(withJson.length).toBeGreaterThan(10);
+  const rows = table.split('\n').map((line) => line.split('|')[1] ?? '');
+  const named = rows.flatMap((cell) => [...cell.matchAll(/`([\w-]+)`/g)].map(([, verb]) => verb));
+  for (const verb of withJson) expect(named, verb.name()).toContain(verb.name());
+});
