@@ -39,6 +39,7 @@ export type { NvmeStatus } from './errors/nvme-status.js';
 export {
   type CatalogueEntry,
   errorCatalogue,
+  type OperationOutcome,
   SpdkError,
   type SpdkErrorCode,
   type SpdkErrorDetails,
@@ -47,6 +48,7 @@ export {
 export type { BatchCommand, BatchCompletion, BatchTransfer } from './io/batch-command.js';
 export type { BatchWaitOptions } from './io/batch-waiters.js';
 export type { DmaBuffer } from './io/dma-memory.js';
+export type { OnTimeout } from './io/request.js';
 export type { AnaState } from './multipath/ana.js';
 export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';
 export type { NamespaceOperations } from './multipath/namespace-operations.js';

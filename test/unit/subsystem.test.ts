@@ -302,7 +302,7 @@ describe('operations', () => {
       found.push((chunk as Buffer)[7] as number);
       if (found.length === 8) takeDown(0);
       if (found.length === 24) {
-        target(0).refusal = undefined;
+        target(0).rejection = undefined;
         await allUp(subsystem);
         takeDown(1);
       }
