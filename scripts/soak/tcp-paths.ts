@@ -35,20 +35,28 @@ export async function tcpPaths(clients: number): Promise<PathTarget> {
   const targets: SpdkTarget[] = [];
   for (const listener of listeners) targets.push(await start(listener));
 
-  const listen = (call: 'add' | 'remove', { client }: PathFault, side: number) =>
-    targets[side]?.call(`nvmf_subsystem_${call}_listener`, {
-      nqn: pathNqn(client),
-      listen_address: { ...listeners[side], adrfam: 'IPv4' },
-    });
+  const restart = async (side: number) => {
+    await targets[side]?.stop('SIGKILL');
+    targets[side] = await start(listeners[side] as Listener);
+  };
+  const listen = async (call: 'add' | 'remove', { client }: PathFault, side: number) => {
+    try {
+      await targets[side]?.call(`nvmf_subsystem_${call}_listener`, {
+        nqn: pathNqn(client),
+        listen_address: { ...listeners[side], adrfam: 'IPv4' },
+      });
+    } catch {
+      // nvmf_tgt v20.07 was seen to crash once in half an hour of this.
+      await restart(side);
+    }
+  };
   const inflict = async (fault: PathFault): Promise<() => Promise<void>> => {
     const { kind, side } = fault;
     const target = targets[side] as SpdkTarget;
     switch (kind) {
       case 'target-killed':
         await target.stop('SIGKILL');
-        return async () => {
-          targets[side] = await start(listeners[side] as Listener);
-        };
+        return () => restart(side);
       case 'target-frozen':
         process.kill(target.pid, 'SIGSTOP');
         return async () => void process.kill(target.pid, 'SIGCONT');
