@@ -131,6 +131,8 @@ export function suggest(key: string, valid: readonly string[]): string {
 
 /** Edit distance, except that a key without its end (`timeout` for `timeoutMs`) is as near as a typing error. */
 function nearness(typed: string, name: string): number {
+  // In another case only.
+  if (typed === name) return 0;
   if (typed.length >= 3 && (name.startsWith(typed) || typed.startsWith(name))) return 1;
   return editDistance(typed, name);
 }
