@@ -31,6 +31,11 @@ constexpr auto kFresh = 5ms;
 constexpr auto kEagerTime = 200us;
 /** SPDK sends a Keep Alive in the first poll after half of the time that the target granted. */
 constexpr int kPollsInKeepAlive = 4;
+/**
+ * A poll of an admin queue that is lost disconnects it. SPDK would wait a second for the handshake, to which a target that has
+ * gone does not respond, and everything of the controller would wait with it.
+ */
+constexpr auto kHandshakeOfLost = 20ms;
 /** What SPDK gets to shut down a controller that has just responded. */
 constexpr auto kShutdownLimit = 1'000ms;
 /** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
@@ -137,6 +142,7 @@ bool Connection::wait_for_controller(const std::function<void()>& call) {
   const auto limit = silence_limit() + kTimeForNamespace * namespace_count_;
   {
     const LingerLock::SharedGuard together(*context_.linger, context_.services->control_slot());
+    const spdk::CmWaitLimit handshake(kHandshakeOfLost);
     const WaitingCall waiting(context_.services->deadlines, *watch_, {.response = limit, .stop = stop_});
     call();
     if (!waiting.broken()) return true;

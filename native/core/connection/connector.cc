@@ -38,6 +38,8 @@ constexpr int kPollsInVain = 20;
 constexpr auto kAddressLimit = 2s;
 /** How often a connect that waits at the gate checks whether it was cancelled. */
 constexpr auto kGateInterval = 50ms;
+/** How often I/O that waits for the connection is looked after while SPDK connects. */
+constexpr auto kWaitingInterval = 10ms;
 /** SPDK itself ends most connects in time, and more gently. */
 constexpr auto kGrace = 1s;
 /** Many releases of SPDK fail a connect when a connection manager event takes more than a second, or the first response
@@ -196,9 +198,17 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
     return false;
   });
   Attempt attempt;
-  attempt.call = std::make_unique<spdk::ConnectAttempt>(distinct_id_->get(), request_.connect);
   attempt.watch = watch;
-  Status status = connect_controller(attempt, on_detach, log);
+  Status status;
+  {
+    // SPDK may not return for seconds. Nothing else uses the rings until the queue pairs are connected.
+    const Deadlines::Scope waiting(context_.services->deadlines, kWaitingInterval, [this] {
+      while_waiting_();
+      return true;
+    });
+    attempt.call = std::make_unique<spdk::ConnectAttempt>(distinct_id_->get(), request_.connect);
+    status = connect_controller(attempt, on_detach, log);
+  }
   if (!status.ok()) return status;
   const auto& settings = request_.connect;
   const Connection::Granted granted{
@@ -230,7 +240,7 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
     } else {
       spdk::ConnectAttempt::yield();
     }
-    if (stopped()) leave_gate();
+    if (stop_.at_least(StopRequest::Level::detach)) leave_gate();
     if (may_abandon(on_detach) && ++polls_in_vain > kPollsInVain) {
       abandoned_ = std::move(attempt);
       return Status::failure("ERR_SPDK_ABORTED", "a detach has ended the connection that was being made");

@@ -29,7 +29,8 @@ class Connector {
  public:
   /**
    * @param request, stop, io outlive this
-   * @param while_waiting called again and again while a connect waits, with no lock held that I/O needs
+   * @param while_waiting called again and again while a connect waits, with no lock held that I/O needs: by this
+   *   thread, and by that of the deadlines while SPDK has this one, never by both at once
    */
   Connector(ConnectionContext context, const ConnectRequest& request, const StopRequest& stop, IoQueues& io,
             std::function<void()> while_waiting)

@@ -1,0 +1,64 @@
+// I/O that JavaScript submits after a loss that it has not heard of, because it was busy, while SPDK is in an attempt to connect
+// that does not return: it fails as soon as the policy says so, not at the end of the attempt.
+
+import os from 'node:os';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Environment, type SpdkError } from '../../lib/index.js';
+import { listenerId } from '../../scripts/target/config.js';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+
+const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4476' } as const;
+const nqn = 'nqn.2026-11.dev.spdk-nvme:after-loss';
+const failAfterMs = 100;
+/** Ample for a busy machine; an attempt takes longer. */
+const limitMs = 1_000;
+
+let target: SpdkTarget;
+let env: Environment;
+beforeAll(async () => {
+  target = await startSpdkTarget({
+    listener,
+    core: os.availableParallelism() - 1,
+    subsystems: [{ nqn, serial: 'LOSS', disk: { kind: 'malloc', sizeMb: 8, blockSize: 512 } }],
+  });
+  ensureHugepages(128);
+  env = await Environment.init({ memoryMb: 128 });
+});
+afterAll(async () => {
+  await env?.close();
+  await target?.stop('SIGKILL');
+});
+
+function beBusy(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+it('fails in time', { timeout: 60_000 }, async () => {
+  const controller = await env.attach(listenerId(listener, nqn), {
+    ...{ keepAliveMs: 1_000, reconnectDelayMs: failAfterMs, fastIoFailTimeoutMs: failAfterMs },
+    ctrlrLossTimeoutMs: 60_000,
+  });
+  const [namespace] = controller.namespaces;
+  const read = new Promise<{ code: string; ms: number }>((resolve) => {
+    controller.once('resetting', () => {
+      // Until the time for I/O is over, which this thread then does not know yet.
+      beBusy(4 * failAfterMs);
+      const begun = performance.now();
+      const settle = (code: string) => resolve({ code, ms: performance.now() - begun });
+      namespace?.read(Buffer.alloc(512), { offset: 0 }).then(
+        () => settle('none'),
+        (error: SpdkError) => settle(error.code),
+      );
+      // It is sent before this thread hears anything.
+      queueMicrotask(() => beBusy(failAfterMs));
+    });
+  });
+  // Its port answers still, and nothing else does: an attempt to connect takes seconds.
+  process.kill(target.pid, 'SIGSTOP');
+  const { code, ms } = await read;
+  process.kill(target.pid, 'SIGCONT');
+  expect(code).toBe('ERR_SPDK_CONTROLLER_FAILED');
+  expect(ms).toBeLessThan(limitMs);
+  await controller.detach({ drainMs: 0 });
+});
