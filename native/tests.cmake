@@ -15,7 +15,7 @@ set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_comma
   core/connection/connector.cc core/connection/controller_info.cc core/connection/hidden_namespaces.cc
   core/controller/control_loop.cc core/controller/controller.cc core/controller/description.cc
   core/controller/detach_sequence.cc
-  spdk/command_limits.cc spdk/connect.cc spdk/controller_type.cc spdk/distinct_id.cc spdk/namespaces.cc
+  spdk/command_limits.cc spdk/connect.cc spdk/controller_type.cc spdk/distinct_id.cc spdk/keys.cc spdk/namespaces.cc
   spdk/queue_pairs.cc spdk/source_address.cc)
 file(GLOB FAKE_SPDK CONFIGURE_DEPENDS ${ROOT}/test/native/fake_spdk/*.cc)
 add_library(faked OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
