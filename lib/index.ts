@@ -19,6 +19,7 @@ export type {
   DiscoveryEntry,
   DiscoveryFailure,
   DiscoveryLog,
+  RdmaPort,
   SecureChannel,
 } from './discovery/log.js';
 export { DiscoveryWatch, type DiscoveryWatchEvents } from './discovery-watch.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DiscoveryEntry, DiscoveryLog, Environment, TransportId } from 'spdk-nvme';
+import type { DiscoveryEntry, DiscoveryLog, Environment, RdmaPort, TransportId } from 'spdk-nvme';
 import { explain, UsageError } from '../engine/exit.js';
 import { integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print, printLine } from '../engine/output.js';
@@ -107,13 +107,23 @@ function recordOf(entry: DiscoveryEntry) {
     trtype: transport,
     adrfam: transportId?.adrfam?.toLowerCase() ?? '',
     subtype: subtypes[subtype],
-    treq: secureChannels[entry.secureChannel],
+    treq: `${secureChannels[entry.secureChannel]}${entry.disablesSqFlowControl ? ', sq flow control disable supported' : ''}`,
     portid: portId,
     trsvcid: service,
     subnqn: subsystemNqn,
     traddr: address,
     eflags: flags === 0 ? 'none' : flags,
     ...(entry.security === null ? {} : { sectype: entry.security }),
+    ...(entry.rdma === null ? {} : rdmaFieldsOf(entry.rdma)),
+  };
+}
+
+function rdmaFieldsOf({ queuePairType, provider, connectionManagement, partitionKey }: RdmaPort) {
+  return {
+    rdma_prtype: provider.replace('not-specified', 'not specified'),
+    rdma_qptype: queuePairType,
+    rdma_cms: connectionManagement,
+    rdma_pkey: partitionKey,
   };
 }
 

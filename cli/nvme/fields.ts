@@ -18,3 +18,8 @@ export function readText(data: Buffer, offset: number, bytes: number): string {
   const end = text.indexOf('\0');
   return end < 0 ? text : text.slice(0, end);
 }
+
+/** 32 hexadecimal digits in the form of a UUID. */
+export function hyphenated(digits: string): string {
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}

@@ -1,4 +1,4 @@
-import { type Field, readFields, readNumber, readText } from './fields.js';
+import { type Field, hyphenated, readFields, readNumber, readText } from './fields.js';
 
 // NVM Express Base Specification, "Identify Controller data structure"; the names are nvme-cli's.
 const before: readonly Field[] = [
@@ -97,9 +97,7 @@ const powerState: readonly Field[] = [
   ['write_tput', 14, 1],
   ['write_lat', 15, 1],
   ['idle_power', 16, 2],
-  ['idle_scale', 18, 1],
   ['active_power', 20, 2],
-  ['active_work_scale', 22, 1],
 ];
 const powerStatesAt = 2048;
 const powerStateBytes = 32;
@@ -115,12 +113,23 @@ export function decodeIdCtrl(data: Buffer): Record<string, unknown> {
     mn: readText(data, 24, 40),
     fr: readText(data, 64, 8),
     ...readFields(data, after),
-    fguid: data.toString('hex', fguidAt, fguidAt + 16),
+    fguid: hyphenated(data.toString('hex', fguidAt, fguidAt + 16)),
     subnqn: readText(data, 768, 256),
     ...readFields(data, fabrics),
     psds: Array.from({ length: states }, (_, state) => {
       const at = powerStatesAt + state * powerStateBytes;
-      return readFields(data.subarray(at, at + powerStateBytes), powerState);
+      return decodePowerState(data.subarray(at, at + powerStateBytes));
     }),
+  };
+}
+
+/** "Power State Descriptor data structure": scales are the two upper bits of their bytes, the workload the three lower ones. */
+function decodePowerState(data: Buffer): Record<string, unknown> {
+  const [idle, active] = [data.readUInt8(18), data.readUInt8(22)];
+  return {
+    ...readFields(data, powerState),
+    idle_scale: idle >> 6,
+    active_power_work: active & 7,
+    active_scale: active >> 6,
   };
 }

@@ -24,11 +24,6 @@ const fields: readonly Field[] = [
   ['nabspf', 44, 2],
   ['noiob', 46, 2],
   ['nvmcap', 48, 16],
-  ['npwg', 64, 2],
-  ['npwa', 66, 2],
-  ['npdg', 68, 2],
-  ['npda', 70, 2],
-  ['nows', 72, 2],
   ['mssrl', 74, 2],
   ['mcl', 76, 4],
   ['msrc', 80, 1],
@@ -38,6 +33,15 @@ const fields: readonly Field[] = [
   ['nvmsetid', 100, 2],
   ['endgid', 102, 2],
 ];
+/** Only where NSFEAT says that they have a meaning (bit 4, OPTPERF). */
+const optimal: readonly Field[] = [
+  ['npwg', 64, 2],
+  ['npwa', 66, 2],
+  ['npdg', 68, 2],
+  ['npda', 70, 2],
+  ['nows', 72, 2],
+];
+const hasOptimal = 0x10;
 const formatsAt = 128;
 
 /** Identify Namespace, field by field. */
@@ -45,6 +49,7 @@ export function decodeIdNs(data: Buffer): Record<string, unknown> {
   const formats = Number(readNumber(data, 25, 1)) + Number(readNumber(data, 81, 1)) + 1;
   return {
     ...readFields(data, fields),
+    ...((data.readUInt8(24) & hasOptimal) === 0 ? {} : readFields(data, optimal)),
     nguid: data.toString('hex', 104, 120),
     eui64: data.toString('hex', 120, 128),
     lbafs: Array.from({ length: Math.min(formats, 64) }, (_, format) => {
@@ -54,12 +59,24 @@ export function decodeIdNs(data: Buffer): Record<string, unknown> {
   };
 }
 
-/** The list of Namespace Identification Descriptors (CNS 03h), each under nvme-cli's name for it. */
+/** The list of Namespace Identification Descriptors (CNS 03h), as nvme-cli shows it: `loc` is where each begins. */
 export function decodeNsDescs(data: Buffer): Record<string, unknown>[] {
+  let at = 0;
   return decodeNamespaceDescriptors(data).map(({ kind, type, value }) => {
-    if (kind === 'unknown') return { type, value };
-    return { [kind]: kind === 'csi' ? Number.parseInt(value.slice(0, 2), 16) : value };
+    const nidl = value.replaceAll('-', '').length / 2;
+    const loc = at;
+    at += descriptorHeaderBytes + nidl;
+    const shown = kind === 'csi' ? commandSet(value) : value;
+    return { loc, nidt: type, nidl, type: kind, [kind === 'unknown' ? 'value' : kind]: shown };
   });
+}
+
+const descriptorHeaderBytes = 4;
+
+/** As C prints it with `%#x`. */
+function commandSet(digits: string): string {
+  const set = Number.parseInt(digits.slice(0, 2), 16);
+  return set === 0 ? '0' : `0x${set.toString(16)}`;
 }
 
 /** The list of active namespace ids (CNS 02h): 32 bits each, ended by zero. */

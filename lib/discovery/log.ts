@@ -7,6 +7,14 @@ import { parseTransportId, type TransportId } from '../options/transport-id.js';
 /** Whether the target requires a secure channel. */
 export type SecureChannel = 'not-specified' | 'required' | 'not-required';
 
+/** A port of RDMA: the transport-specific part of its entries (NVMe RDMA Transport Specification, "Transport Specific Address Subtype"). */
+export interface RdmaPort {
+  readonly queuePairType: 'connected' | 'datagram' | 'unknown';
+  readonly provider: 'not-specified' | 'infiniband' | 'roce' | 'roce-v2' | 'iwarp' | 'unknown';
+  readonly connectionManagement: 'rdma-cm' | 'unknown';
+  readonly partitionKey: number;
+}
+
 /** One entry of a discovery log. */
 export interface DiscoveryEntry {
   /**
@@ -27,8 +35,12 @@ export interface DiscoveryEntry {
   /** The largest admin submission queue. */
   readonly adminQueueEntries: number;
   readonly secureChannel: SecureChannel;
+  /** Whether the target can do without flow control of submission queues: bit 2 of TREQ. */
+  readonly disablesSqFlowControl: boolean;
   /** For TCP: the security that the port requires. */
   readonly security: 'none' | 'tls1.2' | 'tls1.3' | 'unknown' | null;
+  /** For RDMA: what the port is made of; null for other transports. */
+  readonly rdma: RdmaPort | null;
   /** EFLAGS of the entry. */
   readonly flags: number;
 }
@@ -72,6 +84,14 @@ const securities: Readonly<Record<number, DiscoveryEntry['security']>> = {
   0: 'none',
   1: 'tls1.2',
   2: 'tls1.3',
+};
+const queuePairTypes: Readonly<Record<number, RdmaPort['queuePairType']>> = { 1: 'connected', 2: 'datagram' };
+const providers: Readonly<Record<number, RdmaPort['provider']>> = {
+  1: 'not-specified',
+  2: 'infiniband',
+  3: 'roce',
+  4: 'roce-v2',
+  5: 'iwarp',
 };
 /** The offset of the transport-specific part of an entry; for TCP its first byte is SECTYPE. */
 const transportSpecific = 768;
@@ -120,7 +140,19 @@ function entryOf(entry: Buffer): DiscoveryEntry {
     adminQueueEntries: entry.readUInt16LE(8),
     secureChannel: secureChannels[entry.readUInt8(3) & 3] ?? 'not-specified',
     security: transport === 'tcp' ? (securities[entry.readUInt8(transportSpecific)] ?? 'unknown') : null,
+    disablesSqFlowControl: (entry.readUInt8(3) & 4) !== 0,
+    rdma: transport === 'rdma' ? rdmaPortOf(entry) : null,
     flags: entry.readUInt16LE(10),
+  });
+}
+
+function rdmaPortOf(entry: Buffer): RdmaPort {
+  const field = (offset: number) => entry.readUInt8(transportSpecific + offset);
+  return Object.freeze({
+    queuePairType: queuePairTypes[field(0)] ?? 'unknown',
+    provider: providers[field(1)] ?? 'unknown',
+    connectionManagement: field(2) === 1 ? 'rdma-cm' : 'unknown',
+    partitionKey: entry.readUInt16LE(transportSpecific + 8),
   });
 }
 

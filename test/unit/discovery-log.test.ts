@@ -53,6 +53,25 @@ describe('entries of a discovery log', () => {
     });
   });
 
+  it('say what a port of RDMA is made of, and whether flow control can be turned off', () => {
+    const log = logOf(1, [{ trtype: 1, treq: 4 }, {}]);
+    // TSAS: connected, RoCE v2, RDMA CM, partition key 7.
+    log.set([1, 4, 1, 0, 0, 0, 0, 0, 7], logUnitBytes + 768);
+    const [rdma, tcp] = entriesOf(log);
+    expect(rdma).toMatchObject({
+      secureChannel: 'not-specified',
+      disablesSqFlowControl: true,
+      security: null,
+      rdma: {
+        queuePairType: 'connected',
+        provider: 'roce-v2',
+        connectionManagement: 'rdma-cm',
+        partitionKey: 7,
+      },
+    });
+    expect(tcp).toMatchObject({ disablesSqFlowControl: false, rdma: null });
+  });
+
   it('of transports and texts that make no sense have no transport id', () => {
     const entries = entriesOf(
       logOf(1, [
