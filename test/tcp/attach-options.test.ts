@@ -238,7 +238,7 @@ describe.each([
         return;
       }
       await attached;
-      // The kernel has it as TCP_USER_TIMEOUT; test/integration/link-cut.test.ts measures what it does.
+      // The kernel has it as TCP_USER_TIMEOUT, of a socket that only SPDK has: its effect is not seen here.
     },
     transportRetryCount: async () => {
       const attached = env.attach(idOf(capture.port), { transportRetryCount: 1 });
