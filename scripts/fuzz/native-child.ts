@@ -44,6 +44,12 @@ function open(): Promise<NativeEnvironment> {
   });
 }
 
+const none = new Uint8Array(0);
+const noKeys = {
+  ...{ dhchapKey: none, dhchapControllerKey: none, tlsPsk: none },
+  ...{ dhchapDigests: 0, dhchapGroups: 0 },
+};
+
 /** Attaches to the target, if it can be had: something else may be detaching the same controller. */
 async function attach(things: Things): Promise<void> {
   const id = random.pick(task.transportIds);
@@ -58,6 +64,8 @@ async function attach(things: Things): Promise<void> {
       sourcePort: '',
       queueDepth: 16,
       polling: random.pick(['threads', 'inline', 'adaptive'] as const),
+      // Not every release takes them.
+      ...{ transportAckTimeout: 0, transportRetryCount: 0, tos: 0, keys: noKeys },
       // The target's subsystems are none.
       discovery: false,
       attached: resolve,
@@ -129,7 +137,8 @@ function step(things: Things): void {
   const kinds = [environment, random.pick(controllers), random.pick(queuePairs)].filter(Boolean);
   const object = random.pick(kinds) as object;
   if (random.below(20) === 0) {
-    call(addon, 'open', [random.below(2) === 0 ? anyRequest(random) : anyValue(random)], addon);
+    const name = random.pick(['open', 'readKernelKey']);
+    call(addon, name, [random.below(2) === 0 ? anyRequest(random) : anyValue(random)], addon);
     return;
   }
   if (random.below(20) === 0 && queuePairs.length > 0) {

@@ -1,5 +1,10 @@
 import type { Random } from '../testing/random.js';
 
+/** Nothing, a key's beginning, or too much. */
+function anyKey(random: Random): Uint8Array {
+  return Buffer.from(random.pick(['', 'DHHC-1:01:', 'NVMeTLSkey-1:01:', 'x'.repeat(256), 'x'.repeat(257)]));
+}
+
 /** What the properties of requests to native code are called, and what some of them take. */
 const good: Readonly<Record<string, (random: Random) => unknown>> = {
   name: () => 'fuzz',
@@ -30,6 +35,15 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   transportAckTimeout: (random) => random.pick([0, 1, 11, 32]),
   transportRetryCount: (random) => random.pick([0, 1, 8]),
   tos: (random) => random.pick([0, 1, 256]),
+  keys: (random) => ({
+    dhchapKey: anyKey(random),
+    dhchapControllerKey: anyKey(random),
+    tlsPsk: anyKey(random),
+    dhchapDigests: random.pick([0, 0b1110, 2 ** 32 - 1, 2 ** 32]),
+    dhchapGroups: random.pick([0, 0b111111, 2 ** 32 - 1, -1]),
+  }),
+  description: (random) => random.pick(['spdk-nvme-fuzz', '', 'x'.repeat(4_096)]),
+  maxBytes: (random) => random.pick([1, 256, 32_767]),
   queuePair: (random) => random.below(4),
   slot: (random) => random.below(140),
   opcode: (random) => random.pick([0x06, 0x02, 0x0a, 0x18, 0xff]),

@@ -55,11 +55,11 @@ async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
 
 /**
  * One that ends its process is an experiment for the fabric, which docs/internals/linger-lock.md describes; one that is a
- * test by itself is run by test/unit/testing-simulation.test.ts.
+ * test by itself is run by test/unit/testing-simulation.test.ts; those with keys are what authentication.test.ts does.
  */
 const programs = fences().filter(
   ({ language, code }) =>
-    ['ts', 'js'].includes(language) && !code.includes('process.exit(') && !code.includes("from 'vitest'"),
+    ['ts', 'js'].includes(language) && !/process\.exit\(|from 'vitest'|\b(dhchap|tls): \{/.test(code),
 );
 
 it.each(programs)('$place', async ({ code }) => {
@@ -68,7 +68,8 @@ it.each(programs)('$place', async ({ code }) => {
     return;
   }
   await using env = await Environment.init({ memoryMb: 256 });
-  const controller = await env.attach(id('first'));
+  // As another host, so that a program may attach the same subsystem.
+  const controller = await env.attach(id('first'), { hostNqn: nqn('host') });
   const [ns] = controller.namespaces;
   await run(code, { env, controller, ns, id: id('second'), log: () => {} });
   expect(controller.state).toBe('attached');

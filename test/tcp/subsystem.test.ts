@@ -79,7 +79,7 @@ describe('two targets with one disk', () => {
   it('have one namespace, with the identifiers of the target', async () => {
     await using subsystem = await attach({});
     expect(subsystem.namespaces).toHaveLength(1);
-    expect(only(subsystem).uuid).toMatch(/^[0-9a-f]{32}$/);
+    expect(only(subsystem).uuid).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     expect(subsystem.pathsOf(only(subsystem))).toHaveLength(2);
     expect(env.controllers).toHaveLength(2);
   });
