@@ -2,6 +2,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+/** Half of the time of these tests is spent on waiting for child processes and timers: one worker less would leave a core idle. */
+const workers = os.availableParallelism();
+
 export default defineConfig({
   // As in tsconfig.json: the command line imports the package by its name.
   resolve: {
@@ -19,8 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          // Half of the time is spent on waiting for child processes and timers: one worker less would leave a core idle.
-          maxWorkers: os.availableParallelism(),
+          maxWorkers: workers,
         },
       },
       {
@@ -29,6 +31,7 @@ export default defineConfig({
           // Tests that read or compile the checkout: the same on every Node.js.
           name: 'source',
           include: ['test/source/**/*.test.ts'],
+          maxWorkers: workers,
         },
       },
       {
