@@ -17,7 +17,8 @@ int __wrap_nvme_wait_for_completion(spdk_nvme_qpair* queue_pair, spdk_nvme_cpl* 
   const int result = __real_nvme_wait_for_completion(queue_pair, status);
   if (result != 0 && status->status.sct == SPDK_NVME_SCT_COMMAND_SPECIFIC) {
     // In the words of later releases, see connect_failure.cc.
-    SPDK_ERRLOG("The command completed with error: sct %d, sc %d\n", status->status.sct, status->status.sc);
+    spdk_log(SPDK_LOG_ERROR, "connect_answers.cc", __LINE__, "nvme_wait_for_completion",
+             "The command completed with error: sct %d, sc %d\n", status->status.sct, status->status.sc);
   }
   return result;
 }
