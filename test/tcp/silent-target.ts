@@ -10,20 +10,27 @@ function connectionResponse(): Buffer {
   return pdu;
 }
 
-/** A target that opens connections as NVMe/TCP says, and then answers no command. */
+/**
+ * A target that opens connections as NVMe/TCP says, and then responds to no command. `connections()` counts those that
+ * began with NVMe/TCP's first message: a probe of the port is none.
+ */
 export async function listenSilently(
   address: string,
 ): Promise<{ port: number; connections(): number; close(): void }> {
   const sockets = new Set<Socket>();
+  let initialised = 0;
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
-    socket.once('data', () => socket.write(connectionResponse()));
+    socket.once('data', () => {
+      initialised += 1;
+      socket.write(connectionResponse());
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
     port: (server.address() as { port: number }).port,
-    connections: () => sockets.size,
+    connections: () => initialised,
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-
-const execute = promisify(execFile);
+import { execa } from 'execa';
 
 /** Runs a program of the fabric and gives its standard output. One that does not end fails the test. */
-export async function run(command: string, args: readonly string[], input = ''): Promise<string> {
-  const running = execute(command, args, { timeout: 20_000 });
-  running.child.stdin?.end(input);
-  return (await running).stdout;
+export async function run(command: string, args: readonly string[], input?: string): Promise<string> {
+  // A program that ends before it has read its input is no fault, and execa takes it for none.
+  const given = input === undefined ? { stdin: 'ignore' as const } : { input };
+  const { stdout } = await execa(command, args, { ...given, timeout: 20_000, stripFinalNewline: false });
+  return stdout;
 }
