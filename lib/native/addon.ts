@@ -62,9 +62,13 @@ function load(file: string): NativeAddon {
     return require(file) as NativeAddon;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
+    const remedy =
+      (cause as { code?: unknown }).code === 'ERR_DLOPEN_DISABLED'
+        ? 'Start Node.js without `--no-addons`; with `--permission`, give it `--allow-addons` too'
+        : 'Build it again with `npx spdk-nvme build`, or with `npm run setup` in a checkout';
     throw new SpdkError(
       'ERR_SPDK_ADDON_BROKEN',
-      `The native addon at ${file} does not load (${why}). Build it again with \`npx spdk-nvme build\`, or with \`npm run setup\` in a checkout`,
+      `The native addon at ${file} does not load (${why}). ${remedy}`,
       { cause },
     );
   }

@@ -92,6 +92,18 @@ describe('an installation', () => {
     }
   });
 
+  it('whose Node.js may load no addons names the option, and does not advise to build', () => {
+    copyFileSync(built.addon, addon);
+    const program = `import('${folder}/dist/index.js').then(({ spdkVersion }) => spdkVersion()).catch((error) => {
+      console.log(JSON.stringify({ code: error.code, message: error.message }));
+    })`;
+    const { stdout } = spawnSync(process.execPath, ['--no-addons', '-e', program], { encoding: 'utf8' });
+    const { code, message } = JSON.parse(stdout);
+    expect(code).toBe('ERR_SPDK_ADDON_BROKEN');
+    expect(message).toContain('--allow-addons');
+    expect(message).not.toContain('build`');
+  });
+
   describe('with the binary package', () => {
     const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
 
