@@ -50,6 +50,8 @@ export default defineConfig({
           include: ['test/tcp/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
+          // For the few whose tests are processes of their own that wait most of the time.
+          maxConcurrency: 4,
           testTimeout: 60_000,
           hookTimeout: 90_000,
         },

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 
@@ -28,12 +28,13 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-it.each([
+// At once: a process that is stopped takes nothing from the others.
+it.concurrent.for([
   { polling: 'threads' },
   { polling: 'inline' },
   { polling: 'adaptive' },
   { polling: 'threads', ctrlrLossTimeoutMs: 60_000 },
-])('a process with %j that was stopped goes on', async (options) => {
+])('a process with %j that was stopped goes on', async (options, { onTestFinished }) => {
   const program = fileURLToPath(new URL('children/attached.mjs', import.meta.url));
   const child = fork(program, [JSON.stringify({ id, options: { keepAliveMs, ...options } })]);
   onTestFinished(() => void child.kill('SIGKILL'));
