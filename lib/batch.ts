@@ -104,7 +104,10 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     return this.#described + this.#sent + this.#kept.length / 2;
   }
 
-  /** As the form below, with names; `bufferOffset` and `tag` default to 0, `length` to the rest of the buffer. */
+  /**
+   * As the form below, with names, and with `fua` and `limitedRetry`; `bufferOffset` and `tag` default to 0, `length` to the
+   * rest of the buffer.
+   */
   read(command: BatchTransfer<Namespace>): boolean;
   /**
    * Describes a read of `length` bytes at `offset` of the namespace, into the buffer from `bufferOffset` on.
@@ -364,8 +367,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   #named(opcode: number, command: unknown): boolean {
-    const { namespace, buffer, bufferOffset, offset, length, tag } = readBatchTransfer(command);
-    return this.#transfer(opcode, namespace as Namespace, buffer, bufferOffset, offset, length, tag);
+    const { namespace, buffer, bufferOffset, offset, length, tag, flags } = readBatchTransfer(command);
+    return this.#transfer(opcode, namespace as Namespace, buffer, bufferOffset, offset, length, tag, flags);
   }
 
   #transfer(
@@ -376,6 +379,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     offset: number,
     length: number,
     tag: number,
+    flags = 0,
   ): boolean {
     this.#check(namespace, tag);
     const { ring, memory } = this.#queue;
@@ -400,7 +404,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     const slot = ring.take();
     const { id, blockSize } = namespace;
     const at = buffer.byteOffset + bufferOffset;
-    ring.describe(slot, opcode, id, namespace.tag, blockSize, block, length / blockSize, region.id, at, 0);
+    const blocks = length / blockSize;
+    ring.describe(slot, opcode, id, namespace.tag, blockSize, block, blocks, region.id, at, flags);
     memory.pin(region);
     this.#push(slot, region, tag);
     return true;

@@ -6,6 +6,7 @@ import { checkInteger, readOptions } from '../options/arguments.js';
 import { invalidBuffer } from '../options/buffers.js';
 import { or } from '../options/common.js';
 import type { DmaBuffer } from './dma-memory.js';
+import { type DataOptions, dataFlagKeys, readDataFlags } from './operation-options.js';
 
 /** A command of a batch without data. */
 export interface BatchCommand<Namespace> {
@@ -16,7 +17,9 @@ export interface BatchCommand<Namespace> {
 }
 
 /** A read or a write of a batch. */
-export interface BatchTransfer<Namespace> extends BatchCommand<Namespace> {
+export interface BatchTransfer<Namespace>
+  extends BatchCommand<Namespace>,
+    Pick<DataOptions, 'fua' | 'limitedRetry'> {
   /** Memory of `env.allocate()`. */
   readonly buffer: DmaBuffer;
   /** Where in the buffer, in bytes. Default 0. */
@@ -46,7 +49,7 @@ export function readBatchCommand(command: unknown): { namespace: unknown; tag: n
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_INVALID_BUFFER
  */
 export function readBatchTransfer(command: unknown) {
-  const keys = ['namespace', 'buffer', 'bufferOffset', 'offset', 'length', 'tag'] as const;
+  const keys = ['namespace', 'buffer', 'bufferOffset', 'offset', 'length', 'tag', ...dataFlagKeys] as const;
   const given = readOptions(command, 'batch command', keys);
   const buffer = given.get('buffer') as DmaBuffer;
   const bufferOffset = checkInteger(
@@ -66,6 +69,7 @@ export function readBatchTransfer(command: unknown) {
     offset: given.get('offset') as number,
     length: or(given.get('length'), rest) as number,
     tag: or(given.get('tag'), 0) as number,
+    flags: readDataFlags(given),
   };
 }
 

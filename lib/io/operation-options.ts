@@ -89,6 +89,9 @@ const simple: { offset: number; queuePair: unknown } = { offset: 0, queuePair: u
 
 const inherited = Object.prototype as { readonly offset?: unknown; readonly queuePair?: unknown };
 
+/** The keys that {@link readDataFlags} reads. */
+export const dataFlagKeys = ['fua', 'limitedRetry'] as const;
+
 /** Bits of CDW12 (NVM command set specification). */
 const forceUnitAccess = 2 ** 30;
 const limitedRetry = 2 ** 31;
@@ -107,14 +110,19 @@ export function readTransfer<Limits extends RequestLimits>(
     place.flags = 0;
     return limits;
   }
-  const given = readOptions(options, 'options', ['offset', 'fua', 'limitedRetry', ...limitKeys]);
-  const flags = flag(given, 'fua', forceUnitAccess) + flag(given, 'limitedRetry', limitedRetry);
+  const given = readOptions(options, 'options', ['offset', ...dataFlagKeys, ...limitKeys]);
+  const flags = readDataFlags(given);
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
   // Last, because getters of the options may have started other operations.
   place.offset = offset;
   place.flags = flags;
   return limits;
+}
+
+/** The flags of a command as CDW12 has them. */
+export function readDataFlags(given: ReadonlyMap<string, unknown>): number {
+  return flag(given, 'fua', forceUnitAccess) + flag(given, 'limitedRetry', limitedRetry);
 }
 
 function flag(given: ReadonlyMap<string, unknown>, name: string, bit: number): number {

@@ -18,12 +18,28 @@ export type PathPolicy = 'active-passive' | 'active-active';
 /** How a path is chosen among all: in turn, or the one with the fewest outstanding operations. */
 export type PathSelector = 'round-robin' | 'queue-depth';
 
-/** A path with settings of its own. */
-export interface SubsystemPathOptions {
+/** The options of `env.attach` that belong to a connection, so that each path can have its own. */
+const pathAttachKeys = [
+  'sourceAddress',
+  'ioQueues',
+  'queueDepth',
+  'keepAliveMs',
+  'headerDigest',
+  'dataDigest',
+  'transportAckTimeout',
+  'transportRetryCount',
+  'tos',
+  'dhchap',
+  'tls',
+] as const satisfies readonly (keyof AttachOptions)[];
+
+/**
+ * A path with settings of its own. An option of `env.attach` that is given here replaces that of the subsystem for this path:
+ * so what only one transport has can be given to the paths of that transport.
+ */
+export interface SubsystemPathOptions extends Readonly<Pick<AttachOptions, (typeof pathAttachKeys)[number]>> {
   /** As for `env.attach`. */
   readonly id: string | TransportIdObject;
-  /** The local address to connect from; default: that of the options, if there is one. */
-  readonly sourceAddress?: string | undefined;
   /** Whether `active-passive` uses this path whenever it is as good as the others. At most one. Default false. */
   readonly preferred?: boolean | undefined;
 }
@@ -99,12 +115,12 @@ export function resolvePath(
   check: CheckAttach,
 ): PathSpec {
   const given = isPathOptions(path)
-    ? readOptions(path, 'path', ['id', 'sourceAddress', 'preferred'])
+    ? readOptions(path, 'path', ['id', 'preferred', ...pathAttachKeys])
     : new Map<string, unknown>([['id', path]]);
   const transportId = checkAttachable(parseTransportId(given.get('id') as string | TransportIdObject));
   const preferred = checkBoolean(or(given.get('preferred'), false), 'preferred');
-  const sourceAddress = or(given.get('sourceAddress'), attach.sourceAddress) as string | undefined;
-  const options = check({ ...attach, sourceAddress }, transportId);
+  const own = [...given].filter(([key]) => key !== 'id' && key !== 'preferred');
+  const options = check({ ...attach, ...Object.fromEntries(own) }, transportId);
   for (const other of known) {
     if (other.transportId.subnqn !== transportId.subnqn) {
       conflict(

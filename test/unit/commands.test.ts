@@ -1,7 +1,7 @@
 // Flags of reads and writes, Write Uncorrectable, and Compare and Write as one operation.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Environment, type Namespace, type SpdkError } from '../../lib/index.js';
+import { Environment, type Namespace, type QueuePair, type SpdkError } from '../../lib/index.js';
 import { Ring } from '../../lib/io/ring.js';
 import {
   type MemorySubsystem,
@@ -54,6 +54,19 @@ describe('fua and limitedRetry', () => {
   ])('%j', async (options, flags) => {
     expect(await flagsOf(() => ns.write(block('x'), { offset: 0, ...options }))).toBe(flags);
     expect(await flagsOf(() => ns.readv([block(''), block('')], { offset: 0, ...options }))).toBe(flags);
+  });
+
+  it('are those of a command of a batch, too, which names its arguments', async () => {
+    using batch = (ns.controller.queuePairs[0] as QueuePair).openBatch();
+    const transfer = (flags: object) => ({ namespace: ns, buffer: env.allocate(512), offset: 0, ...flags });
+    const written = transfer({ fua: true, limitedRetry: true });
+    expect(await flagsOf(async () => batch.write(written))).toBe(0xc000_0000);
+    vi.restoreAllMocks();
+    expect(await flagsOf(async () => batch.read(transfer({ fua: true })))).toBe(0x4000_0000);
+    vi.restoreAllMocks();
+    expect(await flagsOf(async () => batch.read(ns, env.allocate(512), 0, 0, 512, 1))).toBe(0);
+    expect(() => batch.write(transfer({ fua: 1 }))).toThrow(/^fua must be a boolean/);
+    expect(await batch.wait()).toBeGreaterThan(0);
   });
 
   it('are not those of the next operation', async () => {

@@ -212,6 +212,17 @@ describe('attachSubsystem', () => {
       'ERR_SPDK_CONFLICTING_OPTIONS',
     ],
     [
+      'an option that no path has of its own',
+      () => [[{ id: ids()[0], timeoutMs: 1 }]],
+      'ERR_SPDK_UNKNOWN_OPTION',
+    ],
+    ['a bad option of a path', () => [[{ id: ids()[0], keepAliveMs: 1 }]], 'ERR_SPDK_INVALID_ARG_VALUE'],
+    [
+      'digests of a path that has none',
+      () => [[{ id: target(0).id(nqn, 'RDMA'), dataDigest: true }]],
+      'ERR_SPDK_CONFLICTING_OPTIONS',
+    ],
+    [
       'times that contradict each other',
       () => [ids(), { fastIoFailTimeoutMs: 1 }],
       'ERR_SPDK_CONFLICTING_OPTIONS',
@@ -222,6 +233,29 @@ describe('attachSubsystem', () => {
     await sleep(5);
     expect(env.controllers).toEqual([]);
     expect(targets.map(({ connections }) => connections.size)).toEqual([0, 0]);
+  });
+
+  it('a path has options of its own, so that digests are those of TCP where RDMA has none', async () => {
+    const subsystem = await env.attachSubsystem(
+      [
+        { id: target(0).id(nqn, 'RDMA'), dataDigest: false, transportRetryCount: 2 },
+        { id: target(1).id(nqn), queueDepth: 16, ioQueues: undefined },
+      ],
+      { dataDigest: true, ioQueues: 2, queueDepth: 64 },
+    );
+    await allUp(subsystem);
+    subsystem.addPath({ id: target(1).id(nqn, 'RDMA'), dataDigest: false, ioQueues: 1 });
+    await allUp(subsystem);
+    expect(subsystem.paths.map(({ controller }) => controller?.info)).toMatchObject([
+      { ioQueues: 2, queueDepth: 64 },
+      { ioQueues: 2, queueDepth: 16 },
+      { ioQueues: 1, queueDepth: 64 },
+    ]);
+    expect(subsystem.paths.map(({ spec }) => spec.options)).toMatchObject([
+      { dataDigest: false, transportRetryCount: 2 },
+      { dataDigest: true, transportRetryCount: undefined },
+      { dataDigest: false, transportRetryCount: undefined },
+    ]);
   });
 
   it('rejects in a closed environment', async () => {
