@@ -106,6 +106,12 @@ export class Findings {
     this.events.add(`fault: ${kind}`);
   }
 
+  /** Something that is no finding of its own, and may explain one. */
+  note(line: string): void {
+    this.events.add(line);
+    this.#report(line);
+  }
+
   #say(line: string): void {
     this.events.add(line);
     this.#reported += 1;

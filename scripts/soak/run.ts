@@ -32,7 +32,7 @@ export async function runSoak(
   const findings = new Findings((text) => send({ type: 'note', text }));
   send({ type: 'note', text: `Seed ${options.seed}. Warming up` });
   const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }));
-  const paths = await pathTarget(options);
+  const paths = await pathTarget(options, (text) => findings.note(text));
   const measurement = await measure({
     stop,
     rdmaDevice: options.workload === 'multipath-tcp' ? undefined : device,
@@ -71,9 +71,12 @@ export async function runSoak(
   };
 }
 
-async function pathTarget({ workload, controllers }: SoakOptions): Promise<PathTarget | undefined> {
+async function pathTarget(
+  { workload, controllers }: SoakOptions,
+  report: (text: string) => void,
+): Promise<PathTarget | undefined> {
   if (workload === 'controllers') return undefined;
-  return workload === 'multipath' ? kernelPaths(controllers) : tcpPaths(controllers);
+  return workload === 'multipath' ? kernelPaths(controllers) : tcpPaths(controllers, report);
 }
 
 /** Opens an environment for the work and closes it. A close that fails is counted, so that the report still comes. */

@@ -16,11 +16,23 @@ export interface SpdkTargetOptions {
   readonly memoryMb?: number | undefined;
   /** Buffers of 8 KiB for data in transfer; SPDK has 4095 by default. */
   readonly sharedBuffers?: number | undefined;
+  /** Whether the stack of a crash is wanted, which takes gdb and the room for a core file. */
+  readonly wantsStack?: boolean | undefined;
+}
+
+/** How a target has ended. */
+export interface TargetEnd {
+  readonly signal: string | undefined;
+  readonly exitCode: number | undefined;
+  /** Of a crash, if it was wanted and could be found out. */
+  readonly stack: string | undefined;
 }
 
 /** A running nvmf_tgt. */
 export interface SpdkTarget {
   readonly pid: number;
+  /** Resolves when it has ended, by whatever cause. */
+  readonly ended: Promise<TargetEnd>;
   /** Calls its RPC interface. */
   call(method: string, params: Record<string, unknown>): Promise<unknown>;
   /** Ends it with a signal and waits for its end. */
@@ -38,7 +50,7 @@ const pollMs = 50;
  * beside the kernel's, and over TCP it needs no virtual machine.
  */
 export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
-  const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers } = options;
+  const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers, wantsStack } = options;
   const program = spdkProgram('nvmf_tgt');
   const coreLocks = await coreLocksOption(program);
   ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? takesMb.before : takesMb.since));
@@ -47,9 +59,11 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
   fs.writeFileSync(config, targetConfig(listener, subsystems, sharedBuffers));
+  const [first, ...rest] = [...(wantsStack ? ['prlimit', '--core=unlimited'] : []), program];
   const child = execa(
-    program,
+    first as string,
     [
+      ...rest,
       ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
       ...coreLocks,
       ...[
@@ -62,16 +76,17 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
         config,
       ],
     ],
-    { stdin: 'ignore', all: true, reject: false, cleanup: true },
+    { stdin: 'ignore', all: true, reject: false, cleanup: true, ...(wantsStack ? { cwd: folder } : {}) },
   );
   let ended = false;
   const end = child.then(async (result) => {
     ended = true;
+    const stack = wantsStack ? await stackIn(folder, program) : undefined;
     await hugetlbfs.release();
     // Its trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
-    return result;
+    return { ...result, stack };
   });
 
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
@@ -92,7 +107,23 @@ export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkT
     }
     await sleep(pollMs);
   }
-  return { pid: child.pid as number, stop, call: (method, params) => callRpc(rpcSocket, method, params) };
+  return {
+    pid: child.pid as number,
+    ended: end.then(({ signal, exitCode, stack }) => ({ signal, exitCode, stack })),
+    stop,
+    call: (method, params) => callRpc(rpcSocket, method, params),
+  };
+}
+
+/** The stack in a core file, if the kernel writes such files into the folder of the program. */
+async function stackIn(folder: string, program: string): Promise<string | undefined> {
+  const core = fs.readdirSync(folder).find((name) => name.startsWith('core'));
+  if (core === undefined) return undefined;
+  const words = ['-batch', '-ex', 'bt', program, path.join(folder, core)];
+  const { stdout = '' } = await execa('gdb', words, { reject: false });
+  const frames = stdout.split('\n').filter((line) => line.startsWith('#'));
+  // gdb shows the innermost one by itself, too.
+  return frames.slice(frames.findLastIndex((line) => line.startsWith('#0 '))).join('\n');
 }
 
 /** One call of JSON-RPC 2.0 over a Unix socket. */
