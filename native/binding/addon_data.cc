@@ -18,29 +18,29 @@ void tear_down(void* self) {
   data->channel->close();
   if (data->closing) data->closing->give_none();
   if (data->open_close) data->open_close->join_for(kTeardownLimit);
-  if (const auto environment = data->slot->abandon()) environment->close(kTeardownLimit);
+  if (const auto environment = data->holder->abandon()) environment->close(kTeardownLimit);
 }
 
 }  // namespace
 
-bool EnvironmentSlot::put(const std::shared_ptr<Environment>& environment) {
+bool EnvironmentHolder::put(const std::shared_ptr<Environment>& environment) {
   const std::lock_guard<std::mutex> guard(mutex_);
   if (abandoned_) return false;
   environment_ = environment;
   return true;
 }
 
-std::shared_ptr<Environment> EnvironmentSlot::get() const {
+std::shared_ptr<Environment> EnvironmentHolder::get() const {
   const std::lock_guard<std::mutex> guard(mutex_);
   return environment_;
 }
 
-void EnvironmentSlot::clear() {
+void EnvironmentHolder::clear() {
   const std::lock_guard<std::mutex> guard(mutex_);
   environment_.reset();
 }
 
-std::shared_ptr<Environment> EnvironmentSlot::abandon() {
+std::shared_ptr<Environment> EnvironmentHolder::abandon() {
   const std::lock_guard<std::mutex> guard(mutex_);
   abandoned_ = true;
   return std::move(environment_);

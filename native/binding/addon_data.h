@@ -16,7 +16,7 @@ namespace spdk_nvme {
  * SPDK while one Node.js environment has it open, otherwise empty. Starting SPDK may outlast the worker that
  * requested it: then no environment takes it.
  */
-class EnvironmentSlot {
+class EnvironmentHolder {
  public:
   /** False if the Node.js environment has ended. Thread: any. */
   [[nodiscard]] bool put(const std::shared_ptr<Environment>& environment);
@@ -42,7 +42,7 @@ struct AddonData {
   Napi::FunctionReference environment_constructor;
   Napi::FunctionReference controller_constructor;
   Napi::FunctionReference queue_pair_constructor;
-  const std::shared_ptr<EnvironmentSlot> slot = std::make_shared<EnvironmentSlot>();
+  const std::shared_ptr<EnvironmentHolder> holder = std::make_shared<EnvironmentHolder>();
   /** Opens SPDK outside the JavaScript thread, and closes it when `closing` is set; the latest one. */
   std::unique_ptr<OwnedThread> open_close;
   std::shared_ptr<ClosingTask> closing;

@@ -108,7 +108,7 @@ Napi::Function EnvironmentWrap::define(Napi::Env env) {
 /** Takes the environment that open() has just stored in the addon's data. */
 EnvironmentWrap::EnvironmentWrap(const Napi::CallbackInfo& info)
     : ObjectWrap(info),
-      environment_(AddonData::of(info.Env()).slot->get()),
+      environment_(AddonData::of(info.Env()).holder->get()),
       closing_(AddonData::of(info.Env()).closing) {}
 
 Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
@@ -127,14 +127,14 @@ Napi::Value EnvironmentWrap::open(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   const auto closing = std::make_shared<ClosingTask>();
-  const auto run = [slot = data.slot, settings, channel, on_log, opened, log_level, closing] {
+  const auto run = [holder = data.holder, settings, channel, on_log, opened, log_level, closing] {
     Log::Listener listener = [channel, on_log](LogLine line) {
       channel->post([on_log, line = std::move(line)](Napi::Env js) { on_log->Call({to_js(js, line)}); });
     };
     std::shared_ptr<Environment> environment;
     const Status status = Environment::open(settings, log_level, std::move(listener), environment);
     // The environment is stored here and not in the task, so that a teardown in between finds it.
-    if (status.ok() && !slot->put(environment)) environment->close(milliseconds(0));
+    if (status.ok() && !holder->put(environment)) environment->close(milliseconds(0));
     channel->post([opened, status](Napi::Env js) {
       if (!status.ok()) {
         // Before the result is reported: its caller may open another immediately.
@@ -220,8 +220,8 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
 }
 
 /**
- * Returns `{ id, memory }`, or null if no memory is left. The memory is dropped when JavaScript can no longer
- * reach it.
+ * Returns `{ id, memory }`, or null if no memory is left. The memory is dropped when
+ * JavaScript can no longer reach it.
  */
 Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -293,7 +293,7 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
     });
   });
   if (!given) reject_argument(env, "this environment is closed or closing");
-  if (data.slot->get() == environment_) data.slot->clear();
+  if (data.holder->get() == environment_) data.holder->clear();
   return env.Undefined();
 }
 

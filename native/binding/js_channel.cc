@@ -32,8 +32,7 @@ JsChannel::Function JsChannel::keep(const Napi::Function& function) {
 }
 
 void JsChannel::close() {
-  // Destroyed without the lock: a task may own the last reference to a function, whose release is
-  // posted here.
+  // Destroyed without the lock: a task may own the last reference to a function, whose release is posted here.
   std::vector<Task> dropped;
   const std::lock_guard<std::mutex> guard(mutex_);
   if (closed_) return;

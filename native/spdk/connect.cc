@@ -102,8 +102,7 @@ bool DetachAttempt::poll() {
 #if SPDK_NVME_RELEASE >= 2010
   if (!begun_) {
     begun_ = true;
-    // Without a context there is nothing to poll: the controller is destroyed, or could not be detached
-    // at all.
+    // Without a context there is nothing to poll: the controller is destroyed, or could not be detached at all.
     if (spdk_nvme_detach_async(controller_, &context_) != 0 || context_ == nullptr) return true;
   }
   return context_ == nullptr || spdk_nvme_detach_poll_async(context_) != -EAGAIN;

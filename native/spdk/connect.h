@@ -73,8 +73,7 @@ class ConnectAttempt {
 };
 
 /**
- * One detach of a controller, polled to its end if the release can, otherwise done inside poll().
- * Thread: one.
+ * One detach of a controller, polled to its end if the release can, otherwise done inside poll(). Thread: one.
  */
 class DetachAttempt {
  public:

@@ -11,8 +11,8 @@
 #include "native/spdk/interpose/nested_polls.h"
 #include "native/spdk/release.h"
 
-// From DPDK's rte_log.h and rte_malloc.h; declared here because an installed SPDK may not include DPDK's
-// header files.
+// From DPDK's rte_log.h and rte_malloc.h; declared here because an installed SPDK may not
+// include DPDK's header files.
 extern "C" {
 int rte_openlog_stream(FILE* stream);
 

@@ -48,7 +48,7 @@ bool PolledQueuePairs::connect(uint32_t queue_depth) {
   probe.opc = SPDK_NVME_OPC_FLUSH;
   probe.nsid = 1;
   const auto on_probed = [](void* self, const spdk_nvme_cpl*) {
-    static_cast<PolledQueuePairs*>(self)->answered_++;
+    static_cast<PolledQueuePairs*>(self)->probed_++;
   };
   return spdk_nvme_ctrlr_cmd_io_raw(controller_, queue_pair, &probe, nullptr, 0, on_probed, this) == 0;
 #else
@@ -63,7 +63,7 @@ PolledQueuePairs::Connection PolledQueuePairs::connection() const {
   return std::all_of(queue_pairs_.begin(), queue_pairs_.end(), connected) ? Connection::established
                                                                           : Connection::pending;
 #elif SPDK_NVME_RELEASE >= 2205
-  return answered_ >= queue_pairs_.size() ? Connection::established : Connection::pending;
+  return probed_ >= queue_pairs_.size() ? Connection::established : Connection::pending;
 #else
   return Connection::established;
 #endif
@@ -133,7 +133,7 @@ void PolledQueuePairs::disconnect() {
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) spdk_nvme_ctrlr_disconnect_io_qpair(queue_pair);
 }
 
-void PolledQueuePairs::abandon() {
+void PolledQueuePairs::disconnect_and_wait() {
   if constexpr (!disconnect_without_waiting()) return;
   // SPDK forgets the poll group of a queue pair that is freed before it is disconnected, and then uses it.
   disconnect();

@@ -59,8 +59,8 @@ class PolledQueuePairs {
   static constexpr bool disconnect_without_waiting() { return kAsyncQueuePairs; }
   /** Begins to disconnect all; poll() until disconnected(). Only with disconnect_without_waiting(). */
   void disconnect();
-  /** Before free() of queue pairs that were never all connected: prepares them for it. Waits. */
-  void abandon();
+  /** Disconnects and waits until that is done, before free() of queue pairs that were never all connected. */
+  void disconnect_and_wait();
   [[nodiscard]] bool disconnected() const { return gone_.size() == queue_pairs_.size(); }
 
   /** Frees all queue pairs and the poll group. Disconnects those that are still connected, which may wait. */
@@ -82,7 +82,7 @@ class PolledQueuePairs {
    * Queue pairs that have completed a command; only used with releases
    * without spdk_nvme_qpair_is_connected().
    */
-  size_t answered_ = 0;
+  size_t probed_ = 0;
 };
 
 }  // namespace spdk_nvme::spdk

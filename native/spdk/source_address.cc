@@ -36,8 +36,7 @@ SourceAddress::~SourceAddress() {
 
 bool bind_to_source(int socket, int family) {
   if (t_source.size == 0 || t_source.address.ss_family != family) return true;
-  // Otherwise a bound socket immediately reserves a port, and many connections from one address use up
-  // the ports.
+  // Otherwise a bound socket immediately reserves a port, and many connections from one address use up the ports.
   const int on = 1;
   setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
   return bind(socket, reinterpret_cast<const sockaddr*>(&t_source.address), t_source.size) == 0;

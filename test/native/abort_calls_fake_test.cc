@@ -35,7 +35,7 @@ class AbortCallsTest : public testing::Test {
   }
   void TearDown() override {
     held = false;
-    set->abandon();
+    set->disconnect_and_free();
   }
 
   uint32_t write(uint32_t blocks) {
@@ -96,7 +96,7 @@ TEST_F(AbortCallsTest, IsNotSentAgainWhereCommandsWaitForTheNextConnection) {
 TEST_F(AbortCallsTest, TellsACancelledCommandThatLostItsConnectionFromOneThatWasNeverSent) {
   ring->set_requeue(true);
   const uint32_t slot = write(1);
-  set->abandon();
+  set->disconnect_and_free();
   js->cancel(slot);
   ring->settle_cancelled();
   const auto lost = js->reap();

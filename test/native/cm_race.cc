@@ -53,9 +53,9 @@ class MaybeLock {
  public:
   MaybeLock(bool real, size_t threads) : real_(real), lock_(threads) {}
   template <typename Body>
-  void shared(size_t slot, Body body) {
+  void shared(size_t thread, Body body) {
     if (!real_) return body();
-    const LingerLock::SharedGuard together(lock_, slot);
+    const LingerLock::SharedGuard together(lock_, thread);
     body();
   }
   template <typename Body>
@@ -171,8 +171,7 @@ class Channel {
 
   rdma_event_channel* channel_;
   /**
-   * Guards parked_. SPDK's own lock does the same and does not help: the event arrives while neither thread
-   * holds it.
+   * Guards parked_. SPDK's own lock does the same and does not help: the event arrives while neither thread holds it.
    */
   std::mutex mutex_;
   std::list<rdma_cm_event*> parked_;

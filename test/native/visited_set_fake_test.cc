@@ -62,7 +62,7 @@ class VisitedSet : public testing::Test {
     ring_->notify();
   }
 
-  [[nodiscard]] uint64_t polls(size_t slot) const { return stats_->slot(slot).polls.value(); }
+  [[nodiscard]] uint64_t polls(size_t thread) const { return stats_->of(thread).polls.value(); }
 
   /** Whether it becomes true, within a time that no machine exceeds. */
   static bool soon(const std::function<bool()>& what) {

@@ -16,8 +16,7 @@ namespace spdk_nvme {
 
 /**
  * Deadlines for calls into SPDK that may wait indefinitely for an unresponsive target. One thread, which the
- * destructor joins, calls the function of each deadline that passes. Thread: any. No scope may outlive
- * this object.
+ * destructor joins, calls the function of each deadline that passes. Thread: any. No scope may outlive this object.
  */
 class Deadlines {
   using Clock = std::chrono::steady_clock;

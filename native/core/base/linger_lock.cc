@@ -13,23 +13,22 @@ constexpr int kSpinsBeforeYield = 200;
 
 }  // namespace
 
-struct alignas(kCacheLine) LingerLock::Slot {
+struct alignas(kCacheLine) LingerLock::Flag {
   std::atomic<bool> held{false};
 };
 
-LingerLock::LingerLock(size_t slots) : slot_count_(slots), slots_(std::make_unique<Slot[]>(slots)) {}
+LingerLock::LingerLock(size_t threads) : thread_count_(threads), flags_(std::make_unique<Flag[]>(threads)) {}
 
 LingerLock::~LingerLock() = default;
 
 #ifdef SPDK_NVME_TEST_WITHOUT_LINGER_LOCK
 
-// A build for one experiment (docs/measurements/linger-lock.md), which shows that the hang occurs without
-// the lock.
-bool LingerLock::try_lock_shared(size_t /*slot*/) {
+// A build for one experiment (docs/measurements/linger-lock.md), which shows that the hang occurs without the lock.
+bool LingerLock::try_lock_shared(size_t /*thread*/) {
   return true;
 }
-void LingerLock::lock_shared(size_t /*slot*/) {}
-void LingerLock::unlock_shared(size_t /*slot*/) {}
+void LingerLock::lock_shared(size_t /*thread*/) {}
+void LingerLock::unlock_shared(size_t /*thread*/) {}
 void LingerLock::lock() {}
 bool LingerLock::try_lock_for(std::chrono::microseconds /*patience*/) {
   return true;
@@ -41,26 +40,26 @@ bool LingerLock::readers_left(std::chrono::steady_clock::time_point /*deadline*/
 
 #else
 
-bool LingerLock::try_lock_shared(size_t slot) {
-  assert(slot < slot_count_);
-  auto& held = slots_[slot].held;
-  // Sequentially consistent on both sides: either the writer sees this slot, or this thread sees the writer.
+bool LingerLock::try_lock_shared(size_t thread) {
+  assert(thread < thread_count_);
+  auto& held = flags_[thread].held;
+  // Sequentially consistent on both sides: either the writer sees this flag, or this thread sees the writer.
   held.store(true, std::memory_order_seq_cst);
   if (!writer_.load(std::memory_order_seq_cst)) return true;
   held.store(false, std::memory_order_release);
   return false;
 }
 
-void LingerLock::lock_shared(size_t slot) {
-  while (!try_lock_shared(slot)) {
+void LingerLock::lock_shared(size_t thread) {
+  while (!try_lock_shared(thread)) {
     // Waits on the mutex of the writer instead of spinning: the writer may hold it for a whole detach.
     const std::lock_guard<std::mutex> behind_writer(writer_mutex_);
   }
 }
 
-void LingerLock::unlock_shared(size_t slot) {
-  assert(slot < slot_count_);
-  slots_[slot].held.store(false, std::memory_order_release);
+void LingerLock::unlock_shared(size_t thread) {
+  assert(thread < thread_count_);
+  flags_[thread].held.store(false, std::memory_order_release);
 }
 
 void LingerLock::lock() {
@@ -86,11 +85,11 @@ void LingerLock::unlock() {
   writer_mutex_.unlock();
 }
 
-/** Waits until no slot is held, up to the deadline. The caller is the writer. */
+/** Waits until no flag is set, up to the deadline. The caller is the writer. */
 bool LingerLock::readers_left(std::chrono::steady_clock::time_point deadline) {
   bool waited = false;
-  for (size_t i = 0; i < slot_count_; i++) {
-    for (int spins = 0; slots_[i].held.load(std::memory_order_seq_cst); spins++) {
+  for (size_t i = 0; i < thread_count_; i++) {
+    for (int spins = 0; flags_[i].held.load(std::memory_order_seq_cst); spins++) {
       waited = true;
       if (spins < kSpinsBeforeYield) continue;
       if (std::chrono::steady_clock::now() >= deadline) return false;

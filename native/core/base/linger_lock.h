@@ -20,8 +20,8 @@ namespace spdk_nvme {
  *  - a call that may destroy a CM id (polling while a queue pair disconnects or lingers, disconnecting,
  *    freeing, detaching, a connect that can fail in place) holds it exclusively.
  *
- * It is a big-reader lock: each thread has a slot on a cache line of its own, so the shared side costs one
- * uncontended exchange, and the exclusive side visits all slots. A waiting exclusive side has priority over
+ * It is a big-reader lock: each thread has a flag on a cache line of its own, so the shared side costs one
+ * uncontended exchange, and the exclusive side looks at all flags. A waiting exclusive side has priority over
  * new shared ones. SPDK's own controller lock is taken only inside this one, and no thread may wait for the
  * exclusive side inside an SPDK callback. Not recursive.
  */
@@ -30,17 +30,17 @@ class LingerLock {
   class SharedGuard;
   class ExclusiveGuard;
 
-  /** @param slots how many threads will use the lock; each passes its own slot number, 0..slots-1. */
-  explicit LingerLock(size_t slots);
+  /** @param threads how many threads will use the lock; each passes its own number, 0..threads-1. */
+  explicit LingerLock(size_t threads);
   ~LingerLock();
   LingerLock(const LingerLock&) = delete;
   LingerLock& operator=(const LingerLock&) = delete;
 
   /** Takes the shared side unless another thread holds or awaits the exclusive one. Never waits. */
-  [[nodiscard]] bool try_lock_shared(size_t slot);
+  [[nodiscard]] bool try_lock_shared(size_t thread);
   /** Takes the shared side; waits until the exclusive one is released. */
-  void lock_shared(size_t slot);
-  void unlock_shared(size_t slot);
+  void lock_shared(size_t thread);
+  void unlock_shared(size_t thread);
 
   /** Takes the exclusive side; waits for every holder. */
   void lock();
@@ -58,11 +58,11 @@ class LingerLock {
   [[nodiscard]] Counters counters() const;
 
  private:
-  struct Slot;
+  struct Flag;
   bool readers_left(std::chrono::steady_clock::time_point deadline);
 
-  const size_t slot_count_;
-  const std::unique_ptr<Slot[]> slots_;
+  const size_t thread_count_;
+  const std::unique_ptr<Flag[]> flags_;
   /** Guards the exclusive side: its holder is the one writer. */
   std::mutex writer_mutex_;
   /** Raised while a writer holds or awaits the exclusive side. */
@@ -76,11 +76,11 @@ class LingerLock {
  */
 class LingerLock::SharedGuard {
  public:
-  SharedGuard(LingerLock& lock, size_t slot) : lock_(&lock), slot_(slot) { lock.lock_shared(slot); }
-  SharedGuard(LingerLock& lock, size_t slot, std::try_to_lock_t)
-      : lock_(lock.try_lock_shared(slot) ? &lock : nullptr), slot_(slot) {}
+  SharedGuard(LingerLock& lock, size_t thread) : lock_(&lock), thread_(thread) { lock.lock_shared(thread); }
+  SharedGuard(LingerLock& lock, size_t thread, std::try_to_lock_t)
+      : lock_(lock.try_lock_shared(thread) ? &lock : nullptr), thread_(thread) {}
   ~SharedGuard() {
-    if (lock_ != nullptr) lock_->unlock_shared(slot_);
+    if (lock_ != nullptr) lock_->unlock_shared(thread_);
   }
   SharedGuard(const SharedGuard&) = delete;
   SharedGuard& operator=(const SharedGuard&) = delete;
@@ -88,7 +88,7 @@ class LingerLock::SharedGuard {
 
  private:
   LingerLock* lock_;
-  size_t slot_;
+  size_t thread_;
 };
 
 /** Holds the exclusive side for a scope. Empty if its patience passed. */

@@ -11,8 +11,7 @@
 namespace spdk_nvme {
 
 /**
- * Tasks that any thread posts to one thread, run in order. The owning thread sleeps here when it has nothing
- * to do.
+ * Tasks that any thread posts to one thread, run in order. The owning thread sleeps here when it has nothing to do.
  */
 class Mailbox {
  public:
@@ -47,8 +46,7 @@ class Mailbox {
   }
 
   /**
-   * Ends the owner's sleep, or prevents the next one, without a task. Cheap while the owner is awake.
-   * Thread: any.
+   * Ends the owner's sleep, or prevents the next one, without a task. Cheap while the owner is awake. Thread: any.
    */
   void nudge() {
     // Sequentially consistent on both sides: either the owner sees the nudge, or this thread sees it asleep.
@@ -91,8 +89,8 @@ class Mailbox {
   /** Whether tasks_ is not empty, readable without the mutex. */
   std::atomic<bool> filled_{false};
   /**
-   * A post or nudge since the last sleep of the owner. On a cache line apart from filled_, which the owner reads in
-   * every turn.
+   * A post or nudge since the last sleep of the owner. On a cache line apart from filled_, which the
+   * owner reads in every turn.
    */
   alignas(64) std::atomic<bool> nudged_{false};
   std::atomic<bool> asleep_{false};

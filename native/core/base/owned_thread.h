@@ -31,9 +31,8 @@ inline Status no_threads(const std::system_error& why) {
 }
 
 /**
- * A named thread whose owner can wait for its end with a limit. A thread to which SPDK never returns cannot
- * be joined: after the limit its owner abandons it, and the captures of its body stay alive as long as
- * it runs.
+ * A named thread whose owner can wait for its end with a limit. A thread to which SPDK never returns cannot be
+ * joined: after the limit its owner abandons it, and the captures of its body stay alive as long as it runs.
  */
 class OwnedThread {
  public:

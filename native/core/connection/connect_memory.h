@@ -16,8 +16,10 @@ namespace spdk_nvme {
  */
 class ConnectMemory {
  public:
-  /** What one connect may need until its admin queue is there, and some more: a controller of v20.07 takes
-   * less than 200 KiB. */
+  /**
+   * What one connect may need until its admin queue is there, and some more: a controller of v20.07
+   * takes less than 200 KiB.
+   */
   static constexpr size_t kEach = 512U << 10;
 
   class Claim {

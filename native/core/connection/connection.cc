@@ -63,21 +63,21 @@ Connection::Connection(ConnectionContext context, spdk_nvme_ctrlr* controller, G
       keep_alive_(keep_alive_timeout_) {}
 
 Connection::~Connection() {
-  if (controller_ != nullptr) end(true);
+  if (controller_ != nullptr) disconnect_and_destroy(true);
 }
 
 bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadline,
                                      const LingerLock::ExclusiveGuard& /*held*/) {
   for (IoQueues::Share& share : io.shares()) {
-    sets_.push_back(std::make_shared<QueueSet>(controller_, context_.linger, share.slot,
+    sets_.push_back(std::make_shared<QueueSet>(controller_, context_.linger, share.thread,
                                                std::move(share.rings), context_.history, context_.io_stats));
     if (!sets_.back()->connect(granted_.queue_depth, deadline)) return false;
   }
   return true;
 }
 
-void Connection::abandon(const LingerLock::ExclusiveGuard& held) {
-  for (const auto& set : sets_) set->abandon();
+void Connection::destroy_unserved(const LingerLock::ExclusiveGuard& held) {
+  for (const auto& set : sets_) set->disconnect_and_free();
   destroy(held);
 }
 
@@ -141,11 +141,11 @@ void Connection::poll_until(const std::function<bool()>& done) {
 bool Connection::wait_for_controller(const std::function<void()>& call) {
   const auto limit = silence_limit() + kTimeForNamespace * namespace_count_;
   {
-    const LingerLock::SharedGuard together(*context_.linger, context_.services->control_slot());
+    const LingerLock::SharedGuard together(*context_.linger, context_.services->control_thread());
     const spdk::CmWaitLimit handshake(kHandshakeOfLost);
     const WaitingCall waiting(context_.services->deadlines, *watch_, {.response = limit, .stop = stop_});
     call();
-    if (!waiting.broken()) return true;
+    if (!waiting.timed_out()) return true;
   }
   lose_admin_queue("the controller did not describe its namespaces" + for_so_long(limit), ETIMEDOUT);
   return false;
@@ -161,7 +161,7 @@ std::chrono::milliseconds Connection::silence_limit() const {
  * shows the target that the host is alive. The Keep Alives sent here show the host that the target is. Completions of I/O
  * do not count: admin commands must complete too, which needs a working admin queue.
  */
-void Connection::watch_alive() {
+void Connection::check_keep_alive() {
   if (lost()) return;
   if (std::exchange(completions_seen_, admin_commands_.completions()) != admin_commands_.completions()) {
     keep_alive_.responded();
@@ -276,7 +276,7 @@ void Connection::on_event(uint32_t raw) {
 
 // The order of SPDK's own module/bdev/nvme: queue pairs first, each by the thread that polls it, then the controller.
 
-void Connection::end(bool dead) {
+void Connection::disconnect_and_destroy(bool dead) {
   const spdk::CmWaitLimit handshake(handshake_limit(dead));
   disconnect(dead);
   free();
@@ -289,8 +289,8 @@ void Connection::disconnect(bool dead) {
     spdk_nvme_ctrlr_fail(controller_);
     lost_ = true;
   }
-  if (!QueueSet::released_by_owner()) return;
-  for (const auto& set : sets_) set->request_release();
+  if (!QueueSet::disconnected_by_owner()) return;
+  for (const auto& set : sets_) set->request_disconnect();
   if (io_ != nullptr) io_->wake_pollers();
   poll_until([this] {
     serve_inline_sets();
@@ -299,10 +299,10 @@ void Connection::disconnect(bool dead) {
 }
 
 void Connection::free() {
-  if (QueueSet::released_by_owner()) {
+  if (QueueSet::disconnected_by_owner()) {
     poll_until([this] {
       serve_inline_sets();
-      return std::ranges::all_of(sets_, [](const auto& set) { return set->released(); });
+      return std::ranges::all_of(sets_, [](const auto& set) { return set->freed(); });
     });
   } else {
     const LingerLock::ExclusiveGuard alone(*context_.linger);
@@ -331,7 +331,7 @@ void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {
   // SPDK shuts the controller down with a command, and the target may stop responding at any moment.
   const Deadlines::Scope deadline(context_.services->deadlines, kShutdownLimit, [this] {
     // Others do not wait there, see below.
-    if (spdk::DetachAttempt::waits_in_poll()) watch_->break_established();
+    if (spdk::DetachAttempt::waits_in_poll()) watch_->disconnect_established();
     return false;
   });
   spdk::DetachAttempt attempt(controller_);

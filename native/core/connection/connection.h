@@ -60,8 +60,8 @@ class Connection {
   /** Connects a queue pair for each ring. False when that was not done in time. */
   bool connect_queue_pairs(const IoQueues& io, std::chrono::steady_clock::time_point deadline,
                            const LingerLock::ExclusiveGuard& held);
-  /** Ends a connection whose queue pairs could not all be connected. */
-  void abandon(const LingerLock::ExclusiveGuard& held);
+  /** Destroys a connection that never served: its queue pairs could not all be connected. */
+  void destroy_unserved(const LingerLock::ExclusiveGuard& held);
   /** Calls from other threads while it serves; none may block. */
   struct Notify {
     /** By whoever polls, at most once for each set. */
@@ -80,7 +80,7 @@ class Connection {
   bool poll();
   /** Whether the controller has completed an admin command, or has been connected, within a few milliseconds. */
   [[nodiscard]] bool has_just_responded();
-  /** When to poll and to watch_alive() again, unless `admin_data` is called before. */
+  /** When to poll and to check_keep_alive() again, unless `admin_data` is called before. */
   [[nodiscard]] std::chrono::steady_clock::time_point next_poll() const;
   /** Has those who poll the I/O queue pairs look at them now, JavaScript too. */
   void look_at_queue_pairs() const {
@@ -88,8 +88,8 @@ class Connection {
   }
   /** Polls until that is so. */
   void poll_until(const std::function<bool()>& done);
-  /** Checks whether the controller still responds, with a Keep Alive now and then. After poll(). */
-  void watch_alive();
+  /** Sends a keep-alive probe when one is due, and notices that an earlier one has no response. After poll(). */
+  void check_keep_alive();
   /** Whether the controller's namespaces have changed since the last call. May wait for the controller. */
   bool namespaces_changed();
   /** Each makes a wait of the admin queue longer, see poll(). */
@@ -126,7 +126,7 @@ class Connection {
   /** Destroys SPDK's controller, and rejects the admin commands that were not sent. */
   void destroy();
   /** All three. */
-  void end(bool dead);
+  void disconnect_and_destroy(bool dead);
   /** What the target gets, for all queue pairs together, for the disconnect handshake. */
   [[nodiscard]] static std::chrono::milliseconds handshake_limit(bool dead) {
     return std::chrono::milliseconds(dead ? 0 : 1'000);

@@ -31,10 +31,12 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kEagerTime = 100ms;
 /** Between polls of a connect whose call was cancelled: each logs an error. */
 constexpr auto kAbandonedPause = 250ms;
-/** After so many SPDK has noticed that the connections are broken. */
+/** After this many polls SPDK has noticed that its connections are disconnected. */
 constexpr int kPollsInVain = 20;
-/** An address that has not responded by then is unreachable, as for SPDK's RDMA transport. A caller with a shorter deadline
- * cancels the attach earlier. */
+/**
+ * An address that has not responded by then is unreachable, as for SPDK's RDMA transport. A caller with a shorter
+ * deadline cancels the attach earlier.
+ */
 constexpr auto kAddressLimit = 2s;
 /** How often a connect that waits at the gate checks whether it was cancelled. */
 constexpr auto kGateInterval = 50ms;
@@ -42,8 +44,10 @@ constexpr auto kGateInterval = 50ms;
 constexpr auto kWaitingInterval = 10ms;
 /** SPDK itself ends most connects in time, and more gently. */
 constexpr auto kGrace = 1s;
-/** Many releases of SPDK fail a connect when a connection manager event takes more than a second, or the first response
- * over TCP more than two. Such a connect is repeated. */
+/**
+ * Many releases of SPDK fail a connect when a connection manager event takes more than a second, or the first
+ * response over TCP more than two. Such a connect is repeated.
+ */
 constexpr int kConnectAttempts = 2;
 constexpr auto kRetryPause = 50ms;
 
@@ -60,7 +64,7 @@ std::string address_key(const ConnectRequest& request) {
 
 /** Says why a connect failed, as far as SPDK's log does. */
 Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log, bool encrypted) {
-  if (watch.attempt_broken()) {
+  if (watch.attempt_disconnected()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target did not respond for too long while connecting");
   }
   // SPDK does not say so, and an address that has just passed the check is not checked again, see check_reachable().
@@ -76,7 +80,7 @@ class Connector::CurrentWatch {
   CurrentWatch(Connector& owner, spdk::ConnectionWatch& watch) : owner_(owner) {
     const std::lock_guard<std::mutex> guard(owner_.mutex_);
     owner_.current_watch_ = &watch;
-    if (owner_.cancelled_) watch.break_all_attempts();
+    if (owner_.cancelled_) watch.disconnect_attempts();
   }
   ~CurrentWatch() {
     const std::lock_guard<std::mutex> guard(owner_.mutex_);
@@ -92,7 +96,7 @@ class Connector::CurrentWatch {
 void Connector::cancel() {
   const std::lock_guard<std::mutex> guard(mutex_);
   cancelled_ = true;
-  if (current_watch_ != nullptr) current_watch_->break_all_attempts();
+  if (current_watch_ != nullptr) current_watch_->disconnect_attempts();
 }
 
 void Connector::forget_address() {
@@ -105,8 +109,10 @@ bool Connector::stopped() {
   return stop_.at_least(StopRequest::Level::detach);
 }
 
-/** When the environment ends, no thread would poll the attempt any more: it is only abandoned if SPDK may take long to end
- * it. */
+/**
+ * When the environment ends, no thread would poll the attempt any more: it is only abandoned if SPDK
+ * may take long to end it.
+ */
 bool Connector::may_abandon(OnDetach on_detach) const {
   if (stop_.at_least(StopRequest::Level::abandon)) return spdk::ConnectAttempt::may_outlast_its_connections();
   return on_detach == OnDetach::abandon && stop_.at_least(StopRequest::Level::detach);
@@ -117,7 +123,7 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
   if (!distinct_id_->granted()) {
     return Status::failure(
         "ERR_SPDK_UNSUPPORTED",
-        "SPDK cannot tell so many controllers of one subsystem at one address apart; detach one first");
+        "SPDK cannot distinguish this many controllers of one subsystem at one address; detach one first");
   }
   const bool tcp = request_.transport_id.trtype == SPDK_NVME_TRANSPORT_TCP;
   if (tcp && !request_.connect.source_address.empty() && !spdk::binds_tcp_source_address()) {
@@ -194,7 +200,7 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
   const spdk::ConnectionWatch::Scope watched(*watch);
   const spdk::SourceAddress source(request_.connect.source_address);
   const Deadlines::Scope deadline(context_.services->deadlines, timeout() + kGrace, [&watch] {
-    watch->break_this_attempt();
+    watch->disconnect_attempt();
     return false;
   });
   Attempt attempt;
@@ -222,7 +228,7 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
   if (status.ok()) {
     made = std::move(connection);
   } else {
-    connection->abandon(alone);
+    connection->destroy_unserved(alone);
     if (first) io_.discard();
   }
   return status;
@@ -278,7 +284,7 @@ Status Connector::connect_queue_pairs(Connection& connection, const spdk::Connec
   return Status::success();
 }
 
-void Connector::end_abandoned(const std::function<void(std::chrono::microseconds)>& pause) {
+void Connector::destroy_abandoned(const std::function<void(std::chrono::microseconds)>& pause) {
   if (abandoned_.call == nullptr) return;
   const LingerLock::ExclusiveGuard alone(*context_.linger);
   const spdk::ConnectionWatch::Scope watched(*abandoned_.watch);
@@ -287,7 +293,7 @@ void Connector::end_abandoned(const std::function<void(std::chrono::microseconds
     pause(kAbandonedPause);
   }
   if (auto* const controller = abandoned_.call->controller(); controller != nullptr) {
-    Connection(context_, controller, {}, request_.connect, abandoned_.watch, stop_).abandon(alone);
+    Connection(context_, controller, {}, request_.connect, abandoned_.watch, stop_).destroy_unserved(alone);
   }
   abandoned_.call.reset();
   release_id();

@@ -22,8 +22,8 @@ namespace spdk_nvme {
 /**
  * Makes the connections of one controller, or says why not: checks without SPDK whether the address responds, waits
  * for a place among the connects of the process, and has SPDK connect the controller and its queue pairs. SPDK
- * cannot cancel a connect; one whose call was cancelled goes on, and its connections can be broken. Control thread,
- * but for cancel().
+ * cannot cancel a connect: cancel() disconnects its connections, which makes it fail soon. Control thread, except for
+ * cancel() itself.
  */
 class Connector {
  public:
@@ -42,11 +42,11 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
-  /** What a detach does about a connect that has not ended. */
+  /** What a detach does with a connect that has not returned. */
   enum class OnDetach {
     /** Waits, so that the controller is not attached again meanwhile. */
     wait,
-    /** Goes on without it: SPDK may keep on trying with a broken connection. See end_abandoned(). */
+    /** Abandons it: SPDK may continue on a connection that is disconnected. See destroy_abandoned(). */
     abandon
   };
   /** Makes a connection, with its queue pairs; waits for seconds at most, and not much longer when stopped. */
@@ -55,18 +55,20 @@ class Connector {
   /** The next connect() checks the address even if it has just passed the check. */
   void forget_address();
 
-  /** Breaks what is being connected, and whatever would be. Any thread. */
+  /** Disconnects the current attempt and all later ones. Thread: any. */
   void cancel();
 
-  /** SPDK is to know the controller no more, and the caller may attach it again. Nothing happens while
-   * SPDK is still at an attempt that was abandoned. */
+  /**
+   * Releases the transport id, so that the caller may attach the controller again. Does nothing while SPDK has not
+   * finished an abandoned attempt.
+   */
   void release_id();
   /**
    * Polls an abandoned attempt to its end: only then SPDK releases what it holds for it, its CM channel among
    * them, which can take old releases half a minute. Ends sooner with the environment. The id is released then.
    * @param pause waits between two polls
    */
-  void end_abandoned(const std::function<void(std::chrono::microseconds)>& pause);
+  void destroy_abandoned(const std::function<void(std::chrono::microseconds)>& pause);
 
  private:
   /** One connect of SPDK's, and what it has connected. */

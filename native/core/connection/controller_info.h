@@ -10,8 +10,10 @@
 
 namespace spdk_nvme {
 
-/** A namespace as the controller described it (NVMe base specification, "Identify Namespace"). Sizes are in
- * bytes; 0 where the controller does not say. */
+/**
+ * A namespace as the controller described it (NVMe base specification, "Identify Namespace"). Sizes are in bytes; 0
+ * where the controller does not say.
+ */
 struct NamespaceInfo {
   uint32_t id = 0;
   uint64_t blocks = 0;

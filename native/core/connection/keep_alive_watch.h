@@ -10,10 +10,10 @@ namespace spdk_nvme {
  * Decides from a controller's completions when to send it a Keep Alive, and when it is lost. Has no thread and no clock: its
  * owner calls look() with the time at next_look() or earlier.
  *
- * While a Keep Alive is outstanding, only the time in which the owner looked counts. After a pause of the host (a stopped
- * process, a suspended machine, a paused virtual one) the clock says nothing about the controller, whose completion may
- * have arrived meanwhile: a pause between two looks counts as kLongestLook at most. So poll first, report completions, and
- * look then.
+ * While a Keep Alive is outstanding, only the time in which the owner looked counts. After a pause of the host (a
+ * stopped process, a suspended machine, a paused virtual one) the clock says nothing about the controller, whose
+ * completion may have arrived meanwhile: a pause between two looks counts as kLongestLook at most. So poll first,
+ * report completions, and look then.
  */
 class KeepAliveWatch {
  public:

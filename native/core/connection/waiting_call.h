@@ -19,7 +19,7 @@ struct CallLimits {
 
 /**
  * The scope of a call into SPDK that may wait for the controller. If the call takes too long, the established connections
- * are broken, which makes SPDK return.
+ * are disconnected, which makes SPDK return.
  *
  * The time is counted in looks of the deadlines' thread, not by the clock: that thread pauses together with the host, so a
  * pause of the host in the middle of the call is not mistaken for a target that does not respond.
@@ -32,8 +32,8 @@ class WaitingCall {
           const auto detach = limits.stop.patience();
           if (detach != std::chrono::milliseconds::max()) waited_for_detach_ += kLook;
           if (waited_ < limits.response && waited_for_detach_ < detach) return true;
-          broken_.store(true, std::memory_order_release);
-          watch.break_established();
+          timed_out_.store(true, std::memory_order_release);
+          watch.disconnect_established();
           return false;
         }) {}
   ~WaitingCall() = default;
@@ -41,12 +41,12 @@ class WaitingCall {
   WaitingCall& operator=(const WaitingCall&) = delete;
 
   /** Whether it took too long. */
-  [[nodiscard]] bool broken() const { return broken_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool timed_out() const { return timed_out_.load(std::memory_order_acquire); }
 
  private:
   static constexpr std::chrono::milliseconds kLook{100};
 
-  std::atomic<bool> broken_{false};
+  std::atomic<bool> timed_out_{false};
   // Deadlines' thread only.
   std::chrono::milliseconds waited_{0};
   std::chrono::milliseconds waited_for_detach_{0};

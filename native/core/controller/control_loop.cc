@@ -28,11 +28,11 @@ constexpr auto kSoon = 10ms;
 std::atomic<uint64_t> g_last_id{0};
 
 ConnectionContext context_of(std::shared_ptr<ControllerServices> services, const ConnectRequest& request) {
-  const size_t slots = services->slot_count();
+  const size_t threads = services->thread_count();
   const uint64_t log = services->log_id;
   return {.services = std::move(services),
-          .linger = std::make_shared<LingerLock>(slots),
-          .io_stats = std::make_shared<IoStats>(slots),
+          .linger = std::make_shared<LingerLock>(threads),
+          .io_stats = std::make_shared<IoStats>(threads),
           .history = std::make_shared<History>(++g_last_id, request.transport_id.subnqn, log)};
 }
 
@@ -125,10 +125,10 @@ bool ControlLoop::attach() {
 void ControlLoop::end(const DetachReport& report) {
   // Later calls find the state `detached`; earlier ones settle here.
   mailbox_->close();
-  detach_calls_.end(report);
+  detach_calls_.settle(report);
   events_.close();
   io_.stop_reporting();
-  connector_.end_abandoned([this](std::chrono::microseconds time) { mailbox_->sleep(time); });
+  connector_.destroy_abandoned([this](std::chrono::microseconds time) { mailbox_->sleep(time); });
 }
 
 /** Does what there is to do. True if there was something: there may be more. */
@@ -137,7 +137,7 @@ bool ControlLoop::serve() {
   bool completed = false;
   if (connection_ != nullptr) {
     completed = connection_->poll();
-    if (state() == ControllerState::attached) connection_->watch_alive();
+    if (state() == ControllerState::attached) connection_->check_keep_alive();
     if (connection_->namespaces_changed()) {
       read_namespaces();
       events_.namespaces_changed();
@@ -148,7 +148,7 @@ bool ControlLoop::serve() {
     if (const Status loss = connection_->take_loss(); !loss.ok()) lose(loss);
   }
   if (reset_wanted_) reset_now();
-  if (state() == ControllerState::failed) drop_connection();
+  if (state() == ControllerState::failed) destroy_connection();
   return posted || completed;
 }
 
@@ -227,7 +227,7 @@ void ControlLoop::fail(const Status& why) {
  * does not notice the failure by itself, and its commands would wait for a detach. Commands that JavaScript submits
  * before it has received the event fail too.
  */
-void ControlLoop::drop_connection() {
+void ControlLoop::destroy_connection() {
   connection_.reset();
   io_.fail_pending(ENXIO);
 }
@@ -250,11 +250,11 @@ void ControlLoop::reset_now() {
 
   DetachSequence sequence(connection_.get(), io_, stop_, {});
   dead = dead || !sequence.probe();
-  sequence.end(dead, nullptr);
+  sequence.disconnect_and_destroy(dead, nullptr);
   connection_.reset();
 
   fail_what_is_due();
-  // What answered before the loss is asked again.
+  // An address that responded before the loss is checked again.
   connector_.forget_address();
   const auto disconnected = Clock::now();
   for (unsigned attempts = 1; !stopping(); attempts++) {
@@ -341,7 +341,7 @@ DetachReport ControlLoop::detach_now() {
   pass(ControllerState::draining);
   io_.set_requeue(false);
   const bool dead = lost || !sequence.drain();
-  const DetachReport report = sequence.end(dead, pass);
+  const DetachReport report = sequence.disconnect_and_destroy(dead, pass);
   connection_.reset();
   // What waited for a reset that this detach has ended.
   io_.fail_pending(0);

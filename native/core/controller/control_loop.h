@@ -77,7 +77,7 @@ class ControlLoop : public TurnTask {
   void read_namespaces();
   void look_for_hidden_namespaces();
   void lose(const Status& why);
-  void drop_connection();
+  void destroy_connection();
   void reset_now();
   void wait_for_next_attempt(Clock::time_point when);
   void fail_what_is_due();

@@ -54,8 +54,10 @@ class Controller {
   /** Whether it is to end: by cancel_attach(), detach() or abandon(). */
   [[nodiscard]] bool stopping() const { return loop_->stopping(); }
 
-  /** Begins to detach; `done` is called on the control thread, or at once if that has ended. A second call while
-   * one is under way only adds its `done`. Only from a state that a detach can follow, see can_follow(). */
+  /**
+   * Begins to detach; `done` is called on the control thread, or at once if that has ended. A second call while one
+   * is under way only adds its `done`. Only from a state that a detach can follow, see can_follow().
+   */
   void detach(DetachSettings settings, DetachCalls::Done done) { loop_->detach(settings, std::move(done)); }
 
   /** Ends the connection and makes another, if the controller is attached or failed; I/O waits for it. */

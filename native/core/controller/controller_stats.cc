@@ -31,10 +31,10 @@ ControllerStats stats_of(const Controller& controller) {
   stats.linger_locks = locks.exclusive;
   stats.linger_waits = locks.waited;
   IoStats& polling = controller.io_stats();
-  for (size_t i = 0; i < polling.slot_count(); i++) {
-    stats.polls += polling.slot(i).polls.value();
-    stats.idle_polls += polling.slot(i).idle_polls.value();
-    stats.lock_waits += polling.slot(i).lock_waits.value();
+  for (size_t i = 0; i < polling.thread_count(); i++) {
+    stats.polls += polling.of(i).polls.value();
+    stats.idle_polls += polling.of(i).idle_polls.value();
+    stats.lock_waits += polling.of(i).lock_waits.value();
   }
   stats.transport = polling.transport();
   // Rings appear before the state does.

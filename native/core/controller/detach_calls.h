@@ -10,13 +10,15 @@
 
 namespace spdk_nvme {
 
-/** The calls of detach() that wait for its end; each hears of it exactly once. Any thread. */
+/** The calls of detach() that wait for its end; each settles exactly once. Thread: any. */
 class DetachCalls {
  public:
   using Done = std::function<void(const DetachReport&)>;
 
-  /** The settings of the first call count. `done` is called on the thread that calls end(), or here and now when
-   * that has been; must not block. */
+  /**
+   * The settings of the first call count. `done` is called by settle(), or immediately if that was
+   * called before; must not block.
+   */
   void add(DetachSettings settings, Done done) {
     {
       const std::lock_guard<std::mutex> guard(mutex_);
@@ -36,7 +38,7 @@ class DetachCalls {
   }
 
   /** Once. */
-  void end(const DetachReport& report) {
+  void settle(const DetachReport& report) {
     std::vector<Done> waiting;
     {
       const std::lock_guard<std::mutex> guard(mutex_);

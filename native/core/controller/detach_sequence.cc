@@ -24,10 +24,10 @@ bool DetachSequence::probe() {
 std::shared_ptr<const bool> DetachSequence::send_probe() {
   if (connection_->has_just_responded()) return std::make_shared<bool>(true);
   auto completed = std::make_shared<bool>(false);
-  AdminCommand question;
-  question.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
-  question.done = [completed](const AdminResult&) { *completed = true; };
-  connection_->admin(std::move(question));
+  AdminCommand probe;
+  probe.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+  probe.done = [completed](const AdminResult&) { *completed = true; };
+  connection_->admin(std::move(probe));
   return completed;
 }
 
@@ -37,7 +37,8 @@ bool DetachSequence::wait_for_probe(const std::shared_ptr<const bool>& completed
   return *completed && !connection_->lost();
 }
 
-DetachReport DetachSequence::end(bool dead, const std::function<void(ControllerState)>& enter) {
+DetachReport DetachSequence::disconnect_and_destroy(bool dead,
+                                                    const std::function<void(ControllerState)>& enter) {
   const auto drained = Clock::now();
   if (enter) enter(ControllerState::disconnecting);
   const spdk::CmWaitLimit handshake(Connection::handshake_limit(dead));

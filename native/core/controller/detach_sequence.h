@@ -27,8 +27,10 @@ struct DetachSettings {
   /** Whether the owner is to hear of the states in between. */
   bool report_states = true;
 
-  /** A controller that has not completed the probe by then counts as dead: a second, or a part of the time
-   * that its caller allows, where that is less. */
+  /**
+   * A controller that has not completed the probe by then counts as dead: a second, or a part of the time that its
+   * caller allows, where that is less.
+   */
   [[nodiscard]] std::chrono::milliseconds response_limit() const {
     return std::min(std::chrono::milliseconds(1'000), timeout / 3);
   }
@@ -55,7 +57,7 @@ class DetachSequence {
    * @param dead the target does not respond, and is not waited for
    * @param enter called with the phases that are states of a controller; may be null
    */
-  DetachReport end(bool dead, const std::function<void(ControllerState)>& enter);
+  DetachReport disconnect_and_destroy(bool dead, const std::function<void(ControllerState)>& enter);
 
  private:
   using Clock = std::chrono::steady_clock;

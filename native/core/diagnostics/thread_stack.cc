@@ -33,8 +33,7 @@ struct Request {
   /** The signal in use, once chosen. */
   int signal = 0;
   /**
-   * The number of the request that waits for a result; 0 for none. The thread that takes it may write
-   * the result.
+   * The number of the request that waits for a result; 0 for none. The thread that takes it may write the result.
    */
   std::atomic<int> open{0};
   int last = 0;
@@ -149,8 +148,8 @@ std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
 }
 
 /**
- * The first line of a file in the thread's /proc folder that begins with `prefix`, without it; empty if there
- * is none.
+ * The first line of a file in the thread's /proc folder that begins with `prefix`, without
+ * it; empty if there is none.
  */
 std::string read_proc(pid_t thread, const char* file, const std::string& beginning = "") {
   std::ifstream stream("/proc/self/task/" + std::to_string(thread) + "/" + file);

@@ -26,8 +26,7 @@ class DmaMemory {
 
   DmaMemory() : regions_(kMaxRegions), pins_(kMaxRegions) {}
   /**
-   * Frees the remaining regions. Everything that uses one, a controller or an ArrayBuffer, keeps this
-   * object alive.
+   * Frees the remaining regions. Everything that uses one, a controller or an ArrayBuffer, keeps this object alive.
    */
   ~DmaMemory();
   DmaMemory(const DmaMemory&) = delete;

@@ -11,8 +11,7 @@
 namespace spdk_nvme {
 
 /**
- * A copy of a command, made when the polling thread took it: JavaScript can write to the shared words at
- * any time.
+ * A copy of a command, made when the polling thread took it: JavaScript can write to the shared words at any time.
  */
 struct IoCommand : RingLayout {
   struct Segment {
@@ -32,8 +31,7 @@ struct IoCommand : RingLayout {
   uint32_t opcode = 0;
   std::array<uint32_t, kRawDwords> dwords{};
   /**
-   * The segments of its data; none for a command without data. More than kMaxSegments: the command
-   * is malformed.
+   * The segments of its data; none for a command without data. More than kMaxSegments: the command is malformed.
    */
   uint32_t segment_count = 0;
   std::array<Segment, kMaxSegments> segments;

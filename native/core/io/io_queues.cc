@@ -21,7 +21,7 @@ void IoQueues::make(uint32_t count, uint32_t queue_depth) {
     if (polling_ != PollingMode::threads) {
       const bool same = i > 0 && queue_pairs_.back().poller == poller;
       js_set = same ? queue_pairs_.back().js_set
-                    : std::make_shared<JsQueueSet>(services_.javascript_slot(), poller);
+                    : std::make_shared<JsQueueSet>(services_.javascript_thread(), poller);
     }
     queue_pairs_.push_back({ring, poller, std::move(js_set)});
   }
@@ -32,7 +32,7 @@ std::vector<IoQueues::Share> IoQueues::shares() const {
   const Poller* last = nullptr;
   for (const QueuePair& pair : queue_pairs_) {
     if (all.empty() || pair.poller != last) {
-      all.push_back({pair.poller == nullptr ? services_.javascript_slot() : pair.poller->index(), {}});
+      all.push_back({pair.poller == nullptr ? services_.javascript_thread() : pair.poller->index(), {}});
     }
     all.back().rings.push_back(pair.ring);
     last = pair.poller;

@@ -25,10 +25,10 @@ struct IoServices {
   /** Where the next controller's first queue pair goes, so that small controllers spread over the pollers. */
   std::atomic<size_t> next_poller{0};
 
-  // Slots of a controller's linger lock and of its statistics: the pollers' own, then these two.
-  [[nodiscard]] size_t control_slot() const { return pollers.size(); }
-  [[nodiscard]] size_t javascript_slot() const { return pollers.size() + 1; }
-  [[nodiscard]] size_t slot_count() const { return pollers.size() + 2; }
+  // Numbers of threads in a controller's linger lock and its statistics: the pollers' indexes, then these two.
+  [[nodiscard]] size_t control_thread() const { return pollers.size(); }
+  [[nodiscard]] size_t javascript_thread() const { return pollers.size() + 1; }
+  [[nodiscard]] size_t thread_count() const { return pollers.size() + 2; }
 };
 
 /**
@@ -72,9 +72,9 @@ class IoQueues {
   /** Undoes make(), after a first connect that failed: the next one may be granted other numbers. */
   void discard() { queue_pairs_.clear(); }
 
-  /** The rings that one thread polls, and its slot of the linger lock: what one queue set is made of. */
+  /** The rings that one thread polls, and the number of that thread: what one queue set is made of. */
   struct Share {
-    size_t slot;
+    size_t thread;
     std::vector<std::shared_ptr<IoRing>> rings;
   };
   /** Those of one thread together. */

@@ -167,8 +167,8 @@ bool IoRing::has_to_wait(int result) const {
 }
 
 /**
- * Checks the next piece of a command against the namespace and the memory, and passes it to SPDK. 0 or a
- * negative errno.
+ * Checks the next piece of a command against the namespace and the memory, and passes it to
+ * SPDK. 0 or a negative errno.
  */
 int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
   const IoCommand& command = slot.command;

@@ -100,8 +100,8 @@ class IoRing : public RingLayout {
   /** The namespaces by which commands are checked and split from the next submit() on. Thread: control. */
   void set_namespaces(std::shared_ptr<const NamespaceTable> namespaces);
 
-  // The following are for the polling thread, under the linger lock, or for the control thread while there is
-  // no queue pair.
+  // The following are for the polling thread, under the linger lock, or for the control thread
+  // while there is no queue pair.
 
   /** Commands go to a queue pair of this controller from now on, at most `queue_depth` at the same time. */
   void bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth);
@@ -118,8 +118,8 @@ class IoRing : public RingLayout {
   /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
   void settle_cancelled();
   /**
-   * Calls for each part of the command in this slot that SPDK has, with the context that SPDK has it by. Holds: linger lock
-   * (exclusive).
+   * Calls for each part of the command in this slot that SPDK has, with the context that SPDK has it by. Holds:
+   * linger lock (exclusive).
    */
   void for_each_piece(uint32_t index, const std::function<void(void* context)>& call);
   /** The queue pair no longer exists: aborts everything that is not requeued. */

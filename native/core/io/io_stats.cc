@@ -7,12 +7,12 @@
 
 namespace spdk_nvme {
 
-void IoStats::begin(QueueSet* set) {
+void IoStats::add(QueueSet* set) {
   const std::lock_guard<std::mutex> guard(mutex_);
   sets_.push_back(set);
 }
 
-void IoStats::end(QueueSet* set) {
+void IoStats::remove(QueueSet* set) {
   const std::lock_guard<std::mutex> guard(mutex_);
   std::erase(sets_, set);
 }

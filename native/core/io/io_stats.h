@@ -13,29 +13,29 @@ namespace spdk_nvme {
 class QueueSet;
 
 /**
- * Counters of the threads that poll for one controller, over all of its connections, and access to SPDK's
- * own counters.
+ * Counters of the threads that poll for one controller, over all of its connections, and
+ * access to SPDK's own counters.
  */
 class IoStats {
  public:
   /** The counters of one thread, on its own cache line. */
-  struct alignas(64) Slot {
+  struct alignas(64) Thread {
     Counter polls;
     Counter idle_polls;
     Counter lock_waits;
   };
 
-  /** @param slots as of the controller's linger lock. */
-  explicit IoStats(size_t slots) : slot_count_(slots), slots_(std::make_unique<Slot[]>(slots)) {}
+  /** @param threads as of the controller's linger lock. */
+  explicit IoStats(size_t threads) : thread_count_(threads), threads_(std::make_unique<Thread[]>(threads)) {}
   IoStats(const IoStats&) = delete;
   IoStats& operator=(const IoStats&) = delete;
 
-  [[nodiscard]] Slot& slot(size_t slot) { return slots_[slot]; }
-  [[nodiscard]] size_t slot_count() const { return slot_count_; }
+  [[nodiscard]] Thread& of(size_t thread) { return threads_[thread]; }
+  [[nodiscard]] size_t thread_count() const { return thread_count_; }
 
   /** Called by a set when it is created and destroyed. */
-  void begin(QueueSet* set);
-  void end(QueueSet* set);
+  void add(QueueSet* set);
+  void remove(QueueSet* set);
 
   /**
    * The counters of the existing sets. Waits some hundred microseconds at most, and not for a thread that
@@ -44,8 +44,8 @@ class IoStats {
   [[nodiscard]] std::vector<spdk::TransportStats> transport();
 
  private:
-  const size_t slot_count_;
-  const std::unique_ptr<Slot[]> slots_;
+  const size_t thread_count_;
+  const std::unique_ptr<Thread[]> threads_;
   /** Guards sets_, and keeps those in it alive. */
   std::mutex mutex_;
   std::vector<QueueSet*> sets_;

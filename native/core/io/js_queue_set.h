@@ -17,10 +17,10 @@ namespace spdk_nvme {
 class JsQueueSet {
  public:
   /**
-   * @param slot of the JavaScript thread in the controller's linger lock
+   * @param thread number of the JavaScript thread, see IoServices
    * @param poller that owns the set and serves it while JavaScript does not look; null when JavaScript owns it
    */
-  JsQueueSet(size_t slot, Poller* poller) : slot_(slot), poller_(poller) {}
+  JsQueueSet(size_t thread, Poller* poller) : thread_(thread), poller_(poller) {}
 
   /** Thread: control. */
   void replace(std::shared_ptr<QueueSet> set) {
@@ -61,7 +61,7 @@ class JsQueueSet {
  private:
   using Clock = std::chrono::steady_clock;
 
-  QueueSet::Turn poll_once() { return poller_ == nullptr ? set_->poll() : set_->visit(slot_); }
+  QueueSet::Turn poll_once() { return poller_ == nullptr ? set_->poll() : set_->visit(thread_); }
   void take() {
     if (version_.load(std::memory_order_acquire) == taken_) return;
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -69,7 +69,7 @@ class JsQueueSet {
     taken_ = version_.load(std::memory_order_relaxed);
   }
 
-  const size_t slot_;
+  const size_t thread_;
   Poller* const poller_;
   /** Guards fresh_; the version is readable without it. */
   std::mutex mutex_;

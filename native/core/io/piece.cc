@@ -66,9 +66,8 @@ int send_deallocate(spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry, Pi
 }
 
 /**
- * A command on blocks with its data in one place. SPDK's functions for this read the namespace again while
- * the control thread may be identifying it, and split by what they find; here everything comes from
- * one snapshot.
+ * A command on blocks with its data in one place. SPDK's functions for this read the namespace again while the
+ * control thread may be identifying it, and split by what they find; here everything comes from one snapshot.
  */
 int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece& piece,
                 spdk_nvme_cmd_cb done) {
@@ -95,7 +94,7 @@ int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece&
 
 /**
  * A fused pair, one directly after the other on the queue. The piece completes with the second of its completions. The queue
- * pair has room for both (IoRing), so the second is only refused by a connection that has ended, which ends the first as well.
+ * pair has room for both (IoRing), so SPDK rejects the second only if the connection has ended, which ends the first as well.
  */
 int send_compare_and_write(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece& piece,
                            spdk_nvme_cmd_cb done) {

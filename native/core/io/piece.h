@@ -30,8 +30,8 @@ struct Piece {
 };
 
 /**
- * Passes a checked piece to SPDK as exactly one NVMe command; `done` gets the piece as context. 0 or a
- * negative errno.
+ * Passes a checked piece to SPDK as exactly one NVMe command; `done` gets the piece as
+ * context. 0 or a negative errno.
  */
 int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry,
                Piece& piece, spdk_nvme_cmd_cb done);

@@ -115,16 +115,16 @@ struct Poller::Loop {
     auto last_work = Clock::now();
     auto sleep = kFirstSleep;
     while (!stopping.load(std::memory_order_acquire)) {
-      const bool told = mailbox.run();
+      const bool posted = mailbox.run();
       const auto now = Clock::now();
       look(now);
       const Turn turn = poll();
-      std::erase_if(sets, [](const Served& one) { return one.set->released(); });
+      std::erase_if(sets, [](const Served& one) { return one.set->freed(); });
       served.set(sets.size());
       if (options.always_spin) continue;
       if (sets.empty()) {
         sleep_for(kSleepWithoutSets);
-      } else if (told || turn.worked) {
+      } else if (posted || turn.worked) {
         if (turn.worked_alone) last_work = now;
         sleep = kFirstSleep;
       } else if (now - last_work < (turn.hot ? kSpinWhileBusy : kSpinAfterWork)) {

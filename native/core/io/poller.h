@@ -36,7 +36,7 @@ class Poller {
   [[nodiscard]] size_t index() const { return index_; }
 
   /**
-   * Begins to serve a set, until the set is released. Thread: any.
+   * Begins to serve a set, until the set is freed. Thread: any.
    * @param visited JavaScript polls it too
    */
   void add(std::shared_ptr<QueueSet> set, bool visited = false);

@@ -9,8 +9,7 @@ namespace spdk_nvme {
 namespace {
 
 /**
- * A poller also serves other controllers: if the lock is not free within this time, it tries again in its
- * next turn.
+ * A poller also serves other controllers: if the lock is not free within this time, it tries again in its next turn.
  */
 constexpr std::chrono::microseconds kPatience{500};
 
@@ -33,7 +32,7 @@ bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_poi
 
 QueueSet::Turn QueueSet::poll() {
   const LogScope scope(history_.get());
-  if (release_requested_.load(std::memory_order_acquire)) return release();
+  if (disconnect_requested_.load(std::memory_order_acquire)) return disconnect_step();
   return serve();
 }
 
@@ -42,38 +41,38 @@ QueueSet::Turn QueueSet::serve() {
   if (disturbed_.load(std::memory_order_relaxed)) {
     const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
     if (alone.held()) {
-      turn = poll_pairs(slot_);
+      turn = poll_pairs(thread_);
     } else {
-      stats_->slot(slot_).lock_waits++;
+      stats_->of(thread_).lock_waits++;
       turn.hot = true;
     }
   } else {
-    turn = serve_shared(slot_);
+    turn = serve_shared(thread_);
   }
   report_loss();
   return turn;
 }
 
-QueueSet::Turn QueueSet::visit(size_t slot) {
+QueueSet::Turn QueueSet::visit(size_t thread) {
   note_look();
   if (!open_to_visits()) return {};
   const LogScope scope(history_.get());
-  const Turn turn = serve_shared(slot);
+  const Turn turn = serve_shared(thread);
   report_loss();
   return turn;
 }
 
-QueueSet::Turn QueueSet::serve_shared(size_t slot) {
+QueueSet::Turn QueueSet::serve_shared(size_t thread) {
   // The exclusive holder ends queue pairs, which takes milliseconds, so there is no need to try again soon.
-  const LingerLock::SharedGuard together(*linger_, slot, std::try_to_lock);
+  const LingerLock::SharedGuard together(*linger_, thread, std::try_to_lock);
   if (!together.held()) {
-    stats_->slot(slot).lock_waits++;
+    stats_->of(thread).lock_waits++;
     return {};
   }
   const std::unique_lock<std::mutex> one(polling_, std::try_to_lock);
   // The other thread polls, or has found a failure since this one looked: a poll is exclusive from then on.
   if (!one.owns_lock() || disturbed_.load(std::memory_order_relaxed)) return {.hot = true};
-  return poll_pairs(slot);
+  return poll_pairs(thread);
 }
 
 /** No thread but one reports it, and none under a lock. */
@@ -85,9 +84,9 @@ void QueueSet::report_loss() {
 }
 
 /** The caller holds the linger lock exclusively, or shared and polling_. */
-QueueSet::Turn QueueSet::poll_pairs(size_t slot) {
-  if (released()) return {};
-  IoStats::Slot& counts = stats_->slot(slot);
+QueueSet::Turn QueueSet::poll_pairs(size_t thread) {
+  if (freed()) return {};
+  IoStats::Thread& counts = stats_->of(thread);
   for (size_t i = 0; i < rings_.size(); i++) rings_[i]->submit(pairs_[i]);
   counts.polls++;
   const int64_t result = pairs_.poll();
@@ -103,10 +102,10 @@ QueueSet::Turn QueueSet::poll_pairs(size_t slot) {
   return {.worked = worked, .hot = busy, .completions = worked ? static_cast<uint64_t>(result) : 0};
 }
 
-QueueSet::Turn QueueSet::release() {
+QueueSet::Turn QueueSet::disconnect_step() {
   const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
   if (!alone.held()) return {.hot = true};
-  if (released()) return {};
+  if (freed()) return {};
   if (phase() == Phase::serving) {
     pairs_.disconnect();
     phase_.store(Phase::disconnecting, std::memory_order_release);
@@ -123,8 +122,8 @@ void QueueSet::for_each_piece(size_t index, uint32_t slot,
   rings_[index]->notify();
 }
 
-void QueueSet::abandon() {
-  pairs_.abandon();
+void QueueSet::disconnect_and_free() {
+  pairs_.disconnect_and_wait();
   free();
 }
 
@@ -135,14 +134,14 @@ void QueueSet::free() {
     ring->lost_queue_pair();
     ring->notify();
   }
-  phase_.store(Phase::released, std::memory_order_release);
+  phase_.store(Phase::freed, std::memory_order_release);
 }
 
 std::vector<spdk::TransportStats> QueueSet::transport_stats() {
   if (!spdk::PolledQueuePairs::has_transport_stats()) return {};
   // No thread polls meanwhile.
   const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
-  if (!alone.held() || released()) return {};
+  if (!alone.held() || freed()) return {};
   return pairs_.transport_stats();
 }
 

@@ -28,26 +28,26 @@ namespace spdk_nvme {
 class QueueSet {
  public:
   /**
-   * @param slot of the owner in the controller's linger lock
+   * @param thread number of the owner, see IoServices
    * @param rings one for each queue pair
    */
-  QueueSet(spdk_nvme_ctrlr* controller, std::shared_ptr<LingerLock> linger, size_t slot,
+  QueueSet(spdk_nvme_ctrlr* controller, std::shared_ptr<LingerLock> linger, size_t thread,
            std::vector<std::shared_ptr<IoRing>> rings, std::shared_ptr<History> history,
            std::shared_ptr<IoStats> stats)
       : controller_(controller),
         pairs_(controller),
         rings_(std::move(rings)),
         linger_(std::move(linger)),
-        slot_(slot),
+        thread_(thread),
         history_(std::move(history)),
         stats_(std::move(stats)) {
-    stats_->begin(this);
+    stats_->add(this);
   }
-  ~QueueSet() { stats_->end(this); }
+  ~QueueSet() { stats_->remove(this); }
   QueueSet(const QueueSet&) = delete;
   QueueSet& operator=(const QueueSet&) = delete;
 
-  [[nodiscard]] size_t slot() const { return slot_; }
+  [[nodiscard]] size_t thread() const { return thread_; }
 
   /**
    * Connects a queue pair for each ring. Thread: control, before other threads use them. Holds: linger
@@ -66,28 +66,31 @@ class QueueSet {
 
   /**
    * The same while all is well, by a thread that does not own the set; what is not leaves it to the owner. Waits
-   * for nothing. Thread: JavaScript, with its slot.
+   * for nothing. Thread: JavaScript, with its number.
    */
-  Turn visit(size_t slot);
+  Turn visit(size_t thread);
   /** Counts as a visit. Thread: JavaScript. */
   void note_look() { looks_.store(looks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   /** Changes with every visit. Thread: any. */
   [[nodiscard]] uint32_t looks() const { return looks_.load(std::memory_order_relaxed); }
   /** Whether a visitor may poll. Thread: any. */
   [[nodiscard]] bool open_to_visits() const {
-    return !disturbed_.load(std::memory_order_relaxed) && !release_requested_.load(std::memory_order_acquire);
+    return !disturbed_.load(std::memory_order_relaxed) &&
+           !disconnect_requested_.load(std::memory_order_acquire);
   }
 
   /** SPDK's own counters; empty if the lock is not free soon. Not for a thread that holds it. */
   [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
 
   /** Whether the owner disconnects and frees the queue pairs; otherwise the control thread calls free(). */
-  static constexpr bool released_by_owner() { return spdk::PolledQueuePairs::disconnect_without_waiting(); }
-  /** Requests that the owner releases them in its next turns. Only with released_by_owner(). */
-  void request_release() { release_requested_.store(true, std::memory_order_release); }
+  static constexpr bool disconnected_by_owner() {
+    return spdk::PolledQueuePairs::disconnect_without_waiting();
+  }
+  /** Requests that the owner disconnects and frees them in its next turns. Only with disconnected_by_owner(). */
+  void request_disconnect() { disconnect_requested_.store(true, std::memory_order_release); }
   /** The progress of that. Thread: any. */
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
-  [[nodiscard]] bool released() const { return phase() == Phase::released; }
+  [[nodiscard]] bool freed() const { return phase() == Phase::freed; }
 
   /** How many queue pairs it has. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
@@ -98,8 +101,8 @@ class QueueSet {
   void for_each_piece(size_t index, uint32_t slot,
                       const std::function<void(spdk_nvme_qpair* queue_pair, void* context)>& call);
 
-  /** Ends the rest of a failed connect, and waits for it. Thread: control. Holds: linger lock (exclusive). */
-  void abandon();
+  /** After a failed connect(); waits. Thread: control. Holds: linger lock (exclusive). */
+  void disconnect_and_free();
   /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
   void free();
 
@@ -110,12 +113,12 @@ class QueueSet {
   std::function<void()> on_failure;
 
  private:
-  enum class Phase { serving, disconnecting, released };
+  enum class Phase { serving, disconnecting, freed };
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
   Turn serve();
-  Turn serve_shared(size_t slot);
-  Turn release();
-  Turn poll_pairs(size_t slot);
+  Turn serve_shared(size_t thread);
+  Turn disconnect_step();
+  Turn poll_pairs(size_t thread);
   void report_loss();
 
   spdk_nvme_ctrlr* const controller_;
@@ -124,11 +127,11 @@ class QueueSet {
   const std::vector<std::shared_ptr<IoRing>> rings_;
   /** Shared, because a poller may poll a set once more after its controller is gone. */
   const std::shared_ptr<LingerLock> linger_;
-  const size_t slot_;
+  const size_t thread_;
   const std::shared_ptr<History> history_;
   const std::shared_ptr<IoStats> stats_;
   std::atomic<Phase> phase_{Phase::serving};
-  std::atomic<bool> release_requested_{false};
+  std::atomic<bool> disconnect_requested_{false};
   /**
    * Held by the thread that polls, inside the shared side of the linger lock. Nobody waits for it: who does not get
    * it leaves this turn to the other. It guards pairs_ and what the rings call the polling thread's own.

@@ -21,8 +21,8 @@ struct RingLayout {
   /** ... and a number that changes when a command is cancelled. */
   static constexpr uint32_t kCancelsWord = 1;
   /**
-   * Header words on a cache line of their own: how far the completion queue is filled, written by the polling
-   * thread...
+   * Header words on a cache line of their own: how far the completion queue is filled, written
+   * by the polling thread...
    */
   static constexpr uint32_t kCompletedWord = 16;
   /** ... and whether JavaScript wants a message at the next completion: it sets it, the polling thread clears it. */

@@ -95,8 +95,8 @@ void forget(const std::vector<std::shared_ptr<Controller>>& controllers) {
   });
 }
 
-/** Begins to end a controller without waiting for what only JavaScript could end. */
-void end(Controller& controller, std::chrono::milliseconds limit) {
+/** Begins a detach that does not wait for what only JavaScript could end. */
+void begin_detach(Controller& controller, std::chrono::milliseconds limit) {
   // In this order, so that the control thread finds the settings of this detach once it sees the request.
   controller.detach({.drain = 0ms, .timeout = limit}, [](const DetachReport&) {});
   controller.abandon();
@@ -162,7 +162,7 @@ void Environment::reap() {
 
 void Environment::begin_close(std::chrono::milliseconds limit) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  for (const auto& controller : controllers_) end(*controller, limit);
+  for (const auto& controller : controllers_) begin_detach(*controller, limit);
 }
 
 bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
@@ -174,7 +174,7 @@ bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
     }
   }
   services_->memory->keep_dropped(true);
-  const bool clean = end_all(limit, held_by);
+  const bool clean = detach_all(limit, held_by);
   if (clean) services_->memory->keep_dropped(false);
   const std::lock_guard<std::mutex> guard(mutex_);
   clean_ = clean;
@@ -182,14 +182,14 @@ bool Environment::close(std::chrono::milliseconds limit, std::string* held_by) {
   return clean;
 }
 
-bool Environment::end_all(std::chrono::milliseconds limit, std::string* held_by) {
+bool Environment::detach_all(std::chrono::milliseconds limit, std::string* held_by) {
   std::vector<std::shared_ptr<Controller>> controllers;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     controllers.swap(controllers_);
   }
   const auto deadline = Clock::now() + limit;
-  for (const auto& controller : controllers) end(*controller, limit);
+  for (const auto& controller : controllers) begin_detach(*controller, limit);
   bool clean = true;
   for (const auto& controller : controllers) {
     // A wedged one has used its time and may never end.

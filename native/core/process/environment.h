@@ -39,8 +39,8 @@ class Environment {
   ~Environment();
 
   /**
-   * Begins to attach a controller. Fails immediately if the same one is attached or being detached, by any environment
-   * of the process.
+   * Begins to attach a controller. Fails immediately if the same one is attached or being detached, by any
+   * environment of the process.
    */
   Status attach(Controller::Request request, ControllerEvents events,
                 std::shared_ptr<Controller>& controller);
@@ -66,7 +66,7 @@ class Environment {
 
  private:
   Environment(const EnvironmentSettings& settings, std::unique_ptr<LogSubscription> log);
-  bool end_all(std::chrono::milliseconds limit, std::string* held_by);
+  bool detach_all(std::chrono::milliseconds limit, std::string* held_by);
 
   /** Until it is closed. Thread: the one that closes. */
   std::unique_ptr<LogSubscription> log_;

@@ -113,8 +113,8 @@ class PolledDevices {
   }
 
   /**
-   * The own poll function of a device that was added. Without a lock, because pollers call it all the time.
-   * Thread: any.
+   * The own poll function of a device that was added. Without a lock, because pollers call it
+   * all the time. Thread: any.
    */
   [[nodiscard]] PollCq own(const ibv_context* context) const {
     const Device* const known = find(context);

@@ -27,17 +27,17 @@ using Handle = std::variant<rdma_cm_id*, int>;
 
 thread_local Clock::time_point t_wait_until = Clock::time_point::max();
 thread_local ConnectionWatch* t_watch = nullptr;
-void break_connection(rdma_cm_id* id) {
+void disconnect(rdma_cm_id* id) {
   // The commands of its queue pair end with errors, for which SPDK waits.
   rdma_disconnect(id);
 }
 
-void break_connection(int socket) {
+void disconnect(int socket) {
   shutdown(socket, SHUT_RDWR);
 }
 
 /** From v22.05 on SPDK does not wait for RDMA connections: it ends the attempt itself. */
-bool may_break_try(const Handle& handle) {
+bool may_disconnect_attempt(const Handle& handle) {
   return !kAsyncQueuePairs || std::holds_alternative<int>(handle);
 }
 
@@ -74,13 +74,13 @@ class Connections {
     const std::lock_guard<std::mutex> guard(mutex_);
     for (Connection& one : list_) one.established |= one.watch == watch;
   }
-  void break_all(const ConnectionWatch* watch, bool established) {
-    // Under the lock, so that SPDK cannot destroy a connection while it is being broken.
+  void disconnect_all(const ConnectionWatch* watch, bool established) {
+    // Under the lock, so that SPDK cannot destroy a connection while it is being disconnected.
     const std::lock_guard<std::mutex> guard(mutex_);
     for (const Connection& one : list_) {
       if (one.watch != watch || one.established != established) continue;
-      if (!established && !may_break_try(one.handle)) continue;
-      std::visit([](auto handle) { break_connection(handle); }, one.handle);
+      if (!established && !may_disconnect_attempt(one.handle)) continue;
+      std::visit([](auto handle) { disconnect(handle); }, one.handle);
     }
   }
 
@@ -126,7 +126,7 @@ ConnectionWatch::~ConnectionWatch() {
 }
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
-  watch_.attempt_broken_.store(false, std::memory_order_release);
+  watch_.attempt_disconnected_.store(false, std::memory_order_release);
   watch_.target_has_ended_.store(false, std::memory_order_release);
   t_watch = &watch;
 }
@@ -136,18 +136,18 @@ ConnectionWatch::Scope::~Scope() {
   connections().establish_all(&watch_);
 }
 
-void ConnectionWatch::break_all_attempts() {
-  all_broken_.store(true, std::memory_order_release);
-  connections().break_all(this, false);
+void ConnectionWatch::disconnect_attempts() {
+  attempts_disconnected_.store(true, std::memory_order_release);
+  connections().disconnect_all(this, false);
 }
 
-void ConnectionWatch::break_this_attempt() {
-  attempt_broken_.store(true, std::memory_order_release);
-  connections().break_all(this, false);
+void ConnectionWatch::disconnect_attempt() {
+  attempt_disconnected_.store(true, std::memory_order_release);
+  connections().disconnect_all(this, false);
 }
 
-void ConnectionWatch::break_established() {
-  connections().break_all(this, true);
+void ConnectionWatch::disconnect_established() {
+  connections().disconnect_all(this, true);
 }
 
 bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify) {
@@ -176,10 +176,10 @@ int fail(int error) {
 bool watch_connection(Handle handle) {
   if (t_watch == nullptr) return true;
   connections().add(handle, t_watch);
-  return !t_watch->broken() || !may_break_try(handle);
+  return !t_watch->disconnected() || !may_disconnect_attempt(handle);
 }
 
-/** How long a read of an attempt sleeps. Data ends the sleep, and so does whoever breaks the connection. */
+/** How long a read of an attempt sleeps. Data ends the sleep, and so does a disconnect by another thread. */
 constexpr int kReadSleepMs = 10;
 /** Reads of attempts on this thread that found nothing, since one that found something. */
 thread_local unsigned t_empty_reads = 0;
@@ -231,7 +231,7 @@ extern "C" {
 
 int __wrap_rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
   if (kAsyncQueuePairs) return __real_rdma_get_cm_event(channel, event);
-  if (has_waited_enough() || (t_watch != nullptr && t_watch->broken())) {
+  if (has_waited_enough() || (t_watch != nullptr && t_watch->disconnected())) {
     // SPDK takes all available events before it handles one: an error now would make it forget the others.
     return fail(std::exchange(t_gave_event, false) ? EAGAIN : ENOTCONN);
   }
@@ -275,7 +275,7 @@ ssize_t __wrap_readv(int descriptor, const iovec* parts, int count) {
     t_empty_reads = 0;
   } else if (error == EAGAIN) {
     wait_for_data(descriptor);
-  } else if (!t_watch->broken()) {
+  } else if (!t_watch->disconnected()) {
     t_watch->note_end_by_target();
   }
   if (result < 0) errno = error;

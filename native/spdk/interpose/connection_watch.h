@@ -24,7 +24,7 @@ namespace spdk_nvme::spdk {
 
 /**
  * The connections of one controller: those that SPDK makes on a thread while a Scope lives there, until it
- * destroys them on any thread. Another thread can break them, which ends SPDK's waits for them with an error.
+ * destroys them on any thread. Another thread can disconnect them, which ends SPDK's waits for them with an error.
  */
 class ConnectionWatch {
  public:
@@ -46,14 +46,14 @@ class ConnectionWatch {
   };
 
   /**
-   * Breaks the current attempt and all later ones. Over RDMA it does nothing from v22.05 on, where no wait of
+   * Disconnects the current attempt and all later ones. Over RDMA it does nothing from v22.05 on, where no wait of
    * an attempt is long. Thread: any.
    */
-  void break_all_attempts();
-  /** Breaks the current attempt, likewise. Thread: any. */
-  void break_this_attempt();
-  /** Breaks the established connections. Thread: any. */
-  void break_established();
+  void disconnect_attempts();
+  /** Disconnects the current attempt, likewise. Thread: any. */
+  void disconnect_attempt();
+  /** Disconnects the established connections. Thread: any. */
+  void disconnect_established();
 
   /** Called on another thread; must not block. */
   struct Notify {
@@ -63,8 +63,8 @@ class ConnectionWatch {
     std::function<void()> other_ended;
   };
   /**
-   * Reports what happens to the established connections, until SPDK closes them. False where that cannot be known,
-   * as over RDMA.
+   * Reports what happens to the established connections, until SPDK closes them. False where that
+   * cannot be known, as over RDMA.
    */
   [[nodiscard]] bool notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify);
 
@@ -72,15 +72,17 @@ class ConnectionWatch {
   [[nodiscard]] bool target_has_ended() const { return target_has_ended_.load(std::memory_order_acquire); }
   void note_end_by_target() { target_has_ended_.store(true, std::memory_order_release); }
 
-  /** Whether the current or latest attempt was broken by break_this_attempt(). */
-  [[nodiscard]] bool attempt_broken() const { return attempt_broken_.load(std::memory_order_acquire); }
-  [[nodiscard]] bool broken() const {
-    return all_broken_.load(std::memory_order_acquire) || attempt_broken();
+  /** Whether the current or latest attempt was ended by disconnect_attempt(). */
+  [[nodiscard]] bool attempt_disconnected() const {
+    return attempt_disconnected_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] bool disconnected() const {
+    return attempts_disconnected_.load(std::memory_order_acquire) || attempt_disconnected();
   }
 
  private:
-  std::atomic<bool> all_broken_{false};
-  std::atomic<bool> attempt_broken_{false};
+  std::atomic<bool> attempts_disconnected_{false};
+  std::atomic<bool> attempt_disconnected_{false};
   std::atomic<bool> target_has_ended_{false};
 };
 

@@ -49,7 +49,7 @@ std::set<spdk_nvme_ctrlr*> g_controllers;
 /** Watches whose established connections were broken. */
 std::set<const ConnectionWatch*> g_broken;
 
-bool is_broken(const ConnectionWatch* watch) {
+bool is_disconnected(const ConnectionWatch* watch) {
   const std::lock_guard<std::mutex> guard(g_mutex);
   return g_broken.contains(watch);
 }
@@ -78,7 +78,7 @@ struct FakeLink {
   /** Waits for an answer of the target as SPDK v20.07 does. False when the connection was broken first. */
   [[nodiscard]] bool wait_for_target() const {
     while (fake::target().silent && !failed) {
-      if (is_broken(watch) || lost) return false;
+      if (is_disconnected(watch) || lost) return false;
       std::this_thread::sleep_for(kLook);
     }
     return true;
@@ -145,7 +145,7 @@ spdk_nvme_probe_ctx* spdk_nvme_connect_async(const spdk_nvme_transport_id* id,
 
 int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
   // Silence is noticed only where somebody breaks the connection.
-  const bool broken = probe->watch->broken() && probe->polls_in_vain++ >= fake::target().polls_in_vain;
+  const bool broken = probe->watch->disconnected() && probe->polls_in_vain++ >= fake::target().polls_in_vain;
   if (!broken && (fake::target().silent || ++probe->polls < kPollsOfConnect)) return -EAGAIN;
   if (!broken && !fake::target().refuses) {
     auto* controller = new spdk_nvme_ctrlr;
@@ -206,7 +206,7 @@ int spdk_nvme_ctrlr_cmd_admin_raw(spdk_nvme_ctrlr* controller, spdk_nvme_cmd* co
 
 int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
   FakeLink& link = *controller->link;
-  if (link.failed || link.lost || is_broken(link.watch)) return -ENXIO;
+  if (link.failed || link.lost || is_disconnected(link.watch)) return -ENXIO;
   if (link.event.exchange(false)) {
     // SPDK identifies the namespaces before it reports the change.
     if (!link.wait_for_target()) return -ENXIO;
@@ -280,19 +280,19 @@ ConnectionWatch::~ConnectionWatch() {
   g_broken.erase(this);
 }
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
-  watch_.attempt_broken_ = false;
+  watch_.attempt_disconnected_ = false;
   t_watch = &watch;
 }
 ConnectionWatch::Scope::~Scope() {
   t_watch = nullptr;
 }
-void ConnectionWatch::break_all_attempts() {
-  all_broken_ = true;
+void ConnectionWatch::disconnect_attempts() {
+  attempts_disconnected_ = true;
 }
-void ConnectionWatch::break_this_attempt() {
-  attempt_broken_ = true;
+void ConnectionWatch::disconnect_attempt() {
+  attempt_disconnected_ = true;
 }
-void ConnectionWatch::break_established() {
+void ConnectionWatch::disconnect_established() {
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_broken.insert(this);
 }

@@ -1,4 +1,4 @@
-// Wraps (see wrapped.txt) the function in which SPDK before v22.05 waits for the answer to a Connect. Those releases log that a
+// Wraps (see wrapped.txt) the function in which SPDK before v22.05 waits for the response to a Connect. Those releases log that a
 // Connect failed, and not with which status: the target's reason would be lost.
 
 #include <spdk/log.h>
@@ -17,7 +17,7 @@ int __wrap_nvme_wait_for_completion(spdk_nvme_qpair* queue_pair, spdk_nvme_cpl* 
   const int result = __real_nvme_wait_for_completion(queue_pair, status);
   if (result != 0 && status->status.sct == SPDK_NVME_SCT_COMMAND_SPECIFIC) {
     // In the words of later releases, see connect_failure.cc.
-    spdk_log(SPDK_LOG_ERROR, "connect_answers.cc", __LINE__, "nvme_wait_for_completion",
+    spdk_log(SPDK_LOG_ERROR, "connect_responses.cc", __LINE__, "nvme_wait_for_completion",
              "The command completed with error: sct %d, sc %d\n", status->status.sct, status->status.sc);
   }
   return result;
