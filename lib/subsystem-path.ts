@@ -67,7 +67,7 @@ const hostBehavior = 0x16;
 const hostBehaviorBytes = 512;
 /** How long a path is not used that a command found without a connection, unless it says before how it is. */
 const suspicionMs = 100;
-/** The pause before the controller is asked again what it could not answer. */
+/** The pause before a command is repeated that the controller could not complete. */
 const askAgainMs = 500;
 /** Detaching a controller that no caller gets. */
 const giveBack = { drainMs: 0, timeoutMs: 5_000 };

@@ -41,7 +41,7 @@ export interface DirectoryServices<Path extends ListingPath, Space extends Names
   readonly onAna: (namespace: Space, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Space, from: Path, to: Path) => void;
   readonly onNoPath: (namespace: Space) => void;
-  /** A path has another namespace under an id that other paths have. Told once. */
+  /** A path has another namespace under an id that other paths have. Reported once. */
   readonly onForeign: (path: Path, namespace: PathNamespace) => void;
 }
 
@@ -142,7 +142,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
     return byKey;
   }
 
-  /** Nobody can tell whether two namespaces without identifiers are the same: each path has its own. */
+  /** Two namespaces without identifiers cannot be compared: each path has its own. */
   #key(path: Path, namespace: PathNamespace, ids: NamespaceNames): string {
     const key = identityKey(namespace.id, ids);
     if (key) return key;

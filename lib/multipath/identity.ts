@@ -1,4 +1,4 @@
-// What tells subsystems and namespaces apart: fields of Identify Controller, and the namespace identification descriptors.
+// What distinguishes subsystems and namespaces: fields of Identify Controller, and the namespace identification descriptors.
 
 import { decodeNamespaceDescriptors, type NamespaceNames } from '../nvme/namespace-descriptors.js';
 

@@ -14,16 +14,16 @@ export async function likelyAccelerator(): Promise<Accelerator> {
   } catch {
     return 'tcg';
   }
-  const rejected = await readFile(refusalFile(), 'utf8').catch(() => '');
+  const rejected = await readFile(marker(), 'utf8').catch(() => '');
   return rejected === (await bootId()) ? 'tcg' : 'kvm';
 }
 
-export async function rememberKvmRefusal(): Promise<void> {
-  await writeFile(refusalFile(), await bootId());
+export async function rememberKvmFails(): Promise<void> {
+  await writeFile(marker(), await bootId());
 }
 
-function refusalFile(): string {
-  return join(fabricCache(), 'kvm-refused');
+function marker(): string {
+  return join(fabricCache(), 'kvm-fails');
 }
 
 async function bootId(): Promise<string> {

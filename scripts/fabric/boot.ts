@@ -1,4 +1,4 @@
-import { likelyAccelerator, rememberKvmRefusal } from './accelerator.js';
+import { likelyAccelerator, rememberKvmFails } from './accelerator.js';
 import { Guest, GuestLate } from './guest.js';
 import type { Accelerator, MachineOptions } from './qemu.js';
 import type { StopRequests } from './stop.js';
@@ -26,7 +26,7 @@ export async function bootGuest(
   } catch {
     report('KVM does not run the guest on this machine; it is emulated from now on');
     const guest = await tryToBoot('tcg', machine, stops, report);
-    if (guest) await rememberKvmRefusal();
+    if (guest) await rememberKvmFails();
     return guest;
   }
 }

@@ -12,8 +12,8 @@ import {
 import { makeProgram, type Output } from '../../cli/program.js';
 import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
 
-/** A line that refuses words: what is wrong, and an example. */
-export const refusalLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
+/** A line that rejects words: what is wrong, and an example. */
+export const rejectionLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
 
 const silent: Output = { writeOut: () => {}, writeErr: () => {} };
 
@@ -30,7 +30,7 @@ export function idle(output: Output): { program: Command; ran: string[] } {
   return { program, ran };
 }
 
-/** What a verb does first with a target's options; they are right or refused, or the verb's result is wrong. */
+/** What a verb does first with a target's options; they are right or rejected, or the verb's result is wrong. */
 function lookAtTarget(verb: Command): void {
   if (!verb.options.some(({ long }) => long === '--traddr')) return;
   const options = verb.opts<TargetOptions>();
@@ -110,7 +110,7 @@ export function checkCommandLine(words: readonly string[]): boolean {
     const said = written.join('');
     if (ran.length > 0) throw new Error(`${ran.join(', ')} ran all the same`);
     if (status !== 0 && status !== 2) throw new Error(`the status was ${status}`);
-    if (!(status === 0 ? /^Usage: / : refusalLine).test(said)) throw new Error(`it said ${said}`);
+    if (!(status === 0 ? /^Usage: / : rejectionLine).test(said)) throw new Error(`it said ${said}`);
     return false;
   }
 }

@@ -111,9 +111,9 @@ export function anyValue(random: Random, depth = 0): unknown {
       return random.pick([new Date(), /x/, new Map(), new Error('x'), Promise.resolve(), globalThis]);
     case 11:
       return random.pick([
-        new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse }),
-        { valueOf: refuse, toString: refuse },
-        { [Symbol.toPrimitive]: refuse },
+        new Proxy({}, { get: reject, has: reject, ownKeys: reject }),
+        { valueOf: reject, toString: reject },
+        { [Symbol.toPrimitive]: reject },
         { valueOf: () => 1n },
       ]);
     case 12:
@@ -134,14 +134,14 @@ export function anyRequest(random: Random, depth = 0, spoilt = random.pick([0, 0
     const key = random.pick(keys);
     const how = random.below(8);
     delete request[key];
-    if (how === 1) Object.defineProperty(request, key, { get: refuse, configurable: true });
+    if (how === 1) Object.defineProperty(request, key, { get: reject, configurable: true });
     if (how > 1) request[key] = anyValue(random, depth + 1);
   }
   return request;
 }
 
-function refuse(): never {
-  throw new Error('refused');
+function reject(): never {
+  throw new Error('rejected');
 }
 
 function detached(): ArrayBuffer {

@@ -5,7 +5,7 @@ import {
   allow,
   disableNamespace,
   enableNamespace,
-  refuseHosts,
+  rejectHosts,
   withdraw,
 } from '../target/kernel-target.js';
 import type { Random } from '../testing/random.js';
@@ -24,8 +24,8 @@ function inflict({ kind, client }: Fault): () => void {
       return () => {
         for (const subsystem of allSubsystems) allow(subsystem.nqn);
       };
-    case 'hosts-refused':
-      refuseHosts(nqn);
+    case 'hosts-rejected':
+      rejectHosts(nqn);
       return () => admitHosts(nqn);
     case 'namespace-removed':
       disableNamespace(nqn, 1);

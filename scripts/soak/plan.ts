@@ -8,7 +8,7 @@ export const faultKinds = [
   /** All subsystems are taken off the port, which then does not listen. */
   'port-closed',
   /** The subsystem lets no host in any more; those that are in stay. */
-  'hosts-refused',
+  'hosts-rejected',
   /** The namespace is disabled and enabled again. */
   'namespace-removed',
 ] as const;

@@ -137,13 +137,13 @@ export function setAna(port: FabricPort, state: KernelAnaState): void {
 }
 
 /** Rejects hosts that the subsystem does not list; connected hosts stay. */
-export function refuseHosts(nqn: string): void {
+export function rejectHosts(nqn: string): void {
   writeFileSync(`${folderOf(nqn)}/attr_allow_any_host`, '0');
 }
 
 /** Rejects all hosts except these; connected hosts stay. */
 export function admitOnly(nqn: string, hosts: readonly string[]): void {
-  refuseHosts(nqn);
+  rejectHosts(nqn);
   for (const host of hosts) {
     mkdirSync(`${nvmet}/hosts/${host}`, { recursive: true });
     symlinkSync(`${nvmet}/hosts/${host}`, `${folderOf(nqn)}/allowed_hosts/${host}`);

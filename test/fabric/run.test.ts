@@ -111,7 +111,7 @@ describe.skipIf(!prepared)('a command on the fabric', { timeout: BOOT_MS }, () =
     await vi.waitUntil(async () => (await guestsOf(folder)).length === 0, { timeout: 10_000 });
   });
 
-  it('is told at once that the guest’s kernel has died', async () => {
+  it('reports immediately that the guest’s kernel has died', async () => {
     const started = performance.now();
     const result = await fabric(['sh', '-c', 'echo started; echo c >/proc/sysrq-trigger; sleep 1000']);
     expect(result.exitCode).toBe(125);

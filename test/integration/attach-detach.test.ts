@@ -16,22 +16,22 @@ afterAll(() => env.close());
 const attach = (...call: Parameters<Environment['attach']>) => within(limits.attach, env.attach(...call));
 
 describe('one controller', () => {
-  it('tells its states in order, then that it is gone, the environment after it', async () => {
-    const told: string[] = [];
+  it('emits its states in order, then `detached`, and then the environment does', async () => {
+    const reported: string[] = [];
     const watch = {
-      attached: (it: Controller) => told.push(`env attached ${it.info.serial}`),
-      detached: (it: Controller) => told.push(`env detached ${it.info.serial}`),
+      attached: (it: Controller) => reported.push(`env attached ${it.info.serial}`),
+      detached: (it: Controller) => reported.push(`env detached ${it.info.serial}`),
     };
     env.once('attached', watch.attached).once('detached', watch.detached);
     const controller = await attach(ids.disk0);
-    controller.on('state', (state) => told.push(state));
-    controller.on('failed', () => told.push('failed'));
+    controller.on('state', (state) => reported.push(state));
+    controller.on('failed', () => reported.push('failed'));
     controller.on('detached', ({ totalMs }) =>
-      told.push(totalMs > 0 ? 'detached with a report' : 'detached'),
+      reported.push(totalMs > 0 ? 'detached with a report' : 'detached'),
     );
     await controller.detach();
     await new Promise(setImmediate);
-    expect(told).toEqual([
+    expect(reported).toEqual([
       `env attached ${subsystems.disk0.serial}`,
       'draining',
       'disconnecting',

@@ -1,4 +1,4 @@
-// What the kernel's target is told with attach options, on every way to it: its trace of Connect commands, the identity
+// What attach options send to the kernel's target, over each transport: its trace of Connect commands, the identity
 // that it knows its host by, and where the connections come from. test/tcp/attach-options.test.ts has all options.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { open } from './support/fabric.js';
 import { kernelPaths } from './support/kernel-paths.js';
 import { limits } from './support/limits.js';
 import { run } from './support/run.js';
-import { refusal, within } from './support/timing.js';
+import { rejection, within } from './support/timing.js';
 
 const tracing = '/sys/kernel/debug/tracing';
 const connectEvents = `${tracing}/events/nvmet/nvmet_req_init`;
@@ -104,7 +104,7 @@ describe.each(Object.values(kernelPaths))('over $name', (path) => {
   it('a sourceAddress that no interface has is called that', async () => {
     const sourceAddress = path.port.adrfam === 'ipv6' ? 'fd77::77' : '10.77.0.77';
     const attached = env.attach(path.id(subsystems.disk0), { sourceAddress });
-    const { message } = await refusal('ERR_SPDK_UNREACHABLE', limits.answer, attached);
+    const { message } = await rejection('ERR_SPDK_UNREACHABLE', limits.response, attached);
     expect(message).toContain(`sourceAddress ${sourceAddress}`);
   });
 });

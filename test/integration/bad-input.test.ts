@@ -3,7 +3,7 @@ import type { AttachOptions, Environment, SpdkErrorCode, TransportIdObject } fro
 import { ids, open } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { refusal, within } from './support/timing.js';
+import { rejection, within } from './support/timing.js';
 
 let env: Environment;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ const type = 'ERR_SPDK_INVALID_ARG_TYPE';
 const value = 'ERR_SPDK_INVALID_ARG_VALUE';
 const transportId = 'ERR_SPDK_INVALID_TRANSPORT_ID';
 
-describe('attach() with bad input is refused at once, and changes nothing', () => {
+describe('attach() with bad input is rejected at once, and changes nothing', () => {
   const badIds: [unknown, SpdkErrorCode][] = [
     [undefined, type],
     [42, type],
@@ -36,7 +36,7 @@ describe('attach() with bad input is refused at once, and changes nothing', () =
     ['trtype:PCIe traddr:0000:00:04.0', 'ERR_SPDK_TRANSPORT_UNAVAILABLE'],
   ];
   it.each(badIds)('transport id %j', async (id, code) => {
-    await refusal(code, limits.answer, env.attach(id as string | TransportIdObject));
+    await rejection(code, limits.response, env.attach(id as string | TransportIdObject));
   });
 
   const badOptions: [Record<string, unknown>, SpdkErrorCode][] = [
@@ -55,7 +55,7 @@ describe('attach() with bad input is refused at once, and changes nothing', () =
     [{ sourcePort: 1024 }, 'ERR_SPDK_CONFLICTING_OPTIONS'],
   ];
   it.each(badOptions)('options %j', async (options, code) => {
-    await refusal(code, limits.answer, env.attach(ids.disk0, options as AttachOptions));
+    await rejection(code, limits.response, env.attach(ids.disk0, options as AttachOptions));
   });
 
   it('and a good one works afterwards', async () => {
@@ -70,11 +70,11 @@ describe('detach() and close() with bad input', () => {
   it('leave the controller attached, and work when asked rightly', async () => {
     const controller = await env.attach(ids.disk0);
     const detach = async (options: object) => controller.detach(options);
-    await refusal(value, limits.answer, detach({ timeoutMs: -1 }));
-    await refusal('ERR_SPDK_UNKNOWN_OPTION', limits.answer, detach({ timeout: 1_000 }));
-    await refusal('ERR_SPDK_CONFLICTING_OPTIONS', limits.answer, detach({ drainMs: 20, timeoutMs: 10 }));
+    await rejection(value, limits.response, detach({ timeoutMs: -1 }));
+    await rejection('ERR_SPDK_UNKNOWN_OPTION', limits.response, detach({ timeout: 1_000 }));
+    await rejection('ERR_SPDK_CONFLICTING_OPTIONS', limits.response, detach({ drainMs: 20, timeoutMs: 10 }));
     const close = async (options: object) => env.close(options);
-    await refusal(value, limits.answer, close({ timeoutMs: 0 }));
+    await rejection(value, limits.response, close({ timeoutMs: 0 }));
     expect(env.closed).toBe(false);
     expect(controller.state).toBe('attached');
     await within(limits.detach, controller.detach());

@@ -5,7 +5,7 @@ import { ids, open, unreachable } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { descriptorCount, threadNames } from './support/proc.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { eventually, refusal, within } from './support/timing.js';
+import { eventually, rejection, within } from './support/timing.js';
 
 const ours = () => threadNames().filter((name) => /^spdk-(poll|control|watch|open|close)/.test(name));
 
@@ -22,7 +22,7 @@ describe('threads', () => {
     expect(ours()).toEqual(expect.arrayContaining(forControllers));
     await controller.detach();
     await env.close();
-    expect(await eventually(limits.answer, () => ours().length === 0)).toBe(true);
+    expect(await eventually(limits.response, () => ours().length === 0)).toBe(true);
   });
 
   it('and file descriptors are as many after every further cycle as after the first', async () => {
@@ -35,7 +35,7 @@ describe('threads', () => {
     const before = { threads: threadNames(), descriptors: descriptorCount() };
     for (let i = 0; i < 3; i++) await cycle();
     const as = () => ({ threads: threadNames(), descriptors: descriptorCount() });
-    await eventually(limits.answer, () => as().threads.length === before.threads.length);
+    await eventually(limits.response, () => as().threads.length === before.threads.length);
     expect(as()).toEqual(before);
   });
 });
@@ -62,18 +62,18 @@ describe('close()', () => {
     expect((await detached).totalMs).toBeGreaterThan(0);
   });
 
-  it('answers a pending attach, and leaves no controller of it behind', async () => {
+  it('settles a pending attach, and leaves no controller of it behind', async () => {
     const env = await open();
-    const attach = refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(ids.disk0));
+    const attach = rejection('ERR_SPDK_ENV_CLOSED', limits.response, env.attach(ids.disk0));
     await sleep(20);
     await within(limits.detach, env.close());
     await attach;
     await expectNothingHeld();
   });
 
-  it('answers an attach to nowhere at once, and itself when SPDK has come back', async () => {
+  it('settles an attach to nowhere immediately, and resolves when SPDK has returned', async () => {
     const env = await open();
-    const attach = refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(unreachable()));
+    const attach = rejection('ERR_SPDK_ENV_CLOSED', limits.response, env.attach(unreachable()));
     await within(limits.unreachable, env.close());
     await attach;
     await expectNothingHeld();
@@ -83,11 +83,11 @@ describe('close()', () => {
     const env = await open();
     const closed = env.close();
     expect(env.closed).toBe(true);
-    await refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(ids.disk0));
+    await rejection('ERR_SPDK_ENV_CLOSED', limits.response, env.attach(ids.disk0));
     await closed;
-    await refusal('ERR_SPDK_ENV_CLOSED', limits.answer, env.attach(ids.disk0));
-    // Bad input is told first, closed or not.
-    await refusal('ERR_SPDK_INVALID_TRANSPORT_ID', limits.answer, env.attach('trtype:RDMA'));
+    await rejection('ERR_SPDK_ENV_CLOSED', limits.response, env.attach(ids.disk0));
+    // Bad input is rejected as such, also after the close.
+    await rejection('ERR_SPDK_INVALID_TRANSPORT_ID', limits.response, env.attach('trtype:RDMA'));
   });
 
   it('is done once, however often one asks, and at the end of `await using`', async () => {
@@ -98,7 +98,7 @@ describe('close()', () => {
       await env.attach(ids.disk0);
     }
     expect(seen.closed).toBe(true);
-    await within(limits.answer, Promise.all([seen.close(), seen.close({ timeoutMs: 1 })]));
+    await within(limits.response, Promise.all([seen.close(), seen.close({ timeoutMs: 1 })]));
     await expectNothingHeld();
   });
 });

@@ -4,9 +4,9 @@ import type { Environment } from '../../lib/index.js';
 import { ids, open, subsystems, unreachable } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { refusal, within } from './support/timing.js';
+import { rejection, within } from './support/timing.js';
 
-/** What SPDK may still need, after the answer, to come back from an attach that nobody waits for. */
+/** The time that SPDK may take to return from an attach whose promise has settled. */
 const background = 10_000;
 
 let env: Environment;
@@ -16,22 +16,22 @@ beforeAll(async () => {
 afterAll(() => env.close({ timeoutMs: background }));
 
 describe('timeoutMs', () => {
-  it('is answered on time while SPDK still waits', async () => {
+  it('settles on time while SPDK still waits', async () => {
     const begun = performance.now();
     const attach = env.attach(unreachable(), { timeoutMs: 100 });
-    const error = await refusal('ERR_SPDK_TIMEOUT', 100 + limits.answer, attach);
+    const error = await rejection('ERR_SPDK_TIMEOUT', 100 + limits.response, attach);
     expect(performance.now() - begun).toBeGreaterThanOrEqual(99);
     expect(error.message).toContain('100 ms');
     expect(env.controllers).toEqual([]);
   });
 
-  it('is answered on time to each of many, while another controller is attached and detached', async () => {
+  it('settles on time for each of many, while another controller is attached and detached', async () => {
     const hopeless = subsystems.many
       .slice(0, 3)
       .map((subsystem) =>
-        refusal(
+        rejection(
           'ERR_SPDK_TIMEOUT',
-          500 + limits.answer,
+          500 + limits.response,
           env.attach(unreachable(subsystem), { timeoutMs: 500 }),
         ),
       );
@@ -47,17 +47,17 @@ describe('an AbortSignal', () => {
   it('that has fired already stops an attach before it begins', async () => {
     const reason = new Error('changed my mind');
     const attach = env.attach(ids.disk0, { signal: AbortSignal.abort(reason) });
-    const error = await refusal('ERR_SPDK_ABORTED', limits.answer, attach);
+    const error = await rejection('ERR_SPDK_ABORTED', limits.response, attach);
     expect(error.name).toBe('AbortError');
     expect(error.cause).toBe(reason);
     await expectNothingHeld();
   });
 
-  it('gives up an attach that gets no answer', async () => {
+  it('ends an attach that gets no response', async () => {
     const aborter = new AbortController();
     const attach = env.attach(unreachable(), { signal: aborter.signal });
     setTimeout(() => aborter.abort(), 100);
-    await refusal('ERR_SPDK_ABORTED', 100 + limits.answer, attach);
+    await rejection('ERR_SPDK_ABORTED', 100 + limits.response, attach);
     await expectNothingHeld(background);
   });
 });

@@ -4,7 +4,7 @@ import { allow, withdraw } from '../../scripts/target/kernel-target.js';
 import { ids, open, subsystems } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { refusal, within } from './support/timing.js';
+import { rejection, within } from './support/timing.js';
 
 /** SPDK notices through the queue pairs' transport retries. */
 const noticed = 10_000;
@@ -16,11 +16,11 @@ beforeAll(async () => {
 afterAll(() => env.close());
 
 /** Attaches a controller, whose subsystem the target then withdraws. */
-async function lose(id: string, nqn: string): Promise<{ controller: Controller; told: string[] }> {
+async function lose(id: string, nqn: string): Promise<{ controller: Controller; reported: string[] }> {
   const controller = await within(limits.attach, env.attach(id, { ioQueues: 2 }));
-  const told: string[] = [];
-  controller.on('state', (state) => told.push(state));
-  controller.on('failed', ({ code }) => told.push(code));
+  const reported: string[] = [];
+  controller.on('state', (state) => reported.push(state));
+  controller.on('failed', ({ code }) => reported.push(code));
   const failed = new Promise((resolve) => controller.once('failed', resolve));
   withdraw(nqn);
   try {
@@ -28,20 +28,20 @@ async function lose(id: string, nqn: string): Promise<{ controller: Controller; 
   } finally {
     allow(nqn);
   }
-  return { controller, told };
+  return { controller, reported };
 }
 
 describe('a controller whose target has gone', () => {
   it('says so once, and detaches in bounded time all the same', async () => {
     const environmentTold: string[] = [];
     env.once('failed', ({ info }, { message }) => environmentTold.push(`${info.serial}: ${message}`));
-    const { controller, told } = await lose(ids.disk0, subsystems.disk0.nqn);
+    const { controller, reported } = await lose(ids.disk0, subsystems.disk0.nqn);
     expect(controller.state).toBe('failed');
     expect(env.controllers).toEqual([controller]);
     expect(environmentTold).toHaveLength(1);
     expect(environmentTold[0]).toMatch(/^FABRIC0: .*lost/);
     await within(limits.detach, controller.detach());
-    expect(told).toEqual([
+    expect(reported).toEqual([
       'failed',
       'ERR_SPDK_CONTROLLER_FAILED',
       'draining',
@@ -54,7 +54,7 @@ describe('a controller whose target has gone', () => {
 
   it('has to be detached before it is attached again', async () => {
     const { controller } = await lose(ids.disk0, subsystems.disk0.nqn);
-    await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(ids.disk0));
+    await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, env.attach(ids.disk0));
     await within(limits.detach, controller.detach());
     const again = await within(limits.attach, env.attach(ids.disk0, { ioQueues: 2 }));
     await within(limits.detach, again.detach());

@@ -82,8 +82,8 @@ describe.each([
       const identified = kernel.namespaces.get(namespace.id);
       if (!identified) throw new Error(`the kernel does not know namespace ${namespace.id}`);
       const format = identified.lbafs[identified.flbas & 15];
-      const told = (identified.nsfeat & 16) !== 0;
-      const size = (blocks: number) => (told ? (blocks + 1) * namespace.blockSize : 0);
+      const reported = (identified.nsfeat & 16) !== 0;
+      const size = (blocks: number) => (reported ? (blocks + 1) * namespace.blockSize : 0);
       const { oncs } = kernel.controller;
       expect({
         blocks: namespace.blocks,

@@ -9,7 +9,7 @@ import { addSubsystem, admitOnly } from '../../scripts/target/kernel-target.js';
 import { detachLeftovers, link, open, subsystems, transportId } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { refusal, within } from './support/timing.js';
+import { rejection, within } from './support/timing.js';
 
 const nqn = `${subsystems.disk0.nqn}-shared`;
 const device = `/dev/${subsystems.disk0.namespaces[0]?.disk}`;
@@ -57,9 +57,9 @@ it.each(['threads', 'inline', 'adaptive'] as const)(
       expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
       await works(controller, i);
     }
-    await refusal(
+    await rejection(
       'ERR_SPDK_ALREADY_ATTACHED',
-      limits.answer,
+      limits.response,
       env.attach(transportId(nqn), { hostNqn: alice }),
     );
   },
@@ -69,7 +69,7 @@ it('each comes back as who it is: the target lets one in again, and the other no
   const [a, b] = await Promise.all([attach({ hostNqn: alice }), attach({ hostNqn: bob })]);
   admitOnly(nqn, [bob]);
   await works(a, 1);
-  await refusal('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, a.reset());
+  await rejection('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, a.reset());
   await within(limits.attach, b.reset());
   await works(b, 2);
   await a.detach();
@@ -87,7 +87,7 @@ it('one host attaches it from two addresses', async () => {
   await works(controllers[1] as Controller, 4);
 });
 
-it('discovery controllers are refused, by the well-known NQN and by the target’s own', async () => {
+it('discovery controllers are rejected, by the well-known NQN and by the target’s own', async () => {
   const file = '/sys/kernel/config/nvmet/discovery_nqn';
   const names = [discoveryNqn];
   const before = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
@@ -99,12 +99,12 @@ it('discovery controllers are refused, by the well-known NQN and by the target�
     for (const name of names) {
       for (const polling of ['threads', 'inline', 'adaptive'] as const) {
         const attached = env.attach(transportId(name), { polling });
-        const error = await refusal('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
+        const error = await rejection('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
         expect(error.message).toMatch(/a discovery controller/);
       }
     }
   } finally {
     if (before !== undefined) writeFileSync(file, before);
   }
-  console.log(`discovery NQNs refused: ${names.join(', ')}`);
+  console.log(`discovery NQNs rejected: ${names.join(', ')}`);
 });

@@ -19,11 +19,11 @@ afterAll(() => env.close());
 describe('an idle controller', () => {
   it('stays attached for longer than its keep-alive timeout', async () => {
     const controller = await env.attach(ids.disk0, { keepAliveMs, ioQueues: 2 });
-    const told: string[] = [];
-    controller.on('state', (state) => told.push(state)).on('failed', ({ code }) => told.push(code));
+    const reported: string[] = [];
+    controller.on('state', (state) => reported.push(state)).on('failed', ({ code }) => reported.push(code));
     await sleep(4 * keepAliveMs);
     expect(controller.state).toBe('attached');
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(await rdmaUse()).toMatchObject({ targetQueues: 3 });
     await within(limits.detach, controller.detach());
   });

@@ -3,17 +3,17 @@ import { Environment, type LogLevel, type LogLine } from '../../lib/index.js';
 import { startChild } from './support/child.js';
 import { ids } from './support/fabric.js';
 import { limits } from './support/limits.js';
-import { refusal } from './support/timing.js';
+import { rejection } from './support/timing.js';
 
 let env: Environment | undefined;
 afterEach(() => env?.close());
 
-/** The lines that come of a refused attach. */
+/** The lines that come of a rejected attach. */
 async function linesOf(logLevel?: LogLevel): Promise<LogLine[]> {
   env = await Environment.init({ memoryMb: 64, ...(logLevel && { logLevel }) });
   const lines: LogLine[] = [];
   env.on('log', (line) => lines.push(line));
-  await refusal('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, env.attach(ids.wrongNqn));
+  await rejection('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, env.attach(ids.wrongNqn));
   await env.close();
   return lines;
 }
@@ -22,7 +22,7 @@ const severities: LogLevel[] = ['error', 'warn', 'notice', 'info', 'debug'];
 const levelsOf = (lines: LogLine[]) => new Set(lines.map(({ level }) => level));
 
 describe('the log event', () => {
-  it('tells what SPDK and DPDK say while they start, though nobody could listen yet', async () => {
+  it('has the lines of SPDK’s and DPDK’s start, from before there could be a listener', async () => {
     const lines = await linesOf();
     expect(lines.some(({ message }) => /Starting SPDK v\d+\.\d+.* DPDK/.test(message))).toBe(true);
   });

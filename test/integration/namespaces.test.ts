@@ -18,7 +18,7 @@ import {
 import { detachLeftovers, open, subsystems, transportId } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
-import { eventually, refusal } from './support/timing.js';
+import { eventually, rejection } from './support/timing.js';
 
 /** From the change on the target to its announcement here, on a slow machine. */
 const noticed = 5_000;
@@ -90,7 +90,7 @@ describe('a namespace', () => {
     await becomes([1, 2]);
   });
 
-  it('that vanishes is announced, and refused at once; that comes back, too', async () => {
+  it('that vanishes is announced, and rejected at once; that comes back, too', async () => {
     const [gone, stays] = [namespace(1), namespace(2)];
     disableNamespace(nqn, 1);
     await becomes([2]);
@@ -104,7 +104,7 @@ describe('a namespace', () => {
       () => gone.deallocate({ offset: 0, length: block.length }),
       () => gone.raw({ opcode: 0 }),
     ]) {
-      await refusal('ERR_SPDK_NAMESPACE_GONE', limits.answer, attempt());
+      await rejection('ERR_SPDK_NAMESPACE_GONE', limits.response, attempt());
     }
     const batch = controller.queuePairs[0]?.openBatch();
     expect(() => batch?.flush(gone, 1)).toThrow(/gone/);
@@ -114,7 +114,7 @@ describe('a namespace', () => {
     await becomes([1, 2]);
     expect(namespace(1)).not.toBe(gone);
     await works(namespace(1));
-    await refusal('ERR_SPDK_NAMESPACE_GONE', limits.answer, gone.read(block, { offset: 0 }));
+    await rejection('ERR_SPDK_NAMESPACE_GONE', limits.response, gone.read(block, { offset: 0 }));
   });
 
   it('that grows or shrinks is announced with its new size', async () => {
@@ -127,9 +127,9 @@ describe('a namespace', () => {
     expect(grown.bytes).toBe((2 * fileMb) << 20);
     expect(announced).toEqual([[1, 2]]);
     await works(grown);
-    await refusal(
+    await rejection(
       'ERR_SPDK_NAMESPACE_GONE',
-      limits.answer,
+      limits.response,
       before.read(Buffer.alloc(before.blockSize), { offset: 0 }),
     );
 
@@ -209,7 +209,7 @@ it('are followed through changes that come closely one after the other', async (
 
 it('settle every operation while one of them comes and goes under load', async () => {
   let stop = false;
-  let [done, refused] = [0, 0];
+  let [done, rejected] = [0, 0];
   const one = async (worker: number): Promise<void> => {
     const block = Buffer.alloc(4096);
     while (!stop) {
@@ -217,7 +217,7 @@ it('settle every operation while one of them comes and goes under load', async (
       await target.read(block, { offset: (worker % 8) * 4096 }).then(
         () => done++,
         ({ code }) => {
-          refused++;
+          rejected++;
           expect(['ERR_SPDK_NAMESPACE_GONE', 'ERR_SPDK_IO_FAILED']).toContain(code);
         },
       );
@@ -237,5 +237,5 @@ it('settle every operation while one of them comes and goes under load', async (
   await works(namespace(1));
   await controller.detach();
   await expectNothingHeld();
-  console.log(`${done} reads done, ${refused} refused while a namespace came and went`);
+  console.log(`${done} reads done, ${rejected} rejected while a namespace came and went`);
 });

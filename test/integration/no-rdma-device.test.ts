@@ -14,6 +14,6 @@ it('without an RDMA device an attach fails at once and says what is missing', as
   const { error, message, ms } = JSON.parse(stdout);
   expect(error).toBe('ERR_SPDK_NO_RDMA_DEVICE');
   expect(message).toContain('rdma link');
-  expect(ms).toBeLessThan(limits.answer);
+  expect(ms).toBeLessThan(limits.response);
   expect(code).toBe(0);
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 // Each child is also the proof that the one before it has left nothing in its way.
 afterEach(async () => {
   await expectNothingHeld();
-  await eventually(limits.answer, () => hugepages().free === before.free);
+  await eventually(limits.response, () => hugepages().free === before.free);
   expect(hugepages()).toEqual(before);
 });
 
@@ -95,7 +95,7 @@ describe('what keeps a process alive', () => {
     expect(ms).toBeLessThan(limits.attach + limits.teardown);
   });
 
-  it('is an attach that gets no answer, until it is told so', async () => {
+  it('is an attach that gets no response, until its limit', async () => {
     const { code, ms, stdout } = await (await start('waiting', 'end')).ended;
     expect(code).toBe(0);
     expect(stdout).toContain('{"outcome":"ERR_SPDK_UNREACHABLE"}');

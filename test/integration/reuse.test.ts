@@ -3,7 +3,7 @@ import { Environment } from '../../lib/index.js';
 import { ids, open } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { hugepages } from './support/proc.js';
-import { refusal, within } from './support/timing.js';
+import { rejection, within } from './support/timing.js';
 import { startWorker } from './support/worker.js';
 
 const memoryMb = 64;
@@ -12,10 +12,10 @@ let env: Environment | undefined;
 afterEach(() => env?.close());
 
 describe('before SPDK has been started in this process', () => {
-  it('more memory than there is in hugepages is refused at once, with the command that mends it', async () => {
+  it('more memory than there is in hugepages is rejected at once, with the command that mends it', async () => {
     const { free } = hugepages();
     const init = open({ memoryMb: 1_048_576 });
-    const error = await refusal('ERR_SPDK_NO_HUGEPAGES', limits.answer, init);
+    const error = await rejection('ERR_SPDK_NO_HUGEPAGES', limits.response, init);
     expect(error.message).toContain(`${free * 2} MiB`);
     expect(error.message).toContain('nr_hugepages');
     expect(hugepages().free).toBe(free);
@@ -29,9 +29,9 @@ describe('before SPDK has been started in this process', () => {
 });
 
 describe('while an environment is open', () => {
-  it('another one is refused at once, and the open one is left alone', async () => {
+  it('another one is rejected at once, and the open one is left alone', async () => {
     env = await open({ memoryMb });
-    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    await rejection('ERR_SPDK_ENV_ALREADY_OPEN', limits.response, open({ memoryMb }));
     const controller = await within(limits.attach, env.attach(ids.disk0));
     await controller.detach();
   });
@@ -50,7 +50,7 @@ describe('while an environment is open', () => {
 
   it('one that is just being opened counts', async () => {
     const first = open({ memoryMb });
-    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    await rejection('ERR_SPDK_ENV_ALREADY_OPEN', limits.response, open({ memoryMb }));
     env = await first;
   });
 
@@ -58,9 +58,9 @@ describe('while an environment is open', () => {
     const first = await open({ memoryMb });
     await first.attach(ids.disk0);
     const closed = first.close();
-    await refusal('ERR_SPDK_ENV_ALREADY_OPEN', limits.answer, open({ memoryMb }));
+    await rejection('ERR_SPDK_ENV_ALREADY_OPEN', limits.response, open({ memoryMb }));
     await closed;
-    env = await within(limits.answer, open({ memoryMb }));
+    env = await within(limits.response, open({ memoryMb }));
   });
 });
 
@@ -68,7 +68,7 @@ describe('after an environment was closed', () => {
   it('another one takes over its memory, with other pollers', async () => {
     const { free } = hugepages();
     for (const pollers of [1, 4]) {
-      env = await within(limits.answer, Environment.init({ pollers, memoryMb }));
+      env = await within(limits.response, Environment.init({ pollers, memoryMb }));
       const controller = await within(limits.attach, env.attach(ids.disk0, { ioQueues: 4 }));
       expect(new Set(controller.queuePairs.map(({ poller }) => poller)).size).toBe(pollers);
       await env.close();
@@ -76,10 +76,10 @@ describe('after an environment was closed', () => {
     expect(hugepages().free).toBe(free);
   });
 
-  it('one that asks for more memory is told that DPDK cannot', async () => {
+  it('one that asks for more memory is rejected, because DPDK cannot', async () => {
     const init = open({ memoryMb: memoryMb + 1 });
-    const error = await refusal('ERR_SPDK_ENV_NOT_REUSABLE', limits.answer, init);
+    const error = await rejection('ERR_SPDK_ENV_NOT_REUSABLE', limits.response, init);
     expect(error.message).toContain(`${memoryMb} MiB`);
-    env = await within(limits.answer, open({ memoryMb }));
+    env = await within(limits.response, open({ memoryMb }));
   });
 });

@@ -6,7 +6,7 @@ import { type Step, steps } from './support/task.js';
 import { within } from './support/timing.js';
 import { startWorker } from './support/worker.js';
 
-/** What is still inside SPDK when the worker has gone: an attach that waits for nobody's answer. */
+/** What is still inside SPDK when the worker has ended: an attach to a target that does not respond. */
 const background = 10_000;
 
 afterEach(async () => {

@@ -76,7 +76,7 @@ TEST_F(AbortCallsTest, NamesEveryPartOfTheCommandAndNoOther) {
   EXPECT_EQ(controller.aborts.size(), kSent);
   EXPECT_TRUE(calls.busy());
   EXPECT_TRUE(outcomes.empty());
-  fake::answer_aborts(controller);
+  fake::complete_aborts(controller);
   EXPECT_EQ(outcomes, std::vector{AbortOutcome::aborted});
   EXPECT_FALSE(calls.busy());
   EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_ABORTED_BY_REQUEST});
@@ -88,7 +88,7 @@ TEST_F(AbortCallsTest, IsNotSentAgainWhereCommandsWaitForTheNextConnection) {
   const uint32_t slot = write(1);
   js->cancel(slot);
   abort(slot);
-  fake::answer_aborts(controller);
+  fake::complete_aborts(controller);
   EXPECT_EQ(completed(), std::vector<uint32_t>{SPDK_NVME_SC_ABORTED_BY_REQUEST});
   EXPECT_FALSE(ring->busy());
 }
@@ -115,7 +115,7 @@ TEST_F(AbortCallsTest, SaysThatTheControllerDidNot) {
   controller.aborts_commands = false;
   const uint32_t slot = write(1);
   abort(slot);
-  fake::answer_aborts(controller);
+  fake::complete_aborts(controller);
   EXPECT_EQ(outcomes, std::vector{AbortOutcome::not_aborted});
   held = false;
   EXPECT_EQ(completed(), std::vector<uint32_t>{0});

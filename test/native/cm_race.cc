@@ -70,7 +70,7 @@ class MaybeLock {
   LingerLock lock_;
 };
 
-/** Accepts every connection and answers every disconnect, on a thread that lives as long as the process. */
+/** Accepts every connection and completes every disconnect, on a thread that lives as long as the process. */
 class Server {
  public:
   explicit Server(const sockaddr_in& address) : channel_(rdma_create_event_channel()) {

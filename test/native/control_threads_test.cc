@@ -22,7 +22,7 @@ using Clock = TurnTask::Clock;
 
 constexpr auto kLimit = 30s;
 
-/** Ends when it is told to. */
+/** Ends when end() is called. */
 class Task : public TurnTask {
  public:
   explicit Task(Clock::duration interval) : interval_(interval) {}

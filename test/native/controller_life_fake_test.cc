@@ -37,7 +37,7 @@ constexpr auto kLimit = 60s;
 constexpr uint32_t kDepth = 8;
 constexpr unsigned kSchedules = 100;
 
-/** What the owner of a controller is told. */
+/** What is reported to the owner of a controller. */
 class Owner {
  public:
   ControllerEvents events() {
@@ -132,8 +132,8 @@ class Schedule : public testing::TestWithParam<unsigned> {
  protected:
   Schedule() : random_(GetParam()) {
     fake::Target& target = fake::target();
-    target.refuses = target.silent = false;
-    target.refused_queue_pairs = target.polls_in_vain = 0;
+    target.rejects = target.silent = false;
+    target.rejected_queue_pairs = target.polls_in_vain = 0;
     for (size_t i = 0; i < 2; i++) services_->pollers.push_back(std::make_unique<Poller>(i, PollerOptions{}));
     EXPECT_TRUE(services_->memory->allocate(1 << 20, region_));
   }
@@ -158,7 +158,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
   }
 
   void begin() {
-    fake::target().refuses = chance(12);
+    fake::target().rejects = chance(12);
     fake::target().silent = chance(12);
     for (auto left = random_() % 4; left > 0; left--) {
       auto id = id_;
@@ -182,13 +182,13 @@ class Schedule : public testing::TestWithParam<unsigned> {
       case 2:
         return fake::report_namespace_change();
       case 3:
-        target.refuses = chance(2);
+        target.rejects = chance(2);
         return;
       case 4:
         target.silent = chance(4);
         return;
       case 5:
-        target.refused_queue_pairs = 1;
+        target.rejected_queue_pairs = 1;
         return;
       case 6:
         target.polls_in_vain = chance(2) ? 22 : 0;
@@ -235,7 +235,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
 
   /** Brings the controller to its end, in one of the ways in which programs do. */
   void end() {
-    if (chance(2)) fake::target().refuses = fake::target().silent = false;
+    if (chance(2)) fake::target().rejects = fake::target().silent = false;
     if (chance(4)) {
       controller_->cancel_attach();
       if (chance(2)) controller_->force_disconnect();
@@ -315,7 +315,7 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
             owner_.attached()->ok() ? ControllerState::detached : ControllerState::attaching);
   send_admin();
   detach();
-  for (const auto& calls : calls_) EXPECT_EQ(calls, 1) << "of a call that is to be answered once";
+  for (const auto& calls : calls_) EXPECT_EQ(calls, 1) << "of a call that settles once";
 
   EXPECT_EQ(fake::target().connected, fake::target().destroyed) << "a controller of SPDK is left";
   const spdk::DistinctId again(id_);

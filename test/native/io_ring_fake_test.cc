@@ -284,7 +284,7 @@ TEST_F(IoRingTest, EndsWithTheFirstErrorAndSendsNothingAfterIt) {
 }
 
 TEST_F(IoRingTest, TakesNoMemoryForAnErrorWhenNothingIsInFlight) {
-  controller.refuse = [] { return -ENOMEM; };
+  controller.reject = [] { return -ENOMEM; };
   push({.blocks = 10});
   const auto all = finish();
   ASSERT_EQ(all.size(), 1U);
@@ -292,7 +292,7 @@ TEST_F(IoRingTest, TakesNoMemoryForAnErrorWhenNothingIsInFlight) {
 }
 
 TEST_F(IoRingTest, WaitsForRoomWhileSomethingIsInFlight) {
-  controller.refuse = [this] { return queue_pair.in_flight.empty() ? 0 : -ENOMEM; };
+  controller.reject = [this] { return queue_pair.in_flight.empty() ? 0 : -ENOMEM; };
   push({.blocks = 100});
   push({.first = 100, .blocks = 100});
   for (const auto& one : finish()) EXPECT_EQ(one.status, 0U);
@@ -396,7 +396,7 @@ TEST_F(IoRingTest, SurvivesAConnectionThatIsLostInsideACall) {
   push({.blocks = 1000});
   push({.first = 1000, .blocks = 1000});
   int calls = 0;
-  controller.refuse = [this, &calls] {
+  controller.reject = [this, &calls] {
     if (++calls != 4) return 0;
     queue_pair.failed = true;
     queue_pair.abort_all();

@@ -47,7 +47,7 @@ class Life {
     fake::complete_at_random(controller_, random_);
     controller_.seen = [this](const FakeCommand& command) { saw(command); };
     controller_.status = [this](const FakeCommand& command) { return status(command); };
-    controller_.refuse = [this] { return refuse(); };
+    controller_.reject = [this] { return reject(); };
     EXPECT_TRUE(memory_->allocate(size_t{ring_->capacity()} * kArea * kBlock * 2, region_));
     connect();
   }
@@ -198,7 +198,7 @@ class Life {
     return status;
   }
 
-  int refuse() {
+  int reject() {
     if (!faults_ || random_() % 50 != 0 || queue_pair_.in_flight.empty()) return 0;
     return random_() % 2 ? -ENOMEM : -EAGAIN;
   }

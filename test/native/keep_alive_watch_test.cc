@@ -54,7 +54,7 @@ TEST_F(KeepAlive, AsksOnceAtATime) {
   EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
 }
 
-TEST_F(KeepAlive, GivesUpAControllerThatDoesNotAnswer) {
+TEST_F(KeepAlive, LosesAControllerThatDoesNotRespond) {
   EXPECT_EQ(look_for(kTimeout), Verdict::send);
   const auto quiet = taken_;
   EXPECT_EQ(look_for(2 * kTimeout), Verdict::lost);
@@ -62,7 +62,7 @@ TEST_F(KeepAlive, GivesUpAControllerThatDoesNotAnswer) {
   EXPECT_LE(quiet + taken_, kTimeout + 1'000ms);
 }
 
-TEST_F(KeepAlive, KeepsAControllerThatAnswersJustInTime) {
+TEST_F(KeepAlive, KeepsAControllerThatRespondsJustInTime) {
   for (int i = 0; i < 10; i++) {
     EXPECT_EQ(look_for(kTimeout), Verdict::send);
     EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);
@@ -70,7 +70,7 @@ TEST_F(KeepAlive, KeepsAControllerThatAnswersJustInTime) {
   }
 }
 
-TEST_F(KeepAlive, KeepsAControllerThatAnswersOtherCommands) {
+TEST_F(KeepAlive, KeepsAControllerThatCompletesOtherCommands) {
   EXPECT_EQ(look_for(kTimeout), Verdict::send);
   for (int i = 0; i < 10; i++) {
     EXPECT_EQ(look_for(kTimeout - 10ms), Verdict::fine);

@@ -1,6 +1,6 @@
 // Loaded into a process before all else (LD_PRELOAD), it has RDMA devices do what soft-RoCE does in rare
 // moments: report that a send ended well after it has reported that its queue pair has failed. It happens
-// once on each completion queue that has been in good use for a while, and is told on stderr.
+// once on each completion queue that has been in good use for a while, and reports that on stderr.
 
 #include <dlfcn.h>
 #include <infiniband/verbs.h>

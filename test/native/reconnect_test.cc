@@ -33,14 +33,14 @@ TEST(Reconnect, NextAttemptIsNoneAfterTheLossTimeout) {
 }
 
 TEST(Reconnect, NextAttemptIsNoneAfterARejectionForGoodIfThePolicySaysSo) {
-  Status refused = Status::failure("ERR_SPDK_CONNECT_REJECTED", "no");
-  refused.nvme = NvmeStatus{1, 0x84, true};
+  Status rejected = Status::failure("ERR_SPDK_CONNECT_REJECTED", "no");
+  rejected.nvme = NvmeStatus{1, 0x84, true};
   Status busy = Status::failure("ERR_SPDK_CONNECT_REJECTED", "not now");
   busy.nvme = NvmeStatus{1, 0x81, false};
   for (const bool stop : {false, true}) {
     Reconnect reconnect({.delay = 2s, .loss_timeout = 10s, .stop_on_rejection = stop});
     reconnect.begin(kStart);
-    EXPECT_EQ(reconnect.next_attempt(kStart, kStart, refused).has_value(), !stop);
+    EXPECT_EQ(reconnect.next_attempt(kStart, kStart, rejected).has_value(), !stop);
     EXPECT_TRUE(reconnect.next_attempt(kStart, kStart, busy).has_value());
     EXPECT_TRUE(
         reconnect.next_attempt(kStart, kStart, Status::failure("ERR_SPDK_UNREACHABLE", "")).has_value());

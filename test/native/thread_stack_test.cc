@@ -1,4 +1,4 @@
-// Where a thread is, told by the thread itself.
+// Where a thread is, as the thread itself reports it.
 
 #include "native/core/diagnostics/thread_stack.h"
 
@@ -105,13 +105,13 @@ TEST(ThreadStack, NamesTheFunctionThatAThreadSpinsIn) {
 }
 #endif
 
-TEST(ThreadStack, SaysSoWhenTheThreadDoesNotAnswerAndLeavesItUnharmed) {
+TEST(ThreadStack, ReportsAThreadThatDoesNotRespondAndLeavesItUnharmed) {
   const Stuck stuck([](Gate& gate) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
     stuck_until_released(gate);
-    // The signal arrives now, when nobody waits for the answer any more.
+    // The signal arrives now, when nothing waits for the response any more.
     pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
   });
   const auto begun = std::chrono::steady_clock::now();

@@ -77,12 +77,12 @@ describe('the layers of native code', () => {
   it('know one SPDK release from another in native/spdk alone', () => {
     const users = files.filter((file) => releaseWords.test(fs.readFileSync(path.join(root, file), 'utf8')));
     expect(users).not.toEqual([]);
-    // It tells JavaScript which release is linked.
+    // It reports to JavaScript which release is linked.
     const reporter = 'native/binding/addon.cc';
     expect(users.filter((file) => !file.startsWith('native/spdk/') && file !== reporter)).toEqual([]);
   });
 
-  it('are told apart: a wrong include is found', () => {
+  it('are checked: a wrong include is found', () => {
     const include = (name: string) => faults('native/core/io/io_ring.h', `#include ${name}\n`);
     expect(include('"native/core/base/counter.h"')).toEqual([]);
     expect(include('"native/core/controller/controller.h"')).toHaveLength(1);

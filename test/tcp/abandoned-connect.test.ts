@@ -40,7 +40,7 @@ async function abandonConnect(): Promise<void> {
   const proxy = await holdAt(
     Number(listener.trsvcid),
     (value) => armed && enables(value),
-    // What SPDK waits for is the answer to its next question, whether the controller is ready, as long as the kernel's
+    // SPDK waits for the response to its next read, whether the controller is ready, as long as the kernel's
     // target asks for.
     { holdIt: false, readyHalfSeconds: 15 },
   );

@@ -62,7 +62,7 @@ describe('admin commands', () => {
     );
   });
 
-  it('above the limit, or the wrong way, are refused before they are sent', async () => {
+  it('above the limit, or the wrong way, are rejected before they are sent', async () => {
     const send = (command: Parameters<typeof controller.admin.send>[0]) =>
       codeOf(controller.admin.send(command), 'sent');
     expect(await send({ opcode: identify, cdw: [1], dataLength: 262_144 })).toBe(
@@ -79,7 +79,7 @@ describe('admin commands', () => {
   });
 
   it('say that the connection ended, when it did', async () => {
-    // SPDK's target answers no Abort of a command that it does not know, but a lost connection ends all of them.
+    // SPDK's target does not complete an Abort of a command that it does not know, but a lost connection ends all of them.
     const asynchronousEvent = 0x0c;
     const pending = controller.admin
       .send({ opcode: asynchronousEvent }, { timeoutMs: 10_000 })
@@ -93,7 +93,7 @@ describe('admin commands', () => {
 });
 
 describe('native code', () => {
-  it('refuses what is above the limit, or has no direction, by itself', async () => {
+  it('rejects what is above the limit, or has no direction, by itself', async () => {
     const opened = await new Promise<NativeEnvironment>((resolve, reject) => {
       native().open({
         ...{ name: 'admin', memoryMb: 128, pollers: 1, alwaysSpin: false, idleSleepUs: 5_000 },

@@ -9,7 +9,7 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
-import { codeOf, eventually, refusal, timed, within } from '../integration/support/timing.js';
+import { codeOf, eventually, rejection, timed, within } from '../integration/support/timing.js';
 import { keyText } from '../support/keys.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 import { listenSilently } from './silent-target.js';
@@ -18,7 +18,7 @@ const port = '4468';
 const nqn = 'nqn.2026-11.dev.spdk-nvme:options';
 const hostNqn = 'nqn.2026-11.dev.spdk-nvme:a-host';
 const hostId = '0f5c7d6e-23ab-4c1d-9a10-5b8e6f7a0c01';
-/** From what SPDK v22.05 to v24.05 ignores, and this package then refuses. */
+/** From what SPDK v22.05 to v24.05 ignores, and this package then rejects. */
 const sourceAddressWorks = release() < 2205 || release() >= 2409;
 
 let target: SpdkTarget;
@@ -90,7 +90,7 @@ describe.each([
     sourceAddress: async () => {
       if (!sourceAddressWorks) {
         const attached = env.attach(idOf(capture.port), { sourceAddress: otherAddress });
-        const { message } = await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
+        const { message } = await rejection('ERR_SPDK_UNSUPPORTED', limits.response, attached);
         expect(message).toContain(spdkVersion().text);
         return;
       }
@@ -99,7 +99,7 @@ describe.each([
     },
     sourcePort: async () => {
       const attached = env.attach(idOf(capture.port), { sourceAddress: otherAddress, sourcePort: 50_000 });
-      await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
+      await rejection('ERR_SPDK_UNSUPPORTED', limits.response, attached);
       expect(capture.proxy.times).toEqual([]);
     },
     timeoutMs: async () => {
@@ -109,7 +109,7 @@ describe.each([
       const { value, ms } = await timed(codeOf(attached));
       expect(value).toBe('ERR_SPDK_TIMEOUT');
       expect(ms).toBeGreaterThan(650);
-      expect(ms).toBeLessThan(700 + limits.answer);
+      expect(ms).toBeLessThan(700 + limits.response);
       silent.close();
     },
     signal: async () => {
@@ -117,7 +117,7 @@ describe.each([
       const aborter = new AbortController();
       const attached = env.attach(idOf(silent.port), { signal: aborter.signal });
       setTimeout(() => aborter.abort(), 200);
-      await refusal('ERR_SPDK_ABORTED', limits.answer, attached);
+      await rejection('ERR_SPDK_ABORTED', limits.response, attached);
       silent.close();
     },
     polling: async () => {
@@ -151,7 +151,7 @@ describe.each([
     onTimeout: async () => {
       const { controller } = await attach({ ioTimeoutMs: 50, onTimeout: 'abort' });
       const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) as Promise<unknown>;
-      const { outcome } = await refusal('ERR_SPDK_TIMEOUT', limits.answer, reading);
+      const { outcome } = await rejection('ERR_SPDK_TIMEOUT', limits.response, reading);
       expect(outcome).toBe('aborted');
     },
     ctrlrLossTimeoutMs: async () => {
@@ -171,7 +171,7 @@ describe.each([
       capture.proxy.accept(false);
       expect(await eventually(limits.unreachable, () => capture.proxy.times.length >= 4)).toBe(true);
       const [first = 0] = capture.proxy.times;
-      // A try is one connection or two: the package looks first whether somebody answers.
+      // An attempt is one connection or two: the package first checks whether the address responds.
       const tries = capture.proxy.times.filter(
         (time, i) => i === 0 || time - (capture.proxy.times[i - 1] ?? 0) > delay / 2,
       );
@@ -199,8 +199,8 @@ describe.each([
       const policy = { ctrlrLossTimeoutMs: 30_000, reconnectDelayMs: 200, hostNqn };
       const { controller } = await attach({ ...policy, stopOnRejection: true });
       const failed = new Promise<unknown>((resolve) => controller.once('failed', resolve));
-      const refused: unknown[] = [];
-      controller.on('reconnectFailed', (error) => refused.push(error));
+      const rejected: unknown[] = [];
+      controller.on('reconnectFailed', (error) => rejected.push(error));
       await target.call('nvmf_subsystem_allow_any_host', { nqn, allow_any_host: false });
       try {
         capture.proxy.cut();
@@ -209,7 +209,7 @@ describe.each([
           code: 'ERR_SPDK_CONNECT_REJECTED',
           nvmeStatus: { sct: 1, sc: 0x84, dnr: true },
         });
-        expect(refused).toHaveLength(1);
+        expect(rejected).toHaveLength(1);
         expect(controller.state).toBe('failed');
       } finally {
         await target.call('nvmf_subsystem_allow_any_host', { nqn, allow_any_host: true });
@@ -232,7 +232,7 @@ describe.each([
     transportAckTimeout: async () => {
       const attached = env.attach(idOf(capture.port), { transportAckTimeout: 10 });
       if (release() < 2205) {
-        const { message } = await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attached);
+        const { message } = await rejection('ERR_SPDK_UNSUPPORTED', limits.response, attached);
         expect(message).toContain('v22.05');
         expect(capture.proxy.times).toEqual([]);
         return;
@@ -242,11 +242,11 @@ describe.each([
     },
     transportRetryCount: async () => {
       const attached = env.attach(idOf(capture.port), { transportRetryCount: 1 });
-      await refusal('ERR_SPDK_CONFLICTING_OPTIONS', limits.answer, attached);
+      await rejection('ERR_SPDK_CONFLICTING_OPTIONS', limits.response, attached);
     },
     tos: async () => {
       const attached = env.attach(idOf(capture.port), { tos: 8 });
-      await refusal('ERR_SPDK_CONFLICTING_OPTIONS', limits.answer, attached);
+      await rejection('ERR_SPDK_CONFLICTING_OPTIONS', limits.response, attached);
     },
     // The target asks for neither. authentication.test.ts has targets that do.
     dhchap: async () => {
@@ -257,7 +257,7 @@ describe.each([
   };
   const keysRejected = async (options: AttachOptions) => {
     const code = release() >= 2405 ? 'ERR_SPDK_AUTHENTICATION_FAILED' : 'ERR_SPDK_UNSUPPORTED';
-    await refusal(code, limits.attach, env.attach(idOf(capture.port), options));
+    await rejection(code, limits.attach, env.attach(idOf(capture.port), options));
   };
 
   it.each(Object.entries(effects))('%s', (_, effect) => effect());
@@ -275,7 +275,7 @@ describe.each([
     const nobodys = address.includes(':') ? 'fd77:77::77' : '192.0.2.77';
     const attached = env.attach(idOf(capture.port), { sourceAddress: nobodys });
     const code = sourceAddressWorks ? 'ERR_SPDK_UNREACHABLE' : 'ERR_SPDK_UNSUPPORTED';
-    const { message } = await refusal(code, limits.answer, attached);
+    const { message } = await rejection(code, limits.response, attached);
     if (sourceAddressWorks) expect(message).toContain(`sourceAddress ${nobodys}`);
     expect(capture.connects).toEqual([]);
   });

@@ -11,7 +11,7 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
-import { codeOf, eventually, refusal, within } from '../integration/support/timing.js';
+import { codeOf, eventually, rejection, within } from '../integration/support/timing.js';
 import { keyText } from '../support/keys.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:authentication';
@@ -80,7 +80,7 @@ if (release() < 2405) {
     it.each(['dhchap', 'tls'] as const)('%s is rejected, and nothing is sent', async (option) => {
       const key = Buffer.from(keyText(option, '01', 32));
       const options = option === 'dhchap' ? { dhchap: { key } } : { tls: { psk: key } };
-      const { message } = await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, env.attach(id, options));
+      const { message } = await rejection('ERR_SPDK_UNSUPPORTED', limits.response, env.attach(id, options));
       expect(message).toContain(spdkVersion().text);
       expect(message).toContain('v24.05');
     });

@@ -141,7 +141,7 @@ describe('looking', () => {
     noConnections();
   });
 
-  it('discover asks at the port for discovery unless told', async () => {
+  it('discover uses the port for discovery by default', async () => {
     const { exitCode, stderr } = await text('discover', '-t', 'tcp', '-a', '127.0.0.1', '--timeout', '500');
     expect({ exitCode, stderr }).toMatchObject({
       exitCode: 1,
@@ -313,7 +313,7 @@ describe('reading and writing', () => {
     noConnections();
   });
 
-  it('an input that ends in the middle of a block is refused', async () => {
+  it('an input that ends in the middle of a block is rejected', async () => {
     writeFileSync(file('odd'), randomBytes(1000));
     const { exitCode, stderr } = await text('write', ...one, '-f', file('odd'));
     expect(exitCode).toBe(1);
@@ -437,7 +437,7 @@ describe('ending', () => {
     [['perf', ...one, '--workload', 'randwrite'], /--allow-writes/],
     [['frobnicate'], /unknown command 'frobnicate'/],
     [['id-ns', ...one, '--namespace', '1'], /Did you mean/],
-  ])('%j is refused with status 2 and says why', async (words, why) => {
+  ])('%j is rejected with status 2 and says why', async (words, why) => {
     const { exitCode, stderr, stdout } = await text(...words);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(why);

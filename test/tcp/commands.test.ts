@@ -10,7 +10,7 @@ import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
-import { eventually, refusal, within } from '../integration/support/timing.js';
+import { eventually, rejection, within } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4474' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:commands';
@@ -52,7 +52,7 @@ it('fua and limitedRetry are taken by the target', async () => {
 it('writeUncorrectable is rejected where the controller does not have it', async () => {
   const { ns } = await attach();
   expect(ns.supports.writeUncorrectable).toBe(false);
-  await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, ns.writeUncorrectable({ offset: 0, length: 512 }));
+  await rejection('ERR_SPDK_UNSUPPORTED', limits.response, ns.writeUncorrectable({ offset: 0, length: 512 }));
 });
 
 describe('compareAndWrite', () => {
@@ -145,7 +145,7 @@ describe('a reservation', () => {
     await other.ns.write(block('both'), { offset: 0 });
     await other.ns.reservations.acquire(second, 'write-exclusive-registrants-only', { preempt: first });
     await expect(one.ns.write(block('late'), { offset: 0 })).rejects.toMatchObject(conflict);
-    expect(await eventually(limits.answer, () => heard.length > 0)).toBe(true);
+    expect(await eventually(limits.response, () => heard.length > 0)).toBe(true);
     expect(heard[0]).toBe('registration-preempted 1');
     const { registrants } = await other.ns.reservations.report();
     expect(registrants).toMatchObject([{ key: second, holder: true }]);
@@ -168,20 +168,24 @@ describe('a reservation', () => {
     await other.ns.read(block(''), { offset: 0 });
   });
 
-  it('is refused for a key that is not registered, and for what is no key', async () => {
+  it('is rejected for a key that is not registered, and for what is no key', async () => {
     const { one } = await two();
     const { reservations } = one.ns;
     await expect(reservations.acquire(first, 'write-exclusive')).rejects.toMatchObject(conflict);
     for (const key of [0n, -1n, 2n ** 64n]) {
-      await refusal('ERR_SPDK_INVALID_ARG_VALUE', limits.answer, reservations.register(key));
+      await rejection('ERR_SPDK_INVALID_ARG_VALUE', limits.response, reservations.register(key));
     }
-    await refusal('ERR_SPDK_INVALID_ARG_TYPE', limits.answer, reservations.register(1 as unknown as bigint));
+    await rejection(
+      'ERR_SPDK_INVALID_ARG_TYPE',
+      limits.response,
+      reservations.register(1 as unknown as bigint),
+    );
     const type = 'shared' as never;
-    await refusal('ERR_SPDK_INVALID_ARG_VALUE', limits.answer, reservations.acquire(first, type));
+    await rejection('ERR_SPDK_INVALID_ARG_VALUE', limits.response, reservations.acquire(first, type));
     const odd = { preempted: 1n } as never;
-    await refusal(
+    await rejection(
       'ERR_SPDK_UNKNOWN_OPTION',
-      limits.answer,
+      limits.response,
       reservations.acquire(first, 'write-exclusive', odd),
     );
     expect((await reservations.report()).registrants).toEqual([]);

@@ -64,14 +64,14 @@ describe('the history of a controller', () => {
 describe('a log line', () => {
   it('names the subsystem that is being attached, and is nobody else’s', async () => {
     const other = await env.attach(id(nqn));
-    const told: LogLine[] = [];
-    other.on('log', (line) => told.push(line));
+    const reported: LogLine[] = [];
+    other.on('log', (line) => reported.push(line));
     lines.length = 0;
     await expect(env.attach(id(nobody))).rejects.toThrow();
     const errors = lines.filter(({ level }) => level === 'error');
     expect(errors.length).toBeGreaterThan(0);
     for (const { controller } of errors) expect(controller).toBe(nobody);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     expect(kinds(other)).not.toContain('log');
     await other.detach();
   });
@@ -144,16 +144,17 @@ describe('the statistics', () => {
 });
 
 describe('the channels of node:diagnostics_channel', () => {
-  it('tell of attach, its failure, and detach', async () => {
-    const told: [string, object][] = [];
-    const listen = (message: unknown, name: string | symbol) => told.push([String(name), message as object]);
+  it('report attach, its failure, and detach', async () => {
+    const reported: [string, object][] = [];
+    const listen = (message: unknown, name: string | symbol) =>
+      reported.push([String(name), message as object]);
     const names = ['attach', 'attach:error', 'detach', 'detach:error'].map((name) => `spdk-nvme:${name}`);
     for (const name of names) subscribe(name, listen);
     try {
       const controller = await env.attach(id(nqn));
       const error = await env.attach(id(nobody)).catch((reason: unknown) => reason);
       const report = await controller.detach();
-      expect(told).toEqual([
+      expect(reported).toEqual([
         ['spdk-nvme:attach', { controller, ms: expect.any(Number) }],
         [
           'spdk-nvme:attach:error',
@@ -200,8 +201,8 @@ describe('a detach that SPDK does not return from', () => {
 describe('a target that dies', () => {
   it('leaves the reason and SPDK’s lines in the history, and the lines name the controller', async () => {
     const controller = await env.attach(id(nqn), { ioQueues: 2 });
-    const told: LogLine[] = [];
-    controller.on('log', (line) => told.push(line));
+    const reported: LogLine[] = [];
+    controller.on('log', (line) => reported.push(line));
     lines.length = 0;
     const failed = new Promise((resolve) => controller.once('failed', resolve));
     const published = new Promise((resolve) => subscribe('spdk-nvme:failed', resolve));
@@ -224,7 +225,7 @@ describe('a target that dies', () => {
     const errors = lines.filter(({ level }) => level === 'error');
     expect(errors.length).toBeGreaterThan(0);
     for (const line of errors) expect(line.controller).toBe(controller);
-    expect(told).toEqual(lines.filter((line) => line.controller === controller));
+    expect(reported).toEqual(lines.filter((line) => line.controller === controller));
     await controller.detach();
     expect(states(controller).at(-1)).toBe('detached');
     expect(kinds(controller)).toContain('failure');

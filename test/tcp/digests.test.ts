@@ -7,7 +7,7 @@ import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
-import { eventually, refusal, within } from '../integration/support/timing.js';
+import { eventually, rejection, within } from '../integration/support/timing.js';
 import { commandIn, completionIn, dataIn, isDataToHost } from './pdu.js';
 import { PduProxy } from './proxy.js';
 
@@ -101,7 +101,7 @@ describe('a flipped bit', () => {
     place = 'data to host';
     const buffer = Buffer.alloc(bytes);
     const reading = controller.namespaces[0]?.read(buffer, { offset: 0 }) as Promise<unknown>;
-    await refusal('ERR_SPDK_IO_FAILED', limits.answer, reading);
+    await rejection('ERR_SPDK_IO_FAILED', limits.response, reading);
     expect(flipped).toBe(1);
     // Not even the caller's buffer has it: data is copied there once it is good.
     expect(buffer.every((byte) => byte === 0)).toBe(true);
@@ -111,7 +111,7 @@ describe('a flipped bit', () => {
     const controller = await attach({ headerDigest: true });
     place = 'header of a completion';
     const writing = controller.namespaces[0]?.write(content, { offset: 0 }) as Promise<unknown>;
-    await refusal('ERR_SPDK_IO_FAILED', limits.answer, writing);
+    await rejection('ERR_SPDK_IO_FAILED', limits.response, writing);
     expect(flipped).toBe(1);
   });
 
@@ -121,7 +121,7 @@ describe('a flipped bit', () => {
     const writing = controller.namespaces[0]?.write(Buffer.alloc(bytes, 'new '), {
       offset: 0,
     }) as Promise<unknown>;
-    await refusal('ERR_SPDK_IO_FAILED', limits.answer, writing);
+    await rejection('ERR_SPDK_IO_FAILED', limits.response, writing);
     expect(flipped).toBe(1);
     await controller.detach();
     const again = await within(limits.attach, env.attach(listenerId(listener, nqn)));

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-it('native functions refuse whatever is wrong, and nothing crashes', async () => {
+it('native functions reject whatever is wrong, and nothing crashes', async () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   console.log(`seed ${seed}`);
   const { calls, rejected, attached } = await fuzzNative(4, seed, target.transportIds);

@@ -1,5 +1,5 @@
-// I/O that the target holds for a while: answered on time by timeoutMs and AbortSignal, with its memory kept until the
-// controller has answered too; and a detach in the meantime.
+// I/O that the target holds for a while: settled on time by timeoutMs and AbortSignal, with its memory kept until the
+// controller has completed it; and a detach in the meantime.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -14,12 +14,12 @@ import { codeOf, eventually } from '../integration/support/timing.js';
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:held';
 const sizeMb = 8;
-/** How long the target holds every read and write; a refusal that takes as long has waited for the answer. */
+/** How long the target holds every read and write; a rejection that takes as long has waited for the response. */
 const heldMs = 600;
 /** What the tests give an operation. */
 const shortMs = 80;
-/** For an answer of the target on a slow machine. */
-const answeredMs = 10 * heldMs;
+/** For a response of the target on a slow machine. */
+const responseMs = 10 * heldMs;
 
 let folder: string;
 let backing: string;
@@ -59,12 +59,12 @@ async function outcome(promise: Promise<unknown>): Promise<{ error: SpdkError | 
   const begun = performance.now();
   const error = await promise.then(
     () => undefined,
-    (refused: SpdkError) => refused,
+    (rejected: SpdkError) => rejected,
   );
   return { error, ms: performance.now() - begun };
 }
 
-const quiet = () => eventually(answeredMs, () => controller.queuePairs.every(({ pending }) => pending === 0));
+const quiet = () => eventually(responseMs, () => controller.queuePairs.every(({ pending }) => pending === 0));
 
 describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, polled by %s', (polling) => {
   async function attach(options = {}): Promise<Namespace> {
@@ -73,7 +73,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
     return controller.namespaces[0] as Namespace;
   }
 
-  it('is answered by its time limit and by its signal, not by the target', async () => {
+  it('settles by its time limit and by its signal, not by the target', async () => {
     const ns = await attach({ ioQueues: 2 });
     const block = () => Buffer.alloc(512);
     const abort = new AbortController();
@@ -95,7 +95,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
       expect(ms).toBeLessThan(heldMs);
       if (codes[i] === 'ABORTED') expect(error).toMatchObject({ name: 'AbortError', cause: reason });
     }
-    // They are with the controller still, and count until it answers.
+    // The controller still has them, and they count until it completes them.
     expect(controller.queuePairs.reduce((sum, { pending }) => sum + pending, 0)).toBe(6);
     expect(await whole).toMatchObject({ error: undefined });
     expect(await quiet()).toBe(true);
@@ -103,17 +103,17 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
     expect(await codeOf(ns.read(block(), { offset: 0 }))).toBe('none');
   });
 
-  it('keeps its memory until the controller has answered', async () => {
+  it('keeps its memory until the controller has completed it', async () => {
     const ns = await attach();
     const length = 1 << 20;
     const dma = env.allocate(length);
     expect(await codeOf(ns.read(dma, { offset: 0, timeoutMs: shortMs }))).toBe('ERR_SPDK_TIMEOUT');
     dma.release();
-    // Refused for new commands, but there: the data is still to come.
+    // Rejected for new commands, but there: the data is still to come.
     expect(dma.length).toBe(length);
     expect(await codeOf(ns.write(dma, { offset: 0 }))).toBe('ERR_SPDK_INVALID_BUFFER');
     const later = Array.from({ length: 32 }, () => env.allocate(length).fill(0xa5));
-    expect(await eventually(answeredMs, () => dma.length === 0)).toBe(true);
+    expect(await eventually(responseMs, () => dma.length === 0)).toBe(true);
     expect(later.every((buffer) => buffer.every((byte) => byte === 0xa5))).toBe(true);
     for (const buffer of later) buffer.release();
   });
@@ -129,7 +129,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
     codes.push(codeOf(ns.write(env.allocate(4096).fill(0x22), { offset: 65_536, timeoutMs: shortMs })));
     structuredClone(gone.buffer, { transfer: [gone.buffer] });
     expect(await Promise.all(codes)).toEqual(new Array(4).fill('ERR_SPDK_TIMEOUT'));
-    // Node.js does not let go of native memory: it copies it, or refuses.
+    // Node.js does not let go of native memory: it copies it, or rejects.
     try {
       structuredClone(dma.buffer, { transfer: [dma.buffer] });
     } catch (error) {
@@ -175,7 +175,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
   it('is aborted by a detach that does not wait for it, and completed by one that does', async () => {
     for (const [drainMs, code] of [
       [shortMs, 'ERR_SPDK_IO_FAILED'],
-      [answeredMs, 'none'],
+      [responseMs, 'none'],
     ] as const) {
       const ns = await attach({ ioQueues: 2 });
       const count = 16;
@@ -184,7 +184,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
       );
       // One that is given up meanwhile is the controller's still, and in the report.
       const given = codeOf(ns.read(Buffer.alloc(512), { offset: 0, timeoutMs: shortMs / 2 }));
-      const { ms } = await outcome(controller.detach({ drainMs, timeoutMs: 2 * answeredMs }));
+      const { ms } = await outcome(controller.detach({ drainMs, timeoutMs: 2 * responseMs }));
       const report = await controller.detach();
       const ended = count + 1;
       expect(report).toMatchObject(

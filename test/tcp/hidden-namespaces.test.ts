@@ -11,7 +11,7 @@ import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4475' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:hidden';
-const answered = 2_000;
+const responded = 2_000;
 
 let target: SpdkTarget;
 let env: Environment;
@@ -43,9 +43,9 @@ const notesIn = ({ history }: Controller) =>
 it('are noted, with their ids and what to do, and go when the limit does', async () => {
   limitTo(0);
   const controller = await attach();
-  const told: number[] = [];
-  controller.on('notes', (notes) => told.push(notes.length));
-  expect(await eventually(answered, () => controller.notes.length > 0)).toBe(true);
+  const reported: number[] = [];
+  controller.on('notes', (notes) => reported.push(notes.length));
+  expect(await eventually(responded, () => controller.notes.length > 0)).toBe(true);
   expect(controller.namespaces).toEqual([]);
   expect(controller.info.maxNamespaces).toBe(0);
   expect(controller.notes).toMatchObject([{ id: 'NAMESPACES_ABOVE_NN', namespaces: [1] }]);
@@ -54,16 +54,16 @@ it('are noted, with their ids and what to do, and go when the limit does', async
 
   limitTo(8);
   await controller.reset();
-  expect(await eventually(answered, () => controller.notes.length === 0)).toBe(true);
+  expect(await eventually(responded, () => controller.notes.length === 0)).toBe(true);
   expect(controller.namespaces.map(({ id }) => id)).toEqual([1]);
-  expect(told).toEqual([1, 0]);
+  expect(reported).toEqual([1, 0]);
   expect(notesIn(controller)).toHaveLength(1);
 });
 
 it('are not imagined where there are none', async () => {
   limitTo(1);
   const controller = await attach();
-  // Answered after what the controller was asked by itself.
+  // Completes after the background task of the attach.
   await controller.admin.identify();
   expect(controller.notes).toEqual([]);
   expect(notesIn(controller)).toEqual([]);

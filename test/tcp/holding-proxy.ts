@@ -12,7 +12,7 @@ const shutdownBits = 0xc000;
 /** Asynchronous event "namespace attribute changed", in dword 0 of its completion: a notice, and the log page to read. */
 const namespacesChanged = 0x04_00_02;
 
-/** A controller is told to shut down, which SPDK does at the end of a detach. */
+/** The request that a controller shuts down, which SPDK sends at the end of a detach. */
 export const asksForShutdown = (value: number): boolean => (value & shutdownBits) !== 0;
 
 /** A controller is enabled, in the middle of a connect. */

@@ -49,7 +49,7 @@ it.concurrent.for([
   await sleep(500);
   child.send('report');
   const [report] = await once(child, 'message');
-  expect(report).toMatchObject({ state: 'attached', told: [] });
+  expect(report).toMatchObject({ state: 'attached', reported: [] });
   expect(report.readsSince).toBeGreaterThan(5);
   expect(await once(child, 'exit')).toEqual([0, null]);
 });

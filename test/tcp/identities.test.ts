@@ -11,7 +11,7 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 import { expectNoConnections } from '../integration/suites/target.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
-import { codeOf, refusal, within } from '../integration/support/timing.js';
+import { codeOf, rejection, within } from '../integration/support/timing.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const machine = vi.hoisted(() => ({ folder: '/nonexistent' }));
@@ -116,7 +116,7 @@ describe('one subsystem', () => {
     const addresses = ['127.0.0.2', '127.0.0.3'];
     if (release() >= 2205 && release() < 2409) {
       const [sourceAddress] = addresses;
-      await refusal('ERR_SPDK_UNSUPPORTED', limits.answer, attach({ sourceAddress }));
+      await rejection('ERR_SPDK_UNSUPPORTED', limits.response, attach({ sourceAddress }));
       return;
     }
     const [first, second] = await Promise.all(addresses.map((sourceAddress) => attach({ sourceAddress })));
@@ -127,14 +127,14 @@ describe('one subsystem', () => {
       '127.0.0.1',
       ...addresses.flatMap((one) => [one, one]),
     ]);
-    await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, attach({ sourceAddress: addresses[1] }));
+    await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, attach({ sourceAddress: addresses[1] }));
     await first?.detach();
     await second?.reset();
     expect(sources().slice(6)).toEqual([addresses[1], addresses[1]]);
     for (const controller of [second, third]) await works(controller as Controller, 6);
   });
 
-  it('is refused to the same host, however it is named, and others change nothing about that', async () => {
+  it('is rejected for the same host, however it is named, and others change nothing about that', async () => {
     const first = await attach({ hostNqn: alice });
     const second = await attach({ hostNqn: bob });
     const own = await attach();
@@ -146,15 +146,15 @@ describe('one subsystem', () => {
       { hostNqn: own.hostNqn },
       { hostId: own.hostId },
     ] as const) {
-      await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, attach(options));
+      await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, attach(options));
     }
     await first.detach();
-    await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, attach({ hostNqn: bob }));
+    await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, attach({ hostNqn: bob }));
     await works(await attach({ hostNqn: alice }), 1);
     await works(second, 2);
   });
 
-  it('goes on for one host while another is detached, reset, and refused', async () => {
+  it('goes on for one host while another is detached, reset, and rejected', async () => {
     const [a, b] = await Promise.all([
       attach({ hostNqn: alice }, nqns.closed),
       attach({ hostNqn: bob }, nqns.closed),
@@ -172,7 +172,7 @@ describe('one subsystem', () => {
     b.on('state', (state) => states.push(state));
     await within(limits.attach, a.reset());
     await works(a, 3);
-    await refusal(
+    await rejection(
       'ERR_SPDK_CONNECT_REJECTED',
       limits.attach,
       env.attach({ ...listener, subnqn: nqns.closed }, { hostNqn: eve }),
@@ -248,7 +248,7 @@ describe('a host that says nothing of itself', () => {
     expect(await hostIdAtTarget(controller)).toBe(files.hostid.replaceAll('-', ''));
     expect(before.hostNqn).not.toBe(files.hostnqn);
     // The same one by its name.
-    await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, attach({ hostNqn: files.hostnqn }));
+    await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, attach({ hostNqn: files.hostnqn }));
   });
 
   it('is one of its own without them, the same for the process', async () => {

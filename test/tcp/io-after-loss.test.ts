@@ -54,7 +54,7 @@ it('fails in time', { timeout: 60_000 }, async () => {
       queueMicrotask(() => beBusy(failAfterMs));
     });
   });
-  // Its port answers still, and nothing else does: an attempt to connect takes seconds.
+  // Its port still responds, and nothing else does: an attempt to connect takes seconds.
   process.kill(target.pid, 'SIGSTOP');
   const { code, ms } = await read;
   process.kill(target.pid, 'SIGCONT');

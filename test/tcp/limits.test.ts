@@ -27,7 +27,7 @@ limitsMatrix(
   limitsOfProcess,
 );
 
-it('no more descriptors, where the address has just answered and is not asked again', () => {
+it('no more descriptors, where the address has just responded and is not checked again', () => {
   const program = fileURLToPath(new URL('../integration/children/exhausted.mjs', import.meta.url));
   const task = JSON.stringify({ id, what: 'descriptors' });
   const { status, stdout, stderr } = spawnSync('prlimit', ['--nofile=512', process.execPath, program, task], {

@@ -1,5 +1,5 @@
 // A target that falls silent right after it has announced a change of its namespaces: SPDK asks it for them in the middle
-// of polling its admin queue, and waits for the answer.
+// of polling its admin queue, and waits for the response.
 
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -74,9 +74,9 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polli
   it('a controller follows its namespaces', async () => {
     const controller = await env.attach(idAt(listener.trsvcid), { polling });
     await add();
-    expect(await eventually(limits.answer, () => controller.namespaces.length === 2)).toBe(true);
+    expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
     await remove();
-    expect(await eventually(limits.answer, () => controller.namespaces.length === 1)).toBe(true);
+    expect(await eventually(limits.response, () => controller.namespaces.length === 1)).toBe(true);
     await within(limits.detach, controller.detach());
   });
 
@@ -91,7 +91,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polli
       expect(controller.history.map(({ text }) => text).join('\n')).toMatch(
         /did not describe its namespaces for \d+ ms/,
       );
-      await within(limits.answer, controller.detach());
+      await within(limits.response, controller.detach());
     }));
 
   it('a silent one is detached in time, though it has not failed yet', () =>
@@ -102,12 +102,12 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polli
       expect(controller.state).toBe('detached');
     }));
 
-  it('one that answers later stays attached', () =>
+  it('one that responds later stays attached', () =>
     withSilence({ keepAliveMs: 10_000 }, async (controller, proxy) => {
       await sleep(2_000);
       expect(controller.state).toBe('attached');
       proxy.release();
-      expect(await eventually(limits.answer, () => controller.namespaces.length === 2)).toBe(true);
+      expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
       expect(controller.state).toBe('attached');
       await within(limits.detach, controller.detach());
     }));

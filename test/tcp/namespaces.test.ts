@@ -1,4 +1,4 @@
-// What namespaces say of themselves, and what is refused because of it. The kernel's target has no namespace with
+// What namespaces say of themselves, and what is rejected because of it. The kernel's target has no namespace with
 // metadata; SPDK's own has.
 
 import os from 'node:os';
@@ -112,7 +112,7 @@ describe('a namespace', () => {
   });
 });
 
-describe('what cannot be done is refused at once', () => {
+describe('what cannot be done is rejected at once', () => {
   it('transfers of a namespace with metadata', async () => {
     const block = Buffer.alloc(512);
     const dma = env.allocate(4096);
@@ -124,7 +124,7 @@ describe('what cannot be done is refused at once', () => {
       () => guarded.writev([block, block], { offset: 0 }),
     ];
     for (const attempt of attempts) {
-      const error = await attempt().then(undefined, (refused: SpdkError) => refused);
+      const error = await attempt().then(undefined, (rejected: SpdkError) => rejected);
       expect(error).toMatchObject({ code: 'ERR_SPDK_UNSUPPORTED' });
       expect((error as SpdkError).message).toMatch(/8 bytes of interleaved metadata/);
     }
@@ -188,7 +188,7 @@ describe('what cannot be done is refused at once', () => {
     for (const [supported, attempt] of commands) {
       expect(await codeOf(attempt())).toBe(supported ? 'none' : 'ERR_SPDK_UNSUPPORTED');
     }
-    // Of the default release at least one is missing, so that the refusal has been seen.
+    // Of the default release at least one is missing, so that the rejection has been seen.
     const { major, minor } = spdkVersion();
     if (major * 100 + minor < 2209) {
       expect(supports.verify).toBe(false);

@@ -8,7 +8,7 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
 import { limits } from '../integration/support/limits.js';
-import { codeOf, refusal, within } from '../integration/support/timing.js';
+import { codeOf, rejection, within } from '../integration/support/timing.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4473' } as const;
@@ -39,9 +39,9 @@ async function disguised(controllerType: number): Promise<number> {
   return watcher.port;
 }
 
-/** Expects a refusal, and that nothing is left of it. */
-async function expectRefused(attached: Promise<Controller>): Promise<SpdkError> {
-  const error = await refusal('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
+/** Expects a rejection, and that nothing is left of it. */
+async function expectRejected(attached: Promise<Controller>): Promise<SpdkError> {
+  const error = await rejection('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
   expect(env.controllers).toEqual([]);
   await expectNoConnections([listener.trsvcid]);
   return error;
@@ -66,18 +66,18 @@ afterAll(async () => {
 });
 
 describe.each(polling)('with polling %s', (mode) => {
-  it('a discovery controller is refused, by the well-known NQN', async () => {
-    const error = await expectRefused(env.attach(id(discoveryNqn), { polling: mode, ioQueues: 4 }));
+  it('a discovery controller is rejected, by the well-known NQN', async () => {
+    const error = await expectRejected(env.attach(id(discoveryNqn), { polling: mode, ioQueues: 4 }));
     expect(error.message).toMatch(/a discovery controller/);
   });
 
-  it('a discovery controller is refused, by another NQN', async () => {
-    const error = await expectRefused(env.attach(id(nqn, await disguised(2)), { polling: mode }));
+  it('a discovery controller is rejected, by another NQN', async () => {
+    const error = await expectRejected(env.attach(id(nqn, await disguised(2)), { polling: mode }));
     expect(error.message).toMatch(/a discovery controller/);
   });
 
-  it('an administrative controller is refused', async () => {
-    const error = await expectRefused(env.attach(id(nqn, await disguised(3)), { polling: mode }));
+  it('an administrative controller is rejected', async () => {
+    const error = await expectRejected(env.attach(id(nqn, await disguised(3)), { polling: mode }));
     expect(error.message).toMatch(/an administrative controller/);
   });
 
@@ -91,7 +91,7 @@ describe.each(polling)('with polling %s', (mode) => {
   });
 });
 
-it('refusals leak nothing, however many', async () => {
+it('rejections leak nothing, however many', async () => {
   const { memory } = env.stats();
   for (let loop = 0; loop < 100; loop++) {
     expect(await codeOf(env.attach(id(discoveryNqn)))).toBe('ERR_SPDK_NOT_IO_CONTROLLER');
@@ -100,7 +100,7 @@ it('refusals leak nothing, however many', async () => {
   expect(env.stats().memory.usedBytes - memory.usedBytes).toBeLessThan(1 << 20);
 });
 
-it('many at once are refused, each by itself', async () => {
+it('many at once are rejected, each by itself', async () => {
   const host = (i: number) => ({ hostNqn: `nqn.2026-11.dev.spdk-nvme:discoverer${i}` });
   const codes = await Promise.all(
     Array.from({ length: 8 }, (_, i) => codeOf(env.attach(id(discoveryNqn), host(i)))),
@@ -114,7 +114,7 @@ it('one that turns into a discovery controller is not reconnected to', async () 
   watchers.push(watcher);
   const controller = await env.attach(id(nqn, watcher.port));
   watcher.alter(saying(2));
-  await refusal('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, controller.reset());
+  await rejection('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, controller.reset());
   expect(controller.state).toBe('failed');
   watcher.alter(saying(1));
   await within(limits.attach, controller.reset());

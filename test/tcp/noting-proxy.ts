@@ -13,7 +13,7 @@ import {
 } from './pdu.js';
 import { type Hooks, PduProxy } from './proxy.js';
 
-/** What the target is told with one Connect command, and from where (NVMe over Fabrics specification, "Connect"). */
+/** What one Connect command sends to the target, and from where (NVMe over Fabrics specification, "Connect"). */
 export interface SeenConnect {
   readonly queueId: number;
   /** Entries of the queue. */

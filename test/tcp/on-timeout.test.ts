@@ -9,7 +9,7 @@ import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
-import { eventually, refusal, within } from '../integration/support/timing.js';
+import { eventually, rejection, within } from '../integration/support/timing.js';
 import { commandIn } from './pdu.js';
 import { PduProxy } from './proxy.js';
 
@@ -69,7 +69,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     await ns.write(newer, { offset: 0 });
     const filling = ns.write(filler, { offset: fillerAt });
     await sleep(fillMs);
-    await refusal('ERR_SPDK_TIMEOUT', limits.answer, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
+    await rejection('ERR_SPDK_TIMEOUT', limits.response, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
     await within(mostMs, filling);
     expect((await read(ns)).equals(old)).toBe(true);
   });
@@ -84,7 +84,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     const filling = ns.write(filler, { offset: fillerAt });
     await sleep(fillMs);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome, message } = await refusal('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
+    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
     expect(outcome, message).toBe('aborted');
     await within(mostMs, filling);
     expect((await read(ns)).equals(newer)).toBe(true);
@@ -103,7 +103,7 @@ it('`abort` by a signal ends many commands of several queue pairs', async () => 
   const abort = new AbortController();
   // The target carries out one Abort after the other, and all have a second.
   const writes = Array.from({ length: 8 }, (_, i) =>
-    refusal(
+    rejection(
       'ERR_SPDK_ABORTED',
       mostMs,
       ns.write(old, { offset: 0, signal: abort.signal, queuePair: i % 2 ? first : second }),
@@ -135,17 +135,17 @@ describe('a write that the network delays', () => {
 
   it('lands on what was written since by default', async () => {
     const { ns, direct, proxy } = await delayed({ keepAliveMs: 0 });
-    await refusal('ERR_SPDK_TIMEOUT', limits.answer, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
+    await rejection('ERR_SPDK_TIMEOUT', limits.response, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
     await direct.write(newer, { offset: 0 });
     proxy.release();
-    expect(await eventually(limits.answer, async () => (await read(direct)).equals(old))).toBe(true);
+    expect(await eventually(limits.response, async () => (await read(direct)).equals(old))).toBe(true);
     proxy.close();
   });
 
   it('and `abort` says that it may', async () => {
     const { ns, proxy } = await delayed({ keepAliveMs: 0, onTimeout: 'abort' });
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome } = await refusal('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
+    const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
     expect(outcome).toBe('unknown');
     proxy.close();
   });
@@ -158,7 +158,7 @@ describe('a write that the network delays', () => {
     let resets = 0;
     controller.on('resetting', () => resets++);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome } = await refusal('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
+    const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
     expect(outcome).toBe('unknown');
     // The admin queue's messages are kept as well: it takes until the target counts as dead.
     await sleep(brokenMs);

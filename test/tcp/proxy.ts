@@ -57,7 +57,7 @@ export class PduProxy {
     for (const [to, pdu] of this.#kept.splice(0)) to.write(pdu);
   }
 
-  /** Ends all connections and refuses further ones; true again lets them in. */
+  /** Ends all connections and rejects further ones; true again lets them in. */
   accept(accepting: boolean): void {
     this.#accepting = accepting;
     if (!accepting) this.cut();

@@ -104,7 +104,7 @@ describe('several threads at once', () => {
 });
 
 describe('a controller that one thread has', () => {
-  it('is refused to another, until the first has detached it', async () => {
+  it('is rejected for another thread, until the first has detached it', async () => {
     const worker = startWorker(ids[0]);
     const controller = await openHere(ids[0]);
     expect(await ask(worker, 'open')).toBe('open');
@@ -147,14 +147,14 @@ describe('a worker that is terminated with reads under way', () => {
 });
 
 describe('a second environment', () => {
-  it('is refused in the same thread, while the first is opening, open or closing', async () => {
-    const refused = { code: 'ERR_SPDK_ENV_ALREADY_OPEN' };
+  it('is rejected in the same thread, while the first is opening, open or closing', async () => {
+    const rejected = { code: 'ERR_SPDK_ENV_ALREADY_OPEN' };
     const first = Environment.init({ memoryMb: 64 });
-    await expect(Environment.init({ memoryMb: 64 })).rejects.toMatchObject(refused);
+    await expect(Environment.init({ memoryMb: 64 })).rejects.toMatchObject(rejected);
     env = await first;
-    await expect(Environment.init({ memoryMb: 64 })).rejects.toMatchObject(refused);
+    await expect(Environment.init({ memoryMb: 64 })).rejects.toMatchObject(rejected);
     const closed = env.close();
-    await expect(Environment.init({ memoryMb: 64 })).rejects.toMatchObject(refused);
+    await expect(Environment.init({ memoryMb: 64 })).rejects.toMatchObject(rejected);
     await closed;
     env = await Environment.init({ memoryMb: 64 });
   });

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 
-/** NVMe/TCP's answer to a connection's first message: version 0, no digests, transfers of up to 4 KiB. */
+/** NVMe/TCP's response to a connection's first message: version 0, no digests, transfers of up to 4 KiB. */
 function connectionResponse(): Buffer {
   const pdu = Buffer.alloc(128);
   pdu[0] = 0x01;

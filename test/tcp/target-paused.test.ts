@@ -1,5 +1,5 @@
 // SPDK's target pauses a subsystem while its namespaces are changed, and waits with that for the commands that it has. Until
-// then it keeps all that comes for this subsystem, Keep Alives too, and answers for others.
+// then it keeps all that comes for this subsystem, Keep Alives too, and responds for others.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
@@ -7,7 +7,7 @@ import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
-import { codeOf, eventually, refusal, within } from '../integration/support/timing.js';
+import { codeOf, eventually, rejection, within } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4633' } as const;
 /** How long a read takes, and with it the pause. */
@@ -55,7 +55,7 @@ async function pause(controller: Controller): Promise<Promise<string>[]> {
   target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Added' } }).catch(() => {});
   const held = async () =>
     (await codeOf(controller.admin.identify(1, 0, { timeoutMs: 200 }))) === 'ERR_SPDK_TIMEOUT';
-  expect(await eventually(limits.answer, held)).toBe(true);
+  expect(await eventually(limits.response, held)).toBe(true);
   return [read];
 }
 
@@ -65,15 +65,15 @@ async function expectBystanderServes(): Promise<void> {
 }
 
 describe('a subsystem that is paused', () => {
-  it('fails its controller when a Keep Alive is not answered, and ends all that waits', async () => {
+  it('fails its controller when a Keep Alive gets no response, and ends all that waits', async () => {
     const controller = await env.attach(id, { keepAliveMs });
     const failed = new Promise<SpdkError>((resolve) => controller.once('failed', resolve));
     const waiting = await pause(controller);
-    waiting.push(codeOf(controller.admin.identify(1), 'answered'));
-    const error = await within(keepAliveMs + 1_000 + limits.answer, failed);
+    waiting.push(codeOf(controller.admin.identify(1), 'completed'));
+    const error = await within(keepAliveMs + 1_000 + limits.response, failed);
     expect(error.message).toMatch(/did not respond to a Keep Alive/);
     await expectBystanderServes();
-    const codes = await within(limits.answer, Promise.all(waiting));
+    const codes = await within(limits.response, Promise.all(waiting));
     for (const code of codes) expect(code).toMatch(/^ERR_SPDK_(IO|CONTROLLER)_FAILED$/);
     await within(limits.detach, controller.detach());
   });
@@ -83,7 +83,7 @@ describe('a subsystem that is paused', () => {
     await pause(controller);
     const timeoutMs = 1_500;
     const host = { hostNqn: `${nqn}-host`, timeoutMs, keepAliveMs };
-    await refusal('ERR_SPDK_TIMEOUT', timeoutMs + limits.answer, env.attach(id, host));
+    await rejection('ERR_SPDK_TIMEOUT', timeoutMs + limits.response, env.attach(id, host));
     await expectBystanderServes();
     expect(controller.state).toBe('attached');
     await within(limits.detach, controller.detach());
@@ -94,10 +94,10 @@ describe('a subsystem that is paused', () => {
     const controller = await env.attach(id, options);
     const waiting = await pause(controller);
     const resetting = () => controller.state === 'resetting';
-    expect(await eventually(keepAliveMs + 1_000 + limits.answer, resetting)).toBe(true);
+    expect(await eventually(keepAliveMs + 1_000 + limits.response, resetting)).toBe(true);
     await expectBystanderServes();
     await within(limits.detach, controller.detach());
-    await within(limits.answer, Promise.all(waiting));
+    await within(limits.response, Promise.all(waiting));
     await expectBystanderServes();
   });
 });

@@ -1,4 +1,4 @@
-// Workers that are terminated while native code is at work for them: in a call of theirs, or with something to tell.
+// Workers that are terminated while native code is at work for them: in one of their calls, or while it reports something.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,8 @@ const limitMs = 50_000;
 beforeAll(() => ensureHugepages(256));
 
 it.each([
-  { at: 'calls that throw', program: 'refused-calls.mjs' },
-  { at: 'attaches, statistics and log lines', program: 'refused-attaches.mjs' },
+  { at: 'calls that throw', program: 'rejected-calls.mjs' },
+  { at: 'attaches, statistics and log lines', program: 'rejected-attaches.mjs' },
 ])('forty of them, at $at: the process goes on', ({ program }) => {
   const terminate = fileURLToPath(new URL('children/terminate.mjs', import.meta.url));
   // In a process of its own: what went wrong here took the whole process with it, or never ended.

@@ -72,11 +72,13 @@ function expectRest({ percent, slept }: { percent: number; slept: number }): voi
   expect(slept).toBeGreaterThan(20);
 }
 
-it('attaches that wait for the first answer take next to no processor', { timeout: 40_000 }, async () => {
+it('attaches that wait for the first response take next to no processor time', {
+  timeout: 40_000,
+}, async () => {
   expectRest(await whileWaiting(await listen(() => {})));
 });
 
-it('attaches that wait for the answer to a command take next to no processor', {
+it('attaches that wait for the response to a command take next to no processor time', {
   timeout: 40_000,
 }, async () => {
   const silent = await listenSilently(listener.traddr);
@@ -84,7 +86,7 @@ it('attaches that wait for the answer to a command take next to no processor', {
   expectRest(await whileWaiting(silent.port));
 });
 
-it('a target that is slow with its first answer gets a second attempt', { timeout: 20_000 }, async () => {
+it('a target that is slow with its first response gets a second attempt', { timeout: 20_000 }, async () => {
   let connections = 0;
   const port = await listen((socket, data) => {
     if (++connections === 1) return;

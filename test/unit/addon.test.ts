@@ -56,7 +56,7 @@ describe('an installation', () => {
     return [codedError(spdkVersion), codedError(advisories), await init];
   }
 
-  // The copy has error classes of its own, so they are told by their code.
+  // The copy has error classes of its own, so they are recognised by their code.
   function codedError(call: () => unknown): SpdkError {
     try {
       call();
@@ -188,11 +188,11 @@ describe('the addon', () => {
       require('node:worker_threads').parentPort.postMessage(spdkVersion().text);`;
     const once = () =>
       new Promise((resolve, reject) => {
-        const told: unknown[] = [];
+        const reported: unknown[] = [];
         const worker = new Worker(script, { eval: true, execArgv: ['--no-warnings'] });
-        worker.on('message', (text) => told.push(text));
+        worker.on('message', (text) => reported.push(text));
         worker.on('error', reject);
-        worker.on('exit', (code) => resolve([code, ...told]));
+        worker.on('exit', (code) => resolve([code, ...reported]));
       });
     const expected = [0, spdkVersion().text];
     expect(await Promise.all([once(), once(), once()])).toEqual([expected, expected, expected]);

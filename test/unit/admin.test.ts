@@ -14,23 +14,23 @@ interface Fake {
   readonly sent: NativeAdminRequest[];
 }
 
-/** What the controller answers to each Get Log Page; a page tells by its bytes where they stand. */
-type Answer = (offset: number, length: number) => Buffer;
-const counting: Answer = (offset, length) =>
+/** The data of each Get Log Page; each byte says where in the page it is. */
+type Respond = (offset: number, length: number) => Buffer;
+const counting: Respond = (offset, length) =>
   Buffer.from(Array.from({ length }, (_, i) => (offset + i) % 251));
 
-/** An admin interface on a controller that answers at once. */
-function make(answer: Answer = counting, mostBytes = 4_096, lpa = 4): Fake {
+/** An admin interface on a controller that completes immediately. */
+function make(respond: Respond = counting, mostBytes = 4_096, lpa = 4): Fake {
   const sent: NativeAdminRequest[] = [];
-  const answered = (request: NativeAdminRequest): Buffer => {
+  const responded = (request: NativeAdminRequest): Buffer => {
     if (request.opcode === identify) return Buffer.alloc(4096).fill(lpa, 261, 262);
     if (request.opcode !== getLogPage) return Buffer.alloc(0);
-    return answer(request.cdw12 + request.cdw13 * 2 ** 32, request.data.length);
+    return respond(request.cdw12 + request.cdw13 * 2 ** 32, request.data.length);
   };
   const native = {
     admin: (request: NativeAdminRequest) => {
       sent.push(request);
-      queueMicrotask(() => request.done(null, 7, answered(request)));
+      queueMicrotask(() => request.done(null, 7, responded(request)));
     },
   };
   return {
@@ -51,9 +51,9 @@ function pieces(sent: readonly NativeAdminRequest[]) {
     }));
 }
 
-async function expectRefused(call: Promise<unknown>, code: SpdkErrorCode, message: RegExp): Promise<void> {
+async function expectRejected(call: Promise<unknown>, code: SpdkErrorCode, message: RegExp): Promise<void> {
   const error = await call.then(
-    () => new Error('was not refused'),
+    () => new Error('was not rejected'),
     (reason) => reason,
   );
   expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
@@ -133,9 +133,9 @@ describe('admin.send()', () => {
       'ERR_SPDK_ABORTED',
       /aborted/,
     ],
-  ])('refuses %s, and sends nothing', async (_, command, options, code, message) => {
+  ])('rejects %s, and sends nothing', async (_, command, options, code, message) => {
     const { admin, sent } = make();
-    await expectRefused(admin.send(command as AdminCommand, options as object), code, message);
+    await expectRejected(admin.send(command as AdminCommand, options as object), code, message);
     expect(sent).toEqual([]);
   });
 
@@ -184,29 +184,29 @@ describe('admin.logPage()', () => {
   it.each([
     ['several pieces', 8_192, {}],
     ['an offset', 512, { offset: 512 }],
-  ])('refuses %s of a controller that takes no offsets', async (_, length, options) => {
+  ])('rejects %s of a controller that takes no offsets', async (_, length, options) => {
     const { admin, sent } = make(counting, 4_096, 3);
-    await expectRefused(admin.logPage(1, length, 0, options), 'ERR_SPDK_UNSUPPORTED', /at most 4096 bytes/);
+    await expectRejected(admin.logPage(1, length, 0, options), 'ERR_SPDK_UNSUPPORTED', /at most 4096 bytes/);
     expect(pieces(sent)).toEqual([]);
   });
 
-  it('refuses one command of more than 16 bits of dwords where the controller takes no more', async () => {
+  it('rejects one command of more than 16 bits of dwords where the controller takes no more', async () => {
     const { admin, sent } = make(counting, 2 ** 20, 0);
     await admin.logPage(1, 262_144);
-    await expectRefused(admin.logPage(1, 262_148), 'ERR_SPDK_UNSUPPORTED', /at most 262144 bytes/);
+    await expectRejected(admin.logPage(1, 262_148), 'ERR_SPDK_UNSUPPORTED', /at most 262144 bytes/);
     expect(pieces(sent)).toHaveLength(1);
   });
 
   it.each([0x0c, 0x70])('reads page %i anew when its count changed meanwhile', async (page) => {
     let reads = 0;
-    const answer: Answer = (offset, length) => {
+    const respond: Respond = (offset, length) => {
       const data = counting(offset, length);
       // Each full reading is four commands: the count, two pieces, the count.
       if (offset === 0) data.writeBigUInt64LE(BigInt(Math.min(2, Math.floor(reads / 3))));
       reads++;
       return data;
     };
-    const { admin, sent } = make(answer);
+    const { admin, sent } = make(respond);
     const data = await admin.logPage(page, 8_192);
     expect(data.readBigUInt64LE(0)).toBe(2n);
     expect(pieces(sent).map(({ length }) => length)).toEqual([
@@ -219,13 +219,13 @@ describe('admin.logPage()', () => {
 
   it('gives up on a page that changes all the time', async () => {
     let count = 0n;
-    const answer: Answer = (_, length) => {
+    const respond: Respond = (_, length) => {
       const data = Buffer.alloc(length);
       data.writeBigUInt64LE(count++);
       return data;
     };
-    const { admin, sent } = make(answer);
-    await expectRefused(admin.logPage(0x70, 8_192), 'ERR_SPDK_LOG_PAGE_CHANGED', /10 attempts/);
+    const { admin, sent } = make(respond);
+    await expectRejected(admin.logPage(0x70, 8_192), 'ERR_SPDK_LOG_PAGE_CHANGED', /10 attempts/);
     expect(sent.length).toBe(1 + 10 * 4);
   });
 
@@ -234,9 +234,9 @@ describe('admin.logPage()', () => {
     ['an offset that is no multiple of 4', 8, { offset: 2 }, /multiple of 4/],
     ['more than 256 MiB', 268_435_460, {}, /268435456/],
     ['no length', 0, {}, /length/],
-  ])('refuses %s', async (_, length, options, message) => {
+  ])('rejects %s', async (_, length, options, message) => {
     const { admin, sent } = make();
-    await expectRefused(admin.logPage(1, length, 0, options), 'ERR_SPDK_INVALID_ARG_VALUE', message);
+    await expectRejected(admin.logPage(1, length, 0, options), 'ERR_SPDK_INVALID_ARG_VALUE', message);
     expect(sent).toEqual([]);
   });
 
@@ -246,7 +246,7 @@ describe('admin.logPage()', () => {
       while (performance.now() < until);
       return counting(offset, length);
     });
-    await expectRefused(
+    await expectRejected(
       admin.logPage(1, 40_960, 0, { timeoutMs: 100 }),
       'ERR_SPDK_TIMEOUT',
       /^Reading log page 1 took more than 100 ms/,
@@ -260,7 +260,7 @@ describe('admin.logPage()', () => {
       return counting(offset, length);
     });
     const read = admin.logPage(1, 40_960, 0, { signal: aborter.signal });
-    await expectRefused(read, 'ERR_SPDK_ABORTED', /log page 1/);
+    await expectRejected(read, 'ERR_SPDK_ABORTED', /log page 1/);
     expect(pieces(sent)).toHaveLength(2);
   });
 });
@@ -279,8 +279,8 @@ describe('every other admin call', () => {
     const { admin, sent } = make();
     await call(admin, { timeoutMs: 1_000, signal: new AbortController().signal });
     expect(sent).toHaveLength(1);
-    await expectRefused(call(admin, { signal: AbortSignal.abort() }), 'ERR_SPDK_ABORTED', /aborted/);
-    await expectRefused(call(admin, { timeout: 1 }), 'ERR_SPDK_UNKNOWN_OPTION', /timeoutMs/);
+    await expectRejected(call(admin, { signal: AbortSignal.abort() }), 'ERR_SPDK_ABORTED', /aborted/);
+    await expectRejected(call(admin, { timeout: 1 }), 'ERR_SPDK_UNKNOWN_OPTION', /timeoutMs/);
     expect(sent).toHaveLength(1);
   });
 });

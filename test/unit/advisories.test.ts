@@ -50,7 +50,7 @@ describe('advisoriesFor', () => {
     expect(entry?.concernsLinkedRelease).toBe(false);
   });
 
-  it('tells which defences need archives of SPDK', () => {
+  it('says which defences need archives of SPDK', () => {
     const defences = (linkage: 'static' | 'shared', dpdkLinkage: 'static' | 'shared') =>
       new Map(
         advisoriesFor({ ...release('20.07'), linkage, dpdkLinkage }).map(({ id, defence }) => [id, defence]),
@@ -100,7 +100,7 @@ describe('advisoriesFor', () => {
     expect(everything.some((advisory) => !advisory.concernsLinkedRelease)).toBe(true);
   });
 
-  it('has whole entries, told apart by their ids', () => {
+  it('has whole entries, with different ids', () => {
     const everything = advisoriesFor(release('20.07'), { all: true });
     expect(new Set(everything.map(({ id }) => id)).size).toBe(everything.length);
     for (const advisory of everything) {

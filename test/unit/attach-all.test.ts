@@ -186,17 +186,17 @@ describe('bad input of env.attachAll', () => {
 
   it('a place or a log', async () => {
     const log = await fixture.env.discover(service);
-    const refused = (from: unknown, code: string) =>
+    const rejected = (from: unknown, code: string) =>
       expect(fixture.env.attachAll(from as DiscoveryLog)).rejects.toMatchObject({ code });
-    await refused(7, 'ERR_SPDK_INVALID_ARG_TYPE');
-    await refused('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
-    await refused({ entries: null }, 'ERR_SPDK_INVALID_ARG_VALUE');
-    await refused({ ...log, entries: [null] }, 'ERR_SPDK_INVALID_ARG_VALUE');
-    await refused({ ...log, referrals: undefined }, 'ERR_SPDK_INVALID_ARG_VALUE');
+    await rejected(7, 'ERR_SPDK_INVALID_ARG_TYPE');
+    await rejected('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
+    await rejected({ entries: null }, 'ERR_SPDK_INVALID_ARG_VALUE');
+    await rejected({ ...log, entries: [null] }, 'ERR_SPDK_INVALID_ARG_VALUE');
+    await rejected({ ...log, referrals: undefined }, 'ERR_SPDK_INVALID_ARG_VALUE');
     const circle: unknown[] = [];
     circle.push({ ...log, referrals: circle });
-    await refused({ ...log, referrals: circle }, 'ERR_SPDK_INVALID_ARG_VALUE');
+    await rejected({ ...log, referrals: circle }, 'ERR_SPDK_INVALID_ARG_VALUE');
     const [first] = log.entries;
-    await refused({ ...log, entries: [{ ...first, transportId: {} }] }, 'ERR_SPDK_INVALID_ARG_VALUE');
+    await rejected({ ...log, entries: [{ ...first, transportId: {} }] }, 'ERR_SPDK_INVALID_ARG_VALUE');
   });
 });

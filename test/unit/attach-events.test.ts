@@ -11,7 +11,7 @@ import { MemoryAddon } from '../../lib/testing/addon.js';
 import { memoryId } from './memory/fixture.js';
 
 let env: Environment;
-/** What native code tells in the same breath as that the attach has succeeded. */
+/** What native code reports together with the success of the attach. */
 let more: (request: NativeAttachRequest) => void;
 const noTime = { drainMs: 0, disconnectMs: 0, lingerMs: 0, destroyMs: 0, totalMs: 0 };
 /** Native code reports the end of a detach in the turn in which it was requested. */
@@ -32,8 +32,8 @@ beforeEach(async () => {
           const { attach } = native ?? {};
           if (native && attach) {
             native.attach = (given) => {
-              const attached: NativeAttachRequest['attached'] = (refusal) => {
-                given.attached(refusal);
+              const attached: NativeAttachRequest['attached'] = (rejection) => {
+                given.attached(rejection);
                 more(given);
               };
               const controller = attach.call(native, { ...given, attached });
@@ -99,7 +99,7 @@ describe('the events of a controller', () => {
     ]);
   });
 
-  it('come after attach() has answered, all of them and in order', async () => {
+  it('come after attach() has resolved, all of them and in order', async () => {
     more = (request) => {
       request.stateChanged('resetting');
       request.resetStep({ kind: 'begun', failure, ...step });

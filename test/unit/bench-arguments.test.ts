@@ -13,7 +13,7 @@ function parse(...words: string[]) {
   return parsed.status === undefined ? parsed.options : undefined;
 }
 
-function refusal(...words: string[]): string {
+function rejection(...words: string[]): string {
   const { parsed, written } = parseWith(words);
   expect(parsed.status).toBe(2);
   return written;
@@ -61,8 +61,8 @@ describe('arguments', () => {
     [['--cycles', '4', '--rounds', '5'], 'needs at least as many --cycles'],
     [['--loops', '4'], 'unknown option'],
     [['surprise'], 'too many arguments'],
-  ])('%j are refused', (words, reason) => {
-    expect(refusal(...words)).toContain(reason);
+  ])('%j are rejected', (words, reason) => {
+    expect(rejection(...words)).toContain(reason);
   });
 });
 

@@ -24,7 +24,7 @@ describe('perf output', () => {
     });
   });
 
-  it('is refused when a part is missing', () => {
+  it('is rejected when a part is missing', () => {
     expect(() => parsePerf(table, '', 2)).toThrow('perf printed no table');
     expect(() => parsePerf('Failed to initialize', 'cpu 1.0 0.1', 2)).toThrow('perf printed no table');
   });

@@ -19,7 +19,7 @@ function rows(each64 = 120): MemoryRow[] {
 }
 
 describe('what controllers cost', () => {
-  it('is told for each controller and each queue', () => {
+  it('is reported for each controller and each queue', () => {
     expect(summarise('tcp', rows())).toEqual({
       transport: 'tcp',
       usedPerController: 120 * 1024,

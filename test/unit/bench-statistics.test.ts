@@ -22,7 +22,7 @@ describe('percentile', () => {
     expect(percentile([1, 2, 3, 4, 1000], 0.99)).toBe(1000);
   });
 
-  it('refuses to make a number of nothing', () => {
+  it('rejects an empty list', () => {
     expect(() => percentile([], 0.5)).toThrow(RangeError);
   });
 });

@@ -1,4 +1,4 @@
-// Several callers may wait for the same work. Each is answered by its own deadline.
+// Several callers may wait for the same work. Each call settles by its own deadline.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachOptions, type Controller, Environment, type SpdkError } from '../../lib/index.js';
@@ -60,7 +60,7 @@ const atMost = (ms: number) => ({
 });
 
 describe('detach()', () => {
-  it('is answered by the deadline of each call; the first decides when it is wedged', async () => {
+  it('settles by the deadline of each call; the first decides when it is wedged', async () => {
     stick(true);
     const outcomes = await all([
       controller.detach({ timeoutMs: 2_000 }),
@@ -96,7 +96,7 @@ describe('detach()', () => {
 });
 
 describe('reset()', () => {
-  it('is answered by the deadline of each call', async () => {
+  it('settles by the deadline of each call', async () => {
     fixture.target.connectMs = 1_500;
     const outcomes = await all([
       controller.reset({ timeoutMs: 5_000 }),
@@ -152,7 +152,7 @@ describe('reset() of a controller that has just failed', () => {
     const attaching = fixture.attach('b');
     await vi.advanceTimersByTimeAsync(10);
     const fragile = await attaching;
-    fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nobody answers' };
+    fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing responds' };
     fixture.target.dropLinks();
     expect(await all([fragile.reset()])).toMatchObject([{ code: 'ERR_SPDK_UNREACHABLE' }]);
     fixture.target.rejection = undefined;
@@ -170,7 +170,7 @@ describe('close()', () => {
     await Promise.all([(await opening).close(), vi.advanceTimersByTimeAsync(10)]);
   });
 
-  it('is answered by its own deadline behind a longer detach', async () => {
+  it('settles by its own deadline behind a longer detach', async () => {
     stick(true);
     const outcomes = await all([
       controller.detach({ timeoutMs: 5_000 }),

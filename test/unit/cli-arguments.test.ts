@@ -1,4 +1,4 @@
-// Any words on the command line are taken or refused with a line that says why; nothing else happens to them.
+// Any words on the command line are taken or rejected with a line that says why; nothing else happens to them.
 
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
@@ -6,21 +6,27 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { exampleOf } from '../../cli/engine/examples.js';
 import { run } from '../../cli/program.js';
-import { checkCommandLine, commandLine, idle, refusalLine, verbs } from '../../scripts/fuzz/command-lines.js';
+import {
+  checkCommandLine,
+  commandLine,
+  idle,
+  rejectionLine,
+  verbs,
+} from '../../scripts/fuzz/command-lines.js';
 
 const silent = { writeOut: () => {}, writeErr: () => {} };
 
 it('runs one verb, or ends with 0 or 2 and a reason', { timeout: 60_000 }, () => {
-  let refused = 0;
+  let rejected = 0;
   let accepted = 0;
   fc.assert(
     fc.property(commandLine, (words) => {
       if (checkCommandLine(words)) accepted++;
-      else refused++;
+      else rejected++;
     }),
     { numRuns: 2_000 },
   );
-  expect(refused).toBeGreaterThan(100);
+  expect(rejected).toBeGreaterThan(100);
   expect(accepted).toBeGreaterThan(20);
 });
 
@@ -68,11 +74,11 @@ it.each([
   [['list', ...target, '--nope'], '--nope'],
   [['list', ...target, 'more'], 'too many arguments'],
   [['lisst'], 'lisst'],
-])('%j is refused before anything is opened, with one line and status 2', async (words, why) => {
+])('%j is rejected before anything is opened, with one line and status 2', async (words, why) => {
   const written: string[] = [];
   const output = { ...silent, writeErr: (text: string) => void written.push(text) };
   expect(await run(words, output)).toBe(2);
-  expect(written.join('')).toMatch(refusalLine);
+  expect(written.join('')).toMatch(rejectionLine);
   expect(written.join('')).toContain(why);
 });
 

@@ -37,7 +37,7 @@ afterEach(async () => {
   vi.useRealTimers();
   await fixture.env.close();
   expect(fixture.addon.violations.list).toEqual([]);
-  // Answers that nobody waits for may still be on their way.
+  // Responses that nothing waits for may still be on their way.
   await eventually(() => expect(fixture.addon.scheduler.pending).toBe(0));
   expect(fixture.target.connections.size).toBe(0);
   useAddon(undefined);
@@ -131,7 +131,7 @@ describe('env.watchDiscovery', () => {
 
   it.each([
     ['offers no event', { offers: false }],
-    ['refuses to report', { accepts: false }],
+    ['supports no events', { accepts: false }],
   ])('polls a service that %s', async (_, lacking) => {
     Object.assign(discovery, lacking);
     const [watch, heard] = await watched({ pollIntervalMs: 100 });
@@ -146,7 +146,7 @@ describe('env.watchDiscovery', () => {
     expect(discovery.reads).toBe(reads);
   });
 
-  it('polls no service that reports changes, and none when told so', async () => {
+  it('polls no service that reports changes, and none with an interval of 0', async () => {
     await watched({ pollIntervalMs: 100 });
     discovery.offers = false;
     await watched({ pollIntervalMs: 0 });
@@ -155,7 +155,7 @@ describe('env.watchDiscovery', () => {
     expect(discovery.reads).toBe(reads);
   });
 
-  it('connects again, and tells what has changed meanwhile', async () => {
+  it('connects again, and reports what has changed meanwhile', async () => {
     const [watch, heard] = await watched({ reconnectDelayMs: 10 });
     await until(heard, '+a');
     fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
@@ -322,10 +322,10 @@ describe('a watch ends', () => {
     const [watch, heard] = await watched();
     await until(heard, '+a');
     // The header comes, the entries do not.
-    const answer = discovery.admin.bind(discovery);
+    const original = discovery.admin.bind(discovery);
     const asked = vi.spyOn(discovery, 'admin').mockImplementation((question, from) => {
       fixture.target.latencyMs = 500;
-      return answer(question, from);
+      return original(question, from);
     });
     discovery.entries = [entry('b')];
     await eventually(() => expect(asked).toHaveBeenCalled());
@@ -344,10 +344,10 @@ describe('a watch ends', () => {
     })();
     vi.useFakeTimers();
     const closed = watch.close();
-    const refused = expect(closed).rejects.toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    const rejected = expect(closed).rejects.toMatchObject({ code: 'ERR_SPDK_WEDGED' });
     await ended;
     await vi.advanceTimersByTimeAsync(6_000);
-    await refused;
+    await rejected;
     native.stuck = false;
     await vi.advanceTimersByTimeAsync(1_000);
   });
@@ -368,12 +368,12 @@ describe('bad input of env.watchDiscovery', () => {
   });
 
   it('of places', async () => {
-    const refused = async (id: string, code: string) =>
+    const rejected = async (id: string, code: string) =>
       expect(fixture.env.watchDiscovery(id)).rejects.toMatchObject({ code });
-    await refused('trtype:PCIe traddr:0000:01:00.0', 'ERR_SPDK_TRANSPORT_UNAVAILABLE');
-    await refused('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
+    await rejected('trtype:PCIe traddr:0000:01:00.0', 'ERR_SPDK_TRANSPORT_UNAVAILABLE');
+    await rejected('nonsense', 'ERR_SPDK_INVALID_TRANSPORT_ID');
     fixture.disk('x');
-    await refused(`${service} subnqn:nqn.2026-01.io.spdk:x`, 'ERR_SPDK_NOT_DISCOVERY_CONTROLLER');
+    await rejected(`${service} subnqn:nqn.2026-01.io.spdk:x`, 'ERR_SPDK_NOT_DISCOVERY_CONTROLLER');
   });
 
   it('is coded when native code throws', async () => {

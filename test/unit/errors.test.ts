@@ -118,11 +118,11 @@ describe('SpdkError.fromNative', () => {
   it('names the errno', () => {
     const error = SpdkError.fromNative({
       code: 'ERR_SPDK_UNREACHABLE',
-      message: '10.0.0.1:4420 refused the connection',
+      message: '10.0.0.1:4420 rejected the connection',
       errno: 111,
     });
     expect(error).toMatchObject({ errno: -111 });
-    expect(error.message).toMatch(/refused the connection \(ECONNREFUSED\)\. Check `traddr`/);
+    expect(error.message).toMatch(/rejected the connection \(ECONNREFUSED\)\. Check `traddr`/);
   });
 
   it('does not fail over an errno that cannot be one', () => {
@@ -132,10 +132,10 @@ describe('SpdkError.fromNative', () => {
     }
   });
 
-  it('names the status of a refused Connect with the meaning it has for Fabrics commands', () => {
+  it('names the status of a rejected Connect with the meaning it has for Fabrics commands', () => {
     const error = SpdkError.fromNative({
       code: 'ERR_SPDK_CONNECT_REJECTED',
-      message: 'nqn.2016-06.io.spdk:cnode1 refused this host',
+      message: 'nqn.2016-06.io.spdk:cnode1 rejected this host',
       sct: 1,
       sc: 0x84,
       dnr: true,

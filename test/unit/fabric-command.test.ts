@@ -93,7 +93,7 @@ describe('SPDK_NVME_FABRIC', () => {
     expect(parseMode(text)).toEqual(mode);
   });
 
-  it.each(['guest', 'host:', 'host:a b', 'VM'])('refuses %s', (text) => {
+  it.each(['guest', 'host:', 'host:a b', 'VM'])('rejects %s', (text) => {
     expect(() => parseMode(text)).toThrow(FabricError);
   });
 });

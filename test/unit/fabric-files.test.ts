@@ -37,7 +37,7 @@ describe('the kernel image', () => {
     expect(decompress[0]).toBe('zstd');
   });
 
-  it('is refused when it is none', () => {
+  it('is rejected when it is none', () => {
     expect(() => kernelPayload(Buffer.alloc(4096))).toThrow(/bzImage/);
   });
 });

@@ -173,14 +173,14 @@ describe('a file', () => {
     expect(second?.buffer).toHaveLength(16_384);
   });
 
-  it('refuses what has no room, whole, like ENOSPC', async () => {
+  it('rejects what has no room, whole, like ENOSPC', async () => {
     const before = Buffer.from(memory.data);
-    const refused = { code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 };
-    await expect(file.write(Buffer.alloc(11), 0, 11, size - 10)).rejects.toMatchObject(refused);
+    const rejected = { code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 };
+    await expect(file.write(Buffer.alloc(11), 0, 11, size - 10)).rejects.toMatchObject(rejected);
     await expect(file.writev([Buffer.alloc(600), Buffer.alloc(600)], size - 1000)).rejects.toMatchObject(
-      refused,
+      rejected,
     );
-    await expect(file.write('x', size)).rejects.toMatchObject(refused);
+    await expect(file.write('x', size)).rejects.toMatchObject(rejected);
     expect(Buffer.from(memory.data).equals(before)).toBe(true);
     expect(await file.read(Buffer.alloc(10), 0, 10, size)).toMatchObject({ bytesRead: 0 });
   });
@@ -291,7 +291,7 @@ describe('the streams of a file', () => {
     expect(await failed).toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' });
   });
 
-  it('refuse what makes no sense', () => {
+  it('reject what makes no sense', () => {
     expect(() => file.createReadStream({ start: 2, end: 1 })).toThrow(code('ERR_SPDK_CONFLICTING_OPTIONS'));
     expect(() => file.createReadStream({ flush: true } as never)).toThrow(code('ERR_SPDK_UNKNOWN_OPTION'));
     expect(() => file.createWriteStream({ end: 1 } as never)).toThrow(code('ERR_SPDK_UNKNOWN_OPTION'));

@@ -7,7 +7,7 @@ import { properties } from '../../scripts/fuzz/parsers.js';
 const seed = Math.floor(Math.random() * 2 ** 31);
 const limitMs = 500;
 
-it.each(properties)('$name are accepted whole or refused with a code, whatever they are', ({ check }) => {
+it.each(properties)('$name are accepted whole or rejected with a code, whatever they are', ({ check }) => {
   let runs = 0;
   check({
     seed,

@@ -133,15 +133,15 @@ it.each([8192, 100])('a buffer of %i bytes that says 512 reaches no memory but i
   else expect((await read)[1]).toEqual(Buffer.alloc(512, 2));
 });
 
-it('an array that claims billions of buffers is refused at once', async () => {
+it('an array that claims billions of buffers is rejected at once', async () => {
   const ns = await disk();
-  const refused = {
+  const rejected = {
     code: 'ERR_SPDK_INVALID_ARG_VALUE',
     message: expect.stringContaining('from 0 to 65536'),
   };
-  await expect(ns.readv(new Array(2 ** 32 - 1), { offset: 0 })).rejects.toMatchObject(refused);
+  await expect(ns.readv(new Array(2 ** 32 - 1), { offset: 0 })).rejects.toMatchObject(rejected);
   await expect(ns.writev(new Array(65_537).fill(Buffer.alloc(1)), { offset: 0 })).rejects.toMatchObject(
-    refused,
+    rejected,
   );
 });
 

@@ -79,7 +79,7 @@ describe('a controller in memory', () => {
     },
   );
 
-  it('answers admin commands', async () => {
+  it('completes admin commands', async () => {
     const [controller] = await disk();
     expect((await controller.admin.identify()).toString('latin1', 4, 10)).toBe('MEMORY');
     await controller.admin.setFeature(0x0b, 7);
@@ -165,7 +165,7 @@ describe('a controller in memory', () => {
     for (const { status } of await outcomes) expect(status).toBe('rejected');
   });
 
-  it('fails when a Keep Alive is not answered', async () => {
+  it('fails when a Keep Alive gets no response', async () => {
     const [controller] = await disk({ keepAliveMs: 1_000 });
     fixture.target.silent = true;
     await new Promise((resolve) => controller.once('failed', resolve));

@@ -1,4 +1,4 @@
-// What tells one disk from another: identifiers, their list, and the name that is made of them.
+// What distinguishes one disk from another: identifiers, their list, and the name that is made of them.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeNamespaceDescriptors, Environment } from '../../lib/index.js';

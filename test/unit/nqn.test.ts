@@ -39,12 +39,12 @@ describe('checkNqn', () => {
     ['nqn.2014-08.org.nvmexpress:uuid:', /UUID/],
     [`${uuidNqn}0`, /UUID/],
     [uuidNqn.replace('1111', 'wxyz'), /UUID/],
-  ])('refuses %j', (nqn, message) => {
+  ])('rejects %j', (nqn, message) => {
     expectCode(() => checkNqn(nqn, 'subnqn'), 'ERR_SPDK_INVALID_NQN', message);
   });
 
   it.each([undefined, null, 5, {}, ['nqn'], Buffer.from(prefix), Symbol('nqn'), new String(prefix)])(
-    'refuses a value of another type',
+    'rejects a value of another type',
     (nqn) => {
       expectCode(
         () => checkNqn(nqn, 'hostNqn'),
@@ -62,7 +62,7 @@ describe('checkNqn', () => {
 
   const slow = { timeout: 60_000 };
   it(
-    'takes or refuses any text with a code of its own, and takes only what UTF-8 carries whole',
+    'takes or rejects any text with a code of its own, and takes only what UTF-8 carries whole',
     slow,
     () => {
       const random = new Random(0x4e514e);

@@ -19,7 +19,7 @@ describe.each(Object.entries(resolvers))('any %s options object', (name, resolve
     ['a class instance', new (class Options {})()],
     ['an object that inherits options', Object.create({ timeoutMs: 5 })],
     ['a proxy of an array', new Proxy([], {})],
-  ])('is refused if it is %s', (_, options) => {
+  ])('is rejected if it is %s', (_, options) => {
     const title = name.charAt(0).toUpperCase() + name.slice(1);
     expectCode(
       () => resolve(options),
@@ -86,7 +86,7 @@ describe.each(Object.entries(resolvers))('any %s options object', (name, resolve
     expect(reads).toBe(1);
   });
 
-  it('is taken or refused with a code, whatever random values it has', () => {
+  it('is taken or rejected with a code, whatever random values it has', () => {
     const random = new Random(0xc0ffee);
     const keys = [...Object.keys(resolve()), 'other'];
     const values = [

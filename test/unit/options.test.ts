@@ -98,7 +98,7 @@ describe('numbers', () => {
     expect(Object.is(attach({ keepAliveMs: -0 }).keepAliveMs, 0)).toBe(true);
   });
 
-  it('refuses keep-alive timeouts that targets round to nothing', () => {
+  it('rejects keep-alive timeouts that targets round to nothing', () => {
     expect(attach({ keepAliveMs: 1_000 }).keepAliveMs).toBe(1_000);
     for (const keepAliveMs of [1, 999]) {
       expectCode(() => attach({ keepAliveMs }), 'ERR_SPDK_INVALID_ARG_VALUE', /0 \(off\) or from 1000/);
@@ -182,7 +182,7 @@ describe('the reconnect policy', () => {
       'reconnectDelayMs',
     ],
     [{ ctrlrLossTimeoutMs: 1_000, fastIoFailTimeoutMs: 1_001 }, 'fastIoFailTimeoutMs', 'ctrlrLossTimeoutMs'],
-  ])('refuses %j and names both', (options, one, other) => {
+  ])('rejects %j and names both', (options, one, other) => {
     const error = thrownBy(() => attach(options)) as Error & { code: string };
     expect(error.code).toBe('ERR_SPDK_CONFLICTING_OPTIONS');
     expect(error.message).toContain(one);
@@ -222,7 +222,7 @@ describe('name', () => {
     expect(resolveEnvironmentOptions({ name }).name).toBe(name);
   });
 
-  it.each(['', '-x', '.x', 'a b', 'a/b', '../x', 'a\0', 'a\n', 'é', 'x'.repeat(65)])('refuses %j', (name) => {
+  it.each(['', '-x', '.x', 'a b', 'a/b', '../x', 'a\0', 'a\n', 'é', 'x'.repeat(65)])('rejects %j', (name) => {
     expectCode(
       () => resolveEnvironmentOptions({ name }),
       'ERR_SPDK_INVALID_ARG_VALUE',
@@ -314,7 +314,7 @@ describe('signal', () => {
     ['half a signal', { aborted: false }],
     ['a function', () => {}],
     ['a revoked proxy', revoked()],
-  ])('refuses %s', (_, signal) => {
+  ])('rejects %s', (_, signal) => {
     expectCode(() => attach({ signal }), 'ERR_SPDK_INVALID_ARG_TYPE', /^signal must be an AbortSignal; got /);
   });
 });

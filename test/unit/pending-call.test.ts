@@ -23,7 +23,7 @@ function start(limit: CallLimits, handOver: (call: PendingCall<string>) => void)
   return call;
 }
 
-/** Tells how a promise ended, or that it has not. */
+/** How a promise has settled, or that it has not. */
 async function outcome(promise: Promise<unknown>): Promise<unknown> {
   let ended: unknown = 'pending';
   promise.then(
@@ -53,12 +53,12 @@ describe('a pending call', () => {
     });
   });
 
-  it('that is refused by an error of this package rejects with that very error', async () => {
-    const refusal = new SpdkError('ERR_SPDK_DETACHING', 'no');
+  it('that is rejected by an error of this package rejects with that very error', async () => {
+    const rejection = new SpdkError('ERR_SPDK_DETACHING', 'no');
     const { promise } = start(limits, () => {
-      throw refusal;
+      throw rejection;
     });
-    expect(await outcome(promise)).toBe(refusal);
+    expect(await outcome(promise)).toBe(rejection);
   });
 
   it('is not handed over when its signal has fired, nor when its time is over', async () => {
@@ -92,8 +92,8 @@ describe('a pending call', () => {
 
   it.each<[string, NonNullable<CallLimits['explain']>, object]>([
     ['throws', () => raise(), { cause: new Error('thrown') }],
-    ['never answers', () => {}, {}],
-    ['answers', (tell) => tell({ nativeStack: 'there' }), { nativeStack: 'there' }],
+    ['never responds', () => {}, {}],
+    ['responds', (respond) => respond({ nativeStack: 'there' }), { nativeStack: 'there' }],
   ])('settles when its explanation %s', async (_, explain, more) => {
     const { promise } = start({ ...limits, explain }, () => {});
     await vi.advanceTimersByTimeAsync(600);

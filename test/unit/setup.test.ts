@@ -106,7 +106,7 @@ describe('the recipe’s patches', () => {
 });
 
 describe('the lock', () => {
-  test('lets one set-up work at a time and tells the other that it waits', async () => {
+  test('lets one set-up work at a time; the other one says that it waits', async () => {
     const order: string[] = [];
     let waited = false;
     let release = () => {};

@@ -61,7 +61,7 @@ describe('a shared environment', () => {
     expect(second.environment.closed).toBe(false);
   });
 
-  it('refuses an option that differs, by its name, and takes what is left out as it is', async () => {
+  it('rejects an option that differs, by its name, and takes what is left out as it is', async () => {
     await share({ pollers: 2, memoryMb: 128 });
     const [same, other] = await Promise.allSettled([
       share({ pollers: 2, logLevel: 'notice' }),
@@ -73,7 +73,7 @@ describe('a shared environment', () => {
       reason: { code: 'ERR_SPDK_CONFLICTING_OPTIONS', message: expect.stringMatching(/memoryMb 128.*256/) },
     });
     expect((await share()).environment.stats().pollers).toHaveLength(2);
-    // One that is refused holds nothing.
+    // One that is rejected holds nothing.
     await Promise.all(held.map((one) => one.close()));
     expect(held[0]?.environment.closed).toBe(true);
   });
@@ -105,7 +105,7 @@ describe('a shared environment', () => {
     await expect(call()).rejects.toMatchObject({ code });
   });
 
-  it('stays open when bad options to close are refused', async () => {
+  it('stays open when bad options to close are rejected', async () => {
     const one = await share();
     await expect(one.close({ timeoutMs: 0 })).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });
     expect([one.closed, one.environment.closed]).toEqual([false, false]);

@@ -136,18 +136,18 @@ describe('the plan of the multipath workloads', () => {
 describe('findings', () => {
   const fail = (code: string) => Promise.reject(Object.assign(new Error('failed'), { code }));
 
-  it('tell hangs and surprises from what a fault explains', async () => {
-    const told: string[] = [];
-    const findings = new Findings((line) => told.push(line));
+  it('distinguish hangs and surprises from what a fault explains', async () => {
+    const reported: string[] = [];
+    const findings = new Findings((line) => reported.push(line));
     expect(await findings.watch('read', 1_000, Promise.resolve(7))).toEqual({ value: 7 });
     expect(await findings.watch('attach', 1_000, fail('ERR_SPDK_UNREACHABLE'))).toBeUndefined();
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     await findings.watch('detach', 1_000, fail('ERR_SPDK_WEDGED'));
     await findings.watch('read', 1, new Promise(() => {}));
     await findings.watch('write', 1_000, fail('ERR_SPDK_INTERNAL'));
     expect(findings).toMatchObject({ hangs: 2, unexpected: { ERR_SPDK_INTERNAL: 1 }, failed: 1 });
     expect(findings.operations.read).toEqual({ succeeded: 1, failed: { NO_ANSWER: 1 } });
-    expect(told).toHaveLength(3);
+    expect(reported).toHaveLength(3);
   });
 });
 
@@ -236,7 +236,7 @@ describe('the command line', () => {
     ['--workload', 'other'],
     ['--json', '/nowhere/x'],
     ['--no'],
-  ])('refuses %s %s', (...words) => {
+  ])('rejects %s %s', (...words) => {
     expect(parseArguments(words, silent)).toEqual({ status: 2 });
   });
 });

@@ -173,7 +173,7 @@ describe('a prefix', () => {
 });
 
 describe('pkg-config', () => {
-  /** A pkg-config that knows one SPDK, and answers as the real one does for SPDK's own files. */
+  /** A pkg-config that knows one SPDK, and responds as the real one does for SPDK's own files. */
   function fakePkgConfig(prefix: string, systemLibraries: string): string {
     const libs = `-L${prefix}/lib -lspdk_nvme -lspdk_env_dpdk -lrte_eal ${systemLibraries}`;
     const lines = [

@@ -30,14 +30,17 @@ const policy = { ctrlrLossTimeoutMs: 400, reconnectDelayMs: 20 };
 const notAllowed = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no', sct: 1, sc: 0x84, dnr: true } as const;
 const busy = { ...notAllowed, sc: 0x81, dnr: false };
 
-async function attemptsOf(options: object, refusal: typeof busy | typeof notAllowed): Promise<number> {
+async function attemptsOf(options: object, rejection: typeof busy | typeof notAllowed): Promise<number> {
   const controller: Controller = await env.attach(subsystem.id, { ...policy, ...options });
   const failed = new Promise<unknown>((resolve) => controller.once('failed', resolve));
   let attempts = 0;
   controller.on('reconnectFailed', () => attempts++);
-  target.rejection = refusal;
+  target.rejection = rejection;
   target.dropLinks();
-  expect(await failed).toMatchObject({ code: 'ERR_SPDK_CONNECT_REJECTED', nvmeStatus: { dnr: refusal.dnr } });
+  expect(await failed).toMatchObject({
+    code: 'ERR_SPDK_CONNECT_REJECTED',
+    nvmeStatus: { dnr: rejection.dnr },
+  });
   return attempts;
 }
 

@@ -78,7 +78,7 @@ describe('arguments of the stress script', () => {
     [['--json', ''], 'must be the name of a file'],
     [['--loop', '1'], '--loops'],
     [['100'], 'too many arguments'],
-  ])('refuses %j with status 2 and one clear line', (words, message) => {
+  ])('rejects %j with status 2 and one clear line', (words, message) => {
     const { parsed, err } = parse(...words);
     expect(parsed).toEqual({ status: 2 });
     expect(err).toContain(message);

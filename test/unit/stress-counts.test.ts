@@ -23,7 +23,7 @@ describe('leaks', () => {
     expect(worst()).toEqual(none);
   });
 
-  it('of RDMA are told apart, and protection domains, which SPDK keeps, from them', () => {
+  it('of RDMA are distinguished, and protection domains, which SPDK keeps, from them', () => {
     expect(rdmaOf(counts({ pd: 1, qp: 2, fd: 9 }))).toEqual({ cq: 0, qp: 2, cm_id: 0, mr: 0 });
   });
 });

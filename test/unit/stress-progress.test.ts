@@ -9,7 +9,7 @@ const options = { loops: 100, pollers: 2, ioQueues: 2, controllers: 2 };
 const at = (loops: number, elapsedMs: number) => ({ loops, failed: 0, hangs: 0, elapsedMs });
 
 describe('progress', () => {
-  it('tells loops, rate and time left', () => {
+  it('shows loops, rate and time left', () => {
     expect(summarize(options, at(25, 10_000))).toEqual({
       share: 0.25,
       text: '25/100 loops, 2.5/s, 30 s left',
@@ -26,7 +26,7 @@ describe('progress', () => {
     expect(summarize(timed, at(50, 101_000)).share).toBe(1);
   });
 
-  it('tells failures and hangs as they come', () => {
+  it('shows failures and hangs as they come', () => {
     const { text } = summarize(options, { loops: 10, failed: 2, hangs: 1, elapsedMs: 1_000 });
     expect(text).toBe('10/100 loops, 10.0/s, 9 s left, 2 failed, 1 hung');
   });

@@ -78,7 +78,7 @@ describe('the table', () => {
     expect(renderReport(reportOf({ attachMs: nothing }))).toMatch(/attach +│ +- │ +- │ +- │ +- │/);
   });
 
-  it('tells how far a stopped run came', () => {
+  it('says how far a stopped run came', () => {
     expect(renderReport(reportOf({ completed: 10, interrupted: true }))).toMatch(
       /\nStopped after 10 loops: clean\n$/,
     );

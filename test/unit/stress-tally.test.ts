@@ -21,9 +21,9 @@ describe('the tally', () => {
 
   it('counts failures by code, and those past a deadline as hangs', async () => {
     const { tally, lines } = newTally();
-    const refused = new SpdkError('ERR_SPDK_CONNECT_REJECTED', 'no');
-    await tally.measure('attach', throwing(refused));
-    await tally.measure('attach', throwing(refused));
+    const rejected = new SpdkError('ERR_SPDK_CONNECT_REJECTED', 'no');
+    await tally.measure('attach', throwing(rejected));
+    await tally.measure('attach', throwing(rejected));
     await tally.measure('attach', throwing(new SpdkError('ERR_SPDK_TIMEOUT', 'late')));
     await tally.measure('detach', throwing(new SpdkError('ERR_SPDK_WEDGED', 'stuck')));
     expect(tally.failuresByCode).toEqual({
@@ -40,7 +40,7 @@ describe('the tally', () => {
     expect(lines.at(-2)).toBe('Loop 7: CODE: text');
   });
 
-  it('tells the first failures only', () => {
+  it('reports the first failures only', () => {
     const { tally, lines } = newTally();
     for (let i = 0; i < 20; i++) tally.fail('CODE', `number ${i}`);
     expect(lines).toHaveLength(6);
@@ -65,7 +65,7 @@ describe('the watchdog', () => {
     await expect(settled('it', 1_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
-  it('answers for an operation that does not, and calls it a hang', async () => {
+  it('settles for an operation that does not, and calls it a hang', async () => {
     const { tally } = newTally();
     await tally.measure('detach', () => settled('it', 20, new Promise(() => {})));
     expect(tally.hangs).toBe(1);

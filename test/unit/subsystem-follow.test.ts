@@ -166,7 +166,7 @@ it.each([
       },
     },
   ),
-])('refuses what is no watch', (value) => {
+])('rejects what is no watch', (value) => {
   for (const call of ['follow', 'unfollow'] as const) {
     expect(() => subsystem[call](value as DiscoveryWatch)).toThrow(
       expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_TYPE' }),

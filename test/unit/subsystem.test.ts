@@ -532,7 +532,7 @@ describe('failover', () => {
     expect(sent(subsystem).sort()).toEqual([0, 1]);
   });
 
-  it('ends when the paths refuse the same command again and again', async () => {
+  it('ends when the paths reject the same command again and again', async () => {
     const subsystem = await attach();
     for (const one of targets) one.failCommands({ sct: 3, sc: 0, count: 1_000, command: 'read' });
     expect(await codeOf(only(subsystem).read(block(0), { offset: 0 }))).toBe('ERR_SPDK_IO_FAILED');
@@ -840,7 +840,7 @@ describe('paths', () => {
     expect(removed).toEqual([gone]);
   });
 
-  it('are refused where they cannot be', async () => {
+  it('are rejected where they cannot be', async () => {
     const subsystem = await attach();
     expect(() => subsystem.addPath(ids()[0] as string)).toThrow(
       expect.objectContaining({ code: 'ERR_SPDK_CONFLICTING_OPTIONS' }),

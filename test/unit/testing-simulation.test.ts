@@ -71,7 +71,7 @@ describe('simulate', () => {
     expect((await ns.read(block(), { offset: 0 }))[511]).toBe(9);
   });
 
-  it('answers discovery', async () => {
+  it('serves discovery', async () => {
     target.addDiscovery().entries = [{ traddr: '192.0.2.7', trsvcid: '4421', subnqn: nqn }];
     const { entries } = await env.discover(target.id(nqn).replace(/ subnqn.*/, ''));
     expect(entries.map(({ transportId }) => transportId?.subnqn)).toEqual([nqn]);
@@ -92,7 +92,7 @@ describe('simulate', () => {
 });
 
 describe('a fault', () => {
-  it('of delay makes answers late', async () => {
+  it('of delay makes responses late', async () => {
     const [, ns] = await attach();
     target.latencyMs = 30;
     const begun = performance.now();

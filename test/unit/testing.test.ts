@@ -115,7 +115,7 @@ describe('the arguments of npm test', () => {
     [['unit'], 'too many arguments'],
     [['--only'], 'argument missing'],
     [['--only', 'units'], 'Allowed choices are source, unit'],
-  ])('refuse %s', (words, complaint) => {
+  ])('reject %s', (words, complaint) => {
     expect(parse(...words)).toMatchObject({ status: 2, written: expect.stringContaining(complaint) });
   });
 });

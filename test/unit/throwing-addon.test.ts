@@ -74,9 +74,9 @@ afterEach(async () => {
 });
 
 /** Lets time pass until the promise is settled; gives its error. */
-async function refused(promise: Promise<unknown>): Promise<unknown> {
+async function rejected(promise: Promise<unknown>): Promise<unknown> {
   const ended = promise.then(
-    () => 'not refused',
+    () => 'not rejected',
     (error: unknown) => error,
   );
   await vi.advanceTimersByTimeAsync(20_000);
@@ -104,7 +104,7 @@ const internal = {
 describe('native code that throws in', () => {
   it('open: init() rejects at once, and the next one works', async () => {
     throwing.add('open');
-    expect(await refused(Environment.init())).toMatchObject(internal);
+    expect(await rejected(Environment.init())).toMatchObject(internal);
     expect(vi.getTimerCount()).toBe(0);
     throwing.clear();
     await done((await done(Environment.init())).close());
@@ -112,7 +112,7 @@ describe('native code that throws in', () => {
 
   it('pins: init() rejects, and what was opened is closed', async () => {
     throwing.add('pins');
-    expect(await refused(Environment.init())).toMatchObject(internal);
+    expect(await rejected(Environment.init())).toMatchObject(internal);
     throwing.clear();
     await done((await done(Environment.init())).close());
   });
@@ -120,7 +120,7 @@ describe('native code that throws in', () => {
   it('attach: attach() rejects at once, and the next one works', async () => {
     const env = await done(Environment.init());
     throwing.add('attach');
-    expect(await refused(env.attach(memoryId('a')))).toMatchObject(internal);
+    expect(await rejected(env.attach(memoryId('a')))).toMatchObject(internal);
     throwing.clear();
     expect((await done(env.attach(memoryId('a')))).state).toBe('attached');
     await done(env.close());
@@ -131,7 +131,7 @@ describe('native code that throws in', () => {
     async (method) => {
       const env = await done(Environment.init());
       throwing.add(method);
-      expect(await refused(env.attach(memoryId('a')))).toMatchObject(internal);
+      expect(await rejected(env.attach(memoryId('a')))).toMatchObject(internal);
       throwing.clear();
       expect(env.controllers).toEqual([]);
       const again = await done(env.attach(memoryId('a')));
@@ -143,8 +143,8 @@ describe('native code that throws in', () => {
   it('admin: send() rejects at once', async () => {
     const { env, controller } = await attached();
     throwing.add('admin');
-    expect(await refused(controller.admin.send({ opcode: 6, dataLength: 4096 }))).toMatchObject(internal);
-    expect(await refused(controller.admin.logPage(2, 512))).toMatchObject(internal);
+    expect(await rejected(controller.admin.send({ opcode: 6, dataLength: 4096 }))).toMatchObject(internal);
+    expect(await rejected(controller.admin.logPage(2, 512))).toMatchObject(internal);
     throwing.clear();
     await done(controller.admin.identify());
     await done(env.close());
@@ -153,7 +153,7 @@ describe('native code that throws in', () => {
   it('reset: reset() rejects at once, and the next one works', async () => {
     const { env, controller } = await attached();
     throwing.add('reset');
-    expect(await refused(controller.reset())).toMatchObject(internal);
+    expect(await rejected(controller.reset())).toMatchObject(internal);
     throwing.clear();
     expect(await done(controller.reset())).toMatchObject({ attempts: 1 });
     await done(env.close());
@@ -162,7 +162,7 @@ describe('native code that throws in', () => {
   it('detach: detach() rejects at once, the controller is as it was, and the next one works', async () => {
     const { env, controller } = await attached();
     throwing.add('detach');
-    expect(await refused(controller.detach())).toMatchObject(internal);
+    expect(await rejected(controller.detach())).toMatchObject(internal);
     throwing.clear();
     const buffer = Buffer.alloc(512);
     expect(await done(controller.namespaces[0]?.read(buffer, { offset: 0 }) ?? Promise.reject())).toBe(
@@ -176,9 +176,11 @@ describe('native code that throws in', () => {
     const { env, controller } = await attached();
     for (const { controllers } of memory.environments) for (const one of controllers) one.stuck = true;
     throwing.add(method);
-    expect(await refused(controller.detach({ timeoutMs: 1_000 }))).toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    expect(await rejected(controller.detach({ timeoutMs: 1_000 }))).toMatchObject({
+      code: 'ERR_SPDK_WEDGED',
+    });
     throwing.clear();
-    expect(await refused(env.close())).toMatchObject({ code: 'ERR_SPDK_WEDGED' });
+    expect(await rejected(env.close())).toMatchObject({ code: 'ERR_SPDK_WEDGED' });
   });
 
   it.each(['cancelAttach', 'forceDisconnect'] as const)(
@@ -188,16 +190,16 @@ describe('native code that throws in', () => {
       target.connectMs = 60_000;
       throwing.add(method);
       const attach = env.attach(memoryId('a'), { timeoutMs: 500 });
-      expect(await refused(attach)).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
+      expect(await rejected(attach)).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
       throwing.clear();
-      await refused(env.close());
+      await rejected(env.close());
     },
   );
 
   it('close: close() rejects at once', async () => {
     const { env } = await attached();
     throwing.add('close');
-    expect(await refused(env.close())).toMatchObject(internal);
+    expect(await rejected(env.close())).toMatchObject(internal);
   });
 });
 

@@ -43,7 +43,7 @@ function listen<Name extends keyof TracingMessages>(name: Name): [string, Tracin
 }
 const stagesOf = (heard: [string, unknown][]) => heard.map(([stage]) => stage);
 
-it('tell of an attach and of one that fails', async () => {
+it('report an attach and one that fails', async () => {
   fixture.disk('b');
   const heard = listen('spdk-nvme:attach');
   const attached = await fixture.attach('b');
@@ -57,7 +57,7 @@ it('tell of an attach and of one that fails', async () => {
   expect(heard[2]?.[1]).toMatchObject({ error: { code: 'ERR_SPDK_UNREACHABLE' } });
 });
 
-it('tell of a reset and of a detach, each call of which gets the same report', async () => {
+it('report a reset and a detach, each call of which gets the same report', async () => {
   const resets = listen('spdk-nvme:reset');
   await controller.reset();
   expect(resets.at(-1)).toMatchObject(['asyncEnd', { controller, result: { attempts: 1 } }]);
@@ -68,7 +68,7 @@ it('tell of a reset and of a detach, each call of which gets the same report', a
   expect(detaches.at(-1)?.[1]).toMatchObject({ controller, result: first });
 });
 
-it('tell of each operation, only while somebody listens', async () => {
+it('report each operation, only while there is a listener', async () => {
   await ns.write(Buffer.alloc(512), { offset: 0 });
   const heard = listen('spdk-nvme:io');
   const buffer = Buffer.alloc(1024);
@@ -115,7 +115,7 @@ it('do not begin a detach twice when a subscriber detaches itself', async () => 
   expect(await nested).toBe(report);
 });
 
-it('refuse a buffer that a subscriber has released', async () => {
+it('reject a buffer that a subscriber has released', async () => {
   const channel = tracingChannel('spdk-nvme:io');
   const buffer = fixture.env.allocate(512);
   const start = () => buffer.release();

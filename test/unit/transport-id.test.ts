@@ -101,7 +101,7 @@ describe('parseTransportId', () => {
     ['trtype:RDMA traddr:10.0.0.1\0', /IPv4 or IPv6/],
     ['trtype:RDMA traddr:10.0.0.1\u00a0trsvcid:4420', /IPv4 or IPv6/],
     ['x'.repeat(1025), /at most 1024 characters/],
-  ])('refuses %j', (text, message) => {
+  ])('rejects %j', (text, message) => {
     expectCode(() => parseTransportId(text), 'ERR_SPDK_INVALID_TRANSPORT_ID', message);
   });
 
@@ -120,7 +120,7 @@ describe('parseTransportId', () => {
     [{ trtype: 'RDMA', traddr: '10.0.0.1', trsvcid: Number.NaN }, /1 to 65535/],
     [{ trtype: 'RDMA', traddr: '10.0.0.1 trsvcid:1' }, /IPv4 or IPv6/],
     [{}, /no trtype/],
-  ])('refuses the object %j', (object, message) => {
+  ])('rejects the object %j', (object, message) => {
     expectCode(
       () => parseTransportId(object as unknown as TransportIdObject),
       'ERR_SPDK_INVALID_TRANSPORT_ID',
@@ -139,7 +139,7 @@ describe('parseTransportId', () => {
     ['a number as traddr', { trtype: 'RDMA', traddr: 5 }],
     ['null as subnqn', { trtype: 'RDMA', traddr: '10.0.0.1', subnqn: null }],
     ['a boolean as trsvcid', { trtype: 'RDMA', traddr: '10.0.0.1', trsvcid: true }],
-  ])('refuses %s for its type', (_, value) => {
+  ])('rejects %s for its type', (_, value) => {
     expectCode(() => parseTransportId(value as unknown as string), 'ERR_SPDK_INVALID_ARG_TYPE');
   });
 
@@ -219,7 +219,7 @@ describe('formatTransportId', () => {
     expect(formatTransportId({ trtype: 'pcie', traddr: 'af:0.0' })).toBe('trtype:PCIe traddr:0000:af:00.0');
   });
 
-  it('refuses what is no transport id', () => {
+  it('rejects what is no transport id', () => {
     expectCode(() => formatTransportId({ trtype: 'RDMA', traddr: 'x y' }), 'ERR_SPDK_INVALID_TRANSPORT_ID');
   });
 

@@ -57,7 +57,7 @@ describe('namespace.createWriteStream', () => {
     },
   );
 
-  it('takes no more than its operations hold while the target does not answer', async () => {
+  it('accepts no more than its operations hold while the target does not respond', async () => {
     fixture.target.silent = true;
     const stream = ns.createWriteStream({ chunkBytes: 512, concurrency: 3 });
     let written = 0;
@@ -104,7 +104,7 @@ describe('namespace.createWriteStream', () => {
     expect(regionsOf(disk)).toBe(0);
   });
 
-  it('refuses what reaches past its end, like ENOSPC', async () => {
+  it('rejects what reaches past its end, like ENOSPC', async () => {
     for (const stream of [
       ns.createWriteStream({ startBytes: size - 10 }),
       ns.createWriteStream({ endBytes: 10 }),

@@ -1,9 +1,9 @@
-// Attaches where something has run out, tells how that went, and attaches again when it is there again.
+// Attaches while a resource has run out, reports how that went, and attaches again when there is some.
 import fs from 'node:fs';
 import { spdk } from './steps.mjs';
 
 const { id, what } = JSON.parse(process.argv[2] ?? '');
-const tell = (/** @type {object} */ line) => console.log(JSON.stringify(line));
+const report = (/** @type {object} */ line) => console.log(JSON.stringify(line));
 const options = { ioQueues: 2, timeoutMs: 30_000 };
 const env = await spdk.Environment.init({ memoryMb: 64 });
 
@@ -39,16 +39,16 @@ const takeAll = (take) => {
 const takeAllMemory = () => [20, 16, 12].flatMap((bits) => takeAll(() => env.allocate(1 << bits)));
 
 if (what === 'descriptors') {
-  tell(await outcomeOf(cycle));
+  report(await outcomeOf(cycle));
   const open = takeAll(() => fs.openSync('/dev/null', 'r'));
   for (let spare = 0; spare <= 8; spare++) {
-    tell({ spare, ...(await outcomeOf(cycle)) });
+    report({ spare, ...(await outcomeOf(cycle)) });
     fs.closeSync(open.pop() ?? -1);
   }
   for (const fd of open) fs.closeSync(fd);
-  tell({ after: await outcomeOf(cycle) });
+  report({ after: await outcomeOf(cycle) });
 } else {
-  tell(await outcomeOf(cycle));
+  report(await outcomeOf(cycle));
   // In I/O: the controller is attached, then everything is taken.
   const controller = await env.attach(id, options);
   const [namespace] = controller.namespaces;
@@ -56,16 +56,16 @@ if (what === 'descriptors') {
   const big = Buffer.alloc(8 << 20);
   const inIo = await outcomeOf(async () => namespace?.read(big, { offset: 0 }));
   const stillServes = await outcomeOf(async () => namespace?.read(buffers[0] ?? big, { offset: 0 }));
-  tell({ inIo, stillServes, state: controller.state });
+  report({ inIo, stillServes, state: controller.state });
   await controller.detach();
   // In an attach, with more and more memory given back.
   buffers = [...buffers, ...takeAllMemory()];
   for (let round = 0; round < 6; round++) {
-    tell({ round, ...(await outcomeOf(cycle)) });
+    report({ round, ...(await outcomeOf(cycle)) });
     for (let i = 0; i < 1 << (2 * round); i++) buffers.pop()?.release();
   }
   for (const buffer of buffers) buffer.release();
   await new Promise(setImmediate);
-  tell({ after: await outcomeOf(cycle) });
+  report({ after: await outcomeOf(cycle) });
 }
 await env.close();

@@ -1,4 +1,4 @@
-// Reaches a limit of the process before a step, tells how the step went, and does the same without the limit.
+// Reaches a limit of the process before a step, reports how the step went, and does the same without the limit.
 
 import * as limits from './limits.mjs';
 import { spdk } from './steps.mjs';
@@ -72,7 +72,7 @@ function takeMemory(/** @type {import('../../../lib/index.js').Environment} */ f
   }
 }
 
-const told = [];
+const reported = [];
 for (const [step, action] of Object.entries(steps)) {
   if (step !== at) {
     await action();
@@ -85,9 +85,9 @@ for (const [step, action] of Object.entries(steps)) {
   for (const buffer of taken.splice(0)) buffer.release();
   const again = steps[next[step] ?? /** @type {keyof typeof steps} */ (step)];
   const done = under.outcome === 'ok' && (step === 'init' || step === 'attach');
-  told.push({ step, under, after: done ? under : await outcomeOf(again) });
+  reported.push({ step, under, after: done ? under : await outcomeOf(again) });
   break;
 }
 if (controller && !['detached', 'draining'].includes(controller.state)) await controller.detach();
 await env?.close();
-console.log(JSON.stringify(told[0]));
+console.log(JSON.stringify(reported[0]));

@@ -1,4 +1,4 @@
-// Opens SPDK, fails to attach, and tells how and after how long.
+// Opens SPDK, fails to attach, and reports how and after how long.
 import { spdk } from './steps.mjs';
 
 const env = await spdk.Environment.init({ memoryMb: 64 });

@@ -1,4 +1,4 @@
-// A process that goes as far as its first argument says, tells in a line of JSON, and ends in the way of the second.
+// Goes as far as the first argument says, reports that in a line of JSON, and ends in the way that the second says.
 import { reach } from './steps.mjs';
 
 const [task = '', ending] = process.argv.slice(2);

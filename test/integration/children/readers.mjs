@@ -1,5 +1,5 @@
 /**
- * Reads from a controller, 32 at a time and without a pause, until told to stop.
+ * Reads from a controller, 32 at a time and without a pause, until stopped.
  * @param {import('../../../lib/index.js').Controller} controller
  */
 export function startReaders(controller) {
@@ -12,7 +12,7 @@ export function startReaders(controller) {
       await controller.namespaces[0]
         ?.read(Buffer.alloc(4096), { offset: i * 4096 })
         .catch(({ code }) => codes.add(code));
-      // A controller that refuses everything must not keep others from running.
+      // A controller that rejects everything must not keep others from running.
       await new Promise(setImmediate);
     }
   };

@@ -1,4 +1,4 @@
-// Attaches, tells, and waits for the controller to fail; then detaches it, tells how that went, and ends.
+// Attaches, reports that, and waits for the controller to fail; then detaches it, reports how that went, and ends.
 import { spdk } from './steps.mjs';
 
 const { id, keepAliveMs } = JSON.parse(process.argv[2] ?? '');

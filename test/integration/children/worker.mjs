@@ -1,4 +1,4 @@
-// A worker that goes as far as `workerData` says, tells, and then leaves its end to others.
+// A worker that goes as far as `workerData` says, reports that, and does not end by itself.
 import { parentPort, workerData } from 'node:worker_threads';
 import { reach } from './steps.mjs';
 

@@ -13,8 +13,8 @@ import { eventually, timed, within } from '../support/timing.js';
 /** The target drops a controller some time after it has not heard of it for its keep-alive timeout. */
 const targetForgets = 15_000;
 /**
- * A connection that was not made in the end, because the target's answer was lost and its asker is gone, is another thing:
- * the CM sends the answer 16 times, 4.3 s apart (CMA_MAX_CM_RETRIES, CMA_CM_RESPONSE_TIMEOUT), before the target is told.
+ * A connection that was not made in the end, because the target's response was lost and the host is gone, is different:
+ * the CM sends the response 16 times, 4.3 s apart (CMA_MAX_CM_RETRIES, CMA_CM_RESPONSE_TIMEOUT), before the target gets an event.
  */
 const targetGivesUp = 90_000;
 const far = farIdOf(subsystems.disk1);
@@ -42,7 +42,7 @@ const attach = (options: AttachOptions = {}) =>
 async function expectCleanDetach(controller: Controller, load: Load): Promise<void> {
   load.stop();
   await within(limits.detach, controller.detach());
-  await load.expectAllEnd(limits.answer);
+  await load.expectAllEnd(limits.response);
   await bystander.expectUndisturbed(limits.stall);
   await mendWire();
   await detachLeftovers(env);
@@ -87,7 +87,7 @@ describe('a link that is cut for good', () => {
     await cutWire();
     await sleep(100);
     await expectCleanDetach(controller, load);
-    // What was outstanding has been told, and once.
+    // Each outstanding command has ended, once.
     if (depth > 0) expect([...load.codes.keys()]).toContain('ERR_SPDK_IO_FAILED');
     expect(controller.state).toBe('detached');
   });
@@ -138,7 +138,7 @@ describe('a link that is cut while a controller is attached', () => {
       await cutWire();
       const { value: outcome, ms } = await timed(attached);
       expect(expected).toContain(outcome.code);
-      expect(ms).toBeLessThan(timeoutMs + limits.answer);
+      expect(ms).toBeLessThan(timeoutMs + limits.response);
       if (outcome.controller) await within(limits.detach, outcome.controller.detach());
       await mendWire();
     }

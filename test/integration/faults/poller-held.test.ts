@@ -23,8 +23,8 @@ afterAll(() => env.close());
 
 it('for longer than the keep-alive timeout: the controller stays attached, and its I/O completes afterwards', async () => {
   const controller = await env.attach(ids.disk0, { ioQueues: 2, keepAliveMs });
-  const told: string[] = [];
-  controller.on('state', (state) => told.push(state)).on('failed', ({ code }) => told.push(code));
+  const reported: string[] = [];
+  controller.on('state', (state) => reported.push(state)).on('failed', ({ code }) => reported.push(code));
   const load = new Load(controller);
   await load.progress(32);
   const thaw = await freezeThread('spdk-poll-0');
@@ -33,12 +33,12 @@ it('for longer than the keep-alive timeout: the controller stays attached, and i
   await sleep(4 * keepAliveMs);
   expect(load.ok).toBe(ok);
   // Admin commands have a thread of their own.
-  await within(limits.answer, controller.admin.identify(1));
+  await within(limits.response, controller.admin.identify(1));
   expect(controller.state).toBe('attached');
   thaw();
-  await within(limits.answer, load.progress(32));
-  expect(told).toEqual([]);
-  await load.expectAllEnd(limits.answer);
+  await within(limits.response, load.progress(32));
+  expect(reported).toEqual([]);
+  await load.expectAllEnd(limits.response);
   expect(load.codes).toEqual(new Map());
   expect((await within(limits.detach, controller.detach())).aborted).toBe(0);
   await expectNothingHeld();

@@ -15,7 +15,7 @@ import { limits } from '../support/limits.js';
 import { Bystander, Load } from '../support/load.js';
 import { expectNothingHeld } from '../support/rdma.js';
 import { release } from '../support/release.js';
-import { refusal, within } from '../support/timing.js';
+import { rejection, within } from '../support/timing.js';
 
 /** From v22.05 SPDK gives the goodbye of a queue pair a second, before it ends what that one has outstanding. */
 const goodbye = () => (release() >= 2205 ? 1_000 : 0);
@@ -72,12 +72,12 @@ it.each([
     remove();
     await within(limits.noticed, failed);
     load.stop();
-    await load.expectAllEnd(limits.answer + goodbye());
+    await load.expectAllEnd(limits.response + goodbye());
     for (const code of load.codes.keys()) {
       expect(['ERR_SPDK_IO_FAILED', 'ERR_SPDK_CONTROLLER_FAILED']).toContain(code);
     }
     await within(limits.detach, controller.detach());
-    await refusal('ERR_SPDK_CONNECT_REJECTED', limits.attach, env.attach(id));
+    await rejection('ERR_SPDK_CONNECT_REJECTED', limits.attach, env.attach(id));
     const cleanUp = mend();
     await within(limits.detach, (await within(limits.attach, env.attach(id))).detach());
     await bystander.expectUndisturbed(limits.stall);

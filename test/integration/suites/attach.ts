@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AttachOptions, Controller, Environment } from '../../../lib/index.js';
 import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { limits } from '../support/limits.js';
-import { codeOf, refusal, timed, within } from '../support/timing.js';
+import { codeOf, rejection, timed, within } from '../support/timing.js';
 import { memoryMb } from './target.js';
 
 /** What a target must have for these tests. */
@@ -27,7 +27,7 @@ export interface AttachTarget {
   readonly stop: () => Promise<void>;
 }
 
-/** What SPDK may still need, after the answer, to come back from an attach that nobody waits for. */
+/** The time that SPDK may take to return from an attach whose promise has settled. */
 const background = 10_000;
 const stranger = 'nqn.2026-11.dev.spdk-nvme:stranger';
 
@@ -144,27 +144,27 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
     });
 
     describe('the same controller', () => {
-      it('is refused while it is attached, which changes nothing', async () => {
+      it('is rejected while it is attached, which changes nothing', async () => {
         const [id] = target.ids;
         const controller = await attach();
-        await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(id));
+        await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, env.attach(id));
         // The same place in other words is the same controller.
         const spelled = id
           .replace(/trtype:(\w+)/, (_, type: string) => `trtype=${type.toLowerCase()}`)
           .replace(/adrfam:IPv\d /, '');
         expect(spelled).not.toBe(id);
-        await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(spelled));
+        await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, env.attach(spelled));
         expect(controller.state).toBe('attached');
         expect(env.controllers).toEqual([controller]);
       });
 
-      it('is refused while its attach is under way', async () => {
+      it('is rejected while its attach is under way', async () => {
         const first = attach();
-        await refusal('ERR_SPDK_ALREADY_ATTACHED', limits.answer, env.attach(target.ids[0]));
+        await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, env.attach(target.ids[0]));
         await detach(await first);
       });
 
-      it('is refused while it is detached, and can be attached right after', async () => {
+      it('is rejected while it is detached, and can be attached right after', async () => {
         const controller = await attach({ ioQueues: 2 });
         const detached = detach(controller);
         await new Promise((resolve) => controller.once('state', resolve));
@@ -181,10 +181,10 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
       });
     });
 
-    describe('the target refuses', () => {
+    describe('the target rejects', () => {
       it('a subsystem that it does not have', async () => {
         const attached = env.attach(target.wrongNqn);
-        const error = await refusal('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, attached);
+        const error = await rejection('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, attached);
         expect(error.message).toContain('subnqn');
         expect(error.nvmeStatus?.name).toBe('Connect Invalid Parameters');
       });
@@ -192,14 +192,14 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
       it('a host that is not on its list, and lets in the one that is', async () => {
         const { id, allowedHost } = target.private;
         const attached = env.attach(id, { hostNqn: stranger });
-        const error = await refusal('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, attached);
+        const error = await rejection('ERR_SPDK_CONNECT_REJECTED', limits.unreachable, attached);
         expect(error.message).toContain('hostNqn');
         expect(error.nvmeStatus?.name).toBe('Connect Invalid Host');
         await detach(await within(limits.attach, env.attach(id, { hostNqn: allowedHost })));
       });
 
-      it('nothing, where it does not listen: nobody answers', async () => {
-        await refusal('ERR_SPDK_UNREACHABLE', limits.unreachable, env.attach(target.wrongPort));
+      it('nothing, where it does not listen', async () => {
+        await rejection('ERR_SPDK_UNREACHABLE', limits.unreachable, env.attach(target.wrongPort));
         await detach(await attach());
       });
     });
@@ -229,7 +229,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
           await Promise.race([sleep(part * whole), attached.catch(() => {})]);
           aborter.abort(reason);
           const { value: outcome, ms } = await timed(attached.catch((error: unknown) => error));
-          expect(ms).toBeLessThan(limits.answer);
+          expect(ms).toBeLessThan(limits.response);
           if (outcome instanceof Controller) {
             // It was quicker than the first; only a signal that fires at once cannot come too late.
             expect(part).toBeGreaterThan(0);

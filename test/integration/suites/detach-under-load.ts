@@ -77,7 +77,7 @@ class Writer {
     this.#buffer = memory ?? Buffer.alloc(length);
   }
 
-  /** Until an operation is refused or aborted; its error. */
+  /** Until an operation is rejected or aborted; its error. */
   async run(onAcknowledged: () => void): Promise<SpdkError> {
     try {
       for (;;) {
@@ -130,7 +130,7 @@ function isAborted(error: SpdkError): boolean {
   return error.code === 'ERR_SPDK_IO_FAILED' && status?.sct === 0 && (status.sc === 7 || status.sc === 8);
 }
 
-const refusals = ['ERR_SPDK_DETACHING', 'ERR_SPDK_CONTROLLER_DETACHED'];
+const rejections = ['ERR_SPDK_DETACHING', 'ERR_SPDK_CONTROLLER_DETACHED'];
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
@@ -221,7 +221,7 @@ export function describeDetachUnderLoad(
 
     for (const error of errors) {
       if (isAborted(error)) expect(drainMs).not.toBe(longDrainMs);
-      else expect(refusals, `${error.stack}`).toContain(error.code);
+      else expect(rejections, `${error.stack}`).toContain(error.code);
     }
     const total = (field: 'started' | 'settled' | 'acknowledged') =>
       writers.reduce((sum, writer) => sum + writer[field], 0);

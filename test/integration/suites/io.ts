@@ -258,7 +258,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
       });
     });
 
-    it('refuses bad input at once, and sends nothing', async () => {
+    it('rejects bad input at once, and sends nothing', async () => {
       const ns = await attach();
       const size = ns.blockSize;
       const block = Buffer.alloc(size);
@@ -288,7 +288,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
       await other.detach();
     });
 
-    it('refuses what would wait beyond the limit', async () => {
+    it('rejects what would wait beyond the limit', async () => {
       const ns = await attach({ ioQueues: 1, queueDepth: 4, maxWaiting: 3 });
       const codes = await Promise.all(
         Array.from({ length: 10 }, (_, i) =>
@@ -332,7 +332,7 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
       }
     });
 
-    it('answers admin commands', async () => {
+    it('completes admin commands', async () => {
       const ns = await attach();
       const { admin, info } = ns.controller;
       const identify = await admin.identify();
@@ -344,8 +344,8 @@ export function describeIo(name: string, start: () => Promise<IoTarget>): void {
       expect((await admin.errorLog(2)).length).toBeLessThanOrEqual(2);
       // Number of Queues: both counts are zero-based.
       expect((await admin.getFeature(0x07)) & 0xffff).toBeGreaterThanOrEqual(1);
-      const refused = await admin.send({ opcode: 0xff }).catch((error: SpdkError) => error);
-      expect(refused).toMatchObject({ code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sct: 0 } });
+      const rejected = await admin.send({ opcode: 0xff }).catch((error: SpdkError) => error);
+      expect(rejected).toMatchObject({ code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sct: 0 } });
     });
 
     it('sees the same data through two controllers', async () => {

@@ -53,7 +53,7 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
       expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(limits.detach);
       const healthy = outcomes.slice(dead.ids.length).map(({ value }) => value);
       expect(healthy.reduce((sum, { aborted }) => sum + aborted, 0)).toBe(0);
-      await Promise.all(loads.map((load) => load.expectAllEnd(limits.answer)));
+      await Promise.all(loads.map((load) => load.expectAllEnd(limits.response)));
       await dead.kill();
       await environment.expectNothingHeld(limits.noticed);
     });

@@ -8,7 +8,7 @@ import {
   type ResetReport,
 } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
-import { codeOf, eventually, refusal, timed, within } from '../support/timing.js';
+import { codeOf, eventually, rejection, timed, within } from '../support/timing.js';
 
 /** What a target must be able to do for these tests: go away, so that connections break, and come back. */
 export interface LosableTarget {
@@ -52,7 +52,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       return controller.namespaces[0] as Namespace;
     }
 
-    /** Writes that go on, a block each, until told to stop; each counts as what became of it. */
+    /** Writes one block after the other until stopped, and counts the outcomes. */
     function load(ns: Namespace, depth: number) {
       let stopping = false;
       const outcomes = new Map<string, number>();
@@ -125,7 +125,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       });
     });
 
-    it('refuses I/O once fastIoFailTimeoutMs is over, and takes it again once it is back', async () => {
+    it('rejects I/O once fastIoFailTimeoutMs is over, and takes it again once it is back', async () => {
       const ns = await attach({ ...policy, fastIoFailTimeoutMs: 600 });
       const block = Buffer.alloc(ns.blockSize);
       const resetting = once('resetting');
@@ -135,8 +135,8 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       const waiting = codeOf(ns.write(block, { offset: 0 }));
       await within(noticed, resetting);
       await within(600 + 2 * limits.unreachable, failingFast);
-      expect(await within(limits.answer, waiting)).toBe('ERR_SPDK_CONTROLLER_FAILED');
-      await refusal('ERR_SPDK_CONTROLLER_FAILED', limits.answer, ns.write(block, { offset: 0 }));
+      expect(await within(limits.response, waiting)).toBe('ERR_SPDK_CONTROLLER_FAILED');
+      await rejection('ERR_SPDK_CONTROLLER_FAILED', limits.response, ns.write(block, { offset: 0 }));
       await target.restore();
       await within(returned, reset);
       await ns.write(block, { offset: 0 });
@@ -154,8 +154,8 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       await within(1_000 + 2 * limits.unreachable, failed);
       expect(tries).toBeGreaterThan(0);
       expect(controller.state).toBe('failed');
-      expect(await within(limits.answer, waiting)).toBe('ERR_SPDK_CONTROLLER_FAILED');
-      await refusal('ERR_SPDK_CONTROLLER_FAILED', limits.answer, ns.flush());
+      expect(await within(limits.response, waiting)).toBe('ERR_SPDK_CONTROLLER_FAILED');
+      await rejection('ERR_SPDK_CONTROLLER_FAILED', limits.response, ns.flush());
       await target.restore();
       await within(returned, controller.reset({ timeoutMs: returned }));
       await ns.flush();
@@ -185,11 +185,11 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       const reset = codeOf(controller.reset());
       const detached = within(limits.detach, controller.detach());
       // Asked in the same turn: a detach may be over by the next.
-      const refused = refusal('ERR_SPDK_DETACHING', limits.answer, controller.reset());
+      const rejected = rejection('ERR_SPDK_DETACHING', limits.response, controller.reset());
       expect(await reset).toBe('ERR_SPDK_DETACHING');
-      await refused;
+      await rejected;
       await detached;
-      await refusal('ERR_SPDK_CONTROLLER_DETACHED', limits.answer, controller.reset());
+      await rejection('ERR_SPDK_CONTROLLER_DETACHED', limits.response, controller.reset());
     });
 
     it('is detached within its time while its target is away', async () => {
@@ -201,7 +201,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       const report = await within(limits.detach, controller.detach());
       expect(report.aborted).toBe(1);
       expect(await waiting).toBe('ERR_SPDK_IO_FAILED');
-      expect(await eventually(limits.answer, () => controller.state === 'detached')).toBe(true);
+      expect(await eventually(limits.response, () => controller.state === 'detached')).toBe(true);
     });
   });
 }

@@ -47,11 +47,11 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       await fixture.callBystander();
     }
 
-    it('before an attach: the attach is told in time', async () => {
+    it('before an attach: the attach rejects in time', async () => {
       target.freeze();
       const { value: code, ms } = await timed(codeOf(fixture.attach({ timeoutMs: 3_000 }), 'attached'));
       expect(code).toMatch(/^ERR_SPDK_(UNREACHABLE|TIMEOUT)$/);
-      expect(ms).toBeLessThan(3_000 + limits.answer);
+      expect(ms).toBeLessThan(3_000 + limits.response);
       await expectOthersUndisturbed();
       await expectUsable();
     });
@@ -69,9 +69,9 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
         target.freeze();
         const { value: code, ms } = await timed(codeOf(attached, 'attached'));
         codes.add(code);
-        // SPDK v20.07 says the same of a Connect that was refused and of one that was never answered.
+        // SPDK v20.07 says the same of a Connect that was rejected and of one that got no response.
         expect(code).toMatch(/^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
-        expect(ms).toBeLessThan(timeoutMs + limits.answer);
+        expect(ms).toBeLessThan(timeoutMs + limits.response);
         await expectOthersUndisturbed();
         await replaceTarget();
       }
@@ -91,7 +91,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
         await sleep((moment * whole) / moments);
         target.freeze();
         const { value: code, ms } = await timed(codeOf(reset, 'reset'));
-        expect(ms).toBeLessThan(limits.reset + limits.answer);
+        expect(ms).toBeLessThan(limits.reset + limits.response);
         expect(code).toMatch(/^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
         // v20.07 polls a controller that fell silent while it was being enabled for half a minute.
         if (code === 'reset') expect(controller.state).toBe('attached');
@@ -131,7 +131,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       const { aborted } = await within(limits.detach, controller.detach({ drainMs: 100 }));
       expect(controller.state).toBe('detached');
       expect(aborted).toBe(depth);
-      await load.expectAllEnd(limits.answer);
+      await load.expectAllEnd(limits.response);
       await expectOthersUndisturbed();
       await expectUsable();
     });
@@ -146,7 +146,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       await sleep(500);
       target.thaw();
       expect((await detached).aborted).toBe(0);
-      await load.expectAllEnd(limits.answer);
+      await load.expectAllEnd(limits.response);
       expect(load.codes).toEqual(new Map());
       await expectOthersUndisturbed();
       await environment.expectNothingHeld(limits.noticed);

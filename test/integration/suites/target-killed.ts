@@ -37,7 +37,7 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
         await within(limits.detach, controller.detach());
         expect(controller.state).toBe('detached');
         expect(failures.map(({ code }) => code)).toEqual(['ERR_SPDK_CONTROLLER_FAILED']);
-        await load.expectAllEnd(limits.answer);
+        await load.expectAllEnd(limits.response);
         for (const code of load.codes.keys())
           expect(['ERR_SPDK_IO_FAILED', 'ERR_SPDK_CONTROLLER_FAILED', 'ERR_SPDK_DETACHING']).toContain(code);
         await expectUsable();
@@ -51,7 +51,7 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
       const killed = target.kill();
       load.stop();
       await within(limits.detach, controller.detach());
-      await load.expectAllEnd(limits.answer);
+      await load.expectAllEnd(limits.response);
       await killed;
       await expectUsable();
     });
@@ -82,7 +82,7 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
         await sleep((moment * whole) / moments);
         const killed = target.kill();
         const { value: outcome, ms } = await timed(codeOf(attached, 'attached'));
-        expect(ms).toBeLessThan(timeoutMs + limits.answer);
+        expect(ms).toBeLessThan(timeoutMs + limits.response);
         expect(outcome).toMatch(/^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
         if (outcome === 'attached') await within(limits.detach, (await attached).detach());
         await killed;

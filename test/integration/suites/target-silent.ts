@@ -9,7 +9,7 @@ import { type FaultEnvironment, FaultFixture } from './target.js';
 /** The shortest that a target counts. */
 const keepAliveMs = 1_000;
 /** How long a silent target may go unnoticed; and what a test's own clock may be late. */
-const noticedMs = keepAliveMs + 1_000 + limits.answer;
+const noticedMs = keepAliveMs + 1_000 + limits.response;
 const policy = { ctrlrLossTimeoutMs: 60_000, reconnectDelayMs: 200 };
 
 /** JavaScript is busy. */
@@ -59,9 +59,9 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
       );
       const ended = await codes;
       expect(new Set(ended.value)).toEqual(new Set(['ERR_SPDK_IO_FAILED']));
-      expect(ended.ms).toBeLessThan(noticedMs + limits.answer);
+      expect(ended.ms).toBeLessThan(noticedMs + limits.response);
       // Nobody asks it anything more, so that is quick too.
-      await within(limits.answer, controller.detach());
+      await within(limits.response, controller.detach());
       await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
@@ -81,7 +81,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
       expect(performance.now() - begun).toBeLessThan(noticedMs);
       batch.close();
       buffer.release();
-      await within(limits.answer, controller.detach());
+      await within(limits.response, controller.detach());
     });
 
     it('is connected again by a policy when the target goes on, and I/O that waited completes', async () => {
@@ -97,7 +97,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
       target.thaw();
       expect((await read).value).toBe('none');
       expect(performance.now() - begun).toBeLessThan(limits.noticed);
-      expect(await eventually(limits.answer, () => controller.state === 'attached')).toBe(true);
+      expect(await eventually(limits.response, () => controller.state === 'attached')).toBe(true);
       await within(limits.detach, controller.detach());
     });
 
@@ -116,9 +116,9 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
       const codes = begin(controller);
       block(3 * keepAliveMs);
       expect((await failed).code).toBe('ERR_SPDK_CONTROLLER_FAILED');
-      expect((await failed).ms).toBeLessThan(3 * keepAliveMs + limits.answer);
+      expect((await failed).ms).toBeLessThan(3 * keepAliveMs + limits.response);
       await codes;
-      await within(limits.answer, controller.detach());
+      await within(limits.response, controller.detach());
     });
 
     it('stays attached while only JavaScript is busy', async () => {
@@ -127,7 +127,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
       await load.progress(4);
       block(3 * keepAliveMs);
       await load.progress(4);
-      await load.expectAllEnd(limits.answer);
+      await load.expectAllEnd(limits.response);
       expect(load.codes).toEqual(new Map());
       expect(controller.state).toBe('attached');
       await within(limits.detach, controller.detach());
@@ -143,7 +143,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
         target.thaw();
       }
       await load.progress(4);
-      await load.expectAllEnd(limits.answer);
+      await load.expectAllEnd(limits.response);
       expect(load.codes).toEqual(new Map());
       expect(controller.state).toBe('attached');
       await within(limits.detach, controller.detach());

@@ -73,7 +73,7 @@ export class FaultyTarget {
     this.#target = undefined;
   }
 
-  /** From now on it does nothing, though the kernel goes on answering for it. */
+  /** From now on it does nothing, although the kernel still acknowledges packets for it. */
   freeze(): void {
     if (this.#target) process.kill(this.#target.pid, 'SIGSTOP');
   }

@@ -3,18 +3,18 @@
  * On hardware all of this takes a tenth of it.
  */
 export const limits = {
-  /** An answer that needs nobody else: a refusal, a deadline that has passed. */
-  answer: 1_000,
+  /** What needs no other machine or process: a rejection, a deadline that has passed. */
+  response: 1_000,
   /** Starting DPDK, once in a process; later environments take over what it started. */
   start: 10_000,
   /** The default `timeoutMs` of an attach and of a detach. */
   attach: 5_000,
   detach: 5_000,
-  /** A reset whose target stands still: to notice it, to end the connection, and a try of two seconds to connect. */
+  /** A reset whose target hangs: to notice it, to end the connection, and an attempt of two seconds to connect. */
   reset: 10_000,
-  /** Nothing listens, or nobody owns the address: SPDK itself finds out in this time. */
+  /** Nothing listens, or no machine has the address: SPDK itself finds out in this time. */
   unreachable: 5_000,
-  /** The longest that a controller may stand still while another one meets a fault. */
+  /** The longest time without I/O of a controller while another one meets a fault. */
   stall: 2_500,
   /** How long a lost connection may go unnoticed: SPDK counts on the queue pairs' transport retries. */
   noticed: 20_000,
@@ -22,6 +22,6 @@ export const limits = {
   target: 3_000,
   /** The orderly end of a worker or a process. */
   teardown: 2_000,
-  /** The same in the middle of something: 1.5 s for SPDK to come back, the rest for Node. */
+  /** The same in the middle of something: 1.5 s for SPDK to return, the rest for Node.js. */
   interrupted: 3_000,
 } as const;

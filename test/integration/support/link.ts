@@ -19,7 +19,7 @@ const ends = [wire.near.netdev, wire.far.netdev];
 /** Before the rules that say where packets that have come in belong; see makeWire. */
 const pref = 5;
 
-/** From now on packets vanish on the wire. The link stays up, and nobody is told. */
+/** From now on packets vanish on the wire. The link stays up, and neither end notices. */
 export async function cutWire(): Promise<void> {
   await run(
     'ip',

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Controller, SpdkError } from '../../../lib/index.js';
 
-/** After an operation that failed, so that a load on a controller that refuses everything leaves others some time. */
+/** After an operation that failed, so that a load on a controller that rejects everything leaves others some time. */
 const pauseMs = 20;
 
 /** Reads from a controller without a pause, so many at a time, and keeps count of how each ended. */

@@ -41,7 +41,7 @@ interface Resource {
 }
 
 /**
- * From v22.05 an attach may be given up before its connection is made. SPDK's target is told (RDMA_CM_EVENT_REJECTED),
+ * From v22.05 an attach may be cancelled before its connection is made. SPDK's target gets an event (RDMA_CM_EVENT_REJECTED),
  * ignores it, and keeps the queue pair, in this state.
  */
 function isForgotten({ comm = '', state }: Resource): boolean {

@@ -25,7 +25,7 @@ export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T
 }
 
 /** Expects a promise to be rejected with a code within a time, and gives the error. */
-export async function refusal(
+export async function rejection(
   code: SpdkErrorCode,
   limitMs: number,
   promise: Promise<unknown>,

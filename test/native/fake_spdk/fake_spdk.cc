@@ -18,7 +18,7 @@ namespace {
 
 std::mutex g_mutex;
 
-spdk_nvme_cpl answer(spdk_nvme_status status) {
+spdk_nvme_cpl completion_of(spdk_nvme_status status) {
   spdk_nvme_cpl completion{};
   completion.status = status;
   return completion;
@@ -43,8 +43,8 @@ void carry_out(spdk_nvme_ctrlr& controller, const FakeCommand& command) {
 int send(spdk_nvme_qpair* queue_pair, FakeCommand command) {
   spdk_nvme_ctrlr& controller = *queue_pair->controller;
   if (queue_pair->failed) return -ENXIO;
-  if (controller.refuse) {
-    if (const int refused = controller.refuse(); refused != 0) return refused;
+  if (controller.reject) {
+    if (const int rejected = controller.reject(); rejected != 0) return rejected;
   }
   if (queue_pair->requests_used + command.requests > queue_pair->requests) return -ENOMEM;
   queue_pair->requests_used += command.requests;
@@ -67,7 +67,7 @@ void complete(spdk_nvme_qpair* queue_pair, size_t index, Abortion abortion) {
     status = queue_pair->controller->status(command);
   }
   if (status.sc == 0 && status.sct == 0) carry_out(*queue_pair->controller, command);
-  const spdk_nvme_cpl completion = answer(status);
+  const spdk_nvme_cpl completion = completion_of(status);
   command.done(command.context, &completion);
 }
 
@@ -135,7 +135,7 @@ bool has_queue_pairs(const spdk_nvme_ctrlr& controller) {
   return std::ranges::any_of(queue_pairs(), [&](const auto* one) { return one->controller == &controller; });
 }
 
-void answer_aborts(spdk_nvme_ctrlr& controller) {
+void complete_aborts(spdk_nvme_ctrlr& controller) {
   while (!controller.aborts.empty()) {
     const spdk_nvme_ctrlr::Abort abort = controller.aborts.front();
     controller.aborts.pop_front();
@@ -270,8 +270,8 @@ void spdk_nvme_ctrlr_get_default_io_qpair_opts(spdk_nvme_ctrlr* controller, spdk
 
 spdk_nvme_qpair* spdk_nvme_ctrlr_alloc_io_qpair(spdk_nvme_ctrlr* controller,
                                                 const spdk_nvme_io_qpair_opts* options, size_t /*size*/) {
-  if (fake::target().refused_queue_pairs > 0) {
-    fake::target().refused_queue_pairs--;
+  if (fake::target().rejected_queue_pairs > 0) {
+    fake::target().rejected_queue_pairs--;
     return nullptr;
   }
   auto* queue_pair = new spdk_nvme_qpair{.controller = controller, .requests = options->io_queue_requests};

@@ -66,11 +66,11 @@ struct spdk_nvme_ctrlr {
   /** Called with every command that is accepted. */
   std::function<void(const FakeCommand&)> seen;
   /** What sending a command returns instead of being sent; 0 sends it. */
-  std::function<int()> refuse;
+  std::function<int()> reject;
   /** How many commands a poll completes, and which of those in flight is the next one. */
   std::function<size_t(size_t in_flight)> completions_of_poll;
   std::function<size_t(size_t in_flight)> next_completed;
-  /** An Abort that has not been answered. */
+  /** An Abort that has not completed. */
   struct Abort {
     spdk_nvme_qpair* queue_pair;
     void* aborted;
@@ -112,8 +112,8 @@ std::vector<spdk_nvme_qpair*>& queue_pairs();
 /** ... but this is. */
 bool has_queue_pairs(const spdk_nvme_ctrlr& controller);
 
-/** The controller answers all Aborts. */
-void answer_aborts(spdk_nvme_ctrlr& controller);
+/** The controller completes all Aborts. */
+void complete_aborts(spdk_nvme_ctrlr& controller);
 
 /** A controller that completes in any order, now and then not at all in a poll, as the generator has it. */
 void complete_at_random(spdk_nvme_ctrlr& controller, std::mt19937_64& random);

@@ -75,7 +75,7 @@ struct FakeLink {
       request.done(request.context, &completion);
     }
   }
-  /** Waits for an answer of the target as SPDK v20.07 does. False when the connection was broken first. */
+  /** Waits for a response of the target as SPDK v20.07 does. False when the connection was disconnected first. */
   [[nodiscard]] bool wait_for_target() const {
     while (fake::target().silent && !failed) {
       if (is_disconnected(watch) || lost) return false;
@@ -147,7 +147,7 @@ int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
   // Silence is noticed only where somebody breaks the connection.
   const bool broken = probe->watch->disconnected() && probe->polls_in_vain++ >= fake::target().polls_in_vain;
   if (!broken && (fake::target().silent || ++probe->polls < kPollsOfConnect)) return -EAGAIN;
-  if (!broken && !fake::target().refuses) {
+  if (!broken && !fake::target().rejects) {
     auto* controller = new spdk_nvme_ctrlr;
     controller->transport_id = probe->id;
     controller->max_transfer = 4096;
@@ -171,7 +171,7 @@ int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
 }
 
 int spdk_nvme_detach(spdk_nvme_ctrlr* controller) {
-  // It tells a controller that has not failed to shut down, and waits.
+  // It requests a shutdown of a controller that has not failed, and waits.
   static_cast<void>(controller->link->wait_for_target());
   {
     const std::lock_guard<std::mutex> guard(g_mutex);
@@ -216,7 +216,7 @@ int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
   }
   if (fake::target().silent) return 0;
   const size_t count = link.requests.size() + controller->aborts.size();
-  fake::answer_aborts(*controller);
+  fake::complete_aborts(*controller);
   link.end_all(SPDK_NVME_SC_SUCCESS);
   return static_cast<int32_t>(count);
 }

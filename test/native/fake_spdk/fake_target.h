@@ -11,14 +11,14 @@ namespace fake {
 
 /** What the one target does now. Any thread. */
 struct Target {
-  /** Refuses connections. */
-  std::atomic<bool> refuses{false};
-  /** Accepts connections, and answers nothing any more. */
+  /** Rejects connections. */
+  std::atomic<bool> rejects{false};
+  /** Accepts connections, and completes nothing any more. */
   std::atomic<bool> silent{false};
   /** For so many polls a connect whose connection was broken goes on, as it may before SPDK v22.05. */
   std::atomic<int> polls_in_vain{0};
   /** How many of the queue pairs that are made next cannot be. */
-  std::atomic<int> refused_queue_pairs{0};
+  std::atomic<int> rejected_queue_pairs{0};
   /** Controllers of SPDK that were connected, and those of them that have been destroyed. */
   std::atomic<uint64_t> connected{0};
   std::atomic<uint64_t> destroyed{0};

@@ -6,9 +6,9 @@ const { id, options } = JSON.parse(process.argv[2] ?? '');
 const env = await Environment.init({ memoryMb: 64 });
 const controller = await env.attach(id, { timeoutMs: 30_000, ...options });
 /** @type {string[]} */
-const told = [];
-controller.on('failed', ({ message }) => told.push(`failed: ${message}`));
-controller.on('resetting', (error) => told.push(`resetting: ${error?.message}`));
+const reported = [];
+controller.on('failed', ({ message }) => reported.push(`failed: ${message}`));
+controller.on('resetting', (error) => reported.push(`resetting: ${error?.message}`));
 
 let reading = true;
 let reads = 0;
@@ -16,7 +16,7 @@ const reader = (async () => {
   while (reading) {
     await controller.namespaces[0]
       ?.read(Buffer.alloc(4096), { offset: 0 })
-      .catch(({ code }) => told.push(code));
+      .catch(({ code }) => reported.push(code));
     reads++;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -29,7 +29,7 @@ process.on('message', async () => {
   reading = false;
   await reader;
   await controller.detach();
-  process.send?.({ state, told, readsSince });
+  process.send?.({ state, reported, readsSince });
   process.disconnect();
 });
 process.send?.('attached');

@@ -22,7 +22,7 @@ for (const controller of controllers) {
   if (at === 'reset') quietly(controller.reset());
 }
 if (at === 'attach') {
-  // Of what is refused at once, over and over, so that there always is one.
+  // Of what is rejected at once, over and over, so that there always is one.
   const again = () => attach(ids[0].replace('busy0', 'nobody')).catch(() => setImmediate(again));
   quietly(again());
 }

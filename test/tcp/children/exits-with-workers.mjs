@@ -10,8 +10,8 @@ for (const [seed, id] of ids.slice(1).entries()) {
   const worker = new Worker(program, { workerData: { id, seed } });
   for (const step of ['open', 'attach', 'busy']) {
     worker.postMessage(step);
-    const [answer] = await once(worker, 'message');
-    if (answer.code) throw new Error(answer.code);
+    const [outcome] = await once(worker, 'message');
+    if (outcome.code) throw new Error(outcome.code);
   }
 }
 const env = await Environment.init({ memoryMb: 64 });

@@ -1,4 +1,4 @@
-// Attaches a controller, starts a program that outlives this process, tells its number, and ends.
+// Attaches a controller, starts a program that outlives this process, prints its pid, and ends.
 
 import { spawn } from 'node:child_process';
 import { Environment } from 'spdk-nvme';

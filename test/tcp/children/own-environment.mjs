@@ -1,4 +1,4 @@
-// A worker with an environment of its own. It writes and reads back a pattern for as long as it is asked to, and answers
+// A worker with an environment of its own. It writes and reads back a pattern for as long as it is asked to, and reports
 // each message with what became of it.
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,4 +1,4 @@
-// Terminates workers in the middle of something, tells how long each took, and then uses SPDK itself.
+// Terminates workers in the middle of something, reports how long each took, and then uses SPDK itself.
 
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -32,7 +32,7 @@ function setUp(options: FakeOptions = {}) {
 }
 
 describe('a batch', () => {
-  it('refuses what is not right, and describes nothing for it', () => {
+  it('rejects what is not right, and describes nothing for it', () => {
     const { memory, ns, batch, buffer, queuePair } = setUp();
     const other = new FakeController(memory).ns;
     const read = (space: Namespace, offset: unknown, length: unknown, tag: unknown, at: unknown = 0) =>
@@ -97,7 +97,7 @@ describe('a batch', () => {
     batch.close();
   });
 
-  it('sends what is described before it waits, and waits no longer than it is told', async () => {
+  it('sends what is described before it waits, and waits no longer than its limit', async () => {
     const { ns, pair, batch, buffer, queuePair } = setUp();
     batch.read(ns, buffer, 0, 0, 512, 7);
     const { signal } = new AbortController();
@@ -135,7 +135,7 @@ describe('a batch', () => {
     batch.close({ discard: true });
   });
 
-  it('tells what a status means', async () => {
+  it('explains a status', async () => {
     const { pair, batch, reads } = setUp();
     reads(1, 2);
     pair.complete(1, 0x281);
@@ -149,7 +149,7 @@ describe('a batch', () => {
 });
 
 describe('closing a batch with commands in it', () => {
-  it('is refused, unless they are discarded: their places and memory are free when they have ended', async () => {
+  it('is rejected, unless they are discarded: their places and memory are free when they have ended', async () => {
     const { memory, ns, pair, batch, buffer, queuePair, reads } = setUp({ depth: 4 });
     reads(1, 2, 3);
     batch.read(ns, buffer, 0, 0, 512, 4);

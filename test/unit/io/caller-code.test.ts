@@ -57,7 +57,7 @@ describe('what may run code of the caller’s', () => {
     expect([pair.sent, queuePair?.pending, memory.pinned]).toEqual([0, 0, 0]);
   });
 
-  it('and throws, is refused with a code', async () => {
+  it('and throws, is rejected with a code', async () => {
     const { ns, queuePair } = setUp();
     const buffer = Buffer.alloc(512);
     const throwing = new Proxy([buffer], {

@@ -118,7 +118,7 @@ describe('an operation with a plain buffer', () => {
     expect(queuePair?.counts).toEqual({ completed: 1, aborted: 0 });
   });
 
-  it('is given up in the middle: answered at once, cancelled, and pending until its commands have ended', async () => {
+  it('is cancelled in the middle: settles immediately, and stays pending until its commands have ended', async () => {
     const { memory, ns, pair, queuePair } = setUp({ bytes: 20 * MiB, depth: 4 });
     const abort = new AbortController();
     const target = Buffer.alloc(20 * MiB, 1);
@@ -183,11 +183,11 @@ describe('an operation with a plain buffer', () => {
 
   it('has the limit of the attach when it is given none', async () => {
     const { ns, pair, queuePair } = setUp({ ioTimeoutMs: 20 });
-    const error = await ns.read(Buffer.alloc(512), { offset: 0 }).catch((refused: SpdkError) => refused);
+    const error = await ns.read(Buffer.alloc(512), { offset: 0 }).catch((rejected: SpdkError) => rejected);
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', message: expect.stringContaining('20 ms') });
     const own = await ns
       .read(Buffer.alloc(512), { offset: 0, timeoutMs: 10 })
-      .catch((refused: SpdkError) => refused);
+      .catch((rejected: SpdkError) => rejected);
     expect(own).toMatchObject({ message: expect.stringContaining('10 ms') });
     const flushing = await codeOf(ns.flush());
     expect(flushing).toBe('ERR_SPDK_TIMEOUT');

@@ -1,7 +1,7 @@
 import { SpdkError } from '../../../lib/index.js';
 import type { OpenBatch, World } from './world.js';
 
-/** Calls something that may refuse what is wrong, with an error of the package's. Undefined then. */
+/** Calls something that may reject what is wrong, with an error of the package's. Undefined then. */
 export function attempt<Value>(world: World, call: () => Value): Value | undefined {
   try {
     return call();

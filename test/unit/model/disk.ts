@@ -28,7 +28,7 @@ export class DiskModel {
   readonly #floating: Set<number>[];
   #last = 0;
 
-  /** @param number tells the stamps of disks apart */
+  /** @param number distinguishes the stamps of disks */
   constructor(number: number, blocks: number) {
     this.#number = number;
     this.#possible = Array.from({ length: blocks }, () => new Set([this.initial]));

@@ -62,8 +62,8 @@ function start<Value>(
   const queuePair = chosen === undefined ? undefined : pick(queuePairs, chosen);
   const { timeoutMs } = drawn;
   const rejected = (error: SpdkError) => {
-    const refused = foreign !== undefined && error.code === 'ERR_SPDK_FOREIGN_QUEUE_PAIR';
-    const expected = refused || alwaysPossible.includes(error.code);
+    const rejected = foreign !== undefined && error.code === 'ERR_SPDK_FOREIGN_QUEUE_PAIR';
+    const expected = rejected || alwaysPossible.includes(error.code);
     const limit = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== undefined;
     const abort = error.code === 'ERR_SPDK_ABORTED' && signal?.aborted === true;
     // The controller has nothing to do with these.
@@ -162,7 +162,7 @@ const write = step({
     for (const buffer of list) buffer.set(stamped(access.stamp, buffer.byteLength));
     const call = (options: OperationOptions): Promise<unknown> => {
       const whole: TransferOptions = { ...options, offset: block * world.blockSize };
-      // Fulfilled with something, to be told from a failure.
+      // Fulfilled with a value, to distinguish it from a failure.
       return (list.length > 1 ? target.writev(list, whole) : target.write(list[0] as Buffer, whole)).then(
         () => true,
       );
@@ -193,7 +193,7 @@ const others = step({
     const target = pick(what === 'zero' ? dataNamespaces(attached) : [...attached.namespaces], namespace);
     const { model } = attached.disk;
     const zeroes = what === 'zero' ? model.beginWrite(block, blocks, 0) : undefined;
-    const answer = Buffer.alloc(512, 0xee);
+    const received = Buffer.alloc(512, 0xee);
     const call = (options: OperationOptions): Promise<unknown> => {
       const whole = { ...options, offset: block * world.blockSize, length: blocks * world.blockSize };
       if (what === 'flush') return target.flush(options).then(() => true);
@@ -201,12 +201,12 @@ const others = step({
       if (what === 'verify') return target.verify(whole).then(() => true);
       if (what === 'trim') return target.deallocate(whole).then(() => true);
       if (what === 'raw') return target.raw({ opcode: 0x81, cdw: [7] }, options);
-      return target.raw({ opcode: 0x82, data: answer }, options);
+      return target.raw({ opcode: 0x82, data: received }, options);
     };
     start(world, attached, target, what, drawn, call, (value) => {
       if (zeroes) model.endWrite(zeroes, value !== undefined);
       // The target sends nothing for it: what another operation left must not be handed out.
-      if (what === 'rawRead' && value !== undefined && answer.some((byte) => byte !== 0)) {
+      if (what === 'rawRead' && value !== undefined && received.some((byte) => byte !== 0)) {
         world.problem('a raw command gave out what another operation had left in memory');
       }
     });

@@ -101,13 +101,15 @@ const faults: readonly AnyStep[] = [
     act: (world, number) => pick(world.targets, number).dropLinks(),
   }),
   step({
-    name: 'refuse',
+    name: 'reject',
     possible: () => true,
     draw: fc.tuple(target, fc.boolean(), fc.constantFrom(1, 40)),
-    act: (world, [number, refused, connectMs]) => {
+    act: (world, [number, rejected, connectMs]) => {
       const one = pick(world.targets, number);
       one.connectMs = connectMs;
-      one.rejection = refused ? { code: 'ERR_SPDK_UNREACHABLE', message: 'refused by the test' } : undefined;
+      one.rejection = rejected
+        ? { code: 'ERR_SPDK_UNREACHABLE', message: 'rejected by the test' }
+        : undefined;
     },
   }),
   step({

@@ -36,7 +36,7 @@ export const pathStep = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      kind: fc.constantFrom('down', 'up', 'drop', 'silent', 'speak', 'refuse', 'add', 'remove'),
+      kind: fc.constantFrom('down', 'up', 'drop', 'silent', 'speak', 'reject', 'add', 'remove'),
       path: fc.nat(2),
     }),
   },
@@ -205,10 +205,10 @@ export class PathWorld {
       () => settle(true),
       (error: SpdkError) => {
         const late = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== null;
-        const refused = error.nvmeStatus?.sct === 3;
+        const rejected = error.nvmeStatus?.sct === 3;
         // With no path that may come back, or after the last path was removed.
         const none = error.code === 'ERR_SPDK_NO_PATH' || error.code === 'ERR_SPDK_NAMESPACE_GONE';
-        if (!(late || refused || none)) this.problems.push(`rejected with ${error.code}: ${error.message}`);
+        if (!(late || rejected || none)) this.problems.push(`rejected with ${error.code}: ${error.message}`);
         settle(false);
       },
     );
@@ -224,7 +224,7 @@ export class PathWorld {
     if (kind === 'up') target.rejection = undefined;
     if (kind === 'drop') target.dropLinks();
     if (kind === 'silent' || kind === 'speak') target.silent = kind === 'silent';
-    if (kind === 'refuse') target.failCommands({ sct: 3, sc: 0, count: 2 });
+    if (kind === 'reject') target.failCommands({ sct: 3, sc: 0, count: 2 });
     if (kind === 'add' && (!path || path.state === 'detached'))
       this.#subsystem.addPath(this.#sides[i]?.id as string);
     if (kind === 'remove' && path) {

@@ -76,7 +76,7 @@ async function runOne(
     await world.pass(5);
     await fc.asyncModelRun(() => ({ model: world, real: world }), sequence);
     await world.finish(healed);
-    // Rejections that nobody handles are told in a later turn of the real event loop.
+    // Unhandled rejections are reported in a later turn of the real event loop.
     await new Promise((resolve) => turn(resolve));
     for (const error of unhandled) world.problem(`nobody handles ${error}`);
     const timers = vi.getTimerCount();

@@ -158,10 +158,10 @@ export class World {
     this.calls.checkDeadlines();
     for (const { controller, native } of this.attached) {
       for (const queuePair of controller.queuePairs) {
-        const told = native.rings[queuePair.index]?.pending;
+        const seen = native.rings[queuePair.index]?.pending;
         if (queuePair.pending < 0) this.problem(`${queuePair.pending} operations are pending`);
-        if (told !== queuePair.pending)
-          this.problem(`native code sees ${told}, not ${queuePair.pending} pending`);
+        if (seen !== queuePair.pending)
+          this.problem(`native code sees ${seen}, not ${queuePair.pending} pending`);
       }
     }
     for (const what of this.addon.violations.list.splice(0)) this.problem(what);
@@ -211,8 +211,9 @@ export class World {
     }
     for (const { native, heard, controller } of this.attached) {
       const { failures, finished } = native;
-      if (heard.failed !== failures) this.problem(`failed ${failures} times, told ${heard.failed} times`);
-      if (finished && heard.detached !== 1) this.problem(`told ${heard.detached} times that it is detached`);
+      if (heard.failed !== failures) this.problem(`failed ${failures} times, reported ${heard.failed} times`);
+      if (finished && heard.detached !== 1)
+        this.problem(`reported ${heard.detached} times that it is detached`);
       if (controller.queuePairs.some(({ pending }) => pending !== 0)) {
         this.problem('operations are pending on a controller that is gone');
       }

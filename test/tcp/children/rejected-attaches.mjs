@@ -1,4 +1,4 @@
-// A worker to which SPDK's threads have something to tell nearly all the time: states, log lines, failures.
+// A worker to which SPDK's threads report something nearly all the time: states, log lines, failures.
 
 import { parentPort } from 'node:worker_threads';
 import { Environment } from 'spdk-nvme';

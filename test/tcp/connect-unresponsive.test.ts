@@ -1,4 +1,4 @@
-// The machine of a target stops answering in the middle of an attach: it was reached a moment ago, and the next
+// The machine of a target stops responding in the middle of an attach: it was reached a moment ago, and the next
 // connection is never established. The kernel goes on trying to connect for more than two minutes.
 
 import { spawn } from 'node:child_process';
@@ -40,11 +40,11 @@ it('an attach ends in time, and the environment closes', { timeout: 30_000 }, as
     adrfam: 'IPv4',
     traddr: address,
     trsvcid: String(await almostFull()),
-    subnqn: 'nqn.2026-11.dev.spdk-nvme:unanswered',
+    subnqn: 'nqn.2026-11.dev.spdk-nvme:unresponsive',
   } as const;
   const { value: code, ms } = await timed(codeOf(env.attach(id, { timeoutMs }), 'attached'));
   expect(code).toBe('ERR_SPDK_TIMEOUT');
   expect(ms).toBeGreaterThan(timeoutMs - 50);
-  expect(ms).toBeLessThan(timeoutMs + limits.answer);
+  expect(ms).toBeLessThan(timeoutMs + limits.response);
   await within(limits.detach, env.close());
 });
