@@ -1,35 +1,17 @@
 // Flags of reads and writes, Write Uncorrectable, and Compare and Write as one operation.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Environment, type Namespace, type QueuePair, type SpdkError } from '../../lib/index.js';
+import type { Namespace, QueuePair, SpdkError } from '../../lib/index.js';
 import { Ring } from '../../lib/io/ring.js';
-import {
-  type MemorySubsystem,
-  type MemoryTarget,
-  type Simulation,
-  simulate,
-} from '../../lib/testing/index.js';
+import { simulatedDisk } from './memory/simulated-disk.js';
 
-let simulation: Simulation;
-let target: MemoryTarget;
-let subsystem: MemorySubsystem;
-let env: Environment;
+const disk = simulatedDisk();
 let ns: Namespace;
 
 beforeEach(async () => {
-  simulation = simulate();
-  target = simulation.addTarget();
-  subsystem = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:commands');
-  subsystem.addNamespace(1, { blocks: 64 });
-  env = await Environment.init();
-  ns = (await env.attach(subsystem.id, { ctrlrLossTimeoutMs: 1_000 })).namespaces[0] as Namespace;
+  ns = (await disk.env.attach(disk.subsystem.id, { ctrlrLossTimeoutMs: 1_000 })).namespaces[0] as Namespace;
 });
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await env.close();
-  expect(simulation.misuse).toEqual([]);
-  simulation.restore();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 const block = (text: string) => Buffer.alloc(512, text);
 const codeOf = (promise: Promise<unknown>) =>
@@ -58,13 +40,13 @@ describe('fua and limitedRetry', () => {
 
   it('are those of a command of a batch, too, which names its arguments', async () => {
     using batch = (ns.controller.queuePairs[0] as QueuePair).openBatch();
-    const transfer = (flags: object) => ({ namespace: ns, buffer: env.allocate(512), offset: 0, ...flags });
+    const transfer = (flags: object) => ({ namespace: ns, buffer: disk.env.allocate(512), offset: 0, ...flags });
     const written = transfer({ fua: true, limitedRetry: true });
     expect(await flagsOf(async () => batch.write(written))).toBe(0xc000_0000);
     vi.restoreAllMocks();
     expect(await flagsOf(async () => batch.read(transfer({ fua: true })))).toBe(0x4000_0000);
     vi.restoreAllMocks();
-    expect(await flagsOf(async () => batch.read(ns, env.allocate(512), 0, 0, 512, 1))).toBe(0);
+    expect(await flagsOf(async () => batch.read(ns, disk.env.allocate(512), 0, 0, 512, 1))).toBe(0);
     expect(() => batch.write(transfer({ fua: 1 }))).toThrow(/^fua must be a boolean/);
     expect(await batch.wait()).toBeGreaterThan(0);
   });
@@ -133,13 +115,13 @@ describe('compareAndWrite', () => {
   });
 
   it('is not sent again after a reset', async () => {
-    target.latencyMs = 50;
+    disk.target.latencyMs = 50;
     const pending = ns.compareAndWrite(block('\0'), block('new'), { offset: 0 });
     const reading = ns.read(block(''), { offset: 512 });
-    setTimeout(() => target.dropLinks(), 10);
+    setTimeout(() => disk.target.dropLinks(), 10);
     expect(await codeOf(pending)).toBe('ERR_SPDK_IO_FAILED');
     await reading;
-    target.latencyMs = 0;
+    disk.target.latencyMs = 0;
     expect((await ns.read(block(''), { offset: 0 })).equals(Buffer.alloc(512))).toBe(true);
   });
 
@@ -158,17 +140,17 @@ describe('compareAndWrite', () => {
   });
 
   it('over several paths is not sent twice either', async () => {
-    const several = await env.attachSubsystem([subsystem.id], {
+    const several = await disk.env.attachSubsystem([disk.subsystem.id], {
       hostNqn: 'nqn.2026-11.dev.spdk-nvme:second',
     });
     const [shared] = several.namespaces;
-    target.latencyMs = 50;
+    disk.target.latencyMs = 50;
     const pending = codeOf(
       shared?.compareAndWrite(Buffer.alloc(512), block('path'), { offset: 0 }) as Promise<void>,
     );
-    setTimeout(() => target.dropLinks(), 10);
+    setTimeout(() => disk.target.dropLinks(), 10);
     expect(await pending).toBe('ERR_SPDK_IO_FAILED');
-    target.latencyMs = 0;
+    disk.target.latencyMs = 0;
     await several.detach();
   });
 });

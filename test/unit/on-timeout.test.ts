@@ -1,43 +1,15 @@
 // Operations that are given up, and what becomes of them at the controller.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Controller,
-  Environment,
-  type Namespace,
-  type OperationOptions,
-  type SpdkError,
-} from '../../lib/index.js';
-import {
-  type MemorySubsystem,
-  type MemoryTarget,
-  type Simulation,
-  simulate,
-} from '../../lib/testing/index.js';
+import { describe, expect, it } from 'vitest';
+import type { Controller, Environment, Namespace, OperationOptions, SpdkError } from '../../lib/index.js';
+import { simulatedDisk } from './memory/simulated-disk.js';
 
-let simulation: Simulation;
-let target: MemoryTarget;
-let subsystem: MemorySubsystem;
-let env: Environment;
-
-beforeEach(async () => {
-  simulation = simulate();
-  target = simulation.addTarget();
-  subsystem = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:late');
-  subsystem.addNamespace(1, { blocks: 8192 });
-  env = await Environment.init();
-});
-afterEach(async () => {
-  target.silent = false;
-  await env.close();
-  expect(simulation.misuse).toEqual([]);
-  simulation.restore();
-});
+const disk = simulatedDisk(8192);
 
 async function attach(
   options?: Parameters<Environment['attach']>[1],
 ): Promise<{ controller: Controller; ns: Namespace }> {
-  const controller = await env.attach(subsystem.id, { queueDepth: 8, ...options });
+  const controller = await disk.env.attach(disk.subsystem.id, { queueDepth: 8, ...options });
   return { controller, ns: controller.namespaces[0] as Namespace };
 }
 
@@ -51,17 +23,17 @@ async function timed(promise: Promise<unknown>): Promise<{ error: SpdkError; ms:
 }
 const later = Buffer.alloc(512, 'new');
 const first = Buffer.alloc(512, 'old');
-const stored = () => Buffer.from(subsystem.namespaces.get(1)?.data.subarray(0, 512) ?? []);
+const stored = () => Buffer.from(disk.subsystem.namespaces.get(1)?.data.subarray(0, 512) ?? []);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a write that is given up after its time', () => {
   it('is carried out over what was written since, with `none`', async () => {
     const { ns } = await attach();
-    target.latencyMs = 150;
+    disk.target.latencyMs = 150;
     const { error } = await timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
     expect(error.outcome).toBeUndefined();
-    target.latencyMs = 0;
+    disk.target.latencyMs = 0;
     await ns.write(later, { offset: 0 });
     await pause(200);
     expect(stored().equals(first)).toBe(true);
@@ -70,22 +42,22 @@ describe('a write that is given up after its time', () => {
   it.each(['operation', 'attach'])('is not, with `abort` of the %s', async (whose) => {
     const onTimeout = 'abort';
     const { ns } = await attach(whose === 'attach' ? { onTimeout } : {});
-    target.latencyMs = 150;
+    disk.target.latencyMs = 150;
     const options: OperationOptions = whose === 'attach' ? {} : { onTimeout };
     const { error, ms } = await timed(ns.write(first, { offset: 0, timeoutMs: 20, ...options }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
     expect(error.message).toContain('does not carry it out any more');
     expect(ms).toBeLessThan(120);
-    target.latencyMs = 0;
+    disk.target.latencyMs = 0;
     await ns.write(later, { offset: 0 });
     await pause(200);
     expect(stored().equals(later)).toBe(true);
   });
 
   it('says that it was carried out, where the controller ignores the Abort', async () => {
-    subsystem.abortsCommands = false;
+    disk.subsystem.abortsCommands = false;
     const { ns } = await attach({ onTimeout: 'abort' });
-    target.latencyMs = 150;
+    disk.target.latencyMs = 150;
     const { error, ms } = await timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'completed' });
     expect(ms).toBeGreaterThan(120);
@@ -96,11 +68,11 @@ describe('a write that is given up after its time', () => {
     'says after a second that nobody knows, with `%s`',
     async (onTimeout) => {
       const { controller, ns } = await attach({ onTimeout, keepAliveMs: 0, timeoutMs: 60_000 });
-      target.silent = true;
+      disk.target.silent = true;
       const { error, ms } = await timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
       expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'unknown' });
       expect(ms).toBeLessThan(1_300);
-      target.silent = false;
+      disk.target.silent = false;
       await expect.poll(() => controller.state).toBe('attached');
       await ns.write(later, { offset: 0 });
     },
@@ -110,12 +82,12 @@ describe('a write that is given up after its time', () => {
     const { controller, ns } = await attach({ onTimeout: 'reset', ctrlrLossTimeoutMs: 5_000 });
     let resets = 0;
     controller.on('resetting', () => resets++);
-    target.latencyMs = 100;
+    disk.target.latencyMs = 100;
     const writes = [0, 1, 2].map((i) => timed(ns.write(first, { offset: i * 512, timeoutMs: 20 })));
     for (const { error } of await Promise.all(writes)) {
       expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'unknown' });
     }
-    target.latencyMs = 0;
+    disk.target.latencyMs = 0;
     await expect.poll(() => controller.state).toBe('attached');
     await ns.write(later, { offset: 0 });
     await pause(150);
@@ -127,7 +99,7 @@ describe('a write that is given up after its time', () => {
 describe('a signal', () => {
   it('has the controller abort a command, too', async () => {
     const { ns } = await attach();
-    target.latencyMs = 200;
+    disk.target.latencyMs = 200;
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 20);
     const { error } = await timed(ns.write(first, { offset: 0, signal: abort.signal, onTimeout: 'abort' }));
@@ -145,7 +117,7 @@ describe('a signal', () => {
 
   it('ends an operation that waits for room without an Abort', async () => {
     const { ns, controller } = await attach();
-    target.latencyMs = 100;
+    disk.target.latencyMs = 100;
     const running = Array.from({ length: 8 }, () => ns.read(Buffer.alloc(512), { offset: 0 }));
     const abort = new AbortController();
     const waiting = timed(ns.write(first, { offset: 0, signal: abort.signal, onTimeout: 'abort' }));
@@ -160,12 +132,12 @@ describe('slots of the ring', () => {
   it('are used again only after the Abort, and all of them', async () => {
     const { ns, controller } = await attach({ onTimeout: 'abort' });
     for (let round = 0; round < 5; round++) {
-      target.latencyMs = 50;
+      disk.target.latencyMs = 50;
       const writes = Array.from({ length: 16 }, (_, i) =>
         timed(ns.write(first, { offset: i * 512, timeoutMs: 5 })),
       );
       for (const { error } of await Promise.all(writes)) expect(error.code).toBe('ERR_SPDK_TIMEOUT');
-      target.latencyMs = 0;
+      disk.target.latencyMs = 0;
       await Promise.all(Array.from({ length: 32 }, () => ns.read(Buffer.alloc(512), { offset: 0 })));
     }
     expect(controller.stats().pending).toBe(0);
@@ -173,16 +145,16 @@ describe('slots of the ring', () => {
 
   it('hold several commands of one operation', async () => {
     const { ns } = await attach({ onTimeout: 'abort' });
-    target.latencyMs = 100;
+    disk.target.latencyMs = 100;
     const { error } = await timed(ns.write(Buffer.alloc(3 << 20, 'old'), { offset: 0, timeoutMs: 20 }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
     await pause(150);
-    expect(subsystem.namespaces.get(1)?.data.every((byte) => byte === 0)).toBe(true);
+    expect(disk.subsystem.namespaces.get(1)?.data.every((byte) => byte === 0)).toBe(true);
   });
 
   it('and a raw command, which is never cancelled otherwise', async () => {
     const { ns } = await attach();
-    target.latencyMs = 100;
+    disk.target.latencyMs = 100;
     const flush = { opcode: 0 };
     const { error } = await timed(ns.raw(flush, { timeoutMs: 20, onTimeout: 'abort' }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
@@ -191,7 +163,7 @@ describe('slots of the ring', () => {
 
 it('a detach ends what waits for the end of an Abort', async () => {
   const { ns, controller } = await attach({ onTimeout: 'abort', keepAliveMs: 0 });
-  target.silent = true;
+  disk.target.silent = true;
   const writing = timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
   await pause(40);
   await controller.detach({ drainMs: 0 });
@@ -199,20 +171,20 @@ it('a detach ends what waits for the end of an Abort', async () => {
 });
 
 it('over several paths an operation has it, too', async () => {
-  const space = await env.attachSubsystem([subsystem.id]);
+  const space = await disk.env.attachSubsystem([disk.subsystem.id]);
   const [ns] = space.namespaces;
-  target.latencyMs = 150;
+  disk.target.latencyMs = 150;
   const { error } = await timed(
     ns?.write(first, { offset: 0, timeoutMs: 20, onTimeout: 'abort' }) as Promise<void>,
   );
   expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
-  target.latencyMs = 0;
+  disk.target.latencyMs = 0;
   await space.detach();
 });
 
 it('a stream has it, too', async () => {
   const { ns } = await attach();
-  target.latencyMs = 150;
+  disk.target.latencyMs = 150;
   const reading = ns.createReadStream({ timeoutMs: 20, onTimeout: 'abort' });
   const error = await new Promise((resolve) => reading.once('error', resolve).resume());
   expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
@@ -221,7 +193,9 @@ it('a stream has it, too', async () => {
 describe('other values', () => {
   it.each(['', 'Abort', 'kill'])('%j is rejected at once', async (onTimeout) => {
     const bad = { onTimeout } as never;
-    await expect(env.attach(subsystem.id, bad)).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });
+    await expect(disk.env.attach(disk.subsystem.id, bad)).rejects.toMatchObject({
+      code: 'ERR_SPDK_INVALID_ARG_VALUE',
+    });
     const { ns } = await attach();
     const reading = ns.read(Buffer.alloc(512), { offset: 0, ...(bad as object) });
     await expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });

@@ -1,40 +1,25 @@
 // Reservations of a namespace in memory, which two hosts share.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Controller, Environment, type Namespace } from '../../lib/index.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Controller, Namespace } from '../../lib/index.js';
 import { decodeNotification } from '../../lib/nvme/reservations.js';
-import {
-  type MemorySubsystem,
-  type MemoryTarget,
-  type Simulation,
-  simulate,
-} from '../../lib/testing/index.js';
+import { simulatedDisk } from './memory/simulated-disk.js';
 
-let simulation: Simulation;
-let target: MemoryTarget;
-let subsystem: MemorySubsystem;
-let env: Environment;
+const disk = simulatedDisk();
 let controllers: Controller[];
 let one: Namespace;
 let other: Namespace;
 
 beforeEach(async () => {
-  simulation = simulate();
-  target = simulation.addTarget();
-  subsystem = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:reserved');
-  subsystem.addNamespace(1);
-  env = await Environment.init();
   controllers = await Promise.all(
     ['a', 'b'].map((host) =>
-      env.attach(subsystem.id, { hostNqn: `nqn.2026-11.dev.spdk-nvme:${host}`, ctrlrLossTimeoutMs: 1_000 }),
+      disk.env.attach(disk.subsystem.id, {
+        hostNqn: `nqn.2026-11.dev.spdk-nvme:${host}`,
+        ctrlrLossTimeoutMs: 1_000,
+      }),
     ),
   );
   [one, other] = controllers.map(({ namespaces }) => namespaces[0]) as [Namespace, Namespace];
-});
-afterEach(async () => {
-  await env.close();
-  expect(simulation.misuse).toEqual([]);
-  simulation.restore();
 });
 
 const conflict = { code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sct: 0, sc: 0x83 } };
@@ -74,7 +59,7 @@ describe('a reservation', () => {
     await one.reservations.register(5n);
     const hosts = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
-        env.attach(subsystem.id, { hostNqn: `nqn.2026-11.dev.spdk-nvme:h${i}` }),
+        disk.env.attach(disk.subsystem.id, { hostNqn: `nqn.2026-11.dev.spdk-nvme:h${i}` }),
       ),
     );
     for (const [i, host] of hosts.entries()) await host.namespaces[0]?.reservations.register(BigInt(100 + i));
@@ -92,7 +77,7 @@ describe('a reservation', () => {
     await controllers[1]?.reset();
     await expect(one.write(block, at)).rejects.toMatchObject(conflict);
     await other.write(block, at);
-    expect(subsystem.namespaces.get(1)?.reservations.type).toBe('write-exclusive');
+    expect(disk.subsystem.namespaces.get(1)?.reservations.type).toBe('write-exclusive');
   });
 
   it('ends with the registration of its holder, and by clear()', async () => {
@@ -109,11 +94,11 @@ describe('a reservation', () => {
   });
 
   it('is not asked for twice when a connection ends', async () => {
-    target.latencyMs = 50;
+    disk.target.latencyMs = 50;
     const registering = one.reservations.register(1n);
-    setTimeout(() => target.dropLinks(), 10);
+    setTimeout(() => disk.target.dropLinks(), 10);
     await expect(registering).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
-    target.latencyMs = 0;
+    disk.target.latencyMs = 0;
     expect((await one.reservations.report()).registrants).toEqual([]);
   });
 

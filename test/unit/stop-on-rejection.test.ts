@@ -1,42 +1,22 @@
 // A target that rejects a reconnect for good, and one that may think better of it.
 
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Controller, Environment } from '../../lib/index.js';
-import {
-  type MemorySubsystem,
-  type MemoryTarget,
-  type Simulation,
-  simulate,
-} from '../../lib/testing/index.js';
+import { expect, it } from 'vitest';
+import type { Controller } from '../../lib/index.js';
+import { simulatedDisk } from './memory/simulated-disk.js';
 
-let simulation: Simulation;
-let target: MemoryTarget;
-let subsystem: MemorySubsystem;
-let env: Environment;
-
-beforeEach(async () => {
-  simulation = simulate();
-  target = simulation.addTarget();
-  subsystem = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:gone');
-  subsystem.addNamespace(1);
-  env = await Environment.init();
-});
-afterEach(async () => {
-  await env.close();
-  simulation.restore();
-});
+const disk = simulatedDisk();
 
 const policy = { ctrlrLossTimeoutMs: 400, reconnectDelayMs: 20 };
 const notAllowed = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no', sct: 1, sc: 0x84, dnr: true } as const;
 const busy = { ...notAllowed, sc: 0x81, dnr: false };
 
 async function attemptsOf(options: object, rejection: typeof busy | typeof notAllowed): Promise<number> {
-  const controller: Controller = await env.attach(subsystem.id, { ...policy, ...options });
+  const controller: Controller = await disk.env.attach(disk.subsystem.id, { ...policy, ...options });
   const failed = new Promise<unknown>((resolve) => controller.once('failed', resolve));
   let attempts = 0;
   controller.on('reconnectFailed', () => attempts++);
-  target.rejection = rejection;
-  target.dropLinks();
+  disk.target.rejection = rejection;
+  disk.target.dropLinks();
   expect(await failed).toMatchObject({
     code: 'ERR_SPDK_CONNECT_REJECTED',
     nvmeStatus: { dnr: rejection.dnr },

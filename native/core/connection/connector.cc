@@ -1,3 +1,5 @@
+// Longer than other files: one connect, from the checks without SPDK to the queue pairs, whose steps share the same members.
+
 #include "native/core/connection/connector.h"
 
 #include <algorithm>
