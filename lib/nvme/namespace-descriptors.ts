@@ -1,6 +1,7 @@
 // The globally unique names of a namespace.
 
 import { plainBytesOf } from '../options/buffers.js';
+import { hyphenated } from '../options/host-identity.js';
 
 /** One entry of the list of namespace identification descriptors. */
 export interface NamespaceDescriptor {
@@ -38,10 +39,6 @@ export function decodeNamespaceDescriptors(page: NodeJS.ArrayBufferView): Namesp
     at += 4 + length;
   }
   return list;
-}
-
-function hyphenated(digits: string): string {
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** What names a namespace; empty texts where the controller reports none. */
