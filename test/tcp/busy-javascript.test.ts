@@ -1,36 +1,20 @@
 // A program that computes for 50 ms of every 100 ms, beside its I/O.
 
-import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { type Controller, Environment, type PollingMode } from '../../lib/index.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { expect, it, onTestFinished } from 'vitest';
+import type { Controller, PollingMode } from '../../lib/index.js';
+import { localTarget } from './local-target.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4496' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:busy';
 const computesMs = 50;
 
-let target: SpdkTarget;
-let env: Environment;
-
-beforeAll(async () => {
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'BUSY', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
-  });
-  ensureHugepages(256);
-  env = await Environment.init({ memoryMb: 128 });
-});
-afterAll(async () => {
-  await env?.close();
-  await target?.stop();
+const local = localTarget({
+  port: '4496',
+  subsystems: [{ nqn, serial: 'BUSY', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
 });
 
 async function attach(polling: PollingMode, ioQueues = 1): Promise<Controller> {
-  const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
-  const controller = await env.attach(id, { polling, ioQueues });
+  const controller = await local.env.attach(local.id(nqn), { polling, ioQueues });
   onTestFinished(async () => {
     await controller.detach();
   });
@@ -56,7 +40,7 @@ function median(values: readonly number[]): number {
 it('a poller completes what JavaScript has no time for, within about a millisecond', async () => {
   const controller = await attach('adaptive', 2);
   const [namespace] = controller.namespaces;
-  const buffer = env.allocate(8 * 512);
+  const buffer = local.env.allocate(8 * 512);
   const waits: number[] = [];
   for (let round = 0; round < 20; round++) {
     // After a rest, and in the middle of work.
@@ -93,7 +77,7 @@ it('as many operations are done as with poller threads', async () => {
 
 async function operationsOf(controller: Controller): Promise<number> {
   const [namespace] = controller.namespaces;
-  const buffer = env.allocate(4096);
+  const buffer = local.env.allocate(4096);
   const end = performance.now() + 500;
   let operations = 0;
   const reader = async (): Promise<void> => {
@@ -112,7 +96,7 @@ async function operationsOf(controller: Controller): Promise<number> {
 it.each(['detach', 'reset'] as const)('%s ends while JavaScript computes', async (what) => {
   const controller = await attach('adaptive', 2);
   const [namespace] = controller.namespaces;
-  const buffer = env.allocate(4096);
+  const buffer = local.env.allocate(4096);
   let going = true;
   const reader = async (): Promise<void> => {
     while (going) await namespace?.read(buffer, { offset: 0 }).catch(() => {});

@@ -1,33 +1,18 @@
 // I/O that JavaScript submits after a loss that it has not heard of, because it was busy, while SPDK is in an attempt to connect
 // that does not return: it fails as soon as the policy says so, not at the end of the attempt.
 
-import os from 'node:os';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Environment, type SpdkError } from '../../lib/index.js';
-import { listenerId } from '../../scripts/target/config.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { expect, it } from 'vitest';
+import type { SpdkError } from '../../lib/index.js';
+import { localTarget } from './local-target.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4476' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:after-loss';
 const failAfterMs = 100;
 /** Ample for a busy machine; an attempt takes longer. */
 const limitMs = 1_000;
 
-let target: SpdkTarget;
-let env: Environment;
-beforeAll(async () => {
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'LOSS', disk: { kind: 'malloc', sizeMb: 8, blockSize: 512 } }],
-  });
-  ensureHugepages(128);
-  env = await Environment.init({ memoryMb: 128 });
-});
-afterAll(async () => {
-  await env?.close();
-  await target?.stop('SIGKILL');
+const local = localTarget({
+  port: '4476',
+  subsystems: [{ nqn, serial: 'LOSS', disk: { kind: 'malloc', sizeMb: 8, blockSize: 512 } }],
 });
 
 function beBusy(ms: number): void {
@@ -35,7 +20,7 @@ function beBusy(ms: number): void {
 }
 
 it('fails in time', { timeout: 60_000 }, async () => {
-  const controller = await env.attach(listenerId(listener, nqn), {
+  const controller = await local.env.attach(local.id(nqn), {
     ...{ keepAliveMs: 1_000, reconnectDelayMs: failAfterMs, fastIoFailTimeoutMs: failAfterMs },
     ctrlrLossTimeoutMs: 60_000,
   });
@@ -55,9 +40,9 @@ it('fails in time', { timeout: 60_000 }, async () => {
     });
   });
   // Its port still responds, and nothing else does: an attempt to connect takes seconds.
-  process.kill(target.pid, 'SIGSTOP');
+  process.kill(local.target.pid, 'SIGSTOP');
   const { code, ms } = await read;
-  process.kill(target.pid, 'SIGCONT');
+  process.kill(local.target.pid, 'SIGCONT');
   expect(code).toBe('ERR_SPDK_CONTROLLER_FAILED');
   expect(ms).toBeLessThan(limitMs);
   await controller.detach({ drainMs: 0 });

@@ -1,42 +1,27 @@
 // Transfers far beyond one command, in little DMA memory, over TCP on loopback.
 
-import os from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Environment, type Namespace } from '../../lib/index.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { describe, expect, it } from 'vitest';
+import type { Namespace } from '../../lib/index.js';
 import { Random } from '../../scripts/testing/random.js';
 import { codeOf } from '../integration/support/timing.js';
+import { localTarget } from './local-target.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4484' } as const;
 const nqns = { memory: 'nqn.2026-11.dev.spdk-nvme:memory', large: 'nqn.2026-11.dev.spdk-nvme:large' };
 const MiB = 1 << 20;
 const length = 60 * MiB;
 
-let target: SpdkTarget;
-let env: Environment;
-
-beforeAll(async () => {
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    memoryMb: 512,
-    subsystems: [
-      { nqn: nqns.memory, serial: 'MEMORY', disk: { kind: 'malloc', sizeMb: 128, blockSize: 512 } },
-      { nqn: nqns.large, serial: 'LARGE', disk: { kind: 'null', sizeMb: 1100, blockSize: 512 } },
-    ],
-  });
-  ensureHugepages(256);
-  env = await Environment.init({ memoryMb: 256 });
-});
-afterAll(async () => {
-  await env?.close();
-  await target?.stop();
+const local = localTarget({
+  port: '4484',
+  memoryMb: 512,
+  subsystems: [
+    { nqn: nqns.memory, serial: 'MEMORY', disk: { kind: 'malloc', sizeMb: 128, blockSize: 512 } },
+    { nqn: nqns.large, serial: 'LARGE', disk: { kind: 'null', sizeMb: 1100, blockSize: 512 } },
+  ],
+  environment: { memoryMb: 256 },
 });
 
 async function attach(nqn: string, options = {}): Promise<Namespace> {
-  const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
-  const controller = await env.attach(id, { timeoutMs: 30_000, ...options });
+  const controller = await local.env.attach(local.id(nqn), { timeoutMs: 30_000, ...options });
   return controller.namespaces[0] as Namespace;
 }
 
@@ -91,7 +76,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with plain buffers, p
     const buffer = Buffer.alloc(1024 * MiB);
     expect(await codeOf(ns.read(buffer, { offset: 0 }))).toBe('none');
     expect(await codeOf(ns.write(buffer, { offset: 0 }))).toBe('none');
-    expect(env.stats().memory.totalBytes).toBeLessThanOrEqual(256 * MiB);
+    expect(local.env.stats().memory.totalBytes).toBeLessThanOrEqual(256 * MiB);
     await ns.controller.detach();
   });
 });

@@ -1,57 +1,46 @@
 // A target that falls silent right after it has announced a change of its namespaces: SPDK asks it for them in the middle
 // of polling its admin queue, and waits for the response.
 
-import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Controller, Environment } from '../../lib/index.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Controller } from '../../lib/index.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, timed, within } from '../integration/support/timing.js';
 import { holdAfterNamespaceEvent } from './holding-proxy.js';
+import { localTarget } from './local-target.js';
 import type { PduProxy } from './proxy.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4468' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:events';
 const keepAliveMs = 1_000;
 /** Of a namespace that comes and goes. */
 const nsid = 7;
 
-let target: SpdkTarget;
-let env: Environment;
+const local = localTarget({
+  port: '4468',
+  subsystems: [{ nqn: `${nqn}-other`, serial: 'OTHER', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
+  environment: { pollers: 1 },
+});
+// Room for namespaces that come later has to be asked for.
 beforeAll(async () => {
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    subsystems: [
-      { nqn: `${nqn}-other`, serial: 'OTHER', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } },
-    ],
-  });
-  // Room for namespaces that come later has to be asked for.
-  await target.call('nvmf_create_subsystem', {
+  await local.target.call('nvmf_create_subsystem', {
     nqn,
     serial_number: 'EVENTS',
     allow_any_host: true,
     max_namespaces: 8,
   });
   for (const name of ['First', 'Extra']) {
-    await target.call('bdev_malloc_create', { name, num_blocks: 2_048, block_size: 512 });
+    await local.target.call('bdev_malloc_create', { name, num_blocks: 2_048, block_size: 512 });
   }
-  await target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'First' } });
-  await target.call('nvmf_subsystem_add_listener', { nqn, listen_address: { ...listener, adrfam: 'IPv4' } });
-  ensureHugepages(128);
-  env = await Environment.init({ pollers: 1, memoryMb: 128 });
-});
-afterAll(async () => {
-  await env?.close();
-  await target?.stop();
+  await local.target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'First' } });
+  await local.target.call('nvmf_subsystem_add_listener', {
+    nqn,
+    listen_address: { ...local.listener, adrfam: 'IPv4' },
+  });
 });
 
-const add = () => target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Extra', nsid } });
-const remove = () => target.call('nvmf_subsystem_remove_ns', { nqn, nsid });
-const idAt = (port: number | string) =>
-  `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:${port} subnqn:${nqn}`;
+const add = () =>
+  local.target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Extra', nsid } });
+const remove = () => local.target.call('nvmf_subsystem_remove_ns', { nqn, nsid });
 
 describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polling) => {
   /** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
@@ -59,9 +48,13 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polli
     options: { keepAliveMs: number },
     test: (controller: Controller, proxy: PduProxy) => Promise<void>,
   ): Promise<void> {
-    const proxy = await holdAfterNamespaceEvent(Number(listener.trsvcid));
+    const proxy = await holdAfterNamespaceEvent(Number(local.listener.trsvcid));
     try {
-      const controller = await env.attach(idAt(proxy.port), { polling, timeoutMs: 5_000, ...options });
+      const controller = await local.env.attach(local.id(nqn, proxy.port), {
+        polling,
+        timeoutMs: 5_000,
+        ...options,
+      });
       await add();
       await proxy.held;
       await test(controller, proxy);
@@ -72,7 +65,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polli
   }
 
   it('a controller follows its namespaces', async () => {
-    const controller = await env.attach(idAt(listener.trsvcid), { polling });
+    const controller = await local.env.attach(local.id(nqn), { polling });
     await add();
     expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
     await remove();

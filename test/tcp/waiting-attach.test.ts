@@ -1,35 +1,20 @@
 // Attaches to targets that accept a connection and then take their time, or close it.
 
 import { connect, createServer, type Socket } from 'node:net';
-import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { Environment } from '../../lib/index.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { expect, it, onTestFinished } from 'vitest';
+
 import { ownThreads, totalSleeps } from '../support/own-threads.js';
+import { localTarget } from './local-target.js';
 import { listenSilently } from './silent-target.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4464' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:waiting';
-const idAt = (port: number) =>
-  `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${port} subnqn:${nqn}`;
 const waiting = 8;
 
-let target: SpdkTarget;
-let env: Environment;
-beforeAll(async () => {
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'WAITING', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
-  });
-  ensureHugepages(128);
-  env = await Environment.init({ pollers: 1, memoryMb: 128, connectConcurrency: waiting });
-});
-afterAll(async () => {
-  await env?.close();
-  await target?.stop();
+const local = localTarget({
+  port: '4464',
+  subsystems: [{ nqn, serial: 'WAITING', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
+  environment: { pollers: 1, connectConcurrency: waiting },
 });
 
 /** A server that is handed each connection with the first data that comes. */
@@ -40,7 +25,7 @@ async function listen(onFirst: (socket: Socket, data: Buffer) => void): Promise<
     socket.on('error', () => {});
     socket.once('data', (data) => onFirst(socket, data));
   });
-  await new Promise<void>((resolve) => server.listen(0, listener.traddr, resolve));
+  await new Promise<void>((resolve) => server.listen(0, local.listener.traddr, resolve));
   onTestFinished(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
@@ -53,7 +38,7 @@ const controlThreads = () => ownThreads().filter(({ name }) => name === 'spdk-co
 /** What a second costs while many attaches wait at a port: of one core, and sleeps. */
 async function whileWaiting(port: number): Promise<{ percent: number; slept: number }> {
   const attaches = Array.from({ length: waiting }, (_, i) =>
-    env.attach(`${idAt(port)}${i}`, { timeoutMs: 2_500 }).catch(() => {}),
+    local.env.attach(`${local.id(nqn, port)}${i}`, { timeoutMs: 2_500 }).catch(() => {}),
   );
   await sleep(500);
   const before = { cpu: process.cpuUsage(), sleeps: totalSleeps(controlThreads()) };
@@ -81,7 +66,7 @@ it('attaches that wait for the first response take next to no processor time', {
 it('attaches that wait for the response to a command take next to no processor time', {
   timeout: 40_000,
 }, async () => {
-  const silent = await listenSilently(listener.traddr);
+  const silent = await listenSilently(local.listener.traddr);
   onTestFinished(silent.close);
   expectRest(await whileWaiting(silent.port));
 });
@@ -90,14 +75,16 @@ it('a target that is slow with its first response gets a second attempt', { time
   let connections = 0;
   const port = await listen((socket, data) => {
     if (++connections === 1) return;
-    const upstream = connect(Number(listener.trsvcid), listener.traddr, () => upstream.write(data));
+    const upstream = connect(Number(local.listener.trsvcid), local.listener.traddr, () =>
+      upstream.write(data),
+    );
     upstream.on('error', () => {});
     upstream.pipe(socket);
     socket.pipe(upstream);
     upstream.on('close', () => socket.destroy());
     socket.on('close', () => upstream.destroy());
   });
-  const controller = await env.attach(idAt(port), { timeoutMs: 15_000 });
+  const controller = await local.env.attach(local.id(nqn, port), { timeoutMs: 15_000 });
   expect(connections).toBeGreaterThan(1);
   expect(controller.history.map(({ text }) => text)).toContainEqual(
     expect.stringContaining('connecting once more'),
@@ -108,7 +95,7 @@ it('a target that is slow with its first response gets a second attempt', { time
 it('an attach says whether its target was slow or closed the connection', async () => {
   const port = await listen((socket) => socket.destroy());
   const begun = performance.now();
-  await expect(env.attach(idAt(port))).rejects.toMatchObject({
+  await expect(local.env.attach(local.id(nqn, port))).rejects.toMatchObject({
     code: 'ERR_SPDK_UNREACHABLE',
     message: expect.stringContaining('closed the connection'),
   });
