@@ -1,5 +1,5 @@
-// Writes a block each second over two paths to one subsystem, and says which paths there are. It goes on while one of them
-// works; with no path it waits up to ten seconds.
+// Writes a block each second over two paths to one subsystem, and prints the state of the paths. Writes continue while one
+// path works; without a path they wait up to ten seconds.
 //
 //   node examples/multipath.mjs 'trtype:TCP traddr:192.0.2.1 subnqn:nqn...' 'trtype:TCP traddr:192.0.2.2 subnqn:nqn...'
 

@@ -56,7 +56,7 @@ class Side {
     }
   }
 
-  /** A target that does not do as it is told is started anew, with all that it is configured with. */
+  /** A target that does not carry out a call is started again, with its whole configuration. */
   async listen(call: 'add' | 'remove', nqn: string): Promise<void> {
     const target = await this.#target;
     try {

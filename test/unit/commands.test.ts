@@ -40,7 +40,12 @@ describe('fua and limitedRetry', () => {
 
   it('are those of a command of a batch, too, which names its arguments', async () => {
     using batch = (ns.controller.queuePairs[0] as QueuePair).openBatch();
-    const transfer = (flags: object) => ({ namespace: ns, buffer: disk.env.allocate(512), offset: 0, ...flags });
+    const transfer = (flags: object) => ({
+      namespace: ns,
+      buffer: disk.env.allocate(512),
+      offset: 0,
+      ...flags,
+    });
     const written = transfer({ fua: true, limitedRetry: true });
     expect(await flagsOf(async () => batch.write(written))).toBe(0xc000_0000);
     vi.restoreAllMocks();
