@@ -26,3 +26,33 @@ describe('links between the documents', () => {
     }
   });
 });
+
+describe('names in the documents', () => {
+  const files = ['native', 'lib', 'cli', 'scripts', 'test', 'docs', 'examples'].flatMap((folder) =>
+    fs
+      .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => `${folder}/${file}`),
+  );
+  const native = files
+    .filter((file) => /^native\/.*\.(cc|h)$/.test(file))
+    .map((file) => fs.readFileSync(path.join(root, file), 'utf8'))
+    .join('\n');
+  // What was measured or changed then may have other names now.
+  const present = documents.filter((document) => !/^docs\/measurements|^CHANGELOG/.test(document));
+
+  it.each(present)('of %s are those of the code', (document) => {
+    const text = fs.readFileSync(path.join(root, document), 'utf8').replace(/^```.*?^```/gms, '');
+    for (const [, name = ''] of text.matchAll(/`([^`\n]+)`/g)) {
+      if (/^\w+::\w+(\(\))?$/.test(name)) {
+        for (const part of name.match(/\w+/g) ?? [])
+          expect(native, name).toMatch(new RegExp(`\\b${part}\\b`));
+      }
+      if (/^[\w/.-]+\.(ts|mjs|cc|h)$/.test(name)) {
+        expect(
+          files.some((file) => file === name || file.endsWith(`/${name}`)),
+          name,
+        ).toBe(true);
+      }
+    }
+  });
+});
