@@ -3,10 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { root } from '../setup/paths.js';
 import { type Check, command } from './checks.js';
+import { packageManager } from './package-manager-programs.js';
 
 const SPEC = 'file:../bundled.tgz';
-/** The program as Bun's own package for this platform has it; the package `bun` needs a script to find it. */
-const bun = path.join(root, 'node_modules/@oven/bun-linux-x64/bin/bun');
 /** What the first use of the package prints where there is no addon. */
 const FIRST_USE = `import('spdk-nvme').then((p) => p.spdkVersion()).catch((e) => console.log(e.code, e.message))`;
 const NOT_RUN = /^ERR_SPDK_ADDON_MISSING .*install script of this package has not run/;
@@ -15,11 +14,10 @@ const RUN = /^ERR_SPDK_ADDON_MISSING .*SPDK was not found \(SPDK_PREFIX: not set
 /**
  * Package managers that run no install scripts by default: the first use says that, and says something else once
  * the package is allowed to build, in the way that docs/guide/install.md gives. SPDK is out of their sight, so nothing is
- * compiled, and no registry is asked.
+ * compiled, and no registry is asked but for the package managers themselves.
  * @param packed where the packed package will be when the checks run
  */
 export function packageManagerChecks(folder: string, packed: () => string, signal: AbortSignal): Check[] {
-  const bin = (name: string) => path.join(root, 'node_modules/.bin', name);
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: path.join(folder, 'home'),
@@ -65,40 +63,43 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
     {
       name: 'pnpm: the first use says why, until allowBuilds names the package',
       run: async () => {
+        const pnpm = await packageManager('pnpm');
         const { json, run, says, fails } = project('with-pnpm');
         // It installs the package and ends with a failure, since the script is neither allowed nor forbidden.
-        await fails(bin('pnpm'), 'add', '--offline', SPEC);
+        await fails(...pnpm, 'add', '--offline', SPEC);
         await says(NOT_RUN);
         json('pnpm-workspace.yaml', { allowBuilds: { [`spdk-nvme@${SPEC}`]: true } });
-        await run(bin('pnpm'), 'rebuild');
+        await run(...pnpm, 'rebuild');
         await says(RUN);
       },
     },
     {
       name: 'Yarn: the first use says why, until dependenciesMeta names the package',
       run: async () => {
+        const yarn = await packageManager('yarn');
         const { cwd, json, run, says } = project('with-yarn');
         fs.writeFileSync(path.join(cwd, 'yarn.lock'), '');
         json('.yarnrc.yml', { nodeLinker: 'node-modules' });
-        await run(bin('yarn'), 'add', `spdk-nvme@${SPEC}`);
+        await run(...yarn, 'add', `spdk-nvme@${SPEC}`);
         await says(NOT_RUN);
         const manifest = JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8'));
         json('package.json', { ...manifest, dependenciesMeta: { 'spdk-nvme': { built: true } } });
-        await run(bin('yarn'), 'install');
+        await run(...yarn, 'install');
         await says(RUN);
       },
     },
     {
       name: 'Bun: the first use says why, until the package is trusted, in either way',
       run: async () => {
+        const bun = await packageManager('bun');
         const { cwd, json, run, says } = project('with-bun');
-        await run(bun, 'add', SPEC);
+        await run(...bun, 'add', SPEC);
         await says(NOT_RUN);
-        await run(bun, 'pm', 'trust', 'spdk-nvme');
+        await run(...bun, 'pm', 'trust', 'spdk-nvme');
         await says(RUN);
         fs.rmSync(path.join(cwd, 'node_modules'), { recursive: true });
         json('package.json', { dependencies: { 'spdk-nvme': SPEC }, trustedDependencies: ['spdk-nvme'] });
-        await run(bun, 'install');
+        await run(...bun, 'install');
         await says(RUN);
       },
     },
