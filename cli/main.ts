@@ -2,6 +2,7 @@
 // The package's command line: `npx spdk-nvme VERB`.
 import { constants } from 'node:os';
 import { explain } from './engine/exit.js';
+import { hideKeys } from './engine/key-options.js';
 import { run } from './program.js';
 
 let unwritten = 0;
@@ -14,7 +15,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exitCode ||= unwritten;
 });
 
-const status = await run(process.argv.slice(2));
+const words = process.argv.slice(2);
+hideKeys(words);
+const status = await run(words);
 process.exitCode = status || unwritten;
 // After a signal, a terminal or a pipe that is still being read or written must not keep the process.
 if (status > 128) process.exit();

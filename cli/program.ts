@@ -14,6 +14,7 @@ import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
 import { addExamples, usageMessage } from './engine/examples.js';
 import { explain, statusOfError, UsageError } from './engine/exit.js';
+import { keyError, withoutKeys } from './engine/key-options.js';
 import { packageVersion } from './engine/package.js';
 
 /** Where the help text and errors go; tests collect them. */
@@ -66,10 +67,12 @@ export async function run(words: readonly string[], output: Output = processOutp
   });
   try {
     await program.parseAsync(words, { from: 'user' });
-  } catch (error) {
+  } catch (thrown) {
+    const error = keyError(thrown) ?? thrown;
     if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
     // Commander has written its errors by itself.
-    else if (!(error instanceof CommanderError)) output.writeErr(`spdk-nvme: ${explain(error)}\n`);
+    else if (!(error instanceof CommanderError))
+      output.writeErr(`spdk-nvme: ${withoutKeys(explain(error))}\n`);
     return statusOfError(error);
   }
   return Number(process.exitCode ?? 0);

@@ -1,8 +1,9 @@
 // Attaches everything that a discovery log offers.
 
 import type { Controller } from './controller.js';
-import type { DiscoveryEntry, DiscoveryLog } from './discovery/log.js';
+import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { type AttachKeys, wipeKeys } from './keys.js';
 import { checkInteger, describe, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
@@ -15,7 +16,10 @@ import {
   type TransportIdObject,
 } from './options/transport-id.js';
 
-/** Options of `env.attachAll`: how each controller is attached, and which. Every key may be left out. */
+/**
+ * Options of `env.attachAll`: how each controller is attached, and which. Every key may be left out. `dhchap` and `tls` are for
+ * every controller, and for the service if its log is read: read it with `env.discover` if that needs others.
+ */
 export interface AttachAllOptions extends AttachOptions {
   /** Simultaneous attaches, 1 to 64. Default 4. */
   concurrency?: number | undefined;
@@ -28,8 +32,8 @@ export interface AttachAllOptions extends AttachOptions {
 /**
  * Why an entry was not attached. `not-nvm`: no subsystem with namespaces; `transport`: a transport or an address that
  * this package cannot use; `any-address`: the target listens on every address and names none, such as 0.0.0.0;
- * `secure-channel`: the target insists on TLS, which this package lacks; `duplicate`: the log has it twice; `filter`:
- * the filter left it out.
+ * `secure-channel`: the target requires TLS, and there is no option `tls`, or the transport is not TCP; `duplicate`: the log
+ * has it twice; `filter`: the filter left it out.
  */
 export type SkipReason = 'not-nvm' | 'transport' | 'any-address' | 'secure-channel' | 'duplicate' | 'filter';
 
@@ -48,8 +52,8 @@ export interface AttachAllServices {
   readonly discover: (id: string | TransportIdObject, options: DiscoverOptions) => Promise<DiscoveryLog>;
   readonly attach: (id: TransportId, options: AttachOptions) => Promise<Controller>;
   readonly controllers: () => readonly Controller[];
-  /** Checks the options of an attach, and says who attaches with them. */
-  readonly identify: (options: AttachOptions) => HostIdentity;
+  /** Checks the options of an attach: who attaches with them, and copies of the keys, which are to be wiped. */
+  readonly check: (options: AttachOptions) => { readonly identity: HostIdentity; readonly keys: AttachKeys };
   /** Throws when the environment is closed. */
   readonly checkOpen: () => void;
 }
@@ -71,21 +75,35 @@ export async function attachAll(
   options: unknown,
   services: AttachAllServices,
 ): Promise<AttachAllReport> {
-  const { concurrency, referralDepth, filter, attach } = resolveOptions(options);
-  const { hostNqn, hostId, sourceAddress, timeoutMs, signal } = attach;
+  const resolved = resolveOptions(options);
   services.checkOpen();
-  const given = isLog(what) ? what : undefined;
-  if (given && referralDepth !== undefined) {
+  if (isLog(what) && resolved.referralDepth !== undefined) {
     conflict('referralDepth has no meaning together with a log: give it to env.discover()');
   }
-  const identity = services.identify(attach);
-  const log =
-    given ??
-    (await services.discover(what as string | TransportIdObject, {
-      ...{ hostNqn, hostId, sourceAddress, timeoutMs, signal },
-      referralDepth: checkDepth(referralDepth),
-    }));
-  const { chosen, skipped } = choose(checkedEntries(log), filter);
+  const { identity, keys } = services.check(resolved.attach);
+  try {
+    // Each attach accepts checked keys, and copies them.
+    const attach = { ...resolved.attach, ...keys } as AttachOptions;
+    return await attachListed(what, { ...resolved, attach }, identity, services);
+  } finally {
+    wipeKeys(keys);
+  }
+}
+
+async function attachListed(
+  what: unknown,
+  { concurrency, referralDepth, filter, attach }: ReturnType<typeof resolveOptions>,
+  identity: HostIdentity,
+  services: AttachAllServices,
+): Promise<AttachAllReport> {
+  const { hostNqn, hostId, sourceAddress, timeoutMs, signal, dhchap, tls } = attach;
+  const log = isLog(what)
+    ? what
+    : await services.discover(what as string | TransportIdObject, {
+        ...{ hostNqn, hostId, sourceAddress, timeoutMs, signal, dhchap, tls },
+        referralDepth: checkDepth(referralDepth),
+      });
+  const { chosen, skipped } = choose(checkedEntries(log), filter, tls !== undefined);
   const report = { log, skipped, attached: [], present: [], failed: [] } as Writable<AttachAllReport>;
   const queue = [...chosen];
   const attachNext = async (): Promise<void> => {
@@ -137,13 +155,13 @@ function isLog(value: unknown): value is DiscoveryLog {
 }
 
 /** Which entries are to be attached, and why the others are not. */
-function choose(entries: readonly DiscoveryEntry[], filter: Filter) {
+function choose(entries: readonly DiscoveryEntry[], filter: Filter, withTls: boolean) {
   const chosen: { readonly entry: DiscoveryEntry; readonly id: TransportId }[] = [];
   const skipped: { readonly entry: DiscoveryEntry; readonly reason: SkipReason }[] = [];
   const known = new Set<string>();
   for (const entry of entries) {
     const id = entry.transportId;
-    const reason = id ? reasonToSkip(entry, id, known, filter) : noId(entry);
+    const reason = id ? reasonToSkip(entry, id, known, filter, withTls) : noId(entry);
     if (reason || !id) skipped.push({ entry, reason: reason ?? 'transport' });
     else chosen.push({ entry, id });
     if (id) known.add(formatTransportId(id));
@@ -160,11 +178,12 @@ function reasonToSkip(
   id: TransportId,
   known: ReadonlySet<string>,
   filter: Filter,
+  withTls: boolean,
 ): SkipReason | undefined {
   if (entry.subtype !== 'nvm') return 'not-nvm';
   // A connection to it reaches this machine itself, whatever host sent the log.
   if (id.traddr === '0.0.0.0' || id.traddr === '::') return 'any-address';
-  if (entry.secureChannel === 'required') return 'secure-channel';
+  if (!canSecure(entry, withTls)) return 'secure-channel';
   if (known.has(formatTransportId(id))) return 'duplicate';
   try {
     return filter(entry) ? undefined : 'filter';

@@ -314,6 +314,19 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return this.#controllers.connect({ what, transportId, resolved: identified, discovery });
   }
 
+  /** Wipes the copies of keys: native code has its own for reconnects. */
+  async #connectToService(
+    service: TransportId,
+    resolved: ResolvedAttachOptions,
+    machine: HostFiles,
+  ): Promise<Controller> {
+    try {
+      return await this.#connect(`Discovery at ${service.traddr}`, service, resolved, machine, true);
+    } finally {
+      wipeKeys(resolved);
+    }
+  }
+
   /**
    * Reads a target's discovery log and, with `referralDepth`, those of the services that it refers to.
    *
@@ -328,23 +341,20 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const machine = this.#machineIdentity();
     // Without a keep-alive the target does not expect the connection to stay.
     const settings = { ...attach, keepAliveMs: 0 };
-    const { timeoutMs, signal } = resolveAttachOptions(settings, service, machine);
+    const checked = resolveAttachOptions(settings, service, machine);
+    const { timeoutMs, signal, dhchap, tls } = checked;
     const left = timeLeft(timeoutMs);
-    return discover(service, referralDepth, signal, async (target, work) => {
-      const resolved = resolveAttachOptions({ ...settings, timeoutMs: left() }, target, machine);
-      const controller = await this.#connect(
-        `Discovery at ${target.traddr}`,
-        target,
-        resolved,
-        machine,
-        true,
-      );
+    const asking = discover(service, referralDepth, signal, async (target, work) => {
+      const asked = { ...settings, dhchap, tls, timeoutMs: left() };
+      const resolved = resolveAttachOptions(asked, target, machine);
+      const controller = await this.#connectToService(target, resolved, machine);
       try {
         return await work(controller.admin, left);
       } finally {
         await controller.detach({ drainMs: 0, timeoutMs: discoveryDetachMs });
       }
     });
+    return asking.finally(() => wipeKeys(checked));
   }
 
   /**
@@ -364,8 +374,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const machine = this.#machineIdentity();
     const resolved = resolveAttachOptions(attach, service, machine);
     const left = timeLeft(resolved.timeoutMs);
-    const what = `Discovery at ${service.traddr}`;
-    const controller = await this.#connect(what, service, resolved, machine, true);
+    const controller = await this.#connectToService(service, resolved, machine);
     const { timeoutMs, signal, reconnectDelayMs } = resolved;
     const settings = { pollIntervalMs, retryMs: Math.max(reconnectDelayMs, minRetryMs), timeoutMs, signal };
     return DiscoveryWatch.open(controller, settings, left);
@@ -388,9 +397,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       discover: (id, discovering) => this.discover(id, discovering),
       attach: (id, attaching) => this.attach(id, attaching),
       controllers: () => this.controllers,
-      identify: ({ sourceAddress: _, ...wanted }) => {
+      check: ({ sourceAddress: _, ...wanted }) => {
         const machine = this.#machineIdentity();
-        return identityOf(resolveAttachOptions(wanted, anywhere, machine), machine);
+        const { dhchap, tls, ...resolved } = resolveAttachOptions(wanted, anywhere, machine);
+        return { identity: identityOf(resolved, machine), keys: { dhchap, tls } };
       },
       checkOpen: () => {
         if (this.closed) throw closedError();

@@ -173,6 +173,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     });
     this.#followed = new FollowedLogs<SubsystemPath>({
       nqn: this.nqn,
+      withTls: resolved.attach.tls !== undefined,
       paths: () => this.#paths.filter(({ state }) => state !== 'detached'),
       add: (id) => this.#addListed(id),
       remove: (path) => void this.removePath(path).catch(() => {}),

@@ -43,9 +43,9 @@ export function addDiscover(program: Command): void {
         throw new UsageError('--watch does not follow referrals: omit --referrals');
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         if (given.watch) return watch(environment, service, given, stop.signal);
-        const { timeoutMs, hostNqn, hostId, sourceAddress } = attachOptionsOf(given);
+        const { keepAliveMs: _, ...asked } = attachOptionsOf(given);
         const log = await environment.discover(service, {
-          ...{ timeoutMs, hostNqn, hostId, sourceAddress },
+          ...asked,
           referralDepth: given.referrals,
           signal: stop.signal,
         });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Controller, type Environment, formatTransportId, type TransportId } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
+import { keyError } from '../engine/key-options.js';
 import { formatBytes } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
@@ -36,6 +37,8 @@ export function addList(program: Command): void {
             rows.push(...(await namespacesOf(environment, id, given, stop)));
           } catch (error) {
             if (stop.requested) return 1;
+            // It is the same for every controller.
+            if (keyError(error)) throw error;
             failed = true;
             process.stderr.write(`spdk-nvme: ${formatTransportId(id)}: ${explain(error)}\n`);
           }

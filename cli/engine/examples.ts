@@ -1,5 +1,6 @@
 // One example for each verb: its help shows it, and every message about wrong options ends with it.
 import type { Command } from 'commander';
+import { withoutKeys } from './key-options.js';
 
 const service = '-t tcp -a 192.0.2.1';
 const target = `${service} -s 4420 -n nqn.2016-06.io.spdk:cnode1`;
@@ -51,5 +52,5 @@ export function usageMessage(problem: string, verb: string): string {
     .trim()
     .replace(/\s*\n\s*/g, ' ');
   const end = /[.!?)]$/.test(line) ? '' : '.';
-  return `spdk-nvme: ${line}${end} For example: ${verb === '' ? 'spdk-nvme --help' : exampleOf(verb)}\n`;
+  return `spdk-nvme: ${withoutKeys(line)}${end} For example: ${verb === '' ? 'spdk-nvme --help' : exampleOf(verb)}\n`;
 }

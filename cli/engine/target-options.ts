@@ -3,10 +3,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
 import { UsageError } from './exit.js';
 import { address, nqn, transportId, uuid } from './identifiers.js';
+import { addKeyOptions, type KeyOptions, keysOf } from './key-options.js';
 import { integer } from './numbers.js';
 
 /** The options that name a target, as in nvme-cli. */
-export interface TargetOptions {
+export interface TargetOptions extends KeyOptions {
   readonly transport?: 'rdma' | 'tcp';
   readonly traddr?: string;
   readonly trsvcid?: string;
@@ -32,14 +33,14 @@ function collect<Value>(parse: (text: string) => Value) {
   return (text: string, before: Value[] = []): Value[] => [...before, parse(text)];
 }
 
-/** Adds the options for the target and the host identity. */
+/** Adds the options for the target, the host identity and keys. */
 export function addTargetOptions(
   command: Command,
   { several = false, discovery = false, timeoutMs = defaultTimeoutMs } = {},
 ): Command {
   const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
-  return command
+  command
     .addOption(new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']))
     .option('-a, --traddr <ADDRESS>', 'the target’s IP address', address)
     .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`, servicePort)
@@ -55,6 +56,7 @@ export function addTargetOptions(
       timeoutMs,
     )
     .option('-k, --keep-alive <MS>', 'the keep-alive timeout; 0 turns it off', keepAlive);
+  return addKeyOptions(command);
 }
 
 function servicePort(text: string): string {
@@ -96,6 +98,8 @@ function idsOf(
   nqns: readonly (string | undefined)[] = [],
 ): TransportId[] {
   const { transport, traddr, trsvcid, nqn = [], transportId = [] } = options;
+  // Now, because wrong options are to be reported before anything is opened.
+  keysOf(options);
   const apart = transport !== undefined || traddr !== undefined || trsvcid !== undefined || nqn.length > 0;
   if (apart && transportId.length > 0) {
     throw new UsageError('Use --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
@@ -140,5 +144,6 @@ export function attachOptionsOf(options: TargetOptions): AttachOptions {
     hostId: hostid,
     sourceAddress: hostTraddr,
     keepAliveMs: keepAlive,
+    ...keysOf(options),
   };
 }

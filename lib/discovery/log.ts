@@ -96,6 +96,11 @@ const providers: Readonly<Record<number, RdmaPort['provider']>> = {
 /** The offset of the transport-specific part of an entry; for TCP its first byte is SECTYPE. */
 const transportSpecific = 768;
 
+/** Whether a connection can be as secure as the target requires it. @param withTls there is a key for TLS */
+export function canSecure({ secureChannel, transport }: DiscoveryEntry, withTls: boolean): boolean {
+  return secureChannel !== 'required' || (withTls && transport === 'tcp');
+}
+
 /**
  * The number of entries of a log.
  * @throws {SpdkError} ERR_SPDK_INVALID_DISCOVERY_LOG for an impossible number

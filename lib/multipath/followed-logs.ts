@@ -1,6 +1,6 @@
 // The paths of a subsystem, as discovery services list them.
 
-import type { DiscoveryEntry, DiscoveryLog } from '../discovery/log.js';
+import { canSecure, type DiscoveryEntry, type DiscoveryLog } from '../discovery/log.js';
 import { formatTransportId, type TransportId } from '../options/transport-id.js';
 
 /** A watched discovery service, as far as its log goes. */
@@ -20,6 +20,8 @@ export interface FollowingPath {
 /** What following needs of the subsystem. */
 export interface FollowServices<Path extends FollowingPath> {
   readonly nqn: string;
+  /** Whether its paths have a key for TLS. */
+  readonly withTls: boolean;
   readonly paths: () => readonly Path[];
   readonly add: (id: TransportId) => void;
   readonly remove: (path: Path) => void;
@@ -104,9 +106,11 @@ export class FollowedLogs<Path extends FollowingPath> {
   }
 
   /** Entries that `env.attachAll()` skips are skipped here too. */
-  #pathOf({ transportId, subtype, subsystemNqn, secureChannel }: DiscoveryEntry): TransportId | undefined {
-    if (!transportId || subtype !== 'nvm' || subsystemNqn !== this.#services.nqn) return undefined;
-    if (secureChannel === 'required') return undefined;
+  #pathOf(entry: DiscoveryEntry): TransportId | undefined {
+    const { transportId, subtype, subsystemNqn } = entry;
+    const { nqn, withTls } = this.#services;
+    if (!transportId || subtype !== 'nvm' || subsystemNqn !== nqn) return undefined;
+    if (!canSecure(entry, withTls)) return undefined;
     const { traddr } = transportId;
     return traddr === '0.0.0.0' || traddr === '::' ? undefined : transportId;
   }

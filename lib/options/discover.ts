@@ -4,9 +4,15 @@ import { checkInteger, readOptions } from './arguments.js';
 import type { AttachOptions } from './attach.js';
 import { maxTimerMs, or } from './common.js';
 
-/** Options of `env.discover`; all keys are optional. */
+/**
+ * Options of `env.discover`; all keys are optional. `dhchap` and `tls` are for the service, and for those that it refers to: the
+ * log is only read from a service that accepts them.
+ */
 export interface DiscoverOptions
-  extends Pick<AttachOptions, 'hostNqn' | 'hostId' | 'sourceAddress' | 'timeoutMs' | 'signal'> {
+  extends Pick<
+    AttachOptions,
+    'hostNqn' | 'hostId' | 'sourceAddress' | 'timeoutMs' | 'signal' | 'dhchap' | 'tls'
+  > {
   /** How deep to follow referrals, 0 to 8; each address is visited once. Default 0: not at all. */
   referralDepth?: number | undefined;
 }
@@ -15,7 +21,14 @@ export interface DiscoverOptions
 export interface WatchDiscoveryOptions
   extends Pick<
     AttachOptions,
-    'hostNqn' | 'hostId' | 'sourceAddress' | 'keepAliveMs' | 'reconnectDelayMs' | 'ctrlrLossTimeoutMs'
+    | 'hostNqn'
+    | 'hostId'
+    | 'sourceAddress'
+    | 'keepAliveMs'
+    | 'reconnectDelayMs'
+    | 'ctrlrLossTimeoutMs'
+    | 'dhchap'
+    | 'tls'
   > {
   /**
    * The time limit for connecting and reading the log, and for each later reading, in milliseconds, 1 to 2147483647.
@@ -34,7 +47,7 @@ export interface WatchDiscoveryOptions
 /** Options shared with `env.attach`, which {@link resolveAttachOptions} checks. */
 type ForAttach = Readonly<Record<string, unknown>>;
 
-const hostKeys = ['hostNqn', 'hostId', 'sourceAddress', 'timeoutMs', 'signal'] as const;
+const hostKeys = ['hostNqn', 'hostId', 'sourceAddress', 'timeoutMs', 'signal', 'dhchap', 'tls'] as const;
 
 /** How deep referrals are followed. */
 export function checkDepth(value: unknown): number {

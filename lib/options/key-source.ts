@@ -108,6 +108,11 @@ export class KeySource {
     }
   }
 
+  /** One whose bytes are wiped apart from these. */
+  copy(): KeySource {
+    return new KeySource(this.#name, this.#kind, this.#place, this.#text && new Uint8Array(this.#text));
+  }
+
   /** Forgets the caller's bytes; {@link read} must not be called any more. */
   wipe(): void {
     this.#text?.fill(0);

@@ -99,13 +99,12 @@ export function resolveDhchap(value: unknown): ResolvedDhchap {
 export function resolveTls(value: unknown, trtype: string): ResolvedTls {
   const given = readOptions(value, 'tls options', ['psk']);
   if (given.get('psk') === undefined) invalid('tls needs a psk');
-  const psk = readSecret(given.get('psk'), 'tls.psk', 'tls');
   if (trtype !== 'TCP') conflict(`tls needs the transport TCP; the transport id has ${trtype}`);
-  return Object.freeze({ psk });
+  return Object.freeze({ psk: readSecret(given.get('psk'), 'tls.psk', 'tls') });
 }
 
 function readSecret(value: unknown, name: string, kind: 'dhchap' | 'tls'): KeySource {
-  if (KeySource.is(value)) return value;
+  if (KeySource.is(value)) return value.copy();
   if (isArrayBufferView(value)) {
     if (!isUint8Array(value)) {
       throw new SpdkTypeError(`${name} must be a Uint8Array, such as a Buffer, not another view`);

@@ -15,6 +15,8 @@ import { checkAttachable, parseTransportId } from '../../lib/options/transport-i
 /** A line that rejects words: what is wrong, and an example. */
 export const rejectionLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
 
+/** What no output may show. */
+const key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const silent: Output = { writeOut: () => {}, writeErr: () => {} };
 
 /** The command line whose verbs do no more than look at their target's options. */
@@ -34,17 +36,20 @@ export function idle(output: Output): { program: Command; ran: string[] } {
 function lookAtTarget(verb: Command): void {
   if (!verb.options.some(({ long }) => long === '--traddr')) return;
   const options = verb.opts<TargetOptions>();
-  for (const read of [targetsOf, (given: TargetOptions) => [serviceOf(given)]]) {
+  const looks: ((given: TargetOptions) => void)[] = [
+    (given) => {
+      for (const id of targetsOf(given)) checkAttachable(parseTransportId(id));
+    },
+    (given) => parseTransportId(serviceOf(given)),
+    attachOptionsOf,
+  ];
+  for (const look of looks) {
     try {
-      for (const id of read(options)) {
-        if (read === targetsOf) checkAttachable(id);
-        parseTransportId(id);
-      }
+      look(options);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
     }
   }
-  attachOptionsOf(options);
 }
 
 const { program: sample } = idle(silent);
@@ -55,6 +60,7 @@ const flags = sample.commands.flatMap((verb) =>
 const values = [
   ...['tcp', 'rdma', 'json', '127.0.0.1', '::1', '4k', '0x10', '--', '-', '', 'package.json/x', 'a\0b'],
   ...['nqn.2016-06.io.spdk:cnode1', 'trtype:TCP traddr:192.0.2.1', 'a\nb'],
+  ...['file:/nonexistent', 'kernel:name', `DHHC-1:01:${key}:`, `NVMeTLSkey-1:01:${key}:`],
 ];
 const word = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...new Set(flags)) },
@@ -77,6 +83,9 @@ const target = fc
       '-q': fc.constantFrom('nqn.2016-06.io.spdk:host', 'host'),
       '-I': fc.oneof(fc.uuid(), fc.constant('0')),
       '-w': fc.constantFrom('192.0.2.2', '::2', 'eth0'),
+      '-S': fc.constantFrom('file:key', 'kernel:', key, `DHHC-1:01:${key}:`),
+      '-C': fc.constantFrom('kernel:key', `DHHC-1:9:${key}`),
+      '--tls-key': fc.constantFrom('file:key', `NVMeTLSkey-1:01:${key}:`, `NVMeTLSkey-1:01:${key}`),
       '-k': fc.oneof(fc.integer({ min: -1, max: 4_000_000 }).map(String), fc.constant('off')),
     },
     { requiredKeys: [] },
@@ -108,6 +117,7 @@ export function checkCommandLine(words: readonly string[]): boolean {
     if (!(error instanceof CommanderError)) throw error;
     const status = statusOfError(error);
     const said = written.join('');
+    if (said.includes(key)) throw new Error(`it showed a key: ${said}`);
     if (ran.length > 0) throw new Error(`${ran.join(', ')} ran all the same`);
     if (status !== 0 && status !== 2) throw new Error(`the status was ${status}`);
     if (!(status === 0 ? /^Usage: / : rejectionLine).test(said)) throw new Error(`it said ${said}`);

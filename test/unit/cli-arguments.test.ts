@@ -1,5 +1,6 @@
 // Any words on the command line are taken or rejected with a line that says why; nothing else happens to them.
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import fc from 'fast-check';
@@ -48,6 +49,8 @@ it.each(verbs)('%s has an example that it takes, in its help', (verb) => {
 });
 
 const target = ['-t', 'tcp', '-a', '192.0.2.1', '-n', 'nqn.2016-06.io.spdk:cnode1'];
+/** Of a key; the checksum is wrong. */
+const secret = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const id = 'trtype:TCP traddr:192.0.2.1 trsvcid:4420';
 
 it.each([
@@ -66,6 +69,13 @@ it.each([
   [['list', '-r', 'nonsense'], '--transport-id'],
   [['id-ctrl', ...target, '-n', 'nqn.2016-06.io.spdk:cnode2'], '--nqn'],
   [['doctor', '-t', 'tcp'], '--traddr, --nqn missing'],
+  [['list', ...target, '-S', secret], '--dhchap-secret must be'],
+  [['list', ...target, '-S', `DHHC-1:01:${secret}:`], '--dhchap-secret'],
+  [['list', ...target, '-C', 'kernel:key'], '--dhchap-ctrl-secret needs --dhchap-secret'],
+  [['list', ...target, '--tls-key', 'file:'], '--tls-key must be'],
+  [['list', ...target, '--tls'], '--tls needs --tls-key'],
+  [['list', ...target, '--tls-key', 'file:a', '--tls_key', 'file:b'], '--tls-key was given twice'],
+  [['list', ...target, `--dhchap-secre=DHHC-1:01:${secret}:`], '--dhchap-secre'],
   [['get-log', ...target, '-i', '2', '-l', '511'], '--log-len'],
   [['discover', '-t', 'tcp', '-a', '192.0.2.1', '--watch', '--referrals', '1'], '--referrals'],
   [['perf', ...target, '--workload', 'randwrite'], '--allow-writes'],
@@ -80,6 +90,32 @@ it.each([
   expect(await run(words, output)).toBe(2);
   expect(written.join('')).toMatch(rejectionLine);
   expect(written.join('')).toContain(why);
+  expect(written.join('')).not.toContain(secret);
+});
+
+it('a key is not in the process list', () => {
+  const show = `
+    import { readFileSync } from 'node:fs';
+    import { hideKeys } from './cli/engine/key-options.ts';
+    const before = readFileSync('/proc/self/cmdline', 'utf8');
+    hideKeys(process.argv.slice(1));
+    console.log(JSON.stringify([before, readFileSync('/proc/self/cmdline', 'utf8')]));
+  `;
+  const words = [
+    '--import',
+    'tsx',
+    '--input-type=module',
+    '-e',
+    show,
+    '--',
+    '-S',
+    `DHHC-1:01:${secret}:`,
+    'more',
+  ];
+  const [before, after] = JSON.parse(execFileSync(process.execPath, words, { encoding: 'utf8' }));
+  expect(before).toContain(secret);
+  expect(after).toContain('-S DHHC-1:… more');
+  expect(after).not.toContain(secret);
 });
 
 it('the guide names the fields of every JSON', () => {
