@@ -35,7 +35,7 @@ export interface BatchCloseOptions {
 }
 
 const largestTag = 0xffff_ffff;
-/** How many calls of `wait()` may have completions at once: then timers and other I/O of the program have their turn. */
+/** After this many calls of `wait()` that resolved immediately, the next one lets the event loop turn. */
 const mostAtOnce = 64;
 
 /**
@@ -471,6 +471,6 @@ function closedError(): SpdkError {
 function severalPathsError(): SpdkError {
   return new SpdkError(
     'ERR_SPDK_FOREIGN_NAMESPACE',
-    'A batch goes over one path: use a namespace of path.controller, and what failed is yours to send again; or use the operations that return promises',
+    'A batch uses one path: use a namespace of path.controller and send failed commands again yourself, or use the operations that return promises',
   );
 }

@@ -79,7 +79,7 @@ export interface ControllerEvents {
   reset: [report: ResetReport];
   /** Namespaces appeared, vanished or changed; the argument is the new list. */
   namespaces: [namespaces: readonly Namespace[]];
-  /** Another host has done something to a reservation that this one has a part in. */
+  /** Another host has changed a reservation of a namespace with which this host is registered. */
   reservation: [notification: ReservationNotification];
   /** `notes` has changed. */
   notes: [notes: readonly ControllerNote[]];
@@ -142,7 +142,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly memory: DmaMemory;
   /** @internal All events of this controller, and those of its environment about it, pass through here. */
   readonly events = new HeldEvents();
-  /** @internal Hears that the log of a discovery controller, or the ANA log of another one, has changed. */
+  /** @internal Called when the log of a discovery controller, or the ANA log of another one, has changed. */
   onLogChanged: () => void = () => {};
   readonly #native: NativeController;
   readonly #queues: QueuePairSet;
@@ -385,7 +385,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     }
   }
 
-  /** Some operation was given up that is to reset the controller. The events report how that ends. */
+  /** An operation with `onTimeout: 'reset'` was given up. The events report how the reset ends. */
   #resetForTimeout(): void {
     if (this.state === 'attached' && !this.#detaching) this.reset().catch(() => {});
   }

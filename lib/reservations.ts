@@ -52,10 +52,10 @@ export interface ReservableNamespace {
 
 /**
  * The reservation of a namespace. A host registers with a key of its choice, which may be any but 0, and registered hosts acquire,
- * preempt and release. The target knows a host by its identifier (`controller.hostId`): a reservation stays over a reset and a
- * restart of the process if that is the same, and the same for all of its controllers.
+ * preempt and release. The target recognises a host by its identifier (`controller.hostId`): with the same one, a host
+ * keeps its reservation after a reset and after a restart of the process, and all of its controllers share it.
  *
- * The commands are raw commands: they are sent once. One whose connection ends rejects, and `report()` says what came of it. All
+ * The commands are raw commands: they are sent once. One whose connection ends rejects; `report()` shows whether it was carried out. All
  * reject with ERR_SPDK_IO_FAILED and "Reservation Conflict" if the key is not the registered one or another host holds the
  * reservation, and with ERR_SPDK_INVALID_ARG_TYPE or ERR_SPDK_INVALID_ARG_VALUE for a key that is none.
  */

@@ -86,7 +86,9 @@ export async function exportStats(
   } catch (cause) {
     server.close();
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `No socket can be made at ${file} (${why})`, { cause });
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `The socket cannot be created at ${file} (${why})`, {
+      cause,
+    });
   }
   process.once('exit', remove);
   const close = () => {

@@ -253,8 +253,8 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   }
 
   /**
-   * Removes a path: new operations take other paths at once; its outstanding operations have `drainMs` to end, and then
-   * go out again over other paths.
+   * Removes a path: new operations take other paths immediately. Its outstanding operations have `drainMs` to complete; then
+   * they are sent again over other paths.
    * @returns the report of its controller's detach; undefined if it had none
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a path of another subsystem; ERR_SPDK_WEDGED, ERR_SPDK_TIMEOUT as
    *   `controller.detach`; the path is removed all the same
@@ -262,7 +262,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   async removePath(path: SubsystemPath, options?: DetachOptions): Promise<DetachReport | undefined> {
     const limits = resolveDetachOptions(options);
     if (!this.#paths.includes(path)) {
-      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The path is none of the paths of this subsystem');
+      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The path does not belong to this subsystem');
     }
     try {
       return await path.detach(limits);
@@ -304,7 +304,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       );
     }
     if (path !== undefined && !this.#paths.includes(path)) {
-      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The path is none of the paths of this subsystem');
+      throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The path does not belong to this subsystem');
     }
     for (const one of this.#paths) one.preferred = one === path;
     this.#update();

@@ -2,7 +2,7 @@
 
 import type { LatencyStats } from '../types.js';
 
-/** Commands that took less than so long, and not less than the entry before says; in ascending order. */
+/** In ascending order. */
 type Buckets = LatencyStats['buckets'];
 
 /** The percentiles of a histogram: each is the upper end of its bucket, which is at most an eighth above. */

@@ -7,8 +7,8 @@ import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
 /**
- * What came of an operation that was given up and then ended at the controller: it carried it out (`completed`); it did not, or in part,
- * and nothing of it is outstanding (`aborted`); or that is not known, and it may still be carried out (`unknown`).
+ * What the controller did with an operation that was given up (`onTimeout`): carried it out (`completed`); did not carry it out, or only
+ * in part, and will not (`aborted`); or that is not known, and it may still be carried out (`unknown`).
  */
 export type OperationOutcome = 'completed' | 'aborted' | 'unknown';
 
@@ -22,7 +22,7 @@ export interface SpdkErrorDetails {
   nvmeStatus?: NvmeStatus | undefined;
   /** The stacks of native threads. */
   nativeStack?: string | undefined;
-  /** What came of an operation that was given up. */
+  /** What the controller did with an operation that was given up. */
   outcome?: OperationOutcome | undefined;
 }
 

@@ -60,7 +60,7 @@ export function fileStreamPlan(
     optional(given.get(name), (value) => checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER, 'bytes'));
   const [start, end] = [place('start'), place('end')];
   if (start !== undefined && end !== undefined && start > end) {
-    conflict(`start (${start}) must not be over end (${end})`);
+    conflict(`start (${start}) must not be above end (${end})`);
   }
   // As with a file: what lies past the end is not there to be read, and has no room to be written.
   const endBytes = Math.min(end === undefined ? bytes : end + 1, bytes);

@@ -91,7 +91,7 @@ function checkSame<Options extends object>(
     if (wanted[name] === options[name]) continue;
     throw new SpdkError(
       'ERR_SPDK_CONFLICTING_OPTIONS',
-      `The shared environment is open with ${name} ${options[name]}, but ${wanted[name]} was asked for. Leave ${name} out to take it as it is`,
+      `The shared environment is open with ${name} ${options[name]}, but ${wanted[name]} was requested. Omit ${name} to accept the open environment's`,
     );
   }
 }

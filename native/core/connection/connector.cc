@@ -130,8 +130,8 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
   const bool tcp = request_.transport_id.trtype == SPDK_NVME_TRANSPORT_TCP;
   if (tcp && !request_.connect.source_address.empty() && !spdk::binds_tcp_source_address()) {
     return Status::failure("ERR_SPDK_UNSUPPORTED", std::string(spdk::version_string()) +
-                                                       " leaves sourceAddress aside over TCP; " +
-                                                       spdk::kFirstWithTcpSourceAddress + " does not");
+                                                       " ignores sourceAddress over TCP; use " +
+                                                       spdk::kFirstWithTcpSourceAddress + " or later");
   }
   if (const auto ignored = spdk::unsupported_setting(request_.transport_id, request_.connect);
       !ignored.empty()) {
@@ -251,7 +251,7 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
     if (stop_.at_least(StopRequest::Level::detach)) leave_gate();
     if (may_abandon(on_detach) && ++polls_in_vain > kPollsInVain) {
       abandoned_ = std::move(attempt);
-      return Status::failure("ERR_SPDK_ABORTED", "a detach has ended the connection that was being made");
+      return Status::failure("ERR_SPDK_ABORTED", "a detach cancelled the connection attempt");
     }
     progress = attempt.call->poll();
   }

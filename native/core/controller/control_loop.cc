@@ -245,7 +245,7 @@ void ControlLoop::reset_now() {
   events_.state_changed(ControllerState::resetting);
   events_.reset({.kind = ResetStep::Kind::begun, .status = cause});
   io_.set_requeue(true);
-  events_.note(HistoryEvent::Kind::reset, cause.ok() ? "asked for" : cause.message, cause.code);
+  events_.note(HistoryEvent::Kind::reset, cause.ok() ? "requested" : cause.message, cause.code);
   reconnect_.begin(begun);
 
   DetachSequence sequence(connection_.get(), io_, stop_, {});
