@@ -372,6 +372,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     });
     const report = Object.freeze({ paths: reports, totalMs: performance.now() - begun });
     this.#gone = true;
+    this.#directory.end();
     this.#services.detached(this);
     this.#note('path', 'all paths are detached');
     this.#announce(() => this.emit('detached', report));

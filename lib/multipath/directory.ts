@@ -105,6 +105,11 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
     return !isSame;
   }
 
+  /** No path changes any more: nothing waits for the end of a transition. */
+  end(): void {
+    for (const { ways } of this.#entries.values()) for (const way of ways) way.end();
+  }
+
   /** The ways to a namespace. */
   waysTo(namespace: Space): readonly IoPath<Path>[] {
     return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ways ?? [];

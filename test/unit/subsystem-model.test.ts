@@ -14,7 +14,7 @@ it('paths that come and go lose, double and damage nothing', { timeout: 120_000 
   let settled = 0;
   const steps = fc.array(pathStep, { minLength: 5, maxLength: 60, size: 'max' });
   await fc.assert(
-    fc.asyncProperty(policies, steps, async (options, sequence) => {
+    fc.asyncProperty(policies, steps, fc.boolean(), async (options, sequence, atOnce) => {
       vi.useFakeTimers({
         toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'performance'],
       });
@@ -22,7 +22,7 @@ it('paths that come and go lose, double and damage nothing', { timeout: 120_000 
       try {
         await world.open(options);
         for (const step of sequence) await world.act(step);
-        await world.finish();
+        await (atOnce ? world.leaveAtOnce() : world.finish());
         settled += world.settled;
         expect(world.problems).toEqual([]);
       } finally {

@@ -19,6 +19,7 @@ import { DiskModel, stamped } from './disk.js';
 const nqn = 'nqn.2026-01.com.example:model';
 const blockSize = 512;
 const blocks = 6;
+const detachLimitMs = 2_000;
 const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
 
 /** What may happen to the paths, and what a program does meanwhile. */
@@ -26,7 +27,7 @@ export const pathStep = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constantFrom('write', 'read'),
+      kind: fc.constantFrom('write', 'write', 'read', 'read', 'zero'),
       block: fc.nat(blocks - 1),
       most: fc.integer({ min: 1, max: 3 }),
       dma: fc.boolean(),
@@ -36,7 +37,10 @@ export const pathStep = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      kind: fc.constantFrom('down', 'up', 'drop', 'silent', 'speak', 'reject', 'add', 'remove'),
+      kind: fc.constantFrom(
+        ...(['down', 'up', 'drop', 'silent', 'speak', 'reject', 'later', 'add', 'remove'] as const),
+        ...(['reset', 'prefer'] as const),
+      ),
       path: fc.nat(2),
     }),
   },
@@ -81,6 +85,7 @@ export class PathWorld {
   #env!: Environment;
   #subsystem!: Subsystem;
   #open = 0;
+  #ending = false;
   settled = 0;
 
   constructor() {
@@ -90,7 +95,10 @@ export class PathWorld {
     this.#disk = first.addNamespace(1, { blocks, blockSize });
     this.#disk.data.set(stamped(this.#model.initial, this.#disk.data.byteLength));
     for (const other of others) other.shareNamespace(this.#disk);
-    for (const side of this.#sides) side.anaTransitionSeconds = 255;
+    for (const side of this.#sides) {
+      side.anaTransitionSeconds = 255;
+      side.commandRetryDelays = [1, 0, 0];
+    }
   }
 
   async open(options: SubsystemOptions): Promise<void> {
@@ -112,6 +120,7 @@ export class PathWorld {
     switch (step.kind) {
       case 'write':
       case 'read':
+      case 'zero':
         this.#start(step);
         break;
       case 'pass':
@@ -135,16 +144,39 @@ export class PathWorld {
       this.#sides[i]?.setAna(1, 'optimized');
       this.#fault('add', i);
     }
-    for (let i = 0; i < 40 && this.#open > 0; i++) await this.#pass(250);
+    const allUp = () => this.#subsystem.paths.every(({ state }) => state === 'up');
+    for (let i = 0; i < 40 && (this.#open > 0 || !allUp()); i++) await this.#pass(250);
     if (this.#open > 0) this.problems.push(`${this.#open} operations have not settled`);
     await this.#pass(500);
     const states = this.#subsystem.paths.map(({ state }) => state);
     if (states.some((state) => state !== 'up')) this.problems.push(`paths are ${states.join(', ')}`);
     for (const [block, writes] of this.#written.entries()) this.#checkBlock(block, writes);
+    for (const { controller, pending, outstanding } of this.#env.stats().controllers) {
+      if (pending + outstanding > 0)
+        this.problems.push(
+          `${controller.transportId.traddr} counts ${pending} and ${outstanding} operations`,
+        );
+    }
+    await this.#leave();
+  }
+
+  /** The program leaves in the middle of everything: what it has begun ends all the same, and so does the detach. */
+  async leaveAtOnce(): Promise<void> {
+    await this.#leave();
+    if (this.#open > 0) this.problems.push(`${this.#open} operations have not settled with the detach`);
+  }
+
+  async #leave(): Promise<void> {
+    this.#ending = true;
+    let left = false;
     const detached = this.#subsystem
-      .detach()
-      .catch((error) => this.problems.push(`detach: ${error.message}`));
-    await this.#pass(2_000);
+      .detach({ drainMs: 20, timeoutMs: detachLimitMs })
+      .catch((error) => this.problems.push(`detach: ${error.message}`))
+      .then(() => {
+        left = true;
+      });
+    await this.#pass(detachLimitMs + 10);
+    if (!left) this.problems.push('the detach has not ended in time');
     await detached;
     const closed = this.#env.close();
     await this.#pass(2_000);
@@ -177,14 +209,18 @@ export class PathWorld {
       });
       return;
     }
-    const access = this.#model.beginWrite(block, count);
+    const access = this.#model.beginWrite(block, count, ...(kind === 'zero' ? [0] : []));
     buffer.set(stamped(access.stamp, bytes));
     const entries = Array.from({ length: count }, (_, i) => {
       const entry = { stamp: access.stamp, ok: false };
       this.#written[block + i]?.push(entry);
       return entry;
     });
-    this.#watch(namespace.write(buffer, options), timeoutMs, (ok) => {
+    const writing =
+      kind === 'zero'
+        ? namespace.writeZeroes({ ...options, length: bytes })
+        : namespace.write(buffer, options);
+    this.#watch(writing, timeoutMs, (ok) => {
       this.#model.endWrite(access, ok);
       for (const entry of entries) entry.ok = ok;
       release();
@@ -194,9 +230,7 @@ export class PathWorld {
   }
 
   #watch(promise: Promise<unknown>, timeoutMs: number | null, ended: (ok: boolean) => void): void {
-    let times = 0;
     const settle = (ok: boolean) => {
-      if (++times > 1) this.problems.push('an operation settled twice');
       this.#open--;
       this.settled++;
       ended(ok);
@@ -204,14 +238,21 @@ export class PathWorld {
     promise.then(
       () => settle(true),
       (error: SpdkError) => {
-        const late = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== null;
-        const rejected = error.nvmeStatus?.sct === 3;
-        // With no path that may come back, or after the last path was removed.
-        const none = error.code === 'ERR_SPDK_NO_PATH' || error.code === 'ERR_SPDK_NAMESPACE_GONE';
-        if (!(late || rejected || none)) this.problems.push(`rejected with ${error.code}: ${error.message}`);
+        if (!this.#isExpected(error, timeoutMs))
+          this.problems.push(`rejected with ${error.code}: ${error.message}`);
         settle(false);
       },
     );
+  }
+
+  #isExpected({ code, nvmeStatus }: SpdkError, timeoutMs: number | null): boolean {
+    if (this.#ending && (code === 'ERR_SPDK_DETACHING' || code === 'ERR_SPDK_CONTROLLER_DETACHED'))
+      return true;
+    if (code === 'ERR_SPDK_TIMEOUT') return timeoutMs !== null;
+    // With no path that may come back, or after the last path was removed.
+    if (code === 'ERR_SPDK_NO_PATH' || code === 'ERR_SPDK_NAMESPACE_GONE') return true;
+    // Every path has rejected it, or asked for too many repetitions.
+    return nvmeStatus?.sct === 3 || nvmeStatus?.crd !== undefined;
   }
 
   #fault(kind: string, i: number): void {
@@ -225,6 +266,10 @@ export class PathWorld {
     if (kind === 'drop') target.dropLinks();
     if (kind === 'silent' || kind === 'speak') target.silent = kind === 'silent';
     if (kind === 'reject') target.failCommands({ sct: 3, sc: 0, count: 2 });
+    if (kind === 'later') target.failCommands({ sc: 0x06, crd: 1, count: 2 });
+    if (kind === 'prefer' && this.#subsystem.policy === 'active-passive') this.#subsystem.prefer(path);
+    // It is not carried out while the path is being removed, or in time where the target is silent.
+    if (kind === 'reset') path?.controller?.reset({ timeoutMs: 500 }).catch(() => {});
     if (kind === 'add' && (!path || path.state === 'detached'))
       this.#subsystem.addPath(this.#sides[i]?.id as string);
     if (kind === 'remove' && path) {
