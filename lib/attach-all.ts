@@ -201,7 +201,9 @@ function checkedEntries(log: DiscoveryLog): DiscoveryEntry[] {
     for (const { transportId } of entries) if (transportId) parseTransportId(transportId);
     return entries;
   } catch (cause) {
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'This is no log as env.discover() gives it', { cause });
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The log is none that env.discover() has returned', {
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-// SPDK in this process: opening and closing it, and its controllers. Longer than other files, because a third of it
+// SPDK in this process and its controllers: the public methods. Longer than other files, because a third of it
 // documents public methods.
 
 import { EventEmitter } from 'node:events';
@@ -7,34 +7,30 @@ import { type AttachAllOptions, type AttachAllReport, attachAll } from './attach
 import type { Controller, ControllerMessages, LogLine } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { LogRelay } from './diagnostics/log.js';
-import { type DiscoveryLog, discoveryService } from './discovery/log.js';
-import { discover } from './discovery/read-log.js';
-import { DiscoveryWatch } from './discovery-watch.js';
-import { closeEnvironment, closing, endingMs } from './environment-closing.js';
+import type { DiscoveryLog } from './discovery/log.js';
+import type { DiscoveryWatch } from './discovery-watch.js';
+import { closeEnvironment, closing } from './environment-closing.js';
 import { EnvironmentControllers } from './environment-controllers.js';
+import { type DiscoveryServices, openDiscoveryWatch, readDiscoveryLog } from './environment-discovery.js';
+import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
-import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
-import { PendingCall, waitFor } from './internal/pending-call.js';
+import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { waitFor } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
+import { closedError, pcieError } from './internal/state-errors.js';
 import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
 import { wipeKeys } from './keys.js';
-import { ignoringErrors, native, unexplained } from './native/addon.js';
+import { native } from './native/addon.js';
 import type { NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
 import { type AttachOptions, type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
-import {
-  type DiscoverOptions,
-  resolveDiscoverOptions,
-  resolveWatchOptions,
-  type WatchDiscoveryOptions,
-} from './options/discover.js';
+import type { DiscoverOptions, WatchDiscoveryOptions } from './options/discover.js';
 import {
   type CloseOptions,
   type EnvironmentOptions,
-  logLevels,
   type ResolvedEnvironmentOptions,
   resolveCloseOptions,
   resolveEnvironmentOptions,
@@ -81,16 +77,11 @@ export interface DiagnosticsMessages extends ControllerMessages, SubsystemMessag
 
 const publish: Publish<DiagnosticsMessages> = publishTo;
 
-/** The time limit for the start of DPDK, which clears all of its hugepages. */
-const openLimitMs = 120_000;
-/** The time limit for disconnecting from a discovery service. */
-const discoveryDetachMs = 1_000;
 /** A place to check options with that suit any place. */
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
-/** The pause before a log is read again that could not be read. */
-const minRetryMs = 100;
 /** Bounce memory may use half of `memoryMb`; the other half is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
+
 /**
  * SPDK in one JavaScript thread: its poller threads, its controllers, its buffers. Each thread, the main one and every
  * worker, can have one at a time. They share the one SPDK of the process and its memory, and nothing else.
@@ -101,6 +92,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #memory: DmaMemory;
   readonly #controllers: EnvironmentControllers;
   readonly #subsystems = new Set<Subsystem>();
+  readonly #discovery: DiscoveryServices = {
+    machine: () => this.#machineIdentity(),
+    connect: (what, service, resolved, machine) => this.#connect(what, service, resolved, machine, true),
+  };
   #closing: Promise<void> | undefined;
 
   private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
@@ -155,50 +150,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   static #init(resolved: ResolvedEnvironmentOptions): Promise<Environment> {
-    const addon = native();
     const log = new LogRelay<Controller>(resolved.log, resolved.logLevel);
-    const limits = {
-      what: 'Starting SPDK',
-      timeoutMs: openLimitMs,
-      timeoutCode: 'ERR_SPDK_ENV_INIT_FAILED',
-      timeoutHint: 'DPDK has not returned; end this process.',
-    } as const;
-    return PendingCall.start<Environment>(limits, (call) => {
-      addon.open({
-        name: resolved.name,
-        memoryMb: resolved.memoryMb,
-        pollers: resolved.pollers,
-        alwaysSpin: resolved.idle === 'spin',
-        idleSleepUs: resolved.idleSleepUs,
-        connectConcurrency: resolved.connectConcurrency,
-        logLevel: logLevels.indexOf(resolved.logLevel),
-        onLog: (line) => log.pass(line),
-        opened: (failure, opened) => {
-          if (failure || !opened) call.reject(SpdkError.fromNative(failure ?? unexplained));
-          else Environment.#open(call, opened, log, resolved.memoryMb);
-        },
-      });
-    }).promise;
-  }
-
-  static #open(
-    call: PendingCall<Environment>,
-    opened: NativeEnvironment,
-    log: LogRelay<Controller>,
-    memoryMb: number,
-  ): void {
-    try {
-      if (!call.settled) {
-        const environment = new Environment(opened, log, memoryMb);
-        log.listener = environment;
-        call.resolve(environment);
-        return;
-      }
-    } catch (error) {
-      call.reject(codedError('SPDK could not be used', error));
-    }
-    // No caller gets this environment, so it is closed here.
-    ignoringErrors(() => opened.close({ timeoutMs: endingMs(openLimitMs), closed: () => {} }));
+    return openEnvironment(resolved, log, (opened) => {
+      const environment = new Environment(opened, log, resolved.memoryMb);
+      log.listener = environment;
+      return environment;
+    });
   }
 
   /** The controllers that are attached, resetting, failed or being detached. */
@@ -314,19 +271,6 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return this.#controllers.connect({ what, transportId, resolved: identified, discovery });
   }
 
-  /** Wipes the copies of keys: native code has its own for reconnects. */
-  async #connectToService(
-    service: TransportId,
-    resolved: ResolvedAttachOptions,
-    machine: HostFiles,
-  ): Promise<Controller> {
-    try {
-      return await this.#connect(`Discovery at ${service.traddr}`, service, resolved, machine, true);
-    } finally {
-      wipeKeys(resolved);
-    }
-  }
-
   /**
    * Reads a target's discovery log and, with `referralDepth`, those of the services that it refers to.
    *
@@ -335,26 +279,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *   ERR_SPDK_INVALID_DISCOVERY_LOG, ERR_SPDK_LOG_PAGE_CHANGED; ERR_SPDK_IO_FAILED with the target's status
    */
   async discover(id: string | TransportIdObject, options?: DiscoverOptions): Promise<DiscoveryLog> {
-    const service = discoveryService(parseTransportId(id));
-    const { referralDepth, attach } = resolveDiscoverOptions(options);
-    if (service.trtype === 'PCIe') throw pcieError();
-    const machine = this.#machineIdentity();
-    // Without a keep-alive the target does not expect the connection to stay.
-    const settings = { ...attach, keepAliveMs: 0 };
-    const checked = resolveAttachOptions(settings, service, machine);
-    const { timeoutMs, signal, dhchap, tls } = checked;
-    const left = timeLeft(timeoutMs);
-    const asking = discover(service, referralDepth, signal, async (target, work) => {
-      const asked = { ...settings, dhchap, tls, timeoutMs: left() };
-      const resolved = resolveAttachOptions(asked, target, machine);
-      const controller = await this.#connectToService(target, resolved, machine);
-      try {
-        return await work(controller.admin, left);
-      } finally {
-        await controller.detach({ drainMs: 0, timeoutMs: discoveryDetachMs });
-      }
-    });
-    return asking.finally(() => wipeKeys(checked));
+    return readDiscoveryLog(id, options, this.#discovery);
   }
 
   /**
@@ -368,16 +293,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     id: string | TransportIdObject,
     options?: WatchDiscoveryOptions,
   ): Promise<DiscoveryWatch> {
-    const service = discoveryService(parseTransportId(id));
-    const { pollIntervalMs, attach } = resolveWatchOptions(options);
-    if (service.trtype === 'PCIe') throw pcieError();
-    const machine = this.#machineIdentity();
-    const resolved = resolveAttachOptions(attach, service, machine);
-    const left = timeLeft(resolved.timeoutMs);
-    const controller = await this.#connectToService(service, resolved, machine);
-    const { timeoutMs, signal, reconnectDelayMs } = resolved;
-    const settings = { pollIntervalMs, retryMs: Math.max(reconnectDelayMs, minRetryMs), timeoutMs, signal };
-    return DiscoveryWatch.open(controller, settings, left);
+    return openDiscoveryWatch(id, options, this.#discovery);
   }
 
   /**
@@ -465,12 +381,6 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 }
 
-/** Counts a time limit down, to a millisecond. */
-function timeLeft(timeoutMs: number): () => number {
-  const end = performance.now() + timeoutMs;
-  return () => Math.max(1, Math.floor(end - performance.now()));
-}
-
 /** Who this host is to a target, when it connects with these options. */
 function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: HostFiles): HostIdentity {
   const { hostNqn, hostId } = wanted;
@@ -481,17 +391,3 @@ function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: 
 export type SharedEnvironment = EnvironmentShare<Environment>;
 
 const sharing = new Sharing<Environment, ResolvedEnvironmentOptions, CloseOptions>();
-
-function pcieError(): SpdkError {
-  return new SpdkError(
-    'ERR_SPDK_TRANSPORT_UNAVAILABLE',
-    'This package attaches over fabrics only, not to PCIe devices',
-  );
-}
-
-function closedError(): SpdkError {
-  return new SpdkError(
-    'ERR_SPDK_ENV_CLOSED',
-    'The environment is closed; open another one with Environment.init()',
-  );
-}

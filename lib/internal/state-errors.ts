@@ -1,4 +1,4 @@
-// The error for new requests to a controller, by its state.
+// The errors for new requests to a controller or an environment, by their state.
 
 import { SpdkError } from '../errors/spdk-error.js';
 import type { ControllerState } from '../types.js';
@@ -34,4 +34,19 @@ export function stateError(state: ControllerState, detaching: boolean, gone: boo
 
 export function detachingError(): SpdkError {
   return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
+}
+
+/** For an environment that is closed or closing. */
+export function closedError(): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_ENV_CLOSED',
+    'The environment is closed; open another one with Environment.init()',
+  );
+}
+
+export function pcieError(): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_TRANSPORT_UNAVAILABLE',
+    'This package attaches over fabrics only, not to PCIe devices',
+  );
 }

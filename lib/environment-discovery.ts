@@ -1,0 +1,105 @@
+// Discovery services of an environment: reading a log once, and watching it.
+
+import type { Controller } from './controller.js';
+import { type DiscoveryLog, discoveryService } from './discovery/log.js';
+import { discover } from './discovery/read-log.js';
+import { DiscoveryWatch } from './discovery-watch.js';
+import { pcieError } from './internal/state-errors.js';
+import { wipeKeys } from './keys.js';
+import { type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
+import {
+  type DiscoverOptions,
+  resolveDiscoverOptions,
+  resolveWatchOptions,
+  type WatchDiscoveryOptions,
+} from './options/discover.js';
+import type { HostFiles } from './options/host-identity.js';
+import { parseTransportId, type TransportId, type TransportIdObject } from './options/transport-id.js';
+
+/** The time limit for disconnecting from a discovery service. */
+const detachMs = 1_000;
+/** The pause before a log is read again that could not be read. */
+const minRetryMs = 100;
+
+/** What discovery needs of an environment. */
+export interface DiscoveryServices {
+  /** The machine's own identity. */
+  readonly machine: () => HostFiles;
+  /** Connects to a service; `what` is for messages. */
+  readonly connect: (
+    what: string,
+    service: TransportId,
+    resolved: ResolvedAttachOptions,
+    machine: HostFiles,
+  ) => Promise<Controller>;
+}
+
+/** See `env.discover`. */
+export async function readDiscoveryLog(
+  id: string | TransportIdObject,
+  options: DiscoverOptions | undefined,
+  services: DiscoveryServices,
+): Promise<DiscoveryLog> {
+  const service = serviceAt(id);
+  const { referralDepth, attach } = resolveDiscoverOptions(options);
+  if (service.trtype === 'PCIe') throw pcieError();
+  const machine = services.machine();
+  // Without a keep-alive the target does not expect the connection to stay.
+  const settings = { ...attach, keepAliveMs: 0 };
+  const checked = resolveAttachOptions(settings, service, machine);
+  const { timeoutMs, signal, dhchap, tls } = checked;
+  const left = timeLeft(timeoutMs);
+  const reading = discover(service, referralDepth, signal, async (target, work) => {
+    const limited = { ...settings, dhchap, tls, timeoutMs: left() };
+    const resolved = resolveAttachOptions(limited, target, machine);
+    const controller = await connectTo(target, resolved, machine, services);
+    try {
+      return await work(controller.admin, left);
+    } finally {
+      await controller.detach({ drainMs: 0, timeoutMs: detachMs });
+    }
+  });
+  return reading.finally(() => wipeKeys(checked));
+}
+
+/** See `env.watchDiscovery`. */
+export async function openDiscoveryWatch(
+  id: string | TransportIdObject,
+  options: WatchDiscoveryOptions | undefined,
+  services: DiscoveryServices,
+): Promise<DiscoveryWatch> {
+  const service = serviceAt(id);
+  const { pollIntervalMs, attach } = resolveWatchOptions(options);
+  if (service.trtype === 'PCIe') throw pcieError();
+  const machine = services.machine();
+  const resolved = resolveAttachOptions(attach, service, machine);
+  const left = timeLeft(resolved.timeoutMs);
+  const controller = await connectTo(service, resolved, machine, services);
+  const { timeoutMs, signal, reconnectDelayMs } = resolved;
+  const settings = { pollIntervalMs, retryMs: Math.max(reconnectDelayMs, minRetryMs), timeoutMs, signal };
+  return DiscoveryWatch.open(controller, settings, left);
+}
+
+function serviceAt(id: string | TransportIdObject): TransportId {
+  return discoveryService(parseTransportId(id));
+}
+
+/** Wipes the copies of keys: native code has its own for reconnects. */
+async function connectTo(
+  service: TransportId,
+  resolved: ResolvedAttachOptions,
+  machine: HostFiles,
+  services: DiscoveryServices,
+): Promise<Controller> {
+  try {
+    return await services.connect(`Discovery at ${service.traddr}`, service, resolved, machine);
+  } finally {
+    wipeKeys(resolved);
+  }
+}
+
+/** Counts a time limit down, to a millisecond. */
+function timeLeft(timeoutMs: number): () => number {
+  const end = performance.now() + timeoutMs;
+  return () => Math.max(1, Math.floor(end - performance.now()));
+}
