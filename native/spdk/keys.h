@@ -42,7 +42,7 @@ class Key {
 struct Keys {
   /** Proves to the controller who this host is; null: the host does not authenticate. */
   std::shared_ptr<const Key> dhchap;
-  /** Proves to this host who the controller is; null: not asked for. Needs `dhchap`. */
+  /** Proves to this host who the controller is; null: no proof is requested. Needs `dhchap`. */
   std::shared_ptr<const Key> dhchap_controller;
   /** The pre-shared key of TLS 1.3, over TCP; null: no encryption. */
   std::shared_ptr<const Key> tls_psk;

@@ -9,7 +9,7 @@ namespace spdk_nvme::spdk {
 /**
  * From v21.07 SPDK reads the list of changed namespaces (log page 04h) when the controller reports a change,
  * which is what makes the controller report the next one, and identifies its namespaces afterwards. Before,
- * it only identifies them: code that reads the list for it must have them identified once more, since what
+ * it only identifies them: code that reads the list for it must have them identified again, since what
  * changed in between is reported by that list only.
  */
 constexpr bool reads_changed_namespaces() {

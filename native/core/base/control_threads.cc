@@ -199,7 +199,7 @@ Clock::time_point ControlThreads::State::look(Clock::time_point now) {
     // Each may take as long as those before it, such as a detach from a target that is silent.
     for (size_t i = 0; i < held_up; i++) start_thread();
   } catch (const std::system_error&) {
-    // The process may have no more; perhaps later.
+    // The process has reached its limit of threads, perhaps not for long.
   }
   return now + kWatchInterval;
 }

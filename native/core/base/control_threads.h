@@ -78,7 +78,7 @@ class ControlThreads {
   [[nodiscard]] std::shared_ptr<Member> make_member() const;
   /**
    * Begins with the task, whose first turn is expected to take long.
-   * @throws std::system_error when the process may have no more threads; the task is not begun then
+   * @throws std::system_error when the process has reached its limit of threads; the task does not begin then
    */
   void start(const std::shared_ptr<Member>& member, std::shared_ptr<TurnTask> task);
 

@@ -12,11 +12,11 @@
 
 namespace spdk_nvme {
 
-/** What came of the request to abort a command. */
+/** The outcome of a request to abort a command. */
 enum class AbortOutcome {
   /** By the controller: it does not carry the command out any more. */
   aborted,
-  /** The controller did not, or did not say so: the command completes by itself. */
+  /** The controller did not abort it, or did not report that: the command completes by itself. */
   not_aborted,
   /** SPDK has no part of the command: it was not sent, or has completed. */
   not_found

@@ -10,7 +10,7 @@
 
 namespace spdk_nvme {
 
-/** What to check: where the controller is, and from where it is to be reached. */
+/** What to check: the controller's address, and the local address to connect from. */
 struct AddressCheck {
   const spdk_nvme_transport_id& transport_id;
   std::string source_address;  // empty: any

@@ -64,7 +64,7 @@ class AdminCommands {
 
   std::deque<AdminCommand> waiting_;
   size_t in_flight_ = 0;
-  /** Those of them that somebody waits for. */
+  /** Those of them whose callers wait. */
   size_t awaited_ = 0;
   uint64_t completions_ = 0;
 };

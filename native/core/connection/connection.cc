@@ -25,7 +25,7 @@ constexpr auto kTimeForNamespace = 10ms;
 constexpr auto kPollInterval = 100ms;
 /** Between polls of one that does. */
 constexpr auto kLongestPollInterval = 1'000ms;
-/** For so long after a response a controller counts as alive without a probe. */
+/** Within this time after a response, a controller counts as alive without a probe. */
 constexpr auto kFresh = 5ms;
 /** At the beginning of a wait, which is shorter than a sleep in most cases. */
 constexpr auto kEagerTime = 200us;

@@ -55,7 +55,7 @@ class Connection {
   [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
   [[nodiscard]] const Granted& granted() const { return granted_; }
 
-  // Before anybody else knows of it.
+  // Before serve().
 
   /** Connects a queue pair for each ring. False when that was not done in time. */
   bool connect_queue_pairs(const IoQueues& io, std::chrono::steady_clock::time_point deadline,
@@ -64,11 +64,11 @@ class Connection {
   void destroy_unserved(const LingerLock::ExclusiveGuard& held);
   /** Calls from other threads while it serves; none may block. */
   struct Notify {
-    /** By whoever polls, at most once for each set. */
+    /** By the thread that polls, at most once for each set. */
     std::function<void()> queue_pair_lost;
     /** Something has arrived at the admin queue, where the transport can report that. */
     std::function<void()> admin_data;
-    /** The connection of an I/O queue pair has ended; whoever polls it has not noticed yet. */
+    /** The connection of an I/O queue pair has ended; the thread that polls it has not noticed yet. */
     std::function<void()> queue_pair_ended;
   };
   /** Hands the queue sets to those who poll them; the admin queue is to be polled from now on. */
@@ -165,7 +165,7 @@ class Connection {
   bool lost_ = false;
   Status loss_;
   size_t namespace_count_ = 0;
-  /** SPDK reported a change of the namespaces in a callback; it is looked at once the callback has returned. */
+  /** SPDK reported a change of the namespaces in a callback; the list is read after the callback has returned. */
   bool namespaces_stale_ = false;
   bool log_changed_ = false;
   bool reservations_changed_ = false;

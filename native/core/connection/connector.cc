@@ -69,7 +69,7 @@ Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& l
   if (watch.attempt_disconnected()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target did not respond for too long while connecting");
   }
-  // SPDK does not say so, and an address that has just passed the check is not checked again, see check_reachable().
+  // SPDK does not report this, and an address that has just passed the check is not checked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
   return connect_status(log.lines(), watch.target_has_ended(), encrypted);
 }
@@ -195,7 +195,7 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
   }
   const auto watch = std::make_shared<spdk::ConnectionWatch>();
   LogCollector log;
-  // Nobody else knows the controller yet, but a connect that fails destroys its queue pairs in place.
+  // No other thread uses the controller yet, but a connect that fails destroys its queue pairs in place.
   const LingerLock::ExclusiveGuard alone(*context_.linger);
   const spdk::NewDescriptors opened;
   const CurrentWatch current(*this, *watch);

@@ -58,7 +58,7 @@ struct ControllerInfo {
   uint32_t max_transfer_bytes = 0;  // of one command; what is longer is sent as several
   uint8_t mdts = 0;
   uint32_t max_namespaces = 0;
-  uint32_t io_queues = 0;    // granted by the target, at most what was asked for
+  uint32_t io_queues = 0;    // granted by the target, at most as many as requested
   uint32_t queue_depth = 0;  // commands a queue, clipped to what the controller allows
 };
 

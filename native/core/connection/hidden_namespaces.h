@@ -15,7 +15,7 @@ namespace spdk_nvme {
  * has none, Linux's target gives them out, and SPDK passes over them. Control thread.
  */
 
-/** Whether a controller can be asked for them. */
+/** Whether a controller can list them. */
 bool may_hide_namespaces(const ControllerInfo& info);
 
 /** Asks for their ids, the first 1024; `found` gets them, unless the controller rejects the command. */

@@ -3,7 +3,7 @@
 namespace spdk_nvme {
 
 /**
- * False when this machine has no RDMA device that verbs can open. True too when the process may open no more files:
+ * False when this machine has no RDMA device that verbs can open. Also true when the process has reached its limit of files:
  * then this cannot be found out. Any thread.
  */
 bool rdma_device_present();

@@ -154,7 +154,7 @@ bool ControlLoop::serve() {
 
 /** When there is something to do for an attached or failed controller. */
 ControlLoop::Clock::time_point ControlLoop::next_turn() const {
-  // Fails what JavaScript submits before it has heard of the failure.
+  // Fails commands that JavaScript submits before it gets the event of the failure.
   if (connection_ == nullptr) return Clock::now() + kLongestSleep;
   if (connection_->busy()) return Clock::now() + kAdminIntervalWhenBusy;
   return connection_->next_poll();
@@ -198,7 +198,7 @@ void ControlLoop::read_namespaces() {
   io_.set_namespaces(description_.namespace_table());
 }
 
-/** Goes on in the background: no caller waits for it. */
+/** Continues in the background: no caller waits for it. */
 void ControlLoop::look_for_hidden_namespaces() {
   const ControllerInfo& info = description_.latest_info();
   if (!may_hide_namespaces(info)) return;
@@ -289,7 +289,7 @@ void ControlLoop::reset_now() {
   }
 }
 
-/** A detach that is asked for ends the wait. */
+/** A requested detach ends the wait. */
 void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
   while (!stopping()) {
     mailbox_->run();
@@ -301,8 +301,8 @@ void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
 }
 
 /**
- * Before an attempt to connect, which may not return for seconds: fails I/O if that is about to be due, and once more
- * what JavaScript has sent until it heard of that.
+ * Before an attempt to connect, which may not return for seconds: fails I/O if that is about to be due, and again
+ * the commands that JavaScript has sent before it got the event.
  */
 void ControlLoop::fail_what_is_due() {
   const auto begun = Clock::now();

@@ -33,7 +33,7 @@ struct ControllerRequest : ConnectRequest {
 
 /**
  * The life of one controller, from attach to detach, in turns on the control threads: makes connections, polls
- * the admin queue, and decides what follows from what it hears. All slow calls into SPDK for the controller are
+ * the admin queue, and decides what follows from reports and messages. All slow calls into SPDK for the controller are
  * made here, one after the other; the queue pairs are polled by the pollers, and the linger lock keeps the two
  * apart where it must.
  */
@@ -105,7 +105,7 @@ class ControlLoop : public TurnTask {
   /** Null while there is none. Nothing else keeps it: reports about it hold a weak pointer. */
   std::shared_ptr<Connection> connection_;
   bool reset_wanted_ = false;
-  /** What was lost; success when the reset was asked for. */
+  /** What was lost; success for a requested reset. */
   Status reset_cause_;
   Reconnect reconnect_;
 };

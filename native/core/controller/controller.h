@@ -21,8 +21,8 @@ class Controller {
   using QueuePair = IoQueues::QueuePair;
 
   /**
-   * Begins to attach at once, on one of `threads`.
-   * @throws std::system_error when the process may have no more threads
+   * Begins to attach, on one of `threads`.
+   * @throws std::system_error when the process has reached its limit of threads
    */
   static std::shared_ptr<Controller> start(const std::shared_ptr<ControllerServices>& services,
                                            ControlThreads& threads, Request request, ControllerEvents events);
@@ -43,19 +43,19 @@ class Controller {
   [[nodiscard]] LingerLock::Counters linger_counters() const { return loop_->context().linger->counters(); }
 
   /**
-   * The call of this attach was cancelled. SPDK cannot cancel it: it goes on in the background, and a
-   * controller that comes of it after all is detached at once.
+   * The call of this attach was cancelled. SPDK cannot cancel it: it continues in the background, and a
+   * controller that it still attaches is detached immediately.
    */
   void cancel_attach() { loop_->stop(StopRequest::Level::detach); }
-  /** Breaks the connections of an attach that was cancelled some time ago and has not ended by itself. */
+  /** Disconnects an attach that was cancelled some time ago and has not ended by itself. */
   void force_disconnect() { loop_->force_disconnect(); }
   /** The environment ends: nothing that only JavaScript could end is waited for. Follows detach(). */
   void abandon() { loop_->stop(StopRequest::Level::abandon); }
-  /** Whether it is to end: by cancel_attach(), detach() or abandon(). */
+  /** After cancel_attach(), detach() or abandon(). */
   [[nodiscard]] bool stopping() const { return loop_->stopping(); }
 
   /**
-   * Begins to detach; `done` is called on the control thread, or at once if that has ended. A second call while one
+   * Begins to detach; `done` is called on the control thread, or immediately if that has ended. A second call while one
    * is under way only adds its `done`. Only from a state that a detach can follow, see can_follow().
    */
   void detach(DetachSettings settings, DetachCalls::Done done) { loop_->detach(settings, std::move(done)); }

@@ -10,7 +10,7 @@ namespace spdk_nvme {
  *   attaching -> attached -> draining -> disconnecting -> lingering -> detached
  *
  * `failed`: the link or the target died; a detach or a reset remains. `resetting`: the connection is being
- * re-established, asked for or after a failure; it ends as `attached` or `failed`, or in a detach. `wedged`: a native
+ * re-established, on request or after a loss; it ends as `attached` or `failed`, or in a detach. `wedged`: a native
  * call outlived its deadline; terminal for JavaScript, while the memory that the call may still touch stays alive.
  */
 enum class ControllerState {

@@ -24,7 +24,7 @@ struct ControllerStats {
   uint64_t writes = 0;
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
-  /** Commands that took less than so long, and not less than the entry before says. */
+  /** Commands that took less than this bound, and not less than that of the entry before. */
   struct Latency {
     double end_us;
     uint64_t count;
@@ -40,11 +40,11 @@ struct ControllerStats {
    */
   uint64_t linger_locks = 0;
   uint64_t linger_waits = 0;
-  /** SPDK's own counts, where the release has them; empty where they were not to be had at the moment. */
+  /** SPDK's own counts, where the release has them; empty while the linger lock is held. */
   std::vector<spdk::TransportStats> transport;
 };
 
-/** JavaScript thread. Waits for no more than some hundred microseconds. */
+/** Waits for some hundred microseconds at most. Thread: JavaScript. */
 ControllerStats stats_of(const Controller& controller);
 
 }  // namespace spdk_nvme

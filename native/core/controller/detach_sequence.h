@@ -24,7 +24,7 @@ struct DetachReport {
 struct DetachSettings {
   std::chrono::milliseconds drain{1'000};
   std::chrono::milliseconds timeout{5'000};
-  /** Whether the owner is to hear of the states in between. */
+  /** Whether the states in between are reported to the owner. */
   bool report_states = true;
 
   /**

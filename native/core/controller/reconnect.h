@@ -27,14 +27,14 @@ struct ReconnectPolicy {
 };
 
 /**
- * Decides what follows while a controller has no connection: when to attempt it next, when to stop, and since
- * when I/O does not wait for it. Knows no thread and no clock; its owner passes the time and acts. One thread.
+ * Decides what follows while a controller has no connection: when the next attempt begins, when to stop, and from
+ * when on I/O does not wait for it. Has no thread and no clock: its owner passes the time and acts. Thread: one.
  */
 class Reconnect {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /** Between two looks at I/O that came in spite of failing fast: batches do not hear of it before. */
+  /** Between two looks at I/O that was submitted while I/O fails fast: batches learn of it by their completions only. */
   static constexpr std::chrono::milliseconds kFastFailInterval{20};
 
   explicit Reconnect(const ReconnectPolicy& policy) : policy_(policy) {}
@@ -48,17 +48,17 @@ class Reconnect {
   void end();
 
   /**
-   * When the next attempt begins after one that has failed; never earlier than now. Nothing when there is to be no
-   * other: without a policy there is one attempt, whose time is the connect's own.
+   * When the next attempt begins after one that has failed; never earlier than now. Empty when there is no
+   * further one: without a policy there is one attempt, limited by the time of the connect itself.
    * @param attempted when that attempt began
    * @param failure why it failed
    */
   [[nodiscard]] std::optional<Time> next_attempt(Time attempted, Time now, const Status& failure = {}) const;
 
   enum class WaitingIo { keep, begin_to_fail, fail };
-  /** What becomes of I/O that waits for the connection. `begin_to_fail` once, and `fail` from then on. */
+  /** What happens to I/O that waits for the connection. `begin_to_fail` once, and `fail` from then on. */
   WaitingIo waiting_io(Time now);
-  /** When waiting_io() is to be asked next, at the latest; Time::max() when it stays as it is. */
+  /** When to call waiting_io() next, at the latest; Time::max() when its result does not change. */
   [[nodiscard]] Time next_look(Time now) const {
     return failing_fast_ ? now + kFastFailInterval : fail_fast_at_;
   }
@@ -71,12 +71,15 @@ class Reconnect {
   bool failing_fast_ = false;
 };
 
-/** One step of a reset, asked for or after a loss. A reset that ends without a connection is reported as a failure instead. */
+/**
+ * One step of a reset, on request or after a loss. A reset that ends without a connection is reported as a failure
+ * instead.
+ */
 struct ResetStep {
   enum class Kind { begun, attempt_failed, failing_fast, done };
 
   Kind kind = Kind::begun;
-  /** begun: what was lost, or success when it was asked for; attempt_failed: why. */
+  /** begun: what was lost, or success for a requested one; attempt_failed: why. */
   Status status;
   /** Attempts so far. */
   unsigned attempts = 0;

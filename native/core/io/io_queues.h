@@ -83,7 +83,7 @@ class IoQueues {
   void serve(const std::vector<std::shared_ptr<QueueSet>>& sets);
   /** Ends the pollers' sleep: they are to look at their sets. */
   void wake_pollers();
-  /** Has whoever polls look now: the pollers, or JavaScript. Thread: control. */
+  /** Wakes those that poll: the pollers, or JavaScript. Thread: control. */
   void look();
   [[nodiscard]] PollingMode polling() const { return polling_; }
 

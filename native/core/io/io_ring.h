@@ -39,8 +39,9 @@ namespace spdk_nvme {
  * 2. publish() stores submitted_ with release order, take_new() loads it with acquire order: the polling
  *    thread sees the words of every published command.
  * 3. complete() stores kCompletedWord with release order after the status and the result, JavaScript loads it with
- *    acquire order: it sees both for every completion. JavaScript sets kWakeWord before it looks there for the last
- *    time, notify() loads it after it has stored the other once more, all sequentially consistent: either JavaScript sees the completion, or it gets a message.
+ *    acquire order: it sees both for every completion. Before its last look JavaScript sets kWakeWord; notify()
+ *    stores kCompletedWord again and then loads kWakeWord. All four are sequentially consistent: either JavaScript
+ *    sees the completion, or it gets a message.
  * 4. Two kinds of words are exceptions to rule 1, and atomic. To cancel a command, JavaScript sets its
  *    kCancel and then changes kCancelsWord; the polling thread loads both with acquire order, so it sees the
  *    former after the latter. kPendingWord is a number that other threads only report.

@@ -107,7 +107,7 @@ void begin_detach(Controller& controller, std::chrono::milliseconds limit) {
 Status Environment::open(const EnvironmentSettings& settings, int log_level, Log::Listener log,
                          std::shared_ptr<Environment>& environment) {
   const OpeningScope opening;
-  // From now on, so that it hears of the start.
+  // From now on, so that it gets the lines of the start.
   auto subscription = std::make_unique<LogSubscription>(std::move(log), log_level);
   if (Status status = SpdkRuntime::ensure_started(settings.runtime); !status.ok()) return status;
   prepare_thread_stacks();
