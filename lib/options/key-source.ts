@@ -127,7 +127,7 @@ export class KeySource {
   }
 }
 
-/** Of a regular file: a pipe could make the process wait for ever. */
+/** Of a regular file: a pipe could make the process wait indefinitely. */
 function readKeyFile(file: string, name: string): Uint8Array {
   const fail = (why: string, cause?: unknown): never => {
     throw new SpdkError('ERR_SPDK_INVALID_KEY', `${name}: ${describe(file)} ${why}`, { cause });

@@ -8,7 +8,7 @@ import type { SteppedController } from './shared.js';
 const forever = 0xffff_ffff;
 /** How often new I/O fails while the controller fails fast. */
 const fastFailIntervalMs = 20;
-/** How long the controller has to give a sign of life. */
+/** How long the controller may take for the keep-alive probe. */
 const responseLimitMs = 1_000;
 
 /** native/core/controller/control_loop.cc: ends the connection and makes another, by the controller's reconnect policy. */

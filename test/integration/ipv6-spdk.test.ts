@@ -1,5 +1,5 @@
 // SPDK's own target over RDMA and IPv6. A smaller selection than the kernel's target has (attach-kernel.test.ts), since
-// v20.07's takes seconds to let go of each RDMA connection.
+// v20.07's takes seconds to release each RDMA connection.
 
 import os from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -12,7 +12,7 @@ let env: Environment | undefined;
 afterEach(() => env?.close());
 
 describe('before SPDK has been started in this process', () => {
-  it('more memory than there is in hugepages is rejected at once, with the command that mends it', async () => {
+  it('more memory than there is in hugepages is rejected at once, with the command that fixes it', async () => {
     const { free } = hugepages();
     const init = open({ memoryMb: 1_048_576 });
     const error = await rejection('ERR_SPDK_NO_HUGEPAGES', limits.response, init);

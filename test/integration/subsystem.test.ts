@@ -23,8 +23,8 @@ const ids = sides.map((port) => transportId(nqn, port));
 const device = `/dev/${subsystems.disk1.namespaces[0]?.disk}`;
 const nguid = '6c6f6361-6c6c-7921-9e01-000000000001';
 /**
- * On an emulated machine: how long I/O may stand still for a change of ANA; how long after the loss another path is used,
- * and how long it may stand still then, while this machine also connects again and again.
+ * On an emulated machine: how long I/O may pause for a change of ANA; how long after the loss another path is used,
+ * and how long it may pause then, while this machine also connects again and again.
  */
 const limits = { ana: 400, loss: 500, crowded: 1_000, back: 15_000, emulated: 1_000 };
 

@@ -54,7 +54,7 @@ TEST(DistinctId, IsAnotherToSpdkAndTheSamePortToTheNetwork) {
       ids.push_back(std::move(id));
     }
     EXPECT_EQ(ids.size(), 33 - port.size());
-    // What is let go of is given out again, and nothing else.
+    // What is released is given out again, and nothing else.
     ids.erase(ids.begin() + 3);
     const DistinctId again(id_of(port));
     EXPECT_TRUE(again.granted());

@@ -1,5 +1,5 @@
 // A region that a command uses outlives everything that JavaScript does with it, and what happens to it when a
-// worker is terminated. JavaScript's half, that each region of a command is pinned, is checked by the stand-in of
+// worker is terminated. JavaScript's half, that each region of a command is pinned, is checked by the fake of
 // the unit tests (lib/testing/regions.ts). The sanitizers see what is freed too early, and what never is.
 
 #include "native/core/io/dma_memory.h"

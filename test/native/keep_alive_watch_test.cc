@@ -30,7 +30,7 @@ class KeepAlive : public testing::Test {
     return Verdict::fine;
   }
 
-  /** The machine, or this process, stands still. */
+  /** The machine, or this process, is paused. */
   void stand_still(std::chrono::milliseconds time) { now_ += time; }
 
   KeepAliveWatch watch_{kTimeout};

@@ -61,7 +61,7 @@ TEST(LatencyHistogram, TakesLessThanTwentyNanosecondsForACommand) {
   constexpr int kTries = 2'000;
   const TickLength length;
   uint64_t least = UINT64_MAX;
-  // The best of many short tries: in the others this thread has lost the processor.
+  // The best of many short attempts: in the others this thread has lost the processor.
   for (int i = 0; i < kTries; i++) {
     const uint64_t begun = ticks_now();
     for (int command = 0; command < kCommands; command++) histogram.add(ticks_now() - begun);

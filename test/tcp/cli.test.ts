@@ -116,12 +116,12 @@ describe('looking', () => {
     const child = spawn(process.execPath, [main, 'discover', ...target, '--watch'], { stdio: 'pipe' });
     const ended = once(child, 'exit');
     let printed = '';
-    let complaints = '';
+    let diagnostics = '';
     child.stdout.on('data', (part) => {
       printed += part;
     });
     child.stderr.on('data', (part) => {
-      complaints += part;
+      diagnostics += part;
     });
     const nqn = 'nqn.2026-11.dev.spdk-nvme:cli-new';
     try {
@@ -134,7 +134,7 @@ describe('looking', () => {
       child.stdout.destroy();
       await spdk.call('nvmf_delete_subsystem', { nqn });
       const [exitCode] = await ended;
-      expect({ exitCode, complaints }).toEqual({ exitCode: 141, complaints: '' });
+      expect({ exitCode, diagnostics }).toEqual({ exitCode: 141, diagnostics: '' });
     } finally {
       child.kill();
     }
@@ -221,7 +221,7 @@ describe('looking', () => {
     expect(await json('get-feature', ...one, '-f', '0x07')).toHaveProperty('value');
   });
 
-  it('doctor tries a target', async () => {
+  it('doctor tests a target', async () => {
     const { findings } = await json('doctor', ...one);
     const of = (check: string) => findings.find((finding: { check: string }) => finding.check === check);
     for (const check of [

@@ -18,7 +18,7 @@ export function tcpEnvironment(port: string, otherPort: string): FaultEnvironmen
         listener: { trtype: 'TCP', traddr, trsvcid: otherPort },
         core: os.availableParallelism() - 1,
         memoryMb,
-        subsystems: [{ nqn, serial: 'WITNESS', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
+        subsystems: [{ nqn, serial: 'BYSTANDER', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
       });
       return {
         id: `trtype:TCP adrfam:IPv4 traddr:${traddr} trsvcid:${otherPort} subnqn:${nqn}`,

@@ -129,7 +129,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
     codes.push(codeOf(ns.write(env.allocate(4096).fill(0x22), { offset: 65_536, timeoutMs: shortMs })));
     structuredClone(gone.buffer, { transfer: [gone.buffer] });
     expect(await Promise.all(codes)).toEqual(new Array(4).fill('ERR_SPDK_TIMEOUT'));
-    // Node.js does not let go of native memory: it copies it, or rejects.
+    // Node.js does not release native memory: it copies it, or rejects.
     try {
       structuredClone(dma.buffer, { transfer: [dma.buffer] });
     } catch (error) {

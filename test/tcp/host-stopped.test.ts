@@ -1,4 +1,4 @@
-// A host that stands still for longer than the keep-alive timeout, as a stopped process, a suspended machine or a paused
+// A host that is stopped for longer than the keep-alive timeout, as a stopped process, a suspended machine or a paused
 // virtual one does: the target is there, and must not be taken for dead.
 
 import { fork } from 'node:child_process';

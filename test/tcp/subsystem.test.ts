@@ -19,7 +19,7 @@ const listeners = ['4471', '4472'].map(
 const ids = listeners.map((listener) => listenerId(listener, nqn));
 const sizeMb = 16;
 const memoryMb = 128;
-/** How long I/O may stand still when a path is lost whose target says so; and when other programs have the processors. */
+/** How long I/O may pause when a path is lost whose target says so; and when other programs have the processors. */
 const pauseMs = 200;
 const crowdedMs = 1_000;
 const backMs = 20_000;

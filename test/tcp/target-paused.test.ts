@@ -32,7 +32,7 @@ beforeEach(async () => {
         serial: 'PAUSED',
         disk: { kind: 'delay', sizeMb: 64, blockSize: 512, delayUs: pauseMs * 1_000 },
       },
-      { nqn: bystanderNqn, serial: 'WITNESS', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } },
+      { nqn: bystanderNqn, serial: 'BYSTANDER', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } },
     ],
   });
   ensureHugepages(64);

@@ -38,7 +38,7 @@ describe('advisoriesFor', () => {
     expect(ids('30.01')).toContain(id);
   });
 
-  it('leaves out what set-up’s own patch has mended', () => {
+  it('leaves out what set-up’s own patch has fixed', () => {
     const id = 'SPDK-TCP-CONNECT-DATA';
     expect(ids('20.07')).toContain(id);
     expect(ids('20.10')).not.toContain(id);

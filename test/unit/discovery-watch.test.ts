@@ -208,7 +208,7 @@ describe('env.watchDiscovery', () => {
     expect(watch.closed).toBe(true);
   });
 
-  it('tries again when the log cannot be read, and says so', async () => {
+  it('reads again when the log cannot be read, and reports that', async () => {
     const [watch, heard] = await watched({ timeoutMs: 400, reconnectDelayMs: 100 });
     await until(heard, '+a');
     fixture.target.latencyMs = 800;
@@ -333,7 +333,7 @@ describe('a watch ends', () => {
     expect(heard).toEqual(['+a', 'closed']);
   });
 
-  it('for its readers though SPDK does not let go of the connection', async () => {
+  it('for its readers although SPDK does not release the connection', async () => {
     const [watch, heard] = await watched();
     await until(heard, '+a');
     const native = fixture.addon.environments[0]?.controllers.at(-1);

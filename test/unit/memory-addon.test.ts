@@ -8,7 +8,7 @@ import { type Fixture, makeFixture } from './memory/fixture.js';
 
 const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
 
-describe('the stand-in keeps to native code', () => {
+describe('the addon in memory behaves as native code', () => {
   it('with the layout of the ring', () => {
     const header = read('io/ring_layout.h');
     const constant = (name: string) =>

@@ -111,7 +111,7 @@ describe('a prefix', () => {
     expect(flags).toMatchObject({ linkage: 'shared', version: '24.09-pre' });
     expect(flags.ldflags).toContain(`-Wl,-rpath,${prefix}/lib`);
     expect(flags.libraries[0]).toBe('-Wl,--no-as-needed');
-    // Which the addon has to know: SPDK then finds no stand-ins of its.
+    // Which the addon has to know: SPDK then calls none of its wrapped functions.
     expect(flags.cflags).toContain('-DSPDK_NVME_SHARED_SPDK');
     expect(flags.libraries).toContain(path.join(prefix, 'lib/librte_mempool_ring.so'));
     expect(flags.libraries).not.toContain('-Wl,--whole-archive');

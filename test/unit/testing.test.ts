@@ -115,8 +115,8 @@ describe('the arguments of npm test', () => {
     [['unit'], 'too many arguments'],
     [['--only'], 'argument missing'],
     [['--only', 'units'], 'Allowed choices are source, unit'],
-  ])('reject %s', (words, complaint) => {
-    expect(parse(...words)).toMatchObject({ status: 2, written: expect.stringContaining(complaint) });
+  ])('reject %s', (words, message) => {
+    expect(parse(...words)).toMatchObject({ status: 2, written: expect.stringContaining(message) });
   });
 });
 

@@ -48,8 +48,8 @@ it('hugepages', async () => {
 it('file descriptors', async () => {
   const [first, ...rest] = await linesUnder(['prlimit', '--nofile=512'], 'descriptors');
   expect(first).toMatchObject({ outcome: 'ok' });
-  const tries = rest.slice(0, -1) as unknown as Outcome[];
-  expect(tries[0]?.outcome).toBe('ERR_SPDK_NO_DESCRIPTORS');
-  for (const attempt of tries) expectCoded(attempt);
+  const attempts = rest.slice(0, -1) as unknown as Outcome[];
+  expect(attempts[0]?.outcome).toBe('ERR_SPDK_NO_DESCRIPTORS');
+  for (const attempt of attempts) expectCoded(attempt);
   expect(rest.at(-1)).toMatchObject({ after: { outcome: 'ok' } });
 });

@@ -49,7 +49,7 @@ async function expectCleanDetach(controller: Controller, load: Load): Promise<vo
   await expectNothingHeld(targetForgets);
 }
 
-describe('a link that is cut under load and mended', () => {
+describe('a link that is cut under load and repaired', () => {
   const cuts = { 'loses packets': cutWire, 'is down': unplugWire };
   it.each([
     [1_000, 'loses packets'],

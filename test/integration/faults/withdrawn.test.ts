@@ -17,8 +17,8 @@ import { expectNothingHeld } from '../support/rdma.js';
 import { release } from '../support/release.js';
 import { rejection, within } from '../support/timing.js';
 
-/** From v22.05 SPDK gives the goodbye of a queue pair a second, before it ends what that one has outstanding. */
-const goodbye = () => (release() >= 2205 ? 1_000 : 0);
+/** From v22.05 SPDK waits a second for the disconnect handshake of a queue pair before it aborts its commands. */
+const handshake = () => (release() >= 2205 ? 1_000 : 0);
 
 let env: Environment;
 let bystander: Bystander;
@@ -72,7 +72,7 @@ it.each([
     remove();
     await within(limits.noticed, failed);
     load.stop();
-    await load.expectAllEnd(limits.response + goodbye());
+    await load.expectAllEnd(limits.response + handshake());
     for (const code of load.codes.keys()) {
       expect(['ERR_SPDK_IO_FAILED', 'ERR_SPDK_CONTROLLER_FAILED']).toContain(code);
     }

@@ -135,7 +135,7 @@ const rejections = ['ERR_SPDK_DETACHING', 'ERR_SPDK_CONTROLLER_DETACHED'];
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
-/** The memory in use once everything that JavaScript has let go of is free. */
+/** The memory in use once everything that JavaScript has released is free. */
 async function memoryInUse(env: Environment): Promise<number> {
   for (let i = 0; i < 3; i++) {
     collectGarbage();

@@ -37,7 +37,7 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
     afterAll(() => env.close());
 
     it.each([
-      { fault: 'stands still', strike: async () => dead.freeze() },
+      { fault: 'hangs', strike: async () => dead.freeze() },
       { fault: 'is killed', strike: () => dead.kill() },
     ])('$fault: all of them end in time', { timeout: 180_000 }, async ({ strike }) => {
       const ids = [...dead.ids, ...alive.ids];

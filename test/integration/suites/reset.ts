@@ -144,15 +144,15 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
 
     it('gives up after ctrlrLossTimeoutMs, and can still be reset or detached', async () => {
       const ns = await attach({ reconnectDelayMs: 300, ctrlrLossTimeoutMs: 1_000 });
-      let tries = 0;
-      controller.on('reconnectFailed', () => tries++);
+      let attempts = 0;
+      controller.on('reconnectFailed', () => attempts++);
       const failed = once('failed');
       const resetting = once('resetting');
       await target.lose();
       const waiting = codeOf(ns.write(Buffer.alloc(ns.blockSize), { offset: 0 }));
       await within(noticed, resetting);
       await within(1_000 + 2 * limits.unreachable, failed);
-      expect(tries).toBeGreaterThan(0);
+      expect(attempts).toBeGreaterThan(0);
       expect(controller.state).toBe('failed');
       expect(await within(limits.response, waiting)).toBe('ERR_SPDK_CONTROLLER_FAILED');
       await rejection('ERR_SPDK_CONTROLLER_FAILED', limits.response, ns.flush());

@@ -7,7 +7,7 @@ import { codeOf, timed, within } from '../support/timing.js';
 import { type FaultEnvironment, FaultFixture } from './target.js';
 
 /**
- * The target's process stands still. Its machine goes on acknowledging what it is sent, so that no transport notices
+ * The target's process hangs. Its machine still acknowledges packets, so that no transport notices
  * anything: the worst of all targets.
  */
 export function describeTargetFrozen(title: string, environment: FaultEnvironment, moments: number): void {
@@ -15,7 +15,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
     const fixture = new FaultFixture(environment);
     const { target } = fixture;
 
-    /** Expects that other controllers can come and go while the target stands still. */
+    /** Expects that other controllers can be attached and detached while the target hangs. */
     async function expectOthersUndisturbed(): Promise<void> {
       await fixture.bystander.expectUndisturbed(limits.stall);
       // First without the help of the other's own detach, which breaks whatever it is waiting for.
@@ -35,7 +35,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       target.thaw();
       await environment.expectNothingHeld(limits.noticed);
       await (await fixture.attach()).detach();
-      // v20.07's nvmf_tgt takes some seconds to let go of RDMA queue pairs.
+      // v20.07's nvmf_tgt takes some seconds to release RDMA queue pairs.
       await environment.expectNothingHeld(limits.noticed);
     }
 
@@ -121,7 +121,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       [32, { ioQueues: 4 }],
       [32, { ioQueues: 2, polling: 'inline' }],
       [32, { ioQueues: 2, polling: 'adaptive' }],
-    ])('with %d operations outstanding: a controller with %j is let go of', async (depth, options) => {
+    ])('with %d operations outstanding: a controller with %j is detached', async (depth, options) => {
       const controller = await fixture.attach(options);
       const load = new Load(controller, { depth });
       if (depth > 0) await load.progress(depth);

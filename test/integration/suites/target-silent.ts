@@ -28,7 +28,7 @@ function next(controller: Controller, event: 'failed' | 'resetting'): Promise<{ 
   });
 }
 
-/** The target's process stands still while a controller is attached, and its machine goes on acknowledging. */
+/** The target's process hangs while a controller is attached, and its machine still acknowledges packets. */
 export function describeTargetSilent(title: string, environment: FaultEnvironment): void {
   describe.each(['threads', 'inline', 'adaptive'] as const)(`${title}, polled by %s`, (polling) => {
     const fixture = new FaultFixture(environment);
@@ -101,7 +101,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
       await within(limits.detach, controller.detach());
     });
 
-    it('is detached in time while a reset tries to connect to it', async () => {
+    it('is detached in time while a reset connects to it', async () => {
       const controller = await attach(policy);
       target.freeze();
       await next(controller, 'resetting');

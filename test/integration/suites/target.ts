@@ -67,7 +67,7 @@ export class FaultyTarget {
     });
   }
 
-  /** Ends it without a goodbye. */
+  /** Kills it. */
   async kill(): Promise<void> {
     await this.#target?.stop('SIGKILL');
     this.#target = undefined;

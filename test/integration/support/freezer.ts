@@ -5,7 +5,7 @@ import { run } from './run.js';
 const root = '/tmp/freezer';
 
 /**
- * Makes one thread of this process stand still, as a machine with more important work would, until the function it
+ * Stops one thread of this process, as a machine with more important work would, until the function it
  * gives is called. The kernel's second kind of control groups freezes whole processes only, so this is the first.
  */
 export async function freezeThread(name: string): Promise<() => void> {

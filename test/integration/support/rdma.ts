@@ -77,7 +77,7 @@ export async function rdmaQueues(): Promise<{ initiators: number; targets: numbe
   return { initiators: qp, targets: targetQueues };
 }
 
-/** Expects both sides to have let go of everything, the target within a time. */
+/** Expects both sides to have released everything, the target within a time. */
 export async function expectNothingHeld(limitMs: number = limits.target): Promise<void> {
   let use = nothing;
   await eventually(limitMs, async () => {

@@ -1,6 +1,6 @@
 #pragma once
 
-// A stand-in for the functions of SPDK that rings, queue sets and pollers call, with SPDK's own headers. It
+// A fake of the functions of SPDK that rings, queue sets and pollers call, with SPDK's own headers. It
 // keeps to what SPDK v20.07 does with requests: a queue pair has so many, a command is split into children
 // when it is larger than the controller or the namespace allows, -ENOMEM says that there are too few, and all
 // that a queue pair has ends as aborted when it is freed. Like SPDK it takes no lock: ThreadSanitizer finds
