@@ -37,7 +37,7 @@ const dropped = 0x8000_0000;
 export class DmaMemory {
   readonly #native: NativeEnvironment;
   readonly #pins: Uint32Array;
-  /** Gives back memory that is kept for later. Whether there was any. */
+  /** Frees memory that is kept for later. False if there was none. */
   reclaim: () => boolean = () => false;
 
   constructor(native: NativeEnvironment) {

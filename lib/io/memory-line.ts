@@ -34,7 +34,7 @@ export class MemoryLine {
     if (this.#waiters.delete(waiter)) this.serve();
   }
 
-  /** Memory has come back. */
+  /** Memory was returned. */
   serve(): void {
     for (const waiter of this.#waiters) {
       waiter.waitsIn = undefined;

@@ -8,8 +8,8 @@ import type { NativeAbortOutcome } from '../native/contract.js';
 const mostWaitMs = 1_000;
 
 /**
- * One operation whose time is over or whose signal has fired, and which waits until the controller has ended its commands. Settles once:
- * when all of them and all requests to abort them have ended, or when that takes too long.
+ * One operation that was given up and waits for the end of its commands at the controller. Settles once: when all of its commands and all
+ * requests to abort them have ended, or when that takes too long.
  */
 export class RequestEnd {
   readonly #error: SpdkError;
@@ -17,7 +17,7 @@ export class RequestEnd {
   readonly #timer: NodeJS.Timeout;
   /** Requests to abort, and the operation itself. */
   #left = 1;
-  /** Whether the controller has aborted all of its commands that it was asked to. */
+  /** Whether the controller has aborted every command for which it got a request. */
   #aborted = false;
   #asked = false;
   #status = 0;
@@ -57,7 +57,7 @@ export class RequestEnd {
     this.#leave();
   }
 
-  /** The queue pair is gone; nobody knows what the target does. */
+  /** The queue pair is gone; what the target does is not known. */
   lost(): void {
     this.#end('unknown');
   }

@@ -15,7 +15,7 @@ export interface IoPathOwner {
   readonly counts: PathCounts;
   /** A command found it without a connection. */
   suspect(): void;
-  /** A command was rejected because of the ANA state that it says is another one. */
+  /** A command was rejected because its ANA state is another one. */
   readAna(): void;
   /** The Command Retry Delay Time of a number from 1 to 3. */
   retryDelayMs(crd: number): number;
@@ -63,7 +63,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
     return this.#stale || (isTransition(this.#ana) && !this.#overdue);
   }
 
-  /** The controller says so. */
+  /** The state that the controller reports. */
   setAna(state: AnaState): void {
     this.#stale = false;
     this.#ana = state;

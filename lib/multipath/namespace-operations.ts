@@ -15,7 +15,7 @@ export interface NamespaceOperations extends NamespaceInfo {
   /**
    * A name of the disk that stays the same over every path and reset, and that Linux has in `/sys/block/…/wwid`: `uuid.` and the UUID,
    * else `eui.` and the NGUID, else `eui.` and the EUI-64. Without any of them `nsid.`, the subsystem's NQN, the controller's serial
-   * number and the namespace id, with dots between: the place of the disk, which another one can come to.
+   * number and the namespace id, with dots between: the place of the disk, where another disk may be later.
    */
   readonly deviceId: string;
   /** The capacity in bytes. */

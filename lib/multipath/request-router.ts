@@ -63,7 +63,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     return promise;
   }
 
-  /** False if it has ended at once. */
+  /** False if it has ended immediately. */
   #begin(request: IoRequest): boolean {
     const { signal } = request;
     try {
@@ -92,7 +92,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     chosen.namespace.limitsFor(undefined).queue.take(request);
   }
 
-  /** A path did not carry a request out. True if the request goes on. */
+  /** A path did not carry a request out. True if the request continues. */
   takes(route: Route, error: SpdkError): boolean {
     const { request } = route;
     const on = route.leave();
@@ -133,7 +133,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     const usable = selector.best.length > 0;
     const error = rejection() ?? (usable || returning() ? undefined : noPathError());
     if (!error && !usable) return;
-    // What pauses goes on by itself, unless nothing can become of it.
+    // Requests that pause are sent again by their timers, unless they have to end.
     if (error) for (const request of this.#pausing.keys()) this.#end(request, error);
     for (const request of [...this.#waiting]) {
       if (error) this.#end(request, error);
