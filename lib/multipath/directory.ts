@@ -29,26 +29,26 @@ export interface NamespaceRouting {
 }
 
 /** What the namespaces need of their subsystem, and what it hears of them. */
-export interface DirectoryServices<Path extends ListingPath, Space extends NamespaceInfo> {
+export interface DirectoryServices<Path extends ListingPath, Ns extends NamespaceInfo> {
   readonly memory: DmaMemory;
   readonly policy: PathPolicy;
   readonly selector: PathSelector;
   readonly rejection: () => SpdkError | undefined;
   /** Creates a namespace, which one path has like this. */
-  readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Space;
+  readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
   /** Whether a path that has listed nothing yet may come up. */
   readonly unlistedReturning: () => boolean;
-  readonly onAna: (namespace: Space, path: Path, state: AnaState, before: AnaState) => void;
-  readonly onFailover: (namespace: Space, from: Path, to: Path) => void;
-  readonly onNoPath: (namespace: Space) => void;
+  readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
+  readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
+  readonly onNoPath: (namespace: Ns) => void;
   /** A path has another namespace under an id that other paths have. Reported once. */
   readonly onForeign: (path: Path, namespace: PathNamespace) => void;
 }
 
 /** A namespace and its ways. */
-interface Entry<Path extends ListingPath, Space> {
+interface Entry<Path extends ListingPath, Ns> {
   readonly key: string;
-  readonly namespace: Space;
+  readonly namespace: Ns;
   readonly selector: Selector<IoPath<Path>>;
   readonly router: RequestRouter;
   /** Whether the directory still has it. */
@@ -67,19 +67,19 @@ type Listed<Path> = {
 };
 
 /** The namespaces of one subsystem. One that has not changed stays the same object. */
-export class NamespaceDirectory<Path extends ListingPath, Space extends NamespaceInfo> {
-  readonly #services: DirectoryServices<Path, Space>;
-  #entries = new Map<string, Entry<Path, Space>>();
-  #all: readonly Space[] = Object.freeze([]);
+export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceInfo> {
+  readonly #services: DirectoryServices<Path, Ns>;
+  #entries = new Map<string, Entry<Path, Ns>>();
+  #all: readonly Ns[] = Object.freeze([]);
   readonly #foreign = new WeakSet<PathNamespace>();
   readonly #unnamed = new WeakMap<object, number>();
   #lastUnnamed = 0;
 
-  constructor(services: DirectoryServices<Path, Space>) {
+  constructor(services: DirectoryServices<Path, Ns>) {
     this.#services = services;
   }
 
-  get all(): readonly Space[] {
+  get all(): readonly Ns[] {
     return this.#all;
   }
 
@@ -87,7 +87,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
   update(paths: readonly Path[]): boolean {
     const byKey = this.#group(paths);
     const before = this.#entries;
-    const entries = new Map<string, Entry<Path, Space>>();
+    const entries = new Map<string, Entry<Path, Ns>>();
     for (const [key, ways] of byKey) {
       // What was described last is how the namespace is now.
       const newest = ways.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
@@ -111,7 +111,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
   }
 
   /** The ways to a namespace. */
-  waysTo(namespace: Space): readonly IoPath<Path>[] {
+  waysTo(namespace: Ns): readonly IoPath<Path>[] {
     return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ways ?? [];
   }
 
@@ -156,7 +156,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
     return `${namespace.id} of path ${number}`;
   }
 
-  #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path, Space> {
+  #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path, Ns> {
     const { memory, policy, selector: how, rejection } = this.#services;
     const selector = new Selector<IoPath<Path>>(policy, how);
     const router = new RequestRouter({
@@ -171,7 +171,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
       },
     });
     const namespace = this.#services.create({ router, known: () => entry.known }, info, ids);
-    const entry: Entry<Path, Space> = {
+    const entry: Entry<Path, Ns> = {
       key,
       namespace,
       selector,
@@ -185,7 +185,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
   }
 
   /** A way whose path still has the same namespace object stays, with what is outstanding on it. */
-  #link(entry: Entry<Path, Space>, listed: readonly Listed<Path>[]): void {
+  #link(entry: Entry<Path, Ns>, listed: readonly Listed<Path>[]): void {
     const before = entry.ways;
     entry.ways = listed
       .filter(({ namespace }) => sameShape(entry.namespace, namespace))
@@ -201,7 +201,7 @@ export class NamespaceDirectory<Path extends ListingPath, Space extends Namespac
     for (const way of before) if (!entry.ways.includes(way)) way.end();
   }
 
-  #refresh(entry: Entry<Path, Space>): void {
+  #refresh(entry: Entry<Path, Ns>): void {
     entry.selector.update(entry.ways);
     const now = entry.selector.best[0]?.path;
     if (now) {

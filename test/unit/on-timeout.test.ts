@@ -171,15 +171,15 @@ it('a detach ends what waits for the end of an Abort', async () => {
 });
 
 it('over several paths an operation has it, too', async () => {
-  const space = await disk.env.attachSubsystem([disk.subsystem.id]);
-  const [ns] = space.namespaces;
+  const subsystem = await disk.env.attachSubsystem([disk.subsystem.id]);
+  const [ns] = subsystem.namespaces;
   disk.target.latencyMs = 150;
   const { error } = await timed(
     ns?.write(first, { offset: 0, timeoutMs: 20, onTimeout: 'abort' }) as Promise<void>,
   );
   expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
   disk.target.latencyMs = 0;
-  await space.detach();
+  await subsystem.detach();
 });
 
 it('a stream has it, too', async () => {

@@ -35,10 +35,8 @@ describe('a batch', () => {
   it('rejects what is not right, and describes nothing for it', () => {
     const { memory, ns, batch, buffer, queuePair } = setUp();
     const other = new FakeController(memory).ns;
-    const read = (space: Namespace, offset: unknown, length: unknown, tag: unknown, at: unknown = 0) =>
-      thrown(() =>
-        batch.read(space, buffer, at as number, offset as number, length as number, tag as number),
-      );
+    const read = (ns: Namespace, offset: unknown, length: unknown, tag: unknown, at: unknown = 0) =>
+      thrown(() => batch.read(ns, buffer, at as number, offset as number, length as number, tag as number));
     expect(read(other, 0, 512, 1)).toBe('ERR_SPDK_FOREIGN_NAMESPACE');
     expect(thrown(() => batch.flush(other, 1))).toBe('ERR_SPDK_FOREIGN_NAMESPACE');
     expect(read(undefined as never, 0, 512, 1)).toBe('ERR_SPDK_INVALID_ARG_TYPE');

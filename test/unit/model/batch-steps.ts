@@ -32,11 +32,11 @@ const describe = step({
     const open = pick(world.batches, number);
     const { batch, commands } = open;
     const owner = namespace === undefined ? open.attached : pick(world.attached, namespace);
-    const [space] = owner.controller.namespaces;
-    if (!space || block + blocks > blocksOfDisk) return;
+    const [ns] = owner.controller.namespaces;
+    if (!ns || block + blocks > blocksOfDisk) return;
     const tag = open.nextTag++;
     if (what === 'flush') {
-      if (attempt(world, () => batch.flush(space, tag)) !== true) return;
+      if (attempt(world, () => batch.flush(ns, tag)) !== true) return;
       commands.set(tag, { end: () => {}, sent: false });
     } else {
       const buffer = attempt(world, () => world.env.allocate(Math.max(1, blocks) * world.blockSize));
@@ -46,7 +46,7 @@ const describe = step({
       const read = what === 'read' && blocks > 0 ? model.beginRead(block, blocks) : undefined;
       if (write) buffer.set(stamped(write.stamp, buffer.byteLength));
       const describe = what === 'write' ? batch.write : batch.read;
-      const args = [space, buffer, 0, block * world.blockSize, blocks * world.blockSize, tag] as const;
+      const args = [ns, buffer, 0, block * world.blockSize, blocks * world.blockSize, tag] as const;
       const accepted = attempt(world, () => describe.call(batch, ...args)) === true;
       const end = (status: number) => {
         if (write) model.endWrite(write, status === 0);

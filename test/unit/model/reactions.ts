@@ -18,9 +18,9 @@ const actions: Record<string, (world: World, attached: Attached) => void> = {
   reset: (world, attached) => resetOf(world, attached, 200),
   close: (world) => world.close(300),
   read: (world, { controller }) => {
-    const [space] = controller.namespaces;
-    if (!space) return;
-    const read = space.read(Buffer.alloc(space.blockSize), { offset: 0, timeoutMs: 100 });
+    const [ns] = controller.namespaces;
+    if (!ns) return;
+    const read = ns.read(Buffer.alloc(ns.blockSize), { offset: 0, timeoutMs: 100 });
     world.calls.watch('read in a listener', 100, read);
   },
   abort: (world) => {

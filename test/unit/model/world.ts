@@ -224,9 +224,9 @@ export class World {
   #addDisk(target: MemoryTarget, name: string): void {
     const nqn = `nqn.2026-01.io.spdk:${name}`;
     const subsystem = target.addSubsystem(nqn);
-    const space = subsystem.addNamespace(1, { blocks: blocksOfDisk, blockSize: this.blockSize });
+    const ns = subsystem.addNamespace(1, { blocks: blocksOfDisk, blockSize: this.blockSize });
     const model = new DiskModel(this.disks.length + 1, blocksOfDisk);
-    space.data.set(stamped(model.initial, space.data.byteLength));
+    ns.data.set(stamped(model.initial, ns.data.byteLength));
     const { id } = subsystem;
     this.disks.push({ id, target, subsystem, model });
   }
