@@ -22,15 +22,15 @@ export async function handshake(socket, take, ns) {
     const [option, length] = [head.readUInt32BE(8), head.readUInt32BE(12)];
     if (length > 65_536) throw new Error('The client sent an option that is too long');
     await take(length); // an export's name: there is one export
-    const reply = (/** @type {number} */ type, data = Buffer.alloc(0)) => {
+    const respond = (/** @type {number} */ type, data = Buffer.alloc(0)) => {
       const header = pack([8, 0x3e889045565a9n], [4, option], [4, type], [4, data.length]);
       socket.write(Buffer.concat([header, data]));
     };
     const [named, leaves, asks, takes] = [option === 1, option === 2, option === 6, option === 7];
     if (named) socket.write(Buffer.concat([exported, Buffer.alloc(zeroes)]));
-    if (asks || takes) reply(3, Buffer.concat([pack([2, 0]), exported]));
-    if (asks || takes) reply(3, sizes);
-    if (!named) reply(leaves || asks || takes ? 1 : 0x8000_0001); // done, or not supported
+    if (asks || takes) respond(3, Buffer.concat([pack([2, 0]), exported]));
+    if (asks || takes) respond(3, sizes);
+    if (!named) respond(leaves || asks || takes ? 1 : 0x8000_0001); // done, or not supported
     if (named || leaves || takes) return !leaves;
   }
 }
