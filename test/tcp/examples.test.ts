@@ -156,6 +156,23 @@ it('nbd-export carries an image to the disk and back, for a real NBD client', as
   expect(output.said).not.toMatch(/Error/);
 });
 
+it('fenced-pair has one writer, and none that was replaced', async () => {
+  const pair = ['left', 'right'].map((name) => ({
+    name,
+    ...run('fenced-pair.mjs', `${service} subnqn:${inMemory}`, name),
+  }));
+  const writes = () => pair.find(({ name, output }) => output.said.includes(`${name} writes`));
+  const first = await vi.waitFor(() => writes() ?? Promise.reject(new Error('nobody writes')), waits);
+  const second = pair.find((one) => one !== first) as typeof first;
+  // Asleep, it does not hear of it.
+  first.child.kill('SIGSTOP');
+  await second.hears(/writes from /);
+  first.child.kill('SIGCONT');
+  await first.hears(/is fenced: .*Reservation Conflict/);
+  for (const { child } of pair) child.kill('SIGTERM');
+  for (const { child, output } of pair) expect((await child).exitCode, output.said).toBe(0);
+});
+
 it('multipath writes over both paths', async () => {
   const second = { ...listener, trsvcid: '4481', adrfam: 'IPv4' };
   await target.call('nvmf_subsystem_add_listener', { nqn: nqns[0], listen_address: second });
