@@ -49,6 +49,7 @@ export {
 export type { BatchCommand, BatchCompletion, BatchTransfer } from './io/batch-command.js';
 export type { BatchWaitOptions } from './io/batch-waiters.js';
 export type { DmaBuffer } from './io/dma-memory.js';
+export type { ProtectionOptions } from './io/metadata-options.js';
 export type { OnTimeout } from './io/request.js';
 export type { AnaState } from './multipath/ana.js';
 export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';

@@ -6,10 +6,12 @@ import { codedError } from './errors/spdk-error.js';
 import { traced, tracesIo } from './internal/tracing.js';
 import { Pieces } from './io/data.js';
 import type { DmaMemory } from './io/dma-memory.js';
+import { checkDataAlone, placeBlocks, protectRange, rangeBytes } from './io/metadata-options.js';
 import { checkRange, goneError, metadataError, unsupportedError } from './io/namespace-errors.js';
 import {
   checkDwords,
   type DataOptions,
+  nothing,
   type OperationOptions,
   type QueueChooser,
   type RangeOptions,
@@ -17,6 +19,7 @@ import {
   readLimits,
   readRange,
   readTransfer,
+  type TransferPlace,
 } from './io/operation-options.js';
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest, type RequestLimits } from './io/request.js';
@@ -57,7 +60,7 @@ const mostBlocksOfRange = 2 ** 31;
 const mostRawBytes = 0xffff_ffff;
 
 /** readTransfer() returns the offset here. */
-const place = { offset: 0, flags: 0 };
+const place: TransferPlace = { offset: 0, flags: 0, given: nothing };
 
 /** What tracing calls the operations. */
 const operationNames = new Map<number, string>(
@@ -130,13 +133,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   read<Target extends NodeJS.ArrayBufferView>(target: Target, options: DataOptions): Promise<Target> {
     try {
       const limits = readTransfer(options, place, this);
-      const { offset, flags } = place;
+      const { offset, flags, given } = place;
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
-      this.checkTransfer(offset, bytes.byteLength);
-      const request = new IoRequest('Reading', ioOpcodes.read, this, offset, bytes.byteLength, limits);
+      const length = rangeBytes(this, bytes.byteLength, given);
+      this.check(offset, length);
+      const request = new IoRequest('Reading', ioOpcodes.read, this, offset, length, limits);
       request.flags = flags;
-      if (!direct(request, bytes, this.memory)) copied(request, undefined, bytes);
+      if (this.metadataSize > 0) placeBlocks(request, this, bytes, given, this.memory, true);
+      else if (!direct(request, bytes, this.memory)) copied(request, undefined, bytes);
       request.value = target;
       return this.#run(limits, request);
     } catch (error) {
@@ -171,12 +176,12 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   ): Promise<void> {
     this.#require('compareAndWrite', 'a fused Compare and Write');
     const limits = readTransfer(options, place, this);
-    const { offset, flags } = place;
+    const { offset, flags, given } = place;
     const pieces = new Pieces([bytesOf(expected, 'expected'), bytesOf(replacement, 'replacement')]);
     const [one, other] = pieces.parts.map((part) => part.byteLength);
     if (one !== other)
       throw invalidBuffer(`expected (${one} bytes) and replacement (${other}) must have the same length`);
-    const length = pieces.byteLength / 2;
+    const length = rangeBytes(this, pieces.byteLength / 2, given);
     checkInteger(
       length,
       'the length of each buffer',
@@ -288,7 +293,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    */
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream {
     const plan = streamPlan(options, this, 'read', (queuePair) => this.limitsFor(queuePair));
-    this.checkTransfer(0, 0);
+    this.checkBytes(false);
     return NamespaceReadStream.create(new ByteAccess(this), plan);
   }
 
@@ -303,7 +308,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    */
   chunks(options?: ReadStreamOptions): AsyncGenerator<Buffer, void, undefined> {
     const plan = streamPlan(options, this, 'read', (queuePair) => this.limitsFor(queuePair));
-    this.checkTransfer(0, 0);
+    this.checkBytes(false);
     return chunksOf(new ByteAccess(this), plan, this.memory);
   }
 
@@ -319,7 +324,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    */
   createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream {
     const plan = streamPlan(options, this, 'write', (queuePair) => this.limitsFor(queuePair));
-    this.checkTransfer(0, 0);
+    this.checkBytes(true);
     const { memory } = this;
     return NamespaceWriteStream.create(new ByteAccess(this), plan, {
       memory,
@@ -338,7 +343,16 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /**
-   * @internal As {@link check}, for commands that transfer the namespace's data.
+   * @internal That its bytes can be read, and written, by themselves.
+   * @throws {SpdkError} ERR_SPDK_UNSUPPORTED, ERR_SPDK_NAMESPACE_GONE
+   */
+  checkBytes(writes: boolean): void {
+    checkDataAlone(this, writes);
+    this.check(0, 0);
+  }
+
+  /**
+   * @internal As {@link check}, for commands that transfer data without its metadata.
    * @throws {SpdkError} also ERR_SPDK_UNSUPPORTED
    */
   checkTransfer(offset: number, length: number): number {
@@ -366,12 +380,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   #send(verb: string, opcode: number, source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
     try {
       const limits = readTransfer(options, place, this);
-      const { offset, flags } = place;
+      const { offset, flags, given } = place;
       const bytes = bytesOf(source, 'buffer');
-      this.checkTransfer(offset, bytes.byteLength);
-      const request = new IoRequest(verb, opcode, this, offset, bytes.byteLength, limits);
+      const length = rangeBytes(this, bytes.byteLength, given);
+      this.check(offset, length);
+      const request = new IoRequest(verb, opcode, this, offset, length, limits);
       request.flags = flags;
-      if (!direct(request, bytes, this.memory)) copied(request, bytes, undefined);
+      if (this.metadataSize > 0 && opcode === ioOpcodes.compare) throw metadataError(this);
+      if (this.metadataSize > 0) placeBlocks(request, this, bytes, given, this.memory, false);
+      else if (!direct(request, bytes, this.memory)) copied(request, bytes, undefined);
       return this.#run(limits, request);
     } catch (error) {
       return rejection(error);
@@ -382,6 +399,8 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     const { offset, length, limits } = readRange(options, this);
     this.check(offset, length);
     const request = new IoRequest(verb, opcode, this, offset, length, limits);
+    if (opcode === ioOpcodes.writeZeroes || opcode === ioOpcodes.verify)
+      protectRange(request, this, opcode === ioOpcodes.writeZeroes);
     request.split(most * this.blockSize, 1);
     return this.#run(limits, request);
   }
@@ -395,11 +414,16 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     check: (view: unknown, name: string) => Uint8Array,
   ): { request: IoRequest; limits: Limits; pieces: Pieces | undefined } {
     const limits = readTransfer(options, place, this);
-    const { offset, flags } = place;
+    const { offset, flags, given } = place;
     const pieces = new Pieces(allBytesOf(views, check));
-    this.checkTransfer(offset, pieces.byteLength);
-    const request = new IoRequest(verb, opcode, this, offset, pieces.byteLength, limits);
+    const length = rangeBytes(this, pieces.byteLength, given);
+    this.check(offset, length);
+    const request = new IoRequest(verb, opcode, this, offset, length, limits);
     request.flags = flags;
+    if (this.metadataSize > 0) {
+      placeBlocks(request, this, pieces, given, this.memory, opcode === ioOpcodes.read);
+      return { request, limits, pieces: undefined };
+    }
     const asTheyAre = inSegments(request, pieces.parts, this.memory);
     return { request, limits, pieces: asTheyAre ? undefined : pieces };
   }

@@ -41,6 +41,8 @@ export interface NamespaceProtection {
   readonly type: number;
   /** Whether protection information is in the first or in the last bytes of a block's metadata. */
   readonly place: 'none' | 'first' | 'last';
+  /** Bits of its checksum: 16, 32 or 64; 0 for no protection. */
+  readonly guardBits: number;
 }
 
 /** Preferred sizes of a namespace in bytes; 0 if the controller reports none. */
@@ -70,9 +72,11 @@ export interface NamespaceInfo {
   readonly blocks: number;
   /** Bytes of data in a block. */
   readonly blockSize: number;
-  /** Bytes of metadata for each block. This package transfers no data of namespaces with metadata. */
+  /** Bytes of metadata for each block, which are not part of `blockSize`. */
   readonly metadataSize: number;
-  /** Whether metadata is transferred with the data of its block or in a separate buffer. */
+  /**
+   * Whether the controller transfers metadata with the data of its block or in a separate buffer; the latter cannot be done over fabrics.
+   */
   readonly metadata: 'none' | 'interleaved' | 'separate';
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;

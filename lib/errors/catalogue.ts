@@ -184,6 +184,11 @@ export const errorCatalogue = {
     meaning: 'A command completed with an error; `nvmeStatus` is the controller’s status.',
     remedy: 'Look up the status; if `dnr` is set, the same command will fail again.',
   },
+  ERR_SPDK_PROTECTION: {
+    meaning:
+      'Data and its protection information do not match, as the controller or this package found; `nvmeStatus` names the check.',
+    remedy: 'The data is damaged, or was written with other tags; read it again, or write it anew.',
+  },
   ERR_SPDK_UNALIGNED: {
     meaning: 'An offset or a length is not a multiple of the block size.',
     remedy: 'Read and write whole blocks of `namespace.blockSize` bytes.',

@@ -32,6 +32,9 @@ const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
   125: 'ERR_SPDK_ABORTED', // ECANCELED
 };
 
+/** Media errors "End-to-end Guard Check Error", "… Application Tag Check Error" and "… Reference Tag Check Error". */
+const protectionStatuses = [0x282, 0x283, 0x284];
+
 /** The error of a command with a status word other than zero. */
 export function commandError(what: string, word: number): SpdkError {
   if (word >= hostError) {
@@ -41,7 +44,8 @@ export function commandError(what: string, word: number): SpdkError {
   }
   const dnr = (word & 0x800) !== 0;
   const status = nvmeStatus((word >> 8) & 0x7, word & 0xff, dnr, 'nvm', (word >> 12) & 0x3);
-  return new SpdkError('ERR_SPDK_IO_FAILED', `${what} failed: ${status.name}`, { nvmeStatus: status });
+  const code = protectionStatuses.includes(word & 0x7ff) ? 'ERR_SPDK_PROTECTION' : 'ERR_SPDK_IO_FAILED';
+  return new SpdkError(code, `${what} failed: ${status.name}`, { nvmeStatus: status });
 }
 
 /**

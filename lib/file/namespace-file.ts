@@ -298,7 +298,7 @@ export async function open(namespace: NamespaceOperations, options?: OpenOptions
   const given = readOptions(options, 'open options', ['queuePair', 'timeoutMs']);
   const queuePair = given.get('queuePair');
   const limits = namespace.limitsFor(queuePair);
-  namespace.checkTransfer(0, 0);
+  namespace.checkBytes(true);
   const settings = {
     queuePair: queuePair as OpenOptions['queuePair'],
     // The limit also covers an operation of several commands.

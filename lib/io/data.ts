@@ -21,14 +21,22 @@ function partOf(data: Uint8Array, at: number, length: number): Uint8Array {
   return new Uint8Array(bufferOf(data), offsetOf(data) + at, length);
 }
 
+/** Data that is in several places, and is one run of bytes for a command. */
+export abstract class Composite {
+  abstract readonly byteLength: number;
+  abstract gather(at: number, length: number, memory: Uint8Array, offset: number): void;
+  abstract scatter(at: number, length: number, memory: Uint8Array, offset: number): void;
+}
+
 /** Several buffers as one run of bytes. Their lengths are those of now: a buffer that is detached or shrunk later has others. */
-export class Pieces {
+export class Pieces extends Composite {
   readonly parts: readonly Uint8Array[];
   /** Where each part begins. */
   readonly #starts: readonly number[];
   readonly byteLength: number;
 
   constructor(parts: readonly Uint8Array[]) {
+    super();
     let total = 0;
     this.parts = parts;
     this.#starts = parts.map((part) => {
@@ -39,8 +47,20 @@ export class Pieces {
     this.byteLength = total;
   }
 
+  override gather(at: number, length: number, memory: Uint8Array, offset: number): void {
+    this.#each(at, length, (part, from, to, size) => {
+      memory.set(partOf(part, from, size), offset + to);
+    });
+  }
+
+  override scatter(at: number, length: number, memory: Uint8Array, offset: number): void {
+    this.#each(at, length, (part, from, to, size) => {
+      setIn(part, memory.subarray(offset + to, offset + to + size), from);
+    });
+  }
+
   /** Calls `copy` for each part of a range: with the part, where in it, where in the range, and how much. */
-  each(
+  #each(
     at: number,
     length: number,
     copy: (part: Uint8Array, from: number, to: number, length: number) => void,
@@ -69,26 +89,18 @@ export class Pieces {
   }
 }
 
-export type IoData = Uint8Array | Pieces;
+export type IoData = Uint8Array | Composite;
 
 /** Copies a range of the data to memory. Throws a RangeError if the data no longer exists. */
 export function gather(data: IoData, at: number, length: number, memory: Uint8Array, offset: number): void {
-  if (data instanceof Pieces) {
-    data.each(at, length, (part, from, to, size) => {
-      memory.set(partOf(part, from, size), offset + to);
-    });
-  } else {
-    memory.set(partOf(data, at, length), offset);
-  }
+  if (data instanceof Composite) data.gather(at, length, memory, offset);
+  else memory.set(partOf(data, at, length), offset);
 }
 
-/** Copies memory to a range of the data. Throws a RangeError if that no longer exists. */
+/**
+ * Copies memory to a range of the data. Throws a RangeError if that no longer exists, and an SpdkError if the data may not be had.
+ */
 export function scatter(data: IoData, at: number, length: number, memory: Uint8Array, offset: number): void {
-  if (data instanceof Pieces) {
-    data.each(at, length, (part, from, to, size) => {
-      setIn(part, memory.subarray(offset + to, offset + to + size), from);
-    });
-  } else {
-    setIn(data, memory.subarray(offset, offset + length), at);
-  }
+  if (data instanceof Composite) data.scatter(at, length, memory, offset);
+  else setIn(data, memory.subarray(offset, offset + length), at);
 }

@@ -43,10 +43,19 @@ export function checkRange(
   }
 }
 
+/** For an operation without metadata that cannot be carried out so. */
 export function metadataError({ id, metadataSize, metadata }: NamespaceInfo): SpdkError {
   return new SpdkError(
     'ERR_SPDK_UNSUPPORTED',
-    `A block of namespace ${id} has ${metadataSize} bytes of ${metadata} metadata, which this package does not transfer`,
+    `A block of namespace ${id} has ${metadataSize} bytes of ${metadata} metadata, which this operation does not transfer`,
+  );
+}
+
+/** @param has what the namespace has, as in 'no metadata' */
+export function unsupportedMetadataError({ id }: NamespaceInfo, has: string): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_UNSUPPORTED',
+    `Namespace ${id} has ${has}, which this operation does not work with`,
   );
 }
 

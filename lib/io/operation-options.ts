@@ -3,6 +3,7 @@
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
 import { checkOnTimeout, checkSignal, maxTimerMs, or } from '../options/common.js';
+import type { GivenMetadata, ProtectionOptions } from './metadata-options.js';
 import type { OnTimeout, RequestLimits } from './request.js';
 import type { IoLimits } from './submission-queue.js';
 
@@ -40,6 +41,13 @@ export interface DataOptions extends TransferOptions {
   readonly fua?: boolean | undefined;
   /** The controller makes fewer attempts of its own at data that is hard to read or write. Default false. */
   readonly limitedRetry?: boolean | undefined;
+  /**
+   * The metadata of the blocks, `metadataSize` bytes for each, to write or to be filled. `interleaved`: it is in the buffer, after the
+   * data of each block. Not for compares.
+   */
+  readonly metadata?: NodeJS.ArrayBufferView | 'interleaved' | undefined;
+  /** How protection information is made and checked, for namespaces that have it. Not for compares. */
+  readonly protection?: ProtectionOptions | undefined;
 }
 
 /** Options of operations on a range without data. */
@@ -92,6 +100,18 @@ const inherited = Object.prototype as { readonly offset?: unknown; readonly queu
 /** The keys that {@link readDataFlags} reads. */
 export const dataFlagKeys = ['fua', 'limitedRetry'] as const;
 
+/** What an operation on blocks is told beside its limits. */
+export interface TransferPlace {
+  offset: number;
+  flags: number;
+  given: GivenMetadata;
+}
+
+/** No word of metadata. */
+export const nothing: GivenMetadata = { metadata: undefined, protection: undefined };
+
+const transferKeys = ['offset', ...dataFlagKeys, 'metadata', 'protection', ...limitKeys] as const;
+
 /** Bits of CDW12 (NVM command set specification). */
 const forceUnitAccess = 2 ** 30;
 const limitedRetry = 2 ** 31;
@@ -99,7 +119,7 @@ const limitedRetry = 2 ** 31;
 /** Reads the options of a transfer; the offset and the flags go to `place`, so that the fast path allocates nothing. */
 export function readTransfer<Limits extends RequestLimits>(
   options: unknown,
-  place: { offset: number; flags: number },
+  place: TransferPlace,
   controller: LimitsChooser<Limits>,
 ): Limits {
   if (readSimple(options)) {
@@ -108,15 +128,17 @@ export function readTransfer<Limits extends RequestLimits>(
     const limits = controller.limitsFor(queuePair);
     place.offset = offset;
     place.flags = 0;
+    place.given = nothing;
     return limits;
   }
-  const given = readOptions(options, 'options', ['offset', ...dataFlagKeys, ...limitKeys]);
+  const given = readOptions(options, 'options', transferKeys);
   const flags = readDataFlags(given);
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
   // Last, because getters of the options may have started other operations.
   place.offset = offset;
   place.flags = flags;
+  place.given = { metadata: given.get('metadata'), protection: given.get('protection') };
   return limits;
 }
 

@@ -60,10 +60,14 @@ export class IoRequest {
   readonly nsid: number;
   /** The namespace's, see NativeNamespaceInfo. Each path has its own. */
   tag: number;
-  readonly blockSize: number;
-  /** The range in bytes. */
+  /** Bytes of a block as its commands transfer it: with interleaved metadata, see {@link extend}. */
+  blockSize: number;
+  /** The range in bytes of data. */
   readonly position: number;
   readonly length: number;
+  /** The range in bytes that are transferred; the same without metadata. */
+  transferStart: number;
+  transferBytes: number;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
   readonly onTimeout: OnTimeout | undefined;
@@ -79,8 +83,12 @@ export class IoRequest {
   /** ... and where data is copied to from there. */
   target: IoData | undefined = undefined;
   raw: CheckedRawCommand | undefined = undefined;
-  /** Flags of CDW12: Force Unit Access, Limited Retry. */
+  /** Flags of CDW12: Force Unit Access, Limited Retry, and how protection information is made and checked. */
   flags = 0;
+  /** With the latter: CDW14 for the first block, whether it counts up from there, and CDW15. */
+  referenceTag = 0;
+  countsReferenceTags = false;
+  applicationTag = 0;
   /** Bytes of data where these are not those of the range; else 0. */
   dataBytes = 0;
   /** What the promise is fulfilled with; a raw command's is its result. */
@@ -136,6 +144,8 @@ export class IoRequest {
     this.blockSize = namespace.blockSize;
     this.position = position;
     this.length = length;
+    this.transferStart = position;
+    this.transferBytes = length;
     this.signal = limits.signal;
     this.timeoutMs = limits.timeoutMs;
     this.onTimeout = limits.onTimeout;
@@ -158,17 +168,25 @@ export class IoRequest {
     return this.raw !== undefined || this.opcode === ioOpcodes.compareAndWrite;
   }
 
+  /** Its blocks are transferred with their metadata: each is of this size. Before it is split. */
+  extend(blockSize: number): void {
+    this.transferStart = (this.position / this.blockSize) * blockSize;
+    this.transferBytes = (this.length / this.blockSize) * blockSize;
+    this.blockSize = blockSize;
+    this.partBytes = this.transferBytes;
+  }
+
   /** Sends it as several commands of at most this many bytes. */
   split(partBytes: number, window: number): void {
-    if (this.length <= partBytes) return;
+    if (this.transferBytes <= partBytes) return;
     this.partBytes = partBytes;
-    this.left = Math.ceil(this.length / partBytes);
+    this.left = Math.ceil(this.transferBytes / partBytes);
     this.window = window;
   }
 
   /** The bytes of the command that begins at `sent`. */
   partAt(sent: number): number {
-    return Math.min(this.partBytes, this.length - sent);
+    return Math.min(this.partBytes, this.transferBytes - sent);
   }
 
   /** Bytes of data of the command that begins at `sent`. */
@@ -223,7 +241,7 @@ export class IoRequest {
 
   /** Nothing of it has been sent, as at first. Its source must be kept. */
   rewind(): void {
-    this.left = this.length === 0 ? 1 : Math.ceil(this.length / this.partBytes);
+    this.left = this.transferBytes === 0 ? 1 : Math.ceil(this.transferBytes / this.partBytes);
     this.sent = 0;
     this.status = -1;
     this.failure = undefined;
@@ -297,6 +315,9 @@ function receive(resolve: (value: unknown) => void, reject: (error: unknown) => 
   request.reject = reject;
 }
 
+/** PRACT and PRCHK in CDW12. */
+const protectionFlags = 0x3c00_0000;
+
 const nowhere: RequestPlace = { timeoutHint: '', cancel: ignore };
 
 /** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
@@ -313,8 +334,12 @@ export function describeCommand(
     ring.describeRaw(slot, raw.opcode, nsid, tag, raw.dwords, id, offset, raw.length);
     return;
   }
-  const block = (request.position + request.sent) / blockSize;
+  const block = (request.transferStart + request.sent) / blockSize;
   const blocks = request.partAt(request.sent) / blockSize;
   ring.describe(slot, request.opcode, nsid, tag, blockSize, block, blocks, id, offset, request.flags);
   if (segments) ring.describeSegments(slot, segments);
+  if ((request.flags & protectionFlags) !== 0) {
+    const further = request.countsReferenceTags ? request.sent / blockSize : 0;
+    ring.describeTags(slot, request.referenceTag + further, request.applicationTag);
+  }
 }

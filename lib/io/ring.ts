@@ -13,6 +13,8 @@ const completedWord = 16;
 const wakeWord = 17;
 const cancelWord = 10;
 const tagWord = 11;
+const referenceTagWord = 12;
+const applicationTagWord = 13;
 const rawTagWord = 8;
 const twoTo32 = 4_294_967_296;
 
@@ -140,6 +142,13 @@ export class Ring {
     words[at + 9] = 0;
     words[at + cancelWord] = 0;
     words[at + tagWord] = tag;
+  }
+
+  /** Gives a described command with flags of protection information its tags: CDW14, modulo 2^32, and CDW15. */
+  describeTags(slot: number, referenceTag: number, applicationTag: number): void {
+    const at = this.#commands + slot * commandWords;
+    this.#words[at + referenceTagWord] = referenceTag;
+    this.#words[at + applicationTagWord] = applicationTag;
   }
 
   /** Gives a described command its data in several pieces instead. */

@@ -330,7 +330,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     try {
       if (target) scatter(target, place, request.dataAt(place), chunk.region.bytes, chunk.offset);
     } catch (cause) {
-      request.failure ??= goneError(request, cause);
+      request.failure ??= cause instanceof SpdkError ? cause : goneError(request, cause);
       this.#sendNoMore(request);
     }
   }
@@ -354,7 +354,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
       if (isAborted(status)) this.counts.aborted++;
       else this.counts.completed++;
     }
-    request.ending?.commandsEnded(Math.max(status, 0), !failure && request.sent >= request.length);
+    request.ending?.commandsEnded(Math.max(status, 0), !failure && request.sent >= request.transferBytes);
     const failed = status > 0 && !request.settled;
     const error = failure ?? (failed ? commandError(request.what, status) : undefined);
     this.#end(request, error, request.raw ? result : request.value);

@@ -1,5 +1,6 @@
 // The namespaces of a subsystem, put together from what each path lists.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { SpdkError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import { goneError } from '../io/namespace-errors.js';
@@ -228,6 +229,8 @@ function sameShape(one: NamespaceInfo, other: NamespaceInfo): boolean {
   return (
     one.blocks === other.blocks &&
     one.blockSize === other.blockSize &&
-    one.metadataSize === other.metadataSize
+    one.metadataSize === other.metadataSize &&
+    one.metadata === other.metadata &&
+    isDeepStrictEqual(one.protection, other.protection)
   );
 }

@@ -235,6 +235,8 @@ export interface NativeAddon {
   };
   /** A random UUID as 32 hexadecimal digits, the same in all threads of the process. */
   readonly processHostId: string;
+  /** The checksum (CRC-16 T10-DIF) of the first `coveredBytes` of each block. */
+  guards(data: Uint8Array, blockBytes: number, coveredBytes: number): Uint16Array;
   /** The content of a key of type `user` in the kernel's keyrings, or an errno. The caller wipes it. */
   readKernelKey(request: { readonly description: string; readonly maxBytes: number }): Uint8Array | number;
   open(request: NativeOpenRequest): void;

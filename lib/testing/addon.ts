@@ -2,6 +2,7 @@
 
 import type { NativeAddon, NativeOpenRequest } from '../native/contract.js';
 import { parseTransportId } from '../options/transport-id.js';
+import { crc16T10Dif } from './crc16.js';
 import { MemoryEnvironment } from './environment.js';
 import { JsChannel } from './js-channel.js';
 import { MemoryRegions } from './regions.js';
@@ -28,6 +29,12 @@ export class MemoryAddon implements NativeAddon {
   readonly environments: MemoryEnvironment[] = [];
   readonly #targets: MemoryTarget[] = [];
   #open = false;
+
+  guards(data: Uint8Array, blockBytes: number, coveredBytes: number): Uint16Array {
+    return Uint16Array.from({ length: data.byteLength / blockBytes }, (_, i) =>
+      crc16T10Dif(data.subarray(i * blockBytes, i * blockBytes + coveredBytes)),
+    );
+  }
 
   /** There are no kernel keys in memory. */
   readKernelKey(): number {

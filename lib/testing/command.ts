@@ -21,8 +21,11 @@ export interface RingCommand {
   /** Of a raw command. */
   readonly opcode: number;
   readonly dwords: readonly number[];
-  /** Bits of CDW12: Force Unit Access, Limited Retry. */
+  /** Bits of CDW12: Force Unit Access, Limited Retry, and how protection information is made and checked. */
   readonly flags: number;
+  /** CDW14 and CDW15, which mean something with flags of protection information only. */
+  readonly referenceTag: number;
+  readonly applicationTag: number;
 }
 
 const twoTo32 = 4_294_967_296;
@@ -37,6 +40,8 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
     block: word(at.blockHigh) * twoTo32 + word(at.blockLow),
     blocks: word(at.blocks),
     blockSize: word(at.blockSize),
+    referenceTag: word(at.referenceTag),
+    applicationTag: word(at.applicationTag),
   };
   if (base.operation === operation.raw) {
     const length = word(at.length);

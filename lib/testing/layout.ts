@@ -27,6 +27,8 @@ export const commandWord = {
   opcode: 9,
   /** Of the namespace; a raw command's is elsewhere. */
   tag: 11,
+  referenceTag: 12,
+  applicationTag: 13,
   rawTag: 8,
   /** Not zero: the command was cancelled. For a raw command this is CDW10. */
   cancel: 10,

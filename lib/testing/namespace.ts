@@ -1,9 +1,10 @@
 // A namespace in memory.
 
 import type { NativeNamespaceInfo } from '../native/contract.js';
-import { checkInteger, checkString, readOptions } from '../options/arguments.js';
-import { invalid, optional, or } from '../options/common.js';
+import { checkInteger, checkOneOf, checkString, readOptions } from '../options/arguments.js';
+import { conflict, invalid, optional, or } from '../options/common.js';
 import { isUuid } from '../options/nqn.js';
+import type { NamespaceProtection } from '../types.js';
 import { MemoryReservations } from './reservations.js';
 
 let lastTag = 0;
@@ -16,6 +17,12 @@ export interface MemoryNamespaceOptions {
   readonly blockSize?: number | undefined;
   /** Bytes of metadata of a block; default 0. */
   readonly metadataSize?: number | undefined;
+  /** Whether metadata is transferred with the data of its block, the default, or in a separate buffer, which fabrics do not have. */
+  readonly metadata?: 'interleaved' | 'separate' | undefined;
+  /** The type of protection information, 1 to 3, which needs 8 bytes of metadata; default 0, none. */
+  readonly protectionType?: number | undefined;
+  /** Whether it is in the first or in the last bytes of the metadata, the default. */
+  readonly protectionPlace?: 'first' | 'last' | undefined;
   /** Default: one of its own. An empty text: the controller reports no identifier. */
   readonly uuid?: string | undefined;
 }
@@ -27,6 +34,8 @@ export class MemoryNamespace {
   readonly id: number;
   readonly blockSize: number;
   readonly metadataSize: number;
+  /** @internal */
+  readonly protection: NamespaceProtection;
   /** @internal Each is a disk of its own. */
   readonly tag = ++lastTag;
   /** As the controllers report it; empty for none. */
@@ -35,28 +44,43 @@ export class MemoryNamespace {
   readonly reservations = new MemoryReservations();
   /** The content, which tests may read and change. */
   data: Uint8Array;
+  /** The metadata of its blocks, one after the other, likewise. */
+  metadata: Uint8Array;
+  readonly #separate: boolean;
   /** @internal Blocks that Write Uncorrectable has made unreadable. */
   readonly unreadable = new Set<number>();
 
-  private constructor(id: number, blocks: number, blockSize: number, metadataSize: number, uuid?: string) {
+  private constructor(id: number, blocks: number, blockSize: number, shape: MetadataShape, uuid?: string) {
+    const { metadataSize, protection } = shape;
     this.id = id;
     this.uuid = uuid ?? `00000000-0000-4000-8000-${this.tag.toString(16).padStart(12, '0')}`;
     this.blockSize = blockSize;
     this.metadataSize = metadataSize;
+    this.protection = protection;
+    this.#separate = shape.separate;
     this.data = new Uint8Array(blocks * blockSize);
+    this.metadata = this.#unwritten(blocks);
   }
 
   /** @internal @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE */
   static create(id: unknown, options: unknown): MemoryNamespace {
-    const given = readOptions(options, 'namespace options', ['blocks', 'blockSize', 'metadataSize', 'uuid']);
+    const given = readOptions(options, 'namespace options', [
+      'blocks',
+      'blockSize',
+      'metadataSize',
+      'metadata',
+      'protectionType',
+      'protectionPlace',
+      'uuid',
+    ]);
     const uuid = optional(given.get('uuid'), checkUuid);
     const shift = Math.log2(
       checkInteger(or(given.get('blockSize'), 512), 'blockSize', 512, 1 << 20, 'bytes'),
     );
     const blockSize = 2 ** checkInteger(shift, 'the power of two of blockSize', 9, 20);
     const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, mostBytes / blockSize);
-    const metadataSize = checkInteger(or(given.get('metadataSize'), 0), 'metadataSize', 0, 65_535, 'bytes');
-    return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, metadataSize, uuid);
+    const shape = readMetadataShape(given);
+    return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, shape, uuid);
   }
 
   get blocks(): number {
@@ -68,6 +92,14 @@ export class MemoryNamespace {
     const data = new Uint8Array(blocks * this.blockSize);
     data.set(this.data.subarray(0, data.byteLength));
     this.data = data;
+    const metadata = this.#unwritten(blocks);
+    metadata.set(this.metadata.subarray(0, metadata.byteLength));
+    this.metadata = metadata;
+  }
+
+  /** The metadata of blocks that were never written: protection information that is not checked. */
+  #unwritten(blocks: number): Uint8Array {
+    return new Uint8Array(blocks * this.metadataSize).fill(this.protection.type === 0 ? 0 : 0xff);
   }
 
   /** @internal */
@@ -77,8 +109,8 @@ export class MemoryNamespace {
       blocks: this.blocks,
       blockSize: this.blockSize,
       metadataSize: this.metadataSize,
-      metadata: this.metadataSize > 0 ? 'separate' : 'none',
-      protection: { type: 0, place: 'none' },
+      metadata: this.metadataSize === 0 ? 'none' : this.#separate ? 'separate' : 'interleaved',
+      protection: { ...this.protection },
       optimal: {
         ioBoundary: 0,
         writeGranularity: 0,
@@ -102,6 +134,25 @@ export class MemoryNamespace {
       tag: this.tag,
     };
   }
+}
+
+interface MetadataShape {
+  readonly metadataSize: number;
+  readonly separate: boolean;
+  readonly protection: NamespaceProtection;
+}
+
+function readMetadataShape(given: ReadonlyMap<string, unknown>): MetadataShape {
+  const metadataSize = checkInteger(or(given.get('metadataSize'), 0), 'metadataSize', 0, 65_535, 'bytes');
+  const type = checkInteger(or(given.get('protectionType'), 0), 'protectionType', 0, 3);
+  if (type !== 0 && metadataSize < 8) conflict('protectionType needs a metadataSize of at least 8 bytes');
+  const place = checkOneOf(or(given.get('protectionPlace'), 'last'), 'protectionPlace', ['first', 'last']);
+  const how = checkOneOf(or(given.get('metadata'), 'interleaved'), 'metadata', ['interleaved', 'separate']);
+  return {
+    metadataSize,
+    separate: how === 'separate',
+    protection: type === 0 ? { type, place: 'none', guardBits: 0 } : { type, place, guardBits: 16 },
+  };
 }
 
 function checkUuid(value: unknown): string {

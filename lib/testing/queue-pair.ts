@@ -5,6 +5,7 @@ import type { PollingMode } from '../options/attach.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
 import type { Connection, Sent } from './connection.js';
 import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';
+import { transferredBlockBytes } from './metadata.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
 import type { Scheduler } from './scheduler.js';
 import type { Violations } from './violations.js';
@@ -228,15 +229,17 @@ export class MemoryQueuePair implements NativeQueuePair {
     }
     if (namespace?.tag !== command.tag) return errno.ENODEV;
     if (command.operation === operation.raw) return 0;
-    if (namespace.blockSize !== command.blockSize)
+    if (transferredBlockBytes(namespace, command) !== command.blockSize) {
+      if (namespace.metadataSize > 0) return errno.ENOTSUP;
       violations.add(`${name}: a command has another block size`);
+    }
     if (command.operation === operation.flush) return 0;
     if (command.blocks === 0) violations.add(`${name}: a command has no blocks`);
     if (command.block + command.blocks > namespace.blocks) {
       if (!namespace.changed) violations.add(`${name}: a command reaches past the end of the namespace`);
       return errno.ERANGE;
     }
-    if (command.parts.length > 0 && namespace.metadataSize > 0) return errno.ENOTSUP;
+    if (command.parts.length > 0 && namespace.metadata === 'separate') return errno.ENOTSUP;
     const bytes = command.parts.reduce((sum, { length }) => sum + length, 0);
     const covered =
       command.parts.length === 0 ||

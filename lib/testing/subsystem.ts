@@ -7,6 +7,7 @@ import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import type { MemoryKeys } from './keys.js';
 import { operation } from './layout.js';
+import { executeBlocks } from './metadata.js';
 import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
 
@@ -150,6 +151,7 @@ export class MemorySubsystem {
     if (to > namespace.data.byteLength) return rangeStatus;
     switch (command.operation) {
       case operation.writeZeroes:
+        if (namespace.metadataSize > 0) return executeBlocks(namespace, command, parts);
         namespace.data.fill(0, from, to);
         return 0;
       case operation.writeUncorrectable:
@@ -158,10 +160,12 @@ export class MemorySubsystem {
       case operation.compareAndWrite:
         return compareAndWrite(namespace, from, to, parts);
       case operation.deallocate:
-      case operation.verify:
         return 0;
+      case operation.verify:
+        return namespace.metadataSize > 0 ? executeBlocks(namespace, command, parts) : 0;
       default:
         if (isUnreadable(namespace, command)) return unrecoveredRead;
+        if (namespace.metadataSize > 0) return executeBlocks(namespace, command, parts);
         return transfer(command.operation, namespace.data.subarray(from, to), parts);
     }
   }

@@ -8,6 +8,7 @@
 #include "native/binding/addon_data.h"
 #include "native/binding/controller_wrap.h"
 #include "native/binding/environment_wrap.h"
+#include "native/binding/guards.h"
 #include "native/binding/keys.h"
 #include "native/binding/queue_pair_wrap.h"
 #include "native/spdk/env.h"
@@ -51,6 +52,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->queue_pair_constructor = Napi::Persistent(QueuePairWrap::define(env));
   exports.Set("version", version(env));
   exports.Set("processHostId", process_host_id());
+  exports.Set("guards", Napi::Function::New<guards>(env, "guards"));
   exports.Set("readKernelKey", Napi::Function::New<read_kernel_key>(env, "readKernelKey"));
   exports.Set("open", Napi::Function::New<EnvironmentWrap::open>(env, "open"));
   return exports;

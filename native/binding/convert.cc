@@ -57,6 +57,7 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
     Napi::Object protection = Napi::Object::New(env);
     protection.Set("type", info.protection_type);
     protection.Set("place", info.protection_type == 0 ? "none" : info.protection_first ? "first" : "last");
+    protection.Set("guardBits", info.guard_bits);
     object.Set("protection", protection);
     Napi::Object optimal = Napi::Object::New(env);
     optimal.Set("ioBoundary", info.io_boundary);

@@ -28,4 +28,20 @@ constexpr bool can_verify() {
   return SPDK_NVME_RELEASE >= 2209;
 }
 
+/** Bits of the checksum of a namespace's protection information. Before v24.09 SPDK knows no other than 16. */
+inline uint32_t guard_bits([[maybe_unused]] spdk_nvme_ns* ns) {
+#if SPDK_NVME_RELEASE >= 2409
+  switch (spdk_nvme_ns_get_pi_format(ns)) {
+    case SPDK_NVME_32B_GUARD_PI:
+      return 32;
+    case SPDK_NVME_64B_GUARD_PI:
+      return 64;
+    default:
+      return 16;
+  }
+#else
+  return 16;
+#endif
+}
+
 }  // namespace spdk_nvme::spdk

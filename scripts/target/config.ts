@@ -13,8 +13,10 @@ export interface TargetSubsystem {
         readonly kind: 'null';
         readonly sizeMb: number;
         readonly blockSize: number;
-        /** Bytes of interleaved metadata of each block, and the protection type. */
-        readonly metadata?: { readonly size: number; readonly protectionType: 1 | 2 | 3 } | undefined;
+        /** Bytes of interleaved metadata of each block, the protection type, 0 for none, and whether it is in the first bytes. */
+        readonly metadata?:
+          | { readonly size: number; readonly protectionType: 0 | 1 | 2 | 3; readonly first?: boolean }
+          | undefined;
       }
     | {
         readonly kind: 'malloc';
@@ -133,7 +135,11 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
     case 'null': {
       const { metadata } = what;
       const block = what.blockSize + (metadata?.size ?? 0);
-      const beside = metadata ? { md_size: metadata.size, dif_type: metadata.protectionType } : {};
+      const beside = metadata && {
+        md_size: metadata.size,
+        dif_type: metadata.protectionType,
+        dif_is_head_of_md: metadata.first ?? false,
+      };
       const params = { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: block, ...beside };
       return [{ method: 'bdev_null_create', params }];
     }

@@ -93,6 +93,74 @@ TEST_F(IoRingTest, SendsALongReadInPiecesAndCompletesItOnce) {
             0);
 }
 
+TEST_F(IoRingTest, TransfersMetadataWithItsBlocksAndCountsTheirReferenceTags) {
+  constexpr uint32_t kExtended = kBlock + 8;
+  spdk_nvme_ns& ns = controller.namespaces[1];
+  ns.metadata_size = 8;
+  ns.data.resize(4096 * static_cast<size_t>(kExtended));
+  RingDriver::Range range{.block_size = kExtended, .first = 5, .blocks = 20};
+  range.flags = SPDK_NVME_IO_FLAGS_PRCHK_GUARD | SPDK_NVME_IO_FLAGS_PRCHK_REFTAG;
+  range.reference_tag = UINT32_MAX - 2;
+  range.application_tag = 0xffff1234;
+  for (const auto type : {SPDK_NVME_FMT_NVM_PROTECTION_TYPE1, SPDK_NVME_FMT_NVM_PROTECTION_TYPE3}) {
+    sent.clear();
+    ns.protection_type = type;
+    describe();
+    js.tag = tags.of(1);
+    push(range);
+    EXPECT_EQ(finish()[0].status, 0U);
+    ASSERT_EQ(sent.size(), 3U);
+    for (uint32_t i = 0; i < 3; i++) {
+      // Seven blocks with their metadata are what the controller transfers at most.
+      EXPECT_EQ(sent[i].bytes(), (i < 2 ? 7U : 6U) * kExtended);
+      EXPECT_EQ(sent[i].cdw12 >> 16 << 16, range.flags);
+      EXPECT_EQ(sent[i].cdw14,
+                range.reference_tag + (type == SPDK_NVME_FMT_NVM_PROTECTION_TYPE1 ? 7 * i : 0));
+      EXPECT_EQ(sent[i].cdw15, range.application_tag);
+    }
+  }
+}
+
+TEST_F(IoRingTest, TransfersNoMetadataThatTheControllerMakes) {
+  spdk_nvme_ns& ns = controller.namespaces[1];
+  ns.metadata_size = 8;
+  ns.protection_type = SPDK_NVME_FMT_NVM_PROTECTION_TYPE2;
+  describe();
+  js.tag = tags.of(1);
+  push({.blocks = 8, .flags = SPDK_NVME_IO_FLAGS_PRACT});
+  EXPECT_EQ(finish()[0].status, 0U);
+  EXPECT_EQ(sent[0].bytes(), 8U * kBlock);
+  // It makes what is protection information only.
+  ns.metadata_size = 16;
+  describe();
+  js.tag = tags.of(1);
+  push({.blocks = 1, .flags = SPDK_NVME_IO_FLAGS_PRACT});
+  EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
+}
+
+TEST_F(IoRingTest, SendsNothingThatLeavesMetadataOutOrThatFabricsCannotTransfer) {
+  spdk_nvme_ns& ns = controller.namespaces[1];
+  ns.metadata_size = 8;
+  describe();
+  js.tag = tags.of(1);
+  push({.blocks = 1});
+  push({.operation = RingLayout::write, .blocks = 1});
+  ns.metadata_interleaved = false;
+  for (const auto& one : finish()) EXPECT_EQ(one.status, RingLayout::kHostError | ENOTSUP);
+  describe();
+  push({.block_size = kBlock + 8, .blocks = 1});
+  EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
+  EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(IoRingTest, LeavesOutTagsThatNoFlagAsksFor) {
+  push(
+      {.blocks = 1, .flags = SPDK_NVME_IO_FLAGS_FORCE_UNIT_ACCESS, .reference_tag = 1, .application_tag = 2});
+  EXPECT_EQ(finish()[0].status, 0U);
+  EXPECT_EQ(sent[0].cdw14, 0U);
+  EXPECT_EQ(sent[0].cdw15, 0U);
+}
+
 TEST_F(IoRingTest, SendsACompareAndWriteAsAPairThatCompletesOnce) {
   controller.data.fuses.compare_and_write = 1;
   controller.data.acwu = 3;

@@ -24,6 +24,7 @@ beforeEach(async () => {
   useAddon({
     version: memory.version,
     processHostId: memory.processHostId,
+    guards: memory.guards,
     readKernelKey: () => memory.readKernelKey(),
     open: (request) =>
       memory.open({

@@ -88,6 +88,14 @@ describe('the layout of a ring', () => {
     });
   });
 
+  it('has tags of protection information there too', () => {
+    const { ring, memory } = fixture();
+    ring.describe(2, ioOpcodes.write, 1, 23, 512, 0, 2, 0, 0, 0x3c00_0000);
+    ring.describeTags(2, 2 ** 32 + 5, 0xffff_0007);
+    const word = (name: string) => memory[commandOf(2) + constant(name)];
+    expect([word('kReferenceTag'), word('kApplicationTag')]).toEqual([5, 0xffff_0007]);
+  });
+
   it('has segments, raw commands and cancellations there too', () => {
     const { ring, memory } = fixture();
     ring.describe(1, ioOpcodes.write, 1, 23, 512, 0, 2, 0, 0, 0);

@@ -54,6 +54,7 @@ beforeEach(() => {
   const addon: NativeAddon = {
     version: memory.version,
     processHostId: memory.processHostId,
+    guards: memory.guards,
     readKernelKey: () => memory.readKernelKey(),
     open: (request) =>
       faulty(memory as NativeAddon, throwing).open({
@@ -207,6 +208,7 @@ it('an environment that opens after its time is closed again', async () => {
   useAddon({
     version: memory.version,
     processHostId: memory.processHostId,
+    guards: memory.guards,
     readKernelKey: () => memory.readKernelKey(),
     open: (request) => setTimeout(() => memory.open(request), 130_000),
   });

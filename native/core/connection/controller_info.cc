@@ -107,6 +107,7 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, Namespac
     info.metadata_interleaved = info.metadata_size > 0 && spdk_nvme_ns_supports_extended_lba(ns);
     info.protection_type = static_cast<uint32_t>(spdk_nvme_ns_get_pi_type(ns));
     info.protection_first = info.protection_type != 0 && data->dps.md_start != 0;
+    info.guard_bits = info.protection_type != 0 ? spdk::guard_bits(ns) : 0;
     read_optimal_sizes(ns, info);
     read_optional_commands(controller, info);
     info.compare_and_write_blocks = compare_and_write_blocks(controller, ns);

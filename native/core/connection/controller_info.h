@@ -22,6 +22,7 @@ struct NamespaceInfo {
   bool metadata_interleaved = false;  // in one buffer with the data, else in one of its own
   uint32_t protection_type = 0;       // 0: off
   bool protection_first = false;      // in the metadata's first bytes, else in its last
+  uint32_t guard_bits = 0;            // of the checksum in protection information; 0: off
   uint32_t io_boundary = 0;
   uint32_t write_granularity = 0;
   uint32_t write_alignment = 0;

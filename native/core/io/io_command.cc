@@ -48,6 +48,10 @@ void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) 
   blocks = words[kBlocks];
   block_size = words[kBlockSize];
   flags = words[kFlags];
+  if (has_protection()) {
+    reference_tag = words[kReferenceTag];
+    application_tag = words[kApplicationTag];
+  }
   if (!transfers()) return;
   segment_count = words[kSegments];
   if (segment_count == 0) {
@@ -62,6 +66,14 @@ void IoCommand::read_from(const uint32_t* words, const uint32_t* segment_words) 
   }
 }
 
+uint32_t transferred_block_bytes(const IoCommand& command, const NamespaceEntry& entry) {
+  constexpr uint32_t kProtectionBytes = 8;
+  if (entry.metadata_size == 0 || !command.transfers()) return entry.block_size;
+  const bool controller_acts = entry.protection_type != 0 && (command.flags & SPDK_NVME_IO_FLAGS_PRACT) != 0;
+  return controller_acts && entry.metadata_size == kProtectionBytes ? entry.block_size
+                                                                    : entry.block_size + entry.metadata_size;
+}
+
 int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory) {
   // It has vanished or another one has its id: the command may be from before a reset.
   if (entry == nullptr || command.tag != entry->tag) return -ENODEV;
@@ -70,8 +82,11 @@ int check_command(const IoCommand& command, const NamespaceEntry* entry, const D
     const auto& [region, offset, length] = command.segments[0];
     return memory.at(region, offset, length) == nullptr ? -EFAULT : 0;
   }
-  // The block size has changed since the command was described.
-  if (command.block_size != entry->block_size) return -ENODEV;
+  if (command.block_size != transferred_block_bytes(command, *entry)) {
+    // The block size has changed since the command was described, or it was described without the metadata: SPDK and the
+    // controller would transfer that too, past the end of the data.
+    return entry->metadata_size == 0 ? -ENODEV : -ENOTSUP;
+  }
   if (!command.has_blocks()) return 0;
   // Otherwise the controller would read 0 as 65,536.
   if (command.blocks == 0) return -EINVAL;
@@ -83,8 +98,8 @@ int check_command(const IoCommand& command, const NamespaceEntry* entry, const D
       (command.blocks > entry->compare_and_write_blocks || command.segment_count != 1)) {
     return -ENOTSUP;
   }
-  // SPDK and the controller would also transfer metadata, past the end of the data.
-  if (entry->metadata_size != 0) return -ENOTSUP;
+  // Fabrics have no buffer of its own for metadata.
+  if (entry->metadata_size != 0 && !entry->metadata_interleaved) return -ENOTSUP;
   return segments_cover(command, memory) ? 0 : -EFAULT;
 }
 
@@ -103,8 +118,9 @@ PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEn
     while (skip >= command.segments[piece.segment].length) skip -= command.segments[piece.segment++].length;
     piece.segment_offset = skip;
     // SPDK itself must not split: it splits at the limit in whole blocks, and computes the position within a
-    // boundary with a mask, which is right for powers of two only.
-    const bool several = command.operation != RingLayout::compare && command.block_size <= limits.bytes &&
+    // boundary with a mask, which is right for powers of two only. Its own functions also set the tags.
+    const bool several = command.operation != RingLayout::compare && entry.metadata_size == 0 &&
+                         command.block_size <= limits.bytes &&
                          (entry.boundary == 0 || std::has_single_bit(entry.boundary));
     const uint32_t most_segments = several ? limits.segments : 1;
     uint64_t bytes = 0;

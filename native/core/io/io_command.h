@@ -20,6 +20,11 @@ struct IoCommand : RingLayout {
     uint64_t length;
   };
 
+  /** PRACT and PRCHK in CDW12. */
+  static constexpr uint32_t kProtectionFlags = SPDK_NVME_IO_FLAGS_PRACT | SPDK_NVME_IO_FLAGS_PRCHK_GUARD |
+                                               SPDK_NVME_IO_FLAGS_PRCHK_APPTAG |
+                                               SPDK_NVME_IO_FLAGS_PRCHK_REFTAG;
+
   uint32_t operation = flush;
   uint32_t namespace_id = 0;
   uint32_t tag = 0;
@@ -27,6 +32,9 @@ struct IoCommand : RingLayout {
   uint32_t blocks = 0;
   uint32_t block_size = 0;
   uint32_t flags = 0;
+  /** CDW14, for the first block, and CDW15; only of commands with has_protection(). */
+  uint32_t reference_tag = 0;
+  uint32_t application_tag = 0;
   /** Of a raw command. */
   uint32_t opcode = 0;
   std::array<uint32_t, kRawDwords> dwords{};
@@ -49,6 +57,8 @@ struct IoCommand : RingLayout {
   [[nodiscard]] uint64_t block_bytes() const {
     return operation == compare_and_write ? 2 * static_cast<uint64_t>(block_size) : block_size;
   }
+  /** Whether it says how protection information is made or checked. */
+  [[nodiscard]] bool has_protection() const { return (flags & kProtectionFlags) != 0; }
   /** Whether it has a range of blocks. */
   [[nodiscard]] bool has_blocks() const { return operation != raw && operation != flush; }
   /**
@@ -58,6 +68,12 @@ struct IoCommand : RingLayout {
   [[nodiscard]] uint32_t extent() const { return has_blocks() && blocks > 0 ? blocks : 1; }
   [[nodiscard]] std::span<const Segment> data() const { return {segments.data(), segment_count}; }
 };
+
+/**
+ * Bytes of each block that a command transfers to or from the namespace: over fabrics metadata is part of the block, unless the
+ * controller makes and strips it (PRACT), which it does only if protection information is all of it.
+ */
+uint32_t transferred_block_bytes(const IoCommand& command, const NamespaceEntry& entry);
 
 /** 0, or the negative errno why the command cannot be sent to this namespace with this memory. */
 int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory);

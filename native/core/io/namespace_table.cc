@@ -30,6 +30,8 @@ std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* cont
                                        .block_size = spdk_nvme_ns_get_sector_size(ns),
                                        .blocks = spdk_nvme_ns_get_num_sectors(ns),
                                        .metadata_size = spdk_nvme_ns_get_md_size(ns),
+                                       .metadata_interleaved = spdk_nvme_ns_supports_extended_lba(ns),
+                                       .protection_type = static_cast<uint32_t>(spdk_nvme_ns_get_pi_type(ns)),
                                        .boundary = spdk_nvme_ns_get_optimal_io_boundary(ns),
                                        .compare_and_write_blocks = compare_and_write_blocks(controller, ns),
                                        .tag = tags.of(id)});

@@ -17,6 +17,9 @@ struct NamespaceEntry {
   uint32_t block_size = 0;
   uint64_t blocks = 0;
   uint32_t metadata_size = 0;
+  bool metadata_interleaved = false;
+  /** 0: off. */
+  uint32_t protection_type = 0;
   /** Transfers should not cross a multiple of this many blocks; 0 for none. */
   uint32_t boundary = 0;
   /** The most blocks of a fused Compare and Write; 0 where the controller has none. */

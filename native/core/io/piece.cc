@@ -69,8 +69,8 @@ int send_deallocate(spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry, Pi
  * A command on blocks with its data in one place. SPDK's functions for this read the namespace again while the
  * control thread may be identifying it, and split by what they find; here everything comes from one snapshot.
  */
-int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece& piece,
-                spdk_nvme_cmd_cb done) {
+int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry,
+                Piece& piece, spdk_nvme_cmd_cb done) {
   const IoCommand& command = *piece.command;
   const PieceRange& range = piece.range;
   spdk_nvme_cmd blocks{};
@@ -80,6 +80,11 @@ int send_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, Piece&
     const uint64_t first = command.first_block + range.first;
     memcpy(&blocks.cdw10, &first, sizeof(first));
     blocks.cdw12 = (range.count - 1) | (command.flags & SPDK_NVME_IO_FLAGS_CDW12_MASK);
+    if (command.has_protection()) {
+      // The reference tag of type 3 is the same for all blocks.
+      blocks.cdw14 = command.reference_tag + (entry.protection_type == 3 ? 0 : range.first);
+      blocks.cdw15 = command.application_tag;
+    }
   }
   void* data = nullptr;
   uint32_t length = 0;
@@ -131,7 +136,7 @@ int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const N
     case RingLayout::deallocate:
       return send_deallocate(queue_pair, entry, piece, done);
     case RingLayout::verify:
-      return spdk::can_verify() ? send_blocks(controller, queue_pair, piece, done) : -ENOTSUP;
+      return spdk::can_verify() ? send_blocks(controller, queue_pair, entry, piece, done) : -ENOTSUP;
     case RingLayout::compare_and_write:
       return send_compare_and_write(controller, queue_pair, piece, done);
     case RingLayout::read:
@@ -143,7 +148,7 @@ int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const N
     case RingLayout::flush:
     case RingLayout::write_zeroes:
       // These are the opcodes of the NVM command set.
-      return send_blocks(controller, queue_pair, piece, done);
+      return send_blocks(controller, queue_pair, entry, piece, done);
     default:
       return -EINVAL;
   }

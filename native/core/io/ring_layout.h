@@ -36,13 +36,19 @@ struct RingLayout {
   static constexpr uint32_t kBlocks = 4;
   static constexpr uint32_t kRegion = 5;
   static constexpr uint32_t kOffset = 6;
-  static constexpr uint32_t kBlockSize = 7;  // of the namespace object that the command was described with
+  // Bytes of a block as the command transfers it, with its interleaved metadata unless the controller adds and strips that.
+  // For commands without data the namespace's block size.
+  static constexpr uint32_t kBlockSize = 7;
   static constexpr uint32_t kFlags = 8;
   static constexpr uint32_t kSegments = 9;
   /** Not zero: the command was cancelled. The only word that changes after the command was published. */
   static constexpr uint32_t kCancel = 10;
   /** The tag of the namespace object, see NamespaceTags. */
   static constexpr uint32_t kTag = 11;
+  /** CDW14 and CDW15, for commands with flags of protection information: the reference tag of the first block... */
+  static constexpr uint32_t kReferenceTag = 12;
+  /** ... and the application tag with its mask. */
+  static constexpr uint32_t kApplicationTag = 13;
   // Raw commands have no blocks, no segments, and cannot be cancelled.
   static constexpr uint32_t kLength = 7;
   static constexpr uint32_t kRawTag = 8;

@@ -29,9 +29,11 @@ void carry_out(spdk_nvme_ctrlr& controller, const FakeCommand& command) {
   const auto found = controller.namespaces.find(command.namespace_id);
   if (found == controller.namespaces.end()) return;
   spdk_nvme_ns& ns = found->second;
-  uint64_t at = command.lba * ns.block_size;
+  // Its metadata is kept with the data of each block.
+  const uint64_t block_bytes = ns.block_size + ns.metadata_size;
+  uint64_t at = command.lba * block_bytes;
   if (command.opcode == SPDK_NVME_OPC_WRITE_ZEROES) {
-    memset(ns.data.data() + at, 0, static_cast<size_t>(command.blocks) * ns.block_size);
+    memset(ns.data.data() + at, 0, command.blocks * block_bytes);
   }
   for (const auto& [address, length] : command.runs) {
     if (command.opcode == SPDK_NVME_OPC_READ) memcpy(address, ns.data.data() + at, length);
@@ -171,6 +173,9 @@ int spdk_nvme_ctrlr_cmd_io_raw(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* que
                    .runs = {},
                    .done = done,
                    .context = context};
+  sent.cdw12 = command->cdw12;
+  sent.cdw14 = command->cdw14;
+  sent.cdw15 = command->cdw15;
   sent.lba = static_cast<uint64_t>(command->cdw11) << 32 | command->cdw10;
   if (length > 0) sent.runs.push_back({static_cast<uint8_t*>(data), length});
   if (sent.bytes() > controller->max_transfer) controller->split++;
@@ -221,8 +226,8 @@ uint32_t spdk_nvme_ns_get_sector_size(spdk_nvme_ns* ns) {
 uint64_t spdk_nvme_ns_get_num_sectors(spdk_nvme_ns* ns) {
   return ns->blocks;
 }
-uint32_t spdk_nvme_ns_get_md_size(spdk_nvme_ns* /*ns*/) {
-  return 0;
+uint32_t spdk_nvme_ns_get_md_size(spdk_nvme_ns* ns) {
+  return ns->metadata_size;
 }
 const spdk_nvme_ns_data* spdk_nvme_ns_get_data(spdk_nvme_ns* ns) {
   return &ns->identify;

@@ -34,6 +34,9 @@ struct FakeCommand {
   void* context = nullptr;
   /** Requests of the queue pair: more than one for a command that SPDK had to split. */
   uint32_t requests = 1;
+  uint32_t cdw12 = 0;
+  uint32_t cdw14 = 0;
+  uint32_t cdw15 = 0;
 
   [[nodiscard]] uint64_t bytes() const;
 };
@@ -45,6 +48,9 @@ struct spdk_nvme_ns {
   uint32_t block_size = 0;
   uint64_t blocks = 0;
   uint32_t boundary = 0;
+  uint32_t metadata_size = 0;
+  bool metadata_interleaved = true;
+  spdk_nvme_pi_type protection_type = SPDK_NVME_FMT_NVM_PROTECTION_DISABLE;
   bool active = true;
   std::vector<uint8_t> data;
   /** Its identifiers. */

@@ -235,11 +235,11 @@ uint32_t spdk_nvme_ctrlr_get_num_ns(spdk_nvme_ctrlr* controller) {
 bool spdk_nvme_ctrlr_is_active_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
   return controller->namespaces.contains(id);
 }
-bool spdk_nvme_ns_supports_extended_lba(spdk_nvme_ns* /*ns*/) {
-  return false;
+bool spdk_nvme_ns_supports_extended_lba(spdk_nvme_ns* ns) {
+  return ns->metadata_size > 0 && ns->metadata_interleaved;
 }
-spdk_nvme_pi_type spdk_nvme_ns_get_pi_type(spdk_nvme_ns* /*ns*/) {
-  return SPDK_NVME_FMT_NVM_PROTECTION_DISABLE;
+spdk_nvme_pi_type spdk_nvme_ns_get_pi_type(spdk_nvme_ns* ns) {
+  return ns->protection_type;
 }
 
 void* spdk_malloc(size_t size, size_t /*align*/, uint64_t* /*physical*/, int /*socket*/, uint32_t /*flags*/) {

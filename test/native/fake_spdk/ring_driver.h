@@ -26,6 +26,9 @@ class RingDriver {
     uint32_t blocks = 1;
     uint32_t region = 0;
     uint32_t offset = 0;
+    uint32_t flags = 0;
+    uint32_t reference_tag = 0;
+    uint32_t application_tag = 0;
   };
 
   /** Of the namespace that commands are for, as JavaScript last heard. */
@@ -48,7 +51,9 @@ class RingDriver {
     words[RingLayout::kRegion] = range.region;
     words[RingLayout::kOffset] = range.offset;
     words[RingLayout::kBlockSize] = range.operation == RingLayout::raw ? 0 : range.block_size;
-    words[RingLayout::kFlags] = 0;
+    words[RingLayout::kFlags] = range.flags;
+    words[RingLayout::kReferenceTag] = range.reference_tag;
+    words[RingLayout::kApplicationTag] = range.application_tag;
     words[range.operation == RingLayout::raw ? RingLayout::kRawTag : RingLayout::kTag] = tag;
     words[RingLayout::kSegments] =
         range.operation == RingLayout::raw ? 2 : static_cast<uint32_t>(segments.size());

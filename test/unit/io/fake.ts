@@ -205,7 +205,7 @@ export class FakeController {
       blockSize,
       metadataSize: 0,
       metadata: 'none',
-      protection: { type: 0, place: 'none' },
+      protection: { type: 0, place: 'none', guardBits: 0 },
       optimal: {
         ioBoundary: 0,
         writeGranularity: 0,
