@@ -8,6 +8,7 @@ import { addIo } from './commands/io.js';
 import { addList } from './commands/list.js';
 import { addListSubsystems } from './commands/list-subsys.js';
 import { addLogs } from './commands/logs.js';
+import { addManagement } from './commands/management.js';
 import { addPassthru } from './commands/passthru.js';
 import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
@@ -44,6 +45,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addIdentify(program);
   addLogs(program);
   addIo(program);
+  addManagement(program);
   addPassthru(program);
   addPerf(program);
   addAdvisories(program);

@@ -20,6 +20,7 @@ import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { OnTimeout } from './io/request.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
+import { Management } from './management.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
@@ -138,6 +139,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly hostId: string;
   readonly queuePairs: readonly QueuePair[];
   readonly admin: Admin;
+  readonly management: Management;
   /** @internal */
   readonly memory: DmaMemory;
   /** @internal All events of this controller, and those of its environment about it, pass through here. */
@@ -167,6 +169,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.admin = Admin.create({
       native,
       rejection: () => this.#adminRejection(),
+      mostBytes: () => this.#info.maxTransferBytes,
+    });
+    this.management = Management.create({
+      admin: this.admin,
+      cntlid: () => this.#info.cntlid,
       mostBytes: () => this.#info.maxTransferBytes,
     });
     this.#namespaces = new NamespaceList(native, this);

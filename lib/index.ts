@@ -51,6 +51,19 @@ export type { BatchWaitOptions } from './io/batch-waiters.js';
 export type { DmaBuffer } from './io/dma-memory.js';
 export type { ProtectionOptions } from './io/metadata-options.js';
 export type { OnTimeout } from './io/request.js';
+export {
+  type BlockFormatOptions,
+  type CreateNamespaceOptions,
+  type FirmwareActivation,
+  type FirmwareCommitOptions,
+  type FirmwareDownloadOptions,
+  type FormatOptions,
+  Management,
+  type NamespaceAttachmentOptions,
+  type SanitizeAction,
+  type SanitizeOptions,
+  type SelfTestOptions,
+} from './management.js';
 export type { AnaState } from './multipath/ana.js';
 export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';
 export type { NamespaceOperations } from './multipath/namespace-operations.js';
@@ -63,6 +76,8 @@ export {
   type TransferOptions,
 } from './namespace.js';
 export { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
+export type { SanitizeLog } from './nvme/sanitize.js';
+export type { SelfTestLog, SelfTestResult } from './nvme/self-test.js';
 export type { AdminCommand, AdminOptions } from './options/admin-command.js';
 export type { AttachOptions, PollingMode } from './options/attach.js';
 export type { DetachOptions } from './options/detach.js';

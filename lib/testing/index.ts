@@ -6,6 +6,7 @@ export type { MemoryDiscovery } from './discovery.js';
 export type { WrittenEntry as MemoryDiscoveryEntry } from './discovery-log.js';
 export type { MemoryCommand, MemoryFailure, MemoryRejection, MemoryTargetFaults } from './faults.js';
 export type { MemoryKeys } from './keys.js';
+export type { MemoryManagement } from './management.js';
 export type { MemoryNamespace, MemoryNamespaceOptions } from './namespace.js';
 export type { MemoryReservations } from './reservations.js';
 export { type Simulation, simulate } from './simulation.js';

@@ -7,6 +7,7 @@ import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import type { MemoryKeys } from './keys.js';
 import { operation } from './layout.js';
+import { MemoryManagement } from './management.js';
 import { executeBlocks } from './metadata.js';
 import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
@@ -44,6 +45,9 @@ export class MemorySubsystem {
   commandRetryDelays: readonly number[] = [0, 0, 0];
   /** The keys that hosts need, as text; without one nothing is asked for. */
   keys: MemoryKeys = {};
+
+  /** The commands that change a device, none of which it announces by default. */
+  readonly management = new MemoryManagement();
 
   /** @internal */
   protected constructor(target: MemoryTargetFaults, nqn: string) {
@@ -126,7 +130,8 @@ export class MemorySubsystem {
   /** @internal @param from the connection that it came over */
   admin(question: AdminQuestion, from: MemoryLink): MemoryAdminResult {
     const result = adminResult(question, this.features, this.serial);
-    return completeMultipath(question, result, this, from);
+    const known = completeMultipath(question, result, this, from);
+    return this.management.complete(question, known, this);
   }
 
   /** @internal */

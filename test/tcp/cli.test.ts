@@ -335,6 +335,38 @@ describe('reading and writing', () => {
   });
 });
 
+describe('changing the device', () => {
+  const image = path.join(folder, 'firmware');
+  const verbs: readonly (readonly string[])[] = [
+    ['format', '-N', '1'],
+    ['create-ns', '--nsze', '8'],
+    ['delete-ns', '-N', '1'],
+    ['attach-ns', '-N', '1', '-c', '1,2'],
+    ['detach-ns', '-N', '1'],
+    ['fw-download', '--fw', image],
+    ['fw-commit'],
+    ['sanitize', '--sanact', '2'],
+    ['device-self-test', '--self-test-code', '0xf'],
+  ];
+
+  it.each(verbs)(
+    '%s does nothing without --force, and says that this target does not have it',
+    async (...words) => {
+      writeFileSync(image, Buffer.alloc(4));
+      const unsure = await text(...words, ...one);
+      expect(unsure).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(unsure.stderr).toContain('confirm it with --force');
+      const { exitCode, stderr } = await text(...words, ...one, '--force');
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 1 });
+      expect(stderr).toMatch(/^spdk-nvme: ERR_SPDK_UNSUPPORTED: The controller does not support /);
+    },
+  );
+
+  it.each(['sanitize-log', 'self-test-log'])('%s is not there either', async (verb) => {
+    expect((await text(verb, ...one)).stderr).toMatch(/^spdk-nvme: ERR_SPDK_UNSUPPORTED/);
+  });
+});
+
 describe('measuring', () => {
   it.each([
     ['batch', 'threads'],

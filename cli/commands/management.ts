@@ -1,0 +1,250 @@
+// The verbs that change a device. Each needs --force: there is no way back.
+
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import type { FirmwareCommitOptions, Management, SanitizeOptions } from 'spdk-nvme';
+import { UsageError } from '../engine/exit.js';
+import { integer } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
+import { listing } from '../engine/show.js';
+import { addTargetOptions } from '../engine/target-options.js';
+import { decodeSanitizeLog, decodeSelfTestLog, sanitizeBytes, selfTestBytes } from '../nvme/device-logs.js';
+
+interface Given extends SessionOptions {
+  readonly force: boolean;
+  readonly namespaceId: number;
+}
+
+/** In the order of their numbers, from 1 on. */
+const sanitizeActions = ['exit-failure', 'start-block-erase', 'start-overwrite', 'start-crypto-erase'];
+const everyNamespace = 0xffff_ffff;
+const sanitizePage = 0x81;
+const selfTestPage = 0x06;
+
+export function addManagement(program: Command): void {
+  addFormat(program);
+  addNamespaces(program);
+  addFirmware(program);
+  addSanitize(program);
+  addSelfTest(program);
+}
+
+function addFormat(program: Command): void {
+  changing(program, 'format', 'Give a namespace another format of blocks; its data is lost.')
+    .addOption(namespaceId('the namespace; 0xffffffff: all of them'))
+    .option('-l, --lbaf <N>', 'the LBA format, as id-ns lists them', integer(0, 63), 0)
+    .option('--ses <N>', 'secure erase: 1 user data, 2 cryptographic', integer(0, 2), 0)
+    .option('-i, --pi <N>', 'the type of protection information; 0 turns it off', integer(0, 3), 0)
+    .option('-p, --pil <N>', 'protection information first (1) or last (0) in the metadata', integer(0, 1), 0)
+    .option('-m, --ms <N>', 'metadata among the data (1) or separate (0)', integer(0, 1), 1)
+    .action(
+      act<{ lbaf: number; ses: number; pi: number; pil: number; ms: number }>(async (to, limits, given) => {
+        await to.format(given.namespaceId, {
+          lbaFormat: given.lbaf,
+          secureErase: (['none', 'user-data', 'cryptographic'] as const)[given.ses] ?? 'none',
+          protectionType: given.pi,
+          protectionPlace: given.pil === 1 ? 'first' : 'last',
+          metadata: given.ms === 1 ? 'interleaved' : 'separate',
+          ...limits,
+        });
+        return `Success formatting namespace:${hex(given.namespaceId)}`;
+      }),
+    );
+}
+
+function addNamespaces(program: Command): void {
+  changing(program, 'create-ns', 'Create a namespace.')
+    .requiredOption('--nsze <BLOCKS>', 'its size in blocks', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('-c, --ncap <BLOCKS>', 'its capacity (default: its size)', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('-f, --flbas <N>', 'the LBA format, as id-ns lists them', integer(0, 15), 0)
+    .option('-d, --dps <N>', 'the type of protection information', integer(0, 3), 0)
+    .option('-m, --nmic <N>', 'shared between controllers (1) or not (0)', integer(0, 1), 0)
+    .action(
+      act<{ nsze: number; ncap?: number; flbas: number; dps: number; nmic: number }>(
+        async (to, limits, given) => {
+          const nsid = await to.createNamespace({
+            blocks: given.nsze,
+            capacityBlocks: given.ncap,
+            lbaFormat: given.flbas,
+            protectionType: given.dps,
+            shared: given.nmic === 1,
+            ...limits,
+          });
+          return `create-ns: Success, created nsid:${nsid}`;
+        },
+      ),
+    );
+  changing(program, 'delete-ns', 'Delete a namespace with its data.')
+    .addOption(namespaceId('the namespace; 0xffffffff: all of them'))
+    .action(
+      act(async (to, limits, { namespaceId: nsid }) => {
+        await to.deleteNamespace(nsid, limits);
+        return `delete-ns: Success, deleted nsid:${nsid}`;
+      }),
+    );
+  for (const [name, method, description] of [
+    ['attach-ns', 'attachNamespace', 'Attach controllers to a namespace.'],
+    ['detach-ns', 'detachNamespace', 'Detach controllers from a namespace.'],
+  ] as const) {
+    changing(program, name, description)
+      .addOption(namespaceId('the namespace'))
+      .option('-c, --controllers <IDS>', 'ids of controllers, with commas (default: this one)', ids)
+      .action(
+        act<{ controllers?: number[] }>(async (to, limits, { namespaceId: nsid, controllers }) => {
+          await to[method](nsid, { controllers, ...limits });
+          return `${name}: Success, nsid:${nsid}`;
+        }),
+      );
+  }
+}
+
+function addFirmware(program: Command): void {
+  changing(program, 'fw-download', 'Send a firmware image, which fw-commit stores.')
+    .requiredOption('-f, --fw <FILE>', 'the image')
+    .option('--offset <BYTES>', 'where in the image the file begins', integer(0, 2 ** 34), 0)
+    .action(
+      act<{ fw: string; offset: number }>(async (to, limits, { fw, offset }) => {
+        await to.downloadFirmware(readFileSync(fw), { offset, ...limits });
+        return 'Firmware download success';
+      }),
+    );
+  changing(program, 'fw-commit', 'Store or activate a firmware image.')
+    .option('--slot <N>', 'the slot; 0: the controller chooses', integer(0, 7), 0)
+    .option('--action <N>', '0 store, 1 store and activate, 2 activate, 3 activate now', integer(0, 3), 0)
+    .action(
+      act<{ slot: number; action: number }>(async (to, limits, { slot, action }) => {
+        const actions: FirmwareCommitOptions['action'][] = [
+          'store',
+          'store-and-activate',
+          'activate',
+          'activate-now',
+        ];
+        const needs = await to.commitFirmware({ action: actions[action] ?? 'store', slot, ...limits });
+        return `Success committing firmware action:${action} slot:${slot}${needs === 'nothing' ? '' : `; it waits for a ${needs}`}`;
+      }),
+    );
+}
+
+function addSanitize(program: Command): void {
+  changing(program, 'sanitize', 'Erase all data of the subsystem for good.')
+    .addOption(
+      new Option('--sanact <ACTION>', 'what to do')
+        .choices([...sanitizeActions, '1', '2', '3', '4'])
+        .makeOptionMandatory(),
+    )
+    .option('-u, --ause', 'allow an unrestricted exit', false)
+    .option('-d, --no-dealloc', 'do not deallocate afterwards')
+    .option('--owpass <N>', 'passes of an overwrite, 1 to 16', integer(1, 16))
+    .option('--ovrpat <N>', 'the pattern of an overwrite', integer(0, 0xffff_ffff))
+    .option('--oipbp', 'invert the pattern between passes')
+    .action(
+      act<{
+        sanact: string;
+        ause: boolean;
+        dealloc: boolean;
+        owpass?: number;
+        ovrpat?: number;
+        oipbp?: boolean;
+      }>(async (to, limits, given) => {
+        await to.sanitize({
+          action: (sanitizeActions[Number(given.sanact) - 1] ?? given.sanact).replace(
+            'start-',
+            '',
+          ) as SanitizeOptions['action'],
+          allowUnrestrictedExit: given.ause,
+          noDeallocate: !given.dealloc,
+          passes: given.owpass,
+          pattern: given.ovrpat,
+          invertPattern: given.oipbp,
+          ...limits,
+        });
+        return 'Sanitize has begun; sanitize-log has its progress';
+      }),
+    );
+  looking(program, 'sanitize-log', 'Show the Sanitize Status log.', async ({ controller, limits }) => {
+    await controller.management.sanitizeLog(limits);
+    return decodeSanitizeLog(
+      await controller.admin.logPage(sanitizePage, sanitizeBytes, everyNamespace, limits),
+    );
+  });
+}
+
+function addSelfTest(program: Command): void {
+  changing(program, 'device-self-test', 'Begin a self-test, or end the one that runs.')
+    .addOption(
+      namespaceId('the namespace; 0: the controller; 0xffffffff: all of them').default(everyNamespace),
+    )
+    .addOption(
+      new Option('--self-test-code <CODE>', '1 short, 2 extended, 0xf abort')
+        .choices(['1', '2', '0xf', '0xF', '15'])
+        .makeOptionMandatory(),
+    )
+    .action(
+      act<{ selfTestCode: string }>(async (to, limits, { selfTestCode, namespaceId: nsid }) => {
+        const code = Number(selfTestCode);
+        const kind = code === 1 ? 'short' : code === 2 ? 'extended' : 'abort';
+        await to.selfTest(kind, { nsid, ...limits });
+        return kind === 'abort'
+          ? 'The self-test was aborted'
+          : `The ${kind} self-test has begun; self-test-log has its progress`;
+      }),
+    );
+  looking(program, 'self-test-log', 'Show the Device Self-test log.', async ({ controller, limits }) => {
+    await controller.management.selfTestLog(limits);
+    return decodeSelfTestLog(
+      await controller.admin.logPage(selfTestPage, selfTestBytes, everyNamespace, limits),
+    );
+  });
+}
+
+function changing(program: Command, name: string, description: string): Command {
+  const command = program.command(name).description(description);
+  addSessionOptions(addTargetOptions(command));
+  return command.option('--force', 'do it: there is no way back, and no further question', false);
+}
+
+function looking(
+  program: Command,
+  name: string,
+  description: string,
+  read: (session: Session) => Promise<Record<string, unknown>>,
+): void {
+  const command = program.command(name).description(description);
+  addOutputOption(addSessionOptions(addTargetOptions(command))).action(
+    async (given: SessionOptions & OutputOptions) => {
+      process.exitCode = await withController(given, {}, async (session) => {
+        const fields = await read(session);
+        print(given.outputFormat, fields, () => listing(fields));
+        return 0;
+      });
+    },
+  );
+}
+
+function act<Options extends object>(
+  work: (to: Management, limits: Session['limits'], given: Given & Options) => Promise<string>,
+) {
+  return async (given: Given & Options, command: Command): Promise<void> => {
+    if (!given.force)
+      throw new UsageError(`${command.name()} changes the device for good: confirm it with --force`);
+    process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
+      process.stdout.write(`${await work(controller.management, limits, given)}\n`);
+      return 0;
+    });
+  };
+}
+
+function namespaceId(description: string): Option {
+  return new Option('-N, --namespace-id <NSID>', description)
+    .argParser(integer(0, everyNamespace))
+    .makeOptionMandatory();
+}
+
+function ids(text: string): number[] {
+  return text.split(',').map(integer(0, 0xffef));
+}
+
+function hex(value: number): string {
+  return value.toString(16);
+}
