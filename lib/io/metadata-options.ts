@@ -19,6 +19,12 @@ export interface ProtectionOptions {
    * not every target can. `caller`: it is in `metadata` as it is; this package does not look at it. Default `package`.
    */
   readonly by?: 'package' | 'controller' | 'caller' | undefined;
+  /**
+   * The type, 1 to 3, and the place in the metadata of protection information that the controller does not announce, although its disk
+   * checks it; so it is with `nvmf_tgt` of SPDK v22.09 to v24.09. Default: as announced; the place is `last` if only the type is given.
+   */
+  readonly type?: number | undefined;
+  readonly place?: 'first' | 'last' | undefined;
   /** The guard, a checksum of the data, is checked: by the controller (PRCHK), and by this package if it reads. Default true. */
   readonly checkGuard?: boolean | undefined;
   /** As `checkGuard`. Default: whether `applicationTag` is given. */
@@ -57,9 +63,8 @@ export function rangeBytes(
   { metadata, protection }: GivenMetadata,
 ): number {
   const { metadataSize, blockSize } = namespace;
-  if (metadata !== undefined && metadataSize === 0) throw unsupportedMetadataError(namespace, 'no metadata');
-  if (protection !== undefined && namespace.protection.type === 0)
-    throw unsupportedMetadataError(namespace, 'no protection information');
+  if ((metadata ?? protection) !== undefined && metadataSize === 0)
+    throw unsupportedMetadataError(namespace, 'no metadata');
   if (metadata !== interleaved) return bytes;
   const blocks = bytes / (blockSize + metadataSize);
   if (!Number.isInteger(blocks)) {
@@ -75,13 +80,17 @@ export function rangeBytes(
  * That the namespace can be read, or written, without `metadata`.
  * @throws {SpdkError} ERR_SPDK_UNSUPPORTED
  */
-export function checkDataAlone(namespace: NamespaceInfo, writes: boolean): void {
+export function checkDataAlone(
+  namespace: NamespaceInfo,
+  writes: boolean,
+  type: number = namespace.protection.type,
+): void {
   const { metadataSize, metadata, protection } = namespace;
   if (metadataSize === 0) return;
   if (metadata === 'separate') throw unsupportedMetadataError(namespace, 'separate metadata');
   if (protection.type !== 0 && protection.guardBits !== 16)
     throw unsupportedMetadataError(namespace, `a guard of ${protection.guardBits} bits`);
-  const onlyProtection = protection.type !== 0 && metadataSize === protectionBytes;
+  const onlyProtection = type !== 0 && metadataSize === protectionBytes;
   if (writes && !onlyProtection) throw metadataError(namespace);
 }
 
@@ -100,12 +109,12 @@ export function placeBlocks(
   const protection = readProtection(given.protection, namespace, first);
   const inline = given.metadata === interleaved;
   const metadata = inline ? undefined : readMetadata(given.metadata, blocks, metadataSize, reads);
-  checkDataAlone(namespace, !reads && !inline && !metadata);
-  const { by } = protection;
+  const { by, type } = protection;
+  checkDataAlone(namespace, !reads && !inline && !metadata, type);
   if (by === 'caller' && !inline && !metadata) conflict("protection.by 'caller' needs metadata");
   request.flags += protection.flags;
   request.referenceTag = protection.referenceTag;
-  request.countsReferenceTags = namespace.protection.type !== 3;
+  request.countsReferenceTags = type !== 3;
   request.applicationTag = (protection.applicationTagMask * 0x1_0000 + protection.applicationTag) >>> 0;
   if (by === 'controller' && metadataSize === protectionBytes) {
     // The controller makes all of the metadata, and takes it off: none is transferred.
@@ -158,10 +167,11 @@ interface CheckedProtection extends BlockProtection {
 }
 
 function readProtection(options: unknown, namespace: NamespaceInfo, first: number): CheckedProtection {
-  const { blockSize, metadataSize, protection } = namespace;
-  const { type, place } = protection;
+  const { blockSize, metadataSize } = namespace;
   const given = readOptions(options, 'protection', [
     'by',
+    'type',
+    'place',
     'checkGuard',
     'checkApplicationTag',
     'checkReferenceTag',
@@ -169,6 +179,9 @@ function readProtection(options: unknown, namespace: NamespaceInfo, first: numbe
     'applicationTagMask',
     'referenceTag',
   ]);
+  const { type, place } = readType(given, namespace);
+  if (options !== undefined && type === 0)
+    throw unsupportedMetadataError(namespace, 'no protection information');
   const by = checkOneOf(or(given.get('by'), 'package'), 'protection.by', ['package', 'controller', 'caller']);
   const flag = (name: 'checkGuard' | 'checkApplicationTag' | 'checkReferenceTag', fallback: boolean) =>
     checkBoolean(or(given.get(name), fallback), `protection.${name}`);
@@ -202,6 +215,22 @@ function readProtection(options: unknown, namespace: NamespaceInfo, first: numbe
     applicationTag: tag('applicationTag', 0, mostTag),
     applicationTagMask: tag('applicationTagMask', mostTag, mostTag),
     referenceTag,
-    flags: type === 0 ? 0 : checked + (by === 'controller' ? flags.act : 0),
+    // A controller that does not announce it does not know these flags.
+    flags: namespace.protection.type === 0 ? 0 : checked + (by === 'controller' ? flags.act : 0),
   };
+}
+
+/** What protection information there is: as the controller announces it, or else as the caller says. */
+function readType(given: ReadonlyMap<string, unknown>, namespace: NamespaceInfo) {
+  const { metadataSize, protection } = namespace;
+  const type = checkInteger(or(given.get('type'), protection.type), 'protection.type', 0, 3);
+  const announced = protection.place === 'first' ? 'first' : 'last';
+  const place = checkOneOf(or(given.get('place'), announced), 'protection.place', ['first', 'last']);
+  if (protection.type !== 0 && (type !== protection.type || place !== announced))
+    conflict('protection.type and protection.place must be those that the controller announces');
+  if (type !== 0 && metadataSize < protectionBytes)
+    conflict(`protection.type needs ${protectionBytes} bytes of metadata; there are ${metadataSize}`);
+  if (type !== 0 && protection.type === 0 && given.get('by') === 'controller')
+    conflict("protection.by 'controller' needs protection information that the controller announces");
+  return { type, place };
 }

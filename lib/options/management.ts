@@ -58,16 +58,16 @@ export interface FirmwareCommitOptions extends AdminOptions {
   readonly slot?: number | undefined;
 }
 
+/** What a sanitize operation does: `exit-failure` leaves the failure mode instead. */
+export type SanitizeAction = 'exit-failure' | 'block-erase' | 'overwrite' | 'crypto-erase';
+
 /** Sanitize Action, CDW10. */
-const sanitizeActions = {
+const sanitizeActions: Readonly<Record<SanitizeAction, number>> = {
   'exit-failure': 1,
   'block-erase': 2,
   overwrite: 3,
   'crypto-erase': 4,
-} as const;
-
-/** What a sanitize operation does: `exit-failure` leaves the failure mode instead. */
-export type SanitizeAction = keyof typeof sanitizeActions;
+};
 
 /** Options of `sanitize`. */
 export interface SanitizeOptions extends AdminOptions {

@@ -147,6 +147,35 @@ describe('protection information', () => {
     expect(await statusOf(ns.verify({ offset: 0, length: 1024 }))).toBe('ERR_SPDK_PROTECTION 82');
   });
 
+  it('that the controller does not announce is made and checked here all the same', async () => {
+    const { stored, ns } = await disk({ metadataSize: 16 });
+    const protection = { type: 1, place: 'first', applicationTag: 3 } as const;
+    const [data, metadata] = [randomBytes(1024), randomBytes(32)];
+    await ns.write(data, { offset: 512, metadata, protection });
+    const part = Buffer.from(stored.metadata.subarray(32, 48));
+    expect(part.readUInt16BE(0)).toBe(crc16T10Dif(data.subarray(512)));
+    expect([part.readUInt16BE(2), part.readUInt32BE(4)]).toEqual([3, 2]);
+    expect(part.subarray(8)).toEqual(metadata.subarray(24));
+    expect(await ns.read(Buffer.alloc(1024), { offset: 512, protection })).toEqual(data);
+    stored.data[512] = (stored.data[512] as number) ^ 1;
+    const read = (given: DataOptions['protection']) =>
+      statusOf(ns.read(Buffer.alloc(512), { offset: 512, protection: given }));
+    expect(await read(protection)).toBe('ERR_SPDK_PROTECTION 82');
+    expect(await read({ ...protection, checkGuard: false })).toBe('none');
+    expect(await read({ checkGuard: false })).toBe('ERR_SPDK_UNSUPPORTED undefined');
+    expect(await read({ ...protection, by: 'controller' })).toBe('ERR_SPDK_CONFLICTING_OPTIONS undefined');
+    const small = (await disk({ metadataSize: 4 })).ns;
+    const tooSmall = small.read(Buffer.alloc(512), { offset: 0, protection: { type: 1 } });
+    expect(await codeOf(tooSmall)).toBe('ERR_SPDK_CONFLICTING_OPTIONS');
+    const other = (await disk({ metadataSize: 8, protectionType: 1 })).ns;
+    const contradicting = other.read(Buffer.alloc(512), { offset: 0, protection: { type: 2 } });
+    expect(await codeOf(contradicting)).toBe('ERR_SPDK_CONFLICTING_OPTIONS');
+    // Protection information is all of the metadata: none has to be given.
+    const eight = (await disk({ metadataSize: 8 })).ns;
+    await eight.write(data, { offset: 0, protection: { type: 3 } });
+    expect(await eight.read(Buffer.alloc(1024), { offset: 0, protection: { type: 3 } })).toEqual(data);
+  });
+
   it('of the caller goes as it is', async () => {
     const { stored, ns } = await disk({ metadataSize: 8, protectionType: 1 });
     const metadata = randomBytes(8);
