@@ -137,7 +137,13 @@ function step(things: Things): void {
   const kinds = [environment, random.pick(controllers), random.pick(queuePairs)].filter(Boolean);
   const object = random.pick(kinds) as object;
   if (random.below(20) === 0) {
-    const name = random.pick(['open', 'readKernelKey']);
+    const name = random.pick(['open', 'readKernelKey', 'guards']);
+    if (name === 'guards') {
+      const data = random.pick([new Uint8Array(random.below(1_024)), anyValue(random)]);
+      const length = () => random.pick<unknown>([random.below(64), anyValue(random)]);
+      call(addon, name, [data, length(), length()], addon);
+      return;
+    }
     call(addon, name, [random.below(2) === 0 ? anyRequest(random) : anyValue(random)], addon);
     return;
   }
