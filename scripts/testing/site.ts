@@ -18,8 +18,42 @@ export const siteCheck: Check = {
       (page) => !fs.existsSync(path.join(out, page)),
     );
     if (missing.length > 0) throw new Error(`The site lacks ${missing.join(', ')}`);
+    const dead = deadLinks(out);
+    if (dead.length > 0) throw new Error(`Links lead nowhere:\n${dead.join('\n')}`);
   },
 };
+
+/**
+ * The links of a site that lead to no page, or to no place in it. One to a site of others must begin with https: names of
+ * files such as connect.cc have been made links to sites.
+ */
+export function deadLinks(site: string): string[] {
+  const names = fs.readdirSync(site, { recursive: true, encoding: 'utf8' });
+  const pages = new Map(
+    names
+      .filter((name) => name.endsWith('.html'))
+      .map((name) => [name, fs.readFileSync(path.join(site, name), 'utf8')]),
+  );
+  const places = new Map([...pages].map(([name, html]) => [name, new Set(values(html, 'id'))]));
+  const leads = (page: string, link: string): boolean => {
+    if (/^[a-z]+:/.test(link)) return /^(https|mailto|data):/.test(link);
+    const [file = '', place] = link.split('#').map(decodeURIComponent);
+    const name = file === '' ? page : path.join(path.dirname(page), file);
+    if (!fs.existsSync(path.join(site, name))) return false;
+    return !place || (places.get(name)?.has(place) ?? true);
+  };
+  return [...pages].flatMap(([page, html]) =>
+    [...new Set([...values(html, 'href'), ...values(html, 'src')])]
+      .filter((link) => !leads(page, link))
+      .map((link) => `${page}: ${link}`),
+  );
+}
+
+function values(html: string, attribute: string): string[] {
+  return [...html.matchAll(new RegExp(`\\s${attribute}="([^"]*)"`, 'g'))].map(([, value = '']) =>
+    value.replaceAll('&amp;', '&'),
+  );
+}
 
 /** Each document under docs/ has a page. */
 function guidePages(): string[] {
