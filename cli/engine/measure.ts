@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from 'spdk-nvme';
 import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
@@ -65,6 +67,7 @@ export async function measure({
 }: MeasuredRun): Promise<Measurement> {
   const retained = new Retained();
   const count = () => countResources(rdmaDevice);
+  await openFirstStream();
   const filesBefore = new Set(hugepageFiles());
   const before = await count();
 
@@ -97,6 +100,17 @@ export async function measure({
     controllersRetained: stop.requested ? null : await retained.count(COLLECT_LIMIT_MS),
     seconds,
   };
+}
+
+/**
+ * With the first stream of a process libuv opens /dev/null, and keeps it. Where stdin, stdout and stderr are files, that
+ * stream is the first one of the work, which would count as a leak.
+ */
+async function openFirstStream(): Promise<void> {
+  const server = createServer().listen({ path: `\0spdk-nvme-${process.pid}` });
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
 }
 
 /** The baseline of later counts at the same place; RDMA resources as they were at the very start. */

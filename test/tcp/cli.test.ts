@@ -422,6 +422,18 @@ describe('measuring', () => {
     expect(loops.reduce((sum: number, rate) => sum + (rate ?? 0), 0)).toBeCloseTo(5);
     noConnections();
   });
+
+  it('stress finds no leak when all of its output goes to files', async () => {
+    const log = path.join(folder, 'stress.log');
+    const words = [main, 'stress', ...one, '--loops', '3'];
+    // The child has the file itself.
+    const shell = ['-c', 'exec "$@" >"$0" 2>&1 </dev/null', log, process.execPath];
+    const { exitCode } = await execa('sh', [...shell, ...words], { reject: false, timeout: 20_000 });
+    expect({ exitCode, log: readFileSync(log, 'utf8') }).toEqual({
+      exitCode: 0,
+      log: expect.stringMatching(/\nClean\n$/),
+    });
+  });
 });
 
 describe('ending', () => {
