@@ -5,7 +5,7 @@ import { integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print, printLine } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
 import { table } from '../engine/show.js';
-import { addTargetOptions, attachOptionsOf, serviceOf } from '../engine/target-options.js';
+import { addTargetOptions, attachOptionsOf, serviceOf, withPortHint } from '../engine/target-options.js';
 
 interface Given extends SessionOptions, OutputOptions {
   readonly referrals: number;
@@ -44,11 +44,8 @@ export function addDiscover(program: Command): void {
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         if (given.watch) return watch(environment, service, given, stop.signal);
         const { keepAliveMs: _, ...asked } = attachOptionsOf(given);
-        const log = await environment.discover(service, {
-          ...asked,
-          referralDepth: given.referrals,
-          signal: stop.signal,
-        });
+        const options = { ...asked, referralDepth: given.referrals, signal: stop.signal };
+        const log = await withPortHint(given, environment.discover(service, options));
         const logs = flatten(log);
         const entries = logs.flatMap((one) => one.entries);
         print(given.outputFormat, { genctr: log.generation, records: entries.map(recordOf) }, () =>
@@ -70,11 +67,8 @@ async function watch(
   given: Given,
   signal: AbortSignal,
 ): Promise<number> {
-  await using changes = await environment.watchDiscovery(service, {
-    ...attachOptionsOf(given),
-    pollIntervalMs,
-    signal,
-  });
+  const options = { ...attachOptionsOf(given), pollIntervalMs, signal };
+  await using changes = await withPortHint(given, environment.watchDiscovery(service, options));
   changes.on('resetting', (reason) => process.stderr.write(`spdk-nvme: ${explain(reason)}\n`));
   changes.on('reset', () => process.stderr.write('spdk-nvme: connected again\n'));
   for await (const { log, added, removed, changed } of changes) {

@@ -24,17 +24,23 @@ const STDIO = '-';
 
 export function addIo(program: Command): void {
   ioCommand(program, 'read', 'Read from a namespace into a file, or to stdout.')
-    .option('-f, --file <FILE>', 'the file to write; - is stdout', STDIO)
+    .option(
+      '-f, --file <FILE>',
+      'the file to write (default: stdout, unless it is a terminal; - in any case)',
+    )
     .option('-z, --length <BYTES>', 'the length (default: to the end of the namespace)', size())
-    .action(act(readToFile));
+    .action(act(readToFile, process.stdout));
   ioCommand(program, 'write', 'Write a file, or stdin, to a namespace.')
-    .option('-f, --file <FILE>', 'the file to read; - is stdin', STDIO)
+    .option('-f, --file <FILE>', 'the file to read (default: stdin, unless it is a terminal; - in any case)')
     .option('-z, --length <BYTES>', 'the maximum length (default: the whole file)', size())
-    .action(act((session, namespace, given) => send(session, namespace, given, 'write')));
+    .action(act((session, namespace, given) => send(session, namespace, given, 'write'), process.stdin));
   ioCommand(program, 'compare', 'Compare a namespace with a file, or with stdin.')
-    .option('-f, --file <FILE>', 'the file to compare with; - is stdin', STDIO)
+    .option(
+      '-f, --file <FILE>',
+      'the file to compare with (default: stdin, unless it is a terminal; - in any case)',
+    )
     .option('-z, --length <BYTES>', 'the maximum length (default: the whole file)', size())
-    .action(act((session, namespace, given) => send(session, namespace, given, 'compare')));
+    .action(act((session, namespace, given) => send(session, namespace, given, 'compare'), process.stdin));
   ioCommand(program, 'write-zeroes', 'Write zeroes to a range, without transferring data.')
     .requiredOption('-z, --length <BYTES>', 'how much', size())
     .action(act((session, namespace, given) => range(session, namespace, given, 'writeZeroes')));
@@ -62,8 +68,14 @@ function ioCommand(program: Command, name: string, description: string): Command
   );
 }
 
-function act(work: (session: Session, namespace: Namespace, given: Given) => Promise<void>) {
+/** @param stdio where data goes or comes from without a file: nobody reads or types a disk at a terminal */
+function act(
+  work: (session: Session, namespace: Namespace, given: Given) => Promise<void>,
+  stdio?: { readonly isTTY?: boolean },
+) {
   return async (given: Given): Promise<void> => {
+    if (given.file === undefined && stdio?.isTTY)
+      throw new UsageError('--file is missing, and without it the data goes through a pipe, not a terminal');
     process.exitCode = await withController(given, {}, async (session) => {
       await work(session, namespaceOf(session.controller, given), given);
       return 0;

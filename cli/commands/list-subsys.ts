@@ -4,7 +4,7 @@ import { anaText } from '../engine/ana.js';
 import { explain } from '../engine/exit.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
-import { addTargetOptions, attachOptionsOf, serviceOf } from '../engine/target-options.js';
+import { addTargetOptions, attachOptionsOf, serviceOf, withPortHint } from '../engine/target-options.js';
 import { anaLogBytes, anaPage, decodeAnaLog, reportsAna } from '../nvme/logs.js';
 
 interface Given extends SessionOptions, OutputOptions {}
@@ -36,7 +36,7 @@ export function addListSubsystems(program: Command): void {
       const wanted = ({ subsystemNqn }: DiscoveryEntry) => nqn.length === 0 || nqn.includes(subsystemNqn);
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         const options = { ...attachOptionsOf(given), signal: stop.signal, filter: wanted };
-        const report = await environment.attachAll(service, options);
+        const report = await withPortHint(given, environment.attachAll(service, options));
         const ana = await readAna(report.attached, options);
         const subsystems = subsystemsOf(report, wanted, ana);
         const controllers = report.attached.map(({ controller }) => controller);

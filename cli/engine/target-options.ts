@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
-import { UsageError } from './exit.js';
+import { codeOf, explain, Failure, UsageError } from './exit.js';
 import { address, nqn, transportId, uuid } from './identifiers.js';
 import { addKeyOptions, type KeyOptions, keysOf } from './key-options.js';
 import { integer } from './numbers.js';
@@ -90,6 +90,22 @@ export function serviceOf(options: TargetOptions): TransportId {
   const [id, another] = idsOf(options, discoveryPorts, options.nqn ?? [undefined]);
   if (!id || another) throw new UsageError('Name one discovery service');
   return id;
+}
+
+/** Says more of a service that is not at the port for discovery: many targets have theirs at the port of their subsystems. */
+export async function withPortHint<Result>(
+  { trsvcid, transportId, transport }: TargetOptions,
+  asking: Promise<Result>,
+): Promise<Result> {
+  try {
+    return await asking;
+  } catch (error) {
+    const byDefault = trsvcid === undefined && transportId === undefined && transport === 'tcp';
+    if (!byDefault || codeOf(error) !== 'ERR_SPDK_UNREACHABLE') throw error;
+    throw new Failure(
+      `${explain(error)} ${discoveryPorts.tcp} is the default; try -s ${controllerPort.tcp}, too.`,
+    );
+  }
 }
 
 function idsOf(

@@ -145,7 +145,7 @@ describe('looking', () => {
     const { exitCode, stderr } = await text('discover', '-t', 'tcp', '-a', '127.0.0.1', '--timeout', '500');
     expect({ exitCode, stderr }).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining('UNREACHABLE'),
+      stderr: expect.stringMatching(/UNREACHABLE.*8009 is the default; try -s 4420/),
     });
     const both = await text('discover', ...target, '--watch', '--referrals', '1');
     expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--referrals') });

@@ -93,6 +93,24 @@ it.each([
   expect(written.join('')).not.toContain(secret);
 });
 
+it.each([
+  ['read', process.stdout],
+  ['write', process.stdin],
+  ['compare', process.stdin],
+] as const)('%s does not transfer data from or to a terminal', async (verb, stdio) => {
+  const written: string[] = [];
+  const { isTTY } = stdio;
+  stdio.isTTY = true;
+  try {
+    const output = { ...silent, writeErr: (text: string) => void written.push(text) };
+    expect(await run([verb, ...target], output)).toBe(2);
+  } finally {
+    stdio.isTTY = isTTY;
+  }
+  expect(written.join('')).toMatch(rejectionLine);
+  expect(written.join('')).toContain('--file');
+});
+
 it('a key is not in the process list', () => {
   const show = `
     import { readFileSync } from 'node:fs';
