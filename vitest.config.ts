@@ -23,6 +23,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           maxWorkers: workers,
+          // Some start Node.js, which takes seconds on a machine that is busy otherwise.
+          testTimeout: 20_000,
         },
       },
       {
