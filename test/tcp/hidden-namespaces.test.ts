@@ -1,42 +1,31 @@
 // Namespaces with ids above the controller's NN. SPDK's target gives none out, so its controllers are made to name a lower NN.
 
-import os from 'node:os';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type Controller, Environment } from '../../lib/index.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import type { Controller } from '../../lib/index.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, within } from '../integration/support/timing.js';
+import { localTarget } from './local-target.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4475' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:hidden';
 const responded = 2_000;
 
-let target: SpdkTarget;
-let env: Environment;
+const local = localTarget({
+  port: '4475',
+  subsystems: [{ nqn, serial: 'HIDDEN', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
+});
 let watcher: NotingProxy;
 
 beforeAll(async () => {
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'HIDDEN', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
-  });
-  ensureHugepages(128);
-  env = await Environment.init({ memoryMb: 128 });
-  watcher = await noteConnects(Number(listener.trsvcid));
+  watcher = await noteConnects(Number(local.listener.trsvcid));
 });
-afterEach(() => Promise.all(env.controllers.map((controller) => controller.detach())));
-afterAll(async () => {
-  await env?.close();
-  watcher?.close();
-  await target?.stop();
-});
+afterEach(() => Promise.all(local.env.controllers.map((controller) => controller.detach())));
+afterAll(() => watcher?.close());
 
 /** The highest namespace id that the controllers name: bytes 516 to 519 of Identify Controller. */
 const limitTo = (count: number) => watcher.alter((page) => page.writeUInt32LE(count, 516));
-const attach = () => within(limits.attach, env.attach({ ...listener, trsvcid: watcher.port, subnqn: nqn }));
+const attach = () =>
+  within(limits.attach, local.env.attach({ ...local.listener, trsvcid: watcher.port, subnqn: nqn }));
 const notesIn = ({ history }: Controller) =>
   history.filter(({ kind }) => kind === 'note').map(({ text }) => text);
 

@@ -1,19 +1,15 @@
 // A write that is given up must not land on what was written since: with nvmf_tgt, whose disk lets commands wait, and with a
 // network that lets them wait.
 
-import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type AttachOptions, type Controller, Environment, type Namespace } from '../../lib/index.js';
-import { listenerId } from '../../scripts/target/config.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AttachOptions, Controller, Namespace } from '../../lib/index.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, rejection, within } from '../integration/support/timing.js';
+import { localTarget } from './local-target.js';
 import { commandIn } from './pdu.js';
 import { PduProxy } from './proxy.js';
 
-const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4472' } as const;
 const slow = 'nqn.2026-11.dev.spdk-nvme:slow';
 const fast = 'nqn.2026-11.dev.spdk-nvme:fast';
 const giveUpMs = 500;
@@ -29,35 +25,23 @@ const old = Buffer.alloc(bytes, 'old ');
 const newer = Buffer.alloc(bytes, 'new ');
 const writeOpcode = 0x01;
 
-let target: SpdkTarget;
-let env: Environment;
-
-beforeAll(async () => {
-  const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
-  target = await startSpdkTarget({
-    listener,
-    core: os.availableParallelism() - 1,
-    subsystems: [
-      { nqn: slow, serial: 'SLOW', disk: { ...disk, mostMbPerSecond: 1 } },
-      { nqn: fast, serial: 'FAST', disk },
-    ],
-  });
-  ensureHugepages(128);
-  env = await Environment.init({ memoryMb: 128, pollers: 1 });
+const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
+const local = localTarget({
+  port: '4472',
+  subsystems: [
+    { nqn: slow, serial: 'SLOW', disk: { ...disk, mostMbPerSecond: 1 } },
+    { nqn: fast, serial: 'FAST', disk },
+  ],
+  environment: { pollers: 1 },
 });
-afterEach(() => Promise.all(env.controllers.map((controller) => controller.detach())));
-afterAll(async () => {
-  await env?.close();
-  await target?.stop('SIGKILL');
-});
+afterEach(() => Promise.all(local.env.controllers.map((controller) => controller.detach())));
 
 async function attach(
   nqn: string,
   options: AttachOptions,
-  port: string = listener.trsvcid,
+  port?: string,
 ): Promise<{ controller: Controller; ns: Namespace }> {
-  const id = listenerId({ ...listener, trsvcid: port }, nqn);
-  const controller = await within(limits.attach, env.attach(id, options));
+  const controller = await within(limits.attach, local.env.attach(local.id(nqn, port), options));
   return { controller, ns: controller.namespaces[0] as Namespace };
 }
 
@@ -121,7 +105,7 @@ describe('a write that the network delays', () => {
   async function delayed(options: AttachOptions) {
     const state = { keeps: false };
     const proxy = await PduProxy.start({
-      targetPort: Number(listener.trsvcid),
+      targetPort: Number(local.listener.trsvcid),
       hooks: () => ({
         fromHost: (pdu) => (state.keeps && commandIn(pdu)?.readUInt8(0) === writeOpcode ? 'this' : undefined),
       }),
