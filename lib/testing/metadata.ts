@@ -25,36 +25,36 @@ export function transferredBlockBytes(shape: Shape, command: RingCommand): numbe
 
 /** Carries out a command on blocks with metadata; its status. */
 export function executeBlocks(
-  space: MemoryNamespace,
+  namespace: MemoryNamespace,
   command: RingCommand,
   parts: readonly (Uint8Array | undefined)[],
 ): number {
-  const bytes = transferredBlockBytes(space.info(), command);
+  const bytes = transferredBlockBytes(namespace.info(), command);
   const memory = Buffer.concat(parts.filter((part) => part !== undefined));
-  const has = space.protection.type !== 0;
+  const has = namespace.protection.type !== 0;
   let status = 0;
   for (let index = 0; index < command.blocks && status === 0; index++) {
-    const stored = storedBlock(space, command.block + index);
+    const stored = storedBlock(namespace, command.block + index);
     const block = memory.subarray(index * bytes, (index + 1) * bytes);
     switch (command.operation) {
       case operation.write: {
         const fresh = Buffer.concat([block], stored.byteLength);
-        if (has && acts(command)) protect(space, fresh, command, index);
-        else if (has) status = check(space, fresh, command, index);
-        if (status === 0) storeBlock(space, command.block + index, fresh);
+        if (has && acts(command)) protect(namespace, fresh, command, index);
+        else if (has) status = check(namespace, fresh, command, index);
+        if (status === 0) storeBlock(namespace, command.block + index, fresh);
         break;
       }
       case operation.writeZeroes: {
         const fresh = Buffer.alloc(stored.byteLength);
-        if (has && acts(command)) protect(space, fresh, command, index);
-        storeBlock(space, command.block + index, fresh);
+        if (has && acts(command)) protect(namespace, fresh, command, index);
+        storeBlock(namespace, command.block + index, fresh);
         break;
       }
       case operation.compare:
         if (!stored.subarray(0, bytes).equals(block)) status = compareFailure;
         break;
       default:
-        if (has) status = check(space, stored, command, index);
+        if (has) status = check(namespace, stored, command, index);
         stored.copy(block);
     }
   }
@@ -97,24 +97,24 @@ function referenceTag({ protection }: MemoryNamespace, command: RingCommand, ind
   return protection.type === 3 ? command.referenceTag : (command.referenceTag + index) >>> 0;
 }
 
-function protect(space: MemoryNamespace, block: Buffer, command: RingCommand, index: number): void {
-  const at = placeOf(space);
+function protect(namespace: MemoryNamespace, block: Buffer, command: RingCommand, index: number): void {
+  const at = placeOf(namespace);
   block.writeUInt16BE(crc16T10Dif(block.subarray(0, at)), at);
   block.writeUInt16BE(command.applicationTag & 0xffff, at + 2);
-  block.writeUInt32BE(referenceTag(space, command, index), at + 4);
+  block.writeUInt32BE(referenceTag(namespace, command, index), at + 4);
 }
 
-function check(space: MemoryNamespace, block: Buffer, command: RingCommand, index: number): number {
-  const at = placeOf(space);
+function check(namespace: MemoryNamespace, block: Buffer, command: RingCommand, index: number): number {
+  const at = placeOf(namespace);
   const [tag, reference] = [block.readUInt16BE(at + 2), block.readUInt32BE(at + 4)];
-  if (tag === 0xffff && (space.protection.type !== 3 || reference === 0xffff_ffff)) return 0;
+  if (tag === 0xffff && (namespace.protection.type !== 3 || reference === 0xffff_ffff)) return 0;
   const checks = (flag: number) => (command.flags & flag) !== 0;
   const mask = command.applicationTag >>> 16;
   if (checks(flags.guard) && block.readUInt16BE(at) !== crc16T10Dif(block.subarray(0, at)))
     return failures.guard;
   if (checks(flags.applicationTag) && ((tag ^ command.applicationTag) & mask) !== 0)
     return failures.applicationTag;
-  if (checks(flags.referenceTag) && reference !== referenceTag(space, command, index))
+  if (checks(flags.referenceTag) && reference !== referenceTag(namespace, command, index))
     return failures.referenceTag;
   return 0;
 }

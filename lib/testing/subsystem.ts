@@ -183,23 +183,23 @@ export class MemorySubsystem {
 }
 
 /** A read or a compare of what cannot be read; what is written can be. */
-function isUnreadable(space: MemoryNamespace, command: RingCommand): boolean {
+function isUnreadable(namespace: MemoryNamespace, command: RingCommand): boolean {
   let found = false;
-  for (let i = 0; i < command.blocks && space.unreadable.size > 0; i++) {
-    if (command.operation === operation.write) space.unreadable.delete(command.block + i);
-    else found ||= space.unreadable.has(command.block + i);
+  for (let i = 0; i < command.blocks && namespace.unreadable.size > 0; i++) {
+    if (command.operation === operation.write) namespace.unreadable.delete(command.block + i);
+    else found ||= namespace.unreadable.has(command.block + i);
   }
   return found;
 }
 
 function compareAndWrite(
-  space: MemoryNamespace,
+  namespace: MemoryNamespace,
   from: number,
   to: number,
   parts: readonly (Uint8Array | undefined)[],
 ): number {
   const data = Buffer.concat(parts.filter((part) => part !== undefined));
-  const place = space.data.subarray(from, to);
+  const place = namespace.data.subarray(from, to);
   if (Buffer.compare(place, data.subarray(0, to - from)) !== 0) return compareFailure;
   place.set(data.subarray(to - from));
   return 0;
