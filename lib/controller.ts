@@ -20,6 +20,8 @@ import { type BouncePool, BounceShare } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { OnTimeout } from './io/request.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
+import { KeyChanges } from './key-change.js';
+import { wipeKeys } from './keys.js';
 import { Management } from './management.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
@@ -31,6 +33,7 @@ import {
   type ReservationNotification,
 } from './nvme/reservations.js';
 import type { PollingMode } from './options/attach.js';
+import { type ChangeKeysOptions, resolveChangeKeysOptions } from './options/change-keys.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import type { HostIdentity } from './options/host-identity.js';
 import { type ResetOptions, resolveResetOptions } from './options/reset.js';
@@ -149,6 +152,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly #native: NativeController;
   readonly #queues: QueuePairSet;
   readonly #namespaces: NamespaceList;
+  readonly #keys: KeyChanges;
   readonly #detached: ControllerServices['detached'];
   #info: ControllerInfo;
   #detaching: Promise<DetachReport> | undefined;
@@ -177,6 +181,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       mostBytes: () => this.#info.maxTransferBytes,
     });
     this.#namespaces = new NamespaceList(native, this);
+    this.#keys = new KeyChanges({ native, rejection: () => this.#resetRejection() });
     this.#queues = new QueuePairSet(native, settings.polling, {
       memory: services.memory,
       bounce: new BounceShare(services.bounce),
@@ -280,9 +285,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   async reset(options?: ResetOptions): Promise<ResetReport> {
     const { timeoutMs } = resolveResetOptions(options);
     const { state } = this;
-    if (this.#detaching || !(state === 'attached' || state === 'failed' || state === 'resetting')) {
-      throw this.#rejection();
-    }
+    const rejection = this.#resetRejection();
+    if (rejection) throw rejection;
     const limits = {
       what: `Resetting ${this.#name}`,
       timeoutMs,
@@ -294,6 +298,21 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       () => waitFor(this.#reset(state), limits),
       () => ({ controller: this }),
     );
+  }
+
+  /**
+   * Changes the DH-HMAC-CHAP keys: all queue pairs authenticate with the new ones, while I/O waits, and so does each further
+   * connection. Change the target's keys first. Without a connection the next one uses the new keys. One call follows another.
+   *
+   * @throws {SpdkError} ERR_SPDK_AUTHENTICATION_FAILED if host and controller could not authenticate each other: the keys are
+   *   as they were, and the connection is lost, as SPDK and targets end it. ERR_SPDK_TIMEOUT likewise. ERR_SPDK_UNSUPPORTED before
+   *   SPDK v24.09; ERR_SPDK_CONTROLLER_FAILED if the connection ends meanwhile; ERR_SPDK_INVALID_KEY and the codes of
+   *   {@link detach} if there is nothing to change
+   */
+  async changeKeys(options: ChangeKeysOptions): Promise<void> {
+    const resolved = resolveChangeKeysOptions(options);
+    const change = this.#keys.change(`Changing the keys of ${this.#name}`, resolved);
+    return change.finally(() => wipeKeys({ dhchap: resolved.dhchap, tls: undefined }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -434,6 +453,12 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** The error for new operations. */
   #rejection(): SpdkError {
     return stateError(this.state, this.#detaching !== undefined, this.#gone);
+  }
+
+  /** The error for a reset or a change of keys; undefined if there is something to reset. */
+  #resetRejection(): SpdkError | undefined {
+    const usable = ['attached', 'failed', 'resetting'].includes(this.state);
+    return usable && !this.#detaching ? undefined : this.#rejection();
   }
 
   /** The error for new admin commands; undefined if they are accepted. */

@@ -80,6 +80,7 @@ export type { SanitizeLog } from './nvme/sanitize.js';
 export type { SelfTestLog, SelfTestResult } from './nvme/self-test.js';
 export type { AdminCommand, AdminOptions } from './options/admin-command.js';
 export type { AttachOptions, PollingMode } from './options/attach.js';
+export type { ChangeKeysOptions } from './options/change-keys.js';
 export type { DetachOptions } from './options/detach.js';
 export type { DiscoverOptions, WatchDiscoveryOptions } from './options/discover.js';
 export type { CloseOptions, EnvironmentOptions, IdleMode, LogLevel, LogSink } from './options/environment.js';

@@ -11,7 +11,7 @@ include(GoogleTest)
 set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_command.cc core/io/io_ring.cc
   core/io/io_stats.cc core/io/namespace_table.cc core/io/namespace_tags.cc core/io/piece.cc core/io/poller.cc
   core/io/queue_set.cc core/io/io_queues.cc
-  core/connection/abort_calls.cc core/connection/admin_commands.cc core/connection/connect_status.cc core/connection/connection.cc
+  core/connection/abort_calls.cc core/connection/admin_commands.cc core/connection/connect_status.cc core/connection/connection.cc core/connection/key_change.cc
   core/connection/connector.cc core/connection/controller_info.cc core/connection/hidden_namespaces.cc
   core/controller/control_loop.cc core/controller/controller.cc core/controller/description.cc
   core/controller/detach_sequence.cc

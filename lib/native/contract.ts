@@ -108,6 +108,13 @@ export interface NativeDetachRequest {
   readonly done: (phases: DetachPhases) => void;
 }
 
+export interface NativeKeyChangeRequest {
+  /** Copied. `dhchapKey` is not empty; `tlsPsk`, `dhchapDigests` and `dhchapGroups` have no effect. */
+  readonly keys: NativeKeys;
+  readonly timeoutMs: number;
+  readonly done: (failure: NativeFailure | null) => void;
+}
+
 export interface NativeController {
   /** Identifies a controller in this process, for log lines. */
   id(): number;
@@ -123,6 +130,11 @@ export interface NativeController {
   abort(request: NativeAbortRequest): void;
   detach(request: NativeDetachRequest): void;
   reset(): void;
+  /**
+   * Has the controller authenticate with other DH-HMAC-CHAP keys, now if it is connected, and for each further connection. One
+   * call at a time.
+   */
+  changeKeys(request: NativeKeyChangeRequest): void;
   /** Where the threads that work for the controller are; `done` is called within about half a second. */
   stacks(request: { done: (text: string) => void }): void;
   /**

@@ -235,7 +235,7 @@ export function resolveAttachOptions(
     sourceAddress,
     sourcePort,
     ...checkTransport(given, id),
-    dhchap: optional(given.get('dhchap'), resolveDhchap),
+    dhchap: optional(given.get('dhchap'), (value) => resolveDhchap(value)),
     tls: optional(given.get('tls'), (value) => resolveTls(value, id.trtype)),
   });
 }

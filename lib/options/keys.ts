@@ -74,13 +74,19 @@ export const groupIds = {
   ffdhe8192: 5,
 } as const satisfies Record<DhchapGroup, number>;
 
+const dhchapKeys = ['key', 'controllerKey', 'digests', 'groups'] as const satisfies (keyof DhchapOptions)[];
+
 /**
  * Checks the option `dhchap`.
+ * @param keys those that it may have
  * @throws {SpdkTypeError} a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_INVALID_KEY
  */
-export function resolveDhchap(value: unknown): ResolvedDhchap {
-  const given = readOptions(value, 'dhchap options', ['key', 'controllerKey', 'digests', 'groups']);
+export function resolveDhchap(
+  value: unknown,
+  keys: readonly (keyof DhchapOptions)[] = dhchapKeys,
+): ResolvedDhchap {
+  const given = readOptions(value, 'dhchap options', keys);
   if (given.get('key') === undefined) invalid('dhchap needs a key');
   return Object.freeze({
     key: readSecret(given.get('key'), 'dhchap.key', 'dhchap'),

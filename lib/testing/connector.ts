@@ -16,13 +16,14 @@ const graceMs = 1_000;
 export class Connector {
   readonly #request: NativeAttachRequest;
   readonly #shared: ControllerShared;
-  readonly #keys: MemoryKeys;
+  /** What the next connection authenticates with. */
+  keys: MemoryKeys;
   #cancel: (() => void) | undefined;
 
   constructor(request: NativeAttachRequest, shared: ControllerShared) {
     this.#request = request;
     this.#shared = shared;
-    this.#keys = hostKeys(request.keys);
+    this.keys = hostKeys(request.keys);
   }
 
   connect(done: Connected): void {
@@ -61,7 +62,7 @@ export class Connector {
     };
     const arrive = () => {
       const discovers = subsystem.nqn === discoveryNqn;
-      const keyless = keyFailure(this.#keys, subsystem.keys);
+      const keyless = keyFailure(this.keys, subsystem.keys);
       if (target.rejection) end(target.rejection);
       else if (keyless) end(keyless);
       else if (discovers !== this.#request.discovery) end(discovers ? notForIo : notForDiscovery);

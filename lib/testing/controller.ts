@@ -9,6 +9,7 @@ import type {
   NativeController,
   NativeControllerStats,
   NativeHistoryEvent,
+  NativeKeyChangeRequest,
   NativeNamespaceInfo,
   NativeQueuePair,
 } from '../native/contract.js';
@@ -20,6 +21,7 @@ import { type DetachSettings, detachSteps } from './detach.js';
 import type { MemoryTargetFaults } from './faults.js';
 import { MemoryHistory } from './history.js';
 import { watchKeepAlive } from './keep-alive.js';
+import { hostKeys, keyFailure } from './keys.js';
 import { errno } from './layout.js';
 import { Life } from './life.js';
 import { MemoryQueuePair, type RingHost } from './queue-pair.js';
@@ -61,6 +63,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   readonly #whenFinished: (() => void)[] = [];
   #connection: Connection | undefined;
   #endWatch: (() => void) | undefined;
+  #endKeyChange: ((failure: Failure | null) => void) | undefined;
   #failing: (() => void) | undefined;
   #info: ControllerInfo | undefined;
   #namespaces: NativeNamespaceInfo[] = [];
@@ -159,6 +162,33 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     });
   }
 
+  changeKeys({ keys, timeoutMs, done }: NativeKeyChangeRequest): void {
+    const { dhchapKey, dhchapControllerKey } = hostKeys(keys);
+    const changed = { ...this.#connector.keys, dhchapKey, dhchapControllerKey };
+    const end = (failure: Failure | null): void => {
+      if (this.#endKeyChange !== end) return;
+      this.#endKeyChange = undefined;
+      limit();
+      if (!failure) this.#connector.keys = changed;
+      this.post(() => done(failure));
+      if (failure) this.#lost(failure.message);
+    };
+    const limit = this.scheduler.after(timeoutMs, () =>
+      end({
+        code: 'ERR_SPDK_TIMEOUT',
+        message: 'the controller did not authenticate with the new keys in time',
+      }),
+    );
+    this.#endKeyChange = end;
+    this.scheduler.after(0, () => {
+      const connection = this.#connection;
+      if (this.leaving)
+        return end({ code: 'ERR_SPDK_DETACHING', message: 'the controller is being detached' });
+      if (!connection) return end(null);
+      connection.subsystem.target.respond(() => end(keyFailure(changed, connection.subsystem.keys)));
+    });
+  }
+
   watchLog(): void {
     this.scheduler.after(0, () => this.#connection?.watchLog());
   }
@@ -232,6 +262,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.#connection = undefined;
     this.#endWatch?.();
     this.#endWatch = undefined;
+    this.#endKeyChange?.(lostLink('the connection ended before the keys were changed'));
     connection?.end();
     this.admins.abort();
     for (const ring of this.rings) ring.lostConnection();

@@ -7,6 +7,7 @@
 #include "native/binding/addon_data.h"
 #include "native/binding/arguments.h"
 #include "native/binding/convert.h"
+#include "native/binding/keys.h"
 #include "native/binding/queue_pair_wrap.h"
 
 namespace spdk_nvme {
@@ -33,6 +34,7 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
        InstanceMethod<&ControllerWrap::abort>("abort"),
+       InstanceMethod<&ControllerWrap::change_keys>("changeKeys"),
        InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
        InstanceMethod<&ControllerWrap::cancel_attach>("cancelAttach"),
        InstanceMethod<&ControllerWrap::force_disconnect>("forceDisconnect"),
@@ -168,6 +170,21 @@ Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {
 Napi::Value ControllerWrap::reset(const Napi::CallbackInfo& info) {
   controller(info.Env()).reset();
   return info.Env().Undefined();
+}
+
+Napi::Value ControllerWrap::change_keys(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Arguments request(info, 0);
+  Controller& changed = controller(env);
+  spdk::Keys keys = read_keys(env, request.object("keys"), SPDK_NVME_TRANSPORT_TCP);
+  if (!keys.dhchap) reject_argument(env, "dhchapKey must not be empty");
+  const std::chrono::milliseconds limit(request.number("timeoutMs", 1, UINT32_MAX));
+  const auto channel = AddonData::of(env).channel;
+  const auto done = channel->keep(request.function("done"));
+  changed.change_keys(std::move(keys), limit, [channel, done](const Status& status) {
+    channel->post([done, status](Napi::Env js) { done->Call({to_js(js, status)}); });
+  });
+  return env.Undefined();
 }
 
 Napi::Value ControllerWrap::watch_log(const Napi::CallbackInfo& info) {

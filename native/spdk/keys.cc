@@ -106,4 +106,33 @@ void Keys::pass_to(spdk_nvme_ctrlr_opts& /*options*/) const {}
 
 #endif
 
+#if SPDK_NVME_RELEASE >= 2409
+
+int set_keys(spdk_nvme_ctrlr* controller, const Keys& keys) {
+  spdk_nvme_ctrlr_key_opts options{};
+  options.size = sizeof(options);
+  if (keys.dhchap) options.dhchap_key = keys.dhchap->get();
+  if (keys.dhchap_controller) options.dhchap_ctrlr_key = keys.dhchap_controller->get();
+  return spdk_nvme_ctrlr_set_keys(controller, &options);
+}
+
+int authenticate(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair,
+                 void (*done)(void* context, int status), void* context) {
+  return queue_pair == nullptr ? spdk_nvme_ctrlr_authenticate(controller, done, context)
+                               : spdk_nvme_qpair_authenticate(queue_pair, done, context);
+}
+
+#else
+
+int set_keys(spdk_nvme_ctrlr* /*controller*/, const Keys& /*keys*/) {
+  return -ENOTSUP;
+}
+
+int authenticate(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_qpair* /*queue_pair*/,
+                 void (* /*done*/)(void* context, int status), void* /*context*/) {
+  return -ENOTSUP;
+}
+
+#endif
+
 }  // namespace spdk_nvme::spdk

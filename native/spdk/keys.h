@@ -17,6 +17,9 @@ namespace spdk_nvme::spdk {
 /** Whether SPDK takes keys for DH-HMAC-CHAP and TLS: in spdk_nvme_ctrlr_opts, from its keyring. */
 inline constexpr bool kTakesKeys = SPDK_NVME_RELEASE >= 2405;
 
+/** Whether the keys of a connected controller can be changed. */
+inline constexpr bool kChangesKeys = SPDK_NVME_RELEASE >= 2409;
+
 /** A secret in SPDK's keyring. With its last reference it is removed from there and wiped. */
 class Key {
  public:
@@ -54,5 +57,18 @@ struct Keys {
   /** Passes them to SPDK. Where it takes none the caller rejects them first, see kTakesKeys. */
   void pass_to(spdk_nvme_ctrlr_opts& options) const;
 };
+
+/**
+ * Has SPDK authenticate with the DH-HMAC-CHAP keys from now on; what is connected stays as it is. 0 or a negative errno. Only
+ * with kChangesKeys. Holds: linger lock (exclusive).
+ */
+int set_keys(spdk_nvme_ctrlr* controller, const Keys& keys);
+/**
+ * Has a queue pair authenticate again, for null the admin queue. 0 or a negative errno; for 0, `done` is called with the
+ * outcome by the thread that polls the queue pair, or never if its connection ends otherwise. Only with kChangesKeys. Holds:
+ * linger lock (exclusive).
+ */
+int authenticate(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair,
+                 void (*done)(void* context, int status), void* context);
 
 }  // namespace spdk_nvme::spdk

@@ -1,18 +1,17 @@
 // DH-HMAC-CHAP and TLS with SPDK's own target, for SPDK v24.05 and later, whose target has both; before, both are rejected.
 
 import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type AttachOptions, type Controller, Environment, spdkVersion } from '../../lib/index.js';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Controller, type DiscoveryEntry, type Environment, spdkVersion } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import type { SpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
 import { codeOf, eventually, rejection, within } from '../integration/support/timing.js';
 import { keyText } from '../support/keys.js';
+import { keyedTarget, type SharedKey, works } from './keyed-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:authentication';
 const hostNqn = 'nqn.2026-11.dev.spdk-nvme:authenticated-host';
@@ -24,56 +23,13 @@ const failed = 'ERR_SPDK_AUTHENTICATION_FAILED';
 /** Small groups: the largest takes half a second for each queue. */
 const groups = ['ffdhe2048'] as const;
 
+const keyed = keyedTarget({ port: listener.trsvcid, nqn, hostNqn });
+const { admit, attach, sharedKey } = keyed;
 let target: SpdkTarget;
 let env: Environment;
-let folder: string;
-let files = 0;
-
-beforeAll(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-keys-'));
-  const core = os.availableParallelism() - 1;
-  const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
-  target = await startSpdkTarget({ listener, core, subsystems: [{ nqn, serial: 'KEYS', disk }] });
-  ensureHugepages(128);
-  env = await Environment.init({ memoryMb: 128 });
+beforeAll(() => {
+  ({ target, env } = keyed.local);
 });
-afterEach(async () => {
-  await Promise.all(env.controllers.map((controller) => controller.detach()));
-});
-afterAll(async () => {
-  await env?.close();
-  await target?.stop('SIGKILL');
-  fs.rmSync(folder, { recursive: true });
-});
-
-/** A key that the target has too. @returns its text, and its name there */
-async function sharedKey(text: string): Promise<{ text: Buffer; name: string; file: string }> {
-  const name = `key${files++}`;
-  const file = path.join(folder, name);
-  fs.writeFileSync(file, text, { mode: 0o600 });
-  await target.call('keyring_file_add_key', { name, path: file });
-  return { text: Buffer.from(text), name, file };
-}
-
-/** Lets the host in, with these keys and no others. */
-async function admit(keys: Record<string, string>): Promise<void> {
-  await target.call('nvmf_subsystem_allow_any_host', { nqn, allow_any_host: false });
-  await target.call('nvmf_subsystem_remove_host', { nqn, host: hostNqn }).catch(() => {});
-  await target.call('nvmf_subsystem_add_host', { nqn, host: hostNqn, ...keys });
-}
-
-const attach = (to: string, options: AttachOptions): Promise<Controller> =>
-  within(limits.attach, env.attach(to, { hostNqn, timeoutMs: 10_000, ...options }));
-
-/** Writes and reads a block. */
-async function works(controller: Controller): Promise<boolean> {
-  const [namespace] = controller.namespaces;
-  const written = Buffer.alloc(512, Math.floor(Math.random() * 256));
-  const read = Buffer.alloc(512);
-  await namespace?.write(written, { offset: 0 });
-  await namespace?.read(read, { offset: 0 });
-  return read.equals(written);
-}
 
 if (release() < 2405) {
   describe('before SPDK v24.05', () => {
@@ -84,11 +40,23 @@ if (release() < 2405) {
       expect(message).toContain(spdkVersion().text);
       expect(message).toContain('v24.05');
     });
+
+    it('they are rejected for a discovery service, and for the command line', async () => {
+      const dhchap = { key: Buffer.from(keyText('dhchap', '01', 32)) };
+      expect(await codeOf(env.discover(listener, { dhchap }))).toBe('ERR_SPDK_UNSUPPORTED');
+      expect(await codeOf(env.watchDiscovery(listener, { dhchap }))).toBe('ERR_SPDK_UNSUPPORTED');
+      expect(await codeOf(env.attachAll(listener, { dhchap }))).toBe('ERR_SPDK_UNSUPPORTED');
+      const { exitCode, stderr } = await list('-S', dhchap.key.toString());
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 1,
+        stderr: expect.stringContaining('ERR_SPDK_UNSUPPORTED'),
+      });
+    });
   });
 } else {
   describe('DH-HMAC-CHAP', () => {
-    let host: Awaited<ReturnType<typeof sharedKey>>;
-    let controllerKey: Awaited<ReturnType<typeof sharedKey>>;
+    let host: SharedKey;
+    let controllerKey: SharedKey;
     const other = () => Buffer.from(keyText('dhchap', '01', 32));
 
     beforeAll(async () => {
@@ -152,8 +120,45 @@ if (release() < 2405) {
     });
   });
 
+  describe('a discovery service', () => {
+    const discovery = 'nqn.2014-08.org.nvmexpress.discovery';
+    let key: SharedKey;
+
+    beforeAll(async () => {
+      key = await sharedKey(keyText('dhchap', '01', 32));
+      await admit({ dhchap_key: key.name });
+      await target.call('nvmf_subsystem_allow_any_host', { nqn: discovery, allow_any_host: false });
+      await target.call('nvmf_subsystem_add_host', { nqn: discovery, host: hostNqn, dhchap_key: key.name });
+    });
+    afterAll(async () => {
+      await target.call('nvmf_subsystem_remove_host', { nqn: discovery, host: hostNqn });
+      await target.call('nvmf_subsystem_allow_any_host', { nqn: discovery, allow_any_host: true });
+    });
+
+    it('is read, watched and attached from with a key, and not without', async () => {
+      expect(await codeOf(env.discover(listener, { hostNqn }))).toBe(failed);
+      const dhchap = { key: key.text, groups };
+      expect((await env.discover(listener, { hostNqn, dhchap })).entries).not.toEqual([]);
+      const watch = await env.watchDiscovery(listener, { hostNqn, dhchap });
+      expect(watch.log.entries).not.toEqual([]);
+      await watch.close();
+      const { attached, failed: not } = await env.attachAll(listener, { hostNqn, dhchap });
+      expect(not).toEqual([]);
+      expect(await works(attached[0]?.controller as Controller)).toBe(true);
+    });
+
+    it('and its subsystem are shown by the command line', async () => {
+      const { exitCode, stdout } = await list('-S', `file:${key.file}`);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining('KEYS') });
+      const text = await list('--dhchap-secret', key.text.toString());
+      expect(text.exitCode).toBe(0);
+      const without = await list();
+      expect(without).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(failed) });
+    });
+  });
+
   describe('TLS', () => {
-    let psk: Awaited<ReturnType<typeof sharedKey>>;
+    let psk: SharedKey;
 
     beforeAll(async () => {
       psk = await sharedKey(keyText('tls', '01', 32));
@@ -181,10 +186,26 @@ if (release() < 2405) {
       expect(await codeOf(attach(id, { tls: { psk: psk.text } }))).toBe(failed);
     });
 
+    it('has what requires it attached from a log that was read without', async () => {
+      const log = await env.discover(listener, { hostNqn });
+      const only = { filter: ({ service }: DiscoveryEntry) => service === encrypted.trsvcid };
+      const without = await env.attachAll(log, { hostNqn, ...only });
+      expect(without.skipped.filter(({ reason }) => reason === 'secure-channel')).toHaveLength(1);
+      const { attached } = await env.attachAll(log, { hostNqn, ...only, tls: { psk: psk.text } });
+      expect(await works(attached[0]?.controller as Controller)).toBe(true);
+    });
+
     it('is needed at a port with it', async () => {
       expect(await codeOf(attach(encryptedId, {}))).not.toBe('none');
     });
   });
+}
+
+/** The command line's `list` of the subsystem. */
+function list(...words: string[]) {
+  const place = ['-t', 'tcp', '-a', listener.traddr, '-s', listener.trsvcid, '-n', nqn, '-q', hostNqn];
+  const main = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
+  return execa(process.execPath, [main, 'list', ...place, ...words], { reject: false, timeout: 60_000 });
 }
 
 /** The C library has no function for add_key(2), whose number is 248 on x86-64. */

@@ -36,6 +36,8 @@ constexpr int kPollsInKeepAlive = 4;
  * gone does not respond, and everything of the controller would wait with it.
  */
 constexpr auto kHandshakeOfLost = 20ms;
+/** Between looks at the I/O queue pairs while they authenticate. */
+constexpr auto kLookInterval = 1ms;
 /** What SPDK gets to shut down a controller that has just responded. */
 constexpr auto kShutdownLimit = 1'000ms;
 /** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
@@ -46,6 +48,10 @@ constexpr uint32_t kDiscoveryLogChanged = 0xf0;
 
 std::string for_so_long(std::chrono::milliseconds time) {
   return " for " + std::to_string(time.count()) + " ms";
+}
+
+Status connection_ended() {
+  return Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the connection ended before the keys were changed");
 }
 
 }  // namespace
@@ -60,6 +66,7 @@ Connection::Connection(ConnectionContext context, spdk_nvme_ctrlr* controller, G
       keep_alive_timeout_(settings.keep_alive_ms),
       watch_(std::move(watch)),
       stop_(stop),
+      keys_(settings.keys),
       keep_alive_(keep_alive_timeout_) {}
 
 Connection::~Connection() {
@@ -207,6 +214,38 @@ void Connection::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done) 
   done(AbortOutcome::not_found);
 }
 
+void Connection::change_keys(spdk::Keys keys, Clock::time_point deadline, KeyChange::Done done) {
+  if (lost() || (key_change_ != nullptr && !key_change_->over())) {
+    return done(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the controller is not connected"));
+  }
+  const LingerLock::ExclusiveGuard alone(*context_.linger);
+  key_change_ = std::make_unique<KeyChange>(std::move(keys), deadline, std::move(done));
+  key_change_->begin(controller_, sets_, alone);
+}
+
+void Connection::tend_key_change() {
+  if (!changing_keys()) return;
+  // Those who poll may have no other reason to look at their queue pairs.
+  if (const auto now = Clock::now(); now - last_look_ >= kLookInterval) {
+    last_look_ = now;
+    look_at_queue_pairs();
+  }
+  auto outcome = key_change_->outcome();
+  if (!outcome && lost()) outcome = connection_ended();
+  if (!outcome) return;
+  if (outcome->ok()) {
+    keys_.dhchap = key_change_->keys().dhchap;
+    keys_.dhchap_controller = key_change_->keys().dhchap_controller;
+  } else {
+    {
+      const LingerLock::ExclusiveGuard alone(*context_.linger);
+      spdk::set_keys(controller_, keys_);
+    }
+    note_loss(*outcome);
+  }
+  key_change_->settle(*outcome);
+}
+
 void Connection::lose_admin_queue(const std::string& why, int error_number) {
   lost_ = true;
   context_.history->add(HistoryEvent::Kind::connection_lost, why);
@@ -323,6 +362,7 @@ void Connection::destroy() {
   }
   admin_commands_.abort();
   abort_calls_.settle_all();
+  if (changing_keys()) key_change_->settle(connection_ended());
 }
 
 void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {

@@ -17,6 +17,7 @@
 #include "native/core/connection/admin_commands.h"
 #include "native/core/connection/controller_services.h"
 #include "native/core/connection/keep_alive_watch.h"
+#include "native/core/connection/key_change.h"
 #include "native/core/io/io_queues.h"
 #include "native/core/io/queue_set.h"
 #include "native/spdk/connect.h"
@@ -104,8 +105,12 @@ class Connection {
   void admin(AdminCommand command);
   /** Asks the controller to abort the command in a slot of a queue pair's ring. */
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
-  /** Whether admin commands are outstanding. */
-  [[nodiscard]] bool busy() const { return admin_commands_.busy() || abort_calls_.busy(); }
+  /** Has every queue pair authenticate with these keys. A connection that cannot is lost. One change at a time. */
+  void change_keys(spdk::Keys keys, std::chrono::steady_clock::time_point deadline, KeyChange::Done done);
+  /** Looks how far that is. After poll(). */
+  void tend_key_change();
+  /** Whether something is outstanding that poll() brings forward. */
+  [[nodiscard]] bool busy() const { return admin_commands_.busy() || abort_calls_.busy() || changing_keys(); }
 
   /** The admin queue is dead, or as good as: nothing is sent or awaited any more. */
   [[nodiscard]] bool lost() const { return lost_ || controller_ == nullptr; }
@@ -133,6 +138,7 @@ class Connection {
   }
 
  private:
+  [[nodiscard]] bool changing_keys() const { return key_change_ != nullptr && !key_change_->settled(); }
   bool wait_for_controller(const std::function<void()>& call);
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
@@ -155,6 +161,11 @@ class Connection {
   IoQueues* io_ = nullptr;
   AdminCommands admin_commands_;
   AbortCalls abort_calls_;
+  /** What SPDK's controller authenticates with, which must outlive it. */
+  spdk::Keys keys_;
+  /** The latest; see the class for why it stays. */
+  std::unique_ptr<KeyChange> key_change_;
+  std::chrono::steady_clock::time_point last_look_;
   KeepAliveWatch keep_alive_;
   /** Of AdminCommands::completions(), when the watch was last updated. */
   uint64_t completions_seen_ = 0;

@@ -11,6 +11,7 @@
 #include "native/core/base/elapsed.h"
 #include "native/core/connection/hidden_namespaces.h"
 #include "native/core/diagnostics/log.h"
+#include "native/spdk/env.h"
 
 namespace spdk_nvme {
 
@@ -88,6 +89,35 @@ void ControlLoop::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done)
   });
 }
 
+/** Without a connection the next one is made with them. */
+void ControlLoop::change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done) {
+  mailbox_->post([this, keys = std::move(keys), limit, done = std::move(done)] {
+    if (!spdk::kChangesKeys) {
+      return done(Status::failure(
+          "ERR_SPDK_UNSUPPORTED",
+          std::string(spdk::version_string()) + " cannot change keys; v24.09 is the first that can"));
+    }
+    const ControllerState now = state();
+    if (stopping() || (now != ControllerState::attached && now != ControllerState::failed &&
+                       now != ControllerState::resetting)) {
+      return done(Status::failure("ERR_SPDK_DETACHING", "the controller is being detached"));
+    }
+    const auto replace = [this, keys] {
+      request_.connect.keys.dhchap = keys.dhchap;
+      request_.connect.keys.dhchap_controller = keys.dhchap_controller;
+      events_.note(HistoryEvent::Kind::note, "the keys were changed");
+    };
+    if (connection_ == nullptr || now != ControllerState::attached) {
+      replace();
+      return done(Status::success());
+    }
+    connection_->change_keys(keys, Clock::now() + limit, [replace, done](const Status& status) {
+      if (status.ok()) replace();
+      done(status);
+    });
+  });
+}
+
 void ControlLoop::watch_log() {
   mailbox_->post([this] {
     if (connection_ != nullptr) connection_->watch_log();
@@ -137,6 +167,7 @@ bool ControlLoop::serve() {
   bool completed = false;
   if (connection_ != nullptr) {
     completed = connection_->poll();
+    connection_->tend_key_change();
     if (state() == ControllerState::attached) connection_->check_keep_alive();
     if (connection_->namespaces_changed()) {
       read_namespaces();

@@ -58,6 +58,7 @@ class ControlLoop : public TurnTask {
   void reset();
   void admin(AdminCommand command);
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
+  void change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done);
   void watch_log();
   void wedge() { enter(ControllerState::wedged); }
 
@@ -89,7 +90,8 @@ class ControlLoop : public TurnTask {
   }
 
   const ConnectionContext context_;
-  const ControllerRequest request_;
+  /** Its keys can be changed, by the thread that makes a turn. */
+  ControllerRequest request_;
   EventSink events_;
   ControllerLife life_;
   StopRequest stop_;

@@ -75,6 +75,14 @@ class Controller {
   }
 
   /**
+   * Has the controller authenticate with these DH-HMAC-CHAP keys, now and for each further connection; `done` is called on the
+   * control thread. The keys are as they were if that fails, and the connection is lost.
+   */
+  void change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done) {
+    loop_->change_keys(std::move(keys), limit, std::move(done));
+  }
+
+  /**
    * Has a discovery controller report changes of its log on the present connection, see
    * ControllerEvents::log_changed. Where its feature Asynchronous Event Configuration allows it, which is the
    * caller's to set.

@@ -122,6 +122,11 @@ void QueueSet::for_each_piece(size_t index, uint32_t slot,
   rings_[index]->notify();
 }
 
+void QueueSet::for_each_pair(const std::function<void(spdk_nvme_qpair* queue_pair)>& call) {
+  if (phase() != Phase::serving) return;
+  for (size_t i = 0; i < rings_.size(); i++) call(pairs_[i]);
+}
+
 void QueueSet::disconnect_and_free() {
   pairs_.disconnect_and_wait();
   free();

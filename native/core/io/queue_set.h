@@ -101,6 +101,9 @@ class QueueSet {
   void for_each_piece(size_t index, uint32_t slot,
                       const std::function<void(spdk_nvme_qpair* queue_pair, void* context)>& call);
 
+  /** Calls with each queue pair that is not being released. Thread: control. Holds: linger lock (exclusive). */
+  void for_each_pair(const std::function<void(spdk_nvme_qpair* queue_pair)>& call);
+
   /** After a failed connect(); waits. Thread: control. Holds: linger lock (exclusive). */
   void disconnect_and_free();
   /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
