@@ -112,10 +112,14 @@ export function placeBlocks(
   const { by, type } = protection;
   checkDataAlone(namespace, !reads && !inline && !metadata, type);
   if (by === 'caller' && !inline && !metadata) conflict("protection.by 'caller' needs metadata");
-  request.flags += protection.flags;
-  request.referenceTag = protection.referenceTag;
-  request.countsReferenceTags = type !== 3;
-  request.applicationTag = (protection.applicationTagMask * 0x1_0000 + protection.applicationTag) >>> 0;
+  if (protection.flags !== 0) {
+    request.flags += protection.flags;
+    request.tags = {
+      reference: protection.referenceTag,
+      counts: type !== 3,
+      application: (protection.applicationTagMask * 0x1_0000 + protection.applicationTag) >>> 0,
+    };
+  }
   if (by === 'controller' && metadataSize === protectionBytes) {
     // The controller makes all of the metadata, and takes it off: none is transferred.
     if (inline || metadata) conflict("protection.by 'controller' leaves no metadata to transfer");
@@ -139,9 +143,7 @@ export function protectRange(request: IoRequest, namespace: NamespaceInfo, write
   const first = request.position / namespace.blockSize;
   const { flags: checks, referenceTag } = readProtection(undefined, namespace, first);
   request.flags += writes ? flags.act : checks;
-  request.referenceTag = referenceTag;
-  request.countsReferenceTags = type !== 3;
-  request.applicationTag = 0xffff_0000;
+  request.tags = { reference: referenceTag, counts: type !== 3, application: 0xffff_0000 };
 }
 
 function readMetadata(

@@ -16,6 +16,15 @@ export interface CheckedRawCommand {
   readonly length: number;
 }
 
+/** The tags of protection information. */
+export interface ProtectionTags {
+  /** CDW14 for the first block, and whether it counts up from there. */
+  readonly reference: number;
+  readonly counts: boolean;
+  /** CDW15: the application tag, and its mask. */
+  readonly application: number;
+}
+
 /** What an operation that is given up does at the controller. */
 export type OnTimeout = 'none' | 'abort' | 'reset';
 
@@ -85,10 +94,8 @@ export class IoRequest {
   raw: CheckedRawCommand | undefined = undefined;
   /** Flags of CDW12: Force Unit Access, Limited Retry, and how protection information is made and checked. */
   flags = 0;
-  /** With the latter: CDW14 for the first block, whether it counts up from there, and CDW15. */
-  referenceTag = 0;
-  countsReferenceTags = false;
-  applicationTag = 0;
+  /** With the latter. */
+  tags: ProtectionTags | undefined = undefined;
   /** Bytes of data where these are not those of the range; else 0. */
   dataBytes = 0;
   /** What the promise is fulfilled with; a raw command's is its result. */
@@ -315,9 +322,6 @@ function receive(resolve: (value: unknown) => void, reject: (error: unknown) => 
   request.reject = reject;
 }
 
-/** PRACT and PRCHK in CDW12. */
-const protectionFlags = 0x3c00_0000;
-
 const nowhere: RequestPlace = { timeoutHint: '', cancel: ignore };
 
 /** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
@@ -338,8 +342,8 @@ export function describeCommand(
   const blocks = request.partAt(request.sent) / blockSize;
   ring.describe(slot, request.opcode, nsid, tag, blockSize, block, blocks, id, offset, request.flags);
   if (segments) ring.describeSegments(slot, segments);
-  if ((request.flags & protectionFlags) !== 0) {
-    const further = request.countsReferenceTags ? request.sent / blockSize : 0;
-    ring.describeTags(slot, request.referenceTag + further, request.applicationTag);
+  if (request.tags) {
+    const { reference, counts, application } = request.tags;
+    ring.describeTags(slot, reference + (counts ? request.sent / blockSize : 0), application);
   }
 }
