@@ -12,11 +12,12 @@ import {
   readBatchTransfer,
 } from './io/batch-command.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
-import { type DmaBuffer, type DmaRegion, regionOf } from './io/dma-memory.js';
+import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './io/dma-memory.js';
 import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import { checkInteger, readOptions } from './options/arguments.js';
+import { bytesOf } from './options/buffers.js';
 import { SubsystemNamespace } from './subsystem-namespace.js';
 
 /** @internal What a batch needs of its queue pair. */
@@ -35,6 +36,9 @@ export interface BatchCloseOptions {
 }
 
 const largestTag = 0xffff_ffff;
+/** No caller can pass it. */
+const noNamespace = Symbol('no namespace');
+const noBytes = new Uint8Array(0);
 /** After this many calls of `wait()` that resolved immediately, the next one lets the event loop turn. */
 const mostAtOnce = 64;
 
@@ -66,6 +70,13 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   readonly #unsentSlots: number[] = [];
   /** What a loop over completions has collected and not given. */
   readonly #collected: BatchCompletion[] = [];
+  /** What the last command was for, which most of the next are for, too: it is checked once. */
+  #namespace: unknown = noNamespace;
+  /** The buffer of the last transfer, its bytes, where they begin in their region, and the region. */
+  #buffer: DmaBuffer | undefined;
+  #bytes: Uint8Array = noBytes;
+  #start = 0;
+  #region: DmaRegion | undefined;
   /** Slots with a described or sent command. */
   readonly #used: Uint8Array;
   /** How many calls of `wait()` since the last one that let the event loop turn. */
@@ -283,6 +294,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#described = 0;
     this.#sent = 0;
     this.#kept = [];
+    this.#forget();
     this.#hooks.closed();
   }
 
@@ -388,12 +400,12 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       checkInteger(length, 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
     }
     const block = namespace.checkTransfer(offset, length);
-    const region = ArrayBuffer.isView(buffer) ? regionOf(buffer) : undefined;
+    if (buffer !== this.#buffer) this.#look(buffer, memory);
+    const region = this.#region;
     if (
       region === undefined ||
       region.released ||
-      region.owner !== memory ||
-      !(Number.isInteger(bufferOffset) && bufferOffset >= 0 && bufferOffset + length <= buffer.byteLength)
+      !(Number.isInteger(bufferOffset) && bufferOffset >= 0 && bufferOffset + length <= this.#bytes.length)
     ) {
       throw new SpdkError(
         'ERR_SPDK_INVALID_BUFFER',
@@ -403,12 +415,31 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     if (ring.free === 0) return false;
     const slot = ring.take();
     const { id, blockSize } = namespace;
-    const at = buffer.byteOffset + bufferOffset;
+    const at = this.#start + bufferOffset;
     const blocks = length / blockSize;
     ring.describe(slot, opcode, id, namespace.tag, blockSize, block, blocks, region.id, at, flags);
     memory.pin(region);
     this.#push(slot, region, tag);
     return true;
+  }
+
+  /** Remembers a buffer. Without a region, it is not DMA memory of this environment. */
+  #look(buffer: DmaBuffer, memory: DmaMemory): void {
+    this.#forget();
+    const region = ArrayBuffer.isView(buffer) ? regionOf(buffer) : undefined;
+    if (region?.owner !== memory) return;
+    const bytes = bytesOf(buffer, 'buffer');
+    const start = buffer.byteOffset;
+    this.#buffer = buffer;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#region = region;
+  }
+
+  #forget(): void {
+    this.#buffer = undefined;
+    this.#bytes = noBytes;
+    this.#region = undefined;
   }
 
   #push(slot: number, region: DmaRegion | undefined, tag: number): void {
@@ -438,6 +469,11 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   #check(namespace: Namespace, tag: number): void {
     this.#checkUsable();
+    if (namespace !== this.#namespace) this.#checkNamespace(namespace);
+    if (tag >>> 0 !== tag) checkInteger(tag, 'tag', 0, largestTag);
+  }
+
+  #checkNamespace(namespace: Namespace): void {
     if (!Namespace.isOne(namespace)) {
       if (SubsystemNamespace.isOne(namespace)) throw severalPathsError();
       throw new SpdkTypeError('namespace must be one of controller.namespaces');
@@ -448,7 +484,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
         `Namespace ${namespace.id} belongs to another controller than the queue pair of this batch`,
       );
     }
-    if (tag >>> 0 !== tag) checkInteger(tag, 'tag', 0, largestTag);
+    this.#namespace = namespace;
   }
 
   #checkUsable(): void {

@@ -12,6 +12,8 @@ export class NamespaceList {
   #all: readonly Namespace[];
   /** The same as a set, for fast look-up. */
   #known: ReadonlySet<Namespace>;
+  /** One of them: the one that was asked for last, which most operations are for. */
+  #last: Namespace | undefined;
   #notes: readonly ControllerNote[] = Object.freeze([]);
 
   constructor(native: NativeController, owner: NamespaceOwner) {
@@ -31,7 +33,10 @@ export class NamespaceList {
 
   /** Whether the namespace is as it was when it was described. */
   has(namespace: Namespace): boolean {
-    return this.#known.has(namespace);
+    if (namespace === this.#last) return true;
+    if (!this.#known.has(namespace)) return false;
+    this.#last = namespace;
+    return true;
   }
 
   /**
@@ -42,6 +47,7 @@ export class NamespaceList {
     const [known, notes] = [this.#known, this.#notes];
     this.#all = this.#read(this.#all);
     this.#known = new Set(this.#all);
+    this.#last = undefined;
     const hidden = this.#native.hiddenNamespaces();
     const isNoted = isDeepStrictEqual(hidden, [...(notes[0]?.namespaces ?? [])]);
     if (!isNoted) this.#notes = notesOn(hidden, maxNamespaces);

@@ -136,7 +136,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
       const { offset, flags, given } = place;
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
-      const length = rangeBytes(this, bytes.byteLength, given);
+      const length = rangeBytes(this, bytes.length, given);
       this.check(offset, length);
       const request = new IoRequest('Reading', ioOpcodes.read, this, offset, length, limits);
       request.flags = flags;
@@ -338,8 +338,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    */
   check(offset: number, length: number): number {
     if (!this.known) throw goneError(this);
-    checkRange(this, offset, length);
-    return offset / this.blockSize;
+    return checkRange(this, offset, length);
   }
 
   /**
@@ -382,7 +381,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
       const limits = readTransfer(options, place, this);
       const { offset, flags, given } = place;
       const bytes = bytesOf(source, 'buffer');
-      const length = rangeBytes(this, bytes.byteLength, given);
+      const length = rangeBytes(this, bytes.length, given);
       this.check(offset, length);
       const request = new IoRequest(verb, opcode, this, offset, length, limits);
       request.flags = flags;

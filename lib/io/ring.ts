@@ -251,9 +251,8 @@ export class Ring {
   /** Passes completions to the sink. Returns their number. */
   reap(sink: CompletionSink): number {
     const words = this.#words;
-    // Most looks find nothing, and this thread has completed what is there: an atomic load would cost more than the rest.
-    if (this.#alone && words[completedWord] === this.#reaped) return 0;
-    const tail = Atomics.load(words, completedWord);
+    // Where this thread has completed what is there, an atomic load would cost more than the rest.
+    const tail = this.#alone ? (words[completedWord] as number) : Atomics.load(words, completedWord);
     let count = 0;
     // By the current state: a sink that calls this again may have reaped more.
     while (((tail - this.#reaped) | 0) > 0) {

@@ -11,8 +11,13 @@ import { checkInteger, describe } from './arguments.js';
 export function bytesOf(view: unknown, name: string): Uint8Array {
   if (!ArrayBuffer.isView(view))
     throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView`);
+  // The length of bytes is read by an instruction, and that in bytes of any view by a call.
+  if (view instanceof Uint8Array) {
+    if (view.length === 0) throw invalidBuffer(`${name} is empty or detached`);
+    return view;
+  }
   if (view.byteLength === 0) throw invalidBuffer(`${name} is empty or detached`);
-  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /** Like {@link bytesOf}, for a buffer to be written. */

@@ -74,10 +74,37 @@ describe('commands by their names', () => {
       () => batch.write({ namespace: ns, buffer: Buffer.alloc(512) as never, offset: 0 }),
     ],
     ['ERR_SPDK_UNALIGNED', () => batch.write({ namespace: ns, buffer, offset: 1 })],
+    ['ERR_SPDK_UNALIGNED', () => batch.write({ namespace: ns, buffer, offset: 2 ** 52 + 1 })],
     ['ERR_SPDK_OUT_OF_RANGE', () => batch.write({ namespace: ns, buffer, offset: ns.bytes })],
   ])('say %s (%#)', (code, call) => {
     expect(call).toThrow(expect.objectContaining({ code }));
     expect(batch.outstanding).toBe(0);
+  });
+
+  it('are checked each, also when the last one was for the same', async () => {
+    const read = (namespace: Namespace, into: DmaBuffer, length = 512) =>
+      batch.read({ namespace, buffer: into, offset: 0, length });
+    const invalid = expect.objectContaining({ code: 'ERR_SPDK_INVALID_BUFFER' });
+    expect(read(ns, buffer)).toBe(true);
+    expect(() => read(ns, Buffer.alloc(4096) as never)).toThrow(invalid);
+    const part = buffer.subarray(1024, 2048) as DmaBuffer;
+    expect(read(ns, part, 1024)).toBe(true);
+    expect(() => read(ns, part, 2048)).toThrow(invalid);
+
+    fixture.disk('b');
+    const other = await fixture.attach('b');
+    const foreign = expect.objectContaining({ code: 'ERR_SPDK_FOREIGN_NAMESPACE' });
+    expect(() => read(other.namespaces[0] as Namespace, part)).toThrow(foreign);
+    expect(read(ns, part)).toBe(true);
+
+    const moved = fixture.env.allocate(4096);
+    expect(read(ns, moved)).toBe(true);
+    structuredClone(moved.buffer, { transfer: [moved.buffer] });
+    expect(() => read(ns, moved)).toThrow(invalid);
+
+    expect(read(ns, buffer)).toBe(true);
+    buffer.release();
+    expect(() => read(ns, buffer)).toThrow(invalid);
   });
 });
 
