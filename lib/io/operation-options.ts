@@ -100,7 +100,7 @@ const inherited = Object.prototype as { readonly offset?: unknown; readonly queu
 /** The keys that {@link readDataFlags} reads. */
 export const dataFlagKeys = ['fua', 'limitedRetry'] as const;
 
-/** What an operation on blocks is told beside its limits. */
+/** The options of an operation on blocks beside its limits. */
 export interface TransferPlace {
   offset: number;
   flags: number;
