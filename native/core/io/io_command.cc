@@ -15,13 +15,21 @@ constexpr uint64_t kMaxBlocks = 65'536;
 /** Whether the segments are usable memory, change at block boundaries, and are as long as the blocks. */
 bool segments_cover(const IoCommand& command, const DmaMemory& memory) {
   if (command.segment_count > RingLayout::kMaxSegments) return false;
+  // One that is as long as the blocks needs no division.
+  const bool change = command.segment_count > 1;
   uint64_t total = 0;
   for (const auto& [region, offset, length] : command.data()) {
-    if (length == 0 || length % command.block_size != 0) return false;
+    if (length == 0 || (change && length % command.block_size != 0)) return false;
     if (memory.at(region, offset, length) == nullptr) return false;
     total += length;
   }
   return total == command.blocks * command.block_bytes();
+}
+
+/** Whether a command that transfers is sent as one without looking where. */
+bool fits(const IoCommand& command, const NamespaceEntry& entry, const CommandLimits& limits) {
+  return command.segment_count == 1 && entry.boundary == 0 && command.blocks <= kMaxBlocks &&
+         static_cast<uint64_t>(command.blocks) * command.block_size <= limits.bytes;
 }
 
 uint64_t max_blocks(const IoCommand& command, const CommandLimits& limits) {
@@ -103,13 +111,25 @@ int check_command(const IoCommand& command, const NamespaceEntry* entry, const D
   return segments_cover(command, memory) ? 0 : -EFAULT;
 }
 
-PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
-                      const CommandLimits& limits) {
-  if (!command.has_blocks()) return {.count = 1, .segments = command.segment_count};
-  // As a whole, or it would not be atomic.
-  if (command.operation == RingLayout::compare_and_write) return {.count = command.blocks, .segments = 1};
+void next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
+                const CommandLimits& limits, PieceRange& piece) {
+  piece.first = sent;
+  piece.segment = 0;
+  piece.segment_offset = 0;
+  piece.segments = 0;
+  if (!command.has_blocks()) {
+    piece.count = 1;
+    piece.segments = command.segment_count;
+    return;
+  }
+  // As a whole, or it would not be atomic; and most others without looking further.
+  if (command.operation == RingLayout::compare_and_write ||
+      (sent == 0 && command.transfers() && fits(command, entry, limits))) {
+    piece.count = command.blocks;
+    piece.segments = 1;
+    return;
+  }
   uint64_t most = std::min<uint64_t>(max_blocks(command, limits), command.blocks - sent);
-  PieceRange piece{.first = sent};
   if (command.transfers()) {
     if (entry.boundary != 0) {
       most = std::min<uint64_t>(most, entry.boundary - (command.first_block + sent) % entry.boundary);
@@ -132,7 +152,6 @@ PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEn
     most = std::min(most, bytes / command.block_size);
   }
   piece.count = static_cast<uint32_t>(most);
-  return piece;
 }
 
 }  // namespace spdk_nvme

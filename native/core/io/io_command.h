@@ -25,13 +25,14 @@ struct IoCommand : RingLayout {
                                                SPDK_NVME_IO_FLAGS_PRCHK_APPTAG |
                                                SPDK_NVME_IO_FLAGS_PRCHK_REFTAG;
 
+  // First what its completion reads, too: that is then on one cache line with the state of its slot.
   uint32_t operation = flush;
-  uint32_t namespace_id = 0;
-  uint32_t tag = 0;
-  uint64_t first_block = 0;
   uint32_t blocks = 0;
   uint32_t block_size = 0;
+  uint32_t namespace_id = 0;
+  uint32_t tag = 0;
   uint32_t flags = 0;
+  uint64_t first_block = 0;
   /** CDW14, for the first block, and CDW15; only of commands with has_protection(). */
   uint32_t reference_tag = 0;
   uint32_t application_tag = 0;
@@ -83,17 +84,18 @@ struct PieceRange {
   /** Units of the command, see extent(). */
   uint32_t first = 0;
   uint32_t count = 0;
-  /** The start of its data, and the number of segments that it uses. */
+  /** The segment in which its data starts, the number of segments that it uses, and where in the first. */
   uint32_t segment = 0;
-  uint64_t segment_offset = 0;
   uint32_t segments = 0;
+  uint64_t segment_offset = 0;
 };
 
 /**
  * The next piece of a command of which `sent` units are sent: as much as the controller accepts in one
  * command, up to the I/O boundary of the namespace and the number of segments that it accepts.
+ * @param piece gets it, field by field: a processor waits for what it reads wider than it was written
  */
-PieceRange next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
-                      const CommandLimits& limits);
+void next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& entry,
+                const CommandLimits& limits, PieceRange& piece);
 
 }  // namespace spdk_nvme

@@ -83,7 +83,10 @@ class IoRing : public RingLayout {
     Counter writes;
     Counter bytes_read;
     Counter bytes_written;
-    /** Times from when the polling thread took a command to its completion by the controller. */
+    /**
+     * Times from when the polling thread took a command to when it found that the controller had completed it. Completions
+     * that are found together, up to kSameTime, have the same.
+     */
     LatencyHistogram latency;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
@@ -132,9 +135,10 @@ class IoRing : public RingLayout {
   std::function<void()> on_completions;
 
  private:
+  static constexpr size_t kCacheLine = 64;
+
   /** A command from its submission to its completion. */
-  struct Slot {
-    IoCommand command;
+  struct alignas(kCacheLine) Slot {
     bool busy = false;
     /** It is in ready_ or being sent. */
     bool ready = false;
@@ -145,25 +149,27 @@ class IoRing : public RingLayout {
     uint32_t lost_from = 0;
     /** That has happened at some time: a target may still carry out what it was sent. */
     bool was_lost = false;
-    /** Units passed to SPDK so far, see IoCommand::extent(). */
+    /** Units passed to SPDK so far, and all of them, see IoCommand::extent(). */
     uint32_t sent = 0;
+    uint32_t extent = 0;
     /** Pieces that SPDK has. */
     uint32_t pieces = 0;
     uint32_t status = 0;
     uint32_t result = 0;
     /** When the polling thread took it, in ticks. */
     uint64_t begun = 0;
+    /** Last: most commands have one segment of the many that it has room for. */
+    IoCommand command;
 
     void begin(uint64_t now) {
       begun = now;
       busy = ready = true;
       ended = lost = was_lost = false;
       sent = pieces = status = result = 0;
+      extent = command.extent();
     }
-    [[nodiscard]] bool has_more() const { return !ended && !lost && sent < command.extent(); }
+    [[nodiscard]] bool has_more() const { return !ended && !lost && sent < extent; }
   };
-
-  static constexpr size_t kCacheLine = 64;
 
   [[nodiscard]] const uint32_t* command_words(uint32_t index) const {
     return commands_ + static_cast<size_t>(index) * kCommandWords;
@@ -172,6 +178,7 @@ class IoRing : public RingLayout {
   void take_namespaces();
   void take_new();
   bool send_next(spdk_nvme_qpair* queue_pair, uint32_t index);
+  [[nodiscard]] const NamespaceEntry* find_namespace(uint32_t id);
   int start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece);
   [[nodiscard]] bool has_to_wait(int result) const;
   void end(uint32_t index, uint32_t status);
@@ -179,6 +186,7 @@ class IoRing : public RingLayout {
   void end_cancelled(uint32_t index);
   void complete(uint32_t index, uint32_t status, uint32_t result);
   void count(const Slot& slot, uint32_t status);
+  [[nodiscard]] uint64_t completion_ticks();
   static void on_complete(void* piece, const spdk_nvme_cpl* completion);
 
   const std::shared_ptr<const DmaMemory> memory_;
@@ -212,6 +220,9 @@ class IoRing : public RingLayout {
   spdk_nvme_ctrlr* controller_ = nullptr;
   std::shared_ptr<const NamespaceTable> namespaces_;
   uint32_t taken_version_ = 0;
+  /** Of namespaces_: that of the last command, which most of the next are for, too. */
+  const NamespaceEntry* last_namespace_ = nullptr;
+  uint32_t last_namespace_id_ = 0;
   std::vector<Slot> slots_;
   /** Commands with more to send, the next one first. */
   std::deque<uint32_t> ready_;
@@ -226,6 +237,9 @@ class IoRing : public RingLayout {
   uint32_t seen_cancels_ = 0;
   Counter in_flight_;
   uint32_t notified_ = 0;
+  /** When something completed last, and how many further completions of this turn count as then. */
+  uint64_t completed_at_ = 0;
+  uint32_t same_time_ = 0;
   Counts counts_;
 };
 
