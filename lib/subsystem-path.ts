@@ -106,6 +106,7 @@ export class SubsystemPath {
   #failingFast = false;
   #failFast: NodeJS.Timeout | undefined;
   #suspicion: NodeJS.Timeout | undefined;
+  #falselySuspected = false;
   #again: NodeJS.Timeout | undefined;
 
   private constructor(spec: PathSpec, services: PathServices) {
@@ -165,6 +166,16 @@ export class SubsystemPath {
   }
 
   /** @internal */
+  get falselySuspected(): boolean {
+    return this.#falselySuspected;
+  }
+
+  /** @internal */
+  get reportsAna(): boolean {
+    return this.#facts?.reportsAna ?? false;
+  }
+
+  /** @internal */
   get transitionMs(): number {
     return this.#facts?.transitionMs ?? 0;
   }
@@ -184,6 +195,7 @@ export class SubsystemPath {
     if (!this.usable) return;
     this.#suspicion = setTimeout(() => {
       this.#trust();
+      this.#falselySuspected = true;
       this.#services.changed(this);
     }, suspicionMs);
     this.#services.changed(this);
@@ -400,6 +412,7 @@ export class SubsystemPath {
     this.#state = state;
     this.#error = error;
     this.#trust();
+    this.#falselySuspected = false;
     if (state === 'reconnecting') this.#countFastFail();
     else if (state !== 'connecting') this.#stopFastFail();
     if (state === 'up') this.#services.up(this);

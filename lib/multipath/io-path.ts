@@ -10,9 +10,13 @@ export interface IoPathOwner {
   /** Whether the path may take commands later, and operations are to wait for that. */
   readonly returning: boolean;
   readonly preferred: boolean;
+  /** Whether its controller has an ANA log. */
+  readonly reportsAna: boolean;
   /** The longest ANA transition of its controller. */
   readonly transitionMs: number;
   readonly counts: PathCounts;
+  /** Whether the last suspicion of this connection was wrong. */
+  readonly falselySuspected: boolean;
   /** A command found it without a connection. */
   suspect(): void;
   /** A command was rejected because its ANA state is another one. */

@@ -4,6 +4,7 @@ import { abortError, SpdkError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestPlace } from '../io/request.js';
 import { type Verdict, verdictOn } from './failure.js';
+import type { IoPath } from './io-path.js';
 import { Route, type RouteOwner } from './route.js';
 import type { Selector } from './selector.js';
 import { changesData, WriteOrder } from './write-order.js';
@@ -22,6 +23,8 @@ export interface RouterServices {
 
 /** Attempts that paths may reject one after the other, though they are up. */
 const mostRejections = 8;
+/** ANA statuses for one request; more of them only if the log says something else than the controller's statuses. */
+const mostAnaStatuses = 8;
 /** Repetitions that the controller may ask for. bdev_nvme repeats a command as often. */
 const mostRepetitions = 3;
 const firstPauseMs = 5;
@@ -82,7 +85,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   /** Sends a request over the path whose turn it is. */
   go(route: Route): void {
     const { request } = route;
-    const chosen = this.#services.selector.choose();
+    const chosen = this.#services.selector.choose(route.rejectedBy);
     if (chosen === undefined) {
       this.#wait(request);
       return;
@@ -97,9 +100,10 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     const { request } = route;
     const on = route.leave();
     request.place = this;
-    const verdict = verdictOn(error);
+    const verdict = this.#verdict(route, on, error);
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
+    route.rejectedBy = verdict === 'rejected' ? on : undefined;
     if (verdict === 'final' || request.once) return false;
     const rejection = this.#services.rejection();
     if (rejection) {
@@ -141,13 +145,22 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     }
   }
 
+  #verdict(route: Route, on: IoPath, error: SpdkError): Verdict {
+    const verdict = verdictOn(error);
+    // Then the controller itself aborts commands.
+    if (verdict === 'lost' && error.nvmeStatus && on.path.falselySuspected) return 'rejected';
+    if (verdict !== 'ana') return verdict;
+    // Without a log nothing says when the state changes, and a log that contradicts would have the request go out for ever.
+    return on.path.reportsAna && route.anaStatuses++ < mostAnaStatuses ? 'ana' : 'rejected';
+  }
+
   /** Milliseconds until a request goes out again; undefined if it does not. */
   #pauseOf(route: Route, verdict: Verdict, askedMs: number): number | undefined {
     if (verdict === 'later') return route.repetitions++ < mostRepetitions ? askedMs : undefined;
     // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
     if (verdict !== 'rejected') return 0;
     if (route.rejections++ >= mostRejections) return undefined;
-    if (route.rejections === 1 && this.#services.selector.best.length > 1) return 0;
+    if (route.rejections === 1 && this.#services.selector.several) return 0;
     return Math.max(askedMs, firstPauseMs * 2 ** (route.rejections - 1));
   }
 

@@ -17,6 +17,10 @@ export class Route implements RequestRoute {
   attempts = 0;
   /** Attempts that a path rejected, though it was up. */
   rejections = 0;
+  /** The path that rejected the last attempt, which another one is to carry out if there is one. */
+  rejectedBy: IoPath | undefined = undefined;
+  /** Attempts that ended with an ANA status, after which the log was read. */
+  anaStatuses = 0;
   /** Repetitions that a controller asked for. */
   repetitions = 0;
 

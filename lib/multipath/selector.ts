@@ -6,6 +6,8 @@ import type { IoPath } from './io-path.js';
 /** Chooses the path of each operation of one namespace. */
 export class Selector<Path extends IoPath = IoPath> {
   readonly #choose: () => Path | undefined;
+  /** Paths that take commands, whatever they cost. */
+  #usable: readonly Path[] = [];
   /** Optimized paths, or if there are none, non-optimized ones. */
   #best: readonly Path[] = [];
   #next = 0;
@@ -16,9 +18,18 @@ export class Selector<Path extends IoPath = IoPath> {
     else this.#choose = () => this.#leastBusy();
   }
 
-  /** The path of the next operation; undefined if none is usable. */
-  choose(): Path | undefined {
-    return this.#choose();
+  /**
+   * The path of the next operation; undefined if none is usable.
+   * @param rejectedBy is chosen only if there is no other path
+   */
+  choose(rejectedBy?: Path): Path | undefined {
+    const chosen = this.#choose();
+    return chosen === undefined || chosen !== rejectedBy ? chosen : (this.#other(chosen) ?? chosen);
+  }
+
+  /** Whether an operation that one path rejects can go over another one. */
+  get several(): boolean {
+    return this.#usable.length > 1;
   }
 
   /** The paths that operations use now. The first one is that of `active-passive`. */
@@ -28,13 +39,18 @@ export class Selector<Path extends IoPath = IoPath> {
 
   /** Some path, or its state, has changed. */
   update(paths: readonly Path[]): void {
-    const usable = paths.filter((path) => path.usable);
-    const optimized = usable.filter(({ ana }) => ana === 'optimized');
-    const best = optimized.length > 0 ? optimized : usable;
+    this.#usable = paths.filter((path) => path.usable);
+    const optimized = this.#usable.filter(({ ana }) => ana === 'optimized');
+    const best = optimized.length > 0 ? optimized : this.#usable;
     // A path stays in use while no better one appears: changing it for nothing would reorder what is outstanding.
     const current = best.find(({ path }) => path.preferred) ?? best.find((path) => path === this.#best[0]);
     this.#best = current ? [current, ...best.filter((path) => path !== current)] : best;
     this.#next = 0;
+  }
+
+  #other(chosen: Path): Path | undefined {
+    const isOther = (path: Path) => path !== chosen;
+    return this.#best.find(isOther) ?? this.#usable.find(isOther);
   }
 
   #inTurn(): Path | undefined {

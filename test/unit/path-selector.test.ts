@@ -8,7 +8,13 @@ import { Selector } from '../../lib/multipath/selector.js';
 
 function way(ana: AnaState = 'optimized', owner: Partial<IoPathOwner> = {}): IoPath {
   const path: IoPathOwner = {
-    ...{ usable: true, returning: true, preferred: false, transitionMs: 10_000 },
+    ...{
+      usable: true,
+      returning: true,
+      preferred: false,
+      ...{ reportsAna: true, falselySuspected: false },
+      transitionMs: 10_000,
+    },
     counts: { sent: 0, failedOver: 0 },
     suspect: () => {},
     readAna: () => {},
