@@ -64,28 +64,31 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
   /** Whether operations are to wait for it. */
   get returning(): boolean {
     if (!this.path.usable) return this.path.returning;
-    return this.#stale || (isTransition(this.#ana) && !this.#overdue);
+    return (this.#stale || isTransition(this.#ana)) && !this.#overdue;
   }
 
   /** The state that the controller reports. */
   setAna(state: AnaState): void {
     this.#stale = false;
     this.#ana = state;
-    if (!isTransition(state)) {
-      this.end();
-      return;
-    }
-    this.#timer ??= setTimeout(() => {
-      this.#overdue = true;
-      this.#changed();
-    }, this.path.transitionMs).unref();
+    if (isTransition(state)) this.#limitWait();
+    else this.end();
   }
 
   /** A command was rejected because of the state. */
   doubt(): void {
     this.#stale = true;
+    this.#limitWait();
     this.path.readAna();
     this.#changed();
+  }
+
+  /** Operations wait for another state, or for a log that cannot be read, as long as a transition may take. */
+  #limitWait(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#overdue = true;
+      this.#changed();
+    }, this.path.transitionMs).unref();
   }
 
   /** It is not used any more. */

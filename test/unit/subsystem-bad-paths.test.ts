@@ -15,6 +15,7 @@ const blockSize = 512;
 /** Beyond all attempts and the pauses between them. */
 const timeoutMs = 10_000;
 const always = 1e6;
+const getLogPage = 0x02;
 
 interface Status {
   readonly name: string;
@@ -66,10 +67,15 @@ interface Pair {
   /** Of the path that is in use, and of the other one. */
   readonly targets: readonly [MemoryTarget, MemoryTarget];
   readonly other: { readonly path: SubsystemPath; readonly subsystem: MemorySubsystem };
+  readonly sides: readonly MemorySubsystem[];
 }
 
 /** Two targets of their own, each with a path to one disk. */
-async function attachPair(number: number, { policy, reportsAna }: (typeof settings)[number]): Promise<Pair> {
+async function attachPair(
+  number: number,
+  { policy, reportsAna }: (typeof settings)[number],
+  transitionMs = 10_000,
+): Promise<Pair> {
   const targets = [1, 2].map((network) => simulation.addTarget({ traddr: `192.0.${network}.${number + 1}` }));
   const sides = targets.map((target) => target.addSubsystem(`nqn.2026-01.com.example:pair${number}`));
   const [first, second] = sides as [MemorySubsystem, MemorySubsystem];
@@ -78,6 +84,7 @@ async function attachPair(number: number, { policy, reportsAna }: (typeof settin
   for (const side of sides) {
     side.reportsAna = reportsAna;
     side.commandRetryDelays = [1, 1, 1];
+    side.anaTransitionSeconds = transitionMs / 1_000;
   }
   const ids = sides.map(({ id }) => id);
   const subsystem = await env.attachSubsystem(ids, { policy });
@@ -89,7 +96,7 @@ async function attachPair(number: number, { policy, reportsAna }: (typeof settin
     path: subsystem.paths[1 - used] as SubsystemPath,
     subsystem: sides[1 - used] as MemorySubsystem,
   };
-  return { disk, namespace, targets: at, other };
+  return { disk, namespace, targets: at, other, sides };
 }
 
 /** Writes several times; what the disk has then, or the status of the first write that failed. */
@@ -137,6 +144,23 @@ describe.each(settings)('paths that are up ($policy, ANA reported: $reportsAna)'
     });
     expect(outcomes).toEqual(Object.fromEntries(ofThePath.map(({ name }) => [name, 4])));
   });
+});
+
+it('operations wait for an ANA log that cannot be read any more no longer than a transition may take', async () => {
+  const transitionMs = 1_000;
+  const pair = await attachPair(0, { policy: 'active-passive', reportsAna: true }, transitionMs);
+  for (const side of pair.sides) {
+    const admin = side.admin.bind(side);
+    const internalError = 0x06;
+    side.admin = (question, from) => {
+      const result = admin(question, from);
+      return question.opcode === getLogPage ? { ...result, status: internalError } : result;
+    };
+  }
+  for (const target of pair.targets) target.failCommands({ sct: 3, sc: 2, count: always });
+  const begun = performance.now();
+  expect(await write(pair)).toBe('ERR_SPDK_NO_PATH');
+  expect(performance.now() - begun).toBeGreaterThan(transitionMs / 2);
 });
 
 it('a path that costs more carries out what the better one fails', async () => {

@@ -816,7 +816,7 @@ describe('paths', () => {
     await allUp(subsystem);
     expect(added).toEqual([path2]);
 
-    target(0).latencyMs = 30;
+    target(0).latencyMs = 2_000;
     const writes = Array.from({ length: 8 }, (_, i) =>
       only(subsystem).write(block(i + 1), { offset: i * bs }),
     );
