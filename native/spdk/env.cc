@@ -97,9 +97,14 @@ int env_init(const EnvSettings& settings) {
   options.shm_id = -1;
   options.mem_size = static_cast<int>(settings.memory_mb);
   options.no_pci = true;
-  // Hugepages without files: nothing remains, however the process ends.
-  static char in_memory[] = "--in-memory";
-  options.env_context = in_memory;
+  // Hugepages without files: nothing remains, however the process ends. Without telemetry (interpose/telemetry.cc), also where
+  // DPDK is a shared library; older releases take one option only, and newer ones turn it off.
+#if SPDK_NVME_RELEASE >= 2110 && SPDK_NVME_RELEASE < 2401
+  static char dpdk_options[] = "--in-memory --no-telemetry";
+#else
+  static char dpdk_options[] = "--in-memory";
+#endif
+  options.env_context = dpdk_options;
 #if SPDK_NVME_RELEASE >= 2601
   // Otherwise SPDK adds --huge-unlink, which DPDK accepts together with --in-memory only before v25.11.
   options.hugepage_single_segments = true;

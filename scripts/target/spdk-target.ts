@@ -45,11 +45,21 @@ const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
 const pollMs = 50;
 
+/** The last one that began to start. */
+let starting: Promise<unknown> = Promise.resolve();
+
 /**
  * Starts SPDK's own NVMe-oF target, from the SPDK of the addon, and waits until it listens. It is a second kind of target
- * beside the kernel's, and over TCP it needs no virtual machine.
+ * beside the kernel's, and over TCP it needs no virtual machine. Of several at once each waits for the one before it: while
+ * DPDK 20.05 starts, it removes and makes a socket of which the machine has one.
  */
-export async function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
+export function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
+  const started = starting.then(() => start(options));
+  starting = started.catch(() => {});
+  return started;
+}
+
+async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers, wantsStack } = options;
   const program = spdkProgram('nvmf_tgt');
   const coreLocks = await coreLocksOption(program);

@@ -1,0 +1,28 @@
+// Processes with SPDK on one machine need nothing of each other, and nothing that another one has left.
+
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { beforeAll, expect, it } from 'vitest';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
+
+const program = fileURLToPath(new URL('children/opens.mjs', import.meta.url));
+const atOnce = 8;
+
+beforeAll(() => ensureHugepages(atOnce * 64));
+
+it('many start at once', async () => {
+  const open = () => execa(process.execPath, [program], { reject: false });
+  const ended = await Promise.all(Array.from({ length: atOnce }, open));
+  expect(ended.map(({ exitCode, stderr }) => ({ exitCode, stderr }))).toEqual(
+    ended.map(() => ({ exitCode: 0, stderr: '' })),
+  );
+});
+
+it('one starts where the socket of DPDK’s telemetry belongs to somebody else', async () => {
+  // In this mount namespace it cannot be removed, as that of another user in a folder like /tmp.
+  const socket = '/tmp/dpdk_telemetry.v2';
+  const script = `touch ${socket} && mount --bind "$1" ${socket} && exec "$0" "$1"`;
+  const words = ['--mount', 'sh', '-c', script, process.execPath, program];
+  const { exitCode, stderr } = await execa('unshare', words, { reject: false });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+});
