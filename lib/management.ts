@@ -2,6 +2,7 @@
 
 import type { Admin } from './admin.js';
 import { SpdkError } from './errors/spdk-error.js';
+import { managementBits, managementOpcodes as opcodes } from './nvme/management.js';
 import { decodeSanitizeLog, type SanitizeLog, sanitizeBytes, sanitizePage } from './nvme/sanitize.js';
 import {
   decodeSelfTestLog,
@@ -46,22 +47,12 @@ export type {
 /** What activates the firmware that was committed; `nothing` if it is active, or was only stored. */
 export type FirmwareActivation = 'nothing' | 'controller-reset' | 'conventional-reset' | 'subsystem-reset';
 
-const opcodes = {
-  namespaceManagement: 0x0d,
-  firmwareCommit: 0x10,
-  firmwareDownload: 0x11,
-  selfTest: 0x14,
-  namespaceAttachment: 0x15,
-  format: 0x80,
-  sanitize: 0x84,
-} as const;
-
 /** Optional Admin Command Support, Identify Controller bytes 256 and 257. */
 const optional = {
-  format: { bit: 1, name: 'Format NVM' },
-  firmware: { bit: 2, name: 'Firmware Commit and Firmware Image Download' },
-  namespaces: { bit: 3, name: 'Namespace Management and Namespace Attachment' },
-  selfTest: { bit: 4, name: 'Device Self-test' },
+  format: { bit: managementBits.format, name: 'Format NVM' },
+  firmware: { bit: managementBits.firmware, name: 'Firmware Commit and Firmware Image Download' },
+  namespaces: { bit: managementBits.namespaces, name: 'Namespace Management and Namespace Attachment' },
+  selfTest: { bit: managementBits.selfTest, name: 'Device Self-test' },
 } as const;
 const oacs = 256;
 const fwug = 319;

@@ -1,5 +1,8 @@
 // What a controller in memory does with the commands that change a device.
 
+import { managementBits, managementOpcodes } from '../nvme/management.js';
+import { sanitizePage } from '../nvme/sanitize.js';
+import { selfTestPage } from '../nvme/self-test.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { MemoryNamespace, MemoryNamespaceOptions } from './namespace.js';
 
@@ -10,26 +13,15 @@ interface ManagedSubsystem {
   removeNamespace(id: number): void;
 }
 
-const opcodes = {
-  getLogPage: 0x02,
-  identify: 0x06,
-  namespaceManagement: 0x0d,
-  firmwareCommit: 0x10,
-  firmwareDownload: 0x11,
-  selfTest: 0x14,
-  namespaceAttachment: 0x15,
-  format: 0x80,
-  sanitize: 0x84,
-} as const;
-const pages = { selfTest: 0x06, sanitize: 0x81 } as const;
+const opcodes = { getLogPage: 0x02, identify: 0x06, ...managementOpcodes } as const;
 /** Bits of OACS by opcode. */
 const announced: ReadonlyMap<number, number> = new Map([
-  [opcodes.format, 1],
-  [opcodes.firmwareCommit, 2],
-  [opcodes.firmwareDownload, 2],
-  [opcodes.namespaceManagement, 3],
-  [opcodes.namespaceAttachment, 3],
-  [opcodes.selfTest, 4],
+  [opcodes.format, managementBits.format],
+  [opcodes.firmwareCommit, managementBits.firmware],
+  [opcodes.firmwareDownload, managementBits.firmware],
+  [opcodes.namespaceManagement, managementBits.namespaces],
+  [opcodes.namespaceAttachment, managementBits.namespaces],
+  [opcodes.selfTest, managementBits.selfTest],
 ]);
 const invalidOpcode = 0x01;
 const invalidField = 0x02;
@@ -175,14 +167,14 @@ export class MemoryManagement {
   }
 
   #log(page: number, data: Buffer): void {
-    if (page === pages.sanitize && data.byteLength >= 32) {
+    if (page === sanitizePage && data.byteLength >= 32) {
       data.fill(0);
       data.writeUInt16LE(0xffff, 0);
       data.writeUInt16LE(this.#sanitized === 0 ? 0 : 1, 2);
       data.writeUInt32LE(this.#sanitized, 4);
       data.fill(0xff, 8, 32);
     }
-    if (page === pages.selfTest && data.byteLength >= 564) {
+    if (page === selfTestPage && data.byteLength >= 564) {
       data.fill(0);
       data.writeUInt8(this.#test, 0);
       data.writeUInt8(this.#test === 0 ? 0 : 50, 1);
