@@ -154,6 +154,17 @@ const reconnectKeys = [
   'stopOnRejection',
 ] as const;
 
+/** @internal The keys of those that depend on the transport and on who is at its other end. */
+export const transportKeys = [
+  'headerDigest',
+  'dataDigest',
+  'transportAckTimeout',
+  'transportRetryCount',
+  'tos',
+  'dhchap',
+  'tls',
+] as const satisfies readonly (keyof AttachOptions)[];
+
 /** @internal The keys of {@link AttachOptions}. */
 export const attachKeys = [
   'hostNqn',
@@ -170,13 +181,7 @@ export const attachKeys = [
   ...reconnectKeys,
   'sourceAddress',
   'sourcePort',
-  'headerDigest',
-  'dataDigest',
-  'transportAckTimeout',
-  'transportRetryCount',
-  'tos',
-  'dhchap',
-  'tls',
+  ...transportKeys,
 ] as const satisfies readonly (keyof AttachOptions)[];
 
 /** SPDK's own limit on a controller's I/O queues (DEFAULT_MAX_IO_QUEUES in lib/nvme/nvme_internal.h). */

@@ -2,7 +2,7 @@
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkBoolean, checkInteger, checkOneOf, describe, readOptions } from './arguments.js';
-import { type AttachOptions, attachKeys, type ResolvedAttachOptions } from './attach.js';
+import { type AttachOptions, attachKeys, type ResolvedAttachOptions, transportKeys } from './attach.js';
 import { conflict, or } from './common.js';
 import {
   checkAttachable,
@@ -24,13 +24,7 @@ const pathAttachKeys = [
   'ioQueues',
   'queueDepth',
   'keepAliveMs',
-  'headerDigest',
-  'dataDigest',
-  'transportAckTimeout',
-  'transportRetryCount',
-  'tos',
-  'dhchap',
-  'tls',
+  ...transportKeys,
 ] as const satisfies readonly (keyof AttachOptions)[];
 
 /**
