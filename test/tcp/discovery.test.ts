@@ -120,6 +120,12 @@ describe('env.attachAll', () => {
     failed: names(failed.map(({ entry }) => entry)),
   });
 
+  const addSecond = async () => {
+    const nqn = `${prefix}second`;
+    await target.call('nvmf_create_subsystem', { nqn, allow_any_host: true });
+    await target.call('nvmf_subsystem_add_listener', { nqn, listen_address: listenAddress });
+  };
+
   it('attaches what is there and not attached yet', async () => {
     const first = await env.attachAll(listener);
     expect(short(first).attached).toContain('a@4477');
@@ -136,6 +142,44 @@ describe('env.attachAll', () => {
     });
     expect(short(theirs)).toEqual({ attached: ['a@4477'], present: [], failed: [] });
     await Promise.all(env.controllers.map((one) => one.detach()));
+    await expectNoConnections([listener.trsvcid]);
+  });
+
+  it('leaves nothing attached when it is aborted, at any moment', async () => {
+    await addSecond();
+    const rejected = async (signal: AbortSignal) => {
+      const all = env.attachAll(listener, { signal, concurrency: 1 });
+      await expect(within(limits.attach, all)).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+      expect(env.controllers).toEqual([]);
+    };
+    // From the connect to the discovery service to the attach of the first subsystem.
+    for (const delayMs of [0, 5, 10, 15, 20, 25]) await rejected(AbortSignal.timeout(delayMs));
+    const between = new AbortController();
+    env.once('attached', () => between.abort());
+    await rejected(between.signal);
+    // Each of its attaches waits until the cancelled one before it has ended.
+    const after = await env.attachAll(listener);
+    expect(short(after)).toMatchObject({ present: [], failed: [] });
+    expect(short(after).attached).toEqual(expect.arrayContaining(['a@4477', 'second@4477']));
+    await Promise.all(env.controllers.map((one) => one.detach()));
+    await expectNoConnections([listener.trsvcid]);
+  });
+
+  it('is aborted in time when the target stops responding between two attaches', async () => {
+    const stop = new AbortController();
+    env.once('attached', () => {
+      process.kill(target.pid, 'SIGSTOP');
+      setTimeout(() => stop.abort(), 50);
+    });
+    const startMs = performance.now();
+    const all = env.attachAll(listener, { signal: stop.signal, concurrency: 1 });
+    try {
+      await expect(within(limits.detach, all)).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+    } finally {
+      process.kill(target.pid, 'SIGCONT');
+    }
+    expect(performance.now() - startMs).toBeLessThan(8_000);
+    expect(env.controllers).toEqual([]);
     await expectNoConnections([listener.trsvcid]);
   });
 });

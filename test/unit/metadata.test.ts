@@ -1,4 +1,5 @@
 // Metadata and protection information of reads and writes, with a target in memory that keeps and checks them by code of its own.
+// Longer than other files: the cases share that target.
 
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
