@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import type { Patience } from './patience.js';
 
 const PAUSE_MS = 50;
 
@@ -33,14 +33,13 @@ export class Retained {
     this.#registry.register(object, undefined);
   }
 
-  /** The number of watched objects that remain: 0, or their number after `limitMs`. */
-  async count(limitMs: number): Promise<number> {
-    const end = performance.now() + limitMs;
+  /** The number of watched objects that remain: 0, or their number when patience ends. */
+  async count(patience: Patience): Promise<number> {
     do {
       collectGarbage();
       // Finalisers run in a separate turn.
-      await sleep(PAUSE_MS);
-    } while (this.#count > 0 && performance.now() < end);
+      await patience.pause(PAUSE_MS);
+    } while (this.#count > 0 && !patience.over);
     return this.#count;
   }
 }

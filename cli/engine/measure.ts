@@ -5,6 +5,7 @@ import type { Environment } from 'spdk-nvme';
 import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
 import { collectGarbage, Retained } from './garbage.js';
 import type { Progress } from './messages.js';
+import { Patience } from './patience.js';
 import { countResources, countWhenQuiet, countWhenStable, hugepageFiles } from './resources.js';
 import type { StopSignal } from './stop.js';
 
@@ -15,8 +16,6 @@ import type { StopSignal } from './stop.js';
 const QUIET_LIMIT_MS = 45_000;
 /** V8 frees garbage immediately, and reports it some turns later. */
 const COLLECT_LIMIT_MS = 2_000;
-/** After a signal the report must be written within this time. */
-const STOPPED_LIMIT_MS = 200;
 const PROGRESS_EVERY_MS = 200;
 const COLLECT_TURNS = 4;
 const COLLECT_PAUSE_MS = 50;
@@ -89,15 +88,19 @@ export async function measure({
     seconds = Math.round((performance.now() - begun) / 10) / 100;
     rssGrowthKiB = (await residentKiB()) - rssBefore;
     // After a signal time is short and controllers may still be attached: only the resources after the close count.
-    if (!stop.requested) openLeaks = await leaksSince(count, openBefore, stop);
+    if (!stop.requested) {
+      const leaks = await leaksSince(count, openBefore, stop);
+      if (!stop.requested) openLeaks = leaks;
+    }
   });
   const closedLeaks = await leaksSince(count, closedBefore, stop);
   const filesLeft = hugepageFiles().filter((file) => !filesBefore.has(file)).length;
+  const held = stop.requested ? 0 : await retained.count(new Patience(COLLECT_LIMIT_MS, stop.signal));
   const fileLeaks = countsOf((kind) => (kind === 'hugepages' ? filesLeft : 0));
   return {
     leaks: worst(openLeaks, closedLeaks, fileLeaks),
     rssGrowthKiB,
-    controllersRetained: stop.requested ? null : await retained.count(COLLECT_LIMIT_MS),
+    controllersRetained: stop.requested ? null : held,
     seconds,
   };
 }
@@ -117,16 +120,16 @@ async function openFirstStream(): Promise<void> {
 async function baseline(count: Count, before: Counts, stop: StopSignal): Promise<Counts> {
   const rdma = rdmaOf(before);
   const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
-  return { ...(await countWhenStable(count, reference, limitOf(stop))), ...rdma };
+  return { ...(await countWhenStable(count, reference, patienceOf(stop))), ...rdma };
 }
 
 /** The resources that exceed the baseline of the same place. */
 async function leaksSince(count: Count, reference: Counts, stop: StopSignal): Promise<Counts> {
-  return leaked(reference, await countWhenQuiet(count, reference, limitOf(stop)));
+  return leaked(reference, await countWhenQuiet(count, reference, patienceOf(stop)));
 }
 
-function limitOf(stop: StopSignal): number {
-  return stop.requested ? STOPPED_LIMIT_MS : QUIET_LIMIT_MS;
+function patienceOf({ signal }: StopSignal): Patience {
+  return new Patience(QUIET_LIMIT_MS, signal);
 }
 
 /** Native code frees the resources of an object some turns after the object. */

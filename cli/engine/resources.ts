@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Counts, equal, leaked, type RdmaCounts, total } from './counts.js';
+import type { Patience } from './patience.js';
 
 /** One entry of `rdma -j resource show cq`. */
 export interface CompletionQueue {
@@ -72,19 +72,18 @@ export function hugepageFiles(): string[] {
 }
 
 /**
- * Counts until nothing is above the reference, at most for `limitMs`: the kernel's target takes its side of a
- * connection down some time after ours is gone. What is left at the end of that time is given.
+ * Counts until nothing is above the reference, as long as there is patience: the kernel's target takes its side of a
+ * connection down some time after ours is gone. What is left at the end is given.
  */
 export async function countWhenQuiet(
   count: () => Promise<Counts>,
   reference: Counts,
-  limitMs: number,
+  patience: Patience,
 ): Promise<Counts> {
-  const end = performance.now() + limitMs;
   for (;;) {
     const counts = await count();
-    if (total(leaked(reference, counts)) === 0 || performance.now() >= end) return counts;
-    await sleep(PAUSE_MS);
+    if (total(leaked(reference, counts)) === 0 || patience.over) return counts;
+    await patience.pause(PAUSE_MS);
   }
 }
 
@@ -92,14 +91,13 @@ export async function countWhenQuiet(
 export async function countWhenStable(
   count: () => Promise<Counts>,
   reference: Counts,
-  limitMs: number,
+  patience: Patience,
 ): Promise<Counts> {
-  const end = performance.now() + limitMs;
-  let last = await countWhenQuiet(count, reference, limitMs);
+  let last = await countWhenQuiet(count, reference, patience);
   for (;;) {
-    await sleep(PAUSE_MS);
-    const next = await countWhenQuiet(count, reference, end - performance.now());
-    if (equal(last, next) || performance.now() >= end) return next;
+    await patience.pause(PAUSE_MS);
+    const next = await countWhenQuiet(count, reference, patience);
+    if (equal(last, next) || patience.over) return next;
     last = next;
   }
 }

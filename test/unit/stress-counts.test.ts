@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from 'vitest';
 import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../cli/engine/counts.js';
+import { Retained } from '../../cli/engine/garbage.js';
+import { Patience } from '../../cli/engine/patience.js';
 import { countWhenQuiet, countWhenStable, hugepagesTaken, rdmaCounts } from '../../cli/engine/resources.js';
 
 const none = countsOf(() => 0);
@@ -70,12 +73,12 @@ describe('waiting until all is quiet', () => {
 
   it('waits for the target to take its side down', async () => {
     const count = replay(counts({ qp: 5 }), counts({ qp: 5 }), counts({ qp: 5 }), counts({ qp: 1 }));
-    expect(await countWhenQuiet(count, counts({ qp: 1 }), 5_000)).toEqual(counts({ qp: 1 }));
+    expect(await countWhenQuiet(count, counts({ qp: 1 }), new Patience(5_000))).toEqual(counts({ qp: 1 }));
   });
 
   it('gives what is left when the time is over', async () => {
     const start = performance.now();
-    expect(await countWhenQuiet(replay(counts({ qp: 5 })), counts({ qp: 1 }), 600)).toEqual(
+    expect(await countWhenQuiet(replay(counts({ qp: 5 })), counts({ qp: 1 }), new Patience(600))).toEqual(
       counts({ qp: 5 }),
     );
     expect(performance.now() - start).toBeGreaterThanOrEqual(600);
@@ -83,14 +86,14 @@ describe('waiting until all is quiet', () => {
 
   it('does not wait where nothing is too many', async () => {
     const start = performance.now();
-    expect(await countWhenQuiet(replay(none), none, 5_000)).toEqual(none);
+    expect(await countWhenQuiet(replay(none), none, new Patience(5_000))).toEqual(none);
     expect(performance.now() - start).toBeLessThan(200);
   });
 
   it('goes on until counts agree where there is no reference for a kind', async () => {
     const reference = counts({ qp: 1, threads: Number.POSITIVE_INFINITY });
     const count = replay(counts({ threads: 9 }), counts({ threads: 8 }), counts({ threads: 7 }));
-    expect(await countWhenStable(count, reference, 5_000)).toEqual(counts({ threads: 7 }));
+    expect(await countWhenStable(count, reference, new Patience(5_000))).toEqual(counts({ threads: 7 }));
   });
 
   it('gives up on counts that never agree', async () => {
@@ -100,8 +103,34 @@ describe('waiting until all is quiet', () => {
     await countWhenStable(
       count,
       countsOf(() => Number.POSITIVE_INFINITY),
-      600,
+      new Patience(600),
     );
     expect(performance.now() - start).toBeLessThan(1_500);
   });
+
+  it.each([
+    ['a target that does not rest', (patience: Patience) => countWhenQuiet(restless, none, patience)],
+    ['counts that do not agree', (patience: Patience) => countWhenStable(restless, endless, patience)],
+    ['a target, before they agree', (patience: Patience) => countWhenStable(restless, none, patience)],
+    ['objects that stay', (patience: Patience) => retained.count(patience)],
+  ])('%s: a signal ends it', async (_, wait) => {
+    const abort = new AbortController();
+    const waiting = wait(new Patience(10_000, abort.signal));
+    await sleep(50);
+    const begun = performance.now();
+    abort.abort();
+    await waiting;
+    expect(performance.now() - begun).toBeLessThan(300);
+    // One that begins after the signal is as short.
+    await wait(new Patience(10_000, abort.signal));
+    expect(performance.now() - begun).toBeLessThan(600);
+  });
+
+  let qp = 1;
+  const restless = async () => counts({ qp: qp++ });
+  const endless = countsOf(() => Number.POSITIVE_INFINITY);
+  const retained = new Retained();
+  const held = {};
+  retained.watch(held);
+  afterAll(() => expect(held).toEqual({}));
 });
