@@ -1,5 +1,6 @@
 // The error for the status of an I/O command.
 
+import type { SpdkErrorCode } from './catalogue.js';
 import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
 
@@ -23,7 +24,7 @@ export function mayBeOutstanding(word: number): boolean {
 }
 
 /** The errnos of native/core/io/io_ring.cc that have a code of their own. */
-const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
+const hostErrors: Readonly<Record<number, SpdkErrorCode>> = {
   6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection
   12: 'ERR_SPDK_NO_MEMORY', // ENOMEM
   14: 'ERR_SPDK_INVALID_BUFFER', // EFAULT
@@ -37,16 +38,52 @@ const hostErrors: Readonly<Record<number, SpdkError['code']>> = {
 /** Media errors "End-to-end Guard Check Error", "… Application Tag Check Error" and "… Reference Tag Check Error". */
 const protectionStatuses = [0x282, 0x283, 0x284];
 
+/**
+ * Why an operation was not carried out: the status word of a command, which is not zero, or an error where no command had
+ * one. An error is made of a status only for a caller: with its stack it costs more than sending the command again.
+ */
+export type CommandFailure = number | SpdkError;
+
+/** The fields of a status word that a controller has sent. */
+export interface CommandStatus {
+  readonly sct: number;
+  readonly sc: number;
+  readonly dnr: boolean;
+  readonly crd: number;
+}
+
+/** What the controller said; undefined where it said nothing. */
+export function commandStatus(failure: CommandFailure): CommandStatus | undefined {
+  if (typeof failure !== 'number' || failure >= hostError) return undefined;
+  return {
+    sct: (failure >> 8) & 0x7,
+    sc: failure & 0xff,
+    dnr: (failure & 0x800) !== 0,
+    crd: (failure >> 12) & 0x3,
+  };
+}
+
+/** The code of the error that a failure is for a caller. */
+export function failureCode(failure: CommandFailure): SpdkErrorCode {
+  if (typeof failure !== 'number') return failure.code;
+  if (failure >= hostError) return hostErrors[failure - hostError] ?? 'ERR_SPDK_IO_FAILED';
+  return protectionStatuses.includes(failure & 0x7ff) ? 'ERR_SPDK_PROTECTION' : 'ERR_SPDK_IO_FAILED';
+}
+
+/** The error that a failure is for a caller. */
+export function failureError(what: string, failure: CommandFailure): SpdkError {
+  return typeof failure === 'number' ? commandError(what, failure) : failure;
+}
+
 /** The error of a command with a status word other than zero. */
 export function commandError(what: string, word: number): SpdkError {
-  if (word >= hostError) {
-    const errno = word - hostError;
+  const code = failureCode(word);
+  const sent = commandStatus(word);
+  if (!sent) {
     const message = `${what} could not be sent to the controller`;
-    return new SpdkError(hostErrors[errno] ?? 'ERR_SPDK_IO_FAILED', message, { errno });
+    return new SpdkError(code, message, { errno: word - hostError });
   }
-  const dnr = (word & 0x800) !== 0;
-  const status = nvmeStatus((word >> 8) & 0x7, word & 0xff, dnr, 'nvm', (word >> 12) & 0x3);
-  const code = protectionStatuses.includes(word & 0x7ff) ? 'ERR_SPDK_PROTECTION' : 'ERR_SPDK_IO_FAILED';
+  const status = nvmeStatus(sent.sct, sent.sc, sent.dnr, 'nvm', sent.crd);
   return new SpdkError(code, `${what} failed: ${status.name}`, { nvmeStatus: status });
 }
 

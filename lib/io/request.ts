@@ -1,6 +1,7 @@
 // One operation of the promise interface. Longer than other files: each of its fields is set and cleared on the way of every
 // operation.
 
+import type { CommandFailure } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { invalidBuffer } from '../options/buffers.js';
@@ -49,9 +50,9 @@ export interface RequestRoute {
   readonly attempts: number;
   /**
    * A queue did not carry it out, and nothing of it is outstanding. True if it goes on by the route, and otherwise it
-   * ends with this error.
+   * ends with this failure: the status of its command, or why none was sent.
    */
-  takes(error: SpdkError): boolean;
+  takes(failure: CommandFailure): boolean;
   /** Its promise is settled. */
   settled(): void;
 }

@@ -1,7 +1,7 @@
 // The operations of one queue pair. Longer than other files: it is one state machine over slots, memory and the line of those that
 // wait, and each of its steps runs for every command.
 
-import { commandError, isAborted } from '../errors/command-status.js';
+import { type CommandFailure, failureError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
@@ -355,20 +355,19 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
       else this.counts.completed++;
     }
     request.ending?.commandsEnded(Math.max(status, 0), !failure && request.sent >= request.transferBytes);
-    const failed = status > 0 && !request.settled;
-    const error = failure ?? (failed ? commandError(request.what, status) : undefined);
-    this.#end(request, error, request.raw ? result : request.value);
+    const failed = failure ?? (status > 0 ? status : undefined);
+    this.#end(request, failed, request.raw ? result : request.value);
   }
 
   /** Nothing of it is outstanding, or will be sent here. */
-  #end(request: IoRequest, error: SpdkError | undefined, value: unknown): void {
+  #end(request: IoRequest, failure: CommandFailure | undefined, value: unknown): void {
     if (request.counted) this.count(-1);
     request.counted = false;
     // It was cancelled before, or it goes on over another path.
-    if (error && !request.settled && request.route?.takes(error)) return;
+    if (failure && !request.settled && request.route?.takes(failure)) return;
     request.letGo(this.memory);
     if (!request.settle()) return;
-    if (error) request.reject(error);
+    if (failure) request.reject(failureError(request.what, failure));
     else request.resolve(value);
   }
 

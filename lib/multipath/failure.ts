@@ -1,6 +1,7 @@
 // What follows from a failed operation: another path, the same command again later, or its end.
 
-import { SpdkError } from '../errors/spdk-error.js';
+import type { SpdkErrorCode } from '../errors/catalogue.js';
+import { type CommandFailure, commandStatus, failureCode } from '../errors/command-status.js';
 
 /**
  * - `final`: the caller gets the error
@@ -11,7 +12,7 @@ import { SpdkError } from '../errors/spdk-error.js';
  */
 export type Verdict = 'final' | 'lost' | 'ana' | 'rejected' | 'later';
 
-const lostCodes: ReadonlySet<string> = new Set([
+const lostCodes: ReadonlySet<SpdkErrorCode> = new Set([
   'ERR_SPDK_CONTROLLER_FAILED',
   'ERR_SPDK_CONTROLLER_DETACHED',
   'ERR_SPDK_DETACHING',
@@ -26,16 +27,16 @@ const namespaceNotReady = 0x82;
 const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
 
 /** ERR_SPDK_WEDGED is final: SPDK may still use the memory of the command. */
-export function verdictOn(error: unknown): Verdict {
-  if (!(error instanceof SpdkError)) return 'final';
-  if (lostCodes.has(error.code)) return 'lost';
-  if (error.code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
-  const status = error.nvmeStatus;
-  if (error.code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
+export function verdictOn(failure: CommandFailure): Verdict {
+  const code = failureCode(failure);
+  if (lostCodes.has(code)) return 'lost';
+  if (code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
+  const status = commandStatus(failure);
+  if (code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
   // SPDK sets do-not-retry with it, which holds for the queue pair that is gone.
   if (status.sct === generic && aborted.includes(status.sc)) return 'lost';
   if (status.dnr) return 'final';
   if (status.sct === generic && status.sc === namespaceNotReady) return 'rejected';
   if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'rejected';
-  return status.crd === undefined ? 'final' : 'later';
+  return status.crd === 0 ? 'final' : 'later';
 }

@@ -75,11 +75,13 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
     else this.end();
   }
 
-  /** A command was rejected because of the state. */
+  /** A command was rejected because of the state. Those that were sent with it will say no more. */
   doubt(): void {
+    if (this.#stale) return;
     this.#stale = true;
     this.#limitWait();
-    this.path.readAna();
+    // The rejected commands go out first, over another path.
+    setImmediate(() => this.path.readAna());
     this.#changed();
   }
 

@@ -1,5 +1,6 @@
 // Sends requests over one of several paths, and over another one if the first does not carry them out.
 
+import { type CommandFailure, commandStatus } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestPlace } from '../io/request.js';
@@ -96,11 +97,11 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   }
 
   /** A path did not carry a request out. True if the request continues. */
-  takes(route: Route, error: SpdkError): boolean {
+  takes(route: Route, failure: CommandFailure): boolean {
     const { request } = route;
     const on = route.leave();
     request.place = this;
-    const verdict = this.#verdict(route, on, error);
+    const verdict = this.#verdict(route, on, failure);
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
     route.rejectedBy = verdict === 'rejected' ? on : undefined;
@@ -111,7 +112,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
       return true;
     }
     request.rewind();
-    const pauseMs = this.#pauseOf(route, verdict, on.path.retryDelayMs(error.nvmeStatus?.crd ?? 0));
+    const pauseMs = this.#pauseOf(route, verdict, on.path.retryDelayMs(commandStatus(failure)?.crd ?? 0));
     if (pauseMs === undefined) return false;
     on.path.counts.failedOver++;
     if (pauseMs === 0) this.go(route);
@@ -145,10 +146,10 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     }
   }
 
-  #verdict(route: Route, on: IoPath, error: SpdkError): Verdict {
-    const verdict = verdictOn(error);
+  #verdict(route: Route, on: IoPath, failure: CommandFailure): Verdict {
+    const verdict = verdictOn(failure);
     // Then the controller itself aborts commands.
-    if (verdict === 'lost' && error.nvmeStatus && on.path.falselySuspected) return 'rejected';
+    if (verdict === 'lost' && commandStatus(failure) && on.path.falselySuspected) return 'rejected';
     if (verdict !== 'ana') return verdict;
     // Without a log nothing says when the state changes, and a log that contradicts would have the request go out for ever.
     return on.path.reportsAna && route.anaStatuses++ < mostAnaStatuses ? 'ana' : 'rejected';

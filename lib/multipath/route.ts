@@ -1,13 +1,13 @@
 // The way of one request over several paths.
 
-import type { SpdkError } from '../errors/spdk-error.js';
+import type { CommandFailure } from '../errors/command-status.js';
 import type { IoRequest, RequestRoute } from '../io/request.js';
 import type { IoPath } from './io-path.js';
 
 /** Who decides where a request goes. */
 export interface RouteOwner {
   /** As {@link RequestRoute.takes}. */
-  takes(route: Route, error: SpdkError): boolean;
+  takes(route: Route, failure: CommandFailure): boolean;
   settled(route: Route): void;
 }
 
@@ -57,8 +57,8 @@ export class Route implements RequestRoute {
     return on;
   }
 
-  takes(error: SpdkError): boolean {
-    return this.#owner.takes(this, error);
+  takes(failure: CommandFailure): boolean {
+    return this.#owner.takes(this, failure);
   }
 
   settled(): void {

@@ -708,6 +708,23 @@ describe('ANA', () => {
     },
   );
 
+  it('commands that are rejected together go out again together, and the log is read once', async () => {
+    const subsystem = await attach();
+    const used = subsystem.paths.indexOf(subsystem.pathsOf(only(subsystem))[0] as SubsystemPath);
+    const admin = side(used).admin.bind(side(used));
+    let reads = 0;
+    side(used).admin = (question, from) => {
+      if (question.opcode === 0x02) reads++;
+      return admin(question, from);
+    };
+    target(used).failCommands({ sct: 3, sc: 2, count: 32 });
+    await Promise.all(Array.from({ length: 32 }, () => only(subsystem).read(block(0), { offset: 0 })));
+    expect(path(subsystem, 1 - used).stats().sent).toBe(32);
+    await until(() => subsystem.pathsOf(only(subsystem)).length === 2);
+    await sleep(20);
+    expect(reads).toBe(1);
+  });
+
   it('operations wait for the end of a transition', async () => {
     const subsystem = await attach();
     for (const one of subsystems) one.setAna(1, 'change');
