@@ -6,6 +6,7 @@ import { NotSettled, settled } from '../../cli/engine/watchdog.js';
 import type { PathFaultKind } from './path-plan.js';
 import { type FaultKind, isExpected } from './plan.js';
 import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';
+import type { Testify } from './witness.js';
 
 const maxMessages = 10;
 
@@ -35,11 +36,16 @@ export class Findings {
   bytesVerified = 0;
   mismatches = 0;
   hangs = 0;
+  /** Operations that took more than their time while processes stood still for most of it, and the longest such time. */
+  readonly starved = { operations: 0, longestMs: 0 };
   #reported = 0;
   readonly #report: (line: string) => void;
+  readonly #testify: Testify | undefined;
 
-  constructor(report: (line: string) => void) {
+  /** @param testify what kept processes from running, if that is watched */
+  constructor(report: (line: string) => void, testify?: Testify) {
     this.#report = report;
+    this.#testify = testify;
   }
 
   /** The run begins now. */
@@ -59,7 +65,11 @@ export class Findings {
   }
 
   get failed(): number {
-    return this.mismatches + Object.values(this.unexpected).reduce((sum, count) => sum + count, 0);
+    return (
+      this.mismatches +
+      this.starved.operations +
+      Object.values(this.unexpected).reduce((sum, count) => sum + count, 0)
+    );
   }
 
   /**
@@ -87,13 +97,28 @@ export class Findings {
       this.timeline.add({ failed: 1 });
       if (code === NotSettled.CODE || code === 'ERR_SPDK_WEDGED') {
         this.hangs += 1;
-        this.#say(`${name} hung: ${describe(error)}`);
+        this.#say(`${name} hung: ${describe(error)}${this.#meanwhile(begun)}`);
       } else if (!expects(code)) {
-        this.unexpected[code] = (this.unexpected[code] ?? 0) + 1;
-        this.#say(`${name}: ${describe(error)}`);
+        const isStarved = code === 'ERR_SPDK_TIMEOUT' && this.#isStarved(begun);
+        if (!isStarved) this.unexpected[code] = (this.unexpected[code] ?? 0) + 1;
+        this.#say(`${name}: ${describe(error)}${this.#meanwhile(begun)}`);
       }
       return undefined;
     }
+  }
+
+  /** Whether processes stood still at a stretch for most of the time of an operation: then that explains its timeout. */
+  #isStarved(begun: number): boolean {
+    const ms = this.#testify?.(begun).starvedMs ?? 0;
+    if (ms < (performance.now() - begun) / 2) return false;
+    this.starved.operations += 1;
+    this.starved.longestMs = Math.max(this.starved.longestMs, ms);
+    return true;
+  }
+
+  #meanwhile(begun: number): string {
+    const testimony = this.#testify?.(begun);
+    return testimony ? `\nMeanwhile ${testimony.text}` : '';
   }
 
   mismatch(what: string): void {

@@ -19,6 +19,7 @@ export function kernelPaths(clients: number): PathTarget {
       ...(['ana-non-optimized', 'ana-inaccessible', 'ana-change', 'ana-persistent-loss'] as const),
       'ana-change-both',
     ],
+    processes: () => [],
     ids: (client) => sides.map((port) => transportId(pathNqn(client), port)),
     inflict: async ({ kind, client, side }) => {
       const ana = anaOf(kind);

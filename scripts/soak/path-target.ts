@@ -1,10 +1,13 @@
 // The targets of the multipath workloads: one subsystem for each client, which is reached at two places.
 
 import type { PathFault, PathFaultKind } from './path-plan.js';
+import type { WitnessedProcess } from './witness.js';
 
 /** A target whose paths can be disturbed. */
 export interface PathTarget {
   readonly faults: readonly PathFaultKind[];
+  /** The targets, as far as they are processes. */
+  processes(): readonly WitnessedProcess[];
   /** The transport ids of both paths. */
   ids(client: number): string[];
   /** Does a fault. Returns the way back. */

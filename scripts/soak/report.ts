@@ -39,7 +39,9 @@ export interface SoakReport {
   readonly mismatches: number;
   /** Operations that did not end by their deadline, and detaches that SPDK did not return from. */
   readonly hangs: number;
-  /** Errors that no fault explains, by code. */
+  /** Timeouts of operations during which processes stood still for want of a processor, and the longest such time. */
+  readonly starved: { readonly operations: number; readonly longestMs: number };
+  /** All other errors that no fault explains, by code. */
   readonly unexpected: Readonly<Record<string, number>>;
   /** How many operations that succeeded took how long, in milliseconds. */
   readonly distributionMs: Readonly<Record<OperationName, readonly Bin[]>>;
@@ -63,11 +65,17 @@ const rssWanderKiB = 32 * 1024;
 
 /** Everything that keeps a run from being clean, a line each. */
 export function findings(report: SoakReport): string[] {
-  const { cycles, operations, mismatches, hangs, unexpected, leaks, rssGrowthKiB, controllersRetained } =
-    report;
+  const { cycles, operations, mismatches, hangs, starved, unexpected } = report;
+  const { leaks, rssGrowthKiB, controllersRetained } = report;
   const lines: string[] = [];
   if (mismatches > 0) lines.push(`${mismatches} reads returned wrong data`);
   if (hangs > 0) lines.push(`${hangs} ${hangs === 1 ? 'operation' : 'operations'} hung`);
+  if (starved.operations > 0) {
+    const ms = starved.longestMs.toFixed(0);
+    lines.push(
+      `${starved.operations} operations timed out in processes that were starved for up to ${ms} ms`,
+    );
+  }
   const codes = Object.entries(unexpected);
   if (codes.length > 0) {
     lines.push(`unexpected errors: ${codes.map(([code, count]) => `${count} ${code}`).join(', ')}`);

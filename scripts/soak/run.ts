@@ -17,6 +17,7 @@ import { disturbPaths } from './path-faults.js';
 import type { PathTarget } from './path-target.js';
 import { operationNames, type SoakReport } from './report.js';
 import { tcpPaths } from './tcp-paths.js';
+import { type Testify, Witness } from './witness.js';
 
 const warmUpMs = 4_000;
 const closeLimitMs = 10_000;
@@ -29,10 +30,14 @@ export async function runSoak(
   stop: StopSignal,
   send: (message: Message<SoakReport>) => void,
 ): Promise<SoakReport> {
-  const findings = new Findings((text) => send({ type: 'note', text }));
+  let paths: PathTarget | undefined;
+  // Before anything is counted: it has a thread.
+  const witness = new Witness(() => paths?.processes() ?? []);
+  const testify: Testify = (begunMs) => witness.since(begunMs);
+  const findings = new Findings((text) => send({ type: 'note', text }), testify);
   send({ type: 'note', text: `Seed ${options.seed}. Warming up` });
-  const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }));
-  const paths = await pathTarget(options, (text) => findings.note(text));
+  const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }), testify);
+  paths = await pathTarget(options, (text) => findings.note(text));
   const measurement = await measure({
     stop,
     rdmaDevice: options.workload === 'multipath-tcp' ? undefined : device,
@@ -47,7 +52,8 @@ export async function runSoak(
     },
   });
   await paths?.close();
-  const { loops: cycles, operations, faults, bytesVerified, mismatches, hangs, unexpected } = findings;
+  await witness.close();
+  const { loops: cycles, operations, faults, bytesVerified, mismatches, hangs } = findings;
   const environment = surroundings();
   const bins = operationNames.map((name) => [name, findings.latencies[name].bins()]);
   return {
@@ -62,7 +68,11 @@ export async function runSoak(
     bytesVerified,
     mismatches: mismatches + warmUp.mismatches,
     hangs: hangs + warmUp.hangs,
-    unexpected: { ...warmUp.unexpected, ...unexpected },
+    starved: {
+      operations: findings.starved.operations + warmUp.starved.operations,
+      longestMs: Math.max(findings.starved.longestMs, warmUp.starved.longestMs),
+    },
+    unexpected: { ...warmUp.unexpected, ...findings.unexpected },
     distributionMs: Object.fromEntries(bins),
     timeline: findings.timeline.rows(),
     events: findings.events.list(),

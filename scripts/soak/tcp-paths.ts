@@ -7,6 +7,7 @@ import { ensureHugepages } from '../target/hugepages.js';
 import { type SpdkTarget, type SpdkTargetOptions, startSpdkTarget } from '../target/spdk-target.js';
 import type { PathFault } from './path-plan.js';
 import { type PathTarget, pathNqn } from './path-target.js';
+import type { WitnessedProcess } from './witness.js';
 
 const listeners = ['4441', '4442'].map(
   (trsvcid) => ({ trtype: 'TCP', traddr: '127.0.0.1', trsvcid }) as const,
@@ -23,6 +24,8 @@ class Side {
   #target!: Promise<SpdkTarget>;
   /** Its end is wanted. */
   #killed: SpdkTarget | undefined;
+  /** The one that runs. */
+  process: WitnessedProcess | undefined;
 
   constructor(options: SpdkTargetOptions, report: (text: string) => void) {
     this.#options = options;
@@ -32,6 +35,7 @@ class Side {
   async start(): Promise<void> {
     this.#target = startSpdkTarget({ ...this.#options, wantsStack: true });
     const target = await this.#target;
+    this.process = { name: `the target at port ${this.#options.listener.trsvcid}`, pid: target.pid };
     void target.ended.then(async ({ signal, exitCode, stack = 'no stack' }) => {
       if (this.#killed === target) return;
       const { trsvcid } = this.#options.listener;
@@ -113,6 +117,7 @@ export async function tcpPaths(clients: number, report: (text: string) => void):
   };
   return {
     faults: ['path-withdrawn', 'path-withdrawn', 'both-withdrawn', 'target-killed', 'target-frozen'],
+    processes: () => sides.flatMap((side) => side.process ?? []),
     ids: (client) => listeners.map((listener) => listenerId(listener, pathNqn(client))),
     inflict,
     close: async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { countsOf } from '../../cli/engine/counts.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
@@ -15,8 +16,10 @@ import {
 } from '../../scripts/soak/path-plan.js';
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
 import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
+import { longestWaitMs } from '../../scripts/soak/scheduling.js';
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
+import { Witness } from '../../scripts/soak/witness.js';
 import { Random } from '../../scripts/testing/random.js';
 import { reportOf } from './stress-report.js';
 
@@ -149,6 +152,69 @@ describe('findings', () => {
     expect(findings.operations.read).toEqual({ succeeded: 1, failed: { NO_ANSWER: 1 } });
     expect(reported).toHaveLength(3);
   });
+
+  it.each([
+    // The processes stood still for most of it.
+    [
+      { starvedMs: 1_000, text: 'asleep' },
+      { starved: { operations: 1, longestMs: 1_000 }, unexpected: {} },
+    ],
+    [
+      { starvedMs: 0, text: 'awake' },
+      { starved: { operations: 0 }, unexpected: { ERR_SPDK_TIMEOUT: 1 } },
+    ],
+  ])('attribute a timeout to starved processes only if they were: %o', async (testimony, expected) => {
+    const reported: string[] = [];
+    const findings = new Findings(
+      (line) => reported.push(line),
+      () => testimony,
+    );
+    await findings.watch('read', 1_000, fail('ERR_SPDK_TIMEOUT'), () => false);
+    expect(findings).toMatchObject({ ...expected, failed: 1, hangs: 0 });
+    expect(reported).toEqual([expect.stringContaining(testimony.text)]);
+  });
+});
+
+describe('the witness of processes that do not run', () => {
+  const readings = (...waits: readonly number[]) =>
+    [0, ...waits].map((_, i, all) => ({
+      atMs: i * 100,
+      waited: new Map([['1', all.slice(0, i + 1).reduce((sum, ms) => sum + ms, 0)]]),
+    }));
+
+  it.each([
+    [[100, 95, 100], 300],
+    [[95, 10, 95, 95], 200],
+    // Half the processor is enough to go on with.
+    [[50, 50, 50, 50], 0],
+    [[], 0],
+  ])('finds the longest wait without a break in %o', (waits, ms) => {
+    expect(longestWaitMs(readings(...waits))).toBe(ms);
+  });
+
+  it('does not add up the waits of several threads', () => {
+    const at = (atMs: number, one: number, other: number) => ({
+      atMs,
+      waited: new Map([
+        ['1', one],
+        ['2', other],
+      ]),
+    });
+    expect(longestWaitMs([at(0, 0, 0), at(100, 100, 0), at(200, 100, 100)])).toBe(100);
+  });
+
+  it('sees when this thread is busy, and that the process runs all the same', async () => {
+    const witness = new Witness(() => [{ name: 'another', pid: process.ppid }]);
+    await sleep(150);
+    const begun = performance.now();
+    while (performance.now() < begun + 400);
+    const { starvedMs, text } = witness.since(begun);
+    await witness.close();
+    const loopLateMs = Number(/the event loop by (\d+) ms/.exec(text)?.[1]);
+    expect(loopLateMs).toBeGreaterThanOrEqual(290);
+    expect(starvedMs).toBeLessThan(loopLateMs);
+    expect(text).toContain('another for');
+  });
 });
 
 describe('the report', () => {
@@ -181,6 +247,7 @@ describe('the report', () => {
     bytesVerified: 2 ** 20,
     mismatches: 0,
     hangs: 0,
+    starved: { operations: 0, longestMs: 0 },
     unexpected: {},
     leaks: countsOf(() => 0),
     rssGrowthKiB: 10,
@@ -201,6 +268,10 @@ describe('the report', () => {
   it.each<[Partial<SoakReport>, RegExp]>([
     [{ mismatches: 1 }, /wrong data/],
     [{ hangs: 1 }, /1 operation hung/],
+    [
+      { starved: { operations: 24, longestMs: 2_310.4 } },
+      /24 operations timed out .* starved for up to 2310 ms/,
+    ],
     [{ unexpected: { ERR_SPDK_INTERNAL: 2 } }, /2 ERR_SPDK_INTERNAL/],
     [{ leaks: { ...clean.leaks, qp: 3 } }, /leaked 3 qp/],
     [{ controllersRetained: 4 }, /4 of the detached/],

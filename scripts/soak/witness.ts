@@ -1,0 +1,99 @@
+// Tells an operation that hangs from one whose processes did not run: on a machine that is busy with other work the soak
+// or its targets may stand still for seconds.
+
+import { Worker } from 'node:worker_threads';
+import { longestWaitMs, type Reading, waitedMs } from './scheduling.js';
+
+/** A process besides this one. */
+export interface WitnessedProcess {
+  readonly name: string;
+  readonly pid: number;
+}
+
+/** What kept processes from running since an operation began. */
+export interface Testimony {
+  /** The longest time without a break in which one of them stood still for want of a processor. */
+  readonly starvedMs: number;
+  /** For people. */
+  readonly text: string;
+}
+
+/** What is known of the time since then, on the clock of `performance.now()`. */
+export type Testify = (begunMs: number) => Testimony;
+
+const everyMs = 100;
+const beatMs = 20;
+/** Longer than any operation that is asked about. */
+const keptMs = 30_000;
+const self = 'this process';
+
+/** What was seen at one time. */
+interface Look {
+  readonly atMs: number;
+  /** How late the event loop was since the look before, and at most the thread that only sleeps. */
+  readonly loopLateMs: number;
+  readonly sleeperLateMs: number;
+  readonly readings: ReadonlyMap<string, Reading>;
+}
+
+/** Watches this process and others, from its creation to `close()`. */
+export class Witness {
+  readonly #others: () => readonly WitnessedProcess[];
+  readonly #beat = new BigInt64Array(new SharedArrayBuffer(16));
+  readonly #sleeper: Worker;
+  readonly #timer: NodeJS.Timeout;
+  #looks: Look[] = [];
+
+  constructor(others: () => readonly WitnessedProcess[]) {
+    this.#others = others;
+    this.#beat[0] = process.hrtime.bigint();
+    const workerData = { shared: this.#beat.buffer, everyMs: beatMs };
+    this.#sleeper = new Worker(new URL('heartbeat.mjs', import.meta.url), { workerData, execArgv: [] });
+    this.#sleeper.unref();
+    this.#timer = setInterval(() => this.#look(), everyMs).unref();
+    this.#look();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sleeper.terminate();
+  }
+
+  since(begunMs: number): Testimony {
+    this.#look();
+    const before = this.#looks.findLastIndex(({ atMs }) => atMs <= begunMs);
+    const looks = this.#looks.slice(Math.max(before, 0));
+    const since = looks.slice(1);
+    const sleeperMs = Math.max(0, ...since.map(({ sleeperLateMs }) => sleeperLateMs));
+    const loopMs = Math.max(0, ...since.map(({ loopLateMs }) => loopLateMs));
+    const names = new Set(looks.flatMap(({ readings }) => [...readings.keys()]));
+    const waits = [...names].map((name) => ({
+      name,
+      ms: longestWaitMs(looks.flatMap(({ readings }) => readings.get(name) ?? [])),
+    }));
+    const waited = waits.map(({ name, ms }) => `${name} for ${ms.toFixed(0)} ms`);
+    return {
+      starvedMs: Math.max(sleeperMs, ...waits.map(({ ms }) => ms)),
+      text:
+        `without a processor at a stretch: ${waited.join(', ')}; ` +
+        `late: a thread that only sleeps by ${sleeperMs.toFixed(0)} ms, the event loop by ${loopMs.toFixed(0)} ms`,
+    };
+  }
+
+  #look(): void {
+    const atMs = performance.now();
+    const last = this.#looks.at(-1);
+    const asleep = process.hrtime.bigint() - Atomics.load(this.#beat, 0);
+    const longest = Atomics.exchange(this.#beat, 1, 0n);
+    const readings = [{ name: self, pid: 'self' as const }, ...this.#others()].map(
+      ({ name, pid }) => [name, { atMs, waited: waitedMs(pid) }] as const,
+    );
+    this.#looks.push({
+      atMs,
+      loopLateMs: Math.max(0, atMs - (last?.atMs ?? atMs) - everyMs),
+      sleeperLateMs: Math.max(0, Number(asleep > longest ? asleep : longest) / 1e6 - beatMs),
+      readings: new Map(readings),
+    });
+    if (last && (this.#looks[0] as Look).atMs < atMs - keptMs) this.#looks.shift();
+  }
+}
