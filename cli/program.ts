@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAdvisories } from './commands/advisories.js';
 import { addBuild } from './commands/build.js';
+import { addCopy } from './commands/copy.js';
 import { addDiscover } from './commands/discover.js';
 import { addDoctor } from './commands/doctor.js';
 import { addIdentify } from './commands/identify.js';
@@ -45,6 +46,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addIdentify(program);
   addLogs(program);
   addIo(program);
+  addCopy(program);
   addManagement(program);
   addPassthru(program);
   addPerf(program);

@@ -68,6 +68,8 @@ export type { AnaState } from './multipath/ana.js';
 export type { SubsystemHistoryEvent, SubsystemHistoryKind } from './multipath/history.js';
 export type { NamespaceOperations } from './multipath/namespace-operations.js';
 export {
+  type CopyOptions,
+  type CopyRange,
   type DataOptions,
   Namespace,
   type OperationOptions,
@@ -135,6 +137,7 @@ export type {
   ControllerInfo,
   ControllerState,
   ControllerStats,
+  CopyLimits,
   DetachPhases,
   DetachReport,
   LatencyStats,

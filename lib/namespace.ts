@@ -4,11 +4,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { codedError } from './errors/spdk-error.js';
 import { traced, tracesIo } from './internal/tracing.js';
+import { type CopyRange, checkSources, copyCommand, sourceList, totalOf } from './io/copy.js';
 import { Pieces } from './io/data.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import { checkDataAlone, placeBlocks, protectRange, rangeBytes } from './io/metadata-options.js';
 import { checkRange, goneError, metadataError, unsupportedError } from './io/namespace-errors.js';
 import {
+  type CopyOptions,
   checkDwords,
   type DataOptions,
   nothing,
@@ -16,6 +18,7 @@ import {
   type QueueChooser,
   type RangeOptions,
   type RawIoCommand,
+  readCopy,
   readLimits,
   readRange,
   readTransfer,
@@ -38,13 +41,16 @@ import { type ReadStreamOptions, streamPlan, type WriteStreamOptions } from './s
 import { NamespaceWriteStream } from './streams/write-stream.js';
 import type {
   ControllerInfo,
+  CopyLimits,
   NamespaceInfo,
   NamespaceProtection,
   OptimalSizes,
   SupportedCommands,
 } from './types.js';
 
+export type { CopyRange } from './io/copy.js';
 export type {
+  CopyOptions,
   DataOptions,
   OperationOptions,
   RangeOptions,
@@ -81,6 +87,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
   readonly compareAndWriteBlocks: number;
+  readonly copyLimits: CopyLimits;
   readonly uuid: string;
   readonly nguid: string;
   readonly eui64: string;
@@ -101,6 +108,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     this.optimal = Object.freeze(info.optimal);
     this.supports = Object.freeze(info.supports);
     this.compareAndWriteBlocks = info.compareAndWriteBlocks;
+    this.copyLimits = Object.freeze(info.copyLimits);
     this.uuid = info.uuid;
     this.nguid = info.nguid;
     this.eui64 = info.eui64;
@@ -196,6 +204,24 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     request.dataBytes = pieces.byteLength;
     request.source = pieces;
     return this.#run(limits, request);
+  }
+
+  /**
+   * Copies blocks within the namespace, without transferring their data: the source ranges, one after the other, to `offset`. It is one
+   * command, within {@link copyLimits} (ERR_SPDK_INVALID_ARG_VALUE). It is never sent twice: if its connection ends, it rejects, and whether it
+   * was carried out is not known.
+   */
+  async copy(sources: CopyRange | readonly CopyRange[], options: CopyOptions): Promise<void> {
+    this.#require('copy', 'Copy');
+    const { offset, flags, limits } = readCopy(options, this);
+    const ranges = checkSources(this, sources);
+    const length = totalOf(ranges);
+    const block = this.checkTransfer(offset, length);
+    const request = new IoRequest('Copying', ioOpcodes.raw, this, offset, length, limits);
+    request.raw = copyCommand(block, ranges.length, flags);
+    request.source = sourceList(ranges, this.blockSize);
+    request.kept = true;
+    await this.#run(limits, request);
   }
 
   /** Reads into several buffers, one after the other. Resolves with them. */

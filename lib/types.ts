@@ -64,6 +64,17 @@ export interface SupportedCommands {
   readonly verify: boolean;
   readonly writeUncorrectable: boolean;
   readonly compareAndWrite: boolean;
+  readonly copy: boolean;
+}
+
+/** The most that one `copy()` takes; all 0 if the controller has no Copy command. */
+export interface CopyLimits {
+  /** Source ranges. */
+  readonly ranges: number;
+  /** Blocks of one source range. */
+  readonly rangeBlocks: number;
+  /** Blocks of all of them. */
+  readonly blocks: number;
 }
 
 /** The controller's description of a namespace. */
@@ -83,6 +94,7 @@ export interface NamespaceInfo {
   readonly supports: SupportedCommands;
   /** The most blocks of `compareAndWrite()`; 0 if the controller has none. */
   readonly compareAndWriteBlocks: number;
+  readonly copyLimits: CopyLimits;
   /** UUID in the form 8-4-4-4-12; empty if the controller reports none. */
   readonly uuid: string;
   /** Namespace Globally Unique Identifier in hexadecimal; empty if the controller reports none. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { FirmwareCommitOptions, Management, SanitizeOptions } from 'spdk-nvme';
 import { UsageError } from '../engine/exit.js';
-import { integer } from '../engine/numbers.js';
+import { integer, integers } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
 import { listing } from '../engine/show.js';
@@ -89,7 +89,11 @@ function addNamespaces(program: Command): void {
   ] as const) {
     changing(program, name, description)
       .addOption(namespaceId('the namespace'))
-      .option('-c, --controllers <IDS>', 'ids of controllers, with commas (default: this one)', ids)
+      .option(
+        '-c, --controllers <IDS>',
+        'ids of controllers, with commas (default: this one)',
+        integers(0, 0xffef),
+      )
       .action(
         act<{ controllers?: number[] }>(async (to, limits, { namespaceId: nsid, controllers }) => {
           await to[method](nsid, { controllers, ...limits });
@@ -239,10 +243,6 @@ function namespaceId(description: string): Option {
   return new Option('-N, --namespace-id <NSID>', description)
     .argParser(integer(0, everyNamespace))
     .makeOptionMandatory();
-}
-
-function ids(text: string): number[] {
-  return text.split(',').map(integer(0, 0xffef));
 }
 
 function hex(value: number): string {

@@ -25,6 +25,7 @@ const words: Readonly<Record<string, string>> = {
   'write-zeroes': `${target} --offset 0 -z 1M`,
   dsm: `${target} --offset 0 -z 1M`,
   flush: target,
+  copy: `${target} --sdlba 1024 --slbs 0 --blocks 127`,
   format: `${target} -N 1 --lbaf 0 --force`,
   'create-ns': `${target} --nsze 2097152 --force`,
   'delete-ns': `${target} -N 2 --force`,

@@ -9,6 +9,12 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** A parser for such integers with commas between them. */
+export function integers(min: number, max: number): (text: string) => number[] {
+  const one = integer(min, max);
+  return (text) => text.split(',').map((part) => one(part.trim()));
+}
+
 const units: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** A parser for sizes in bytes: `4096`, `4k`, `1M`, `2GiB`. Units are powers of 1024. */

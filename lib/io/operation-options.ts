@@ -50,6 +50,14 @@ export interface DataOptions extends TransferOptions {
   readonly protection?: ProtectionOptions | undefined;
 }
 
+/** Options of `copy`. */
+export interface CopyOptions extends TransferOptions {
+  /** Force Unit Access: the copy is durable when it completes, without a flush. Default false. */
+  readonly fua?: boolean | undefined;
+  /** The controller makes fewer attempts of its own at data that is hard to read or write. Default false. */
+  readonly limitedRetry?: boolean | undefined;
+}
+
 /** Options of operations on a range without data. */
 export interface RangeOptions extends TransferOptions {
   /** The length in bytes; a multiple of the block size. */
@@ -160,6 +168,19 @@ export function readRange<Limits extends RequestLimits>(
   return {
     offset: checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
     length: checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes'),
+    limits: limitsOf(given, controller),
+  };
+}
+
+/** Reads the options of a copy. */
+export function readCopy<Limits extends RequestLimits>(
+  options: unknown,
+  controller: LimitsChooser<Limits>,
+): { offset: number; flags: number; limits: Limits } {
+  const given = readOptions(options, 'options', ['offset', ...dataFlagKeys, ...limitKeys]);
+  return {
+    offset: checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
+    flags: readDataFlags(given),
     limits: limitsOf(given, controller),
   };
 }

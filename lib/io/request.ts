@@ -15,6 +15,8 @@ export interface CheckedRawCommand {
   readonly opcode: number;
   readonly dwords: readonly number[];
   readonly length: number;
+  /** Its result is dwords 0 and 1 of the completion, not the first of them. */
+  readonly longResult?: boolean;
 }
 
 /** The tags of protection information. */
@@ -171,6 +173,11 @@ export class IoRequest {
     return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
   }
 
+  /** Whether later operations read what it writes, as far as this package knows. A raw command has a range if it is a copy. */
+  get changesData(): boolean {
+    return changing.has(this.opcode) || (this.raw !== undefined && this.length > 0);
+  }
+
   /** Whether it must not be sent twice. */
   get once(): boolean {
     return this.raw !== undefined || this.opcode === ioOpcodes.compareAndWrite;
@@ -310,6 +317,14 @@ export class IoRequest {
     return new SpdkError('ERR_SPDK_TIMEOUT', message);
   }
 }
+
+const changing: ReadonlySet<number> = new Set([
+  ioOpcodes.write,
+  ioOpcodes.writeUncorrectable,
+  ioOpcodes.writeZeroes,
+  ioOpcodes.deallocate,
+  ioOpcodes.compareAndWrite,
+]);
 
 function ignore(): void {}
 

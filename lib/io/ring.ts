@@ -16,6 +16,7 @@ const tagWord = 11;
 const referenceTagWord = 12;
 const applicationTagWord = 13;
 const rawTagWord = 8;
+const resultHighWord = 2;
 const twoTo32 = 4_294_967_296;
 
 /** The operations of commands. */
@@ -194,6 +195,12 @@ export class Ring {
   cancel(slot: number): void {
     Atomics.store(this.#words, this.#commands + slot * commandWords + cancelWord, 1);
     Atomics.add(this.#words, cancelsWord, 1);
+  }
+
+  /** Dwords 0 and 1 of the completion of a raw command, while the sink has it. Exact up to 2^53. */
+  longResult(slot: number): number {
+    const high = this.#words[this.#commands + slot * commandWords + resultHighWord] as number;
+    return high * twoTo32 + (this.#words[this.#results + slot] as number);
   }
 
   /** Keeps a slot, which has a command, from being used again after its completion, until {@link release}. */

@@ -189,7 +189,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     if (request.left > 0) {
       if (!request.waiting) this.#line.push(request);
     } else if (request.inFlight === 0) {
-      this.#finish(request, result);
+      this.#finish(request, request.raw?.longResult ? this.ring.longResult(slot) : result);
     }
   }
 

@@ -1,6 +1,13 @@
 // What a namespace over one path and a namespace over several have in common.
 
-import type { DataOptions, OperationOptions, RangeOptions, RawIoCommand } from '../io/operation-options.js';
+import type { CopyRange } from '../io/copy.js';
+import type {
+  CopyOptions,
+  DataOptions,
+  OperationOptions,
+  RangeOptions,
+  RawIoCommand,
+} from '../io/operation-options.js';
 import type { IoLimits } from '../io/submission-queue.js';
 import type { NamespaceReadStream } from '../streams/read-stream.js';
 import type { ReadStreamOptions, WriteStreamOptions } from '../streams/stream-options.js';
@@ -35,6 +42,7 @@ export interface NamespaceOperations extends NamespaceInfo {
     replacement: NodeJS.ArrayBufferView,
     options: DataOptions,
   ): Promise<void>;
+  copy(sources: CopyRange | readonly CopyRange[], options: CopyOptions): Promise<void>;
   writeUncorrectable(options: RangeOptions): Promise<void>;
   verify(options: RangeOptions): Promise<void>;
   deallocate(options: RangeOptions): Promise<void>;

@@ -8,7 +8,7 @@ import { type Verdict, verdictOn } from './failure.js';
 import type { IoPath } from './io-path.js';
 import { Route, type RouteOwner } from './route.js';
 import type { Selector } from './selector.js';
-import { changesData, WriteOrder } from './write-order.js';
+import { WriteOrder } from './write-order.js';
 
 /** What the router needs of the namespace and its subsystem. */
 export interface RouterServices {
@@ -61,7 +61,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     const promise = request.promise<Value>();
     if (this.#begin(request)) {
       const route = request.route as Route;
-      if (!changesData(request.opcode) || this.#order.enter(route)) this.go(route);
+      if (!request.changesData || this.#order.enter(route)) this.go(route);
       else this.#keep(request);
     }
     return promise;

@@ -1,19 +1,6 @@
 // Order between overlapping writes, which several paths, or a command that goes out again, would not keep.
 
-import { ioOpcodes } from '../io/ring.js';
 import type { Route } from './route.js';
-
-const changing: ReadonlySet<number> = new Set([
-  ioOpcodes.writeUncorrectable,
-  ioOpcodes.writeZeroes,
-  ioOpcodes.deallocate,
-  ioOpcodes.compareAndWrite,
-]);
-
-/** Whether a command changes what later ones read. */
-export function changesData(opcode: number): boolean {
-  return opcode === ioOpcodes.write || changing.has(opcode);
-}
 
 const none: readonly Route[] = [];
 /** Open writes are counted by the part of the disk that they lie in, so that one that meets no other is not compared with all. */

@@ -33,6 +33,8 @@ export const commandWord = {
   /** Not zero: the command was cancelled. For a raw command this is CDW10. */
   cancel: 10,
   cdw10: 10,
+  /** Dword 1 of a raw command's completion. */
+  resultHigh: 2,
 } as const;
 
 /** `IoRing::Operation`. */

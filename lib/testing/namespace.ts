@@ -4,7 +4,7 @@ import type { NativeNamespaceInfo } from '../native/contract.js';
 import { checkInteger, checkOneOf, checkString, readOptions } from '../options/arguments.js';
 import { conflict, invalid, optional, or } from '../options/common.js';
 import { isUuid } from '../options/nqn.js';
-import type { NamespaceProtection } from '../types.js';
+import type { CopyLimits, NamespaceProtection } from '../types.js';
 import { MemoryReservations } from './reservations.js';
 
 let lastTag = 0;
@@ -23,6 +23,8 @@ export interface MemoryNamespaceOptions {
   readonly protectionType?: number | undefined;
   /** Whether it is in the first or in the last bytes of the metadata, the default. */
   readonly protectionPlace?: 'first' | 'last' | undefined;
+  /** What one Copy command takes; default 16 ranges of 128 blocks, 256 blocks in all. `ranges: 0`: it has no such command. */
+  readonly copyLimits?: Partial<CopyLimits> | undefined;
   /** Default: one of its own. An empty text: the controller reports no identifier. */
   readonly uuid?: string | undefined;
 }
@@ -38,6 +40,8 @@ export class MemoryNamespace {
   readonly protection: NamespaceProtection;
   /** @internal Each is a disk of its own. */
   readonly tag = ++lastTag;
+  /** @internal */
+  readonly copyLimits: CopyLimits;
   /** As the controllers report it; empty for none. */
   readonly uuid: string;
   /** Its reservation, which outlasts connections. */
@@ -50,8 +54,9 @@ export class MemoryNamespace {
   /** @internal Blocks that Write Uncorrectable has made unreadable. */
   readonly unreadable = new Set<number>();
 
-  private constructor(id: number, blocks: number, blockSize: number, shape: MetadataShape, uuid?: string) {
+  private constructor(id: number, blocks: number, blockSize: number, shape: Shape, uuid?: string) {
     const { metadataSize, protection } = shape;
+    this.copyLimits = shape.copyLimits;
     this.id = id;
     this.uuid = uuid ?? `00000000-0000-4000-8000-${this.tag.toString(16).padStart(12, '0')}`;
     this.blockSize = blockSize;
@@ -71,6 +76,7 @@ export class MemoryNamespace {
       'metadata',
       'protectionType',
       'protectionPlace',
+      'copyLimits',
       'uuid',
     ]);
     const uuid = optional(given.get('uuid'), checkUuid);
@@ -79,7 +85,7 @@ export class MemoryNamespace {
     );
     const blockSize = 2 ** checkInteger(shift, 'the power of two of blockSize', 9, 20);
     const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, mostBytes / blockSize);
-    const shape = readMetadataShape(given);
+    const shape = { ...readMetadataShape(given), copyLimits: readCopyLimits(given.get('copyLimits')) };
     return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, shape, uuid);
   }
 
@@ -126,8 +132,10 @@ export class MemoryNamespace {
         verify: true,
         writeUncorrectable: true,
         compareAndWrite: true,
+        copy: this.copyLimits.ranges > 0,
       },
       compareAndWriteBlocks: 8,
+      copyLimits: { ...this.copyLimits },
       uuid: this.uuid,
       nguid: '',
       eui64: '',
@@ -140,6 +148,19 @@ interface MetadataShape {
   readonly metadataSize: number;
   readonly separate: boolean;
   readonly protection: NamespaceProtection;
+}
+
+interface Shape extends MetadataShape {
+  readonly copyLimits: CopyLimits;
+}
+
+function readCopyLimits(value: unknown): CopyLimits {
+  const given = readOptions(value, 'copyLimits', ['ranges', 'rangeBlocks', 'blocks']);
+  return {
+    ranges: checkInteger(or(given.get('ranges'), 16), 'ranges', 0, 256),
+    rangeBlocks: checkInteger(or(given.get('rangeBlocks'), 128), 'rangeBlocks', 1, 0xffff),
+    blocks: checkInteger(or(given.get('blocks'), 256), 'blocks', 1, 0xffff_ffff),
+  };
 }
 
 function readMetadataShape(given: ReadonlyMap<string, unknown>): MetadataShape {

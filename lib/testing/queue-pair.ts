@@ -269,7 +269,9 @@ export class MemoryQueuePair implements NativeQueuePair {
     const words = this.#words;
     const queue = ringLayout.headerWords + this.#capacity;
     words[queue + this.#capacity + slot] = status;
-    words[queue + 2 * this.#capacity + slot] = result;
+    words[queue + 2 * this.#capacity + slot] = result; // modulo 2^32, as typed arrays store
+    if (words[this.#commandAt(slot)] === operation.raw)
+      words[this.#commandAt(slot) + commandWord.resultHigh] = result / 2 ** 32;
     words[queue + (this.#completed & (this.#capacity - 1))] = slot;
     this.#completed = (this.#completed + 1) >>> 0;
     words[ringLayout.completedWord] = this.#completed;

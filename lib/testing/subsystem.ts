@@ -11,7 +11,9 @@ import { MemoryManagement } from './management.js';
 import { executeBlocks } from './metadata.js';
 import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
+import { executeRaw } from './raw.js';
 
+const invalidNamespace = 0x0b;
 const rangeStatus = 0x80;
 const reservationConflict = 0x83;
 const compareFailure = 0x285;
@@ -144,9 +146,9 @@ export class MemorySubsystem {
     const failure = this.target.nextFailure(command.operation);
     if (failure !== 0) return failure;
     const namespace = this.namespaces.get(command.nsid);
+    if (!namespace) return invalidNamespace;
     if (command.operation === operation.raw)
-      return namespace?.reservations.execute(command, hostId, parts[0]) ?? 0;
-    if (!namespace) return 0x0b;
+      return executeRaw(namespace, command, { hostId, ana: this.anaOf(command.nsid) }, parts[0]);
     if (namespace.reservations.excludes(hostId, command.operation)) return reservationConflict;
     const unreachable = anaStatus(this.anaOf(command.nsid));
     if (unreachable !== 0) return unreachable;

@@ -74,7 +74,13 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
     supports.Set("verify", info.verifies);
     supports.Set("writeUncorrectable", info.writes_uncorrectable);
     supports.Set("compareAndWrite", info.compare_and_write_blocks > 0);
+    supports.Set("copy", info.copy_ranges > 0);
     object.Set("supports", supports);
+    Napi::Object copy_limits = Napi::Object::New(env);
+    copy_limits.Set("ranges", info.copy_ranges);
+    copy_limits.Set("rangeBlocks", info.copy_range_blocks);
+    copy_limits.Set("blocks", info.copy_blocks);
+    object.Set("copyLimits", copy_limits);
     object.Set("compareAndWriteBlocks", info.compare_and_write_blocks);
     object.Set("uuid", info.uuid);
     object.Set("nguid", info.nguid);

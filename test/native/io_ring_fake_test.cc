@@ -338,6 +338,15 @@ TEST_F(IoRingTest, PassesOnTheStatusWithDoNotRetryAndTheRetryDelay) {
   EXPECT_EQ(finish()[0].status, 0x2b03U);
 }
 
+TEST_F(IoRingTest, PassesOnTheSecondDwordOfARawCommand) {
+  controller.second_dword = 0x12345678;
+  const uint32_t raw = push({.operation = RingLayout::raw});
+  const uint32_t other = push({.first = 7ULL << 32});
+  finish();
+  EXPECT_EQ(js.command_word(raw, RingLayout::kResultHigh), 0x12345678U);
+  EXPECT_EQ(js.command_word(other, RingLayout::kBlockHigh), 7U);
+}
+
 TEST_F(IoRingTest, EndsWithTheFirstErrorAndSendsNothingAfterIt) {
   controller.status = [](const FakeCommand& command) {
     spdk_nvme_status status{};

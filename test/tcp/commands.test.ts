@@ -55,6 +55,21 @@ it('writeUncorrectable is rejected where the controller does not have it', async
   await rejection('ERR_SPDK_UNSUPPORTED', limits.response, ns.writeUncorrectable({ offset: 0, length: 512 }));
 });
 
+it('copy works where the controller has it, and is rejected elsewhere', async () => {
+  const { ns } = await attach();
+  await ns.write(block('copied'), { offset: 512 });
+  const copying = ns.copy({ offset: 512, length: 512 }, { offset: 4096 });
+  if (!ns.supports.copy) {
+    await rejection('ERR_SPDK_UNSUPPORTED', limits.response, copying);
+    return;
+  }
+  await copying;
+  expect((await ns.read(block(''), { offset: 4096 })).equals(block('copied'))).toBe(true);
+  const range = { offset: 0, length: 512 };
+  const many = Array.from({ length: ns.copyLimits.ranges + 1 }, () => range);
+  await rejection('ERR_SPDK_INVALID_ARG_VALUE', limits.response, ns.copy(many, { offset: 4096 }));
+});
+
 describe('compareAndWrite', () => {
   it.each(['threads', 'inline', 'adaptive'] as const)(
     'writes what is as expected, and nothing else, polling %s',

@@ -142,6 +142,7 @@ describe('what cannot be done is rejected at once', () => {
       const { controller, blocks, optimal, protection, supports, uuid, nguid, eui64, tag } = ns;
       const without = {
         compareAndWriteBlocks: 0,
+        copyLimits: { ranges: 0, rangeBlocks: 0, blocks: 0 },
         metadataSize: 0,
         metadata: 'none' as const,
         optimal,

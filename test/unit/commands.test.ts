@@ -159,3 +159,96 @@ describe('compareAndWrite', () => {
     await several.detach();
   });
 });
+
+describe('copy', () => {
+  const at = (offset: number, blocks = 1) => ({ offset: offset * 512, length: blocks * 512 });
+  const read = async (block: number) =>
+    (await ns.read(Buffer.alloc(512), { offset: block * 512 })).toString();
+
+  beforeEach(async () => {
+    for (const [i, text] of ['a', 'b', 'c', 'd'].entries()) await ns.write(block(text), { offset: i * 512 });
+  });
+
+  it('puts the source ranges one after the other', async () => {
+    const raw = vi.spyOn(Ring.prototype, 'describeRaw');
+    await ns.copy([at(2, 2), at(0)], { offset: 10 * 512, fua: true, limitedRetry: true });
+    expect(await Promise.all([10, 11, 12, 13].map(read))).toEqual(
+      ['c', 'd', 'a', '\0'].map((text) => block(text).toString()),
+    );
+    const [, opcode, , , dwords, , , length] = raw.mock.calls[0] as Parameters<Ring['describeRaw']>;
+    expect([opcode, dwords, length]).toEqual([0x19, [10, 0, 0xc000_0001], 64]);
+  });
+
+  it('takes one range by itself, and one that overlaps the destination', async () => {
+    expect(await ns.copy(at(0, 3), { offset: 512 })).toBeUndefined();
+    expect(await Promise.all([0, 1, 2, 3].map(read))).toEqual(
+      ['a', 'a', 'b', 'c'].map((text) => block(text).toString()),
+    );
+  });
+
+  it('sends nothing beyond its limits, or that is wrong', async () => {
+    disk.subsystem.addNamespace(2, { blocks: 64, copyLimits: { ranges: 2, rangeBlocks: 3, blocks: 4 } });
+    await vi.waitFor(() => expect(ns.controller.namespaces).toHaveLength(2));
+    const small = ns.controller.namespaces[1] as Namespace;
+    expect(small.copyLimits).toEqual({ ranges: 2, rangeBlocks: 3, blocks: 4 });
+    const raw = vi.spyOn(Ring.prototype, 'describeRaw');
+    const to = { offset: 0 };
+    for (const [code, sources, options] of [
+      ['ERR_SPDK_INVALID_ARG_VALUE', [at(0), at(1), at(2)], to],
+      ['ERR_SPDK_INVALID_ARG_VALUE', at(0, 4), to],
+      ['ERR_SPDK_INVALID_ARG_VALUE', [at(0, 3), at(3, 2)], to],
+      ['ERR_SPDK_INVALID_ARG_VALUE', [], to],
+      ['ERR_SPDK_INVALID_ARG_VALUE', { offset: 0, length: 0 }, to],
+      ['ERR_SPDK_UNALIGNED', { offset: 0, length: 100 }, to],
+      ['ERR_SPDK_UNALIGNED', at(0), { offset: 1 }],
+      ['ERR_SPDK_OUT_OF_RANGE', at(63, 2), to],
+      ['ERR_SPDK_OUT_OF_RANGE', at(0, 2), { offset: 63 * 512 }],
+      ['ERR_SPDK_INVALID_ARG_TYPE', undefined, to],
+      ['ERR_SPDK_INVALID_ARG_TYPE', [undefined], to],
+      ['ERR_SPDK_INVALID_ARG_TYPE', 'all', to],
+      ['ERR_SPDK_INVALID_ARG_TYPE', at(0), undefined],
+      ['ERR_SPDK_UNKNOWN_OPTION', { ...at(0), blocks: 1 }, to],
+      ['ERR_SPDK_UNKNOWN_OPTION', at(0), { ...to, metadata: Buffer.alloc(8) }],
+    ] as const) {
+      expect([code, await codeOf(small.copy(sources as never, options as never))]).toEqual([code, code]);
+    }
+    expect(raw).not.toHaveBeenCalled();
+    await small.copy([at(0, 3), at(3)], { offset: 8 * 512 });
+  });
+
+  it('is refused where the controller has none, and for blocks with metadata', async () => {
+    disk.subsystem.addNamespace(2, { copyLimits: { ranges: 0 } });
+    disk.subsystem.addNamespace(3, { metadataSize: 8 });
+    await vi.waitFor(() => expect(ns.controller.namespaces).toHaveLength(3));
+    const raw = vi.spyOn(Ring.prototype, 'describeRaw');
+    for (const one of ns.controller.namespaces.slice(1))
+      expect(await codeOf(one.copy(at(0), { offset: 512 }))).toBe('ERR_SPDK_UNSUPPORTED');
+    expect(ns.controller.namespaces[1]?.supports.copy).toBe(false);
+    expect(raw).not.toHaveBeenCalled();
+  });
+
+  it('keeps its place among overlapping writes over several paths, and is not sent twice', async () => {
+    const several = await disk.env.attachSubsystem([disk.subsystem.id], {
+      hostNqn: 'nqn.2026-11.dev.spdk-nvme:second',
+    });
+    const shared = several.namespaces[0] as (typeof several.namespaces)[0];
+    disk.target.latencyMs = 20;
+    const sent: string[] = [];
+    const raw = vi.spyOn(Ring.prototype, 'describeRaw');
+    shared.write(block('w'), { offset: 20 * 512 }).then(() => sent.push('write'));
+    const copying = shared.copy(at(0), { offset: 20 * 512 }).then(() => sent.push('copy'));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(raw).not.toHaveBeenCalled();
+    await copying;
+    expect([sent, await read(20)]).toEqual([['write', 'copy'], block('a').toString()]);
+
+    disk.target.silent = true;
+    const lost = codeOf(shared.copy(at(1), { offset: 21 * 512 }));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    disk.target.dropLinks();
+    expect(await lost).toBe('ERR_SPDK_IO_FAILED');
+    disk.target.silent = false;
+    expect(await read(21)).toBe(block('\0').toString());
+    await several.detach();
+  });
+});

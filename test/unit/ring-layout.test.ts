@@ -115,6 +115,9 @@ describe('the layout of a ring', () => {
     expect(named).toEqual([0x99, 27, 3, 4, 5]);
     const dwords = commandOf(3) + constant('kCdw10');
     expect([...memory.subarray(dwords, dwords + constant('kRawDwords'))]).toEqual([21, 22, 23, 24, 25, 26]);
+    memory[commandOf(3) + constant('kResultHigh')] = 5;
+    memory[constant('kHeaderWords') + capacity * 3 + 3] = 0xffff_fff0;
+    expect(ring.longResult(3)).toBe(5 * 2 ** 32 + 0xffff_fff0);
   });
 
   it('has queues, statuses and results there too', () => {

@@ -12,6 +12,9 @@ namespace spdk_nvme {
 
 namespace {
 
+/** Optional NVM Command Support, in Identify Controller. */
+constexpr size_t kOptionalCommands = 520;
+
 /** The specification pads its ASCII fields with spaces. */
 std::string trimmed(const void* field, size_t size) {
   std::string text(static_cast<const char*>(field), size);
@@ -63,8 +66,24 @@ void read_optimal_sizes(spdk_nvme_ns* ns, NamespaceInfo& info) {
   info.write_size = bytes_at(72);
 }
 
+/** Maximum Source Range Count, Single Source Range Length and Copy Length, of which the first is one less than it says. */
+void read_copy_limits(const void* identify, NamespaceInfo& info) {
+  const uint32_t range_blocks = field16(identify, 74);
+  const uint32_t blocks = field16(identify, 76) | field16(identify, 78) << 16;
+  if (range_blocks == 0 || blocks == 0) return;
+  info.copy_ranges = static_cast<const uint8_t*>(identify)[80] + 1U;
+  info.copy_range_blocks = range_blocks;
+  info.copy_blocks = blocks;
+}
+
+/** Both bits, since a controller has other forms of the list of source ranges besides the one that is sent. */
+bool has_copy(spdk_nvme_ctrlr* controller) {
+  constexpr size_t kFormats = 534;
+  const void* data = spdk_nvme_ctrlr_get_data(controller);
+  return (field16(data, kOptionalCommands) & 1 << 8) != 0 && (field16(data, kFormats) & 1 << 0) != 0;
+}
+
 void read_optional_commands(spdk_nvme_ctrlr* controller, NamespaceInfo& info) {
-  constexpr size_t kOptionalCommands = 520;
   const uint32_t bits = field16(spdk_nvme_ctrlr_get_data(controller), kOptionalCommands);
   info.writes_uncorrectable = (bits & 1 << 1) != 0;
   info.compares = (bits & 1 << 0) != 0;
@@ -110,6 +129,7 @@ std::vector<NamespaceInfo> read_namespaces(spdk_nvme_ctrlr* controller, Namespac
     info.guard_bits = info.protection_type != 0 ? spdk::guard_bits(ns) : 0;
     read_optimal_sizes(ns, info);
     read_optional_commands(controller, info);
+    if (has_copy(controller)) read_copy_limits(data, info);
     info.compare_and_write_blocks = compare_and_write_blocks(controller, ns);
     info.uuid = uuid_of(ns);
     info.nguid = identifier(data->nguid, sizeof(data->nguid));

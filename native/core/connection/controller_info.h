@@ -37,6 +37,10 @@ struct NamespaceInfo {
   bool writes_uncorrectable = false;
   /** The most blocks of a fused Compare and Write; 0 for none. */
   uint32_t compare_and_write_blocks = 0;
+  // Of one Copy command: source ranges, blocks of one, and blocks of all; 0 where the controller does not have it.
+  uint32_t copy_ranges = 0;
+  uint32_t copy_range_blocks = 0;
+  uint32_t copy_blocks = 0;
   // Empty when the controller gives none.
   std::string uuid;   // 8-4-4-4-12
   std::string nguid;  // hexadecimal

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "native/core/base/ticks.h"
+#include "native/spdk/completion.h"
 
 namespace spdk_nvme {
 
@@ -229,6 +230,10 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
     ring.end(index, status);
   }
   if (!slot.ended) slot.result = completion->cdw0;
+  if (slot.command.operation == raw) {
+    ring.commands_[static_cast<size_t>(index) * kCommandWords + kResultHigh] =
+        spdk::second_dword(*completion);
+  }
   if (!slot.ready && slot.has_more()) {
     slot.ready = true;
     ring.ready_.push_back(index);

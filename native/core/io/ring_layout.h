@@ -55,6 +55,8 @@ struct RingLayout {
   static constexpr uint32_t kOpcode = 9;
   static constexpr uint32_t kCdw10 = 10;
   static constexpr uint32_t kRawDwords = 6;  // CDW10 to CDW15
+  /** Dword 1 of its completion, written by the polling thread when it has completed. */
+  static constexpr uint32_t kResultHigh = 2;
 
   /** The operation of a command; the first word of its slot. */
   enum Operation : uint32_t {

@@ -69,7 +69,9 @@ void complete(spdk_nvme_qpair* queue_pair, size_t index, Abortion abortion) {
     status = queue_pair->controller->status(command);
   }
   if (status.sc == 0 && status.sct == 0) carry_out(*queue_pair->controller, command);
-  const spdk_nvme_cpl completion = completion_of(status);
+  spdk_nvme_cpl completion = completion_of(status);
+  // It has another name in each release.
+  memcpy(reinterpret_cast<uint8_t*>(&completion) + 4, &queue_pair->controller->second_dword, 4);
   command.done(command.context, &completion);
 }
 

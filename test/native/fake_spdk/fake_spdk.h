@@ -69,6 +69,8 @@ struct spdk_nvme_ctrlr {
 
   /** What becomes of a command; null for what it asks for. */
   std::function<spdk_nvme_status(const FakeCommand&)> status;
+  /** Dword 1 of completions. */
+  uint32_t second_dword = 0;
   /** Called with every command that is accepted. */
   std::function<void(const FakeCommand&)> seen;
   /** What sending a command returns instead of being sent; 0 sends it. */

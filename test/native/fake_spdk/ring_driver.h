@@ -79,6 +79,9 @@ class RingDriver {
   /** Asks for a message at the next completion. */
   void ask() { std::atomic_ref<uint32_t>(words_[RingLayout::kWakeWord]).store(1); }
 
+  /** A word of a command's slot, as it is after its completion. */
+  [[nodiscard]] uint32_t command_word(uint32_t slot, uint32_t word) { return command(slot)[word]; }
+
   struct Completion {
     uint32_t slot;
     uint32_t status;

@@ -1,0 +1,53 @@
+// The verb that copies blocks within a namespace, with the options of nvme-cli.
+
+import type { Command } from 'commander';
+import { UsageError } from '../engine/exit.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
+import { integer, integers } from '../engine/numbers.js';
+import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
+import { addTargetOptions } from '../engine/target-options.js';
+
+interface Given extends SessionOptions, NamespaceOption {
+  readonly sdlba: number;
+  readonly slbs: readonly number[];
+  readonly blocks: readonly number[];
+  readonly forceUnitAccess: boolean;
+  readonly limitedRetry: boolean;
+}
+
+const mostBlocks = 0xffff;
+
+export function addCopy(program: Command): void {
+  const command = program.command('copy').description('Copy blocks within a namespace.');
+  addNamespaceOption(addSessionOptions(addTargetOptions(command)))
+    .requiredOption('-d, --sdlba <BLOCK>', 'the first block to write', integer(0, Number.MAX_SAFE_INTEGER))
+    .requiredOption(
+      '--slbs <BLOCKS>',
+      'the first block of each source range, with commas',
+      integers(0, Number.MAX_SAFE_INTEGER),
+    )
+    .requiredOption(
+      '-b, --blocks <NUMBERS>',
+      'blocks of each range less one, with commas',
+      integers(0, mostBlocks),
+    )
+    .option('-f, --force-unit-access', 'the copy is durable when it completes', false)
+    .option('-l, --limited-retry', 'fewer attempts of the controller', false)
+    .action(async (given: Given) => {
+      const { slbs, blocks } = given;
+      if (slbs.length !== blocks.length)
+        throw new UsageError(`--slbs has ${slbs.length} values, and --blocks ${blocks.length}`);
+      process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
+        const namespace = namespaceOf(controller, given);
+        const { blockSize } = namespace;
+        const sources = slbs.map((first, i) => ({
+          offset: first * blockSize,
+          length: ((blocks[i] ?? 0) + 1) * blockSize,
+        }));
+        const { forceUnitAccess: fua, limitedRetry } = given;
+        await namespace.copy(sources, { offset: given.sdlba * blockSize, fua, limitedRetry, ...limits });
+        process.stdout.write('NVMe Copy: success\n');
+        return 0;
+      });
+    });
+}
