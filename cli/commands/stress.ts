@@ -2,16 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { formatTransportId } from 'spdk-nvme';
 import { writableFile } from '../engine/files.js';
+import { rdmaDevice } from '../engine/identifiers.js';
 import { encodeMessage, type Message } from '../engine/messages.js';
 import { integer } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { progressView } from '../engine/progress.js';
+import { addSessionOptions, type SessionOptions } from '../engine/session.js';
 import { StopSignal } from '../engine/stop.js';
-import {
-  addTargetOptions,
-  attachOptionsOf,
-  type TargetOptions,
-  targetsOf,
-} from '../engine/target-options.js';
+import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
 import { reportOption, writeHtml } from '../report/option.js';
 import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';
@@ -22,6 +20,8 @@ import { renderReport } from '../workloads/stress-table.js';
 const DEFAULT_LOOPS = 100;
 /** Ample for an emulated processor that others share. */
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Ample for many controllers: memory that is added during the run would count as a leak. */
+const DEFAULT_MEMORY_MB = 256;
 
 /** Options of the loops on any target. */
 export interface LoopOptions {
@@ -51,7 +51,7 @@ export function extentOf({ loops, seconds }: LoopOptions): Pick<StressOptions, '
   return seconds === undefined ? { loops } : { seconds };
 }
 
-interface Given extends LoopOptions, TargetOptions {
+interface Given extends LoopOptions, SessionOptions, OutputOptions {
   readonly rdmaDevice?: string;
   readonly json?: string;
   readonly report?: string;
@@ -59,18 +59,24 @@ interface Given extends LoopOptions, TargetOptions {
 }
 
 export function addStress(program: Command): void {
-  addTargetOptions(addLoopOptions(program.command('stress')), {
+  const command = addTargetOptions(addLoopOptions(program.command('stress')), {
     several: true,
     timeoutMs: DEFAULT_TIMEOUT_MS,
-  })
+  });
+  addOutputOption(addSessionOptions(command, { memory: DEFAULT_MEMORY_MB }))
     .description(
       'Attach and detach controllers in loops, and report hangs, failures and leaks. It never writes, and ' +
         'does not affect connections of other hosts. Several subsystems are attached at the same time.',
     )
-    .option('--rdma-device <NAME>', 'count this RDMA device’s resources before and after')
+    .option('--rdma-device <NAME>', 'count this RDMA device’s resources before and after', rdmaDevice)
     .option('--json <FILE>', 'write the report to this file as JSON', writableFile)
     .addOption(reportOption())
-    .addOption(new Option('--messages', 'print everything as JSON lines on stdout').default(false).hideHelp())
+    .addOption(
+      new Option('--messages', 'print everything as JSON lines on stdout')
+        .default(false)
+        .conflicts('outputFormat')
+        .hideHelp(),
+    )
     .addHelpText(
       'after',
       '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
@@ -86,6 +92,8 @@ async function stress(given: Given): Promise<number> {
     ...extentOf(given),
     pollers: given.pollers,
     ioQueues: given.ioQueues,
+    memoryMb: given.memory,
+    verbose: given.verbose,
     reads: given.reads,
     limitMs: given.timeout,
     attach,
@@ -96,10 +104,10 @@ async function stress(given: Given): Promise<number> {
   const report = given.messages
     ? await runStress(options, stop, (message) => process.stdout.write(encodeMessage(message)))
     : await runWithProgress(options, stop);
+  const found = { ...report, findings: findings(report) };
   if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
-  else process.stdout.write(renderReport(report));
-  if (given.json !== undefined)
-    writeFileSync(given.json, `${JSON.stringify({ ...report, findings: findings(report) }, null, 2)}\n`);
+  else print(given.outputFormat, found, () => renderReport(report).trimEnd());
+  if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(found, null, 2)}\n`);
   if (given.report !== undefined) writeHtml(given.report, stressDocument(report));
   return stop.status || statusOf(report);
 }

@@ -1,4 +1,5 @@
 // Parsers for what names targets and hosts. They report a wrong value before anything is opened, by its option's name.
+import { readdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { parseTransportId, type TransportId } from 'spdk-nvme';
@@ -26,6 +27,23 @@ export function uuid(text: string): string {
   throw new InvalidArgumentError(
     'The value must be a UUID that is not all zeroes, such as 8f3b416d-81bd-47ac-95c5-78f60a9dd181.',
   );
+}
+
+/** A device of this machine. */
+export function rdmaDevice(text: string): string {
+  const devices = rdmaDevices();
+  if (devices.includes(text)) return text;
+  throw new InvalidArgumentError(
+    `There is no such RDMA device; this machine has ${devices.join(', ') || 'none'}.`,
+  );
+}
+
+function rdmaDevices(): string[] {
+  try {
+    return readdirSync('/sys/class/infiniband');
+  } catch {
+    return [];
+  }
 }
 
 function attempt<Result>(parse: () => Result): Result {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { type Counts, equal, leaked, type RdmaCounts, total } from './counts.js';
+import { explain, Failure } from './exit.js';
 import type { Patience } from './patience.js';
 
 /** One entry of `rdma -j resource show cq`. */
@@ -51,7 +52,7 @@ export function rdmaCounts(
   queues: readonly CompletionQueue[],
 ): RdmaCounts {
   const row = summary.find(({ ifname }) => ifname === device);
-  if (!row) throw new Error(`rdma resource show does not list the device ${device}`);
+  if (!row) throw new Failure(`rdma resource show does not list the device ${device}`);
   const pooled = queues.filter((queue) => queue.ifname === device && !queue.pid && queue.users === 0);
   return { pd: row.pd, cq: row.cq - pooled.length, qp: row.qp, cm_id: row.cm_id, mr: row.mr };
 }
@@ -61,14 +62,23 @@ export function hugepagesTaken(meminfo: string): number {
   return field('HugePages_Total') - field('HugePages_Free');
 }
 
-/** The files in every mounted hugetlbfs: memory that outlives its process. */
-export function hugepageFiles(): string[] {
-  const folders = readFileSync('/proc/self/mounts', 'utf8')
+/** The files in every mounted hugetlbfs that may be read: memory that outlives its process. */
+export function hugepageFiles(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string[] {
+  const folders = mounts
     .split('\n')
     .map((line) => line.split(' '))
     .filter(([, , type]) => type === 'hugetlbfs')
     .map(([, folder]) => folder ?? '');
-  return folders.flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`));
+  return folders.flatMap((folder) => listed(folder).map((name) => `${folder}/${name}`));
+}
+
+/** What is in a folder; nothing where another user's hugepages are, which this process cannot use either. */
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -103,6 +113,18 @@ export async function countWhenStable(
 }
 
 async function rdma<Row>(kind?: string): Promise<Row[]> {
-  const { stdout } = await run('rdma', ['-j', 'resource', 'show', ...(kind ? [kind] : [])]);
-  return JSON.parse(stdout) as Row[];
+  const words = ['-j', 'resource', 'show', ...(kind ? [kind] : [])];
+  try {
+    return JSON.parse((await run('rdma', words)).stdout) as Row[];
+  } catch (error) {
+    throw new Failure(whyNot(words, error));
+  }
+}
+
+function whyNot(words: readonly string[], error: unknown): string {
+  const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
+  if (code === 'ENOENT')
+    return '--rdma-device needs the program `rdma`, which is missing: apt-get install iproute2';
+  const reason = stderr.trim().split('\n')[0] || explain(error).split('\n')[0];
+  return `--rdma-device needs \`rdma ${words.join(' ')}\` (iproute2), which failed: ${reason}`;
 }

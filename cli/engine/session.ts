@@ -17,9 +17,9 @@ export interface SessionOptions extends TargetOptions {
 }
 
 /** Adds the options of every verb that opens SPDK. */
-export function addSessionOptions(command: Command): Command {
+export function addSessionOptions(command: Command, { memory = 64 } = {}): Command {
   return command
-    .option('--memory <MiB>', 'hugepage memory to reserve', integer(64, 1_048_576), 64)
+    .option('--memory <MiB>', 'hugepage memory to reserve', integer(64, 1_048_576), memory)
     .option('-v, --verbose', 'print SPDK’s own log lines on stderr', false);
 }
 

@@ -7,6 +7,10 @@ export interface StressOptions {
   readonly seconds?: number | undefined;
   readonly pollers: number;
   readonly ioQueues: number;
+  /** Hugepage memory to reserve at the start, in MiB. */
+  readonly memoryMb: number;
+  /** Whether SPDK's own log lines are shown. */
+  readonly verbose: boolean;
   /** The time limit of each attach, read and detach in milliseconds; what takes longer is counted as a hang. */
   readonly limitMs: number;
   /** Further options of each attach: who this host is, and how it connects. */

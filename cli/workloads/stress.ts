@@ -1,4 +1,4 @@
-import { Environment } from 'spdk-nvme';
+import { Environment, type LogLine } from 'spdk-nvme';
 import { codeOf, Failure } from '../engine/exit.js';
 import { whileExported } from '../engine/exported.js';
 import { measure, withProgress } from '../engine/measure.js';
@@ -28,7 +28,7 @@ export async function runStress(
   const measurement = await measure({
     stop,
     rdmaDevice: options.rdmaDevice,
-    inEnvironment: (work) => inEnvironment(options, stop, tally, work),
+    inEnvironment: (work) => inEnvironment(options, stop, tally, send, work),
     first: async (environment) => {
       await warmUp(environment, 1);
       // A target that does not let anybody attach need not be asked again, and there is nothing to measure.
@@ -79,12 +79,23 @@ export async function runStress(
 
 /** Opens an environment for the work and closes it. A close that fails is counted, so that the report still comes. */
 async function inEnvironment(
-  { pollers }: StressOptions,
+  { pollers, memoryMb, verbose }: StressOptions,
   stop: StopSignal,
   tally: Tally,
+  send: (message: Message<StressReport>) => void,
   work: (environment: Environment) => Promise<void>,
 ): Promise<void> {
-  const environment = await Environment.init({ name: 'spdk-nvme-stress', pollers });
+  const environment = await Environment.init({
+    name: 'spdk-nvme-stress',
+    pollers,
+    memoryMb,
+    logLevel: verbose ? 'notice' : 'error',
+  });
+  if (verbose) {
+    environment.on('log', ({ source, message }: LogLine) =>
+      send({ type: 'note', text: `${source}: ${message}` }),
+    );
+  }
   environment.on('failed', (controller, error) => {
     tally.fail(codeOf(error), `${controller.transportId.subnqn}: ${error.message}`);
   });

@@ -1,7 +1,7 @@
 // Any words on the command line are taken or rejected with a line that says why; nothing else happens to them.
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -85,6 +85,8 @@ it.each([
   [['copy', ...target, '--sdlba', '0', '--slbs', '1,', '--blocks', '0'], '--slbs'],
   [['copy', ...target, '--sdlba', '-1', '--slbs', '1', '--blocks', '0'], '--sdlba'],
   [['stress', ...target, '--loops', '1', '--seconds', '1'], '--seconds'],
+  [['stress', ...target, '--rdma-device', 'nope'], '--rdma-device'],
+  [['stress', ...target, '--messages', '-o', 'json'], '--messages'],
   [['list', ...target, '--nope'], '--nope'],
   [['list', ...target, 'more'], 'too many arguments'],
   [['lisst'], 'lisst'],
@@ -117,7 +119,7 @@ it.each([
 
 it('a key is not in the process list', () => {
   const show = `
-    import { readFileSync } from 'node:fs';
+    import { readdirSync, readFileSync } from 'node:fs';
     import { hideKeys } from './cli/engine/key-options.ts';
     const before = readFileSync('/proc/self/cmdline', 'utf8');
     hideKeys(process.argv.slice(1));
@@ -138,6 +140,26 @@ it('a key is not in the process list', () => {
   expect(before).toContain(secret);
   expect(after).toContain('-S DHHC-1:… more');
   expect(after).not.toContain(secret);
+});
+
+it('no failure that the command line raises has a stack', () => {
+  const files = readdirSync('cli', { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  expect(files.length).toBeGreaterThan(50);
+  for (const file of files)
+    expect(readFileSync(`cli/${file}`, 'utf8'), file).not.toMatch(/throw new Error\(/);
+});
+
+it('the guide names the options of every verb that opens SPDK', () => {
+  const opens = idle(silent).program.commands.filter(({ options }) =>
+    options.some(({ long }) => long === '--traddr'),
+  );
+  expect(opens.length).toBeGreaterThan(20);
+  for (const verb of opens) {
+    const has = verb.options.map(({ long }) => long);
+    expect(has, verb.name()).toEqual(expect.arrayContaining(['--memory', '--verbose']));
+  }
 });
 
 it('the guide names the fields of every JSON', () => {
