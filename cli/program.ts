@@ -14,6 +14,7 @@ import { addPassthru } from './commands/passthru.js';
 import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
+import { addZones } from './commands/zones.js';
 import { addExamples, usageMessage } from './engine/examples.js';
 import { explain, statusOfError, UsageError } from './engine/exit.js';
 import { keyError, withoutKeys } from './engine/key-options.js';
@@ -47,6 +48,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addLogs(program);
   addIo(program);
   addCopy(program);
+  addZones(program);
   addManagement(program);
   addPassthru(program);
   addPerf(program);
@@ -70,7 +72,7 @@ export async function run(words: readonly string[], output: Output = processOutp
     verb = command.name();
   });
   try {
-    await program.parseAsync(words, { from: 'user' });
+    await program.parseAsync(joined(words), { from: 'user' });
   } catch (thrown) {
     const error = keyError(thrown) ?? thrown;
     if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
@@ -80,4 +82,10 @@ export async function run(words: readonly string[], output: Output = processOutp
     return statusOfError(error);
   }
   return Number(process.exitCode ?? 0);
+}
+
+/** nvme-cli has the verbs for zones as two words. */
+function joined([first = '', second = '', ...others]: readonly string[]): string[] {
+  const words = first === 'zns' && /^[a-z]/.test(second) ? [`zns-${second}`] : [first, second];
+  return [...words.filter((word) => word !== ''), ...others];
 }

@@ -176,3 +176,12 @@ export function advisories(options?: { readonly all?: boolean | undefined }): Ad
   const all = readOptions(options, 'advisories options', ['all']).get('all');
   return advisoriesFor(spdkVersion(), { all: all === undefined ? false : checkBoolean(all, 'all') });
 }
+export {
+  type Zone,
+  type ZoneAppendOptions,
+  type ZonedInfo,
+  type ZoneLike,
+  type ZoneReportOptions,
+  type ZoneState,
+  Zones,
+} from './zones.js';

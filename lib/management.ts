@@ -11,7 +11,7 @@ import {
   selfTestCodes,
   selfTestPage,
 } from './nvme/self-test.js';
-import { type AdminLimits, type AdminOptions, checkLimits } from './options/admin-command.js';
+import { type AdminLimits, type AdminOptions, checkLimits, rest } from './options/admin-command.js';
 import { checkInteger } from './options/arguments.js';
 import { invalidBuffer, plainBytesOf } from './options/buffers.js';
 import {
@@ -222,11 +222,6 @@ export class Management {
   async #send(command: Parameters<Admin['send']>[0], limits: AdminLimits): Promise<number> {
     return (await this.#services.admin.send(command, rest(limits))).cdw0;
   }
-}
-
-/** The limits of the next command: all commands of a call have one time limit. */
-function rest({ timeoutMs, signal, since }: AdminLimits): AdminOptions {
-  return { timeoutMs: Math.max(1, Math.ceil(since + timeoutMs - performance.now())), signal };
 }
 
 function unsupported(name: string, where: string): SpdkError {

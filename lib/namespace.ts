@@ -2,6 +2,7 @@
 // documents public methods.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { Admin } from './admin.js';
 import { codedError } from './errors/spdk-error.js';
 import { traced, tracesIo } from './internal/tracing.js';
 import { type CopyRange, checkSources, copyCommand, sourceList, totalOf } from './io/copy.js';
@@ -31,6 +32,7 @@ import type { IoLimits } from './io/submission-queue.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { deviceIdOf } from './nvme/namespace-descriptors.js';
+import type { AdminOptions } from './options/admin-command.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { Reservations } from './reservations.js';
@@ -47,6 +49,7 @@ import type {
   OptimalSizes,
   SupportedCommands,
 } from './types.js';
+import { type ZoneCommand, Zones } from './zones.js';
 
 export type { CopyRange } from './io/copy.js';
 export type {
@@ -94,6 +97,8 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   readonly deviceId: string;
   /** Which hosts may read and write the namespace. */
   readonly reservations: Reservations;
+  /** Its zones, if it is a zoned namespace. */
+  readonly zones: Zones;
   /** The capacity in bytes. */
   readonly bytes: number;
 
@@ -114,6 +119,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     this.eui64 = info.eui64;
     this.deviceId = deviceId;
     this.reservations = Reservations.create(this);
+    this.zones = Zones.create(this);
     this.bytes = info.blocks * info.blockSize;
   }
 
@@ -128,6 +134,9 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
 
   /** @internal The limits of an operation that gives none, on the chosen queue pair. */
   abstract limitsFor(queuePair: unknown): Limits;
+
+  /** @internal The controllers that lead to it now. @throws {SpdkError} if there is none */
+  abstract controllers(): readonly [NamespaceController, ...NamespaceController[]];
 
   /** @internal Sends an operation, whose arguments are checked. */
   abstract send<Value>(limits: Limits, request: IoRequest): Promise<Value>;
@@ -385,6 +394,34 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     return this.check(offset, length);
   }
 
+  /** @internal Identify of the namespace, with a command set identifier. */
+  async identify(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer> {
+    this.check(0, 0);
+    const [{ admin }] = this.controllers();
+    const cdw = [structure, commandSet * 2 ** 24];
+    return (await admin.send({ opcode: 0x06, nsid: this.id, cdw, dataLength: 4096 }, options)).data;
+  }
+
+  /** @internal The most that one command transfers, over any path. */
+  transferBytes(): number {
+    return Math.min(...this.controllers().map(({ info }) => info.maxTransferBytes));
+  }
+
+  /** @internal Sends a command for zones. */
+  async command(command: ZoneCommand, options: OperationOptions): Promise<number> {
+    const limits = readLimits(options, 'options', this);
+    const { offset, length } = command.range ?? { offset: 0, length: 0 };
+    this.check(offset, length);
+    const request = new IoRequest(command.verb, ioOpcodes.raw, this, offset, length, limits);
+    request.raw = command;
+    const { source, target } = command;
+    if (!direct(request, source ?? target ?? new Uint8Array(0), this.memory)) {
+      request.source = source;
+      request.target = target;
+    }
+    return this.#run(limits, request);
+  }
+
   #run<Value>(limits: Limits, request: IoRequest): Promise<Value> {
     if (!tracesIo()) return this.send(limits, request);
     const { opcode, position: offset, length } = request;
@@ -454,9 +491,14 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 }
 
+/** A controller, as far as a namespace asks it. */
+export interface NamespaceController {
+  readonly info: Pick<ControllerInfo, 'subsystemNqn' | 'serial' | 'maxTransferBytes'>;
+  readonly admin: Pick<Admin, 'send'>;
+}
+
 /** What a namespace needs of its controller. */
-export interface NamespaceOwner extends QueueChooser {
-  readonly info: Pick<ControllerInfo, 'subsystemNqn' | 'serial'>;
+export interface NamespaceOwner extends QueueChooser, NamespaceController {
   /** The DMA memory of the environment. */
   readonly memory: DmaMemory;
   /** Whether the namespace is as it was when it was described. */
@@ -510,6 +552,11 @@ export class Namespace extends NamespaceCommands<IoLimits> {
   /** @internal The limits of operations on the chosen queue pair, or on the least busy one. */
   override limitsFor(queuePair: unknown): IoLimits {
     return this.#owner.limitsFor(queuePair);
+  }
+
+  /** @internal */
+  override controllers(): readonly [NamespaceController] {
+    return [this.#owner];
   }
 
   /** @internal */

@@ -1,6 +1,6 @@
 // Reservations of one namespace: which hosts may read and write it.
 
-import type { OperationOptions, RawIoCommand } from './io/operation-options.js';
+import { limitKeys, type OperationOptions, type RawIoCommand, restOf } from './io/operation-options.js';
 import {
   acquireCommand,
   checkKey,
@@ -94,7 +94,7 @@ export class Reservations {
     const preempt = optional(given.get('preempt'), (value) => checkKey(value, 'preempt'));
     const abort = checkBoolean(or(given.get('abort'), false), 'abort');
     const command = acquireCommand(checkKey(key, 'key'), checkType(type), preempt, abort);
-    await this.#send(command, limitsOf(given));
+    await this.#send(command, restOf(given));
   }
 
   /** Gives the reservation up. @param type that with which it was acquired */
@@ -125,7 +125,6 @@ export class Reservations {
 }
 
 const firstRegistrants = 15;
-const limitKeys = ['queuePair', 'timeoutMs', 'signal', 'onTimeout'] as const;
 
 function checkType(type: unknown): number {
   const names = Object.keys(reservationTypes) as ReservationType[];
@@ -135,10 +134,5 @@ function checkType(type: unknown): number {
 function readPersistent(options: unknown) {
   const given = readOptions(options, 'register options', ['persistent', ...limitKeys]);
   const persistent = optional(given.get('persistent'), (value) => checkBoolean(value, 'persistent'));
-  return { persistent, limits: limitsOf(given) };
-}
-
-/** What is left of the options for the command, which checks it. */
-function limitsOf(given: ReadonlyMap<string, unknown>): OperationOptions {
-  return Object.fromEntries(limitKeys.filter((key) => given.has(key)).map((key) => [key, given.get(key)]));
+  return { persistent, limits: restOf(given) };
 }

@@ -1,17 +1,20 @@
 // A namespace over several paths.
 
+import { SpdkError } from './errors/spdk-error.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { LimitsChooser } from './io/operation-options.js';
 import type { IoRequest, RequestLimits } from './io/request.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { RequestRouter } from './multipath/request-router.js';
-import { NamespaceCommands } from './namespace.js';
+import { NamespaceCommands, type NamespaceController } from './namespace.js';
 import type { NamespaceNames } from './nvme/namespace-descriptors.js';
 
 /** What a namespace needs of its subsystem. */
 export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
   readonly memory: DmaMemory;
   readonly router: RequestRouter;
+  /** The controllers of its usable paths. */
+  readonly controllers: (namespace: SubsystemNamespace) => readonly NamespaceController[];
   /** Whether some path still has it as it was described. */
   readonly known: () => boolean;
 }
@@ -77,6 +80,13 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
   /** @internal The limits of operations that give none. @throws {SpdkError} ERR_SPDK_FOREIGN_QUEUE_PAIR */
   override limitsFor(queuePair: unknown): RequestLimits {
     return this.#owner.limitsFor(queuePair);
+  }
+
+  /** @internal @throws {SpdkError} ERR_SPDK_NO_PATH */
+  override controllers(): readonly [NamespaceController, ...NamespaceController[]] {
+    const [first, ...others] = this.#owner.controllers(this);
+    if (first) return [first, ...others];
+    throw new SpdkError('ERR_SPDK_NO_PATH', `No path to namespace ${this.id} is usable now`);
   }
 
   /** @internal */

@@ -141,10 +141,13 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     this.#attach = resolved.attach;
     const { memory } = services;
     const limitsFor = limitsChooser(first.options.ioTimeoutMs);
+    const controllers = (namespace: SubsystemNamespace) =>
+      this.pathsOf(namespace).flatMap(({ controller }) => controller ?? []);
     this.#directory = new NamespaceDirectory<SubsystemPath, SubsystemNamespace>({
       ...{ memory, policy: resolved.policy, selector: resolved.selector },
       rejection: () => this.#rejection(),
-      create: (routing, info, ids) => SubsystemNamespace.create({ ...routing, memory, limitsFor }, info, ids),
+      create: (routing, info, ids) =>
+        SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers }, info, ids),
       unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);

@@ -1,4 +1,4 @@
-// Every error code: what it means, and what to do.
+// Every error code: what it means, and what to do. Longer than other files: an entry for each.
 
 /** The meaning of an error code and its remedy. */
 export interface CatalogueEntry {
@@ -188,6 +188,39 @@ export const errorCatalogue = {
     meaning:
       'Data and its protection information do not match, as the controller or this package found; `nvmeStatus` names the check.',
     remedy: 'The data is damaged, or was written with other tags; read it again, or write it anew.',
+  },
+  ERR_SPDK_ZONE_BOUNDARY: {
+    meaning: 'A command goes past the end of a zone.',
+    remedy: 'Read and write within one zone; `zones.info()` has the size of zones.',
+  },
+  ERR_SPDK_ZONE_FULL: {
+    meaning: 'The zone is full.',
+    remedy: 'Write to another zone, or reset this one with `zones.reset()`, which ends its data.',
+  },
+  ERR_SPDK_ZONE_READ_ONLY: {
+    meaning: 'The zone can only be read.',
+    remedy: 'Copy its data to another zone; `zones.offline()` gives it up.',
+  },
+  ERR_SPDK_ZONE_OFFLINE: {
+    meaning: 'The zone is offline: it can neither be read nor written any more.',
+    remedy: 'Use another zone; `zones.report({ state: "offline" })` lists those to leave out.',
+  },
+  ERR_SPDK_ZONE_INVALID_WRITE: {
+    meaning: 'A write does not begin at the write pointer of its zone.',
+    remedy:
+      'Write at `writePointer` of the zone in `zones.report()`, one write after the other, or use `zones.append()`.',
+  },
+  ERR_SPDK_TOO_MANY_ACTIVE_ZONES: {
+    meaning: 'More zones would be open or closed than the namespace allows.',
+    remedy: 'Finish or reset zones first; `zones.info()` has the limit, `maxActive`.',
+  },
+  ERR_SPDK_TOO_MANY_OPEN_ZONES: {
+    meaning: 'More zones would be open than the namespace allows.',
+    remedy: 'Close, finish or reset zones first; `zones.info()` has the limit, `maxOpen`.',
+  },
+  ERR_SPDK_ZONE_INVALID_TRANSITION: {
+    meaning: 'The zone cannot get from its state into the one that is asked for.',
+    remedy: 'Look at its state in `zones.report()`; it may have been changed by another host.',
   },
   ERR_SPDK_UNALIGNED: {
     meaning: 'An offset or a length is not a multiple of the block size.',

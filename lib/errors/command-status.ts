@@ -35,8 +35,22 @@ const hostErrors: Readonly<Record<number, SpdkErrorCode>> = {
   125: 'ERR_SPDK_ABORTED', // ECANCELED
 };
 
-/** Media errors "End-to-end Guard Check Error", "… Application Tag Check Error" and "… Reference Tag Check Error". */
-const protectionStatuses = [0x282, 0x283, 0x284];
+/** Statuses, their type in bits 8 to 10, that have a code of their own. */
+const codesOf: ReadonlyMap<number, SpdkErrorCode> = new Map([
+  // Of the Zoned Namespace command set.
+  [0x1b8, 'ERR_SPDK_ZONE_BOUNDARY'],
+  [0x1b9, 'ERR_SPDK_ZONE_FULL'],
+  [0x1ba, 'ERR_SPDK_ZONE_READ_ONLY'],
+  [0x1bb, 'ERR_SPDK_ZONE_OFFLINE'],
+  [0x1bc, 'ERR_SPDK_ZONE_INVALID_WRITE'],
+  [0x1bd, 'ERR_SPDK_TOO_MANY_ACTIVE_ZONES'],
+  [0x1be, 'ERR_SPDK_TOO_MANY_OPEN_ZONES'],
+  [0x1bf, 'ERR_SPDK_ZONE_INVALID_TRANSITION'],
+  // Media errors: the checks of guard, application tag and reference tag.
+  [0x282, 'ERR_SPDK_PROTECTION'],
+  [0x283, 'ERR_SPDK_PROTECTION'],
+  [0x284, 'ERR_SPDK_PROTECTION'],
+]);
 
 /**
  * Why an operation was not carried out: the status word of a command, which is not zero, or an error where no command had
@@ -67,7 +81,7 @@ export function commandStatus(failure: CommandFailure): CommandStatus | undefine
 export function failureCode(failure: CommandFailure): SpdkErrorCode {
   if (typeof failure !== 'number') return failure.code;
   if (failure >= hostError) return hostErrors[failure - hostError] ?? 'ERR_SPDK_IO_FAILED';
-  return protectionStatuses.includes(failure & 0x7ff) ? 'ERR_SPDK_PROTECTION' : 'ERR_SPDK_IO_FAILED';
+  return codesOf.get(failure & 0x7ff) ?? 'ERR_SPDK_IO_FAILED';
 }
 
 /** The error that a failure is for a caller. */

@@ -89,7 +89,7 @@ export interface LimitsChooser<Limits extends RequestLimits> {
 /** Chooses the queue of an operation: a controller. */
 export type QueueChooser = LimitsChooser<IoLimits>;
 
-const limitKeys = ['queuePair', 'timeoutMs', 'signal', 'onTimeout'] as const;
+export const limitKeys = ['queuePair', 'timeoutMs', 'signal', 'onTimeout'] as const;
 
 /** Reads the options of an operation without a place. */
 export function readLimits<Limits extends RequestLimits>(
@@ -170,6 +170,11 @@ export function readRange<Limits extends RequestLimits>(
     length: checkInteger(given.get('length'), 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes'),
     limits: limitsOf(given, controller),
   };
+}
+
+/** What is left of the options of a command that sends another one, which checks it. */
+export function restOf(given: ReadonlyMap<string, unknown>): OperationOptions {
+  return Object.fromEntries(limitKeys.filter((key) => given.has(key)).map((key) => [key, given.get(key)]));
 }
 
 /** Reads the options of a copy. */

@@ -15,6 +15,8 @@ export interface CheckedRawCommand {
   readonly opcode: number;
   readonly dwords: readonly number[];
   readonly length: number;
+  /** It changes nothing: over several paths it may be sent again. */
+  readonly repeatable?: boolean;
   /** Its result is dwords 0 and 1 of the completion, not the first of them. */
   readonly longResult?: boolean;
 }
@@ -173,14 +175,14 @@ export class IoRequest {
     return this.length === 0 ? this.verb : `${this.verb} ${this.length} bytes at ${this.position}`;
   }
 
-  /** Whether later operations read what it writes, as far as this package knows. A raw command has a range if it is a copy. */
+  /** Whether later operations read what it writes. A raw command has a range if this package knows that it changes that. */
   get changesData(): boolean {
     return changing.has(this.opcode) || (this.raw !== undefined && this.length > 0);
   }
 
   /** Whether it must not be sent twice. */
   get once(): boolean {
-    return this.raw !== undefined || this.opcode === ioOpcodes.compareAndWrite;
+    return this.raw ? !this.raw.repeatable : this.opcode === ioOpcodes.compareAndWrite;
   }
 
   /** Its blocks are transferred with their metadata: each is of this size. Before it is split. */

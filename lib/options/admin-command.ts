@@ -84,6 +84,11 @@ export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
   };
 }
 
+/** The limits of the next command: all commands of a call have one time limit. */
+export function rest({ timeoutMs, signal, since }: AdminLimits): AdminOptions {
+  return { timeoutMs: Math.max(1, Math.ceil(since + timeoutMs - performance.now())), signal };
+}
+
 /** The lowest two bits of an opcode are the direction of its data. */
 function checkDirection(opcode: number, sends: boolean): void {
   const name = `Opcode ${opcode}`;

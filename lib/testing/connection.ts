@@ -62,8 +62,8 @@ export class Connection {
     this.subsystem.target.respond(() => {
       if (!pending.open()) return;
       const parts = uses.map((use) => memory.bytes(use));
-      const status = this.subsystem.execute(command, parts, this.#hostId);
-      pending.end(status, 0);
+      const { status, result } = this.subsystem.execute(command, parts, this.#hostId);
+      pending.end(status, result);
     });
     return { abort: (settled) => this.#abort(pending, settled) };
   }

@@ -12,3 +12,4 @@ export type { MemoryReservations } from './reservations.js';
 export { type Simulation, simulate } from './simulation.js';
 export type { MemorySubsystem } from './subsystem.js';
 export type { MemoryAddress, MemoryTarget } from './target.js';
+export type { MemoryZone, MemoryZoneOptions, MemoryZones } from './zones.js';

@@ -6,6 +6,7 @@ import { conflict, invalid, optional, or } from '../options/common.js';
 import { isUuid } from '../options/nqn.js';
 import type { CopyLimits, NamespaceProtection } from '../types.js';
 import { MemoryReservations } from './reservations.js';
+import { type MemoryZoneOptions, MemoryZones, readZoneOptions, type ZoneLimits } from './zones.js';
 
 let lastTag = 0;
 
@@ -25,6 +26,8 @@ export interface MemoryNamespaceOptions {
   readonly protectionPlace?: 'first' | 'last' | undefined;
   /** What one Copy command takes; default 16 ranges of 128 blocks, 256 blocks in all. `ranges: 0`: it has no such command. */
   readonly copyLimits?: Partial<CopyLimits> | undefined;
+  /** Makes it a zoned namespace. */
+  readonly zones?: MemoryZoneOptions | undefined;
   /** Default: one of its own. An empty text: the controller reports no identifier. */
   readonly uuid?: string | undefined;
 }
@@ -40,6 +43,8 @@ export class MemoryNamespace {
   readonly protection: NamespaceProtection;
   /** @internal Each is a disk of its own. */
   readonly tag = ++lastTag;
+  /** Of a zoned namespace. */
+  readonly zones: MemoryZones | undefined;
   /** @internal */
   readonly copyLimits: CopyLimits;
   /** As the controllers report it; empty for none. */
@@ -57,6 +62,7 @@ export class MemoryNamespace {
   private constructor(id: number, blocks: number, blockSize: number, shape: Shape, uuid?: string) {
     const { metadataSize, protection } = shape;
     this.copyLimits = shape.copyLimits;
+    this.zones = shape.zones && new MemoryZones(shape.zones, blocks);
     this.id = id;
     this.uuid = uuid ?? `00000000-0000-4000-8000-${this.tag.toString(16).padStart(12, '0')}`;
     this.blockSize = blockSize;
@@ -77,6 +83,7 @@ export class MemoryNamespace {
       'protectionType',
       'protectionPlace',
       'copyLimits',
+      'zones',
       'uuid',
     ]);
     const uuid = optional(given.get('uuid'), checkUuid);
@@ -85,7 +92,11 @@ export class MemoryNamespace {
     );
     const blockSize = 2 ** checkInteger(shift, 'the power of two of blockSize', 9, 20);
     const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, mostBytes / blockSize);
-    const shape = { ...readMetadataShape(given), copyLimits: readCopyLimits(given.get('copyLimits')) };
+    const shape = {
+      ...readMetadataShape(given),
+      copyLimits: readCopyLimits(given.get('copyLimits')),
+      zones: optional(given.get('zones'), (zones) => readZoneOptions(zones, blocks)),
+    };
     return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, shape, uuid);
   }
 
@@ -152,6 +163,7 @@ interface MetadataShape {
 
 interface Shape extends MetadataShape {
   readonly copyLimits: CopyLimits;
+  readonly zones: ZoneLimits | undefined;
 }
 
 function readCopyLimits(value: unknown): CopyLimits {

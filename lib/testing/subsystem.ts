@@ -11,7 +11,8 @@ import { MemoryManagement } from './management.js';
 import { executeBlocks } from './metadata.js';
 import { anaStatus, completeMultipath } from './multipath.js';
 import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
-import { executeRaw } from './raw.js';
+import { executeRaw, type MemoryOutcome } from './raw.js';
+import { describeZones, type MemoryZones } from './zones.js';
 
 const invalidNamespace = 0x0b;
 const rangeStatus = 0x80;
@@ -133,6 +134,7 @@ export class MemorySubsystem {
   admin(question: AdminQuestion, from: MemoryLink): MemoryAdminResult {
     const result = adminResult(question, this.features, this.serial);
     const known = completeMultipath(question, result, this, from);
+    describeZones(question, known, this.namespaces.get(question.nsid));
     return this.management.complete(question, known, this);
   }
 
@@ -141,14 +143,24 @@ export class MemorySubsystem {
     return this.#ana.get(id) ?? 'optimized';
   }
 
-  /** @internal Carries out an I/O command with the memory of its parts. Gives its status, 0 for success. */
-  execute(command: RingCommand, parts: readonly (Uint8Array | undefined)[], hostId: string): number {
+  /** @internal Carries out an I/O command with the memory of its parts. */
+  execute(command: RingCommand, parts: readonly (Uint8Array | undefined)[], hostId: string): MemoryOutcome {
     const failure = this.target.nextFailure(command.operation);
-    if (failure !== 0) return failure;
     const namespace = this.namespaces.get(command.nsid);
-    if (!namespace) return invalidNamespace;
+    const known = failure === 0 ? namespace : undefined;
+    if (!known) return { status: failure || invalidNamespace, result: 0 };
     if (command.operation === operation.raw)
-      return executeRaw(namespace, command, { hostId, ana: this.anaOf(command.nsid) }, parts[0]);
+      return executeRaw(known, command, { hostId, ana: this.anaOf(command.nsid) }, parts[0]);
+    return { status: this.#carryOut(known, command, parts, hostId), result: 0 };
+  }
+
+  /** Gives its status, 0 for success. */
+  #carryOut(
+    namespace: MemoryNamespace,
+    command: RingCommand,
+    parts: readonly (Uint8Array | undefined)[],
+    hostId: string,
+  ): number {
     if (namespace.reservations.excludes(hostId, command.operation)) return reservationConflict;
     const unreachable = anaStatus(this.anaOf(command.nsid));
     if (unreachable !== 0) return unreachable;
@@ -156,6 +168,8 @@ export class MemorySubsystem {
     const from = command.block * namespace.blockSize;
     const to = from + command.blocks * namespace.blockSize;
     if (to > namespace.data.byteLength) return rangeStatus;
+    const zoned = namespace.zones ? zoneStatus(namespace.zones, command) : 0;
+    if (zoned !== 0) return zoned;
     switch (command.operation) {
       case operation.writeZeroes:
         if (namespace.metadataSize > 0) return executeBlocks(namespace, command, parts);
@@ -182,6 +196,14 @@ export class MemorySubsystem {
       if (connection.subsystem === this) connection.changedNamespaces();
     }
   }
+}
+
+/** Why a zone does not take a command; else 0, and its write pointer has moved. */
+function zoneStatus(zones: MemoryZones, { operation: what, block, blocks }: RingCommand): number {
+  const writes = [operation.write, operation.writeZeroes, operation.compareAndWrite].some(
+    (one) => one === what,
+  );
+  return writes ? zones.write(block, blocks) : zones.reads(block);
 }
 
 /** A read or a compare of what cannot be read; what is written can be. */

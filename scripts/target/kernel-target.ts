@@ -128,6 +128,28 @@ export function allow(nqn: string, port: FabricPort = ports.rdma): void {
   if (!existsSync(linkOf(nqn, port))) symlinkSync(folderOf(nqn), linkOf(nqn, port));
 }
 
+/** Sizes of a disk with zones. */
+export interface ZonedDisk {
+  readonly sizeMb: number;
+  readonly zoneMb: number;
+  readonly blockSize: number;
+  readonly maxOpen: number;
+  readonly maxActive: number;
+}
+
+/** Makes a null_blk disk with zones, which keeps what is written. */
+export function makeZonedDisk(name: string, disk: ZonedDisk): { device: string; remove: () => void } {
+  const folder = `/sys/kernel/config/nullb/${name}`;
+  mkdirSync(folder);
+  const settings = {
+    ...{ memory_backed: 1, zoned: 1, blocksize: disk.blockSize, size: disk.sizeMb },
+    ...{ zone_size: disk.zoneMb, zone_max_open: disk.maxOpen, zone_max_active: disk.maxActive },
+  };
+  for (const [setting, value] of Object.entries(settings)) writeFileSync(`${folder}/${setting}`, `${value}`);
+  writeFileSync(`${folder}/power`, '1');
+  return { device: `/dev/${name}`, remove: () => rmdirSync(folder) };
+}
+
 /** The ANA states as the kernel's target writes them. */
 export type KernelAnaState = 'optimized' | 'non-optimized' | 'inaccessible' | 'persistent-loss' | 'change';
 

@@ -1,5 +1,8 @@
 // Verbs against a disk in memory: what they send, print and end with.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { run } from '../../cli/program.js';
 import { type MemoryNamespace, type Simulation, simulate } from '../../lib/testing/index.js';
@@ -8,10 +11,13 @@ const nqn = 'nqn.2026-11.dev.spdk-nvme:disk';
 const words = ['-t', 'tcp', '-a', '127.0.0.1', '-s', '4420', '-n', nqn];
 let simulation: Simulation;
 let disk: MemoryNamespace;
+let zoned: MemoryNamespace;
 
 beforeEach(() => {
   simulation = simulate();
-  disk = simulation.addTarget().addSubsystem(nqn).addNamespace(1, { blocks: 64 });
+  const subsystem = simulation.addTarget().addSubsystem(nqn);
+  disk = subsystem.addNamespace(1, { blocks: 64 });
+  zoned = subsystem.addNamespace(2, { blocks: 64, zones: { zoneBlocks: 16, capacityBlocks: 12 } });
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -24,8 +30,9 @@ async function verb(...given: string[]): Promise<{ status: number; out: string; 
   const out: string[] = [];
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0);
   const output = { writeOut: (text: string) => out.push(text), writeErr: (text: string) => (err += text) };
-  const [name = '', ...rest] = given;
-  const status = await run([name, ...words, ...rest], output);
+  const verbWords = given[0] === 'zns' ? 2 : 1;
+  const line = [...given.slice(0, verbWords), ...words, ...given.slice(verbWords)];
+  const status = await run(line, output);
   vi.restoreAllMocks();
   return { status, out: out.join(''), err };
 }
@@ -35,12 +42,63 @@ const stored = (block: number) => Buffer.from(disk.data.subarray(block * 512, (b
 
 it('copy copies ranges', async () => {
   for (const [i, text] of ['a', 'b', 'c'].entries()) disk.data.set(blockOf(text), i * 512);
-  const copied = await verb('copy', '--sdlba', '10', '--slbs', '1,0', '--blocks', '1,0', '-f', '-l');
+  const copied = await verb(
+    'copy',
+    '-N',
+    '1',
+    '--sdlba',
+    '10',
+    '--slbs',
+    '1,0',
+    '--blocks',
+    '1,0',
+    '-f',
+    '-l',
+  );
   expect(copied).toEqual({ status: 0, out: 'NVMe Copy: success\n', err: '' });
   expect([10, 11, 12].map(stored)).toEqual(['b', 'c', 'a'].map((text) => blockOf(text).toString()));
 });
 
 it('copy ends with the code of what it cannot do', async () => {
-  const { status, err } = await verb('copy', '--sdlba', '63', '--slbs', '0', '--blocks', '1');
+  const { status, err } = await verb('copy', '-N', '1', '--sdlba', '63', '--slbs', '0', '--blocks', '1');
   expect([status, err]).toEqual([1, expect.stringContaining('ERR_SPDK_OUT_OF_RANGE')]);
+});
+
+it('zns verbs show and change zones', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'zones-')), 'data');
+  writeFileSync(file, blockOf('z'));
+  const zns = async (...given: string[]) => {
+    const { status, out, err } = await verb('zns', ...given, '-N', '2');
+    expect([status, err]).toEqual([0, '']);
+    return out;
+  };
+  expect(await zns('zone-append', '--zslba', '16', '--data', file)).toBe('Success appended data to LBA 10\n');
+  expect(Buffer.from(zoned.data.subarray(16 * 512, 17 * 512)).equals(blockOf('z'))).toBe(true);
+  await zns('close-zone', '--start-lba', '16');
+  await zns('open-zone', '--start-lba', '32');
+  await zns('zone-mgmt-send', '--zsa', '2', '--start-lba', '0');
+  const { nr_zones, zone_list } = JSON.parse(await zns('report-zones', '-o', 'json'));
+  expect(nr_zones).toBe(4);
+  const common = { cap: 12, type: 'SEQWRITE_REQ' };
+  expect(zone_list.slice(1)).toEqual([
+    { ...common, slba: 16, wp: 17, state: 'CLOSED' },
+    { ...common, slba: 32, wp: 32, state: 'EXP_OPENED' },
+    { ...common, slba: 48, wp: 48, state: 'EMPTY' },
+  ]);
+  expect(await zns('report-zones', '--state', '4')).toBe(
+    'nr_zones: 1\nSLBA: 0x10 WP: 0x11 Cap: 0xc State: CLOSED\n',
+  );
+  expect(await zns('reset-zone', '--select-all')).toBe('zns-reset-zone: Success\n');
+  expect(JSON.parse(await zns('report-zones', '--state', '1', '-o', 'json')).nr_zones).toBe(4);
+  expect(JSON.parse(await zns('id-ns', '-o', 'json'))).toMatchObject({ zsze: 16, zones: 4, mor: 0, mar: 0 });
+  rmSync(dirname(file), { recursive: true });
+});
+
+it.each([
+  [['id-ns'], 'has no zones'],
+  [['report-zones'], 'ERR_SPDK_UNSUPPORTED'],
+  [['reset-zone', '--start-lba', '0'], 'ERR_SPDK_UNSUPPORTED'],
+])('zns %j ends with the reason on a namespace without zones', async (given, why) => {
+  const { status, err } = await verb('zns', ...given, '-N', '1');
+  expect([status, err]).toEqual([1, expect.stringContaining(why)]);
 });

@@ -1,0 +1,179 @@
+// The verbs for zoned namespaces, with the options of nvme-cli's plugin zns. Blocks are counted, as there.
+
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Namespace, Zone, ZoneState, Zones } from 'spdk-nvme';
+import { Failure, UsageError } from '../engine/exit.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
+import { integer } from '../engine/numbers.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
+import { listing } from '../engine/show.js';
+import { addTargetOptions } from '../engine/target-options.js';
+
+type Given = SessionOptions & NamespaceOption;
+type Work<Options> = (session: Session, namespace: Namespace, given: Given & Options) => Promise<void>;
+type Place = { readonly startLba?: number; readonly selectAll: boolean };
+
+const block = integer(0, Number.MAX_SAFE_INTEGER);
+/** nvme-cli's numbers and names. */
+const filters = [
+  ...([undefined, 'empty', 'implicitly-open', 'explicitly-open', 'closed'] as const),
+  ...(['full', 'read-only', 'offline'] as const),
+];
+const names: Readonly<Record<ZoneState, string>> = {
+  empty: 'EMPTY',
+  'implicitly-open': 'IMP_OPENED',
+  'explicitly-open': 'EXP_OPENED',
+  closed: 'CLOSED',
+  'read-only': 'READONLY',
+  full: 'FULL',
+  offline: 'OFFLINE',
+};
+const actions = ['close', 'finish', 'open', 'reset', 'offline'] as const;
+
+export function addZones(program: Command): void {
+  addInfo(program);
+  addReport(program);
+  for (const [method, action] of [
+    ['close', 'Close a zone, whose write pointer stays.'],
+    ['finish', 'Make a zone full.'],
+    ['open', 'Open a zone.'],
+    ['reset', 'Make a zone empty; its data is lost.'],
+    ['offline', 'Give a read-only zone up.'],
+  ] as const) {
+    placed(program, `zns-${method}-zone`, action).action(
+      act<Place>(async ({ limits }, namespace, given) => {
+        await namespace.zones[method](placeOf(namespace, given), limits);
+        success(`zns-${method}-zone`);
+      }),
+    );
+  }
+  placed(program, 'zns-zone-mgmt-send', 'Send a Zone Management Send command.')
+    .requiredOption('--zsa <N>', 'the action: 1 close, 2 finish, 3 open, 4 reset, 5 offline', integer(1, 5))
+    .action(
+      act<Place & { zsa: number }>(async ({ limits }, namespace, given) => {
+        await namespace.zones[actions[given.zsa - 1] as (typeof actions)[number]](
+          placeOf(namespace, given),
+          limits,
+        );
+        success('zns-zone-mgmt-send');
+      }),
+    );
+  addAppend(program);
+}
+
+function addInfo(program: Command): void {
+  const command = program.command('zns-id-ns').description('Show the size and the limits of zones.');
+  addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command)))).action(
+    act<OutputOptions>(async ({ limits }, namespace, given) => {
+      const info = await namespace.zones.info(limits);
+      if (!info) throw new Failure(`Namespace ${namespace.id} has no zones`);
+      const fields = {
+        zsze: info.zoneBytes / namespace.blockSize,
+        zones: info.zones,
+        mor: info.maxOpen,
+        mar: info.maxActive,
+        zdes: info.extensionBytes,
+        zoneAppendBytes: info.maxAppendBytes,
+        readAcrossZones: Number(info.readsAcrossZones),
+        variableCapacity: Number(info.variableCapacity),
+      };
+      print(given.outputFormat, fields, () => listing(fields));
+    }),
+  );
+}
+
+function addReport(program: Command): void {
+  const command = program.command('zns-report-zones').description('List the zones of a namespace.');
+  addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
+    .option('--start-lba <BLOCK>', 'a block of the first zone', block, 0)
+    .option('-d, --descs <N>', 'the most zones (default: all)', integer(1, 0xffff_ffff))
+    .option(
+      '--state <N>',
+      '1 empty, 2 implicitly, 3 explicitly open, 4 closed, 5 full, 6 read-only, 7 offline',
+      integer(0, 7),
+      0,
+    )
+    .option('-e, --extended', 'with the extensions of zones', false)
+    .action(
+      act<OutputOptions & { startLba: number; descs?: number; state: number; extended: boolean }>(
+        async ({ limits }, namespace, { startLba, descs, state, extended, outputFormat }) => {
+          const from = startLba * namespace.blockSize;
+          if (from >= namespace.bytes) throw new UsageError(`--start-lba ${startLba} is past the last block`);
+          const zones = await namespace.zones.report({
+            ...{ from, count: descs, state: filters[state], extensions: extended },
+            ...limits,
+          });
+          const list = zones.map((zone) => shown(zone, namespace.blockSize));
+          print(outputFormat, { nr_zones: list.length, zone_list: list }, () =>
+            [`nr_zones: ${list.length}`, ...list.map(line)].join('\n'),
+          );
+        },
+      ),
+    );
+}
+
+function addAppend(program: Command): void {
+  const command = program.command('zns-zone-append').description('Write at the write pointer of a zone.');
+  addNamespaceOption(addSessionOptions(addTargetOptions(command)))
+    .requiredOption('--zslba <BLOCK>', 'the first block of the zone', block)
+    .requiredOption('-d, --data <FILE>', 'the data')
+    .option('-f, --force-unit-access', 'the data is durable when the command completes', false)
+    .option('-l, --limited-retry', 'fewer attempts of the controller', false)
+    .action(
+      act<{ zslba: number; data: string; forceUnitAccess: boolean; limitedRetry: boolean }>(
+        async ({ limits }, namespace, { zslba, data, forceUnitAccess: fua, limitedRetry }) => {
+          const { blockSize } = namespace;
+          const options = { fua, limitedRetry, ...limits };
+          const offset = await namespace.zones.append(zslba * blockSize, readFileSync(data), options);
+          process.stdout.write(`Success appended data to LBA ${(offset / blockSize).toString(16)}\n`);
+        },
+      ),
+    );
+}
+
+function placed(program: Command, name: string, description: string): Command {
+  const command = program.command(name).description(description);
+  return addNamespaceOption(addSessionOptions(addTargetOptions(command)))
+    .option('--start-lba <BLOCK>', 'the first block of the zone', block)
+    .option('--select-all', 'all zones that it applies to', false);
+}
+
+function placeOf({ blockSize }: Namespace, { startLba, selectAll }: Place): Parameters<Zones['reset']>[0] {
+  return selectAll ? 'all' : (startLba as number) * blockSize;
+}
+
+function act<Options>(work: Work<Options>) {
+  return async (given: Given & Options): Promise<void> => {
+    const { startLba, selectAll } = given as Partial<Place>;
+    if (selectAll !== undefined && selectAll === (startLba !== undefined))
+      throw new UsageError('Use either --start-lba or --select-all');
+    process.exitCode = await withController(given, {}, async (session) => {
+      await work(session, namespaceOf(session.controller, given), given);
+      return 0;
+    });
+  };
+}
+
+function shown({ offset, writePointer, capacity, state, extension }: Zone, blockSize: number) {
+  return {
+    slba: offset / blockSize,
+    // As nvme-cli prints it for zones without one.
+    wp: writePointer === undefined ? 0xffff_ffff_ffff_ffffn : writePointer / blockSize,
+    cap: capacity / blockSize,
+    state: names[state],
+    type: 'SEQWRITE_REQ',
+    ...(extension && { ext_data: extension.toString('hex') }),
+  };
+}
+
+function line({ slba, wp, cap, state, ...rest }: ReturnType<typeof shown>): string {
+  const hex = (value: number | bigint) => `0x${value.toString(16)}`;
+  const end = 'ext_data' in rest ? ` Extension: ${rest.ext_data}` : '';
+  return `SLBA: ${hex(slba)} WP: ${hex(wp)} Cap: ${hex(cap)} State: ${state}${end}`;
+}
+
+function success(verb: string): void {
+  process.stdout.write(`${verb}: Success\n`);
+}
