@@ -86,6 +86,7 @@ export type { ChangeKeysOptions } from './options/change-keys.js';
 export type { DetachOptions } from './options/detach.js';
 export type { DiscoverOptions, WatchDiscoveryOptions } from './options/discover.js';
 export type { CloseOptions, EnvironmentOptions, IdleMode, LogLevel, LogSink } from './options/environment.js';
+export { type HostFiles, type HostIdentity, readHostFiles } from './options/host-identity.js';
 export type { DhchapDigest, DhchapGroup, DhchapOptions, Secret, TlsOptions } from './options/keys.js';
 export type { LogPageOptions } from './options/log-page.js';
 export type { ResetOptions } from './options/reset.js';

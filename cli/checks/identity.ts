@@ -1,26 +1,36 @@
-import { readFileSync } from 'node:fs';
+import { readHostFiles } from 'spdk-nvme';
 import { type Finding, ok, warning } from './finding.js';
+import type { Machine } from './machine.js';
 
-const files = { hostnqn: '/etc/nvme/hostnqn', hostid: '/etc/nvme/hostid' } as const;
+const check = 'host identity';
+const makeNqn = 'nvme gen-hostnqn > /etc/nvme/hostnqn  (as root)';
 
-/** A permanent host identity: without one, each process is another host for access lists and reservations. */
-export function checkIdentity(): Finding {
-  const nqn = read(files.hostnqn);
-  const id = read(files.hostid);
-  if (nqn === undefined) {
+/**
+ * A permanent host identity: without one, each process is another host for access lists and reservations.
+ * @param asked `--hostnqn` and `--hostid`, which come before the machine's
+ */
+export function checkIdentity(
+  machine: Machine,
+  asked: { readonly hostnqn?: string; readonly hostid?: string },
+): Finding {
+  const { nqn, id, problems } = readHostFiles(`${machine.root}/etc/nvme`);
+  if (asked.hostnqn !== undefined)
+    return ok(check, [asked.hostnqn, asked.hostid && `id ${asked.hostid}`].filter(Boolean).join(', '));
+  if (problems.length > 0) {
     return warning(
-      'host identity',
-      `${files.hostnqn} is missing: each process has another host NQN`,
-      'nvme gen-hostnqn > /etc/nvme/hostnqn  (as root)',
+      check,
+      problems.join('; '),
+      problems.some((problem) => problem.includes('/hostnqn'))
+        ? makeNqn
+        : 'uuidgen > /etc/nvme/hostid  (as root)',
     );
   }
-  return ok('host identity', id === undefined ? nqn : `${nqn}, id ${id}`);
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim() || undefined;
-  } catch {
-    return undefined;
-  }
+  if (nqn === undefined)
+    return warning(
+      check,
+      '/etc/nvme has no hostnqn and no hostid: each process has another host NQN',
+      makeNqn,
+    );
+  const shown = asked.hostid ?? id;
+  return ok(check, shown === undefined ? nqn : `${nqn}, id ${shown}`);
 }

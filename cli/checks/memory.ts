@@ -1,139 +1,158 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { formatBytes } from '../engine/numbers.js';
+import { cgroupRoom, type LimitFiles } from './cgroup.js';
 import { type Finding, failure, ok, warning } from './finding.js';
+import type { Machine } from './machine.js';
 
 /** The default of `Environment.init()`. */
 const defaultMemory = 256 * 2 ** 20;
 const nodesFolder = '/sys/devices/system/node';
 const pagesFolder = '/sys/kernel/mm/hugepages';
 
-interface Pages {
+/** Hugepages of one size. */
+interface Pool {
   readonly size: number;
   readonly total: number;
   readonly free: number;
+  /** The file that sets how many there are. */
+  readonly file: string;
 }
 
-/** Free hugepages by size, and by NUMA node if there are several, and the limit of the cgroup. */
-export function checkHugepages(): Finding[] {
-  const all = pagesIn(pagesFolder);
-  const free = all.reduce((sum, { size, free: pages }) => sum + size * pages, 0);
-  const total = all.reduce((sum, { size, total: pages }) => sum + size * pages, 0);
-  const size = all.find(({ total: pages }) => pages > 0)?.size ?? 2 * 2 ** 20;
-  const wanted = Math.ceil((total - free + defaultMemory) / size);
-  const text = `${formatBytes(free)} of ${formatBytes(total)} free`;
-  const findings = [
-    free >= defaultMemory
-      ? ok('hugepages', `${text}${byNode()}`)
-      : failure(
+/**
+ * Free hugepages of all sizes, by NUMA node if there are several, and what the cgroup allows.
+ * @param memory what the doctor itself, and every verb with the same `--memory`, reserves
+ */
+export function checkHugepages(machine: Machine, memory: number): Finding[] {
+  const pools = poolsIn(machine, pagesFolder);
+  const free = sum(pools, 'free');
+  const text = `${formatBytes(free)} of ${formatBytes(sum(pools, 'total'))} free${byNode(machine)}`;
+  return [
+    free >= memory && free >= defaultMemory
+      ? ok('hugepages', text)
+      : lacking(
           'hugepages',
-          `${text}; an environment reserves ${formatBytes(defaultMemory)} by default`,
-          `echo ${wanted} > /proc/sys/vm/nr_hugepages  (as root)`,
+          `${text}; `,
+          { free, memory },
+          reserve(pools, Math.max(memory, defaultMemory) - free),
         ),
+    ...pools.flatMap((pool) => (pool.total === 0 ? [] : checkCgroup(machine, pool, memory))),
   ];
-  const limit = cgroupLimit(size);
-  if (limit !== undefined && limit < defaultMemory) {
-    findings.push(
-      failure(
-        'hugepages of the cgroup',
-        `this process may use ${formatBytes(limit)}`,
-        'raise the hugetlb limit of the container or the unit',
-      ),
-    );
-  }
-  return findings;
+}
+
+/** Adds pages to those of the smallest size, which the kernel finds most easily; the others keep theirs. */
+function reserve(pools: readonly Pool[], missing: number): string {
+  const [pool] = [...pools].sort((a, b) => a.size - b.size);
+  if (!pool) return 'zgrep HUGETLB /proc/config.gz  (this kernel has no hugepages)';
+  return `echo ${pool.total + Math.ceil(missing / pool.size)} > ${pool.file}  (as root)`;
+}
+
+function checkCgroup(machine: Machine, { size }: Pool, memory: number): Finding[] {
+  const unit = size >= 2 ** 30 ? `${size / 2 ** 30}GB` : `${size / 2 ** 20}MB`;
+  const names = [`hugetlb.${unit}`, `hugetlb.${unit}.rsvd`];
+  const files = (limit: string, used: string): LimitFiles =>
+    names.map((name) => [`${name}.${limit}`, `${name}.${used}`]);
+  const room = cgroupRoom(machine, 'hugetlb', {
+    v1: files('limit_in_bytes', 'usage_in_bytes'),
+    v2: files('max', 'current'),
+  });
+  if (!room || (room.left >= memory && room.left >= defaultMemory)) return [];
+  const wanted = Math.ceil((room.limit - room.left + Math.max(memory, defaultMemory)) / size) * size;
+  return [
+    lacking(
+      'hugepages of the cgroup',
+      `${formatBytes(room.left)} of ${formatBytes(room.limit)} left; `,
+      { free: room.left, memory },
+      `echo ${wanted} > ${room.file}  (as root, outside of a container)`,
+    ),
+  ];
+}
+
+/** A failure where this process cannot run; a warning where only the default of a program is more. */
+function lacking(
+  check: string,
+  text: string,
+  { free, memory }: { free: number; memory: number },
+  remedy: string,
+): Finding {
+  return free < memory
+    ? failure(check, `${text}--memory is ${formatBytes(memory)}`, remedy)
+    : warning(check, `${text}Environment.init() reserves ${formatBytes(defaultMemory)} by default`, remedy);
 }
 
 /** The limit of locked memory: RDMA devices pin all memory that SPDK registers. */
-export function checkMemlock(): Finding {
-  const limit = limitOf('Max locked memory');
+export function checkMemlock(machine: Machine, forRdma: boolean): Finding {
+  const limit = limitOf(machine, 'Max locked memory');
   if (limit === Number.POSITIVE_INFINITY) return ok('locked memory', 'unlimited');
   const text = `at most ${formatBytes(limit)}`;
-  return limit >= 2 * defaultMemory
-    ? ok('locked memory', text)
-    : warning('locked memory', `${text}; RDMA needs more`, 'ulimit -l unlimited  (or LimitMEMLOCK=infinity)');
+  // The kernel does not apply the limit to RDMA's memory then.
+  if (has(machine, capabilities.ipcLock)) return ok('locked memory', `${text}, which CAP_IPC_LOCK overrules`);
+  if (limit >= 2 * defaultMemory) return ok('locked memory', text);
+  const level = forRdma ? failure : warning;
+  return level(
+    'locked memory',
+    `${text}; RDMA needs more`,
+    'ulimit -l unlimited  (or LimitMEMLOCK=infinity)',
+  );
 }
 
-/** The limit of threads. */
-export function checkThreads(): Finding {
-  const limit = Math.min(limitOf('Max processes'), cgroupTasks());
+/** The limits of threads: the user's, and the cgroup's. */
+export function checkThreads(machine: Machine): Finding {
   const enough = 256;
-  const text = Number.isFinite(limit) ? `at most ${limit}` : 'unlimited';
-  return limit >= enough
-    ? ok('threads', text)
-    : failure(
-        'threads',
-        `${text}; SPDK, DPDK and Node.js need several dozen`,
-        'ulimit -u 4096  (or TasksMax=)',
-      );
+  const exempt = has(machine, capabilities.sysResource) || has(machine, capabilities.sysAdmin);
+  const limit = exempt ? Number.POSITIVE_INFINITY : limitOf(machine, 'Max processes');
+  const files: LimitFiles = [['pids.max', 'pids.current']];
+  const room = cgroupRoom(machine, 'pids', { v1: files, v2: files });
+  const need = 'SPDK, DPDK and Node.js need several dozen';
+  if (room && room.left < enough) {
+    return failure(
+      'threads',
+      `the cgroup has ${room.left} of ${room.limit} left; ${need}`,
+      `echo ${room.limit - room.left + enough} > ${room.file}  (as root; or TasksMax= of the unit, --pids-limit of the container)`,
+    );
+  }
+  if (limit < enough) return failure('threads', `at most ${limit}; ${need}`, 'ulimit -u 4096');
+  const least = Math.min(limit, room?.left ?? Number.POSITIVE_INFINITY);
+  return ok('threads', Number.isFinite(least) ? `at most ${least}` : 'unlimited');
 }
 
 /** A soft limit of this process. */
-function limitOf(name: string): number {
-  const line = read('/proc/self/limits')
+function limitOf(machine: Machine, name: string): number {
+  const line = machine
+    .read('/proc/self/limits')
     ?.split('\n')
     .find((one) => one.startsWith(name));
   const [soft = 'unlimited'] = line?.slice(name.length).trim().split(/\s+/) ?? [];
   return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
-function pagesIn(folder: string): Pages[] {
-  return list(folder).flatMap((name) => {
+/** The bits of <linux/capability.h>. */
+const capabilities = { ipcLock: 14n, sysAdmin: 21n, sysResource: 24n } as const;
+
+/** Whether this process has a capability that counts for the kernel itself: not one of a user namespace. */
+function has(machine: Machine, capability: bigint): boolean {
+  const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(machine.read('/proc/self/status') ?? '')?.[1] ?? '0';
+  const initial = /^0\s+0\s+4294967295$/.test(machine.read('/proc/self/uid_map') ?? '');
+  return initial && ((BigInt(`0x${digits}`) >> capability) & 1n) === 1n;
+}
+
+function poolsIn(machine: Machine, folder: string): Pool[] {
+  return machine.list(folder).flatMap((name) => {
     const kib = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1]);
     if (!kib) return [];
-    const count = (file: string) => Number(read(`${folder}/${name}/${file}`)?.trim() ?? 0);
-    return [{ size: kib * 1024, total: count('nr_hugepages'), free: count('free_hugepages') }];
+    const file = `${folder}/${name}/nr_hugepages`;
+    const free = Number(machine.read(`${folder}/${name}/free_hugepages`) ?? 0);
+    return [{ size: kib * 1024, total: Number(machine.read(file) ?? 0), free, file }];
   });
 }
 
-function byNode(): string {
-  const nodes = list(nodesFolder).filter((name) => /^node\d+$/.test(name));
+function sum(pools: readonly Pool[], what: 'total' | 'free'): number {
+  return pools.reduce((bytes, pool) => bytes + pool.size * pool[what], 0);
+}
+
+function byNode(machine: Machine): string {
+  const nodes = machine.list(nodesFolder).filter((name) => /^node\d+$/.test(name));
   if (nodes.length < 2) return '';
-  const parts = nodes.map((node) => {
-    const free = pagesIn(`${nodesFolder}/${node}/hugepages`).reduce(
-      (sum, one) => sum + one.size * one.free,
-      0,
-    );
-    return `${node} ${formatBytes(free)}`;
-  });
+  const parts = nodes.map(
+    (node) => `${node} ${formatBytes(sum(poolsIn(machine, `${nodesFolder}/${node}/hugepages`), 'free'))}`,
+  );
   return ` (${parts.join(', ')})`;
-}
-
-/** The hugetlb limit of this process's cgroup, version 2 or 1; undefined if there is none. */
-function cgroupLimit(size: number): number | undefined {
-  const unit = size >= 2 ** 30 ? `${size / 2 ** 30}GB` : `${size / 2 ** 20}MB`;
-  const [own = '/'] = cgroupPaths();
-  const texts = [
-    read(`/sys/fs/cgroup${own}/hugetlb.${unit}.max`),
-    read(`/sys/fs/cgroup/hugetlb${own}/hugetlb.${unit}.limit_in_bytes`),
-  ];
-  const text = texts.find((one) => one !== undefined)?.trim();
-  return text === undefined || text === 'max' ? undefined : Number(text);
-}
-
-function cgroupTasks(): number {
-  const [own = '/'] = cgroupPaths();
-  const text = (read(`/sys/fs/cgroup${own}/pids.max`) ?? read(`/sys/fs/cgroup/pids${own}/pids.max`))?.trim();
-  return text === undefined || text === 'max' ? Number.POSITIVE_INFINITY : Number(text);
-}
-
-function cgroupPaths(): string[] {
-  return (read('/proc/self/cgroup') ?? '')
-    .split('\n')
-    .flatMap((line) => /^\d+:[^:]*:(.*)$/.exec(line)?.[1] ?? []);
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

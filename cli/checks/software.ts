@@ -4,7 +4,7 @@ import path from 'node:path';
 import { advisories, spdkVersion } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
 import { packageRoot } from '../engine/package.js';
-import { type Finding, failure, ok, warning } from './finding.js';
+import { type Finding, failure, ok } from './finding.js';
 
 /** Node.js is one of the releases that package.json names. */
 export async function checkNode(): Promise<Finding> {
@@ -14,7 +14,7 @@ export async function checkNode(): Promise<Finding> {
     : failure(
         'Node.js',
         `${process.version} is not among the supported releases, ${supportedNode}`,
-        'install one of these releases',
+        'nvm install 24  (or a package of nodejs.org)',
       );
 }
 
@@ -28,10 +28,9 @@ export function checkAddon(): Finding[] {
       ok('addon', `built with ${text} (${linked}), ${origin(file)}`),
       known === 0
         ? ok('advisories', 'no known problems in this release')
-        : warning(
+        : ok(
             'advisories',
-            `${known} known problems in this release, which this package handles`,
-            'npx spdk-nvme advisories',
+            `${known} known problems in this release, and how each is avoided: npx spdk-nvme advisories`,
           ),
     ];
   } catch (error) {

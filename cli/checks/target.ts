@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { connect } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { promisify } from 'node:util';
-import type { Environment, TransportId } from 'spdk-nvme';
+import { type Environment, errorCatalogue, type TransportId } from 'spdk-nvme';
 import { codeOf, explain } from '../engine/exit.js';
 import { formatBytes } from '../engine/numbers.js';
 import { detachNow } from '../engine/session.js';
@@ -13,31 +13,53 @@ const run = promisify(execFile);
 const portLimitMs = 3_000;
 const msDigits = 10;
 
-/** The route to the target. */
-export async function checkRoute({ traddr }: TransportId): Promise<Finding> {
+/** The words of `ip` that ask for the route. A scope is that of the device to send by. */
+export function routeWords(traddr: string, from?: string): string[] {
+  const [address = '', device] = traddr.split('%');
+  const source = from?.split('%')[0];
+  return [
+    ...['route', 'get', address],
+    ...(source === undefined ? [] : ['from', source]),
+    ...(device === undefined ? [] : ['oif', device]),
+  ];
+}
+
+/** The route to the target, from the address to connect from. */
+export async function checkRoute({ traddr }: TransportId, from?: string): Promise<Finding> {
+  const words = routeWords(traddr, from);
   try {
-    const { stdout } = await run('ip', ['route', 'get', traddr]);
-    return ok('route', stdout.split('\n')[0]?.trim().replace(/\s+/g, ' ') ?? '');
+    return await timed(async () => {
+      const { stdout } = await run('ip', words);
+      return ok('route', stdout.split('\n')[0]?.trim().replace(/\s+/g, ' ') ?? '');
+    });
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') {
-      return warning('route', 'the program `ip` is missing', 'apt-get install iproute2');
-    }
-    return failure('route', `there is no route to ${traddr}`, 'check the address, and `ip route`');
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    if (code === 'ENOENT')
+      return warning('route', 'the program `ip` is missing', 'apt-get install iproute2  (as root)');
+    const why = stderr?.trim().split('\n')[0];
+    const origin = from === undefined ? '' : ` from ${from}`;
+    return failure(
+      'route',
+      `there is no route to ${traddr}${origin}${why ? ` (${why})` : ''}`,
+      from === undefined ? `ping -c1 ${traddr}` : `ping -c1 -I ${from} ${traddr}`,
+    );
   }
 }
 
 /** Whether something listens at the target's TCP port. An RDMA port cannot be tested without a connection. */
 export async function checkPort(
   { trtype, traddr, trsvcid }: TransportId,
-  limitMs: number,
+  { timeout, hostTraddr }: Pick<TargetOptions, 'timeout' | 'hostTraddr'>,
 ): Promise<Finding | undefined> {
   if (trtype !== 'TCP') return undefined;
+  const place = isIPv6(traddr) ? `[${traddr}]:${trsvcid}` : `${traddr}:${trsvcid}`;
   return timed(async () => {
     await new Promise<void>((resolve, reject) => {
       const socket = connect({
         host: traddr,
         port: Number(trsvcid),
-        timeout: Math.min(limitMs, portLimitMs),
+        timeout: Math.min(timeout, portLimitMs),
+        ...(hostTraddr === undefined ? {} : { localAddress: hostTraddr }),
       });
       socket.once('connect', () => {
         socket.destroy();
@@ -49,10 +71,30 @@ export async function checkPort(
       });
       socket.once('error', reject);
     });
-    return ok('port', `${traddr}:${trsvcid} accepts connections`);
-  }).catch((error: Error) =>
-    failure('port', `${traddr}:${trsvcid}: ${error.message}`, 'check the port, the target and firewalls'),
-  );
+    return ok('port', `${place} accepts connections`);
+  }).catch((error: Error) => {
+    const source = hostTraddr === undefined ? '' : `-s ${hostTraddr} `;
+    return failure('port', `${place}: ${error.message}`, `nc -zv ${source}${traddr} ${trsvcid}`);
+  });
+}
+
+/** What to type to ask the target, or its discovery service, as this host. */
+function commandOf(
+  verb: 'discover' | 'list-ns' | 'smart-log',
+  { trtype, traddr, trsvcid, subnqn }: TransportId,
+  { hostnqn }: Pick<TargetOptions, 'hostnqn'>,
+): string {
+  return [
+    ...['npx spdk-nvme', verb, '-t', trtype.toLowerCase(), '-a', traddr, '-s', trsvcid],
+    ...(verb === 'discover' ? [] : ['-n', subnqn]),
+    ...(hostnqn === undefined ? [] : ['-q', hostnqn]),
+  ].join(' ');
+}
+
+/** What to do about an error: what its code's entry in the catalogue says. */
+export function remedyOf(error: unknown, otherwise: string): string {
+  const entries: Readonly<Record<string, { remedy: string }>> = errorCatalogue;
+  return entries[codeOf(error)]?.remedy ?? otherwise;
 }
 
 /** Whether the target lists the subsystem in its discovery log, for this host. It may be attached all the same. */
@@ -63,6 +105,7 @@ export async function checkDiscovery(
   signal: AbortSignal,
 ): Promise<Finding> {
   const { keepAliveMs: _, ...asked } = attachOptionsOf(options);
+  const command = commandOf('discover', service, options);
   try {
     return await timed(async () => {
       const { entries } = await environment.discover(service, { ...asked, signal });
@@ -74,15 +117,15 @@ export async function checkDiscovery(
       return warning(
         'discovery',
         `${text}, ${subnqn} is not among them`,
-        'check the NQN, and which hosts may see it',
+        `${command}  (compare the NQNs; a target lists what this host may attach)`,
       );
     });
   } catch (error) {
-    return warning('discovery', explain(error), 'see the message');
+    return warning('discovery', explain(error), remedyOf(error, command));
   }
 }
 
-/** Attach, one read of each namespace's first block, and detach. */
+/** Attach, one read, and detach. */
 export async function checkController(
   environment: Environment,
   id: TransportId,
@@ -91,36 +134,49 @@ export async function checkController(
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const { signal } = stop;
+  const otherwise = commandOf('discover', id, options);
   try {
     const begun = performance.now();
     const controller = await environment.attach(id, { ...attachOptionsOf(options), signal });
     const { model, firmware } = controller.info;
     findings.push(withTime(ok('attach', `${model}, firmware ${firmware}`), begun));
-    for (const namespace of controller.namespaces) {
-      const name = `read of namespace ${namespace.id}`;
-      const read = performance.now();
-      try {
-        await namespace.read(Buffer.alloc(namespace.blockSize), {
-          offset: 0,
-          timeoutMs: options.timeout,
-          signal,
-        });
-        findings.push(
-          withTime(ok(name, `${formatBytes(namespace.bytes)}, blocks of ${namespace.blockSize} bytes`), read),
-        );
-      } catch (error) {
-        findings.push(failure(name, explain(error), 'see the message'));
-        // The others would take as long.
-        if (codeOf(error) === 'ERR_SPDK_TIMEOUT') break;
-      }
-    }
+    findings.push(await checkRead(controller, id, options, signal));
     const detach = performance.now();
     await detachNow(controller, stop);
     findings.push(withTime(ok('detach', 'nothing is left'), detach));
   } catch (error) {
-    findings.push(failure(findings.length === 0 ? 'attach' : 'detach', explain(error), 'see the message'));
+    const what = findings.length === 0 ? 'attach' : 'detach';
+    findings.push(failure(what, explain(error), remedyOf(error, otherwise)));
   }
   return findings;
+}
+
+type Readable = Awaited<ReturnType<Environment['attach']>>['namespaces'][number];
+
+/** One read of the first block of the first namespace. */
+export async function checkRead(
+  controller: { readonly namespaces: readonly Readable[] },
+  id: TransportId,
+  options: Pick<TargetOptions, 'timeout' | 'hostnqn'>,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const [namespace] = controller.namespaces;
+  if (!namespace) {
+    return warning('read', 'the controller has no namespace', commandOf('list-ns', id, options));
+  }
+  const name = `read of namespace ${namespace.id}`;
+  try {
+    return await timed(async () => {
+      await namespace.read(Buffer.alloc(namespace.blockSize), {
+        offset: 0,
+        timeoutMs: options.timeout,
+        signal,
+      });
+      return ok(name, `${formatBytes(namespace.bytes)}, blocks of ${namespace.blockSize} bytes`);
+    });
+  } catch (error) {
+    return failure(name, explain(error), remedyOf(error, commandOf('smart-log', id, options)));
+  }
 }
 
 async function timed(check: () => Promise<Finding>): Promise<Finding> {

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import type { TransportId } from 'spdk-nvme';
-import type { Finding } from '../checks/finding.js';
-import { failure } from '../checks/finding.js';
+import { type Finding, failure } from '../checks/finding.js';
 import { checkIdentity } from '../checks/identity.js';
+import { Machine } from '../checks/machine.js';
 import { checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js';
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
-import { checkController, checkDiscovery, checkPort, checkRoute } from '../checks/target.js';
+import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from '../checks/target.js';
 import { explain } from '../engine/exit.js';
+import { keysOf } from '../engine/key-options.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
 import { addTargetOptions, targetOf } from '../engine/target-options.js';
@@ -24,17 +25,17 @@ export function addDoctor(program: Command): void {
         'status 0 if nothing required is missing.',
     );
   addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (given: Given) => {
-    const { transport, traddr, trsvcid, nqn, transportId } = given;
-    const named = [transport, traddr, trsvcid, nqn, transportId].some((value) => value !== undefined);
-    const id = named ? targetOf(given) : undefined;
+    const id = namesTarget(given) ? targetOf(given) : undefined;
+    const forRdma = id?.trtype === 'RDMA';
+    const machine = new Machine();
     const findings = [
       await checkNode(),
       ...checkAddon(),
-      ...checkHugepages(),
-      checkMemlock(),
-      checkThreads(),
-      ...checkRdma(),
-      checkIdentity(),
+      ...checkHugepages(machine, given.memory * 2 ** 20),
+      checkMemlock(machine, forRdma),
+      checkThreads(machine),
+      ...checkRdma(machine, forRdma),
+      checkIdentity(machine, given),
     ];
     let status = 0;
     if (id) status = await examineTarget(id, given, findings);
@@ -43,10 +44,19 @@ export function addDoctor(program: Command): void {
   });
 }
 
+/** Whether an option is of use only with a target: then there must be a whole one. */
+function namesTarget(given: Given): boolean {
+  const { transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAlive } = given;
+  const keys = Object.values(keysOf(given));
+  return [transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAlive, ...keys].some(
+    (value) => value !== undefined,
+  );
+}
+
 /** Adds the results of the target. Returns an exit status if a signal ended the check. */
 async function examineTarget(id: TransportId, given: Given, findings: Finding[]): Promise<number> {
-  findings.push(await checkRoute(id));
-  const port = await checkPort(id, given.timeout);
+  findings.push(await checkRoute(id, given.hostTraddr));
+  const port = await checkPort(id, given);
   if (port) findings.push(port);
   if (findings.some(({ level }) => level === 'failure')) return 0;
   try {
@@ -56,7 +66,7 @@ async function examineTarget(id: TransportId, given: Given, findings: Finding[])
       return 0;
     });
   } catch (error) {
-    findings.push(failure('environment', explain(error), 'see the message'));
+    findings.push(failure('environment', explain(error), remedyOf(error, 'npx spdk-nvme advisories')));
     return 0;
   }
 }

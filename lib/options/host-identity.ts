@@ -22,7 +22,11 @@ const maxFileBytes = 4_096;
 /** The name space of URLs (RFC 9562), in which a host identifier is computed from an NQN. */
 const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
-/** The names in `hostnqn` and `hostid`. Missing files are normal; malformed files are ignored. */
+/**
+ * The identity of this machine, which `env.attach` uses unless it is given another: the names in the files `hostnqn` and
+ * `hostid`. Missing files are normal; malformed files are ignored and named in `problems`. It never throws.
+ * @param folder default `/etc/nvme`
+ */
 export function readHostFiles(folder: string = nvmeFolder): HostFiles {
   const problems: string[] = [];
   const read = (name: string, check: (line: string) => string): string | undefined => {

@@ -112,6 +112,17 @@ describe.each(targets)('the verbs for %s', (_, place) => {
   const { trtype, traddr, trsvcid, nqn } = place;
   const { service, target } = connected(place);
 
+  it('the doctor finds all that it needs', async () => {
+    const { findings } = (await ours('doctor', ...target)) as {
+      findings: { check: string; level: string }[];
+    };
+    const levels = new Map(findings.map(({ check, level }) => [check, level]));
+    const checks = ['route', 'discovery', 'attach', 'read of namespace 1', 'detach'];
+    const rdma = ['/dev/infiniband', `RDMA device ${link.rdmaDevice}`];
+    for (const check of [...checks, ...(trtype === 'rdma' ? rdma : ['port'])])
+      expect(levels.get(check), `${check} in ${JSON.stringify(findings)}`).toBe('ok');
+  });
+
   it('discover prints the records of nvme-cli', async () => {
     const found = await ours('discover', ...service);
     const theirs = await json('nvme', 'discover', ...service);
