@@ -244,7 +244,7 @@ describe('looking', () => {
       nqns[0] as string,
     );
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/FAILURE port: .*4499.*\n +→ nc -zv 127\.0\.0\.1 4499\n/);
+    expect(stdout).toMatch(/FAILURE port: .*4499.*\n +→ nc -zv 127\.0\.0\.1 4499$/);
   });
 });
 
