@@ -149,13 +149,13 @@ describe('compareAndWrite', () => {
       hostNqn: 'nqn.2026-11.dev.spdk-nvme:second',
     });
     const [shared] = several.namespaces;
-    disk.target.latencyMs = 50;
+    disk.target.silent = true;
     const pending = codeOf(
       shared?.compareAndWrite(Buffer.alloc(512), block('path'), { offset: 0 }) as Promise<void>,
     );
     setTimeout(() => disk.target.dropLinks(), 10);
     expect(await pending).toBe('ERR_SPDK_IO_FAILED');
-    disk.target.latencyMs = 0;
+    disk.target.silent = false;
     await several.detach();
   });
 });
