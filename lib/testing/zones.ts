@@ -91,6 +91,7 @@ export function readZoneOptions(value: unknown, blocks: number): ZoneLimits {
 
 /** The zones of one namespace. */
 export class MemoryZones {
+  /** @internal */
   readonly limits: ZoneLimits;
   readonly all: readonly MemoryZone[];
 
