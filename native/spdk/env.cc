@@ -97,6 +97,11 @@ int env_init(const EnvSettings& settings) {
   options.shm_id = -1;
   options.mem_size = static_cast<int>(settings.memory_mb);
   options.no_pci = true;
+  // No device reads this memory by physical addresses. SPDK would ask for them on machines without an IOMMU, such as most virtual
+  // ones, and there only root can see them.
+  options.iova_mode = "va";
+  // No hugetlbfs is mounted there: DPDK would lock one and delete files in it, which needs rights, and would use none of it.
+  options.hugedir = "/dev/null";
   // Hugepages without files: nothing remains, however the process ends. Without telemetry (interpose/telemetry.cc), also where
   // DPDK is a shared library; older releases take one option only, and newer ones turn it off.
 #if SPDK_NVME_RELEASE >= 2110 && SPDK_NVME_RELEASE < 2401

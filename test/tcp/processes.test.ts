@@ -26,3 +26,12 @@ it('one starts where the socket of DPDK’s telemetry belongs to somebody else',
   const { exitCode, stderr } = await execa('unshare', words, { reject: false });
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 });
+
+it('one starts without any right of root’s, beside a hugetlbfs that it may not open', async () => {
+  const mount = 'umount --all --types hugetlbfs; mount -t hugetlbfs -o uid=65534,mode=700 none /mnt';
+  // The user is the same, so that it can read this checkout.
+  const script = `${mount} && exec setpriv --bounding-set=-all --inh-caps=-all "$0" "$1"`;
+  const words = ['--mount', 'sh', '-c', script, process.execPath, program];
+  const { exitCode, stderr } = await execa('unshare', words, { reject: false });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+});
