@@ -201,6 +201,10 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
 
   cancelAttach(): void {
     this.givenUp = true;
+    // It may just have succeeded.
+    if (this.life.state === 'attached') {
+      this.scheduler.after(0, () => this.#startDetach({ drainMs: 0, timeoutMs: 1_000 }));
+    }
   }
 
   forceDisconnect(): void {

@@ -95,8 +95,8 @@ export class MemoryEnvironment implements NativeEnvironment {
     };
     const cancel = scheduler.after(timeoutMs, end);
     for (const controller of left) {
-      controller.cancelAttach();
       controller.detach({ drainMs: 0, timeoutMs, done: () => {} });
+      controller.cancelAttach();
       controller.whenFinished(() => {
         left.delete(controller);
         if (left.size === 0) end();
@@ -114,9 +114,10 @@ export class MemoryEnvironment implements NativeEnvironment {
         !(one.request.discovery && request.discovery),
     );
     if (!other) return undefined;
-    switch (other.state()) {
+    const state = other.state();
+    if (other.givenUp && state !== 'wedged') return ending;
+    switch (state) {
       case 'attaching':
-        return other.givenUp ? ending : attachedAlready;
       case 'attached':
       case 'failed':
       case 'resetting':
@@ -143,7 +144,8 @@ const detaching = { code: 'ERR_SPDK_DETACHING', message: 'this controller is bei
 /** It ends by itself. */
 const ending = {
   code: 'ERR_SPDK_DETACHING',
-  message: 'a cancelled attach of this controller has not ended yet',
+  message:
+    'an earlier attach of this controller, which was cancelled or whose environment was closed, has not ended yet',
   errno: constants.errno.EAGAIN,
 };
 const wedged = {

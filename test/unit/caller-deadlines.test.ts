@@ -246,6 +246,18 @@ describe('attach() after a cancelled one of the same controller', () => {
       { code: 'done', ms: atMost(1_200) },
     ]);
   });
+
+  it('waits, too, when that had succeeded and is being detached', async () => {
+    fixture.disk('b');
+    fixture.target.connectMs = 5;
+    for (const ms of [4, 5, 6, 7]) {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort(), ms);
+      const first = fixture.attach('b', { signal: abort.signal });
+      const again = first.catch(() => fixture.attach('b')).then((attached) => attached.detach());
+      expect(await all([again])).toMatchObject([{ code: 'done' }]);
+    }
+  });
 });
 
 describe('bad options', () => {

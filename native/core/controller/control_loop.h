@@ -54,6 +54,7 @@ class ControlLoop : public TurnTask {
   void stop(StopRequest::Level level);
   void force_disconnect() { connector_.cancel(); }
   [[nodiscard]] bool stopping() const { return stop_.at_least(StopRequest::Level::detach); }
+  [[nodiscard]] bool abandoned() const { return stop_.at_least(StopRequest::Level::abandon); }
   void detach(DetachSettings settings, DetachCalls::Done done);
   void reset();
   void admin(AdminCommand command);

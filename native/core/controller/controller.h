@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -46,13 +47,18 @@ class Controller {
    * The call of this attach was cancelled. SPDK cannot cancel it: it continues in the background, and a
    * controller that it still attaches is detached immediately.
    */
-  void cancel_attach() { loop_->stop(StopRequest::Level::detach); }
+  void cancel_attach() {
+    cancelled_.store(true, std::memory_order_release);
+    loop_->stop(StopRequest::Level::detach);
+  }
   /** Disconnects an attach that was cancelled some time ago and has not ended by itself. */
   void force_disconnect() { loop_->force_disconnect(); }
   /** The environment ends: nothing that only JavaScript could end is waited for. Follows detach(). */
   void abandon() { loop_->stop(StopRequest::Level::abandon); }
-  /** After cancel_attach(), detach() or abandon(). */
-  [[nodiscard]] bool stopping() const { return loop_->stopping(); }
+  /** It ends by itself, and no caller waits for that: its attach was cancelled, or its environment ends. */
+  [[nodiscard]] bool ends_unseen() const {
+    return cancelled_.load(std::memory_order_acquire) || loop_->abandoned();
+  }
 
   /**
    * Begins to detach; `done` is called on the control thread, or immediately if that has ended. A second call while one
@@ -111,6 +117,7 @@ class Controller {
 
   const std::shared_ptr<ControlLoop> loop_;
   const std::shared_ptr<ControlThreads::Member> turns_;
+  std::atomic<bool> cancelled_ = false;
 };
 
 }  // namespace spdk_nvme

@@ -48,16 +48,19 @@ Known& known() {
 
 /** Whether a state leaves no room for another attach of the same controller. */
 Status check_state(const Controller& other) {
-  switch (other.state()) {
+  const ControllerState state = other.state();
+  if (other.ends_unseen() && state != ControllerState::detached && state != ControllerState::wedged) {
+    // EAGAIN: nobody else waits for its end, so the caller may (lib/attaching.ts).
+    return Status::failure(
+        "ERR_SPDK_DETACHING",
+        "an earlier attach of this controller, which was cancelled or whose environment was closed, has not "
+        "ended in SPDK yet",
+        EAGAIN);
+  }
+  switch (state) {
     case ControllerState::detached:
       return Status::success();
     case ControllerState::attaching:
-      if (other.stopping()) {
-        // EAGAIN: it ends by itself, so the caller may wait (lib/attaching.ts).
-        return Status::failure("ERR_SPDK_DETACHING",
-                               "a cancelled attach of this controller has not ended in SPDK yet", EAGAIN);
-      }
-      [[fallthrough]];
     case ControllerState::attached:
     case ControllerState::failed:
     case ControllerState::resetting:
