@@ -1,10 +1,10 @@
-// OpenTelemetry spans for attaches, resets and detaches, from the package's diagnostics channels. This program prints
+// OpenTelemetry spans for attaches, resets and detaches, from the package's TracingChannels. This program prints
 // them; a service replaces ConsoleSpanExporter by its own exporter.
 //
 //   npm install @opentelemetry/api @opentelemetry/sdk-trace-base
 //   node examples/opentelemetry.mjs 'trtype:TCP adrfam:IPv4 traddr:192.0.2.1 trsvcid:4420 subnqn:nqn...'
 
-import { subscribe } from 'node:diagnostics_channel';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { BasicTracerProvider, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Environment } from 'spdk-nvme';
@@ -15,39 +15,38 @@ const spanProcessors = [new SimpleSpanProcessor(new ConsoleSpanExporter())];
 const provider = new BasicTracerProvider({ spanProcessors });
 const tracer = provider.getTracer('spdk-nvme');
 
-/** A span that ends now and has taken this long. @param {number} ms @param {unknown} [error] */
-function record(/** @type {string} */ name, /** @type {string | undefined} */ subsystem, ms, error) {
-  const attributes = { 'nvme.subsystem': subsystem ?? '' };
-  const span = tracer.startSpan(name, { startTime: Date.now() - ms, attributes });
-  if (error instanceof Error) {
-    span.recordException(error);
-    span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-  }
-  span.end();
-}
+/** @type {WeakMap<object, import('@opentelemetry/api').Span>} */
+const spans = new WeakMap();
+/** The messages of a call: one object, which all of its events get. @typedef {import('spdk-nvme').TracingMessages} Calls */
 
-subscribe('spdk-nvme:attach', (message) => {
-  const { controller, ms } = /** @type {import('spdk-nvme').DiagnosticsMessages['spdk-nvme:attach']} */ (
-    message
-  );
-  record('attach', controller.transportId.subnqn, ms);
-});
-subscribe('spdk-nvme:attach:error', (message) => {
-  const { transportId, error, ms } =
-    /** @type {import('spdk-nvme').DiagnosticsMessages['spdk-nvme:attach:error']} */ (message);
-  record('attach', transportId.subnqn, ms, error);
-});
-subscribe('spdk-nvme:detach', (message) => {
-  const { controller, report } = /** @type {import('spdk-nvme').DiagnosticsMessages['spdk-nvme:detach']} */ (
-    message
-  );
-  record('detach', controller.transportId.subnqn, report.totalMs);
-});
+for (const name of ['attach', 'reset', 'detach']) {
+  tracingChannel(`spdk-nvme:${name}`).subscribe({
+    start(call) {
+      const { transportId, controller } =
+        /** @type {Partial<Calls['spdk-nvme:attach'] & Calls['spdk-nvme:detach']>} */ (call);
+      const { subnqn = '' } = transportId ?? controller?.transportId ?? {};
+      spans.set(call, tracer.startSpan(name, { attributes: { 'nvme.subsystem': subnqn } }));
+    },
+    error(call) {
+      const { error } = /** @type {{ error: Error }} */ (call);
+      spans.get(call)?.recordException(error);
+      spans.get(call)?.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    },
+    end() {},
+    asyncStart() {},
+    asyncEnd(call) {
+      spans.get(call)?.end();
+    },
+  });
+}
 
 const env = await Environment.init();
 try {
-  const { namespaces } = await env.attach(id, { signal: stopSignal() });
+  const controller = await env.attach(id, { signal: stopSignal() });
+  const { namespaces } = controller;
   await namespaces[0]?.read(Buffer.alloc(namespaces[0].blockSize), { offset: 0 });
+  // Only for its span: a controller that works needs none.
+  await controller.reset();
 } finally {
   await env.close();
   await provider.shutdown();

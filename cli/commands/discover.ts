@@ -34,7 +34,14 @@ export function addDiscover(program: Command): void {
     .description(
       'Read the discovery log of a target. --nqn is only needed for a discovery service with another name.',
     );
-  addOutputOption(addSessionOptions(addTargetOptions(command, { discovery: true })))
+  addOutputOption(
+    addSessionOptions(
+      addTargetOptions(command, {
+        discovery: true,
+        nqnHelp: 'the discovery service’s NQN (default: the usual one)',
+      }),
+    ),
+  )
     .option('--watch', 'stay connected and print each change, until Ctrl-C', false)
     .option('--referrals <DEPTH>', 'follow referrals to this depth', integer(0, 8), 0)
     .action(async (given: Given) => {

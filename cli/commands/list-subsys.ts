@@ -28,34 +28,37 @@ export function addListSubsystems(program: Command): void {
     .description(
       'List the subsystems in the discovery log of a target, with the paths to each. Every path is tried. With --nqn: that subsystem.',
     );
-  addOutputOption(addSessionOptions(addTargetOptions(command, { discovery: true }))).action(
-    async (given: Given) => {
-      // Here --nqn names what is looked for, not the service.
-      const { nqn = [], ...place } = given;
-      const service = serviceOf(place);
-      const wanted = ({ subsystemNqn }: DiscoveryEntry) => nqn.length === 0 || nqn.includes(subsystemNqn);
-      process.exitCode = await withEnvironment(given, async (environment, stop) => {
-        const options = { ...attachOptionsOf(given), signal: stop.signal, filter: wanted };
-        const report = await withPortHint(given, environment.attachAll(service, options));
-        const ana = await readAna(report.attached, options);
-        const subsystems = subsystemsOf(report, wanted, ana);
-        const controllers = report.attached.map(({ controller }) => controller);
-        const [{ hostNqn = '', hostId = '' } = {}] = controllers;
-        await Promise.all(controllers.map((controller) => detachNow(controller, stop)));
-        print(given.outputFormat, { HostNQN: hostNqn, HostID: hostId, Subsystems: subsystems }, () =>
-          subsystems.map(asText).join('\n'),
-        );
-        for (const { entry, error } of report.failed) {
-          process.stderr.write(
-            `spdk-nvme: ${entry.subsystemNqn} at ${addressOf(entry)}: ${explain(error)}\n`,
-          );
-        }
-        const unknown = nqn.filter((name) => !subsystems.some(({ NQN }) => NQN === name));
-        for (const name of unknown) process.stderr.write(`spdk-nvme: ${name} is not in the discovery log\n`);
-        return report.failed.length + unknown.length > 0 ? 1 : 0;
-      });
-    },
-  );
+  addOutputOption(
+    addSessionOptions(
+      addTargetOptions(command, {
+        discovery: true,
+        nqnHelp: 'show only this subsystem; may be given several times',
+      }),
+    ),
+  ).action(async (given: Given) => {
+    // Here --nqn names what is looked for, not the service.
+    const { nqn = [], ...place } = given;
+    const service = serviceOf(place);
+    const wanted = ({ subsystemNqn }: DiscoveryEntry) => nqn.length === 0 || nqn.includes(subsystemNqn);
+    process.exitCode = await withEnvironment(given, async (environment, stop) => {
+      const options = { ...attachOptionsOf(given), signal: stop.signal, filter: wanted };
+      const report = await withPortHint(given, environment.attachAll(service, options));
+      const ana = await readAna(report.attached, options);
+      const subsystems = subsystemsOf(report, wanted, ana);
+      const controllers = report.attached.map(({ controller }) => controller);
+      const [{ hostNqn = '', hostId = '' } = {}] = controllers;
+      await Promise.all(controllers.map((controller) => detachNow(controller, stop)));
+      print(given.outputFormat, { HostNQN: hostNqn, HostID: hostId, Subsystems: subsystems }, () =>
+        subsystems.map(asText).join('\n'),
+      );
+      for (const { entry, error } of report.failed) {
+        process.stderr.write(`spdk-nvme: ${entry.subsystemNqn} at ${addressOf(entry)}: ${explain(error)}\n`);
+      }
+      const unknown = nqn.filter((name) => !subsystems.some(({ NQN }) => NQN === name));
+      for (const name of unknown) process.stderr.write(`spdk-nvme: ${name} is not in the discovery log\n`);
+      return report.failed.length + unknown.length > 0 ? 1 : 0;
+    });
+  });
 }
 
 type AnaStates = ReadonlyMap<Controller, PathRow['ANA']>;

@@ -36,7 +36,7 @@ function collect<Value>(parse: (text: string) => Value) {
 /** Adds the options for the target, the host identity and keys. */
 export function addTargetOptions(
   command: Command,
-  { several = false, discovery = false, timeoutMs = defaultTimeoutMs } = {},
+  { several = false, discovery = false, timeoutMs = defaultTimeoutMs, nqnHelp = 'the subsystem’s NQN' } = {},
 ): Command {
   const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
@@ -44,7 +44,7 @@ export function addTargetOptions(
     .addOption(new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']))
     .option('-a, --traddr <ADDRESS>', 'the target’s IP address', address)
     .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`, servicePort)
-    .option('-n, --nqn <NQN>', `the subsystem’s NQN${repeat}`, collect(nqn))
+    .option('-n, --nqn <NQN>', `${nqnHelp}${repeat}`, collect(nqn))
     .option('-r, --transport-id <ID>', `all of these in SPDK’s notation${repeat}`, collect(transportId))
     .option('-q, --hostnqn <NQN>', 'the NQN of this host', nqn)
     .option('-I, --hostid <UUID>', 'the identifier of this host', uuid)

@@ -99,10 +99,10 @@ it('prometheus gives counts to whoever scrapes it', async () => {
   await stop();
 });
 
-it('opentelemetry gives spans of an attach and a detach, and of an attach that failed', async () => {
+it('opentelemetry gives spans of an attach, a reset and a detach, and of an attach that failed', async () => {
   const good = await run('opentelemetry.mjs', id).child;
   expect(good.exitCode).toBe(0);
-  for (const name of ['attach', 'detach']) expect(good.stdout).toContain(`name: '${name}'`);
+  for (const name of ['attach', 'reset', 'detach']) expect(good.stdout).toContain(`name: '${name}'`);
   const failed = await run('opentelemetry.mjs', `${service} subnqn:nqn.2026-11.dev.spdk-nvme:nobody`).child;
   expect(failed.exitCode).toBe(1);
   expect(failed.stdout).toContain('ERR_SPDK_CONNECT_REJECTED');
