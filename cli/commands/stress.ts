@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { formatTransportId } from 'spdk-nvme';
 import { writableFile } from '../engine/files.js';
@@ -10,7 +9,7 @@ import { progressView } from '../engine/progress.js';
 import { addSessionOptions, type SessionOptions } from '../engine/session.js';
 import { StopSignal } from '../engine/stop.js';
 import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
-import { reportOption, writeHtml } from '../report/option.js';
+import { reportOption, writeReports } from '../report/option.js';
 import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';
 import type { StressOptions } from '../workloads/stress-options.js';
@@ -107,8 +106,7 @@ async function stress(given: Given): Promise<number> {
   const found = { ...report, findings: findings(report) };
   if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
   else print(given.outputFormat, found, () => renderReport(report).trimEnd());
-  if (given.json !== undefined) writeFileSync(given.json, `${JSON.stringify(found, null, 2)}\n`);
-  if (given.report !== undefined) writeHtml(given.report, stressDocument(report));
+  writeReports(given.json, found, given.report, stressDocument(report));
   return stop.status || statusOf(report);
 }
 

@@ -4,7 +4,7 @@ import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
 import { anaText } from '../engine/ana.js';
 import { Failure } from '../engine/exit.js';
 import { formatBytes, integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addOutputOption, type OutputOptions, printLine } from '../engine/output.js';
 import { type ControllerRates, ratesBetween } from '../engine/rates.js';
 import { table } from '../engine/show.js';
 import { findSockets, readSnapshot } from '../engine/stats-client.js';
@@ -95,7 +95,8 @@ function compare(
 
 function show({ outputFormat }: Given, processes: readonly Process[]): void {
   if (outputFormat === 'normal' && process.stdout.isTTY) process.stdout.write(clearScreen);
-  print(outputFormat, { processes }, () => processes.map(asText).join('\n\n'));
+  if (outputFormat === 'json') printLine({ processes });
+  else process.stdout.write(`${processes.map(asText).join('\n\n')}\n`);
 }
 
 /** A program names itself; a name must not steer the terminal. */

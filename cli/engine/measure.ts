@@ -31,6 +31,8 @@ export interface MeasuredRun {
   readonly inEnvironment: (work: (environment: Environment) => Promise<void>) => Promise<void>;
   /** The work in the short environment. */
   readonly first: (environment: Environment) => Promise<void>;
+  /** Whether that showed that there is nothing to measure. */
+  readonly pointless?: () => boolean;
   /** Lets V8 compile code, fill caches and size its heap before anything is compared. */
   readonly warmUp: (environment: Environment) => Promise<void>;
   readonly work: (environment: Environment) => Promise<void>;
@@ -61,6 +63,7 @@ export async function measure({
   rdmaDevice,
   inEnvironment,
   first,
+  pointless = () => false,
   warmUp,
   work,
 }: MeasuredRun): Promise<Measurement> {
@@ -71,7 +74,7 @@ export async function measure({
   const before = await count();
 
   await inEnvironment(first);
-  if (stop.requested)
+  if (stop.requested || pointless())
     return { leaks: countsOf(() => 0), rssGrowthKiB: 0, controllersRetained: null, seconds: 0 };
   const closedBefore = await baseline(count, before, stop);
 

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
+import { explain, Failure } from '../engine/exit.js';
 import { writableFile } from '../engine/files.js';
 import type { ReportDocument } from './document.js';
 import { renderHtml } from './html.js';
@@ -10,6 +11,26 @@ export function reportOption(): Option {
     '--report <FILE>',
     'write a page with charts there: one HTML file that needs nothing else',
   ).argParser(writableFile);
+}
+
+/** Writes both files of a run, the page also where the JSON cannot be written; what failed is thrown at the end. */
+export function writeReports(
+  json: string | undefined,
+  report: object,
+  page: string | undefined,
+  document: ReportDocument,
+): void {
+  const errors: unknown[] = [];
+  const attempt = (write: () => void) => {
+    try {
+      write();
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  if (json !== undefined) attempt(() => writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`));
+  if (page !== undefined) attempt(() => writeHtml(page, document));
+  if (errors.length > 0) throw new Failure(errors.map(explain).join('; '));
 }
 
 export function writeHtml(file: string, report: ReportDocument): void {

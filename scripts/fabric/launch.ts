@@ -1,10 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LineReader } from '../../cli/engine/lines.js';
 import { decodeMessage, type Message } from '../../cli/engine/messages.js';
 import type { ProgressView } from '../../cli/engine/progress.js';
 import type { ReportDocument } from '../../cli/report/document.js';
-import { writeHtml } from '../../cli/report/option.js';
+import { writeReports } from '../../cli/report/option.js';
 import type { ReportFiles } from '../arguments.js';
 import { FabricError } from './errors.js';
 import { type FabricRunOptions, runInFabric } from './run.js';
@@ -55,9 +54,7 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
   }
   process.stdout.write(what.render(report));
   const findings = what.findings(report);
-  if (files.json !== undefined)
-    writeFileSync(files.json, `${JSON.stringify({ ...report, findings }, null, 2)}\n`);
-  if (files.html !== undefined) writeHtml(files.html, what.document(report));
+  writeReports(files.json, { ...report, findings }, files.html, what.document(report));
   const expected = findings.length === 0 ? 0 : 1;
   if (!report.interrupted && status !== expected) {
     process.stderr.write(`${name}: the run ended with status ${status} after its report\n`);

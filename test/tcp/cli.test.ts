@@ -423,6 +423,33 @@ describe('measuring', () => {
     noConnections();
   });
 
+  it('stress reports a first loop that fails, too', async () => {
+    const report = path.join(folder, 'failed.json');
+    const page = path.join(folder, 'failed.html');
+    const words = [
+      'stress',
+      ...target.slice(0, 4),
+      '-s',
+      '4499',
+      '-n',
+      nqns[0] as string,
+      '--timeout',
+      '500',
+    ];
+    const { exitCode, stderr } = await text(...words, '--json', report, '--report', page);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringContaining('nothing was measured'),
+    });
+    const { completed, failed, failuresByCode } = JSON.parse(readFileSync(report, 'utf8'));
+    expect({ completed, failed, failuresByCode }).toEqual({
+      completed: 0,
+      failed: 1,
+      failuresByCode: { ERR_SPDK_UNREACHABLE: 1 },
+    });
+    expect(dataOf(page).events).toMatchObject([{ text: expect.stringContaining('ERR_SPDK_UNREACHABLE') }]);
+  });
+
   it('stress finds no leak when all of its output goes to files', async () => {
     const log = path.join(folder, 'stress.log');
     const words = [main, 'stress', ...one, '--loops', '3', '--memory', '128', '-v'];

@@ -1,12 +1,14 @@
 // The page of `--report`: one file that loads nothing, whatever text is in it; drawn by a real browser where there is one.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { writableFile } from '../../cli/engine/files.js';
 import { distributionChart, type ReportDocument } from '../../cli/report/document.js';
 import { renderHtml } from '../../cli/report/html.js';
+import { writeReports } from '../../cli/report/option.js';
 import { stressDocument } from '../../cli/report/stress.js';
 import { reportOf } from './stress-report.js';
 
@@ -37,6 +39,31 @@ const document: ReportDocument = {
   ],
   events: [{ atMs: 1_500, text: hostile }],
 };
+
+describe('the files of a report', () => {
+  it.each([
+    ['/proc/spdk-nvme-report.html', /cannot be written/],
+    ['/nonexistent/report.html', /Create the folder/],
+    ['/', /the name of a file/],
+  ])('%s is refused at the start', (file, why) => {
+    expect(() => writableFile(file)).toThrow(why);
+  });
+
+  it('keep their content until the end, and are not made before', () => {
+    const file = path.join(folder, 'kept.html');
+    expect(writableFile(file)).toBe(file);
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(file, 'before');
+    expect(writableFile(file)).toBe(file);
+    expect(readFileSync(file, 'utf8')).toBe('before');
+  });
+
+  it('are written, the page also where the JSON cannot be', () => {
+    const page = path.join(folder, 'page.html');
+    expect(() => writeReports('/proc/report.json', {}, page, document)).toThrow(/^ENOENT[^\n]+$/);
+    expect(readFileSync(page, 'utf8')).toContain('<!doctype html>');
+  });
+});
 
 describe('the page', () => {
   const html = renderHtml(document);
