@@ -50,6 +50,8 @@ const verbs: readonly Verb[] = [
   verb('dsm', 'attached', '-z', '1M'),
   verb('admin-passthru', 'attached', '-O', '0x06', '--cdw10', '1', '-l', '4096', '-R'),
   verb('io-passthru', 'attached', '-O', '0'),
+  // The other verbs for zones begin with the same commands.
+  verb('zns-report-zones', 'attached'),
   // The other verbs that change a device differ in what they send next.
   verb('format', 'attached', '-N', '1', '--force'),
   verb('fw-download', 'attached', '--fw', input, '--force'),
