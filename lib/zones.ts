@@ -277,10 +277,20 @@ function withoutList(error: unknown): Buffer {
 }
 
 function offsetOf(zone: unknown): number {
-  if (typeof zone === 'object' && zone !== null) return checkOffset((zone as { offset?: unknown }).offset);
+  if (typeof zone === 'object' && zone !== null) return checkOffset(offsetIn(zone));
   if (typeof zone !== 'number')
     throw new SpdkTypeError(`zone must be a zone or the offset of one; got ${describe(zone)}`);
   return checkOffset(zone);
+}
+
+/** Its getter may do anything. */
+function offsetIn(zone: { readonly offset?: unknown }): unknown {
+  try {
+    return zone.offset;
+  } catch (cause) {
+    const message = 'Reading the offset of the zone threw an error; see its cause';
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', message, { cause });
+  }
 }
 
 function checkOffset(value: unknown): number {

@@ -1,6 +1,6 @@
 // The Copy command (NVM command set specification): its source ranges, and their form for the controller.
 
-import { SpdkTypeError } from '../errors/spdk-error.js';
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { invalid } from '../options/common.js';
 import type { NamespaceInfo } from '../types.js';
@@ -14,6 +14,8 @@ export interface CopyRange {
 }
 
 export const copyOpcode = 0x19;
+/** Their count has 8 bits. */
+const mostRanges = 256;
 /** A source range in descriptor format 0. */
 export const copyRangeBytes = 32;
 
@@ -27,9 +29,9 @@ export function checkSources(
   value: unknown,
 ): readonly CopyRange[] {
   const { ranges, rangeBlocks, blocks } = namespace.copyLimits;
-  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const list = rangesIn(value);
   checkInteger(list.length, 'the number of source ranges', 1, ranges);
-  const sources = Array.from(list, (range, i) => {
+  const sources = list.map((range, i) => {
     if (range === undefined) throw new SpdkTypeError('sources must be a range or an array of ranges');
     const given = readOptions(range, `source range ${i}`, ['offset', 'length']);
     const offset = checkInteger(
@@ -54,6 +56,16 @@ export function checkSources(
   if (totalOf(sources) > blocks * namespace.blockSize)
     invalid(`One copy of this namespace has at most ${blocks} blocks (copyLimits.blocks)`);
   return sources;
+}
+
+/** Read once. Getters and proxies may do anything. */
+function rangesIn(value: unknown): readonly unknown[] {
+  try {
+    return Array.isArray(value) ? Array.from(value.slice(0, mostRanges + 1)) : [value];
+  } catch (cause) {
+    const message = 'Reading the source ranges threw an error; see its cause';
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', message, { cause });
+  }
 }
 
 export function totalOf(sources: readonly CopyRange[]): number {

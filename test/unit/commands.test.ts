@@ -186,6 +186,18 @@ describe('copy', () => {
     );
   });
 
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable([], {});
+    revoke();
+    return proxy;
+  };
+  const throwing = () =>
+    Object.defineProperty([at(0)], 0, {
+      get: () => {
+        throw new Error('no range');
+      },
+    });
+
   it('sends nothing beyond its limits, or that is wrong', async () => {
     disk.subsystem.addNamespace(2, { blocks: 64, copyLimits: { ranges: 2, rangeBlocks: 3, blocks: 4 } });
     await vi.waitFor(() => expect(ns.controller.namespaces).toHaveLength(2));
@@ -207,6 +219,9 @@ describe('copy', () => {
       ['ERR_SPDK_INVALID_ARG_TYPE', [undefined], to],
       ['ERR_SPDK_INVALID_ARG_TYPE', 'all', to],
       ['ERR_SPDK_INVALID_ARG_TYPE', at(0), undefined],
+      ['ERR_SPDK_INVALID_ARG_TYPE', new Array(1), to],
+      ['ERR_SPDK_INVALID_ARG_VALUE', revoked(), to],
+      ['ERR_SPDK_INVALID_ARG_VALUE', throwing(), to],
       ['ERR_SPDK_UNKNOWN_OPTION', { ...at(0), blocks: 1 }, to],
       ['ERR_SPDK_UNKNOWN_OPTION', at(0), { ...to, metadata: Buffer.alloc(8) }],
     ] as const) {

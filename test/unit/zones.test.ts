@@ -162,6 +162,8 @@ describe('a namespace with zones', () => {
     await ns.zones.info();
     const raw = vi.spyOn(Ring.prototype, 'describeRaw');
     const { zones } = ns;
+    const { proxy: revoked, revoke } = Proxy.revocable({ offset: 0 }, {});
+    revoke();
     for (const [code, wrong] of [
       ['ERR_SPDK_UNALIGNED', () => zones.reset(512)],
       ['ERR_SPDK_OUT_OF_RANGE', () => zones.open(8 * zoneBytes)],
@@ -169,6 +171,7 @@ describe('a namespace with zones', () => {
       ['ERR_SPDK_INVALID_ARG_TYPE', () => zones.finish(undefined as never)],
       ['ERR_SPDK_INVALID_ARG_TYPE', () => zones.offline({} as never)],
       ['ERR_SPDK_INVALID_ARG_VALUE', () => zones.reset(-1)],
+      ['ERR_SPDK_INVALID_ARG_VALUE', () => zones.reset(revoked)],
       ['ERR_SPDK_INVALID_ARG_TYPE', () => zones.append('all' as never, block('x'))],
       ['ERR_SPDK_INVALID_ARG_TYPE', () => zones.append(0, 'x' as never)],
       ['ERR_SPDK_INVALID_ARG_VALUE', () => zones.append(0, block('x', 17))],
