@@ -9,6 +9,8 @@ import { type OperationCounts, type OperationName, operationNames, type SoakColu
 import type { Testify } from './witness.js';
 
 const maxMessages = 10;
+/** Threads that spin share their processors: each of them waits for half of the time when nothing is wrong. */
+const starving = 0.8;
 
 /** What is counted by time: operations that succeeded and that failed, and resident memory in MiB. */
 const timelineOf: Readonly<Record<SoakColumn, Merge>> = {
@@ -36,7 +38,7 @@ export class Findings {
   bytesVerified = 0;
   mismatches = 0;
   hangs = 0;
-  /** Operations that took more than their time while processes stood still for most of it, and the longest such time. */
+  /** Operations that took more than their time while processes hardly ran, and the longest time in which they did not. */
   readonly starved = { operations: 0, longestMs: 0 };
   #reported = 0;
   readonly #report: (line: string) => void;
@@ -107,10 +109,10 @@ export class Findings {
     }
   }
 
-  /** Whether processes stood still at a stretch for most of the time of an operation: then that explains its timeout. */
+  /** Whether processes hardly ran in the time of an operation: then that explains its timeout. */
   #isStarved(begun: number): boolean {
     const ms = this.#testify?.(begun).starvedMs ?? 0;
-    if (ms < (performance.now() - begun) / 2) return false;
+    if (ms < starving * (performance.now() - begun)) return false;
     this.starved.operations += 1;
     this.starved.longestMs = Math.max(this.starved.longestMs, ms);
     return true;

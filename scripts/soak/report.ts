@@ -39,7 +39,7 @@ export interface SoakReport {
   readonly mismatches: number;
   /** Operations that did not end by their deadline, and detaches that SPDK did not return from. */
   readonly hangs: number;
-  /** Timeouts of operations during which processes stood still for want of a processor, and the longest such time. */
+  /** Timeouts of operations during which processes hardly ran for want of a processor, and the longest such time. */
   readonly starved: { readonly operations: number; readonly longestMs: number };
   /** All other errors that no fault explains, by code. */
   readonly unexpected: Readonly<Record<string, number>>;

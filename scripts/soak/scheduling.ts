@@ -1,17 +1,23 @@
-// How long the threads of a process waited for a processor, as the kernel counts it.
+// How long the threads of a process ran, and waited for a processor, as the kernel counts it.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** By thread: milliseconds in which it was ready to run and did not, since it began. */
-export type WaitedMs = ReadonlyMap<string, number>;
+/** Of a thread, since it began. */
+export interface ThreadTimes {
+  readonly ranMs: number;
+  /** It was ready to run and did not. */
+  readonly waitedMs: number;
+}
+
+export type TimesByThread = ReadonlyMap<string, ThreadTimes>;
 
 /** Empty for a process that has ended, and with a kernel that does not count. */
-export function waitedMs(pid: number | 'self'): WaitedMs {
-  const byThread = new Map<string, number>();
+export function timesOf(pid: number | 'self'): TimesByThread {
+  const byThread = new Map<string, ThreadTimes>();
   for (const thread of threadsOf(pid)) {
     try {
-      const [, waitedNs] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-      byThread.set(thread, Number(waitedNs) / 1e6);
+      const [ranNs, waitedNs] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+      byThread.set(thread, { ranMs: Number(ranNs) / 1e6, waitedMs: Number(waitedNs) / 1e6 });
     } catch {
       // The thread has ended.
     }
@@ -30,25 +36,23 @@ function threadsOf(pid: number | 'self'): string[] {
 /** What was read at one time. */
 export interface Reading {
   readonly atMs: number;
-  readonly waited: WaitedMs;
+  readonly threads: TimesByThread;
 }
 
-/** A thread that waits for so much of a time does nothing in it that anybody would notice. */
-const standingStill = 0.9;
+/** How long the thread ran that ran most between the first and the last reading; nearly nothing for a process that is stopped. */
+export function mostRunMs(readings: readonly Reading[]): number {
+  return mostOf(readings, ({ ranMs }) => ranMs);
+}
 
-/** The longest time without a break in which one of the threads waited for a processor; readings in order. */
-export function longestWaitMs(readings: readonly Reading[]): number {
-  const stretches = new Map<string, number>();
-  let longest = 0;
-  for (let i = 1; i < readings.length; i++) {
-    const [before, now] = [readings[i - 1], readings[i]] as [Reading, Reading];
-    const ms = now.atMs - before.atMs;
-    for (const [thread, waited] of now.waited) {
-      const inIt = waited - (before.waited.get(thread) ?? 0);
-      const stretch = inIt >= standingStill * ms ? (stretches.get(thread) ?? 0) + ms : 0;
-      stretches.set(thread, stretch);
-      longest = Math.max(longest, stretch);
-    }
-  }
-  return longest;
+/** How long the thread waited for a processor that waited longest. */
+export function mostWaitedMs(readings: readonly Reading[]): number {
+  return mostOf(readings, ({ waitedMs }) => waitedMs);
+}
+
+function mostOf(readings: readonly Reading[], time: (times: ThreadTimes) => number): number {
+  const [first, last] = [readings[0], readings.at(-1)];
+  if (!first || !last) return 0;
+  const none = { ranMs: 0, waitedMs: 0 };
+  const times = [...last.threads].map(([name, now]) => time(now) - time(first.threads.get(name) ?? none));
+  return Math.max(0, ...times);
 }

@@ -2,7 +2,7 @@
 // or its targets may stand still for seconds.
 
 import { Worker } from 'node:worker_threads';
-import { longestWaitMs, type Reading, waitedMs } from './scheduling.js';
+import { mostRunMs, mostWaitedMs, type Reading, timesOf } from './scheduling.js';
 
 /** A process besides this one. */
 export interface WitnessedProcess {
@@ -12,7 +12,7 @@ export interface WitnessedProcess {
 
 /** What kept processes from running since an operation began. */
 export interface Testimony {
-  /** The longest time without a break in which one of them stood still for want of a processor. */
+  /** How long one of their threads was ready to run and did not, or all of this process did not run. */
   readonly starvedMs: number;
   /** For people. */
   readonly text: string;
@@ -67,16 +67,18 @@ export class Witness {
     const sleeperMs = Math.max(0, ...since.map(({ sleeperLateMs }) => sleeperLateMs));
     const loopMs = Math.max(0, ...since.map(({ loopLateMs }) => loopLateMs));
     const names = new Set(looks.flatMap(({ readings }) => [...readings.keys()]));
-    const waits = [...names].map((name) => ({
-      name,
-      ms: longestWaitMs(looks.flatMap(({ readings }) => readings.get(name) ?? [])),
-    }));
-    const waited = waits.map(({ name, ms }) => `${name} for ${ms.toFixed(0)} ms`);
+    const waits: number[] = [];
+    const states = [...names].map((name) => {
+      const readings = looks.flatMap((look) => look.readings.get(name) ?? []);
+      const waitMs = mostWaitedMs(readings);
+      waits.push(waitMs);
+      return `${name} ran for ${mostRunMs(readings).toFixed(0)} ms and waited for a processor for ${waitMs.toFixed(0)} ms`;
+    });
+    const late = `a thread that only sleeps was late by ${sleeperMs.toFixed(0)} ms, the event loop by ${loopMs.toFixed(0)} ms`;
+    const ms = performance.now() - begunMs;
     return {
-      starvedMs: Math.max(sleeperMs, ...waits.map(({ ms }) => ms)),
-      text:
-        `without a processor at a stretch: ${waited.join(', ')}; ` +
-        `late: a thread that only sleeps by ${sleeperMs.toFixed(0)} ms, the event loop by ${loopMs.toFixed(0)} ms`,
+      starvedMs: Math.max(sleeperMs, ...waits),
+      text: `in ${ms.toFixed(0)} ms ${[...states, late].join('; ')}`,
     };
   }
 
@@ -86,7 +88,7 @@ export class Witness {
     const asleep = process.hrtime.bigint() - Atomics.load(this.#beat, 0);
     const longest = Atomics.exchange(this.#beat, 1, 0n);
     const readings = [{ name: self, pid: 'self' as const }, ...this.#others()].map(
-      ({ name, pid }) => [name, { atMs, waited: waitedMs(pid) }] as const,
+      ({ name, pid }) => [name, { atMs, threads: timesOf(pid) }] as const,
     );
     this.#looks.push({
       atMs,
