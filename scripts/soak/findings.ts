@@ -38,7 +38,7 @@ export class Findings {
   bytesVerified = 0;
   mismatches = 0;
   hangs = 0;
-  /** Operations that took more than their time while processes hardly ran, and the longest time in which they did not. */
+  /** Operations that took more than their time while a process hardly ran, and the longest time in which it did not. */
   readonly starved = { operations: 0, longestMs: 0 };
   #reported = 0;
   readonly #report: (line: string) => void;
@@ -109,7 +109,7 @@ export class Findings {
     }
   }
 
-  /** Whether processes hardly ran in the time of an operation: then that explains its timeout. */
+  /** Whether a process hardly ran in the time of an operation: then that explains its timeout. */
   #isStarved(begun: number): boolean {
     const ms = this.#testify?.(begun).starvedMs ?? 0;
     if (ms < starving * (performance.now() - begun)) return false;

@@ -39,7 +39,7 @@ export interface SoakReport {
   readonly mismatches: number;
   /** Operations that did not end by their deadline, and detaches that SPDK did not return from. */
   readonly hangs: number;
-  /** Timeouts of operations during which processes hardly ran for want of a processor, and the longest such time. */
+  /** Timeouts of operations during which a process hardly ran, starved or stopped, and the longest such time. */
   readonly starved: { readonly operations: number; readonly longestMs: number };
   /** All other errors that no fault explains, by code. */
   readonly unexpected: Readonly<Record<string, number>>;
@@ -73,7 +73,7 @@ export function findings(report: SoakReport): string[] {
   if (starved.operations > 0) {
     const ms = starved.longestMs.toFixed(0);
     lines.push(
-      `${starved.operations} operations timed out in processes that were starved for up to ${ms} ms`,
+      `${starved.operations} operations timed out while a process did not run: starved or stopped for up to ${ms} ms`,
     );
   }
   const codes = Object.entries(unexpected);

@@ -11,6 +11,15 @@ export interface ThreadTimes {
 
 export type TimesByThread = ReadonlyMap<string, ThreadTimes>;
 
+/** The letter of proc(5): R runs or is ready to, S sleeps, D waits in the kernel, for a disk for example, T is stopped. */
+export function stateOf(pid: number): string {
+  try {
+    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '?';
+  } catch {
+    return 'ended';
+  }
+}
+
 /** Empty for a process that has ended, and with a kernel that does not count. */
 export function timesOf(pid: number | 'self'): TimesByThread {
   const byThread = new Map<string, ThreadTimes>();

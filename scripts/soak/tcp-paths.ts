@@ -35,7 +35,8 @@ class Side {
   async start(): Promise<void> {
     this.#target = startSpdkTarget({ ...this.#options, wantsStack: true });
     const target = await this.#target;
-    this.process = { name: `the target at port ${this.#options.listener.trsvcid}`, pid: target.pid };
+    const { pid } = target;
+    this.process = { name: `target ${pid} at port ${this.#options.listener.trsvcid}`, pid };
     void target.ended.then(async ({ signal, exitCode, stack = 'no stack' }) => {
       if (this.#killed === target) return;
       const { trsvcid } = this.#options.listener;

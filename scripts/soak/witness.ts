@@ -1,10 +1,10 @@
 // Tells an operation that hangs from one whose processes did not run: on a machine that is busy with other work the soak
-// or its targets may stand still for seconds.
+// or its targets may stand still for seconds, and a fault of the soak stops a target.
 
 import { Worker } from 'node:worker_threads';
-import { mostRunMs, mostWaitedMs, type Reading, timesOf } from './scheduling.js';
+import { mostRunMs, mostWaitedMs, type Reading, stateOf, timesOf } from './scheduling.js';
 
-/** A process besides this one. */
+/** A process besides this one, which spins: whenever it does not run, something keeps it from running. */
 export interface WitnessedProcess {
   readonly name: string;
   readonly pid: number;
@@ -12,7 +12,7 @@ export interface WitnessedProcess {
 
 /** What kept processes from running since an operation began. */
 export interface Testimony {
-  /** How long one of their threads was ready to run and did not, or all of this process did not run. */
+  /** How long a thread of this process was ready to run and did not, all of it did not run, or another process did not. */
   readonly starvedMs: number;
   /** For people. */
   readonly text: string;
@@ -67,17 +67,21 @@ export class Witness {
     const sleeperMs = Math.max(0, ...since.map(({ sleeperLateMs }) => sleeperLateMs));
     const loopMs = Math.max(0, ...since.map(({ loopLateMs }) => loopLateMs));
     const names = new Set(looks.flatMap(({ readings }) => [...readings.keys()]));
-    const waits: number[] = [];
+    const stoodMs = [sleeperMs];
     const states = [...names].map((name) => {
       const readings = looks.flatMap((look) => look.readings.get(name) ?? []);
-      const waitMs = mostWaitedMs(readings);
-      waits.push(waitMs);
-      return `${name} ran for ${mostRunMs(readings).toFixed(0)} ms and waited for a processor for ${waitMs.toFixed(0)} ms`;
+      const [ranMs, waitMs] = [mostRunMs(readings), mostWaitedMs(readings)];
+      // One that was killed or started meanwhile has lost its connections, after which nothing is to wait for it.
+      const isWhole = readings.length === looks.length && readings.at(-1)?.threads.size !== 0;
+      if (name === self) stoodMs.push(waitMs);
+      else if (isWhole) stoodMs.push(performance.now() - (looks[0] as Look).atMs - ranMs);
+      return `${name} ran for ${ranMs.toFixed(0)} ms and waited for a processor for ${waitMs.toFixed(0)} ms`;
     });
+    states.push(...this.#others().map(({ name, pid }) => `the state of ${name} is ${stateOf(pid)}`));
     const late = `a thread that only sleeps was late by ${sleeperMs.toFixed(0)} ms, the event loop by ${loopMs.toFixed(0)} ms`;
     const ms = performance.now() - begunMs;
     return {
-      starvedMs: Math.max(sleeperMs, ...waits),
+      starvedMs: Math.max(...stoodMs),
       text: `in ${ms.toFixed(0)} ms ${[...states, late].join('; ')}`,
     };
   }

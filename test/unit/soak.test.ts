@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { countsOf } from '../../cli/engine/counts.js';
@@ -191,6 +192,31 @@ describe('the witness of processes that do not run', () => {
     expect(mostWaitedMs([])).toBe(0);
   });
 
+  it('sees that another process is stopped, and one that has just begun is none that was waited for', async () => {
+    const spins = () => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+    const children = [spins()];
+    const pidOf = (i: number) => children[i]?.pid as number;
+    const witness = new Witness(() => children.map((_, i) => ({ name: `child ${i}`, pid: pidOf(i) })));
+    try {
+      await sleep(200);
+      process.kill(pidOf(0), 'SIGSTOP');
+      await sleep(50);
+      const begun = performance.now();
+      await sleep(500);
+      const { starvedMs, text } = witness.since(begun);
+      expect(starvedMs).toBeGreaterThan(400);
+      expect(text).toContain('the state of child 0 is T');
+      children.push(spins());
+      process.kill(pidOf(0), 'SIGKILL');
+      await sleep(300);
+      expect(witness.since(begun).text).toContain('child 1 ran for');
+      expect(witness.since(begun).starvedMs).toBeLessThan(0.8 * (performance.now() - begun));
+    } finally {
+      for (const child of children) child.kill('SIGKILL');
+      await witness.close();
+    }
+  });
+
   it('sees that this thread is busy, and that it runs', async () => {
     const witness = new Witness(() => [{ name: 'another', pid: process.ppid }]);
     await sleep(150);
@@ -258,7 +284,7 @@ describe('the report', () => {
     [{ hangs: 1 }, /1 operation hung/],
     [
       { starved: { operations: 24, longestMs: 2_310.4 } },
-      /24 operations timed out .* starved for up to 2310 ms/,
+      /24 operations timed out .* starved or stopped for up to 2310 ms/,
     ],
     [{ unexpected: { ERR_SPDK_INTERNAL: 2 } }, /2 ERR_SPDK_INTERNAL/],
     [{ leaks: { ...clean.leaks, qp: 3 } }, /leaked 3 qp/],
