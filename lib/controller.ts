@@ -302,7 +302,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /**
    * Changes the DH-HMAC-CHAP keys: all queue pairs authenticate with the new ones, while I/O waits, and so does each further
-   * connection. Change the target's keys first. Without a connection the next one uses the new keys. One call follows another.
+   * connection. Over RDMA only the admin queue authenticates, see docs/guide/authentication.md. Change the target's keys first. Without
+   * a connection the next one uses the new keys. One call follows another.
    *
    * @throws {SpdkError} ERR_SPDK_AUTHENTICATION_FAILED if host and controller could not authenticate each other: the keys are
    *   as they were, and the connection is lost, as SPDK and targets end it. ERR_SPDK_TIMEOUT likewise. ERR_SPDK_UNSUPPORTED before

@@ -235,6 +235,24 @@ export const knownProblems: readonly AdvisoryEntry[] = [
       'Before v22.05, with SPDK as archives, the package binds the sockets itself. Otherwise the attach option `sourceAddress` is rejected over TCP with ERR_SPDK_UNSUPPORTED.',
   },
   {
+    id: 'SPDK-RDMA-REAUTHENTICATION',
+    issues: [],
+    affected: { first: [24, 9] },
+    consequence:
+      'Over RDMA a queue pair for I/O that authenticates again (spdk_nvme_qpair_authenticate) in a poll group never finishes, and its I/O waits indefinitely.',
+    defence:
+      '`changeKeys` has only the admin queue authenticate again over RDMA. I/O queues use the new keys when they connect the next time.',
+  },
+  {
+    id: 'SPDK-TLS-EMPTY-SALT',
+    issues: [],
+    affected: { first: [22, 9] },
+    consequence:
+      'SPDK derives the keys of TLS with an empty salt, which OpenSSL 3.0.19 rejects: every connection with TLS fails. Depends on the OpenSSL of Node.js.',
+    defence: 'The salt is replaced by one that derives the same keys.',
+    defenceWhenShared: onlyInArchives,
+  },
+  {
     id: 'SPDK-1703',
     issues: [1703, 2105, 3279],
     affected: {},

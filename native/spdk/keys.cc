@@ -116,6 +116,10 @@ int set_keys(spdk_nvme_ctrlr* controller, const Keys& keys) {
   return spdk_nvme_ctrlr_set_keys(controller, &options);
 }
 
+bool io_queues_authenticate_again(spdk_nvme_ctrlr* controller) {
+  return spdk_nvme_ctrlr_get_transport_id(controller)->trtype != SPDK_NVME_TRANSPORT_RDMA;
+}
+
 int authenticate(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair,
                  void (*done)(void* context, int status), void* context) {
   return queue_pair == nullptr ? spdk_nvme_ctrlr_authenticate(controller, done, context)
@@ -126,6 +130,10 @@ int authenticate(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair,
 
 int set_keys(spdk_nvme_ctrlr* /*controller*/, const Keys& /*keys*/) {
   return -ENOTSUP;
+}
+
+bool io_queues_authenticate_again(spdk_nvme_ctrlr* /*controller*/) {
+  return false;
 }
 
 int authenticate(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_qpair* /*queue_pair*/,

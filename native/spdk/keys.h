@@ -64,6 +64,11 @@ struct Keys {
  */
 int set_keys(spdk_nvme_ctrlr* controller, const Keys& keys);
 /**
+ * Whether the queue pairs for I/O can authenticate again. Those of RDMA cannot (seen: v24.09, v26.05): they would count as
+ * connecting for ever, because a poll group completes that only for queue pairs that were just added to it.
+ */
+bool io_queues_authenticate_again(spdk_nvme_ctrlr* controller);
+/**
  * Has a queue pair authenticate again, for null the admin queue. 0 or a negative errno; for 0, `done` is called with the
  * outcome by the thread that polls the queue pair, or never if its connection ends otherwise. Only with kChangesKeys. Holds:
  * linger lock (exclusive).

@@ -70,8 +70,9 @@ async function kernelPackage(): Promise<string> {
   return name;
 }
 
-async function keepModules(from: string, to: string): Promise<void> {
-  for (const kept of KEPT_MODULES) {
+/** Moves what the guest needs of lib/modules/VERSION, as files that it can load as they are: Debian 13 compresses them. */
+export async function keepModules(from: string, to: string): Promise<void> {
+  for (const kept of KEPT_MODULES.flatMap((name) => (name.endsWith('.ko') ? [name, `${name}.xz`] : name))) {
     const source = join(from, 'kernel', kept);
     const target = join(to, 'kernel', kept);
     if (!(await exists(source))) continue;
@@ -81,6 +82,8 @@ async function keepModules(from: string, to: string): Promise<void> {
   for (const list of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
     await rename(join(from, list), join(to, list));
   }
+  const compressed = (await readdir(to, { recursive: true })).filter((file) => file.endsWith('.ko.xz'));
+  if (compressed.length > 0) await execa('xz', ['--decompress', '--', ...compressed], { cwd: to });
   for (const file of await readdir(to, { recursive: true })) {
     if (!file.endsWith('.ko')) continue;
     const path = join(to, file);

@@ -51,15 +51,24 @@ const SYSTEM_LIB_DIRS = [
   '/usr/local/lib',
 ];
 
-/** @param {string[]} dirs @param {string} suffix */
+/**
+ * SPDK's and DPDK's libraries of a kind, each from the first folder that has any of it: later folders may have another
+ * release, or another build with other headers.
+ * @param {string[]} dirs
+ * @param {'.a' | '.so'} suffix
+ */
 function filesIn(dirs, suffix) {
   /** @type {Map<string, string>} */
   const files = new Map();
-  for (const dir of dirs) {
-    if (!fs.existsSync(dir)) continue;
-    for (const name of fs.readdirSync(dir).sort()) {
-      const wanted = /^lib(spdk|rte)_/.test(name) && name.endsWith(suffix) && !NEVER.test(name);
-      if (wanted && !files.has(name)) files.set(name, path.join(dir, name));
+  for (const [first, start] of [
+    ['librte_eal', 'librte_'],
+    ['libspdk_nvme', 'libspdk_'],
+  ]) {
+    const home = dirs.find((dir) => ['.a', '.so'].some((end) => fs.existsSync(path.join(dir, first + end))));
+    if (home === undefined) continue;
+    for (const name of fs.readdirSync(home).sort()) {
+      const wanted = name.startsWith(start) && name.endsWith(suffix) && !NEVER.test(name);
+      if (wanted) files.set(name, path.join(home, name));
     }
   }
   return files;

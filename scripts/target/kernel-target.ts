@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -14,6 +15,7 @@ import { type FabricPort, ports } from '../fabric/topology.js';
 
 const nvmet = '/sys/kernel/config/nvmet';
 const folderOf = (nqn: string) => `${nvmet}/subsystems/${nqn}`;
+const hostOf = (nqn: string) => `${nvmet}/hosts/${nqn}`;
 const linkOf = (nqn: string, port: FabricPort) => `${nvmet}/ports/${port.id}/subsystems/${nqn}`;
 
 const text = (file: string) => readFileSync(file, 'utf8').trim();
@@ -167,9 +169,43 @@ export function rejectHosts(nqn: string): void {
 export function admitOnly(nqn: string, hosts: readonly string[]): void {
   rejectHosts(nqn);
   for (const host of hosts) {
-    mkdirSync(`${nvmet}/hosts/${host}`, { recursive: true });
-    symlinkSync(`${nvmet}/hosts/${host}`, `${folderOf(nqn)}/allowed_hosts/${host}`);
+    mkdirSync(hostOf(host), { recursive: true });
+    symlinkSync(hostOf(host), `${folderOf(nqn)}/allowed_hosts/${host}`);
   }
+}
+
+/** Whether this kernel's target can authenticate hosts (CONFIG_NVME_TARGET_AUTH). */
+export function hostsHaveKeys(): boolean {
+  const host = 'nqn.2026-11.dev.spdk-nvme:asked';
+  mkdirSync(hostOf(host));
+  const has = existsSync(`${hostOf(host)}/dhchap_key`);
+  removeHost(host);
+  return has;
+}
+
+/**
+ * Rejects all hosts except one, which authenticates with these DH-HMAC-CHAP keys if there are any; connected hosts stay. The
+ * kernel cannot take a key away, so the host is made anew.
+ */
+export function admitWithKeys(
+  nqn: string,
+  host: string,
+  { key, controllerKey }: { readonly key?: Buffer; readonly controllerKey?: Buffer },
+): void {
+  rmSync(`${folderOf(nqn)}/allowed_hosts/${host}`, { force: true });
+  removeHost(host);
+  mkdirSync(hostOf(host));
+  if (key) {
+    writeFileSync(`${hostOf(host)}/dhchap_key`, key);
+    writeFileSync(`${hostOf(host)}/dhchap_dhgroup`, 'ffdhe2048');
+  }
+  if (controllerKey) writeFileSync(`${hostOf(host)}/dhchap_ctrl_key`, controllerKey);
+  admitOnly(nqn, [host]);
+}
+
+/** Removes a host, which no subsystem may list. */
+export function removeHost(host: string): void {
+  if (existsSync(hostOf(host))) rmdirSync(hostOf(host));
 }
 
 export function admitHosts(nqn: string): void {

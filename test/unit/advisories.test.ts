@@ -81,6 +81,7 @@ describe('advisoriesFor', () => {
     const later = advisoriesFor({ ...release('24.09'), linkage: 'shared', dpdkLinkage: 'shared' });
     expect(later.filter(({ defence }) => defence.startsWith('None: ')).map(({ id }) => id)).toEqual([
       'SPDK-UNREGISTERED-MEMORY',
+      'SPDK-TLS-EMPTY-SALT',
     ]);
   });
 

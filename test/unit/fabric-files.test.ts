@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { kernelPayload } from '../../scripts/fabric/kernel.js';
+import { keepModules } from '../../scripts/fabric/kernel-package.js';
 import { parseShowDepends, withoutSignature } from '../../scripts/fabric/modules.js';
 import * as target from '../../scripts/fabric/target.js';
 import { allSubsystems, link, ports, transportId } from '../../scripts/fabric/topology.js';
@@ -21,6 +25,28 @@ describe('kernel modules', () => {
   it('are read from modprobe in load order, without what is built in', () => {
     const output = 'builtin unix\ninsmod /m/a.ko \ninsmod /m/b.ko nr_devices=0\n';
     expect(parseShowDepends(output)).toEqual(['/m/a.ko', '/m/b.ko']);
+  });
+
+  it('are kept where the guest needs them, and uncompressed', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-modules-'));
+    const from = path.join(folder, 'from');
+    const content = '\x7fELF and so on';
+    for (const name of ['drivers/net/dummy.ko', 'drivers/nvme/target/nvmet.ko', 'sound/snd.ko']) {
+      const file = path.join(from, 'kernel', name);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, content);
+      execFileSync('xz', [file]);
+    }
+    for (const list of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
+      fs.writeFileSync(path.join(from, list), '');
+    }
+    const to = path.join(folder, 'to');
+    fs.mkdirSync(to);
+    await keepModules(from, to);
+    const kept = fs.readdirSync(to, { recursive: true }).filter((name) => String(name).includes('.ko'));
+    expect(kept.sort()).toEqual(['kernel/drivers/net/dummy.ko', 'kernel/drivers/nvme/target/nvmet.ko']);
+    for (const name of kept) expect(fs.readFileSync(path.join(to, String(name)), 'latin1')).toBe(content);
+    fs.rmSync(folder, { recursive: true });
   });
 });
 

@@ -224,6 +224,22 @@ describe('a prefix whose pkg-config files name DPDK elsewhere', () => {
   });
 });
 
+describe('a prefix of shared libraries whose pkg-config files also name archives of another SPDK', () => {
+  test('is linked shared, with its own', () => {
+    const prefix = installed(path.join(scratch, 'spdk'), versionHeader(26, 5), 'so');
+    const other = installed(path.join(scratch, 'other'), versionHeader(24, 9));
+    for (const name of ['spdk_nvme', 'spdk_env_dpdk']) {
+      const libs = `-L${prefix}/lib -l${name} -L${other}/lib`;
+      const lines = [`Name: ${name}`, 'Description: SPDK', 'Version: 1', `Libs: ${libs}`];
+      write(path.join(prefix, `lib/pkgconfig/${name}.pc`), `${lines.join('\n')}\n`);
+    }
+    const { PATH = '' } = process.env;
+    const flags = findSpdk({ env: { ...env, PATH, PKG_CONFIG: '', SPDK_PREFIX: prefix } });
+    expect(flags).toMatchObject({ version: '26.05', linkage: 'shared', dpdkLinkage: 'shared' });
+    expect(flags.libraries.filter((word) => word.startsWith(other))).toEqual([]);
+  });
+});
+
 describe('nothing found', () => {
   test('the error names everything that was tried and what to set', () => {
     const find = () => findSpdk({ env });

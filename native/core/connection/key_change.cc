@@ -7,6 +7,7 @@ void KeyChange::begin(spdk_nvme_ctrlr* controller, const std::vector<std::shared
   const int rejected = spdk::set_keys(controller, keys_);
   if (rejected != 0) return fail(rejected);
   authenticate(controller, nullptr);
+  if (!spdk::io_queues_authenticate_again(controller)) return;
   for (const auto& set : sets) {
     set->for_each_pair([&](spdk_nvme_qpair* queue_pair) { authenticate(controller, queue_pair); });
   }

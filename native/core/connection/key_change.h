@@ -18,8 +18,8 @@
 namespace spdk_nvme {
 
 /**
- * A change of the keys of a connection: its admin queue and all of its I/O queue pairs authenticate once more, with the
- * new ones. I/O waits inside SPDK until its queue pair has. SPDK disconnects a queue pair that fails. Thread: control, but
+ * A change of the keys of a connection: its admin queue and, where they can, all of its I/O queue pairs authenticate once more,
+ * with the new ones. I/O waits inside SPDK until its queue pair has. SPDK disconnects a queue pair that fails. Thread: control, but
  * for what those who poll report. SPDK reports to it until the controller is destroyed, which it must outlive.
  */
 class KeyChange {
@@ -33,7 +33,7 @@ class KeyChange {
   KeyChange& operator=(const KeyChange&) = delete;
 
   [[nodiscard]] const spdk::Keys& keys() const { return keys_; }
-  /** Has every queue pair authenticate. */
+  /** Has every queue pair authenticate that can. */
   void begin(spdk_nvme_ctrlr* controller, const std::vector<std::shared_ptr<QueueSet>>& sets,
              const LingerLock::ExclusiveGuard& held);
   /** How it ended; nothing while it goes on. */
