@@ -241,7 +241,7 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     consequence:
       'Over RDMA a queue pair for I/O that authenticates again (spdk_nvme_qpair_authenticate) in a poll group never finishes, and its I/O waits indefinitely.',
     defence:
-      '`changeKeys` has only the admin queue authenticate again over RDMA. I/O queues use the new keys when they connect the next time.',
+      'Over RDMA `changeKeys` has only the admin queue authenticate again. I/O queues use the new keys when they connect the next time.',
   },
   {
     id: 'SPDK-TLS-EMPTY-SALT',
