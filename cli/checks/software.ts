@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { advisories, spdkVersion } from 'spdk-nvme';
+import { type Advisory, advisories, spdkVersion } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
 import { packageRoot } from '../engine/package.js';
-import { type Finding, failure, ok } from './finding.js';
+import { type Finding, failure, ok, warning } from './finding.js';
 
 /** Node.js is one of the releases that package.json names. */
 export async function checkNode(): Promise<Finding> {
@@ -23,19 +23,27 @@ export function checkAddon(): Finding[] {
   try {
     const { text, linkage, dpdkLinkage, patches, file } = spdkVersion();
     const linked = `SPDK ${linkage}, DPDK ${dpdkLinkage}${patches.map((name) => `, patch ${name}`).join('')}`;
-    const known = advisories().length;
-    return [
-      ok('addon', `built with ${text} (${linked}), ${origin(file)}`),
-      known === 0
-        ? ok('advisories', 'no known problems in this release')
-        : ok(
-            'advisories',
-            `${known} known problems in this release, and how each is avoided: npx spdk-nvme advisories`,
-          ),
-    ];
+    return [ok('addon', `built with ${text} (${linked}), ${origin(file)}`), checkAdvisories(advisories())];
   } catch (error) {
     return [failure('addon', explain(error), 'npx spdk-nvme build'), checkSpdk()];
   }
+}
+
+/** The known problems of the linked SPDK. With shared libraries the package cannot avoid some of them. */
+export function checkAdvisories(known: readonly Pick<Advisory, 'defence'>[]): Finding {
+  if (known.length === 0) return ok('advisories', 'no known problems in this release');
+  const unavoided = known.filter(({ defence }) => defence.startsWith('None: ')).length;
+  if (unavoided === 0) {
+    return ok(
+      'advisories',
+      `${known.length} known problems in this release, and how each is avoided: npx spdk-nvme advisories`,
+    );
+  }
+  return warning(
+    'advisories',
+    `${known.length} known problems in this release, of which ${unavoided} are not avoided with shared libraries of SPDK`,
+    'npx spdk-nvme advisories; npx spdk-nvme build --spdk PREFIX  (with archives of SPDK)',
+  );
 }
 
 /** Where the addon is from. */

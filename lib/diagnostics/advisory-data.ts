@@ -246,9 +246,9 @@ export const knownProblems: readonly AdvisoryEntry[] = [
   {
     id: 'SPDK-TLS-EMPTY-SALT',
     issues: [],
-    affected: { first: [22, 9] },
+    affected: { first: [22, 9], fixed: [25, 9] },
     consequence:
-      'SPDK derives the keys of TLS with an empty salt, which OpenSSL 3.0.19 rejects: every connection with TLS fails. Depends on the OpenSSL of Node.js.',
+      'SPDK derives the keys of TLS with a null pointer as the salt, which OpenSSL 3.0.19 rejects: every connection with TLS fails. Depends on the OpenSSL of Node.js.',
     defence: 'The salt is replaced by one that derives the same keys.',
     defenceWhenShared: onlyInArchives,
   },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkAdvisories } from '../../cli/checks/software.js';
 import { advisoriesFor } from '../../lib/diagnostics/advisories.js';
 
 function release(text: string) {
@@ -16,6 +17,7 @@ describe('advisoriesFor', () => {
     ['SPDK-3401', '21.10', '22.01', '24.05', '24.09'],
     ['SPDK-POLL-GROUP-AFTER-DETACH', '20.04', '20.07', '22.01', '22.05'],
     ['SPDK-TCP-SOURCE-ADDRESS', '20.04', '20.07', '24.05', '24.09'],
+    ['SPDK-TLS-EMPTY-SALT', '22.05', '22.09', '25.05', '25.09'],
   ])(
     '%s concerns no release before or after its bounds: %s, (%s, %s), %s',
     (id, before, first, last, fixed) => {
@@ -83,6 +85,17 @@ describe('advisoriesFor', () => {
       'SPDK-UNREGISTERED-MEMORY',
       'SPDK-TLS-EMPTY-SALT',
     ]);
+  });
+
+  it('are all avoided, as doctor says, but with shared libraries', () => {
+    const found = (linkage: 'static' | 'shared') =>
+      checkAdvisories(advisoriesFor({ ...release('26.05'), linkage, dpdkLinkage: linkage }));
+    expect(found('static')).toMatchObject({ level: 'ok', text: expect.stringContaining('each is avoided') });
+    expect(found('shared')).toMatchObject({
+      level: 'warning',
+      text: expect.stringContaining('1 are not avoided'),
+    });
+    expect(checkAdvisories([])).toMatchObject({ level: 'ok' });
   });
 
   it('compares years before months', () => {

@@ -1,5 +1,5 @@
-// Wraps (see wrapped.txt) the function by which SPDK, from v22.09 on, sets the salt when it derives keys of TLS. OpenSSL 3.0.19
-// rejects a salt of no bytes, which is how SPDK says that it has none, and with it every connection with TLS fails.
+// Wraps (see wrapped.txt) the function by which SPDK, from v22.09 on, sets the salt when it derives keys of TLS. Before v25.09 SPDK
+// passes a null pointer for "none". OpenSSL 3.0.19 rejects that, and with it every connection with TLS fails.
 
 struct evp_pkey_ctx_st;  // OpenSSL's: older releases are built without its headers
 
