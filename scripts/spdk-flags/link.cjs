@@ -60,10 +60,8 @@ const SYSTEM_LIB_DIRS = [
 function filesIn(dirs, suffix) {
   /** @type {Map<string, string>} */
   const files = new Map();
-  for (const [first, start] of [
-    ['librte_eal', 'librte_'],
-    ['libspdk_nvme', 'libspdk_'],
-  ]) {
+  for (const start of ['librte_', 'libspdk_']) {
+    const first = start === 'librte_' ? 'librte_eal' : 'libspdk_nvme';
     const home = dirs.find((dir) => ['.a', '.so'].some((end) => fs.existsSync(path.join(dir, first + end))));
     if (home === undefined) continue;
     for (const name of fs.readdirSync(home).sort()) {

@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Controller, type DiscoveryEntry, type Environment, spdkVersion } from '../../lib/index.js';
@@ -95,6 +96,28 @@ if (release() < 2405) {
       expect(await codeOf(attach(id, { dhchap: { key: other(), groups } }))).toBe(failed);
       const wrong = { key: host.text, controllerKey: other(), groups };
       expect(await codeOf(attach(id, { dhchap: wrong }))).toBe(failed);
+    });
+
+    it('has its keys shown nowhere: in no line of the log, history, error or inspect()', async () => {
+      const shown: string[] = [];
+      const note = (what: unknown) => shown.push(inspect(what, { depth: 9, showHidden: true }));
+      env.on('log', note);
+      const wrong = other();
+      const rejected = await attach(id, { dhchap: { key: wrong, groups } }).catch((error: unknown) => error);
+      const keys = { key: host.text, controllerKey: controllerKey.text, groups };
+      const controller = await attach(id, { dhchap: keys });
+      env.off('log', note);
+      expect(shown.length, 'lines of the log').toBeGreaterThan(0);
+      for (const what of [rejected, (rejected as Error).stack, controller, controller.history, env])
+        note(what);
+      for (const key of [wrong, host.text, controllerKey.text]) {
+        const base64 = key.toString().split(':')[2] as string;
+        for (const form of [base64, Buffer.from(base64, 'base64').subarray(0, -4).toString('hex')]) {
+          expect(
+            shown.filter((text) => text.toLowerCase().includes(form.slice(0, 16).toLowerCase())),
+          ).toEqual([]);
+        }
+      }
     });
 
     it('is not given up for a target that does not ask for it, if the controller is to prove who it is', async () => {

@@ -29,7 +29,11 @@ export interface KeyedTarget {
 /** Starts a target with one subsystem before the first test of the file. After each test all controllers are detached. */
 export function keyedTarget({ port, nqn, hostNqn }: Record<'port' | 'nqn' | 'hostNqn', string>): KeyedTarget {
   const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
-  const local = localTarget({ port, subsystems: [{ nqn, serial: 'KEYS', disk }] });
+  const local = localTarget({
+    port,
+    subsystems: [{ nqn, serial: 'KEYS', disk }],
+    environment: { logLevel: 'debug' },
+  });
   let folder: string;
   let files = 0;
   beforeAll(() => {
