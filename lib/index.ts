@@ -164,7 +164,7 @@ export function spdkVersion(): Required<SpdkRelease & Linkages> & {
   readonly text: string;
   readonly file: string;
 } {
-  const { patches, ...release } = native().version;
+  const { patches, firstWithVerify: _, ...release } = native().version;
   return { ...release, patches: patches.split(' ').filter(Boolean), file: loadedFile() };
 }
 

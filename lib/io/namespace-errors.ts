@@ -4,11 +4,6 @@ import { SpdkError } from '../errors/spdk-error.js';
 import { native } from '../native/addon.js';
 import type { NamespaceInfo, SupportedCommands } from '../types.js';
 
-/** Commands that came to SPDK later than the oldest release that this package works with. */
-const sinceRelease: { readonly [Command in keyof SupportedCommands]?: { release: number; name: string } } = {
-  verify: { release: 2209, name: 'v22.09' },
-};
-
 export function goneError({ id }: NamespaceInfo): SpdkError {
   return new SpdkError(
     'ERR_SPDK_NAMESPACE_GONE',
@@ -68,11 +63,10 @@ export function unsupportedMetadataError({ id }: NamespaceInfo, has: string): Sp
 
 /** For a command that the controller, or the linked SPDK, does not have. */
 export function unsupportedError(command: keyof SupportedCommands, name: string): SpdkError {
-  const { major, minor, text } = native().version;
-  const since = sinceRelease[command];
+  const { text, firstWithVerify } = native().version;
   const why =
-    since && major * 100 + minor < since.release
-      ? `${text}, which the addon was built with, cannot send ${name}; ${since.name} and later can`
+    command === 'verify' && firstWithVerify !== ''
+      ? `${text}, which the addon was built with, cannot send ${name}; ${firstWithVerify} and later can`
       : `The controller does not support ${name}`;
   return new SpdkError('ERR_SPDK_UNSUPPORTED', why);
 }

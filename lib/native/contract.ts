@@ -61,7 +61,7 @@ export interface NativeNamespaceInfo extends NamespaceInfo {
   readonly tag: number;
 }
 
-/** One queue pair's ring; native/core/io/io_ring.h has its layout, lib/io/ring.ts this side of it. */
+/** One queue pair's ring; native/core/io/ring_layout.h has its layout, lib/io/ring.ts this side of it. */
 export interface NativeQueuePair {
   memory(): ArrayBuffer;
   capacity(): number;
@@ -244,6 +244,8 @@ export interface NativeAddon {
     /** How SPDK, and how DPDK, is linked. */
     readonly linkage: 'static' | 'shared';
     readonly dpdkLinkage: 'static' | 'shared';
+    /** The first release that can send the Verify command; empty if this one can. */
+    readonly firstWithVerify: string;
   };
   /** A random UUID as 32 hexadecimal digits, the same in all threads of the process. */
   readonly processHostId: string;

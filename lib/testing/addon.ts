@@ -20,7 +20,7 @@ const enokey = 126;
 export class MemoryAddon implements NativeAddon {
   readonly version = {
     ...{ major: 26, minor: 5, patch: 0, text: 'SPDK v26.05 in memory', patches: '' },
-    ...({ linkage: 'static', dpdkLinkage: 'static' } as const),
+    ...({ linkage: 'static', dpdkLinkage: 'static', firstWithVerify: '' } as const),
   };
   readonly processHostId = '0123456789ab4cde8f0123456789abcd';
   readonly violations = new Violations();

@@ -1,7 +1,5 @@
 #include <napi.h>
 
-#include <spdk/version.h>
-
 #include <random>
 #include <string>
 
@@ -11,8 +9,7 @@
 #include "native/binding/guards.h"
 #include "native/binding/keys.h"
 #include "native/binding/queue_pair_wrap.h"
-#include "native/spdk/env.h"
-#include "native/spdk/release.h"
+#include "native/spdk/release_info.h"
 
 namespace spdk_nvme {
 
@@ -20,13 +17,15 @@ namespace {
 
 Napi::Object version(Napi::Env env) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("major", SPDK_VERSION_MAJOR);
-  object.Set("minor", SPDK_VERSION_MINOR);
-  object.Set("patch", SPDK_VERSION_PATCH);
-  object.Set("text", spdk::version_string());
-  object.Set("patches", SPDK_NVME_PATCHES);
-  object.Set("linkage", spdk::kStaticSpdk ? "static" : "shared");
-  object.Set("dpdkLinkage", spdk::kStaticDpdk ? "static" : "shared");
+  const spdk::ReleaseInfo info = spdk::release_info();
+  object.Set("major", info.major);
+  object.Set("minor", info.minor);
+  object.Set("patch", info.patch);
+  object.Set("text", info.text);
+  object.Set("patches", info.patches);
+  object.Set("linkage", info.static_spdk ? "static" : "shared");
+  object.Set("dpdkLinkage", info.static_dpdk ? "static" : "shared");
+  object.Set("firstWithVerify", info.first_with_verify);
   return object;
 }
 
@@ -62,8 +61,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 }  // namespace spdk_nvme
 
-static Napi::Object spdk_nvme_init(Napi::Env env, Napi::Object exports) {
+static Napi::Object load(Napi::Env env, Napi::Object exports) {
   return spdk_nvme::init(env, exports);
 }
 
-NODE_API_MODULE(spdk_nvme, spdk_nvme_init)
+NODE_API_MODULE(spdk_nvme, load)

@@ -13,6 +13,7 @@
 #include "native/binding/keys.h"
 #include "native/binding/shared_memory.h"
 #include "native/core/diagnostics/log.h"
+#include "native/spdk/transport_id.h"
 
 namespace spdk_nvme {
 
@@ -62,8 +63,7 @@ PollingMode read_polling(const Napi::CallbackInfo& info, const Arguments& option
 Controller::Request read_request(const Napi::CallbackInfo& info) {
   const Arguments options(info, 0);
   Controller::Request request;
-  const std::string id = options.text("transportId", 1024);
-  if (spdk_nvme_transport_id_parse(&request.transport_id, id.c_str()) != 0) {
+  if (!spdk::parse_transport_id(options.text("transportId", 1024), request.transport_id)) {
     reject_argument(info.Env(), "SPDK does not accept this transport id");
   }
   auto& connect = request.connect;

@@ -1,10 +1,9 @@
 #include "native/binding/guards.h"
 
-#include <spdk/crc16.h>
-
 #include <cstdint>
 
 #include "native/binding/arguments.h"
+#include "native/spdk/guard.h"
 
 namespace spdk_nvme {
 
@@ -32,7 +31,7 @@ Napi::Value guards(const Napi::CallbackInfo& info) {
   const size_t blocks = data.ByteLength() / block_bytes;
   auto result = Napi::Uint16Array::New(env, blocks);
   for (size_t i = 0; i < blocks; i++) {
-    result[i] = spdk_crc16_t10dif(0, data.Data() + i * block_bytes, covered);
+    result[i] = spdk::guard(data.Data() + i * block_bytes, covered);
   }
   return result;
 }

@@ -5,8 +5,8 @@
 namespace spdk_nvme {
 
 /**
- * guards(data, blockBytes, coveredBytes): the checksum (CRC-16 T10-DIF) of the first bytes of each block of a Uint8Array, as a
- * Uint16Array.
+ * guards(data, blockBytes, coveredBytes): the checksums (CRC-16 T10-DIF) of the first bytes of each block of a
+ * Uint8Array, as a Uint16Array.
  */
 Napi::Value guards(const Napi::CallbackInfo& info);
 

@@ -27,7 +27,7 @@ uint32_t max_command_segments(spdk_nvme_ctrlr* controller) {
   // NVME_RDMA_MAX_SGL_DESCRIPTORS and NVME_TCP_MAX_SGL_DESCRIPTORS.
   constexpr uint32_t kMostOfTransport = 16;
   constexpr uint32_t kCapsuleUnit = 16;
-  // With such a limit SPDK splits without end.
+  // With this limit SPDK would never stop splitting.
   if (spdk_nvme_ctrlr_get_max_xfer_size(controller) == 0) return 1;
   if ((spdk_nvme_ctrlr_get_flags(controller) & SPDK_NVME_CTRLR_SGL_SUPPORTED) == 0) return 1;
   const bool rdma = spdk_nvme_ctrlr_get_transport_id(controller)->trtype == SPDK_NVME_TRANSPORT_RDMA;

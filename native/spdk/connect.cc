@@ -6,6 +6,9 @@
 #include <thread>
 #include <utility>
 
+#include "native/spdk/release_info.h"
+#include "native/spdk/source_address.h"
+
 namespace spdk_nvme::spdk {
 
 namespace {
@@ -31,13 +34,14 @@ constexpr int kFirstWithTos = 2301;
 
 std::string unsupported_setting(const spdk_nvme_transport_id& id, const ConnectSettings& settings) {
   const bool tcp = id.trtype == SPDK_NVME_TRANSPORT_TCP;
+  if (tcp && !settings.source_address.empty() && !binds_tcp_source_address()) {
+    return lacks("ignores sourceAddress over TCP", kFirstWithTcpSourceAddress);
+  }
   if (tcp && settings.transport_ack_timeout >= 0 && SPDK_NVME_RELEASE < kFirstWithTcpAckTimeout) {
-    return "transportAckTimeout over TCP; v22.05 is the first that does not";
+    return lacks("ignores transportAckTimeout over TCP", "v22.05");
   }
-  if (settings.tos >= 0 && SPDK_NVME_RELEASE < kFirstWithTos) {
-    return "tos; v23.01 is the first that does not";
-  }
-  if (settings.keys.any() && !kTakesKeys) return "dhchap and tls; v24.05 is the first that does not";
+  if (settings.tos >= 0 && SPDK_NVME_RELEASE < kFirstWithTos) return lacks("ignores tos", "v23.01");
+  if (settings.keys.any() && !kTakesKeys) return lacks("ignores dhchap and tls", "v24.05");
   return "";
 }
 

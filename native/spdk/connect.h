@@ -29,7 +29,7 @@ struct ConnectSettings {
   Keys keys;
 };
 
-/** What these settings ask for that this release ignores, and the first release that does not; empty for nothing. */
+/** Why this release cannot connect with these settings, for messages; empty if it can. */
 std::string unsupported_setting(const spdk_nvme_transport_id& id, const ConnectSettings& settings);
 
 /**

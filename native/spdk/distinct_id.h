@@ -5,7 +5,7 @@
 namespace spdk_nvme::spdk {
 
 /**
- * A transport id that differs, for SPDK, from every one in use. SPDK keeps one list of controllers in a
+ * A transport id that SPDK considers different from every one in use. SPDK keeps one list of controllers in a
  * process, and a connect to an id in the list returns the existing controller as if it were new: before
  * v24.09 for every host, later for every host identifier and source address. It compares ports as text, so
  * zeroes before the port give the same address another name. Held from before the connect until the

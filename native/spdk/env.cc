@@ -153,8 +153,4 @@ void set_log_level(int level) {
   spdk_log_set_print_level(static_cast<spdk_log_level>(level));
 }
 
-const char* version_string() {
-  return SPDK_VERSION_STRING;
-}
-
 }  // namespace spdk_nvme::spdk

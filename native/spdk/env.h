@@ -19,8 +19,10 @@ struct EnvSettings {
  */
 int env_init(const EnvSettings& settings);
 
-/** Whether each hugepage is a file, open as long as the page is used. */
-inline constexpr bool kFileForEachHugepage = SPDK_NVME_RELEASE < 2601;
+/** File descriptors that so many hugepages keep open: before v26.01 each is a file, open as long as it is used. */
+constexpr size_t hugepage_descriptors(size_t pages) {
+  return SPDK_NVME_RELEASE < 2601 ? pages : 0;
+}
 
 /** The memory that DPDK has reserved in hugepages, in bytes. */
 struct MemoryUse {
@@ -42,8 +44,5 @@ void log_to(LogSink sink);
 
 /** The levels that pass, as in spdk/log.h: 0 errors, 1 warnings, 2 notices, 3 information, 4 debugging. */
 void set_log_level(int level);
-
-/** SPDK's version with its suffix, such as "SPDK v20.07". */
-const char* version_string();
 
 }  // namespace spdk_nvme::spdk

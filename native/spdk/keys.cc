@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "native/spdk/release_info.h"
+
 #if SPDK_NVME_RELEASE >= 2405
 #include <spdk/keyring_module.h>
 
@@ -142,5 +144,9 @@ int authenticate(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_qpair* /*queue_pair*
 }
 
 #endif
+
+std::string unsupported_key_change() {
+  return kChangesKeys ? "" : lacks("cannot change keys", "v24.09");
+}
 
 }  // namespace spdk_nvme::spdk

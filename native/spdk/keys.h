@@ -19,6 +19,8 @@ inline constexpr bool kTakesKeys = SPDK_NVME_RELEASE >= 2405;
 
 /** Whether the keys of a connected controller can be changed. */
 inline constexpr bool kChangesKeys = SPDK_NVME_RELEASE >= 2409;
+/** Why they cannot, for messages; empty if they can. */
+std::string unsupported_key_change();
 
 /** A secret in SPDK's keyring. With its last reference it is removed from there and wiped. */
 class Key {

@@ -27,6 +27,7 @@ void identify_namespaces_again(spdk_nvme_ctrlr* controller);
 constexpr bool can_verify() {
   return SPDK_NVME_RELEASE >= 2209;
 }
+inline constexpr const char* kFirstWithVerify = "v22.09";
 
 /** Bits of the checksum of a namespace's protection information. Before v24.09 SPDK knows no other than 16. */
 inline uint32_t guard_bits([[maybe_unused]] spdk_nvme_ns* ns) {

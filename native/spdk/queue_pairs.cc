@@ -1,8 +1,8 @@
 #include "native/spdk/queue_pairs.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "native/core/base/backoff.h"
 #include "native/spdk/interpose/connection_watch.h"
 
 namespace spdk_nvme::spdk {
@@ -137,9 +137,10 @@ void PolledQueuePairs::disconnect_and_wait() {
   if constexpr (!disconnect_without_waiting()) return;
   // SPDK forgets the poll group of a queue pair that is freed before it is disconnected, and then uses it.
   disconnect();
+  const Backoff backoff;
   while (!disconnected()) {
     poll();
-    std::this_thread::yield();
+    backoff.pause();
   }
 }
 

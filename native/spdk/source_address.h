@@ -9,11 +9,10 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package's wrapper of connect()
- * (connection_watch.h) binds the socket first. From v22.05 to v24.05 nothing does, and the option is
- * rejected. From v24.09 on SPDK binds the socket, and a second bind() would fail.
+ * Whether the package binds the sockets. Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package's wrapper
+ * of connect() (connection_watch.h) binds the socket first. From v22.05 to v24.05 nothing does, and the option is rejected.
+ * From v24.09 on SPDK binds the socket, and a second bind() would fail.
  */
-/** Whether the package binds the sockets. */
 inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kStaticSpdk;
 
 /** Whether anything binds them. */

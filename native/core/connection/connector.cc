@@ -127,16 +127,8 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
         "ERR_SPDK_UNSUPPORTED",
         "SPDK cannot distinguish this many controllers of one subsystem at one address; detach one first");
   }
-  const bool tcp = request_.transport_id.trtype == SPDK_NVME_TRANSPORT_TCP;
-  if (tcp && !request_.connect.source_address.empty() && !spdk::binds_tcp_source_address()) {
-    return Status::failure("ERR_SPDK_UNSUPPORTED", std::string(spdk::version_string()) +
-                                                       " ignores sourceAddress over TCP; use " +
-                                                       spdk::kFirstWithTcpSourceAddress + " or later");
-  }
-  if (const auto ignored = spdk::unsupported_setting(request_.transport_id, request_.connect);
-      !ignored.empty()) {
-    return Status::failure("ERR_SPDK_UNSUPPORTED",
-                           std::string(spdk::version_string()) + " ignores " + ignored);
+  if (const auto why = spdk::unsupported_setting(request_.transport_id, request_.connect); !why.empty()) {
+    return Status::failure("ERR_SPDK_UNSUPPORTED", why);
   }
   if (Status present = check_reachable(); !present.ok()) return present;
   while (!(in_gate_ = context_.services->connect_gate.enter(kGateInterval))) {

@@ -92,10 +92,8 @@ void ControlLoop::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done)
 /** Without a connection the next one is made with them. */
 void ControlLoop::change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done) {
   mailbox_->post([this, keys = std::move(keys), limit, done = std::move(done)] {
-    if (!spdk::kChangesKeys) {
-      return done(Status::failure(
-          "ERR_SPDK_UNSUPPORTED",
-          std::string(spdk::version_string()) + " cannot change keys; v24.09 is the first that can"));
+    if (const auto why = spdk::unsupported_key_change(); !why.empty()) {
+      return done(Status::failure("ERR_SPDK_UNSUPPORTED", why));
     }
     const ControllerState now = state();
     if (stopping() || (now != ControllerState::attached && now != ControllerState::failed &&

@@ -1,7 +1,6 @@
 #include "native/core/io/queue_set.h"
 
-#include <thread>
-
+#include "native/core/base/backoff.h"
 #include "native/core/diagnostics/log.h"
 
 namespace spdk_nvme {
@@ -22,9 +21,10 @@ bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_poi
   }
   using Connection = spdk::PolledQueuePairs::Connection;
   auto connection = pairs_.connection();
+  const Backoff backoff;
   while (connection == Connection::pending && std::chrono::steady_clock::now() < deadline) {
     pairs_.poll();
-    std::this_thread::yield();
+    backoff.pause();
     connection = pairs_.connection();
   }
   return connection == Connection::established;

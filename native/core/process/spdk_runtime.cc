@@ -85,7 +85,7 @@ Status check_descriptors(size_t memory_mb) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();
   const size_t page_mb = std::max<size_t>(read_hugepages().page_bytes >> 20, 1);
   const size_t needed =
-      spdk::count_descriptors() + kDpdkDescriptors + (spdk::kFileForEachHugepage ? memory_mb / page_mb : 0);
+      spdk::count_descriptors() + kDpdkDescriptors + spdk::hugepage_descriptors(memory_mb / page_mb);
   if (needed <= limit.rlim_cur) return Status::success();
   return Status::failure("ERR_SPDK_NO_DESCRIPTORS",
                          "SPDK with memoryMb " + std::to_string(memory_mb) + " needs room for " +
