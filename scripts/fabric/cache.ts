@@ -1,12 +1,7 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import cache from '../spdk-flags/cache.cjs';
 
-/** The cache folder outside the checkout, as README documents it. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.SPDK_NVME_CACHE) return resolve(env.SPDK_NVME_CACHE);
-  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'spdk-nvme');
-}
-
+/** Where the fabric's downloads and images are kept, in the cache folder outside the checkout. */
 export function fabricCache(): string {
-  return join(cacheFolder(), 'fabric');
+  return join(cache.cacheRoot(process.env), 'fabric');
 }

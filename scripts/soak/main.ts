@@ -1,7 +1,7 @@
 // `npm run soak`: works with controllers at random on the fabric while the target is disturbed, and reports.
 
 import { progressView } from '../../cli/engine/progress.js';
-import { exitWith, launch } from '../fabric/launch.js';
+import { exitWith, launch } from '../launch.js';
 import { parseArguments } from './arguments.js';
 import { soakDocument } from './document.js';
 import { findings, type SoakReport } from './report.js';

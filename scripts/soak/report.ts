@@ -7,10 +7,10 @@ import type { SoakWorkload } from './options.js';
 import type { PathFaultKind } from './path-plan.js';
 import type { FaultKind } from './plan.js';
 
-/** How often each operation succeeded, and how often it ended with which code. */
 /** What the timeline counts. */
 export type SoakColumn = 'cycles' | 'reads' | 'writes' | 'failed' | 'rssMiB';
 
+/** How often each operation succeeded, and how often it ended with which code. */
 export interface OperationCounts {
   succeeded: number;
   readonly failed: Record<string, number>;

@@ -3,7 +3,7 @@ import { progressView } from '../../cli/engine/progress.js';
 import { stressDocument } from '../../cli/report/stress.js';
 import { findings, type StressReport } from '../../cli/workloads/stress-report.js';
 import { renderReport } from '../../cli/workloads/stress-table.js';
-import { exitWith, launch } from '../fabric/launch.js';
+import { exitWith, launch } from '../launch.js';
 import { parseArguments } from './arguments.js';
 
 async function main(): Promise<number> {

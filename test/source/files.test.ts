@@ -1,0 +1,38 @@
+// What holds for files outside lib/, which layers.test.ts checks.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const filesIn = (folder: string, ending: RegExp) =>
+  fs
+    .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => ending.test(file))
+    .map((file) => `${folder}/${file}`);
+const read = (file: string) => fs.readFileSync(path.join(root, file), 'utf8');
+
+it('files of more than 300 lines say first why', () => {
+  const files = ['native', 'cli', 'scripts', 'test', 'examples'].flatMap((folder) =>
+    filesIn(folder, /\.(ts|mjs|cjs|cc|h|c)$/),
+  );
+  const long = files.filter((file) => read(file).trimEnd().split('\n').length > 300);
+  expect(long.length).toBeGreaterThan(5);
+  const silent = long.filter((file) => {
+    const first = read(file).split(/\n(?:#pragma once)?\n/)[0] ?? '';
+    return !/Longer than\s+(\/\/ )?other\s+(\/\/ )?files/.test(first);
+  });
+  expect(silent).toEqual([]);
+});
+
+describe('scripts/fabric', () => {
+  const imports = (text: string) => [...text.matchAll(/from '(\.\.[^']*)'/g)].map(([, name = '']) => name);
+
+  it('knows nothing of the package but where its cache is', () => {
+    const files = filesIn('scripts/fabric', /\.ts$/);
+    expect(files.length).toBeGreaterThan(5);
+    expect(new Set(files.flatMap((file) => imports(read(file))))).toEqual(
+      new Set(['../spdk-flags/cache.cjs']),
+    );
+  });
+});
