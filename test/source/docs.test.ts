@@ -33,9 +33,12 @@ describe('names in the documents', () => {
       .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
       .map((file) => `${folder}/${file}`),
   );
+  const read = (file: string) => fs.readFileSync(path.join(root, file), 'utf8');
+  const sources = files.filter((file) => /^native\/.*\.(cc|h)$|^lib\/.*\.ts$/.test(file)).map(read);
+  const withoutComments = (source: string) => source.replace(/\/\*.*?\*\/|\/\/[^\n]*/gs, '');
   const native = files
     .filter((file) => /^native\/.*\.(cc|h)$/.test(file))
-    .map((file) => fs.readFileSync(path.join(root, file), 'utf8'))
+    .map(read)
     .join('\n');
   // What was measured or changed then may have other names now.
   const present = documents.filter((document) => !/^docs\/measurements|^CHANGELOG/.test(document));
@@ -53,6 +56,20 @@ describe('names in the documents', () => {
           name,
         ).toBe(true);
       }
+    }
+  });
+
+  it('of the flows in architecture.md are members of their classes', () => {
+    const flows = read('docs/internals/architecture.md').match(/^\w+ +\w+.* → .*$/gm) ?? [];
+    expect(flows.length).toBeGreaterThan(3);
+    for (const [name, owner = '', member = ''] of flows.join('\n').matchAll(/\b([A-Z]\w+)\.([a-z]\w*)/g)) {
+      const classes = sources
+        .map(withoutComments)
+        .filter((source) => new RegExp(`^(?:export )?class ${owner}\\b`, 'm').test(source));
+      expect(
+        classes.some((source) => new RegExp(`\\b${member}\\b`).test(source)),
+        name,
+      ).toBe(true);
     }
   });
 });
