@@ -412,7 +412,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     }
   }
 
-  /** An operation with `onTimeout: 'reset'` was given up. The events report how the reset ends. */
+  /** An operation with `onTimeout: 'reset'` has timed out or was aborted. The events report how the reset ends. */
   #resetForTimeout(): void {
     if (this.state === 'attached' && !this.#detaching) this.reset().catch(() => {});
   }

@@ -19,7 +19,7 @@ type Failure = SpdkError | SpdkTypeError;
 export interface DiscoveryWatchEvents {
   /** The log changed. The first one, right after `env.watchDiscovery()`, is the log as it was found. */
   change: [change: DiscoveryChange];
-  /** The connection is lost and is made again. */
+  /** The connection was lost; the watch reconnects. */
   resetting: [reason: SpdkError | SpdkTypeError | undefined];
   /** An attempt to connect again has failed; another one follows unless `closed` does. */
   reconnectFailed: [error: SpdkError | SpdkTypeError, attempts: number];
@@ -49,7 +49,7 @@ const detachLimits = { drainMs: 0, timeoutMs: 5_000 };
 
 /**
  * A watched discovery service. Made by `env.watchDiscovery()`. Ends by `close()`, by its signal, with its environment,
- * or when the service is not back after `ctrlrLossTimeoutMs`.
+ * or when it has not reconnected within `ctrlrLossTimeoutMs`.
  */
 export class DiscoveryWatch
   extends EventEmitter<DiscoveryWatchEvents>

@@ -132,8 +132,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
 
   /**
    * A share of one environment, for libraries that each need one in the same process. The first share opens it with its
-   * options, the last one to be closed closes it. Further shares take it as it is: an option that they give must be what
-   * the environment has, and what they leave out may be anything. While it is being closed, a new share waits and then
+   * options, the last one to be closed closes it. Further shares take it as it is: an option that they pass must have
+   * the environment's value, and options that they leave out are not checked. While it is being closed, a new share waits and then
    * opens another.
    *
    * A share that is never closed keeps the environment open. All shares are of one thread and one copy of this package.
@@ -249,7 +249,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         return resolved;
       },
       attach: ({ transportId, options: resolved }, { signal }) => {
-        // The subsystem holds what waits for a path: I/O of a lost one ends at once, to go out over another one.
+        // The subsystem holds what waits for a path: I/O of a lost path ends immediately and goes out over another one.
         const fastIoFailTimeoutMs = resolved.ctrlrLossTimeoutMs > 0 ? 1 : 0;
         return this.#attach(transportId, { ...resolved, fastIoFailTimeoutMs, signal }, machine);
       },
@@ -283,7 +283,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Watches a discovery service: a connection that stays, is made again when it is lost, and reports each change of
+   * Watches a discovery service: stays connected, reconnects after a loss, and reports each change of
    * the log. The first change is the log as it was found.
    *
    * @param id as for {@link discover}
@@ -297,11 +297,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Attaches every subsystem of a discovery log that this host has not attached yet. One that cannot be attached
-   * stops no other.
+   * Attaches every subsystem of a discovery log that this host has not attached yet. A failed attach does
+   * not affect the others.
    *
    * @param from a log, with those that it refers to, or a service whose log is read first, as {@link discover} does
-   * @returns what was attached, what was there, what failed and what was left out
+   * @returns the entries attached, attached before, failed and left out
    * @throws {SpdkError} ERR_SPDK_ABORTED when the signal fires: what this call has attached is detached first.
    *   ERR_SPDK_ENV_CLOSED; as {@link discover} when the log cannot be read; or bad input
    */

@@ -272,8 +272,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /**
-   * Marks a range as unreadable: reads of it fail with "Unrecovered Read Error" until it is written again. Otherwise as
-   * `writeZeroes`.
+   * Marks a range as unreadable: reads of it fail with "Unrecovered Read Error" until it is written again. Otherwise as `writeZeroes`.
    */
   async writeUncorrectable(options: RangeOptions): Promise<void> {
     this.#require('writeUncorrectable', 'Write Uncorrectable');
@@ -377,7 +376,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /**
-   * @internal That its bytes can be read, and written, by themselves.
+   * @internal Throws unless its data can be transferred without metadata.
    * @throws {SpdkError} ERR_SPDK_UNSUPPORTED, ERR_SPDK_NAMESPACE_GONE
    */
   checkBytes(writes: boolean): void {

@@ -65,9 +65,9 @@ const finalCodes: readonly string[] = [
 const asyncEventConfiguration = 0x0b;
 const hostBehavior = 0x16;
 const hostBehaviorBytes = 512;
-/** How long a path is not used that a command found without a connection, unless it says before how it is. */
+/** How long a path is not used after a command found it disconnected, unless it reports its state before. */
 const suspicionMs = 100;
-/** The pause before a command is repeated that the controller could not complete. */
+/** The pause before a command that the controller could not complete is sent again. */
 const askAgainMs = 500;
 /** Detaching a controller that no caller gets. */
 const giveBack = { drainMs: 0, timeoutMs: 5_000 };
@@ -273,7 +273,7 @@ export class SubsystemPath {
     void this.#prepare(controller);
   }
 
-  /** Asks a controller that is connected all that has to be known before operations use it. */
+  /** Reads what has to be known of a new connection before operations use it. */
   async #prepare(controller: Controller): Promise<void> {
     const connection = ++this.#connections;
     const stale = () => connection !== this.#connections || controller.state !== 'attached';

@@ -235,7 +235,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
 
   /**
    * Adds a path, which is attached in the background with the options of the subsystem. Events report its progress.
-   * @throws {SpdkError} ERR_SPDK_CONFLICTING_OPTIONS for a path of another subsystem, or one that there is; or as
+   * @throws {SpdkError} ERR_SPDK_CONFLICTING_OPTIONS for a path of another subsystem, or a path that it has; or as
    *   `env.attachSubsystem` for bad input; ERR_SPDK_DETACHING
    */
   addPath(path: string | TransportIdObject | SubsystemPathOptions): SubsystemPath {

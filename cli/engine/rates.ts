@@ -21,9 +21,7 @@ export interface ControllerRates {
   readonly p99Us: number | null;
 }
 
-/**
- * Compares two readings of one process. A controller that was attached in between counts from its attach.
- */
+/** Compares two readings of one process. A controller that was attached in between counts from its attach. */
 export function ratesBetween(before: StatsSnapshot, after: StatsSnapshot): ControllerRates[] {
   const seconds = (after.monotonicMs - before.monotonicMs) / 1_000;
   const nameOf = ({ transportId, hostNqn }: ExportedController) =>

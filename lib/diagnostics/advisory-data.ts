@@ -222,9 +222,9 @@ export const knownProblems: readonly AdvisoryEntry[] = [
     affected: { first: [20, 7], fixed: [22, 1] },
     patch: 'discovery-host-identity',
     consequence:
-      'To the discovery controller of the well-known name SPDK is another host than the caller’s: a target that shows hosts different logs shows that of a stranger. Over RDMA the source address is left aside as well.',
+      'SPDK connects to the discovery controller of the well-known name with a host identity of its own: a target that shows hosts different logs returns that of an unknown host. Over RDMA it also ignores the source address.',
     defence:
-      'The SPDK that set-up builds carries a patch. With another one, a target whose log depends on the host has to be asked with a later release.',
+      'The SPDK that set-up builds carries a patch. With another one, a target whose log depends on the host needs a later SPDK release.',
   },
   {
     id: 'SPDK-TCP-SOURCE-ADDRESS',

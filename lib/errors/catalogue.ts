@@ -187,7 +187,7 @@ export const errorCatalogue = {
   ERR_SPDK_PROTECTION: {
     meaning:
       'Data and its protection information do not match, as the controller or this package found; `nvmeStatus` names the check.',
-    remedy: 'The data is damaged, or was written with other tags; read it again, or write it anew.',
+    remedy: 'The data is damaged, or was written with other tags; read it again, or rewrite it.',
   },
   ERR_SPDK_ZONE_BOUNDARY: {
     meaning: 'A command goes past the end of a zone.',

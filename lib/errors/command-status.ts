@@ -4,7 +4,7 @@ import type { SpdkErrorCode } from './catalogue.js';
 import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
 
-/** A status word with this bit carries an errno of this host (native/core/io/io_ring.h). */
+/** A status word with this bit carries an errno of this host (native/core/io/ring_layout.h). */
 const hostError = 0x8000_0000;
 /** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
 const abortedStatuses = [0x07, 0x08];

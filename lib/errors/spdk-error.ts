@@ -7,7 +7,7 @@ import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
 /**
- * What the controller did with an operation that was given up (`onTimeout`): carried it out (`completed`); did not carry it out, or only
+ * What the controller did with a timed-out or aborted operation (`onTimeout`): carried it out (`completed`); did not carry it out, or only
  * in part, and will not (`aborted`); or that is not known, and it may still be carried out (`unknown`).
  */
 export type OperationOutcome = 'completed' | 'aborted' | 'unknown';
@@ -22,7 +22,7 @@ export interface SpdkErrorDetails {
   nvmeStatus?: NvmeStatus | undefined;
   /** The stacks of native threads. */
   nativeStack?: string | undefined;
-  /** What the controller did with an operation that was given up. */
+  /** What the controller did with a timed-out or aborted operation. */
   outcome?: OperationOutcome | undefined;
 }
 

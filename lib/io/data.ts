@@ -28,7 +28,7 @@ export abstract class Composite {
   abstract scatter(at: number, length: number, memory: Uint8Array, offset: number): void;
 }
 
-/** Several buffers as one run of bytes. Their lengths are those of now: a buffer that is detached or shrunk later has others. */
+/** Several buffers as one run of bytes. Their lengths are taken now: a buffer that is detached or shrunk later has others. */
 export class Pieces extends Composite {
   readonly parts: readonly Uint8Array[];
   /** Where each part begins. */

@@ -21,7 +21,7 @@ export interface ProtectionOptions {
   readonly by?: 'package' | 'controller' | 'caller' | undefined;
   /**
    * The type, 1 to 3, and the place in the metadata of protection information that the controller does not announce, although its disk
-   * checks it; so it is with `nvmf_tgt` of SPDK v22.09 to v24.09. Default: as announced; the place is `last` if only the type is given.
+   * checks it, such as `nvmf_tgt` of SPDK v22.09 to v24.09. Default: as announced; the place is `last` if only the type is given.
    */
   readonly type?: number | undefined;
   readonly place?: 'first' | 'last' | undefined;

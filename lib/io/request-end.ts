@@ -1,4 +1,4 @@
-// Ending an operation that was given up, at the controller.
+// Ending a timed-out or aborted operation at the controller.
 
 import { mayBeOutstanding } from '../errors/command-status.js';
 import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
@@ -8,7 +8,7 @@ import type { NativeAbortOutcome } from '../native/contract.js';
 const mostWaitMs = 1_000;
 
 /**
- * One operation that was given up and waits for the end of its commands at the controller. Settles once: when all of its commands and all
+ * A timed-out or aborted operation that waits for the end of its commands at the controller. Settles once: when all of its commands and all
  * requests to abort them have ended, or when that takes too long.
  */
 export class RequestEnd {
@@ -24,7 +24,7 @@ export class RequestEnd {
   #whole = false;
 
   /**
-   * @param error why it was given up
+   * @param error that it has timed out or was aborted
    * @param settle is called with the error that has its outcome
    */
   constructor(error: SpdkError, settle: (error: SpdkError) => void) {

@@ -1,5 +1,4 @@
-// One operation of the promise interface. Longer than other files: each of its fields is set and cleared on the way of every
-// operation.
+// One operation of the promise interface. Longer than other files: each of its fields is set and cleared on the way of every operation.
 
 import type { CommandFailure } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
@@ -30,7 +29,7 @@ export interface ProtectionTags {
   readonly application: number;
 }
 
-/** What an operation that is given up does at the controller. */
+/** What a timed-out or aborted operation does at the controller. */
 export type OnTimeout = 'none' | 'abort' | 'reset';
 
 /** The limits of an operation. */
@@ -105,7 +104,7 @@ export class IoRequest {
   dataBytes = 0;
   /** What the promise is fulfilled with; a raw command's is its result. */
   value: unknown = undefined;
-  /** `source` is no memory of the caller's, and is not changed. */
+  /** `source` is a copy of our own, which nothing changes. */
   kept = false;
   route: RequestRoute | undefined = undefined;
   place: RequestPlace = nowhere;
@@ -137,7 +136,7 @@ export class IoRequest {
   reject: (error: unknown) => void = ignore;
   onAbort: (() => void) | undefined = undefined;
   timer: NodeJS.Timeout | undefined = undefined;
-  /** How it is being ended at the controller, after it was given up. */
+  /** How it is being ended at the controller, after it timed out or was aborted. */
   ending: RequestEnd | undefined = undefined;
   settled = false;
 
@@ -212,8 +211,8 @@ export class IoRequest {
   }
 
   /**
-   * Its limits count, and its memory is in use, from now on.
-   * @returns false if they have ended it at once
+   * Starts its time limit and pins its memory.
+   * @returns false if its limits have ended it already
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for an object that is not a signal and throws
    */
   start(place: RequestPlace, memory: DmaMemory): boolean {
@@ -230,7 +229,7 @@ export class IoRequest {
   #heed(signal: AbortSignal): boolean {
     this.onAbort = () => this.place.cancel(this, abortError(this.what, signal));
     onAbort(signal, this.onAbort);
-    // What only looks like a signal can have done anything.
+    // The methods of an object that only looks like a signal may have run any code.
     if (this.released) this.place.cancel(this, invalidBuffer('The buffer has been released'));
     return !this.settled;
   }
@@ -256,7 +255,7 @@ export class IoRequest {
     this.unpin(memory);
   }
 
-  /** Nothing of it has been sent, as at first. Its source must be kept. */
+  /** Resets it to not sent. Its source must be kept. */
   rewind(): void {
     this.left = this.transferBytes === 0 ? 1 : Math.ceil(this.transferBytes / this.partBytes);
     this.sent = 0;

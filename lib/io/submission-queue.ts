@@ -41,7 +41,7 @@ export interface QueueServices {
   readonly busy: (busy: boolean) => void;
   /** Somebody waits for completions. */
   readonly look: () => void;
-  /** What operations that are given up do at the controller, unless they say otherwise. */
+  /** What timed-out and aborted operations do at the controller, unless they say otherwise. */
   readonly onTimeout: OnTimeout;
   /** Asks the controller to abort the command in a slot, which is not used again before `done` is called. */
   readonly abort: (slot: number, done: (outcome: NativeAbortOutcome) => void) => void;

@@ -90,7 +90,7 @@ export interface AttachOptions {
   fastIoFailTimeoutMs?: number | undefined;
   /**
    * Whether attempts to reconnect end at the first one that the target rejects for good: the subsystem is gone, or this host is not
-   * allowed any more. Default false: they go on, because an administrator may undo it. Needs a `ctrlrLossTimeoutMs` above 0.
+   * allowed any more. Default false: they continue, because an administrator may undo it. Needs a `ctrlrLossTimeoutMs` above 0.
    */
   stopOnRejection?: boolean | undefined;
   /**

@@ -30,7 +30,7 @@ export function checkSignal(value: unknown): AbortSignal {
   throw new SpdkTypeError(`signal must be an AbortSignal; got ${describe(value)}`);
 }
 
-/** What operations that are given up do at the controller. */
+/** What timed-out and aborted operations do at the controller. */
 export function checkOnTimeout(value: unknown): 'none' | 'abort' | 'reset' {
   return checkOneOf(value, 'onTimeout', ['none', 'abort', 'reset']);
 }

@@ -50,8 +50,8 @@ const firmwareActions = { store: 0, 'store-and-activate': 1, activate: 2, 'activ
 /** Options of `commitFirmware`. */
 export interface FirmwareCommitOptions extends AdminOptions {
   /**
-   * `store`: the downloaded image replaces that of the slot. `store-and-activate`: it also is activated at the next reset. `activate`: the
-   * image that the slot has is. `activate-now`: it is, without a reset.
+   * `store`: the downloaded image replaces that of the slot. `store-and-activate`: the same, and the next reset activates it. `activate`:
+   * the next reset activates the image that the slot has. `activate-now`: that image is activated immediately.
    */
   readonly action: keyof typeof firmwareActions;
   /** 1 to 7. Default 0: the controller chooses. */

@@ -39,8 +39,7 @@ export interface SubsystemPathOptions extends Readonly<Pick<AttachOptions, (type
 }
 
 /**
- * Options of `env.attachSubsystem`: those of `env.attach`, which hold for each path, and the following. All keys are
- * optional.
+ * Options of `env.attachSubsystem`: those of `env.attach`, which hold for each path, and the following. All keys are optional.
  *
  * `ctrlrLossTimeoutMs` is 60000 by default: a path that is lost, or that could not be attached, is connected again for
  * this time. `fastIoFailTimeoutMs` is how long operations wait for such a path when no other one is usable; by default

@@ -1,6 +1,6 @@
 // The layout of a ring from the native side.
 
-/** The layout of native/core/io/io_ring.h, in words of 32 bits, from the native side. */
+/** The layout of native/core/io/ring_layout.h, in words of 32 bits, from the native side. */
 export const ringLayout = {
   headerWords: 32,
   commandWords: 16,
@@ -11,7 +11,7 @@ export const ringLayout = {
   wakeWord: 17,
 } as const;
 
-/** Words of a command's slot (`Word` in native/core/io/io_ring.cc). */
+/** Words of a command's slot. */
 export const commandWord = {
   operation: 0,
   namespace: 1,
@@ -37,7 +37,7 @@ export const commandWord = {
   resultHigh: 2,
 } as const;
 
-/** `IoRing::Operation`. */
+/** `RingLayout::Operation`. */
 export const operation = {
   flush: 0,
   write: 1,

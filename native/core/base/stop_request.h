@@ -6,8 +6,8 @@
 namespace spdk_nvme {
 
 /**
- * Whether a controller is to end, and how much may still be waited for. Only grows: who has seen a level acts on
- * it without a lock. Raised by any thread, read by any.
+ * Whether a controller is to end, and how much may still be waited for. Levels only rise, so a thread
+ * that has seen one may act on it without a lock. Raised and read by any thread.
  */
 class StopRequest {
  public:
@@ -26,7 +26,7 @@ class StopRequest {
   }
   [[nodiscard]] bool at_least(Level level) const { return level_.load(std::memory_order_acquire) >= level; }
 
-  /** The caller of a detach allows each call into SPDK this much more. The least of all callers counts. */
+  /** Limits how long a call into SPDK may still take once a detach is requested; the smallest value counts. */
   void limit_patience(std::chrono::milliseconds patience) {
     auto current = patience_.load(std::memory_order_acquire);
     while (patience < current && !patience_.compare_exchange_weak(current, patience)) {

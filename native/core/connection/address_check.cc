@@ -114,7 +114,7 @@ Status check_rdma(const AddressCheck& check, const addrinfo& target, const addri
   const std::unique_ptr<rdma_event_channel, DestroyChannel> channel(rdma_create_event_channel());
   if (!channel && (errno == EMFILE || errno == ENFILE)) return cannot_open("no RDMA event channel", errno);
   if (!channel)
-    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not there", errno);
+    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not available (kernel module rdma_ucm)", errno);
   rdma_cm_id* raw = nullptr;
   if (rdma_create_id(channel.get(), &raw, nullptr, RDMA_PS_TCP) != 0) {
     return cannot_open("no RDMA connection can be made", errno);
@@ -128,7 +128,7 @@ Status check_rdma(const AddressCheck& check, const addrinfo& target, const addri
     return unreachable(check, strerror(errno), errno);
   }
   if (!wait_for(channel->fd, POLLIN, check))
-    return unreachable(check, "the address is not resolved in time", ETIMEDOUT);
+    return unreachable(check, "the address was not resolved in time", ETIMEDOUT);
   rdma_cm_event* event = nullptr;
   if (rdma_get_cm_event(channel.get(), &event) != 0) return unreachable(check, strerror(errno), errno);
   const auto kind = event->event;

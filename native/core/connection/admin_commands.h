@@ -32,7 +32,7 @@ struct AdminCommand {
   std::vector<uint8_t> data;
   /** Called once, on the control thread; must not block. */
   std::function<void(AdminResult)> done;
-  /** Whether a caller waits for the result, so that it is polled for all the time. */
+  /** Whether a caller waits for the result: then the admin queue is polled often. */
   bool awaited = true;
 
   /** Completes it with an error, without sending it: the connection is ending. */

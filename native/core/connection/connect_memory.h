@@ -10,7 +10,7 @@
 namespace spdk_nvme {
 
 /**
- * Sees to it that there is memory before a connect begins: SPDK (at least v20.07, nvme_ctrlr_destruct)
+ * Ensures that there is memory before a connect begins: SPDK (at least v20.07, nvme_ctrlr_destruct)
  * crashes when none is left for a controller's admin queue. Connects that are under way are counted together,
  * since each has still to take its part. Any thread.
  */

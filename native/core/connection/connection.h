@@ -83,7 +83,7 @@ class Connection {
   [[nodiscard]] bool has_just_responded();
   /** When to poll and to check_keep_alive() again, unless `admin_data` is called before. */
   [[nodiscard]] std::chrono::steady_clock::time_point next_poll() const;
-  /** Has those who poll the I/O queue pairs look at them now, JavaScript too. */
+  /** Wakes the threads that poll the I/O queue pairs, JavaScript included. */
   void look_at_queue_pairs() const {
     if (io_ != nullptr) io_->look();
   }
@@ -93,7 +93,7 @@ class Connection {
   void check_keep_alive();
   /** Whether the controller's namespaces have changed since the last call. May wait for the controller. */
   bool namespaces_changed();
-  /** Each makes a wait of the admin queue longer, see poll(). */
+  /** The time that SPDK may take for a poll of the admin queue depends on it, see poll(). */
   void set_namespace_count(size_t count) { namespace_count_ = count; }
   /** Has a discovery controller report changes of its log, also where SPDK does not ask it for such events. */
   void watch_log();
@@ -107,12 +107,12 @@ class Connection {
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   /** Has every queue pair authenticate with these keys. A connection that cannot is lost. One change at a time. */
   void change_keys(spdk::Keys keys, std::chrono::steady_clock::time_point deadline, KeyChange::Done done);
-  /** Looks how far that is. After poll(). */
+  /** Advances that change. After poll(). */
   void tend_key_change();
   /** Whether something is outstanding that poll() brings forward. */
   [[nodiscard]] bool busy() const { return admin_commands_.busy() || abort_calls_.busy() || changing_keys(); }
 
-  /** The admin queue is dead, or as good as: nothing is sent or awaited any more. */
+  /** The admin queue is lost: nothing more is sent or awaited. */
   [[nodiscard]] bool lost() const { return lost_ || controller_ == nullptr; }
   /** Some part of it is lost, for this reason. */
   void note_loss(Status why);

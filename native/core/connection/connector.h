@@ -100,7 +100,7 @@ class Connector {
   /** What SPDK knows the controller by, on every connection. */
   std::unique_ptr<spdk::DistinctId> distinct_id_;
   bool in_gate_ = false;
-  /** SPDK is still at it, though a detach has ended it. */
+  /** The attempt that a detach has abandoned and SPDK has not finished. */
   Attempt abandoned_;
 
   /** Guards cancelled_ and current_watch_. */

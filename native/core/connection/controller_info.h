@@ -18,7 +18,7 @@ struct NamespaceInfo {
   uint32_t id = 0;
   uint64_t blocks = 0;
   uint32_t block_size = 0;
-  uint32_t metadata_size = 0;         // that go with a block
+  uint32_t metadata_size = 0;         // bytes for each block
   bool metadata_interleaved = false;  // in one buffer with the data, else in one of its own
   uint32_t protection_type = 0;       // 0: off
   bool protection_first = false;      // in the metadata's first bytes, else in its last

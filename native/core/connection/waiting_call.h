@@ -13,7 +13,7 @@ namespace spdk_nvme {
 struct CallLimits {
   /** Of the controller. */
   std::chrono::milliseconds response;
-  /** Its patience counts from the moment at which a detach waits for this thread. */
+  /** Its patience() applies once a detach waits for this thread. */
   const StopRequest& stop;
 };
 

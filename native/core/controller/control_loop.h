@@ -44,8 +44,7 @@ class ControlLoop : public TurnTask {
               ControllerEvents events, std::function<void()> wake);
 
   /**
-   * The first turn attaches the controller, a later one detaches it and is the last, as is the first if the controller
-   * could not be attached.
+   * The first turn attaches the controller, and the last one detaches it. If the attach fails, the first turn is the last.
    */
   Clock::time_point turn() override;
 
@@ -91,7 +90,7 @@ class ControlLoop : public TurnTask {
   }
 
   const ConnectionContext context_;
-  /** Its keys can be changed, by the thread that makes a turn. */
+  /** Only its keys change, and only during a turn. */
   ControllerRequest request_;
   EventSink events_;
   ControllerLife life_;

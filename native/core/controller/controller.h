@@ -82,7 +82,7 @@ class Controller {
 
   /**
    * Has the controller authenticate with these DH-HMAC-CHAP keys, now and for each further connection; `done` is called on the
-   * control thread. The keys are as they were if that fails, and the connection is lost.
+   * control thread. If that fails the old keys remain, and the connection is lost.
    */
   void change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done) {
     loop_->change_keys(std::move(keys), limit, std::move(done));
@@ -104,7 +104,7 @@ class Controller {
    */
   [[nodiscard]] std::string stacks(std::chrono::milliseconds patience) const;
 
-  /** Whether it is gone: nothing is done or reported any more. */
+  /** Whether the last turn has ended: nothing is done or reported after that. */
   [[nodiscard]] bool finished() const { return turns_->ended(); }
   /** Waits for that. False when it was not so in time. */
   [[nodiscard]] bool wait_for_end(std::chrono::milliseconds limit) const {

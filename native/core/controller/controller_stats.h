@@ -13,9 +13,7 @@ class Controller;
 struct ControllerStats {
   /** Commands that the controller has not completed. */
   uint64_t outstanding = 0;
-  /**
-   * Commands that the controller completed; those of them with an error; those that were aborted.
-   */
+  /** Commands that the controller completed; those of them with an error; those that were aborted. */
   uint64_t completed = 0;
   uint64_t failed = 0;
   uint64_t aborted = 0;

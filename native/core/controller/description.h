@@ -33,7 +33,7 @@ class Description {
   /** Of a new connection. */
   void read(const Connection& connection);
   void read_namespaces(const Connection& connection);
-  /** False when it is what was known. */
+  /** Returns false if the list is the same as before. */
   bool set_hidden_namespaces(std::vector<uint32_t> ids);
 
   [[nodiscard]] const ControllerInfo& latest_info() const { return info_; }

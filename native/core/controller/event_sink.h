@@ -19,7 +19,7 @@ struct ControllerEvents {
   std::function<void(const Status&)> attached;
   /** After that. */
   std::function<void(ControllerState)> state_changed;
-  /** The link or the target died, and no reset is tried, or none any more. */
+  /** The link or the target failed, and no further attempt to reconnect follows. */
   std::function<void(const Status&)> failed;
   std::function<void(const ResetStep&)> reset;
   /** Commands have completed on some ring. Called on whichever thread polls. */

@@ -44,7 +44,7 @@ class Reconnect {
 
   /** The connection is lost, or about to be ended by a reset. */
   void begin(Time now);
-  /** A connection is there again, or there will be none. */
+  /** Reconnected, or no further attempt follows. */
   void end();
 
   /**
@@ -72,8 +72,7 @@ class Reconnect {
 };
 
 /**
- * One step of a reset, on request or after a loss. A reset that ends without a connection is reported as a failure
- * instead.
+ * One step of a reset, on request or after a loss. A reset that ends without a connection is reported as a failure instead.
  */
 struct ResetStep {
   enum class Kind { begun, attempt_failed, failing_fast, done };

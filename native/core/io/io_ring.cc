@@ -25,7 +25,7 @@ uint32_t load(uint32_t& shared_word) {
   return std::atomic_ref<uint32_t>(shared_word).load(std::memory_order_acquire);
 }
 
-/** The status field of a completion as lib/io/ring.ts reads it. */
+/** The status field of a completion as lib/errors/command-status.ts reads it. */
 uint32_t status_word(const spdk_nvme_status& status) {
   // The Command Retry Delay has no name in the headers of every release.
   uint16_t raw = 0;

@@ -36,8 +36,9 @@ namespace spdk_nvme {
  *
  * 1. A slot belongs to JavaScript until publish(), and again from its completion on. In between it belongs to
  *    the polling thread. Only the owner writes a slot's words and its entries in the two queues.
- * 2. publish() stores submitted_ with release order, take_new() loads it with acquire order: the polling
- *    thread sees the words of every published command.
+ * 2. publish() stores submitted_ after the words of the commands, and the polling thread loads it before them: it sees
+ *    the words of every published command. Both are sequentially consistent, as is the flag `watching` of a poller
+ *    (Poller::watch()): either a poller that stops watching sees the command, or JavaScript sees that it has to wake it.
  * 3. complete() stores kCompletedWord with release order after the status and the result, JavaScript loads it with
  *    acquire order: it sees both for every completion. Before its last look JavaScript sets kWakeWord; notify()
  *    stores kCompletedWord again and then loads kWakeWord. All four are sequentially consistent: either JavaScript
@@ -69,7 +70,7 @@ class IoRing : public RingLayout {
     if (tail - seen_completed_ > capacity_) seen_completed_ = completed_.load(std::memory_order_relaxed);
     const bool possible =
         tail - submitted_.load(std::memory_order_relaxed) <= capacity_ && tail - seen_completed_ <= capacity_;
-    // Sequentially consistent with Poller::watch(): a poller that stops watching sees it, or is woken.
+    // Rule 2.
     if (possible) submitted_.store(tail, std::memory_order_seq_cst);
     return possible;
   }

@@ -50,8 +50,8 @@ class QueueSet {
   [[nodiscard]] size_t thread() const { return thread_; }
 
   /**
-   * Connects a queue pair for each ring. Thread: control, before other threads use them. Holds: linger
-   * lock (exclusive).
+   * Connects a queue pair for each ring. Thread: control, before other threads use them.
+   * Holds: linger lock (exclusive).
    */
   bool connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline);
 
@@ -136,8 +136,8 @@ class QueueSet {
   std::atomic<Phase> phase_{Phase::serving};
   std::atomic<bool> disconnect_requested_{false};
   /**
-   * Held by the thread that polls, inside the shared side of the linger lock. Nobody waits for it: who does not get
-   * it leaves this turn to the other. It guards pairs_ and what the rings call the polling thread's own.
+   * Held by the thread that polls, inside the shared side of the linger lock. Only tried: a thread
+   * that does not get it skips this turn. It guards pairs_ and what the rings call the polling thread's own.
    */
   std::mutex polling_;
   /**
