@@ -1,4 +1,5 @@
 // What the doctor says of machines that are made of files: cgroups, hugepages, RDMA and the host's identity.
+// Longer than other files: a list of short cases for each check.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

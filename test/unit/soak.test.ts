@@ -1,3 +1,6 @@
+// The parts of a soak that need no target.
+// Longer than other files: a list of short cases for each part of a soak.
+
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';

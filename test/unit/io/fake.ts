@@ -1,4 +1,5 @@
 // A controller and DMA memory without SPDK, behind the contract of lib/native/contract.ts: the tests say when commands complete.
+// Longer than other files: one object with each call of the contract.
 
 import { Controller } from '../../../lib/controller.js';
 import { BouncePool } from '../../../lib/io/bounce-pool.js';
