@@ -22,11 +22,17 @@ const sides = [ports.rdma, ports.tcp] as const;
 const ids = sides.map((port) => transportId(nqn, port));
 const device = `/dev/${subsystems.disk1.namespaces[0]?.disk}`;
 const nguid = '6c6f6361-6c6c-7921-9e01-000000000001';
+/** How long I/O may pause for a change of ANA, and when a path is lost; how soon it goes on when one of two lost paths is back. */
+const bounds = { ana: 100, loss: 200, back: 1_000 } as const;
 /**
- * On an emulated machine: how long I/O may pause for a change of ANA; how long after the loss another path is used,
- * and how long it may pause then, while this machine also connects again and again.
+ * An emulated machine needs longer for code that runs for the first time, and while it also connects again and again; and
+ * how long it may be until a path is up, or its state is known.
  */
-const limits = { ana: 400, loss: 500, crowded: 1_000, back: 15_000, emulated: 1_000 };
+const emulated = { pause: 1_000, state: 15_000 } as const;
+const reconnectDelayMs = 100;
+const detachMs = 5_000;
+/** How often a path changes its ANA state and back, and is lost, in one test. */
+const rounds = { ana: 5, loss: 2 } as const;
 
 let env: Environment;
 let remove: () => void;
@@ -35,7 +41,7 @@ let subsystem: Subsystem;
 beforeAll(async () => {
   remove = addSubsystem(nqn, 'PATHS', [{ id: 1, device, nguid }], sides);
   env = await open();
-  subsystem = await env.attachSubsystem(ids, { reconnectDelayMs: 100 });
+  subsystem = await env.attachSubsystem(ids, { reconnectDelayMs });
   await until(() => subsystem.paths.every(({ state }) => state === 'up'));
 });
 afterEach(async () => {
@@ -64,7 +70,7 @@ const only = () => subsystem.namespaces[0] as SubsystemNamespace;
 const path = (i: number) => subsystem.paths[i] as SubsystemPath;
 
 async function until(condition: () => boolean): Promise<void> {
-  expect(await eventually(limits.back, condition)).toBe(true);
+  expect(await eventually(emulated.state, condition)).toBe(true);
 }
 
 it('is one namespace over both transports, with the identifier and the ANA state of the target', () => {
@@ -75,24 +81,30 @@ it('is one namespace over both transports, with the identifier and the ANA state
 });
 
 it.each(['inaccessible', 'change', 'persistent-loss'] as const)(
-  'the path in use is %s and back: no error, and hardly a pause',
+  'the path in use is %s and back, again and again: no error, and at most 100 ms of pause',
   async (state) => {
     subsystem.prefer(path(0));
     const load = await begin();
     await load.progress(100);
-    load.resetGap();
-    setAna(ports.rdma, state);
-    await until(() => path(0).ana(1) === state);
-    expect(subsystem.pathsOf(only())).toEqual([path(1)]);
-    await load.progress(100);
-    expect(load.longestGapMs).toBeLessThan(limits.ana);
-    load.resetGap();
-    setAna(ports.rdma, 'optimized');
-    await until(() => path(0).ana(1) === 'optimized');
-    await load.progress(100);
-    expect(load.longestGapMs).toBeLessThan(limits.ana);
-    expect(subsystem.pathsOf(only())[0]).toBe(path(0));
+    const pauses: number[] = [];
+    const others: number[] = [];
+    const become = async (ana: typeof state | 'optimized', used: SubsystemPath) => {
+      others.push(await load.gapIn(() => sleep(100)));
+      const pause = await load.gapIn(async () => {
+        setAna(ports.rdma, ana);
+        await until(() => path(0).ana(1) === ana);
+      });
+      pauses.push(pause);
+      expect(subsystem.pathsOf(only())[0]).toBe(used);
+    };
+    for (let i = 0; i < rounds.ana; i++) {
+      await become(state, path(1));
+      await become('optimized', path(0));
+    }
     await load.expectClean(5_000);
+    // Beyond the pauses that the same load makes without a change.
+    expect(median(pauses)).toBeLessThan(bounds.ana + median(others));
+    expect(Math.max(...pauses)).toBeLessThan(emulated.pause);
   },
 );
 
@@ -118,47 +130,45 @@ it('waits while both are in transition, and goes on afterwards', async () => {
 });
 
 const both = [0, 1] as const;
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
-it.each(both)(
-  'is withdrawn from port %i: I/O goes on over the other one within the bound, and comes back',
-  async (i) => {
-    const port = sides[i] as FabricPort;
-    subsystem.prefer(path(i));
-    const load = await begin();
+/** Loses a path under a load, again and again: I/O goes on over the other one within the bound, and the path comes back. */
+async function expectFailover(i: number, lose: () => void, giveBack: () => void): Promise<void> {
+  subsystem.prefer(path(i));
+  const load = await begin();
+  const pauses: number[] = [];
+  for (let round = 0; round < rounds.loss; round++) {
+    await until(() => path(i).state === 'up' && path(i).ana(1) === 'optimized');
     await load.progress(100);
-    load.resetGap();
     const failedOver = once(subsystem, 'failover');
-    withdraw(nqn, port);
-    const withdrawn = performance.now();
-    await failedOver;
-    expect(performance.now() - withdrawn).toBeLessThan(limits.loss);
-    await load.progress(100);
-    expect(load.longestGapMs).toBeLessThan(limits.crowded);
-    allow(nqn, port);
-    await until(() => path(i).state === 'up');
-    await load.progress(100);
-    await load.expectClean(5_000);
-  },
-);
+    const pause = await load.gapIn(async () => {
+      lose();
+      await failedOver;
+    });
+    pauses.push(pause);
+    giveBack();
+  }
+  await until(() => path(i).state === 'up');
+  await load.expectClean(5_000);
+  expect(Math.min(...pauses)).toBeLessThan(bounds.loss);
+  expect(Math.max(...pauses)).toBeLessThan(emulated.pause);
+}
+
+it.each(both)('is withdrawn from port %i: I/O goes on over the other one within the bound', async (i) => {
+  const port = sides[i] as FabricPort;
+  await expectFailover(
+    i,
+    () => withdraw(nqn, port),
+    () => allow(nqn, port),
+  );
+});
 
 it('its port is disabled: I/O goes on over the other one within the bound', async () => {
-  subsystem.prefer(path(0));
-  const load = await begin();
-  await load.progress(100);
-  load.resetGap();
   const names = [nqn, ...allSubsystems.map((one) => one.nqn)];
-  const failedOver = once(subsystem, 'failover');
-  for (const name of names) withdraw(name, ports.rdma);
-  const disabled = performance.now();
-  await failedOver;
-  const ms = performance.now() - disabled;
-  await load.progress(100);
-  const gap = load.longestGapMs;
-  for (const name of names) allow(name, ports.rdma);
-  await until(() => path(0).state === 'up');
-  await load.expectClean(5_000);
-  expect(ms).toBeLessThan(limits.loss);
-  expect(gap).toBeLessThan(limits.crowded);
+  const each = (act: typeof withdraw) => () => {
+    for (const name of names) act(name, ports.rdma);
+  };
+  await expectFailover(0, each(withdraw), each(allow));
 });
 
 it.each(both)('is withdrawn from both, and comes back to port %i: I/O goes on soon', async (i) => {
@@ -170,9 +180,22 @@ it.each(both)('is withdrawn from both, and comes back to port %i: I/O goes on so
   const back = performance.now();
   allow(nqn, sides[i] as FabricPort);
   await load.progress(32);
-  // The delay between attempts to connect, and a second.
-  expect(performance.now() - back).toBeLessThan(100 + 1_000 + limits.emulated);
+  expect(performance.now() - back).toBeLessThan(reconnectDelayMs + bounds.back);
   for (const port of sides) allow(nqn, port);
   await until(() => both.every((one) => path(one).state === 'up'));
   await load.expectClean(5_000);
+});
+
+it('is detached in time while one path is being connected again and again', async () => {
+  subsystem.prefer(path(0));
+  const load = await begin();
+  await load.progress(100);
+  withdraw(nqn, ports.rdma);
+  await until(() => path(0).state === 'reconnecting');
+  const begun = performance.now();
+  await subsystem.detach({ drainMs: 100, timeoutMs: detachMs });
+  const ms = performance.now() - begun;
+  await load.stop();
+  expect(ms).toBeLessThan(detachMs);
+  expect(env.controllers).toEqual([]);
 });

@@ -1,6 +1,7 @@
 // The link of the path in use is cut, silently, under verified I/O at depth 32: when it goes on over the other path.
 
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Environment, Subsystem, SubsystemNamespace, SubsystemPathOptions } from '../../../lib/index.js';
 import { farPort, ports, subsystems, transportId } from '../../../scripts/fabric/topology.js';
@@ -44,22 +45,29 @@ afterAll(async () => {
   remove();
 });
 
+/** Attaches both paths, of which the one over the wire is in use, under load. */
+async function use(options: Omit<SubsystemPathOptions, 'id'>) {
+  const used = await env.attachSubsystem(
+    [{ id: transportId(nqn, farPort), preferred: true, ...options }, transportId(nqn, ports.tcp)],
+    { reconnectDelayMs: 100 },
+  );
+  subsystem = used;
+  expect(await eventually(limits.attach, () => used.paths.every(({ state }) => state === 'up'))).toBe(true);
+  const begun = new VerifiedLoad(used.namespaces[0] as SubsystemNamespace);
+  load = begun;
+  await begun.progress(100);
+  begun.resetGap();
+  return { subsystem: used, load: begun };
+}
+
 it.each<[Omit<SubsystemPathOptions, 'id'>, number]>([
   [{ keepAliveMs: 1_000 }, 1_000],
   [{ keepAliveMs: 3_000 }, 3_000],
   // The keep-alive timeout is the default, 10 s.
   [{ transportAckTimeout: 16, transportRetryCount: 2 }, 3 * ackMs(16)],
 ])('with %j it goes on in time, and the path comes back', { timeout: 60_000 }, async (options, noticedMs) => {
-  subsystem = await env.attachSubsystem(
-    [{ id: transportId(nqn, farPort), preferred: true, ...options }, transportId(nqn, ports.tcp)],
-    { reconnectDelayMs: 100 },
-  );
-  const { paths } = subsystem;
-  const allUp = () => paths.every(({ state }) => state === 'up');
-  expect(await eventually(limits.attach, allUp)).toBe(true);
-  load = new VerifiedLoad(subsystem.namespaces[0] as SubsystemNamespace);
-  await load.progress(100);
-  load.resetGap();
+  const { subsystem, load } = await use(options);
+  const allUp = () => subsystem.paths.every(({ state }) => state === 'up');
   const failedOver = once(subsystem, 'failover');
   await cutWire();
   await within(noticedMs + margin.second + margin.emulated, failedOver);
@@ -71,4 +79,13 @@ it.each<[Omit<SubsystemPathOptions, 'id'>, number]>([
   expect(await eventually(limits.noticed, allUp)).toBe(true);
   await load.progress(100);
   await load.expectClean(5_000);
+});
+
+it('is detached in time while the path in use is silent, and nobody has noticed', async () => {
+  const { subsystem } = await use({ keepAliveMs: 10_000 });
+  await cutWire();
+  await sleep(100);
+  expect(subsystem.paths.map(({ state }) => state)).toEqual(['up', 'up']);
+  await within(limits.detach, subsystem.detach({ drainMs: 100 }));
+  expect(env.controllers).toEqual([]);
 });

@@ -35,6 +35,14 @@ export class VerifiedLoad {
     this.#lastOk = performance.now();
   }
 
+  /** The longest time without a completed operation from something on until I/O has gone on after it. */
+  async gapIn(act: () => Promise<unknown>): Promise<number> {
+    this.resetGap();
+    await act();
+    await this.progress(100);
+    return this.longestGapMs;
+  }
+
   /** Resolves after so many more operations. */
   async progress(count = 1): Promise<void> {
     for (const goal = this.ok + count; this.ok < goal && this.findings.length === 0; ) await sleep(5);
