@@ -48,6 +48,8 @@ export function addDiscover(program: Command): void {
       const service = serviceOf(given);
       if (given.watch && given.referrals > 0)
         throw new UsageError('--watch does not follow referrals: omit --referrals');
+      if (!given.watch && given.keepAlive !== undefined)
+        throw new UsageError('--keep-alive is for a connection that stays: add --watch, or omit it');
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         if (given.watch) return watch(environment, service, given, stop.signal);
         const { keepAliveMs: _, ...asked } = attachOptionsOf(given);
@@ -76,8 +78,13 @@ async function watch(
 ): Promise<number> {
   const options = { ...attachOptionsOf(given), pollIntervalMs, signal };
   await using changes = await withPortHint(given, environment.watchDiscovery(service, options));
-  changes.on('resetting', (reason) => process.stderr.write(`spdk-nvme: ${explain(reason)}\n`));
-  changes.on('reset', () => process.stderr.write('spdk-nvme: connected again\n'));
+  const say = (text: string) => void process.stderr.write(`spdk-nvme: ${text}\n`);
+  changes.on('resetting', (reason) => say(reason ? explain(reason) : 'the connection is made again'));
+  changes.on('reconnectFailed', (error, attempts) =>
+    say(`attempt ${attempts} to connect: ${explain(error)}`),
+  );
+  changes.on('readFailed', (error) => say(`the log could not be read: ${explain(error)}`));
+  changes.on('reset', () => say('connected again'));
   for await (const { log, added, removed, changed } of changes) {
     const records = { added, removed, changed };
     if (given.outputFormat === 'json') {
