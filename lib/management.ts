@@ -58,6 +58,8 @@ const oacs = 256;
 const fwug = 319;
 const sanicap = 328;
 const fna = 524;
+/** Formatted LBA Size, Identify Namespace. */
+const flbas = 26;
 const erasesCryptographically = 1 << 2;
 /** Sanitize Capabilities. */
 const sanitizeBits = { 'crypto-erase': 1, 'block-erase': 2, overwrite: 4, 'exit-failure': 7 } as const;
@@ -97,15 +99,16 @@ export class Management {
   }
 
   /**
-   * Format NVM: gives a namespace, or all of them (0xffffffff), another format of blocks. Their data is lost. Namespaces are described again
-   * when the controller reports the change.
+   * Format NVM: erases a namespace and gives it another format of blocks, or the same one if `lbaFormat` is not given. All namespaces
+   * (0xffffffff) need `lbaFormat`. Namespaces are described again when the controller reports the change.
    */
   async format(nsid: number, options?: FormatOptions): Promise<void> {
-    const { cdw10, limits, cryptographic, ...target } = checkFormat(nsid, options);
+    const { cdw10, keeps, limits, cryptographic, ...target } = checkFormat(nsid, options);
     const controller = await this.#require('format', limits);
     if (cryptographic && (controller.readUInt8(fna) & erasesCryptographically) === 0)
       throw unsupported('a cryptographic erase in Format NVM', 'FNA bit 2');
-    await this.#send({ opcode: opcodes.format, nsid: target.nsid, cdw: [cdw10] }, limits);
+    const format = keeps ? await this.#formatOf(target.nsid, limits) : 0;
+    await this.#send({ opcode: opcodes.format, nsid: target.nsid, cdw: [cdw10(format)] }, limits);
   }
 
   /** Creates a namespace, which no controller is attached to yet. Resolves with its id. */
@@ -204,6 +207,16 @@ export class Management {
     const { data, limits, ...target } = checkAttachment(nsid, options, this.#services.cntlid());
     await this.#require('namespaces', limits);
     await this.#send({ opcode: opcodes.namespaceAttachment, nsid: target.nsid, cdw: [select], data }, limits);
+  }
+
+  /** FLBAS of a namespace. @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE if the controller has no such namespace */
+  async #formatOf(nsid: number, limits: AdminLimits): Promise<number> {
+    const namespace = await this.#services.admin.identify(0, nsid, rest(limits));
+    if (namespace.readBigUInt64LE(0) > 0n) return namespace.readUInt8(flbas);
+    throw new SpdkError(
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      `lbaFormat is missing: the controller does not describe namespace ${nsid}, so that its format cannot be kept`,
+    );
   }
 
   /** Identify Controller, if it announces a command. @throws {SpdkError} ERR_SPDK_UNSUPPORTED */

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Admin } from './admin.js';
-import { codedError } from './errors/spdk-error.js';
+import { codedError, SpdkError } from './errors/spdk-error.js';
 import { traced, tracesIo } from './internal/tracing.js';
 import { type CopyRange, checkSources, copyCommand, sourceList, totalOf } from './io/copy.js';
 import { Pieces } from './io/data.js';
@@ -303,8 +303,10 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     this.check(0, 0);
     const view = given.get('data');
     // The two lowest bits are the direction: 1 to the controller, 2 from it.
-    const sends = (opcode & 2) === 0 || (opcode & 1) !== 0;
+    const sends = (opcode & 1) !== 0;
     const receives = (opcode & 2) !== 0;
+    if (view !== undefined && (opcode & 3) === 0)
+      throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', `Opcode ${opcode} transfers no data: omit data`);
     const data = view === undefined ? undefined : (receives ? writableBytesOf : bytesOf)(view, 'data');
     const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, mostRawBytes, 'bytes');
     const request = new IoRequest(`Command ${opcode}`, ioOpcodes.raw, this, 0, 0, limits);

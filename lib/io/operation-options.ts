@@ -70,8 +70,8 @@ export interface RawIoCommand {
   /** CDW10 to CDW15. */
   readonly cdw?: readonly number[] | undefined;
   /**
-   * Data to send, or memory for the data to receive, by the lowest two bits of the opcode. With both bits set the data is
-   * sent, and the received data replaces it.
+   * Data to send, or memory for the data to receive, by the lowest two bits of the opcode; none if both are zero. With both bits
+   * set the data is sent, and the received data replaces it.
    */
   readonly data?: NodeJS.ArrayBufferView | undefined;
 }

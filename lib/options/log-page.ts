@@ -11,6 +11,10 @@ export interface LogPageOptions extends AdminOptions {
   readonly offset?: number | undefined;
   /** Keeps the asynchronous event that reading the page would clear. Default false. */
   readonly retain?: boolean | undefined;
+  /** The log specific parameter (LSP), 0 to 127. Default 0. A page that is read in pieces has it in each. */
+  readonly lsp?: number | undefined;
+  /** The log specific identifier (LSI), 0 to 65535. Default 0. */
+  readonly lsi?: number | undefined;
 }
 
 /** What to read of a log page. */
@@ -20,6 +24,8 @@ export interface LogPageRequest {
   readonly length: number;
   readonly offset: number;
   readonly retain: boolean;
+  readonly lsp?: number;
+  readonly lsi?: number;
 }
 
 /** What Get Log Page needs of the controller. */
@@ -48,7 +54,9 @@ export function checkLogPage(
   nsid: unknown,
   options: unknown,
 ): { request: LogPageRequest; limits: AdminLimits } {
-  const given = readOptions(options, 'log page options', ['timeoutMs', 'signal', 'offset', 'retain']);
+  const given = readOptions(options, 'log page options', [
+    ...(['timeoutMs', 'signal', 'offset', 'retain', 'lsp', 'lsi'] as const),
+  ]);
   const request = {
     page: checkInteger(page, 'page', 0, 0xff),
     nsid: checkInteger(nsid, 'nsid', 0, 0xffff_ffff),
@@ -58,6 +66,8 @@ export function checkLogPage(
       'offset',
     ),
     retain: checkBoolean(or(given.get('retain'), false), 'retain'),
+    lsp: checkInteger(or(given.get('lsp'), 0), 'lsp', 0, 0x7f),
+    lsi: checkInteger(or(given.get('lsi'), 0), 'lsi', 0, 0xffff),
   };
   return { request, limits: limitsOf(given) };
 }
@@ -103,10 +113,11 @@ async function readPieces(reader: LogPageReader, request: LogPageRequest, most: 
 }
 
 /** CDW10 to CDW13 of Get Log Page. */
-export function logPageDwords({ page, length, offset, retain }: LogPageRequest): number[] {
+export function logPageDwords({ page, length, offset, retain, lsp = 0, lsi = 0 }: LogPageRequest): number[] {
   const dwords = length / 4 - 1;
-  const low = page | (retain ? 1 << 15 : 0) | ((dwords & 0xffff) << 16);
-  return [low >>> 0, dwords >>> 16, offset % 2 ** 32, Math.floor(offset / 2 ** 32)];
+  const low = page | (lsp << 8) | (retain ? 1 << 15 : 0) | ((dwords & 0xffff) << 16);
+  const high = (dwords >>> 16) | (lsi << 16);
+  return [low >>> 0, high >>> 0, offset % 2 ** 32, Math.floor(offset / 2 ** 32)];
 }
 
 function checkDwordAligned(bytes: number, name: string): number {

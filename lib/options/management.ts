@@ -3,13 +3,15 @@
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf } from './admin-command.js';
 import { checkBoolean, checkInteger, checkOneOf, readOptions } from './arguments.js';
-import { conflict, or } from './common.js';
+import { conflict, invalid, or } from './common.js';
 
 /** How the blocks of a namespace are made. */
 export interface BlockFormatOptions {
-  /** The index of an LBA format in Identify Namespace, 0 to 63. Default 0. */
+  /** The index of an LBA format in Identify Namespace, 0 to 63. Default: `format` keeps it, `createNamespace` takes 0. */
   readonly lbaFormat?: number | undefined;
-  /** Where the metadata of such blocks goes. Default `interleaved`, which fabrics need. */
+  /**
+   * Where the metadata of such blocks goes. Default: `interleaved`, which fabrics need; `format` keeps it if it keeps the LBA format.
+   */
   readonly metadata?: 'interleaved' | 'separate' | undefined;
   /** The type of protection information, 1 to 3. Default 0: none. */
   readonly protectionType?: number | undefined;
@@ -114,23 +116,37 @@ function readBlockFormat(given: Given) {
   };
 }
 
-/** @returns CDW10 of Format NVM */
+/** Of one namespace: FLBAS in Identify Namespace, which has the bits of its LBA format apart. */
+function formatOf(flbas: number): { lbaFormat: number; interleaved: boolean } {
+  return { lbaFormat: (flbas & 15) | (((flbas >> 5) & 3) << 4), interleaved: (flbas & 16) !== 0 };
+}
+
+/** @returns a function from FLBAS to CDW10 of Format NVM, and whether it needs FLBAS */
 export function checkFormat(nsid: unknown, options: unknown) {
   const given = readOptions(options, 'format options', ['secureErase', ...blockKeys, ...limitKeys]);
-  const { lbaFormat, interleaved, protectionType, first } = readBlockFormat(given);
+  const chosen = readBlockFormat(given);
   const erase = { none: 0, 'user-data': 1, cryptographic: 2 } as const;
   const kinds = Object.keys(erase) as (keyof typeof erase)[];
   const secureErase = checkOneOf(or(given.get('secureErase'), 'none'), 'secureErase', kinds);
-  const cdw10 =
-    (lbaFormat & 15) |
-    (interleaved ? 1 << 4 : 0) |
-    (protectionType << 5) |
-    (first ? 1 << 8 : 0) |
-    (erase[secureErase] << 9) |
-    ((lbaFormat >> 4) << 12);
+  const keeps = given.get('lbaFormat') === undefined;
+  const target = checkInteger(nsid, 'nsid', 1, everyNamespace);
+  if (keeps && target === everyNamespace)
+    invalid('lbaFormat is missing: namespaces can have different ones, and without it only one is kept');
   return {
-    nsid: checkInteger(nsid, 'nsid', 1, everyNamespace),
-    cdw10,
+    nsid: target,
+    keeps,
+    cdw10: (flbas: number) => {
+      const { lbaFormat, interleaved } = keeps ? formatOf(flbas) : chosen;
+      const together = given.get('metadata') === undefined ? interleaved : chosen.interleaved;
+      return (
+        (lbaFormat & 15) |
+        (together ? 1 << 4 : 0) |
+        (chosen.protectionType << 5) |
+        (chosen.first ? 1 << 8 : 0) |
+        (erase[secureErase] << 9) |
+        ((lbaFormat >> 4) << 12)
+      );
+    },
     cryptographic: secureErase === 'cryptographic',
     limits: longLimits(given),
   };

@@ -68,6 +68,8 @@ export class MemoryManagement {
     const { opcode } = question;
     const data = Buffer.from(result.data.buffer, result.data.byteOffset, result.data.byteLength);
     if (opcode === opcodes.identify && (cdw10 & 0xff) === 1) this.#describe(data);
+    if (opcode === opcodes.identify && (cdw10 & 0xff) === 0)
+      describeNamespace(data, subsystem.namespaces.get(question.nsid));
     if (opcode === opcodes.getLogPage) this.#log(cdw10 & 0xff, data);
     const bit = announced.get(opcode);
     if (bit === undefined && opcode !== opcodes.sanitize) return result;
@@ -181,6 +183,22 @@ export class MemoryManagement {
       for (let i = 0; i < 20; i++) data.writeUInt8(this.#tests[i] ?? 0xf, 4 + 28 * i);
     }
   }
+}
+
+/** Identify Namespace: its size and its format. */
+function describeNamespace(data: Buffer, namespace: MemoryNamespace | undefined): void {
+  if (data.byteLength !== 4096) return;
+  data.fill(0);
+  if (!namespace) return;
+  const { blocks, blockSize, metadataSize } = namespace;
+  for (const at of [0, 8, 16]) data.writeBigUInt64LE(BigInt(blocks), at);
+  const known = blockSizes.indexOf(blockSize);
+  const index = known < 0 ? blockSizes.length : known;
+  data.writeUInt8(Math.max(index, blockSizes.length - 1), 25);
+  data.writeUInt8(index | (namespace.info().metadata === 'interleaved' ? 1 << 4 : 0), 26);
+  for (const [i, size] of [...blockSizes, ...(known < 0 ? [blockSize] : [])].entries())
+    data.writeUInt8(Math.log2(size), 128 + 4 * i + 2);
+  data.writeUInt16LE(metadataSize, 128 + 4 * index);
 }
 
 function format(nsid: number, cdw10: number, subsystem: ManagedSubsystem) {

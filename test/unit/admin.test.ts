@@ -175,6 +175,15 @@ describe('admin.logPage()', () => {
     ]);
   });
 
+  it('has the log specific parameter and identifier in every piece', async () => {
+    const { admin, sent } = make();
+    await admin.logPage(7, 8_192, 0, { lsp: 0x7f, lsi: 0xfffe });
+    const read = sent.filter(({ opcode }) => opcode === getLogPage);
+    expect(read.map(({ cdw10, cdw11 }) => [(cdw10 >>> 8) & 0x7f, cdw11])).toEqual(
+      [1, 2].map(() => [0x7f, 0xfffe * 0x1_0000]),
+    );
+  });
+
   it('puts more than 16 bits of dwords where they belong', async () => {
     const { admin, sent } = make(counting, 2 ** 32 - 1);
     await admin.logPage(7, 1_048_576);

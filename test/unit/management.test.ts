@@ -108,6 +108,19 @@ describe('format', () => {
     expect(subsystem.management.latest.get(0x80)).toBe(5 | (2 << 12));
   });
 
+  it('keeps the blocks that the namespace has unless it is told others', async () => {
+    subsystem.addNamespace(2, { blocks: 8, blockSize: 4096 }).data.fill(7);
+    await management.format(2);
+    expect(subsystem.management.latest.get(0x80)).toBe(1);
+    expect(subsystem.namespaces.get(2)).toMatchObject({ blockSize: 4096, blocks: 8 });
+    await management.format(2, { metadata: 'interleaved' });
+    expect(subsystem.management.latest.get(0x80)).toBe(1 | (1 << 4));
+    subsystem.management.latest.clear();
+    expect(await codeOf(management.format(0xffff_ffff))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+    expect(await codeOf(management.format(9))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+    expect(subsystem.management.latest.size).toBe(0);
+  });
+
   it('erases cryptographically only where the controller does', async () => {
     subsystem.management.fna = 0;
     const format = management.format(1, { secureErase: 'cryptographic' });

@@ -108,4 +108,11 @@ describe('memory that data is copied through', () => {
     await both;
     expect([sent, data[100], data[101]]).toEqual([3, 4, 3]);
   });
+
+  it('takes no data for a raw command whose opcode transfers none', async () => {
+    const { ns } = setUp();
+    await expect(ns.raw({ opcode: 0x80, data: Buffer.alloc(512) })).rejects.toMatchObject({
+      code: 'ERR_SPDK_CONFLICTING_OPTIONS',
+    });
+  });
 });
