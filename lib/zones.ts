@@ -1,4 +1,5 @@
 // The zones of a zoned namespace.
+// Longer than other files, because half of it documents public types and methods.
 
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { limitKeys, type OperationOptions, readDataFlags, restOf } from './io/operation-options.js';

@@ -114,7 +114,8 @@ Status check_rdma(const AddressCheck& check, const addrinfo& target, const addri
   const std::unique_ptr<rdma_event_channel, DestroyChannel> channel(rdma_create_event_channel());
   if (!channel && (errno == EMFILE || errno == ENFILE)) return cannot_open("no RDMA event channel", errno);
   if (!channel)
-    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE", "the RDMA connection manager is not available (kernel module rdma_ucm)", errno);
+    return Status::failure("ERR_SPDK_NO_RDMA_DEVICE",
+                           "the RDMA connection manager is not available (kernel module rdma_ucm)", errno);
   rdma_cm_id* raw = nullptr;
   if (rdma_create_id(channel.get(), &raw, nullptr, RDMA_PS_TCP) != 0) {
     return cannot_open("no RDMA connection can be made", errno);

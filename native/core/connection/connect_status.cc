@@ -32,8 +32,9 @@ Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
       return Status::failure("ERR_SPDK_AUTHENTICATION_FAILED",
                              "host and controller could not authenticate each other");
     case Reason::not_encrypted:
-      return Status::failure("ERR_SPDK_AUTHENTICATION_FAILED",
-                             "the TLS handshake with the target failed: the key is wrong, or the port does not use TLS");
+      return Status::failure(
+          "ERR_SPDK_AUTHENTICATION_FAILED",
+          "the TLS handshake with the target failed: the key is wrong, or the port does not use TLS");
     case Reason::unreachable:
       return Status::failure("ERR_SPDK_UNREACHABLE", "there is no response from the controller's address");
     case Reason::no_response:
