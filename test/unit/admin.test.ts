@@ -1,3 +1,6 @@
+// Admin commands in memory: what is checked, sent and returned.
+// Longer than other files: a list of short cases for each command.
+
 import { describe, expect, it } from 'vitest';
 import { Admin } from '../../lib/admin.js';
 import type { AdminCommand, LogPageOptions, SpdkErrorCode } from '../../lib/index.js';
