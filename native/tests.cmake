@@ -16,7 +16,7 @@ set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_comma
   core/controller/control_loop.cc core/controller/controller.cc core/controller/description.cc
   core/controller/detach_sequence.cc
   spdk/command_limits.cc spdk/connect.cc spdk/controller_type.cc spdk/distinct_id.cc spdk/keys.cc spdk/namespaces.cc
-  spdk/queue_pairs.cc spdk/source_address.cc)
+  spdk/queue_pairs.cc spdk/release_info.cc spdk/source_address.cc)
 file(GLOB FAKE_SPDK CONFIGURE_DEPENDS ${ROOT}/test/native/fake_spdk/*.cc)
 add_library(faked OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
 # SPDK's headers alone.
