@@ -149,9 +149,9 @@ async function send(
   const { offset, length = Number.POSITIVE_INFINITY, file = STDIO } = given;
   // The length is a limit here, which the input need not reach.
   checkRange(namespace, { offset });
-  if (file !== STDIO && statSync(file).isDirectory()) throw new Failure(`${file} is a folder`);
+  if (file !== STDIO) checkFile(namespace, file, { offset, length });
   const input: Readable = file === STDIO ? process.stdin : createReadStream(file, { highWaterMark: PIECE });
-  const bar = transferBar(Number.isFinite(length) ? length : undefined);
+  const bar = transferBar(totalOf(file, length));
   const running = new Set<Promise<void>>();
   let done = 0;
   try {
@@ -189,6 +189,35 @@ async function range(
 ): Promise<void> {
   checkRange(namespace, { offset, length });
   await namespace[operation]({ offset, length, ...limits });
+}
+
+/** Bytes that a transfer is known to have. */
+function totalOf(file: string, length: number): number | undefined {
+  const size = file === STDIO ? undefined : statSync(file);
+  const total = size?.isFile() ? Math.min(size.size, length) : length;
+  return Number.isFinite(total) ? total : undefined;
+}
+
+/** A file that does not fit is reported before any of it has overwritten something. */
+function checkFile(
+  { bytes, blockSize }: Namespace,
+  file: string,
+  { offset, length }: { readonly offset: number; readonly length: number },
+): void {
+  const stats = statSync(file);
+  if (stats.isDirectory()) throw new Failure(`${file} is a folder`);
+  if (!stats.isFile()) return;
+  const size = Math.min(stats.size, length);
+  if (size % blockSize !== 0) {
+    throw new Failure(
+      `${file} ends in the middle of a block: ${size} bytes are not a multiple of ${blockSize}`,
+    );
+  }
+  if (offset + size > bytes) {
+    throw new Failure(
+      `${file} has ${size} bytes: from ${offset} they reach past the end of the namespace, which has ${bytes}`,
+    );
+  }
 }
 
 /** A range that is wrong is reported before anything of it is transferred. */

@@ -71,8 +71,23 @@ function passthru(program: Command, name: string, description: string): Command 
   return command;
 }
 
+/**
+ * The two low bits of an opcode say which way its data goes (NVM Express Base Specification, "Opcode"). The controller goes by
+ * them: with --read it would be sent memory that is empty.
+ */
+function checkDirection(opcode: number, { read, write }: Pick<Given, 'read' | 'write'>): void {
+  const sends = (opcode & 1) !== 0;
+  const receives = (opcode & 2) !== 0;
+  const named = `0x${opcode.toString(16).padStart(2, '0')}`;
+  if (read && !receives)
+    throw new UsageError(`Opcode ${named} receives no data: --read does not apply to it`);
+  if (write && !sends) throw new UsageError(`Opcode ${named} sends no data: --write does not apply to it`);
+}
+
 /** The data to send, or memory for the received data. */
-function dataOf({ dataLen, inputFile, read, write }: Given): Buffer {
+function dataOf({ opcode, dataLen, inputFile, read, write }: Given): Buffer {
+  checkDirection(opcode, { read, write });
+  if (read && dataLen === 0) throw new UsageError('--read needs --data-len with the length of the data');
   if (read && write) throw new UsageError('Use --read or --write, not both');
   if (dataLen > 0 && !read && !write)
     throw new UsageError('Use --read or --write for the direction of the data');

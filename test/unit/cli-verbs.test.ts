@@ -5,17 +5,23 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { run } from '../../cli/program.js';
-import { type MemoryNamespace, type Simulation, simulate } from '../../lib/testing/index.js';
+import {
+  type MemoryNamespace,
+  type MemorySubsystem,
+  type Simulation,
+  simulate,
+} from '../../lib/testing/index.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:disk';
 const words = ['-t', 'tcp', '-a', '127.0.0.1', '-s', '4420', '-n', nqn];
 let simulation: Simulation;
+let subsystem: MemorySubsystem;
 let disk: MemoryNamespace;
 let zoned: MemoryNamespace;
 
 beforeEach(() => {
   simulation = simulate();
-  const subsystem = simulation.addTarget().addSubsystem(nqn);
+  subsystem = simulation.addTarget().addSubsystem(nqn);
   disk = subsystem.addNamespace(1, { blocks: 64 });
   zoned = subsystem.addNamespace(2, { blocks: 64, zones: { zoneBlocks: 16, capacityBlocks: 12 } });
 });
@@ -101,4 +107,28 @@ it.each([
 ])('zns %j ends with the reason on a namespace without zones', async (given, why) => {
   const { status, err } = await verb('zns', ...given, '-N', '1');
   expect([status, err]).toEqual([1, expect.stringContaining(why)]);
+});
+
+it.each([
+  ['io-passthru', '-O', '1', '-R', '-l', '512'],
+  ['io-passthru', '-O', '2', '-W', '-i', '/dev/null'],
+  ['admin-passthru', '-O', '6', '-R'],
+])('%s with the wrong direction of its data sends nothing: %s %s %s', async (...words) => {
+  disk.data.fill(7);
+  const { status, err } = await verb(...(words as string[]), '-N', '1');
+  expect([status, err]).toEqual([2, expect.stringMatching(/--read|--write/)]);
+  expect(disk.data.every((byte) => byte === 7)).toBe(true);
+});
+
+it.each([
+  [(4096 + 1) * 512, /past the end/],
+  [4000 * 512 + 1, /middle of a block/],
+])('write of a file of %s bytes that does not fit writes nothing', async (size, why) => {
+  const large = subsystem.addNamespace(3, { blocks: 4096 });
+  const folder = mkdtempSync(join(tmpdir(), 'spdk-nvme-verbs-'));
+  writeFileSync(join(folder, 'big'), Buffer.alloc(size, 1));
+  const { status, err } = await verb('write', '-N', '3', '-f', join(folder, 'big'));
+  rmSync(folder, { recursive: true });
+  expect([status, err]).toEqual([1, expect.stringMatching(why)]);
+  expect(large.data.every((byte) => byte === 0)).toBe(true);
 });
