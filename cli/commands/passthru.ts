@@ -86,9 +86,9 @@ function checkDirection(opcode: number, { read, write }: Pick<Given, 'read' | 'w
 
 /** The data to send, or memory for the received data. */
 function dataOf({ opcode, dataLen, inputFile, read, write }: Given): Buffer {
+  if (read && write) throw new UsageError('Use --read or --write, not both');
   checkDirection(opcode, { read, write });
   if (read && dataLen === 0) throw new UsageError('--read needs --data-len with the length of the data');
-  if (read && write) throw new UsageError('Use --read or --write, not both');
   if (dataLen > 0 && !read && !write)
     throw new UsageError('Use --read or --write for the direction of the data');
   if (inputFile !== undefined && !write) throw new UsageError('--input-file needs --write');
