@@ -149,18 +149,18 @@ async function send(
   const { offset, length = Number.POSITIVE_INFINITY, file = STDIO } = given;
   // The length is a limit here, which the input need not reach.
   checkRange(namespace, { offset });
-  if (file !== STDIO) checkFile(namespace, file, { offset, length });
+  const size = file === STDIO ? undefined : sizeOf(file);
+  const most = Math.min(size ?? Number.POSITIVE_INFINITY, length);
+  if (size !== undefined) checkInput(namespace, file, offset, most);
   const input: Readable = file === STDIO ? process.stdin : createReadStream(file, { highWaterMark: PIECE });
-  const bar = transferBar(totalOf(file, length));
+  const bar = transferBar(Number.isFinite(most) ? most : undefined);
   const running = new Set<Promise<void>>();
   let done = 0;
   try {
     let sent = 0;
     for await (const piece of new Chunks(input, PIECE, length)) {
       if (piece.length % namespace.blockSize !== 0) {
-        throw new Failure(
-          `The input ends in the middle of a block: ${sent + piece.length} bytes are not a multiple of ${namespace.blockSize}`,
-        );
+        throw oddEnd('The input', sent + piece.length, namespace.blockSize);
       }
       const at = offset + sent;
       const one = namespace[operation](piece, { offset: at, ...limits }).then(() => {
@@ -191,33 +191,27 @@ async function range(
   await namespace[operation]({ offset, length, ...limits });
 }
 
-/** Bytes that a transfer is known to have. */
-function totalOf(file: string, length: number): number | undefined {
-  const size = file === STDIO ? undefined : statSync(file);
-  const total = size?.isFile() ? Math.min(size.size, length) : length;
-  return Number.isFinite(total) ? total : undefined;
+/** The bytes of a regular file; undefined for a pipe or a device. */
+function sizeOf(file: string): number | undefined {
+  const stats = statSync(file);
+  if (stats.isDirectory()) throw new Failure(`${file} is a folder`);
+  return stats.isFile() ? stats.size : undefined;
 }
 
 /** A file that does not fit is reported before any of it has overwritten something. */
-function checkFile(
-  { bytes, blockSize }: Namespace,
-  file: string,
-  { offset, length }: { readonly offset: number; readonly length: number },
-): void {
-  const stats = statSync(file);
-  if (stats.isDirectory()) throw new Failure(`${file} is a folder`);
-  if (!stats.isFile()) return;
-  const size = Math.min(stats.size, length);
-  if (size % blockSize !== 0) {
-    throw new Failure(
-      `${file} ends in the middle of a block: ${size} bytes are not a multiple of ${blockSize}`,
-    );
-  }
+function checkInput({ bytes, blockSize }: Namespace, file: string, offset: number, size: number): void {
+  if (size % blockSize !== 0) throw oddEnd(file, size, blockSize);
   if (offset + size > bytes) {
     throw new Failure(
       `${file} has ${size} bytes: from ${offset} they reach past the end of the namespace, which has ${bytes}`,
     );
   }
+}
+
+function oddEnd(input: string, bytes: number, blockSize: number): Failure {
+  return new Failure(
+    `${input} ends in the middle of a block: ${bytes} bytes are not a multiple of ${blockSize}`,
+  );
 }
 
 /** A range that is wrong is reported before anything of it is transferred. */
