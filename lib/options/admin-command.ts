@@ -2,7 +2,7 @@
 
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from './arguments.js';
-import { checkSignal, maxTimerMs, or } from './common.js';
+import { checkSignal, maxTimerMs, or, timeoutUntil } from './common.js';
 
 /** An admin command as the NVMe base specification defines it. */
 export interface AdminCommand {
@@ -86,7 +86,7 @@ export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
 
 /** The limits of the next command: all commands of a call have one time limit. */
 export function rest({ timeoutMs, signal, since }: AdminLimits): AdminOptions {
-  return { timeoutMs: Math.max(1, Math.ceil(since + timeoutMs - performance.now())), signal };
+  return { timeoutMs: timeoutUntil(since + timeoutMs), signal };
 }
 
 /** The lowest two bits of an opcode are the direction of its data. */

@@ -38,10 +38,23 @@ export function readOptions<Key extends string>(
     return given;
   } catch (error) {
     if (error instanceof SpdkError || error instanceof SpdkTypeError) throw error;
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `Reading the ${what} threw an error; see its cause`, {
-      cause: error,
-    });
+    throw unreadable(`the ${what}`, error);
   }
+}
+
+/** Reads from an object of the caller's, whose getters and proxies may do anything. */
+export function reading<Value>(what: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (cause) {
+    throw unreadable(what, cause);
+  }
+}
+
+export function unreadable(what: string, cause: unknown): SpdkError {
+  return new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `Reading ${what} threw an error; see its cause`, {
+    cause,
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 // The bytes of buffers that callers pass.
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkInteger, describe } from './arguments.js';
+import { checkInteger, describe, unreadable } from './arguments.js';
 
 /**
  * The bytes of any view, without copying.
@@ -44,9 +44,7 @@ export function allBytesOf(views: unknown, check: (view: unknown, name: string) 
     }
   } catch (cause) {
     if (cause instanceof SpdkError) throw cause;
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'Reading the buffers threw an error; see its cause', {
-      cause,
-    });
+    throw unreadable('the buffers', cause);
   }
   if (taken.length === 0) throw new SpdkTypeError('buffers must be an array of at least one buffer');
   return taken.map((view, i) => check(view, `buffers[${i}]`));

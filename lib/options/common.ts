@@ -20,6 +20,11 @@ export function optional<Value>(value: unknown, check: (value: unknown) => Value
   return value === undefined ? undefined : check(value);
 }
 
+/** What is left until a time of `performance.now()`, as a `timeoutMs`: at least 1. */
+export function timeoutUntil(end: number): number {
+  return Math.max(1, Math.ceil(end - performance.now()));
+}
+
 export function checkTimeout(value: unknown): number {
   return checkInteger(value, 'timeoutMs', 1, maxTimerMs, 'milliseconds');
 }

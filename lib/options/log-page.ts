@@ -54,9 +54,8 @@ export function checkLogPage(
   nsid: unknown,
   options: unknown,
 ): { request: LogPageRequest; limits: AdminLimits } {
-  const given = readOptions(options, 'log page options', [
-    ...(['timeoutMs', 'signal', 'offset', 'retain', 'lsp', 'lsi'] as const),
-  ]);
+  const keys = ['timeoutMs', 'signal', 'offset', 'retain', 'lsp', 'lsi'] as const;
+  const given = readOptions(options, 'log page options', keys);
   const request = {
     page: checkInteger(page, 'page', 0, 0xff),
     nsid: checkInteger(nsid, 'nsid', 0, 0xffff_ffff),

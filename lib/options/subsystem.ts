@@ -1,7 +1,7 @@
 // The options of `env.attachSubsystem`.
 
-import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkBoolean, checkInteger, checkOneOf, describe, readOptions } from './arguments.js';
+import { SpdkTypeError } from '../errors/spdk-error.js';
+import { checkBoolean, checkInteger, checkOneOf, describe, reading, readOptions } from './arguments.js';
 import { type AttachOptions, attachKeys, type ResolvedAttachOptions, transportKeys } from './attach.js';
 import { conflict, or } from './common.js';
 import {
@@ -143,13 +143,7 @@ export function isSamePath(
 }
 
 function isPathOptions(path: unknown): path is SubsystemPathOptions {
-  try {
-    return typeof path === 'object' && path !== null && 'id' in path;
-  } catch (cause) {
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'Reading a path threw an error; see its cause', {
-      cause,
-    });
-  }
+  return reading('a path', () => typeof path === 'object' && path !== null && 'id' in path);
 }
 
 function pathsOf(paths: unknown): unknown[] {
@@ -157,11 +151,5 @@ function pathsOf(paths: unknown): unknown[] {
     throw new SpdkTypeError(`paths must be an array of transport ids; got ${describe(paths)}`);
   }
   const count = checkInteger(paths.length, 'the number of paths', 1, mostPaths);
-  try {
-    return Array.from({ length: count }, (_, i) => paths[i] as unknown);
-  } catch (cause) {
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'Reading the paths threw an error; see its cause', {
-      cause,
-    });
-  }
+  return reading('the paths', () => Array.from({ length: count }, (_, i) => paths[i] as unknown));
 }

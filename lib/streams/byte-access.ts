@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { SpdkError } from '../errors/spdk-error.js';
 import type { OperationOptions, TransferOptions } from '../io/operation-options.js';
 import { invalidBuffer } from '../options/buffers.js';
+import { timeoutUntil } from '../options/common.js';
 import { RangeLock } from './range-lock.js';
 
 /** What has whole blocks: a namespace. */
@@ -182,7 +183,7 @@ function countdown(options: OperationOptions): () => OperationOptions {
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return () => options;
   const end = performance.now() + timeoutMs;
-  return () => ({ ...options, timeoutMs: Math.max(1, Math.ceil(end - performance.now())) });
+  return () => ({ ...options, timeoutMs: timeoutUntil(end) });
 }
 
 /** The options with a place. Without any others they are of the short form, which is read faster. */
