@@ -70,6 +70,7 @@ export type { NamespaceOperations } from './multipath/namespace-operations.js';
 export {
   type CopyOptions,
   type CopyRange,
+  type DataFlags,
   type DataOptions,
   Namespace,
   type OperationOptions,

@@ -54,6 +54,7 @@ import { type ZoneCommand, Zones } from './zones.js';
 export type { CopyRange } from './io/copy.js';
 export type {
   CopyOptions,
+  DataFlags,
   DataOptions,
   OperationOptions,
   RangeOptions,

@@ -2,7 +2,13 @@
 // Longer than other files, because half of it documents public types and methods.
 
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
-import { limitKeys, type OperationOptions, readDataFlags, restOf } from './io/operation-options.js';
+import {
+  type DataFlags,
+  limitKeys,
+  type OperationOptions,
+  readDataFlags,
+  restOf,
+} from './io/operation-options.js';
 import type { CheckedRawCommand } from './io/request.js';
 import { decodeNamespaceDescriptors } from './nvme/namespace-descriptors.js';
 import {
@@ -23,9 +29,16 @@ import {
   zoneStates,
 } from './nvme/zones.js';
 import { type AdminLimits, type AdminOptions, checkLimits, limitsOf, rest } from './options/admin-command.js';
-import { checkBoolean, checkInteger, checkOneOf, describe, readOptions } from './options/arguments.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  describe,
+  reading,
+  readOptions,
+} from './options/arguments.js';
 import { bytesOf, invalidBuffer } from './options/buffers.js';
-import { or } from './options/common.js';
+import { or, timeoutUntil } from './options/common.js';
 
 export type { Zone, ZonedInfo, ZoneState } from './nvme/zones.js';
 
@@ -42,12 +55,7 @@ export interface ZoneReportOptions extends OperationOptions {
 }
 
 /** Options of `zones.append()`. */
-export interface ZoneAppendOptions extends OperationOptions {
-  /** Force Unit Access: the data is durable when the promise is fulfilled. Default false. */
-  readonly fua?: boolean | undefined;
-  /** The controller makes fewer attempts of its own. Default false. */
-  readonly limitedRetry?: boolean | undefined;
-}
+export interface ZoneAppendOptions extends OperationOptions, DataFlags {}
 
 /** A zone: one of a report, or the offset where it begins, in bytes. */
 export type ZoneLike = number | Pick<Zone, 'offset'>;
@@ -267,7 +275,7 @@ function limitsOfCall(given: ReadonlyMap<string, unknown>): () => OperationOptio
   return () => {
     const { timeoutMs, ...others } = restOf(given);
     if (timeoutMs === undefined) return others;
-    return { ...others, timeoutMs: Math.max(1, Math.ceil(since + timeoutMs - performance.now())) };
+    return { ...others, timeoutMs: timeoutUntil(since + timeoutMs) };
   };
 }
 
@@ -278,20 +286,14 @@ function withoutList(error: unknown): Buffer {
 }
 
 function offsetOf(zone: unknown): number {
-  if (typeof zone === 'object' && zone !== null) return checkOffset(offsetIn(zone));
+  if (typeof zone === 'object' && zone !== null) {
+    return checkOffset(
+      reading('the offset of the zone', () => (zone as { readonly offset?: unknown }).offset),
+    );
+  }
   if (typeof zone !== 'number')
     throw new SpdkTypeError(`zone must be a zone or the offset of one; got ${describe(zone)}`);
   return checkOffset(zone);
-}
-
-/** Its getter may do anything. */
-function offsetIn(zone: { readonly offset?: unknown }): unknown {
-  try {
-    return zone.offset;
-  } catch (cause) {
-    const message = 'Reading the offset of the zone threw an error; see its cause';
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', message, { cause });
-  }
 }
 
 function checkOffset(value: unknown): number {

@@ -1,7 +1,8 @@
 // The Copy command (NVM command set specification): its source ranges, and their form for the controller.
 
-import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkInteger, readOptions } from '../options/arguments.js';
+import { SpdkTypeError } from '../errors/spdk-error.js';
+import { blockDwords } from '../nvme/block-dwords.js';
+import { checkInteger, reading, readOptions } from '../options/arguments.js';
 import { invalid } from '../options/common.js';
 import type { NamespaceInfo } from '../types.js';
 import { checkRange } from './namespace-errors.js';
@@ -58,14 +59,11 @@ export function checkSources(
   return sources;
 }
 
-/** Read once. Getters and proxies may do anything. */
+/** Read once. */
 function rangesIn(value: unknown): readonly unknown[] {
-  try {
-    return Array.isArray(value) ? Array.from(value.slice(0, mostRanges + 1)) : [value];
-  } catch (cause) {
-    const message = 'Reading the source ranges threw an error; see its cause';
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', message, { cause });
-  }
+  return reading('the source ranges', () =>
+    Array.isArray(value) ? Array.from(value.slice(0, mostRanges + 1)) : [value],
+  );
 }
 
 export function totalOf(sources: readonly CopyRange[]): number {
@@ -84,6 +82,6 @@ export function sourceList(sources: readonly CopyRange[], blockSize: number): Bu
 
 /** @param block the first one that is written @param flags of CDW12 */
 export function copyCommand(block: number, ranges: number, flags: number): CheckedRawCommand {
-  const dwords = [block % 2 ** 32, Math.floor(block / 2 ** 32), flags + (ranges - 1)];
+  const dwords = [...blockDwords(block), flags + (ranges - 1)];
   return { opcode: copyOpcode, dwords, length: ranges * copyRangeBytes };
 }

@@ -32,15 +32,19 @@ export interface TransferOptions extends OperationOptions {
   readonly offset: number;
 }
 
-/** Options of reads, writes and compares. */
-export interface DataOptions extends TransferOptions {
+/** How the controller handles the data of a command. */
+export interface DataFlags {
   /**
-   * Force Unit Access: a write is durable when it completes, without a flush; a read comes from the medium and not from a
-   * cache. Default false.
+   * Force Unit Access: what is written is durable when the command completes, without a flush; a read comes from the medium and
+   * not from a cache. Default false.
    */
   readonly fua?: boolean | undefined;
   /** The controller makes fewer attempts of its own at data that is hard to read or write. Default false. */
   readonly limitedRetry?: boolean | undefined;
+}
+
+/** Options of reads, writes and compares. */
+export interface DataOptions extends TransferOptions, DataFlags {
   /**
    * The metadata of the blocks, `metadataSize` bytes for each, to write or to be filled. `interleaved`: it is in the buffer, after the
    * data of each block. Not for compares.
@@ -51,12 +55,7 @@ export interface DataOptions extends TransferOptions {
 }
 
 /** Options of `copy`. */
-export interface CopyOptions extends TransferOptions {
-  /** Force Unit Access: the copy is durable when it completes, without a flush. Default false. */
-  readonly fua?: boolean | undefined;
-  /** The controller makes fewer attempts of its own at data that is hard to read or write. Default false. */
-  readonly limitedRetry?: boolean | undefined;
-}
+export interface CopyOptions extends TransferOptions, DataFlags {}
 
 /** Options of operations on a range without data. */
 export interface RangeOptions extends TransferOptions {

@@ -1,5 +1,7 @@
 // Zones of a namespace: their commands, reports and limits (NVMe Zoned Namespace command set specification).
 
+import { blockDwords } from './block-dwords.js';
+
 export type ZoneState =
   | 'empty'
   | 'implicitly-open'
@@ -101,10 +103,6 @@ export function reportDwords(
 /** CDW10 to CDW12 of Zone Append. @param flags of CDW12 */
 export function appendDwords(block: number, blocks: number, flags: number): number[] {
   return [...blockDwords(block), flags + (blocks - 1)];
-}
-
-function blockDwords(block: number): number[] {
-  return [block % 2 ** 32, Math.floor(block / 2 ** 32)];
 }
 
 /**
