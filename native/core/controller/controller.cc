@@ -31,7 +31,7 @@ std::string Controller::stacks(std::chrono::milliseconds patience) const {
   // A poller that SPDK holds keeps the linger lock from the control thread.
   const auto& pollers = loop_->context().services->pollers;
   for (size_t i = 0; i < pollers.size(); i++) {
-    if (io_stats().of(i).polls > 0) add(pollers[i]->thread_id());
+    if (io_stats().of(i).sets > 0) add(pollers[i]->thread_id());
   }
   return text;
 }

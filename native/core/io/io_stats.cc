@@ -10,6 +10,7 @@ namespace spdk_nvme {
 void IoStats::add(QueueSet* set) {
   const std::lock_guard<std::mutex> guard(mutex_);
   sets_.push_back(set);
+  of(set->thread()).sets++;
 }
 
 void IoStats::remove(QueueSet* set) {

@@ -23,6 +23,8 @@ class IoStats {
     Counter polls;
     Counter idle_polls;
     Counter lock_waits;
+    /** Queue sets that it was to poll, over all connections: it may hold one before its first poll. */
+    Counter sets;
   };
 
   /** @param threads as of the controller's linger lock. */
