@@ -370,7 +370,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal */
   onFailed(error: Failure): void {
-    this.#rejectIo();
+    this.#rejectAllIo();
     // A reset that was requested after the failure, but before this message, has not begun yet.
     if (this.#resetBegun) this.#endReset((reset) => reset.reject(error));
     this.events.announce(() => {
@@ -396,7 +396,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         break;
       case 'failingFast':
         this.#failingFast = true;
-        this.#rejectIo();
+        this.#rejectAllIo();
         this.events.announce(() => this.emit('failingFast'));
         break;
       case 'done': {
@@ -439,6 +439,13 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   #rejectIo(): void {
     this.#queues.rejectNew(() => this.#rejection());
+  }
+
+  /** Also what was started before this thread knew that nothing is connected. */
+  #rejectAllIo(): void {
+    this.#rejectIo();
+    this.#queues.publish();
+    this.#native.failSubmitted();
   }
 
   /** Unless a detach has begun, which rejects all further I/O. */

@@ -131,6 +131,11 @@ export interface NativeController {
   detach(request: NativeDetachRequest): void;
   reset(): void;
   /**
+   * Fails what was published without a connection, after an event from which on JavaScript publishes nothing more: no
+   * other thread looks for it soon.
+   */
+  failSubmitted(): void;
+  /**
    * Has the controller authenticate with other DH-HMAC-CHAP keys, now if it is connected, and for each further connection. One
    * call at a time.
    */

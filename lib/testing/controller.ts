@@ -211,6 +211,9 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.#connector.cancel();
   }
 
+  /** The rings here fail a command as soon as it is published. */
+  failSubmitted(): void {}
+
   wedge(): void {
     if (this.life.advance('wedged')) this.tellState();
   }

@@ -33,6 +33,7 @@ Napi::Function ControllerWrap::define(Napi::Env env) {
        InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
        InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
        InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
+       InstanceMethod<&ControllerWrap::fail_submitted>("failSubmitted"),
        InstanceMethod<&ControllerWrap::abort>("abort"),
        InstanceMethod<&ControllerWrap::change_keys>("changeKeys"),
        InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
@@ -199,6 +200,11 @@ Napi::Value ControllerWrap::cancel_attach(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::force_disconnect(const Napi::CallbackInfo& info) {
   controller(info.Env()).force_disconnect();
+  return info.Env().Undefined();
+}
+
+Napi::Value ControllerWrap::fail_submitted(const Napi::CallbackInfo& info) {
+  controller(info.Env()).fail_submitted();
   return info.Env().Undefined();
 }
 

@@ -32,6 +32,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value abort(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value fail_submitted(const Napi::CallbackInfo& info);
   Napi::Value change_keys(const Napi::CallbackInfo& info);
   Napi::Value watch_log(const Napi::CallbackInfo& info);
   Napi::Value cancel_attach(const Napi::CallbackInfo& info);

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 
 /** Between looks at the admin queue while admin commands are outstanding; else see Connection::next_poll(). */
 constexpr auto kAdminIntervalWhenBusy = 50us;
+/** Only bounds a wait: what has to be done sooner ends the sleep. */
 constexpr auto kLongestSleep = 1s;
 /** A failure of I/O that is due within this time does not wait for an attempt to connect. */
 constexpr auto kSoon = 10ms;
@@ -183,7 +184,6 @@ bool ControlLoop::serve() {
 
 /** When there is something to do for an attached or failed controller. */
 ControlLoop::Clock::time_point ControlLoop::next_turn() const {
-  // Fails commands that JavaScript submits before it gets the event of the failure.
   if (connection_ == nullptr) return Clock::now() + kLongestSleep;
   if (connection_->busy()) return Clock::now() + kAdminIntervalWhenBusy;
   return connection_->next_poll();
@@ -253,8 +253,8 @@ void ControlLoop::fail(const Status& why) {
 
 /**
  * The connection of a failed controller is destroyed, so that outstanding I/O ends now: a queue pair with commands outstanding
- * does not notice the failure by itself, and its commands would wait for a detach. Commands that JavaScript submits
- * before it has received the event fail too.
+ * does not notice the failure by itself, and its commands would wait for a detach. Called again by fail_submitted(), for
+ * commands that JavaScript has published before it received the event.
  */
 void ControlLoop::destroy_connection() {
   connection_.reset();

@@ -60,6 +60,8 @@ class ControlLoop : public TurnTask {
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   void change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done);
   void watch_log();
+  /** A turn fails them: destroy_connection(), or tend_waiting_io() between attempts to connect. */
+  void fail_submitted() { mailbox_->nudge(); }
   void wedge() { enter(ControllerState::wedged); }
 
   [[nodiscard]] const ControllerRequest& request() const { return request_; }

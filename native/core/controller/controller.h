@@ -69,6 +69,9 @@ class Controller {
   /** Ends the connection and makes another, if the controller is attached or failed; I/O waits for it. */
   void reset() { loop_->reset(); }
 
+  /** Commands that JavaScript published while it did not know yet that they fail are to fail now. */
+  void fail_submitted() { loop_->fail_submitted(); }
+
   /** Sends an admin command; `done` is called on the control thread. */
   void admin(AdminCommand command) { loop_->admin(std::move(command)); }
 

@@ -1,10 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { SpdkError } from '../../../lib/index.js';
+import type { Controller, SpdkError } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { codeOf, timed, within } from '../support/timing.js';
 import { type FaultEnvironment, FaultFixture } from './target.js';
+
+/** Keeps the JavaScript thread busy. */
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+async function readFirst({ namespaces: [namespace] }: Controller): Promise<void> {
+  if (!namespace) throw new Error('the controller has no namespace');
+  await namespace.read(Buffer.alloc(namespace.blockSize), { offset: 0 });
+}
 
 /** The target's process is killed: its connections end, and nothing listens any more, until it is started again. */
 export function describeTargetKilled(title: string, environment: FaultEnvironment, moments: number): void {
@@ -30,9 +41,14 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
         const load = new Load(controller);
         await load.progress(32);
         const failed = new Promise((resolve) => controller.once('failed', resolve));
-        await target.kill();
+        const killed = target.kill();
+        // JavaScript starts reads before it can know that the controller has failed.
+        block(100);
+        const late = Array.from({ length: 8 }, () => codeOf(readFirst(controller), 'read'));
         await within(limits.noticed, failed);
         expect(controller.state).toBe('failed');
+        await within(limits.response / 2, Promise.all(late));
+        await killed;
         load.stop();
         await within(limits.detach, controller.detach());
         expect(controller.state).toBe('detached');

@@ -241,6 +241,7 @@ export class FakeController {
         this.#detach = done;
       },
       stacks: ({ done }) => done(''),
+      failSubmitted: () => {},
       wedge: () => {
         this.state = 'wedged';
       },
