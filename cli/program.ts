@@ -4,6 +4,7 @@ import { addBuild } from './commands/build.js';
 import { addCopy } from './commands/copy.js';
 import { addDiscover } from './commands/discover.js';
 import { addDoctor } from './commands/doctor.js';
+import { addGetFeature } from './commands/get-feature.js';
 import { addIdentify } from './commands/identify.js';
 import { addIo } from './commands/io.js';
 import { addList } from './commands/list.js';
@@ -46,6 +47,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addListSubsystems(program);
   addIdentify(program);
   addLogs(program);
+  addGetFeature(program);
   addIo(program);
   addCopy(program);
   addZones(program);

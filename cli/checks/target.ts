@@ -142,7 +142,7 @@ export async function checkController(
     findings.push(withTime(ok('attach', `${model}, firmware ${firmware}`), begun));
     findings.push(await checkRead(controller, id, options, signal));
     const detach = performance.now();
-    await detachNow(controller, stop);
+    await detachNow(controller, stop, options.timeout);
     findings.push(withTime(ok('detach', 'nothing is left'), detach));
   } catch (error) {
     const what = findings.length === 0 ? 'attach' : 'detach';

@@ -48,8 +48,8 @@ export function addDiscover(program: Command): void {
       const service = serviceOf(given);
       if (given.watch && given.referrals > 0)
         throw new UsageError('--watch does not follow referrals: omit --referrals');
-      if (!given.watch && given.keepAlive !== undefined)
-        throw new UsageError('--keep-alive is for a connection that stays: add --watch, or omit it');
+      if (!given.watch && given.keepAliveTmo !== undefined)
+        throw new UsageError('--keep-alive-tmo is for a connection that stays: add --watch, or omit it');
       process.exitCode = await withEnvironment(given, async (environment, stop) => {
         if (given.watch) return watch(environment, service, given, stop.signal);
         const { keepAliveMs: _, ...asked } = attachOptionsOf(given);

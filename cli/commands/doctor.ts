@@ -46,9 +46,9 @@ export function addDoctor(program: Command): void {
 
 /** Whether an option is of use only with a target: then there must be a whole one. */
 function namesTarget(given: Given): boolean {
-  const { transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAlive } = given;
+  const { transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAliveTmo } = given;
   const keys = Object.values(keysOf(given));
-  return [transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAlive, ...keys].some(
+  return [transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAliveTmo, ...keys].some(
     (value) => value !== undefined,
   );
 }

@@ -2,16 +2,15 @@ import type { Command } from 'commander';
 import type { Controller } from 'spdk-nvme';
 import { addNamespaceOption, namespaceOf } from '../engine/namespace-option.js';
 import { integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
 import { listing } from '../engine/show.js';
 import { addTargetOptions } from '../engine/target-options.js';
 import { decodeIdCtrl } from '../nvme/id-ctrl.js';
 import { decodeIdNs, decodeNsDescs, decodeNsList } from '../nvme/id-ns.js';
 
-interface Given extends SessionOptions, OutputOptions {
+interface Given extends SessionOptions, RawOptions {
   readonly namespaceId?: number;
-  readonly rawBinary: boolean;
 }
 
 /** CNS values of Identify. */
@@ -75,7 +74,8 @@ export function addIdentify(program: Command): void {
     } else if (verb.cns === cns.activeNamespaces) {
       command.option('-N, --namespace-id <NSID>', 'start after this id', integer(0, maxNsid), 0);
     }
-    command.option('-b, --raw-binary', 'write the raw data to stdout', false).action(async (given: Given) => {
+    addRawOption(command).action(async (given: Given) => {
+      checkOutput(given);
       process.exitCode = await withController(given, {}, async (session) => {
         await show(session, verb, given);
         return 0;

@@ -47,7 +47,7 @@ export function addListSubsystems(program: Command): void {
       const subsystems = subsystemsOf(report, wanted, ana);
       const controllers = report.attached.map(({ controller }) => controller);
       const [{ hostNqn = '', hostId = '' } = {}] = controllers;
-      await Promise.all(controllers.map((controller) => detachNow(controller, stop)));
+      await Promise.all(controllers.map((controller) => detachNow(controller, stop, given.timeout)));
       print(given.outputFormat, { HostNQN: hostNqn, HostID: hostId, Subsystems: subsystems }, () =>
         subsystems.map(asText).join('\n'),
       );

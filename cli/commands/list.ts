@@ -76,7 +76,7 @@ async function namespacesOf(
       SectorSize: namespace.blockSize,
     }));
   } finally {
-    await detachNow(controller, stop);
+    await detachNow(controller, stop, given.timeout);
   }
 }
 

@@ -1,18 +1,26 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Controller } from 'spdk-nvme';
 import { bytes, integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
 import { listing } from '../engine/show.js';
 import { addTargetOptions } from '../engine/target-options.js';
 import { hexDump } from '../nvme/hex-dump.js';
 import { decodeErrorLog, decodeSmartLog, errorEntryBytes, smartBytes } from '../nvme/logs.js';
 
-interface Given extends SessionOptions, OutputOptions {
-  readonly rawBinary: boolean;
+export interface Given extends SessionOptions, RawOptions {}
+
+interface GivenLog extends Given {
+  readonly logId: number;
+  readonly logLen: number;
+  readonly namespaceId: number;
+  readonly lpo: number;
+  readonly lsp: number;
+  readonly lsi: number;
+  readonly rae: boolean;
 }
 
-const everyNamespace = 0xffff_ffff;
+export const everyNamespace = 0xffff_ffff;
 const smartPage = 0x02;
 const errorPage = 0x01;
 
@@ -43,47 +51,44 @@ export function addLogs(program: Command): void {
     .requiredOption('-i, --log-id <ID>', 'the log page', integer(0, 0xff))
     .requiredOption('-l, --log-len <BYTES>', 'the length, a multiple of 4', dwords)
     .option('-N, --namespace-id <NSID>', 'the namespace', integer(0, everyNamespace), everyNamespace)
+    .option('--lpo <BYTES>', 'where in the page to begin, a multiple of 4', offsetInPage, 0)
+    .option('--lsp <N>', 'the log specific parameter', integer(0, 0x7f), 0)
+    .option('--lsi <N>', 'the log specific identifier', integer(0, 0xffff), 0)
+    .option('--rae', 'keep the asynchronous event that reading the page clears', false)
     .action(
-      run<Given & { logId: number; logLen: number; namespaceId: number }>(
-        async ({ admin }, limits, given) => {
-          const page = await admin.logPage(given.logId, given.logLen, given.namespaceId, limits);
-          show(given, page, () => ({ fields: { data: page.toString('hex') }, text: () => hexDump(page) }));
-        },
-      ),
-    );
-  logCommand(program, 'get-feature', 'Show the current value of a feature.')
-    .requiredOption('-f, --feature-id <ID>', 'the feature', integer(0, 0xff))
-    .option('-N, --namespace-id <NSID>', 'the namespace', integer(0, everyNamespace), 0)
-    .action(
-      run<Given & { featureId: number; namespaceId: number }>(async ({ admin }, limits, given) => {
-        const value = await admin.getFeature(given.featureId, given.namespaceId, limits);
-        const raw = Buffer.alloc(4);
-        raw.writeUInt32LE(value);
-        show(given, raw, () => ({
-          fields: { feature: given.featureId, value },
-          text: () => `get-feature:0x${hex(given.featureId, 2)}, Current value:0x${hex(value, 8)}`,
-        }));
+      run<GivenLog>(async ({ admin }, limits, given) => {
+        const { logId, logLen, namespaceId, lpo: offset, lsp, lsi, rae: retain } = given;
+        const page = await admin.logPage(logId, logLen, namespaceId, { offset, lsp, lsi, retain, ...limits });
+        show(given, page, () => ({ fields: { data: page.toString('hex') }, text: () => hexDump(page) }));
       }),
     );
 }
 
 /** Get Log Page counts in dwords; the limit is that of the package. */
 function dwords(text: string): number {
-  const value = bytes(4, 2 ** 28)(text);
+  return multipleOf4(bytes(4, 2 ** 28)(text));
+}
+
+function offsetInPage(text: string): number {
+  return multipleOf4(bytes(0, Number.MAX_SAFE_INTEGER)(text));
+}
+
+function multipleOf4(value: number): number {
   if (value % 4 === 0) return value;
   throw new InvalidArgumentError('The value must be a multiple of 4.');
 }
 
-function logCommand(program: Command, name: string, description: string): Command {
+export function logCommand(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
   addOutputOption(addSessionOptions(addTargetOptions(command)));
-  return command.option('-b, --raw-binary', 'write the raw data to stdout', false);
+  return addRawOption(command);
 }
 
-function run<Options extends Given>(
+export function run<Options extends Given>(
   work: (controller: Controller, limits: Session['limits'], given: Options) => Promise<void>,
 ) {
   return async (given: Options): Promise<void> => {
+    checkOutput(given);
     process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
       await work(controller, limits, given);
       return 0;
@@ -92,7 +97,7 @@ function run<Options extends Given>(
 }
 
 /** Prints the raw data, or the decoded data as text or JSON. */
-function show<Fields extends object>(
+export function show<Fields extends object>(
   given: Given,
   data: Buffer,
   decode: () => { fields: Fields; text: (fields: Fields & Record<string, unknown>) => string },
@@ -103,8 +108,4 @@ function show<Fields extends object>(
   }
   const { fields, text } = decode();
   print(given.outputFormat, fields, () => text(fields as Fields & Record<string, unknown>));
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
 }

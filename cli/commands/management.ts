@@ -1,9 +1,9 @@
 // The verbs that change a device. Each needs --force: there is no way back.
 
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { FirmwareCommitOptions, Management, SanitizeOptions } from 'spdk-nvme';
 import { UsageError } from '../engine/exit.js';
+import { readInput, sizeOfInput } from '../engine/files.js';
 import { integer, integers } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
@@ -30,26 +30,49 @@ export function addManagement(program: Command): void {
   addSelfTest(program);
 }
 
+interface FormatGiven {
+  readonly lbaf?: number;
+  readonly ses: number;
+  readonly pi: number;
+  readonly pil: number;
+  readonly ms?: number;
+}
+
+function checkFormat({ namespaceId: nsid, lbaf }: Given & FormatGiven): void {
+  if (nsid === everyNamespace && lbaf === undefined)
+    throw new UsageError(
+      '--lbaf is missing: all namespaces need it, because they can have different formats',
+    );
+}
+
 function addFormat(program: Command): void {
   changing(program, 'format', 'Give a namespace another format of blocks; its data is lost.')
     .addOption(namespaceId('the namespace; 0xffffffff: all of them'))
-    .option('-l, --lbaf <N>', 'the LBA format, as id-ns lists them', integer(0, 63), 0)
+    .option(
+      '-l, --lbaf <N>',
+      'the LBA format, as id-ns lists them (default: as it is; all namespaces need it)',
+      integer(0, 63),
+    )
     .option('--ses <N>', 'secure erase: 1 user data, 2 cryptographic', integer(0, 2), 0)
     .option('-i, --pi <N>', 'the type of protection information; 0 turns it off', integer(0, 3), 0)
     .option('-p, --pil <N>', 'protection information first (1) or last (0) in the metadata', integer(0, 1), 0)
-    .option('-m, --ms <N>', 'metadata among the data (1) or separate (0)', integer(0, 1), 1)
+    .option(
+      '-m, --ms <N>',
+      'metadata among the data (1) or separate (0) (default: as it is, and 1 with --lbaf)',
+      integer(0, 1),
+    )
     .action(
-      act<{ lbaf: number; ses: number; pi: number; pil: number; ms: number }>(async (to, limits, given) => {
+      act<FormatGiven>(async (to, limits, given) => {
         await to.format(given.namespaceId, {
           lbaFormat: given.lbaf,
           secureErase: (['none', 'user-data', 'cryptographic'] as const)[given.ses] ?? 'none',
           protectionType: given.pi,
           protectionPlace: given.pil === 1 ? 'first' : 'last',
-          metadata: given.ms === 1 ? 'interleaved' : 'separate',
+          metadata: given.ms === undefined ? undefined : given.ms === 1 ? 'interleaved' : 'separate',
           ...limits,
         });
         return `Success formatting namespace:${hex(given.namespaceId)}`;
-      }),
+      }, checkFormat),
     );
 }
 
@@ -106,12 +129,18 @@ function addNamespaces(program: Command): void {
 function addFirmware(program: Command): void {
   changing(program, 'fw-download', 'Send a firmware image, which fw-commit stores.')
     .requiredOption('-f, --fw <FILE>', 'the image')
-    .option('--offset <BYTES>', 'where in the image the file begins', integer(0, 2 ** 34), 0)
+    .option(
+      '--offset <DWORDS>',
+      'where in the image the file begins, in units of 4 bytes as in nvme-cli',
+      integer(0, 2 ** 32 - 1),
+      0,
+    )
     .action(
       act<{ fw: string; offset: number }>(async (to, limits, { fw, offset }) => {
-        await to.downloadFirmware(readFileSync(fw), { offset, ...limits });
+        const image = readInput(fw, sizeOfImage(fw));
+        await to.downloadFirmware(image, { offset: offset * 4, ...limits });
         return 'Firmware download success';
-      }),
+      }, checkImage),
     );
   changing(program, 'fw-commit', 'Store or activate a firmware image.')
     .option('--slot <N>', 'the slot; 0: the controller chooses', integer(0, 7), 0)
@@ -128,6 +157,19 @@ function addFirmware(program: Command): void {
         return `Success committing firmware action:${action} slot:${slot}${needs === 'nothing' ? '' : `; it waits for a ${needs}`}`;
       }),
     );
+}
+
+function checkImage({ fw }: { readonly fw: string }): void {
+  sizeOfImage(fw);
+}
+
+function sizeOfImage(fw: string): number {
+  const size = sizeOfInput('--fw', fw);
+  if (size === undefined || size === 0 || size % 4 !== 0)
+    throw new UsageError(
+      `--fw must be a regular file of a multiple of 4 bytes; ${fw} has ${size ?? 'no length'}`,
+    );
+  return size;
 }
 
 function addSanitize(program: Command): void {
@@ -204,7 +246,7 @@ function addSelfTest(program: Command): void {
 
 function changing(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
-  addSessionOptions(addTargetOptions(command));
+  addSessionOptions(addTargetOptions(command, { long: true }));
   return command.option('--force', 'do it: there is no way back, and no further question', false);
 }
 
@@ -226,13 +268,21 @@ function looking(
   );
 }
 
+/** `--timeout`, if it is given: otherwise the package knows how long such commands take. */
+type Limits = Pick<Session['limits'], 'signal'> & { readonly timeoutMs?: number };
+
+/** @param check what is wrong with the options, before anything is opened */
 function act<Options extends object>(
-  work: (to: Management, limits: Session['limits'], given: Given & Options) => Promise<string>,
+  work: (to: Management, limits: Limits, given: Given & Options) => Promise<string>,
+  check: (given: Given & Options) => void = () => {},
 ) {
   return async (given: Given & Options, command: Command): Promise<void> => {
     if (!given.force)
       throw new UsageError(`${command.name()} changes the device for good: confirm it with --force`);
-    process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
+    check(given);
+    const byDefault = command.getOptionValueSource('timeout') === 'default';
+    process.exitCode = await withController(given, {}, async ({ controller, signal, limits: all }) => {
+      const limits = byDefault ? { signal } : all;
       process.stdout.write(`${await work(controller.management, limits, given)}\n`);
       return 0;
     });

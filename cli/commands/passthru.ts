@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { UsageError } from '../engine/exit.js';
+import { readInput, sizeOfInput } from '../engine/files.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { bytes, integer } from '../engine/numbers.js';
+import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
 import { addTargetOptions } from '../engine/target-options.js';
 import { hexDump } from '../nvme/hex-dump.js';
 
-interface Given extends SessionOptions, NamespaceOption, OutputOptions {
+interface Given extends SessionOptions, NamespaceOption, RawOptions {
   readonly opcode: number;
   readonly cdw10: number;
   readonly cdw11: number;
@@ -20,14 +20,18 @@ interface Given extends SessionOptions, NamespaceOption, OutputOptions {
   readonly inputFile?: string;
   readonly read: boolean;
   readonly write: boolean;
-  readonly rawBinary: boolean;
 }
 
 const dwords = ['cdw10', 'cdw11', 'cdw12', 'cdw13', 'cdw14', 'cdw15'] as const;
 const maxData = 1 << 20;
 
 export function addPassthru(program: Command): void {
-  const admin = passthru(program, 'admin-passthru', 'Send any admin command.');
+  const admin = passthru(program, 'admin-passthru', 'Send any admin command. It asks nothing before.');
+  admin.option(
+    '-N, --namespace-id <NSID>',
+    'the namespace; 0xffffffff: all of them (default: 0, none)',
+    integer(0, 0xffff_ffff),
+  );
   admin.action(async (given: Given) => {
     const data = dataOf(given);
     process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
@@ -44,7 +48,8 @@ export function addPassthru(program: Command): void {
       return 0;
     });
   });
-  const io = passthru(program, 'io-passthru', 'Send any command to an I/O queue.');
+  const io = passthru(program, 'io-passthru', 'Send any command to an I/O queue. It asks nothing before.');
+  addNamespaceOption(io);
   io.action(async (given: Given) => {
     const data = dataOf(given);
     process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
@@ -59,46 +64,63 @@ export function addPassthru(program: Command): void {
 
 function passthru(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
-  addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
+  addOutputOption(addSessionOptions(addTargetOptions(command)))
     .requiredOption('-O, --opcode <N>', 'the opcode', integer(0, 0xff))
-    .option('-l, --data-len <BYTES>', 'the length of the data', integer(0, maxData), 0)
+    .option('-l, --data-len <BYTES>', 'the length of the data', bytes(0, maxData), 0)
     .option('-i, --input-file <FILE>', 'the data to send')
-    .option('-R, --read', 'receive data', false)
-    .option('-W, --write', 'send data', false)
-    .option('-b, --raw-binary', 'write the received data to stdout', false);
-  for (const dword of dwords)
-    command.option(`--${dword} <N>`, `command dword ${dword.slice(3)}`, integer(0, 0xffff_ffff), 0);
+    .option('-R, --read', 'receive data (nvme-cli: -r)', false)
+    .option('-W, --write', 'send data (nvme-cli: -w)', false);
+  addRawOption(command, 'the received data');
+  for (const [index, dword] of dwords.entries()) {
+    const option = new Option(`-${index + 4}, --${dword} <N>`, `command dword ${dword.slice(3)}`);
+    command.addOption(option.argParser(integer(0, 0xffff_ffff)).default(0));
+  }
   return command;
 }
 
-/**
- * The two low bits of an opcode say which way its data goes (NVM Express Base Specification, "Opcode"). The controller goes by
- * them: with --read it would be sent memory that is empty.
- */
-function checkDirection(opcode: number, { read, write }: Pick<Given, 'read' | 'write'>): void {
-  const sends = (opcode & 1) !== 0;
-  const receives = (opcode & 2) !== 0;
-  const named = `0x${opcode.toString(16).padStart(2, '0')}`;
-  if (read && !receives)
-    throw new UsageError(`Opcode ${named} receives no data: --read does not apply to it`);
-  if (write && !sends) throw new UsageError(`Opcode ${named} sends no data: --write does not apply to it`);
+/** The lowest two bits of an opcode are the direction of its data. */
+const directions = [
+  'transfers no data',
+  'sends data: use --write',
+  'receives data: use --read',
+  'transfers data in both directions, which this verb does not',
+] as const;
+const sends = 1;
+const receives = 2;
+
+/** Data in the wrong direction would not arrive where it is expected: a device could be written with what nobody gave. */
+function checkDirection({ opcode, read, write, dataLen }: Given): void {
+  const direction = opcode & 3;
+  const wrong = read ? direction !== receives : write && direction !== sends;
+  if (wrong)
+    throw new UsageError(
+      `--${read ? 'read' : 'write'} contradicts --opcode 0x${opcode.toString(16).padStart(2, '0')}, which ${directions[direction]}`,
+    );
+  if (read && dataLen === 0) throw new UsageError('--read needs --data-len');
 }
 
 /** The data to send, or memory for the received data. */
-function dataOf({ opcode, dataLen, inputFile, read, write }: Given): Buffer {
+function dataOf(given: Given): Buffer {
+  const { dataLen, inputFile, read, write } = given;
   if (read && write) throw new UsageError('Use --read or --write, not both');
-  checkDirection(opcode, { read, write });
-  if (read && dataLen === 0) throw new UsageError('--read needs --data-len with the length of the data');
   if (dataLen > 0 && !read && !write)
     throw new UsageError('Use --read or --write for the direction of the data');
   if (inputFile !== undefined && !write) throw new UsageError('--input-file needs --write');
+  checkDirection(given);
+  checkOutput(given);
   if (!write) return Buffer.alloc(dataLen);
   if (inputFile === undefined) throw new UsageError('--write needs --input-file with the data to send');
-  const file = readFileSync(inputFile);
-  if (dataLen > 0 && file.length !== dataLen) {
-    throw new UsageError(`${inputFile} has ${file.length} bytes, and --data-len is ${dataLen}`);
-  }
-  return file;
+  const size = sizeOfInput('--input-file', inputFile);
+  const length = dataLen > 0 ? dataLen : size;
+  if (length === undefined) throw new UsageError('--input-file is no regular file: --data-len is missing');
+  if (size !== undefined && size !== length)
+    throw new UsageError(`--input-file has ${size} bytes, and --data-len is ${length}`);
+  if (length === 0 || length > maxData)
+    throw new UsageError(`--input-file has ${length} bytes; one command takes from 1 to ${maxData}`);
+  const data = readInput(inputFile, length);
+  if (data.length < length)
+    throw new UsageError(`--input-file has ${data.length} bytes, and --data-len is ${length}`);
+  return data;
 }
 
 function show({ outputFormat, rawBinary }: Given, cdw0: number, data: Buffer): void {

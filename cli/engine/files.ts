@@ -1,6 +1,16 @@
-import { accessSync, closeSync, constants, openSync, type Stats, statSync, unlinkSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
+import { explain, UsageError } from './exit.js';
 
 /** A run may take hours, so it is checked first that its report can be written. */
 export function writableFile(path: string): string {
@@ -32,8 +42,39 @@ function whyNotWritable(path: string, stats: Stats | undefined): string | undefi
   }
 }
 
+/**
+ * The size of a file that a verb sends; undefined for what has no size, such as a pipe. Called before anything is opened: later the
+ * device would have part of what was asked for.
+ * @param option its name, for the message
+ */
+export function sizeOfInput(option: string, path: string): number | undefined {
+  let stats: Stats;
+  try {
+    stats = statSync(path);
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw new UsageError(`${option} cannot be read: ${explain(error)}`);
+  }
+  if (stats.isDirectory()) throw new UsageError(`${option} must be a file, and ${path} is a folder`);
+  return stats.isFile() ? stats.size : undefined;
+}
+
+/** The first bytes of a file or a device that {@link sizeOfInput} has checked: fewer if it has not so many. */
+export function readInput(path: string, length: number): Buffer {
+  const data = Buffer.alloc(length);
+  const file = openSync(path, 'r');
+  try {
+    let read = 0;
+    for (let more = 1; more > 0 && read < length; read += more)
+      more = readSync(file, data, read, length - read, null);
+    return data.subarray(0, read);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Undefined for a name that does not exist, or cannot. */
-function statsOf(path: string): Stats | undefined {
+export function statsOf(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {

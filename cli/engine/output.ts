@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
+import { UsageError } from './exit.js';
 
 /** Rises when a field of a verb's JSON changes its meaning. */
 const SCHEMA = 1;
@@ -29,13 +31,27 @@ export function printLine(value: object): void {
   process.stdout.write(`${toJson({ schema: SCHEMA, ...value }, 0)}\n`);
 }
 
-/** Numbers that JavaScript keeps as bigint are printed as numbers, as nvme-cli does. */
+/**
+ * Numbers that JavaScript keeps as bigint are printed as numbers, of any size, as nvme-cli does. JSON.stringify() has no way for that
+ * in every supported Node.js, so that they are marked first.
+ */
 export function toJson(value: object, indent = 2): string {
-  const raw = JSON as typeof JSON & { rawJSON?: (text: string) => unknown };
-  const convert = (_key: string, field: unknown) => {
-    if (typeof field !== 'bigint') return field;
-    if (field <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(field);
-    return raw.rawJSON ? raw.rawJSON(String(field)) : String(field);
-  };
-  return JSON.stringify(value, convert, indent);
+  const mark = randomUUID();
+  const convert = (_key: string, field: unknown) => (typeof field === 'bigint' ? `${mark}${field}` : field);
+  return JSON.stringify(value, convert, indent).replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1');
+}
+
+export interface RawOptions extends OutputOptions {
+  readonly rawBinary: boolean;
+}
+
+/** Adds `-b`, as in nvme-cli. @param what is written */
+export function addRawOption(command: Command, what = 'the raw data'): Command {
+  return command.option('-b, --raw-binary', `write ${what} to stdout`, false);
+}
+
+/** Both say how the output is to look. */
+export function checkOutput({ rawBinary, outputFormat }: RawOptions): void {
+  if (rawBinary && outputFormat === 'json')
+    throw new UsageError('Use --raw-binary or --output-format json, not both');
 }

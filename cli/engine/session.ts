@@ -61,25 +61,30 @@ export async function withController(
       throw error;
     } finally {
       // A target that fails the work may fail the detach too; the first failure is the reason.
-      await detachNow(controller, stop).catch((error: unknown) => {
+      await detachNow(controller, stop, options.timeout).catch((error: unknown) => {
         if (!failed) throw error;
       });
     }
   });
 }
 
-/** Detaches in the time that the user waits for it. */
-export async function detachNow(controller: Controller, stop: StopSignal): Promise<void> {
+/** Detaches in the time that the user waits for it. @param timeout the option of that name */
+export async function detachNow(controller: Controller, stop: StopSignal, timeout: number): Promise<void> {
   await controller.detach(
     stop.requested
       ? { drainMs: 0, timeoutMs: STOPPED_DETACH_MS }
-      : { drainMs: DRAIN_MS, timeoutMs: DETACH_MS },
+      : { drainMs: DRAIN_MS, timeoutMs: endMs(timeout) },
   );
+}
+
+/** A detach or a close that has to be waited for has the time of a command, but never less than it needs to drain. */
+function endMs(timeout: number): number {
+  return Math.min(DETACH_MS, Math.max(DRAIN_MS, timeout));
 }
 
 /** Opens SPDK for some work and closes it again. */
 export async function withEnvironment(
-  { memory, verbose }: Pick<SessionOptions, 'memory' | 'verbose'>,
+  { memory, verbose, timeout }: Pick<SessionOptions, 'memory' | 'verbose' | 'timeout'>,
   work: (environment: Environment, stop: StopSignal) => Promise<number>,
 ): Promise<number> {
   const stop = new StopSignal();
@@ -97,13 +102,13 @@ export async function withEnvironment(
     if (stop.requested) return stop.status;
     throw error;
   } finally {
-    await close(environment, stop);
+    await close(environment, stop, timeout);
   }
 }
 
 /** An unresponsive target can outlive the time after a signal; the end of the process closes its connections. */
-async function close(environment: Environment, stop: StopSignal): Promise<void> {
-  const timeoutMs = stop.requested ? STOPPED_CLOSE_MS : DETACH_MS;
+async function close(environment: Environment, stop: StopSignal, timeout: number): Promise<void> {
+  const timeoutMs = stop.requested ? STOPPED_CLOSE_MS : endMs(timeout);
   await environment.close({ timeoutMs }).catch((error: unknown) => {
     if (!stop.requested) throw error;
   });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
 import { codeOf, explain, Failure, UsageError } from './exit.js';
 import { address, nqn, transportId, uuid } from './identifiers.js';
@@ -17,14 +17,14 @@ export interface TargetOptions extends KeyOptions {
   readonly hostid?: string;
   readonly hostTraddr?: string;
   readonly timeout: number;
-  readonly keepAlive?: number;
+  readonly keepAliveTmo?: number;
 }
 
 /** The ports that IANA assigned: to NVMe over fabrics, and to discovery over TCP; nvme-cli's defaults. */
 const controllerPort = { rdma: '4420', tcp: '4420' };
 const discoveryPorts = { rdma: '4420', tcp: '8009' };
-/** Keep Alive Timeouts count in whole seconds at some targets. */
-const leastKeepAliveMs = 1_000;
+/** In seconds, as nvme-cli has it; the timeout counts in whole seconds at some targets. */
+const mostKeepAlive = 3_600;
 const mostMs = 3_600_000;
 const defaultTimeoutMs = 5_000;
 
@@ -36,7 +36,13 @@ function collect<Value>(parse: (text: string) => Value) {
 /** Adds the options for the target, the host identity and keys. */
 export function addTargetOptions(
   command: Command,
-  { several = false, discovery = false, timeoutMs = defaultTimeoutMs, nqnHelp = 'the subsystem’s NQN' } = {},
+  {
+    several = false,
+    discovery = false,
+    timeoutMs = defaultTimeoutMs,
+    long = false,
+    nqnHelp = 'the subsystem’s NQN',
+  } = {},
 ): Command {
   const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
@@ -51,22 +57,22 @@ export function addTargetOptions(
     .option('-w, --host-traddr <ADDRESS>', 'the local IP address to connect from', address)
     .option(
       '--timeout <MS>',
-      'the time limit for connecting and for each command',
+      long
+        ? 'the time limit for connecting, and for the command, which has 10 minutes without this option'
+        : 'the time limit for connecting and for each command',
       integer(1, mostMs),
       timeoutMs,
     )
-    .option('-k, --keep-alive <MS>', 'the keep-alive timeout; 0 turns it off', keepAlive);
+    .option(
+      '-k, --keep-alive-tmo <SECONDS>',
+      'the keep-alive timeout; 0 turns it off',
+      integer(0, mostKeepAlive),
+    );
   return addKeyOptions(command);
 }
 
 function servicePort(text: string): string {
   return String(integer(1, 65_535)(text));
-}
-
-function keepAlive(text: string): number {
-  const value = integer(0, mostMs)(text);
-  if (value === 0 || value >= leastKeepAliveMs) return value;
-  throw new InvalidArgumentError(`The value must be 0 (off) or from ${leastKeepAliveMs} to ${mostMs}.`);
 }
 
 /** The one controller that the options name. */
@@ -153,13 +159,13 @@ function missing({ transport, traddr }: TargetOptions, nqns: readonly (string | 
 
 /** The options for `env.attach()`. */
 export function attachOptionsOf(options: TargetOptions): AttachOptions {
-  const { hostnqn, hostid, hostTraddr, timeout, keepAlive } = options;
+  const { hostnqn, hostid, hostTraddr, timeout, keepAliveTmo } = options;
   return {
     timeoutMs: timeout,
     hostNqn: hostnqn,
     hostId: hostid,
     sourceAddress: hostTraddr,
-    keepAliveMs: keepAlive,
+    keepAliveMs: keepAliveTmo === undefined ? undefined : keepAliveTmo * 1_000,
     ...keysOf(options),
   };
 }

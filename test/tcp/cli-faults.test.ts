@@ -42,12 +42,12 @@ const verbs: readonly Verb[] = [
   ),
   verb('get-log', 'attached', '-i', '2', '-l', '512'),
   verb('get-feature', 'attached', '-f', '7'),
-  verb('read', 'attached', '-f', '/dev/null'),
-  verb('write', 'attached', '-f', input),
+  verb('read', 'attached', '-d', '/dev/null'),
+  verb('write', 'attached', '-d', input),
   // The target has no Compare, so that the verb ends when it has attached.
-  verb('compare', 'attaching', '-f', input),
+  verb('compare', 'attaching', '-d', input),
   verb('write-zeroes', 'attached', '-z', '1M'),
-  verb('dsm', 'attached', '-z', '1M'),
+  verb('dsm', 'attached', '--ad', '-z', '1M'),
   verb('admin-passthru', 'attached', '-O', '0x06', '--cdw10', '1', '-l', '4096', '-R'),
   verb('io-passthru', 'attached', '-O', '0'),
   // The other verbs for zones begin with the same commands.

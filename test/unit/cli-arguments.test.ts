@@ -63,7 +63,7 @@ it.each([
   [['list', ...target, '-I', '00000000-0000-0000-0000-000000000000'], '--hostid'],
   [['list', ...target, '-w', 'eth0'], '--host-traddr'],
   [['list', ...target, '-w', '::1'], '--host-traddr ::1 is IPv6'],
-  [['list', ...target, '-k', '5'], '--keep-alive'],
+  [['list', ...target, '-k', '3601'], '--keep-alive-tmo'],
   [['list', ...target, '-r', `${id} subnqn:nqn.2016-06.io.spdk:cnode1`], '--transport-id'],
   [['list', '-r', id], 'has no subnqn'],
   [['list', '-r', 'nonsense'], '--transport-id'],
@@ -125,7 +125,7 @@ it.each([
     stdio.isTTY = isTTY;
   }
   expect(written.join('')).toMatch(rejectionLine);
-  expect(written.join('')).toContain('--file');
+  expect(written.join('')).toContain('--data');
 });
 
 it('a key is not in the process list', () => {

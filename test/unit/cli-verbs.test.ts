@@ -108,27 +108,3 @@ it.each([
   const { status, err } = await verb('zns', ...given, '-N', '1');
   expect([status, err]).toEqual([1, expect.stringContaining(why)]);
 });
-
-it.each([
-  ['io-passthru', '-O', '1', '-R', '-l', '512'],
-  ['io-passthru', '-O', '2', '-W', '-i', '/dev/null'],
-  ['admin-passthru', '-O', '6', '-R'],
-])('%s with the wrong direction of its data sends nothing: %s %s %s', async (...words) => {
-  disk.data.fill(7);
-  const { status, err } = await verb(...(words as string[]), '-N', '1');
-  expect([status, err]).toEqual([2, expect.stringMatching(/--read|--write/)]);
-  expect(disk.data.every((byte) => byte === 7)).toBe(true);
-});
-
-it.each([
-  [(4096 + 1) * 512, /past the end/],
-  [4000 * 512 + 1, /middle of a block/],
-])('write of a file of %s bytes that does not fit writes nothing', async (size, why) => {
-  const large = subsystem.addNamespace(3, { blocks: 4096 });
-  const folder = mkdtempSync(join(tmpdir(), 'spdk-nvme-verbs-'));
-  writeFileSync(join(folder, 'big'), Buffer.alloc(size, 1));
-  const { status, err } = await verb('write', '-N', '3', '-f', join(folder, 'big'));
-  rmSync(folder, { recursive: true });
-  expect([status, err]).toEqual([1, expect.stringMatching(why)]);
-  expect(large.data.every((byte) => byte === 0)).toBe(true);
-});

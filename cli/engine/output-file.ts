@@ -1,0 +1,49 @@
+import { createWriteStream, realpathSync, renameSync, rmSync, type WriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { statsOf } from './files.js';
+
+/**
+ * A file that is there when all of it is written: until then its data is in a file beside it, so that a failure leaves what was there
+ * before. Devices and pipes are written directly.
+ */
+export class OutputFile {
+  readonly stream: WriteStream;
+  readonly #path: string;
+  readonly #part: string | undefined;
+  readonly #remove = () => this.#part !== undefined && rmSync(this.#part, { force: true });
+
+  constructor(path: string) {
+    const stats = statsOf(path);
+    const direct = stats !== undefined && !stats.isFile();
+    // A link stays one.
+    this.#path = stats ? realpathSync(path) : path;
+    this.#part = direct ? undefined : `${this.#path}.${process.pid}.part`;
+    this.stream = createWriteStream(this.#part ?? path, { mode: stats && !direct ? stats.mode : 0o666 });
+    // A signal may end the process while the stream waits for its disk.
+    if (this.#part !== undefined) process.on('exit', this.#remove);
+  }
+
+  /** Waits until it can be written. */
+  opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!this.stream.pending) resolve();
+      this.stream.once('open', () => resolve());
+      this.stream.once('error', reject);
+    });
+  }
+
+  /** All is written: the file gets its name. */
+  async complete(): Promise<void> {
+    const ended = finished(this.stream);
+    this.stream.end();
+    await ended;
+    if (this.#part !== undefined) renameSync(this.#part, this.#path);
+  }
+
+  /** Ends it, and removes what is not complete. */
+  close(): void {
+    this.stream.destroy();
+    this.#remove();
+    process.off('exit', this.#remove);
+  }
+}

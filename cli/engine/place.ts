@@ -1,0 +1,67 @@
+// The options that say which part of a namespace a verb is about: in bytes, or in blocks as nvme-cli has them.
+import type { Command } from 'commander';
+import type { Namespace } from 'spdk-nvme';
+import { addAlias } from './alias.js';
+import { UsageError } from './exit.js';
+import { bytes, integer } from './numbers.js';
+
+const most = Number.MAX_SAFE_INTEGER;
+
+export interface PlaceOptions {
+  readonly offset?: number;
+  readonly length?: number;
+  readonly startBlock?: number;
+  readonly blockCount?: number;
+}
+
+/** A part of a namespace in bytes. */
+export interface Place {
+  readonly offset: number;
+  readonly length: number | undefined;
+}
+
+/** @param length what the length is, and its default */
+export function addPlaceOptions(command: Command, length: string): Command {
+  command
+    .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, most))
+    .option('--start-block <N>', 'the same in blocks', integer(0, most))
+    .option('-z, --length <BYTES>', `${length}; also --data-size`, bytes(1, most))
+    .option('-c, --block-count <N>', 'the same in blocks less one, as in nvme-cli', integer(0, 0xffff_ffff));
+  return addAlias(command, '--data-size <BYTES>', 'length');
+}
+
+/** What is wrong with the options whatever the namespace is. */
+export function checkPlaceOptions({ offset, startBlock }: PlaceOptions): void {
+  if (offset !== undefined && startBlock !== undefined)
+    throw new UsageError('Use --offset or --start-block, not both');
+}
+
+/** The part that the options name. It is in the namespace, and of whole blocks, before anything of it is transferred. */
+export function placeOf(namespace: Namespace, given: PlaceOptions): Place {
+  const { blockSize } = namespace;
+  const offset = given.startBlock === undefined ? (given.offset ?? 0) : given.startBlock * blockSize;
+  const counted = given.blockCount === undefined ? undefined : (given.blockCount + 1) * blockSize;
+  const length = given.length ?? counted;
+  if (counted !== undefined && length !== counted)
+    throw new UsageError(
+      `--length ${length} is not that of --block-count ${given.blockCount}: ${counted} bytes`,
+    );
+  checkRange(namespace, { offset, length });
+  return { offset, length };
+}
+
+/** @param whole what is as long as `length` */
+export function checkRange(
+  { bytes, blockSize }: Namespace,
+  { offset, length }: Place,
+  whole = `--length ${length}`,
+): void {
+  const blocks = `the block size of the namespace, ${blockSize} bytes`;
+  if (offset % blockSize !== 0) throw new UsageError(`--offset ${offset} is not a multiple of ${blocks}`);
+  if (length !== undefined && length % blockSize !== 0)
+    throw new UsageError(`${whole} is not a multiple of ${blocks}`);
+  const end = `past the end of the namespace, which has ${bytes} bytes`;
+  if (offset >= bytes) throw new UsageError(`--offset ${offset} is ${end}`);
+  if (length !== undefined && offset + length > bytes)
+    throw new UsageError(`--offset ${offset} and ${whole} reach ${end}`);
+}

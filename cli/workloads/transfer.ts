@@ -1,0 +1,121 @@
+// Data between a namespace and files or pipes.
+import { createReadStream } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import type { Namespace } from 'spdk-nvme';
+import { Chunks } from '../engine/chunks.js';
+import { Failure, UsageError } from '../engine/exit.js';
+import { OutputFile } from '../engine/output-file.js';
+import { checkRange, type Place } from '../engine/place.js';
+import type { Session } from '../engine/session.js';
+import { transferBar } from '../engine/transfer-bar.js';
+
+/** The data in the program at a time: large enough for a fast target, small enough for any memory. */
+const PIECE = 1 << 20;
+const IN_FLIGHT = 4;
+const STDIO = '-';
+
+/** What a verb sends. */
+export interface Input {
+  /** Undefined for stdin. */
+  readonly file: string | undefined;
+  /** Undefined if it is not known before its end. */
+  readonly size: number | undefined;
+}
+
+/** Whether a name of a file means stdin or stdout. */
+export function isStdio(file: string | undefined): file is undefined | '-' {
+  return file === undefined || file === STDIO;
+}
+
+/** Reads pieces ahead, and writes them in order. @param file undefined for stdout */
+export async function receive(
+  { limits }: Session,
+  namespace: Namespace,
+  { offset, length = namespace.bytes - offset }: Place,
+  file: string | undefined,
+): Promise<void> {
+  const output = file === undefined ? undefined : new OutputFile(file);
+  const stream: Writable = output?.stream ?? process.stdout;
+  // Of a file, put() reports it.
+  output?.stream.on('error', () => {});
+  const bar = transferBar(length);
+  try {
+    await output?.opened();
+    const ahead: Promise<Buffer>[] = [];
+    let asked = 0;
+    const ask = () => {
+      const piece = Math.min(PIECE, length - asked);
+      const read = namespace.read(Buffer.alloc(piece), { offset: offset + asked, ...limits });
+      read.catch(() => {});
+      ahead.push(read);
+      asked += piece;
+    };
+    for (let written = 0; written < length; ) {
+      while (ahead.length < IN_FLIGHT && asked < length) ask();
+      const data = await (ahead.shift() as Promise<Buffer>);
+      await put(stream, data);
+      written += data.length;
+      bar.update(written);
+    }
+    await output?.complete();
+  } finally {
+    bar.stop();
+    output?.close();
+  }
+}
+
+/** Waits until the stream has accepted the data, so that a slow consumer delays the reads and memory does not grow. */
+function put(output: Writable, data: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    output.write(data, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/**
+ * Writes an input, or compares with it. A file is checked before anything of it is sent; of a pipe, the length is known at its end.
+ * @param length the most that is taken of the input
+ */
+export async function send(
+  { limits }: Session,
+  namespace: Namespace,
+  { offset, length }: Place,
+  { file, size }: Input,
+  operation: 'write' | 'compare',
+): Promise<void> {
+  const most = length ?? Number.POSITIVE_INFINITY;
+  const total = size === undefined ? undefined : Math.min(size, most);
+  if (total === 0) throw new UsageError(`${file} is empty`);
+  if (total !== undefined) checkRange(namespace, { offset, length: total }, `${file} (${total} bytes)`);
+  const input: Readable =
+    file === undefined ? process.stdin : createReadStream(file, { highWaterMark: PIECE });
+  const bar = transferBar(total ?? length);
+  const running = new Set<Promise<void>>();
+  let sent = 0;
+  let done = 0;
+  try {
+    for await (const piece of new Chunks(input, PIECE, total ?? most)) {
+      if (piece.length % namespace.blockSize !== 0) {
+        throw new Failure(
+          `The input ends in the middle of a block: ${sent + piece.length} bytes are not a multiple of ${namespace.blockSize}. ${sent} bytes were sent`,
+        );
+      }
+      const one = namespace[operation](piece, { offset: offset + sent, ...limits }).then(() => {
+        running.delete(one);
+        done += piece.length;
+        bar.update(done);
+      });
+      one.catch(() => {});
+      running.add(one);
+      sent += piece.length;
+      if (running.size >= IN_FLIGHT) await Promise.race(running);
+    }
+    await Promise.all(running);
+    if (sent === 0) throw new Failure('The input is empty: nothing was sent');
+    if (total !== undefined && sent < total)
+      throw new Failure(`${file} has become shorter: ${sent} of ${total} bytes were sent`);
+  } finally {
+    bar.stop();
+    input.destroy();
+    await Promise.allSettled(running);
+  }
+}

@@ -1,0 +1,237 @@
+// The verbs of the command line with a target in memory: what reaches the device, and what is rejected before anything does.
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { run } from '../../cli/program.js';
+import { Management } from '../../lib/index.js';
+import {
+  type MemoryNamespace,
+  type MemorySubsystem,
+  type Simulation,
+  simulate,
+} from '../../lib/testing/index.js';
+import { rejectionLine } from '../../scripts/fuzz/command-lines.js';
+
+const MiB = 2 ** 20;
+const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-verbs-'));
+const nqn = 'nqn.2026-11.dev.spdk-nvme:verbs';
+// Each run listens to signals.
+process.setMaxListeners(0);
+process.stdout.setMaxListeners(0);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let simulation: Simulation;
+let subsystem: MemorySubsystem;
+let disk: MemoryNamespace;
+let target: string[];
+beforeEach(() => {
+  simulation = simulate();
+  subsystem = simulation.addTarget().addSubsystem(nqn);
+  disk = subsystem.addNamespace(1, { blocks: (4 * MiB) / 512 });
+  disk.data.fill(7);
+  target = ['-r', subsystem.id];
+});
+afterEach(() => {
+  expect(simulation.misuse).toEqual([]);
+  simulation.restore();
+});
+
+/** Runs a verb, and gives its status and what it wrote. */
+async function cli(verb: string, ...words: string[]) {
+  const stdout: (string | Uint8Array)[] = [];
+  const stderr: string[] = [];
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => stdout.push(text) > 0);
+  try {
+    const output = { writeOut: () => {}, writeErr: (text: string) => void stderr.push(text) };
+    const status = await run([verb, ...target, ...words], output);
+    return {
+      status,
+      stderr: stderr.join(''),
+      stdout: Buffer.concat(stdout.map((part) => Buffer.from(part as string))),
+    };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+function file(name: string, content: Uint8Array): string {
+  writeFileSync(path.join(folder, name), content);
+  return path.join(folder, name);
+}
+
+/** Expects that a verb is rejected with status 2, and has changed nothing. */
+async function expectRejected(words: string[], why: string): Promise<void> {
+  const before = Buffer.from(disk.data);
+  const [verb = '', ...rest] = words;
+  const { status, stderr } = await cli(verb, ...rest);
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });
+  expect(stderr).toMatch(rejectionLine);
+  expect(before.equals(disk.data)).toBe(true);
+}
+
+describe('a command that is given in full', () => {
+  it.each([
+    [['io-passthru', '-O', '1', '-R', '-l', '512'], '--read contradicts --opcode 0x01, which sends data'],
+    [['admin-passthru', '-O', '9', '-R', '-l', '512'], '--read contradicts --opcode 0x09'],
+    [['io-passthru', '-O', '2', '-W', '-i', '/dev/zero', '-l', '512'], 'which receives data: use --read'],
+    [['io-passthru', '-O', '0', '-R', '-l', '512'], 'which transfers no data'],
+    [['io-passthru', '-O', '0x83', '-R', '-l', '512'], 'in both directions'],
+    [['io-passthru', '-O', '2', '-R'], '--read needs --data-len'],
+    [['admin-passthru', '-O', '1', '-W', '-i', '/nonexistent'], '--input-file cannot be read: ENOENT'],
+    [['admin-passthru', '-O', '1', '-W', '-i', '/dev/zero'], '--data-len is missing'],
+    [['admin-passthru', '-O', '6', '-R', '-l', '4k', '-b', '-o', 'json'], '--raw-binary'],
+    [['id-ctrl', '-b', '-o', 'json'], '--raw-binary'],
+    [['smart-log', '-b', '-o', 'json'], '--raw-binary'],
+  ])('%j is rejected', (words, why) => expectRejected(words, why));
+
+  it('takes units, nvme-cli’s short names and all namespaces', async () => {
+    const words = ['-O', '0x02', '-R', '-l', '4k', '-b', '-N', '0xffffffff', '-4', '0x03ff0002'];
+    const { status, stdout, stderr } = await cli('admin-passthru', ...words);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toHaveLength(4096);
+  });
+});
+
+describe('format', () => {
+  beforeEach(() => void Object.assign(subsystem.management, { oacs: 0b1110 }));
+
+  it('keeps the format of the blocks unless it is told another', async () => {
+    subsystem.addNamespace(2, { blocks: 8, blockSize: 4096 });
+    expect(await cli('format', '-N', '2', '--force')).toMatchObject({ status: 0, stderr: '' });
+    expect(subsystem.namespaces.get(2)?.blockSize).toBe(4096);
+    expect(await cli('format', '-N', '2', '-l', '0', '--force')).toMatchObject({ status: 0 });
+    expect(subsystem.namespaces.get(2)?.blockSize).toBe(512);
+    await expectRejected(['format', '-N', '0xffffffff', '--force'], '--lbaf is missing');
+  });
+
+  it('has the time of the package unless --timeout says how long', async () => {
+    const format = vi.spyOn(Management.prototype, 'format');
+    await cli('format', '-N', '1', '--force');
+    await cli('format', '-N', '1', '--force', '--timeout', '700');
+    expect(format.mock.calls.map(([, options]) => options?.timeoutMs)).toEqual([undefined, 700]);
+  });
+
+  it('fw-download counts its offset in dwords, as nvme-cli does', async () => {
+    const image = file('firmware', Buffer.alloc(8, 5));
+    expect(await cli('fw-download', '--fw', image, '--offset', '2', '--force')).toMatchObject({ status: 0 });
+    expect(await cli('fw-commit', '--slot', '1', '--force')).toMatchObject({ status: 0 });
+    expect([...subsystem.management.firmware]).toEqual([...Buffer.alloc(8), ...Buffer.alloc(8, 5)]);
+    await expectRejected(['fw-download', '--fw', '/nonexistent', '--force'], '--fw cannot be read: ENOENT');
+    await expectRejected(['fw-download', '--fw', file('odd', Buffer.alloc(6)), '--force'], 'multiple of 4');
+  });
+});
+
+describe('a range', () => {
+  it.each([
+    [['write', '-d', '/nonexistent'], '--data cannot be read: ENOENT'],
+    [['write', '-d', folder], 'is a folder'],
+    [['compare', '-d', '/nonexistent'], '--data cannot be read: ENOENT'],
+    [['write', '-d', 'FILE', '--length', '1000'], '--length 1000 is not a multiple'],
+    [['compare', '-d', 'FILE', '--offset', '2M', '-z', '3M'], 'reach past the end'],
+    [['write', '-d', 'LONG'], 'LONG (4194816 bytes) reach past the end'],
+    [['write', '-d', 'FILE', '--offset', '4194304'], '--offset 4194304 is past the end'],
+    [['write', '-d', 'ODD'], 'ODD (2097153 bytes) is not a multiple'],
+    [['write', '-d', 'EMPTY'], 'EMPTY is empty'],
+    [['write', '-d', 'FILE', '--offset', '0', '--start-block', '0'], '--offset or --start-block'],
+    [['write', '-d', 'FILE', '-z', '512', '-c', '1'], '--length 512 is not that of --block-count 1: 1024'],
+    [['write-zeroes'], '--length is missing'],
+    [['dsm', '-z', '512'], '--ad is missing'],
+    [['dsm', '--ad'], '--length is missing'],
+    [['dsm', '--ad', '--slbs', '0,8', '--blocks', '8'], 'the same number'],
+    [['dsm', '--ad', '--slbs', '0,8191', '--blocks', '8,2'], 'past the end'],
+    [['read', '-d', '/nonexistent/file'], 'Create the folder'],
+  ])('%j is rejected before anything is sent', (words, why) => {
+    const names: Record<string, Buffer> = {
+      FILE: Buffer.alloc(MiB),
+      LONG: Buffer.alloc(4 * MiB + 512),
+      ODD: Buffer.alloc(2 * MiB + 1),
+      EMPTY: Buffer.alloc(0),
+    };
+    return expectRejected(
+      words.map((word) => (names[word] ? file(word, names[word]) : word)),
+      why,
+    );
+  });
+
+  it('is written, compared and read back, in bytes or in blocks', async () => {
+    const data = randomBytes(2 * MiB + 512);
+    const image = file('image', data);
+    expect(await cli('write', '--start-block', '2', '-d', image)).toMatchObject({ status: 0, stderr: '' });
+    expect(Buffer.from(disk.data.subarray(1024, 1024 + data.length)).equals(data)).toBe(true);
+    const compare = ['compare', '--offset', '1k', '--file', image];
+    expect(await cli(...(compare as [string]))).toMatchObject({ status: 0, stderr: '' });
+    disk.data[1024 + MiB + 7] = 255 - (disk.data[1024 + MiB + 7] as number);
+    const { status, stderr } = await cli(...(compare as [string]));
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/^spdk-nvme: ERR_SPDK_IO_FAILED/),
+    });
+    const out = path.join(folder, 'out');
+    const blocks = ['--start-block', '2', '-c', '3', '--data-size', '2k', '-d', out];
+    expect(await cli('read', ...blocks)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(out).equals(data.subarray(0, 2048))).toBe(true);
+  });
+
+  it('zeroes are where they belong', async () => {
+    expect(await cli('write-zeroes', '--start-block', '1', '-c', '0')).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+    expect([0, 511, 512, 1023, 1024].map((at) => disk.data[at])).toEqual([7, 7, 0, 0, 7]);
+  });
+});
+
+describe('a file that is read into', () => {
+  const parts = () => readdirSync(folder).filter((name) => name.endsWith('.part'));
+
+  it('stays as it was if reading fails', async () => {
+    const out = file('kept', Buffer.from('before'));
+    subsystem.target.failCommands({ sct: 2, sc: 0x81, command: 'read' });
+    const { status, stderr } = await cli('read', '-d', out);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('ERR_SPDK_IO_FAILED') });
+    expect(readFileSync(out, 'utf8')).toBe('before');
+    expect(parts()).toEqual([]);
+  });
+
+  it('is not there if there was none', async () => {
+    const out = path.join(folder, 'none');
+    subsystem.target.failCommands({ sct: 2, sc: 0x81, command: 'read' });
+    expect((await cli('read', '-d', out)).status).toBe(1);
+    expect(existsSync(out)).toBe(false);
+    expect(parts()).toEqual([]);
+  });
+
+  it('is replaced where a link leads, and a device is written as it is', async () => {
+    const out = file('linked', Buffer.from('before'));
+    const link = path.join(folder, 'link');
+    symlinkSync(out, link);
+    expect(await cli('read', '-d', link)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(out)).toHaveLength(4 * MiB);
+    expect(await cli('read', '-d', '/dev/null')).toMatchObject({ status: 0, stderr: '' });
+    expect(parts()).toEqual([]);
+  });
+});
+
+describe('what is shown', () => {
+  it('get-log takes the rest of nvme-cli’s options', async () => {
+    const words = ['-i', '7', '-l', '512', '--lpo', '4', '--lsp', '1', '--lsi', '2', '--rae', '-b'];
+    const { stdout } = await cli('get-log', ...words);
+    expect([stdout.length, stdout[0]]).toEqual([512, 4 * 7]);
+  });
+
+  it('a read of everything is as long as the namespace', async () => {
+    const out = path.join(folder, 'everything');
+    expect(await cli('read', '-d', out)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(out).equals(disk.data)).toBe(true);
+  });
+});
