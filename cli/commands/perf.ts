@@ -5,22 +5,24 @@ import { whileExported } from '../engine/exported.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
 import { bytes, formatBytes, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addPlaceOptions, checkPlaceOptions, type PlaceOptions, placeOf } from '../engine/place.js';
 import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
 import { table } from '../engine/show.js';
 import { addTargetOptions } from '../engine/target-options.js';
 import { reportOption, writeHtml } from '../report/option.js';
 import { perfDocument } from '../report/perf.js';
-import { type IoPlan, type Pattern, patterns, writes } from '../workloads/io-plan.js';
+import { type IoPlan, isMixed, type Pattern, patterns, placesOf, writes } from '../workloads/io-plan.js';
 import { type PerfReport, runPerf } from '../workloads/perf.js';
+import { mostPlaces } from '../workloads/verifier.js';
 
-interface Given extends SessionOptions, NamespaceOption, OutputOptions {
+interface Given extends SessionOptions, NamespaceOption, OutputOptions, PlaceOptions {
   readonly workload: Pattern;
   readonly ioSize: number;
   readonly depth: number;
   readonly ioQueues: number;
   readonly polling: PollingMode;
   readonly api: 'batch' | 'promise';
-  readonly readPercent: number;
+  readonly readPercent?: number;
   readonly seconds: number;
   readonly ramp: number;
   readonly rate?: number;
@@ -33,7 +35,8 @@ export function addPerf(program: Command): void {
   const command = program
     .command('perf')
     .description('Measure operations per second, latency and processor time with a namespace.');
-  addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
+  addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))));
+  addPlaceOptions(command, 'the length of the range that is used (default: to the end of the namespace)')
     .addOption(new Option('--workload <PATTERN>', 'the workload').choices(patterns).default('randread'))
     .option('--io-size <BYTES>', 'the size of each operation', bytes(1, 2 ** 30), 4096)
     .option('--depth <N>', 'outstanding operations on each queue', integer(1, 32_768), 32)
@@ -48,7 +51,7 @@ export function addPerf(program: Command): void {
         .choices(['batch', 'promise'])
         .default('batch'),
     )
-    .option('--read-percent <P>', 'the share of reads in a mixed workload', integer(0, 100), 50)
+    .option('--read-percent <P>', 'the share of reads in a mixed workload (default: 50)', integer(0, 100))
     .option('--seconds <S>', 'the time to measure', integer(1, 7 * 86_400), 10)
     .option('--ramp <S>', 'the time to run before measuring', integer(0, 86_400), 1)
     .option(
@@ -56,28 +59,32 @@ export function addPerf(program: Command): void {
       'the maximum of operations per second (default: no limit)',
       integer(1, 100_000_000),
     )
-    .option('--verify', 'write patterns first, and check the data that is read', false)
-    .option('--allow-writes', 'allow this run to overwrite the data on the namespace', false)
+    .option(
+      '--verify',
+      'overwrite the whole range with patterns first, and check all that is read, and the whole range at the end',
+      false,
+    )
+    .option('--allow-writes', 'allow this run to overwrite the data in the range', false)
     .addOption(reportOption())
     .action(async (given: Given) => {
-      const plan = planOf(given);
+      const checked = planOf(given);
       const { ioQueues, depth, polling } = given;
       // The run looks for commands that take too long by itself, which costs less.
       const attach = { ioQueues, queueDepth: Math.max(2, depth), polling, ioTimeoutMs: undefined };
       process.exitCode = await withController(given, attach, async ({ environment, controller, limits }) => {
         const namespace = namespaceOf(controller, given);
+        const { offset, length = namespace.bytes - offset } = placeOf(namespace, given);
+        const plan = { ...checked, offset, length };
         if (plan.ioSize % namespace.blockSize !== 0) {
           throw new UsageError(
             `--io-size ${plan.ioSize} is not a multiple of the block size, ${namespace.blockSize} bytes`,
           );
         }
-        if (plan.ioSize > namespace.bytes) {
-          throw new UsageError(
-            `--io-size ${plan.ioSize} is more than the namespace has, ${namespace.bytes} bytes`,
-          );
-        }
+        if (plan.ioSize > length)
+          throw new UsageError(`--io-size ${plan.ioSize} is more than the range has, ${length} bytes`);
+        if (plan.verify) checkPlaces(plan, controller.queuePairs.length);
         const report = await whileExported(environment, 'perf', () =>
-          runPerf(environment, controller, namespace, plan, limits),
+          runPerf(environment, controller, namespace, plan, { ...limits, ioQueues }),
         );
         print(given.outputFormat, report, () => asText(report));
         if (given.report !== undefined) writeHtml(given.report, perfDocument(report));
@@ -86,14 +93,29 @@ export function addPerf(program: Command): void {
     });
 }
 
-function planOf(given: Given): IoPlan {
-  const plan: IoPlan = {
+/** Each operation with --verify has a place of its own, which a table has. */
+function checkPlaces(plan: IoPlan, queues: number): void {
+  const places = placesOf(plan);
+  const least = plan.depth * queues;
+  if (places >= least && Math.floor(places / queues) >= plan.depth && places <= mostPlaces) return;
+  throw new UsageError(
+    `--length is ${places} times --io-size; --verify takes from ${least} to ${mostPlaces}, at this --depth`,
+  );
+}
+
+/** @returns the plan but for its range, which needs the namespace */
+function planOf(given: Given): Omit<IoPlan, 'offset' | 'length'> {
+  checkPlaceOptions(given);
+  if (given.readPercent !== undefined && !isMixed(given.workload))
+    throw new UsageError(`--read-percent needs a mixed workload, and ${given.workload} is none`);
+  const plan = {
     pattern: given.workload,
     ioSize: given.ioSize,
     depth: given.depth,
     api: given.api,
     polling: given.polling,
-    readPercent: given.readPercent,
+    readPercent:
+      given.readPercent ?? (isMixed(given.workload) ? 50 : given.workload.endsWith('read') ? 100 : 0),
     seconds: given.seconds,
     rampSeconds: given.ramp,
     rate: given.rate,

@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
  */
 export function addAlias(command: Command, flags: string, name: string): Command {
   const of = command.options.find(({ long }) => long === `--${name}`);
-  if (!of) throw new Error(`there is no option --${name}`);
+  if (!of) throw new TypeError(`there is no option --${name}`);
   const alias = new Option(flags, of.description).hideHelp();
   if (of.parseArg) alias.argParser(of.parseArg);
   command.addOption(alias);

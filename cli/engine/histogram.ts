@@ -8,9 +8,13 @@ export interface Bin {
 /** The buckets of each power of two: values are precise to 0.8 %. */
 const stepBits = 7;
 const steps = 1 << stepBits;
-/** Longer durations count as this, except in the mean and the maximum: 2.1 s in ns, 36 minutes in µs. */
-const largest = 2 ** 31 - 1;
-const buckets = (31 - stepBits + 1) * steps;
+/** Longer durations count as this, except in the mean and the maximum: 4.9 hours in ns, more than any time limit. */
+const largestBits = 44;
+const largest = 2 ** largestBits - 1;
+const buckets = (largestBits - stepBits + 1) * steps;
+/** What has more bits than these is counted without its lowest ones, because operators on bits take 32 only. */
+const wordBits = 31;
+const droppedBits = largestBits - wordBits;
 
 /** So many buckets make a bin of the distribution: eight bins for each power of two. */
 const bucketsOfBin = steps / 8;
@@ -40,9 +44,11 @@ export class Histogram {
   }
 
   record(duration: number): void {
-    const value = duration < largest ? Math.max(0, duration) | 0 : largest;
+    const whole = duration < largest ? Math.max(0, duration) : largest;
+    const dropped = whole < 2 ** wordBits ? 0 : droppedBits;
+    const value = (dropped === 0 ? whole : whole / 2 ** droppedBits) | 0;
     const shift = Math.max(0, 31 - Math.clz32(value) - stepBits);
-    const bucket = shift * steps + (value >>> shift);
+    const bucket = (shift + dropped) * steps + (value >>> shift);
     (this.#counts[bucket] as number)++;
     this.#total++;
     this.#sum += duration;

@@ -2,28 +2,33 @@ import { Presets, SingleBar } from 'cli-progress';
 import { formatBytes } from './numbers.js';
 
 export interface TransferBar {
-  update(bytes: number): void;
+  update(done: number): void;
   stop(): void;
 }
 
 const none: TransferBar = { update: () => {}, stop: () => {} };
 
-/** Shows the progress of a transfer on stderr, if that is a terminal. */
-export function transferBar(total: number | undefined): TransferBar {
-  if (!process.stderr.isTTY || total === undefined) return none;
+/** Shows the progress of a transfer on stderr, if that is a terminal. @param what it does, where that changes */
+export function transferBar(total: number | undefined, what = ''): TransferBar {
+  if (total === undefined) return none;
+  const begun = performance.now();
+  return progressBar(total, (bytes) => {
+    const seconds = (performance.now() - begun) / 1000;
+    const rate = seconds > 0 ? `, ${formatBytes(bytes / seconds)}/s` : '';
+    return `${what}${formatBytes(bytes)} of ${formatBytes(total)}${rate}`;
+  });
+}
+
+/** A progress bar on stderr, if that is a terminal. */
+export function progressBar(total: number, textOf: (done: number) => string): TransferBar {
+  if (!process.stderr.isTTY) return none;
   const bar = new SingleBar(
     { stream: process.stderr, format: '{bar} {text}', barsize: 30, hideCursor: true, gracefulExit: false },
     Presets.shades_classic,
   );
-  const begun = performance.now();
-  const textOf = (bytes: number) => {
-    const seconds = (performance.now() - begun) / 1000;
-    const rate = seconds > 0 ? `, ${formatBytes(bytes / seconds)}/s` : '';
-    return `${formatBytes(bytes)} of ${formatBytes(total)}${rate}`;
-  };
   bar.start(total, 0, { text: textOf(0) });
   return {
-    update: (bytes) => bar.update(bytes, { text: textOf(bytes) }),
+    update: (done) => bar.update(done, { text: textOf(done) }),
     stop: () => bar.stop(),
   };
 }

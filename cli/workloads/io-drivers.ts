@@ -2,7 +2,7 @@ import type { Environment, Namespace, QueuePair } from 'spdk-nvme';
 import type { IoMeter } from './io-meter.js';
 import type { IoPlan, Steps } from './io-plan.js';
 import type { Pace } from './pace.js';
-import { mismatchAt, stamp } from './pattern-data.js';
+import type { Verifier } from './verifier.js';
 
 /** One queue pair of a run, and what it needs. */
 export interface Lane {
@@ -13,8 +13,8 @@ export interface Lane {
   readonly steps: Steps;
   readonly meter: IoMeter;
   readonly pace: Pace;
-  /** What `--verify` stamps data with. */
-  readonly run: number;
+  /** Of `--verify`. */
+  readonly verifier: Verifier | undefined;
   readonly signal: AbortSignal;
   /** When a command last completed or nothing was outstanding, on the clock of `performance.now()`. */
   heard: number;
@@ -22,21 +22,22 @@ export interface Lane {
 
 /** Keeps a queue pair at its depth until a time of `performance.now()`, through the batch interface. */
 export async function driveBatch(lane: Lane, end: number): Promise<void> {
-  const { environment, namespace, queuePair, plan, steps, meter, pace, run, signal } = lane;
-  const { depth, ioSize, verify } = plan;
+  const { environment, namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
+  const { depth, ioSize } = plan;
   const buffer = environment.allocate(depth * ioSize);
+  const words = Array.from({ length: depth }, (_, tag) => wordsOf(buffer, tag * ioSize, ioSize));
   const begun = new Float64Array(depth);
   const write = new Uint8Array(depth);
-  const offsets = new Float64Array(depth);
+  const places = new Float64Array(depth);
   const idle: number[] = Array.from({ length: depth }, (_, tag) => tag);
   const batch = queuePair.openBatch();
   const start = (tag: number, now: number) => {
     const step = steps.next();
     begun[tag] = now;
     write[tag] = Number(step.write);
-    offsets[tag] = step.offset;
+    places[tag] = step.place;
     const at = tag * ioSize;
-    if (step.write && verify) stamp(buffer.subarray(at, at + ioSize), step.offset, run);
+    if (step.write) verifier?.stamp(words[tag] as Uint32Array, step.place);
     if (step.write) batch.write(namespace, buffer, at, step.offset, ioSize, tag);
     else batch.read(namespace, buffer, at, step.offset, ioSize, tag);
   };
@@ -61,17 +62,13 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
       if (count > 0) lane.heard = now;
       for (let i = 0; i < count; i++) {
         const tag = batch.tags[i] as number;
-        const at = tag * ioSize;
-        if (batch.statuses[i] !== 0) {
+        const isWrite = write[tag] === 1;
+        const done = batch.statuses[i] === 0;
+        if (verifier) settle(lane, verifier, words[tag] as Uint32Array, places[tag] as number, isWrite, done);
+        if (done) meter.add(begun[tag] as number, now, ioSize, isWrite);
+        else {
           meter.failed++;
           endIfLost(batch.error(i), namespace);
-        } else {
-          const isWrite = write[tag] === 1;
-          meter.add(begun[tag] as number, now, ioSize, isWrite);
-          if (verify && !isWrite) {
-            const wrong = mismatchAt(buffer.subarray(at, at + ioSize), offsets[tag] as number, run);
-            if (wrong !== undefined) meter.mismatches++;
-          }
         }
         idle.push(tag);
       }
@@ -84,10 +81,11 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
 
 /** The same through promises. */
 export async function drivePromises(lane: Lane, end: number): Promise<void> {
-  const { environment, namespace, queuePair, plan, steps, meter, pace, run, signal } = lane;
-  const { depth, ioSize, verify } = plan;
+  const { environment, namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
+  const { depth, ioSize } = plan;
   const one = async (): Promise<void> => {
     const buffer = environment.allocate(ioSize);
+    const words = wordsOf(buffer, 0, ioSize);
     try {
       for (;;) {
         let now = performance.now();
@@ -97,12 +95,13 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
           lane.heard = performance.now();
           continue;
         }
-        const { offset, write } = steps.next();
-        if (write && verify) stamp(buffer, offset, run);
+        const { place, offset, write } = steps.next();
+        if (write) verifier?.stamp(words, place);
         try {
           if (write) await namespace.write(buffer, { offset, queuePair });
           else await namespace.read(buffer, { offset, queuePair });
         } catch (error) {
+          if (verifier) settle(lane, verifier, words, place, write, false);
           meter.failed++;
           endIfLost(error, namespace);
           continue;
@@ -110,13 +109,32 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         const begun = now;
         now = lane.heard = performance.now();
         meter.add(begun, now, ioSize, write);
-        if (verify && !write && mismatchAt(buffer, offset, run) !== undefined) meter.mismatches++;
+        if (verifier) settle(lane, verifier, words, place, write, true);
       }
     } finally {
       buffer.release();
     }
   };
   await Promise.all(Array.from({ length: depth }, one));
+}
+
+/** An operation of `--verify` has ended. */
+function settle(
+  { meter }: Lane,
+  verifier: Verifier,
+  words: Uint32Array,
+  place: number,
+  write: boolean,
+  done: boolean,
+): void {
+  if (write) verifier.written(words, place, done);
+  else if (done) meter.addMismatch(verifier.check(words, place));
+  verifier.release(place);
+}
+
+/** Memory as numbers of 32 bits. */
+export function wordsOf(buffer: Buffer, at: number, bytes: number): Uint32Array {
+  return new Uint32Array(buffer.buffer, buffer.byteOffset + at, bytes / 4);
 }
 
 /** A lost controller ends the run: its commands fail as fast as they are sent. */

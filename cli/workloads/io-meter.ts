@@ -1,4 +1,5 @@
 import { type Bin, Histogram } from '../engine/histogram.js';
+import type { Mismatch } from './verifier.js';
 
 /** Microseconds; null where nothing was measured. */
 export interface LatencyReport {
@@ -29,6 +30,7 @@ export class IoMeter {
   reads = 0;
   failed = 0;
   mismatches = 0;
+  firstMismatch: Mismatch | undefined;
   readonly intervals: Interval[] = [];
   /** Of the intervals that have ended, and of the present one. */
   readonly #all = new Histogram();
@@ -53,6 +55,13 @@ export class IoMeter {
     this.operations++;
     this.bytes += bytes;
     if (!write) this.reads++;
+  }
+
+  /** The result of comparing what was read; undefined if it was right. */
+  addMismatch(found: Mismatch | undefined): void {
+    if (!found) return;
+    this.mismatches++;
+    this.firstMismatch ??= found;
   }
 
   /** How many operations took how long, in microseconds. */

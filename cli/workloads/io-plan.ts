@@ -1,4 +1,5 @@
 import type { PollingMode } from 'spdk-nvme';
+import type { Verifier } from './verifier.js';
 
 /** How a performance run chooses places and directions. */
 export const patterns = ['randread', 'randwrite', 'randrw', 'read', 'write', 'rw'] as const;
@@ -7,13 +8,16 @@ export type Pattern = (typeof patterns)[number];
 /** What one performance run does. */
 export interface IoPlan {
   readonly pattern: Pattern;
+  /** The part of the namespace that is read and written, in bytes. */
+  readonly offset: number;
+  readonly length: number;
   /** Bytes of each operation; a multiple of the block size. */
   readonly ioSize: number;
   /** Operations under way on each queue pair. */
   readonly depth: number;
   readonly api: 'batch' | 'promise';
   readonly polling: PollingMode;
-  /** The share of reads of a mixed pattern, in percent. */
+  /** The share of reads in percent. */
   readonly readPercent: number;
   /** How long is measured. */
   readonly seconds: number;
@@ -30,32 +34,47 @@ export function writes({ pattern, verify }: Pick<IoPlan, 'pattern' | 'verify'>):
   return verify || !(pattern === 'randread' || pattern === 'read');
 }
 
+/** Whether a pattern has reads and writes. */
+export function isMixed(pattern: Pattern): boolean {
+  return pattern === 'randrw' || pattern === 'rw';
+}
+
+/** How many operations the range of a run has places for. */
+export function placesOf({ length, ioSize }: Pick<IoPlan, 'length' | 'ioSize'>): number {
+  return Math.floor(length / ioSize);
+}
+
 /** One operation: where, and in which direction. */
 export interface Step {
+  /** The number of the place, and where it is in the namespace. */
+  readonly place: number;
   readonly offset: number;
   readonly write: boolean;
 }
 
-/** Chooses the operations of one queue pair, each in a part of the namespace of its own where it goes in order. */
+/** Chooses the operations of one queue pair, each in a part of the range of its own. */
 export class Steps {
   readonly #plan: IoPlan;
   readonly #first: number;
   readonly #count: number;
+  readonly #verifier: Verifier | undefined;
   #next = 0;
 
-  constructor(plan: IoPlan, namespaceBytes: number, queue: number, queues: number) {
-    const places = Math.floor(namespaceBytes / plan.ioSize);
+  constructor(plan: IoPlan, queue: number, queues: number, verifier?: Verifier) {
+    const places = placesOf(plan);
     this.#plan = plan;
+    this.#verifier = verifier;
     this.#count = Math.max(1, Math.floor(places / queues));
     this.#first = Math.min(queue * this.#count, places - 1);
   }
 
   next(): Step {
-    const { pattern, ioSize, readPercent } = this.#plan;
+    const { pattern, ioSize, readPercent, offset } = this.#plan;
     const random = pattern.startsWith('rand');
-    const place = random ? Math.floor(Math.random() * this.#count) : this.#next++ % this.#count;
+    const wanted = random ? Math.floor(Math.random() * this.#count) : this.#next++ % this.#count;
+    const place = this.#verifier?.take(this.#first, this.#count, wanted) ?? this.#first + wanted;
     const direction = pattern.replace('rand', '');
     const write = direction === 'write' || (direction === 'rw' && Math.random() * 100 >= readPercent);
-    return { offset: (this.#first + place) * ioSize, write };
+    return { place, offset: offset + place * ioSize, write };
   }
 }

@@ -81,7 +81,7 @@ it.each([
   [['list', ...target, `--dhchap-secre=DHHC-1:01:${secret}:`], '--dhchap-secre'],
   [['get-log', ...target, '-i', '2', '-l', '511'], '--log-len'],
   [['discover', '-t', 'tcp', '-a', '192.0.2.1', '--watch', '--referrals', '1'], '--referrals'],
-  [['discover', '-t', 'tcp', '-a', '192.0.2.1', '-k', '5000'], '--keep-alive is for'],
+  [['discover', '-t', 'tcp', '-a', '192.0.2.1', '-k', '5'], '--keep-alive-tmo is for'],
   [['perf', ...target, '--workload', 'randwrite'], '--allow-writes'],
   [['admin-passthru', ...target, '-O', '6', '-R', '-W'], '--read or --write'],
   [['copy', ...target, '--sdlba', '0', '--slbs', '1'], '--blocks'],

@@ -1,0 +1,142 @@
+// `perf --verify` with a target in memory: what a disk does wrong is found.
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { run } from '../../cli/program.js';
+import {
+  type MemoryNamespace,
+  type MemorySubsystem,
+  type Simulation,
+  simulate,
+} from '../../lib/testing/index.js';
+
+const KiB = 1024;
+// Each run listens to signals.
+process.setMaxListeners(0);
+process.stdout.setMaxListeners(0);
+
+let simulation: Simulation;
+let subsystem: MemorySubsystem;
+let disk: MemoryNamespace;
+beforeEach(() => {
+  simulation = simulate();
+  subsystem = simulation.addTarget().addSubsystem('nqn.2026-11.dev.spdk-nvme:perf');
+  disk = subsystem.addNamespace(1, { blocks: 512 });
+  disk.data.fill(7);
+});
+afterEach(() => {
+  expect(simulation.misuse).toEqual([]);
+  simulation.restore();
+});
+
+async function perf(...words: string[]) {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => stdout.push(String(text)) > 0);
+  try {
+    const output = { writeOut: () => {}, writeErr: (text: string) => void stderr.push(text) };
+    const given = [
+      'perf',
+      '-r',
+      subsystem.id,
+      '--seconds',
+      '1',
+      '--ramp',
+      '0',
+      '--rate',
+      '2000',
+      '-o',
+      'json',
+    ];
+    const status = await run([...given, ...words], output);
+    return {
+      status,
+      stderr: stderr.join(''),
+      report: status === 2 ? undefined : JSON.parse(stdout.join('')),
+    };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+const verify = ['--verify', '--allow-writes', '--workload', 'randrw', '--depth', '4', '--io-size', '1k'];
+
+/** What the disk does with what is written from now on; the first writes fill the range. */
+function onWrite(change: (place: Uint8Array, data: ArrayLike<number>, offset: number) => void): void {
+  const { data } = disk;
+  const subarray = data.subarray.bind(data);
+  data.subarray = (from?: number, to?: number) => {
+    const part = subarray(from, to);
+    const inner = part.subarray.bind(part);
+    part.subarray = (begin?: number, end?: number) => {
+      const place = inner(begin, end);
+      place.set = (written) => change(place, written, (from ?? 0) + (begin ?? 0));
+      return place;
+    };
+    return part;
+  };
+}
+
+it.each(['batch', 'promise'])(
+  'finds nothing on a disk that is right, and stays in its range: %s',
+  async (api) => {
+    const range = ['--offset', '64k', '--length', '128k', '--api', api];
+    const { status, report } = await perf(...verify, ...range);
+    expect(report.findings).toEqual([]);
+    expect(status).toBe(0);
+    expect(report).toMatchObject({ mismatches: 0, offset: 64 * KiB, length: 128 * KiB });
+    expect(report.reads).toBeGreaterThan(100);
+    expect(report.operations - report.reads).toBeGreaterThan(100);
+    const outside = [...disk.data.subarray(0, 64 * KiB), ...disk.data.subarray(192 * KiB)];
+    expect(outside.every((byte) => byte === 7)).toBe(true);
+    expect(disk.data.subarray(64 * KiB, 192 * KiB).every((byte) => byte === 7)).toBe(false);
+  },
+);
+
+it('finds a changed byte wherever it is', async () => {
+  onWrite((place, data) => {
+    Uint8Array.prototype.set.call(place, data);
+    // Of each piece that is written, one byte in the middle of a block.
+    place[300] = 255 - (place[300] as number);
+  });
+  const { status, report } = await perf(...verify, '--length', '64k');
+  expect(status).toBe(1);
+  expect(report.findings).toEqual([
+    expect.stringMatching(/reads returned wrong data.* not what was written$/),
+  ]);
+});
+
+it.each(['batch', 'promise'])(
+  'finds a write that was lost, even if nothing read it since: %s',
+  async (api) => {
+    let writes = 0;
+    onWrite((place, data) => {
+      // The range is filled by one write; later ones are lost now and then.
+      if (writes++ % 3 !== 2) Uint8Array.prototype.set.call(place, data);
+    });
+    const words = [...verify, '--workload', 'randwrite', '--length', '64k', '--api', api];
+    const { status, report } = await perf(...words);
+    expect(status).toBe(1);
+    expect(report.reads).toBe(0);
+    expect(report.findings).toEqual([expect.stringMatching(/wrong data; .* a write is lost$/)]);
+  },
+);
+
+it('says that the target grants fewer queues', async () => {
+  subsystem.maxIoQueues = 1;
+  const { status, report } = await perf('--io-queues', '4');
+  expect({ status, findings: report.findings }).toEqual({
+    status: 1,
+    findings: ['FEWER_IO_QUEUES: the target granted 1 of 4 I/O queues'],
+  });
+});
+
+it.each([
+  [['--read-percent', '30'], '--read-percent needs a mixed workload'],
+  [[...verify, '--length', '3k'], '--verify takes from 4'],
+  [['--offset', '1000'], '--offset 1000 is not a multiple'],
+  [['--offset', '1M'], 'past the end'],
+  [['--length', '2k'], '--io-size 4096 is more than the range'],
+])('%j is rejected', async (words, why) => {
+  const { status, stderr } = await perf(...words);
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });
+  expect(disk.data.every((byte) => byte === 7)).toBe(true);
+});
