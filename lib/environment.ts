@@ -79,8 +79,9 @@ const publish: Publish<DiagnosticsMessages> = publishTo;
 
 /** A place to check options with that suit any place. */
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
-/** Bounce memory may use half of `memoryMb`; the other half is for buffers and controllers. */
+/** Bounce memory may use half of `memoryMb`, and streams a quarter; the rest is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
+const streamBytesPerMb = 1 << 18;
 
 /**
  * SPDK in one JavaScript thread: its poller threads, its controllers, its buffers. Each thread, the main one and every
@@ -102,7 +103,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     super();
     this.#log = log;
     this.#native = nativeEnvironment;
-    this.#memory = new DmaMemory(nativeEnvironment);
+    this.#memory = new DmaMemory(nativeEnvironment, memoryMb * streamBytesPerMb);
     const bounce = new BouncePool(this.#memory, memoryMb * poolBytesPerMb);
     this.#controllers = new EnvironmentControllers(
       nativeEnvironment,

@@ -37,11 +37,15 @@ const dropped = 0x8000_0000;
 export class DmaMemory {
   readonly #native: NativeEnvironment;
   readonly #pins: Uint32Array;
+  /** The maximum of memory that streams hold, and what they hold now. */
+  readonly #stageLimit: number;
+  #staged = 0;
   /** Frees memory that is kept for later. False if there was none. */
   reclaim: () => boolean = () => false;
 
-  constructor(native: NativeEnvironment) {
+  constructor(native: NativeEnvironment, stageLimit: number) {
     this.#native = native;
+    this.#stageLimit = stageLimit;
     this.#pins = new Uint32Array(native.pins());
   }
 
@@ -69,6 +73,22 @@ export class DmaMemory {
     };
     Object.defineProperty(memory, regionKey, { value: marked });
     return marked;
+  }
+
+  /**
+   * As {@link tryAllocate}, for a stream, which returns it by {@link releaseStage}. Undefined too when streams hold their part of
+   * the memory, so that any number of them leaves memory for connects.
+   */
+  tryStage(bytes: number): DmaRegion | undefined {
+    if (this.#staged + bytes > this.#stageLimit) return undefined;
+    const region = this.tryAllocate(bytes);
+    if (region) this.#staged += bytes;
+    return region;
+  }
+
+  releaseStage(region: DmaRegion): void {
+    this.#staged -= region.bytes.byteLength;
+    this.release(region);
   }
 
   allocateBuffer(bytes: number): DmaBuffer {

@@ -17,7 +17,7 @@ export async function* chunksOf(
   memory: DmaMemory,
 ): AsyncGenerator<Buffer, void, undefined> {
   const operations = new StreamOperations(plan);
-  const stages = new StagePool(memory, plan.chunkBytes, plan.concurrency + 1);
+  const stages = new StagePool(memory, plan, plan.concurrency + 1);
   const ahead: { stage: Uint8Array; chunk: Promise<Buffer> }[] = [];
   let position = plan.start;
   let aborted: Error | undefined;

@@ -1,10 +1,11 @@
-// Memory in which a write stream gathers its data.
+// Memory of a stream in which its data is on the way: what a write stream gathers, and what chunks are read into.
 
 import type { DmaMemory, DmaRegion } from '../io/dma-memory.js';
+import type { StreamPlan } from './stream-options.js';
 
 /**
- * A bounded number of buffers: for the outstanding operations and the one that is being filled. They are DMA memory,
- * so that data is copied once; if none is left, ordinary memory, whose data is copied again.
+ * A bounded number of buffers for the operations of a stream. They are DMA memory, so that data is copied at most once; if none
+ * is left for streams, ordinary memory, whose data is copied once more.
  */
 export class StagePool {
   readonly #memory: DmaMemory;
@@ -15,9 +16,9 @@ export class StagePool {
   #left: number;
   #waiter: ((stage: Uint8Array) => void) | undefined;
 
-  constructor(memory: DmaMemory, bytes: number, most: number) {
+  constructor(memory: DmaMemory, { start, end, chunkBytes }: StreamPlan, most: number) {
     this.#memory = memory;
-    this.#bytes = bytes;
+    this.#bytes = Math.min(chunkBytes, end - start);
     this.#left = most;
   }
 
@@ -45,11 +46,11 @@ export class StagePool {
   close(): void {
     this.#left = 0;
     this.#free.length = 0;
-    for (const region of this.#regions.splice(0)) this.#memory.release(region);
+    for (const region of this.#regions.splice(0)) this.#memory.releaseStage(region);
   }
 
   #make(): Uint8Array {
-    const region = this.#memory.tryAllocate(this.#bytes);
+    const region = this.#memory.tryStage(this.#bytes);
     if (!region) return new Uint8Array(this.#bytes);
     this.#regions.push(region);
     return region.bytes;

@@ -42,7 +42,7 @@ export class NamespaceWriteStream extends Writable {
     this.#access = access;
     this.#plan = plan;
     this.#position = plan.start;
-    this.#stages = new StagePool(memory, plan.chunkBytes, plan.concurrency);
+    this.#stages = new StagePool(memory, plan, plan.concurrency);
     this.#operations = new StreamOperations(plan);
     this.#flush = () => flush(this.#operations.options);
     this.#operations.heed('The write stream', (error) => this.destroy(error));

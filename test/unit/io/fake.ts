@@ -30,7 +30,7 @@ export class FakeMemory {
   readonly #ids = new Map<ArrayBuffer, { id: number; bytes: number }>();
   #next = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, forStreams = limit) {
     const native = {
       pins: () => this.pins.buffer,
       allocate: ({ bytes }: { bytes: number }): NativeRegion | null => {
@@ -52,7 +52,7 @@ export class FakeMemory {
       },
       freeUnpinned: () => {},
     };
-    this.dma = new DmaMemory(native as unknown as NativeEnvironment);
+    this.dma = new DmaMemory(native as unknown as NativeEnvironment, forStreams);
   }
 
   get pinned(): number {
