@@ -13,9 +13,9 @@ import {
 } from './io/batch-command.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
 import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './io/dma-memory.js';
-import { ioOpcodes } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
+import { ioOpcodes } from './native/ring-layout.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { bytesOf } from './options/buffers.js';
 import { SubsystemNamespace } from './subsystem-namespace.js';

@@ -27,10 +27,10 @@ import {
 } from './io/operation-options.js';
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest, type RequestLimits } from './io/request.js';
-import { ioOpcodes } from './io/ring.js';
 import type { IoLimits } from './io/submission-queue.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
+import { ioOpcodes } from './native/ring-layout.js';
 import { deviceIdOf } from './nvme/namespace-descriptors.js';
 import type { AdminOptions } from './options/admin-command.js';
 import { checkInteger, readOptions } from './options/arguments.js';

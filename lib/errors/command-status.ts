@@ -5,7 +5,7 @@ import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
 
 /** A status word with this bit carries an errno of this host (native/core/io/ring_layout.h). */
-const hostError = 0x8000_0000;
+export const hostError = 0x8000_0000;
 /** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
 const abortedStatuses = [0x07, 0x08];
 /** ECANCELED: the remaining parts of a cancelled command. ECONNRESET: so, and its connection was lost with others of them. */

@@ -3,11 +3,12 @@
 import type { CommandFailure } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { offAbort, onAbort } from '../internal/signals.js';
+import { ioOpcodes } from '../native/ring-layout.js';
 import { invalidBuffer } from '../options/buffers.js';
 import { gather, type IoData } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
 import type { RequestEnd } from './request-end.js';
-import { ioOpcodes, type Ring, type Segment } from './ring.js';
+import type { Ring, Segment } from './ring.js';
 
 /** A raw command that has been checked. */
 export interface CheckedRawCommand {

@@ -1,37 +1,13 @@
 // The memory of one queue pair’s commands and completions, which native code shares.
 
 import type { NativeQueuePair } from '../native/contract.js';
+import { commandWord, ioOpcodes, ringLayout } from '../native/ring-layout.js';
 
-// The layout of native/core/io/io_ring.h, in words of 32 bits.
-const headerWords = 32;
-const commandWords = 16;
-const maxSegments = 16;
-const segmentWords = 3;
-const pendingWord = 0;
-const cancelsWord = 1;
-const completedWord = 16;
-const wakeWord = 17;
-const cancelWord = 10;
-const tagWord = 11;
-const referenceTagWord = 12;
-const applicationTagWord = 13;
-const rawTagWord = 8;
-const resultHighWord = 2;
+// Constants of this file, which V8 knows as such where a command is described.
+const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
+const { pendingWord, cancelsWord, completedWord, wakeWord } = ringLayout;
+const word = commandWord;
 const twoTo32 = 4_294_967_296;
-
-/** The operations of commands. */
-export const ioOpcodes = {
-  flush: 0,
-  write: 1,
-  read: 2,
-  writeUncorrectable: 4,
-  compare: 5,
-  writeZeroes: 8,
-  deallocate: 9,
-  verify: 12,
-  compareAndWrite: 254,
-  raw: 255,
-} as const;
 
 /** Most buffers of one vectored command. */
 export const segmentsPerCommand = maxSegments;
@@ -131,31 +107,31 @@ export class Ring {
   ): void {
     const words = this.#words;
     const at = this.#commands + slot * commandWords;
-    words[at] = opcode;
-    words[at + 1] = nsid;
-    words[at + 2] = block; // modulo 2^32, as typed arrays store
-    words[at + 3] = block / twoTo32;
-    words[at + 4] = blocks;
-    words[at + 5] = region;
-    words[at + 6] = offset;
-    words[at + 7] = blockSize;
-    words[at + 8] = flags;
-    words[at + 9] = 0;
-    words[at + cancelWord] = 0;
-    words[at + tagWord] = tag;
+    words[at + word.operation] = opcode;
+    words[at + word.namespace] = nsid;
+    words[at + word.blockLow] = block; // modulo 2^32, as typed arrays store
+    words[at + word.blockHigh] = block / twoTo32;
+    words[at + word.blocks] = blocks;
+    words[at + word.region] = region;
+    words[at + word.offset] = offset;
+    words[at + word.blockSize] = blockSize;
+    words[at + word.flags] = flags;
+    words[at + word.segments] = 0;
+    words[at + word.cancel] = 0;
+    words[at + word.tag] = tag;
   }
 
   /** Gives a described command with flags of protection information its tags: CDW14, modulo 2^32, and CDW15. */
   describeTags(slot: number, referenceTag: number, applicationTag: number): void {
     const at = this.#commands + slot * commandWords;
-    this.#words[at + referenceTagWord] = referenceTag;
-    this.#words[at + applicationTagWord] = applicationTag;
+    this.#words[at + word.referenceTag] = referenceTag;
+    this.#words[at + word.applicationTag] = applicationTag;
   }
 
   /** Gives a described command its data in several pieces instead. */
   describeSegments(slot: number, segments: readonly Segment[]): void {
     const words = this.#words;
-    words[this.#commands + slot * commandWords + 9] = segments.length;
+    words[this.#commands + slot * commandWords + word.segments] = segments.length;
     let at = this.#segments + slot * maxSegments * segmentWords;
     for (const { region, offset, length } of segments) {
       words[at] = region;
@@ -178,14 +154,14 @@ export class Ring {
   ): void {
     const words = this.#words;
     const at = this.#commands + slot * commandWords;
-    words[at] = ioOpcodes.raw;
-    words[at + 1] = nsid;
-    words[at + 5] = region;
-    words[at + 6] = offset;
-    words[at + 7] = length;
-    words[at + rawTagWord] = tag;
-    words[at + 9] = opcode;
-    for (let i = 0; i < 6; i++) words[at + 10 + i] = dwords[i] ?? 0;
+    words[at + word.operation] = ioOpcodes.raw;
+    words[at + word.namespace] = nsid;
+    words[at + word.region] = region;
+    words[at + word.offset] = offset;
+    words[at + word.length] = length;
+    words[at + word.rawTag] = tag;
+    words[at + word.opcode] = opcode;
+    for (let i = 0; i < 6; i++) words[at + word.cdw10 + i] = dwords[i] ?? 0;
   }
 
   /**
@@ -193,13 +169,13 @@ export class Ring {
    * were sent have ended. Not for raw commands, which are sent as a whole.
    */
   cancel(slot: number): void {
-    Atomics.store(this.#words, this.#commands + slot * commandWords + cancelWord, 1);
+    Atomics.store(this.#words, this.#commands + slot * commandWords + word.cancel, 1);
     Atomics.add(this.#words, cancelsWord, 1);
   }
 
   /** Dwords 0 and 1 of the completion of a raw command, while the sink has it. Exact up to 2^53. */
   longResult(slot: number): number {
-    const high = this.#words[this.#commands + slot * commandWords + resultHighWord] as number;
+    const high = this.#words[this.#commands + slot * commandWords + word.resultHigh] as number;
     return high * twoTo32 + (this.#words[this.#results + slot] as number);
   }
 

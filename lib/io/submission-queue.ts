@@ -4,6 +4,7 @@
 import { type CommandFailure, failureError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
+import { ioOpcodes } from '../native/ring-layout.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
 import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
@@ -16,7 +17,7 @@ import {
   type RequestPlace,
 } from './request.js';
 import { RequestEnd } from './request-end.js';
-import { type CompletionSink, ioOpcodes, type Ring } from './ring.js';
+import type { CompletionSink, Ring } from './ring.js';
 import { WaitingLine } from './waiting-line.js';
 
 /** Which queue an operation uses, and its limits. */

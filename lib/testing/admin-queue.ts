@@ -4,8 +4,8 @@ import type { NativeAdminRequest } from '../native/contract.js';
 import { type MemoryAdminResult, returnsData } from './admin.js';
 import type { Connection } from './connection.js';
 import type { JsChannel } from './js-channel.js';
-import { abortedStatus } from './layout.js';
 import type { Scheduler } from './scheduler.js';
+import { abortedStatus } from './statuses.js';
 
 const mostBytes = 1_048_576;
 

@@ -1,6 +1,6 @@
 // A command as a ring in shared memory describes it.
 
-import { commandWord as at, operation, ringLayout } from './layout.js';
+import { commandWord as at, ioOpcodes, ringLayout } from '../native/ring-layout.js';
 
 /** A part of a DMA region. */
 export interface CommandPart {
@@ -36,14 +36,14 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
   const base = {
     operation: word(at.operation),
     nsid: word(at.namespace),
-    tag: word(word(at.operation) === operation.raw ? at.rawTag : at.tag),
+    tag: word(word(at.operation) === ioOpcodes.raw ? at.rawTag : at.tag),
     block: word(at.blockHigh) * twoTo32 + word(at.blockLow),
     blocks: word(at.blocks),
     blockSize: word(at.blockSize),
     referenceTag: word(at.referenceTag),
     applicationTag: word(at.applicationTag),
   };
-  if (base.operation === operation.raw) {
+  if (base.operation === ioOpcodes.raw) {
     const length = word(at.length);
     return {
       ...base,
@@ -56,7 +56,7 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
     };
   }
   const count = word(at.segments);
-  const times = base.operation === operation.compareAndWrite ? 2 : 1;
+  const times = base.operation === ioOpcodes.compareAndWrite ? 2 : 1;
   const length = base.blocks * base.blockSize * times;
   const whole = { region: word(at.region), offset: word(at.offset), length };
   const pieces = Array.from({ length: Math.min(count, ringLayout.maxSegments) }, (_, i) => {
@@ -67,7 +67,7 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
       length: words[part + 2] as number,
     };
   });
-  const transfers = [operation.read, operation.write, operation.compare, operation.compareAndWrite].some(
+  const transfers = [ioOpcodes.read, ioOpcodes.write, ioOpcodes.compare, ioOpcodes.compareAndWrite].some(
     (one) => one === base.operation,
   );
   return {
@@ -81,6 +81,6 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
 
 /** Whether data comes from the controller. */
 export function comesBack(command: RingCommand): boolean {
-  if (command.operation === operation.raw) return (command.opcode & 2) !== 0;
-  return command.operation === operation.read;
+  if (command.operation === ioOpcodes.raw) return (command.opcode & 2) !== 0;
+  return command.operation === ioOpcodes.read;
 }

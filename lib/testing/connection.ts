@@ -3,8 +3,8 @@
 import type { NativeAbortOutcome, NativeNamespaceInfo } from '../native/contract.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
-import { abortedStatus, abortRequestedStatus } from './layout.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
+import { abortedStatus, abortRequestedStatus } from './statuses.js';
 import type { MemorySubsystem } from './subsystem.js';
 
 type Done = (status: number, result: number) => void;

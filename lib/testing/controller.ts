@@ -22,7 +22,6 @@ import type { MemoryTargetFaults } from './faults.js';
 import { MemoryHistory } from './history.js';
 import { watchKeepAlive } from './keep-alive.js';
 import { hostKeys, keyFailure } from './keys.js';
-import { errno } from './layout.js';
 import { Life } from './life.js';
 import { MemoryQueuePair, type RingHost } from './queue-pair.js';
 import type { MemoryRegions } from './regions.js';
@@ -30,6 +29,7 @@ import { resetSteps } from './reset.js';
 import type { Scheduler } from './scheduler.js';
 import type { ControllerShared, SteppedController } from './shared.js';
 import { statsOf } from './stats.js';
+import { errno } from './statuses.js';
 import type { MemorySubsystem } from './subsystem.js';
 import type { Violations } from './violations.js';
 

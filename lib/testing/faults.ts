@@ -1,14 +1,14 @@
 // Everything that can go wrong with a target in memory.
 
 import type { SpdkErrorCode } from '../errors/catalogue.js';
+import { ioOpcodes } from '../native/ring-layout.js';
 import { checkBoolean, checkInteger, checkOneOf, readOptions } from '../options/arguments.js';
 import { or } from '../options/common.js';
 import { formatTransportId, parseTransportId } from '../options/transport-id.js';
-import { operation } from './layout.js';
 import type { Scheduler } from './scheduler.js';
 
 /** Commands that can be made to fail, by their names; `raw` is what `namespace.raw()` sends. */
-export type MemoryCommand = keyof typeof operation;
+export type MemoryCommand = keyof typeof ioOpcodes;
 
 /** How commands are made to fail. */
 export interface MemoryFailure {
@@ -115,10 +115,10 @@ export class MemoryTargetFaults {
     const dnr = checkBoolean(or(given.get('dnr'), false), 'dnr');
     const crd = checkInteger(or(given.get('crd'), 0), 'crd', 0, 3);
     const command = given.get('command');
-    const names = Object.keys(operation) as MemoryCommand[];
+    const names = Object.keys(ioOpcodes) as MemoryCommand[];
     this.#failures.push({
       status: sc | (sct << 8) | (dnr ? 0x800 : 0) | (crd << 12),
-      operation: command === undefined ? undefined : operation[checkOneOf(command, 'command', names)],
+      operation: command === undefined ? undefined : ioOpcodes[checkOneOf(command, 'command', names)],
       left: checkInteger(or(given.get('count'), 1), 'count', 1, 1_000_000),
     });
   }

@@ -1,10 +1,10 @@
 // What a controller in memory does with metadata and protection information (NVM command set specification, "End-to-end
 // Data Protection").
 
+import { ioOpcodes } from '../native/ring-layout.js';
 import type { NamespaceInfo } from '../types.js';
 import type { RingCommand } from './command.js';
 import { crc16T10Dif } from './crc16.js';
-import { operation } from './layout.js';
 import type { MemoryNamespace } from './namespace.js';
 
 const protectionBytes = 8;
@@ -37,20 +37,20 @@ export function executeBlocks(
     const stored = storedBlock(namespace, command.block + index);
     const block = memory.subarray(index * bytes, (index + 1) * bytes);
     switch (command.operation) {
-      case operation.write: {
+      case ioOpcodes.write: {
         const fresh = Buffer.concat([block], stored.byteLength);
         if (has && acts(command)) protect(namespace, fresh, command, index);
         else if (has) status = check(namespace, fresh, command, index);
         if (status === 0) storeBlock(namespace, command.block + index, fresh);
         break;
       }
-      case operation.writeZeroes: {
+      case ioOpcodes.writeZeroes: {
         const fresh = Buffer.alloc(stored.byteLength);
         if (has && acts(command)) protect(namespace, fresh, command, index);
         storeBlock(namespace, command.block + index, fresh);
         break;
       }
-      case operation.compare:
+      case ioOpcodes.compare:
         if (!stored.subarray(0, bytes).equals(block)) status = compareFailure;
         break;
       default:
@@ -58,7 +58,7 @@ export function executeBlocks(
         stored.copy(block);
     }
   }
-  if (command.operation === operation.read && status === 0) {
+  if (command.operation === ioOpcodes.read && status === 0) {
     let at = 0;
     for (const part of parts) {
       if (!part) continue;

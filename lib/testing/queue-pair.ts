@@ -1,13 +1,15 @@
 // The native side of one queue pair, in memory.
 
+import { hostError } from '../errors/command-status.js';
 import type { NativeAbortOutcome, NativeQueuePair } from '../native/contract.js';
+import { commandWord, ioOpcodes, ringLayout } from '../native/ring-layout.js';
 import type { PollingMode } from '../options/attach.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
 import type { Connection, Sent } from './connection.js';
-import { abortedStatus, commandWord, errno, hostError, operation, ringLayout } from './layout.js';
 import { transferredBlockBytes } from './metadata.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
 import type { Scheduler } from './scheduler.js';
+import { abortedStatus, errno } from './statuses.js';
 import type { Violations } from './violations.js';
 
 /** What a ring needs of its controller. */
@@ -174,7 +176,7 @@ export class MemoryQueuePair implements NativeQueuePair {
     if (!connection) return false;
     const commandAt = this.#commandAt(slot);
     const command = readCommand(this.#words, commandAt, this.#segmentsAt(slot));
-    if (command.operation !== operation.raw && this.#words[commandAt + commandWord.cancel] !== 0) {
+    if (command.operation !== ioOpcodes.raw && this.#words[commandAt + commandWord.cancel] !== 0) {
       // One that is held has been at a controller before.
       const lost = this.#held.includes(slot);
       this.#complete(slot, hostError + (lost ? errno.ECONNRESET : errno.ECANCELED), 0);
@@ -206,10 +208,10 @@ export class MemoryQueuePair implements NativeQueuePair {
 
   #countData(command: RingCommand): void {
     const bytes = command.blocks * command.blockSize;
-    if (command.operation === operation.read) {
+    if (command.operation === ioOpcodes.read) {
       this.counts.reads++;
       this.counts.bytesRead += bytes;
-    } else if (command.operation === operation.write) {
+    } else if (command.operation === ioOpcodes.write) {
       this.counts.writes++;
       this.counts.bytesWritten += bytes;
     }
@@ -228,12 +230,12 @@ export class MemoryQueuePair implements NativeQueuePair {
       violations.add(`${name}: a command names namespace ${command.nsid}, which is not its own`);
     }
     if (namespace?.tag !== command.tag) return errno.ENODEV;
-    if (command.operation === operation.raw) return 0;
+    if (command.operation === ioOpcodes.raw) return 0;
     if (transferredBlockBytes(namespace, command) !== command.blockSize) {
       if (namespace.metadataSize > 0) return errno.ENOTSUP;
       violations.add(`${name}: a command has another block size`);
     }
-    if (command.operation === operation.flush) return 0;
+    if (command.operation === ioOpcodes.flush) return 0;
     if (command.blocks === 0) violations.add(`${name}: a command has no blocks`);
     if (command.block + command.blocks > namespace.blocks) {
       if (!namespace.changed) violations.add(`${name}: a command reaches past the end of the namespace`);
@@ -244,7 +246,7 @@ export class MemoryQueuePair implements NativeQueuePair {
     const covered =
       command.parts.length === 0 ||
       bytes ===
-        command.blocks * command.blockSize * (command.operation === operation.compareAndWrite ? 2 : 1);
+        command.blocks * command.blockSize * (command.operation === ioOpcodes.compareAndWrite ? 2 : 1);
     if (!covered) violations.add(`${name}: the parts of a command do not add up`);
     return covered ? 0 : errno.EFAULT;
   }
@@ -270,7 +272,7 @@ export class MemoryQueuePair implements NativeQueuePair {
     const queue = ringLayout.headerWords + this.#capacity;
     words[queue + this.#capacity + slot] = status;
     words[queue + 2 * this.#capacity + slot] = result; // modulo 2^32, as typed arrays store
-    if (words[this.#commandAt(slot)] === operation.raw)
+    if (words[this.#commandAt(slot)] === ioOpcodes.raw)
       words[this.#commandAt(slot) + commandWord.resultHigh] = result / 2 ** 32;
     words[queue + (this.#completed & (this.#capacity - 1))] = slot;
     this.#completed = (this.#completed + 1) >>> 0;
@@ -292,5 +294,5 @@ export class MemoryQueuePair implements NativeQueuePair {
 
 /** Whether a command is never sent again. */
 function sentOnce(command: RingCommand): boolean {
-  return command.operation === operation.raw || command.operation === operation.compareAndWrite;
+  return command.operation === ioOpcodes.raw || command.operation === ioOpcodes.compareAndWrite;
 }

@@ -2,10 +2,10 @@
 
 import { copyOpcode } from '../io/copy.js';
 import type { AnaState } from '../multipath/ana.js';
+import { ioOpcodes } from '../native/ring-layout.js';
 import { zoneOpcodes } from '../nvme/zones.js';
 import type { RingCommand } from './command.js';
 import { copyBlocks } from './copy.js';
-import { operation } from './layout.js';
 import { anaStatus } from './multipath.js';
 import type { MemoryNamespace } from './namespace.js';
 
@@ -40,7 +40,7 @@ export function executeRaw(
   const forZones = Object.values(zoneOpcodes).some((opcode) => opcode === command.opcode);
   if (!copies && !(forZones && namespace.zones)) return ended(0);
   const reads = command.opcode === zoneOpcodes.receive;
-  if (namespace.reservations.excludes(hostId, reads ? operation.read : operation.write))
+  if (namespace.reservations.excludes(hostId, reads ? ioOpcodes.read : ioOpcodes.write))
     return ended(reservationConflict);
   const unreachable = anaStatus(ana);
   if (unreachable !== 0) return ended(unreachable);

@@ -1,8 +1,8 @@
 // The reservation of a namespace in memory (NVMe base specification, "Reservations").
 
+import { ioOpcodes } from '../native/ring-layout.js';
 import { type ReservationType, reservationTypes } from '../nvme/reservations.js';
 import type { RingCommand } from './command.js';
-import { operation } from './layout.js';
 
 const opcodes = { register: 0x0d, report: 0x0e, acquire: 0x11, release: 0x15 } as const;
 const conflict = 0x83;
@@ -33,7 +33,7 @@ export class MemoryReservations {
     if (this.#type === 0 || this.#holds(hostId)) return false;
     const registered = this.#keys.has(hostId);
     if (registered && this.#type !== writeExclusive && this.#type !== exclusive) return false;
-    const reads = what === operation.read || what === operation.compare || what === operation.verify;
+    const reads = what === ioOpcodes.read || what === ioOpcodes.compare || what === ioOpcodes.verify;
     return !reads || exclusiveTypes.includes(this.#type);
   }
 

@@ -1,12 +1,12 @@
 // An NVM subsystem in memory.
 
 import type { AnaState } from '../multipath/ana.js';
+import { ioOpcodes } from '../native/ring-layout.js';
 import type { ControllerInfo } from '../types.js';
 import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import type { MemoryKeys } from './keys.js';
-import { operation } from './layout.js';
 import { MemoryManagement } from './management.js';
 import { executeBlocks } from './metadata.js';
 import { anaStatus, completeMultipath } from './multipath.js';
@@ -149,7 +149,7 @@ export class MemorySubsystem {
     const namespace = this.namespaces.get(command.nsid);
     const known = failure === 0 ? namespace : undefined;
     if (!known) return { status: failure || invalidNamespace, result: 0 };
-    if (command.operation === operation.raw)
+    if (command.operation === ioOpcodes.raw)
       return executeRaw(known, command, { hostId, ana: this.anaOf(command.nsid) }, parts[0]);
     return { status: this.#carryOut(known, command, parts, hostId), result: 0 };
   }
@@ -164,25 +164,25 @@ export class MemorySubsystem {
     if (namespace.reservations.excludes(hostId, command.operation)) return reservationConflict;
     const unreachable = anaStatus(this.anaOf(command.nsid));
     if (unreachable !== 0) return unreachable;
-    if (command.operation === operation.flush) return 0;
+    if (command.operation === ioOpcodes.flush) return 0;
     const from = command.block * namespace.blockSize;
     const to = from + command.blocks * namespace.blockSize;
     if (to > namespace.data.byteLength) return rangeStatus;
     const zoned = namespace.zones ? zoneStatus(namespace.zones, command) : 0;
     if (zoned !== 0) return zoned;
     switch (command.operation) {
-      case operation.writeZeroes:
+      case ioOpcodes.writeZeroes:
         if (namespace.metadataSize > 0) return executeBlocks(namespace, command, parts);
         namespace.data.fill(0, from, to);
         return 0;
-      case operation.writeUncorrectable:
+      case ioOpcodes.writeUncorrectable:
         for (let i = 0; i < command.blocks; i++) namespace.unreadable.add(command.block + i);
         return 0;
-      case operation.compareAndWrite:
+      case ioOpcodes.compareAndWrite:
         return compareAndWrite(namespace, from, to, parts);
-      case operation.deallocate:
+      case ioOpcodes.deallocate:
         return 0;
-      case operation.verify:
+      case ioOpcodes.verify:
         return namespace.metadataSize > 0 ? executeBlocks(namespace, command, parts) : 0;
       default:
         if (isUnreadable(namespace, command)) return unrecoveredRead;
@@ -200,7 +200,7 @@ export class MemorySubsystem {
 
 /** Why a zone does not take a command; else 0, and its write pointer has moved. */
 function zoneStatus(zones: MemoryZones, { operation: what, block, blocks }: RingCommand): number {
-  const writes = [operation.write, operation.writeZeroes, operation.compareAndWrite].some(
+  const writes = [ioOpcodes.write, ioOpcodes.writeZeroes, ioOpcodes.compareAndWrite].some(
     (one) => one === what,
   );
   return writes ? zones.write(block, blocks) : zones.reads(block);
@@ -210,7 +210,7 @@ function zoneStatus(zones: MemoryZones, { operation: what, block, blocks }: Ring
 function isUnreadable(namespace: MemoryNamespace, command: RingCommand): boolean {
   let found = false;
   for (let i = 0; i < command.blocks && namespace.unreadable.size > 0; i++) {
-    if (command.operation === operation.write) namespace.unreadable.delete(command.block + i);
+    if (command.operation === ioOpcodes.write) namespace.unreadable.delete(command.block + i);
     else found ||= namespace.unreadable.has(command.block + i);
   }
   return found;
@@ -235,8 +235,8 @@ function transfer(what: number, data: Uint8Array, parts: readonly (Uint8Array | 
   for (const part of parts) {
     if (!part) continue;
     const place = data.subarray(at, at + part.byteLength);
-    if (what === operation.read) part.set(place);
-    else if (what === operation.write) place.set(part);
+    if (what === ioOpcodes.read) part.set(place);
+    else if (what === ioOpcodes.write) place.set(part);
     else same &&= Buffer.compare(place, part) === 0;
     at += part.byteLength;
   }

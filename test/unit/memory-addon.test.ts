@@ -2,22 +2,12 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
-import { commandWord, ringLayout } from '../../lib/testing/layout.js';
 import { predecessors } from '../../lib/testing/life.js';
 import { type Fixture, makeFixture } from './memory/fixture.js';
 
 const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
 
 describe('the addon in memory behaves as native code', () => {
-  it('with the layout of the ring', () => {
-    const header = read('io/ring_layout.h');
-    const constant = (name: string) =>
-      Number(new RegExp(`constexpr uint32_t k${name} = (\\d+);`).exec(header)?.[1]);
-    for (const [name, value] of Object.entries({ ...ringLayout, ...commandWord })) {
-      expect([name, constant(name.charAt(0).toUpperCase() + name.slice(1))]).toEqual([name, value]);
-    }
-  });
-
   it('with what states may follow each other', () => {
     const source = read('controller/controller_state.cc').replace(/\/\/.*/g, '');
     const rules = source.slice(source.indexOf('bool can_follow'));

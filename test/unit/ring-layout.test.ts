@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ioOpcodes, Ring, segmentsPerCommand } from '../../lib/io/ring.js';
+import { hostError } from '../../lib/errors/command-status.js';
+import { Ring, segmentsPerCommand } from '../../lib/io/ring.js';
 import type { NativeQueuePair } from '../../lib/native/contract.js';
+import { commandWord, ioOpcodes, ringLayout } from '../../lib/native/ring-layout.js';
 
-// The memory of a ring is laid out twice, here and in native code; what lib/io/ring.ts writes is looked for where
-// native/core/io/ring_layout.h says that it is read.
+// lib/native/ring-layout.ts has what native/core/io/ring_layout.h has, and what lib/io/ring.ts writes is where native code reads it.
 
 const header = fs.readFileSync(new URL('../../native/core/io/ring_layout.h', import.meta.url), 'utf8');
 const constants = new Map(
@@ -44,6 +45,19 @@ function fixture() {
 }
 
 describe('the layout of a ring', () => {
+  it('is the same on both sides, with nothing missing on either', () => {
+    const nameOf = (name: string) => `k${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    const here = Object.entries({ ...ringLayout, ...commandWord }).map(([name, value]) => [
+      nameOf(name),
+      value,
+    ]);
+    // How many dwords a raw command has follows from the others of its list.
+    const there = [...constants].filter(([name]) => name !== 'kRawDwords');
+    expect(Object.fromEntries(here)).toEqual(Object.fromEntries(there));
+    const shift = Number(header.match(/kHostError = 1U << (\d+);/)?.[1]);
+    expect(hostError).toBe(2 ** shift);
+  });
+
   it('has the same operations on both sides', () => {
     const body = header.match(/enum Operation : uint32_t \{([^}]*)\}/)?.[1] ?? '';
     const native = [...body.matchAll(/(\w+) = (\d+)/g)].map(([, name, value]) => [name, Number(value)]);

@@ -7,8 +7,8 @@ namespace spdk_nvme {
 /**
  * The memory that JavaScript shares with the polling thread, in words of 32 bits: a header; the submission
  * queue, the completion queue, the statuses and the results, one word for each slot; the commands; and the
- * segments of vectored ones. IoRing has the protocol. lib/io/ring.ts is the other side;
- * test/unit/ring-layout.test.ts reads this file and compares the two.
+ * segments of vectored ones. IoRing has the protocol. lib/native/ring-layout.ts has the same;
+ * test/unit/ring-layout.test.ts compares the two.
  */
 struct RingLayout {
   static constexpr uint32_t kHeaderWords = 32;
