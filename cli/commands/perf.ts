@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { PollingMode } from 'spdk-nvme';
+import type { Namespace, PollingMode } from 'spdk-nvme';
 import { UsageError } from '../engine/exit.js';
 import { whileExported } from '../engine/exported.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
@@ -83,6 +83,8 @@ export function addPerf(program: Command): void {
         if (plan.ioSize > length)
           throw new UsageError(`--io-size ${plan.ioSize} is more than the range has, ${length} bytes`);
         if (plan.verify) checkPlaces(plan, controller.queuePairs.length);
+        // On stderr, which a report on stdout leaves free.
+        if (writes(plan)) process.stderr.write(`spdk-nvme: perf overwrites ${rangeText(plan, namespace)}\n`);
         const report = await whileExported(environment, 'perf', () =>
           runPerf(environment, controller, namespace, plan, { ...limits, ioQueues }),
         );
@@ -91,6 +93,12 @@ export function addPerf(program: Command): void {
         return report.findings.length > 0 ? 1 : 0;
       });
     });
+}
+
+/** What a run may write to. */
+function rangeText({ offset, length }: IoPlan, { id, bytes }: Namespace): string {
+  const whole = length === bytes ? ', the whole namespace' : '';
+  return `bytes ${offset} to ${offset + length - 1} of namespace ${id}${whole}`;
 }
 
 /** Each operation with --verify has a place of its own, which a table has. */

@@ -91,6 +91,26 @@ it.each(['batch', 'promise'])(
   },
 );
 
+it.each([
+  [[...verify, '--offset', '64k', '--length', '128k'], 'bytes 65536 to 196607 of namespace 1'],
+  [[...verify, '--workload', 'randread'], 'bytes 0 to 262143 of namespace 1, the whole namespace'],
+  [['--allow-writes', '--workload', 'randwrite', '--length', '4k'], 'bytes 0 to 4095 of namespace 1'],
+])('says what it overwrites before the first write: %j', async (words, range) => {
+  const said: string[] = [];
+  const saidBeforeWrite: string[] = [];
+  onWrite((place, data) => {
+    if (saidBeforeWrite.length === 0) saidBeforeWrite.push(said.join(''));
+    Uint8Array.prototype.set.call(place, data);
+  });
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  try {
+    await perf(...words);
+  } finally {
+    write.mockRestore();
+  }
+  expect(saidBeforeWrite).toEqual([`spdk-nvme: perf overwrites ${range}\n`]);
+});
+
 it('finds a changed byte wherever it is', async () => {
   onWrite((place, data) => {
     Uint8Array.prototype.set.call(place, data);
