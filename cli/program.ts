@@ -60,9 +60,15 @@ export function makeProgram(output: Output = processOutput): Command {
   addExamples(program);
   for (const command of [program, ...program.commands]) {
     const verb = command === program ? '' : command.name();
-    command.configureOutput({ ...output, outputError: (text, write) => write(usageMessage(text, verb)) });
+    command.configureOutput({ ...output, outputError: (text) => output.writeErr(usageMessage(text, verb)) });
   }
+  // Commander writes the whole help there when there is no verb, or one that it cannot explain.
+  program.configureOutput({ writeErr: () => output.writeErr(usageMessage(verbProblem(program.args), '')) });
   return program;
+}
+
+function verbProblem([help, verb]: readonly string[]): string {
+  return help === undefined || verb === undefined ? 'a verb is missing' : `there is no verb '${verb}'`;
 }
 
 /** Runs one command line and gives the exit status. */

@@ -13,7 +13,9 @@ export function nqn(text: string): string {
 }
 
 export function transportId(text: string): TransportId {
-  return attempt(() => parseTransportId(text));
+  const id = attempt(() => parseTransportId(text));
+  if (id.trtype === 'PCIe') throw new InvalidArgumentError('A target is reached by only RDMA and TCP.');
+  return id;
 }
 
 export function address(text: string): string {

@@ -86,7 +86,7 @@ export function targetOf(options: TargetOptions): TransportId {
 /** All controllers that the options name, in their order. */
 export function targetsOf(options: TargetOptions): TransportId[] {
   const ids = idsOf(options, controllerPort, options.nqn);
-  const nameless = ids.find(({ trtype, subnqn }) => trtype !== 'PCIe' && subnqn === undefined);
+  const nameless = ids.find(({ subnqn }) => subnqn === undefined);
   if (nameless) throw new UsageError(`--transport-id ${formatTransportId(nameless)} has no subnqn`);
   return ids;
 }

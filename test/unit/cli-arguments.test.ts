@@ -101,6 +101,10 @@ it.each([
   [['list', ...target, '--nope'], '--nope'],
   [['list', ...target, 'more'], 'too many arguments'],
   [['lisst'], 'lisst'],
+  [[], 'verb'],
+  [['help', 'lisst'], 'lisst'],
+  [['list', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'only RDMA and TCP'],
+  [['discover', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'only RDMA and TCP'],
 ])('%j is rejected before anything is opened, with one line and status 2', async (words, why) => {
   const written: string[] = [];
   const output = { ...silent, writeErr: (text: string) => void written.push(text) };
