@@ -71,6 +71,18 @@ it('attaches that wait for the response to a command take next to no processor t
   expectRest(await whileWaiting(silent.port));
 });
 
+it('an attach and a detach do not wait for the target of another attach', { timeout: 20_000 }, async () => {
+  const silent = await listenSilently(local.listener.traddr);
+  onTestFinished(silent.close);
+  const other = local.env.attach(local.id(nqn, silent.port), { timeoutMs: 5_000 }).catch(() => 'silent');
+  await expect.poll(() => silent.connections()).toBe(1);
+  const controller = await local.env.attach(local.id(nqn), { timeoutMs: 2_000 });
+  await controller.detach({ timeoutMs: 2_000 });
+  expect(await Promise.race([other, 'waits'])).toBe('waits');
+  silent.close();
+  expect(await other).toBe('silent');
+});
+
 it('a target that is slow with its first response gets a second attempt', { timeout: 20_000 }, async () => {
   let connections = 0;
   const port = await listen((socket, data) => {
