@@ -163,6 +163,7 @@ describe('the addon', () => {
         'tcp-connect-in-capsule',
         'discovery-host-identity',
         'namespaces-in-ordinary-memory',
+        'target-connect-without-admin-queue',
       ]);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
     for (const bad of [null, { al: true }, { all: 1 }]) {

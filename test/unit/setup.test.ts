@@ -83,11 +83,12 @@ describe('the recipe’s patches', () => {
       'tcp-connect-in-capsule',
       'discovery-host-identity',
       'namespaces-in-ordinary-memory',
+      'target-connect-without-admin-queue',
     ]);
     const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
     expect(shipped).toContain('scripts/spdk-patches');
     expect(patchesHeader({ patches })).toBe(
-      '#define SPDK_NVME_PATCHES "tcp-connect-in-capsule discovery-host-identity namespaces-in-ordinary-memory"\n',
+      `#define SPDK_NVME_PATCHES "${patches.map(({ name }: { name: string }) => name).join(' ')}"\n`,
     );
   });
 
