@@ -116,22 +116,32 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       await fixture.bystander.expectUndisturbed(limits.stall);
     });
 
-    it.each<[number, AttachOptions]>([
-      [0, { ioQueues: 1 }],
-      [32, { ioQueues: 4 }],
-      [32, { ioQueues: 2, polling: 'inline' }],
-      [32, { ioQueues: 2, polling: 'adaptive' }],
-    ])('with %d operations outstanding: a controller with %j is detached', async (depth, options) => {
-      const controller = await fixture.attach(options);
-      const load = new Load(controller, { depth });
-      if (depth > 0) await load.progress(depth);
+    it('with or without operations outstanding, however it is polled: all controllers are detached', async () => {
+      const settings: readonly (readonly [number, AttachOptions])[] = [
+        [0, { ioQueues: 1 }],
+        [32, { ioQueues: 4 }],
+        [32, { ioQueues: 2, polling: 'inline' }],
+        [32, { ioQueues: 2, polling: 'adaptive' }],
+      ];
+      const attached = settings.map(async ([depth, options], i) => {
+        const id = target.ids[i] as string;
+        const controller = await within(limits.attach, fixture.env.attach(id, options));
+        const load = new Load(controller, { depth });
+        if (depth > 0) await load.progress(depth);
+        return { depth, controller, load };
+      });
+      const all = await Promise.all(attached);
       target.freeze();
-      await sleep(50);
-      load.stop();
-      const { aborted } = await within(limits.detach, controller.detach({ drainMs: 100 }));
-      expect(controller.state).toBe('detached');
-      expect(aborted).toBe(depth);
-      await load.expectAllEnd(limits.response);
+      await sleep(200);
+      for (const { load } of all) load.stop();
+      // All at once: the one poller, and whatever else they share, is not held up by any of them.
+      const detached = all.map(async ({ depth, controller, load }) => {
+        const { aborted } = await within(limits.detach, controller.detach({ drainMs: 100 }));
+        expect(controller.state).toBe('detached');
+        expect(aborted).toBe(depth);
+        await load.expectAllEnd(limits.response);
+      });
+      await Promise.all(detached);
       await expectOthersUndisturbed();
       await expectUsable();
     });
