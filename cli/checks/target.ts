@@ -112,7 +112,7 @@ export async function checkDiscovery(
       const subsystems = new Set(
         entries.filter(({ subtype }) => subtype === 'nvm').map(({ subsystemNqn }) => subsystemNqn),
       );
-      const text = `the log has ${entries.length} entries`;
+      const text = `the log has ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}`;
       if (subnqn && subsystems.has(subnqn)) return ok('discovery', `${text}, the subsystem among them`);
       return warning(
         'discovery',

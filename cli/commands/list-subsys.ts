@@ -43,47 +43,56 @@ export function addListSubsystems(program: Command): void {
     process.exitCode = await withEnvironment(given, async (environment, stop) => {
       const options = { ...attachOptionsOf(given), signal: stop.signal, filter: wanted };
       const report = await withPortHint(given, environment.attachAll(service, options));
-      const ana = await readAna(report.attached, options);
-      const subsystems = subsystemsOf(report, wanted, ana);
+      const ana = await readAllAna(report.attached, options);
+      stop.signal.throwIfAborted();
+      const subsystems = subsystemsOf(report, wanted, ana.states);
       const controllers = report.attached.map(({ controller }) => controller);
       const [{ hostNqn = '', hostId = '' } = {}] = controllers;
       await Promise.all(controllers.map((controller) => detachNow(controller, stop, given.timeout)));
       print(given.outputFormat, { HostNQN: hostNqn, HostID: hostId, Subsystems: subsystems }, () =>
         subsystems.map(asText).join('\n'),
       );
-      for (const { entry, error } of report.failed) {
+      const failed = [...report.failed, ...ana.failed];
+      for (const { entry, error } of failed) {
         process.stderr.write(`spdk-nvme: ${entry.subsystemNqn} at ${addressOf(entry)}: ${explain(error)}\n`);
       }
       const unknown = nqn.filter((name) => !subsystems.some(({ NQN }) => NQN === name));
       for (const name of unknown) process.stderr.write(`spdk-nvme: ${name} is not in the discovery log\n`);
-      return report.failed.length + unknown.length > 0 ? 1 : 0;
+      return failed.length + unknown.length > 0 ? 1 : 0;
     });
   });
 }
 
 type AnaStates = ReadonlyMap<Controller, PathRow['ANA']>;
 
-/** Of the controllers that report it. */
-async function readAna(
+type Limits = { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined };
+
+/** Of the controllers that report it. One that does not respond leaves those of the others. */
+async function readAllAna(
   attached: AttachAllReport['attached'],
-  limits: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
-): Promise<AnaStates> {
-  const { timeoutMs, signal } = limits;
+  limits: Limits,
+): Promise<{ readonly states: AnaStates; readonly failed: AttachAllReport['failed'] }> {
   const states = new Map<Controller, PathRow['ANA']>();
-  for (const { controller } of attached) {
-    const { admin } = controller;
-    const idCtrl = await admin.identify(1, 0, { timeoutMs, signal });
-    if (!reportsAna(idCtrl)) continue;
-    const page = await admin.logPage(anaPage, anaLogBytes(idCtrl), undefined, { timeoutMs, signal });
-    const byId = decodeAnaLog(page).flatMap(({ nsids, state }) =>
-      nsids.map((namespace) => ({ namespace, state })),
-    );
-    states.set(
-      controller,
-      byId.sort((a, b) => a.namespace - b.namespace),
-    );
-  }
-  return states;
+  const failed: { entry: DiscoveryEntry; error: Error }[] = [];
+  await Promise.all(
+    attached.map(async ({ entry, controller }) => {
+      try {
+        states.set(controller, await readAna(controller, limits));
+      } catch (error) {
+        failed.push({ entry, error: error as Error });
+      }
+    }),
+  );
+  return { states, failed };
+}
+
+async function readAna({ admin }: Controller, { timeoutMs, signal }: Limits): Promise<PathRow['ANA']> {
+  const idCtrl = await admin.identify(1, 0, { timeoutMs, signal });
+  if (!reportsAna(idCtrl)) return undefined;
+  const page = await admin.logPage(anaPage, anaLogBytes(idCtrl), undefined, { timeoutMs, signal });
+  return decodeAnaLog(page)
+    .flatMap(({ nsids, state }) => nsids.map((namespace) => ({ namespace, state })))
+    .sort((a, b) => a.namespace - b.namespace);
 }
 
 /** Paths by subsystem. Entries that the report skips are no paths, but for those that cannot be tried. */

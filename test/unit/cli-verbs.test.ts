@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { run } from '../../cli/program.js';
+import { Admin } from '../../lib/admin.js';
+import { SpdkError } from '../../lib/index.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
+  type MemoryTarget,
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
@@ -15,13 +18,15 @@ import {
 const nqn = 'nqn.2026-11.dev.spdk-nvme:disk';
 const words = ['-t', 'tcp', '-a', '127.0.0.1', '-s', '4420', '-n', nqn];
 let simulation: Simulation;
+let target: MemoryTarget;
 let subsystem: MemorySubsystem;
 let disk: MemoryNamespace;
 let zoned: MemoryNamespace;
 
 beforeEach(() => {
   simulation = simulate();
-  subsystem = simulation.addTarget().addSubsystem(nqn);
+  target = simulation.addTarget();
+  subsystem = target.addSubsystem(nqn);
   disk = subsystem.addNamespace(1, { blocks: 64 });
   zoned = subsystem.addNamespace(2, { blocks: 64, zones: { zoneBlocks: 16, capacityBlocks: 12 } });
 });
@@ -107,4 +112,26 @@ it.each([
 ])('zns %j ends with the reason on a namespace without zones', async (given, why) => {
   const { status, err } = await verb('zns', ...given, '-N', '1');
   expect([status, err]).toEqual([1, expect.stringContaining(why)]);
+});
+
+it('list-subsys keeps the other paths when one controller does not respond any more', async () => {
+  const { traddr, trsvcid } = target;
+  const other = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:other').nqn;
+  target.addDiscovery().entries = [other, nqn].map((subnqn) => ({ subnqn, traddr, trsvcid }));
+  vi.spyOn(Admin.prototype, 'identify').mockRejectedValueOnce(new SpdkError('ERR_SPDK_TIMEOUT', 'too late'));
+  const out: string[] = [];
+  let err = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0);
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += text;
+    return true;
+  });
+  const line = ['list-subsys', '-t', 'tcp', '-a', traddr, '-s', trsvcid];
+  const status = await run(line, { writeOut: () => {}, writeErr: (text: string) => (err += text) });
+  vi.restoreAllMocks();
+  expect({ status, err }).toEqual({
+    status: 1,
+    err: expect.stringMatching(/^spdk-nvme: nqn\S+ at traddr=\S+: ERR_SPDK_TIMEOUT: too late\n$/),
+  });
+  expect(out.join('').match(/ \+- tcp traddr=\S+ live/g)).toHaveLength(2);
 });
