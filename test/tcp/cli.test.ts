@@ -400,7 +400,12 @@ describe('measuring', () => {
 
   it('perf keeps to a rate, and checks what it wrote', async () => {
     const words = ['perf', ...one, '--workload', 'randrw', '--allow-writes', '--verify', '--rate', '500'];
-    const report = await json(...words, '--seconds', '2', '--ramp', '0');
+    const { exitCode, stdout, stderr } = await text(...words, '--seconds', '2', '--ramp', '0', '-o', 'json');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^spdk-nvme: perf overwrites .+$/),
+    });
+    const report = JSON.parse(stdout);
     expect(report).toMatchObject({ failed: 0, mismatches: 0 });
     expect(report.iops).toBeGreaterThan(350);
     expect(report.iops).toBeLessThan(600);
