@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { bytes, integer } from '../engine/numbers.js';
+import { everyNamespace } from '../engine/namespace-option.js';
+import { bytes, hex, integer } from '../engine/numbers.js';
 import { hexDump } from '../nvme/hex-dump.js';
-import { everyNamespace, type Given, logCommand, run, show } from './logs.js';
+import { type Given, logCommand, run, show } from './logs.js';
 
 interface GivenFeature extends Given {
   readonly featureId: number;
@@ -64,8 +65,4 @@ export function addGetFeature(program: Command): void {
         }));
       }),
     );
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
 }

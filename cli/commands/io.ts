@@ -4,7 +4,7 @@ import { addAlias } from '../engine/alias.js';
 import { UsageError } from '../engine/exit.js';
 import { sizeOfInput, writableFile } from '../engine/files.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { integer } from '../engine/numbers.js';
+import { integers } from '../engine/numbers.js';
 import {
   addPlaceOptions,
   checkPlaceOptions,
@@ -39,7 +39,7 @@ export function addIo(program: Command): void {
   addAlias(read, '--file <FILE>', 'data').action((given: Given) => {
     checkPipe(given, process.stdout);
     return work(given, (session, namespace) =>
-      receive(session, namespace, placeOf(namespace, given), isStdio(given.data) ? undefined : given.data),
+      receive(session, namespace, placeOf(namespace, given), fileOf(given)),
     );
   });
   for (const [operation, description, verb] of [
@@ -53,7 +53,7 @@ export function addIo(program: Command): void {
     );
     addAlias(command, '--file <FILE>', 'data').action((given: Given) => {
       checkPipe(given, process.stdin);
-      const file = isStdio(given.data) ? undefined : given.data;
+      const file = fileOf(given);
       const size = file === undefined ? undefined : sizeOfInput('--data', file);
       return work(given, (session, namespace) =>
         send(session, namespace, placeOf(namespace, given), { file, size }, operation),
@@ -120,8 +120,9 @@ function rangesOf(namespace: Namespace, given: GivenRanges): Place[] {
 }
 
 function blockList(least: number): (text: string) => number[] {
+  const parse = integers(least, Number.MAX_SAFE_INTEGER);
   return (text) => {
-    const list = text.split(',').map(integer(least, Number.MAX_SAFE_INTEGER));
+    const list = parse(text);
     if (list.length <= 256) return list;
     throw new InvalidArgumentError('There are at most 256 ranges.');
   };
@@ -129,6 +130,11 @@ function blockList(least: number): (text: string) => number[] {
 
 function lengthMissing(): UsageError {
   return new UsageError('--length is missing: this verb does not take the whole namespace by itself');
+}
+
+/** Undefined for stdin and stdout. */
+function fileOf({ data }: Given): string | undefined {
+  return isStdio(data) ? undefined : data;
 }
 
 function outputFile(path: string): string {

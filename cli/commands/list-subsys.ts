@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AttachAllReport, Controller, DiscoveryEntry } from 'spdk-nvme';
+import type { AdminOptions, AttachAllReport, Controller, DiscoveryEntry } from 'spdk-nvme';
 import { anaText } from '../engine/ana.js';
 import { explain } from '../engine/exit.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
@@ -65,12 +65,10 @@ export function addListSubsystems(program: Command): void {
 
 type AnaStates = ReadonlyMap<Controller, PathRow['ANA']>;
 
-type Limits = { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined };
-
 /** Of the controllers that report it. One that does not respond leaves those of the others. */
 async function readAllAna(
   attached: AttachAllReport['attached'],
-  limits: Limits,
+  limits: AdminOptions,
 ): Promise<{ readonly states: AnaStates; readonly failed: AttachAllReport['failed'] }> {
   const states = new Map<Controller, PathRow['ANA']>();
   const failed: { entry: DiscoveryEntry; error: Error }[] = [];
@@ -86,7 +84,7 @@ async function readAllAna(
   return { states, failed };
 }
 
-async function readAna({ admin }: Controller, { timeoutMs, signal }: Limits): Promise<PathRow['ANA']> {
+async function readAna({ admin }: Controller, { timeoutMs, signal }: AdminOptions): Promise<PathRow['ANA']> {
   const idCtrl = await admin.identify(1, 0, { timeoutMs, signal });
   if (!reportsAna(idCtrl)) return undefined;
   const page = await admin.logPage(anaPage, anaLogBytes(idCtrl), undefined, { timeoutMs, signal });

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Controller } from 'spdk-nvme';
+import { everyNamespace } from '../engine/namespace-option.js';
 import { bytes, integer } from '../engine/numbers.js';
 import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
@@ -20,7 +21,6 @@ interface GivenLog extends Given {
   readonly rae: boolean;
 }
 
-export const everyNamespace = 0xffff_ffff;
 const smartPage = 0x02;
 const errorPage = 0x01;
 

@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander';
 import type { FirmwareCommitOptions, Management, SanitizeOptions } from 'spdk-nvme';
 import { UsageError } from '../engine/exit.js';
 import { readInput, sizeOfInput } from '../engine/files.js';
-import { integer, integers } from '../engine/numbers.js';
+import { everyNamespace } from '../engine/namespace-option.js';
+import { hex, integer, integers } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
 import { listing } from '../engine/show.js';
@@ -18,7 +19,6 @@ interface Given extends SessionOptions {
 
 /** In the order of their numbers, from 1 on. */
 const sanitizeActions = ['exit-failure', 'start-block-erase', 'start-overwrite', 'start-crypto-erase'];
-const everyNamespace = 0xffff_ffff;
 const sanitizePage = 0x81;
 const selfTestPage = 0x06;
 
@@ -136,11 +136,11 @@ function addFirmware(program: Command): void {
       0,
     )
     .action(
-      act<{ fw: string; offset: number }>(async (to, limits, { fw, offset }) => {
-        const image = readInput(fw, sizeOfImage(fw));
-        await to.downloadFirmware(image, { offset: offset * 4, ...limits });
+      act<{ fw: string; offset: number }>(async (to, limits, given) => {
+        const image = readInput(given.fw, sizeOfImage(given));
+        await to.downloadFirmware(image, { offset: given.offset * 4, ...limits });
         return 'Firmware download success';
-      }, checkImage),
+      }, sizeOfImage),
     );
   changing(program, 'fw-commit', 'Store or activate a firmware image.')
     .option('--slot <N>', 'the slot; 0: the controller chooses', integer(0, 7), 0)
@@ -159,11 +159,7 @@ function addFirmware(program: Command): void {
     );
 }
 
-function checkImage({ fw }: { readonly fw: string }): void {
-  sizeOfImage(fw);
-}
-
-function sizeOfImage(fw: string): number {
+function sizeOfImage({ fw }: { readonly fw: string }): number {
   const size = sizeOfInput('--fw', fw);
   if (size === undefined || size === 0 || size % 4 !== 0)
     throw new UsageError(
@@ -274,7 +270,7 @@ type Limits = Pick<Session['limits'], 'signal'> & { readonly timeoutMs?: number 
 /** @param check what is wrong with the options, before anything is opened */
 function act<Options extends object>(
   work: (to: Management, limits: Limits, given: Given & Options) => Promise<string>,
-  check: (given: Given & Options) => void = () => {},
+  check: (given: Given & Options) => unknown = () => {},
 ) {
   return async (given: Given & Options, command: Command): Promise<void> => {
     if (!given.force)
@@ -293,8 +289,4 @@ function namespaceId(description: string): Option {
   return new Option('-N, --namespace-id <NSID>', description)
     .argParser(integer(0, everyNamespace))
     .makeOptionMandatory();
-}
-
-function hex(value: number): string {
-  return value.toString(16);
 }

@@ -1,8 +1,13 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../engine/exit.js';
 import { readInput, sizeOfInput } from '../engine/files.js';
-import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { bytes, integer } from '../engine/numbers.js';
+import {
+  addNamespaceOption,
+  everyNamespace,
+  type NamespaceOption,
+  namespaceOf,
+} from '../engine/namespace-option.js';
+import { bytes, hex, integer } from '../engine/numbers.js';
 import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
 import { addTargetOptions } from '../engine/target-options.js';
@@ -30,7 +35,7 @@ export function addPassthru(program: Command): void {
   admin.option(
     '-N, --namespace-id <NSID>',
     'the namespace; 0xffffffff: all of them (default: 0, none)',
-    integer(0, 0xffff_ffff),
+    integer(0, everyNamespace),
   );
   admin.action(async (given: Given) => {
     const data = dataOf(given);
@@ -94,7 +99,7 @@ function checkDirection({ opcode, read, write, dataLen }: Given): void {
   const wrong = read ? direction !== receives : write && direction !== sends;
   if (wrong)
     throw new UsageError(
-      `--${read ? 'read' : 'write'} contradicts --opcode 0x${opcode.toString(16).padStart(2, '0')}, which ${directions[direction]}`,
+      `--${read ? 'read' : 'write'} contradicts --opcode 0x${hex(opcode, 2)}, which ${directions[direction]}`,
     );
   if (read && dataLen === 0) throw new UsageError('--read needs --data-len');
 }

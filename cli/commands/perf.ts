@@ -105,7 +105,7 @@ function rangeText({ offset, length }: IoPlan, { id, bytes }: Namespace): string
 function checkPlaces(plan: IoPlan, queues: number): void {
   const places = placesOf(plan);
   const least = plan.depth * queues;
-  if (places >= least && Math.floor(places / queues) >= plan.depth && places <= mostPlaces) return;
+  if (places >= least && places <= mostPlaces) return;
   throw new UsageError(
     `--length is ${places} times --io-size; --verify takes from ${least} to ${mostPlaces}, at this --depth`,
   );

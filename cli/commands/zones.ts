@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { Namespace, Zone, ZoneState, Zones } from 'spdk-nvme';
 import { Failure, UsageError } from '../engine/exit.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { integer } from '../engine/numbers.js';
+import { hex, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
 import { listing } from '../engine/show.js';
@@ -169,9 +169,8 @@ function shown({ offset, writePointer, capacity, state, extension }: Zone, block
 }
 
 function line({ slba, wp, cap, state, ...rest }: ReturnType<typeof shown>): string {
-  const hex = (value: number | bigint) => `0x${value.toString(16)}`;
   const end = 'ext_data' in rest ? ` Extension: ${rest.ext_data}` : '';
-  return `SLBA: ${hex(slba)} WP: ${hex(wp)} Cap: ${hex(cap)} State: ${state}${end}`;
+  return `SLBA: 0x${hex(slba)} WP: 0x${hex(wp)} Cap: 0x${hex(cap)} State: ${state}${end}`;
 }
 
 function success(verb: string): void {

@@ -3,6 +3,9 @@ import type { Controller, Namespace } from 'spdk-nvme';
 import { UsageError } from './exit.js';
 import { integer } from './numbers.js';
 
+/** NVM Express Base Specification, "Namespace Identifier": the broadcast value. */
+export const everyNamespace = 0xffff_ffff;
+
 export interface NamespaceOption {
   readonly namespaceId?: number;
 }
@@ -12,7 +15,7 @@ export function addNamespaceOption(command: Command): Command {
   return command.option(
     '-N, --namespace-id <NSID>',
     'the namespace (default: the only one)',
-    integer(1, 0xffff_fffe),
+    integer(1, everyNamespace - 1),
   );
 }
 

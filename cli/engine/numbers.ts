@@ -29,6 +29,11 @@ export function bytes(min: number, max: number): (text: string) => number {
   };
 }
 
+/** A number in hexadecimal digits, at least so many. */
+export function hex(value: number | bigint, digits = 1): string {
+  return value.toString(16).padStart(digits, '0');
+}
+
 /** As `1.5 MiB`. */
 export function formatBytes(value: number): string {
   const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createWriteStream, realpathSync, renameSync, rmSync, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { statsOf } from './files.js';
@@ -24,12 +25,8 @@ export class OutputFile {
   }
 
   /** Waits until it can be written. */
-  opened(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (!this.stream.pending) resolve();
-      this.stream.once('open', () => resolve());
-      this.stream.once('error', reject);
-    });
+  async opened(): Promise<void> {
+    if (this.stream.pending) await once(this.stream, 'open');
   }
 
   /** All is written: the file gets its name. */

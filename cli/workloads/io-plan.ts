@@ -17,7 +17,7 @@ export interface IoPlan {
   readonly depth: number;
   readonly api: 'batch' | 'promise';
   readonly polling: PollingMode;
-  /** The share of reads in percent. */
+  /** The share of reads in percent: 100 or 0 for a pattern that is not mixed. */
   readonly readPercent: number;
   /** How long is measured. */
   readonly seconds: number;
@@ -55,6 +55,7 @@ export interface Step {
 /** Chooses the operations of one queue pair, each in a part of the range of its own. */
 export class Steps {
   readonly #plan: IoPlan;
+  readonly #random: boolean;
   readonly #first: number;
   readonly #count: number;
   readonly #verifier: Verifier | undefined;
@@ -63,18 +64,16 @@ export class Steps {
   constructor(plan: IoPlan, queue: number, queues: number, verifier?: Verifier) {
     const places = placesOf(plan);
     this.#plan = plan;
+    this.#random = plan.pattern.startsWith('rand');
     this.#verifier = verifier;
     this.#count = Math.max(1, Math.floor(places / queues));
     this.#first = Math.min(queue * this.#count, places - 1);
   }
 
   next(): Step {
-    const { pattern, ioSize, readPercent, offset } = this.#plan;
-    const random = pattern.startsWith('rand');
-    const wanted = random ? Math.floor(Math.random() * this.#count) : this.#next++ % this.#count;
+    const { ioSize, readPercent, offset } = this.#plan;
+    const wanted = this.#random ? Math.floor(Math.random() * this.#count) : this.#next++ % this.#count;
     const place = this.#verifier?.take(this.#first, this.#count, wanted) ?? this.#first + wanted;
-    const direction = pattern.replace('rand', '');
-    const write = direction === 'write' || (direction === 'rw' && Math.random() * 100 >= readPercent);
-    return { place, offset: offset + place * ioSize, write };
+    return { place, offset: offset + place * ioSize, write: Math.random() * 100 >= readPercent };
   }
 }
