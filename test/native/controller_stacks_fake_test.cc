@@ -26,17 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kLimit = 10s;
 constexpr uint32_t kDepth = 8;
 
-ControllerEvents nobody_listens() {
-  return {.attached = [](const Status& /*status*/) {},
-          .state_changed = [](ControllerState /*state*/) {},
-          .failed = [](const Status& /*why*/) {},
-          .reset = [](const ResetStep& /*step*/) {},
-          .io_completed = [] {},
-          .namespaces_changed = [] {},
-          .log_changed = [] {},
-          .reservations_changed = [] {}};
-}
-
 /** Keeps a poller in a call, as SPDK would, from before it is given anything else. */
 class HeldPoller {
  public:
@@ -88,7 +77,7 @@ TEST(ControllerStacks, HasEveryPollerThatServesItBeforeItsFirstPollToo) {
   request.connect.io_queues = 2;
   request.connect.queue_depth = kDepth;
   request.connect.timeout_ms = 1'000;
-  const auto controller = Controller::start(services, threads, request, nobody_listens());
+  const auto controller = Controller::start(services, threads, request, {});
   const auto limit = Clock::now() + kLimit;
   while (controller->state() == ControllerState::attaching && Clock::now() < limit) {
     std::this_thread::sleep_for(1ms);

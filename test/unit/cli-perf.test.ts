@@ -1,17 +1,14 @@
 // `perf --verify` with a target in memory: what a disk does wrong is found.
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { run } from '../../cli/program.js';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
+import { runVerb } from './memory/command-line.js';
 
 const KiB = 1024;
-// Each run listens to signals.
-process.setMaxListeners(0);
-process.stdout.setMaxListeners(0);
 
 let simulation: Simulation;
 let subsystem: MemorySubsystem;
@@ -27,34 +24,10 @@ afterEach(() => {
   simulation.restore();
 });
 
-async function perf(...words: string[]) {
-  const stdout: string[] = [];
-  const stderr: string[] = [];
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => stdout.push(String(text)) > 0);
-  try {
-    const output = { writeOut: () => {}, writeErr: (text: string) => void stderr.push(text) };
-    const given = [
-      'perf',
-      '-r',
-      subsystem.id,
-      '--seconds',
-      '1',
-      '--ramp',
-      '0',
-      '--rate',
-      '2000',
-      '-o',
-      'json',
-    ];
-    const status = await run([...given, ...words], output);
-    return {
-      status,
-      stderr: stderr.join(''),
-      report: status === 2 ? undefined : JSON.parse(stdout.join('')),
-    };
-  } finally {
-    write.mockRestore();
-  }
+async function perf(words: readonly string[], onError?: (text: string) => void) {
+  const given = ['perf', '-r', subsystem.id, '--seconds', '1', '--ramp', '0', '--rate', '2000', '-o', 'json'];
+  const { status, stdout, stderr } = await runVerb([...given, ...words], onError);
+  return { status, stderr, report: status === 2 ? undefined : JSON.parse(stdout.toString()) };
 }
 
 const verify = ['--verify', '--allow-writes', '--workload', 'randrw', '--depth', '4', '--io-size', '1k'];
@@ -79,7 +52,7 @@ it.each(['batch', 'promise'])(
   'finds nothing on a disk that is right, and stays in its range: %s',
   async (api) => {
     const range = ['--offset', '64k', '--length', '128k', '--api', api];
-    const { status, report } = await perf(...verify, ...range);
+    const { status, report } = await perf([...verify, ...range]);
     expect(report.findings).toEqual([]);
     expect(status).toBe(0);
     expect(report).toMatchObject({ mismatches: 0, offset: 64 * KiB, length: 128 * KiB });
@@ -102,12 +75,7 @@ it.each([
     if (saidBeforeWrite.length === 0) saidBeforeWrite.push(said.join(''));
     Uint8Array.prototype.set.call(place, data);
   });
-  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
-  try {
-    await perf(...words);
-  } finally {
-    write.mockRestore();
-  }
+  await perf(words, (text) => said.push(text));
   expect(saidBeforeWrite).toEqual([`spdk-nvme: perf overwrites ${range}\n`]);
 });
 
@@ -117,7 +85,7 @@ it('finds a changed byte wherever it is', async () => {
     // Of each piece that is written, one byte in the middle of a block.
     place[300] = 255 - (place[300] as number);
   });
-  const { status, report } = await perf(...verify, '--length', '64k');
+  const { status, report } = await perf([...verify, '--length', '64k']);
   expect(status).toBe(1);
   expect(report.findings).toEqual([
     expect.stringMatching(/reads returned wrong data.* not what was written$/),
@@ -133,7 +101,7 @@ it.each(['batch', 'promise'])(
       if (writes++ % 3 !== 2) Uint8Array.prototype.set.call(place, data);
     });
     const words = [...verify, '--workload', 'randwrite', '--length', '64k', '--api', api];
-    const { status, report } = await perf(...words);
+    const { status, report } = await perf(words);
     expect(status).toBe(1);
     expect(report.reads).toBe(0);
     expect(report.findings).toEqual([expect.stringMatching(/wrong data; .* a write is lost$/)]);
@@ -142,7 +110,7 @@ it.each(['batch', 'promise'])(
 
 it('says that the target grants fewer queues', async () => {
   subsystem.maxIoQueues = 1;
-  const { status, report } = await perf('--io-queues', '4');
+  const { status, report } = await perf(['--io-queues', '4']);
   expect({ status, findings: report.findings }).toEqual({
     status: 1,
     findings: ['FEWER_IO_QUEUES: the target granted 1 of 4 I/O queues'],
@@ -156,7 +124,7 @@ it.each([
   [['--offset', '1M'], 'past the end'],
   [['--length', '2k'], '--io-size 4096 is more than the range'],
 ])('%j is rejected', async (words, why) => {
-  const { status, stderr } = await perf(...words);
+  const { status, stderr } = await perf(words);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });
   expect(disk.data.every((byte) => byte === 7)).toBe(true);
 });

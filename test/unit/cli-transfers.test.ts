@@ -12,7 +12,6 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { run } from '../../cli/program.js';
 import { Management } from '../../lib/index.js';
 import {
   type MemoryNamespace,
@@ -21,13 +20,11 @@ import {
   simulate,
 } from '../../lib/testing/index.js';
 import { rejectionLine } from '../../scripts/fuzz/command-lines.js';
+import { runVerb } from './memory/command-line.js';
 
 const MiB = 2 ** 20;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-verbs-'));
 const nqn = 'nqn.2026-11.dev.spdk-nvme:verbs';
-// Each run listens to signals.
-process.setMaxListeners(0);
-process.stdout.setMaxListeners(0);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let simulation: Simulation;
@@ -46,23 +43,8 @@ afterEach(() => {
   simulation.restore();
 });
 
-/** Runs a verb, and gives its status and what it wrote. */
-async function cli(verb: string, ...words: string[]) {
-  const stdout: (string | Uint8Array)[] = [];
-  const stderr: string[] = [];
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => stdout.push(text) > 0);
-  try {
-    const output = { writeOut: () => {}, writeErr: (text: string) => void stderr.push(text) };
-    const status = await run([verb, ...target, ...words], output);
-    return {
-      status,
-      stderr: stderr.join(''),
-      stdout: Buffer.concat(stdout.map((part) => Buffer.from(part as string))),
-    };
-  } finally {
-    write.mockRestore();
-  }
-}
+/** Runs a verb with the target of the test. */
+const cli = (verb: string, ...words: string[]) => runVerb([verb, ...target, ...words]);
 
 function file(name: string, content: Uint8Array): string {
   writeFileSync(path.join(folder, name), content);
@@ -126,6 +108,9 @@ describe('format', () => {
     expect(await cli('fw-download', '--fw', image, '--offset', '2', '--force')).toMatchObject({ status: 0 });
     expect(await cli('fw-commit', '--slot', '1', '--force')).toMatchObject({ status: 0 });
     expect([...subsystem.management.firmware]).toEqual([...Buffer.alloc(8), ...Buffer.alloc(8, 5)]);
+    await expectRejected(['fw-download', '--fw', '/nonexistent', '--force'], '--fw cannot be read: ENOENT');
+    // Before it connects: nothing is at that address.
+    target = ['-t', 'tcp', '-a', '127.0.0.9', '-n', nqn];
     await expectRejected(['fw-download', '--fw', '/nonexistent', '--force'], '--fw cannot be read: ENOENT');
     await expectRejected(['fw-download', '--fw', file('odd', Buffer.alloc(6)), '--force'], 'multiple of 4');
   });

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { run } from '../../cli/program.js';
 import { Admin } from '../../lib/admin.js';
 import { SpdkError } from '../../lib/index.js';
 import {
@@ -14,6 +13,7 @@ import {
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
+import { runVerb } from './memory/command-line.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:disk';
 const words = ['-t', 'tcp', '-a', '127.0.0.1', '-s', '4420', '-n', nqn];
@@ -37,15 +37,10 @@ afterEach(() => {
 });
 
 async function verb(...given: string[]): Promise<{ status: number; out: string; err: string }> {
-  let err = '';
-  const out: string[] = [];
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0);
-  const output = { writeOut: (text: string) => out.push(text), writeErr: (text: string) => (err += text) };
   const verbWords = given[0] === 'zns' ? 2 : 1;
   const line = [...given.slice(0, verbWords), ...words, ...given.slice(verbWords)];
-  const status = await run(line, output);
-  vi.restoreAllMocks();
-  return { status, out: out.join(''), err };
+  const { status, stdout, stderr } = await runVerb(line);
+  return { status, out: stdout.toString(), err: stderr };
 }
 
 const blockOf = (text: string) => Buffer.alloc(512, text);
@@ -119,19 +114,14 @@ it('list-subsys keeps the other paths when one controller does not respond any m
   const other = target.addSubsystem('nqn.2026-11.dev.spdk-nvme:other').nqn;
   target.addDiscovery().entries = [other, nqn].map((subnqn) => ({ subnqn, traddr, trsvcid }));
   vi.spyOn(Admin.prototype, 'identify').mockRejectedValueOnce(new SpdkError('ERR_SPDK_TIMEOUT', 'too late'));
-  const out: string[] = [];
-  let err = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0);
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += text;
-    return true;
-  });
-  const line = ['list-subsys', '-t', 'tcp', '-a', traddr, '-s', trsvcid];
-  const status = await run(line, { writeOut: () => {}, writeErr: (text: string) => (err += text) });
-  vi.restoreAllMocks();
+  const {
+    status,
+    stdout,
+    stderr: err,
+  } = await runVerb(['list-subsys', '-t', 'tcp', '-a', traddr, '-s', trsvcid]);
   expect({ status, err }).toEqual({
     status: 1,
     err: expect.stringMatching(/^spdk-nvme: nqn\S+ at traddr=\S+: ERR_SPDK_TIMEOUT: too late\n$/),
   });
-  expect(out.join('').match(/ \+- tcp traddr=\S+ live/g)).toHaveLength(2);
+  expect(stdout.toString().match(/ \+- tcp traddr=\S+ live/g)).toHaveLength(2);
 });
