@@ -6,7 +6,7 @@ import { type Check, command } from './checks.js';
 
 const require = createRequire(import.meta.url);
 
-/** The site that `npm run docs` makes, into a folder of its own: the API and the guides, without a warning. */
+/** The site of the API and the guides in build/docs, made without a warning. */
 export const siteCheck: Check = {
   name: 'TypeDoc: the site of the API and the guides, without warnings',
   run: async (signal) => {
