@@ -5,8 +5,8 @@ import { type ArgumentOutput, parse } from '../arguments.js';
 export const partNames = [
   'source',
   'unit',
-  'native',
   'tcp',
+  'native',
   'node-releases',
   'fabric',
   'integration',

@@ -16,6 +16,11 @@ const BUILDS = [
   { name: 'native-address', sanitize: 'address,undefined' },
 ];
 
+/** Builds test/native with the processor time that others leave. What fails to build is reported by {@link runNativeTests}. */
+export async function prepareNativeTests(signal: AbortSignal): Promise<void> {
+  for (const { name, sanitize } of BUILDS) await build(name, sanitize, signal, ['chrt', '--idle', '0']);
+}
+
 /**
  * Builds and runs test/native: once as it is, and the tests that need no SPDK also under the sanitizers; and counts the
  * instructions of a command.
@@ -43,24 +48,34 @@ async function buildAndTest(
   report: string,
   signal: AbortSignal,
 ): Promise<Counts> {
-  const out = path.join(buildFolder, name);
-  const cmakeJs = [require.resolve('cmake-js/bin/cmake-js'), '-d', path.join(root, 'native'), '-O', out];
-  const common = ['-B', 'RelWithDebInfo', `--CDSPDK_NVME_SANITIZE=${sanitize}`];
-  const jobs = ['--parallel', String(os.availableParallelism())];
-  for (const step of [['configure'], ['build', ...jobs]]) {
-    const built = await execa(process.execPath, [...cmakeJs, ...common, ...step], {
-      all: true,
-      reject: false,
-      cancelSignal: signal,
-    });
-    if (built.failed) {
-      console.log(built.all);
-      return { passed: 0, failures: [`cmake-js ${step[0]}`], skipped: 0 };
-    }
+  const failed = await build(name, sanitize, signal);
+  if (failed) {
+    console.log(failed.output);
+    return { passed: 0, failures: [`cmake-js ${failed.step}`], skipped: 0 };
   }
+  const out = path.join(buildFolder, name);
   const args = ['--test-dir', out, '--output-on-failure', '--no-tests=error', '--output-junit', report];
   const { exitCode } = await execa('ctest', args, { stdio: 'inherit', reject: false, cancelSignal: signal });
   return judged(readJunit(report), exitCode ?? 1);
+}
+
+/** Builds the tests; the step that failed, and what it printed. `before` is what each command is started by. */
+async function build(
+  name: string,
+  sanitize: string,
+  signal: AbortSignal,
+  before: readonly string[] = [],
+): Promise<{ step: string; output: string } | undefined> {
+  const folders = ['-d', path.join(root, 'native'), '-O', path.join(buildFolder, name)];
+  const options = ['-B', 'RelWithDebInfo', `--CDSPDK_NVME_SANITIZE=${sanitize}`];
+  const cmakeJs = [process.execPath, require.resolve('cmake-js/bin/cmake-js'), ...folders, ...options];
+  const jobs = ['--parallel', String(os.availableParallelism())];
+  for (const [step, ...args] of [['configure'], ['build', ...jobs]] as const) {
+    const [command = '', ...rest] = [...before, ...cmakeJs, step, ...args];
+    const built = await execa(command, rest, { all: true, reject: false, cancelSignal: signal });
+    if (built.failed) return { step, output: built.all };
+  }
+  return undefined;
 }
 
 /** CTest's own totals, attributes of the file's only test suite, and the names of the tests that failed. */

@@ -7,7 +7,9 @@ import { duration } from './duration.js';
 export interface Part {
   title: string;
   run: (folder: string, signal: AbortSignal) => Promise<Counts>;
-  /** The same beside the other parts, if there are any. */
+  /** Makes beside the parts before it what this part needs; what goes wrong there is for `run` to find and report. */
+  prepare?: (signal: AbortSignal) => Promise<void>;
+  /** The same beside the other parts, if there are any, once everything is prepared. */
   beside?: (folder: string, signal: AbortSignal) => Promise<Beside>;
 }
 
@@ -33,34 +35,41 @@ export async function runParts(parts: Part[]): Promise<number> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-test-'));
   const stop = new AbortController();
   let stoppedBy: NodeJS.Signals | undefined;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      stoppedBy ??= signal;
-      stop.abort();
-    });
-  }
+  const requestStop = (signal: NodeJS.Signals) => {
+    stoppedBy ??= signal;
+    stop.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, requestStop);
 
   const inTurn = parts.filter(({ beside }) => parts.length === 1 || !beside);
   const results: Result[] = [];
   try {
+    const preparing = prepareAll(inTurn.slice(1), stop.signal);
     const outputs: string[] = [];
     const besides = parts.flatMap(({ title, beside }) => {
       if (parts.length === 1 || !beside) return [];
       const run = async () => {
+        if (preparing) await preparing;
         const { counts, output } = await beside(folder, stop.signal);
         outputs.push(`\n== ${title}, beside the other parts\n${output}`);
         return counts;
       };
       return [measured(title, run)];
     });
-    for (const { title, run } of inTurn) {
+    for (const { title, prepare, run } of inTurn) {
       if (stoppedBy) break;
       console.log(`\n== ${title}`);
-      results.push(await measured(title, () => run(folder, stop.signal)));
+      const runPrepared = async () => {
+        if (prepare) await preparing;
+        return run(folder, stop.signal);
+      };
+      results.push(await measured(title, runPrepared));
     }
     results.unshift(...(await Promise.all(besides)));
     for (const output of outputs) console.log(output);
   } finally {
+    for (const signal of signals) process.off(signal, requestStop);
     fs.rmSync(folder, { recursive: true, force: true });
   }
   const all = printSums(results);
@@ -69,6 +78,16 @@ export async function runParts(parts: Part[]): Promise<number> {
     return 128 + os.constants.signals[stoppedBy];
   }
   return all.failures.length === 0 && all.passed > 0 ? 0 : 1;
+}
+
+/** What can be made ready before its turn, one after the other; nothing if there is none. */
+function prepareAll(parts: readonly Part[], signal: AbortSignal): Promise<void> | undefined {
+  const prepares = parts.flatMap(({ prepare }) => prepare ?? []);
+  if (prepares.length === 0) return undefined;
+  const all = async () => {
+    for (const prepare of prepares) await prepare(signal).catch(() => {});
+  };
+  return all();
 }
 
 async function measured(title: string, run: () => Promise<Counts>): Promise<Result> {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseArguments, partNames } from '../../scripts/testing/arguments.js';
 import { command, runChecks } from '../../scripts/testing/checks.js';
 import { duration } from '../../scripts/testing/duration.js';
+import { nodeOfThisLine } from '../../scripts/testing/node-releases.js';
 import { runParts } from '../../scripts/testing/session.js';
 
 const { signal } = new AbortController();
@@ -91,6 +92,53 @@ describe('a part that can run beside others', () => {
     expect(await runParts([part('One'), broken])).toBe(1);
     expect(printed.at(-2)).toBe('failed: Beside alone: did not run: no chrt');
   });
+});
+
+describe('a part that is prepared', () => {
+  const order: string[] = [];
+  const part = (title: string) => ({
+    title,
+    run: async () => {
+      order.push(`${title} runs`);
+      await new Promise(setImmediate);
+      return { passed: 1, failures: [], skipped: 0 };
+    },
+  });
+  const prepared = (ends: () => Promise<void>) => ({
+    ...part('Two'),
+    prepare: async () => {
+      order.push('Two is prepared');
+      await ends();
+      order.push('Two is ready');
+    },
+  });
+  const beside = {
+    ...part('Beside'),
+    beside: async () => ({ counts: await part('Beside').run(), output: '' }),
+  };
+  beforeEach(() => void order.splice(0));
+
+  it('is so beside those before it, waits for that, and so does what runs beside others', async () => {
+    const late = () => vi.waitFor(() => expect(order).toContain('One runs'));
+    expect(await runParts([beside, part('One'), prepared(late)])).toBe(0);
+    expect(order.slice(0, 3)).toEqual(['Two is prepared', 'One runs', 'Two is ready']);
+    expect(order.slice(3).sort()).toEqual(['Beside runs', 'Two runs']);
+  });
+
+  it('runs and reports for itself when that failed', async () => {
+    expect(await runParts([part('One'), prepared(() => Promise.reject(new Error('no compiler')))])).toBe(0);
+    expect(order).toEqual(['Two is prepared', 'One runs', 'Two runs']);
+  });
+
+  it('is not when nothing runs before it', async () => {
+    expect(await runParts([prepared(async () => {})])).toBe(0);
+    expect(order).toEqual(['Two runs']);
+  });
+});
+
+it('the unit tests run on the oldest release of the line of this Node.js', () => {
+  const [major] = process.versions.node.split('.');
+  expect(nodeOfThisLine()).toMatch(new RegExp(`/v${major}\\.[0-9.]+/bin/node$`));
 });
 
 describe('the arguments of npm test', () => {
