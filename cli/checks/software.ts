@@ -30,9 +30,9 @@ export function checkAddon(): Finding[] {
 }
 
 /** The known problems of the linked SPDK. With shared libraries the package cannot avoid some of them. */
-export function checkAdvisories(known: readonly Pick<Advisory, 'defence'>[]): Finding {
+export function checkAdvisories(known: readonly Pick<Advisory, 'needsArchives'>[]): Finding {
   if (known.length === 0) return ok('advisories', 'no known problems in this release');
-  const unavoided = known.filter(({ defence }) => defence.startsWith('None: ')).length;
+  const unavoided = known.filter(({ needsArchives }) => needsArchives).length;
   if (unavoided === 0) {
     return ok(
       'advisories',

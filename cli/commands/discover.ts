@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
-import type { DiscoveryEntry, DiscoveryLog, Environment, RdmaPort, TransportId } from 'spdk-nvme';
-import { explain, UsageError } from '../engine/exit.js';
+import type {
+  DiscoveryEntry,
+  DiscoveryFailure,
+  DiscoveryLog,
+  Environment,
+  RdmaPort,
+  TransportId,
+} from 'spdk-nvme';
+import { codeOf, explain, UsageError } from '../engine/exit.js';
 import { integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print, printLine } from '../engine/output.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
@@ -57,10 +64,15 @@ export function addDiscover(program: Command): void {
         const log = await withPortHint(given, environment.discover(service, options));
         const logs = flatten(log);
         const entries = logs.flatMap((one) => one.entries);
-        print(given.outputFormat, { genctr: log.generation, records: entries.map(recordOf) }, () =>
-          asText(log, entries),
-        );
         const failures = logs.flatMap((one) => one.failures);
+        const found = {
+          genctr: log.generation,
+          records: entries.map(recordOf),
+          // nvme-cli has neither: it prints the log of each service by itself, and the failures as text.
+          referrals: logs.slice(1).map((one) => ({ ...serviceFields(one), genctr: one.generation })),
+          failures: failures.map(failureOf),
+        };
+        print(given.outputFormat, found, () => asText(log, entries));
         for (const { transportId, error } of failures) {
           process.stderr.write(`spdk-nvme: referral ${transportId.traddr}: ${explain(error)}\n`);
         }
@@ -106,6 +118,16 @@ function asLine({ subsystemNqn, subtype, transport, address, service, portId }: 
 
 function flatten(log: DiscoveryLog): DiscoveryLog[] {
   return [log, ...log.referrals.flatMap(flatten)];
+}
+
+function serviceFields({ transportId }: Pick<DiscoveryLog, 'transportId'>) {
+  const { trtype, traddr, trsvcid = '' } = transportId;
+  return { trtype: trtype.toLowerCase(), traddr, trsvcid };
+}
+
+/** A service that could not be read. */
+function failureOf(failure: DiscoveryFailure) {
+  return { ...serviceFields(failure), code: codeOf(failure.error), text: failure.error.message };
 }
 
 /** One record in the format of `nvme discover -o json`. */

@@ -1,6 +1,6 @@
 // Which of the known problems of SPDK concern a release.
 
-import { type AdvisoryEntry, knownProblems } from './advisory-data.js';
+import { type AdvisoryEntry, knownProblems, onlyInArchives } from './advisory-data.js';
 
 /** A release of SPDK: v24.09.1 is `{ major: 24, minor: 9, patch: 1 }`. */
 export interface SpdkRelease {
@@ -13,6 +13,8 @@ export interface SpdkRelease {
 
 /** A known hang, leak or crash of SPDK, and how this package avoids it. */
 export interface Advisory extends Omit<AdvisoryEntry, 'defenceWhenShared' | 'defenceNeedsDpdk'> {
+  /** Whether there is no defence only because the addon is linked with shared libraries. */
+  readonly needsArchives: boolean;
   /** SPDK's issue, if there is one. */
   readonly url?: string;
   /** Whether the linked release is among those affected. */
@@ -40,9 +42,11 @@ export function advisoriesFor(
     .map(({ defenceWhenShared, defenceNeedsDpdk, ...problem }): Advisory => {
       const shared = release.linkage === 'shared' || (defenceNeedsDpdk && release.dpdkLinkage === 'shared');
       const [issue] = problem.issues;
+      const defence = (shared && defenceWhenShared) || problem.defence;
       return Object.freeze({
         ...problem,
-        defence: (shared && defenceWhenShared) || problem.defence,
+        defence,
+        needsArchives: defence === onlyInArchives,
         issues: Object.freeze([...problem.issues]),
         affected: Object.freeze({ ...problem.affected }),
         ...(issue === undefined ? {} : { url: `https://github.com/spdk/spdk/issues/${issue}` }),

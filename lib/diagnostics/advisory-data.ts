@@ -31,8 +31,8 @@ export interface AdvisoryEntry {
 const notCalled = (what: string) =>
   `Not affected: this package does not call ${what}. A reset detaches the controller and attaches it again.`;
 
-/** The linker can wrap functions in SPDK's archives only. */
-const onlyInArchives =
+/** The defence where there is none: the linker can wrap functions in SPDK's archives only. */
+export const onlyInArchives =
   'None: SPDK is linked as shared libraries, in which this package cannot wrap functions. Build it with SPDK’s archives.';
 
 /** Hangs, leaks and crashes of SPDK's NVMe driver that concern attaching, using and detaching controllers. */

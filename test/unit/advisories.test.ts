@@ -81,7 +81,7 @@ describe('advisoriesFor', () => {
     ]);
     // Later releases need hardly any wrapped function.
     const later = advisoriesFor({ ...release('24.09'), linkage: 'shared', dpdkLinkage: 'shared' });
-    expect(later.filter(({ defence }) => defence.startsWith('None: ')).map(({ id }) => id)).toEqual([
+    expect(later.filter(({ needsArchives }) => needsArchives).map(({ id }) => id)).toEqual([
       'SPDK-UNREGISTERED-MEMORY',
       'SPDK-TLS-EMPTY-SALT',
     ]);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Admin } from '../../lib/admin.js';
-import { SpdkError } from '../../lib/index.js';
+import { type DiscoveryLog, Environment, SpdkError } from '../../lib/index.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
@@ -45,6 +45,33 @@ async function verb(...given: string[]): Promise<{ status: number; out: string; 
 
 const blockOf = (text: string) => Buffer.alloc(512, text);
 const stored = (block: number) => Buffer.from(disk.data.subarray(block * 512, (block + 1) * 512)).toString();
+
+it('discover gives the generation of each log, and the referrals that failed', async () => {
+  const at = (trsvcid: string) => ({ trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid }) as const;
+  const empty = { entries: [], referrals: [], failures: [] };
+  const error = new SpdkError('ERR_SPDK_UNREACHABLE', 'nobody listens');
+  const log: DiscoveryLog = {
+    ...empty,
+    transportId: at('8009'),
+    generation: 2n ** 60n,
+    referrals: [{ ...empty, transportId: at('8010'), generation: 3n }],
+    failures: [{ transportId: at('8011'), error }],
+  };
+  vi.spyOn(Environment.prototype, 'discover').mockResolvedValue(log);
+  const { status, stdout, stderr } = await runVerb([
+    ...['discover', '-t', 'tcp', '-a', '127.0.0.1', '--referrals', '1', '-o', 'json'],
+  ]);
+  expect(status).toBe(1);
+  const text = stdout.toString();
+  expect(text).toContain('"genctr": 1152921504606846976,');
+  const service = { trtype: 'tcp', traddr: '127.0.0.1' };
+  expect(JSON.parse(text)).toMatchObject({
+    schema: 1,
+    referrals: [{ ...service, trsvcid: '8010', genctr: 3 }],
+    failures: [{ ...service, trsvcid: '8011', code: 'ERR_SPDK_UNREACHABLE', text: 'nobody listens' }],
+  });
+  expect(stderr).toContain('referral 127.0.0.1');
+});
 
 it('copy copies ranges', async () => {
   for (const [i, text] of ['a', 'b', 'c'].entries()) disk.data.set(blockOf(text), i * 512);
