@@ -7,6 +7,7 @@ import { checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js'
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
 import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from '../checks/target.js';
+import { colored } from '../engine/color.js';
 import { explain } from '../engine/exit.js';
 import { keysOf } from '../engine/key-options.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
@@ -15,7 +16,11 @@ import { addTargetOptions, targetOf } from '../engine/target-options.js';
 
 interface Given extends SessionOptions, OutputOptions {}
 
-const marks = { ok: 'ok     ', warning: 'warning', failure: 'FAILURE' } as const;
+const marks = {
+  ok: { mood: 'good', word: 'ok     ' },
+  warning: { mood: 'doubtful', word: 'warning' },
+  failure: { mood: 'bad', word: 'FAILURE' },
+} as const;
 
 export function addDoctor(program: Command): void {
   const command = program
@@ -72,6 +77,7 @@ async function examineTarget(id: TransportId, given: Given, findings: Finding[])
 }
 
 function asText({ check, level, text, remedy, ms }: Finding): string {
+  const { mood, word } = marks[level];
   const time = ms === undefined ? '' : ` (${ms} ms)`;
-  return `${marks[level]} ${check}: ${text}${time}${remedy ? `\n        → ${remedy}` : ''}`;
+  return `${colored(mood, word)} ${check}: ${text}${time}${remedy ? `\n        → ${remedy}` : ''}`;
 }

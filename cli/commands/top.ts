@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
 import { anaText } from '../engine/ana.js';
+import { coloredState } from '../engine/color.js';
 import { Failure } from '../engine/exit.js';
 import { formatBytes, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, printLine } from '../engine/output.js';
@@ -124,7 +125,7 @@ function asText({ pid, program, memory, controllers, subsystems }: Process): str
       ],
       controllers.map((one) => [
         one.transportId,
-        one.state,
+        coloredState(one.state),
         one.ioQueues,
         one.pending,
         Math.round(one.iops),
@@ -145,7 +146,13 @@ function pathsAsText({ nqn, policy, paths }: StatsSnapshot['subsystems'][number]
     `\n${nqn}, ${policy}`,
     table(
       ['path', 'state', 'ANA', 'sent', 'sent again'],
-      paths.map((path) => [pathName(path), path.state, anaText(path.ana) || '-', path.sent, path.failedOver]),
+      paths.map((path) => [
+        pathName(path),
+        coloredState(path.state),
+        anaText(path.ana) || '-',
+        path.sent,
+        path.failedOver,
+      ]),
     ),
   ].join('\n');
 }

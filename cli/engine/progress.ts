@@ -1,4 +1,5 @@
-import { Presets, SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
+import { newBar } from './bar.js';
 import type { Progress } from './messages.js';
 
 const LINE_EVERY_MS = 5_000;
@@ -62,9 +63,7 @@ class ProgressBar implements ProgressView {
   constructor(extent: Extent, stream: NodeJS.WriteStream) {
     this.#extent = extent;
     this.#stream = stream;
-    // The run handles Ctrl-C, and the bar stays until the last loop has ended.
-    const settings = { stream, format: '{bar} {text}', barsize: 30, hideCursor: true, gracefulExit: false };
-    this.#bar = new SingleBar(settings, Presets.shades_classic);
+    this.#bar = newBar(stream);
   }
 
   update(progress: Progress): void {

@@ -1,11 +1,11 @@
 import Table from 'cli-table3';
 
-// Without colours, so that a table is readable in a log as well.
-const style = { head: [], border: [] };
+/** Without colours, so that a table is readable in a log as well. */
+export const tableStyle: { head: string[]; border: string[] } = { head: [], border: [] };
 
 /** A table with a title for each column. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const all = new Table({ head: [...head], style });
+  const all = new Table({ head: [...head], style: tableStyle });
   for (const row of rows) all.push([...row]);
   return all.toString();
 }

@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { newBar } from './bar.js';
 import { formatBytes } from './numbers.js';
 
 export interface TransferBar {
@@ -22,10 +22,7 @@ export function transferBar(total: number | undefined, what = ''): TransferBar {
 /** A progress bar on stderr, if that is a terminal. */
 export function progressBar(total: number, textOf: (done: number) => string): TransferBar {
   if (!process.stderr.isTTY) return none;
-  const bar = new SingleBar(
-    { stream: process.stderr, format: '{bar} {text}', barsize: 30, hideCursor: true, gracefulExit: false },
-    Presets.shades_classic,
-  );
+  const bar = newBar(process.stderr);
   bar.start(total, 0, { text: textOf(0) });
   return {
     update: (done) => bar.update(done, { text: textOf(done) }),

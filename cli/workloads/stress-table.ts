@@ -1,10 +1,10 @@
 import Table from 'cli-table3';
+import { verdict } from '../engine/color.js';
 import { rdmaKinds, resourceKinds } from '../engine/counts.js';
 import type { LatencySummary } from '../engine/latencies.js';
+import { tableStyle as style } from '../engine/show.js';
 import { findings, type StressReport } from './stress-report.js';
 
-// Without colours: the table is as good in a log as on a terminal.
-const style = { head: [], border: [] };
 const leakTitles = { fd: 'file descriptors' } as const;
 /** Without a device. */
 const uncounted: ReadonlySet<string> = new Set(rdmaKinds);
@@ -19,7 +19,7 @@ export function renderReport(report: StressReport): string {
     latencyTable(report),
     outcomeTable(report),
     leakTable(report),
-    verdict(report),
+    verdict(findings(report), stoppedAfter(report)),
   ].join('\n')}\n`;
 }
 
@@ -64,13 +64,8 @@ function leakTable({ device, leaks, rssGrowthKiB, controllersRetained }: StressR
   return table.toString();
 }
 
-function verdict(report: StressReport): string {
-  const found = findings(report);
-  const stopped = report.interrupted
-    ? `Stopped after ${many(report.completed + report.failed, 'loop')}: `
-    : '';
-  const text = found.length === 0 ? 'clean' : found.join('; ');
-  return stopped + (stopped ? text : text.charAt(0).toUpperCase() + text.slice(1));
+function stoppedAfter({ interrupted, completed, failed }: StressReport): string {
+  return interrupted ? `Stopped after ${many(completed + failed, 'loop')}` : '';
 }
 
 function many(count: number, what: string): string {

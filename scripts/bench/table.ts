@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { tableStyle } from '../../cli/engine/show.js';
 import { type AttachDetachReport, SIDE_NAMES } from './report.js';
 import type { Summary } from './statistics.js';
 
@@ -8,7 +9,7 @@ export function attachDetachTable(reports: readonly AttachDetachReport[]): strin
   const table = new Table({
     head: ['I/O queues', '', 'attach p50', 'p99', 'detach p50', 'p99', 'both p50', 'p99'],
     colAligns: ['right', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [], compact: true },
+    style: { ...tableStyle, compact: true },
   });
   for (const { ioQueues, binding, native, nvmeCli, ratio } of reports) {
     const ratios = [ratio.attach, ratio.detach, ratio.both].flatMap((value) => [value.toFixed(2), '']);

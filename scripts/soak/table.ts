@@ -1,9 +1,8 @@
 import Table from 'cli-table3';
+import { verdict } from '../../cli/engine/color.js';
 import { resourceKinds } from '../../cli/engine/counts.js';
+import { tableStyle as style } from '../../cli/engine/show.js';
 import { findings, operationNames, type SoakReport } from './report.js';
-
-// Without colours: the table is as good in a log as on a terminal.
-const style = { head: [], border: [] };
 
 /** The report as people read it. */
 export function renderReport(report: SoakReport): string {
@@ -29,14 +28,12 @@ export function renderReport(report: SoakReport): string {
     report.controllersRetained ?? '-',
     growth,
   ]);
-  const found = findings(report);
-  const verdict = found.length === 0 ? 'clean' : found.join('; ');
   return `${[
     `${spdk}, ${device}; ${workload}, seed ${seed}, ${minutes} min, ${controllers} at once, ${pollers} pollers`,
     operations.toString(),
     faults.toString(),
     `${cycles} attach/detach cycles in ${seconds.toFixed(0)} s; ${(bytesVerified / 2 ** 20).toFixed(0)} MiB read and verified`,
     leaks.toString(),
-    report.interrupted ? `Stopped: ${verdict}` : verdict.charAt(0).toUpperCase() + verdict.slice(1),
+    verdict(findings(report), report.interrupted ? 'Stopped' : ''),
   ].join('\n')}\n`;
 }

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { tableStyle } from '../../../cli/engine/show.js';
 import type { IoRow } from './measure.js';
 
 const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -21,7 +22,7 @@ export function ioTable(rows: readonly IoRow[]): string {
       'CPU s/M',
       'perf',
     ],
-    style: { head: [], border: [] },
+    style: tableStyle,
     colAligns: ['left', 'right', 'right', 'left', ...new Array<'right'>(9).fill('right')],
   });
   for (const { transport, op, blockSize, queueDepth, api, polling, binding, native, ratio } of rows) {

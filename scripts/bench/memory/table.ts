@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { tableStyle } from '../../../cli/engine/show.js';
 import type { MemoryRow, MemorySummary } from './cases.js';
 
 const kib = (bytes: number) => new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(bytes / 1024);
@@ -19,7 +20,7 @@ export function memoryTable(rows: readonly MemoryRow[]): string {
       'attach, ms',
       'detach, ms',
     ],
-    style: { head: [], border: [] },
+    style: tableStyle,
     colAligns: ['left', 'right', 'right', 'left', ...new Array<'right'>(5).fill('right')],
   });
   for (const row of rows) {

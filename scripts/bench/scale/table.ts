@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { tableStyle } from '../../../cli/engine/show.js';
 import type { ScaleRow } from './cases.js';
 
 const format = (digits: number) => new Intl.NumberFormat('en', { maximumFractionDigits: digits }).format;
@@ -22,7 +23,7 @@ const columns: readonly (readonly [string, (row: ScaleRow) => string])[] = [
 export function scaleTable(rows: readonly ScaleRow[]): string {
   const table = new Table({
     head: columns.map(([name]) => name),
-    style: { head: [], border: [] },
+    style: tableStyle,
     colAligns: columns.map(() => 'right'),
   });
   for (const row of rows) table.push(columns.map(([, text]) => text(row)));

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
+import { tableStyle } from '../../../cli/engine/show.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
 import { median } from '../io/measure.js';
@@ -110,7 +111,7 @@ function row(
 export function workersTable(rows: readonly WorkersRow[]): string {
   const table = new Table({
     head: ['disk', 'workers', 'reads/s', 'beside one', 'CPU s per million', 'beside one'],
-    style: { head: [], border: [] },
+    style: tableStyle,
     colAligns: ['left', ...new Array<'right'>(5).fill('right')],
   });
   const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
