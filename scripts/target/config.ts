@@ -140,14 +140,19 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
         dif_type: metadata.protectionType,
         dif_is_head_of_md: metadata.first ?? false,
       };
-      const params = { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: block, ...beside };
+      const params = {
+        name,
+        num_blocks: (what.sizeMb * 2 ** 20) / what.blockSize,
+        block_size: block,
+        ...beside,
+      };
       return [{ method: 'bdev_null_create', params }];
     }
     case 'malloc':
       return [
         {
           method: 'bdev_malloc_create',
-          params: { name, num_blocks: (what.sizeMb << 20) / what.blockSize, block_size: what.blockSize },
+          params: { name, num_blocks: (what.sizeMb * 2 ** 20) / what.blockSize, block_size: what.blockSize },
         },
         ...(what.mostMbPerSecond === undefined
           ? []
