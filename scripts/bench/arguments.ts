@@ -14,8 +14,8 @@ export interface BenchArguments {
   readonly json?: string;
 }
 
-/** What can be measured: attach and detach, I/O over each transport and by several threads, and what controllers cost. */
-export const sections = ['attach', 'tcp', 'rdma', 'workers', 'memory', 'scale'] as const;
+/** What can be measured: attach and detach, I/O over each transport, by several threads and by streams, and what controllers cost. */
+export const sections = ['attach', 'tcp', 'rdma', 'workers', 'streams', 'memory', 'scale'] as const;
 export type Section = (typeof sections)[number];
 
 /** The fabric's target grants that many with room to spare, and so does attach_loop.c. */

@@ -25,6 +25,7 @@ import { progressOn } from './progress.js';
 import { attachDetachJson, attachDetachReports, benchReport } from './report.js';
 import { scaleTable } from './scale/table.js';
 import { measureScale } from './scale/tcp.js';
+import { measureStreams, streamsTable } from './streams/tcp.js';
 import { attachDetachTable } from './table.js';
 import { measureWorkers, workersTable } from './workers/measure.js';
 
@@ -136,11 +137,13 @@ async function main(): Promise<number> {
   if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
   const workers = only.includes('workers') ? await measureWorkers(ioRounds, ioSeconds, note) : [];
   if (workers.length > 0) console.log(`\nReads by several worker threads\n${workersTable(workers)}`);
+  const streams = only.includes('streams') ? await measureStreams(ioRounds, note) : [];
+  if (streams.length > 0) console.log(`\nStreams and files beside promises\n${streamsTable(streams)}`);
   const memory = only.includes('memory') ? await measureMemory(note) : undefined;
   const scale = only.includes('scale') ? await measureScale(note) : undefined;
   if (scale) console.log(`\nMany controllers over TCP\n${scaleTable(scale)}`);
   if (options.json !== undefined) {
-    const report = benchReport(surroundings(), { ...attach, io, workers, memory, scale });
+    const report = benchReport(surroundings(), { ...attach, io, workers, streams, memory, scale });
     await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
   }
   return 0;

@@ -19,7 +19,11 @@ function rejection(...words: string[]): string {
   return written;
 }
 
-const io = { only: ['attach', 'tcp', 'rdma', 'workers', 'memory', 'scale'], ioRounds: 3, ioSeconds: 2 };
+const io = {
+  only: ['attach', 'tcp', 'rdma', 'workers', 'streams', 'memory', 'scale'],
+  ioRounds: 3,
+  ioSeconds: 2,
+};
 
 describe('arguments', () => {
   it('have defaults', () => {

@@ -44,9 +44,9 @@ describe('--only', () => {
     const only = (...words: string[]) => parseArguments(words, { writeErr: write, writeOut: write });
     expect(only('--only', 'tcp,attach')).toMatchObject({ options: { only: ['tcp', 'attach'] } });
     expect(only()).toMatchObject({
-      options: { only: ['attach', 'tcp', 'rdma', 'workers', 'memory', 'scale'] },
+      options: { only: ['attach', 'tcp', 'rdma', 'workers', 'streams', 'memory', 'scale'] },
     });
     expect(only('--only', 'pcie')).toEqual({ status: 2 });
-    expect(written.join('')).toContain('attach, tcp, rdma, workers, memory, scale');
+    expect(written.join('')).toContain('attach, tcp, rdma, workers, streams, memory, scale');
   });
 });
