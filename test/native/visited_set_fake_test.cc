@@ -111,6 +111,84 @@ TEST_F(VisitedSet, IsPolledByJavaScriptAloneWhileThatLooks) {
   js.reap();
 }
 
+TEST_F(VisitedSet, HasItsPollerSleepOnWhileJavaScriptLooks) {
+  controller_.completions_of_poll = [](size_t) { return size_t{0}; };
+  connect();
+  RingDriver js(*ring_);
+  js.tag = tags_.of(1);
+  js.push({.region = region_});
+  ASSERT_TRUE(js.publish());
+  js_set_.submitted(false);
+  // As above: not every time on a busy machine.
+  uint64_t rarely = 0;
+  for (int i = 0; i < 50; i++) {
+    const auto begun = Clock::now();
+    const uint64_t before = poller_.stats().sleeps;
+    while (Clock::now() - begun < 10ms) js_set_.poll();
+    // It looks every 5 ms. With sleeps of 300 µs they would be 30.
+    if (poller_.stats().sleeps - before <= 6) rarely++;
+  }
+  EXPECT_GT(rarely, 10U);
+  free();
+  js.reap();
+}
+
+TEST_F(VisitedSet, IsPolledOnceForSeveralCompletionsThatFollowEachOther) {
+  controller_.completions_of_poll = [](size_t) { return size_t{1}; };
+  connect();
+  RingDriver js(*ring_);
+  js.tag = tags_.of(1);
+  size_t most = 0;
+  // On a busy machine the time between two may be too long.
+  for (int round = 0; round < 50; round++) {
+    for (uint32_t i = 0; i < kDepth; i++) js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    js_set_.poll(100us);
+    size_t completed = js.reap().size();
+    most = std::max(most, completed);
+    ASSERT_TRUE(soon([&] {
+      js_set_.poll(100us);
+      return (completed += js.reap().size()) == kDepth;
+    }));
+  }
+  // A third of them, and no more than that: JavaScript has something to do.
+  EXPECT_EQ(most, kDepth / 3);
+  free();
+}
+
+TEST_F(VisitedSet, IsPolledWhileJavaScriptLooksAtAnotherOfItsPollerOnly) {
+  connect();
+  const auto other_ring = std::make_shared<IoRing>(memory_, kDepth);
+  other_ring->set_namespaces(read_namespace_table(&controller_, tags_));
+  const auto other = std::make_shared<QueueSet>(&controller_, linger_, kPollerSlot, std::vector{other_ring},
+                                                history_, stats_);
+  {
+    const LingerLock::ExclusiveGuard alone(*linger_);
+    ASSERT_TRUE(other->connect(kDepth, Clock::now() + 1s));
+  }
+  poller_.add(other, true);
+  JsQueueSet js_other(kJsSlot, &poller_);
+  js_other.replace(other);
+  RingDriver js(*other_ring);
+  js.tag = tags_.of(1);
+  for (int round = 0; round < 20; round++) {
+    js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    // Its poller watches already, so it is not woken for this one.
+    js_set_.poll();
+    js_other.submitted(false);
+    ASSERT_TRUE(soon([&] {
+      js_set_.poll();
+      return !js.reap().empty();
+    }));
+  }
+  {
+    const LingerLock::ExclusiveGuard alone(*linger_);
+    other->free();
+  }
+  free();
+}
+
 TEST_F(VisitedSet, IsTakenOverWhileJavaScriptIsBusyAndGivenBack) {
   connect();
   RingDriver js(*ring_);

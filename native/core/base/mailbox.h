@@ -57,6 +57,13 @@ class Mailbox {
     wake_.notify_one();
   }
 
+  // For an owner that also sleeps by another means, which on_nudge ends.
+
+  /** Whether there was a post or nudge since its last sleep. Thread: any. */
+  [[nodiscard]] bool nudged() const { return nudged_.load(std::memory_order_seq_cst); }
+  /** After such a sleep and before the owner looks what there is to do. Thread: owner. */
+  void forget_nudges() { nudged_.store(false, std::memory_order_seq_cst); }
+
   /** Runs the posted tasks. True if there were any. Thread: owner. */
   bool run() {
     if (!filled_.load(std::memory_order_acquire)) return false;

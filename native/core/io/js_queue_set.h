@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -30,16 +31,27 @@ class JsQueueSet {
   }
 
   /**
-   * Polls, unless another thread does: once, and again as long as commands are outstanding and none has completed, up
-   * to a time. Thread: JavaScript.
+   * Polls, unless another thread does. With a time to spin, it waits that long for the first completion, and
+   * then for more while they follow each other, until a third of the commands have completed: a turn of the event loop
+   * costs as much as many of them. Thread: JavaScript.
    */
   void poll(std::chrono::microseconds spin = {}) {
     take();
     if (!set_) return;
-    const auto end = spin.count() > 0 ? Clock::now() + spin : Clock::time_point{};
-    for (;;) {
-      const QueueSet::Turn turn = poll_once();
-      if (turn.worked || !turn.hot || spin.count() == 0 || Clock::now() >= end) return;
+    auto now = Clock::now();
+    if (poller_ != nullptr && set_->open_to_visits()) poller_->prolong_watch(now);
+    const auto limit = now + kLongestTurn;
+    auto end = now + spin;
+    uint64_t completed = 0;
+    for (uint64_t wanted = 0;;) {
+      const QueueSet::Turn turn = poll_once(now);
+      if (!turn.hot || spin.count() == 0) return;
+      completed += turn.completions;
+      if (wanted == 0) wanted = (completed + set_->in_flight()) / 3;
+      if (turn.worked && completed >= wanted) return;
+      now = Clock::now();
+      if (turn.worked) end = std::min(now + kLongestGap, limit);
+      if (now >= end) return;
     }
   }
 
@@ -51,17 +63,24 @@ class JsQueueSet {
     take();
     if (!set_) return;
     if (first) {
-      poll_once();
+      poll_once(Clock::now());
     } else {
-      set_->note_look();
+      set_->note_look(Clock::now());
     }
     if (poller_ != nullptr) poller_->watch();
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = QueueSet::Clock;
 
-  QueueSet::Turn poll_once() { return poller_ == nullptr ? set_->poll() : set_->visit(thread_); }
+  /** Completions with more than this between them do not follow each other. */
+  static constexpr std::chrono::microseconds kLongestGap{5};
+  /** The longest that a turn waits for completions that follow each other. */
+  static constexpr std::chrono::microseconds kLongestTurn{100};
+
+  QueueSet::Turn poll_once(Clock::time_point now) {
+    return poller_ == nullptr ? set_->poll() : set_->visit(thread_, now);
+  }
   void take() {
     if (version_.load(std::memory_order_acquire) == taken_) return;
     const std::lock_guard<std::mutex> guard(mutex_);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "native/core/base/extendable_sleep.h"
+
 namespace spdk_nvme {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = QueueSet::Clock;
 
 /** How long a poller spins after the last completion before it begins to sleep. */
 constexpr std::chrono::microseconds kSpinAfterWork{100};
@@ -17,8 +19,14 @@ constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 constexpr std::chrono::microseconds kFirstSleep{20};
 /** JavaScript polls a set that it has looked at within this time; then a poller takes it over. */
 constexpr std::chrono::microseconds kAttention{300};
-/** Between looks whether JavaScript still looks. */
+/** Until the first look whether JavaScript still looks, and the most and the least until the next after a look of it. */
 constexpr std::chrono::microseconds kWatchSleep{300};
+constexpr std::chrono::microseconds kProlongedWatch{700};
+constexpr std::chrono::microseconds kBetweenProlongings{400};
+/**
+ * Beyond this it is not put off: it also has to notice that JavaScript looks at one of its sets and no longer at another.
+ */
+constexpr std::chrono::milliseconds kLongestWatch{5};
 /**
  * Between polls of a set with commands outstanding while JavaScript has no time for it: it could not use what
  * completes any sooner, and may compute on the processor that a spin would take.
@@ -40,17 +48,11 @@ struct Poller::Loop {
     std::shared_ptr<QueueSet> set;
     /** JavaScript polls it too. */
     bool visited = false;
-    /** QueueSet::looks() when it last changed, and when that was seen. */
-    uint32_t looks = 0;
-    Clock::time_point looked_at{};
     /** JavaScript has looked at it within kAttention. */
     bool attended = false;
 
     void look(Clock::time_point now) {
-      const uint32_t seen = set->looks();
-      if (seen != looks) looked_at = now;
-      looks = seen;
-      attended = now - looked_at < kAttention && set->open_to_visits();
+      attended = now - set->looked_at() < kAttention && set->open_to_visits();
     }
   };
 
@@ -66,7 +68,8 @@ struct Poller::Loop {
   };
 
   const PollerOptions options;
-  Mailbox mailbox;
+  ExtendableSleep watch;
+  Mailbox mailbox{[this] { watch.end(); }};
   std::atomic<bool> stopping{false};
   /** Whether some set is attended: then it looks at all of them within kWatchSleep, and needs no nudge. */
   std::atomic<bool> watching{false};
@@ -81,6 +84,14 @@ struct Poller::Loop {
   void sleep_for(std::chrono::microseconds time) {
     sleeps++;
     mailbox.sleep(time);
+  }
+
+  /** Sleeps while JavaScript polls its sets. */
+  void sleep_watching(Clock::time_point now) {
+    if (!watch.available()) return sleep_for(kWatchSleep);
+    sleeps++;
+    watch.sleep(now + kWatchSleep, now + kLongestWatch, [this] { return mailbox.nudged(); });
+    mailbox.forget_nudges();
   }
 
   /** Looks which sets JavaScript polls. */
@@ -134,7 +145,7 @@ struct Poller::Loop {
       } else if (turn.warm) {
         sleep_for(kWarmSleep);
       } else if (watching.load(std::memory_order_relaxed)) {
-        sleep_for(kWatchSleep);
+        sleep_watching(now);
       } else {
         sleep_for(sleep);
         sleep = std::min(sleep * 2, options.idle_sleep);
@@ -173,6 +184,12 @@ void Poller::wake() {
 
 void Poller::watch() {
   if (!loop_->watching.load(std::memory_order_seq_cst)) wake();
+}
+
+void Poller::prolong_watch(Clock::time_point now) {
+  if (now < next_prolonging_) return;
+  next_prolonging_ = now + kBetweenProlongings;
+  loop_->watch.prolong(now + kProlongedWatch, [this] { return loop_->mailbox.nudged(); });
 }
 
 void Poller::stop() {

@@ -47,6 +47,11 @@ class Poller {
    * Thread: JavaScript, after IoRing::publish() and QueueSet::note_look().
    */
   void watch();
+  /**
+   * JavaScript looks at a set of its, and need not be watched again so soon: puts off the poller's next look. Does so at
+   * most every few hundred microseconds. Thread: JavaScript.
+   */
+  void prolong_watch(QueueSet::Clock::time_point now);
 
   /** Thread: any. */
   [[nodiscard]] PollerStats stats() const;
@@ -63,6 +68,8 @@ class Poller {
   const size_t index_;
   const std::shared_ptr<Loop> loop_;
   OwnedThread thread_;
+  /** Thread: JavaScript. */
+  QueueSet::Clock::time_point next_prolonging_{};
 };
 
 }  // namespace spdk_nvme

@@ -14,7 +14,7 @@ constexpr std::chrono::microseconds kPatience{500};
 
 }  // namespace
 
-bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline) {
+bool QueueSet::connect(uint32_t queue_depth, Clock::time_point deadline) {
   for (const auto& ring : rings_) {
     ring->bind(controller_, queue_depth);
     if (!pairs_.connect(queue_depth)) return false;
@@ -22,7 +22,7 @@ bool QueueSet::connect(uint32_t queue_depth, std::chrono::steady_clock::time_poi
   using Connection = spdk::PolledQueuePairs::Connection;
   auto connection = pairs_.connection();
   const Backoff backoff;
-  while (connection == Connection::pending && std::chrono::steady_clock::now() < deadline) {
+  while (connection == Connection::pending && Clock::now() < deadline) {
     pairs_.poll();
     backoff.pause();
     connection = pairs_.connection();
@@ -53,8 +53,8 @@ QueueSet::Turn QueueSet::serve() {
   return turn;
 }
 
-QueueSet::Turn QueueSet::visit(size_t thread) {
-  note_look();
+QueueSet::Turn QueueSet::visit(size_t thread, Clock::time_point now) {
+  note_look(now);
   if (!open_to_visits()) return {};
   const LogScope scope(history_.get());
   const Turn turn = serve_shared(thread);
@@ -113,6 +113,12 @@ QueueSet::Turn QueueSet::disconnect_step() {
   pairs_.poll();
   if (pairs_.disconnected()) free();
   return {.hot = true};
+}
+
+uint64_t QueueSet::in_flight() const {
+  uint64_t sum = 0;
+  for (const auto& ring : rings_) sum += ring->in_flight();
+  return sum;
 }
 
 void QueueSet::for_each_piece(size_t index, uint32_t slot,

@@ -27,6 +27,8 @@ namespace spdk_nvme {
  */
 class QueueSet {
  public:
+  using Clock = std::chrono::steady_clock;
+
   /**
    * @param thread number of the owner, see IoServices
    * @param rings one for each queue pair
@@ -53,7 +55,7 @@ class QueueSet {
    * Connects a queue pair for each ring. Thread: control, before other threads use them.
    * Holds: linger lock (exclusive).
    */
-  bool connect(uint32_t queue_depth, std::chrono::steady_clock::time_point deadline);
+  bool connect(uint32_t queue_depth, Clock::time_point deadline);
 
   /** The result of one turn of polling. */
   struct Turn {
@@ -68,11 +70,11 @@ class QueueSet {
    * The same while all is well, by a thread that does not own the set; what is not leaves it to the owner. Waits
    * for nothing. Thread: JavaScript, with its number.
    */
-  Turn visit(size_t thread);
+  Turn visit(size_t thread, Clock::time_point now);
   /** Counts as a visit. Thread: JavaScript. */
-  void note_look() { looks_.store(looks_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
-  /** Changes with every visit. Thread: any. */
-  [[nodiscard]] uint32_t looks() const { return looks_.load(std::memory_order_relaxed); }
+  void note_look(Clock::time_point now) { looked_at_.store(now, std::memory_order_relaxed); }
+  /** When it was last visited. Thread: any. */
+  [[nodiscard]] Clock::time_point looked_at() const { return looked_at_.load(std::memory_order_relaxed); }
   /** Whether a visitor may poll. Thread: any. */
   [[nodiscard]] bool open_to_visits() const {
     return !disturbed_.load(std::memory_order_relaxed) &&
@@ -92,6 +94,8 @@ class QueueSet {
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
   [[nodiscard]] bool freed() const { return phase() == Phase::freed; }
 
+  /** Pieces of commands that SPDK has. Thread: any. */
+  [[nodiscard]] uint64_t in_flight() const;
   /** How many queue pairs it has. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
   /**
@@ -147,7 +151,7 @@ class QueueSet {
   std::atomic<bool> disturbed_{false};
   std::atomic<bool> loss_reported_{false};
   /** On a cache line of its own: JavaScript writes it in every turn. */
-  alignas(64) std::atomic<uint32_t> looks_{0};
+  alignas(64) std::atomic<Clock::time_point> looked_at_{Clock::time_point{}};
 };
 
 }  // namespace spdk_nvme

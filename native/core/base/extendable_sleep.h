@@ -1,0 +1,78 @@
+#pragma once
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace spdk_nvme {
+
+/**
+ * The sleep of one thread that another prolongs again and again without waking it, and that any thread ends: a timer of
+ * the kernel (timerfd) that the sleeper waits for.
+ */
+class ExtendableSleep {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  ExtendableSleep() : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {}
+  ~ExtendableSleep() {
+    if (timer_ >= 0) close(timer_);
+  }
+  ExtendableSleep(const ExtendableSleep&) = delete;
+  ExtendableSleep& operator=(const ExtendableSleep&) = delete;
+
+  /** False if the process had no descriptor left: then it cannot be used. */
+  [[nodiscard]] bool available() const { return timer_ >= 0; }
+
+  /**
+   * Sleeps until then, and later while it is prolonged, but never beyond the limit. Thread: the sleeper.
+   * @param ended whether there is a reason not to sleep; whoever makes it true calls end() afterwards
+   */
+  template <typename Ended>
+  void sleep(Clock::time_point until, Clock::time_point limit, const Ended& ended) {
+    limit_.store(limit.time_since_epoch().count(), std::memory_order_relaxed);
+    set(until);
+    // Sequentially consistent with end(): either this thread sees the reason, or end() sees it asleep.
+    asleep_.store(true, std::memory_order_seq_cst);
+    uint64_t expirations = 0;
+    if (!ended()) [[maybe_unused]]
+      const auto size = read(timer_, &expirations, sizeof expirations);
+    asleep_.store(false, std::memory_order_relaxed);
+  }
+
+  /** The sleep, if there is one, lasts until then. Thread: one at a time. */
+  template <typename Ended>
+  void prolong(Clock::time_point until, const Ended& ended) {
+    if (!asleep_.load(std::memory_order_relaxed)) return;
+    if (until.time_since_epoch().count() > limit_.load(std::memory_order_relaxed)) return;
+    set(until);
+    // Else an end() before this call would be undone.
+    if (ended()) end();
+  }
+
+  /** Ends the sleep, if there is one. Thread: any. */
+  void end() {
+    if (asleep_.load(std::memory_order_seq_cst)) set(Clock::time_point(Clock::duration(1)));
+  }
+
+ private:
+  /** A time that is over expires at once. */
+  void set(Clock::time_point when) const {
+    const auto since = when.time_since_epoch().count();
+    itimerspec spec{};
+    spec.it_value = {.tv_sec = static_cast<time_t>(since / kSecond),
+                     .tv_nsec = static_cast<long>(since % kSecond)};
+    timerfd_settime(timer_, TFD_TIMER_ABSTIME, &spec, nullptr);
+  }
+
+  static constexpr int64_t kSecond = 1'000'000'000;
+  const int timer_;
+  std::atomic<bool> asleep_{false};
+  /** In nanoseconds of the clock. */
+  std::atomic<int64_t> limit_{0};
+};
+
+}  // namespace spdk_nvme
