@@ -3,6 +3,7 @@
 
 import { isAborted, statusError } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import {
   type BatchCommand,
   type BatchCompletion,
@@ -240,7 +241,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     if (this.#failure) throw this.#failure;
     // While a controller is failed or detaching, earlier commands can still complete.
     if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
-    if (rests) setImmediate(() => this.wake());
+    if (rests) eventLoop.setImmediate(() => this.wake());
     else if (this.#sent === 0) return 0;
     this.#queue.look();
     return this.#waiters.add(limits);
@@ -326,7 +327,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     if (count > 0) this.#waiters.resolve(count);
     this.#endWaits();
     // The arrays are full: the next wait() gets the others.
-    if (this.#kept.length > 0 && this.#waiters.length > 0) setImmediate(() => this.wake());
+    if (this.#kept.length > 0 && this.#waiters.length > 0) eventLoop.setImmediate(() => this.wake());
     return count > 0;
   }
 

@@ -44,7 +44,7 @@ export function addPerf(program: Command): void {
     .addOption(
       new Option('--polling <MODE>', 'the thread that polls')
         .choices(['threads', 'inline', 'adaptive'])
-        .default('threads'),
+        .default('adaptive'),
     )
     .addOption(
       new Option('--api <API>', 'the interface of the package')

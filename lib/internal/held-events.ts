@@ -1,5 +1,7 @@
 // Events that wait until their listener can have been added.
 
+import { eventLoop } from './event-loop.js';
+
 /**
  * Holds events of an object until the caller that requested the object has it and may have added listeners. Events
  * are emitted in the order in which they happened, and none is lost, also if a listener throws.
@@ -20,7 +22,7 @@ export class HeldEvents {
    * before the first event.
    */
   release(): void {
-    setImmediate(() => {
+    eventLoop.setImmediate(() => {
       this.#held = false;
       this.#announceAll();
     });
@@ -33,7 +35,7 @@ export class HeldEvents {
     } finally {
       this.#announcing = false;
       // A listener threw, which is the program's to deal with; the rest follows all the same.
-      if (this.#waiting.length > 0) setImmediate(() => this.#announceAll());
+      if (this.#waiting.length > 0) eventLoop.setImmediate(() => this.#announceAll());
     }
   }
 }

@@ -1,5 +1,6 @@
 // Who looks for completions, and when.
 
+import { eventLoop } from '../internal/event-loop.js';
 import type { PollingMode } from '../options/attach.js';
 
 /** A queue pair, as far as its completions go. */
@@ -81,14 +82,14 @@ export class CompletionLoop {
   look(): void {
     if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
     this.#inVainSince = undefined;
-    this.#turn = setImmediate(this.#poll);
+    this.#turn = eventLoop.setImmediate(this.#poll);
   }
 
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#idle);
     clearInterval(this.#keepAlive);
-    if (this.#turn) clearImmediate(this.#turn);
+    if (this.#turn) eventLoop.clearImmediate(this.#turn);
     this.#busy.clear();
     this.#turn = undefined;
   }
@@ -99,7 +100,7 @@ export class CompletionLoop {
     this.#turn = undefined;
     if (this.#busy.size === 0 || this.#stopped) return;
     if (this.#mode === 'adaptive' && this.#restsAfter(worked)) return;
-    this.#turn = setImmediate(this.#poll);
+    this.#turn = eventLoop.setImmediate(this.#poll);
   };
 
   #reapBusy(): boolean {

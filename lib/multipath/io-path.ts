@@ -1,5 +1,6 @@
 // One way to one namespace: a path of the subsystem, and the namespace as its controller has it.
 
+import { eventLoop } from '../internal/event-loop.js';
 import { type AnaState, isAccessible, isTransition } from './ana.js';
 import type { PathNamespace } from './namespace-operations.js';
 
@@ -81,7 +82,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
     this.#stale = true;
     this.#limitWait();
     // The rejected commands go out first, over another path.
-    setImmediate(() => this.path.readAna());
+    eventLoop.setImmediate(() => this.path.readAna());
     this.#changed();
   }
 

@@ -54,11 +54,11 @@ export interface AttachOptions {
   /** Cancels the attach when it fires. */
   signal?: AbortSignal | undefined;
   /**
-   * `threads` (default): poller threads poll the queue pairs, and the JavaScript thread is woken for completions.
-   * `inline`: the JavaScript thread polls in its event loop while operations are pending. Operations are not passed
-   * between threads, which is faster on machines with few cores; a busy JavaScript thread then stalls I/O.
-   * `adaptive`: as `inline`, but a poller thread takes over while the JavaScript thread is busy for some hundred
-   * microseconds, or when completions are rare.
+   * `adaptive` (default): the JavaScript thread polls the queue pairs in its event loop while operations are pending, and a
+   * poller thread takes over while the JavaScript thread is busy for some hundred microseconds, or when completions are rare.
+   * `threads`: poller threads poll the queue pairs, and the JavaScript thread is woken for completions: it does nothing
+   * else for I/O, at the price of passing each operation between threads twice.
+   * `inline`: the JavaScript thread polls alone; while it is busy, I/O stands still.
    */
   polling?: PollingMode | undefined;
   /** Operations that may wait for room in one queue, 0 to 1048576; more reject with ERR_SPDK_QUEUE_FULL. Default 16384. */
@@ -230,7 +230,7 @@ export function resolveAttachOptions(
     keepAliveMs: checkKeepAlive(or(given.get('keepAliveMs'), 10_000)),
     timeoutMs: checkTimeout(or(given.get('timeoutMs'), 5_000)),
     signal: optional(given.get('signal'), checkSignal),
-    polling: checkOneOf(or(given.get('polling'), 'threads'), 'polling', pollingModes),
+    polling: checkOneOf(or(given.get('polling'), 'adaptive'), 'polling', pollingModes),
     maxWaiting: checkInteger(or(given.get('maxWaiting'), 16_384), 'maxWaiting', 0, 1_048_576),
     ioTimeoutMs: optional(given.get('ioTimeoutMs'), (value) =>
       checkInteger(value, 'ioTimeoutMs', 1, maxTimerMs, 'milliseconds'),
