@@ -28,7 +28,7 @@ describe('defaults', () => {
       ioQueues: 1,
       queueDepth: 128,
       maxWaiting: 16384,
-      polling: 'threads',
+      polling: 'adaptive',
       keepAliveMs: 10_000,
       timeoutMs: 5_000,
       signal: undefined,
