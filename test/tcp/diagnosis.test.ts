@@ -79,7 +79,8 @@ describe('a log line', () => {
 
 describe('the statistics', () => {
   it('count operations, polls and what waits, for controllers and for pollers', async () => {
-    const controller = await env.attach(id(nqn), { ioQueues: 2, queueDepth: 16 });
+    // The counts are those of pollers.
+    const controller = await env.attach(id(nqn), { ioQueues: 2, queueDepth: 16, polling: 'threads' });
     const [ns] = controller.namespaces;
     if (!ns) throw new Error('the target has a namespace');
     const before = env.stats();
