@@ -42,6 +42,7 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
     else batch.read(namespace, buffer, at, step.offset, ioSize, tag);
   };
   const going = (now: number) => now < end && !signal.aborted;
+  let turned = performance.now();
   try {
     for (;;) {
       let now = performance.now();
@@ -54,11 +55,12 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
         continue;
       }
       let count = batch.reap();
-      if (count === 0) {
-        if (plan.polling === 'inline') await turn();
-        else count = await batch.wait();
-      }
+      if (count === 0 && plan.polling !== 'inline') count = await batch.wait();
       now = performance.now();
+      if (now - turned > longestTurnMs) {
+        await new Promise((resolve) => setImmediate(resolve));
+        turned = now;
+      }
       if (count > 0) lane.heard = now;
       for (let i = 0; i < count; i++) {
         const tag = batch.tags[i] as number;
@@ -132,6 +134,9 @@ function settle(
   verifier.release(place);
 }
 
+/** How long a run that always finds completions keeps the event loop from signals, timers and who asks for its statistics. */
+const longestTurnMs = 5;
+
 /** Memory as numbers of 32 bits. */
 export function wordsOf(buffer: Buffer, at: number, bytes: number): Uint32Array {
   return new Uint32Array(buffer.buffer, buffer.byteOffset + at, bytes / 4);
@@ -140,11 +145,4 @@ export function wordsOf(buffer: Buffer, at: number, bytes: number): Uint32Array 
 /** A lost controller ends the run: its commands fail as fast as they are sent. */
 function endIfLost(error: unknown, { controller }: Namespace): void {
   if (controller.state !== 'attached') throw error;
-}
-
-/** Lets the event loop see signals and timers between two polls, now and then: it costs less than it would each time. */
-let polls = 0;
-function turn(): Promise<void> | undefined {
-  polls = (polls + 1) % 256;
-  return polls === 0 ? new Promise((resolve) => setImmediate(resolve)) : undefined;
 }

@@ -479,9 +479,11 @@ describe('measuring', () => {
 describe('ending', () => {
   it.each([
     ['perf', ['--seconds', '60']],
+    // It finds completions in every turn.
+    ['perf', ['--seconds', '60', '--polling', 'inline', '--depth', '128']],
     ['stress', ['--loops', '100000', '--reads']],
     ['read', ['-d', '/dev/null']],
-  ])('Ctrl-C ends %s within two seconds, with nothing attached', async (verb, words) => {
+  ])('Ctrl-C ends %s %j within two seconds, with nothing attached', async (verb, words) => {
     const child = execa(process.execPath, [main, verb, ...one, ...words], { reject: false });
     await vi.waitUntil(() => child.exitCode !== null || hasConnections(), { timeout: 20_000, interval: 20 });
     const begun = performance.now();
