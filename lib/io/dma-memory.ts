@@ -121,6 +121,6 @@ export class DmaMemory {
   }
 
   #detach(region: DmaRegion): void {
-    this.#native.detachMemory(region.bytes.buffer as ArrayBuffer);
+    this.#native.detachMemory(region.id, region.bytes.buffer as ArrayBuffer);
   }
 }

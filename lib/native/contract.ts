@@ -216,8 +216,11 @@ export interface NativeEnvironment {
   allocate(request: { bytes: number }): NativeRegion | null;
   /** Words shared with native/core/io/dma_memory.h: for each region how many commands use it. */
   pins(): ArrayBuffer;
-  /** Detaches the memory from every view of an ArrayBuffer of `allocate`, and frees it. */
-  detachMemory(memory: ArrayBuffer): void;
+  /**
+   * Detaches the memory of a region from every view of it, and frees it before it returns; memory that was transferred
+   * elsewhere is freed by the garbage collector.
+   */
+  detachMemory(id: number, memory: ArrayBuffer): void;
   /** Frees a region that JavaScript lost sight of while a command used it. */
   freeUnpinned(id: number): void;
   pollerStats(): NativePollerStats[];

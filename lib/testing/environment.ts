@@ -49,7 +49,7 @@ export class MemoryEnvironment implements NativeEnvironment {
     return this.memory.pins.buffer as ArrayBuffer;
   }
 
-  detachMemory(memory: ArrayBuffer): void {
+  detachMemory(_id: number, memory: ArrayBuffer): void {
     this.memory.detachMemory(memory);
   }
 

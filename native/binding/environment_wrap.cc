@@ -1,3 +1,5 @@
+// Longer than other files: all methods of one JavaScript class, most of which only convert what goes in and comes out.
+
 #include "native/binding/environment_wrap.h"
 
 #include <atomic>
@@ -233,8 +235,8 @@ Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   auto* kept = new std::shared_ptr<DmaMemory>(memory);
   const auto buffer = Napi::ArrayBuffer::New(
       env, memory->region(id).base, size,
-      [id](Napi::Env, void*, std::shared_ptr<DmaMemory>* last) {
-        (*last)->drop(id);
+      [id, serial = memory->region(id).serial](Napi::Env, void*, std::shared_ptr<DmaMemory>* last) {
+        (*last)->drop(id, serial);
         delete last;
       },
       kept);
@@ -244,11 +246,20 @@ Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   return region;
 }
 
-/** Detaches the memory from every view of an ArrayBuffer of allocate(), and drops its region. */
+/**
+ * Detaches the memory from every view of an ArrayBuffer of allocate(), and drops its region immediately: the finalizer runs
+ * only when the event loop turns, and the caller may need the memory before. An ArrayBuffer that was detached before may
+ * have been transferred to another one, which then ends the region.
+ */
 Napi::Value EnvironmentWrap::detach_memory(const Napi::CallbackInfo& info) {
-  if (!info[0].IsArrayBuffer()) reject_argument(info.Env(), "memory must be an ArrayBuffer");
-  auto memory = info[0].As<Napi::ArrayBuffer>();
-  if (!memory.IsDetached()) memory.Detach();
+  const uint32_t id = info[0].ToNumber().Uint32Value();
+  if (!info[1].IsArrayBuffer()) reject_argument(info.Env(), "memory must be an ArrayBuffer");
+  auto memory = info[1].As<Napi::ArrayBuffer>();
+  if (memory.IsDetached()) return info.Env().Undefined();
+  const void* base = memory.Data();
+  memory.Detach();
+  if (environment_ && base != nullptr && environment_->memory()->at(id, 0, 1) == base)
+    environment_->memory()->drop(id);
   return info.Env().Undefined();
 }
 

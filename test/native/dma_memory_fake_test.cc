@@ -33,6 +33,20 @@ TEST(DmaMemory, FreesADroppedRegionAtOnceWhenNothingUsesIt) {
   EXPECT_EQ(allocated(memory), id);
 }
 
+// The garbage collector comes after a release, when the number may be another region's.
+TEST(DmaMemory, LeavesTheNextRegionOfANumberToItsOwnCollection) {
+  DmaMemory memory;
+  const uint32_t id = allocated(memory);
+  const uint64_t first = memory.region(id).serial;
+  memory.drop(id);
+  memory.drop(id, first);
+  ASSERT_EQ(allocated(memory), id);
+  memory.drop(id, first);
+  EXPECT_NE(memory.at(id, 0, kBytes), nullptr);
+  memory.drop(id, memory.region(id).serial);
+  EXPECT_EQ(memory.at(id, 0, 1), nullptr);
+}
+
 TEST(DmaMemory, KeepsADroppedRegionUntilItsLastCommandHasCompleted) {
   DmaMemory memory;
   const uint32_t id = allocated(memory);

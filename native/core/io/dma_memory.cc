@@ -29,7 +29,7 @@ bool DmaMemory::allocate(size_t size, uint32_t& id) {
     id = free_ids_.back();
     free_ids_.pop_back();
   }
-  regions_[id] = {.base = base, .size = size};
+  regions_[id] = {.base = base, .size = size, .serial = ++last_serial_};
   allocated_bytes_ += size;
   return true;
 }

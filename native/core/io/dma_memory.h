@@ -22,6 +22,8 @@ class DmaMemory {
   struct Region {
     uint8_t* base = nullptr;
     size_t size = 0;
+    /** Tells it from an earlier region of the same number; 0 for none. */
+    uint64_t serial = 0;
   };
 
   DmaMemory() : regions_(kMaxRegions), pins_(kMaxRegions) {}
@@ -38,6 +40,12 @@ class DmaMemory {
    * JavaScript no longer uses the region: frees it, or leaves that to free_unpinned() while commands use it.
    */
   void drop(uint32_t id);
+  /**
+   * As drop(), by the garbage collector, which comes late: nothing if the region was freed before, whoever has its number now.
+   */
+  void drop(uint32_t id, uint64_t serial) {
+    if (regions_[id].serial == serial) drop(id);
+  }
   /** Frees a dropped region whose last command has completed. */
   void free_unpinned(uint32_t id);
   /**
@@ -73,6 +81,7 @@ class DmaMemory {
   std::vector<uint32_t> pins_;
   std::vector<uint32_t> free_ids_;
   uint32_t next_id_ = 0;
+  uint64_t last_serial_ = 0;
   size_t allocated_bytes_ = 0;
   std::atomic<bool> kept_{false};
 };

@@ -43,7 +43,7 @@ export class FakeMemory {
         this.#ids.set(memory, { id, bytes });
         return { id, memory };
       },
-      detachMemory: (memory: ArrayBuffer) => {
+      detachMemory: (_id: number, memory: ArrayBuffer) => {
         const { id, bytes } = this.#ids.get(memory) as { id: number; bytes: number };
         if (this.pins[id] !== 0) throw new Error('a region is freed while it is in use');
         this.#regions.delete(id);
