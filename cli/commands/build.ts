@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { Failure } from '../engine/exit.js';
 import { packageRoot } from '../engine/package.js';
+import { StopSignal } from '../engine/stop.js';
 
 export function addBuild(program: Command): void {
   program
@@ -18,18 +19,37 @@ export function addBuild(program: Command): void {
     });
 }
 
-/** Runs the install script, which prints what it does and what failed. */
+/** What compilers have to remove their files after a signal. */
+const patienceMs = 1_000;
+
+/** Runs the install script, which prints what it does and what failed. A signal ends it with all that it has started. */
 function build(env: Record<string, string>): Promise<number> {
   const script = path.join(packageRoot, 'scripts/install.mjs');
   const child = spawn(process.execPath, [script, '--build'], {
     stdio: 'inherit',
     env: { ...process.env, ...env },
+    // A process group of its own, all of which a signal reaches.
+    detached: true,
   });
-  // A terminal's Ctrl-C reaches the script by itself; this waits for its end.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => child.kill());
+  const stop = new StopSignal();
+  stop.signal.addEventListener('abort', () => {
+    signalGroup(child.pid, 'SIGTERM');
+    setTimeout(() => signalGroup(child.pid, 'SIGKILL'), patienceMs).unref();
+  });
   return new Promise((resolve, reject) => {
     child.on('error', (error) => reject(new Failure(`${script} cannot be run: ${error.message}`)));
-    child.on('exit', (status, signal) => resolve(status ?? 128 + constants.signals[signal ?? 'SIGTERM']));
+    child.on('exit', (status, signal) => {
+      // What it has started may outlive it.
+      if (stop.requested) signalGroup(child.pid, 'SIGKILL');
+      resolve(stop.status || (status ?? 128 + constants.signals[signal ?? 'SIGTERM']));
+    });
   });
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, signal);
+  } catch {
+    // It has ended.
+  }
 }

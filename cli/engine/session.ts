@@ -88,11 +88,15 @@ export async function withEnvironment(
   work: (environment: Environment, stop: StopSignal) => Promise<number>,
 ): Promise<number> {
   const stop = new StopSignal();
-  const environment = await Environment.init({
+  const opening = Environment.init({
     name: 'spdk-nvme-cli',
     memoryMb: memory,
     logLevel: verbose ? 'notice' : 'error',
   });
+  // The kernel may clear a lot of memory for it. The end of the process ends it.
+  const opened = await stop.waitFor(opening, STOPPED_WORK_MS);
+  if (!opened) return stop.status;
+  const environment = opened.result;
   if (verbose)
     environment.on('log', (line: LogLine) => process.stderr.write(`${line.source}: ${line.message}\n`));
   try {

@@ -14,6 +14,7 @@ const WARM_UP_LOOPS = 20;
 const CLOSE_LIMIT_MS = 10_000;
 /** After a signal: the user waits. */
 const STOPPED_CLOSE_LIMIT_MS = 400;
+const STOPPED_OPENING_MS = 200;
 
 /** Runs the loops and reports. */
 export async function runStress(
@@ -85,12 +86,16 @@ async function inEnvironment(
   send: (message: Message<StressReport>) => void,
   work: (environment: Environment) => Promise<void>,
 ): Promise<void> {
-  const environment = await Environment.init({
+  const opening = Environment.init({
     name: 'spdk-nvme-stress',
     pollers,
     memoryMb,
     logLevel: verbose ? 'notice' : 'error',
   });
+  // The kernel may clear a lot of memory for it. The end of the process ends it.
+  const opened = await stop.waitFor(opening, STOPPED_OPENING_MS);
+  if (!opened) return;
+  const environment = opened.result;
   if (verbose) {
     environment.on('log', ({ source, message }: LogLine) =>
       send({ type: 'note', text: `${source}: ${message}` }),

@@ -1,6 +1,7 @@
 // What an installation without an addon leaves behind, and what the first use of the package says then.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -77,6 +78,15 @@ function nodeGyp(body: string): void {
     path.join(bin, 'node-gyp.js'),
     `const fs = require('node:fs'); if (process.argv[2] === 'build') { ${body} }`,
   );
+}
+
+/** One that nobody has waited for is not. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s*Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 describe('without SPDK', () => {
@@ -163,6 +173,30 @@ describe('with SPDK', () => {
       status: 1,
       printed: expect.stringContaining('too short'),
     });
+  });
+
+  it('a signal ends a build with all that it has started', { timeout: 30_000 }, async () => {
+    const pids = path.join(folder, 'pids');
+    // It and its child ignore what asks them to end.
+    nodeGyp(
+      `process.on('SIGTERM', () => {}); process.on('SIGINT', () => {}); const { pid } = require('node:child_process').spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"]); fs.writeFileSync(${JSON.stringify(pids)}, process.pid + ' ' + pid + '\\n'); setInterval(() => {}, 1000)`,
+    );
+    const env = { HOME: folder, PATH: programs, SPDK_PREFIX: emptySpdk() };
+    const child = spawn(process.execPath, ['dist/cli/main.js', 'build'], {
+      cwd: folder,
+      env,
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    const started = () => (fs.existsSync(pids) ? fs.readFileSync(pids, 'utf8') : '');
+    await vi.waitUntil(() => started().endsWith('\n'), { timeout: 20_000 });
+    const begun = performance.now();
+    child.kill('SIGINT');
+    expect(await ended).toEqual([130, null]);
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    for (const pid of started().trim().split(' ').map(Number)) {
+      await vi.waitUntil(() => !isRunning(pid), { timeout: 5_000 });
+    }
   });
 
   it('a build that succeeds says so, and the package works', () => {
