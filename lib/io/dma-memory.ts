@@ -40,6 +40,10 @@ export class DmaMemory {
   /** The maximum of memory that streams hold, and what they hold now. */
   readonly #stageLimit: number;
   #staged = 0;
+  /** A program may forget a stream or an iterator: nobody releases its memory, which the garbage collector frees. */
+  readonly #forgotten = new FinalizationRegistry<number>((bytes) => {
+    this.#staged -= bytes;
+  });
   /** Frees memory that is kept for later. False if there was none. */
   reclaim: () => boolean = () => false;
 
@@ -82,11 +86,15 @@ export class DmaMemory {
   tryStage(bytes: number): DmaRegion | undefined {
     if (this.#staged + bytes > this.#stageLimit) return undefined;
     const region = this.tryAllocate(bytes);
-    if (region) this.#staged += bytes;
+    if (region) {
+      this.#staged += bytes;
+      this.#forgotten.register(region, bytes, region);
+    }
     return region;
   }
 
   releaseStage(region: DmaRegion): void {
+    this.#forgotten.unregister(region);
     this.#staged -= region.bytes.byteLength;
     this.release(region);
   }
