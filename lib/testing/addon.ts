@@ -1,5 +1,6 @@
 // The addon without SPDK: targets in memory behind the same contract.
 
+import { SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon, NativeOpenRequest } from '../native/contract.js';
 import { parseTransportId } from '../options/transport-id.js';
 import { crc16T10Dif } from './crc16.js';
@@ -43,6 +44,13 @@ export class MemoryAddon implements NativeAddon {
 
   addTarget(address?: MemoryAddress): MemoryTarget {
     const target = MemoryTarget.create(this.scheduler, address);
+    const { traddr, trsvcid } = target;
+    if (this.#targets.some((other) => other.traddr === traddr && other.trsvcid === trsvcid)) {
+      throw new SpdkError(
+        'ERR_SPDK_INVALID_ARG_VALUE',
+        `traddr and trsvcid must be an address without a target; ${traddr}:${trsvcid} has one`,
+      );
+    }
     this.#targets.push(target);
     return target;
   }

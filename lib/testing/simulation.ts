@@ -29,7 +29,8 @@ export class Simulation implements Disposable {
 
   /**
    * Adds a target at an address, by TCP and RDMA.
-   * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID, ERR_SPDK_UNKNOWN_OPTION
+   * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID, ERR_SPDK_UNKNOWN_OPTION; ERR_SPDK_INVALID_ARG_VALUE if there is a target
+   *   at the address
    */
   addTarget(address?: MemoryAddress): MemoryTarget {
     const target = this.#addon.addTarget(address);

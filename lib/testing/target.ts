@@ -1,5 +1,6 @@
 // A target in memory: its address and its subsystems.
 
+import { SpdkError } from '../errors/spdk-error.js';
 import { checkString, readOptions } from '../options/arguments.js';
 import { or } from '../options/common.js';
 import { parseTransportId } from '../options/transport-id.js';
@@ -37,9 +38,19 @@ export class MemoryTarget extends MemoryTargetFaults {
     return this.#subsystems;
   }
 
-  /** Adds a subsystem without namespaces. @param nqn its NQN */
+  /**
+   * Adds a subsystem without namespaces.
+   *
+   * @param nqn its NQN
+   * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID; ERR_SPDK_INVALID_ARG_VALUE if the target has the subsystem
+   */
   addSubsystem(nqn: string): MemorySubsystem {
     parseTransportId(this.id(nqn));
+    if (this.#subsystems.has(nqn))
+      throw new SpdkError(
+        'ERR_SPDK_INVALID_ARG_VALUE',
+        `nqn must be one that the target lacks; it has ${nqn}`,
+      );
     const subsystem = MemorySubsystem.create(this, nqn);
     this.#subsystems.set(nqn, subsystem);
     return subsystem;
