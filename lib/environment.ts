@@ -254,6 +254,9 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         const fastIoFailTimeoutMs = resolved.ctrlrLossTimeoutMs > 0 ? 1 : 0;
         return this.#attach(transportId, { ...resolved, fastIoFailTimeoutMs, signal }, machine);
       },
+    }).catch((error: unknown) => {
+      // Its paths are not the reason.
+      throw this.closed ? closedError() : error;
     });
     if (!subsystem.detached) this.#subsystems.add(subsystem);
     return subsystem;

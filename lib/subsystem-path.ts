@@ -2,7 +2,7 @@
 // namespaces. Longer than other files: it is one state machine.
 
 import type { Controller } from './controller.js';
-import { codedError, type SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { hide } from './internal/hide.js';
 import { wipeKeys } from './keys.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
@@ -50,7 +50,7 @@ export interface PathServices {
   readonly changed: (path: SubsystemPath) => void;
   readonly up: (path: SubsystemPath) => void;
   readonly down: (path: SubsystemPath, error: Failure | undefined) => void;
-  /** The first attempt to attach it has failed. */
+  /** The first attempt to attach it has failed, or it has failed for good or was detached. */
   readonly firstFailed: (path: SubsystemPath, error: Failure) => void;
 }
 
@@ -298,7 +298,6 @@ export class SubsystemPath {
       this.#error = error;
       if (finalCodes.includes(error.code)) {
         this.#enter('failed', error);
-        this.#services.firstFailed(this, error);
         await controller.detach(giveBack).catch(() => {});
       } else this.#askLater(() => void this.#prepare(controller));
     }
@@ -418,6 +417,14 @@ export class SubsystemPath {
     if (state === 'up') this.#services.up(this);
     else if (before === 'up' || state === 'failed') this.#services.down(this, error);
     else this.#services.changed(this);
+    if (state === 'failed' || state === 'detaching' || state === 'detached') this.#reportEnd(error);
+  }
+
+  #reportEnd(error: Failure | undefined): void {
+    if (this.#ending.signal.aborted) return;
+    const detached = () =>
+      new SpdkError('ERR_SPDK_CONTROLLER_DETACHED', 'The controller of the path was detached');
+    this.#services.firstFailed(this, error ?? detached());
   }
 
   #trust(): void {

@@ -262,6 +262,25 @@ describe('attachSubsystem', () => {
     await env.close();
     expect(await codeOf(env.attachSubsystem(ids()))).toBe('ERR_SPDK_ENV_CLOSED');
   });
+
+  it('says that the environment was closed meanwhile, which is no fault of a path', async () => {
+    for (const one of targets) one.latencyMs = 50;
+    const attaching = codeOf(env.attachSubsystem(ids()));
+    await sleep(10);
+    await env.close();
+    expect(await attaching).toBe('ERR_SPDK_ENV_CLOSED');
+  });
+
+  it('does not wait for paths whose controllers are detached or lost before they are up', async () => {
+    for (const one of targets) one.latencyMs = 50;
+    const begun = performance.now();
+    const code = codeOf(env.attachSubsystem(ids(), { ctrlrLossTimeoutMs: 0 }));
+    await until(() => env.controllers.length === 2);
+    await env.controllers[0]?.detach();
+    target(1).dropLinks();
+    expect(await code).toBe('ERR_SPDK_NO_PATH');
+    expect(performance.now() - begun).toBeLessThan(3_000);
+  });
 });
 
 describe('operations', () => {
