@@ -3,6 +3,7 @@
 #include "native/core/base/extendable_sleep.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -61,6 +62,19 @@ TEST(ExtendableSleep, DoesNotBeginWithAReasonNotTo) {
   const auto begun = Clock::now();
   sleep.sleep(begun + 1h, begun + 1h, [] { return true; });
   EXPECT_LT(Clock::now() - begun, 1h);
+}
+
+TEST(ExtendableSleep, HoldsNoDescriptorOnceItIsClosed) {
+  const int next = dup(0);
+  close(next);
+  ExtendableSleep sleep;
+  sleep.close();
+  EXPECT_FALSE(sleep.available());
+  sleep.end();
+  sleep.prolong(Clock::now(), never);
+  const int after = dup(0);
+  close(after);
+  EXPECT_EQ(after, next);
 }
 
 /** Ends while another thread prolongs: a lost one would last for an hour. */

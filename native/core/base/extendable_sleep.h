@@ -6,6 +6,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <mutex>
+#include <utility>
 
 namespace spdk_nvme {
 
@@ -18,14 +20,18 @@ class ExtendableSleep {
   using Clock = std::chrono::steady_clock;
 
   ExtendableSleep() : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {}
-  ~ExtendableSleep() {
-    if (timer_ >= 0) close(timer_);
-  }
+  ~ExtendableSleep() { close(); }
   ExtendableSleep(const ExtendableSleep&) = delete;
   ExtendableSleep& operator=(const ExtendableSleep&) = delete;
 
-  /** False if the process had no descriptor left: then it cannot be used. */
+  /** False if the process had no descriptor left: then it cannot be used. Thread: the sleeper. */
   [[nodiscard]] bool available() const { return timer_ >= 0; }
+
+  /** Gives the descriptor back; others may still hold this object, and call it in vain. Thread: the sleeper, at its end. */
+  void close() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (timer_ >= 0) ::close(std::exchange(timer_, -1));
+  }
 
   /**
    * Sleeps until then, and later while it is prolonged, but never beyond the limit. Thread: the sleeper.
@@ -34,33 +40,44 @@ class ExtendableSleep {
   template <typename Ended>
   void sleep(Clock::time_point until, Clock::time_point limit, const Ended& ended) {
     limit_.store(limit.time_since_epoch().count(), std::memory_order_relaxed);
-    set(until);
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      set(until);
+    }
     // Sequentially consistent with end(): either this thread sees the reason, or end() sees it asleep.
     asleep_.store(true, std::memory_order_seq_cst);
-    uint64_t expirations = 0;
-    if (!ended()) [[maybe_unused]]
-      const auto size = read(timer_, &expirations, sizeof expirations);
+    if (!ended()) {
+      uint64_t expirations = 0;
+      [[maybe_unused]] const auto size = read(timer_, &expirations, sizeof expirations);
+    }
     asleep_.store(false, std::memory_order_relaxed);
   }
 
-  /** The sleep, if there is one, lasts until then. Thread: one at a time. */
+  /** The sleep, if there is one, lasts until then. Waits for nothing: another thread that sets the timer has its way. Thread: any. */
   template <typename Ended>
   void prolong(Clock::time_point until, const Ended& ended) {
     if (!asleep_.load(std::memory_order_relaxed)) return;
     if (until.time_since_epoch().count() > limit_.load(std::memory_order_relaxed)) return;
-    set(until);
+    {
+      const std::unique_lock<std::mutex> guard(mutex_, std::try_to_lock);
+      if (!guard.owns_lock()) return;
+      set(until);
+    }
     // Else an end() before this call would be undone.
     if (ended()) end();
   }
 
   /** Ends the sleep, if there is one. Thread: any. */
   void end() {
-    if (asleep_.load(std::memory_order_seq_cst)) set(Clock::time_point(Clock::duration(1)));
+    if (!asleep_.load(std::memory_order_seq_cst)) return;
+    const std::lock_guard<std::mutex> guard(mutex_);
+    set(Clock::time_point(Clock::duration(1)));
   }
 
  private:
-  /** A time that is over expires at once. */
+  /** A time that is over expires at once. Holds: mutex_. */
   void set(Clock::time_point when) const {
+    if (timer_ < 0) return;
     const auto since = when.time_since_epoch().count();
     itimerspec spec{};
     spec.it_value = {.tv_sec = static_cast<time_t>(since / kSecond),
@@ -69,7 +86,9 @@ class ExtendableSleep {
   }
 
   static constexpr int64_t kSecond = 1'000'000'000;
-  const int timer_;
+  /** Guards timer_ and what it is set to. The sleeper, which alone closes it, reads it without. */
+  std::mutex mutex_;
+  int timer_;
   std::atomic<bool> asleep_{false};
   /** In nanoseconds of the clock. */
   std::atomic<int64_t> limit_{0};

@@ -151,6 +151,8 @@ struct Poller::Loop {
         sleep = std::min(sleep * 2, options.idle_sleep);
       }
     }
+    // Whoever holds the controllers of a closed environment holds this, too.
+    watch.close();
   }
 };
 
