@@ -1,4 +1,5 @@
-// A queue set that JavaScript and a poller share, on threads of their own; made for ThreadSanitizer.
+// A queue set that JavaScript and a poller share, on threads of their own; made for ThreadSanitizer. Longer than other
+// files: all that one fixture is needed for.
 
 #include <gtest/gtest.h>
 
