@@ -13,6 +13,7 @@ import {
   readBatchTransfer,
 } from './io/batch-command.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
+import { spinUs } from './io/completion-loop.js';
 import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './io/dma-memory.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
@@ -232,15 +233,23 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#checkOpen();
     const limits = waitLimits(options);
     const rests = this.#atOnce === mostAtOnce && this.outstanding > 0 && !this.#failure;
-    const count = this.#waiters.length === 0 && !rests ? this.#take() : 0;
+    const mayTake = this.#waiters.length === 0 && !rests;
+    let count = mayTake ? this.#take() : 0;
+    if (count === 0) {
+      if (this.#failure) throw this.#failure;
+      // While a controller is failed or detaching, earlier commands can still complete.
+      if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
+      if (mayTake && this.#sent > 0) {
+        // A fast device responds within what a turn of the event loop takes.
+        this.#queue.ring.poll(spinUs);
+        count = this.#take();
+      }
+    }
     if (count > 0) {
       this.#atOnce = Math.min(this.#atOnce + 1, mostAtOnce);
       return count;
     }
     this.#atOnce = 0;
-    if (this.#failure) throw this.#failure;
-    // While a controller is failed or detaching, earlier commands can still complete.
-    if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
     if (rests) eventLoop.setImmediate(() => this.wake());
     else if (this.#sent === 0) return 0;
     this.#queue.look();

@@ -23,10 +23,10 @@ const idlePollMs = 100;
 /** Far beyond any operation: it only keeps the event loop alive. */
 const forever = 2 ** 30;
 /**
- * How long a turn polls for the first completion: a turn of the event loop takes a good part of that, and adds to the latency
- * of what completes meanwhile.
+ * @internal How long a turn polls for the first completion: a turn of the event loop takes a good part of that, and adds to
+ * the latency of what completes meanwhile.
  */
-const spinUs = 10;
+export const spinUs = 10;
 /** How long this thread polls in vain before it leaves that to a poller: what takes longer is slow anyway. */
 const patienceMs = 5;
 
