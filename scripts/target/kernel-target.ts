@@ -130,6 +130,14 @@ export function allow(nqn: string, port: FabricPort = ports.rdma): void {
   if (!existsSync(linkOf(nqn, port))) symlinkSync(folderOf(nqn), linkOf(nqn, port));
 }
 
+/** Closes a port, which ends all its connections, those that are not made yet too, and opens it again. */
+export function reopen(port: FabricPort): void {
+  const subsystems = readdirSync(`${nvmet}/ports/${port.id}/subsystems`);
+  // The last one that goes closes the port.
+  for (const nqn of subsystems) withdraw(nqn, port);
+  for (const nqn of subsystems) allow(nqn, port);
+}
+
 /** Sizes of a disk with zones. */
 export interface ZonedDisk {
   readonly sizeMb: number;

@@ -3,11 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AttachOptions, Controller, Environment } from '../../../lib/index.js';
+import { type FabricSubsystem, farPort } from '../../../scripts/fabric/topology.js';
+import { reopen } from '../../../scripts/target/kernel-target.js';
 import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
 import { cutWire, farIdOf, layWire, mendWire, unplugWire } from '../support/link.js';
 import { Bystander, Load } from '../support/load.js';
-import { expectNothingHeld } from '../support/rdma.js';
+import { expectNothingHeld, expectNothingHeldHere } from '../support/rdma.js';
 import { eventually, timed, within } from '../support/timing.js';
 
 /**
@@ -15,11 +17,6 @@ import { eventually, timed, within } from '../support/timing.js';
  * each, and a command counts: what arrives after the repair of a link delays it to up to two of them.
  */
 const targetForgets = 25_000;
-/**
- * A connection that was not made in the end, because the target's response was lost and the host is gone, is different:
- * the CM sends the response 16 times, 4.3 s apart (CMA_MAX_CM_RETRIES, CMA_CM_RESPONSE_TIMEOUT), before the target gets an event.
- */
-const targetGivesUp = 90_000;
 const far = farIdOf(subsystems.disk1);
 
 let env: Environment;
@@ -38,8 +35,15 @@ afterEach(async () => {
 });
 afterAll(() => env.close());
 
-const attach = (options: AttachOptions = {}) =>
-  within(limits.attach, env.attach(far, { ioQueues: 2, keepAliveMs: 1_000, ...options }));
+const attach = (options: AttachOptions = {}, id = far) =>
+  within(limits.attach, env.attach(id, { ioQueues: 2, keepAliveMs: 1_000, ...options }));
+
+/** One of many subsystems that are alike. */
+function many(i: number): FabricSubsystem {
+  const subsystem = subsystems.many[i];
+  if (!subsystem) throw new Error('the fabric has fewer subsystems');
+  return subsystem;
+}
 
 /** Expects a detach in time, every operation ended, and nothing held. */
 async function expectCleanDetach(controller: Controller, load: Load): Promise<void> {
@@ -77,22 +81,37 @@ describe('a link that is cut under load and repaired', () => {
 });
 
 describe('a link that is cut for good', () => {
-  it.each<[number, AttachOptions]>([
-    [32, { ioQueues: 1 }],
-    [128, { ioQueues: 4 }],
-    [0, { ioQueues: 4 }],
-    [32, { ioQueues: 2, polling: 'inline' }],
-    [32, { ioQueues: 2, polling: 'adaptive' }],
-  ])('with %d operations outstanding lets go of a controller with %j', async (depth, options) => {
-    const controller = await attach(options);
-    const load = new Load(controller, { depth });
-    if (depth > 0) await load.progress(depth);
+  it('with or without operations outstanding lets go of all controllers, however they are polled', async () => {
+    const settings: readonly (readonly [number, AttachOptions])[] = [
+      [32, { ioQueues: 1 }],
+      [128, { ioQueues: 4 }],
+      [0, { ioQueues: 4 }],
+      [32, { ioQueues: 2, polling: 'inline' }],
+      [32, { ioQueues: 2, polling: 'adaptive' }],
+    ];
+    const attached = settings.map(async ([depth, options], i) => {
+      const controller = await attach(options, farIdOf(many(i)));
+      const load = new Load(controller, { depth });
+      if (depth > 0) await load.progress(depth);
+      return { depth, controller, load };
+    });
+    const all = await Promise.all(attached);
     await cutWire();
     await sleep(100);
-    await expectCleanDetach(controller, load);
-    // Each outstanding command has ended, once.
-    if (depth > 0) expect([...load.codes.keys()]).toContain('ERR_SPDK_IO_FAILED');
-    expect(controller.state).toBe('detached');
+    for (const { load } of all) load.stop();
+    // All at once: what they share is not held up by any of them.
+    const detached = all.map(async ({ depth, controller, load }) => {
+      await within(limits.detach, controller.detach());
+      expect(controller.state).toBe('detached');
+      await load.expectAllEnd(limits.response);
+      // Each outstanding command has ended, once.
+      if (depth > 0) expect([...load.codes.keys()]).toContain('ERR_SPDK_IO_FAILED');
+    });
+    await Promise.all(detached);
+    await bystander.expectUndisturbed(limits.stall);
+    await mendWire();
+    await detachLeftovers(env);
+    await expectNothingHeld(targetForgets);
   });
 
   it('is noticed under load, and the controller fails; then it detaches', async () => {
@@ -124,7 +143,7 @@ describe('a link that is cut for good', () => {
 });
 
 describe('a link that is cut while a controller is attached', () => {
-  it('ends the attach in time, whenever it is cut', { timeout: 60_000 + targetGivesUp }, async () => {
+  it('ends the attach in time, whenever it is cut', async () => {
     const timeoutMs = 1_500;
     const { value: first, ms: whole } = await timed(attach());
     await first.detach();
@@ -147,7 +166,11 @@ describe('a link that is cut while a controller is attached', () => {
     }
     await bystander.expectUndisturbed(limits.stall);
     await detachLeftovers(env);
-    await expectNothingHeld(targetGivesUp);
+    await expectNothingHeldHere(limits.noticed);
+    // A connection of which the target's response was lost is not made in the end, and the host is gone: the CM sends the
+    // response 16 times, 4.3 s apart (CMA_MAX_CM_RETRIES, CMA_CM_RESPONSE_TIMEOUT), unless the port is closed before.
+    reopen(farPort);
+    await expectNothingHeld(targetForgets);
     await (await attach()).detach();
   });
 });

@@ -78,10 +78,19 @@ export async function rdmaQueues(): Promise<{ initiators: number; targets: numbe
 }
 
 /** Expects both sides to have released everything, the target within a time. */
-export async function expectNothingHeld(limitMs: number = limits.target): Promise<void> {
+export function expectNothingHeld(limitMs: number = limits.target): Promise<void> {
+  return expectUse(limitMs, rdmaUse);
+}
+
+/** Expects this side to have released everything. */
+export function expectNothingHeldHere(limitMs: number = limits.target): Promise<void> {
+  return expectUse(limitMs, async () => ({ ...(await rdmaUse()), targetQueues: 0 }));
+}
+
+async function expectUse(limitMs: number, read: () => Promise<RdmaUse>): Promise<void> {
   let use = nothing;
   await eventually(limitMs, async () => {
-    use = await rdmaUse();
+    use = await read();
     return isDeepStrictEqual(use, nothing);
   });
   expect(use).toEqual(nothing);
