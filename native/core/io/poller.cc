@@ -71,7 +71,7 @@ struct Poller::Loop {
   ExtendableSleep watch;
   Mailbox mailbox{[this] { watch.end(); }};
   std::atomic<bool> stopping{false};
-  /** Whether some set is attended: then it looks at all of them within kWatchSleep, and needs no nudge. */
+  /** Whether some set is attended: then it looks at all of them within kLongestWatch, and needs no nudge. */
   std::atomic<bool> watching{false};
   /** Thread: poller. */
   std::vector<Served> sets;

@@ -3,6 +3,7 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
+import { tableStyle } from '../../../cli/engine/show.js';
 import { listenerId } from '../../target/config.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
@@ -86,7 +87,7 @@ function row(name: string, polling: Polling, rounds: readonly StreamResult[][]):
 export function streamsTable(rows: readonly StreamRow[]): string {
   const table = new Table({
     head: ['', 'polling', 'MB/s', 'CPU s/GiB', 'beside promises', 'in the rounds'],
-    style: { head: [], border: [] },
+    style: tableStyle,
     colAligns: ['left', 'left', 'right', 'right', 'right', 'left'],
   });
   for (const { name, polling, mbPerSecond, cpuSecondsPerGib, ratio, roundRatios } of rows) {
