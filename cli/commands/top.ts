@@ -6,7 +6,7 @@ import { coloredState } from '../engine/color.js';
 import { Failure } from '../engine/exit.js';
 import { formatBytes, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, printLine } from '../engine/output.js';
-import { type ControllerRates, ratesBetween } from '../engine/rates.js';
+import { type ControllerRates, ratesBetween, withControllersOf } from '../engine/rates.js';
 import { table } from '../engine/show.js';
 import { findSockets, readSnapshot } from '../engine/stats-client.js';
 import { StopSignal } from '../engine/stop.js';
@@ -49,15 +49,36 @@ export function addTop(program: Command): void {
     let before = await readAll(sockets);
     if (before.size === 0) throw new Failure(noProcess(sockets));
     for (let shown = 0; shown < count && !stop.requested; shown++) {
-      await sleep(given.interval * 1_000, undefined, { signal: stop.signal }).catch(() => {});
+      const after = await readFor(given.interval * 1_000, sockets, stop);
       if (stop.requested) break;
-      const after = await readAll(sockets);
       if (after.size === 0) throw new Failure('No process exports its statistics any more');
       show(given, compare(before, after));
       before = after;
     }
     process.exitCode = stop.status;
   });
+}
+
+/** How often the statistics are read in an interval, so that a controller of `stress`, which lives for some ms, is seen. */
+const readingsEach = 10;
+
+/** Reads for so long; what was attached in the meantime is there as it was seen last. */
+async function readFor(
+  ms: number,
+  sockets: readonly string[],
+  stop: StopSignal,
+): Promise<Map<string, StatsSnapshot>> {
+  let latest = new Map<string, StatsSnapshot>();
+  for (let i = 0; i < readingsEach && !stop.requested; i++) {
+    await sleep(ms / readingsEach, undefined, { signal: stop.signal }).catch(() => {});
+    const earlier = latest;
+    latest = await readAll(sockets);
+    for (const [socket, now] of latest) {
+      const then = earlier.get(socket);
+      if (then?.pid === now.pid) latest.set(socket, withControllersOf(then, now));
+    }
+  }
+  return latest;
 }
 
 /** The statistics of every process that responds, by its socket. */

@@ -24,8 +24,6 @@ export interface ControllerRates {
 /** Compares two readings of one process. A controller that was attached in between counts from its attach. */
 export function ratesBetween(before: StatsSnapshot, after: StatsSnapshot): ControllerRates[] {
   const seconds = (after.monotonicMs - before.monotonicMs) / 1_000;
-  const nameOf = ({ transportId, hostNqn }: ExportedController) =>
-    `${formatTransportId(transportId)} ${hostNqn}`;
   const earlier = new Map(before.controllers.map((controller) => [nameOf(controller), controller]));
   return after.controllers.map((now) => {
     const known = earlier.get(nameOf(now));
@@ -45,6 +43,20 @@ export function ratesBetween(before: StatsSnapshot, after: StatsSnapshot): Contr
       p99Us: percentile(between, 0.99),
     };
   });
+}
+
+/** A later reading, with the controllers that only the earlier one has: they were detached in between. */
+export function withControllersOf(then: StatsSnapshot, now: StatsSnapshot): StatsSnapshot {
+  const there = new Set(now.controllers.map(nameOf));
+  return {
+    ...now,
+    controllers: [...now.controllers, ...then.controllers.filter((one) => !there.has(nameOf(one)))],
+  };
+}
+
+/** The same for one that was detached and attached again. */
+function nameOf({ transportId, hostNqn }: ExportedController): string {
+  return `${formatTransportId(transportId)} ${hostNqn}`;
 }
 
 type Buckets = ExportedController['latency']['buckets'];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ratesBetween } from '../../cli/engine/rates.js';
+import { ratesBetween, withControllersOf } from '../../cli/engine/rates.js';
 import { parseTransportId, type StatsSnapshot } from '../../lib/index.js';
 
 type Controller = StatsSnapshot['controllers'][number];
@@ -57,4 +57,11 @@ describe('rates between two readings', () => {
     ]);
     expect(ratesBetween(snapshotOf(0, after), snapshotOf(1_000))).toEqual([]);
   });
+});
+
+it('a later reading keeps the controllers that were detached in between, as they were seen last', () => {
+  const gone = controllerOf({ hostNqn: 'nqn.2026-11.dev.spdk-nvme:gone', completed: 7 }, []);
+  const [old, current] = [controllerOf({ completed: 1 }, []), controllerOf({ completed: 2 }, [])];
+  const merged = withControllersOf(snapshotOf(0, gone, old), snapshotOf(100, current));
+  expect(merged).toEqual(snapshotOf(100, current, gone));
 });
