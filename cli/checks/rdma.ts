@@ -70,7 +70,7 @@ function activate(device: string, state: string, infiniband: boolean, netdev: st
 }
 
 /** What `ibv_devinfo` says; sysfs does not have it. */
-export function activeMtu(text: string): number | undefined {
+function activeMtu(text: string): number | undefined {
   const bytes = /^\s*active_mtu:\s+(\d+)/m.exec(text)?.[1];
   return bytes === undefined ? undefined : Number(bytes);
 }

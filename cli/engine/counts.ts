@@ -2,7 +2,7 @@
 export const rdmaKinds = ['pd', 'cq', 'qp', 'cm_id', 'mr'] as const;
 /** What a run can leak, in the order of the report. */
 export const resourceKinds = [...rdmaKinds, 'fd', 'threads', 'hugepages'] as const;
-export type RdmaKind = (typeof rdmaKinds)[number];
+type RdmaKind = (typeof rdmaKinds)[number];
 export type ResourceKind = (typeof resourceKinds)[number];
 
 /** The number of each resource. */

@@ -35,7 +35,7 @@ export function printLine(value: object): void {
  * Numbers that JavaScript keeps as bigint are printed as numbers, of any size, as nvme-cli does. JSON.stringify() has no way for that
  * in every supported Node.js, so that they are marked first.
  */
-export function toJson(value: object, indent = 2): string {
+function toJson(value: object, indent = 2): string {
   const mark = randomUUID();
   const convert = (_key: string, field: unknown) => (typeof field === 'bigint' ? `${mark}${field}` : field);
   return JSON.stringify(value, convert, indent).replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1');

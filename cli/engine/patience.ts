@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** After a signal the report must be written within this time. */
-export const STOPPED_LIMIT_MS = 200;
+const STOPPED_LIMIT_MS = 200;
 
 /** How long to wait for something that cannot be awaited: for a time, but not long after a signal. */
 export class Patience {

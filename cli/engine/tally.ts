@@ -31,7 +31,7 @@ const timelineOf = {
 export type TallyColumn = keyof typeof timelineOf;
 
 /** The phases of a detach, in their order. */
-export const detachPhases = ['drainMs', 'disconnectMs', 'lingerMs', 'destroyMs'] as const;
+const detachPhases = ['drainMs', 'disconnectMs', 'lingerMs', 'destroyMs'] as const;
 export type DetachPhase = (typeof detachPhases)[number];
 
 /** Counts the results of operations and loops. */

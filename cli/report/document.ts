@@ -36,7 +36,7 @@ export interface Chart {
   readonly series: readonly Series[];
 }
 
-export interface Series {
+interface Series {
   readonly label: string;
   /** One for each value of x; null where there is none. */
   readonly values: readonly (number | null)[];

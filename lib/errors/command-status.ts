@@ -90,7 +90,7 @@ export function failureError(what: string, failure: CommandFailure): SpdkError {
 }
 
 /** The error of a command with a status word other than zero. */
-export function commandError(what: string, word: number): SpdkError {
+function commandError(what: string, word: number): SpdkError {
   const code = failureCode(word);
   const sent = commandStatus(word);
   if (!sent) {

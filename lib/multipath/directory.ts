@@ -23,7 +23,7 @@ export interface ListingPath extends IoPathOwner {
 }
 
 /** How the operations of a namespace find their paths. */
-export interface NamespaceRouting {
+interface NamespaceRouting {
   readonly router: RequestRouter;
   /** Whether some path still has the namespace as it was described. */
   readonly known: () => boolean;

@@ -100,7 +100,7 @@ export interface NativeAbortRequest {
   readonly done: (outcome: NativeAbortOutcome) => void;
 }
 
-export interface NativeDetachRequest {
+interface NativeDetachRequest {
   readonly drainMs: number;
   readonly timeoutMs: number;
   /** Whether `stateChanged` is to be called for the states before `detached`: each call wakes this thread. */

@@ -51,7 +51,7 @@ const mebibyte = 1 << 20;
 const mostChunkBytes = 64 * mebibyte;
 
 /** The default size of an operation. */
-export function defaultChunkBytes(blockSize: number): number {
+function defaultChunkBytes(blockSize: number): number {
   return Math.max(1, Math.floor(mebibyte / blockSize)) * blockSize;
 }
 

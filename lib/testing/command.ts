@@ -3,7 +3,7 @@
 import { commandWord as at, ioOpcodes, ringLayout } from '../native/ring-layout.js';
 
 /** A part of a DMA region. */
-export interface CommandPart {
+interface CommandPart {
   readonly region: number;
   readonly offset: number;
   readonly length: number;

@@ -15,19 +15,19 @@ export interface BenchArguments {
 }
 
 /** What can be measured: attach and detach, I/O over each transport, by several threads and by streams, and what controllers cost. */
-export const sections = ['attach', 'tcp', 'rdma', 'workers', 'streams', 'memory', 'scale'] as const;
-export type Section = (typeof sections)[number];
+const sections = ['attach', 'tcp', 'rdma', 'workers', 'streams', 'memory', 'scale'] as const;
+type Section = (typeof sections)[number];
 
 /** The fabric's target grants that many with room to spare, and so does attach_loop.c. */
 const MAX_IO_QUEUES = 64;
 const MAX_CYCLES = 100_000;
 
 /** `1,2,4`: each once, in the order given. */
-export function queueCounts(text: string): number[] {
+function queueCounts(text: string): number[] {
   return [...new Set(text.split(',').map((word) => integer(1, MAX_IO_QUEUES)(word.trim())))];
 }
 
-export function sectionList(text: string): Section[] {
+function sectionList(text: string): Section[] {
   return [...new Set(text.split(',').map((word) => word.trim()))].map((word) => {
     const section = sections.find((known) => known === word);
     if (!section) throw new InvalidArgumentError(`It must be some of ${sections.join(', ')}.`);

@@ -2,13 +2,13 @@ import type { Surroundings } from '../../cli/engine/surroundings.js';
 import type { About, Cycle, SideName, Turn } from './messages.js';
 import { percentile, rounded, type Summary, summarise } from './statistics.js';
 
-export interface SideReport {
+interface SideReport {
   readonly attachMs: Summary;
   readonly detachMs: Summary;
   readonly bothMs: Summary;
 }
 
-export interface CliReport {
+interface CliReport {
   readonly cycles: number;
   readonly connectMs: Summary;
   readonly disconnectMs: Summary;

@@ -15,7 +15,7 @@ export function passedEnvironment(env: NodeJS.ProcessEnv): Record<string, string
   return passed;
 }
 
-export function quote(word: string): string {
+function quote(word: string): string {
   return /^[\w@%+:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 

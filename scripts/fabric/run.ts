@@ -34,7 +34,7 @@ export interface FabricRunOptions {
   report?: ((line: string) => void) | undefined;
 }
 
-export const OUTPUT_VARIABLE = 'SPDK_NVME_FABRIC_OUTPUT';
+const OUTPUT_VARIABLE = 'SPDK_NVME_FABRIC_OUTPUT';
 
 const DEFAULT_MEMORY_MB = 3072;
 const DEFAULT_CPUS = 2;

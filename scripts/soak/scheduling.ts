@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Of a thread, since it began. */
-export interface ThreadTimes {
+interface ThreadTimes {
   readonly ranMs: number;
   /** It was ready to run and did not. */
   readonly waitedMs: number;

@@ -4,8 +4,6 @@ const port = ports.rdma;
 
 /** The RDMA device whose resources are counted. */
 export const device: string = link.rdmaDevice;
-/** Whom every controller is attached to, in SPDK's notation. */
-export const target = `trtype:RDMA adrfam:IPv4 traddr:${port.traddr} trsvcid:${port.trsvcid}`;
 /** The transport id of each controller that can be attached at once, one a subsystem. */
 export const targets: readonly string[] = [subsystems.disk0, subsystems.disk1, ...subsystems.many].map(
   ({ nqn }) => transportId(nqn, port),

@@ -20,7 +20,7 @@ const linkOf = (nqn: string, port: FabricPort) => `${nvmet}/ports/${port.id}/sub
 
 const text = (file: string) => readFileSync(file, 'utf8').trim();
 
-export interface ConfiguredNamespace {
+interface ConfiguredNamespace {
   readonly id: number;
   readonly blockSize: number;
   readonly bytes: number;

@@ -21,7 +21,7 @@ export interface SpdkTargetOptions {
 }
 
 /** How a target has ended. */
-export interface TargetEnd {
+interface TargetEnd {
   readonly signal: string | undefined;
   readonly exitCode: number | undefined;
   /** Of a crash, if it was wanted and could be found out. */

@@ -27,7 +27,7 @@ export const siteCheck: Check = {
  * The links of a site that lead to no page, or to no place in it. One to a site of others must begin with https: names of
  * files such as connect.cc have been made links to sites.
  */
-export function deadLinks(site: string): string[] {
+function deadLinks(site: string): string[] {
   const names = fs.readdirSync(site, { recursive: true, encoding: 'utf8' });
   const pages = new Map(
     names

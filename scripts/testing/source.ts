@@ -8,6 +8,7 @@ import { nativeChecks } from './source-native.js';
 
 const require = createRequire(import.meta.url);
 const biome = path.join(root, 'node_modules/.bin/biome');
+const knip = path.join(root, 'node_modules/.bin/knip');
 const tsc = require.resolve('typescript/bin/tsc');
 
 const typescriptChecks: Check[] = [
@@ -21,6 +22,12 @@ const typescriptChecks: Check[] = [
     name: 'tsc: types of the package, its scripts and its tests',
     run: async (signal) => {
       await command(process.execPath, [tsc, '--noEmit'], signal);
+    },
+  },
+  {
+    name: 'Knip: exports, files and dependencies that nothing uses',
+    run: async (signal) => {
+      await command(knip, ['--no-progress'], signal);
     },
   },
 ];

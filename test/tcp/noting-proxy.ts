@@ -14,7 +14,7 @@ import {
 import { type Hooks, PduProxy } from './proxy.js';
 
 /** What one Connect command sends to the target, and from where (NVMe over Fabrics specification, "Connect"). */
-export interface SeenConnect {
+interface SeenConnect {
   readonly queueId: number;
   /** Entries of the queue. */
   readonly queueDepth: number;

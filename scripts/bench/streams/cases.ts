@@ -5,11 +5,11 @@ import { pipeline } from 'node:stream/promises';
 import { open } from '../../../lib/file/index.js';
 import type { Environment, Namespace } from '../../../lib/index.js';
 
-export const pieceBytes = 1 << 20;
-export const depth = 4;
+const pieceBytes = 1 << 20;
+const depth = 4;
 
 /** What cases move data with. */
-export interface Fixture {
+interface Fixture {
   readonly env: Environment;
   readonly namespace: Namespace;
   /** To be moved; whole pieces. */

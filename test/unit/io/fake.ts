@@ -18,7 +18,7 @@ const maxSegments = 16;
 const headerWords = 32;
 const completedWord = 16;
 /** The status that SPDK gives to what is left when a queue pair goes. */
-export const abortedStatus = 0x08;
+const abortedStatus = 0x08;
 
 /** DMA memory of so many bytes. */
 export class FakeMemory {

@@ -80,7 +80,7 @@ function start<Value>(
   world.calls.watch(name, timeoutMs ?? Number.POSITIVE_INFINITY, promise, fulfilled, rejected);
 }
 
-export function signalOf(world: World, kind: string): AbortSignal | undefined {
+function signalOf(world: World, kind: string): AbortSignal | undefined {
   if (kind === 'none') return undefined;
   const aborter = new AbortController();
   world.aborters.push(aborter);
@@ -89,11 +89,7 @@ export function signalOf(world: World, kind: string): AbortSignal | undefined {
 }
 
 /** Buffers of a kind for so many blocks, and how to give them back. */
-export function buffersFor(
-  world: World,
-  kind: string,
-  blocks: number,
-): { list: Buffer[]; release: () => void } {
+function buffersFor(world: World, kind: string, blocks: number): { list: Buffer[]; release: () => void } {
   const dma = kind.startsWith('dma');
   const sizes = kind.endsWith('Vector')
     ? new Array<number>(blocks).fill(world.blockSize)

@@ -39,7 +39,7 @@ export interface Attached {
   wedged: boolean;
 }
 
-export interface BatchCommand {
+interface BatchCommand {
   readonly end: (status: number) => void;
   sent: boolean;
 }
