@@ -1,9 +1,47 @@
 import os from 'node:os';
 import path from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 /** Half of the time of these tests is spent on waiting for child processes and timers: one worker less would leave a core idle. */
 const workers = os.availableParallelism();
+
+/**
+ * Files that need a process of their own: they look at what the first environment of a process does, at what a process had before it, take
+ * away a device that verbs would keep open, or need nearly all hugepages for other processes.
+ */
+const ownProcess = [
+  'test/integration/{child-processes,log,nvme-cli,reuse}.test.ts',
+  'test/integration/faults/device-removed.test.ts',
+];
+
+/**
+ * Integration tests load the built package, which Node.js loads by itself: in the emulated guest half of the time of an import. The
+ * fabric's command builds it. SPDK runs once in a process and the fabric is one for all: one file at a time, in a process of its own.
+ */
+function inGuest(
+  name: string,
+  options: TestProjectInlineConfiguration['test'],
+): TestProjectInlineConfiguration {
+  return {
+    extends: true,
+    resolve: {
+      alias: [
+        { find: /^spdk-nvme$/, replacement: path.resolve('dist/index.js') },
+        { find: /^spdk-nvme\/(\w+)$/, replacement: path.resolve('dist/$1/index.js') },
+        { find: /^(?:\.\.\/)+lib\/(.+)$/, replacement: path.resolve('dist/$1') },
+      ],
+    },
+    test: {
+      name,
+      server: { deps: { external: [/\/dist\//] } },
+      pool: 'forks',
+      fileParallelism: false,
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      ...options,
+    },
+  };
+}
 
 export default defineConfig({
   // As in tsconfig.json: the command line imports the package by its name.
@@ -59,29 +97,15 @@ export default defineConfig({
           hookTimeout: 90_000,
         },
       },
-      {
-        extends: true,
-        // The built package, which Node.js loads by itself: in the emulated guest half of the time of an import. The fabric's
-        // command builds it.
-        resolve: {
-          alias: [
-            { find: /^spdk-nvme$/, replacement: path.resolve('dist/index.js') },
-            { find: /^spdk-nvme\/(\w+)$/, replacement: path.resolve('dist/$1/index.js') },
-            { find: /^(?:\.\.\/)+lib\/(.+)$/, replacement: path.resolve('dist/$1') },
-          ],
-        },
-        test: {
-          name: 'integration',
-          server: { deps: { external: [/\/dist\//] } },
-          include: ['test/integration/**/*.test.ts'],
-          // SPDK's environment is one per process and the fabric is one for all: one file at a time, each in a
-          // process of its own.
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      inGuest('integration', {
+        include: ['test/integration/**/*.test.ts'],
+        exclude: ownProcess,
+        // One process for all files: in the guest a process takes ten seconds until it has loaded Vitest, the package and SPDK.
+        isolate: false,
+        maxWorkers: 1,
+        setupFiles: ['test/integration/support/first-environment.ts'],
+      }),
+      inGuest('integration-alone', { include: ownProcess }),
     ],
   },
 });

@@ -15,7 +15,15 @@ const compile = [
   'libnuma-dev',
   'uuid-dev',
 ];
-const nativeTests = ['clang-format', 'clang-tidy', 'cmake', 'ninja-build', 'libgtest-dev', 'valgrind'];
+const nativeTests = [
+  'ccache',
+  'clang-format',
+  'clang-tidy',
+  'cmake',
+  'ninja-build',
+  'libgtest-dev',
+  'valgrind',
+];
 const buildSpdk = [
   'ca-certificates',
   'debian-archive-keyring',

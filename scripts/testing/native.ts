@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { buildFolder, root } from '../setup/paths.js';
+import { buildFolder, cacheRoot, root } from '../setup/paths.js';
 import { add, type Counts, judged, within } from './counts.js';
 import { checkInstructions, recordInstructions } from './instructions.js';
 
@@ -15,6 +15,13 @@ const BUILDS = [
   { name: 'native-thread', sanitize: 'thread' },
   { name: 'native-address', sanitize: 'address,undefined' },
 ];
+
+/** For ccache: another checkout finds the same files, although it is elsewhere. */
+const compilerCache = {
+  CCACHE_DIR: path.join(cacheRoot, 'ccache'),
+  CCACHE_BASEDIR: root,
+  CCACHE_NOHASHDIR: '1',
+};
 
 /** Builds test/native with the processor time that others leave. What fails to build is reported by {@link runNativeTests}. */
 export async function prepareNativeTests(signal: AbortSignal): Promise<void> {
@@ -72,7 +79,12 @@ async function build(
   const jobs = ['--parallel', String(os.availableParallelism())];
   for (const [step, ...args] of [['configure'], ['build', ...jobs]] as const) {
     const [command = '', ...rest] = [...before, ...cmakeJs, step, ...args];
-    const built = await execa(command, rest, { all: true, reject: false, cancelSignal: signal });
+    const built = await execa(command, rest, {
+      env: compilerCache,
+      all: true,
+      reject: false,
+      cancelSignal: signal,
+    });
     if (built.failed) return { step, output: built.all };
   }
   return undefined;

@@ -38,7 +38,7 @@ export async function runOnHost(
 
 export async function runIntegrationTests(folder: string, signal: AbortSignal): Promise<Counts> {
   const report = path.join(folder, 'integration.json');
-  const status = await runInFabric(command(['integration'], report), {
+  const status = await runInFabric(command(['integration*'], report), {
     cwd: root,
     outputDir: folder,
     deadlineMs: INTEGRATION_DEADLINE_MS,

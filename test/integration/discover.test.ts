@@ -11,7 +11,7 @@ import { within } from './support/timing.js';
 
 let env: Environment;
 beforeAll(async () => {
-  env = await Environment.init();
+  env = await Environment.init({ memoryMb: 128 });
 });
 afterAll(() => env.close());
 

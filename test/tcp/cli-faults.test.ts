@@ -12,7 +12,6 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
 import { actAt, type Moment } from './command-proxy.js';
-import type { PduProxy } from './proxy.js';
 import { listenSilently } from './silent-target.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -187,21 +186,30 @@ describe.concurrent('a target that', () => {
   });
 });
 
+/** As many verbs as there are at once elsewhere, too. */
+const together = 4;
+const waves = Array.from({ length: Math.ceil(verbs.length / together) }, (_, i) =>
+  verbs.slice(i * together, (i + 1) * together),
+).map((wave) => ({ wave, names: wave.map(({ name }) => name).join(', ') }));
+
 describe('a target that', () => {
-  it.each(verbs)('dies in the middle ends $name', async (one) => {
+  it.each(waves)('dies in the middle ends $names', async ({ wave }) => {
     if (!spdk) await start();
-    const proxy: PduProxy = await actAt(Number(listener.trsvcid), one.moment, () => {
-      void spdk?.stop('SIGKILL');
-      spdk = undefined;
-      return 'this';
-    });
+    const proxies = await Promise.all(
+      wave.map(({ moment }) => actAt(Number(listener.trsvcid), moment, () => 'this')),
+    );
     try {
-      // It notices by itself: the deadline must not come before the moment.
-      const patient = { ...one, words: [...one.words, '--timeout', '60000'] };
-      await expectTimelyFailure(patient, proxy.port);
-      expect(spdk).toBeUndefined();
+      const ends = proxies.map(({ port }, i) => {
+        const { words, ...one } = wave[i] as Verb;
+        // It notices by itself: the deadline must not come before the moment.
+        return expectTimelyFailure({ ...one, words: [...words, '--timeout', '60000'] }, port);
+      });
+      await Promise.race([Promise.all(proxies.map(({ held }) => held)), Promise.all(ends)]);
+      await spdk?.stop('SIGKILL');
+      spdk = undefined;
+      await Promise.all(ends);
     } finally {
-      proxy.close();
+      for (const proxy of proxies) proxy.close();
     }
     await expectNoConnections([listener.trsvcid]);
   });
