@@ -9,6 +9,14 @@ export function percentile(samples: readonly number[], share: number): number {
   return sorted[rank - 1] as number;
 }
 
+/** Of an even number of values the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : rounded((upper + (sorted[middle - 1] as number)) / 2);
+}
+
 export interface Summary {
   readonly p50: number;
   readonly p99: number;

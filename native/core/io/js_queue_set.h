@@ -38,6 +38,11 @@ class JsQueueSet {
   void poll(std::chrono::microseconds spin = {}) {
     take();
     if (!set_) return;
+    // Nobody asks when it looked, and reading the clock takes a part of the time of a command.
+    if (poller_ == nullptr && spin.count() == 0) {
+      set_->poll();
+      return;
+    }
     auto now = Clock::now();
     if (poller_ != nullptr && set_->open_to_visits()) poller_->prolong_watch(now);
     const auto limit = now + kLongestTurn;
@@ -62,12 +67,17 @@ class JsQueueSet {
   void submitted(bool first) {
     take();
     if (!set_) return;
-    if (first) {
-      poll_once(Clock::now());
-    } else {
-      set_->note_look(Clock::now());
+    if (poller_ == nullptr) {
+      if (first) set_->poll();
+      return;
     }
-    if (poller_ != nullptr) poller_->watch();
+    const auto now = Clock::now();
+    if (first) {
+      set_->visit(thread_, now);
+    } else {
+      set_->note_look(now);
+    }
+    poller_->watch();
   }
 
  private:

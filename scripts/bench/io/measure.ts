@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { PerfReport } from '../../../cli/workloads/perf.js';
-import { rounded } from '../statistics.js';
+import { median, rounded } from '../statistics.js';
 import { apis, type IoApi, type IoCase, type IoResult } from './cases.js';
 import { runPerf } from './perf.js';
 
@@ -91,13 +91,6 @@ async function runPackage(
   });
   const { iops, latencyUs, cpuSecondsPerMillion }: PerfReport = JSON.parse(stdout);
   return { iops, p50Us: latencyUs.p50 ?? 0, p99Us: latencyUs.p99 ?? 0, cpuSecondsPerMillion };
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : rounded((upper + (sorted[middle - 1] as number)) / 2);
 }
 
 function medianResult(results: readonly IoResult[]): IoResult {

@@ -7,8 +7,7 @@ import { tableStyle } from '../../../cli/engine/show.js';
 import { listenerId } from '../../target/config.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
-import { median } from '../io/measure.js';
-import { rounded } from '../statistics.js';
+import { median, rounded } from '../statistics.js';
 import { streamCases } from './cases.js';
 import type { StreamRequest, StreamResult } from './process.js';
 

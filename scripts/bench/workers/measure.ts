@@ -5,8 +5,7 @@ import { execa } from 'execa';
 import { tableStyle } from '../../../cli/engine/show.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
-import { median } from '../io/measure.js';
-import { rounded } from '../statistics.js';
+import { median, rounded } from '../statistics.js';
 import type { WorkersResult } from './process.js';
 import type { Reading } from './reader.js';
 
