@@ -127,7 +127,7 @@ describe('waiting until all is quiet', () => {
   it('does not wait where nothing is too many', async () => {
     const start = performance.now();
     expect(await countWhenQuiet(replay(none), none, new Patience(5_000))).toEqual(none);
-    expect(performance.now() - start).toBeLessThan(200);
+    expect(performance.now() - start).toBeLessThan(2_000);
   });
 
   it('goes on until counts agree where there is no reference for a kind', async () => {
