@@ -24,6 +24,8 @@ export interface SpdkTargetOptions {
 interface TargetEnd {
   readonly signal: string | undefined;
   readonly exitCode: number | undefined;
+  /** By a fault of its own. */
+  readonly crashed: boolean;
   /** Of a crash, if it was wanted and could be found out. */
   readonly stack: string | undefined;
 }
@@ -44,6 +46,9 @@ const takesMb = { before: 448, since: 640 };
 const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
 const pollMs = 50;
+const crashSignals: readonly (string | undefined)[] = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'];
+/** How much of its output is printed after a crash. */
+const lastLines = 40;
 
 /** The last one that began to start. */
 let starting: Promise<unknown> = Promise.resolve();
@@ -91,12 +96,17 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   let ended = false;
   const end = child.then(async (result) => {
     ended = true;
+    const crashed = crashSignals.includes(result.signal);
+    if (crashed) {
+      const output = result.all.split('\n').slice(-lastLines).join('\n');
+      console.error(`nvmf_tgt ${child.pid} ended by ${result.signal}. The end of its output:\n${output}`);
+    }
     const stack = wantsStack ? await stackIn(folder, program) : undefined;
     await hugetlbfs.release();
     // Its trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
-    return { ...result, stack };
+    return { ...result, crashed, stack };
   });
 
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
@@ -119,7 +129,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   }
   return {
     pid: child.pid as number,
-    ended: end.then(({ signal, exitCode, stack }) => ({ signal, exitCode, stack })),
+    ended: end.then(({ signal, exitCode, crashed, stack }) => ({ signal, exitCode, crashed, stack })),
     stop,
     call: (method, params) => callRpc(rpcSocket, method, params),
   };

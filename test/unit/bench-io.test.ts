@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../scripts/bench/arguments.js';
-import { median } from '../../scripts/bench/io/measure.js';
 import { parsePerf } from '../../scripts/bench/io/perf.js';
+import { median } from '../../scripts/bench/statistics.js';
 
 const table = `
 Total                                                                    :   94000.50     367.19      10.61       9.20    1200.10

@@ -37,6 +37,7 @@ export class FaultyTarget {
   readonly #listener: TargetListener;
   readonly #subsystems: readonly TargetSubsystem[];
   #target: SpdkTarget | undefined;
+  #crashed = false;
 
   constructor(
     listener: TargetListener,
@@ -65,6 +66,15 @@ export class FaultyTarget {
       sharedBuffers: 511,
       subsystems: this.#subsystems,
     });
+    this.#crashed = false;
+    void this.#target.ended.then(({ crashed }) => {
+      this.#crashed = crashed;
+    });
+  }
+
+  /** Whether it has ended by a fault of its own. */
+  get crashed(): boolean {
+    return this.#crashed;
   }
 
   /** Kills it. */
