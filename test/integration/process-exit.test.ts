@@ -1,5 +1,5 @@
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type StartedChild, startChild } from './support/child.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type PreparedChild, prepareChild, type StartedChild } from './support/child.js';
 import { ids, open } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { type HugepageUse, hugepages } from './support/proc.js';
@@ -22,8 +22,15 @@ afterEach(async () => {
   expect(hugepages()).toEqual(before);
 });
 
-const start = (step: Step, ending: EndingName): Promise<StartedChild> =>
-  startChild('process.mjs', JSON.stringify(taskFor(step)), ending);
+/** The next one, which is prepared meanwhile. */
+let next: PreparedChild | undefined;
+afterAll(() => next?.kill());
+
+function start(step: Step, ending: EndingName): Promise<StartedChild> {
+  const child = next ?? prepareChild('process.mjs');
+  next = prepareChild('process.mjs');
+  return child.begin(JSON.stringify(taskFor(step)), ending);
+}
 
 describe('with a controller attached, a process', () => {
   it('calls process.exit()', async () => {

@@ -1,7 +1,9 @@
-// Goes as far as the first argument says, reports that in a line of JSON, and ends in the way that the second says.
+// Waits for two arguments, a line of JSON on its standard input; goes as far as the first one says, reports that in a line of JSON, and
+// ends in the way that the second says.
+import { text } from 'node:stream/consumers';
 import { reach } from './steps.mjs';
 
-const [task = '', ending] = process.argv.slice(2);
+const [task = '', ending] = JSON.parse(await text(process.stdin));
 const { pending } = await reach(JSON.parse(task));
 console.log(JSON.stringify({ at: JSON.parse(task).step }));
 

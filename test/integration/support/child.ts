@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { childFile } from './task.js';
 
@@ -23,13 +24,36 @@ export function startChild(program: string, ...args: string[]): Promise<StartedC
 }
 
 /** As {@link startChild}, as the command of another one. */
-export async function startChildUnder(
+export function startChildUnder(
   prefix: readonly string[],
   program: string,
   ...args: string[]
 ): Promise<StartedChild> {
   const [command = '', ...words] = [...prefix, process.execPath, childFile(program).pathname, ...args];
-  const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  return firstLineOf(spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+/** A child that loads Node.js and the package, which takes most of its time, before it is told what to do. */
+export interface PreparedChild {
+  /** Goes on with the arguments, a line of JSON on its standard input, and waits for the first line it writes. */
+  begin(...args: string[]): Promise<StartedChild>;
+  kill(): void;
+}
+
+export function prepareChild(program: string): PreparedChild {
+  const child = spawn(process.execPath, [childFile(program).pathname], { stdio: 'pipe' });
+  return {
+    begin: (...args) => {
+      child.stdin.end(`${JSON.stringify(args)}\n`);
+      return firstLineOf(child);
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+async function firstLineOf(
+  child: ChildProcessByStdio<null | Writable, Readable, Readable>,
+): Promise<StartedChild> {
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
