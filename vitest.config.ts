@@ -59,8 +59,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          // Half of the time of a file would be spent on loading the package again.
-          isolate: false,
           include: ['test/unit/**/*.test.ts'],
           setupFiles: ['test/support/faked-turns.ts'],
           maxWorkers: workers,

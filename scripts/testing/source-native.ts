@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { buildFolder, root } from '../setup/paths.js';
 import { type Check, command } from './checks.js';
+import { type CompileCommand, TidyCache } from './tidy-cache.js';
 
 const require = createRequire(import.meta.url);
 const FOLDERS = ['native/binding', 'native/core', 'native/spdk'];
@@ -24,16 +25,24 @@ export const nativeChecks: Check[] = [
       await configure(signal);
       const units = sources(/\.cc$/);
       // run-clang-tidy ignores files without a command, and reports success for no file.
-      const known = new Set(compiled());
+      const known = new Map(compiled().map((one) => [path.resolve(one.directory, one.file), one]));
       const unknown = units.filter((file) => !known.has(file));
       if (units.length === 0 || unknown.length > 0) {
         throw new Error(
           `build/native-lint/compile_commands.json lacks: ${unknown.join(', ') || 'everything'}`,
         );
       }
+      const cache = await TidyCache.open(signal);
+      const changed = new Map<string, string>();
+      for (const file of units) {
+        const key = await cache.keyOf(known.get(file) as CompileCommand, signal);
+        if (!cache.has(key)) changed.set(file, key);
+      }
+      if (changed.size === 0) return;
       const jobs = String(os.availableParallelism());
-      const patterns = units.map((file) => `^${file.replaceAll(/[.+]/g, '\\$&')}$`);
+      const patterns = [...changed.keys()].map((file) => `^${file.replaceAll(/[.+]/g, '\\$&')}$`);
       await command('run-clang-tidy', ['-quiet', '-j', jobs, '-p', build, ...patterns], signal);
+      for (const key of changed.values()) cache.add(key);
     },
   },
 ];
@@ -54,9 +63,6 @@ function sources(wanted: RegExp): string[] {
   ).sort();
 }
 
-function compiled(): string[] {
-  const commands: Array<{ directory: string; file: string }> = JSON.parse(
-    fs.readFileSync(path.join(build, 'compile_commands.json'), 'utf8'),
-  );
-  return commands.map(({ directory, file }) => path.resolve(directory, file));
+function compiled(): CompileCommand[] {
+  return JSON.parse(fs.readFileSync(path.join(build, 'compile_commands.json'), 'utf8'));
 }
