@@ -2,6 +2,7 @@
 // they race, and two controllers with host identities of their own elsewhere.
 
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -92,20 +93,23 @@ describe('compareAndWrite', () => {
     await ns.write(Buffer.alloc(512), { offset: 0 });
     const each = 2_000;
     const child = fileURLToPath(new URL('children/increment.mjs', import.meta.url));
-    const counted = await Promise.all(
-      [1, 2].map(
-        (host) =>
-          new Promise<number>((resolve, reject) => {
-            const args = [id, String(each), `nqn.2026-11.dev.spdk-nvme:host${host}`];
-            const running = fork(child, args);
-            running.on('message', (retries) => resolve(Number(retries)));
-            running.on('exit', (code) => code !== 0 && reject(new Error(`ended with ${code}`)));
-          }),
-      ),
+    const children = [1, 2].map((host) =>
+      fork(child, [id, String(each), `nqn.2026-11.dev.spdk-nvme:host${host}`]),
     );
+    const failed = new Promise<never>((_, reject) => {
+      for (const one of children) {
+        one.on('exit', (code) => code !== 0 && reject(new Error(`ended with ${code}`)));
+      }
+    });
+    const messages = () =>
+      Promise.race([failed, Promise.all(children.map(async (one) => (await once(one, 'message'))[0]))]);
+    expect(await messages()).toEqual(['ready', 'ready']);
+    const counted = messages();
+    for (const one of children) one.send('go');
+    const retries: number[] = await counted;
     expect((await ns.read(Buffer.alloc(512), { offset: 0 })).readUInt32LE(0)).toBe(2 * each);
     // Otherwise they did not race.
-    expect(Math.max(...counted)).toBeGreaterThan(0);
+    expect(Math.max(...retries)).toBeGreaterThan(0);
   });
 });
 

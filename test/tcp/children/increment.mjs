@@ -1,6 +1,8 @@
 // Increments a counter in the first block of a namespace, as a host of its own: each time by one Compare and Write.
-// Arguments: the transport id, how often, and the host's NQN. Sends how many were in vain.
+// Arguments: the transport id, how often, and the host's NQN. Sends 'ready', begins with the first message that it gets, and sends how
+// many were in vain.
 
+import { once } from 'node:events';
 import { Environment } from 'spdk-nvme';
 
 const [id = '', times, hostNqn] = process.argv.slice(2);
@@ -10,6 +12,8 @@ const env = await Environment.init({ memoryMb: 64, pollers: 1 });
 const controller = await env.attach(id, { hostNqn, timeoutMs: 20_000 });
 const [ns] = controller.namespaces;
 if (!ns) throw new Error('there is no namespace');
+process.send?.('ready');
+await once(process, 'message');
 let retries = 0;
 let old = await ns.read(Buffer.alloc(512), { offset: 0 });
 for (let done = 0; done < Number(times); ) {
