@@ -59,7 +59,7 @@ export function addTop(program: Command): void {
   });
 }
 
-/** How often the statistics are read in an interval, so that a controller of `stress`, which lives for some ms, is seen. */
+/** How often the statistics are read in an interval at most, so that a controller of `stress`, which lives for some ms, is seen. */
 const readingsEach = 10;
 
 /** Reads for so long; what was attached in the meantime is there as it was seen last. */
@@ -69,7 +69,8 @@ async function readFor(
   stop: StopSignal,
 ): Promise<Map<string, StatsSnapshot>> {
   let latest = new Map<string, StatsSnapshot>();
-  for (let i = 0; i < readingsEach && !stop.requested; i++) {
+  // A process that is stopped keeps each reading waiting for seconds; the interval stays what it is all the same.
+  for (const end = performance.now() + ms; performance.now() < end && !stop.requested; ) {
     await sleep(ms / readingsEach, undefined, { signal: stop.signal }).catch(() => {});
     const earlier = latest;
     latest = await readAll(sockets);
