@@ -3,13 +3,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { buildFolder, root } from './paths.js';
 
-/** A fingerprint of files and folders (by content, in the checkout) and of facts that are not files. */
+/** A fingerprint of files and folders (by content; those in the checkout are the same in another one) and of facts that are not files. */
 export function fingerprint(paths: string[], facts: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(facts));
-  for (const file of paths.flatMap((name) => filesUnder(path.join(root, name)))) {
-    hash.update(path.relative(root, file)).update('\0').update(fs.readFileSync(file)).update('\0');
+  for (const file of paths.flatMap((name) => filesUnder(path.resolve(root, name)))) {
+    hash.update(inCheckout(file)).update('\0').update(fs.readFileSync(file)).update('\0');
   }
   return hash.digest('hex');
+}
+
+function inCheckout(file: string): string {
+  return file.startsWith(root + path.sep) ? path.relative(root, file) : file;
 }
 
 function filesUnder(name: string): string[] {

@@ -1,9 +1,9 @@
 // Which files clang-tidy has found nothing in, so that it need not look at them again: it takes half an hour of a core for all of them.
 
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { cacheRoot, root } from '../setup/paths.js';
+import { fingerprint } from '../setup/stamp.js';
 import { command } from './checks.js';
 
 /** An entry of compile_commands.json. */
@@ -19,7 +19,6 @@ const keptMs = 30 * 24 * 3600 * 1000;
 /** Files without warnings, each known by all that clang-tidy reads for it. */
 export class TidyCache {
   readonly #program: string;
-  readonly #hashes = new Map<string, string>();
 
   private constructor(program: string) {
     this.#program = program;
@@ -45,8 +44,11 @@ export class TidyCache {
       .replace(/^[^:]*:/, '')
       .split(/[\s\\]+/)
       .filter(Boolean);
-    const inputs = files.map((one) => [this.#named(one), this.#hashOf(path.resolve(directory, one))]);
-    return sha256(JSON.stringify([this.#program, this.#named(compile), this.#named(file), inputs]));
+    const facts = [this.#program, compile, file].map((text) => text.replaceAll(root, '.'));
+    return fingerprint(
+      files.map((one) => path.resolve(directory, one)),
+      facts,
+    );
   }
 
   /** Whether nothing was found in it. */
@@ -61,18 +63,4 @@ export class TidyCache {
   add(key: string): void {
     fs.writeFileSync(path.join(folder, key), '');
   }
-
-  #named(text: string): string {
-    return text.replaceAll(root, '.');
-  }
-
-  #hashOf(file: string): string {
-    const known = this.#hashes.get(file) ?? sha256(fs.readFileSync(file));
-    this.#hashes.set(file, known);
-    return known;
-  }
-}
-
-function sha256(data: string | Buffer): string {
-  return createHash('sha256').update(data).digest('hex');
 }
