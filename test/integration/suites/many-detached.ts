@@ -5,11 +5,7 @@ import { ensureHugepages } from '../../../scripts/target/hugepages.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { timed } from '../support/timing.js';
-import { FaultyTarget } from './target.js';
-
-const memoryMb = 128;
-/** What two of SPDK’s own targets take in hugepages; they start at once, and would each count what the other takes. */
-const targetsMb = 1_024;
+import { FaultyTarget, memoryMb, twoTargetsMb } from './target.js';
 
 export interface ManyDetachedEnvironment {
   /** Of the target that meets the fault, and of the one that does not. */
@@ -27,7 +23,7 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
     ) as [FaultyTarget, FaultyTarget];
     let env: Environment;
     beforeAll(async () => {
-      ensureHugepages(memoryMb + targetsMb);
+      ensureHugepages(memoryMb + twoTargetsMb);
       env = await Environment.init({ pollers: 2, memoryMb });
     });
     // Anew for each test: v20.07's nvmf_tgt can crash when many come back at once, or when it goes on with connections
@@ -51,8 +47,7 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
       try {
         return await attachAll();
       } catch (error) {
-        await kill();
-        if (!dead.crashed && !alive.crashed) throw error;
+        if (!(await kill()).includes(true)) throw error;
         await Promise.all(env.controllers.map((controller) => controller.detach()));
         await start();
         return attachAll();

@@ -25,6 +25,8 @@ export interface FaultEnvironment {
 const established = '01';
 
 export const memoryMb = 128;
+/** What two of SPDK’s own targets take in hugepages; they start at once, and would each count what the other takes. */
+export const twoTargetsMb = 1_024;
 /** Enough for each moment of a sweep to have its own: what is given up ends in the background. */
 const subsystemCount = 12;
 
@@ -37,7 +39,6 @@ export class FaultyTarget {
   readonly #listener: TargetListener;
   readonly #subsystems: readonly TargetSubsystem[];
   #target: SpdkTarget | undefined;
-  #crashed = false;
 
   constructor(
     listener: TargetListener,
@@ -66,21 +67,14 @@ export class FaultyTarget {
       sharedBuffers: 511,
       subsystems: this.#subsystems,
     });
-    this.#crashed = false;
-    void this.#target.ended.then(({ crashed }) => {
-      this.#crashed = crashed;
-    });
   }
 
-  /** Whether it has ended by a fault of its own. */
-  get crashed(): boolean {
-    return this.#crashed;
-  }
-
-  /** Kills it. */
-  async kill(): Promise<void> {
-    await this.#target?.stop('SIGKILL');
+  /** Kills it. @returns whether it had ended by a fault of its own before */
+  async kill(): Promise<boolean> {
+    const target = this.#target;
     this.#target = undefined;
+    await target?.stop('SIGKILL');
+    return (await target?.ended)?.crashed ?? false;
   }
 
   /** From now on it does nothing, although the kernel still acknowledges packets for it. */
