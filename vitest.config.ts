@@ -16,7 +16,7 @@ const ownProcess = [
 
 /**
  * Integration tests load the built package, which Node.js loads by itself: in the emulated guest half of the time of an import. The
- * fabric's command builds it. SPDK runs once in a process and the fabric is one for all: one file at a time, in a process of its own.
+ * fabric's command builds it. The fabric is one for all: one file at a time.
  */
 function inGuest(
   name: string,

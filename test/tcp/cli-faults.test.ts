@@ -204,10 +204,12 @@ describe('a target that', () => {
         // It notices by itself: the deadline must not come before the moment.
         return expectTimelyFailure({ ...one, words: [...words, '--timeout', '60000'] }, port);
       });
-      await Promise.race([Promise.all(proxies.map(({ held }) => held)), Promise.all(ends)]);
+      const reached = Promise.all(proxies.map(({ held }) => held)).then(() => 'reached');
+      const ended = Promise.all(ends).then(() => 'ended');
+      expect(await Promise.race([reached, ended]), 'where all of them were at its death').toBe('reached');
       await spdk?.stop('SIGKILL');
       spdk = undefined;
-      await Promise.all(ends);
+      await ended;
     } finally {
       for (const proxy of proxies) proxy.close();
     }
