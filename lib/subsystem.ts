@@ -5,6 +5,7 @@ import type { Controller } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { DiscoveryWatch } from './discovery-watch.js';
 import { abortError, codedError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { PendingCall, waitFor } from './internal/pending-call.js';
 import { detachingError } from './internal/state-errors.js';
@@ -479,7 +480,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
 
   /** Later: it may have happened in the middle of an operation, which must not meet an error of a listener. */
   #announce(event: () => void): void {
-    queueMicrotask(() => this.#events.announce(event));
+    eventLoop.queueMicrotask(() => this.#events.announce(event));
   }
 
   #note(kind: SubsystemHistoryKind, text: string, error?: Failure): void {

@@ -1,10 +1,8 @@
 // The latest log of a discovery service, for any number of readers at their own pace.
 
+import { ProcessHold } from '../internal/process-hold.js';
 import { changeOf, type DiscoveryChange } from './changes.js';
 import type { DiscoveryLog } from './log.js';
-
-/** While a reader waits, the process stays alive, as for every pending operation. */
-const longestTimerMs = 2_147_483_647;
 
 /**
  * Keeps the latest log. A reader gets the differences between its previous log and the latest one: a slow reader
@@ -15,7 +13,8 @@ export class ChangeFeed {
   #ended = false;
   #failure: Error | undefined;
   readonly #wake = new Set<() => void>();
-  #staying: NodeJS.Timeout | undefined;
+  /** While a reader waits, as for every pending operation. */
+  readonly #hold = new ProcessHold();
 
   get log(): DiscoveryLog | undefined {
     return this.#log;
@@ -78,24 +77,19 @@ export class ChangeFeed {
 
   #add(wake: () => void): void {
     this.#wake.add(wake);
-    this.#staying ??= setInterval(() => {}, longestTimerMs);
+    this.#hold.set(true);
   }
 
   #remove(wake: () => void): void {
     this.#wake.delete(wake);
-    if (this.#wake.size === 0) this.#rest();
+    if (this.#wake.size === 0) this.#hold.set(false);
     wake();
   }
 
   #wakeAll(): void {
     const all = [...this.#wake];
     this.#wake.clear();
-    this.#rest();
+    this.#hold.set(false);
     for (const wake of all) wake();
-  }
-
-  #rest(): void {
-    clearInterval(this.#staying);
-    this.#staying = undefined;
   }
 }

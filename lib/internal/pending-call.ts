@@ -8,6 +8,7 @@ import {
   type SpdkErrorDetails,
   type SpdkTypeError,
 } from '../errors/spdk-error.js';
+import { ProcessHold } from './process-hold.js';
 import { offAbort, onAbort } from './signals.js';
 
 /** The limits of a pending call. */
@@ -30,7 +31,7 @@ const explainLimitMs = 500;
 
 /**
  * A promise that always settles: by native code, by the deadline, or by an AbortSignal, whichever is first; what
- * comes later is ignored. Its timer keeps the process alive for as long as the call is pending, and no longer.
+ * comes later is ignored. It keeps the process alive for as long as the call is pending, and no longer.
  */
 export class PendingCall<Result> {
   readonly promise: Promise<Result>;
@@ -38,6 +39,7 @@ export class PendingCall<Result> {
   #resolve!: (result: Result) => void;
   #reject!: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
+  readonly #hold = new ProcessHold();
   readonly #limits: CallLimits;
 
   private constructor(limits: CallLimits) {
@@ -103,6 +105,7 @@ export class PendingCall<Result> {
     // What only looks like a signal may have fired in there.
     if (this.#settled) return false;
     this.#timer = setTimeout(this.#onTimeout, Math.ceil(left));
+    this.#hold.set(true);
     return true;
   }
 
@@ -110,6 +113,7 @@ export class PendingCall<Result> {
     if (this.#settled) return false;
     this.#settled = true;
     clearTimeout(this.#timer);
+    this.#hold.set(false);
     if (this.#limits.signal) offAbort(this.#limits.signal, this.#onAbort);
     return true;
   }

@@ -1,6 +1,7 @@
 // Who looks for completions, and when.
 
 import { eventLoop } from '../internal/event-loop.js';
+import { ProcessHold } from '../internal/process-hold.js';
 import type { PollingMode } from '../options/attach.js';
 
 /** A queue pair, as far as its completions go. */
@@ -20,8 +21,6 @@ export interface Reaped {
  * noticed. Over TCP native code calls as soon as the connection ends.
  */
 const idlePollMs = 100;
-/** Far beyond any operation: it only keeps the event loop alive. */
-const forever = 2 ** 30;
 /**
  * @internal How long a turn polls for the first completion: a turn of the event loop takes a good part of that, and adds to
  * the latency of what completes meanwhile.
@@ -41,7 +40,7 @@ export class CompletionLoop {
   readonly #busy = new Set<Reaped>();
   #turn: NodeJS.Immediate | undefined;
   #idle: NodeJS.Timeout | undefined;
-  #keepAlive: NodeJS.Timeout | undefined;
+  readonly #hold = new ProcessHold();
   /** Since when polling has found nothing, on the clock of `performance.now()`. */
   #inVainSince: number | undefined;
   #stopped = false;
@@ -69,13 +68,13 @@ export class CompletionLoop {
 
   /** A queue pair now has pending operations, or no longer has any. */
   setBusy(queuePair: Reaped, busy: boolean): void {
-    // A timer created now would keep the process alive, and nothing would end it.
+    // It would keep the process alive, and nothing would end that.
     if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
-    if (this.#mode === 'threads') this.#keepProcess(this.#busy.size > 0);
+    if (this.#mode === 'threads') this.#hold.set(this.#busy.size > 0);
     else if (busy) this.look();
-    else if (this.#busy.size === 0) this.#keepProcess(false);
+    else if (this.#busy.size === 0) this.#hold.set(false);
   }
 
   /** This thread polls again, if it does so at all: commands were published, or are waited for. */
@@ -88,7 +87,7 @@ export class CompletionLoop {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#idle);
-    clearInterval(this.#keepAlive);
+    this.#hold.set(false);
     if (this.#turn) eventLoop.clearImmediate(this.#turn);
     this.#busy.clear();
     this.#turn = undefined;
@@ -127,17 +126,7 @@ export class CompletionLoop {
     for (const queuePair of this.#queuePairs) queuePair.requestWake();
     // What completed before the request is not called for.
     if (this.#reapBusy()) return false;
-    this.#keepProcess(this.#busy.size > 0);
+    this.#hold.set(this.#busy.size > 0);
     return true;
-  }
-
-  #keepProcess(pending: boolean): void {
-    if (pending) {
-      // Created once and then only referenced and unreferenced, which depth 1 does for every operation.
-      this.#keepAlive ??= setInterval(() => {}, forever);
-      this.#keepAlive.ref();
-    } else {
-      this.#keepAlive?.unref();
-    }
   }
 }

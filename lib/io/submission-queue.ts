@@ -3,6 +3,7 @@
 
 import { type CommandFailure, failureError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 import { ioOpcodes } from '../native/ring-layout.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
@@ -315,7 +316,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     // All operations of one turn of JavaScript go out with one call.
     if (!this.#publishing) {
       this.#publishing = true;
-      queueMicrotask(this.#publish);
+      eventLoop.queueMicrotask(this.#publish);
     }
     return true;
   }

@@ -2,6 +2,7 @@
 
 import { type CommandFailure, commandStatus } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { ProcessHold } from '../internal/process-hold.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestPlace } from '../io/request.js';
 import { type Verdict, verdictOn } from './failure.js';
@@ -29,8 +30,6 @@ const mostAnaStatuses = 8;
 /** Repetitions that the controller may ask for. bdev_nvme repeats a command as often. */
 const mostRepetitions = 3;
 const firstPauseMs = 5;
-/** Far beyond any operation. */
-const forever = 2 ** 30;
 
 /**
  * The requests of one namespace. Each is in the queue of a path, or here: because it waits for a path, for the time after
@@ -44,8 +43,8 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   readonly #waiting = new Set<IoRequest>();
   /** Requests that pause before they go out again. */
   readonly #pausing = new Map<IoRequest, NodeJS.Timeout>();
-  /** Keeps the process while something waits, which no other timer or handle may do. */
-  #keepAlive: NodeJS.Timeout | undefined;
+  /** While something waits: no other timer or handle may keep the process. */
+  readonly #hold = new ProcessHold();
 
   constructor(services: RouterServices) {
     this.#services = services;
@@ -184,7 +183,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     }
     if (!this.#keep(request)) return;
     this.#waiting.add(request);
-    this.#keepAlive ??= setInterval(() => {}, forever);
+    this.#hold.set(true);
   }
 
   /** It is not sent now, and the caller may change its buffer meanwhile. False if it has ended because of that. */
@@ -202,10 +201,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   #forget(request: IoRequest): boolean {
     clearTimeout(this.#pausing.get(request));
     const was = this.#pausing.delete(request) || this.#waiting.delete(request);
-    if (this.#waiting.size === 0) {
-      clearInterval(this.#keepAlive);
-      this.#keepAlive = undefined;
-    }
+    if (this.#waiting.size === 0) this.#hold.set(false);
     return was;
   }
 

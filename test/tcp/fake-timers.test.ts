@@ -1,6 +1,9 @@
 // A test runner's fake timers stand still, and I/O goes on.
 
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { afterEach, expect, it, vi } from 'vitest';
+import { parseTransportId } from '../../lib/index.js';
 import { localTarget } from './local-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:fake-timers';
@@ -10,12 +13,26 @@ const local = localTarget({
   subsystems: [{ nqn, serial: 'TIMERS', disk: { kind: 'malloc', sizeMb: 16, blockSize: 512 } }],
 });
 
+const faked = [
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'setImmediate',
+  'clearImmediate',
+  'queueMicrotask',
+  'performance',
+  'hrtime',
+  'Date',
+] as const;
+
 afterEach(() => void vi.useRealTimers());
 
 it.each(['adaptive', 'threads', 'inline'] as const)(
   'attach, I/O, a batch and detach with %s',
   async (polling) => {
-    vi.useFakeTimers();
+    // Those of Jest and Sinon by default; `nextTick` is left to Node.js itself.
+    vi.useFakeTimers({ toFake: [...faked] });
     const controller = await local.env.attach(local.id(nqn), { polling });
     const namespace = controller.namespaces[0];
     if (!namespace) throw new Error('No namespace');
@@ -34,3 +51,16 @@ it.each(['adaptive', 'threads', 'inline'] as const)(
     await changed;
   },
 );
+
+it('a program goes on in which nothing but this package keeps the event loop alive', async () => {
+  const { traddr, trsvcid } = parseTransportId(local.id(nqn));
+  const program = fileURLToPath(new URL('children/mocked-timers.mjs', import.meta.url));
+  const { stdout, stderr, exitCode } = await execa(
+    process.execPath,
+    ['--no-warnings', program, traddr, trsvcid ?? '', nqn],
+    {
+      reject: false,
+    },
+  );
+  expect({ stdout, stderr, exitCode }).toEqual({ stdout: 'closed', stderr: '', exitCode: 0 });
+});

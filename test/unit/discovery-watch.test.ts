@@ -6,6 +6,7 @@ import { ChangeFeed } from '../../lib/discovery/change-feed.js';
 import { changeOf } from '../../lib/discovery/changes.js';
 import { logOf } from '../../lib/discovery/read-log.js';
 import type { DiscoveryChange, DiscoveryWatch, WatchDiscoveryOptions } from '../../lib/index.js';
+import { ProcessHold } from '../../lib/internal/process-hold.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { MemoryController } from '../../lib/testing/controller.js';
@@ -222,21 +223,19 @@ describe('env.watchDiscovery', () => {
   it('holds the process only while a loop waits', async () => {
     const [watch, heard] = await watched();
     await until(heard, '+a');
-    const begun = vi.spyOn(globalThis, 'setInterval');
-    const ended = vi.spyOn(globalThis, 'clearInterval');
+    const set = vi.spyOn(ProcessHold.prototype, 'set');
     const reader = watch[Symbol.asyncIterator]();
     await reader.next();
-    expect(begun).not.toHaveBeenCalled();
+    expect(set).not.toHaveBeenCalled();
     const next = reader.next();
-    await eventually(() => expect(begun).toHaveBeenCalledTimes(1));
-    const timer = begun.mock.results[0]?.value as NodeJS.Timeout;
-    expect(timer.hasRef()).toBe(true);
-    expect(ended).not.toHaveBeenCalledWith(timer);
+    await eventually(() => expect(set).toHaveBeenCalledTimes(1));
+    expect(set).toHaveBeenLastCalledWith(true);
+    const [hold] = set.mock.contexts;
     await watch.close();
     expect(await next).toEqual({ done: true, value: undefined });
-    expect(ended).toHaveBeenCalledWith(timer);
-    begun.mockRestore();
-    ended.mockRestore();
+    const last = set.mock.contexts.lastIndexOf(hold as ProcessHold);
+    expect(set.mock.calls[last]).toEqual([false]);
+    set.mockRestore();
   });
 });
 
