@@ -89,6 +89,10 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** Tag, status, tag, … of commands that completed outside `reap()` and `wait()`. */
   #kept: number[] = [];
   #keeping = false;
+  /** The arrays have completions for a call of `wait()` that has not read them yet. */
+  #given = false;
+  /** It wakes in the next turn of the event loop. */
+  #waking = false;
   #closed = false;
   #failure: SpdkError | undefined;
 
@@ -229,14 +233,22 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
    * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED: the commands continue, and `wait()` can be called again;
    *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED if no command will complete any more; or as `submit`
    */
-  async wait(options?: BatchWaitOptions): Promise<number> {
+  wait(options?: BatchWaitOptions): Promise<number> {
+    try {
+      return this.#wait(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #wait(options: BatchWaitOptions | undefined): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
     const rests = this.#atOnce === mostAtOnce && this.outstanding > 0 && !this.#failure;
-    const mayTake = this.#waiters.length === 0 && !rests;
+    const mayTake = this.#waiters.length === 0 && !rests && !this.#given;
     let count = mayTake ? this.#take() : 0;
     if (count === 0) {
-      if (this.#failure) throw this.#failure;
+      if (this.#failure && this.#kept.length === 0) throw this.#failure;
       // While a controller is failed or detaching, earlier commands can still complete.
       if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
       if (mayTake && this.#sent > 0) {
@@ -247,11 +259,12 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     }
     if (count > 0) {
       this.#atOnce = Math.min(this.#atOnce + 1, mostAtOnce);
-      return count;
+      this.#give();
+      return Promise.resolve(count);
     }
     this.#atOnce = 0;
-    if (rests) eventLoop.setImmediate(() => this.wake());
-    else if (this.#sent === 0) return 0;
+    if (this.#sent === 0 && this.#kept.length === 0) return Promise.resolve(0);
+    if (rests || this.#given) this.#wakeLater();
     this.#queue.look();
     return this.#waiters.add(limits);
   }
@@ -332,13 +345,39 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** @internal Commands may have completed. True if a call of `wait()` got some. */
   wake(): boolean {
     if (this.#waiters.length === 0) return false;
+    if (this.#given) {
+      this.#wakeLater();
+      return false;
+    }
     const count = this.#take();
-    if (count > 0) this.#waiters.resolve(count);
+    if (count > 0) {
+      this.#give();
+      this.#waiters.resolve(count);
+    }
     this.#endWaits();
     // The arrays are full: the next wait() gets the others.
-    if (this.#kept.length > 0 && this.#waiters.length > 0) eventLoop.setImmediate(() => this.wake());
+    if (this.#kept.length > 0 && this.#waiters.length > 0) this.#wakeLater();
     return count > 0;
   }
+
+  #wakeLater(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    eventLoop.setImmediate(() => {
+      this.#waking = false;
+      this.wake();
+    });
+  }
+
+  /** A call of `wait()` gets what is in the arrays, which it reads in the microtask after this one: nothing replaces it before. */
+  #give(): void {
+    this.#given = true;
+    eventLoop.queueMicrotask(this.#read);
+  }
+
+  readonly #read = (): void => {
+    this.#given = false;
+  };
 
   /** @internal Keeps completions for the next `reap()` or `wait()`, if there is one. */
   reapLater(): void {

@@ -174,3 +174,41 @@ it('wait() in a loop lets the event loop turn where completions are always there
   expect(turned).toBe(true);
   expect(waits).toBeLessThan(100);
 });
+
+it('wait() called again before an earlier call has read its completions leaves them to it', async () => {
+  const sent: number[] = [];
+  let slots = 0;
+  const ring = {
+    capacity: 8,
+    free: 8,
+    take: () => slots++,
+    describe: () => {},
+    push: (slot: number) => sent.push(slot),
+    poll: () => {},
+    reap: (sink: CompletionSink) => {
+      const slot = sent.shift();
+      if (slot !== undefined) sink.complete(slot, 0, 0);
+    },
+    dropUnpublished: () => {},
+  };
+  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, look: () => {} };
+  const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
+  const slowly = Batch.create(queue as unknown as SubmissionQueue, hooks);
+  const read = async () => [...slowly.tags.subarray(0, await slowly.wait())];
+  // As a completion loop does.
+  const loop = setInterval(() => slowly.wake(), 1);
+  for (const tag of [11, 12, 13]) slowly.flush(ns, tag);
+  slowly.submit();
+  expect(await Promise.all([read(), read(), read(), read()])).toEqual([[11], [12], [13], []]);
+  // Two calls wait, and are woken in one turn.
+  const both = [read(), read()];
+  expect(await Promise.all(both)).toEqual([[], []]);
+  for (const tag of [14, 15]) slowly.flush(ns, tag);
+  const held = sent.splice(0);
+  const waiting = [read(), read()];
+  sent.push(...held);
+  slowly.wake();
+  slowly.wake();
+  expect(await Promise.all(waiting)).toEqual([[14], [15]]);
+  clearInterval(loop);
+});
