@@ -4,7 +4,8 @@ import { eventLoop } from './event-loop.js';
 
 /**
  * Holds events of an object until the caller that requested the object has it and may have added listeners. Events
- * are emitted in the order in which they happened, and none is lost, also if a listener throws.
+ * are emitted in the order in which they happened, and none is lost, also if a listener throws: its error is the program's
+ * (`uncaughtException`), and whoever announces goes on.
  */
 export class HeldEvents {
   readonly #waiting: (() => void)[] = [];
@@ -30,12 +31,15 @@ export class HeldEvents {
 
   #announceAll(): void {
     this.#announcing = true;
-    try {
-      for (let event = this.#waiting.shift(); event; event = this.#waiting.shift()) event();
-    } finally {
-      this.#announcing = false;
-      // A listener threw, which is the program's to deal with; the rest follows all the same.
-      if (this.#waiting.length > 0) eventLoop.setImmediate(() => this.#announceAll());
+    for (let event = this.#waiting.shift(); event; event = this.#waiting.shift()) {
+      try {
+        event();
+      } catch (error) {
+        eventLoop.queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
+    this.#announcing = false;
   }
 }

@@ -2,8 +2,9 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment } from '../../lib/index.js';
+import { eventLoop } from '../../lib/internal/event-loop.js';
 import { HeldEvents } from '../../lib/internal/held-events.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAttachRequest } from '../../lib/native/contract.js';
@@ -161,18 +162,60 @@ describe('events that are held', () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
-  it('come in spite of a listener that throws', async () => {
+  it('come in spite of a listener that throws, whose error is the program’s alone', async () => {
+    const thrown = takeThrown();
     const events = new HeldEvents();
     const heard: number[] = [];
     events.release();
     await turn();
-    expect(() =>
-      events.announce(() => {
-        events.announce(() => heard.push(2));
-        throw new Error('a listener’s');
-      }),
-    ).toThrow('a listener’s');
-    await turn();
+    events.announce(() => {
+      events.announce(() => heard.push(2));
+      throw new Error('a listener’s');
+    });
     expect(heard).toEqual([2]);
+    expect(thrown()).toEqual(['a listener’s']);
+  });
+
+  it('come to the environment in spite of a listener of the controller that throws, and the other way', async () => {
+    let request: NativeAttachRequest | undefined;
+    more = (given) => {
+      request = given;
+    };
+    const controller = await env.attach(memoryId('a'));
+    await turn();
+    const thrown = takeThrown();
+    const heard: string[] = [];
+    const noteAndThrow = (what: string) => () => {
+      heard.push(what);
+      throw new Error(what);
+    };
+    controller.on('failed', noteAndThrow('failed'));
+    controller.on('detached', noteAndThrow('detached'));
+    env.on('failed', noteAndThrow('env failed'));
+    env.on('detached', noteAndThrow('env detached'));
+    request?.failed({ code: 'ERR_SPDK_CONTROLLER_FAILED', message: 'gone' });
+    await controller.detach();
+    await turn();
+    const all = ['failed', 'env failed', 'env detached', 'detached'];
+    expect(heard).toEqual(all);
+    expect(thrown()).toEqual(all);
+    expect(env.controllers).toEqual([]);
   });
 });
+
+/** What listeners throw from now on would end this process. */
+function takeThrown(): () => string[] {
+  const tasks = vi.spyOn(eventLoop, 'queueMicrotask').mockImplementation(() => {});
+  return () => {
+    const thrown = tasks.mock.calls.flatMap(([task]) => {
+      try {
+        task();
+        return [];
+      } catch (error) {
+        return [(error as Error).message];
+      }
+    });
+    tasks.mockRestore();
+    return thrown;
+  };
+}
