@@ -147,6 +147,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly memory: DmaMemory;
   /** @internal All events of this controller, and those of its environment about it, pass through here. */
   readonly events = new HeldEvents();
+  /** @internal The events for listeners of this package, which the program's `removeAllListeners()` leaves. */
+  readonly ownEvents = new EventEmitter<ControllerEvents>();
   /** @internal Called when the log of a discovery controller, or the ANA log of another one, has changed. */
   onLogChanged: () => void = () => {};
   readonly #native: NativeController;
@@ -192,7 +194,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       owns: ({ controller }) => controller === this,
     });
     this.queuePairs = this.#queues.all;
-    hide(this, 'memory', 'events', 'onLogChanged');
+    hide(this, 'memory', 'events', 'ownEvents', 'onLogChanged');
   }
 
   /** @internal Its events are held until `events.release()`. */
@@ -339,8 +341,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   onNamespacesChanged(): void {
     const changed = this.#namespaces.refresh(this.#info.maxNamespaces);
     const { namespaces, notes } = this;
-    if (changed.namespaces) this.events.announce(() => this.emit('namespaces', namespaces));
-    if (changed.notes) this.events.announce(() => this.emit('notes', notes));
+    if (changed.namespaces) this.events.announce(() => this.#emit('namespaces', namespaces));
+    if (changed.notes) this.events.announce(() => this.#emit('notes', notes));
   }
 
   /** @internal The controller has something in its reservation notification log. Each reading takes one entry out of it. */
@@ -350,7 +352,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         const page = await this.admin.logPage(notificationPage, notificationBytes, 0);
         const notification = decodeNotification(page);
         if (!notification) return;
-        this.events.announce(() => this.emit('reservation', notification));
+        this.events.announce(() => this.#emit('reservation', notification));
         if (notification.left === 0) return;
       }
     };
@@ -365,7 +367,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   /** @internal */
   onState(state: ControllerState): void {
-    this.events.announce(() => this.emit('state', state));
+    this.events.announce(() => this.#emit('state', state));
   }
 
   /** @internal */
@@ -375,7 +377,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (this.#resetBegun) this.#endReset((reset) => reset.reject(error));
     this.events.announce(() => {
       publish('spdk-nvme:failed', { controller: this, error });
-      this.emit('failed', error);
+      this.#emit('failed', error);
     });
   }
 
@@ -388,16 +390,16 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#acceptIo();
         this.events.announce(() => {
           publish('spdk-nvme:resetting', { controller: this, reason });
-          this.emit('resetting', reason);
+          this.#emit('resetting', reason);
         });
         break;
       case 'attemptFailed':
-        this.events.announce(() => this.emit('reconnectFailed', reason as Failure, step.attempts));
+        this.events.announce(() => this.#emit('reconnectFailed', reason as Failure, step.attempts));
         break;
       case 'failingFast':
         this.#failingFast = true;
         this.#rejectAllIo();
-        this.events.announce(() => this.emit('failingFast'));
+        this.events.announce(() => this.#emit('failingFast'));
         break;
       case 'done': {
         this.#info = Object.freeze(this.#native.info());
@@ -406,10 +408,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#endReset((reset) => reset.resolve(report));
         this.events.announce(() => {
           publish('spdk-nvme:reset', { controller: this, report });
-          this.emit('reset', report);
+          this.#emit('reset', report);
         });
       }
     }
+  }
+
+  #emit<Name extends keyof ControllerEvents>(event: Name, ...args: ControllerEvents[Name]): void {
+    this.ownEvents.emit<keyof ControllerEvents>(event, ...args);
+    this.emit<keyof ControllerEvents>(event, ...args);
   }
 
   /** An operation with `onTimeout: 'reset'` has timed out or was aborted. The events report how the reset ends. */
@@ -503,7 +510,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       (call) => {
         this.#queues.publish();
         const done = (phases: DetachPhases) => this.#onDetached(phases, before, call);
-        const reportStates = this.listenerCount('state') > 0;
+        const reportStates = this.listenerCount('state') + this.ownEvents.listenerCount('state') > 0;
         this.#native.detach({ drainMs, timeoutMs, reportStates, done });
         // Only now: if that call throws, the controller is unchanged.
         this.#detaching = call.promise;
@@ -528,7 +535,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#detached(this);
     this.events.announce(() => {
       publish('spdk-nvme:detach', { controller: this, report });
-      this.emit('detached', report);
+      this.#emit('detached', report);
     });
   }
 

@@ -9,6 +9,7 @@ import type { DiscoveryLog } from './discovery/log.js';
 import { logOf, readLog } from './discovery/read-log.js';
 import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { HeldEvents } from './internal/held-events.js';
+import { hide } from './internal/hide.js';
 import { shown } from './internal/shown.js';
 import { offAbort, onAbort } from './internal/signals.js';
 import type { ResetReport } from './types.js';
@@ -55,6 +56,8 @@ export class DiscoveryWatch
   extends EventEmitter<DiscoveryWatchEvents>
   implements AsyncDisposable, AsyncIterable<DiscoveryChange>
 {
+  /** @internal The events for followers, of which there is any number, and which the program's `removeAllListeners()` leaves. */
+  readonly ownEvents = new EventEmitter<Pick<DiscoveryWatchEvents, 'change' | 'closed'>>();
   readonly #controller: Controller;
   readonly #settings: WatchSettings;
   readonly #events = new HeldEvents();
@@ -73,19 +76,22 @@ export class DiscoveryWatch
     super();
     this.#controller = controller;
     this.#settings = settings;
+    this.ownEvents.setMaxListeners(0);
+    hide(this, 'ownEvents');
+    const events = controller.ownEvents;
     controller.onLogChanged = () => this.#refresh();
-    controller.on('resetting', (reason) => this.#announce(() => this.emit('resetting', reason)));
-    controller.on('reconnectFailed', (error, attempts) =>
+    events.on('resetting', (reason) => this.#announce(() => this.emit('resetting', reason)));
+    events.on('reconnectFailed', (error, attempts) =>
       this.#announce(() => this.emit('reconnectFailed', error, attempts)),
     );
-    controller.on('reset', (report) => {
+    events.on('reset', (report) => {
       this.#announce(() => this.emit('reset', report));
       this.#subscribed = false;
       this.#refresh();
     });
-    controller.on('failed', (error) => void this.#close(error).catch(() => {}));
+    events.on('failed', (error) => void this.#close(error).catch(() => {}));
     // The environment detaches it when it is closed.
-    controller.on('state', (state) => {
+    events.on('state', (state) => {
       if (!['attached', 'resetting', 'failed'].includes(state)) this.#end(undefined);
     });
   }
@@ -187,7 +193,10 @@ export class DiscoveryWatch
     clearTimeout(this.#timer);
     if (this.#settings.signal) offAbort(this.#settings.signal, this.#onSignal);
     this.#feed.end(failure);
-    this.#events.announce(() => this.emit('closed', failure));
+    this.#events.announce(() => {
+      this.ownEvents.emit('closed', failure);
+      this.emit('closed', failure);
+    });
   }
 
   /** `closed` is the last event. */
@@ -250,7 +259,11 @@ export class DiscoveryWatch
     const log = logOf(transportId, await readLog(admin, left, this.#settings.signal));
     if (this.#ended) return;
     const change = this.#feed.update(log);
-    if (change) this.#announce(() => this.emit('change', change));
+    if (!change) return;
+    this.#announce(() => {
+      this.ownEvents.emit('change', change);
+      this.emit('change', change);
+    });
   }
 
   /** Whether the service will report changes. */

@@ -257,19 +257,20 @@ export class SubsystemPath {
   }
 
   #adopt(controller: Controller): void {
+    const events = controller.ownEvents;
     this.#controller = controller;
     controller.onLogChanged = () => this.readAna();
-    controller.on('resetting', (reason) => this.#enter('reconnecting', reason));
-    controller.on('reconnectFailed', (error) => {
+    events.on('resetting', (reason) => this.#enter('reconnecting', reason));
+    events.on('reconnectFailed', (error) => {
       this.#error = error;
     });
-    controller.on('reset', () => void this.#prepare(controller));
-    controller.on('failed', (error) => this.#enter('failed', error));
-    controller.on('namespaces', () => void this.#list(controller));
-    controller.on('state', (state) => {
+    events.on('reset', () => void this.#prepare(controller));
+    events.on('failed', (error) => this.#enter('failed', error));
+    events.on('namespaces', () => void this.#list(controller));
+    events.on('state', (state) => {
       if (state === 'wedged' || state === 'draining') this.#enter('detaching', undefined);
     });
-    controller.on('detached', () => this.#enter('detached', undefined));
+    events.on('detached', () => this.#enter('detached', undefined));
     void this.#prepare(controller);
   }
 

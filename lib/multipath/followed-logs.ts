@@ -7,8 +7,10 @@ import { formatTransportId, type TransportId } from '../options/transport-id.js'
 export interface FollowedWatch {
   readonly log: DiscoveryLog;
   readonly closed: boolean;
-  on(event: 'change' | 'closed', listener: () => void): unknown;
-  off(event: 'change' | 'closed', listener: () => void): unknown;
+  readonly ownEvents: {
+    on(event: 'change' | 'closed', listener: () => void): unknown;
+    off(event: 'change' | 'closed', listener: () => void): unknown;
+  };
 }
 
 /** A path, as far as its place in a log goes. */
@@ -48,11 +50,12 @@ export class FollowedLogs<Path extends FollowingPath> {
     if (this.#watches.has(watch) || watch.closed) return;
     const changed = () => this.#compare();
     const closed = () => this.unfollow(watch);
-    watch.on('change', changed);
-    watch.on('closed', closed);
+    const { ownEvents } = watch;
+    ownEvents.on('change', changed);
+    ownEvents.on('closed', closed);
     this.#watches.set(watch, () => {
-      watch.off('change', changed);
-      watch.off('closed', closed);
+      ownEvents.off('change', changed);
+      ownEvents.off('closed', closed);
     });
     this.#compare();
   }

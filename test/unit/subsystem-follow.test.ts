@@ -1,7 +1,7 @@
 // A subsystem whose paths are those of a discovery log.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type DiscoveryWatch, Environment, type Subsystem } from '../../lib/index.js';
 import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
 import {
@@ -118,6 +118,23 @@ it('leaves other subsystems, referrals and what it cannot use', async () => {
   ]);
 });
 
+it('goes on after the program has removed all listeners of the watch, which any number of subsystems follow', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  subsystem.follow(watch);
+  const names = Array.from({ length: 12 }, (_, i) => `nqn.2026-01.com.example:other${i}`);
+  for (const name of names) {
+    targets[0]?.addSubsystem(name);
+    (await env.attachSubsystem([`${service('192.0.2.1')} subnqn:${name}`])).follow(watch);
+  }
+  expect(warned).not.toHaveBeenCalled();
+  warned.mockRestore();
+  watch.removeAllListeners();
+  discovery.entries = [entry('192.0.2.1'), entry('192.0.2.2')];
+  await until(() => up() === '12');
+  await watch.close();
+  expect(watch.ownEvents.listenerCount('change')).toBe(0);
+});
+
 it('removes what has vanished from the logs of all services', async () => {
   const other = targets[1]?.addDiscovery() as MemoryDiscovery;
   other.entries = [entry('192.0.2.1'), entry('192.0.2.2')];
@@ -148,7 +165,7 @@ it('ends with the watch, with unfollow() and with the detach, and the paths stay
   expect(up()).toBe('12');
   subsystem.follow(watch);
   await subsystem.detach();
-  expect(watch.listenerCount('change')).toBe(0);
+  expect(watch.ownEvents.listenerCount('change')).toBe(0);
   expect(() => subsystem.follow(watch)).toThrow(
     expect.objectContaining({ code: 'ERR_SPDK_CONTROLLER_DETACHED' }),
   );

@@ -453,6 +453,17 @@ describe('the choice of a path', () => {
 });
 
 describe('failover', () => {
+  it('goes on after the program has removed all listeners of the controllers', async () => {
+    const subsystem = await attach();
+    for (const controller of env.controllers) controller.removeAllListeners();
+    takeDown(0);
+    await until(() => path(subsystem, 0).state === 'reconnecting');
+    target(0).rejection = undefined;
+    await allUp(subsystem);
+    await path(subsystem, 1).controller?.detach();
+    expect(path(subsystem, 1).state).toBe('detached');
+  });
+
   it('goes on over the other path when the link breaks, without an error', async () => {
     const subsystem = await attach();
     const events: string[] = [];
