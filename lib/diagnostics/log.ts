@@ -1,5 +1,6 @@
 // SPDK’s log lines on their way to the events of the environment and of controllers, or to standard error.
 
+import { Console } from 'node:console';
 import { HeldEvents } from '../internal/held-events.js';
 import type { NativeLogLine } from '../native/contract.js';
 import { type LogLevel, type LogSink, logLevels } from '../options/environment.js';
@@ -28,7 +29,8 @@ export interface LogOwner<Owner> extends LogListener<Owner> {
 
 /** Passes SPDK's log lines on, and keeps early lines until a listener can have been added. */
 export class LogRelay<Owner extends LogOwner<Owner>> {
-  readonly #toStderr: boolean;
+  /** Unlike `process.stderr.write()`, it ends no program whose standard error is a pipe that nobody reads any more. */
+  readonly #stderr: Console | undefined;
   /** Held until init() has resolved and its caller has had a turn to add a listener. */
   readonly #events = new HeldEvents();
   readonly #warns: boolean;
@@ -38,7 +40,7 @@ export class LogRelay<Owner extends LogOwner<Owner>> {
   #listener: LogListener<Owner> | undefined;
 
   constructor(sink: LogSink, level: LogLevel = 'notice') {
-    this.#toStderr = sink === 'stderr';
+    this.#stderr = sink === 'stderr' ? new Console(process.stderr) : undefined;
     this.#warns = logLevels.indexOf(level) >= warnLevel;
   }
 
@@ -68,10 +70,10 @@ export class LogRelay<Owner extends LogOwner<Owner>> {
       message: text,
       ...(controllerId === 0 ? {} : { controller: known ?? controllerName }),
     };
-    if (this.#toStderr) {
+    if (this.#stderr) {
       const whose = controllerName === '' ? '' : `${controllerName}: `;
       const where = source === '' ? '' : ` (${source})`;
-      process.stderr.write(`spdk ${line.level}: ${whose}${line.message}${where}\n`);
+      this.#stderr.log(`spdk ${line.level}: ${whose}${line.message}${where}`);
     } else {
       this.#events.announce(() => this.#listener?.emit('log', line));
       known?.events.announce(() => known.emit('log', line));
