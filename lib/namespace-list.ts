@@ -1,6 +1,5 @@
 // The latest namespaces and notes of one controller.
 
-import { isDeepStrictEqual } from 'node:util';
 import { type ControllerNote, notesOn } from './diagnostics/notes.js';
 import { Namespace, type NamespaceOwner } from './namespace.js';
 import type { NativeController } from './native/contract.js';
@@ -49,7 +48,9 @@ export class NamespaceList {
     this.#known = new Set(this.#all);
     this.#last = undefined;
     const hidden = this.#native.hiddenNamespaces();
-    const isNoted = isDeepStrictEqual(hidden, [...(notes[0]?.namespaces ?? [])]);
+    // Whatever realm the arrays are of: a test runner may have one of its own.
+    const noted = notes[0]?.namespaces ?? [];
+    const isNoted = hidden.length === noted.length && hidden.every((id, i) => id === noted[i]);
     if (!isNoted) this.#notes = notesOn(hidden, maxNamespaces);
     const isSame = known.size === this.#known.size && this.#all.every((namespace) => known.has(namespace));
     return { namespaces: !isSame, notes: !isNoted };

@@ -1,5 +1,6 @@
 // The arguments of admin commands.
 
+import { types } from 'node:util';
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from './arguments.js';
 import { checkSignal, maxTimerMs, or, timeoutUntil } from './common.js';
@@ -63,7 +64,7 @@ export function checkCommand(command: unknown): CheckedCommand {
   }
   const dataLength = checkInteger(or(given.get('dataLength'), 0), 'dataLength', 0, mostAdminBytes, 'bytes');
   const data = or(given.get('data'), new Uint8Array(dataLength));
-  if (!(data instanceof Uint8Array)) throw new SpdkTypeError('data must be a Uint8Array');
+  if (!types.isUint8Array(data)) throw new SpdkTypeError('data must be a Uint8Array');
   checkInteger(data.byteLength, 'the length of data', 0, mostAdminBytes, 'bytes');
   if (data.byteLength > 0) checkDirection(opcode, given.has('data'));
   return { opcode, nsid, cdw, data };

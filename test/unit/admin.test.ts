@@ -1,6 +1,7 @@
 // Admin commands in memory: what is checked, sent and returned.
 // Longer than other files: a list of short cases for each command.
 
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Admin } from '../../lib/admin.js';
 import type { AdminCommand, LogPageOptions, SpdkErrorCode } from '../../lib/index.js';
@@ -70,6 +71,14 @@ describe('admin.send()', () => {
       cdw0: 7,
     });
     expect(sent[0]).toMatchObject({ opcode: 9, nsid: 3, cdw10: 1, cdw11: 0xffff_ffff, cdw12: 0, data });
+  });
+
+  it('takes data of another realm, as test runners have', async () => {
+    const { admin, sent } = make();
+    const data = runInNewContext('new Uint8Array([97, 98])');
+    expect(data instanceof Uint8Array).toBe(false);
+    await admin.send({ opcode: setFeatures, data });
+    expect([...(sent[0]?.data ?? [])]).toEqual([97, 98]);
   });
 
   it.each<[string, unknown, unknown, SpdkErrorCode, RegExp]>([
