@@ -206,6 +206,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return new Controller(native, settings, services);
   }
 
+  /** @internal Identifies it in this process. One that is attached again is another one. */
+  get id(): number {
+    return this.#native.id();
+  }
+
   /** The controller's description from its attach or latest reset. Stays readable after a detach. */
   get info(): ControllerInfo {
     return this.#info;

@@ -39,6 +39,8 @@ export function environmentStats(
 
 /** A controller and its counters as another process reads them. */
 export interface ExportedController extends ControllerStats {
+  /** A number that no other controller of the process has had: one that is attached again has another. */
+  readonly id: number;
   readonly transportId: TransportId;
   readonly hostNqn: string;
   readonly state: ControllerState;
@@ -48,8 +50,8 @@ export interface ExportedController extends ControllerStats {
 /** The counters of controllers, with names in place of the controllers. */
 export function exportedControllers(all: EnvironmentStats['controllers']): ExportedController[] {
   return all.map(({ controller, ...stats }) => {
-    const { transportId, hostNqn, state, queuePairs } = controller;
-    return { transportId, hostNqn, state, ioQueues: queuePairs.length, ...stats };
+    const { id, transportId, hostNqn, state, queuePairs } = controller;
+    return { id, transportId, hostNqn, state, ioQueues: queuePairs.length, ...stats };
   });
 }
 

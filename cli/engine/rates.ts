@@ -21,20 +21,29 @@ export interface ControllerRates {
   readonly p99Us: number | null;
 }
 
-/** Compares two readings of one process. A controller that was attached in between counts from its attach. */
+/**
+ * Compares two readings of one process. A controller that was attached in between counts from its attach. What was detached
+ * counts with the controller of the same target and host that followed it, so that a loop of attach and detach is one row.
+ */
 export function ratesBetween(before: StatsSnapshot, after: StatsSnapshot): ControllerRates[] {
   const seconds = (after.monotonicMs - before.monotonicMs) / 1_000;
-  const earlier = new Map(before.controllers.map((controller) => [nameOf(controller), controller]));
-  return after.controllers.map((now) => {
-    const known = earlier.get(nameOf(now));
-    // Counters start again with a new connection.
-    const then = known && known.completed <= now.completed ? known : undefined;
+  const earlier = new Map(before.controllers.map((controller) => [controller.id, controller]));
+  return rowsOf(after.controllers).map(([shown, all]) => {
     type Counter = 'completed' | 'failed' | 'bytesRead' | 'bytesWritten';
-    const rate = (name: Counter) => (seconds > 0 ? (now[name] - (then?.[name] ?? 0)) / seconds : 0);
-    const { state, ioQueues, pending, outstanding, hostNqn } = now;
-    const between = bucketsBetween(then, now);
+    const done = (name: Counter) =>
+      all.reduce((sum, one) => sum + one[name] - (earlier.get(one.id)?.[name] ?? 0), 0);
+    const rate = (name: Counter) => (seconds > 0 ? done(name) / seconds : 0);
+    const { state, ioQueues, pending, outstanding, hostNqn } = shown;
+    const between = bucketsBetween(earlier, all);
     return {
-      ...{ transportId: formatTransportId(now.transportId), hostNqn, state, ioQueues, pending, outstanding },
+      ...{
+        transportId: formatTransportId(shown.transportId),
+        hostNqn,
+        state,
+        ioQueues,
+        pending,
+        outstanding,
+      },
       iops: round(rate('completed')),
       failedPerSecond: round(rate('failed')),
       readBytesPerSecond: Math.round(rate('bytesRead')),
@@ -47,23 +56,46 @@ export function ratesBetween(before: StatsSnapshot, after: StatsSnapshot): Contr
 
 /** A later reading, with the controllers that only the earlier one has: they were detached in between. */
 export function withControllersOf(then: StatsSnapshot, now: StatsSnapshot): StatsSnapshot {
-  const there = new Set(now.controllers.map(nameOf));
-  return {
-    ...now,
-    controllers: [...now.controllers, ...then.controllers.filter((one) => !there.has(nameOf(one)))],
-  };
+  const there = new Set(now.controllers.map(({ id }) => id));
+  const gone = then.controllers.filter(({ id }) => !there.has(id));
+  const detached = { state: 'detached', pending: 0, outstanding: 0 } as const;
+  return { ...now, controllers: [...now.controllers, ...gone.map((one) => ({ ...one, ...detached }))] };
 }
 
-/** The same for one that was detached and attached again. */
+/** The controllers that are shown, each with all that count with it. */
+function rowsOf(controllers: readonly ExportedController[]): [ExportedController, ExportedController[]][] {
+  const rows = new Map<ExportedController, ExportedController[]>();
+  for (const one of controllers) {
+    const shown = one.state === 'detached' ? followerOf(one, controllers) : one;
+    rows.set(shown, [...(rows.get(shown) ?? []), one]);
+  }
+  return [...rows];
+}
+
+/** The first one of the same target and host: those that are there come before those that are gone. */
+function followerOf(gone: ExportedController, all: readonly ExportedController[]): ExportedController {
+  return all.find((one) => nameOf(one) === nameOf(gone)) ?? gone;
+}
+
 function nameOf({ transportId, hostNqn }: ExportedController): string {
   return `${formatTransportId(transportId)} ${hostNqn}`;
 }
 
 type Buckets = ExportedController['latency']['buckets'];
 
-function bucketsBetween(then: ExportedController | undefined, now: ExportedController): Buckets {
-  const before = new Map(then?.latency.buckets.map(({ endUs, count }) => [endUs, count]));
-  return now.latency.buckets.map(({ endUs, count }) => ({ endUs, count: count - (before.get(endUs) ?? 0) }));
+function bucketsBetween(
+  earlier: ReadonlyMap<number, ExportedController>,
+  all: readonly ExportedController[],
+): Buckets {
+  const counts = new Map<number, number>();
+  const add = (buckets: Buckets, sign: 1 | -1) => {
+    for (const { endUs, count } of buckets) counts.set(endUs, (counts.get(endUs) ?? 0) + sign * count);
+  };
+  for (const one of all) {
+    add(one.latency.buckets, 1);
+    add(earlier.get(one.id)?.latency.buckets ?? [], -1);
+  }
+  return [...counts].map(([endUs, count]) => ({ endUs, count })).sort((a, b) => a.endUs - b.endUs);
 }
 
 function percentile(buckets: Buckets, part: number): number | null {
