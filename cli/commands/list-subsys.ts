@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { AdminOptions, AttachAllReport, Controller, DiscoveryEntry } from 'spdk-nvme';
 import { anaText } from '../engine/ana.js';
+import { coloredState } from '../engine/color.js';
 import { explain } from '../engine/exit.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
 import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
@@ -129,7 +130,7 @@ function addressOf({ address, service }: DiscoveryEntry): string {
 /** nvme-cli's tree. */
 function asText({ NQN, Paths }: SubsystemRow): string {
   const lines = Paths.map(({ Transport, Address, State, ANA = [] }) =>
-    ` +- ${Transport} ${Address} ${State} ${anaText(ANA)}`.trimEnd(),
+    ` +- ${Transport} ${Address} ${coloredState(State)} ${anaText(ANA)}`.trimEnd(),
   );
   return [`NQN=${NQN}`, '\\', ...lines].join('\n');
 }

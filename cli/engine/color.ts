@@ -16,9 +16,10 @@ const moods: Readonly<Record<string, Mood>> = {
   wedged: 'bad',
 };
 
-/** The state of a controller or a path. All that are neither good nor bad pass. */
+/** The state of a controller or a path, or the code of the error in its place. All that are neither good nor bad pass. */
 export function coloredState(state: string): string {
-  return colored(moods[state] ?? 'doubtful', state);
+  const mood = moods[state] ?? (state.startsWith('ERR_') ? 'bad' : 'doubtful');
+  return colored(mood, state);
 }
 
 /** What a run found, on one line. @param stopped how a run ended that was stopped before its end */

@@ -38,9 +38,8 @@ it('a file or a pipe has none, unless they are forced', () => {
 it('states and verdicts have the colour of their meaning', () => {
   vi.stubEnv('FORCE_COLOR', '1');
   const code = (text: string) => text.slice(2, 4);
-  expect(['attached', 'resetting', 'wedged'].map((state) => code(coloredState(state)))).toEqual([
-    ...['32', '33', '31'],
-  ]);
+  const states = ['attached', 'live', 'resetting', 'wedged', 'ERR_SPDK_UNREACHABLE'];
+  expect(states.map((state) => code(coloredState(state)))).toEqual(['32', '32', '33', '31', '31']);
   expect(verdict([])).toBe('\u001b[32mClean\u001b[39m');
   expect(verdict(['hung', 'leaked'], 'Stopped')).toBe('\u001b[31mStopped: hung; leaked\u001b[39m');
 });

@@ -152,3 +152,15 @@ it('list-subsys keeps the other paths when one controller does not respond any m
   });
   expect(stdout.toString().match(/ \+- tcp traddr=\S+ live/g)).toHaveLength(2);
 });
+
+it('list-subsys shows the state of each path in the colour of its meaning', async () => {
+  const { traddr, trsvcid } = target;
+  const nowhere = 'nqn.2026-11.dev.spdk-nvme:nowhere';
+  target.addDiscovery().entries = [nqn, nowhere].map((subnqn) => ({ subnqn, traddr, trsvcid }));
+  vi.stubEnv('FORCE_COLOR', '1');
+  const { status, stdout } = await runVerb(['list-subsys', '-t', 'tcp', '-a', traddr, '-s', trsvcid]);
+  vi.unstubAllEnvs();
+  expect(status).toBe(1);
+  const states = [...stdout.toString().matchAll(/trsvcid=\d+ (\S+)/g)].map(([, state]) => state);
+  expect(states).toEqual(['\u001b[32mlive\u001b[39m', expect.stringContaining('\u001b[31mERR_SPDK_')]);
+});
