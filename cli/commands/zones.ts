@@ -30,6 +30,10 @@ const names: Readonly<Record<ZoneState, string>> = {
   full: 'FULL',
   offline: 'OFFLINE',
 };
+const types: Readonly<Record<Zone['type'], string>> = {
+  'sequential-write-required': 'SEQWRITE_REQ',
+  unknown: 'Unknown',
+};
 const actions = ['close', 'finish', 'open', 'reset', 'offline'] as const;
 
 export function addZones(program: Command): void {
@@ -156,14 +160,14 @@ function act<Options>(work: Work<Options>) {
   };
 }
 
-function shown({ offset, writePointer, capacity, state, extension }: Zone, blockSize: number) {
+function shown({ offset, writePointer, capacity, state, type, extension }: Zone, blockSize: number) {
   return {
     slba: offset / blockSize,
     // As nvme-cli prints it for zones without one.
     wp: writePointer === undefined ? 0xffff_ffff_ffff_ffffn : writePointer / blockSize,
     cap: capacity / blockSize,
     state: names[state],
-    type: 'SEQWRITE_REQ',
+    type: types[type],
     ...(extension && { ext_data: extension.toString('hex') }),
   };
 }

@@ -22,6 +22,9 @@ export const zoneStates: Readonly<Record<ZoneState, { readonly code: number; rea
   offline: { code: 0xf, filter: 7 },
 };
 
+/** Zone Type; all other values are reserved. */
+export const sequentialWriteRequired = 0x2;
+
 /** One zone. Offsets and lengths are in bytes, as those of reads and writes. */
 export interface Zone {
   /** Where it begins. */
@@ -80,7 +83,6 @@ export const zoneDescriptorBytes = 64;
 const selectAll = 1 << 8;
 const partialReport = 1 << 16;
 const extendedReport = 1;
-const sequentialWriteRequired = 2;
 const noPointer: readonly ZoneState[] = ['full', 'read-only', 'offline'];
 
 /** CDW10 to CDW13 of Zone Management Send. @param block of the zone's beginning; undefined for all zones */

@@ -1,9 +1,12 @@
 // The zones of a namespace in memory (NVMe Zoned Namespace command set specification).
 
 import {
+  reportHeaderBytes,
+  sequentialWriteRequired,
   identifyStructures as structures,
   type ZoneState,
   zoneActions,
+  zoneDescriptorBytes,
   zonedCommandSet,
   zoneStates,
 } from '../nvme/zones.js';
@@ -153,24 +156,25 @@ export class MemoryZones {
   receive({ dwords }: RingCommand, data: Buffer): number {
     const [low = 0, high = 0, , cdw13 = 0] = dwords;
     const [action, filter] = [cdw13 & 0xff, (cdw13 >> 8) & 0xff];
-    if (action > 1 || data.length < 64) return status.invalidField;
+    if (action > 1 || data.length < reportHeaderBytes) return status.invalidField;
     const extension = action === 1 ? this.limits.extensionBytes : 0;
     const from = Math.floor((high * twoTo32 + low) / this.limits.zoneBlocks);
     const found = this.all
       .slice(from)
       .filter(({ state }) => filter === 0 || zoneStates[state].filter === filter);
-    const room = Math.floor((data.length - 64) / (64 + extension));
+    const each = zoneDescriptorBytes + extension;
+    const room = Math.floor((data.length - reportHeaderBytes) / each);
     data.fill(0);
     data.writeBigUInt64LE(BigInt((cdw13 & (1 << 16)) === 0 ? found.length : Math.min(room, found.length)), 0);
     for (const [i, zone] of found.slice(0, room).entries()) {
-      const at = 64 + i * (64 + extension);
-      data.writeUInt8(2, at);
+      const at = reportHeaderBytes + i * each;
+      data.writeUInt8(sequentialWriteRequired, at);
       data.writeUInt8(zoneStates[zone.state].code << 4, at + 1);
       data.writeUInt8(zone.extension ? 1 << 7 : 0, at + 2);
       data.writeBigUInt64LE(BigInt(this.limits.capacityBlocks), at + 8);
       data.writeBigUInt64LE(BigInt(zone.first), at + 16);
       data.writeBigUInt64LE(BigInt(zone.first + zone.written), at + 24);
-      if (extension > 0) zone.extension?.copy(data, at + 64);
+      if (extension > 0) zone.extension?.copy(data, at + zoneDescriptorBytes);
     }
     return 0;
   }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Admin } from '../../lib/admin.js';
-import { type DiscoveryLog, Environment, SpdkError } from '../../lib/index.js';
+import { type DiscoveryLog, Environment, SpdkError, type Zone, Zones } from '../../lib/index.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
@@ -125,6 +125,13 @@ it('zns verbs show and change zones', async () => {
   expect(JSON.parse(await zns('report-zones', '--state', '1', '-o', 'json')).nr_zones).toBe(4);
   expect(JSON.parse(await zns('id-ns', '-o', 'json'))).toMatchObject({ zsze: 16, zones: 4, mor: 0, mar: 0 });
   rmSync(dirname(file), { recursive: true });
+});
+
+it('zns report-zones says where it does not know the type of a zone', async () => {
+  const zone = { offset: 0, capacity: 512, writePointer: 0, state: 'empty', type: 'unknown' } as Zone;
+  vi.spyOn(Zones.prototype, 'report').mockResolvedValue([zone]);
+  const { out } = await verb('zns', 'report-zones', '-N', '2', '-o', 'json');
+  expect(JSON.parse(out).zone_list).toMatchObject([{ slba: 0, type: 'Unknown' }]);
 });
 
 it.each([
