@@ -1,9 +1,9 @@
 // The verbs for zoned namespaces, with the options of nvme-cli's plugin zns. Blocks are counted, as there.
 
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Namespace, Zone, ZoneState, Zones } from 'spdk-nvme';
 import { Failure, UsageError } from '../engine/exit.js';
+import { readInput, sizeOfInput } from '../engine/files.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
 import { hex, integer } from '../engine/numbers.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
@@ -130,11 +130,20 @@ function addAppend(program: Command): void {
         async ({ limits }, namespace, { zslba, data, forceUnitAccess: fua, limitedRetry }) => {
           const { blockSize } = namespace;
           const options = { fua, limitedRetry, ...limits };
-          const offset = await namespace.zones.append(zslba * blockSize, readFileSync(data), options);
+          const source = readInput(data, sizeOfData({ data }));
+          const offset = await namespace.zones.append(zslba * blockSize, source, options);
           process.stdout.write(`Success appended data to LBA ${(offset / blockSize).toString(16)}\n`);
         },
+        sizeOfData,
       ),
     );
+}
+
+/** One command sends it, so that its end must be known before. */
+function sizeOfData({ data }: { readonly data: string }): number {
+  const size = sizeOfInput('--data', data);
+  if (size === undefined) throw new UsageError(`--data must be a regular file, and ${data} is none`);
+  return size;
 }
 
 function placed(program: Command, name: string, description: string): Command {
@@ -148,11 +157,13 @@ function placeOf({ blockSize }: Namespace, { startLba, selectAll }: Place): Para
   return selectAll ? 'all' : (startLba as number) * blockSize;
 }
 
-function act<Options>(work: Work<Options>) {
+/** @param check what is wrong with the options, before anything is opened */
+function act<Options>(work: Work<Options>, check: (given: Given & Options) => unknown = () => {}) {
   return async (given: Given & Options): Promise<void> => {
     const { startLba, selectAll } = given as Partial<Place>;
     if (selectAll !== undefined && selectAll === (startLba !== undefined))
       throw new UsageError('Use either --start-lba or --select-all');
+    check(given);
     process.exitCode = await withController(given, {}, async (session) => {
       await work(session, namespaceOf(session.controller, given), given);
       return 0;
