@@ -1,7 +1,9 @@
-// Random words on the command line: accepted, or rejected with one line that gives the reason.
+// Random words on the command line: accepted, or rejected with one line that gives the reason. What the parser takes is run, to
+// see what the verb itself says: in memory, where there is no target.
 
 import { type Command, CommanderError } from 'commander';
 import fc from 'fast-check';
+import { exampleOf } from '../../cli/engine/examples.js';
 import { statusOfError, UsageError } from '../../cli/engine/exit.js';
 import {
   attachOptionsOf,
@@ -9,8 +11,9 @@ import {
   type TargetOptions,
   targetsOf,
 } from '../../cli/engine/target-options.js';
-import { makeProgram, type Output } from '../../cli/program.js';
+import { makeProgram, type Output, run } from '../../cli/program.js';
 import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
+import { simulate } from '../../lib/testing/index.js';
 
 /** A line that rejects words: what is wrong, and an example. */
 export const rejectionLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
@@ -54,9 +57,9 @@ function lookAtTarget(verb: Command): void {
 
 const { program: sample } = idle(silent);
 export const verbs: readonly string[] = sample.commands.map((verb) => verb.name());
-const flags = sample.commands.flatMap((verb) =>
-  verb.options.flatMap(({ short, long }) => [short, long].filter((flag) => typeof flag === 'string')),
-);
+const flagsOf = ({ options }: Command) =>
+  options.flatMap(({ short, long }) => [short, long].filter((flag) => typeof flag === 'string'));
+const flags = sample.commands.flatMap(flagsOf);
 const values = [
   ...['tcp', 'rdma', 'json', '127.0.0.1', '::1', '4k', '0x10', '--', '-', '', 'package.json/x', 'a\0b'],
   ...['nqn.2016-06.io.spdk:cnode1', 'trtype:TCP traddr:192.0.2.1', 'a\nb'],
@@ -92,17 +95,37 @@ const target = fc
   )
   .map((options) => Object.entries(options).flat());
 
+/** Right words of a verb, with those options that it does not work without. */
+const exampleWords = (verb: string) => exampleOf(verb).split(' ').slice(2);
+
+/** The words of a command line of this verb. */
+export function commandLineOf(name: string): fc.Arbitrary<string[]> {
+  const own = flagsOf(sample.commands.find((verb) => verb.name() === name) as Command);
+  const begins = fc.oneof(
+    { weight: 1, arbitrary: fc.constant([]) },
+    { weight: 2, arbitrary: target },
+    { weight: 3, arbitrary: fc.constant(exampleWords(name)) },
+  );
+  const value = fc.oneof(fc.nat().map(String), fc.constantFrom(...values));
+  // Each is an option of the verb, with a value more often than without.
+  const option = fc
+    .tuple(fc.constantFrom(...own), fc.option(value, { freq: 3 }))
+    .map(([flag, given]) => (given === null ? [flag] : [flag, given]));
+  const more = fc.array(
+    fc.oneof(
+      option,
+      word.map((one) => [one]),
+    ),
+    { maxLength: 5 },
+  );
+  return fc.tuple(begins, more).map(([words, others]) => [name, ...words, ...others.flat()]);
+}
+
 /** The words of a command line; the first is a verb. */
-export const commandLine: fc.Arbitrary<string[]> = fc
-  .tuple(
-    fc.constantFrom(...verbs),
-    fc.oneof({ weight: 1, arbitrary: fc.constant([]) }, { weight: 2, arbitrary: target }),
-    fc.array(word, { maxLength: 6 }),
-  )
-  .map(([verb, options, words]) => [verb, ...options, ...words]);
+export const commandLine: fc.Arbitrary<string[]> = fc.constantFrom(...verbs).chain(commandLineOf);
 
 /** Throws unless the words run one verb, or are rejected as they must be. @returns whether they were accepted */
-export function checkCommandLine(words: readonly string[]): boolean {
+export async function checkCommandLine(words: readonly string[]): Promise<boolean> {
   const written: string[] = [];
   const output: Output = {
     writeOut: (text) => void written.push(text),
@@ -111,16 +134,68 @@ export function checkCommandLine(words: readonly string[]): boolean {
   const { program, ran } = idle(output);
   try {
     program.parse([...words], { from: 'user' });
-    if (ran.length !== 1 || ran[0] !== words[0]) throw new Error(`${ran.join(', ') || 'nothing'} ran`);
-    return true;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    const status = statusOfError(error);
-    const said = written.join('');
-    if (said.includes(key)) throw new Error(`it showed a key: ${said}`);
     if (ran.length > 0) throw new Error(`${ran.join(', ')} ran all the same`);
-    if (status !== 0 && status !== 2) throw new Error(`the status was ${status}`);
-    if (!(status === 0 ? /^Usage: / : rejectionLine).test(said)) throw new Error(`it said ${said}`);
+    checkEnd(statusOfError(error), written.join(''));
     return false;
   }
+  const [verb = ''] = words;
+  if (ran.length !== 1 || ran[0] !== verb) throw new Error(`${ran.join(', ') || 'nothing'} ran`);
+  if (withoutTarget.has(verb)) return true;
+  const { status, said } = await runWithoutTargets(asTyped(words));
+  if (status === 1 && nobodyThere.test(said)) return true;
+  checkEnd(status, said);
+  return false;
+}
+
+/** In nvme-cli's form, which the parser alone does not know. */
+function asTyped([verb = '', ...others]: readonly string[]): string[] {
+  return [...(verb.startsWith('zns-') ? ['zns', verb.slice('zns-'.length)] : [verb]), ...others];
+}
+
+/** What they do does not begin with a target: building, measuring this machine, or looking at other processes. */
+const withoutTarget: ReadonlySet<string> = new Set(['doctor', 'build', 'stress', 'advisories', 'top']);
+/** What verbs say that have looked for their target. */
+const nobodyThere = /^(spdk-nvme: [^\n]*ERR_SPDK_(UNREACHABLE|NO_RDMA_DEVICE): [^\n]+\n)+$/;
+
+function checkEnd(status: number, said: string): void {
+  if (said.includes(key)) throw new Error(`it showed a key: ${said}`);
+  if (status !== 0 && status !== 2) throw new Error(`the status was ${status}, with ${said}`);
+  if (!(status === 0 ? /^Usage: / : rejectionLine).test(said)) throw new Error(`it said ${said}`);
+}
+
+/** Runs a verb as the command line does, where no target is. What it prints on stdout is dropped. */
+async function runWithoutTargets(words: readonly string[]): Promise<{ status: number; said: string }> {
+  const written: string[] = [];
+  const { stdout, stderr } = process;
+  const [writeOut, writeErr, listeners] = [stdout.write, stderr.write, listenersNow()];
+  const simulation = simulate();
+  stdout.write = () => true;
+  stderr.write = (text: string | Uint8Array) => written.push(String(text)) > 0;
+  try {
+    const status = await run(words, { writeOut: () => {}, writeErr: (text) => void written.push(text) });
+    return { status, said: written.join('') };
+  } finally {
+    Object.assign(stdout, { write: writeOut });
+    Object.assign(stderr, { write: writeErr });
+    simulation.restore();
+    process.exitCode = 0;
+    // A process runs one verb, whose signals are listened to until its end.
+    for (const [emitter, event, one] of listenersNow()) {
+      if (!listeners.some(([, , known]) => known === one)) emitter.off(event, one);
+    }
+  }
+}
+
+type Listener = (...values: unknown[]) => void;
+
+function listenersNow(): [emitter: NodeJS.EventEmitter, event: string, listener: Listener][] {
+  const events: [NodeJS.EventEmitter, string][] = [[process.stdout, 'error']];
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) events.push([process, signal]);
+  return events.flatMap(([emitter, event]) =>
+    emitter
+      .listeners(event)
+      .map((one): [NodeJS.EventEmitter, string, Listener] => [emitter, event, one as Listener]),
+  );
 }

@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const { minutes, seed } = parsed.options;
   const seconds = minutes * 30;
   console.log(`Seed ${seed}`);
-  fuzzParsers(seconds, seed, console.log);
+  await fuzzParsers(seconds, seed, console.log);
   const target = await startFuzzTarget();
   try {
     const { calls, rejected, attached } = await fuzzNative(seconds, seed, target.transportIds);

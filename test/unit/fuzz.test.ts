@@ -7,19 +7,22 @@ import { properties } from '../../scripts/fuzz/parsers.js';
 const seed = Math.floor(Math.random() * 2 ** 31);
 const limitMs = 500;
 
-it.each(properties)('$name are accepted whole or rejected with a code, whatever they are', ({ check }) => {
-  let runs = 0;
-  check({
-    seed,
-    numRuns: 20_000,
-    interruptAfterTimeLimit: limitMs,
-    markInterruptAsFailure: false,
-    reporter: (details) => {
-      runs = details.numRuns;
-      if (details.failed) {
-        throw new Error(`${String(details.errorInstance)}\n${fc.defaultReportMessage(details)}`);
-      }
-    },
-  });
-  expect(runs).toBeGreaterThan(10);
-});
+it.each(properties)(
+  '$name are accepted whole or rejected with a code, whatever they are',
+  async ({ check }) => {
+    let runs = 0;
+    await check({
+      seed,
+      numRuns: 20_000,
+      interruptAfterTimeLimit: limitMs,
+      markInterruptAsFailure: false,
+      reporter: (details) => {
+        runs = details.numRuns;
+        if (details.failed) {
+          throw new Error(`${String(details.errorInstance)}\n${fc.defaultReportMessage(details)}`);
+        }
+      },
+    });
+    expect(runs).toBeGreaterThan(10);
+  },
+);
