@@ -2,8 +2,13 @@
 import fs from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { open } from '../../../lib/file/index.js';
-import type { Environment, Namespace } from '../../../lib/index.js';
+import { type NamespaceFile, open } from '../../../lib/file/index.js';
+import type {
+  Environment,
+  Namespace,
+  NamespaceReadStream,
+  NamespaceWriteStream,
+} from '../../../lib/index.js';
 
 const pieceBytes = 1 << 20;
 const depth = 4;
@@ -16,15 +21,41 @@ interface Fixture {
   readonly bytes: number;
 }
 
+/** The cases of promises that others are compared with. */
+const peers = { reads: 'reads into DMA memory', writes: 'writes of DMA memory' } as const;
+
 export interface StreamCase {
   readonly name: string;
-  /** The case of promises that it is compared with, with data in DMA memory. */
-  readonly peer: 'reads' | 'writes';
-  /** Moves all bytes, or as many as it returns. */
+  /** The case that it is compared with. */
+  readonly peer: string;
+  /** Moves all bytes. Returns how many a stream has counted. */
   readonly run: (fixture: Fixture) => Promise<number | undefined>;
 }
 
+/** Moves a piece. */
 type Move = (memory: Uint8Array, offset: number) => Promise<unknown>;
+
+/** A namespace, as it is or as a file. */
+interface Access {
+  readonly read: Move;
+  readonly write: Move;
+  readonly readStream: (bytes: number) => NamespaceReadStream;
+  readonly writeStream: (bytes: number) => NamespaceWriteStream;
+}
+
+const asItIs = (namespace: Namespace): Access => ({
+  read: (memory, offset) => namespace.read(memory, { offset }),
+  write: (memory, offset) => namespace.write(memory, { offset }),
+  readStream: (endBytes) => namespace.createReadStream({ endBytes }),
+  writeStream: (endBytes) => namespace.createWriteStream({ endBytes }),
+});
+
+const asFile = (file: NamespaceFile): Access => ({
+  read: (memory, offset) => file.read(memory, 0, pieceBytes, offset),
+  write: (memory, offset) => file.write(memory, 0, pieceBytes, offset),
+  readStream: (bytes) => file.createReadStream({ end: bytes - 1 }),
+  writeStream: () => file.createWriteStream(),
+});
 
 /** Moves piece after piece, each lane with a memory of its own. */
 async function inLanes(bytes: number, memory: (lane: number) => Uint8Array, move: Move): Promise<undefined> {
@@ -45,156 +76,91 @@ async function inDmaMemory({ env, bytes }: Fixture, move: Move): Promise<undefin
   for (const lane of lanes) lane.release();
 }
 
-const ordinary = () => Array.from({ length: depth }, () => Buffer.alloc(pieceBytes, 1));
+/** Ordinary memory, whose page faults are before all cases. */
+const ordinary = Array.from({ length: depth }, () => Buffer.alloc(pieceBytes, 1));
 
-function inOrdinaryMemory({ bytes }: Fixture, move: Move): Promise<undefined> {
-  const lanes = ordinary();
-  return inLanes(bytes, (lane) => lanes[lane] as Buffer, move);
-}
+const inOrdinaryMemory = ({ bytes }: Fixture, move: Move) =>
+  inLanes(bytes, (lane) => ordinary[lane] as Buffer, move);
 
 const drop = () => new Writable({ write: (_chunk, _encoding, callback) => callback() });
 
-/** The same few buffers over and over. */
+/** The ordinary memory over and over, in chunks. */
 function source(bytes: number, chunkBytes: number): Readable {
-  const chunks = Array.from({ length: 16 }, () => Buffer.alloc(chunkBytes, 1));
-  let at = 0;
-  return Readable.from(
-    (function* () {
-      for (; at < bytes; at += chunkBytes) yield chunks[(at / chunkBytes) % chunks.length];
-    })(),
-    { objectMode: false, highWaterMark: chunkBytes },
-  );
+  function* chunks() {
+    for (let at = 0; at < bytes; at += chunkBytes) {
+      const piece = ordinary[Math.floor(at / pieceBytes) % depth] as Buffer;
+      yield piece.subarray(at % pieceBytes, (at % pieceBytes) + chunkBytes);
+    }
+  }
+  return Readable.from(chunks(), { objectMode: false, highWaterMark: chunkBytes });
 }
 
-const range = ({ bytes }: Fixture) => ({ startBytes: 0, endBytes: bytes });
+async function intoStream({ writeStream }: Access, bytes: number, chunkBytes: number): Promise<number> {
+  const stream = writeStream(bytes);
+  await pipeline(source(bytes, chunkBytes), stream);
+  return stream.bytesWritten;
+}
+
+async function outOfStream({ readStream }: Access, bytes: number, sink: Writable): Promise<number> {
+  const stream = readStream(bytes);
+  await pipeline(stream, sink);
+  return stream.bytesRead;
+}
+
+async function inLoop(chunks: AsyncIterable<Buffer>): Promise<number> {
+  let read = 0;
+  for await (const chunk of chunks) read += chunk.byteLength;
+  return read;
+}
+
+type Run = (access: Access, fixture: Fixture) => Promise<number | undefined>;
+
+/** The same through a namespace, and through a file. */
+function both(direction: keyof typeof peers, name: string, run: Run): StreamCase[] {
+  const peer = peers[direction];
+  const throughFile = async (fixture: Fixture) => {
+    await using file = await open(fixture.namespace);
+    return await run(asFile(file), fixture);
+  };
+  return [
+    { name, peer, run: (fixture) => run(asItIs(fixture.namespace), fixture) },
+    { name: `file: ${name}`, peer, run: throughFile },
+  ];
+}
 
 export const streamCases: readonly StreamCase[] = [
-  {
-    name: 'reads',
-    peer: 'reads',
-    run: (fixture) => inDmaMemory(fixture, (memory, offset) => fixture.namespace.read(memory, { offset })),
-  },
-  {
-    name: 'reads into the same ordinary buffers',
-    peer: 'reads',
-    run: (fixture) =>
-      inOrdinaryMemory(fixture, (memory, offset) => fixture.namespace.read(memory, { offset })),
-  },
+  ...both('reads', peers.reads, ({ read }, fixture) => inDmaMemory(fixture, read)),
+  ...both('reads', 'reads into ordinary memory', ({ read }, fixture) => inOrdinaryMemory(fixture, read)),
   {
     name: 'reads into a new buffer each',
-    peer: 'reads',
+    peer: peers.reads,
     run: ({ bytes, namespace }) =>
-      inLanes(
-        bytes,
-        () => Buffer.allocUnsafeSlow(pieceBytes),
-        (memory, offset) => namespace.read(memory, { offset }),
-      ),
+      inLanes(bytes, () => Buffer.allocUnsafeSlow(pieceBytes), asItIs(namespace).read),
   },
   {
     name: 'chunks()',
-    peer: 'reads',
-    run: async (fixture) => {
-      let read = 0;
-      for await (const chunk of fixture.namespace.chunks(range(fixture))) read += chunk.byteLength;
-      return read;
-    },
+    peer: peers.reads,
+    run: ({ bytes, namespace }) => inLoop(namespace.chunks({ endBytes: bytes })),
   },
   {
     name: 'createReadStream(), for await',
-    peer: 'reads',
-    run: async (fixture) => {
-      let read = 0;
-      for await (const chunk of fixture.namespace.createReadStream(range(fixture))) read += chunk.byteLength;
-      return read;
-    },
+    peer: peers.reads,
+    run: ({ bytes, namespace }) => inLoop(namespace.createReadStream({ endBytes: bytes })),
   },
-  {
-    name: 'createReadStream(), pipeline()',
-    peer: 'reads',
-    run: async (fixture) => {
-      const stream = fixture.namespace.createReadStream(range(fixture));
-      await pipeline(stream, drop());
-      return stream.bytesRead;
-    },
-  },
-  {
-    name: 'file.read() into DMA memory',
-    peer: 'reads',
-    run: async (fixture) => {
-      await using file = await open(fixture.namespace);
-      return await inDmaMemory(fixture, (memory, offset) => file.read(memory, 0, pieceBytes, offset));
-    },
-  },
-  {
-    name: 'file.read() into ordinary memory',
-    peer: 'reads',
-    run: async (fixture) => {
-      await using file = await open(fixture.namespace);
-      return await inOrdinaryMemory(fixture, (memory, offset) => file.read(memory, 0, pieceBytes, offset));
-    },
-  },
-  {
-    name: 'file.createReadStream()',
-    peer: 'reads',
-    run: async (fixture) => {
-      await using file = await open(fixture.namespace);
-      const stream = file.createReadStream({ end: fixture.bytes - 1 });
-      await pipeline(stream, drop());
-      return stream.bytesRead;
-    },
-  },
+  ...both('reads', 'createReadStream(), pipeline()', (access, { bytes }) =>
+    outOfStream(access, bytes, drop()),
+  ),
   {
     name: 'createReadStream() to /dev/null',
-    peer: 'reads',
-    run: async (fixture) => {
-      const stream = fixture.namespace.createReadStream(range(fixture));
-      await pipeline(stream, fs.createWriteStream('/dev/null'));
-      return stream.bytesRead;
-    },
+    peer: peers.reads,
+    run: ({ bytes, namespace }) => outOfStream(asItIs(namespace), bytes, fs.createWriteStream('/dev/null')),
   },
-  {
-    name: 'writes',
-    peer: 'writes',
-    run: (fixture) => inDmaMemory(fixture, (memory, offset) => fixture.namespace.write(memory, { offset })),
-  },
-  {
-    name: 'writes of ordinary buffers',
-    peer: 'writes',
-    run: (fixture) =>
-      inOrdinaryMemory(fixture, (memory, offset) => fixture.namespace.write(memory, { offset })),
-  },
-  {
-    name: 'createWriteStream(), chunks of 1 MiB',
-    peer: 'writes',
-    run: async (fixture) => {
-      const stream = fixture.namespace.createWriteStream(range(fixture));
-      await pipeline(source(fixture.bytes, pieceBytes), stream);
-      return stream.bytesWritten;
-    },
-  },
-  {
-    name: 'createWriteStream(), chunks of 64 KiB',
-    peer: 'writes',
-    run: async (fixture) => {
-      const stream = fixture.namespace.createWriteStream(range(fixture));
-      await pipeline(source(fixture.bytes, 64 << 10), stream);
-      return stream.bytesWritten;
-    },
-  },
-  {
-    name: 'file.write() of DMA memory',
-    peer: 'writes',
-    run: async (fixture) => {
-      await using file = await open(fixture.namespace);
-      return await inDmaMemory(fixture, (memory, offset) => file.write(memory, 0, pieceBytes, offset));
-    },
-  },
-  {
-    name: 'file.write() of ordinary memory',
-    peer: 'writes',
-    run: async (fixture) => {
-      await using file = await open(fixture.namespace);
-      return await inOrdinaryMemory(fixture, (memory, offset) => file.write(memory, 0, pieceBytes, offset));
-    },
-  },
+  ...both('writes', peers.writes, ({ write }, fixture) => inDmaMemory(fixture, write)),
+  ...both('writes', 'writes of ordinary memory', ({ write }, fixture) => inOrdinaryMemory(fixture, write)),
+  ...both('writes', 'createWriteStream(), chunks of 1 MiB', (access, { bytes }) =>
+    intoStream(access, bytes, pieceBytes),
+  ),
+  ...both('writes', 'createWriteStream(), chunks of 64 KiB', (access, { bytes }) =>
+    intoStream(access, bytes, 64 << 10),
+  ),
 ];

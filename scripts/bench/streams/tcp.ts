@@ -18,7 +18,7 @@ const clientMb = 320;
 const diskMb = 2048;
 /** What each case moves in a round. */
 const movedMb = 512;
-const pollings = ['threads', 'inline'] as const;
+const pollings = ['threads', 'inline', 'adaptive'] as const;
 type Polling = (typeof pollings)[number];
 
 /** A row of the table and of the JSON: medians of all rounds. */
@@ -48,7 +48,7 @@ export async function measureStreams(rounds: number, report: (line: string) => v
   try {
     ensureHugepages(clientMb);
     const transportId = listenerId(listener, nqn);
-    const taken: Record<Polling, StreamResult[][]> = { threads: [], inline: [] };
+    const taken: Record<Polling, StreamResult[][]> = { threads: [], inline: [], adaptive: [] };
     for (let round = 0; round < rounds; round++) {
       for (const polling of pollings) {
         const request = { transportId, polling, bytes: movedMb << 20, first: round * 3 };
