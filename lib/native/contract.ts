@@ -240,6 +240,14 @@ export interface NativeOpenRequest {
   readonly opened: (failure: NativeFailure | null, environment?: NativeEnvironment) => void;
 }
 
+/** The process's buffers of native/core/base/buffer_pool.h, for one user. They are kept for further use while there is a user. */
+export interface NativeBufferPool {
+  /** With any content; null when there is no memory. The memory is used again when nothing can reach it any more. */
+  take(request: { bytes: number }): Buffer | null;
+  /** This user takes no more buffers. */
+  close(): void;
+}
+
 /** What native/binding/addon.cc exports. */
 export interface NativeAddon {
   readonly version: {
@@ -261,5 +269,6 @@ export interface NativeAddon {
   guards(data: Uint8Array, blockBytes: number, coveredBytes: number): Uint16Array;
   /** The content of a key of type `user` in the kernel's keyrings, or an errno. The caller wipes it. */
   readKernelKey(request: { readonly description: string; readonly maxBytes: number }): Uint8Array | number;
+  readonly BufferPool: new () => NativeBufferPool;
   open(request: NativeOpenRequest): void;
 }

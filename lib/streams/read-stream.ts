@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
 import type { ByteAccess } from './byte-access.js';
+import { ChunkMemory } from './chunk-memory.js';
 import { StreamOperations } from './operations.js';
 import { partEnd, type StreamPlan } from './stream-options.js';
 
@@ -13,6 +14,7 @@ export class NamespaceReadStream extends Readable {
   readonly #access: ByteAccess;
   readonly #plan: StreamPlan;
   readonly #operations: StreamOperations;
+  readonly #memory = new ChunkMemory();
   /** Chunks that are being read or have been read, in order. */
   readonly #ahead: Promise<Buffer>[] = [];
   #position: number;
@@ -52,6 +54,7 @@ export class NamespaceReadStream extends Readable {
   /** @internal */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#ahead.length = 0;
+    this.#memory.close();
     this.#operations.close().then(() => callback(error));
   }
 
@@ -69,7 +72,7 @@ export class NamespaceReadStream extends Readable {
   }
 
   async #read(position: number, length: number): Promise<Buffer> {
-    const chunk = Buffer.allocUnsafeSlow(length);
+    const chunk = this.#memory.take(length);
     await this.#access.read(chunk, position, this.#operations.options);
     return chunk;
   }

@@ -3,6 +3,7 @@
 import { SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon, NativeOpenRequest } from '../native/contract.js';
 import { parseTransportId } from '../options/transport-id.js';
+import { MemoryBufferPool } from './buffer-pool.js';
 import { crc16T10Dif } from './crc16.js';
 import { MemoryEnvironment } from './environment.js';
 import { JsChannel } from './js-channel.js';
@@ -24,6 +25,7 @@ export class MemoryAddon implements NativeAddon {
     ...({ linkage: 'static', dpdkLinkage: 'static', firstWithVerify: '' } as const),
   };
   readonly processHostId = '0123456789ab4cde8f0123456789abcd';
+  readonly BufferPool = MemoryBufferPool;
   readonly violations = new Violations();
   readonly scheduler = new Scheduler();
   readonly channel = new JsChannel(this.scheduler);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "native/binding/addon_data.h"
+#include "native/binding/buffer_pool_wrap.h"
 #include "native/binding/controller_wrap.h"
 #include "native/binding/environment_wrap.h"
 #include "native/binding/guards.h"
@@ -53,6 +54,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("processHostId", process_host_id());
   exports.Set("guards", Napi::Function::New<guards>(env, "guards"));
   exports.Set("readKernelKey", Napi::Function::New<read_kernel_key>(env, "readKernelKey"));
+  exports.Set("BufferPool", BufferPoolWrap::define(env));
   exports.Set("open", Napi::Function::New<EnvironmentWrap::open>(env, "open"));
   return exports;
 }

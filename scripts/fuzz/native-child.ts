@@ -13,6 +13,7 @@ import { anyRequest, anyValue } from './native-values.js';
 const task = JSON.parse(process.argv[2] ?? '') as ChildTask;
 const random = new Random(task.seed);
 const addon = native();
+const pool = new addon.BufferPool();
 const journal = openSync(task.journal, 'w');
 const journalBytes = 200;
 
@@ -134,7 +135,7 @@ const methods = (object: object): string[] =>
 
 function step(things: Things): void {
   const { environment, controllers, queuePairs } = things;
-  const kinds = [environment, random.pick(controllers), random.pick(queuePairs)].filter(Boolean);
+  const kinds = [environment, random.pick(controllers), random.pick(queuePairs), pool].filter(Boolean);
   const object = random.pick(kinds) as object;
   if (random.below(20) === 0) {
     const name = random.pick(['open', 'readKernelKey', 'guards']);

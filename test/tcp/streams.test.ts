@@ -1,11 +1,13 @@
 // Streams and files over TCP on loopback, against SPDK's own target.
 
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { open } from '../../lib/file/index.js';
 import { type Controller, Environment, type Namespace } from '../../lib/index.js';
@@ -80,6 +82,16 @@ it('carries a file to a namespace, to another one, and back', async () => {
   await other.detach();
   // The pool keeps what it has for later; a stream keeps nothing.
   expect(env.stats().memory.usedBytes - used).toBeLessThan(32 << 20);
+});
+
+it('leaves chunks to whoever keeps them, also after the environment is closed', async () => {
+  await pipeline(Readable.from([new Random(3).bytes(16 << 20)]), ns.createWriteStream());
+  const program = fileURLToPath(new URL('children/kept-chunks.mjs', import.meta.url));
+  // In a process of its own: its memory is what the test is about.
+  const words = ['--expose-gc', program, listenerId(listener, nqn('one'))];
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({ kept: 32, wrong: 0 });
 });
 
 it('ends with a code when the controller is detached in the middle, either way', async () => {

@@ -26,6 +26,7 @@ beforeEach(async () => {
     version: memory.version,
     processHostId: memory.processHostId,
     guards: memory.guards,
+    BufferPool: memory.BufferPool,
     readKernelKey: () => memory.readKernelKey(),
     open: (request) =>
       memory.open({

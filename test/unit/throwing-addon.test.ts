@@ -55,6 +55,7 @@ beforeEach(() => {
     version: memory.version,
     processHostId: memory.processHostId,
     guards: memory.guards,
+    BufferPool: memory.BufferPool,
     readKernelKey: () => memory.readKernelKey(),
     open: (request) =>
       faulty(memory as NativeAddon, throwing).open({
@@ -209,6 +210,7 @@ it('an environment that opens after its time is closed again', async () => {
     version: memory.version,
     processHostId: memory.processHostId,
     guards: memory.guards,
+    BufferPool: memory.BufferPool,
     readKernelKey: () => memory.readKernelKey(),
     open: (request) => setTimeout(() => memory.open(request), 130_000),
   });

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+
+namespace spdk_nvme {
+
+/**
+ * Buffers of ordinary memory that are used again: the page faults of a new buffer take longer than filling it. Idle
+ * buffers are kept, up to a limit, while there is a Use; without one the system has their memory back. Thread: any.
+ */
+class BufferPool {
+ public:
+  /** Somebody is about to take buffers. */
+  class Use {
+   public:
+    explicit Use(BufferPool& pool);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    BufferPool& pool_;
+  };
+
+  explicit BufferPool(size_t max_idle_bytes) : max_idle_bytes_(max_idle_bytes) {}
+  /** There is no Use. Buffers that are not given back stay what they are. */
+  ~BufferPool() = default;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  /** The process has one, which is never destroyed: buffers are given back until the process ends. */
+  static BufferPool& of_process();
+
+  /** On a page boundary, with any content; null if there is no memory. */
+  [[nodiscard]] uint8_t* take(size_t bytes);
+  /** Returns a buffer of take() and of this size, which nothing reaches any more. */
+  void give(uint8_t* buffer, size_t bytes);
+
+  [[nodiscard]] size_t idle_bytes() const;
+
+ private:
+  struct Idle {
+    uint8_t* buffer;
+    size_t bytes;
+  };
+
+  /** Returns the oldest idle buffers to the system until this many bytes are left. Holds: mutex_. */
+  void shrink(size_t bytes);
+
+  const size_t max_idle_bytes_;
+  /** Guards all that follows. */
+  mutable std::mutex mutex_;
+  /** The oldest one first. */
+  std::deque<Idle> idle_;
+  size_t idle_bytes_ = 0;
+  size_t uses_ = 0;
+};
+
+}  // namespace spdk_nvme
