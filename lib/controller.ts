@@ -41,6 +41,7 @@ import type { TransportId } from './options/transport-id.js';
 import type { QueuePair } from './queue-pair.js';
 import { QueuePairSet } from './queue-pair-set.js';
 import type {
+  AttachReport,
   ControllerInfo,
   ControllerState,
   ControllerStats,
@@ -140,6 +141,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly hostNqn: string;
   /** The host identifier, a UUID in lower case. */
   readonly hostId: string;
+  /** How long each phase of its attach took. */
+  readonly attachReport: AttachReport;
   readonly queuePairs: readonly QueuePair[];
   readonly admin: Admin;
   readonly management: Management;
@@ -172,6 +175,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.hostNqn = settings.host.nqn;
     this.hostId = settings.host.id;
     this.#info = Object.freeze(native.info());
+    this.attachReport = Object.freeze(native.attachReport());
     this.admin = Admin.create({
       native,
       rejection: () => this.#adminRejection(),

@@ -136,6 +136,7 @@ export { SubsystemNamespace } from './subsystem-namespace.js';
 export { type PathState, type PathStats, SubsystemPath } from './subsystem-path.js';
 export type { TracingMessages, TracingOutcome } from './tracing-messages.js';
 export type {
+  AttachReport,
   ControllerInfo,
   ControllerState,
   ControllerStats,

@@ -103,6 +103,21 @@ export interface NamespaceInfo {
   readonly eui64: string;
 }
 
+/** How long each phase of an attach took, in milliseconds. An attempt that is repeated adds to them. */
+export interface AttachReport {
+  /** Waiting: for a thread, for other controllers that connect (`connectConcurrency`), or before another attempt. */
+  readonly waitMs: number;
+  /** Checking whether the address responds, which is left out for one that has lately. */
+  readonly addressMs: number;
+  /** Connecting the admin queue and initialising the controller. */
+  readonly controllerMs: number;
+  /** Connecting the I/O queue pairs. */
+  readonly queuePairsMs: number;
+  /** Reading the description of the controller and its namespaces, and giving the queue pairs to the threads that poll them. */
+  readonly describeMs: number;
+  readonly totalMs: number;
+}
+
 /** How long each phase of a detach took, in milliseconds. */
 export interface DetachPhases {
   /** Waiting for outstanding I/O. */

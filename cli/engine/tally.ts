@@ -1,7 +1,16 @@
-import type { DetachReport } from 'spdk-nvme';
+import type { AttachReport, DetachReport } from 'spdk-nvme';
 import { Events } from './events.js';
 import { codeOf } from './exit.js';
 import { Latencies } from './latencies.js';
+import {
+  type AttachPhase,
+  attachColumns,
+  attachPhases,
+  type DetachPhase,
+  detachColumns,
+  detachPhases,
+  phaseColumns,
+} from './phases.js';
 import { Timeline } from './timeline.js';
 import { NotSettled } from './watchdog.js';
 
@@ -16,28 +25,21 @@ const MAX_MESSAGES = 5;
 const timelineOf = {
   loops: 'sum',
   failed: 'sum',
-  attaches: 'sum',
   attachMs: 'sum',
   attachMaxMs: 'max',
-  detaches: 'sum',
   detachMs: 'sum',
   detachMaxMs: 'max',
-  drainMs: 'sum',
-  disconnectMs: 'sum',
-  lingerMs: 'sum',
-  destroyMs: 'sum',
   rssMiB: 'max',
+  ...phaseColumns,
 } as const;
 export type TallyColumn = keyof typeof timelineOf;
 
-/** The phases of a detach, in their order. */
-const detachPhases = ['drainMs', 'disconnectMs', 'lingerMs', 'destroyMs'] as const;
-export type DetachPhase = (typeof detachPhases)[number];
+type Phase = AttachPhase | DetachPhase;
 
 /** Counts the results of operations and loops. */
 export class Tally {
   latencies: Readonly<Record<OperationName, Latencies>> = newLatencies();
-  phases: Readonly<Record<DetachPhase, Latencies>> = newPhases();
+  phases: Readonly<Record<Phase, Latencies>> = newPhases();
   readonly timeline = new Timeline<TallyColumn>(timelineOf);
   readonly events = new Events();
   readonly failuresByCode: Record<string, number> = {};
@@ -91,11 +93,16 @@ export class Tally {
     this.timeline.add({ loops: 1, failed: succeeded ? 0 : 1, rssMiB });
   }
 
+  /** How an attach went. */
+  attached(report: AttachReport): void {
+    for (const phase of attachPhases) this.phases[phase].add(report[phase]);
+    this.timeline.add(attachColumns(report));
+  }
+
   /** How a detach went. */
   detached(report: DetachReport): void {
     for (const phase of detachPhases) this.phases[phase].add(report[phase]);
-    const { drainMs, disconnectMs, lingerMs, destroyMs } = report;
-    this.timeline.add({ drainMs, disconnectMs, lingerMs, destroyMs });
+    this.timeline.add(detachColumns(report));
   }
 
   /** Runs an operation and records its duration or failure; undefined if it failed. */
@@ -106,9 +113,7 @@ export class Tally {
       const ms = performance.now() - start;
       this.latencies[name].add(ms);
       this.timeline.add(
-        name === 'attach'
-          ? { attaches: 1, attachMs: ms, attachMaxMs: ms }
-          : { detaches: 1, detachMs: ms, detachMaxMs: ms },
+        name === 'attach' ? { attachMs: ms, attachMaxMs: ms } : { detachMs: ms, detachMaxMs: ms },
       );
       return result;
     } catch (error) {
@@ -122,9 +127,7 @@ function newLatencies(): Record<OperationName, Latencies> {
   return { attach: new Latencies(), detach: new Latencies() };
 }
 
-function newPhases(): Record<DetachPhase, Latencies> {
-  return Object.fromEntries(detachPhases.map((phase) => [phase, new Latencies()])) as Record<
-    DetachPhase,
-    Latencies
-  >;
+function newPhases(): Record<Phase, Latencies> {
+  const all = [...attachPhases, ...detachPhases].map((phase) => [phase, new Latencies()]);
+  return Object.fromEntries(all) as Record<Phase, Latencies>;
 }

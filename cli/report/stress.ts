@@ -5,6 +5,7 @@ import type { TimelineRow } from '../engine/timeline.js';
 import { findings, type StressReport } from '../workloads/stress-report.js';
 import { type Chart, distributionChart, type ReportDocument, type ReportTable } from './document.js';
 import { surroundingsFacts } from './facts.js';
+import { phaseCharts } from './phases.js';
 
 type Row = TimelineRow<TallyColumn>;
 
@@ -43,7 +44,7 @@ function outcome(report: StressReport): ReportTable {
   };
 }
 
-function latencies({ attachMs, detachMs, detachPhasesMs }: StressReport): ReportTable {
+function latencies({ attachMs, detachMs, attachPhasesMs, detachPhasesMs }: StressReport): ReportTable {
   const row = (name: string, { p50, p90, p99, max }: LatencySummary) => [
     name,
     ...[p50, p90, p99, max].map((value) => value?.toFixed(2) ?? '-'),
@@ -53,6 +54,7 @@ function latencies({ attachMs, detachMs, detachPhasesMs }: StressReport): Report
     head: ['', 'p50', 'p90', 'p99', 'max'],
     rows: [
       row('attach', attachMs),
+      ...Object.entries(attachPhasesMs).map(([phase, summary]) => row(`attach: ${phase}`, summary)),
       row('detach', detachMs),
       ...Object.entries(detachPhasesMs).map(([phase, summary]) => row(`detach: ${phase}`, summary)),
     ],
@@ -100,12 +102,7 @@ function overTime(rows: readonly Row[]): Chart[] {
       { label: 'detach, mean', values: mean('detachMs', 'detaches') },
       { label: 'detach, max', values: most('detachMaxMs', 'detaches') },
     ]),
-    chart('Phases of a detach', 'milliseconds, mean', [
-      { label: 'drain', values: mean('drainMs', 'detaches') },
-      { label: 'disconnect', values: mean('disconnectMs', 'detaches') },
-      { label: 'linger', values: mean('lingerMs', 'detaches') },
-      { label: 'destroy', values: mean('destroyMs', 'detaches') },
-    ]),
+    ...phaseCharts(rows),
     chart('Resident memory', 'MiB', [
       { label: 'MiB', values: rows.map(({ rssMiB }) => (rssMiB > 0 ? rssMiB : null)) },
     ]),

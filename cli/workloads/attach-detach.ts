@@ -37,6 +37,7 @@ async function attach(
       environment.attach(transportId, { ...others, ioQueues, timeoutMs: limitMs, ioTimeoutMs: limitMs }),
     ),
   );
+  if (controller) tally.attached(controller.attachReport);
   if (controller && controller.queuePairs.length !== ioQueues) {
     tally.fail(
       'FEWER_IO_QUEUES',

@@ -32,6 +32,10 @@ export interface StressReport {
   readonly failuresByCode: Readonly<Record<string, number>>;
   readonly attachMs: LatencySummary;
   readonly detachMs: LatencySummary;
+  /** The phases of an attach: see `AttachReport`. */
+  readonly attachPhasesMs: Readonly<
+    Record<'wait' | 'address' | 'controller' | 'queuePairs' | 'describe', LatencySummary>
+  >;
   /** The phases of a detach: see `DetachPhases`. */
   readonly detachPhasesMs: Readonly<Record<'drain' | 'disconnect' | 'linger' | 'destroy', LatencySummary>>;
   /** How many took how long, in milliseconds. */

@@ -63,6 +63,13 @@ export async function runStress(
     failuresByCode: tally.failuresByCode,
     attachMs: tally.latencies.attach.summary(),
     detachMs: tally.latencies.detach.summary(),
+    attachPhasesMs: {
+      wait: tally.phases.waitMs.summary(),
+      address: tally.phases.addressMs.summary(),
+      controller: tally.phases.controllerMs.summary(),
+      queuePairs: tally.phases.queuePairsMs.summary(),
+      describe: tally.phases.describeMs.summary(),
+    },
     detachPhasesMs: {
       drain: tally.phases.drainMs.summary(),
       disconnect: tally.phases.disconnectMs.summary(),

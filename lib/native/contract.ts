@@ -3,6 +3,7 @@
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type { PollingMode } from '../options/attach.js';
 import type {
+  AttachReport,
   ControllerInfo,
   ControllerState,
   ControllerStats,
@@ -119,6 +120,8 @@ export interface NativeController {
   /** Identifies a controller in this process, for log lines. */
   id(): number;
   state(): ControllerState;
+  /** All 0 before it is attached. */
+  attachReport(): AttachReport;
   history(): NativeHistoryEvent[];
   stats(): NativeControllerStats;
   info(): ControllerInfo;

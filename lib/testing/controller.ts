@@ -13,7 +13,7 @@ import type {
   NativeNamespaceInfo,
   NativeQueuePair,
 } from '../native/contract.js';
-import type { ControllerInfo, ControllerState, DetachPhases } from '../types.js';
+import type { AttachReport, ControllerInfo, ControllerState, DetachPhases } from '../types.js';
 import { AdminQueue } from './admin-queue.js';
 import { Connection } from './connection.js';
 import { Connector } from './connector.js';
@@ -59,6 +59,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   readonly #shared: ControllerShared;
   readonly #connector: Connector;
   readonly #history = new MemoryHistory();
+  readonly #begun = performance.now();
   readonly #detachWaiters: ((phases: DetachPhases) => void)[] = [];
   readonly #whenFinished: (() => void)[] = [];
   #connection: Connection | undefined;
@@ -67,6 +68,9 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   #failing: (() => void) | undefined;
   #info: ControllerInfo | undefined;
   #namespaces: NativeNamespaceInfo[] = [];
+  #attachReport: AttachReport = {
+    ...{ waitMs: 0, addressMs: 0, controllerMs: 0, queuePairsMs: 0, describeMs: 0, totalMs: 0 },
+  };
   #reporting = false;
   #resetting = false;
   #detaching = false;
@@ -90,6 +94,10 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
 
   state(): ControllerState {
     return this.life.state;
+  }
+
+  attachReport(): AttachReport {
+    return { ...this.#attachReport };
   }
 
   get finished(): boolean {
@@ -309,6 +317,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
       this.#finish();
       return;
     }
+    const connectedAt = performance.now();
     this.#serve(subsystem);
     const { ioQueues, queueDepth } = this.info();
     const capacity = 2 ** Math.ceil(Math.log2(queueDepth));
@@ -317,6 +326,9 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
       this.rings.push(new MemoryQueuePair(this, capacity, polling, i % this.#shared.pollers));
     }
     this.holdIo(this.reconnects);
+    const now = performance.now();
+    const times = { controllerMs: connectedAt - this.#begun, queuePairsMs: now - connectedAt };
+    this.#attachReport = { ...this.#attachReport, ...times, totalMs: now - this.#begun };
     this.#endAttach('attached', null);
     if (this.givenUp) this.#startDetach({ drainMs: 0, timeoutMs: 1_000 });
   }

@@ -24,22 +24,27 @@ constexpr std::chrono::milliseconds kStackPatience{250};
 }  // namespace
 
 Napi::Function ControllerWrap::define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeController",
-      {InstanceMethod<&ControllerWrap::state>("state"), InstanceMethod<&ControllerWrap::info>("info"),
-       InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
-       InstanceMethod<&ControllerWrap::hidden_namespaces>("hiddenNamespaces"),
-       InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"), InstanceMethod<&ControllerWrap::id>("id"),
-       InstanceMethod<&ControllerWrap::history>("history"), InstanceMethod<&ControllerWrap::stats>("stats"),
-       InstanceMethod<&ControllerWrap::stacks>("stacks"), InstanceMethod<&ControllerWrap::admin>("admin"),
-       InstanceMethod<&ControllerWrap::detach>("detach"), InstanceMethod<&ControllerWrap::reset>("reset"),
-       InstanceMethod<&ControllerWrap::fail_submitted>("failSubmitted"),
-       InstanceMethod<&ControllerWrap::abort>("abort"),
-       InstanceMethod<&ControllerWrap::change_keys>("changeKeys"),
-       InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
-       InstanceMethod<&ControllerWrap::cancel_attach>("cancelAttach"),
-       InstanceMethod<&ControllerWrap::force_disconnect>("forceDisconnect"),
-       InstanceMethod<&ControllerWrap::wedge>("wedge")});
+  return DefineClass(env, "NativeController",
+                     {InstanceMethod<&ControllerWrap::state>("state"),
+                      InstanceMethod<&ControllerWrap::info>("info"),
+                      InstanceMethod<&ControllerWrap::namespaces>("namespaces"),
+                      InstanceMethod<&ControllerWrap::hidden_namespaces>("hiddenNamespaces"),
+                      InstanceMethod<&ControllerWrap::queue_pairs>("queuePairs"),
+                      InstanceMethod<&ControllerWrap::id>("id"),
+                      InstanceMethod<&ControllerWrap::attach_report>("attachReport"),
+                      InstanceMethod<&ControllerWrap::history>("history"),
+                      InstanceMethod<&ControllerWrap::stats>("stats"),
+                      InstanceMethod<&ControllerWrap::stacks>("stacks"),
+                      InstanceMethod<&ControllerWrap::admin>("admin"),
+                      InstanceMethod<&ControllerWrap::detach>("detach"),
+                      InstanceMethod<&ControllerWrap::reset>("reset"),
+                      InstanceMethod<&ControllerWrap::fail_submitted>("failSubmitted"),
+                      InstanceMethod<&ControllerWrap::abort>("abort"),
+                      InstanceMethod<&ControllerWrap::change_keys>("changeKeys"),
+                      InstanceMethod<&ControllerWrap::watch_log>("watchLog"),
+                      InstanceMethod<&ControllerWrap::cancel_attach>("cancelAttach"),
+                      InstanceMethod<&ControllerWrap::force_disconnect>("forceDisconnect"),
+                      InstanceMethod<&ControllerWrap::wedge>("wedge")});
 }
 
 ControllerWrap::ControllerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -85,6 +90,13 @@ Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
 /** The name of the controller in log lines. */
 Napi::Value ControllerWrap::id(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(controller(info.Env()).history().id()));
+}
+
+Napi::Value ControllerWrap::attach_report(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  // Before that, the control thread is writing it.
+  const bool early = controller(env).state() == ControllerState::attaching;
+  return to_js(env, early ? AttachReport{} : controller(env).attach_report());
 }
 
 Napi::Value ControllerWrap::history(const Napi::CallbackInfo& info) {

@@ -25,6 +25,7 @@ class ControllerWrap : public Napi::ObjectWrap<ControllerWrap> {
   Napi::Value hidden_namespaces(const Napi::CallbackInfo& info);
   Napi::Value queue_pairs(const Napi::CallbackInfo& info);
   Napi::Value id(const Napi::CallbackInfo& info);
+  Napi::Value attach_report(const Napi::CallbackInfo& info);
   Napi::Value history(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value stacks(const Napi::CallbackInfo& info);

@@ -91,6 +91,17 @@ Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces) {
   return list;
 }
 
+Napi::Value to_js(Napi::Env env, const AttachReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("waitMs", report.wait_ms);
+  object.Set("addressMs", report.address_ms);
+  object.Set("controllerMs", report.controller_ms);
+  object.Set("queuePairsMs", report.queue_pairs_ms);
+  object.Set("describeMs", report.describe_ms);
+  object.Set("totalMs", report.total_ms);
+  return object;
+}
+
 Napi::Value to_js(Napi::Env env, const DetachReport& report) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("drainMs", report.drain_ms);

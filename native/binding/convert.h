@@ -17,6 +17,7 @@ namespace spdk_nvme {
 Napi::Value to_js(Napi::Env env, const Status& status);
 Napi::Value to_js(Napi::Env env, const ControllerInfo& info);
 Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces);
+Napi::Value to_js(Napi::Env env, const AttachReport& report);
 Napi::Value to_js(Napi::Env env, const DetachReport& report);
 Napi::Value to_js(Napi::Env env, const ResetStep& step);
 Napi::Value to_js(Napi::Env env, const LogLine& line);

@@ -1,5 +1,6 @@
 import { type Chart, distributionChart, type ReportDocument } from '../../cli/report/document.js';
 import { surroundingsFacts } from '../../cli/report/facts.js';
+import { phaseCharts } from '../../cli/report/phases.js';
 import { leakTable } from '../../cli/report/stress.js';
 import { findings, operationNames, type SoakColumn, type SoakReport } from './report.js';
 
@@ -54,6 +55,7 @@ function overTime({ timeline }: SoakReport): Chart[] {
       { label: 'failed', values: rate('failed') },
     ]),
     chart('Attach/detach cycles over time', 'cycles a second', [{ label: 'cycles', values: rate('cycles') }]),
+    ...phaseCharts(timeline),
     chart('Resident memory', 'MiB', [
       { label: 'MiB', values: timeline.map(({ rssMiB }) => (rssMiB > 0 ? rssMiB : null)) },
     ]),

@@ -1,6 +1,8 @@
+import type { AttachReport, DetachReport } from 'spdk-nvme';
 import { Events } from '../../cli/engine/events.js';
 import { codeOf } from '../../cli/engine/exit.js';
 import { Latencies } from '../../cli/engine/latencies.js';
+import { attachColumns, detachColumns, phaseColumns } from '../../cli/engine/phases.js';
 import { type Merge, Timeline } from '../../cli/engine/timeline.js';
 import { NotSettled, settled } from '../../cli/engine/watchdog.js';
 import type { PathFaultKind } from './path-plan.js';
@@ -12,13 +14,14 @@ const maxMessages = 10;
 /** Threads that spin share their processors: each of them waits for half of the time when nothing is wrong. */
 const starving = 0.8;
 
-/** What is counted by time: operations that succeeded and that failed, and resident memory in MiB. */
+/** What is counted by time: operations that succeeded and that failed, phases, and resident memory in MiB. */
 const timelineOf: Readonly<Record<SoakColumn, Merge>> = {
   cycles: 'sum',
   reads: 'sum',
   writes: 'sum',
   failed: 'sum',
   rssMiB: 'max',
+  ...phaseColumns,
 };
 
 /** Counts what became of operations. `loops` and `failed` are for the progress that people see. */
@@ -64,6 +67,15 @@ export class Findings {
   cycle(): void {
     this.#cycles += 1;
     this.timeline.add({ cycles: 1, rssMiB: process.memoryUsage.rss() / 2 ** 20 });
+  }
+
+  /** Where the time of an attach went; of a path's, too. */
+  attached(report: AttachReport): void {
+    this.timeline.add(attachColumns(report));
+  }
+
+  detached(report: DetachReport): void {
+    this.timeline.add(detachColumns(report));
   }
 
   get failed(): number {

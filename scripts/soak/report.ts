@@ -1,6 +1,7 @@
 import { type Counts, total } from '../../cli/engine/counts.js';
 import type { RunEvent } from '../../cli/engine/events.js';
 import type { Bin } from '../../cli/engine/histogram.js';
+import type { PhaseColumn } from '../../cli/engine/phases.js';
 import type { Surroundings } from '../../cli/engine/surroundings.js';
 import type { TimelineRow } from '../../cli/engine/timeline.js';
 import type { SoakWorkload } from './options.js';
@@ -8,7 +9,7 @@ import type { PathFaultKind } from './path-plan.js';
 import type { FaultKind } from './plan.js';
 
 /** What the timeline counts. */
-export type SoakColumn = 'cycles' | 'reads' | 'writes' | 'failed' | 'rssMiB';
+export type SoakColumn = 'cycles' | 'reads' | 'writes' | 'failed' | 'rssMiB' | PhaseColumn;
 
 /** How often each operation succeeded, and how often it ended with which code. */
 export interface OperationCounts {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Environment } from 'spdk-nvme';
+import { type Controller, Environment } from 'spdk-nvme';
 import { measure, withProgress } from '../../cli/engine/measure.js';
 import type { Message } from '../../cli/engine/messages.js';
 import type { StopSignal } from '../../cli/engine/stop.js';
@@ -119,6 +119,11 @@ async function soak(
   const faults = paths
     ? disturbPaths(paths, new Random(seed), controllers, over.signal, report)
     : disturb(new Random(seed), controllers, over.signal, report);
+  const note = (controller: Controller) => {
+    findings.attached(controller.attachReport);
+    controller.once('detached', (detached) => findings.detached(detached));
+  };
+  environment.on('attached', note);
   const clients = Array.from({ length: controllers }, (_, index) => {
     const random = new Random(seed + (index + 1) * 7_919);
     const rest = [index, environment, random, new Ledger(index), findings] as const;
@@ -130,4 +135,5 @@ async function soak(
     Promise.all([faults, ...clients]).then(() => {}),
     stoppedLimitMs,
   );
+  environment.off('attached', note);
 }

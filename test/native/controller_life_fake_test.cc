@@ -13,6 +13,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <set>
@@ -311,6 +312,14 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
   EXPECT_EQ(controller_->state(), ControllerState::detached);
   ASSERT_TRUE(owner_.attached());
   for (const Companion& one : companions_) EXPECT_EQ(one.controller->state(), ControllerState::detached);
+  const AttachReport& report = controller_->attach_report();
+  const std::array phases{report.wait_ms, report.address_ms, report.controller_ms, report.queue_pairs_ms,
+                          report.describe_ms};
+  for (const double phase : phases) EXPECT_GE(phase, 0);
+  EXPECT_NEAR(std::accumulate(phases.begin(), phases.end(), 0.0), report.total_ms, 0.001);
+  if (owner_.attached()->ok()) {
+    EXPECT_GT(report.controller_ms, 0);
+  }
   EXPECT_EQ(owner_.last_state(),
             owner_.attached()->ok() ? ControllerState::detached : ControllerState::attaching);
   send_admin();

@@ -429,7 +429,11 @@ describe('measuring', () => {
       findings: [],
     });
     const { charts } = dataOf(page);
-    expect(charts.map(({ title }) => title)).toContain('Phases of a detach');
+    const titles = charts.map(({ title }) => title);
+    expect(titles).toEqual(expect.arrayContaining(['Phases of an attach', 'Phases of a detach']));
+    const attach = charts.find(({ title }) => title === 'Phases of an attach')?.series ?? [];
+    const controller = attach.find(({ label }) => label === 'controller')?.values ?? [];
+    expect(controller.some((ms) => ms !== null && ms > 0)).toBe(true);
     const loops = charts.find(({ title }) => title === 'Rate over time')?.series[0]?.values ?? [];
     expect(loops.reduce((sum: number, rate) => sum + (rate ?? 0), 0)).toBeCloseTo(5);
     noConnections();

@@ -93,9 +93,10 @@ describe('the page', () => {
   it('of a stress run has its latencies, phases, leaks and events', () => {
     const row = { atMs: 0, ms: 1_000, loops: 10, failed: 1, attaches: 20, attachMs: 2_000, attachMaxMs: 300 };
     const detach = { detaches: 20, detachMs: 1_200, detachMaxMs: 90 };
+    const begin = { waitMs: 20, addressMs: 0, controllerMs: 1_500, queuePairsMs: 400, describeMs: 80 };
     const phases = { drainMs: 0, disconnectMs: 20, lingerMs: 1_000, destroyMs: 180 };
     const { charts, tables, findings } = stressDocument(
-      reportOf({ hangs: 1, timeline: [{ ...row, ...detach, ...phases, rssMiB: 70 }] }),
+      reportOf({ hangs: 1, timeline: [{ ...row, ...detach, ...begin, ...phases, rssMiB: 70 }] }),
     );
     const values = Object.fromEntries(
       charts.map(({ title, series }) => [title, series.map(({ label, values }) => [label, values[0]])]),
@@ -110,6 +111,13 @@ describe('the page', () => {
         ['attach, max', 300],
         ['detach, mean', 60],
         ['detach, max', 90],
+      ],
+      'Phases of an attach': [
+        ['wait', 1],
+        ['check of the address', 0],
+        ['controller', 75],
+        ['queue pairs', 20],
+        ['description', 4],
       ],
       'Phases of a detach': [
         ['drain', 0],

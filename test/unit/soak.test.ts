@@ -9,6 +9,7 @@ import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { resolveSubsystemOptions } from '../../lib/options/subsystem.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { parseArguments } from '../../scripts/soak/arguments.js';
+import { soakDocument } from '../../scripts/soak/document.js';
 import { Findings } from '../../scripts/soak/findings.js';
 import { Ledger, slotBytes, slotsPerArea } from '../../scripts/soak/ledger.js';
 import {
@@ -235,6 +236,15 @@ describe('the witness of processes that do not run', () => {
 });
 
 describe('the report', () => {
+  const attaches = {
+    attaches: 2,
+    waitMs: 4,
+    addressMs: 2,
+    controllerMs: 60,
+    queuePairsMs: 20,
+    describeMs: 2,
+  };
+  const detaches = { detaches: 1, drainMs: 7, disconnectMs: 1, lingerMs: 50, destroyMs: 9 };
   const clean: SoakReport = {
     schema: 1,
     spdk: 'SPDK v20.07',
@@ -247,7 +257,13 @@ describe('the report', () => {
       write: [],
       close: [],
     },
-    timeline: [{ atMs: 0, ms: 1_000, cycles: 1, reads: 100, writes: 0, failed: 3, rssMiB: 80 }],
+    timeline: [
+      {
+        ...{ atMs: 0, ms: 1_000, cycles: 1, reads: 100, writes: 0, failed: 3, rssMiB: 80 },
+        ...attaches,
+        ...detaches,
+      },
+    ],
     events: [{ atMs: 300, text: 'fault: port-closed' }],
     device: 'rxe0',
     workload: 'controllers',
@@ -280,6 +296,15 @@ describe('the report', () => {
     expect(text).toContain('seed 5');
     expect(text).toContain('3 ERR_SPDK_ABORTED');
     expect(text).toMatch(/\nClean\n$/);
+  });
+
+  it('draws the phases of attaches and detaches', () => {
+    const { charts } = soakDocument(clean);
+    const shown = charts.map(({ title, series }) => [title, series.map(({ values }) => values[0])]);
+    expect(Object.fromEntries(shown)).toMatchObject({
+      'Phases of an attach': [2, 1, 30, 10, 1],
+      'Phases of a detach': [7, 1, 50, 9],
+    });
   });
 
   it.each<[Partial<SoakReport>, RegExp]>([

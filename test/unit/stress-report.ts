@@ -20,6 +20,13 @@ export function reportOf(changes: Partial<StressReport> = {}): StressReport {
     failuresByCode: {},
     attachMs: { p50: 140.2, p90: 180.15, p99: 250, max: 300.44 },
     detachMs: { p50: 60, p90: 70, p99: 80, max: 90 },
+    attachPhasesMs: {
+      wait: { p50: 1, p90: 1, p99: 2, max: 2 },
+      address: { p50: 0, p90: 0, p99: 0, max: 1 },
+      controller: { p50: 120, p90: 150, p99: 200, max: 250 },
+      queuePairs: { p50: 15, p90: 25, p99: 40, max: 45 },
+      describe: { p50: 0, p90: 0, p99: 1, max: 2 },
+    },
     detachPhasesMs: {
       drain: { p50: 0, p90: 0, p99: 0, max: 0 },
       disconnect: { p50: 1, p90: 2, p99: 3, max: 4 },

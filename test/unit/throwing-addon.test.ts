@@ -128,7 +128,7 @@ describe('native code that throws in', () => {
     await done(env.close());
   });
 
-  it.each(['info', 'namespaces', 'queuePairs', 'id'] as const)(
+  it.each(['info', 'attachReport', 'namespaces', 'queuePairs', 'id'] as const)(
     '%s: attach() rejects, and the controller is given back',
     async (method) => {
       const env = await done(Environment.init());

@@ -49,6 +49,9 @@ it('report an attach and one that fails', async () => {
   const attached = await fixture.attach('b');
   expect(stagesOf(heard)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
   expect(heard[3]?.[1]).toMatchObject({ transportId: { trsvcid: '4420' }, result: attached });
+  const { totalMs, ...phases } = attached.attachReport;
+  expect(Object.values(phases).reduce((sum, ms) => sum + ms)).toBeCloseTo(totalMs, 6);
+  expect(Object.isFrozen(attached.attachReport)).toBe(true);
   heard.length = 0;
   await expect(fixture.env.attach(memoryId('nobody'))).rejects.toMatchObject({
     code: 'ERR_SPDK_UNREACHABLE',

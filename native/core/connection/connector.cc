@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "native/core/base/backoff.h"
+#include "native/core/base/elapsed.h"
 #include "native/core/connection/address_check.h"
 #include "native/core/connection/connect_status.h"
 #include "native/core/connection/descriptors.h"
@@ -144,6 +145,7 @@ Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach)
 
 /** The checks that need no SPDK, whose connects cannot be cancelled. */
 Status Connector::check_reachable() {
+  const PhaseTimer timer(phases_.address_ms);
   ReachableAddresses& reachable_addresses = context_.services->reachable_addresses;
   const std::string address = address_key(request_);
   if (reachable_addresses.has(address)) return Status::success();
@@ -201,6 +203,7 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
   attempt.watch = watch;
   Status status;
   {
+    const PhaseTimer timer(phases_.controller_ms);
     // SPDK may not return for seconds. Nothing else uses the rings until the queue pairs are connected.
     const Deadlines::Scope waiting(context_.services->deadlines, kWaitingInterval, [this] {
       while_waiting_();
@@ -254,6 +257,7 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
 /** Connects a queue pair for each ring, which the first connection makes. */
 Status Connector::connect_queue_pairs(Connection& connection, const spdk::ConnectionWatch& watch,
                                       const LogCollector& log, const LingerLock::ExclusiveGuard& held) {
+  const PhaseTimer timer(phases_.queue_pairs_ms);
   const auto type = spdk::controller_type(connection.controller());
   if (request_.discovery) {
     if (type == spdk::ControllerType::discovery) return Status::success();

@@ -8,6 +8,7 @@
 #include "native/core/base/linger_lock.h"
 #include "native/core/base/status.h"
 #include "native/core/base/stop_request.h"
+#include "native/core/connection/attach_report.h"
 #include "native/core/connection/connect_request.h"
 #include "native/core/connection/connection.h"
 #include "native/core/connection/controller_services.h"
@@ -51,6 +52,9 @@ class Connector {
   };
   /** Makes a connection, with its queue pairs; waits for seconds at most, and not much longer when stopped. */
   Status connect(std::shared_ptr<Connection>& made, OnDetach on_detach);
+
+  /** How long all connects have taken so far: checking the address, the controller and the queue pairs. */
+  [[nodiscard]] const AttachReport& phases() const { return phases_; }
 
   /** The next connect() checks the address even if it has just passed the check. */
   void forget_address();
@@ -100,6 +104,7 @@ class Connector {
   /** What SPDK knows the controller by, on every connection. */
   std::unique_ptr<spdk::DistinctId> distinct_id_;
   bool in_gate_ = false;
+  AttachReport phases_;
   /** The attempt that a detach has abandoned and SPDK has not finished. */
   Attempt abandoned_;
 

@@ -140,7 +140,16 @@ bool ControlLoop::attach() {
   std::shared_ptr<Connection> made;
   const Status attached = connector_.connect(made, Connector::OnDetach::wait);
   if (attached.ok()) {
-    adopt(std::move(made));
+    AttachReport report = connector_.phases();
+    {
+      const PhaseTimer timer(report.describe_ms);
+      adopt(std::move(made));
+    }
+    report.total_ms = ms_between(started_, Clock::now());
+    const double worked =
+        report.address_ms + report.controller_ms + report.queue_pairs_ms + report.describe_ms;
+    report.wait_ms = std::max(0.0, report.total_ms - worked);
+    attach_report_ = report;
   } else {
     connector_.release_id();
   }

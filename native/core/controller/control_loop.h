@@ -11,6 +11,7 @@
 #include "native/core/base/status.h"
 #include "native/core/base/stop_request.h"
 #include "native/core/connection/admin_commands.h"
+#include "native/core/connection/attach_report.h"
 #include "native/core/connection/connect_request.h"
 #include "native/core/connection/connection.h"
 #include "native/core/connection/connector.h"
@@ -69,6 +70,8 @@ class ControlLoop : public TurnTask {
   [[nodiscard]] ControllerState state() const { return life_.state(); }
   [[nodiscard]] const Description& description() const { return description_; }
   [[nodiscard]] const IoQueues& io() const { return io_; }
+  /** Only once attached. */
+  [[nodiscard]] const AttachReport& attach_report() const { return attach_report_; }
 
  private:
   bool attach();
@@ -103,6 +106,9 @@ class ControlLoop : public TurnTask {
   IoQueues io_;
   Description description_;
   Connector connector_;
+  const Clock::time_point started_ = Clock::now();
+  /** Complete before the state is `attached`, and not changed any more. */
+  AttachReport attach_report_;
 
   // For the thread that makes a turn.
   bool begun_ = false;

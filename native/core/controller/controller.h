@@ -38,6 +38,8 @@ class Controller {
   [[nodiscard]] const Description& description() const { return loop_->description(); }
   /** Only once attached. */
   [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return loop_->io().queue_pairs(); }
+  /** Only once attached. */
+  [[nodiscard]] const AttachReport& attach_report() const { return loop_->attach_report(); }
   /** What happened to it last. Readable for as long as the object is there. */
   [[nodiscard]] const History& history() const { return *loop_->context().history; }
   [[nodiscard]] IoStats& io_stats() const { return *loop_->context().io_stats; }

@@ -106,6 +106,20 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
         expect(report.totalMs).toBeLessThanOrEqual(ms);
       });
 
+      it('reports how long each phase of its attach took', async () => {
+        const begun = performance.now();
+        const controller = await attach({ ioQueues: 2 });
+        const ms = performance.now() - begun;
+        const { totalMs, ...phases } = controller.attachReport;
+        for (const phase of Object.values(phases)) expect(phase).toBeGreaterThanOrEqual(0);
+        expect(Object.values(phases).reduce((sum, phase) => sum + phase)).toBeCloseTo(totalMs, 3);
+        expect(phases.controllerMs).toBeGreaterThan(0);
+        expect(phases.queuePairsMs).toBeGreaterThan(0);
+        expect(totalMs).toBeLessThanOrEqual(ms);
+        await detach(controller);
+        expect(controller.attachReport.totalMs).toBe(totalMs);
+      });
+
       it('can be attached again and again', async () => {
         for (let loop = 0; loop < 10; loop++) await detach(await attach({ ioQueues: 2 }));
       });

@@ -233,6 +233,7 @@ export class FakeController {
     };
     const native: Partial<NativeController> = {
       info: () => ({}) as never,
+      attachReport: () => ({}) as never,
       history: () => [],
       state: () => this.state,
       namespaces: () => [namespace],

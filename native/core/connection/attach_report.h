@@ -1,0 +1,16 @@
+#pragma once
+
+namespace spdk_nvme {
+
+/** How long each phase of an attach took, in milliseconds. What is attempted again adds to its phase. */
+struct AttachReport {
+  /** What is in none of the others: waiting for a thread, for a place among the connects, before another attempt. */
+  double wait_ms = 0;
+  double address_ms = 0;
+  double controller_ms = 0;
+  double queue_pairs_ms = 0;
+  double describe_ms = 0;
+  double total_ms = 0;
+};
+
+}  // namespace spdk_nvme
