@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ReportDocument } from '../../cli/report/document.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { browserFor, domOf } from '../support/browser.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4471' } as const;
@@ -477,6 +478,28 @@ describe('measuring', () => {
       // With SPDK's own lines, which say how much memory it was given.
       log: expect.stringMatching(/ -m 128 [\s\S]*\nClean\n$/),
     });
+  });
+});
+
+describe.runIf(browserFor('the pages of real runs'))('a browser', () => {
+  it.each([
+    ['perf', ['--seconds', '2', '--ramp', '0', '--workload', 'randread']],
+    ['stress', ['--loops', '5', '--reads']],
+  ])('draws the page of a real %s', { timeout: 120_000 }, async (verb, words) => {
+    const page = path.join(folder, `drawn-${verb}.html`);
+    expect(await text(verb, ...one, ...words, '--report', page)).toMatchObject({ exitCode: 0 });
+    const { charts } = dataOf(page);
+    const dom = await domOf(page, path.join(folder, `profile-${verb}`));
+    const drawn = dom.slice(dom.indexOf('<div id="charts">'), dom.indexOf('<script type="application/json"'));
+    const titles = [...drawn.matchAll(/<h2>([^<]*)<\/h2><div[^>]* class="uplot[^>]*>/g)].map(
+      ([, title]) => title,
+    );
+    expect(titles).toEqual(charts.map(({ title }) => title));
+    expect(drawn.match(/<canvas/g)).toHaveLength(charts.length);
+    for (const { series } of charts)
+      for (const { label } of series) expect(drawn).toContain(`>${label}</div>`);
+    expect(drawn).not.toMatch(/NaN|undefined/);
+    expect(dom).toContain('Nothing was found wrong.');
   });
 });
 

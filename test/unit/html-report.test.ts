@@ -1,6 +1,5 @@
 // The page of `--report`: one file that loads nothing, whatever text is in it; drawn by a real browser where there is one.
 
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,6 +9,7 @@ import { distributionChart, type ReportDocument } from '../../cli/report/documen
 import { renderHtml } from '../../cli/report/html.js';
 import { writeReports } from '../../cli/report/option.js';
 import { stressDocument } from '../../cli/report/stress.js';
+import { browserFor, domOf } from '../support/browser.js';
 import { reportOf } from './stress-report.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-html-'));
@@ -132,24 +132,11 @@ describe('the page', () => {
   });
 });
 
-/** A browser of this machine, which the tests do not install. */
-const browser = ['chromium', 'chromium-browser', 'google-chrome']
-  .flatMap((name) => (process.env.PATH ?? '').split(path.delimiter).map((place) => path.join(place, name)))
-  .find((file) => existsSync(file));
-
-describe.runIf(browser !== undefined)('a browser', () => {
-  it('draws the charts, and takes no text for markup', { timeout: 60_000 }, () => {
+describe.runIf(browserFor('the pages of reports'))('a browser', () => {
+  it('draws the charts, and takes no text for markup', { timeout: 60_000 }, async () => {
     const file = path.join(folder, 'report.html');
     writeFileSync(file, renderHtml(document));
-    const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    const dom = execFileSync(
-      browser as string,
-      [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', ...quiet],
-        ...[`--user-data-dir=${path.join(folder, 'profile')}`, '--dump-dom', `file://${file}`],
-      ],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-    );
+    const dom = await domOf(file, path.join(folder, 'profile'));
     expect(dom.match(/<canvas/g)).toHaveLength(2);
     expect(dom.match(/class="u-legend/g)).toHaveLength(2);
     expect(dom).not.toContain('<title>owned');
