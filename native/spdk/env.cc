@@ -1,11 +1,13 @@
 #include "native/spdk/env.h"
 
+#include <sched.h>
 #include <spdk/env.h>
 #include <spdk/log.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "native/spdk/interpose/close_on_exec.h"
 #include "native/spdk/interpose/nested_polls.h"
@@ -85,6 +87,20 @@ class StdoutToLog {
   FILE* stdout_;
 };
 
+/**
+ * The one CPU that DPDK gets, as a list of cores for SPDK: the first that this process may run on. DPDK pins the thread that starts
+ * it there, and ends the process where it may not: SPDK's default is CPU 0, which a container with some of the CPUs may not have.
+ */
+std::string core_list() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  int cpu = 0;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+    while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &allowed)) cpu++;
+  }
+  return "[" + std::to_string(cpu < CPU_SETSIZE ? cpu : 0) + "]";
+}
+
 }  // namespace
 
 int env_init(const EnvSettings& settings) {
@@ -95,6 +111,8 @@ int env_init(const EnvSettings& settings) {
   spdk_env_opts_init(&options);
   options.name = settings.name.c_str();
   options.shm_id = -1;
+  const std::string cores = core_list();
+  options.core_mask = cores.c_str();
   options.mem_size = static_cast<int>(settings.memory_mb);
   options.no_pci = true;
   // No device reads this memory by physical addresses. SPDK would ask for them on machines without an IOMMU, such as most virtual

@@ -1,5 +1,6 @@
 // Processes with SPDK on one machine need nothing of each other, and nothing that another one has left.
 
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { beforeAll, expect, it } from 'vitest';
@@ -34,4 +35,11 @@ it('one starts without any right of root’s, beside a hugetlbfs that it may not
   const words = ['--mount', 'sh', '-c', script, process.execPath, program];
   const { exitCode, stderr } = await execa('unshare', words, { reject: false });
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+});
+
+it('one starts that may not run on the first CPU, as in a container that has some of them', async () => {
+  const elsewhere = fileURLToPath(new URL('children/opens-elsewhere.mjs', import.meta.url));
+  const last = String(os.availableParallelism() - 1);
+  const { exitCode, signal, stderr } = await execa(process.execPath, [elsewhere, last], { reject: false });
+  expect({ exitCode, signal, stderr }).toEqual({ exitCode: 0, signal: undefined, stderr: '' });
 });
