@@ -25,6 +25,13 @@ constexpr auto kTimeForNamespace = 10ms;
 constexpr auto kPollInterval = 100ms;
 /** Between polls of one that does. */
 constexpr auto kLongestPollInterval = 1'000ms;
+/**
+ * Between polls while commands are outstanding: at first short for their latency, and then a part of the time that they have
+ * taken. Some take minutes, and an Asynchronous Event Request of the program's takes until there is an event.
+ */
+constexpr auto kShortestBusyInterval = 50us;
+constexpr auto kLongestBusyInterval = 10ms;
+constexpr int kPollsInBusyTime = 16;
 /** Within this time after a response, a controller counts as alive without a probe. */
 constexpr auto kFresh = 5ms;
 /** At the beginning of a wait, which is shorter than a sleep in most cases. */
@@ -123,6 +130,11 @@ bool Connection::has_just_responded() {
 
 Clock::time_point Connection::next_poll() const {
   if (lost()) return Clock::time_point::max();
+  if (busy()) {
+    const auto taken = last_poll_ - std::max(last_request_, last_response_);
+    return Clock::now() +
+           std::clamp<Clock::duration>(taken / kPollsInBusyTime, kShortestBusyInterval, kLongestBusyInterval);
+  }
   Clock::duration interval = notified_ ? kLongestPollInterval : kPollInterval;
   if (granted_.keep_alive > 0ms)
     interval = std::min<Clock::duration>(interval, granted_.keep_alive / kPollsInKeepAlive);
@@ -197,13 +209,15 @@ void Connection::check_keep_alive() {
 void Connection::admin(AdminCommand command) {
   if (lost()) {
     command.reject();
-  } else {
-    admin_commands_.add(std::move(command));
+    return;
   }
+  if (command.awaited) last_request_ = Clock::now();
+  admin_commands_.add(std::move(command));
 }
 
 void Connection::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done) {
   if (lost()) return done(AbortOutcome::not_found);
+  last_request_ = Clock::now();
   // The pollers' side of the rings and of SPDK's queue pairs is read.
   const LingerLock::ExclusiveGuard alone(*context_.linger);
   size_t index = queue_pair;
@@ -218,6 +232,7 @@ void Connection::change_keys(spdk::Keys keys, Clock::time_point deadline, KeyCha
   if (lost() || (key_change_ != nullptr && !key_change_->over())) {
     return done(Status::failure("ERR_SPDK_CONTROLLER_FAILED", "the controller is not connected"));
   }
+  last_request_ = Clock::now();
   const LingerLock::ExclusiveGuard alone(*context_.linger);
   key_change_ = std::make_unique<KeyChange>(std::move(keys), deadline, std::move(done));
   key_change_->begin(controller_, sets_, alone);

@@ -171,6 +171,8 @@ class Connection {
   uint64_t completions_seen_ = 0;
   std::chrono::steady_clock::time_point last_poll_;
   std::chrono::steady_clock::time_point last_response_;
+  /** The latest call of admin(), abort() or change_keys(). */
+  std::chrono::steady_clock::time_point last_request_;
   /** What arrives at the admin queue is reported. */
   bool notified_ = false;
   bool lost_ = false;

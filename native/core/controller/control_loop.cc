@@ -19,8 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/** Between looks at the admin queue while admin commands are outstanding; else see Connection::next_poll(). */
-constexpr auto kAdminIntervalWhenBusy = 50us;
 /** Only bounds a wait: what has to be done sooner ends the sleep. */
 constexpr auto kLongestSleep = 1s;
 /** A failure of I/O that is due within this time does not wait for an attempt to connect. */
@@ -194,7 +192,6 @@ bool ControlLoop::serve() {
 /** When there is something to do for an attached or failed controller. */
 ControlLoop::Clock::time_point ControlLoop::next_turn() const {
   if (connection_ == nullptr) return Clock::now() + kLongestSleep;
-  if (connection_->busy()) return Clock::now() + kAdminIntervalWhenBusy;
   return connection_->next_poll();
 }
 

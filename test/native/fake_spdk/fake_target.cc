@@ -206,6 +206,7 @@ int spdk_nvme_ctrlr_cmd_admin_raw(spdk_nvme_ctrlr* controller, spdk_nvme_cmd* co
 
 int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
   FakeLink& link = *controller->link;
+  fake::target().admin_polls++;
   if (link.failed || link.lost || is_disconnected(link.watch)) return -ENXIO;
   if (link.event.exchange(false)) {
     // SPDK identifies the namespaces before it reports the change.

@@ -22,6 +22,8 @@ struct Target {
   /** Controllers of SPDK that were connected, and those of them that have been destroyed. */
   std::atomic<uint64_t> connected{0};
   std::atomic<uint64_t> destroyed{0};
+  /** How often admin queues were polled. */
+  std::atomic<uint64_t> admin_polls{0};
 };
 
 Target& target();

@@ -1,0 +1,68 @@
+// How often the admin queue is polled while a command is outstanding.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "fake_spdk/fake_target.h"
+#include "native/core/controller/controller.h"
+
+namespace spdk_nvme {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kLimit = 10s;
+
+TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {
+  const auto services = std::make_shared<ControllerServices>(2, 0);
+  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
+  ControlThreads threads;
+  Controller::Request request;
+  request.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
+  strcpy(request.transport_id.trsvcid, "4420");
+  strcpy(request.transport_id.subnqn, "nqn.2026-11.fake");
+  request.connect.io_queues = 1;
+  request.connect.queue_depth = 8;
+  request.connect.timeout_ms = 1'000;
+  const auto controller = Controller::start(services, threads, request, {});
+  const auto limit = Clock::now() + kLimit;
+  while (controller->state() == ControllerState::attaching && Clock::now() < limit) {
+    std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_EQ(controller->state(), ControllerState::attached);
+
+  // Such as an Asynchronous Event Request, which completes with the next event, or never.
+  fake::target().silent = true;
+  std::atomic<bool> ended{false};
+  AdminCommand command;
+  command.opcode = SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
+  command.done = [&ended](const AdminResult& /*result*/) { ended = true; };
+  const uint64_t before = fake::target().admin_polls;
+  controller->admin(std::move(command));
+  std::this_thread::sleep_for(300ms);
+  EXPECT_FALSE(ended);
+  // At first every 50 us, then after each sixteenth of the time that it has taken.
+  const uint64_t polls = fake::target().admin_polls - before;
+  EXPECT_GT(polls, 0U);
+  EXPECT_LT(polls, 400U);
+
+  fake::target().silent = false;
+  while (!ended && Clock::now() < limit) std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(ended);
+  controller->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
+  EXPECT_TRUE(controller->wait_for_end(kLimit));
+  for (const auto& poller : services->pollers) {
+    poller->stop();
+    EXPECT_TRUE(poller->join_for(kLimit));
+  }
+}
+
+}  // namespace
+}  // namespace spdk_nvme
