@@ -64,6 +64,8 @@ const lpa = 261;
 const extendedData = 1 << 2;
 const opcodes = { getLogPage: 0x02, identify: 0x06, setFeatures: 0x09, getFeatures: 0x0a } as const;
 const everyNamespace = 0xffff_ffff;
+/** The bit of opcodes whose data, if any, is received. */
+const receives = 2;
 
 /** @internal What the admin commands need of their controller. */
 export interface AdminServices {
@@ -72,6 +74,8 @@ export interface AdminServices {
   readonly rejection: () => SpdkError | undefined;
   /** The maximum transfer of one command in bytes. */
   readonly mostBytes: () => number;
+  /** The tag of the namespace that has this id now; 0 if there is none. */
+  readonly tagOf: (nsid: number) => number;
 }
 
 /**
@@ -92,15 +96,28 @@ export class Admin {
 
   /**
    * Sends any admin command. The two lowest bits of its opcode are the direction of its data, which `data` or
-   * `dataLength` must match.
+   * `dataLength` must match. A command that receives none, and may so change something, never reaches another namespace that has got
+   * the id since the call: it rejects with ERR_SPDK_NAMESPACE_GONE.
    * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. Without
    *   sending anything: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
    *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING,
-   *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_CONTROLLER_FAILED
+   *   ERR_SPDK_CONTROLLER_DETACHED, ERR_SPDK_CONTROLLER_FAILED or ERR_SPDK_NAMESPACE_GONE
    */
   async send(command: AdminCommand, options?: AdminOptions): Promise<AdminResult> {
     const checked = checkCommand(command);
-    return this.#send(`Admin command ${checked.opcode}`, checked, checkLimits(options));
+    const tag = (checked.opcode & receives) === 0 ? this.tagOf(checked.nsid) : 0;
+    return this.#send(`Admin command ${checked.opcode}`, checked, checkLimits(options), tag);
+  }
+
+  /** @internal Distinguishes the namespace that has this id now from others that get it later; 0 if there is none. */
+  tagOf(nsid: number): number {
+    return this.#services.tagOf(nsid);
+  }
+
+  /** @internal As `send`, for the namespace with this tag. */
+  async sendTo(tag: number, command: AdminCommand, options?: AdminOptions): Promise<AdminResult> {
+    const checked = checkCommand(command);
+    return this.#send(`Admin command ${checked.opcode}`, checked, checkLimits(options), tag);
   }
 
   /** Identify: 4096 bytes of the structure that CNS names (default 01h, the controller). */
@@ -203,7 +220,7 @@ export class Admin {
     return (await this.#send('Identify', checkCommand(command), limits)).data;
   }
 
-  #send(what: string, command: CheckedCommand, limits: AdminLimits): Promise<AdminResult> {
+  #send(what: string, command: CheckedCommand, limits: AdminLimits, tag = 0): Promise<AdminResult> {
     const { native, mostBytes } = this.#services;
     const rejection = this.#services.rejection() ?? tooLong(command, mostBytes());
     if (rejection) return Promise.reject(rejection);
@@ -218,7 +235,7 @@ export class Admin {
       },
       (call) => {
         native.admin({
-          ...{ opcode, nsid, cdw10, cdw11, cdw12, cdw13, cdw14, cdw15, data },
+          ...{ opcode, nsid, tag, cdw10, cdw11, cdw12, cdw13, cdw14, cdw15, data },
           done: (failure, cdw0, returned) => {
             if (failure) call.reject(SpdkError.fromNative(failure));
             else call.resolve({ cdw0, data: returned });

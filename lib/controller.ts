@@ -180,6 +180,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       native,
       rejection: () => this.#adminRejection(),
       mostBytes: () => this.#info.maxTransferBytes,
+      tagOf: (nsid) => this.#namespaces.tagOf(nsid),
     });
     this.management = Management.create({
       admin: this.admin,

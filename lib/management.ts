@@ -75,7 +75,7 @@ const commandSpecific = 1;
 
 /** @internal What the commands need of their controller. */
 export interface ManagementServices {
-  readonly admin: Pick<Admin, 'send' | 'identify' | 'logPage'>;
+  readonly admin: Pick<Admin, 'sendTo' | 'tagOf' | 'identify' | 'logPage'>;
   readonly cntlid: () => number;
   readonly mostBytes: () => number;
 }
@@ -104,11 +104,12 @@ export class Management {
    */
   async format(nsid: number, options?: FormatOptions): Promise<void> {
     const { cdw10, keeps, limits, cryptographic, ...target } = checkFormat(nsid, options);
+    const tag = this.#services.admin.tagOf(target.nsid);
     const controller = await this.#require('format', limits);
     if (cryptographic && (controller.readUInt8(fna) & erasesCryptographically) === 0)
       throw unsupported('a cryptographic erase in Format NVM', 'FNA bit 2');
     const format = keeps ? await this.#formatOf(target.nsid, limits) : 0;
-    await this.#send({ opcode: opcodes.format, nsid: target.nsid, cdw: [cdw10(format)] }, limits);
+    await this.#send({ opcode: opcodes.format, nsid: target.nsid, cdw: [cdw10(format)] }, limits, tag);
   }
 
   /** Creates a namespace, which no controller is attached to yet. Resolves with its id. */
@@ -121,8 +122,9 @@ export class Management {
   /** Deletes a namespace, or all of them (0xffffffff), with its data. */
   async deleteNamespace(nsid: number, options?: AdminOptions): Promise<void> {
     const { limits, ...target } = checkDelete(nsid, options);
+    const tag = this.#services.admin.tagOf(target.nsid);
     await this.#require('namespaces', limits);
-    await this.#send({ opcode: opcodes.namespaceManagement, nsid: target.nsid, cdw: [1] }, limits);
+    await this.#send({ opcode: opcodes.namespaceManagement, nsid: target.nsid, cdw: [1] }, limits, tag);
   }
 
   /** Attaches controllers to a namespace: they then have it among theirs. */
@@ -205,8 +207,10 @@ export class Management {
 
   async #attachment(nsid: unknown, options: unknown, select: number): Promise<void> {
     const { data, limits, ...target } = checkAttachment(nsid, options, this.#services.cntlid());
+    const tag = this.#services.admin.tagOf(target.nsid);
     await this.#require('namespaces', limits);
-    await this.#send({ opcode: opcodes.namespaceAttachment, nsid: target.nsid, cdw: [select], data }, limits);
+    const command = { opcode: opcodes.namespaceAttachment, nsid: target.nsid, cdw: [select], data };
+    await this.#send(command, limits, tag);
   }
 
   /** FLBAS of a namespace. @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE if the controller has no such namespace */
@@ -232,8 +236,9 @@ export class Management {
     if ((controller.readUInt32LE(sanicap) & bits) === 0) throw unsupported(name, 'SANICAP');
   }
 
-  async #send(command: Parameters<Admin['send']>[0], limits: AdminLimits): Promise<number> {
-    return (await this.#services.admin.send(command, rest(limits))).cdw0;
+  /** @param tag of the namespace that had the id when the caller named it: a reset since may have led to another disk */
+  async #send(command: Parameters<Admin['send']>[0], limits: AdminLimits, tag = 0): Promise<number> {
+    return (await this.#services.admin.sendTo(tag, command, rest(limits))).cdw0;
   }
 }
 

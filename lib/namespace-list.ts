@@ -26,6 +26,11 @@ export class NamespaceList {
     return this.#all;
   }
 
+  /** The tag of the namespace with this id; 0 if there is none. */
+  tagOf(id: number): number {
+    return this.#all.find((namespace) => namespace.id === id)?.tag ?? 0;
+  }
+
   get notes(): readonly ControllerNote[] {
     return this.#notes;
   }

@@ -80,6 +80,8 @@ export interface NativeQueuePair {
 export interface NativeAdminRequest {
   readonly opcode: number;
   readonly nsid: number;
+  /** That of the namespace which the command is for, see NativeNamespaceInfo: not sent to another one with its id. 0: to any. */
+  readonly tag: number;
   readonly cdw10: number;
   readonly cdw11: number;
   readonly cdw12: number;

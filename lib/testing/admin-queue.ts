@@ -26,19 +26,23 @@ export class AdminQueue {
     const cdw = dwords.map((name) => integer(request[name], name, 0xffff_ffff));
     const opcode = integer(request.opcode, 'opcode', 0xff);
     const nsid = integer(request.nsid, 'nsid', 0xffff_ffff);
+    const tag = integer(request.tag, 'tag', 0xffff_ffff);
     if (!(request.data instanceof Uint8Array) || request.data.byteLength > mostBytes) {
       throw new TypeError('data must be a Uint8Array of up to 1048576 bytes');
     }
     const data = Uint8Array.from(request.data);
-    const reject = () => {
-      const message = 'the admin command was not sent: the controller has no connection';
-      this.#channel.post(() => request.done({ code: 'ERR_SPDK_CONTROLLER_FAILED', message }, 0, empty()));
+    const rejectWith = (code: string, why: string) => {
+      const message = `the admin command was not sent: ${why}`;
+      this.#channel.post(() => request.done({ code, message }, 0, empty()));
     };
+    const reject = () => rejectWith('ERR_SPDK_CONTROLLER_FAILED', 'the controller has no connection');
     this.#waiting.add(reject);
     this.#scheduler.after(0, () => {
       if (!this.#waiting.delete(reject)) return;
       const way = connection();
       if (!way) reject();
+      else if (tag !== 0 && way.namespaceInfo(nsid)?.tag !== tag)
+        rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has its id');
       else way.admin({ opcode, nsid, cdw, data }, (result) => this.#complete(request, opcode, result));
     });
   }

@@ -131,6 +131,7 @@ Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {
   AdminCommand command;
   command.opcode = static_cast<uint8_t>(request.number("opcode", 0, UINT8_MAX));
   command.namespace_id = static_cast<uint32_t>(request.number("nsid", 0, UINT32_MAX));
+  command.namespace_tag = static_cast<uint32_t>(request.number("tag", 0, UINT32_MAX));
   const char* const names[] = {"cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15"};
   for (size_t i = 0; i < std::size(names); i++) {
     command.cdw[i] = static_cast<uint32_t>(request.number(names[i], 0, UINT32_MAX));

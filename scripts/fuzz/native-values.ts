@@ -51,6 +51,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   data: (random) => Buffer.alloc(random.pick([0, 1, 512, 4_096, 8_192])),
   bytes: (random) => random.pick([1, 512, 4_096, 1 << 20]),
   cdw10: (random) => random.below(16),
+  tag: () => 0,
 };
 
 const functions = [

@@ -105,7 +105,7 @@ describe('native code', () => {
     const send = (opcode: number, bytes: number) =>
       new Promise<string>((resolve) => {
         controller.admin({
-          ...{ opcode, nsid: 0, cdw10: 1, cdw11: 0, cdw12: 0, cdw13: 0, cdw14: 0, cdw15: 0 },
+          ...{ opcode, nsid: 0, tag: 0, cdw10: 1, cdw11: 0, cdw12: 0, cdw13: 0, cdw14: 0, cdw15: 0 },
           data: new Uint8Array(bytes),
           done: (failure) => resolve(failure?.code ?? 'sent'),
         });

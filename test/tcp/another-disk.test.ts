@@ -91,3 +91,20 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held,
     expect(controller.namespaces[0]).toBe(ns);
   });
 });
+
+it('an admin command that is given during a reset reaches no other disk that has its id since', async () => {
+  await start('before', 'first', 0);
+  controller = await env.attach(id, { timeoutMs: 30_000 });
+  // Without events only the reset shows what has changed.
+  await controller.admin.setFeature(0x0b, 0);
+  await target?.call('bdev_malloc_create', { name: 'Other', num_blocks: 2048, block_size: 512 });
+  await target?.call('nvmf_subsystem_remove_ns', { nqn, nsid: 1 });
+  await target?.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Other', nsid: 1 } });
+  const format = () => codeOf(controller.admin.send({ opcode: 0x80, nsid: 1 }));
+  const meanwhile = new Promise((resolve) => controller.once('resetting', () => resolve(format())));
+  await controller.reset();
+  expect(await meanwhile).toBe('ERR_SPDK_NAMESPACE_GONE');
+  // The target has no Format NVM, and says so of the disk that is there now.
+  expect(await codeOf(controller.namespaces[0]?.flush() ?? Promise.reject())).toBe('none');
+  expect(await format()).toBe('ERR_SPDK_IO_FAILED');
+});

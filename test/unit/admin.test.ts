@@ -38,7 +38,7 @@ function make(respond: Respond = counting, mostBytes = 4_096, lpa = 4): Fake {
     },
   };
   return {
-    admin: Admin.create({ native, rejection: () => undefined, mostBytes: () => mostBytes }),
+    admin: Admin.create({ native, rejection: () => undefined, mostBytes: () => mostBytes, tagOf: () => 0 }),
     sent,
   };
 }

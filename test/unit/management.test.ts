@@ -249,3 +249,20 @@ it.each<[string, (to: Management) => Promise<unknown>, string]>([
   expect(await codeOf(call(management))).toBe(code);
   expect(subsystem.management.latest.size).toBe(0);
 });
+
+it.each<[string, () => Promise<unknown>]>([
+  ['format', () => management.format(1, { lbaFormat: 0 })],
+  ['deleteNamespace', () => management.deleteNamespace(1)],
+  ['detachNamespace', () => management.detachNamespace(1)],
+])('%s reaches no other disk that has got the id since the call', async (_, call) => {
+  const changed = once(controller, 'namespaces');
+  const outcome = codeOf(call());
+  const other = subsystem.addNamespace(1, { blocks: 64 });
+  other.data.fill(9);
+  expect(await outcome).toBe('ERR_SPDK_NAMESPACE_GONE');
+  expect(subsystem.namespaces.get(1)).toBe(other);
+  expect(other.data.every((byte) => byte === 9)).toBe(true);
+  expect(subsystem.management.latest.size).toBe(0);
+  await changed;
+  expect(await codeOf(management.format(1, { lbaFormat: 0 }))).toBe('none');
+});

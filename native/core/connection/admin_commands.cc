@@ -67,6 +67,15 @@ void AdminCommand::reject() const {
         .data = {}});
 }
 
+void AdminCommand::reject_for_namespace() const {
+  done({.status = Status::failure(
+            "ERR_SPDK_NAMESPACE_GONE",
+            "the admin command was not sent: its namespace is gone, or another one has its id"),
+        .completed = false,
+        .cdw0 = 0,
+        .data = {}});
+}
+
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
   while (!waiting_.empty()) {
     auto flight = std::make_unique<InFlight>(InFlight{this, std::move(waiting_.front()), nullptr});

@@ -27,6 +27,8 @@ struct AdminResult {
 struct AdminCommand {
   uint8_t opcode = 0;
   uint32_t namespace_id = 0;
+  /** Of the namespace that it is for, see NamespaceTags; 0: whichever has the id. */
+  uint32_t namespace_tag = 0;
   uint32_t cdw[6] = {};  // CDW10 to CDW15
   /** Data to send; of the same size as the returned data, if the opcode's transfer goes that way. */
   std::vector<uint8_t> data;
@@ -37,6 +39,8 @@ struct AdminCommand {
 
   /** Completes it with an error, without sending it: the connection is ending. */
   void reject() const;
+  /** Likewise: its namespace is gone, or another one has the id. */
+  void reject_for_namespace() const;
 };
 
 /** The admin commands of one controller that have not completed. Thread: control. */

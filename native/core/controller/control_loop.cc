@@ -73,10 +73,12 @@ void ControlLoop::reset() {
 
 void ControlLoop::admin(AdminCommand command) {
   mailbox_->post([this, command = std::move(command)]() mutable {
-    if (connection_ != nullptr && state() == ControllerState::attached) {
-      connection_->admin(std::move(command));
-    } else {
+    if (connection_ == nullptr || state() != ControllerState::attached) {
       command.reject();
+    } else if (!description_.has(command.namespace_id, command.namespace_tag)) {
+      command.reject_for_namespace();
+    } else {
+      connection_->admin(std::move(command));
     }
   });
 }

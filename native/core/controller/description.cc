@@ -1,5 +1,6 @@
 #include "native/core/controller/description.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace spdk_nvme {
@@ -35,6 +36,11 @@ void Description::read_namespaces(const Connection& connection) {
   std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(connection.controller(), tags_);
   const std::lock_guard<std::mutex> guard(mutex_);
   namespaces_ = std::move(namespaces);
+}
+
+bool Description::has(uint32_t id, uint32_t tag) const {
+  if (tag == 0) return true;
+  return std::ranges::any_of(namespaces_, [&](const auto& one) { return one.id == id && one.tag == tag; });
 }
 
 bool Description::set_hidden_namespaces(std::vector<uint32_t> ids) {
