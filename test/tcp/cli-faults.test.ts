@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeProgram } from '../../cli/program.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
@@ -49,15 +50,32 @@ const verbs: readonly Verb[] = [
   verb('dsm', 'attached', '--ad', '-z', '1M'),
   verb('admin-passthru', 'attached', '-O', '0x06', '--cdw10', '1', '-l', '4096', '-R'),
   verb('io-passthru', 'attached', '-O', '0'),
-  // The other verbs for zones begin with the same commands.
   verb('zns-report-zones', 'attached'),
-  // The other verbs that change a device differ in what they send next.
   verb('format', 'attached', '-N', '1', '--force'),
   verb('fw-download', 'attached', '--fw', input, '--force'),
   verb('sanitize-log', 'attached'),
   verb('perf', 'attached', '--seconds', '60'),
   verb('stress', 'attached', '--loops', '1000', '--reads'),
 ];
+
+/** Verbs that differ from those above in what they send last only. */
+const others: readonly Verb[] = [
+  verb('zns-id-ns', 'attached'),
+  ...['close', 'finish', 'open', 'reset', 'offline'].map((action) =>
+    verb(`zns-${action}-zone`, 'attached', '--start-lba', '0'),
+  ),
+  verb('zns-zone-mgmt-send', 'attached', '--start-lba', '0', '--zsa', '4'),
+  verb('zns-zone-append', 'attached', '--zslba', '0', '-d', input),
+  // The target has no Copy.
+  verb('copy', 'attaching', '--sdlba', '8', '--slbs', '0', '--blocks', '7'),
+  verb('create-ns', 'attached', '--nsze', '8', '--force'),
+  ...['delete-ns', 'attach-ns', 'detach-ns'].map((name) => verb(name, 'attached', '-N', '1', '--force')),
+  verb('fw-commit', 'attached', '--force'),
+  verb('sanitize', 'attached', '--sanact', '2', '--force'),
+  verb('device-self-test', 'attached', '--self-test-code', '1', '--force'),
+  verb('self-test-log', 'attached'),
+];
+const all = [...verbs, ...others];
 
 function verb(name: string, moment: Moment, ...words: string[]): Verb {
   return { name, words, moment };
@@ -109,9 +127,16 @@ async function expectTimelyFailure(
   expect(performance.now() - begun).toBeLessThan(limitMs);
 }
 
+it('no verb that has a target is missing here', () => {
+  const withTarget = makeProgram().commands.filter(({ options }) =>
+    options.some(({ long }) => long === '--traddr'),
+  );
+  expect(all.map(({ name }) => name).sort()).toEqual(withTarget.map((one) => one.name()).sort());
+});
+
 // Most of their time is spent on waiting: some at once.
 describe.concurrent('a target that is', () => {
-  it.each(verbs)('absent ends $name', async (one) => {
+  it.each(all)('absent ends $name', async (one) => {
     await expectTimelyFailure(one, '4473', startMs);
   });
 
@@ -165,7 +190,7 @@ async function expectStopped(child: ReturnType<typeof run>): Promise<void> {
 describe.concurrent('a target that', () => {
   afterAll(() => expectNoConnections([listener.trsvcid]));
 
-  it.each(verbs)('falls silent in the middle ends $name', async (one) => {
+  it.each(all)('falls silent in the middle ends $name', async (one) => {
     const proxy = await actAt(Number(listener.trsvcid), one.moment, () => 'this');
     try {
       await expectTimelyFailure(one, proxy.port, 2 * timeoutMs + startMs);
@@ -188,8 +213,8 @@ describe.concurrent('a target that', () => {
 
 /** As many verbs as there are at once elsewhere, too. */
 const together = 4;
-const waves = Array.from({ length: Math.ceil(verbs.length / together) }, (_, i) =>
-  verbs.slice(i * together, (i + 1) * together),
+const waves = Array.from({ length: Math.ceil(all.length / together) }, (_, i) =>
+  all.slice(i * together, (i + 1) * together),
 ).map((wave) => ({ wave, names: wave.map(({ name }) => name).join(', ') }));
 
 describe('a target that', () => {
