@@ -112,6 +112,18 @@ describe.each(targets)('the verbs for %s', (_, place) => {
   const { trtype, traddr, trsvcid, nqn } = place;
   const { service, target } = connected(place);
 
+  it('list has the fields and values of nvme-cli', async () => {
+    const { Devices: ofAll } = (await json('nvme', 'list')) as { Devices: Json[] };
+    const { Devices } = (await ours('list', ...target)) as { Devices: Json[] };
+    const theirs = ofAll.filter(({ SerialNumber }) => SerialNumber === Devices[0]?.SerialNumber);
+    const [one = {}] = theirs;
+    // It lists devices of this machine, and knows neither their subsystem nor their address.
+    const both = (device: Json) => Object.fromEntries(Object.entries(device).filter(([name]) => name in one));
+    expect(Devices.map(both)).toEqual(
+      theirs.map(({ DevicePath, GenericPath, UsedBytes, MaximumLBA, ...shared }) => shared),
+    );
+  });
+
   it('the doctor finds all that it needs', async () => {
     const { findings } = (await ours('doctor', ...target)) as {
       findings: { check: string; level: string }[];
