@@ -10,7 +10,7 @@ import {
   restOf,
 } from './io/operation-options.js';
 import type { CheckedRawCommand } from './io/request.js';
-import { decodeNamespaceDescriptors } from './nvme/namespace-descriptors.js';
+import { readNamespaceDescriptors } from './nvme/namespace-descriptors.js';
 import {
   appendDwords,
   decodeZonedInfo,
@@ -252,8 +252,7 @@ export class Zones {
     if (this.#known) return this.#info;
     const ask = (structure: number, commandSet: number) =>
       this.#namespace.identify(structure, commandSet, rest(limits));
-    // Controllers before NVMe 1.3 do not have the list, and no zones.
-    const names = decodeNamespaceDescriptors(await ask(structures.descriptors, 0).catch(withoutList));
+    const names = await readNamespaceDescriptors(() => ask(structures.descriptors, 0));
     const commandSet = names.find(({ kind }) => kind === 'csi')?.value;
     if (commandSet !== undefined && Number.parseInt(commandSet, 16) === zonedCommandSet) {
       const pages = {
@@ -277,12 +276,6 @@ function limitsOfCall(given: ReadonlyMap<string, unknown>): () => OperationOptio
     if (timeoutMs === undefined) return others;
     return { ...others, timeoutMs: timeoutUntil(since + timeoutMs) };
   };
-}
-
-function withoutList(error: unknown): Buffer {
-  if (error instanceof SpdkError && error.code === 'ERR_SPDK_IO_FAILED' && error.nvmeStatus?.sct === 0)
-    return Buffer.alloc(0);
-  throw error;
 }
 
 function offsetOf(zone: unknown): number {

@@ -1,6 +1,6 @@
 // What distinguishes subsystems and namespaces: fields of Identify Controller, and the namespace identification descriptors.
 
-import { decodeNamespaceDescriptors, type NamespaceNames } from '../nvme/namespace-descriptors.js';
+import { type NamespaceNames, readNamespaceDescriptors } from '../nvme/namespace-descriptors.js';
 
 /** Sends Identify. */
 export interface Identify {
@@ -66,15 +66,8 @@ export async function readIds(
   timeoutMs: number,
 ): Promise<NamespaceNames> {
   const ids = { uuid: '', nguid: namespace.nguid, eui64: namespace.eui64 };
-  let list: Buffer;
-  try {
-    list = await admin.identify(identifyDescriptors, namespace.id, { timeoutMs });
-  } catch (error) {
-    // NVMe 1.2 does not have it.
-    if ((error as { nvmeStatus?: unknown }).nvmeStatus) return ids;
-    throw error;
-  }
-  for (const { kind, value } of decodeNamespaceDescriptors(list)) {
+  const identify = () => admin.identify(identifyDescriptors, namespace.id, { timeoutMs });
+  for (const { kind, value } of await readNamespaceDescriptors(identify)) {
     if ((kind === 'uuid' || kind === 'nguid' || kind === 'eui64') && !/^[0-]*$/.test(value))
       ids[kind] = value;
   }

@@ -1,5 +1,6 @@
 // The globally unique names of a namespace.
 
+import { SpdkError } from '../errors/spdk-error.js';
 import { plainBytesOf } from '../options/buffers.js';
 import { hyphenated } from '../options/host-identity.js';
 
@@ -39,6 +40,26 @@ export function decodeNamespaceDescriptors(page: NodeJS.ArrayBufferView): Namesp
     at += 4 + length;
   }
   return list;
+}
+
+/** Generic command statuses: Invalid Command Opcode, and Invalid Field in Command. */
+const unknownStatuses: readonly number[] = [0x01, 0x02];
+
+/**
+ * The list of a namespace; an empty one of a controller that does not know it, as before NVMe 1.3. Any other status, of a command
+ * that was aborted for example, says nothing about the namespace.
+ * @param identify sends Identify with the structure 03h
+ */
+export async function readNamespaceDescriptors(
+  identify: () => Promise<Buffer>,
+): Promise<readonly NamespaceDescriptor[]> {
+  try {
+    return decodeNamespaceDescriptors(await identify());
+  } catch (error) {
+    const status = error instanceof SpdkError ? error.nvmeStatus : undefined;
+    if (status?.sct === 0 && unknownStatuses.includes(status.sc)) return [];
+    throw error;
+  }
 }
 
 /** What names a namespace; empty texts where the controller reports none. */

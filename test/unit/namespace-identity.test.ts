@@ -1,8 +1,9 @@
 // What distinguishes one disk from another: identifiers, their list, and the name that is made of them.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeNamespaceDescriptors, Environment } from '../../lib/index.js';
-import { deviceIdOf } from '../../lib/nvme/namespace-descriptors.js';
+import { nvmeStatus } from '../../lib/errors/nvme-status.js';
+import { decodeNamespaceDescriptors, Environment, SpdkError } from '../../lib/index.js';
+import { deviceIdOf, readNamespaceDescriptors } from '../../lib/nvme/namespace-descriptors.js';
 import { type MemorySubsystem, type Simulation, simulate } from '../../lib/testing/index.js';
 import { expectCode } from './coded.js';
 
@@ -42,6 +43,22 @@ describe('the list of descriptors', () => {
     const zero = page([1, '']);
     expect(decodeNamespaceDescriptors(zero)).toEqual([]);
     expect(decodeNamespaceDescriptors(Buffer.alloc(0))).toEqual([]);
+  });
+
+  const rejected = (sct: number, sc: number) =>
+    new SpdkError('ERR_SPDK_IO_FAILED', 'no', { nvmeStatus: nvmeStatus(sct, sc, false) });
+
+  it.each([1, 2])('is empty where the controller does not know it (status %d)', async (sc) => {
+    expect(await readNamespaceDescriptors(() => Promise.reject(rejected(0, sc)))).toEqual([]);
+  });
+
+  it.each([
+    ['an aborted command', rejected(0, 0x08)],
+    ['an internal error', rejected(0, 0x06)],
+    ['a status of the command', rejected(1, 0x01)],
+    ['a lost connection', new SpdkError('ERR_SPDK_CONTROLLER_FAILED', 'lost')],
+  ])('is not known after %s', async (_, error) => {
+    await expect(readNamespaceDescriptors(() => Promise.reject(error))).rejects.toBe(error);
   });
 });
 
