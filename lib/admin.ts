@@ -73,7 +73,7 @@ export interface AdminServices {
   /** The error for new commands; undefined if they are accepted. */
   readonly rejection: () => SpdkError | undefined;
   /** The maximum transfer of one command in bytes. */
-  readonly mostBytes: () => number;
+  readonly maxBytes: () => number;
   /** The tag of the namespace that has this id now; 0 if there is none. */
   readonly tagOf: (nsid: number) => number;
 }
@@ -153,7 +153,7 @@ export class Admin {
     const what = `Reading log page ${page}`;
     return readLogPage(
       {
-        mostBytes: this.#services.mostBytes(),
+        maxBytes: this.#services.maxBytes(),
         takesOffsets: async () => ((await this.#identify(1, 0, limits)).readUInt8(lpa) & extendedData) !== 0,
         read: async (piece) => {
           const command = { opcode: opcodes.getLogPage, nsid: piece.nsid, dataLength: piece.length };
@@ -221,8 +221,8 @@ export class Admin {
   }
 
   #send(what: string, command: CheckedCommand, limits: AdminLimits, tag = 0): Promise<AdminResult> {
-    const { native, mostBytes } = this.#services;
-    const rejection = this.#services.rejection() ?? tooLong(command, mostBytes());
+    const { native, maxBytes } = this.#services;
+    const rejection = this.#services.rejection() ?? tooLong(command, maxBytes());
     if (rejection) return Promise.reject(rejection);
     const { opcode, nsid, cdw, data } = command;
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;

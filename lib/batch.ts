@@ -42,7 +42,7 @@ const largestTag = 0xffff_ffff;
 const noNamespace = Symbol('no namespace');
 const noBytes = new Uint8Array(0);
 /** After this many calls of `wait()` that resolved immediately, the next one lets the event loop turn. */
-const mostAtOnce = 64;
+const maxAtOnce = 64;
 
 /**
  * Commands without promises, for programs that need the lowest latency: one `submit()` sends any number of them, one
@@ -244,7 +244,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #wait(options: BatchWaitOptions | undefined): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
-    const rests = this.#atOnce === mostAtOnce && this.outstanding > 0 && !this.#failure;
+    const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && !this.#failure;
     const mayTake = this.#waiters.length === 0 && !rests && !this.#given;
     let count = mayTake ? this.#take() : 0;
     if (count === 0) {
@@ -258,7 +258,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       }
     }
     if (count > 0) {
-      this.#atOnce = Math.min(this.#atOnce + 1, mostAtOnce);
+      this.#atOnce = Math.min(this.#atOnce + 1, maxAtOnce);
       this.#give();
       return Promise.resolve(count);
     }

@@ -179,13 +179,13 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.admin = Admin.create({
       native,
       rejection: () => this.#adminRejection(),
-      mostBytes: () => this.#info.maxTransferBytes,
+      maxBytes: () => this.#info.maxTransferBytes,
       tagOf: (nsid) => this.#namespaces.tagOf(nsid),
     });
     this.management = Management.create({
       admin: this.admin,
       cntlid: () => this.#info.cntlid,
-      mostBytes: () => this.#info.maxTransferBytes,
+      maxBytes: () => this.#info.maxTransferBytes,
     });
     this.#namespaces = new NamespaceList(native, this);
     this.#keys = new KeyChanges({ native, rejection: () => this.#resetRejection() });

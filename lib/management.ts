@@ -64,7 +64,7 @@ const erasesCryptographically = 1 << 2;
 /** Sanitize Capabilities. */
 const sanitizeBits = { 'crypto-erase': 1, 'block-erase': 2, overwrite: 4, 'exit-failure': 7 } as const;
 const granularityBytes = 4096;
-const mostPieceBytes = 131_072;
+const maxPieceBytes = 131_072;
 /** Command-specific statuses of a commit that succeeded, and whose image waits for a reset. */
 const activations: Readonly<Record<number, FirmwareActivation>> = {
   11: 'conventional-reset',
@@ -77,7 +77,7 @@ const commandSpecific = 1;
 export interface ManagementServices {
   readonly admin: Pick<Admin, 'sendTo' | 'tagOf' | 'identify' | 'logPage'>;
   readonly cntlid: () => number;
-  readonly mostBytes: () => number;
+  readonly maxBytes: () => number;
 }
 
 /**
@@ -151,7 +151,7 @@ export class Management {
     const controller = await this.#require('firmware', limits);
     const unit = controller.readUInt8(fwug);
     const granularity = unit === 0 || unit === 0xff ? granularityBytes : unit * granularityBytes;
-    const most = Math.min(mostPieceBytes, this.#services.mostBytes());
+    const most = Math.min(maxPieceBytes, this.#services.maxBytes());
     const piece = Math.max(granularity, Math.floor(most / granularity) * granularity);
     for (let at = 0; at < bytes.length; at += piece) {
       const data = bytes.subarray(at, at + piece);

@@ -63,11 +63,11 @@ export type {
 } from './io/operation-options.js';
 
 /** The maximum of blocks of one Write Zeroes or Verify command, whose count has 16 bits. */
-const mostBlocks = 65_536;
+const maxBlocks = 65_536;
 /** The maximum of blocks of one range of Dataset Management: a power of two within its 32 bits. */
-const mostBlocksOfRange = 2 ** 31;
+const maxBlocksOfRange = 2 ** 31;
 /** The length of a raw command's data has 32 bits. */
-const mostRawBytes = 0xffff_ffff;
+const maxRawBytes = 0xffff_ffff;
 
 /** readTransfer() returns the offset here. */
 const place: TransferPlace = { offset: 0, flags: 0, given: nothing };
@@ -269,7 +269,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   /** Writes zeroes without transferring data. Several commands, if needed, are sent one after the other. */
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.#require('writeZeroes', 'Write Zeroes');
-    return this.#range('Writing zeroes to', ioOpcodes.writeZeroes, mostBlocks, options);
+    return this.#range('Writing zeroes to', ioOpcodes.writeZeroes, maxBlocks, options);
   }
 
   /**
@@ -277,19 +277,19 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    */
   async writeUncorrectable(options: RangeOptions): Promise<void> {
     this.#require('writeUncorrectable', 'Write Uncorrectable');
-    return this.#range('Making unreadable', ioOpcodes.writeUncorrectable, mostBlocks, options);
+    return this.#range('Making unreadable', ioOpcodes.writeUncorrectable, maxBlocks, options);
   }
 
   /** Makes the controller read a range and check its integrity, without transferring data. Otherwise as `writeZeroes`. */
   async verify(options: RangeOptions): Promise<void> {
     this.#require('verify', 'Verify');
-    return this.#range('Verifying', ioOpcodes.verify, mostBlocks, options);
+    return this.#range('Verifying', ioOpcodes.verify, maxBlocks, options);
   }
 
   /** Deallocates a range (Dataset Management). The controller decides what later reads of it return. */
   async deallocate(options: RangeOptions): Promise<void> {
     this.#require('deallocate', 'Dataset Management');
-    return this.#range('Deallocating', ioOpcodes.deallocate, mostBlocksOfRange, options);
+    return this.#range('Deallocating', ioOpcodes.deallocate, maxBlocksOfRange, options);
   }
 
   /**
@@ -309,7 +309,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     if (view !== undefined && (opcode & 3) === 0)
       throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', `Opcode ${opcode} transfers no data: omit data`);
     const data = view === undefined ? undefined : (receives ? writableBytesOf : bytesOf)(view, 'data');
-    const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, mostRawBytes, 'bytes');
+    const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, maxRawBytes, 'bytes');
     const request = new IoRequest(`Command ${opcode}`, ioOpcodes.raw, this, 0, 0, limits);
     request.raw = { opcode, dwords, length };
     if (data && !direct(request, data, this.memory)) {

@@ -85,7 +85,7 @@ export interface ZoneNamespace {
   command(command: ZoneCommand, options: OperationOptions): Promise<number>;
 }
 
-const mostReportBytes = 131_072;
+const maxReportBytes = 131_072;
 
 /**
  * The zones of a namespace of the Zoned Namespace command set. The first call asks the controller whether it is one, and for its limits;
@@ -132,7 +132,7 @@ export class Zones {
     const { zoneBytes, extensionBytes } = await this.#require(given);
     const extension = extended ? extensionBytes : 0;
     const entry = zoneDescriptorBytes + extension;
-    const most = Math.min(this.#namespace.transferBytes(), mostReportBytes);
+    const most = Math.min(this.#namespace.transferBytes(), maxReportBytes);
     const zones: Zone[] = [];
     for (let at = Math.floor(from / zoneBytes) * zoneBytes; at < bytes && zones.length < count; ) {
       const left = Math.min(count - zones.length, Math.ceil((bytes - at) / zoneBytes));

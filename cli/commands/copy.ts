@@ -15,7 +15,7 @@ interface Given extends SessionOptions, NamespaceOption {
   readonly limitedRetry: boolean;
 }
 
-const mostBlocks = 0xffff;
+const maxBlocks = 0xffff;
 
 export function addCopy(program: Command): void {
   const command = program.command('copy').description('Copy blocks within a namespace.');
@@ -29,7 +29,7 @@ export function addCopy(program: Command): void {
     .requiredOption(
       '-b, --blocks <NUMBERS>',
       'blocks of each range less one, with commas',
-      integers(0, mostBlocks),
+      integers(0, maxBlocks),
     )
     .option('-f, --force-unit-access', 'the copy is durable when it completes', false)
     .option('-l, --limited-retry', 'fewer attempts of the controller', false)

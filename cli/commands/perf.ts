@@ -13,7 +13,7 @@ import { reportOption, writeHtml } from '../report/option.js';
 import { perfDocument } from '../report/perf.js';
 import { type IoPlan, isMixed, type Pattern, patterns, placesOf, writes } from '../workloads/io-plan.js';
 import { type PerfReport, runPerf } from '../workloads/perf.js';
-import { mostPlaces } from '../workloads/verifier.js';
+import { maxPlaces } from '../workloads/verifier.js';
 
 interface Given extends SessionOptions, NamespaceOption, OutputOptions, PlaceOptions {
   readonly workload: Pattern;
@@ -105,9 +105,9 @@ function rangeText({ offset, length }: IoPlan, { id, bytes }: Namespace): string
 function checkPlaces(plan: IoPlan, queues: number): void {
   const places = placesOf(plan);
   const least = plan.depth * queues;
-  if (places >= least && places <= mostPlaces) return;
+  if (places >= least && places <= maxPlaces) return;
   throw new UsageError(
-    `--length is ${places} times --io-size; --verify takes from ${least} to ${mostPlaces}, at this --depth`,
+    `--length is ${places} times --io-size; --verify takes from ${least} to ${maxPlaces}, at this --depth`,
   );
 }
 

@@ -24,8 +24,8 @@ export interface TargetOptions extends KeyOptions {
 const controllerPort = { rdma: '4420', tcp: '4420' };
 const discoveryPorts = { rdma: '4420', tcp: '8009' };
 /** In seconds, as nvme-cli has it; the timeout counts in whole seconds at some targets. */
-const mostKeepAlive = 3_600;
-const mostMs = 3_600_000;
+const maxKeepAlive = 3_600;
+const maxMs = 3_600_000;
 const defaultTimeoutMs = 5_000;
 
 /** A parser for an option that may be given several times. */
@@ -60,13 +60,13 @@ export function addTargetOptions(
       long
         ? 'the time limit for connecting, and for the command, which has 10 minutes without this option'
         : 'the time limit for connecting and for each command',
-      integer(1, mostMs),
+      integer(1, maxMs),
       timeoutMs,
     )
     .option(
       '-k, --keep-alive-tmo <SECONDS>',
       'the keep-alive timeout; 0 turns it off',
-      integer(0, mostKeepAlive),
+      integer(0, maxKeepAlive),
     );
   return addKeyOptions(command);
 }

@@ -10,7 +10,7 @@ export type TimelineRow<Name extends string> = Readonly<Record<Name, number>> & 
 
 const firstIntervalMs = 1_000;
 /** More would be too many to look at. */
-const mostRows = 1_200;
+const maxRows = 1_200;
 
 /**
  * Counts by time, in memory that does not grow with the length of the run: when there are too many intervals, each two
@@ -40,7 +40,7 @@ export class Timeline<Name extends string> {
 
   /** Counts something that happened now, or at another time since the run began. */
   add(values: Partial<Record<Name, number>>, atMs = this.elapsedMs): void {
-    while (atMs >= mostRows * this.#intervalMs) this.#halve();
+    while (atMs >= maxRows * this.#intervalMs) this.#halve();
     const index = Math.floor(atMs / this.#intervalMs);
     // Intervals in which nothing happened are seen too.
     while (this.#rows.length <= index) this.#rows.push(this.#empty());

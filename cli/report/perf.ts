@@ -5,7 +5,7 @@ import { type Chart, distributionChart, type ReportDocument } from './document.j
 import { surroundingsFacts } from './facts.js';
 
 /** More points than this are not seen apart. */
-const mostPoints = 1_500;
+const maxPoints = 1_500;
 
 /** What the page of a performance run shows. */
 export function perfDocument(report: PerfReport): ReportDocument {
@@ -84,7 +84,7 @@ function overTime(intervals: readonly Interval[]): Chart[] {
 
 /** Joins intervals where there are too many: operations add up, and of the percentiles the worst is shown. */
 function thinned(intervals: readonly Interval[]): Interval[] {
-  const size = Math.ceil(intervals.length / mostPoints);
+  const size = Math.ceil(intervals.length / maxPoints);
   const groups = Array.from({ length: Math.ceil(intervals.length / Math.max(1, size)) }, (_, index) =>
     intervals.slice(index * size, (index + 1) * size),
   );

@@ -9,7 +9,7 @@ const sequenceWord = 2;
 /** The write of a place that failed: the data of before or after it is right. */
 const unknown = 0xffff_ffff;
 /** The table of the places takes 5 bytes each. */
-export const mostPlaces = 2 ** 28;
+export const maxPlaces = 2 ** 28;
 
 /** Where the places are. */
 interface Places {

@@ -16,7 +16,7 @@ export interface CopyRange {
 
 export const copyOpcode = 0x19;
 /** Their count has 8 bits. */
-const mostRanges = 256;
+const maxRanges = 256;
 /** A source range in descriptor format 0. */
 export const copyRangeBytes = 32;
 
@@ -62,7 +62,7 @@ export function checkSources(
 /** Read once. */
 function rangesIn(value: unknown): readonly unknown[] {
   return reading('the source ranges', () =>
-    Array.isArray(value) ? Array.from(value.slice(0, mostRanges + 1)) : [value],
+    Array.isArray(value) ? Array.from(value.slice(0, maxRanges + 1)) : [value],
   );
 }
 

@@ -50,7 +50,7 @@ export interface GivenMetadata {
 
 /** CDW12 (NVM command set specification, "Read"). */
 const flags = { act: 2 ** 29, checkGuard: 2 ** 28, checkApplicationTag: 2 ** 27, checkReferenceTag: 2 ** 26 };
-const mostTag = 0xffff;
+const maxTag = 0xffff;
 const interleaved = 'interleaved';
 
 /**
@@ -214,8 +214,8 @@ function readProtection(options: unknown, namespace: NamespaceInfo, first: numbe
     checksGuard: checks.checkGuard,
     checksApplicationTag: checks.checkApplicationTag,
     checksReferenceTag: checks.checkReferenceTag,
-    applicationTag: tag('applicationTag', 0, mostTag),
-    applicationTagMask: tag('applicationTagMask', mostTag, mostTag),
+    applicationTag: tag('applicationTag', 0, maxTag),
+    applicationTagMask: tag('applicationTagMask', maxTag, maxTag),
     referenceTag,
     // A controller that does not announce it does not know these flags.
     flags: namespace.protection.type === 0 ? 0 : checked + (by === 'controller' ? flags.act : 0),

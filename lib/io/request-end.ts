@@ -5,7 +5,7 @@ import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 
 /** How long an operation waits for the end of its commands, after its own limit. */
-const mostWaitMs = 1_000;
+const maxWaitMs = 1_000;
 
 /**
  * A timed-out or aborted operation that waits for the end of its commands at the controller. Settles once: when all of its commands and all
@@ -30,7 +30,7 @@ export class RequestEnd {
   constructor(error: SpdkError, settle: (error: SpdkError) => void) {
     this.#error = error;
     this.#settle = settle;
-    this.#timer = setTimeout(() => this.#end('unknown'), mostWaitMs);
+    this.#timer = setTimeout(() => this.#end('unknown'), maxWaitMs);
   }
 
   /** The controller is asked to abort one of its commands. */

@@ -3,7 +3,7 @@
 import type { IoRequest } from './request.js';
 
 /** Removed entries are cleared away at this number. */
-const mostTaken = 1024;
+const maxTaken = 1024;
 
 /**
  * The requests of a queue pair that have something to send and no room yet, in order. Any of them can leave at the cost
@@ -35,7 +35,7 @@ export class WaitingLine {
     this.#length--;
     if (this.#entries[this.#from] === request) this.#entries[this.#from++] = undefined;
     const kept = this.#entries.length - this.#from;
-    if (this.#length === 0 || this.#from > mostTaken || kept > mostTaken + 2 * this.#length) this.#clear();
+    if (this.#length === 0 || this.#from > maxTaken || kept > maxTaken + 2 * this.#length) this.#clear();
   }
 
   /** Empties the line. */

@@ -23,7 +23,7 @@ export interface SubsystemHistoryEvent {
   readonly code?: SpdkErrorCode;
 }
 
-const mostEvents = 128;
+const maxEvents = 128;
 
 /** The latest events. */
 export class SubsystemHistory {
@@ -34,7 +34,7 @@ export class SubsystemHistory {
   }
 
   add(kind: SubsystemHistoryKind, text: string, code?: SpdkErrorCode): void {
-    if (this.#events.length === mostEvents) this.#events.shift();
+    if (this.#events.length === maxEvents) this.#events.shift();
     const event = {
       kind,
       text,

@@ -24,11 +24,11 @@ export interface RouterServices {
 }
 
 /** Attempts that paths may reject one after the other, though they are up. */
-const mostRejections = 8;
+const maxRejections = 8;
 /** ANA statuses for one request; more of them only if the log says something else than the controller's statuses. */
-const mostAnaStatuses = 8;
+const maxAnaStatuses = 8;
 /** Repetitions that the controller may ask for. bdev_nvme repeats a command as often. */
-const mostRepetitions = 3;
+const maxRepetitions = 3;
 const firstPauseMs = 5;
 
 /**
@@ -151,15 +151,15 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     if (verdict === 'lost' && commandStatus(failure) && on.path.falselySuspected) return 'rejected';
     if (verdict !== 'ana') return verdict;
     // Without a log nothing says when the state changes, and a log that contradicts would have the request go out for ever.
-    return on.path.reportsAna && route.anaStatuses++ < mostAnaStatuses ? 'ana' : 'rejected';
+    return on.path.reportsAna && route.anaStatuses++ < maxAnaStatuses ? 'ana' : 'rejected';
   }
 
   /** Milliseconds until a request goes out again; undefined if it does not. */
   #pauseOf(route: Route, verdict: Verdict, askedMs: number): number | undefined {
-    if (verdict === 'later') return route.repetitions++ < mostRepetitions ? askedMs : undefined;
+    if (verdict === 'later') return route.repetitions++ < maxRepetitions ? askedMs : undefined;
     // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
     if (verdict !== 'rejected') return 0;
-    if (route.rejections++ >= mostRejections) return undefined;
+    if (route.rejections++ >= maxRejections) return undefined;
     if (route.rejections === 1 && this.#services.selector.several) return 0;
     return Math.max(askedMs, firstPauseMs * 2 ** (route.rejections - 1));
   }

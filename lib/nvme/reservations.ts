@@ -55,7 +55,7 @@ export interface ReservationNotification {
 }
 
 const opcodes = { register: 0x0d, report: 0x0e, acquire: 0x11, release: 0x15 } as const;
-const mostKey = 2n ** 64n - 1n;
+const maxKey = 2n ** 64n - 1n;
 const extendedHeaderBytes = 64;
 const extendedBytes = 64;
 const notificationKinds = [
@@ -75,7 +75,7 @@ export interface ReservationCommand {
 /** @throws {SpdkTypeError} not a bigint @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE; zero is no key */
 export function checkKey(value: unknown, name: string): bigint {
   if (typeof value !== 'bigint') throw new SpdkTypeError(`${name} must be a bigint; got ${describe(value)}`);
-  if (value <= 0n || value > mostKey) invalid(`${name} must be from 1 to 2^64 - 1; got ${value}`);
+  if (value <= 0n || value > maxKey) invalid(`${name} must be from 1 to 2^64 - 1; got ${value}`);
   return value;
 }
 

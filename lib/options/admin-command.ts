@@ -45,7 +45,7 @@ export interface AdminLimits {
 }
 
 /** The maximum transfer of an admin command with any controller (native/binding/controller_wrap.cc). */
-export const mostAdminBytes = 1_048_576;
+export const maxAdminBytes = 1_048_576;
 const dwordsOfCommand = 6;
 
 /**
@@ -62,10 +62,10 @@ export function checkCommand(command: unknown): CheckedCommand {
   if (given.has('data') && given.has('dataLength')) {
     conflict('Pass data to send or dataLength to receive, not both');
   }
-  const dataLength = checkInteger(or(given.get('dataLength'), 0), 'dataLength', 0, mostAdminBytes, 'bytes');
+  const dataLength = checkInteger(or(given.get('dataLength'), 0), 'dataLength', 0, maxAdminBytes, 'bytes');
   const data = or(given.get('data'), new Uint8Array(dataLength));
   if (!types.isUint8Array(data)) throw new SpdkTypeError('data must be a Uint8Array');
-  checkInteger(data.byteLength, 'the length of data', 0, mostAdminBytes, 'bytes');
+  checkInteger(data.byteLength, 'the length of data', 0, maxAdminBytes, 'bytes');
   if (data.byteLength > 0) checkDirection(opcode, given.has('data'));
   return { opcode, nsid, cdw, data };
 }

@@ -28,7 +28,7 @@ export function writableBytesOf(view: unknown, name: string): Uint8Array {
 }
 
 /** The maximum of buffers of one operation; a Linux system call allows 1024. */
-const mostBuffers = 65_536;
+const maxBuffers = 65_536;
 
 /**
  * The bytes of several views. The array can be a proxy or have getters, which run any code, so all elements are read
@@ -39,7 +39,7 @@ export function allBytesOf(views: unknown, check: (view: unknown, name: string) 
   try {
     if (Array.isArray(views)) {
       // An array with holes may claim billions, and so may a proxy of one.
-      const count = checkInteger(views.length, 'the number of buffers', 0, mostBuffers);
+      const count = checkInteger(views.length, 'the number of buffers', 0, maxBuffers);
       taken = Array.from({ length: count }, (_, i) => views[i] as unknown);
     }
   } catch (cause) {

@@ -1,7 +1,7 @@
 // Log pages: the arguments, and reading in pieces.
 
 import { SpdkError } from '../errors/spdk-error.js';
-import { type AdminLimits, type AdminOptions, limitsOf, mostAdminBytes } from './admin-command.js';
+import { type AdminLimits, type AdminOptions, limitsOf, maxAdminBytes } from './admin-command.js';
 import { checkBoolean, checkInteger, readOptions } from './arguments.js';
 import { or } from './common.js';
 
@@ -31,16 +31,16 @@ export interface LogPageRequest {
 /** What Get Log Page needs of the controller. */
 export interface LogPageReader {
   /** The maximum transfer of one admin command of this controller in bytes. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   /** Whether the controller supports offsets and lengths of more than 16 bits (LPA of Identify Controller, bit 2). */
   readonly takesOffsets: () => Promise<boolean>;
   readonly read: (request: LogPageRequest) => Promise<Buffer>;
 }
 
 /** The maximum length of a page. */
-const mostLogPageBytes = 268_435_456;
+const maxLogPageBytes = 268_435_456;
 /** The maximum of the 16 bits of NUMDL, which controllers without extended data are limited to. */
-const mostShortBytes = 262_144;
+const maxShortBytes = 262_144;
 /** The maximum of attempts to read a page that changes meanwhile. */
 const maxAttempts = 10;
 /** Pages that start with an eight-byte count of their changes: ANA and discovery. */
@@ -59,7 +59,7 @@ export function checkLogPage(
   const request = {
     page: checkInteger(page, 'page', 0, 0xff),
     nsid: checkInteger(nsid, 'nsid', 0, 0xffff_ffff),
-    length: checkDwordAligned(checkInteger(length, 'length', 4, mostLogPageBytes, 'bytes'), 'length'),
+    length: checkDwordAligned(checkInteger(length, 'length', 4, maxLogPageBytes, 'bytes'), 'length'),
     offset: checkDwordAligned(
       checkInteger(or(given.get('offset'), 0), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
       'offset',
@@ -79,12 +79,12 @@ export function checkLogPage(
  */
 export async function readLogPage(reader: LogPageReader, request: LogPageRequest): Promise<Buffer> {
   const { page, length, offset } = request;
-  const most = Math.max(4, Math.min(reader.mostBytes - (reader.mostBytes % 4), mostAdminBytes));
-  if (offset === 0 && length <= Math.min(most, mostShortBytes)) return reader.read(request);
+  const most = Math.max(4, Math.min(reader.maxBytes - (reader.maxBytes % 4), maxAdminBytes));
+  if (offset === 0 && length <= Math.min(most, maxShortBytes)) return reader.read(request);
   if (!(await reader.takesOffsets())) {
     throw new SpdkError(
       'ERR_SPDK_UNSUPPORTED',
-      `The controller does not support offsets into log pages: read at most ${Math.min(most, mostShortBytes)} bytes from offset 0`,
+      `The controller does not support offsets into log pages: read at most ${Math.min(most, maxShortBytes)} bytes from offset 0`,
     );
   }
   if (length <= most) return reader.read(request);

@@ -71,7 +71,7 @@ export interface ResolvedSubsystemOptions {
 /** Checks the options of an attach. */
 export type CheckAttach = (options: AttachOptions, id: TransportId) => ResolvedAttachOptions;
 
-const mostPaths = 64;
+const maxPaths = 64;
 const defaultLossMs = 60_000;
 
 /**
@@ -150,6 +150,6 @@ function pathsOf(paths: unknown): unknown[] {
   if (!Array.isArray(paths)) {
     throw new SpdkTypeError(`paths must be an array of transport ids; got ${describe(paths)}`);
   }
-  const count = checkInteger(paths.length, 'the number of paths', 1, mostPaths);
+  const count = checkInteger(paths.length, 'the number of paths', 1, maxPaths);
   return reading('the paths', () => Array.from({ length: count }, (_, i) => paths[i] as unknown));
 }

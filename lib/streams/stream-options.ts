@@ -48,7 +48,7 @@ const keys = [
 ] as const satisfies readonly (keyof ReadStreamOptions)[];
 
 const mebibyte = 1 << 20;
-const mostChunkBytes = 64 * mebibyte;
+const maxChunkBytes = 64 * mebibyte;
 
 /** The default size of an operation. */
 function defaultChunkBytes(blockSize: number): number {
@@ -102,7 +102,7 @@ export function streamPlan(
 }
 
 function checkChunk(value: unknown, blockSize: number): number {
-  const chunk = checkInteger(value, 'chunkBytes', 1, mostChunkBytes, 'bytes');
+  const chunk = checkInteger(value, 'chunkBytes', 1, maxChunkBytes, 'bytes');
   if (chunk % blockSize === 0) return chunk;
   throw new SpdkError(
     'ERR_SPDK_UNALIGNED',

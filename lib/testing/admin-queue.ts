@@ -7,7 +7,7 @@ import type { JsChannel } from './js-channel.js';
 import type { Scheduler } from './scheduler.js';
 import { abortedStatus } from './statuses.js';
 
-const mostBytes = 1_048_576;
+const maxBytes = 1_048_576;
 
 /** native/core/connection/admin_commands.h, with the checks of the binding. */
 export class AdminQueue {
@@ -27,7 +27,7 @@ export class AdminQueue {
     const opcode = integer(request.opcode, 'opcode', 0xff);
     const nsid = integer(request.nsid, 'nsid', 0xffff_ffff);
     const tag = integer(request.tag, 'tag', 0xffff_ffff);
-    if (!(request.data instanceof Uint8Array) || request.data.byteLength > mostBytes) {
+    if (!(request.data instanceof Uint8Array) || request.data.byteLength > maxBytes) {
       throw new TypeError('data must be a Uint8Array of up to 1048576 bytes');
     }
     const data = Uint8Array.from(request.data);

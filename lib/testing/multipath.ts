@@ -19,7 +19,7 @@ interface MultipathSubsystem {
 const opcodes = { getLogPage: 0x02, identify: 0x06, setFeatures: 0x09 } as const;
 const asyncEventConfiguration = 0x0b;
 const groups = 5;
-const mostNamespaces = 64;
+const maxNamespaces = 64;
 const codes = {
   optimized: 1,
   'non-optimized': 2,
@@ -62,7 +62,7 @@ export function completeMultipath(
 function describe(data: Buffer, subsystem: MultipathSubsystem): void {
   data.write('Controller in memory'.padEnd(40), 24, 'latin1');
   for (const [i, delay] of subsystem.commandRetryDelays.entries()) data.writeUInt16LE(delay, 128 + 2 * i);
-  data.writeUInt32LE(mostNamespaces, 540);
+  data.writeUInt32LE(maxNamespaces, 540);
   data.write(subsystem.nqn, 768, 'utf8');
   if (!subsystem.reportsAna) return;
   data.writeUInt8(1 << 3, 76);
@@ -82,7 +82,7 @@ function describeNamespace(data: Buffer, namespace: MemoryNamespace | undefined)
 
 /** One group for each state that some namespace has. */
 function anaLog(subsystem: MultipathSubsystem): Buffer {
-  const log = Buffer.alloc(anaLogBytes(groups, mostNamespaces));
+  const log = Buffer.alloc(anaLogBytes(groups, maxNamespaces));
   const used = Object.entries(codes).flatMap(([state, code]) => {
     const ids = [...subsystem.namespaces.keys()].filter((id) => subsystem.anaOf(id) === state);
     return ids.length > 0 ? [{ code, ids }] : [];

@@ -32,7 +32,7 @@ export interface MemoryNamespaceOptions {
   readonly uuid?: string | undefined;
 }
 
-const mostBytes = 2 ** 32;
+const maxBytes = 2 ** 32;
 
 /** A namespace whose data is in a Uint8Array. Made by `subsystem.addNamespace()`. */
 export class MemoryNamespace {
@@ -91,7 +91,7 @@ export class MemoryNamespace {
       checkInteger(or(given.get('blockSize'), 512), 'blockSize', 512, 1 << 20, 'bytes'),
     );
     const blockSize = 2 ** checkInteger(shift, 'the power of two of blockSize', 9, 20);
-    const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, mostBytes / blockSize);
+    const blocks = checkInteger(or(given.get('blocks'), 8), 'blocks', 1, maxBytes / blockSize);
     const shape = {
       ...readMetadataShape(given),
       copyLimits: readCopyLimits(given.get('copyLimits')),

@@ -33,13 +33,13 @@ uint64_t Arguments::number(const char* name, uint64_t least, uint64_t most) cons
   return static_cast<uint64_t>(number);
 }
 
-std::string Arguments::text(const char* name, size_t most_bytes) const {
+std::string Arguments::text(const char* name, size_t max_bytes) const {
   const Napi::Value value = property(name);
   if (!value.IsString()) reject_argument(env_, std::string(name) + " must be a string");
   std::string text = value.As<Napi::String>().Utf8Value();
-  if (text.size() > most_bytes || text.find('\0') != std::string::npos) {
+  if (text.size() > max_bytes || text.find('\0') != std::string::npos) {
     reject_argument(
-        env_, std::string(name) + " must have at most " + std::to_string(most_bytes) + " bytes and no NUL");
+        env_, std::string(name) + " must have at most " + std::to_string(max_bytes) + " bytes and no NUL");
   }
   return text;
 }

@@ -21,7 +21,7 @@ class Arguments {
   /** An integer within bounds. */
   [[nodiscard]] uint64_t number(const char* name, uint64_t least, uint64_t most) const;
   /** A string of at most this many bytes in UTF-8, without NUL. */
-  [[nodiscard]] std::string text(const char* name, size_t most_bytes) const;
+  [[nodiscard]] std::string text(const char* name, size_t max_bytes) const;
   /** A copy of a Uint8Array of at most this many bytes. */
   [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t most) const;
   /** The properties of a nested object. */

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { integer } from '../../cli/engine/numbers.js';
 import { type ArgumentOutput, addSeedOption, type ParsedRun, parseRun } from '../arguments.js';
 import { type SoakOptions, workloads } from './options.js';
-import { mostControllers } from './targets.js';
+import { maxControllers } from './targets.js';
 
 export function parseArguments(words: readonly string[], output?: ArgumentOutput): ParsedRun<SoakOptions> {
   const command = new Command('npm run soak --')
@@ -16,7 +16,7 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
         .default('controllers'),
     )
     .option('--minutes <M>', 'how long', integer(1, 7 * 24 * 60), 2)
-    .option('--controllers <C>', 'clients that work at once', integer(1, mostControllers), 4)
+    .option('--controllers <C>', 'clients that work at once', integer(1, maxControllers), 4)
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .addHelpText('after', '\nExit status: 0 clean, 1 otherwise, 2 bad arguments, 130 Ctrl-C.');
   return parseRun<SoakOptions>(addSeedOption(command), words, output);

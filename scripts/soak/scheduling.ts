@@ -49,16 +49,16 @@ export interface Reading {
 }
 
 /** How long the thread ran that ran most between the first and the last reading; nearly nothing for a process that is stopped. */
-export function mostRunMs(readings: readonly Reading[]): number {
-  return mostOf(readings, ({ ranMs }) => ranMs);
+export function maxRunMs(readings: readonly Reading[]): number {
+  return maxOf(readings, ({ ranMs }) => ranMs);
 }
 
 /** How long the thread waited for a processor that waited longest. */
-export function mostWaitedMs(readings: readonly Reading[]): number {
-  return mostOf(readings, ({ waitedMs }) => waitedMs);
+export function maxWaitedMs(readings: readonly Reading[]): number {
+  return maxOf(readings, ({ waitedMs }) => waitedMs);
 }
 
-function mostOf(readings: readonly Reading[], time: (times: ThreadTimes) => number): number {
+function maxOf(readings: readonly Reading[], time: (times: ThreadTimes) => number): number {
   const [first, last] = [readings[0], readings.at(-1)];
   if (!first || !last) return 0;
   const none = { ranMs: 0, waitedMs: 0 };

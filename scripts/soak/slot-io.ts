@@ -6,7 +6,7 @@ import { type Ledger, slotBytes, slotsPerArea } from './ledger.js';
 const ioTimeoutMs = 3_000;
 /** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
 export const watchdogMs = 5_000;
-const mostAtOnce = 16;
+const maxAtOnce = 16;
 
 /** Reads and writes of one area of the disk, which are checked against its ledger. */
 export class SlotIo {
@@ -34,7 +34,7 @@ export class SlotIo {
     isExpected?: (code: string, begun: number) => boolean,
   ): Promise<void>[] {
     const operations: Promise<void>[] = [];
-    for (let left = 1 + this.#random.below(mostAtOnce); left > 0; left--) {
+    for (let left = 1 + this.#random.below(maxAtOnce); left > 0; left--) {
       const slot = this.#ledger.take(this.#random.below(slotsPerArea));
       if (slot === undefined) break;
       const disk = namespace();

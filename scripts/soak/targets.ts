@@ -1,7 +1,7 @@
 import { ports, subsystems, transportId } from '../fabric/topology.js';
 
 /** One subsystem for each controller. They share a disk, of which each has its own area. */
-export const mostControllers = subsystems.many.length;
+export const maxControllers = subsystems.many.length;
 
 export function nqnOf(client: number): string {
   const subsystem = subsystems.many[client];

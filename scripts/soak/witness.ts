@@ -2,7 +2,7 @@
 // or its targets may stand still for seconds, and a fault of the soak stops a target.
 
 import { Worker } from 'node:worker_threads';
-import { mostRunMs, mostWaitedMs, type Reading, stateOf, timesOf } from './scheduling.js';
+import { maxRunMs, maxWaitedMs, type Reading, stateOf, timesOf } from './scheduling.js';
 
 /** A process besides this one, which spins: whenever it does not run, something keeps it from running. */
 export interface WitnessedProcess {
@@ -70,7 +70,7 @@ export class Witness {
     const stoodMs = [sleeperMs];
     const states = [...names].map((name) => {
       const readings = looks.flatMap((look) => look.readings.get(name) ?? []);
-      const [ranMs, waitMs] = [mostRunMs(readings), mostWaitedMs(readings)];
+      const [ranMs, waitMs] = [maxRunMs(readings), maxWaitedMs(readings)];
       // One that was killed or started meanwhile has lost its connections, after which nothing is to wait for it.
       const isWhole = readings.length === looks.length && readings.at(-1)?.threads.size !== 0;
       if (name === self) stoodMs.push(waitMs);

@@ -23,7 +23,7 @@ export interface TargetSubsystem {
         readonly sizeMb: number;
         readonly blockSize: number;
         /** What it transfers at most; commands beyond it wait in the target. */
-        readonly mostMbPerSecond?: number | undefined;
+        readonly maxMbPerSecond?: number | undefined;
       }
     /** A file of the host. */
     | { readonly kind: 'file'; readonly path: string; readonly blockSize: number }
@@ -154,9 +154,9 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
           method: 'bdev_malloc_create',
           params: { name, num_blocks: (what.sizeMb * 2 ** 20) / what.blockSize, block_size: what.blockSize },
         },
-        ...(what.mostMbPerSecond === undefined
+        ...(what.maxMbPerSecond === undefined
           ? []
-          : [{ method: 'bdev_set_qos_limit', params: { name, rw_mbytes_per_sec: what.mostMbPerSecond } }]),
+          : [{ method: 'bdev_set_qos_limit', params: { name, rw_mbytes_per_sec: what.maxMbPerSecond } }]),
       ];
   }
 }

@@ -94,9 +94,7 @@ class Program {
  public:
   /** @param offset of the memory that all of its commands use */
   Program(const IoQueues::QueuePair& pair, uint32_t tag, uint32_t region, uint32_t offset)
-      : pair_(pair), driver_(*pair.ring), region_(region), offset_(offset) {
-    driver_.tag = tag;
-  }
+      : pair_(pair), driver_(*pair.ring, tag), region_(region), offset_(offset) {}
 
   void submit(std::mt19937_64& random) {
     if (!driver_.has_free()) return;

@@ -51,8 +51,7 @@ int run(uint32_t depth, uint32_t commands) {
     if (!set.connect(kRingSize, std::chrono::steady_clock::now() + std::chrono::seconds(10)))
       return EXIT_FAILURE;
   }
-  RingDriver js(*ring);
-  js.tag = tags.of(1);
+  RingDriver js(*ring, tags.of(1));
   uint32_t completed = 0;
   while (completed < commands) {
     for (uint32_t i = 0; i < depth; i++) js.push({.first = i * kBlocks, .blocks = kBlocks, .region = region});

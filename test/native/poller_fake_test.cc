@@ -69,8 +69,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
     }
   });
 
-  RingDriver js(*ring);
-  js.tag = tag;
+  RingDriver js(*ring, tag);
   uint64_t pushed = 0;
   uint64_t completed = 0;
   const auto limit = std::chrono::steady_clock::now() + 60s;

@@ -56,6 +56,13 @@ class VisitedSet : public testing::Test {
     poller_.add(set_, true);
   }
 
+  /** A read of one block, as the JavaScript thread submits it. */
+  void submit(RingDriver& js, JsQueueSet& js_set) const {
+    js.push({.region = region_});
+    ASSERT_TRUE(js.publish());
+    js_set.submitted(false);
+  }
+
   void free() {
     const LingerLock::ExclusiveGuard alone(*linger_);
     set_->free();
@@ -93,11 +100,8 @@ class VisitedSet : public testing::Test {
 TEST_F(VisitedSet, IsPolledByJavaScriptAloneWhileThatLooks) {
   controller_.completions_of_poll = [](size_t) { return size_t{0}; };
   connect();
-  RingDriver js(*ring_);
-  js.tag = tags_.of(1);
-  js.push({.region = region_});
-  ASSERT_TRUE(js.publish());
-  js_set_.submitted(false);
+  RingDriver js(*ring_, tags_.of(1));
+  submit(js, js_set_);
   // A machine that takes this thread's processor away for long makes the poller right to take over.
   uint64_t undisturbed = 0;
   for (int i = 0; i < 200; i++) {
@@ -115,11 +119,8 @@ TEST_F(VisitedSet, IsPolledByJavaScriptAloneWhileThatLooks) {
 TEST_F(VisitedSet, HasItsPollerSleepOnWhileJavaScriptLooks) {
   controller_.completions_of_poll = [](size_t) { return size_t{0}; };
   connect();
-  RingDriver js(*ring_);
-  js.tag = tags_.of(1);
-  js.push({.region = region_});
-  ASSERT_TRUE(js.publish());
-  js_set_.submitted(false);
+  RingDriver js(*ring_, tags_.of(1));
+  submit(js, js_set_);
   // As above: not every time on a busy machine.
   uint64_t rarely = 0;
   for (int i = 0; i < 50; i++) {
@@ -137,8 +138,7 @@ TEST_F(VisitedSet, HasItsPollerSleepOnWhileJavaScriptLooks) {
 TEST_F(VisitedSet, IsPolledOnceForSeveralCompletionsThatFollowEachOther) {
   controller_.completions_of_poll = [](size_t) { return size_t{1}; };
   connect();
-  RingDriver js(*ring_);
-  js.tag = tags_.of(1);
+  RingDriver js(*ring_, tags_.of(1));
   size_t most = 0;
   // On a busy machine the time between two may be too long.
   for (int round = 0; round < 50; round++) {
@@ -170,14 +170,11 @@ TEST_F(VisitedSet, IsPolledWhileJavaScriptLooksAtAnotherOfItsPollerOnly) {
   poller_.add(other, true);
   JsQueueSet js_other(kJsSlot, &poller_);
   js_other.replace(other);
-  RingDriver js(*other_ring);
-  js.tag = tags_.of(1);
+  RingDriver js(*other_ring, tags_.of(1));
   for (int round = 0; round < 20; round++) {
-    js.push({.region = region_});
-    ASSERT_TRUE(js.publish());
     // Its poller watches already, so it is not woken for this one.
     js_set_.poll();
-    js_other.submitted(false);
+    submit(js, js_other);
     ASSERT_TRUE(soon([&] {
       js_set_.poll();
       return !js.reap().empty();
@@ -192,15 +189,12 @@ TEST_F(VisitedSet, IsPolledWhileJavaScriptLooksAtAnotherOfItsPollerOnly) {
 
 TEST_F(VisitedSet, IsTakenOverWhileJavaScriptIsBusyAndGivenBack) {
   connect();
-  RingDriver js(*ring_);
-  js.tag = tags_.of(1);
+  RingDriver js(*ring_, tags_.of(1));
   for (int round = 0; round < 20; round++) {
     // Submitted and not looked at any more, sometimes after a rest of the poller.
     if (round % 4 == 0) std::this_thread::sleep_for(20ms);
     const uint64_t before = polls(kPollerSlot);
-    js.push({.region = region_});
-    ASSERT_TRUE(js.publish());
-    js_set_.submitted(false);
+    submit(js, js_set_);
     std::vector<RingDriver::Completion> done;
     ASSERT_TRUE(soon([&] {
       done = js.reap();
@@ -211,9 +205,7 @@ TEST_F(VisitedSet, IsTakenOverWhileJavaScriptIsBusyAndGivenBack) {
     EXPECT_GT(polls(kPollerSlot), before);
     // JavaScript is back.
     const uint64_t looked = polls(kJsSlot);
-    js.push({.region = region_});
-    ASSERT_TRUE(js.publish());
-    js_set_.submitted(false);
+    submit(js, js_set_);
     ASSERT_TRUE(soon([&] {
       js_set_.poll();
       return !js.reap().empty();
@@ -225,18 +217,13 @@ TEST_F(VisitedSet, IsTakenOverWhileJavaScriptIsBusyAndGivenBack) {
 
 TEST_F(VisitedSet, CallsJavaScriptOnceWhenItHasAskedForThat) {
   connect();
-  RingDriver js(*ring_);
-  js.tag = tags_.of(1);
+  RingDriver js(*ring_, tags_.of(1));
   for (uint64_t round = 1; round <= 20; round++) {
-    js.push({.region = region_});
-    ASSERT_TRUE(js.publish());
-    js_set_.submitted(false);
+    submit(js, js_set_);
     ASSERT_TRUE(soon([&] { return !js.reap().empty(); }));
     EXPECT_EQ(messages_, round - 1) << "nobody asked";
     js.ask();
-    js.push({.region = region_});
-    ASSERT_TRUE(js.publish());
-    js_set_.submitted(false);
+    submit(js, js_set_);
     ASSERT_TRUE(soon([&] { return messages_ == round; }));
     ASSERT_TRUE(soon([&] { return !js.reap().empty(); }));
   }
@@ -245,11 +232,8 @@ TEST_F(VisitedSet, CallsJavaScriptOnceWhenItHasAskedForThat) {
 
 TEST_F(VisitedSet, CostsNextToNothingWhileNothingIsPending) {
   connect();
-  RingDriver js(*ring_);
-  js.tag = tags_.of(1);
-  js.push({.region = region_});
-  ASSERT_TRUE(js.publish());
-  js_set_.submitted(false);
+  RingDriver js(*ring_, tags_.of(1));
+  submit(js, js_set_);
   ASSERT_TRUE(soon([&] {
     js_set_.poll();
     return !js.reap().empty();
@@ -297,8 +281,7 @@ TEST_F(VisitedSet, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
     }
   });
 
-  RingDriver js(*ring_);
-  js.tag = tag;
+  RingDriver js(*ring_, tag);
   std::mt19937_64 choices(11);
   uint64_t pushed = 0;
   uint64_t completed = 0;

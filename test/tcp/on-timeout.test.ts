@@ -17,7 +17,7 @@ const bytes = 4096;
 /** The slow disk takes two seconds for it, and what comes behind it waits. */
 const filler = Buffer.alloc(2 << 20);
 const fillerAt = 1 << 20;
-const mostMs = 5_000;
+const maxMs = 5_000;
 /** So that its data has reached the disk's queue: that of a small write travels with its command, and would overtake it. */
 const fillMs = 150;
 const brokenMs = 3_000;
@@ -29,7 +29,7 @@ const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
 const local = localTarget({
   port: '4472',
   subsystems: [
-    { nqn: slow, serial: 'SLOW', disk: { ...disk, mostMbPerSecond: 1 } },
+    { nqn: slow, serial: 'SLOW', disk: { ...disk, maxMbPerSecond: 1 } },
     { nqn: fast, serial: 'FAST', disk },
   ],
   environment: { pollers: 1 },
@@ -54,7 +54,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     const filling = ns.write(filler, { offset: fillerAt });
     await sleep(fillMs);
     await rejection('ERR_SPDK_TIMEOUT', limits.response, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
-    await within(mostMs, filling);
+    await within(maxMs, filling);
     expect((await read(ns)).equals(old)).toBe(true);
   });
 
@@ -70,7 +70,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
     const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
     expect(outcome, message).toBe('aborted');
-    await within(mostMs, filling);
+    await within(maxMs, filling);
     expect((await read(ns)).equals(newer)).toBe(true);
     expect(controller.state).toBe('attached');
     expect(controller.history.some(({ kind }) => kind === 'reset')).toBe(false);
@@ -89,14 +89,14 @@ it('`abort` by a signal ends many commands of several queue pairs', async () => 
   const writes = Array.from({ length: 8 }, (_, i) =>
     rejection(
       'ERR_SPDK_ABORTED',
-      mostMs,
+      maxMs,
       ns.write(old, { offset: 0, signal: abort.signal, queuePair: i % 2 ? first : second }),
     ),
   );
   await sleep(giveUpMs / 2);
   abort.abort();
   expect(new Set((await Promise.all(writes)).map(({ outcome }) => outcome))).toEqual(new Set(['aborted']));
-  await within(mostMs, filling);
+  await within(maxMs, filling);
   expect((await read(ns)).equals(newer)).toBe(true);
 });
 

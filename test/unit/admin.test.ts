@@ -24,7 +24,7 @@ const counting: Respond = (offset, length) =>
   Buffer.from(Array.from({ length }, (_, i) => (offset + i) % 251));
 
 /** An admin interface on a controller that completes immediately. */
-function make(respond: Respond = counting, mostBytes = 4_096, lpa = 4): Fake {
+function make(respond: Respond = counting, maxBytes = 4_096, lpa = 4): Fake {
   const sent: NativeAdminRequest[] = [];
   const responded = (request: NativeAdminRequest): Buffer => {
     if (request.opcode === identify) return Buffer.alloc(4096).fill(lpa, 261, 262);
@@ -38,7 +38,7 @@ function make(respond: Respond = counting, mostBytes = 4_096, lpa = 4): Fake {
     },
   };
   return {
-    admin: Admin.create({ native, rejection: () => undefined, mostBytes: () => mostBytes, tagOf: () => 0 }),
+    admin: Admin.create({ native, rejection: () => undefined, maxBytes: () => maxBytes, tagOf: () => 0 }),
     sent,
   };
 }

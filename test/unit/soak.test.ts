@@ -21,7 +21,7 @@ import {
 } from '../../scripts/soak/path-plan.js';
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
 import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
-import { mostRunMs, mostWaitedMs } from '../../scripts/soak/scheduling.js';
+import { maxRunMs, maxWaitedMs } from '../../scripts/soak/scheduling.js';
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
 import { Witness } from '../../scripts/soak/witness.js';
@@ -191,9 +191,9 @@ describe('the witness of processes that do not run', () => {
       reading(0, { '1': [10, 1_000], '2': [20, 0] }),
       reading(100, { '1': [15, 1_095], '2': [120, 0], '3': [1, 30] }),
     ];
-    expect(mostWaitedMs(readings)).toBe(95);
-    expect(mostRunMs(readings)).toBe(100);
-    expect(mostWaitedMs([])).toBe(0);
+    expect(maxWaitedMs(readings)).toBe(95);
+    expect(maxRunMs(readings)).toBe(100);
+    expect(maxWaitedMs([])).toBe(0);
   });
 
   it('sees that another process is stopped, and one that has just begun is none that was waited for', async () => {

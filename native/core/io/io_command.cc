@@ -142,9 +142,9 @@ void next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& e
     const bool several = command.operation != RingLayout::compare && entry.metadata_size == 0 &&
                          command.block_size <= limits.bytes &&
                          (entry.boundary == 0 || std::has_single_bit(entry.boundary));
-    const uint32_t most_segments = several ? limits.segments : 1;
+    const uint32_t max_segments = several ? limits.segments : 1;
     uint64_t bytes = 0;
-    for (uint32_t i = piece.segment; i < command.segment_count && piece.segments < most_segments; i++) {
+    for (uint32_t i = piece.segment; i < command.segment_count && piece.segments < max_segments; i++) {
       if (bytes >= most * command.block_size) break;
       bytes += command.segments[i].length - (piece.segments == 0 ? skip : 0);
       piece.segments++;

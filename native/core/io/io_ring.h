@@ -138,7 +138,17 @@ class IoRing : public RingLayout {
  private:
   static constexpr size_t kCacheLine = 64;
 
-  /** A command from its submission to its completion. */
+  /**
+   * A command from its submission to its completion. While it is not busy, JavaScript has the slot and the rest means
+   * nothing. While it is busy and no function of the ring is at work on it, it is in one of these states:
+   *
+   * - ready, in ready_: has_more(), and any number of its pieces may be with SPDK;
+   * - not ready, with pieces: more may remain to be sent when one of them completes; with `ended` or `lost` nothing does;
+   * - requeued, in requeued_: not ready, no pieces, and neither `ended` nor `lost`; has_more() from the lost unit on.
+   *
+   * `ended` and `lost` may both be set: the command then completes and is not requeued. settle() is where a command
+   * without pieces and with nothing to send leaves these states.
+   */
   struct alignas(kCacheLine) Slot {
     bool busy = false;
     /** It is in ready_ or being sent. */

@@ -29,7 +29,7 @@ export const memoryCases: readonly MemoryCase[] = [
   { controllers: 64, ioQueues: 1, together: true },
 ];
 
-export const mostControllers = 64;
+export const maxControllers = 64;
 
 /** What the rows of one transport say, in bytes; `linear`: many controllers cost no more each than some do. */
 export interface MemorySummary {
@@ -45,7 +45,7 @@ export interface MemorySummary {
 }
 
 /** Each of 64 controllers may cost so much of what each of 16 does. */
-const mostGrowth = 1.25;
+const maxGrowth = 1.25;
 
 export function summarise(transport: MemoryRow['transport'], rows: readonly MemoryRow[]): MemorySummary {
   const row = (controllers: number, ioQueues: number, together = false): MemoryRow => {
@@ -71,7 +71,7 @@ export function summarise(transport: MemoryRow['transport'], rows: readonly Memo
     usedPerQueue: perQueue('usedBytes'),
     residentPerQueue: perQueue('residentBytes'),
     growth: { used, resident },
-    linear: used <= mostGrowth && resident <= mostGrowth,
+    linear: used <= maxGrowth && resident <= maxGrowth,
     attachMs: { inTurn: many.attachMs, together: row(64, 1, true).attachMs },
   };
 }

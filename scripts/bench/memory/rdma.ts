@@ -3,11 +3,11 @@
 
 import { subsystems, transportId } from '../../fabric/topology.js';
 import { addSubsystem } from '../../target/kernel-target.js';
-import { mostControllers } from './cases.js';
+import { maxControllers } from './cases.js';
 import { measureMemory } from './measure.js';
 
 const device = `/dev/${subsystems.disk0.namespaces[0]?.disk}`;
-const nqns = Array.from({ length: mostControllers }, (_, i) => `nqn.2026-11.dev.spdk-nvme:memory${i}`);
+const nqns = Array.from({ length: maxControllers }, (_, i) => `nqn.2026-11.dev.spdk-nvme:memory${i}`);
 const removals = nqns.map((nqn, i) => addSubsystem(nqn, `MEMORY${i}`, [{ id: 1, device }]));
 try {
   const ids = nqns.map((nqn) => transportId(nqn));

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
-import { type MemoryRow, mostControllers } from './cases.js';
+import { type MemoryRow, maxControllers } from './cases.js';
 import { measureMemory } from './measure.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4481' } as const;
@@ -12,7 +12,7 @@ const clientMb = 512;
 
 /** Controllers of as many subsystems of SPDK's own target, on the host's loopback. */
 export async function measureMemoryTcp(report: (line: string) => void): Promise<MemoryRow[]> {
-  const numbers = Array.from({ length: mostControllers }, (_, i) => i);
+  const numbers = Array.from({ length: maxControllers }, (_, i) => i);
   const target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,

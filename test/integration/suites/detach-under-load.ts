@@ -39,8 +39,8 @@ const places = 8;
 const placeBytes = 2 << 20;
 /** For what has no limit of its own, on a slow machine. */
 const patienceMs = 30_000;
-const mostQueues = 3;
-const mostBytes = 4096;
+const maxQueues = 3;
+const maxBytes = 4096;
 /** What the memory in use may differ by after all rounds: SPDK v20.07 itself loses 256 bytes of it for each controller. */
 const strayBytes = 160 << 10;
 /** More than any drain takes. */
@@ -168,11 +168,11 @@ export function describeDetachUnderLoad(
 
   /** Has the pool that data is copied through grow to what the rounds take at most. */
   async function fillPool(): Promise<void> {
-    const ioQueues = mostQueues;
+    const ioQueues = maxQueues;
     const controller = await env.attach(target.transportId, { ioQueues, queueDepth, timeoutMs: patienceMs });
     const reads = controller.queuePairs.flatMap((queuePair) =>
       Array.from({ length: queueDepth }, () =>
-        controller.namespaces[0]?.read(Buffer.alloc(mostBytes), { offset: 0, queuePair }),
+        controller.namespaces[0]?.read(Buffer.alloc(maxBytes), { offset: 0, queuePair }),
       ),
     );
     await Promise.all(reads);
@@ -181,7 +181,7 @@ export function describeDetachUnderLoad(
 
   async function runRound(round: number): Promise<Outcome> {
     const polling = random.pick(['threads', 'inline', 'adaptive'] as const);
-    const ioQueues = 1 + random.below(mostQueues);
+    const ioQueues = 1 + random.below(maxQueues);
     const controller: Controller = await env.attach(target.transportId, {
       ioQueues,
       queueDepth,
@@ -197,7 +197,7 @@ export function describeDetachUnderLoad(
         const length = (1 + random.below(8)) * ns.blockSize;
         const memory = random.below(2) === 0 ? env.allocate(length) : undefined;
         if (memory) own.push(memory);
-        writers.push(new Writer(ns, queuePair, base + writers.length * mostBytes, length, round, memory));
+        writers.push(new Writer(ns, queuePair, base + writers.length * maxBytes, length, round, memory));
       }
     }
 
@@ -229,7 +229,7 @@ export function describeDetachUnderLoad(
     expect(report.completed + report.aborted).toBe(pending);
     expect(errors.filter(isAborted).length).toBe(report.aborted);
 
-    const disk = readBacking(env, target.backing, base, writers.length * mostBytes);
+    const disk = readBacking(env, target.backing, base, writers.length * maxBytes);
     for (const writer of writers) {
       const at = writer.offset - base;
       const holds = writer.holds(disk.subarray(at, at + writer.length));

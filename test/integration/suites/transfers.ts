@@ -11,7 +11,7 @@ export interface Transfer {
 }
 
 /** Most buffers that go to the controller without being copied together. */
-const mostParts = 16;
+const maxParts = 16;
 /** What is around the places for data, and must still be there after a read. */
 const guard = 0xa5;
 
@@ -102,7 +102,7 @@ export function transfers(env: Environment, ns: Namespace): { readonly [Name in 
 
 /** At most 16 sizes that make up the total, neighbours different, so that no limit of a command falls on all their ends. */
 function unevenly(total: number): readonly number[] {
-  const count = Math.min(mostParts, total);
+  const count = Math.min(maxParts, total);
   const each = Math.floor(total / count);
   const shift = Math.floor(each / 3);
   const sizes = Array.from({ length: count - 1 }, (_, i) => each + (i % 2 === 0 ? shift : -shift));

@@ -14,7 +14,8 @@ namespace spdk_nvme {
 
 class RingDriver {
  public:
-  explicit RingDriver(IoRing& ring) : ring_(ring), words_(ring.words()), capacity_(ring.capacity()) {
+  explicit RingDriver(IoRing& ring, uint32_t tag = 0)
+      : tag(tag), ring_(ring), words_(ring.words()), capacity_(ring.capacity()) {
     for (uint32_t slot = 0; slot < capacity_; slot++) free_.push_back(slot);
   }
 
@@ -32,7 +33,7 @@ class RingDriver {
   };
 
   /** Of the namespace that commands are for, as JavaScript last heard. */
-  uint32_t tag = 0;
+  uint32_t tag;
 
   [[nodiscard]] bool has_free() const { return !free_.empty(); }
   /** The slot that push() takes. */
