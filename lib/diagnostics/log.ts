@@ -1,9 +1,9 @@
 // SPDK’s log lines on their way to the events of the environment and of controllers, or to standard error.
 
-import { Console } from 'node:console';
 import { HeldEvents } from '../internal/held-events.js';
 import type { NativeLogLine } from '../native/contract.js';
 import { type LogLevel, type LogSink, logLevels } from '../options/environment.js';
+import { writeToStderr } from './stderr.js';
 
 /** A line that SPDK, DPDK or this package logged. */
 export interface LineAbout<Owner> {
@@ -29,8 +29,7 @@ export interface LogOwner<Owner> extends LogListener<Owner> {
 
 /** Passes SPDK's log lines on, and keeps early lines until a listener can have been added. */
 export class LogRelay<Owner extends LogOwner<Owner>> {
-  /** Unlike `process.stderr.write()`, it ends no program whose standard error is a pipe that nobody reads any more. */
-  readonly #stderr: Console | undefined;
+  readonly #toStderr: boolean;
   /** Held until init() has resolved and its caller has had a turn to add a listener. */
   readonly #events = new HeldEvents();
   readonly #warns: boolean;
@@ -40,7 +39,7 @@ export class LogRelay<Owner extends LogOwner<Owner>> {
   #listener: LogListener<Owner> | undefined;
 
   constructor(sink: LogSink, level: LogLevel = 'notice') {
-    this.#stderr = sink === 'stderr' ? new Console(process.stderr) : undefined;
+    this.#toStderr = sink === 'stderr';
     this.#warns = logLevels.indexOf(level) >= warnLevel;
   }
 
@@ -70,10 +69,10 @@ export class LogRelay<Owner extends LogOwner<Owner>> {
       message: text,
       ...(controllerId === 0 ? {} : { controller: known ?? controllerName }),
     };
-    if (this.#stderr) {
+    if (this.#toStderr) {
       const whose = controllerName === '' ? '' : `${controllerName}: `;
       const where = source === '' ? '' : ` (${source})`;
-      this.#stderr.log(`spdk ${line.level}: ${whose}${line.message}${where}`);
+      writeToStderr(`spdk ${line.level}: ${whose}${line.message}${where}\n`);
     } else {
       this.#events.announce(() => this.#listener?.emit('log', line));
       known?.events.announce(() => known.emit('log', line));

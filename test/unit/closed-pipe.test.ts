@@ -28,3 +28,14 @@ it('a script that has started something ends it first', async () => {
 it('the command line keeps its status when nobody reads its diagnostics', async () => {
   expect(await unread('sleep 0.2; node --import tsx cli/main.ts list --nonsense')).toBe('2');
 });
+
+it("lines of log: 'stderr' that nobody reads do not end the program", async () => {
+  const program = `
+    import { LogRelay } from './lib/diagnostics/log.ts';
+    const relay = new LogRelay('stderr');
+    const pass = () => relay.pass({ level: 2, source: '', text: 'line', controllerId: 0, controllerName: '' });
+    for (let i = 0; i < 20; i++) { pass(); pass(); await new Promise((resolve) => setTimeout(resolve, 1)); }
+    process.exitCode = process.stderr.listenerCount('error') === 0 ? 5 : 6;`;
+  const command = `sleep 0.2; node --import tsx --input-type=module -e "${program.replaceAll('\n', ' ')}"`;
+  expect(await unread(command)).toBe('5');
+});

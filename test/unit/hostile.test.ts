@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LogRelay } from '../../lib/diagnostics/log.js';
 import type { Namespace } from '../../lib/index.js';
@@ -104,20 +103,6 @@ it('a listener that throws costs no log line, and none its place', () => {
   expect(heard).toEqual(['1', '2', '3']);
   for (const [i, text] of heard.entries()) expect(later.mock.calls[i]?.[0]).toThrow(text);
   later.mockRestore();
-});
-
-it('a log to a standard error that nobody reads ends nothing', async () => {
-  const broken = new Writable({
-    write: (_chunk, _encoding, callback) =>
-      callback(Object.assign(new Error('broken pipe'), { code: 'EPIPE' })),
-  });
-  const stderr = vi.spyOn(process, 'stderr', 'get').mockReturnValue(broken as never);
-  const relay = new LogRelay('stderr');
-  for (const text of ['1', '2', '%s'])
-    relay.pass({ level: 2, source: '', text, controllerId: 0, controllerName: '' });
-  await new Promise((turned) => setTimeout(turned, 5));
-  stderr.mockRestore();
-  expect(broken.errored).toMatchObject({ code: 'EPIPE' });
 });
 
 /** A buffer that says to be of another length than it is. */
