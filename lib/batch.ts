@@ -13,7 +13,7 @@ import {
   readBatchTransfer,
 } from './io/batch-command.js';
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
-import { spinUs } from './io/completion-loop.js';
+import { spinTimeUs } from './io/completion-loop.js';
 import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './io/dma-memory.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
@@ -253,7 +253,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
       if (mayTake && this.#sent > 0) {
         // A fast device responds within what a turn of the event loop takes.
-        this.#queue.ring.poll(spinUs);
+        this.#queue.ring.poll(spinTimeUs());
         count = this.#take();
       }
     }

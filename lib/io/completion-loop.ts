@@ -22,10 +22,18 @@ export interface Reaped {
  */
 const idlePollMs = 100;
 /**
- * @internal How long a turn polls for the first completion: a turn of the event loop takes a good part of that, and adds to
+ * How long a turn polls a set for the first completion: a turn of the event loop takes a good part of that, and adds to
  * the latency of what completes meanwhile.
  */
-export const spinUs = 10;
+const spinUs = 10;
+/** Loops of this JavaScript thread that poll in each turn of its event loop. */
+let polling = 0;
+
+/** @internal How long to poll a set for the first completion: not at all while others wait for their turn. */
+export function spinTimeUs(sets = 1): number {
+  return polling > 1 || sets > 1 ? 0 : spinUs;
+}
+
 /** How long this thread polls in vain before it leaves that to a poller: what takes longer is slow anyway. */
 const patienceMs = 5;
 
@@ -38,7 +46,10 @@ export class CompletionLoop {
   readonly #mode: PollingMode;
   readonly #queuePairs: Reaped[] = [];
   readonly #busy = new Set<Reaped>();
+  /** Counts in `polling` while it is set. */
   #turn: NodeJS.Immediate | undefined;
+  /** Sets that the last turn polled. */
+  #sets = 0;
   #idle: NodeJS.Timeout | undefined;
   readonly #hold = new ProcessHold();
   /** Since when polling has found nothing, on the clock of `performance.now()`. */
@@ -82,35 +93,47 @@ export class CompletionLoop {
     if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
     this.#inVainSince = undefined;
     this.#turn = eventLoop.setImmediate(this.#poll);
+    polling++;
   }
 
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#idle);
     this.#hold.set(false);
-    if (this.#turn) eventLoop.clearImmediate(this.#turn);
     this.#busy.clear();
+    this.#endTurns();
+  }
+
+  #endTurns(): void {
+    if (!this.#turn) return;
+    eventLoop.clearImmediate(this.#turn);
     this.#turn = undefined;
+    polling--;
   }
 
   readonly #poll = (): void => {
-    // Still set: the operations that start in here need no further turn.
+    // The turn is still set: the operations that start in here need no further one.
     const worked = this.#reapBusy();
-    this.#turn = undefined;
-    if (this.#busy.size === 0 || this.#stopped) return;
-    if (this.#mode === 'adaptive' && this.#restsAfter(worked)) return;
-    this.#turn = eventLoop.setImmediate(this.#poll);
+    if (!this.#turn) return;
+    if (this.#busy.size === 0 || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#endTurns();
+    else this.#turn = eventLoop.setImmediate(this.#poll);
   };
 
   #reapBusy(): boolean {
     let worked = false;
+    let sets = 0;
     let polled: number | undefined;
+    const spin = spinTimeUs(this.#sets);
     for (const queuePair of this.#busy) {
       // Those of one set are next to each other.
-      if (queuePair.poller !== polled) queuePair.poll(spinUs);
+      if (queuePair.poller !== polled) {
+        queuePair.poll(spin);
+        sets++;
+      }
       polled = queuePair.poller;
       if (queuePair.reap()) worked = true;
     }
+    this.#sets = sets;
     return worked;
   }
 

@@ -1,6 +1,7 @@
-// How often the JavaScript thread looks at queue pairs that nothing is pending on.
+// How often, and how long, the JavaScript thread looks at queue pairs.
 
-import { afterEach, expect, it, vi } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CompletionLoop, type Reaped } from '../../../lib/io/completion-loop.js';
 
 afterEach(() => {
@@ -27,4 +28,55 @@ it.each([
   vi.advanceTimersByTime(1_000);
   loop.stop();
   expect(polls).toBe(most);
+});
+
+describe('how long a turn waits for a completion', () => {
+  /** A queue pair that is busy for ever, and the times that it was polled for. */
+  const busy = (poller: number) => {
+    const times: number[] = [];
+    const queuePair: Reaped = {
+      poller,
+      poll: (spinUs) => void times.push(spinUs),
+      reap: () => false,
+      requestWake: () => {},
+    };
+    return { queuePair, times };
+  };
+  const loopOf = (...queuePairs: readonly Reaped[]) => {
+    const loop = new CompletionLoop('inline');
+    onTestFinished(() => loop.stop());
+    loop.start(queuePairs);
+    for (const queuePair of queuePairs) loop.setBusy(queuePair, true);
+    return loop;
+  };
+  const turns = async (count: number) => {
+    for (let i = 0; i < count; i++) await setImmediate();
+  };
+
+  it('is some microseconds for the only set of the only controller', async () => {
+    const [one, other] = [busy(0), busy(0)];
+    loopOf(one.queuePair, other.queuePair);
+    await turns(3);
+    expect(new Set(one.times)).toEqual(new Set([10]));
+    expect(other.times).toEqual([]);
+  });
+
+  it('is nothing while another controller of this thread waits for its turn, and as before afterwards', async () => {
+    const [one, other] = [busy(0), busy(0)];
+    loopOf(one.queuePair);
+    const second = loopOf(other.queuePair);
+    await turns(3);
+    expect(new Set([...one.times, ...other.times])).toEqual(new Set([0]));
+    second.setBusy(other.queuePair, false);
+    await turns(3);
+    expect(one.times.at(-1)).toBe(10);
+  });
+
+  it('is nothing for several sets of one controller', async () => {
+    const [one, other] = [busy(0), busy(1)];
+    loopOf(one.queuePair, other.queuePair);
+    await turns(3);
+    expect(one.times.slice(1)).toEqual(one.times.slice(1).map(() => 0));
+    expect(other.times.at(-1)).toBe(0);
+  });
 });
