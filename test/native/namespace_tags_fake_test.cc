@@ -44,6 +44,20 @@ TEST(NamespaceTags, ChangeWithAllThatTellsADiskFromAnother) {
   }
 }
 
+TEST(NamespaceTags, ChangeWithTheSerialNumberOfTheSubsystemWhereNothingElseTells) {
+  spdk_nvme_ctrlr controller;
+  spdk_nvme_ns& ns = controller.add(1, kBlock, kBlocks);
+  NamespaceTags tags;
+  const uint32_t first = tag_now(tags, controller);
+  controller.data.sn[19] = '2';
+  const uint32_t second = tag_now(tags, controller);
+  EXPECT_NE(second, first);
+  ns.identify.eui64 = 1;
+  const uint32_t named = tag_now(tags, controller);
+  controller.data.sn[19] = '3';
+  EXPECT_EQ(tag_now(tags, controller), named);
+}
+
 TEST(NamespaceTags, StayWhileADiskIsTheSame) {
   spdk_nvme_ctrlr controller;
   spdk_nvme_ns& ns = controller.add(1, kBlock, kBlocks);

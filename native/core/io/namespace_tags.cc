@@ -25,7 +25,7 @@ void NamespaceTags::update(spdk_nvme_ctrlr* controller) {
        id = spdk_nvme_ctrlr_get_next_active_ns(controller, id)) {
     spdk_nvme_ns* ns = spdk_nvme_ctrlr_get_ns(controller, id);
     if (ns == nullptr || !spdk_nvme_ns_is_active(ns)) continue;
-    const Identity identity = identify(ns);
+    const Identity identity = identify(controller, ns);
     const auto old = before.find(id);
     const bool same = old != before.end() && old->second.identity == identity;
     known_[id] = {.identity = identity, .tag = same ? old->second.tag : new_tag()};
@@ -33,7 +33,7 @@ void NamespaceTags::update(spdk_nvme_ctrlr* controller) {
 }
 
 /** Size is no part of it: a disk that grows is the same disk. */
-NamespaceTags::Identity NamespaceTags::identify(spdk_nvme_ns* ns) {
+NamespaceTags::Identity NamespaceTags::identify(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns) {
   Identity identity;
   const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(ns);
   static_assert(sizeof(data->nguid) == sizeof(identity.nguid) &&
@@ -43,6 +43,11 @@ NamespaceTags::Identity NamespaceTags::identify(spdk_nvme_ns* ns) {
   // Null where the controller gives none.
   if (const spdk_uuid* uuid = spdk_nvme_ns_get_uuid(ns); uuid != nullptr) {
     memcpy(identity.uuid.data(), uuid, sizeof(identity.uuid));
+  }
+  if (identity == Identity{}) {
+    const auto& serial = spdk_nvme_ctrlr_get_data(controller)->sn;
+    static_assert(sizeof(serial) == sizeof(identity.serial));
+    memcpy(identity.serial.data(), serial, sizeof(identity.serial));
   }
   identity.block_size = spdk_nvme_ns_get_sector_size(ns);
   identity.metadata_size = spdk_nvme_ns_get_md_size(ns);

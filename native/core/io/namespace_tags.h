@@ -11,8 +11,8 @@ namespace spdk_nvme {
 /**
  * Distinguishes a namespace from others that had its id before. Each namespace has a number that it keeps
  * over changes of its size and over resets, and that no other namespace of the process ever has. Commands
- * have the tag of their namespace. If the controller reports no identifier, a namespace of the same format
- * under the same id counts as the same. Thread: control.
+ * have the tag of their namespace. If the controller reports no identifier, a namespace of the same format under the
+ * same id, of a subsystem with the same serial number, counts as the same. Thread: control.
  */
 class NamespaceTags {
  public:
@@ -28,6 +28,8 @@ class NamespaceTags {
     std::array<uint8_t, 16> uuid{};
     uint32_t block_size = 0;
     uint32_t metadata_size = 0;
+    /** Of the subsystem; zeroes for a namespace with an identifier, which says more. */
+    std::array<char, 20> serial{};
 
     bool operator==(const Identity&) const = default;
   };
@@ -36,7 +38,7 @@ class NamespaceTags {
     uint32_t tag = 0;
   };
 
-  static Identity identify(spdk_nvme_ns* ns);
+  static Identity identify(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns);
 
   std::unordered_map<uint32_t, Known> known_;
 };
