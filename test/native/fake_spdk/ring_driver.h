@@ -14,8 +14,8 @@ namespace spdk_nvme {
 
 class RingDriver {
  public:
-  explicit RingDriver(IoRing& ring, uint32_t tag = 0)
-      : tag(tag), ring_(ring), words_(ring.words()), capacity_(ring.capacity()) {
+  explicit RingDriver(IoRing& ring, uint32_t namespace_tag = 0)
+      : tag(namespace_tag), ring_(ring), words_(ring.words()), capacity_(ring.capacity()) {
     for (uint32_t slot = 0; slot < capacity_; slot++) free_.push_back(slot);
   }
 
