@@ -115,7 +115,10 @@ describe.each(targets)('the verbs for %s', (_, place) => {
   it('list has the fields and values of nvme-cli', async () => {
     const { Devices: ofAll } = (await json('nvme', 'list')) as { Devices: Json[] };
     const { Devices } = (await ours('list', ...target)) as { Devices: Json[] };
-    const theirs = ofAll.filter(({ SerialNumber }) => SerialNumber === Devices[0]?.SerialNumber);
+    // It lists namespaces in the order in which the kernel found them.
+    const theirs = ofAll
+      .filter(({ SerialNumber }) => SerialNumber === Devices[0]?.SerialNumber)
+      .sort((one, other) => Number(one.NameSpace) - Number(other.NameSpace));
     const [one = {}] = theirs;
     // It lists devices of this machine, and knows neither their subsystem nor their address.
     const both = (device: Json) => Object.fromEntries(Object.entries(device).filter(([name]) => name in one));
