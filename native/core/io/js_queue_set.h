@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "native/core/io/poller.h"
@@ -56,7 +57,10 @@ class JsQueueSet {
       if (turn.worked && completed >= wanted) return;
       now = Clock::now();
       if (turn.worked) end = std::min(now + kLongestGap, limit);
-      if (now >= end) return;
+      if (now < end) continue;
+      // A thread that waits for this processor, such as the target's or another worker's, may be what it waits for.
+      if (completed == 0) std::this_thread::yield();
+      return;
     }
   }
 
