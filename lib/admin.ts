@@ -5,6 +5,7 @@ import { PendingCall } from './internal/pending-call.js';
 import { withJson } from './internal/shown.js';
 import type { NativeController } from './native/contract.js';
 import { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
+import { receivesData } from './nvme/opcode.js';
 import {
   type AdminCommand,
   type AdminLimits,
@@ -64,8 +65,6 @@ const lpa = 261;
 const extendedData = 1 << 2;
 const opcodes = { getLogPage: 0x02, identify: 0x06, setFeatures: 0x09, getFeatures: 0x0a } as const;
 const everyNamespace = 0xffff_ffff;
-/** The bit of opcodes whose data, if any, is received. */
-const receives = 2;
 
 /** @internal What the admin commands need of their controller. */
 export interface AdminServices {
@@ -105,7 +104,7 @@ export class Admin {
    */
   async send(command: AdminCommand, options?: AdminOptions): Promise<AdminResult> {
     const checked = checkCommand(command);
-    const tag = (checked.opcode & receives) === 0 ? this.tagOf(checked.nsid) : 0;
+    const tag = receivesData(checked.opcode) ? 0 : this.tagOf(checked.nsid);
     return this.#send(`Admin command ${checked.opcode}`, checked, checkLimits(options), tag);
   }
 

@@ -32,6 +32,7 @@ import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { ioOpcodes } from './native/ring-layout.js';
 import { deviceIdOf } from './nvme/namespace-descriptors.js';
+import { receivesData, sendsData } from './nvme/opcode.js';
 import type { AdminOptions } from './options/admin-command.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
@@ -303,10 +304,9 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     const limits = readLimits(options, 'raw options', this);
     this.check(0, 0);
     const view = given.get('data');
-    // The two lowest bits are the direction: 1 to the controller, 2 from it.
-    const sends = (opcode & 1) !== 0;
-    const receives = (opcode & 2) !== 0;
-    if (view !== undefined && (opcode & 3) === 0)
+    const sends = sendsData(opcode);
+    const receives = receivesData(opcode);
+    if (view !== undefined && !sends && !receives)
       throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', `Opcode ${opcode} transfers no data: omit data`);
     const data = view === undefined ? undefined : (receives ? writableBytesOf : bytesOf)(view, 'data');
     const length = checkInteger(data?.byteLength ?? 0, 'the length of data', 0, maxRawBytes, 'bytes');

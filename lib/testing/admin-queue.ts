@@ -1,7 +1,8 @@
 // The admin queue of a controller in memory.
 
 import type { NativeAdminRequest } from '../native/contract.js';
-import { type MemoryAdminResult, returnsData } from './admin.js';
+import { receivesData } from '../nvme/opcode.js';
+import type { MemoryAdminResult } from './admin.js';
 import type { Connection } from './connection.js';
 import type { JsChannel } from './js-channel.js';
 import type { Scheduler } from './scheduler.js';
@@ -58,7 +59,7 @@ export class AdminQueue {
     const status = result ? result.status : abortedStatus;
     this.#channel.post(() => {
       if (status === 0 && result) {
-        const data = returnsData(opcode) ? Buffer.from(result.data) : empty();
+        const data = receivesData(opcode) ? Buffer.from(result.data) : empty();
         request.done(null, result.cdw0, data);
         return;
       }

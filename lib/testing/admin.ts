@@ -18,11 +18,6 @@ export interface MemoryAdminResult {
 const invalidOpcode = 0x01;
 const invalidField = 0x02;
 
-/** Whether a command returns data (NVMe base specification, the lowest two bits of an opcode). */
-export function returnsData(opcode: number): boolean {
-  return (opcode & 2) !== 0;
-}
-
 /** Completes Identify, Get Log Page, Get and Set Features and Keep Alive. @param features values by feature id */
 export function adminResult(
   question: AdminQuestion,

@@ -1,6 +1,7 @@
 // A command as a ring in shared memory describes it.
 
 import { commandWord as at, ioOpcodes, ringLayout } from '../native/ring-layout.js';
+import { receivesData } from '../nvme/opcode.js';
 
 /** A part of a DMA region. */
 interface CommandPart {
@@ -81,6 +82,6 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
 
 /** Whether data comes from the controller. */
 export function comesBack(command: RingCommand): boolean {
-  if (command.operation === ioOpcodes.raw) return (command.opcode & 2) !== 0;
+  if (command.operation === ioOpcodes.raw) return receivesData(command.opcode);
   return command.operation === ioOpcodes.read;
 }
