@@ -51,6 +51,13 @@ bool lost_connection(const spdk_nvme_status& status) {
          (status.sc == SPDK_NVME_SC_ABORTED_SQ_DELETION || status.sc == SPDK_NVME_SC_ABORTED_BY_REQUEST);
 }
 
+void reject_unsent(const AdminCommand& command, const char* code, const char* why) {
+  command.done({.status = Status::failure(code, std::string("the admin command was not sent: ") + why),
+                .completed = false,
+                .cdw0 = 0,
+                .data = {}});
+}
+
 }  // namespace
 
 struct AdminCommands::InFlight {
@@ -60,20 +67,11 @@ struct AdminCommands::InFlight {
 };
 
 void AdminCommand::reject() const {
-  done({.status = Status::failure("ERR_SPDK_CONTROLLER_FAILED",
-                                  "the admin command was not sent: the controller has no connection"),
-        .completed = false,
-        .cdw0 = 0,
-        .data = {}});
+  reject_unsent(*this, "ERR_SPDK_CONTROLLER_FAILED", "the controller has no connection");
 }
 
 void AdminCommand::reject_for_namespace() const {
-  done({.status = Status::failure(
-            "ERR_SPDK_NAMESPACE_GONE",
-            "the admin command was not sent: its namespace is gone, or another one has its id"),
-        .completed = false,
-        .cdw0 = 0,
-        .data = {}});
+  reject_unsent(*this, "ERR_SPDK_NAMESPACE_GONE", "its namespace is gone, or another one has its id");
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
