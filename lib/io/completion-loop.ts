@@ -22,16 +22,16 @@ export interface Reaped {
  */
 const idlePollMs = 100;
 /**
- * How long a turn polls a set for the first completion: a turn of the event loop takes a good part of that, and adds to
- * the latency of what completes meanwhile.
+ * How long a turn polls for first completions: a turn of the event loop takes a good part of that, and adds to the latency of
+ * what completes meanwhile.
  */
 const spinUs = 10;
-/** Loops of this JavaScript thread that poll in each turn of its event loop. */
-let polling = 0;
+/** Sets that this JavaScript thread polls in each turn of its event loop. */
+let polledSets = 0;
 
-/** @internal How long to poll a set for the first completion: not at all while others wait for their turn. */
-export function spinTimeUs(sets = 1): number {
-  return polling > 1 || sets > 1 ? 0 : spinUs;
+/** @internal How long to poll a set for the first completion: all sets share the time. */
+export function spinTimeUs(): number {
+  return Math.floor(spinUs / Math.max(polledSets, 1));
 }
 
 /** How long this thread polls in vain before it leaves that to a poller: what takes longer is slow anyway. */
@@ -46,9 +46,8 @@ export class CompletionLoop {
   readonly #mode: PollingMode;
   readonly #queuePairs: Reaped[] = [];
   readonly #busy = new Set<Reaped>();
-  /** Counts in `polling` while it is set. */
   #turn: NodeJS.Immediate | undefined;
-  /** Sets that the last turn polled. */
+  /** Sets that the last turn polled, which are among `polledSets`. */
   #sets = 0;
   #idle: NodeJS.Timeout | undefined;
   readonly #hold = new ProcessHold();
@@ -93,7 +92,6 @@ export class CompletionLoop {
     if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
     this.#inVainSince = undefined;
     this.#turn = eventLoop.setImmediate(this.#poll);
-    polling++;
   }
 
   stop(): void {
@@ -108,7 +106,12 @@ export class CompletionLoop {
     if (!this.#turn) return;
     eventLoop.clearImmediate(this.#turn);
     this.#turn = undefined;
-    polling--;
+    this.#count(0);
+  }
+
+  #count(sets: number): void {
+    polledSets += sets - this.#sets;
+    this.#sets = sets;
   }
 
   readonly #poll = (): void => {
@@ -123,7 +126,7 @@ export class CompletionLoop {
     let worked = false;
     let sets = 0;
     let polled: number | undefined;
-    const spin = spinTimeUs(this.#sets);
+    const spin = spinTimeUs();
     for (const queuePair of this.#busy) {
       // Those of one set are next to each other.
       if (queuePair.poller !== polled) {
@@ -133,7 +136,7 @@ export class CompletionLoop {
       polled = queuePair.poller;
       if (queuePair.reap()) worked = true;
     }
-    this.#sets = sets;
+    this.#count(sets);
     return worked;
   }
 
