@@ -98,13 +98,8 @@ export class CompletionLoop {
     this.#stopped = true;
     clearInterval(this.#idle);
     this.#hold.set(false);
+    if (this.#turn) eventLoop.clearImmediate(this.#turn);
     this.#busy.clear();
-    this.#endTurns();
-  }
-
-  #endTurns(): void {
-    if (!this.#turn) return;
-    eventLoop.clearImmediate(this.#turn);
     this.#turn = undefined;
     this.#count(0);
   }
@@ -115,11 +110,13 @@ export class CompletionLoop {
   }
 
   readonly #poll = (): void => {
-    // The turn is still set: the operations that start in here need no further one.
+    // Still set: the operations that start in here need no further turn.
     const worked = this.#reapBusy();
-    if (!this.#turn) return;
-    if (this.#busy.size === 0 || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#endTurns();
-    else this.#turn = eventLoop.setImmediate(this.#poll);
+    this.#turn = undefined;
+    const over = this.#busy.size === 0 || this.#stopped;
+    // What asks for another look while this one comes to rest gets it.
+    if (over || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#count(0);
+    else this.#turn ??= eventLoop.setImmediate(this.#poll);
   };
 
   #reapBusy(): boolean {

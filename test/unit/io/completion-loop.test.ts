@@ -30,6 +30,27 @@ it.each([
   expect(polls).toBe(most);
 });
 
+it('a look that is asked for while polling comes to rest is made', async () => {
+  let polls = 0;
+  let wakes = 0;
+  const loop = new CompletionLoop('adaptive');
+  onTestFinished(() => loop.stop());
+  const queuePair: Reaped = {
+    poller: 0,
+    poll: () => void polls++,
+    reap: () => false,
+    requestWake: () => {
+      wakes++;
+      loop.look();
+    },
+  };
+  loop.start([queuePair]);
+  loop.setBusy(queuePair, true);
+  await vi.waitUntil(() => wakes > 0);
+  const before = polls;
+  await vi.waitUntil(() => polls > before + 1);
+});
+
 describe('how long a turn waits for a completion', () => {
   /** A queue pair that is busy for ever, and the times that it was polled for. */
   const busy = (poller: number) => {
