@@ -27,7 +27,7 @@ it.each(verbs)(
       fc.asyncProperty(commandLineOf(verb), async (words) => {
         ends[(await checkCommandLine(words)) ? 'accepted' : 'rejected'] += 1;
       }),
-      { numRuns: 25 },
+      { numRuns: 50 },
     );
   },
 );
