@@ -28,7 +28,7 @@ function inGuest(
       alias: [
         { find: /^spdk-nvme$/, replacement: path.resolve('dist/index.js') },
         { find: /^spdk-nvme\/(\w+)$/, replacement: path.resolve('dist/$1/index.js') },
-        { find: /^(?:\.\.\/)+lib\/(.+)$/, replacement: path.resolve('dist/$1') },
+        { find: /^(?:\.\.\/)+lib\/((?:\w+\/)?index\.js)$/, replacement: path.resolve('dist/$1') },
       ],
     },
     test: {

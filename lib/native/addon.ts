@@ -2,13 +2,14 @@
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { type NativeFailure, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon } from './contract.js';
 import { installReport } from './install-report.js';
+import { packageRoot } from './package-root.js';
 import { findPrebuilt } from './prebuilt.js';
 
-const builtFile = fileURLToPath(new URL('../../build/Release/spdk_nvme.node', import.meta.url));
+const builtFile = path.join(packageRoot, 'build/Release/spdk_nvme.node');
 const require = createRequire(import.meta.url);
 let addon: NativeAddon | undefined;
 let loaded = '';

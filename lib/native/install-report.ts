@@ -1,8 +1,10 @@
 // Why the addon is missing: what the package's install script left in a file.
 
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { packageRoot } from './package-root.js';
 
-const reportFile = new URL('../../install-report.json', import.meta.url);
+const reportFile = path.join(packageRoot, 'install-report.json');
 
 /** Why there is no addon, as the end of a sentence, and the command that changes it. */
 export interface InstallReport {

@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { packageRoot } from './package-root.js';
 
 const require = createRequire(import.meta.url);
-const manifestOfThis = new URL('../../package.json', import.meta.url);
+const manifestOfThis = path.join(packageRoot, 'package.json');
 
 /** The name of the binary package for this platform. */
 export const prebuiltName = `@spdk-nvme/${process.platform}-${process.arch}`;

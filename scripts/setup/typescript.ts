@@ -11,8 +11,10 @@ const STAMP = 'typescript';
 const require = createRequire(import.meta.url);
 
 function current(): string {
-  const { version } = require('typescript/package.json');
-  return fingerprint(['lib', 'cli', 'tsconfig.json', 'tsconfig.build.json'], { version });
+  const versions = ['typescript', 'esbuild'].map((name) => require(`${name}/package.json`).version);
+  return fingerprint(['lib', 'cli', 'scripts/bundle.ts', 'tsconfig.json', 'tsconfig.build.json'], {
+    versions,
+  });
 }
 
 export const typescript: Step = {
@@ -27,12 +29,7 @@ export const typescript: Step = {
     report('compiling lib/ and cli/ to dist/');
     newLog(LOG);
     clearStamp(STAMP);
-    // A renamed module must not remain in dist/.
-    fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-    const tsc = require.resolve('typescript/bin/tsc');
-    for (const project of ['tsconfig.build.json', 'cli/tsconfig.json']) {
-      await run(process.execPath, [tsc, '-p', project], { cwd: root, log: LOG });
-    }
+    await run('npm', ['run', 'build'], { cwd: root, log: LOG });
     writeStamp(STAMP, stamp);
   },
 };

@@ -45,7 +45,7 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
         tarball = path.join(folder, packed.filename);
         const names: string[] = packed.files.map((file: { path: string }) => file.path);
         const unwanted = names.filter((name) => NOT_SHIPPED.test(name));
-        const stale = names.filter((name) => name.startsWith('dist/') && !hasSource(name));
+        const stale = names.filter((name) => /^dist\/(?!shared\/)/.test(name) && !hasSource(name));
         if (unwanted.length + stale.length > 0) {
           throw new Error(`The package has ${[...unwanted, ...stale].join(', ')}`);
         }

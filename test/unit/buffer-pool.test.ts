@@ -116,9 +116,10 @@ it('of a worker is returned when that is terminated', async () => {
 });
 
 it('is the own memory of Node.js in a worker, so that it outlives the worker when it is transferred', async () => {
-  const module = path.resolve(import.meta.dirname, '../../dist/streams/chunk-memory.js');
+  const module = path.resolve(import.meta.dirname, '../../lib/streams/chunk-memory.ts');
   const script = `
     const { parentPort } = require('node:worker_threads');
+    require('tsx/cjs');
     const { ChunkMemory } = require(${JSON.stringify(module)});
     const { buffer } = new ChunkMemory().take(${bytes}).fill(9);
     parentPort.postMessage(buffer, [buffer]);`;
