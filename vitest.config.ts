@@ -60,7 +60,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          setupFiles: ['test/support/faked-turns.ts'],
+          setupFiles: ['test/support/faked-time.ts'],
           maxWorkers: workers,
           // Some start Node.js, which takes seconds on a machine that is busy otherwise.
           testTimeout: 20_000,

@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import type { Controller } from './controller.js';
 import { codedError, type NativeFailure, SpdkError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { PendingCall } from './internal/pending-call.js';
 import { withKeys } from './keys.js';
 import { ignoringErrors, unexplained } from './native/addon.js';
@@ -48,8 +49,10 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
   let controller: Controller | undefined;
   let retry: NodeJS.Timeout | undefined;
   const cancel = (): void => {
-    clearTimeout(retry);
-    setTimeout(() => ignoringErrors(() => nativeController?.forceDisconnect()), forceDisconnectMs).unref();
+    eventLoop.clearTimeout(retry);
+    eventLoop
+      .setTimeout(() => ignoringErrors(() => nativeController?.forceDisconnect()), forceDisconnectMs)
+      .unref();
     nativeController?.cancelAttach();
   };
   const limits = {
@@ -74,7 +77,7 @@ export function startAttach(environment: NativeEnvironment, attach: Attach): Pen
         // Native code ends a cancelled attach, whether it succeeded or not.
         if (call.settled) return;
         if (failure?.code === 'ERR_SPDK_DETACHING' && failure.errno === constants.errno.EAGAIN) {
-          retry = setTimeout(() => call.attempt(() => begin(call)), retryMs);
+          retry = eventLoop.setTimeout(() => call.attempt(() => begin(call)), retryMs);
           return;
         }
         if (failure || !nativeController) {

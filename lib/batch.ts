@@ -203,7 +203,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#queue.count(this.#described);
     this.#sent += this.#described;
     this.#described = 0;
-    if (this.#sentAt) for (const slot of this.#unsentSlots.splice(0)) this.#sentAt[slot] = performance.now();
+    if (this.#sentAt) for (const slot of this.#unsentSlots.splice(0)) this.#sentAt[slot] = eventLoop.now();
     this.#queue.publish();
   }
 

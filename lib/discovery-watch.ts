@@ -8,6 +8,7 @@ import type { DiscoveryChange } from './discovery/changes.js';
 import type { DiscoveryLog } from './discovery/log.js';
 import { logOf, readLog } from './discovery/read-log.js';
 import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
 import { shown } from './internal/shown.js';
@@ -190,7 +191,7 @@ export class DiscoveryWatch
   #end(failure: Failure | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#timer);
+    eventLoop.clearTimeout(this.#timer);
     if (this.#settings.signal) offAbort(this.#settings.signal, this.#onSignal);
     this.#feed.end(failure);
     this.#events.announce(() => {
@@ -207,7 +208,7 @@ export class DiscoveryWatch
   /** The log is read now, or once more after the reading that is under way. */
   #refresh(): void {
     this.#stale = true;
-    clearTimeout(this.#timer);
+    eventLoop.clearTimeout(this.#timer);
     if (!this.#reading) void this.#readAll();
   }
 
@@ -217,9 +218,9 @@ export class DiscoveryWatch
     let failed = false;
     while (this.#stale && this.connected) {
       this.#stale = false;
-      const end = performance.now() + timeoutMs;
+      const end = eventLoop.now() + timeoutMs;
       try {
-        await this.#read(() => Math.max(1, Math.floor(end - performance.now())));
+        await this.#read(() => Math.max(1, Math.floor(end - eventLoop.now())));
         failed = false;
       } catch (error) {
         failed = true;
@@ -244,9 +245,9 @@ export class DiscoveryWatch
   }
 
   #later(ms: number): void {
-    clearTimeout(this.#timer);
+    eventLoop.clearTimeout(this.#timer);
     if (this.closed) return;
-    this.#timer = setTimeout(() => this.#refresh(), ms).unref();
+    this.#timer = eventLoop.setTimeout(() => this.#refresh(), ms).unref();
   }
 
   async #read(left: () => number): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { EnvironmentControllers } from './environment-controllers.js';
 import { SpdkError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { PendingCall } from './internal/pending-call.js';
 import type { NativeEnvironment } from './native/contract.js';
 
@@ -28,7 +29,7 @@ export async function closeEnvironment(
   timeoutMs: number,
   reason: SpdkError,
 ): Promise<void> {
-  const begun = performance.now();
+  const begun = eventLoop.now();
   const outcomes = await controllers.end(reason, Math.max(1, timeoutMs - endingMs(timeoutMs)));
   const { clean, nativeStack } = await endThreads(native, timeoutMs, begun);
   if (clean) return;
@@ -49,8 +50,8 @@ function endThreads(
   timeoutMs: number,
   begun: number,
 ): Promise<{ clean: boolean; nativeStack: string }> {
-  const since = Math.max(begun, performance.now() - timeoutMs + 1);
-  const left = timeoutMs - (performance.now() - since);
+  const since = Math.max(begun, eventLoop.now() - timeoutMs + 1);
+  const left = timeoutMs - (eventLoop.now() - since);
   const limits = { ...closing, timeoutMs, since };
   return PendingCall.start<{ clean: boolean; nativeStack: string }>(limits, (call) => {
     native.close({

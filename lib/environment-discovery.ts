@@ -4,6 +4,7 @@ import type { Controller } from './controller.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { DiscoveryWatch } from './discovery-watch.js';
+import { eventLoop } from './internal/event-loop.js';
 import { pcieError } from './internal/state-errors.js';
 import { wipeKeys } from './keys.js';
 import { type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
@@ -100,6 +101,6 @@ async function connectTo(
 
 /** Counts a time limit down, to a millisecond. */
 function timeLeft(timeoutMs: number): () => number {
-  const end = performance.now() + timeoutMs;
-  return () => Math.max(1, Math.floor(end - performance.now()));
+  const end = eventLoop.now() + timeoutMs;
+  return () => Math.max(1, Math.floor(end - eventLoop.now()));
 }

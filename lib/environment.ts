@@ -15,6 +15,7 @@ import { type DiscoveryServices, openDiscoveryWatch, readDiscoveryLog } from './
 import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { waitFor } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
@@ -212,15 +213,15 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   ): Promise<Controller> {
     if (this.closed) throw closedError();
     if (transportId.trtype === 'PCIe') throw pcieError();
-    const begun = performance.now();
+    const begun = eventLoop.now();
     try {
       const what = `Attaching ${transportId.subnqn}`;
       const connect = () => this.#connect(what, transportId, resolved, machine, false);
       const attached = await traced('spdk-nvme:attach', connect, () => ({ transportId }));
-      publish('spdk-nvme:attach', { controller: attached, ms: performance.now() - begun });
+      publish('spdk-nvme:attach', { controller: attached, ms: eventLoop.now() - begun });
       return attached;
     } catch (error) {
-      publish('spdk-nvme:attach:error', { transportId, error, ms: performance.now() - begun });
+      publish('spdk-nvme:attach:error', { transportId, error, ms: eventLoop.now() - begun });
       throw error;
     }
   }

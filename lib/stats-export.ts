@@ -14,6 +14,7 @@ import {
   exportedSubsystems,
 } from './environment-stats.js';
 import { SpdkError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { checkString, readOptions } from './options/arguments.js';
 
 /** One reading of an exported environment: what a client gets, as one line of JSON. */
@@ -120,7 +121,7 @@ function respond(socket: Socket, environment: Environment, program: string): voi
     schema: 1,
     pid: process.pid,
     program,
-    monotonicMs: performance.timeOrigin + performance.now(),
+    monotonicMs: eventLoop.timeOrigin + eventLoop.now(),
     memory,
     pollers,
     controllers: exportedControllers(controllers),

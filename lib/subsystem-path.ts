@@ -3,6 +3,7 @@
 
 import type { Controller } from './controller.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
 import { wipeKeys } from './keys.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
@@ -193,7 +194,7 @@ export class SubsystemPath {
   /** @internal */
   suspect(): void {
     if (!this.usable) return;
-    this.#suspicion = setTimeout(() => {
+    this.#suspicion = eventLoop.setTimeout(() => {
       this.#trust();
       this.#falselySuspected = true;
       this.#services.changed(this);
@@ -225,9 +226,9 @@ export class SubsystemPath {
   async #connect(): Promise<void> {
     const { ctrlrLossTimeoutMs, reconnectDelayMs } = this.spec.options;
     const { signal } = this.#ending;
-    const begun = performance.now();
+    const begun = eventLoop.now();
     for (let attempts = 1; !signal.aborted; attempts++) {
-      const attempted = performance.now();
+      const attempted = eventLoop.now();
       try {
         this.#adopt(await this.#services.attach(this.spec, { signal }));
         return;
@@ -235,12 +236,12 @@ export class SubsystemPath {
         if (signal.aborted) return;
         const error = codedError('Attaching the path failed', thrown);
         this.#error = error;
-        const next = Math.max(attempted + reconnectDelayMs, performance.now());
+        const next = Math.max(attempted + reconnectDelayMs, eventLoop.now());
         const last = finalCodes.includes(error.code) || next > begun + ctrlrLossTimeoutMs;
         if (last || ctrlrLossTimeoutMs === 0) this.#enter('failed', error);
         if (attempts === 1) this.#services.firstFailed(this, error);
         if (this.#state === 'failed') return;
-        await this.#pause(next - performance.now());
+        await this.#pause(next - eventLoop.now());
       }
     }
   }
@@ -248,9 +249,9 @@ export class SubsystemPath {
   /** Until the next attempt; a detach ends it. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
+      const timer = eventLoop.setTimeout(resolve, ms).unref();
       this.#wake = () => {
-        clearTimeout(timer);
+        eventLoop.clearTimeout(timer);
         resolve();
       };
     });
@@ -391,12 +392,12 @@ export class SubsystemPath {
 
   #keep(listed: readonly ListedNamespace[]): void {
     this.listed = listed;
-    this.listedAt = performance.now();
+    this.listedAt = eventLoop.now();
   }
 
   #askLater(ask: () => void): void {
-    clearTimeout(this.#again);
-    this.#again = setTimeout(ask, askAgainMs).unref();
+    eventLoop.clearTimeout(this.#again);
+    this.#again = eventLoop.setTimeout(ask, askAgainMs).unref();
   }
 
   #enter(state: PathState, error: Failure | undefined): void {
@@ -429,7 +430,7 @@ export class SubsystemPath {
   }
 
   #trust(): void {
-    clearTimeout(this.#suspicion);
+    eventLoop.clearTimeout(this.#suspicion);
     this.#suspicion = undefined;
   }
 
@@ -438,14 +439,16 @@ export class SubsystemPath {
     const { fastIoFailTimeoutMs } = this.spec.options;
     this.#stopFastFail();
     if (fastIoFailTimeoutMs === 0) return;
-    this.#failFast = setTimeout(() => {
-      this.#failingFast = true;
-      this.#services.changed(this);
-    }, fastIoFailTimeoutMs).unref();
+    this.#failFast = eventLoop
+      .setTimeout(() => {
+        this.#failingFast = true;
+        this.#services.changed(this);
+      }, fastIoFailTimeoutMs)
+      .unref();
   }
 
   #stopFastFail(): void {
-    clearTimeout(this.#failFast);
+    eventLoop.clearTimeout(this.#failFast);
     this.#failFast = undefined;
     this.#failingFast = false;
   }

@@ -364,7 +364,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   }
 
   async #detach(limits: ResolvedDetachOptions): Promise<SubsystemDetachReport> {
-    const begun = performance.now();
+    const begun = eventLoop.now();
     // `#detaching` is set once this has returned to its caller.
     await undefined;
     this.#update();
@@ -374,7 +374,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       const report = outcome.status === 'fulfilled' ? outcome.value : undefined;
       return report ? [{ path: paths[i] as SubsystemPath, report }] : [];
     });
-    const report = Object.freeze({ paths: reports, totalMs: performance.now() - begun });
+    const report = Object.freeze({ paths: reports, totalMs: eventLoop.now() - begun });
     this.#gone = true;
     this.#directory.end();
     this.#services.detached(this);

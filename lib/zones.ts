@@ -2,6 +2,7 @@
 // Longer than other files, because half of it documents public types and methods.
 
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { eventLoop } from './internal/event-loop.js';
 import {
   type DataFlags,
   limitKeys,
@@ -270,7 +271,7 @@ export class Zones {
 
 /** The limits of each command of a call: its time limit is that of all of them. */
 function limitsOfCall(given: ReadonlyMap<string, unknown>): () => OperationOptions {
-  const since = performance.now();
+  const since = eventLoop.now();
   return () => {
     const { timeoutMs, ...others } = restOf(given);
     if (timeoutMs === undefined) return others;

@@ -8,6 +8,7 @@ import {
   type SpdkErrorDetails,
   type SpdkTypeError,
 } from '../errors/spdk-error.js';
+import { eventLoop } from './event-loop.js';
 import { ProcessHold } from './process-hold.js';
 import { offAbort, onAbort } from './signals.js';
 
@@ -97,14 +98,14 @@ export class PendingCall<Result> {
   /** False when it is over before it has begun. */
   #limit(): boolean {
     const { what, signal, timeoutMs, since } = this.#limits;
-    const left = since === undefined ? timeoutMs : timeoutMs - (performance.now() - since);
+    const left = since === undefined ? timeoutMs : timeoutMs - (eventLoop.now() - since);
     if (signal?.aborted) this.reject(abortError(what, signal));
     else if (left <= 0) this.reject(this.#timeoutError());
     if (this.#settled) return false;
     if (signal) onAbort(signal, this.#onAbort);
     // What only looks like a signal may have fired in there.
     if (this.#settled) return false;
-    this.#timer = setTimeout(this.#onTimeout, Math.ceil(left));
+    this.#timer = eventLoop.setTimeout(this.#onTimeout, Math.ceil(left));
     this.#hold.set(true);
     return true;
   }
@@ -112,7 +113,7 @@ export class PendingCall<Result> {
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    clearTimeout(this.#timer);
+    eventLoop.clearTimeout(this.#timer);
     this.#hold.set(false);
     if (this.#limits.signal) offAbort(this.#limits.signal, this.#onAbort);
     return true;
@@ -142,10 +143,10 @@ export class PendingCall<Result> {
     if (!this.#settle()) return;
     const failure = this.#cancel();
     const done = (details: SpdkErrorDetails): void => {
-      clearTimeout(unexplained);
+      eventLoop.clearTimeout(unexplained);
       this.#reject(this.#timeoutError(failure ? { ...details, cause: failure } : details));
     };
-    const unexplained = setTimeout(done, explainLimitMs, {});
+    const unexplained = eventLoop.setTimeout(done, explainLimitMs, {});
     try {
       if (this.#limits.explain) this.#limits.explain(done);
       else done({});

@@ -2,14 +2,14 @@
 
 import { eventLoop } from './event-loop.js';
 
-/** Far beyond any operation: its turns do nothing. */
-const forever = 2 ** 30;
+/** @internal Far beyond any operation: its turns do nothing. */
+export const forever = 2 ** 30;
 let timer: NodeJS.Timeout | undefined;
 let holders = 0;
 
 /**
- * Keeps the process alive while it is set, whatever a test runner has made of the timers of time limits. All share one timer, which
- * is only referenced and unreferenced: operations at depth 1 do that each.
+ * Keeps the process alive while it is set. All share one timer, which is only referenced and unreferenced: operations at
+ * depth 1 do that each.
  */
 export class ProcessHold {
   #held = false;

@@ -1,6 +1,7 @@
 // The calls of `batch.wait()` that wait for a completion.
 
 import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/common.js';
@@ -36,7 +37,7 @@ export function waitLimits(options: unknown): WaitLimits {
     timeoutMs: timeout === undefined ? 0 : checkInteger(timeout, 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
   };
   if (limits.signal?.aborted) throw abortError('Waiting for the batch', limits.signal);
-  const deadline = timeout === undefined ? noLimits.deadline : performance.now() + limits.timeoutMs;
+  const deadline = timeout === undefined ? noLimits.deadline : eventLoop.now() + limits.timeoutMs;
   return { ...limits, deadline };
 }
 
@@ -97,12 +98,12 @@ export class BatchWaiters {
   #arm(waiter: Waiter, limits: WaitLimits): void {
     const deadline = Math.min(limits.deadline, this.#commandDeadline());
     if (deadline === Number.POSITIVE_INFINITY) return;
-    const left = deadline - performance.now();
-    waiter.timer = setTimeout(() => this.#onTimer(waiter, limits), Math.max(0, Math.ceil(left)));
+    const left = deadline - eventLoop.now();
+    waiter.timer = eventLoop.setTimeout(() => this.#onTimer(waiter, limits), Math.max(0, Math.ceil(left)));
   }
 
   #onTimer(waiter: Waiter, limits: WaitLimits): void {
-    const now = performance.now();
+    const now = eventLoop.now();
     if (limits.deadline <= now) {
       this.#reject(waiter, timeoutError(`No command of the batch completed within ${limits.timeoutMs} ms`));
     } else if (this.#commandDeadline() <= now) {
@@ -123,7 +124,7 @@ export class BatchWaiters {
   }
 
   #disarm(waiter: Waiter): void {
-    clearTimeout(waiter.timer);
+    eventLoop.clearTimeout(waiter.timer);
     if (waiter.signal && waiter.onAbort) offAbort(waiter.signal, waiter.onAbort);
   }
 }

@@ -61,7 +61,7 @@ export class CompletionLoop {
 
   start(queuePairs: readonly Reaped[]): void {
     this.#queuePairs.push(...queuePairs);
-    if (this.#mode === 'inline') this.#idle = setInterval(() => this.reapAll(), idlePollMs).unref();
+    if (this.#mode === 'inline') this.#idle = eventLoop.setInterval(() => this.reapAll(), idlePollMs).unref();
     if (this.#mode === 'threads') for (const queuePair of queuePairs) queuePair.requestWake();
   }
 
@@ -96,7 +96,7 @@ export class CompletionLoop {
 
   stop(): void {
     this.#stopped = true;
-    clearInterval(this.#idle);
+    eventLoop.clearInterval(this.#idle);
     this.#hold.set(false);
     if (this.#turn) eventLoop.clearImmediate(this.#turn);
     this.#busy.clear();
@@ -143,7 +143,7 @@ export class CompletionLoop {
       this.#inVainSince = undefined;
       return false;
     }
-    const now = performance.now();
+    const now = eventLoop.now();
     this.#inVainSince ??= now;
     if (now - this.#inVainSince < patienceMs) return false;
     for (const queuePair of this.#queuePairs) queuePair.requestWake();

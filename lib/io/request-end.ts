@@ -2,6 +2,7 @@
 
 import { mayBeOutstanding } from '../errors/command-status.js';
 import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 
 /** How long an operation waits for the end of its commands, after its own limit. */
@@ -30,7 +31,7 @@ export class RequestEnd {
   constructor(error: SpdkError, settle: (error: SpdkError) => void) {
     this.#error = error;
     this.#settle = settle;
-    this.#timer = setTimeout(() => this.#end('unknown'), maxWaitMs);
+    this.#timer = eventLoop.setTimeout(() => this.#end('unknown'), maxWaitMs);
   }
 
   /** The controller is asked to abort one of its commands. */
@@ -71,7 +72,7 @@ export class RequestEnd {
   }
 
   #end(outcome: OperationOutcome): void {
-    clearTimeout(this.#timer);
+    eventLoop.clearTimeout(this.#timer);
     const { code, message, cause } = this.#error;
     const words = `${beginning(message)} ${sentences[outcome]}`;
     this.#settle(new SpdkError(code, words, cause === undefined ? { outcome } : { outcome, cause }));

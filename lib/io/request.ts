@@ -2,6 +2,7 @@
 
 import type { CommandFailure } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { ioOpcodes } from '../native/ring-layout.js';
 import { invalidBuffer } from '../options/buffers.js';
@@ -236,14 +237,14 @@ export class IoRequest {
   }
 
   #limit(timeoutMs: number): void {
-    this.timer = setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
+    this.timer = eventLoop.setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
   }
 
   /** False if the promise is already settled. */
   settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
-    if (this.timer) clearTimeout(this.timer);
+    if (this.timer) eventLoop.clearTimeout(this.timer);
     if (this.onAbort && this.signal) offAbort(this.signal, this.onAbort);
     if (this.route) this.route.settled();
     return true;

@@ -1,6 +1,7 @@
 // The history of a subsystem: what its paths did.
 
 import type { SpdkErrorCode } from '../errors/catalogue.js';
+import { eventLoop } from '../internal/event-loop.js';
 
 /**
  * - `path`: a path was added, came up, went down, failed or was removed
@@ -38,7 +39,7 @@ export class SubsystemHistory {
     const event = {
       kind,
       text,
-      wallMs: Date.now(),
+      wallMs: eventLoop.wallNow(),
       monotonicMs: Number(process.hrtime.bigint()) / 1e6,
       ...(code && { code }),
     };

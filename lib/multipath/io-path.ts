@@ -88,15 +88,17 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
 
   /** Operations wait for another state, or for a log that cannot be read, as long as a transition may take. */
   #limitWait(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#overdue = true;
-      this.#changed();
-    }, this.path.transitionMs).unref();
+    this.#timer ??= eventLoop
+      .setTimeout(() => {
+        this.#overdue = true;
+        this.#changed();
+      }, this.path.transitionMs)
+      .unref();
   }
 
   /** It is not used any more. */
   end(): void {
-    clearTimeout(this.#timer);
+    eventLoop.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#overdue = false;
   }

@@ -2,6 +2,7 @@
 
 import { type CommandFailure, commandStatus } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestPlace } from '../io/request.js';
@@ -166,7 +167,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
 
   #pause(route: Route, ms: number): void {
     const { request } = route;
-    const timer = setTimeout(() => {
+    const timer = eventLoop.setTimeout(() => {
       if (this.#forget(request)) this.go(route);
     }, ms);
     this.#pausing.set(request, timer);
@@ -199,7 +200,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
 
   /** False if it is not here, or waits for its turn. */
   #forget(request: IoRequest): boolean {
-    clearTimeout(this.#pausing.get(request));
+    eventLoop.clearTimeout(this.#pausing.get(request));
     const was = this.#pausing.delete(request) || this.#waiting.delete(request);
     if (this.#waiting.size === 0) this.#hold.set(false);
     return was;

@@ -2,6 +2,7 @@
 
 import { types } from 'node:util';
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { checkInteger, readOptions } from './arguments.js';
 import { checkSignal, maxTimerMs, or, timeoutUntil } from './common.js';
 
@@ -81,7 +82,7 @@ export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
   return {
     timeoutMs: checkInteger(or(given.get('timeoutMs'), 5_000), 'timeoutMs', 1, maxTimerMs, 'milliseconds'),
     signal: signal === undefined ? undefined : checkSignal(signal),
-    since: performance.now(),
+    since: eventLoop.now(),
   };
 }
 

@@ -1,6 +1,7 @@
 // Shared by the options of several calls: time limits, signals, defaults.
 
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { checkInteger, checkOneOf, describe } from './arguments.js';
 
 /** Options with all defaults. Undefined values are chosen by SPDK or absent. */
@@ -22,7 +23,7 @@ export function optional<Value>(value: unknown, check: (value: unknown) => Value
 
 /** What is left until a time of `performance.now()`, as a `timeoutMs`: at least 1. */
 export function timeoutUntil(end: number): number {
-  return Math.max(1, Math.ceil(end - performance.now()));
+  return Math.max(1, Math.ceil(end - eventLoop.now()));
 }
 
 export function checkTimeout(value: unknown): number {

@@ -2,6 +2,7 @@
 
 import { constants } from 'node:os';
 import { SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import type { OperationOptions, TransferOptions } from '../io/operation-options.js';
 import { invalidBuffer } from '../options/buffers.js';
 import { timeoutUntil } from '../options/common.js';
@@ -182,7 +183,7 @@ class Edges {
 function countdown(options: OperationOptions): () => OperationOptions {
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return () => options;
-  const end = performance.now() + timeoutMs;
+  const end = eventLoop.now() + timeoutMs;
   return () => ({ ...options, timeoutMs: timeoutUntil(end) });
 }
 

@@ -1,6 +1,7 @@
 // One controller in memory. Longer than other files: it is the state machine of native code in one file, and each
 // call of the contract.
 
+import { eventLoop } from '../internal/event-loop.js';
 import type {
   NativeAbortOutcome,
   NativeAbortRequest,
@@ -59,7 +60,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   readonly #shared: ControllerShared;
   readonly #connector: Connector;
   readonly #history = new MemoryHistory();
-  readonly #begun = performance.now();
+  readonly #begun = eventLoop.now();
   readonly #detachWaiters: ((phases: DetachPhases) => void)[] = [];
   readonly #whenFinished: (() => void)[] = [];
   #connection: Connection | undefined;
@@ -317,7 +318,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
       this.#finish();
       return;
     }
-    const connectedAt = performance.now();
+    const connectedAt = eventLoop.now();
     this.#serve(subsystem);
     const { ioQueues, queueDepth } = this.info();
     const capacity = 2 ** Math.ceil(Math.log2(queueDepth));
@@ -326,7 +327,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
       this.rings.push(new MemoryQueuePair(this, capacity, polling, i % this.#shared.pollers));
     }
     this.holdIo(this.reconnects);
-    const now = performance.now();
+    const now = eventLoop.now();
     const times = { controllerMs: connectedAt - this.#begun, queuePairsMs: now - connectedAt };
     this.#attachReport = { ...this.#attachReport, ...times, totalMs: now - this.#begun };
     this.#endAttach('attached', null);

@@ -1,5 +1,6 @@
 // The detach of a controller in memory, step by step.
 
+import { eventLoop } from '../internal/event-loop.js';
 import type { DetachPhases } from '../types.js';
 import type { SteppedController } from './shared.js';
 
@@ -20,7 +21,7 @@ export function detachSteps(
   done: (phases: DetachPhases) => void,
 ): void {
   const { scheduler } = controller;
-  const begun = performance.now();
+  const begun = eventLoop.now();
   const dead = controller.connection() === undefined;
   controller.enter('draining');
   controller.holdIo(false);
@@ -31,18 +32,18 @@ export function detachSteps(
     !controller.connection()?.subsystem.target.silent || passed >= Math.min(responseLimitMs, timeoutMs / 3);
 
   const look = () => {
-    const passed = performance.now() - begun;
+    const passed = eventLoop.now() - begun;
     if (dead || (drained(passed) && responded(passed))) unlessStuck(controller, disconnect);
     else scheduler.after(pauseMs, look);
   };
   const disconnect = () => {
-    const drainedAt = performance.now();
+    const drainedAt = eventLoop.now();
     controller.enter('disconnecting');
     controller.endConnection();
     controller.enter('lingering');
     controller.failPending(0);
     controller.enter('detached');
-    const now = performance.now();
+    const now = eventLoop.now();
     done({
       drainMs: drainedAt - begun,
       disconnectMs: now - drainedAt,

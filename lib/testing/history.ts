@@ -1,5 +1,6 @@
 // The history of a controller in memory.
 
+import { eventLoop } from '../internal/event-loop.js';
 import type { NativeHistoryEvent } from '../native/contract.js';
 
 const kept = 64;
@@ -9,7 +10,7 @@ export class MemoryHistory {
   readonly #events: NativeHistoryEvent[] = [];
 
   add(kind: string, text: string, code = ''): void {
-    const times = { wallMs: Date.now(), monotonicMs: performance.now() };
+    const times = { wallMs: eventLoop.wallNow(), monotonicMs: eventLoop.now() };
     this.#events.push({ kind, text, code, level: 0, source: '', ...times });
     if (this.#events.length > kept) this.#events.shift();
   }

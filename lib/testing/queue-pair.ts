@@ -1,6 +1,7 @@
 // The native side of one queue pair, in memory.
 
 import { hostError } from '../errors/command-status.js';
+import { eventLoop } from '../internal/event-loop.js';
 import type { NativeAbortOutcome, NativeQueuePair } from '../native/contract.js';
 import { commandWord, ioOpcodes, ringLayout } from '../native/ring-layout.js';
 import type { PollingMode } from '../options/attach.js';
@@ -189,7 +190,7 @@ export class MemoryQueuePair implements NativeQueuePair {
       return true;
     }
     this.#busy.add(slot);
-    const begun = performance.now();
+    const begun = eventLoop.now();
     const sent = connection.send(command, uses, this.#host.memory, (status, result) => {
       this.#busy.delete(slot);
       this.#sent.delete(slot);
@@ -198,7 +199,7 @@ export class MemoryQueuePair implements NativeQueuePair {
       if (aborted && this.#holding && !sentOnce(command)) this.#held.push(slot);
       else {
         if (status === 0) this.#countData(command);
-        if (!aborted) this.#countTime(performance.now() - begun);
+        if (!aborted) this.#countTime(eventLoop.now() - begun);
         this.#complete(slot, status, result);
       }
     });

@@ -1,6 +1,7 @@
 // The reset of a controller in memory, step by step.
 
 import type { NativeFailure } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import type { NativeResetStep } from '../native/contract.js';
 import type { SteppedController } from './shared.js';
 
@@ -24,7 +25,7 @@ class Reset {
   readonly #controller: SteppedController;
   readonly #cause: NativeFailure | null;
   readonly #done: () => void;
-  readonly #begun = performance.now();
+  readonly #begun = eventLoop.now();
   #disconnected = 0;
   #attempts = 0;
   #cancelFastFail: (() => void) | undefined;
@@ -54,14 +55,14 @@ class Reset {
         return;
       }
       controller.endConnection();
-      this.#disconnected = performance.now();
+      this.#disconnected = eventLoop.now();
       this.#try();
     });
   }
 
   #try(): void {
     const controller = this.#controller;
-    const tried = performance.now();
+    const tried = eventLoop.now();
     this.#attempts++;
     controller.establish((failure) => {
       if (!failure) {
@@ -74,7 +75,7 @@ class Reset {
       }
       this.#report({ kind: 'attemptFailed', failure });
       const { reconnectDelayMs, ctrlrLossTimeoutMs, stopOnRejection } = controller.request;
-      const now = performance.now();
+      const now = eventLoop.now();
       const next = Math.max(tried + reconnectDelayMs, now);
       const last =
         ctrlrLossTimeoutMs === forever ? Number.POSITIVE_INFINITY : this.#begun + ctrlrLossTimeoutMs;
@@ -95,7 +96,7 @@ class Reset {
     if (controller.leaving) return;
     if (!controller.enter('attached')) return;
     controller.post(() => controller.request.namespacesChanged());
-    const now = performance.now();
+    const now = eventLoop.now();
     this.#report({
       kind: 'done',
       failure: null,

@@ -1,5 +1,7 @@
 // Work that runs later.
 
+import { eventLoop } from '../internal/event-loop.js';
+
 /**
  * The threads of the addon in memory: work that runs later, in the order of its time. Like the addon's own threads it does not
  * keep the process alive. Fake timers make it a virtual clock.
@@ -14,13 +16,15 @@ export class Scheduler {
 
   /** Runs the work after so many milliseconds; 0 is a later turn of the event loop. Gives the function that cancels it. */
   after(ms: number, work: () => void): () => void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      work();
-    }, ms).unref();
+    const timer = eventLoop
+      .setTimeout(() => {
+        this.#timers.delete(timer);
+        work();
+      }, ms)
+      .unref();
     this.#timers.add(timer);
     return () => {
-      clearTimeout(timer);
+      eventLoop.clearTimeout(timer);
       this.#timers.delete(timer);
     };
   }
