@@ -7,6 +7,7 @@ import { ChangeFeed } from './discovery/change-feed.js';
 import type { DiscoveryChange } from './discovery/changes.js';
 import type { DiscoveryLog } from './discovery/log.js';
 import { logOf, readLog } from './discovery/read-log.js';
+import { saysNothing } from './errors/command-status.js';
 import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
@@ -276,7 +277,7 @@ export class DiscoveryWatch
     try {
       await admin.setFeature(eventConfiguration, logChangeNotices, 0, { timeoutMs: left(), signal });
     } catch (error) {
-      if (error instanceof SpdkError && error.nvmeStatus) return false;
+      if (error instanceof SpdkError && error.nvmeStatus && !saysNothing(error.nvmeStatus)) return false;
       throw error;
     }
     this.#controller.watchLog();

@@ -8,6 +8,8 @@ import { SpdkError } from './spdk-error.js';
 export const hostError = 0x8000_0000;
 /** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
 const abortedStatuses = [0x07, 0x08];
+/** The status code type "Path Related Status". */
+const pathRelated = 3;
 /** ECANCELED: the remaining parts of a cancelled command. ECONNRESET: so, and its connection was lost with others of them. */
 const canceled = [hostError + 125, hostError + 104];
 
@@ -21,6 +23,14 @@ export function isAborted(word: number): boolean {
 /** Whether a command ended with its connection, so that a target may still carry it out, or because a controller aborted it. */
 export function mayBeOutstanding(word: number): boolean {
   return word === hostError + 104 || (word < hostError && isAborted(word));
+}
+
+/**
+ * Whether a status says nothing of the command but that it did not get through: it was aborted, as SPDK ends those of a lost
+ * connection, or the path to the controller was lost.
+ */
+export function saysNothing({ sct, sc }: Pick<CommandStatus, 'sct' | 'sc'>): boolean {
+  return sct === pathRelated || (sct === 0 && abortedStatuses.includes(sc));
 }
 
 /** The errnos of native/core/io/io_ring.cc that have a code of their own. */

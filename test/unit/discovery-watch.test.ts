@@ -186,6 +186,28 @@ describe('env.watchDiscovery', () => {
     await watch.close();
   });
 
+  it('asks for events again where the command for that was aborted', async () => {
+    const [watch, heard] = await watched({ reconnectDelayMs: 10 });
+    await until(heard, '+a');
+    const respond = discovery.admin.bind(discovery);
+    // Of Set Features. SPDK ends the commands of a lost connection with "Command Aborted due to SQ Deletion".
+    const statuses = [0x08, 0x07, 0x371];
+    vi.spyOn(discovery, 'admin').mockImplementation((question, from) => {
+      const status = question.opcode === 0x09 ? statuses.shift() : undefined;
+      return status ? { status, cdw0: 0, data: new Uint8Array(0) } : respond(question, from);
+    });
+    fixture.target.dropLinks();
+    await eventually(() => expect(statuses).toEqual([]));
+    const failed = 'readFailed ERR_SPDK_IO_FAILED';
+    await until(heard, failed);
+    discovery.entries = [entry('b')];
+    await until(heard, '+b -a');
+    expect(heard).toEqual(['+a', 'resetting', 'reset', failed, failed, failed, '+b -a']);
+    expect(watch.notified).toBe(true);
+    discovery.entries = [entry('c')];
+    await until(heard, '+c -b');
+  });
+
   it('notices a service that falls silent by its keep-alive', async () => {
     const [watch, heard] = await watched({ keepAliveMs: 1_000, reconnectDelayMs: 10, timeoutMs: 2_000 });
     await until(heard, '+a');
