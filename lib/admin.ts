@@ -4,7 +4,9 @@ import { SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
 import { withJson } from './internal/shown.js';
 import type { NativeController } from './native/contract.js';
+import { managementOpcodes } from './nvme/management.js';
 import { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
+import { everyNamespace } from './nvme/namespace-id.js';
 import { receivesData } from './nvme/opcode.js';
 import {
   type AdminCommand,
@@ -64,7 +66,6 @@ const cnsDescriptors = 0x03;
 const lpa = 261;
 const extendedData = 1 << 2;
 const opcodes = { getLogPage: 0x02, identify: 0x06, setFeatures: 0x09, getFeatures: 0x0a } as const;
-const everyNamespace = 0xffff_ffff;
 
 /** @internal What the admin commands need of their controller. */
 export interface AdminServices {
@@ -73,7 +74,7 @@ export interface AdminServices {
   readonly rejection: () => SpdkError | undefined;
   /** The maximum transfer of one command in bytes. */
   readonly maxBytes: () => number;
-  /** The tag of the namespace that has this id now; 0 if there is none. */
+  /** The tag of the namespace that has this id now, or of the newest one where it stands for all; 0 if there is none. */
   readonly tagOf: (nsid: number) => number;
 }
 
@@ -96,7 +97,8 @@ export class Admin {
   /**
    * Sends any admin command. The two lowest bits of its opcode are the direction of its data, which `data` or
    * `dataLength` must match. A command that receives none, and may so change something, never reaches another namespace that has got
-   * the id since the call: it rejects with ERR_SPDK_NAMESPACE_GONE.
+   * the id since the call: it rejects with ERR_SPDK_NAMESPACE_GONE. So does one for all namespaces (0xffffffff, and Sanitize) if the
+   * controller has got another one.
    * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. Without
    *   sending anything: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
    *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING,
@@ -104,11 +106,12 @@ export class Admin {
    */
   async send(command: AdminCommand, options?: AdminOptions): Promise<AdminResult> {
     const checked = checkCommand(command);
-    const tag = receivesData(checked.opcode) ? 0 : this.tagOf(checked.nsid);
+    const reach = checked.opcode === managementOpcodes.sanitize ? everyNamespace : checked.nsid;
+    const tag = receivesData(checked.opcode) ? 0 : this.tagOf(reach);
     return this.#send(`Admin command ${checked.opcode}`, checked, checkLimits(options), tag);
   }
 
-  /** @internal Distinguishes the namespace that has this id now from others that get it later; 0 if there is none. */
+  /** @internal Distinguishes the namespace that has this id now, or all of them, from others that come later; 0 if there is none. */
   tagOf(nsid: number): number {
     return this.#services.tagOf(nsid);
   }

@@ -3,6 +3,7 @@
 import type { Admin } from './admin.js';
 import { SpdkError } from './errors/spdk-error.js';
 import { managementBits, managementOpcodes as opcodes } from './nvme/management.js';
+import { everyNamespace } from './nvme/namespace-id.js';
 import { decodeSanitizeLog, type SanitizeLog, sanitizeBytes, sanitizePage } from './nvme/sanitize.js';
 import {
   decodeSelfTestLog,
@@ -178,8 +179,9 @@ export class Management {
   /** Sanitize: begins to erase all data of the subsystem. {@link sanitizeLog} has its progress; a reset does not end it. */
   async sanitize(options: SanitizeOptions): Promise<void> {
     const { action, cdw, limits } = checkSanitize(options);
+    const tag = this.#services.admin.tagOf(everyNamespace);
     await this.#requireSanitize(sanitizeBits[action], `the sanitize action '${action}'`, limits);
-    await this.#send({ opcode: opcodes.sanitize, cdw }, limits);
+    await this.#send({ opcode: opcodes.sanitize, cdw }, limits, tag);
   }
 
   /** The Sanitize Status log page (81h). */
@@ -236,7 +238,7 @@ export class Management {
     if ((controller.readUInt32LE(sanicap) & bits) === 0) throw unsupported(name, 'SANICAP');
   }
 
-  /** @param tag of the namespace that had the id when the caller named it: a reset since may have led to another disk */
+  /** @param tag of the namespaces that the caller named: a reset since may have led to other disks */
   async #send(command: Parameters<Admin['send']>[0], limits: AdminLimits, tag = 0): Promise<number> {
     return (await this.#services.admin.sendTo(tag, command, rest(limits))).cdw0;
   }

@@ -3,6 +3,7 @@
 import { type ControllerNote, notesOn } from './diagnostics/notes.js';
 import { Namespace, type NamespaceOwner } from './namespace.js';
 import type { NativeController } from './native/contract.js';
+import { everyNamespace } from './nvme/namespace-id.js';
 
 /** Namespaces that have not changed stay the same objects, so that programs may keep them. */
 export class NamespaceList {
@@ -26,8 +27,9 @@ export class NamespaceList {
     return this.#all;
   }
 
-  /** The tag of the namespace with this id; 0 if there is none. */
+  /** The tag of the namespace with this id, or of the newest one where it stands for all of them; 0 if there is none. */
   tagOf(id: number): number {
+    if (id === everyNamespace) return Math.max(0, ...this.#all.map(({ tag }) => tag));
     return this.#all.find((namespace) => namespace.id === id)?.tag ?? 0;
   }
 

@@ -1,6 +1,7 @@
 // The options of commands that change a device: format, namespaces, firmware, sanitize, self-test.
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
+import { everyNamespace } from '../nvme/namespace-id.js';
 import { type AdminLimits, type AdminOptions, limitsOf } from './admin-command.js';
 import { checkBoolean, checkInteger, checkOneOf, readOptions } from './arguments.js';
 import { conflict, invalid, or } from './common.js';
@@ -96,7 +97,6 @@ export interface SelfTestOptions extends AdminOptions {
 const longMs = 600_000;
 const limitKeys = ['timeoutMs', 'signal'] as const;
 const blockKeys = ['lbaFormat', 'metadata', 'protectionType', 'protectionPlace'] as const;
-const everyNamespace = 0xffff_ffff;
 
 type Given = ReadonlyMap<string, unknown>;
 

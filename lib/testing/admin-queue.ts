@@ -42,8 +42,8 @@ export class AdminQueue {
       if (!this.#waiting.delete(reject)) return;
       const way = connection();
       if (!way) reject();
-      else if (tag !== 0 && way.namespaceInfo(nsid)?.tag !== tag)
-        rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has its id');
+      else if (!way.has(nsid, tag))
+        rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has come');
       else way.admin({ opcode, nsid, cdw, data }, (result) => this.#complete(request, opcode, result));
     });
   }

@@ -1,6 +1,7 @@
 // One connection of a controller in memory.
 
 import type { NativeAbortOutcome, NativeNamespaceInfo } from '../native/contract.js';
+import { everyNamespace } from '../nvme/namespace-id.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
@@ -54,6 +55,13 @@ export class Connection {
 
   namespaceInfo(nsid: number): (NativeNamespaceInfo & { changed: boolean }) | undefined {
     return this.#infos.get(nsid);
+  }
+
+  /** native/core/controller/description.h */
+  has(nsid: number, tag: number): boolean {
+    if (tag === 0) return true;
+    if (nsid !== 0 && nsid !== everyNamespace) return this.#infos.get(nsid)?.tag === tag;
+    return [...this.#infos.values()].every((one) => one.tag <= tag);
   }
 
   /** Sends a command; `done` is called once: with the controller's result, or when the connection ends. */

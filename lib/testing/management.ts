@@ -1,6 +1,7 @@
 // What a controller in memory does with the commands that change a device.
 
 import { managementBits, managementOpcodes } from '../nvme/management.js';
+import { everyNamespace } from '../nvme/namespace-id.js';
 import { sanitizePage } from '../nvme/sanitize.js';
 import { selfTestPage } from '../nvme/self-test.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
@@ -29,7 +30,6 @@ const invalidNamespace = 0x0b;
 const alreadyAttached = 0x118;
 const notAttached = 0x11a;
 const testRunning = 0x11d;
-const everyNamespace = 0xffff_ffff;
 const blockSizes = [512, 4096];
 const firmwareUnit = 1;
 

@@ -92,7 +92,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held,
   });
 });
 
-it('an admin command that is given during a reset reaches no other disk that has its id since', async () => {
+it('admin commands that are given during a reset reach no other disk that is there since', async () => {
   await start('before', 'first', 0);
   controller = await env.attach(id, { timeoutMs: 30_000 });
   // Without events only the reset shows what has changed.
@@ -100,11 +100,17 @@ it('an admin command that is given during a reset reaches no other disk that has
   await target?.call('bdev_malloc_create', { name: 'Other', num_blocks: 2048, block_size: 512 });
   await target?.call('nvmf_subsystem_remove_ns', { nqn, nsid: 1 });
   await target?.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Other', nsid: 1 } });
-  const format = () => codeOf(controller.admin.send({ opcode: 0x80, nsid: 1 }));
-  const meanwhile = new Promise((resolve) => controller.once('resetting', () => resolve(format())));
+  // Format NVM of this one and of all, Sanitize.
+  const commands = [
+    { opcode: 0x80, nsid: 1 },
+    { opcode: 0x80, nsid: 0xffff_ffff },
+    { opcode: 0x84, cdw: [4] },
+  ];
+  const send = () => Promise.all(commands.map((command) => codeOf(controller.admin.send(command))));
+  const meanwhile = new Promise((resolve) => controller.once('resetting', () => resolve(send())));
   await controller.reset();
-  expect(await meanwhile).toBe('ERR_SPDK_NAMESPACE_GONE');
-  // The target has no Format NVM, and says so of the disk that is there now.
+  expect(await meanwhile).toEqual(commands.map(() => 'ERR_SPDK_NAMESPACE_GONE'));
+  // The target has neither, and says so of the disk that is there now.
   expect(await codeOf(controller.namespaces[0]?.flush() ?? Promise.reject())).toBe('none');
-  expect(await format()).toBe('ERR_SPDK_IO_FAILED');
+  expect(await send()).toEqual(commands.map(() => 'ERR_SPDK_IO_FAILED'));
 });

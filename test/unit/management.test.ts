@@ -252,9 +252,11 @@ it.each<[string, (to: Management) => Promise<unknown>, string]>([
 
 it.each<[string, () => Promise<unknown>]>([
   ['format', () => management.format(1, { lbaFormat: 0 })],
+  ['format of all namespaces', () => management.format(0xffff_ffff, { lbaFormat: 0 })],
+  ['sanitize', () => management.sanitize({ action: 'crypto-erase' })],
   ['deleteNamespace', () => management.deleteNamespace(1)],
   ['detachNamespace', () => management.detachNamespace(1)],
-])('%s reaches no other disk that has got the id since the call', async (_, call) => {
+])('%s reaches no other disk that has come since the call', async (_, call) => {
   const changed = once(controller, 'namespaces');
   const outcome = codeOf(call());
   const other = subsystem.addNamespace(1, { blocks: 64 });

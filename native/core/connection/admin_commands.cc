@@ -71,7 +71,7 @@ void AdminCommand::reject() const {
 }
 
 void AdminCommand::reject_for_namespace() const {
-  reject_unsent(*this, "ERR_SPDK_NAMESPACE_GONE", "its namespace is gone, or another one has its id");
+  reject_unsent(*this, "ERR_SPDK_NAMESPACE_GONE", "its namespace is gone, or another one has come");
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {

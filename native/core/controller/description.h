@@ -37,7 +37,10 @@ class Description {
   bool set_hidden_namespaces(std::vector<uint32_t> ids);
 
   [[nodiscard]] const ControllerInfo& latest_info() const { return info_; }
-  /** Whether the namespace with this id has this tag; 0: in any case. */
+  /**
+   * Whether the namespace with this id has this tag; 0: in any case. Of the subsystem (id 0) or all namespaces (FFFFFFFFh):
+   * whether none has been added since the newest one had this tag.
+   */
   [[nodiscard]] bool has(uint32_t id, uint32_t tag) const;
   [[nodiscard]] size_t namespace_count() const { return namespaces_.size(); }
   [[nodiscard]] bool differs(const std::vector<uint32_t>& hidden) const {
