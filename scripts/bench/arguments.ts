@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { writableFile } from '../../cli/engine/files.js';
 import { integer } from '../../cli/engine/numbers.js';
+import type { PollingMode } from '../../lib/index.js';
 import { type ArgumentOutput, type Parsed, parse } from '../arguments.js';
 
 export interface BenchArguments {
@@ -11,6 +12,8 @@ export interface BenchArguments {
   readonly only: readonly Section[];
   readonly ioRounds: number;
   readonly ioSeconds: number;
+  /** Of the sections workers and scale. */
+  readonly polling: PollingMode;
   readonly json?: string;
 }
 
@@ -21,6 +24,11 @@ type Section = (typeof sections)[number];
 /** The fabric's target grants that many with room to spare, and so does attach_loop.c. */
 const MAX_IO_QUEUES = 64;
 const MAX_CYCLES = 100_000;
+
+const pollingModes: readonly PollingMode[] = ['adaptive', 'threads', 'inline'];
+const pollingOption = new Option('--polling <mode>', 'how workers and many controllers are polled')
+  .choices(pollingModes)
+  .default('adaptive');
 
 /** `1,2,4`: each once, in the order given. */
 function queueCounts(text: string): number[] {
@@ -50,6 +58,7 @@ function benchCommand(): Command {
     .option('--rounds <count>', 'turns that the sides take', integer(1, MAX_CYCLES), 5)
     .option('--io-queues <list>', 'numbers of I/O queues to measure with', queueCounts, [1, 2, 4])
     .option('--cli-cycles <count>', 'for nvme-cli, which is slow; 0: without it', integer(0, MAX_CYCLES), 10)
+    .addOption(pollingOption)
     .option('--json <FILE>', 'write the numbers there', writableFile);
 }
 

@@ -126,7 +126,7 @@ async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if (parsed.status !== undefined) return parsed.status;
   const { options } = parsed;
-  const { only, ioRounds, ioSeconds } = options;
+  const { only, ioRounds, ioSeconds, polling } = options;
   const note = (line: string) => console.error(line);
   const attach = only.includes('attach') ? await attachDetach(options) : {};
   if (!attach) return 1;
@@ -135,15 +135,15 @@ async function main(): Promise<number> {
     ...(only.includes('rdma') ? await measureRdma(ioRounds, ioSeconds) : []),
   ];
   if (io.length > 0) console.log(`\nReads of this package beside SPDK's perf\n${ioTable(io)}`);
-  const workers = only.includes('workers') ? await measureWorkers(ioRounds, ioSeconds, note) : [];
+  const workers = only.includes('workers') ? await measureWorkers(polling, ioRounds, ioSeconds, note) : [];
   if (workers.length > 0) console.log(`\nReads by several worker threads\n${workersTable(workers)}`);
   const streams = only.includes('streams') ? await measureStreams(ioRounds, note) : [];
   if (streams.length > 0) console.log(`\nStreams and files beside promises\n${streamsTable(streams)}`);
   const memory = only.includes('memory') ? await measureMemory(note) : undefined;
-  const scale = only.includes('scale') ? await measureScale(note) : undefined;
+  const scale = only.includes('scale') ? await measureScale(polling, note) : undefined;
   if (scale) console.log(`\nMany controllers over TCP\n${scaleTable(scale)}`);
   if (options.json !== undefined) {
-    const report = benchReport(surroundings(), { ...attach, io, workers, streams, memory, scale });
+    const report = benchReport(surroundings(), { ...attach, polling, io, workers, streams, memory, scale });
     await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
   }
   return 0;

@@ -23,6 +23,7 @@ const io = {
   only: ['attach', 'tcp', 'rdma', 'workers', 'streams', 'memory', 'scale'],
   ioRounds: 3,
   ioSeconds: 2,
+  polling: 'adaptive',
 };
 
 describe('arguments', () => {
@@ -39,6 +40,8 @@ describe('arguments', () => {
       '8, 1,8',
       '--cli-cycles',
       '0',
+      '--polling',
+      'threads',
       '--json',
       'x.json',
     ];
@@ -48,6 +51,7 @@ describe('arguments', () => {
       rounds: 2,
       ioQueues: [8, 1],
       cliCycles: 0,
+      polling: 'threads',
       json: 'x.json',
     });
   });
@@ -63,6 +67,7 @@ describe('arguments', () => {
     [['--io-queues', '65'], 'integer from 1 to 64'],
     [['--cli-cycles', '-1'], 'integer from 0'],
     [['--cycles', '4', '--rounds', '5'], 'needs at least as many --cycles'],
+    [['--polling', 'often'], 'Allowed choices are'],
     [['--loops', '4'], 'unknown option'],
     [['surprise'], 'too many arguments'],
   ])('%j are rejected', (words, reason) => {

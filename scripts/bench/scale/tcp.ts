@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import type { PollingMode } from '../../../lib/index.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
 import { type ScaleRow, scaleCases } from './cases.js';
@@ -15,7 +16,10 @@ const idleSeconds = 10;
 const ioSeconds = 3;
 
 /** Controllers of as many subsystems of SPDK's own target, on the host's loopback; each case in a process of its own. */
-export async function measureScale(report: (line: string) => void): Promise<ScaleRow[]> {
+export async function measureScale(
+  polling: PollingMode,
+  report: (line: string) => void,
+): Promise<ScaleRow[]> {
   const nqns = Array.from({ length: Math.max(...scaleCases) }, (_, i) => nqnOf(i));
   const target = await startSpdkTarget({
     listener,
@@ -36,6 +40,7 @@ export async function measureScale(report: (line: string) => void): Promise<Scal
     for (const controllers of scaleCases) {
       const request: ScaleRequest = {
         transportIds: transportIds.slice(0, controllers),
+        polling,
         memoryMb: clientMb,
         idleSeconds,
         ioSeconds,

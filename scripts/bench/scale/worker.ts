@@ -2,13 +2,14 @@
 
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Controller, Environment } from '../../../lib/index.js';
+import { type Controller, Environment, type PollingMode } from '../../../lib/index.js';
 import { outstandingReads, type ScaleResult } from './cases.js';
 import { threadCounts } from './threads.js';
 
 export interface ScaleRequest {
   /** A controller for each. */
   readonly transportIds: readonly string[];
+  readonly polling: PollingMode;
   readonly memoryMb: number;
   readonly idleSeconds: number;
   readonly ioSeconds: number;
@@ -61,9 +62,10 @@ async function readAll(env: Environment, depth: number, seconds: number): Promis
   return total / ((performance.now() - begun) / 1_000);
 }
 
-async function run({ transportIds, memoryMb, idleSeconds, ioSeconds }: ScaleRequest): Promise<ScaleResult> {
+async function run(request: ScaleRequest): Promise<ScaleResult> {
+  const { transportIds, polling, memoryMb, idleSeconds, ioSeconds } = request;
   const env = await Environment.init({ memoryMb });
-  const attach = (id: string) => env.attach(id, { ioQueues: 1, timeoutMs });
+  const attach = (id: string) => env.attach(id, { ioQueues: 1, polling, timeoutMs });
   // The first controller of a process loads code and makes what is kept for all.
   const [first = ''] = transportIds;
   await (await attach(first)).detach();

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
 import { tableStyle } from '../../../cli/engine/show.js';
+import type { PollingMode } from '../../../lib/index.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';
 import { median, rounded } from '../statistics.js';
@@ -37,11 +38,16 @@ export interface WorkersRow {
 
 const nqnOf = (disk: DiskName, i: number) => `nqn.2026-11.dev.spdk-nvme:${disk}${i}`;
 
-async function run(disk: DiskName, workers: number, seconds: number): Promise<WorkersResult> {
+async function run(
+  disk: DiskName,
+  workers: number,
+  polling: PollingMode,
+  seconds: number,
+): Promise<WorkersResult> {
   const { trtype, traddr, trsvcid } = listener;
   const readings = Array.from({ length: workers }, (_, i): Reading => {
     const transportId = `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqnOf(disk, i)}`;
-    return { transportId, depth: disks[disk].depth, seconds };
+    return { transportId, polling, depth: disks[disk].depth, seconds };
   });
   const words = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(readings)];
   const { stdout } = await execa(process.execPath, words, { stdin: 'ignore', stderr: 'inherit' });
@@ -50,6 +56,7 @@ async function run(disk: DiskName, workers: number, seconds: number): Promise<Wo
 
 /** The numbers of workers take turns, so that all have the same load. */
 export async function measureWorkers(
+  polling: PollingMode,
   rounds: number,
   seconds: number,
   report: (line: string) => void,
@@ -75,7 +82,7 @@ export async function measureWorkers(
       );
       for (let round = 0; round < rounds; round++) {
         for (const count of workerCounts) {
-          const { reads, seconds: took, cpuSeconds } = await run(disk, count, seconds);
+          const { reads, seconds: took, cpuSeconds } = await run(disk, count, polling, seconds);
           taken.get(count)?.push({ iops: reads / took, cpu: (cpuSeconds * 1e6) / reads });
         }
         report(`workers, disk ${disk}: round ${round + 1} of ${rounds}`);

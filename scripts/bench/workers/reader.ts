@@ -1,10 +1,11 @@
 // One of several worker threads: an environment and a controller of its own, read at a depth for a time.
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Controller, Environment } from '../../../lib/index.js';
+import { type Controller, Environment, type PollingMode } from '../../../lib/index.js';
 
 /** What a reader is given. */
 export interface Reading {
   readonly transportId: string;
+  readonly polling: PollingMode;
   readonly depth: number;
   readonly seconds: number;
 }
@@ -35,7 +36,7 @@ async function readFor(
 
 const reading = workerData as Reading;
 const environment = await Environment.init({ memoryMb: 64 });
-const controller = await environment.attach(reading.transportId);
+const controller = await environment.attach(reading.transportId, { polling: reading.polling });
 parentPort?.postMessage('attached');
 parentPort?.once('message', async () => {
   parentPort?.postMessage(await readFor(environment, controller, reading));
