@@ -43,3 +43,12 @@ it('one starts that may not run on the first CPU, as in a container that has som
   const { exitCode, signal, stderr } = await execa(process.execPath, [elsewhere, last], { reject: false });
   expect({ exitCode, signal, stderr }).toEqual({ exitCode: 0, signal: undefined, stderr: '' });
 });
+
+it('one that has no /proc says so', async () => {
+  const words = ['--mount', 'sh', '-c', 'umount --lazy /proc && exec "$0" "$1"', process.execPath, program];
+  const { exitCode, stderr } = await execa('unshare', words, { reject: false });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringContaining('/proc is not mounted'),
+  });
+});

@@ -1,6 +1,7 @@
 #include "native/core/process/spdk_runtime.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -94,7 +95,17 @@ Status check_descriptors(size_t memory_mb) {
                          EMFILE);
 }
 
+/** What counts descriptors and hugepages reads it, as DPDK does. */
+Status check_proc() {
+  if (access("/proc/self/fd", F_OK) == 0) return Status::success();
+  return Status::failure("ERR_SPDK_ENV_INIT_FAILED",
+                         "/proc is not mounted, from which SPDK reads what the machine has; as root: "
+                         "mount -t proc proc /proc",
+                         errno);
+}
+
 Status check_limits(const SpdkRuntime::Settings& settings) {
+  if (Status mounted = check_proc(); !mounted.ok()) return mounted;
   if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
   if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
   if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
