@@ -70,7 +70,7 @@ const foreignKeys: Readonly<Record<string, string>> = {
  * Stricter than `spdk_nvme_transport_id_parse`, which ignores unknown keys and lets a later key replace an earlier one;
  * more lenient in that white space may end the string. More than 1024 characters are rejected.
  *
- * @returns a frozen object; equal addresses give equal texts (IPv6 as in RFC 5952, hexadecimal in lower case)
+ * @returns a frozen object; equal addresses give equal texts (IPv6 as in RFC 5952, hexadecimal in lower case; ::ffff:10.0.0.1 as 10.0.0.1)
  * @throws {SpdkTypeError} neither a string nor a plain object, or a value of the wrong type
  * @throws {SpdkError} ERR_SPDK_INVALID_TRANSPORT_ID, or ERR_SPDK_INVALID_NQN for the NQN
  */
@@ -104,9 +104,12 @@ export function checkAttachable(id: TransportId): TransportId {
   return id;
 }
 
+/** An IPv4 address as IPv6 programs write it, which leads to the same port. */
+const mapped = /^::ffff:(?=.*\.)/;
+
 /**
  * The canonical text of an IP address and its family; undefined for anything else. An IPv6 address may end in a
- * zone, as link-local ones must (`fe80::1%eth0`).
+ * zone, as link-local ones must (`fe80::1%eth0`); one that stands for an IPv4 address (`::ffff:10.0.0.1`) is that.
  */
 export function canonicalAddress(text: string): { address: string; family: AddressFamily } | undefined {
   if (text.length > maxAddressLength) return undefined;
@@ -117,7 +120,10 @@ export function canonicalAddress(text: string): { address: string; family: Addre
       const zoneAt = text.indexOf('%');
       const bare = zoneAt < 0 ? text : text.slice(0, zoneAt);
       const zone = zoneAt < 0 ? '' : text.slice(zoneAt);
-      return { address: new SocketAddress({ address: bare, family: 'ipv6' }).address + zone, family: 'IPv6' };
+      const { address } = new SocketAddress({ address: bare, family: 'ipv6' });
+      if (mapped.test(address) && zone === '')
+        return { address: address.replace(mapped, ''), family: 'IPv4' };
+      return { address: address + zone, family: 'IPv6' };
     }
     default:
       return undefined;
@@ -163,16 +169,17 @@ function readFabric(trtype: 'RDMA' | 'TCP', given: Given): TransportId {
       : 'resolve host names first, with dns.promises.lookup';
     fail(`must have an IPv4 or IPv6 address as traddr (${hint}); got ${describe(traddr)}`);
   }
-  const adrfam = given.has('adrfam') ? readFamily(required(given, 'adrfam')) : canonical.family;
-  if (adrfam !== canonical.family) {
-    fail(`says adrfam ${adrfam}, but traddr ${canonical.address} is ${canonical.family}; omit adrfam`);
+  const { address, family } = canonical;
+  const adrfam = given.has('adrfam') ? readFamily(required(given, 'adrfam')) : family;
+  if (adrfam !== family && (adrfam === 'IPv4' || isIP(traddr) === 4)) {
+    fail(`says adrfam ${adrfam}, but traddr ${address} is ${family}; omit adrfam`);
   }
   const trsvcid = given.has('trsvcid') ? readPort(required(given, 'trsvcid')) : defaultPort;
   const subnqn = given.get('subnqn');
   return {
     trtype,
-    adrfam,
-    traddr: canonical.address,
+    adrfam: family,
+    traddr: address,
     trsvcid,
     ...(subnqn === undefined ? {} : { subnqn: checkNqn(subnqn, 'subnqn') }),
   };

@@ -49,9 +49,22 @@ describe('parseTransportId', () => {
     ['0:0:0:0:0:0:0:1', '::1'],
     ['FE80::A%eth0', 'fe80::a%eth0'],
     ['2001:0DB8:0000:0000:0000:0000:0000:0001', '2001:db8::1'],
-    ['::ffff:10.0.0.1', '::ffff:10.0.0.1'],
+    ['::ffff:10.0.0.1%eth0', '::ffff:10.0.0.1%eth0'],
+    ['::ffff:0:a00:1', '::ffff:0:a00:1'],
   ])('writes the IPv6 address %s as %s', (given, canonical) => {
     expect(parseTransportId(`trtype:RDMA traddr:${given}`).traddr).toBe(canonical);
+  });
+
+  it.each([
+    '::ffff:10.0.0.1',
+    '::FFFF:A00:1',
+    '0:0:0:0:0:ffff:0a00:0001',
+    '::ffff:10.0.0.1 adrfam:IPv6',
+    '::ffff:10.0.0.1 adrfam:IPv4',
+  ])('takes %s for the IPv4 address that it stands for', (given) => {
+    expect(parseTransportId(`trtype:TCP traddr:${given}`)).toEqual(
+      parseTransportId('trtype:TCP traddr:10.0.0.1'),
+    );
   });
 
   it.each([
