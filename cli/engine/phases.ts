@@ -1,13 +1,41 @@
 // Where the time of attaches and detaches goes.
 
-import type { AttachReport, DetachReport } from 'spdk-nvme';
+import type { AttachReport, DetachPhases, DetachReport } from 'spdk-nvme';
+import type { Latencies, LatencySummary } from './latencies.js';
 import type { Merge } from './timeline.js';
 
-/** In their order. */
-export const attachPhases = ['waitMs', 'addressMs', 'controllerMs', 'queuePairsMs', 'describeMs'] as const;
-export const detachPhases = ['drainMs', 'disconnectMs', 'lingerMs', 'destroyMs'] as const;
-export type AttachPhase = (typeof attachPhases)[number];
-export type DetachPhase = (typeof detachPhases)[number];
+export type AttachPhase = Exclude<keyof AttachReport, 'totalMs'>;
+export type DetachPhase = Exclude<keyof DetachPhases, 'totalMs'>;
+
+/** Their names in charts, all of them in their order. */
+export const attachLabels: Readonly<Record<AttachPhase, string>> = {
+  waitMs: 'wait',
+  addressMs: 'check of the address',
+  controllerMs: 'controller',
+  queuePairsMs: 'queue pairs',
+  describeMs: 'description',
+};
+export const detachLabels: Readonly<Record<DetachPhase, string>> = {
+  drainMs: 'drain',
+  disconnectMs: 'disconnect',
+  lingerMs: 'linger',
+  destroyMs: 'destroy',
+};
+export const attachPhases = Object.keys(attachLabels) as readonly AttachPhase[];
+export const detachPhases = Object.keys(detachLabels) as readonly DetachPhase[];
+
+/** The latencies of phases, whose names have no unit here. */
+export type PhaseSummaries<Phase extends string> = Readonly<
+  Record<Phase extends `${infer Name}Ms` ? Name : never, LatencySummary>
+>;
+
+export function phaseSummaries<Phase extends string>(
+  latencies: Readonly<Record<Phase, Latencies>>,
+  phases: readonly Phase[],
+): PhaseSummaries<Phase> {
+  const named = phases.map((phase) => [phase.replace(/Ms$/, ''), latencies[phase].summary()]);
+  return Object.fromEntries(named) as PhaseSummaries<Phase>;
+}
 
 /** What a timeline has of them: how many there were, and the sum of each of their phases. */
 export type PhaseColumn = 'attaches' | AttachPhase | 'detaches' | DetachPhase;

@@ -2,6 +2,7 @@ import { type Counts, total } from '../engine/counts.js';
 import type { RunEvent } from '../engine/events.js';
 import type { Bin } from '../engine/histogram.js';
 import type { LatencySummary } from '../engine/latencies.js';
+import type { AttachPhase, DetachPhase, PhaseSummaries } from '../engine/phases.js';
 import type { Surroundings } from '../engine/surroundings.js';
 import type { OperationName, TallyColumn } from '../engine/tally.js';
 import type { TimelineRow } from '../engine/timeline.js';
@@ -33,11 +34,9 @@ export interface StressReport {
   readonly attachMs: LatencySummary;
   readonly detachMs: LatencySummary;
   /** The phases of an attach: see `AttachReport`. */
-  readonly attachPhasesMs: Readonly<
-    Record<'wait' | 'address' | 'controller' | 'queuePairs' | 'describe', LatencySummary>
-  >;
+  readonly attachPhasesMs: PhaseSummaries<AttachPhase>;
   /** The phases of a detach: see `DetachPhases`. */
-  readonly detachPhasesMs: Readonly<Record<'drain' | 'disconnect' | 'linger' | 'destroy', LatencySummary>>;
+  readonly detachPhasesMs: PhaseSummaries<DetachPhase>;
   /** How many took how long, in milliseconds. */
   readonly distributionMs: Readonly<Record<OperationName, readonly Bin[]>>;
   /** What happened in each interval: counts, sums of milliseconds, maxima, and resident memory. */

@@ -3,6 +3,7 @@ import { codeOf } from '../engine/exit.js';
 import { whileExported } from '../engine/exported.js';
 import { measure, withProgress } from '../engine/measure.js';
 import type { Message } from '../engine/messages.js';
+import { attachPhases, detachPhases, phaseSummaries } from '../engine/phases.js';
 import type { StopSignal } from '../engine/stop.js';
 import { surroundings } from '../engine/surroundings.js';
 import { Tally } from '../engine/tally.js';
@@ -63,19 +64,8 @@ export async function runStress(
     failuresByCode: tally.failuresByCode,
     attachMs: tally.latencies.attach.summary(),
     detachMs: tally.latencies.detach.summary(),
-    attachPhasesMs: {
-      wait: tally.phases.waitMs.summary(),
-      address: tally.phases.addressMs.summary(),
-      controller: tally.phases.controllerMs.summary(),
-      queuePairs: tally.phases.queuePairsMs.summary(),
-      describe: tally.phases.describeMs.summary(),
-    },
-    detachPhasesMs: {
-      drain: tally.phases.drainMs.summary(),
-      disconnect: tally.phases.disconnectMs.summary(),
-      linger: tally.phases.lingerMs.summary(),
-      destroy: tally.phases.destroyMs.summary(),
-    },
+    attachPhasesMs: phaseSummaries(tally.phases, attachPhases),
+    detachPhasesMs: phaseSummaries(tally.phases, detachPhases),
     distributionMs: { attach: tally.latencies.attach.bins(), detach: tally.latencies.detach.bins() },
     timeline: tally.timeline.rows(),
     events: tally.events.list(),
