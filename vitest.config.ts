@@ -103,7 +103,7 @@ export default defineConfig({
         // One process for all files: in the guest a process takes ten seconds until it has loaded Vitest, the package and SPDK.
         isolate: false,
         maxWorkers: 1,
-        setupFiles: ['test/integration/support/first-environment.ts'],
+        setupFiles: ['test/integration/support/environments.ts'],
       }),
       inGuest('integration-alone', { include: ownProcess }),
     ],
