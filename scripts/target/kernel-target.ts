@@ -130,6 +130,16 @@ export function allow(nqn: string, port: FabricPort = ports.rdma): void {
   if (!existsSync(linkOf(nqn, port))) symlinkSync(folderOf(nqn), linkOf(nqn, port));
 }
 
+/** Refers hosts at a port to the discovery service of another one. Returns the function that ends that. */
+export function refer(from: FabricPort, to: FabricPort): () => void {
+  const folder = `${nvmet}/ports/${from.id}/referrals/${to.id}`;
+  mkdirSync(folder);
+  for (const name of ['trtype', 'adrfam', 'traddr', 'trsvcid'] as const)
+    writeFileSync(`${folder}/addr_${name}`, to[name]);
+  writeFileSync(`${folder}/enable`, '1');
+  return () => rmdirSync(folder);
+}
+
 /** Closes a port, which ends all its connections, those that are not made yet too, and opens it again. */
 export function reopen(port: FabricPort): void {
   const subsystems = readdirSync(`${nvmet}/ports/${port.id}/subsystems`);

@@ -2,9 +2,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DiscoveryChange, type DiscoveryEntry, Environment } from '../../lib/index.js';
+import {
+  type DiscoveryChange,
+  type DiscoveryEntry,
+  type DiscoveryLog,
+  Environment,
+} from '../../lib/index.js';
 import { ports } from '../../scripts/fabric/topology.js';
-import { addSubsystem, allow, withdraw } from '../../scripts/target/kernel-target.js';
+import { addSubsystem, allow, refer, withdraw } from '../../scripts/target/kernel-target.js';
 import { subsystems } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { within } from './support/timing.js';
@@ -99,4 +104,20 @@ describe.each(Object.entries(ports))('discovery over %s', (_, port) => {
     expect(again.present.map(({ controller }) => controller)).toEqual(env.controllers);
     await attached[0]?.controller.detach();
   });
+});
+
+it('ports that refer to each other are each asked once', async () => {
+  const { tcp, tcp6 } = ports;
+  const referrals = [refer(tcp, tcp6), refer(tcp6, tcp)];
+  try {
+    const log = await env.discover(serviceOf(tcp), { referralDepth: 8, timeoutMs: 30_000 });
+    const asked = (one: DiscoveryLog): unknown => [one.transportId.traddr, ...one.referrals.map(asked)];
+    expect(asked(log)).toEqual([tcp.traddr, [tcp6.traddr]]);
+    // Both logs have a referral, also the one that is not followed.
+    for (const one of [log, ...log.referrals])
+      expect(one.entries.filter(({ subtype }) => subtype === 'referral')).toHaveLength(1);
+    expect(log.failures).toEqual([]);
+  } finally {
+    for (const remove of referrals) remove();
+  }
 });

@@ -85,6 +85,31 @@ describe('a watched discovery service', () => {
     await expectNoConnections([listener.trsvcid]);
   });
 
+  it('notices a target that no longer responds, and is connected again when it does', async () => {
+    const options = { pollIntervalMs, keepAliveMs: 1_000, reconnectDelayMs: 100 };
+    const watch = await env.watchDiscovery(listener, options);
+    const heard: string[] = [];
+    watch.on('resetting', () => heard.push('resetting'));
+    watch.on('reset', () => heard.push('reset'));
+    process.kill(target.pid, 'SIGSTOP');
+    try {
+      await vi.waitFor(() => expect(heard).toEqual(['resetting']), { timeout: limits.noticed });
+      expect(watch.connected).toBe(false);
+    } finally {
+      process.kill(target.pid, 'SIGCONT');
+    }
+    await vi.waitFor(() => expect(heard).toEqual(['resetting', 'reset']), { timeout: limits.attach });
+    // It reads the log of the new connection, too.
+    const nqn = `${prefix}later`;
+    await target.call('nvmf_create_subsystem', { nqn, allow_any_host: true });
+    await target.call('nvmf_subsystem_add_listener', { nqn, listen_address: listenAddress });
+    const offered = () => names(watch.log.entries);
+    await vi.waitFor(() => expect(offered()).toContain('later@4477'), { timeout: limits.noticed });
+    await target.call('nvmf_delete_subsystem', { nqn });
+    await watch.close();
+    await expectNoConnections([listener.trsvcid]);
+  });
+
   it('is left at once when its target no longer responds', async () => {
     const watch = await env.watchDiscovery(listener, { keepAliveMs: 0 });
     process.kill(target.pid, 'SIGSTOP');
