@@ -2,6 +2,7 @@
 
 import { SpdkError } from '../errors/spdk-error.js';
 import type { NativeEnvironment } from '../native/contract.js';
+import { invalidBuffer } from '../options/buffers.js';
 
 /** A piece of native memory that controllers reach directly. */
 export interface DmaRegion {
@@ -29,6 +30,15 @@ type MarkedBuffer = ArrayBufferLike & { [regionKey]?: DmaRegion };
 export function regionOf(view: ArrayBufferView): DmaRegion | undefined {
   return (view.buffer as MarkedBuffer)[regionKey];
 }
+
+/**
+ * In place of what moves memory into a new ArrayBuffer. `postMessage()` transfers that to another thread, though it refuses memory of
+ * addons; and Node.js frees that when its own thread ends, whoever has got it.
+ */
+function refuseTransfer(): never {
+  throw invalidBuffer('Memory of allocate() cannot be transferred; copy it');
+}
+const refusal = { value: refuseTransfer };
 
 /** The highest bit of a region's pins: JavaScript lost sight of it (native/core/io/dma_memory.h). */
 const dropped = 0x8000_0000;
@@ -75,7 +85,11 @@ export class DmaMemory {
       bytes: new Uint8Array(region.memory),
       released: false,
     };
-    Object.defineProperty(memory, regionKey, { value: marked });
+    Object.defineProperties(memory, {
+      [regionKey]: { value: marked },
+      transfer: refusal,
+      transferToFixedLength: refusal,
+    });
     return marked;
   }
 
