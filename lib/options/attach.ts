@@ -328,7 +328,9 @@ function checkHostId(value: unknown): string {
 function checkSourceAddress(value: unknown, id: TransportId): string {
   const text = checkString(value, 'sourceAddress');
   const source = canonicalAddress(text);
-  if (!source) invalid(`sourceAddress must be an IPv4 or IPv6 address; got ${describe(text)}`);
+  // Linux binds a socket to these, and then connects it from any address.
+  if (!source || /^(22[4-9]|23\d|255\.255\.255\.255$|ff)/.test(source.address))
+    invalid(`sourceAddress must be an IPv4 or IPv6 address of this machine; got ${describe(text)}`);
   if (id.adrfam === undefined) conflict(`sourceAddress has no meaning for trtype ${id.trtype}: omit it`);
   if (source.family !== id.adrfam) {
     conflict(`sourceAddress ${source.address} is ${source.family}, but traddr ${id.traddr} is ${id.adrfam}`);

@@ -289,7 +289,15 @@ describe('source', () => {
   });
 
   it('is no host name and no port 0', () => {
-    expectCode(() => attach({ sourceAddress: 'localhost' }), 'ERR_SPDK_INVALID_ARG_VALUE', /IPv4 or IPv6/);
+    for (const sourceAddress of [
+      'localhost',
+      '224.0.0.1',
+      '239.255.255.255',
+      '255.255.255.255',
+      'FF02::1%eth0',
+    ])
+      expectCode(() => attach({ sourceAddress }), 'ERR_SPDK_INVALID_ARG_VALUE', /IPv4 or IPv6/);
+    expect(attach({ sourceAddress: '223.0.0.1' }).sourceAddress).toBe('223.0.0.1');
     expectCode(
       () => attach({ sourceAddress: '10.0.0.2', sourcePort: 0 }),
       'ERR_SPDK_INVALID_ARG_VALUE',
