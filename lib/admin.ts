@@ -6,7 +6,6 @@ import { withJson } from './internal/shown.js';
 import type { NativeController } from './native/contract.js';
 import { managementOpcodes } from './nvme/management.js';
 import { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
-import { everyNamespace } from './nvme/namespace-id.js';
 import { receivesData } from './nvme/opcode.js';
 import {
   type AdminCommand,
@@ -18,6 +17,7 @@ import {
 } from './options/admin-command.js';
 import { checkInteger } from './options/arguments.js';
 import { checkLogPage, type LogPageOptions, logPageDwords, readLogPage } from './options/log-page.js';
+import { everyNamespace } from './options/namespace-id.js';
 
 /** The completion of an admin command. */
 export interface AdminResult {

@@ -3,7 +3,6 @@
 import type { Admin } from './admin.js';
 import { SpdkError } from './errors/spdk-error.js';
 import { managementBits, managementOpcodes as opcodes } from './nvme/management.js';
-import { everyNamespace } from './nvme/namespace-id.js';
 import { decodeSanitizeLog, type SanitizeLog, sanitizeBytes, sanitizePage } from './nvme/sanitize.js';
 import {
   decodeSelfTestLog,
@@ -32,6 +31,7 @@ import {
   type SanitizeOptions,
   type SelfTestOptions,
 } from './options/management.js';
+import { everyNamespace } from './options/namespace-id.js';
 
 export type {
   BlockFormatOptions,

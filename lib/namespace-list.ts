@@ -3,7 +3,7 @@
 import { type ControllerNote, notesOn } from './diagnostics/notes.js';
 import { Namespace, type NamespaceOwner } from './namespace.js';
 import type { NativeController } from './native/contract.js';
-import { everyNamespace } from './nvme/namespace-id.js';
+import { everyNamespace } from './options/namespace-id.js';
 
 /** Namespaces that have not changed stay the same objects, so that programs may keep them. */
 export class NamespaceList {

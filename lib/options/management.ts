@@ -1,10 +1,10 @@
 // The options of commands that change a device: format, namespaces, firmware, sanitize, self-test.
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
-import { everyNamespace } from '../nvme/namespace-id.js';
 import { type AdminLimits, type AdminOptions, limitsOf } from './admin-command.js';
 import { checkBoolean, checkInteger, checkOneOf, readOptions } from './arguments.js';
 import { conflict, invalid, or } from './common.js';
+import { everyNamespace } from './namespace-id.js';
 
 /** How the blocks of a namespace are made. */
 export interface BlockFormatOptions {

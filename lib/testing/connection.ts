@@ -1,7 +1,7 @@
 // One connection of a controller in memory.
 
 import type { NativeAbortOutcome, NativeNamespaceInfo } from '../native/contract.js';
-import { everyNamespace } from '../nvme/namespace-id.js';
+import { everyNamespace } from '../options/namespace-id.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
 import type { MemoryRegions, RegionUse } from './regions.js';

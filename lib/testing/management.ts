@@ -1,9 +1,9 @@
 // What a controller in memory does with the commands that change a device.
 
 import { managementBits, managementOpcodes } from '../nvme/management.js';
-import { everyNamespace } from '../nvme/namespace-id.js';
 import { sanitizePage } from '../nvme/sanitize.js';
 import { selfTestPage } from '../nvme/self-test.js';
+import { everyNamespace } from '../options/namespace-id.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { MemoryNamespace, MemoryNamespaceOptions } from './namespace.js';
 

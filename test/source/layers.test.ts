@@ -11,8 +11,8 @@ const lib = path.resolve(import.meta.dirname, '../../lib');
 const layers: readonly string[] = [
   'types.ts',
   'errors/',
-  'options/',
   'internal/',
+  'options/',
   'native/',
   'nvme/',
   'io/',
