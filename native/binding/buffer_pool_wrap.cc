@@ -6,13 +6,6 @@
 
 namespace spdk_nvme {
 
-namespace {
-
-/** The largest chunk of a stream. */
-constexpr uint64_t kMaxBytes = 64UL << 20;
-
-}  // namespace
-
 Napi::Function BufferPoolWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeBufferPool",
@@ -29,7 +22,7 @@ BufferPoolWrap::BufferPoolWrap(const Napi::CallbackInfo& info) : ObjectWrap(info
  */
 Napi::Value BufferPoolWrap::take(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto bytes = static_cast<size_t>(Arguments(info, 0).number("bytes", 1, kMaxBytes));
+  const auto bytes = static_cast<size_t>(Arguments(info, 0).number("bytes", 1, BufferPool::kMaxBytes));
   uint8_t* const buffer = BufferPool::of_process().take(bytes);
   if (buffer == nullptr) return env.Null();
   return Napi::Buffer<uint8_t>::New(env, buffer, bytes, [bytes](Napi::Env, uint8_t* unreachable) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -12,7 +13,9 @@
 namespace spdk_nvme {
 namespace {
 
-constexpr size_t kBytes = 128 << 10;
+constexpr size_t kHugePage = 2 << 20;
+/** Nothing else is on its huge page. */
+constexpr size_t kBytes = kHugePage;
 
 TEST(BufferPool, UsesABufferAgainThatWasGivenBackAndNoOther) {
   BufferPool pool(8 * kBytes);
@@ -58,6 +61,51 @@ TEST(BufferPool, ReturnsTheOldestIdleBuffersBeyondItsLimit) {
   pool.give(buffers[2], kBytes);
 }
 
+TEST(BufferPool, TakesNewMemoryInWholeHugePagesWhichSmallBuffersShare) {
+  constexpr size_t kSmall = 512 << 10;
+  BufferPool pool(2 * kHugePage);
+  std::optional<BufferPool::Use> use(pool);
+  std::vector<uint8_t*> buffers;
+  for (uint8_t mark = 0; mark < 4; mark++) {
+    buffers.push_back(pool.take(kSmall));
+    memset(buffers.back(), mark, kSmall);
+  }
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffers[0]) % kHugePage, 0U);
+  for (uint8_t mark = 0; mark < 4; mark++) {
+    EXPECT_EQ(buffers[mark], buffers[0] + mark * kSmall);
+    EXPECT_EQ(buffers[mark][0] + buffers[mark][kSmall - 1], 2 * mark);
+  }
+  EXPECT_EQ(pool.idle_bytes(), 0U);
+  // What is returned to the system takes nothing else of the huge page with it.
+  use.reset();
+  pool.give(buffers[1], kSmall);
+  EXPECT_EQ(buffers[0][kSmall - 1], 0);
+  EXPECT_EQ(buffers[2][0], 2);
+  for (const size_t left : {0, 2, 3}) pool.give(buffers[left], kSmall);
+}
+
+TEST(BufferPool, TakesBuffersOfAnySizeOnPageBoundaries) {
+  BufferPool pool(4 * kHugePage);
+  for (const size_t bytes : {(128UL << 10) + 512, (700UL << 10) + 4096, (3UL << 20) + 1024, 64UL << 20}) {
+    const BufferPool::Use use(pool);
+    uint8_t* const one = pool.take(bytes);
+    uint8_t* const other = pool.take(bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(other) % 4096, 0U);
+    memset(one, 1, bytes);
+    memset(other, 2, bytes);
+    EXPECT_EQ(one[0] + one[bytes - 1], 2);
+    pool.give(one, bytes);
+    pool.give(other, bytes);
+  }
+}
+
+TEST(BufferPool, KeepsNothingOfAHugePageWithoutAUser) {
+  BufferPool pool(kHugePage);
+  uint8_t* const alone = pool.take(256 << 10);
+  EXPECT_EQ(pool.idle_bytes(), 0U);
+  pool.give(alone, 256 << 10);
+}
+
 TEST(BufferPool, KeepsNothingWithoutAUser) {
   BufferPool pool(8 * kBytes);
   std::optional<BufferPool::Use> first(pool);
@@ -75,26 +123,28 @@ TEST(BufferPool, KeepsNothingWithoutAUser) {
   EXPECT_EQ(pool.idle_bytes(), 0U);
 }
 
-TEST(BufferPool, HasNoBufferOfMoreThanAllMemory) {
+TEST(BufferPool, HasNoBufferOfMoreThanItsLargest) {
   BufferPool pool(kBytes);
-  EXPECT_EQ(pool.take(SIZE_MAX / 2), nullptr);
+  EXPECT_EQ(pool.take(BufferPool::kMaxBytes + 1), nullptr);
+  EXPECT_EQ(pool.take(SIZE_MAX), nullptr);
 }
 
 // Workers, each with streams of its own.
 TEST(BufferPool, ServesManyThreads) {
-  BufferPool pool(3 * kBytes);
+  constexpr size_t kSmall = 128 << 10;
+  BufferPool pool(3 * kSmall);
   std::vector<std::thread> threads;
   for (uint8_t mark = 1; mark <= 4; mark++) {
     threads.emplace_back([&pool, mark] {
       for (int i = 0; i < 200; i++) {
         const BufferPool::Use use(pool);
-        uint8_t* const one = pool.take(kBytes);
-        uint8_t* const other = pool.take(kBytes);
+        uint8_t* const one = pool.take(kSmall);
+        uint8_t* const other = pool.take(kSmall);
         one[0] = other[0] = mark;
         std::this_thread::yield();
         EXPECT_EQ(one[0] + other[0], 2 * mark);
-        pool.give(one, kBytes);
-        pool.give(other, kBytes);
+        pool.give(one, kSmall);
+        pool.give(other, kSmall);
       }
     });
   }

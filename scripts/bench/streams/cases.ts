@@ -1,5 +1,6 @@
 // Ways to move data sequentially in pieces of 1 MiB, four at a time: the default of streams.
 import fs from 'node:fs';
+import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type NamespaceFile, open } from '../../../lib/file/index.js';
@@ -113,6 +114,21 @@ async function inLoop(chunks: AsyncIterable<Buffer>): Promise<number> {
   return read;
 }
 
+/** What node:fs takes for the same chunks. The file is all hole, in memory: nothing is read from a disk. */
+async function outOfFile({ bytes }: Fixture): Promise<number> {
+  const folder = await fs.promises.mkdtemp('/dev/shm/spdk-nvme-bench-');
+  try {
+    const file = path.join(folder, 'hole');
+    await fs.promises.writeFile(file, '');
+    await fs.promises.truncate(file, bytes);
+    const stream = fs.createReadStream(file, { highWaterMark: pieceBytes });
+    await pipeline(stream, drop());
+    return stream.bytesRead;
+  } finally {
+    await fs.promises.rm(folder, { recursive: true });
+  }
+}
+
 type Run = (access: Access, fixture: Fixture) => Promise<number | undefined>;
 
 /** The same through a namespace, and through a file. */
@@ -155,6 +171,7 @@ export const streamCases: readonly StreamCase[] = [
     peer: peers.reads,
     run: ({ bytes, namespace }) => outOfStream(asItIs(namespace), bytes, fs.createWriteStream('/dev/null')),
   },
+  { name: 'node:fs, createReadStream(), pipeline()', peer: peers.reads, run: outOfFile },
   ...both('writes', peers.writes, ({ write }, fixture) => inDmaMemory(fixture, write)),
   ...both('writes', 'writes of ordinary memory', ({ write }, fixture) => inOrdinaryMemory(fixture, write)),
   ...both('writes', 'createWriteStream(), chunks of 1 MiB', (access, { bytes }) =>
