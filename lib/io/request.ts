@@ -124,8 +124,8 @@ export class IoRequest {
   /** Where in the range `source` begins. */
   sourceStart = 0;
   inFlight = 0;
-  /** In the line of those that have something to send. */
-  waiting = false;
+  /** The line of those that have something to send, if it is in one: a queue's. */
+  line: object | undefined = undefined;
   /** Its memory is pinned. */
   held = false;
   /** It is among the pending operations. */

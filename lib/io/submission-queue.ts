@@ -189,7 +189,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
       this.#services.bounce.give(chunk);
     }
     if (request.left > 0) {
-      if (!request.waiting) this.#line.push(request);
+      if (!this.#line.has(request)) this.#line.push(request);
     } else if (request.inFlight === 0) {
       this.#finish(request, request.raw?.longResult ? this.ring.longResult(slot) : result);
     }
@@ -274,7 +274,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   /** Sends one command of the first request in the line. False when there is no memory for it now. */
   #serve(request: IoRequest): boolean {
     if (!this.#place(request)) return false;
-    if (request.waiting) this.#line.remove(request);
+    if (this.#line.has(request)) this.#line.remove(request);
     if (request.left > 0 && request.inFlight < request.window) this.#line.push(request);
     return true;
   }
@@ -339,7 +339,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
 
   #sendNoMore(request: IoRequest): void {
     request.left = 0;
-    if (request.waiting) this.#line.remove(request);
+    if (this.#line.has(request)) this.#line.remove(request);
   }
 
   /** It cannot continue. Its outstanding commands end first. */
@@ -389,12 +389,10 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
       this.#end(request, undefined, undefined);
       return;
     }
-    let found = 0;
-    for (let slot = 0; found < inFlight; slot++) {
-      if (this.#requests[slot] !== request) continue;
+    for (const [slot, owner] of this.#requests.entries()) {
+      if (owner !== request) continue;
       if (!request.raw) this.ring.cancel(slot);
       if (onTimeout === 'abort') this.#abort(slot, request.ending);
-      found++;
     }
     if (onTimeout === 'reset') this.#services.reset();
   }

@@ -18,20 +18,25 @@ export class WaitingLine {
     return this.#length;
   }
 
+  /** Whether a request waits here. Its entry in the line that it has left may still be there when it waits in another one. */
+  has(request: IoRequest): boolean {
+    return request.line === this;
+  }
+
   push(request: IoRequest): void {
-    request.waiting = true;
+    request.line = this;
     this.#length++;
     this.#entries.push(request);
   }
 
   get first(): IoRequest | undefined {
     if (this.#length === 0) return undefined;
-    while (!this.#entries[this.#from]?.waiting) this.#entries[this.#from++] = undefined;
+    while (this.#entries[this.#from]?.line !== this) this.#entries[this.#from++] = undefined;
     return this.#entries[this.#from];
   }
 
   remove(request: IoRequest): void {
-    request.waiting = false;
+    request.line = undefined;
     this.#length--;
     if (this.#entries[this.#from] === request) this.#entries[this.#from++] = undefined;
     const kept = this.#entries.length - this.#from;
@@ -40,15 +45,16 @@ export class WaitingLine {
 
   /** Empties the line. */
   takeAll(): IoRequest[] {
-    const all = this.#entries.slice(this.#from).filter((entry) => entry?.waiting) as IoRequest[];
-    for (const request of all) request.waiting = false;
-    this.#length = 0;
     this.#clear();
+    const all = this.#entries as IoRequest[];
+    for (const request of all) request.line = undefined;
+    this.#entries = [];
+    this.#length = 0;
     return all;
   }
 
   #clear(): void {
-    this.#entries = this.#entries.slice(this.#from).filter((entry) => entry?.waiting);
+    this.#entries = this.#entries.slice(this.#from).filter((entry) => entry?.line === this);
     this.#from = 0;
   }
 }

@@ -17,7 +17,8 @@ import {
 import { DiskModel, stamped } from './disk.js';
 
 const nqn = 'nqn.2026-01.com.example:model';
-const blockSize = 512;
+/** As much as one command transfers: operations of several blocks are several commands. */
+const blockSize = 4096;
 const blocks = 6;
 const detachLimitMs = 2_000;
 const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
@@ -70,6 +71,8 @@ export const policies: fc.Arbitrary<SubsystemOptions> = fc.constantFrom(
   { policy: 'active-active' },
   { policy: 'active-active', selector: 'queue-depth' },
   { policy: 'active-active', polling: 'inline' },
+  // So short a queue that operations wait for room.
+  { policy: 'active-active', queueDepth: 2 },
 );
 
 /** Three paths to one disk in memory, the model of its content, and all that went wrong. */
@@ -96,6 +99,7 @@ export class PathWorld {
     this.#disk.data.set(stamped(this.#model.initial, this.#disk.data.byteLength));
     for (const other of others) other.shareNamespace(this.#disk);
     for (const side of this.#sides) {
+      side.maxTransferBytes = blockSize;
       side.anaTransitionSeconds = 255;
       side.commandRetryDelays = [1, 0, 0];
     }
