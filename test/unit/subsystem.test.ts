@@ -571,7 +571,7 @@ describe('failover', () => {
 
   it('never sends a raw command twice', async () => {
     const subsystem = await attach({ policy: 'active-active' });
-    for (const one of targets) one.latencyMs = 20;
+    for (const one of targets) one.latencyMs = 1_000;
     const raw = codeOf(only(subsystem).raw({ opcode: 0x81 }));
     await sleep(5);
     takeDown(0);
