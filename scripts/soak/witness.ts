@@ -21,7 +21,9 @@ export interface Testimony {
 /** What is known of the time since then, on the clock of `performance.now()`. */
 export type Testify = (begunMs: number) => Testimony;
 
-const everyMs = 100;
+const everyMs = 500;
+/** An event loop that does not turn for so long is reported with its stack. */
+const stuckMs = 15_000;
 const beatMs = 20;
 /** Longer than any operation that is asked about. */
 const keptMs = 30_000;
@@ -41,6 +43,9 @@ export class Witness {
   readonly #others: () => readonly WitnessedProcess[];
   readonly #beat = new BigInt64Array(new SharedArrayBuffer(16));
   readonly #sleeper: Worker;
+  /** When the event loop turned last. */
+  readonly #turned = new BigInt64Array(new SharedArrayBuffer(8));
+  readonly #stuck: Worker;
   readonly #timer: NodeJS.Timeout;
   #looks: Look[] = [];
 
@@ -50,13 +55,17 @@ export class Witness {
     const workerData = { shared: this.#beat.buffer, everyMs: beatMs };
     this.#sleeper = new Worker(new URL('heartbeat.mjs', import.meta.url), { workerData, execArgv: [] });
     this.#sleeper.unref();
+    const stuck = { workerData: { shared: this.#turned.buffer, stuckMs }, execArgv: [] };
+    this.#turned[0] = process.hrtime.bigint();
+    this.#stuck = new Worker(new URL('stuck.mjs', import.meta.url), stuck);
+    this.#stuck.unref();
     this.#timer = setInterval(() => this.#look(), everyMs).unref();
     this.#look();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#sleeper.terminate();
+    await Promise.all([this.#sleeper.terminate(), this.#stuck.terminate()]);
   }
 
   since(begunMs: number): Testimony {
@@ -88,6 +97,7 @@ export class Witness {
 
   #look(): void {
     const atMs = performance.now();
+    Atomics.store(this.#turned, 0, process.hrtime.bigint());
     const last = this.#looks.at(-1);
     const asleep = process.hrtime.bigint() - Atomics.load(this.#beat, 0);
     const longest = Atomics.exchange(this.#beat, 1, 0n);
