@@ -133,6 +133,11 @@ export class QueuePair {
     this.queue.ring.requestWake();
   }
 
+  /** @internal */
+  withdrawWake(): void {
+    this.queue.ring.withdrawWake();
+  }
+
   /** @internal Reaps completions and sends waiting operations. True if there were completions. */
   reap(): boolean {
     const batch = this.#batch;

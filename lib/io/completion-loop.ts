@@ -12,8 +12,10 @@ export interface Reaped {
   poll(spinUs: number): void;
   /** Reaps what has completed. True if that was something. */
   reap(): boolean;
-  /** Asks native code to call for the next completion. */
+  /** Asks native code to call for the next completion, and the poller to poll meanwhile. */
   requestWake(): void;
+  /** Takes that back: this thread looks itself. */
+  withdrawWake(): void;
 }
 
 /**
@@ -53,6 +55,8 @@ export class CompletionLoop {
   readonly #hold = new ProcessHold();
   /** Since when polling has found nothing, on the clock of `performance.now()`. */
   #inVainSince: number | undefined;
+  /** It leaves polling to the poller. */
+  #rests = false;
   #stopped = false;
 
   constructor(mode: PollingMode) {
@@ -91,6 +95,7 @@ export class CompletionLoop {
   look(): void {
     if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
     this.#inVainSince = undefined;
+    this.#setResting(false);
     this.#turn = eventLoop.setImmediate(this.#poll);
   }
 
@@ -146,10 +151,22 @@ export class CompletionLoop {
     const now = eventLoop.now();
     this.#inVainSince ??= now;
     if (now - this.#inVainSince < patienceMs) return false;
-    for (const queuePair of this.#queuePairs) queuePair.requestWake();
+    this.#setResting(true);
     // What completed before the request is not called for.
-    if (this.#reapBusy()) return false;
+    if (this.#reapBusy()) {
+      this.#setResting(false);
+      return false;
+    }
     this.#hold.set(this.#busy.size > 0);
     return true;
+  }
+
+  #setResting(rests: boolean): void {
+    if (rests === this.#rests) return;
+    this.#rests = rests;
+    for (const queuePair of this.#queuePairs) {
+      if (rests) queuePair.requestWake();
+      else queuePair.withdrawWake();
+    }
   }
 }

@@ -231,6 +231,11 @@ export class Ring {
     Atomics.store(this.#words, wakeWord, 1);
   }
 
+  /** Takes that back. A call may still come. */
+  withdrawWake(): void {
+    Atomics.store(this.#words, wakeWord, 0);
+  }
+
   /** Passes completions to the sink. Returns their number. */
   reap(sink: CompletionSink): number {
     const words = this.#words;

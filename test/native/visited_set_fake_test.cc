@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "fake_spdk/fake_spdk.h"
 #include "fake_spdk/ring_driver.h"
@@ -157,34 +158,91 @@ TEST_F(VisitedSet, IsPolledOnceForSeveralCompletionsThatFollowEachOther) {
   free();
 }
 
-TEST_F(VisitedSet, IsPolledWhileJavaScriptLooksAtAnotherOfItsPollerOnly) {
-  connect();
-  const auto other_ring = std::make_shared<IoRing>(memory_, kDepth);
-  other_ring->set_namespaces(read_namespace_table(&controller_, tags_));
-  const auto other = std::make_shared<QueueSet>(&controller_, linger_, kPollerSlot, std::vector{other_ring},
-                                                history_, stats_);
-  {
-    const LingerLock::ExclusiveGuard alone(*linger_);
-    ASSERT_TRUE(other->connect(kDepth, Clock::now() + 1s));
+/** Two sets of one poller. */
+class TwoVisitedSets : public VisitedSet {
+ protected:
+  void SetUp() override {
+    connect();
+    other_ring_->set_namespaces(read_namespace_table(&controller_, tags_));
+    {
+      const LingerLock::ExclusiveGuard alone(*linger_);
+      ASSERT_TRUE(other_->connect(kDepth, Clock::now() + 1s));
+    }
+    poller_.add(other_, true);
+    js_other_.replace(other_);
   }
-  poller_.add(other, true);
-  JsQueueSet js_other(kJsSlot, &poller_);
-  js_other.replace(other);
-  RingDriver js(*other_ring, tags_.of(1));
+
+  void TearDown() override {
+    {
+      const LingerLock::ExclusiveGuard alone(*linger_);
+      other_->free();
+    }
+    free();
+  }
+
+  const std::shared_ptr<IoRing> other_ring_ = std::make_shared<IoRing>(memory_, kDepth);
+  const std::shared_ptr<QueueSet> other_ = std::make_shared<QueueSet>(
+      &controller_, linger_, kPollerSlot, std::vector{other_ring_}, history_, stats_);
+  JsQueueSet js_other_{kJsSlot, &poller_};
+};
+
+TEST_F(TwoVisitedSets, ArePolledWhileJavaScriptLooksAtTheOtherOnly) {
+  RingDriver js(*other_ring_, tags_.of(1));
   for (int round = 0; round < 20; round++) {
     // Its poller watches already, so it is not woken for this one.
     js_set_.poll();
-    submit(js, js_other);
+    submit(js, js_other_);
     ASSERT_TRUE(soon([&] {
       js_set_.poll();
       return !js.reap().empty();
     }));
   }
-  {
-    const LingerLock::ExclusiveGuard alone(*linger_);
-    other->free();
+}
+
+TEST_F(TwoVisitedSets, ArePolledByJavaScriptAloneWhileItGoesRoundThem) {
+  controller_.completions_of_poll = [](size_t) { return size_t{0}; };
+  RingDriver js(*ring_, tags_.of(1));
+  RingDriver js_of_other(*other_ring_, tags_.of(1));
+  submit(js, js_set_);
+  submit(js_of_other, js_other_);
+  // What counts is rounds in which this thread kept its processor; a busy machine has few.
+  uint64_t rounds = 0;
+  uint64_t disturbed = 0;
+  for (int i = 0; i < 300 && rounds < 30; i++) {
+    const uint64_t before = polls(kPollerSlot);
+    const auto begun = Clock::now();
+    auto last = begun;
+    auto longest = Clock::duration::zero();
+    // Handling the completions of many others takes longer than the poller waits for JavaScript.
+    js_set_.poll();
+    while (last - begun < 6ms) {
+      js_other_.poll();
+      const auto now = Clock::now();
+      longest = std::max(longest, now - std::exchange(last, now));
+    }
+    if (longest > 200us) continue;
+    rounds++;
+    if (polls(kPollerSlot) != before) disturbed++;
   }
-  free();
+  EXPECT_LE(disturbed * 2, rounds);
+}
+
+TEST_F(TwoVisitedSets, AreLeftToThePollerWithoutDelayByAWakeRequest) {
+  RingDriver js(*other_ring_, tags_.of(1));
+  auto fastest = Clock::duration::max();
+  for (int round = 0; round < 20; round++) {
+    js_set_.poll();
+    js.ask();
+    submit(js, js_other_);
+    const auto begun = Clock::now();
+    ASSERT_TRUE(soon([&] {
+      js_set_.poll();
+      return !js.reap().empty();
+    }));
+    fastest = std::min(fastest, Clock::now() - begun);
+  }
+  // Without one it waits for 50 ms.
+  EXPECT_LT(fastest, 30ms);
 }
 
 TEST_F(VisitedSet, IsTakenOverWhileJavaScriptIsBusyAndGivenBack) {

@@ -149,5 +149,7 @@ describe('the layout of a ring', () => {
     expect(heard).toEqual([[second, 31, 32]]);
     ring.requestWake();
     expect(memory[constant('kWakeWord')]).toBe(1);
+    ring.withdrawWake();
+    expect(memory[constant('kWakeWord')]).toBe(0);
   });
 });

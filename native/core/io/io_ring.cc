@@ -72,6 +72,10 @@ uint32_t IoRing::pending() {
   return load(words_[kPendingWord]);
 }
 
+bool IoRing::wake_requested() {
+  return load(words_[kWakeWord]) != 0;
+}
+
 void IoRing::set_namespaces(std::shared_ptr<const NamespaceTable> namespaces) {
   const std::lock_guard<std::mutex> guard(namespaces_mutex_);
   fresh_namespaces_ = std::move(namespaces);

@@ -95,6 +95,8 @@ class IoRing : public RingLayout {
   [[nodiscard]] uint64_t in_flight() const { return in_flight_; }
   /** Operations that JavaScript has accepted and not settled. Thread: any. */
   [[nodiscard]] uint32_t pending();
+  /** Whether JavaScript waits for on_completions instead of looking. Thread: any. */
+  [[nodiscard]] bool wake_requested();
 
   /**
    * Whether commands that end with their connection are requeued and sent again over the next one, instead of

@@ -81,7 +81,7 @@ class JsQueueSet {
     } else {
       set_->note_look(now);
     }
-    poller_->watch();
+    poller_->watch(now);
   }
 
  private:

@@ -17,8 +17,13 @@ constexpr std::chrono::microseconds kSpinAfterWork{100};
 constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 /** The first sleep; each further one without work is twice as long, up to the limit of the options. */
 constexpr std::chrono::microseconds kFirstSleep{20};
-/** JavaScript polls a set that it has looked at within this time; then a poller takes it over. */
+/** JavaScript polls its sets while it looks at one of them within this time; then a poller takes them over. */
 constexpr std::chrono::microseconds kAttention{300};
+/**
+ * Until a poller takes over a set that JavaScript no longer looks at while it looks at others, and does not ask to be woken
+ * for: longer than a turn in which JavaScript polls hundreds of sets and handles their completions.
+ */
+constexpr std::chrono::milliseconds kLongestRound{50};
 /** Until the first look whether JavaScript still looks, and the most and the least until the next after a look of it. */
 constexpr std::chrono::microseconds kWatchSleep{300};
 constexpr std::chrono::microseconds kProlongedWatch{700};
@@ -48,11 +53,11 @@ struct Poller::Loop {
     std::shared_ptr<QueueSet> set;
     /** JavaScript polls it too. */
     bool visited = false;
-    /** JavaScript has looked at it within kAttention. */
+    /** JavaScript polls it, in turn with others. */
     bool attended = false;
 
-    void look(Clock::time_point now) {
-      attended = now - set->looked_at() < kAttention && set->open_to_visits();
+    [[nodiscard]] bool in_turn(Clock::time_point now) const {
+      return now - set->looked_at() < kLongestRound && set->open_to_visits() && !set->wake_requested();
     }
   };
 
@@ -73,8 +78,10 @@ struct Poller::Loop {
   std::atomic<bool> stopping{false};
   /** Whether some set is attended: then it looks at all of them within kLongestWatch, and needs no nudge. */
   std::atomic<bool> watching{false};
+  /** When JavaScript looked at any of the sets. On a cache line of its own: JavaScript writes it for every set in every turn. */
+  alignas(64) std::atomic<Clock::time_point> looked_at{Clock::time_point{}};
   /** Thread: poller. */
-  std::vector<Served> sets;
+  alignas(64) std::vector<Served> sets;
   Counter polls;
   Counter idle_polls;
   Counter completions;
@@ -96,10 +103,11 @@ struct Poller::Loop {
 
   /** Looks which sets JavaScript polls. */
   void look(Clock::time_point now) {
+    const bool at_some = now - looked_at.load(std::memory_order_relaxed) < kAttention;
     bool any = false;
     for (Served& one : sets) {
       if (!one.visited) continue;
-      one.look(now);
+      one.attended = at_some && one.in_turn(now);
       any |= one.attended;
     }
     // Sequentially consistent with watch(): once this is false, either the polls that follow see what JavaScript
@@ -184,11 +192,13 @@ void Poller::wake() {
   loop_->mailbox.nudge();
 }
 
-void Poller::watch() {
+void Poller::watch(Clock::time_point now) {
+  loop_->looked_at.store(now, std::memory_order_relaxed);
   if (!loop_->watching.load(std::memory_order_seq_cst)) wake();
 }
 
 void Poller::prolong_watch(Clock::time_point now) {
+  loop_->looked_at.store(now, std::memory_order_relaxed);
   if (now < next_prolonging_) return;
   next_prolonging_ = now + kBetweenProlongings;
   loop_->watch.prolong(now + kProlongedWatch, [this] { return loop_->mailbox.nudged(); });

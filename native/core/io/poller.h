@@ -46,7 +46,7 @@ class Poller {
    * Has it watch the set that JavaScript has just looked at. Cheap while it watches one anyway.
    * Thread: JavaScript, after IoRing::publish() and QueueSet::note_look().
    */
-  void watch();
+  void watch(QueueSet::Clock::time_point now);
   /**
    * JavaScript looks at a set of its, and need not be watched again so soon: puts off the poller's next look. Does so at
    * most every few hundred microseconds. Thread: JavaScript.

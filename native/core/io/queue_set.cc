@@ -1,5 +1,7 @@
 #include "native/core/io/queue_set.h"
 
+#include <algorithm>
+
 #include "native/core/base/backoff.h"
 #include "native/core/diagnostics/log.h"
 
@@ -113,6 +115,10 @@ QueueSet::Turn QueueSet::disconnect_step() {
   pairs_.poll();
   if (pairs_.disconnected()) free();
   return {.hot = true};
+}
+
+bool QueueSet::wake_requested() const {
+  return std::any_of(rings_.begin(), rings_.end(), [](const auto& ring) { return ring->wake_requested(); });
 }
 
 uint64_t QueueSet::in_flight() const {

@@ -96,6 +96,8 @@ class QueueSet {
 
   /** Pieces of commands that SPDK has. Thread: any. */
   [[nodiscard]] uint64_t in_flight() const;
+  /** Whether JavaScript waits to be called for completions instead of looking. Thread: any. */
+  [[nodiscard]] bool wake_requested() const;
   /** How many queue pairs it has. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
   /**

@@ -25,7 +25,10 @@ struct RingLayout {
    * by the polling thread...
    */
   static constexpr uint32_t kCompletedWord = 16;
-  /** ... and whether JavaScript wants a message at the next completion: it sets it, the polling thread clears it. */
+  /**
+   * ... and whether JavaScript wants a message at the next completion, and does not look until then: it sets it, and the
+   * polling thread clears it, or JavaScript when it looks again.
+   */
   static constexpr uint32_t kWakeWord = 17;
 
   /** Words of a command's slot. */

@@ -22,6 +22,7 @@ it.each([
     },
     reap: () => false,
     requestWake: () => {},
+    withdrawWake: () => {},
   };
   const loop = new CompletionLoop(mode);
   loop.start([queuePair]);
@@ -43,12 +44,60 @@ it('a look that is asked for while polling comes to rest is made', async () => {
       wakes++;
       loop.look();
     },
+    withdrawWake: () => {},
   };
   loop.start([queuePair]);
   loop.setBusy(queuePair, true);
   await vi.waitUntil(() => wakes > 0);
   const before = polls;
   await vi.waitUntil(() => polls > before + 1);
+});
+
+it('while polling rests a wake-up is requested for each queue pair, and withdrawn by the next look', async () => {
+  const loop = new CompletionLoop('adaptive');
+  onTestFinished(() => loop.stop());
+  const requested = new Set<number>();
+  const polledWithRequest: boolean[] = [];
+  const queuePairs = [0, 1].map(
+    (index): Reaped => ({
+      poller: 0,
+      poll: () => void polledWithRequest.push(requested.size > 0),
+      reap: () => false,
+      requestWake: () => void requested.add(index),
+      withdrawWake: () => void requested.delete(index),
+    }),
+  );
+  loop.start(queuePairs);
+  for (const queuePair of queuePairs) loop.setBusy(queuePair, true);
+  for (let times = 1; times <= 2; times++) {
+    await vi.waitUntil(() => requested.size === 2);
+    // Only the last look, after the request.
+    expect(polledWithRequest.filter(Boolean)).toHaveLength(times);
+    loop.look();
+    expect(requested.size).toBe(0);
+  }
+});
+
+it('a wake-up is withdrawn when the look after its request finds something', async () => {
+  const loop = new CompletionLoop('adaptive');
+  onTestFinished(() => loop.stop());
+  let requested = false;
+  let withdrawn = 0;
+  const queuePair: Reaped = {
+    poller: 0,
+    poll: () => {},
+    reap: () => requested,
+    requestWake: () => {
+      requested = true;
+    },
+    withdrawWake: () => {
+      requested = false;
+      withdrawn++;
+    },
+  };
+  loop.start([queuePair]);
+  loop.setBusy(queuePair, true);
+  await vi.waitUntil(() => withdrawn >= 2);
 });
 
 describe('how long a turn waits for a completion', () => {
@@ -60,6 +109,7 @@ describe('how long a turn waits for a completion', () => {
       poll: (spinUs) => void times.push(spinUs),
       reap: () => false,
       requestWake: () => {},
+      withdrawWake: () => {},
     };
     return { queuePair, times };
   };
