@@ -102,7 +102,12 @@ export async function exportStats(
 
 function defaultPath(): string {
   const folder = statsFolder();
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    // Not recursively: that never returns where there can be no folder, as in /proc.
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
   // In a folder that all users may write to, another user may have made it.
   if (statSync(folder).uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
   return path.join(folder, `spdk-nvme-${process.pid}.sock`);

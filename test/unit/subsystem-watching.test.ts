@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { anaText } from '../../cli/engine/ana.js';
 import { readSnapshot } from '../../cli/engine/stats-client.js';
 import { anaLogBytes, decodeAnaLog, reportsAna } from '../../cli/nvme/logs.js';
@@ -103,6 +103,20 @@ it('channels report what happens to paths', async () => {
   expect(heard).toContain('path down');
   expect(heard).toContain('failover');
   for (const end of listeners) end();
+});
+
+it('statistics cannot be exported where there can be no folder for their socket', async () => {
+  try {
+    for (const missing of [path.join(folder, 'missing'), '/proc']) {
+      vi.stubEnv('XDG_RUNTIME_DIR', missing);
+      await expect(exportStats(env)).rejects.toMatchObject({
+        code: 'ERR_SPDK_INVALID_ARG_VALUE',
+        message: expect.stringContaining('ENOENT'),
+      });
+    }
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 it('exported statistics have its paths, with their ANA states and counters', async () => {
