@@ -21,6 +21,7 @@ export async function* chunksOf(
   const ahead: { stage: Uint8Array; chunk: Promise<Buffer> }[] = [];
   let position = plan.start;
   let aborted: Error | undefined;
+  let consuming = false;
   operations.heed('Reading chunks', (error) => {
     aborted = error;
     void operations.close();
@@ -44,10 +45,15 @@ export async function* chunksOf(
       if (aborted) throw aborted;
       const next = ahead.shift();
       if (!next) return;
-      yield await next.chunk;
+      const chunk = await next.chunk;
+      consuming = true;
+      yield chunk;
+      consuming = false;
       stages.give(next.stage);
     }
   } catch (error) {
+    // The consumer's own, by the iterator's throw(), as Readable.from() calls it.
+    if (consuming) throw error;
     throw aborted ?? codedError('Reading chunks failed', error);
   } finally {
     await operations.close();

@@ -83,6 +83,14 @@ describe('namespace.chunks', () => {
     expect(regionsOf(disk)).toBeLessThanOrEqual(1);
   });
 
+  it('ends with the error of its consumer, unchanged', async () => {
+    const mine = new Error('mine');
+    const chunks = ns.chunks({ chunkBytes: 512 });
+    await chunks.next();
+    await expect(chunks.throw(mine)).rejects.toBe(mine);
+    await expectIdle(disk);
+  });
+
   it('throws for bad options before anything is read', () => {
     expect(() => ns.chunks({ chunkBytes: 100 })).toThrow(
       expect.objectContaining({ code: 'ERR_SPDK_UNALIGNED' }),
