@@ -250,7 +250,7 @@ export const errorCatalogue = {
   ERR_SPDK_UNSUPPORTED: {
     meaning: 'The controller, the namespace or the linked SPDK does not support the request.',
     remedy:
-      'Check `namespace.supports` and `namespace.metadata` first; `namespace.raw()` sends commands that this package does not have.',
+      'Do without what the message names, or use another controller or SPDK release; `namespace.supports` and `namespace.metadata` tell of commands before they are sent.',
   },
   ERR_SPDK_INVALID_DISCOVERY_LOG: {
     meaning: 'A discovery log is malformed.',
