@@ -1,6 +1,7 @@
 // The latest namespaces and notes of one controller.
 
-import { type ControllerNote, notesOn } from './diagnostics/notes.js';
+import { isDeepStrictEqual } from 'node:util';
+import { type ControllerNote, leastBlockSize, notesOn } from './diagnostics/notes.js';
 import { Namespace, type NamespaceOwner } from './namespace.js';
 import type { NativeController } from './native/contract.js';
 import { everyNamespace } from './options/namespace-id.js';
@@ -14,13 +15,17 @@ export class NamespaceList {
   #known: ReadonlySet<Namespace>;
   /** One of them: the one that was asked for last, which most operations are for. */
   #last: Namespace | undefined;
-  #notes: readonly ControllerNote[] = Object.freeze([]);
+  /** The ids of those that cannot be used. */
+  #tooSmall: readonly number[] = [];
+  #notes: readonly ControllerNote[];
 
-  constructor(native: NativeController, owner: NamespaceOwner) {
+  constructor(native: NativeController, owner: NamespaceOwner, maxNamespaces: number) {
     this.#native = native;
     this.#owner = owner;
     this.#all = this.#read([]);
     this.#known = new Set(this.#all);
+    // The others are asked for in the background.
+    this.#notes = notesOn({ hidden: [], maxNamespaces, tooSmall: this.#tooSmall });
   }
 
   get all(): readonly Namespace[] {
@@ -50,22 +55,24 @@ export class NamespaceList {
    * often reports the same change twice.
    */
   refresh(maxNamespaces: number): { namespaces: boolean; notes: boolean } {
-    const [known, notes] = [this.#known, this.#notes];
+    const known = this.#known;
     this.#all = this.#read(this.#all);
     this.#known = new Set(this.#all);
     this.#last = undefined;
     const hidden = this.#native.hiddenNamespaces();
-    // Whatever realm the arrays are of: a test runner may have one of its own.
-    const noted = notes[0]?.namespaces ?? [];
-    const isNoted = hidden.length === noted.length && hidden.every((id, i) => id === noted[i]);
-    if (!isNoted) this.#notes = notesOn(hidden, maxNamespaces);
+    const notes = notesOn({ hidden, maxNamespaces, tooSmall: this.#tooSmall });
+    const areNoted = isDeepStrictEqual(notes, this.#notes);
+    if (!areNoted) this.#notes = notes;
     const isSame = known.size === this.#known.size && this.#all.every((namespace) => known.has(namespace));
-    return { namespaces: !isSame, notes: !isNoted };
+    return { namespaces: !isSame, notes: !areNoted };
   }
 
   #read(before: readonly Namespace[]): readonly Namespace[] {
     const byId = new Map(before.map((namespace) => [namespace.id, namespace]));
-    const fresh = this.#native.namespaces().map((info) => {
+    const infos = this.#native.namespaces();
+    this.#tooSmall = infos.filter(({ blockSize }) => blockSize < leastBlockSize).map(({ id }) => id);
+    const usable = infos.filter(({ blockSize }) => blockSize >= leastBlockSize);
+    const fresh = usable.map((info) => {
       const old = byId.get(info.id);
       return old?.is(info) ? old : Namespace.create(this.#owner, info);
     });
