@@ -187,7 +187,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       cntlid: () => this.#info.cntlid,
       maxBytes: () => this.#info.maxTransferBytes,
     });
-    this.#namespaces = new NamespaceList(native, this, this.#info.maxNamespaces);
+    this.#namespaces = new NamespaceList(native, this);
     this.#keys = new KeyChanges({ native, rejection: () => this.#resetRejection() });
     this.#queues = new QueuePairSet(native, settings.polling, {
       memory: services.memory,
