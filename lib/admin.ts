@@ -96,9 +96,9 @@ export class Admin {
 
   /**
    * Sends any admin command. The two lowest bits of its opcode are the direction of its data, which `data` or
-   * `dataLength` must match. A command that receives none, and may so change something, never reaches another namespace that has got
-   * the id since the call: it rejects with ERR_SPDK_NAMESPACE_GONE. So does one for all namespaces (0xffffffff, and Sanitize) if the
-   * controller has got another one.
+   * `dataLength` must match. A command that receives no data may change something. It is therefore never sent to another
+   * namespace that has taken over the id since the call, but rejects with ERR_SPDK_NAMESPACE_GONE. A command for all namespaces
+   * (0xffffffff, and Sanitize) rejects likewise if a namespace has been added since the call.
    * @throws {SpdkError} ERR_SPDK_IO_FAILED with the controller's status; ERR_SPDK_TIMEOUT; ERR_SPDK_ABORTED. Without
    *   sending anything: ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`,
    *   ERR_SPDK_CONFLICTING_OPTIONS, ERR_SPDK_UNSUPPORTED, ERR_SPDK_DETACHING,

@@ -40,8 +40,8 @@ export interface Attach {
 type Callbacks = Omit<NativeAttachRequest, keyof ReturnType<typeof nativeAttachOptions> | 'discovery'>;
 
 /**
- * Begins an attach, which settles on time whatever SPDK does. It waits for a cancelled attach of the same controller to end: its
- * caller, who has no controller, cannot.
+ * Begins an attach, which settles by its time limit whatever SPDK does. If a cancelled attach of the same controller has not
+ * ended yet, this one waits for it: the caller has no controller whose detach() it could await.
  */
 export function startAttach(environment: NativeEnvironment, attach: Attach): PendingCall<Controller> {
   const { what, transportId, resolved, discovery, adopt } = attach;

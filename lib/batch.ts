@@ -228,8 +228,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /**
    * Sends the described commands, waits until at least one command has completed, and reaps. Resolves with 0 immediately
-   * if no command is outstanding. Concurrent calls are served in order, each with its own completions; calls for which
-   * none are left resolve with 0. A loop of calls lets the event loop turn now and then, also if completions are always there.
+   * if no command is outstanding. Concurrent calls are served in order, each with its own completions; a call for which
+   * no completions are left resolves with 0. A loop of calls yields to the event loop regularly, even if completions are always there.
    * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED: the commands continue, and `wait()` can be called again;
    *   ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED if no command will complete any more; or as `submit`
    */
@@ -270,9 +270,10 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /**
-   * The completions of all commands, each with its tag and its error, until none is outstanding. Commands that are
-   * described in the loop are sent and awaited, too. A loop that ends early leaves the others to the next one. It allocates
-   * an object for each; do not call `reap()` or `wait()` meanwhile, as each completion is given once.
+   * The completions of all commands, each with its tag and its error, until no command is outstanding. Commands that are
+   * described inside the loop are sent and awaited, too. If the loop ends early, the next one continues with the remaining
+   * completions. Do not call `reap()` or `wait()` during the loop, because each completion is reported once. The loop
+   * allocates an object for each completion.
    *
    *     for await (const { tag, error } of batch.completions()) { … }
    *

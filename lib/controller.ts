@@ -313,14 +313,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /**
-   * Changes the DH-HMAC-CHAP keys: all queue pairs authenticate with the new ones, while I/O waits, and so does each further
-   * connection. Over RDMA only the admin queue authenticates, see docs/guide/authentication.md. Change the target's keys first. Without
-   * a connection the next one uses the new keys. One call follows another.
+   * Changes the DH-HMAC-CHAP keys. Change the target's keys first. All queue pairs authenticate again with the new keys, while
+   * I/O waits, and later connections use them, too. Over RDMA only the admin queue authenticates again, see
+   * docs/guide/authentication.md. Without a connection the new keys are used for the next one. Concurrent calls run one after
+   * the other.
    *
-   * @throws {SpdkError} ERR_SPDK_AUTHENTICATION_FAILED if host and controller could not authenticate each other: the keys are
-   *   as they were, and the connection is lost, as SPDK and targets end it. ERR_SPDK_TIMEOUT likewise. ERR_SPDK_UNSUPPORTED before
-   *   SPDK v24.09; ERR_SPDK_CONTROLLER_FAILED if the connection ends meanwhile; ERR_SPDK_INVALID_KEY and the codes of
-   *   {@link detach} if there is nothing to change
+   * @throws {SpdkError} ERR_SPDK_AUTHENTICATION_FAILED if host and controller could not authenticate each other, and
+   *   ERR_SPDK_TIMEOUT if that took too long: the controller keeps its old keys, and the connection is lost.
+   *   ERR_SPDK_UNSUPPORTED before SPDK v24.09; ERR_SPDK_CONTROLLER_FAILED if the connection ends meanwhile;
+   *   ERR_SPDK_INVALID_KEY; ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED
    */
   async changeKeys(options: ChangeKeysOptions): Promise<void> {
     const resolved = resolveChangeKeysOptions(options);

@@ -161,8 +161,8 @@ export class DiscoveryWatch
   }
 
   /**
-   * Changes, beginning with the log as it is now, all of it added. Several that come before the loop asks again are
-   * given as one. Ends with the watch: by an error only if the service was lost for good.
+   * Iterates over the changes. The first one is the current log, with all entries in `added`. Changes that happen between two
+   * iterations are combined into one. The loop ends with the watch; it throws only if the service was lost permanently.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<DiscoveryChange> {
     return this.#feed.read();

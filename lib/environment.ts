@@ -133,12 +133,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * A share of one environment, for libraries that each need one in the same process. The first share opens it with its
-   * options, the last one to be closed closes it. Further shares take it as it is: an option that they pass must have
-   * the environment's value, and options that they leave out are not checked. While it is being closed, a new share waits and then
-   * opens another.
+   * Returns a share of one environment, for several libraries in the same process. The first share opens the environment with
+   * its options; closing the last share closes it. An option of a later share must have the value that the environment
+   * already has; options that it omits are not checked. While the environment is being closed, a new share waits and then
+   * opens another one.
    *
-   * A share that is never closed keeps the environment open. All shares are of one thread and one copy of this package.
+   * A share that is never closed keeps the environment open. Shares belong to one thread and one copy of this package.
    *
    * @throws {SpdkError} ERR_SPDK_CONFLICTING_OPTIONS, naming the option that differs; or as `init`:
    *   ERR_SPDK_ENV_ALREADY_OPEN if an environment is open that is not shared
@@ -188,12 +188,12 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * Attaches an NVMe controller and connects its I/O queue pairs.
    *
    * @param id SPDK's string, or an object with the same keys; see `parseTransportId`
-   * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED on time, even while SPDK still waits. SPDK cannot cancel an
-   *   attach, so it ends in the background, and a controller that is still attached is detached immediately.
+   * @throws {SpdkError} ERR_SPDK_TIMEOUT or ERR_SPDK_ABORTED at its time limit or abort, even if SPDK has not returned.
+   *   SPDK cannot cancel an attach: it ends in the background, and if it succeeds the controller is detached immediately.
    *   ERR_SPDK_UNREACHABLE, ERR_SPDK_CONNECT_REJECTED (with `nvmeStatus`), ERR_SPDK_NO_IO_QUEUES,
-   *   ERR_SPDK_NOT_IO_CONTROLLER, ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED if it failed;
-   *   ERR_SPDK_ALREADY_ATTACHED or ERR_SPDK_DETACHING if the same controller is in use: only the end of a cancelled
-   *   attach is waited for; for bad options the codes of {@link AttachOptions}
+   *   ERR_SPDK_NOT_IO_CONTROLLER, ERR_SPDK_NO_RDMA_DEVICE or ERR_SPDK_ATTACH_FAILED if it failed.
+   *   ERR_SPDK_ALREADY_ATTACHED or ERR_SPDK_DETACHING if the same controller is in use; after a cancelled attach the call
+   *   waits instead. For bad options the codes of {@link AttachOptions}
    */
   async attach(id: string | TransportIdObject, options?: AttachOptions): Promise<Controller> {
     const transportId = checkAttachable(parseTransportId(id));

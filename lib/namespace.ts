@@ -183,10 +183,10 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /**
-   * Writes the second buffer if the namespace has the data of the first one, as one operation that no command of any host comes
-   * between (a fused Compare and Write). Rejects with ERR_SPDK_IO_FAILED and "Compare Failure" if the data differs; nothing is written
-   * then. It is never sent twice: if its connection ends, it rejects, and whether it was carried out is not known. It is not split: at
-   * most {@link compareAndWriteBlocks} blocks.
+   * Writes the second buffer if the namespace contains the data of the first one, as one atomic operation (a fused Compare and
+   * Write). If the data differs it writes nothing and rejects with ERR_SPDK_IO_FAILED and "Compare Failure". At most
+   * {@link compareAndWriteBlocks} blocks, because it is not split. It is never sent twice: if its connection ends it rejects, and the
+   * caller has to find out whether it was carried out.
    */
   async compareAndWrite(
     expected: NodeJS.ArrayBufferView,
@@ -511,8 +511,8 @@ export interface NamespaceOwner extends QueueChooser, NamespaceController {
  * A namespace of an attached controller. Offsets and lengths are in bytes. Buffers of `env.allocate()` are used in
  * place; the data of other buffers is copied, so those may be detached or resized at any time.
  *
- * An operation that is aborted or times out rejects immediately. The controller may still carry it out, and a read into
- * DMA memory may still arrive, until the controller is detached.
+ * By default, an operation that is aborted or times out rejects immediately. The controller may still carry it out, and a
+ * read into DMA memory may still arrive, until the controller is detached. {@link OperationOptions.onTimeout} changes that.
  */
 export class Namespace extends NamespaceCommands<IoLimits> {
   readonly #info: NativeNamespaceInfo;

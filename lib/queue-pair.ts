@@ -47,8 +47,8 @@ export class QueuePair {
   /** Its index in `controller.queuePairs`. */
   readonly index: number;
   /**
-   * The index of the poller thread that serves it, with `adaptive` while the JavaScript thread has no time; -1 when only
-   * the JavaScript thread polls it.
+   * The index of the poller thread that serves it; -1 if only the JavaScript thread polls it (`inline`). With `adaptive` that
+   * poller serves it only while the JavaScript thread is busy.
    */
   readonly poller: number;
   /** @internal Operations of the promise interface. */

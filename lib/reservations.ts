@@ -55,9 +55,9 @@ export interface ReservableNamespace {
  * preempt and release. The target recognises a host by its identifier (`controller.hostId`): with the same one, a host
  * keeps its reservation after a reset and after a restart of the process, and all of its controllers share it.
  *
- * The commands are raw commands: they are sent once. One whose connection ends rejects; `report()` shows whether it was carried out. All
- * reject with ERR_SPDK_IO_FAILED and "Reservation Conflict" if the key is not the registered one or another host holds the
- * reservation, and with ERR_SPDK_INVALID_ARG_TYPE or ERR_SPDK_INVALID_ARG_VALUE for a key that is none.
+ * The commands are never sent twice. If the connection of one ends it rejects, and `report()` shows whether it was carried out. All
+ * methods reject with ERR_SPDK_IO_FAILED and "Reservation Conflict" if the key is not the registered one or another host holds the
+ * reservation, and with ERR_SPDK_INVALID_ARG_TYPE or ERR_SPDK_INVALID_ARG_VALUE if the key is not a bigint of 64 bits or is 0.
  */
 export class Reservations {
   readonly #namespace: ReservableNamespace;

@@ -172,7 +172,10 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
         });
       },
       onForeign: (path, { id }) => {
-        this.#note('note', `namespace ${id} on ${nameOf(path)} is another one than on other paths: not used`);
+        this.#note(
+          'note',
+          `namespace ${id} on ${nameOf(path)} differs from that on other paths and is not used`,
+        );
       },
     });
     this.#followed = new FollowedLogs<SubsystemPath>({
@@ -304,7 +307,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     if (this.policy === 'active-active') {
       throw new SpdkError(
         'ERR_SPDK_CONFLICTING_OPTIONS',
-        'With active-active all paths are used: none is preferred',
+        'A path can be preferred with the policy active-passive only: active-active uses all paths',
       );
     }
     if (path !== undefined && !this.#paths.includes(path)) {

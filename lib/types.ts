@@ -107,7 +107,7 @@ export interface NamespaceInfo {
 export interface AttachReport {
   /** Waiting: for a thread, for other controllers that connect (`connectConcurrency`), or before another attempt. */
   readonly waitMs: number;
-  /** Checking whether the address responds, which is left out for one that has lately. */
+  /** Checking whether the address responds; skipped if it has responded within the last second. */
   readonly addressMs: number;
   /** Connecting the admin queue and initialising the controller. */
   readonly controllerMs: number;

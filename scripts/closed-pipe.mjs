@@ -1,5 +1,5 @@
-// Loaded before every script. When nobody reads the output any more, as with `| head -1`, the script stops as by SIGTERM, with
-// the status of SIGPIPE: Node.js turns that signal into an error, which would end the process with a stack.
+// Loaded before every script. When the reader of the output has ended, as with `| head -1`, the script stops as after SIGTERM and exits
+// with the status of SIGPIPE. Without this file Node.js would report the error EPIPE with a stack.
 import { constants } from 'node:os';
 
 const status = 128 + constants.signals.SIGPIPE;

@@ -84,7 +84,8 @@ export function checkMemlock(machine: Machine, forRdma: boolean): Finding {
   if (limit === Number.POSITIVE_INFINITY) return ok('locked memory', 'unlimited');
   const text = `at most ${formatBytes(limit)}`;
   // The kernel does not apply the limit to RDMA's memory then.
-  if (has(machine, capabilities.ipcLock)) return ok('locked memory', `${text}, which CAP_IPC_LOCK overrules`);
+  if (has(machine, capabilities.ipcLock))
+    return ok('locked memory', `${text}, but CAP_IPC_LOCK lifts the limit`);
   if (limit >= 2 * defaultMemory) return ok('locked memory', text);
   const level = forRdma ? failure : warning;
   return level(

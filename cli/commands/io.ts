@@ -43,7 +43,7 @@ export function addIo(program: Command): void {
     );
   });
   for (const [operation, description, verb] of [
-    ['write', 'Write a file, or stdin, to a namespace. It asks nothing before.', 'read'],
+    ['write', 'Write a file, or stdin, to a namespace, without asking for confirmation.', 'read'],
     ['compare', 'Compare a namespace with a file, or with stdin.', 'compare with'],
   ] as const) {
     const command = ioCommand(program, operation, description);
@@ -70,7 +70,7 @@ function addRanges(program: Command): void {
   const zeroes = ioCommand(
     program,
     'write-zeroes',
-    'Write zeroes to a range, without transferring data. It asks nothing before.',
+    'Write zeroes to a range, without transferring data and without asking for confirmation.',
   );
   addPlaceOptions(zeroes, 'how much').action((given: Given) => {
     if (given.length === undefined && given.blockCount === undefined) throw lengthMissing();
@@ -81,9 +81,13 @@ function addRanges(program: Command): void {
   });
   const dsm = ioCommand(program, 'dsm', 'Deallocate ranges (Dataset Management).');
   addPlaceOptions(dsm, 'how much')
-    .option('-d, --ad', 'deallocate: the only attribute that there is here, and required')
-    .option('--slbs <LIST>', 'instead: the first block of each range, with commas', blockList(0))
-    .option('-b, --blocks <LIST>', 'and the number of blocks of each range', blockList(1))
+    .option('-d, --ad', 'deallocate (required; other attributes are not supported)')
+    .option(
+      '--slbs <LIST>',
+      'the first block of each range, separated by commas, instead of --offset',
+      blockList(0),
+    )
+    .option('-b, --blocks <LIST>', 'the number of blocks of each range, separated by commas', blockList(1))
     .action((given: GivenRanges) => {
       checkRanges(given);
       return work(given, async ({ limits }, namespace) => {
@@ -149,7 +153,7 @@ function ioCommand(program: Command, name: string, description: string): Command
 /** Nobody reads or types a disk at a terminal. */
 function checkPipe({ data }: Given, stdio: { readonly isTTY?: boolean }): void {
   if (data === undefined && stdio.isTTY)
-    throw new UsageError('--data is missing, and without it the data goes through a pipe, not a terminal');
+    throw new UsageError('--data is missing; without it, stdin or stdout must be a pipe and not a terminal');
 }
 
 async function work(

@@ -27,7 +27,7 @@ export function addListSubsystems(program: Command): void {
   const command = program
     .command('list-subsys')
     .description(
-      'List the subsystems in the discovery log of a target, with the paths to each. Every path is tried. With --nqn: that subsystem.',
+      'List the subsystems in the discovery log of a target and the paths to each, and test every path. --nqn selects subsystems.',
     );
   addOutputOption(
     addSessionOptions(

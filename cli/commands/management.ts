@@ -243,7 +243,7 @@ function addSelfTest(program: Command): void {
 function changing(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
   addSessionOptions(addTargetOptions(command, { long: true }));
-  return command.option('--force', 'do it: there is no way back, and no further question', false);
+  return command.option('--force', 'required: confirms the change, which cannot be undone', false);
 }
 
 function looking(
@@ -274,7 +274,7 @@ function act<Options extends object>(
 ) {
   return async (given: Given & Options, command: Command): Promise<void> => {
     if (!given.force)
-      throw new UsageError(`${command.name()} changes the device for good: confirm it with --force`);
+      throw new UsageError(`${command.name()} changes the device permanently: confirm it with --force`);
     check(given);
     const byDefault = command.getOptionValueSource('timeout') === 'default';
     process.exitCode = await withController(given, {}, async ({ controller, signal, limits: all }) => {

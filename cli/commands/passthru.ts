@@ -117,7 +117,8 @@ function dataOf(given: Given): Buffer {
   if (inputFile === undefined) throw new UsageError('--write needs --input-file with the data to send');
   const size = sizeOfInput('--input-file', inputFile);
   const length = dataLen > 0 ? dataLen : size;
-  if (length === undefined) throw new UsageError('--input-file is no regular file: --data-len is missing');
+  if (length === undefined)
+    throw new UsageError('--input-file is not a regular file, so --data-len is required');
   if (size !== undefined && size !== length)
     throw new UsageError(`--input-file has ${size} bytes, and --data-len is ${length}`);
   if (length === 0 || length > maxData)

@@ -142,7 +142,7 @@ function addAppend(program: Command): void {
 /** One command sends it, so that its end must be known before. */
 function sizeOfData({ data }: { readonly data: string }): number {
   const size = sizeOfInput('--data', data);
-  if (size === undefined) throw new UsageError(`--data must be a regular file, and ${data} is none`);
+  if (size === undefined) throw new UsageError(`--data must be a regular file; ${data} is not`);
   return size;
 }
 

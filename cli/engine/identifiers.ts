@@ -14,7 +14,7 @@ export function nqn(text: string): string {
 
 export function transportId(text: string): TransportId {
   const id = attempt(() => parseTransportId(text));
-  if (id.trtype === 'PCIe') throw new InvalidArgumentError('A target is reached by only RDMA and TCP.');
+  if (id.trtype === 'PCIe') throw new InvalidArgumentError('The transport must be RDMA or TCP.');
   return id;
 }
 

@@ -26,7 +26,11 @@ export function addPlaceOptions(command: Command, length: string): Command {
     .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, most))
     .option('--start-block <N>', 'the same in blocks', integer(0, most))
     .option('-z, --length <BYTES>', `${length}; also --data-size`, bytes(1, most))
-    .option('-c, --block-count <N>', 'the same in blocks less one, as in nvme-cli', integer(0, 0xffff_ffff));
+    .option(
+      '-c, --block-count <N>',
+      'the length in blocks minus one, as in nvme-cli',
+      integer(0, 0xffff_ffff),
+    );
   return addAlias(command, '--data-size <BYTES>', 'length');
 }
 
@@ -44,7 +48,7 @@ export function placeOf(namespace: Namespace, given: PlaceOptions): Place {
   const length = given.length ?? counted;
   if (counted !== undefined && length !== counted)
     throw new UsageError(
-      `--length ${length} is not that of --block-count ${given.blockCount}: ${counted} bytes`,
+      `--length ${length} contradicts --block-count ${given.blockCount}, which is ${counted} bytes`,
     );
   checkRange(namespace, { offset, length });
   return { offset, length };

@@ -124,8 +124,8 @@ export const errorCatalogue = {
       'Raise `ulimit -n` (`LimitNOFILE=` in a systemd unit), or close files that are not needed; then try again.',
   },
   ERR_SPDK_NO_PERMISSION: {
-    meaning: 'The process has no permission for a device, a hugepage file or memory that SPDK needs.',
-    remedy: 'Run as root, or give this user access to /dev/hugepages and /dev/infiniband.',
+    meaning: 'The process has no permission for something that SPDK needs to start.',
+    remedy: 'Read the log lines before this error, which name it, and give this user access to it.',
   },
   ERR_SPDK_MEMLOCK_LIMIT: {
     meaning: 'The limit on locked memory is too low to register memory with the RDMA device.',
@@ -174,9 +174,9 @@ export const errorCatalogue = {
   },
 
   ERR_SPDK_FOREIGN_PATH: {
-    meaning: 'The path leads to another subsystem than the other paths.',
+    meaning: 'The path leads to a different subsystem than the other paths.',
     remedy:
-      'Compare NQN, serial number and model of the controllers at both addresses; the target there may be configured as a copy.',
+      'Compare NQN, serial number and model of the controllers at both addresses; one target may be a copy of the other.',
   },
 
   // Reading and writing
@@ -195,11 +195,11 @@ export const errorCatalogue = {
   },
   ERR_SPDK_ZONE_FULL: {
     meaning: 'The zone is full.',
-    remedy: 'Write to another zone, or reset this one with `zones.reset()`, which ends its data.',
+    remedy: 'Write to another zone, or reset this one with `zones.reset()`, which deletes its data.',
   },
   ERR_SPDK_ZONE_READ_ONLY: {
     meaning: 'The zone can only be read.',
-    remedy: 'Copy its data to another zone; `zones.offline()` gives it up.',
+    remedy: 'Copy its data to another zone; `zones.offline()` then takes it out of use.',
   },
   ERR_SPDK_ZONE_OFFLINE: {
     meaning: 'The zone is offline: it can neither be read nor written any more.',
@@ -219,7 +219,7 @@ export const errorCatalogue = {
     remedy: 'Close, finish or reset zones first; `zones.info()` has the limit, `maxOpen`.',
   },
   ERR_SPDK_ZONE_INVALID_TRANSITION: {
-    meaning: 'The zone cannot get from its state into the one that is asked for.',
+    meaning: 'The zone cannot change from its current state to the requested one.',
     remedy: 'Look at its state in `zones.report()`; it may have been changed by another host.',
   },
   ERR_SPDK_UNALIGNED: {
@@ -250,7 +250,7 @@ export const errorCatalogue = {
   ERR_SPDK_UNSUPPORTED: {
     meaning: 'The controller, the namespace or the linked SPDK does not support the request.',
     remedy:
-      'Do without what the message names, or use another controller or SPDK release; `namespace.supports` and `namespace.metadata` tell of commands before they are sent.',
+      'Avoid what the message names, or use another controller or SPDK release; `namespace.supports` and `namespace.metadata` show in advance what a namespace supports.',
   },
   ERR_SPDK_INVALID_DISCOVERY_LOG: {
     meaning: 'A discovery log is malformed.',
@@ -289,7 +289,7 @@ export const errorCatalogue = {
       'Continue with other controllers, and restart the process at a convenient time to free the resources.',
   },
   ERR_SPDK_INTERNAL: {
-    meaning: 'This package found an error in itself.',
+    meaning: 'An internal error of this package.',
     remedy: 'Report it as a bug with the message, the stack and the log lines before it.',
   },
 } as const satisfies Record<`ERR_SPDK_${string}`, CatalogueEntry>;

@@ -7,8 +7,8 @@ import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 export { type CatalogueEntry, errorCatalogue, type SpdkErrorCode } from './catalogue.js';
 
 /**
- * What the controller did with a timed-out or aborted operation (`onTimeout`): carried it out (`completed`); did not carry it out, or only
- * in part, and will not (`aborted`); or that is not known, and it may still be carried out (`unknown`).
+ * What the controller did with a timed-out or aborted operation (`onTimeout`). `completed`: carried it out. `aborted`: did not carry it out,
+ * or only in part, and will not do so later. `unknown`: may have carried it out, or may do so later.
  */
 export type OperationOutcome = 'completed' | 'aborted' | 'unknown';
 

@@ -1,9 +1,9 @@
 // The event loop, its timers and its clock.
 
 /**
- * Functions of the event loop as they are when this module is loaded; nothing else of this package uses the global ones. Test runners
- * replace those by functions that stand still until they are told otherwise, which targets and SPDK know nothing of: the program's
- * I/O goes on, its calls settle on time, and what was lost is attached again.
+ * The functions of the event loop as they are when this module is loaded; the rest of this package uses only these. Test runners replace
+ * the global ones by fake timers that do not advance by themselves. Targets and SPDK run in real time, so time limits and reconnects
+ * must do so, too.
  */
 export const eventLoop = {
   setImmediate,

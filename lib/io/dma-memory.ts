@@ -32,8 +32,8 @@ export function regionOf(view: ArrayBufferView): DmaRegion | undefined {
 }
 
 /**
- * In place of what moves memory into a new ArrayBuffer. `postMessage()` transfers that to another thread, though it refuses memory of
- * addons; and Node.js frees that when its own thread ends, whoever has got it.
+ * Replaces the methods that move memory into a new ArrayBuffer. `postMessage()` rejects memory of addons, but would transfer such a new
+ * ArrayBuffer to another thread; Node.js then frees the memory when the first thread ends, while the other still uses it.
  */
 function refuseTransfer(): never {
   throw invalidBuffer('Memory of allocate() cannot be transferred; copy it');

@@ -18,10 +18,10 @@ export interface OperationOptions {
   /** Rejects with ERR_SPDK_ABORTED when it fires. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * What happens at the controller when the time is over or the signal fires. `none`: nothing, and a write can still be carried out
-   * later, over what was written since. `abort`: the controller is asked to abort the command (NVMe Abort). `reset`: the controller is
-   * reset. With the last two the operation rejects when its commands have ended, at the latest a second after its limit, and
-   * `error.outcome` says what is known. Default: `onTimeout` of the attach.
+   * What is done about the command when the time is over or the signal fires. `none`: nothing; the controller may carry out a write
+   * later and overwrite newer data. `abort`: the controller is asked to abort the command (NVMe Abort). `reset`: the controller is
+   * reset. With `abort` and `reset` the operation rejects when its commands have ended, at the latest a second after its limit, and
+   * `error.outcome` says whether it was carried out. Default: `onTimeout` of the attach.
    */
   readonly onTimeout?: OnTimeout | undefined;
 }

@@ -37,7 +37,7 @@ const firstPauseMs = 5;
  * which it goes out again, or for earlier writes of the same blocks.
  */
 export class RequestRouter implements RequestPlace, RouteOwner {
-  readonly timeoutHint = 'It waited for a path; nothing of it is outstanding';
+  readonly timeoutHint = 'It was waiting for a path, and none of its commands is outstanding';
   readonly #services: RouterServices;
   readonly #order = new WriteOrder();
   /** Requests that wait for a path, in order. */
@@ -148,10 +148,10 @@ export class RequestRouter implements RequestPlace, RouteOwner {
 
   #verdict(route: Route, on: IoPath, failure: CommandFailure): Verdict {
     const verdict = verdictOn(failure);
-    // Then the controller itself aborts commands.
+    // The path was suspected before and was still connected: the controller itself aborts commands.
     if (verdict === 'lost' && commandStatus(failure) && on.path.falselySuspected) return 'rejected';
     if (verdict !== 'ana') return verdict;
-    // Without a log nothing says when the state changes, and a log that contradicts would have the request go out for ever.
+    // Without an ANA log a change of the state is not reported; with one that contradicts the status, retries would never end.
     return on.path.reportsAna && route.anaStatuses++ < maxAnaStatuses ? 'ana' : 'rejected';
   }
 

@@ -33,12 +33,12 @@ export function loadedFile(): string {
 }
 
 /**
- * @internal Something that keeps to the same contract is used instead, in tests; undefined: the addon again. Gives what was
- * used before.
+ * @internal Replaces the addon by another object with the same contract, for tests; undefined restores the addon. Returns the
+ * previous one.
  */
-export function useAddon(standIn: NativeAddon | undefined): NativeAddon | undefined {
+export function useAddon(replacement: NativeAddon | undefined): NativeAddon | undefined {
   const before = addon;
-  addon = standIn;
+  addon = replacement;
   loaded = '';
   return before;
 }

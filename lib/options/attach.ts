@@ -54,11 +54,11 @@ export interface AttachOptions {
   /** Cancels the attach when it fires. */
   signal?: AbortSignal | undefined;
   /**
-   * `adaptive` (default): the JavaScript thread polls the queue pairs in its event loop while operations are pending, and a
-   * poller thread takes over while the JavaScript thread is busy for some hundred microseconds, or when completions are rare.
-   * `threads`: poller threads poll the queue pairs, and the JavaScript thread is woken for completions: it does nothing
-   * else for I/O, at the price of passing each operation between threads twice.
-   * `inline`: the JavaScript thread polls alone; while it is busy, I/O stands still.
+   * `adaptive` (default): the JavaScript thread polls the queue pairs in its event loop while operations are pending. A
+   * poller thread polls instead while JavaScript is busy for more than some hundred microseconds, or completions are rare.
+   * `threads`: poller threads poll and wake the JavaScript thread for completions. JavaScript spends no time on polling,
+   * but each operation is passed between threads twice.
+   * `inline`: only the JavaScript thread polls; while it is busy, no I/O completes.
    */
   polling?: PollingMode | undefined;
   /** Operations that may wait for room in one queue, 0 to 1048576; more reject with ERR_SPDK_QUEUE_FULL. Default 16384. */
@@ -69,8 +69,8 @@ export interface AttachOptions {
    */
   ioTimeoutMs?: number | undefined;
   /**
-   * What operations do at the controller when their time is over or their signal fires, unless they say otherwise: `none`, `abort` or
-   * `reset`, see `OperationOptions.onTimeout`. Commands of a batch are not affected. Default `none`.
+   * The default of `OperationOptions.onTimeout`: what is done about the command of an operation that has timed out or was aborted
+   * (`none`, `abort` or `reset`). It does not apply to commands of a batch. Default `none`.
    */
   onTimeout?: 'none' | 'abort' | 'reset' | undefined;
   /**
@@ -321,7 +321,9 @@ function checkHostId(value: unknown): string {
   if (!isUuid(hostId)) invalid(`hostId must be a UUID of the form 8-4-4-4-12; got ${describe(hostId)}`);
   // All zeroes means "no host identifier", which targets reject and SPDK treats as "not set".
   if (/^[0-]+$/.test(hostId))
-    invalid('hostId, or the UUID in hostNqn, must not be all zeroes; omit it for a random one');
+    invalid(
+      'hostId, or the UUID in hostNqn, must not be all zeroes; omit it to use the default identity of this host',
+    );
   return hostId;
 }
 

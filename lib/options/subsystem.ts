@@ -28,8 +28,8 @@ const pathAttachKeys = [
 ] as const satisfies readonly (keyof AttachOptions)[];
 
 /**
- * A path with settings of its own. An option of `env.attach` that is given here replaces that of the subsystem for this path:
- * so what only one transport has can be given to the paths of that transport.
+ * A path with settings of its own. An option of `env.attach` that is given here replaces that of the subsystem for this path.
+ * In this way, options that only one transport has can be given to the paths of that transport.
  */
 export interface SubsystemPathOptions extends Readonly<Pick<AttachOptions, (typeof pathAttachKeys)[number]>> {
   /** As for `env.attach`. */
@@ -39,7 +39,7 @@ export interface SubsystemPathOptions extends Readonly<Pick<AttachOptions, (type
 }
 
 /**
- * Options of `env.attachSubsystem`: those of `env.attach`, which hold for each path, and the following. All keys are optional.
+ * Options of `env.attachSubsystem`: those of `env.attach`, which apply to each path, and the following. All keys are optional.
  *
  * `ctrlrLossTimeoutMs` is 60000 by default: a path that is lost, or that could not be attached, is connected again for
  * this time. `fastIoFailTimeoutMs` is how long operations wait for such a path when no other one is usable; by default

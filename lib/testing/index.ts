@@ -1,4 +1,4 @@
-// The door of `spdk-nvme/testing`: targets in memory with faults.
+// The exports of `spdk-nvme/testing`: targets in memory with faults.
 
 /** @module spdk-nvme/testing */
 

@@ -66,8 +66,8 @@ struct Keys {
  */
 int set_keys(spdk_nvme_ctrlr* controller, const Keys& keys);
 /**
- * Whether the queue pairs for I/O can authenticate again. Those of RDMA cannot (seen: v24.09, v26.05): they would count as
- * connecting for ever, because a poll group completes that only for queue pairs that were just added to it.
+ * Whether the I/O queue pairs can authenticate again. Those of RDMA cannot (seen: v24.09, v26.05): they would stay in the state
+ * "connecting" indefinitely, because a poll group completes it only for queue pairs that were just added.
  */
 bool io_queues_authenticate_again(spdk_nvme_ctrlr* controller);
 /**

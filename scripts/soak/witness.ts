@@ -1,5 +1,5 @@
-// Tells an operation that hangs from one whose processes did not run: on a machine that is busy with other work the soak
-// or its targets may stand still for seconds, and a fault of the soak stops a target.
+// Distinguishes an operation that hangs from one whose processes did not run: on a busy machine the soak or its targets may get no
+// processor time for seconds, and one of the soak's faults stops a target.
 
 import { Worker } from 'node:worker_threads';
 import { maxRunMs, maxWaitedMs, type Reading, stateOf, timesOf } from './scheduling.js';

@@ -89,11 +89,12 @@ const start = async () => {
     sharedBuffers: 511,
     subsystems: [{ nqn: subnqn, serial: 'FAULTS', disk: { kind: 'malloc', sizeMb: 8, blockSize: 512 } }],
   });
+  forVerbs();
 };
-beforeAll(async () => {
+const forVerbs = () => ensureHugepages(256);
+beforeAll(() => {
   writeFileSync(input, Buffer.alloc(4 << 20));
-  await start();
-  ensureHugepages(256);
+  forVerbs();
 });
 afterAll(async () => {
   await spdk?.stop();
@@ -188,6 +189,8 @@ async function expectStopped(child: ReturnType<typeof run>): Promise<void> {
 }
 
 describe.concurrent('a target that', () => {
+  // Not before: it keeps one core busy.
+  beforeAll(start);
   afterAll(() => expectNoConnections([listener.trsvcid]));
 
   it.each(all)('falls silent in the middle ends $name', async (one) => {

@@ -15,7 +15,7 @@ class StopRequest {
     none,
     /** The controller is detached, or its attach was cancelled: it is brought to its end in order. */
     detach,
-    /** The environment ends, and JavaScript may be gone: what only JavaScript could end is not awaited. */
+    /** The environment ends, and JavaScript may no longer run: do not wait for anything that only JavaScript can do. */
     abandon
   };
 

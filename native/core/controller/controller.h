@@ -53,11 +53,11 @@ class Controller {
     cancelled_.store(true, std::memory_order_release);
     loop_->stop(StopRequest::Level::detach);
   }
-  /** Disconnects an attach that was cancelled some time ago and has not ended by itself. */
+  /** Breaks the connections of an attach that was cancelled some time ago and has not ended by itself. */
   void force_disconnect() { loop_->force_disconnect(); }
-  /** The environment ends: nothing that only JavaScript could end is waited for. Follows detach(). */
+  /** The environment ends: the controller no longer waits for anything that only JavaScript can do. Call detach() first. */
   void abandon() { loop_->stop(StopRequest::Level::abandon); }
-  /** It ends by itself, and no caller waits for that: its attach was cancelled, or its environment ends. */
+  /** Whether it ends without a caller that waits for it: its attach was cancelled, or its environment ends. */
   [[nodiscard]] bool ends_unseen() const {
     return cancelled_.load(std::memory_order_acquire) || loop_->abandoned();
   }

@@ -22,7 +22,7 @@ class DmaMemory {
   struct Region {
     uint8_t* base = nullptr;
     size_t size = 0;
-    /** Tells it from an earlier region of the same number; 0 for none. */
+    /** Distinguishes it from earlier regions with the same number; 0 for none. */
     uint64_t serial = 0;
   };
 

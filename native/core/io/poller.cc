@@ -20,11 +20,11 @@ constexpr std::chrono::microseconds kFirstSleep{20};
 /** JavaScript polls its sets while it looks at one of them within this time; then a poller takes them over. */
 constexpr std::chrono::microseconds kAttention{300};
 /**
- * Until a poller takes over a set that JavaScript no longer looks at while it looks at others, and does not ask to be woken
- * for: longer than a turn in which JavaScript polls hundreds of sets and handles their completions.
+ * After this time without a poll by JavaScript, a poller takes over a set even if JavaScript polls other sets. Longer than a
+ * turn in which JavaScript polls hundreds of sets and handles their completions.
  */
 constexpr std::chrono::milliseconds kLongestRound{50};
-/** Until the first look whether JavaScript still looks, and the most and the least until the next after a look of it. */
+/** How long a watching poller sleeps at first; how far a poll by JavaScript prolongs that sleep; and how often it may do so. */
 constexpr std::chrono::microseconds kWatchSleep{300};
 constexpr std::chrono::microseconds kProlongedWatch{700};
 constexpr std::chrono::microseconds kBetweenProlongings{400};

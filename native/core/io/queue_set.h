@@ -63,7 +63,7 @@ class QueueSet {
     bool hot = false;     // completions are expected soon, so sleep briefly
     uint64_t completions = 0;
   };
-  /** Submits new commands and polls once. Waits at most a millisecond for the linger lock. Thread: owner. */
+  /** Submits new commands and polls once. Waits at most half a millisecond for the linger lock. Thread: owner. */
   Turn poll();
 
   /**
