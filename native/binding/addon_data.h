@@ -18,7 +18,7 @@ namespace spdk_nvme {
  */
 class EnvironmentHolder {
  public:
-  /** False if the Node.js environment has ended. Thread: any. */
+  /** Takes the environment. False if the Node.js environment has ended. Thread: any. */
   [[nodiscard]] bool put(const std::shared_ptr<Environment>& environment);
   [[nodiscard]] std::shared_ptr<Environment> get() const;
   void clear();
@@ -46,7 +46,7 @@ struct AddonData {
   /** Opens SPDK outside the JavaScript thread, and closes it when `closing` is set; the latest one. */
   std::unique_ptr<OwnedThread> open_close;
   std::shared_ptr<ClosingTask> closing;
-  /** There is an environment: from the call that opens one until it is reported that it failed, or closed. */
+  /** Whether there is an environment: from the call that opens one until its failure or its end is reported. */
   bool open = false;
 };
 

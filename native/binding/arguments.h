@@ -18,13 +18,13 @@ class Arguments {
  public:
   Arguments(const Napi::CallbackInfo& info, size_t index);
 
-  /** An integer within bounds. */
+  /** Reads an integer within bounds. */
   [[nodiscard]] uint64_t number(const char* name, uint64_t least, uint64_t most) const;
-  /** A string of at most this many bytes in UTF-8, without NUL. */
+  /** Reads a string of at most this many bytes in UTF-8, without NUL. */
   [[nodiscard]] std::string text(const char* name, size_t max_bytes) const;
-  /** A copy of a Uint8Array of at most this many bytes. */
+  /** Reads a copy of a Uint8Array of at most this many bytes. */
   [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t most) const;
-  /** The properties of a nested object. */
+  /** Returns the properties of a nested object. */
   [[nodiscard]] Arguments object(const char* name) const;
   [[nodiscard]] bool flag(const char* name) const;
   [[nodiscard]] Napi::Function function(const char* name) const;

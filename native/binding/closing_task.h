@@ -14,7 +14,7 @@ namespace spdk_nvme {
  */
 class ClosingTask {
  public:
-  /** False if there was one before, or the thread no longer waits. */
+  /** Passes the task to the thread. False if there was one before, or the thread no longer waits. */
   [[nodiscard]] bool give(std::function<void()> task) {
     const std::lock_guard<std::mutex> guard(mutex_);
     if (std::exchange(given_, true)) return false;
@@ -23,7 +23,7 @@ class ClosingTask {
     return true;
   }
 
-  /** There will be none: the Node.js environment ends, or nothing was opened. */
+  /** Ends the wait without a task: the Node.js environment ends, or nothing was opened. */
   void give_none() { (void)give(nullptr); }
 
   /** Waits for the task and runs it. */

@@ -75,7 +75,7 @@ Napi::Value ControllerWrap::hidden_namespaces(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::queue_pairs(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  // Before that, the control thread is creating them.
+  // While the controller attaches, the control thread is creating them.
   if (controller(env).state() == ControllerState::attaching) return Napi::Array::New(env, 0);
   const auto& queue_pairs = controller(env).queue_pairs();
   Napi::Array list = Napi::Array::New(env, queue_pairs.size());
@@ -94,7 +94,7 @@ Napi::Value ControllerWrap::id(const Napi::CallbackInfo& info) {
 
 Napi::Value ControllerWrap::attach_report(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  // Before that, the control thread is writing it.
+  // While the controller attaches, the control thread is writing the report.
   const bool early = controller(env).state() == ControllerState::attaching;
   return to_js(env, early ? AttachReport{} : controller(env).attach_report());
 }
@@ -107,7 +107,7 @@ Napi::Value ControllerWrap::stats(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), stats_of(controller(info.Env())));
 }
 
-/** Not on the JavaScript thread, which never waits. */
+/** Collects the stacks on a thread of its own, because the JavaScript thread never waits. */
 Napi::Value ControllerWrap::stacks(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Controller& asked = controller(env);

@@ -13,7 +13,7 @@
 
 namespace spdk_nvme {
 
-/** `null` for success, otherwise the argument of SpdkError.fromNative() in lib/errors/spdk-error.ts. */
+/** Returns `null` for success, otherwise the argument of SpdkError.fromNative() in lib/errors/spdk-error.ts. */
 Napi::Value to_js(Napi::Env env, const Status& status);
 Napi::Value to_js(Napi::Env env, const ControllerInfo& info);
 Napi::Value to_js(Napi::Env env, const std::vector<NamespaceInfo>& namespaces);

@@ -268,7 +268,7 @@ Napi::Value EnvironmentWrap::free_unpinned(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/** The words of DmaMemory::pins(). */
+/** Returns the words of DmaMemory::pins(). */
 Napi::Value EnvironmentWrap::pins(const Napi::CallbackInfo& info) {
   if (!environment_) reject_argument(info.Env(), "this object is not an environment");
   auto& words = environment_->memory()->pins();
@@ -294,7 +294,7 @@ Napi::Value EnvironmentWrap::close(const Napi::CallbackInfo& info) {
   const milliseconds limit(options.number("timeoutMs", 0, UINT32_MAX));
   AddonData& data = AddonData::of(env);
   const auto closed = data.channel->keep(options.function("closed"));
-  // On the thread that opened it and waits for this task.
+  // Closes on the thread that opened the environment, which waits for this task.
   const bool given = closing_->give([channel = data.channel, environment = environment_, limit, closed] {
     std::string held_by;
     const bool clean = environment->close(limit, &held_by);

@@ -32,7 +32,7 @@ class JsChannel : public std::enable_shared_from_this<JsChannel> {
   using Function = std::shared_ptr<Napi::FunctionReference>;
   Function keep(const Napi::Function& function);
 
-  /** The environment ends. Thread: JavaScript. */
+  /** Drops later posts, because the environment ends. Thread: JavaScript. */
   void close();
 
  private:

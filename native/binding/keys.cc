@@ -12,7 +12,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/** What SPDK reads of a DH-HMAC-CHAP key at most (NVME_AUTH_CHAP_KEY_MAX_SIZE); a key of TLS is shorter. */
+/** The most that SPDK reads of a DH-HMAC-CHAP key (NVME_AUTH_CHAP_KEY_MAX_SIZE); a key of TLS is shorter. */
 constexpr size_t kMaxKeyBytes = 256;
 /** SPDK's masks have a bit for each identifier. */
 constexpr uint64_t kAllIdentifiers = UINT32_MAX;
@@ -20,7 +20,7 @@ constexpr uint64_t kAllIdentifiers = UINT32_MAX;
 constexpr size_t kMaxDescriptionBytes = 4095;
 constexpr uint64_t kMaxKernelKeyBytes = 32767;
 
-/** Empty bytes: no key. */
+/** Reads a key; empty bytes mean that there is none. */
 std::shared_ptr<const spdk::Key> read_key(Napi::Env env, const Arguments& options, const char* name) {
   std::vector<uint8_t> text = options.bytes(name, kMaxKeyBytes);
   if (text.empty()) return nullptr;

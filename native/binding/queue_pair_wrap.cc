@@ -48,7 +48,7 @@ Napi::Value QueuePairWrap::poller(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), threaded ? static_cast<double>(queue_pair_.poller->index()) : -1);
 }
 
-/** Publishes the commands up to a tail to those who poll. */
+/** Publishes the commands up to a tail to the threads that poll. */
 void QueuePairWrap::submit(const Napi::CallbackInfo& info) {
   if (!queue_pair_.ring) reject_argument(info.Env(), "this object is not a queue pair");
   if (!queue_pair_.ring->publish(uint32_argument(info, "tail must be a number"))) {

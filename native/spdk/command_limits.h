@@ -7,12 +7,12 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Of a controller without a limit of its own (MDTS 0), such as Linux's target over TCP, which rejects 16 MiB.
+ * The limit for a controller without one of its own (MDTS 0), such as Linux's target over TCP, which rejects 16 MiB.
  */
 inline constexpr uint32_t kUnlimitedCommandBytes = 1U << 20;
 /**
- * Of any controller: a keyed SGL descriptor, which RDMA uses, has 24 bits for the length. This is the largest
- * power of two within them, so that a piece ends at a block boundary.
+ * The limit for any controller: a keyed SGL descriptor, which RDMA uses, has 24 bits for the length. This is the
+ * largest power of two within them, so that a piece ends at a block boundary.
  */
 inline constexpr uint32_t kMaxCommandBytes = 1U << 23;
 

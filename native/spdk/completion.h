@@ -7,7 +7,7 @@
 
 namespace spdk_nvme::spdk {
 
-/** Dword 1 of a completion. SPDK's name for it differs between releases. */
+/** Returns dword 1 of a completion. SPDK's name for it differs between releases. */
 inline uint32_t second_dword(const spdk_nvme_cpl& completion) {
   uint32_t dwords[2];
   memcpy(dwords, &completion, sizeof(dwords));

@@ -47,7 +47,7 @@ class ConnectAttempt {
   ConnectAttempt& operator=(const ConnectAttempt&) = delete;
 
   Progress poll();
-  /** Between immediate polls: lets other threads run, if a poll does not wait itself. */
+  /** Lets other threads run between immediate polls, if a poll does not wait itself. */
   static void yield();
   /** Whether SPDK may keep an attempt pending long after its connections were broken. */
   static constexpr bool may_outlast_its_connections() { return SPDK_NVME_RELEASE < 2205; }
@@ -78,14 +78,14 @@ class ConnectAttempt {
 class DetachAttempt {
  public:
   explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}
-  /** True once the controller is destroyed. */
+  /** Advances the detach. True once the controller is destroyed. */
   bool poll();
   /**
    * Whether poll() waits for the target's responses inside SPDK; otherwise stop_waiting() can end the wait.
    */
   static constexpr bool waits_in_poll() { return SPDK_NVME_RELEASE < 2205; }
   /**
-   * Between two polls: does not wait for the target any longer. SPDK requests the shutdown (CC.SHN) and has
+   * Ends, between two polls, the wait for the target. SPDK requests the shutdown (CC.SHN) and has
    * no limit for the response.
    */
   void stop_waiting();

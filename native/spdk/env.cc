@@ -58,7 +58,7 @@ void on_spdk_log(int level, const char* file, const int line, const char* functi
   deliver(level, file, line, function, text);
 }
 
-/** DPDK writes to the stream. Its lines have no level, so they count as notices. */
+/** Called when DPDK writes to the stream. Its lines have no level, so they count as notices. */
 ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   char text[kLongestLine];
   const size_t length = size < sizeof(text) - 1 ? size : sizeof(text) - 1;
@@ -68,7 +68,7 @@ ssize_t on_dpdk_log(void* /*cookie*/, const char* data, size_t size) {
   return static_cast<ssize_t>(size);
 }
 
-/** DPDK has reserved or returned hugepages. */
+/** Called when DPDK has reserved or returned hugepages. */
 void on_memory_event(rte_mem_event event, const void* /*address*/, size_t /*length*/, void* /*context*/) {
   if (event == RTE_MEM_EVENT_ALLOC) mark_memory_files();
 }

@@ -19,7 +19,7 @@ struct EnvSettings {
  */
 int env_init(const EnvSettings& settings);
 
-/** File descriptors that so many hugepages keep open: before v26.01 each is a file, open as long as it is used. */
+/** File descriptors that this many hugepages keep open: before v26.01 each is a file, open as long as it is used. */
 constexpr size_t hugepage_descriptors(size_t pages) {
   return SPDK_NVME_RELEASE < 2601 ? pages : 0;
 }
@@ -33,7 +33,7 @@ struct MemoryUse {
   size_t largest_free = 0;
 };
 
-/** Only after env_init(). Thread: any. */
+/** Reads the use of DPDK's memory. Only after env_init(). Thread: any. */
 MemoryUse memory_use();
 
 /** Receives one log line of SPDK or DPDK without its newline; level as in spdk/log.h. Thread: any. */

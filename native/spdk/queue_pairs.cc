@@ -156,7 +156,7 @@ void PolledQueuePairs::on_disconnected(spdk_nvme_qpair* queue_pair, void* contex
   static_cast<PolledQueuePairs*>(context)->mark_gone(queue_pair);
 }
 
-/** SPDK repeats the report in every poll until the queue pair leaves its group. */
+/** Notes a queue pair once: SPDK repeats the report in every poll until it leaves its group. */
 void PolledQueuePairs::mark_gone(spdk_nvme_qpair* queue_pair) {
   if (std::find(gone_.begin(), gone_.end(), queue_pair) == gone_.end()) gone_.push_back(queue_pair);
 }

@@ -21,7 +21,7 @@ struct ReleaseInfo {
 };
 ReleaseInfo release_info();
 
-/** For messages: "SPDK v20.07 ignores tos; use v23.01 or later". */
+/** Returns a text for messages: "SPDK v20.07 ignores tos; use v23.01 or later". */
 std::string lacks(const std::string& what, const std::string& first_release);
 
 }  // namespace spdk_nvme::spdk

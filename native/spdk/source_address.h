@@ -9,13 +9,13 @@
 namespace spdk_nvme::spdk {
 
 /**
- * Whether the package binds the sockets. Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package's wrapper
+ * Whether the package binds TCP sockets. Before v24.09 SPDK ignores src_addr over TCP. Before v22.05 the package's wrapper
  * of connect() (connection_watch.h) binds the socket first. From v22.05 to v24.05 nothing does, and the option is rejected.
  * From v24.09 on SPDK binds the socket, and a second bind() would fail.
  */
 inline constexpr bool kBindsTcpSource = SPDK_NVME_RELEASE < 2205 && kStaticSpdk;
 
-/** Whether anything binds them. */
+/** Whether the package or SPDK binds them. */
 constexpr bool binds_tcp_source_address() {
   return kBindsTcpSource || SPDK_NVME_RELEASE >= 2409;
 }

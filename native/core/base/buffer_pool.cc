@@ -16,14 +16,14 @@ constexpr size_t kMaxIdleOfProcess = 128UL << 20;
 constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = 2UL << 20;
 
-/** MADV_POPULATE_WRITE of Linux 5.14. Older systems refuse it: the pages then come one fault at a time. */
+/** MADV_POPULATE_WRITE of Linux 5.14. Older systems reject it: the pages then come one fault at a time. */
 constexpr int kPopulate = 23;
 
 size_t rounded_up(size_t bytes, size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-/** New memory that begins on a huge page and has huge pages where the system has some; null if there is no memory. */
+/** Maps memory that begins on a huge page and has huge pages where the system has some; null if there is no memory. */
 uint8_t* map_huge(size_t bytes) {
   const size_t mapped = bytes + kHugePage;
   void* const memory = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -34,7 +34,7 @@ uint8_t* map_huge(size_t bytes) {
   if (before > 0) munmap(begin, before);
   uint8_t* const block = begin + before;
   munmap(block + bytes, mapped - before - bytes);
-  // Both may fail: the memory is the same, only slower.
+  // Both calls may fail: the memory is the same, only slower.
   madvise(block, bytes, MADV_HUGEPAGE);
   madvise(block, bytes, kPopulate);
   return block;
@@ -75,7 +75,7 @@ uint8_t* BufferPool::take(size_t bytes) {
 }
 
 uint8_t* BufferPool::take_fresh(size_t bytes) {
-  // Each is unmapped by itself.
+  // Each buffer is unmapped by itself.
   const size_t stride = rounded_up(bytes, kPage);
   const size_t count = std::max<size_t>(1, kHugePage / stride);
   uint8_t* const block = map_huge(count * stride);

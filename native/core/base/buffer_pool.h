@@ -14,7 +14,7 @@ namespace spdk_nvme {
  */
 class BufferPool {
  public:
-  /** Somebody is about to take buffers. */
+  /** A user of the pool, which is about to take buffers. */
   class Use {
    public:
     explicit Use(BufferPool& pool);
@@ -30,15 +30,15 @@ class BufferPool {
   static constexpr size_t kMaxBytes = 64UL << 20;
 
   explicit BufferPool(size_t max_idle_bytes) : max_idle_bytes_(max_idle_bytes) {}
-  /** There is no Use. Buffers that are not given back stay what they are. */
+  /** Only without a Use. Buffers that were not given back stay valid. */
   ~BufferPool() = default;
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  /** The process has one, which is never destroyed: buffers are given back until the process ends. */
+  /** Returns the pool of the process. It is never destroyed: buffers are given back until the process ends. */
   static BufferPool& of_process();
 
-  /** On a page boundary, with any content; null if there is no memory, or for more than kMaxBytes. */
+  /** Returns a buffer on a page boundary, with any content; null if there is no memory, or for more than kMaxBytes. */
   [[nodiscard]] uint8_t* take(size_t bytes);
   /** Returns a buffer of take() and of this size, which nothing reaches any more. */
   void give(uint8_t* buffer, size_t bytes);
@@ -59,7 +59,7 @@ class BufferPool {
   const size_t max_idle_bytes_;
   /** Guards all that follows. */
   mutable std::mutex mutex_;
-  /** The oldest one first. */
+  /** Idle buffers, the oldest first. */
   std::deque<Idle> idle_;
   size_t idle_bytes_ = 0;
   size_t uses_ = 0;

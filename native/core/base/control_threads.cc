@@ -29,7 +29,7 @@ constexpr auto kLate = 5ms;
 constexpr auto kWatchInterval = 250ms;
 /** The clock's largest value overflows in the kernel. */
 constexpr auto kLongestWait = 1h;
-/** By which part of its wait a turn may come later, so that many are due together. */
+/** A turn may come later by this part of its wait (one in so many), so that many are due together. */
 constexpr int kRounding = 4;
 
 Clock::time_point rounded(Clock::time_point due, Clock::time_point now) {
@@ -48,7 +48,7 @@ Clock::time_point rounded(Clock::time_point due, Clock::time_point now) {
 struct ControlThreads::Thread {
   std::optional<OwnedThread> thread;
   // Guarded by the mutex of State.
-  /** When its turn began; nothing between turns. */
+  /** When the thread's turn began; nothing between turns. */
   std::optional<Clock::time_point> turn_began;
 };
 
@@ -65,11 +65,11 @@ struct ControlThreads::State : std::enable_shared_from_this<State> {
 
   /** Guards what follows. The last to be taken: no task is called under it. */
   mutable std::mutex mutex;
-  /** A turn is due, or the threads are to end. */
+  /** Notified when a turn is due, or the threads are to end. */
   std::condition_variable due;
-  /** A task has ended. */
+  /** Notified when a task has ended. */
   std::condition_variable ended;
-  /** All whose turn is not being made, the next first. */
+  /** The tasks whose turn is not being made, the next one first. */
   std::multimap<Clock::time_point, std::shared_ptr<Member>> waiting;
   std::vector<std::shared_ptr<Thread>> threads;
   /** Tasks that have been started and not ended. */
@@ -79,7 +79,7 @@ struct ControlThreads::State : std::enable_shared_from_this<State> {
   bool closed = false;
   /** Runs watch() from the first start() on. */
   std::optional<OwnedThread> watcher;
-  /** The watcher is to look earlier, or to end. */
+  /** Notified when the watcher is to look earlier, or to end. */
   std::condition_variable watching;
   /** When the watcher is to look. */
   Clock::time_point look_at;
@@ -111,7 +111,7 @@ void ControlThreads::State::work(Thread& me) {
   }
 }
 
-/** The turn of the first that waits. */
+/** Makes the turn of the first task that waits. */
 void ControlThreads::State::make_turn(Thread& me, std::unique_lock<std::mutex>& guard,
                                       Clock::time_point now) {
   const auto member = std::move(waiting.begin()->second);
@@ -145,7 +145,7 @@ void ControlThreads::State::wait(const std::shared_ptr<Member>& member, Clock::t
   member->phase_ = Member::Phase::waiting;
   member->due_ = when;
   waiting.emplace(when, member);
-  // It waits for what was the first until now.
+  // The idle thread waits for what was the first until now.
   if (idle > 0 && waiting.begin()->second == member) due.notify_one();
 }
 
@@ -196,7 +196,7 @@ Clock::time_point ControlThreads::State::look(Clock::time_point now) {
     if (one->turn_began && *one->turn_began > now - kLate) return *one->turn_began + kLate;
   }
   try {
-    // Each may take as long as those before it, such as a detach from a target that is silent.
+    // Each may take as long as those before it, such as a detach from an unresponsive target.
     for (size_t i = 0; i < held_up; i++) start_thread();
   } catch (const std::system_error&) {
     // The process has reached its limit of threads, perhaps not for long.
@@ -242,7 +242,7 @@ bool ControlThreads::join_for(std::chrono::milliseconds limit) {
     state_->watching.notify_all();
   }
   const auto deadline = Clock::now() + limit;
-  // Only start() changes it, which is not called any more.
+  // Only start() changes the watcher, and it is not called any more.
   bool all = !state_->watcher || state_->watcher->join_for(until(deadline));
   for (const auto& one : threads) all &= one->thread->join_for(until(deadline));
   return all;

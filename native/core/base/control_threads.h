@@ -20,7 +20,7 @@ class TurnTask {
   virtual ~TurnTask() = default;
 
   /**
-   * Does what there is to do; may take as long as it needs, others do not wait for it. Returns when the next turn is
+   * Does what there is to do; may take as long as it needs: other tasks do not wait. Returns when the next turn is
    * due unless it is woken before, `time_point::max()` for only then, or `kEnded`.
    */
   virtual Clock::time_point turn() = 0;
@@ -42,7 +42,7 @@ class ControlThreads {
   /** A task among the others. Thread: any. */
   class Member {
    public:
-    /** The next turn is due now; during a turn: one more follows it. */
+    /** Makes the next turn due now; during a turn, one more follows it. */
     void wake();
     [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
     /** Waits for the end of the task. False when it has not come by then. */
@@ -60,9 +60,9 @@ class ControlThreads {
     std::atomic<pid_t> thread_id_{0};
     // Guarded by the mutex of state_.
     enum class Phase { waiting, running, ended } phase_ = Phase::ended;
-    /** While waiting: its place among those that wait. */
+    /** When its next turn is due, while it waits. */
     Clock::time_point due_;
-    /** Woken during its turn. */
+    /** Whether it was woken during its turn. */
     bool again_ = false;
     /** Null before start() and after the end. */
     std::shared_ptr<TurnTask> task_;
@@ -82,11 +82,11 @@ class ControlThreads {
    */
   void start(const std::shared_ptr<Member>& member, std::shared_ptr<TurnTask> task);
 
-  /** How many threads there are now. */
+  /** The present number of threads. */
   [[nodiscard]] size_t threads() const;
 
   /**
-   * Ends the threads, each after the turn that it makes. What waits is not called any more. After the limit the rest
+   * Ends the threads, each after the turn that it makes. Waiting tasks get no further turn. After the limit the rest
    * are abandoned; returns false.
    */
   bool join_for(std::chrono::milliseconds limit);

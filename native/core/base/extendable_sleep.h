@@ -24,18 +24,18 @@ class ExtendableSleep {
   ExtendableSleep(const ExtendableSleep&) = delete;
   ExtendableSleep& operator=(const ExtendableSleep&) = delete;
 
-  /** False if the process had no descriptor left: then it cannot be used. Thread: the sleeper. */
+  /** Whether the process had a descriptor for it; without one it cannot be used. Thread: the sleeper. */
   [[nodiscard]] bool available() const { return timer_ >= 0; }
 
-  /** Gives the descriptor back; others may still hold this object, and call it in vain. Thread: the sleeper, at its end. */
+  /** Gives the descriptor back; calls by other threads then have no effect. Thread: the sleeper, at its end. */
   void close() {
     const std::lock_guard<std::mutex> guard(mutex_);
     if (timer_ >= 0) ::close(std::exchange(timer_, -1));
   }
 
   /**
-   * Sleeps until then, and later while it is prolonged, but never beyond the limit. Thread: the sleeper.
-   * @param ended whether there is a reason not to sleep; whoever makes it true calls end() afterwards
+   * Sleeps until this time, or longer while it is prolonged, but never beyond the limit. Thread: the sleeper.
+   * @param ended whether there is a reason not to sleep; the thread that makes it true calls end() afterwards
    */
   template <typename Ended>
   void sleep(Clock::time_point until, Clock::time_point limit, const Ended& ended) {
@@ -53,7 +53,7 @@ class ExtendableSleep {
     asleep_.store(false, std::memory_order_relaxed);
   }
 
-  /** The sleep, if there is one, lasts until then. Waits for nothing: another thread that sets the timer has its way. Thread: any. */
+  /** Makes a sleep last until this time, unless another thread is setting the timer. Never waits. Thread: any. */
   template <typename Ended>
   void prolong(Clock::time_point until, const Ended& ended) {
     if (!asleep_.load(std::memory_order_relaxed)) return;
@@ -63,7 +63,7 @@ class ExtendableSleep {
       if (!guard.owns_lock()) return;
       set(until);
     }
-    // Else an end() before this call would be undone.
+    // Otherwise an end() before this call would be undone.
     if (ended()) end();
   }
 
@@ -75,7 +75,7 @@ class ExtendableSleep {
   }
 
  private:
-  /** A time that is over expires at once. Holds: mutex_. */
+  /** Sets the timer; a time in the past expires immediately. Holds: mutex_. */
   void set(Clock::time_point when) const {
     if (timer_ < 0) return;
     const auto since = when.time_since_epoch().count();
@@ -86,11 +86,11 @@ class ExtendableSleep {
   }
 
   static constexpr int64_t kSecond = 1'000'000'000;
-  /** Guards timer_ and what it is set to. The sleeper, which alone closes it, reads it without. */
+  /** Guards timer_ and what it is set to. Only the sleeper closes it, and reads it without the lock. */
   std::mutex mutex_;
   int timer_;
   std::atomic<bool> asleep_{false};
-  /** In nanoseconds of the clock. */
+  /** The limit of the present sleep, in nanoseconds of the clock. */
   std::atomic<int64_t> limit_{0};
 };
 

@@ -61,7 +61,7 @@ class Mailbox {
 
   /** Whether there was a post or nudge since its last sleep. Thread: any. */
   [[nodiscard]] bool nudged() const { return nudged_.load(std::memory_order_seq_cst); }
-  /** After such a sleep and before the owner looks what there is to do. Thread: owner. */
+  /** Called after such a sleep, before the owner looks what there is to do. Thread: owner. */
   void forget_nudges() { nudged_.store(false, std::memory_order_seq_cst); }
 
   /** Runs the posted tasks. True if there were any. Thread: owner. */

@@ -90,7 +90,7 @@ class OwnedThread {
       if (abandoned) abandoned_count()--;
       changed.notify_all();
     }
-    /** False after the limit; it is not called again then. */
+    /** Waits for the end of the thread. False after the limit; it is not called again then. */
     bool wait(std::chrono::milliseconds limit) {
       std::unique_lock<std::mutex> guard(mutex);
       if (changed.wait_for(guard, limit, [this] { return flag.load(std::memory_order_acquire); }))

@@ -43,11 +43,11 @@ bool SocketEvents::add(int socket, Kind kind, Notify notify) {
 
 void SocketEvents::remove(int socket) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  // By itself it would stay while another process has inherited it.
+  // Closing the socket does not remove it while another process has inherited it.
   if (notify_.erase(socket) > 0) epoll_ctl(events_, EPOLL_CTL_DEL, socket, nullptr);
 }
 
-/** The caller holds the lock. */
+/** Starts the thread, if there is none. Holds: mutex_. */
 bool SocketEvents::start() {
   if (thread_.joinable()) return true;
   events_ = epoll_create1(EPOLL_CLOEXEC);

@@ -27,11 +27,11 @@ class SocketEvents {
   SocketEvents& operator=(const SocketEvents&) = delete;
 
   /**
-   * Calls `notify`, which must not block, with each such event; also for one that is there already. False when the
+   * Calls `notify`, which must not block, at each such event, also at one that is there already. False when the
    * process has no descriptor or thread for that: the caller has to look at the socket by itself.
    */
   [[nodiscard]] bool add(int socket, Kind kind, Notify notify);
-  /** Before the socket is closed. Its function is not called any more once this returns. */
+  /** Removes a socket before it is closed. Its function is not called any more once this returns. */
   void remove(int socket);
 
   /** Ends the thread. Nothing can be added afterwards. */

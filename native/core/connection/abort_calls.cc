@@ -17,7 +17,7 @@ void AbortCalls::send(spdk_nvme_ctrlr* controller, QueueSet& set, size_t index, 
   set.for_each_piece(index, slot, [&](spdk_nvme_qpair* queue_pair, void* context) {
     call->found = true;
     call->left++;
-    // It finds the command by its context, and completes what has not gone out yet inside the call.
+    // SPDK finds the command by its context; what it has not sent yet completes inside the call.
     if (spdk_nvme_ctrlr_cmd_abort_ext(controller, queue_pair, context, on_complete, call) == 0) return;
     call->left--;
     call->aborted = false;

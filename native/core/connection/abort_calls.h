@@ -14,7 +14,7 @@ namespace spdk_nvme {
 
 /** The outcome of a request to abort a command. */
 enum class AbortOutcome {
-  /** By the controller: it does not carry the command out any more. */
+  /** The controller aborted the command: it does not carry it out any more. */
   aborted,
   /** The controller did not abort it, or did not report that: the command completes by itself. */
   not_aborted,
@@ -30,21 +30,21 @@ class AbortCalls {
   AbortCalls() = default;
   AbortCalls(const AbortCalls&) = delete;
   AbortCalls& operator=(const AbortCalls&) = delete;
-  /** SPDK holds none of them any more. */
+  /** Settles the rest. SPDK holds no call any more. */
   ~AbortCalls() { settle_all(); }
 
   /** Asks the controller to abort the command in a slot of a queue pair. Holds: linger lock (exclusive). */
   void send(spdk_nvme_ctrlr* controller, QueueSet& set, size_t index, uint32_t slot, Done done);
-  /** Whether some are outstanding. */
+  /** Whether Abort commands are outstanding. */
   [[nodiscard]] bool busy() const { return !calls_.empty(); }
-  /** The controller is destroyed: what SPDK did not complete ends now. */
+  /** Settles the calls that SPDK did not complete, once the controller is destroyed. */
   void settle_all();
 
  private:
   struct Call {
     AbortCalls* owner;
     Done done;
-    /** Parts of the command, and the one that is being made. */
+    /** Parts of the command that are not settled, and one more until all are sent. */
     size_t left = 1;
     bool aborted = true;
     bool found = false;

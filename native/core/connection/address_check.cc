@@ -63,7 +63,7 @@ Status unreachable(const AddressCheck& check, const char* why, int error) {
                          error);
 }
 
-/** Nothing was sent: this machine lacks something. */
+/** The status for a machine that lacks something: nothing was sent. */
 Status cannot_open(const char* what, int error) {
   const bool full = error == EMFILE || error == ENFILE;
   return Status::failure(full ? "ERR_SPDK_NO_DESCRIPTORS" : "ERR_SPDK_ATTACH_FAILED",

@@ -22,8 +22,8 @@ struct AddressCheck {
 /**
  * Whether the controller's address responds at all. SPDK finds that out too, but in calls of seconds that
  * cannot be cancelled, and with old releases, over RDMA or as shared libraries, one dead address then stops every other
- * attach and detach of the process. So it is asked first, without SPDK: RDMA addresses are resolved, TCP ports connected
- * to. Waits up to the deadline; control thread.
+ * attach and detach of the process. So this check comes first, without SPDK: RDMA addresses are resolved, TCP ports
+ * connected to. Waits up to the deadline; control thread.
  */
 Status check_address(const AddressCheck& check);
 

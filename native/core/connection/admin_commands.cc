@@ -29,7 +29,7 @@ spdk_nvme_data_transfer direction_of(const AdminCommand& command) {
   return spdk_nvme_opc_get_data_transfer(static_cast<spdk_nvme_nvm_opcode>(command.opcode));
 }
 
-/** What JavaScript checks as well; the limit may have changed with a reset since. */
+/** Repeats a check of JavaScript's: the limit may have changed with a reset since. */
 Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
   if (command.data.empty()) return Status::success();
   const spdk_nvme_data_transfer direction = direction_of(command);
@@ -45,7 +45,7 @@ Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
                                                            std::to_string(command.data.size()));
 }
 
-/** How SPDK ends commands of a connection that is gone. */
+/** Whether this is how SPDK ends commands of a connection that is gone. */
 bool lost_connection(const spdk_nvme_status& status) {
   return status.sct == SPDK_NVME_SCT_GENERIC &&
          (status.sc == SPDK_NVME_SC_ABORTED_SQ_DELETION || status.sc == SPDK_NVME_SC_ABORTED_BY_REQUEST);

@@ -16,7 +16,7 @@ namespace spdk_nvme {
 /** The result of an admin command. */
 struct AdminResult {
   Status status;
-  /** By the controller. Else it was not sent, or its connection ended first. */
+  /** Whether the controller completed it. Otherwise it was not sent, or its connection ended first. */
   bool completed = false;
   uint32_t cdw0 = 0;
   /** What was transferred from the controller; empty for commands that send data or none. */
@@ -27,7 +27,7 @@ struct AdminResult {
 struct AdminCommand {
   uint8_t opcode = 0;
   uint32_t namespace_id = 0;
-  /** Of the namespace that it is for, see NamespaceTags; 0: whichever has the id. */
+  /** The tag of the namespace that it is for, see NamespaceTags; 0: any namespace with the id. */
   uint32_t namespace_tag = 0;
   uint32_t cdw[6] = {};  // CDW10 to CDW15
   /** Data to send; of the same size as the returned data, if the opcode's transfer goes that way. */
@@ -39,7 +39,7 @@ struct AdminCommand {
 
   /** Completes it with an error, without sending it: the connection is ending. */
   void reject() const;
-  /** Likewise: its namespace is gone, or another one has the id. */
+  /** Completes it like reject(), because its namespace is gone or another one has the id. */
   void reject_for_namespace() const;
 };
 
@@ -49,7 +49,7 @@ class AdminCommands {
   AdminCommands() = default;
   AdminCommands(const AdminCommands&) = delete;
   AdminCommands& operator=(const AdminCommands&) = delete;
-  /** SPDK holds no command any more: it completes all before it destroys a controller. */
+  /** Called when SPDK holds no command: it completes all before it destroys a controller. */
   ~AdminCommands() = default;
 
   void add(AdminCommand command) { waiting_.push_back(std::move(command)); }
@@ -57,7 +57,7 @@ class AdminCommands {
   void submit(spdk_nvme_ctrlr* controller);
   /** Whether commands are outstanding. */
   [[nodiscard]] bool busy() const { return awaited_ > 0 || !waiting_.empty(); }
-  /** How many the controller has completed so far, with an error or without. */
+  /** How many commands the controller has completed so far, with an error or without. */
   [[nodiscard]] uint64_t completions() const { return completions_; }
   /** Rejects the commands that have not been sent: the controller accepts no more. */
   void abort();
@@ -68,7 +68,7 @@ class AdminCommands {
 
   std::deque<AdminCommand> waiting_;
   size_t in_flight_ = 0;
-  /** Those of them whose callers wait. */
+  /** Commands in flight whose callers wait. */
   size_t awaited_ = 0;
   uint64_t completions_ = 0;
 };

@@ -2,9 +2,9 @@
 
 namespace spdk_nvme {
 
-/** How long each phase of an attach took, in milliseconds. What is attempted again adds to its phase. */
+/** How long each phase of an attach took, in milliseconds. A repeated step adds to its phase. */
 struct AttachReport {
-  /** What is in none of the others: waiting for a thread, for a place among the connects, before another attempt. */
+  /** The time in no other phase: waiting for a thread, for a place among the connects, before another attempt. */
   double wait_ms = 0;
   double address_ms = 0;
   double controller_ms = 0;

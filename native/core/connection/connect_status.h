@@ -8,7 +8,7 @@
 namespace spdk_nvme {
 
 /**
- * What a caller learns of a connect that failed, from the lines that SPDK logged during it. Any thread.
+ * Explains to a caller why a connect failed, from the lines that SPDK logged during it. Any thread.
  * @param target_has_ended the target closed a TCP connection meanwhile
  * @param encrypted the connection was to be encrypted
  */

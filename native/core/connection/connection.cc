@@ -19,11 +19,11 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-/** Of a controller that describes its namespaces again, one after the other. */
+/** For each namespace of a controller that describes them again, one after the other. */
 constexpr auto kTimeForNamespace = 10ms;
 /** Between polls of an admin queue whose transport does not report what arrives. */
 constexpr auto kPollInterval = 100ms;
-/** Between polls of one that does. */
+/** Between polls of an admin queue whose transport does. */
 constexpr auto kLongestPollInterval = 1'000ms;
 /**
  * Between polls while commands are outstanding: at first short for their latency, and then a part of the time that they have
@@ -34,7 +34,7 @@ constexpr auto kLongestBusyInterval = 10ms;
 constexpr int kPollsInBusyTime = 16;
 /** Within this time after a response, a controller counts as alive without a probe. */
 constexpr auto kFresh = 5ms;
-/** At the beginning of a wait, which is shorter than a sleep in most cases. */
+/** How long a wait polls before it sleeps: most waits are shorter than a sleep. */
 constexpr auto kEagerTime = 200us;
 /** SPDK sends a Keep Alive in the first poll after half of the time that the target granted. */
 constexpr int kPollsInKeepAlive = 4;
@@ -170,7 +170,7 @@ bool Connection::wait_for_controller(const std::function<void()>& call) {
   return false;
 }
 
-/** How long a controller may take to respond. Without a keep-alive it is as long as while it is attached. */
+/** How long a controller may take to respond: the time of the keep-alive or, without one, of the attach. */
 std::chrono::milliseconds Connection::silence_limit() const {
   return keep_alive_timeout_ == 0ms ? timeout_ : keep_alive_timeout_;
 }
@@ -240,7 +240,7 @@ void Connection::change_keys(spdk::Keys keys, Clock::time_point deadline, KeyCha
 
 void Connection::tend_key_change() {
   if (!changing_keys()) return;
-  // Those who poll may have no other reason to look at their queue pairs.
+  // The polling threads may have no other reason to look at their queue pairs.
   if (const auto now = Clock::now(); now - last_look_ >= kLookInterval) {
     last_look_ = now;
     look_at_queue_pairs();
@@ -282,7 +282,7 @@ bool Connection::namespaces_changed() {
   return changed;
 }
 
-/** Without this the controller reports no further change. */
+/** Reads the list of changes, without which the controller reports no further one. */
 void Connection::read_changed_namespaces() {
   AdminCommand command;
   command.opcode = SPDK_NVME_OPC_GET_LOG_PAGE;
@@ -314,7 +314,7 @@ void Connection::on_async_event(void* self, const spdk_nvme_cpl* completion) {
   if (!spdk_nvme_cpl_is_error(completion)) static_cast<Connection*>(self)->on_event(completion->cdw0);
 }
 
-/** NVMe base specification, "Asynchronous Event Request": SPDK has updated its namespaces before it calls. */
+/** Notes an event (NVMe base specification, "Asynchronous Event Request"). SPDK has updated its namespaces already. */
 void Connection::on_event(uint32_t raw) {
   spdk_nvme_async_event_completion event{};
   event.raw = raw;
@@ -385,7 +385,7 @@ void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {
   if (controller_ == nullptr) return;
   // SPDK shuts the controller down with a command, and the target may stop responding at any moment.
   const Deadlines::Scope deadline(context_.services->deadlines, kShutdownLimit, [this] {
-    // Others do not wait there, see below.
+    // Other releases do not wait there, see below.
     if (spdk::DetachAttempt::waits_in_poll()) watch_->disconnect_established();
     return false;
   });

@@ -58,21 +58,21 @@ class Connection {
 
   // Before serve().
 
-  /** Connects a queue pair for each ring. False when that was not done in time. */
+  /** Connects a queue pair for each ring. False if they are not connected in time. */
   bool connect_queue_pairs(const IoQueues& io, std::chrono::steady_clock::time_point deadline,
                            const LingerLock::ExclusiveGuard& held);
   /** Destroys a connection that never served: its queue pairs could not all be connected. */
   void destroy_unserved(const LingerLock::ExclusiveGuard& held);
-  /** Calls from other threads while it serves; none may block. */
+  /** The functions that other threads call while it serves; none may block. */
   struct Notify {
-    /** By the thread that polls, at most once for each set. */
+    /** A queue pair is lost. Called by the thread that polls it, at most once for each set. */
     std::function<void()> queue_pair_lost;
     /** Something has arrived at the admin queue, where the transport can report that. */
     std::function<void()> admin_data;
     /** The connection of an I/O queue pair has ended; the thread that polls it has not noticed yet. */
     std::function<void()> queue_pair_ended;
   };
-  /** Hands the queue sets to those who poll them; the admin queue is to be polled from now on. */
+  /** Hands the queue sets to the threads that poll them; the admin queue is to be polled from now on. */
   void serve(IoQueues& io, const Notify& notify);
 
   // While it serves.
@@ -87,9 +87,9 @@ class Connection {
   void look_at_queue_pairs() const {
     if (io_ != nullptr) io_->look();
   }
-  /** Polls until that is so. */
+  /** Polls until `done` returns true. */
   void poll_until(const std::function<bool()>& done);
-  /** Sends a keep-alive probe when one is due, and notices that an earlier one has no response. After poll(). */
+  /** Sends a keep-alive probe when one is due, and notices that an earlier one has no response. Follows poll(). */
   void check_keep_alive();
   /** Whether the controller's namespaces have changed since the last call. May wait for the controller. */
   bool namespaces_changed();
@@ -107,16 +107,16 @@ class Connection {
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   /** Has every queue pair authenticate with these keys. A connection that cannot is lost. One change at a time. */
   void change_keys(spdk::Keys keys, std::chrono::steady_clock::time_point deadline, KeyChange::Done done);
-  /** Advances that change. After poll(). */
+  /** Advances the change of keys. Follows poll(). */
   void tend_key_change();
   /** Whether something is outstanding that poll() brings forward. */
   [[nodiscard]] bool busy() const { return admin_commands_.busy() || abort_calls_.busy() || changing_keys(); }
 
   /** The admin queue is lost: nothing more is sent or awaited. */
   [[nodiscard]] bool lost() const { return lost_ || controller_ == nullptr; }
-  /** Some part of it is lost, for this reason. */
+  /** Notes that some part of it is lost, for this reason. */
   void note_loss(Status why);
-  /** What was lost first since the last call, with the admin queue or another; success for nothing. */
+  /** Returns the first loss since the last call, of the admin queue or of an I/O queue pair; success for none. */
   [[nodiscard]] Status take_loss() { return std::exchange(loss_, Status::success()); }
 
   // The end, in this order.
@@ -130,9 +130,9 @@ class Connection {
   void free();
   /** Destroys SPDK's controller, and rejects the admin commands that were not sent. */
   void destroy();
-  /** All three. */
+  /** Makes the three steps above. */
   void disconnect_and_destroy(bool dead);
-  /** What the target gets, for all queue pairs together, for the disconnect handshake. */
+  /** How long the target may take for the disconnect handshakes of all queue pairs together. */
   [[nodiscard]] static std::chrono::milliseconds handshake_limit(bool dead) {
     return std::chrono::milliseconds(dead ? 0 : 1'000);
   }
@@ -161,19 +161,19 @@ class Connection {
   IoQueues* io_ = nullptr;
   AdminCommands admin_commands_;
   AbortCalls abort_calls_;
-  /** What SPDK's controller authenticates with, which must outlive it. */
+  /** The keys that SPDK's controller authenticates with, which must outlive it. */
   spdk::Keys keys_;
-  /** The latest; see the class for why it stays. */
+  /** The latest change; see its class for why it stays. */
   std::unique_ptr<KeyChange> key_change_;
   std::chrono::steady_clock::time_point last_look_;
   KeepAliveWatch keep_alive_;
-  /** Of AdminCommands::completions(), when the watch was last updated. */
+  /** The value of AdminCommands::completions() when the watch was last updated. */
   uint64_t completions_seen_ = 0;
   std::chrono::steady_clock::time_point last_poll_;
   std::chrono::steady_clock::time_point last_response_;
   /** The latest call of admin(), abort() or change_keys(). */
   std::chrono::steady_clock::time_point last_request_;
-  /** What arrives at the admin queue is reported. */
+  /** Whether the transport reports what arrives at the admin queue. */
   bool notified_ = false;
   bool lost_ = false;
   Status loss_;

@@ -59,7 +59,7 @@ bool was_slow(const Status& status) {
   return status.error_number == EADDRNOTAVAIL || status.error_number == ETIMEDOUT;
 }
 
-/** What a check of the address is remembered by. */
+/** The key under which the result of an address check is kept. */
 std::string address_key(const ConnectRequest& request) {
   const auto& id = request.transport_id;
   return std::string(id.trstring) + ' ' + id.traddr + ' ' + id.trsvcid + ' ' + request.connect.source_address;
@@ -106,7 +106,7 @@ void Connector::forget_address() {
   context_.services->reachable_addresses.forget(address_key(request_));
 }
 
-/** Asked while a connect waits. */
+/** Called again and again while a connect waits. Whether it is to stop. */
 bool Connector::stopped() {
   while_waiting_();
   return stop_.at_least(StopRequest::Level::detach);
@@ -181,7 +181,7 @@ void Connector::leave_gate() {
   if (std::exchange(in_gate_, false)) context_.services->connect_gate.leave();
 }
 
-/** One attempt: the controller and its queue pairs, or neither. */
+/** Makes one attempt: connects the controller and its queue pairs, or neither. */
 Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_detach) {
   const ConnectMemory::Claim memory(context_.services->connect_memory);
   if (!memory.granted()) {
@@ -233,7 +233,7 @@ Status Connector::connect_once(std::shared_ptr<Connection>& made, OnDetach on_de
 
 Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const LogCollector& log) {
   using Progress = spdk::ConnectAttempt::Progress;
-  // From here: old releases spend most of a connect in the attempt's constructor.
+  // Measured from here: old releases spend most of a connect in the attempt's constructor.
   const Backoff backoff;
   int polls_in_vain = 0;
   auto progress = attempt.call->poll();

@@ -31,7 +31,7 @@ class Connector {
   /**
    * @param request, stop, io outlive this
    * @param while_waiting called again and again while a connect waits, with no lock held that I/O needs: by this
-   *   thread, and by that of the deadlines while SPDK has this one, never by both at once
+   *   thread, and by that of the deadlines while SPDK has this one, never by both at a time
    */
   Connector(ConnectionContext context, const ConnectRequest& request, const StopRequest& stop, IoQueues& io,
             std::function<void()> while_waiting)
@@ -101,7 +101,7 @@ class Connector {
   const StopRequest& stop_;
   IoQueues& io_;
   const std::function<void()> while_waiting_;
-  /** What SPDK knows the controller by, on every connection. */
+  /** The transport id by which SPDK knows the controller, on every connection. */
   std::unique_ptr<spdk::DistinctId> distinct_id_;
   bool in_gate_ = false;
   AttachReport phases_;
@@ -111,7 +111,7 @@ class Connector {
   /** Guards cancelled_ and current_watch_. */
   std::mutex mutex_;
   bool cancelled_ = false;
-  /** Of the attempt that is under way. */
+  /** The watch of the attempt that is under way. */
   spdk::ConnectionWatch* current_watch_ = nullptr;
 };
 

@@ -24,7 +24,7 @@ std::string trimmed(const void* field, size_t size) {
   return text;
 }
 
-/** Hexadecimal digits of an identifier, or nothing when all bytes are zero, which means "not given". */
+/** Returns the hexadecimal digits of an identifier, or nothing when all bytes are zero, which means "not given". */
 std::string identifier(const uint8_t* bytes, size_t size) {
   if (std::all_of(bytes, bytes + size, [](uint8_t byte) { return byte == 0; })) return "";
   constexpr char kDigits[] = "0123456789abcdef";
@@ -76,7 +76,7 @@ void read_copy_limits(const void* identify, NamespaceInfo& info) {
   info.copy_blocks = blocks;
 }
 
-/** Both bits, since a controller has other forms of the list of source ranges besides the one that is sent. */
+/** Checks two bits, because a controller may lack the form of the list of source ranges that is sent. */
 bool has_copy(spdk_nvme_ctrlr* controller) {
   constexpr size_t kFormats = 534;
   const void* data = spdk_nvme_ctrlr_get_data(controller);

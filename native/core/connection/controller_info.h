@@ -37,7 +37,7 @@ struct NamespaceInfo {
   bool writes_uncorrectable = false;
   /** The most blocks of a fused Compare and Write; 0 for none. */
   uint32_t compare_and_write_blocks = 0;
-  // Of one Copy command: source ranges, blocks of one, and blocks of all; 0 where the controller does not have it.
+  // Limits of a Copy command: source ranges, blocks of one range, blocks of all; 0 if there is no such command.
   uint32_t copy_ranges = 0;
   uint32_t copy_range_blocks = 0;
   uint32_t copy_blocks = 0;
@@ -45,7 +45,7 @@ struct NamespaceInfo {
   std::string uuid;   // 8-4-4-4-12
   std::string nguid;  // hexadecimal
   std::string eui64;
-  /** Of NamespaceTags. */
+  /** The tag of the namespace, see NamespaceTags. */
   uint32_t tag = 0;
 };
 

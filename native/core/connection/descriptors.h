@@ -7,7 +7,7 @@
 
 namespace spdk_nvme {
 
-/** Whether this process may open another file. Counting those that are open needs one itself. Any thread. */
+/** Whether this process may open another file. Counting the open files needs one itself. Any thread. */
 inline Status check_one_descriptor() {
   if (spdk::count_descriptors() > 0) return Status::success();
   return Status::failure("ERR_SPDK_NO_DESCRIPTORS",

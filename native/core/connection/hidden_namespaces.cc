@@ -14,7 +14,7 @@ constexpr size_t kListBytes = 4096;
 constexpr uint32_t kFirstReserved = 0xFFFFFFFE;
 /** Lists came with NVMe 1.1. */
 constexpr uint32_t kFirstWithLists = 0x10100;
-/** As many ids are named in a text. */
+/** The most ids that a text names. */
 constexpr size_t kNamed = 16;
 
 std::vector<uint32_t> ids_in(const std::vector<uint8_t>& list) {

@@ -15,14 +15,14 @@ namespace spdk_nvme {
  * has none, Linux's target gives them out, and SPDK passes over them. Control thread.
  */
 
-/** Whether a controller can list them. */
+/** Whether a controller may have such namespaces, and can list them. */
 bool may_hide_namespaces(const ControllerInfo& info);
 
 /** Asks for their ids, the first 1024; `found` gets them, unless the controller rejects the command. */
 AdminCommand list_hidden_namespaces(const ControllerInfo& info,
                                     std::function<void(std::vector<uint32_t>)> found);
 
-/** For a reader of the controller's history. */
+/** Describes them for a reader of the controller's history. */
 std::string describe_hidden_namespaces(const std::vector<uint32_t>& ids, uint32_t limit);
 
 }  // namespace spdk_nvme

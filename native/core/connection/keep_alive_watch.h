@@ -27,7 +27,7 @@ class KeepAliveWatch {
   static constexpr std::chrono::milliseconds kLongestQuiet{750};
   /** The most that a pause between two looks counts while a Keep Alive is outstanding. */
   static constexpr std::chrono::milliseconds kLongestLook{100};
-  /** How often its owner looks then. */
+  /** How often its owner looks while a Keep Alive is outstanding. */
   static constexpr std::chrono::milliseconds kLookInterval{50};
 
   enum class Verdict { fine, send, lost };
@@ -43,16 +43,16 @@ class KeepAliveWatch {
     outstanding_ = false;
   }
 
-  /** The Keep Alive has completed, with whatever status. */
+  /** Notes that the Keep Alive has completed, with any status. */
   void completed() {
     outstanding_ = false;
     responded();
   }
 
-  /** Another command of the same queue has completed. */
+  /** Notes that another command of the same queue has completed. */
   void responded() { silent_since_ = spent_; }
 
-  /** `send`: send a Keep Alive, which counts as outstanding from here on; `lost`: the controller does not respond. */
+  /** Returns `send` if a Keep Alive is due, which then counts as outstanding; `lost` without a response. */
   Verdict look(Time now) {
     const Duration most = outstanding_ ? kLongestLook : Duration::max();
     spent_ += std::clamp<Duration>(now - last_look_, Duration::zero(), most);
@@ -75,12 +75,12 @@ class KeepAliveWatch {
  private:
   const Duration timeout_;
   const Duration quiet_;
-  /** The time that counts. */
+  /** The time that counts, see the class. */
   Duration spent_{0};
   Time last_look_{};
-  /** In that time: the latest completion, or the Keep Alive if that came later. */
+  /** The value of spent_ at the latest completion, or at the Keep Alive if that came later. */
   Duration silent_since_{0};
-  /** A Keep Alive is outstanding. */
+  /** Whether a Keep Alive is outstanding. */
   bool outstanding_ = false;
 };
 

@@ -20,7 +20,7 @@ namespace spdk_nvme {
 /**
  * A change of the keys of a connection: its admin queue and, where they can, all of its I/O queue pairs authenticate once more,
  * with the new ones. I/O waits inside SPDK until its queue pair has. SPDK disconnects a queue pair that fails. Thread: control, but
- * for what those who poll report. SPDK reports to it until the controller is destroyed, which it must outlive.
+ * for what the polling threads report. SPDK reports to it until the controller is destroyed, which it must outlive.
  */
 class KeyChange {
  public:
@@ -33,7 +33,7 @@ class KeyChange {
   KeyChange& operator=(const KeyChange&) = delete;
 
   [[nodiscard]] const spdk::Keys& keys() const { return keys_; }
-  /** Has every queue pair authenticate that can. */
+  /** Begins to authenticate every queue pair that can authenticate again. */
   void begin(spdk_nvme_ctrlr* controller, const std::vector<std::shared_ptr<QueueSet>>& sets,
              const LingerLock::ExclusiveGuard& held);
   /** How it ended; nothing while it goes on. */
@@ -41,7 +41,7 @@ class KeyChange {
   [[nodiscard]] bool settled() const { return done_ == nullptr; }
   /** Whether no queue pair will report to it any more. */
   [[nodiscard]] bool over() const { return settled() && pending_.load(std::memory_order_acquire) == 0; }
-  /** Once. */
+  /** Calls `done`. May be called once. */
   void settle(const Status& status) { std::exchange(done_, nullptr)(status); }
 
  private:
@@ -54,7 +54,7 @@ class KeyChange {
   Done done_;
   /** Queue pairs that have not authenticated yet. */
   std::atomic<size_t> pending_{0};
-  /** Of the first that failed, as a negative errno. */
+  /** The error of the first queue pair that failed, as a negative errno. */
   std::atomic<int> error_{0};
 };
 

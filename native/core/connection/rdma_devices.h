@@ -3,8 +3,8 @@
 namespace spdk_nvme {
 
 /**
- * False when this machine has no RDMA device that verbs can open. Also true when the process has reached its limit of files:
- * then this cannot be found out. Any thread.
+ * Whether this machine has an RDMA device that verbs can open. Also true when the process has reached its limit of
+ * files: then this cannot be found out. Any thread.
  */
 bool rdma_device_present();
 

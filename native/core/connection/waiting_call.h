@@ -11,9 +11,9 @@ namespace spdk_nvme {
 
 /** How long a call into SPDK may wait for the controller. */
 struct CallLimits {
-  /** Of the controller. */
+  /** How long the controller may take to respond. */
   std::chrono::milliseconds response;
-  /** Its patience() applies once a detach waits for this thread. */
+  /** Its patience() limits the call once a detach waits for this thread. */
   const StopRequest& stop;
 };
 
@@ -40,14 +40,14 @@ class WaitingCall {
   WaitingCall(const WaitingCall&) = delete;
   WaitingCall& operator=(const WaitingCall&) = delete;
 
-  /** Whether it took too long. */
+  /** Whether the call took too long. */
   [[nodiscard]] bool timed_out() const { return timed_out_.load(std::memory_order_acquire); }
 
  private:
   static constexpr std::chrono::milliseconds kLook{100};
 
   std::atomic<bool> timed_out_{false};
-  // Deadlines' thread only.
+  // For the thread of Deadlines only.
   std::chrono::milliseconds waited_{0};
   std::chrono::milliseconds waited_for_detach_{0};
   /** Last: it uses all of the above. */

@@ -90,7 +90,7 @@ void ControlLoop::abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done)
   });
 }
 
-/** Without a connection the next one is made with them. */
+/** Changes the keys. Without a connection, the next one is made with them. */
 void ControlLoop::change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done) {
   mailbox_->post([this, keys = std::move(keys), limit, done = std::move(done)] {
     if (const auto why = spdk::unsupported_key_change(); !why.empty()) {
@@ -191,7 +191,7 @@ bool ControlLoop::serve() {
   return posted || completed;
 }
 
-/** When there is something to do for an attached or failed controller. */
+/** Returns when an attached or failed controller has something to do. */
 ControlLoop::Clock::time_point ControlLoop::next_turn() const {
   if (connection_ == nullptr) return Clock::now() + kLongestSleep;
   return connection_->next_poll();
@@ -204,7 +204,7 @@ void ControlLoop::sleep_until(Clock::time_point when) {
   mailbox_->sleep(std::chrono::ceil<std::chrono::microseconds>(time));
 }
 
-/** Hands a connection that is made to those who poll it. */
+/** Hands a connection that is made to the threads that poll it. */
 void ControlLoop::adopt(std::shared_ptr<Connection> connection) {
   connection_ = std::move(connection);
   description_.read(*connection_);
@@ -248,7 +248,7 @@ void ControlLoop::look_for_hidden_namespaces() {
   }));
 }
 
-/** Some part of the connection is lost. */
+/** Reacts to the loss of some part of the connection. */
 void ControlLoop::lose(const Status& why) {
   if (state() != ControllerState::attached) return;
   if (!reconnect_.enabled()) return fail(why);
@@ -326,7 +326,7 @@ void ControlLoop::reset_now() {
   }
 }
 
-/** A requested detach ends the wait. */
+/** Waits until this time, or until a detach is requested. */
 void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
   while (!stopping()) {
     mailbox_->run();
@@ -338,7 +338,7 @@ void ControlLoop::wait_for_next_attempt(Clock::time_point when) {
 }
 
 /**
- * Before an attempt to connect, which may not return for seconds: fails I/O if that is about to be due, and again
+ * Called before an attempt to connect, which may take seconds: fails I/O if that is about to be due, and again
  * the commands that JavaScript has sent before it got the event.
  */
 void ControlLoop::fail_what_is_due() {
@@ -351,7 +351,7 @@ void ControlLoop::fail_what_is_due() {
   }
 }
 
-/** While there is no connection: completes cancelled I/O, and all I/O once the policy's fail-fast time is over. */
+/** Called while there is no connection: completes cancelled I/O, and all I/O after the policy's fail-fast time. */
 void ControlLoop::tend_waiting_io() {
   io_.settle_cancelled();
   switch (reconnect_.waiting_io(Clock::now())) {
@@ -380,7 +380,7 @@ DetachReport ControlLoop::detach_now() {
   const bool dead = lost || !sequence.drain();
   const DetachReport report = sequence.disconnect_and_destroy(dead, pass);
   connection_.reset();
-  // What waited for a reset that this detach has ended.
+  // These commands waited for a reset that this detach has ended.
   io_.fail_pending(0);
   io_.stop_reporting();
   connector_.release_id();

@@ -70,7 +70,7 @@ class ControlLoop : public TurnTask {
   [[nodiscard]] ControllerState state() const { return life_.state(); }
   [[nodiscard]] const Description& description() const { return description_; }
   [[nodiscard]] const IoQueues& io() const { return io_; }
-  /** Only once attached. */
+  /** Valid once attached. */
   [[nodiscard]] const AttachReport& attach_report() const { return attach_report_; }
 
  private:
@@ -101,7 +101,7 @@ class ControlLoop : public TurnTask {
   ControllerLife life_;
   StopRequest stop_;
   DetachCalls detach_calls_;
-  /** Shared with those who poll, who may report to it when the controller is gone. */
+  /** Shared with the polling threads, which may report to it when the controller is gone. */
   const std::shared_ptr<Mailbox> mailbox_;
   IoQueues io_;
   Description description_;
@@ -115,7 +115,7 @@ class ControlLoop : public TurnTask {
   /** Null while there is none. Nothing else keeps it: reports about it hold a weak pointer. */
   std::shared_ptr<Connection> connection_;
   bool reset_wanted_ = false;
-  /** What was lost; success for a requested reset. */
+  /** Why the reset is wanted: what was lost, or success if a caller requested it. */
   Status reset_cause_;
   Reconnect reconnect_;
 };

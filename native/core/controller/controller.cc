@@ -10,7 +10,7 @@ std::shared_ptr<Controller> Controller::start(const std::shared_ptr<ControllerSe
                                               ControlThreads& threads, Request request,
                                               ControllerEvents events) {
   auto turns = threads.make_member();
-  // Weak: the loop is kept by its member, and those who wake it may outlive both.
+  // Weak: the loop is kept by its member, and the threads that wake it may outlive both.
   auto loop = std::make_shared<ControlLoop>(services, std::move(request), std::move(events),
                                             [weak = std::weak_ptr(turns)] {
                                               if (const auto member = weak.lock()) member->wake();

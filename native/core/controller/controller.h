@@ -34,13 +34,13 @@ class Controller {
 
   [[nodiscard]] const Request& request() const { return loop_->request(); }
   [[nodiscard]] ControllerState state() const { return loop_->state(); }
-  /** As of the latest attach or reset. */
+  /** The description as of the latest attach or reset. */
   [[nodiscard]] const Description& description() const { return loop_->description(); }
-  /** Only once attached. */
+  /** Valid once attached. */
   [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return loop_->io().queue_pairs(); }
-  /** Only once attached. */
+  /** Valid once attached. */
   [[nodiscard]] const AttachReport& attach_report() const { return loop_->attach_report(); }
-  /** What happened to it last. Readable for as long as the object is there. */
+  /** The controller's latest events, readable for as long as this object exists. */
   [[nodiscard]] const History& history() const { return *loop_->context().history; }
   [[nodiscard]] IoStats& io_stats() const { return *loop_->context().io_stats; }
   [[nodiscard]] LingerLock::Counters linger_counters() const { return loop_->context().linger->counters(); }
@@ -55,7 +55,7 @@ class Controller {
   }
   /** Breaks the connections of an attach that was cancelled some time ago and has not ended by itself. */
   void force_disconnect() { loop_->force_disconnect(); }
-  /** The environment ends: the controller no longer waits for anything that only JavaScript can do. Call detach() first. */
+  /** Ends waits for anything that only JavaScript can do, when the environment ends. Call detach() first. */
   void abandon() { loop_->stop(StopRequest::Level::abandon); }
   /** Whether it ends without a caller that waits for it: its attach was cancelled, or its environment ends. */
   [[nodiscard]] bool ends_unseen() const {
@@ -95,8 +95,8 @@ class Controller {
 
   /**
    * Has a discovery controller report changes of its log on the present connection, see
-   * ControllerEvents::log_changed. Where its feature Asynchronous Event Configuration allows it, which is the
-   * caller's to set.
+   * ControllerEvents::log_changed. Only where its feature Asynchronous Event Configuration allows that; the
+   * caller sets the feature.
    */
   void watch_log() { loop_->watch_log(); }
 
@@ -104,14 +104,14 @@ class Controller {
   void wedge() { loop_->wedge(); }
 
   /**
-   * Where the threads that work for it are now, in the words of describe_thread(): for the report of a wedged
+   * Describes where the threads that work for it are now, in the words of describe_thread(): for the report of a wedged
    * one. Not for those threads; takes about as long as `patience`, if one does not respond.
    */
   [[nodiscard]] std::string stacks(std::chrono::milliseconds patience) const;
 
   /** Whether the last turn has ended: nothing is done or reported after that. */
   [[nodiscard]] bool finished() const { return turns_->ended(); }
-  /** Waits for that. False when it was not so in time. */
+  /** Waits for the end of the last turn. False if it did not end in time. */
   [[nodiscard]] bool wait_for_end(std::chrono::milliseconds limit) const {
     return turns_->wait_for_end(limit);
   }

@@ -7,7 +7,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/** Since the process has used it; what was measured before is of ticks as long. */
+/** Measured since the addon was loaded; ticks before that were as long. */
 const TickLength tick_length;
 
 std::vector<ControllerStats::Latency> latencies_of(const Controller& controller) {

@@ -27,7 +27,7 @@ struct ControllerStats {
     double end_us;
     uint64_t count;
   };
-  /** Of the commands that the controller completed; entries with none are left out. */
+  /** Latencies of the commands that the controller completed, without empty entries. */
   std::vector<Latency> latencies;
   uint64_t polls = 0;
   uint64_t idle_polls = 0;

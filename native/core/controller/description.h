@@ -22,7 +22,7 @@ class Description {
  public:
   // Any thread.
 
-  /** As of the latest attach or reset. */
+  /** The description as of the latest attach or reset. */
   [[nodiscard]] ControllerInfo info() const;
   [[nodiscard]] std::vector<NamespaceInfo> namespaces() const;
   /** Ids of namespaces that the controller has and SPDK does not use, see hidden_namespaces.h. */
@@ -30,7 +30,7 @@ class Description {
 
   // Control thread.
 
-  /** Of a new connection. */
+  /** Reads everything over a new connection. */
   void read(const Connection& connection);
   void read_namespaces(const Connection& connection);
   /** Returns false if the list is the same as before. */

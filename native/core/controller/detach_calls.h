@@ -31,13 +31,13 @@ class DetachCalls {
     done(*report_);
   }
 
-  /** Defaults when there was no call. */
+  /** The settings of the first call, or defaults if there was none. */
   [[nodiscard]] DetachSettings settings() const {
     const std::lock_guard<std::mutex> guard(mutex_);
     return settings_.value_or(DetachSettings{});
   }
 
-  /** Once. */
+  /** Calls `done` of all calls. May be called once. */
   void settle(const DetachReport& report) {
     std::vector<Done> waiting;
     {

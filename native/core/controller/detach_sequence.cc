@@ -20,7 +20,7 @@ bool DetachSequence::probe() {
   return wait_for_probe(send_probe());
 }
 
-/** Any completion is a response: one with an error too, and a recent one of another admin command. */
+/** Sends a Keep Alive. Any completion is a response, also an error, or a recent one of another admin command. */
 std::shared_ptr<const bool> DetachSequence::send_probe() {
   if (connection_->has_just_responded()) return std::make_shared<bool>(true);
   auto completed = std::make_shared<bool>(false);

@@ -15,14 +15,14 @@ namespace spdk_nvme {
 
 /** What a controller reports to its owner. Must not block. Thread: control, except for the state `wedged`. */
 struct ControllerEvents {
-  /** The attach has ended, well or not. Exactly once, and before any other. */
+  /** The attach has ended, well or not. Called exactly once, and before any other function. */
   std::function<void(const Status&)> attached;
-  /** After that. */
+  /** The state changed, after `attached`. */
   std::function<void(ControllerState)> state_changed;
   /** The link or the target failed, and no further attempt to reconnect follows. */
   std::function<void(const Status&)> failed;
   std::function<void(const ResetStep&)> reset;
-  /** Commands have completed on some ring. Called on whichever thread polls. */
+  /** Commands have completed on some ring. Called on the thread that polls. */
   std::function<void()> io_completed;
   /** What namespaces() or hidden_namespaces() gives may have changed. */
   std::function<void()> namespaces_changed;
@@ -45,7 +45,7 @@ class EventSink {
 
   void attached(const Status& status);
   void state_changed(ControllerState state);
-  /** The same, for the history alone. */
+  /** Adds the state to the history alone. */
   void note_state(ControllerState state) { history_->add(HistoryEvent::Kind::state, to_string(state)); }
   /** Emits the state `failed`, then the reason. */
   void failed(const Status& why);
@@ -53,14 +53,14 @@ class EventSink {
   void namespaces_changed();
   void log_changed();
   void reservations_changed();
-  /** For the rings, which call it on the threads that poll. */
+  /** Returns the function for the rings, which call it on the threads that poll. */
   [[nodiscard]] std::function<void()> io_completed() const { return events()->io_completed; }
-  /** For what only a reader of the history needs to know. */
+  /** Adds an event to the history alone. */
   void note(HistoryEvent::Kind kind, std::string text, const char* code = "") {
     history_->add(kind, std::move(text), code);
   }
 
-  /** Nothing is emitted any more: the functions are dropped, since they hold on to the owner's listeners. */
+  /** Ends all calls: the functions are dropped, since they hold on to the owner's listeners. */
   void close();
 
  private:
@@ -68,7 +68,7 @@ class EventSink {
 
   /** Guards events_. */
   mutable std::mutex mutex_;
-  /** Never null; without functions once closed. */
+  /** The owner's functions. Never null; without functions once closed. */
   std::shared_ptr<const ControllerEvents> events_;
   const std::shared_ptr<History> history_;
 };

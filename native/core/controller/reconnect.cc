@@ -9,7 +9,7 @@ namespace {
 
 using Time = Reconnect::Time;
 
-/** `from + time`; Time::max() for kForever. */
+/** Returns `from + time`, or Time::max() for kForever. */
 Time after(Time from, std::chrono::milliseconds time) {
   return time == ReconnectPolicy::kForever ? Time::max() : from + time;
 }

@@ -42,9 +42,9 @@ class Reconnect {
   /** Whether a loss is followed by attempts, rather than by the failure of the controller. */
   [[nodiscard]] bool enabled() const { return policy_.enabled(); }
 
-  /** The connection is lost, or about to be ended by a reset. */
+  /** Called when the connection is lost, or about to be ended by a reset. */
   void begin(Time now);
-  /** Reconnected, or no further attempt follows. */
+  /** Called when the connection is re-established, or no further attempt follows. */
   void end();
 
   /**
@@ -56,7 +56,7 @@ class Reconnect {
   [[nodiscard]] std::optional<Time> next_attempt(Time attempted, Time now, const Status& failure = {}) const;
 
   enum class WaitingIo { keep, begin_to_fail, fail };
-  /** What happens to I/O that waits for the connection. `begin_to_fail` once, and `fail` from then on. */
+  /** Decides about I/O that waits for the connection: `begin_to_fail` once, and `fail` from then on. */
   WaitingIo waiting_io(Time now);
   /** When to call waiting_io() next, at the latest; Time::max() when its result does not change. */
   [[nodiscard]] Time next_look(Time now) const {
@@ -65,7 +65,7 @@ class Reconnect {
 
  private:
   const ReconnectPolicy policy_;
-  /** No attempt begins later. */
+  /** The latest time at which an attempt may begin. */
   Time last_ = Time::min();
   Time fail_fast_at_ = Time::max();
   bool failing_fast_ = false;
@@ -78,11 +78,11 @@ struct ResetStep {
   enum class Kind { begun, attempt_failed, failing_fast, done };
 
   Kind kind = Kind::begun;
-  /** begun: what was lost, or success for a requested one; attempt_failed: why. */
+  /** begun: what was lost, or success if a caller requested the reset; attempt_failed: why. */
   Status status;
   /** Attempts so far. */
   unsigned attempts = 0;
-  // Milliseconds; done.
+  // In milliseconds, for `done`.
   double disconnect_ms = 0;
   double connect_ms = 0;
   double total_ms = 0;

@@ -52,7 +52,7 @@ void History::add_log(int level, std::string source, std::string text) {
   keep(log_, std::move(event));
 }
 
-/** The time is taken under the lock, so that each list is in its order. */
+/** Adds an event. Its time is taken under the lock, so that each list is in the order of time. */
 void History::keep(std::deque<HistoryEvent>& list, HistoryEvent event) {
   const std::lock_guard<std::mutex> guard(mutex_);
   event.wall_ms = now_ms<std::chrono::system_clock>();

@@ -16,9 +16,9 @@ struct HistoryEvent {
   Kind kind = Kind::state;
   /** The name of a state, a message, or a line of SPDK's log. */
   std::string text;
-  /** Of a failure, as in Status: a string literal. */
+  /** The code of a failure, as in Status: a string literal. */
   const char* code = "";
-  /** Of a log line, as in LogLine. */
+  /** The level of a log line, as in LogLine. */
   int level = 0;
   std::string source;
   /** Milliseconds since 1970 of the wall clock, and of CLOCK_MONOTONIC. */
@@ -54,7 +54,7 @@ class History {
   void add(HistoryEvent::Kind kind, std::string text, const char* code = "");
   void add_log(int level, std::string source, std::string text);
 
-  /** Both lists together, oldest first. */
+  /** The events of both lists, oldest first. */
   [[nodiscard]] std::vector<HistoryEvent> events() const;
 
  private:

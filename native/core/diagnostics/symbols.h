@@ -17,7 +17,7 @@ class Symbols {
   Symbols& operator=(const Symbols&) = delete;
 
   /**
-   * As `function+0x12 (library.so+0x3456)`; the part in brackets is input for addr2line.
+   * Describes an address as `function+0x12 (library.so+0x3456)`; the part in brackets is input for addr2line.
    * @param returns_here the address is that after a call, which may already belong to the next function
    */
   std::string describe(void* address, bool returns_here);

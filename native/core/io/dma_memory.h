@@ -37,11 +37,11 @@ class DmaMemory {
   /** Allocates zeroed memory on a page boundary. False if no memory or no number is left. */
   bool allocate(size_t size, uint32_t& id);
   /**
-   * JavaScript no longer uses the region: frees it, or leaves that to free_unpinned() while commands use it.
+   * Frees a region that JavaScript no longer uses, or leaves that to free_unpinned() while commands use it.
    */
   void drop(uint32_t id);
   /**
-   * As drop(), by the garbage collector, which comes late: nothing if the region was freed before, whoever has its number now.
+   * Drops for the garbage collector, which comes late: no effect if the region was freed, even if its number is reused.
    */
   void drop(uint32_t id, uint64_t serial) {
     if (regions_[id].serial == serial) drop(id);

@@ -15,7 +15,7 @@ constexpr uint64_t kMaxBlocks = 65'536;
 /** Whether the segments are usable memory, change at block boundaries, and are as long as the blocks. */
 bool segments_cover(const IoCommand& command, const DmaMemory& memory) {
   if (command.segment_count > RingLayout::kMaxSegments) return false;
-  // One that is as long as the blocks needs no division.
+  // The only segment must be as long as all blocks, which needs no division.
   const bool change = command.segment_count > 1;
   uint64_t total = 0;
   for (const auto& [region, offset, length] : command.data()) {
@@ -83,7 +83,7 @@ uint32_t transferred_block_bytes(const IoCommand& command, const NamespaceEntry&
 }
 
 int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory) {
-  // It has vanished or another one has its id: the command may be from before a reset.
+  // The namespace has vanished or another one has its id: the command may be from before a reset.
   if (entry == nullptr || command.tag != entry->tag) return -ENODEV;
   if (command.operation == RingLayout::raw) {
     if (command.segment_count == 0) return 0;
@@ -122,7 +122,7 @@ void next_piece(const IoCommand& command, uint32_t sent, const NamespaceEntry& e
     piece.segments = command.segment_count;
     return;
   }
-  // As a whole, or it would not be atomic; and most others without looking further.
+  // A fused command is sent as a whole, or it would not be atomic; most others fit, and need no further look.
   if (command.operation == RingLayout::compare_and_write ||
       (sent == 0 && command.transfers() && fits(command, entry, limits))) {
     piece.count = command.blocks;

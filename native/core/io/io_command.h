@@ -36,7 +36,7 @@ struct IoCommand : RingLayout {
   /** CDW14, for the first block, and CDW15; only of commands with has_protection(). */
   uint32_t reference_tag = 0;
   uint32_t application_tag = 0;
-  /** Of a raw command. */
+  /** The opcode of a raw command. */
   uint32_t opcode = 0;
   std::array<uint32_t, kRawDwords> dwords{};
   /**
@@ -76,7 +76,7 @@ struct IoCommand : RingLayout {
  */
 uint32_t transferred_block_bytes(const IoCommand& command, const NamespaceEntry& entry);
 
-/** 0, or the negative errno why the command cannot be sent to this namespace with this memory. */
+/** Returns 0, or the negative errno why the command cannot be sent to this namespace with this memory. */
 int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory);
 
 /** A part of a command that is sent as one NVMe command. */

@@ -41,7 +41,7 @@ std::vector<IoQueues::Share> IoQueues::shares() const {
 }
 
 void IoQueues::serve(const std::vector<std::shared_ptr<QueueSet>>& sets) {
-  // As in shares().
+  // The sets have the order of shares().
   auto set = sets.begin();
   for (size_t i = 0; i < queue_pairs_.size(); i++) {
     const QueuePair& pair = queue_pairs_[i];

@@ -37,15 +37,15 @@ struct IoServices {
  */
 class IoQueues {
  public:
-  /** One queue pair as JavaScript sees it: its ring, and who polls it. */
+  /** One queue pair as JavaScript sees it: its ring, and which threads poll it. */
   struct QueuePair {
     std::shared_ptr<IoRing> ring;
     /** Null when the JavaScript thread polls alone. */
     Poller* poller = nullptr;
-    /** By which the JavaScript thread polls; null when pollers do alone. The same for all queue pairs of one set. */
+    /** The set by which the JavaScript thread polls, one for several queue pairs; null when only pollers poll. */
     std::shared_ptr<JsQueueSet> js_set;
 
-    /** Commands were published. Thread: JavaScript. */
+    /** Called when commands were published. Thread: JavaScript. */
     void submitted() const {
       if (js_set) {
         js_set->submitted(ring->in_flight() == 0);
@@ -64,7 +64,7 @@ class IoQueues {
   IoQueues(const IoQueues&) = delete;
   IoQueues& operator=(const IoQueues&) = delete;
 
-  /** Any thread, once the controller is attached: they do not change any more. */
+  /** The queue pairs, which do not change once the controller is attached. Any thread from then on. */
   [[nodiscard]] const std::vector<QueuePair>& queue_pairs() const { return queue_pairs_; }
 
   /** Makes a ring for each queue pair that the target grants. */
@@ -77,9 +77,9 @@ class IoQueues {
     size_t thread;
     std::vector<std::shared_ptr<IoRing>> rings;
   };
-  /** Those of one thread together. */
+  /** The rings, divided by the thread that polls them. */
   [[nodiscard]] std::vector<Share> shares() const;
-  /** Hands a connection's queue sets, one for each share, to those who poll them. */
+  /** Hands a connection's queue sets, one for each share, to the threads that poll them. */
   void serve(const std::vector<std::shared_ptr<QueueSet>>& sets);
   /** Ends the pollers' sleep: they are to look at their sets. */
   void wake_pollers();
@@ -87,7 +87,7 @@ class IoQueues {
   void look();
   [[nodiscard]] PollingMode polling() const { return polling_; }
 
-  // All rings.
+  // For all rings.
 
   void set_namespaces(const std::shared_ptr<const NamespaceTable>& namespaces);
   /** Whether commands that lose their connection wait for the next one. */
@@ -98,7 +98,7 @@ class IoQueues {
   void fail_pending(int error_number);
   /** Operations that JavaScript has accepted and not settled. */
   [[nodiscard]] uint64_t pending() const;
-  /** The controller is gone: nothing is reported any more, and what reports is dropped. */
+  /** Ends all reports, once the controller is gone: the functions that report are dropped. */
   void stop_reporting();
 
  private:

@@ -102,7 +102,7 @@ void IoRing::submit(spdk_nvme_qpair* queue_pair) {
   same_time_ = 0;
   take_namespaces();
   if (!requeued_.empty()) {
-    // They were sent before those that still wait.
+    // Requeued commands were sent before those that still wait.
     ready_.insert(ready_.begin(), requeued_.begin(), requeued_.end());
     for (const uint32_t index : requeued_) slots_[index].ready = true;
     requeued_.clear();
@@ -169,7 +169,7 @@ bool IoRing::send_next(spdk_nvme_qpair* queue_pair, uint32_t index) {
 }
 
 bool IoRing::has_to_wait(int result) const {
-  // There is no room, and with nothing in flight none will become free.
+  // There is no room, and without pieces in flight there will be none.
   if (result == -ENOMEM || result == -EAGAIN) return in_flight_ > 0;
   // The queue pair has lost its connection.
   return result == -ENXIO && requeue_.load(std::memory_order_acquire);
@@ -245,7 +245,7 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   ring.settle(index);
 }
 
-/** Nothing more is sent of a command, which completes with this status unless it has an earlier one. */
+/** Stops sending a command, which completes with this status unless it has an earlier one. */
 void IoRing::end(uint32_t index, uint32_t status) {
   Slot& slot = slots_[index];
   if (std::exchange(slot.ended, true)) return;
@@ -315,7 +315,7 @@ void IoRing::notify() {
   const uint32_t tail = completed_.load(std::memory_order_relaxed);
   if (tail == notified_) return;
   notified_ = tail;
-  // Once more, for its order with the word that JavaScript writes.
+  // Stored once more, for its order with the word that JavaScript writes.
   std::atomic_ref<uint32_t>(words_[kCompletedWord]).store(tail, std::memory_order_seq_cst);
   const std::atomic_ref<uint32_t> wake(words_[kWakeWord]);
   if (wake.load(std::memory_order_seq_cst) == 0) return;

@@ -153,14 +153,14 @@ class IoRing : public RingLayout {
    */
   struct alignas(kCacheLine) Slot {
     bool busy = false;
-    /** It is in ready_ or being sent. */
+    /** Whether it is in ready_ or being sent. */
     bool ready = false;
-    /** Its status is known: nothing more of it is sent. */
+    /** Whether its status is known: nothing more of it is sent. */
     bool ended = false;
-    /** The connection was lost with pieces of it, which are sent again from this unit on. */
+    /** Whether the connection was lost with pieces of it, which are sent again from this unit on. */
     bool lost = false;
     uint32_t lost_from = 0;
-    /** That has happened at some time: a target may still carry out what it was sent. */
+    /** Whether it was `lost` at any time: a target may still carry out what it was sent. */
     bool was_lost = false;
     /** Units passed to SPDK so far, and all of them, see IoCommand::extent(). */
     uint32_t sent = 0;
@@ -219,7 +219,7 @@ class IoRing : public RingLayout {
 
   /** On a cache line that the polling thread only reads. */
   alignas(kCacheLine) std::atomic<uint32_t> submitted_{0};
-  /** Of completed_, so that publish() seldom reads what the polling thread writes. Thread: JavaScript. */
+  /** A copy of completed_, so that publish() seldom reads what the polling thread writes. Thread: JavaScript. */
   uint32_t seen_completed_ = 0;
 
   /** Guards fresh_namespaces_; the version is readable without it. */
@@ -233,7 +233,7 @@ class IoRing : public RingLayout {
   spdk_nvme_ctrlr* controller_ = nullptr;
   std::shared_ptr<const NamespaceTable> namespaces_;
   uint32_t taken_version_ = 0;
-  /** Of namespaces_: that of the last command, which most of the next are for, too. */
+  /** The entry of the last command's namespace, which most of the next are for, too. */
   const NamespaceEntry* last_namespace_ = nullptr;
   uint32_t last_namespace_id_ = 0;
   std::vector<Slot> slots_;
@@ -244,7 +244,7 @@ class IoRing : public RingLayout {
   /** One for each request of the queue pair; the free ones by number. */
   std::vector<Piece> pieces_;
   std::vector<uint32_t> free_pieces_;
-  /** How many of them one command may use. */
+  /** How many pieces one command may use. */
   uint32_t share_ = 1;
   uint32_t head_ = 0;
   uint32_t seen_cancels_ = 0;

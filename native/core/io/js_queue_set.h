@@ -39,7 +39,7 @@ class JsQueueSet {
   void poll(std::chrono::microseconds spin = {}) {
     take();
     if (!set_) return;
-    // Nobody asks when it looked, and reading the clock takes a part of the time of a command.
+    // Nothing needs the time of this look, and reading the clock takes a part of the time of a command.
     if (poller_ == nullptr && spin.count() == 0) {
       set_->poll();
       return;
@@ -65,8 +65,8 @@ class JsQueueSet {
   }
 
   /**
-   * Commands were published: some thread looks for their completions from now on. Thread: JavaScript.
-   * @param first no others are outstanding, so it is worth a call into SPDK that sends them at once
+   * Has some thread look for the completions of commands that were published. Thread: JavaScript.
+   * @param first no others are outstanding, so it is worth a call into SPDK that sends these immediately
    */
   void submitted(bool first) {
     take();
@@ -108,7 +108,7 @@ class JsQueueSet {
   std::mutex mutex_;
   std::shared_ptr<QueueSet> fresh_;
   std::atomic<uint32_t> version_{0};
-  /** What was taken last. Thread: JavaScript. */
+  /** The set that take() has taken last. Thread: JavaScript. */
   std::shared_ptr<QueueSet> set_;
   uint32_t taken_ = 0;
 };

@@ -60,7 +60,7 @@ class NamespaceTable {
 /** The most blocks that the controller compares and writes as one; 0 where it does not. Thread: control. */
 uint32_t compare_and_write_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns);
 
-/** From SPDK's present state. Thread: control. */
+/** Makes the table from SPDK's present state. Thread: control. */
 std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags);
 
 }  // namespace spdk_nvme

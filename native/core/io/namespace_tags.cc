@@ -32,7 +32,7 @@ void NamespaceTags::update(spdk_nvme_ctrlr* controller) {
   }
 }
 
-/** Size is no part of it: a disk that grows is the same disk. */
+/** Reads the identity of a namespace. The size is no part of it: a disk that grows is the same disk. */
 NamespaceTags::Identity NamespaceTags::identify(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns) {
   Identity identity;
   const spdk_nvme_ns_data* data = spdk_nvme_ns_get_data(ns);

@@ -10,7 +10,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/** SPDK starts, again, at this offset into the data of a piece. */
+/** Called when SPDK starts, again, at this offset into the data of a piece. */
 void rewind(void* context, uint32_t offset) {
   auto* piece = static_cast<Piece*>(context);
   const auto segments = piece->command->data();

@@ -13,7 +13,7 @@ using Clock = QueueSet::Clock;
 
 /** How long a poller spins after the last completion before it begins to sleep. */
 constexpr std::chrono::microseconds kSpinAfterWork{100};
-/** The same while commands are outstanding: a sleep would add to their latency. */
+/** How long it spins while commands are outstanding: a sleep would add to their latency. */
 constexpr std::chrono::microseconds kSpinWhileBusy{5'000};
 /** The first sleep; each further one without work is twice as long, up to the limit of the options. */
 constexpr std::chrono::microseconds kFirstSleep{20};
@@ -48,12 +48,12 @@ constexpr std::chrono::milliseconds kStopLimit{200};
 struct Poller::Loop {
   explicit Loop(PollerOptions poller_options) : options(poller_options) {}
 
-  /** A set that it serves. */
+  /** A set that the poller serves. */
   struct Served {
     std::shared_ptr<QueueSet> set;
-    /** JavaScript polls it too. */
+    /** Whether JavaScript may poll it too. */
     bool visited = false;
-    /** JavaScript polls it, in turn with others. */
+    /** Whether JavaScript polls it now, in turn with others. */
     bool attended = false;
 
     [[nodiscard]] bool in_turn(Clock::time_point now) const {
@@ -64,7 +64,7 @@ struct Poller::Loop {
   /** What a turn found, over all sets. */
   struct Turn {
     bool worked = false;
-    /** On a set that it serves alone. */
+    /** Whether commands completed on a set that the poller serves alone. */
     bool worked_alone = false;
     /** Completions are expected soon, on sets that it serves alone... */
     bool hot = false;
@@ -101,7 +101,7 @@ struct Poller::Loop {
     mailbox.forget_nudges();
   }
 
-  /** Looks which sets JavaScript polls. */
+  /** Finds out which sets JavaScript polls. */
   void look(Clock::time_point now) {
     const bool at_some = now - looked_at.load(std::memory_order_relaxed) < kAttention;
     bool any = false;
@@ -159,7 +159,7 @@ struct Poller::Loop {
         sleep = std::min(sleep * 2, options.idle_sleep);
       }
     }
-    // Whoever holds the controllers of a closed environment holds this, too.
+    // A program that keeps the controllers of a closed environment keeps this object, too.
     watch.close();
   }
 };

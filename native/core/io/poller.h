@@ -48,8 +48,8 @@ class Poller {
    */
   void watch(QueueSet::Clock::time_point now);
   /**
-   * JavaScript looks at a set of its, and need not be watched again so soon: puts off the poller's next look. Does so at
-   * most every few hundred microseconds. Thread: JavaScript.
+   * Puts off the poller's next look, since JavaScript looks at one of the sets. Has an effect at most every few hundred
+   * microseconds. Thread: JavaScript.
    */
   void prolong_watch(QueueSet::Clock::time_point now);
 
@@ -60,7 +60,7 @@ class Poller {
 
   /** Requests the end of the thread. Thread: any. */
   void stop();
-  /** Waits for its end. False if it did not end in time, because SPDK has not returned to it. */
+  /** Waits for the thread's end. False if it did not end in time, because SPDK has not returned to it. */
   bool join_for(std::chrono::milliseconds limit) { return thread_.join_for(limit); }
 
  private:

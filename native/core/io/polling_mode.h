@@ -2,7 +2,7 @@
 
 namespace spdk_nvme {
 
-/** Who polls a controller's queue pairs (docs/internals/polling.md). */
+/** Which threads poll a controller's queue pairs (docs/internals/polling.md). */
 enum class PollingMode {
   /** Pollers alone. */
   threads,

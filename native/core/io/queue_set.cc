@@ -77,7 +77,7 @@ QueueSet::Turn QueueSet::serve_shared(size_t thread) {
   return poll_pairs(thread);
 }
 
-/** No thread but one reports it, and none under a lock. */
+/** Reports a loss. Only one thread does so, and none under a lock. */
 void QueueSet::report_loss() {
   if (!disturbed_.load(std::memory_order_relaxed) || !on_failure) return;
   if (loss_reported_.exchange(true, std::memory_order_relaxed)) return;
@@ -144,7 +144,7 @@ void QueueSet::disconnect_and_free() {
   free();
 }
 
-/** SPDK aborts the outstanding commands of the queue pairs. */
+/** Frees the queue pairs. SPDK aborts their outstanding commands. */
 void QueueSet::free() {
   pairs_.free();
   for (const auto& ring : rings_) {

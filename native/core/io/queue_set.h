@@ -67,8 +67,8 @@ class QueueSet {
   Turn poll();
 
   /**
-   * The same while all is well, by a thread that does not own the set; what is not leaves it to the owner. Waits
-   * for nothing. Thread: JavaScript, with its number.
+   * Polls as poll() does, on a thread that does not own the set, as long as nothing is wrong: that is the owner's
+   * to handle. Never waits. Thread: JavaScript, with its number.
    */
   Turn visit(size_t thread, Clock::time_point now);
   /** Counts as a visit. Thread: JavaScript. */
@@ -90,7 +90,7 @@ class QueueSet {
   }
   /** Requests that the owner disconnects and frees them in its next turns. Only with disconnected_by_owner(). */
   void request_disconnect() { disconnect_requested_.store(true, std::memory_order_release); }
-  /** The progress of that. Thread: any. */
+  /** Whether the owner has begun to disconnect, and whether it is done. Thread: any. */
   [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
   [[nodiscard]] bool freed() const { return phase() == Phase::freed; }
 
@@ -98,7 +98,7 @@ class QueueSet {
   [[nodiscard]] uint64_t in_flight() const;
   /** Whether JavaScript waits to be called for completions instead of looking. Thread: any. */
   [[nodiscard]] bool wake_requested() const;
-  /** How many queue pairs it has. */
+  /** The number of queue pairs. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
   /**
    * Calls for each part of a command that SPDK has: with the queue pair, and with the context that SPDK has the part by. Thread:
@@ -110,7 +110,7 @@ class QueueSet {
   /** Calls with each queue pair that is not being released. Thread: control. Holds: linger lock (exclusive). */
   void for_each_pair(const std::function<void(spdk_nvme_qpair* queue_pair)>& call);
 
-  /** After a failed connect(); waits. Thread: control. Holds: linger lock (exclusive). */
+  /** Ends the queue pairs after a failed connect(); waits. Thread: control. Holds: linger lock (exclusive). */
   void disconnect_and_free();
   /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
   void free();

@@ -50,7 +50,7 @@ Known& known() {
 Status check_state(const Controller& other) {
   const ControllerState state = other.state();
   if (other.ends_unseen() && state != ControllerState::detached && state != ControllerState::wedged) {
-    // EAGAIN: nobody else waits for its end, so the caller may (lib/attaching.ts).
+    // EAGAIN: no other caller waits for its end, so this one may (lib/attaching.ts).
     return Status::failure(
         "ERR_SPDK_DETACHING",
         "an earlier attach of this controller, which was cancelled or whose environment was closed, has not "
@@ -110,7 +110,7 @@ void begin_detach(Controller& controller, std::chrono::milliseconds limit) {
 Status Environment::open(const EnvironmentSettings& settings, int log_level, Log::Listener log,
                          std::shared_ptr<Environment>& environment) {
   const OpeningScope opening;
-  // From now on, so that it gets the lines of the start.
+  // The subscription begins here, so that it gets the lines of the start.
   auto subscription = std::make_unique<LogSubscription>(std::move(log), log_level);
   if (Status status = SpdkRuntime::ensure_started(settings.runtime); !status.ok()) return status;
   prepare_thread_stacks();

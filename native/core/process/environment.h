@@ -68,7 +68,7 @@ class Environment {
   Environment(const EnvironmentSettings& settings, std::unique_ptr<LogSubscription> log);
   bool detach_all(std::chrono::milliseconds limit, std::string* held_by);
 
-  /** Until it is closed. Thread: the one that closes. */
+  /** Present until the environment is closed. Thread: the one that closes. */
   std::unique_ptr<LogSubscription> log_;
   std::shared_ptr<ControllerServices> services_;
   ControlThreads control_threads_;

@@ -14,7 +14,7 @@ struct Hugepages {
 Hugepages read_hugepages();
 
 /**
- * How many of these bytes this process can reserve in hugepages, found out by reserving and releasing them: a limit of its
+ * How many of these bytes this process can reserve in hugepages, found by reserving and releasing them: a limit of its
  * cgroup (hugetlb) may be lower than what is free.
  */
 size_t obtainable_hugepage_bytes(size_t bytes, size_t page_bytes);

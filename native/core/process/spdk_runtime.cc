@@ -29,7 +29,7 @@ enum class Phase { unused, starting, running, broken };
 
 /** Guards the phase and the settings SPDK was started with. */
 std::mutex g_mutex;
-/** The phase is no longer `starting`. */
+/** Notified when the phase is no longer `starting`. */
 std::condition_variable g_settled;
 Phase g_phase = Phase::unused;
 SpdkRuntime::Settings g_started_with;
@@ -48,7 +48,7 @@ Status check_hugepages(size_t memory_mb) {
                          ENOMEM);
 }
 
-/** Free hugepages may be more than the process's cgroup grants. */
+/** Checks the limit of the process's cgroup, which may be less than the free hugepages. */
 Status check_hugepage_limit(size_t memory_mb) {
   const size_t needed = memory_mb << 20;
   const size_t obtained = obtainable_hugepage_bytes(needed, read_hugepages().page_bytes);
@@ -95,7 +95,7 @@ Status check_descriptors(size_t memory_mb) {
                          EMFILE);
 }
 
-/** What counts descriptors and hugepages reads it, as DPDK does. */
+/** Checks that /proc is mounted, which DPDK reads, and so do the counts of descriptors and hugepages. */
 Status check_proc() {
   if (access("/proc/self/fd", F_OK) == 0) return Status::success();
   return Status::failure("ERR_SPDK_ENV_INIT_FAILED",

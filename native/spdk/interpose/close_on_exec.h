@@ -30,7 +30,7 @@ class NewDescriptors {
   std::vector<int> before_;
 };
 
-/** How many files this process has open. Thread: any. */
+/** Counts the files that this process has open. Thread: any. */
 size_t count_descriptors();
 
 /** Marks the files of DPDK's memory. Thread: any. */

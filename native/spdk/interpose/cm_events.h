@@ -45,7 +45,7 @@ class CmEvents {
     return acknowledge_(event);
   }
 
-  /** SPDK is about to destroy the id: acknowledges its held events. */
+  /** Acknowledges the held events of an id that SPDK is about to destroy. */
   void drop(const rdma_cm_id* id) {
     const std::lock_guard<std::mutex> guard(mutex_);
     std::erase_if(held_, [this, id](rdma_cm_event* event) {
@@ -56,7 +56,7 @@ class CmEvents {
   }
 
  private:
-  /** The caller holds the mutex. */
+  /** Whether SPDK has an event of the id. Holds: mutex_. */
   [[nodiscard]] bool is_out(const rdma_cm_id* id) const {
     return std::any_of(out_.begin(), out_.end(),
                        [id](const rdma_cm_event* event) { return event->id == id; });

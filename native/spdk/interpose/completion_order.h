@@ -42,7 +42,7 @@ class DisconnectedQueuePairs {
     any_.store(true, std::memory_order_release);
   }
 
-  /** SPDK is about to destroy it: another one may get its number. */
+  /** Removes a queue pair that SPDK is about to destroy: another one may get its number. */
   void remove(const ibv_qp* queue_pair) {
     const std::lock_guard<std::mutex> guard(mutex_);
     std::erase(list_, Disconnected{queue_pair->send_cq, queue_pair->qp_num});
@@ -51,7 +51,7 @@ class DisconnectedQueuePairs {
 
   /** Changes every completion of these queue pairs, taken from this completion queue, into a failed one. */
   void fail(const ibv_cq* queue, std::span<ibv_wc> completions) {
-    // Without the lock, because pollers call this all the time and mostly there is none.
+    // Without the lock, because pollers call this all the time and mostly the list is empty.
     if (!any_.load(std::memory_order_acquire)) return;
     const std::lock_guard<std::mutex> guard(mutex_);
     for (ibv_wc& one : completions) {
@@ -68,7 +68,7 @@ class DisconnectedQueuePairs {
     bool operator==(const Disconnected&) const = default;
   };
 
-  /** The caller holds the mutex. */
+  /** Whether the list has a queue pair. Holds: mutex_. */
   [[nodiscard]] bool contains(const ibv_cq* queue, uint32_t number) const {
     return std::find(list_.begin(), list_.end(), Disconnected{queue, number}) != list_.end();
   }
@@ -79,7 +79,7 @@ class DisconnectedQueuePairs {
   std::vector<Disconnected> list_;
 };
 
-/** SPDK is about to destroy a queue pair. Does nothing for releases that do not need it. Thread: any. */
+/** Called when SPDK is about to destroy a queue pair. Does nothing for releases that do not need it. Thread: any. */
 void forget_disconnected(const ibv_qp* queue_pair);
 
 /**

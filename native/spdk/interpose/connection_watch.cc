@@ -36,7 +36,7 @@ void disconnect(int socket) {
   shutdown(socket, SHUT_RDWR);
 }
 
-/** From v22.05 on SPDK does not wait for RDMA connections: it ends the attempt itself. */
+/** Whether to disconnect an attempt. From v22.05 on SPDK does not wait for RDMA connections, and ends it itself. */
 bool may_disconnect_attempt(const Handle& handle) {
   return !kAsyncQueuePairs || std::holds_alternative<int>(handle);
 }
@@ -89,7 +89,7 @@ class Connections {
     Handle handle;
     const ConnectionWatch* watch;
     bool established = false;
-    /** Where it is, if it is reported what happens to it. */
+    /** Where its events come from, if they are reported. */
     std::shared_ptr<SocketEvents> events;
   };
 
@@ -172,7 +172,7 @@ int fail(int error) {
   return -1;
 }
 
-/** False if the connection must not be made. */
+/** Adds a connection to the watch of this thread. False if it must not be made. */
 bool watch_connection(Handle handle) {
   if (t_watch == nullptr) return true;
   connections().add(handle, t_watch);
@@ -184,7 +184,7 @@ constexpr int kReadSleepMs = 10;
 /** Reads of attempts on this thread that found nothing, since one that found something. */
 thread_local unsigned t_empty_reads = 0;
 
-/** After a read that found nothing. SPDK reads until it finds nothing: only one more read is a wait. */
+/** Called after a read that found nothing. SPDK reads until it finds nothing: only one more read is a wait. */
 void wait_for_data(int socket) {
   if (++t_empty_reads < 2) return;
   pollfd ready{.fd = socket, .events = POLLIN, .revents = 0};

@@ -59,7 +59,7 @@ class ConnectionWatch {
   struct Notify {
     /** Data has arrived on the connection that was made first, or it has ended. */
     std::function<void()> first_has_data;
-    /** One of the others has ended. */
+    /** Another connection has ended. */
     std::function<void()> other_ended;
   };
   /**

@@ -46,11 +46,11 @@ class Unlocked {
 
 extern "C" {
 
-/** The controller is on no list yet, and no other has its transport id (distinct_id.h): nobody else looks for it. */
+/** The controller is on no list yet, and no other has its transport id (distinct_id.h): no thread looks for it. */
 spdk_nvme_ctrlr* __wrap_nvme_transport_ctrlr_construct(const spdk_nvme_transport_id* id,
                                                        const spdk_nvme_ctrlr_opts* options, void* device) {
-  // Later releases only begin to connect here. Over RDMA a target may keep the queue pair of a connect that is given up before it is
-  // established, and nvmf_tgt does (docs/internals/spdk-releases.md): fewer are under way if they take turns.
+  // Later releases only begin to connect here. Over RDMA a target may keep the queue pair of a connect that is cancelled before
+  // it is established, and nvmf_tgt does (docs/internals/spdk-releases.md): fewer are under way if they take turns.
   if (kAsyncQueuePairs || id->trtype != SPDK_NVME_TRANSPORT_TCP) {
     return __real_nvme_transport_ctrlr_construct(id, options, device);
   }

@@ -28,7 +28,7 @@ struct Poll {
   spdk_nvme_ctrlr* disconnect = nullptr;
 };
 
-/** The innermost one. */
+/** The innermost poll of this thread. */
 thread_local Poll* t_poll = nullptr;
 
 int32_t process_completions(spdk_nvme_qpair* queue_pair, uint32_t most) {
@@ -61,7 +61,7 @@ void disconnect_queue_pair(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_p
     return g_rdma.ctrlr_disconnect_qpair(controller, queue_pair);
   }
   while (Poll* const poll = poll_of(queue_pair, outermost->outer)) {
-    // It is handling these.
+    // The poll is handling these completions.
     fail_all(poll->completions);
     outermost = poll;
   }

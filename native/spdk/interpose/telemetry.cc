@@ -1,6 +1,6 @@
 // Wraps (see wrapped.txt) the start of DPDK's telemetry, which SPDK leaves on up to v23.09: a thread that listens on a socket.
 // Without a folder of its own (--in-memory) that is /tmp/dpdk_telemetry.v2, one for the whole machine. When two processes start
-// at once, or another user's process has left its socket there, DPDK does not start.
+// at the same time, or another user's process has left its socket there, DPDK does not start.
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker gives this name.
 
