@@ -41,7 +41,7 @@ export type SkipReason = 'not-nvm' | 'transport' | 'any-address' | 'secure-chann
 export interface AttachAllReport {
   readonly log: DiscoveryLog;
   readonly attached: readonly { readonly entry: DiscoveryEntry; readonly controller: Controller }[];
-  /** This host had attached them before. */
+  /** The entries whose controllers this host had attached before. */
   readonly present: readonly { readonly entry: DiscoveryEntry; readonly controller: Controller }[];
   readonly failed: readonly { readonly entry: DiscoveryEntry; readonly error: Error }[];
   readonly skipped: readonly { readonly entry: DiscoveryEntry; readonly reason: SkipReason }[];
@@ -154,7 +154,7 @@ function isLog(value: unknown): value is DiscoveryLog {
   return typeof value === 'object' && value !== null && 'entries' in value;
 }
 
-/** Which entries are to be attached, and why the others are not. */
+/** Decides which entries are to be attached, and why the others are not. */
 function choose(entries: readonly DiscoveryEntry[], filter: Filter, withTls: boolean) {
   const chosen: { readonly entry: DiscoveryEntry; readonly id: TransportId }[] = [];
   const skipped: { readonly entry: DiscoveryEntry; readonly reason: SkipReason }[] = [];
@@ -194,7 +194,7 @@ function reasonToSkip(
   }
 }
 
-/** A log may have been made by hand. */
+/** Checks the entries: a log may have been made by hand. */
 function checkedEntries(log: DiscoveryLog): DiscoveryEntry[] {
   try {
     const entries = entriesOf(log);

@@ -128,7 +128,7 @@ function nativeAttachOptions(transportId: TransportId, resolved: IdentifiedOptio
   };
 }
 
-/** 0 where an option is not given. */
+/** Returns an option as native code takes it: one more than its value, or 0 if it is not given. */
 function oneMore(value: number | undefined): number {
   return value === undefined ? 0 : value + 1;
 }

@@ -38,7 +38,7 @@ export interface BatchCloseOptions {
 }
 
 const largestTag = 0xffff_ffff;
-/** No caller can pass it. */
+/** A value that no caller can pass. */
 const noNamespace = Symbol('no namespace');
 const noBytes = new Uint8Array(0);
 /** After this many calls of `wait()` that resolved immediately, the next one lets the event loop turn. */
@@ -60,7 +60,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   readonly capacity: number;
   /** The tags of the commands that the last `reap()` or `wait()` collected. */
   readonly tags: Uint32Array;
-  /** Their statuses, in the same order. */
+  /** The statuses of these commands, in the same order. */
   readonly statuses: Uint32Array;
   readonly #queue: SubmissionQueue;
   readonly #hooks: BatchHooks;
@@ -72,7 +72,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   readonly #unsentSlots: number[] = [];
   /** What a loop over completions has collected and not given. */
   readonly #collected: BatchCompletion[] = [];
-  /** What the last command was for, which most of the next are for, too: it is checked once. */
+  /** The namespace of the last command, which most of the next are for, too: it is checked once. */
   #namespace: unknown = noNamespace;
   /** The buffer of the last transfer, its bytes, where they begin in their region, and the region. */
   #buffer: DmaBuffer | undefined;
@@ -89,9 +89,9 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** Tag, status, tag, … of commands that completed outside `reap()` and `wait()`. */
   #kept: number[] = [];
   #keeping = false;
-  /** The arrays have completions for a call of `wait()` that has not read them yet. */
+  /** Whether the arrays have completions for a call of `wait()` that has not read them yet. */
   #given = false;
-  /** It wakes in the next turn of the event loop. */
+  /** Whether it wakes in the next turn of the event loop. */
   #waking = false;
   #closed = false;
   #failure: SpdkError | undefined;
@@ -343,7 +343,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#letGo(slot);
   }
 
-  /** @internal Commands may have completed. True if a call of `wait()` got some. */
+  /** @internal Called when commands may have completed. True if a call of `wait()` got some. */
   wake(): boolean {
     if (this.#waiters.length === 0) return false;
     if (this.#given) {

@@ -211,7 +211,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return new Controller(native, settings, services);
   }
 
-  /** @internal Identifies it in this process. One that is attached again is another one. */
+  /** @internal The number of this controller in the process. After another attach it has a new one. */
   get id(): number {
     return this.#native.id();
   }
@@ -343,7 +343,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.#namespaces.has(namespace);
   }
 
-  /** @internal Native code reports completions. */
+  /** @internal Called when native code reports completions. */
   onIoCompleted(): void {
     this.#queues.reap();
   }
@@ -356,7 +356,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (changed.notes) this.events.announce(() => this.#emit('notes', notes));
   }
 
-  /** @internal The controller has something in its reservation notification log. Each reading takes one entry out of it. */
+  /** @internal Reads the reservation notification log, when it has entries. Each reading takes one entry out of it. */
   onReservationsChanged(): void {
     const read = async (): Promise<void> => {
       for (;;) {
@@ -459,7 +459,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#queues.rejectNew(() => this.#rejection());
   }
 
-  /** Also what was started before this thread knew that nothing is connected. */
+  /** Rejects also what was started before this thread knew that nothing is connected. */
   #rejectAllIo(): void {
     this.#rejectIo();
     this.#queues.publish();

@@ -201,12 +201,12 @@ export class DiscoveryWatch
     });
   }
 
-  /** `closed` is the last event. */
+  /** Announces an event, unless `closed` was announced: that is the last one. */
   #announce(event: () => void): void {
     if (!this.#ended) this.#events.announce(event);
   }
 
-  /** The log is read now, or once more after the reading that is under way. */
+  /** Reads the log now, or once more after the reading that is under way. */
   #refresh(): void {
     this.#stale = true;
     eventLoop.clearTimeout(this.#timer);

@@ -9,7 +9,7 @@ import type { NativeEnvironment } from './native/contract.js';
 /** The time that native code needs after its limit to collect the stacks of hanging threads. */
 const stacksMs = 300;
 
-/** What a call reports that waits too long for the end. */
+/** What a call reports if it has waited too long for the end. */
 export const closing = {
   what: 'Closing the environment',
   timeoutCode: 'ERR_SPDK_WEDGED',

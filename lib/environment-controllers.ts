@@ -48,7 +48,7 @@ export class EnvironmentControllers {
     this.#reports = reports;
   }
 
-  /** Those that were announced. */
+  /** The controllers that were announced. */
   get list(): readonly Controller[] {
     return [...this.#announced];
   }

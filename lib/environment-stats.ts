@@ -60,7 +60,7 @@ export interface ExportedPath extends PathStats {
   readonly transportId: TransportId;
   readonly sourceAddress?: string | undefined;
   readonly state: PathState;
-  /** By the ids of the namespaces; without those whose controller reports no ANA. */
+  /** The states by the ids of the namespaces; none for a controller that reports no ANA. */
   readonly ana: readonly { readonly namespace: number; readonly state: AnaState }[];
 }
 

@@ -256,7 +256,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         return this.#attach(transportId, { ...resolved, fastIoFailTimeoutMs, signal }, machine);
       },
     }).catch((error: unknown) => {
-      // Its paths are not the reason.
+      // If the environment was closed, that is the reason, not the paths.
       throw this.closed ? closedError() : error;
     });
     if (!subsystem.detached) this.#subsystems.add(subsystem);
@@ -378,7 +378,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     await this.close();
   }
 
-  /** Read again for each attach, since it may have been configured after the last one. */
+  /** Reads the identity again for each attach, since it may have been configured after the last one. */
   #machineIdentity(): HostFiles {
     const machine = readHostFiles();
     for (const problem of machine.problems) this.#log.warnOnce(problem);
@@ -386,7 +386,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 }
 
-/** Who this host is to a target, when it connects with these options. */
+/** Returns who this host is to a target, when it connects with these options. */
 function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: HostFiles): HostIdentity {
   const { hostNqn, hostId } = wanted;
   return hostIdentity({ hostNqn, hostId }, machine, hyphenated(native().processHostId));

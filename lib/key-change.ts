@@ -6,7 +6,7 @@ import { withKeys } from './keys.js';
 import type { NativeController } from './native/contract.js';
 import type { ResolvedChangeKeysOptions } from './options/change-keys.js';
 
-/** What it needs of the controller. */
+/** What a change of keys needs of the controller. */
 export interface KeyChangeServices {
   readonly native: Pick<NativeController, 'changeKeys'>;
   /** The error for a change of the keys; undefined if it is accepted. */

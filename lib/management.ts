@@ -144,7 +144,7 @@ export class Management {
    */
   async downloadFirmware(image: NodeJS.ArrayBufferView, options?: FirmwareDownloadOptions): Promise<void> {
     const { offset, limits } = checkDownload(options);
-    // A copy, which nobody changes while it is sent.
+    // A copy, which the caller cannot change while it is sent.
     const bytes = Buffer.from(plainBytesOf(image, 'image'));
     if (bytes.length === 0 || bytes.length % 4 !== 0)
       throw invalidBuffer(`image must have a multiple of 4 bytes, and some; got ${bytes.length}`);

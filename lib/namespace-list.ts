@@ -10,9 +10,9 @@ export class NamespaceList {
   readonly #native: NativeController;
   readonly #owner: NamespaceOwner;
   #all: readonly Namespace[];
-  /** The same as a set, for fast look-up. */
+  /** `#all` as a set, for fast look-up. */
   #known: ReadonlySet<Namespace>;
-  /** One of them: the one that was asked for last, which most operations are for. */
+  /** The namespace that was asked for last, which most operations are for. */
   #last: Namespace | undefined;
   #notes: readonly ControllerNote[] = Object.freeze([]);
 

@@ -70,7 +70,7 @@ export class QueuePairSet {
     for (const queuePair of this.all) queuePair.rejectNew(why);
   }
 
-  /** They no longer exist: settles all remaining operations and returns their number. See {@link QueuePair.abandon}. */
+  /** Settles all remaining operations of queue pairs that no longer exist, and returns their number. See {@link QueuePair.abandon}. */
   abandon(why: (what: string) => SpdkError, gone: boolean): number {
     let left = 0;
     for (const queuePair of this.all) left += queuePair.abandon(why, gone);

@@ -35,7 +35,7 @@ export interface QueuePairServices {
   readonly owns: BatchHooks['owns'];
   /** The queue pair now has pending operations, or no longer has any. */
   readonly busy: (queuePair: QueuePair, busy: boolean) => void;
-  /** Somebody waits for completions. */
+  /** Called when a caller waits for completions. */
   readonly look: () => void;
 }
 

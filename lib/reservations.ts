@@ -107,7 +107,7 @@ export class Reservations {
     await this.#send(clearCommand(checkKey(key, 'key')), options);
   }
 
-  /** Who is registered, and who holds the reservation. */
+  /** Returns who is registered, and who holds the reservation. */
   async report(options?: OperationOptions): Promise<ReservationReport> {
     // One more command for a report that is longer than expected, and again if hosts register meanwhile.
     for (let expected = firstRegistrants; ; ) {

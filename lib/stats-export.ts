@@ -48,7 +48,7 @@ export interface StatsExport extends Disposable {
 }
 
 /**
- * Where processes put their sockets by default: in `XDG_RUNTIME_DIR`, or in a folder of the user in the system's folder
+ * The folder where processes put their sockets by default: in `XDG_RUNTIME_DIR`, or in a folder of the user in the system's folder
  * for temporary files.
  */
 export function statsFolder(): string {

@@ -47,7 +47,7 @@ export interface PathServices {
   readonly attach: (spec: PathSpec, options: Pick<AttachOptions, 'signal'>) => Promise<Controller>;
   /** @throws {SpdkError} ERR_SPDK_FOREIGN_PATH */
   readonly check: (path: SubsystemPath, facts: ControllerFacts) => void;
-  /** Its state, or what it says of its namespaces, has changed. */
+  /** Called when its state, or what it says of its namespaces, has changed. */
   readonly changed: (path: SubsystemPath) => void;
   readonly up: (path: SubsystemPath) => void;
   readonly down: (path: SubsystemPath, error: Failure | undefined) => void;
@@ -215,7 +215,7 @@ export class SubsystemPath {
     this.#wake();
     this.#enter('detaching', undefined);
     try {
-      // An attach that is under way settles at once, and its controller is ended in the background.
+      // An attach that is under way settles immediately, and its controller is ended in the background.
       await this.#connecting;
       return await this.#controller?.detach(limits);
     } finally {
@@ -246,7 +246,7 @@ export class SubsystemPath {
     }
   }
 
-  /** Until the next attempt; a detach ends it. */
+  /** Waits until the next attempt; a detach ends the wait. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = eventLoop.setTimeout(resolve, ms).unref();
@@ -286,7 +286,7 @@ export class SubsystemPath {
       this.#services.check(this, facts);
       this.#facts = facts;
       await this.#subscribe(controller, facts);
-      // After that, so that no change is missed.
+      // Read after the controller was asked to report changes, so that none is missed.
       if (facts.reportsAna) this.#ana = await this.#askAna(controller, facts);
       const listed = await this.#askNamespaces(controller);
       if (stale()) return;
@@ -327,7 +327,7 @@ export class SubsystemPath {
     return parseAnaLog(await controller.admin.logPage(anaPage, bytes, undefined, { timeoutMs }));
   }
 
-  /** @internal The ANA log is read now, or once more after the reading that is under way. */
+  /** @internal Reads the ANA log now, or once more after the reading that is under way. */
   readAna(): void {
     this.#anaStale = true;
     const controller = this.#controller;

@@ -108,7 +108,7 @@ export interface SubsystemServices {
 
 type Failure = SpdkError | SpdkTypeError;
 
-/** Detaching what no caller gets. */
+/** Options for detaching a controller that no caller gets. */
 const giveBack = { drainMs: 0, timeoutMs: 5_000 };
 
 /**
@@ -248,7 +248,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const known = this.#paths.filter(({ state }) => state !== 'detached').map(({ spec }) => spec);
     const spec = resolvePath(path, this.#attach, this.policy, known, this.#services.check);
     const added = this.#create(spec);
-    // One that is detached gives its place to another of the same address.
+    // A detached path gives its place to another one of the same address.
     this.#paths = [...this.#paths.filter((one) => !isSamePath(one.spec, spec)), added];
     this.#note('path', `${nameOf(added)} is added`);
     this.#announce(() => {
@@ -388,7 +388,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     return report;
   }
 
-  /** Once, whoever else has removed it meanwhile. */
+  /** Removes a path, unless another call has removed it meanwhile. */
   #forget(path: SubsystemPath): void {
     if (!this.#paths.includes(path)) return;
     this.#paths = this.#paths.filter((one) => one !== path);
@@ -481,7 +481,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     publish('spdk-nvme:path', { subsystem: this, path, change, error });
   }
 
-  /** Later: it may have happened in the middle of an operation, which must not meet an error of a listener. */
+  /** Announces an event later: in the middle of an operation, that operation must not meet an error of a listener. */
   #announce(event: () => void): void {
     eventLoop.queueMicrotask(() => this.#events.announce(event));
   }

@@ -40,7 +40,7 @@ export interface TracingMessages {
       | 'deallocate'
       | 'verify'
       | 'raw';
-    /** In bytes. */
+    /** The offset in bytes. */
     readonly offset: number;
     readonly length: number;
   } & TracingOutcome<unknown>;

@@ -63,7 +63,7 @@ export type ZoneLike = number | Pick<Zone, 'offset'>;
 
 /** A command for a zone, as a namespace sends it. */
 export interface ZoneCommand extends CheckedRawCommand {
-  /** As in 'Resetting'. */
+  /** The verb of messages, as in 'Resetting'. */
   readonly verb: string;
   /** The range that it changes, in bytes; nothing for one that changes none, or that is not known before. */
   readonly range?: { readonly offset: number; readonly length: number };

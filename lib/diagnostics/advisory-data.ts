@@ -11,7 +11,7 @@ export interface ReleaseRange {
 
 /** One known problem of SPDK, independent of the release that is linked. */
 export interface AdvisoryEntry {
-  /** Never changes: `SPDK-` and the number of SPDK's main issue about it, or a name if there is none. */
+  /** A name that never changes: `SPDK-` and the number of SPDK's main issue about it, or a name if there is none. */
   readonly id: string;
   /** The numbers of SPDK's issues about it; the first is the main one. */
   readonly issues: readonly number[];
@@ -22,7 +22,7 @@ export interface AdvisoryEntry {
   readonly consequence: string;
   /** How this package avoids it. */
   readonly defence: string;
-  /** The same with shared libraries of SPDK, if it is less. */
+  /** How it does so with shared libraries of SPDK, if that is less. */
   readonly defenceWhenShared?: string;
   /** Whether shared libraries of DPDK also weaken the defence. */
   readonly defenceNeedsDpdk?: true;

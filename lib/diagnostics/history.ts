@@ -23,11 +23,11 @@ export interface HistoryEvent {
   readonly wallMs: number;
   /** The time in milliseconds of the clock of `process.hrtime()`, which is never set back. */
   readonly monotonicMs: number;
-  /** Of a failure or a retry. */
+  /** The code of a failure or a retry. */
   readonly code?: SpdkErrorCode;
-  /** Of a log line. */
+  /** The level of a log line. */
   readonly level?: LogLevel;
-  /** Of a log line: the place in SPDK's source, as `file:line:function`. */
+  /** The place of a log line in SPDK's source, as `file:line:function`. */
   readonly source?: string;
 }
 

@@ -2,7 +2,7 @@
 
 /** A problem of a controller that can be fixed on the target. */
 export interface ControllerNote {
-  /** Never changes its meaning; for programs. */
+  /** The name of the note for programs, whose meaning never changes. */
   readonly id: 'NAMESPACES_ABOVE_NN';
   /** The ids of the namespaces concerned, the first 1024. */
   readonly namespaces: readonly number[];

@@ -1,4 +1,4 @@
-// Writing to standard error, whoever reads it.
+// Writing to standard error, with or without a reader.
 
 import { eventLoop } from '../internal/event-loop.js';
 
@@ -7,7 +7,7 @@ let outstanding = 0;
 const ignore = (): void => {};
 
 /**
- * As `process.stderr.write()`, but when its reader has ended, the event `error` does not end the program: nobody who uses
+ * As `process.stderr.write()`, but when its reader has ended, the event `error` does not end the program: no user of
  * this package can be expected to listen to it, and `console.error()` does not prevent it either.
  */
 export function writeToStderr(text: string): void {

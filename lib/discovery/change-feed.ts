@@ -13,7 +13,7 @@ export class ChangeFeed {
   #ended = false;
   #failure: Error | undefined;
   readonly #wake = new Set<() => void>();
-  /** While a reader waits, as for every pending operation. */
+  /** Keeps the process alive while a reader waits, as for every pending operation. */
   readonly #hold = new ProcessHold();
 
   get log(): DiscoveryLog | undefined {

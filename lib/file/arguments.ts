@@ -87,7 +87,7 @@ export function checkPosition(value: unknown): number | null {
   throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `position must be ${range}; got ${value}`);
 }
 
-/** One of Node.js's; undefined for none. */
+/** Checks that an encoding is one of Node.js's; undefined for none. */
 export function checkEncoding(value: unknown): BufferEncoding | undefined {
   return value === undefined || value === null ? undefined : checkOneOf(value, 'encoding', encodings);
 }

@@ -23,7 +23,7 @@ export interface FileReadStreamOptions {
 
 /** Options of `file.createWriteStream`; all keys are optional. */
 export interface FileWriteStreamOptions {
-  /** Of strings that are written. Default `utf8`. */
+  /** The encoding of strings that are written. Default `utf8`. */
   readonly encoding?: BufferEncoding | null | undefined;
   /** Closes the file with the stream. Default true, as in node:fs. */
   readonly autoClose?: boolean | undefined;

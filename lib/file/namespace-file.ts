@@ -256,7 +256,7 @@ export class NamespaceFile implements AsyncDisposable {
     return [from, there];
   }
 
-  /** The same for data that must fit. */
+  /** Returns the start of an operation whose data must fit. */
   #placeWhole(position: number | null, length: number): number {
     const from = position ?? this.#position;
     const { bytes } = this.namespace;

@@ -5,7 +5,7 @@ import { eventLoop } from './event-loop.js';
 /**
  * Holds events of an object until the caller that requested the object has it and may have added listeners. Events
  * are emitted in the order in which they happened, and none is lost, also if a listener throws: its error is the program's
- * (`uncaughtException`), and whoever announces goes on.
+ * (`uncaughtException`), and the caller goes on.
  */
 export class HeldEvents {
   readonly #waiting: (() => void)[] = [];
@@ -19,7 +19,7 @@ export class HeldEvents {
   }
 
   /**
-   * To be called together with resolving the promise of the object. Microtasks that follow from resolving it run
+   * Emits the held events. Called together with resolving the promise of the object. Microtasks that follow from resolving it run
    * before the first event.
    */
   release(): void {

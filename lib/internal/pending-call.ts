@@ -95,7 +95,7 @@ export class PendingCall<Result> {
     this.#reject(error);
   }
 
-  /** False when it is over before it has begun. */
+  /** Starts the limits. False when the call is over before it has begun. */
   #limit(): boolean {
     const { what, signal, timeoutMs, since } = this.#limits;
     const left = since === undefined ? timeoutMs : timeoutMs - (eventLoop.now() - since);
@@ -103,7 +103,7 @@ export class PendingCall<Result> {
     else if (left <= 0) this.reject(this.#timeoutError());
     if (this.#settled) return false;
     if (signal) onAbort(signal, this.#onAbort);
-    // What only looks like a signal may have fired in there.
+    // An object that only looks like a signal may have fired in onAbort().
     if (this.#settled) return false;
     this.#timer = eventLoop.setTimeout(this.#onTimeout, Math.ceil(left));
     this.#hold.set(true);

@@ -41,7 +41,7 @@ export class Sharing<Resource extends Closable<CloseOptions>, Options extends ob
         if (!resource.closed) {
           return { resource, release: (options) => this.#release(shared, resource, options) };
         }
-        // It was closed without its holders.
+        // The resource was closed without its holders.
         shared.ending = resource.close();
       }
       await shared.ending.catch(() => {});

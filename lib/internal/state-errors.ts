@@ -36,7 +36,7 @@ export function detachingError(): SpdkError {
   return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
 }
 
-/** For an environment that is closed or closing. */
+/** The error of calls to an environment that is closed or closing. */
 export function closedError(): SpdkError {
   return new SpdkError(
     'ERR_SPDK_ENV_CLOSED',

@@ -44,7 +44,7 @@ export function readBatchCommand(command: unknown): { namespace: unknown; tag: n
 }
 
 /**
- * The arguments of the positional form, with the defaults filled in. What they are worth is checked with that form.
+ * The arguments of the positional form, with the defaults filled in. Their values are checked with that form.
  * @throws {SpdkTypeError}
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE, ERR_SPDK_INVALID_BUFFER
  */

@@ -18,7 +18,7 @@ export interface BatchWaitOptions {
 }
 
 interface WaitLimits {
-  /** On the clock of `performance.now()`. */
+  /** The end of the wait, on the clock of `performance.now()`. */
   readonly deadline: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -78,7 +78,7 @@ export class BatchWaiters {
     });
   }
 
-  /** The first waiter has completions. */
+  /** Resolves the first waiter, which has completions. */
   resolve(count: number): void {
     const waiter = this.#waiters.shift();
     if (!waiter) return;
@@ -86,7 +86,7 @@ export class BatchWaiters {
     waiter.resolve(count);
   }
 
-  /** No command is outstanding any more. */
+  /** Ends all waiters: no command is outstanding any more. */
   endAll(error: SpdkError | undefined): void {
     for (const waiter of this.#waiters.splice(0)) {
       this.#disarm(waiter);

@@ -31,7 +31,7 @@ const shareOfController = 1 / 4;
 
 /**
  * DMA memory for I/O with buffers that controllers cannot reach. Chunks are reused, so that a steady load
- * allocates nothing. There is a limit to it, beyond which commands wait for the memory of others.
+ * allocates nothing. The pool has a limit, beyond which commands wait for the memory of others.
  */
 export class BouncePool {
   readonly memory: DmaMemory;
@@ -81,7 +81,7 @@ export class BouncePool {
     this.#line.serve();
   }
 
-  /** This many bytes of chunks may never be returned: no operation waits for them. */
+  /** Stops counting this many bytes, which may never be returned: no operation waits for them. */
   lose(bytes: number): void {
     this.#used -= bytes;
     this.#line.serve();
@@ -135,7 +135,7 @@ export class BouncePool {
   /** A region for one chunk: a large one, or a small one where a whole slab is not to be had. */
   #region(bytes: number): BounceChunk | undefined {
     if (this.#total + bytes > this.limit) this.#releaseIdle();
-    // What is larger than the limit has the pool to itself.
+    // A piece larger than the limit has the pool to itself.
     if (this.#total + bytes > this.limit && this.#used > 0) return undefined;
     const region = this.#used > 0 ? this.memory.tryAllocate(bytes) : this.memory.allocate(bytes);
     if (!region) return undefined;
@@ -156,7 +156,7 @@ export class BouncePool {
     return true;
   }
 
-  /** No more of its chunks are handed out. */
+  /** Removes a slab's chunks from the free ones. */
   #forget(slab: Slab): void {
     const free = this.#free[slab.sizeClass] as BounceChunk[];
     let kept = 0;
@@ -180,7 +180,7 @@ export class BounceShare {
 
   /** As {@link BouncePool.take}. The memory is pinned until it is given back. */
   take(bytes: number, waiter: MemoryWaiter): BounceChunk | undefined {
-    // What is larger than the share has it to itself.
+    // A piece larger than the share has the share to itself.
     const room = this.#used === 0 || this.#used + bytes <= this.#limit;
     if (!room || !this.#line.lets(waiter)) {
       this.#line.add(waiter);
@@ -200,7 +200,7 @@ export class BounceShare {
     this.#line.serve();
   }
 
-  /** The controller is wedged: the memory that it uses stays pinned and is not waited for. */
+  /** Leaves the memory of a wedged controller pinned: no operation waits for it. */
   lose(): void {
     if (this.#lost) return;
     this.#lost = true;

@@ -1,4 +1,4 @@
-// Who looks for completions, and when.
+// When this thread looks for completions, and when a poller does.
 
 import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
@@ -8,13 +8,13 @@ import type { PollingMode } from '../options/attach.js';
 export interface Reaped {
   /** The poller of its set, all of which is polled by one call; -1 for the JavaScript thread. */
   readonly poller: number;
-  /** Polls its set, if this thread may, up to so many microseconds. */
+  /** Polls its set, if this thread may, for up to this many microseconds. */
   poll(spinUs: number): void;
   /** Reaps what has completed. True if that was something. */
   reap(): boolean;
   /** Asks native code to call for the next completion, and the poller to poll meanwhile. */
   requestWake(): void;
-  /** Takes that back: this thread looks itself. */
+  /** Withdraws that request: this thread looks itself. */
   withdrawWake(): void;
 }
 
@@ -36,7 +36,7 @@ export function spinTimeUs(): number {
   return Math.floor(spinUs / Math.max(polledSets, 1));
 }
 
-/** How long this thread polls in vain before it leaves that to a poller: what takes longer is slow anyway. */
+/** How long this thread polls and finds nothing before it leaves that to a poller: what takes longer is slow anyway. */
 const patienceMs = 5;
 
 /**
@@ -55,7 +55,7 @@ export class CompletionLoop {
   readonly #hold = new ProcessHold();
   /** Since when polling has found nothing, on the clock of `performance.now()`. */
   #inVainSince: number | undefined;
-  /** It leaves polling to the poller. */
+  /** Whether this thread leaves polling to the poller. */
   #rests = false;
   #stopped = false;
 
@@ -80,9 +80,9 @@ export class CompletionLoop {
     this.look();
   }
 
-  /** A queue pair now has pending operations, or no longer has any. */
+  /** Notes that a queue pair has pending operations, or no longer has any. */
   setBusy(queuePair: Reaped, busy: boolean): void {
-    // It would keep the process alive, and nothing would end that.
+    // A busy queue pair would keep the process alive, and nothing would end that.
     if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
@@ -91,7 +91,7 @@ export class CompletionLoop {
     else if (this.#busy.size === 0) this.#hold.set(false);
   }
 
-  /** This thread polls again, if it does so at all: commands were published, or are waited for. */
+  /** Makes this thread poll again, if it polls at all: commands were published, or are waited for. */
   look(): void {
     if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
     this.#inVainSince = undefined;
@@ -119,7 +119,7 @@ export class CompletionLoop {
     const worked = this.#reapBusy();
     this.#turn = undefined;
     const over = this.#busy.size === 0 || this.#stopped;
-    // What asks for another look while this one comes to rest gets it.
+    // A call of look() while polling comes to rest makes it go on.
     if (over || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#count(0);
     else this.#turn ??= eventLoop.setImmediate(this.#poll);
   };
@@ -130,7 +130,7 @@ export class CompletionLoop {
     let polled: number | undefined;
     const spin = spinTimeUs();
     for (const queuePair of this.#busy) {
-      // Those of one set are next to each other.
+      // Queue pairs of one set are next to each other.
       if (queuePair.poller !== polled) {
         queuePair.poll(spin);
         sets++;
@@ -142,7 +142,7 @@ export class CompletionLoop {
     return worked;
   }
 
-  /** Leaves polling to the poller once it has been in vain for long. */
+  /** Leaves polling to the poller once it has found nothing for long. */
   #restsAfter(worked: boolean): boolean {
     if (worked) {
       this.#inVainSince = undefined;
@@ -152,7 +152,7 @@ export class CompletionLoop {
     this.#inVainSince ??= now;
     if (now - this.#inVainSince < patienceMs) return false;
     this.#setResting(true);
-    // What completed before the request is not called for.
+    // For what completed before the request no call comes.
     if (this.#reapBusy()) {
       this.#setResting(false);
       return false;

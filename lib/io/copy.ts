@@ -15,7 +15,7 @@ export interface CopyRange {
 }
 
 export const copyOpcode = 0x19;
-/** Their count has 8 bits. */
+/** The most source ranges: a field of 8 bits has their number. */
 const maxRanges = 256;
 /** A source range in descriptor format 0. */
 export const copyRangeBytes = 32;
@@ -59,7 +59,7 @@ export function checkSources(
   return sources;
 }
 
-/** Read once. */
+/** Copies the list, which is read once. */
 function rangesIn(value: unknown): readonly unknown[] {
   return reading('the source ranges', () =>
     Array.isArray(value) ? Array.from(value.slice(0, maxRanges + 1)) : [value],

@@ -50,7 +50,7 @@ export class DmaMemory {
   /** The maximum of memory that streams hold, and what they hold now. */
   readonly #stageLimit: number;
   #staged = 0;
-  /** A program may forget a stream or an iterator: nobody releases its memory, which the garbage collector frees. */
+  /** A program may forget a stream or an iterator: then only the garbage collector frees its memory. */
   readonly #forgotten = new FinalizationRegistry<number>((bytes) => {
     this.#staged -= bytes;
   });
@@ -124,7 +124,7 @@ export class DmaMemory {
     return buffer;
   }
 
-  /** A command uses the region: it is not freed before the matching {@link unpin}. */
+  /** Keeps a region that a command uses from being freed before the matching {@link unpin}. */
   pin(region: DmaRegion): void {
     this.#pins[region.id] = (this.#pins[region.id] as number) + 1;
   }

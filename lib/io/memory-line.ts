@@ -1,17 +1,17 @@
-// Who gets bounce memory next.
+// The order in which queue pairs get bounce memory.
 
 /** What can wait for bounce memory: a queue pair's submission queue. */
 export interface MemoryWaiter {
   /** The line that it waits in; it starts nothing that needs memory meanwhile. */
   waitsIn: MemoryLine | undefined;
-  /** Its turn: it may take memory for one command. If there is still too little, it waits in line again. */
+  /** Called in its turn: it may take memory for one command. If there is still too little, it waits in line again. */
   useRoom(): void;
-  /** It has left the line: it may go on as usual. */
+  /** Called when it has left the line: it may go on as usual. */
   fill(): void;
 }
 
 /**
- * Those who wait for bounce memory, in order. Each gets memory for one command at a time and goes to the end of the
+ * The waiters for bounce memory, in order. Each gets memory for one command at a time and goes to the end of the
  * line for more, so that no queue pair starves another; and none overtakes one that waits for a large piece.
  */
 export class MemoryLine {
@@ -23,7 +23,7 @@ export class MemoryLine {
     return this.#waiters.size === 0 || this.#turn === waiter;
   }
 
-  /** A waiter whose turn it is keeps its place. */
+  /** Adds a waiter. One whose turn it is keeps its place. */
   add(waiter: MemoryWaiter): void {
     this.#waiters.add(waiter);
     waiter.waitsIn = this;
@@ -34,7 +34,7 @@ export class MemoryLine {
     if (this.#waiters.delete(waiter)) this.serve();
   }
 
-  /** Memory was returned. */
+  /** Gives memory that was returned to the waiters. */
   serve(): void {
     for (const waiter of this.#waiters) {
       waiter.waitsIn = undefined;
@@ -44,7 +44,7 @@ export class MemoryLine {
       const line = lineOf(waiter);
       if (line === this) return;
       this.#waiters.delete(waiter);
-      // Unless it waits in another line now.
+      // A waiter may wait in another line now.
       if (line === undefined) waiter.fill();
     }
   }

@@ -77,7 +77,7 @@ export function rangeBytes(
 }
 
 /**
- * That the namespace can be read, or written, without `metadata`.
+ * Checks that the namespace can be read, or written, without `metadata`.
  * @throws {SpdkError} ERR_SPDK_UNSUPPORTED
  */
 export function checkDataAlone(

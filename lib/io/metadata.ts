@@ -17,14 +17,14 @@ export interface BlockShape {
 /** Protection information that this package makes or checks (NVM command set specification, "End-to-end Data Protection"). */
 export interface BlockProtection {
   readonly type: number;
-  /** Where it begins in a block with its metadata. The guard is of everything before. */
+  /** Where the protection information begins in a block with its metadata. The guard covers everything before. */
   readonly at: number;
   readonly checksGuard: boolean;
   readonly checksApplicationTag: boolean;
   readonly checksReferenceTag: boolean;
   readonly applicationTag: number;
   readonly applicationTagMask: number;
-  /** Of the first block; types 1 and 2 count from there. */
+  /** The tag of the first block; types 1 and 2 count from there. */
   readonly referenceTag: number;
 }
 

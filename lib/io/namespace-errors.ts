@@ -45,7 +45,7 @@ export function checkRange(
   return block;
 }
 
-/** For an operation without metadata that cannot be carried out so. */
+/** The error of an operation that cannot be carried out without metadata. */
 export function metadataError({ id, metadataSize, metadata }: NamespaceInfo): SpdkError {
   return new SpdkError(
     'ERR_SPDK_UNSUPPORTED',
@@ -61,7 +61,7 @@ export function unsupportedMetadataError({ id }: NamespaceInfo, has: string): Sp
   );
 }
 
-/** For a command that the controller, or the linked SPDK, does not have. */
+/** The error of a command that the controller, or the linked SPDK, does not have. */
 export function unsupportedError(command: keyof SupportedCommands, name: string): SpdkError {
   const { text, firstWithVerify } = native().version;
   const why =

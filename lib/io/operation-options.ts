@@ -114,7 +114,7 @@ export interface TransferPlace {
   given: GivenMetadata;
 }
 
-/** No word of metadata. */
+/** The metadata of options that have none. */
 export const nothing: GivenMetadata = { metadata: undefined, protection: undefined };
 
 const transferKeys = ['offset', ...dataFlagKeys, 'metadata', 'protection', ...limitKeys] as const;
@@ -171,7 +171,7 @@ export function readRange<Limits extends RequestLimits>(
   };
 }
 
-/** What is left of the options of a command that sends another one, which checks it. */
+/** Returns the other options of a command that sends another command, which checks them. */
 export function restOf(given: ReadonlyMap<string, unknown>): OperationOptions {
   return Object.fromEntries(limitKeys.filter((key) => given.has(key)).map((key) => [key, given.get(key)]));
 }

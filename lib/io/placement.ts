@@ -11,7 +11,7 @@ import { type Segment, segmentsPerCommand } from './ring.js';
 /** The maximum of outstanding commands of one operation whose data is copied. */
 const copiedAtOnce = 8;
 
-/** The data goes through memory that is copied from or to, a part of it after the other. */
+/** Has the data copied through DMA memory of the package, one part after the other. */
 export function copied(request: IoRequest, source: IoData | undefined, target: IoData | undefined): void {
   request.source = source;
   request.target = target;
@@ -20,7 +20,7 @@ export function copied(request: IoRequest, source: IoData | undefined, target: I
 }
 
 /**
- * One buffer as it is, if it is DMA memory of this environment. False if it is not.
+ * Uses one buffer as it is, if it is DMA memory of this environment. False if it is not.
  * @throws {SpdkError} ERR_SPDK_INVALID_BUFFER when it has been released
  */
 export function direct(request: IoRequest, bytes: Uint8Array, memory: DmaMemory): boolean {
@@ -31,7 +31,7 @@ export function direct(request: IoRequest, bytes: Uint8Array, memory: DmaMemory)
   return true;
 }
 
-/** Several buffers as they are, when all are DMA memory and few enough for one command. */
+/** Uses several buffers as they are, when all are DMA memory and few enough for one command. */
 export function inSegments(request: IoRequest, parts: readonly Uint8Array[], memory: DmaMemory): boolean {
   const regions = parts.map((part) => ownRegion(part, memory));
   if (parts.length > segmentsPerCommand) return false;

@@ -34,23 +34,23 @@ export class RequestEnd {
     this.#timer = eventLoop.setTimeout(() => this.#end('unknown'), maxWaitMs);
   }
 
-  /** The controller is asked to abort one of its commands. */
+  /** Records that the controller is asked to abort one of the operation's commands. */
   aborting(): void {
     this.#left++;
     if (!this.#asked) this.#aborted = true;
     this.#asked = true;
   }
 
-  /** That has an outcome. */
+  /** Records the outcome of one abort. */
   abortEnded(outcome: NativeAbortOutcome): void {
     if (outcome !== 'aborted') this.#aborted = false;
     this.#leave();
   }
 
   /**
-   * All of its commands have ended.
+   * Records that all commands of the operation have ended.
    * @param status of the first that failed; 0 for none
-   * @param whole nothing of it was left out
+   * @param whole whether no part of it was left out
    */
   commandsEnded(status: number, whole: boolean): void {
     this.#status = status;
@@ -85,7 +85,7 @@ const sentences: Readonly<Record<OperationOutcome, string>> = {
   unknown: 'The controller may still carry it out; its memory is kept until then',
 };
 
-/** Its first sentence: the others say what is so without an end at the controller. */
+/** Returns the first sentence: the others apply only without an end at the controller. */
 function beginning(message: string): string {
   const end = message.indexOf('. ');
   return end < 0 ? `${message}.` : message.slice(0, end + 1);

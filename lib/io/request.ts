@@ -16,9 +16,9 @@ export interface CheckedRawCommand {
   readonly opcode: number;
   readonly dwords: readonly number[];
   readonly length: number;
-  /** It changes nothing: over several paths it may be sent again. */
+  /** Whether it changes nothing: over several paths it may be sent again. */
   readonly repeatable?: boolean;
-  /** Its result is dwords 0 and 1 of the completion, not the first of them. */
+  /** Whether its result is dwords 0 and 1 of the completion, not dword 0 alone. */
   readonly longResult?: boolean;
 }
 
@@ -41,11 +41,11 @@ export interface RequestLimits {
   readonly onTimeout: OnTimeout | undefined;
 }
 
-/** Where a request is, and where its limits end it. */
+/** The queue or the router that has a request, and ends it when a limit is reached. */
 export interface RequestPlace {
-  /** What a timeout says of its commands. */
+  /** What the message of a timeout says about the request's commands. */
   readonly timeoutHint: string;
-  /** Settles the promise of a request with this error at once, whatever is outstanding of it. */
+  /** Settles the promise of a request with this error immediately, whatever is outstanding of it. */
   cancel(request: IoRequest, error: SpdkError): void;
 }
 
@@ -54,11 +54,11 @@ export interface RequestRoute {
   /** How often it was sent. */
   readonly attempts: number;
   /**
-   * A queue did not carry it out, and nothing of it is outstanding. True if it goes on by the route, and otherwise it
-   * ends with this failure: the status of its command, or why none was sent.
+   * Called when a queue did not carry it out and nothing of it is outstanding. True if it goes on by the route; otherwise
+   * it ends with this failure: the status of its command, or why none was sent.
    */
   takes(failure: CommandFailure): boolean;
-  /** Its promise is settled. */
+  /** Called when its promise is settled. */
   settled(): void;
 }
 
@@ -73,7 +73,7 @@ export class IoRequest {
   readonly verb: string;
   readonly opcode: number;
   readonly nsid: number;
-  /** The namespace's, see NativeNamespaceInfo. Each path has its own. */
+  /** The namespace's tag, see NativeNamespaceInfo. Each path has its own. */
   tag: number;
   /** Bytes of a block as its commands transfer it: with interleaved metadata, see {@link extend}. */
   blockSize: number;
@@ -100,13 +100,13 @@ export class IoRequest {
   raw: CheckedRawCommand | undefined = undefined;
   /** Flags of CDW12: Force Unit Access, Limited Retry, and how protection information is made and checked. */
   flags = 0;
-  /** With the latter. */
+  /** The tags for making and checking protection information. */
   tags: ProtectionTags | undefined = undefined;
   /** Bytes of data where these are not those of the range; else 0. */
   dataBytes = 0;
-  /** What the promise is fulfilled with; a raw command's is its result. */
+  /** What the promise is fulfilled with; for a raw command its result instead. */
   value: unknown = undefined;
-  /** `source` is a copy of our own, which nothing changes. */
+  /** Whether `source` is the package's own copy, which nothing changes. */
   kept = false;
   route: RequestRoute | undefined = undefined;
   place: RequestPlace = nowhere;
@@ -118,17 +118,17 @@ export class IoRequest {
   /** The maximum of its outstanding commands. */
   window = 1;
 
-  // The submission queue's.
+  // For the submission queue.
   /** Bytes that have been sent. */
   sent = 0;
   /** Where in the range `source` begins. */
   sourceStart = 0;
   inFlight = 0;
-  /** The line of those that have something to send, if it is in one: a queue's. */
+  /** The line of a queue in which it waits to send something, if it does. */
   line: object | undefined = undefined;
-  /** Its memory is pinned. */
+  /** Whether its memory is pinned. */
   held = false;
-  /** It is among the pending operations. */
+  /** Whether it counts as a pending operation. */
   counted = false;
   /** The status of the first command that failed; else 0, and -1 before any command has ended. */
   status = -1;
@@ -186,7 +186,7 @@ export class IoRequest {
     return this.raw ? !this.raw.repeatable : this.opcode === ioOpcodes.compareAndWrite;
   }
 
-  /** Its blocks are transferred with their metadata: each is of this size. Before it is split. */
+  /** Has its blocks transferred with their metadata, in this size each. Called before split(). */
   extend(blockSize: number): void {
     this.transferStart = (this.position / this.blockSize) * blockSize;
     this.transferBytes = (this.length / this.blockSize) * blockSize;
@@ -227,7 +227,7 @@ export class IoRequest {
     return true;
   }
 
-  /** False if the signal has ended it. */
+  /** Listens to the signal. False if the signal has ended the request. */
   #heed(signal: AbortSignal): boolean {
     this.onAbort = () => this.place.cancel(this, abortError(this.what, signal));
     onAbort(signal, this.onAbort);
@@ -240,7 +240,7 @@ export class IoRequest {
     this.timer = eventLoop.setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
   }
 
-  /** False if the promise is already settled. */
+  /** Marks the promise as settled. False if it already was. */
   settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
@@ -250,14 +250,14 @@ export class IoRequest {
     return true;
   }
 
-  /** Its memory is no longer used. */
+  /** Unpins its memory, which is no longer used. */
   letGo(memory: DmaMemory): void {
     if (!this.held) return;
     this.held = false;
     this.unpin(memory);
   }
 
-  /** Resets it to not sent. Its source must be kept. */
+  /** Makes it a request that was not sent. Its source must be kept. */
   rewind(): void {
     this.left = this.transferBytes === 0 ? 1 : Math.ceil(this.transferBytes / this.partBytes);
     this.sent = 0;
@@ -277,7 +277,7 @@ export class IoRequest {
     this.sourceStart = sent;
   }
 
-  /** As {@link keepSource}, of what was sent as its only command. */
+  /** As {@link keepSource}, from the memory of its only command, which was sent. */
   keepSent(memory: Uint8Array, offset: number): void {
     if (!this.source || this.kept) return;
     const bytes = this.source.byteLength;

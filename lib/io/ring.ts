@@ -34,7 +34,7 @@ export class Ring {
   readonly capacity: number;
   readonly #native: NativeQueuePair;
   readonly #polls: boolean;
-  /** Only this thread polls. */
+  /** Whether only this thread polls. */
   readonly #alone: boolean;
   readonly #words: Uint32Array;
   readonly #submissions: number;
@@ -219,7 +219,7 @@ export class Ring {
     }
   }
 
-  /** Polls the queue pairs of its set, if this thread does that, up to so many microseconds. */
+  /** Polls the queue pairs of its set, if this thread does that, for up to this many microseconds. */
   poll(spinUs: number): void {
     if (this.#polls) this.#native.poll(spinUs);
   }

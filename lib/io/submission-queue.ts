@@ -39,9 +39,9 @@ export interface QueueServices {
   readonly maxWaiting: number;
   /** The time limit of operations that have none of their own. */
   readonly ioTimeoutMs: number | undefined;
-  /** The queue now has pending operations, or no longer has any. */
+  /** Called when the queue has pending operations, or no longer has any. */
   readonly busy: (busy: boolean) => void;
-  /** Somebody waits for completions. */
+  /** Called when a caller waits for completions. */
   readonly look: () => void;
   /** What timed-out and aborted operations do at the controller, unless they say otherwise. */
   readonly onTimeout: OnTimeout;
@@ -68,7 +68,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   waitsIn: MemoryLine | undefined = undefined;
   readonly timeoutHint = 'The controller may still carry it out; its memory is kept until then';
   readonly #services: QueueServices;
-  /** By slot: whose command it is, where in its range, and what its data is copied through. */
+  /** By slot: the request of the command, the place in its range, and the memory that its data is copied through. */
   readonly #requests: (IoRequest | undefined)[];
   readonly #places: number[];
   readonly #chunks: (BounceChunk | undefined)[];
@@ -110,7 +110,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     else this.#accept(request);
   }
 
-  /** Pending operations outside this queue: those of a batch. */
+  /** Changes the number of pending operations; a batch counts its own here, too. */
   count(change: number): void {
     const before = this.#pending;
     this.#pending += change;
@@ -147,7 +147,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     this.look();
   }
 
-  /** Somebody waits for completions: if this thread polls, it does so from now on. */
+  /** Makes this thread poll from now on, if it polls: a caller waits for completions. */
   look(): void {
     this.#services.look();
   }
@@ -167,13 +167,13 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     }
   }
 
-  /** One command, for which it may have memory before all others. */
+  /** Sends one command, for which it may have memory before all others. */
   useRoom(): void {
     const request = this.#line.first;
     if (request && this.ring.free > 0) this.#serve(request);
   }
 
-  /** One command has completed; called by the ring. */
+  /** Called by the ring when a command has completed. */
   complete(slot: number, status: number, result: number): void {
     const request = this.#requests[slot];
     if (!request) return;
@@ -342,14 +342,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     if (this.#line.has(request)) this.#line.remove(request);
   }
 
-  /** It cannot continue. Its outstanding commands end first. */
+  /** Ends a request that cannot continue, after its outstanding commands. */
   #fail(request: IoRequest, error: SpdkError): void {
     request.failure ??= error;
     this.#sendNoMore(request);
     if (request.inFlight === 0) this.#finish(request, 0);
   }
 
-  /** All of its commands have ended. */
+  /** Ends a request of which all commands have ended. */
   #finish(request: IoRequest, result: number): void {
     const { status, failure } = request;
     if (status >= 0) {
@@ -361,11 +361,11 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     this.#end(request, failed, request.raw ? result : request.value);
   }
 
-  /** Nothing of it is outstanding, or will be sent here. */
+  /** Settles a request of which nothing is outstanding or will be sent here, unless it goes on over another path. */
   #end(request: IoRequest, failure: CommandFailure | undefined, value: unknown): void {
     if (request.counted) this.count(-1);
     request.counted = false;
-    // It was cancelled before, or it goes on over another path.
+    // A request that was cancelled before does not go on over another path.
     if (failure && !request.settled && request.route?.takes(failure)) return;
     request.letGo(this.memory);
     if (!request.settle()) return;
@@ -400,7 +400,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   #abort(slot: number, ending: RequestEnd | undefined): void {
     ending?.aborting();
     this.ring.keep(slot);
-    // What waits for its publication in this turn is sent first.
+    // Commands that are to be published in this turn are sent first.
     this.publish();
     this.#services.abort(slot, (outcome) => {
       this.ring.release(slot);

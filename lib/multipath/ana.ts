@@ -23,7 +23,7 @@ const headerBytes = 16;
 const groupBytes = 32;
 const nsidBytes = 4;
 
-/** The length of a log with so many groups and namespaces. */
+/** The length of a log with this many groups and namespaces. */
 export function anaLogBytes(groups: number, namespaces: number): number {
   return headerBytes + groups * groupBytes + namespaces * nsidBytes;
 }

@@ -14,7 +14,7 @@ import type { PathNamespace } from './namespace-operations.js';
 import { RequestRouter } from './request-router.js';
 import { Selector } from './selector.js';
 
-/** A path, as far as its namespaces go. */
+/** What the directory needs of a path. */
 export interface ListingPath extends IoPathOwner {
   readonly listed: readonly { readonly namespace: PathNamespace; readonly ids: NamespaceNames }[] | undefined;
   /** Later lists are of a later state of the target. */
@@ -29,24 +29,24 @@ interface NamespaceRouting {
   readonly known: () => boolean;
 }
 
-/** What the namespaces need of their subsystem, and what it hears of them. */
+/** What the namespaces need of their subsystem, and what is reported to it. */
 export interface DirectoryServices<Path extends ListingPath, Ns extends NamespaceInfo> {
   readonly memory: DmaMemory;
   readonly policy: PathPolicy;
   readonly selector: PathSelector;
   readonly rejection: () => SpdkError | undefined;
-  /** Creates a namespace, which one path has like this. */
+  /** Creates a namespace as one path describes it. */
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
   /** Whether a path that has listed nothing yet may come up. */
   readonly unlistedReturning: () => boolean;
   readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
   readonly onNoPath: (namespace: Ns) => void;
-  /** A path has another namespace under an id that other paths have. Reported once. */
+  /** Called once, when a path has another namespace under an id that other paths have. */
   readonly onForeign: (path: Path, namespace: PathNamespace) => void;
 }
 
-/** A namespace and its ways. */
+/** A namespace and the ways to it. */
 interface Entry<Path extends ListingPath, Ns> {
   readonly key: string;
   readonly namespace: Ns;
@@ -55,7 +55,7 @@ interface Entry<Path extends ListingPath, Ns> {
   /** Whether the directory still has it. */
   known: boolean;
   ways: IoPath<Path>[];
-  /** What `active-passive` used last. */
+  /** The path that `active-passive` used last. */
   current: Path | undefined;
   /** Whether operations met no path since one was usable. */
   pathless: boolean;
@@ -67,7 +67,7 @@ type Listed<Path> = {
   readonly ids: NamespaceNames;
 };
 
-/** The namespaces of one subsystem. One that has not changed stays the same object. */
+/** The namespaces of one subsystem. A namespace that has not changed stays the same object. */
 export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceInfo> {
   readonly #services: DirectoryServices<Path, Ns>;
   #entries = new Map<string, Entry<Path, Ns>>();
@@ -84,13 +84,13 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return this.#all;
   }
 
-  /** Something of the paths has changed. Whether the list of namespaces has. */
+  /** Takes over what has changed on the paths. Returns whether the list of namespaces has changed. */
   update(paths: readonly Path[]): boolean {
     const byKey = this.#group(paths);
     const before = this.#entries;
     const entries = new Map<string, Entry<Path, Ns>>();
     for (const [key, ways] of byKey) {
-      // What was described last is how the namespace is now.
+      // The latest description is how the namespace is now.
       const newest = ways.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
       const old = before.get(key);
       const entry = old && sameShape(old.namespace, newest.namespace) ? old : this.#create(key, newest);
@@ -106,7 +106,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return !isSame;
   }
 
-  /** No path changes any more: nothing waits for the end of a transition. */
+  /** Ends all ways. No path changes any more: nothing waits for the end of a transition. */
   end(): void {
     for (const { ways } of this.#entries.values()) for (const way of ways) way.end();
   }
@@ -116,7 +116,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ways ?? [];
   }
 
-  /** By identity; of two identities with one id the one that there was before, or else that of the first path. */
+  /** Groups by identity; of two identities with one id, the earlier one counts, or else that of the first path. */
   #group(paths: readonly Path[]): Map<string, Listed<Path>[]> {
     const listed = paths.flatMap((path) =>
       (path.listed ?? []).map(({ namespace, ids }) => ({
@@ -148,7 +148,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return byKey;
   }
 
-  /** Two namespaces without identifiers cannot be compared: each path has its own. */
+  /** The key of a namespace. Namespaces without identifiers cannot be compared: each path has its own. */
   #key(path: Path, namespace: PathNamespace, ids: NamespaceNames): string {
     const key = identityKey(namespace.id, ids);
     if (key) return key;

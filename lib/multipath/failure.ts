@@ -26,7 +26,7 @@ const namespaceNotReady = 0x82;
 /** Persistent Loss, Inaccessible, Transition. */
 const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
 
-/** ERR_SPDK_WEDGED is final: SPDK may still use the memory of the command. */
+/** Decides what follows from a failure. ERR_SPDK_WEDGED is final: SPDK may still use the memory of the command. */
 export function verdictOn(failure: CommandFailure): Verdict {
   const code = failureCode(failure);
   if (lostCodes.has(code)) return 'lost';

@@ -37,9 +37,9 @@ export interface FollowServices<Path extends FollowingPath> {
 export class FollowedLogs<Path extends FollowingPath> {
   readonly #services: FollowServices<Path>;
   readonly #watches = new Map<FollowedWatch, () => void>();
-  /** What the logs had when they were last looked at. */
+  /** The addresses that the logs had when they were last read. */
   #listed = new Map<string, TransportId>();
-  /** What they do not have any more, and that is still a path. */
+  /** The addresses that no log has any more, and that are still paths. */
   readonly #vanished = new Set<string>();
 
   constructor(services: FollowServices<Path>) {
@@ -60,7 +60,7 @@ export class FollowedLogs<Path extends FollowingPath> {
     this.#compare();
   }
 
-  /** Its paths stay. */
+  /** Stops following a log. Its paths stay. */
   unfollow(watch: FollowedWatch): void {
     this.#watches.get(watch)?.();
     this.#watches.delete(watch);
@@ -72,7 +72,7 @@ export class FollowedLogs<Path extends FollowingPath> {
     this.#vanished.clear();
   }
 
-  /** Some path has changed its state. */
+  /** Removes paths that have vanished from the logs, once another path is up. */
   update(): void {
     if (this.#vanished.size === 0) return;
     const paths = this.#services.paths();

@@ -20,7 +20,7 @@ export interface SubsystemHistoryEvent {
   readonly wallMs: number;
   /** The time in milliseconds of the clock of `process.hrtime()`, as in `controller.history`. */
   readonly monotonicMs: number;
-  /** Of an error. */
+  /** The code of an error. */
   readonly code?: SpdkErrorCode;
 }
 

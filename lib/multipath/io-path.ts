@@ -39,7 +39,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
   /** Operations that were sent over it and have not ended. */
   outstanding = 0;
   #ana: AnaState;
-  /** A command was rejected because of the state: it is not used before the log has been read. */
+  /** Whether a command was rejected because of the state, which is not used before the log has been read. */
   #stale = false;
   #overdue = false;
   #timer: NodeJS.Timeout | undefined;
@@ -76,7 +76,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
     else this.end();
   }
 
-  /** A command was rejected because of the state. Those that were sent with it will say no more. */
+  /** Reads the state again, because a command was rejected for it. Until then the way is not used. */
   doubt(): void {
     if (this.#stale) return;
     this.#stale = true;
@@ -96,7 +96,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
       .unref();
   }
 
-  /** It is not used any more. */
+  /** Ends the wait for another state, if there is one. */
   end(): void {
     eventLoop.clearTimeout(this.#timer);
     this.#timer = undefined;

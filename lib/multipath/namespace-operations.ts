@@ -54,7 +54,7 @@ export interface NamespaceOperations extends NamespaceInfo {
 
 /** A namespace of one path. */
 export interface PathNamespace extends NamespaceOperations {
-  /** Of its commands, see NativeNamespaceInfo. */
+  /** The tag of its commands, see NativeNamespaceInfo. */
   readonly tag: number;
   /** The limits of operations that have none, and the queue that they go to. */
   limitsFor(queuePair: undefined): IoLimits;

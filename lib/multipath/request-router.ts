@@ -44,7 +44,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   readonly #waiting = new Set<IoRequest>();
   /** Requests that pause before they go out again. */
   readonly #pausing = new Map<IoRequest, NodeJS.Timeout>();
-  /** While something waits: no other timer or handle may keep the process. */
+  /** Keeps the process alive while something waits, which no other timer or handle may do. */
   readonly #hold = new ProcessHold();
 
   constructor(services: RouterServices) {
@@ -67,7 +67,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     return promise;
   }
 
-  /** False if it has ended immediately. */
+  /** Begins a request. False if it has ended immediately. */
   #begin(request: IoRequest): boolean {
     const { signal } = request;
     try {
@@ -96,7 +96,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     chosen.namespace.limitsFor(undefined).queue.take(request);
   }
 
-  /** A path did not carry a request out. True if the request continues. */
+  /** Takes back a request that a path did not carry out. True if the request continues. */
   takes(route: Route, failure: CommandFailure): boolean {
     const { request } = route;
     const on = route.leave();
@@ -120,7 +120,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     return true;
   }
 
-  /** The promise of a request is settled. */
+  /** Sends the writes that waited for a request whose promise is settled. */
   settled(route: Route): void {
     if (!route.ordered) return;
     for (const next of this.#order.leave(route)) this.go(next);
@@ -131,7 +131,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     this.#end(request, error);
   }
 
-  /** Some path, or its state, has changed. */
+  /** Sends or rejects the requests here, when a path or its state has changed. */
   update(): void {
     if (this.#waiting.size === 0 && this.#pausing.size === 0) return;
     const { selector, returning, rejection } = this.#services;
@@ -187,7 +187,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     this.#hold.set(true);
   }
 
-  /** It is not sent now, and the caller may change its buffer meanwhile. False if it has ended because of that. */
+  /** Keeps the data of a request that is not sent now. False if the request has ended for lack of memory. */
   #keep(request: IoRequest): boolean {
     try {
       request.keepSource();
@@ -198,7 +198,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     }
   }
 
-  /** False if it is not here, or waits for its turn. */
+  /** Removes a request. False if it is not here, or waits for its turn. */
   #forget(request: IoRequest): boolean {
     eventLoop.clearTimeout(this.#pausing.get(request));
     const was = this.#pausing.delete(request) || this.#waiting.delete(request);

@@ -4,14 +4,14 @@ import type { CommandFailure } from '../errors/command-status.js';
 import type { IoRequest, RequestRoute } from '../io/request.js';
 import type { IoPath } from './io-path.js';
 
-/** Who decides where a request goes. */
+/** The object that decides where a request goes. */
 export interface RouteOwner {
   /** As {@link RequestRoute.takes}. */
   takes(route: Route, failure: CommandFailure): boolean;
   settled(route: Route): void;
 }
 
-/** Which path a request is on, and how often it was tried in vain. */
+/** Which path a request is on, and its attempts so far. */
 export class Route implements RequestRoute {
   readonly request: IoRequest;
   attempts = 0;
@@ -24,13 +24,13 @@ export class Route implements RequestRoute {
   /** Repetitions that a controller asked for. */
   repetitions = 0;
 
-  // Those of WriteOrder.
-  /** It is among the writes that keep their order. */
+  // For WriteOrder.
+  /** Whether it is among the writes that keep their order. */
   ordered = false;
   index = 0;
   /** Earlier writes of the same blocks that have not ended. */
   before = 0;
-  /** Later ones that wait for this. */
+  /** Later writes that wait for the end of this one. */
   after: Route[] | undefined = undefined;
 
   readonly #owner: RouteOwner;
@@ -41,7 +41,7 @@ export class Route implements RequestRoute {
     this.request = request;
   }
 
-  /** It is sent over a path. */
+  /** Records that the request is sent over a path. */
   enter(path: IoPath): void {
     this.#on = path;
     this.attempts++;
@@ -49,7 +49,7 @@ export class Route implements RequestRoute {
     path.path.counts.sent++;
   }
 
-  /** It is not on a path any more. */
+  /** Takes the request off its path, and returns that path. */
   leave(): IoPath {
     const on = this.#on as IoPath;
     this.#on = undefined;

@@ -37,7 +37,7 @@ export class Selector<Path extends IoPath = IoPath> {
     return this.#best;
   }
 
-  /** Some path, or its state, has changed. */
+  /** Chooses again, when a path or its state has changed. */
   update(paths: readonly Path[]): void {
     this.#usable = paths.filter((path) => path.usable);
     const optimized = this.#usable.filter(({ ana }) => ana === 'optimized');

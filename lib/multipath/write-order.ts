@@ -25,7 +25,7 @@ export class WriteOrder {
     return route.before === 0;
   }
 
-  /** A write has ended. Returns those that waited for nothing else. */
+  /** Removes a write that has ended. Returns the writes that waited for nothing else. */
   leave(route: Route): readonly Route[] {
     route.ordered = false;
     this.#count(route, -1);
@@ -36,7 +36,7 @@ export class WriteOrder {
     }
     if (!route.after) return none;
     for (const next of route.after) next.before--;
-    // One that has been cancelled has left already.
+    // A cancelled write has left already.
     return route.after.filter((next) => next.before === 0 && next.ordered);
   }
 

@@ -81,7 +81,7 @@ export const unexplained: NativeFailure = {
   message: 'The native addon reported no reason',
 };
 
-/** For calls whose result is not needed. */
+/** Makes a call whose result is not needed. */
 export function ignoringErrors(call: () => void): void {
   try {
     call();

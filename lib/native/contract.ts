@@ -1,4 +1,4 @@
-// What native code promises to JavaScript and the other way round: native/binding has the other side of each interface.
+// What native code and JavaScript promise each other: native/binding has the other side of each interface.
 
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type { PollingMode } from '../options/attach.js';
@@ -72,7 +72,7 @@ export interface NativeQueuePair {
   submit(tail: number): void;
   /**
    * Polls the queue pairs of its set, those with the same poller, if the JavaScript thread may: once, and again until
-   * something completes, up to so many microseconds.
+   * something completes, for up to this many microseconds.
    */
   poll(spinUs: number): void;
 }
@@ -80,7 +80,7 @@ export interface NativeQueuePair {
 export interface NativeAdminRequest {
   readonly opcode: number;
   readonly nsid: number;
-  /** That of the namespace which the command is for, see NativeNamespaceInfo: not sent to another one with its id. 0: to any. */
+  /** The tag of its namespace, see NativeNamespaceInfo: it is not sent to another one with the id. 0: to any. */
   readonly tag: number;
   readonly cdw10: number;
   readonly cdw11: number;
@@ -98,7 +98,7 @@ export type NativeAbortOutcome = 'aborted' | 'notAborted' | 'notFound';
 export interface NativeAbortRequest {
   /** Its index in `queuePairs()`. */
   readonly queuePair: number;
-  /** Of its ring; it is not used again before `done` is called. */
+  /** The slot in the ring of that queue pair; it is not used again before `done` is called. */
   readonly slot: number;
   readonly done: (outcome: NativeAbortOutcome) => void;
 }
@@ -122,7 +122,7 @@ export interface NativeController {
   /** Identifies a controller in this process, for log lines. */
   id(): number;
   state(): ControllerState;
-  /** All 0 before it is attached. */
+  /** Returns the phases of the attach, all 0 before it has ended. */
   attachReport(): AttachReport;
   history(): NativeHistoryEvent[];
   stats(): NativeControllerStats;
@@ -145,7 +145,7 @@ export interface NativeController {
    * call at a time.
    */
   changeKeys(request: NativeKeyChangeRequest): void;
-  /** Where the threads that work for the controller are; `done` is called within about half a second. */
+  /** Describes where the threads that work for the controller are; `done` is called within about half a second. */
   stacks(request: { done: (text: string) => void }): void;
   /**
    * Has a discovery controller report changes of its log on the present connection, by `logChanged`; its feature
@@ -215,9 +215,9 @@ export interface NativeRegion {
 }
 
 export interface NativeEnvironment {
-  /** Null if the attach failed immediately; `attached` was then already called. */
+  /** Begins an attach. Null if it failed immediately; `attached` was then already called. */
   attach(request: NativeAttachRequest): NativeController | null;
-  /** Null when there is no memory, or no number for a region, left. */
+  /** Allocates a region. Null when there is no memory, or no number for a region, left. */
   allocate(request: { bytes: number }): NativeRegion | null;
   /** Words shared with native/core/io/dma_memory.h: for each region how many commands use it. */
   pins(): ArrayBuffer;
@@ -247,9 +247,9 @@ export interface NativeOpenRequest {
 
 /** The process's buffers of native/core/base/buffer_pool.h, for one user. They are kept for further use while there is a user. */
 export interface NativeBufferPool {
-  /** With any content; null when there is no memory. The memory is used again when nothing can reach it any more. */
+  /** Returns a buffer with any content; null without memory. The memory is used again when nothing can reach it. */
   take(request: { bytes: number }): Buffer | null;
-  /** This user takes no more buffers. */
+  /** Ends the use of the pool. */
   close(): void;
 }
 

@@ -14,7 +14,7 @@ export const prebuiltName = `@spdk-nvme/${process.platform}-${process.arch}`;
 /** The addon of the binary package, or why it cannot be used here. */
 export type Prebuilt = { readonly file: string } | { readonly unfit: string };
 
-/** Undefined where the binary package is not installed. */
+/** Looks for the binary package; undefined where it is not installed. */
 export function findPrebuilt(): Prebuilt | undefined {
   let manifestFile: string;
   try {
@@ -34,7 +34,7 @@ export function findPrebuilt(): Prebuilt | undefined {
   return { file: path.join(path.dirname(manifestFile), 'spdk_nvme.node') };
 }
 
-/** Of the system that this process runs on; undefined where its C library is another one. */
+/** The version of glibc on this system; undefined where the C library is another one. */
 function glibcVersion(): string | undefined {
   // Later than @types/node of the oldest release: without it, names of network peers are looked up.
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };

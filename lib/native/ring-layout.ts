@@ -29,7 +29,7 @@ export const commandWord = {
   tag: 11,
   referenceTag: 12,
   applicationTag: 13,
-  // Of a raw command.
+  // For raw commands.
   length: 7,
   rawTag: 8,
   opcode: 9,

@@ -37,7 +37,7 @@ export interface Registrant {
 export interface ReservationReport {
   /** A number that changes with each registration and each preemption. */
   readonly generation: number;
-  /** Undefined while nobody holds a reservation. */
+  /** Undefined while no host holds a reservation. */
   readonly type: ReservationType | undefined;
   /** Whether registrations and the reservation survive a restart of the target. */
   readonly persistent: boolean;
@@ -46,7 +46,7 @@ export interface ReservationReport {
 
 /** What was done to the reservation of a namespace by another host. */
 export interface ReservationNotification {
-  /** Of the log page; notifications that were lost between two of them have the numbers in between. */
+  /** The number of the log page; the numbers of lost notifications are missing. */
   readonly count: bigint;
   readonly kind: 'registration-preempted' | 'reservation-released' | 'reservation-preempted' | 'unknown';
   /** Notifications that the log still has. */
@@ -85,7 +85,7 @@ function keys(...values: readonly bigint[]): Buffer {
   return data;
 }
 
-/** Change Persist Through Power Loss State: 2 clears it, 3 sets it, 0 leaves it. */
+/** The field Change Persist Through Power Loss State: 2 clears the state, 3 sets it, 0 leaves it. */
 function persistence(persistent: boolean | undefined): number {
   return persistent === undefined ? 0 : persistent ? 3 : 2;
 }
@@ -131,7 +131,7 @@ export function reportCommand(bytes: number): ReservationCommand {
   return { opcode: opcodes.report, cdw: [bytes / 4 - 1, 1], data: Buffer.alloc(bytes) };
 }
 
-/** The bytes of a report with so many registrants. */
+/** The bytes of a report with this many registrants. */
 export function reportBytes(registrants: number): number {
   return extendedHeaderBytes + registrants * extendedBytes;
 }

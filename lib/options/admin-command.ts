@@ -76,7 +76,7 @@ export function checkLimits(options: unknown): AdminLimits {
   return limitsOf(readOptions(options, 'admin options', ['timeoutMs', 'signal']));
 }
 
-/** The same for options that are already read. */
+/** Checks the limits in options that are already read. */
 export function limitsOf(given: ReadonlyMap<string, unknown>): AdminLimits {
   const signal = given.get('signal');
   return {

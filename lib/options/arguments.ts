@@ -72,7 +72,7 @@ export function checkInteger(value: unknown, name: string, min: number, max: num
   return value === 0 ? 0 : value; // no negative zero
 }
 
-/** One of a few strings. */
+/** Checks that a value is one of a few strings. */
 export function checkOneOf<Choice extends string>(
   value: unknown,
   name: string,
@@ -94,7 +94,7 @@ export function checkBoolean(value: unknown, name: string): boolean {
   return value;
 }
 
-/** Any string; the caller checks its content. */
+/** Checks that a value is a string; the caller checks its content. */
 export function checkString(value: unknown, name: string): string {
   if (typeof value !== 'string') throw new SpdkTypeError(`${name} must be a string; got ${describe(value)}`);
   return value;
@@ -144,7 +144,7 @@ export function suggest(key: string, valid: readonly string[]): string {
 
 /** Edit distance, except that a key without its end (`timeout` for `timeoutMs`) is as near as a typing error. */
 function nearness(typed: string, name: string): number {
-  // In another case only.
+  // The words differ only in the case of letters.
   if (typed === name) return 0;
   if (typed.length >= 3 && (name.startsWith(typed) || typed.startsWith(name))) return 1;
   return editDistance(typed, name);

@@ -108,7 +108,7 @@ export interface AttachOptions {
    * target may decline. Default false.
    */
   headerDigest?: boolean | undefined;
-  /** The same for the data of reads and writes, which is otherwise protected by TCP's own checksum only. Default false. */
+  /** As `headerDigest`, for the data of reads and writes, which otherwise has only TCP's own checksum. Default false. */
   dataDigest?: boolean | undefined;
   /**
    * How long the network may leave data unacknowledged, as a power of two, 1 to 31: over RDMA 4.096 µs · 2^n for each of

@@ -21,7 +21,7 @@ export function optional<Value>(value: unknown, check: (value: unknown) => Value
   return value === undefined ? undefined : check(value);
 }
 
-/** What is left until a time of `performance.now()`, as a `timeoutMs`: at least 1. */
+/** Returns the time until a time of `performance.now()`, as a `timeoutMs`: at least 1. */
 export function timeoutUntil(end: number): number {
   return Math.max(1, Math.ceil(end - eventLoop.now()));
 }
@@ -30,13 +30,13 @@ export function checkTimeout(value: unknown): number {
   return checkInteger(value, 'timeoutMs', 1, maxTimerMs, 'milliseconds');
 }
 
-/** An AbortSignal of any realm, or an object that behaves like one. */
+/** Accepts an AbortSignal of any realm, or an object that behaves like one. */
 export function checkSignal(value: unknown): AbortSignal {
   if (isSignal(value)) return value;
   throw new SpdkTypeError(`signal must be an AbortSignal; got ${describe(value)}`);
 }
 
-/** What timed-out and aborted operations do at the controller. */
+/** Checks the option for timed-out and aborted operations. */
 export function checkOnTimeout(value: unknown): 'none' | 'abort' | 'reset' {
   return checkOneOf(value, 'onTimeout', ['none', 'abort', 'reset']);
 }

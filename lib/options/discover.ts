@@ -49,7 +49,7 @@ type ForAttach = Readonly<Record<string, unknown>>;
 
 const hostKeys = ['hostNqn', 'hostId', 'sourceAddress', 'timeoutMs', 'signal', 'dhchap', 'tls'] as const;
 
-/** How deep referrals are followed. */
+/** Checks how deep referrals are followed. */
 export function checkDepth(value: unknown): number {
   return checkInteger(or(value, 0), 'referralDepth', 0, 8);
 }
@@ -71,7 +71,7 @@ export function resolveDiscoverOptions(options?: unknown): {
   return { referralDepth: checkDepth(referralDepth), attach };
 }
 
-/** The same for `env.watchDiscovery`. By default a lost connection is re-established without a time limit. */
+/** Checks the options of `env.watchDiscovery`. By default a lost connection is re-established without a time limit. */
 export function resolveWatchOptions(options?: unknown): {
   readonly pollIntervalMs: number;
   readonly attach: ForAttach;

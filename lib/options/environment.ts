@@ -112,7 +112,7 @@ export function resolveCloseOptions(options?: unknown): ResolvedCloseOptions {
   return Object.freeze({ timeoutMs: checkTimeout(or(given.get('timeoutMs'), 5_000)) });
 }
 
-/** DPDK uses the name in its command line, file names and thread names, so it must be valid in all three. */
+/** Checks the name, which DPDK uses in its command line, file names and thread names, so it must be valid in all three. */
 function checkName(value: unknown): string {
   const name = checkString(value, 'name');
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {

@@ -79,7 +79,7 @@ function checkId(line: string): string {
   return uuid;
 }
 
-/** 32 hexadecimal digits as a UUID is written. */
+/** Writes 32 hexadecimal digits as a UUID. */
 export function hyphenated(digits: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
@@ -96,7 +96,7 @@ function firstLine(text: string): string | undefined {
     .find((line) => line !== '' && !line.startsWith('#'));
 }
 
-/** Never blocks: a named pipe is opened without waiting and rejected. */
+/** Reads a file. Never blocks: a named pipe is opened without waiting and rejected. */
 function readSmallFile(file: string): string {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

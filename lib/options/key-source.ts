@@ -52,7 +52,7 @@ export class KeySource {
     this.#text = text;
   }
 
-  /** Whether a value is one. */
+  /** Whether a value is a KeySource. */
   static is(value: unknown): value is KeySource {
     return typeof value === 'object' && value !== null && #name in value;
   }
@@ -108,7 +108,7 @@ export class KeySource {
     }
   }
 
-  /** One whose bytes are wiped apart from these. */
+  /** Returns a copy, whose bytes are wiped apart from these. */
   copy(): KeySource {
     return new KeySource(this.#name, this.#kind, this.#place, this.#text && new Uint8Array(this.#text));
   }
@@ -127,7 +127,7 @@ export class KeySource {
   }
 }
 
-/** Of a regular file: a pipe could make the process wait indefinitely. */
+/** Reads a key from a regular file: a pipe could make the process wait indefinitely. */
 function readKeyFile(file: string, name: string): Uint8Array {
   const fail = (why: string, cause?: unknown): never => {
     throw new SpdkError('ERR_SPDK_INVALID_KEY', `${name}: ${describe(file)} ${why}`, { cause });
@@ -200,7 +200,7 @@ function isWhiteSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 }
 
-/** Of the parts of a key's text that are no secret. */
+/** Decodes the parts of a key's text that are no secret. */
 function ascii(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
@@ -208,7 +208,7 @@ function ascii(bytes: Uint8Array): string {
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const digits = new Map([...alphabet].map((digit, value) => [digit.charCodeAt(0), value]));
 
-/** Undefined for anything but base64 with its padding. Node.js decodes strings only. */
+/** Decodes base64 with its padding; undefined for anything else. Node.js decodes strings only. */
 function decodeBase64(text: Uint8Array): Uint8Array | undefined {
   if (text.byteLength % 4 !== 0) return undefined;
   let padding = 0;

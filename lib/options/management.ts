@@ -93,7 +93,7 @@ export interface SelfTestOptions extends AdminOptions {
   readonly nsid?: number | undefined;
 }
 
-/** What a device does long after five seconds. */
+/** The default time limit of what a device does for long. */
 const longMs = 600_000;
 const limitKeys = ['timeoutMs', 'signal'] as const;
 const blockKeys = ['lbaFormat', 'metadata', 'protectionType', 'protectionPlace'] as const;
@@ -116,7 +116,7 @@ function readBlockFormat(given: Given) {
   };
 }
 
-/** Of one namespace: FLBAS in Identify Namespace, which has the bits of its LBA format apart. */
+/** Reads FLBAS of Identify Namespace, in which the bits of the LBA format are in two places. */
 function formatOf(flbas: number): { lbaFormat: number; interleaved: boolean } {
   return { lbaFormat: (flbas & 15) | (((flbas >> 5) & 3) << 4), interleaved: (flbas & 16) !== 0 };
 }
@@ -183,7 +183,7 @@ export function checkAttachment(nsid: unknown, options: unknown, own: number) {
   checkInteger(value.length, 'the number of controllers', 1, 2047);
   const ids = Array.from(value, (id, i) => checkInteger(id, `controllers[${i}]`, 0, 0xffef));
   const data = Buffer.alloc(4096);
-  // In the order of the ids.
+  // The list must be in the order of the ids.
   const list = [...new Set(ids)].sort((a, b) => a - b);
   for (const [i, part] of [list.length, ...list].entries()) data.writeUInt16LE(part, 2 * i);
   return { nsid: checkInteger(nsid, 'nsid', 1, everyNamespace - 1), data, limits: limitsOf(given) };

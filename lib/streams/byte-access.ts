@@ -29,8 +29,8 @@ interface Blocks {
 }
 
 /**
- * The bytes of a disk. What covers a block in part reads that block first and writes it back whole; all that write
- * through here, by the same disk object, take turns at a block, so that no write loses what another one wrote.
+ * The bytes of a disk. A write that covers a block in part reads that block first and writes it back whole; all writes
+ * through here, by the same disk object, take turns at a block, so that none loses what another one wrote.
  */
 export class ByteAccess {
   readonly disk: BlockDisk;
@@ -121,7 +121,7 @@ export class ByteAccess {
     const reads = [];
     if (head) reads.push(this.disk.read(head, at(blocks.first, left())));
     if (tail) reads.push(this.disk.read(tail, at(blocks.end - this.disk.blockSize, left())));
-    // Both have to end before anybody else has the blocks.
+    // Both reads have to end before another writer has the blocks.
     for (const outcome of await Promise.allSettled(reads)) {
       if (outcome.status === 'rejected') throw outcome.reason;
     }
@@ -161,13 +161,13 @@ class Edges {
     this.whole = parts.filter((part) => part !== undefined);
   }
 
-  /** From the data to the blocks at the edges. */
+  /** Copies from the data to the blocks at the edges. */
   copyIn(): void {
     this.head?.set(this.#data.subarray(0, this.#inHead), this.#before);
     this.tail?.set(this.#data.subarray(this.#data.byteLength - this.#inTail));
   }
 
-  /** From the blocks at the edges to the data. */
+  /** Copies from the blocks at the edges to the data. */
   copyOut(): void {
     const { head, tail } = this;
     try {
@@ -201,7 +201,7 @@ export function changed(what: string): SpdkError {
   return invalidBuffer(`${what}: the buffer was detached or shrunk before its data was copied`);
 }
 
-/** What a file system calls ENOSPC. @param end of what, and where, as in 'of the namespace, 4096' */
+/** The error that a file system calls ENOSPC. @param end of what, and where, as in 'of the namespace, 4096' */
 export function noSpace(what: string, end: string): SpdkError {
   return new SpdkError(
     'ERR_SPDK_OUT_OF_RANGE',

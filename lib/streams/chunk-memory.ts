@@ -11,7 +11,7 @@ const smallestPooled = 128 << 10;
  * Buffers for one stream. Their memory is used again when its consumer can no longer reach it.
  *
  * In a worker they are new ones of Node.js: it frees the memory of addons when the worker ends, even if another thread has got it
- * by `ArrayBuffer.prototype.transfer()`, which reaches what `postMessage()` itself refuses to transfer.
+ * by `ArrayBuffer.prototype.transfer()`, which reaches what `postMessage()` itself does not transfer.
  */
 export class ChunkMemory {
   #pool: NativeBufferPool | undefined;
@@ -25,7 +25,7 @@ export class ChunkMemory {
     return this.#pool.take({ bytes }) ?? Buffer.allocUnsafeSlow(bytes);
   }
 
-  /** The stream takes no more buffers. */
+  /** Ends the use of buffers by this stream. */
   close(): void {
     this.#pool?.close();
   }

@@ -37,7 +37,7 @@ export async function* chunksOf(
         const stage = await stages.take();
         const end = partEnd(position, plan, access.disk.blockSize);
         const chunk = operations.add(read(stage, position, end - position));
-        // The consumer may never wait for it.
+        // The consumer may never wait for this chunk.
         chunk.catch(() => {});
         ahead.push({ stage, chunk });
         position = end;

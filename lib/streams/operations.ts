@@ -41,7 +41,7 @@ export class StreamOperations {
     await Promise.all(this.#running);
   }
 
-  /** The stream ends: cancels the outstanding operations and waits until their promises are settled. */
+  /** Ends the stream: cancels the outstanding operations and waits until their promises are settled. */
   async close(): Promise<void> {
     if (this.#signal && this.#onAbort) offAbort(this.#signal, this.#onAbort);
     this.#end.abort();

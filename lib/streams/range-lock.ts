@@ -5,7 +5,7 @@ import { maxTimerMs } from '../options/common.js';
 
 interface HeldRange {
   readonly first: number;
-  /** The byte after it. */
+  /** The byte after the range. */
   readonly end: number;
   readonly ended: Promise<void>;
 }

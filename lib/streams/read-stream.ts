@@ -64,7 +64,7 @@ export class NamespaceReadStream extends Readable {
     while (this.#position < end && this.#ahead.length < concurrency) {
       const chunkEnd = partEnd(this.#position, this.#plan, this.#access.disk.blockSize);
       const chunk = this.#read(this.#position, chunkEnd - this.#position);
-      // The stream may never wait for it.
+      // The stream may never wait for this chunk.
       chunk.catch(() => {});
       this.#ahead.push(this.#operations.add(chunk));
       this.#position = chunkEnd;

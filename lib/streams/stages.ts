@@ -22,7 +22,7 @@ export class StagePool {
     this.#left = most;
   }
 
-  /** A free one, as soon as there is one. One caller at a time. */
+  /** Returns a free buffer, as soon as there is one. One caller at a time. */
   async take(): Promise<Uint8Array> {
     const free = this.#free.pop();
     if (free) return free;

@@ -39,7 +39,7 @@ export class MemoryAddon implements NativeAddon {
     );
   }
 
-  /** There are no kernel keys in memory. */
+  /** Finds no key: there are no kernel keys in memory. */
   readKernelKey(): number {
     return enokey;
   }

@@ -48,7 +48,7 @@ export class AdminQueue {
     });
   }
 
-  /** Ends those that have not been sent. */
+  /** Ends the commands that have not been sent. */
   abort(): void {
     const rejections = [...this.#waiting];
     this.#waiting.clear();

@@ -19,7 +19,7 @@ export interface RingCommand {
   readonly blocks: number;
   readonly blockSize: number;
   readonly parts: readonly CommandPart[];
-  /** Of a raw command. */
+  /** The opcode of a raw command. */
   readonly opcode: number;
   readonly dwords: readonly number[];
   /** Bits of CDW12: Force Unit Access, Limited Retry, and how protection information is made and checked. */

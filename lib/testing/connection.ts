@@ -112,7 +112,7 @@ export class Connection {
     this.#watchesLog = true;
   }
 
-  /** The discovery log has changed. False where the host does not wait for that. */
+  /** Reports that the discovery log has changed. False where the host does not wait for that. */
   changedLog(): boolean {
     if (!this.#watchesLog || !this.#alive) return false;
     this.subsystem.target.respond(() => {
@@ -121,7 +121,7 @@ export class Connection {
     return true;
   }
 
-  /** The link breaks. */
+  /** Breaks the link. */
   lose(why: string): void {
     if (this.#alive) this.#events.lost(why);
   }

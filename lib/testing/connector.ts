@@ -16,7 +16,7 @@ const graceMs = 1_000;
 export class Connector {
   readonly #request: NativeAttachRequest;
   readonly #shared: ControllerShared;
-  /** What the next connection authenticates with. */
+  /** The keys that the next connection authenticates with. */
   keys: MemoryKeys;
   #cancel: (() => void) | undefined;
 

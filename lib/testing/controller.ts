@@ -52,7 +52,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   failures = 0;
   rings: MemoryQueuePair[] = [];
   givenUp = false;
-  /** Somebody wants it detached. */
+  /** Whether a call wants it detached. */
   leaving = false;
   #stuck = false;
   #target: MemoryTargetFaults | undefined;
@@ -210,7 +210,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
 
   cancelAttach(): void {
     this.givenUp = true;
-    // It may just have succeeded.
+    // The attach may just have succeeded.
     if (this.life.state === 'attached') {
       this.scheduler.after(0, () => this.#startDetach({ drainMs: 0, timeoutMs: 1_000 }));
     }
@@ -227,7 +227,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     if (this.life.advance('wedged')) this.tellState();
   }
 
-  /** Commands have completed on some ring. */
+  /** Reports that commands have completed on some ring. */
   completed(): void {
     if (this.#reporting) return;
     this.#reporting = true;
@@ -261,7 +261,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.post(() => this.request.stateChanged(state));
   }
 
-  /** Why, in the history of the controller. */
+  /** Adds a failure to the history of the controller. */
   noteFailure(failure: Failure): void {
     this.#history.add('failure', failure.message, failure.code);
   }
@@ -300,7 +300,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     for (const ring of this.rings) ring.failPending(error);
   }
 
-  /** From now on new I/O ends with ENXIO, until the controller is connected or detached. */
+  /** Ends new I/O with ENXIO, until the controller is connected or detached. */
   failIo(intervalMs: number): void {
     this.#stopFailing();
     this.failPending(errno.ENXIO);

@@ -42,7 +42,7 @@ export function copyBlocks(
   return 0;
 }
 
-/** All is read before anything is written, where ranges overlap. */
+/** Copies blocks. All are read before any is written, since ranges may overlap. */
 function move(bytes: Uint8Array, size: number, from: readonly number[], to: number): void {
   bytes.set(Buffer.concat(from.map((block) => bytes.subarray(block * size, (block + 1) * size))), to * size);
 }

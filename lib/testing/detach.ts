@@ -11,7 +11,7 @@ export interface DetachSettings {
 
 /** Between two looks at how far the drain has come. */
 const pauseMs = 5;
-/** A controller that has not responded by then is dead. Or by a third of the caller's time, where that is less. */
+/** A controller that has not responded within this time, or a third of the caller's if that is less, is dead. */
 const responseLimitMs = 1_000;
 
 /** native/core/controller/detach_sequence.cc: drain, disconnect, linger, destroy. */

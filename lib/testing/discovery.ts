@@ -24,7 +24,7 @@ export class MemoryDiscovery extends MemorySubsystem {
   #generation = 0;
   #entries: readonly WrittenEntry[] = [];
   readonly #enabled = new WeakSet<MemoryLink>();
-  /** Where a change is reported; missing from here until the log has been read. */
+  /** The links that get a report of the next change. After one, a link is missing here until the log has been read. */
   readonly #armed = new Set<MemoryLink>();
 
   /** @internal */

@@ -141,7 +141,7 @@ const attachedAlready = {
   message: 'this controller is already attached or being attached',
 };
 const detaching = { code: 'ERR_SPDK_DETACHING', message: 'this controller is being detached' };
-/** It ends by itself. */
+/** The error while an earlier attach ends by itself. */
 const ending = {
   code: 'ERR_SPDK_DETACHING',
   message:

@@ -42,15 +42,15 @@ interface PendingFailure {
   left: number;
 }
 
-/** A connection, as far as its target goes. */
+/** What a target needs of a connection. */
 export interface MemoryLink {
   readonly subsystem: object;
   readonly alive: boolean;
   lose(why: string): void;
   changedNamespaces(): void;
-  /** The host waits for events of a log. */
+  /** Has the host wait for events of a log. */
   watchLog(): void;
-  /** That log has changed. False where the host does not wait for that. */
+  /** Reports that the log has changed. False where the host does not wait for that. */
   changedLog(): boolean;
 }
 
@@ -128,7 +128,7 @@ export class MemoryTargetFaults {
     for (const connection of [...this.connections]) connection.lose('the link is down');
   }
 
-  /** @internal Responds after the target's latency, and when it is silent, once it is not. */
+  /** @internal Responds after the target's latency, and while it does not respond, once it does again. */
   respond(reply: () => void, latencyMs = this.latencyMs): void {
     this.#scheduler.after(latencyMs, () => {
       if (this.#silent) this.#held.push(reply);

@@ -13,7 +13,7 @@ export interface MemoryKeys {
   readonly tlsPsk?: string | undefined;
 }
 
-/** What a host attaches with, copied: the caller wipes what it has passed. */
+/** Copies the keys that a host attaches with: the caller wipes what it has passed. */
 export function hostKeys({ dhchapKey, dhchapControllerKey, tlsPsk }: NativeKeys): MemoryKeys {
   const text = (key: Uint8Array) => (key.byteLength === 0 ? undefined : Buffer.from(key).toString('latin1'));
   return {
@@ -23,7 +23,7 @@ export function hostKeys({ dhchapKey, dhchapControllerKey, tlsPsk }: NativeKeys)
   };
 }
 
-/** Why a connection cannot be made with these keys; null if it can. */
+/** Returns why a connection cannot be made with these keys; null if it can. */
 export function keyFailure(host: MemoryKeys, subsystem: MemoryKeys): NativeFailure | null {
   const failure = (message: string) => ({ code: 'ERR_SPDK_AUTHENTICATION_FAILED', message });
   if (host.tlsPsk !== subsystem.tlsPsk) return failure('the TLS handshake with the target failed');

@@ -23,7 +23,7 @@ export class Life {
     return this.#state;
   }
 
-  /** False where the present state does not allow the step. */
+  /** Enters a state. False where the present state does not allow the step. */
   advance(to: ControllerState): boolean {
     if (!predecessors[to].includes(this.#state)) return false;
     this.#state = to;

@@ -80,7 +80,7 @@ export class MemoryManagement {
     return { status, cdw0, data: new Uint8Array(0) };
   }
 
-  /** The running self-test ends. */
+  /** Ends the running self-test. */
   endSelfTest(): void {
     if (this.#test !== 0) this.#tests.unshift(this.#test << 4);
     this.#test = 0;

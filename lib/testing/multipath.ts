@@ -80,7 +80,7 @@ function describeNamespace(data: Buffer, namespace: MemoryNamespace | undefined)
   data.write(namespace.uuid.replaceAll('-', ''), 4, 'hex');
 }
 
-/** One group for each state that some namespace has. */
+/** Makes the ANA log, with one group for each state that some namespace has. */
 function anaLog(subsystem: MultipathSubsystem): Buffer {
   const log = Buffer.alloc(anaLogBytes(groups, maxNamespaces));
   const used = Object.entries(codes).flatMap(([state, code]) => {

@@ -43,7 +43,7 @@ export class MemoryNamespace {
   readonly protection: NamespaceProtection;
   /** @internal Each is a disk of its own. */
   readonly tag = ++lastTag;
-  /** Of a zoned namespace. */
+  /** The zones of a zoned namespace. */
   readonly zones: MemoryZones | undefined;
   /** @internal */
   readonly copyLimits: CopyLimits;

@@ -19,9 +19,9 @@ export interface RingHost {
   readonly memory: MemoryRegions;
   readonly violations: Violations;
   readonly scheduler: Scheduler;
-  /** Undefined while there is none. */
+  /** The present connection; undefined while there is none. */
   connection(): Connection | undefined;
-  /** Commands have completed that JavaScript has not heard of. */
+  /** Called when commands have completed that were not reported to JavaScript. */
   completed(): void;
 }
 
@@ -153,7 +153,7 @@ export class MemoryQueuePair implements NativeQueuePair {
     }
   }
 
-  /** The connection has ended, and with it its commands. */
+  /** Ends the commands of a connection that has ended, unless they are to be sent again. */
   lostConnection(): void {
     if (!this.#holding) this.failPending(0);
   }
@@ -171,14 +171,14 @@ export class MemoryQueuePair implements NativeQueuePair {
     if (this.pending > 0x7fff_ffff) this.#host.violations.add(`${this.#host.name}: pending is negative`);
   }
 
-  /** False when the command has to wait. */
+  /** Sends a command. False when it has to wait. */
   #tryStart(slot: number): boolean {
     const connection = this.#host.connection();
     if (!connection) return false;
     const commandAt = this.#commandAt(slot);
     const command = readCommand(this.#words, commandAt, this.#segmentsAt(slot));
     if (command.operation !== ioOpcodes.raw && this.#words[commandAt + commandWord.cancel] !== 0) {
-      // One that is held has been at a controller before.
+      // A held command has been at a controller before.
       const lost = this.#held.includes(slot);
       this.#complete(slot, hostError + (lost ? errno.ECONNRESET : errno.ECANCELED), 0);
       return true;

@@ -26,7 +26,7 @@ export interface MemoryOutcome {
   readonly result: number;
 }
 
-/** Carries one out. One that is not known succeeds without an effect. */
+/** Carries out a raw command. An unknown one succeeds without an effect. */
 export function executeRaw(
   namespace: MemoryNamespace,
   command: RingCommand,

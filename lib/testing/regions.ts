@@ -26,7 +26,7 @@ export interface RegionUse {
 /** native/core/io/dma_memory.h in ordinary memory, which also sees whether it is used when it is not to be. */
 export class MemoryRegions {
   readonly pins = new Uint32Array(new ArrayBuffer(maxRegions * 4));
-  /** No more than so many bytes are given out. */
+  /** The most bytes that are given out. */
   limitBytes = 256 * 1024 * 1024;
   readonly #regions = new Map<number, Region>();
   readonly #ids = new WeakMap<ArrayBuffer, number>();
@@ -77,7 +77,7 @@ export class MemoryRegions {
     structuredClone(memory, { transfer: [memory] });
   }
 
-  /** As the garbage collector does with an unreachable ArrayBuffer. */
+  /** Drops a region, as the garbage collector does with an unreachable ArrayBuffer. */
   drop(id: number): void {
     if (this.pins[id] === 0) this.#free(id);
     else this.pins[id] = (this.pins[id] as number) | dropped;

@@ -14,7 +14,7 @@ export class Scheduler {
     return this.#timers.size;
   }
 
-  /** Runs the work after so many milliseconds; 0 is a later turn of the event loop. Gives the function that cancels it. */
+  /** Runs the work after this many milliseconds; 0 is a later turn of the event loop. Gives the function that cancels it. */
   after(ms: number, work: () => void): () => void {
     const timer = eventLoop
       .setTimeout(() => {

@@ -58,7 +58,7 @@ export class Simulation implements Disposable {
   }
 }
 
-/** From now on `Environment.init()` opens environments in memory, until `restore()`. */
+/** Makes `Environment.init()` open environments in memory, until `restore()`. */
 export function simulate(): Simulation {
   return Simulation.begin();
 }

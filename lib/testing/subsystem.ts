@@ -69,7 +69,7 @@ export class MemorySubsystem {
     return this.target.id(this.nqn);
   }
 
-  /** Adds a namespace full of zeroes, which attached controllers announce. One that had the id is another disk. */
+  /** Adds a namespace full of zeroes, which attached controllers announce. A namespace that had the id before was another disk. */
   addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
     const namespace = MemoryNamespace.create(id, options);
     this.#namespaces.set(id, namespace);
@@ -198,7 +198,7 @@ export class MemorySubsystem {
   }
 }
 
-/** Why a zone does not take a command; else 0, and its write pointer has moved. */
+/** Returns the status of a command to a zone that does not take it; else 0, and the write pointer has moved. */
 function zoneStatus(zones: MemoryZones, { operation: what, block, blocks }: RingCommand): number {
   const writes = [ioOpcodes.write, ioOpcodes.writeZeroes, ioOpcodes.compareAndWrite].some(
     (one) => one === what,
@@ -206,7 +206,7 @@ function zoneStatus(zones: MemoryZones, { operation: what, block, blocks }: Ring
   return writes ? zones.write(block, blocks) : zones.reads(block);
 }
 
-/** A read or a compare of what cannot be read; what is written can be. */
+/** Whether a command reads or compares blocks that cannot be read; blocks that are written can be read again. */
 function isUnreadable(namespace: MemoryNamespace, command: RingCommand): boolean {
   let found = false;
   for (let i = 0; i < command.blocks && namespace.unreadable.size > 0; i++) {

@@ -33,7 +33,7 @@ export class MemoryTarget extends MemoryTargetFaults {
     return new MemoryTarget(scheduler, traddr, trsvcid);
   }
 
-  /** By their NQNs. */
+  /** The subsystems by their NQNs. */
   get subsystems(): ReadonlyMap<string, MemorySubsystem> {
     return this.#subsystems;
   }

@@ -269,7 +269,7 @@ export function describeZones(
     data.set([4, 1, 0, 0, zonedCommandSet], at);
   } else if (structure === structures.ofNamespace && ofZones) {
     data.fill(0);
-    // One less than they say; for no limit all bits.
+    // The fields have one less than the limits; all bits for no limit.
     data.writeUInt32LE((limits.maxActive - 1) >>> 0, 4);
     data.writeUInt32LE((limits.maxOpen - 1) >>> 0, 8);
     data.writeBigUInt64LE(BigInt(limits.zoneBlocks), 2816);
