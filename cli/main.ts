@@ -6,7 +6,7 @@ import { hideKeys } from './engine/key-options.js';
 import { run } from './program.js';
 
 let unwritten = 0;
-// Without a reader of the diagnostics the status says what happened.
+// When the diagnostics have no reader, the status says what happened.
 process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Programs whose output is no longer read end by SIGPIPE, which Node.js turns into this error.

@@ -1,3 +1,5 @@
+// The verbs of the command line, put together.
+
 import { Command, CommanderError } from 'commander';
 import { addAdvisories } from './commands/advisories.js';
 import { addBuild } from './commands/build.js';
@@ -92,7 +94,7 @@ export async function run(words: readonly string[], output: Output = processOutp
   return Number(process.exitCode ?? 0);
 }
 
-/** nvme-cli has the verbs for zones as two words. */
+/** Joins the verbs for zones, which are two words in nvme-cli. */
 function joined([first = '', second = '', ...others]: readonly string[]): string[] {
   const words = first === 'zns' && /^[a-z]/.test(second) ? [`zns-${second}`] : [first, second];
   return [...words.filter((word) => word !== ''), ...others];

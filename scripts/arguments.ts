@@ -1,3 +1,5 @@
+// The arguments that the scripts have in common.
+
 import { type Command, CommanderError } from 'commander';
 import { exitStatus } from '../cli/engine/exit.js';
 import { writableFile } from '../cli/engine/files.js';
@@ -9,7 +11,7 @@ export type Parsed<Options> =
   | { readonly options: Options; readonly status?: never }
   | { readonly status: number };
 
-/** The same for a run that reports. */
+/** As `Parsed`, for a run that reports. */
 export type ParsedRun<Options> =
   | { readonly options: Options; readonly files: ReportFiles; readonly status?: never }
   | { readonly status: number };
@@ -54,7 +56,7 @@ export function parse<Options extends object>(
   }
 }
 
-/** The same with `--json` and `--report`. */
+/** As `parse`, with `--json` and `--report`. */
 export function parseRun<Options extends object>(
   command: Command,
   words: readonly string[],

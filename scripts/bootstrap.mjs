@@ -77,7 +77,7 @@ function runTypeScript(script, args) {
   return run(process.execPath, [...before.flatMap((name) => ['--import', name]), file, ...args]);
 }
 
-/** Two commands started at once must not both let npm rewrite node_modules: the folder of this file is the lock. */
+/** Two commands started at the same time must not both let npm rewrite node_modules: the folder of this file is the lock. */
 async function installPackages() {
   if (packagesUpToDate(root)) return 0;
   console.error('Installing the npm packages…');

@@ -1,3 +1,5 @@
+// Starts a run on the fabric, and shows what it reports.
+
 import { fileURLToPath } from 'node:url';
 import { LineReader } from '../cli/engine/lines.js';
 import { decodeMessage, type Message } from '../cli/engine/messages.js';

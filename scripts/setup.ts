@@ -40,7 +40,7 @@ async function runStep(step: Step, task?: AnyTask): Promise<void> {
   await step.run({ report: say, progress });
 }
 
-/** On a terminal: a list that changes in place. */
+/** Shows the steps on a terminal, as a list that changes in place. */
 async function runOnTerminal(): Promise<void> {
   const tasks = steps.map((step) => ({
     title: step.title,
@@ -52,7 +52,7 @@ async function runOnTerminal(): Promise<void> {
   await new Listr(tasks, { ...options, rendererOptions: { showErrorMessage: false } }).run();
 }
 
-/** Elsewhere: plain lines. */
+/** Shows the steps elsewhere, as plain lines. */
 async function runPlainly(): Promise<void> {
   for (const step of steps) {
     if (await step.upToDate()) continue;

@@ -1,7 +1,7 @@
-// How much of a resource the cgroups of this process leave it: version 1, version 2, or both at once ("hybrid").
+// How much of a resource the cgroups of this process leave it: version 1, version 2, or both at the same time ("hybrid").
 import type { Machine } from './machine.js';
 
-/** The limit that leaves least. */
+/** The limit of a cgroup that leaves least. */
 export interface Room {
   /** What is left of it. */
   readonly left: number;

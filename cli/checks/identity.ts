@@ -1,3 +1,5 @@
+// The check of this host's NQN and identifier.
+
 import { readHostFiles } from 'spdk-nvme';
 import { type Finding, ok, warning } from './finding.js';
 import type { Machine } from './machine.js';

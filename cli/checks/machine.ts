@@ -1,3 +1,5 @@
+// How the checks of `spdk-nvme doctor` see the machine.
+
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -45,7 +47,7 @@ export class Machine {
     return (networkInterfaces()[device] ?? []).map(({ address }) => address);
   }
 
-  /** What a program prints; undefined where it is missing or fails. */
+  /** Runs a program and returns what it prints; undefined where it is missing or fails. */
   run(program: string, words: readonly string[]): string | undefined {
     const { status, stdout } = spawnSync(program, words, { encoding: 'utf8', timeout: commandLimitMs });
     return status === 0 ? stdout : undefined;

@@ -1,3 +1,5 @@
+// The checks of hugepages, locked memory and capabilities.
+
 import { formatBytes } from '../engine/numbers.js';
 import { cgroupRoom, type LimitFiles } from './cgroup.js';
 import { type Finding, failure, ok, warning } from './finding.js';
@@ -18,7 +20,7 @@ interface Pool {
 }
 
 /**
- * Free hugepages of all sizes, by NUMA node if there are several, and what the cgroup allows.
+ * Checks the free hugepages of all sizes, by NUMA node if there are several, and what the cgroup allows.
  * @param memory what the doctor itself, and every verb with the same `--memory`, reserves
  */
 export function checkHugepages(machine: Machine, memory: number): Finding[] {

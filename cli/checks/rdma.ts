@@ -1,3 +1,5 @@
+// The checks of RDMA devices and their ports.
+
 import { type Finding, failure, ok, warning } from './finding.js';
 import type { Machine } from './machine.js';
 
@@ -5,7 +7,7 @@ const devicesFolder = '/sys/class/infiniband';
 const nodesFolder = '/dev/infiniband';
 
 /**
- * RDMA devices, their ports, and the permission to use them.
+ * Checks RDMA devices, their ports, and the permission to use them.
  * @param required the target is reached by RDMA; otherwise TCP is enough
  */
 export function checkRdma(machine: Machine, required: boolean): Finding[] {

@@ -1,3 +1,5 @@
+// The checks of Node.js, the addon and SPDK.
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';

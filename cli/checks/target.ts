@@ -1,3 +1,5 @@
+// The checks of one target: route, port, discovery log, attach and a read.
+
 import { execFile } from 'node:child_process';
 import { connect, isIPv6 } from 'node:net';
 import { promisify } from 'node:util';
@@ -91,7 +93,7 @@ function commandOf(
   ].join(' ');
 }
 
-/** What to do about an error: what its code's entry in the catalogue says. */
+/** Returns what to do about an error, from its code's entry in the catalogue. */
 export function remedyOf(error: unknown, otherwise: string): string {
   const entries: Readonly<Record<string, { remedy: string }>> = errorCatalogue;
   return entries[codeOf(error)]?.remedy ?? otherwise;

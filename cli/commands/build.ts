@@ -1,3 +1,5 @@
+// The verb that builds the addon.
+
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import path from 'node:path';
@@ -19,7 +21,7 @@ export function addBuild(program: Command): void {
     });
 }
 
-/** What compilers have to remove their files after a signal. */
+/** The time that compilers have to remove their files after a signal. */
 const patienceMs = 1_000;
 
 /** Runs the install script, which prints what it does and what failed. A signal ends it with all that it has started. */
@@ -39,7 +41,7 @@ function build(env: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('error', (error) => reject(new Failure(`${script} cannot be run: ${error.message}`)));
     child.on('exit', (status, signal) => {
-      // What it has started may outlive it.
+      // The programs that the child has started may outlive it.
       if (stop.requested) signalGroup(child.pid, 'SIGKILL');
       resolve(stop.status || (status ?? 128 + constants.signals[signal ?? 'SIGTERM']));
     });
@@ -50,6 +52,6 @@ function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (leader !== undefined) process.kill(-leader, signal);
   } catch {
-    // It has ended.
+    // The child has ended.
   }
 }

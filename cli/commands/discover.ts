@@ -1,3 +1,5 @@
+// The verb that prints a discovery log, once or at each change.
+
 import type { Command } from 'commander';
 import type {
   DiscoveryEntry,

@@ -1,3 +1,5 @@
+// The verb that checks this machine and, if one is named, a target.
+
 import type { Command } from 'commander';
 import type { TransportId } from 'spdk-nvme';
 import { type Finding, failure } from '../checks/finding.js';

@@ -1,3 +1,5 @@
+// The verb that shows a feature, with the options of nvme-cli.
+
 import type { Command } from 'commander';
 import { everyNamespace } from '../engine/namespace-option.js';
 import { bytes, hex, integer } from '../engine/numbers.js';

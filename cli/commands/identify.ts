@@ -1,3 +1,5 @@
+// The verbs that print Identify data, with the options of nvme-cli.
+
 import type { Command } from 'commander';
 import type { Controller } from 'spdk-nvme';
 import { addNamespaceOption, namespaceOf } from '../engine/namespace-option.js';

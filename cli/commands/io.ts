@@ -1,3 +1,5 @@
+// The verbs that read, write, compare or change ranges of a namespace, with the options of nvme-cli.
+
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Namespace } from 'spdk-nvme';
 import { addAlias } from '../engine/alias.js';
@@ -111,7 +113,7 @@ function checkRanges(given: GivenRanges): void {
     throw new UsageError('--slbs and --blocks must have the same number of values');
 }
 
-/** All of them are right before the first one is sent. */
+/** The ranges of one verb: all of them are right before the first one is sent. */
 function rangesOf(namespace: Namespace, given: GivenRanges): Place[] {
   const { slbs, blocks = [] } = given;
   if (slbs === undefined) return [placeOf(namespace, given)];
@@ -136,7 +138,7 @@ function lengthMissing(): UsageError {
   return new UsageError('--length is missing: this verb does not take the whole namespace by itself');
 }
 
-/** Undefined for stdin and stdout. */
+/** The file that the options name; undefined for stdin and stdout. */
 function fileOf({ data }: Given): string | undefined {
   return isStdio(data) ? undefined : data;
 }
@@ -150,7 +152,7 @@ function ioCommand(program: Command, name: string, description: string): Command
   return addNamespaceOption(addSessionOptions(addTargetOptions(command)));
 }
 
-/** Nobody reads or types a disk at a terminal. */
+/** Rejects a terminal, at which no user reads or types a disk. */
 function checkPipe({ data }: Given, stdio: { readonly isTTY?: boolean }): void {
   if (data === undefined && stdio.isTTY)
     throw new UsageError('--data is missing; without it, stdin or stdout must be a pipe and not a terminal');

@@ -1,3 +1,5 @@
+// The verb that lists subsystems and their paths, as nvme-cli does.
+
 import type { Command } from 'commander';
 import type { AdminOptions, AttachAllReport, Controller, DiscoveryEntry } from 'spdk-nvme';
 import { anaText } from '../engine/ana.js';
@@ -66,7 +68,7 @@ export function addListSubsystems(program: Command): void {
 
 type AnaStates = ReadonlyMap<Controller, PathRow['ANA']>;
 
-/** Of the controllers that report it. One that does not respond leaves those of the others. */
+/** Reads the ANA states of the controllers that report them, as far as they respond. */
 async function readAllAna(
   attached: AttachAllReport['attached'],
   limits: AdminOptions,
@@ -94,7 +96,7 @@ async function readAna({ admin }: Controller, { timeoutMs, signal }: AdminOption
     .sort((a, b) => a.namespace - b.namespace);
 }
 
-/** Paths by subsystem. Entries that the report skips are no paths, but for those that cannot be tried. */
+/** Paths by subsystem. Entries that the report skips are no paths, but for addresses that cannot be tried. */
 function subsystemsOf(
   { attached, failed, skipped }: AttachAllReport,
   wanted: (entry: DiscoveryEntry) => boolean,

@@ -1,3 +1,5 @@
+// The verb that lists namespaces, as nvme-cli does.
+
 import type { Command } from 'commander';
 import { type Controller, type Environment, formatTransportId, type TransportId } from 'spdk-nvme';
 import { explain } from '../engine/exit.js';
@@ -37,7 +39,7 @@ export function addList(program: Command): void {
             rows.push(...(await namespacesOf(environment, id, given, stop)));
           } catch (error) {
             if (stop.requested) return 1;
-            // It is the same for every controller.
+            // A wrong key is the same for every controller.
             if (keyError(error)) throw error;
             failed = true;
             process.stderr.write(`spdk-nvme: ${formatTransportId(id)}: ${explain(error)}\n`);

@@ -1,3 +1,5 @@
+// The verbs that read log pages, with the options of nvme-cli.
+
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Controller } from 'spdk-nvme';
 import { everyNamespace } from '../engine/namespace-option.js';
@@ -64,7 +66,7 @@ export function addLogs(program: Command): void {
     );
 }
 
-/** Get Log Page counts in dwords; the limit is that of the package. */
+/** Parses a length, which must be whole dwords for Get Log Page; the limit is that of the package. */
 function dwords(text: string): number {
   return multipleOf4(bytes(4, 2 ** 28)(text));
 }

@@ -1,3 +1,5 @@
+// The verbs that send any command, with the options of nvme-cli.
+
 import { type Command, Option } from 'commander';
 import { UsageError } from '../engine/exit.js';
 import { readInput, sizeOfInput } from '../engine/files.js';
@@ -93,7 +95,7 @@ const directions = [
 const sends = 1;
 const receives = 2;
 
-/** Data in the wrong direction would not arrive where it is expected: a device could be written with what nobody gave. */
+/** Rejects data in the wrong direction: a device could be written with data that the user did not give. */
 function checkDirection({ opcode, read, write, dataLen }: Given): void {
   const direction = opcode & 3;
   const wrong = read ? direction !== receives : write && direction !== sends;

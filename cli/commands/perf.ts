@@ -1,3 +1,5 @@
+// The verb that loads a namespace and measures.
+
 import { type Command, Option } from 'commander';
 import type { Namespace, PollingMode } from 'spdk-nvme';
 import { UsageError } from '../engine/exit.js';
@@ -95,13 +97,13 @@ export function addPerf(program: Command): void {
     });
 }
 
-/** What a run may write to. */
+/** Names the range that a run may write to. */
 function rangeText({ offset, length }: IoPlan, { id, bytes }: Namespace): string {
   const whole = length === bytes ? ', the whole namespace' : '';
   return `bytes ${offset} to ${offset + length - 1} of namespace ${id}${whole}`;
 }
 
-/** Each operation with --verify has a place of its own, which a table has. */
+/** Checks the number of places: each operation with --verify has one of its own, and a table has an entry for each. */
 function checkPlaces(plan: IoPlan, queues: number): void {
   const places = placesOf(plan);
   const least = plan.depth * queues;

@@ -1,3 +1,5 @@
+// The verb that attaches and detaches in loops.
+
 import { type Command, Option } from 'commander';
 import { formatTransportId } from 'spdk-nvme';
 import { writableFile } from '../engine/files.js';

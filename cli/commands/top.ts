@@ -1,3 +1,5 @@
+// The verb that shows what the controllers of running programs do.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
@@ -62,7 +64,7 @@ export function addTop(program: Command): void {
 /** How often the statistics are read in an interval at most, so that a controller of `stress`, which lives for some ms, is seen. */
 const readingsEach = 10;
 
-/** Reads for so long; what was attached in the meantime is there as it was seen last. */
+/** Reads for this time; what was attached in the meantime is there as it was seen last. */
 async function readFor(
   ms: number,
   sockets: readonly string[],

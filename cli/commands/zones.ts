@@ -139,7 +139,7 @@ function addAppend(program: Command): void {
     );
 }
 
-/** One command sends it, so that its end must be known before. */
+/** The size of the data, which must be known before, because one command sends it. */
 function sizeOfData({ data }: { readonly data: string }): number {
   const size = sizeOfInput('--data', data);
   if (size === undefined) throw new UsageError(`--data must be a regular file; ${data} is not`);

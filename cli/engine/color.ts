@@ -1,3 +1,5 @@
+// Text in colours that have a meaning.
+
 import { styleText } from 'node:util';
 
 const colors = { good: 'green', doubtful: 'yellow', bad: 'red' } as const;
@@ -16,7 +18,7 @@ const moods: Readonly<Record<string, Mood>> = {
   wedged: 'bad',
 };
 
-/** The state of a controller or a path, or the code of the error in its place. All that are neither good nor bad pass. */
+/** The state of a controller or a path, or the code of the error in its place. A state that is neither good nor bad passes. */
 export function coloredState(state: string): string {
   const mood = moods[state] ?? (state.startsWith('ERR_') ? 'bad' : 'doubtful');
   return colored(mood, state);

@@ -1,3 +1,5 @@
+// Counts of the resources that a run can leak.
+
 /** RDMA resources by the names of the kernel. */
 export const rdmaKinds = ['pd', 'cq', 'qp', 'cm_id', 'mr'] as const;
 /** What a run can leak, in the order of the report. */

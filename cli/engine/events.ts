@@ -1,3 +1,5 @@
+// The events that a report lists.
+
 /** Something worth a line in a report. */
 export interface RunEvent {
   /** Milliseconds since the measured part of the run began; negative before it. */
@@ -5,7 +7,7 @@ export interface RunEvent {
   readonly text: string;
 }
 
-/** After so many a reader has seen enough. */
+/** The most events: after these a reader has seen enough. */
 const most = 500;
 
 /** Notes events, as many as a reader can take. */
@@ -13,7 +15,7 @@ export class Events {
   readonly #list: RunEvent[] = [];
   #begun = performance.now();
 
-  /** The measured part begins now. */
+  /** Notes that the measured part begins now. */
   begin(): void {
     const now = performance.now();
     const before = now - this.#begun;

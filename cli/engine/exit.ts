@@ -1,3 +1,5 @@
+// Exit statuses, and the errors that lead to them.
+
 import { CommanderError } from 'commander';
 
 /** The exit statuses of every verb; docs/guide/command-line.md explains them. */
@@ -25,7 +27,7 @@ export function explain(error: unknown): string {
   return error.message.startsWith(error.code) ? error.message : `${error.code}: ${error.message}`;
 }
 
-/** What an error is counted under. */
+/** The code that an error is counted under. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

@@ -1,3 +1,5 @@
+// Files that options name: tested before the work begins.
+
 import {
   accessSync,
   closeSync,
@@ -59,7 +61,7 @@ export function sizeOfInput(option: string, path: string): number | undefined {
   return stats.isFile() ? stats.size : undefined;
 }
 
-/** The first bytes of a file or a device that {@link sizeOfInput} has checked: fewer if it has not so many. */
+/** The first bytes of a file or a device that {@link sizeOfInput} has checked: fewer if it is shorter. */
 export function readInput(path: string, length: number): Buffer {
   const data = Buffer.alloc(length);
   const file = openSync(path, 'r');
@@ -73,7 +75,7 @@ export function readInput(path: string, length: number): Buffer {
   }
 }
 
-/** Undefined for a name that does not exist, or cannot. */
+/** Looks at a file; undefined for a name that does not exist, or cannot. */
 export function statsOf(path: string): Stats | undefined {
   try {
     return statSync(path);

@@ -1,3 +1,5 @@
+// Garbage collection at the right moment, for runs that look for leaks.
+
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import type { Patience } from './patience.js';
@@ -12,7 +14,7 @@ export function collectGarbage(): void {
   collect();
 }
 
-/** V8 defines its collector in contexts that are created after the flag is set. */
+/** Makes the collector callable: V8 defines it in contexts that are created after the flag is set. */
 function exposeCollector(): () => void {
   v8.setFlagsFromString('--expose-gc');
   return vm.runInNewContext('gc') as () => void;

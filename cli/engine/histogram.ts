@@ -1,3 +1,5 @@
+// Durations, counted in memory that does not grow.
+
 /** How many of the recorded values lie in one range. */
 export interface Bin {
   /** The range's upper end. */
@@ -12,11 +14,11 @@ const steps = 1 << stepBits;
 const largestBits = 44;
 const largest = 2 ** largestBits - 1;
 const buckets = (largestBits - stepBits + 1) * steps;
-/** What has more bits than these is counted without its lowest ones, because operators on bits take 32 only. */
+/** A value with more bits is counted without its lowest ones, because operators on bits take 32 only. */
 const wordBits = 31;
 const droppedBits = largestBits - wordBits;
 
-/** So many buckets make a bin of the distribution: eight bins for each power of two. */
+/** The buckets that make a bin of the distribution: eight bins for each power of two. */
 const bucketsOfBin = steps / 8;
 
 /**

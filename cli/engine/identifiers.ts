@@ -23,7 +23,7 @@ export function address(text: string): string {
   throw new InvalidArgumentError('The value must be an IPv4 or IPv6 address.');
 }
 
-/** Of the form 8-4-4-4-12. All zeroes mean "no identifier", which targets reject. */
+/** A UUID of the form 8-4-4-4-12. All zeroes mean "no identifier", which targets reject. */
 export function uuid(text: string): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) && /[^0-]/.test(text)) return text;
   throw new InvalidArgumentError(

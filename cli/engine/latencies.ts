@@ -1,3 +1,5 @@
+// The durations of one kind of operation, and their summary.
+
 import { type Bin, Histogram } from './histogram.js';
 
 /** Milliseconds; null if nothing was measured. */
@@ -26,7 +28,7 @@ export class Latencies {
     return { p50: at(50), p90: at(90), p99: at(99), max: toMilliseconds(this.#histogram.max) };
   }
 
-  /** How many took how long, in milliseconds. */
+  /** How many operations took how long, in milliseconds. */
   bins(): Bin[] {
     return this.#histogram.bins().map(({ upTo, count }) => ({ upTo: upTo / 1000, count }));
   }

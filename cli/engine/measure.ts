@@ -1,3 +1,5 @@
+// A run between two counts of resources.
+
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,3 +1,5 @@
+// The lines that a run prints with `--messages`.
+
 /** The progress of the loops. */
 export interface Progress {
   readonly loops: number;
@@ -19,7 +21,7 @@ export function encodeMessage<Report>(message: Message<Report>): string {
   return `${JSON.stringify(message)}\n`;
 }
 
-/** Undefined for a line that a library or tool wrote in between. */
+/** Reads a message; undefined for a line that a library or tool wrote in between. */
 export function decodeMessage<Report>(line: string): Message<Report> | undefined {
   if (!line.startsWith('{"type":"')) return undefined;
   try {

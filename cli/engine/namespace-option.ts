@@ -1,3 +1,5 @@
+// The option that selects a namespace.
+
 import type { Command } from 'commander';
 import type { Controller, Namespace } from 'spdk-nvme';
 import { UsageError } from './exit.js';

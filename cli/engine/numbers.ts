@@ -1,3 +1,5 @@
+// Parsers for numbers in options, and numbers as text.
+
 import { InvalidArgumentError } from 'commander';
 
 /** A parser for integers within bounds, decimal or hexadecimal as in nvme-cli. */
@@ -29,12 +31,12 @@ export function bytes(min: number, max: number): (text: string) => number {
   };
 }
 
-/** A number in hexadecimal digits, at least so many. */
+/** A number in hexadecimal, with at least this many digits. */
 export function hex(value: number | bigint, digits = 1): string {
   return value.toString(16).padStart(digits, '0');
 }
 
-/** As `1.5 MiB`. */
+/** A number of bytes as `1.5 MiB`. */
 export function formatBytes(value: number): string {
   const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
   let scaled = value;

@@ -16,7 +16,7 @@ export class OutputFile {
   constructor(path: string) {
     const stats = statsOf(path);
     const direct = stats !== undefined && !stats.isFile();
-    // A link stays one.
+    // A link stays a link.
     this.#path = stats ? realpathSync(path) : path;
     this.#part = direct ? undefined : `${this.#path}.${process.pid}.part`;
     this.stream = createWriteStream(this.#part ?? path, { mode: stats && !direct ? stats.mode : 0o666 });
@@ -24,12 +24,12 @@ export class OutputFile {
     if (this.#part !== undefined) process.on('exit', this.#remove);
   }
 
-  /** Waits until it can be written. */
+  /** Waits until the file can be written. */
   async opened(): Promise<void> {
     if (this.stream.pending) await once(this.stream, 'open');
   }
 
-  /** All is written: the file gets its name. */
+  /** Gives the file its name, when all is written. */
   async complete(): Promise<void> {
     const ended = finished(this.stream);
     this.stream.end();
@@ -37,7 +37,7 @@ export class OutputFile {
     if (this.#part !== undefined) renameSync(this.#part, this.#path);
   }
 
-  /** Ends it, and removes what is not complete. */
+  /** Closes the file, and removes it if it is not complete. */
   close(): void {
     this.stream.destroy();
     this.#remove();

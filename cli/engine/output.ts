@@ -1,3 +1,5 @@
+// How verbs print their results: as text, or as JSON.
+
 import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { UsageError } from './exit.js';
@@ -50,7 +52,7 @@ export function addRawOption(command: Command, what = 'the raw data'): Command {
   return command.option('-b, --raw-binary', `write ${what} to stdout`, false);
 }
 
-/** Both say how the output is to look. */
+/** Rejects two options that both say how the output is to look. */
 export function checkOutput({ rawBinary, outputFormat }: RawOptions): void {
   if (rawBinary && outputFormat === 'json')
     throw new UsageError('Use --raw-binary or --output-format json, not both');

@@ -1,3 +1,5 @@
+// Waits that end early after a signal.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** After a signal the report must be written within this time. */

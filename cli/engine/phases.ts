@@ -37,18 +37,18 @@ export function phaseSummaries<Phase extends string>(
   return Object.fromEntries(named) as PhaseSummaries<Phase>;
 }
 
-/** What a timeline has of them: how many there were, and the sum of each of their phases. */
+/** The columns of a timeline: the numbers of attaches and detaches, and the sum of each of their phases. */
 export type PhaseColumn = 'attaches' | AttachPhase | 'detaches' | DetachPhase;
 export const phaseColumns = Object.fromEntries(
   ['attaches', ...attachPhases, 'detaches', ...detachPhases].map((name) => [name, 'sum']),
 ) as Readonly<Record<PhaseColumn, Merge>>;
 
-/** What an attach adds to a timeline. */
+/** The values that an attach adds to a timeline. */
 export function attachColumns(report: AttachReport): Partial<Record<PhaseColumn, number>> {
   return { attaches: 1, ...Object.fromEntries(attachPhases.map((phase) => [phase, report[phase]])) };
 }
 
-/** What a detach adds to it. */
+/** The values that a detach adds to a timeline. */
 export function detachColumns(report: DetachReport): Partial<Record<PhaseColumn, number>> {
   return { detaches: 1, ...Object.fromEntries(detachPhases.map((phase) => [phase, report[phase]])) };
 }

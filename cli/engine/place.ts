@@ -34,7 +34,7 @@ export function addPlaceOptions(command: Command, length: string): Command {
   return addAlias(command, '--data-size <BYTES>', 'length');
 }
 
-/** What is wrong with the options whatever the namespace is. */
+/** Rejects options that are wrong for any namespace. */
 export function checkPlaceOptions({ offset, startBlock }: PlaceOptions): void {
   if (offset !== undefined && startBlock !== undefined)
     throw new UsageError('Use --offset or --start-block, not both');

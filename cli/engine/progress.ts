@@ -1,3 +1,5 @@
+// The progress of a run, on a terminal and elsewhere.
+
 import type { SingleBar } from 'cli-progress';
 import { newBar } from './bar.js';
 import type { Progress } from './messages.js';
@@ -45,7 +47,7 @@ export function summarize(extent: Extent, { loops, failed, hangs, elapsedMs }: P
   return { share, text: parts.filter(Boolean).join(', ') };
 }
 
-/** As `1:02:03`, `2:03` or `3 s`. */
+/** A time as `1:02:03`, `2:03` or `3 s`. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;

@@ -1,3 +1,5 @@
+// The rates of controllers, from two readings of their statistics.
+
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
 
 type ExportedController = StatsSnapshot['controllers'][number];
@@ -16,7 +18,7 @@ export interface ControllerRates {
   readonly failedPerSecond: number;
   readonly readBytesPerSecond: number;
   readonly writeBytesPerSecond: number;
-  /** Of the commands in between; null where there were none. */
+  /** Latencies of the commands in between; null where there were none. */
   readonly p50Us: number | null;
   readonly p99Us: number | null;
 }
@@ -72,7 +74,7 @@ function rowsOf(controllers: readonly ExportedController[]): [ExportedController
   return [...rows];
 }
 
-/** The first one of the same target and host: those that are there come before those that are gone. */
+/** The first controller of the same target and host: present ones come before detached ones. */
 function followerOf(gone: ExportedController, all: readonly ExportedController[]): ExportedController {
   return all.find((one) => nameOf(one) === nameOf(gone)) ?? gone;
 }

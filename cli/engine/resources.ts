@@ -1,3 +1,5 @@
+// Reads the counts of resources from the kernel.
+
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -43,7 +45,7 @@ type RdmaSummary = RdmaCounts & { readonly ifname: string };
 
 /**
  * Completion queues that the kernel has pooled and that are unused are left out: the target takes its queues from a
- * pool (ib_cq_pool_get in the kernel) that grows with the most connections that it ever had at once, and never shrinks.
+ * pool (ib_cq_pool_get in the kernel) that grows with the most connections that it ever had at a time, and never shrinks.
  * All completion queues of processes count.
  */
 export function rdmaCounts(
@@ -72,7 +74,7 @@ export function hugepageFiles(mounts: string = readFileSync('/proc/self/mounts',
   return folders.flatMap((folder) => listed(folder).map((name) => `${folder}/${name}`));
 }
 
-/** What is in a folder; nothing where another user's hugepages are, which this process cannot use either. */
+/** Lists a folder; nothing where another user's hugepages are, which this process cannot use either. */
 function listed(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -97,7 +99,7 @@ export async function countWhenQuiet(
   }
 }
 
-/** The same, and until two counts in a row agree: for the kinds that have no reference yet. */
+/** Counts in the same way until two counts in a row agree, for the kinds that have no reference yet. */
 export async function countWhenStable(
   count: () => Promise<Counts>,
   reference: Counts,

@@ -1,3 +1,5 @@
+// The environment and the controller that a verb works with, from opening to closing.
+
 import type { Command } from 'commander';
 import { type AttachOptions, type Controller, Environment, type LogLine, type TransportId } from 'spdk-nvme';
 import { integer } from './numbers.js';
@@ -28,7 +30,7 @@ export interface Session {
   readonly controller: Controller;
   /** Fires with the first signal that stops the process. */
   readonly signal: AbortSignal;
-  /** Of every command: `--timeout`, and the signal. */
+  /** The limits of every command: `--timeout`, and the signal. */
   readonly limits: { readonly timeoutMs: number; readonly signal: AbortSignal };
 }
 
@@ -51,7 +53,7 @@ export async function withController(
       signal: stop.signal,
     });
     const limits = { timeoutMs: options.timeout, signal: stop.signal };
-    // What waits for a target, a pipe or a terminal must not delay the detach after a signal.
+    // Work that waits for a target, a pipe or a terminal must not delay the detach after a signal.
     const working = work({ environment, controller, signal: stop.signal, limits });
     let failed = false;
     try {

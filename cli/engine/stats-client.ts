@@ -1,3 +1,5 @@
+// Reads the statistics that other processes export.
+
 import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';

@@ -1,3 +1,5 @@
+// The signals that stop a verb.
+
 import { constants } from 'node:os';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -46,7 +48,7 @@ export class StopSignal {
       this.#abort.signal.addEventListener('abort', onAbort);
     });
     if (this.requested) onAbort();
-    // It may fail when nobody waits for it any more.
+    // The work may fail when no caller waits for it any more.
     work.catch(() => {});
     try {
       return await Promise.race([work.then((result) => ({ result })), late]);

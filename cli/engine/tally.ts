@@ -1,3 +1,5 @@
+// What a stress run counts.
+
 import type { AttachReport, DetachReport } from 'spdk-nvme';
 import { Events } from './events.js';
 import { codeOf } from './exit.js';
@@ -18,7 +20,7 @@ export type OperationName = 'attach' | 'detach';
 
 /** Codes of operations that missed their deadline, by the package or by the watchdog. */
 const HANG_CODES: ReadonlySet<string> = new Set(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_WEDGED', NotSettled.CODE]);
-/** Further failures are only counted. */
+/** The most failures that are kept as text; further ones are only counted. */
 const MAX_MESSAGES = 5;
 
 /** What is counted by time. Latencies and phases are sums of milliseconds but for the maxima; memory is in MiB. */
@@ -85,7 +87,7 @@ export class Tally {
     if (this.#failures === MAX_MESSAGES) this.#report('Further failures are only counted.');
   }
 
-  /** A loop has ended, well or not. */
+  /** Counts a loop that has ended, well or not. */
   loop(succeeded: boolean): void {
     if (succeeded) this.completed += 1;
     else this.failed += 1;
@@ -93,13 +95,13 @@ export class Tally {
     this.timeline.add({ loops: 1, failed: succeeded ? 0 : 1, rssMiB });
   }
 
-  /** How an attach went. */
+  /** Adds the phases of an attach. */
   attached(report: AttachReport): void {
     for (const phase of attachPhases) this.phases[phase].add(report[phase]);
     this.timeline.add(attachColumns(report));
   }
 
-  /** How a detach went. */
+  /** Adds the phases of a detach. */
   detached(report: DetachReport): void {
     for (const phase of detachPhases) this.phases[phase].add(report[phase]);
     this.timeline.add(detachColumns(report));

@@ -1,3 +1,5 @@
+// The options that name targets and hosts, as in nvme-cli, and what the package makes of them.
+
 import { isIP } from 'node:net';
 import { type Command, Option } from 'commander';
 import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
@@ -23,7 +25,7 @@ export interface TargetOptions extends KeyOptions {
 /** The ports that IANA assigned: to NVMe over fabrics, and to discovery over TCP; nvme-cli's defaults. */
 const controllerPort = { rdma: '4420', tcp: '4420' };
 const discoveryPorts = { rdma: '4420', tcp: '8009' };
-/** In seconds, as nvme-cli has it; the timeout counts in whole seconds at some targets. */
+/** The longest keep-alive timeout, in seconds as in nvme-cli; some targets count whole seconds. */
 const maxKeepAlive = 3_600;
 const maxMs = 3_600_000;
 const defaultTimeoutMs = 5_000;

@@ -1,3 +1,5 @@
+// Counts over the time of a run.
+
 /** How the values of two intervals become one. */
 export type Merge = 'sum' | 'max';
 
@@ -9,7 +11,7 @@ export type TimelineRow<Name extends string> = Readonly<Record<Name, number>> & 
 };
 
 const firstIntervalMs = 1_000;
-/** More would be too many to look at. */
+/** The most rows: more would be too many to look at. */
 const maxRows = 1_200;
 
 /**
@@ -26,7 +28,7 @@ export class Timeline<Name extends string> {
     this.#merges = Object.entries(merges) as [Name, Merge][];
   }
 
-  /** The run begins now. */
+  /** Notes that the run begins now. */
   begin(): void {
     this.#rows = [];
     this.#intervalMs = firstIntervalMs;

@@ -1,3 +1,5 @@
+// The progress of a transfer, on a terminal.
+
 import { newBar } from './bar.js';
 import { formatBytes } from './numbers.js';
 

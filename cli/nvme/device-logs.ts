@@ -1,3 +1,5 @@
+// The logs of sanitize operations and self-tests, as nvme-cli shows them.
+
 import { type Field, readFields, readNumber } from './fields.js';
 
 // NVM Express Base Specification, "Sanitize Status log page"; the names are nvme-cli's.

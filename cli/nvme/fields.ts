@@ -1,7 +1,7 @@
 /** A number of a data structure, little-endian: its name in nvme-cli's JSON, its offset and its length in bytes. */
 export type Field = readonly [name: string, offset: number, bytes: 1 | 2 | 3 | 4 | 6 | 8 | 16];
 
-/** Reads the numbers of a structure, in the order of the list. Those of more than 6 bytes are bigint. */
+/** Reads the numbers of a structure, in the order of the list. Numbers of more than 6 bytes are bigint. */
 export function readFields(data: Buffer, fields: readonly Field[]): Record<string, number | bigint> {
   return Object.fromEntries(fields.map(([name, offset, bytes]) => [name, readNumber(data, offset, bytes)]));
 }

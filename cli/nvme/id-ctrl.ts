@@ -1,3 +1,5 @@
+// Identify Controller, as nvme-cli shows it.
+
 import { type Field, hyphenated, readFields, readNumber, readText } from './fields.js';
 
 // NVM Express Base Specification, "Identify Controller data structure"; the names are nvme-cli's.

@@ -1,3 +1,5 @@
+// The Identify data of namespaces, as nvme-cli shows it.
+
 import { decodeNamespaceDescriptors } from 'spdk-nvme';
 import { type Field, readFields, readNumber } from './fields.js';
 
@@ -33,7 +35,7 @@ const fields: readonly Field[] = [
   ['nvmsetid', 100, 2],
   ['endgid', 102, 2],
 ];
-/** Only where NSFEAT says that they have a meaning (bit 4, OPTPERF). */
+/** The fields that have a meaning only if NSFEAT says so (bit 4, OPTPERF). */
 const optimal: readonly Field[] = [
   ['npwg', 64, 2],
   ['npwa', 66, 2],
@@ -73,7 +75,7 @@ export function decodeNsDescs(data: Buffer): Record<string, unknown>[] {
 
 const descriptorHeaderBytes = 4;
 
-/** As C prints it with `%#x`. */
+/** A number as C prints it with `%#x`. */
 function commandSet(digits: string): string {
   const set = Number.parseInt(digits.slice(0, 2), 16);
   return set === 0 ? '0' : `0x${set.toString(16)}`;

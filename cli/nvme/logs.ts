@@ -1,3 +1,5 @@
+// Log pages, as nvme-cli shows them.
+
 import { type Field, readFields } from './fields.js';
 
 // NVM Express Base Specification, "SMART / Health Information log page"; the names are nvme-cli's.

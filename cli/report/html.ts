@@ -56,12 +56,12 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text for HTML, in elements and in attributes. */
+/** Escapes text for HTML, in elements and in attributes. */
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
-/** JSON for a script element, which ends at the first `</script` or is confused by `<!--`. */
+/** Escapes JSON for a script element, which ends at the first `</script` or is confused by `<!--`. */
 function inScript(json: string): string {
   return json.replaceAll('<', '\\u003c');
 }

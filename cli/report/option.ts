@@ -1,3 +1,5 @@
+// The option for a page, and the files that a run writes.
+
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { explain, Failure } from '../engine/exit.js';
@@ -5,7 +7,7 @@ import { writableFile } from '../engine/files.js';
 import type { ReportDocument } from './document.js';
 import { renderHtml } from './html.js';
 
-/** `--report FILE.html`. */
+/** The option `--report FILE.html`. */
 export function reportOption(): Option {
   return new Option(
     '--report <FILE>',

@@ -1,3 +1,5 @@
+// Two ways to keep a queue pair at its depth: a batch, and promises.
+
 import type { Environment, Namespace, QueuePair } from 'spdk-nvme';
 import type { IoMeter } from './io-meter.js';
 import type { IoPlan, Steps } from './io-plan.js';
@@ -13,7 +15,7 @@ export interface Lane {
   readonly steps: Steps;
   readonly meter: IoMeter;
   readonly pace: Pace;
-  /** Of `--verify`. */
+  /** Checks the data, with `--verify`. */
   readonly verifier: Verifier | undefined;
   readonly signal: AbortSignal;
   /** When a command last completed or nothing was outstanding, on the clock of `performance.now()`. */
@@ -81,7 +83,7 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
   }
 }
 
-/** The same through promises. */
+/** Keeps it at its depth through promises. */
 export async function drivePromises(lane: Lane, end: number): Promise<void> {
   const { environment, namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
   const { depth, ioSize } = plan;
@@ -120,7 +122,7 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
   await Promise.all(Array.from({ length: depth }, one));
 }
 
-/** An operation of `--verify` has ended. */
+/** Checks or records the data of an operation of `--verify` that has ended. */
 function settle(
   { meter }: Lane,
   verifier: Verifier,
@@ -134,7 +136,7 @@ function settle(
   verifier.release(place);
 }
 
-/** How long a run that always finds completions keeps the event loop from signals, timers and who asks for its statistics. */
+/** How long a run that always finds completions keeps the event loop from signals, timers and requests for its statistics. */
 const longestTurnMs = 5;
 
 /** Memory as numbers of 32 bits. */

@@ -1,3 +1,5 @@
+// What a performance run counts.
+
 import { type Bin, Histogram } from '../engine/histogram.js';
 import type { Mismatch } from './verifier.js';
 
@@ -32,13 +34,13 @@ export class IoMeter {
   mismatches = 0;
   firstMismatch: Mismatch | undefined;
   readonly intervals: Interval[] = [];
-  /** Of the intervals that have ended, and of the present one. */
+  /** The durations of the intervals that have ended, and those of the present one. */
   readonly #all = new Histogram();
   readonly #latest = new Histogram();
   #begun = performance.now();
   #intervalEnd = this.#begun + intervalMs;
 
-  /** The measurement begins now; what was counted before was the ramp. */
+  /** Begins the measurement; what was counted before was the ramp. */
   begin(): void {
     this.operations = this.bytes = this.reads = 0;
     this.#all.reset();
@@ -48,7 +50,7 @@ export class IoMeter {
     this.#intervalEnd = this.#begun + intervalMs;
   }
 
-  /** An operation that began and ended at these times of `performance.now()`. */
+  /** Counts an operation that began and ended at these times of `performance.now()`. */
   add(begun: number, ended: number, bytes: number, write: boolean): void {
     if (ended >= this.#intervalEnd) this.#close(ended);
     this.#latest.record(Math.round((ended - begun) * nsPerMs));

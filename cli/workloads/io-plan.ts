@@ -1,3 +1,5 @@
+// The plan of a performance run, and the operations that follow from it.
+
 import type { PollingMode } from 'spdk-nvme';
 import type { Verifier } from './verifier.js';
 

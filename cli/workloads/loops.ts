@@ -1,3 +1,5 @@
+// The loops of a stress run, and when they end.
+
 import type { Environment } from 'spdk-nvme';
 import { collectGarbage } from '../engine/garbage.js';
 import type { StopSignal } from '../engine/stop.js';

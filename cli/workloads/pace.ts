@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Spreads operations over time: so many a second, and no more than a few at once after a pause. */
+/** Spreads operations over time: this many a second, and only a few at the same time after a pause. */
 export class Pace {
   readonly #intervalMs: number;
   #next = Number.NEGATIVE_INFINITY;
@@ -14,12 +14,12 @@ export class Pace {
   take(now: number): boolean {
     if (this.#intervalMs === 0) return true;
     if (now < this.#next) return false;
-    // What was missed in a pause is not made up for.
+    // Operations that were missed in a pause are not made up for.
     this.#next = Math.max(this.#next, now - 10 * this.#intervalMs) + this.#intervalMs;
     return true;
   }
 
-  /** Until the next operation may begin. */
+  /** Waits until the next operation may begin. */
   async wait(now: number): Promise<void> {
     await sleep(Math.max(1, this.#next - now));
   }

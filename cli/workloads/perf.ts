@@ -1,3 +1,5 @@
+// A performance run, from its plan to its report.
+
 import { type Controller, type Environment, formatTransportId, type Namespace, spdkVersion } from 'spdk-nvme';
 import { Events, type RunEvent } from '../engine/events.js';
 import { explain, Failure } from '../engine/exit.js';
@@ -41,7 +43,7 @@ export interface PerfReport extends IoPlan {
   readonly interrupted: boolean;
 }
 
-/** Of filling and checking with `--verify`. */
+/** The bytes of one operation that fills or checks with `--verify`. */
 const pieceBytes = 1 << 20;
 const piecesAtOnce = 4;
 const stallCheckMs = 100;

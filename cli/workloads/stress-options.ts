@@ -15,7 +15,7 @@ export interface StressOptions {
   readonly limitMs: number;
   /** Further options of each attach: who this host is, and how it connects. */
   readonly attach: Pick<AttachOptions, 'hostNqn' | 'hostId' | 'sourceAddress' | 'keepAliveMs'>;
-  /** What is attached at once, one controller each. */
+  /** The targets that are attached at the same time, one controller each. */
   readonly transportIds: readonly string[];
   /** Whether reads are under way while the controllers are detached. */
   readonly reads: boolean;

@@ -1,3 +1,5 @@
+// The report of a stress run, and what counts as a finding.
+
 import { type Counts, total } from '../engine/counts.js';
 import type { RunEvent } from '../engine/events.js';
 import type { Bin } from '../engine/histogram.js';
@@ -37,7 +39,7 @@ export interface StressReport {
   readonly attachPhasesMs: PhaseSummaries<AttachPhase>;
   /** The phases of a detach: see `DetachPhases`. */
   readonly detachPhasesMs: PhaseSummaries<DetachPhase>;
-  /** How many took how long, in milliseconds. */
+  /** How many operations took how long, in milliseconds. */
   readonly distributionMs: Readonly<Record<OperationName, readonly Bin[]>>;
   /** What happened in each interval: counts, sums of milliseconds, maxima, and resident memory. */
   readonly timeline: readonly TimelineRow<TallyColumn>[];
@@ -55,7 +57,7 @@ export interface StressReport {
   readonly controllersRetained: number | null;
   /** How long the loops took. */
   readonly seconds: number;
-  /** Ended by a signal before its time. */
+  /** Whether a signal ended it before its time. */
   readonly interrupted: boolean;
 }
 

@@ -6,7 +6,7 @@ import { tableStyle as style } from '../engine/show.js';
 import { findings, type StressReport } from './stress-report.js';
 
 const leakTitles = { fd: 'file descriptors' } as const;
-/** Without a device. */
+/** The kinds that are not counted without a device. */
 const uncounted: ReadonlySet<string> = new Set(rdmaKinds);
 
 /** The report as people read it. */

@@ -1,3 +1,5 @@
+// A stress run, from its options to its report.
+
 import { Environment, type LogLine } from 'spdk-nvme';
 import { codeOf } from '../engine/exit.js';
 import { whileExported } from '../engine/exported.js';
@@ -13,7 +15,7 @@ import type { StressReport } from './stress-report.js';
 
 const WARM_UP_LOOPS = 20;
 const CLOSE_LIMIT_MS = 10_000;
-/** After a signal: the user waits. */
+/** The limit of a close after a signal, when the user waits. */
 const STOPPED_CLOSE_LIMIT_MS = 400;
 const STOPPED_OPENING_MS = 200;
 

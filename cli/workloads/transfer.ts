@@ -16,7 +16,7 @@ const STDIO = '-';
 
 /** What a verb sends. */
 export interface Input {
-  /** Undefined for stdin. */
+  /** The path; undefined for stdin. */
   readonly file: string | undefined;
   /** Undefined if it is not known before its end. */
   readonly size: number | undefined;
@@ -36,7 +36,7 @@ export async function receive(
 ): Promise<void> {
   const output = file === undefined ? undefined : new OutputFile(file);
   const stream: Writable = output?.stream ?? process.stdout;
-  // Of a file, put() reports it.
+  // The error of a file is reported by put().
   output?.stream.on('error', () => {});
   const bar = transferBar(length);
   try {

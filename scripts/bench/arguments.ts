@@ -1,3 +1,5 @@
+// The arguments of `npm run bench`.
+
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { writableFile } from '../../cli/engine/files.js';
 import { integer } from '../../cli/engine/numbers.js';
@@ -12,7 +14,7 @@ export interface BenchArguments {
   readonly only: readonly Section[];
   readonly ioRounds: number;
   readonly ioSeconds: number;
-  /** Of the sections workers and scale. */
+  /** The polling mode in the sections workers and scale. */
   readonly polling: PollingMode;
   readonly json?: string;
 }

@@ -149,7 +149,7 @@ async function main(): Promise<number> {
   return 0;
 }
 
-/** The same on the fabric. */
+/** Measures I/O over RDMA, on the fabric. */
 function measureRdma(rounds: number, seconds: number): Promise<IoRow[]> {
   return inGuest(RDMA_GUEST, [String(rounds), String(seconds)]);
 }

@@ -1,3 +1,5 @@
+// The reports on attach and detach, from the turns of a run.
+
 import type { Surroundings } from '../../cli/engine/surroundings.js';
 import type { About, Cycle, SideName, Turn } from './messages.js';
 import { percentile, rounded, type Summary, summarise } from './statistics.js';
@@ -22,7 +24,7 @@ export interface AttachDetachReport {
   readonly nvmeCli: CliReport | null;
   /** The package's p50 divided by the C loop's. */
   readonly ratio: { readonly attach: number; readonly detach: number; readonly both: number };
-  /** That of attach and detach together in each round: how far chance moves it. */
+  /** The ratio of attach and detach together in each round: how far chance moves it. */
   readonly roundRatios: readonly number[];
   /** Cycles that ended in an error, of all sides. */
   readonly failed: number;

@@ -9,7 +9,7 @@ export function percentile(samples: readonly number[], share: number): number {
   return sorted[rank - 1] as number;
 }
 
-/** Of an even number of values the mean of the two in the middle. */
+/** The value in the middle; of an even number of values the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -26,7 +26,7 @@ export function summarise(samples: readonly number[]): Summary {
   return { p50: rounded(percentile(samples, 0.5)), p99: rounded(percentile(samples, 0.99)) };
 }
 
-/** To a thousandth: microseconds where the unit is milliseconds. */
+/** A value rounded to a thousandth: microseconds where the unit is milliseconds. */
 export function rounded(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

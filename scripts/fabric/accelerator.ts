@@ -1,3 +1,5 @@
+// Whether the guest runs with hardware virtualisation or is emulated.
+
 import { constants } from 'node:fs';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,3 +1,5 @@
+// Boots the guest, in several attempts if necessary.
+
 import { likelyAccelerator, rememberKvmFails } from './accelerator.js';
 import { Guest, GuestLate } from './guest.js';
 import type { Accelerator, MachineOptions } from './qemu.js';

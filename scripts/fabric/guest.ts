@@ -1,3 +1,5 @@
+// The virtual machine and the channels to it.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';

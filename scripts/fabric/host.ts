@@ -1,3 +1,5 @@
+// The fabric on this machine, without a virtual one.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
@@ -119,7 +121,7 @@ class HostRunner implements Runner {
     try {
       process.kill(child.stdin === null && child.stdout === null ? child.pid : -child.pid, `SIG${name}`);
     } catch {
-      // It has ended.
+      // The command has ended.
     }
   }
 

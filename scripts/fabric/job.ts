@@ -1,3 +1,5 @@
+// The command of a run as the guest gets it.
+
 /** The variables that are always passed to the guest; others need an option. */
 const PASSED =
   /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TERM|COLORTERM|NO_COLOR|FORCE_COLOR|CI|EDITOR)$/;

@@ -1,3 +1,5 @@
+// The guest's kernel and modules, from Debian's package.
+
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +10,7 @@ import { withoutSignature } from './modules.js';
 import { exists, type Report, sbinPath } from './shared.js';
 
 export interface Kernel {
-  /** Contains vmlinux and lib/modules. */
+  /** The folder with vmlinux and lib/modules. */
   readonly folder: string;
   readonly version: string;
 }

@@ -1,3 +1,5 @@
+// The kernel inside a bzImage.
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { FabricError } from './errors.js';

@@ -1,3 +1,5 @@
+// `npm run fabric`: reads the arguments and runs a command on the fabric.
+
 import { Command, InvalidArgumentError } from 'commander';
 import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';

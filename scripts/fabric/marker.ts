@@ -1,3 +1,5 @@
+// The end of the command's output in a stream that goes on.
+
 import { Transform, type TransformCallback } from 'node:stream';
 
 /**

@@ -1,10 +1,10 @@
 /** The kernel modules that the guest loads at boot; their dependencies are found when the initramfs is made. */
 
-/** Needed to reach the host's files. */
+/** The modules that are needed to reach the host's files. */
 export const ROOT_MODULES = ['virtio_pci', '9p', '9pnet_virtio', 'overlay'] as const;
 
 /**
- * Also loaded. crc32_generic is not a dependency for modprobe, but rdma_rxe does not start without it. The guest
+ * The other modules. crc32_generic is not a dependency for modprobe, but rdma_rxe does not start without it. The guest
  * loads other modules (veth, brd, nvme-tcp, ...) with `modprobe`, which costs nothing at boot.
  */
 export const FABRIC_MODULES = [

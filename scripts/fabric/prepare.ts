@@ -1,3 +1,5 @@
+// Makes the files that the guest boots from.
+
 import { createHash } from 'node:crypto';
 import {
   copyFile,

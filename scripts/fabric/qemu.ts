@@ -1,3 +1,5 @@
+// The command line of QEMU.
+
 export type Accelerator = 'kvm' | 'tcg';
 
 export interface MachineOptions {
@@ -6,7 +8,7 @@ export interface MachineOptions {
   readonly initramfs: string;
   readonly memoryMb: number;
   readonly cpus: number;
-  /** Pages of 2 MiB. */
+  /** The number of pages of 2 MiB. */
   readonly hugepages: number;
   /** lib/modules/VERSION of the guest's kernel on the host. */
   readonly modules: string;
@@ -64,7 +66,7 @@ function kernelParameters({ hugepages, modules, share, stdin, tty }: MachineOpti
   ].join(' ');
 }
 
-/** Kernel parameters cannot contain blanks, but paths may. */
+/** Encodes a path, which may contain blanks, while kernel parameters cannot. */
 function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }

@@ -1,3 +1,5 @@
+// Runs one command on the fabric, in a virtual machine or on this one.
+
 import { mkdir, realpath } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { bootGuest } from './boot.js';

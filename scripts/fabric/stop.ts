@@ -1,3 +1,5 @@
+// The reasons to end a run early: signals, an AbortSignal, and time limits.
+
 import { constants } from 'node:os';
 
 /** Why a run has to end early. */

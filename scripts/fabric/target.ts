@@ -171,7 +171,7 @@ export function removeWire(): string {
   ]);
 }
 
-/** Many calls of iproute2's ip in one process. */
+/** Makes many calls of iproute2's ip in one process. */
 function ip(commands: readonly string[]): string {
   return `printf '%s\\n' ${commands.map((command) => `'${command}'`).join(' ')} | ip -batch -`;
 }

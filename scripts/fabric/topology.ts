@@ -42,9 +42,9 @@ export const link = {
   rdmaDevice: /^host:(.+)$/.exec(process.env.SPDK_NVME_FABRIC ?? '')?.[1] ?? SOFT_DEVICE,
   /** Room for RoCE's largest MTU, 4096, and its headers. */
   mtu: 4200,
-  /** The target listens on those that end with 1; the others serve tests that need another local address. */
+  /** The target listens on addresses that end with 1; the others serve tests that need another local address. */
   addresses: ['10.77.0.1/24', '10.77.0.2/24', 'fd77::1/64', 'fd77::2/64'],
-  /** In the subnet, but no machine has it: a connect gets no response. */
+  /** An address in the subnet that no machine has: a connect gets no response. */
   unreachableAddress: '10.77.0.99',
 } as const;
 
@@ -96,13 +96,13 @@ export const farPort: FabricPort = {
   trsvcid: '4420',
 };
 
-/** Nothing listens here. */
+/** A port where nothing listens. */
 export const closedPort = '4429';
 
 /** The host that the private subsystem accepts. */
 export const allowedHost = `${NQN_PREFIX}:host-allowed`;
 
-/** Subsystems for tests that need many controllers at once; they share one disk. */
+/** The number of subsystems for tests that need many controllers at the same time; they share one disk. */
 const MANY = 16;
 
 export const subsystems = {

@@ -149,12 +149,12 @@ export async function checkCommandLine(words: readonly string[]): Promise<boolea
   return false;
 }
 
-/** In nvme-cli's form, which the parser alone does not know. */
+/** The words in nvme-cli's form, which the parser alone does not know. */
 function asTyped([verb = '', ...others]: readonly string[]): string[] {
   return [...(verb.startsWith('zns-') ? ['zns', verb.slice('zns-'.length)] : [verb]), ...others];
 }
 
-/** What they do does not begin with a target: building, measuring this machine, or looking at other processes. */
+/** The verbs that do not begin with a target: they build, look at this machine or at other processes. */
 const withoutTarget: ReadonlySet<string> = new Set(['doctor', 'build', 'stress', 'advisories', 'top']);
 /** What verbs say that have looked for their target. */
 const nobodyThere = /^(spdk-nvme: [^\n]*ERR_SPDK_(UNREACHABLE|NO_RDMA_DEVICE): [^\n]+\n)+$/;

@@ -65,17 +65,17 @@ async function attach(things: Things): Promise<void> {
       sourcePort: '',
       queueDepth: 16,
       polling: random.pick(['threads', 'inline', 'adaptive'] as const),
-      // Not every release takes them.
+      // Not every release takes these options.
       ...{ transportAckTimeout: 0, transportRetryCount: 0, tos: 0, keys: noKeys },
-      // The target's subsystems are none.
+      // The target's subsystems are no discovery services.
       discovery: false,
       attached: resolve,
     });
-    // At once: calls while it is being attached have to be safe too.
+    // Added immediately: calls while it is being attached have to be safe too.
     if (controller) things.controllers.push(controller);
   });
   if (failure?.code === 'ERR_SPDK_ENV_CLOSED') {
-    // A close has gone through. It may not have come to its end.
+    // A close was accepted, but may not have ended yet.
     await open().then(
       (environment) => {
         things.environment = environment;
@@ -103,7 +103,7 @@ function note(what: string): void {
   writeSync(journal, `${calls} ${what}`.slice(0, journalBytes - 1).padEnd(journalBytes), 0);
 }
 
-/** One call. Whatever it throws must be an error, and one of ours must have a code of the catalogue. */
+/** Makes one call. What it throws must be an error, and one of the package must have a code of the catalogue. */
 function call(receiver: object, name: string, args: unknown[], object: object): void {
   calls += 1;
   note(`${receiver.constructor?.name}.${name} on ${object.constructor?.name}, ${args.length} arguments`);
@@ -158,7 +158,7 @@ function step(things: Things): void {
   );
   let receiver = object;
   if (random.below(10) === 0) {
-    // Not what it seems: made by JavaScript, another class's, or nothing of the kind.
+    // A wrong receiver: made by JavaScript, of another class, or nothing of the kind.
     receiver = random.pick<() => object>([
       () => new (object.constructor as new (...values: unknown[]) => object)(...args),
       () => random.pick(kinds) as object,

@@ -1,6 +1,8 @@
+// Random values for calls into native code.
+
 import type { Random } from '../testing/random.js';
 
-/** Nothing, a key's beginning, or too much. */
+/** A key that is empty, only begins like one, or is as long as allowed or longer. */
 function anyKey(random: Random): Uint8Array {
   return Buffer.from(random.pick(['', 'DHHC-1:01:', 'NVMeTLSkey-1:01:', 'x'.repeat(256), 'x'.repeat(257)]));
 }

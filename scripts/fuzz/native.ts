@@ -1,3 +1,5 @@
+// Fuzzes native code, in a child process that may crash.
+
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -8,15 +10,15 @@ import { fileURLToPath } from 'node:url';
 export interface ChildTask {
   readonly seconds: number;
   readonly seed: number;
-  /** Of targets on this machine; an address without a listener works too. */
+  /** The addresses of targets on this machine; one without a listener works too. */
   readonly transportIds: readonly string[];
-  /** Where it writes what it is doing. */
+  /** The file in which the child writes what it is doing. */
   readonly journal: string;
 }
 
 export interface NativeOutcome {
   readonly calls: number;
-  /** Those that threw an error, as almost all should. */
+  /** Calls that threw an error, as almost all should. */
   readonly rejected: number;
   /** Controllers that were there to be called. */
   readonly attached: number;

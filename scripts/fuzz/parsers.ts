@@ -1,3 +1,5 @@
+// What must hold for every input of a parser.
+
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { isSpdkErrorCode } from '../../lib/errors/catalogue.js';
@@ -21,7 +23,7 @@ export interface Property {
   check(parameters: fc.Parameters<[unknown]>): void | Promise<void>;
 }
 
-/** Of the processor's time, since others use it too. Parsing takes it in proportion to the input, which is short. */
+/** A limit of processor time, since other programs use the processor too. Parsing takes it in proportion to the input, which is short. */
 const slowMs = 500;
 const longestMessage = 2_000;
 
@@ -241,7 +243,7 @@ export const properties: readonly Property[] = [
       try {
         await fc.assert(property, parameters as unknown as fc.Parameters<[string[]]>);
       } finally {
-        // It may still run when the time is over.
+        // The last property may still run when the time is over.
         await last.catch(() => {});
       }
     },

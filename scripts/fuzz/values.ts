@@ -1,3 +1,5 @@
+// Random options.
+
 import fc from 'fast-check';
 
 /** Numbers at the edges of what options allow, and what only looks like a number. */

@@ -4,11 +4,11 @@ import fs from 'node:fs';
 /** @type {{ engines: { node: string } }} */
 const { engines } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
-/** Such as `^20.19.0 || ^22.12.0`. */
+/** The releases of Node.js, such as `^20.19.0 || ^22.12.0`. */
 export const supportedNode = engines.node;
 
 /**
- * Whether a release is in the same line as one of those that are named, and not older.
+ * Whether a release is in the same line as one of the named releases, and not older.
  * @param {string} version as `process.versions.node` has it
  */
 export function supportsNode(version) {

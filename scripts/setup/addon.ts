@@ -1,3 +1,5 @@
+// The set-up's step that builds the addon.
+
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';

@@ -1,3 +1,5 @@
+// One set-up at a time.
+
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { execa } from 'execa';

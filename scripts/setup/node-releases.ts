@@ -1,3 +1,5 @@
+// The set-up's step that fetches other releases of Node.js.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import recipe from '../node-releases.json' with { type: 'json' };
@@ -7,7 +9,7 @@ import { newLog } from './processes.js';
 import type { Reporter, Step } from './step.js';
 
 const LOG = 'node.log';
-/** Of the program in the package. */
+/** The path of the program in the package. */
 const FILE = 'bin/node';
 const folder = path.join(cacheRoot, 'node');
 

@@ -1,3 +1,5 @@
+// Programs in packages of npm's registry.
+
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';

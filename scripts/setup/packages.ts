@@ -1,3 +1,5 @@
+// The set-up's step that installs Debian packages.
+
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -57,7 +59,7 @@ const LISTS = '/var/lib/apt/lists';
 const OLD_MS = 7 * 24 * 3600 * 1000;
 const LOG = 'packages.log';
 
-/** With the user's own SPDK the packages for building SPDK are not needed. */
+/** Returns the packages that are needed: with the user's own SPDK not those for building SPDK. */
 function wanted(): string[] {
   const own = hasOwnSpdk() ? [] : buildSpdk;
   return [...new Set([...compile, ...nativeTests, ...own, ...fabric, ...examples])].sort();
@@ -73,7 +75,7 @@ function hasOwnSpdk(): boolean {
   }
 }
 
-/** Undefined if the machine has no dpkg. */
+/** The packages that are missing; undefined if the machine has no dpkg. */
 function missing(): string[] | undefined {
   const names = wanted();
   const { error, stdout } = spawnSync('dpkg-query', ['-W', '-f', FORMAT, ...names], {

@@ -1,3 +1,5 @@
+// The programs that the set-up runs, and their logs.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -99,7 +101,7 @@ function signalGroups(signal: NodeJS.Signals): void {
     try {
       process.kill(-pid, signal);
     } catch {
-      // It has ended by itself meanwhile.
+      // The process group has ended by itself meanwhile.
     }
   }
 }

@@ -1,3 +1,5 @@
+// Builds SPDK, and installs what the package uses of it.
+
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

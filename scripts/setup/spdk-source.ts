@@ -1,3 +1,5 @@
+// SPDK's source package, from one of Debian's mirrors.
+
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';

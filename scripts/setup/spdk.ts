@@ -1,3 +1,5 @@
+// The set-up's step that provides SPDK.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import spdkCache from '../spdk-flags/cache.cjs';

@@ -1,3 +1,5 @@
+// What a step was last made from, so that it is not repeated for nothing.
+
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';

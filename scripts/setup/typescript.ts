@@ -1,3 +1,5 @@
+// The set-up's step that compiles TypeScript.
+
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

@@ -1,3 +1,5 @@
+// The faults of a soak over one path.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allSubsystems } from '../fabric/topology.js';
 import {
@@ -12,7 +14,7 @@ import type { Random } from '../testing/random.js';
 import { type Fault, type FaultKind, nextFault } from './plan.js';
 import { nqnOf } from './targets.js';
 
-/** Does a fault to the kernel's target, and gives the way back. */
+/** Inflicts a fault on the kernel's target, and returns the function that ends it. */
 function inflict({ kind, client }: Fault): () => void {
   const nqn = nqnOf(client);
   switch (kind) {

@@ -1,3 +1,5 @@
+// What a soak counts and finds.
+
 import type { AttachReport, DetachReport } from 'spdk-nvme';
 import { Events } from '../../cli/engine/events.js';
 import { codeOf } from '../../cli/engine/exit.js';
@@ -53,7 +55,7 @@ export class Findings {
     this.#testify = testify;
   }
 
-  /** The run begins now. */
+  /** Notes that the run begins now. */
   begin(): void {
     this.timeline.begin();
     this.events.begin();
@@ -63,13 +65,13 @@ export class Findings {
     return this.#cycles;
   }
 
-  /** An attach/detach cycle is over. */
+  /** Counts an attach/detach cycle. */
   cycle(): void {
     this.#cycles += 1;
     this.timeline.add({ cycles: 1, rssMiB: process.memoryUsage.rss() / 2 ** 20 });
   }
 
-  /** Where the time of an attach went; of a path's, too. */
+  /** Adds the phases of an attach, also of a path's. */
   attached(report: AttachReport): void {
     this.timeline.add(attachColumns(report));
   }
@@ -145,7 +147,7 @@ export class Findings {
     this.events.add(`fault: ${kind}`);
   }
 
-  /** Something that is no finding of its own, and may explain one. */
+  /** Adds a line that is no finding of its own, and may explain one. */
   note(line: string): void {
     this.events.add(line);
     this.#report(line);

@@ -3,7 +3,7 @@
 import { workerData } from 'node:worker_threads';
 
 const { shared, everyMs } = workerData;
-/** When it woke up last, and the longest time between two times since somebody asked. In nanoseconds. */
+/** When this thread woke up last, and the longest time between two such times since the last look. In nanoseconds. */
 const beat = new BigInt64Array(shared);
 const never = new Int32Array(new SharedArrayBuffer(4));
 for (let last = process.hrtime.bigint(); ; ) {

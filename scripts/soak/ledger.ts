@@ -45,19 +45,19 @@ export class Ledger {
     this.#busy.delete(slot);
   }
 
-  /** The write failed, or was cancelled: it may have happened, or happen yet. */
+  /** Notes that a write failed or was cancelled: it may have happened, or happen yet. */
   mayHaveWritten(slot: number, write: number): void {
     this.#possible[slot]?.add(write);
     this.#busy.delete(slot);
     this.#uncertain.add(slot);
   }
 
-  /** The slot was not changed. */
+  /** Takes back a slot that was not changed. */
   give(slot: number): void {
     this.#busy.delete(slot);
   }
 
-  /** The controller is gone, and with it whatever could still have written. */
+  /** Notes that the controller is gone, and with it everything that could still write. */
   detached(): void {
     this.#uncertain.clear();
   }
@@ -83,7 +83,7 @@ export class Ledger {
   }
 }
 
-/** Every word depends on area, slot, write and place, so that no block can pass for another. */
+/** Fills a slot. Every word depends on area, slot, write and place, so that no block can pass for another. */
 function fill(bytes: Buffer, area: number, slot: number, write: number): void {
   bytes.writeUInt32LE(area, 0);
   bytes.writeUInt32LE(slot, wordBytes);

@@ -41,12 +41,12 @@ export abstract class LoopingClient<Target extends Attached, Step extends string
     this.#ledger = ledger;
   }
 
-  /** Undefined when the attach failed. */
+  /** Attaches; undefined when the attach failed. */
   protected abstract attach(): Promise<Target | undefined>;
   protected abstract nextStep(): Step | 'pause' | 'detach';
   /** Takes a step; what does not have to end before the next one is added to `pending`. */
   protected abstract take(step: Step, target: Target, pending: Promise<unknown>[]): Promise<void> | void;
-  /** A detach begins. */
+  /** Called when a detach begins. */
   protected detaching(): void {}
 
   /** Works until the signal fires, or until a detach did not return. */
@@ -58,13 +58,13 @@ export abstract class LoopingClient<Target extends Attached, Step extends string
     }
   }
 
-  /** From attach to detach. False when it is wedged. */
+  /** Works with a target until its detach. False when it is wedged. */
   async #use(target: Target, signal: AbortSignal): Promise<boolean> {
     const pending: Promise<unknown>[] = [];
     for (let step = this.nextStep(); step !== 'detach' && !signal.aborted; step = this.nextStep()) {
       if (step === 'pause') await sleep(this.random.below(200));
       else await this.take(step as Step, target, pending);
-      // Otherwise the next step comes on top of what is under way.
+      // In the other cases the next step comes while these are under way.
       if (this.random.below(3) > 0) await Promise.all(pending.splice(0));
     }
     this.detaching();
@@ -78,7 +78,7 @@ export abstract class LoopingClient<Target extends Attached, Step extends string
     return true;
   }
 
-  /** For one attach in ten: a signal that fires soon. */
+  /** A signal that fires soon, for one attach in ten. */
   protected abortSoon(): AbortSignal | undefined {
     return this.random.below(10) === 0 ? AbortSignal.timeout(this.random.below(200)) : undefined;
   }

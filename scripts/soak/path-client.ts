@@ -61,7 +61,7 @@ export class PathClient extends LoopingClient<Subsystem, PathStep> {
     this.#detaching = true;
   }
 
-  /** While a path is usable no operation fails, but by its signal. */
+  /** Whether an error is expected: while a path is usable no operation fails, but by its signal. */
   #expects(subsystem: Subsystem, code: string, begun: number): boolean {
     if (code === 'ERR_SPDK_ABORTED') return true;
     if (this.#detaching && stoppingCodes.includes(code)) return true;
@@ -91,7 +91,7 @@ export class PathClient extends LoopingClient<Subsystem, PathStep> {
         subsystem.addPath(id);
         return;
       } catch (error) {
-        // It is there already.
+        // The path is there already.
         if ((error as NodeJS.ErrnoException).code !== 'ERR_SPDK_CONFLICTING_OPTIONS') throw error;
       }
     }

@@ -1,3 +1,5 @@
+// What a soak over several paths does, at random.
+
 import type { SubsystemOptions } from 'spdk-nvme';
 import type { KernelAnaState } from '../target/kernel-target.js';
 import type { Random } from '../testing/random.js';
@@ -6,18 +8,18 @@ import type { Random } from '../testing/random.js';
 export const pathFaultKinds = [
   /** The subsystem is taken off the port: its controllers there end, and none can be attached. */
   'path-withdrawn',
-  /** The same at both ports. */
+  /** The subsystem is taken off both ports. */
   'both-withdrawn',
   /** The ANA state of all namespaces at the port is another one. */
   'ana-non-optimized',
   'ana-inaccessible',
   'ana-change',
   'ana-persistent-loss',
-  /** At both ports. */
+  /** The ANA state at both ports is `change`. */
   'ana-change-both',
   /** The process of the target is killed, and started again. */
   'target-killed',
-  /** It hangs. */
+  /** The process of the target hangs. */
   'target-frozen',
 ] as const;
 export type PathFaultKind = (typeof pathFaultKinds)[number];
@@ -27,7 +29,7 @@ export interface PathFault {
   /** Whose subsystem, and which of its ports. */
   readonly client: number;
   readonly side: 0 | 1;
-  /** How long it is quiet before, and how long the fault lasts. */
+  /** How long there is no fault before, and how long the fault lasts. */
   readonly afterMs: number;
   readonly forMs: number;
 }

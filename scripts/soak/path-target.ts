@@ -10,7 +10,7 @@ export interface PathTarget {
   processes(): readonly WitnessedProcess[];
   /** The transport ids of both paths. */
   ids(client: number): string[];
-  /** Does a fault. Returns the way back. */
+  /** Inflicts a fault. Returns the function that ends it. */
   inflict(fault: PathFault): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }

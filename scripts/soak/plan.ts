@@ -1,3 +1,5 @@
+// What a soak over one path does, at random.
+
 import type { AttachOptions } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 
@@ -7,7 +9,7 @@ export const faultKinds = [
   'subsystem-withdrawn',
   /** All subsystems are taken off the port, which then does not listen. */
   'port-closed',
-  /** The subsystem lets no host in any more; those that are in stay. */
+  /** The subsystem lets no host in any more; connected hosts stay. */
   'hosts-rejected',
   /** The namespace is disabled and enabled again. */
   'namespace-removed',
@@ -16,9 +18,9 @@ export type FaultKind = (typeof faultKinds)[number];
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** Whose subsystem. */
+  /** The client whose subsystem has the fault. */
   readonly client: number;
-  /** How long it is quiet before, and how long the fault lasts. */
+  /** How long there is no fault before, and how long the fault lasts. */
   readonly afterMs: number;
   readonly forMs: number;
 }

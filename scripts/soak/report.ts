@@ -1,3 +1,5 @@
+// The report of a soak, and what counts as a finding.
+
 import { type Counts, total } from '../../cli/engine/counts.js';
 import type { RunEvent } from '../../cli/engine/events.js';
 import type { Bin } from '../../cli/engine/histogram.js';

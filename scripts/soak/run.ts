@@ -1,3 +1,5 @@
+// A soak, from its options to its report.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Controller, Environment } from 'spdk-nvme';
 import { measure, withProgress } from '../../cli/engine/measure.js';
@@ -104,7 +106,7 @@ async function inEnvironment(
   }
 }
 
-/** All clients and the faults, for a time or until a signal; the target is as it was afterwards. */
+/** Runs all clients and the faults, for a time or until a signal; the target is as it was afterwards. */
 async function soak(
   environment: Environment,
   { seed, controllers }: SoakOptions,

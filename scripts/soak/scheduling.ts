@@ -2,10 +2,10 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Of a thread, since it began. */
+/** The times of a thread, since it began. */
 interface ThreadTimes {
   readonly ranMs: number;
-  /** It was ready to run and did not. */
+  /** The time in which it was ready to run and did not. */
   readonly waitedMs: number;
 }
 
@@ -20,7 +20,7 @@ export function stateOf(pid: number): string {
   }
 }
 
-/** Empty for a process that has ended, and with a kernel that does not count. */
+/** Reads the times of a process's threads: none if it has ended, or if the kernel does not count. */
 export function timesOf(pid: number | 'self'): TimesByThread {
   const byThread = new Map<string, ThreadTimes>();
   for (const thread of threadsOf(pid)) {

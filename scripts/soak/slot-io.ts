@@ -1,3 +1,5 @@
+// The reads and writes of a soak's clients.
+
 import type { Environment, NamespaceOperations } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 import type { Findings } from './findings.js';

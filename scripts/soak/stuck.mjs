@@ -10,7 +10,7 @@ const { shared, stuckMs } = workerData;
 /** When the event loop turned last, in nanoseconds. */
 const turned = new BigInt64Array(shared);
 const everyMs = 500;
-/** For the next JavaScript that the main thread runs; there is none if it is in native code. */
+/** The wait for the next JavaScript that the main thread runs; there is none if it is in native code. */
 const pauseMs = 3_000;
 
 for (let reported = 0n; ; await sleep(everyMs)) {

@@ -14,7 +14,7 @@ const listeners = ['4441', '4442'].map(
 );
 const sizeMb = 16;
 const memoryMb = 128;
-/** What is seen of a crash when a call fails may come a moment later. */
+/** A crash may be seen this much later than the call that fails because of it. */
 const crashSeenMs = 500;
 
 /** One of the targets. It is started again when it ends by itself, which nvmf_tgt v20.07 does once in half an hour of this. */
@@ -22,9 +22,9 @@ class Side {
   readonly #options: SpdkTargetOptions;
   readonly #report: (text: string) => void;
   #target!: Promise<SpdkTarget>;
-  /** Its end is wanted. */
+  /** The target that was killed on purpose. */
   #killed: SpdkTarget | undefined;
-  /** The one that runs. */
+  /** The process that runs. */
   process: WitnessedProcess | undefined;
 
   constructor(options: SpdkTargetOptions, report: (text: string) => void) {
@@ -57,7 +57,7 @@ class Side {
     try {
       process.kill((await this.#target).pid, name);
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
 
@@ -86,7 +86,7 @@ export async function tcpPaths(clients: number, report: (text: string) => void):
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-soak-'));
   const files = Array.from({ length: clients }, (_, i) => path.join(folder, `disk${i}`));
   for (const file of files) fs.writeFileSync(file, Buffer.alloc(sizeMb << 20));
-  // Of both targets and of the program.
+  // The hugepages of both targets and of the program.
   ensureHugepages(4 * memoryMb);
   const core = os.availableParallelism() - 1;
   const subsystems = files.map((file, i) => ({

@@ -14,7 +14,7 @@ export interface WitnessedProcess {
 export interface Testimony {
   /** How long a thread of this process was ready to run and did not, all of it did not run, or another process did not. */
   readonly starvedMs: number;
-  /** For people. */
+  /** The same as a text, for people. */
   readonly text: string;
 }
 
@@ -22,10 +22,10 @@ export interface Testimony {
 export type Testify = (begunMs: number) => Testimony;
 
 const everyMs = 500;
-/** An event loop that does not turn for so long is reported with its stack. */
+/** An event loop that does not turn for this long is reported with its stack. */
 const stuckMs = 15_000;
 const beatMs = 20;
-/** Longer than any operation that is asked about. */
+/** How long looks are kept: longer than any operation that is asked about. */
 const keptMs = 30_000;
 const self = 'this process';
 
@@ -80,7 +80,7 @@ export class Witness {
     const states = [...names].map((name) => {
       const readings = looks.flatMap((look) => look.readings.get(name) ?? []);
       const [ranMs, waitMs] = [maxRunMs(readings), maxWaitedMs(readings)];
-      // One that was killed or started meanwhile has lost its connections, after which nothing is to wait for it.
+      // A process that was killed or started meanwhile has lost its connections, after which nothing is to wait for it.
       const isWhole = readings.length === looks.length && readings.at(-1)?.threads.size !== 0;
       if (name === self) stoodMs.push(waitMs);
       else if (isWhole) stoodMs.push(performance.now() - (looks[0] as Look).atMs - ranMs);

@@ -20,7 +20,7 @@ async function main(): Promise<number> {
 }
 
 main().then(
-  // Nothing is waited for: a wedged controller or an operation that has not settled must not keep the process.
+  // The process ends without a wait: a wedged controller or an operation that has not settled must not keep the process.
   (status) => process.exit(status),
   (error: unknown) => {
     process.stderr.write(`${(error as Error).stack ?? error}\n`);

@@ -1,3 +1,5 @@
+// The configuration of SPDK's own target.
+
 import { createHash } from 'node:crypto';
 
 /** The content of a subsystem of the target. */
@@ -22,7 +24,7 @@ export interface TargetSubsystem {
         readonly kind: 'malloc';
         readonly sizeMb: number;
         readonly blockSize: number;
-        /** What it transfers at most; commands beyond it wait in the target. */
+        /** The most that it transfers; commands beyond that wait in the target. */
         readonly maxMbPerSecond?: number | undefined;
       }
     /** A file of the host. */
@@ -96,7 +98,7 @@ export function targetConfig(
   });
 }
 
-/** The same for each start of a target: to hosts it is then the same namespace. Later SPDK creates random ones each time. */
+/** Identifiers that each start of a target has: to hosts it is then the same namespace. Later SPDK creates random ones each time. */
 function namespaceIds(identity: string): { uuid: string; nguid: string } {
   const digits = createHash('sha1').update(identity).digest('hex').slice(0, 32);
   return { uuid: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), nguid: digits.toUpperCase() };

@@ -43,7 +43,7 @@ export function readSubsystem(nqn: string): ConfiguredSubsystem {
     return {
       id: Number(id),
       blockSize: Number(text(`${device}/queue/logical_block_size`)),
-      // In units of 512 bytes, whatever the block size.
+      // sysfs counts in units of 512 bytes, whatever the block size.
       bytes: Number(text(`${device}/size`)) * 512,
       nguid: /^0*$/.test(nguid) ? '' : nguid,
     };
@@ -59,7 +59,7 @@ export interface NewNamespace {
   readonly id: number;
   /** A block device, or a file. */
   readonly device: string;
-  /** As a UUID is written. */
+  /** The NGUID, written like a UUID. */
   readonly nguid?: string;
 }
 
@@ -140,7 +140,7 @@ export function refer(from: FabricPort, to: FabricPort): () => void {
   return () => rmdirSync(folder);
 }
 
-/** Closes a port, which ends all its connections, those that are not made yet too, and opens it again. */
+/** Closes a port, which ends all its connections, also those that are being made, and opens it again. */
 export function reopen(port: FabricPort): void {
   const subsystems = readdirSync(`${nvmet}/ports/${port.id}/subsystems`);
   // The last one that goes closes the port.
@@ -203,7 +203,7 @@ export function hostsHaveKeys(): boolean {
 
 /**
  * Rejects all hosts except one, which authenticates with these DH-HMAC-CHAP keys if there are any; connected hosts stay. The
- * kernel cannot take a key away, so the host is made anew.
+ * kernel cannot take a key away, so the host is made again.
  */
 export function admitWithKeys(
   nqn: string,

@@ -1,3 +1,5 @@
+// SPDK's own programs.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { spdkFolder } from '../setup/paths.js';

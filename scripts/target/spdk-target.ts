@@ -1,3 +1,5 @@
+// SPDK's own target as a child process.
+
 import fs from 'node:fs';
 import { createConnection } from 'node:net';
 import os from 'node:os';
@@ -24,9 +26,9 @@ export interface SpdkTargetOptions {
 interface TargetEnd {
   readonly signal: string | undefined;
   readonly exitCode: number | undefined;
-  /** By a fault of its own. */
+  /** Whether it ended by a fault of its own. */
   readonly crashed: boolean;
-  /** Of a crash, if it was wanted and could be found out. */
+  /** The stack of a crash, if it was wanted and could be found out. */
   readonly stack: string | undefined;
 }
 
@@ -50,12 +52,12 @@ const crashSignals: readonly (string | undefined)[] = ['SIGABRT', 'SIGBUS', 'SIG
 /** How much of its output is printed after a crash. */
 const lastLines = 40;
 
-/** The last one that began to start. */
+/** The start of the last target that began to start. */
 let starting: Promise<unknown> = Promise.resolve();
 
 /**
  * Starts SPDK's own NVMe-oF target, from the SPDK of the addon, and waits until it listens. It is a second kind of target
- * beside the kernel's, and over TCP it needs no virtual machine. Of several at once each waits for the one before it: while
+ * beside the kernel's, and over TCP it needs no virtual machine. Of several at a time each waits for the one before it: while
  * DPDK 20.05 starts, it removes and makes a socket of which the machine has one.
  */
 export function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget> {
@@ -103,7 +105,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
     }
     const stack = wantsStack ? await stackIn(folder, program) : undefined;
     await hugetlbfs.release();
-    // Its trace buffer, 130 MB of memory, which it removes only when it ends by itself.
+    // The target's trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
     return { ...result, crashed, stack };
@@ -116,7 +118,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
     clearTimeout(timer);
   };
   const deadline = performance.now() + startLimitMs;
-  // Its RPC socket appears when all of the configuration is done, the last subsystem's listener too.
+  // The RPC socket appears when all of the configuration is done, the last subsystem's listener too.
   while (!(fs.existsSync(rpcSocket) && (await listens(listener)))) {
     if (ended || performance.now() > deadline) {
       await stop('SIGKILL');
@@ -146,7 +148,7 @@ async function stackIn(folder: string, program: string): Promise<string | undefi
   return frames.slice(frames.findLastIndex((line) => line.startsWith('#0 '))).join('\n');
 }
 
-/** One call of JSON-RPC 2.0 over a Unix socket. */
+/** Makes one call of JSON-RPC 2.0 over a Unix socket. */
 function callRpc(socketPath: string, method: string, params: Record<string, unknown>): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(socketPath);

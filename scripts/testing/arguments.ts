@@ -1,3 +1,5 @@
+// The arguments of `npm test`.
+
 import { Command, Option } from 'commander';
 import { type ArgumentOutput, parse } from '../arguments.js';
 

@@ -1,3 +1,5 @@
+// Checks that are not tests of vitest, such as linters.
+
 import { execa } from 'execa';
 import { root } from '../setup/paths.js';
 import type { Counts } from './counts.js';

@@ -1,3 +1,5 @@
+// How many tests passed, failed and were skipped.
+
 export interface Counts {
   passed: number;
   /** The name of each test that failed: `file > test`, or what else failed. */

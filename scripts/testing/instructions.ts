@@ -1,3 +1,5 @@
+// The part of `npm test` that counts instructions.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';

@@ -1,3 +1,5 @@
+// The part of `npm test` that builds and runs the C++ tests.
+
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -16,7 +18,7 @@ const BUILDS = [
   { name: 'native-address', sanitize: 'address,undefined' },
 ];
 
-/** For ccache: another checkout finds the same files, although it is elsewhere. */
+/** Settings of ccache, by which another checkout finds the same files although it is elsewhere. */
 const compilerCache = {
   CCACHE_DIR: path.join(cacheRoot, 'ccache'),
   CCACHE_BASEDIR: root,

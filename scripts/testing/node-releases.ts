@@ -1,3 +1,5 @@
+// The part of `npm test` on other releases of Node.js.
+
 import path from 'node:path';
 import { nodeProgram, nodeReleases } from '../setup/node-releases.js';
 import { add, type Counts, ran, within } from './counts.js';
@@ -5,7 +7,7 @@ import { runOnHost } from './vitest.js';
 
 const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test.ts`);
 
-/** Of the line of the Node.js that runs this, the oldest release that package.json names. */
+/** The oldest release that package.json names of the line of the Node.js that runs this. */
 export function nodeOfThisLine(): string {
   const line = lineOf(process.versions.node);
   const release = nodeReleases.find(({ version }) => lineOf(version) === line);

@@ -65,7 +65,7 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
       run: async () => {
         const pnpm = await packageManager('pnpm');
         const { json, run, says, fails } = project('with-pnpm');
-        // It installs the package and ends with a failure, since the script is neither allowed nor forbidden.
+        // pnpm installs the package and ends with a failure, since the script is neither allowed nor forbidden.
         await fails(...pnpm, 'add', '--offline', SPEC);
         await says(NOT_RUN);
         json('pnpm-workspace.yaml', { allowBuilds: { [`spdk-nvme@${SPEC}`]: true } });

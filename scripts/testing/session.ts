@@ -1,3 +1,5 @@
+// The parts of `npm test`, one after another or beside each other.
+
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,14 +11,14 @@ export interface Part {
   run: (folder: string, signal: AbortSignal) => Promise<Counts>;
   /** Makes beside the parts before it what this part needs; what goes wrong there is for `run` to find and report. */
   prepare?: (signal: AbortSignal) => Promise<void>;
-  /** The same beside the other parts, if there are any, once everything is prepared. */
+  /** Runs the part beside the other parts, if there are any, once everything is prepared. */
   beside?: (folder: string, signal: AbortSignal) => Promise<Beside>;
 }
 
 /** A part that ran beside others. */
 export interface Beside {
   readonly counts: Counts;
-  /** What it printed, which would mix with the others' output. */
+  /** The part's output, which would mix with that of the others. */
   readonly output: string;
 }
 
@@ -27,7 +29,7 @@ interface Result {
 }
 
 /**
- * Runs the parts one after another, each even if an earlier one failed, and those that can beside them. The last lines
+ * Runs the parts one after another, each even if an earlier one failed; some of them run beside others. The last lines
  * are the sums of each part, the name of each test that failed, and the sum of all, so that the end of a log is enough
  * to read. Ctrl-C ends the parts that run and skips the rest.
  */

@@ -1,3 +1,5 @@
+// The check of the documentation site.
+
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -55,7 +57,7 @@ function values(html: string, attribute: string): string[] {
   );
 }
 
-/** Each document under docs/ has a page. */
+/** The pages of the guides: one for each document under docs/. */
 function guidePages(): string[] {
   return fs
     .readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })

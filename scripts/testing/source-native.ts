@@ -1,3 +1,5 @@
+// The checks of the C++ source.
+
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -8,7 +10,7 @@ import { type CompileCommand, TidyCache } from './tidy-cache.js';
 
 const require = createRequire(import.meta.url);
 const FOLDERS = ['native/binding', 'native/core', 'native/spdk'];
-/** Not that of the C++ tests, which are built at the same time. */
+/** A folder apart from that of the C++ tests, which are built at the same time. */
 const build = path.join(buildFolder, 'native-lint');
 
 /** The linters of the addon's C++ source. */

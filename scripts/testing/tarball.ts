@@ -1,3 +1,5 @@
+// The part of `npm test` that uses the packed package.
+
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -19,7 +21,7 @@ try {
 }
 `;
 const COMMONJS = MODULE.replace(/import (.*) from (.*);/, 'const $1 = require($2);');
-/** What both print; a package without its addon has no version. */
+/** The output of both modules; a package without its addon has no version. */
 const PRINTED = /^ERR_SPDK_INVALID_TRANSPORT_ID SPDK v\d/;
 
 /** What users of the package do not need. */

@@ -51,7 +51,7 @@ export class TidyCache {
     );
   }
 
-  /** Whether nothing was found in it. */
+  /** Whether a file with this key had no findings. */
   has(key: string): boolean {
     const file = path.join(folder, key);
     if (!fs.existsSync(file)) return false;

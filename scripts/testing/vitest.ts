@@ -1,3 +1,5 @@
+// The parts of `npm test` that vitest runs.
+
 import fs from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
@@ -11,7 +13,7 @@ const INTEGRATION_DEADLINE_MS = 45 * 60_000;
 interface RunOptions {
   /** The Node.js that runs the tests, and all that they start with `process.execPath`. */
   node?: string;
-  /** These test files alone. */
+  /** The test files to run; without them all are run. */
   files?: readonly string[];
 }
 

@@ -1,3 +1,5 @@
+// What the ways to attach and detach have in common.
+
 import type { Cycle, SideName } from '../messages.js';
 
 /** One way to attach and detach. Idle, and without the processor, until it is asked for cycles. */

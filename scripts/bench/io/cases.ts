@@ -1,3 +1,5 @@
+// The cases of the section on I/O.
+
 import type { PollingMode } from '../../../lib/index.js';
 
 /** One way to do the same I/O: both sides, one target, one block size, one depth. */

@@ -1,3 +1,5 @@
+// Measures I/O of the package beside SPDK's own perf.
+
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { PerfReport } from '../../../cli/workloads/perf.js';
@@ -6,7 +8,7 @@ import { apis, type IoApi, type IoCase, type IoResult } from './cases.js';
 import { runPerf } from './perf.js';
 
 const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-/** What the package takes in hugepages. */
+/** The hugepages of the package. */
 const memoryMb = 128;
 
 /** A row of the table and of the JSON: one way of using the package beside perf. */
@@ -15,7 +17,7 @@ export interface IoRow extends IoCase, IoApi {
   readonly native: IoResult;
   /** Operations a second of the package divided by those of perf. */
   readonly ratio: number;
-  /** That ratio in each round: how far chance moves it. */
+  /** The ratio in each round: how far chance moves it. */
   readonly roundRatios: readonly number[];
 }
 
@@ -29,7 +31,7 @@ export interface MeasureOptions {
   readonly report: (line: string) => void;
 }
 
-/** perf and the package take turns, so that both have the same load; the medians of all rounds count. */
+/** Measures perf and the package in turn, so that both have the same load; the medians of all rounds count. */
 export async function measureIo(options: MeasureOptions): Promise<IoRow[]> {
   const { transportId, cases, rounds, seconds, core, report } = options;
   const rows: IoRow[] = [];

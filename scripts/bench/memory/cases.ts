@@ -1,12 +1,14 @@
+// The cases of the section on memory, and what follows from their results.
+
 /** What one process came to; sizes are what its controllers added. */
 export interface MemoryResult {
   readonly residentBytes: number;
-  /** Of DPDK's memory, which is in hugepages. */
+  /** Used memory of DPDK, which is in hugepages. */
   readonly usedBytes: number;
   /** All that DPDK had taken from the machine's hugepages in the end. */
   readonly heapBytes: number;
   readonly attachMs: number;
-  /** All at once. */
+  /** The time in which all were detached at the same time. */
   readonly detachMs: number;
 }
 
@@ -20,7 +22,7 @@ export interface MemoryRow extends MemoryCase, MemoryResult {
   readonly transport: 'tcp' | 'rdma';
 }
 
-/** How many controllers cost how much; with more queues, what a queue costs; all at once, what that saves. */
+/** How many controllers cost how much; with more queues, what a queue costs; all attached together, what that saves. */
 export const memoryCases: readonly MemoryCase[] = [
   { controllers: 1, ioQueues: 1, together: false },
   { controllers: 16, ioQueues: 1, together: false },
@@ -44,7 +46,7 @@ export interface MemorySummary {
   readonly attachMs: { readonly inTurn: number; readonly together: number };
 }
 
-/** Each of 64 controllers may cost so much of what each of 16 does. */
+/** The most that each of 64 controllers may cost, divided by what each of 16 costs. */
 const maxGrowth = 1.25;
 
 export function summarise(transport: MemoryRow['transport'], rows: readonly MemoryRow[]): MemorySummary {

@@ -9,12 +9,12 @@ export interface MemoryRequest {
   /** A controller for each. */
   readonly transportIds: readonly string[];
   readonly ioQueues: number;
-  /** All at once, or one after the other. */
+  /** Whether all are attached at the same time, or one after the other. */
   readonly together: boolean;
 }
 
 const timeoutMs = 300_000;
-/** For threads and timers to come to rest. */
+/** The time in which threads and timers come to rest. */
 const restMs = 150;
 
 /** Resident memory, which hugepages are no part of, and what DPDK has taken and given out of those. */

@@ -1,19 +1,21 @@
-/** What one process with so many controllers over TCP came to. */
+// The cases of the section on many controllers.
+
+/** The results of one process with a number of controllers over TCP. */
 export interface ScaleResult {
-  /** All at once, with the default `connectConcurrency`. */
+  /** The time in which all attach at the same time, with the default `connectConcurrency`. */
   readonly attachMs: number;
   readonly detachMs: number;
   /** What the controllers added. */
   readonly residentBytes: number;
   readonly hugepageBytes: number;
-  /** Of the process, and of those that the package has started. */
+  /** The threads of the process, and those of them that the package has started. */
   readonly threads: number;
   readonly ownThreads: number;
   readonly descriptors: number;
-  /** While nothing is asked of the controllers: of one core, and sleeps that the package's threads began. */
+  /** While the controllers are idle: the part of one core, and the sleeps that the package's threads began. */
   readonly idlePercent: number;
   readonly wakeUpsPerSecond: number;
-  /** 4 KiB reads, so many of them outstanding on each controller. */
+  /** The number of 4 KiB reads that are outstanding on each controller. */
   readonly depth: number;
   readonly readsPerSecond: number;
 }

@@ -20,7 +20,7 @@ export function threadCounts(): ThreadCounts {
   return { threads: ids.length, ownThreads, sleeps };
 }
 
-/** Empty for a thread that has just ended. */
+/** Reads the status of a thread; empty for one that has just ended. */
 function statusOf(id: string): string {
   try {
     return fs.readFileSync(`/proc/self/task/${id}/status`, 'utf8');

@@ -17,7 +17,7 @@ export interface ScaleRequest {
 
 const timeoutMs = 300_000;
 const blockBytes = 4096;
-/** For threads and timers to come to rest. */
+/** The time in which threads and timers come to rest. */
 const restMs = 1_000;
 
 function residentBytes(): number {
@@ -26,7 +26,7 @@ function residentBytes(): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024;
 }
 
-/** Nothing is asked of the controllers for so long. */
+/** Measures the process while its controllers are idle. */
 async function idle(seconds: number): Promise<Pick<ScaleResult, 'idlePercent' | 'wakeUpsPerSecond'>> {
   const before = { cpu: process.cpuUsage(), sleeps: threadCounts().sleeps, at: performance.now() };
   await sleep(seconds * 1_000);

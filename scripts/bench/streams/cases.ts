@@ -18,7 +18,7 @@ const depth = 4;
 interface Fixture {
   readonly env: Environment;
   readonly namespace: Namespace;
-  /** To be moved; whole pieces. */
+  /** The bytes to move, in whole pieces. */
   readonly bytes: number;
 }
 
@@ -131,7 +131,7 @@ async function outOfFile({ bytes }: Fixture): Promise<number> {
 
 type Run = (access: Access, fixture: Fixture) => Promise<number | undefined>;
 
-/** The same through a namespace, and through a file. */
+/** Two cases: one through a namespace, and one through a file. */
 function both(direction: keyof typeof peers, name: string, run: Run): StreamCase[] {
   const peer = peers[direction];
   const throughFile = async (fixture: Fixture) => {

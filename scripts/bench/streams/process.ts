@@ -16,7 +16,7 @@ export interface StreamRequest {
 export interface StreamResult {
   readonly name: string;
   readonly bytesPerSecond: number;
-  /** Of the whole process, its pollers included. */
+  /** Processor time of the whole process, its pollers included. */
   readonly cpuSecondsPerGib: number;
 }
 

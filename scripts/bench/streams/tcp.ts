@@ -16,7 +16,7 @@ const nqn = 'nqn.2026-11.dev.spdk-nvme:bench-streams';
 const program = fileURLToPath(new URL('process.ts', import.meta.url));
 const clientMb = 320;
 const diskMb = 2048;
-/** What each case moves in a round. */
+/** The data that each case moves in a round. */
 const movedMb = 512;
 const pollings = ['threads', 'inline', 'adaptive'] as const;
 type Polling = (typeof pollings)[number];
@@ -27,7 +27,7 @@ export interface StreamRow {
   readonly polling: Polling;
   readonly mbPerSecond: number;
   readonly cpuSecondsPerGib: number;
-  /** Beside the peer, in the same round. */
+  /** The ratio to the peer in the same round. */
   readonly ratio: number;
   readonly roundRatios: readonly number[];
 }

@@ -31,7 +31,7 @@ export interface WorkersRow {
   readonly workers: number;
   readonly iops: number;
   readonly cpuSecondsPerMillion: number;
-  /** Beside one worker, in the same round. */
+  /** The ratio to one worker in the same round. */
   readonly rateRatio: number;
   readonly cpuRatio: number;
 }

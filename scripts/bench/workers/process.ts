@@ -1,4 +1,4 @@
-// Several worker threads that read at once, in a process of its own: `process.ts READINGS_JSON` prints a line of JSON.
+// Several worker threads that read at the same time, in a process of its own: `process.ts READINGS_JSON` prints a line of JSON.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Reading } from './reader.js';

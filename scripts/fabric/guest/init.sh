@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# First process of the guest. Two things go on at once, one on each processor: the host's files are found and covered
+# First process of the guest. Two things go on at the same time, one on each processor: the host's files are found and covered
 # with a throw-away layer; the fabric's modules are loaded and its target is made. Then agent.sh takes over in the
 # host's files. busybox's shell runs its own mount, mkdir and so on without starting a
 # program.
