@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { explain } from './engine/exit.js';
 import { hideKeys } from './engine/key-options.js';
+import { exitWhenWritten } from './engine/written.js';
 import { run } from './program.js';
 
 let unwritten = 0;
@@ -19,5 +20,5 @@ const words = process.argv.slice(2);
 hideKeys(words);
 const status = await run(words);
 process.exitCode = status || unwritten;
-// After a signal, a terminal or a pipe that is still being read or written must not keep the process.
-if (status > 128) process.exit();
+// After a signal, a terminal or a pipe that is still being read must not keep the process.
+if (status > 128) await exitWhenWritten(status);

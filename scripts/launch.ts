@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { LineReader } from '../cli/engine/lines.js';
 import { decodeMessage, type Message } from '../cli/engine/messages.js';
 import type { ProgressView } from '../cli/engine/progress.js';
+import { exitWhenWritten } from '../cli/engine/written.js';
 import type { ReportDocument } from '../cli/report/document.js';
 import { writeReports } from '../cli/report/option.js';
 import type { ReportFiles } from './arguments.js';
@@ -68,10 +69,10 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
 /** Ends this process with the result of the run. */
 export function exitWith(name: string, run: Promise<number>): void {
   run.then(
-    (status) => process.exit(status),
+    (status) => exitWhenWritten(status),
     (error: unknown) => {
       process.stderr.write(`${name}: ${error instanceof FabricError ? error.message : String(error)}\n`);
-      process.exit(1);
+      return exitWhenWritten(1);
     },
   );
 }

@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { surroundings } from '../../cli/engine/surroundings.js';
+import { exitWhenWritten } from '../../cli/engine/written.js';
 import { FabricError } from '../fabric/errors.js';
 import { runInFabric } from '../fabric/run.js';
 import { ports, subsystems, transportId } from '../fabric/topology.js';
@@ -191,10 +192,10 @@ async function inGuest<Result>(
 }
 
 main().then(
-  (status) => process.exit(status),
+  (status) => exitWhenWritten(status),
   (error: unknown) => {
     const expected = error instanceof FabricError || error instanceof SetupError;
     console.error(`The benchmark failed: ${expected ? error.message : error}`);
-    process.exit(1);
+    return exitWhenWritten(1);
   },
 );

@@ -1,6 +1,7 @@
 // `npm run fabric`: reads the arguments and runs a command on the fabric.
 
 import { Command, InvalidArgumentError } from 'commander';
+import { exitWhenWritten } from '../../cli/engine/written.js';
 import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';
 
@@ -70,10 +71,10 @@ async function main(): Promise<number> {
 }
 
 main().then(
-  (status) => process.exit(status),
+  (status) => exitWhenWritten(status),
   (error: unknown) => {
     // Failures of the fabric itself have the status 125, as in `docker run` and `env`.
     process.stderr.write(`fabric: ${error instanceof FabricError ? error.message : String(error)}\n`);
-    process.exit(125);
+    return exitWhenWritten(125);
   },
 );

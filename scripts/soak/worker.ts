@@ -2,6 +2,7 @@
 // Takes SoakOptions as JSON.
 import { encodeMessage, type Message } from '../../cli/engine/messages.js';
 import { StopSignal } from '../../cli/engine/stop.js';
+import { exitWhenWritten } from '../../cli/engine/written.js';
 import type { SoakOptions } from './options.js';
 import { type SoakReport, statusOf } from './report.js';
 import { runSoak } from './run.js';
@@ -20,10 +21,10 @@ async function main(): Promise<number> {
 }
 
 main().then(
-  // The process ends without a wait: a wedged controller or an operation that has not settled must not keep the process.
-  (status) => process.exit(status),
+  // Nothing else is waited for: a wedged controller or an operation that has not settled must not keep the process.
+  (status) => exitWhenWritten(status),
   (error: unknown) => {
     process.stderr.write(`${(error as Error).stack ?? error}\n`);
-    process.exit(stop.status || 1);
+    return exitWhenWritten(stop.status || 1);
   },
 );
