@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { spdk } from './steps.mjs';
 
-const { id, what } = JSON.parse(process.argv[2] ?? '');
+/** `fresh`: nothing has been attached in the environment before. */
+const { id, what, fresh } = JSON.parse(process.argv[2] ?? '');
 const report = (/** @type {object} */ line) => console.log(JSON.stringify(line));
 const options = { ioQueues: 2, timeoutMs: 30_000 };
 const env = await spdk.Environment.init({ memoryMb: 64 });
@@ -39,7 +40,7 @@ const takeAll = (take) => {
 const takeAllMemory = () => [20, 16, 12].flatMap((bits) => takeAll(() => env.allocate(1 << bits)));
 
 if (what === 'descriptors') {
-  report(await outcomeOf(cycle));
+  if (!fresh) report(await outcomeOf(cycle));
   const open = takeAll(() => fs.openSync('/dev/null', 'r'));
   for (let spare = 0; spare <= 8; spare++) {
     report({ spare, ...(await outcomeOf(cycle)) });
