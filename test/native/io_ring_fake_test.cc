@@ -209,6 +209,25 @@ TEST_F(IoRingTest, DoesNotSendAPairAgain) {
   EXPECT_FALSE(ring.busy());
 }
 
+TEST_F(IoRingTest, CompletesAPairWhoseConnectionEndsBetweenItsHalves) {
+  controller.data.fuses.compare_and_write = 1;
+  describe();
+  ring.set_requeue(true);
+  int halves = 0;
+  controller.reject = [&] {
+    if (++halves == 1) return 0;
+    queue_pair.abort_all();
+    return -ENXIO;
+  };
+  push({.operation = RingLayout::compare_and_write, .blocks = 1});
+  poll();
+  const auto all = js.reap();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, RingLayout::kHostError | EIO);
+  EXPECT_FALSE(ring.busy());
+  EXPECT_EQ(halves, 2);
+}
+
 TEST_F(IoRingTest, SendsNoPairThatTheControllerWouldNotTakeAsOne) {
   push({.operation = RingLayout::compare_and_write, .blocks = 1});
   controller.data.fuses.compare_and_write = 1;

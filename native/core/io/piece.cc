@@ -121,7 +121,10 @@ int send_compare_and_write(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_p
   pair.fuse = SPDK_NVME_CMD_FUSE_SECOND;
   const int second =
       spdk_nvme_ctrlr_cmd_io_raw(controller, queue_pair, &pair, data + length, length, done, &piece);
-  if (second != 0) piece.missing = 0;
+  if (second == 0) return 0;
+  // Where it was rejected after the first had ended, nothing more completes, and the pair is not sent again.
+  if (piece.missing == 0) return -EIO;
+  piece.missing = 0;
   return 0;
 }
 
