@@ -145,6 +145,9 @@ void PolledQueuePairs::disconnect_and_wait() {
 }
 
 void PolledQueuePairs::free() {
+  // SPDK before v22.05 completes the commands of a queue pair that it frees before it disconnects it: their memory would be given
+  // back while the target can still read and write it.
+  if constexpr (!disconnect_without_waiting()) disconnect();
   for (spdk_nvme_qpair* queue_pair : queue_pairs_) spdk_nvme_ctrlr_free_io_qpair(queue_pair);
   queue_pairs_.clear();
   gone_.clear();

@@ -133,6 +133,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
     fake::Target& target = fake::target();
     target.rejects = target.silent = false;
     target.rejected_queue_pairs = target.polls_in_vain = 0;
+    target.ends_while_identifying = false;
     for (size_t i = 0; i < 2; i++) services_->pollers.push_back(std::make_unique<Poller>(i, PollerOptions{}));
     EXPECT_TRUE(services_->memory->allocate(1 << 20, region_));
   }
@@ -179,6 +180,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
       case 1:
         return fake::lose_admin_queues();
       case 2:
+        if (chance(3)) target.ends_while_identifying = true;
         return fake::report_namespace_change();
       case 3:
         target.rejects = chance(2);
@@ -325,6 +327,9 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
   for (const auto& calls : calls_) EXPECT_EQ(calls, 1) << "of a call that settles once";
 
   EXPECT_EQ(fake::target().connected, fake::target().destroyed) << "a controller of SPDK is left";
+  EXPECT_EQ(fake::target().polled_beside_unlocked, 0U)
+      << "a queue pair could be destroyed beside an unlocked poll";
+  EXPECT_EQ(fake::target().completed_while_connected, 0U) << "memory was given back too early";
   const spdk::DistinctId again(id_);
   EXPECT_STREQ(again.get().trsvcid, id_.trsvcid) << "the transport id is still taken";
   const uint64_t heard = owner_.heard();

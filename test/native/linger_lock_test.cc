@@ -51,6 +51,23 @@ TEST(LingerLock, AWaitingExclusiveSideIsServedBeforeNewSharedOnes) {
   EXPECT_TRUE(after.held());
 }
 
+TEST(LingerLock, GivesNoSharedSideWhileItIsClosed) {
+  LingerLock lock(2);
+  lock.lock_shared(0);
+  {
+    const LingerLock::Closed first(lock);
+    const LingerLock::Closed second(lock);
+    EXPECT_FALSE(lock.try_lock_shared(1));
+  }
+  EXPECT_TRUE(lock.try_lock_shared(1));
+  lock.unlock_shared(1);
+  lock.unlock_shared(0);
+  const LingerLock::Closed closed(lock);
+  // The exclusive side is as before, and does not open what is closed.
+  { const LingerLock::ExclusiveGuard alone(lock); }
+  EXPECT_FALSE(lock.try_lock_shared(1));
+}
+
 TEST(LingerLock, CountsHoldsOfTheExclusiveSideAndNotAttempts) {
   LingerLock lock(1);
   lock.lock_shared(0);

@@ -45,7 +45,7 @@ bool LingerLock::try_lock_shared(size_t thread) {
   auto& held = flags_[thread].held;
   // Sequentially consistent on both sides: either the writer sees this flag, or this thread sees the writer.
   held.store(true, std::memory_order_seq_cst);
-  if (!writer_.load(std::memory_order_seq_cst)) return true;
+  if (closers_.load(std::memory_order_seq_cst) == 0) return true;
   held.store(false, std::memory_order_release);
   return false;
 }
@@ -64,7 +64,7 @@ void LingerLock::unlock_shared(size_t thread) {
 
 void LingerLock::lock() {
   writer_mutex_.lock();
-  writer_.store(true, std::memory_order_seq_cst);
+  closers_.fetch_add(1, std::memory_order_seq_cst);
   readers_left(std::chrono::steady_clock::time_point::max());
 }
 
@@ -74,14 +74,14 @@ bool LingerLock::try_lock_for(std::chrono::microseconds patience) {
     if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::yield();
   }
-  writer_.store(true, std::memory_order_seq_cst);
+  closers_.fetch_add(1, std::memory_order_seq_cst);
   if (readers_left(deadline)) return true;
   unlock();
   return false;
 }
 
 void LingerLock::unlock() {
-  writer_.store(false, std::memory_order_release);
+  closers_.fetch_sub(1, std::memory_order_release);
   writer_mutex_.unlock();
 }
 

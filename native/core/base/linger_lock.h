@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -29,6 +30,7 @@ class LingerLock {
  public:
   class SharedGuard;
   class ExclusiveGuard;
+  class Closed;
 
   /** @param threads how many threads will use the lock; each passes its own number, 0..threads-1. */
   explicit LingerLock(size_t threads);
@@ -65,8 +67,8 @@ class LingerLock {
   const std::unique_ptr<Flag[]> flags_;
   /** Guards the exclusive side: its holder is the one writer. */
   std::mutex writer_mutex_;
-  /** Raised while a writer holds or awaits the exclusive side. */
-  std::atomic<bool> writer_{false};
+  /** How many close the shared side to new holders: the writer that holds or awaits the exclusive one, and each Closed. */
+  std::atomic<uint32_t> closers_{0};
   std::atomic<uint64_t> exclusive_count_{0};
   std::atomic<uint64_t> waited_count_{0};
 };
@@ -89,6 +91,21 @@ class LingerLock::SharedGuard {
  private:
   LingerLock* lock_;
   size_t thread_;
+};
+
+/**
+ * While it lasts no thread gets the shared side. For a thread that holds that in a call into SPDK which takes long: SPDK holds a
+ * lock of its own meanwhile, on which a thread that polls would wait. Thread: any; only the holder may wait for the shared side.
+ */
+class LingerLock::Closed {
+ public:
+  explicit Closed(LingerLock& lock) : lock_(lock) { lock_.closers_.fetch_add(1, std::memory_order_seq_cst); }
+  ~Closed() { lock_.closers_.fetch_sub(1, std::memory_order_release); }
+  Closed(const Closed&) = delete;
+  Closed& operator=(const Closed&) = delete;
+
+ private:
+  LingerLock& lock_;
 };
 
 /** Holds the exclusive side for a scope. Empty if its patience passed. */

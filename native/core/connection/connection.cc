@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -110,10 +111,11 @@ bool Connection::poll() {
   last_poll_ = Clock::now();
   if (lost()) return false;
   int32_t result = 0;
-  const bool returned = wait_for_controller([&] {
+  const auto submit_and_poll = [&] {
     admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
-  });
+  };
+  const bool returned = wait_for_controller(submit_and_poll, LingerSide::shared);
   if (!returned) return false;
   if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
   if (result <= 0) return false;
@@ -157,12 +159,19 @@ void Connection::poll_until(const std::function<bool()>& done) {
  * Makes a call into SPDK that may wait for the controller: after an event that a namespace has changed, SPDK reads the
  * Identify data of all namespaces inside the call. False if the controller did not respond; the admin queue is lost then.
  */
-bool Connection::wait_for_controller(const std::function<void()>& call) {
+bool Connection::wait_for_controller(const std::function<void()>& call, LingerSide side) {
   const auto limit = silence_limit() + kTimeForNamespace * namespace_count_;
   {
-    const LingerLock::SharedGuard together(*context_.linger, context_.services->control_thread());
+    std::optional<LingerLock::SharedGuard> together;
+    std::optional<LingerLock::ExclusiveGuard> alone;
+    if (side == LingerSide::shared) {
+      together.emplace(*context_.linger, context_.services->control_thread());
+    } else {
+      alone.emplace(*context_.linger);
+    }
     const spdk::CmWaitLimit handshake(kHandshakeOfLost);
-    const WaitingCall waiting(context_.services->deadlines, *watch_, {.response = limit, .stop = stop_});
+    const WaitingCall waiting(context_.services->deadlines, *context_.linger, *watch_,
+                              {.response = limit, .stop = stop_});
     call();
     if (!waiting.timed_out()) return true;
   }
@@ -277,9 +286,19 @@ bool Connection::namespaces_changed() {
   bool changed = std::exchange(namespaces_stale_, false);
   if (changed && !spdk::reads_changed_namespaces()) read_changed_namespaces();
   if (std::exchange(changed_namespaces_read_, false)) {
-    changed |= wait_for_controller([this] { spdk::identify_namespaces_again(controller_); });
+    // It polls the admin queue without SPDK's own lock, so nothing else may destroy a CM id meanwhile.
+    changed |=
+        wait_for_controller([this] { spdk::identify_namespaces_again(controller_); }, LingerSide::exclusive);
   }
-  return changed;
+  if (!changed) return false;
+  // SPDK takes a namespace that it could not identify for one that is gone.
+  const bool failed =
+      spdk_nvme_ctrlr_is_failed(controller_) ||
+      spdk_nvme_ctrlr_get_admin_qp_failure_reason(controller_) != SPDK_NVME_QPAIR_FAILURE_NONE;
+  if (failed && !lost()) {
+    lose_admin_queue("the connection ended while its namespaces were identified", ENXIO);
+  }
+  return !lost();
 }
 
 /** Reads the list of changes, without which the controller reports no further one. */

@@ -139,7 +139,8 @@ class Connection {
 
  private:
   [[nodiscard]] bool changing_keys() const { return key_change_ != nullptr && !key_change_->settled(); }
-  bool wait_for_controller(const std::function<void()>& call);
+  enum class LingerSide { shared, exclusive };
+  bool wait_for_controller(const std::function<void()>& call, LingerSide side);
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
   void serve_inline_sets();

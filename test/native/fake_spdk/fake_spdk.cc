@@ -245,7 +245,8 @@ spdk_nvme_ns* spdk_nvme_ctrlr_get_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
   return found == controller->namespaces.end() ? nullptr : &found->second;
 }
 uint32_t spdk_nvme_ctrlr_get_next_active_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
-  const auto next = controller->namespaces.upper_bound(id);
+  auto next = controller->namespaces.upper_bound(id);
+  while (next != controller->namespaces.end() && !next->second.active) next++;
   return next == controller->namespaces.end() ? 0 : next->first;
 }
 uint32_t spdk_nvme_ctrlr_get_first_active_ns(spdk_nvme_ctrlr* controller) {
@@ -296,6 +297,8 @@ void spdk_nvme_ctrlr_disconnect_io_qpair(spdk_nvme_qpair* queue_pair) {
 }
 
 int spdk_nvme_ctrlr_free_io_qpair(spdk_nvme_qpair* queue_pair) {
+  // As in SPDK before v22.05, which disconnects a queue pair after that.
+  if (!queue_pair->failed) fake::target().completed_while_connected += queue_pair->in_flight.size();
   queue_pair->failed = true;
   queue_pair->abort_all();
   {
@@ -312,6 +315,8 @@ spdk_nvme_qp_failure_reason spdk_nvme_qpair_get_failure_reason(spdk_nvme_qpair* 
 
 int32_t spdk_nvme_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_t /*most*/) {
   spdk_nvme_ctrlr& controller = *queue_pair->controller;
+  fake::target().queue_pair_polls++;
+  if (controller.polls_unlocked) fake::target().polled_beside_unlocked++;
   if (controller.drop.exchange(false)) queue_pair->failed = true;
   if (queue_pair->failed) {
     queue_pair->abort_all();

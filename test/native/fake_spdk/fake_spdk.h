@@ -51,7 +51,8 @@ struct spdk_nvme_ns {
   uint32_t metadata_size = 0;
   bool metadata_interleaved = true;
   spdk_nvme_pi_type protection_type = SPDK_NVME_FMT_NVM_PROTECTION_DISABLE;
-  bool active = true;
+  /** Read by those who poll, while the thread that polls the admin queue changes it. */
+  std::atomic<bool> active{true};
   std::vector<uint8_t> data;
   /** Its identifiers. */
   spdk_nvme_ns_data identify{};
@@ -90,6 +91,8 @@ struct spdk_nvme_ctrlr {
   bool aborts_commands = true;
   /** Commands split by the fake: a ring that does its work leaves it none. */
   uint32_t split = 0;
+  /** SPDK polls the admin queue without its lock. */
+  std::atomic<bool> polls_unlocked{false};
   /** The connection of the next queue pair that is polled is lost. Any thread. */
   std::atomic<bool> drop{false};
   /** What fake_target.cc adds for a controller that was connected. */

@@ -63,6 +63,8 @@ struct FakeLink {
   spdk_nvme_aer_cb on_event = nullptr;
   void* event_context = nullptr;
   bool failed = false;
+  /** SPDK has noticed that the connection has ended. */
+  bool ended = false;
   std::atomic<bool> lost{false};
   std::atomic<bool> event{false};
 
@@ -188,6 +190,28 @@ int spdk_nvme_detach(spdk_nvme_ctrlr* controller) {
 void spdk_nvme_ctrlr_fail(spdk_nvme_ctrlr* controller) {
   controller->link->failed = true;
 }
+bool spdk_nvme_ctrlr_is_failed(spdk_nvme_ctrlr* controller) {
+  return controller->link->failed || controller->link->ended;
+}
+spdk_nvme_qp_failure_reason spdk_nvme_ctrlr_get_admin_qp_failure_reason(spdk_nvme_ctrlr* controller) {
+  return controller->link->ended ? SPDK_NVME_QPAIR_FAILURE_UNKNOWN : SPDK_NVME_QPAIR_FAILURE_NONE;
+}
+
+// What SPDK before v21.07 has no public function for, see native/spdk/namespaces.cc.
+
+int nvme_ctrlr_identify_active_ns(spdk_nvme_ctrlr* controller) {
+  controller->polls_unlocked = true;
+  std::this_thread::sleep_for(kLook);
+  const bool responded = controller->link->wait_for_target();
+  controller->polls_unlocked = false;
+  return responded ? 0 : -ENXIO;
+}
+int nvme_ns_construct(spdk_nvme_ns* /*ns*/, uint32_t /*id*/, spdk_nvme_ctrlr* /*controller*/) {
+  return 0;
+}
+void nvme_ns_destruct(spdk_nvme_ns* ns) {
+  ns->active = false;
+}
 
 // The admin queue.
 
@@ -207,15 +231,19 @@ int spdk_nvme_ctrlr_cmd_admin_raw(spdk_nvme_ctrlr* controller, spdk_nvme_cmd* co
 int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
   FakeLink& link = *controller->link;
   fake::target().admin_polls++;
-  if (link.failed || link.lost || is_disconnected(link.watch)) return -ENXIO;
+  if (link.failed || link.ended || link.lost || is_disconnected(link.watch)) return -ENXIO;
   if (link.event.exchange(false)) {
     // SPDK identifies the namespaces before it reports the change.
     if (!link.wait_for_target()) return -ENXIO;
+    if (fake::target().ends_while_identifying.exchange(false)) {
+      link.ended = true;
+      for (auto& [id, ns] : controller->namespaces) ns.active = false;
+    }
     spdk_nvme_cpl completion{};
     completion.cdw0 = SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE | SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED << 8;
     if (link.on_event != nullptr) link.on_event(link.event_context, &completion);
   }
-  if (fake::target().silent) return 0;
+  if (fake::target().silent || link.ended) return 0;
   const size_t count = link.requests.size() + controller->aborts.size();
   fake::complete_aborts(*controller);
   link.end_all(SPDK_NVME_SC_SUCCESS);
@@ -234,7 +262,8 @@ uint32_t spdk_nvme_ctrlr_get_num_ns(spdk_nvme_ctrlr* controller) {
   return static_cast<uint32_t>(controller->namespaces.size());
 }
 bool spdk_nvme_ctrlr_is_active_ns(spdk_nvme_ctrlr* controller, uint32_t id) {
-  return controller->namespaces.contains(id);
+  const auto found = controller->namespaces.find(id);
+  return found != controller->namespaces.end() && found->second.active;
 }
 bool spdk_nvme_ns_supports_extended_lba(spdk_nvme_ns* ns) {
   return ns->metadata_size > 0 && ns->metadata_interleaved;

@@ -24,6 +24,14 @@ struct Target {
   std::atomic<uint64_t> destroyed{0};
   /** How often admin queues were polled. */
   std::atomic<uint64_t> admin_polls{0};
+  /** The connection ends while SPDK identifies the namespaces that have changed, and it takes them for gone. */
+  std::atomic<bool> ends_while_identifying{false};
+  /** Polls of queue pairs. */
+  std::atomic<uint64_t> queue_pair_polls{0};
+  /** Those of them while SPDK polled the admin queue without its lock. */
+  std::atomic<uint64_t> polled_beside_unlocked{0};
+  /** Commands that completed because their queue pair was freed while the target could still reach their memory. */
+  std::atomic<uint64_t> completed_while_connected{0};
 };
 
 Target& target();
