@@ -3,7 +3,7 @@
 import { statusError } from '../errors/command-status.js';
 import type { SpdkError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
-import { invalidBuffer } from '../options/buffers.js';
+import { bytesOf, invalidBuffer } from '../options/buffers.js';
 import { or } from '../options/common.js';
 import type { DmaBuffer } from './dma-memory.js';
 import { type DataOptions, dataFlagKeys, readDataFlags } from './operation-options.js';
@@ -59,7 +59,7 @@ export function readBatchTransfer(command: unknown) {
     Number.MAX_SAFE_INTEGER,
     'bytes',
   );
-  const rest = ArrayBuffer.isView(buffer) ? buffer.byteLength - bufferOffset : 0;
+  const rest = ArrayBuffer.isView(buffer) ? bytesOf(buffer, 'buffer').length - bufferOffset : 0;
   if (rest <= 0)
     throw invalidBuffer('buffer is not DMA memory, has been released, or ends before bufferOffset');
   return {

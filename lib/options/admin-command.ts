@@ -4,6 +4,7 @@ import { types } from 'node:util';
 import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
 import { checkInteger, readOptions } from './arguments.js';
+import { plainBytesOf } from './buffers.js';
 import { checkSignal, maxTimerMs, or, timeoutUntil } from './common.js';
 
 /** An admin command as the NVMe base specification defines it. */
@@ -66,8 +67,10 @@ export function checkCommand(command: unknown): CheckedCommand {
   const dataLength = checkInteger(or(given.get('dataLength'), 0), 'dataLength', 0, maxAdminBytes, 'bytes');
   const data = or(given.get('data'), new Uint8Array(dataLength));
   if (!types.isUint8Array(data)) throw new SpdkTypeError('data must be a Uint8Array');
-  checkInteger(data.byteLength, 'the length of data', 0, maxAdminBytes, 'bytes');
-  if (data.byteLength > 0) checkDirection(opcode, given.has('data'));
+  // A detached one must not be sent as if there were no data.
+  const { length } = plainBytesOf(data, 'data');
+  checkInteger(length, 'the length of data', 0, maxAdminBytes, 'bytes');
+  if (length > 0) checkDirection(opcode, given.has('data'));
   return { opcode, nsid, cdw, data };
 }
 

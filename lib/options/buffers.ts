@@ -11,13 +11,10 @@ import { checkInteger, describe, unreadable } from './arguments.js';
 export function bytesOf(view: unknown, name: string): Uint8Array {
   if (!ArrayBuffer.isView(view))
     throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView`);
-  // The length of bytes is read by an instruction, and that in bytes of any view by a call.
-  if (view instanceof Uint8Array) {
-    if (view.length === 0) throw invalidBuffer(`${name} is empty or detached`);
-    return view;
-  }
-  if (view.byteLength === 0) throw invalidBuffer(`${name} is empty or detached`);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  // The length of bytes is read by an instruction, and that of any other view by calls, which throw for a detached DataView.
+  const bytes = view instanceof Uint8Array ? view : plainBytesOf(view, name);
+  if (bytes.length === 0) throw invalidBuffer(`${name} is empty or detached`);
+  return bytes;
 }
 
 /** Like {@link bytesOf}, for a buffer to be written. */
