@@ -3,12 +3,13 @@
 import type { Controller } from './controller.js';
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
-import { type AttachKeys, wipeKeys } from './keys.js';
+import { wipeKeys } from './keys.js';
 import { checkInteger, describe, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
 import { checkDepth, type DiscoverOptions } from './options/discover.js';
 import type { HostIdentity } from './options/host-identity.js';
+import type { AttachKeys } from './options/keys.js';
 import {
   formatTransportId,
   parseTransportId,

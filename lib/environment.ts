@@ -44,6 +44,8 @@ import {
   hyphenated,
   readHostFiles,
 } from './options/host-identity.js';
+import { wipedIfThrown } from './options/key-source.js';
+import { sourcesOf } from './options/keys.js';
 import type { SubsystemOptions, SubsystemPathOptions } from './options/subsystem.js';
 import {
   checkAttachable,
@@ -246,9 +248,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       detached: (gone) => this.#subsystems.delete(gone),
       check: (attach, id) => {
         const resolved = resolveAttachOptions(attach, id, machine);
-        if (this.closed) throw closedError();
-        if (id.trtype === 'PCIe') throw pcieError();
-        return resolved;
+        return wipedIfThrown(sourcesOf(resolved), () => {
+          if (this.closed) throw closedError();
+          if (id.trtype === 'PCIe') throw pcieError();
+          return resolved;
+        });
       },
       attach: ({ transportId, options: resolved }, { signal }) => {
         // The subsystem holds what waits for a path: I/O of a lost path ends immediately and goes out over another one.

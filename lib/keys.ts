@@ -5,13 +5,7 @@ import { SpdkError } from './errors/spdk-error.js';
 import { native } from './native/addon.js';
 import type { NativeKeys } from './native/contract.js';
 import { type KeySource, maxKeyBytes } from './options/key-source.js';
-import { digestIds, groupIds, type ResolvedDhchap, type ResolvedTls } from './options/keys.js';
-
-/** The keys of an attach. */
-export interface AttachKeys {
-  readonly dhchap: ResolvedDhchap | undefined;
-  readonly tls: ResolvedTls | undefined;
-}
+import { type AttachKeys, digestIds, groupIds, sourcesOf } from './options/keys.js';
 
 /**
  * Runs something with the text of the keys.
@@ -38,8 +32,8 @@ export function withKeys<Result>({ dhchap, tls }: AttachKeys, use: (keys: Native
 }
 
 /** Wipes the copies of a caller's buffers: the keys cannot be used any more. */
-export function wipeKeys({ dhchap, tls }: AttachKeys): void {
-  for (const source of [dhchap?.key, dhchap?.controllerKey, tls?.psk]) source?.wipe();
+export function wipeKeys(keys: AttachKeys): void {
+  for (const source of sourcesOf(keys)) source.wipe();
 }
 
 /** SPDK's masks have a bit for each identifier; 0 is all that SPDK has. */

@@ -213,6 +213,8 @@ export class SubsystemPath {
   async detach(limits: ResolvedDetachOptions): Promise<DetachReport | undefined> {
     this.#ending.abort();
     this.#wake();
+    // Nobody needs the keys of one that has not been started.
+    if (!this.#connecting) wipeKeys(this.spec.options);
     this.#enter('detaching', undefined);
     try {
       // An attach that is under way settles immediately, and its controller is ended in the background.

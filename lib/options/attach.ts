@@ -14,6 +14,7 @@ import {
   type Resolved,
 } from './common.js';
 import type { HostIdentity } from './host-identity.js';
+import { wipedIfThrown } from './key-source.js';
 import {
   type DhchapOptions,
   type ResolvedDhchap,
@@ -222,7 +223,7 @@ export function resolveAttachOptions(
       'sourcePort is not supported: each queue of a controller has its own connection, and these cannot share a local port. Omit it',
     );
   }
-  return Object.freeze({
+  const checked = {
     hostNqn,
     hostId,
     ioQueues: checkInteger(or(given.get('ioQueues'), 1), 'ioQueues', 1, maxIoQueues),
@@ -240,9 +241,13 @@ export function resolveAttachOptions(
     sourceAddress,
     sourcePort,
     ...checkTransport(given, id),
-    dhchap: optional(given.get('dhchap'), (value) => resolveDhchap(value)),
-    tls: optional(given.get('tls'), (value) => resolveTls(value, id.trtype)),
-  });
+  };
+  // These come last: nothing else throws once keys have been copied.
+  const dhchap = optional(given.get('dhchap'), (value) => resolveDhchap(value));
+  const tls = wipedIfThrown([dhchap?.key, dhchap?.controllerKey], () =>
+    optional(given.get('tls'), (value) => resolveTls(value, id.trtype)),
+  );
+  return Object.freeze({ ...checked, dhchap, tls });
 }
 
 /** Checks what is for one of the transports only. */

@@ -127,6 +127,19 @@ export class KeySource {
   }
 }
 
+/** Does something with keys that have been copied. If it throws, nobody gets them, and they are wiped. */
+export function wipedIfThrown<Result>(
+  sources: readonly (KeySource | undefined)[],
+  work: () => Result,
+): Result {
+  try {
+    return work();
+  } catch (error) {
+    for (const source of sources) source?.wipe();
+    throw error;
+  }
+}
+
 /** Reads a key from a regular file: a pipe could make the process wait indefinitely. */
 function readKeyFile(file: string, name: string): Uint8Array {
   const fail = (why: string, cause?: unknown): never => {

@@ -4,7 +4,7 @@ import { isArrayBufferView, isUint8Array } from 'node:util/types';
 import { codedError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkOneOf, describe, readOptions } from './arguments.js';
 import { conflict, invalid, optional } from './common.js';
-import { KeySource } from './key-source.js';
+import { KeySource, wipedIfThrown } from './key-source.js';
 
 /**
  * Where a secret key is. A key is text, `DHHC-1:…` for DH-HMAC-CHAP and `NVMeTLSkey-1:…` for TLS, as `nvme gen-dhchap-key` and
@@ -61,6 +61,17 @@ export interface ResolvedTls {
   readonly psk: KeySource;
 }
 
+/** @internal The keys of an attach. */
+export interface AttachKeys {
+  readonly dhchap: ResolvedDhchap | undefined;
+  readonly tls: ResolvedTls | undefined;
+}
+
+/** @internal Each key of an attach that there is. */
+export function sourcesOf({ dhchap, tls }: AttachKeys): KeySource[] {
+  return [dhchap?.key, dhchap?.controllerKey, tls?.psk].filter((source) => source !== undefined);
+}
+
 // Identifiers by NVMe base specification, "DH-HMAC-CHAP Protocol": figures of the hash and group identifiers.
 /** @internal */
 export const digestIds = { sha256: 1, sha384: 2, sha512: 3 } as const satisfies Record<DhchapDigest, number>;
@@ -88,14 +99,13 @@ export function resolveDhchap(
 ): ResolvedDhchap {
   const given = readOptions(value, 'dhchap options', keys);
   if (given.get('key') === undefined) invalid('dhchap needs a key');
-  return Object.freeze({
-    key: readSecret(given.get('key'), 'dhchap.key', 'dhchap'),
-    controllerKey: optional(given.get('controllerKey'), (secret) =>
-      readSecret(secret, 'dhchap.controllerKey', 'dhchap'),
-    ),
-    digests: optional(given.get('digests'), (list) => readNames(list, 'dhchap.digests', digestIds)),
-    groups: optional(given.get('groups'), (list) => readNames(list, 'dhchap.groups', groupIds)),
-  });
+  const digests = optional(given.get('digests'), (list) => readNames(list, 'dhchap.digests', digestIds));
+  const groups = optional(given.get('groups'), (list) => readNames(list, 'dhchap.groups', groupIds));
+  const key = readSecret(given.get('key'), 'dhchap.key', 'dhchap');
+  const controllerKey = wipedIfThrown([key], () =>
+    optional(given.get('controllerKey'), (secret) => readSecret(secret, 'dhchap.controllerKey', 'dhchap')),
+  );
+  return Object.freeze({ key, controllerKey, digests, groups });
 }
 
 /**

@@ -4,6 +4,8 @@ import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkBoolean, checkInteger, checkOneOf, describe, reading, readOptions } from './arguments.js';
 import { type AttachOptions, attachKeys, type ResolvedAttachOptions, transportKeys } from './attach.js';
 import { conflict, or } from './common.js';
+import { wipedIfThrown } from './key-source.js';
+import { sourcesOf } from './keys.js';
 import {
   checkAttachable,
   formatTransportId,
@@ -92,7 +94,13 @@ export function resolveSubsystemOptions(
   }
   const attach = { ctrlrLossTimeoutMs: defaultLossMs, ...rest } as AttachOptions;
   const known: PathSpec[] = [];
-  for (const path of pathsOf(paths)) known.push(resolvePath(path, attach, policy, known, check));
+  try {
+    for (const path of pathsOf(paths)) known.push(resolvePath(path, attach, policy, known, check));
+  } catch (error) {
+    // Nobody gets these paths.
+    for (const source of known.flatMap(({ options }) => sourcesOf(options))) source.wipe();
+    throw error;
+  }
   return { policy, selector, attach, paths: known };
 }
 
@@ -104,7 +112,7 @@ export function resolvePath(
   path: unknown,
   attach: AttachOptions,
   policy: PathPolicy,
-  known: readonly Pick<PathSpec, 'transportId' | 'preferred' | 'options'>[],
+  known: readonly PathSpec[],
   check: CheckAttach,
 ): PathSpec {
   const given = isPathOptions(path)
@@ -114,6 +122,17 @@ export function resolvePath(
   const preferred = checkBoolean(or(given.get('preferred'), false), 'preferred');
   const own = [...given].filter(([key]) => key !== 'id' && key !== 'preferred');
   const options = check({ ...attach, ...Object.fromEntries(own) }, transportId);
+  const spec = Object.freeze({ transportId, preferred, options });
+  wipedIfThrown(sourcesOf(options), () => checkBeside(spec, known, policy));
+  return spec;
+}
+
+/** @throws {SpdkError} ERR_SPDK_CONFLICTING_OPTIONS if the path does not go with the others */
+function checkBeside(
+  { transportId, preferred, options }: PathSpec,
+  known: readonly PathSpec[],
+  policy: PathPolicy,
+): void {
   for (const other of known) {
     if (other.transportId.subnqn !== transportId.subnqn) {
       conflict(
@@ -128,7 +147,6 @@ export function resolvePath(
   if (preferred && policy === 'active-active') {
     conflict("preferred needs policy 'active-passive': with 'active-active' all paths are used");
   }
-  return Object.freeze({ transportId, preferred, options });
 }
 
 /** Whether two paths have both ends in common. */

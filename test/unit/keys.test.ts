@@ -10,6 +10,7 @@ import { type AttachOptions, Environment } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeKeys } from '../../lib/native/contract.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
+import { KeySource } from '../../lib/options/key-source.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
 import { MemoryAddon } from '../../lib/testing/addon.js';
 import type { MemorySubsystem } from '../../lib/testing/subsystem.js';
@@ -219,6 +220,40 @@ describe('attaching with keys', () => {
     expect(passed).toMatchObject({ dhchapDigests: 0b1010, dhchapGroups: 0b11 });
     await pending;
     expect(given.toString()).toBe(mine);
+  });
+
+  it('wipes its copies also where the call ends before it begins', async () => {
+    const copies = vi.spyOn(KeySource, 'ofText');
+    const wipes = vi.spyOn(KeySource.prototype, 'wipe');
+    const keys = { dhchap: { key: buffer(mine), controllerKey: buffer(theirs) } };
+    const other = subsystem.target.id(subsystem.nqn).replace('trtype:TCP', 'trtype:RDMA');
+    const both = [subsystem.id, other];
+    const bad = buffer('no key');
+    const pcie = 'trtype:PCIe traddr:0000:01:00.0';
+    const attaches: Record<string, () => Promise<unknown>> = {
+      'a fired signal': () => env.attachSubsystem(both, { ...keys, signal: AbortSignal.abort() }),
+      'a path given twice': () => env.attachSubsystem([...both, other], keys),
+      'a bad path': () => env.attachSubsystem([...both, 'nowhere'], keys),
+      'a bad option of a path': () =>
+        env.attachSubsystem([both[0] as string, { id: other, ioQueues: 0 }], keys),
+      'a bad second key': () => env.attach(subsystem.id, { dhchap: { ...keys.dhchap, controllerKey: bad } }),
+      'bad TLS': () => env.attach(subsystem.id, { ...keys, tls: { psk: bad } }),
+      'a bad option': () => env.attach(subsystem.id, { ...keys, ioQueues: 0 }),
+      'bad groups': () => env.attach(subsystem.id, { dhchap: { ...keys.dhchap, groups: [] } }),
+      'no fabric': () => env.attach(pcie, keys),
+      'a closed environment': async () => {
+        await env.close();
+        await env.attachSubsystem(both, keys);
+      },
+    };
+    for (const [what, attaching] of Object.entries(attaches)) {
+      await expect(attaching(), what).rejects.toThrow();
+      const made = copies.mock.results.flatMap(({ type, value }) => (type === 'return' ? [value] : []));
+      const wiped = new Set<unknown>(wipes.mock.contexts);
+      expect(made.filter((source) => !wiped.has(source)).length, what).toBe(0);
+    }
+    expect(copies.mock.results.length).toBeGreaterThan(5);
+    vi.restoreAllMocks();
   });
 
   it('gives each path of a subsystem its own copy', async () => {
