@@ -316,10 +316,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    * Changes the DH-HMAC-CHAP keys. Change the target's keys first. All queue pairs authenticate again with the new keys, while
    * I/O waits, and later connections use them, too. Over RDMA only the admin queue authenticates again, see
    * docs/guide/authentication.md. Without a connection the new keys are used for the next one. Concurrent calls run one after
-   * the other.
+   * the other; each settles by its own `timeoutMs`, and one whose time is over before its turn changes nothing.
    *
    * @throws {SpdkError} ERR_SPDK_AUTHENTICATION_FAILED if host and controller could not authenticate each other, and
-   *   ERR_SPDK_TIMEOUT if that took too long: the controller keeps its old keys, and the connection is lost.
+   *   ERR_SPDK_TIMEOUT if that took too long: the controller keeps its old keys, and the connection is lost unless an earlier
+   *   call was still under way.
    *   ERR_SPDK_UNSUPPORTED before SPDK v24.09; ERR_SPDK_CONTROLLER_FAILED if the connection ends meanwhile;
    *   ERR_SPDK_INVALID_KEY; ERR_SPDK_DETACHING, ERR_SPDK_CONTROLLER_DETACHED or ERR_SPDK_WEDGED
    */

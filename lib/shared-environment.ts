@@ -1,5 +1,6 @@
 // An environment that several parts of a program share.
 
+import { waitFor } from './internal/pending-call.js';
 import { type CloseOptions, resolveCloseOptions } from './options/environment.js';
 
 /**
@@ -31,13 +32,22 @@ export class EnvironmentShare<Environment> implements AsyncDisposable {
 
   /**
    * Gives the share back. The last one closes the environment, as `env.close()` does; the others leave it and all of its
-   * controllers as they are, so detach your own before. Further calls get the outcome of the first.
+   * controllers as they are, so detach your own before. Further calls get the outcome of the first, unless
+   * their own `timeoutMs` is over before.
    * @throws {SpdkError} as `env.close()`
    */
   async close(options?: CloseOptions): Promise<void> {
     const limits = resolveCloseOptions(options);
-    this.#closing ??= this.#release(limits);
-    return this.#closing;
+    if (!this.#closing) {
+      this.#closing = this.#release(limits);
+      return this.#closing;
+    }
+    return waitFor(this.#closing, {
+      what: 'Waiting for the share to be closed',
+      timeoutMs: limits.timeoutMs,
+      timeoutCode: 'ERR_SPDK_TIMEOUT',
+      timeoutHint: 'Closing continues, within the time limit of the first call.',
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachOptions, type Controller, Environment, type SpdkError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
-import { type Fixture, makeFixture } from './memory/fixture.js';
+import { keyText } from '../support/keys.js';
+import { type Fixture, makeFixture, memoryId } from './memory/fixture.js';
 
 const timers = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
 
@@ -159,6 +160,21 @@ describe('reset() of a controller that has just failed', () => {
   });
 });
 
+describe('changeKeys()', () => {
+  it('settles by the deadline of each call, though they run one after the other', async () => {
+    const change = (timeoutMs: number) =>
+      controller.changeKeys({ dhchap: { key: Buffer.from(keyText('dhchap', '01', 32)) }, timeoutMs });
+    fixture.target.silent = true;
+    const outcomes = await all([change(5_000), change(100), change(2_000)]);
+    expect(outcomes).toEqual([
+      { code: 'ERR_SPDK_TIMEOUT', ms: 5_000 },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 2_000 },
+    ]);
+    fixture.target.silent = false;
+  });
+});
+
 describe('close()', () => {
   it('has ended all by its deadline: another environment can be opened', async () => {
     stick(true);
@@ -219,6 +235,31 @@ describe('close()', () => {
       { code: 'ERR_SPDK_ENV_CLOSED', ms: 0 },
       { ms: atMost(2_000) },
       { code: 'ERR_SPDK_ENV_CLOSED', ms: 0 },
+    ]);
+  });
+});
+
+describe('close() of a share', () => {
+  it('settles by the deadline of each call', async () => {
+    const closing = fixture.env.close();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await closing;
+    const sharing = Environment.shared();
+    await vi.advanceTimersByTimeAsync(10);
+    const share = await sharing;
+    const attaching = share.environment.attach(memoryId('a'));
+    await vi.advanceTimersByTimeAsync(10);
+    await attaching;
+    stick(true);
+    const outcomes = await all([
+      share.close({ timeoutMs: 2_000 }),
+      share.close({ timeoutMs: 100 }),
+      share.close({ timeoutMs: 5_000 }),
+    ]);
+    expect(outcomes).toEqual([
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(2_000) },
+      { code: 'ERR_SPDK_TIMEOUT', ms: 100 },
+      { code: 'ERR_SPDK_WEDGED', ms: atMost(2_000) },
     ]);
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ChangeKeysOptions, Controller } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { NativeController, NativeKeys } from '../../lib/native/contract.js';
+import { KeySource } from '../../lib/options/key-source.js';
 import type { MemorySubsystem } from '../../lib/testing/subsystem.js';
 import { keyText } from '../support/keys.js';
 import { type Fixture, makeFixture } from './memory/fixture.js';
@@ -93,6 +94,30 @@ it('ends in time when the target does not respond, and when the controller is de
   fixture.target.silent = false;
   expect(await change).toMatch(/^ERR_SPDK_(CONTROLLER_FAILED|DETACHING|TIMEOUT)$/);
   expect(await codeOf(another.changeKeys(with_(before)))).toBe('ERR_SPDK_CONTROLLER_DETACHED');
+});
+
+it('begins once native code has ended the earlier one, and not at all if its caller has stopped waiting', async () => {
+  const controller = await attach();
+  const native = Object.getPrototypeOf(fixture.addon.environments[0]?.controllers[0]) as NativeController;
+  const wipes = vi.spyOn(KeySource.prototype, 'wipe');
+  const ends: (() => void)[] = [];
+  const spy = vi.spyOn(native, 'changeKeys').mockImplementation(({ done }) => {
+    ends.push(() => done(null));
+  });
+  const timesOut = async () =>
+    expect(await codeOf(controller.changeKeys({ ...with_(before), timeoutMs: 20 }))).toBe('ERR_SPDK_TIMEOUT');
+  await timesOut();
+  // Native code still makes that one.
+  await timesOut();
+  const last = controller.changeKeys(with_(before));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(spy).toHaveBeenCalledTimes(1);
+  ends[0]?.();
+  await vi.waitFor(() => expect(spy).toHaveBeenCalledTimes(2));
+  ends[1]?.();
+  await last;
+  expect(new Set(wipes.mock.contexts).size).toBe(3);
+  vi.restoreAllMocks();
 });
 
 it('wipes what it copies', async () => {
