@@ -5,6 +5,7 @@ import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { DiscoveryWatch } from './discovery-watch.js';
 import { eventLoop } from './internal/event-loop.js';
+import { type CallLimits, waitFor } from './internal/pending-call.js';
 import { pcieError } from './internal/state-errors.js';
 import { wipeKeys } from './keys.js';
 import { type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
@@ -49,6 +50,7 @@ export async function readDiscoveryLog(
   const settings = { ...attach, keepAliveMs: 0 };
   const checked = resolveAttachOptions(settings, service, machine);
   const { timeoutMs, signal, dhchap, tls } = checked;
+  const since = eventLoop.now();
   const left = timeLeft(timeoutMs);
   const reading = discover(service, referralDepth, signal, async (target, work) => {
     const limited = { ...settings, dhchap, tls, timeoutMs: left() };
@@ -57,10 +59,25 @@ export async function readDiscoveryLog(
     try {
       return await work(controller.admin, left);
     } finally {
-      await controller.detach({ drainMs: 0, timeoutMs: detachMs });
+      await disconnect(controller, { timeoutMs, since, signal });
     }
   });
   return reading.finally(() => wipeKeys(checked));
+}
+
+/** Never fails: what was read, or why it could not be read, is the result. After the limits the connection ends in the background. */
+function disconnect(
+  controller: Controller,
+  limits: Pick<CallLimits, 'timeoutMs' | 'since' | 'signal'>,
+): Promise<void> {
+  const ended = controller.detach({ drainMs: 0, timeoutMs: detachMs }).then(
+    () => {},
+    () => {},
+  );
+  const what = `Disconnecting from ${controller.transportId.traddr}`;
+  return waitFor(ended, {
+    ...{ what, timeoutCode: 'ERR_SPDK_TIMEOUT', timeoutHint: '', ...limits },
+  }).catch(() => {});
 }
 
 /** See `env.watchDiscovery`. */

@@ -281,7 +281,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Reads a target's discovery log and, with `referralDepth`, those of the services that it refers to.
+   * Reads a target's discovery log and, with `referralDepth`, those of the services that it refers to. Its connections have ended
+   * when it settles, unless `timeoutMs` is over or the signal has fired: then they end in the background.
    *
    * @param id as for {@link attach}; without `subnqn` that of the discovery controller that every target has
    * @throws {SpdkError} as {@link attach}, with one `timeoutMs` for all of it; ERR_SPDK_NOT_DISCOVERY_CONTROLLER,

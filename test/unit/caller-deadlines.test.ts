@@ -264,6 +264,57 @@ describe('close() of a share', () => {
   });
 });
 
+describe('discover()', () => {
+  const service = 'trtype:TCP traddr:127.0.0.1 trsvcid:4420';
+  beforeEach(() => {
+    fixture.target.addDiscovery();
+    fixture.target.latencyMs = 50;
+  });
+  afterEach(() => {
+    Object.assign(fixture.target, { silent: false, wedged: false, latencyMs: 0 });
+  });
+  const later = (ms: number, what: () => void) => void setTimeout(what, ms);
+
+  it.each(['silent', 'wedged'] as const)('settles by its deadline when its service is %s', async (fault) => {
+    later(25, () => Object.assign(fixture.target, { silent: true, [fault]: true }));
+    const outcomes = await all([fixture.env.discover(service, { timeoutMs: 100 })]);
+    expect(outcomes).toEqual([{ code: 'ERR_SPDK_TIMEOUT', ms: atMost(101) }]);
+  });
+
+  it('settles when its signal fires', async () => {
+    const abort = new AbortController();
+    later(25, () => Object.assign(fixture.target, { silent: true, wedged: true }));
+    later(70, () => abort.abort());
+    expect(await all([fixture.env.discover(service, { signal: abort.signal })])).toEqual([
+      { code: 'ERR_SPDK_ABORTED', ms: 70 },
+    ]);
+  });
+
+  it.each([300, 5_000])(
+    'has what it read in %i ms, though its connection does not end',
+    async (timeoutMs) => {
+      later(25, () => Object.assign(fixture.target, { wedged: true }));
+      expect(await all([fixture.env.discover(service, { timeoutMs })])).toEqual([
+        { code: 'done', ms: atMost(Math.min(timeoutMs, 2_000)) },
+      ]);
+    },
+  );
+
+  it('has no connection left otherwise, and close() ends one that is', async () => {
+    const reading = fixture.env.discover(service);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await reading;
+    expect(fixture.env.stats().discoveryConnections).toBe(0);
+    later(25, () => Object.assign(fixture.target, { silent: true }));
+    const late = ended(fixture.env.discover(service, { timeoutMs: 100 }));
+    await vi.advanceTimersByTimeAsync(110);
+    expect((await late).code).toBe('ERR_SPDK_TIMEOUT');
+    expect(fixture.env.stats().discoveryConnections).toBe(1);
+    expect(await all([fixture.env.close()])).toMatchObject([{ code: 'done' }]);
+    expect(fixture.target.connections.size).toBe(0);
+  });
+});
+
 describe('attach() after a cancelled one of the same controller', () => {
   it('waits in line for its end, within its own deadline', async () => {
     fixture.disk('b');
