@@ -67,8 +67,6 @@ const keys = [
 ] as const satisfies readonly (keyof AttachAllOptions)[];
 /** States of a controller that is there to be used, now or later. */
 const present = ['attached', 'resetting', 'failed'];
-/** The time limit for detaching a controller that no caller gets. */
-const detachLimits = { drainMs: 0, timeoutMs: 5_000 };
 
 /** @internal See `env.attachAll`. */
 export async function attachAll(
@@ -122,7 +120,7 @@ async function attachListed(
   };
   await Promise.all(Array.from({ length: concurrency }, attachNext));
   if (signal?.aborted) {
-    await Promise.allSettled(report.attached.map(({ controller }) => controller.detach(detachLimits)));
+    for (const { controller } of report.attached) controller.giveBack();
     throw abortError(`Attaching everything at ${log.transportId.traddr}`, signal);
   }
   services.checkOpen();
@@ -215,6 +213,7 @@ function entriesOf(log: DiscoveryLog): DiscoveryEntry[] {
 function isThere(controller: Controller, id: TransportId, host: HostIdentity): boolean {
   return (
     present.includes(controller.state) &&
+    !controller.leaving &&
     controller.hostNqn === host.nqn &&
     controller.hostId === host.id &&
     formatTransportId(controller.transportId) === formatTransportId(id)

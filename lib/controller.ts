@@ -25,6 +25,7 @@ import { wipeKeys } from './keys.js';
 import { Management } from './management.js';
 import type { Namespace } from './namespace.js';
 import { NamespaceList } from './namespace-list.js';
+import { ignoringErrors } from './native/addon.js';
 import type { NativeController, NativeResetStep } from './native/contract.js';
 import {
   decodeNotification,
@@ -112,6 +113,8 @@ export interface ControllerMessages {
 }
 
 const publish: Publish<ControllerMessages> = publishTo;
+/** The time limit for detaching what no caller waits for. */
+const giveBackMs = 5_000;
 
 /** @internal What a controller shares with the others of its environment. */
 export interface ControllerServices {
@@ -225,6 +228,11 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return this.#native.state();
   }
 
+  /** @internal Whether a detach was called; `state` follows when native code begins it. */
+  get leaving(): boolean {
+    return this.#detaching !== undefined;
+  }
+
   /** The controller's latest list of namespaces. A changed namespace is a new object. */
   get namespaces(): readonly Namespace[] {
     return this.#namespaces.all;
@@ -282,6 +290,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       () => this.#detachOrWait(resolved),
       () => ({ controller: this }),
     );
+  }
+
+  /**
+   * @internal Detaches it in the background, for a caller that no longer waits for it. Another attach of the same controller waits for its
+   * end, as after a cancelled attach.
+   */
+  giveBack(): void {
+    this.detach({ drainMs: 0, timeoutMs: giveBackMs }).catch(() => {});
+    ignoringErrors(() => this.#native.cancelAttach());
   }
 
   /**

@@ -234,9 +234,10 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *
    * @param paths transport ids of one subsystem, or objects with a path's own settings; 1 to 64
    * @throws {SpdkError} without attaching anything: ERR_SPDK_CONFLICTING_OPTIONS for paths of different subsystems, the
-   *   same path twice or options that contradict each other, and the codes of {@link attach} for bad input. After
-   *   everything has been detached again: ERR_SPDK_NO_PATH if each path failed (`cause.errors` has their errors),
-   *   ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED
+   *   same path twice or options that contradict each other, and the codes of {@link attach} for bad input.
+   *   ERR_SPDK_NO_PATH if each path failed (`cause.errors` has their errors), ERR_SPDK_TIMEOUT, ERR_SPDK_ABORTED:
+   *   everything is detached again, in the background if the time is over or the signal has fired. Another attach waits
+   *   for that
    */
   async attachSubsystem(
     paths: readonly (string | TransportIdObject | SubsystemPathOptions)[],
@@ -312,7 +313,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *
    * @param from a log, with those that it refers to, or a service whose log is read first, as {@link discover} does
    * @returns the entries attached, attached before, failed and left out
-   * @throws {SpdkError} ERR_SPDK_ABORTED when the signal fires: what this call has attached is detached first.
+   * @throws {SpdkError} ERR_SPDK_ABORTED when the signal fires: what this call has attached is detached in the background.
    *   ERR_SPDK_ENV_CLOSED; as {@link discover} when the log cannot be read; or bad input
    */
   async attachAll(

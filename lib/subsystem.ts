@@ -346,6 +346,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const limits = {
       what: `Attaching ${this.nqn}`,
       timeoutMs,
+      since: eventLoop.now(),
       timeoutCode: 'ERR_SPDK_TIMEOUT',
       timeoutHint:
         'No path came up. Check the addresses, the ports and the network, or allow more with timeoutMs.',
@@ -359,11 +360,17 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       await call.promise;
       if (signal?.aborted) throw abortError(limits.what, signal);
     } catch (error) {
-      await this.detach(giveBack).catch(() => {});
-      throw error;
-    } finally {
       this.#opening = undefined;
+      for (const { controller } of this.#paths) controller?.giveBack();
+      const detached = this.detach(giveBack).then(
+        () => {},
+        () => {},
+      );
+      // No longer than the limits allow; it goes on in the background.
+      await waitFor(detached, limits).catch(() => {});
+      throw error;
     }
+    this.#opening = undefined;
   }
 
   async #detach(limits: ResolvedDetachOptions): Promise<SubsystemDetachReport> {

@@ -147,8 +147,11 @@ describe('env.attachAll', () => {
     });
     const all = fixture.env.attachAll(log, { signal: stop.signal, concurrency: 1 });
     await expect(all).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED', cause: 'enough' });
+    // In the background; another attach waits for that.
+    const again = await fixture.env.attachAll(log);
+    expect(inShort(again)).toMatchObject({ attached: ['b', 'c'], present: ['a'], failed: [] });
     expect(attached?.state).toBe('detached');
-    expect(fixture.env.controllers).toEqual([a]);
+    expect(fixture.env.controllers).toEqual([a, ...again.attached.map(({ controller }) => controller)]);
   });
 
   it('is rejected when the environment is closed meanwhile', async () => {

@@ -1,7 +1,14 @@
-// Several callers may wait for the same work. Each call settles by its own deadline.
+// Each call settles by its own deadline, also where several wait for the same work, and whatever has to be ended afterwards. Longer than
+// other files: all of it uses one stuck target and one clock.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AttachOptions, type Controller, Environment, type SpdkError } from '../../lib/index.js';
+import {
+  type AttachOptions,
+  type Controller,
+  Environment,
+  type SpdkError,
+  type SubsystemOptions,
+} from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { keyText } from '../support/keys.js';
 import { type Fixture, makeFixture, memoryId } from './memory/fixture.js';
@@ -312,6 +319,56 @@ describe('discover()', () => {
     expect(fixture.env.stats().discoveryConnections).toBe(1);
     expect(await all([fixture.env.close()])).toMatchObject([{ code: 'done' }]);
     expect(fixture.target.connections.size).toBe(0);
+  });
+});
+
+describe('attachAll()', () => {
+  it('settles when its signal fires, though what it has attached does not end', async () => {
+    for (const name of ['b', 'c']) fixture.disk(name);
+    const entry = (name: string) => ({ traddr: '127.0.0.1', subnqn: `nqn.2026-01.io.spdk:${name}` });
+    fixture.target.addDiscovery().entries = [entry('b'), entry('c')];
+    fixture.target.connectMs = 20;
+    const abort = new AbortController();
+    fixture.env.once('attached', () => {
+      stick(true);
+      setTimeout(() => abort.abort(), 5);
+    });
+    const attaching = fixture.env.attachAll('trtype:TCP traddr:127.0.0.1 trsvcid:4420', {
+      signal: abort.signal,
+      concurrency: 1,
+    });
+    expect(await all([attaching])).toEqual([{ code: 'ERR_SPDK_ABORTED', ms: atMost(100) }]);
+    fixture.target.connectMs = 0;
+  });
+});
+
+describe('attachSubsystem()', () => {
+  const subsystem = (options: SubsystemOptions) =>
+    fixture.env.attachSubsystem([memoryId('b')], { ctrlrLossTimeoutMs: 1_000, ...options });
+  beforeEach(() => {
+    fixture.disk('b');
+    fixture.target.latencyMs = 50;
+  });
+  afterEach(() => {
+    Object.assign(fixture.target, { silent: false, wedged: false, latencyMs: 0 });
+  });
+
+  it.each(['timeout', 'signal'])('settles by its %s while a path is being prepared', async (limit) => {
+    const abort = new AbortController();
+    setTimeout(() => Object.assign(fixture.target, { silent: true, wedged: true }), 25);
+    setTimeout(() => abort.abort(), 100);
+    const options = limit === 'timeout' ? { timeoutMs: 100 } : { signal: abort.signal };
+    expect(await all([subsystem(options)])).toEqual([
+      { code: limit === 'timeout' ? 'ERR_SPDK_TIMEOUT' : 'ERR_SPDK_ABORTED', ms: 100 },
+    ]);
+  });
+
+  it('that follows waits for the end of what is detached in the background', async () => {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 25);
+    const first = subsystem({ signal: abort.signal });
+    const again = first.catch(() => subsystem({})).then((attached) => attached.detach());
+    expect(await all([first, again])).toMatchObject([{ code: 'ERR_SPDK_ABORTED', ms: 25 }, { code: 'done' }]);
   });
 });
 
