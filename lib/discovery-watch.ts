@@ -125,6 +125,11 @@ export class DiscoveryWatch
     }
   }
 
+  /** @internal Whether a value is one, and not merely looks like one. */
+  static isOne(value: unknown): value is DiscoveryWatch {
+    return typeof value === 'object' && value !== null && #controller in value;
+  }
+
   /** The service that is watched. */
   get transportId(): DiscoveryLog['transportId'] {
     return this.#controller.transportId;

@@ -162,6 +162,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     });
   }
 
+  /** @internal Whether a value is one, and not merely looks like one. */
+  static isOne(value: unknown): value is Environment {
+    return typeof value === 'object' && value !== null && #native in value;
+  }
+
   /** The controllers that are attached, resetting, failed or being detached. */
   get controllers(): readonly Controller[] {
     return this.#controllers.list;

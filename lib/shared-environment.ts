@@ -26,6 +26,11 @@ export class EnvironmentShare<Environment> implements AsyncDisposable {
     return new EnvironmentShare(environment, release);
   }
 
+  /** @internal Whether a value is one, and not merely looks like one. */
+  static isOne(value: unknown): value is EnvironmentShare<unknown> {
+    return typeof value === 'object' && value !== null && #release in value;
+  }
+
   get closed(): boolean {
     return this.#closing !== undefined;
   }

@@ -5,7 +5,8 @@ import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Environment } from './environment.js';
+import { threadId } from 'node:worker_threads';
+import { Environment, type SharedEnvironment } from './environment.js';
 import {
   type EnvironmentStats,
   type ExportedController,
@@ -13,9 +14,10 @@ import {
   exportedControllers,
   exportedSubsystems,
 } from './environment-stats.js';
-import { SpdkError } from './errors/spdk-error.js';
+import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
-import { checkString, readOptions } from './options/arguments.js';
+import { checkString, describe, readOptions } from './options/arguments.js';
+import { EnvironmentShare } from './shared-environment.js';
 
 /** One reading of an exported environment: what a client gets, as one line of JSON. */
 export interface StatsSnapshot extends Pick<EnvironmentStats, 'memory' | 'pollers' | 'discoveryConnections'> {
@@ -33,7 +35,10 @@ export interface StatsSnapshot extends Pick<EnvironmentStats, 'memory' | 'poller
 
 /** The options of {@link exportStats}. */
 export interface ExportStatsOptions {
-  /** The path of the Unix socket. Default: `spdk-nvme-PID.sock` in {@link statsFolder} */
+  /**
+   * The path of the Unix socket. Default: in {@link statsFolder}, `spdk-nvme-PID.sock` in the main thread, and
+   * `spdk-nvme-PID-THREAD.sock` in another one; a further export at the same time also has a number, as in `spdk-nvme-PID-THREAD-2.sock`.
+   */
   readonly path?: string | undefined;
   /** What readers call this program. Default: the name of its main file */
   readonly name?: string | undefined;
@@ -57,35 +62,47 @@ export function statsFolder(): string {
   return path.join(tmpdir(), `spdk-nvme-${process.getuid?.() ?? 0}`);
 }
 
+/** The paths that exports of this thread have now. */
+const taken = new Set<string>();
+
 /**
  * Lets other processes of this user (and root) read the counters of an environment, through a Unix socket with the mode
  * 0600. Nothing can be changed through it. Each connection gets one {@link StatsSnapshot} as a line of JSON. The export
- * does not keep the process alive, and ends with the process at the latest.
+ * does not keep the process alive, and ends with its thread at the latest.
+ * @param environment or a share of it; the export then lasts as long as the environment, and not only as long as the share
+ * @throws {SpdkTypeError} neither of them
  * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE if there can be no socket at the path
  */
 export async function exportStats(
-  environment: Environment,
+  environment: Environment | SharedEnvironment,
   options?: ExportStatsOptions,
 ): Promise<StatsExport> {
+  const exported = environmentOf(environment);
   const given = readOptions(options, 'exportStats options', ['path', 'name']);
   const wanted = given.has('path') ? checkString(given.get('path'), 'path') : undefined;
   const name = given.has('name')
     ? checkString(given.get('name'), 'name')
     : path.basename(process.argv[1] ?? 'node');
   let file = wanted ?? statsFolder();
-  const server = createServer((socket) => respond(socket, environment, name));
+  let reserved = false;
+  const server = createServer((socket) => respond(socket, exported, name));
   server.unref();
+  // A reader that cannot be accepted, for lack of descriptors for example, tries again.
+  server.on('error', () => {});
   const remove = () => rmSync(file, { force: true });
   try {
     if (wanted === undefined) {
       file = defaultPath();
       remove(); // Left by an earlier process with the same number.
     }
+    reserved = !taken.has(file);
+    taken.add(file);
     server.listen(file);
     await once(server, 'listening');
     chmodSync(file, 0o600);
   } catch (cause) {
     server.close();
+    if (reserved) taken.delete(file);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `The socket cannot be created at ${file} (${why})`, {
       cause,
@@ -93,9 +110,12 @@ export async function exportStats(
   }
   process.once('exit', remove);
   const close = () => {
+    // Once: another export may have taken the path since.
+    if (!server.listening) return;
     process.off('exit', remove);
     server.close();
     remove();
+    taken.delete(file);
   };
   return { path: file, close, [Symbol.dispose]: close };
 }
@@ -110,7 +130,21 @@ function defaultPath(): string {
   }
   // In a folder that all users may write to, another user may have made it.
   if (statSync(folder).uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
-  return path.join(folder, `spdk-nvme-${process.pid}.sock`);
+  const nameOf = (number: number): string => {
+    const thread = threadId === 0 && number === 1 ? '' : `-${threadId}`;
+    return path.join(folder, `spdk-nvme-${process.pid}${thread}${number === 1 ? '' : `-${number}`}.sock`);
+  };
+  let number = 1;
+  while (taken.has(nameOf(number))) number++;
+  return nameOf(number);
+}
+
+function environmentOf(value: unknown): Environment {
+  const environment = EnvironmentShare.isOne(value) ? value.environment : value;
+  if (Environment.isOne(environment)) return environment;
+  throw new SpdkTypeError(
+    `environment must be one of Environment.init(), or a share of Environment.shared(); got ${describe(value)}`,
+  );
 }
 
 function respond(socket: Socket, environment: Environment, program: string): void {

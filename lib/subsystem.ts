@@ -499,11 +499,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
 }
 
 function checkWatch(value: unknown): DiscoveryWatch {
-  try {
-    if (value instanceof DiscoveryWatch) return value;
-  } catch {
-    // A proxy whose trap threw.
-  }
+  if (DiscoveryWatch.isOne(value)) return value;
   throw new SpdkTypeError('watch must be one of env.watchDiscovery()');
 }
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type DiscoveryWatch, Environment, type Subsystem } from '../../lib/index.js';
+import { DiscoveryWatch, Environment, type Subsystem } from '../../lib/index.js';
 import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
 import {
   type MemoryNamespace,
@@ -175,6 +175,7 @@ it.each([
   undefined,
   {},
   'x',
+  Object.create(DiscoveryWatch.prototype),
   new Proxy(
     {},
     {

@@ -1,0 +1,96 @@
+// exportStats(): its sockets, and what it takes.
+
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Server } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { threadId } from 'node:worker_threads';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { findSockets, readSnapshot } from '../../cli/engine/stats-client.js';
+import { Environment, exportStats } from '../../lib/index.js';
+import { simulatedDisk } from './memory/simulated-disk.js';
+
+const disk = simulatedDisk();
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-export-'));
+  vi.stubEnv('XDG_RUNTIME_DIR', folder);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+const programs = async () =>
+  (await Promise.all(findSockets().map(readSnapshot))).map((snapshot) => snapshot?.program).sort();
+
+it('several at the same time have a socket each, and each ends alone', async () => {
+  const names = ['a', 'b', 'c'];
+  const exported = await Promise.all(names.map((name) => exportStats(disk.env, { name })));
+  const [a, b, c] = exported as [(typeof exported)[0], (typeof exported)[0], (typeof exported)[0]];
+  expect(new Set(exported.map((one) => one.path)).size).toBe(3);
+  expect(await programs()).toEqual(names);
+  a.close();
+  expect(await programs()).toEqual(['b', 'c']);
+  // The name is free again, and a second close() is not that of who has it now.
+  const d = await exportStats(disk.env, { name: 'd' });
+  expect(d.path).toBe(a.path);
+  a.close();
+  expect(await programs()).toEqual(['b', 'c', 'd']);
+  for (const one of [b, c, d]) one.close();
+  expect(findSockets()).toEqual([]);
+});
+
+it('the path by default names the process, and another thread than the main one', async () => {
+  const thread = threadId === 0 ? '' : `-${threadId}`;
+  using first = await exportStats(disk.env);
+  using second = await exportStats(disk.env);
+  expect([first, second].map((one) => path.basename(one.path))).toEqual([
+    `spdk-nvme-${process.pid}${thread}.sock`,
+    `spdk-nvme-${process.pid}-${threadId}-2.sock`,
+  ]);
+});
+
+it('replaces the socket of an earlier process, and leaves a name that it could not have to others', async () => {
+  const before = await exportStats(disk.env);
+  before.close();
+  writeFileSync(before.path, '');
+  using exported = await exportStats(disk.env, { name: 'now' });
+  expect(exported.path).toBe(before.path);
+  await expect(exportStats(disk.env, { path: exported.path })).rejects.toMatchObject({
+    code: 'ERR_SPDK_INVALID_ARG_VALUE',
+  });
+  using other = await exportStats(disk.env, { name: 'other' });
+  expect(existsSync(other.path)).toBe(true);
+  expect(await programs()).toEqual(['now', 'other']);
+});
+
+it('goes on after a reader that could not be accepted', async () => {
+  const listened = vi.spyOn(Server.prototype, 'listen');
+  using exported = await exportStats(disk.env, { name: 'a' });
+  (listened.mock.contexts[0] as Server).emit('error', new Error('EMFILE'));
+  expect(await readSnapshot(exported.path)).toMatchObject({ program: 'a' });
+});
+
+it('takes a share of an environment', async () => {
+  await disk.env.close();
+  const share = await Environment.shared();
+  using exported = await exportStats(share, { name: 'shared' });
+  expect(await readSnapshot(exported.path)).toMatchObject({ program: 'shared', controllers: [] });
+  await share.close();
+  expect(await readSnapshot(exported.path)).toBeUndefined();
+});
+
+it('takes nothing that only looks like an environment', async () => {
+  const { env } = disk;
+  const likenesses = [
+    ...[undefined, null, 1, {}, { environment: env }, { stats: () => ({}) }],
+    ...[Object.create(env), new Proxy(env, {}), Environment],
+  ];
+  for (const likeness of likenesses) {
+    await expect(exportStats(likeness)).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
+  }
+  expect(existsSync(path.join(folder, 'spdk-nvme'))).toBe(false);
+});
