@@ -3,6 +3,7 @@
 import { SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
 import { withJson } from './internal/shown.js';
+import { tooLongError } from './internal/state-errors.js';
 import type { NativeController } from './native/contract.js';
 import { managementOpcodes } from './nvme/management.js';
 import { decodeNamespaceDescriptors, type NamespaceDescriptor } from './nvme/namespace-descriptors.js';
@@ -224,7 +225,10 @@ export class Admin {
 
   #send(what: string, command: CheckedCommand, limits: AdminLimits, tag = 0): Promise<AdminResult> {
     const { native, maxBytes } = this.#services;
-    const rejection = this.#services.rejection() ?? tooLong(command, maxBytes());
+    const { byteLength } = command.data;
+    const most = maxBytes();
+    const rejection =
+      this.#services.rejection() ?? (byteLength > most ? tooLongError(byteLength, most) : undefined);
     if (rejection) return Promise.reject(rejection);
     const { opcode, nsid, cdw, data } = command;
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;
@@ -246,12 +250,4 @@ export class Admin {
       },
     ).promise;
   }
-}
-
-function tooLong({ data }: CheckedCommand, most: number): SpdkError | undefined {
-  if (data.byteLength <= most) return undefined;
-  return new SpdkError(
-    'ERR_SPDK_INVALID_ARG_VALUE',
-    `One command of this controller transfers at most ${most} bytes (controller.info.maxTransferBytes); got ${data.byteLength}`,
-  );
 }

@@ -196,6 +196,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
       memory: services.memory,
       bounce: new BounceShare(services.bounce),
       maxWaiting: settings.maxWaiting,
+      maxBytes: () => this.#info.maxTransferBytes,
       ioTimeoutMs: settings.ioTimeoutMs,
       onTimeout: settings.onTimeout,
       reset: () => this.#resetForTimeout(),

@@ -296,6 +296,8 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   /**
    * Sends any command to an I/O queue, with this namespace's id.
    * @returns dword 0 of the completion; received data is in `data`
+   * @throws {SpdkError} as `read`; ERR_SPDK_INVALID_ARG_VALUE for more data than `controller.info.maxTransferBytes`, because a
+   *   target would end the connection
    */
   async raw(command: RawIoCommand, options?: OperationOptions): Promise<number> {
     const given = readOptions(command, 'command', ['opcode', 'cdw', 'data']);

@@ -23,6 +23,8 @@ export interface QueuePairServices {
   readonly memory: DmaMemory;
   readonly bounce: BounceShare;
   readonly maxWaiting: number;
+  /** The maximum transfer of one command in bytes. */
+  readonly maxBytes: () => number;
   readonly ioTimeoutMs: number | undefined;
   readonly onTimeout: OnTimeout;
   /** Asks the controller to abort a command. */

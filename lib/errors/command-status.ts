@@ -40,6 +40,7 @@ const hostErrors: Readonly<Record<number, SpdkErrorCode>> = {
   14: 'ERR_SPDK_INVALID_BUFFER', // EFAULT
   19: 'ERR_SPDK_NAMESPACE_GONE', // ENODEV
   34: 'ERR_SPDK_OUT_OF_RANGE', // ERANGE
+  90: 'ERR_SPDK_INVALID_ARG_VALUE', // EMSGSIZE: more data than one command transfers now
   95: 'ERR_SPDK_UNSUPPORTED', // ENOTSUP
   104: 'ERR_SPDK_ABORTED', // ECONNRESET
   125: 'ERR_SPDK_ABORTED', // ECANCELED

@@ -1,4 +1,4 @@
-// The errors for new requests to a controller or an environment, by their state.
+// The errors for new requests that a controller or an environment does not take: by their state, or by their size.
 
 import { SpdkError } from '../errors/spdk-error.js';
 import type { ControllerState } from '../types.js';
@@ -34,6 +34,14 @@ export function stateError(state: ControllerState, detaching: boolean, gone: boo
 
 export function detachingError(): SpdkError {
   return new SpdkError('ERR_SPDK_DETACHING', 'The controller is being detached');
+}
+
+/** For a command with more data than its controller transfers: a target would end the connection, and all other I/O with it. */
+export function tooLongError(bytes: number, most: number): SpdkError {
+  return new SpdkError(
+    'ERR_SPDK_INVALID_ARG_VALUE',
+    `One command of this controller transfers at most ${most} bytes (controller.info.maxTransferBytes); got ${bytes}`,
+  );
 }
 
 /** The error of calls to an environment that is closed or closing. */

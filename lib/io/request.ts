@@ -186,6 +186,12 @@ export class IoRequest {
     return this.raw ? !this.raw.repeatable : this.opcode === ioOpcodes.compareAndWrite;
   }
 
+  /** Bytes of data of the one command that it has to be; 0 where native code splits what is too long. */
+  get wholeBytes(): number {
+    if (this.raw) return this.raw.length;
+    return this.opcode === ioOpcodes.compareAndWrite ? this.length : 0;
+  }
+
   /** Has its blocks transferred with their metadata, in this size each. Called before split(). */
   extend(blockSize: number): void {
     this.transferStart = (this.position / this.blockSize) * blockSize;

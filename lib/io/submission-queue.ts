@@ -4,6 +4,7 @@
 import { type CommandFailure, failureError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
+import { tooLongError } from '../internal/state-errors.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 import { ioOpcodes } from '../native/ring-layout.js';
 import type { BounceChunk, BounceShare } from './bounce-pool.js';
@@ -37,6 +38,8 @@ export interface QueueServices {
   readonly memory: DmaMemory;
   readonly bounce: BounceShare;
   readonly maxWaiting: number;
+  /** The maximum transfer of one command in bytes. A target ends the connection of a host that exceeds it. */
+  readonly maxBytes: () => number;
   /** The time limit of operations that have none of their own. */
   readonly ioTimeoutMs: number | undefined;
   /** Called when the queue has pending operations, or no longer has any. */
@@ -236,6 +239,8 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   #rejection(request: IoRequest): SpdkError | undefined {
     if (this.rejection) return this.rejection();
     if (request.signal?.aborted) return abortError(request.what, request.signal);
+    const bytes = request.wholeBytes;
+    if (bytes > 0 && bytes > this.#services.maxBytes()) return tooLongError(bytes, this.#services.maxBytes());
     const { maxWaiting } = this.#services;
     if (this.#roomNow() || this.#line.length < maxWaiting) return undefined;
     return new SpdkError(

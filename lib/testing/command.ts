@@ -80,6 +80,12 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
   };
 }
 
+/** Bytes of data of a command that native code sends as one, whatever the controller takes; 0 for one that it splits. */
+export function wholeBytes({ operation, parts, blocks, blockSize }: RingCommand): number {
+  if (operation === ioOpcodes.raw) return parts.reduce((sum, { length }) => sum + length, 0);
+  return operation === ioOpcodes.compareAndWrite ? blocks * blockSize : 0;
+}
+
 /** Whether data comes from the controller. */
 export function comesBack(command: RingCommand): boolean {
   if (command.operation === ioOpcodes.raw) return receivesData(command.opcode);

@@ -3,7 +3,7 @@
 import type { NativeAbortOutcome, NativeNamespaceInfo } from '../native/contract.js';
 import { everyNamespace } from '../options/namespace-id.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
-import type { RingCommand } from './command.js';
+import { type RingCommand, wholeBytes } from './command.js';
 import type { MemoryRegions, RegionUse } from './regions.js';
 import { abortedStatus, abortRequestedStatus } from './statuses.js';
 import type { MemorySubsystem } from './subsystem.js';
@@ -69,6 +69,10 @@ export class Connection {
     const pending = this.#await(done, () => done(abortedStatus, 0));
     this.subsystem.target.respond(() => {
       if (!pending.open()) return;
+      if (wholeBytes(command) > this.subsystem.maxTransferBytes) {
+        this.lose('a command was larger than the controller takes');
+        return;
+      }
       const parts = uses.map((use) => memory.bytes(use));
       const { status, result } = this.subsystem.execute(command, parts, this.#hostId);
       pending.end(status, result);

@@ -31,7 +31,10 @@ export class MemorySubsystem {
   readonly #ana = new Map<number, AnaState>();
   /** @internal */
   readonly features = new Map<number, number>();
-  /** The largest transfer of one command, as controllers that attach from now on say. */
+  /**
+   * The largest transfer of one command, as controllers that attach from now on say. A raw or admin command with more data ends its
+   * connection.
+   */
   maxTransferBytes = 131_072;
   /** The most I/O queues, and entries of one, that it grants. */
   maxIoQueues = 64;

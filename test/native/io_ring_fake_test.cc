@@ -228,6 +228,14 @@ TEST_F(IoRingTest, CompletesAPairWhoseConnectionEndsBetweenItsHalves) {
   EXPECT_EQ(halves, 2);
 }
 
+TEST_F(IoRingTest, SendsNoRawCommandWithMoreDataThanTheControllerTakes) {
+  push({.operation = RingLayout::raw, .length = kMaxBlocks * kBlock});
+  EXPECT_EQ(finish()[0].status, 0U);
+  push({.operation = RingLayout::raw, .length = kMaxBlocks * kBlock + 4});
+  EXPECT_EQ(finish()[0].status, RingLayout::kHostError | EMSGSIZE);
+  EXPECT_EQ(sent.size(), 1U);
+}
+
 TEST_F(IoRingTest, SendsNoPairThatTheControllerWouldNotTakeAsOne) {
   push({.operation = RingLayout::compare_and_write, .blocks = 1});
   controller.data.fuses.compare_and_write = 1;
@@ -235,6 +243,11 @@ TEST_F(IoRingTest, SendsNoPairThatTheControllerWouldNotTakeAsOne) {
   EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
   describe();
   push({.operation = RingLayout::compare_and_write, .blocks = 3});
+  EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
+  // Nor one of which each command is larger than it takes.
+  controller.data.acwu = 63;
+  describe();
+  push({.operation = RingLayout::compare_and_write, .blocks = kMaxBlocks + 1});
   EXPECT_EQ(finish()[0].status, RingLayout::kHostError | ENOTSUP);
   EXPECT_TRUE(sent.empty());
 }

@@ -160,6 +160,43 @@ describe('compareAndWrite', () => {
   });
 });
 
+describe('a command that is not split', () => {
+  it('is rejected with more data than the controller takes, which ends no connection', async () => {
+    const { controller } = ns;
+    const most = controller.info.maxTransferBytes;
+    const data = Buffer.alloc(most + 4);
+    using direct = disk.env.allocate(most + 4);
+    for (const opcode of [0x81, 0x82]) {
+      for (const memory of [data, direct]) {
+        expect(await codeOf(ns.raw({ opcode, data: memory }))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+        expect(await codeOf(ns.raw({ opcode, data: memory.subarray(4) }))).toBe('none');
+      }
+    }
+    await expect(ns.raw({ opcode: 0x81, data })).rejects.toThrow(`${most} bytes`);
+    expect(controller.history.map(({ kind }) => kind)).not.toContain('connection-lost');
+  });
+
+  it('has the limit of the connection that there is now', async () => {
+    disk.subsystem.maxTransferBytes = 4096;
+    await ns.controller.reset();
+    expect(await codeOf(ns.raw({ opcode: 0x81, data: Buffer.alloc(4100) }))).toBe(
+      'ERR_SPDK_INVALID_ARG_VALUE',
+    );
+    expect(await codeOf(ns.raw({ opcode: 0x81, data: Buffer.alloc(4096) }))).toBe('none');
+  });
+
+  it('may be a pair, each command of which has all blocks', async () => {
+    disk.subsystem.maxTransferBytes = 4096;
+    disk.subsystem.addNamespace(2, { blocks: 8, blockSize: 4096 });
+    const hostNqn = 'nqn.2026-11.dev.spdk-nvme:second';
+    const large = (await disk.env.attach(disk.subsystem.id, { hostNqn })).namespaces[1] as Namespace;
+    const zeroes = (blocks: number) => Buffer.alloc(blocks * 4096);
+    const swap = (blocks: number) => large.compareAndWrite(zeroes(blocks), zeroes(blocks), { offset: 0 });
+    expect(await codeOf(swap(2))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+    expect(await codeOf(swap(1))).toBe('none');
+  });
+});
+
 describe('copy', () => {
   const at = (offset: number, blocks = 1) => ({ offset: offset * 512, length: blocks * 512 });
   const read = async (block: number) =>

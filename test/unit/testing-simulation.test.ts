@@ -136,6 +136,14 @@ describe('a fault', () => {
     expect(stubborn.state).toBe('attached');
   });
 
+  it('of more data than it takes ends the connection, as with a real target', async () => {
+    const [controller, namespace] = await attach();
+    subsystem.maxTransferBytes = 4096;
+    const sent = namespace.raw({ opcode: 0x81, data: Buffer.alloc(4100) });
+    await expect(sent).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
+    await vi.waitFor(() => expect(controller.state).toBe('failed'));
+  });
+
   it('of silence fails a controller after its keep-alive', async () => {
     const [controller, ns] = await attach({ keepAliveMs: 1_000 });
     target.silent = true;

@@ -82,12 +82,15 @@ uint32_t transferred_block_bytes(const IoCommand& command, const NamespaceEntry&
                                                                     : entry.block_size + entry.metadata_size;
 }
 
-int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory) {
+int check_command(const IoCommand& command, const NamespaceEntry* entry, const CommandLimits& limits,
+                  const DmaMemory& memory) {
   // The namespace has vanished or another one has its id: the command may be from before a reset.
   if (entry == nullptr || command.tag != entry->tag) return -ENODEV;
   if (command.operation == RingLayout::raw) {
     if (command.segment_count == 0) return 0;
     const auto& [region, offset, length] = command.segments[0];
+    // A target would end the connection.
+    if (length > limits.bytes) return -EMSGSIZE;
     return memory.at(region, offset, length) == nullptr ? -EFAULT : 0;
   }
   if (command.block_size != transferred_block_bytes(command, *entry)) {

@@ -77,7 +77,8 @@ struct IoCommand : RingLayout {
 uint32_t transferred_block_bytes(const IoCommand& command, const NamespaceEntry& entry);
 
 /** Returns 0, or the negative errno why the command cannot be sent to this namespace with this memory. */
-int check_command(const IoCommand& command, const NamespaceEntry* entry, const DmaMemory& memory);
+int check_command(const IoCommand& command, const NamespaceEntry* entry, const CommandLimits& limits,
+                  const DmaMemory& memory);
 
 /** A part of a command that is sent as one NVMe command. */
 struct PieceRange {

@@ -190,7 +190,9 @@ int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
   const IoCommand& command = slot.command;
   const NamespaceEntry* entry = find_namespace(command.namespace_id);
   if (entry == nullptr) return -ENODEV;
-  if (const int wrong = check_command(command, entry, *memory_); wrong != 0) return wrong;
+  if (const int wrong = check_command(command, entry, namespaces_->limits(), *memory_); wrong != 0) {
+    return wrong;
+  }
   // SPDK may know of a change that the control thread has not passed on yet.
   const auto changed = [entry] {
     return !spdk_nvme_ns_is_active(entry->ns) || spdk_nvme_ns_get_sector_size(entry->ns) != entry->block_size;

@@ -1,5 +1,7 @@
 #include "native/core/io/namespace_table.h"
 
+#include <algorithm>
+
 #include "native/spdk/command_limits.h"
 
 namespace spdk_nvme {
@@ -16,7 +18,9 @@ uint32_t compare_and_write_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns)
   const auto* data = reinterpret_cast<const uint8_t*>(spdk_nvme_ns_get_data(ns));
   const uint8_t* unit =
       (data[kFeatures] & kHasAtomicUnit) != 0 ? data + kNamespaceAtomicUnit : controller_data + kAtomicUnit;
-  return (unit[0] | unit[1] << 8) + 1U;
+  // Each command of the pair transfers all of the blocks.
+  const uint32_t transferred = spdk::max_command_bytes(controller) / spdk_nvme_ns_get_sector_size(ns);
+  return std::min((unit[0] | unit[1] << 8) + 1U, transferred);
 }
 
 std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags) {

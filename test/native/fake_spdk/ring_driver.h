@@ -30,6 +30,8 @@ class RingDriver {
     uint32_t flags = 0;
     uint32_t reference_tag = 0;
     uint32_t application_tag = 0;
+    /** Of the data of a raw command. */
+    uint32_t length = 0;
   };
 
   /** Of the namespace that commands are for, as JavaScript last heard. */
@@ -51,7 +53,7 @@ class RingDriver {
     words[RingLayout::kBlocks] = range.blocks;
     words[RingLayout::kRegion] = range.region;
     words[RingLayout::kOffset] = range.offset;
-    words[RingLayout::kBlockSize] = range.operation == RingLayout::raw ? 0 : range.block_size;
+    words[RingLayout::kBlockSize] = range.operation == RingLayout::raw ? range.length : range.block_size;
     words[RingLayout::kFlags] = range.flags;
     words[RingLayout::kReferenceTag] = range.reference_tag;
     words[RingLayout::kApplicationTag] = range.application_tag;
