@@ -146,6 +146,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       this.pathsOf(namespace).flatMap(({ controller }) => controller ?? []);
     this.#directory = new NamespaceDirectory<SubsystemPath, SubsystemNamespace>({
       ...{ memory, policy: resolved.policy, selector: resolved.selector },
+      maxWaiting: first.options.maxWaiting,
       rejection: () => this.#rejection(),
       create: (routing, info, ids) =>
         SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers }, info, ids),

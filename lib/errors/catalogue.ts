@@ -235,7 +235,7 @@ export const errorCatalogue = {
     remedy: 'Use a buffer that is still valid; batches accept only memory of `env.allocate()`.',
   },
   ERR_SPDK_QUEUE_FULL: {
-    meaning: 'More operations wait for room in the queue than `maxWaiting` allows.',
+    meaning: 'More operations wait for room in the queue, or for a path, than `maxWaiting` allows.',
     remedy: 'Await earlier operations first, attach with more or deeper queues, or raise `maxWaiting`.',
   },
   ERR_SPDK_QUEUE_IN_USE: {

@@ -53,6 +53,8 @@ export interface RequestPlace {
 export interface RequestRoute {
   /** How often it was sent. */
   readonly attempts: number;
+  /** It was sent, or waits: its caller has no error to expect for a queue that is full. */
+  readonly accepted: boolean;
   /**
    * Called when a queue did not carry it out and nothing of it is outstanding. True if it goes on by the route; otherwise
    * it ends with this failure: the status of its command, or why none was sent.

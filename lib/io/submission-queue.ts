@@ -99,15 +99,19 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   /** Starts an operation, whose arguments are checked. */
   run<Value>(request: IoRequest): Promise<Value> {
     const promise = request.promise<Value>();
-    const rejection = this.#rejection(request);
+    const rejection = this.#rejection(request) ?? this.#fullError(request);
     if (rejection) request.reject(rejection);
     else if (request.start(this, this.memory)) this.#accept(request);
     return promise;
   }
 
-  /** Takes over an operation that has started, and that comes by its route. */
+  /**
+   * Takes over an operation that has started, and that comes by its route. The limit is for new ones: one that was accepted before,
+   * by another path, waits here however many do.
+   */
   take(request: IoRequest): void {
-    const rejection = this.#rejection(request);
+    const rejection =
+      this.#rejection(request) ?? (request.route?.accepted ? undefined : this.#fullError(request));
     request.place = this;
     if (rejection) this.#end(request, rejection, undefined);
     else this.#accept(request);
@@ -241,6 +245,11 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     if (request.signal?.aborted) return abortError(request.what, request.signal);
     const bytes = request.wholeBytes;
     if (bytes > 0 && bytes > this.#services.maxBytes()) return tooLongError(bytes, this.#services.maxBytes());
+    return undefined;
+  }
+
+  /** The error for an operation that would have to wait behind as many as may. */
+  #fullError(request: IoRequest): SpdkError | undefined {
     const { maxWaiting } = this.#services;
     if (this.#roomNow() || this.#line.length < maxWaiting) return undefined;
     return new SpdkError(

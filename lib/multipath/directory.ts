@@ -34,6 +34,8 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly memory: DmaMemory;
   readonly policy: PathPolicy;
   readonly selector: PathSelector;
+  /** How many operations of a namespace may wait for a path. */
+  readonly maxWaiting: number;
   readonly rejection: () => SpdkError | undefined;
   /** Creates a namespace as one path describes it. */
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
@@ -158,11 +160,12 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   }
 
   #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path, Ns> {
-    const { memory, policy, selector: how, rejection } = this.#services;
+    const { memory, policy, selector: how, maxWaiting, rejection } = this.#services;
     const selector = new Selector<IoPath<Path>>(policy, how);
     const router = new RequestRouter({
       memory,
       selector,
+      maxWaiting,
       rejection: () => rejection() ?? (entry.known ? undefined : goneError(info)),
       returning: () => entry.ways.some((way) => way.returning) || this.#services.unlistedReturning(),
       onNoPath: () => {

@@ -16,6 +16,8 @@ import { WriteOrder } from './write-order.js';
 export interface RouterServices {
   readonly memory: DmaMemory;
   readonly selector: Selector;
+  /** How many operations may wait here. */
+  readonly maxWaiting: number;
   /** The error for operations that are not to be sent any more; undefined if they are accepted. */
   readonly rejection: () => SpdkError | undefined;
   /** Whether some path may become usable. */
@@ -94,6 +96,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     route.enter(chosen);
     request.tag = chosen.namespace.tag;
     chosen.namespace.limitsFor(undefined).queue.take(request);
+    route.accepted = true;
   }
 
   /** Takes back a request that a path did not carry out. True if the request continues. */
@@ -187,15 +190,33 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     this.#hold.set(true);
   }
 
-  /** Keeps the data of a request that is not sent now. False if the request has ended for lack of memory. */
+  /**
+   * Keeps the data of a request that is not sent now. False if the request has ended: for lack of memory, or because it is new and
+   * `maxWaiting` requests wait already.
+   */
   #keep(request: IoRequest): boolean {
+    const route = request.route as Route;
     try {
+      if (!route.accepted) this.#checkRoom(request);
+      route.accepted = true;
       request.keepSource();
       return true;
     } catch (error) {
       this.#end(request, error as SpdkError);
       return false;
     }
+  }
+
+  /** @throws {SpdkError} ERR_SPDK_QUEUE_FULL */
+  #checkRoom(request: IoRequest): void {
+    const { maxWaiting } = this.#services;
+    // A write that waits for its turn is among them itself.
+    const others = (request.route as Route).before > 0 ? this.#order.waiting - 1 : this.#order.waiting;
+    if (this.#waiting.size + this.#pausing.size + others < maxWaiting) return;
+    throw new SpdkError(
+      'ERR_SPDK_QUEUE_FULL',
+      `${request.what}: ${maxWaiting} operations already wait for a path, or for earlier writes of the same blocks. Await some of them first, or raise maxWaiting`,
+    );
   }
 
   /** Removes a request. False if it is not here, or waits for its turn. */

@@ -15,6 +15,7 @@ export interface RouteOwner {
 export class Route implements RequestRoute {
   readonly request: IoRequest;
   attempts = 0;
+  accepted = false;
   /** Attempts that a path rejected, though it was up. */
   rejections = 0;
   /** The path that rejected the last attempt, which another one is to carry out if there is one. */

@@ -15,6 +15,12 @@ export class WriteOrder {
   readonly #open: Route[] = [];
   /** Parts far from each other share a counter. */
   readonly #counts = new Uint32Array(counters);
+  #waiting = 0;
+
+  /** Writes that wait for earlier ones. */
+  get waiting(): number {
+    return this.#waiting;
+  }
 
   /** Enters a write. False if it has to wait for earlier ones. */
   enter(route: Route): boolean {
@@ -22,12 +28,15 @@ export class WriteOrder {
     route.ordered = true;
     route.index = this.#open.length;
     this.#open.push(route);
-    return route.before === 0;
+    if (route.before === 0) return true;
+    this.#waiting++;
+    return false;
   }
 
   /** Removes a write that has ended. Returns the writes that waited for nothing else. */
   leave(route: Route): readonly Route[] {
     route.ordered = false;
+    if (route.before > 0) this.#waiting--;
     this.#count(route, -1);
     const last = this.#open.pop() as Route;
     if (last !== route) {
@@ -37,7 +46,9 @@ export class WriteOrder {
     if (!route.after) return none;
     for (const next of route.after) next.before--;
     // A cancelled write has left already.
-    return route.after.filter((next) => next.before === 0 && next.ordered);
+    const next = route.after.filter(({ before, ordered }) => before === 0 && ordered);
+    this.#waiting -= next.length;
+    return next;
   }
 
   #compare(route: Route): void {

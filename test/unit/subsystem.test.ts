@@ -710,6 +710,72 @@ describe('without a path', () => {
   });
 });
 
+describe('maxWaiting', () => {
+  const outcomes = async (promises: readonly Promise<unknown>[]) =>
+    (await Promise.all(promises.map(codeOf))).sort();
+  const reads = (subsystem: Subsystem, count: number) =>
+    Array.from({ length: count }, (_, i) => only(subsystem).read(block(0), { offset: (i % 64) * bs }));
+  const many = (code: string, count: number) => Array.from({ length: count }, () => code);
+
+  it('limits those that wait for a path, and a call beyond it rejects at once', async () => {
+    const subsystem = await env.attachSubsystem([side(0).id], {
+      maxWaiting: 2,
+      queueDepth: 2,
+      reconnectDelayMs: 20,
+    });
+    takeDown(0);
+    await until(() => path(subsystem, 0).state === 'reconnecting');
+    const all = reads(subsystem, 10);
+    const rejected = await Promise.all(all.slice(2).map(codeOf));
+    expect([rejected, only(subsystem).waiting]).toEqual([many('ERR_SPDK_QUEUE_FULL', 8), 2]);
+    target(0).rejection = undefined;
+    expect(await outcomes(all.slice(0, 2))).toEqual(['ok', 'ok']);
+  });
+
+  it('does not limit what was accepted by a path that is lost', async () => {
+    const subsystem = await attach({ policy: 'active-active', maxWaiting: 4, queueDepth: 2, ioQueues: 1 });
+    for (const one of targets) one.silent = true;
+    const all = reads(subsystem, 12);
+    const beyond = reads(subsystem, 2);
+    expect(await outcomes(beyond)).toEqual(many('ERR_SPDK_QUEUE_FULL', 2));
+    takeDown(0);
+    await until(() => path(subsystem, 0).stats().failedOver === 6);
+    expect(await outcomes(reads(subsystem, 1))).toEqual(['ERR_SPDK_QUEUE_FULL']);
+    target(1).silent = false;
+    expect(await outcomes(all)).toEqual(many('ok', 12));
+    expect(await outcomes(reads(subsystem, 6))).toEqual(many('ok', 6));
+  });
+
+  it('does not limit what was accepted and then had no path', async () => {
+    const subsystem = await attach({ policy: 'active-active', maxWaiting: 4, queueDepth: 2, ioQueues: 1 });
+    for (const one of targets) one.silent = true;
+    const all = reads(subsystem, 12);
+    for (const i of [0, 1]) takeDown(i);
+    await until(() => only(subsystem).waiting === 12);
+    expect(await outcomes(reads(subsystem, 1))).toEqual(['ERR_SPDK_QUEUE_FULL']);
+    [target(1).silent, target(1).rejection] = [false, undefined];
+    expect(await outcomes(all)).toEqual(many('ok', 12));
+  });
+
+  it('limits writes that wait for earlier ones, of which each that ends makes room', async () => {
+    const subsystem = await attach({ maxWaiting: 2 });
+    for (const one of targets) one.silent = true;
+    const write = (options = {}) => only(subsystem).write(block(1), { offset: 0, ...options });
+    const ending = new AbortController();
+    const sent = write();
+    const ended = codeOf(write({ signal: ending.signal }));
+    const waiting = write();
+    expect(await outcomes([write(), write()])).toEqual(many('ERR_SPDK_QUEUE_FULL', 2));
+    ending.abort();
+    expect(await ended).toBe('ERR_SPDK_ABORTED');
+    const next = write();
+    expect(await outcomes([write()])).toEqual(['ERR_SPDK_QUEUE_FULL']);
+    for (const one of targets) one.silent = false;
+    expect(await outcomes([sent, waiting, next])).toEqual(many('ok', 3));
+    expect(await outcomes([write(), write(), write()])).toEqual(many('ok', 3));
+  });
+});
+
 describe('ANA', () => {
   const stateOf = (subsystem: Subsystem, i: number) => path(subsystem, i).ana(1);
 
