@@ -39,8 +39,8 @@ export class FollowedLogs<Path extends FollowingPath> {
   readonly #watches = new Map<FollowedWatch, () => void>();
   /** The addresses that the logs had when they were last read. */
   #listed = new Map<string, TransportId>();
-  /** The addresses that no log has any more, and that are still paths. */
-  readonly #vanished = new Set<string>();
+  /** The addresses that no log has any more and that are still paths, each with the watch whose log had it last. */
+  readonly #vanished = new Map<string, FollowedWatch>();
 
   constructor(services: FollowServices<Path>) {
     this.#services = services;
@@ -48,7 +48,7 @@ export class FollowedLogs<Path extends FollowingPath> {
 
   follow(watch: FollowedWatch): void {
     if (this.#watches.has(watch) || watch.closed) return;
-    const changed = () => this.#compare();
+    const changed = () => this.#compare(watch);
     const closed = () => this.unfollow(watch);
     const { ownEvents } = watch;
     ownEvents.on('change', changed);
@@ -57,25 +57,31 @@ export class FollowedLogs<Path extends FollowingPath> {
       ownEvents.off('change', changed);
       ownEvents.off('closed', closed);
     });
-    this.#compare();
+    this.#compare(watch);
   }
 
-  /** Stops following a log. Its paths stay. */
+  /** Stops following a log. Its paths stay, also those that would be removed as soon as another one is up. */
   unfollow(watch: FollowedWatch): void {
     this.#watches.get(watch)?.();
     this.#watches.delete(watch);
+    for (const [key, by] of this.#vanished) if (by === watch) this.#vanished.delete(key);
     this.#listed = this.#readAll();
+    // What stays now may be what others wait for.
+    this.update();
   }
 
   end(): void {
-    for (const watch of [...this.#watches.keys()]) this.unfollow(watch);
     this.#vanished.clear();
+    for (const watch of [...this.#watches.keys()]) this.unfollow(watch);
   }
 
   /** Removes paths that have vanished from the logs, once another path is up. */
   update(): void {
     if (this.#vanished.size === 0) return;
     const paths = this.#services.paths();
+    const present = new Set(paths.map(keyOf));
+    // What the program has removed meanwhile, and may add again, is its own.
+    for (const key of this.#vanished.keys()) if (!present.has(key)) this.#vanished.delete(key);
     const stays = paths.some((path) => path.state === 'up' && !this.#vanished.has(keyOf(path)));
     if (!stays) return;
     const going = paths.filter((path) => this.#vanished.has(keyOf(path)));
@@ -83,7 +89,7 @@ export class FollowedLogs<Path extends FollowingPath> {
     for (const path of going) this.#services.remove(path);
   }
 
-  #compare(): void {
+  #compare(watch: FollowedWatch): void {
     const before = this.#listed;
     this.#listed = this.#readAll();
     const present = new Set(this.#services.paths().map(keyOf));
@@ -92,7 +98,7 @@ export class FollowedLogs<Path extends FollowingPath> {
       if (!before.has(key) && !present.has(key)) this.#services.add(id);
     }
     for (const key of before.keys()) {
-      if (!this.#listed.has(key) && present.has(key)) this.#vanished.add(key);
+      if (!this.#listed.has(key) && present.has(key)) this.#vanished.set(key, watch);
     }
     this.update();
   }

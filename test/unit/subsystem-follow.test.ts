@@ -171,6 +171,63 @@ it('ends with the watch, with unfollow() and with the detach, and the paths stay
   );
 });
 
+it.each(['unfollow', 'close'] as const)(
+  'after %s() nothing is removed any more, what had vanished before included',
+  async (way) => {
+    subsystem.follow(watch);
+    discovery.entries = [];
+    await until(() => watch.log.entries.length === 0);
+    if (way === 'close') await watch.close();
+    else subsystem.unfollow(watch);
+    subsystem.addPath(pathId('192.0.2.2'));
+    await until(() => up() === '12');
+    await sleep(5);
+    expect(subsystem.paths).toHaveLength(2);
+    if (way === 'close') return;
+    // Followed again, it removes what it has had since.
+    subsystem.follow(watch);
+    discovery.entries = [entry('192.0.2.1')];
+    await until(() => watch.log.entries.length === 1);
+    discovery.entries = [];
+    await until(() => up() === '2' && subsystem.paths.length === 1);
+  },
+);
+
+it('of two watches the end of one keeps its paths, and the other one removes its own', async () => {
+  const other = targets[1]?.addDiscovery() as MemoryDiscovery;
+  other.entries = [entry('192.0.2.3')];
+  const second = await env.watchDiscovery(service('192.0.2.2'));
+  subsystem.follow(watch);
+  subsystem.follow(second);
+  await until(() => up() === '13');
+  const [, third] = subsystem.paths;
+  // Neither is removed while no other one is up.
+  const gone = targets[2] as MemoryTarget;
+  gone.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
+  gone.dropLinks();
+  await until(() => up() === '1');
+  discovery.entries = [];
+  other.entries = [];
+  await until(() => watch.log.entries.length + second.log.entries.length === 0);
+  subsystem.unfollow(watch);
+  await until(() => subsystem.paths.length === 1);
+  expect(third?.state).toBe('detached');
+  expect(up()).toBe('1');
+});
+
+it('does not remove what the program has removed and added again', async () => {
+  subsystem.follow(watch);
+  discovery.entries = [];
+  await until(() => watch.log.entries.length === 0);
+  const [first] = subsystem.paths;
+  if (first) await subsystem.removePath(first);
+  subsystem.addPath(pathId('192.0.2.1'));
+  subsystem.addPath(pathId('192.0.2.2'));
+  await until(() => up() === '12');
+  await sleep(5);
+  expect(subsystem.paths).toHaveLength(2);
+});
+
 it.each([
   undefined,
   {},
