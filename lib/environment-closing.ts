@@ -1,10 +1,11 @@
-// The end of an environment: its controllers are detached, then its threads end, all within one time limit.
+// The end of an environment: its subsystems and controllers are detached, then its threads end, all within one time limit.
 
 import type { EnvironmentControllers } from './environment-controllers.js';
 import { SpdkError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { PendingCall } from './internal/pending-call.js';
 import type { NativeEnvironment } from './native/contract.js';
+import type { Subsystem } from './subsystem.js';
 
 /** The time that native code needs after its limit to collect the stacks of hanging threads. */
 const stacksMs = 300;
@@ -26,11 +27,16 @@ export const endingMs = (timeoutMs: number): number => Math.min(1_000, Math.ceil
 export async function closeEnvironment(
   native: NativeEnvironment,
   controllers: EnvironmentControllers,
+  subsystems: readonly Subsystem[],
   timeoutMs: number,
   reason: SpdkError,
 ): Promise<void> {
   const begun = eventLoop.now();
-  const outcomes = await controllers.end(reason, Math.max(1, timeoutMs - endingMs(timeoutMs)));
+  const detachMs = Math.max(1, timeoutMs - endingMs(timeoutMs));
+  // A path that has no controller yet ends with its subsystem only. What fails here fails for a controller, too.
+  const ended = Promise.allSettled(subsystems.map((subsystem) => subsystem.detach({ timeoutMs: detachMs })));
+  const outcomes = await controllers.end(reason, detachMs);
+  await ended;
   const { clean, nativeStack } = await endThreads(native, timeoutMs, begun);
   if (clean) return;
   const wedged = outcomes.find(

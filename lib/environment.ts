@@ -269,6 +269,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       // If the environment was closed, that is the reason, not the paths.
       throw this.closed ? closedError() : error;
     });
+    if (this.closed) {
+      // Since its first path came up: close() did not know of it.
+      await subsystem.detach().catch(() => {});
+      throw closedError();
+    }
     if (!subsystem.detached) this.#subsystems.add(subsystem);
     return subsystem;
   }
@@ -365,7 +370,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   }
 
   /**
-   * Cancels pending attaches, detaches every controller, and ends all threads. SPDK keeps its memory until the process
+   * Cancels pending attaches, detaches every subsystem and controller, and ends all threads. SPDK keeps its memory until the process
    * ends. Further calls, during or after the first, share its result. The first call decides how long SPDK may take;
    * each call settles by its own `timeoutMs`.
    * @throws {SpdkError} ERR_SPDK_WEDGED if SPDK still uses a controller or a thread after the first call's `timeoutMs`.
@@ -374,7 +379,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   async close(options?: CloseOptions): Promise<void> {
     const { timeoutMs } = resolveCloseOptions(options);
     if (!this.#closing) {
-      this.#closing = closeEnvironment(this.#native, this.#controllers, timeoutMs, closedError());
+      const { subsystems } = this;
+      this.#closing = closeEnvironment(this.#native, this.#controllers, subsystems, timeoutMs, closedError());
       return waitFor(this.#closing, { ...closing, timeoutMs });
     }
     return waitFor(this.#closing, {

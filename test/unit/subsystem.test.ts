@@ -3,12 +3,12 @@
 
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { open } from '../../lib/file/index.js';
 import {
   Environment,
   type NamespaceOperations,
-  type Subsystem,
+  Subsystem,
   type SubsystemNamespace,
   type SubsystemOptions,
   type SubsystemPath,
@@ -1056,8 +1056,53 @@ describe('detach', () => {
     await until(() => subsystem.paths.every(({ state }) => state === 'reconnecting'));
     const flush = codeOf(only(subsystem).flush());
     await env.close();
-    expect(await flush).toBe('ERR_SPDK_NO_PATH');
+    expect(await flush).toBe('ERR_SPDK_DETACHING');
     await subsystem.detach();
+  });
+
+  it('happens with the environment, whatever it has of paths that were never attached', async () => {
+    target(1).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
+    const subsystem = await env.attachSubsystem(ids(), { reconnectDelayMs: 30_000 });
+    const namespace = only(subsystem);
+    await until(() => path(subsystem, 1).error !== undefined);
+    takeDown(0);
+    await until(() => path(subsystem, 0).state === 'reconnecting');
+    const waiting = codeOf(namespace.flush());
+    await env.close();
+    expect(await waiting).toBe('ERR_SPDK_DETACHING');
+    expect([subsystem.detached, env.subsystems, subsystem.paths.map(({ state }) => state)]).toEqual([
+      true,
+      [],
+      ['detached', 'detached'],
+    ]);
+    expect(await codeOf(namespace.read(block(0), { offset: 0 }))).toBe('ERR_SPDK_CONTROLLER_DETACHED');
+  });
+
+  it('happens with the environment that is closed when its first path has just come up', async () => {
+    target(1).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
+    const inTime = Subsystem.attach.bind(Subsystem);
+    let late: Subsystem | undefined;
+    const opening = vi.spyOn(Subsystem, 'attach').mockImplementation(async (...of) => {
+      late = await inTime(...of);
+      void env.close();
+      return late;
+    });
+    const attaching = codeOf(env.attachSubsystem(ids(), { reconnectDelayMs: 30_000 }));
+    expect(await attaching).toBe('ERR_SPDK_ENV_CLOSED');
+    opening.mockRestore();
+    expect(late?.detached).toBe(true);
+    expect(env.subsystems).toEqual([]);
+  });
+
+  it('happens with the last share of an environment, and not before', async () => {
+    await env.close();
+    const [one, other] = [await Environment.shared(), await Environment.shared()];
+    target(1).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
+    const subsystem = await one.environment.attachSubsystem(ids(), { reconnectDelayMs: 30_000 });
+    await one.close();
+    await only(subsystem).flush();
+    await other[Symbol.asyncDispose]();
+    expect([subsystem.detached, other.environment.subsystems]).toEqual([true, []]);
   });
 
   it('is what `await using` does', async () => {
