@@ -8,7 +8,7 @@ export class Chunks implements AsyncIterable<Buffer> {
     private readonly limit: number,
   ) {}
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     let gathered: Buffer[] = [];
     let size = 0;
     let left = this.limit;

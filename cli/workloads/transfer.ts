@@ -93,7 +93,13 @@ export async function send(
   let sent = 0;
   let done = 0;
   try {
-    for await (const piece of new Chunks(input, PIECE, total ?? most)) {
+    const pieces = new Chunks(input, PIECE, total ?? most)[Symbol.asyncIterator]();
+    for (let next = pieces.next(); ; ) {
+      // A piece that fails ends it at once: an input such as a pipe may bring nothing more for hours.
+      const read = await Promise.race([next, ...running]);
+      if (!read) continue;
+      if (read.done) break;
+      const piece = read.value;
       if (piece.length % namespace.blockSize !== 0) {
         throw new Failure(
           `The input ends in the middle of a block: ${sent + piece.length} bytes are not a multiple of ${namespace.blockSize}. ${sent} bytes were sent`,
@@ -108,6 +114,7 @@ export async function send(
       running.add(one);
       sent += piece.length;
       if (running.size >= IN_FLIGHT) await Promise.race(running);
+      next = pieces.next();
     }
     await Promise.all(running);
     if (sent === 0) throw new Failure('The input is empty: nothing was sent');

@@ -1,4 +1,5 @@
 // The verbs of the command line with a target in memory: what reaches the device, and what is rejected before anything does.
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   existsSync,
@@ -9,8 +10,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Management } from '../../lib/index.js';
 import {
@@ -166,6 +169,33 @@ describe('a range', () => {
     expect(await cli('read', ...blocks)).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(out).equals(data.subarray(0, 2048))).toBe(true);
   });
+
+  it.each(['write', 'compare'])(
+    '%s ends with the piece that fails, though its input brings nothing more',
+    async (verb) => {
+      const failure = { sct: 2, sc: 0x81, command: verb as 'write' };
+      const ended = { status: 1, stderr: expect.stringContaining('ERR_SPDK_IO_FAILED') };
+      const stalled = new Readable({ read() {} });
+      stalled.push(Buffer.alloc(MiB));
+      const stdin = vi.spyOn(process, 'stdin', 'get').mockReturnValue(stalled as typeof process.stdin);
+      subsystem.target.failCommands(failure);
+      expect(await cli(verb)).toMatchObject(ended);
+      expect(stalled.destroyed).toBe(true);
+      stdin.mockRestore();
+
+      const pipe = path.join(folder, `pipe-${verb}`);
+      execFileSync('mkfifo', [pipe]);
+      const writer = await openFile(pipe, 'r+');
+      try {
+        const written = writer.write(Buffer.alloc(MiB));
+        subsystem.target.failCommands(failure);
+        expect(await cli(verb, '--data', pipe)).toMatchObject(ended);
+        await written;
+      } finally {
+        await writer.close();
+      }
+    },
+  );
 
   it('zeroes are where they belong', async () => {
     expect(await cli('write-zeroes', '--start-block', '1', '-c', '0')).toMatchObject({
