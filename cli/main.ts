@@ -3,7 +3,6 @@
 import { constants } from 'node:os';
 import { explain } from './engine/exit.js';
 import { hideKeys } from './engine/key-options.js';
-import { exitWhenWritten } from './engine/written.js';
 import { run } from './program.js';
 
 let unwritten = 0;
@@ -20,5 +19,8 @@ const words = process.argv.slice(2);
 hideKeys(words);
 const status = await run(words);
 process.exitCode = status || unwritten;
-// After a signal, a terminal or a pipe that is still being read must not keep the process.
-if (status > 128) await exitWhenWritten(status);
+// After a signal, a terminal or a pipe that is still being read must not keep the process, nor a reader that has stopped.
+if (status > 128) {
+  setTimeout(() => process.exit(), 1_000);
+  process.stdout.write('', () => process.exit());
+}

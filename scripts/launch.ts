@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { LineReader } from '../cli/engine/lines.js';
 import { decodeMessage, type Message } from '../cli/engine/messages.js';
 import type { ProgressView } from '../cli/engine/progress.js';
-import { exitWhenWritten } from '../cli/engine/written.js';
 import type { ReportDocument } from '../cli/report/document.js';
 import { writeReports } from '../cli/report/option.js';
 import type { ReportFiles } from './arguments.js';
 import { FabricError } from './fabric/errors.js';
 import { type FabricRunOptions, runInFabric } from './fabric/run.js';
+import { exitWhenWritten } from './written.js';
 
 /**
  * The worker reports its progress several times a second while it works, and warms up and counts for about 10 s

@@ -1,7 +1,7 @@
 // `npm run fabric`: reads the arguments and runs a command on the fabric.
 
 import { Command, InvalidArgumentError } from 'commander';
-import { exitWhenWritten } from '../../cli/engine/written.js';
+import { exitWhenWritten } from '../written.js';
 import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';
 

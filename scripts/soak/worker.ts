@@ -2,7 +2,7 @@
 // Takes SoakOptions as JSON.
 import { encodeMessage, type Message } from '../../cli/engine/messages.js';
 import { StopSignal } from '../../cli/engine/stop.js';
-import { exitWhenWritten } from '../../cli/engine/written.js';
+import { exitWhenWritten } from '../written.js';
 import type { SoakOptions } from './options.js';
 import { type SoakReport, statusOf } from './report.js';
 import { runSoak } from './run.js';

@@ -10,7 +10,7 @@ const bytes = 1_000_000;
 /** A program that writes, has something outstanding, and ends with this status; its reader begins after some time. */
 async function bytesRead(status: number, readerWaits: string): Promise<{ read: number; status: number }> {
   const program = `
-    import { exitWhenWritten } from './cli/engine/written.ts';
+    import { exitWhenWritten } from './scripts/written.ts';
     setInterval(() => {}, 1000);
     process.stdout.write('x'.repeat(${bytes}));
     await exitWhenWritten(${status});`;
