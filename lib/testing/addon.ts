@@ -64,7 +64,7 @@ export class MemoryAddon implements NativeAddon {
     }
     this.#open = true;
     const shared = {
-      memory: new MemoryRegions(this.violations, this.environments.length * 1_000),
+      memory: new MemoryRegions(this.violations, this.environments.length, request.memoryMb),
       scheduler: this.scheduler,
       channel: this.channel,
       violations: this.violations,

@@ -4,6 +4,9 @@ import type { NativeRegion } from '../native/contract.js';
 import type { Violations } from './violations.js';
 
 const maxRegions = 65_536;
+/** How far the first ids of two environments, one after the other, are apart. */
+const idsApart = 1_000;
+const mebibyte = 1 << 20;
 const dropped = 0x8000_0000;
 
 interface Region {
@@ -27,18 +30,24 @@ export interface RegionUse {
 export class MemoryRegions {
   readonly pins = new Uint32Array(new ArrayBuffer(maxRegions * 4));
   /** The most bytes that are given out. */
-  limitBytes = 256 * 1024 * 1024;
+  limitBytes: number;
   readonly #regions = new Map<number, Region>();
   readonly #ids = new WeakMap<ArrayBuffer, number>();
   readonly #violations: Violations;
   readonly #freeIds: number[] = [];
-  #nextId: number;
+  readonly #firstId: number;
+  /** How many ids have been in use. */
+  #idsUsed = 0;
   #usedBytes = 0;
 
-  /** @param firstId differs from environment to environment, so that a region of another one is found out */
-  constructor(violations: Violations, firstId: number) {
+  /**
+   * @param index of the environment: ids begin elsewhere in the next one, so that a region of another one is found out
+   * @param memoryMb how much there is
+   */
+  constructor(violations: Violations, index: number, memoryMb: number) {
     this.#violations = violations;
-    this.#nextId = firstId;
+    this.#firstId = index * idsApart;
+    this.limitBytes = memoryMb * mebibyte;
   }
 
   get usedBytes(): number {
@@ -58,8 +67,8 @@ export class MemoryRegions {
   allocate(bytes: number): NativeRegion | null {
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > 0xffff_ffff) throw new TypeError('bytes');
     if (this.#usedBytes + bytes > this.limitBytes) return null;
-    const id = this.#freeIds.pop() ?? this.#nextId++;
-    if (id >= maxRegions) return null;
+    const id = this.#freeIds.pop() ?? this.#unusedId();
+    if (id === undefined) return null;
     const memory = new ArrayBuffer(bytes);
     this.#regions.set(id, { memory, size: bytes, uses: new Set() });
     this.#ids.set(memory, id);
@@ -122,6 +131,12 @@ export class MemoryRegions {
       return undefined;
     }
     return new Uint8Array(region.memory, offset, length);
+  }
+
+  /** The ids after the last one are the first ones. */
+  #unusedId(): number | undefined {
+    if (this.#idsUsed === maxRegions) return undefined;
+    return (this.#firstId + this.#idsUsed++) % maxRegions;
   }
 
   #free(id: number): void {

@@ -77,6 +77,22 @@ describe('simulate', () => {
     expect(entries.map(({ transportId }) => transportId?.subnqn)).toEqual([nqn]);
   });
 
+  it('gives memory to any number of environments, one after the other', async () => {
+    for (let i = 0; i < 140; i++) {
+      await env.close();
+      env = await Environment.init();
+      env.allocate(512).release();
+    }
+  });
+
+  it('has as much memory as memoryMb says', async () => {
+    await env.close();
+    env = await Environment.init({ memoryMb: 1024 });
+    expect(env.stats().memory.totalBytes).toBe(2 ** 30);
+    env.allocate(300 << 20).release();
+    expect(() => env.allocate(2 ** 30 + 1)).toThrow(expect.objectContaining({ code: 'ERR_SPDK_NO_MEMORY' }));
+  });
+
   it.each<[string, () => unknown]>([
     ['ERR_SPDK_INVALID_TRANSPORT_ID', () => simulation.addTarget({ traddr: 'nowhere' })],
     ['ERR_SPDK_UNKNOWN_OPTION', () => simulation.addTarget({ address: '1' } as never)],
