@@ -4,6 +4,7 @@
 import { isAborted, statusError } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
+import { leavable } from './internal/leavable.js';
 import {
   type BatchCommand,
   type BatchCompletion,
@@ -241,7 +242,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     }
   }
 
-  #wait(options: BatchWaitOptions | undefined): Promise<number> {
+  #wait(options: BatchWaitOptions | undefined, loop?: object): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
     const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && !this.#failure;
@@ -266,25 +267,36 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     if (this.#sent === 0 && this.#kept.length === 0) return Promise.resolve(0);
     if (rests || this.#given) this.#wakeLater();
     this.#queue.look();
-    return this.#waiters.add(limits);
+    return this.#waiters.add(limits, loop);
   }
 
   /**
    * The completions of all commands, each with its tag and its error, until no command is outstanding. Commands that are
-   * described inside the loop are sent and awaited, too. If the loop ends early, the next one continues with the remaining
-   * completions. Do not call `reap()` or `wait()` during the loop, because each completion is reported once. The loop
+   * described inside the loop are sent and awaited, too. If the loop ends early, also by `return()` while it waits, the next one continues
+   * with the remaining completions. Do not call `reap()` or `wait()` during the loop, because each completion is reported once. The loop
    * allocates an object for each completion.
    *
    *     for await (const { tag, error } of batch.completions()) { … }
    *
    * @throws {SpdkError} like `wait`
    */
-  async *completions(options?: BatchWaitOptions): AsyncGenerator<BatchCompletion, void, undefined> {
+  completions(options?: BatchWaitOptions): AsyncGenerator<BatchCompletion, void, undefined> {
+    const loop = { left: false };
+    return leavable(this.#loop(options, loop), () => {
+      loop.left = true;
+      this.#waiters.leave(loop);
+    });
+  }
+
+  async *#loop(
+    options: BatchWaitOptions | undefined,
+    loop: { readonly left: boolean },
+  ): AsyncGenerator<BatchCompletion, void, undefined> {
     const collected = this.#collected;
-    for (;;) {
+    while (!loop.left) {
       for (let next = collected.shift(); next; next = collected.shift()) yield next;
       if (this.outstanding === 0) return;
-      const count = await this.wait(options);
+      const count = await this.#wait(options, loop);
       collected.push(...completionsOf(this.tags, this.statuses, count));
     }
   }

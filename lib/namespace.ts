@@ -342,7 +342,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    * ends; copy what you keep.
    *
    * The loop throws the error of a failed operation, or ERR_SPDK_ABORTED when the signal fires. Leaving it cancels the outstanding
-   * operations.
+   * operations; a `next()` that `return()` finds pending resolves with `done`.
    * @throws {SpdkError} as `createReadStream`
    */
   chunks(options?: ReadStreamOptions): AsyncGenerator<Buffer, void, undefined> {

@@ -42,6 +42,8 @@ export function waitLimits(options: unknown): WaitLimits {
 }
 
 interface Waiter {
+  /** The loop that it belongs to, if any. */
+  readonly loop: object | undefined;
   readonly resolve: (count: number) => void;
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
@@ -65,10 +67,11 @@ export class BatchWaiters {
     return this.#waiters.length;
   }
 
-  add(limits: WaitLimits): Promise<number> {
+  /** @param loop what {@link leave} is called with */
+  add(limits: WaitLimits, loop: object | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
       const { signal } = limits;
-      const waiter: Waiter = { resolve, reject, signal, onAbort: undefined, timer: undefined };
+      const waiter: Waiter = { loop, resolve, reject, signal, onAbort: undefined, timer: undefined };
       if (signal) {
         waiter.onAbort = () => this.#reject(waiter, abortError('Waiting for the batch', signal));
         onAbort(signal, waiter.onAbort);
@@ -84,6 +87,15 @@ export class BatchWaiters {
     if (!waiter) return;
     this.#disarm(waiter);
     waiter.resolve(count);
+  }
+
+  /** Ends the waiters of a loop that has ended: they resolve with 0. */
+  leave(loop: object): void {
+    for (const waiter of this.#waiters.filter((one) => one.loop === loop)) {
+      this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+      this.#disarm(waiter);
+      waiter.resolve(0);
+    }
   }
 
   /** Ends all waiters: no command is outstanding any more. */

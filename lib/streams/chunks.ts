@@ -1,6 +1,7 @@
 // Reading a namespace chunk by chunk, into memory that is used again.
 
 import { codedError } from '../errors/spdk-error.js';
+import { leavable } from '../internal/leavable.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { ByteAccess } from './byte-access.js';
 import { StreamOperations } from './operations.js';
@@ -11,12 +12,21 @@ import { partEnd, type StreamPlan } from './stream-options.js';
  * The chunks of a range in order; see `namespace.chunks`. Up to `concurrency` reads are outstanding while the consumer has a
  * chunk. Its memory is read into again when the consumer requests the next one.
  */
-export async function* chunksOf(
+export function chunksOf(
   access: ByteAccess,
   plan: StreamPlan,
   memory: DmaMemory,
 ): AsyncGenerator<Buffer, void, undefined> {
   const operations = new StreamOperations(plan);
+  return leavable(readChunks(access, plan, memory, operations), () => void operations.close());
+}
+
+async function* readChunks(
+  access: ByteAccess,
+  plan: StreamPlan,
+  memory: DmaMemory,
+  operations: StreamOperations,
+): AsyncGenerator<Buffer, void, undefined> {
   const stages = new StagePool(memory, plan, plan.concurrency + 1);
   const ahead: { stage: Uint8Array; chunk: Promise<Buffer> }[] = [];
   let position = plan.start;
@@ -33,7 +43,7 @@ export async function* chunksOf(
   };
   try {
     for (;;) {
-      while (!aborted && position < plan.end && ahead.length < plan.concurrency) {
+      while (!operations.ended && position < plan.end && ahead.length < plan.concurrency) {
         const stage = await stages.take();
         const end = partEnd(position, plan, access.disk.blockSize);
         const chunk = operations.add(read(stage, position, end - position));
@@ -54,6 +64,8 @@ export async function* chunksOf(
   } catch (error) {
     // The consumer's own, by the iterator's throw(), as Readable.from() calls it.
     if (consuming) throw error;
+    // The consumer has left.
+    if (operations.ended && !aborted) return;
     throw aborted ?? codedError('Reading chunks failed', error);
   } finally {
     await operations.close();

@@ -19,6 +19,11 @@ export class StreamOperations {
     this.#signal = signal;
   }
 
+  /** Whether {@link close} was called. */
+  get ended(): boolean {
+    return this.#end.signal.aborted;
+  }
+
   /** Destroys the stream when the signal fires or has already fired. */
   heed(what: string, destroy: (error: Error) => void): void {
     const signal = this.#signal;

@@ -133,6 +133,18 @@ describe('completions in a loop', () => {
     expect((await all(batch)).map(({ tag }) => tag)).toEqual([1, 2, 3]);
   });
 
+  it('are left to the next loop by one that is left while it waits', async () => {
+    fixture.target.silent = true;
+    batch.flush(ns, 1);
+    const loop = batch.completions();
+    const waiting = loop.next();
+    await new Promise(setImmediate);
+    expect(await loop.return()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    fixture.target.silent = false;
+    expect(await all(batch)).toEqual([{ tag: 1, error: undefined }]);
+  });
+
   it('end with a code when the time is over or the controller is gone', async () => {
     fixture.target.silent = true;
     batch.flush(ns, 1);

@@ -1,5 +1,6 @@
 // A namespace chunk by chunk, over a namespace in memory.
 
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReadStreamOptions } from '../../lib/index.js';
 import {
@@ -89,6 +90,50 @@ describe('namespace.chunks', () => {
     await chunks.next();
     await expect(chunks.throw(mine)).rejects.toBe(mine);
     await expectIdle(disk);
+  });
+
+  it('is left while it waits for a target that does not respond', async () => {
+    const idle = ns.chunks({ chunkBytes: 512 });
+    await idle.return();
+    fixture.target.silent = true;
+    const left = ns.chunks({ chunkBytes: 512 });
+    const waiting = [left.next(), left.next()];
+    expect(await left.return()).toEqual({ done: true, value: undefined });
+    expect(await Promise.all(waiting)).toEqual(Array(2).fill({ done: true, value: undefined }));
+
+    const mine = new Error('mine');
+    const thrown = ns.chunks({ chunkBytes: 512 });
+    const pending = thrown.next();
+    await expect(thrown.throw(mine)).rejects.toBe(mine);
+    expect(await pending).toEqual({ done: true, value: undefined });
+
+    let disposed: Promise<unknown>;
+    {
+      await using chunks = ns.chunks({ chunkBytes: 512 });
+      disposed = chunks.next();
+    }
+    expect(await disposed).toEqual({ done: true, value: undefined });
+
+    const stream = Readable.from(ns.chunks());
+    stream.read();
+    await tick(1);
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.destroy();
+    await closed;
+    fixture.target.silent = false;
+    await expectIdle(disk);
+    expect(regionsOf(disk)).toBeLessThanOrEqual(1);
+  });
+
+  it('says why it ended if its signal fires before it is left', async () => {
+    fixture.target.silent = true;
+    const abort = new AbortController();
+    const chunks = ns.chunks({ signal: abort.signal });
+    const waiting = chunks.next();
+    const rejected = expect(waiting).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+    abort.abort();
+    await chunks.return();
+    await rejected;
   });
 
   it('throws for bad options before anything is read', () => {
