@@ -215,6 +215,7 @@ export class NamespaceFile implements AsyncDisposable {
 
   /**
    * Rejects new operations, destroys open streams, and waits for outstanding operations, whether they succeed or not.
+   * A write stream with data that is not written fails with ERR_SPDK_FILE_CLOSED, because that is lost; other streams end without an error.
    * The namespace stays open, and nothing is flushed. May be called again.
    */
   close(): Promise<void> {
@@ -227,7 +228,10 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const stream of this.#streams) if (!stream.closed) stream.destroy(closedError());
+    for (const stream of this.#streams) {
+      const loses = stream instanceof NamespaceWriteStream && stream.hasUnwritten;
+      if (!stream.closed) stream.destroy(loses ? closedError() : undefined);
+    }
     await Promise.allSettled(this.#pending);
   }
 

@@ -53,6 +53,11 @@ export class NamespaceWriteStream extends Writable {
     return new NamespaceWriteStream(access, plan, services);
   }
 
+  /** @internal Whether data was accepted that is not written: in the stream, in the buffer that is being filled, or on the way. */
+  get hasUnwritten(): boolean {
+    return this.writableLength > 0 || this.#filled > 0 || this.#parts.length > 0;
+  }
+
   /** @internal */
   override _write(chunk: Buffer, _: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#accept(chunk).then(() => callback(), fail(callback));

@@ -1,5 +1,6 @@
 // A namespace as a file, over a target in memory: beside a real file, and when several write at once.
 
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -284,11 +285,35 @@ describe('the streams of a file', () => {
     expect(await buffer(file.createReadStream({ start: size + 5 }))).toHaveLength(0);
   });
 
-  it('are destroyed when the file is closed', async () => {
-    const stream = file.createReadStream();
-    const failed = new Promise((resolve) => stream.once('error', resolve));
+  it('are destroyed when the file is closed, without an error', async () => {
+    const source = file.createReadStream();
+    await once(source, 'readable');
+    const idle = file.createWriteStream();
+    const written = file.createWriteStream({ start: 2048, highWaterMark: 512 });
+    written.write(noise(512));
+    await vi.waitFor(() => expect(written.bytesWritten).toBe(512));
+    const failed = vi.fn();
+    const ends = [source, idle, written].map((stream) => {
+      stream.once('error', failed);
+      return new Promise((end) => stream.once('close', end));
+    });
     await file.close();
-    expect(await failed).toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' });
+    await Promise.all(ends);
+    expect(failed).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['is not sent', 100],
+    ['is on the way', 512],
+    ['waits', 10_000],
+  ])('fail when the file is closed and data %s', async (_, bytes) => {
+    fixture.target.silent = true;
+    const stream = file.createWriteStream({ highWaterMark: 512 });
+    const failed = once(stream, 'error');
+    stream.write(noise(bytes));
+    await tick(1);
+    await file.close();
+    expect(await failed).toEqual([code('ERR_SPDK_FILE_CLOSED')]);
   });
 
   it('reject what makes no sense', () => {
