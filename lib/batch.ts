@@ -19,8 +19,9 @@ import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './io/d
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import { ioOpcodes } from './native/ring-layout.js';
-import { checkInteger, readOptions } from './options/arguments.js';
+import { checkBoolean, checkInteger, readOptions } from './options/arguments.js';
 import { bytesOf } from './options/buffers.js';
+import { or } from './options/common.js';
 import { SubsystemNamespace } from './subsystem-namespace.js';
 
 /** @internal What a batch needs of its queue pair. */
@@ -312,8 +313,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
    *   slots of discarded commands stay in use until they have completed
    */
   close(options?: BatchCloseOptions): void {
-    const discard = readOptions(options, 'close options', ['discard']).get('discard') ?? false;
-    if (typeof discard !== 'boolean') throw new SpdkTypeError('discard must be true or false');
+    const given = readOptions(options, 'close options', ['discard']);
+    const discard = checkBoolean(or(given.get('discard'), false), 'discard');
     if (this.#closed) return;
     if (this.#sent > 0 && !this.#failure && !discard) {
       throw new SpdkError(

@@ -1,5 +1,6 @@
 // The error for the status of an I/O command.
 
+import { checkInteger } from '../options/arguments.js';
 import type { SpdkErrorCode } from './catalogue.js';
 import { nvmeStatus } from './nvme-status.js';
 import { SpdkError } from './spdk-error.js';
@@ -115,7 +116,10 @@ function commandError(what: string, word: number): SpdkError {
 /**
  * The error that a status of a {@link Batch} stands for; undefined for success.
  * @param status an entry of `batch.statuses`
+ * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE
  */
 export function statusError(status: number): SpdkError | undefined {
-  return status === 0 ? undefined : commandError('The command', status);
+  return status === 0
+    ? undefined
+    : commandError('The command', checkInteger(status, 'status', 0, 0xffff_ffff));
 }

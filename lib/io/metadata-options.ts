@@ -63,7 +63,7 @@ export function rangeBytes(
   { metadata, protection }: GivenMetadata,
 ): number {
   const { metadataSize, blockSize } = namespace;
-  if ((metadata ?? protection) !== undefined && metadataSize === 0)
+  if ((metadata !== undefined || protection !== undefined) && metadataSize === 0)
     throw unsupportedMetadataError(namespace, 'no metadata');
   if (metadata !== interleaved) return bytes;
   const blocks = bytes / (blockSize + metadataSize);

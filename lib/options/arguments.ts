@@ -72,6 +72,13 @@ export function checkInteger(value: unknown, name: string, min: number, max: num
   return value === 0 ? 0 : value; // no negative zero
 }
 
+/** Checks that a number of bytes is within a range and a multiple of another number. */
+export function checkMultiple(value: unknown, name: string, of: number, min: number, max: number): number {
+  const bytes = checkInteger(value, name, min, max, 'bytes');
+  if (bytes % of === 0) return bytes;
+  throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `${name} must be a multiple of ${of}; got ${bytes}`);
+}
+
 /** Checks that a value is one of a few strings. */
 export function checkOneOf<Choice extends string>(
   value: unknown,

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { checkString } from './arguments.js';
 import { checkNqn, isUuid, uuidNqn, uuidOfNqn } from './nqn.js';
 
 /** The identity of a host; `id` is a UUID in lower case. */
@@ -24,10 +25,12 @@ const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
 /**
  * The identity of this machine, which `env.attach` uses unless it is given another: the names in the files `hostnqn` and
- * `hostid`. Missing files are normal; malformed files are ignored and named in `problems`. It never throws.
+ * `hostid`. Missing files are normal; malformed files are ignored and named in `problems`.
  * @param folder default `/etc/nvme`
+ * @throws {SpdkTypeError} for a folder that is no string, and for nothing else
  */
 export function readHostFiles(folder: string = nvmeFolder): HostFiles {
+  checkString(folder, 'folder');
   const problems: string[] = [];
   const read = (name: string, check: (line: string) => string): string | undefined => {
     const file = `${folder}/${name}`;

@@ -2,7 +2,7 @@
 
 import { SpdkError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf, maxAdminBytes } from './admin-command.js';
-import { checkBoolean, checkInteger, readOptions } from './arguments.js';
+import { checkBoolean, checkInteger, checkMultiple, readOptions } from './arguments.js';
 import { or } from './common.js';
 
 /** Which part of a log page is read, and how. */
@@ -59,11 +59,8 @@ export function checkLogPage(
   const request = {
     page: checkInteger(page, 'page', 0, 0xff),
     nsid: checkInteger(nsid, 'nsid', 0, 0xffff_ffff),
-    length: checkDwordAligned(checkInteger(length, 'length', 4, maxLogPageBytes, 'bytes'), 'length'),
-    offset: checkDwordAligned(
-      checkInteger(or(given.get('offset'), 0), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes'),
-      'offset',
-    ),
+    length: checkMultiple(length, 'length', 4, 4, maxLogPageBytes),
+    offset: checkMultiple(or(given.get('offset'), 0), 'offset', 4, 0, Number.MAX_SAFE_INTEGER),
     retain: checkBoolean(or(given.get('retain'), false), 'retain'),
     lsp: checkInteger(or(given.get('lsp'), 0), 'lsp', 0, 0x7f),
     lsi: checkInteger(or(given.get('lsi'), 0), 'lsi', 0, 0xffff),
@@ -117,9 +114,4 @@ export function logPageDwords({ page, length, offset, retain, lsp = 0, lsi = 0 }
   const low = page | (lsp << 8) | (retain ? 1 << 15 : 0) | ((dwords & 0xffff) << 16);
   const high = (dwords >>> 16) | (lsi << 16);
   return [low >>> 0, high >>> 0, offset % 2 ** 32, Math.floor(offset / 2 ** 32)];
-}
-
-function checkDwordAligned(bytes: number, name: string): number {
-  if (bytes % 4 === 0) return bytes;
-  throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `${name} must be a multiple of 4; got ${bytes}`);
 }

@@ -2,7 +2,7 @@
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf } from './admin-command.js';
-import { checkBoolean, checkInteger, checkOneOf, readOptions } from './arguments.js';
+import { checkBoolean, checkInteger, checkMultiple, checkOneOf, readOptions } from './arguments.js';
 import { conflict, invalid, or } from './common.js';
 import { everyNamespace } from './namespace-id.js';
 
@@ -95,6 +95,8 @@ export interface SelfTestOptions extends AdminOptions {
 
 /** The default time limit of what a device does for long. */
 const longMs = 600_000;
+/** The offset of a download is a number of dwords in 32 bits. */
+const maxFirmwareOffset = 4 * (2 ** 32 - 1);
 const limitKeys = ['timeoutMs', 'signal'] as const;
 const blockKeys = ['lbaFormat', 'metadata', 'protectionType', 'protectionPlace'] as const;
 
@@ -191,8 +193,8 @@ export function checkAttachment(nsid: unknown, options: unknown, own: number) {
 
 export function checkDownload(options: unknown) {
   const given = readOptions(options, 'firmware options', ['offset', ...limitKeys]);
-  const dwords = checkInteger(Number(or(given.get('offset'), 0)) / 4, 'offset / 4', 0, 2 ** 32 - 1, 'bytes');
-  return { offset: dwords * 4, limits: longLimits(given) };
+  const offset = checkMultiple(or(given.get('offset'), 0), 'offset', 4, 0, maxFirmwareOffset);
+  return { offset, limits: longLimits(given) };
 }
 
 /** @returns CDW10 of Firmware Commit */

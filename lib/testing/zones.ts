@@ -10,7 +10,7 @@ import {
   zonedCommandSet,
   zoneStates,
 } from '../nvme/zones.js';
-import { checkInteger, readOptions } from '../options/arguments.js';
+import { checkInteger, checkMultiple, readOptions } from '../options/arguments.js';
 import { or } from '../options/common.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
@@ -87,8 +87,7 @@ export function readZoneOptions(value: unknown, blocks: number): ZoneLimits {
     maxOpen: optionalCount('maxOpen', 0xffff_ffff),
     maxActive: optionalCount('maxActive', 0xffff_ffff),
     appendShift: optionalCount('appendShift', 16),
-    extensionBytes:
-      64 * checkInteger(Number(or(given.get('extensionBytes'), 0)) / 64, 'extensionBytes / 64', 0, 255),
+    extensionBytes: checkMultiple(or(given.get('extensionBytes'), 0), 'extensionBytes', 64, 0, 64 * 255),
   };
 }
 

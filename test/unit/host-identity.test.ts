@@ -33,6 +33,12 @@ describe('the files of /etc/nvme', () => {
     expect(readHostFiles(path.join(folder, 'hostid'))).toEqual({ problems: [] });
   });
 
+  it.each([null, 5, Symbol('folder')])('are in a folder with a name, not in %s', (name) => {
+    expect(() => readHostFiles(name as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_TYPE' }),
+    );
+  });
+
   it.each([
     ['as nvme-cli writes them', '\n'],
     ['without an end of line', ''],

@@ -238,6 +238,18 @@ it.each<[string, (to: Management) => Promise<unknown>, string]>([
     (to) => to.downloadFirmware(Buffer.alloc(4), { offset: 2 }),
     'ERR_SPDK_INVALID_ARG_VALUE',
   ],
+  ...[null, '', [], '8', 8n, Symbol('8')].map(
+    (offset): [string, (to: Management) => Promise<unknown>, string] => [
+      `an offset of type ${typeof offset}`,
+      (to) => to.downloadFirmware(Buffer.alloc(4), { offset: offset as never }),
+      'ERR_SPDK_INVALID_ARG_TYPE',
+    ],
+  ),
+  [
+    'an offset beyond 32 bits of dwords',
+    (to) => to.downloadFirmware(Buffer.alloc(4), { offset: 2 ** 34 }),
+    'ERR_SPDK_INVALID_ARG_VALUE',
+  ],
   ['a slot of 8', (to) => to.commitFirmware({ action: 'store', slot: 8 }), 'ERR_SPDK_INVALID_ARG_VALUE'],
   [
     'passes of no overwrite',

@@ -267,7 +267,12 @@ describe('metadata', () => {
   it('and protection are rejected where there are none, and so is what is separate', async () => {
     const plain = (await disk({})).ns;
     const [metadata, protection] = [Buffer.alloc(8), { checkGuard: false }];
-    for (const options of [{ metadata }, { protection }, { metadata: 'interleaved' as const }]) {
+    for (const options of [
+      { metadata },
+      { protection },
+      { metadata: 'interleaved' as const },
+      { metadata: null as never },
+    ]) {
       const given = { offset: 0, ...options };
       expect(await codeOf(plain.read(Buffer.alloc(512), given))).toBe('ERR_SPDK_UNSUPPORTED');
       expect(await codeOf(plain.writev([Buffer.alloc(512)], given))).toBe('ERR_SPDK_UNSUPPORTED');

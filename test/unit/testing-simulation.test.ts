@@ -102,6 +102,14 @@ describe('simulate', () => {
     ['ERR_SPDK_INVALID_ARG_VALUE', () => subsystem.addNamespace(0)],
     ['ERR_SPDK_INVALID_ARG_VALUE', () => subsystem.addNamespace(2, { blockSize: 1000 })],
     ['ERR_SPDK_UNKNOWN_OPTION', () => subsystem.addNamespace(2, { size: 1000 } as never)],
+    ...[null, '', '64', 64n, Symbol('64')].map((extensionBytes): [string, () => unknown] => [
+      'ERR_SPDK_INVALID_ARG_TYPE',
+      () => subsystem.addNamespace(2, { zones: { zoneBlocks: 4, extensionBytes: extensionBytes as never } }),
+    ]),
+    [
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      () => subsystem.addNamespace(2, { zones: { zoneBlocks: 4, extensionBytes: 32 } }),
+    ],
     ['ERR_SPDK_INVALID_ARG_VALUE', () => target.failCommands({ sc: 256 })],
     ['ERR_SPDK_INVALID_ARG_VALUE', () => target.failCommands({ sc: 1, command: 'erase' as never })],
   ])('says %s (%#)', (code, call) => {

@@ -140,6 +140,13 @@ describe('a batch', () => {
     expect(batch.reap()).toBe(1);
     expect(batch.error(0)).toMatchObject({ code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sct: 2, sc: 0x81 } });
     expect(statusError(0)).toBe(undefined);
+    for (const status of [null, '0', {}])
+      expect(() => statusError(status as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_TYPE' }),
+      );
+    expect(() => statusError(Number.NaN)).toThrow(
+      expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_VALUE' }),
+    );
     expect(statusError(2 ** 31 + 12)).toMatchObject({ code: 'ERR_SPDK_NO_MEMORY' });
     expect(thrown(() => batch.error(-1))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
     batch.close({ discard: true });
@@ -152,7 +159,8 @@ describe('closing a batch with commands in it', () => {
     reads(1, 2, 3);
     batch.read(ns, buffer, 0, 0, 512, 4);
     expect(thrown(() => batch.close())).toBe('ERR_SPDK_QUEUE_IN_USE');
-    expect(thrown(() => batch.close({ discard: 1 as never }))).toBe('ERR_SPDK_INVALID_ARG_TYPE');
+    for (const discard of [1, null])
+      expect(thrown(() => batch.close({ discard: discard as never }))).toBe('ERR_SPDK_INVALID_ARG_TYPE');
     const waiting = codeOf(batch.wait());
     // The fourth is described only.
     batch.read(ns, buffer, 0, 0, 512, 4);
