@@ -4,7 +4,7 @@ import type { Controller } from './controller.js';
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { wipeKeys } from './keys.js';
-import { checkInteger, describe, readOptions } from './options/arguments.js';
+import { checkBoolean, checkInteger, describe, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
 import { checkDepth, type DiscoverOptions } from './options/discover.js';
@@ -26,7 +26,7 @@ export interface AttachAllOptions extends AttachOptions {
   concurrency?: number | undefined;
   /** As for `env.discover`. Not together with a log. */
   referralDepth?: number | undefined;
-  /** Picks entries among those that can be attached. Default: all. */
+  /** Picks entries among those that can be attached: true for each that is to be. It must not be async. Default: all. */
   filter?: ((entry: DiscoveryEntry) => boolean) | undefined;
 }
 
@@ -184,8 +184,13 @@ function reasonToSkip(
   if (id.traddr === '0.0.0.0' || id.traddr === '::') return 'any-address';
   if (!canSecure(entry, withTls)) return 'secure-channel';
   if (known.has(formatTransportId(id))) return 'duplicate';
+  // A promise would count as true, whatever it resolves with.
+  return checkBoolean(picks(filter, entry), 'the result of filter') ? undefined : 'filter';
+}
+
+function picks(filter: Filter, entry: DiscoveryEntry): unknown {
   try {
-    return filter(entry) ? undefined : 'filter';
+    return filter(entry);
   } catch (error) {
     throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The filter threw an error; see its cause', {
       cause: error,

@@ -176,6 +176,8 @@ describe('bad input of env.attachAll', () => {
     [{ concurrency: 0 }, 'ERR_SPDK_INVALID_ARG_VALUE'],
     [{ filter: true }, 'ERR_SPDK_INVALID_ARG_TYPE'],
     [{ filter }, 'ERR_SPDK_INVALID_ARG_VALUE'],
+    [{ filter: async () => false }, 'ERR_SPDK_INVALID_ARG_TYPE'],
+    [{ filter: () => undefined }, 'ERR_SPDK_INVALID_ARG_TYPE'],
     [{ ioQueues: 0 }, 'ERR_SPDK_INVALID_ARG_VALUE'],
     [{ signal: 1 }, 'ERR_SPDK_INVALID_ARG_TYPE'],
     [{ parallel: 4 }, 'ERR_SPDK_UNKNOWN_OPTION'],
