@@ -73,7 +73,7 @@ const maxRawBytes = 0xffff_ffff;
 /** readTransfer() returns the offset here. */
 const place: TransferPlace = { offset: 0, flags: 0, given: nothing };
 
-/** What tracing calls the operations. */
+/** What tracing calls the operations, as `TracingMessages` says. */
 const operationNames = new Map<number, string>(
   Object.entries(ioOpcodes).map(([name, opcode]) => [opcode, name]),
 );

@@ -2,6 +2,7 @@
 
 import type { Controller } from './controller.js';
 import type { Namespace } from './namespace.js';
+import type { ioOpcodes } from './native/ring-layout.js';
 import type { TransportId } from './options/transport-id.js';
 import type { SubsystemNamespace } from './subsystem-namespace.js';
 import type { DetachReport, ResetReport } from './types.js';
@@ -31,15 +32,8 @@ export interface TracingMessages {
    */
   'spdk-nvme:io': {
     readonly namespace: Namespace | SubsystemNamespace;
-    readonly operation:
-      | 'read'
-      | 'write'
-      | 'flush'
-      | 'compare'
-      | 'writeZeroes'
-      | 'deallocate'
-      | 'verify'
-      | 'raw';
+    /** The name of its method; `raw` also for `copy()` and what zones and reservations send. */
+    readonly operation: keyof typeof ioOpcodes;
     /** The offset in bytes. */
     readonly offset: number;
     readonly length: number;
