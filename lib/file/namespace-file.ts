@@ -140,7 +140,7 @@ export class NamespaceFile implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffers: readonly Target[] }> {
     return this.#do(async () => {
       const at = checkPosition(position);
-      const parts = allBytesOf(buffers, plainBytesOf);
+      const parts = allBytesOf(buffers, plainBytesOf, 0);
       const [from, there] = this.#place(at, total(parts));
       if (there > 0) await this.#access.readv(cut(parts, there), from, this.#options);
       return { bytesRead: there, buffers };
@@ -154,7 +154,7 @@ export class NamespaceFile implements AsyncDisposable {
   ): Promise<{ bytesWritten: number; buffers: readonly Source[] }> {
     return this.#do(async () => {
       const at = checkPosition(position);
-      const parts = allBytesOf(buffers, plainBytesOf);
+      const parts = allBytesOf(buffers, plainBytesOf, 0);
       const length = total(parts);
       const from = this.#placeWhole(at, length);
       if (length > 0) await this.#access.writev(cut(parts, length), from, this.#options);

@@ -30,9 +30,14 @@ const maxBuffers = 65_536;
 /**
  * The bytes of several views. The array can be a proxy or have getters, which run any code, so all elements are read
  * before the first one is checked.
+ * @param least how many views there must be
  */
-export function allBytesOf(views: unknown, check: (view: unknown, name: string) => Uint8Array): Uint8Array[] {
-  let taken: unknown[] = [];
+export function allBytesOf(
+  views: unknown,
+  check: (view: unknown, name: string) => Uint8Array,
+  least: 0 | 1 = 1,
+): Uint8Array[] {
+  let taken: unknown[] | undefined;
   try {
     if (Array.isArray(views)) {
       // An array with holes may claim billions, and so may a proxy of one.
@@ -43,7 +48,9 @@ export function allBytesOf(views: unknown, check: (view: unknown, name: string) 
     if (cause instanceof SpdkError) throw cause;
     throw unreadable('the buffers', cause);
   }
-  if (taken.length === 0) throw new SpdkTypeError('buffers must be an array of at least one buffer');
+  if (!taken || taken.length < least) {
+    throw new SpdkTypeError(`buffers must be an array of ${least === 0 ? 'buffers' : 'at least one buffer'}`);
+  }
   return taken.map((view, i) => check(view, `buffers[${i}]`));
 }
 
