@@ -31,6 +31,7 @@ import {
   fileStreamPlan,
 } from './file-streams.js';
 import { FileStats } from './stats.js';
+import { checkTextLength, textOf } from './text.js';
 
 /** Options of `open`; all keys are optional. */
 export interface OpenOptions {
@@ -164,7 +165,7 @@ export class NamespaceFile implements AsyncDisposable {
 
   /**
    * The data from the position of the file to the end, in one Buffer or string.
-   * @throws {SpdkError} ERR_SPDK_NO_MEMORY if that is more than a Buffer or this process can hold
+   * @throws {SpdkError} ERR_SPDK_NO_MEMORY if that is more than a Buffer, a string or this process can hold
    */
   readFile(options?: { readonly encoding?: null | undefined } | null): Promise<Buffer>;
   readFile(options: { readonly encoding: BufferEncoding } | BufferEncoding): Promise<string>;
@@ -175,10 +176,12 @@ export class NamespaceFile implements AsyncDisposable {
           ? options
           : readOptions(options, 'readFile options', ['encoding']).get('encoding'),
       );
-      const buffer = bufferOf(Math.max(0, this.namespace.bytes - this.#position));
+      const length = Math.max(0, this.namespace.bytes - this.#position);
+      if (encoding !== undefined) checkTextLength(length, encoding);
+      const buffer = bufferOf(length);
       const [from, there] = this.#place(null, buffer.byteLength);
       if (there > 0) await this.#access.read(buffer, from, this.#options);
-      return encoding === undefined ? buffer : buffer.toString(encoding);
+      return encoding === undefined ? buffer : textOf(buffer, encoding);
     });
   }
 

@@ -1,5 +1,6 @@
 // A namespace as a file, over a target in memory: beside a real file, and when several write at once.
 
+import { constants } from 'node:buffer';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
@@ -11,6 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NamespaceFile, open } from '../../lib/file/index.js';
+import type { Namespace } from '../../lib/index.js';
 import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './memory/disk.js';
 
 let disk: Disk;
@@ -195,6 +197,26 @@ describe('a file', () => {
     expect([stat.isBlockDevice(), stat.isFile(), stat.isDirectory()]).toEqual([true, false, false]);
     await file.sync();
     await file.datasync();
+  });
+
+  it('is read as text only if that is no longer than a string', async () => {
+    const large = fixture.disk('large');
+    const characters = constants.MAX_STRING_LENGTH;
+    // None of it is read, so that it takes no memory.
+    large.addNamespace(1, { blocks: Math.ceil(characters / 2 / 512) + 1 });
+    const owner = await fixture.attach('large');
+    await using whole = await open(owner.namespaces[0] as Namespace);
+    await expect(whole.readFile('hex')).rejects.toMatchObject({ code: 'ERR_SPDK_NO_MEMORY' });
+    expect(owner.stats().completed).toBe(0);
+
+    // How long text of this encoding is, is known only afterwards.
+    const cause = Object.assign(new Error('too long'), { code: 'ERR_STRING_TOO_LONG' });
+    const converting = vi.spyOn(Buffer.prototype, 'toString').mockImplementation(() => {
+      throw cause;
+    });
+    const outcome = await file.readFile('utf8').catch((error) => error);
+    converting.mockRestore();
+    expect(outcome).toMatchObject({ code: 'ERR_SPDK_NO_MEMORY', cause });
   });
 
   it('uses DMA memory where it is', async () => {
