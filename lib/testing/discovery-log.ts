@@ -1,6 +1,7 @@
 // A discovery log as a target in memory writes it.
 
 import { logUnitBytes } from '../discovery/log.js';
+import { fields, listOf, text, whole } from './settable.js';
 
 /** An entry of a discovery log; by default NVM subsystem, TCP and IPv4. */
 export interface WrittenEntry {
@@ -14,6 +15,17 @@ export interface WrittenEntry {
   readonly treq?: number;
   readonly portId?: number;
 }
+
+const byte = whole(0, 0xff);
+
+/** Checks the entries of a log: what is not of its length would be written over the next field. */
+export const checkEntries = listOf(
+  65_536,
+  fields<WrittenEntry>({
+    ...{ subtype: byte, trtype: byte, adrfam: byte, treq: byte, portId: whole(0, 0xffff) },
+    ...{ traddr: text(256), trsvcid: text(32), subnqn: text(256) },
+  }),
+);
 
 /** A discovery log as a target writes it (NVM Express Base Specification, log page 70h). */
 export function discoveryLog(generation: number, entries: readonly WrittenEntry[]): Buffer {

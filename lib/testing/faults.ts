@@ -2,10 +2,11 @@
 
 import type { SpdkErrorCode } from '../errors/catalogue.js';
 import { ioOpcodes } from '../native/ring-layout.js';
-import { checkBoolean, checkInteger, checkOneOf, readOptions } from '../options/arguments.js';
-import { or } from '../options/common.js';
+import { checkBoolean, checkInteger, checkOneOf, checkString, readOptions } from '../options/arguments.js';
+import { conflict, optional, or } from '../options/common.js';
 import { formatTransportId, parseTransportId } from '../options/transport-id.js';
 import type { Scheduler } from './scheduler.js';
+import { checkWhenSet, errorCode, fields, milliseconds, whole } from './settable.js';
 
 /** Commands that can be made to fail, by their names; `raw` is what `namespace.raw()` sends. */
 export type MemoryCommand = keyof typeof ioOpcodes;
@@ -34,6 +35,23 @@ export interface MemoryRejection {
   readonly sct?: number | undefined;
   readonly sc?: number | undefined;
   readonly dnr?: boolean | undefined;
+}
+
+const rejectionFields = fields<MemoryRejection>({
+  code: errorCode,
+  message: checkString,
+  sct: whole(0, 7),
+  sc: whole(0, 0xff),
+  dnr: checkBoolean,
+});
+
+function checkRejection(value: unknown): MemoryRejection {
+  const rejection = rejectionFields(value, 'rejection');
+  errorCode(rejection.code, 'rejection.code');
+  checkString(rejection.message, 'rejection.message');
+  if ((rejection.sct === undefined) !== (rejection.sc === undefined))
+    conflict('rejection must have sct and sc, or neither');
+  return rejection;
 }
 
 interface PendingFailure {
@@ -81,6 +99,12 @@ export class MemoryTargetFaults {
     this.#scheduler = scheduler;
     this.traddr = traddr;
     this.trsvcid = trsvcid;
+    checkWhenSet<MemoryTargetFaults>(this, {
+      latencyMs: milliseconds,
+      connectMs: milliseconds,
+      rejection: (value) => optional(value, checkRejection),
+      wedged: checkBoolean,
+    });
   }
 
   /** The transport id of a subsystem, for `env.attach()`; RDMA if `trtype` says so. */
@@ -95,6 +119,7 @@ export class MemoryTargetFaults {
   }
 
   set silent(silent: boolean) {
+    checkBoolean(silent, 'silent');
     if (silent === this.#silent) return;
     this.#silent = silent;
     if (!silent) for (const reply of this.#held.splice(0)) reply();

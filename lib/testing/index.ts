@@ -12,4 +12,5 @@ export type { MemoryReservations } from './reservations.js';
 export { type Simulation, simulate } from './simulation.js';
 export type { MemorySubsystem } from './subsystem.js';
 export type { MemoryAddress, MemoryTarget } from './target.js';
-export type { MemoryZone, MemoryZoneOptions, MemoryZones } from './zones.js';
+export type { MemoryZone } from './zone.js';
+export type { MemoryZoneOptions, MemoryZones } from './zones.js';

@@ -6,6 +6,7 @@ import { selfTestPage } from '../nvme/self-test.js';
 import { everyNamespace } from '../options/namespace-id.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { MemoryNamespace, MemoryNamespaceOptions } from './namespace.js';
+import { checkWhenSet, whole } from './settable.js';
 
 /** The subsystem, as far as these commands need it. */
 interface ManagedSubsystem {
@@ -46,17 +47,25 @@ export class MemoryManagement {
   sanicap = 0;
   /** Format NVM Attributes; bit 2: it erases cryptographically. */
   fna = 0;
-  /** What downloaded and committed firmware was made of. */
-  firmware = Buffer.alloc(0);
   /** The status with which a commit ends, with its type in bits 8 to 10: 0x111 says that it needs a reset of the controller. */
   commitStatus = 0;
   /** CDW10 of the latest command of each opcode. */
   readonly latest = new Map<number, number>();
   #image = Buffer.alloc(0);
+  #firmware = Buffer.alloc(0);
   #created = new Map<number, MemoryNamespaceOptions>();
   #sanitized = 0;
   #test = 0;
   readonly #tests: number[] = [];
+
+  constructor() {
+    checkWhenSet<MemoryManagement>(this, {
+      oacs: whole(0, 0xffff),
+      sanicap: whole(0, 0xffff_ffff),
+      fna: whole(0, 0xff),
+      commitStatus: whole(0, 0x7ff),
+    });
+  }
 
   /** @internal Completes what it knows, and leaves the result of other commands as it is. */
   complete(
@@ -78,6 +87,11 @@ export class MemoryManagement {
     this.latest.set(opcode, cdw10);
     const { status = 0, cdw0 = 0 } = this.#execute(question, cdw10, subsystem);
     return { status, cdw0, data: new Uint8Array(0) };
+  }
+
+  /** The image of the downloaded and committed firmware. */
+  get firmware(): Buffer {
+    return this.#firmware;
   }
 
   /** Ends the running self-test. */
@@ -104,7 +118,7 @@ export class MemoryManagement {
         return {};
       }
       case opcodes.firmwareCommit:
-        if (((cdw10 >> 3) & 7) < 2) this.firmware = this.#image;
+        if (((cdw10 >> 3) & 7) < 2) this.#firmware = this.#image;
         return { status: this.commitStatus };
       case opcodes.sanitize:
         this.#sanitized = cdw10;

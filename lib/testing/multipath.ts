@@ -27,6 +27,7 @@ const codes = {
   'persistent-loss': 4,
   change: 15,
 } as const satisfies Record<AnaState, number>;
+export const anaStates = Object.keys(codes) as AnaState[];
 
 /** The status of commands in an ANA state; 0 where they are carried out. */
 export function anaStatus(state: AnaState): number {

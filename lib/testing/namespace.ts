@@ -6,7 +6,9 @@ import { conflict, invalid, optional, or } from '../options/common.js';
 import { isUuid } from '../options/nqn.js';
 import type { CopyLimits, NamespaceProtection } from '../types.js';
 import { MemoryReservations } from './reservations.js';
-import { type MemoryZoneOptions, MemoryZones, readZoneOptions, type ZoneLimits } from './zones.js';
+import { bytes, checkWhenSet } from './settable.js';
+import type { ZoneLimits } from './zone.js';
+import { type MemoryZoneOptions, MemoryZones, readZoneOptions } from './zones.js';
 
 let lastTag = 0;
 
@@ -56,6 +58,7 @@ export class MemoryNamespace {
   /** The metadata of its blocks, one after the other, likewise. */
   metadata: Uint8Array;
   readonly #separate: boolean;
+  #blocks: number;
   /** @internal Blocks that Write Uncorrectable has made unreadable. */
   readonly unreadable = new Set<number>();
 
@@ -69,8 +72,14 @@ export class MemoryNamespace {
     this.metadataSize = metadataSize;
     this.protection = protection;
     this.#separate = shape.separate;
+    this.#blocks = blocks;
     this.data = new Uint8Array(blocks * blockSize);
     this.metadata = this.#unwritten(blocks);
+    // Another size is a change that hosts are told of: resizeNamespace().
+    checkWhenSet<MemoryNamespace>(this, {
+      data: bytes(() => this.#blocks * blockSize),
+      metadata: bytes(() => this.#blocks * metadataSize),
+    });
   }
 
   /** @internal @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION, ERR_SPDK_INVALID_ARG_VALUE */
@@ -97,20 +106,30 @@ export class MemoryNamespace {
       copyLimits: readCopyLimits(given.get('copyLimits')),
       zones: optional(given.get('zones'), (zones) => readZoneOptions(zones, blocks)),
     };
-    return new MemoryNamespace(checkInteger(id, 'id', 1, 0xffff_fffe), blocks, blockSize, shape, uuid);
+    return new MemoryNamespace(checkNamespaceId(id), blocks, blockSize, shape, uuid);
   }
 
   get blocks(): number {
-    return this.data.byteLength / this.blockSize;
+    return this.#blocks;
   }
 
-  /** @internal Keeps the data that still has a place. */
+  /** @internal Whether a value is one, and not merely looks like one. */
+  static isOne(value: unknown): value is MemoryNamespace {
+    return typeof value === 'object' && value !== null && #separate in value;
+  }
+
+  /**
+   * @internal Keeps the data that still has a place.
+   * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE
+   */
   resize(blocks: number): void {
+    checkInteger(blocks, 'blocks', 1, maxBytes / this.blockSize);
     const data = new Uint8Array(blocks * this.blockSize);
     data.set(this.data.subarray(0, data.byteLength));
-    this.data = data;
     const metadata = this.#unwritten(blocks);
     metadata.set(this.metadata.subarray(0, metadata.byteLength));
+    this.#blocks = blocks;
+    this.data = data;
     this.metadata = metadata;
   }
 
@@ -153,6 +172,11 @@ export class MemoryNamespace {
       tag: this.tag,
     };
   }
+}
+
+/** @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE */
+export function checkNamespaceId(id: unknown): number {
+  return checkInteger(id, 'id', 1, 0xffff_fffe);
 }
 
 interface MetadataShape {

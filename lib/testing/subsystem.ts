@@ -1,7 +1,10 @@
 // An NVM subsystem in memory.
 
+import { SpdkTypeError } from '../errors/spdk-error.js';
 import type { AnaState } from '../multipath/ana.js';
 import { ioOpcodes } from '../native/ring-layout.js';
+import { checkBoolean, checkMultiple, checkOneOf, checkString, describe } from '../options/arguments.js';
+import { invalid } from '../options/common.js';
 import type { ControllerInfo } from '../types.js';
 import { type AdminQuestion, adminResult, type MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
@@ -9,9 +12,10 @@ import type { MemoryLink, MemoryTargetFaults } from './faults.js';
 import type { MemoryKeys } from './keys.js';
 import { MemoryManagement } from './management.js';
 import { executeBlocks } from './metadata.js';
-import { anaStatus, completeMultipath } from './multipath.js';
-import { MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
+import { anaStates, anaStatus, completeMultipath } from './multipath.js';
+import { checkNamespaceId, MemoryNamespace, type MemoryNamespaceOptions } from './namespace.js';
 import { executeRaw, type MemoryOutcome } from './raw.js';
+import { checkWhenSet, fields, listOf, text, whole } from './settable.js';
 import { describeZones, type MemoryZones } from './zones.js';
 
 const invalidNamespace = 0x0b;
@@ -60,6 +64,21 @@ export class MemorySubsystem {
     this.target = target;
     this.nqn = nqn;
     this.namespaces = this.#namespaces;
+    checkWhenSet<MemorySubsystem>(this, {
+      maxTransferBytes: (value, name) => checkMultiple(value, name, 512, 512, 1 << 30),
+      maxIoQueues: whole(1, 0xffff),
+      maxQueueDepth: whole(2, 0x1_0000),
+      serial: text(20),
+      abortsCommands: checkBoolean,
+      reportsAna: checkBoolean,
+      anaTransitionSeconds: whole(1, 255),
+      commandRetryDelays: listOf(3, whole(0, 0xffff)),
+      keys: fields<MemoryKeys>({
+        dhchapKey: checkString,
+        dhchapControllerKey: checkString,
+        tlsPsk: checkString,
+      }),
+    });
   }
 
   /** @internal */
@@ -89,29 +108,40 @@ export class MemorySubsystem {
   /**
    * Makes a namespace of another subsystem reachable here too, under its id: another path to the same data, if both
    * subsystems have one NQN.
+   * @throws {SpdkTypeError} for what is no namespace in memory
    */
   shareNamespace(namespace: MemoryNamespace): void {
+    if (!MemoryNamespace.isOne(namespace))
+      throw new SpdkTypeError(`namespace must be one of addNamespace(); got ${describe(namespace)}`);
     this.#namespaces.set(namespace.id, namespace);
     this.#tags.set(namespace.id, new Set(this.#tags.get(namespace.id)).add(namespace.tag));
     this.#changed();
   }
 
-  /** The ANA state of a namespace here, which hosts are notified of; optimized if it was never set. */
+  /**
+   * The ANA state of a namespace here, which hosts are notified of; optimized if it was never set.
+   * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE
+   */
   setAna(id: number, state: AnaState): void {
-    this.#ana.set(id, state);
+    this.#ana.set(checkNamespaceId(id), checkOneOf(state, 'state', anaStates));
     for (const connection of [...this.target.connections]) {
       if (connection.subsystem === this) connection.changedLog();
     }
   }
 
-  /** Removes a namespace, which attached controllers announce. */
+  /** Removes a namespace, which attached controllers announce; does nothing if there is none with the id. */
   removeNamespace(id: number): void {
-    if (this.#namespaces.delete(id)) this.#changed();
+    if (this.#namespaces.delete(checkNamespaceId(id))) this.#changed();
   }
 
-  /** Gives a namespace another size; keeps the data that still has a place. */
+  /**
+   * Gives a namespace another size; keeps the data that still has a place.
+   * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE, also for an id that no namespace has
+   */
   resizeNamespace(id: number, blocks: number): void {
-    this.namespaces.get(id)?.resize(blocks);
+    const namespace = this.namespaces.get(checkNamespaceId(id));
+    if (!namespace) invalid(`id must be that of a namespace of the subsystem; got ${id}`);
+    namespace.resize(blocks);
     this.#changed();
   }
 

@@ -56,9 +56,9 @@ export class MemoryTarget extends MemoryTargetFaults {
     return subsystem;
   }
 
-  /** Removes a subsystem: it can no longer be attached. Attached controllers stay. */
+  /** Removes a subsystem, if there is one with the NQN: it can no longer be attached. Attached controllers stay. */
   removeSubsystem(nqn: string): void {
-    this.#subsystems.delete(nqn);
+    this.#subsystems.delete(checkString(nqn, 'nqn'));
   }
 
   /** Gives the target a discovery service, which `env.discover()` asks. Its log is empty. */

@@ -14,6 +14,7 @@ import { checkInteger, checkMultiple, readOptions } from '../options/arguments.j
 import { or } from '../options/common.js';
 import type { AdminQuestion, MemoryAdminResult } from './admin.js';
 import type { RingCommand } from './command.js';
+import { CheckedZone, type MemoryZone, type ZoneLimits } from './zone.js';
 
 /** How the zones of a namespace in memory are made. Sizes are in blocks. */
 export interface MemoryZoneOptions {
@@ -30,15 +31,6 @@ export interface MemoryZoneOptions {
   readonly extensionBytes?: number | undefined;
 }
 
-/** A zone of a namespace in memory. Tests may change its state. */
-export interface MemoryZone {
-  readonly first: number;
-  /** Blocks that are written. */
-  written: number;
-  state: ZoneState;
-  extension: Buffer | undefined;
-}
-
 const status = {
   invalidField: 0x02,
   boundary: 0x1b8,
@@ -53,15 +45,6 @@ const status = {
 const open: readonly ZoneState[] = ['implicitly-open', 'explicitly-open'];
 const active: readonly ZoneState[] = [...open, 'closed'];
 const twoTo32 = 2 ** 32;
-
-export interface ZoneLimits {
-  readonly zoneBlocks: number;
-  readonly capacityBlocks: number;
-  readonly maxOpen: number;
-  readonly maxActive: number;
-  readonly appendShift: number;
-  readonly extensionBytes: number;
-}
 
 export function readZoneOptions(value: unknown, blocks: number): ZoneLimits {
   const keys = [
@@ -100,12 +83,10 @@ export class MemoryZones {
   /** @internal */
   constructor(limits: ZoneLimits, blocks: number) {
     this.limits = limits;
-    this.all = Array.from({ length: Math.floor(blocks / limits.zoneBlocks) }, (_, i) => ({
-      first: i * limits.zoneBlocks,
-      written: 0,
-      state: 'empty',
-      extension: undefined,
-    }));
+    this.all = Array.from(
+      { length: Math.floor(blocks / limits.zoneBlocks) },
+      (_, i) => new CheckedZone(i * limits.zoneBlocks, limits),
+    );
   }
 
   /** @internal Whether blocks may be read; a status. */

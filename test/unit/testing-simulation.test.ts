@@ -115,6 +115,104 @@ describe('simulate', () => {
   ])('says %s (%#)', (code, call) => {
     expect(call).toThrow(expect.objectContaining({ code }));
   });
+
+  const wrongValue = 'ERR_SPDK_INVALID_ARG_VALUE';
+  const wrongType = 'ERR_SPDK_INVALID_ARG_TYPE';
+  const unknown = 'ERR_SPDK_UNKNOWN_OPTION';
+  const gone = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
+  type Settable = readonly [name: string, code: string, values: readonly unknown[]];
+
+  /** Sets a property to what it does not take, and finds it as it was. */
+  function expectRejected(owner: object, [name, code, values]: Settable): void {
+    const properties = owner as Record<string, unknown>;
+    for (const value of values) {
+      const before = properties[name];
+      const set = () => {
+        properties[name] = value;
+      };
+      expect(set, `${name}: ${String(value)}`).toThrow(expect.objectContaining({ code }));
+      expect(properties[name]).toBe(before);
+    }
+  }
+
+  it.each<Settable>([
+    ['latencyMs', wrongValue, [-1, 1.5, Number.NaN, 2 ** 31]],
+    ['latencyMs', wrongType, ['5', null, undefined]],
+    ['connectMs', wrongValue, [-1, Number.POSITIVE_INFINITY]],
+    ['silent', wrongType, [1, 'yes', undefined]],
+    ['wedged', wrongType, [1, null]],
+    [
+      'rejection',
+      wrongType,
+      ['gone', null, { ...gone, message: 5 }, { code: gone.code }, { ...gone, sc: '1' }],
+    ],
+    ['rejection', wrongValue, [{}, { ...gone, code: 'EGONE' }, { ...gone, sct: 8, sc: 0 }]],
+    ['rejection', unknown, [{ ...gone, status: 1 }]],
+    ['rejection', 'ERR_SPDK_CONFLICTING_OPTIONS', [{ ...gone, sct: 1 }]],
+  ])('checks %s of a target (%#)', (...settable) => {
+    expectRejected(target, settable);
+  });
+
+  it.each<Settable>([
+    ['maxTransferBytes', wrongValue, [0, 511, 1000, Number.NaN]],
+    ['maxIoQueues', wrongValue, [0]],
+    ['maxQueueDepth', wrongValue, [1]],
+    ['serial', wrongType, [5, undefined]],
+    ['serial', wrongValue, ['x'.repeat(21)]],
+    ['abortsCommands', wrongType, [0]],
+    ['reportsAna', wrongType, ['no']],
+    ['anaTransitionSeconds', wrongValue, [0, 256, 0.5]],
+    ['commandRetryDelays', wrongType, [5, ['1']]],
+    ['commandRetryDelays', wrongValue, [[1, 2, 3, 4], [-1]]],
+    ['keys', unknown, [{ key: 'x' }]],
+    ['keys', wrongType, [undefined, { dhchapKey: 5 }]],
+  ])('checks %s of a subsystem (%#)', (...settable) => {
+    expectRejected(subsystem, settable);
+  });
+
+  it('checks what else can be set', () => {
+    const discovery = target.addDiscovery();
+    expectRejected(discovery, ['offers', wrongType, [1]]);
+    expectRejected(discovery, ['accepts', wrongType, [null]]);
+    expectRejected(discovery, ['serial', wrongType, [5]]);
+    expectRejected(discovery, ['entries', wrongType, [undefined, {}, [{ portId: '7' }], [null]]]);
+    expectRejected(discovery, ['entries', wrongValue, [[{ traddr: 'x'.repeat(257) }], [{ treq: 256 }]]]);
+    expectRejected(discovery, ['entries', unknown, [[{ nqn }]]]);
+    expectRejected(subsystem.management, ['oacs', wrongValue, [2 ** 16, -1]]);
+    expectRejected(subsystem.management, ['sanicap', wrongType, ['7']]);
+    expectRejected(subsystem.management, ['fna', wrongValue, [256]]);
+    expectRejected(subsystem.management, ['commitStatus', wrongValue, [0x800]]);
+    const zones = { zoneBlocks: 4, capacityBlocks: 3, extensionBytes: 64 };
+    const disk = subsystem.addNamespace(2, { metadataSize: 8, zones });
+    expectRejected(disk, ['data', wrongType, [[], undefined]]);
+    expectRejected(disk, ['data', wrongValue, [Buffer.alloc(512)]]);
+    expectRejected(disk, ['metadata', wrongValue, [Buffer.alloc(8)]]);
+    const zone = disk.zones?.all[0] as object;
+    expectRejected(zone, ['state', wrongValue, ['open']]);
+    expectRejected(zone, ['written', wrongValue, [4, -1]]);
+    expectRejected(zone, ['extension', wrongValue, [Buffer.alloc(63)]]);
+    subsystem.resizeNamespace(2, 16);
+    disk.data = Buffer.alloc(16 * 512, 1);
+    expect([disk.blocks, disk.data[0]]).toEqual([16, 1]);
+  });
+
+  it.each<[string, () => unknown]>([
+    [wrongValue, () => subsystem.resizeNamespace(9, 8)],
+    [wrongValue, () => subsystem.resizeNamespace(1, 0)],
+    [wrongValue, () => subsystem.resizeNamespace(1, -1)],
+    [wrongValue, () => subsystem.resizeNamespace(1, 1.5)],
+    [wrongValue, () => subsystem.resizeNamespace(1, Number.NaN)],
+    [wrongValue, () => subsystem.resizeNamespace(1, 2 ** 40)],
+    [wrongType, () => subsystem.resizeNamespace(1, '8' as never)],
+    [wrongType, () => subsystem.removeNamespace('1' as never)],
+    [wrongValue, () => subsystem.setAna(1, 'typo' as never)],
+    [wrongType, () => subsystem.setAna('1' as never, 'change')],
+    [wrongType, () => subsystem.shareNamespace({ id: 1 } as never)],
+    [wrongType, () => target.removeSubsystem(5 as never)],
+  ])('says %s for what cannot be (%#)', (code, call) => {
+    expect(call).toThrow(expect.objectContaining({ code }));
+    expect(subsystem.namespaces.get(1)?.blocks).toBe(64);
+  });
 });
 
 describe('a fault', () => {

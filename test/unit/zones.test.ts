@@ -99,7 +99,8 @@ describe('a namespace with zones', () => {
     vi.spyOn(memory, 'write').mockReturnValue(0);
     const namespace = disk.subsystem.namespaces.get(2) as MemoryNamespace;
     const { byteLength } = namespace.data;
-    namespace.data = { byteLength, set: () => {} } as unknown as Uint8Array;
+    const data = { byteLength, set: () => {} } as unknown as Uint8Array;
+    vi.spyOn(namespace, 'data', 'get').mockReturnValue(data);
     expect(await ns.zones.append(0, block('x'))).toBe((2 ** 33 + 5) * 512);
     vi.restoreAllMocks();
   });
