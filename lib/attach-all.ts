@@ -1,10 +1,11 @@
 // Attaches everything that a discovery log offers.
 
+import { isPromise } from 'node:util/types';
 import type { Controller } from './controller.js';
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { wipeKeys } from './keys.js';
-import { checkBoolean, checkInteger, describe, readOptions } from './options/arguments.js';
+import { checkInteger, describe, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
 import { checkDepth, type DiscoverOptions } from './options/discover.js';
@@ -184,8 +185,12 @@ function reasonToSkip(
   if (id.traddr === '0.0.0.0' || id.traddr === '::') return 'any-address';
   if (!canSecure(entry, withTls)) return 'secure-channel';
   if (known.has(formatTransportId(id))) return 'duplicate';
+  const picked = picks(filter, entry);
   // A promise would count as true, whatever it resolves with.
-  return checkBoolean(picks(filter, entry), 'the result of filter') ? undefined : 'filter';
+  if (isPromise(picked)) {
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The filter returned a promise; it must not be async');
+  }
+  return picked ? undefined : 'filter';
 }
 
 function picks(filter: Filter, entry: DiscoveryEntry): unknown {
