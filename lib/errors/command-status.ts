@@ -1,9 +1,8 @@
 // The error for the status of an I/O command.
 
-import { checkInteger } from '../options/arguments.js';
 import type { SpdkErrorCode } from './catalogue.js';
 import { nvmeStatus } from './nvme-status.js';
-import { SpdkError } from './spdk-error.js';
+import { SpdkError, SpdkTypeError } from './spdk-error.js';
 
 /** A status word with this bit carries an errno of this host (native/core/io/ring_layout.h). */
 export const hostError = 0x8000_0000;
@@ -119,7 +118,15 @@ function commandError(what: string, word: number): SpdkError {
  * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE
  */
 export function statusError(status: number): SpdkError | undefined {
-  return status === 0
-    ? undefined
-    : commandError('The command', checkInteger(status, 'status', 0, 0xffff_ffff));
+  if (status === 0) return undefined;
+  if (typeof status !== 'number') {
+    throw new SpdkTypeError('status must be a number');
+  }
+  if (!Number.isInteger(status) || status < 0 || status > 0xffff_ffff) {
+    throw new SpdkError(
+      'ERR_SPDK_INVALID_ARG_VALUE',
+      `status must be an integer from 0 to 4294967295; got ${status}`,
+    );
+  }
+  return commandError('The command', status);
 }

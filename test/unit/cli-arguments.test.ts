@@ -111,8 +111,8 @@ it.each([
   [['lisst'], 'lisst'],
   [[], 'verb'],
   [['help', 'lisst'], 'lisst'],
-  [['list', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'only RDMA and TCP'],
-  [['discover', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'only RDMA and TCP'],
+  [['list', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'must be RDMA or TCP'],
+  [['discover', '-r', 'trtype:PCIe traddr:0000:01:00.0'], 'must be RDMA or TCP'],
 ])('%j is rejected before anything is opened, with one line and status 2', async (words, why) => {
   const written: string[] = [];
   const output = { ...silent, writeErr: (text: string) => void written.push(text) };

@@ -131,7 +131,10 @@ describe('a range', () => {
     [['write', '-d', 'ODD'], 'ODD (2097153 bytes) is not a multiple'],
     [['write', '-d', 'EMPTY'], 'EMPTY is empty'],
     [['write', '-d', 'FILE', '--offset', '0', '--start-block', '0'], '--offset or --start-block'],
-    [['write', '-d', 'FILE', '-z', '512', '-c', '1'], '--length 512 contradicts --block-count 1, which is 1024'],
+    [
+      ['write', '-d', 'FILE', '-z', '512', '-c', '1'],
+      '--length 512 contradicts --block-count 1, which is 1024',
+    ],
     [['write-zeroes'], '--length is missing'],
     [['dsm', '-z', '512'], '--ad is missing'],
     [['dsm', '--ad'], '--length is missing'],

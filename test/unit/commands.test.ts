@@ -1,4 +1,5 @@
-// Flags of reads and writes, Write Uncorrectable, and Compare and Write as one operation.
+// Flags of reads and writes, Write Uncorrectable, and Compare and Write as one operation. Longer than other files: all use
+// one fixture.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Namespace, QueuePair, SpdkError } from '../../lib/index.js';

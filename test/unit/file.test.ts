@@ -1,4 +1,5 @@
-// A namespace as a file, over a target in memory: beside a real file, and when several write at once.
+// A namespace as a file, over a target in memory: beside a real file, and when several write at once. Longer than other
+// files: each method of a file has its tests here.
 
 import { constants } from 'node:buffer';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// The public door of targets in memory: `spdk-nvme/testing`, with each fault, and the test in its guide.
+// The public door of targets in memory: `spdk-nvme/testing`, with each fault, and the test in its guide. Longer than other
+// files: there is a test for each setting.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
