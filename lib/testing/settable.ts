@@ -49,7 +49,7 @@ export function text(most: number): Check<string> {
   };
 }
 
-export function oneOf<Choice extends string>(choices: readonly Choice[]): Check<Choice> {
+function oneOf<Choice extends string>(choices: readonly Choice[]): Check<Choice> {
   return (value, name) => checkOneOf(value, name, choices);
 }
 
