@@ -2,14 +2,7 @@
 
 import { isSpdkErrorCode } from '../errors/catalogue.js';
 import { SpdkTypeError } from '../errors/spdk-error.js';
-import {
-  checkInteger,
-  checkOneOf,
-  checkString,
-  describe,
-  reading,
-  readOptions,
-} from '../options/arguments.js';
+import { checkInteger, checkString, describe, reading, readOptions } from '../options/arguments.js';
 import { invalid, maxTimerMs } from '../options/common.js';
 
 /** Gives the value that a property has from then on, or throws. */
@@ -47,10 +40,6 @@ export function text(most: number): Check<string> {
     if (Buffer.byteLength(given) <= most) return given;
     return invalid(`${name} must have at most ${most} bytes; got ${describe(given)}`);
   };
-}
-
-function oneOf<Choice extends string>(choices: readonly Choice[]): Check<Choice> {
-  return (value, name) => checkOneOf(value, name, choices);
 }
 
 /** An array of at most so many elements, copied. */
