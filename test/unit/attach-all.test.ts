@@ -141,7 +141,7 @@ describe('env.attachAll', () => {
     fixture.target.connectMs = 5;
     const stop = new AbortController();
     let attached: Controller | undefined;
-    fixture.env.on('attached', (controller) => {
+    fixture.env.once('attached', (controller) => {
       attached = controller;
       stop.abort('enough');
     });
