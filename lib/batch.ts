@@ -1,7 +1,7 @@
 // Commands without promises. Longer than other files: half of it documents public methods, and the rest is one state
 // machine over the slots of a ring, each step of which runs for every command.
 
-import { isAborted, statusError } from './errors/command-status.js';
+import { errorOfStatus, isAborted } from './errors/command-status.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { leavable } from './internal/leavable.js';
@@ -225,7 +225,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /** The error of a command that the last `reap()` or `wait()` collected, by its index; undefined if it succeeded. */
   error(index: number): SpdkError | undefined {
-    return statusError(this.statuses[checkInteger(index, 'index', 0, this.capacity - 1)] as number);
+    return errorOfStatus(this.statuses[checkInteger(index, 'index', 0, this.capacity - 1)] as number);
   }
 
   /**

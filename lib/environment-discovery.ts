@@ -5,7 +5,7 @@ import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover } from './discovery/read-log.js';
 import { DiscoveryWatch } from './discovery-watch.js';
 import { eventLoop } from './internal/event-loop.js';
-import { type CallLimits, waitFor } from './internal/pending-call.js';
+import { type CallLimits, waitForEnd } from './internal/pending-call.js';
 import { pcieError } from './internal/state-errors.js';
 import { wipeKeys } from './keys.js';
 import { type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
@@ -70,14 +70,10 @@ function disconnect(
   controller: Controller,
   limits: Pick<CallLimits, 'timeoutMs' | 'since' | 'signal'>,
 ): Promise<void> {
-  const ended = controller.detach({ drainMs: 0, timeoutMs: detachMs }).then(
-    () => {},
-    () => {},
-  );
   const what = `Disconnecting from ${controller.transportId.traddr}`;
-  return waitFor(ended, {
+  return waitForEnd(controller.detach({ drainMs: 0, timeoutMs: detachMs }), {
     ...{ what, timeoutCode: 'ERR_SPDK_TIMEOUT', timeoutHint: '', ...limits },
-  }).catch(() => {});
+  });
 }
 
 /** See `env.watchDiscovery`. */

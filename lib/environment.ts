@@ -16,7 +16,7 @@ import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
-import { waitFor } from './internal/pending-call.js';
+import { waitFor, waitForClose } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
 import { closedError, pcieError } from './internal/state-errors.js';
@@ -383,12 +383,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       this.#closing = closeEnvironment(this.#native, this.#controllers, subsystems, timeoutMs, closedError());
       return waitFor(this.#closing, { ...closing, timeoutMs });
     }
-    return waitFor(this.#closing, {
-      what: 'Waiting for the environment to be closed',
-      timeoutMs,
-      timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'Closing continues, within the time limit of the first call.',
-    });
+    return waitForClose(this.#closing, 'the environment', timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

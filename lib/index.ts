@@ -35,7 +35,6 @@ export type {
   ExportedPath,
   ExportedSubsystem,
 } from './environment-stats.js';
-export { statusError } from './errors/command-status.js';
 export type { NvmeStatus } from './errors/nvme-status.js';
 export {
   type CatalogueEntry,
@@ -47,6 +46,7 @@ export {
   SpdkTypeError,
 } from './errors/spdk-error.js';
 export type { BatchCommand, BatchCompletion, BatchTransfer } from './io/batch-command.js';
+export { statusError } from './io/batch-command.js';
 export type { BatchWaitOptions } from './io/batch-waiters.js';
 export type { DmaBuffer } from './io/dma-memory.js';
 export type { ProtectionOptions } from './io/metadata-options.js';

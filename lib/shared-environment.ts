@@ -1,6 +1,6 @@
 // An environment that several parts of a program share.
 
-import { waitFor } from './internal/pending-call.js';
+import { waitForClose } from './internal/pending-call.js';
 import { type CloseOptions, resolveCloseOptions } from './options/environment.js';
 
 /**
@@ -47,12 +47,7 @@ export class EnvironmentShare<Environment> implements AsyncDisposable {
       this.#closing = this.#release(limits);
       return this.#closing;
     }
-    return waitFor(this.#closing, {
-      what: 'Waiting for the share to be closed',
-      timeoutMs: limits.timeoutMs,
-      timeoutCode: 'ERR_SPDK_TIMEOUT',
-      timeoutHint: 'Closing continues, within the time limit of the first call.',
-    });
+    return waitForClose(this.#closing, 'the share', limits.timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

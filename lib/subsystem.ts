@@ -7,7 +7,7 @@ import { DiscoveryWatch } from './discovery-watch.js';
 import { abortError, codedError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
-import { PendingCall, waitFor } from './internal/pending-call.js';
+import { PendingCall, waitFor, waitForEnd } from './internal/pending-call.js';
 import { detachingError } from './internal/state-errors.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { RequestLimits } from './io/request.js';
@@ -363,12 +363,8 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     } catch (error) {
       this.#opening = undefined;
       for (const { controller } of this.#paths) controller?.giveBack();
-      const detached = this.detach(giveBack).then(
-        () => {},
-        () => {},
-      );
-      // No longer than the limits allow; it goes on in the background.
-      await waitFor(detached, limits).catch(() => {});
+      // Beyond the limits it goes on in the background.
+      await waitForEnd(this.detach(giveBack), limits);
       throw error;
     }
     this.#opening = undefined;

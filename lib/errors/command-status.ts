@@ -2,7 +2,7 @@
 
 import type { SpdkErrorCode } from './catalogue.js';
 import { nvmeStatus } from './nvme-status.js';
-import { SpdkError, SpdkTypeError } from './spdk-error.js';
+import { SpdkError } from './spdk-error.js';
 
 /** A status word with this bit carries an errno of this host (native/core/io/ring_layout.h). */
 export const hostError = 0x8000_0000;
@@ -112,21 +112,7 @@ function commandError(what: string, word: number): SpdkError {
   return new SpdkError(code, `${what} failed: ${status.name}`, { nvmeStatus: status });
 }
 
-/**
- * The error that a status of a {@link Batch} stands for; undefined for success.
- * @param status an entry of `batch.statuses`
- * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE
- */
-export function statusError(status: number): SpdkError | undefined {
-  if (status === 0) return undefined;
-  if (typeof status !== 'number') {
-    throw new SpdkTypeError('status must be a number');
-  }
-  if (!Number.isInteger(status) || status < 0 || status > 0xffff_ffff) {
-    throw new SpdkError(
-      'ERR_SPDK_INVALID_ARG_VALUE',
-      `status must be an integer from 0 to 4294967295; got ${status}`,
-    );
-  }
-  return commandError('The command', status);
+/** The error that a status word stands for; undefined for success. */
+export function errorOfStatus(word: number): SpdkError | undefined {
+  return word === 0 ? undefined : commandError('The command', word);
 }

@@ -166,6 +166,22 @@ export function waitFor<Result>(shared: Promise<Result>, limits: CallLimits): Pr
   }).promise;
 }
 
+/** Waits until a shared promise has settled, whatever its outcome, but not beyond this caller's own limits. Never rejects. */
+export function waitForEnd(shared: Promise<unknown>, limits: CallLimits): Promise<void> {
+  const ignore = () => {};
+  return waitFor(shared.then(ignore, ignore), limits).catch(ignore);
+}
+
+/** Waits for a close that an earlier call has begun. */
+export function waitForClose(closing: Promise<void>, what: string, timeoutMs: number): Promise<void> {
+  return waitFor(closing, {
+    what: `Waiting for ${what} to be closed`,
+    timeoutMs,
+    timeoutCode: 'ERR_SPDK_TIMEOUT',
+    timeoutHint: 'Closing continues, within the time limit of the first call.',
+  });
+}
+
 /** A promise that is settled from outside, without a deadline; callers wait for it with {@link waitFor}. */
 export class Outcome<Result> {
   readonly promise: Promise<Result>;

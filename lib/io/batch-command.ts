@@ -1,6 +1,6 @@
 // The commands of a batch as objects with names, and their completions.
 
-import { statusError } from '../errors/command-status.js';
+import { errorOfStatus } from '../errors/command-status.js';
 import type { SpdkError } from '../errors/spdk-error.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { bytesOf, invalidBuffer } from '../options/buffers.js';
@@ -77,6 +77,15 @@ export function readBatchTransfer(command: unknown) {
 export function completionsOf(tags: Uint32Array, statuses: Uint32Array, count: number): BatchCompletion[] {
   return Array.from(tags.subarray(0, count), (tag, i) => ({
     tag,
-    error: statusError(statuses[i] as number),
+    error: errorOfStatus(statuses[i] as number),
   }));
+}
+
+/**
+ * The error that a status of a {@link Batch} stands for; undefined for success.
+ * @param status an entry of `batch.statuses`
+ * @throws {SpdkTypeError} @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE
+ */
+export function statusError(status: number): SpdkError | undefined {
+  return errorOfStatus(checkInteger(status, 'status', 0, 0xffff_ffff));
 }
