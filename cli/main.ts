@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The package's command line: `npx spdk-nvme VERB`.
 import { constants } from 'node:os';
-import { explain } from './engine/exit.js';
-import { hideKeys } from './engine/key-options.js';
+import { hideKeys } from './engine/options/key-options.js';
+import { explain } from './engine/process/exit.js';
 import { run } from './program.js';
 
 let unwritten = 0;

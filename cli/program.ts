@@ -18,10 +18,10 @@ import { addPerf } from './commands/perf.js';
 import { addStress } from './commands/stress.js';
 import { addTop } from './commands/top.js';
 import { addZones } from './commands/zones.js';
-import { addExamples, usageMessage } from './engine/examples.js';
-import { explain, statusOfError, UsageError } from './engine/exit.js';
-import { keyError, withoutKeys } from './engine/key-options.js';
-import { packageVersion } from './engine/package.js';
+import { addExamples, usageMessage } from './engine/options/examples.js';
+import { keyError, withoutKeys } from './engine/options/key-options.js';
+import { explain, statusOfError, UsageError } from './engine/process/exit.js';
+import { packageVersion } from './engine/process/package.js';
 
 /** Where the help text and errors go; tests collect them. */
 export interface Output {

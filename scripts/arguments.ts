@@ -1,9 +1,9 @@
 // The arguments that the scripts have in common.
 
 import { type Command, CommanderError } from 'commander';
-import { exitStatus } from '../cli/engine/exit.js';
-import { writableFile } from '../cli/engine/files.js';
-import { integer } from '../cli/engine/numbers.js';
+import { writableFile } from '../cli/engine/files/named-files.js';
+import { integer } from '../cli/engine/options/numbers.js';
+import { exitStatus } from '../cli/engine/process/exit.js';
 import { reportOption } from '../cli/report/option.js';
 
 /** The options, or the exit status after a help text or an error message was written. */

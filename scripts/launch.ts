@@ -1,9 +1,9 @@
 // Starts a run on the fabric, and shows what it reports.
 
 import { fileURLToPath } from 'node:url';
-import { LineReader } from '../cli/engine/lines.js';
-import { decodeMessage, type Message } from '../cli/engine/messages.js';
-import type { ProgressView } from '../cli/engine/progress.js';
+import { LineReader } from '../cli/engine/process/lines.js';
+import { decodeMessage, type Message } from '../cli/engine/process/messages.js';
+import type { ProgressView } from '../cli/engine/terminal/progress.js';
 import type { ReportDocument } from '../cli/report/document.js';
 import { writeReports } from '../cli/report/option.js';
 import type { ReportFiles } from './arguments.js';

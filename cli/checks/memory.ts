@@ -1,6 +1,6 @@
 // The checks of hugepages, locked memory and capabilities.
 
-import { formatBytes } from '../engine/numbers.js';
+import { formatBytes } from '../engine/options/numbers.js';
 import { cgroupRoom, type LimitFiles } from './cgroup.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 import type { Machine } from './machine.js';

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Advisory, advisories, spdkVersion } from 'spdk-nvme';
-import { explain } from '../engine/exit.js';
-import { packageRoot } from '../engine/package.js';
+import { explain } from '../engine/process/exit.js';
+import { packageRoot } from '../engine/process/package.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
 /** Node.js is one of the releases that package.json names. */

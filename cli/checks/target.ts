@@ -4,11 +4,11 @@ import { execFile } from 'node:child_process';
 import { connect, isIPv6 } from 'node:net';
 import { promisify } from 'node:util';
 import { type Environment, errorCatalogue, type TransportId } from 'spdk-nvme';
-import { codeOf, explain } from '../engine/exit.js';
-import { formatBytes } from '../engine/numbers.js';
-import { detachNow } from '../engine/session.js';
-import type { StopSignal } from '../engine/stop.js';
-import { attachOptionsOf, type TargetOptions } from '../engine/target-options.js';
+import { formatBytes } from '../engine/options/numbers.js';
+import { attachOptionsOf, type TargetOptions } from '../engine/options/target-options.js';
+import { codeOf, explain } from '../engine/process/exit.js';
+import type { StopSignal } from '../engine/process/stop.js';
+import { detachNow } from '../engine/target/session.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { advisories, spdkVersion } from 'spdk-nvme';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 
 export function addAdvisories(program: Command): void {
   addOutputOption(

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { Failure } from '../engine/exit.js';
-import { packageRoot } from '../engine/package.js';
-import { StopSignal } from '../engine/stop.js';
+import { Failure } from '../engine/process/exit.js';
+import { packageRoot } from '../engine/process/package.js';
+import { StopSignal } from '../engine/process/stop.js';
 
 export function addBuild(program: Command): void {
   program

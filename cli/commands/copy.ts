@@ -1,11 +1,11 @@
 // The verb that copies blocks within a namespace, with the options of nvme-cli.
 
 import type { Command } from 'commander';
-import { UsageError } from '../engine/exit.js';
-import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { integer, integers } from '../engine/numbers.js';
-import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
-import { addTargetOptions } from '../engine/target-options.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
+import { integer, integers } from '../engine/options/numbers.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
+import { addSessionOptions, type SessionOptions, withController } from '../engine/target/session.js';
 
 interface Given extends SessionOptions, NamespaceOption {
   readonly sdlba: number;

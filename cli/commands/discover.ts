@@ -9,12 +9,17 @@ import type {
   RdmaPort,
   TransportId,
 } from 'spdk-nvme';
-import { codeOf, explain, UsageError } from '../engine/exit.js';
-import { integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print, printLine } from '../engine/output.js';
-import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
-import { table } from '../engine/show.js';
-import { addTargetOptions, attachOptionsOf, serviceOf, withPortHint } from '../engine/target-options.js';
+import { integer } from '../engine/options/numbers.js';
+import {
+  addTargetOptions,
+  attachOptionsOf,
+  serviceOf,
+  withPortHint,
+} from '../engine/options/target-options.js';
+import { codeOf, explain, UsageError } from '../engine/process/exit.js';
+import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
+import { addOutputOption, type OutputOptions, print, printLine } from '../engine/terminal/output.js';
+import { table } from '../engine/terminal/show.js';
 
 interface Given extends SessionOptions, OutputOptions {
   readonly referrals: number;

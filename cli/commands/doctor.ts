@@ -9,12 +9,12 @@ import { checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js'
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
 import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from '../checks/target.js';
-import { colored } from '../engine/color.js';
-import { explain } from '../engine/exit.js';
-import { keysOf } from '../engine/key-options.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/session.js';
-import { addTargetOptions, targetOf } from '../engine/target-options.js';
+import { keysOf } from '../engine/options/key-options.js';
+import { addTargetOptions, targetOf } from '../engine/options/target-options.js';
+import { explain } from '../engine/process/exit.js';
+import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
+import { colored } from '../engine/terminal/color.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 
 interface Given extends SessionOptions, OutputOptions {}
 

@@ -1,8 +1,8 @@
 // The verb that shows a feature, with the options of nvme-cli.
 
 import type { Command } from 'commander';
-import { everyNamespace } from '../engine/namespace-option.js';
-import { bytes, hex, integer } from '../engine/numbers.js';
+import { everyNamespace } from '../engine/options/namespace-option.js';
+import { bytes, hex, integer } from '../engine/options/numbers.js';
 import { hexDump } from '../nvme/hex-dump.js';
 import { type Given, logCommand, run, show } from './logs.js';
 

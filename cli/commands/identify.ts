@@ -2,12 +2,23 @@
 
 import type { Command } from 'commander';
 import type { Controller } from 'spdk-nvme';
-import { addNamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { integer } from '../engine/numbers.js';
-import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
-import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
-import { listing } from '../engine/show.js';
-import { addTargetOptions } from '../engine/target-options.js';
+import { addNamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
+import { integer } from '../engine/options/numbers.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import {
+  addSessionOptions,
+  type Session,
+  type SessionOptions,
+  withController,
+} from '../engine/target/session.js';
+import {
+  addOutputOption,
+  addRawOption,
+  checkOutput,
+  print,
+  type RawOptions,
+} from '../engine/terminal/output.js';
+import { listing } from '../engine/terminal/show.js';
 import { decodeIdCtrl } from '../nvme/id-ctrl.js';
 import { decodeIdNs, decodeNsDescs, decodeNsList } from '../nvme/id-ns.js';
 

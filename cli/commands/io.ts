@@ -2,11 +2,10 @@
 
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Namespace } from 'spdk-nvme';
-import { addAlias } from '../engine/alias.js';
-import { UsageError } from '../engine/exit.js';
-import { sizeOfInput, writableFile } from '../engine/files.js';
-import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { integers } from '../engine/numbers.js';
+import { sizeOfInput, writableFile } from '../engine/files/named-files.js';
+import { addAlias } from '../engine/options/alias.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
+import { integers } from '../engine/options/numbers.js';
 import {
   addPlaceOptions,
   checkPlaceOptions,
@@ -14,9 +13,15 @@ import {
   type Place,
   type PlaceOptions,
   placeOf,
-} from '../engine/place.js';
-import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
-import { addTargetOptions } from '../engine/target-options.js';
+} from '../engine/options/place.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
+import {
+  addSessionOptions,
+  type Session,
+  type SessionOptions,
+  withController,
+} from '../engine/target/session.js';
 import { isStdio, receive, send } from '../workloads/transfer.js';
 
 interface Given extends SessionOptions, NamespaceOption, PlaceOptions {

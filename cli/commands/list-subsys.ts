@@ -2,12 +2,22 @@
 
 import type { Command } from 'commander';
 import type { AdminOptions, AttachAllReport, Controller, DiscoveryEntry } from 'spdk-nvme';
-import { anaText } from '../engine/ana.js';
-import { coloredState } from '../engine/color.js';
-import { explain } from '../engine/exit.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
-import { addTargetOptions, attachOptionsOf, serviceOf, withPortHint } from '../engine/target-options.js';
+import {
+  addTargetOptions,
+  attachOptionsOf,
+  serviceOf,
+  withPortHint,
+} from '../engine/options/target-options.js';
+import { explain } from '../engine/process/exit.js';
+import {
+  addSessionOptions,
+  detachNow,
+  type SessionOptions,
+  withEnvironment,
+} from '../engine/target/session.js';
+import { anaText } from '../engine/terminal/ana.js';
+import { coloredState } from '../engine/terminal/color.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 import { anaLogBytes, anaPage, decodeAnaLog, reportsAna } from '../nvme/logs.js';
 
 interface Given extends SessionOptions, OutputOptions {}

@@ -2,14 +2,19 @@
 
 import type { Command } from 'commander';
 import { type Controller, type Environment, formatTransportId, type TransportId } from 'spdk-nvme';
-import { explain } from '../engine/exit.js';
-import { keyError } from '../engine/key-options.js';
-import { formatBytes } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, detachNow, type SessionOptions, withEnvironment } from '../engine/session.js';
-import { table } from '../engine/show.js';
-import type { StopSignal } from '../engine/stop.js';
-import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
+import { keyError } from '../engine/options/key-options.js';
+import { formatBytes } from '../engine/options/numbers.js';
+import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/options/target-options.js';
+import { explain } from '../engine/process/exit.js';
+import type { StopSignal } from '../engine/process/stop.js';
+import {
+  addSessionOptions,
+  detachNow,
+  type SessionOptions,
+  withEnvironment,
+} from '../engine/target/session.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
+import { table } from '../engine/terminal/show.js';
 
 interface Given extends SessionOptions, OutputOptions {}
 

@@ -2,12 +2,23 @@
 
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Controller } from 'spdk-nvme';
-import { everyNamespace } from '../engine/namespace-option.js';
-import { bytes, integer } from '../engine/numbers.js';
-import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
-import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
-import { listing } from '../engine/show.js';
-import { addTargetOptions } from '../engine/target-options.js';
+import { everyNamespace } from '../engine/options/namespace-option.js';
+import { bytes, integer } from '../engine/options/numbers.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import {
+  addSessionOptions,
+  type Session,
+  type SessionOptions,
+  withController,
+} from '../engine/target/session.js';
+import {
+  addOutputOption,
+  addRawOption,
+  checkOutput,
+  print,
+  type RawOptions,
+} from '../engine/terminal/output.js';
+import { listing } from '../engine/terminal/show.js';
 import { hexDump } from '../nvme/hex-dump.js';
 import { decodeErrorLog, decodeSmartLog, errorEntryBytes, smartBytes } from '../nvme/logs.js';
 

@@ -2,14 +2,19 @@
 
 import { type Command, Option } from 'commander';
 import type { FirmwareCommitOptions, Management, SanitizeOptions } from 'spdk-nvme';
-import { UsageError } from '../engine/exit.js';
-import { readInput, sizeOfInput } from '../engine/files.js';
-import { everyNamespace } from '../engine/namespace-option.js';
-import { hex, integer, integers } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
-import { listing } from '../engine/show.js';
-import { addTargetOptions } from '../engine/target-options.js';
+import { readInput, sizeOfInput } from '../engine/files/named-files.js';
+import { everyNamespace } from '../engine/options/namespace-option.js';
+import { hex, integer, integers } from '../engine/options/numbers.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
+import {
+  addSessionOptions,
+  type Session,
+  type SessionOptions,
+  withController,
+} from '../engine/target/session.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
+import { listing } from '../engine/terminal/show.js';
 import { decodeSanitizeLog, decodeSelfTestLog, sanitizeBytes, selfTestBytes } from '../nvme/device-logs.js';
 
 interface Given extends SessionOptions {

@@ -1,18 +1,24 @@
 // The verbs that send any command, with the options of nvme-cli.
 
 import { type Command, Option } from 'commander';
-import { UsageError } from '../engine/exit.js';
-import { readInput, sizeOfInput } from '../engine/files.js';
+import { readInput, sizeOfInput } from '../engine/files/named-files.js';
 import {
   addNamespaceOption,
   everyNamespace,
   type NamespaceOption,
   namespaceOf,
-} from '../engine/namespace-option.js';
-import { bytes, hex, integer } from '../engine/numbers.js';
-import { addOutputOption, addRawOption, checkOutput, print, type RawOptions } from '../engine/output.js';
-import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
-import { addTargetOptions } from '../engine/target-options.js';
+} from '../engine/options/namespace-option.js';
+import { bytes, hex, integer } from '../engine/options/numbers.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
+import { addSessionOptions, type SessionOptions, withController } from '../engine/target/session.js';
+import {
+  addOutputOption,
+  addRawOption,
+  checkOutput,
+  print,
+  type RawOptions,
+} from '../engine/terminal/output.js';
 import { hexDump } from '../nvme/hex-dump.js';
 
 interface Given extends SessionOptions, NamespaceOption, RawOptions {

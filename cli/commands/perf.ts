@@ -2,15 +2,15 @@
 
 import { type Command, Option } from 'commander';
 import type { Namespace, PollingMode } from 'spdk-nvme';
-import { UsageError } from '../engine/exit.js';
-import { whileExported } from '../engine/exported.js';
-import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { bytes, formatBytes, integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addPlaceOptions, checkPlaceOptions, type PlaceOptions, placeOf } from '../engine/place.js';
-import { addSessionOptions, type SessionOptions, withController } from '../engine/session.js';
-import { table } from '../engine/show.js';
-import { addTargetOptions } from '../engine/target-options.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
+import { bytes, formatBytes, integer } from '../engine/options/numbers.js';
+import { addPlaceOptions, checkPlaceOptions, type PlaceOptions, placeOf } from '../engine/options/place.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
+import { whileExported } from '../engine/target/exported.js';
+import { addSessionOptions, type SessionOptions, withController } from '../engine/target/session.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
+import { table } from '../engine/terminal/show.js';
 import { reportOption, writeHtml } from '../report/option.js';
 import { perfDocument } from '../report/perf.js';
 import { type IoPlan, isMixed, type Pattern, patterns, placesOf, writes } from '../workloads/io-plan.js';

@@ -2,15 +2,15 @@
 
 import { type Command, Option } from 'commander';
 import { formatTransportId } from 'spdk-nvme';
-import { writableFile } from '../engine/files.js';
-import { rdmaDevice } from '../engine/identifiers.js';
-import { encodeMessage, type Message } from '../engine/messages.js';
-import { integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { progressView } from '../engine/progress.js';
-import { addSessionOptions, type SessionOptions } from '../engine/session.js';
-import { StopSignal } from '../engine/stop.js';
-import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/target-options.js';
+import { writableFile } from '../engine/files/named-files.js';
+import { rdmaDevice } from '../engine/options/identifiers.js';
+import { integer } from '../engine/options/numbers.js';
+import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/options/target-options.js';
+import { encodeMessage, type Message } from '../engine/process/messages.js';
+import { StopSignal } from '../engine/process/stop.js';
+import { addSessionOptions, type SessionOptions } from '../engine/target/session.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
+import { progressView } from '../engine/terminal/progress.js';
 import { reportOption, writeReports } from '../report/option.js';
 import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';

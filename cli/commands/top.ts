@@ -3,15 +3,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
-import { anaText } from '../engine/ana.js';
-import { coloredState } from '../engine/color.js';
-import { Failure } from '../engine/exit.js';
-import { formatBytes, integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, printLine } from '../engine/output.js';
-import { type ControllerRates, ratesBetween, withControllersOf } from '../engine/rates.js';
-import { table } from '../engine/show.js';
-import { findSockets, readSnapshot } from '../engine/stats-client.js';
-import { StopSignal } from '../engine/stop.js';
+import { type ControllerRates, ratesBetween, withControllersOf } from '../engine/measure/rates.js';
+import { formatBytes, integer } from '../engine/options/numbers.js';
+import { Failure } from '../engine/process/exit.js';
+import { StopSignal } from '../engine/process/stop.js';
+import { findSockets, readSnapshot } from '../engine/target/stats-client.js';
+import { anaText } from '../engine/terminal/ana.js';
+import { coloredState } from '../engine/terminal/color.js';
+import { addOutputOption, type OutputOptions, printLine } from '../engine/terminal/output.js';
+import { table } from '../engine/terminal/show.js';
 
 interface Given extends OutputOptions {
   readonly interval: number;

@@ -2,14 +2,19 @@
 
 import type { Command } from 'commander';
 import type { Namespace, Zone, ZoneState, Zones } from 'spdk-nvme';
-import { Failure, UsageError } from '../engine/exit.js';
-import { readInput, sizeOfInput } from '../engine/files.js';
-import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/namespace-option.js';
-import { hex, integer } from '../engine/numbers.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/output.js';
-import { addSessionOptions, type Session, type SessionOptions, withController } from '../engine/session.js';
-import { listing } from '../engine/show.js';
-import { addTargetOptions } from '../engine/target-options.js';
+import { readInput, sizeOfInput } from '../engine/files/named-files.js';
+import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
+import { hex, integer } from '../engine/options/numbers.js';
+import { addTargetOptions } from '../engine/options/target-options.js';
+import { Failure, UsageError } from '../engine/process/exit.js';
+import {
+  addSessionOptions,
+  type Session,
+  type SessionOptions,
+  withController,
+} from '../engine/target/session.js';
+import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
+import { listing } from '../engine/terminal/show.js';
 
 type Given = SessionOptions & NamespaceOption;
 type Work<Options> = (session: Session, namespace: Namespace, given: Given & Options) => Promise<void>;

@@ -1,6 +1,6 @@
 // What a report shows, before it is a page.
-import type { RunEvent } from '../engine/events.js';
-import type { Bin } from '../engine/histogram.js';
+import type { RunEvent } from '../engine/measure/events.js';
+import type { Bin } from '../engine/measure/histogram.js';
 
 export interface ReportDocument {
   readonly title: string;

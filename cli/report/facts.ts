@@ -1,4 +1,4 @@
-import type { Surroundings } from '../engine/surroundings.js';
+import type { Surroundings } from '../engine/measure/surroundings.js';
 
 /** Where it was measured, for people. */
 export function surroundingsFacts(where: Surroundings): [string, string][] {

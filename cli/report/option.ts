@@ -2,8 +2,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
-import { explain, Failure } from '../engine/exit.js';
-import { writableFile } from '../engine/files.js';
+import { writableFile } from '../engine/files/named-files.js';
+import { explain, Failure } from '../engine/process/exit.js';
 import type { ReportDocument } from './document.js';
 import { renderHtml } from './html.js';
 

@@ -1,4 +1,4 @@
-import { formatBytes } from '../engine/numbers.js';
+import { formatBytes } from '../engine/options/numbers.js';
 import type { Interval } from '../workloads/io-meter.js';
 import type { PerfReport } from '../workloads/perf.js';
 import { type Chart, distributionChart, type ReportDocument } from './document.js';

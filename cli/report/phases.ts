@@ -1,5 +1,5 @@
-import { attachLabels, detachLabels, type PhaseColumn } from '../engine/phases.js';
-import type { TimelineRow } from '../engine/timeline.js';
+import { attachLabels, detachLabels, type PhaseColumn } from '../engine/measure/phases.js';
+import type { TimelineRow } from '../engine/measure/timeline.js';
 import type { Chart } from './document.js';
 
 /** How long the phases of attaches and of detaches took over the time of a run. */

@@ -1,7 +1,7 @@
-import { rdmaKinds, resourceKinds } from '../engine/counts.js';
-import type { LatencySummary } from '../engine/latencies.js';
-import type { TallyColumn } from '../engine/tally.js';
-import type { TimelineRow } from '../engine/timeline.js';
+import { rdmaKinds, resourceKinds } from '../engine/measure/counts.js';
+import type { LatencySummary } from '../engine/measure/latencies.js';
+import type { TallyColumn } from '../engine/measure/tally.js';
+import type { TimelineRow } from '../engine/measure/timeline.js';
 import { findings, type StressReport } from '../workloads/stress-report.js';
 import { type Chart, distributionChart, type ReportDocument, type ReportTable } from './document.js';
 import { surroundingsFacts } from './facts.js';

@@ -1,6 +1,6 @@
 import type { Controller, Environment } from 'spdk-nvme';
-import type { Tally } from '../engine/tally.js';
-import { settled } from '../engine/watchdog.js';
+import type { Tally } from '../engine/measure/tally.js';
+import { settled } from '../engine/process/watchdog.js';
 import { ReadsInFlight } from './reads-in-flight.js';
 import type { StressOptions } from './stress-options.js';
 

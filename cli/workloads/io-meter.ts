@@ -1,6 +1,6 @@
 // What a performance run counts.
 
-import { type Bin, Histogram } from '../engine/histogram.js';
+import { type Bin, Histogram } from '../engine/measure/histogram.js';
 import type { Mismatch } from './verifier.js';
 
 /** Microseconds; null where nothing was measured. */

@@ -1,9 +1,9 @@
 // The loops of a stress run, and when they end.
 
 import type { Environment } from 'spdk-nvme';
-import { collectGarbage } from '../engine/garbage.js';
-import type { StopSignal } from '../engine/stop.js';
-import type { Tally } from '../engine/tally.js';
+import { collectGarbage } from '../engine/measure/garbage.js';
+import type { Tally } from '../engine/measure/tally.js';
+import type { StopSignal } from '../engine/process/stop.js';
 import { attachAndDetach } from './attach-detach.js';
 import type { StressOptions } from './stress-options.js';
 

@@ -1,11 +1,11 @@
 // A performance run, from its plan to its report.
 
 import { type Controller, type Environment, formatTransportId, type Namespace, spdkVersion } from 'spdk-nvme';
-import { Events, type RunEvent } from '../engine/events.js';
-import { explain, Failure } from '../engine/exit.js';
-import type { Bin } from '../engine/histogram.js';
-import { type Surroundings, surroundings } from '../engine/surroundings.js';
-import { progressBar, transferBar } from '../engine/transfer-bar.js';
+import { Events, type RunEvent } from '../engine/measure/events.js';
+import type { Bin } from '../engine/measure/histogram.js';
+import { type Surroundings, surroundings } from '../engine/measure/surroundings.js';
+import { explain, Failure } from '../engine/process/exit.js';
+import { progressBar, transferBar } from '../engine/terminal/transfer-bar.js';
 import { driveBatch, drivePromises, type Lane, wordsOf } from './io-drivers.js';
 import { type Interval, IoMeter, type LatencyReport } from './io-meter.js';
 import { type IoPlan, placesOf, Steps } from './io-plan.js';

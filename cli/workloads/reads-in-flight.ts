@@ -1,6 +1,6 @@
 import type { Controller } from 'spdk-nvme';
-import { codeOf } from '../engine/exit.js';
-import type { Tally } from '../engine/tally.js';
+import type { Tally } from '../engine/measure/tally.js';
+import { codeOf } from '../engine/process/exit.js';
 
 const DEPTH = 8;
 const LENGTH = 4096;

@@ -1,13 +1,13 @@
 // The report of a stress run, and what counts as a finding.
 
-import { type Counts, total } from '../engine/counts.js';
-import type { RunEvent } from '../engine/events.js';
-import type { Bin } from '../engine/histogram.js';
-import type { LatencySummary } from '../engine/latencies.js';
-import type { AttachPhase, DetachPhase, PhaseSummaries } from '../engine/phases.js';
-import type { Surroundings } from '../engine/surroundings.js';
-import type { OperationName, TallyColumn } from '../engine/tally.js';
-import type { TimelineRow } from '../engine/timeline.js';
+import { type Counts, total } from '../engine/measure/counts.js';
+import type { RunEvent } from '../engine/measure/events.js';
+import type { Bin } from '../engine/measure/histogram.js';
+import type { LatencySummary } from '../engine/measure/latencies.js';
+import type { AttachPhase, DetachPhase, PhaseSummaries } from '../engine/measure/phases.js';
+import type { Surroundings } from '../engine/measure/surroundings.js';
+import type { OperationName, TallyColumn } from '../engine/measure/tally.js';
+import type { TimelineRow } from '../engine/measure/timeline.js';
 
 /** What a run found; `--json` writes it as it is. */
 export interface StressReport {

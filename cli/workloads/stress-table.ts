@@ -1,8 +1,8 @@
 import Table from 'cli-table3';
-import { verdict } from '../engine/color.js';
-import { rdmaKinds, resourceKinds } from '../engine/counts.js';
-import type { LatencySummary } from '../engine/latencies.js';
-import { tableStyle as style } from '../engine/show.js';
+import { rdmaKinds, resourceKinds } from '../engine/measure/counts.js';
+import type { LatencySummary } from '../engine/measure/latencies.js';
+import { verdict } from '../engine/terminal/color.js';
+import { tableStyle as style } from '../engine/terminal/show.js';
 import { findings, type StressReport } from './stress-report.js';
 
 const leakTitles = { fd: 'file descriptors' } as const;

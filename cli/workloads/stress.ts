@@ -1,14 +1,14 @@
 // A stress run, from its options to its report.
 
 import { Environment, type LogLine } from 'spdk-nvme';
-import { codeOf } from '../engine/exit.js';
-import { whileExported } from '../engine/exported.js';
-import { measure, withProgress } from '../engine/measure.js';
-import type { Message } from '../engine/messages.js';
-import { attachPhases, detachPhases, phaseSummaries } from '../engine/phases.js';
-import type { StopSignal } from '../engine/stop.js';
-import { surroundings } from '../engine/surroundings.js';
-import { Tally } from '../engine/tally.js';
+import { measure, withProgress } from '../engine/measure/measure.js';
+import { attachPhases, detachPhases, phaseSummaries } from '../engine/measure/phases.js';
+import { surroundings } from '../engine/measure/surroundings.js';
+import { Tally } from '../engine/measure/tally.js';
+import { codeOf } from '../engine/process/exit.js';
+import type { Message } from '../engine/process/messages.js';
+import type { StopSignal } from '../engine/process/stop.js';
+import { whileExported } from '../engine/target/exported.js';
 import { runLoops } from './loops.js';
 import type { StressOptions } from './stress-options.js';
 import type { StressReport } from './stress-report.js';

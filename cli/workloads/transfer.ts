@@ -2,12 +2,12 @@
 import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import type { Namespace } from 'spdk-nvme';
-import { Chunks } from '../engine/chunks.js';
-import { Failure, UsageError } from '../engine/exit.js';
-import { OutputFile } from '../engine/output-file.js';
-import { checkRange, type Place } from '../engine/place.js';
-import type { Session } from '../engine/session.js';
-import { transferBar } from '../engine/transfer-bar.js';
+import { Chunks } from '../engine/files/chunks.js';
+import { OutputFile } from '../engine/files/output-file.js';
+import { checkRange, type Place } from '../engine/options/place.js';
+import { Failure, UsageError } from '../engine/process/exit.js';
+import type { Session } from '../engine/target/session.js';
+import { transferBar } from '../engine/terminal/transfer-bar.js';
 
 /** The data in the program at a time: large enough for a fast target, small enough for any memory. */
 const PIECE = 1 << 20;

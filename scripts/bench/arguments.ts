@@ -1,8 +1,8 @@
 // The arguments of `npm run bench`.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { writableFile } from '../../cli/engine/files.js';
-import { integer } from '../../cli/engine/numbers.js';
+import { writableFile } from '../../cli/engine/files/named-files.js';
+import { integer } from '../../cli/engine/options/numbers.js';
 import type { PollingMode } from '../../lib/index.js';
 import { type ArgumentOutput, type Parsed, parse } from '../arguments.js';
 

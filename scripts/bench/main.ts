@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { surroundings } from '../../cli/engine/surroundings.js';
+import { surroundings } from '../../cli/engine/measure/surroundings.js';
 import { FabricError } from '../fabric/errors.js';
 import { runInFabric } from '../fabric/run.js';
 import { ports, subsystems, transportId } from '../fabric/topology.js';

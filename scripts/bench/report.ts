@@ -1,6 +1,6 @@
 // The reports on attach and detach, from the turns of a run.
 
-import type { Surroundings } from '../../cli/engine/surroundings.js';
+import type { Surroundings } from '../../cli/engine/measure/surroundings.js';
 import type { About, Cycle, SideName, Turn } from './messages.js';
 import { percentile, rounded, type Summary, summarise } from './statistics.js';
 

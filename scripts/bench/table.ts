@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { tableStyle } from '../../cli/engine/show.js';
+import { tableStyle } from '../../cli/engine/terminal/show.js';
 import { type AttachDetachReport, SIDE_NAMES } from './report.js';
 import type { Summary } from './statistics.js';
 

@@ -3,14 +3,14 @@
 
 import { type Command, CommanderError } from 'commander';
 import fc from 'fast-check';
-import { exampleOf } from '../../cli/engine/examples.js';
-import { statusOfError, UsageError } from '../../cli/engine/exit.js';
+import { exampleOf } from '../../cli/engine/options/examples.js';
 import {
   attachOptionsOf,
   serviceOf,
   type TargetOptions,
   targetsOf,
-} from '../../cli/engine/target-options.js';
+} from '../../cli/engine/options/target-options.js';
+import { statusOfError, UsageError } from '../../cli/engine/process/exit.js';
 import { makeProgram, type Output, run } from '../../cli/program.js';
 import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
 import { simulate } from '../../lib/testing/index.js';

@@ -1,6 +1,6 @@
 // `npm run fuzz`: any values into the parsers and option checks, and into every function of the native addon.
 import { Command } from 'commander';
-import { integer } from '../../cli/engine/numbers.js';
+import { integer } from '../../cli/engine/options/numbers.js';
 import { addSeedOption, parse } from '../arguments.js';
 import { fuzzNative } from './native.js';
 import { fuzzParsers } from './parsers.js';

@@ -1,6 +1,6 @@
 // `npm run pack:prebuilt`: the addon of this checkout as a package of its own, for machines that build nothing.
 import { Command } from 'commander';
-import { exitStatus } from '../../cli/engine/exit.js';
+import { exitStatus } from '../../cli/engine/process/exit.js';
 import { parse } from '../arguments.js';
 import { packPrebuilt } from './pack.js';
 

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { integer } from '../../cli/engine/numbers.js';
+import { integer } from '../../cli/engine/options/numbers.js';
 import { type ArgumentOutput, addSeedOption, type ParsedRun, parseRun } from '../arguments.js';
 import { type SoakOptions, workloads } from './options.js';
 import { maxControllers } from './targets.js';

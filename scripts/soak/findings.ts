@@ -1,12 +1,12 @@
 // What a soak counts and finds.
 
 import type { AttachReport, DetachReport } from 'spdk-nvme';
-import { Events } from '../../cli/engine/events.js';
-import { codeOf } from '../../cli/engine/exit.js';
-import { Latencies } from '../../cli/engine/latencies.js';
-import { attachColumns, detachColumns, phaseColumns } from '../../cli/engine/phases.js';
-import { type Merge, Timeline } from '../../cli/engine/timeline.js';
-import { NotSettled, settled } from '../../cli/engine/watchdog.js';
+import { Events } from '../../cli/engine/measure/events.js';
+import { Latencies } from '../../cli/engine/measure/latencies.js';
+import { attachColumns, detachColumns, phaseColumns } from '../../cli/engine/measure/phases.js';
+import { type Merge, Timeline } from '../../cli/engine/measure/timeline.js';
+import { codeOf } from '../../cli/engine/process/exit.js';
+import { NotSettled, settled } from '../../cli/engine/process/watchdog.js';
 import type { PathFaultKind } from './path-plan.js';
 import { type FaultKind, isExpected } from './plan.js';
 import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';

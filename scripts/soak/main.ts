@@ -1,6 +1,6 @@
 // `npm run soak`: works with controllers at random on the fabric while the target is disturbed, and reports.
 
-import { progressView } from '../../cli/engine/progress.js';
+import { progressView } from '../../cli/engine/terminal/progress.js';
 import { exitWith, launch } from '../launch.js';
 import { parseArguments } from './arguments.js';
 import { soakDocument } from './document.js';

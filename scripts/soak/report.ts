@@ -1,11 +1,11 @@
 // The report of a soak, and what counts as a finding.
 
-import { type Counts, total } from '../../cli/engine/counts.js';
-import type { RunEvent } from '../../cli/engine/events.js';
-import type { Bin } from '../../cli/engine/histogram.js';
-import type { PhaseColumn } from '../../cli/engine/phases.js';
-import type { Surroundings } from '../../cli/engine/surroundings.js';
-import type { TimelineRow } from '../../cli/engine/timeline.js';
+import { type Counts, total } from '../../cli/engine/measure/counts.js';
+import type { RunEvent } from '../../cli/engine/measure/events.js';
+import type { Bin } from '../../cli/engine/measure/histogram.js';
+import type { PhaseColumn } from '../../cli/engine/measure/phases.js';
+import type { Surroundings } from '../../cli/engine/measure/surroundings.js';
+import type { TimelineRow } from '../../cli/engine/measure/timeline.js';
 import type { SoakWorkload } from './options.js';
 import type { PathFaultKind } from './path-plan.js';
 import type { FaultKind } from './plan.js';

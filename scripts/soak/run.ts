@@ -2,10 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Controller, Environment } from 'spdk-nvme';
-import { measure, withProgress } from '../../cli/engine/measure.js';
-import type { Message } from '../../cli/engine/messages.js';
-import type { StopSignal } from '../../cli/engine/stop.js';
-import { surroundings } from '../../cli/engine/surroundings.js';
+import { measure, withProgress } from '../../cli/engine/measure/measure.js';
+import { surroundings } from '../../cli/engine/measure/surroundings.js';
+import type { Message } from '../../cli/engine/process/messages.js';
+import type { StopSignal } from '../../cli/engine/process/stop.js';
 import { device } from '../stress/target.js';
 import { Random } from '../testing/random.js';
 import { Client } from './client.js';

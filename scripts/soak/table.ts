@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
-import { verdict } from '../../cli/engine/color.js';
-import { resourceKinds } from '../../cli/engine/counts.js';
-import { tableStyle as style } from '../../cli/engine/show.js';
+import { resourceKinds } from '../../cli/engine/measure/counts.js';
+import { verdict } from '../../cli/engine/terminal/color.js';
+import { tableStyle as style } from '../../cli/engine/terminal/show.js';
 import { findings, operationNames, type SoakReport } from './report.js';
 
 /** The report as people read it. */

@@ -1,7 +1,7 @@
 // The part of the soak that runs on the fabric; main.ts starts it and reads what it writes to stdout.
 // Takes SoakOptions as JSON.
-import { encodeMessage, type Message } from '../../cli/engine/messages.js';
-import { StopSignal } from '../../cli/engine/stop.js';
+import { encodeMessage, type Message } from '../../cli/engine/process/messages.js';
+import { StopSignal } from '../../cli/engine/process/stop.js';
 import { exitWhenWritten } from '../written.js';
 import type { SoakOptions } from './options.js';
 import { type SoakReport, statusOf } from './report.js';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { addLoopOptions, extentOf, type LoopOptions } from '../../cli/commands/stress.js';
-import { integer } from '../../cli/engine/numbers.js';
+import { integer } from '../../cli/engine/options/numbers.js';
 import { type ArgumentOutput, type ParsedRun, parseRun } from '../arguments.js';
 import { device, targets } from './target.js';
 

@@ -1,5 +1,5 @@
 // `npm run stress`: the command line's `stress` on the fabric.
-import { progressView } from '../../cli/engine/progress.js';
+import { progressView } from '../../cli/engine/terminal/progress.js';
 import { stressDocument } from '../../cli/report/stress.js';
 import { findings, type StressReport } from '../../cli/workloads/stress-report.js';
 import { renderReport } from '../../cli/workloads/stress-table.js';

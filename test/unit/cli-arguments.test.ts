@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { exampleOf } from '../../cli/engine/examples.js';
+import { exampleOf } from '../../cli/engine/options/examples.js';
 import { run } from '../../cli/program.js';
 import {
   checkCommandLine,
@@ -143,7 +143,7 @@ it.each([
 it('a key is not in the process list', () => {
   const show = `
     import { readdirSync, readFileSync } from 'node:fs';
-    import { hideKeys } from './cli/engine/key-options.ts';
+    import { hideKeys } from './cli/engine/options/key-options.ts';
     const before = readFileSync('/proc/self/cmdline', 'utf8');
     hideKeys(process.argv.slice(1));
     console.log(JSON.stringify([before, readFileSync('/proc/self/cmdline', 'utf8')]));

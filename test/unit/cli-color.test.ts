@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream';
 import { WriteStream } from 'node:tty';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { colored, coloredState, verdict } from '../../cli/engine/color.js';
+import { colored, coloredState, verdict } from '../../cli/engine/terminal/color.js';
 
 beforeEach(() => {
   // A terminal of a CI has none either.

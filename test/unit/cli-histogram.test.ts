@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Histogram } from '../../cli/engine/histogram.js';
+import { Histogram } from '../../cli/engine/measure/histogram.js';
 
 describe('the histogram of durations', () => {
   it('gives percentiles within a bucket of the exact ones', () => {

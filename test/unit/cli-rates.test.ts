@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ratesBetween, withControllersOf } from '../../cli/engine/rates.js';
+import { ratesBetween, withControllersOf } from '../../cli/engine/measure/rates.js';
 import { parseTransportId, type StatsSnapshot } from '../../lib/index.js';
 
 type Controller = StatsSnapshot['controllers'][number];

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { writableFile } from '../../cli/engine/files.js';
+import { writableFile } from '../../cli/engine/files/named-files.js';
 import { distributionChart, type ReportDocument } from '../../cli/report/document.js';
 import { renderHtml } from '../../cli/report/html.js';
 import { writeReports } from '../../cli/report/option.js';

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { countsOf } from '../../cli/engine/counts.js';
+import { countsOf } from '../../cli/engine/measure/counts.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { resolveSubsystemOptions } from '../../lib/options/subsystem.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { findSockets, readSnapshot } from '../../cli/engine/stats-client.js';
+import { findSockets, readSnapshot } from '../../cli/engine/target/stats-client.js';
 import { Environment, exportStats } from '../../lib/index.js';
 import { simulatedDisk } from './memory/simulated-disk.js';
 

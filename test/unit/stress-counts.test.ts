@@ -3,10 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../cli/engine/counts.js';
-import { explain, Failure } from '../../cli/engine/exit.js';
-import { Retained } from '../../cli/engine/garbage.js';
-import { Patience } from '../../cli/engine/patience.js';
+import { type Counts, countsOf, leaked, rdmaOf, total, worst } from '../../cli/engine/measure/counts.js';
+import { Retained } from '../../cli/engine/measure/garbage.js';
 import {
   countResources,
   countWhenQuiet,
@@ -14,7 +12,9 @@ import {
   hugepageFiles,
   hugepagesTaken,
   rdmaCounts,
-} from '../../cli/engine/resources.js';
+} from '../../cli/engine/measure/resources.js';
+import { explain, Failure } from '../../cli/engine/process/exit.js';
+import { Patience } from '../../cli/engine/process/patience.js';
 
 const none = countsOf(() => 0);
 const counts = (some: Partial<Counts>): Counts => ({ ...none, ...some });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Latencies } from '../../cli/engine/latencies.js';
+import { Latencies } from '../../cli/engine/measure/latencies.js';
 
 function summaryOf(values: Iterable<number>) {
   const latencies = new Latencies();

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { LineReader } from '../../cli/engine/lines.js';
-import { decodeMessage, encodeMessage } from '../../cli/engine/messages.js';
-import { duration, progressView, summarize } from '../../cli/engine/progress.js';
+import { LineReader } from '../../cli/engine/process/lines.js';
+import { decodeMessage, encodeMessage } from '../../cli/engine/process/messages.js';
+import { duration, progressView, summarize } from '../../cli/engine/terminal/progress.js';
 import { reportOf } from './stress-report.js';
 
 const options = { loops: 100, pollers: 2, ioQueues: 2, controllers: 2 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countsOf } from '../../cli/engine/counts.js';
+import { countsOf } from '../../cli/engine/measure/counts.js';
 import { findings, statusOf } from '../../cli/workloads/stress-report.js';
 import { renderReport } from '../../cli/workloads/stress-table.js';
 import { reportOf } from './stress-report.js';

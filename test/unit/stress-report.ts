@@ -1,4 +1,4 @@
-import { countsOf } from '../../cli/engine/counts.js';
+import { countsOf } from '../../cli/engine/measure/counts.js';
 import type { StressReport } from '../../cli/workloads/stress-report.js';
 
 /** The report of a clean run, changed as a test needs it. */

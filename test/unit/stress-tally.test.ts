@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Tally } from '../../cli/engine/tally.js';
-import { settled } from '../../cli/engine/watchdog.js';
+import { Tally } from '../../cli/engine/measure/tally.js';
+import { settled } from '../../cli/engine/process/watchdog.js';
 import { SpdkError } from '../../lib/errors/spdk-error.js';
 
 function newTally() {

@@ -7,8 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { anaText } from '../../cli/engine/ana.js';
-import { readSnapshot } from '../../cli/engine/stats-client.js';
+import { readSnapshot } from '../../cli/engine/target/stats-client.js';
+import { anaText } from '../../cli/engine/terminal/ana.js';
 import { anaLogBytes, decodeAnaLog, reportsAna } from '../../cli/nvme/logs.js';
 import { Environment, exportStats, type Subsystem } from '../../lib/index.js';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Timeline } from '../../cli/engine/timeline.js';
+import { Timeline } from '../../cli/engine/measure/timeline.js';
 
 const timeline = () => new Timeline<'count' | 'longest'>({ count: 'sum', longest: 'max' });
 

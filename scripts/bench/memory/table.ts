@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { tableStyle } from '../../../cli/engine/show.js';
+import { tableStyle } from '../../../cli/engine/terminal/show.js';
 import type { MemoryRow, MemorySummary } from './cases.js';
 
 const kib = (bytes: number) => new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(bytes / 1024);

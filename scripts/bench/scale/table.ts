@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { tableStyle } from '../../../cli/engine/show.js';
+import { tableStyle } from '../../../cli/engine/terminal/show.js';
 import type { ScaleRow } from './cases.js';
 
 const format = (digits: number) => new Intl.NumberFormat('en', { maximumFractionDigits: digits }).format;

@@ -3,7 +3,7 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { tableStyle } from '../../../cli/engine/show.js';
+import { tableStyle } from '../../../cli/engine/terminal/show.js';
 import { listenerId } from '../../target/config.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';

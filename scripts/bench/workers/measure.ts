@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
-import { tableStyle } from '../../../cli/engine/show.js';
+import { tableStyle } from '../../../cli/engine/terminal/show.js';
 import type { PollingMode } from '../../../lib/index.js';
 import { ensureHugepages } from '../../target/hugepages.js';
 import { startSpdkTarget } from '../../target/spdk-target.js';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { explain, UsageError } from './exit.js';
+import { explain, UsageError } from '../process/exit.js';
 
 /** A run may take hours, so it is checked first that its report can be written. */
 export function writableFile(path: string): string {

@@ -1,7 +1,7 @@
 // The progress of a transfer, on a terminal.
 
+import { formatBytes } from '../options/numbers.js';
 import { newBar } from './bar.js';
-import { formatBytes } from './numbers.js';
 
 export interface TransferBar {
   update(done: number): void;

@@ -1,8 +1,9 @@
 // What a stress run counts.
 
 import type { AttachReport, DetachReport } from 'spdk-nvme';
+import { codeOf } from '../process/exit.js';
+import { NotSettled } from '../process/watchdog.js';
 import { Events } from './events.js';
-import { codeOf } from './exit.js';
 import { Latencies } from './latencies.js';
 import {
   type AttachPhase,
@@ -14,7 +15,6 @@ import {
   phaseColumns,
 } from './phases.js';
 import { Timeline } from './timeline.js';
-import { NotSettled } from './watchdog.js';
 
 export type OperationName = 'attach' | 'detach';
 

@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import { type AttachOptions, type Controller, Environment, type LogLine, type TransportId } from 'spdk-nvme';
-import { integer } from './numbers.js';
-import { StopSignal } from './stop.js';
-import { attachOptionsOf, type TargetOptions, targetOf } from './target-options.js';
+import { integer } from '../options/numbers.js';
+import { attachOptionsOf, type TargetOptions, targetOf } from '../options/target-options.js';
+import { StopSignal } from '../process/stop.js';
 
 /** The time limits of work, a detach and a close after Ctrl-C, while the user waits. */
 const STOPPED_WORK_MS = 200;

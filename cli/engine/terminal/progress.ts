@@ -1,8 +1,8 @@
 // The progress of a run, on a terminal and elsewhere.
 
 import type { SingleBar } from 'cli-progress';
+import type { Progress } from '../process/messages.js';
 import { newBar } from './bar.js';
-import type { Progress } from './messages.js';
 
 const LINE_EVERY_MS = 5_000;
 

@@ -2,7 +2,7 @@
 
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import type { Patience } from './patience.js';
+import type { Patience } from '../process/patience.js';
 
 const PAUSE_MS = 50;
 

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from 'spdk-nvme';
+import type { Progress } from '../process/messages.js';
+import { Patience } from '../process/patience.js';
+import type { StopSignal } from '../process/stop.js';
 import { type Counts, countsOf, leaked, rdmaOf, worst } from './counts.js';
 import { collectGarbage, Retained } from './garbage.js';
-import type { Progress } from './messages.js';
-import { Patience } from './patience.js';
 import { countResources, countWhenQuiet, countWhenStable, hugepageFiles } from './resources.js';
-import type { StopSignal } from './stop.js';
 
 /**
  * For the kernel's target, which closes connections after us, for threads and descriptors of child processes, and for

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import { type Command, Option } from 'commander';
 import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
-import { codeOf, explain, Failure, UsageError } from './exit.js';
+import { codeOf, explain, Failure, UsageError } from '../process/exit.js';
 import { address, nqn, transportId, uuid } from './identifiers.js';
 import { addKeyOptions, type KeyOptions, keysOf } from './key-options.js';
 import { integer } from './numbers.js';

@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { explain, Failure } from '../process/exit.js';
+import type { Patience } from '../process/patience.js';
 import { type Counts, equal, leaked, type RdmaCounts, total } from './counts.js';
-import { explain, Failure } from './exit.js';
-import type { Patience } from './patience.js';
 
 /** One entry of `rdma -j resource show cq`. */
 export interface CompletionQueue {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AttachOptions, Secret } from 'spdk-nvme';
-import { codeOf, UsageError } from './exit.js';
+import { codeOf, UsageError } from '../process/exit.js';
 
 export interface KeyOptions {
   readonly dhchapSecret?: string;

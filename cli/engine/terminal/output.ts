@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
-import { UsageError } from './exit.js';
+import { UsageError } from '../process/exit.js';
 
 /** Rises when a field of a verb's JSON changes its meaning. */
 const SCHEMA = 1;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream, realpathSync, renameSync, rmSync, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { statsOf } from './files.js';
+import { statsOf } from './named-files.js';
 
 /**
  * A file that is there when all of it is written: until then its data is in a file beside it, so that a failure leaves what was there

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Controller, Namespace } from 'spdk-nvme';
-import { UsageError } from './exit.js';
+import { UsageError } from '../process/exit.js';
 import { integer } from './numbers.js';
 
 /** NVM Express Base Specification, "Namespace Identifier": the broadcast value. */

@@ -1,8 +1,8 @@
 // The options that say which part of a namespace a verb is about: in bytes, or in blocks as nvme-cli has them.
 import type { Command } from 'commander';
 import type { Namespace } from 'spdk-nvme';
+import { UsageError } from '../process/exit.js';
 import { addAlias } from './alias.js';
-import { UsageError } from './exit.js';
 import { bytes, integer } from './numbers.js';
 
 const most = Number.MAX_SAFE_INTEGER;
