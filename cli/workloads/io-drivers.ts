@@ -18,7 +18,9 @@ export interface Lane {
   /** Checks the data, with `--verify`. */
   readonly verifier: Verifier | undefined;
   readonly signal: AbortSignal;
-  /** When a command last completed or nothing was outstanding, on the clock of `performance.now()`. */
+  /** Commands that have not completed. */
+  outstanding: number;
+  /** When a command last completed, or was sent while nothing was outstanding, on the clock of `performance.now()`. */
   heard: number;
 }
 
@@ -48,12 +50,13 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
   try {
     for (;;) {
       let now = performance.now();
+      if (batch.outstanding === 0) lane.heard = now;
       if (going(now)) while (idle.length > 0 && pace.take(now)) start(idle.pop() as number, now);
       batch.submit();
-      if (batch.outstanding === 0) {
+      lane.outstanding = batch.outstanding;
+      if (lane.outstanding === 0) {
         if (!going(now)) break;
         await pace.wait(now);
-        lane.heard = performance.now();
         continue;
       }
       let count = batch.reap();
@@ -96,11 +99,11 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         if (now >= end || signal.aborted) return;
         if (!pace.take(now)) {
           await pace.wait(now);
-          lane.heard = performance.now();
           continue;
         }
         const { place, offset, write } = steps.next();
         if (write) verifier?.stamp(words, place);
+        if (lane.outstanding++ === 0) lane.heard = now;
         try {
           if (write) await namespace.write(buffer, { offset, queuePair });
           else await namespace.read(buffer, { offset, queuePair });
@@ -109,6 +112,8 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
           meter.failed++;
           endIfLost(error, namespace);
           continue;
+        } finally {
+          lane.outstanding--;
         }
         const begun = now;
         now = lane.heard = performance.now();

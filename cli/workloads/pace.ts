@@ -1,26 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** How late operations are made up for, at least: timers wake up some milliseconds late. */
+const leastLateMs = 20;
+/** How many of them are made up for at low rates. */
+const leastLate = 10;
+/** A wait for a low rate looks now and then whether the run has ended. */
+const longestWaitMs = 50;
+
 /** Spreads operations over time: this many a second, and only a few at the same time after a pause. */
 export class Pace {
   readonly #intervalMs: number;
-  #next = Number.NEGATIVE_INFINITY;
+  readonly #maxLateMs: number;
+  #next: number | undefined;
 
   /** @param rate operations a second; undefined: no limit */
   constructor(rate: number | undefined) {
     this.#intervalMs = rate === undefined ? 0 : 1_000 / rate;
+    this.#maxLateMs = Math.max(leastLateMs, leastLate * this.#intervalMs);
   }
 
   /** Whether one more operation may begin at this time of `performance.now()`. */
   take(now: number): boolean {
     if (this.#intervalMs === 0) return true;
-    if (now < this.#next) return false;
-    // Operations that were missed in a pause are not made up for.
-    this.#next = Math.max(this.#next, now - 10 * this.#intervalMs) + this.#intervalMs;
+    const next = this.#next ?? now;
+    if (now < next) return false;
+    // Operations that were missed in a long pause are not made up for.
+    this.#next = Math.max(next, now - this.#maxLateMs) + this.#intervalMs;
     return true;
   }
 
-  /** Waits until the next operation may begin. */
+  /** How long to wait for the next operation, or for a look whether the run has ended. */
+  delay(now: number): number {
+    return Math.min(longestWaitMs, Math.max(1, (this.#next ?? now) - now));
+  }
+
   async wait(now: number): Promise<void> {
-    await sleep(Math.max(1, this.#next - now));
+    await sleep(this.delay(now));
   }
 }

@@ -76,6 +76,7 @@ export async function runPerf(
       pace: new Pace(plan.rate === undefined ? undefined : plan.rate / queuePairs.length),
       verifier,
       signal,
+      outstanding: 0,
       heard: performance.now(),
     }),
   );
@@ -203,7 +204,7 @@ async function unlessStalled(
   const stalled = new Promise<never>((_, reject) => {
     timer = setInterval(() => {
       const since = performance.now() - timeoutMs;
-      if (lanes.some(({ heard }) => heard < since))
+      if (lanes.some(({ outstanding, heard }) => outstanding > 0 && heard < since))
         reject(new Failure(`ERR_SPDK_TIMEOUT: no command of a queue completed within ${timeoutMs} ms`));
     }, stallCheckMs);
   });

@@ -1,5 +1,6 @@
 // `perf --verify` with a target in memory: what a disk does wrong is found.
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Pace } from '../../cli/workloads/pace.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
@@ -107,6 +108,52 @@ it.each(['batch', 'promise'])(
     expect(report.findings).toEqual([expect.stringMatching(/wrong data; .* a write is lost$/)]);
   },
 );
+
+it.each(['batch', 'promise'])('takes the time between operations for no timeout: %s', async (api) => {
+  // The one operation of each second takes a moment; the rest of the second is more than --timeout.
+  const { status, report } = await perf(['--rate', '1', '--timeout', '700', '--api', api]);
+  expect({ status, findings: report.findings }).toEqual({ status: 0, findings: [] });
+});
+
+describe('the pace of a rate', () => {
+  /** How many operations begin in a second, with a look every so often. */
+  function inOneSecond(rate: number, everyMs: number, start = 12_345): number {
+    const pace = new Pace(rate);
+    let count = 0;
+    for (let now = start; now < start + 1_000; now += everyMs) while (pace.take(now)) count++;
+    return count;
+  }
+
+  it.each([
+    [1, 1],
+    [3, 50],
+    [10, 1],
+  ])('begins %i a second and no more', (rate, everyMs) => {
+    expect(inOneSecond(rate, everyMs)).toBe(rate);
+  });
+
+  it('is reached where each wait takes as long as many operations', () => {
+    for (const everyMs of [1.2, 7]) {
+      const count = inOneSecond(50_000, everyMs);
+      expect(count).toBeGreaterThan(49_000);
+      expect(count).toBeLessThanOrEqual(50_000);
+    }
+  });
+
+  it('does not make up for a long pause', () => {
+    const pace = new Pace(1_000);
+    pace.take(0);
+    let count = 0;
+    while (pace.take(60_000)) count++;
+    expect(count).toBeLessThan(50);
+  });
+
+  it('lets a run look at its end and at signals, however low the rate is', () => {
+    const pace = new Pace(0.01);
+    pace.take(0);
+    expect(pace.delay(1)).toBeLessThanOrEqual(50);
+  });
+});
 
 it('says that the target grants fewer queues', async () => {
   subsystem.maxIoQueues = 1;
