@@ -110,7 +110,8 @@ export class SpdkError extends Error {
         : // Command-specific status codes mean other things for Connect than for reads and writes.
           nvmeStatus(sct, sc, dnr, code === 'ERR_SPDK_CONNECT_REJECTED' ? 'fabrics' : 'nvm');
     const names = [...(errno ? [errnoName(errno)] : []), ...(status ? [`NVMe status ${status.name}`] : [])];
-    const what = names.length > 0 ? `${unended(failure.message)} (${names.join(', ')})` : failure.message;
+    const message = sentence(failure.message);
+    const what = names.length > 0 ? `${unended(message)} (${names.join(', ')})` : message;
     return new SpdkError(code, compose(what, code), { errno, nvmeStatus: status });
   }
 }
@@ -157,6 +158,14 @@ export function codedError(what: string, thrown: unknown): SpdkError | SpdkTypeE
   return new SpdkError('ERR_SPDK_INTERNAL', compose(`${what}: ${why}`, 'ERR_SPDK_INTERNAL'), {
     cause: thrown,
   });
+}
+
+/**
+ * Native messages begin in lower case, because logs and the history have them behind other text. Here they begin as this package's other
+ * messages: with a capital letter, unless the first word is a name of code or a device (`memoryMb`, `mlx5_0`).
+ */
+function sentence(message: string): string {
+  return message.replace(/^[a-z]+(?=[\s,:;]|$)/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 }
 
 /** A sentence on what happened, then the catalogue's on what to do. */

@@ -87,7 +87,7 @@ describe('admin commands', () => {
     await controller.reset();
     expect(await pending).toMatchObject({
       code: 'ERR_SPDK_IO_FAILED',
-      message: expect.stringContaining('the connection ended'),
+      message: expect.stringContaining('The connection ended'),
     });
   });
 });

@@ -125,6 +125,18 @@ describe('SpdkError.fromNative', () => {
     expect(error.message).toMatch(/rejected the connection \(ECONNREFUSED\)\. Check `traddr`/);
   });
 
+  it.each([
+    ['the target rejected the connection', 'The target rejected the connection'],
+    ['no response from 10.0.0.1: none', 'No response from 10.0.0.1: none'],
+    ['memoryMb is 64, which is too little', 'memoryMb is 64, which is too little'],
+    ['rxe0 is not usable', 'rxe0 is not usable'],
+    ['nqn.2016-06.io.spdk:cnode1 rejected this host', 'nqn.2016-06.io.spdk:cnode1 rejected this host'],
+    ['/proc is not mounted', '/proc is not mounted'],
+  ])('begins %j with a capital letter, unless it begins with a name', (message, beginning) => {
+    const { message: whole } = SpdkError.fromNative({ code: 'ERR_SPDK_UNREACHABLE', message });
+    expect(whole.startsWith(`${beginning}. `)).toBe(true);
+  });
+
   it('does not fail over an errno that cannot be one', () => {
     for (const errno of [Number.NaN, 1e300, 0.5]) {
       const error = SpdkError.fromNative({ code: 'ERR_SPDK_INTERNAL', message: 'x', errno });
