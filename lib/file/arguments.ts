@@ -1,7 +1,7 @@
 // The arguments of a file's methods, in the forms that FileHandle of node:fs/promises takes.
 
 import { SpdkError } from '../errors/spdk-error.js';
-import { checkInteger, checkOneOf, readOptions } from '../options/arguments.js';
+import { checkInteger, checkString, describe, readOptions } from '../options/arguments.js';
 import { plainBytesOf } from '../options/buffers.js';
 import { or } from '../options/common.js';
 
@@ -31,18 +31,6 @@ export interface Part {
 
 const defaultReadBytes = 16_384;
 const partKeys = ['offset', 'length', 'position'] as const;
-const encodings = [
-  'utf8',
-  'utf-8',
-  'utf16le',
-  'ucs2',
-  'latin1',
-  'binary',
-  'ascii',
-  'base64',
-  'base64url',
-  'hex',
-] as const;
 
 /** `(buffer, offset, length, position)`, `(buffer, options)` or `(options)`. */
 export function readPart(first: unknown, second: unknown, length: unknown, position: unknown): Part {
@@ -87,7 +75,13 @@ export function checkPosition(value: unknown): number | null {
   throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `position must be ${range}; got ${value}`);
 }
 
-/** Checks that an encoding is one of Node.js's; undefined for none. */
+/** Checks that an encoding is one of Node.js's, in its small letters or others; undefined for none. */
 export function checkEncoding(value: unknown): BufferEncoding | undefined {
-  return value === undefined || value === null ? undefined : checkOneOf(value, 'encoding', encodings);
+  if (value === undefined || value === null) return undefined;
+  const name = checkString(value, 'encoding').toLowerCase();
+  if (Buffer.isEncoding(name)) return name;
+  throw new SpdkError(
+    'ERR_SPDK_INVALID_ARG_VALUE',
+    `encoding must be one of Node.js, as 'utf8'; got ${describe(value)}`,
+  );
 }

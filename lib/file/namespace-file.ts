@@ -8,9 +8,9 @@ import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
 import { Namespace } from '../namespace.js';
-import { describe, readOptions } from '../options/arguments.js';
+import { checkBoolean, describe, readOptions } from '../options/arguments.js';
 import { allBytesOf, plainBytesOf } from '../options/buffers.js';
-import { checkTimeout, optional } from '../options/common.js';
+import { checkTimeout, optional, or } from '../options/common.js';
 import type { QueuePair } from '../queue-pair.js';
 import { ByteAccess, noSpace } from '../streams/byte-access.js';
 import { NamespaceReadStream } from '../streams/read-stream.js';
@@ -75,7 +75,8 @@ export class NamespaceFile implements AsyncDisposable {
 
   /**
    * Reads into the buffer. `bytesRead` is less than requested, or 0, at the end of the namespace. Without a position
-   * it reads at the position of the file, which moves; concurrent calls each have their own part.
+   * it reads at the position of the file, which moves; concurrent calls each have their own part. A call that fails moves it back, unless
+   * a later one has moved it.
    */
   read<Target extends NodeJS.ArrayBufferView>(
     buffer: Target,
@@ -99,7 +100,9 @@ export class NamespaceFile implements AsyncDisposable {
     return this.#do(async () => {
       const { view, bytes, position: at } = readPart(first, second, length, position);
       const [from, there] = this.#place(at, bytes.byteLength);
-      if (there > 0) await this.#access.read(bytes.subarray(0, there), from, this.#options);
+      await this.#transfer(at, from, there, () =>
+        this.#access.read(bytes.subarray(0, there), from, this.#options),
+      );
       return { bytesRead: there, buffer: view };
     });
   }
@@ -128,9 +131,10 @@ export class NamespaceFile implements AsyncDisposable {
   ): Promise<{ bytesWritten: number; buffer: NodeJS.ArrayBufferView | string }> {
     return this.#do(async () => {
       const { view, bytes, position: at } = writePart(first, second, third, position);
-      const from = this.#placeWhole(at, bytes.byteLength);
-      if (bytes.byteLength > 0) await this.#access.write(bytes, from, this.#options);
-      return { bytesWritten: bytes.byteLength, buffer: typeof first === 'string' ? first : view };
+      const length = bytes.byteLength;
+      const from = this.#placeWhole(at, length);
+      await this.#transfer(at, from, length, () => this.#access.write(bytes, from, this.#options));
+      return { bytesWritten: length, buffer: typeof first === 'string' ? first : view };
     });
   }
 
@@ -143,7 +147,7 @@ export class NamespaceFile implements AsyncDisposable {
       const at = checkPosition(position);
       const parts = allBytesOf(buffers, plainBytesOf, 0);
       const [from, there] = this.#place(at, total(parts));
-      if (there > 0) await this.#access.readv(cut(parts, there), from, this.#options);
+      await this.#transfer(at, from, there, () => this.#access.readv(cut(parts, there), from, this.#options));
       return { bytesRead: there, buffers };
     });
   }
@@ -158,7 +162,9 @@ export class NamespaceFile implements AsyncDisposable {
       const parts = allBytesOf(buffers, plainBytesOf, 0);
       const length = total(parts);
       const from = this.#placeWhole(at, length);
-      if (length > 0) await this.#access.writev(cut(parts, length), from, this.#options);
+      await this.#transfer(at, from, length, () =>
+        this.#access.writev(cut(parts, length), from, this.#options),
+      );
       return { bytesWritten: length, buffers };
     });
   }
@@ -180,14 +186,19 @@ export class NamespaceFile implements AsyncDisposable {
       if (encoding !== undefined) checkTextLength(length, encoding);
       const buffer = bufferOf(length);
       const [from, there] = this.#place(null, buffer.byteLength);
-      if (there > 0) await this.#access.read(buffer, from, this.#options);
+      await this.#transfer(null, from, there, () => this.#access.read(buffer, from, this.#options));
       return encoding === undefined ? buffer : textOf(buffer, encoding);
     });
   }
 
-  /** The size and the block size. */
-  stat(): Promise<FileStats> {
-    return this.#do(async () => new FileStats(this.namespace));
+  /** The size and the block size, as numbers. @throws {SpdkError} ERR_SPDK_UNSUPPORTED for `bigint: true` */
+  stat(options?: { readonly bigint?: false | undefined }): Promise<FileStats> {
+    return this.#do(async () => {
+      const bigint = readOptions(options, 'stat options', ['bigint']).get('bigint');
+      if (checkBoolean(or(bigint, false), 'bigint'))
+        throw new SpdkError('ERR_SPDK_UNSUPPORTED', 'stat() has numbers only: omit bigint');
+      return new FileStats(this.namespace);
+    });
   }
 
   /** Makes all earlier writes durable. */
@@ -270,6 +281,25 @@ export class NamespaceFile implements AsyncDisposable {
     if (length > bytes - from)
       throw noSpace(`Writing ${length} bytes at ${from}`, `of the namespace, ${bytes}`);
     return this.#place(position, length)[0];
+  }
+
+  /**
+   * Transfers the data that was placed. If that fails, the position of the file is where it was, so that a call that is made again has
+   * the same place; unless a later call has moved it.
+   */
+  async #transfer(
+    position: number | null,
+    from: number,
+    length: number,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    if (length === 0) return;
+    try {
+      await work();
+    } catch (error) {
+      if (position === null && this.#position === from + length) this.#position = from;
+      throw error;
+    }
   }
 
   #plan(options: unknown, direction: 'read' | 'write'): FileStreamPlan {

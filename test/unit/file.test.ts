@@ -175,6 +175,41 @@ describe('a file', () => {
     expect(second?.buffer).toHaveLength(16_384);
   });
 
+  it('is where it was after a call that failed, unless a later one has moved it', async () => {
+    const failed = { code: 'ERR_SPDK_IO_FAILED' };
+    const blocks = [noise(512, 3), noise(512, 4)];
+    const calls = [
+      () => file.write(blocks[0] as Buffer),
+      () => file.writev(blocks),
+      () => file.read(Buffer.alloc(512)),
+      () => file.readv([Buffer.alloc(100)]),
+      () => file.readFile(),
+    ];
+    for (const call of calls) {
+      fixture.target.failCommands({ sc: 0x06, dnr: true });
+      await expect(call()).rejects.toMatchObject(failed);
+    }
+    await file.write('again');
+    expect(Buffer.from(memory.data.subarray(0, 5)).toString()).toBe('again');
+
+    await file.read(Buffer.alloc(507));
+    fixture.target.failCommands({ sc: 0x06, dnr: true, command: 'write' });
+    const [first, second] = await Promise.allSettled(blocks.map((block) => file.write(block)));
+    expect([first?.status, second?.status]).toEqual(['rejected', 'fulfilled']);
+    expect(Buffer.from(memory.data.subarray(1024, 1536)).equals(blocks[1] as Buffer)).toBe(true);
+    await file.write('end');
+    expect(Buffer.from(memory.data.subarray(1536, 1539)).toString()).toBe('end');
+  });
+
+  it('knows the encodings of Node.js by all of their names', async () => {
+    await file.write('6869', 0, 'HEX' as BufferEncoding);
+    for (const name of ['UTF-8', 'ucs-2', 'utf-16le', 'base64url', 'ASCII'] as BufferEncoding[]) {
+      expect(await (await open(ns)).readFile(name)).toBe(Buffer.from(memory.data).toString(name));
+    }
+    const read = file.readFile('none' as BufferEncoding);
+    await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });
+  });
+
   it('rejects what has no room, whole, like ENOSPC', async () => {
     const before = Buffer.from(memory.data);
     const rejected = { code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 };
@@ -196,6 +231,9 @@ describe('a file', () => {
     const stat = await file.stat();
     expect({ ...stat }).toEqual({ size, blksize: 512, blocks: 64 });
     expect([stat.isBlockDevice(), stat.isFile(), stat.isDirectory()]).toEqual([true, false, false]);
+    expect(await file.stat({ bigint: false })).toEqual(stat);
+    const asBigint = file.stat({ bigint: true } as unknown as { bigint: false });
+    await expect(asBigint).rejects.toMatchObject({ code: 'ERR_SPDK_UNSUPPORTED' });
     await file.sync();
     await file.datasync();
   });
