@@ -1,9 +1,19 @@
 // The event loop, its timers and its clock.
 
+import { performance } from 'node:perf_hooks';
+import {
+  clearImmediate,
+  clearInterval,
+  clearTimeout,
+  setImmediate,
+  setInterval,
+  setTimeout,
+} from 'node:timers';
+
 /**
- * The functions of the event loop as they are when this module is loaded; the rest of this package uses only these. Test runners replace
- * the global ones by fake timers that do not advance by themselves. Targets and SPDK run in real time, so time limits and reconnects
- * must do so, too.
+ * The functions of the event loop; the rest of this package uses only these. Test runners replace the global ones by fake timers that do
+ * not advance by themselves. Targets and SPDK run in real time, so time limits and reconnects must do so, too. Those of Node.js's modules
+ * stay real, also where this package is loaded under fake timers.
  */
 export const eventLoop = {
   setImmediate,

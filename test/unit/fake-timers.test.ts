@@ -36,6 +36,17 @@ afterEach(async () => {
   vi.resetModules();
 });
 
+it('the package can be loaded under fake timers', async () => {
+  await world.env.close();
+  world.simulation.restore();
+  world = await load();
+  const { namespaces } = await world.env.attach(memoryId('a'));
+  await namespaces[0]?.write(Buffer.alloc(512), { offset: 0, timeoutMs: 60_000 });
+  world.target.silent = true;
+  const late = namespaces[0]?.read(Buffer.alloc(512), { offset: 0, timeoutMs: 20 });
+  await expect(late).rejects.toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
+});
+
 it('an attach waits for the end of a cancelled one of the same controller', async () => {
   const { env, target } = world;
   target.connectMs = 200;
