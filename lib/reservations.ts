@@ -1,6 +1,12 @@
 // Reservations of one namespace: which hosts may read and write it.
 
-import { limitKeys, type OperationOptions, type RawIoCommand, restOf } from './io/operation-options.js';
+import {
+  limitKeys,
+  limitsOfCall,
+  type OperationOptions,
+  type RawIoCommand,
+  restOf,
+} from './io/operation-options.js';
 import {
   acquireCommand,
   checkKey,
@@ -109,10 +115,11 @@ export class Reservations {
 
   /** Returns who is registered, and who holds the reservation. */
   async report(options?: OperationOptions): Promise<ReservationReport> {
+    const limits = limitsOfCall(readOptions(options, 'report options', limitKeys));
     // One more command for a report that is longer than expected, and again if hosts register meanwhile.
     for (let expected = firstRegistrants; ; ) {
       const command = reportCommand(reportBytes(expected));
-      await this.#send(command, options);
+      await this.#send(command, limits());
       const there = registrantsIn(command.data);
       if (there <= expected) return decodeReport(command.data);
       expected = there;

@@ -2,13 +2,12 @@
 // Longer than other files, because half of it documents public types and methods.
 
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
-import { eventLoop } from './internal/event-loop.js';
 import {
   type DataFlags,
   limitKeys,
+  limitsOfCall,
   type OperationOptions,
   readDataFlags,
-  restOf,
 } from './io/operation-options.js';
 import type { CheckedRawCommand } from './io/request.js';
 import { readNamespaceDescriptors } from './nvme/namespace-descriptors.js';
@@ -39,7 +38,7 @@ import {
   readOptions,
 } from './options/arguments.js';
 import { bytesOf, invalidBuffer } from './options/buffers.js';
-import { or, timeoutUntil } from './options/common.js';
+import { or } from './options/common.js';
 
 export type { Zone, ZonedInfo, ZoneState } from './nvme/zones.js';
 
@@ -267,16 +266,6 @@ export class Zones {
     this.#known = true;
     return this.#info;
   }
-}
-
-/** The limits of each command of a call: its time limit is that of all of them. */
-function limitsOfCall(given: ReadonlyMap<string, unknown>): () => OperationOptions {
-  const since = eventLoop.now();
-  return () => {
-    const { timeoutMs, ...others } = restOf(given);
-    if (timeoutMs === undefined) return others;
-    return { ...others, timeoutMs: timeoutUntil(since + timeoutMs) };
-  };
 }
 
 function offsetOf(zone: unknown): number {

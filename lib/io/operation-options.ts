@@ -1,8 +1,17 @@
 // The options of operations on a namespace: their types, and reading them.
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
-import { checkOnTimeout, checkSignal, maxTimerMs, or } from '../options/common.js';
+import {
+  checkOnTimeout,
+  checkSignal,
+  checkTimeout,
+  maxTimerMs,
+  optional,
+  or,
+  timeoutUntil,
+} from '../options/common.js';
 import type { GivenMetadata, ProtectionOptions } from './metadata-options.js';
 import type { OnTimeout, RequestLimits } from './request.js';
 import type { IoLimits } from './submission-queue.js';
@@ -174,6 +183,15 @@ export function readRange<Limits extends RequestLimits>(
 /** Returns the other options of a command that sends another command, which checks them. */
 export function restOf(given: ReadonlyMap<string, unknown>): OperationOptions {
   return Object.fromEntries(limitKeys.filter((key) => given.has(key)).map((key) => [key, given.get(key)]));
+}
+
+/** The limits of each command of a call: its time limit is that of all of them. */
+export function limitsOfCall(given: ReadonlyMap<string, unknown>): () => OperationOptions {
+  const { timeoutMs: _, ...others } = restOf(given);
+  const timeoutMs = optional(given.get('timeoutMs'), checkTimeout);
+  if (timeoutMs === undefined) return () => others;
+  const end = eventLoop.now() + timeoutMs;
+  return () => ({ ...others, timeoutMs: timeoutUntil(end) });
 }
 
 /** Reads the options of a copy. */

@@ -67,6 +67,13 @@ describe('a reservation', () => {
     expect(registrants).toHaveLength(21);
     expect(generation).toBe(21);
     expect(registrants[0]).toMatchObject({ key: 5n, hostId: controllers[0]?.hostId, holder: false });
+    // A second command reads all of them, within the same time limit.
+    disk.target.latencyMs = 200;
+    const late = one.reservations.report({ timeoutMs: 300 });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
+    await expect(one.reservations.report({ timeoutMs: 1.5 })).rejects.toMatchObject({
+      code: 'ERR_SPDK_INVALID_ARG_VALUE',
+    });
   });
 
   it('fences the host that it is taken from, and stays over a reset', async () => {
