@@ -36,9 +36,14 @@ afterEach(async () => {
   vi.resetModules();
 });
 
-it('the package can be loaded under fake timers', async () => {
+it.each([
+  ['of Vitest', undefined],
+  ['of Jest', { toFake: ['setTimeout', 'setInterval', 'setImmediate', 'performance', 'queueMicrotask'] }],
+] as const)('the package can be loaded under fake timers %s', async (_, config) => {
   await world.env.close();
   world.simulation.restore();
+  vi.useRealTimers();
+  vi.useFakeTimers(config && { toFake: [...config.toFake] });
   world = await load();
   const { namespaces } = await world.env.attach(memoryId('a'));
   await namespaces[0]?.write(Buffer.alloc(512), { offset: 0, timeoutMs: 60_000 });
