@@ -9,6 +9,7 @@ import { wipeKeys } from './keys.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
 import { anaNotices, type ControllerFacts, readFacts, readIds } from './multipath/identity.js';
 import type { PathCounts } from './multipath/io-path.js';
+import { Refresh } from './multipath/refresh.js';
 import type { Namespace } from './namespace.js';
 import type { NamespaceNames } from './nvme/namespace-descriptors.js';
 import type { AttachOptions } from './options/attach.js';
@@ -27,6 +28,37 @@ type Failure = SpdkError | SpdkTypeError;
  * - `detaching`, `detached`: it is being removed, or is removed
  */
 export type PathState = 'connecting' | 'up' | 'reconnecting' | 'failed' | 'detaching' | 'detached';
+
+/**
+ * The states that may follow each. A path that failed because it leads elsewhere stays `failed` when its controller is detached for that;
+ * only a detach of the path itself ends it.
+ */
+const following: Readonly<Record<PathState, readonly PathState[]>> = {
+  connecting: ['up', 'reconnecting', 'failed', 'detaching', 'detached'],
+  up: ['reconnecting', 'failed', 'detaching', 'detached'],
+  reconnecting: ['up', 'failed', 'detaching', 'detached'],
+  failed: ['reconnecting', 'detaching', 'detached'],
+  detaching: ['detached'],
+  detached: [],
+};
+
+/**
+ * Whether operations go over a path that is up. Each change of its state makes it `trusted`.
+ *
+ * | standing         | used | a command finds it disconnected | after {@link suspicionMs}, if it reports no change |
+ * | ---------------- | ---- | ------------------------------- | -------------------------------------------------- |
+ * | `trusted`        | yes  | `suspected`                     |                                                    |
+ * | `suspected`      | no   |                                 | `cleared`                                          |
+ * | `cleared`        | yes  | `suspectedAgain`; its failures count as the command's own |                          |
+ * | `suspectedAgain` | no   | its failures count as the command's own | `cleared`                                  |
+ */
+type Standing = 'trusted' | 'suspected' | 'cleared' | 'suspectedAgain';
+
+/**
+ * Whether operations wait for a path that is `connecting` or `reconnecting`. It is `limited` from the beginning of either, by
+ * `fastIoFailTimeoutMs` (0: `unlimited`), then `over`; in all other states it is `unlimited`.
+ */
+type Waiting = 'unlimited' | 'limited' | 'over';
 
 /** Counters of a path. */
 export interface PathStats {
@@ -100,15 +132,25 @@ export class SubsystemPath {
   #connections = 0;
   #connecting: Promise<void> | undefined;
   #wake: () => void = () => {};
-  #readingAna = false;
-  #anaStale = false;
-  #listing = false;
-  #listStale = false;
-  #failingFast = false;
-  #failFast: NodeJS.Timeout | undefined;
+  readonly #anaLog = new Refresh(askAgainMs, {
+    ready: () => this.#state === 'up' && this.reportsAna,
+    read: () => this.#refreshAna(),
+    failed: (error) => {
+      this.#error = codedError('Reading the ANA log failed', error);
+    },
+  });
+  readonly #list = new Refresh(askAgainMs, {
+    ready: () => this.#state === 'up',
+    read: () => this.#refreshList(),
+    failed: (error) => {
+      this.#error = codedError('Identifying the namespaces failed', error);
+    },
+  });
+  #waiting: Waiting = 'unlimited';
+  #waitingLimit: NodeJS.Timeout | undefined;
+  #standing: Standing = 'trusted';
   #suspicion: NodeJS.Timeout | undefined;
-  #falselySuspected = false;
-  #again: NodeJS.Timeout | undefined;
+  #preparing: NodeJS.Timeout | undefined;
 
   private constructor(spec: PathSpec, services: PathServices) {
     this.spec = spec;
@@ -157,18 +199,18 @@ export class SubsystemPath {
 
   /** @internal */
   get usable(): boolean {
-    return this.#state === 'up' && this.#suspicion === undefined;
+    return this.#state === 'up' && (this.#standing === 'trusted' || this.#standing === 'cleared');
   }
 
   /** @internal */
   get returning(): boolean {
     if (this.#state === 'up') return true;
-    return (this.#state === 'connecting' || this.#state === 'reconnecting') && !this.#failingFast;
+    return (this.#state === 'connecting' || this.#state === 'reconnecting') && this.#waiting !== 'over';
   }
 
   /** @internal */
   get falselySuspected(): boolean {
-    return this.#falselySuspected;
+    return this.#standing === 'cleared' || this.#standing === 'suspectedAgain';
   }
 
   /** @internal */
@@ -194,9 +236,9 @@ export class SubsystemPath {
   /** @internal */
   suspect(): void {
     if (!this.usable) return;
+    this.#standing = this.#standing === 'cleared' ? 'suspectedAgain' : 'suspected';
     this.#suspicion = eventLoop.setTimeout(() => {
-      this.#trust();
-      this.#falselySuspected = true;
+      this.#standing = 'cleared';
       this.#services.changed(this);
     }, suspicionMs);
     this.#services.changed(this);
@@ -204,7 +246,7 @@ export class SubsystemPath {
 
   /** @internal Begins to attach it. */
   start(): void {
-    this.#countFastFail();
+    this.#limitWaiting();
     // From then on native code has the keys.
     this.#connecting = this.#connect().finally(() => wipeKeys(this.spec.options));
   }
@@ -262,14 +304,14 @@ export class SubsystemPath {
   #adopt(controller: Controller): void {
     const events = controller.ownEvents;
     this.#controller = controller;
-    controller.onLogChanged = () => this.readAna();
+    controller.onLogChanged = () => this.#anaLog.request();
     events.on('resetting', (reason) => this.#enter('reconnecting', reason));
     events.on('reconnectFailed', (error) => {
       this.#error = error;
     });
     events.on('reset', () => void this.#prepare(controller));
     events.on('failed', (error) => this.#enter('failed', error));
-    events.on('namespaces', () => void this.#list(controller));
+    events.on('namespaces', () => this.#list.request());
     events.on('state', (state) => {
       if (state === 'wedged' || state === 'draining') this.#enter('detaching', undefined);
     });
@@ -294,8 +336,8 @@ export class SubsystemPath {
       if (stale()) return;
       this.#keep(listed);
       this.#enter('up', undefined);
-      if (this.#listStale || controller.namespaces.length !== listed.length) void this.#list(controller);
-      if (this.#anaStale) this.readAna();
+      if (this.#list.due || controller.namespaces.length !== listed.length) this.#list.request();
+      if (this.#anaLog.due) this.#anaLog.request();
     } catch (thrown) {
       if (stale()) return;
       const error = codedError('Preparing the path failed', thrown);
@@ -303,7 +345,10 @@ export class SubsystemPath {
       if (finalCodes.includes(error.code)) {
         this.#enter('failed', error);
         await controller.detach(giveBack).catch(() => {});
-      } else this.#askLater(() => void this.#prepare(controller));
+        return;
+      }
+      eventLoop.clearTimeout(this.#preparing);
+      this.#preparing = eventLoop.setTimeout(() => void this.#prepare(controller), askAgainMs).unref();
     }
   }
 
@@ -331,53 +376,28 @@ export class SubsystemPath {
 
   /** @internal Reads the ANA log now, or once more after the reading that is under way. */
   readAna(): void {
-    this.#anaStale = true;
+    this.#anaLog.request();
+  }
+
+  async #refreshAna(): Promise<void> {
     const controller = this.#controller;
     const facts = this.#facts;
-    if (this.#readingAna || this.#state !== 'up' || !controller || !facts?.reportsAna) return;
-    void this.#readAnaAgain(controller, facts);
+    if (!controller || !facts) return;
+    const connection = this.#connections;
+    const ana = await this.#askAna(controller, facts);
+    // The next connection has read its own.
+    if (connection !== this.#connections) return;
+    this.#ana = ana;
+    this.#services.changed(this);
   }
 
-  async #readAnaAgain(controller: Controller, facts: ControllerFacts): Promise<void> {
-    this.#readingAna = true;
-    try {
-      while (this.#anaStale && this.#state === 'up') {
-        this.#anaStale = false;
-        const connection = this.#connections;
-        const ana = await this.#askAna(controller, facts);
-        if (connection !== this.#connections) break;
-        this.#ana = ana;
-        this.#services.changed(this);
-      }
-    } catch (error) {
-      this.#anaStale = true;
-      this.#error = codedError('Reading the ANA log failed', error);
-      this.#askLater(() => this.readAna());
-    } finally {
-      this.#readingAna = false;
-    }
-  }
-
-  async #list(controller: Controller): Promise<void> {
-    this.#listStale = true;
-    if (this.#listing || this.#state !== 'up') return;
-    this.#listing = true;
-    try {
-      while (this.#listStale && this.#state === 'up') {
-        this.#listStale = false;
-        const listed = await this.#askNamespaces(controller);
-        this.#keep(listed);
-        // A new namespace may be of a group that the last log did not name it in.
-        if (this.#facts?.reportsAna) this.readAna();
-        this.#services.changed(this);
-      }
-    } catch (error) {
-      this.#listStale = true;
-      this.#error = codedError('Identifying the namespaces failed', error);
-      this.#askLater(() => void this.#list(controller));
-    } finally {
-      this.#listing = false;
-    }
+  async #refreshList(): Promise<void> {
+    const controller = this.#controller;
+    if (!controller) return;
+    this.#keep(await this.#askNamespaces(controller));
+    // A new namespace may be of a group that the last log did not name it in.
+    if (this.reportsAna) this.#anaLog.request();
+    this.#services.changed(this);
   }
 
   async #askNamespaces(controller: Controller): Promise<readonly ListedNamespace[]> {
@@ -397,31 +417,21 @@ export class SubsystemPath {
     this.listedAt = eventLoop.now();
   }
 
-  #askLater(ask: () => void): void {
-    eventLoop.clearTimeout(this.#again);
-    this.#again = eventLoop.setTimeout(ask, askAgainMs).unref();
-  }
-
   #enter(state: PathState, error: Failure | undefined): void {
     const before = this.#state;
-    if (before === state || before === 'detached' || (before === 'detaching' && state !== 'detached')) return;
-    // The controller of a path that leads elsewhere is detached, and the path has failed all the same.
-    if (
-      before === 'failed' &&
-      (state === 'detaching' || state === 'detached') &&
-      !this.#ending.signal.aborted
-    )
-      return;
+    const ends = state === 'detaching' || state === 'detached';
+    if (!following[before].includes(state)) return;
+    if (before === 'failed' && ends && !this.#ending.signal.aborted) return;
     this.#state = state;
     this.#error = error;
-    this.#trust();
-    this.#falselySuspected = false;
-    if (state === 'reconnecting') this.#countFastFail();
-    else if (state !== 'connecting') this.#stopFastFail();
+    eventLoop.clearTimeout(this.#suspicion);
+    this.#standing = 'trusted';
+    if (state === 'reconnecting') this.#limitWaiting();
+    else this.#unlimitWaiting();
     if (state === 'up') this.#services.up(this);
     else if (before === 'up' || state === 'failed') this.#services.down(this, error);
     else this.#services.changed(this);
-    if (state === 'failed' || state === 'detaching' || state === 'detached') this.#reportEnd(error);
+    if (state === 'failed' || ends) this.#reportEnd(error);
   }
 
   #reportEnd(error: Failure | undefined): void {
@@ -431,27 +441,21 @@ export class SubsystemPath {
     this.#services.firstFailed(this, error ?? detached());
   }
 
-  #trust(): void {
-    eventLoop.clearTimeout(this.#suspicion);
-    this.#suspicion = undefined;
-  }
-
-  /** Operations do not wait for it any more after `fastIoFailTimeoutMs`. */
-  #countFastFail(): void {
+  #limitWaiting(): void {
     const { fastIoFailTimeoutMs } = this.spec.options;
-    this.#stopFastFail();
+    this.#unlimitWaiting();
     if (fastIoFailTimeoutMs === 0) return;
-    this.#failFast = eventLoop
+    this.#waiting = 'limited';
+    this.#waitingLimit = eventLoop
       .setTimeout(() => {
-        this.#failingFast = true;
+        this.#waiting = 'over';
         this.#services.changed(this);
       }, fastIoFailTimeoutMs)
       .unref();
   }
 
-  #stopFastFail(): void {
-    eventLoop.clearTimeout(this.#failFast);
-    this.#failFast = undefined;
-    this.#failingFast = false;
+  #unlimitWaiting(): void {
+    eventLoop.clearTimeout(this.#waitingLimit);
+    this.#waiting = 'unlimited';
   }
 }
