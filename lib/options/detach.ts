@@ -7,7 +7,7 @@ import { checkTimeout, conflict, maxTimerMs, or, type Resolved } from './common.
 export interface DetachOptions {
   /**
    * How long to wait for outstanding I/O before it is aborted, in milliseconds, 0 to `timeoutMs`.
-   * Default 1000, or `timeoutMs` if that is less.
+   * Default 1000, or half of `timeoutMs` if that is less: what is left is for disconnecting.
    */
   drainMs?: number | undefined;
   /**
@@ -32,7 +32,7 @@ export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
   ] as const satisfies readonly (keyof DetachOptions)[]);
   const timeoutMs = checkTimeout(or(given.get('timeoutMs'), 5_000));
   const drainMs = checkInteger(
-    or(given.get('drainMs'), Math.min(1_000, timeoutMs)),
+    or(given.get('drainMs'), Math.min(1_000, Math.floor(timeoutMs / 2))),
     'drainMs',
     0,
     maxTimerMs,

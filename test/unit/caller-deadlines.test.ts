@@ -29,6 +29,7 @@ beforeEach(async () => {
   controller = await attaching;
 });
 afterEach(async () => {
+  fixture.target.silent = false;
   stick(false);
   await vi.advanceTimersByTimeAsync(60_000);
   const closing = ended(fixture.env.close());
@@ -82,6 +83,22 @@ describe('detach()', () => {
     ]);
     expect(controller.state).toBe('wedged');
   });
+
+  it.each([
+    ['detach()', (timeoutMs: number) => controller.detach({ timeoutMs }), 300, 150],
+    ['env.close()', (timeoutMs: number) => fixture.env.close({ timeoutMs }), 2_000, 500],
+  ] as const)(
+    '%s leaves time to disconnect when the I/O does not end',
+    async (_, end, timeoutMs, drainMs) => {
+      const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+      const read = expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
+      fixture.target.silent = true;
+      const [outcome] = await all([end(timeoutMs)]);
+      expect(outcome).toEqual({ code: 'done', ms: atMost(drainMs + 10) });
+      expect(controller.state).toBe('detached');
+      await read;
+    },
+  );
 
   it('goes on when a later caller has stopped waiting', async () => {
     stick(true);

@@ -343,7 +343,8 @@ describe('drainMs', () => {
     );
   });
 
-  it('gives way by itself where only timeoutMs is given', () => {
-    expect(resolveDetachOptions({ timeoutMs: 200 })).toEqual({ drainMs: 200, timeoutMs: 200 });
+  it('leaves time to disconnect where only timeoutMs is given', () => {
+    expect(resolveDetachOptions({ timeoutMs: 200 })).toEqual({ drainMs: 100, timeoutMs: 200 });
+    expect(resolveDetachOptions({ timeoutMs: 1 })).toEqual({ drainMs: 0, timeoutMs: 1 });
   });
 });
