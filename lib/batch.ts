@@ -16,6 +16,7 @@ import {
 import { BatchWaiters, type BatchWaitOptions, waitLimits } from './io/batch-waiters.js';
 import { spinTimeUs } from './io/completion-loop.js';
 import { type DmaBuffer, type DmaMemory, type DmaRegion, regionOf } from './io/dma-memory.js';
+import type { CompletionSink } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import { ioOpcodes } from './native/ring-layout.js';
@@ -38,6 +39,17 @@ export interface BatchCloseOptions {
   /** Closes it even if commands are outstanding; their results are dropped. Default false. */
   readonly discard?: boolean | undefined;
 }
+
+/**
+ * | state    | describing, `submit()`          | `reap()`, `wait()`                               | `close()`                        |
+ * | -------- | ------------------------------- | ------------------------------------------------ | -------------------------------- |
+ * | `open`   | unless the controller rejects it | yes                                              | `closed`, if nothing is outstanding or it is discarded |
+ * | `ended`  | throw why                       | what has completed, then throw why if more is outstanding | `closed`                |
+ * | `closed` | throw ERR_SPDK_QUEUE_IN_USE     | throw ERR_SPDK_QUEUE_IN_USE                      | nothing                          |
+ *
+ * The queue pair ends an `open` batch, and one that has `ended`, for another reason.
+ */
+type BatchState = 'open' | 'ended' | 'closed';
 
 const largestTag = 0xffff_ffff;
 /** A value that no caller can pass. */
@@ -90,13 +102,20 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #reaped = 0;
   /** Tag, status, tag, … of commands that completed outside `reap()` and `wait()`. */
   #kept: number[] = [];
-  #keeping = false;
-  /** Whether the arrays have completions for a call of `wait()` that has not read them yet. */
-  #given = false;
-  /** Whether it wakes in the next turn of the event loop. */
-  #waking = false;
-  #closed = false;
-  #failure: SpdkError | undefined;
+  /** Completions go there, so that the arrays stay what the last `reap()` or `wait()` left. */
+  readonly #keeper: CompletionSink = {
+    complete: (slot, status) => {
+      this.#kept.push(this.#tagBySlot[slot] as number, status);
+      this.#count(slot, status);
+    },
+  };
+  /** `unread`: they have completions for a call of `wait()` that has not read them yet, so nothing may replace them. */
+  #arrays: 'free' | 'unread' = 'free';
+  /** Calls `wake()` in the next turn of the event loop. */
+  #wakeTimer: NodeJS.Immediate | undefined;
+  #state: BatchState = 'open';
+  /** Why it ended. */
+  #reason: SpdkError | undefined;
 
   private constructor(queue: SubmissionQueue, hooks: BatchHooks) {
     const { capacity } = queue.ring;
@@ -218,7 +237,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#checkOpen();
     this.#queue.ring.poll(0);
     const count = this.#take();
-    if (count === 0 && this.#failure && this.outstanding > 0) throw this.#failure;
+    if (count === 0 && this.#reason && this.outstanding > 0) throw this.#reason;
     this.#endWaits();
     return count;
   }
@@ -246,11 +265,11 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #wait(options: BatchWaitOptions | undefined, loop?: object): Promise<number> {
     this.#checkOpen();
     const limits = waitLimits(options);
-    const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && !this.#failure;
-    const mayTake = this.#waiters.length === 0 && !rests && !this.#given;
+    const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && this.#state === 'open';
+    const mayTake = this.#waiters.length === 0 && !rests && this.#arrays === 'free';
     let count = mayTake ? this.#take() : 0;
     if (count === 0) {
-      if (this.#failure && this.#kept.length === 0) throw this.#failure;
+      if (this.#reason && this.#kept.length === 0) throw this.#reason;
       // While a controller is failed or detaching, earlier commands can still complete.
       if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
       if (mayTake && this.#sent > 0) {
@@ -266,7 +285,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     }
     this.#atOnce = 0;
     if (this.#sent === 0 && this.#kept.length === 0) return Promise.resolve(0);
-    if (rests || this.#given) this.#wakeLater();
+    if (rests || this.#arrays === 'unread') this.#wakeLater();
     this.#queue.look();
     return this.#waiters.add(limits, loop);
   }
@@ -315,18 +334,19 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   close(options?: BatchCloseOptions): void {
     const given = readOptions(options, 'close options', ['discard']);
     const discard = checkBoolean(or(given.get('discard'), false), 'discard');
-    if (this.#closed) return;
-    if (this.#sent > 0 && !this.#failure && !discard) {
+    if (this.#state === 'closed') return;
+    const open = this.#state === 'open';
+    if (this.#sent > 0 && open && !discard) {
       throw new SpdkError(
         'ERR_SPDK_QUEUE_IN_USE',
         `${this.#sent} commands are outstanding; reap them first, or close the batch with { discard: true }`,
       );
     }
-    this.#closed = true;
-    this.#queue.ring.dropUnpublished((slot) => this.#letGo(slot));
+    this.#state = 'closed';
+    this.#queue.ring.dropUnpublished((slot) => this.#release(slot));
     this.#waiters.endAll(closedError());
     for (const [slot, used] of this.#used.entries()) {
-      if (used) this.#queue.adopt(slot, this.#regionBySlot[slot], !this.#failure);
+      if (used) this.#queue.adopt(slot, this.#regionBySlot[slot], open);
     }
     this.#described = 0;
     this.#sent = 0;
@@ -342,24 +362,23 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /** @internal Called by the ring for each command that has completed. */
   complete(slot: number, status: number): void {
-    const tag = this.#tagBySlot[slot] as number;
-    if (this.#keeping) {
-      this.#kept.push(tag, status);
-    } else {
-      this.tags[this.#reaped] = tag;
-      this.statuses[this.#reaped] = status;
-    }
+    this.tags[this.#reaped] = this.#tagBySlot[slot] as number;
+    this.statuses[this.#reaped] = status;
+    this.#count(slot, status);
+  }
+
+  #count(slot: number, status: number): void {
     this.#reaped++;
     const { counts } = this.#queue;
     if (isAborted(status)) counts.aborted++;
     else counts.completed++;
-    this.#letGo(slot);
+    this.#release(slot);
   }
 
   /** @internal Called when commands may have completed. True if a call of `wait()` got some. */
   wake(): boolean {
     if (this.#waiters.length === 0) return false;
-    if (this.#given) {
+    if (this.#arrays === 'unread') {
       this.#wakeLater();
       return false;
     }
@@ -375,29 +394,25 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   #wakeLater(): void {
-    if (this.#waking) return;
-    this.#waking = true;
-    eventLoop.setImmediate(() => {
-      this.#waking = false;
+    this.#wakeTimer ??= eventLoop.setImmediate(() => {
+      this.#wakeTimer = undefined;
       this.wake();
     });
   }
 
   /** A call of `wait()` gets what is in the arrays, which it reads in the microtask after this one: nothing replaces it before. */
   #give(): void {
-    this.#given = true;
+    this.#arrays = 'unread';
     eventLoop.queueMicrotask(this.#read);
   }
 
   readonly #read = (): void => {
-    this.#given = false;
+    this.#arrays = 'free';
   };
 
   /** @internal Keeps completions for the next `reap()` or `wait()`, if there is one. */
   reapLater(): void {
-    this.#keeping = true;
-    this.#reapRing();
-    this.#keeping = false;
+    this.#reapRing(this.#keeper);
   }
 
   /**
@@ -407,9 +422,10 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   abandon(error: SpdkError, gone: boolean): number {
     this.reapLater();
     const lost = this.#sent;
-    this.#failure = error;
+    this.#state = 'ended';
+    this.#reason = error;
     if (gone) {
-      for (const [slot, used] of this.#used.entries()) if (used) this.#letGo(slot);
+      for (const [slot, used] of this.#used.entries()) if (used) this.#release(slot);
     }
     this.wake();
     return lost;
@@ -426,19 +442,19 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     return kept.length / 2;
   }
 
-  #reapRing(): number {
+  #reapRing(sink: CompletionSink = this): number {
     this.#reaped = 0;
-    this.#queue.ring.reap(this);
+    this.#queue.ring.reap(sink);
     if (this.#reaped === 0) return 0;
     this.#sent -= this.#reaped;
-    if (!this.#failure) this.#queue.count(-this.#reaped);
+    if (this.#state === 'open') this.#queue.count(-this.#reaped);
     return this.#reaped;
   }
 
   /** Settles the waits for which no completion is left. */
   #endWaits(): void {
     if (this.#waiters.length === 0 || this.#kept.length > 0) return;
-    if (this.#sent === 0 || this.#failure) this.#waiters.endAll(this.#failure);
+    if (this.#sent === 0 || this.#reason) this.#waiters.endAll(this.#reason);
   }
 
   #named(opcode: number, command: unknown): boolean {
@@ -463,7 +479,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       checkInteger(length, 'length', 1, Number.MAX_SAFE_INTEGER, 'bytes');
     }
     const block = namespace.checkTransfer(offset, length);
-    if (buffer !== this.#buffer) this.#look(buffer, memory);
+    if (buffer !== this.#buffer) this.#remember(buffer, memory);
     const region = this.#region;
     if (
       region === undefined ||
@@ -487,7 +503,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /** Remembers a buffer. Without a region, it is not DMA memory of this environment. */
-  #look(buffer: DmaBuffer, memory: DmaMemory): void {
+  #remember(buffer: DmaBuffer, memory: DmaMemory): void {
     this.#forget();
     const region = ArrayBuffer.isView(buffer) ? regionOf(buffer) : undefined;
     if (region?.owner !== memory) return;
@@ -515,7 +531,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /** The slot's command no longer uses its memory. */
-  #letGo(slot: number): void {
+  #release(slot: number): void {
     const region = this.#regionBySlot[slot];
     if (region) this.#queue.memory.unpin(region);
     this.#regionBySlot[slot] = undefined;
@@ -552,13 +568,13 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   #checkUsable(): void {
     this.#checkOpen();
-    if (this.#failure) throw this.#failure;
+    if (this.#reason) throw this.#reason;
     const rejection = this.#hooks.rejection();
     if (rejection) throw rejection;
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw closedError();
+    if (this.#state === 'closed') throw closedError();
   }
 }
 
