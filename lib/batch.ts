@@ -419,7 +419,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
    * @internal The queue pair no longer exists. Returns how many commands did not complete.
    * @param gone nothing uses the memory of the commands any more
    */
-  abandon(error: SpdkError, gone: boolean): number {
+  failPending(error: SpdkError, gone: boolean): number {
     this.reapLater();
     const lost = this.#sent;
     this.#state = 'ended';

@@ -532,7 +532,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         timeoutHint:
           'SPDK has not returned; this process can no longer use the controller, but other controllers work.',
         cancel: () => {
-          this.#abandon('ERR_SPDK_WEDGED', false);
+          this.#failPending('ERR_SPDK_WEDGED', false);
           this.#native.wedge();
         },
         explain: (report) => this.#native.stacks({ done: (nativeStack) => report({ nativeStack }) }),
@@ -553,7 +553,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
 
   #onDetached(phases: DetachPhases, before: Readonly<IoCounts>, call: PendingCall<DetachReport>): void {
     this.#gone = true;
-    const left = this.#abandon('ERR_SPDK_CONTROLLER_DETACHED', true);
+    const left = this.#failPending('ERR_SPDK_CONTROLLER_DETACHED', true);
     const after = this.#queues.counts;
     const report = Object.freeze({
       ...phases,
@@ -579,9 +579,9 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /** Settles all remaining operations: their queue pairs no longer exist. */
-  #abandon(code: 'ERR_SPDK_WEDGED' | 'ERR_SPDK_CONTROLLER_DETACHED', gone: boolean): number {
+  #failPending(code: 'ERR_SPDK_WEDGED' | 'ERR_SPDK_CONTROLLER_DETACHED', gone: boolean): number {
     const why = (what: string) =>
       new SpdkError(code, `${what} had not completed when the controller was detached`);
-    return this.#queues.abandon(why, gone);
+    return this.#queues.failPending(why, gone);
   }
 }

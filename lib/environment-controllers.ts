@@ -74,7 +74,7 @@ export class EnvironmentControllers {
 
   /** Cancels all attaches with this error, and detaches all controllers. */
   end(error: SpdkError, timeoutMs: number): Promise<PromiseSettledResult<unknown>[]> {
-    for (const call of this.#attaching) call.abandon(error);
+    for (const call of this.#attaching) call.cancel(error);
     const all = [...this.#announced, ...this.#discovering];
     return Promise.allSettled(all.map((controller) => controller.detach({ timeoutMs })));
   }

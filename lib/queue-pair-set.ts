@@ -70,10 +70,10 @@ export class QueuePairSet {
     for (const queuePair of this.all) queuePair.rejectNew(why);
   }
 
-  /** Settles all remaining operations of queue pairs that no longer exist, and returns their number. See {@link QueuePair.abandon}. */
-  abandon(why: (what: string) => SpdkError, gone: boolean): number {
+  /** Settles all remaining operations of queue pairs that no longer exist, and returns their number. See {@link QueuePair.failPending}. */
+  failPending(why: (what: string) => SpdkError, gone: boolean): number {
     let left = 0;
-    for (const queuePair of this.all) left += queuePair.abandon(why, gone);
+    for (const queuePair of this.all) left += queuePair.failPending(why, gone);
     this.#loop.stop();
     return left;
   }

@@ -153,10 +153,10 @@ export class QueuePair {
    * @internal The queue pair no longer exists: settles all remaining operations and returns their number.
    * @param gone nothing uses the memory of commands any more; otherwise SPDK may use it, and it stays pinned
    */
-  abandon(why: (what: string) => SpdkError, gone: boolean): number {
+  failPending(why: (what: string) => SpdkError, gone: boolean): number {
     const batch = this.#batch;
-    const lost = batch?.abandon(why('The batch'), gone) ?? 0;
-    return lost + this.queue.abandon(why, gone);
+    const lost = batch?.failPending(why('The batch'), gone) ?? 0;
+    return lost + this.queue.failPending(why, gone);
   }
 
   #update(): void {

@@ -233,9 +233,9 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
    * `active-passive` all operations take the first one.
    */
   pathsOf(namespace: SubsystemNamespace): readonly SubsystemPath[] {
-    const ways = this.#directory.waysTo(namespace).filter(({ usable }) => usable);
-    const optimized = ways.filter(({ ana }) => ana === 'optimized');
-    return (optimized.length > 0 ? optimized : ways).map(({ path }) => path);
+    const ioPaths = this.#directory.ioPathsTo(namespace).filter(({ usable }) => usable);
+    const optimized = ioPaths.filter(({ ana }) => ana === 'optimized');
+    return (optimized.length > 0 ? optimized : ioPaths).map(({ path }) => path);
   }
 
   /**

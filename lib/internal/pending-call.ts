@@ -89,9 +89,9 @@ export class PendingCall<Result> {
   }
 
   /** Rejects, and reports to native code that the call was cancelled. */
-  abandon(error: SpdkError | SpdkTypeError): void {
+  cancel(error: SpdkError | SpdkTypeError): void {
     if (!this.#settle()) return;
-    this.#cancel();
+    this.#cancelNative();
     this.#reject(error);
   }
 
@@ -120,7 +120,7 @@ export class PendingCall<Result> {
   }
 
   /** An error during the cancellation, if any: it must not replace the result. */
-  #cancel(): SpdkError | SpdkTypeError | undefined {
+  #cancelNative(): SpdkError | SpdkTypeError | undefined {
     try {
       this.#limits.cancel?.();
       return undefined;
@@ -136,12 +136,12 @@ export class PendingCall<Result> {
 
   readonly #onAbort = (): void => {
     const { what, signal } = this.#limits;
-    if (signal) this.abandon(abortError(what, signal));
+    if (signal) this.cancel(abortError(what, signal));
   };
 
   readonly #onTimeout = (): void => {
     if (!this.#settle()) return;
-    const failure = this.#cancel();
+    const failure = this.#cancelNative();
     const done = (details: SpdkErrorDetails): void => {
       eventLoop.clearTimeout(unexplained);
       this.#reject(this.#timeoutError(failure ? { ...details, cause: failure } : details));

@@ -42,7 +42,7 @@ export interface RequestLimits {
 }
 
 /** The queue or the router that has a request, and ends it when a limit is reached. */
-export interface RequestPlace {
+export interface RequestHolder {
   /** What the message of a timeout says about the request's commands. */
   readonly timeoutHint: string;
   /** Settles the promise of a request with this error immediately, whatever is outstanding of it. */
@@ -50,16 +50,16 @@ export interface RequestPlace {
 }
 
 /** A request that is sent over one of several paths; undefined in those of one controller. */
-export interface RequestRoute {
+export interface RequestFailover {
   /** How often it was sent. */
   readonly attempts: number;
   /** It was sent, or waits: its caller has no error to expect for a queue that is full. */
   readonly accepted: boolean;
   /**
-   * Called when a queue did not carry it out and nothing of it is outstanding. True if it goes on by the route; otherwise
+   * Called when a queue did not carry it out and nothing of it is outstanding. True if it goes on over another path; otherwise
    * it ends with this failure: the status of its command, or why none was sent.
    */
-  takes(failure: CommandFailure): boolean;
+  retry(failure: CommandFailure): boolean;
   /** Called when its promise is settled. */
   settled(): void;
 }
@@ -110,8 +110,8 @@ export class IoRequest {
   value: unknown = undefined;
   /** Whether `source` is the package's own copy, which nothing changes. */
   kept = false;
-  route: RequestRoute | undefined = undefined;
-  place: RequestPlace = nowhere;
+  failover: RequestFailover | undefined = undefined;
+  holder: RequestHolder = noHolder;
 
   /** Bytes of all its commands but the last. */
   partBytes = 0;
@@ -225,9 +225,9 @@ export class IoRequest {
    * @returns false if its limits have ended it already
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for an object that is not a signal and throws
    */
-  start(place: RequestPlace, memory: DmaMemory): boolean {
+  start(holder: RequestHolder, memory: DmaMemory): boolean {
     // Closures are made elsewhere: V8 allocates for them when a function begins, also where it makes none.
-    this.place = place;
+    this.holder = holder;
     if (this.signal && !this.#heed(this.signal)) return false;
     if (this.timeoutMs !== undefined) this.#limit(this.timeoutMs);
     this.pin(memory);
@@ -237,15 +237,15 @@ export class IoRequest {
 
   /** Listens to the signal. False if the signal has ended the request. */
   #heed(signal: AbortSignal): boolean {
-    this.onAbort = () => this.place.cancel(this, abortError(this.what, signal));
+    this.onAbort = () => this.holder.cancel(this, abortError(this.what, signal));
     onAbort(signal, this.onAbort);
     // The methods of an object that only looks like a signal may have run any code.
-    if (this.released) this.place.cancel(this, invalidBuffer('The buffer has been released'));
+    if (this.released) this.holder.cancel(this, invalidBuffer('The buffer has been released'));
     return !this.settled;
   }
 
   #limit(timeoutMs: number): void {
-    this.timer = eventLoop.setTimeout(() => this.place.cancel(this, this.#timeoutError()), timeoutMs);
+    this.timer = eventLoop.setTimeout(() => this.holder.cancel(this, this.#timeoutError()), timeoutMs);
   }
 
   /** Marks the promise as settled. False if it already was. */
@@ -254,7 +254,7 @@ export class IoRequest {
     this.settled = true;
     if (this.timer) eventLoop.clearTimeout(this.timer);
     if (this.onAbort && this.signal) offAbort(this.signal, this.onAbort);
-    if (this.route) this.route.settled();
+    if (this.failover) this.failover.settled();
     return true;
   }
 
@@ -322,9 +322,9 @@ export class IoRequest {
   }
 
   #timeoutError(): SpdkError {
-    const attempts = this.route?.attempts ?? 1;
+    const attempts = this.failover?.attempts ?? 1;
     const over = attempts > 1 ? ` on ${attempts} paths, one after the other` : '';
-    const message = `${this.what} took more than ${this.timeoutMs} ms${over}. ${this.place.timeoutHint}`;
+    const message = `${this.what} took more than ${this.timeoutMs} ms${over}. ${this.holder.timeoutHint}`;
     return new SpdkError('ERR_SPDK_TIMEOUT', message);
   }
 }
@@ -349,7 +349,7 @@ function receive(resolve: (value: unknown) => void, reject: (error: unknown) => 
   request.reject = reject;
 }
 
-const nowhere: RequestPlace = { timeoutHint: '', cancel: ignore };
+const noHolder: RequestHolder = { timeoutHint: '', cancel: ignore };
 
 /** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
 export function describeCommand(

@@ -15,8 +15,8 @@ import {
   describeCommand,
   IoRequest,
   type OnTimeout,
+  type RequestHolder,
   type RequestLimits,
-  type RequestPlace,
 } from './request.js';
 import { RequestEnd } from './request-end.js';
 import type { CompletionSink, Ring } from './ring.js';
@@ -58,7 +58,7 @@ export interface QueueServices {
  * The operations of one queue pair: gives them slots of the ring and memory to copy through, in order, and settles
  * each once. An operation of several commands takes turns with those that wait behind it.
  */
-export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPlace {
+export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHolder {
   readonly ring: Ring;
   readonly name: string;
   readonly memory: DmaMemory;
@@ -71,9 +71,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   waitsIn: MemoryLine | undefined = undefined;
   readonly timeoutHint = 'The controller may still carry it out; its memory is kept until then';
   readonly #services: QueueServices;
-  /** By slot: the request of the command, the place in its range, and the memory that its data is copied through. */
+  /** By slot: the request of the command, the offset of its data in the range, and the memory that its data is copied through. */
   readonly #requests: (IoRequest | undefined)[];
-  readonly #places: number[];
+  readonly #dataOffsets: number[];
   readonly #chunks: (BounceChunk | undefined)[];
   readonly #line = new WaitingLine();
   #pending = 0;
@@ -87,7 +87,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     this.limits = { queue: this, signal: undefined, timeoutMs: services.ioTimeoutMs, onTimeout: undefined };
     this.#services = services;
     this.#requests = new Array<IoRequest | undefined>(ring.capacity).fill(undefined);
-    this.#places = new Array<number>(ring.capacity).fill(0);
+    this.#dataOffsets = new Array<number>(ring.capacity).fill(0);
     this.#chunks = new Array<BounceChunk | undefined>(ring.capacity).fill(undefined);
   }
 
@@ -106,13 +106,13 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   }
 
   /**
-   * Takes over an operation that has started, and that comes by its route. The limit is for new ones: one that was accepted before,
+   * Takes over an operation that has started, and that comes from its router. The limit is for new ones: one that was accepted before,
    * by another path, waits here however many do.
    */
-  take(request: IoRequest): void {
+  takeOver(request: IoRequest): void {
     const rejection =
-      this.#rejection(request) ?? (request.route?.accepted ? undefined : this.#fullError(request));
-    request.place = this;
+      this.#rejection(request) ?? (request.failover?.accepted ? undefined : this.#fullError(request));
+    request.holder = this;
     if (rejection) this.#end(request, rejection, undefined);
     else this.#accept(request);
   }
@@ -206,7 +206,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
    * The queue pair is gone: settles all that is left. Returns how many that were.
    * @param gone nothing uses the memory of commands any more; otherwise SPDK may use it, and it stays pinned
    */
-  abandon(why: (what: string) => SpdkError, gone: boolean): number {
+  failPending(why: (what: string) => SpdkError, gone: boolean): number {
     this.#ended = true;
     if (gone) this.ring.reap(this);
     const left = new Set(this.#line.takeAll());
@@ -272,7 +272,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
   #begin(request: IoRequest): void {
     if (this.#line.length === 0 && this.waitsIn === undefined) {
       while (request.left > 0 && request.inFlight < request.window && this.ring.free > 0) {
-        if (!this.#place(request)) break;
+        if (!this.#send(request)) break;
       }
     }
     if (request.left === 0) return;
@@ -287,14 +287,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
 
   /** Sends one command of the first request in the line. False when there is no memory for it now. */
   #serve(request: IoRequest): boolean {
-    if (!this.#place(request)) return false;
+    if (!this.#send(request)) return false;
     if (this.#line.has(request)) this.#line.remove(request);
     if (request.left > 0 && request.inFlight < request.window) this.#line.push(request);
     return true;
   }
 
   /** Sends a request's next command; there is a slot. False when there is no memory for it now. */
-  #place(request: IoRequest): boolean {
+  #send(request: IoRequest): boolean {
     let { region, offset } = request;
     let chunk: BounceChunk | undefined;
     const { source } = request;
@@ -321,7 +321,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     const slot = this.ring.take();
     this.#requests[slot] = request;
     this.#chunks[slot] = chunk;
-    this.#places[slot] = request.sent;
+    this.#dataOffsets[slot] = request.sent;
     describeCommand(this.ring, slot, request, region, offset);
     request.sent += request.partAt(request.sent);
     request.left--;
@@ -342,9 +342,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
 
   #deliver(request: IoRequest, slot: number, chunk: BounceChunk): void {
     const { target } = request;
-    const place = this.#places[slot] as number;
+    const offset = this.#dataOffsets[slot] as number;
     try {
-      if (target) scatter(target, place, request.dataAt(place), chunk.region.bytes, chunk.offset);
+      if (target) scatter(target, offset, request.dataAt(offset), chunk.region.bytes, chunk.offset);
     } catch (cause) {
       request.failure ??= cause instanceof SpdkError ? cause : goneError(request, cause);
       this.#sendNoMore(request);
@@ -380,7 +380,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
     if (request.counted) this.count(-1);
     request.counted = false;
     // A request that was cancelled before does not go on over another path.
-    if (failure && !request.settled && request.route?.takes(failure)) return;
+    if (failure && !request.settled && request.failover?.retry(failure)) return;
     request.letGo(this.memory);
     if (!request.settle()) return;
     if (failure) request.reject(failureError(request.what, failure));
@@ -425,7 +425,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestPla
 
   /** The caller may have changed its buffer since: what goes out again is what was sent. */
   #keepSent(request: IoRequest, chunk: BounceChunk): void {
-    if (!request.route || request.settled) return;
+    if (!request.failover || request.settled) return;
     try {
       request.keepSent(chunk.region.bytes, chunk.offset);
     } catch (error) {

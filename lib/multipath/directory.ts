@@ -48,7 +48,7 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly onForeign: (path: Path, namespace: PathNamespace) => void;
 }
 
-/** A namespace and the ways to it. */
+/** A namespace and the I/O paths to it. */
 interface Entry<Path extends ListingPath, Ns> {
   readonly key: string;
   readonly namespace: Ns;
@@ -56,7 +56,7 @@ interface Entry<Path extends ListingPath, Ns> {
   readonly router: RequestRouter;
   /** Whether the directory still has it. */
   known: boolean;
-  ways: IoPath<Path>[];
+  ioPaths: IoPath<Path>[];
   /** The path that `active-passive` used last. */
   current: Path | undefined;
   /** Whether operations met no path since one was usable. */
@@ -91,13 +91,13 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     const byKey = this.#group(paths);
     const before = this.#entries;
     const entries = new Map<string, Entry<Path, Ns>>();
-    for (const [key, ways] of byKey) {
+    for (const [key, listed] of byKey) {
       // The latest description is how the namespace is now.
-      const newest = ways.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
+      const newest = listed.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
       const old = before.get(key);
       const entry = old && sameShape(old.namespace, newest.namespace) ? old : this.#create(key, newest);
       entries.set(key, entry);
-      this.#link(entry, ways);
+      this.#link(entry, listed);
     }
     this.#entries = entries;
     const all = [...entries.values()].map(({ namespace }) => namespace).sort((a, b) => a.id - b.id);
@@ -108,14 +108,14 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return !isSame;
   }
 
-  /** Ends all ways. No path changes any more: nothing waits for the end of a transition. */
+  /** Ends all I/O paths. No path changes any more: nothing waits for the end of a transition. */
   end(): void {
-    for (const { ways } of this.#entries.values()) for (const way of ways) way.end();
+    for (const { ioPaths } of this.#entries.values()) for (const ioPath of ioPaths) ioPath.end();
   }
 
-  /** The ways to a namespace. */
-  waysTo(namespace: Ns): readonly IoPath<Path>[] {
-    return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ways ?? [];
+  /** The I/O paths to a namespace. */
+  ioPathsTo(namespace: Ns): readonly IoPath<Path>[] {
+    return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ioPaths ?? [];
   }
 
   /** Groups by identity; of two identities with one id, the earlier one counts, or else that of the first path. */
@@ -167,7 +167,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       selector,
       maxWaiting,
       rejection: () => rejection() ?? (entry.known ? undefined : goneError(info)),
-      returning: () => entry.ways.some((way) => way.returning) || this.#services.unlistedReturning(),
+      returning: () => entry.ioPaths.some((ioPath) => ioPath.returning) || this.#services.unlistedReturning(),
       onNoPath: () => {
         if (entry.pathless) return;
         entry.pathless = true;
@@ -181,20 +181,20 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       selector,
       router,
       known: true,
-      ways: [],
+      ioPaths: [],
       current: undefined,
       pathless: false,
     };
     return entry;
   }
 
-  /** A way whose path still has the same namespace object stays, with what is outstanding on it. */
+  /** An I/O path whose path still has the same namespace object stays, with what is outstanding on it. */
   #link(entry: Entry<Path, Ns>, listed: readonly Listed<Path>[]): void {
-    const before = entry.ways;
-    entry.ways = listed
+    const before = entry.ioPaths;
+    entry.ioPaths = listed
       .filter(({ namespace }) => sameShape(entry.namespace, namespace))
       .map(({ path, namespace }) => {
-        const known = before.find((way) => way.path === path && way.namespace === namespace);
+        const known = before.find((ioPath) => ioPath.path === path && ioPath.namespace === namespace);
         const state = path.ana(namespace.id) ?? 'optimized';
         if (!known) return new IoPath(path, namespace, state, () => this.#refresh(entry));
         const old = known.ana;
@@ -202,11 +202,11 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
         if (old !== state) this.#services.onAna(entry.namespace, path, state, old);
         return known;
       });
-    for (const way of before) if (!entry.ways.includes(way)) way.end();
+    for (const ioPath of before) if (!entry.ioPaths.includes(ioPath)) ioPath.end();
   }
 
   #refresh(entry: Entry<Path, Ns>): void {
-    entry.selector.update(entry.ways);
+    entry.selector.update(entry.ioPaths);
     const now = entry.selector.best[0]?.path;
     if (now) {
       entry.pathless = false;
@@ -222,8 +222,8 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
 
 function retire<Path extends ListingPath>(entry: Entry<Path, unknown>): void {
   entry.known = false;
-  for (const way of entry.ways) way.end();
-  entry.ways = [];
+  for (const ioPath of entry.ioPaths) ioPath.end();
+  entry.ioPaths = [];
   entry.selector.update([]);
   entry.router.update();
 }

@@ -1,10 +1,10 @@
-// One way to one namespace: a path of the subsystem, and the namespace as its controller has it.
+// An I/O path, to one namespace: a path of the subsystem, and the namespace as its controller has it.
 
 import { eventLoop } from '../internal/event-loop.js';
 import { type AnaState, isAccessible, isTransition } from './ana.js';
 import type { PathNamespace } from './namespace-operations.js';
 
-/** What a way to a namespace needs of the path that it leads over. */
+/** What an I/O path needs of the path that it leads over. */
 export interface IoPathOwner {
   /** Whether the path takes commands now. */
   readonly usable: boolean;
@@ -76,7 +76,7 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
     else this.end();
   }
 
-  /** Reads the state again, because a command was rejected for it. Until then the way is not used. */
+  /** Reads the state again, because a command was rejected for it. Until then the I/O path is not used. */
   doubt(): void {
     if (this.#stale) return;
     this.#stale = true;

@@ -5,10 +5,10 @@ import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
 import type { DmaMemory } from '../io/dma-memory.js';
-import type { IoRequest, RequestPlace } from '../io/request.js';
+import type { IoRequest, RequestHolder } from '../io/request.js';
+import { Failover, type FailoverOwner } from './failover.js';
 import { type Verdict, verdictOn } from './failure.js';
 import type { IoPath } from './io-path.js';
-import { Route, type RouteOwner } from './route.js';
 import type { Selector } from './selector.js';
 import { WriteOrder } from './write-order.js';
 
@@ -38,7 +38,7 @@ const firstPauseMs = 5;
  * The requests of one namespace. Each is in the queue of a path, or here: because it waits for a path, for the time after
  * which it goes out again, or for earlier writes of the same blocks.
  */
-export class RequestRouter implements RequestPlace, RouteOwner {
+export class RequestRouter implements RequestHolder, FailoverOwner {
   readonly timeoutHint = 'It was waiting for a path, and none of its commands is outstanding';
   readonly #services: RouterServices;
   readonly #order = new WriteOrder();
@@ -62,8 +62,8 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   run<Value>(request: IoRequest): Promise<Value> {
     const promise = request.promise<Value>();
     if (this.#begin(request)) {
-      const route = request.route as Route;
-      if (!request.changesData || this.#order.enter(route)) this.go(route);
+      const failover = request.failover as Failover;
+      if (!request.changesData || this.#order.enter(failover)) this.go(failover);
       else this.#keep(request);
     }
     return promise;
@@ -77,7 +77,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
       // A queue has the data of one command only when it fails.
       if (request.left > 1) request.keepSource();
       if (!request.start(this, this.#services.memory)) return false;
-      request.route = new Route(this, request);
+      request.failover = new Failover(this, request);
       return true;
     } catch (error) {
       request.reject(error);
@@ -86,28 +86,28 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   }
 
   /** Sends a request over the path whose turn it is. */
-  go(route: Route): void {
-    const { request } = route;
-    const chosen = this.#services.selector.choose(route.rejectedBy);
+  go(failover: Failover): void {
+    const { request } = failover;
+    const chosen = this.#services.selector.choose(failover.rejectedBy);
     if (chosen === undefined) {
       this.#wait(request);
       return;
     }
-    route.enter(chosen);
+    failover.enter(chosen);
     request.tag = chosen.namespace.tag;
-    chosen.namespace.limitsFor(undefined).queue.take(request);
-    route.accepted = true;
+    chosen.namespace.limitsFor(undefined).queue.takeOver(request);
+    failover.accepted = true;
   }
 
   /** Takes back a request that a path did not carry out. True if the request continues. */
-  takes(route: Route, failure: CommandFailure): boolean {
-    const { request } = route;
-    const on = route.leave();
-    request.place = this;
-    const verdict = this.#verdict(route, on, failure);
+  retry(failover: Failover, failure: CommandFailure): boolean {
+    const { request } = failover;
+    const on = failover.leave();
+    request.holder = this;
+    const verdict = this.#verdict(failover, on, failure);
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
-    route.rejectedBy = verdict === 'rejected' ? on : undefined;
+    failover.rejectedBy = verdict === 'rejected' ? on : undefined;
     if (verdict === 'final' || request.once) return false;
     const rejection = this.#services.rejection();
     if (rejection) {
@@ -115,18 +115,18 @@ export class RequestRouter implements RequestPlace, RouteOwner {
       return true;
     }
     request.rewind();
-    const pauseMs = this.#pauseOf(route, verdict, on.path.retryDelayMs(commandStatus(failure)?.crd ?? 0));
+    const pauseMs = this.#pauseOf(failover, verdict, on.path.retryDelayMs(commandStatus(failure)?.crd ?? 0));
     if (pauseMs === undefined) return false;
     on.path.counts.failedOver++;
-    if (pauseMs === 0) this.go(route);
-    else if (this.#keep(request)) this.#pause(route, pauseMs);
+    if (pauseMs === 0) this.go(failover);
+    else if (this.#keep(request)) this.#pause(failover, pauseMs);
     return true;
   }
 
   /** Sends the writes that waited for a request whose promise is settled. */
-  settled(route: Route): void {
-    if (!route.ordered) return;
-    for (const next of this.#order.leave(route)) this.go(next);
+  settled(failover: Failover): void {
+    if (!failover.ordered) return;
+    for (const next of this.#order.leave(failover)) this.go(next);
   }
 
   /** Ends a request that is here: called by its limits. */
@@ -145,39 +145,39 @@ export class RequestRouter implements RequestPlace, RouteOwner {
     if (error) for (const request of this.#pausing.keys()) this.#end(request, error);
     for (const request of [...this.#waiting]) {
       if (error) this.#end(request, error);
-      else if (this.#forget(request)) this.go(request.route as Route);
+      else if (this.#forget(request)) this.go(request.failover as Failover);
     }
   }
 
-  #verdict(route: Route, on: IoPath, failure: CommandFailure): Verdict {
+  #verdict(failover: Failover, on: IoPath, failure: CommandFailure): Verdict {
     const verdict = verdictOn(failure);
     // The path was suspected before and was still connected: the controller itself aborts commands.
     if (verdict === 'lost' && commandStatus(failure) && on.path.falselySuspected) return 'rejected';
     if (verdict !== 'ana') return verdict;
     // Without an ANA log a change of the state is not reported; with one that contradicts the status, retries would never end.
-    return on.path.reportsAna && route.anaStatuses++ < maxAnaStatuses ? 'ana' : 'rejected';
+    return on.path.reportsAna && failover.anaStatuses++ < maxAnaStatuses ? 'ana' : 'rejected';
   }
 
   /** Milliseconds until a request goes out again; undefined if it does not. */
-  #pauseOf(route: Route, verdict: Verdict, askedMs: number): number | undefined {
-    if (verdict === 'later') return route.repetitions++ < maxRepetitions ? askedMs : undefined;
+  #pauseOf(failover: Failover, verdict: Verdict, askedMs: number): number | undefined {
+    if (verdict === 'later') return failover.repetitions++ < maxRepetitions ? askedMs : undefined;
     // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
     if (verdict !== 'rejected') return 0;
-    if (route.rejections++ >= maxRejections) return undefined;
-    if (route.rejections === 1 && this.#services.selector.several) return 0;
-    return Math.max(askedMs, firstPauseMs * 2 ** (route.rejections - 1));
+    if (failover.rejections++ >= maxRejections) return undefined;
+    if (failover.rejections === 1 && this.#services.selector.several) return 0;
+    return Math.max(askedMs, firstPauseMs * 2 ** (failover.rejections - 1));
   }
 
-  #pause(route: Route, ms: number): void {
-    const { request } = route;
+  #pause(failover: Failover, ms: number): void {
+    const { request } = failover;
     const timer = eventLoop.setTimeout(() => {
-      if (this.#forget(request)) this.go(route);
+      if (this.#forget(request)) this.go(failover);
     }, ms);
     this.#pausing.set(request, timer);
   }
 
   #wait(request: IoRequest): void {
-    request.place = this;
+    request.holder = this;
     const rejection = this.#services.rejection();
     if (!rejection) this.#services.onNoPath();
     const error = rejection ?? (this.#services.returning() ? undefined : noPathError());
@@ -195,10 +195,10 @@ export class RequestRouter implements RequestPlace, RouteOwner {
    * `maxWaiting` requests wait already.
    */
   #keep(request: IoRequest): boolean {
-    const route = request.route as Route;
+    const failover = request.failover as Failover;
     try {
-      if (!route.accepted) this.#checkRoom(request);
-      route.accepted = true;
+      if (!failover.accepted) this.#checkRoom(request);
+      failover.accepted = true;
       request.keepSource();
       return true;
     } catch (error) {
@@ -211,7 +211,7 @@ export class RequestRouter implements RequestPlace, RouteOwner {
   #checkRoom(request: IoRequest): void {
     const { maxWaiting } = this.#services;
     // A write that waits for its turn is among them itself.
-    const others = (request.route as Route).before > 0 ? this.#order.waiting - 1 : this.#order.waiting;
+    const others = (request.failover as Failover).before > 0 ? this.#order.waiting - 1 : this.#order.waiting;
     if (this.#waiting.size + this.#pausing.size + others < maxWaiting) return;
     throw new SpdkError(
       'ERR_SPDK_QUEUE_FULL',

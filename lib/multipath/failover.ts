@@ -1,18 +1,18 @@
-// The way of one request over several paths.
+// The attempts of one request that may be sent over several paths.
 
 import type { CommandFailure } from '../errors/command-status.js';
-import type { IoRequest, RequestRoute } from '../io/request.js';
+import type { IoRequest, RequestFailover } from '../io/request.js';
 import type { IoPath } from './io-path.js';
 
 /** The object that decides where a request goes. */
-export interface RouteOwner {
-  /** As {@link RequestRoute.takes}. */
-  takes(route: Route, failure: CommandFailure): boolean;
-  settled(route: Route): void;
+export interface FailoverOwner {
+  /** As {@link RequestFailover.retry}. */
+  retry(failover: Failover, failure: CommandFailure): boolean;
+  settled(failover: Failover): void;
 }
 
 /** Which path a request is on, and its attempts so far. */
-export class Route implements RequestRoute {
+export class Failover implements RequestFailover {
   readonly request: IoRequest;
   attempts = 0;
   accepted = false;
@@ -32,12 +32,12 @@ export class Route implements RequestRoute {
   /** Earlier writes of the same blocks that have not ended. */
   before = 0;
   /** Later writes that wait for the end of this one. */
-  after: Route[] | undefined = undefined;
+  after: Failover[] | undefined = undefined;
 
-  readonly #owner: RouteOwner;
+  readonly #owner: FailoverOwner;
   #on: IoPath | undefined = undefined;
 
-  constructor(owner: RouteOwner, request: IoRequest) {
+  constructor(owner: FailoverOwner, request: IoRequest) {
     this.#owner = owner;
     this.request = request;
   }
@@ -58,8 +58,8 @@ export class Route implements RequestRoute {
     return on;
   }
 
-  takes(failure: CommandFailure): boolean {
-    return this.#owner.takes(this, failure);
+  retry(failure: CommandFailure): boolean {
+    return this.#owner.retry(this, failure);
   }
 
   settled(): void {
