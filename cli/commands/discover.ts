@@ -36,6 +36,12 @@ const subtypes = {
   current: 'current discovery subsystem',
   unknown: 'unrecognized',
 } as const;
+/** By bit, in the order in which nvme-cli names them. */
+const entryFlags = [
+  [2, 'explicit discovery connections'],
+  [1, 'duplicate discovery information'],
+  [4, 'no cdc connectivity'],
+] as const;
 const secureChannels = {
   'not-specified': 'not specified',
   required: 'required',
@@ -149,10 +155,15 @@ function recordOf(entry: DiscoveryEntry) {
     trsvcid: service,
     subnqn: subsystemNqn,
     traddr: address,
-    eflags: flags === 0 ? 'none' : flags,
+    eflags: flagsText(flags),
     ...(entry.security === null ? {} : { sectype: entry.security }),
     ...(entry.rdma === null ? {} : rdmaFieldsOf(entry.rdma)),
   };
+}
+
+function flagsText(flags: number): string {
+  const names = entryFlags.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+  return names.join(', ') || 'none';
 }
 
 function rdmaFieldsOf({ queuePairType, provider, connectionManagement, partitionKey }: RdmaPort) {

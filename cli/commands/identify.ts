@@ -85,7 +85,7 @@ export function addIdentify(program: Command): void {
     if (verb.namespace) {
       addNamespaceOption(command);
     } else if (verb.cns === cns.activeNamespaces) {
-      command.option('-N, --namespace-id <NSID>', 'start after this id', integer(0, maxNsid), 0);
+      command.option('-N, --namespace-id <NSID>', 'the first id to list', integer(1, maxNsid), 1);
     }
     addRawOption(command).action(async (given: Given) => {
       checkOutput(given);
@@ -110,5 +110,7 @@ async function show({ controller, limits }: Session, verb: Verb, given: Given): 
 /** A namespace that is named need not be active: the controller knows. */
 function nsidOf(controller: Controller, verb: Verb, { namespaceId }: Given): number {
   if (verb.cns === cns.controller) return 0;
+  // The command lists the ids above the one that it names.
+  if (verb.cns === cns.activeNamespaces) return (namespaceId ?? 1) - 1;
   return namespaceId ?? namespaceOf(controller, {}).id;
 }

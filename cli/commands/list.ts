@@ -74,7 +74,7 @@ async function namespacesOf(
     return controller.namespaces.map((namespace) => ({
       SubsystemNQN: id.subnqn ?? '',
       Transport: id.trtype.toLowerCase(),
-      Address: `${id.traddr}:${id.trsvcid ?? ''}`,
+      Address: `${id.adrfam === 'IPv6' ? `[${id.traddr}]` : id.traddr}:${id.trsvcid ?? ''}`,
       NameSpace: namespace.id,
       ModelNumber: model,
       SerialNumber: serial,

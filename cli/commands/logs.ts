@@ -20,7 +20,7 @@ import {
 } from '../engine/terminal/output.js';
 import { listing } from '../engine/terminal/show.js';
 import { hexDump } from '../nvme/hex-dump.js';
-import { decodeErrorLog, decodeSmartLog, errorEntryBytes, smartBytes } from '../nvme/logs.js';
+import { decodeErrorLog, decodeSmartLog, errorEntries, errorEntryBytes, smartBytes } from '../nvme/logs.js';
 
 export interface Given extends SessionOptions, RawOptions {}
 
@@ -45,15 +45,11 @@ export function addLogs(program: Command): void {
     }),
   );
   logCommand(program, 'error-log', 'Show the newest entries of the Error Information log.')
-    .option('-e, --log-entries <N>', 'how many', integer(1, 256), 64)
+    .option('-e, --log-entries <N>', 'the most entries to show', integer(1, 256), 64)
     .action(
       run<Given & { logEntries: number }>(async ({ admin }, limits, given) => {
-        const page = await admin.logPage(
-          errorPage,
-          given.logEntries * errorEntryBytes,
-          everyNamespace,
-          limits,
-        );
+        const entries = Math.min(given.logEntries, errorEntries(await admin.identify(1, 0, limits)));
+        const page = await admin.logPage(errorPage, entries * errorEntryBytes, everyNamespace, limits);
         const errors = decodeErrorLog(page);
         const text = () =>
           errors.map((entry, index) => `Entry[${String(index).padStart(2)}]\n${listing(entry)}`).join('\n');

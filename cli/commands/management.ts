@@ -116,7 +116,7 @@ function addNamespaces(program: Command): void {
     ['detach-ns', 'detachNamespace', 'Detach controllers from a namespace.'],
   ] as const) {
     changing(program, name, description)
-      .addOption(namespaceId('the namespace'))
+      .addOption(namespaceId('the namespace', { most: everyNamespace - 1 }))
       .option(
         '-c, --controllers <IDS>',
         'ids of controllers, with commas (default: this one)',
@@ -220,7 +220,9 @@ function addSanitize(program: Command): void {
 function addSelfTest(program: Command): void {
   changing(program, 'device-self-test', 'Begin a self-test, or end the one that runs.')
     .addOption(
-      namespaceId('the namespace; 0: the controller; 0xffffffff: all of them').default(everyNamespace),
+      namespaceId('the namespace; 0: the controller; 0xffffffff: all of them', { least: 0 }).default(
+        everyNamespace,
+      ),
     )
     .addOption(
       new Option('--self-test-code <CODE>', '1 short, 2 extended, 0xf abort')
@@ -290,8 +292,8 @@ function act<Options extends object>(
   };
 }
 
-function namespaceId(description: string): Option {
+function namespaceId(description: string, { least = 1, most = everyNamespace } = {}): Option {
   return new Option('-N, --namespace-id <NSID>', description)
-    .argParser(integer(0, everyNamespace))
+    .argParser(integer(least, most))
     .makeOptionMandatory();
 }

@@ -27,10 +27,16 @@ const smart: readonly Field[] = [
   ['thm_temp1_total_time', 224, 4],
   ['thm_temp2_total_time', 228, 4],
 ];
+const sensors = Array.from(
+  { length: 8 },
+  (_, index): Field => [`temperature_sensor_${index + 1}`, 200 + 2 * index, 2],
+);
 export const smartBytes = 512;
 
+/** A sensor of 0 K is none. */
 export function decodeSmartLog(page: Buffer): Record<string, number | bigint> {
-  return readFields(page, smart);
+  const present = sensors.filter(([, at]) => page.readUInt16LE(at) !== 0);
+  return readFields(page, [...smart, ...present]);
 }
 
 // "Error Information Log Entry".
@@ -48,6 +54,11 @@ const error: readonly Field[] = [
   ['trtype_spec_info', 40, 2],
 ];
 export const errorEntryBytes = 64;
+
+/** How many entries the log of a controller has: ELPE in its Identify data. What is read behind them is undefined. */
+export function errorEntries(idCtrl: Buffer): number {
+  return idCtrl.readUInt8(262) + 1;
+}
 
 /** Every entry of the page; an error count of 0 says that it was never used. */
 export function decodeErrorLog(page: Buffer): Record<string, number | bigint>[] {

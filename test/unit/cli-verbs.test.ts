@@ -73,6 +73,70 @@ it('discover gives the generation of each log, and the referrals that failed', a
   expect(stderr).toContain('referral 127.0.0.1');
 });
 
+it('discover names the flags of an entry as nvme-cli does', async () => {
+  const entry = (flags: number) => ({
+    transport: 'tcp',
+    subtype: 'current',
+    security: 'none',
+    rdma: null,
+    flags,
+  });
+  const log = { generation: 1n, entries: [0, 2, 3, 7].map(entry), referrals: [], failures: [] };
+  vi.spyOn(Environment.prototype, 'discover').mockResolvedValue(log as unknown as DiscoveryLog);
+  const { stdout } = await runVerb(['discover', '-t', 'tcp', '-a', '127.0.0.1', '-o', 'json']);
+  const { records } = JSON.parse(stdout.toString());
+  expect(records.map(({ eflags }: { eflags: string }) => eflags)).toEqual([
+    'none',
+    'explicit discovery connections',
+    'explicit discovery connections, duplicate discovery information',
+    'explicit discovery connections, duplicate discovery information, no cdc connectivity',
+  ]);
+});
+
+it('list-ns begins with the id that is named, as nvme-cli does', async () => {
+  // Identify lists the ids above the one that it gets.
+  const identify = vi.spyOn(Admin.prototype, 'identify').mockResolvedValue(Buffer.alloc(4096));
+  await verb('list-ns');
+  await verb('list-ns', '-N', '5');
+  expect(identify.mock.calls.map(([cns, nsid]) => [cns, nsid])).toEqual([
+    [2, 0],
+    [2, 4],
+  ]);
+});
+
+it('error-log asks for no more entries than the controller has', async () => {
+  const identify = Buffer.alloc(4096);
+  identify[262] = 2;
+  vi.spyOn(Admin.prototype, 'identify').mockResolvedValue(identify);
+  const logPage = vi
+    .spyOn(Admin.prototype, 'logPage')
+    .mockImplementation(async (_page, bytes) => Buffer.alloc(bytes));
+  expect(JSON.parse((await verb('error-log', '-o', 'json')).out).errors).toHaveLength(3);
+  expect(JSON.parse((await verb('error-log', '-e', '2', '-o', 'json')).out).errors).toHaveLength(2);
+  expect(logPage).toHaveBeenCalledTimes(2);
+});
+
+it('list brackets the address of a target with IPv6', async () => {
+  const { attach } = Environment.prototype;
+  vi.spyOn(Environment.prototype, 'attach').mockImplementation(function (this: Environment, _, options) {
+    return attach.call(this, subsystem.id, options);
+  });
+  const six = ['-t', 'tcp', '-a', 'fd77::1', '-n', nqn];
+  const { stdout } = await runVerb(['list', ...six, '-o', 'json']);
+  expect(JSON.parse(stdout.toString()).Devices).toMatchObject([
+    { Address: '[fd77::1]:4420' },
+    { Address: '[fd77::1]:4420' },
+  ]);
+});
+
+it.each(['format', 'delete-ns', 'attach-ns', 'detach-ns'])(
+  '%s rejects a namespace 0 at once',
+  async (name) => {
+    const { status, err } = await verb(name, '-N', '0', '--force');
+    expect([status, err]).toEqual([2, expect.stringContaining('--namespace-id')]);
+  },
+);
+
 it('copy copies ranges', async () => {
   for (const [i, text] of ['a', 'b', 'c'].entries()) disk.data.set(blockOf(text), i * 512);
   const copied = await verb(

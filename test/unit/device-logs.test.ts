@@ -1,4 +1,4 @@
-// The logs of sanitize and self-test as the command line prints them, by nvme-cli's names.
+// Logs as the command line prints them, by nvme-cli's names.
 
 import { expect, it } from 'vitest';
 import {
@@ -7,6 +7,7 @@ import {
   sanitizeBytes,
   selfTestBytes,
 } from '../../cli/nvme/device-logs.js';
+import { decodeSmartLog, smartBytes } from '../../cli/nvme/logs.js';
 
 it('sanitize-log has the state, passes and times', () => {
   const page = Buffer.alloc(sanitizeBytes);
@@ -66,4 +67,15 @@ it('self-test-log has the running test and the results, without unused entries',
       },
     ],
   });
+});
+
+it('smart-log has the sensors that there are', () => {
+  const page = Buffer.alloc(smartBytes);
+  page.writeUInt16LE(310, 200);
+  page.writeUInt16LE(298, 214);
+  const sensors = Object.entries(decodeSmartLog(page)).filter(([name]) => name.includes('sensor'));
+  expect(sensors).toEqual([
+    ['temperature_sensor_1', 310],
+    ['temperature_sensor_8', 298],
+  ]);
 });

@@ -84,14 +84,15 @@ describe('what rdma says', () => {
 });
 
 describe('hugepages', () => {
-  it('are taken when they are not free', () => {
-    expect(hugepagesTaken('AnonHugePages:  5 kB\nHugePages_Total:     256\nHugePages_Free:      128\n')).toBe(
-      128,
-    );
+  const meminfo = 'HugePages_Total:     256\nHugePages_Free:      128\nHugepagesize:       2048 kB\n';
+
+  it('are those of this process, whatever others take', () => {
+    expect(hugepagesTaken('VmPTE:  44 kB\nHugetlbPages:\t  131072 kB\n', meminfo)).toBe(64);
+    expect(hugepagesTaken('HugetlbPages:\t       0 kB\n', meminfo)).toBe(0);
   });
 
   it('may not exist', () => {
-    expect(hugepagesTaken('MemTotal: 5 kB\n')).toBe(0);
+    expect(hugepagesTaken('VmPTE:  44 kB\n', 'MemTotal: 5 kB\n')).toBe(0);
   });
 });
 

@@ -21,7 +21,7 @@ const run = promisify(execFile);
 const PAUSE_MS = 250;
 
 /**
- * Counts the present resources of this process and the machine.
+ * Counts the present resources of this process, and those of an RDMA device.
  *
  * RDMA resources are all that the device has. Where the target runs on this machine its side of every connection is
  * among them: a connection that the target believes to be open is a leak too. Without a device they are not counted.
@@ -32,7 +32,10 @@ export async function countResources(device: string | undefined): Promise<Counts
     // Minus the descriptor that lists the folder.
     fd: readdirSync('/proc/self/fd').length - 1,
     threads: readdirSync('/proc/self/task').length,
-    hugepages: hugepagesTaken(readFileSync('/proc/meminfo', 'utf8')),
+    hugepages: hugepagesTaken(
+      readFileSync('/proc/self/status', 'utf8'),
+      readFileSync('/proc/meminfo', 'utf8'),
+    ),
   };
   if (device === undefined) return { ...noRdma, ...own };
   const [summary, queues] = [await rdma<RdmaSummary>(), await rdma<CompletionQueue>('cq')];
@@ -59,9 +62,15 @@ export function rdmaCounts(
   return { pd: row.pd, cq: row.cq - pooled.length, qp: row.qp, cm_id: row.cm_id, mr: row.mr };
 }
 
-export function hugepagesTaken(meminfo: string): number {
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0);
-  return field('HugePages_Total') - field('HugePages_Free');
+/**
+ * The hugepages in this process's memory, of all sizes, as many of the default size. Those that are not free include what other processes
+ * of the machine give and take.
+ */
+export function hugepagesTaken(status: string, meminfo: string): number {
+  const kib = (text: string, name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  const taken = kib(status, 'HugetlbPages');
+  return taken === 0 ? 0 : taken / kib(meminfo, 'Hugepagesize');
 }
 
 /** The files in every mounted hugetlbfs that may be read: memory that outlives its process. */
