@@ -1,6 +1,6 @@
 // Two ways to keep a queue pair at its depth: a batch, and promises.
 
-import type { Environment, Namespace, QueuePair } from 'spdk-nvme';
+import type { DmaBuffer, Environment, Namespace, QueuePair } from 'spdk-nvme';
 import type { IoMeter } from './io-meter.js';
 import type { IoPlan, Steps } from './io-plan.js';
 import type { Pace } from './pace.js';
@@ -8,7 +8,8 @@ import type { Verifier } from './verifier.js';
 
 /** One queue pair of a run, and what it needs. */
 export interface Lane {
-  readonly environment: Environment;
+  /** Its memory: see {@link allocate}. */
+  readonly buffers: readonly DmaBuffer[];
   readonly namespace: Namespace;
   readonly queuePair: QueuePair;
   readonly plan: IoPlan;
@@ -24,11 +25,20 @@ export interface Lane {
   heard: number;
 }
 
+/**
+ * The memory of a lane: one buffer for its batch, or one for each of its promises. It is made before anything is measured: clearing a lot of
+ * it takes seconds.
+ */
+export function allocate(environment: Environment, { api, depth, ioSize }: IoPlan): DmaBuffer[] {
+  const [count, bytes] = api === 'batch' ? [1, depth * ioSize] : [depth, ioSize];
+  return Array.from({ length: count }, () => environment.allocate(bytes));
+}
+
 /** Keeps a queue pair at its depth until a time of `performance.now()`, through the batch interface. */
 export async function driveBatch(lane: Lane, end: number): Promise<void> {
-  const { environment, namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
+  const { namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
   const { depth, ioSize } = plan;
-  const buffer = environment.allocate(depth * ioSize);
+  const buffer = lane.buffers[0] as DmaBuffer;
   const words = Array.from({ length: depth }, (_, tag) => wordsOf(buffer, tag * ioSize, ioSize));
   const begun = new Float64Array(depth);
   const write = new Uint8Array(depth);
@@ -82,49 +92,43 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
     }
   } finally {
     if (batch.outstanding === 0) batch.close();
-    buffer.release();
   }
 }
 
 /** Keeps it at its depth through promises. */
 export async function drivePromises(lane: Lane, end: number): Promise<void> {
-  const { environment, namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
-  const { depth, ioSize } = plan;
-  const one = async (): Promise<void> => {
-    const buffer = environment.allocate(ioSize);
+  const { namespace, queuePair, plan, steps, meter, pace, verifier, signal } = lane;
+  const { ioSize } = plan;
+  const one = async (buffer: DmaBuffer): Promise<void> => {
     const words = wordsOf(buffer, 0, ioSize);
-    try {
-      for (;;) {
-        let now = performance.now();
-        if (now >= end || signal.aborted) return;
-        if (!pace.take(now)) {
-          await pace.wait(now);
-          continue;
-        }
-        const { place, offset, write } = steps.next();
-        if (write) verifier?.stamp(words, place);
-        if (lane.outstanding++ === 0) lane.heard = now;
-        try {
-          if (write) await namespace.write(buffer, { offset, queuePair });
-          else await namespace.read(buffer, { offset, queuePair });
-        } catch (error) {
-          if (verifier) settle(lane, verifier, words, place, write, false);
-          meter.failed++;
-          endIfLost(error, namespace);
-          continue;
-        } finally {
-          lane.outstanding--;
-        }
-        const begun = now;
-        now = lane.heard = performance.now();
-        meter.add(begun, now, ioSize, write);
-        if (verifier) settle(lane, verifier, words, place, write, true);
+    for (;;) {
+      let now = performance.now();
+      if (now >= end || signal.aborted) return;
+      if (!pace.take(now)) {
+        await pace.wait(now);
+        continue;
       }
-    } finally {
-      buffer.release();
+      const { place, offset, write } = steps.next();
+      if (write) verifier?.stamp(words, place);
+      if (lane.outstanding++ === 0) lane.heard = now;
+      try {
+        if (write) await namespace.write(buffer, { offset, queuePair });
+        else await namespace.read(buffer, { offset, queuePair });
+      } catch (error) {
+        if (verifier) settle(lane, verifier, words, place, write, false);
+        meter.failed++;
+        endIfLost(error, namespace);
+        continue;
+      } finally {
+        lane.outstanding--;
+      }
+      const begun = now;
+      now = lane.heard = performance.now();
+      meter.add(begun, now, ioSize, write);
+      if (verifier) settle(lane, verifier, words, place, write, true);
     }
   };
-  await Promise.all(Array.from({ length: depth }, one));
+  await Promise.all(lane.buffers.map(one));
 }
 
 /** Checks or records the data of an operation of `--verify` that has ended. */

@@ -11,10 +11,15 @@ const longestWaitMs = 50;
 export class Pace {
   readonly #intervalMs: number;
   readonly #maxLateMs: number;
+  readonly #phase: number;
   #next: number | undefined;
 
-  /** @param rate operations a second; undefined: no limit */
-  constructor(rate: number | undefined) {
+  /**
+   * @param rate operations a second; undefined: no limit
+   * @param phase which part of an interval passes before the first operation, so that several queues take turns
+   */
+  constructor(rate: number | undefined, phase = 0) {
+    this.#phase = phase;
     this.#intervalMs = rate === undefined ? 0 : 1_000 / rate;
     this.#maxLateMs = Math.max(leastLateMs, leastLate * this.#intervalMs);
   }
@@ -22,7 +27,8 @@ export class Pace {
   /** Whether one more operation may begin at this time of `performance.now()`. */
   take(now: number): boolean {
     if (this.#intervalMs === 0) return true;
-    const next = this.#next ?? now;
+    this.#next ??= now + this.#phase * this.#intervalMs;
+    const next = this.#next;
     if (now < next) return false;
     // Operations that were missed in a long pause are not made up for.
     this.#next = Math.max(next, now - this.#maxLateMs) + this.#intervalMs;

@@ -6,7 +6,7 @@ import type { Bin } from '../engine/measure/histogram.js';
 import { type Surroundings, surroundings } from '../engine/measure/surroundings.js';
 import { explain, Failure } from '../engine/process/exit.js';
 import { progressBar, transferBar } from '../engine/terminal/transfer-bar.js';
-import { driveBatch, drivePromises, type Lane, wordsOf } from './io-drivers.js';
+import { allocate, driveBatch, drivePromises, type Lane, wordsOf } from './io-drivers.js';
 import { type Interval, IoMeter, type LatencyReport } from './io-meter.js';
 import { type IoPlan, placesOf, Steps } from './io-plan.js';
 import { Pace } from './pace.js';
@@ -67,13 +67,16 @@ export async function runPerf(
   if (verifier) await fill(namespace, plan, verifier, { timeoutMs, signal });
   const lanes = queuePairs.map(
     (queuePair, index): Lane => ({
-      environment,
+      buffers: allocate(environment, plan),
       namespace,
       queuePair,
       plan,
       steps: new Steps(plan, index, queuePairs.length, verifier),
       meter,
-      pace: new Pace(plan.rate === undefined ? undefined : plan.rate / queuePairs.length),
+      pace: new Pace(
+        plan.rate === undefined ? undefined : plan.rate / queuePairs.length,
+        index / queuePairs.length,
+      ),
       verifier,
       signal,
       outstanding: 0,
@@ -85,6 +88,8 @@ export async function runPerf(
     unlessStalled(lanes, timeoutMs, Promise.all(lanes.map((lane) => drive(lane, end))));
   const measured = await measure(plan, meter, events, all);
   let problem = measured.failure;
+  // After a failure a lane may still use its memory, which then ends with the environment.
+  if (problem === undefined) for (const buffer of lanes.flatMap(({ buffers }) => buffers)) buffer.release();
   if (verifier && problem === undefined && !signal.aborted) {
     problem = await checkAll(namespace, plan, verifier, meter, { timeoutMs, signal }).then(
       () => undefined,
@@ -117,6 +122,9 @@ export async function runPerf(
         ? [`FEWER_IO_QUEUES: the target granted ${queuePairs.length} of ${ioQueues} I/O queues`]
         : []),
       ...findings(meter),
+      ...(meter.operations + meter.failed > 0 || problem !== undefined || signal.aborted
+        ? []
+        : ['no operation was done']),
       ...(problem === undefined ? [] : [problem]),
     ],
     interrupted: signal.aborted,

@@ -1,6 +1,8 @@
 // `perf --verify` with a target in memory: what a disk does wrong is found.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { IoMeter } from '../../cli/workloads/io-meter.js';
 import { Pace } from '../../cli/workloads/pace.js';
+import { Environment } from '../../lib/index.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
@@ -21,6 +23,7 @@ beforeEach(() => {
   disk.data.fill(7);
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   expect(simulation.misuse).toEqual([]);
   simulation.restore();
 });
@@ -140,6 +143,16 @@ describe('the pace of a rate', () => {
     }
   });
 
+  it('is shared by queues, which take turns', () => {
+    const paces = [0, 1, 2, 3].map((queue) => new Pace(1, queue / 4));
+    const first = paces.map((pace) => {
+      let now = 0;
+      while (!pace.take(now)) now += 50;
+      return now;
+    });
+    expect(first).toEqual([0, 250, 500, 750]);
+  });
+
   it('does not make up for a long pause', () => {
     const pace = new Pace(1_000);
     pace.take(0);
@@ -153,6 +166,28 @@ describe('the pace of a rate', () => {
     pace.take(0);
     expect(pace.delay(1)).toBeLessThanOrEqual(50);
   });
+});
+
+it.each(['batch', 'promise'])('makes its memory before it measures: %s', async (api) => {
+  const order: string[] = [];
+  const { allocate } = Environment.prototype;
+  vi.spyOn(Environment.prototype, 'allocate').mockImplementation(function (this: Environment, bytes) {
+    order.push('memory');
+    return allocate.call(this, bytes);
+  });
+  const { begin } = IoMeter.prototype;
+  vi.spyOn(IoMeter.prototype, 'begin').mockImplementation(function (this: IoMeter) {
+    order.push('measurement');
+    begin.call(this);
+  });
+  await perf(['--api', api, '--depth', '2']);
+  expect(order).toEqual([...(api === 'batch' ? ['memory'] : ['memory', 'memory']), 'measurement']);
+});
+
+it('says that a run has done nothing', async () => {
+  vi.spyOn(Pace.prototype, 'take').mockReturnValue(false);
+  const { status, report } = await perf([]);
+  expect({ status, findings: report.findings }).toEqual({ status: 1, findings: ['no operation was done'] });
 });
 
 it('says that the target grants fewer queues', async () => {
