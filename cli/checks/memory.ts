@@ -142,8 +142,10 @@ function poolsIn(machine: Machine, folder: string): Pool[] {
     const kib = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1]);
     if (!kib) return [];
     const file = `${folder}/${name}/nr_hugepages`;
-    const free = Number(machine.read(`${folder}/${name}/free_hugepages`) ?? 0);
-    return [{ size: kib * 1024, total: Number(machine.read(file) ?? 0), free, file }];
+    const count = (kind: string) => Number(machine.read(`${folder}/${name}/${kind}_hugepages`) ?? 0);
+    // The kernel keeps reserved ones for processes that have mapped them and not used them yet; it does not count them by node.
+    const free = Math.max(0, count('free') - count('resv'));
+    return [{ size: kib * 1024, total: count('nr'), free, file }];
   });
 }
 

@@ -178,6 +178,17 @@ describe('hugepages', () => {
     expect(checkHugepages(machine, 3 * session)).toMatchObject([{ level: 'failure' }]);
   });
 
+  it('that other processes have reserved are not free', () => {
+    const machine = machineOf({ ...pool(small, 200, 200), [`${small}/resv_hugepages`]: 180 });
+    expect(checkHugepages(machine, session)).toMatchObject([
+      {
+        level: 'failure',
+        text: '40 MiB of 400 MiB free; --memory is 64 MiB',
+        remedy: `echo ${200 + 108} > ${small}/nr_hugepages  (as root)`,
+      },
+    ]);
+  });
+
   it('are shown by node, enough or not', () => {
     const nodes = { ...pool(node(0), 100, 100), ...pool(node(1), 100, 0) };
     const byNode = expect.stringContaining('(node0 200 MiB, node1 0 B)');
