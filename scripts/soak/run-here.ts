@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { FabricRunOptions } from '../fabric/run.js';
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Runs a command on this host, for targets that need no fabric. Resolves with its exit status. */
 export async function runHere(
   [program = '', ...words]: readonly string[],
@@ -12,13 +14,13 @@ export async function runHere(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
-  // The worker gets the signals of the terminal by itself, and ends in its own time.
-  const ignore = () => {};
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, ignore);
+  // The worker ends in its own time. A terminal sends it Ctrl-C, too, and it ignores the second one; nobody else knows of it.
+  const passOn = (name: NodeJS.Signals) => void child.kill(name);
+  for (const name of signals) process.on(name, passOn);
   signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
   if (stdout) child.stdout.pipe(stdout, { end: false });
   if (stderr) child.stderr.pipe(stderr, { end: false });
   const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, ignore);
+  for (const name of signals) process.off(name, passOn);
   return code ?? 128 + (killedBy ? constants.signals[killedBy] : 0);
 }

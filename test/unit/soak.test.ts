@@ -2,6 +2,8 @@
 // Longer than other files: a list of short cases for each part of a soak.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { countsOf } from '../../cli/engine/measure/counts.js';
@@ -21,6 +23,7 @@ import {
 } from '../../scripts/soak/path-plan.js';
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
 import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
+import { runHere } from '../../scripts/soak/run-here.js';
 import { maxRunMs, maxWaitedMs } from '../../scripts/soak/scheduling.js';
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
@@ -353,3 +356,18 @@ describe('the command line', () => {
     expect(parseArguments(words, silent)).toEqual({ status: 2 });
   });
 });
+
+it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s to this process alone ends a worker on this host',
+  async (name) => {
+    const worker = `process.on('${name}', () => process.exit(7)); console.log('ready'); setInterval(() => {}, 1000)`;
+    const stdout = new PassThrough();
+    const before = process.listeners(name);
+    const run = runHere([process.execPath, '-e', worker], { stdout });
+    await once(stdout, 'data');
+    const [passOn] = process.listeners(name).filter((listener) => !before.includes(listener));
+    passOn?.(name);
+    expect(await run).toBe(7);
+    expect(process.listeners(name)).toEqual(before);
+  },
+);
