@@ -35,7 +35,13 @@ async function build() {
   console.log(
     `spdk-nvme: building the addon for SPDK ${spdk.version} (${spdk.linkage}; ${spdk.source}: ${spdk.where})`,
   );
-  const output = await buildAddon();
+  let output;
+  try {
+    output = await buildAddon();
+  } catch (error) {
+    const reason = `the files of the package cannot be changed (${/** @type {Error} */ (error).message})`;
+    return { outcome: 'failed', reason, remedy: `sudo ${BUILD}` };
+  }
   if (output === undefined)
     return { outcome: 'built', reason: 'it was removed after it was built', remedy: BUILD };
   const { line, debian } = whyItFailed(output);

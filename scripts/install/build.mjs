@@ -12,12 +12,13 @@ const addon = path.join(root, 'build/Release/spdk_nvme.node');
 /**
  * Builds the addon and loads it once.
  * @returns {Promise<string | undefined>} undefined, or all that was printed when that failed
+ * @throws {Error} where the package's files cannot be changed
  */
 export async function buildAddon() {
   const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
+  fs.rmSync(logFile, { force: true });
   // make does not know that the addon depends on SPDK's archives; where there is none, it links.
   fs.rmSync(addon, { force: true });
-  fs.rmSync(logFile, { force: true });
   const jobs = process.env.JOBS ?? process.env.npm_config_jobs ?? 'max';
   const steps = [
     [nodeGyp, 'configure', ...nodeGypArguments()],
@@ -29,6 +30,15 @@ export async function buildAddon() {
     if (output !== undefined) return output;
   }
   return undefined;
+}
+
+/** @param {string} text */
+function keep(text) {
+  try {
+    fs.appendFileSync(logFile, text);
+  } catch {
+    // The disk is full, for example. The text was printed, and the build goes on as far as it can.
+  }
 }
 
 /** @param {string[]} args @returns {Promise<string | undefined>} */
@@ -44,7 +54,7 @@ function run(args) {
       from.on('data', (/** @type {string} */ text) => {
         output += text;
         to.write(text);
-        fs.appendFileSync(logFile, text);
+        keep(text);
       });
     }
     child.on('error', (error) => resolve(String(error)));

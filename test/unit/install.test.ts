@@ -165,6 +165,18 @@ describe('with SPDK', () => {
     expect(build({ SPDK_PREFIX: emptySpdk() }).status).toBe(1);
   });
 
+  it('files of the package that cannot be changed are a reason, without a stack', () => {
+    nodeGyp('');
+    // Root may change every file, but a folder is no file for anybody.
+    fs.mkdirSync(path.join(folder, 'install.log'));
+    const { status, printed } = build({ SPDK_PREFIX: emptySpdk() });
+    expect(printed).toMatch(
+      /the addon is not built: the files of the package cannot be changed \(.*install\.log/,
+    );
+    expect(printed).not.toMatch(/\n\s+at /);
+    expect(status).toBe(1);
+  });
+
   it('a build is a failure too when what it made does not load', () => {
     nodeGyp(
       "fs.mkdirSync('build/Release', { recursive: true }); fs.writeFileSync('build/Release/spdk_nvme.node', '')",
