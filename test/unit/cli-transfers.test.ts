@@ -2,11 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -237,6 +240,18 @@ describe('a file that is read into', () => {
     expect(readFileSync(out)).toHaveLength(4 * MiB);
     expect(await cli('read', '-d', '/dev/null')).toMatchObject({ status: 0, stderr: '' });
     expect(parts()).toEqual([]);
+  });
+
+  it('keeps the permissions and the owner of a file that it replaces', async () => {
+    const out = file('shared', Buffer.from('old'));
+    // More than a umask leaves.
+    chmodSync(out, 0o666);
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) chownSync(out, 1234, 1235);
+    expect(await cli('read', '-d', out)).toMatchObject({ status: 0, stderr: '' });
+    const { size, mode, uid, gid } = statSync(out);
+    expect([size, mode & 0o777]).toEqual([4 * MiB, 0o666]);
+    if (isRoot) expect([uid, gid]).toEqual([1234, 1235]);
   });
 });
 

@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { createWriteStream, realpathSync, renameSync, rmSync, type WriteStream } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  createWriteStream,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  type WriteStream,
+} from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { statsOf } from './named-files.js';
 
@@ -11,15 +20,18 @@ export class OutputFile {
   readonly stream: WriteStream;
   readonly #path: string;
   readonly #part: string | undefined;
+  /** The file that was there before. */
+  readonly #replaced: Stats | undefined;
   readonly #remove = () => this.#part !== undefined && rmSync(this.#part, { force: true });
 
   constructor(path: string) {
     const stats = statsOf(path);
     const direct = stats !== undefined && !stats.isFile();
+    this.#replaced = direct ? undefined : stats;
     // A link stays a link.
     this.#path = stats ? realpathSync(path) : path;
     this.#part = direct ? undefined : `${this.#path}.${process.pid}.part`;
-    this.stream = createWriteStream(this.#part ?? path, { mode: stats && !direct ? stats.mode : 0o666 });
+    this.stream = createWriteStream(this.#part ?? path, { mode: this.#replaced?.mode ?? 0o666 });
     // A signal may end the process while the stream waits for its disk.
     if (this.#part !== undefined) process.on('exit', this.#remove);
   }
@@ -34,7 +46,9 @@ export class OutputFile {
     const ended = finished(this.stream);
     this.stream.end();
     await ended;
-    if (this.#part !== undefined) renameSync(this.#part, this.#path);
+    if (this.#part === undefined) return;
+    if (this.#replaced) takeOver(this.#part, this.#replaced);
+    renameSync(this.#part, this.#path);
   }
 
   /** Closes the file, and removes it if it is not complete. */
@@ -43,4 +57,14 @@ export class OutputFile {
     this.#remove();
     process.off('exit', this.#remove);
   }
+}
+
+/** Gives a file the owner, as far as this user may, and the permissions of another one. */
+function takeOver(path: string, { uid, gid, mode }: Stats): void {
+  try {
+    chownSync(path, uid, gid);
+  } catch {
+    // Only root may give files away.
+  }
+  chmodSync(path, mode & 0o777);
 }
