@@ -13,14 +13,24 @@ export async function runHere(
   const child = spawn(program, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    // A process group of its own: Ctrl-C must not end its targets before it has ended, and none may outlive it when it hangs.
+    detached: true,
   });
-  // The worker ends in its own time. A terminal sends it Ctrl-C, too, and it ignores the second one; nobody else knows of it.
+  // The worker ends in its own time.
   const passOn = (name: NodeJS.Signals) => void child.kill(name);
   for (const name of signals) process.on(name, passOn);
-  signal?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+  signal?.addEventListener('abort', () => killGroup(child.pid), { once: true });
   if (stdout) child.stdout.pipe(stdout, { end: false });
   if (stderr) child.stderr.pipe(stderr, { end: false });
   const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   for (const name of signals) process.off(name, passOn);
   return code ?? 128 + (killedBy ? constants.signals[killedBy] : 0);
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { countsOf } from '../../cli/engine/measure/counts.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { resolveSubsystemOptions } from '../../lib/options/subsystem.js';
@@ -24,7 +24,7 @@ import {
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
 import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
 import { runHere } from '../../scripts/soak/run-here.js';
-import { maxRunMs, maxWaitedMs } from '../../scripts/soak/scheduling.js';
+import { maxRunMs, maxWaitedMs, stateOf } from '../../scripts/soak/scheduling.js';
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
 import { Witness } from '../../scripts/soak/witness.js';
@@ -371,3 +371,16 @@ it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     expect(process.listeners(name)).toEqual(before);
   },
 );
+
+it('a worker on this host that hangs is killed with all that it has started', async () => {
+  const worker = `const { pid } = require('node:child_process').spawn('sleep', ['1000']);
+    console.log(pid); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)`;
+  const stdout = new PassThrough();
+  const silence = new AbortController();
+  const run = runHere([process.execPath, '-e', worker], { stdout, signal: silence.signal });
+  const [pid] = await once(stdout, 'data');
+  silence.abort();
+  expect(await run).toBe(137);
+  // Nobody waits for it: it may stay as a process that has ended.
+  await vi.waitFor(() => expect(['ended', 'Z']).toContain(stateOf(Number(pid))));
+});
