@@ -4,7 +4,13 @@ import { EventEmitter } from 'node:events';
 import type { Controller } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { DiscoveryWatch } from './discovery-watch.js';
-import { abortError, codedError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import {
+  abortError,
+  codedError,
+  SpdkError,
+  type SpdkErrorDetails,
+  SpdkTypeError,
+} from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { PendingCall, waitFor, waitForEnd } from './internal/pending-call.js';
@@ -352,6 +358,10 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       timeoutHint:
         'No path came up. Check the addresses, the ports and the network, or allow more with timeoutMs.',
       signal,
+      explain: (report: (details: SpdkErrorDetails) => void) => {
+        const errors = this.#paths.flatMap(({ error }) => error ?? []);
+        report(errors.length === 0 ? {} : { cause: errorsOf(errors) });
+      },
     } as const;
     const call = PendingCall.start<void>(limits, (started) => {
       this.#opening = started;
@@ -446,7 +456,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const errors = [...this.#rejections.values()];
     this.#opening.reject(
       new SpdkError('ERR_SPDK_NO_PATH', `No path to ${this.nqn} could be attached: ${errors[0]?.message}`, {
-        cause: new AggregateError(errors, 'The errors of the paths'),
+        cause: errorsOf(errors),
       }),
     );
   }
@@ -498,6 +508,10 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
 function checkWatch(value: unknown): DiscoveryWatch {
   if (DiscoveryWatch.isOne(value)) return value;
   throw new SpdkTypeError('watch must be one of env.watchDiscovery()');
+}
+
+function errorsOf(errors: readonly Failure[]): AggregateError {
+  return new AggregateError(errors, 'The errors of the paths');
 }
 
 function limitsChooser(timeoutMs: number | undefined): (queuePair: unknown) => RequestLimits {

@@ -112,6 +112,15 @@ describe('attachSubsystem', () => {
     expect(subsystem.pathsOf(only(subsystem))).toHaveLength(2);
   });
 
+  it('names the errors of paths when its time is over', async () => {
+    target(0).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no route' };
+    target(1).silent = true;
+    await expect(env.attachSubsystem(ids(), { timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'ERR_SPDK_TIMEOUT',
+      cause: { errors: expect.arrayContaining([expect.objectContaining({ code: 'ERR_SPDK_UNREACHABLE' })]) },
+    });
+  });
+
   it('rejects when every path has failed, with the errors of all, and nothing stays attached', async () => {
     for (const one of targets) one.rejection = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no' };
     const error = await env.attachSubsystem(ids()).catch((thrown) => thrown);
