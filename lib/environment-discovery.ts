@@ -15,7 +15,7 @@ import {
   resolveWatchOptions,
   type WatchDiscoveryOptions,
 } from './options/discover.js';
-import type { HostFiles } from './options/host-identity.js';
+import type { MachineIdentity } from './options/host-identity.js';
 import { parseTransportId, type TransportId, type TransportIdObject } from './options/transport-id.js';
 
 /** The time limit for disconnecting from a discovery service. */
@@ -26,13 +26,13 @@ const minRetryMs = 100;
 /** What discovery needs of an environment. */
 export interface DiscoveryServices {
   /** The machine's own identity. */
-  readonly machine: () => HostFiles;
+  readonly machine: () => MachineIdentity;
   /** Connects to a service; `what` is for messages. */
   readonly connect: (
     what: string,
     service: TransportId,
     resolved: ResolvedAttachOptions,
-    machine: HostFiles,
+    machine: MachineIdentity,
   ) => Promise<Controller>;
 }
 
@@ -102,7 +102,7 @@ function serviceAt(id: string | TransportIdObject): TransportId {
 async function connectTo(
   service: TransportId,
   resolved: ResolvedAttachOptions,
-  machine: HostFiles,
+  machine: MachineIdentity,
   services: DiscoveryServices,
 ): Promise<Controller> {
   try {

@@ -42,6 +42,7 @@ import {
   type HostIdentity,
   hostIdentity,
   hyphenated,
+  type MachineIdentity,
   readHostFiles,
 } from './options/host-identity.js';
 import { wipedIfThrown } from './options/key-source.js';
@@ -216,7 +217,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   async #attach(
     transportId: TransportId,
     resolved: ResolvedAttachOptions,
-    machine: HostFiles,
+    machine: MachineIdentity,
   ): Promise<Controller> {
     if (this.closed) throw closedError();
     if (transportId.trtype === 'PCIe') throw pcieError();
@@ -282,7 +283,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     what: string,
     transportId: TransportId,
     resolved: ResolvedAttachOptions,
-    machine: HostFiles,
+    machine: MachineIdentity,
     discovery: boolean,
   ): Promise<Controller> {
     if (this.closed) throw closedError();
@@ -390,16 +391,34 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     await this.close();
   }
 
-  /** Reads the identity again for each attach, since it may have been configured after the last one. */
-  #machineIdentity(): HostFiles {
-    const machine = readHostFiles();
-    for (const problem of machine.problems) this.#log.warnOnce(problem);
-    return machine;
+  /**
+   * The machine's identity, read again for each attach, since it may have been configured after the last one. The files are read
+   * when the identity is needed: not for an attach that names the host itself.
+   */
+  #machineIdentity(): MachineIdentity {
+    let files: HostFiles | undefined;
+    const read = (): HostFiles => {
+      if (files) return files;
+      files = readHostFiles();
+      for (const problem of files.problems) this.#log.warnOnce(problem);
+      return files;
+    };
+    return {
+      get nqn() {
+        return read().nqn;
+      },
+      get id() {
+        return read().id;
+      },
+    };
   }
 }
 
 /** Returns who this host is to a target, when it connects with these options. */
-function identityOf(wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>, machine: HostFiles): HostIdentity {
+function identityOf(
+  wanted: Pick<AttachOptions, 'hostNqn' | 'hostId'>,
+  machine: MachineIdentity,
+): HostIdentity {
   const { hostNqn, hostId } = wanted;
   return hostIdentity({ hostNqn, hostId }, machine, hyphenated(native().processHostId));
 }

@@ -13,7 +13,7 @@ import {
   or,
   type Resolved,
 } from './common.js';
-import type { HostIdentity } from './host-identity.js';
+import type { MachineIdentity } from './host-identity.js';
 import { wipedIfThrown } from './key-source.js';
 import {
   type DhchapOptions,
@@ -204,12 +204,14 @@ const maxKeepAliveMs = 3_600_000;
 export function resolveAttachOptions(
   options: unknown,
   id: TransportId,
-  machine: Partial<HostIdentity> = {},
+  machine: MachineIdentity = {},
 ): ResolvedAttachOptions {
   const given = readOptions(options, 'attach options', attachKeys);
   const hostNqn = optional(given.get('hostNqn'), (value) => checkNqn(value, 'hostNqn'));
-  const impliedId = hostNqn && ((hostNqn === machine.nqn && machine.id) || uuidOfNqn(hostNqn));
-  const hostId = optional(or(given.get('hostId'), impliedId), checkHostId);
+  // The machine is asked only if it matters: its identity may have to be read from files.
+  const impliedId = () => hostNqn && ((hostNqn === machine.nqn && machine.id) || uuidOfNqn(hostNqn));
+  const wantedId = given.get('hostId');
+  const hostId = optional(wantedId === undefined ? impliedId() : wantedId, checkHostId);
   const sourceAddress = optional(given.get('sourceAddress'), (value) => checkSourceAddress(value, id));
   const sourcePort = optional(given.get('sourcePort'), (value) =>
     checkInteger(value, 'sourcePort', 1, 65_535),

@@ -17,6 +17,12 @@ export interface HostFiles extends Partial<HostIdentity> {
   readonly problems: readonly string[];
 }
 
+/** What a machine says about itself; reading a property may read a file. */
+export interface MachineIdentity {
+  readonly nqn?: string | undefined;
+  readonly id?: string | undefined;
+}
+
 const nvmeFolder = '/etc/nvme';
 /** Such a file has one line; longer files are ignored. */
 const maxFileBytes = 4_096;
@@ -57,7 +63,7 @@ export function readHostFiles(folder: string = nvmeFolder): HostFiles {
  */
 export function hostIdentity(
   wanted: { readonly hostNqn: string | undefined; readonly hostId: string | undefined },
-  machine: Partial<HostIdentity>,
+  machine: MachineIdentity,
   processId: string,
 ): HostIdentity {
   const nqn = wanted.hostNqn ?? machine.nqn ?? uuidNqn(processId);

@@ -14,10 +14,14 @@ import { release } from '../integration/support/release.js';
 import { codeOf, rejection, within } from '../integration/support/timing.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
-const machine = vi.hoisted(() => ({ folder: '/nonexistent' }));
+const machine = vi.hoisted(() => ({ folder: '/nonexistent', reads: 0 }));
 vi.mock('../../lib/options/host-identity.js', async (original) => {
   const real = await original<typeof import('../../lib/options/host-identity.js')>();
-  return { ...real, readHostFiles: () => real.readHostFiles(machine.folder) };
+  const readHostFiles = () => {
+    machine.reads += 1;
+    return real.readHostFiles(machine.folder);
+  };
+  return { ...real, readHostFiles };
 });
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4474' } as const;
@@ -110,6 +114,15 @@ describe('one subsystem', () => {
       expect(controller.hostId).toBe(hostIds[i]);
       expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
     }
+  });
+
+  it('is attached without a look at the files of this machine if both names of the host are given', async () => {
+    machine.reads = 0;
+    const [nqn, hostId] = [hostNqn('named'), '99999999-1111-4111-8111-111111111111'];
+    await (await attach({ hostNqn: nqn, hostId })).detach();
+    expect(machine.reads).toBe(0);
+    await (await attach({ hostNqn: nqn })).detach();
+    expect(machine.reads).toBe(1);
   });
 
   it('is attached by one host from several addresses, where SPDK can choose them', async () => {
