@@ -92,6 +92,8 @@ cycle(const struct plan *plan, uint32_t io_queues)
 	if (controller == NULL) {
 		return -1;
 	}
+
+	const int64_t initialised = now_ns();
 	uint32_t connected = 0;
 	while (connected < io_queues && (queue_pairs[connected] = connect_queue_pair(plan, controller)) != NULL) {
 		connected++;
@@ -101,13 +103,17 @@ cycle(const struct plan *plan, uint32_t io_queues)
 	for (uint32_t i = 0; i < connected; i++) {
 		spdk_nvme_ctrlr_free_io_qpair(queue_pairs[i]);
 	}
+
+	const int64_t freed = now_ns();
 	spdk_nvme_detach(controller);
 
 	const int64_t detached = now_ns();
 	if (connected < io_queues) {
 		return -1;
 	}
-	printf("{\"attachNs\":%lld,\"detachNs\":%lld}\n", (long long)(attached - begun), (long long)(detached - attached));
+	printf("{\"controllerNs\":%lld,\"queuePairsNs\":%lld,\"lingerNs\":%lld,\"destroyNs\":%lld}\n",
+	       (long long)(initialised - begun), (long long)(attached - initialised), (long long)(freed - attached),
+	       (long long)(detached - freed));
 	return 0;
 }
 

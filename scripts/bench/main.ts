@@ -27,7 +27,7 @@ import { attachDetachJson, attachDetachReports, benchReport } from './report.js'
 import { scaleTable } from './scale/table.js';
 import { measureScale } from './scale/tcp.js';
 import { measureStreams, streamsTable } from './streams/tcp.js';
-import { attachDetachTable } from './table.js';
+import { attachDetachTable, stepsTable } from './table.js';
 import { measureWorkers, workersTable } from './workers/measure.js';
 
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
@@ -118,6 +118,7 @@ async function attachDetach(options: BenchArguments): Promise<object | undefined
     `\n${spdk}, ${device}, Linux ${kernel}, ${processors} × ${processor}, Node.js ${node}; milliseconds`,
   );
   console.log(attachDetachTable(reports));
+  for (const report of reports) console.log(stepsTable(report));
   const failed = reports.reduce((sum, report) => sum + report.failed, 0);
   if (failed > 0) console.log(`${failed} cycles failed; see above.`);
   return attachDetachJson(about, options.cycles, turns);

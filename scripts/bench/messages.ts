@@ -1,3 +1,5 @@
+import type { Steps } from './steps.js';
+
 /** What the guest reports to the host: one line of JSON each on its standard output. */
 export type Message = About | Turn;
 
@@ -17,6 +19,8 @@ export type SideName = 'binding' | 'native' | 'nvmeCli';
 export interface Cycle {
   readonly attachMs: number;
   readonly detachMs: number;
+  /** The parts of both; nvme-cli tells none. */
+  readonly steps?: Steps;
 }
 
 /** The cycles that one side has just done in its turn. */

@@ -3,11 +3,14 @@
 import type { Surroundings } from '../../cli/engine/measure/surroundings.js';
 import type { About, Cycle, SideName, Turn } from './messages.js';
 import { percentile, rounded, type Summary, summarise } from './statistics.js';
+import { medianSteps, type Steps } from './steps.js';
 
 interface SideReport {
   readonly attachMs: Summary;
   readonly detachMs: Summary;
   readonly bothMs: Summary;
+  /** The medians of the steps. */
+  readonly steps: Steps;
 }
 
 interface CliReport {
@@ -58,7 +61,7 @@ function reportOf(ioQueues: number, turns: readonly Turn[]): AttachDetachReport 
   const binding = sideReport(of('binding'));
   const native = sideReport(of('native'));
   const cli = of('nvmeCli');
-  const ratio = (part: keyof SideReport) => rounded(binding[part].p50 / native[part].p50);
+  const ratio = (part: Exclude<keyof SideReport, 'steps'>) => rounded(binding[part].p50 / native[part].p50);
   return {
     ioQueues,
     binding,
@@ -80,6 +83,7 @@ function sideReport(turns: readonly Turn[]): SideReport {
     attachMs: summarise(cycles.map((cycle) => cycle.attachMs)),
     detachMs: summarise(cycles.map((cycle) => cycle.detachMs)),
     bothMs: summarise(cycles.map(both)),
+    steps: medianSteps(cycles),
   };
 }
 

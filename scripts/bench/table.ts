@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { tableStyle } from '../../cli/engine/terminal/show.js';
 import { type AttachDetachReport, SIDE_NAMES } from './report.js';
 import type { Summary } from './statistics.js';
+import { stepRows } from './steps.js';
 
 /** The reports as a table, in milliseconds. */
 export function attachDetachTable(reports: readonly AttachDetachReport[]): string {
@@ -26,6 +27,17 @@ export function attachDetachTable(reports: readonly AttachDetachReport[]): strin
       table.push(index === 0 ? [{ ...right, rowSpan: rows.length, content: String(ioQueues) }, ...row] : row);
     });
   }
+  return table.toString();
+}
+
+/** The medians of the steps for one number of I/O queues, in milliseconds. */
+export function stepsTable({ ioQueues, binding, native }: AttachDetachReport): string {
+  const table = new Table({
+    head: [`step, ${ioQueues} I/O queue${ioQueues === 1 ? '' : 's'}`, SIDE_NAMES.binding, SIDE_NAMES.native],
+    colAligns: ['left', 'right', 'right'],
+    style: { ...tableStyle, compact: true },
+  });
+  table.push(...stepRows(binding.steps, native.steps));
   return table.toString();
 }
 

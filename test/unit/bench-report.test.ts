@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { About, SideName, Turn } from '../../scripts/bench/messages.js';
 import { describeTurn } from '../../scripts/bench/progress.js';
 import { attachDetachJson, attachDetachReports, benchReport } from '../../scripts/bench/report.js';
-import { attachDetachTable } from '../../scripts/bench/table.js';
+import type { Steps } from '../../scripts/bench/steps.js';
+import { attachDetachTable, stepsTable } from '../../scripts/bench/table.js';
 
 function turn(side: SideName, ioQueues: number, round: number, times: readonly [number, number][]): Turn {
   const cycles = times.map(([attachMs, detachMs]) => ({ attachMs, detachMs }));
@@ -73,6 +74,18 @@ describe('attachDetachReports', () => {
 });
 
 describe('what is shown', () => {
+  it('has the median of each step beside the one of the C loop, where it has the same', () => {
+    const cycles = (steps: Steps[]) => steps.map((own) => ({ attachMs: 10, detachMs: 5, steps: own }));
+    const [report] = attachDetachReports([
+      { ...turn('binding', 1, 0, []), cycles: cycles([{ controllerMs: 7, waitMs: 1 }, { controllerMs: 9 }]) },
+      { ...turn('native', 1, 0, []), cycles: cycles([{ controllerMs: 5 }]) },
+    ]);
+    expect(report?.binding.steps).toEqual({ waitMs: 1, controllerMs: 7 });
+    const table = report && stepsTable(report);
+    expect(table).toMatch(/1 I\/O queue .*package.*C loop/);
+    expect(table).toMatch(/wait\D+1\.0\D+\n.*controller\D+7\.0\D+5\.0/);
+  });
+
   it('has a row for each side and the ratios', () => {
     const table = attachDetachTable(attachDetachReports(turns));
     expect(table).toMatch(/package\D+12\.0\D+13\.0\D+5\.0\D+6\.0\D+17\.0\D+18\.0/);

@@ -1,4 +1,4 @@
-import { Environment } from '../../../lib/index.js';
+import { type AttachReport, type DetachReport, Environment } from '../../../lib/index.js';
 import type { Cycle } from '../messages.js';
 import type { AttachDetachPlan } from '../plan.js';
 import { repeat, type Side } from './side.js';
@@ -20,10 +20,10 @@ export async function bindingSide(plan: AttachDetachPlan): Promise<Side> {
     const attached = performance.now();
     const granted = controller.info.ioQueues;
     const leaving = performance.now();
-    await controller.detach();
+    const detach = await controller.detach();
     const detached = performance.now();
     if (granted !== ioQueues) throw new Error(`The target grants ${granted} of ${ioQueues} I/O queues`);
-    return { attachMs: attached - begun, detachMs: detached - leaving };
+    return cycleOf(attached - begun, detached - leaving, controller.attachReport, detach);
   }
 
   return {
@@ -31,4 +31,17 @@ export async function bindingSide(plan: AttachDetachPlan): Promise<Side> {
     run: (ioQueues, cycles) => repeat(cycles, () => cycle(ioQueues)),
     close: () => environment.close(),
   };
+}
+
+/** What the reports do not have is time in JavaScript, and on the way from one thread to another. */
+function cycleOf(attachMs: number, detachMs: number, attach: AttachReport, detach: DetachReport): Cycle {
+  const { totalMs: attachedIn, ...attachSteps } = attach;
+  const { drainMs, disconnectMs, lingerMs, destroyMs, totalMs: detachedIn } = detach;
+  const steps = {
+    ...attachSteps,
+    attachOutsideMs: attachMs - attachedIn,
+    ...{ drainMs, disconnectMs, lingerMs, destroyMs },
+    detachOutsideMs: detachMs - detachedIn,
+  };
+  return { attachMs, detachMs, steps };
 }

@@ -27,9 +27,19 @@ export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; sp
     run(ioQueues, cycles) {
       child.stdin.write(`${ioQueues} ${cycles}\n`);
       return repeat(cycles, async () => {
-        const { attachNs, detachNs, failed } = await response();
+        const { controllerNs, queuePairsNs, lingerNs, destroyNs, failed } = await response();
         if (failed) throw new Error('The C loop could not attach');
-        return { attachMs: Number(attachNs) / 1e6, detachMs: Number(detachNs) / 1e6 };
+        const ms = (ns: unknown) => Number(ns) / 1e6;
+        return {
+          attachMs: ms(controllerNs) + ms(queuePairsNs),
+          detachMs: ms(lingerNs) + ms(destroyNs),
+          steps: {
+            controllerMs: ms(controllerNs),
+            queuePairsMs: ms(queuePairsNs),
+            lingerMs: ms(lingerNs),
+            destroyMs: ms(destroyNs),
+          },
+        };
       });
     },
     async close() {
