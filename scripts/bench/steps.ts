@@ -1,6 +1,6 @@
 // Where the time of an attach and a detach goes: the package's steps beside those of the C loop that do the same.
 
-import { attachLabels, detachLabels } from '../../cli/engine/phases.js';
+import { attachLabels, detachLabels } from '../../cli/engine/measure/phases.js';
 import { percentile, rounded } from './statistics.js';
 
 /** Of the C loop only the steps that it has too; `linger` there is all of freeing the queue pairs. */
