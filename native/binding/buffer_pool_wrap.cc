@@ -1,6 +1,8 @@
 #include "native/binding/buffer_pool_wrap.h"
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "native/binding/arguments.h"
 
@@ -25,9 +27,11 @@ Napi::Value BufferPoolWrap::take(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<size_t>(Arguments(info, 0).number("bytes", 1, BufferPool::kMaxBytes));
   uint8_t* const buffer = BufferPool::of_process().take(bytes);
   if (buffer == nullptr) return env.Null();
-  return Napi::Buffer<uint8_t>::New(env, buffer, bytes, [bytes](Napi::Env, uint8_t* unreachable) {
-    BufferPool::of_process().give(unreachable, bytes);
-  });
+  // Ends with the finalizer, also if there is no Buffer because a worker is being terminated.
+  std::shared_ptr<uint8_t> owner(
+      buffer, [bytes](uint8_t* unreachable) { BufferPool::of_process().give(unreachable, bytes); });
+  return Napi::Buffer<uint8_t>::New(
+      env, buffer, bytes, [owner = std::move(owner)](Napi::Env, uint8_t*) mutable { owner.reset(); });
 }
 
 void BufferPoolWrap::close(const Napi::CallbackInfo& /*info*/) {

@@ -232,14 +232,10 @@ Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const auto memory = environment_->memory();
   uint32_t id = 0;
   if (!memory->allocate(size, id)) return env.Null();
-  auto* kept = new std::shared_ptr<DmaMemory>(memory);
-  const auto buffer = Napi::ArrayBuffer::New(
-      env, memory->region(id).base, size,
-      [id, serial = memory->region(id).serial](Napi::Env, void*, std::shared_ptr<DmaMemory>* last) {
-        (*last)->drop(id, serial);
-        delete last;
-      },
-      kept);
+  const DmaMemory::Region& allocated = memory->region(id);
+  const std::shared_ptr<uint8_t> owner(
+      allocated.base, [memory, id, serial = allocated.serial](uint8_t*) { memory->drop(id, serial); });
+  const auto buffer = share_with_js(env, allocated.base, size, owner);
   Napi::Object region = Napi::Object::New(env);
   region.Set("id", id);
   region.Set("memory", buffer);

@@ -3,15 +3,18 @@
 #include <napi.h>
 
 #include <memory>
+#include <utility>
 
 namespace spdk_nvme {
 
-/** An ArrayBuffer over native memory, which `owner` keeps alive for as long as JavaScript can reach it. */
+/**
+ * An ArrayBuffer over native memory, which `owner` keeps alive for as long as JavaScript can reach it. Throws where a worker is being
+ * terminated; the finalizer, which has the owner, ends then, too.
+ */
 template <typename Owner>
 Napi::ArrayBuffer share_with_js(Napi::Env env, void* data, size_t bytes, std::shared_ptr<Owner> owner) {
-  auto* kept = new std::shared_ptr<Owner>(std::move(owner));
-  return Napi::ArrayBuffer::New(
-      env, data, bytes, [](Napi::Env, void*, std::shared_ptr<Owner>* last) { delete last; }, kept);
+  return Napi::ArrayBuffer::New(env, data, bytes,
+                                [owner = std::move(owner)](Napi::Env, void*) mutable { owner.reset(); });
 }
 
 }  // namespace spdk_nvme

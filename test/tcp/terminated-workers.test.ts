@@ -24,6 +24,18 @@ it.each([
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
 });
 
+it('while they allocate memory: all of it is free again', () => {
+  const program = fileURLToPath(new URL('children/allocating.mjs', import.meta.url));
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [program, '10'], {
+    encoding: 'utf8',
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+  });
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  const { before, after } = JSON.parse(stdout);
+  expect(after).toBe(before);
+});
+
 describe('with reads of a slow disk pending', () => {
   const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4614' } as const;
   const nqns = [0, 1, 2].map((i) => `nqn.2026-11.dev.spdk-nvme:busy${i}`);
