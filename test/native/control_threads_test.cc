@@ -187,6 +187,28 @@ TEST_F(ControlThreadsTest, WhatHasEndedIsNotCalledAgain) {
   EXPECT_EQ(one.task->turns, turns);
 }
 
+TEST(ControlThreads, EndWhatIsHeldUpWhenTheyAreAbandoned) {
+  std::vector<Started> started;
+  {
+    ControlThreads threads;
+    for (int i = 0; i < 2; i++) {
+      started.push_back(
+          {.task = std::make_shared<Task>(Clock::duration::max()), .member = threads.make_member()});
+      threads.start(started.back().member, started.back().task);
+    }
+    EXPECT_TRUE(comes_true([&] { return threads.threads() == 1; }));
+    started[0].task->stuck = true;
+    started[0].end();
+    EXPECT_TRUE(comes_true([&] { return started[0].member->thread_id() != 0; }));
+    // Before the watcher starts a thread for it.
+    started[1].end();
+    EXPECT_FALSE(threads.join_for(0ms));
+  }
+  started[0].task->stuck = false;
+  for (const Started& one : started) EXPECT_TRUE(one.member->wait_for_end(kLimit));
+  EXPECT_TRUE(comes_true([] { return OwnedThread::abandoned() == 0; }));
+}
+
 TEST(ControlThreads, AbandonWhatDoesNotEnd) {
   const auto task = std::make_shared<Task>(Clock::duration::max());
   std::shared_ptr<ControlThreads::Member> member;

@@ -95,13 +95,13 @@ void ControlThreads::State::start_thread() {
 
 void ControlThreads::State::work(Thread& me) {
   std::unique_lock<std::mutex> guard(mutex);
-  while (!closed) {
+  for (;;) {
     const auto now = Clock::now();
     if (!waiting.empty() && waiting.begin()->first <= now) {
       make_turn(me, guard, now);
       continue;
     }
-    if (idle > 0) return;
+    if (closed || idle > 0) return;
     idle++;
     // A copy: the wait uses it when the list may be another.
     auto until = now + kLongestWait;

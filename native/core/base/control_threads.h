@@ -86,8 +86,8 @@ class ControlThreads {
   [[nodiscard]] size_t threads() const;
 
   /**
-   * Ends the threads, each after the turn that it makes. Waiting tasks get no further turn. After the limit the rest
-   * are abandoned; returns false.
+   * Ends the threads when no more turns are due: what is held up by others ends, too. Tasks that wait for later get no further
+   * turn. After the limit the rest are abandoned; returns false.
    */
   bool join_for(std::chrono::milliseconds limit);
 
