@@ -76,6 +76,17 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     expect(controller.history.some(({ kind }) => kind === 'reset')).toBe(false);
     expect(controller.stats().outstanding).toBe(0);
   });
+
+  it('and does not with `abort` while a detach waits for it', async () => {
+    const { ns, controller } = await attach(slow, { polling, onTimeout: 'abort' });
+    void ns.write(filler, { offset: fillerAt }).catch(() => {});
+    await sleep(fillMs);
+    const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
+    const detaching = controller.detach({ drainMs: maxMs, timeoutMs: 2 * maxMs });
+    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
+    expect(outcome, message).toBe('aborted');
+    await within(2 * maxMs, detaching);
+  });
 });
 
 it('`abort` by a signal ends many commands of several queue pairs', async () => {

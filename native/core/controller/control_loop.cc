@@ -377,7 +377,8 @@ DetachReport ControlLoop::detach_now() {
   DetachSequence sequence(connection_.get(), io_, stop_, settings);
   pass(ControllerState::draining);
   io_.set_requeue(false);
-  const bool dead = lost || !sequence.drain();
+  // An operation that times out may be waited for and has to be aborted.
+  const bool dead = lost || !sequence.drain([this] { mailbox_->run(); });
   const DetachReport report = sequence.disconnect_and_destroy(dead, pass);
   connection_.reset();
   // These commands waited for a reset that this detach has ended.

@@ -7,9 +7,10 @@
 
 namespace spdk_nvme {
 
-bool DetachSequence::drain() {
+bool DetachSequence::drain(const std::function<void()>& meanwhile) {
   const auto completed = send_probe();
-  connection_->poll_until([this, limit = begun_ + settings_.drain] {
+  connection_->poll_until([&, limit = begun_ + settings_.drain] {
+    meanwhile();
     // When the environment ends, JavaScript does not lower its count any more.
     return io_.pending() == 0 || stop_.at_least(StopRequest::Level::abandon) || Clock::now() >= limit;
   });

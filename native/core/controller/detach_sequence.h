@@ -48,8 +48,9 @@ class DetachSequence {
   /**
    * Waits for the outstanding operations, as long as the caller allows; JavaScript rejects new ones. Probes the controller
    * meanwhile. False if it does not respond.
+   * @param meanwhile called again and again
    */
-  bool drain();
+  bool drain(const std::function<void()>& meanwhile);
   /** Sends a Keep Alive and waits for its completion. False when there is none. */
   bool probe();
   /**
