@@ -75,6 +75,8 @@ void AdminCommand::reject_for_namespace() const {
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
+  // Those for which there is no room yet. Others pass them: a Keep Alive needs little, and must not be late.
+  std::deque<AdminCommand> held;
   while (!waiting_.empty()) {
     auto flight = std::make_unique<InFlight>(InFlight{this, std::move(waiting_.front()), nullptr});
     waiting_.pop_front();
@@ -85,10 +87,12 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     }
     const auto size = static_cast<uint32_t>(command.data.size());
     int result = 0;
+    bool room_comes = in_flight_ > 0;
     if (size > 0) {
       flight->buffer = allocate(size);
       if (flight->buffer == nullptr) {
         result = -ENOMEM;
+        room_comes = buffers_ > 0;
       } else if (direction_of(command) == SPDK_NVME_DATA_HOST_TO_CONTROLLER) {
         memcpy(flight->buffer.get(), command.data.data(), size);
       }
@@ -103,13 +107,14 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     }
     if (result == 0) {
       in_flight_++;
+      if (size > 0) buffers_++;
       if (command.awaited) awaited_++;
       static_cast<void>(flight.release());  // SPDK's until on_complete()
       continue;
     }
-    if (result == -ENOMEM && in_flight_ > 0) {
-      waiting_.push_front(std::move(command));  // room comes with the next completion
-      return;
+    if (result == -ENOMEM && room_comes) {
+      held.push_back(std::move(command));
+      continue;
     }
     const char* code = result == -ENOMEM ? "ERR_SPDK_NO_MEMORY" : "ERR_SPDK_IO_FAILED";
     command.done({.status = Status::failure(code, "the admin command could not be sent", -result),
@@ -117,12 +122,14 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
                   .cdw0 = 0,
                   .data = {}});
   }
+  waiting_ = std::move(held);
 }
 
 void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) {
   const std::unique_ptr<InFlight> flight(static_cast<InFlight*>(context));
   AdminCommand& command = flight->command;
   flight->owner->in_flight_--;
+  if (flight->buffer != nullptr) flight->owner->buffers_--;
   if (command.awaited) flight->owner->awaited_--;
   const bool aborted = lost_connection(completion->status);
   if (!aborted) flight->owner->completions_++;

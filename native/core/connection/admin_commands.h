@@ -68,6 +68,8 @@ class AdminCommands {
 
   std::deque<AdminCommand> waiting_;
   size_t in_flight_ = 0;
+  /** Commands in flight that have memory, which the next one may get. */
+  size_t buffers_ = 0;
   /** Commands in flight whose callers wait. */
   size_t awaited_ = 0;
   uint64_t completions_ = 0;

@@ -345,6 +345,7 @@ int64_t spdk_nvme_poll_group_process_completions(spdk_nvme_poll_group* /*group*/
 // Memory.
 
 void* spdk_zmalloc(size_t size, size_t align, uint64_t* /*physical*/, int /*socket*/, uint32_t /*flags*/) {
+  if (fake::target().out_of_memory) return nullptr;
   void* memory = aligned_alloc(align, (size + align - 1) / align * align);
   if (memory != nullptr) memset(memory, 0, size);
   return memory;

@@ -4,10 +4,12 @@
 
 #include <spdk/env.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -246,8 +248,13 @@ int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
   if (fake::target().silent || link.ended) return 0;
   const size_t count = link.requests.size() + controller->aborts.size();
   fake::complete_aborts(*controller);
+  const auto is_held = [](const AdminRequest& one) { return one.command.opc == fake::target().held_opcode; };
+  std::deque<AdminRequest> held;
+  std::ranges::copy_if(link.requests, std::back_inserter(held), is_held);
+  std::erase_if(link.requests, is_held);
   link.end_all(SPDK_NVME_SC_SUCCESS);
-  return static_cast<int32_t>(count);
+  link.requests.insert(link.requests.begin(), held.begin(), held.end());
+  return static_cast<int32_t>(count - held.size());
 }
 
 spdk_nvme_vs_register spdk_nvme_ctrlr_get_regs_vs(spdk_nvme_ctrlr* /*controller*/) {

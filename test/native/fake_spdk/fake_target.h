@@ -15,6 +15,10 @@ struct Target {
   std::atomic<bool> rejects{false};
   /** Accepts connections, and completes nothing any more. */
   std::atomic<bool> silent{false};
+  /** Completes no admin command with this opcode. */
+  std::atomic<int> held_opcode{-1};
+  /** No DMA memory is left. */
+  std::atomic<bool> out_of_memory{false};
   /** For so many polls a connect whose connection was broken goes on, as it may before SPDK v22.05. */
   std::atomic<int> polls_in_vain{0};
   /** How many of the queue pairs that are made next cannot be. */
