@@ -4,7 +4,7 @@ import { attachLabels, detachLabels } from '../../cli/engine/measure/phases.js';
 import { percentile, rounded } from './statistics.js';
 
 /** Of the C loop only the steps that it has too; `linger` there is all of freeing the queue pairs. */
-export const stepLabels = {
+const stepLabels = {
   ...attachLabels,
   attachOutsideMs: 'attach: JavaScript and threads',
   ...detachLabels,
