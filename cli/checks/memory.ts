@@ -97,6 +97,22 @@ export function checkMemlock(machine: Machine, forRdma: boolean): Finding {
   );
 }
 
+/** The limit of address space: DPDK reserves much more of it than it uses, and has more to reserve with each NUMA node. */
+export function checkAddressSpace(machine: Machine): Finding {
+  const enough = 2 ** 40;
+  const limit = limitOf(machine, 'Max address space');
+  if (limit === Number.POSITIVE_INFINITY) return ok('address space', 'unlimited');
+  const text = `at most ${formatBytes(limit)}`;
+  if (limit >= enough) return ok('address space', text);
+  // Between the two it depends on the machine, and Environment.init() says it.
+  const level = limit < 65 * 2 ** 30 ? failure : warning;
+  return level(
+    'address space',
+    `${text}; SPDK reserves more than 64 GiB`,
+    'ulimit -v unlimited  (or LimitAS=infinity)',
+  );
+}
+
 /** The limits of threads: the user's, and the cgroup's. */
 export function checkThreads(machine: Machine): Finding {
   const enough = 256;

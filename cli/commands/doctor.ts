@@ -5,7 +5,7 @@ import type { TransportId } from 'spdk-nvme';
 import { type Finding, failure } from '../checks/finding.js';
 import { checkIdentity } from '../checks/identity.js';
 import { Machine } from '../checks/machine.js';
-import { checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js';
+import { checkAddressSpace, checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js';
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
 import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from '../checks/target.js';
@@ -40,6 +40,7 @@ export function addDoctor(program: Command): void {
       ...checkAddon(),
       ...checkHugepages(machine, given.memory * 2 ** 20),
       checkMemlock(machine, forRdma),
+      checkAddressSpace(machine),
       checkThreads(machine),
       ...checkRdma(machine, forRdma),
       checkIdentity(machine, given),

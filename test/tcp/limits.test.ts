@@ -57,3 +57,18 @@ it('no more descriptors, where the connections of the environment are not watche
   // Not watching them is no failure.
   expect(rest.map(({ outcome }) => outcome)).toContain('ok');
 });
+
+it('too little address space for SPDK', () => {
+  const program = fileURLToPath(new URL('children/opens.mjs', import.meta.url));
+  // In DPDK's own loop, which does not end, a signal is the only way out.
+  const { status, stderr } = spawnSync('prlimit', ['--as=8000000000', process.execPath, program], {
+    encoding: 'utf8',
+    timeout: 30_000,
+    killSignal: 'SIGKILL',
+  });
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringContaining('ERR_SPDK_ENV_INIT_FAILED'),
+  });
+  expect(stderr).toContain('ulimit -v');
+});

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { cgroupRoom } from '../../cli/checks/cgroup.js';
 import { checkIdentity } from '../../cli/checks/identity.js';
 import { Machine } from '../../cli/checks/machine.js';
-import { checkHugepages, checkMemlock, checkThreads } from '../../cli/checks/memory.js';
+import { checkAddressSpace, checkHugepages, checkMemlock, checkThreads } from '../../cli/checks/memory.js';
 import { checkRdma } from '../../cli/checks/rdma.js';
 import { checkPort, checkRead, checkRoute, remedyOf, routeWords } from '../../cli/checks/target.js';
 
@@ -143,6 +143,18 @@ describe('locked memory', () => {
     ['without a limit', { '/proc/self/limits': limits(1, 'unlimited') }, true, 'ok'],
   ] as const)('%s', (_, files, forRdma, level) => {
     expect(checkMemlock(machineOf(files), forRdma)).toMatchObject({ level });
+  });
+});
+
+describe('address space', () => {
+  it.each([
+    ['unlimited', 'ok'],
+    [2 ** 41, 'ok'],
+    [100 * 2 ** 30, 'warning'],
+    [4_096_000_000, 'failure'],
+  ] as const)('of %s bytes', (bytes, level) => {
+    const files = { '/proc/self/limits': `Max address space  ${bytes}  ${bytes}  bytes` };
+    expect(checkAddressSpace(machineOf(files))).toMatchObject({ level });
   });
 });
 

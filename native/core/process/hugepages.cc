@@ -1,6 +1,7 @@
 #include "native/core/process/hugepages.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,6 +28,14 @@ Hugepages read_hugepages() {
   return {.page_bytes = page_bytes,
           .free_bytes = free_pages * page_bytes,
           .total_bytes = total_pages * page_bytes};
+}
+
+size_t count_hugepage_types() {
+  glob_t found{};
+  const int result = glob("/sys/devices/system/node/node*/hugepages/hugepages-*", 0, nullptr, &found);
+  const size_t count = result == 0 ? found.gl_pathc : 0;
+  globfree(&found);
+  return count;
 }
 
 size_t obtainable_hugepage_bytes(size_t bytes, size_t page_bytes) {

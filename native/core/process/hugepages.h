@@ -13,6 +13,9 @@ struct Hugepages {
 
 Hugepages read_hugepages();
 
+/** For how many pairs of a NUMA node and a size of hugepages the kernel counts hugepages. */
+size_t count_hugepage_types();
+
 /**
  * How many of these bytes this process can reserve in hugepages, found by reserving and releasing them: a limit of its
  * cgroup (hugetlb) may be lower than what is free.

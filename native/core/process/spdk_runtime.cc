@@ -1,5 +1,6 @@
 #include "native/core/process/spdk_runtime.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -95,6 +96,30 @@ Status check_descriptors(size_t memory_mb) {
                          EMFILE);
 }
 
+/**
+ * DPDK reserves this much address space for each NUMA node and each size of hugepages (`RTE_MAX_MEM_MB_PER_TYPE`), and the
+ * process needs some besides.
+ */
+constexpr size_t kAddressSpacePerType = 65ULL << 30;
+
+/** Checks that DPDK gets the address space that it reserves: it tries for ever, whatever mmap() returns. */
+Status check_address_space() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();
+  const size_t needed = std::max<size_t>(count_hugepage_types(), 1) * kAddressSpacePerType;
+  void* reserved = mmap(nullptr, needed, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved != MAP_FAILED) {
+    munmap(reserved, needed);
+    return Status::success();
+  }
+  return Status::failure("ERR_SPDK_ENV_INIT_FAILED",
+                         "SPDK reserves " + std::to_string(needed >> 30) +
+                             " GiB of address space, of which this process may have " +
+                             std::to_string(limit.rlim_cur >> 30) +
+                             " GiB in all; raise `ulimit -v` (`LimitAS=` in a systemd unit)",
+                         ENOMEM);
+}
+
 /** Checks that /proc is mounted, which DPDK reads, and so do the counts of descriptors and hugepages. */
 Status check_proc() {
   if (access("/proc/self/fd", F_OK) == 0) return Status::success();
@@ -107,6 +132,7 @@ Status check_proc() {
 Status check_limits(const SpdkRuntime::Settings& settings) {
   if (Status mounted = check_proc(); !mounted.ok()) return mounted;
   if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
+  if (Status enough = check_address_space(); !enough.ok()) return enough;
   if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
   if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
   return check_hugepage_limit(settings.memory_mb);
