@@ -135,16 +135,10 @@ export class SubsystemPath {
   readonly #anaLog = new Refresh(askAgainMs, {
     ready: () => this.#state === 'up' && this.reportsAna,
     read: () => this.#refreshAna(),
-    failed: (error) => {
-      this.#error = codedError('Reading the ANA log failed', error);
-    },
   });
   readonly #list = new Refresh(askAgainMs, {
     ready: () => this.#state === 'up',
     read: () => this.#refreshList(),
-    failed: (error) => {
-      this.#error = codedError('Identifying the namespaces failed', error);
-    },
   });
   #waiting: Waiting = 'unlimited';
   #waitingLimit: NodeJS.Timeout | undefined;
@@ -175,9 +169,15 @@ export class SubsystemPath {
     return this.#controller;
   }
 
-  /** Why the path is not up; undefined if it is, or if nothing has failed yet. */
+  /**
+   * Why the path is not up; if it is up, why it could not read the ANA log or the namespaces the last time. Undefined if nothing
+   * has failed.
+   */
   get error(): SpdkError | SpdkTypeError | undefined {
-    return this.#error;
+    if (this.#error || this.#state !== 'up') return this.#error;
+    const [ana, list] = [this.#anaLog.failure, this.#list.failure];
+    if (ana !== undefined) return codedError('Reading the ANA log failed', ana);
+    return list === undefined ? undefined : codedError('Identifying the namespaces failed', list);
   }
 
   /** Counters since the path was added. `controller.stats()` has those of its queue pairs. */

@@ -8,7 +8,6 @@ export interface RefreshSource {
   readonly ready: () => boolean;
   /** Reads it, and keeps the result. */
   readonly read: () => Promise<void>;
-  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -28,6 +27,7 @@ export class Refresh {
   readonly #retryMs: number;
   #state: RefreshState = 'current';
   #retry: NodeJS.Timeout | undefined;
+  #failure: unknown;
 
   constructor(retryMs: number, source: RefreshSource) {
     this.#retryMs = retryMs;
@@ -37,6 +37,11 @@ export class Refresh {
   /** Whether a request has not been fulfilled. */
   get due(): boolean {
     return this.#state === 'stale' || this.#state === 'outrun';
+  }
+
+  /** Why the last reading failed; undefined if it did not. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /** Reads it now, or once more after the reading that is under way, or at the first request when it is ready. */
@@ -54,11 +59,12 @@ export class Refresh {
       do {
         this.#state = 'reading';
         await this.#source.read();
+        this.#failure = undefined;
       } while (this.due && this.#source.ready());
       this.#state = this.due ? 'stale' : 'current';
     } catch (error) {
       this.#state = 'stale';
-      this.#source.failed(error);
+      this.#failure = error;
       eventLoop.clearTimeout(this.#retry);
       this.#retry = eventLoop.setTimeout(() => this.request(), this.#retryMs).unref();
     }

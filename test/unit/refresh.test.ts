@@ -15,14 +15,10 @@ class World {
   seen = 0;
   ready = true;
   readings = 0;
-  failures = 0;
   settle: ((fails: boolean) => void) | undefined;
   readonly refresh = new Refresh(retryMs, {
     ready: () => this.ready,
     read: () => this.#read(),
-    failed: () => {
-      this.failures++;
-    },
   });
 
   async #read(): Promise<void> {
@@ -98,11 +94,15 @@ it('does not read again for requests before the reading began, and once for any 
   expect(world.seen).toBe(5);
 });
 
-it('reads again after a failure, when the pause is over', async () => {
+it('reads again after a failure, when the pause is over, and knows it until one succeeds', async () => {
   const world = new World();
   world.change();
   await world.end(true);
-  expect(world).toMatchObject({ failures: 1, readings: 1 });
+  expect(world.readings).toBe(1);
+  expect(world.refresh.failure).toMatchObject({ message: 'not read' });
   await vi.advanceTimersByTimeAsync(retryMs);
   expect(world.readings).toBe(2);
+  expect(world.refresh.failure).toBeDefined();
+  await world.end(false);
+  expect(world.refresh.failure).toBeUndefined();
 });
