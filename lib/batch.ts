@@ -44,7 +44,7 @@ export interface BatchCloseOptions {
  * | state    | describing, `submit()`          | `reap()`, `wait()`                               | `close()`                        |
  * | -------- | ------------------------------- | ------------------------------------------------ | -------------------------------- |
  * | `open`   | unless the controller rejects it | yes                                              | `closed`, if nothing is outstanding or it is discarded |
- * | `ended`  | throw why                       | what has completed, then throw why if more is outstanding | `closed`                |
+ * | `ended`  | throw why                       | what has completed, then throw why; `reap()` only if more is outstanding | `closed` |
  * | `closed` | throw ERR_SPDK_QUEUE_IN_USE     | throw ERR_SPDK_QUEUE_IN_USE                      | nothing                          |
  *
  * The queue pair ends an `open` batch, and one that has `ended`, for another reason.

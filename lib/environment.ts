@@ -241,8 +241,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * @param paths transport ids of one subsystem, or objects with a path's own settings; 1 to 64
    * @throws {SpdkError} without attaching anything: ERR_SPDK_CONFLICTING_OPTIONS for paths of different subsystems, the
    *   same path twice or options that contradict each other, and the codes of {@link attach} for bad input.
-   *   ERR_SPDK_NO_PATH if each path failed, ERR_SPDK_TIMEOUT (`cause.errors` has the errors of paths), ERR_SPDK_ABORTED:
-   *   everything is detached again, in the background if the time is over or the signal has fired. Another attach waits
+   *   ERR_SPDK_NO_PATH if each path failed, ERR_SPDK_TIMEOUT (`cause.errors` of both has the errors of the paths that failed),
+   *   ERR_SPDK_ABORTED: everything is detached again, in the background if the time is over or the signal has fired. Another attach waits
    *   for that
    */
   async attachSubsystem(

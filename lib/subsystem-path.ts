@@ -30,8 +30,8 @@ type Failure = SpdkError | SpdkTypeError;
 export type PathState = 'connecting' | 'up' | 'reconnecting' | 'failed' | 'detaching' | 'detached';
 
 /**
- * The states that may follow each. A path that failed because it leads elsewhere stays `failed` when its controller is detached for that;
- * only a detach of the path itself ends it.
+ * The states that may follow each. A path that has failed for good stays `failed` when its controller is detached; only a detach of the path
+ * itself ends it.
  */
 const following: Readonly<Record<PathState, readonly PathState[]>> = {
   connecting: ['up', 'reconnecting', 'failed', 'detaching', 'detached'],
@@ -321,6 +321,7 @@ export class SubsystemPath {
 
   /** Reads what has to be known of a new connection before operations use it. */
   async #prepare(controller: Controller): Promise<void> {
+    eventLoop.clearTimeout(this.#preparing);
     const connection = ++this.#connections;
     const stale = () => connection !== this.#connections || controller.state !== 'attached';
     try {
@@ -347,7 +348,6 @@ export class SubsystemPath {
         await controller.detach(giveBack).catch(() => {});
         return;
       }
-      eventLoop.clearTimeout(this.#preparing);
       this.#preparing = eventLoop.setTimeout(() => void this.#prepare(controller), askAgainMs).unref();
     }
   }

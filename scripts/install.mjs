@@ -39,7 +39,11 @@ async function build() {
   try {
     output = await buildAddon();
   } catch (error) {
-    const reason = `the files of the package cannot be changed (${/** @type {Error} */ (error).message})`;
+    const { code = '', message } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === 'MODULE_NOT_FOUND') {
+      return { outcome: 'failed', reason: 'node-gyp, which builds it, is not installed', remedy: BUILD };
+    }
+    const reason = `the files of the package cannot be changed (${message})`;
     return { outcome: 'failed', reason, remedy: `sudo ${BUILD}` };
   }
   if (output === undefined)

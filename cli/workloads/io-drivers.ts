@@ -115,6 +115,7 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         if (write) await namespace.write(buffer, { offset, queuePair });
         else await namespace.read(buffer, { offset, queuePair });
       } catch (error) {
+        lane.heard = performance.now();
         if (verifier) settle(lane, verifier, words, place, write, false);
         meter.failed++;
         endIfLost(error, namespace);

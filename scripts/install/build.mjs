@@ -12,7 +12,7 @@ const addon = path.join(root, 'build/Release/spdk_nvme.node');
 /**
  * Builds the addon and loads it once.
  * @returns {Promise<string | undefined>} undefined, or all that was printed when that failed
- * @throws {Error} where the package's files cannot be changed
+ * @throws {NodeJS.ErrnoException} where the package's files cannot be changed, or node-gyp is missing
  */
 export async function buildAddon() {
   const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');

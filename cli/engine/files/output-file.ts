@@ -59,12 +59,21 @@ export class OutputFile {
   }
 }
 
-/** Gives a file the owner, as far as this user may, and the permissions of another one. */
+/**
+ * Gives a file the owner, the group and the permissions of another one, as far as this user may: only root may give files away, and some
+ * file systems have none of these.
+ */
 function takeOver(path: string, { uid, gid, mode }: Stats): void {
+  const sameGroup = succeeds(() => chownSync(path, uid, gid)) || succeeds(() => chownSync(path, -1, gid));
+  // What the group of the other file may do is nothing for another group.
+  succeeds(() => chmodSync(path, mode & (sameGroup ? 0o777 : 0o707)));
+}
+
+function succeeds(change: () => void): boolean {
   try {
-    chownSync(path, uid, gid);
+    change();
+    return true;
   } catch {
-    // Only root may give files away.
+    return false;
   }
-  chmodSync(path, mode & 0o777);
 }
