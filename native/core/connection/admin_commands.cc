@@ -2,8 +2,10 @@
 
 #include <spdk/env.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -75,9 +77,14 @@ void AdminCommand::reject_for_namespace() const {
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
-  // Those for which there is no room yet. Others pass them: a Keep Alive needs little, and must not be late.
+  // Those for whose data there is no memory yet. Only commands without data pass them: a Keep Alive must not be late.
   std::deque<AdminCommand> held;
   while (!waiting_.empty()) {
+    if (!held.empty() && !waiting_.front().data.empty()) {
+      held.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+      continue;
+    }
     auto flight = std::make_unique<InFlight>(InFlight{this, std::move(waiting_.front()), nullptr});
     waiting_.pop_front();
     AdminCommand& command = flight->command;
@@ -87,12 +94,14 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     }
     const auto size = static_cast<uint32_t>(command.data.size());
     int result = 0;
-    bool room_comes = in_flight_ > 0;
     if (size > 0) {
       flight->buffer = allocate(size);
       if (flight->buffer == nullptr) {
+        if (buffers_ > 0) {
+          held.push_back(std::move(command));
+          continue;
+        }
         result = -ENOMEM;
-        room_comes = buffers_ > 0;
       } else if (direction_of(command) == SPDK_NVME_DATA_HOST_TO_CONTROLLER) {
         memcpy(flight->buffer.get(), command.data.data(), size);
       }
@@ -104,16 +113,18 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     if (result == 0) {
       result = spdk_nvme_ctrlr_cmd_admin_raw(controller, &raw, flight->buffer.get(), size, on_complete,
                                              flight.get());
+      if (result == -ENOMEM && in_flight_ > 0) {
+        // SPDK has no request left, whatever the command; the next completion gives one back.
+        held.push_back(std::move(command));
+        std::ranges::move(waiting_, std::back_inserter(held));
+        break;
+      }
     }
     if (result == 0) {
       in_flight_++;
       if (size > 0) buffers_++;
       if (command.awaited) awaited_++;
       static_cast<void>(flight.release());  // SPDK's until on_complete()
-      continue;
-    }
-    if (result == -ENOMEM && room_comes) {
-      held.push_back(std::move(command));
       continue;
     }
     const char* code = result == -ENOMEM ? "ERR_SPDK_NO_MEMORY" : "ERR_SPDK_IO_FAILED";

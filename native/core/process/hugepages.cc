@@ -31,11 +31,16 @@ Hugepages read_hugepages() {
 }
 
 size_t count_hugepage_types() {
-  glob_t found{};
-  const int result = glob("/sys/devices/system/node/node*/hugepages/hugepages-*", 0, nullptr, &found);
-  const size_t count = result == 0 ? found.gl_pathc : 0;
-  globfree(&found);
-  return count;
+  // Kernels without NUMA have only the second folder.
+  for (const char* pattern :
+       {"/sys/devices/system/node/node*/hugepages/hugepages-*", "/sys/kernel/mm/hugepages/hugepages-*"}) {
+    glob_t found{};
+    const int result = glob(pattern, 0, nullptr, &found);
+    const size_t count = result == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    if (count > 0) return count;
+  }
+  return 0;
 }
 
 size_t obtainable_hugepage_bytes(size_t bytes, size_t page_bytes) {

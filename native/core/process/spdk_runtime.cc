@@ -96,17 +96,19 @@ Status check_descriptors(size_t memory_mb) {
                          EMFILE);
 }
 
-/**
- * DPDK reserves this much address space for each NUMA node and each size of hugepages (`RTE_MAX_MEM_MB_PER_TYPE`), and the
- * process needs some besides.
- */
-constexpr size_t kAddressSpacePerType = 65ULL << 30;
+/** What DPDK reserves for each NUMA node and each size of hugepages (`RTE_MAX_MEM_MB_PER_TYPE`). */
+constexpr size_t kAddressSpacePerType = 64ULL << 30;
+/** The most that it reserves in all (`RTE_MAX_MEM_MB`). */
+constexpr size_t kMostAddressSpace = 512ULL << 30;
+/** What its lists of pages take besides. */
+constexpr size_t kMoreAddressSpace = 1ULL << 30;
 
 /** Checks that DPDK gets the address space that it reserves: it tries for ever, whatever mmap() returns. */
 Status check_address_space() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();
-  const size_t needed = std::max<size_t>(count_hugepage_types(), 1) * kAddressSpacePerType;
+  const size_t types = std::max<size_t>(count_hugepage_types(), 1);
+  const size_t needed = std::min(types * kAddressSpacePerType, kMostAddressSpace) + kMoreAddressSpace;
   void* reserved = mmap(nullptr, needed, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved != MAP_FAILED) {
     munmap(reserved, needed);
@@ -115,8 +117,8 @@ Status check_address_space() {
   return Status::failure("ERR_SPDK_ENV_INIT_FAILED",
                          "SPDK reserves " + std::to_string(needed >> 30) +
                              " GiB of address space, of which this process may have " +
-                             std::to_string(limit.rlim_cur >> 30) +
-                             " GiB in all; raise `ulimit -v` (`LimitAS=` in a systemd unit)",
+                             std::to_string(limit.rlim_cur >> 20) +
+                             " MiB in all; raise `ulimit -v` (`LimitAS=` in a systemd unit)",
                          ENOMEM);
 }
 

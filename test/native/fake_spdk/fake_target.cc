@@ -248,7 +248,9 @@ int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
   if (fake::target().silent || link.ended) return 0;
   const size_t count = link.requests.size() + controller->aborts.size();
   fake::complete_aborts(*controller);
-  const auto is_held = [](const AdminRequest& one) { return one.command.opc == fake::target().held_opcode; };
+  // Read once: a test may change it meanwhile.
+  const int held_opcode = fake::target().held_opcode;
+  const auto is_held = [held_opcode](const AdminRequest& one) { return one.command.opc == held_opcode; };
   std::deque<AdminRequest> held;
   std::ranges::copy_if(link.requests, std::back_inserter(held), is_held);
   std::erase_if(link.requests, is_held);

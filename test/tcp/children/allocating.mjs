@@ -15,6 +15,9 @@ if (isMainThread) {
     await sleep(Math.random() * 20);
     await worker.terminate();
   }
+  // What a worker leaves to its end may be freed a moment later.
+  const limit = Date.now() + 10_000;
+  while (env.stats().memory.usedBytes !== before && Date.now() < limit) await sleep(10);
   console.log(JSON.stringify({ before, after: env.stats().memory.usedBytes }));
   await env.close();
 } else {
