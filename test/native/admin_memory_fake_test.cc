@@ -4,12 +4,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstring>
-#include <functional>
 #include <memory>
-#include <thread>
 #include <utility>
 
+#include "comes_true.h"
+#include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
 
@@ -17,19 +16,9 @@ namespace spdk_nvme {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 constexpr auto kLimit = 10s;
 constexpr size_t kBytes = 4096;
-
-bool comes_true(const std::function<bool()>& what) {
-  const auto limit = Clock::now() + kLimit;
-  while (!what()) {
-    if (Clock::now() > limit) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
 
 /** A call of Controller::admin(). */
 struct Call {
@@ -52,15 +41,9 @@ class AdminMemory : public testing::Test {
  protected:
   void SetUp() override {
     services_->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
-    Controller::Request request;
-    request.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
-    strcpy(request.transport_id.trsvcid, "4420");
-    strcpy(request.transport_id.subnqn, "nqn.2026-11.fake");
-    request.connect.io_queues = 1;
-    request.connect.queue_depth = 8;
-    request.connect.timeout_ms = 1'000;
+    auto request = fake::request(1'000);
     controller = Controller::start(services_, threads_, request, {});
-    ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }));
+    ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
   }
   void TearDown() override {
     fake::target().held_opcode = -1;
@@ -89,7 +72,7 @@ TEST_F(AdminMemory, DoesNotComeFromACommandThatHasNone) {
   event.send(*controller, SPDK_NVME_OPC_ASYNC_EVENT_REQUEST);
   fake::target().out_of_memory = true;
   identify.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
-  EXPECT_TRUE(comes_true([&] { return identify.ended.load(); }));
+  EXPECT_TRUE(comes_true([&] { return identify.ended.load(); }, kLimit));
   EXPECT_STREQ(identify.result.status.code, "ERR_SPDK_NO_MEMORY");
   EXPECT_FALSE(event.ended);
 }
@@ -101,16 +84,16 @@ TEST_F(AdminMemory, IsAwaitedWhileOtherCommandsPass) {
   Call sent;
   sent.send(*controller, SPDK_NVME_OPC_KEEP_ALIVE);
   // So the one before has its memory.
-  EXPECT_TRUE(comes_true([&] { return sent.ended.load(); }));
+  EXPECT_TRUE(comes_true([&] { return sent.ended.load(); }, kLimit));
   fake::target().out_of_memory = true;
   identify.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
   keep_alive.send(*controller, SPDK_NVME_OPC_KEEP_ALIVE);
-  EXPECT_TRUE(comes_true([&] { return keep_alive.ended.load(); }));
+  EXPECT_TRUE(comes_true([&] { return keep_alive.ended.load(); }, kLimit));
   EXPECT_FALSE(identify.ended);
   EXPECT_FALSE(first.ended);
   fake::target().out_of_memory = false;
   fake::target().held_opcode = -1;
-  EXPECT_TRUE(comes_true([&] { return first.ended && identify.ended; }));
+  EXPECT_TRUE(comes_true([&] { return first.ended && identify.ended; }, kLimit));
   EXPECT_TRUE(first.result.status.ok() && identify.result.status.ok() && keep_alive.result.status.ok());
 }
 

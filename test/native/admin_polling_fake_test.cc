@@ -4,11 +4,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <memory>
 #include <thread>
 #include <utility>
 
+#include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
 
@@ -24,13 +24,7 @@ TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {
   const auto services = std::make_shared<ControllerServices>(2, 0);
   services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
   ControlThreads threads;
-  Controller::Request request;
-  request.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
-  strcpy(request.transport_id.trsvcid, "4420");
-  strcpy(request.transport_id.subnqn, "nqn.2026-11.fake");
-  request.connect.io_queues = 1;
-  request.connect.queue_depth = 8;
-  request.connect.timeout_ms = 1'000;
+  auto request = fake::request(1'000);
   const auto controller = Controller::start(services, threads, request, {});
   const auto limit = Clock::now() + kLimit;
   while (controller->state() == ControllerState::attaching && Clock::now() < limit) {

@@ -1,12 +1,12 @@
 // Turns of many tasks on few threads: one that does not return holds up no other.
 
 #include "native/core/base/control_threads.h"
+#include "comes_true.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -55,15 +55,6 @@ struct Started {
   }
 };
 
-bool comes_true(const std::function<bool()>& what) {
-  const auto limit = Clock::now() + kLimit;
-  while (!what()) {
-    if (Clock::now() > limit) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
 class ControlThreadsTest : public testing::Test {
  protected:
   void SetUp() override { EXPECT_EQ(OwnedThread::abandoned(), 0); }
@@ -86,7 +77,7 @@ class ControlThreadsTest : public testing::Test {
   void start_many(size_t count, Clock::duration interval) {
     for (size_t i = 0; i < count; i++) start(interval);
     // The first turns are over, and so are the threads for them.
-    EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }));
+    EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }, kLimit));
   }
 
   ControlThreads threads_;
@@ -96,7 +87,7 @@ class ControlThreadsTest : public testing::Test {
 TEST_F(ControlThreadsTest, ManyTasksNeedOneThread) {
   start_many(256, 10ms);
   for (const Started& one : started_) {
-    EXPECT_TRUE(comes_true([&] { return one.task->turns > 5; }));
+    EXPECT_TRUE(comes_true([&] { return one.task->turns > 5; }, kLimit));
   }
   EXPECT_LE(threads_.threads(), 2U);
 }
@@ -106,16 +97,16 @@ TEST_F(ControlThreadsTest, ATurnThatDoesNotEndHoldsUpNoOther) {
   const Started stuck = started_[3];
   stuck.task->stuck = true;
   stuck.member->wake();
-  EXPECT_TRUE(comes_true([&] { return stuck.member->thread_id() != 0; }));
+  EXPECT_TRUE(comes_true([&] { return stuck.member->thread_id() != 0; }, kLimit));
   for (int round = 0; round < 3; round++) {
     const uint64_t before = started_[5].task->turns;
-    EXPECT_TRUE(comes_true([&] { return started_[5].task->turns > before + 2; }));
+    EXPECT_TRUE(comes_true([&] { return started_[5].task->turns > before + 2; }, kLimit));
   }
   // The watched thread and one for the others.
   EXPECT_LE(threads_.threads(), 3U);
   EXPECT_NE(stuck.member->thread_id(), 0);
   stuck.task->stuck = false;
-  EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }));
+  EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }, kLimit));
 }
 
 TEST_F(ControlThreadsTest, AWakeFindsAThreadWhileAllAreStuck) {
@@ -127,12 +118,12 @@ TEST_F(ControlThreadsTest, AWakeFindsAThreadWhileAllAreStuck) {
   // Not one after the other, which takes the watcher 16 s: each may take as long as the one before it.
   const auto begun = Clock::now();
   for (size_t i = 1; i < started_.size(); i++) {
-    EXPECT_TRUE(comes_true([&] { return started_[i].member->thread_id() != 0; }));
+    EXPECT_TRUE(comes_true([&] { return started_[i].member->thread_id() != 0; }, kLimit));
   }
   EXPECT_LT(Clock::now() - begun, 12s);
   const uint64_t before = started_[0].task->turns;
   started_[0].member->wake();
-  EXPECT_TRUE(comes_true([&] { return started_[0].task->turns > before; }));
+  EXPECT_TRUE(comes_true([&] { return started_[0].task->turns > before; }, kLimit));
 }
 
 TEST_F(ControlThreadsTest, FirstTurnsDoNotWaitForEachOther) {
@@ -144,7 +135,7 @@ TEST_F(ControlThreadsTest, FirstTurnsDoNotWaitForEachOther) {
     started_.push_back({.task = std::move(task), .member = std::move(member)});
   }
   for (const Started& one : started_) {
-    EXPECT_TRUE(comes_true([&] { return one.task->turns == 1; }));
+    EXPECT_TRUE(comes_true([&] { return one.task->turns == 1; }, kLimit));
   }
 }
 
@@ -154,7 +145,7 @@ TEST_F(ControlThreadsTest, NoWakeIsLost) {
   for (int i = 0; i < 2'000; i++) {
     const uint64_t before = one.task->turns;
     one.member->wake();
-    ASSERT_TRUE(comes_true([&] { return one.task->turns > before; }));
+    ASSERT_TRUE(comes_true([&] { return one.task->turns > before; }, kLimit));
   }
 }
 
@@ -162,11 +153,11 @@ TEST_F(ControlThreadsTest, AWakeDuringATurnIsFollowedByAnother) {
   const Started one = start();
   one.task->stuck = true;
   one.member->wake();
-  EXPECT_TRUE(comes_true([&] { return one.member->thread_id() != 0; }));
+  EXPECT_TRUE(comes_true([&] { return one.member->thread_id() != 0; }, kLimit));
   const uint64_t before = one.task->turns;
   one.member->wake();
   one.task->stuck = false;
-  EXPECT_TRUE(comes_true([&] { return one.task->turns > before; }));
+  EXPECT_TRUE(comes_true([&] { return one.task->turns > before; }, kLimit));
 }
 
 TEST_F(ControlThreadsTest, TimersThatAreCloseAreDueTogether) {
@@ -196,17 +187,17 @@ TEST(ControlThreads, EndWhatIsHeldUpWhenTheyAreAbandoned) {
           {.task = std::make_shared<Task>(Clock::duration::max()), .member = threads.make_member()});
       threads.start(started.back().member, started.back().task);
     }
-    EXPECT_TRUE(comes_true([&] { return threads.threads() == 1; }));
+    EXPECT_TRUE(comes_true([&] { return threads.threads() == 1; }, kLimit));
     started[0].task->stuck = true;
     started[0].end();
-    EXPECT_TRUE(comes_true([&] { return started[0].member->thread_id() != 0; }));
+    EXPECT_TRUE(comes_true([&] { return started[0].member->thread_id() != 0; }, kLimit));
     // Before the watcher starts a thread for it.
     started[1].end();
     EXPECT_FALSE(threads.join_for(0ms));
   }
   started[0].task->stuck = false;
   for (const Started& one : started) EXPECT_TRUE(one.member->wait_for_end(kLimit));
-  EXPECT_TRUE(comes_true([] { return OwnedThread::abandoned() == 0; }));
+  EXPECT_TRUE(comes_true([] { return OwnedThread::abandoned() == 0; }, kLimit));
 }
 
 TEST(ControlThreads, AbandonWhatDoesNotEnd) {
@@ -217,14 +208,14 @@ TEST(ControlThreads, AbandonWhatDoesNotEnd) {
     member = threads.make_member();
     task->stuck = true;
     threads.start(member, task);
-    EXPECT_TRUE(comes_true([&] { return task->turns > 0; }));
+    EXPECT_TRUE(comes_true([&] { return task->turns > 0; }, kLimit));
     EXPECT_FALSE(threads.join_for(20ms));
     EXPECT_EQ(OwnedThread::abandoned(), 1);
   }
   task->over = true;
   task->stuck = false;
   EXPECT_TRUE(member->wait_for_end(kLimit));
-  EXPECT_TRUE(comes_true([] { return OwnedThread::abandoned() == 0; }));
+  EXPECT_TRUE(comes_true([] { return OwnedThread::abandoned() == 0; }, kLimit));
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -21,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_spdk.h"
 #include "fake_spdk/fake_target.h"
 #include "fake_spdk/ring_driver.h"
@@ -278,13 +278,7 @@ class Schedule : public testing::TestWithParam<unsigned> {
   const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2, 0);
   ControlThreads threads_;
   uint32_t region_ = 0;
-  const spdk_nvme_transport_id id_ = [] {
-    spdk_nvme_transport_id id{};
-    id.trtype = SPDK_NVME_TRANSPORT_TCP;
-    strcpy(id.trsvcid, "4420");
-    strcpy(id.subnqn, "nqn.2026-11.fake");
-    return id;
-  }();
+  const spdk_nvme_transport_id id_ = fake::transport_id();
   Owner owner_;
   /** Attached beside it, on the same threads. */
   struct Companion {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <future>
 #include <list>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_spdk.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
@@ -70,13 +70,9 @@ TEST(ControllerStacks, HasEveryPollerThatServesItBeforeItsFirstPollToo) {
   for (size_t i = 0; i < 3; i++) {
     services->pollers.push_back(held.emplace_back(i, released).take());
   }
-  Controller::Request request;
-  request.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
-  strcpy(request.transport_id.trsvcid, "4420");
-  strcpy(request.transport_id.subnqn, "nqn.2026-11.fake");
+  auto request = fake::request(1'000);
   request.connect.io_queues = 2;
   request.connect.queue_depth = kDepth;
-  request.connect.timeout_ms = 1'000;
   const auto controller = Controller::start(services, threads, request, {});
   const auto limit = Clock::now() + kLimit;
   while (controller->state() == ControllerState::attaching && Clock::now() < limit) {

@@ -4,12 +4,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstring>
-#include <functional>
 #include <memory>
-#include <thread>
 #include <utility>
 
+#include "comes_true.h"
+#include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
 
@@ -17,32 +16,16 @@ namespace spdk_nvme {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 constexpr auto kLimit = 10s;
-
-bool comes_true(const std::function<bool()>& what) {
-  const auto limit = Clock::now() + kLimit;
-  while (!what()) {
-    if (Clock::now() > limit) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
 
 TEST(Draining, EndsTheCallsThatAreMadeMeanwhile) {
   const auto services = std::make_shared<ControllerServices>(2, 0);
   services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
   ControlThreads threads;
-  Controller::Request request;
-  request.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
-  strcpy(request.transport_id.trsvcid, "4420");
-  strcpy(request.transport_id.subnqn, "nqn.2026-11.fake");
-  request.connect.io_queues = 1;
-  request.connect.queue_depth = 8;
-  request.connect.timeout_ms = 1'000;
+  auto request = fake::request(1'000);
   const auto controller = Controller::start(services, threads, request, {});
-  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }));
+  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
 
   // An operation that JavaScript has not settled.
   const std::atomic_ref<uint32_t> pending(
@@ -51,7 +34,7 @@ TEST(Draining, EndsTheCallsThatAreMadeMeanwhile) {
   std::atomic<bool> detached{false};
   controller->detach({.drain = 10 * kLimit, .timeout = 20 * kLimit},
                      [&detached](const DetachReport& /*report*/) { detached = true; });
-  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::draining; }));
+  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::draining; }, kLimit));
   std::atomic<int> ended{0};
   controller->abort(0, 0, [&ended](AbortOutcome outcome) {
     EXPECT_EQ(outcome, AbortOutcome::not_found);
@@ -64,7 +47,7 @@ TEST(Draining, EndsTheCallsThatAreMadeMeanwhile) {
     ended++;
   };
   controller->admin(std::move(command));
-  EXPECT_TRUE(comes_true([&] { return ended == 2; }));
+  EXPECT_TRUE(comes_true([&] { return ended == 2; }, kLimit));
   EXPECT_FALSE(detached);
 
   pending = 0;

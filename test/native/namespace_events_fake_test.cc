@@ -4,10 +4,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <memory>
 #include <thread>
 
+#include "comes_true.h"
+#include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
 
@@ -15,32 +16,14 @@ namespace spdk_nvme {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 constexpr auto kLimit = 10s;
-
-template <typename Condition>
-bool wait_for(Condition condition) {
-  const auto limit = Clock::now() + kLimit;
-  do {
-    // Not asked again after that: it may be true for a moment only.
-    if (condition()) return true;
-    std::this_thread::sleep_for(1ms);
-  } while (Clock::now() < limit);
-  return false;
-}
 
 /** A controller that is attached, with one queue pair that JavaScript polls. */
 class NamespaceEvents : public testing::Test {
  protected:
   void attach() {
-    Controller::Request request;
-    request.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
-    strcpy(request.transport_id.trsvcid, "4420");
-    strcpy(request.transport_id.subnqn, "nqn.2026-11.fake");
-    request.connect.io_queues = 1;
-    request.connect.queue_depth = 8;
-    request.connect.timeout_ms = 10'000;
+    auto request = fake::request(10'000);
     request.polling = PollingMode::javascript;
     request.reconnect = {.delay = 1ms, .loss_timeout = ReconnectPolicy::kForever, .fast_io_fail = 0ms};
     ControllerEvents events{};
@@ -48,7 +31,7 @@ class NamespaceEvents : public testing::Test {
       changes_without_ += controller_->description().namespaces().empty();
     };
     controller_ = Controller::start(services_, threads_, request, events);
-    ASSERT_TRUE(wait_for([&] { return controller_->state() == ControllerState::attached; }));
+    ASSERT_TRUE(comes_true([&] { return controller_->state() == ControllerState::attached; }, kLimit));
   }
   void TearDown() override {
     fake::target().silent = false;
@@ -71,8 +54,9 @@ TEST_F(NamespaceEvents, DoNotLoseANamespaceWithTheConnection) {
 
   fake::target().ends_while_identifying = true;
   fake::report_namespace_change();
-  ASSERT_TRUE(wait_for([&] { return fake::target().connected > connected; })) << "it has not reconnected";
-  ASSERT_TRUE(wait_for([&] { return controller_->state() == ControllerState::attached; }));
+  ASSERT_TRUE(comes_true([&] { return fake::target().connected > connected; }, kLimit))
+      << "it has not reconnected";
+  ASSERT_TRUE(comes_true([&] { return controller_->state() == ControllerState::attached; }, kLimit));
   const auto after = controller_->description().namespaces();
   ASSERT_EQ(after.size(), 1U);
   EXPECT_EQ(after[0].tag, before[0].tag) << "commands for it would reject";
@@ -92,13 +76,13 @@ TEST_F(NamespaceEvents, LetNobodyPollBesideACallThatWaitsForASilentTarget) {
   };
   // For the moment of another holder there is no poll either.
   int without = 0;
-  EXPECT_TRUE(wait_for([&] { return (without = is_polled() ? 0 : without + 1) == 10; }));
+  EXPECT_TRUE(comes_true([&] { return (without = is_polled() ? 0 : without + 1) == 10; }, kLimit));
   for (int i = 0; i < 50; i++) {
     EXPECT_FALSE(is_polled());
     std::this_thread::sleep_for(1ms);
   }
   fake::target().silent = false;
-  EXPECT_TRUE(wait_for(is_polled));
+  EXPECT_TRUE(comes_true(is_polled, kLimit));
 }
 
 }  // namespace
