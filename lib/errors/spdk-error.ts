@@ -165,7 +165,12 @@ export function codedError(what: string, thrown: unknown): SpdkError | SpdkTypeE
  * messages: with a capital letter, unless the first word is a name of code or a device (`memoryMb`, `mlx5_0`).
  */
 function sentence(message: string): string {
-  return message.replace(/^[a-z]+(?=[\s,:;]|$)/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return message.replace(/^[a-z]+(?=[\s,:;]|$)/, capitalise);
+}
+
+/** @internal */
+export function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** A sentence on what happened, then the catalogue's on what to do. */

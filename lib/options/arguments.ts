@@ -1,7 +1,7 @@
 // How arguments and options objects are read and checked, and how messages name bad ones.
 
 import type { SpdkErrorCode } from '../errors/catalogue.js';
-import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { capitalise, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 
 /**
  * Reads a caller's options object once, so that getters and proxies cannot return another value after the check.
@@ -191,8 +191,4 @@ function isArray(value: object): boolean {
 
 function includes<Item extends string>(items: readonly Item[], item: string): item is Item {
   return (items as readonly string[]).includes(item);
-}
-
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
