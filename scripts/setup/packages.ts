@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import spdkFlags from '../spdk-flags.cjs';
+import { findBrowser } from './browser.js';
 import { newLog, run } from './processes.js';
 import { type Reporter, SetupError, type Step } from './step.js';
 
@@ -62,7 +63,8 @@ const LOG = 'packages.log';
 /** Returns the packages that are needed: with the user's own SPDK not those for building SPDK. */
 function wanted(): string[] {
   const own = hasOwnSpdk() ? [] : buildSpdk;
-  return [...new Set([...compile, ...nativeTests, ...own, ...fabric, ...examples])].sort();
+  const browser = findBrowser() ? [] : ['chromium'];
+  return [...new Set([...compile, ...nativeTests, ...own, ...fabric, ...examples, ...browser])].sort();
 }
 
 function hasOwnSpdk(): boolean {

@@ -5,10 +5,11 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { root } from '../setup/paths.js';
 import { type Check, command } from './checks.js';
+import { checkPages } from './site-pages.js';
 
 const require = createRequire(import.meta.url);
 
-/** The site of the API and the guides in build/docs, made without a warning. */
+/** The site of the API and the guides in build/docs, made without a warning, and looked at in a browser. */
 export const siteCheck: Check = {
   name: 'TypeDoc: the site of the API and the guides, without warnings',
   run: async (signal) => {
@@ -16,12 +17,12 @@ export const siteCheck: Check = {
     fs.rmSync(out, { recursive: true, force: true });
     const typedoc = path.join(path.dirname(require.resolve('typedoc/package.json')), 'bin/typedoc');
     await command(process.execPath, [typedoc, '--out', out], signal);
-    const missing = ['index.html', 'classes/spdk-nvme.Environment.html', ...guidePages()].filter(
-      (page) => !fs.existsSync(path.join(out, page)),
-    );
+    const pages = ['index.html', 'classes/spdk-nvme.Environment.html', ...guidePages()];
+    const missing = pages.filter((page) => !fs.existsSync(path.join(out, page)));
     if (missing.length > 0) throw new Error(`The site lacks ${missing.join(', ')}`);
     const dead = deadLinks(out);
     if (dead.length > 0) throw new Error(`Links lead nowhere:\n${dead.join('\n')}`);
+    await checkPages(out, pages);
   },
 };
 

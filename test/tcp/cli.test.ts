@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ReportDocument } from '../../cli/report/document.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { browserFor, domOf } from '../support/browser.js';
+import { lookAtPage, paintedPixels } from '../../scripts/testing/browser.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4471' } as const;
@@ -481,25 +481,32 @@ describe('measuring', () => {
   });
 });
 
-describe.runIf(browserFor('the pages of real runs'))('a browser', () => {
+describe('in a browser', () => {
   it.each([
     ['perf', ['--seconds', '2', '--ramp', '0', '--workload', 'randread']],
     ['stress', ['--loops', '5', '--reads']],
   ])('draws the page of a real %s', { timeout: 120_000 }, async (verb, words) => {
-    const page = path.join(folder, `drawn-${verb}.html`);
-    expect(await text(verb, ...one, ...words, '--report', page)).toMatchObject({ exitCode: 0 });
-    const { charts } = dataOf(page);
-    const dom = await domOf(page, path.join(folder, `profile-${verb}`));
-    const drawn = dom.slice(dom.indexOf('<div id="charts">'), dom.indexOf('<script type="application/json"'));
-    const titles = [...drawn.matchAll(/<h2>([^<]*)<\/h2><div[^>]* class="uplot[^>]*>/g)].map(
-      ([, title]) => title,
-    );
-    expect(titles).toEqual(charts.map(({ title }) => title));
-    expect(drawn.match(/<canvas/g)).toHaveLength(charts.length);
-    for (const { series } of charts)
-      for (const { label } of series) expect(drawn).toContain(`>${label}</div>`);
-    expect(drawn).not.toMatch(/NaN|undefined/);
-    expect(dom).toContain('Nothing was found wrong.');
+    const file = path.join(folder, `drawn-${verb}.html`);
+    expect(await text(verb, ...one, ...words, '--report', file)).toMatchObject({ exitCode: 0 });
+    const { charts } = dataOf(file);
+    const {
+      painted,
+      text: shown,
+      ...seen
+    } = await lookAtPage(file, async (page) => ({
+      titles: await page.locator('#charts h2').allTextContents(),
+      labels: await page.locator('#charts .u-series .u-label').allTextContents(),
+      painted: await paintedPixels(page),
+      text: await page.locator('body').innerText(),
+    }));
+    expect(seen).toEqual({
+      titles: charts.map(({ title }) => title),
+      labels: charts.flatMap(({ x, series }) => [x.label, ...series.map(({ label }) => label)]),
+    });
+    expect(painted).toHaveLength(charts.length);
+    for (const pixels of painted) expect(pixels).toBeGreaterThan(1_000);
+    expect(shown).not.toMatch(/NaN|undefined/);
+    expect(shown).toContain('Nothing was found wrong.');
   });
 });
 

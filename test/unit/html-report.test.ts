@@ -1,15 +1,15 @@
-// The page of `--report`: one file that loads nothing, whatever text is in it; drawn by a real browser where there is one.
+// The page of `--report`: one file that loads nothing, whatever text is in it; drawn by a real browser.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { writableFile } from '../../cli/engine/files/named-files.js';
 import { distributionChart, type ReportDocument } from '../../cli/report/document.js';
 import { renderHtml } from '../../cli/report/html.js';
 import { writeReports } from '../../cli/report/option.js';
 import { stressDocument } from '../../cli/report/stress.js';
-import { browserFor, domOf } from '../support/browser.js';
+import { lookAtPage, paintedPixels } from '../../scripts/testing/browser.js';
 import { reportOf } from './stress-report.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-html-'));
@@ -132,14 +132,39 @@ describe('the page', () => {
   });
 });
 
-describe.runIf(browserFor('the pages of reports'))('a browser', () => {
-  it('draws the charts, and takes no text for markup', { timeout: 60_000 }, async () => {
+describe('in a browser', { timeout: 60_000 }, () => {
+  it('draws the charts, and takes no text for markup', async () => {
     const file = path.join(folder, 'report.html');
     writeFileSync(file, renderHtml(document));
-    const dom = await domOf(file, path.join(folder, 'profile'));
-    expect(dom.match(/<canvas/g)).toHaveLength(2);
-    expect(dom.match(/class="u-legend/g)).toHaveLength(2);
-    expect(dom).not.toContain('<title>owned');
-    expect(dom).not.toContain('<b>');
+    const { painted, ...seen } = await lookAtPage(file, async (page) => ({
+      title: await page.title(),
+      heading: await page.locator('h1').textContent(),
+      titles: await page.locator('#charts h2').allTextContents(),
+      legends: await page.locator('#charts .u-legend').count(),
+      markup: await page.locator('b').count(),
+      painted: await paintedPixels(page),
+    }));
+    expect(seen).toEqual({
+      title: document.title,
+      heading: document.title,
+      titles: document.charts.map(({ title }) => title),
+      legends: document.charts.length,
+      markup: 0,
+    });
+    expect(painted).toHaveLength(document.charts.length);
+    for (const pixels of painted) expect(pixels).toBeGreaterThan(1_000);
+  });
+
+  it('draws the charts anew in a narrow window', async () => {
+    const file = path.join(folder, 'narrow.html');
+    writeFileSync(file, renderHtml(document));
+    await lookAtPage(file, async (page) => {
+      const chart = page.locator('canvas').first();
+      const width = async () => (await chart.boundingBox())?.width ?? 0;
+      expect(await width()).toBeGreaterThan(600);
+      await page.setViewportSize({ width: 500, height: 800 });
+      await vi.waitUntil(async () => (await width()) < 500, { timeout: 10_000 });
+      expect(await page.locator('canvas').count()).toBe(document.charts.length);
+    });
   });
 });
