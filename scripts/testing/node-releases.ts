@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { nodeProgram, nodeReleases } from '../setup/node-releases.js';
 import { add, type Counts, ran, within } from './counts.js';
-import { runOnHost } from './vitest.js';
+import { type RunOptions, runOnHost } from './vitest.js';
 
 const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test.ts`);
 
@@ -22,16 +22,20 @@ const lineOf = (version: string) => version.split('.')[0];
  * of this Node.js ({@link nodeOfThisLine}).
  */
 export async function runOnNodeReleases(folder: string, signal: AbortSignal): Promise<Counts> {
-  const all: Counts[] = [];
-  for (const { version } of nodeReleases) {
-    const unit = nodeProgram(version) === nodeOfThisLine() ? [] : [['unit', []] as const];
-    for (const [project, files] of [...unit, ['tcp', TCP_FILES] as const]) {
-      if (signal.aborted) break;
-      console.log(`\nNode.js ${version}: ${project}`);
-      const options = { node: nodeProgram(version), files };
-      const counts = await runOnHost([project], path.join(folder, version), signal, options);
-      all.push(within(`Node.js ${version}`, ran(counts)));
-    }
+  const run = async (version: string, project: 'unit' | 'tcp', options: RunOptions): Promise<Counts> => {
+    const node = nodeProgram(version);
+    const counts = await runOnHost([project], path.join(folder, version), signal, { node, ...options });
+    return within(`Node.js ${version}`, ran(counts));
+  };
+  const versions = nodeReleases.map(({ version }) => version);
+  const others = versions.filter((version) => nodeProgram(version) !== nodeOfThisLine());
+  // At the same time, since they wait for half of it, and have no target that spins on a processor.
+  console.log(`\nNode.js ${others.join(' and ')}: unit`);
+  const all = await Promise.all(others.map((version) => run(version, 'unit', { late: true })));
+  for (const version of versions) {
+    if (signal.aborted) break;
+    console.log(`\nNode.js ${version}: tcp`);
+    all.push(await run(version, 'tcp', { files: TCP_FILES }));
   }
   return add(...all);
 }

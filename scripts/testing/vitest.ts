@@ -10,11 +10,13 @@ import { type Counts, judged, NOTHING } from './counts.js';
 // The guest may be ten times slower than the host; this only ends tests that would never end.
 const INTEGRATION_DEADLINE_MS = 45 * 60_000;
 
-interface RunOptions {
+export interface RunOptions {
   /** The Node.js that runs the tests, and all that they start with `process.execPath`. */
   node?: string;
   /** The test files to run; without them all are run. */
   files?: readonly string[];
+  /** Prints the output at the end of the run: for runs beside each other. */
+  late?: boolean;
 }
 
 /**
@@ -25,16 +27,17 @@ export async function runOnHost(
   projects: readonly ('unit' | 'source' | 'tcp' | 'fabric')[],
   folder: string,
   signal: AbortSignal,
-  { node = process.execPath, files = [] }: RunOptions = {},
+  { node = process.execPath, files = [], late = false }: RunOptions = {},
 ): Promise<Counts> {
   const report = path.join(folder, `${projects.join('-')}.json`);
   const [, ...args] = command(projects, report);
-  const { exitCode } = await execa(node, [...args, ...files], {
+  const { exitCode, all } = await execa(node, [...args, ...files], {
     cwd: root,
-    stdio: 'inherit',
+    ...(late ? { stdin: 'ignore', all: true } : { stdio: 'inherit' }),
     reject: false,
     cancelSignal: signal,
   });
+  if (late) console.log(all);
   return judged(readReport(report), exitCode ?? 1);
 }
 
