@@ -26,10 +26,12 @@ export class Failover implements RequestFailover {
   repetitions = 0;
 
   // For WriteOrder.
-  /** Whether it is among the writes that keep their order. */
+  /** Whether it is a write that keeps the order, and has not ended. */
   ordered = false;
-  index = 0;
-  /** Earlier writes of the same blocks that have not ended. */
+  /** The writes that were entered before and after this one. */
+  earlier: Failover | undefined = undefined;
+  later: Failover | undefined = undefined;
+  /** How many of the earlier writes of the same blocks it waits for. */
   before = 0;
   /** Later writes that wait for the end of this one. */
   after: Failover[] | undefined = undefined;

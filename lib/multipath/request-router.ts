@@ -46,6 +46,9 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
   readonly #waiting = new Set<IoRequest>();
   /** Requests that pause before they go out again. */
   readonly #pausing = new Map<IoRequest, NodeJS.Timeout>();
+  /** Writes whose turn has come. They go one after the other, not each inside the end of the one before: any number may wait. */
+  readonly #next: Failover[] = [];
+  #sending = false;
   /** Keeps the process alive while something waits, which no other timer or handle may do. */
   readonly #hold = new ProcessHold();
 
@@ -126,7 +129,11 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
   /** Sends the writes that waited for a request whose promise is settled. */
   settled(failover: Failover): void {
     if (!failover.ordered) return;
-    for (const next of this.#order.leave(failover)) this.go(next);
+    for (const next of this.#order.leave(failover)) this.#next.push(next);
+    if (this.#sending) return;
+    this.#sending = true;
+    for (let next = this.#next.shift(); next; next = this.#next.shift()) this.go(next);
+    this.#sending = false;
   }
 
   /** Ends a request that is here: called by its limits. */
@@ -231,6 +238,8 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     this.#forget(request);
     request.letGo(this.#services.memory);
     if (request.settle()) request.reject(error);
+    // The write that it waited for may remember it for long.
+    request.source = undefined;
   }
 }
 
