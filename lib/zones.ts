@@ -2,6 +2,7 @@
 // Longer than other files, because half of it documents public types and methods.
 
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { regionOf } from './io/dma-memory.js';
 import {
   type DataFlags,
   limitKeys,
@@ -159,10 +160,10 @@ export class Zones {
     const flags = readDataFlags(given);
     const offset = offsetOf(zone);
     const limits = limitsOfCall(given);
-    const { maxAppendBytes } = await this.#require(given, offset);
+    const kept = this.#known ? source : keptDuringWait(source);
+    const { maxAppendBytes } = this.#known ? this.#zonesAt(offset) : await this.#require(given, offset);
     const { blockSize } = this.#namespace;
-    // After the wait: until then its caller may have done anything to it.
-    const data = bytesOf(source, 'buffer');
+    const data = bytesOf(kept, 'buffer');
     const length = checkInteger(
       data.byteLength,
       'the length of the buffer',
@@ -210,9 +211,12 @@ export class Zones {
     const given = readOptions(options, 'zone options', limitKeys);
     const offset = offsetOf(zone);
     const limits = limitsOfCall(given);
-    const { extensionBytes, zoneBytes } = await this.#require(given, offset);
+    const kept = this.#known ? source : keptDuringWait(source);
+    const { extensionBytes, zoneBytes } = this.#known
+      ? this.#zonesAt(offset)
+      : await this.#require(given, offset);
     if (extensionBytes === 0) throw unsupported(this.#namespace, 'no descriptor extensions');
-    const data = bytesOf(source, 'buffer');
+    const data = bytesOf(kept, 'buffer');
     if (data.byteLength !== extensionBytes)
       throw invalidBuffer(`A descriptor extension has ${extensionBytes} bytes; got ${data.byteLength}`);
     const dwords = sendDwords(
@@ -239,7 +243,13 @@ export class Zones {
 
   /** @param offset where a zone has to begin */
   async #require(given: ReadonlyMap<string, unknown>, offset = 0): Promise<ZonedInfo> {
-    const info = await this.#describe(limitsOf(given));
+    await this.#describe(limitsOf(given));
+    return this.#zonesAt(offset);
+  }
+
+  /** As {@link #require}, when the controller has been asked: what follows then belongs to the call, before its caller goes on. */
+  #zonesAt(offset: number): ZonedInfo {
+    const info = this.#info;
     if (!info) throw unsupported(this.#namespace, 'no zones');
     if (offset % info.zoneBytes === 0) return info;
     throw new SpdkError(
@@ -277,6 +287,12 @@ function offsetOf(zone: unknown): number {
   if (typeof zone !== 'number')
     throw new SpdkTypeError(`zone must be a zone or the offset of one; got ${describe(zone)}`);
   return checkOffset(zone);
+}
+
+/** The data as it is now: until the controller has been asked, its caller may do anything to it. DMA memory is used in place. */
+function keptDuringWait(source: NodeJS.ArrayBufferView): NodeJS.ArrayBufferView {
+  const bytes = bytesOf(source, 'buffer');
+  return regionOf(bytes) ? source : Buffer.from(bytes);
 }
 
 function checkOffset(value: unknown): number {

@@ -93,6 +93,25 @@ describe('a namespace with zones', () => {
     expect(await ns.zones.append(zone as Zone, disk.env.allocate(1024), { fua: true })).toBe(3 * zoneBytes);
   });
 
+  it('takes data as it is when it is called, also when it has to ask the controller first', async () => {
+    const data = [1, 2, 3].map((value) => Buffer.alloc(512, value)) as [Buffer, Buffer, Buffer];
+    const extension = new Uint8Array(64).fill(4);
+    // The first two of them ask.
+    const appended = [ns.zones.append(0, data[0])];
+    const extended = ns.zones.setDescriptorExtension(zoneBytes, extension);
+    data[0].fill(9);
+    structuredClone(extension, { transfer: [extension.buffer] });
+    await Promise.all([...appended, extended]);
+    for (const one of data.slice(1)) {
+      appended.push(ns.zones.append(0, one));
+      one.fill(9);
+    }
+    const places = await Promise.all(appended);
+    const disk = await ns.read(Buffer.alloc(3 * 512), { offset: 0 });
+    expect(places.map((offset) => disk[offset])).toEqual([1, 2, 3]);
+    expect((await ns.zones.report({ extensions: true }))[1]?.extension).toEqual(Buffer.alloc(64, 4));
+  });
+
   it('has a result of more than 32 bits', async () => {
     await ns.zones.info();
     vi.spyOn(memory, 'pointerOf').mockReturnValue(2 ** 33 + 5);
