@@ -242,11 +242,13 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    // A stream is closed when its operations have ended.
+    const ends = [...this.#streams].map((stream) => new Promise((ended) => stream.once('close', ended)));
     for (const stream of this.#streams) {
       const loses = stream instanceof NamespaceWriteStream && stream.hasUnwritten;
       if (!stream.closed) stream.destroy(loses ? closedError() : undefined);
     }
-    await Promise.allSettled(this.#pending);
+    await Promise.allSettled([...this.#pending, ...ends]);
   }
 
   /** Runs an operation: none is started on a closed file, and closing waits for it. */

@@ -368,6 +368,21 @@ describe('the streams of a file', () => {
     expect(failed).not.toHaveBeenCalled();
   });
 
+  it('are closed with the file, when their operations have ended', async () => {
+    fixture.disk('aborting');
+    const aborting = await fixture.attach('aborting', { onTimeout: 'abort' });
+    const other = await open(aborting.namespaces[0] as Disk['ns']);
+    fixture.target.silent = true;
+    const stream = other.createReadStream().resume();
+    await vi.waitFor(() => expect(aborting.stats().outstanding).toBe(1));
+    const closing = other.close();
+    await tick();
+    expect(stream.closed).toBe(false);
+    fixture.target.silent = false;
+    await closing;
+    expect(stream.closed).toBe(true);
+  });
+
   it.each([
     ['is not sent', 100],
     ['is on the way', 512],
