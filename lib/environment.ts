@@ -250,7 +250,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     options?: SubsystemOptions,
   ): Promise<Subsystem> {
     const machine = this.#machineIdentity();
-    const subsystem = await Subsystem.attach(paths, options, {
+    const attaching = Subsystem.attach(paths, options, {
       memory: this.#memory,
       detached: (gone) => this.#subsystems.delete(gone),
       check: (attach, id) => {
@@ -266,10 +266,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
         const fastIoFailTimeoutMs = resolved.ctrlrLossTimeoutMs > 0 ? 1 : 0;
         return this.#attach(transportId, { ...resolved, fastIoFailTimeoutMs, signal }, machine);
       },
-    }).catch((error: unknown) => {
-      // If the environment was closed, that is the reason, not the paths.
-      throw this.closed ? closedError() : error;
     });
+    const subsystem = await this.#whileOpen(attaching);
     if (this.closed) {
       // Since its first path came up: close() did not know of it.
       await subsystem.detach().catch(() => {});
@@ -301,7 +299,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *   ERR_SPDK_INVALID_DISCOVERY_LOG, ERR_SPDK_LOG_PAGE_CHANGED; ERR_SPDK_IO_FAILED with the target's status
    */
   async discover(id: string | TransportIdObject, options?: DiscoverOptions): Promise<DiscoveryLog> {
-    return readDiscoveryLog(id, options, this.#discovery);
+    return this.#whileOpen(readDiscoveryLog(id, options, this.#discovery));
   }
 
   /**
@@ -315,7 +313,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     id: string | TransportIdObject,
     options?: WatchDiscoveryOptions,
   ): Promise<DiscoveryWatch> {
-    return openDiscoveryWatch(id, options, this.#discovery);
+    return this.#whileOpen(openDiscoveryWatch(id, options, this.#discovery));
   }
 
   /**
@@ -389,6 +387,16 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** If the environment is closed meanwhile, that is the reason for a failure, and not what its connections then report. */
+  async #whileOpen<Result>(work: Promise<Result>): Promise<Result> {
+    const { closed } = this;
+    try {
+      return await work;
+    } catch (error) {
+      throw this.closed && !closed ? closedError() : error;
+    }
   }
 
   /**
