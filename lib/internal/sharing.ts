@@ -11,6 +11,8 @@ export interface Closable<CloseOptions> {
 interface Shared<Resource, Options> {
   readonly options: Options;
   readonly resource: Promise<Resource>;
+  /** The resource, once it is open. */
+  opened: Resource | undefined;
   holders: number;
   /** The last holder has closed it, or is closing it. */
   ending: Promise<void> | undefined;
@@ -33,6 +35,8 @@ export class Sharing<Resource extends Closable<CloseOptions>, Options extends ob
   ): Promise<{ resource: Resource; release: (options?: CloseOptions) => Promise<void> }> {
     for (;;) {
       const shared = this.#current ?? this.#begin(wanted, open);
+      // The resource may be closed without its holders: its options do not matter any more.
+      if (shared.opened?.closed) shared.ending ??= shared.opened.close();
       if (!shared.ending) {
         checkSame(wanted, given, shared.options);
         // Immediately, so that no other holder closes it as the last one meanwhile.
@@ -41,8 +45,7 @@ export class Sharing<Resource extends Closable<CloseOptions>, Options extends ob
         if (!resource.closed) {
           return { resource, release: (options) => this.#release(shared, resource, options) };
         }
-        // The resource was closed without its holders.
-        shared.ending = resource.close();
+        shared.ending ??= resource.close();
       }
       await shared.ending.catch(() => {});
       this.#forget(shared);
@@ -53,11 +56,17 @@ export class Sharing<Resource extends Closable<CloseOptions>, Options extends ob
     const shared: Shared<Resource, Options> = {
       options,
       resource: open(options),
+      opened: undefined,
       holders: 0,
       ending: undefined,
     };
     // Each holder has the reason; this is for the next one.
-    shared.resource.catch(() => this.#forget(shared));
+    shared.resource.then(
+      (opened) => {
+        shared.opened = opened;
+      },
+      () => this.#forget(shared),
+    );
     this.#current = shared;
     return shared;
   }

@@ -81,8 +81,9 @@ describe('a shared environment', () => {
   it('is opened anew after somebody has closed the environment itself', async () => {
     const first = await share();
     await first.environment.close();
-    const second = await share();
-    expect(second.environment.closed).toBe(false);
+    // With whatever options.
+    const second = await share({ pollers: 3 });
+    expect(second.environment.stats().pollers).toHaveLength(3);
     await first.close();
     expect(second.environment.closed).toBe(false);
   });
