@@ -16,6 +16,7 @@ import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
+import { hide } from './internal/hide.js';
 import { waitFor, waitForClose } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
@@ -24,7 +25,7 @@ import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
 import { wipeKeys } from './keys.js';
-import { native } from './native/addon.js';
+import { ignoringErrors, native } from './native/addon.js';
 import type { NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';
 import { type AttachOptions, type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
@@ -97,6 +98,8 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #memory: DmaMemory;
   readonly #controllers: EnvironmentControllers;
   readonly #subsystems = new Set<Subsystem>();
+  /** @internal What ends when it begins to close. */
+  readonly ends = new Set<() => void>();
   readonly #discovery: DiscoveryServices = {
     machine: () => this.#machineIdentity(),
     connect: (what, service, resolved, machine) => this.#connect(what, service, resolved, machine, true),
@@ -105,6 +108,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
 
   private constructor(nativeEnvironment: NativeEnvironment, log: LogRelay<Controller>, memoryMb: number) {
     super();
+    hide(this, 'ends');
     this.#log = log;
     this.#native = nativeEnvironment;
     this.#memory = new DmaMemory(nativeEnvironment, memoryMb * streamBytesPerMb);
@@ -380,6 +384,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     if (!this.#closing) {
       const { subsystems } = this;
       this.#closing = closeEnvironment(this.#native, this.#controllers, subsystems, timeoutMs, closedError());
+      for (const end of this.ends) ignoringErrors(end);
       return waitFor(this.#closing, { ...closing, timeoutMs });
     }
     return waitForClose(this.#closing, 'the environment', timeoutMs);

@@ -68,7 +68,7 @@ const taken = new Set<string>();
 /**
  * Lets other processes of this user (and root) read the counters of an environment, through a Unix socket with the mode
  * 0600. Nothing can be changed through it. Each connection gets one {@link StatsSnapshot} as a line of JSON. The export
- * does not keep the process alive, and ends with its thread at the latest.
+ * does not keep the process alive. It ends when the environment is closed, and with its thread at the latest.
  * @param environment or a share of it; the export then lasts as long as the environment, and not only as long as the share
  * @throws {SpdkTypeError} neither of them
  * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE if there can be no socket at the path
@@ -112,11 +112,15 @@ export async function exportStats(
   const close = () => {
     // Once: another export may have taken the path since.
     if (!server.listening) return;
+    exported.ends.delete(close);
     process.off('exit', remove);
     server.close();
     remove();
     taken.delete(file);
   };
+  exported.ends.add(close);
+  // It may have been closed since the beginning of this call.
+  if (exported.closed) close();
   return { path: file, close, [Symbol.dispose]: close };
 }
 

@@ -74,6 +74,21 @@ it('goes on after a reader that could not be accepted', async () => {
   expect(await readSnapshot(exported.path)).toMatchObject({ program: 'a' });
 });
 
+it('ends with its environment, and the next one takes its place', async () => {
+  const first = await exportStats(disk.env);
+  const late = exportStats(disk.env);
+  await disk.env.close();
+  await late;
+  expect(findSockets()).toEqual([]);
+  const share = await Environment.shared();
+  using second = await exportStats(share);
+  expect(second.path).toBe(first.path);
+  first.close();
+  expect(await programs()).toHaveLength(1);
+  await share.close();
+  expect(existsSync(second.path)).toBe(false);
+});
+
 it('takes a share of an environment', async () => {
   await disk.env.close();
   const share = await Environment.shared();
