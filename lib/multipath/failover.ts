@@ -2,6 +2,7 @@
 
 import type { CommandFailure } from '../errors/command-status.js';
 import type { IoRequest, RequestFailover } from '../io/request.js';
+import type { OrderedWrite } from '../io/write-order.js';
 import type { IoPath } from './io-path.js';
 
 /** The object that decides where a request goes. */
@@ -12,7 +13,7 @@ export interface FailoverOwner {
 }
 
 /** Which path a request is on, and its attempts so far. */
-export class Failover implements RequestFailover {
+export class Failover implements RequestFailover, OrderedWrite<Failover> {
   readonly request: IoRequest;
   attempts = 0;
   accepted = false;
@@ -26,14 +27,10 @@ export class Failover implements RequestFailover {
   repetitions = 0;
 
   // For WriteOrder.
-  /** Whether it is a write that keeps the order, and has not ended. */
   ordered = false;
-  /** The writes that were entered before and after this one. */
   earlier: Failover | undefined = undefined;
   later: Failover | undefined = undefined;
-  /** How many of the earlier writes of the same blocks it waits for. */
   before = 0;
-  /** Later writes that wait for the end of this one. */
   after: Failover[] | undefined = undefined;
 
   readonly #owner: FailoverOwner;
@@ -42,6 +39,14 @@ export class Failover implements RequestFailover {
   constructor(owner: FailoverOwner, request: IoRequest) {
     this.#owner = owner;
     this.request = request;
+  }
+
+  get position(): number {
+    return this.request.position;
+  }
+
+  get length(): number {
+    return this.request.length;
   }
 
   /** Records that the request is sent over a path. */

@@ -6,11 +6,11 @@ import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestHolder } from '../io/request.js';
+import { WriteOrder } from '../io/write-order.js';
 import { Failover, type FailoverOwner } from './failover.js';
 import { type Verdict, verdictOn } from './failure.js';
 import type { IoPath } from './io-path.js';
 import type { Selector } from './selector.js';
-import { WriteOrder } from './write-order.js';
 
 /** What the router needs of the namespace and its subsystem. */
 export interface RouterServices {
@@ -41,7 +41,7 @@ const firstPauseMs = 5;
 export class RequestRouter implements RequestHolder, FailoverOwner {
   readonly timeoutHint = 'It was waiting for a path, and none of its commands is outstanding';
   readonly #services: RouterServices;
-  readonly #order = new WriteOrder();
+  readonly #order = new WriteOrder<Failover>();
   /** Requests that wait for a path, in order. */
   readonly #waiting = new Set<IoRequest>();
   /** Requests that pause before they go out again. */

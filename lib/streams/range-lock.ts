@@ -1,13 +1,25 @@
 // One writer at a time for each block of a disk.
 
 import { waitFor } from '../internal/pending-call.js';
+import { type OrderedWrite, WriteOrder } from '../io/write-order.js';
 import { maxTimerMs } from '../options/common.js';
 
-interface HeldRange {
-  readonly first: number;
-  /** The byte after the range. */
-  readonly end: number;
-  readonly ended: Promise<void>;
+/** A writer that has its range, or waits for it. */
+class Writer implements OrderedWrite<Writer> {
+  readonly position: number;
+  readonly length: number;
+  ordered = false;
+  earlier: Writer | undefined = undefined;
+  later: Writer | undefined = undefined;
+  before = 0;
+  after: Writer[] | undefined = undefined;
+  /** Called when its turn has come. */
+  begin: () => void = () => {};
+
+  constructor(position: number, length: number) {
+    this.position = position;
+    this.length = length;
+  }
 }
 
 /** How long a writer may wait for its turn. */
@@ -25,7 +37,7 @@ const locks = new WeakMap<object, RangeLock>();
  * not wait for each other. No writer waits for a later one, so there is no deadlock.
  */
 export class RangeLock {
-  readonly #held = new Set<HeldRange>();
+  readonly #order = new WriteOrder<Writer>();
 
   /** The lock that all writers of this disk object share. */
   static of(disk: object): RangeLock {
@@ -47,22 +59,21 @@ export class RangeLock {
     limits: LockLimits,
     work: () => Promise<Result>,
   ): Promise<Result> {
-    const earlier = [...this.#held].filter((other) => other.first < end && first < other.end);
-    let release = (): void => {};
-    const range = { first, end, ended: new Promise<void>((resolve) => (release = resolve)) };
-    this.#held.add(range);
+    const writer = new Writer(first, end - first);
     try {
-      if (earlier.length > 0) await turn(earlier, limits);
+      if (!this.#order.enter(writer)) await turn(writer, limits);
       return await work();
     } finally {
-      this.#held.delete(range);
-      release();
+      for (const next of this.#order.leave(writer)) next.begin();
     }
   }
 }
 
-function turn(earlier: readonly HeldRange[], { what, timeoutMs, signal }: LockLimits): Promise<unknown> {
-  return waitFor(Promise.all(earlier.map(({ ended }) => ended)), {
+function turn(writer: Writer, { what, timeoutMs, signal }: LockLimits): Promise<void> {
+  const begun = new Promise<void>((resolve) => {
+    writer.begin = resolve;
+  });
+  return waitFor(begun, {
     what,
     timeoutMs: timeoutMs ?? maxTimerMs,
     timeoutCode: 'ERR_SPDK_TIMEOUT',

@@ -1,9 +1,10 @@
-// Overlapping writes over several paths: each waits for the earlier ones, and any number of them for one block.
+// Overlapping writes, over several paths and of parts of a block: each waits for the earlier ones, and any number for one block.
 
 import { expect, it } from 'vitest';
 import type { IoRequest } from '../../lib/io/request.js';
+import { WriteOrder } from '../../lib/io/write-order.js';
 import { Failover } from '../../lib/multipath/failover.js';
-import { WriteOrder } from '../../lib/multipath/write-order.js';
+import { RangeLock } from '../../lib/streams/range-lock.js';
 import { simulatedDisk } from './memory/simulated-disk.js';
 import { Random } from './random.js';
 
@@ -20,7 +21,7 @@ interface Write {
 it('a write is sent when no earlier one of the same blocks is open, whatever is cancelled meanwhile', () => {
   for (let seed = 0; seed < 300; seed++) {
     const random = new Random(seed);
-    const order = new WriteOrder();
+    const order = new WriteOrder<Failover>();
     const writes: Write[] = [];
     const isFree = ({ first, end }: Write, at: number) =>
       writes.slice(0, at).every((one) => one.state === 'ended' || one.first >= end || first >= one.end);
@@ -65,4 +66,21 @@ it('thousands of writes of one block wait for a path, and end with their subsyst
   await subsystem.detach();
   for (const outcome of await outcomes)
     expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_SPDK_DETACHING' } });
+});
+
+it('thousands of writers of one block of a file take turns, without those that gave up', async () => {
+  const lock = RangeLock.of({});
+  const stop = new AbortController();
+  const begun = performance.now();
+  const done: number[] = [];
+  const writers = Array.from({ length: 10_000 }, (_, i) => {
+    const signal = i % 10 === 5 ? stop.signal : undefined;
+    return lock.hold(0, 512, { what: 'Writing', timeoutMs: undefined, signal }, async () => done.push(i));
+  });
+  stop.abort();
+  const outcomes = await Promise.allSettled(writers);
+  // Each waited for all others, which took half a minute, and gigabytes.
+  expect(performance.now() - begun).toBeLessThan(5_000);
+  expect(done).toEqual(Array.from({ length: 10_000 }, (_, i) => i).filter((i) => i % 10 !== 5));
+  expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(1_000);
 });
