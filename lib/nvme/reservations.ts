@@ -1,6 +1,7 @@
 // The commands, the report and the log page of reservations (NVMe base specification, "Reservations").
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
+import { withJson } from '../internal/shown.js';
 import { describe } from '../options/arguments.js';
 import { invalid } from '../options/common.js';
 
@@ -30,6 +31,7 @@ export interface Registrant {
   readonly holder: boolean;
   /** The host identifier, a UUID. */
   readonly hostId: string;
+  /** In JSON a number, or a string from 2^53 on. */
   readonly key: bigint;
 }
 
@@ -46,7 +48,7 @@ export interface ReservationReport {
 
 /** What was done to the reservation of a namespace by another host. */
 export interface ReservationNotification {
-  /** The number of the log page; the numbers of lost notifications are missing. */
+  /** The number of the log page; the numbers of lost notifications are missing. In JSON as a registrant's `key`. */
   readonly count: bigint;
   readonly kind: 'registration-preempted' | 'reservation-released' | 'reservation-preempted' | 'unknown';
   /** Notifications that the log still has. */
@@ -157,12 +159,13 @@ export function decodeReport(data: Buffer): ReservationReport {
       Array.from({ length: count }, (_, i) => {
         const at = extendedHeaderBytes + i * extendedBytes;
         const digits = data.toString('hex', at + 16, at + 32);
-        return Object.freeze({
+        const registrant = {
           cntlid: data.readUInt16LE(at),
           holder: (data.readUInt8(at + 2) & 1) !== 0,
           hostId: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
           key: data.readBigUInt64LE(at + 8),
-        });
+        };
+        return Object.freeze(withJson(registrant));
       }),
     ),
   });
@@ -176,10 +179,11 @@ export const notificationBytes = 64;
 export function decodeNotification(data: Buffer): ReservationNotification | undefined {
   const type = data.readUInt8(8);
   if (type === 0) return undefined;
-  return Object.freeze({
+  const notification = {
     count: data.readBigUInt64LE(0),
     kind: notificationKinds[type] ?? 'unknown',
     left: data.readUInt8(9),
     nsid: data.readUInt32LE(12),
-  });
+  };
+  return Object.freeze(withJson(notification));
 }

@@ -1,6 +1,8 @@
 // The Device Self-test log page (NVMe base specification, log page 06h).
 
-/** A device self-test that has ended. */
+import { withJson } from '../internal/shown.js';
+
+/** A device self-test that has ended. In JSON without bigints, as `SmartLog`. */
 export interface SelfTestResult {
   /** How it ended. */
   readonly result:
@@ -67,16 +69,15 @@ export function decodeSelfTestLog(page: Buffer): SelfTestLog {
     const status = page.readUInt8(at);
     if ((status & 0xf) === unused) continue;
     const valid = page.readUInt8(at + 2);
-    results.push(
-      Object.freeze({
-        result: resultNames[status & 0xf] ?? 'reserved',
-        test: testOf(status >> 4),
-        segment: page.readUInt8(at + 1),
-        powerOnHours: page.readBigUInt64LE(at + 4),
-        nsid: valid & 1 ? page.readUInt32LE(at + 12) : undefined,
-        failingBlock: valid & 2 ? page.readBigUInt64LE(at + 16) : undefined,
-      }),
-    );
+    const result = {
+      result: resultNames[status & 0xf] ?? 'reserved',
+      test: testOf(status >> 4),
+      segment: page.readUInt8(at + 1),
+      powerOnHours: page.readBigUInt64LE(at + 4),
+      nsid: valid & 1 ? page.readUInt32LE(at + 12) : undefined,
+      failingBlock: valid & 2 ? page.readBigUInt64LE(at + 16) : undefined,
+    };
+    results.push(Object.freeze(withJson(result)));
   }
   return Object.freeze({
     running: running === 0 ? undefined : testOf(running),

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { logOf } from '../../lib/discovery/read-log.js';
 import { type Controller, type Environment, SpdkError, SpdkTypeError } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
+import { decodeNotification, decodeReport } from '../../lib/nvme/reservations.js';
+import { decodeSelfTestLog } from '../../lib/nvme/self-test.js';
 import { makeFixture } from './memory/fixture.js';
 
 let env: Environment;
@@ -52,6 +54,27 @@ it('bigints are numbers in JSON, and strings where a number is not exact', async
     log: { generation: '72340172838076673', entries: [] },
   });
   expect(structuredClone(log)).toEqual(log);
+});
+
+it('every result with bigints can be JSON, and can be cloned', () => {
+  const report = Buffer.alloc(128);
+  report.writeUInt16LE(1, 5);
+  report.writeBigUInt64LE(2n ** 60n, 72);
+  const notification = Buffer.alloc(64);
+  notification.writeBigUInt64LE(5n, 0);
+  notification[8] = 1;
+  const tests = Buffer.alloc(32);
+  tests.writeUInt8(3, 6);
+  tests.writeBigUInt64LE(9n, 8);
+  tests.writeBigUInt64LE(10n, 20);
+  for (const [result, shown] of [
+    [decodeReport(report), { registrants: [{ key: '1152921504606846976' }] }],
+    [decodeNotification(notification), { count: 5, kind: 'registration-preempted' }],
+    [decodeSelfTestLog(tests), { results: [{ powerOnHours: 9, failingBlock: 10 }] }],
+  ]) {
+    expect(JSON.parse(JSON.stringify(result))).toMatchObject(shown as object);
+    expect(structuredClone(result)).toEqual(result);
+  }
 });
 
 it('JSON of an error has its message', () => {
