@@ -23,6 +23,13 @@ add_library(faked OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
 target_compile_options(faked PUBLIC ${SPDK_CFLAGS})
 target_link_libraries(faked PUBLIC plain warnings)
 
+# The same for SPDK v22.05, which has poll groups, and queue pairs that connect and disconnect without waiting.
+add_library(faked_newer OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
+target_compile_options(faked_newer PUBLIC ${SPDK_CFLAGS} -include ${ROOT}/test/native/fake_spdk/newer_release.h)
+target_link_libraries(faked_newer PUBLIC plain warnings)
+# The tests that also run on that.
+set(NEWER_TESTS controller_life_fake_test stopped_pollers_fake_test)
+
 set(SPDK_TESTED_SOURCES spdk/distinct_id.cc)
 
 foreach(SOURCE IN LISTS TEST_SOURCES)
@@ -42,6 +49,11 @@ foreach(SOURCE IN LISTS TEST_SOURCES)
   add_executable(${NAME} ${SOURCE} ${OBJECTS})
   target_link_libraries(${NAME} PRIVATE ${LIBRARIES} warnings GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  if(NAME IN_LIST NEWER_TESTS)
+    add_executable(newer_${NAME} ${SOURCE} $<TARGET_OBJECTS:plain> $<TARGET_OBJECTS:faked_newer>)
+    target_link_libraries(newer_${NAME} PRIVATE plain faked_newer warnings GTest::gtest GTest::gtest_main)
+    gtest_discover_tests(newer_${NAME} TEST_PREFIX newer. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  endif()
 endforeach()
 
 # Run by scripts/testing/instructions.ts.

@@ -366,7 +366,7 @@ void Connection::disconnect(bool dead) {
   for (const auto& set : sets_) set->request_disconnect();
   if (io_ != nullptr) io_->wake_pollers();
   poll_until([this] {
-    serve_inline_sets();
+    serve_left_sets();
     return std::ranges::all_of(sets_, [](const auto& set) { return set->disconnecting(); });
   });
 }
@@ -374,7 +374,7 @@ void Connection::disconnect(bool dead) {
 void Connection::free() {
   if (QueueSet::disconnected_by_owner()) {
     poll_until([this] {
-      serve_inline_sets();
+      serve_left_sets();
       return std::ranges::all_of(sets_, [](const auto& set) { return set->freed(); });
     });
   } else {
@@ -383,10 +383,12 @@ void Connection::free() {
   }
 }
 
-/** The JavaScript thread may be busy, or gone: what it serves is brought to its end here. */
-void Connection::serve_inline_sets() {
-  if (io_ == nullptr || io_->polling() != PollingMode::javascript) return;
-  for (const auto& set : sets_) set->poll();
+/** Brings the sets to their end that no poller serves: nothing else would, and the control thread waits for their end. */
+void Connection::serve_left_sets() {
+  if (io_ == nullptr) return;
+  for (const auto& set : sets_) {
+    if (!io_->has_poller(set->thread())) set->poll();
+  }
 }
 
 void Connection::destroy() {

@@ -143,7 +143,7 @@ class Connection {
   bool wait_for_controller(const std::function<void()>& call, LingerSide side);
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
-  void serve_inline_sets();
+  void serve_left_sets();
   void destroy(const LingerLock::ExclusiveGuard& held);
   [[nodiscard]] std::chrono::milliseconds silence_limit() const;
   void request_event();

@@ -85,7 +85,13 @@ class IoQueues {
   void wake_pollers();
   /** Wakes those that poll: the pollers, or JavaScript. Thread: control. */
   void look();
-  [[nodiscard]] PollingMode polling() const { return polling_; }
+  /**
+   * Whether a poller serves the sets of the thread with this number. Not those of the JavaScript thread, which may be busy or gone,
+   * nor those of a poller that has ended: an environment that is closed past its time limit ends them before its controllers.
+   */
+  [[nodiscard]] bool has_poller(size_t thread) const {
+    return thread < services_.pollers.size() && !services_.pollers[thread]->ended();
+  }
 
   // For all rings.
 

@@ -58,6 +58,9 @@ class Poller {
 
   [[nodiscard]] pid_t thread_id() const { return thread_.id(); }
 
+  /** Whether the thread has ended: it serves no set any more. Thread: any. */
+  [[nodiscard]] bool ended() const { return thread_.finished(); }
+
   /** Requests the end of the thread. Thread: any. */
   void stop();
   /** Waits for the thread's end. False if it did not end in time, because SPDK has not returned to it. */

@@ -288,17 +288,20 @@ spdk_nvme_qpair* spdk_nvme_ctrlr_alloc_io_qpair(spdk_nvme_ctrlr* controller,
   return queue_pair;
 }
 
-int spdk_nvme_ctrlr_connect_io_qpair(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_qpair* /*queue_pair*/) {
+int spdk_nvme_ctrlr_connect_io_qpair(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_qpair* queue_pair) {
+  if (queue_pair->group != nullptr) fake::connect_in_group(*queue_pair);
   return 0;
 }
 
 void spdk_nvme_ctrlr_disconnect_io_qpair(spdk_nvme_qpair* queue_pair) {
+  if (queue_pair->group != nullptr) return fake::disconnect_in_group(*queue_pair);
   queue_pair->failed = true;
 }
 
 int spdk_nvme_ctrlr_free_io_qpair(spdk_nvme_qpair* queue_pair) {
   // As in SPDK before v22.05, which disconnects a queue pair after that.
   if (!queue_pair->failed) fake::target().completed_while_connected += queue_pair->in_flight.size();
+  if (queue_pair->group != nullptr) fake::leave_group(*queue_pair);
   queue_pair->failed = true;
   queue_pair->abort_all();
   {
@@ -329,17 +332,6 @@ int32_t spdk_nvme_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_
     complete(queue_pair, controller.next_completed ? controller.next_completed(left) : 0, Abortion::none);
   }
   return static_cast<int32_t>(count);
-}
-
-int spdk_nvme_poll_group_add(spdk_nvme_poll_group* /*group*/, spdk_nvme_qpair* /*queue_pair*/) {
-  return 0;
-}
-int spdk_nvme_poll_group_destroy(spdk_nvme_poll_group* /*group*/) {
-  return 0;
-}
-int64_t spdk_nvme_poll_group_process_completions(spdk_nvme_poll_group* /*group*/, uint32_t /*most*/,
-                                                 spdk_nvme_disconnected_qpair_cb /*disconnected*/) {
-  return 0;
 }
 
 // Memory.

@@ -111,6 +111,11 @@ struct spdk_nvme_qpair {
   uint32_t requests_used = 0;
   std::deque<FakeCommand> in_flight{};
   bool failed = false;
+  /** Null unless it was added to one; then its group connects and disconnects it. */
+  spdk_nvme_poll_group* group = nullptr;
+  enum class Phase { added, connecting, connected, disconnecting, disconnected } phase = Phase::added;
+  /** Polls of the group until a phase that ends by itself does. */
+  int polls_left = 0;
 
   /** Ends all that is in flight as SPDK does when the connection is lost. */
   void abort_all();
@@ -122,6 +127,13 @@ namespace fake {
 std::vector<spdk_nvme_qpair*>& queue_pairs();
 /** ... but this is. */
 bool has_queue_pairs(const spdk_nvme_ctrlr& controller);
+
+// For a queue pair in a poll group.
+
+void connect_in_group(spdk_nvme_qpair& queue_pair);
+void disconnect_in_group(spdk_nvme_qpair& queue_pair);
+/** Aborts the process where the queue pair was not disconnected before. */
+void leave_group(spdk_nvme_qpair& queue_pair);
 
 /** The controller completes all Aborts. */
 void complete_aborts(spdk_nvme_ctrlr& controller);

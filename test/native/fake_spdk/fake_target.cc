@@ -20,6 +20,7 @@
 #include "native/spdk/env.h"
 #include "native/spdk/interpose/close_on_exec.h"
 #include "native/spdk/interpose/connection_watch.h"
+#include "native/spdk/release.h"
 
 using spdk_nvme::spdk::ConnectionWatch;
 
@@ -79,6 +80,9 @@ struct FakeLink {
       request.done(request.context, &completion);
     }
   }
+  [[nodiscard]] bool waits_for_target() const {
+    return fake::target().silent && !failed && !is_disconnected(watch) && !lost;
+  }
   /** Waits for a response of the target as SPDK v20.07 does. False when the connection was disconnected first. */
   [[nodiscard]] bool wait_for_target() const {
     while (fake::target().silent && !failed) {
@@ -124,6 +128,22 @@ void report_namespace_change() {
 }
 
 }  // namespace fake
+
+namespace {
+
+void destroy(spdk_nvme_ctrlr* controller) {
+  {
+    const std::lock_guard<std::mutex> guard(g_mutex);
+    g_controllers.erase(controller);
+  }
+  // A user of SPDK must free them first.
+  if (fake::has_queue_pairs(*controller)) abort();
+  controller->link->end_all(SPDK_NVME_SC_ABORTED_SQ_DELETION);
+  delete controller;
+  fake::target().destroyed++;
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -177,17 +197,29 @@ int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
 int spdk_nvme_detach(spdk_nvme_ctrlr* controller) {
   // It requests a shutdown of a controller that has not failed, and waits.
   static_cast<void>(controller->link->wait_for_target());
-  {
-    const std::lock_guard<std::mutex> guard(g_mutex);
-    g_controllers.erase(controller);
-  }
-  // A user of SPDK must free them first.
-  if (fake::has_queue_pairs(*controller)) abort();
-  controller->link->end_all(SPDK_NVME_SC_ABORTED_SQ_DELETION);
-  delete controller;
-  fake::target().destroyed++;
+  destroy(controller);
   return 0;
 }
+
+#if SPDK_NVME_RELEASE >= 2205
+
+struct spdk_nvme_detach_ctx {
+  spdk_nvme_ctrlr* controller;
+};
+
+int spdk_nvme_detach_async(spdk_nvme_ctrlr* controller, spdk_nvme_detach_ctx** context) {
+  *context = new spdk_nvme_detach_ctx{controller};
+  return 0;
+}
+
+int spdk_nvme_detach_poll_async(spdk_nvme_detach_ctx* context) {
+  if (context->controller->link->waits_for_target()) return -EAGAIN;
+  destroy(context->controller);
+  delete context;
+  return 0;
+}
+
+#endif
 
 void spdk_nvme_ctrlr_fail(spdk_nvme_ctrlr* controller) {
   controller->link->failed = true;
