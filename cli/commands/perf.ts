@@ -9,6 +9,7 @@ import { addTargetOptions } from '../engine/options/target-options.js';
 import { UsageError } from '../engine/process/exit.js';
 import { whileExported } from '../engine/target/exported.js';
 import { addSessionOptions, type SessionOptions, withController } from '../engine/target/session.js';
+import { many } from '../engine/terminal/many.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 import { table } from '../engine/terminal/show.js';
 import { reportOption, writeHtml } from '../report/option.js';
@@ -142,7 +143,7 @@ function asText(report: PerfReport): string {
   const ofLatency = (value: number | null) => value?.toFixed(1) ?? '-';
   return [
     `${spdk}, ${target}, namespace ${report.namespaceId}`,
-    `${pattern}, ${formatBytes(ioSize)}, depth ${depth} on ${ioQueues} I/O queue${ioQueues === 1 ? '' : 's'}, ${api}, ${polling}, ${report.measuredSeconds} s`,
+    `${pattern}, ${formatBytes(ioSize)}, depth ${depth} on ${many(ioQueues, 'I/O queue')}, ${api}, ${polling}, ${report.measuredSeconds} s`,
     table(
       ['op/s', 'per second', 'mean µs', 'p50', 'p90', 'p99', 'p99.9', 'max', 'CPU s per million'],
       [

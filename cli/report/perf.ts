@@ -1,4 +1,5 @@
 import { formatBytes } from '../engine/options/numbers.js';
+import { many } from '../engine/terminal/many.js';
 import type { Interval } from '../workloads/io-meter.js';
 import type { PerfReport } from '../workloads/perf.js';
 import { type Chart, distributionChart, type ReportDocument } from './document.js';
@@ -15,7 +16,7 @@ export function perfDocument(report: PerfReport): ReportDocument {
     title: `spdk-nvme perf: ${report.pattern}, ${formatBytes(ioSize)}, depth ${depth}`,
     facts: [
       ['target', `${report.target}, namespace ${report.namespaceId}`],
-      ['load', `depth ${depth} on ${ioQueues} I/O queue${ioQueues === 1 ? '' : 's'}, ${api}, ${polling}`],
+      ['load', `depth ${depth} on ${many(ioQueues, 'I/O queue')}, ${api}, ${polling}`],
       ['rate', rate === undefined ? 'no limit' : `at most ${rate} operations a second`],
       ['measured', `${report.measuredSeconds} s after ${report.rampSeconds} s of ramp`],
       ...surroundingsFacts(report.environment),

@@ -2,6 +2,7 @@ import { rdmaKinds, resourceKinds } from '../engine/measure/counts.js';
 import type { LatencySummary } from '../engine/measure/latencies.js';
 import type { TallyColumn } from '../engine/measure/tally.js';
 import type { TimelineRow } from '../engine/measure/timeline.js';
+import { many } from '../engine/terminal/many.js';
 import { findings, type StressReport } from '../workloads/stress-report.js';
 import { type Chart, distributionChart, type ReportDocument, type ReportTable } from './document.js';
 import { surroundingsFacts } from './facts.js';
@@ -18,7 +19,12 @@ export function stressDocument(report: StressReport): ReportDocument {
       ['target', report.target],
       [
         'load',
-        `${controllers} controllers at once, ${ioQueues} I/O queues each, ${pollers} pollers, ${reads ? 'detached with reads in flight' : 'no I/O'}`,
+        [
+          `${many(controllers, 'controller')} at once`,
+          `${many(ioQueues, 'I/O queue')} each`,
+          many(pollers, 'poller'),
+          reads ? 'detached with reads in flight' : 'no I/O',
+        ].join(', '),
       ],
       ['measured', `${report.seconds} s after the warm-up`],
       ...surroundingsFacts(report.environment),

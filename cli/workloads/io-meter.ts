@@ -50,6 +50,12 @@ export class IoMeter {
     this.#intervalEnd = this.#begun + intervalMs;
   }
 
+  /** Ends the measurement: the last interval counts if it was nearly as long as the others. */
+  end(): void {
+    const now = performance.now();
+    if (now >= this.#intervalEnd - intervalMs / 2) this.#close(now);
+  }
+
   /** Counts an operation that began and ended at these times of `performance.now()`. */
   add(begun: number, ended: number, bytes: number, write: boolean): void {
     if (ended >= this.#intervalEnd) this.#close(ended);

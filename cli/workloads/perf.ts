@@ -161,6 +161,7 @@ async function measure(
       (error: unknown) => explain(error),
     );
     const took = (performance.now() - begun) / 1_000;
+    meter.end();
     const { user, system } = process.cpuUsage(cpu);
     return { seconds: took, cpuUs: user + system, failure };
   } finally {

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { rdmaKinds, resourceKinds } from '../engine/measure/counts.js';
 import type { LatencySummary } from '../engine/measure/latencies.js';
 import { verdict } from '../engine/terminal/color.js';
+import { many } from '../engine/terminal/many.js';
 import { tableStyle as style } from '../engine/terminal/show.js';
 import { findings, type StressReport } from './stress-report.js';
 
@@ -66,8 +67,4 @@ function leakTable({ device, leaks, rssGrowthKiB, controllersRetained }: StressR
 
 function stoppedAfter({ interrupted, completed, failed }: StressReport): string {
   return interrupted ? `Stopped after ${many(completed + failed, 'loop')}` : '';
-}
-
-function many(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

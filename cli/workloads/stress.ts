@@ -44,7 +44,7 @@ export async function runStress(
       tally.begin();
       return whileExported(environment, 'stress', () =>
         withProgress(tally, send, () => runLoops(environment, options, stop, tally)),
-      );
+      ).finally(() => tally.timeline.end());
     },
   });
   const environment = surroundings();

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { many } from '../../cli/engine/terminal/many.js';
 import { tableStyle } from '../../cli/engine/terminal/show.js';
 import { type AttachDetachReport, SIDE_NAMES } from './report.js';
 import type { Summary } from './statistics.js';
@@ -33,7 +34,7 @@ export function attachDetachTable(reports: readonly AttachDetachReport[]): strin
 /** The medians of the steps for one number of I/O queues, in milliseconds. */
 export function stepsTable({ ioQueues, binding, native }: AttachDetachReport): string {
   const table = new Table({
-    head: [`step, ${ioQueues} I/O queue${ioQueues === 1 ? '' : 's'}`, SIDE_NAMES.binding, SIDE_NAMES.native],
+    head: [`step, ${many(ioQueues, 'I/O queue')}`, SIDE_NAMES.binding, SIDE_NAMES.native],
     colAligns: ['left', 'right', 'right'],
     style: { ...tableStyle, compact: true },
   });

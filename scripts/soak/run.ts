@@ -50,7 +50,7 @@ export async function runSoak(
       findings.begin();
       return withProgress(findings, send, () =>
         soak(environment, options, paths, findings, stop, options.minutes * 60_000),
-      );
+      ).finally(() => findings.timeline.end());
     },
   });
   await paths?.close();

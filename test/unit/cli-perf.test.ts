@@ -62,6 +62,8 @@ it.each(['batch', 'promise'])(
     expect(report).toMatchObject({ mismatches: 0, offset: 64 * KiB, length: 128 * KiB });
     expect(report.reads).toBeGreaterThan(100);
     expect(report.operations - report.reads).toBeGreaterThan(100);
+    // The last second, too, which ends with the run.
+    expect(report.intervals).toHaveLength(1);
     const outside = [...disk.data.subarray(0, 64 * KiB), ...disk.data.subarray(192 * KiB)];
     expect(outside.every((byte) => byte === 7)).toBe(true);
     expect(disk.data.subarray(64 * KiB, 192 * KiB).every((byte) => byte === 7)).toBe(false);

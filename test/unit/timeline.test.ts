@@ -18,6 +18,29 @@ describe('a timeline', () => {
     expect(line.rows()).toEqual([]);
   });
 
+  it('ends with an interval as long as it lasted, and shows that nothing happened at the end', () => {
+    const line = timeline();
+    line.add({ count: 4 }, 400);
+    line.end(2_600);
+    expect(line.rows()).toEqual([
+      { atMs: 0, ms: 1_000, count: 4, longest: 0 },
+      { atMs: 1_000, ms: 1_000, count: 0, longest: 0 },
+      { atMs: 2_000, ms: 600, count: 0, longest: 0 },
+    ]);
+  });
+
+  it('has no last interval of a few milliseconds: its rate would be a peak, or a standstill', () => {
+    const line = timeline();
+    line.add({ count: 30, longest: 5 }, 400);
+    line.add({ count: 1, longest: 7 }, 1_005);
+    line.end(1_010);
+    expect(line.rows()).toEqual([{ atMs: 0, ms: 1_010, count: 31, longest: 7 }]);
+    line.begin();
+    line.add({ count: 1 }, 100);
+    line.end(200);
+    expect(line.rows()).toEqual([{ atMs: 0, ms: 200, count: 1, longest: 0 }]);
+  });
+
   it('joins intervals rather than growing without end, and loses nothing', () => {
     const line = timeline();
     const seconds = 10_000;

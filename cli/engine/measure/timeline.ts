@@ -23,6 +23,7 @@ export class Timeline<Name extends string> {
   #rows: Record<Name, number>[] = [];
   #intervalMs = firstIntervalMs;
   #begun = performance.now();
+  #endMs: number | undefined;
 
   constructor(merges: Readonly<Record<Name, Merge>>) {
     this.#merges = Object.entries(merges) as [Name, Merge][];
@@ -33,6 +34,13 @@ export class Timeline<Name extends string> {
     this.#rows = [];
     this.#intervalMs = firstIntervalMs;
     this.#begun = performance.now();
+    this.#endMs = undefined;
+  }
+
+  /** Notes that the run ends now, or at another time since it began: the last interval is as long as it lasted. */
+  end(atMs = this.elapsedMs): void {
+    this.add({}, atMs);
+    this.#endMs = atMs;
   }
 
   /** Milliseconds since the run began. */
@@ -50,8 +58,22 @@ export class Timeline<Name extends string> {
     if (row) this.#merge(row, values);
   }
 
+  /** One for each interval. After end(), the one before the last is longer if the last was less than half an interval. */
   rows(): TimelineRow<Name>[] {
-    return this.#rows.map((row, index) => ({ atMs: index * this.#intervalMs, ms: this.#intervalMs, ...row }));
+    const rows = this.#rows.map((row, index) => ({
+      ...row,
+      atMs: index * this.#intervalMs,
+      ms: this.#intervalMs,
+    }));
+    const last = rows.at(-1);
+    if (this.#endMs === undefined || !last) return rows;
+    last.ms = this.#endMs - last.atMs;
+    const before = rows.at(-2);
+    if (!before || last.ms >= this.#intervalMs / 2) return rows;
+    // A rate over a few milliseconds would look like a peak or a standstill.
+    this.#merge(before, last);
+    before.ms += last.ms;
+    return rows.slice(0, -1);
   }
 
   #halve(): void {
