@@ -62,8 +62,6 @@ it.each(['batch', 'promise'])(
     expect(report).toMatchObject({ mismatches: 0, offset: 64 * KiB, length: 128 * KiB });
     expect(report.reads).toBeGreaterThan(100);
     expect(report.operations - report.reads).toBeGreaterThan(100);
-    // The last second, too, which ends with the run.
-    expect(report.intervals).toHaveLength(1);
     const outside = [...disk.data.subarray(0, 64 * KiB), ...disk.data.subarray(192 * KiB)];
     expect(outside.every((byte) => byte === 7)).toBe(true);
     expect(disk.data.subarray(64 * KiB, 192 * KiB).every((byte) => byte === 7)).toBe(false);
@@ -211,4 +209,23 @@ it.each([
   const { status, stderr } = await perf(words);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });
   expect(disk.data.every((byte) => byte === 7)).toBe(true);
+});
+
+it.each([
+  [1_990, [1_000, 1_990]],
+  [1_200, [1_000]],
+])('a measurement of %d ms has intervals that end at %j: the last is left out if it is short', (ms, ends) => {
+  const now = vi.spyOn(performance, 'now');
+  const at = (time: number, work: () => void) => {
+    now.mockReturnValue(time);
+    work();
+  };
+  const meter = new IoMeter();
+  at(5_000, () => meter.begin());
+  at(6_000, () => meter.add(5_999, 6_000, KiB, false));
+  at(5_000 + ms, () => {
+    meter.add(5_000 + ms, 5_000 + ms, KiB, false);
+    meter.end();
+  });
+  expect(meter.intervals.map(({ atMs }) => atMs)).toEqual(ends);
 });
