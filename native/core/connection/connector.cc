@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -32,8 +33,11 @@ using Clock = std::chrono::steady_clock;
  * error with every poll of a controller that died at the wrong moment, for half a minute.
  */
 constexpr auto kEagerTime = 100ms;
-/** Between polls of a connect whose call was cancelled: each logs an error. */
-constexpr auto kAbandonedPause = 250ms;
+constexpr bool kMayOutlast = spdk::ConnectAttempt::may_outlast_its_connections();
+/** Between polls of a connect whose call was cancelled: each logs an error, where SPDK takes long to end it. */
+constexpr auto kAbandonedPause = kMayOutlast ? 250ms : 5ms;
+/** How long such a connect is still polled when the environment ends, which does not wait for what takes long. */
+constexpr auto kLastPolls = kMayOutlast ? 0ms : 1'000ms;
 /** After this many polls SPDK has noticed that its connections are disconnected. */
 constexpr int kPollsInVain = 20;
 /**
@@ -117,7 +121,7 @@ bool Connector::stopped() {
  * may take long to end it.
  */
 bool Connector::may_abandon(OnDetach on_detach) const {
-  if (stop_.at_least(StopRequest::Level::abandon)) return spdk::ConnectAttempt::may_outlast_its_connections();
+  if (stop_.at_least(StopRequest::Level::abandon)) return kMayOutlast;
   return on_detach == OnDetach::abandon && stop_.at_least(StopRequest::Level::detach);
 }
 
@@ -244,9 +248,13 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
       spdk::ConnectAttempt::yield();
     }
     if (stop_.at_least(StopRequest::Level::detach)) leave_gate();
-    if (may_abandon(on_detach) && ++polls_in_vain > kPollsInVain) {
-      abandoned_ = std::move(attempt);
-      return Status::failure("ERR_SPDK_ABORTED", "a detach cancelled the connection attempt");
+    if (may_abandon(on_detach)) {
+      // A cancel() may come later than the request, and does not reach what is abandoned.
+      if (polls_in_vain == 0) attempt.watch->disconnect_attempts();
+      if (++polls_in_vain > kPollsInVain) {
+        abandoned_ = std::move(attempt);
+        return Status::failure("ERR_SPDK_ABORTED", "a detach cancelled the connection attempt");
+      }
     }
     progress = attempt.call->poll();
   }
@@ -286,8 +294,10 @@ void Connector::destroy_abandoned(const std::function<void(std::chrono::microsec
   if (abandoned_.call == nullptr) return;
   const LingerLock::ExclusiveGuard alone(*context_.linger);
   const spdk::ConnectionWatch::Scope watched(*abandoned_.watch);
+  std::optional<Clock::time_point> last;
   while (abandoned_.call->poll() == spdk::ConnectAttempt::Progress::pending) {
-    if (stop_.at_least(StopRequest::Level::abandon)) return distinct_id_.reset();
+    if (!last && stop_.at_least(StopRequest::Level::abandon)) last = Clock::now() + kLastPolls;
+    if (last && Clock::now() >= *last) return distinct_id_.reset();
     pause(kAbandonedPause);
   }
   if (auto* const controller = abandoned_.call->controller(); controller != nullptr) {

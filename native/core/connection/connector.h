@@ -69,7 +69,8 @@ class Connector {
   void release_id();
   /**
    * Polls an abandoned attempt to its end: only then SPDK releases what it holds for it, its CM channel among
-   * them, which can take old releases half a minute. Ends sooner with the environment. The id is released then.
+   * them, which can take old releases half a minute. Ends sooner with the environment, with new ones a second after it has ended. The id is
+   * released then.
    * @param pause waits between two polls
    */
   void destroy_abandoned(const std::function<void(std::chrono::microseconds)>& pause);

@@ -127,6 +127,11 @@ void report_namespace_change() {
   for (spdk_nvme_ctrlr* controller : g_controllers) controller->link->event = true;
 }
 
+size_t connects() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  return g_probes.size();
+}
+
 }  // namespace fake
 
 namespace {

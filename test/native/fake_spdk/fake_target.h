@@ -47,4 +47,7 @@ void lose_admin_queues();
 /** Their controllers report that a namespace has changed. */
 void report_namespace_change();
 
+/** The connects that have begun and not ended. */
+size_t connects();
+
 }  // namespace fake
