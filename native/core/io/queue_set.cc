@@ -41,6 +41,8 @@ QueueSet::Turn QueueSet::poll() {
 QueueSet::Turn QueueSet::serve() {
   Turn turn;
   if (disturbed_.load(std::memory_order_relaxed)) {
+    // The lock may be held for long: the next connection is made.
+    if (freed()) return {};
     const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
     if (alone.held()) {
       turn = poll_pairs(thread_);
@@ -105,6 +107,7 @@ QueueSet::Turn QueueSet::poll_pairs(size_t thread) {
 }
 
 QueueSet::Turn QueueSet::disconnect_step() {
+  if (freed()) return {};
   const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
   if (!alone.held()) return {.hot = true};
   if (freed()) return {};
