@@ -43,3 +43,11 @@ export const eventLoop = {
   /** Milliseconds since 1970. */
   wallNow: Date.now,
 };
+
+/**
+ * As setTimeout(), for a time limit: what has arrived by then is delivered first. If JavaScript was busy meanwhile, or was stopped by a debugger,
+ * timers run before it. `over` may still be called after clearTimeout().
+ */
+export function setLimit(over: () => void, ms: number): NodeJS.Timeout {
+  return eventLoop.setTimeout(() => eventLoop.setImmediate(over), ms);
+}

@@ -8,7 +8,7 @@ import {
   type SpdkErrorDetails,
   type SpdkTypeError,
 } from '../errors/spdk-error.js';
-import { eventLoop } from './event-loop.js';
+import { eventLoop, setLimit } from './event-loop.js';
 import { ProcessHold } from './process-hold.js';
 import { offAbort, onAbort } from './signals.js';
 
@@ -105,7 +105,7 @@ export class PendingCall<Result> {
     if (signal) onAbort(signal, this.#onAbort);
     // An object that only looks like a signal may have fired in onAbort().
     if (this.#settled) return false;
-    this.#timer = eventLoop.setTimeout(this.#onTimeout, Math.ceil(left));
+    this.#timer = setLimit(this.#onTimeout, Math.ceil(left));
     this.#hold.set(true);
     return true;
   }

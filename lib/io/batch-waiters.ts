@@ -1,7 +1,7 @@
 // The calls of `batch.wait()` that wait for a completion.
 
 import { abortError, SpdkError } from '../errors/spdk-error.js';
-import { eventLoop } from '../internal/event-loop.js';
+import { eventLoop, setLimit } from '../internal/event-loop.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { checkInteger, readOptions } from '../options/arguments.js';
 import { checkSignal, maxTimerMs } from '../options/common.js';
@@ -111,10 +111,11 @@ export class BatchWaiters {
     const deadline = Math.min(limits.deadline, this.#commandDeadline());
     if (deadline === Number.POSITIVE_INFINITY) return;
     const left = deadline - eventLoop.now();
-    waiter.timer = eventLoop.setTimeout(() => this.#onTimer(waiter, limits), Math.max(0, Math.ceil(left)));
+    waiter.timer = setLimit(() => this.#onTimer(waiter, limits), Math.max(0, Math.ceil(left)));
   }
 
   #onTimer(waiter: Waiter, limits: WaitLimits): void {
+    if (!this.#waiters.includes(waiter)) return;
     const now = eventLoop.now();
     if (limits.deadline <= now) {
       this.#reject(waiter, timeoutError(`No command of the batch completed within ${limits.timeoutMs} ms`));

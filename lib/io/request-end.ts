@@ -2,7 +2,7 @@
 
 import { mayBeOutstanding } from '../errors/command-status.js';
 import { type OperationOutcome, SpdkError } from '../errors/spdk-error.js';
-import { eventLoop } from '../internal/event-loop.js';
+import { eventLoop, setLimit } from '../internal/event-loop.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 
 /** How long an operation waits for the end of its commands, after its own limit. */
@@ -31,7 +31,7 @@ export class RequestEnd {
   constructor(error: SpdkError, settle: (error: SpdkError) => void) {
     this.#error = error;
     this.#settle = settle;
-    this.#timer = eventLoop.setTimeout(() => this.#end('unknown'), maxWaitMs);
+    this.#timer = setLimit(() => this.#end('unknown'), maxWaitMs);
   }
 
   /** Records that the controller is asked to abort one of the operation's commands. */

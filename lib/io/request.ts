@@ -2,7 +2,7 @@
 
 import type { CommandFailure } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
-import { eventLoop } from '../internal/event-loop.js';
+import { eventLoop, setLimit } from '../internal/event-loop.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { ioOpcodes } from '../native/ring-layout.js';
 import { invalidBuffer } from '../options/buffers.js';
@@ -245,7 +245,9 @@ export class IoRequest {
   }
 
   #limit(timeoutMs: number): void {
-    this.timer = eventLoop.setTimeout(() => this.holder.cancel(this, this.#timeoutError()), timeoutMs);
+    this.timer = setLimit(() => {
+      if (!this.settled) this.holder.cancel(this, this.#timeoutError());
+    }, timeoutMs);
   }
 
   /** Marks the promise as settled. False if it already was. */

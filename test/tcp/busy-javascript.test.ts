@@ -93,6 +93,31 @@ async function operationsOf(controller: Controller): Promise<number> {
   return operations;
 }
 
+const limit = { timeoutMs: 200 };
+
+it.each<[string, (controller: Controller) => Promise<unknown>]>([
+  [
+    'attach()',
+    () => local.env.attach(local.id(nqn), { ...limit, hostNqn: 'nqn.2026-11.dev.spdk-nvme:other' }),
+  ],
+  [
+    'read()',
+    ({ namespaces: [ns] }) => ns?.read(Buffer.alloc(512), { offset: 0, ...limit }) as Promise<Buffer>,
+  ],
+  ['identify()', ({ admin }) => admin.identify(1, 0, limit)],
+  ['reset()', (controller) => controller.reset(limit)],
+  ['detach()', (controller) => controller.detach(limit)],
+])('%s that ends while JavaScript computes is in time', async (_, call) => {
+  const controller = await attach('adaptive');
+  // The event loop comes to timers next, and then to what native code reports.
+  await new Promise((turn) => setImmediate(turn));
+  const called = call(controller);
+  for (let i = 0; i < 10; i++) await null;
+  compute(2 * limit.timeoutMs);
+  await called;
+  await Promise.all(local.env.controllers.map((one) => one.detach()));
+});
+
 it.each(['detach', 'reset'] as const)('%s ends while JavaScript computes', async (what) => {
   const controller = await attach('adaptive', 2);
   const [namespace] = controller.namespaces;
