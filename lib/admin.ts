@@ -157,7 +157,8 @@ export class Admin {
     return readLogPage(
       {
         maxBytes: this.#services.maxBytes(),
-        takesOffsets: async () => ((await this.#identify(1, 0, limits)).readUInt8(lpa) & extendedData) !== 0,
+        supportsOffsets: async () =>
+          ((await this.#identify(1, 0, limits)).readUInt8(lpa) & extendedData) !== 0,
         read: async (piece) => {
           const command = { opcode: opcodes.getLogPage, nsid: piece.nsid, dataLength: piece.length };
           const checked = checkCommand({ ...command, cdw: logPageDwords(piece) });

@@ -236,7 +236,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   reap(): number {
     this.#checkOpen();
     this.#queue.ring.poll(0);
-    const count = this.#take();
+    const count = this.#collect();
     if (count === 0 && this.#reason && this.outstanding > 0) throw this.#reason;
     this.#endWaits();
     return count;
@@ -266,16 +266,16 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#checkOpen();
     const limits = waitLimits(options);
     const rests = this.#atOnce === maxAtOnce && this.outstanding > 0 && this.#state === 'open';
-    const mayTake = this.#waiters.length === 0 && !rests && this.#arrays === 'free';
-    let count = mayTake ? this.#take() : 0;
+    const mayCollect = this.#waiters.length === 0 && !rests && this.#arrays === 'free';
+    let count = mayCollect ? this.#collect() : 0;
     if (count === 0) {
       if (this.#reason && this.#kept.length === 0) throw this.#reason;
       // While a controller is failed or detaching, earlier commands can still complete.
       if (this.#described > 0 && (this.#sent === 0 || !this.#hooks.rejection())) this.submit();
-      if (mayTake && this.#sent > 0) {
+      if (mayCollect && this.#sent > 0) {
         // A fast device responds within what a turn of the event loop takes.
         this.#queue.ring.poll(spinTimeUs());
-        count = this.#take();
+        count = this.#collect();
       }
     }
     if (count > 0) {
@@ -286,7 +286,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#atOnce = 0;
     if (this.#sent === 0 && this.#kept.length === 0) return Promise.resolve(0);
     if (rests || this.#arrays === 'unread') this.#wakeLater();
-    this.#queue.look();
+    this.#queue.resumePolling();
     return this.#waiters.add(limits, loop);
   }
 
@@ -382,7 +382,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
       this.#wakeLater();
       return false;
     }
-    const count = this.#take();
+    const count = this.#collect();
     if (count > 0) {
       this.#give();
       this.#waiters.resolve(count);
@@ -432,7 +432,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /** Moves completions to `tags` and `statuses`. */
-  #take(): number {
+  #collect(): number {
     if (this.#kept.length === 0) return this.#reapRing();
     const kept = this.#kept.splice(0, 2 * this.capacity);
     for (let i = 0; i < kept.length; i += 2) {

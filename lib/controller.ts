@@ -16,7 +16,7 @@ import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
 import { shown } from './internal/shown.js';
 import { detachingError, stateError } from './internal/state-errors.js';
 import { traced } from './internal/tracing.js';
-import { type BouncePool, BounceShare } from './io/bounce-pool.js';
+import { type BouncePool, BounceQuota } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { OnTimeout } from './io/request.js';
 import type { IoCounts, IoLimits } from './io/submission-queue.js';
@@ -194,7 +194,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     this.#keys = new KeyChanges({ native, rejection: () => this.#resetRejection() });
     this.#queues = new QueuePairSet(native, settings.polling, {
       memory: services.memory,
-      bounce: new BounceShare(services.bounce),
+      bounce: new BounceQuota(services.bounce),
       maxWaiting: settings.maxWaiting,
       maxBytes: () => this.#info.maxTransferBytes,
       ioTimeoutMs: settings.ioTimeoutMs,

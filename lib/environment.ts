@@ -82,7 +82,7 @@ export interface DiagnosticsMessages extends ControllerMessages, SubsystemMessag
 
 const publish: Publish<DiagnosticsMessages> = publishTo;
 
-/** A place to check options with that suit any place. */
+/** A transport id for the check of options that do not depend on it. */
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
 /** Bounce memory may use half of `memoryMb`, and streams a quarter; the rest is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;

@@ -8,7 +8,7 @@ import { traced, tracesIo } from './internal/tracing.js';
 import { type CopyRange, checkSources, copyCommand, sourceList, totalOf } from './io/copy.js';
 import { Pieces } from './io/data.js';
 import type { DmaMemory } from './io/dma-memory.js';
-import { checkDataAlone, placeBlocks, protectRange, rangeBytes } from './io/metadata-options.js';
+import { checkDataAlone, protectRange, rangeBytes, setBlockData } from './io/metadata-options.js';
 import { checkRange, goneError, metadataError, unsupportedError } from './io/namespace-errors.js';
 import {
   type CopyOptions,
@@ -23,7 +23,7 @@ import {
   readLimits,
   readRange,
   readTransfer,
-  type TransferPlace,
+  type TransferFields,
 } from './io/operation-options.js';
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest, type RequestLimits } from './io/request.js';
@@ -71,7 +71,7 @@ const maxBlocksOfRange = 2 ** 31;
 const maxRawBytes = 0xffff_ffff;
 
 /** readTransfer() returns the offset here. */
-const place: TransferPlace = { offset: 0, flags: 0, given: nothing };
+const fields: TransferFields = { offset: 0, flags: 0, given: nothing };
 
 /** What tracing calls the operations, as `TracingMessages` says. */
 const operationNames = new Map<number, string>(
@@ -151,15 +151,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    */
   read<Target extends NodeJS.ArrayBufferView>(target: Target, options: DataOptions): Promise<Target> {
     try {
-      const limits = readTransfer(options, place, this);
-      const { offset, flags, given } = place;
+      const limits = readTransfer(options, fields, this);
+      const { offset, flags, given } = fields;
       // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
       const bytes = writableBytesOf(target, 'buffer');
       const length = rangeBytes(this, bytes.length, given);
       this.check(offset, length);
       const request = new IoRequest('Reading', ioOpcodes.read, this, offset, length, limits);
       request.flags = flags;
-      if (this.metadataSize > 0) placeBlocks(request, this, bytes, given, this.memory, true);
+      if (this.metadataSize > 0) setBlockData(request, this, bytes, given, this.memory, true);
       else if (!direct(request, bytes, this.memory)) copied(request, undefined, bytes);
       request.value = target;
       return this.#run(limits, request);
@@ -194,8 +194,8 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     options: DataOptions,
   ): Promise<void> {
     this.#require('compareAndWrite', 'a fused Compare and Write');
-    const limits = readTransfer(options, place, this);
-    const { offset, flags, given } = place;
+    const limits = readTransfer(options, fields, this);
+    const { offset, flags, given } = fields;
     const pieces = new Pieces([bytesOf(expected, 'expected'), bytesOf(replacement, 'replacement')]);
     const [one, other] = pieces.parts.map((part) => part.byteLength);
     if (one !== other)
@@ -445,15 +445,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
 
   #send(verb: string, opcode: number, source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
     try {
-      const limits = readTransfer(options, place, this);
-      const { offset, flags, given } = place;
+      const limits = readTransfer(options, fields, this);
+      const { offset, flags, given } = fields;
       const bytes = bytesOf(source, 'buffer');
       const length = rangeBytes(this, bytes.length, given);
       this.check(offset, length);
       const request = new IoRequest(verb, opcode, this, offset, length, limits);
       request.flags = flags;
       if (this.metadataSize > 0 && opcode === ioOpcodes.compare) throw metadataError(this);
-      if (this.metadataSize > 0) placeBlocks(request, this, bytes, given, this.memory, false);
+      if (this.metadataSize > 0) setBlockData(request, this, bytes, given, this.memory, false);
       else if (!direct(request, bytes, this.memory)) copied(request, bytes, undefined);
       return this.#run(limits, request);
     } catch (error) {
@@ -479,15 +479,15 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     options: DataOptions,
     check: (view: unknown, name: string) => Uint8Array,
   ): { request: IoRequest; limits: Limits; pieces: Pieces | undefined } {
-    const limits = readTransfer(options, place, this);
-    const { offset, flags, given } = place;
+    const limits = readTransfer(options, fields, this);
+    const { offset, flags, given } = fields;
     const pieces = new Pieces(allBytesOf(views, check));
     const length = rangeBytes(this, pieces.byteLength, given);
     this.check(offset, length);
     const request = new IoRequest(verb, opcode, this, offset, length, limits);
     request.flags = flags;
     if (this.metadataSize > 0) {
-      placeBlocks(request, this, pieces, given, this.memory, opcode === ioOpcodes.read);
+      setBlockData(request, this, pieces, given, this.memory, opcode === ioOpcodes.read);
       return { request, limits, pieces: undefined };
     }
     const asTheyAre = inSegments(request, pieces.parts, this.memory);

@@ -15,14 +15,14 @@ export class QueuePairSet {
   constructor(
     native: NativeController,
     polling: PollingMode,
-    services: Omit<QueuePairServices, 'polls' | 'busy' | 'look' | 'abort'>,
+    services: Omit<QueuePairServices, 'polls' | 'busy' | 'resumePolling' | 'abort'>,
   ) {
     this.#loop = new CompletionLoop(polling);
     const all = {
       ...services,
       polls: polling !== 'threads',
       busy: this.#loop.setBusy.bind(this.#loop),
-      look: this.#loop.look.bind(this.#loop),
+      resumePolling: this.#loop.resumePolling.bind(this.#loop),
       abort: (request: NativeAbortRequest) => native.abort(request),
     };
     this.all = Object.freeze(native.queuePairs().map((pair, index) => QueuePair.create(pair, index, all)));

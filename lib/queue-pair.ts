@@ -3,7 +3,7 @@
 import { Batch, type BatchHooks } from './batch.js';
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { hide } from './internal/hide.js';
-import type { BounceShare } from './io/bounce-pool.js';
+import type { BounceQuota } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { OnTimeout } from './io/request.js';
 import { Ring } from './io/ring.js';
@@ -21,7 +21,7 @@ declare module './io/operation-options.js' {
 /** @internal What a queue pair needs of its surroundings. */
 export interface QueuePairServices {
   readonly memory: DmaMemory;
-  readonly bounce: BounceShare;
+  readonly bounce: BounceQuota;
   readonly maxWaiting: number;
   /** The maximum transfer of one command in bytes. */
   readonly maxBytes: () => number;
@@ -38,7 +38,7 @@ export interface QueuePairServices {
   /** The queue pair now has pending operations, or no longer has any. */
   readonly busy: (queuePair: QueuePair, busy: boolean) => void;
   /** Called when a caller waits for completions. */
-  readonly look: () => void;
+  readonly resumePolling: () => void;
 }
 
 /**

@@ -58,12 +58,12 @@ function fromMap(buffer: unknown, given: ReadonlyMap<(typeof partKeys)[number] |
 }
 
 function checked(view: unknown, offset: unknown, length: unknown, position: unknown): Part {
-  const place = checkPosition(position);
+  const at = checkPosition(position);
   const all = plainBytesOf(view, 'buffer');
   const from = checkInteger(offset ?? 0, 'offset', 0, all.byteLength, 'bytes');
   const most = all.byteLength - from;
   const bytes = all.subarray(from, from + checkInteger(length ?? most, 'length', 0, most, 'bytes'));
-  return { view: view as NodeJS.ArrayBufferView, bytes, position: place };
+  return { view: view as NodeJS.ArrayBufferView, bytes, position: at };
 }
 
 /** A position in the file; null, undefined and -1 mean that of the file. */

@@ -56,9 +56,9 @@ export function fileStreamPlan(
     ...(direction === 'read' ? (['end'] as const) : (['flush'] as const)),
   ]);
   const { bytes, blockSize } = namespace;
-  const place = (name: 'start' | 'end') =>
+  const bound = (name: 'start' | 'end') =>
     optional(given.get(name), (value) => checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER, 'bytes'));
-  const [start, end] = [place('start'), place('end')];
+  const [start, end] = [bound('start'), bound('end')];
   if (start !== undefined && end !== undefined && start > end) {
     conflict(`start (${start}) must not be above end (${end})`);
   }

@@ -1,4 +1,4 @@
-// A namespace as a file: bytes at any place, with the methods of FileHandle of node:fs/promises. Longer than other files, because
+// A namespace as a file: bytes at any offset, with the methods of FileHandle of node:fs/promises. Longer than other files, because
 // half of it documents public methods, each in the forms of FileHandle.
 
 import { constants as bufferConstants } from 'node:buffer';
@@ -99,7 +99,7 @@ export class NamespaceFile implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffer: NodeJS.ArrayBufferView }> {
     return this.#do(async () => {
       const { view, bytes, position: at } = readPart(first, second, length, position);
-      const [from, there] = this.#place(at, bytes.byteLength);
+      const [from, there] = this.#rangeAt(at, bytes.byteLength);
       await this.#transfer(at, from, there, () =>
         this.#access.read(bytes.subarray(0, there), from, this.#options),
       );
@@ -132,7 +132,7 @@ export class NamespaceFile implements AsyncDisposable {
     return this.#do(async () => {
       const { view, bytes, position: at } = writePart(first, second, third, position);
       const length = bytes.byteLength;
-      const from = this.#placeWhole(at, length);
+      const from = this.#wholeRangeAt(at, length);
       await this.#transfer(at, from, length, () => this.#access.write(bytes, from, this.#options));
       return { bytesWritten: length, buffer: typeof first === 'string' ? first : view };
     });
@@ -146,7 +146,7 @@ export class NamespaceFile implements AsyncDisposable {
     return this.#do(async () => {
       const at = checkPosition(position);
       const parts = allBytesOf(buffers, plainBytesOf, 0);
-      const [from, there] = this.#place(at, total(parts));
+      const [from, there] = this.#rangeAt(at, total(parts));
       await this.#transfer(at, from, there, () => this.#access.readv(cut(parts, there), from, this.#options));
       return { bytesRead: there, buffers };
     });
@@ -161,7 +161,7 @@ export class NamespaceFile implements AsyncDisposable {
       const at = checkPosition(position);
       const parts = allBytesOf(buffers, plainBytesOf, 0);
       const length = total(parts);
-      const from = this.#placeWhole(at, length);
+      const from = this.#wholeRangeAt(at, length);
       await this.#transfer(at, from, length, () =>
         this.#access.writev(cut(parts, length), from, this.#options),
       );
@@ -185,7 +185,7 @@ export class NamespaceFile implements AsyncDisposable {
       const length = Math.max(0, this.namespace.bytes - this.#position);
       if (encoding !== undefined) checkTextLength(length, encoding);
       const buffer = bufferOf(length);
-      const [from, there] = this.#place(null, buffer.byteLength);
+      const [from, there] = this.#rangeAt(null, buffer.byteLength);
       await this.#transfer(null, from, there, () => this.#access.read(buffer, from, this.#options));
       return encoding === undefined ? buffer : textOf(buffer, encoding);
     });
@@ -269,7 +269,7 @@ export class NamespaceFile implements AsyncDisposable {
    * The start of an operation, and the length that the namespace has there. Moves the position of the file if that
    * is used.
    */
-  #place(position: number | null, length: number): [from: number, there: number] {
+  #rangeAt(position: number | null, length: number): [from: number, there: number] {
     const from = position ?? this.#position;
     const there = Math.max(0, Math.min(length, this.namespace.bytes - from));
     if (position === null) this.#position += there;
@@ -277,17 +277,17 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /** Returns the start of an operation whose data must fit. */
-  #placeWhole(position: number | null, length: number): number {
+  #wholeRangeAt(position: number | null, length: number): number {
     const from = position ?? this.#position;
     const { bytes } = this.namespace;
     if (length > bytes - from)
       throw noSpace(`Writing ${length} bytes at ${from}`, `of the namespace, ${bytes}`);
-    return this.#place(position, length)[0];
+    return this.#rangeAt(position, length)[0];
   }
 
   /**
-   * Transfers the data that was placed. If that fails, the position of the file is where it was, so that a call that is made again has
-   * the same place; unless a later call has moved it.
+   * Transfers the data of a range. If that fails, the position of the file is where it was, so that a call that is made again has
+   * the same start; unless a later call has moved it.
    */
   async #transfer(
     position: number | null,
@@ -369,13 +369,13 @@ function total(parts: readonly Uint8Array[]): number {
 /** The parts up to a number of bytes, without empty ones. */
 function cut(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
   let left = bytes;
-  const taken: Uint8Array[] = [];
+  const pieces: Uint8Array[] = [];
   for (const part of parts) {
     const piece = part.subarray(0, left);
-    if (piece.byteLength > 0) taken.push(piece);
+    if (piece.byteLength > 0) pieces.push(piece);
     left -= piece.byteLength;
   }
-  return taken;
+  return pieces;
 }
 
 function closedError(): SpdkError {

@@ -1,7 +1,7 @@
 // DMA memory that data of other memory is copied through, shared by all controllers.
 
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
-import { MemoryLine, type MemoryWaiter } from './memory-line.js';
+import { type MemoryWaiter, MemoryWaitQueue } from './memory-wait-queue.js';
 
 /** A piece of DMA memory that the data of one command is copied through. */
 export interface BounceChunk {
@@ -27,7 +27,7 @@ const slabClass = 20;
 /** The maximum of data that one command copies; longer data is sent in several commands. */
 export const largestChunk = 2 ** slabClass;
 /** What one controller may hold of the pool, so that one whose target hangs does not stop the others. */
-const shareOfController = 1 / 4;
+const quotaOfController = 1 / 4;
 
 /**
  * DMA memory for I/O with buffers that controllers cannot reach. Chunks are reused, so that a steady load
@@ -36,7 +36,7 @@ const shareOfController = 1 / 4;
 export class BouncePool {
   readonly memory: DmaMemory;
   readonly limit: number;
-  readonly #line = new MemoryLine();
+  readonly #waiters = new MemoryWaitQueue();
   readonly #free: BounceChunk[][] = Array.from({ length: slabClass + 1 }, () => []);
   readonly #slabs = new Set<Slab>();
   /** Slabs with nothing in use. */
@@ -53,13 +53,13 @@ export class BouncePool {
   }
 
   /**
-   * A chunk of at least this many bytes; undefined if there is none now, and then the waiter is in line for one.
+   * A chunk of at least this many bytes; undefined if there is none now, and then the waiter waits for one.
    * @throws {SpdkError} ERR_SPDK_NO_MEMORY if there is none and none will be returned
    */
   take(bytes: number, waiter: MemoryWaiter): BounceChunk | undefined {
-    const chunk = this.#line.lets(waiter) ? this.#find(bytes) : undefined;
+    const chunk = this.#waiters.lets(waiter) ? this.#find(bytes) : undefined;
     if (!chunk) {
-      this.#line.add(waiter);
+      this.#waiters.add(waiter);
       return undefined;
     }
     this.#used += chunk.bytes;
@@ -78,13 +78,13 @@ export class BouncePool {
       this.#total -= chunk.bytes;
       this.memory.release(chunk.region);
     }
-    this.#line.serve();
+    this.#waiters.serve();
   }
 
   /** Stops counting this many bytes, which may never be returned: no operation waits for them. */
   lose(bytes: number): void {
     this.#used -= bytes;
-    this.#line.serve();
+    this.#waiters.serve();
   }
 
   #find(bytes: number): BounceChunk | undefined {
@@ -166,24 +166,24 @@ export class BouncePool {
 }
 
 /** What one controller may use of the pool. */
-export class BounceShare {
+export class BounceQuota {
   readonly #pool: BouncePool;
   readonly #limit: number;
-  readonly #line = new MemoryLine();
+  readonly #waiters = new MemoryWaitQueue();
   #used = 0;
   #lost = false;
 
   constructor(pool: BouncePool) {
     this.#pool = pool;
-    this.#limit = pool.limit * shareOfController;
+    this.#limit = pool.limit * quotaOfController;
   }
 
   /** As {@link BouncePool.take}. The memory is pinned until it is given back. */
   take(bytes: number, waiter: MemoryWaiter): BounceChunk | undefined {
-    // A piece larger than the share has the share to itself.
+    // A piece larger than the quota has the quota to itself.
     const room = this.#used === 0 || this.#used + bytes <= this.#limit;
-    if (!room || !this.#line.lets(waiter)) {
-      this.#line.add(waiter);
+    if (!room || !this.#waiters.lets(waiter)) {
+      this.#waiters.add(waiter);
       return undefined;
     }
     const chunk = this.#pool.take(bytes, waiter);
@@ -197,7 +197,7 @@ export class BounceShare {
     this.#pool.memory.unpin(chunk.region);
     if (!this.#lost) this.#used -= chunk.bytes;
     this.#pool.give(chunk, !this.#lost);
-    this.#line.serve();
+    this.#waiters.serve();
   }
 
   /** Leaves the memory of a wedged controller pinned: no operation waits for it. */

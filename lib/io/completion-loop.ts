@@ -77,7 +77,7 @@ export class CompletionLoop {
       if (this.#mode === 'inline') queuePair.poll(0);
       queuePair.reap();
     }
-    this.look();
+    this.resumePolling();
   }
 
   /** Notes that a queue pair has pending operations, or no longer has any. */
@@ -87,12 +87,12 @@ export class CompletionLoop {
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
     if (this.#mode === 'threads') this.#hold.set(this.#busy.size > 0);
-    else if (busy) this.look();
+    else if (busy) this.resumePolling();
     else if (this.#busy.size === 0) this.#hold.set(false);
   }
 
   /** Makes this thread poll again, if it polls at all: commands were published, or are waited for. */
-  look(): void {
+  resumePolling(): void {
     if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
     this.#inVainSince = undefined;
     this.#setResting(false);
@@ -119,7 +119,7 @@ export class CompletionLoop {
     const worked = this.#reapBusy();
     this.#turn = undefined;
     const over = this.#busy.size === 0 || this.#stopped;
-    // A call of look() while polling comes to rest makes it go on.
+    // A call of resumePolling() while polling comes to rest makes it go on.
     if (over || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#count(0);
     else this.#turn ??= eventLoop.setImmediate(this.#poll);
   };

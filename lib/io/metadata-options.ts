@@ -95,7 +95,7 @@ export function checkDataAlone(
 }
 
 /** Gives a read or a write of a namespace with metadata its data. The range is checked. */
-export function placeBlocks(
+export function setBlockData(
   request: IoRequest,
   namespace: NamespaceInfo,
   data: IoData,

@@ -68,9 +68,9 @@ export class ExtendedBlocks extends Composite {
     else {
       this.#each(at, length, (index, to) => {
         gather(data, index * blockSize, blockSize, memory, offset + to);
-        const place = offset + to + blockSize;
-        if (metadata) gather(metadata, index * metadataSize, metadataSize, memory, place);
-        else memory.fill(0, place, place + metadataSize);
+        const end = offset + to + blockSize;
+        if (metadata) gather(metadata, index * metadataSize, metadataSize, memory, end);
+        else memory.fill(0, end, end + metadataSize);
       });
     }
     if (this.#protection) this.#protect(this.#protection, at, memory.subarray(offset, offset + length));
@@ -92,7 +92,7 @@ export class ExtendedBlocks extends Composite {
   }
 
   /** Calls `visit` for each block of a part: with its index, and where in the part it is. */
-  #each(at: number, length: number, visit: (index: number, place: number) => void): void {
+  #each(at: number, length: number, visit: (index: number, start: number) => void): void {
     const bytes = this.#shape.blockSize + this.#shape.metadataSize;
     for (let done = 0; done < length; done += bytes) visit((at + done) / bytes, done);
   }
@@ -102,8 +102,8 @@ export class ExtendedBlocks extends Composite {
     const fields = fieldsOf(memory);
     const { applicationTag } = protection;
     let block = 0;
-    this.#each(at, memory.byteLength, (index, place) => {
-      const from = place + protection.at;
+    this.#each(at, memory.byteLength, (index, start) => {
+      const from = start + protection.at;
       fields.setUint16(from, guards[block++] as number);
       fields.setUint16(from + 2, applicationTag);
       fields.setUint32(from + 4, referenceTagOf(protection, index));
@@ -115,8 +115,8 @@ export class ExtendedBlocks extends Composite {
     const guards = checksGuard ? this.#guards(protection, memory) : undefined;
     const fields = fieldsOf(memory);
     let block = 0;
-    this.#each(at, memory.byteLength, (index, place) => {
-      const from = place + protection.at;
+    this.#each(at, memory.byteLength, (index, start) => {
+      const from = start + protection.at;
       const guard = guards?.[block++];
       const [tag, reference] = [fields.getUint16(from + 2), fields.getUint32(from + 4)];
       // Blocks that were never written have all bits set, and are not checked.

@@ -99,7 +99,7 @@ export type QueueChooser = LimitsChooser<IoLimits>;
 
 export const limitKeys = ['queuePair', 'timeoutMs', 'signal', 'onTimeout'] as const;
 
-/** Reads the options of an operation without a place. */
+/** Reads the options of an operation without an offset. */
 export function readLimits<Limits extends RequestLimits>(
   options: unknown,
   what: string,
@@ -117,7 +117,7 @@ const inherited = Object.prototype as { readonly offset?: unknown; readonly queu
 export const dataFlagKeys = ['fua', 'limitedRetry'] as const;
 
 /** The options of an operation on blocks beside its limits. */
-export interface TransferPlace {
+export interface TransferFields {
   offset: number;
   flags: number;
   given: GivenMetadata;
@@ -132,19 +132,19 @@ const transferKeys = ['offset', ...dataFlagKeys, 'metadata', 'protection', ...li
 const forceUnitAccess = 2 ** 30;
 const limitedRetry = 2 ** 31;
 
-/** Reads the options of a transfer; the offset and the flags go to `place`, so that the fast path allocates nothing. */
+/** Reads the options of a transfer; the offset and the flags go to `fields`, so that the fast path allocates nothing. */
 export function readTransfer<Limits extends RequestLimits>(
   options: unknown,
-  place: TransferPlace,
+  fields: TransferFields,
   controller: LimitsChooser<Limits>,
 ): Limits {
   if (readSimple(options)) {
     const { offset, queuePair } = simple;
     simple.queuePair = undefined;
     const limits = controller.limitsFor(queuePair);
-    place.offset = offset;
-    place.flags = 0;
-    place.given = nothing;
+    fields.offset = offset;
+    fields.flags = 0;
+    fields.given = nothing;
     return limits;
   }
   const given = readOptions(options, 'options', transferKeys);
@@ -152,9 +152,9 @@ export function readTransfer<Limits extends RequestLimits>(
   const offset = checkInteger(given.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER, 'bytes');
   const limits = limitsOf(given, controller);
   // Last, because getters of the options may have started other operations.
-  place.offset = offset;
-  place.flags = flags;
-  place.given = { metadata: given.get('metadata'), protection: given.get('protection') };
+  fields.offset = offset;
+  fields.flags = flags;
+  fields.given = { metadata: given.get('metadata'), protection: given.get('protection') };
   return limits;
 }
 

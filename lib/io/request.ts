@@ -126,8 +126,8 @@ export class IoRequest {
   /** Where in the range `source` begins. */
   sourceStart = 0;
   inFlight = 0;
-  /** The line of a queue in which it waits to send something, if it does. */
-  line: object | undefined = undefined;
+  /** The wait queue in which it waits to send something, if it does. */
+  waitsIn: object | undefined = undefined;
   /** Whether its memory is pinned. */
   held = false;
   /** Whether it counts as a pending operation. */

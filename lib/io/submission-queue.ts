@@ -1,4 +1,4 @@
-// The operations of one queue pair. Longer than other files: it is one state machine over slots, memory and the line of those that
+// The operations of one queue pair. Longer than other files: it is one state machine over slots, memory and the queue of those that
 // wait, and each of its steps runs for every command.
 
 import { type CommandFailure, failureError, isAborted } from '../errors/command-status.js';
@@ -7,10 +7,10 @@ import { eventLoop } from '../internal/event-loop.js';
 import { tooLongError } from '../internal/state-errors.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 import { ioOpcodes } from '../native/ring-layout.js';
-import type { BounceChunk, BounceShare } from './bounce-pool.js';
+import type { BounceChunk, BounceQuota } from './bounce-pool.js';
 import { gather, scatter } from './data.js';
 import type { DmaMemory, DmaRegion } from './dma-memory.js';
-import type { MemoryLine, MemoryWaiter } from './memory-line.js';
+import type { MemoryWaiter, MemoryWaitQueue } from './memory-wait-queue.js';
 import {
   describeCommand,
   IoRequest,
@@ -20,7 +20,7 @@ import {
 } from './request.js';
 import { RequestEnd } from './request-end.js';
 import type { CompletionSink, Ring } from './ring.js';
-import { WaitingLine } from './waiting-line.js';
+import { WaitQueue } from './wait-queue.js';
 
 /** Which queue an operation uses, and its limits. */
 export interface IoLimits extends RequestLimits {
@@ -36,7 +36,7 @@ export interface IoCounts {
 /** What a submission queue needs of its surroundings. */
 export interface QueueServices {
   readonly memory: DmaMemory;
-  readonly bounce: BounceShare;
+  readonly bounce: BounceQuota;
   readonly maxWaiting: number;
   /** The maximum transfer of one command in bytes. A target ends the connection of a host that exceeds it. */
   readonly maxBytes: () => number;
@@ -45,7 +45,7 @@ export interface QueueServices {
   /** Called when the queue has pending operations, or no longer has any. */
   readonly busy: (busy: boolean) => void;
   /** Called when a caller waits for completions. */
-  readonly look: () => void;
+  readonly resumePolling: () => void;
   /** What timed-out and aborted operations do at the controller, unless they say otherwise. */
   readonly onTimeout: OnTimeout;
   /** Asks the controller to abort the command in a slot, which is not used again before `done` is called. */
@@ -68,14 +68,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   readonly limits: IoLimits;
   /** The error for new operations; undefined if they are accepted. */
   rejection: (() => SpdkError) | undefined = undefined;
-  waitsIn: MemoryLine | undefined = undefined;
+  waitsIn: MemoryWaitQueue | undefined = undefined;
   readonly timeoutHint = 'The controller may still carry it out; its memory is kept until then';
   readonly #services: QueueServices;
   /** By slot: the request of the command, the offset of its data in the range, and the memory that its data is copied through. */
   readonly #requests: (IoRequest | undefined)[];
   readonly #dataOffsets: number[];
   readonly #chunks: (BounceChunk | undefined)[];
-  readonly #line = new WaitingLine();
+  readonly #waiting = new WaitQueue();
   #pending = 0;
   #publishing = false;
   #ended = false;
@@ -109,7 +109,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
    * Takes over an operation that has started, and that comes from its router. The limit is for new ones: one that was accepted before,
    * by another path, waits here however many do.
    */
-  takeOver(request: IoRequest): void {
+  acceptStarted(request: IoRequest): void {
     const rejection =
       this.#rejection(request) ?? (request.failover?.accepted ? undefined : this.#fullError(request));
     request.holder = this;
@@ -151,12 +151,12 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   /** Sends what is described in the ring. */
   publish(): void {
     this.ring.publish();
-    this.look();
+    this.resumePolling();
   }
 
   /** Makes this thread poll from now on, if it polls: a caller waits for completions. */
-  look(): void {
-    this.#services.look();
+  resumePolling(): void {
+    this.#services.resumePolling();
   }
 
   /** Reaps completions and sends waiting operations. Returns the number of completions. */
@@ -169,14 +169,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   /** Starts what waits for room, as far as there is some. */
   fill(): void {
     while (this.ring.free > 0 && this.waitsIn === undefined) {
-      const request = this.#line.first;
+      const request = this.#waiting.first;
       if (!request || !this.#serve(request)) return;
     }
   }
 
   /** Sends one command, for which it may have memory before all others. */
   useRoom(): void {
-    const request = this.#line.first;
+    const request = this.#waiting.first;
     if (request && this.ring.free > 0) this.#serve(request);
   }
 
@@ -196,7 +196,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
       this.#services.bounce.give(chunk);
     }
     if (request.left > 0) {
-      if (!this.#line.has(request)) this.#line.push(request);
+      if (!this.#waiting.has(request)) this.#waiting.push(request);
     } else if (request.inFlight === 0) {
       this.#finish(request, request.raw?.longResult ? this.ring.longResult(slot) : result);
     }
@@ -209,7 +209,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   failPending(why: (what: string) => SpdkError, gone: boolean): number {
     this.#ended = true;
     if (gone) this.ring.reap(this);
-    const left = new Set(this.#line.takeAll());
+    const left = new Set(this.#waiting.removeAll());
     for (const [slot, request] of this.#requests.entries()) {
       if (!request) continue;
       left.add(request);
@@ -251,7 +251,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   /** The error for an operation that would have to wait behind as many as may. */
   #fullError(request: IoRequest): SpdkError | undefined {
     const { maxWaiting } = this.#services;
-    if (this.#roomNow() || this.#line.length < maxWaiting) return undefined;
+    if (this.#roomNow() || this.#waiting.length < maxWaiting) return undefined;
     return new SpdkError(
       'ERR_SPDK_QUEUE_FULL',
       `${request.what}: ${maxWaiting} operations already wait for ${this.name}. Await some of them first, or raise maxWaiting`,
@@ -260,7 +260,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
 
   /** Whether a new operation need not wait behind others. */
   #roomNow(): boolean {
-    return this.ring.free > 0 && this.#line.length === 0 && this.waitsIn === undefined;
+    return this.ring.free > 0 && this.#waiting.length === 0 && this.waitsIn === undefined;
   }
 
   #accept(request: IoRequest): void {
@@ -270,7 +270,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   }
 
   #begin(request: IoRequest): void {
-    if (this.#line.length === 0 && this.waitsIn === undefined) {
+    if (this.#waiting.length === 0 && this.waitsIn === undefined) {
       while (request.left > 0 && request.inFlight < request.window && this.ring.free > 0) {
         if (!this.#send(request)) break;
       }
@@ -282,14 +282,14 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
       this.#fail(request, error as SpdkError);
       return;
     }
-    if (request.inFlight < request.window) this.#line.push(request);
+    if (request.inFlight < request.window) this.#waiting.push(request);
   }
 
-  /** Sends one command of the first request in the line. False when there is no memory for it now. */
+  /** Sends one command of the first waiting request. False when there is no memory for it now. */
   #serve(request: IoRequest): boolean {
     if (!this.#send(request)) return false;
-    if (this.#line.has(request)) this.#line.remove(request);
-    if (request.left > 0 && request.inFlight < request.window) this.#line.push(request);
+    if (this.#waiting.has(request)) this.#waiting.remove(request);
+    if (request.left > 0 && request.inFlight < request.window) this.#waiting.push(request);
     return true;
   }
 
@@ -353,7 +353,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
 
   #sendNoMore(request: IoRequest): void {
     request.left = 0;
-    if (this.#line.has(request)) this.#line.remove(request);
+    if (this.#waiting.has(request)) this.#waiting.remove(request);
   }
 
   /** Ends a request that cannot continue, after its outstanding commands. */

@@ -98,7 +98,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     }
     failover.enter(chosen);
     request.tag = chosen.namespace.tag;
-    chosen.namespace.limitsFor(undefined).queue.takeOver(request);
+    chosen.namespace.limitsFor(undefined).queue.acceptStarted(request);
     failover.accepted = true;
   }
 

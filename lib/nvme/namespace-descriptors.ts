@@ -71,15 +71,15 @@ export interface NamespaceNames {
 
 /**
  * One name for a disk, the same over every path and after every reset: its UUID, else its NGUID, else its EUI-64, with the prefix that
- * Linux gives them in `/sys/block/*\/wwid`. A namespace without any is named by its place: the subsystem's NQN, the serial number of the
+ * Linux gives them in `/sys/block/*\/wwid`. A namespace without any is named by its location: the subsystem's NQN, the serial number of the
  * controller and the namespace id.
  */
 export function deviceIdOf(
   { uuid, nguid, eui64 }: NamespaceNames,
-  place: { readonly subsystemNqn: string; readonly serial: string; readonly nsid: number },
+  location: { readonly subsystemNqn: string; readonly serial: string; readonly nsid: number },
 ): string {
   if (uuid !== '') return `uuid.${uuid}`;
   if (nguid !== '') return `eui.${nguid}`;
   if (eui64 !== '') return `eui.${eui64}`;
-  return `nsid.${place.subsystemNqn}.${place.serial}.${place.nsid}`;
+  return `nsid.${location.subsystemNqn}.${location.serial}.${location.nsid}`;
 }

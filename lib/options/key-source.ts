@@ -36,19 +36,19 @@ export type ReadKernelKey = (description: string) => Uint8Array;
 export class KeySource {
   readonly #name: string;
   readonly #kind: KeyKind;
-  readonly #place: { readonly file: string } | { readonly kernelKey: string } | undefined;
+  readonly #source: { readonly file: string } | { readonly kernelKey: string } | undefined;
   /** A copy of the caller's bytes, if that is where the key came from. */
   readonly #text: Uint8Array | undefined;
 
   private constructor(
     name: string,
     kind: KeyKind,
-    place: { file: string } | { kernelKey: string } | undefined,
+    source: { file: string } | { kernelKey: string } | undefined,
     text?: Uint8Array,
   ) {
     this.#name = name;
     this.#kind = kind;
-    this.#place = place;
+    this.#source = source;
     this.#text = text;
   }
 
@@ -94,11 +94,11 @@ export class KeySource {
    * @throws {SpdkError} ERR_SPDK_INVALID_KEY if it cannot be read or is malformed
    */
   read(readKernelKey: ReadKernelKey): Uint8Array {
-    if (!this.#place) return new Uint8Array(this.#text as Uint8Array);
+    if (!this.#source) return new Uint8Array(this.#text as Uint8Array);
     const text =
-      'file' in this.#place
-        ? readKeyFile(this.#place.file, this.#name)
-        : readKernelKey(this.#place.kernelKey);
+      'file' in this.#source
+        ? readKeyFile(this.#source.file, this.#name)
+        : readKernelKey(this.#source.kernelKey);
     try {
       checkLength(text.byteLength, this.#name);
       return checkText(text, this.#name, this.#kind);
@@ -110,7 +110,7 @@ export class KeySource {
 
   /** Returns a copy, whose bytes are wiped apart from these. */
   copy(): KeySource {
-    return new KeySource(this.#name, this.#kind, this.#place, this.#text && new Uint8Array(this.#text));
+    return new KeySource(this.#name, this.#kind, this.#source, this.#text && new Uint8Array(this.#text));
   }
 
   /** Forgets the caller's bytes; {@link read} must not be called any more. */

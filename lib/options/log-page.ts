@@ -33,7 +33,7 @@ export interface LogPageReader {
   /** The maximum transfer of one admin command of this controller in bytes. */
   readonly maxBytes: number;
   /** Whether the controller supports offsets and lengths of more than 16 bits (LPA of Identify Controller, bit 2). */
-  readonly takesOffsets: () => Promise<boolean>;
+  readonly supportsOffsets: () => Promise<boolean>;
   readonly read: (request: LogPageRequest) => Promise<Buffer>;
 }
 
@@ -78,7 +78,7 @@ export async function readLogPage(reader: LogPageReader, request: LogPageRequest
   const { page, length, offset } = request;
   const most = Math.max(4, Math.min(reader.maxBytes - (reader.maxBytes % 4), maxAdminBytes));
   if (offset === 0 && length <= Math.min(most, maxShortBytes)) return reader.read(request);
-  if (!(await reader.takesOffsets())) {
+  if (!(await reader.supportsOffsets())) {
     throw new SpdkError(
       'ERR_SPDK_UNSUPPORTED',
       `The controller does not support offsets into log pages: read at most ${Math.min(most, maxShortBytes)} bytes from offset 0`,

@@ -187,7 +187,7 @@ function countdown(options: OperationOptions): () => OperationOptions {
   return () => ({ ...options, timeoutMs: timeoutUntil(end) });
 }
 
-/** The options with a place. Without any others they are of the short form, which is read faster. */
+/** The options with an offset. Without any others they are of the short form, which is read faster. */
 function at(offset: number, options: OperationOptions): TransferOptions {
   const { queuePair, signal, timeoutMs, onTimeout } = options;
   const limited = signal !== undefined || timeoutMs !== undefined || onTimeout !== undefined;

@@ -74,7 +74,7 @@ export function streamPlan(
     `${direction} stream options`,
     direction === 'read' ? keys : ([...keys, 'flush'] as const),
   );
-  const place = (name: 'startBytes' | 'endBytes', fallback: number): number => {
+  const bound = (name: 'startBytes' | 'endBytes', fallback: number): number => {
     const value = checkInteger(or(given.get(name), fallback), name, 0, Number.MAX_SAFE_INTEGER, 'bytes');
     if (value <= bytes) return value;
     throw new SpdkError(
@@ -82,8 +82,8 @@ export function streamPlan(
       `${name} (${value}) is past the end of the namespace, which has ${bytes} bytes`,
     );
   };
-  const start = place('startBytes', 0);
-  const end = place('endBytes', bytes);
+  const start = bound('startBytes', 0);
+  const end = bound('endBytes', bytes);
   if (start > end) conflict(`startBytes (${start}) must not be above endBytes (${end})`);
   checkQueuePair(given.get('queuePair'));
   return {

@@ -63,7 +63,7 @@ export class MemoryAddon implements NativeAddon {
       return;
     }
     this.#open = true;
-    const shared = {
+    const services = {
       memory: new MemoryRegions(this.violations, this.environments.length, request.memoryMb),
       scheduler: this.scheduler,
       channel: this.channel,
@@ -71,7 +71,7 @@ export class MemoryAddon implements NativeAddon {
       pollers: request.pollers,
       findTarget: (transportId: string) => this.#find(transportId),
     };
-    const environment = new MemoryEnvironment(request, shared, () => {
+    const environment = new MemoryEnvironment(request, services, () => {
       this.#open = false;
     });
     this.environments.push(environment);

@@ -4,7 +4,7 @@ import type { NativeFailure } from '../errors/spdk-error.js';
 import type { NativeAttachRequest } from '../native/contract.js';
 import { discoveryNqn } from '../options/nqn.js';
 import { hostKeys, keyFailure, type MemoryKeys } from './keys.js';
-import type { ControllerShared } from './shared.js';
+import type { ControllerServices } from './services.js';
 import type { MemorySubsystem } from './subsystem.js';
 
 type Connected = (failure: NativeFailure | null, subsystem?: MemorySubsystem) => void;
@@ -15,25 +15,25 @@ const graceMs = 1_000;
 /** Makes the connections of one controller, or says why not. */
 export class Connector {
   readonly #request: NativeAttachRequest;
-  readonly #shared: ControllerShared;
+  readonly #services: ControllerServices;
   /** The keys that the next connection authenticates with. */
   keys: MemoryKeys;
   #cancel: (() => void) | undefined;
 
-  constructor(request: NativeAttachRequest, shared: ControllerShared) {
+  constructor(request: NativeAttachRequest, services: ControllerServices) {
     this.#request = request;
-    this.#shared = shared;
+    this.#services = services;
     this.keys = hostKeys(request.keys);
   }
 
   connect(done: Connected): void {
-    const { scheduler } = this.#shared;
+    const { scheduler } = this.#services;
     const end: Connected = (failure, subsystem) => {
       this.#cancel = undefined;
       stopWaiting();
       done(failure, subsystem);
     };
-    const found = this.#shared.findTarget(this.#request.transportId);
+    const found = this.#services.findTarget(this.#request.transportId);
     if (!found) {
       const failure = {
         code: 'ERR_SPDK_UNREACHABLE',

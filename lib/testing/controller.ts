@@ -28,7 +28,7 @@ import { MemoryQueuePair, type RingHost } from './queue-pair.js';
 import type { MemoryRegions } from './regions.js';
 import { resetSteps } from './reset.js';
 import type { Scheduler } from './scheduler.js';
-import type { ControllerShared, SteppedController } from './shared.js';
+import type { ControllerServices, SteppedController } from './services.js';
 import { statsOf } from './stats.js';
 import { errno } from './statuses.js';
 import type { MemorySubsystem } from './subsystem.js';
@@ -57,7 +57,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   #stuck = false;
   #target: MemoryTargetFaults | undefined;
   readonly #id = ++lastId;
-  readonly #shared: ControllerShared;
+  readonly #services: ControllerServices;
   readonly #connector: Connector;
   readonly #history = new MemoryHistory();
   readonly #begun = eventLoop.now();
@@ -77,15 +77,15 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   #detaching = false;
   #finished = false;
 
-  constructor(request: NativeAttachRequest, shared: ControllerShared) {
+  constructor(request: NativeAttachRequest, services: ControllerServices) {
     this.request = request;
-    this.#shared = shared;
-    this.memory = shared.memory;
-    this.scheduler = shared.scheduler;
-    this.violations = shared.violations;
+    this.#services = services;
+    this.memory = services.memory;
+    this.scheduler = services.scheduler;
+    this.violations = services.violations;
     this.name = `controller ${this.#id}`;
-    this.admins = new AdminQueue(shared.scheduler, shared.channel);
-    this.#connector = new Connector(request, shared);
+    this.admins = new AdminQueue(services.scheduler, services.channel);
+    this.#connector = new Connector(request, services);
     this.#connector.connect((failure, subsystem) => this.#attached(failure, subsystem));
   }
 
@@ -239,7 +239,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
 
   /** Runs something on the JavaScript thread, in order. */
   post(task: () => void): void {
-    this.#shared.channel.post(task);
+    this.#services.channel.post(task);
   }
 
   /** Calls once the control thread has ended. */
@@ -324,7 +324,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     const capacity = 2 ** Math.ceil(Math.log2(queueDepth));
     const { polling, discovery } = this.request;
     for (let i = 0; i < ioQueues && !discovery; i++) {
-      this.rings.push(new MemoryQueuePair(this, capacity, polling, i % this.#shared.pollers));
+      this.rings.push(new MemoryQueuePair(this, capacity, polling, i % this.#services.pollers));
     }
     this.holdIo(this.reconnects);
     const now = eventLoop.now();

@@ -2,7 +2,7 @@
 
 import { eventLoop } from '../internal/event-loop.js';
 import type { DetachPhases } from '../types.js';
-import type { SteppedController } from './shared.js';
+import type { SteppedController } from './services.js';
 
 export interface DetachSettings {
   readonly drainMs: number;

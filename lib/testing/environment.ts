@@ -12,22 +12,22 @@ import type {
 import type { MemoryStats } from '../types.js';
 import { MemoryController } from './controller.js';
 import type { MemoryRegions } from './regions.js';
-import type { ControllerShared } from './shared.js';
+import type { ControllerServices } from './services.js';
 
 /** native/core/process/environment.h: controllers and memory of one environment. */
 export class MemoryEnvironment implements NativeEnvironment {
   readonly request: NativeOpenRequest;
   readonly controllers: MemoryController[] = [];
   readonly memory: MemoryRegions;
-  readonly #shared: ControllerShared;
+  readonly #services: ControllerServices;
   readonly #onClosed: () => void;
   #closed = false;
 
-  constructor(request: NativeOpenRequest, shared: ControllerShared, onClosed: () => void) {
+  constructor(request: NativeOpenRequest, services: ControllerServices, onClosed: () => void) {
     this.request = request;
-    this.#shared = shared;
+    this.#services = services;
     this.#onClosed = onClosed;
-    this.memory = shared.memory;
+    this.memory = services.memory;
   }
 
   attach(request: NativeAttachRequest): NativeController | null {
@@ -36,7 +36,7 @@ export class MemoryEnvironment implements NativeEnvironment {
       request.attached(rejection);
       return null;
     }
-    const controller = new MemoryController(request, this.#shared);
+    const controller = new MemoryController(request, this.#services);
     this.controllers.push(controller);
     return controller;
   }
@@ -80,7 +80,7 @@ export class MemoryEnvironment implements NativeEnvironment {
   }
 
   close({ timeoutMs, closed }: Parameters<NativeEnvironment['close']>[0]): void {
-    const { scheduler, channel } = this.#shared;
+    const { scheduler, channel } = this.#services;
     this.#closed = true;
     const left = new Set(this.controllers.filter(({ finished }) => !finished));
     let reported = false;

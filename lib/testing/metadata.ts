@@ -89,7 +89,7 @@ function storeBlock(
   metadata.set(block.subarray(blockSize), index * metadataSize);
 }
 
-function placeOf({ blockSize, metadataSize, protection }: MemoryNamespace): number {
+function protectionOffset({ blockSize, metadataSize, protection }: MemoryNamespace): number {
   return blockSize + (protection.place === 'first' ? 0 : metadataSize - protectionBytes);
 }
 
@@ -98,14 +98,14 @@ function referenceTag({ protection }: MemoryNamespace, command: RingCommand, ind
 }
 
 function protect(namespace: MemoryNamespace, block: Buffer, command: RingCommand, index: number): void {
-  const at = placeOf(namespace);
+  const at = protectionOffset(namespace);
   block.writeUInt16BE(crc16T10Dif(block.subarray(0, at)), at);
   block.writeUInt16BE(command.applicationTag & 0xffff, at + 2);
   block.writeUInt32BE(referenceTag(namespace, command, index), at + 4);
 }
 
 function check(namespace: MemoryNamespace, block: Buffer, command: RingCommand, index: number): number {
-  const at = placeOf(namespace);
+  const at = protectionOffset(namespace);
   const [tag, reference] = [block.readUInt16BE(at + 2), block.readUInt32BE(at + 4)];
   if (tag === 0xffff && (namespace.protection.type !== 3 || reference === 0xffff_ffff)) return 0;
   const checks = (flag: number) => (command.flags & flag) !== 0;

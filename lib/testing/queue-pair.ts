@@ -137,7 +137,7 @@ export class MemoryQueuePair implements NativeQueuePair {
     }
     while (this.#head !== this.#submitted) {
       const slot = this.#words[this.#queued(this.#head)] as number;
-      if (this.#misplaced(slot)) this.#host.violations.add(`${this.#host.name}: slot ${slot} is reused`);
+      if (this.#unusable(slot)) this.#host.violations.add(`${this.#host.name}: slot ${slot} is reused`);
       else if (!this.#tryStart(slot)) return;
       this.#head = (this.#head + 1) >>> 0;
     }
@@ -149,7 +149,7 @@ export class MemoryQueuePair implements NativeQueuePair {
     for (const slot of this.#held.splice(0)) this.#complete(slot, status, 0);
     for (; this.#head !== this.#submitted; this.#head = (this.#head + 1) >>> 0) {
       const slot = this.#words[this.#queued(this.#head)] as number;
-      if (!this.#misplaced(slot)) this.#complete(slot, status, 0);
+      if (!this.#unusable(slot)) this.#complete(slot, status, 0);
     }
   }
 
@@ -163,7 +163,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   }
 
   /** A slot that there is not, or whose last command has not completed. */
-  #misplaced(slot: number): boolean {
+  #unusable(slot: number): boolean {
     return slot >= this.#capacity || this.#busy.has(slot) || this.#held.includes(slot);
   }
 

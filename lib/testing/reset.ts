@@ -3,7 +3,7 @@
 import type { NativeFailure } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
 import type { NativeResetStep } from '../native/contract.js';
-import type { SteppedController } from './shared.js';
+import type { SteppedController } from './services.js';
 
 /** 2^32 - 1 means indefinitely. */
 const forever = 0xffff_ffff;

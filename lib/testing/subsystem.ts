@@ -256,9 +256,9 @@ function compareAndWrite(
   parts: readonly (Uint8Array | undefined)[],
 ): number {
   const data = Buffer.concat(parts.filter((part) => part !== undefined));
-  const place = namespace.data.subarray(from, to);
-  if (Buffer.compare(place, data.subarray(0, to - from)) !== 0) return compareFailure;
-  place.set(data.subarray(to - from));
+  const stored = namespace.data.subarray(from, to);
+  if (Buffer.compare(stored, data.subarray(0, to - from)) !== 0) return compareFailure;
+  stored.set(data.subarray(to - from));
   return 0;
 }
 
@@ -267,10 +267,10 @@ function transfer(what: number, data: Uint8Array, parts: readonly (Uint8Array | 
   let same = true;
   for (const part of parts) {
     if (!part) continue;
-    const place = data.subarray(at, at + part.byteLength);
-    if (what === ioOpcodes.read) part.set(place);
-    else if (what === ioOpcodes.write) place.set(part);
-    else same &&= Buffer.compare(place, part) === 0;
+    const stored = data.subarray(at, at + part.byteLength);
+    if (what === ioOpcodes.read) part.set(stored);
+    else if (what === ioOpcodes.write) stored.set(part);
+    else same &&= Buffer.compare(stored, part) === 0;
     at += part.byteLength;
   }
   return same ? 0 : compareFailure;

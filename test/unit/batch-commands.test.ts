@@ -170,7 +170,7 @@ it('wait() in a loop lets the event loop turn where completions are always there
     reap: (sink: CompletionSink) => sink.complete(0, 0, 0),
     dropUnpublished: () => {},
   };
-  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, look: () => {} };
+  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, resumePolling: () => {} };
   const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
   const always = Batch.create(queue as unknown as SubmissionQueue, hooks);
   let turned = false;
@@ -203,7 +203,7 @@ it('wait() called again before an earlier call has read its completions leaves t
     },
     dropUnpublished: () => {},
   };
-  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, look: () => {} };
+  const queue = { ring, limits: {}, counts: {}, count: () => {}, publish: () => {}, resumePolling: () => {} };
   const hooks = { owns: () => true, rejection: () => undefined, closed: () => {} };
   const slowly = Batch.create(queue as unknown as SubmissionQueue, hooks);
   const read = async () => [...slowly.tags.subarray(0, await slowly.wait())];

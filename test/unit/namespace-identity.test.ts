@@ -10,7 +10,7 @@ import { expectCode } from './coded.js';
 const uuid = '11111111-aaaa-4333-8444-555555555555';
 const nguid = '00112233445566778899aabbccddeeff';
 const eui64 = '0011223344556677';
-const place = { subsystemNqn: 'nqn.2026-11.dev.spdk-nvme:one', serial: 'S1', nsid: 3 };
+const location = { subsystemNqn: 'nqn.2026-11.dev.spdk-nvme:one', serial: 'S1', nsid: 3 };
 
 const page = (...entries: readonly (readonly [type: number, digits: string])[]): Buffer => {
   const data = Buffer.alloc(4096);
@@ -68,7 +68,7 @@ describe('the name of a disk', () => {
     [{ uuid: '', nguid, eui64 }, `eui.${nguid}`],
     [{ uuid: '', nguid: '', eui64 }, `eui.${eui64}`],
     [{ uuid: '', nguid: '', eui64: '' }, 'nsid.nqn.2026-11.dev.spdk-nvme:one.S1.3'],
-  ])('of %j is %s', (names, name) => expect(deviceIdOf(names, place)).toBe(name));
+  ])('of %j is %s', (names, name) => expect(deviceIdOf(names, location)).toBe(name));
 });
 
 describe('a namespace', () => {

@@ -42,7 +42,7 @@ it('a look that is asked for while polling comes to rest is made', async () => {
     reap: () => false,
     requestWake: () => {
       wakes++;
-      loop.look();
+      loop.resumePolling();
     },
     withdrawWake: () => {},
   };
@@ -73,7 +73,7 @@ it('while polling rests a wake-up is requested for each queue pair, and withdraw
     await vi.waitUntil(() => requested.size === 2);
     // Only the last look, after the request.
     expect(polledWithRequest.filter(Boolean)).toHaveLength(times);
-    loop.look();
+    loop.resumePolling();
     expect(requested.size).toBe(0);
   }
 });

@@ -2,19 +2,19 @@
 
 /** What can wait for bounce memory: a queue pair's submission queue. */
 export interface MemoryWaiter {
-  /** The line that it waits in; it starts nothing that needs memory meanwhile. */
-  waitsIn: MemoryLine | undefined;
-  /** Called in its turn: it may take memory for one command. If there is still too little, it waits in line again. */
+  /** The queue that it waits in; it starts nothing that needs memory meanwhile. */
+  waitsIn: MemoryWaitQueue | undefined;
+  /** Called in its turn: it may take memory for one command. If there is still too little, it waits again. */
   useRoom(): void;
-  /** Called when it has left the line: it may go on as usual. */
+  /** Called when it has left the queue: it may go on as usual. */
   fill(): void;
 }
 
 /**
  * The waiters for bounce memory, in order. Each gets memory for one command at a time and goes to the end of the
- * line for more, so that no queue pair starves another; and none overtakes one that waits for a large piece.
+ * queue for more, so that no queue pair starves another; and none overtakes one that waits for a large piece.
  */
-export class MemoryLine {
+export class MemoryWaitQueue {
   readonly #waiters = new Set<MemoryWaiter>();
   #turn: MemoryWaiter | undefined;
 
@@ -41,16 +41,16 @@ export class MemoryLine {
       this.#turn = waiter;
       waiter.useRoom();
       this.#turn = undefined;
-      const line = lineOf(waiter);
-      if (line === this) return;
+      const queue = queueOf(waiter);
+      if (queue === this) return;
       this.#waiters.delete(waiter);
-      // A waiter may wait in another line now.
-      if (line === undefined) waiter.fill();
+      // A waiter may wait in another queue now.
+      if (queue === undefined) waiter.fill();
     }
   }
 }
 
 /** A function, because the compiler would assume the value that was assigned last. */
-function lineOf(waiter: MemoryWaiter): MemoryLine | undefined {
+function queueOf(waiter: MemoryWaiter): MemoryWaitQueue | undefined {
   return waiter.waitsIn;
 }

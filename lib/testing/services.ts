@@ -13,7 +13,7 @@ import type { MemoryTarget } from './target.js';
 import type { Violations } from './violations.js';
 
 /** What the controllers of one environment share. */
-export interface ControllerShared {
+export interface ControllerServices {
   readonly memory: MemoryRegions;
   readonly scheduler: Scheduler;
   readonly channel: JsChannel;
