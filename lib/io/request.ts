@@ -126,6 +126,8 @@ export class IoRequest {
   /** Where in the range `source` begins. */
   sourceStart = 0;
   inFlight = 0;
+  /** The slot of the command that was sent last. */
+  slot = -1;
   /** The wait queue in which it waits to send something, if it does. */
   waitsIn: object | undefined = undefined;
   /** Whether its memory is pinned. */

@@ -320,6 +320,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     }
     const slot = this.ring.take();
     this.#requests[slot] = request;
+    request.slot = slot;
     this.#chunks[slot] = chunk;
     this.#dataOffsets[slot] = request.sent;
     describeCommand(this.ring, slot, request, region, offset);
@@ -403,12 +404,17 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
       this.#end(request, undefined, undefined);
       return;
     }
-    for (const [slot, owner] of this.#requests.entries()) {
-      if (owner !== request) continue;
+    for (const slot of this.#slotsOf(request)) {
       if (!request.raw) this.ring.cancel(slot);
       if (onTimeout === 'abort') this.#abort(slot, request.ending);
     }
     if (onTimeout === 'reset') this.#services.reset();
+  }
+
+  /** The slots of its outstanding commands. Most have one; thousands may be cancelled together, and none looks through all slots then. */
+  #slotsOf(request: IoRequest): readonly number[] {
+    if (request.inFlight === 1 && this.#requests[request.slot] === request) return [request.slot];
+    return [...this.#requests.keys()].filter((slot) => this.#requests[slot] === request);
   }
 
   #abort(slot: number, ending: RequestEnd | undefined): void {
