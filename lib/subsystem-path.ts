@@ -1,10 +1,12 @@
 // One path of a subsystem: its controller from the first attempt to attach it to its detach, and what it says of its
 // namespaces. Longer than other files: it is one state machine.
 
+import { type InspectOptions, inspect } from 'node:util';
 import type { Controller } from './controller.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
+import { shown } from './internal/shown.js';
 import { wipeKeys } from './keys.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
 import { anaNotices, type ControllerFacts, readFacts, readIds } from './multipath/identity.js';
@@ -195,6 +197,11 @@ export class SubsystemPath {
   toJSON(): Pick<SubsystemPath, 'transportId' | 'sourceAddress' | 'state'> {
     const { transportId, sourceAddress, state } = this;
     return { transportId, sourceAddress, state };
+  }
+
+  /** @internal What `console.log()` shows of it. */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return shown(this, depth, options);
   }
 
   /** @internal */

@@ -1,6 +1,7 @@
 // An NVM subsystem over several paths. Longer than other files, because half of it documents public events and methods.
 
 import { EventEmitter } from 'node:events';
+import { type InspectOptions, inspect } from 'node:util';
 import type { Controller } from './controller.js';
 import { type Publish, publishTo } from './diagnostics/channels.js';
 import { DiscoveryWatch } from './discovery-watch.js';
@@ -14,6 +15,7 @@ import {
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { PendingCall, waitFor, waitForEnd } from './internal/pending-call.js';
+import { shown } from './internal/shown.js';
 import { detachingError } from './internal/state-errors.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { RequestLimits } from './io/request.js';
@@ -232,6 +234,11 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   toJSON(): Pick<Subsystem, 'nqn' | 'policy' | 'paths'> {
     const { nqn, policy, paths } = this;
     return { nqn, policy, paths };
+  }
+
+  /** @internal What `console.log()` shows of it. */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    return shown(this, depth, options);
   }
 
   /**

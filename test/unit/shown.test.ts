@@ -101,6 +101,15 @@ it('the console shows what JSON has', () => {
   expect(inspect({ deep: { deeper: { env } } })).toContain('[Environment]');
 });
 
+it('the console shows the paths of a subsystem, and their states', async () => {
+  await controller.detach();
+  const subsystem = await env.attachSubsystem([controller.transportId]);
+  expect(inspect(subsystem, { depth: 2 })).toMatch(
+    /^Subsystem \{\s*nqn: [\s\S]*paths: \[\s*SubsystemPath \{[\s\S]*state: 'up'/,
+  );
+  expect(inspect(subsystem, { depth: 9 })).not.toMatch(/_events|PathSpec|Function/);
+});
+
 it('no internal object is shown on the console', () => {
   const shown = inspect([env, controller, controller.queuePairs, controller.namespaces], { depth: 9 });
   expect(shown).not.toMatch(/DmaMemory|HeldEvents|SubmissionQueue|Ring|Function/);
