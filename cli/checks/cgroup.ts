@@ -25,11 +25,11 @@ export function cgroupRoom(
   controller: 'hugetlb' | 'pids',
   files: { readonly v1: LimitFiles; readonly v2: LimitFiles },
 ): Room | undefined {
-  const place = placeOf(machine, controller);
-  if (!place) return undefined;
-  const rooms = ancestry(place.own).flatMap((below) =>
-    files[place.version].flatMap(([limitFile, usedFile]): Room[] => {
-      const folder = place.mount + below;
+  const member = membershipOf(machine, controller);
+  if (!member) return undefined;
+  const rooms = ancestry(member.own).flatMap((below) =>
+    files[member.version].flatMap(([limitFile, usedFile]): Room[] => {
+      const folder = member.mount + below;
       const limit = Number(machine.read(`${folder}/${limitFile}`) ?? 'max');
       if (!(limit < unlimited)) return [];
       const used = Number(machine.read(`${folder}/${usedFile}`) ?? 0);
@@ -39,14 +39,14 @@ export function cgroupRoom(
   return rooms.sort((a, b) => a.left - b.left)[0];
 }
 
-interface Place {
+interface Membership {
   readonly version: 'v1' | 'v2';
   /** Where the hierarchy is mounted, and the cgroup of this process below that. */
   readonly mount: string;
   readonly own: string;
 }
 
-function placeOf(machine: Machine, controller: string): Place | undefined {
+function membershipOf(machine: Machine, controller: string): Membership | undefined {
   const lines = (machine.read('/proc/self/cgroup') ?? '').split('\n').map((line) => {
     const [, names = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     return { names: names.split(','), path };

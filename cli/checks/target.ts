@@ -54,7 +54,7 @@ export async function checkPort(
   { timeout, hostTraddr }: Pick<TargetOptions, 'timeout' | 'hostTraddr'>,
 ): Promise<Finding | undefined> {
   if (trtype !== 'TCP') return undefined;
-  const place = isIPv6(traddr) ? `[${traddr}]:${trsvcid}` : `${traddr}:${trsvcid}`;
+  const address = isIPv6(traddr) ? `[${traddr}]:${trsvcid}` : `${traddr}:${trsvcid}`;
   return timed(async () => {
     await new Promise<void>((resolve, reject) => {
       const socket = connect({
@@ -73,10 +73,10 @@ export async function checkPort(
       });
       socket.once('error', reject);
     });
-    return ok('port', `${place} accepts connections`);
+    return ok('port', `${address} accepts connections`);
   }).catch((error: Error) => {
     const source = hostTraddr === undefined ? '' : `-s ${hostTraddr} `;
-    return failure('port', `${place}: ${error.message}`, `nc -zv ${source}${traddr} ${trsvcid}`);
+    return failure('port', `${address}: ${error.message}`, `nc -zv ${source}${traddr} ${trsvcid}`);
   });
 }
 

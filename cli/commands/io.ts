@@ -7,13 +7,13 @@ import { addAlias } from '../engine/options/alias.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
 import { integers } from '../engine/options/numbers.js';
 import {
-  addPlaceOptions,
-  checkPlaceOptions,
+  addRangeOptions,
+  type ByteRange,
   checkRange,
-  type Place,
-  type PlaceOptions,
-  placeOf,
-} from '../engine/options/place.js';
+  checkRangeOptions,
+  type RangeOptions,
+  rangeOf,
+} from '../engine/options/range.js';
 import { addTargetOptions } from '../engine/options/target-options.js';
 import { UsageError } from '../engine/process/exit.js';
 import {
@@ -24,7 +24,7 @@ import {
 } from '../engine/target/session.js';
 import { isStdio, receive, send } from '../workloads/transfer.js';
 
-interface Given extends SessionOptions, NamespaceOption, PlaceOptions {
+interface Given extends SessionOptions, NamespaceOption, RangeOptions {
   readonly data?: string;
 }
 
@@ -38,7 +38,7 @@ export function addIo(program: Command): void {
   const toStdout = 'the file to write (default: stdout, unless it is a terminal; - in any case); also --file';
   const fromStdin = 'the file to VERB (default: stdin, unless it is a terminal; - in any case); also --file';
   const read = ioCommand(program, 'read', 'Read from a namespace into a file, or to stdout.');
-  addPlaceOptions(read, 'the length (default: to the end of the namespace)').option(
+  addRangeOptions(read, 'the length (default: to the end of the namespace)').option(
     '-d, --data <FILE>',
     toStdout,
     outputFile,
@@ -46,7 +46,7 @@ export function addIo(program: Command): void {
   addAlias(read, '--file <FILE>', 'data').action((given: Given) => {
     checkPipe(given, process.stdout);
     return work(given, (session, namespace) =>
-      receive(session, namespace, placeOf(namespace, given), fileOf(given)),
+      receive(session, namespace, rangeOf(namespace, given), fileOf(given)),
     );
   });
   for (const [operation, description, verb] of [
@@ -54,7 +54,7 @@ export function addIo(program: Command): void {
     ['compare', 'Compare a namespace with a file, or with stdin.', 'compare with'],
   ] as const) {
     const command = ioCommand(program, operation, description);
-    addPlaceOptions(command, 'the maximum length (default: the whole file)').option(
+    addRangeOptions(command, 'the maximum length (default: the whole file)').option(
       '-d, --data <FILE>',
       fromStdin.replace('VERB', verb),
     );
@@ -63,7 +63,7 @@ export function addIo(program: Command): void {
       const file = fileOf(given);
       const size = file === undefined ? undefined : sizeOfInput('--data', file);
       return work(given, (session, namespace) =>
-        send(session, namespace, placeOf(namespace, given), { file, size }, operation),
+        send(session, namespace, rangeOf(namespace, given), { file, size }, operation),
       );
     });
   }
@@ -79,15 +79,15 @@ function addRanges(program: Command): void {
     'write-zeroes',
     'Write zeroes to a range, without transferring data and without asking for confirmation.',
   );
-  addPlaceOptions(zeroes, 'how much').action((given: Given) => {
+  addRangeOptions(zeroes, 'how much').action((given: Given) => {
     if (given.length === undefined && given.blockCount === undefined) throw lengthMissing();
     return work(given, async ({ limits }, namespace) => {
-      const { offset, length = 0 } = placeOf(namespace, given);
+      const { offset, length = 0 } = rangeOf(namespace, given);
       await namespace.writeZeroes({ offset, length, ...limits });
     });
   });
   const dsm = ioCommand(program, 'dsm', 'Deallocate ranges (Dataset Management).');
-  addPlaceOptions(dsm, 'how much')
+  addRangeOptions(dsm, 'how much')
     .option('-d, --ad', 'deallocate (required; other attributes are not supported)')
     .option(
       '--slbs <LIST>',
@@ -119,9 +119,9 @@ function checkRanges(given: GivenRanges): void {
 }
 
 /** The ranges of one verb: all of them are right before the first one is sent. */
-function rangesOf(namespace: Namespace, given: GivenRanges): Place[] {
+function rangesOf(namespace: Namespace, given: GivenRanges): ByteRange[] {
   const { slbs, blocks = [] } = given;
-  if (slbs === undefined) return [placeOf(namespace, given)];
+  if (slbs === undefined) return [rangeOf(namespace, given)];
   return slbs.map((block, index) => {
     const offset = block * namespace.blockSize;
     const length = (blocks[index] ?? 0) * namespace.blockSize;
@@ -167,7 +167,7 @@ async function work(
   given: Given,
   action: (session: Session, namespace: Namespace) => Promise<void>,
 ): Promise<void> {
-  checkPlaceOptions(given);
+  checkRangeOptions(given);
   process.exitCode = await withController(given, {}, async (session) => {
     await action(session, namespaceOf(session.controller, given));
     return 0;

@@ -50,8 +50,8 @@ export function addListSubsystems(program: Command): void {
     ),
   ).action(async (given: Given) => {
     // Here --nqn names what is looked for, not the service.
-    const { nqn = [], ...place } = given;
-    const service = serviceOf(place);
+    const { nqn = [], ...target } = given;
+    const service = serviceOf(target);
     const wanted = ({ subsystemNqn }: DiscoveryEntry) => nqn.length === 0 || nqn.includes(subsystemNqn);
     process.exitCode = await withEnvironment(given, async (environment, stop) => {
       const options = { ...attachOptionsOf(given), signal: stop.signal, filter: wanted };

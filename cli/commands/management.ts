@@ -209,7 +209,7 @@ function addSanitize(program: Command): void {
         return 'Sanitize has begun; sanitize-log has its progress';
       }),
     );
-  looking(program, 'sanitize-log', 'Show the Sanitize Status log.', async ({ controller, limits }) => {
+  logVerb(program, 'sanitize-log', 'Show the Sanitize Status log.', async ({ controller, limits }) => {
     await controller.management.sanitizeLog(limits);
     return decodeSanitizeLog(
       await controller.admin.logPage(sanitizePage, sanitizeBytes, everyNamespace, limits),
@@ -239,7 +239,7 @@ function addSelfTest(program: Command): void {
           : `The ${kind} self-test has begun; self-test-log has its progress`;
       }),
     );
-  looking(program, 'self-test-log', 'Show the Device Self-test log.', async ({ controller, limits }) => {
+  logVerb(program, 'self-test-log', 'Show the Device Self-test log.', async ({ controller, limits }) => {
     await controller.management.selfTestLog(limits);
     return decodeSelfTestLog(
       await controller.admin.logPage(selfTestPage, selfTestBytes, everyNamespace, limits),
@@ -253,7 +253,7 @@ function changing(program: Command, name: string, description: string): Command 
   return command.option('--force', 'required: confirms the change, which cannot be undone', false);
 }
 
-function looking(
+function logVerb(
   program: Command,
   name: string,
   description: string,

@@ -4,21 +4,26 @@ import { type Command, Option } from 'commander';
 import type { Namespace, PollingMode } from 'spdk-nvme';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
 import { bytes, formatBytes, integer } from '../engine/options/numbers.js';
-import { addPlaceOptions, checkPlaceOptions, type PlaceOptions, placeOf } from '../engine/options/place.js';
+import { addRangeOptions, checkRangeOptions, type RangeOptions, rangeOf } from '../engine/options/range.js';
 import { addTargetOptions } from '../engine/options/target-options.js';
 import { UsageError } from '../engine/process/exit.js';
 import { whileExported } from '../engine/target/exported.js';
-import { addSessionOptions, type SessionOptions, withController } from '../engine/target/session.js';
+import {
+  addSessionOptions,
+  type Session,
+  type SessionOptions,
+  withController,
+} from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 import { table } from '../engine/terminal/show.js';
 import { reportOption, writeHtml } from '../report/option.js';
 import { perfDocument } from '../report/perf.js';
-import { type IoPlan, isMixed, type Pattern, patterns, placesOf, writes } from '../workloads/io-plan.js';
+import { type IoPlan, isMixed, type Pattern, patterns, unitsOf, writes } from '../workloads/io-plan.js';
 import { type PerfReport, runPerf } from '../workloads/perf.js';
-import { maxPlaces } from '../workloads/verifier.js';
+import { maxUnits } from '../workloads/verifier.js';
 
-interface Given extends SessionOptions, NamespaceOption, OutputOptions, PlaceOptions {
+interface Given extends SessionOptions, NamespaceOption, OutputOptions, RangeOptions {
   readonly workload: Pattern;
   readonly ioSize: number;
   readonly depth: number;
@@ -39,22 +44,8 @@ export function addPerf(program: Command): void {
     .command('perf')
     .description('Measure operations per second, latency and processor time with a namespace.');
   addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))));
-  addPlaceOptions(command, 'the length of the range that is used (default: to the end of the namespace)')
-    .addOption(new Option('--workload <PATTERN>', 'the workload').choices(patterns).default('randread'))
-    .option('--io-size <BYTES>', 'the size of each operation', bytes(1, 2 ** 30), 4096)
-    .option('--depth <N>', 'outstanding operations on each queue', integer(1, 32_768), 32)
-    .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
-    .addOption(
-      new Option('--polling <MODE>', 'the thread that polls')
-        .choices(['threads', 'inline', 'adaptive'])
-        .default('adaptive'),
-    )
-    .addOption(
-      new Option('--api <API>', 'the interface of the package')
-        .choices(['batch', 'promise'])
-        .default('batch'),
-    )
-    .option('--read-percent <P>', 'the share of reads in a mixed workload (default: 50)', integer(0, 100))
+  addRangeOptions(command, 'the length of the range that is used (default: to the end of the namespace)');
+  addLoadOptions(command)
     .option('--seconds <S>', 'the time to measure', integer(1, 7 * 86_400), 10)
     .option('--ramp <S>', 'the time to run before measuring', integer(0, 86_400), 1)
     .option(
@@ -74,28 +65,60 @@ export function addPerf(program: Command): void {
       const { ioQueues, depth, polling } = given;
       // The run looks for commands that take too long by itself, which costs less.
       const attach = { ioQueues, queueDepth: Math.max(2, depth), polling, ioTimeoutMs: undefined };
-      process.exitCode = await withController(given, attach, async ({ environment, controller, limits }) => {
-        const namespace = namespaceOf(controller, given);
-        const { offset, length = namespace.bytes - offset } = placeOf(namespace, given);
-        const plan = { ...checked, offset, length };
-        if (plan.ioSize % namespace.blockSize !== 0) {
-          throw new UsageError(
-            `--io-size ${plan.ioSize} is not a multiple of the block size, ${namespace.blockSize} bytes`,
-          );
-        }
-        if (plan.ioSize > length)
-          throw new UsageError(`--io-size ${plan.ioSize} is more than the range has, ${length} bytes`);
-        if (plan.verify) checkPlaces(plan, controller.queuePairs.length);
-        // On stderr, which a report on stdout leaves free.
-        if (writes(plan)) process.stderr.write(`spdk-nvme: perf overwrites ${rangeText(plan, namespace)}\n`);
-        const report = await whileExported(environment, 'perf', () =>
-          runPerf(environment, controller, namespace, plan, { ...limits, ioQueues }),
-        );
-        print(given.outputFormat, report, () => asText(report));
-        if (given.report !== undefined) writeHtml(given.report, perfDocument(report));
-        return report.findings.length > 0 ? 1 : 0;
-      });
+      process.exitCode = await withController(given, attach, (session) => run(session, given, checked));
     });
+}
+
+/** The options of what is sent, and how. */
+function addLoadOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--workload <PATTERN>', 'the workload').choices(patterns).default('randread'))
+    .option('--io-size <BYTES>', 'the size of each operation', bytes(1, 2 ** 30), 4096)
+    .option('--depth <N>', 'outstanding operations on each queue', integer(1, 32_768), 32)
+    .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
+    .addOption(
+      new Option('--polling <MODE>', 'the thread that polls')
+        .choices(['threads', 'inline', 'adaptive'])
+        .default('adaptive'),
+    )
+    .addOption(
+      new Option('--api <API>', 'the interface of the package')
+        .choices(['batch', 'promise'])
+        .default('batch'),
+    )
+    .option(
+      '--read-percent <P>',
+      'the percentage of reads in a mixed workload (default: 50)',
+      integer(0, 100),
+    );
+}
+
+/** Runs the plan on an attached controller, and returns the exit status. */
+async function run(
+  { environment, controller, limits }: Session,
+  given: Given,
+  checked: Omit<IoPlan, 'offset' | 'length'>,
+): Promise<number> {
+  const namespace = namespaceOf(controller, given);
+  const { offset, length = namespace.bytes - offset } = rangeOf(namespace, given);
+  const plan = { ...checked, offset, length };
+  checkIoSize(plan, namespace);
+  if (plan.verify) checkUnits(plan, controller.queuePairs.length);
+  // On stderr, which a report on stdout leaves free.
+  if (writes(plan)) process.stderr.write(`spdk-nvme: perf overwrites ${rangeText(plan, namespace)}\n`);
+  const report = await whileExported(environment, 'perf', () =>
+    runPerf(environment, controller, namespace, plan, { ...limits, ioQueues: given.ioQueues }),
+  );
+  print(given.outputFormat, report, () => asText(report));
+  if (given.report !== undefined) writeHtml(given.report, perfDocument(report));
+  return report.findings.length > 0 ? 1 : 0;
+}
+
+function checkIoSize({ ioSize, length }: IoPlan, { blockSize }: Namespace): void {
+  if (ioSize % blockSize !== 0)
+    throw new UsageError(`--io-size ${ioSize} is not a multiple of the block size, ${blockSize} bytes`);
+  if (ioSize > length)
+    throw new UsageError(`--io-size ${ioSize} is more than the range has, ${length} bytes`);
 }
 
 /** Names the range that a run may write to. */
@@ -104,19 +127,19 @@ function rangeText({ offset, length }: IoPlan, { id, bytes }: Namespace): string
   return `bytes ${offset} to ${offset + length - 1} of namespace ${id}${whole}`;
 }
 
-/** Checks the number of places: each operation with --verify has one of its own, and a table has an entry for each. */
-function checkPlaces(plan: IoPlan, queues: number): void {
-  const places = placesOf(plan);
+/** Checks the number of units: with --verify each outstanding operation has one of its own, and a table has an entry for each. */
+function checkUnits(plan: IoPlan, queues: number): void {
+  const units = unitsOf(plan);
   const least = plan.depth * queues;
-  if (places >= least && places <= maxPlaces) return;
+  if (units >= least && units <= maxUnits) return;
   throw new UsageError(
-    `--length is ${places} times --io-size; --verify takes from ${least} to ${maxPlaces}, at this --depth`,
+    `--length is ${units} times --io-size; --verify takes from ${least} to ${maxUnits}, at this --depth`,
   );
 }
 
 /** @returns the plan but for its range, which needs the namespace */
 function planOf(given: Given): Omit<IoPlan, 'offset' | 'length'> {
-  checkPlaceOptions(given);
+  checkRangeOptions(given);
   if (given.readPercent !== undefined && !isMixed(given.workload))
     throw new UsageError(`--read-percent needs a mixed workload, and ${given.workload} is none`);
   const plan = {

@@ -18,7 +18,7 @@ import { listing } from '../engine/terminal/show.js';
 
 type Given = SessionOptions & NamespaceOption;
 type Work<Options> = (session: Session, namespace: Namespace, given: Given & Options) => Promise<void>;
-type Place = { readonly startLba?: number; readonly selectAll: boolean };
+type Selection = { readonly startLba?: number; readonly selectAll: boolean };
 
 const block = integer(0, Number.MAX_SAFE_INTEGER);
 /** nvme-cli's numbers and names. */
@@ -51,19 +51,19 @@ export function addZones(program: Command): void {
     ['reset', 'Make a zone empty; its data is lost.'],
     ['offline', 'Give a read-only zone up.'],
   ] as const) {
-    placed(program, `zns-${method}-zone`, action).action(
-      act<Place>(async ({ limits }, namespace, given) => {
-        await namespace.zones[method](placeOf(namespace, given), limits);
+    zoneCommand(program, `zns-${method}-zone`, action).action(
+      act<Selection>(async ({ limits }, namespace, given) => {
+        await namespace.zones[method](zonesOf(namespace, given), limits);
         success(`zns-${method}-zone`);
       }),
     );
   }
-  placed(program, 'zns-zone-mgmt-send', 'Send a Zone Management Send command.')
+  zoneCommand(program, 'zns-zone-mgmt-send', 'Send a Zone Management Send command.')
     .requiredOption('--zsa <N>', 'the action: 1 close, 2 finish, 3 open, 4 reset, 5 offline', integer(1, 5))
     .action(
-      act<Place & { zsa: number }>(async ({ limits }, namespace, given) => {
+      act<Selection & { zsa: number }>(async ({ limits }, namespace, given) => {
         await namespace.zones[actions[given.zsa - 1] as (typeof actions)[number]](
-          placeOf(namespace, given),
+          zonesOf(namespace, given),
           limits,
         );
         success('zns-zone-mgmt-send');
@@ -151,21 +151,24 @@ function sizeOfData({ data }: { readonly data: string }): number {
   return size;
 }
 
-function placed(program: Command, name: string, description: string): Command {
+function zoneCommand(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description);
   return addNamespaceOption(addSessionOptions(addTargetOptions(command)))
     .option('--start-lba <BLOCK>', 'the first block of the zone', block)
     .option('--select-all', 'all zones that it applies to', false);
 }
 
-function placeOf({ blockSize }: Namespace, { startLba, selectAll }: Place): Parameters<Zones['reset']>[0] {
+function zonesOf(
+  { blockSize }: Namespace,
+  { startLba, selectAll }: Selection,
+): Parameters<Zones['reset']>[0] {
   return selectAll ? 'all' : (startLba as number) * blockSize;
 }
 
 /** @param check what is wrong with the options, before anything is opened */
 function act<Options>(work: Work<Options>, check: (given: Given & Options) => unknown = () => {}) {
   return async (given: Given & Options): Promise<void> => {
-    const { startLba, selectAll } = given as Partial<Place>;
+    const { startLba, selectAll } = given as Partial<Selection>;
     if (selectAll !== undefined && selectAll === (startLba !== undefined))
       throw new UsageError('Use either --start-lba or --select-all');
     check(given);

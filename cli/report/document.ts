@@ -42,7 +42,7 @@ interface Series {
   readonly values: readonly (number | null)[];
 }
 
-/** The share of values in each bin, by their size. */
+/** The fraction of values in each bin, by their size. */
 export function distributionChart(
   title: string,
   unit: string,

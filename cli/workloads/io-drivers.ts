@@ -42,16 +42,16 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
   const words = Array.from({ length: depth }, (_, tag) => wordsOf(buffer, tag * ioSize, ioSize));
   const begun = new Float64Array(depth);
   const write = new Uint8Array(depth);
-  const places = new Float64Array(depth);
+  const units = new Float64Array(depth);
   const idle: number[] = Array.from({ length: depth }, (_, tag) => tag);
   const batch = queuePair.openBatch();
   const start = (tag: number, now: number) => {
     const step = steps.next();
     begun[tag] = now;
     write[tag] = Number(step.write);
-    places[tag] = step.place;
+    units[tag] = step.unit;
     const at = tag * ioSize;
-    if (step.write) verifier?.stamp(words[tag] as Uint32Array, step.place);
+    if (step.write) verifier?.stamp(words[tag] as Uint32Array, step.unit);
     if (step.write) batch.write(namespace, buffer, at, step.offset, ioSize, tag);
     else batch.read(namespace, buffer, at, step.offset, ioSize, tag);
   };
@@ -61,7 +61,7 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
     for (;;) {
       let now = performance.now();
       if (batch.outstanding === 0) lane.heard = now;
-      if (going(now)) while (idle.length > 0 && pace.take(now)) start(idle.pop() as number, now);
+      if (going(now)) while (idle.length > 0 && pace.mayStart(now)) start(idle.pop() as number, now);
       batch.submit();
       lane.outstanding = batch.outstanding;
       if (lane.outstanding === 0) {
@@ -81,7 +81,7 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
         const tag = batch.tags[i] as number;
         const isWrite = write[tag] === 1;
         const done = batch.statuses[i] === 0;
-        if (verifier) settle(lane, verifier, words[tag] as Uint32Array, places[tag] as number, isWrite, done);
+        if (verifier) settle(lane, verifier, words[tag] as Uint32Array, units[tag] as number, isWrite, done);
         if (done) meter.add(begun[tag] as number, now, ioSize, isWrite);
         else {
           meter.failed++;
@@ -104,19 +104,19 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
     for (;;) {
       let now = performance.now();
       if (now >= end || signal.aborted) return;
-      if (!pace.take(now)) {
+      if (!pace.mayStart(now)) {
         await pace.wait(now);
         continue;
       }
-      const { place, offset, write } = steps.next();
-      if (write) verifier?.stamp(words, place);
+      const { unit, offset, write } = steps.next();
+      if (write) verifier?.stamp(words, unit);
       if (lane.outstanding++ === 0) lane.heard = now;
       try {
         if (write) await namespace.write(buffer, { offset, queuePair });
         else await namespace.read(buffer, { offset, queuePair });
       } catch (error) {
         lane.heard = performance.now();
-        if (verifier) settle(lane, verifier, words, place, write, false);
+        if (verifier) settle(lane, verifier, words, unit, write, false);
         meter.failed++;
         endIfLost(error, namespace);
         continue;
@@ -126,7 +126,7 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
       const begun = now;
       now = lane.heard = performance.now();
       meter.add(begun, now, ioSize, write);
-      if (verifier) settle(lane, verifier, words, place, write, true);
+      if (verifier) settle(lane, verifier, words, unit, write, true);
     }
   };
   await Promise.all(lane.buffers.map(one));
@@ -137,13 +137,13 @@ function settle(
   { meter }: Lane,
   verifier: Verifier,
   words: Uint32Array,
-  place: number,
+  unit: number,
   write: boolean,
   done: boolean,
 ): void {
-  if (write) verifier.written(words, place, done);
-  else if (done) meter.addMismatch(verifier.check(words, place));
-  verifier.release(place);
+  if (write) verifier.written(words, unit, done);
+  else if (done) meter.addMismatch(verifier.check(words, unit));
+  verifier.release(unit);
 }
 
 /** How long a run that always finds completions keeps the event loop from signals, timers and requests for its statistics. */

@@ -3,7 +3,7 @@
 import type { PollingMode } from 'spdk-nvme';
 import type { Verifier } from './verifier.js';
 
-/** How a performance run chooses places and directions. */
+/** How a performance run chooses offsets and directions. */
 export const patterns = ['randread', 'randwrite', 'randrw', 'read', 'write', 'rw'] as const;
 export type Pattern = (typeof patterns)[number];
 
@@ -19,7 +19,7 @@ export interface IoPlan {
   readonly depth: number;
   readonly api: 'batch' | 'promise';
   readonly polling: PollingMode;
-  /** The share of reads in percent: 100 or 0 for a pattern that is not mixed. */
+  /** The percentage of reads: 100 or 0 for a pattern that is not mixed. */
   readonly readPercent: number;
   /** How long is measured. */
   readonly seconds: number;
@@ -41,15 +41,15 @@ export function isMixed(pattern: Pattern): boolean {
   return pattern === 'randrw' || pattern === 'rw';
 }
 
-/** How many operations the range of a run has places for. */
-export function placesOf({ length, ioSize }: Pick<IoPlan, 'length' | 'ioSize'>): number {
+/** How many units the range of a run has: each is as long as one operation, and `--verify` has one operation at a time on it. */
+export function unitsOf({ length, ioSize }: Pick<IoPlan, 'length' | 'ioSize'>): number {
   return Math.floor(length / ioSize);
 }
 
 /** One operation: where, and in which direction. */
 export interface Step {
-  /** The number of the place, and where it is in the namespace. */
-  readonly place: number;
+  /** The number of the unit in the range, and its offset in the namespace. */
+  readonly unit: number;
   readonly offset: number;
   readonly write: boolean;
 }
@@ -64,18 +64,18 @@ export class Steps {
   #next = 0;
 
   constructor(plan: IoPlan, queue: number, queues: number, verifier?: Verifier) {
-    const places = placesOf(plan);
+    const units = unitsOf(plan);
     this.#plan = plan;
     this.#random = plan.pattern.startsWith('rand');
     this.#verifier = verifier;
-    this.#count = Math.max(1, Math.floor(places / queues));
-    this.#first = Math.min(queue * this.#count, places - 1);
+    this.#count = Math.max(1, Math.floor(units / queues));
+    this.#first = Math.min(queue * this.#count, units - 1);
   }
 
   next(): Step {
     const { ioSize, readPercent, offset } = this.#plan;
     const wanted = this.#random ? Math.floor(Math.random() * this.#count) : this.#next++ % this.#count;
-    const place = this.#verifier?.take(this.#first, this.#count, wanted) ?? this.#first + wanted;
-    return { place, offset: offset + place * ioSize, write: Math.random() * 100 >= readPercent };
+    const unit = this.#verifier?.take(this.#first, this.#count, wanted) ?? this.#first + wanted;
+    return { unit, offset: offset + unit * ioSize, write: Math.random() * 100 >= readPercent };
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const leastLateMs = 20;
 /** How many of them are made up for at low rates. */
 const leastLate = 10;
-/** A wait for a low rate looks now and then whether the run has ended. */
+/** A wait for a low rate checks this often whether the run has ended. */
 const longestWaitMs = 50;
 
 /** Spreads operations over time: this many a second, and only a few at the same time after a pause. */
@@ -24,8 +24,8 @@ export class Pace {
     this.#maxLateMs = Math.max(leastLateMs, leastLate * this.#intervalMs);
   }
 
-  /** Whether one more operation may begin at this time of `performance.now()`. */
-  take(now: number): boolean {
+  /** Whether one more operation may start at this time of `performance.now()`; if so, it is counted as started. */
+  mayStart(now: number): boolean {
     if (this.#intervalMs === 0) return true;
     this.#next ??= now + this.#phase * this.#intervalMs;
     const next = this.#next;
@@ -35,7 +35,7 @@ export class Pace {
     return true;
   }
 
-  /** How long to wait for the next operation, or for a look whether the run has ended. */
+  /** How long to wait for the next operation, or before the next check whether the run has ended. */
   delay(now: number): number {
     return Math.min(longestWaitMs, Math.max(1, (this.#next ?? now) - now));
   }

@@ -1,15 +1,23 @@
 // A performance run, from its plan to its report.
 
-import { type Controller, type Environment, formatTransportId, type Namespace, spdkVersion } from 'spdk-nvme';
+import {
+  type Controller,
+  type Environment,
+  formatTransportId,
+  type Namespace,
+  type QueuePair,
+  spdkVersion,
+} from 'spdk-nvme';
 import { Events, type RunEvent } from '../engine/measure/events.js';
 import type { Bin } from '../engine/measure/histogram.js';
 import { type Surroundings, surroundings } from '../engine/measure/surroundings.js';
 import { explain, Failure } from '../engine/process/exit.js';
-import { progressBar, transferBar } from '../engine/terminal/transfer-bar.js';
-import { allocate, driveBatch, drivePromises, type Lane, wordsOf } from './io-drivers.js';
+import { progressBar } from '../engine/terminal/transfer-bar.js';
+import { allocate, driveBatch, drivePromises, type Lane } from './io-drivers.js';
 import { type Interval, IoMeter, type LatencyReport } from './io-meter.js';
-import { type IoPlan, placesOf, Steps } from './io-plan.js';
+import { type IoPlan, Steps, unitsOf } from './io-plan.js';
 import { Pace } from './pace.js';
+import { checkAll, fill, type Limits } from './verified-range.js';
 import { Verifier } from './verifier.js';
 
 /** What a performance run measured; `-o json` prints it as it is. */
@@ -43,13 +51,8 @@ export interface PerfReport extends IoPlan {
   readonly interrupted: boolean;
 }
 
-/** The bytes of one operation that fills or checks with `--verify`. */
-const pieceBytes = 1 << 20;
-const piecesAtOnce = 4;
 const stallCheckMs = 100;
 const progressEveryMs = 500;
-
-type Limits = { readonly timeoutMs: number; readonly signal: AbortSignal };
 
 /** Loads a namespace as the plan says, and measures. */
 export async function runPerf(
@@ -63,26 +66,9 @@ export async function runPerf(
   const events = new Events();
   const quiet = watchController(controller, events);
   const { queuePairs } = controller;
-  const verifier = plan.verify ? new Verifier(plan, placesOf(plan)) : undefined;
+  const verifier = plan.verify ? new Verifier(plan, unitsOf(plan)) : undefined;
   if (verifier) await fill(namespace, plan, verifier, { timeoutMs, signal });
-  const lanes = queuePairs.map(
-    (queuePair, index): Lane => ({
-      buffers: allocate(environment, plan),
-      namespace,
-      queuePair,
-      plan,
-      steps: new Steps(plan, index, queuePairs.length, verifier),
-      meter,
-      pace: new Pace(
-        plan.rate === undefined ? undefined : plan.rate / queuePairs.length,
-        index / queuePairs.length,
-      ),
-      verifier,
-      signal,
-      outstanding: 0,
-      heard: performance.now(),
-    }),
-  );
+  const lanes = lanesOf(environment, queuePairs, { namespace, plan, meter, verifier, signal });
   const drive = plan.api === 'batch' ? driveBatch : drivePromises;
   const all = (end: number) =>
     unlessStalled(lanes, timeoutMs, Promise.all(lanes.map((lane) => drive(lane, end))));
@@ -104,17 +90,7 @@ export async function runPerf(
     namespaceId: namespace.id,
     ioQueues: queuePairs.length,
     ...plan,
-    measuredSeconds: round(measured.seconds),
-    operations: meter.operations,
-    reads: meter.reads,
-    iops: round(meter.operations / measured.seconds),
-    bytesPerSecond: Math.round(meter.bytes / measured.seconds),
-    latencyUs: meter.latency(),
-    cpuSecondsPerMillion: meter.operations === 0 ? 0 : round(measured.cpuUs / meter.operations),
-    failed: meter.failed,
-    mismatches: meter.mismatches,
-    intervals: meter.intervals,
-    distributionUs: meter.distribution(),
+    ...resultsOf(meter, measured),
     events: events.list(),
     environment: surroundings(),
     findings: [
@@ -128,6 +104,44 @@ export async function runPerf(
       ...(problem === undefined ? [] : [problem]),
     ],
     interrupted: signal.aborted,
+  };
+}
+
+/** One lane for each queue pair. */
+function lanesOf(
+  environment: Environment,
+  queuePairs: readonly QueuePair[],
+  common: Pick<Lane, 'namespace' | 'plan' | 'meter' | 'verifier' | 'signal'>,
+): Lane[] {
+  const { plan, verifier } = common;
+  const queues = queuePairs.length;
+  const rate = plan.rate === undefined ? undefined : plan.rate / queues;
+  return queuePairs.map((queuePair, index) => ({
+    ...common,
+    queuePair,
+    buffers: allocate(environment, plan),
+    steps: new Steps(plan, index, queues, verifier),
+    pace: new Pace(rate, index / queues),
+    outstanding: 0,
+    heard: performance.now(),
+  }));
+}
+
+/** The figures of a report. */
+function resultsOf(meter: IoMeter, { seconds, cpuUs }: Measured) {
+  const { operations, reads, failed, mismatches, intervals } = meter;
+  return {
+    measuredSeconds: round(seconds),
+    operations,
+    reads,
+    iops: round(operations / seconds),
+    bytesPerSecond: Math.round(meter.bytes / seconds),
+    latencyUs: meter.latency(),
+    cpuSecondsPerMillion: operations === 0 ? 0 : round(cpuUs / operations),
+    failed,
+    mismatches,
+    intervals,
+    distributionUs: meter.distribution(),
   };
 }
 
@@ -224,68 +238,6 @@ async function unlessStalled(
     // After a stall it ends with the controller.
     work.catch(() => {});
   }
-}
-
-/** Writes what reads will find. */
-async function fill(namespace: Namespace, plan: IoPlan, verifier: Verifier, limits: Limits): Promise<void> {
-  await sweep(plan, 'Filling: ', async (piece, offset, first) => {
-    eachPlace(plan, piece, first, (words, place) => verifier.stampFirst(words, place));
-    await namespace.write(piece, { offset, ...limits });
-  });
-}
-
-/** Reads everything once more: a write that was lost may not have been read since. */
-async function checkAll(
-  namespace: Namespace,
-  plan: IoPlan,
-  verifier: Verifier,
-  meter: IoMeter,
-  limits: Limits,
-): Promise<void> {
-  await sweep(plan, 'Checking: ', async (piece, offset, first) => {
-    await namespace.read(piece, { offset, ...limits });
-    eachPlace(plan, piece, first, (words, place) => meter.addMismatch(verifier.check(words, place)));
-  });
-}
-
-/** Goes through all places, some pieces of whole places at a time. */
-async function sweep(
-  plan: IoPlan,
-  what: string,
-  work: (piece: Buffer, offset: number, firstPlace: number) => Promise<void>,
-): Promise<void> {
-  const { ioSize } = plan;
-  const places = placesOf(plan);
-  const each = Math.max(1, Math.floor(pieceBytes / ioSize));
-  const bar = transferBar(places * ioSize, what);
-  let next = 0;
-  let done = 0;
-  const worker = async () => {
-    const buffer = Buffer.alloc(each * ioSize);
-    while (next < places) {
-      const first = next;
-      const count = Math.min(each, places - first);
-      next += count;
-      await work(buffer.subarray(0, count * ioSize), plan.offset + first * ioSize, first);
-      done += count;
-      bar.update(done * ioSize);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: piecesAtOnce }, worker));
-  } finally {
-    next = places;
-    bar.stop();
-  }
-}
-
-function eachPlace(
-  { ioSize }: IoPlan,
-  piece: Buffer,
-  first: number,
-  use: (words: Uint32Array, place: number) => void,
-): void {
-  for (let i = 0; i * ioSize < piece.length; i++) use(wordsOf(piece, i * ioSize, ioSize), first + i);
 }
 
 function round(value: number): number {

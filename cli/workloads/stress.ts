@@ -53,7 +53,7 @@ export async function runStress(
     environment,
     schema: 1,
     device: options.rdmaDevice ?? null,
-    target: placeOf(options.transportIds),
+    target: addressesOf(options.transportIds),
     targets: options.transportIds,
     reads: options.reads,
     pollers: options.pollers,
@@ -113,7 +113,7 @@ async function inEnvironment(
   }
 }
 
-/** Where the targets are, each address once: the NQNs would fill lines. */
-function placeOf(targets: readonly string[]): string {
+/** The addresses of the targets, each once, and without the NQNs, which would fill lines. */
+function addressesOf(targets: readonly string[]): string {
   return [...new Set(targets.map((id) => id.replace(/\s*subnqn:\S+/, '')))].join('; ');
 }

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Namespace } from 'spdk-nvme';
 import { Chunks } from '../engine/files/chunks.js';
 import { OutputFile } from '../engine/files/output-file.js';
-import { checkRange, type Place } from '../engine/options/place.js';
+import { type ByteRange, checkRange } from '../engine/options/range.js';
 import { Failure, UsageError } from '../engine/process/exit.js';
 import type { Session } from '../engine/target/session.js';
 import { transferBar } from '../engine/terminal/transfer-bar.js';
@@ -31,7 +31,7 @@ export function isStdio(file: string | undefined): file is undefined | '-' {
 export async function receive(
   { limits }: Session,
   namespace: Namespace,
-  { offset, length = namespace.bytes - offset }: Place,
+  { offset, length = namespace.bytes - offset }: ByteRange,
   file: string | undefined,
 ): Promise<void> {
   const output = file === undefined ? undefined : new OutputFile(file);
@@ -78,7 +78,7 @@ function put(output: Writable, data: Buffer): Promise<void> {
 export async function send(
   { limits }: Session,
   namespace: Namespace,
-  { offset, length }: Place,
+  { offset, length }: ByteRange,
   { file, size }: Input,
   operation: 'write' | 'compare',
 ): Promise<void> {

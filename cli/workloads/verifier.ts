@@ -1,18 +1,18 @@
 // What `perf --verify` writes, and what it expects to read.
 //
 // Each 512 bytes have where they belong, which write of which run they are from, and numbers that follow from these. The table has the
-// latest write of each place, so that a write that was reported as done and is not there shows, too.
+// latest write of each unit, so that a write that was reported as done and is not there shows, too.
 
-const unitWords = 512 / 4;
+const sectorWords = 512 / 4;
 const headerWords = 4;
 const sequenceWord = 2;
-/** The write of a place that failed: the data of before or after it is right. */
+/** The write of a unit that failed: the data of before or after it is right. */
 const unknown = 0xffff_ffff;
-/** The table of the places takes 5 bytes each. */
-export const maxPlaces = 2 ** 28;
+/** The table of the units takes 5 bytes each. */
+export const maxUnits = 2 ** 28;
 
-/** Where the places are. */
-interface Places {
+/** Where the units are. */
+interface Layout {
   readonly offset: number;
   readonly ioSize: number;
 }
@@ -24,58 +24,58 @@ export interface Mismatch {
   readonly stale: boolean;
 }
 
-/** The state of the places of a run, each as long as one operation. */
+/** The state of the units of a run, each as long as one operation. */
 export class Verifier {
   readonly #run = Math.floor(Math.random() * 2 ** 32);
-  readonly #plan: Places;
+  readonly #plan: Layout;
   /** The sequence number of the latest write; 0: that before the run. */
   readonly #latest: Uint32Array;
   readonly #busy: Uint8Array;
   #sequence = 0;
 
-  constructor(plan: Places, places: number) {
+  constructor(plan: Layout, units: number) {
     this.#plan = plan;
-    this.#latest = new Uint32Array(places);
-    this.#busy = new Uint8Array(places);
+    this.#latest = new Uint32Array(units);
+    this.#busy = new Uint8Array(units);
   }
 
-  /** A place with no operation, from this one on in a part of them: what two operations at a time leave cannot be known. */
+  /** A unit with no operation, from this one on in a part of them: what two operations at a time leave cannot be known. */
   take(first: number, count: number, from: number): number {
     for (let i = 0; i < count; i++) {
-      const place = first + ((from + i) % count);
-      if (this.#busy[place] === 1) continue;
-      this.#busy[place] = 1;
-      return place;
+      const unit = first + ((from + i) % count);
+      if (this.#busy[unit] === 1) continue;
+      this.#busy[unit] = 1;
+      return unit;
     }
-    throw new RangeError('every place has an operation');
+    throw new RangeError('every unit has an operation');
   }
 
-  release(place: number): void {
-    this.#busy[place] = 0;
+  release(unit: number): void {
+    this.#busy[unit] = 0;
   }
 
-  /** Fills memory with the next write of a place. */
-  stamp(words: Uint32Array, place: number): void {
+  /** Fills memory with the next write of a unit. */
+  stamp(words: Uint32Array, unit: number): void {
     this.#sequence = (this.#sequence + 1) % unknown || 1;
-    this.#fill(words, place, this.#sequence);
+    this.#fill(words, unit, this.#sequence);
   }
 
-  /** Fills memory with the first write of some places. */
-  stampFirst(words: Uint32Array, place: number): void {
-    this.#fill(words, place, 0);
+  /** Fills memory with the first write of some units. */
+  stampFirst(words: Uint32Array, unit: number): void {
+    this.#fill(words, unit, 0);
   }
 
   /** The write of what {@link stamp} filled has ended. */
-  written(words: Uint32Array, place: number, done: boolean): void {
-    this.#latest[place] = done ? (words[sequenceWord] as number) : unknown;
+  written(words: Uint32Array, unit: number, done: boolean): void {
+    this.#latest[unit] = done ? (words[sequenceWord] as number) : unknown;
   }
 
-  /** Compares all of what was read from a place with its latest write. */
-  check(words: Uint32Array, place: number): Mismatch | undefined {
-    const latest = this.#latest[place] as number;
+  /** Compares all of what was read from a unit with its latest write. */
+  check(words: Uint32Array, unit: number): Mismatch | undefined {
+    const latest = this.#latest[unit] as number;
     if (latest === unknown) return undefined;
-    let offset = this.#offsetOf(place);
-    for (let at = 0; at < words.length; at += unitWords, offset += 512) {
+    let offset = this.#offsetOf(unit);
+    for (let at = 0; at < words.length; at += sectorWords, offset += 512) {
       if (same(words, at, offset, latest, this.#run)) continue;
       const found = words[at + sequenceWord] as number;
       return { offset, stale: same(words, at, offset, found, this.#run) };
@@ -83,23 +83,23 @@ export class Verifier {
     return undefined;
   }
 
-  #fill(words: Uint32Array, place: number, sequence: number): void {
-    let offset = this.#offsetOf(place);
-    for (let at = 0; at < words.length; at += unitWords, offset += 512) {
+  #fill(words: Uint32Array, unit: number, sequence: number): void {
+    let offset = this.#offsetOf(unit);
+    for (let at = 0; at < words.length; at += sectorWords, offset += 512) {
       words[at] = offset;
       words[at + 1] = offset / 2 ** 32;
       words[at + sequenceWord] = sequence;
       words[at + 3] = this.#run;
       let value = seed(offset, sequence, this.#run);
-      for (let i = headerWords; i < unitWords; i++) {
+      for (let i = headerWords; i < sectorWords; i++) {
         value = next(value);
         words[at + i] = value;
       }
     }
   }
 
-  #offsetOf(place: number): number {
-    return this.#plan.offset + place * this.#plan.ioSize;
+  #offsetOf(unit: number): number {
+    return this.#plan.offset + unit * this.#plan.ioSize;
   }
 }
 
@@ -111,7 +111,7 @@ function same(words: Uint32Array, at: number, offset: number, sequence: number, 
     words[at + 3] === run;
   if (!header) return false;
   let value = seed(offset, sequence, run);
-  for (let i = headerWords; i < unitWords; i++) {
+  for (let i = headerWords; i < sectorWords; i++) {
     value = next(value);
     if (words[at + i] !== value >>> 0) return false;
   }

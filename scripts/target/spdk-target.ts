@@ -44,7 +44,7 @@ export interface SpdkTarget {
 }
 
 /** Its hugepage memory, whatever it is configured with: up to v22.05, and later. */
-const takesMb = { before: 448, since: 640 };
+const hugepageMb = { before: 448, since: 640 };
 const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
 const pollMs = 50;
@@ -67,74 +67,98 @@ export function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget>
 }
 
 async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
-  const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers, wantsStack } = options;
+  const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers, wantsStack = false } = options;
   const program = spdkProgram('nvmf_tgt');
   const coreLocks = await coreLocksOption(program);
-  ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? takesMb.before : takesMb.since));
+  ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? hugepageMb.before : hugepageMb.since));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
   fs.writeFileSync(config, targetConfig(listener, subsystems, sharedBuffers));
+  const running = run(program, { folder, hugetlbfs, wantsStack }, [
+    ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
+    ...coreLocks,
+    ...['--num-trace-entries', '64', '--no-pci', '--huge-unlink'],
+    ...[`--huge-dir=${hugetlbfs.path}`, '--json', config],
+  ]);
+  await untilListening(running, listener, rpcSocket);
+  return {
+    pid: running.pid,
+    ended: running.end.then(({ output: _, ...end }) => end),
+    stop: running.stop,
+    call: (method, params) => callRpc(rpcSocket, method, params),
+  };
+}
+
+/** What a target has on this machine, which is removed when it has ended. */
+interface Workspace {
+  readonly folder: string;
+  readonly hugetlbfs: Hugetlbfs;
+  readonly wantsStack: boolean;
+}
+
+interface RunningTarget extends Pick<SpdkTarget, 'pid' | 'stop'> {
+  readonly hasEnded: () => boolean;
+  readonly end: Promise<TargetEnd & { readonly output: string }>;
+}
+
+/** Runs the target's program, and cleans up when it has ended. */
+function run(
+  program: string,
+  { folder, hugetlbfs, wantsStack }: Workspace,
+  args: readonly string[],
+): RunningTarget {
   const [first, ...rest] = [...(wantsStack ? ['prlimit', '--core=unlimited'] : []), program];
-  const child = execa(
-    first as string,
-    [
-      ...rest,
-      ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
-      ...coreLocks,
-      ...[
-        '--num-trace-entries',
-        '64',
-        '--no-pci',
-        '--huge-unlink',
-        `--huge-dir=${hugetlbfs.path}`,
-        '--json',
-        config,
-      ],
-    ],
-    { stdin: 'ignore', all: true, reject: false, cleanup: true, ...(wantsStack ? { cwd: folder } : {}) },
-  );
+  const child = execa(first as string, [...rest, ...args], {
+    stdin: 'ignore',
+    all: true,
+    reject: false,
+    cleanup: true,
+    ...(wantsStack ? { cwd: folder } : {}),
+  });
   let ended = false;
-  const end = child.then(async (result) => {
+  const end = child.then(async ({ signal, exitCode, all: output }) => {
     ended = true;
-    const crashed = crashSignals.includes(result.signal);
+    const crashed = crashSignals.includes(signal);
     if (crashed) {
-      const output = result.all.split('\n').slice(-lastLines).join('\n');
-      console.error(`nvmf_tgt ${child.pid} ended by ${result.signal}. The end of its output:\n${output}`);
+      const last = output.split('\n').slice(-lastLines).join('\n');
+      console.error(`nvmf_tgt ${child.pid} ended by ${signal}. The end of its output:\n${last}`);
     }
     const stack = wantsStack ? await stackIn(folder, program) : undefined;
     await hugetlbfs.release();
     // The target's trace buffer, 130 MB of memory, which it removes only when it ends by itself.
     fs.rmSync(`/dev/shm/nvmf_trace.pid${child.pid}`, { force: true });
     fs.rmSync(folder, { recursive: true, force: true });
-    return { ...result, crashed, stack };
+    return { signal, exitCode, crashed, stack, output };
   });
-
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
     child.kill(signal);
     const timer = setTimeout(() => child.kill('SIGKILL'), stopLimitMs);
     await end;
     clearTimeout(timer);
   };
+  return { pid: child.pid as number, hasEnded: () => ended, end, stop };
+}
+
+/** Waits until a target listens. Stops it if it does not, within the limit. */
+async function untilListening(
+  target: RunningTarget,
+  listener: TargetListener,
+  rpcSocket: string,
+): Promise<void> {
   const deadline = performance.now() + startLimitMs;
   // The RPC socket appears when all of the configuration is done, the last subsystem's listener too.
   while (!(fs.existsSync(rpcSocket) && (await listens(listener)))) {
-    if (ended || performance.now() > deadline) {
-      await stop('SIGKILL');
-      const { all } = await end;
+    if (target.hasEnded() || performance.now() > deadline) {
+      await target.stop('SIGKILL');
+      const { output } = await target.end;
       throw new Error(
-        `nvmf_tgt does not listen on ${listener.traddr}:${listener.trsvcid}. Its output:\n${all}`,
+        `nvmf_tgt does not listen on ${listener.traddr}:${listener.trsvcid}. Its output:\n${output}`,
       );
     }
     await sleep(pollMs);
   }
-  return {
-    pid: child.pid as number,
-    ended: end.then(({ signal, exitCode, crashed, stack }) => ({ signal, exitCode, crashed, stack })),
-    stop,
-    call: (method, params) => callRpc(rpcSocket, method, params),
-  };
 }
 
 /** The stack in a core file, if the kernel writes such files into the folder of the program. */
@@ -193,8 +217,13 @@ async function listens({ trtype, traddr, trsvcid }: TargetListener): Promise<boo
   });
 }
 
+interface Hugetlbfs {
+  readonly path: string;
+  readonly release: () => Promise<void>;
+}
+
 /** A hugetlbfs for the target, because DPDK needs one and a machine may have none. */
-async function hugetlbfsMount(folder: string): Promise<{ path: string; release(): Promise<void> }> {
+async function hugetlbfsMount(folder: string): Promise<Hugetlbfs> {
   const mountPoint = path.join(folder, 'hugepages');
   fs.mkdirSync(mountPoint);
   await execa('mount', ['-t', 'hugetlbfs', 'none', mountPoint]);

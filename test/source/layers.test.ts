@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { importsOf, sourcesIn } from '../support/imports.js';
 
 const lib = path.resolve(import.meta.dirname, '../../lib');
 
@@ -35,23 +36,12 @@ function layerOf(file: string): number {
   return known < 0 ? layers.indexOf('the public classes') : known;
 }
 
-/** Paths in lib/ that a file imports, exports from, or adds declarations to. */
-function importsOf(file: string, text: string): string[] {
-  const specifiers = text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\bdeclare module)\s*'(\.[^']+)'/g);
-  return Array.from(specifiers, ([, specifier = '']) =>
-    path.posix.join(path.posix.dirname(file), specifier.replace(/\.js$/, '.ts')),
-  );
-}
-
 /** What a file imports from a later layer. */
 function upward(file: string, text: string): string[] {
   return importsOf(file, text).filter((imported) => layerOf(imported) > layerOf(file));
 }
 
-const files = fs
-  .readdirSync(lib, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .map((file) => file.split(path.sep).join('/'));
+const files = sourcesIn(lib);
 
 describe('the layers of lib/', () => {
   it.each(files)('%s imports nothing from a later layer', (file) => {

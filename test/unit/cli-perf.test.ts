@@ -123,7 +123,7 @@ describe('the pace of a rate', () => {
   function inOneSecond(rate: number, everyMs: number, start = 12_345): number {
     const pace = new Pace(rate);
     let count = 0;
-    for (let now = start; now < start + 1_000; now += everyMs) while (pace.take(now)) count++;
+    for (let now = start; now < start + 1_000; now += everyMs) while (pace.mayStart(now)) count++;
     return count;
   }
 
@@ -147,7 +147,7 @@ describe('the pace of a rate', () => {
     const paces = [0, 1, 2, 3].map((queue) => new Pace(1, queue / 4));
     const first = paces.map((pace) => {
       let now = 0;
-      while (!pace.take(now)) now += 50;
+      while (!pace.mayStart(now)) now += 50;
       return now;
     });
     expect(first).toEqual([0, 250, 500, 750]);
@@ -155,15 +155,15 @@ describe('the pace of a rate', () => {
 
   it('does not make up for a long pause', () => {
     const pace = new Pace(1_000);
-    pace.take(0);
+    pace.mayStart(0);
     let count = 0;
-    while (pace.take(60_000)) count++;
+    while (pace.mayStart(60_000)) count++;
     expect(count).toBeLessThan(50);
   });
 
   it('lets a run look at its end and at signals, however low the rate is', () => {
     const pace = new Pace(0.01);
-    pace.take(0);
+    pace.mayStart(0);
     expect(pace.delay(1)).toBeLessThanOrEqual(50);
   });
 });
@@ -185,7 +185,7 @@ it.each(['batch', 'promise'])('makes its memory before it measures: %s', async (
 });
 
 it('says that a run has done nothing', async () => {
-  vi.spyOn(Pace.prototype, 'take').mockReturnValue(false);
+  vi.spyOn(Pace.prototype, 'mayStart').mockReturnValue(false);
   const { status, report } = await perf([]);
   expect({ status, findings: report.findings }).toEqual({ status: 1, findings: ['no operation was done'] });
 });

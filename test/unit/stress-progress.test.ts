@@ -11,19 +11,19 @@ const at = (loops: number, elapsedMs: number) => ({ loops, failed: 0, hangs: 0, 
 describe('progress', () => {
   it('shows loops, rate and time left', () => {
     expect(summarize(options, at(25, 10_000))).toEqual({
-      share: 0.25,
+      fraction: 0.25,
       text: '25/100 loops, 2.5/s, 30 s left',
     });
   });
 
   it('knows no rate before the first loop', () => {
-    expect(summarize(options, at(0, 500))).toEqual({ share: 0, text: '0/100 loops' });
+    expect(summarize(options, at(0, 500))).toEqual({ fraction: 0, text: '0/100 loops' });
   });
 
   it('counts time where time ends the run', () => {
     const timed = { ...options, loops: undefined, seconds: 100 };
-    expect(summarize(timed, at(50, 25_000))).toEqual({ share: 0.25, text: '50 loops, 2.0/s, 1:15 left' });
-    expect(summarize(timed, at(50, 101_000)).share).toBe(1);
+    expect(summarize(timed, at(50, 25_000))).toEqual({ fraction: 0.25, text: '50 loops, 2.0/s, 1:15 left' });
+    expect(summarize(timed, at(50, 101_000)).fraction).toBe(1);
   });
 
   it('shows failures and hangs as they come', () => {

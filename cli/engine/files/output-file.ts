@@ -47,7 +47,7 @@ export class OutputFile {
     this.stream.end();
     await ended;
     if (this.#part === undefined) return;
-    if (this.#replaced) takeOver(this.#part, this.#replaced);
+    if (this.#replaced) copyOwnership(this.#part, this.#replaced);
     renameSync(this.#part, this.#path);
   }
 
@@ -63,7 +63,7 @@ export class OutputFile {
  * Gives a file the owner, the group and the permissions of another one, as far as this user may: only root may give files away, and some
  * file systems have none of these.
  */
-function takeOver(path: string, { uid, gid, mode }: Stats): void {
+function copyOwnership(path: string, { uid, gid, mode }: Stats): void {
   const sameGroup = succeeds(() => chownSync(path, uid, gid)) || succeeds(() => chownSync(path, -1, gid));
   // What the group of the other file may do is nothing for another group.
   succeeds(() => chmodSync(path, mode & (sameGroup ? 0o777 : 0o707)));

@@ -15,7 +15,7 @@ export interface KeyOptions {
 
 const group =
   'Authentication and encryption (KEY is file:PATH, kernel:NAME of a key in the keyring, or text):';
-const placed = /^(file|kernel):(.+)$/s;
+const reference = /^(file|kernel):(.+)$/s;
 /** The text of a key; the package checks the rest of it. */
 const asText = /^(?:DHHC-1|NVMeTLSkey-1):[0-9a-f]{2}:[A-Za-z0-9+/=]+:$/;
 const asTextAnywhere = /(DHHC-1|NVMeTLSkey-1):\S+/g;
@@ -53,9 +53,9 @@ export function keysOf(options: KeyOptions): Pick<AttachOptions, 'dhchap' | 'tls
 
 function secretOf(option: string, value: string | undefined): Secret | undefined {
   if (value === undefined) return undefined;
-  const [, place, name = ''] = placed.exec(value) ?? [];
-  if (place === 'file') return { file: resolve(name) };
-  if (place === 'kernel') return { kernelKey: name };
+  const [, kind, name = ''] = reference.exec(value) ?? [];
+  if (kind === 'file') return { file: resolve(name) };
+  if (kind === 'kernel') return { kernelKey: name };
   if (asText.test(value)) return Buffer.from(value);
   throw new UsageError(`${option} must be file:PATH, kernel:NAME, or a key as nvme-cli prints it`);
 }

@@ -25,11 +25,11 @@ export function progressView(extent: Extent, stream: NodeJS.WriteStream): Progre
   return stream.isTTY ? new ProgressBar(extent, stream) : new ProgressLines(extent, stream);
 }
 
-/** The content of both views. `share` is from 0 to 1; rate and time left are missing at the start. */
+/** The content of both views. `fraction` is from 0 to 1; rate and time left are missing at the start. */
 export function summarize(extent: Extent, { loops, failed, hangs, elapsedMs }: Progress) {
   const seconds = elapsedMs / 1000;
   const done = extent.seconds === undefined ? loops : Math.min(seconds, extent.seconds);
-  const share = done / (extent.seconds ?? extent.loops ?? 1);
+  const fraction = done / (extent.seconds ?? extent.loops ?? 1);
   const rate = loops > 0 && seconds > 0 ? loops / seconds : undefined;
   const leftSeconds =
     extent.seconds === undefined
@@ -44,7 +44,7 @@ export function summarize(extent: Extent, { loops, failed, hangs, elapsedMs }: P
   ];
   if (failed > 0) parts.push(`${failed} failed`);
   if (hangs > 0) parts.push(`${hangs} hung`);
-  return { share, text: parts.filter(Boolean).join(', ') };
+  return { fraction, text: parts.filter(Boolean).join(', ') };
 }
 
 /** A time as `1:02:03`, `2:03` or `3 s`. */
@@ -69,9 +69,9 @@ class ProgressBar implements ProgressView {
   }
 
   update(progress: Progress): void {
-    const { share, text } = summarize(this.#extent, progress);
-    if (this.#bar.isActive) this.#bar.update(share, { text });
-    else this.#bar.start(1, share, { text });
+    const { fraction, text } = summarize(this.#extent, progress);
+    if (this.#bar.isActive) this.#bar.update(fraction, { text });
+    else this.#bar.start(1, fraction, { text });
   }
 
   write(text: string): void {

@@ -7,7 +7,7 @@ import { bytes, integer } from './numbers.js';
 
 const most = Number.MAX_SAFE_INTEGER;
 
-export interface PlaceOptions {
+export interface RangeOptions {
   readonly offset?: number;
   readonly length?: number;
   readonly startBlock?: number;
@@ -15,13 +15,13 @@ export interface PlaceOptions {
 }
 
 /** A part of a namespace in bytes. */
-export interface Place {
+export interface ByteRange {
   readonly offset: number;
   readonly length: number | undefined;
 }
 
 /** @param length what the length is, and its default */
-export function addPlaceOptions(command: Command, length: string): Command {
+export function addRangeOptions(command: Command, length: string): Command {
   command
     .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, most))
     .option('--start-block <N>', 'the same in blocks', integer(0, most))
@@ -35,13 +35,13 @@ export function addPlaceOptions(command: Command, length: string): Command {
 }
 
 /** Rejects options that are wrong for any namespace. */
-export function checkPlaceOptions({ offset, startBlock }: PlaceOptions): void {
+export function checkRangeOptions({ offset, startBlock }: RangeOptions): void {
   if (offset !== undefined && startBlock !== undefined)
     throw new UsageError('Use --offset or --start-block, not both');
 }
 
 /** The part that the options name. It is in the namespace, and of whole blocks, before anything of it is transferred. */
-export function placeOf(namespace: Namespace, given: PlaceOptions): Place {
+export function rangeOf(namespace: Namespace, given: RangeOptions): ByteRange {
   const { blockSize } = namespace;
   const offset = given.startBlock === undefined ? (given.offset ?? 0) : given.startBlock * blockSize;
   const counted = given.blockCount === undefined ? undefined : (given.blockCount + 1) * blockSize;
@@ -57,7 +57,7 @@ export function placeOf(namespace: Namespace, given: PlaceOptions): Place {
 /** @param whole what is as long as `length` */
 export function checkRange(
   { bytes, blockSize }: Namespace,
-  { offset, length }: Place,
+  { offset, length }: ByteRange,
   whole = `--length ${length}`,
 ): void {
   const blocks = `the block size of the namespace, ${blockSize} bytes`;
