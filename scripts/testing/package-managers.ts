@@ -1,3 +1,5 @@
+// Package managers that run no install scripts by default, and the first use of the package with each.
+
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,6 +13,20 @@ const FIRST_USE = `import('spdk-nvme').then((p) => p.spdkVersion()).catch((e) =>
 const NOT_RUN = /^ERR_SPDK_ADDON_MISSING .*install script of this package has not run/;
 const RUN = /^ERR_SPDK_ADDON_MISSING .*SPDK was not found \(SPDK_PREFIX: not set; pkg-config/;
 
+/** A project that uses one package manager. */
+interface Project {
+  readonly cwd: string;
+  /** Writes a JSON file. */
+  readonly json: (file: string, value: object) => void;
+  readonly run: (file: string, ...args: string[]) => Promise<string>;
+  /** Fails unless the first use of the package prints what is wanted. */
+  readonly says: (wanted: RegExp) => Promise<void>;
+  /** Fails unless a program fails. */
+  readonly fails: (file: string, ...args: string[]) => Promise<void>;
+}
+
+type NewProject = (name: string) => Project;
+
 /**
  * Package managers that run no install scripts by default: the first use says that, and says something else once
  * the package is allowed to build, in the way that docs/guide/install.md gives. SPDK is out of their sight, so nothing is
@@ -18,6 +34,33 @@ const RUN = /^ERR_SPDK_ADDON_MISSING .*SPDK was not found \(SPDK_PREFIX: not set
  * @param packed where the packed package will be when the checks run
  */
 export function packageManagerChecks(folder: string, packed: () => string, signal: AbortSignal): Check[] {
+  const project: NewProject = (name) => {
+    bundle(folder, packed());
+    return newProject(folder, name, signal);
+  };
+  return [
+    {
+      name: 'npm --ignore-scripts: the first use says why, and npm rebuild fails without SPDK',
+      run: () => withNpm(project),
+    },
+    {
+      name: 'pnpm: the first use says why, until allowBuilds names the package',
+      run: () => withPnpm(project),
+    },
+    {
+      name: 'Yarn: the first use says why, until dependenciesMeta names the package',
+      run: () => withYarn(project),
+    },
+    {
+      name: 'Bun: the first use says why, until the package is trusted, in either way',
+      run: () => withBun(project),
+    },
+  ];
+}
+
+/** @param folder where the project is made, beside `bundled.tgz` */
+function newProject(folder: string, name: string, signal: AbortSignal): Project {
+  const cwd = path.join(folder, name);
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: path.join(folder, 'home'),
@@ -25,85 +68,69 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
     YARN_ENABLE_NETWORK: '0',
     YARN_ENABLE_TELEMETRY: '0',
   };
-  const project = (name: string) => {
-    bundle(folder, packed());
-    const cwd = path.join(folder, name);
-    const json = (file: string, value: object) =>
-      fs.writeFileSync(path.join(cwd, file), JSON.stringify(value));
-    const run = (file: string, ...args: string[]) =>
-      command(file, args, signal, { cwd, env, extendEnv: false });
-    const says = async (wanted: RegExp) => {
-      const said = await run(process.execPath, '-e', FIRST_USE);
-      if (!wanted.test(said)) throw new Error(`The first use said: ${said}`);
-    };
-    const fails = async (file: string, ...args: string[]) => {
-      const succeeded = await run(file, ...args).then(
-        () => true,
-        () => false,
-      );
-      if (succeeded) throw new Error(`${file} ${args.join(' ')} succeeded`);
-    };
-    fs.mkdirSync(cwd);
-    json('package.json', { name: 'project', private: true });
-    return { cwd, json, run, says, fails };
+  const json = (file: string, value: object) => fs.writeFileSync(path.join(cwd, file), JSON.stringify(value));
+  const run = (file: string, ...args: string[]) =>
+    command(file, args, signal, { cwd, env, extendEnv: false });
+  const says = async (wanted: RegExp) => {
+    const said = await run(process.execPath, '-e', FIRST_USE);
+    if (!wanted.test(said)) throw new Error(`The first use said: ${said}`);
   };
+  const fails = async (file: string, ...args: string[]) => {
+    const succeeded = await run(file, ...args).then(
+      () => true,
+      () => false,
+    );
+    if (succeeded) throw new Error(`${file} ${args.join(' ')} succeeded`);
+  };
+  fs.mkdirSync(cwd);
+  json('package.json', { name: 'project', private: true });
+  return { cwd, json, run, says, fails };
+}
 
-  return [
-    {
-      name: 'npm --ignore-scripts: the first use says why, and npm rebuild fails without SPDK',
-      run: async () => {
-        const { run, says, fails } = project('with-npm');
-        await run('npm', 'install', '--offline', '--no-audit', '--ignore-scripts', SPEC);
-        await says(NOT_RUN);
-        await fails('npm', 'rebuild', 'spdk-nvme');
-        await says(RUN);
-        await fails('npx', '--offline', 'spdk-nvme', 'build');
-      },
-    },
-    {
-      name: 'pnpm: the first use says why, until allowBuilds names the package',
-      run: async () => {
-        const pnpm = await packageManager('pnpm');
-        const { json, run, says, fails } = project('with-pnpm');
-        // pnpm installs the package and ends with a failure, since the script is neither allowed nor forbidden.
-        await fails(...pnpm, 'add', '--offline', SPEC);
-        await says(NOT_RUN);
-        json('pnpm-workspace.yaml', { allowBuilds: { [`spdk-nvme@${SPEC}`]: true } });
-        await run(...pnpm, 'rebuild');
-        await says(RUN);
-      },
-    },
-    {
-      name: 'Yarn: the first use says why, until dependenciesMeta names the package',
-      run: async () => {
-        const yarn = await packageManager('yarn');
-        const { cwd, json, run, says } = project('with-yarn');
-        fs.writeFileSync(path.join(cwd, 'yarn.lock'), '');
-        json('.yarnrc.yml', { nodeLinker: 'node-modules' });
-        await run(...yarn, 'add', `spdk-nvme@${SPEC}`);
-        await says(NOT_RUN);
-        const manifest = JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8'));
-        json('package.json', { ...manifest, dependenciesMeta: { 'spdk-nvme': { built: true } } });
-        await run(...yarn, 'install');
-        await says(RUN);
-      },
-    },
-    {
-      name: 'Bun: the first use says why, until the package is trusted, in either way',
-      run: async () => {
-        const bun = await packageManager('bun');
-        const { cwd, json, run, says } = project('with-bun');
-        await run(...bun, 'add', SPEC);
-        await says(NOT_RUN);
-        await run(...bun, 'pm', 'trust', 'spdk-nvme');
-        await says(RUN);
-        fs.rmSync(path.join(cwd, 'node_modules'), { recursive: true });
-        json('package.json', { dependencies: { 'spdk-nvme': SPEC }, trustedDependencies: ['spdk-nvme'] });
-        await run(...bun, 'install');
-        await says(RUN);
-      },
-    },
-  ];
+async function withNpm(project: NewProject): Promise<void> {
+  const { run, says, fails } = project('with-npm');
+  await run('npm', 'install', '--offline', '--no-audit', '--ignore-scripts', SPEC);
+  await says(NOT_RUN);
+  await fails('npm', 'rebuild', 'spdk-nvme');
+  await says(RUN);
+  await fails('npx', '--offline', 'spdk-nvme', 'build');
+}
+
+async function withPnpm(project: NewProject): Promise<void> {
+  const pnpm = await packageManager('pnpm');
+  const { json, run, says, fails } = project('with-pnpm');
+  // pnpm installs the package and ends with a failure, since the script is neither allowed nor forbidden.
+  await fails(...pnpm, 'add', '--offline', SPEC);
+  await says(NOT_RUN);
+  json('pnpm-workspace.yaml', { allowBuilds: { [`spdk-nvme@${SPEC}`]: true } });
+  await run(...pnpm, 'rebuild');
+  await says(RUN);
+}
+
+async function withYarn(project: NewProject): Promise<void> {
+  const yarn = await packageManager('yarn');
+  const { cwd, json, run, says } = project('with-yarn');
+  fs.writeFileSync(path.join(cwd, 'yarn.lock'), '');
+  json('.yarnrc.yml', { nodeLinker: 'node-modules' });
+  await run(...yarn, 'add', `spdk-nvme@${SPEC}`);
+  await says(NOT_RUN);
+  const manifest = JSON.parse(fs.readFileSync(path.join(cwd, 'package.json'), 'utf8'));
+  json('package.json', { ...manifest, dependenciesMeta: { 'spdk-nvme': { built: true } } });
+  await run(...yarn, 'install');
+  await says(RUN);
+}
+
+async function withBun(project: NewProject): Promise<void> {
+  const bun = await packageManager('bun');
+  const { cwd, json, run, says } = project('with-bun');
+  await run(...bun, 'add', SPEC);
+  await says(NOT_RUN);
+  await run(...bun, 'pm', 'trust', 'spdk-nvme');
+  await says(RUN);
+  fs.rmSync(path.join(cwd, 'node_modules'), { recursive: true });
+  json('package.json', { dependencies: { 'spdk-nvme': SPEC }, trustedDependencies: ['spdk-nvme'] });
+  await run(...bun, 'install');
+  await says(RUN);
 }
 
 /** The packed package with all that it depends on inside it, so that it can be installed without a registry. */

@@ -24,73 +24,86 @@ const COMMONJS = MODULE.replace(/import (.*) from (.*);/, 'const $1 = require($2
 /** The output of both modules; a package without its addon has no version. */
 const PRINTED = /^ERR_SPDK_INVALID_TRANSPORT_ID SPDK v\d/;
 
+/** The types of Node.js come from this checkout. */
+const TSC_OPTIONS = [
+  ...['--noEmit', '--strict', '--module', 'nodenext'],
+  ...['--typeRoots', path.join(root, 'node_modules/@types'), '--types', 'node'],
+];
+
 /** What users of the package do not need. */
 const NOT_SHIPPED = /^(test|build|node_modules|\.ci|scripts\/(testing|setup|fabric))\/|(?<!\.d)\.ts$/;
 
 /** Packs the package and uses it in an empty project, as users do. */
 export function runTarballChecks(folder: string, signal: AbortSignal): Promise<Counts> {
-  const project = path.join(folder, 'project');
   let tarball = '';
+  const packed = () => tarball;
+  const pack: Check = {
+    name: 'npm pack',
+    run: async () => {
+      tarball = await packInto(folder, signal);
+    },
+  };
+  return runChecks(
+    [
+      pack,
+      ...projectChecks(path.join(folder, 'project'), packed, signal),
+      ...packageManagerChecks(folder, packed, signal),
+      ...prebuiltChecks(folder, packed, signal),
+    ],
+    signal,
+  );
+}
+
+/** @returns the path of the packed package, which has no file that users do not need, and none of an earlier layout */
+async function packInto(folder: string, signal: AbortSignal): Promise<string> {
+  const printed = await command('npm', ['pack', '--json', '--pack-destination', folder], signal);
+  const [packed] = JSON.parse(printed.slice(printed.indexOf('[\n')));
+  const names: string[] = packed.files.map((file: { path: string }) => file.path);
+  const unwanted = names.filter((name) => NOT_SHIPPED.test(name));
+  const stale = names.filter((name) => /^dist\/(?!shared\/)/.test(name) && !hasSource(name));
+  if (unwanted.length + stale.length > 0) {
+    throw new Error(`The package has ${[...unwanted, ...stale].join(', ')}`);
+  }
+  return path.join(folder, packed.filename);
+}
+
+/** Installs the package in an empty project, and uses it there in every way. */
+function projectChecks(project: string, packed: () => string, signal: AbortSignal): Check[] {
   const run = (file: string, ...args: string[]) => command(file, args, signal, { cwd: project, env: ENV });
   const prints = async (wanted: RegExp, file: string, ...args: string[]) => {
     const printed = await run(file, ...args);
     if (!wanted.test(printed)) throw new Error(`It printed: ${printed}`);
   };
-
-  const checks: Check[] = [
-    {
-      name: 'npm pack',
-      run: async () => {
-        fs.mkdirSync(project);
-        const printed = await command('npm', ['pack', '--json', '--pack-destination', folder], signal);
-        const [packed] = JSON.parse(printed.slice(printed.indexOf('[\n')));
-        tarball = path.join(folder, packed.filename);
-        const names: string[] = packed.files.map((file: { path: string }) => file.path);
-        const unwanted = names.filter((name) => NOT_SHIPPED.test(name));
-        const stale = names.filter((name) => /^dist\/(?!shared\/)/.test(name) && !hasSource(name));
-        if (unwanted.length + stale.length > 0) {
-          throw new Error(`The package has ${[...unwanted, ...stale].join(', ')}`);
-        }
-      },
-    },
+  const write = (name: string, text: string) => fs.writeFileSync(path.join(project, name), text);
+  return [
     {
       name: 'npm install in an empty project, which builds the addon',
       run: async () => {
-        fs.writeFileSync(path.join(project, 'package.json'), '{ "name": "project", "private": true }');
+        fs.mkdirSync(project);
+        write('package.json', '{ "name": "project", "private": true }');
         copyDependencies(project);
-        await run('npm', 'install', '--offline', '--no-audit', '--no-fund', tarball);
+        await run('npm', 'install', '--offline', '--no-audit', '--no-fund', packed());
       },
     },
     {
       name: 'used by an ECMAScript module',
       run: async () => {
-        fs.writeFileSync(path.join(project, 'module.mjs'), MODULE);
+        write('module.mjs', MODULE);
         await prints(PRINTED, process.execPath, 'module.mjs');
       },
     },
     {
       name: 'used by CommonJS',
       run: async () => {
-        fs.writeFileSync(path.join(project, 'common.cjs'), COMMONJS);
+        write('common.cjs', COMMONJS);
         await prints(PRINTED, process.execPath, 'common.cjs');
       },
     },
     {
       name: 'compiled by TypeScript',
       run: async () => {
-        fs.writeFileSync(path.join(project, 'types.mts'), MODULE);
-        const tsc = require.resolve('typescript/bin/tsc');
-        const types = ['--typeRoots', path.join(root, 'node_modules/@types'), '--types', 'node'];
-        await run(
-          process.execPath,
-          tsc,
-          '--noEmit',
-          '--strict',
-          '--module',
-          'nodenext',
-          ...types,
-          'types.mts',
-        );
+        write('types.mts', MODULE);
+        await run(process.execPath, require.resolve('typescript/bin/tsc'), ...TSC_OPTIONS, 'types.mts');
       },
     },
     {
@@ -105,10 +118,7 @@ export function runTarballChecks(folder: string, signal: AbortSignal): Promise<C
         await prints(PRINTED, process.execPath, 'module.mjs');
       },
     },
-    ...packageManagerChecks(folder, () => tarball, signal),
-    ...prebuiltChecks(folder, () => tarball, signal),
   ];
-  return runChecks(checks, signal);
 }
 
 /** Whether a compiled file is of a source that is still there, and not of an earlier layout. */
