@@ -108,7 +108,7 @@ function describeAuthentication(name: string, start: () => Promise<Authenticatin
 
     it.runIf(release() >= 2409)('uses other keys under I/O, without a reset', async () => {
       const controller = await attach({ ioQueues: 2, dhchap: { ...now, groups } });
-      // Over RDMA the I/O queues do not authenticate again: SPDK would hold their I/O for ever.
+      // Over RDMA the I/O queues do not authenticate again: SPDK would hold their I/O indefinitely.
       const resets: unknown[] = [];
       controller.on('resetting', (why) => resets.push(why));
       const load = new VerifiedLoad(namespaceOf(controller));
@@ -156,7 +156,7 @@ async function spdkTarget(): Promise<AuthenticatingTarget> {
     setKeys: async ({ key, controllerKey }) => {
       const [mine, theirs] = [await named(key), await named(controllerKey)];
       current = { ...(mine && { dhchap_key: mine }), ...(theirs && { dhchap_ctrlr_key: theirs }) };
-      // It can change keys from v24.09 on, but not take one away.
+      // From v24.09 on nvmf_tgt can change a key, but not remove one.
       if (!admitted || !(mine && theirs) || release() < 2409) await admit();
       else await target.call('nvmf_subsystem_set_keys', { ...host, ...current });
       admitted = true;

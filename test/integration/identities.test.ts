@@ -34,7 +34,7 @@ afterAll(() => env.close());
 const attach = (options: AttachOptions) =>
   within(limits.attach, env.attach(transportId(nqn), { ioQueues: 2, ...options }));
 
-/** What the target takes the controller's host to be: Get Features, Host Identifier, in its extended form. */
+/** The controller's host as the target sees it: Get Features, Host Identifier, in its extended form. */
 async function hostIdAtTarget(controller: Controller): Promise<string> {
   const { data } = await controller.admin.send({ opcode: 0x0a, cdw: [0x81, 1], dataLength: 16 });
   return data.toString('hex');

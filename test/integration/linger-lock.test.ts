@@ -43,7 +43,7 @@ describe('CM ids that are destroyed while another thread takes events off their 
       stdout: `0 of ${ids} ids destroyed, ${ids} hang in rdma_destroy_id\n`,
       stderr: '',
     });
-    // The hung process was ended; the kernel has taken back what it held.
+    // The hung process was killed, and the kernel has freed its resources.
     await expectNothingHeld(10_000);
   });
 

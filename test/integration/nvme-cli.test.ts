@@ -107,7 +107,7 @@ function connected({ trtype, traddr, trsvcid, nqn }: (typeof targets)[number][1]
   return kernel;
 }
 
-// Before this process takes hugepages, which it keeps: there are few in the guest.
+// Before this process reserves hugepages, which it keeps: the guest has few.
 describe.each(targets)('the verbs for %s', (_, place) => {
   const { trtype, traddr, trsvcid, nqn } = place;
   const { service, target } = connected(place);

@@ -1,4 +1,4 @@
-// Resets and reconnects on the fabric, against the kernel's target, which takes the subsystem off its port.
+// Resets and reconnects on the fabric, against the kernel's target, which removes the subsystem from its port.
 
 import { allow, withdraw } from '../../scripts/target/kernel-target.js';
 import { describeReset } from './suites/reset.js';

@@ -132,7 +132,7 @@ it('waits while both are in transition, and goes on afterwards', async () => {
 const both = [0, 1] as const;
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
-/** Loses a path under a load, again and again: I/O goes on over the other one within the bound, and the path comes back. */
+/** Loses a path under a load, again and again: I/O continues over the other path within the limit, and the lost path reconnects. */
 async function expectFailover(i: number, lose: () => void, giveBack: () => void): Promise<void> {
   subsystem.prefer(path(i));
   const load = await begin();

@@ -1,4 +1,4 @@
-// The look at pages notices what is wrong with them: otherwise the tests of pages could not fail.
+// The check of pages in a browser reports what is wrong with them: otherwise the tests of pages could not fail.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

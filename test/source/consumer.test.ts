@@ -67,7 +67,7 @@ const projects: readonly [string, string, readonly string[]][] = [
   ],
 ];
 
-/** What is on in all of them. Without DOM, whatever the target. */
+/** The options of all of them. The types of DOM are left out, whatever the target. */
 const strict = ['--strict', '--skipLibCheck', 'false', '--lib', 'es2022', '--noEmit'];
 
 describe('the shipped types compile in', () => {

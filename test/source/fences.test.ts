@@ -26,7 +26,7 @@ function compile(modules: ReadonlyMap<string, string>): string {
           vitest: [path.join(root, 'node_modules/vitest/dist/index.d.ts')],
         },
         typeRoots: [path.join(root, 'node_modules/@types')],
-        // Programs in documents are short: they take the first of a list for granted, and name what they do not use.
+        // Programs in documents are short: they assume that a list has a first element, and name values that they do not use.
         noUncheckedIndexedAccess: false,
         noUnusedLocals: false,
         noUnusedParameters: false,

@@ -37,7 +37,7 @@ export function fences(): Fence[] {
   });
 }
 
-/** What code in the documents takes for granted, and its types. */
+/** The variables that code in the documents uses without declaring them, and their types. */
 const given = {
   env: 'Environment',
   controller: 'Controller',
@@ -50,7 +50,7 @@ const given = {
 export type FenceWorld = { readonly [Name in keyof typeof given]: unknown };
 
 /**
- * A TypeScript module whose function `fence` runs the code, with what it takes for granted. The code may have its own
+ * A TypeScript module whose function `fence` runs the code, with the variables that it does not declare. The code may have its own
  * of any of that.
  * @param api what `spdk-nvme` is imported from
  */

@@ -1,4 +1,4 @@
-// A target that is killed with writes outstanding, and comes back with a disk of the same shape under the same namespace
+// A target that is killed with writes outstanding, and restarts with a disk of the same shape under the same namespace
 // id: what was meant for the first disk reaches no other.
 
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4485' } as cons
 const nqn = 'nqn.2026-11.dev.spdk-nvme:another';
 const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
 const sizeMb = 8;
-/** More than the queue pair takes, so that some wait. */
+/** More than the queue pair has room for, so that some wait. */
 const writeCount = 300;
 
 let folder: string;

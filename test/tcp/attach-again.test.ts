@@ -1,4 +1,4 @@
-// A controller that is attached again and again: by a program that gives up attaches and tries again, and for as long as a program runs.
+// A controller that is attached again and again: by a program that cancels attaches and tries again, and for as long as a program runs.
 
 import { expect, it } from 'vitest';
 import { codeOf } from '../integration/support/timing.js';

@@ -21,7 +21,7 @@ async function attach(polling: PollingMode, ioQueues = 1): Promise<Controller> {
   return controller;
 }
 
-/** Keeps the JavaScript thread busy, until a condition that it looks at now and then holds. Returns how long it was. */
+/** Keeps the JavaScript thread busy until a condition holds, which it checks from time to time. Returns how long that took. */
 function compute(limitMs: number, until: () => boolean = () => false): number {
   const begun = performance.now();
   let looked = begun;

@@ -135,7 +135,7 @@ it('no verb that has a target is missing here', () => {
   expect(all.map(({ name }) => name).sort()).toEqual(withTarget.map((one) => one.name()).sort());
 });
 
-// Most of their time is spent on waiting: some at once.
+// The verbs wait most of their time, so several run at the same time.
 describe.concurrent('a target that is', () => {
   it.each(all)('absent ends $name', async (one) => {
     await expectTimelyFailure(one, '4473', startMs);
@@ -214,7 +214,7 @@ describe.concurrent('a target that', () => {
   });
 });
 
-/** As many verbs as there are at once elsewhere, too. */
+/** As many verbs at the same time as in the other tests. */
 const together = 4;
 const waves = Array.from({ length: Math.ceil(all.length / together) }, (_, i) =>
   all.slice(i * together, (i + 1) * together),

@@ -533,7 +533,7 @@ describe('ending', () => {
     ['write', 'its input'],
     ['read', 'its output'],
   ])('a signal ends %s that waits for %s', async (verb) => {
-    // Nothing comes from the one pipe, and nobody reads from the other.
+    // Nothing is written to the one pipe, and nothing reads from the other.
     const child = spawn(process.execPath, [main, verb, ...one], { stdio: 'pipe' });
     const ended = once(child, 'exit');
     await vi.waitUntil(hasConnections, { timeout: 20_000, interval: 20 });

@@ -18,7 +18,7 @@ it('they hold no descriptors and no threads, also while a program holds them', a
   const held = [await openAndClose()];
   const before = count();
   for (let i = 0; i < 10; i++) held.push(await openAndClose());
-  // Whoever joins a thread goes on a moment before the kernel takes it off this list.
+  // A thread that joins another one continues a moment before the kernel removes that one from this list.
   await expect.poll(count).toEqual(before);
   expect(held.every(({ closed }) => closed)).toBe(true);
 });

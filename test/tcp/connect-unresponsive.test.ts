@@ -12,7 +12,7 @@ import { codeOf, timed, within } from '../integration/support/timing.js';
 
 const address = '127.0.0.1';
 
-/** Listens without ever accepting; the kernel takes two connections for it, and drops what asks for more. */
+/** Listens without ever accepting. The kernel establishes two connections for it, and drops further requests. */
 const program = `
   const server = require('node:net').createServer();
   server.listen({ port: 0, host: '${address}', backlog: 1 }, () => {

@@ -1,4 +1,4 @@
-// A discovery service that stays watched while its target changes, stops and comes back, and all that it offers attached.
+// A discovery service that is watched while its target changes, stops and restarts; and an attach of all its entries.
 
 import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';

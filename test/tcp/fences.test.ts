@@ -41,7 +41,7 @@ beforeEach(() => {
   for (const print of ['log', 'error'] as const) vi.spyOn(console, print).mockImplementation(() => {});
 });
 
-/** Runs one with what it takes for granted; a program that opens an environment of its own gets none. */
+/** Runs a program with the variables that it does not declare; one that opens an environment of its own gets none. */
 async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
   const file = path.join(folder, `${fs.readdirSync(folder).length}.ts`);
   const text = moduleOf(code, api).replaceAll(/'trtype:\w+ [^']*'/g, (written) =>

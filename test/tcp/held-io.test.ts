@@ -14,7 +14,7 @@ import { codeOf, eventually } from '../integration/support/timing.js';
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:held';
 const sizeMb = 8;
-/** How long the target holds every read and write; a rejection that takes as long has waited for the response. */
+/** How long the target holds every read and write; a rejection after that time has waited for the response. */
 const heldMs = 600;
 /** What the tests give an operation. */
 const shortMs = 80;
@@ -120,7 +120,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
 
   it('may lose its buffers', async () => {
     const ns = await attach();
-    // Never written once it is given up: it may be another's by then.
+    // The buffer is never written after the read was cancelled: the memory may belong to other code by then.
     const plain = new Uint8Array(4096).fill(0x77);
     const dma = env.allocate(4096).fill(0x77);
     const codes = [plain, dma].map((buffer) => codeOf(ns.read(buffer, { offset: 0, timeoutMs: shortMs })));
@@ -182,7 +182,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
       const codes = Array.from({ length: count }, (_, i) =>
         codeOf(ns.write(Buffer.alloc(512, 0x33), { offset: (4 << 20) + i * 512 })),
       );
-      // One that is given up meanwhile is the controller's still, and in the report.
+      // The controller still has an operation that was cancelled meanwhile, so the report counts it.
       const given = codeOf(ns.read(Buffer.alloc(512), { offset: 0, timeoutMs: shortMs / 2 }));
       const { ms } = await outcome(controller.detach({ drainMs, timeoutMs: 2 * responseMs }));
       const report = await controller.detach();

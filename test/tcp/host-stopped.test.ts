@@ -1,5 +1,5 @@
 // A host that is stopped for longer than the keep-alive timeout, as a stopped process, a suspended machine or a paused
-// virtual one does: the target is there, and must not be taken for dead.
+// virtual one does: the target is alive, and must not count as dead.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-// At once: a process that is stopped takes nothing from the others.
+// At the same time: a stopped process uses no processor time.
 it.concurrent.for([
   { polling: 'threads' },
   { polling: 'inline' },

@@ -67,7 +67,7 @@ const attach = (options: AttachOptions = {}, subnqn: string = nqns.open) =>
 const hostOf = ({ hostNqn, hostId }: { hostNqn: string; hostId: string }) => ({ hostNqn, hostId });
 const seenOf = (nqn: string) => watcher.connects.filter(({ hostNqn }) => hostNqn === nqn).map(hostOf);
 
-/** What the target takes the controller's host to be: Get Features, Host Identifier, in its extended form. */
+/** The controller's host as the target sees it: Get Features, Host Identifier, in its extended form. */
 async function hostIdAtTarget(controller: Controller): Promise<string> {
   const { data } = await controller.admin.send({
     opcode: 0x0a,

@@ -1,4 +1,4 @@
-// What attached controllers cost while nothing is asked of them, and that they are looked after all the same.
+// The cost of attached controllers without work, and that they are kept alive all the same.
 
 import { once } from 'node:events';
 import os from 'node:os';
@@ -63,7 +63,7 @@ it(`${many} idle controllers share a thread, which wakes for many at once, and s
   const options = { ioQueues: 1, polling: 'threads', timeoutMs: 30_000 } as const;
   await Promise.all(Array.from({ length: many }, (_, i) => env.attach(idOf(i), options)));
   await sleep(500);
-  // One makes their turns; another has taken over while it was held up.
+  // One thread runs the turns of all of them; another one takes over while that one is delayed.
   expect(ownThreads().filter(({ name }) => name === 'spdk-control').length).toBeLessThanOrEqual(2);
   const before = totalSleeps(ownThreads());
   await sleep(measuredMs);
@@ -72,7 +72,7 @@ it(`${many} idle controllers share a thread, which wakes for many at once, and s
   expect(env.controllers.map((controller) => controller.state)).toEqual(Array(many).fill('attached'));
 });
 
-// Without Keep Alives the control thread has no other reason to look for a second. The last test: the target ends.
+// Without Keep Alives the control thread has no other reason to poll within a second. This is the last test: the target ends.
 it('a sleeping controller notices at once what its target reports, and that it has ended', async () => {
   await using env = await Environment.init({ memoryMb: 256 });
   const options = { ioQueues: 1, keepAliveMs: 0, polling: 'threads' } as const;

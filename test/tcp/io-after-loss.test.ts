@@ -39,7 +39,7 @@ it('fails in time', { timeout: 60_000 }, async () => {
       queueMicrotask(() => beBusy(failAfterMs));
     });
   });
-  // Its port still responds, and nothing else does: an attempt to connect takes seconds.
+  // Only the target's port still responds: an attempt to connect takes seconds.
   process.kill(local.target.pid, 'SIGSTOP');
   const { code, ms } = await read;
   process.kill(local.target.pid, 'SIGCONT');

@@ -1,4 +1,4 @@
-// DMA buffers leave nothing behind between them that every later allocation has to look at.
+// Many DMA buffers leave no gaps behind that every later allocation would have to search.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type DmaBuffer, Environment } from '../../lib/index.js';

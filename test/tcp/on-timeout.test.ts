@@ -1,5 +1,5 @@
-// A write that is given up must not land on what was written since: with nvmf_tgt, whose disk lets commands wait, and with a
-// network that lets them wait.
+// A write that was cancelled must not overwrite newer data: with nvmf_tgt, whose disk can delay commands, and with a
+// network that delays them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const slow = 'nqn.2026-11.dev.spdk-nvme:slow';
 const fast = 'nqn.2026-11.dev.spdk-nvme:fast';
 const giveUpMs = 500;
 const bytes = 4096;
-/** The slow disk takes two seconds for it, and what comes behind it waits. */
+/** The slow disk needs two seconds for one command, and later commands wait behind it. */
 const filler = Buffer.alloc(2 << 20);
 const fillerAt = 1 << 20;
 const maxMs = 5_000;
@@ -155,7 +155,7 @@ describe('a write that the network delays', () => {
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
     const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
     expect(outcome).toBe('unknown');
-    // The admin queue's messages are kept as well: it takes until the target counts as dead.
+    // The messages of the admin queue are held back as well, so this lasts until the target counts as dead.
     await sleep(brokenMs);
     await direct.write(newer, { offset: 0 });
     proxy.release();

@@ -50,14 +50,14 @@ export class PduProxy {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** Passes on what was kept, and everything from now on, whatever the hooks say. */
+  /** Passes on what was held back, and everything from now on without the hooks. */
   release(): void {
     this.#released = true;
     this.#holding = false;
     for (const [to, pdu] of this.#kept.splice(0)) to.write(pdu);
   }
 
-  /** Ends all connections and rejects further ones; true again lets them in. */
+  /** False ends all connections and rejects further ones; true accepts connections again. */
   accept(accepting: boolean): void {
     this.#accepting = accepting;
     if (!accepting) this.cut();

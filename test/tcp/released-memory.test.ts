@@ -1,4 +1,4 @@
-// DMA memory that was released can be used at once: nothing has to wait for the event loop, or for the garbage collector.
+// DMA memory that was released can be used again immediately: it need not wait for the event loop, or for the garbage collector.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';

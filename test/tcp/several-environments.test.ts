@@ -53,7 +53,7 @@ function startWorker(id: string | undefined, seed = 0, memoryMb = 64): Worker {
   return worker;
 }
 
-/** Has a worker take a step; the result of it, or the code that it failed with. */
+/** Makes a worker run a step. Returns its result, or the code of its error. */
 async function ask(worker: Worker, step: string): Promise<unknown> {
   worker.postMessage(step);
   const [{ result, code }] = await once(worker, 'message');

@@ -138,7 +138,7 @@ describe('two targets with one disk', () => {
     await start(1);
     const back = performance.now();
     await load.progress(100);
-    // A reconnect every 100 ms, and a second; an attempt that began a moment too early takes a second of its own.
+    // A reconnect every 100 ms, and a second; an attempt that began just before the target restarted takes another second.
     expect(performance.now() - back).toBeLessThan(2_100);
     await load.expectClean(5_000);
   });

@@ -10,7 +10,7 @@ import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, rejection, within } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4633' } as const;
-/** How long a read takes, and with it the pause. */
+/** How long a read lasts, and therefore the pause. */
 const pauseMs = 6_000;
 const keepAliveMs = 1_000;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:paused';
@@ -48,7 +48,7 @@ afterEach(async () => {
 const readOne = async ({ namespaces: [namespace] }: Controller) =>
   namespace?.read(Buffer.alloc(512), { offset: 0 });
 
-/** Pauses the subsystem, with a read that takes as long as the pause; gives what the read came to. */
+/** Pauses the subsystem during a read that lasts as long as the pause. Returns the outcome of the read. */
 async function pause(controller: Controller): Promise<Promise<string>[]> {
   const read = codeOf(readOne(controller), 'read');
   await target.call('bdev_null_create', { name: 'Added', num_blocks: 2_048, block_size: 512 });

@@ -56,7 +56,7 @@ describe('with reads of a slow disk pending', () => {
 
   afterAll(() => target.stop('SIGKILL'));
 
-  /** Nobody waits for the reads, nor for the target: what is left is to end connections and threads. */
+  /** No code waits for the reads or the target any more: only connections and threads remain to be ended. */
   /** It took a second and more each time when it waited for JavaScript. A busy machine makes single ones slow. */
   const limitMs = 200;
   const worstMs = 900;

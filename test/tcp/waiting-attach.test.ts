@@ -1,4 +1,4 @@
-// Attaches to targets that accept a connection and then take their time, or close it.
+// Attaches to targets that accept a connection, and then respond late or close it.
 
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,7 +51,7 @@ async function whileWaiting(port: number): Promise<{ percent: number; slept: num
   return { percent: (user + system) / 10_000, slept };
 }
 
-// A thread that spins takes all of a core, but little of one that others use too; and it never sleeps.
+// A thread that spins uses a whole core if the core is idle, and little of a shared one. In both cases it never sleeps.
 function expectRest({ percent, slept }: { percent: number; slept: number }): void {
   expect(percent).toBeLessThan(25);
   expect(slept).toBeGreaterThan(20);

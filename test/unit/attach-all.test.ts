@@ -130,7 +130,7 @@ describe('env.attachAll', () => {
       fixture.env.once('attached', () => resolve(begun.mock.calls.length)),
     );
     await fixture.env.attachAll(log, { concurrency: 1 });
-    // The next begins at once, which may be before the event.
+    // The next attach starts immediately, possibly before the event.
     expect(await attachedFirst).toBeLessThanOrEqual(2);
     expect(begun).toHaveBeenCalledTimes(3);
   });

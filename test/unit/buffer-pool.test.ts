@@ -19,7 +19,7 @@ const { BufferPool } = native();
 const addon = path.resolve(import.meta.dirname, '../../build/Release/spdk_nvme.node');
 const bytes = 1 << 20;
 const many = 96;
-/** What the rest of the process may take or return meanwhile. */
+/** What the rest of the process may allocate or free meanwhile. */
 const tolerance = 32 * bytes;
 
 /** Tries until it succeeds, after a collection each time. */

@@ -62,7 +62,7 @@ async function all(calls: Promise<unknown>[]) {
   return outcomes;
 }
 
-/** A wedged detach may take half a second more, to find out where the threads are. */
+/** A wedged detach may last half a second longer, while it collects the stacks of the threads. */
 const atMost = (ms: number) => ({
   asymmetricMatch: (other: number) => other <= ms,
   toString: () => `<= ${ms}`,

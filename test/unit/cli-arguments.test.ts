@@ -1,4 +1,4 @@
-// Any words on the command line are taken or rejected with a line that says why; nothing else happens to them.
+// Any command line is accepted, or rejected with a line that gives the reason. Nothing else may happen.
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';

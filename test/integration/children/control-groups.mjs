@@ -50,7 +50,7 @@ export function mountAt(type) {
   return folder;
 }
 
-/** What was made last is taken away first. @param {() => void} action */
+/** Registers a clean-up: what was made last is removed first. @param {() => void} action */
 function atEnd(action) {
   process.prependListener('exit', action);
 }

@@ -50,7 +50,7 @@ if (what === 'descriptors') {
   report({ after: await outcomeOf(cycle) });
 } else {
   report(await outcomeOf(cycle));
-  // In I/O: the controller is attached, then everything is taken.
+  // Exhausted during I/O: the controller is attached, then the resource is used up.
   const controller = await env.attach(id, options);
   const [namespace] = controller.namespaces;
   let buffers = takeAllMemory();

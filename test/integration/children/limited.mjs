@@ -60,7 +60,7 @@ const steps = {
 /** To see that there is room: what the step has undone. */
 const next = /** @type {Record<string, keyof typeof steps>} */ ({ detach: 'attach', close: 'init' });
 
-/** Memory that DPDK has already is no limit's matter: it is taken too. */
+/** The limit does not apply to memory that DPDK already has, so that memory is allocated too. */
 const takesMemory = ['hugepages', 'hugetlb'].includes(what);
 /** @type {import('../../../lib/index.js').DmaBuffer[]} */
 const taken = [];

@@ -5,7 +5,7 @@ export const spdk = await import(new URL('../../../dist/index.js', import.meta.u
 
 /**
  * @typedef {'opening' | 'open' | 'attaching' | 'waiting' | 'attached' | 'reading' | 'draining' | 'detaching' | 'closing' | 'closed'} Step
- * `waiting`: for an address that nobody owns; `reading`: with operations outstanding all the time; `draining`: in a
+ * `waiting`: for an address that no machine has; `reading`: with operations outstanding all the time; `draining`: in a
  * detach that waits for them; `closing`: with a controller attached.
  * @typedef {{ step: Step, reachable: string, unreachable: string, memoryMb: number }} Task
  */
@@ -37,7 +37,7 @@ export async function reach({ step, reachable, unreachable, memoryMb }) {
 }
 
 /**
- * Begins more reads than the queues take at a time, and each again when it has ended.
+ * Starts more reads than the queues have room for, and starts each again when it has ended.
  * @param {import('../../../lib/index.js').Controller} controller
  * @param {boolean} again
  */

@@ -1,4 +1,4 @@
-// The RDMA device that a controller is attached over is taken away.
+// The RDMA device that a controller is attached over is removed.
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startChild } from '../support/child.js';

@@ -12,7 +12,7 @@ interface Outcome {
   readonly ms: number;
 }
 
-/** Runs the child under a command that takes something from it; gives its lines. */
+/** Runs the child under a command that limits one of its resources; returns the lines that it prints. */
 async function linesUnder(prefix: readonly string[], what: string): Promise<Record<string, unknown>[]> {
   const child = await startChildUnder(prefix, 'exhausted.mjs', JSON.stringify({ id: ids.disk0, what }));
   const { code, signal, stdout, stderr } = await child.ended;

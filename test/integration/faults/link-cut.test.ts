@@ -23,7 +23,7 @@ let env: Environment;
 let bystander: Bystander;
 beforeAll(async () => {
   await layWire();
-  // One poller for all: whatever the fault makes it wait for, the bystander waits for too.
+  // One poller for all controllers: if the fault makes the poller wait, the bystander waits too, and the test shows it.
   env = await open({ pollers: 1 });
 });
 beforeEach(async () => {
@@ -99,7 +99,7 @@ describe('a link that is cut for good', () => {
     await cutWire();
     await sleep(100);
     for (const { load } of all) load.stop();
-    // All at once: what they share is not held up by any of them.
+    // All at the same time: none of them may hold up what they share.
     const detached = all.map(async ({ depth, controller, load }) => {
       await within(limits.detach, controller.detach());
       expect(controller.state).toBe('detached');
@@ -149,7 +149,7 @@ describe('a link that is cut while a controller is attached', () => {
     await first.detach();
     const moments = 10;
     const expected = ['attached', 'ERR_SPDK_TIMEOUT', 'ERR_SPDK_UNREACHABLE', 'ERR_SPDK_ATTACH_FAILED'];
-    // A controller of its own for each moment: what is given up ends in the background.
+    // A controller of its own for each moment: a cancelled attach ends in the background.
     for (const [moment, subsystem] of subsystems.many.slice(0, moments).entries()) {
       const options = { ioQueues: 2, timeoutMs, keepAliveMs: 1_000 };
       const attached = env.attach(farIdOf(subsystem), options).then(

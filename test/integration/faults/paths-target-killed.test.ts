@@ -19,7 +19,7 @@ const targets = ['4477', '4478'].map(
 );
 /** Each path once. */
 const rounds = 2;
-/** After the target's process has ended: the kernel tells the host while it takes the dead process's queue pairs down. */
+/** Counted from the end of the target's process. The kernel disconnects the host while it destroys the queue pairs of that process. */
 const limitMs = 200;
 
 let env: Environment;

@@ -1,4 +1,4 @@
-// The target takes away a subsystem, or the port that it is at, from under a load.
+// The target withdraws a subsystem, or its port, while there is a load.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';

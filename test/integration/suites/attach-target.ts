@@ -10,7 +10,7 @@ const nqnOf = (name: string) => `nqn.2026-11.dev.spdk-nvme:attach-${name}`;
 const allowedHost = 'nqn.2026-11.dev.spdk-nvme:host-allowed';
 const disk = { kind: 'null', sizeMb: 16, blockSize: 512 } as const;
 
-/** Starts it; `closedPort` is one where nobody listens. */
+/** Starts the target; on `closedPort` nothing listens. */
 export async function startAttachTarget(
   listener: TargetListener,
   closedPort: string,

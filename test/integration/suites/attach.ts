@@ -20,9 +20,9 @@ export interface AttachTarget {
   readonly wrongPort: string;
   /** How many queues are connected, admin queues included, as either side counts them. */
   readonly queues: () => Promise<{ readonly initiators: number; readonly targets: number }>;
-  /** Expects both sides to hold nothing any more, the target in the time that it takes for that. */
+  /** Expects that neither side holds resources any more. The target has time to free its own. */
   readonly expectNothingHeld: () => Promise<void>;
-  /** The target takes seconds to free its queue pairs: it is waited for after the last test, not after each. */
+  /** The target needs seconds to free its queue pairs: the suite waits for it after the last test, not after each. */
   readonly freesLate?: boolean;
   readonly stop: () => Promise<void>;
 }
@@ -65,11 +65,11 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
       await expect.poll(async () => (await target.queues()).targets, { timeout }).toBe(queues);
     };
 
-    /** The initiator's side lets go at once, or as soon as SPDK comes back from what was given up. */
+    /** The initiator releases everything immediately, or as soon as SPDK has returned from a cancelled attach. */
     const expectNothingHere = () =>
       expect.poll(async () => (await target.queues()).initiators, { timeout: background }).toBe(0);
 
-    /** The same controller can be attached, as soon as SPDK has come back from what was given up. */
+    /** The same controller can be attached as soon as SPDK has returned from a cancelled attach. */
     const expectNothingInTheWay = (which: 0 | 1) =>
       expect
         .poll(() => codeOf(attach({}, which).then(detach), 'attached'), { timeout: background })
@@ -245,7 +245,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
           const { value: outcome, ms } = await timed(attached.catch((error: unknown) => error));
           expect(ms).toBeLessThan(limits.response);
           if (outcome instanceof Controller) {
-            // It was quicker than the first; only a signal that fires at once cannot come too late.
+            // The second attach was faster than the first. Only a signal that fires immediately is certain to fire before it ends.
             expect(part).toBeGreaterThan(0);
             await outcome.detach();
           } else {

@@ -43,7 +43,7 @@ const maxQueues = 3;
 const maxBytes = 4096;
 /** What the memory in use may differ by after all rounds: SPDK v20.07 itself loses 256 bytes of it for each controller. */
 const strayBytes = 160 << 10;
-/** More than any drain takes. */
+/** Longer than any drain. */
 const longDrainMs = 20_000;
 
 /** What one round did. */
@@ -166,7 +166,7 @@ export function describeDetachUnderLoad(
     await target?.stop();
   });
 
-  /** Has the pool that data is copied through grow to what the rounds take at most. */
+  /** Makes the bounce pool grow to the maximum that the rounds need. */
   async function fillPool(): Promise<void> {
     const ioQueues = maxQueues;
     const controller = await env.attach(target.transportId, { ioQueues, queueDepth, timeoutMs: patienceMs });
@@ -213,7 +213,7 @@ export function describeDetachUnderLoad(
       }),
     );
     if (untilDetach > 0) await moment;
-    // The long one waits for everything; the others abort what is left.
+    // The long drain waits for all operations; the others abort those that are left.
     const drainMs = random.pick([0, 1, 20, longDrainMs]);
     const pending = controller.queuePairs.reduce((sum, queuePair) => sum + queuePair.pending, 0);
     const report = await controller.detach({ drainMs, timeoutMs: patienceMs });

@@ -15,7 +15,7 @@ export interface ManyDetachedEnvironment {
   readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
 }
 
-/** Many controllers are detached at once, half of them from a target that has just died. */
+/** Many controllers are detached at the same time, half of them from a target that has just died. */
 export function describeManyDetached(title: string, environment: ManyDetachedEnvironment): void {
   describe(title, () => {
     const [dead, alive] = environment.listeners.map(
@@ -26,8 +26,8 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
       ensureHugepages(memoryMb + twoTargetsMb);
       env = await Environment.init({ pollers: 2, memoryMb });
     });
-    // Anew for each test: v20.07's nvmf_tgt can crash when many come back at once, or when it goes on with connections
-    // that were given up meanwhile.
+    // A new target for each test: v20.07's nvmf_tgt can crash when many hosts reconnect at once, or when it continues with connections
+    // that their hosts have ended meanwhile.
     const start = () => Promise.all([dead.start(), alive.start()]);
     const kill = () => Promise.all([dead.kill(), alive.kill()]);
     beforeEach(start);

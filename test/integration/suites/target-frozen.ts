@@ -18,7 +18,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
     /** Expects that other controllers can be attached and detached while the target hangs. */
     async function expectOthersUndisturbed(): Promise<void> {
       await fixture.bystander.expectUndisturbed(limits.stall);
-      // First without the help of the other's own detach, which breaks whatever it is waiting for.
+      // First without a detach of the frozen controller, which would disconnect it and so end what the poller waits for.
       const others = fixture.env.controllers.filter(
         ({ transportId }) => transportId.trsvcid !== environment.listener.trsvcid,
       );
@@ -39,7 +39,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       await environment.expectNothingHeld(limits.noticed);
     }
 
-    /** Instead of letting it go on: v20.07's nvmf_tgt can crash with a connection that was given up meanwhile. */
+    /** Ends the target instead of continuing it: v20.07's nvmf_tgt can crash on a connection that its host has ended meanwhile. */
     async function replaceTarget(): Promise<void> {
       await target.kill();
       await environment.expectNothingHeld();
@@ -134,7 +134,7 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       target.freeze();
       await sleep(200);
       for (const { load } of all) load.stop();
-      // All at once: the one poller, and whatever else they share, is not held up by any of them.
+      // All at the same time: none of them may hold up the one poller or anything else that they share.
       const detached = all.map(async ({ depth, controller, load }) => {
         const { aborted } = await within(limits.detach, controller.detach({ drainMs: 100 }));
         expect(controller.state).toBe('detached');

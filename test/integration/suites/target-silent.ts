@@ -31,7 +31,7 @@ function next(controller: Controller, event: 'failed' | 'resetting'): Promise<{ 
   });
 }
 
-/** Does the same with all controllers at once; an error says which of them it is about. */
+/** Runs a function for all controllers at the same time; an error says for which of them it failed. */
 async function each(
   controllers: readonly Controller[],
   act: (controller: Controller, i: number) => Promise<void>,

@@ -25,9 +25,9 @@ export interface FaultEnvironment {
 const established = '01';
 
 export const memoryMb = 128;
-/** What two of SPDK’s own targets take in hugepages; they start at once, and would each count what the other takes. */
+/** The hugepages that two of SPDK’s own targets need. They start at the same time, and each would count the pages of the other as its own. */
 export const twoTargetsMb = 1_024;
-/** Enough for each moment of a sweep to have its own: what is given up ends in the background. */
+/** Enough subsystems for each moment of a sweep to have its own: a cancelled attach ends in the background. */
 const subsystemCount = 12;
 
 export type Disk = TargetSubsystem['disk'];

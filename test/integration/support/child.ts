@@ -33,7 +33,7 @@ export function startChildUnder(
   return firstLineOf(spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
-/** A child that loads Node.js and the package, which takes most of its time, before it is told what to do. */
+/** A child that loads Node.js and the package, which takes most of its time, before it gets its task. */
 export interface PreparedChild {
   /** Goes on with the arguments, a line of JSON on its standard input, and waits for the first line it writes. */
   begin(...args: string[]): Promise<StartedChild>;

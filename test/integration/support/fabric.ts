@@ -29,7 +29,7 @@ export const ids = {
   wrongPort: idOf(subsystems.disk0).replace(ports.rdma.trsvcid, fabricClosedPort),
 } as const;
 
-/** An id at an address that nobody owns. Different subsystems make different ids. */
+/** An id at an address that no machine has. Different subsystems make different ids. */
 export function unreachable(subsystem: FabricSubsystem = subsystems.disk0): string {
   return idOf(subsystem).replace(ports.rdma.traddr, link.unreachableAddress);
 }

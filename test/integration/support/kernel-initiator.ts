@@ -51,7 +51,7 @@ export interface IdentifiedNamespace {
   readonly lbafs: readonly { readonly ds: number; readonly ms: number }[];
 }
 
-/** Has the kernel's own initiator look at a subsystem, independently of this package. */
+/** Attaches a subsystem with the kernel's own initiator, independently of this package. */
 export async function askKernel(
   nqn: string,
   nsids: readonly number[],

@@ -15,7 +15,7 @@ export interface KernelPath {
   readonly port: FabricPort;
   /** SPDK's string for a subsystem. */
   readonly id: (subsystem: Pick<FabricSubsystem, 'nqn'>) => string;
-  /** The same at a port where nobody listens. */
+  /** The same at a port where nothing listens. */
   readonly closedId: (subsystem: Pick<FabricSubsystem, 'nqn'>) => string;
   /** The queues that are connected, admin queues included, as either side counts them. */
   readonly queues: () => Promise<{ readonly initiators: number; readonly targets: number }>;

@@ -1,6 +1,6 @@
 /**
  * How long things may take, in milliseconds, on an emulated machine with two processors that have other work too.
- * On hardware all of this takes a tenth of it.
+ * On hardware everything takes a tenth of these times.
  */
 export const limits = {
   /** What needs no other machine or process: a rejection, a deadline that has passed. */

@@ -10,7 +10,7 @@ export function farIdOf(subsystem: FabricSubsystem): string {
   return transportId(subsystem.nqn, farPort);
 }
 
-/** Makes the wire unless it is there already. It stays; so mend it after a test that cut it. */
+/** Makes the link unless it exists. Later tests use the same link, so restore it after a test that cut it. */
 export async function layWire(): Promise<void> {
   if (!existsSync(`/sys/class/net/${wire.near.netdev}`)) await shell(makeWire());
 }
@@ -33,7 +33,7 @@ export async function unplugWire(): Promise<void> {
   await run('ip', ['link', 'set', wire.far.netdev, 'down']);
 }
 
-/** Ends whatever was done to the wire. */
+/** Restores the link. */
 export async function mendWire(): Promise<void> {
   const rules = await run('ip', ['rule', 'show', 'pref', String(pref)]);
   for (const end of ends) {

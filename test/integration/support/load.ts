@@ -83,7 +83,7 @@ export class Load {
   async #read(buffer: Buffer, offset: number): Promise<string | undefined> {
     const [namespace] = this.controller.namespaces;
     try {
-      // Namespaces can be gone while a test takes them away.
+      // A namespace can be gone while a test removes it.
       if (!namespace) return 'no namespace';
       await namespace.read(buffer, { offset });
       return undefined;
@@ -93,7 +93,7 @@ export class Load {
   }
 }
 
-/** A controller that must go on working, whatever happens to another one. */
+/** A controller that must continue to work while another one fails. */
 export class Bystander {
   readonly #load: Load;
 

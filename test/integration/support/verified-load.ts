@@ -49,7 +49,7 @@ export class VerifiedLoad {
     expect(this.findings).toEqual([]);
   }
 
-  /** Ends the load, whatever came of it: the next one finds blocks that no other one writes. */
+  /** Ends the load, even if it has failed, so that no earlier load writes the blocks of the next one. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#workers);

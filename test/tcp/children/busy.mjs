@@ -15,14 +15,14 @@ for (const controller of controllers) {
     quietly(namespace.read(Buffer.alloc(65_536), { offset: i * 65_536 }));
   }
 }
-// As long as it takes to send them.
+// Long enough to send them.
 await new Promise((resolve) => setTimeout(resolve, 20));
 for (const controller of controllers) {
   if (at === 'detach') quietly(controller.detach({ drainMs: 5_000, timeoutMs: 10_000 }));
   if (at === 'reset') quietly(controller.reset());
 }
 if (at === 'attach') {
-  // Of what is rejected at once, over and over, so that there always is one.
+  // Calls that are rejected immediately, again and again, so that there is always one.
   const again = () => attach(ids[0].replace('busy0', 'nobody')).catch(() => setImmediate(again));
   quietly(again());
 }

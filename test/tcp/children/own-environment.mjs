@@ -37,7 +37,7 @@ const steps = {
     return controller?.state;
   },
   verify: verifySome,
-  /** Reads that nobody waits for. */
+  /** Reads that no code awaits. */
   busy() {
     const [namespace] = controller?.namespaces ?? [];
     for (let i = 0; i < 64; i++) namespace?.read(Buffer.alloc(65_536), { offset: 0 }).catch(() => {});
