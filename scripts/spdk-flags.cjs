@@ -38,7 +38,7 @@ function describe(source, where, places) {
   const version = readVersion(places.includeDirs);
   // -isystem keeps SPDK's and DPDK's headers out of our own warnings.
   const cflags = places.includeDirs.map((dir) => `-isystem${dir}`);
-  if (process.arch === 'x64') cflags.push('-msse4.2'); // the least that DPDK's headers compile with
+  cflags.push('-msse4.2'); // the least that DPDK's headers compile with
   const linked = link(places);
   // See native/spdk/release.h.
   if (linked.linkage === 'shared') cflags.push('-DSPDK_NVME_SHARED_SPDK');

@@ -40,7 +40,7 @@ const buildSpdk = [
   'xz-utils',
 ];
 const fabric = [
-  process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
+  'qemu-system-x86',
   'busybox-static',
   'cpio',
   'iproute2',

@@ -43,13 +43,7 @@ const OPTIONAL_SYSTEM = [
 ];
 const COMPILER_SYSTEM = ['dl', 'rt', 'm', 'pthread'];
 
-const SYSTEM_LIB_DIRS = [
-  '/usr/lib/x86_64-linux-gnu',
-  '/usr/lib/aarch64-linux-gnu',
-  '/usr/lib64',
-  '/usr/lib',
-  '/usr/local/lib',
-];
+const SYSTEM_LIB_DIRS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/lib', '/usr/local/lib'];
 
 /**
  * SPDK's and DPDK's libraries of a kind, each from the first folder that has any of it: later folders may have another
