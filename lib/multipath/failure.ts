@@ -30,7 +30,8 @@ const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
 export function verdictOn(failure: CommandFailure): Verdict {
   const code = failureCode(failure);
   if (lostCodes.has(code)) return 'lost';
-  if (code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
+  // The batches of the program have all queue pairs of the path; or its namespace has changed.
+  if (code === 'ERR_SPDK_QUEUE_IN_USE' || code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
   const status = commandStatus(failure);
   if (code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
   // SPDK sets do-not-retry with it, which holds for the queue pair that is gone.

@@ -616,6 +616,20 @@ describe('failover', () => {
     expect(side(0).features.has(0x16)).toBe(true);
   });
 
+  it('goes over the other path while a batch has the queue of the first, and waits for it without another one', async () => {
+    const subsystem = await attach();
+    const [first, second] = subsystem.paths as [SubsystemPath, SubsystemPath];
+    const batch = first.controller?.queuePairs[0]?.openBatch();
+    await only(subsystem).write(block(1), { offset: 0 });
+    expect([first.stats().failedOver, second.stats().sent]).toEqual([1, 1]);
+    await subsystem.removePath(second);
+    const waiting = only(subsystem).write(block(2), { offset: 0 });
+    await sleep(20);
+    batch?.close();
+    await waiting;
+    expect(disk.data[0]).toBe(2);
+  });
+
   it('keeps the order of overlapping writes', async () => {
     const subsystem = await attach({ policy: 'active-active' });
     target(0).latencyMs = 15;
