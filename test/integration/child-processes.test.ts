@@ -8,7 +8,7 @@ import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
 import { within } from './support/timing.js';
 
-/** Of a process before it has SPDK. */
+/** What a child process inherits before SPDK has started. */
 const before = inheritedNow();
 
 it('a child has what it had before there was SPDK, whatever an RDMA controller is doing', async () => {

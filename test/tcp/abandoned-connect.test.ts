@@ -31,7 +31,7 @@ afterAll(async () => {
   await target?.stop('SIGKILL');
 });
 
-/** Over RDMA an event channel is kept along with it. */
+/** DMA memory in use; over RDMA SPDK also keeps an event channel. */
 const dmaBytes = () => env.stats().memory.usedBytes;
 
 /** Detaches a controller in the middle of a reset, when SPDK waits for the target to become ready. */

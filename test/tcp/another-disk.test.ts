@@ -95,12 +95,12 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held,
 it('admin commands that are given during a reset reach no other disk that is there since', async () => {
   await start('before', 'first', 0);
   controller = await env.attach(id, { timeoutMs: 30_000 });
-  // Without events only the reset shows what has changed.
+  // Without events only the reset detects the change.
   await controller.admin.setFeature(0x0b, 0);
   await target?.call('bdev_malloc_create', { name: 'Other', num_blocks: 2048, block_size: 512 });
   await target?.call('nvmf_subsystem_remove_ns', { nqn, nsid: 1 });
   await target?.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Other', nsid: 1 } });
-  // Format NVM of this one and of all, Sanitize.
+  // Format NVM of this namespace and of all namespaces, and Sanitize.
   const commands = [
     { opcode: 0x80, nsid: 1 },
     { opcode: 0x80, nsid: 0xffff_ffff },

@@ -143,7 +143,7 @@ describe.each([
       expect(new Set(codes)).toEqual(new Set(['none', 'ERR_SPDK_QUEUE_FULL']));
     },
     ioTimeoutMs: async () => {
-      // The target holds each read for longer.
+      // The target holds each read for longer than this limit.
       const { controller } = await attach({ ioTimeoutMs: 50 });
       const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
       expect(await codeOf(reading as Promise<unknown>)).toBe('ERR_SPDK_TIMEOUT');

@@ -43,20 +43,20 @@ it('a poller completes what JavaScript has no time for, within about a milliseco
   const buffer = local.env.allocate(8 * 512);
   const waits: number[] = [];
   for (let round = 0; round < 20; round++) {
-    // After a rest, and in the middle of work.
+    // In turn after a pause and directly after a read.
     if (round % 2 === 0) await sleep(20);
     else await namespace?.read(buffer.subarray(0, 512), { offset: 0 });
     const before = controller.stats().completed;
     const reads = Array.from({ length: 8 }, (_, i) =>
       namespace?.read(buffer.subarray(i * 512, (i + 1) * 512), { offset: i * 512 }),
     );
-    // Until they are published.
+    // Wait until the reads are sent.
     await Promise.resolve();
     await Promise.resolve();
     waits.push(compute(computesMs, () => controller.stats().completed >= before + 8));
     await Promise.all(reads);
   }
-  // Alone, JavaScript would look after all of its 50 ms. How many take a millisecond depends on who else computes here.
+  // Without a poller, JavaScript would poll only after all of its 50 ms. How many rounds last a millisecond depends on the load of the machine.
   expect(Math.min(...waits)).toBeLessThan(1.5);
   expect(median(waits)).toBeLessThan(computesMs / 2);
 });

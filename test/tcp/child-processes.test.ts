@@ -16,7 +16,7 @@ const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4615' } as cons
 const nqn = 'nqn.2026-11.dev.spdk-nvme:heirs';
 const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4615 subnqn:${nqn}`;
 const childFile = (name: string) => fileURLToPath(new URL(`children/${name}`, import.meta.url));
-/** Of a process before it has SPDK. */
+/** What a child process inherits before SPDK has started. */
 const before = inheritedNow();
 
 let env: Environment | undefined;

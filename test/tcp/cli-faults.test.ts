@@ -107,7 +107,7 @@ function run({ name, words }: Verb, port: number | string) {
   return execa(process.execPath, [main, name, ...target, ...words], { reject: false, timeout: 30_000 });
 }
 
-/** What a verb is to say when a target fails it. */
+/** The error that a verb must print when its target fails. */
 function expectFailure({ name }: Verb, { exitCode, stdout, stderr }: Awaited<ReturnType<typeof run>>): void {
   expect({ exitCode, stderr, stdout }).toMatchObject({ exitCode: 1 });
   expect(stderr).not.toMatch(/\n\s+at /);
@@ -189,7 +189,7 @@ async function expectStopped(child: ReturnType<typeof run>): Promise<void> {
 }
 
 describe.concurrent('a target that', () => {
-  // Not before: it keeps one core busy.
+  // The target starts only now, because it keeps one core busy.
   beforeAll(start);
   afterAll(() => expectNoConnections([listener.trsvcid]));
 

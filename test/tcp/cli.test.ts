@@ -470,12 +470,12 @@ describe('measuring', () => {
   it('stress finds no leak when all of its output goes to files', async () => {
     const log = path.join(folder, 'stress.log');
     const words = [main, 'stress', ...one, '--loops', '3', '--memory', '128', '-v'];
-    // The child has the file itself.
+    // The child writes to the file directly, not through a pipe of this process.
     const shell = ['-c', 'exec "$@" >"$0" 2>&1 </dev/null', log, process.execPath];
     const { exitCode } = await execa('sh', [...shell, ...words], { reject: false, timeout: 20_000 });
     expect({ exitCode, log: readFileSync(log, 'utf8') }).toEqual({
       exitCode: 0,
-      // With SPDK's own lines, which say how much memory it was given.
+      // SPDK's own lines contain the amount of memory.
       log: expect.stringMatching(/ -m 128 [\s\S]*\nClean\n$/),
     });
   });
@@ -513,7 +513,7 @@ describe('in a browser', () => {
 describe('ending', () => {
   it.each([
     ['perf', ['--seconds', '60']],
-    // It finds completions in every turn.
+    // This run finds completions in every turn of the event loop.
     ['perf', ['--seconds', '60', '--polling', 'inline', '--depth', '128']],
     ['stress', ['--loops', '100000', '--reads']],
     ['read', ['-d', '/dev/null']],

@@ -54,7 +54,7 @@ describe('the history of a controller', () => {
     for (const clock of ['wallMs', 'monotonicMs'] as const) {
       const times = history.map((event) => event[clock]);
       expect(times).toEqual([...times].sort((a, b) => a - b));
-      // The two clocks of JavaScript, read a moment before.
+      // Both clocks of JavaScript were read a moment before the first event.
       expect(times[0]).toBeGreaterThan(begun[clock] - 2);
       expect(times[0]).toBeLessThan(begun[clock] + 60_000);
     }

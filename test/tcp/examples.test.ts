@@ -164,7 +164,7 @@ it('fenced-pair has one writer, and none that was replaced', async () => {
   const writes = () => pair.find(({ name, output }) => output.said.includes(`${name} writes`));
   const first = await vi.waitFor(() => writes() ?? Promise.reject(new Error('nobody writes')), waits);
   const second = pair.find((one) => one !== first) as typeof first;
-  // Asleep, it does not hear of it.
+  // The first program is stopped, so it does not notice the takeover.
   first.child.kill('SIGSTOP');
   await second.hears(/writes from /);
   first.child.kill('SIGCONT');

@@ -1,4 +1,4 @@
-// A test runner's fake timers stand still, and I/O goes on.
+// A test runner's fake timers stop, and I/O continues.
 
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';

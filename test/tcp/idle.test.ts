@@ -15,7 +15,7 @@ const nqnOf = (i: number) => `nqn.2026-11.dev.spdk-nvme:idle${i}`;
 const idOf = (i: number) =>
   `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqnOf(i)}`;
 const measuredMs = 3_000;
-/** Of one core. */
+/** The maximum of processor time, in percent of one core. */
 const limitPercent = 2;
 
 let target: SpdkTarget;

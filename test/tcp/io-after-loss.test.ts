@@ -7,7 +7,7 @@ import { localTarget } from './local-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:after-loss';
 const failAfterMs = 100;
-/** Ample for a busy machine; an attempt takes longer. */
+/** Long enough for a busy machine, and shorter than an attempt to connect. */
 const limitMs = 1_000;
 
 const local = localTarget({
@@ -35,7 +35,7 @@ it('fails in time', { timeout: 60_000 }, async () => {
         () => settle('none'),
         (error: SpdkError) => settle(error.code),
       );
-      // It is sent before this thread hears anything.
+      // The command is sent before this thread is notified of the loss.
       queueMicrotask(() => beBusy(failAfterMs));
     });
   });

@@ -9,10 +9,10 @@ import { limits } from '../integration/support/limits.js';
 import { within } from '../integration/support/timing.js';
 import { type LocalTarget, localTarget } from './local-target.js';
 
-/** A key that the target has too. */
+/** A key that host and target share. */
 export interface SharedKey {
   readonly text: Buffer;
-  /** In the target's keyring. */
+  /** Its name in the target's keyring. */
   readonly name: string;
   readonly file: string;
 }
@@ -20,9 +20,9 @@ export interface SharedKey {
 export interface KeyedTarget {
   readonly local: LocalTarget;
   sharedKey(text: string): Promise<SharedKey>;
-  /** Lets the host in, with these keys and no others. */
+  /** Allows the host, with exactly these keys. */
   admit(keys: Record<string, string>): Promise<void>;
-  /** As that host. */
+  /** Attaches as the allowed host. */
   attach(id: string, options: AttachOptions): Promise<Controller>;
 }
 

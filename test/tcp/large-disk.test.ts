@@ -41,7 +41,7 @@ afterAll(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-/** What the disk has, past this package and the target. */
+/** Reads the disk's file, without this package and the target. */
 function onDisk(offset: number, length: number): Buffer {
   const fd = fs.openSync(file, 'r');
   const bytes = Buffer.alloc(length);
@@ -50,7 +50,7 @@ function onDisk(offset: number, length: number): Buffer {
   return bytes;
 }
 
-// In bytes and in blocks of 512: 2^32 blocks are 2 TiB.
+// The limits of 32 bits, in bytes and in blocks of 512 bytes: 2^32 blocks are 2 TiB.
 it.each([
   ['across 4 GiB', 4 * GiB - MiB],
   ['at 4 GiB', 4 * GiB],

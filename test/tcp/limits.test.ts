@@ -54,7 +54,7 @@ it('no more descriptors, where the address has just responded and is not checked
 it('no more descriptors, where the connections of the environment are not watched yet', () => {
   const [none, ...rest] = attachesWithFewDescriptors(true);
   expect(none).toMatchObject({ spare: 0, outcome: 'ERR_SPDK_NO_DESCRIPTORS' });
-  // Not watching them is no failure.
+  // Too few descriptors to watch the sockets do not make an attach fail.
   expect(rest.map(({ outcome }) => outcome)).toContain('ok');
 });
 

@@ -10,9 +10,9 @@ import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-targ
 export interface LocalTargetOptions {
   readonly port: string;
   readonly subsystems: readonly TargetSubsystem[];
-  /** Of the target. */
+  /** The target's memory. */
   readonly memoryMb?: number;
-  /** Its `memoryMb` is 128 unless given. */
+  /** Options of the environment; the default of `memoryMb` is 128 here. */
   readonly environment?: EnvironmentOptions;
 }
 

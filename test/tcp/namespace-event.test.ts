@@ -12,7 +12,7 @@ import type { PduProxy } from './proxy.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:events';
 const keepAliveMs = 1_000;
-/** Of a namespace that comes and goes. */
+/** The id of a namespace that the test adds and removes. */
 const nsid = 7;
 
 const local = localTarget({
@@ -20,7 +20,7 @@ const local = localTarget({
   subsystems: [{ nqn: `${nqn}-other`, serial: 'OTHER', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
   environment: { pollers: 1 },
 });
-// Room for namespaces that come later has to be asked for.
+// The target must reserve room for namespaces that are added later.
 beforeAll(async () => {
   await local.target.call('nvmf_create_subsystem', {
     nqn,

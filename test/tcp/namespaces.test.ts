@@ -1,4 +1,4 @@
-// What namespaces say of themselves, and what is rejected because of it. The kernel's target has no namespace with
+// The properties of namespaces, and the operations that are rejected because of them. The kernel's target has no namespace with
 // metadata; SPDK's own has.
 
 import os from 'node:os';
@@ -126,7 +126,7 @@ describe('what cannot be done is rejected at once', () => {
     const batch = (guarded.controller as Controller).queuePairs[0]?.openBatch() as Batch;
     expect(() => batch.read(guarded, dma, 0, 0, 512, 1)).toThrow(/metadata/);
     batch.close();
-    // What transfers no data works.
+    // Commands that transfer no data work.
     await guarded.flush();
     expect(await codeOf(guarded.read(block, { offset: 1 }))).toBe('ERR_SPDK_UNALIGNED');
     dma.release();
@@ -164,7 +164,7 @@ describe('what cannot be done is rejected at once', () => {
     // Blocks of another size than they have by now, and a namespace that is not there.
     expect(await statuses(plain, { id: 1, blockSize: 4096 })).toBe(hostError(ENODEV));
     expect(await statuses(plain, { id: 2, blockSize: 512 })).toBe(hostError(ENODEV));
-    // Another disk than the one that is there.
+    // A disk that differs from the present one.
     expect(await statuses(plain, { id: 1, blockSize: 512, tag: plain.tag + 1 })).toBe(hostError(ENODEV));
     expect(dma.every((byte) => byte === 0x5a)).toBe(true);
     expect(await statuses(plain, { id: 1, blockSize: 512 })).toBe(0);

@@ -39,7 +39,7 @@ async function disguised(controllerType: number): Promise<number> {
   return watcher.port;
 }
 
-/** Expects a rejection, and that nothing is left of it. */
+/** Expects that an attach is rejected and leaves no resources behind. */
 async function expectRejected(attached: Promise<Controller>): Promise<SpdkError> {
   const error = await rejection('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
   expect(env.controllers).toEqual([]);

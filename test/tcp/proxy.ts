@@ -7,13 +7,13 @@ export type Hold = 'this' | 'next' | undefined;
 /** Sees the PDUs of one connection, and may change them. */
 export interface Hooks {
   fromHost?(pdu: Buffer): Hold;
-  /** What the target says is let through in any case. */
+  /** Sees the target's PDUs. They are passed on even if the host's are held back. */
   fromTarget?(pdu: Buffer): Hold;
 }
 
 export interface ProxyOptions {
   readonly targetPort: number;
-  /** Of the proxy and of the target. @default 127.0.0.1 */
+  /** The address of the proxy and of the target. @default 127.0.0.1 */
   readonly address?: string;
   /** Gives what is done with the PDUs of a new connection, which comes from an address. */
   readonly hooks: (source: string) => Hooks;
@@ -21,7 +21,7 @@ export interface ProxyOptions {
 
 /** Between initiators and a target, at a port of its own: passes everything on, PDU by PDU. */
 export class PduProxy {
-  /** When each connection came, in milliseconds of performance.now(). */
+  /** When each connection was accepted, in milliseconds of performance.now(). */
   readonly times: number[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((host) => this.#connect(host));

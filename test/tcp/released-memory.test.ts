@@ -36,7 +36,7 @@ it('a released buffer makes room for the next one in the same turn, which outliv
   for (let i = 0; i < 200; i++) env.allocate(MiB).release();
   expect(env.stats().memory.ownBytes).toBe(before);
   using last = env.allocate(MiB);
-  // The finalizers of the others run now.
+  // Now the finalizers of the other buffers run.
   await setImmediate();
   await setImmediate();
   expect(env.stats().memory.ownBytes).toBe(before + MiB);

@@ -80,14 +80,14 @@ it('carries a file to a namespace, to another one, and back', async () => {
   await pipeline(copy.createReadStream({ startBytes: 7, endBytes: 7 + bytes }), fs.createWriteStream(back));
   expect(await sumOf(fs.createReadStream(back))).toBe(wanted);
   await other.detach();
-  // The pool keeps what it has for later; a stream keeps nothing.
+  // The pool keeps its memory for later use; a stream keeps none.
   expect(env.stats().memory.usedBytes - used).toBeLessThan(32 << 20);
 });
 
-it('leaves chunks to whoever keeps them, also after the environment is closed', async () => {
+it('keeps chunks valid while the program holds them, also after the environment is closed', async () => {
   await pipeline(Readable.from([new Random(3).bytes(16 << 20)]), ns.createWriteStream());
   const program = fileURLToPath(new URL('children/kept-chunks.mjs', import.meta.url));
-  // In a process of its own: its memory is what the test is about.
+  // In a separate process, because the test is about its memory.
   const words = ['--expose-gc', program, listenerId(listener, nqn('one'))];
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });

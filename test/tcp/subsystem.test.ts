@@ -68,7 +68,7 @@ async function until(condition: () => boolean): Promise<void> {
   expect(await eventually(backMs, condition)).toBe(true);
 }
 
-/** Both paths up, and no operation standing still. */
+/** Attaches the subsystem, and waits until both paths are up. */
 async function attach(options: Parameters<Environment['attachSubsystem']>[1]): Promise<Subsystem> {
   const subsystem = await env.attachSubsystem(ids, { reconnectDelayMs: 100, ...options });
   await until(() => isUp(subsystem, 0) && isUp(subsystem, 1));

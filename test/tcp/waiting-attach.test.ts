@@ -46,7 +46,7 @@ async function whileWaiting(port: number): Promise<{ percent: number; slept: num
   const { user, system } = process.cpuUsage(before.cpu);
   const slept = totalSleeps(controlThreads()) - before.sleeps;
   await Promise.all(attaches);
-  // SPDK returns from each a moment later.
+  // SPDK returns from each connect a moment later.
   await expect.poll(() => controlThreads().length, { timeout: 30_000 }).toBeLessThanOrEqual(1);
   return { percent: (user + system) / 10_000, slept };
 }

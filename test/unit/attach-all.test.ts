@@ -147,7 +147,7 @@ describe('env.attachAll', () => {
     });
     const all = fixture.env.attachAll(log, { signal: stop.signal, concurrency: 1 });
     await expect(all).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED', cause: 'enough' });
-    // In the background; another attach waits for that.
+    // The attach ends in the background, and another attach of the same controller waits for that.
     const again = await fixture.env.attachAll(log);
     expect(inShort(again)).toMatchObject({ attached: ['b', 'c'], present: ['a'], failed: [] });
     expect(attached?.state).toBe('detached');

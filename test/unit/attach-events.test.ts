@@ -1,4 +1,4 @@
-// Whoever awaits env.attach() has the controller, and a turn to add listeners, before anything is emitted about it.
+// The caller of env.attach() has the controller, and a turn to add listeners, before anything is emitted about it.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as turn } from 'node:timers/promises';

@@ -119,7 +119,7 @@ it.each(['batch', 'promise'])('takes the time between operations for no timeout:
 });
 
 describe('the pace of a rate', () => {
-  /** How many operations begin in a second, with a look every so often. */
+  /** How many operations begin in a second, if that is checked at this interval. */
   function inOneSecond(rate: number, everyMs: number, start = 12_345): number {
     const pace = new Pace(rate);
     let count = 0;

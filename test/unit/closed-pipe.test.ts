@@ -1,4 +1,4 @@
-// What a script does when nobody reads its output any more.
+// What a script does when nothing reads its output any more.
 
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';

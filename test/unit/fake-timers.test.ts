@@ -1,4 +1,4 @@
-// A test runner's fake timers stand still, and the time of this package goes on.
+// A test runner's fake timers stop, and the timers of this package continue.
 
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';

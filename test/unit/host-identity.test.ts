@@ -96,7 +96,7 @@ describe('the files of /etc/nvme', () => {
 
   it('are passed over when they are no ordinary files, without waiting', () => {
     fs.mkdirSync(path.join(folder, 'hostnqn'));
-    // Nobody will ever write to it.
+    // No process ever writes to this FIFO.
     execFileSync('mkfifo', [path.join(folder, 'hostid')]);
     const begun = performance.now();
     const { problems } = readHostFiles(folder);

@@ -80,7 +80,7 @@ function nodeGyp(body: string): void {
   );
 }
 
-/** One that nobody has waited for is not. */
+/** Whether a process runs; a zombie does not. */
 function isRunning(pid: number): boolean {
   try {
     return !/^State:\s*Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));

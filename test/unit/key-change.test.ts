@@ -107,7 +107,7 @@ it('begins once native code has ended the earlier one, and not at all if its cal
   const timesOut = async () =>
     expect(await codeOf(controller.changeKeys({ ...with_(before), timeoutMs: 20 }))).toBe('ERR_SPDK_TIMEOUT');
   await timesOut();
-  // Native code still makes that one.
+  // Native code is still busy with the change that has timed out.
   await timesOut();
   const last = controller.changeKeys(with_(before));
   await new Promise((resolve) => setImmediate(resolve));

@@ -82,7 +82,7 @@ describe('the text of a key', () => {
       const byte = random.below(256);
       if (changed[at] === byte) continue;
       changed[at] = byte;
-      // Only white space at the end is no change.
+      // Only white space that is added at the end would not change the key.
       expectCode(() => dhchap(changed), 'ERR_SPDK_INVALID_KEY');
     }
   });

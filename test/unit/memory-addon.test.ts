@@ -127,7 +127,7 @@ describe('a controller in memory', () => {
     const writes = Array.from({ length: 20 }, (_, i) =>
       ns.write(Buffer.alloc(512, 9), { offset: i * 512, queuePair }).catch(({ code }) => code),
     );
-    // They are sent; no timer ends any, however busy the machine is.
+    // Wait until the writes are sent. No timer ends them, however busy the machine is.
     await new Promise<void>((resolve) => queueMicrotask(resolve));
     // The next connection is to a disk of the same shape.
     fixture.target.dropLinks();

@@ -91,7 +91,7 @@ describe('protection information', () => {
 
   it.each(['package', 'controller'] as const)('that is damaged is found by the %s', async (by) => {
     const { stored, ns } = await disk({ metadataSize: 8, protectionType: 1 });
-    // The controller checks first; it does not where this package alone is asked.
+    // The controller checks first, unless only this package is asked to check.
     const read = (protection: object = {}) =>
       ns.read(Buffer.alloc(1024), { offset: 0, protection: { by, ...protection } });
     await ns.write(randomBytes(1024), { offset: 0, protection: { applicationTag: 5 } });
@@ -330,7 +330,7 @@ it('goes out again over another path with its metadata', async () => {
   expect(whole.paths.map(({ state }) => state)).not.toEqual(['live', 'live']);
   const back = Buffer.alloc(64);
   expect(await ns.read(Buffer.alloc(2048), { offset: 0, metadata: back })).toEqual(data);
-  // All but the protection information, which was not in it.
+  // The protection information differs, because the written metadata had none.
   for (let at = 0; at < 64; at += 16)
     expect(back.subarray(at, at + 8)).toEqual(metadata.subarray(at, at + 8));
 });

@@ -5,7 +5,7 @@ import { lifeSteps } from './model/life-steps.js';
 import { reactions } from './model/reactions.js';
 import { checkModel } from './model/run.js';
 
-// MODEL_SEED=random MODEL_RUNS=50000 looks further than these do; a counterexample names its seed.
+// MODEL_SEED=random MODEL_RUNS=50000 checks more cases; a counterexample names its seed.
 describe('in any order', () => {
   it('operations, faults, resets and detaches settle on time and leave nothing', async () => {
     await checkModel([...lifeSteps, ...reactions, ...ioSteps, ...ioSteps, ...ioSteps], {

@@ -1,4 +1,4 @@
-// Operations that are given up, and what becomes of them at the controller.
+// Operations that are timed out or aborted, and what happens to them at the controller.
 
 import { describe, expect, it } from 'vitest';
 import type { Controller, Environment, Namespace, OperationOptions, SpdkError } from '../../lib/index.js';

@@ -73,7 +73,7 @@ describe('a shared environment', () => {
       reason: { code: 'ERR_SPDK_CONFLICTING_OPTIONS', message: expect.stringMatching(/memoryMb 128.*256/) },
     });
     expect((await share()).environment.stats().pollers).toHaveLength(2);
-    // One that is rejected holds nothing.
+    // A call that is rejected holds no share.
     await Promise.all(held.map((one) => one.close()));
     expect(held[0]?.environment.closed).toBe(true);
   });
@@ -81,7 +81,7 @@ describe('a shared environment', () => {
   it('is opened anew after somebody has closed the environment itself', async () => {
     const first = await share();
     await first.environment.close();
-    // With whatever options.
+    // The options of a new environment may differ.
     const second = await share({ pollers: 3 });
     expect(second.environment.stats().pollers).toHaveLength(3);
     await first.close();

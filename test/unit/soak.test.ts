@@ -162,7 +162,7 @@ describe('findings', () => {
   });
 
   it.each([
-    // The processes stood still for most of it.
+    // The processes were stopped for most of that time.
     [
       { starvedMs: 1_000, text: 'asleep' },
       { starved: { operations: 1, longestMs: 1_000 }, unexpected: {} },
@@ -381,6 +381,6 @@ it('a worker on this host that hangs is killed with all that it has started', as
   const [pid] = await once(stdout, 'data');
   silence.abort();
   expect(await run).toBe(137);
-  // Nobody waits for it: it may stay as a process that has ended.
+  // No process waits for the child, so it may remain as a zombie.
   await vi.waitFor(() => expect(['ended', 'Z']).toContain(stateOf(Number(pid))));
 });

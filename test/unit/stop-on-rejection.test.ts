@@ -1,4 +1,4 @@
-// A target that rejects a reconnect for good, and one that may think better of it.
+// A target that rejects a reconnect permanently, and one that may accept it later.
 
 import { expect, it } from 'vitest';
 import type { Controller } from '../../lib/index.js';

@@ -67,7 +67,7 @@ describe('namespace.createReadStream', () => {
     fixture.target.silent = false;
     await new Promise((resolve) => stream.once('readable', resolve));
     await tick();
-    // One chunk is there to be taken, the others wait behind it.
+    // One chunk is ready to be read, and the others wait behind it.
     expect(controller.stats().completed).toBeLessThanOrEqual(4);
     stream.destroy();
   });
@@ -179,7 +179,7 @@ it('drops immediately what has not been sent when it is destroyed', async () => 
     stream.destroy();
     await closed(stream);
   }
-  // What the controller has is all that is left.
+  // Only the commands that the controller has remain.
   expect(pending()).toBe(2);
 });
 

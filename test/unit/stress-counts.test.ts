@@ -162,7 +162,7 @@ describe('waiting until all is quiet', () => {
     abort.abort();
     await waiting;
     expect(performance.now() - begun).toBeLessThan(1_000);
-    // One that begins after the signal is as short.
+    // A wait that begins after the signal is equally short.
     await wait(new Patience(10_000, abort.signal));
     expect(performance.now() - begun).toBeLessThan(2_000);
   });

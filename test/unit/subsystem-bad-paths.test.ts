@@ -1,4 +1,4 @@
-// Paths that are up, and whose controllers fail every command, each with one status: no operation goes round for ever, and
+// Paths that are up, and whose controllers fail every command, each with one status: no operation is sent indefinitely, and
 // one bad path is no reason to fail while there is a good one.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import {
 } from '../../lib/testing/index.js';
 
 const blockSize = 512;
-/** Beyond all attempts and the pauses between them. */
+/** Longer than all attempts and the pauses between them. */
 const timeoutMs = 10_000;
 const always = 1e6;
 const getLogPage = 0x02;
@@ -110,7 +110,7 @@ async function write({ namespace, disk }: Pair): Promise<unknown> {
   }
 }
 
-/** Does something with each status at once, with targets of its own; the outcomes by their names. */
+/** Runs a function for all statuses at the same time, each with its own targets. Returns the outcomes by the names of the statuses. */
 async function withEach<Outcome>(
   statuses: readonly Status[],
   setting: (typeof settings)[number],

@@ -82,7 +82,7 @@ describe('a batch', () => {
     await Promise.all(waits);
     expect(got).toEqual(['a:1,2', 'b:3', 'c:']);
     expect(batch.outstanding).toBe(0);
-    // One that comes later takes nothing before the first.
+    // A later wait() gets no completion before the first one has resolved.
     reads(4, 5);
     const first = wait('d');
     pair.completeUnheard(1);
@@ -120,7 +120,7 @@ describe('a batch', () => {
     expect(await codeOf(batch.wait())).toBe('ERR_SPDK_TIMEOUT');
     pair.complete();
     expect(await batch.wait()).toBe(1);
-    // The oldest that is outstanding counts.
+    // The limit applies to the oldest outstanding command.
     reads(2);
     await new Promise((resolve) => setTimeout(resolve, 20));
     reads(3);
@@ -162,7 +162,7 @@ describe('closing a batch with commands in it', () => {
     for (const discard of [1, null])
       expect(thrown(() => batch.close({ discard: discard as never }))).toBe('ERR_SPDK_INVALID_ARG_TYPE');
     const waiting = codeOf(batch.wait());
-    // The fourth is described only.
+    // The fourth command is only described, and not sent.
     batch.read(ns, buffer, 0, 0, 512, 4);
     batch.close({ discard: true });
     expect(await waiting).toBe('ERR_SPDK_QUEUE_IN_USE');
@@ -200,7 +200,7 @@ describe('a batch whose controller', () => {
     const detached = fake.controller.detach({ drainMs: 0 });
     expect(thrown(() => batch.read(ns, buffer, 0, 0, 512, 9))).toBe('ERR_SPDK_DETACHING');
     pair.complete(1);
-    // Native code waits for the others only.
+    // Native code waits only for the other two commands.
     expect([pair.pendingWord, memory.pinned]).toEqual([2, 2]);
     fake.finishDetach();
     expect(await detached).toMatchObject({ completed: 1, aborted: 2 });

@@ -1,4 +1,4 @@
-// How often, and how long, the JavaScript thread looks at queue pairs.
+// How often, and how long, the JavaScript thread polls queue pairs.
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -71,7 +71,7 @@ it('while polling rests a wake-up is requested for each queue pair, and withdraw
   for (const queuePair of queuePairs) loop.setBusy(queuePair, true);
   for (let times = 1; times <= 2; times++) {
     await vi.waitUntil(() => requested.size === 2);
-    // Only the last look, after the request.
+    // Only the last poll, after the request, finds a completion.
     expect(polledWithRequest.filter(Boolean)).toHaveLength(times);
     loop.resumePolling();
     expect(requested.size).toBe(0);
@@ -101,7 +101,7 @@ it('a wake-up is withdrawn when the look after its request finds something', asy
 });
 
 describe('how long a turn waits for a completion', () => {
-  /** A queue pair that is busy for ever, and the times that it was polled for. */
+  /** A queue pair that is always busy, and the times for which it was polled. */
   const busy = (poller: number) => {
     const times: number[] = [];
     const queuePair: Reaped = {

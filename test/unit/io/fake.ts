@@ -17,7 +17,7 @@ const commandWords = 16;
 const maxSegments = 16;
 const headerWords = 32;
 const completedWord = 16;
-/** The status that SPDK gives to what is left when a queue pair goes. */
+/** The status of commands that are outstanding when SPDK frees their queue pair. */
 const abortedStatus = 0x08;
 
 /** DMA memory of so many bytes. */
@@ -143,7 +143,7 @@ export class FakeQueuePair implements NativeQueuePair {
     }
   }
 
-  /** As {@link complete}, and JavaScript does not hear of it. */
+  /** As {@link complete}, without notifying JavaScript. */
   completeUnheard(count: number): void {
     for (const command of this.commands.splice(0, count)) this.#end(command, 0);
   }

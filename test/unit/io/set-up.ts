@@ -11,7 +11,7 @@ export const codeOf = (promise: Promise<unknown>): Promise<string> =>
     (error: SpdkError) => error.code ?? String(error),
   );
 
-/** Lets promises and publishing go on. */
+/** Waits until promises have settled and commands are published. */
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 export function setUp(options: ConstructorParameters<typeof FakeController>[1] = {}, dmaBytes = 64 * MiB) {

@@ -22,7 +22,7 @@ describe('memory that data is copied through', () => {
     await turn();
     one.pair.complete(1);
     await turn();
-    // The queue pairs take turns: the second of the second controller's is not before the first's last.
+    // The queue pairs get memory in turn: the second controller sends its second command after the last one of the first.
     expect([one.pair.sent, two.pair.sent]).toEqual([5, 1]);
     while (one.pair.commands.length + two.pair.commands.length > 0) {
       one.pair.complete();
@@ -32,7 +32,7 @@ describe('memory that data is copied through', () => {
     await Promise.all(reads);
     expect(done.length).toBe(8);
     expect(memory.pinned).toBe(0);
-    // All of it is somebody's: nothing to wait for.
+    // The program has all of the memory, so no operation will return any that others could wait for.
     const all = [memory.dma.allocateBuffer(2 * MiB), memory.dma.allocateBuffer(2 * MiB)];
     expect(await codeOf(one.ns.read(Buffer.alloc(512), { offset: 0 }))).toBe('ERR_SPDK_NO_MEMORY');
     expect(await codeOf(one.ns.write(Buffer.alloc(16 * MiB), { offset: 0 }))).toBe('ERR_SPDK_NO_MEMORY');
@@ -89,14 +89,14 @@ describe('memory that data is copied through', () => {
     const secret = ns.read(Buffer.alloc(4096), { offset: 0 });
     await pair.completeAll();
     await secret;
-    // The controller sends less than there is room for.
+    // The controller sends less data than the buffer has room for.
     fake.onRaw = (data) => data.fill(1, 0, 16);
     const data = Buffer.alloc(4096, 0xff);
     const raw = ns.raw({ opcode: 0x82, data });
     await pair.completeAll();
     await raw;
     expect(data.every((byte, i) => byte === (i < 16 ? 1 : 0))).toBe(true);
-    // In both directions: what is sent is the caller's.
+    // A command with data in both directions sends the caller's data.
     let sent = 0;
     fake.onRaw = (bytes) => {
       sent = bytes[100] as number;

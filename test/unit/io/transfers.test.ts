@@ -112,7 +112,7 @@ describe('an operation with a plain buffer', () => {
     await reading;
     expect(code).toBe('ERR_SPDK_IO_FAILED');
     expect(pair.sent).toBe(5);
-    // What came before the error may be there; nothing that came after it.
+    // Data that arrived before the error may be in the buffer, but no data that arrived after it.
     expect([target[0], target[2 * MiB], target[5 * MiB]]).toEqual([7, 0, 0]);
     expect([memory.pinned, queuePair?.pending]).toEqual([0, 0]);
     expect(queuePair?.counts).toEqual({ completed: 1, aborted: 0 });
@@ -251,7 +251,7 @@ describe('a detach', () => {
     expect(await codeOf(stuck.controller.detach({ drainMs: 0, timeoutMs: 20 }))).toBe('ERR_SPDK_WEDGED');
     expect(await Promise.all(codes)).toEqual(new Array(3).fill('ERR_SPDK_WEDGED'));
     expect([memory.pinned, queuePair?.pending]).toEqual([1, 0]);
-    // Nobody waits for what is lost.
+    // Operations of other controllers do not wait for the memory that the wedged one has lost.
     const reads = Array.from({ length: 8 }, () => other.ns.read(Buffer.alloc(MiB), { offset: 0 }));
     await other.pair.completeAll();
     await Promise.all(reads);

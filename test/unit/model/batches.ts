@@ -11,7 +11,7 @@ export function attempt<Value>(world: World, call: () => Value): Value | undefin
   }
 }
 
-/** Each command that a batch has taken has its tag there once. */
+/** Each command that a batch has accepted has its tag there once. */
 export function taken(world: World, { batch, commands }: OpenBatch, count: number): void {
   for (let i = 0; i < count; i++) {
     const tag = batch.tags[i] as number;
@@ -29,7 +29,7 @@ export function submitBatch(world: World, { batch, commands }: OpenBatch): void 
   });
 }
 
-/** All that was sent has come back, unless the batch was closed or its controller given up. */
+/** All commands that were sent have completed, unless the batch was closed or its controller is wedged. */
 export function finishBatch(world: World, open: OpenBatch): void {
   if (open.closed || open.attached.wedged) return;
   for (let count = 1; count > 0; ) {

@@ -35,7 +35,7 @@ export class DiskModel {
     this.#floating = Array.from({ length: blocks }, () => new Set());
   }
 
-  /** What every block holds at first. */
+  /** The content of every block at the start. */
   get initial(): number {
     return this.#number * 0x100_0000 + 0xff_ffff;
   }
@@ -71,7 +71,7 @@ export class DiskModel {
     return read;
   }
 
-  /** What is wrong with the data that came; undefined when it may be so. */
+  /** What is wrong with data that was read; undefined if the disk may hold it. */
   endRead(read: ReadAccess, data: Uint8Array | undefined): string | undefined {
     this.#reads.delete(read);
     if (!data) return undefined;

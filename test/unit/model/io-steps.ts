@@ -10,7 +10,7 @@ import { stamped } from './disk.js';
 import { type AnyStep, index, pick, step } from './step.js';
 import { type Attached, blocksOfDisk, type World } from './world.js';
 
-/** What may come of an operation at any time: the controller, the namespace or the queue is not what it was. */
+/** Errors that an operation may end with at any time: the state of its controller, namespace or queue has changed. */
 const alwaysPossible: readonly SpdkErrorCode[] = [
   'ERR_SPDK_IO_FAILED',
   'ERR_SPDK_CONTROLLER_FAILED',
@@ -28,11 +28,11 @@ const range = fc
   .tuple(fc.nat(blocksOfDisk - 1), fc.integer({ min: 1, max: 4 }))
   .map(([block, most]) => ({ block, blocks: Math.min(most, blocksOfDisk - block) }));
 const limits = fc.record({
-  // A timer of a minute that is left is still there at the end.
+  // A timer of a minute that an operation leaves behind would still exist at the end, and be found.
   timeoutMs: fc.oneof(fc.constantFrom(undefined, 60_000), fc.integer({ min: 1, max: 200 })),
   signal: fc.constantFrom('none', 'none', 'later', 'aborted'),
   queuePair: fc.option(fc.nat(1), { nil: undefined }),
-  /** The queue pair is another controller's. */
+  /** Whether the queue pair belongs to another controller. */
   foreign: fc.nat(9).map((one) => one === 0),
 });
 type Limits = typeof limits extends fc.Arbitrary<infer Drawn> ? Drawn : never;
@@ -66,7 +66,7 @@ function start<Value>(
     const expected = rejected || alwaysPossible.includes(error.code);
     const limit = error.code === 'ERR_SPDK_TIMEOUT' && timeoutMs !== undefined;
     const abort = error.code === 'ERR_SPDK_ABORTED' && signal?.aborted === true;
-    // The controller has nothing to do with these.
+    // These operations ended without the controller, so its counters do not include them.
     if (limit || abort || error.code === 'ERR_SPDK_NO_MEMORY') world.endedHere++;
     if (!expected && !limit && !abort) world.problem(`${name} rejected with ${error.code}: ${error.message}`);
     ended(undefined);
@@ -165,7 +165,7 @@ const write = step({
     };
     start(world, attached, target, `write of ${blocks} blocks at ${block}`, drawn, call, (value) => {
       model.endWrite(access, value !== undefined);
-      // The caller's own memory is his again, but what is copied may be changed at once.
+      // DMA memory belongs to the caller again only now. Ordinary buffers were copied, so they are changed immediately, below.
       release();
     });
     if (kind.startsWith('plain')) for (const buffer of list) buffer.fill(0xdd);

@@ -5,7 +5,7 @@ import { blocksOfDisk, detachOf, resetOf, type World } from './world.js';
 const some = (world: World) => world.attached.length > 0;
 const open = (world: World) => !world.closing;
 
-/** How a controller is asked for. */
+/** The options of an attach. */
 export const attachDrawn = fc.record({
   disk: fc.nat(2),
   ioQueues: fc.integer({ min: 1, max: 2 }),

@@ -196,7 +196,7 @@ export class PathWorld {
 
   #start({ kind, block, most, dma, timeoutMs }: Extract<PathStep, { block: number }>): void {
     const [namespace] = this.#subsystem.namespaces;
-    // With its last path removed a subsystem has none.
+    // Without paths a subsystem has no namespaces.
     if (!namespace) return;
     const count = Math.min(most, blocks - block);
     const bytes = count * blockSize;
@@ -229,7 +229,7 @@ export class PathWorld {
       for (const entry of entries) entry.ok = ok;
       release();
     });
-    // The data is that of the call.
+    // The data was copied during the call, so this change must not reach the disk.
     if (!dma) buffer.fill(0xdd);
   }
 
@@ -253,9 +253,9 @@ export class PathWorld {
     if (this.#ending && (code === 'ERR_SPDK_DETACHING' || code === 'ERR_SPDK_CONTROLLER_DETACHED'))
       return true;
     if (code === 'ERR_SPDK_TIMEOUT') return timeoutMs !== null;
-    // With no path that may come back, or after the last path was removed.
+    // No path is expected to reconnect, or the last path was removed.
     if (code === 'ERR_SPDK_NO_PATH' || code === 'ERR_SPDK_NAMESPACE_GONE') return true;
-    // Every path has rejected it, or asked for too many repetitions.
+    // Every path has rejected the operation, or its controller has asked for too many repetitions.
     return nvmeStatus?.sct === 3 || nvmeStatus?.crd !== undefined;
   }
 
@@ -272,14 +272,14 @@ export class PathWorld {
     if (kind === 'reject') target.failCommands({ sct: 3, sc: 0, count: 2 });
     if (kind === 'later') target.failCommands({ sc: 0x06, crd: 1, count: 2 });
     if (kind === 'prefer' && this.#subsystem.policy === 'active-passive') this.#subsystem.prefer(path);
-    // It is not carried out while the path is being removed, or in time where the target is silent.
+    // A reset rejects while the path is being removed, and times out if the target is silent.
     if (kind === 'reset') path?.controller?.reset({ timeoutMs: 500 }).catch(() => {});
     if (kind === 'add' && (!path || path.state === 'detached'))
       this.#subsystem.addPath(this.#sides[i]?.id as string);
     if (kind === 'remove' && path) {
-      // It may take its time where a target is silent.
+      // Removing a path may last long if its target is silent.
       this.#subsystem.removePath(path, { drainMs: 5, timeoutMs: 10_000 }).catch((error) => {
-        // A path that is removed twice at once is gone the second time.
+        // Of two calls at the same time for one path, the second one finds no path.
         if (error.code !== 'ERR_SPDK_INVALID_ARG_VALUE') this.problems.push(`removePath: ${error.message}`);
       });
     }

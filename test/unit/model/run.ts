@@ -53,7 +53,7 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
       },
     );
   } finally {
-    // One that is interrupted has the clock to itself until its end.
+    // An interrupted run uses the virtual clock until its end, so wait for that.
     await running.catch(() => {});
     process.removeListener('unhandledRejection', note);
     for (const other of others) process.on('unhandledRejection', other);

@@ -25,7 +25,7 @@ export interface Disk {
   readonly model: DiskModel;
 }
 
-/** A controller that was attached, and what was heard of it. */
+/** A controller that was attached, and the events that it has emitted. */
 export interface Attached {
   readonly controller: Controller;
   readonly native: MemoryController;
@@ -33,9 +33,9 @@ export interface Attached {
   /** All namespace objects that it has had. */
   readonly namespaces: Set<Namespace>;
   readonly heard: { failed: number; detached: number; resets: number };
-  /** Its detach was asked for. */
+  /** Whether its detach was requested. */
   leaving: boolean;
-  /** It was given up. */
+  /** Whether it is wedged. */
   wedged: boolean;
 }
 
@@ -53,7 +53,7 @@ export interface OpenBatch {
   closed: boolean;
 }
 
-/** What one run of the model works on. */
+/** The state of one run of the model. */
 export class World {
   readonly addon = new MemoryAddon();
   readonly calls = new Calls();
@@ -107,7 +107,7 @@ export class World {
     this.env.on('detached', (controller) => this.#heardOf(controller, 'detached'));
   }
 
-  /** Lets so many milliseconds pass, and looks at what holds at any time. */
+  /** Lets that many milliseconds pass, and checks what must hold at any time. */
   async pass(ms: number): Promise<void> {
     const { vi } = await import('vitest');
     await vi.advanceTimersByTimeAsync(ms);
@@ -148,12 +148,12 @@ export class World {
     });
   }
 
-  /** Something that is looked at when all is over. */
+  /** A check that runs at the end. */
   later(check: () => void): void {
     this.#checks.push(check);
   }
 
-  /** What holds at any time. */
+  /** Checks what must hold at any time. */
   check(): void {
     this.calls.checkDeadlines();
     for (const { controller, native } of this.attached) {
@@ -187,7 +187,7 @@ export class World {
     this.calls.watch('close', limitMs, this.env.close({ timeoutMs }));
   }
 
-  /** Closes everything and looks at what is left. */
+  /** Closes everything, and checks what remains. */
   async finish(healedFirst: boolean): Promise<void> {
     if (healedFirst) {
       this.heal();
