@@ -28,7 +28,8 @@ add_library(faked_newer OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
 target_compile_options(faked_newer PUBLIC ${SPDK_CFLAGS} -include ${ROOT}/test/native/fake_spdk/newer_release.h)
 target_link_libraries(faked_newer PUBLIC plain warnings)
 # The tests that also run on that.
-set(NEWER_TESTS abandoned_connect_fake_test controller_life_fake_test freed_set_fake_test stopped_pollers_fake_test)
+set(NEWER_TESTS abandoned_connect_fake_test ana_events_fake_test connect_limits_fake_test controller_life_fake_test
+  freed_set_fake_test stopped_pollers_fake_test)
 
 set(SPDK_TESTED_SOURCES spdk/distinct_id.cc)
 

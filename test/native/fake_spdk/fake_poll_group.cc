@@ -97,7 +97,8 @@ int64_t spdk_nvme_poll_group_process_completions(spdk_nvme_poll_group* group, ui
   // A queue pair that fails here is disconnected in a later poll at the earliest.
   for (spdk_nvme_qpair* queue_pair : group->queue_pairs) {
     if (queue_pair->phase == Phase::connecting) {
-      if (!fake::target().silent && --queue_pair->polls_left == 0) queue_pair->phase = Phase::connected;
+      const bool waits = fake::target().silent || fake::target().holds_queue_pairs;
+      if (!waits && --queue_pair->polls_left == 0) queue_pair->phase = Phase::connected;
     } else if (queue_pair->phase == Phase::connected) {
       if (queue_pair->controller->drop.exchange(false)) {
         begin_to_disconnect(*queue_pair);

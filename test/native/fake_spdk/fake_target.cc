@@ -70,6 +70,9 @@ struct FakeLink {
   bool ended = false;
   std::atomic<bool> lost{false};
   std::atomic<bool> event{false};
+  std::atomic<bool> ana_event{false};
+  /** SPDK reads the ANA log itself. */
+  bool reads_ana_log = false;
 
   void end_all(uint16_t status) {
     while (!requests.empty()) {
@@ -127,6 +130,11 @@ void report_namespace_change() {
   for (spdk_nvme_ctrlr* controller : g_controllers) controller->link->event = true;
 }
 
+void report_ana_change() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  for (spdk_nvme_ctrlr* controller : g_controllers) controller->link->ana_event = true;
+}
+
 size_t connects() {
   const std::lock_guard<std::mutex> guard(g_mutex);
   return g_probes.size();
@@ -167,6 +175,7 @@ spdk_nvme_probe_ctx* spdk_nvme_connect_async(const spdk_nvme_transport_id* id,
                                              const spdk_nvme_ctrlr_opts* options,
                                              spdk_nvme_attach_cb attached) {
   auto* probe = new spdk_nvme_probe_ctx{*id, *options, attached, t_watch};
+  fake::target().admin_timeout_ms = options->admin_timeout_ms;
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_probes.insert(probe);
   return probe;
@@ -184,6 +193,9 @@ int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
     controller->add(1, 512, 1024);
     controller->link = std::make_unique<FakeLink>();
     controller->link->watch = probe->watch;
+#if SPDK_NVME_RELEASE >= 2110
+    controller->link->reads_ana_log = !probe->options.disable_read_ana_log_page;
+#endif
     {
       const std::lock_guard<std::mutex> guard(g_mutex);
       g_controllers.insert(controller);
@@ -281,6 +293,13 @@ int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
     spdk_nvme_cpl completion{};
     completion.cdw0 = SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE | SPDK_NVME_ASYNC_EVENT_NS_ATTR_CHANGED << 8;
     if (link.on_event != nullptr) link.on_event(link.event_context, &completion);
+  }
+  // SPDK reports nothing where it cannot read the log.
+  if (link.ana_event.exchange(false) && link.on_event != nullptr && !link.reads_ana_log) {
+    constexpr uint32_t kAnaChange = 3;
+    spdk_nvme_cpl completion{};
+    completion.cdw0 = SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE | kAnaChange << 8;
+    link.on_event(link.event_context, &completion);
   }
   if (fake::target().silent || link.ended) return 0;
   const size_t count = link.requests.size() + controller->aborts.size();

@@ -26,6 +26,10 @@ struct Target {
   /** Controllers of SPDK that were connected, and those of them that have been destroyed. */
   std::atomic<uint64_t> connected{0};
   std::atomic<uint64_t> destroyed{0};
+  /** What the latest connect allows each admin command. */
+  std::atomic<uint32_t> admin_timeout_ms{0};
+  /** Queue pairs in a poll group do not get connected. */
+  std::atomic<bool> holds_queue_pairs{false};
   /** How often admin queues were polled. */
   std::atomic<uint64_t> admin_polls{0};
   /** The connection ends while SPDK identifies the namespaces that have changed, and it takes them for gone. */
@@ -44,8 +48,10 @@ Target& target();
 void lose_queue_pairs();
 /** ... or their admin queue. */
 void lose_admin_queues();
-/** Their controllers report that a namespace has changed. */
+/** Their controllers report that a namespace has changed... */
 void report_namespace_change();
+/** ... or its ANA state, with a log that they do not give. */
+void report_ana_change();
 
 /** The connects that have begun and not ended. */
 size_t connects();

@@ -16,9 +16,10 @@
 #define create_only \
   create_only;      \
   bool async_mode
-#define transport_ack_timeout \
-  transport_ack_timeout;      \
-  uint64_t fabrics_connect_timeout_us
+#define transport_ack_timeout          \
+  transport_ack_timeout;               \
+  uint64_t fabrics_connect_timeout_us; \
+  bool disable_read_ana_log_page
 #include <spdk/nvme.h>
 #undef create_only
 #undef transport_ack_timeout
