@@ -27,6 +27,12 @@ void copy_text(char (&target)[Size], const std::string& text) {
   snprintf(target, Size, "%s", text.c_str());
 }
 
+/**
+ * An hour: many releases compute with microseconds in 32 bits, or multiply them by the ticks of a second, and a longer limit may become
+ * a very short one.
+ */
+constexpr uint32_t kMaxTimeoutMs = 3'600'000;
+
 constexpr int kFirstWithTcpAckTimeout = 2205;
 constexpr int kFirstWithTos = 2301;
 
@@ -52,7 +58,7 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
   options_.keep_alive_timeout_ms = settings.keep_alive_ms;
   // The limit of each command that initialises the controller. SPDK notices a target that disappears
   // meanwhile by this limit only; the default is two minutes. Some of its uses count whole seconds.
-  options_.admin_timeout_ms = std::max(settings.timeout_ms, 1'000U);
+  options_.admin_timeout_ms = std::clamp(settings.timeout_ms, 1'000U, kMaxTimeoutMs);
   if (!settings.host_nqn.empty()) copy_text(options_.hostnqn, settings.host_nqn);
   const auto* host_id = settings.host_id;
   if (std::any_of(host_id, host_id + sizeof(settings.host_id), [](uint8_t byte) { return byte != 0; })) {
@@ -72,7 +78,7 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
   if (settings.tos >= 0) options_.transport_tos = static_cast<uint8_t>(settings.tos);
 #endif
 #if SPDK_NVME_RELEASE >= 2010
-  options_.fabrics_connect_timeout_us = static_cast<uint64_t>(settings.timeout_ms) * 1000;
+  options_.fabrics_connect_timeout_us = uint64_t{std::min(settings.timeout_ms, kMaxTimeoutMs)} * 1000;
 #endif
 #if SPDK_NVME_RELEASE >= 2110
   // lib/multipath reads it. SPDK would wait for it in an attach, and in the poll that reports a change: it reports none if it cannot

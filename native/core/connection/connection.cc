@@ -86,7 +86,7 @@ bool Connection::connect_queue_pairs(const IoQueues& io, Clock::time_point deadl
   for (IoQueues::Share& share : io.shares()) {
     sets_.push_back(std::make_shared<QueueSet>(controller_, context_.linger, share.thread,
                                                std::move(share.rings), context_.history, context_.io_stats));
-    if (!sets_.back()->connect(granted_.queue_depth, deadline)) return false;
+    if (!sets_.back()->connect(granted_.queue_depth, deadline, &stop_)) return false;
   }
   return true;
 }

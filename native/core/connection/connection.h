@@ -58,7 +58,7 @@ class Connection {
 
   // Before serve().
 
-  /** Connects a queue pair for each ring. False if they are not connected in time. */
+  /** Connects a queue pair for each ring. False if they are not connected in time, or it is to stop. */
   bool connect_queue_pairs(const IoQueues& io, std::chrono::steady_clock::time_point deadline,
                            const LingerLock::ExclusiveGuard& held);
   /** Destroys a connection that never served: its queue pairs could not all be connected. */

@@ -285,9 +285,12 @@ Status Connector::connect_queue_pairs(Connection& connection, const spdk::Connec
   if (granted.io_queues < io_.queue_pairs().size()) {
     return Status::failure("ERR_SPDK_NO_IO_QUEUES", "the controller grants fewer I/O queues than before");
   }
-  if (!connection.connect_queue_pairs(io_, Clock::now() + timeout(), held))
-    return connect_failure(watch, log, encrypted());
-  return Status::success();
+  if (connection.connect_queue_pairs(io_, Clock::now() + timeout(), held)) return Status::success();
+  if (stop_.at_least(StopRequest::Level::detach)) {
+    return Status::failure("ERR_SPDK_ABORTED",
+                           "the connection was cancelled while its queue pairs connected");
+  }
+  return connect_failure(watch, log, encrypted());
 }
 
 void Connector::destroy_abandoned(const std::function<void(std::chrono::microseconds)>& pause) {

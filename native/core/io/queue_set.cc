@@ -16,7 +16,7 @@ constexpr std::chrono::microseconds kPatience{500};
 
 }  // namespace
 
-bool QueueSet::connect(uint32_t queue_depth, Clock::time_point deadline) {
+bool QueueSet::connect(uint32_t queue_depth, Clock::time_point deadline, const StopRequest* stop) {
   for (const auto& ring : rings_) {
     ring->bind(controller_, queue_depth);
     if (!pairs_.connect(queue_depth)) return false;
@@ -25,6 +25,7 @@ bool QueueSet::connect(uint32_t queue_depth, Clock::time_point deadline) {
   auto connection = pairs_.connection();
   const Backoff backoff;
   while (connection == Connection::pending && Clock::now() < deadline) {
+    if (stop != nullptr && stop->at_least(StopRequest::Level::detach)) return false;
     pairs_.poll();
     backoff.pause();
     connection = pairs_.connection();

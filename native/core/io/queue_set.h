@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "native/core/base/linger_lock.h"
+#include "native/core/base/stop_request.h"
 #include "native/core/diagnostics/history.h"
 #include "native/core/io/io_ring.h"
 #include "native/core/io/io_stats.h"
@@ -52,10 +53,10 @@ class QueueSet {
   [[nodiscard]] size_t thread() const { return thread_; }
 
   /**
-   * Connects a queue pair for each ring. Thread: control, before other threads use them.
+   * Connects a queue pair for each ring, unless it is to stop meanwhile. Thread: control, before other threads use them.
    * Holds: linger lock (exclusive).
    */
-  bool connect(uint32_t queue_depth, Clock::time_point deadline);
+  bool connect(uint32_t queue_depth, Clock::time_point deadline, const StopRequest* stop = nullptr);
 
   /** The result of one turn of polling. */
   struct Turn {
