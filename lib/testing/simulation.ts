@@ -4,6 +4,9 @@ import { useAddon } from '../native/addon.js';
 import { MemoryAddon } from './addon.js';
 import type { MemoryAddress, MemoryTarget } from './target.js';
 
+/** Those that are not restored, in the order in which they began. */
+const present: Simulation[] = [];
+
 /**
  * Targets in memory, which every environment that is opened meanwhile reaches instead of real ones: without SPDK, hugepages
  * or root. Made by {@link simulate}.
@@ -11,11 +14,11 @@ import type { MemoryAddress, MemoryTarget } from './target.js';
 export class Simulation implements Disposable {
   readonly #addon = new MemoryAddon();
   readonly #targets: MemoryTarget[] = [];
-  readonly #before: ReturnType<typeof useAddon>;
-  #restored = false;
+  #before: ReturnType<typeof useAddon>;
 
   private constructor() {
     this.#before = useAddon(this.#addon);
+    present.push(this);
   }
 
   /** @internal */
@@ -46,11 +49,17 @@ export class Simulation implements Disposable {
     return [...this.#addon.violations.list];
   }
 
-  /** Restores the state before. Open environments stay in memory: close them first. */
+  /**
+   * Restores the state before, or leaves that to a later simulation that has not been restored yet. Open environments stay in memory: close them
+   * first.
+   */
   restore(): void {
-    if (this.#restored) return;
-    this.#restored = true;
-    useAddon(this.#before);
+    const index = present.indexOf(this);
+    if (index < 0) return;
+    present.splice(index, 1);
+    const later = present[index];
+    if (later) later.#before = this.#before;
+    else useAddon(this.#before);
   }
 
   [Symbol.dispose](): void {

@@ -54,6 +54,27 @@ describe('simulate', () => {
     expect(simulation.targets).toEqual([target]);
   });
 
+  it('may be restored in any order', async () => {
+    await env.close();
+    const [first, second, third] = [simulate(), simulate(), simulate()];
+    const isReached = async (one: Simulation) => {
+      const { id } = (one.targets[0] ?? one.addTarget()).addSubsystem(`${nqn}-${one.targets.length}`);
+      await using open = await Environment.init();
+      // Awaited here: the environment is closed at the end.
+      return await open.attach(id).then(
+        () => true,
+        () => false,
+      );
+    };
+    second.restore();
+    expect(await isReached(third)).toBe(true);
+    third.restore();
+    expect(await isReached(first)).toBe(true);
+    first.restore();
+    env = await Environment.init();
+    await attach();
+  });
+
   it('has targets at their addresses, by TCP and by RDMA', async () => {
     expect(subsystem.id).toBe(`trtype:TCP adrfam:IPv4 traddr:192.0.2.7 trsvcid:4421 subnqn:${nqn}`);
     const controller = await env.attach(target.id(nqn, 'RDMA'));
