@@ -83,7 +83,7 @@ describe.each(Object.values(kernelPaths))('over $name', (path) => {
   });
 
   it('hostNqn is what the target calls the host', async () => {
-    // One of its own for each path: the kernel's log has those of earlier tests too.
+    // A host NQN of its own for each path: the kernel's log also has the hosts of earlier tests.
     const hostNqn = `nqn.2026-11.dev.spdk-nvme:host-${path.port.id}-${process.pid}`;
     await attach({ hostNqn });
     expect(

@@ -46,9 +46,9 @@ type HostKeys = Parameters<typeof admitWithKeys>[2];
 
 interface AuthenticatingTarget {
   readonly id: string;
-  /** Sets the keys of the host; who is connected stays connected. */
+  /** Sets the keys of the host; existing connections stay. */
   setKeys(keys: HostKeys): Promise<void>;
-  /** Ends the host's connections, and lets it in again. */
+  /** Ends the host's connections, and allows it again. */
   endConnections(): Promise<void>;
   stop(): Promise<void>;
 }

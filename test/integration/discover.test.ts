@@ -37,7 +37,7 @@ const serviceOf = ({ trtype, traddr, trsvcid, adrfam }: Port) => ({
   trsvcid,
 });
 
-/** What nvme-cli and the kernel's initiator read at a port. */
+/** The discovery log of a port, as nvme-cli and the kernel's initiator read it. */
 function asNvmeCli({ trtype, traddr, trsvcid }: Port): { generation: bigint; entries: unknown[] } {
   const words = ['discover', '-t', trtype, '-a', traddr, '-s', trsvcid, '-o', 'json'];
   const { genctr, records } = JSON.parse(execFileSync('nvme', words, { encoding: 'utf8' }));

@@ -7,7 +7,7 @@ import { limits } from './support/limits.js';
 import { expectNothingHeld, rdmaUse } from './support/rdma.js';
 import { eventually, within } from './support/timing.js';
 
-/** The shortest that a target counts. */
+/** The shortest keep-alive timeout that a target applies. */
 const keepAliveMs = 1_000;
 
 let env: Environment;
@@ -45,7 +45,7 @@ it('a host that hangs is disconnected by the target, which shows that the timeou
   const dropped = await eventually(8 * keepAliveMs, async () => (await rdmaUse()).targetQueues === 0);
   expect(dropped).toBe(true);
   child.kill('SIGCONT');
-  // It finds out, detaches in bounded time, and ends.
+  // The child notices the loss, detaches in bounded time, and ends.
   const { code, stdout, ms } = await child.ended;
   const [, failed, detached] = stdout
     .trim()

@@ -8,7 +8,7 @@ import { rejection } from './support/timing.js';
 let env: Environment | undefined;
 afterEach(() => env?.close());
 
-/** The lines that come of a rejected attach. */
+/** The log lines of a rejected attach. */
 async function linesOf(logLevel?: LogLevel): Promise<LogLine[]> {
   env = await Environment.init({ memoryMb: 64, ...(logLevel && { logLevel }) });
   const lines: LogLine[] = [];
@@ -31,7 +31,7 @@ describe('the log event', () => {
     const lines = await linesOf();
     const line = lines.find(({ level }) => level === 'error');
     expect(line?.message).toMatch(/\w/);
-    // A file of SPDK, or of ours where SPDK logs too little.
+    // The source is a file of SPDK, or of this package where SPDK logs too little.
     expect(line?.source).toMatch(/^\w+\.cc?:\d+:\w+$/);
     for (const { level, message } of lines) {
       expect(severities).toContain(level);

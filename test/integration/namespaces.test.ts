@@ -20,7 +20,7 @@ import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
 import { eventually, rejection } from './support/timing.js';
 
-/** From the change on the target to its announcement here, on a slow machine. */
+/** The maximum time from a change on the target to the event, on a slow machine. */
 const noticed = 5_000;
 
 const nqn = `${subsystems.disk0.nqn}-changing`;
@@ -61,7 +61,7 @@ afterEach(async () => {
 const ids = () => controller.namespaces.map(({ id }) => id);
 const namespace = (id: number) => controller.namespaces.find((one) => one.id === id) as Namespace;
 
-/** Expects the namespaces to become these, and that to be announced. */
+/** Expects that the controller gets these namespaces and emits them. */
 async function becomes(expected: number[]): Promise<void> {
   await eventually(noticed, () => ids().join() === expected.join());
   expect(ids()).toEqual(expected);
@@ -83,7 +83,7 @@ describe('a namespace', () => {
     await becomes([1, 2, 7]);
     expect(namespace(7).blockSize).toBe(4096);
     await works(namespace(7));
-    // What has not changed stays what it is.
+    // Namespaces that have not changed remain the same objects.
     expect(namespace(1)).toBe(before);
     await works(before);
     removeNamespace(nqn, 7);

@@ -115,7 +115,7 @@ describe.each(targets)('the verbs for %s', (_, place) => {
   it('list has the fields and values of nvme-cli', async () => {
     const { Devices: ofAll } = (await json('nvme', 'list')) as { Devices: Json[] };
     const { Devices } = (await ours('list', ...target)) as { Devices: Json[] };
-    // It lists namespaces in the order in which the kernel found them.
+    // nvme-cli lists namespaces in the order in which the kernel found them.
     const theirs = ofAll
       .filter(({ SerialNumber }) => SerialNumber === Devices[0]?.SerialNumber)
       .sort((one, other) => Number(one.NameSpace) - Number(other.NameSpace));
@@ -141,7 +141,7 @@ describe.each(targets)('the verbs for %s', (_, place) => {
   it('discover prints the records of nvme-cli', async () => {
     const found = await ours('discover', ...service);
     const theirs = await json('nvme', 'discover', ...service);
-    // And what is ours alone: the services that the log refers to.
+    // This package's own addition: the services that the log refers to.
     expect(found).toEqual({ ...theirs, genctr: found.genctr, referrals: [], failures: [] });
   });
 

@@ -15,14 +15,14 @@ beforeAll(async () => {
   await expectNothingHeld();
 });
 
-// Each child is also the proof that the one before it has left nothing in its way.
+// Each child also proves that the one before it has left nothing behind that disturbs it.
 afterEach(async () => {
   await expectNothingHeld();
   await eventually(limits.response, () => hugepages().free === before.free);
   expect(hugepages()).toEqual(before);
 });
 
-/** The next one, which is prepared meanwhile. */
+/** The next child, which is prepared while the present one runs. */
 let next: PreparedChild | undefined;
 afterAll(() => next?.kill());
 
@@ -115,6 +115,6 @@ it('after all of these a process starts, attaches and closes as ever', async () 
   const controller = await within(limits.attach, env.attach(ids.disk0));
   await within(limits.detach, controller.detach());
   await within(limits.detach, env.close());
-  // This process goes on, and with it SPDK's memory.
+  // This process continues to run, and SPDK keeps its memory.
   before = hugepages();
 });

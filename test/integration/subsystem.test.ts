@@ -45,7 +45,7 @@ beforeAll(async () => {
   await until(() => subsystem.paths.every(({ state }) => state === 'up'));
 });
 afterEach(async () => {
-  // A test that failed half-way has not given back what it took.
+  // A test that failed half-way has not released its resources.
   for (const name of [nqn, ...allSubsystems.map((one) => one.nqn)]) allow(name, ports.rdma);
   allow(nqn, ports.tcp);
   for (const load of loads.splice(0)) await load.stop();
@@ -102,7 +102,7 @@ it.each(['inaccessible', 'change', 'persistent-loss'] as const)(
       await become('optimized', path(0));
     }
     await load.expectClean(5_000);
-    // Beyond the pauses that the same load makes without a change.
+    // Longer than the pauses of the same load without a change.
     expect(median(pauses)).toBeLessThan(bounds.ana + median(others));
     expect(Math.max(...pauses)).toBeLessThan(emulated.pause);
   },

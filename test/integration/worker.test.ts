@@ -43,7 +43,7 @@ it('several workers use SPDK one after the other', async () => {
   }
 });
 
-/** This process opens SPDK itself, attaches what the worker had, and closes. */
+/** Opens SPDK in this thread, attaches the controller that the worker had, and closes. */
 async function expectUsable(): Promise<void> {
   const env = await within(background, open({ memoryMb: 64 }));
   const controller = await within(limits.attach, env.attach(ids.disk0));

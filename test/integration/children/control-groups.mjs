@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 /**
- * A cgroup of this process alone, of either version.
+ * A cgroup with this process only, of either version.
  * @param {string} controller
  * @param {Record<string, string>} [settings]
  */

@@ -59,7 +59,7 @@ if (what === 'descriptors') {
   const stillServes = await outcomeOf(async () => namespace?.read(buffers[0] ?? big, { offset: 0 }));
   report({ inIo, stillServes, state: controller.state });
   await controller.detach();
-  // In an attach, with more and more memory given back.
+  // Exhausted during an attach: more and more memory is released, until the attach succeeds.
   buffers = [...buffers, ...takeAllMemory()];
   for (let round = 0; round < 6; round++) {
     report({ round, ...(await outcomeOf(cycle)) });

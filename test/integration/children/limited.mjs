@@ -37,7 +37,7 @@ const steps = {
   io: async () => {
     await controller?.namespaces[0]?.read(Buffer.alloc(1 << 20), { offset: 0 });
   },
-  // With more memory than the environment has.
+  // The data needs more memory than the environment has.
   growth: async () => {
     const buffer = env?.allocate(96 << 20);
     if (!buffer) return;

@@ -7,7 +7,7 @@ import { controlGroup, mountAt } from './control-groups.mjs';
 
 /** @typedef {{ reach(): void; leave(): void }} Limit */
 
-/** As many threads as there are. */
+/** The process may have no more threads than it has now. */
 export function threads() {
   const group = controlGroup('pids');
   return {
@@ -16,7 +16,7 @@ export function threads() {
   };
 }
 
-/** All the files that the process may open. */
+/** All file descriptors that the process may have are open. */
 export function descriptors() {
   /** @type {number[]} */
   const taken = [];
@@ -55,7 +55,7 @@ export function hugepages() {
   };
 }
 
-/** The process may have as many hugepages as it has. */
+/** The process may have no more hugepages than it has now. */
 export function hugetlb() {
   const group = controlGroup('hugetlb');
   const [max, current, none] = group.first

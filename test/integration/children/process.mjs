@@ -17,7 +17,7 @@ switch (ending) {
     setInterval(() => {}, 60_000);
     break;
   default:
-    // 'end': nothing but what is pending keeps this process alive.
+    // 'end': only pending operations keep this process alive.
     if (pending) {
       const outcome = await pending.then(
         () => 'fulfilled',

@@ -19,7 +19,7 @@ export function startReaders(controller) {
   const readers = Array.from({ length: 32 }, (_, i) => read(i));
   return {
     codes,
-    /** No read is begun any more. */
+    /** Starts no further reads. */
     stop() {
       reading = false;
     },

@@ -24,7 +24,7 @@ async function linesUnder(prefix: readonly string[], what: string): Promise<Reco
     .map((line) => JSON.parse(line));
 }
 
-/** A code, in time; or success, where it was enough after all. */
+/** Expects an error code in time, or success if the resource was sufficient after all. */
 function expectCoded({ outcome, ms }: Outcome): void {
   expect(outcome).toMatch(/^(ok|ERR_SPDK_\w+)$/);
   expect(outcome).not.toMatch(/TIMEOUT|WEDGED|INTERNAL/);

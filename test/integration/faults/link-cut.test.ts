@@ -1,4 +1,4 @@
-// The link to the target is cut, silently or not, for a while or for good.
+// The link to the target is cut, with or without a notice, for some time or permanently.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -45,7 +45,7 @@ function many(i: number): FabricSubsystem {
   return subsystem;
 }
 
-/** Expects a detach in time, every operation ended, and nothing held. */
+/** Expects that the detach ends in time, that every operation has ended, and that no resource is held. */
 async function expectCleanDetach(controller: Controller, load: Load): Promise<void> {
   load.stop();
   await within(limits.detach, controller.detach());

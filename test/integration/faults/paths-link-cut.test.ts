@@ -16,7 +16,7 @@ const nqn = 'nqn.2026-11.dev.spdk-nvme:cut-paths';
 const device = `/dev/${subsystems.disk1.namespaces[0]?.disk}`;
 /** Beside what the options allow for: a second, and what an emulated machine needs. */
 const margin = { second: 1_000, emulated: 1_500 };
-/** Of RDMA, for each attempt. */
+/** How long RDMA waits for an acknowledgement, in each attempt. */
 const ackMs = (exponent: number) => 0.004_096 * 2 ** exponent;
 
 let env: Environment;
@@ -73,7 +73,7 @@ it.each<[Omit<SubsystemPathOptions, 'id'>, number]>([
   await within(noticedMs + margin.second + margin.emulated, failedOver);
   await load.progress(100);
   expect(load.longestGapMs).toBeLessThan(noticedMs + margin.second + margin.emulated);
-  // Not because the cut went unnoticed.
+  // The path must have been lost: otherwise the cut went unnoticed.
   expect(load.longestGapMs).toBeGreaterThan(noticedMs / 2);
   await mendWire();
   expect(await eventually(limits.noticed, allUp)).toBe(true);

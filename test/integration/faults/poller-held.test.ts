@@ -11,7 +11,7 @@ import { expectNothingHeld } from '../support/rdma.js';
 import { release } from '../support/release.js';
 import { within } from '../support/timing.js';
 
-/** The shortest that a target counts. */
+/** The shortest keep-alive timeout that a target applies. */
 const keepAliveMs = 1_000;
 
 let env: Environment;

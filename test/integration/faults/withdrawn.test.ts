@@ -29,7 +29,7 @@ beforeEach(async () => {
   bystander = new Bystander(await env.attach(ids.disk1));
 });
 afterEach(async () => {
-  // What a test that failed half-way has left must not make the next one fail too.
+  // Remains of a test that failed half-way must not make the next one fail too.
   enableNamespace(disk.nqn, 1);
   allow(disk.nqn);
   await detachLeftovers(env);

@@ -6,11 +6,11 @@ import { limits } from '../support/limits.js';
 import { codeOf, rejection, timed, within } from '../support/timing.js';
 import { memoryMb } from './target.js';
 
-/** What a target must have for these tests. */
+/** The properties that a target must have for these tests. */
 export interface AttachTarget {
-  /** Two of its subsystems. */
+  /** The ids of two of its subsystems. */
   readonly ids: readonly [string, string];
-  /** What their controllers say of themselves. */
+  /** The properties that their controllers report. */
   readonly serials: readonly [string, string];
   /** A subsystem that only this host may use. */
   readonly private: { readonly id: string; readonly allowedHost: string };
@@ -162,7 +162,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
         const [id] = target.ids;
         const controller = await attach();
         await rejection('ERR_SPDK_ALREADY_ATTACHED', limits.response, env.attach(id));
-        // The same place in other words is the same controller.
+        // Another spelling of the same transport id names the same controller.
         const spelled = id
           .replace(/trtype:(\w+)/, (_, type: string) => `trtype=${type.toLowerCase()}`)
           .replace(/adrfam:IPv\d /, '');
@@ -223,7 +223,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
         for (const timeoutMs of [1, 5, 20, 50]) {
           const attached = env.attach(target.ids[1], { timeoutMs }).then(detach);
           const code = await codeOf(attached, 'attached');
-          // Its connections may have gone before SPDK has come back to say so.
+          // Its connections may have ended before SPDK has returned.
           expect(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_DETACHING', 'attached']).toContain(code);
           await expectNothingHere();
           expect(env.controllers).toEqual([]);

@@ -37,7 +37,7 @@ const memoryMb = 128;
 /** Rounds that follow each other write to different places: what a target still does for an earlier one is no harm. */
 const places = 8;
 const placeBytes = 2 << 20;
-/** For what has no limit of its own, on a slow machine. */
+/** The time limit of operations that have none, on a slow machine. */
 const patienceMs = 30_000;
 const maxQueues = 3;
 const maxBytes = 4096;
@@ -51,7 +51,7 @@ interface Outcome {
   readonly started: number;
   readonly acknowledged: number;
   readonly report: DetachReport;
-  /** Operations not ended when the detach began. */
+  /** Operations that had not ended when the detach began. */
   readonly pending: number;
 }
 
@@ -77,7 +77,7 @@ class Writer {
     this.#buffer = memory ?? Buffer.alloc(length);
   }
 
-  /** Until an operation is rejected or aborted; its error. */
+  /** Runs until an operation is rejected or aborted, and resolves with the error. */
   async run(onAcknowledged: () => void): Promise<SpdkError> {
     try {
       for (;;) {
@@ -98,7 +98,7 @@ class Writer {
     }
   }
 
-  /** Says of every block whether it is this version of this round. */
+  /** Returns for every block whether it has this version of this round. */
   isVersion(bytes: Buffer, version: number): boolean {
     return this.fill(Buffer.alloc(bytes.length), version).equals(bytes);
   }
@@ -110,12 +110,12 @@ class Writer {
     return bytes.fill(this.#stamp);
   }
 
-  /** Whether the target has what it acknowledged, or what was under way. */
+  /** Whether the disk has the data of the last acknowledged write, or of one that was under way. */
   holds(bytes: Buffer): boolean {
     const { blockSize } = this.ns;
     for (let at = 0; at < bytes.length; at += blockSize) {
       const block = bytes.subarray(at, at + blockSize);
-      // Before the first acknowledgement anything may be there.
+      // Before the first acknowledged write the disk may have any data.
       if (this.acknowledged === 0) return true;
       if (!this.isVersion(block, this.acknowledged) && !this.isVersion(block, this.acknowledged + 1)) {
         return false;
@@ -243,7 +243,7 @@ export function describeDetachUnderLoad(
     `${name}, at random moments: everything ends once, and what was acknowledged is there`,
     async () => {
       console.log(`${name}: SPDK_NVME_TEST_SEED=${seed}`);
-      // What is kept for the process is made in the first rounds.
+      // The first rounds allocate what SPDK keeps for the whole process.
       await fillPool();
       for (let round = 0; round < 4; round++) await runRound(round);
       await target.expectNothingHeld();

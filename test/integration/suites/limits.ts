@@ -5,23 +5,23 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-/** A code, `ok`, or two of them with `or` between, for each step of children/limited.mjs. */
+/** The outcome of each step of children/limited.mjs: a code, `ok`, or two of these with `or` between. */
 export type Outcomes = Record<'init' | 'attach' | 'io' | 'growth' | 'reset' | 'detach' | 'close', string>;
 
 export interface LimitedPlace {
   readonly id: string;
   readonly expectNothingHeld: () => Promise<void>;
-  /** Of one step, Node's start beside it. */
+  /** The time limit of one step, while other processes of Node.js start. */
   readonly limitMs: number;
 }
 
 const program = fileURLToPath(new URL('../children/limited.mjs', import.meta.url));
-/** Root may lock what it likes, but for this capability. */
+/** Without this capability the limit on locked memory also applies to root. */
 const memlock = [
   ...['prlimit', '--memlock=unlimited'],
   ...['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock'],
 ];
-/** What a child is started by: soon at the limit that it is to reach. */
+/** The commands that start a child, with a limit that it soon reaches. */
 const command = (what: string) => ['prlimit', '--nofile=512', ...(what === 'memlock' ? memlock : [])];
 
 const nothing: Outcomes = {
@@ -40,7 +40,7 @@ const ownMemory = 'ok or ERR_SPDK_NO_MEMORY';
 /** What each limit changes, over every transport. */
 export const limitsOfProcess: Record<string, Partial<Outcomes>> = {
   threads: { init: 'ERR_SPDK_NO_THREADS', attach: 'ERR_SPDK_NO_THREADS' },
-  // A reset closes its own before it opens others.
+  // A reset closes its descriptors before it opens others.
   descriptors: {
     init: 'ERR_SPDK_NO_DESCRIPTORS',
     attach: 'ERR_SPDK_NO_DESCRIPTORS',
@@ -53,7 +53,7 @@ export const limitsOfProcess: Record<string, Partial<Outcomes>> = {
     growth: 'ERR_SPDK_NO_MEMORY',
     reset: ownMemory,
   },
-  // Of the cgroup.
+  // The limit of the cgroup on hugepages.
   hugetlb: {
     init: 'ERR_SPDK_NO_HUGEPAGES',
     attach: 'ERR_SPDK_NO_MEMORY',

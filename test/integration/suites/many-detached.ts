@@ -8,9 +8,9 @@ import { timed } from '../support/timing.js';
 import { FaultyTarget, memoryMb, twoTargetsMb } from './target.js';
 
 export interface ManyDetachedEnvironment {
-  /** Of the target that meets the fault, and of the one that does not. */
+  /** The ids at the target that meets the fault, and at the other one. */
   readonly listeners: readonly [TargetListener, TargetListener];
-  /** Half of them at each target. */
+  /** The controllers, half of them at each target. */
   readonly controllers: number;
   readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
 }
@@ -35,7 +35,7 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
     afterAll(() => env.close());
 
     const ids = [...dead.ids, ...alive.ids];
-    /** The last of so many waits for all the others. */
+    /** The time limit of that many detaches: the last one waits for all the others. */
     const timeoutMs = 60_000;
     async function attachAll(): Promise<Controller[]> {
       const attaches = ids.map((id) => env.attach(id, { ioQueues: 1, timeoutMs }));

@@ -99,7 +99,7 @@ export function describeMetadata(
           expect(await write(wrong)).toMatch(/ERR_SPDK_(IO_FAILED|PROTECTION)/);
         }
 
-        // What arrives with tags other than those that are expected.
+        // Data that arrives with other tags than the expected ones.
         if (kind.protectionType !== 3) {
           const tagged = ns.read(Buffer.alloc(blockSize), {
             offset,

@@ -12,7 +12,7 @@ import { codeOf, eventually, rejection, timed, within } from '../support/timing.
 
 /** What a target must be able to do for these tests: go away, so that connections break, and come back. */
 export interface LosableTarget {
-  /** Where at least two namespaces' worth of blocks are, which a loss does not change. */
+  /** The transport id of a subsystem whose disk has room for the load, and keeps its data when the connection is lost. */
   readonly transportId: string;
   lose(): Promise<void>;
   restore(): Promise<void>;
@@ -70,7 +70,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       const workers = Promise.all(Array.from({ length: depth }, (_, block) => worker(block)));
       return {
         outcomes,
-        /** Ends the load, and checks that every write that was acknowledged is there. */
+        /** Ends the load, and checks that the disk has every acknowledged write. */
         async end(): Promise<void> {
           stopping = true;
           await workers;
@@ -184,7 +184,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       expect(second).toBe(first);
       const reset = codeOf(controller.reset());
       const detached = within(limits.detach, controller.detach());
-      // Asked in the same turn: a detach may be over by the next.
+      // Called in the same turn: the detach may have ended in the next one.
       const rejected = rejection('ERR_SPDK_DETACHING', limits.response, controller.reset());
       expect(await reset).toBe('ERR_SPDK_DETACHING');
       await rejected;

@@ -45,7 +45,7 @@ export function sizesPlan(longest: readonly Way[] = ways): readonly SizesCase[] 
   return all.filter(({ way, length }) => length !== '60 MiB' || longest.includes(way));
 }
 
-/** The bytes of a length, for a controller whose largest command has so many. */
+/** The bytes of a length, for a controller whose commands transfer at most `mdts` bytes. */
 export function bytesOf(length: Length, mdts: number, blockSize: number): number {
   switch (length) {
     case '1 block':

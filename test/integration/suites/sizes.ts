@@ -13,7 +13,7 @@ export interface SizesTarget {
   readonly stop: () => Promise<void>;
 }
 
-/** Bytes that are read from outside at once: the memory for them is DMA memory. */
+/** Bytes of one read that bypasses the interface under test: its buffer is DMA memory. */
 const window = 4 << 20;
 
 /** Transfers of all sizes, for any target. The plan says which are left out, and `longest` what is made of 60 MiB. */
@@ -46,7 +46,7 @@ export function describeSizes(
       await target?.stop();
     });
 
-    /** Where the disk first differs from this; -1: nowhere. */
+    /** The first offset at which the disk differs from this data; -1 if there is none. */
     function diskDiffersAt(content: Buffer, offset: number): number {
       for (let at = 0; at < content.length; at += window) {
         const part = content.subarray(at, at + window);

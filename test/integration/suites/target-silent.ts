@@ -6,7 +6,7 @@ import { Load } from '../support/load.js';
 import { codeOf, eventually, timed, within } from '../support/timing.js';
 import { type FaultEnvironment, FaultFixture } from './target.js';
 
-/** The shortest that a target counts. */
+/** The shortest keep-alive timeout that a target applies. */
 const keepAliveMs = 1_000;
 /** How long a silent target may go unnoticed; and what a test's own clock may be late. */
 const noticedMs = keepAliveMs + 1_000 + limits.response;
@@ -102,7 +102,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
         const ended = await codes;
         expect(new Set(ended.value)).toEqual(new Set(['ERR_SPDK_IO_FAILED']));
         expect(ended.ms).toBeLessThan(noticedMs + limits.response);
-        // Nobody asks it anything more, so that is quick too.
+        // No command is sent to the target any more, so this is fast too.
         await within(limits.response, controller.detach());
       });
       await fixture.bystander.expectUndisturbed(limits.stall);

@@ -12,12 +12,12 @@ import { limits } from '../support/limits.js';
 import { Bystander } from '../support/load.js';
 import { eventually, within } from '../support/timing.js';
 
-/** Where a suite runs: over which transport, beside what. */
+/** The setting of a suite: its transport, and what runs beside it. */
 export interface FaultEnvironment {
   readonly listener: TargetListener;
-  /** A target that nothing happens to: the transport id of one of its subsystems. */
+  /** The transport id of a subsystem at a target without a fault. */
   readonly other: () => Promise<{ id: string; stop: () => Promise<void> }>;
-  /** Expects that nothing is left on either side of controllers that are gone. */
+  /** Expects that detached controllers have left no resources on either side. */
   readonly expectNothingHeld: (limitMs?: number) => Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export class FaultyTarget {
       listener: this.#listener,
       core: os.availableParallelism() - 1,
       memoryMb,
-      // Small, and so soon there: it is started often.
+      // Little memory makes the start fast, and the target is started often.
       sharedBuffers: 511,
       subsystems: this.#subsystems,
     });
@@ -77,7 +77,7 @@ export class FaultyTarget {
     return (await target?.ended)?.crashed ?? false;
   }
 
-  /** From now on it does nothing, although the kernel still acknowledges packets for it. */
+  /** Stops the target's process; the kernel still acknowledges packets for it. */
   freeze(): void {
     if (this.#target) process.kill(this.#target.pid, 'SIGSTOP');
   }
@@ -115,7 +115,7 @@ export class FaultFixture {
     this.bystander = new Bystander(await this.env.attach(this.other.id));
   }
 
-  /** Attaches a controller of the target, which is in good health. */
+  /** Attaches a controller of the target, which works. */
   attach(options: AttachOptions = {}): Promise<Controller> {
     return within(limits.attach, this.env.attach(this.target.id, { ioQueues: 4, ...options }));
   }

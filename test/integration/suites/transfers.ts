@@ -6,13 +6,13 @@ import type { Way } from './sizes-plan.js';
 
 export interface Transfer {
   readonly write: (content: Buffer, offset: number) => Promise<void>;
-  /** Resolves with what was read. */
+  /** Resolves with the data that was read. */
   readonly read: (length: number, offset: number) => Promise<Buffer>;
 }
 
-/** Most buffers that go to the controller without being copied together. */
+/** The maximum of buffers that are used in place; more are copied. */
 const maxParts = 16;
-/** What is around the places for data, and must still be there after a read. */
+/** The bytes around the buffers, which a read must not change. */
 const guard = 0xa5;
 
 export function transfers(env: Environment, ns: Namespace): { readonly [Name in Way]: Transfer } {

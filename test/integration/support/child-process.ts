@@ -13,7 +13,7 @@ export function openFiles(pid: number | undefined): string[] {
     readdirSync(folder)
       .flatMap((fd) => linkOf(`${folder}/${fd}`))
       .map((file) => file.replace(/:\[\d+\]$/, ''))
-      // Its own: libraries that it is just loading.
+      // Files of the child itself: libraries that it is just loading.
       .filter((file) => !/^\/(usr|lib|etc)/.test(file))
       .sort()
   );
@@ -29,7 +29,7 @@ function linkOf(descriptor: string): string[] {
   }
 }
 
-/** What a child process has open that is started now. */
+/** The open files of a child process that is started now. */
 export function inheritedNow(): string[] {
   const child = startSleeper();
   try {

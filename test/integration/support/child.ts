@@ -7,7 +7,7 @@ import { childFile } from './task.js';
 interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** From the moment it said where it had come to. */
+  /** Milliseconds since the child reported its step. */
   readonly ms: number;
   readonly stdout: string;
   readonly stderr: string;

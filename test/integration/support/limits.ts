@@ -3,7 +3,7 @@
  * On hardware everything takes a tenth of these times.
  */
 export const limits = {
-  /** What needs no other machine or process: a rejection, a deadline that has passed. */
+  /** Calls that need no other machine or process: a rejection, a deadline that has passed. */
   response: 1_000,
   /** Starting DPDK, once in a process; later environments take over what it started. */
   start: 10_000,

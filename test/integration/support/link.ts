@@ -16,10 +16,10 @@ export async function layWire(): Promise<void> {
 }
 
 const ends = [wire.near.netdev, wire.far.netdev];
-/** Before the rules that say where packets that have come in belong; see makeWire. */
+/** The priority of a rule that precedes the rules for incoming packets; see makeWire. */
 const pref = 5;
 
-/** From now on packets vanish on the wire. The link stays up, and neither end notices. */
+/** Drops all packets from now on. The link stays up, and neither end notices. */
 export async function cutWire(): Promise<void> {
   await run(
     'ip',
@@ -28,7 +28,7 @@ export async function cutWire(): Promise<void> {
   );
 }
 
-/** From now on the link is down, and both machines know it. */
+/** Takes the link down; both machines notice. */
 export async function unplugWire(): Promise<void> {
   await run('ip', ['link', 'set', wire.far.netdev, 'down']);
 }

@@ -10,7 +10,7 @@ export class Load {
   readonly #workers: Promise<void>[];
   readonly #block: number;
   #stopped = false;
-  /** Operations begun, and operations that ended; each ends once. */
+  /** The number of operations that were started, and of those that have ended; each ends once. */
   begun = 0;
   ended = 0;
   /** How operations failed. */
@@ -45,18 +45,18 @@ export class Load {
     this.#lastOk = performance.now();
   }
 
-  /** Resolves after so many more successes. */
+  /** Resolves after that many further successes. */
   async progress(count = 1): Promise<void> {
     const goal = this.ok + count;
     while (this.ok < goal) await sleep(5);
   }
 
-  /** Begins nothing more. */
+  /** Starts no further operations. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** Expects that, with nothing new begun, every operation ends within a time. */
+  /** Starts no further operations, and expects that every operation ends within a time. */
   async expectAllEnd(limitMs: number): Promise<void> {
     this.stop();
     await Promise.race([Promise.all(this.#workers), sleep(limitMs, undefined, { ref: false })]);

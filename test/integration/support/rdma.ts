@@ -8,7 +8,7 @@ import { eventually } from './timing.js';
 
 /** RDMA resources of the whole machine, which is the fabric's. */
 export interface RdmaUse {
-  /** What user processes hold: the initiator. */
+  /** Resources of user processes, that is, of the initiator. */
   readonly pd: number;
   readonly cq: number;
   readonly qp: number;

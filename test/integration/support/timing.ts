@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { SpdkError, SpdkErrorCode } from '../../../lib/index.js';
 
-/** What a promise came to, and the milliseconds it took from here on. */
+/** The outcome of a promise, and the milliseconds until it settled, counted from this call. */
 export async function timed<T>(promise: Promise<T>): Promise<{ value: T; ms: number }> {
   const begun = performance.now();
   const value = await promise;
@@ -17,14 +17,14 @@ export function codeOf(promise: Promise<unknown>, fulfilled = 'none'): Promise<s
   );
 }
 
-/** Expects a promise to be fulfilled within a time, and gives its value. */
+/** Expects that a promise is fulfilled within a time, and resolves with its value. */
 export async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   const { value, ms } = await timed(promise);
   expect(ms).toBeLessThan(limitMs);
   return value;
 }
 
-/** Expects a promise to be rejected with a code within a time, and gives the error. */
+/** Expects that a promise rejects with a code within a time, and resolves with the error. */
 export async function rejection(
   code: SpdkErrorCode,
   limitMs: number,
@@ -41,7 +41,7 @@ export async function rejection(
   return value.error as SpdkError;
 }
 
-/** Waits until something holds; false when it did not in time. */
+/** Waits until a condition holds; resolves with false if it does not in time. */
 export async function eventually(
   limitMs: number,
   condition: () => boolean | Promise<boolean>,

@@ -13,9 +13,9 @@ export class VerifiedLoad {
   #lastOk = performance.now();
   #longestGapMs = 0;
   ok = 0;
-  /** What was read wrong, and how operations failed. */
+  /** Reads that returned wrong data, and the errors of operations that failed. */
   readonly findings: string[] = [];
-  /** By worker: the number that its block holds. */
+  /** The number in the block of each worker. */
   readonly #numbers: number[];
 
   constructor(namespace: NamespaceOperations, { depth = 32, blocks = 8 } = {}) {
@@ -43,7 +43,7 @@ export class VerifiedLoad {
     return this.longestGapMs;
   }
 
-  /** Resolves after so many more operations. */
+  /** Resolves after that many further operations. */
   async progress(count = 1): Promise<void> {
     for (const goal = this.ok + count; this.ok < goal && this.findings.length === 0; ) await sleep(5);
     expect(this.findings).toEqual([]);

@@ -3,9 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { childFile, type Step, taskFor } from './task.js';
 
 export interface StartedWorker {
-  /** Where it has come to, or why it has not. */
+  /** The step that the worker has reached, or the reason why it has not. */
   readonly message: { readonly at: Step } | { readonly code: string; readonly text: string };
-  /** Resolves with its exit code when it has ended, by itself or otherwise. */
+  /** Resolves with the worker's exit code when it has ended for any reason. */
   readonly ended: Promise<number>;
   terminate(): Promise<number>;
 }
