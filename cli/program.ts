@@ -22,6 +22,7 @@ import { addExamples, usageMessage } from './engine/options/examples.js';
 import { keyError, withoutKeys } from './engine/options/key-options.js';
 import { explain, statusOfError, UsageError } from './engine/process/exit.js';
 import { packageVersion } from './engine/process/package.js';
+import { lookUpTarget } from './engine/target/host-name.js';
 
 /** Where the help text and errors go; tests collect them. */
 export interface Output {
@@ -78,8 +79,9 @@ export async function run(words: readonly string[], output: Output = processOutp
   process.exitCode = 0;
   const program = makeProgram(output);
   let verb = '';
-  program.hook('preAction', (_, command) => {
+  program.hook('preAction', async (_, command) => {
     verb = command.name();
+    await lookUpTarget(command);
   });
   try {
     await program.parseAsync(joined(words), { from: 'user' });

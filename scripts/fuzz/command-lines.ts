@@ -1,6 +1,8 @@
 // Random words on the command line: accepted, or rejected with one line that gives the reason. What the parser takes is run, to
 // see what the verb itself says: in memory, where there is no target.
 
+import dns from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { type Command, CommanderError } from 'commander';
 import fc from 'fast-check';
 import { exampleOf } from '../../cli/engine/options/examples.js';
@@ -38,7 +40,9 @@ export function idle(output: Output): { program: Command; ran: string[] } {
 /** What a verb does first with a target's options; they are right or rejected, or the verb's result is wrong. */
 function lookAtTarget(verb: Command): void {
   if (!verb.options.some(({ long }) => long === '--traddr')) return;
-  const options = verb.opts<TargetOptions>();
+  const given = verb.opts<TargetOptions>();
+  const named = given.traddr !== undefined && !isIP(given.traddr);
+  const options = named ? { ...given, traddr: addressOf(given.hostTraddr) } : given;
   const looks: ((given: TargetOptions) => void)[] = [
     (given) => {
       for (const id of targetsOf(given)) checkAttachable(parseTransportId(id));
@@ -53,6 +57,11 @@ function lookAtTarget(verb: Command): void {
       if (!(error instanceof UsageError)) throw error;
     }
   }
+}
+
+/** The address of every host name here. */
+function addressOf(hostTraddr = ''): string {
+  return isIP(hostTraddr) === 6 ? '2001:db8::9' : '192.0.2.9';
 }
 
 const { program: sample } = idle(silent);
@@ -79,7 +88,7 @@ const target = fc
   .record(
     {
       '-t': fc.constantFrom('tcp', 'rdma', 'TCP'),
-      '-a': fc.constantFrom('192.0.2.1', '::1', 'fe80::1%lo', 'localhost', '1.2.3'),
+      '-a': fc.constantFrom('192.0.2.1', '::1', 'fe80::1%lo', 'localhost', 'a-b.example.', '-a', '1.2.3'),
       '-s': fc.oneof(fc.integer().map(String), fc.constantFrom('4420', '0', '')),
       '-n': fc.constantFrom('nqn.2016-06.io.spdk:cnode1', 'nqn', 'nqn.2014-08.org.nvmexpress.discovery'),
       '-r': fc.constantFrom('trtype:TCP traddr:192.0.2.1', 'trtype:PCIe traddr:0000:01:00.0', 'x'),
@@ -171,6 +180,10 @@ async function runWithoutTargets(words: readonly string[]): Promise<{ status: nu
   const { stdout, stderr } = process;
   const [writeOut, writeErr, listeners] = [stdout.write, stderr.write, listenersNow()];
   const simulation = simulate();
+  const { lookup } = dns;
+  const found = async (_: string, { family }: { family: number }) =>
+    family === 6 ? { address: addressOf('::1'), family } : { address: addressOf(), family: 4 };
+  Object.assign(dns, { lookup: found });
   stdout.write = () => true;
   stderr.write = (text: string | Uint8Array) => written.push(String(text)) > 0;
   try {
@@ -179,6 +192,7 @@ async function runWithoutTargets(words: readonly string[]): Promise<{ status: nu
   } finally {
     Object.assign(stdout, { write: writeOut });
     Object.assign(stderr, { write: writeErr });
+    Object.assign(dns, { lookup });
     simulation.restore();
     process.exitCode = 0;
     // A process runs one verb, whose signals are listened to until its end.

@@ -62,7 +62,8 @@ const id = 'trtype:TCP traddr:192.0.2.1 trsvcid:4420';
 it.each([
   [['list'], '--transport, --traddr, --nqn missing'],
   [['list', '-t', 'nvme'], '--transport'],
-  [['list', '-a', 'localhost'], '--traddr'],
+  [['list', '-a', '10.0.0.256'], '--traddr'],
+  [['list', '-a', 'a host'], '--traddr'],
   [['list', ...target, '-s', '65536'], '--trsvcid'],
   [['list', '-n', 'cnode1'], '--nqn'],
   [['list', ...target, '-q', 'host'], '--hostnqn'],

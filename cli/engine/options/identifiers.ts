@@ -23,6 +23,15 @@ export function address(text: string): string {
   throw new InvalidArgumentError('The value must be an IPv4 or IPv6 address.');
 }
 
+/** A host name; its last part has a letter, so that 10.0.0.256 is none. */
+const hostName = /^([a-z\d_]([\w-]*[a-z\d_])?\.)*(?=[\w-]*[a-z])[a-z\d_]([\w-]*[a-z\d_])?\.?$/i;
+
+/** An IP address, or a name for which there may be one. */
+export function host(text: string): string {
+  if (isIP(text) || hostName.test(text)) return text;
+  throw new InvalidArgumentError('The value must be an IPv4 or IPv6 address, or a host name.');
+}
+
 /** A UUID of the form 8-4-4-4-12. All zeroes mean "no identifier", which targets reject. */
 export function uuid(text: string): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) && /[^0-]/.test(text)) return text;

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { type Command, Option } from 'commander';
 import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
 import { codeOf, explain, Failure, UsageError } from '../process/exit.js';
-import { address, nqn, transportId, uuid } from './identifiers.js';
+import { address, host, nqn, transportId, uuid } from './identifiers.js';
 import { addKeyOptions, type KeyOptions, keysOf } from './key-options.js';
 import { integer } from './numbers.js';
 
@@ -49,8 +49,8 @@ export function addTargetOptions(
   const port = discovery ? '8009 over TCP, else 4420' : '4420';
   const repeat = several ? '; may be given several times' : '';
   command
-    .addOption(new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']))
-    .option('-a, --traddr <ADDRESS>', 'the target’s IP address', address)
+    .addOption(transportOption())
+    .option('-a, --traddr <ADDRESS>', 'the target’s IP address or host name', host)
     .option('-s, --trsvcid <PORT>', `the target’s port (default: ${port})`, servicePort)
     .option('-n, --nqn <NQN>', `${nqnHelp}${repeat}`, collect(nqn))
     .option('-r, --transport-id <ID>', `all of these in SPDK’s notation${repeat}`, collect(transportId))
@@ -71,6 +71,13 @@ export function addTargetOptions(
       integer(0, maxKeepAlive),
     );
   return addKeyOptions(command);
+}
+
+/** As in nvme-cli, and in capitals, as in SPDK's notation. */
+function transportOption(): Option {
+  const option = new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']);
+  const parse = option.parseArg;
+  return option.argParser((text, before) => parse?.(text.toLowerCase(), before));
 }
 
 function servicePort(text: string): string {

@@ -1,0 +1,36 @@
+// Targets that are named by a host name, as nvme-cli allows it: SPDK takes addresses only.
+
+import dns from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { explain, Failure } from '../process/exit.js';
+
+interface Named {
+  readonly traddr?: string;
+  readonly hostTraddr?: string;
+  readonly timeout?: number;
+}
+
+/**
+ * Puts an address into the place of a host name in `--traddr`. With `--host-traddr` it is one of that family, else an IPv4
+ * address if there is one.
+ * @throws {Failure} if none is found within `--timeout`
+ */
+export async function lookUpTarget(command: Command): Promise<void> {
+  const { traddr, hostTraddr = '', timeout = 0 } = command.opts<Named>();
+  if (traddr === undefined || isIP(traddr)) return;
+  const timer = new AbortController();
+  const late = sleep(timeout, undefined, { signal: timer.signal }).then(() => {
+    throw new Failure(`no response of the resolver for ${timeout} ms`);
+  });
+  try {
+    const found = dns.lookup(traddr, { family: isIP(hostTraddr), verbatim: false });
+    command.setOptionValue('traddr', (await Promise.race([found, late])).address);
+  } catch (error) {
+    throw new Failure(`--traddr ${traddr} has no address: ${explain(error)}`);
+  } finally {
+    timer.abort();
+    late.catch(() => {});
+  }
+}
