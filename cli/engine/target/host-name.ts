@@ -4,7 +4,7 @@ import dns from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { explain, Failure } from '../process/exit.js';
+import { Failure } from '../process/exit.js';
 
 interface Named {
   readonly traddr?: string;
@@ -28,7 +28,7 @@ export async function lookUpTarget(command: Command): Promise<void> {
     const found = dns.lookup(traddr, { family: isIP(hostTraddr), verbatim: false });
     command.setOptionValue('traddr', (await Promise.race([found, late])).address);
   } catch (error) {
-    throw new Failure(`--traddr ${traddr} has no address: ${explain(error)}`);
+    throw new Failure(`--traddr ${traddr} has no address: ${error instanceof Error ? error.message : error}`);
   } finally {
     timer.abort();
     late.catch(() => {});
