@@ -64,9 +64,16 @@ Reason reason_in(const Lines& lines) {
   return Reason::unknown;
 }
 
+void remove_all(std::string& line, const std::string& name) {
+  if (name.empty()) return;
+  for (size_t at = line.find(name); at != std::string::npos; at = line.find(name, at))
+    line.erase(at, name.size());
+}
+
 }  // namespace
 
-ConnectFailure connect_failure(const Lines& lines) {
+ConnectFailure connect_failure(Lines lines, const std::string& subsystem) {
+  for (std::string& line : lines) remove_all(line, subsystem);
   for (const std::string& line : lines) {
     if (const auto status = rejection_in(line)) return {.reason = Reason::rejected, .status = status};
   }

@@ -40,7 +40,8 @@ struct ConnectFailure {
 /**
  * Finds the reason in SPDK's log lines of a connect: its API returns only that there is no controller. Knows
  * the texts of v20.07 to v26.05. Thread: any.
+ * @param subsystem the name (NQN) that was connected to. SPDK has it in many lines, and any words may be in it
  */
-ConnectFailure connect_failure(const std::vector<std::string>& lines);
+ConnectFailure connect_failure(std::vector<std::string> lines, const std::string& subsystem = "");
 
 }  // namespace spdk_nvme::spdk

@@ -32,6 +32,15 @@ TEST(ConnectFailure, HasTheStatusOfARejectedConnect) {
   EXPECT_EQ(printed.status->sc, 0x82);
 }
 
+TEST(ConnectFailure, IsNotReadFromTheNameOfTheSubsystem) {
+  const std::string name = "nqn.2026-11.com.example:TLS-pool";
+  const auto before = connect_failure({"Connect command failed, rc -5, trtype:TCP subnqn:" + name}, name);
+  EXPECT_EQ(before.reason, Reason::rejected);
+  const auto since =
+      connect_failure({"[" + name + "] in failed state.", "connect() failed, errno = 111"}, name);
+  EXPECT_EQ(since.reason, Reason::unreachable);
+}
+
 TEST(ConnectFailure, MayBeTriedAgainWhenTheControllerWasBusy) {
   const auto busy =
       connect_failure({"The command completed with error: sct 1, sc 129", "Connect command failed"});

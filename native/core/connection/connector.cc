@@ -70,13 +70,15 @@ std::string address_key(const ConnectRequest& request) {
 }
 
 /** Says why a connect failed, as far as SPDK's log does. */
-Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log, bool encrypted) {
+Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& log,
+                       const ConnectRequest& request) {
   if (watch.attempt_disconnected()) {
     return Status::failure("ERR_SPDK_TIMEOUT", "the target did not respond for too long while connecting");
   }
   // SPDK does not report this, and an address that has just passed the check is not checked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
-  return connect_status(log.lines(), watch.target_has_ended(), encrypted);
+  const bool encrypted = request.connect.keys.tls_psk != nullptr;
+  return connect_status(log.lines(), request.transport_id.subnqn, watch.target_has_ended(), encrypted);
 }
 
 }  // namespace
@@ -259,7 +261,7 @@ Status Connector::connect_controller(Attempt& attempt, OnDetach on_detach, const
     progress = attempt.call->poll();
   }
   if (progress == Progress::connected) return Status::success();
-  return connect_failure(*attempt.watch, log, encrypted());
+  return connect_failure(*attempt.watch, log, request_);
 }
 
 /** Connects a queue pair for each ring, which the first connection makes. */
@@ -290,7 +292,7 @@ Status Connector::connect_queue_pairs(Connection& connection, const spdk::Connec
     return Status::failure("ERR_SPDK_ABORTED",
                            "the connection was cancelled while its queue pairs connected");
   }
-  return connect_failure(watch, log, encrypted());
+  return connect_failure(watch, log, request_);
 }
 
 void Connector::destroy_abandoned(const std::function<void(std::chrono::microseconds)>& pause) {

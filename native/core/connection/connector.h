@@ -95,7 +95,6 @@ class Connector {
   [[nodiscard]] std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(request_.connect.timeout_ms);
   }
-  [[nodiscard]] bool encrypted() const { return request_.connect.keys.tls_psk != nullptr; }
 
   const ConnectionContext context_;
   const ConnectRequest& request_;
