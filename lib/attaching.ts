@@ -18,7 +18,7 @@ import { formatTransportId, type TransportId } from './options/transport-id.js';
 
 /** A cancelled attach may take this long to end by itself, which spares the target a broken connection. */
 const forceDisconnectMs = 1_000;
-/** How often an attach looks whether an earlier one, which was cancelled, has ended. */
+/** How often an attach checks whether an earlier one, which was cancelled, has ended. */
 const retryMs = 20;
 /** Options with the identity of the host. */
 export type IdentifiedOptions = ResolvedAttachOptions & { readonly hostNqn: string; readonly hostId: string };

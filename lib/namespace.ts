@@ -153,7 +153,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     try {
       const limits = readTransfer(options, fields, this);
       const { offset, flags, given } = fields;
-      // The options' getters may have done anything to the buffer: it is looked at when none can run any more.
+      // The options' getters may have done anything to the buffer: it is checked when none of them can run any more.
       const bytes = writableBytesOf(target, 'buffer');
       const length = rangeBytes(this, bytes.length, given);
       this.check(offset, length);

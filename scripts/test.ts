@@ -3,7 +3,7 @@
 // compiled and the source is checked beside the others, with the processor time that those leave.
 import { type PartName, parseArguments } from './testing/arguments.js';
 import { prepareNativeTests, runNativeTests } from './testing/native.js';
-import { nodeOfThisLine, runOnNodeReleases } from './testing/node-releases.js';
+import { nodeOfThisMajor, runOnNodeReleases } from './testing/node-releases.js';
 import { type Part, runParts } from './testing/session.js';
 import { runSourceChecks } from './testing/source.js';
 import { runSourceChecksBeside } from './testing/source-beside.js';
@@ -18,7 +18,7 @@ const parts: Readonly<Record<PartName, Part>> = {
   },
   unit: {
     title: 'Unit tests',
-    run: (folder, signal) => runOnHost(['unit', 'source'], folder, signal, { node: nodeOfThisLine() }),
+    run: (folder, signal) => runOnHost(['unit', 'source'], folder, signal, { node: nodeOfThisMajor() }),
   },
   tcp: { title: 'I/O tests over TCP', run: (folder, signal) => runOnHost(['tcp'], folder, signal) },
   // After the tests over TCP, which leave enough time to compile it; before the integration tests, which use a part of it.

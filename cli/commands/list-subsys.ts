@@ -49,7 +49,7 @@ export function addListSubsystems(program: Command): void {
       }),
     ),
   ).action(async (given: Given) => {
-    // Here --nqn names what is looked for, not the service.
+    // Here --nqn selects subsystems, and does not name the service.
     const { nqn = [], ...target } = given;
     const service = serviceOf(target);
     const wanted = ({ subsystemNqn }: DiscoveryEntry) => nqn.length === 0 || nqn.includes(subsystemNqn);

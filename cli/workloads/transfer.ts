@@ -95,7 +95,7 @@ export async function send(
   try {
     const pieces = new Chunks(input, PIECE, total ?? most)[Symbol.asyncIterator]();
     for (let next = pieces.next(); ; ) {
-      // A piece that fails ends it at once: an input such as a pipe may bring nothing more for hours.
+      // A piece that fails ends the transfer immediately: an input such as a pipe may have no further data for hours.
       const read = await Promise.race([next, ...running]);
       if (!read) continue;
       if (read.done) break;

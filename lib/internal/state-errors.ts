@@ -1,4 +1,4 @@
-// The errors for new requests that a controller or an environment does not take: by their state, or by their size.
+// The errors for new requests that a controller or an environment rejects, because of its state or of their size.
 
 import { SpdkError } from '../errors/spdk-error.js';
 import type { ControllerState } from '../types.js';

@@ -1,4 +1,4 @@
-// When this thread looks for completions, and when a poller does.
+// When this thread polls for completions, and when a poller does.
 
 import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
@@ -14,7 +14,7 @@ export interface Reaped {
   reap(): boolean;
   /** Asks native code to call for the next completion, and the poller to poll meanwhile. */
   requestWake(): void;
-  /** Withdraws that request: this thread looks itself. */
+  /** Withdraws that request: this thread polls itself. */
   withdrawWake(): void;
 }
 
@@ -72,7 +72,7 @@ export class CompletionLoop {
   /** Reaps the completions of every queue pair. Native code calls for it, or there is some other reason. */
   reapAll(): void {
     for (const queuePair of this.#queuePairs) {
-      // Before looking: what completes afterwards is called for.
+      // Before the reap: native code calls for what completes afterwards.
       if (this.#mode === 'threads') queuePair.requestWake();
       if (this.#mode === 'inline') queuePair.poll(0);
       queuePair.reap();

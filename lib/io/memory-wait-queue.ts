@@ -18,7 +18,7 @@ export class MemoryWaitQueue {
   readonly #waiters = new Set<MemoryWaiter>();
   #turn: MemoryWaiter | undefined;
 
-  /** Whether a waiter may take memory now: no other waiter is before it. */
+  /** Whether a waiter may take memory now, because no other waiter is before it. */
   lets(waiter: MemoryWaiter): boolean {
     return this.#waiters.size === 0 || this.#turn === waiter;
   }

@@ -225,7 +225,7 @@ export class Ring {
   }
 
   /**
-   * Has native code call at the next completion. What completes before {@link reap} looks is found there, or called for.
+   * Has native code call at the next completion. What completes before {@link reap} is found by it, or called for.
    */
   requestWake(): void {
     Atomics.store(this.#words, wakeWord, 1);

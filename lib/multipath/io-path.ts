@@ -6,9 +6,9 @@ import type { PathNamespace } from './namespace-operations.js';
 
 /** What an I/O path needs of the path that it leads over. */
 export interface IoPathOwner {
-  /** Whether the path takes commands now. */
+  /** Whether the path accepts commands now. */
   readonly usable: boolean;
-  /** Whether the path may take commands later, and operations are to wait for that. */
+  /** Whether the path may accept commands later, and operations are to wait for that. */
   readonly returning: boolean;
   readonly preferred: boolean;
   /** Whether its controller has an ANA log. */

@@ -1,4 +1,4 @@
-// Which of several paths the next command takes. Runs for every command, so that it looks at nothing but what is usable.
+// Chooses the path of the next command. This runs for every command, so it considers usable paths only.
 
 import type { PathPolicy, PathSelector } from '../options/subsystem.js';
 import type { IoPath } from './io-path.js';
@@ -6,7 +6,7 @@ import type { IoPath } from './io-path.js';
 /** Chooses the path of each operation of one namespace. */
 export class Selector<Path extends IoPath = IoPath> {
   readonly #choose: () => Path | undefined;
-  /** Paths that take commands, whatever they cost. */
+  /** Paths that accept commands, whatever they cost. */
   #usable: readonly Path[] = [];
   /** Optimized paths, or if there are none, non-optimized ones. */
   #best: readonly Path[] = [];

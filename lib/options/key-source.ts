@@ -127,7 +127,7 @@ export class KeySource {
   }
 }
 
-/** Does something with keys that have been copied. If it throws, nobody gets them, and they are wiped. */
+/** Runs a function with copies of keys. If it throws, the copies are wiped. */
 export function wipedIfThrown<Result>(
   sources: readonly (KeySource | undefined)[],
   work: () => Result,

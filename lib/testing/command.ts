@@ -80,7 +80,7 @@ export function readCommand(words: Uint32Array, command: number, segments: numbe
   };
 }
 
-/** Bytes of data of a command that native code sends as one, whatever the controller takes; 0 for one that it splits. */
+/** Bytes of data of a command that native code sends as one, whatever the maximum of the controller; 0 for one that it splits. */
 export function wholeBytes({ operation, parts, blocks, blockSize }: RingCommand): number {
   if (operation === ioOpcodes.raw) return parts.reduce((sum, { length }) => sum + length, 0);
   return operation === ioOpcodes.compareAndWrite ? blocks * blockSize : 0;

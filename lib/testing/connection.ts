@@ -70,7 +70,7 @@ export class Connection {
     this.subsystem.target.respond(() => {
       if (!pending.open()) return;
       if (wholeBytes(command) > this.subsystem.maxTransferBytes) {
-        this.lose('a command was larger than the controller takes');
+        this.lose('a command was larger than the maximum of the controller');
         return;
       }
       const parts = uses.map((use) => memory.bytes(use));
@@ -97,7 +97,7 @@ export class Connection {
       if (!pending.open()) return;
       if (question.data.byteLength > this.subsystem.maxTransferBytes) {
         pending.end(undefined);
-        this.lose('an admin command was larger than the controller takes');
+        this.lose('an admin command was larger than the maximum of the controller');
         return;
       }
       pending.end(this.subsystem.admin(question, this));

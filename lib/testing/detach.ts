@@ -9,7 +9,7 @@ export interface DetachSettings {
   readonly timeoutMs: number;
 }
 
-/** Between two looks at how far the drain has come. */
+/** The time between two checks of the drain. */
 const pauseMs = 5;
 /** A controller that has not responded within this time, or a third of the caller's if that is less, is dead. */
 const responseLimitMs = 1_000;

@@ -1,4 +1,4 @@
-// When a controller in memory takes its target for dead.
+// When a controller in memory considers its target dead.
 
 import type { MemoryTargetFaults } from './faults.js';
 import type { Scheduler } from './scheduler.js';

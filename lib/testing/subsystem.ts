@@ -231,7 +231,7 @@ export class MemorySubsystem {
   }
 }
 
-/** Returns the status of a command to a zone that does not take it; else 0, and the write pointer has moved. */
+/** Returns the status of a command that its zone rejects; else 0, and the write pointer has moved. */
 function zoneStatus(zones: MemoryZones, { operation: what, block, blocks }: RingCommand): number {
   const writes = [ioOpcodes.write, ioOpcodes.writeZeroes, ioOpcodes.compareAndWrite].some(
     (one) => one === what,

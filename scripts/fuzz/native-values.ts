@@ -71,7 +71,7 @@ const numbers = [
   ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
 ];
 
-/** A value of any kind, some of which do something when they are looked at. */
+/** A value of any kind, some of which run code when they are read. */
 export function anyValue(random: Random, depth = 0): unknown {
   switch (random.below(depth > 2 ? 12 : 16)) {
     case 0:

@@ -9,7 +9,7 @@ const edges = [
   ...[Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.MIN_VALUE],
 ];
 
-/** Objects that do something when they are looked at. */
+/** Objects that run code when they are read. */
 const hostile: fc.Arbitrary<unknown> = fc
   .constantFrom<() => unknown>(
     () =>

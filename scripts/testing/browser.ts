@@ -1,4 +1,4 @@
-// Pages in a real browser, which Playwright drives: they are looked at as a reader would see them.
+// Pages in a real browser, which Playwright drives, so that they are checked as a reader sees them.
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';

@@ -7,19 +7,19 @@ import { type RunOptions, runOnHost } from './vitest.js';
 
 const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test.ts`);
 
-/** The oldest release that package.json names of the line of the Node.js that runs this. */
-export function nodeOfThisLine(): string {
-  const line = lineOf(process.versions.node);
-  const release = nodeReleases.find(({ version }) => lineOf(version) === line);
+/** The oldest release that package.json names of the major version that runs this. */
+export function nodeOfThisMajor(): string {
+  const major = majorOf(process.versions.node);
+  const release = nodeReleases.find(({ version }) => majorOf(version) === major);
   return release ? nodeProgram(release.version) : process.execPath;
 }
 
-const lineOf = (version: string) => version.split('.')[0];
+const majorOf = (version: string) => version.split('.')[0];
 
 /**
- * What depends on Node.js, on the oldest release of each line that package.json names: the unit tests, which load the
- * addon, and the TCP tests that attach, read and write, and reset. The part of the unit tests has run those of the line
- * of this Node.js ({@link nodeOfThisLine}).
+ * What depends on Node.js, on the oldest release of each major version that package.json names: the unit tests, which load the
+ * addon, and the TCP tests that attach, read and write, and reset. The part of the unit tests has run those of the major version
+ * of this Node.js ({@link nodeOfThisMajor}).
  */
 export async function runOnNodeReleases(folder: string, signal: AbortSignal): Promise<Counts> {
   const run = async (version: string, project: 'unit' | 'tcp', options: RunOptions): Promise<Counts> => {
@@ -28,7 +28,7 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
     return within(`Node.js ${version}`, ran(counts));
   };
   const versions = nodeReleases.map(({ version }) => version);
-  const others = versions.filter((version) => nodeProgram(version) !== nodeOfThisLine());
+  const others = versions.filter((version) => nodeProgram(version) !== nodeOfThisMajor());
   // At the same time, since they wait for half of it, and have no target that spins on a processor.
   console.log(`\nNode.js ${others.join(' and ')}: unit`);
   const all = await Promise.all(others.map((version) => run(version, 'unit', { late: true })));

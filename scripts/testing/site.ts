@@ -9,7 +9,7 @@ import { checkPages } from './site-pages.js';
 
 const require = createRequire(import.meta.url);
 
-/** The site of the API and the guides in build/docs, made without a warning, and looked at in a browser. */
+/** The site of the API and the guides in build/docs, made without a warning, and checked in a browser. */
 export const siteCheck: Check = {
   name: 'TypeDoc: the site of the API and the guides, without warnings',
   run: async (signal) => {

@@ -21,7 +21,7 @@ export interface RunOptions {
 
 /**
  * The projects that run here: `unit`, `source`, which reads and compiles the checkout, `tcp` with SPDK's own target on
- * the host's loopback, and `fabric`, which looks at the fabric from outside.
+ * the host's loopback, and `fabric`, which tests the fabric from outside.
  */
 export async function runOnHost(
   projects: readonly ('unit' | 'source' | 'tcp' | 'fabric')[],

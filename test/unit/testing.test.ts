@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseArguments, partNames } from '../../scripts/testing/arguments.js';
 import { command, runChecks } from '../../scripts/testing/checks.js';
 import { duration } from '../../scripts/testing/duration.js';
-import { nodeOfThisLine } from '../../scripts/testing/node-releases.js';
+import { nodeOfThisMajor } from '../../scripts/testing/node-releases.js';
 import { runParts } from '../../scripts/testing/session.js';
 
 const { signal } = new AbortController();
@@ -138,7 +138,7 @@ describe('a part that is prepared', () => {
 
 it('the unit tests run on the oldest release of the line of this Node.js', () => {
   const [major] = process.versions.node.split('.');
-  expect(nodeOfThisLine()).toMatch(new RegExp(`/v${major}\\.[0-9.]+/bin/node$`));
+  expect(nodeOfThisMajor()).toMatch(new RegExp(`/v${major}\\.[0-9.]+/bin/node$`));
 });
 
 describe('the arguments of npm test', () => {

@@ -52,12 +52,12 @@ export interface Measurement {
 /**
  * Does a run and counts the resources that it leaves.
  *
- * Leaks are looked for at two places, and the larger count is reported: with the environment open after the work, where
+ * Leaks are counted at two moments, and the larger count is reported: with the environment open after the work, where
  * a controller that was lost is still there, and after the environment was closed.
- * - RDMA resources, except protection domains, must be back at both places to what they were before SPDK's first start.
+ * - RDMA resources, except protection domains, must be back at both moments to what they were before SPDK's first start.
  * - File descriptors, threads and hugepages cannot be: DPDK keeps its memory, with a descriptor a page, and a thread
  *   until the process ends, and librdmacm keeps its device open, where newer SPDK keeps protection domains. So an
- *   environment is first opened and closed once, and each place is compared with itself then or after the warm-up.
+ *   environment is first opened and closed once, and each moment is compared with itself then or after the warm-up.
  * - Files in hugetlbfs outlive a process: none may be there that was not before SPDK was first started.
  */
 export async function measure({
@@ -121,14 +121,14 @@ async function openFirstStream(): Promise<void> {
   await once(server, 'close');
 }
 
-/** The baseline of later counts at the same place; RDMA resources as they were at the very start. */
+/** The baseline of later counts at the same moment; RDMA resources as they were at the very start. */
 async function baseline(count: Count, before: Counts, stop: StopSignal): Promise<Counts> {
   const rdma = rdmaOf(before);
   const reference = { ...countsOf(() => Number.POSITIVE_INFINITY), ...rdma };
   return { ...(await countWhenStable(count, reference, patienceOf(stop))), ...rdma };
 }
 
-/** The resources that exceed the baseline of the same place. */
+/** The resources that exceed the baseline of the same moment. */
 async function leaksSince(count: Count, reference: Counts, stop: StopSignal): Promise<Counts> {
   return leaked(reference, await countWhenQuiet(count, reference, patienceOf(stop)));
 }

@@ -11,7 +11,7 @@ export type TimelineRow<Name extends string> = Readonly<Record<Name, number>> & 
 };
 
 const firstIntervalMs = 1_000;
-/** The most rows: more would be too many to look at. */
+/** The maximum of rows that is still readable. */
 const maxRows = 1_200;
 
 /**

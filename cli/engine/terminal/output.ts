@@ -52,7 +52,7 @@ export function addRawOption(command: Command, what = 'the raw data'): Command {
   return command.option('-b, --raw-binary', `write ${what} to stdout`, false);
 }
 
-/** Rejects two options that both say how the output is to look. */
+/** Rejects two options that both choose the format of the output. */
 export function checkOutput({ rawBinary, outputFormat }: RawOptions): void {
   if (rawBinary && outputFormat === 'json')
     throw new UsageError('Use --raw-binary or --output-format json, not both');
