@@ -16,6 +16,7 @@ export interface Recipe {
   /** The patches for the release, in the order in which they are applied. */
   patches: Patch[];
   configure: string[];
+  /** By `process.arch`. The entry for arm64 is unused: a change of the recipe makes every checkout build SPDK again. */
   targetArch: Record<string, string>;
   key: string;
 }
