@@ -435,8 +435,11 @@ describe('measuring', () => {
     const attach = charts.find(({ title }) => title === 'Phases of an attach')?.series ?? [];
     const controller = attach.find(({ label }) => label === 'controller')?.values ?? [];
     expect(controller.some((ms) => ms !== null && ms > 0)).toBe(true);
-    const loops = charts.find(({ title }) => title === 'Rate over time')?.series[0]?.values ?? [];
-    expect(loops.reduce((sum: number, rate) => sum + (rate ?? 0), 0)).toBeCloseTo(5);
+    const rate = charts.find(({ title }) => title === 'Rate over time');
+    const ends = rate?.x.values ?? [];
+    const loops =
+      rate?.series[0]?.values.map((each, i) => (each ?? 0) * ((ends[i] ?? 0) - (ends[i - 1] ?? 0))) ?? [];
+    expect(loops.reduce((sum, count) => sum + count, 0)).toBeCloseTo(5);
     noConnections();
   });
 
