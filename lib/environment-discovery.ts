@@ -2,7 +2,7 @@
 
 import type { Controller } from './controller.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
-import { discover } from './discovery/read-log.js';
+import { discover, type WithService } from './discovery/read-log.js';
 import { DiscoveryWatch } from './discovery-watch.js';
 import { eventLoop } from './internal/event-loop.js';
 import { type CallLimits, waitForEnd } from './internal/pending-call.js';
@@ -27,6 +27,8 @@ const minRetryMs = 100;
 export interface DiscoveryServices {
   /** The machine's own identity. */
   readonly machine: () => MachineIdentity;
+  /** Whether the environment is closed, or being closed. */
+  readonly isClosed: () => boolean;
   /** Connects to a service; `what` is for messages. */
   readonly connect: (
     what: string,
@@ -52,7 +54,7 @@ export async function readDiscoveryLog(
   const { timeoutMs, signal, dhchap, tls } = checked;
   const since = eventLoop.now();
   const left = timeLeft(timeoutMs);
-  const reading = discover(service, referralDepth, signal, async (target, work) => {
+  const withService: WithService = async (target, work) => {
     const limited = { ...settings, dhchap, tls, timeoutMs: left() };
     const resolved = resolveAttachOptions(limited, target, machine);
     const controller = await connectTo(target, resolved, machine, services);
@@ -61,7 +63,8 @@ export async function readDiscoveryLog(
     } finally {
       await disconnect(controller, { timeoutMs, since, signal });
     }
-  });
+  };
+  const reading = discover(service, referralDepth, signal, withService, services.isClosed);
   return reading.finally(() => wipeKeys(checked));
 }
 

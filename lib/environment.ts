@@ -14,6 +14,7 @@ import { EnvironmentControllers } from './environment-controllers.js';
 import { type DiscoveryServices, openDiscoveryWatch, readDiscoveryLog } from './environment-discovery.js';
 import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
+import type { SpdkErrorCode } from './errors/catalogue.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
@@ -83,6 +84,14 @@ export interface DiagnosticsMessages extends ControllerMessages, SubsystemMessag
 const publish: Publish<DiagnosticsMessages> = publishTo;
 
 /** A transport id for the check of options that do not depend on it. */
+/** Codes of what ends with its connection. The caller's own are the reason by themselves: bad input, a limit, a signal. */
+const endOfConnection: ReadonlySet<string> = new Set<SpdkErrorCode>([
+  'ERR_SPDK_IO_FAILED',
+  'ERR_SPDK_DETACHING',
+  'ERR_SPDK_CONTROLLER_DETACHED',
+  'ERR_SPDK_CONTROLLER_FAILED',
+  'ERR_SPDK_NO_PATH',
+]);
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
 /** Bounce memory may use half of `memoryMb`, and streams a quarter; the rest is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
@@ -102,6 +111,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly ends = new Set<() => void>();
   readonly #discovery: DiscoveryServices = {
     machine: () => this.#machineIdentity(),
+    isClosed: () => this.closed,
     connect: (what, service, resolved, machine) => this.#connect(what, service, resolved, machine, true),
   };
   #closing: Promise<void> | undefined;
@@ -394,13 +404,14 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     await this.close();
   }
 
-  /** If the environment is closed meanwhile, that is the reason for a failure, and not what its connections then report. */
+  /** If the environment is closed meanwhile, that is the reason for what its connections then report. */
   async #whileOpen<Result>(work: Promise<Result>): Promise<Result> {
     const { closed } = this;
     try {
       return await work;
     } catch (error) {
-      throw this.closed && !closed ? closedError() : error;
+      const ended = this.closed && !closed && endOfConnection.has((error as Partial<SpdkError>).code ?? '');
+      throw ended ? closedError() : error;
     }
   }
 

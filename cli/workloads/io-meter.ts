@@ -50,7 +50,7 @@ export class IoMeter {
     this.#intervalEnd = this.#begun + intervalMs;
   }
 
-  /** Ends the measurement: the last interval counts if it was nearly as long as the others. */
+  /** Ends the measurement: the last interval counts if it was at least half as long as the others. */
   end(): void {
     const now = performance.now();
     if (now >= this.#intervalEnd - intervalMs / 2) this.#close(now);

@@ -33,12 +33,16 @@ export type WithService = <Result>(
   work: (admin: LogPages, left: () => number) => Promise<Result>,
 ) => Promise<Result>;
 
-/** Reads the log of a service and of those that it refers to, each address once, to a depth. */
+/**
+ * Reads the log of a service and of those that it refers to, each address once, to a depth.
+ * @param isClosed whether the environment is closed: then no service can be asked any more
+ */
 export async function discover(
   service: TransportId,
   depth: number,
   signal: DiscoverOptions['signal'],
   withService: WithService,
+  isClosed: () => boolean,
 ): Promise<DiscoveryLog> {
   const asked = new Set<string>();
   const ask = async (id: TransportId, deeper: number): Promise<DiscoveryLog> => {
@@ -52,7 +56,7 @@ export async function discover(
         try {
           referrals.push(await ask(transportId, deeper - 1));
         } catch (error) {
-          if (signal?.aborted) throw error;
+          if (signal?.aborted || isClosed()) throw error;
           failures.push({ transportId, error: error as Error });
         }
       }

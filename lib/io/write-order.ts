@@ -55,6 +55,7 @@ export class WriteOrder<Write extends OrderedWrite<Write>> {
   /** Removes a write that has ended. Returns the writes that waited for nothing else. */
   leave(write: Write): readonly Write[] {
     const { earlier, after } = write;
+    write.after = undefined;
     this.#remove(write);
     if (write.before > 0) {
       this.#waiting--;

@@ -42,6 +42,19 @@ it('an address is not looked up', async () => {
   expect(lookup).not.toHaveBeenCalled();
 });
 
+it.each([
+  [['-a', 'storage'], '--transport, --nqn missing'],
+  [
+    ['-a', 'storage', '-t', 'tcp', '-r', 'trtype:TCP traddr:192.0.2.7 subnqn:nqn.2016-06.io.spdk:a'],
+    'not both',
+  ],
+])('a name is not looked up for %j, which is rejected', async (words, why) => {
+  const lookup = vi.spyOn(dns, 'lookup');
+  const { status, stderr } = await runVerb(['list', ...words]);
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });
+  expect(lookup).not.toHaveBeenCalled();
+});
+
 it('a name that does not exist is reported in one line', async () => {
   const { status, stderr } = await list('-a', 'absent.invalid');
   expect({ status, stderr }).toEqual({

@@ -103,7 +103,24 @@ describe('entries of a discovery log', () => {
   });
 });
 
+/** The environment is not closed. */
+const open = () => false;
+
 describe('discover', () => {
+  it('ends with its environment while it reads what the log refers to', async () => {
+    const referral = { subtype: 1, traddr: '192.0.2.2', subnqn: 'nqn.2014-08.org.nvmexpress.discovery' };
+    let closed = false;
+    const logs = {
+      '192.0.2.1': () => logOf(1, [referral]),
+      '192.0.2.2': () => {
+        closed = true;
+        throw new Error('the connection is gone');
+      },
+    };
+    const reading = discover(service('192.0.2.1'), 1, undefined, served(logs), () => closed);
+    await expect(reading).rejects.toThrow('the connection is gone');
+  });
+
   it('reads a thousand entries', async () => {
     const log = logOf(
       3,
@@ -114,6 +131,7 @@ describe('discover', () => {
       0,
       undefined,
       served({ '192.0.2.1': () => log }),
+      open,
     );
     expect(entries).toHaveLength(1000);
     expect(entries[999]?.subsystemNqn).toBe('nqn.2014-08.org:999');
@@ -127,7 +145,13 @@ describe('discover', () => {
         reads,
         Array.from({ length: Math.min(++reads, 4) }, () => ({})),
       );
-    const { entries } = await discover(service('192.0.2.1'), 0, undefined, served({ '192.0.2.1': log }));
+    const { entries } = await discover(
+      service('192.0.2.1'),
+      0,
+      undefined,
+      served({ '192.0.2.1': log }),
+      open,
+    );
     // From the fourth read on the number of entries stays, though the generation does not: it is read until both agree.
     expect(entries).toHaveLength(4);
   });
@@ -139,7 +163,7 @@ describe('discover', () => {
         ++reads,
         Array.from({ length: reads }, () => ({})),
       );
-    const never = discover(service('192.0.2.1'), 0, undefined, served({ '192.0.2.1': log }));
+    const never = discover(service('192.0.2.1'), 0, undefined, served({ '192.0.2.1': log }), open);
     await expect(never).rejects.toMatchObject({ code: 'ERR_SPDK_LOG_PAGE_CHANGED' });
   });
 
@@ -150,16 +174,16 @@ describe('discover', () => {
       '192.0.2.2': () => logOf(1, [referralTo('192.0.2.1'), referralTo('192.0.2.3')]),
       '192.0.2.3': () => logOf(1, [referralTo('192.0.2.2'), referralTo('192.0.2.4')]),
     };
-    const log = await discover(service('192.0.2.1'), 2, undefined, served(logs, asked));
+    const log = await discover(service('192.0.2.1'), 2, undefined, served(logs, asked), open);
     expect(asked).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3']);
     const depths = (one: DiscoveryLog): unknown => [one.transportId.traddr, ...one.referrals.map(depths)];
     expect(depths(log)).toEqual(['192.0.2.1', ['192.0.2.2', ['192.0.2.3']]]);
-    expect((await discover(service('192.0.2.1'), 0, undefined, served(logs))).referrals).toEqual([]);
+    expect((await discover(service('192.0.2.1'), 0, undefined, served(logs), open)).referrals).toEqual([]);
   });
 
   it('goes on past a service that cannot be asked', async () => {
     const logs = { '192.0.2.1': () => logOf(1, [referralTo('192.0.2.9'), {}]) };
-    const { failures, entries } = await discover(service('192.0.2.1'), 1, undefined, served(logs));
+    const { failures, entries } = await discover(service('192.0.2.1'), 1, undefined, served(logs), open);
     expect(entries).toHaveLength(2);
     expect(failures).toMatchObject([
       { transportId: { traddr: '192.0.2.9' }, error: { message: 'nothing at 192.0.2.9' } },

@@ -312,6 +312,23 @@ describe('a watch ends', () => {
     },
   );
 
+  it.each(['watchDiscovery', 'discover', 'attachAll'] as const)(
+    'with the caller’s own reason, though the environment is closed in the same moment: %s()',
+    async (call) => {
+      fixture.target.latencyMs = 100;
+      const stop = new AbortController();
+      const reading = fixture.env[call](service, { signal: stop.signal });
+      reading.catch(() => {});
+      await vi.waitFor(() => expect(fixture.env.stats().discoveryConnections).toBe(1), { interval: 1 });
+      const bad = fixture.env[call]('nonsense');
+      bad.catch(() => {});
+      stop.abort();
+      await fixture.env.close();
+      await expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+      await expect(bad).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_TRANSPORT_ID' });
+    },
+  );
+
   it.each(['its environment', 'its signal', 'a detach of nobody’s asking'])('with %s', async (how) => {
     const stop = new AbortController();
     const [watch, heard] = await watched({ signal: stop.signal });

@@ -622,6 +622,9 @@ describe('failover', () => {
     const batch = first.controller?.queuePairs[0]?.openBatch();
     await only(subsystem).write(block(1), { offset: 0 });
     expect([first.stats().failedOver, second.stats().sent]).toEqual([1, 1]);
+    // Sent once only, and the first path has sent nothing.
+    await only(subsystem).compareAndWrite(block(1), block(3), { offset: 0 });
+    expect(disk.data[0]).toBe(3);
     await subsystem.removePath(second);
     const waiting = only(subsystem).write(block(2), { offset: 0 });
     await sleep(20);

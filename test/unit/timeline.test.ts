@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Timeline } from '../../cli/engine/measure/timeline.js';
 
 const timeline = () => new Timeline<'count' | 'longest'>({ count: 'sum', longest: 'max' });
@@ -39,6 +39,19 @@ describe('a timeline', () => {
     line.add({ count: 1 }, 100);
     line.end(200);
     expect(line.rows()).toEqual([{ atMs: 0, ms: 200, count: 1, longest: 0 }]);
+  });
+
+  it('counts what happens after its end as its end', () => {
+    const line = timeline();
+    line.add({ count: 4 }, 400);
+    line.end(1_800);
+    const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 60_000);
+    line.add({ count: 1 });
+    now.mockRestore();
+    expect(line.rows()).toEqual([
+      { atMs: 0, ms: 1_000, count: 4, longest: 0 },
+      { atMs: 1_000, ms: 800, count: 1, longest: 0 },
+    ]);
   });
 
   it('joins intervals rather than growing without end, and loses nothing', () => {

@@ -48,8 +48,8 @@ export class Timeline<Name extends string> {
     return Math.round(performance.now() - this.#begun);
   }
 
-  /** Counts something that happened now, or at another time since the run began. */
-  add(values: Partial<Record<Name, number>>, atMs = this.elapsedMs): void {
+  /** Counts something that happened now, or at another time since the run began. What happens after its end counts as its end. */
+  add(values: Partial<Record<Name, number>>, atMs = this.#endMs ?? this.elapsedMs): void {
     while (atMs >= maxRows * this.#intervalMs) this.#halve();
     const index = Math.floor(atMs / this.#intervalMs);
     // Intervals in which nothing happened are seen too.

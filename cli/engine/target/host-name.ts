@@ -7,7 +7,9 @@ import type { Command } from 'commander';
 import { Failure } from '../process/exit.js';
 
 interface Named {
+  readonly transport?: string;
   readonly traddr?: string;
+  readonly transportId?: unknown;
   readonly hostTraddr?: string;
   readonly timeout?: number;
 }
@@ -18,8 +20,9 @@ interface Named {
  * @throws {Failure} if none is found within `--timeout`
  */
 export async function lookUpTarget(command: Command): Promise<void> {
-  const { traddr, hostTraddr = '', timeout = 0 } = command.opts<Named>();
-  if (traddr === undefined || isIP(traddr)) return;
+  const { transport, traddr, transportId, hostTraddr = '', timeout = 0 } = command.opts<Named>();
+  // The verb rejects a target that is named by half, or twice.
+  if (transport === undefined || traddr === undefined || isIP(traddr) || transportId) return;
   const timer = new AbortController();
   const late = sleep(timeout, undefined, { signal: timer.signal }).then(() => {
     throw new Failure(`no response of the resolver for ${timeout} ms`);
