@@ -275,7 +275,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
 
   /**
    * Removes a path: new operations take other paths immediately. Its outstanding operations have `drainMs` to complete; then
-   * they are sent again over other paths.
+   * they are sent again over other paths. After the last path is removed, the namespaces stay for one that is added later.
    * @returns the report of its controller's detach; undefined if it had none
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a path of another subsystem; ERR_SPDK_WEDGED, ERR_SPDK_TIMEOUT as
    *   `controller.detach`; the path is removed all the same

@@ -91,6 +91,8 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     const byKey = this.#group(paths);
     const before = this.#entries;
     const entries = new Map<string, Entry<Path, Ns>>();
+    // While paths are exchanged for others, no path says that a namespace has vanished.
+    const unlisted = paths.every(({ listed }) => listed === undefined);
     for (const [key, listed] of byKey) {
       // The latest description is how the namespace is now.
       const newest = listed.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
@@ -98,6 +100,10 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       const entry = old && sameShape(old.namespace, newest.namespace) ? old : this.#create(key, newest);
       entries.set(key, entry);
       this.#link(entry, listed);
+    }
+    for (const [key, entry] of unlisted ? before : []) {
+      entries.set(key, entry);
+      this.#link(entry, []);
     }
     this.#entries = entries;
     const all = [...entries.values()].map(({ namespace }) => namespace).sort((a, b) => a.id - b.id);

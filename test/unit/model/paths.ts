@@ -5,6 +5,7 @@ import {
   Environment,
   type SpdkError,
   type Subsystem,
+  type SubsystemNamespace,
   type SubsystemOptions,
 } from '../../../lib/index.js';
 import {
@@ -195,9 +196,7 @@ export class PathWorld {
   }
 
   #start({ kind, block, most, dma, timeoutMs }: Extract<PathStep, { block: number }>): void {
-    const [namespace] = this.#subsystem.namespaces;
-    // Without paths a subsystem has no namespaces.
-    if (!namespace) return;
+    const namespace = this.#subsystem.namespaces[0] as SubsystemNamespace;
     const count = Math.min(most, blocks - block);
     const bytes = count * blockSize;
     const buffer = dma ? this.#env.allocate(bytes) : Buffer.alloc(bytes);
@@ -254,7 +253,7 @@ export class PathWorld {
       return true;
     if (code === 'ERR_SPDK_TIMEOUT') return timeoutMs !== null;
     // No path is expected to reconnect, or the last path was removed.
-    if (code === 'ERR_SPDK_NO_PATH' || code === 'ERR_SPDK_NAMESPACE_GONE') return true;
+    if (code === 'ERR_SPDK_NO_PATH') return true;
     // Every path has rejected the operation, or its controller has asked for too many repetitions.
     return nvmeStatus?.sct === 3 || nvmeStatus?.crd !== undefined;
   }
