@@ -60,7 +60,7 @@ export interface RequestFailover {
    * it ends with this failure: the status of its command, or why none was sent.
    */
   retry(failure: CommandFailure): boolean;
-  /** Called when its promise is settled. */
+  /** Called when its promise is settled, and nothing is waited for any more. */
   settled(): void;
 }
 
@@ -258,8 +258,15 @@ export class IoRequest {
     this.settled = true;
     if (this.timer) eventLoop.clearTimeout(this.timer);
     if (this.onAbort && this.signal) offAbort(this.signal, this.onAbort);
-    if (this.failover) this.failover.settled();
+    // While its commands are being ended at the controller, later writes of its blocks wait.
+    if (this.failover && !this.ending) this.failover.settled();
     return true;
+  }
+
+  /** Rejects it when its commands have ended, or are no longer waited for. */
+  endAtController(error: SpdkError): void {
+    this.reject(error);
+    this.failover?.settled();
   }
 
   /** Unpins its memory, which is no longer used. */

@@ -395,10 +395,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   cancel(request: IoRequest, error: SpdkError): void {
     const { inFlight } = request;
     const onTimeout = request.onTimeout ?? this.#services.onTimeout;
-    if (request.settle()) {
-      if (onTimeout !== 'none' && inFlight > 0) request.ending = new RequestEnd(error, request.reject);
-      else request.reject(error);
-    }
+    if (onTimeout !== 'none' && inFlight > 0)
+      request.ending ??= new RequestEnd(error, (outcome) => request.endAtController(outcome));
+    if (request.settle() && !request.ending) request.reject(error);
     this.#sendNoMore(request);
     if (inFlight === 0) {
       this.#end(request, undefined, undefined);

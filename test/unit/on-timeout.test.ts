@@ -183,6 +183,23 @@ it('over several paths an operation has it, too', async () => {
   await subsystem.detach();
 });
 
+it('over several paths, a later write of the same blocks waits until it has ended at the controller', async () => {
+  // Otherwise the older data would come last.
+  disk.subsystem.abortsCommands = false;
+  const subsystem = await disk.env.attachSubsystem([disk.subsystem.id]);
+  const [ns] = subsystem.namespaces;
+  disk.target.latencyMs = 150;
+  const limits = { timeoutMs: 20, onTimeout: 'abort' } as const;
+  const timedOut = timed(ns?.write(first, { offset: 0, ...limits }) as Promise<void>);
+  const writing = ns?.write(later, { offset: 0 });
+  await pause(5);
+  disk.target.latencyMs = 0;
+  expect((await timedOut).error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'completed' });
+  await writing;
+  expect(stored().equals(later)).toBe(true);
+  await subsystem.detach();
+});
+
 it('a stream has it, too', async () => {
   const { ns } = await attach();
   disk.target.latencyMs = 800;
