@@ -246,9 +246,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
    * `active-passive` all operations take the first one.
    */
   pathsOf(namespace: SubsystemNamespace): readonly SubsystemPath[] {
-    const ioPaths = this.#directory.ioPathsTo(namespace).filter(({ usable }) => usable);
-    const optimized = ioPaths.filter(({ ana }) => ana === 'optimized');
-    return (optimized.length > 0 ? optimized : ioPaths).map(({ path }) => path);
+    return this.#directory.bestPathsTo(namespace).map(({ path }) => path);
   }
 
   /**
@@ -259,7 +257,9 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   addPath(path: string | TransportIdObject | SubsystemPathOptions): SubsystemPath {
     const rejection = this.#rejection();
     if (rejection) throw rejection;
-    const known = this.#paths.filter(({ state }) => state !== 'detached').map(({ spec }) => spec);
+    const present = this.#paths.filter(({ state }) => state !== 'detached');
+    // `prefer()` may have changed what the path was given with.
+    const known = present.map(({ spec, preferred }) => ({ ...spec, preferred }));
     const spec = resolvePath(path, this.#attach, this.policy, known, this.#services.check);
     const added = this.#create(spec);
     // A detached path gives its place to another one of the same address.

@@ -119,9 +119,9 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     for (const { ioPaths } of this.#entries.values()) for (const ioPath of ioPaths) ioPath.end();
   }
 
-  /** The I/O paths to a namespace. */
-  ioPathsTo(namespace: Ns): readonly IoPath<Path>[] {
-    return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.ioPaths ?? [];
+  /** The I/O paths that operations of a namespace use now, that of `active-passive` first. */
+  bestPathsTo(namespace: Ns): readonly IoPath<Path>[] {
+    return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.selector.best ?? [];
   }
 
   /** Groups by identity; of two identities with one id, the earlier one counts, or else that of the first path. */

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { attachBoth, block, codeOf, only, pathAt, twoPaths, until } from './memory/two-paths.js';
+import { attachBoth, block, codeOf, only, pathAt, takeDown, twoPaths, until } from './memory/two-paths.js';
 
 const all = twoPaths();
 
@@ -61,4 +61,41 @@ it('both paths are exchanged one after the other under writes, none of which fai
   }
   going = false;
   await writing;
+});
+
+it('pathsOf() has the path in use first, also one that is kept although an earlier one is back', async () => {
+  const subsystem = await attachBoth(all);
+  const namespace = only(subsystem);
+  const sentOver = async () => {
+    const before = subsystem.paths.map((path) => path.stats().sent);
+    await namespace.flush();
+    return subsystem.paths.filter((path, i) => path.stats().sent > (before[i] as number));
+  };
+  const inUse = () => subsystem.pathsOf(namespace).slice(0, 1);
+  subsystem.prefer(pathAt(subsystem, 1));
+  expect(await sentOver()).toEqual(inUse());
+  subsystem.prefer(undefined);
+  takeDown(all.targets[0]);
+  await until(() => pathAt(subsystem, 0).state === 'reconnecting');
+  all.targets[0].rejection = undefined;
+  await until(() => subsystem.pathsOf(namespace).length === 2);
+  expect(await sentOver()).toEqual(inUse());
+});
+
+describe('a preferred path', () => {
+  it('is rejected beside one that prefer() has chosen since', async () => {
+    const subsystem = await all.env.attachSubsystem([all.ids[0]]);
+    subsystem.prefer(pathAt(subsystem, 0));
+    expect(() => subsystem.addPath({ id: all.ids[1], preferred: true })).toThrow(
+      expect.objectContaining({ code: 'ERR_SPDK_CONFLICTING_OPTIONS' }),
+    );
+    expect(subsystem.paths).toHaveLength(1);
+  });
+
+  it('is added where prefer() has chosen none since', async () => {
+    const subsystem = await all.env.attachSubsystem([{ id: all.ids[0], preferred: true }]);
+    subsystem.prefer(undefined);
+    const added = subsystem.addPath({ id: all.ids[1], preferred: true });
+    await until(() => subsystem.pathsOf(only(subsystem))[0] === added);
+  });
 });
