@@ -263,7 +263,8 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const spec = resolvePath(path, this.#attach, this.policy, known, this.#services.check);
     const added = this.#create(spec);
     // A detached path gives its place to another one of the same address.
-    this.#paths = [...this.#paths.filter((one) => !isSamePath(one.spec, spec)), added];
+    for (const one of this.#paths) if (isSamePath(one.spec, spec)) this.#forget(one);
+    this.#paths = [...this.#paths, added];
     this.#note('path', `${nameOf(added)} is added`);
     this.#announce(() => {
       this.#publish(added, 'added', undefined);

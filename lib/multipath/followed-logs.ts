@@ -39,6 +39,8 @@ export class FollowedLogs<Path extends FollowingPath> {
   readonly #watches = new Map<FollowedWatch, () => void>();
   /** The addresses that the logs had when they were last read. */
   #listed = new Map<string, TransportId>();
+  /** The addresses that logs have again, while their paths are still being removed. */
+  readonly #returning = new Set<string>();
   /** The addresses that no log has any more and that are still paths, each with the watch whose log had it last. */
   readonly #vanished = new Map<string, FollowedWatch>();
 
@@ -75,11 +77,17 @@ export class FollowedLogs<Path extends FollowingPath> {
     for (const watch of [...this.#watches.keys()]) this.unfollow(watch);
   }
 
-  /** Removes paths that have vanished from the logs, once another path is up. */
+  /** Adds paths that have come again, once they are removed. Removes those that have vanished, once another path is up. */
   update(): void {
-    if (this.#vanished.size === 0) return;
+    if (this.#vanished.size + this.#returning.size === 0) return;
     const paths = this.#services.paths();
     const present = new Set(paths.map(keyOf));
+    for (const key of this.#returning) {
+      if (present.has(key)) continue;
+      this.#returning.delete(key);
+      const id = this.#listed.get(key);
+      if (id) this.#services.add(id);
+    }
     // What the program has removed meanwhile, and may add again, is its own.
     for (const key of this.#vanished.keys()) if (!present.has(key)) this.#vanished.delete(key);
     const stays = paths.some((path) => path.state === 'up' && !this.#vanished.has(keyOf(path)));
@@ -92,10 +100,14 @@ export class FollowedLogs<Path extends FollowingPath> {
   #compare(watch: FollowedWatch): void {
     const before = this.#listed;
     this.#listed = this.#readAll();
-    const present = new Set(this.#services.paths().map(keyOf));
+    const paths = this.#services.paths();
+    const present = new Set(paths.map(keyOf));
+    const leaving = new Set(paths.filter(({ state }) => state === 'detaching').map(keyOf));
     for (const [key, id] of this.#listed) {
       this.#vanished.delete(key);
-      if (!before.has(key) && !present.has(key)) this.#services.add(id);
+      if (before.has(key)) continue;
+      if (leaving.has(key)) this.#returning.add(key);
+      else if (!present.has(key)) this.#services.add(id);
     }
     for (const key of before.keys()) {
       if (!this.#listed.has(key) && present.has(key)) this.#vanished.set(key, watch);

@@ -97,6 +97,37 @@ it('does not add again what the program has removed, before it has vanished and 
   await until(() => subsystem.paths.length === 3);
 });
 
+it.each(['follow', 'unfollow'] as const)(
+  'a path that comes again while it is being removed is added when it is removed, unless the log is no longer followed (%s)',
+  async (end) => {
+    discovery.entries = [entry('192.0.2.1'), entry('192.0.2.2')];
+    subsystem.follow(watch);
+    await until(() => up() === '12');
+    const [first, second] = subsystem.paths;
+    const events: string[] = [];
+    subsystem.on('pathRemoved', (path) => events.push(path === second ? 'removed' : 'another removed'));
+    subsystem.on('pathAdded', () => events.push('added'));
+    subsystem.prefer(second);
+    const target = targets[1] as MemoryTarget;
+    target.latencyMs = 100;
+    const reading = subsystem.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+    await sleep(5);
+    discovery.entries = [entry('192.0.2.1')];
+    await until(() => second?.state === 'detaching');
+    discovery.entries = [entry('192.0.2.1'), entry('192.0.2.2')];
+    await until(() => watch.log.entries.length === 2);
+    expect(second?.state).toBe('detaching');
+    if (end === 'unfollow') subsystem.unfollow(watch);
+    target.latencyMs = 0;
+    await reading;
+    await until(() => second?.state === 'detached');
+    await until(() => up() === (end === 'follow' ? '12' : '1'));
+    await sleep(5);
+    expect(subsystem.paths[0]).toBe(first);
+    expect(events).toEqual(end === 'follow' ? ['removed', 'added'] : ['removed']);
+  },
+);
+
 it('leaves other subsystems, referrals and what it cannot use', async () => {
   discovery.entries = [
     entry('192.0.2.1'),
