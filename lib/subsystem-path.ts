@@ -275,7 +275,7 @@ export class SubsystemPath {
   }
 
   async #connect(): Promise<void> {
-    const { ctrlrLossTimeoutMs, reconnectDelayMs } = this.spec.options;
+    const { ctrlrLossTimeoutMs, reconnectDelayMs, stopOnRejection } = this.spec.options;
     const { signal } = this.#ending;
     const begun = eventLoop.now();
     for (let attempts = 1; !signal.aborted; attempts++) {
@@ -288,7 +288,8 @@ export class SubsystemPath {
         const error = codedError('Attaching the path failed', thrown);
         this.#error = error;
         const next = Math.max(attempted + reconnectDelayMs, eventLoop.now());
-        const last = finalCodes.includes(error.code) || next > begun + ctrlrLossTimeoutMs;
+        const rejected = stopOnRejection && error instanceof SpdkError && error.nvmeStatus?.dnr;
+        const last = rejected || finalCodes.includes(error.code) || next > begun + ctrlrLossTimeoutMs;
         if (last || ctrlrLossTimeoutMs === 0) this.#enter('failed', error);
         if (attempts === 1) this.#services.firstFailed(this, error);
         if (this.#state === 'failed') return;

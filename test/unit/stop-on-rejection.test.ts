@@ -35,3 +35,25 @@ it('and go on otherwise', async () => {
 it('and after a status that allows for it', async () => {
   expect(await attemptsOf({ stopOnRejection: true }, busy)).toBeGreaterThan(3);
 });
+
+it.each([
+  [notAllowed, 'failed'],
+  [busy, 'connecting'],
+] as const)(
+  'a path of a subsystem that has never been up is treated in the same way (%j)',
+  async (rejection, state) => {
+    const other = disk.simulation.addTarget({ traddr: '127.0.0.2' });
+    other.rejection = rejection;
+    const id = other.addSubsystem(disk.subsystem.nqn).id;
+    const subsystem = await disk.env.attachSubsystem([disk.subsystem.id, id], {
+      reconnectDelayMs: 20,
+      stopOnRejection: true,
+    });
+    const path = subsystem.paths[1];
+    await expect
+      .poll(() => path?.error, { interval: 2 })
+      .toMatchObject({ code: 'ERR_SPDK_CONNECT_REJECTED' });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(path?.state).toBe(state);
+  },
+);
