@@ -406,7 +406,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     return (await admin.send({ opcode: 0x06, nsid: this.id, cdw, dataLength: 4096 }, options)).data;
   }
 
-  /** @internal The most that one command transfers, over any path. */
+  /** @internal The most that one command transfers, whichever path it takes. */
   transferBytes(): number {
     return Math.min(...this.controllers().map(({ info }) => info.maxTransferBytes));
   }

@@ -15,6 +15,8 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
   readonly router: RequestRouter;
   /** The controllers of its usable paths. */
   readonly controllers: (namespace: SubsystemNamespace) => readonly NamespaceController[];
+  /** The most that one command transfers over every path, whether it is usable now or not. */
+  readonly transferBytes: () => number;
   /** Whether some path still has it as it was described. */
   readonly known: () => boolean;
 }
@@ -87,6 +89,11 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
     const [first, ...others] = this.#owner.controllers(this);
     if (first) return [first, ...others];
     throw new SpdkError('ERR_SPDK_NO_PATH', `No path to namespace ${this.id} is usable now`);
+  }
+
+  /** @internal */
+  override transferBytes(): number {
+    return this.#owner.transferBytes();
   }
 
   /** @internal */

@@ -152,12 +152,14 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const limitsFor = limitsChooser(first.options.ioTimeoutMs);
     const controllers = (namespace: SubsystemNamespace) =>
       this.pathsOf(namespace).flatMap(({ controller }) => controller ?? []);
+    const transferBytes = () =>
+      Math.min(...this.#paths.flatMap(({ controller }) => controller?.info.maxTransferBytes ?? []));
     this.#directory = new NamespaceDirectory<SubsystemPath, SubsystemNamespace>({
       ...{ memory, policy: resolved.policy, selector: resolved.selector },
       maxWaiting: first.options.maxWaiting,
       rejection: () => this.#rejection(),
       create: (routing, info, ids) =>
-        SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers }, info, ids),
+        SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers, transferBytes }, info, ids),
       unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);

@@ -256,3 +256,28 @@ it('over several paths an append is sent once, and a report again', async () => 
   expect(await lost(() => shared.zones.report())).toHaveLength(8);
   await several.detach();
 });
+
+it('over several paths all wait for one, and a report fits all of them', async () => {
+  const other = disk.simulation.addTarget({ traddr: '127.0.0.2' }).addSubsystem(disk.subsystem.nqn);
+  other.maxTransferBytes = 4096;
+  disk.subsystem.addNamespace(3, { blocks: 800, zones: { zoneBlocks: 8, capacityBlocks: 6 } });
+  for (const namespace of disk.subsystem.namespaces.values()) other.shareNamespace(namespace);
+  const several = await disk.env.attachSubsystem([disk.subsystem.id, other.id], {
+    ...{ hostNqn: 'nqn.2026-11.dev.spdk-nvme:second', reconnectDelayMs: 20 },
+  });
+  const shared = several.namespaces[2] as (typeof several.namespaces)[2];
+  await vi.waitFor(() => expect(several.pathsOf(shared)).toHaveLength(2));
+  await shared.zones.info();
+  const faulty = [disk.target, other.target];
+  for (const target of faulty) {
+    target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing there' };
+    target.dropLinks();
+  }
+  await vi.waitFor(() => expect(several.pathsOf(shared)).toHaveLength(0));
+  const waiting = [shared.zones.report(), shared.zones.append(0, block('x'))] as const;
+  await vi.waitFor(() => expect(shared.waiting).toBe(2));
+  other.target.rejection = undefined;
+  const [zones, at] = await Promise.all(waiting);
+  expect([zones.length, at]).toEqual([100, 0]);
+  await several.detach();
+});
