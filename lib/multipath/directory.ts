@@ -44,7 +44,7 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
   readonly onNoPath: (namespace: Ns) => void;
-  /** Called once, when a path has another namespace under an id that other paths have. */
+  /** Called once, when a path has another namespace under an id that other paths have, or the same one with another size. */
   readonly onForeign: (path: Path, namespace: PathNamespace) => void;
 }
 
@@ -144,8 +144,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       if (identityKey(namespace.id, ids)) {
         if (!byId.has(namespace.id)) byId.set(namespace.id, key);
         if (byId.get(namespace.id) !== key) {
-          if (!this.#foreign.has(namespace)) this.#services.onForeign(path, namespace);
-          this.#foreign.add(namespace);
+          this.#reportForeign(path, namespace);
           continue;
         }
       }
@@ -197,6 +196,9 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   /** An I/O path whose path still has the same namespace object stays, with what is outstanding on it. */
   #link(entry: Entry<Path, Ns>, listed: readonly Listed<Path>[]): void {
     const before = entry.ioPaths;
+    for (const { path, namespace } of listed) {
+      if (!sameShape(entry.namespace, namespace)) this.#reportForeign(path, namespace);
+    }
     entry.ioPaths = listed
       .filter(({ namespace }) => sameShape(entry.namespace, namespace))
       .map(({ path, namespace }) => {
@@ -209,6 +211,11 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
         return known;
       });
     for (const ioPath of before) if (!entry.ioPaths.includes(ioPath)) ioPath.end();
+  }
+
+  #reportForeign(path: Path, namespace: PathNamespace): void {
+    if (!this.#foreign.has(namespace)) this.#services.onForeign(path, namespace);
+    this.#foreign.add(namespace);
   }
 
   #refresh(entry: Entry<Path, Ns>): void {

@@ -8,7 +8,7 @@ import { eventLoop } from '../internal/event-loop.js';
  * - `ana`: the ANA state of a namespace on a path changed
  * - `failover`: a namespace of an `active-passive` subsystem uses another path
  * - `no-path`: operations of a namespace wait for a path, or end because there is none
- * - `note`: a path has a namespace that is not the one of the other paths
+ * - `note`: a path has a namespace that is not the one of the other paths, or has another size; or a listed path cannot be added
  */
 export type SubsystemHistoryKind = 'path' | 'ana' | 'failover' | 'no-path' | 'note';
 

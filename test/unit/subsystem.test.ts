@@ -173,6 +173,18 @@ describe('attachSubsystem', () => {
     expect(subsystem.history.filter(({ kind }) => kind === 'note')).toHaveLength(1);
   });
 
+  it('notes a namespace that has another size than on the path that has described it last', async () => {
+    side(1).removeNamespace(1);
+    side(1).addNamespace(1, { uuid: disk.uuid, blocks: 128 });
+    target(1).connectMs = 20;
+    const subsystem = await attach();
+    expect(subsystem.namespaces.map(({ blocks }) => blocks)).toEqual([128]);
+    expect(subsystem.pathsOf(only(subsystem))).toEqual([path(subsystem, 1)]);
+    expect(subsystem.history.filter(({ kind }) => kind === 'note').map(({ text }) => text)).toEqual([
+      'namespace 1 on TCP 192.0.2.1:4420 differs from that on other paths and is not used',
+    ]);
+  });
+
   it('joins no namespaces that have no identifier', async () => {
     for (const [i, one] of subsystems.entries()) {
       one.removeNamespace(1);
