@@ -190,6 +190,11 @@ export class IoRequest {
     return this.raw ? !this.raw.repeatable : this.opcode === ioOpcodes.compareAndWrite;
   }
 
+  /** Whether it has one command, which has not been sent. */
+  get unsent(): boolean {
+    return this.left === 1 && this.sent === 0 && this.inFlight === 0;
+  }
+
   /** Bytes of data of the one command that it has to be; 0 where native code splits what is too long. */
   get wholeBytes(): number {
     if (this.raw) return this.raw.length;

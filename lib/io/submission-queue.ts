@@ -225,12 +225,12 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     if (!gone) this.#services.bounce.lose();
     this.waitsIn?.remove(this);
     for (const request of left) {
-      request.left = 0;
       if (request.inFlight === 0) {
         request.ending?.lost();
         this.#end(request, why(request.what), undefined);
         continue;
       }
+      request.left = 0;
       // Its memory stays pinned until its last command has completed, but its caller does not wait for that.
       request.counted = false;
       request.ending?.lost();

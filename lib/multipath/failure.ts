@@ -26,17 +26,12 @@ const namespaceNotReady = 0x82;
 /** Persistent Loss, Inaccessible, Transition. */
 const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
 
-/** Whether the queue pair rejected the operation before any command of it was sent, so that it may go out again whatever it is. */
-export function wasNotSent(failure: CommandFailure): boolean {
-  return failureCode(failure) === 'ERR_SPDK_QUEUE_IN_USE';
-}
-
 /** Decides what follows from a failure. ERR_SPDK_WEDGED is final: SPDK may still use the memory of the command. */
 export function verdictOn(failure: CommandFailure): Verdict {
   const code = failureCode(failure);
   if (lostCodes.has(code)) return 'lost';
   // The batches of the program have all queue pairs of the path; or its namespace has changed.
-  if (wasNotSent(failure) || code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
+  if (code === 'ERR_SPDK_QUEUE_IN_USE' || code === 'ERR_SPDK_NAMESPACE_GONE') return 'rejected';
   const status = commandStatus(failure);
   if (code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
   // SPDK sets do-not-retry with it, which holds for the queue pair that is gone.

@@ -8,7 +8,7 @@ import type { DmaMemory } from '../io/dma-memory.js';
 import type { IoRequest, RequestHolder } from '../io/request.js';
 import { WriteOrder } from '../io/write-order.js';
 import { Failover, type FailoverOwner } from './failover.js';
-import { type Verdict, verdictOn, wasNotSent } from './failure.js';
+import { type Verdict, verdictOn } from './failure.js';
 import type { IoPath } from './io-path.js';
 import type { Selector } from './selector.js';
 
@@ -111,7 +111,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
     failover.rejectedBy = verdict === 'rejected' ? on : undefined;
-    if (verdict === 'final' || (request.once && !wasNotSent(failure))) return false;
+    if (verdict === 'final' || (request.once && !request.unsent)) return false;
     const rejection = this.#services.rejection();
     if (rejection) {
       this.#end(request, rejection);

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { SubsystemPath } from '../../lib/index.js';
 import { attachBoth, block, codeOf, only, pathAt, takeDown, twoPaths, until } from './memory/two-paths.js';
 
 const all = twoPaths();
@@ -97,5 +98,30 @@ describe('a preferred path', () => {
     subsystem.prefer(undefined);
     const added = subsystem.addPath({ id: all.ids[1], preferred: true });
     await until(() => subsystem.pathsOf(only(subsystem))[0] === added);
+  });
+});
+
+describe('a command that must not be sent twice goes over another path', () => {
+  it('when the program has just detached the controller of the first one', async () => {
+    const subsystem = await attachBoth(all);
+    const namespace = only(subsystem);
+    const detaching = subsystem.pathsOf(namespace)[0]?.controller?.detach();
+    await namespace.compareAndWrite(block(0), block(1), { offset: 0 });
+    expect(all.disk.data[0]).toBe(1);
+    await detaching;
+  });
+
+  it('when it waited for room in the queue of one that is removed, and was not sent', async () => {
+    const subsystem = await attachBoth(all, { queueDepth: 2 });
+    const namespace = only(subsystem);
+    const [used] = subsystem.pathsOf(namespace);
+    const target = all.targets[subsystem.paths.indexOf(used as SubsystemPath) as 0 | 1];
+    target.silent = true;
+    const reads = Array.from({ length: 4 }, () => namespace.read(block(0), { offset: 0 }));
+    const fused = namespace.compareAndWrite(block(0), block(1), { offset: 512 });
+    await sleep(5);
+    await subsystem.removePath(used as SubsystemPath, { drainMs: 1 });
+    await Promise.all([fused, ...reads]);
+    expect(all.disk.data[512]).toBe(1);
   });
 });
