@@ -208,6 +208,21 @@ it('a stream has it, too', async () => {
   expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
 });
 
+it('commands of a batch have none, and say so', async () => {
+  const { ns, controller } = await attach();
+  const batch = controller.queuePairs[0]?.openBatch();
+  const buffer = disk.env.allocate(512);
+  const onTimeout = { onTimeout: 'abort' } as object;
+  const unknown = { code: 'ERR_SPDK_UNKNOWN_OPTION' };
+  expect(() => batch?.write({ namespace: ns, buffer, offset: 0, ...onTimeout })).toThrow(
+    expect.objectContaining(unknown),
+  );
+  expect(() => batch?.flush({ namespace: ns, ...onTimeout })).toThrow(expect.objectContaining(unknown));
+  await expect(batch?.wait({ ...onTimeout })).rejects.toMatchObject(unknown);
+  expect(batch?.outstanding).toBe(0);
+  batch?.close();
+});
+
 describe('other values', () => {
   it.each(['', 'Abort', 'kill'])('%j is rejected at once', async (onTimeout) => {
     const bad = { onTimeout } as never;
