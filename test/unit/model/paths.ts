@@ -34,6 +34,7 @@ export const pathStep = fc.oneof(
       most: fc.integer({ min: 1, max: 3 }),
       dma: fc.boolean(),
       timeoutMs: fc.option(fc.integer({ min: 1, max: 400 }), { freq: 4 }),
+      onTimeout: fc.constantFrom('none', 'abort', 'reset'),
     }),
   },
   {
@@ -41,7 +42,7 @@ export const pathStep = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom(
         ...(['down', 'up', 'drop', 'silent', 'speak', 'reject', 'later', 'add', 'remove'] as const),
-        ...(['reset', 'prefer'] as const),
+        ...(['reset', 'prefer', 'leave'] as const),
       ),
       path: fc.nat(2),
     }),
@@ -76,6 +77,13 @@ export const policies: fc.Arbitrary<SubsystemOptions> = fc.constantFrom(
   { policy: 'active-active', queueDepth: 2 },
 );
 
+interface ModelWrite {
+  readonly stamp: number;
+  ok: boolean;
+  /** Whether it may be carried out later. */
+  late: boolean;
+}
+
 /** Three paths to one disk in memory, the model of its content, and all that went wrong. */
 export class PathWorld {
   readonly problems: string[] = [];
@@ -84,8 +92,8 @@ export class PathWorld {
   readonly #sides: MemorySubsystem[];
   readonly #disk: MemoryNamespace;
   readonly #model = new DiskModel(1, blocks);
-  /** By block: the writes in the order of their calls, and whether each has succeeded. */
-  readonly #written: { stamp: number; ok: boolean }[][] = Array.from({ length: blocks }, () => []);
+  /** By block: the writes in the order of their calls. */
+  readonly #written: ModelWrite[][] = Array.from({ length: blocks }, () => []);
   #env!: Environment;
   #subsystem!: Subsystem;
   #open = 0;
@@ -147,10 +155,13 @@ export class PathWorld {
     for (const [i, target] of this.#targets.entries()) {
       [target.rejection, target.silent, target.latencyMs] = [undefined, false, 0];
       this.#sides[i]?.setAna(1, 'optimized');
-      this.#fault('add', i);
     }
     const allUp = () => this.#subsystem.paths.every(({ state }) => state === 'up');
-    for (let i = 0; i < 40 && (this.#open > 0 || !allUp()); i++) await this.#pass(250);
+    for (let i = 0; i === 0 || (i < 40 && (this.#open > 0 || !allUp())); i++) {
+      // One that is being detached is added when that has ended.
+      for (const path of addresses.keys()) this.#fault('add', path);
+      await this.#pass(250);
+    }
     if (this.#open > 0) this.problems.push(`${this.#open} operations have not settled`);
     await this.#pass(500);
     const states = this.#subsystem.paths.map(({ state }) => state);
@@ -195,12 +206,12 @@ export class PathWorld {
     this.#simulation.restore();
   }
 
-  #start({ kind, block, most, dma, timeoutMs }: Extract<PathStep, { block: number }>): void {
+  #start({ kind, block, most, dma, timeoutMs, onTimeout }: Extract<PathStep, { block: number }>): void {
     const namespace = this.#subsystem.namespaces[0] as SubsystemNamespace;
     const count = Math.min(most, blocks - block);
     const bytes = count * blockSize;
     const buffer = dma ? this.#env.allocate(bytes) : Buffer.alloc(bytes);
-    const options = { offset: block * blockSize, ...(timeoutMs === null ? {} : { timeoutMs }) };
+    const options = { offset: block * blockSize, ...(timeoutMs === null ? {} : { timeoutMs, onTimeout }) };
     const release = () => void (buffer as Partial<DmaBuffer>).release?.();
     this.#open++;
     if (kind === 'read') {
@@ -215,7 +226,7 @@ export class PathWorld {
     const access = this.#model.beginWrite(block, count, ...(kind === 'zero' ? [0] : []));
     buffer.set(stamped(access.stamp, bytes));
     const entries = Array.from({ length: count }, (_, i) => {
-      const entry = { stamp: access.stamp, ok: false };
+      const entry = { stamp: access.stamp, ok: false, late: false };
       this.#written[block + i]?.push(entry);
       return entry;
     });
@@ -223,27 +234,32 @@ export class PathWorld {
       kind === 'zero'
         ? namespace.writeZeroes({ ...options, length: bytes })
         : namespace.write(buffer, options);
-    this.#watch(writing, timeoutMs, (ok) => {
+    this.#watch(writing, timeoutMs, (ok, late) => {
       this.#model.endWrite(access, ok);
-      for (const entry of entries) entry.ok = ok;
+      for (const entry of entries) Object.assign(entry, { ok, late });
       release();
     });
     // The data was copied during the call, so this change must not reach the disk.
     if (!dma) buffer.fill(0xdd);
   }
 
-  #watch(promise: Promise<unknown>, timeoutMs: number | null, ended: (ok: boolean) => void): void {
-    const settle = (ok: boolean) => {
+  #watch(
+    promise: Promise<unknown>,
+    timeoutMs: number | null,
+    ended: (ok: boolean, late: boolean) => void,
+  ): void {
+    const settle = (ok: boolean, late: boolean) => {
       this.#open--;
       this.settled++;
-      ended(ok);
+      ended(ok, late);
     };
     promise.then(
-      () => settle(true),
+      () => settle(true, false),
       (error: SpdkError) => {
         if (!this.#isExpected(error, timeoutMs))
           this.problems.push(`rejected with ${error.code}: ${error.message}`);
-        settle(false);
+        // One that has timed out and was ended at the controller is not carried out any more.
+        settle(false, error.outcome === undefined || error.outcome === 'unknown');
       },
     );
   }
@@ -273,6 +289,7 @@ export class PathWorld {
     if (kind === 'prefer' && this.#subsystem.policy === 'active-passive') this.#subsystem.prefer(path);
     // A reset rejects while the path is being removed, and times out if the target is silent.
     if (kind === 'reset') path?.controller?.reset({ timeoutMs: 500 }).catch(() => {});
+    if (kind === 'leave') path?.controller?.detach({ drainMs: 5, timeoutMs: 10_000 }).catch(() => {});
     if (kind === 'add' && (!path || path.state === 'detached'))
       this.#subsystem.addPath(this.#sides[i]?.id as string);
     if (kind === 'remove' && path) {
@@ -284,10 +301,10 @@ export class PathWorld {
     }
   }
 
-  /** Of a block whose writes have all succeeded, the last one stays. */
-  #checkBlock(block: number, writes: readonly { stamp: number; ok: boolean }[]): void {
+  /** Of a block whose last write has succeeded, and whose earlier ones cannot be carried out any more, the last one stays. */
+  #checkBlock(block: number, writes: readonly ModelWrite[]): void {
     const last = writes.at(-1);
-    if (!last || writes.some(({ ok }) => !ok)) return;
+    if (!last?.ok || writes.some(({ late }) => late)) return;
     const data = this.#disk.data.subarray(block * blockSize, (block + 1) * blockSize);
     if (!stamped(last.stamp, blockSize).equals(data))
       this.problems.push(`block ${block} lacks its last write`);
