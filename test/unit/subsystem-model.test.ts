@@ -3,7 +3,8 @@
 
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
-import { PathWorld, pathStep, policies } from './model/paths.js';
+import { pathStep, policies } from './model/path-steps.js';
+import { PathWorld } from './model/paths.js';
 
 const { MODEL_SEED, MODEL_RUNS } = process.env;
 const seed = MODEL_SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(MODEL_SEED ?? 5);

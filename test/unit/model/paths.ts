@@ -1,11 +1,9 @@
-import fc from 'fast-check';
 import { vi } from 'vitest';
 import {
   type DmaBuffer,
   Environment,
   type SpdkError,
   type Subsystem,
-  type SubsystemNamespace,
   type SubsystemOptions,
 } from '../../../lib/index.js';
 import {
@@ -16,66 +14,14 @@ import {
   simulate,
 } from '../../../lib/testing/index.js';
 import { DiskModel, stamped } from './disk.js';
+import { blocks, type PathStep } from './path-steps.js';
 
 const nqn = 'nqn.2026-01.com.example:model';
 /** As much as one command transfers: operations of several blocks are several commands. */
 const blockSize = 4096;
-const blocks = 6;
 const detachLimitMs = 2_000;
+const invalidNamespace = 0x0b;
 const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
-
-/** What may happen to the paths, and what a program does meanwhile. */
-export const pathStep = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constantFrom('write', 'write', 'read', 'read', 'zero'),
-      block: fc.nat(blocks - 1),
-      most: fc.integer({ min: 1, max: 3 }),
-      dma: fc.boolean(),
-      timeoutMs: fc.option(fc.integer({ min: 1, max: 400 }), { freq: 4 }),
-      onTimeout: fc.constantFrom('none', 'abort', 'reset'),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constantFrom(
-        ...(['down', 'up', 'drop', 'silent', 'speak', 'reject', 'later', 'add', 'remove'] as const),
-        ...(['reset', 'prefer', 'leave'] as const),
-      ),
-      path: fc.nat(2),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('ana' as const),
-      path: fc.nat(2),
-      state: fc.constantFrom('optimized', 'non-optimized', 'inaccessible', 'change', 'persistent-loss'),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('latency' as const),
-      path: fc.nat(2),
-      ms: fc.nat(30),
-    }),
-  },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(60) }) },
-);
-
-export type PathStep = typeof pathStep extends fc.Arbitrary<infer Drawn> ? Drawn : never;
-
-export const policies: fc.Arbitrary<SubsystemOptions> = fc.constantFrom(
-  { policy: 'active-passive' },
-  { policy: 'active-active' },
-  { policy: 'active-active', selector: 'queue-depth' },
-  { policy: 'active-active', polling: 'inline' },
-  // So short a queue that operations wait for room.
-  { policy: 'active-active', queueDepth: 2 },
-);
 
 interface ModelWrite {
   readonly stamp: number;
@@ -98,6 +44,8 @@ export class PathWorld {
   #subsystem!: Subsystem;
   #open = 0;
   #ending = false;
+  /** Whether a path has been without the namespace: when all are, it is gone, and the next one is another object. */
+  #wasHidden = false;
   settled = 0;
 
   constructor() {
@@ -155,6 +103,7 @@ export class PathWorld {
     for (const [i, target] of this.#targets.entries()) {
       [target.rejection, target.silent, target.latencyMs] = [undefined, false, 0];
       this.#sides[i]?.setAna(1, 'optimized');
+      this.#sides[i]?.shareNamespace(this.#disk);
     }
     const allUp = () => this.#subsystem.paths.every(({ state }) => state === 'up');
     for (let i = 0; i === 0 || (i < 40 && (this.#open > 0 || !allUp())); i++) {
@@ -166,6 +115,8 @@ export class PathWorld {
     await this.#pass(500);
     const states = this.#subsystem.paths.map(({ state }) => state);
     if (states.some((state) => state !== 'up')) this.problems.push(`paths are ${states.join(', ')}`);
+    const ways = this.#subsystem.namespaces.map((one) => this.#subsystem.pathsOf(one).length);
+    if (ways.join() !== String(states.length)) this.problems.push(`namespaces have ${ways} paths`);
     for (const [block, writes] of this.#written.entries()) this.#checkBlock(block, writes);
     for (const { controller, pending, outstanding } of this.#env.stats().controllers) {
       if (pending + outstanding > 0)
@@ -207,7 +158,8 @@ export class PathWorld {
   }
 
   #start({ kind, block, most, dma, timeoutMs, onTimeout }: Extract<PathStep, { block: number }>): void {
-    const namespace = this.#subsystem.namespaces[0] as SubsystemNamespace;
+    const [namespace] = this.#subsystem.namespaces;
+    if (!namespace) return;
     const count = Math.min(most, blocks - block);
     const bytes = count * blockSize;
     const buffer = dma ? this.#env.allocate(bytes) : Buffer.alloc(bytes);
@@ -270,6 +222,8 @@ export class PathWorld {
     if (code === 'ERR_SPDK_TIMEOUT') return timeoutMs !== null;
     // No path is expected to reconnect, or the last path was removed.
     if (code === 'ERR_SPDK_NO_PATH') return true;
+    if (this.#wasHidden && (code === 'ERR_SPDK_NAMESPACE_GONE' || nvmeStatus?.sc === invalidNamespace))
+      return true;
     // Every path has rejected the operation, or its controller has asked for too many repetitions.
     return nvmeStatus?.sct === 3 || nvmeStatus?.crd !== undefined;
   }
@@ -289,6 +243,11 @@ export class PathWorld {
     if (kind === 'prefer' && this.#subsystem.policy === 'active-passive') this.#subsystem.prefer(path);
     // A reset rejects while the path is being removed, and times out if the target is silent.
     if (kind === 'reset') path?.controller?.reset({ timeoutMs: 500 }).catch(() => {});
+    if (kind === 'hide') {
+      this.#wasHidden = true;
+      this.#sides[i]?.removeNamespace(1);
+    }
+    if (kind === 'show') this.#sides[i]?.shareNamespace(this.#disk);
     if (kind === 'leave') path?.controller?.detach({ drainMs: 5, timeoutMs: 10_000 }).catch(() => {});
     if (kind === 'add' && (!path || path.state === 'detached'))
       this.#subsystem.addPath(this.#sides[i]?.id as string);
@@ -304,7 +263,8 @@ export class PathWorld {
   /** Of a block whose last write has succeeded, and whose earlier ones cannot be carried out any more, the last one stays. */
   #checkBlock(block: number, writes: readonly ModelWrite[]): void {
     const last = writes.at(-1);
-    if (!last?.ok || writes.some(({ late }) => late)) return;
+    // Only writes of one object keep their order.
+    if (this.#wasHidden || !last?.ok || writes.some(({ late }) => late)) return;
     const data = this.#disk.data.subarray(block * blockSize, (block + 1) * blockSize);
     if (!stamped(last.stamp, blockSize).equals(data))
       this.problems.push(`block ${block} lacks its last write`);
