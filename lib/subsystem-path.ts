@@ -26,7 +26,8 @@ type Failure = SpdkError | SpdkTypeError;
  * - `connecting`: it has not been attached yet; attempts go on
  * - `up`: operations can use it
  * - `reconnecting`: its connection is lost; attempts go on
- * - `failed`: there are no more attempts; `path.controller?.reset()` makes another one
+ * - `failed`: there are no more attempts; `path.controller?.reset()` makes another one, where it has a controller that is not detached;
+ *   otherwise remove the path and add it again
  * - `detaching`, `detached`: it is being removed, or is removed
  */
 export type PathState = 'connecting' | 'up' | 'reconnecting' | 'failed' | 'detaching' | 'detached';
