@@ -70,10 +70,11 @@ export class IoPath<Owner extends IoPathOwner = IoPathOwner> {
 
   /** The state that the controller reports. */
   setAna(state: AnaState): void {
+    // Each transition has its own time: a path may have been inaccessible for long, and be about to change now.
+    if (!isTransition(state) || state !== this.#ana) this.end();
     this.#stale = false;
     this.#ana = state;
     if (isTransition(state)) this.#limitWait();
-    else this.end();
   }
 
   /** Reads the state again, because a command was rejected for it. Until then the I/O path is not used. */

@@ -896,6 +896,21 @@ describe('ANA', () => {
     await only(subsystem).flush();
   });
 
+  it('whose time begins with the transition, however long the path was inaccessible before', async () => {
+    for (const one of subsystems) one.anaTransitionSeconds = 1;
+    side(1).setAna(1, 'inaccessible');
+    const subsystem = await attach();
+    await sleep(1_100);
+    side(0).setAna(1, 'persistent-loss');
+    side(1).setAna(1, 'change');
+    await until(() => stateOf(subsystem, 0) === 'persistent-loss' && stateOf(subsystem, 1) === 'change');
+    const write = only(subsystem).write(block(6), { offset: 0 });
+    await sleep(20);
+    side(1).setAna(1, 'optimized');
+    await write;
+    expect(disk.data[0]).toBe(6);
+  });
+
   it('and not at all for a persistent loss', async () => {
     const subsystem = await attach();
     for (const one of subsystems) one.setAna(1, 'persistent-loss');
