@@ -130,6 +130,9 @@ export class SubsystemPath {
   #controller: Controller | undefined;
   #error: Failure | undefined;
   #facts: ControllerFacts | undefined;
+  #factsHold = false;
+  /** Since when its controller has been another one than it was; undefined if it is not. */
+  #foreignSince: number | undefined;
   #ana: ReadonlyMap<number, AnaState> = new Map();
   /** Counts connections: what was asked on an earlier one does not matter. */
   #connections = 0;
@@ -231,9 +234,9 @@ export class SubsystemPath {
     return this.#facts?.transitionMs ?? 0;
   }
 
-  /** @internal */
+  /** @internal What its controller said of itself when it was last connected, unless that connection is lost. */
   get facts(): ControllerFacts | undefined {
-    return this.#facts;
+    return this.#factsHold ? this.#facts : undefined;
   }
 
   /** @internal */
@@ -339,6 +342,8 @@ export class SubsystemPath {
       if (stale()) return;
       this.#services.check(this, facts);
       this.#facts = facts;
+      this.#factsHold = true;
+      this.#foreignSince = undefined;
       await this.#subscribe(controller, facts);
       // Read after the controller was asked to report changes, so that none is missed.
       if (facts.reportsAna) this.#ana = await this.#askAna(controller, facts);
@@ -352,13 +357,23 @@ export class SubsystemPath {
       if (stale()) return;
       const error = codedError('Preparing the path failed', thrown);
       this.#error = error;
-      if (finalCodes.includes(error.code)) {
+      if (finalCodes.includes(error.code) && !this.#mayBeRestarted(error)) {
         this.#enter('failed', error);
         await controller.detach(giveBack).catch(() => {});
         return;
       }
       this.#preparing = eventLoop.setTimeout(() => void this.#prepare(controller), askAgainMs).unref();
     }
+  }
+
+  /**
+   * Whether the target of a path that has been up before may have been restarted with another identity, and another path has not lost
+   * its connection yet.
+   */
+  #mayBeRestarted({ code }: Failure): boolean {
+    if (code !== 'ERR_SPDK_FOREIGN_PATH' || !this.#facts) return false;
+    this.#foreignSince ??= eventLoop.now();
+    return eventLoop.now() < this.#foreignSince + this.spec.options.ctrlrLossTimeoutMs;
   }
 
   async #subscribe(controller: Controller, facts: ControllerFacts): Promise<void> {
@@ -433,6 +448,7 @@ export class SubsystemPath {
     if (before === 'failed' && ends && !this.#ending.signal.aborted) return;
     this.#state = state;
     this.#error = error;
+    this.#factsHold &&= state === 'up';
     eventLoop.clearTimeout(this.#suspicion);
     this.#standing = 'trusted';
     if (state === 'reconnecting') this.#limitWaiting();

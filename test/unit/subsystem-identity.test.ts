@@ -1,0 +1,54 @@
+// Which controllers are those of one subsystem, when a target that was restarted says something else of itself.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { attachBoth, block, codeOf, only, pathAt, takeDown, twoPaths, until } from './memory/two-paths.js';
+
+const all = twoPaths();
+
+describe('a target that was restarted, and has another serial number', () => {
+  // Linux's target makes one up for each start, unless it is configured.
+  const restart = (i: 0 | 1) => {
+    all.sides[i].serial = 'RESTARTED';
+    all.targets[i].rejection = undefined;
+  };
+
+  it('is used again when both paths have been lost', async () => {
+    const subsystem = await attachBoth(all);
+    const namespace = only(subsystem);
+    for (const target of all.targets) takeDown(target);
+    await until(() => subsystem.paths.every(({ state }) => state === 'reconnecting'));
+    const writing = namespace.write(block(4), { offset: 0 });
+    for (const i of [0, 1] as const) restart(i);
+    await writing;
+    await until(() => subsystem.pathsOf(namespace).length === 2);
+    expect(all.disk.data[0]).toBe(4);
+  });
+
+  it('is used again once the other path, which has not noticed it yet, is lost too', async () => {
+    const subsystem = await attachBoth(all);
+    const [first, second] = [pathAt(subsystem, 0), pathAt(subsystem, 1)];
+    takeDown(all.targets[0]);
+    await until(() => first.state === 'reconnecting');
+    restart(0);
+    await until(() => first.error?.code === 'ERR_SPDK_FOREIGN_PATH');
+    expect([first.state, second.state]).toEqual(['reconnecting', 'up']);
+    takeDown(all.targets[1]);
+    await until(() => first.state === 'up');
+    restart(1);
+    await until(() => subsystem.pathsOf(only(subsystem)).length === 2);
+  });
+
+  it('is given up in the end if the other path stays what it is', async () => {
+    const subsystem = await attachBoth(all, { ctrlrLossTimeoutMs: 700 });
+    const first = pathAt(subsystem, 0);
+    takeDown(all.targets[0]);
+    await until(() => first.state === 'reconnecting');
+    restart(0);
+    await until(() => first.state === 'failed');
+    expect(first.error?.code).toBe('ERR_SPDK_FOREIGN_PATH');
+    await until(() => all.env.controllers.length === 1);
+    expect(await codeOf(only(subsystem).flush())).toBe('ok');
+    await sleep(20);
+  });
+});
