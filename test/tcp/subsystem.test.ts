@@ -160,6 +160,21 @@ describe('two targets with one disk', () => {
     expect(Math.max(...waits)).toBeLessThan(reconnectDelayMs + backMs + crowdedMs);
   });
 
+  it('both are killed, and restarted with another serial number: operations go on', {
+    timeout: 60_000,
+  }, async () => {
+    await using subsystem = await attach({});
+    const load = new VerifiedLoad(only(subsystem));
+    await load.progress(100);
+    await Promise.all([stop(0, 'SIGKILL'), stop(1, 'SIGKILL')]);
+    await until(() => only(subsystem).waiting === 32);
+    for (const i of [0, 1]) await start(i, 'RESTARTED');
+    await until(() => isUp(subsystem, 0) && isUp(subsystem, 1));
+    await load.progress(100);
+    await load.expectClean(5_000);
+    await Promise.all([stop(0, 'SIGKILL'), stop(1, 'SIGKILL')]);
+  });
+
   it('its path is exchanged for one that is not up yet, and I/O goes on over the same namespace', async () => {
     const [first, second] = ids as [string, string];
     await using subsystem = await env.attachSubsystem([first], { reconnectDelayMs });
