@@ -214,6 +214,11 @@ export class SubsystemPath {
   }
 
   /** @internal */
+  get connected(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** @internal */
   get returning(): boolean {
     if (this.#state === 'up') return true;
     return (this.#state === 'connecting' || this.#state === 'reconnecting') && this.#waiting !== 'over';

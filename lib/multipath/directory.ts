@@ -17,6 +17,8 @@ import { Selector } from './selector.js';
 /** What the directory needs of a path. */
 export interface ListingPath extends IoPathOwner {
   readonly listed: readonly { readonly namespace: PathNamespace; readonly ids: NamespaceNames }[] | undefined;
+  /** Whether its list is kept up to date. */
+  readonly connected: boolean;
   /** Later lists are of a later state of the target. */
   readonly listedAt: number;
   ana(namespaceId: number): AnaState | undefined;
@@ -124,7 +126,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.selector.best ?? [];
   }
 
-  /** Groups by identity; of two identities with one id, the earlier one counts, or else that of the first path. */
+  /** Groups by identity. Of two identities with one id, only that of its owner counts. */
   #group(paths: readonly Path[]): Map<string, Listed<Path>[]> {
     const listed = paths.flatMap((path) =>
       (path.listed ?? []).map(({ namespace, ids }) => ({
@@ -134,25 +136,33 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
         key: this.#key(path, namespace, ids),
       })),
     );
-    const byId = new Map<number, string>();
-    for (const { key, namespace, ids } of listed) {
-      if (this.#entries.has(key) && identityKey(namespace.id, ids)) byId.set(namespace.id, key);
-    }
+    const byId = this.#owners(listed);
     const byKey = new Map<string, Listed<Path>[]>();
     for (const { key, ...one } of listed) {
       const { namespace, path, ids } = one;
-      if (identityKey(namespace.id, ids)) {
-        if (!byId.has(namespace.id)) byId.set(namespace.id, key);
-        if (byId.get(namespace.id) !== key) {
-          this.#reportForeign(path, namespace);
-          continue;
-        }
+      if (identityKey(namespace.id, ids) && byId.get(namespace.id) !== key) {
+        this.#reportForeign(path, namespace);
+        continue;
       }
       const others = byKey.get(key);
       if (others) others.push(one);
       else byKey.set(key, [one]);
     }
     return byKey;
+  }
+
+  /**
+   * The key that each id belongs to. The earlier one keeps it, except where only paths that are lost still have that: another disk
+   * has taken its place. One that was there beside it before is none that has taken its place.
+   */
+  #owners(listed: readonly (Listed<Path> & { readonly key: string })[]): ReadonlyMap<number, string> {
+    const named = listed.filter(({ namespace, ids }) => identityKey(namespace.id, ids));
+    const connected = named.filter(({ path, namespace }) => path.connected && !this.#foreign.has(namespace));
+    const isKnown = ({ key }: { readonly key: string }) => this.#entries.has(key);
+    const inOrder = [...connected.filter(isKnown), ...connected, ...named.filter(isKnown), ...named];
+    const owners = new Map<number, string>();
+    for (const { key, namespace } of inOrder) if (!owners.has(namespace.id)) owners.set(namespace.id, key);
+    return owners;
   }
 
   /** The key of a namespace. Namespaces without identifiers cannot be compared: each path has its own. */

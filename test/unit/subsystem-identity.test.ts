@@ -52,3 +52,56 @@ describe('a target that was restarted, and has another serial number', () => {
     await sleep(20);
   });
 });
+
+describe('a disk that takes the place of another one under its id', () => {
+  const replace = () => {
+    for (const side of all.sides) side.removeNamespace(1);
+    const other = all.sides[0].addNamespace(1, { blocks: 64 });
+    all.sides[1].shareNamespace(other);
+    return other;
+  };
+
+  it('while a path is lost, is used over the other one', async () => {
+    const subsystem = await attachBoth(all);
+    const before = only(subsystem);
+    takeDown(all.targets[1]);
+    await until(() => pathAt(subsystem, 1).state === 'reconnecting');
+    const other = replace();
+    await until(() => only(subsystem).uuid === other.uuid);
+    await only(subsystem).write(block(5), { offset: 0 });
+    expect([other.data[0], all.disk.data[0]]).toEqual([5, 0]);
+    expect(await codeOf(before.flush())).toBe('ERR_SPDK_NAMESPACE_GONE');
+    all.targets[1].rejection = undefined;
+    await until(() => subsystem.pathsOf(only(subsystem)).length === 2);
+  });
+
+  it('while both are lost, is used over the first one that is back', async () => {
+    const subsystem = await attachBoth(all);
+    const before = only(subsystem);
+    for (const target of all.targets) takeDown(target);
+    await until(() => subsystem.paths.every(({ state }) => state === 'reconnecting'));
+    const waiting = codeOf(before.flush());
+    const other = replace();
+    all.targets[1].rejection = undefined;
+    await until(() => only(subsystem).uuid === other.uuid);
+    expect(await waiting).toBe('ERR_SPDK_NAMESPACE_GONE');
+    await only(subsystem).flush();
+  });
+
+  it('is still not used if it was there on one path only before the other one was lost', async () => {
+    all.sides[1].removeNamespace(1);
+    const other = all.sides[1].addNamespace(1, { blocks: 64 });
+    all.targets[1].connectMs = 20;
+    const subsystem = await attachBoth(all);
+    const namespace = only(subsystem);
+    expect(namespace.uuid).toBe(all.disk.uuid);
+    takeDown(all.targets[0]);
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
+    const writing = namespace.write(block(6), { offset: 0 });
+    await sleep(20);
+    all.targets[0].rejection = undefined;
+    await writing;
+    expect([all.disk.data[0], other.data[0]]).toEqual([6, 0]);
+    expect(subsystem.namespaces).toEqual([namespace]);
+  });
+});
