@@ -160,7 +160,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       rejection: () => this.#rejection(),
       create: (routing, info, ids) =>
         SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers, transferBytes }, info, ids),
-      unlistedReturning: () => this.#paths.some((path) => !path.listed && path.returning),
+      unconnectedReturning: () => this.#paths.some((path) => !path.connected && path.returning),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);
         this.#announce(() => {

@@ -41,8 +41,8 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly rejection: () => SpdkError | undefined;
   /** Creates a namespace as one path describes it. */
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
-  /** Whether a path that has listed nothing yet may come up. */
-  readonly unlistedReturning: () => boolean;
+  /** Whether a path that is not connected may come up, and have the namespace. */
+  readonly unconnectedReturning: () => boolean;
   readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
   readonly onNoPath: (namespace: Ns) => void;
@@ -92,20 +92,14 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   update(paths: readonly Path[]): boolean {
     const byKey = this.#group(paths);
     const before = this.#entries;
+    // Without a connected path nothing says that a namespace has vanished: paths may be exchanged for others.
+    const keys = paths.some(({ connected }) => connected) ? byKey.keys() : before.keys();
     const entries = new Map<string, Entry<Path, Ns>>();
-    // While paths are exchanged for others, no path says that a namespace has vanished.
-    const unlisted = paths.every(({ listed }) => listed === undefined);
-    for (const [key, listed] of byKey) {
-      // The latest description is how the namespace is now.
-      const newest = listed.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
-      const old = before.get(key);
-      const entry = old && sameShape(old.namespace, newest.namespace) ? old : this.#create(key, newest);
+    for (const key of keys) {
+      const listed = byKey.get(key) ?? [];
+      const entry = this.#entryFor(key, listed);
       entries.set(key, entry);
       this.#link(entry, listed);
-    }
-    for (const [key, entry] of unlisted ? before : []) {
-      entries.set(key, entry);
-      this.#link(entry, []);
     }
     this.#entries = entries;
     const all = [...entries.values()].map(({ namespace }) => namespace).sort((a, b) => a.id - b.id);
@@ -174,6 +168,15 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return `${namespace.id} of path ${number}`;
   }
 
+  /** The entry that there is, unless the namespace has changed: connected paths describe it as it is. */
+  #entryFor(key: string, listed: readonly Listed<Path>[]): Entry<Path, Ns> {
+    const old = this.#entries.get(key);
+    const connected = listed.filter(({ path }) => path.connected);
+    if (old && (connected.length === 0 || sameShape(old.namespace, newestOf(connected).namespace)))
+      return old;
+    return this.#create(key, newestOf(connected.length > 0 ? connected : listed));
+  }
+
   #create(key: string, { namespace: info, ids }: Listed<Path>): Entry<Path, Ns> {
     const { memory, policy, selector: how, maxWaiting, rejection } = this.#services;
     const selector = new Selector<IoPath<Path>>(policy, how);
@@ -182,7 +185,8 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       selector,
       maxWaiting,
       rejection: () => rejection() ?? (entry.known ? undefined : goneError(info)),
-      returning: () => entry.ioPaths.some((ioPath) => ioPath.returning) || this.#services.unlistedReturning(),
+      returning: () =>
+        entry.ioPaths.some((ioPath) => ioPath.returning) || this.#services.unconnectedReturning(),
       onNoPath: () => {
         if (entry.pathless) return;
         entry.pathless = true;
@@ -224,8 +228,10 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   }
 
   #reportForeign(path: Path, namespace: PathNamespace): void {
-    if (!this.#foreign.has(namespace)) this.#services.onForeign(path, namespace);
+    // The list of a lost path is out of date.
+    if (!path.connected || this.#foreign.has(namespace)) return;
     this.#foreign.add(namespace);
+    this.#services.onForeign(path, namespace);
   }
 
   #refresh(entry: Entry<Path, Ns>): void {
@@ -241,6 +247,11 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     }
     entry.router.update();
   }
+}
+
+/** The latest description. */
+function newestOf<Path extends ListingPath>(listed: readonly Listed<Path>[]): Listed<Path> {
+  return listed.reduce((one, other) => (other.path.listedAt > one.path.listedAt ? other : one));
 }
 
 function retire<Path extends ListingPath>(entry: Entry<Path, unknown>): void {

@@ -49,6 +49,25 @@ describe('a namespace whose last path is removed', () => {
   });
 });
 
+it('what changed while a path was lost is not taken back when the other one is removed, and waits for it', async () => {
+  const subsystem = await attachBoth(all);
+  takeDown(all.targets[1]);
+  await until(() => pathAt(subsystem, 1).state === 'reconnecting');
+  all.sides[0].resizeNamespace(1, 128);
+  all.sides[1].shareNamespace(all.sides[0].addNamespace(2, { blocks: 8 }));
+  await until(() => subsystem.namespaces.length === 2);
+  const { namespaces } = subsystem;
+  await subsystem.removePath(pathAt(subsystem, 0));
+  expect(subsystem.namespaces).toEqual(namespaces);
+  const waiting = namespaces.map((one) => one.write(block(one.id), { offset: 0 }));
+  await sleep(20);
+  all.targets[1].rejection = undefined;
+  await Promise.all(waiting);
+  expect(subsystem.namespaces).toEqual(namespaces);
+  expect(namespaces.map(({ blocks }) => blocks)).toEqual([128, 8]);
+  expect(subsystem.history.filter(({ kind }) => kind === 'note')).toEqual([]);
+});
+
 it('both paths are exchanged one after the other under writes, none of which fails', async () => {
   const subsystem = await attachBoth(all);
   const namespace = only(subsystem);
