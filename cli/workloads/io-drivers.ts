@@ -1,6 +1,7 @@
 // Two ways to keep a queue pair at its depth: a batch, and promises.
 
-import type { DmaBuffer, Environment, Namespace, QueuePair } from 'spdk-nvme';
+import type { Batch, DmaBuffer, Environment, Namespace, QueuePair } from 'spdk-nvme';
+import { codeOf } from '../engine/process/exit.js';
 import type { IoMeter } from './io-meter.js';
 import type { IoPlan, Steps } from './io-plan.js';
 import type { Pace } from './pace.js';
@@ -70,7 +71,9 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
         continue;
       }
       let count = batch.reap();
-      if (count === 0 && plan.polling !== 'inline') count = await batch.wait();
+      // With a rate, the next operation may be due before the first of these has completed.
+      if (count === 0 && plan.polling !== 'inline')
+        count = await (idle.length > 0 && going(now) ? waitAtMost(batch, pace.delay(now)) : batch.wait());
       now = performance.now();
       if (now - turned > longestTurnMs) {
         await new Promise((resolve) => setImmediate(resolve));
@@ -85,7 +88,7 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
         if (done) meter.add(begun[tag] as number, now, ioSize, isWrite);
         else {
           meter.failed++;
-          endIfLost(batch.error(i), namespace);
+          endIfPointless(batch.error(i), namespace);
         }
         idle.push(tag);
       }
@@ -118,7 +121,7 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         lane.heard = performance.now();
         if (verifier) settle(lane, verifier, words, unit, write, false);
         meter.failed++;
-        endIfLost(error, namespace);
+        endIfPointless(error, namespace);
         continue;
       } finally {
         lane.outstanding--;
@@ -154,7 +157,21 @@ export function wordsOf(buffer: Buffer, at: number, bytes: number): Uint32Array 
   return new Uint32Array(buffer.buffer, buffer.byteOffset + at, bytes / 4);
 }
 
-/** A lost controller ends the run: its commands fail as fast as they are sent. */
-function endIfLost(error: unknown, { controller }: Namespace): void {
-  if (controller.state !== 'attached') throw error;
+/** The completions of a batch, 0 if none comes in time. */
+async function waitAtMost(batch: Batch, ms: number): Promise<number> {
+  try {
+    return await batch.wait({ timeoutMs: Math.ceil(ms) });
+  } catch (error) {
+    if (codeOf(error) === 'ERR_SPDK_TIMEOUT') return 0;
+    throw error;
+  }
+}
+
+/**
+ * A lost controller ends the run, and so does a command that was not sent, as when its namespace is gone: all further ones fail as fast as
+ * they are tried, and would keep the event loop from signals.
+ */
+function endIfPointless(error: unknown, { controller }: Namespace): void {
+  const sent = error instanceof Error && 'nvmeStatus' in error && error.nvmeStatus !== undefined;
+  if (controller.state !== 'attached' || !sent) throw error;
 }

@@ -31,7 +31,7 @@ afterEach(() => {
 async function perf(words: readonly string[], onError?: (text: string) => void) {
   const given = ['perf', '-r', subsystem.id, '--seconds', '1', '--ramp', '0', '--rate', '2000', '-o', 'json'];
   const { status, stdout, stderr } = await runVerb([...given, ...words], onError);
-  return { status, stderr, report: status === 2 ? undefined : JSON.parse(stdout.toString()) };
+  return { status, stderr, report: stdout.length === 0 ? undefined : JSON.parse(stdout.toString()) };
 }
 
 const verify = ['--verify', '--allow-writes', '--workload', 'randrw', '--depth', '4', '--io-size', '1k'];
@@ -116,6 +116,41 @@ it.each(['batch', 'promise'])('takes the time between operations for no timeout:
   // The one operation of each second takes a moment; the rest of the second is more than --timeout.
   const { status, report } = await perf(['--rate', '1', '--timeout', '700', '--api', api]);
   expect({ status, findings: report.findings }).toEqual({ status: 0, findings: [] });
+});
+
+it.each([
+  ['batch', 'threads'],
+  ['batch', 'adaptive'],
+  ['batch', 'inline'],
+  ['promise', 'adaptive'],
+])('keeps to a rate whatever the latency: %s, %s', async (api, polling) => {
+  subsystem.target.latencyMs = 200;
+  const words = ['--rate', '200', '--depth', '64', '--api', api, '--polling', polling];
+  const { status, report } = await perf(words);
+  expect({ status, findings: report.findings }).toEqual({ status: 0, findings: [] });
+  expect(report.operations).toBeGreaterThan(170);
+  expect(report.operations).toBeLessThanOrEqual(200);
+});
+
+describe('a namespace that changes in the middle', () => {
+  const changes = [
+    ['is removed', () => subsystem.removeNamespace(1)],
+    ['shrinks', () => subsystem.resizeNamespace(1, 8)],
+  ] as const;
+  const cases = changes.flatMap(([what, change]) =>
+    ['batch', 'promise'].flatMap((api) => ['0', '5'].map((ramp) => ({ what, api, ramp, change }))),
+  );
+
+  it.each(cases)('ends the run if it $what: $api, ramp of $ramp s', async ({ api, ramp, change }) => {
+    const timer = setTimeout(change, 300);
+    const begun = performance.now();
+    const { status, report, stderr } = await perf(['--api', api, '--ramp', ramp, '--seconds', '5']);
+    clearTimeout(timer);
+    expect(status).toBe(1);
+    const said = report ? report.findings.join() : stderr;
+    expect(said).toMatch(/ERR_SPDK_(NAMESPACE_GONE|OUT_OF_RANGE)/);
+    expect(performance.now() - begun).toBeLessThan(2_500);
+  });
 });
 
 describe('the pace of a rate', () => {
