@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import type { Namespace } from 'spdk-nvme';
 import { Chunks } from '../engine/files/chunks.js';
-import { OutputFile } from '../engine/files/output-file.js';
+import { isNamedPipe, pipeToRead } from '../engine/files/named-pipes.js';
+import { openOutput } from '../engine/files/output-file.js';
 import { type ByteRange, checkRange } from '../engine/options/range.js';
 import { Failure, UsageError } from '../engine/process/exit.js';
 import type { Session } from '../engine/target/session.js';
@@ -34,13 +35,10 @@ export async function receive(
   { offset, length = namespace.bytes - offset }: ByteRange,
   file: string | undefined,
 ): Promise<void> {
-  const output = file === undefined ? undefined : new OutputFile(file);
+  const output = file === undefined ? undefined : await openOutput(file, limits.signal);
   const stream: Writable = output?.stream ?? process.stdout;
-  // The error of a file is reported by put().
-  output?.stream.on('error', () => {});
   const bar = transferBar(length);
   try {
-    await output?.opened();
     const ahead: Promise<Buffer>[] = [];
     let asked = 0;
     const ask = () => {
@@ -62,6 +60,10 @@ export async function receive(
     bar.stop();
     output?.close();
   }
+}
+
+function open(file: string): Readable {
+  return isNamedPipe(file) ? pipeToRead(file) : createReadStream(file, { highWaterMark: PIECE });
 }
 
 /** Waits until the stream has accepted the data, so that a slow consumer delays the reads and memory does not grow. */
@@ -86,8 +88,7 @@ export async function send(
   const total = size === undefined ? undefined : Math.min(size, most);
   if (total === 0) throw new UsageError(`${file} is empty`);
   if (total !== undefined) checkRange(namespace, { offset, length: total }, `${file} (${total} bytes)`);
-  const input: Readable =
-    file === undefined ? process.stdin : createReadStream(file, { highWaterMark: PIECE });
+  const input = file === undefined ? process.stdin : open(file);
   const bar = transferBar(total ?? length);
   const running = new Set<Promise<void>>();
   let sent = 0;

@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -290,6 +290,25 @@ describe('reading and writing', () => {
     );
   });
 
+  it('named pipes carry data both ways, whichever end is opened first', async () => {
+    const data = randomBytes(3 * 2 ** 20);
+    writeFileSync(file('sent'), data);
+    execFileSync('mkfifo', [file('pipe')]);
+    const shell = (script: string) =>
+      execa('bash', ['-c', script, file('pipe'), process.execPath, main, ...one], { reject: false });
+    const verb = (name: string, words: string) => `"$1" "$2" ${name} "\${@:3}" ${words} -d "$0"`;
+    for (const [first, second] of [
+      [`cat "${file('sent')}" > "$0"`, verb('write', '')],
+      [verb('read', '-z 3M'), `cat "$0" > "${file('received')}"`],
+    ]) {
+      for (const pauses of ['', 'sleep 1;']) {
+        const script = `(${pauses} ${first}) & ${pauses ? '' : 'sleep 1;'} ${second} && wait $!`;
+        expect(await shell(script)).toMatchObject({ exitCode: 0, stderr: '' });
+      }
+    }
+    expect(readFileSync(file('received')).equals(data)).toBe(true);
+  });
+
   it('a pipe that closes early ends a read cleanly', async () => {
     const command = `"${process.execPath}" "${main}" read ${one.join(' ')} | head -c 1000 | wc -c; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await execa('bash', ['-c', command], { reject: false });
@@ -546,6 +565,36 @@ describe('ending', () => {
     const [exitCode] = await ended;
     expect(performance.now() - begun).toBeLessThan(2_000);
     expect(exitCode).toBe(143);
+    noConnections();
+  });
+
+  it.each([
+    ['write', 'nobody writes to', []],
+    ['read', 'nobody reads', []],
+    // A process that has both ends open, and does nothing.
+    ['write', 'brings nothing', ['r+']],
+    ['read', 'is full', ['r+']],
+  ])('a signal ends %s with a named pipe that %s', async (verb, _, flags) => {
+    const pipe = path.join(folder, 'idle-pipe');
+    execFileSync('mkfifo', [pipe]);
+    const peers = flags.map((flag) => openSync(pipe, flag));
+    const child = execa(process.execPath, [main, verb, ...one, '-d', pipe], {
+      reject: false,
+      timeout: 30_000,
+    });
+    try {
+      await vi.waitUntil(hasConnections, { timeout: 20_000, interval: 20 });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const begun = performance.now();
+      child.kill('SIGINT');
+      const ended = await Promise.race([child, new Promise((resolve) => setTimeout(resolve, 5_000))]);
+      expect(ended).toMatchObject({ exitCode: 130, stderr: '' });
+      expect(performance.now() - begun).toBeLessThan(2_000);
+    } finally {
+      child.kill('SIGKILL');
+      for (const peer of peers) closeSync(peer);
+      rmSync(pipe);
+    }
     noConnections();
   });
 

@@ -9,14 +9,55 @@ import {
   type Stats,
   type WriteStream,
 } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { statsOf } from './named-files.js';
+import { isNamedPipe, pipeToWrite } from './named-pipes.js';
+
+/** What a verb writes its data to. */
+export interface Output {
+  /** Its errors are those of its writes. */
+  readonly stream: Writable;
+  /** Ends it when all is written. */
+  complete(): Promise<void>;
+  /** Closes it, whether it is complete or not. */
+  close(): void;
+}
+
+/** Opens what an option names. @param signal ends the wait for the reader of a pipe */
+export async function openOutput(path: string, signal: AbortSignal): Promise<Output> {
+  if (isNamedPipe(path)) return new OutputPipe(await pipeToWrite(path, signal));
+  const file = new OutputFile(path);
+  try {
+    await file.opened();
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+class OutputPipe implements Output {
+  constructor(readonly stream: Writable) {
+    stream.on('error', () => {});
+  }
+
+  async complete(): Promise<void> {
+    const ended = finished(this.stream);
+    this.stream.end();
+    await ended;
+  }
+
+  close(): void {
+    this.stream.destroy();
+  }
+}
 
 /**
  * A file that is there when all of it is written: until then its data is in a file beside it, so that a failure leaves what was there
- * before. Devices and pipes are written directly.
+ * before. Devices are written directly.
  */
-export class OutputFile {
+class OutputFile implements Output {
   readonly stream: WriteStream;
   readonly #path: string;
   readonly #part: string | undefined;
@@ -32,6 +73,7 @@ export class OutputFile {
     this.#path = stats ? realpathSync(path) : path;
     this.#part = direct ? undefined : `${this.#path}.${process.pid}.part`;
     this.stream = createWriteStream(this.#part ?? path, { mode: this.#replaced?.mode ?? 0o666 });
+    this.stream.on('error', () => {});
     // A signal may end the process while the stream waits for its disk.
     if (this.#part !== undefined) process.on('exit', this.#remove);
   }
