@@ -20,6 +20,7 @@ export function kernelPaths(clients: number): PathTarget {
       'ana-change-both',
     ],
     processes: () => [],
+    endsConnections: () => {},
     ids: (client) => sides.map((port) => transportId(pathNqn(client), port)),
     inflict: async ({ kind, client, side }) => {
       const ana = anaOf(kind);

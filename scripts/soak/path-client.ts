@@ -13,12 +13,14 @@ const memoryMs = 10_000;
 
 /** One user of one subsystem over two ports, which also adds and removes paths. */
 export class PathClient extends LoopingClient<Subsystem, PathStep> {
+  readonly #target: PathTarget;
   readonly #ids: readonly string[];
   #pathlessAt = Number.NEGATIVE_INFINITY;
   #detaching = false;
 
   constructor(target: PathTarget, ...context: ClientContext) {
     super(...context);
+    this.#target = target;
     this.#ids = target.ids(context[0]);
   }
 
@@ -53,12 +55,16 @@ export class PathClient extends LoopingClient<Subsystem, PathStep> {
     }
     if (step === 'reset') {
       const controller = subsystem.paths[this.random.below(2)]?.controller;
-      if (controller) pending.push(this.reset(controller));
+      if (controller) {
+        this.#target.endsConnections();
+        pending.push(this.reset(controller));
+      }
     }
   }
 
   protected override detaching(): void {
     this.#detaching = true;
+    this.#target.endsConnections();
   }
 
   /** Whether an error is expected: while a path is usable no operation fails, but by its signal. */
@@ -76,6 +82,7 @@ export class PathClient extends LoopingClient<Subsystem, PathStep> {
     // The other one may be lost at any moment, too: then operations are without a path.
     if (up.length < 2) return;
     const path = this.random.pick(up);
+    this.#target.endsConnections();
     const removal = subsystem.removePath(path, {
       drainMs: this.random.pick([0, 50]),
       timeoutMs: detachTimeoutMs,

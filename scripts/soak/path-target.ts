@@ -10,6 +10,8 @@ export interface PathTarget {
   processes(): readonly WitnessedProcess[];
   /** The transport ids of both paths. */
   ids(client: number): string[];
+  /** Notes that a client ends connections: a target that hangs may carry out later what it had received over them. */
+  endsConnections(): void;
   /** Inflicts a fault. Returns the function that ends it. */
   inflict(fault: PathFault): Promise<() => Promise<void>>;
   close(): Promise<void>;

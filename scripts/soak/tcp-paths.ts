@@ -96,6 +96,7 @@ export async function tcpPaths(clients: number, report: (text: string) => void):
   }));
   const sides = listeners.map((listener) => new Side({ listener, core, memoryMb, subsystems }, report));
   for (const side of sides) await side.start();
+  let endings = 0;
 
   const inflict = async ({ kind, client, side: index }: PathFault): Promise<() => Promise<void>> => {
     const side = sides[index] as Side;
@@ -103,9 +104,16 @@ export async function tcpPaths(clients: number, report: (text: string) => void):
       case 'target-killed':
         await side.kill();
         return () => side.start();
-      case 'target-frozen':
+      case 'target-frozen': {
+        const before = endings;
         await side.signal('SIGSTOP');
-        return () => side.signal('SIGCONT');
+        return async () => {
+          if (endings === before) return side.signal('SIGCONT');
+          // Its late writes would replace newer data (docs/guide/multipath.md): it is fenced.
+          await side.kill();
+          await side.start();
+        };
+      }
       default: {
         const nqn = pathNqn(client);
         const at = kind === 'both-withdrawn' ? sides : [side];
@@ -119,6 +127,9 @@ export async function tcpPaths(clients: number, report: (text: string) => void):
   return {
     faults: ['path-withdrawn', 'path-withdrawn', 'both-withdrawn', 'target-killed', 'target-frozen'],
     processes: () => sides.flatMap((side) => side.process ?? []),
+    endsConnections: () => {
+      endings++;
+    },
     ids: (client) => listeners.map((listener) => listenerId(listener, pathNqn(client))),
     inflict,
     close: async () => {
