@@ -1,7 +1,7 @@
 import type { Controller } from 'spdk-nvme';
 import { type ClientContext, LoopingClient } from './looping-client.js';
+import { watchdogMs } from './part-io.js';
 import { attachOptions, nextStep, type Step } from './plan.js';
-import { watchdogMs } from './slot-io.js';
 import { transportIdOf } from './targets.js';
 
 /** One user of one subsystem over one path. */

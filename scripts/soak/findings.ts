@@ -9,8 +9,8 @@ import { codeOf } from '../../cli/engine/process/exit.js';
 import { NotSettled, settled } from '../../cli/engine/process/watchdog.js';
 import type { PathFaultKind } from './path-plan.js';
 import { type FaultKind, isExpected } from './plan.js';
+import type { StarvationSince } from './process-watch.js';
 import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';
-import type { Testify } from './witness.js';
 
 const maxMessages = 10;
 /** Threads that spin share their processors: each of them waits for half of the time when nothing is wrong. */
@@ -47,12 +47,12 @@ export class Findings {
   readonly starved = { operations: 0, longestMs: 0 };
   #reported = 0;
   readonly #report: (line: string) => void;
-  readonly #testify: Testify | undefined;
+  readonly #starvationSince: StarvationSince | undefined;
 
-  /** @param testify what kept processes from running, if that is watched */
-  constructor(report: (line: string) => void, testify?: Testify) {
+  /** @param starvationSince what kept processes from running, if that is watched */
+  constructor(report: (line: string) => void, starvationSince?: StarvationSince) {
     this.#report = report;
-    this.#testify = testify;
+    this.#starvationSince = starvationSince;
   }
 
   /** Notes that the run begins now. */
@@ -125,7 +125,7 @@ export class Findings {
 
   /** Whether a process hardly ran in the time of an operation: then that explains its timeout. */
   #isStarved(begun: number): boolean {
-    const ms = this.#testify?.(begun).starvedMs ?? 0;
+    const ms = this.#starvationSince?.(begun).starvedMs ?? 0;
     if (ms < starving * (performance.now() - begun)) return false;
     this.starved.operations += 1;
     this.starved.longestMs = Math.max(this.starved.longestMs, ms);
@@ -133,8 +133,8 @@ export class Findings {
   }
 
   #meanwhile(begun: number): string {
-    const testimony = this.#testify?.(begun);
-    return testimony ? `\nMeanwhile ${testimony.text}` : '';
+    const starvation = this.#starvationSince?.(begun);
+    return starvation ? `\nMeanwhile ${starvation.text}` : '';
   }
 
   mismatch(what: string): void {

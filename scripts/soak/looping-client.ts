@@ -5,7 +5,7 @@ import type { Controller, Environment } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 import type { Findings } from './findings.js';
 import type { Ledger } from './ledger.js';
-import { SlotIo, watchdogMs } from './slot-io.js';
+import { PartIo, watchdogMs } from './part-io.js';
 
 const resetTimeoutMs = 5_000;
 /** Ample for an emulated processor that others share; what takes longer is held to hang. */
@@ -30,14 +30,14 @@ export abstract class LoopingClient<Target extends Attached, Step extends string
   protected readonly environment: Environment;
   protected readonly random: Random;
   protected readonly findings: Findings;
-  protected readonly io: SlotIo;
+  protected readonly io: PartIo;
   readonly #ledger: Ledger;
 
   constructor(...[index, environment, random, ledger, findings]: ClientContext) {
     this.environment = environment;
     this.random = random;
     this.findings = findings;
-    this.io = new SlotIo(index, environment, random, ledger, findings);
+    this.io = new PartIo(index, environment, random, ledger, findings);
     this.#ledger = ledger;
   }
 

@@ -1,9 +1,9 @@
 import type { Subsystem } from 'spdk-nvme';
 import { type ClientContext, detachTimeoutMs, LoopingClient } from './looping-client.js';
+import { watchdogMs } from './part-io.js';
 import { nextPathStep, type PathStep, subsystemOptions } from './path-plan.js';
 import type { PathTarget } from './path-target.js';
 import { isExpected } from './plan.js';
-import { watchdogMs } from './slot-io.js';
 
 /** Codes that operations may only end with while there is no path. */
 const pathlessCodes = ['ERR_SPDK_NO_PATH', 'ERR_SPDK_TIMEOUT', 'ERR_SPDK_NAMESPACE_GONE'];

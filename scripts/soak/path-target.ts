@@ -1,13 +1,13 @@
 // The targets of the multipath workloads: one subsystem for each client, which is reached at two places.
 
 import type { PathFault, PathFaultKind } from './path-plan.js';
-import type { WitnessedProcess } from './witness.js';
+import type { WatchedProcess } from './process-watch.js';
 
 /** A target whose paths can be disturbed. */
 export interface PathTarget {
   readonly faults: readonly PathFaultKind[];
   /** The targets, as far as they are processes. */
-  processes(): readonly WitnessedProcess[];
+  processes(): readonly WatchedProcess[];
   /** The transport ids of both paths. */
   ids(client: number): string[];
   /** Notes that a client ends connections: a target that hangs may carry out later what it had received over them. */

@@ -17,9 +17,9 @@ import type { SoakOptions } from './options.js';
 import { PathClient } from './path-client.js';
 import { disturbPaths } from './path-faults.js';
 import type { PathTarget } from './path-target.js';
+import { ProcessWatch, type StarvationSince } from './process-watch.js';
 import { operationNames, type SoakReport } from './report.js';
 import { tcpPaths } from './tcp-paths.js';
-import { type Testify, Witness } from './witness.js';
 
 const warmUpMs = 4_000;
 const closeLimitMs = 10_000;
@@ -34,11 +34,11 @@ export async function runSoak(
 ): Promise<SoakReport> {
   let paths: PathTarget | undefined;
   // Before anything is counted: it has a thread.
-  const witness = new Witness(() => paths?.processes() ?? []);
-  const testify: Testify = (begunMs) => witness.since(begunMs);
-  const findings = new Findings((text) => send({ type: 'note', text }), testify);
+  const watch = new ProcessWatch(() => paths?.processes() ?? []);
+  const starvationSince: StarvationSince = (begunMs) => watch.since(begunMs);
+  const findings = new Findings((text) => send({ type: 'note', text }), starvationSince);
   send({ type: 'note', text: `Seed ${options.seed}. Warming up` });
-  const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }), testify);
+  const warmUp = new Findings((text) => send({ type: 'note', text: `warm-up: ${text}` }), starvationSince);
   paths = await pathTarget(options, (text) => findings.note(text));
   const measurement = await measure({
     stop,
@@ -54,7 +54,7 @@ export async function runSoak(
     },
   });
   await paths?.close();
-  await witness.close();
+  await watch.close();
   const { loops: cycles, operations, faults, bytesVerified, mismatches, hangs } = findings;
   const environment = surroundings();
   const bins = operationNames.map((name) => [name, findings.latencies[name].bins()]);

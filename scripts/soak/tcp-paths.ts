@@ -7,7 +7,7 @@ import { ensureHugepages } from '../target/hugepages.js';
 import { type SpdkTarget, type SpdkTargetOptions, startSpdkTarget } from '../target/spdk-target.js';
 import type { PathFault } from './path-plan.js';
 import { type PathTarget, pathNqn } from './path-target.js';
-import type { WitnessedProcess } from './witness.js';
+import type { WatchedProcess } from './process-watch.js';
 
 const listeners = ['4441', '4442'].map(
   (trsvcid) => ({ trtype: 'TCP', traddr: '127.0.0.1', trsvcid }) as const,
@@ -25,7 +25,7 @@ class Side {
   /** The target that was killed on purpose. */
   #killed: SpdkTarget | undefined;
   /** The process that runs. */
-  process: WitnessedProcess | undefined;
+  process: WatchedProcess | undefined;
 
   constructor(options: SpdkTargetOptions, report: (text: string) => void) {
     this.#options = options;

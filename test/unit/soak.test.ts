@@ -13,7 +13,7 @@ import { parseTransportId } from '../../lib/options/transport-id.js';
 import { parseArguments } from '../../scripts/soak/arguments.js';
 import { soakDocument } from '../../scripts/soak/document.js';
 import { Findings } from '../../scripts/soak/findings.js';
-import { Ledger, slotBytes, slotsPerArea } from '../../scripts/soak/ledger.js';
+import { Ledger, partBytes, partsPerArea } from '../../scripts/soak/ledger.js';
 import {
   anaOf,
   nextPathFault,
@@ -22,20 +22,20 @@ import {
   subsystemOptions,
 } from '../../scripts/soak/path-plan.js';
 import { attachOptions, faultKinds, nextFault, nextStep } from '../../scripts/soak/plan.js';
+import { ProcessWatch } from '../../scripts/soak/process-watch.js';
 import { findings, type SoakReport, statusOf } from '../../scripts/soak/report.js';
 import { runHere } from '../../scripts/soak/run-here.js';
 import { maxRunMs, maxWaitedMs, stateOf } from '../../scripts/soak/scheduling.js';
 import { renderReport } from '../../scripts/soak/table.js';
 import { transportIdOf } from '../../scripts/soak/targets.js';
-import { Witness } from '../../scripts/soak/witness.js';
 import { Random } from '../../scripts/testing/random.js';
 import { reportOf } from './stress-report.js';
 
 describe('the ledger of what the disk must contain', () => {
-  const garbage = Buffer.alloc(slotBytes, 0xa5);
-  const written = (ledger: Ledger, slot: number) => {
-    expect(ledger.take(slot)).toBe(slot);
-    const content = ledger.content(slot);
+  const garbage = Buffer.alloc(partBytes, 0xa5);
+  const written = (ledger: Ledger, part: number) => {
+    expect(ledger.take(part)).toBe(part);
+    const content = ledger.content(part);
     return content;
   };
 
@@ -45,10 +45,10 @@ describe('the ledger of what the disk must contain', () => {
     const { write, bytes } = written(ledger, 5);
     ledger.wrote(5, write);
     expect(ledger.check(5, bytes)).toBeUndefined();
-    expect(ledger.check(5, garbage)).toMatch(/slot 5 of area 3/);
+    expect(ledger.check(5, garbage)).toMatch(/part 5 of area 3/);
   });
 
-  it('does not take a block of another slot, area or write, or a part of one, for it', () => {
+  it('does not take a block of another part, area or write, or a piece of one, for it', () => {
     const ledger = new Ledger(0);
     const first = written(ledger, 0);
     ledger.wrote(0, first.write);
@@ -63,7 +63,7 @@ describe('the ledger of what the disk must contain', () => {
     expect(ledger.check(0, torn)).toMatch(/nothing that was written whole/);
   });
 
-  it('leaves a slot alone whose write failed until the controller is gone, and then accepts both', () => {
+  it('leaves a part alone whose write failed until the controller is gone, and then accepts both', () => {
     const ledger = new Ledger(0);
     const certain = written(ledger, 7);
     ledger.wrote(7, certain.write);
@@ -77,10 +77,10 @@ describe('the ledger of what the disk must contain', () => {
     expect(ledger.check(7, certain.bytes)).toMatch(/write 1 instead of 2/);
   });
 
-  it('gives each slot to one operation at a time', () => {
+  it('gives each part to one operation at a time', () => {
     const ledger = new Ledger(0);
-    const taken = Array.from({ length: slotsPerArea }, () => ledger.take(100));
-    expect(new Set(taken).size).toBe(slotsPerArea);
+    const taken = Array.from({ length: partsPerArea }, () => ledger.take(100));
+    expect(new Set(taken).size).toBe(partsPerArea);
     expect(ledger.take(0)).toBeUndefined();
     ledger.give(9);
     expect(ledger.take(0)).toBe(9);
@@ -171,19 +171,19 @@ describe('findings', () => {
       { starvedMs: 0, text: 'awake' },
       { starved: { operations: 0 }, unexpected: { ERR_SPDK_TIMEOUT: 1 } },
     ],
-  ])('attribute a timeout to starved processes only if they were: %o', async (testimony, expected) => {
+  ])('attribute a timeout to starved processes only if they were: %o', async (starvation, expected) => {
     const reported: string[] = [];
     const findings = new Findings(
       (line) => reported.push(line),
-      () => testimony,
+      () => starvation,
     );
     await findings.watch('read', 1_000, fail('ERR_SPDK_TIMEOUT'), () => false);
     expect(findings).toMatchObject({ ...expected, failed: 1, hangs: 0 });
-    expect(reported).toEqual([expect.stringContaining(testimony.text)]);
+    expect(reported).toEqual([expect.stringContaining(starvation.text)]);
   });
 });
 
-describe('the witness of processes that do not run', () => {
+describe('the watch of processes that do not run', () => {
   const reading = (atMs: number, times: Record<string, readonly [ranMs: number, waitedMs: number]>) => ({
     atMs,
     threads: new Map(Object.entries(times).map(([name, [ranMs, waitedMs]]) => [name, { ranMs, waitedMs }])),
@@ -203,34 +203,34 @@ describe('the witness of processes that do not run', () => {
     const spins = () => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
     const children = [spins()];
     const pidOf = (i: number) => children[i]?.pid as number;
-    const witness = new Witness(() => children.map((_, i) => ({ name: `child ${i}`, pid: pidOf(i) })));
+    const watch = new ProcessWatch(() => children.map((_, i) => ({ name: `child ${i}`, pid: pidOf(i) })));
     try {
       await sleep(200);
       process.kill(pidOf(0), 'SIGSTOP');
       await sleep(50);
       const begun = performance.now();
       await sleep(500);
-      const { starvedMs, text } = witness.since(begun);
+      const { starvedMs, text } = watch.since(begun);
       expect(starvedMs).toBeGreaterThan(400);
       expect(text).toContain('the state of child 0 is T');
       children.push(spins());
       process.kill(pidOf(0), 'SIGKILL');
       await sleep(300);
-      expect(witness.since(begun).text).toContain('child 1 ran for');
-      expect(witness.since(begun).starvedMs).toBeLessThan(0.8 * (performance.now() - begun));
+      expect(watch.since(begun).text).toContain('child 1 ran for');
+      expect(watch.since(begun).starvedMs).toBeLessThan(0.8 * (performance.now() - begun));
     } finally {
       for (const child of children) child.kill('SIGKILL');
-      await witness.close();
+      await watch.close();
     }
   });
 
   it('sees that this thread is busy, and that it runs', async () => {
-    const witness = new Witness(() => [{ name: 'another', pid: process.ppid }]);
+    const watch = new ProcessWatch(() => [{ name: 'another', pid: process.ppid }]);
     await sleep(150);
     const begun = performance.now();
     while (performance.now() < begun + 900);
-    const { text } = witness.since(begun);
-    await witness.close();
+    const { text } = watch.since(begun);
+    await watch.close();
     const loopLateMs = Number(/the event loop by (\d+) ms/.exec(text)?.[1]);
     expect(loopLateMs).toBeGreaterThanOrEqual(290);
     expect(text).toContain('another ran for');

@@ -5,13 +5,13 @@ import { Worker } from 'node:worker_threads';
 import { maxRunMs, maxWaitedMs, type Reading, stateOf, timesOf } from './scheduling.js';
 
 /** A process besides this one, which spins: whenever it does not run, something keeps it from running. */
-export interface WitnessedProcess {
+export interface WatchedProcess {
   readonly name: string;
   readonly pid: number;
 }
 
 /** What kept processes from running since an operation began. */
-export interface Testimony {
+export interface Starvation {
   /** How long a thread of this process was ready to run and did not, all of it did not run, or another process did not. */
   readonly starvedMs: number;
   /** The same as a text, for people. */
@@ -19,7 +19,7 @@ export interface Testimony {
 }
 
 /** What is known of the time since then, on the clock of `performance.now()`. */
-export type Testify = (begunMs: number) => Testimony;
+export type StarvationSince = (begunMs: number) => Starvation;
 
 const everyMs = 500;
 /** An event loop that does not turn for this long is reported with its stack. */
@@ -39,8 +39,8 @@ interface Look {
 }
 
 /** Watches this process and others, from its creation to `close()`. */
-export class Witness {
-  readonly #others: () => readonly WitnessedProcess[];
+export class ProcessWatch {
+  readonly #others: () => readonly WatchedProcess[];
   readonly #beat = new BigInt64Array(new SharedArrayBuffer(16));
   readonly #sleeper: Worker;
   /** When the event loop turned last. */
@@ -49,7 +49,7 @@ export class Witness {
   readonly #timer: NodeJS.Timeout;
   #looks: Look[] = [];
 
-  constructor(others: () => readonly WitnessedProcess[]) {
+  constructor(others: () => readonly WatchedProcess[]) {
     this.#others = others;
     this.#beat[0] = process.hrtime.bigint();
     const workerData = { shared: this.#beat.buffer, everyMs: beatMs };
@@ -68,7 +68,7 @@ export class Witness {
     await Promise.all([this.#sleeper.terminate(), this.#stuck.terminate()]);
   }
 
-  since(begunMs: number): Testimony {
+  since(begunMs: number): Starvation {
     this.#look();
     const before = this.#looks.findLastIndex(({ atMs }) => atMs <= begunMs);
     const looks = this.#looks.slice(Math.max(before, 0));

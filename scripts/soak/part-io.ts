@@ -3,7 +3,7 @@
 import type { Environment, NamespaceOperations } from 'spdk-nvme';
 import type { Random } from '../testing/random.js';
 import type { Findings } from './findings.js';
-import { type Ledger, slotBytes, slotsPerArea } from './ledger.js';
+import { type Ledger, partBytes, partsPerArea } from './ledger.js';
 
 const ioTimeoutMs = 3_000;
 /** Calls settle by their deadline, whatever SPDK does; if one does not, the watchdog reports it. */
@@ -11,7 +11,7 @@ export const watchdogMs = 5_000;
 const maxAtOnce = 16;
 
 /** Reads and writes of one area of the disk, which are checked against its ledger. */
-export class SlotIo {
+export class PartIo {
   readonly #area: number;
   readonly #environment: Environment;
   readonly #random: Random;
@@ -37,47 +37,47 @@ export class SlotIo {
   ): Promise<void>[] {
     const operations: Promise<void>[] = [];
     for (let left = 1 + this.#random.below(maxAtOnce); left > 0; left--) {
-      const slot = this.#ledger.take(this.#random.below(slotsPerArea));
-      if (slot === undefined) break;
+      const part = this.#ledger.take(this.#random.below(partsPerArea));
+      if (part === undefined) break;
       const disk = namespace();
       if (!disk) {
-        this.#ledger.give(slot);
+        this.#ledger.give(part);
         break;
       }
       const act =
         this.#random.below(2) === 0
-          ? this.#read(disk, slot, isExpected)
-          : this.#write(disk, slot, isExpected);
+          ? this.#read(disk, part, isExpected)
+          : this.#write(disk, part, isExpected);
       operations.push(act);
     }
     return operations;
   }
 
-  #limits(slot: number) {
+  #limits(part: number) {
     const signal = this.#random.below(10) === 0 ? AbortSignal.timeout(this.#random.below(20)) : undefined;
-    const offset = (this.#area * slotsPerArea + slot) * slotBytes;
+    const offset = (this.#area * partsPerArea + part) * partBytes;
     return { offset, timeoutMs: ioTimeoutMs, signal };
   }
 
-  async #write(disk: NamespaceOperations, slot: number, isExpected: Expectation): Promise<void> {
-    const { write, bytes } = this.#ledger.content(slot);
-    const done = this.#submit('write', () => disk.write(bytes, this.#limits(slot)), isExpected);
+  async #write(disk: NamespaceOperations, part: number, isExpected: Expectation): Promise<void> {
+    const { write, bytes } = this.#ledger.content(part);
+    const done = this.#submit('write', () => disk.write(bytes, this.#limits(part)), isExpected);
     // The data is that of the call.
     bytes.fill(0xdd);
-    if (await done) this.#ledger.wrote(slot, write);
-    else this.#ledger.mayHaveWritten(slot, write);
+    if (await done) this.#ledger.wrote(part, write);
+    else this.#ledger.mayHaveWritten(part, write);
   }
 
-  async #read(disk: NamespaceOperations, slot: number, isExpected: Expectation): Promise<void> {
-    const dma = this.#random.below(2) === 0 ? this.#environment.allocate(slotBytes) : undefined;
-    const buffer = dma ?? Buffer.alloc(slotBytes);
-    if (await this.#submit('read', () => disk.read(buffer, this.#limits(slot)), isExpected)) {
-      this.#findings.bytesVerified += slotBytes;
-      const wrong = this.#ledger.check(slot, Buffer.from(buffer));
+  async #read(disk: NamespaceOperations, part: number, isExpected: Expectation): Promise<void> {
+    const dma = this.#random.below(2) === 0 ? this.#environment.allocate(partBytes) : undefined;
+    const buffer = dma ?? Buffer.alloc(partBytes);
+    if (await this.#submit('read', () => disk.read(buffer, this.#limits(part)), isExpected)) {
+      this.#findings.bytesVerified += partBytes;
+      const wrong = this.#ledger.check(part, Buffer.from(buffer));
       if (wrong) this.#findings.mismatch(wrong);
     }
     dma?.release();
-    this.#ledger.give(slot);
+    this.#ledger.give(part);
   }
 
   async #submit(
