@@ -20,7 +20,7 @@ export async function checkNode(): Promise<Finding> {
       );
 }
 
-/** Whether the addon loads, and the known problems of its SPDK release. */
+/** Whether the addon loads, and the advisories about its SPDK release. */
 export function checkAddon(): Finding[] {
   try {
     const { text, linkage, dpdkLinkage, patches, file } = spdkVersion();
@@ -31,7 +31,7 @@ export function checkAddon(): Finding[] {
   }
 }
 
-/** The known problems of the linked SPDK. With shared libraries the package cannot avoid some of them. */
+/** The advisories about the linked SPDK. With shared libraries the package cannot avoid some of the problems. */
 export function checkAdvisories(known: readonly Pick<Advisory, 'needsArchives'>[]): Finding {
   if (known.length === 0) return ok('advisories', 'no known problems in this release');
   const unavoided = known.filter(({ needsArchives }) => needsArchives).length;

@@ -1,6 +1,6 @@
-// Which of the known problems of SPDK concern a release.
+// Which advisories concern a release of SPDK.
 
-import { type AdvisoryEntry, knownProblems, onlyInArchives } from './advisory-data.js';
+import { type AdvisoryEntry, allAdvisories, onlyInArchives } from './advisory-data.js';
 
 /** A release of SPDK: v24.09.1 is `{ major: 24, minor: 9, patch: 1 }`. */
 export interface SpdkRelease {
@@ -38,7 +38,7 @@ export function advisoriesFor(
   release: SpdkRelease & Linkages,
   options: { readonly all?: boolean } = {},
 ): Advisory[] {
-  return knownProblems
+  return allAdvisories
     .map(({ defenceWhenShared, defenceNeedsDpdk, ...problem }): Advisory => {
       const shared = release.linkage === 'shared' || (defenceNeedsDpdk && release.dpdkLinkage === 'shared');
       const [issue] = problem.issues;

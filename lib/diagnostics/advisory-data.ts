@@ -1,4 +1,4 @@
-// The known problems of SPDK that `advisories()` returns.
+// The advisories that `advisories()` chooses from.
 
 /** The year and month of a release: `[24, 9]` is v24.09. No problem here began or ended with a patch release. */
 export type ReleaseMonth = readonly [year: number, month: number];
@@ -9,7 +9,7 @@ export interface ReleaseRange {
   readonly fixed?: ReleaseMonth;
 }
 
-/** One known problem of SPDK, independent of the release that is linked. */
+/** An advisory about a problem of SPDK, independent of the release that is linked. */
 export interface AdvisoryEntry {
   /** A name that never changes: `SPDK-` and the number of SPDK's main issue about it, or a name if there is none. */
   readonly id: string;
@@ -36,7 +36,7 @@ export const onlyInArchives =
   'None: SPDK is linked as shared libraries, in which this package cannot wrap functions. Build it with SPDK’s archives.';
 
 /** Hangs, leaks and crashes of SPDK's NVMe driver that concern attaching, using and detaching controllers. */
-export const knownProblems: readonly AdvisoryEntry[] = [
+export const allAdvisories: readonly AdvisoryEntry[] = [
   {
     id: 'SPDK-3347',
     issues: [3347],

@@ -14,6 +14,7 @@ interface MainOptions {
   quiet?: true;
 }
 
+/** The command line has a parser like this, but the fabric knows nothing of the package. */
 function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value <= 0)

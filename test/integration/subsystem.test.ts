@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Environment, Subsystem, SubsystemNamespace, SubsystemPath } from '../../lib/index.js';
+import { median } from '../../scripts/bench/statistics.js';
 import {
   allSubsystems,
   type FabricPort,
@@ -130,7 +131,6 @@ it('waits while both are in transition, and goes on afterwards', async () => {
 });
 
 const both = [0, 1] as const;
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
 /** Loses a path under a load, again and again: I/O continues over the other path within the limit, and the lost path reconnects. */
 async function expectFailover(i: number, lose: () => void, giveBack: () => void): Promise<void> {

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Controller, PollingMode } from '../../lib/index.js';
+import { median } from '../../scripts/bench/statistics.js';
 import { localTarget } from './local-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:busy';
@@ -31,10 +32,6 @@ function compute(limitMs: number, until: () => boolean = () => false): number {
     if (until()) break;
   }
   return performance.now() - begun;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }
 
 it('a poller completes what JavaScript has no time for, within about a millisecond', async () => {

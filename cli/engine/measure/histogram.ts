@@ -59,13 +59,7 @@ export class Histogram {
 
   /** The value that this percentage of the recorded values does not exceed, with the precision of a bucket. */
   percentile(percent: number): number {
-    const rank = Math.max(1, Math.ceil((percent / 100) * this.#total));
-    let seen = 0;
-    for (let bucket = 0; bucket < buckets; bucket++) {
-      seen += this.#counts[bucket] as number;
-      if (seen >= rank) return Math.min(upperEnd(bucket), this.#max);
-    }
-    return this.#max;
+    return Math.min(upperEnd(bucketAt(percent, this.#counts, this.#total)), this.#max);
   }
 
   /** How many values lie in each range, for a plot: from the empty range before the smallest value to the largest. */
@@ -93,6 +87,17 @@ export class Histogram {
     this.#counts.fill(0);
     this.#total = this.#sum = this.#max = 0;
   }
+}
+
+/** The index of the bucket with the value that this percentage of the counted values does not exceed. */
+export function bucketAt(percent: number, counts: ArrayLike<number>, total: number): number {
+  const rank = Math.max(1, Math.ceil((percent / 100) * total));
+  let seen = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    seen += counts[bucket] as number;
+    if (seen >= rank) return bucket;
+  }
+  return counts.length - 1;
 }
 
 /** The largest value of a bucket. */

@@ -1,6 +1,7 @@
 // The rates of controllers, from two readings of their statistics.
 
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
+import { bucketAt } from './histogram.js';
 
 type ExportedController = StatsSnapshot['controllers'][number];
 
@@ -50,8 +51,8 @@ export function ratesBetween(before: StatsSnapshot, after: StatsSnapshot): Contr
       failedPerSecond: round(rate('failed')),
       readBytesPerSecond: Math.round(rate('bytesRead')),
       writeBytesPerSecond: Math.round(rate('bytesWritten')),
-      p50Us: percentile(between, 0.5),
-      p99Us: percentile(between, 0.99),
+      p50Us: percentile(between, 50),
+      p99Us: percentile(between, 99),
     };
   });
 }
@@ -100,14 +101,11 @@ function bucketsBetween(
   return [...counts].map(([endUs, count]) => ({ endUs, count })).sort((a, b) => a.endUs - b.endUs);
 }
 
-function percentile(buckets: Buckets, part: number): number | null {
-  let left = Math.ceil(part * buckets.reduce((sum, { count }) => sum + count, 0));
-  if (left <= 0) return null;
-  for (const { endUs, count } of buckets) {
-    left -= count;
-    if (left <= 0) return round(endUs);
-  }
-  return null;
+function percentile(buckets: Buckets, percent: number): number | null {
+  const counts = buckets.map(({ count }) => count);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const bucket = total > 0 ? buckets[bucketAt(percent, counts, total)] : undefined;
+  return bucket ? round(bucket.endUs) : null;
 }
 
 function round(value: number): number {
