@@ -39,7 +39,7 @@ const processOutput: Output = {
 export function makeProgram(output: Output = processOutput): Command {
   const program = new Command('spdk-nvme')
     .description('NVMe over fabrics with SPDK: inspect targets, read, write, measure and stress them.')
-    .version(packageVersion, '--version', 'print the version of the package; the doctor names that of SPDK')
+    .version(packageVersion, '--version', 'print the version of the package (that of SPDK: doctor)')
     .configureOutput(output)
     .configureHelp({ sortSubcommands: false })
     .exitOverride();

@@ -19,15 +19,15 @@ import {
 } from './options/transport-id.js';
 
 /**
- * Options of `env.attachAll`: how each controller is attached, and which. Every key may be left out. `dhchap` and `tls` are for
- * every controller, and for the service if its log is read: read it with `env.discover` if that needs others.
+ * Options of `env.attachAll`: which controllers are attached, and how; all keys are optional. `dhchap` and `tls` apply to every
+ * controller, and to the service if its log is read. If the service needs other keys, read its log with `env.discover`.
  */
 export interface AttachAllOptions extends AttachOptions {
   /** Simultaneous attaches, 1 to 64. Default 4. */
   concurrency?: number | undefined;
   /** As for `env.discover`. Not together with a log. */
   referralDepth?: number | undefined;
-  /** Picks entries among those that can be attached: true for each that is to be. It must not be async. Default: all. */
+  /** Called with each entry that can be attached; true attaches it. It must not be async. Default: all are attached. */
   filter?: ((entry: DiscoveryEntry) => boolean) | undefined;
 }
 
@@ -210,7 +210,7 @@ function checkedEntries(log: DiscoveryLog): DiscoveryEntry[] {
     for (const { transportId } of entries) if (transportId) parseTransportId(transportId);
     return entries;
   } catch (cause) {
-    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The log is none that env.discover() has returned', {
+    throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', 'The log is not one that env.discover() returned', {
       cause,
     });
   }

@@ -151,7 +151,7 @@ export class DiscoveryWatch
     return this.#feed.log as DiscoveryLog;
   }
 
-  /** Whether the service reports changes by itself; else its log is read every `pollIntervalMs`. */
+  /** Whether the service reports changes by itself; otherwise its log is read every `pollIntervalMs`. */
   get notified(): boolean {
     return this.#notified;
   }

@@ -83,8 +83,7 @@ export interface DiagnosticsMessages extends ControllerMessages, SubsystemMessag
 
 const publish: Publish<DiagnosticsMessages> = publishTo;
 
-/** A transport id for the check of options that do not depend on it. */
-/** Codes of what ends with its connection. The caller's own are the reason by themselves: bad input, a limit, a signal. */
+/** The codes of errors that a closing environment causes, by ending connections. Bad input, a time limit and a signal have others. */
 const endOfConnection: ReadonlySet<string> = new Set<SpdkErrorCode>([
   'ERR_SPDK_IO_FAILED',
   'ERR_SPDK_DETACHING',
@@ -92,6 +91,7 @@ const endOfConnection: ReadonlySet<string> = new Set<SpdkErrorCode>([
   'ERR_SPDK_CONTROLLER_FAILED',
   'ERR_SPDK_NO_PATH',
 ]);
+/** A transport id for the check of options that do not depend on it. */
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
 /** Bounce memory may use half of `memoryMb`, and streams a quarter; the rest is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
@@ -107,7 +107,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
   readonly #memory: DmaMemory;
   readonly #controllers: EnvironmentControllers;
   readonly #subsystems = new Set<Subsystem>();
-  /** @internal What ends when it begins to close. */
+  /** @internal Called when it begins to close. */
   readonly ends = new Set<() => void>();
   readonly #discovery: DiscoveryServices = {
     machine: () => this.#machineIdentity(),
@@ -321,7 +321,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * the log. The first change is the log as it was found.
    *
    * @param id as for {@link discover}
-   * @throws {SpdkError} as {@link discover}, when the service cannot be connected or its log not be read at first
+   * @throws {SpdkError} as {@link discover}, if the service cannot be connected or its log cannot be read the first time
    */
   async watchDiscovery(
     id: string | TransportIdObject,
@@ -334,7 +334,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    * Attaches every subsystem of a discovery log that this host has not attached yet. A failed attach does
    * not affect the others.
    *
-   * @param from a log, with those that it refers to, or a service whose log is read first, as {@link discover} does
+   * @param from a log, which includes the logs of its referrals, or a service whose log is read first, as {@link discover} does
    * @returns the entries attached, attached before, failed and left out
    * @throws {SpdkError} ERR_SPDK_ABORTED when the signal fires: what this call has attached is detached in the background.
    *   ERR_SPDK_ENV_CLOSED; as {@link discover} when the log cannot be read; or bad input

@@ -84,8 +84,8 @@ export interface ManagementServices {
 /**
  * Commands that change the device behind a controller. Each reads Identify Controller first and rejects with ERR_SPDK_UNSUPPORTED, with
  * nothing else sent, if the controller does not announce it; `nvmf_tgt` and Linux's target announce none. They otherwise reject as
- * `admin.send()`. `format`, those of namespaces and those of firmware may take long: their `timeoutMs` is 10 minutes by default. Formatting,
- * deleting and sanitizing destroys data, without a question.
+ * `admin.send()`. `format` and the commands for namespaces and firmware may take long: their `timeoutMs` is 10 minutes by default. Formatting,
+ * deleting and sanitizing destroy data without asking for confirmation.
  */
 export class Management {
   readonly #services: ManagementServices;
@@ -113,7 +113,7 @@ export class Management {
     await this.#send({ opcode: opcodes.format, nsid: target.nsid, cdw: [cdw10(format)] }, limits, tag);
   }
 
-  /** Creates a namespace, which no controller is attached to yet. Resolves with its id. */
+  /** Creates a namespace, to which no controller is attached yet. Resolves with its id. */
   async createNamespace(options: CreateNamespaceOptions): Promise<number> {
     const { data, limits } = checkCreate(options);
     await this.#require('namespaces', limits);
@@ -128,7 +128,7 @@ export class Management {
     await this.#send({ opcode: opcodes.namespaceManagement, nsid: target.nsid, cdw: [1] }, limits, tag);
   }
 
-  /** Attaches controllers to a namespace: they then have it among theirs. */
+  /** Attaches controllers to a namespace, which is then in their `namespaces`. */
   async attachNamespace(nsid: number, options?: NamespaceAttachmentOptions): Promise<void> {
     await this.#attachment(nsid, options, 0);
   }
@@ -147,7 +147,7 @@ export class Management {
     // A copy, which the caller cannot change while it is sent.
     const bytes = Buffer.from(plainBytesOf(image, 'image'));
     if (bytes.length === 0 || bytes.length % 4 !== 0)
-      throw invalidBuffer(`image must have a multiple of 4 bytes, and some; got ${bytes.length}`);
+      throw invalidBuffer(`the length of image must be a multiple of 4 bytes and not 0; got ${bytes.length}`);
     checkInteger(offset + bytes.length, 'the end of the image', 4, 2 ** 34, 'bytes');
     const controller = await this.#require('firmware', limits);
     const unit = controller.readUInt8(fwug);

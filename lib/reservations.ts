@@ -37,8 +37,8 @@ export type {
 /** Options of `register`. */
 export interface RegisterOptions extends OperationOptions {
   /**
-   * Whether registrations and reservations of the namespace survive a restart of the target, from now on. A target that cannot
-   * rejects with ERR_SPDK_IO_FAILED. Default: as it is.
+   * Whether registrations and reservations of the namespace survive a restart of the target, from now on. A target that does not
+   * support this rejects with ERR_SPDK_IO_FAILED. Default: unchanged.
    */
   readonly persistent?: boolean | undefined;
 }
@@ -77,7 +77,7 @@ export class Reservations {
     return new Reservations(namespace);
   }
 
-  /** Registers this host. With the key that it has already it succeeds as well. */
+  /** Registers this host. Registering it again with the same key succeeds, too. */
   async register(key: bigint, options?: RegisterOptions): Promise<void> {
     const { persistent, limits } = readPersistent(options);
     await this.#send(registerCommand(checkKey(key, 'key'), persistent), limits);
@@ -103,12 +103,12 @@ export class Reservations {
     await this.#send(command, restOf(given));
   }
 
-  /** Gives the reservation up. @param type that with which it was acquired */
+  /** Releases the reservation. @param type the type with which it was acquired */
   async release(key: bigint, type: ReservationType, options?: OperationOptions): Promise<void> {
     await this.#send(releaseCommand(checkKey(key, 'key'), checkType(type)), options);
   }
 
-  /** Ends the reservation and all registrations, those of other hosts as well. */
+  /** Ends the reservation and all registrations, including those of other hosts. */
   async clear(key: bigint, options?: OperationOptions): Promise<void> {
     await this.#send(clearCommand(checkKey(key, 'key')), options);
   }

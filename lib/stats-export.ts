@@ -40,11 +40,11 @@ export interface ExportStatsOptions {
    * `spdk-nvme-PID-THREAD.sock` in another one; a further export at the same time also has a number, as in `spdk-nvme-PID-THREAD-2.sock`.
    */
   readonly path?: string | undefined;
-  /** What readers call this program. Default: the name of its main file */
+  /** What readers call this program. Default: the name of its main file. */
   readonly name?: string | undefined;
 }
 
-/** An export that is going on. */
+/** An active export. */
 export interface StatsExport extends Disposable {
   /** The path of its Unix socket. */
   readonly path: string;

@@ -23,11 +23,11 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
 
 /**
  * A namespace of an attached {@link Subsystem}. It has the methods of {@link Namespace}, and each operation takes one of
- * the usable paths. If that path does not carry it out, the operation goes out again on another one, or waits for one;
+ * the usable paths. If that path does not carry it out, the operation is sent again over another one, or waits for one;
  * it rejects with ERR_SPDK_NO_PATH if none is expected to become usable. `timeoutMs` and `signal` are those of the whole
  * operation. Raw commands are sent once.
  *
- * A write that goes out again has the data of the time of the call, unless its buffer is DMA memory, which is used in
+ * A write that is sent again has the data of the time of the call, unless its buffer is DMA memory, which is used in
  * place. A write that overlaps earlier writes through this object is sent when these have ended.
  */
 export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {

@@ -23,9 +23,9 @@ import type { DetachReport } from './types.js';
 type Failure = SpdkError | SpdkTypeError;
 
 /**
- * - `connecting`: it has not been attached yet; attempts go on
+ * - `connecting`: it has not been attached yet; attempts continue
  * - `up`: operations can use it
- * - `reconnecting`: its connection is lost; attempts go on
+ * - `reconnecting`: its connection is lost; attempts continue
  * - `failed`: there are no more attempts; `path.controller?.reset()` makes another one, where it has a controller that is not detached;
  *   otherwise remove the path and add it again
  * - `detaching`, `detached`: it is being removed, or is removed
@@ -67,7 +67,7 @@ type Waiting = 'unlimited' | 'limited' | 'over';
 export interface PathStats {
   /** How often an operation was sent over this path. */
   readonly sent: number;
-  /** How many of these went out again, over this path or another one. */
+  /** How many of these were sent again, over this path or another one. */
   readonly failedOver: number;
 }
 

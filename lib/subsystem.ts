@@ -52,14 +52,14 @@ export interface SubsystemEvents {
   pathAdded: [path: SubsystemPath];
   /** Operations can use the path. */
   pathUp: [path: SubsystemPath];
-  /** The path was lost, or has failed; `path.state` says whether attempts to connect go on. */
+  /** The path was lost, or has failed; `path.state` says whether attempts to connect continue. */
   pathDown: [path: SubsystemPath, error: SpdkError | SpdkTypeError | undefined];
   pathRemoved: [path: SubsystemPath];
   /** The ANA state of a namespace on a path changed. */
   ana: [namespace: SubsystemNamespace, path: SubsystemPath, state: AnaState, before: AnaState];
   /** A namespace uses another path than before; with the policy `active-passive`. */
   failover: [namespace: SubsystemNamespace, from: SubsystemPath, to: SubsystemPath];
-  /** An operation of a namespace found no usable path. Emitted once until a path is usable again. */
+  /** An operation of a namespace found no usable path. Emitted once, and again only after a path was usable. */
   noPath: [namespace: SubsystemNamespace];
   /** Namespaces appeared, vanished or changed; the argument is the new list. */
   namespaces: [namespaces: readonly SubsystemNamespace[]];
@@ -281,7 +281,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
    * they are sent again over other paths. After the last path is removed, the namespaces stay for one that is added later.
    * @returns the report of its controller's detach; undefined if it had none
    * @throws {SpdkError} ERR_SPDK_INVALID_ARG_VALUE for a path of another subsystem; ERR_SPDK_WEDGED, ERR_SPDK_TIMEOUT as
-   *   `controller.detach`; the path is removed all the same
+   *   `controller.detach`; the path is removed even then
    */
   async removePath(path: SubsystemPath, options?: DetachOptions): Promise<DetachReport | undefined> {
     const limits = resolveDetachOptions(options);

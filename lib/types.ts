@@ -67,7 +67,7 @@ export interface SupportedCommands {
   readonly copy: boolean;
 }
 
-/** The most that one `copy()` takes; all 0 if the controller has no Copy command. */
+/** The limits of one `copy()`; all 0 if the controller has no Copy command. */
 export interface CopyLimits {
   /** Source ranges. */
   readonly ranges: number;
@@ -92,7 +92,7 @@ export interface NamespaceInfo {
   readonly protection: NamespaceProtection;
   readonly optimal: OptimalSizes;
   readonly supports: SupportedCommands;
-  /** The most blocks of `compareAndWrite()`; 0 if the controller has none. */
+  /** The maximum number of blocks of `compareAndWrite()`; 0 if the controller does not support it. */
   readonly compareAndWriteBlocks: number;
   readonly copyLimits: CopyLimits;
   /** UUID in the form 8-4-4-4-12; empty if the controller reports none. */
@@ -113,7 +113,7 @@ export interface AttachReport {
   readonly controllerMs: number;
   /** Connecting the I/O queue pairs. */
   readonly queuePairsMs: number;
-  /** Reading the description of the controller and its namespaces, and giving the queue pairs to the threads that poll them. */
+  /** Reading the description of the controller and its namespaces, and assigning the queue pairs to the threads that poll them. */
   readonly describeMs: number;
   readonly totalMs: number;
 }
@@ -189,7 +189,7 @@ export interface ControllerStats {
   readonly failed: number;
   /** Commands that were aborted by a detach or with their queue pair. */
   readonly aborted: number;
-  /** Reads that succeeded, and their bytes. A command of a batch counts as one, a promise as one for each started MiB that is copied. */
+  /** Reads that succeeded, and their bytes. A command of a batch counts as one. An operation with a promise counts as one, or if its data is copied, as one for each MiB or part of one. */
   readonly reads: number;
   readonly bytesRead: number;
   /** Writes that succeeded, and their bytes. */

@@ -1,5 +1,4 @@
-// The zones of a zoned namespace.
-// Longer than other files, because half of it documents public types and methods.
+// The zones of a zoned namespace. Longer than other files, because half of it documents public types and methods.
 
 import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { regionOf } from './io/dma-memory.js';
@@ -47,7 +46,7 @@ export type { Zone, ZonedInfo, ZoneState } from './nvme/zones.js';
 export interface ZoneReportOptions extends OperationOptions {
   /** The report begins with the zone that this offset is in, in bytes. Default 0. */
   readonly from?: number | undefined;
-  /** The most zones. Default: all. */
+  /** The maximum number of zones. Default: all. */
   readonly count?: number | undefined;
   /** Only zones in this state. Default: any. */
   readonly state?: ZoneState | undefined;
@@ -81,7 +80,7 @@ export interface ZoneNamespace {
   checkTransfer(offset: number, length: number): number;
   /** Identify of the namespace, over any of its paths. */
   identify(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer>;
-  /** The most that one command transfers, on each path. */
+  /** The maximum transfer of one command in bytes, on each path. */
   transferBytes(): number;
   command(command: ZoneCommand, options: OperationOptions): Promise<number>;
 }
@@ -152,8 +151,8 @@ export class Zones {
   }
 
   /**
-   * Writes at the write pointer of a zone, wherever it is then: several appends may be outstanding, also of several hosts. Resolves with the
-   * offset where the data went. It is one command, of at most `maxAppendBytes` of {@link info}.
+   * Writes at the write pointer of a zone, wherever that is when the command arrives, so several appends of one or several hosts may be
+   * outstanding. Resolves with the offset where the data went. It is one command, of at most `maxAppendBytes` of {@link info}.
    */
   async append(zone: ZoneLike, source: NodeJS.ArrayBufferView, options?: ZoneAppendOptions): Promise<number> {
     const given = readOptions(options, 'append options', ['fua', 'limitedRetry', ...limitKeys]);
@@ -197,7 +196,7 @@ export class Zones {
     await this.#send('Resetting', zoneActions.reset, zone, options);
   }
 
-  /** Gives a read-only zone up for good. `all`: every read-only zone. */
+  /** Takes a read-only zone out of use permanently. `all`: every read-only zone. */
   async offline(zone: ZoneLike | 'all', options?: OperationOptions): Promise<void> {
     await this.#send('Taking offline', zoneActions.offline, zone, options);
   }

@@ -14,7 +14,7 @@ export function addBuild(program: Command): void {
     .description(
       'Build the native addon with the SPDK of this machine, for package managers that run no install scripts.',
     )
-    .option('--spdk <PREFIX>', 'where SPDK is installed (default: SPDK_PREFIX, or what pkg-config knows)')
+    .option('--spdk <PREFIX>', 'where SPDK is installed (default: SPDK_PREFIX, or what pkg-config finds)')
     .addHelpText('after', '\nExit status: 0 the addon is built and loads, 1 otherwise.')
     .action(async ({ spdk }: { spdk?: string }) => {
       process.exitCode = await build(spdk === undefined ? {} : { SPDK_PREFIX: path.resolve(spdk) });

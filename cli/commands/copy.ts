@@ -23,16 +23,16 @@ export function addCopy(program: Command): void {
     .requiredOption('-d, --sdlba <BLOCK>', 'the first block to write', integer(0, Number.MAX_SAFE_INTEGER))
     .requiredOption(
       '--slbs <BLOCKS>',
-      'the first block of each source range, with commas',
+      'the first block of each source range, separated by commas',
       integers(0, Number.MAX_SAFE_INTEGER),
     )
     .requiredOption(
       '-b, --blocks <NUMBERS>',
-      'blocks of each range less one, with commas',
+      'the number of blocks of each range minus one, separated by commas',
       integers(0, maxBlocks),
     )
     .option('-f, --force-unit-access', 'the copy is durable when it completes', false)
-    .option('-l, --limited-retry', 'fewer attempts of the controller', false)
+    .option('-l, --limited-retry', 'let the controller make fewer attempts', false)
     .action(async (given: Given) => {
       const { slbs, blocks } = given;
       if (slbs.length !== blocks.length)

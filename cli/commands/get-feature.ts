@@ -34,7 +34,7 @@ export function addGetFeature(program: Command): void {
     .option('-N, --namespace-id <NSID>', 'the namespace', integer(0, everyNamespace), 0)
     .option(
       '--sel <N>',
-      '0: the current value, 1: the default, 2: the saved one, 3: what the feature can do',
+      '0: the current value, 1: the default, 2: the saved one, 3: its capabilities',
       integer(0, supported),
       0,
     )

@@ -45,7 +45,7 @@ export function addLogs(program: Command): void {
     }),
   );
   logCommand(program, 'error-log', 'Show the newest entries of the Error Information log.')
-    .option('-e, --log-entries <N>', 'the most entries to show', integer(1, 256), 64)
+    .option('-e, --log-entries <N>', 'the maximum number of entries to show', integer(1, 256), 64)
     .action(
       run<Given & { logEntries: number }>(async ({ admin }, limits, given) => {
         const entries = Math.min(given.logEntries, errorEntries(await admin.identify(1, 0, limits)));

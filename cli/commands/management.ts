@@ -55,7 +55,7 @@ function addFormat(program: Command): void {
     .addOption(namespaceId('the namespace; 0xffffffff: all of them'))
     .option(
       '-l, --lbaf <N>',
-      'the LBA format, as id-ns lists them (default: as it is; all namespaces need it)',
+      'the LBA format, as id-ns lists them (default: unchanged; required for all namespaces)',
       integer(0, 63),
     )
     .option('--ses <N>', 'secure erase: 1 user data, 2 cryptographic', integer(0, 2), 0)
@@ -63,7 +63,7 @@ function addFormat(program: Command): void {
     .option('-p, --pil <N>', 'protection information first (1) or last (0) in the metadata', integer(0, 1), 0)
     .option(
       '-m, --ms <N>',
-      'metadata among the data (1) or separate (0) (default: as it is, and 1 with --lbaf)',
+      'metadata among the data (1) or separate (0) (default: unchanged, or 1 with --lbaf)',
       integer(0, 1),
     )
     .action(
@@ -119,7 +119,7 @@ function addNamespaces(program: Command): void {
       .addOption(namespaceId('the namespace', { most: everyNamespace - 1 }))
       .option(
         '-c, --controllers <IDS>',
-        'ids of controllers, with commas (default: this one)',
+        'the ids of controllers, separated by commas (default: this one)',
         integers(0, 0xffef),
       )
       .action(

@@ -55,7 +55,7 @@ export function addPerf(program: Command): void {
     )
     .option(
       '--verify',
-      'overwrite the whole range with patterns first, and check all that is read, and the whole range at the end',
+      'first overwrite the whole range with patterns, then check every read, and the whole range at the end',
       false,
     )
     .option('--allow-writes', 'allow this run to overwrite the data in the range', false)
@@ -118,7 +118,7 @@ function checkIoSize({ ioSize, length }: IoPlan, { blockSize }: Namespace): void
   if (ioSize % blockSize !== 0)
     throw new UsageError(`--io-size ${ioSize} is not a multiple of the block size, ${blockSize} bytes`);
   if (ioSize > length)
-    throw new UsageError(`--io-size ${ioSize} is more than the range has, ${length} bytes`);
+    throw new UsageError(`--io-size ${ioSize} is more than the ${length} bytes of the range`);
 }
 
 /** Names the range that a run may write to. */
@@ -141,7 +141,7 @@ function checkUnits(plan: IoPlan, queues: number): void {
 function planOf(given: Given): Omit<IoPlan, 'offset' | 'length'> {
   checkRangeOptions(given);
   if (given.readPercent !== undefined && !isMixed(given.workload))
-    throw new UsageError(`--read-percent needs a mixed workload, and ${given.workload} is none`);
+    throw new UsageError(`--read-percent needs a mixed workload; ${given.workload} is not one`);
   const plan = {
     pattern: given.workload,
     ioSize: given.ioSize,

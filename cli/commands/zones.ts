@@ -96,15 +96,15 @@ function addInfo(program: Command): void {
 function addReport(program: Command): void {
   const command = program.command('zns-report-zones').description('List the zones of a namespace.');
   addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
-    .option('--start-lba <BLOCK>', 'a block of the first zone', block, 0)
-    .option('-d, --descs <N>', 'the most zones (default: all)', integer(1, 0xffff_ffff))
+    .option('--start-lba <BLOCK>', 'a block of the first zone to list', block, 0)
+    .option('-d, --descs <N>', 'the maximum number of zones (default: all)', integer(1, 0xffff_ffff))
     .option(
       '--state <N>',
-      '1 empty, 2 implicitly, 3 explicitly open, 4 closed, 5 full, 6 read-only, 7 offline',
+      'only zones in this state: 1 empty, 2 implicitly open, 3 explicitly open, 4 closed, 5 full, 6 read-only, 7 offline',
       integer(0, 7),
       0,
     )
-    .option('-e, --extended', 'with the extensions of zones', false)
+    .option('-e, --extended', 'also list the descriptor extensions', false)
     .action(
       act<OutputOptions & { startLba: number; descs?: number; state: number; extended: boolean }>(
         async ({ limits }, namespace, { startLba, descs, state, extended, outputFormat }) => {
@@ -129,7 +129,7 @@ function addAppend(program: Command): void {
     .requiredOption('--zslba <BLOCK>', 'the first block of the zone', block)
     .requiredOption('-d, --data <FILE>', 'the data')
     .option('-f, --force-unit-access', 'the data is durable when the command completes', false)
-    .option('-l, --limited-retry', 'fewer attempts of the controller', false)
+    .option('-l, --limited-retry', 'let the controller make fewer attempts', false)
     .action(
       act<{ zslba: number; data: string; forceUnitAccess: boolean; limitedRetry: boolean }>(
         async ({ limits }, namespace, { zslba, data, forceUnitAccess: fua, limitedRetry }) => {

@@ -11,7 +11,7 @@ import { renderHtml } from './html.js';
 export function reportOption(): Option {
   return new Option(
     '--report <FILE>',
-    'write a page with charts there: one HTML file that needs nothing else',
+    'write a page with charts to this HTML file, which needs no other file',
   ).argParser(writableFile);
 }
 

@@ -82,6 +82,6 @@ export function checkEncoding(value: unknown): BufferEncoding | undefined {
   if (Buffer.isEncoding(name)) return name;
   throw new SpdkError(
     'ERR_SPDK_INVALID_ARG_VALUE',
-    `encoding must be one of Node.js, as 'utf8'; got ${describe(value)}`,
+    `encoding must be one that Node.js knows, such as 'utf8'; got ${describe(value)}`,
   );
 }

@@ -196,7 +196,7 @@ export class NamespaceFile implements AsyncDisposable {
     return this.#do(async () => {
       const bigint = readOptions(options, 'stat options', ['bigint']).get('bigint');
       if (checkBoolean(or(bigint, false), 'bigint'))
-        throw new SpdkError('ERR_SPDK_UNSUPPORTED', 'stat() has numbers only: omit bigint');
+        throw new SpdkError('ERR_SPDK_UNSUPPORTED', 'stat() returns numbers only: omit bigint');
       return new FileStats(this.namespace);
     });
   }

@@ -16,8 +16,8 @@ export interface DmaRegion {
 export type DmaBuffer = ReturnType<typeof Buffer.alloc> &
   Disposable & {
     /**
-     * Releases the memory. Commands that still use it finish first; from now on the buffer is rejected for new
-     * ones, and once they have finished its length is zero. Without a release the garbage collector does it late.
+     * Releases the memory. Commands that still use it finish first. New commands with the buffer are rejected from now on, and
+     * its length is zero once the others have finished. Without a call, the garbage collector releases the memory later.
      */
     release(): void;
   };
@@ -35,10 +35,10 @@ export function regionOf(view: ArrayBufferView): DmaRegion | undefined {
  * Replaces the methods that move memory into a new ArrayBuffer. `postMessage()` rejects memory of addons, but would transfer such a new
  * ArrayBuffer to another thread; Node.js then frees the memory when the first thread ends, while the other still uses it.
  */
-function refuseTransfer(): never {
+function rejectTransfer(): never {
   throw invalidBuffer('Memory of allocate() cannot be transferred; copy it');
 }
-const refusal = { value: refuseTransfer };
+const rejectingMethod = { value: rejectTransfer };
 
 /** The highest bit of a region's pins: JavaScript lost sight of it (native/core/io/dma_memory.h). */
 const dropped = 0x8000_0000;
@@ -87,8 +87,8 @@ export class DmaMemory {
     };
     Object.defineProperties(memory, {
       [regionKey]: { value: marked },
-      transfer: refusal,
-      transferToFixedLength: refusal,
+      transfer: rejectingMethod,
+      transferToFixedLength: rejectingMethod,
     });
     return marked;
   }

@@ -53,7 +53,7 @@ export interface ZonedInfo {
   /** Zones that may be open, and open or closed, at a time; 0 for no limit. */
   readonly maxOpen: number;
   readonly maxActive: number;
-  /** The most bytes of one `append()`. */
+  /** The maximum length of one `append()` in bytes. */
   readonly maxAppendBytes: number;
   /** Bytes of a zone's descriptor extension; 0 for none. */
   readonly extensionBytes: number;

@@ -80,18 +80,18 @@ export interface AttachOptions {
    */
   ctrlrLossTimeoutMs?: number | undefined;
   /**
-   * The time from the start of one such attempt to the start of the next, in milliseconds, 1 to `ctrlrLossTimeoutMs`.
+   * The time from the start of one attempt to reconnect to the start of the next, in milliseconds, 1 to `ctrlrLossTimeoutMs`.
    * Default 1000, or `ctrlrLossTimeoutMs` if that is less; 0 without a reconnect policy.
    */
   reconnectDelayMs?: number | undefined;
   /**
    * How long I/O waits for the connection before it rejects, in milliseconds, `reconnectDelayMs` to
-   * `ctrlrLossTimeoutMs`. Default 0: as long as attempts go on.
+   * `ctrlrLossTimeoutMs`. Default 0: as long as attempts continue.
    */
   fastIoFailTimeoutMs?: number | undefined;
   /**
-   * Whether attempts to reconnect end at the first one that the target rejects for good: the subsystem is gone, or this host is not
-   * allowed any more. Default false: they continue, because an administrator may undo it. Needs a `ctrlrLossTimeoutMs` above 0.
+   * Whether attempts to reconnect end at the first one that the target rejects permanently: the subsystem is gone, or this host is no
+   * longer allowed. Default false: they continue, because an administrator may undo that. Needs a `ctrlrLossTimeoutMs` above 0.
    */
   stopOnRejection?: boolean | undefined;
   /**

@@ -26,7 +26,7 @@ export interface MachineIdentity {
 const nvmeFolder = '/etc/nvme';
 /** Such a file has one line; longer files are ignored. */
 const maxFileBytes = 4_096;
-/** The name space of URLs (RFC 9562), in which a host identifier is computed from an NQN. */
+/** The URL namespace of RFC 9562, in which a host identifier is computed from an NQN. */
 const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
 
 /**

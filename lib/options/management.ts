@@ -22,7 +22,7 @@ export interface BlockFormatOptions {
 
 /** Options of `format`. */
 export interface FormatOptions extends BlockFormatOptions, AdminOptions {
-  /** Whether the user data is erased, or made unreadable by the loss of its key. Default `none`: it need not be. */
+  /** Whether the user data is erased, or made unreadable by the loss of its key. Default `none`: neither is required. */
   readonly secureErase?: 'none' | 'user-data' | 'cryptographic' | undefined;
 }
 
@@ -133,7 +133,7 @@ export function checkFormat(nsid: unknown, options: unknown) {
   const keeps = given.get('lbaFormat') === undefined;
   const target = checkInteger(nsid, 'nsid', 1, everyNamespace);
   if (keeps && target === everyNamespace)
-    invalid('lbaFormat is missing: namespaces can have different ones, and without it only one is kept');
+    invalid('lbaFormat is missing: all namespaces need it, because they can have different formats');
   return {
     nsid: target,
     keeps,

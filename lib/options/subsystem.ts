@@ -45,9 +45,9 @@ export interface SubsystemPathOptions extends Readonly<Pick<AttachOptions, (type
  *
  * `ctrlrLossTimeoutMs` is 60000 by default: a path that is lost, or that could not be attached, is connected again for
  * this time. `fastIoFailTimeoutMs` is how long operations wait for such a path when no other one is usable; by default
- * as long as attempts go on. `timeoutMs` and `signal` are those of the first path to come up. `maxWaiting` is that of each queue of
- * each path, and how many operations of a namespace may wait for a path or for earlier writes of the same blocks. Operations that a
- * path has accepted go over to another one however many wait there.
+ * as long as attempts continue. `timeoutMs` and `signal` limit the wait for the first path. `maxWaiting` applies to each queue of each
+ * path, and to the operations of a namespace that wait for a path or for earlier writes of the same blocks. An operation that a path has
+ * accepted can move to another path even if that many wait there.
  */
 export interface SubsystemOptions extends AttachOptions {
   /** Default `active-passive`. */

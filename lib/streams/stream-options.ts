@@ -5,7 +5,7 @@ import type { OperationOptions } from '../io/operation-options.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
 import { checkOnTimeout, checkSignal, checkTimeout, conflict, optional, or } from '../options/common.js';
 
-/** Options of `namespace.createReadStream`; every key may be left out. `timeoutMs` is the limit of each operation. */
+/** Options of `namespace.createReadStream`; all keys are optional. `timeoutMs` is the limit of each operation. */
 export interface ReadStreamOptions extends OperationOptions {
   /** The first byte, anywhere in the namespace. Default 0. */
   readonly startBytes?: number | undefined;
@@ -17,7 +17,7 @@ export interface ReadStreamOptions extends OperationOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** Options of `namespace.createWriteStream`; every key may be left out. `timeoutMs` is the limit of each operation. */
+/** Options of `namespace.createWriteStream`; all keys are optional. `timeoutMs` is the limit of each operation. */
 export interface WriteStreamOptions extends ReadStreamOptions {
   /** Flushes the namespace before `finish`, so that the written data is durable. Default false. */
   readonly flush?: boolean | undefined;

@@ -43,7 +43,7 @@ export class AdminQueue {
       const way = connection();
       if (!way) reject();
       else if (!way.has(nsid, tag))
-        rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has come');
+        rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has its id');
       else way.admin({ opcode, nsid, cdw, data }, (result) => this.#complete(request, opcode, result));
     });
   }

@@ -34,8 +34,8 @@ export function copyBlocks(
   if (ends.some((end) => end > namespace.blocks)) return outOfRange;
   const numbers = sources.flatMap(({ first, blocks }) => Array.from({ length: blocks }, (_, i) => first + i));
   if (numbers.some((block) => namespace.unreadable.has(block))) return unrecoveredRead;
-  const refused = namespace.zones?.write(to, total) ?? 0;
-  if (refused !== 0) return refused;
+  const rejected = namespace.zones?.write(to, total) ?? 0;
+  if (rejected !== 0) return rejected;
   move(namespace.data, namespace.blockSize, numbers, to);
   move(namespace.metadata, namespace.metadataSize, numbers, to);
   for (let i = 0; i < total; i++) namespace.unreadable.delete(to + i);

@@ -42,7 +42,7 @@ interface Outcome {
 
 /** The commands that change a device, and what they have done. */
 export class MemoryManagement {
-  /** Optional Admin Command Support and Sanitize Capabilities, as Identify Controller says. None by default. */
+  /** Optional Admin Command Support and Sanitize Capabilities of Identify Controller. None by default. */
   oacs = 0;
   sanicap = 0;
   /** Format NVM Attributes; bit 2: it erases cryptographically. */

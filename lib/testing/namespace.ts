@@ -75,7 +75,7 @@ export class MemoryNamespace {
     this.#blocks = blocks;
     this.data = new Uint8Array(blocks * blockSize);
     this.metadata = this.#unwritten(blocks);
-    // Another size is a change that hosts are told of: resizeNamespace().
+    // Another size is a change that hosts are notified of: resizeNamespace().
     checkWhenSet<MemoryNamespace>(this, {
       data: bytes(() => this.#blocks * blockSize),
       metadata: bytes(() => this.#blocks * metadataSize),

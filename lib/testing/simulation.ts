@@ -8,7 +8,7 @@ import type { MemoryAddress, MemoryTarget } from './target.js';
 const present: Simulation[] = [];
 
 /**
- * Targets in memory, which every environment that is opened meanwhile reaches instead of real ones: without SPDK, hugepages
+ * Targets in memory. Environments that are opened before `restore()` reach these instead of real ones, without SPDK, hugepages
  * or root. Made by {@link simulate}.
  */
 export class Simulation implements Disposable {
@@ -50,8 +50,8 @@ export class Simulation implements Disposable {
   }
 
   /**
-   * Restores the state before, or leaves that to a later simulation that has not been restored yet. Open environments stay in memory: close them
-   * first.
+   * Restores the previous state; if a later simulation is not restored yet, its `restore()` does this. Close open environments
+   * first: they stay in memory.
    */
   restore(): void {
     const index = present.indexOf(this);

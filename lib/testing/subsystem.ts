@@ -36,24 +36,24 @@ export class MemorySubsystem {
   /** @internal */
   readonly features = new Map<number, number>();
   /**
-   * The largest transfer of one command, as controllers that attach from now on say. A raw or admin command with more data ends its
-   * connection.
+   * The maximum transfer of one command that controllers report from their next attach on. A raw or admin command with more
+   * data ends its connection.
    */
   maxTransferBytes = 131_072;
-  /** The most I/O queues, and entries of one, that it grants. */
+  /** The maximum number of I/O queues, and of entries of one, that it grants. */
   maxIoQueues = 64;
   maxQueueDepth = 32_768;
-  /** The serial number, as controllers that attach from now on say. */
+  /** The serial number that controllers report from their next attach on. */
   serial = 'MEMORY';
-  /** Whether an Abort that comes while its command is delayed has an effect. Linux's target has it ignored. */
+  /** Whether an Abort that arrives while its command is delayed has an effect. Linux's target ignores it. */
   abortsCommands = true;
   /** Whether its controllers report ANA. */
   reportsAna = true;
-  /** The longest ANA transition in seconds, 1 to 255, as controllers that attach from now on say. */
+  /** The longest ANA transition in seconds, 1 to 255, that controllers report from their next attach on. */
   anaTransitionSeconds = 10;
-  /** The Command Retry Delay Times in units of 100 ms, as controllers that attach from now on say. */
+  /** The Command Retry Delay Times in units of 100 ms that controllers report from their next attach on. */
   commandRetryDelays: readonly number[] = [0, 0, 0];
-  /** The keys that hosts need, as text; without one nothing is asked for. */
+  /** The keys that hosts need, as text. Without one no host has to authenticate. */
   keys: MemoryKeys = {};
 
   /** The commands that change a device, none of which it announces by default. */
@@ -91,7 +91,7 @@ export class MemorySubsystem {
     return this.target.id(this.nqn);
   }
 
-  /** Adds a namespace full of zeroes, which attached controllers announce. A namespace that had the id before was another disk. */
+  /** Adds a namespace full of zeroes, which attached controllers announce. It is another disk than an earlier namespace with the id. */
   addNamespace(id: number, options?: MemoryNamespaceOptions): MemoryNamespace {
     const namespace = MemoryNamespace.create(id, options);
     this.#namespaces.set(id, namespace);

@@ -25,7 +25,7 @@ export interface MemoryZoneOptions {
   /** Zones that may be open, and open or closed; default 0, any number. */
   readonly maxOpen?: number | undefined;
   readonly maxActive?: number | undefined;
-  /** The most bytes of one Zone Append as a power of two of 4096 bytes; default 0, what a controller transfers. */
+  /** The maximum length of one Zone Append, as a power of two of 4096 bytes; default 0: the maximum transfer of the controller. */
   readonly appendShift?: number | undefined;
   /** Bytes of a zone's descriptor extension, a multiple of 64; default 0, none. */
   readonly extensionBytes?: number | undefined;

@@ -67,7 +67,7 @@ it('a resolver that does not respond is given up after --timeout', async () => {
   vi.spyOn(dns, 'lookup').mockReturnValue(new Promise(() => {}) as never);
   const { status, stderr } = await list('-a', 'slow.example', '--timeout', '50');
   expect(status).toBe(1);
-  expect(stderr).toContain('has no address: no response of the resolver for 50 ms');
+  expect(stderr).toContain('has no address: the resolver did not respond within 50 ms');
 });
 
 it.each([

@@ -239,7 +239,7 @@ it.each([
   [[...verify, '--length', '3k'], '--verify takes from 4'],
   [['--offset', '1000'], '--offset 1000 is not a multiple'],
   [['--offset', '1M'], 'past the end'],
-  [['--length', '2k'], '--io-size 4096 is more than the range'],
+  [['--length', '2k'], '--io-size 4096 is more than the 2048 bytes of the range'],
 ])('%j is rejected', async (words, why) => {
   const { status, stderr } = await perf(words);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });

@@ -60,7 +60,7 @@ export function addTargetOptions(
     .option(
       '--timeout <MS>',
       long
-        ? 'the time limit for connecting, and for the command, which has 10 minutes without this option'
+        ? 'the time limit for connecting, and for the command, which otherwise has 10 minutes'
         : 'the time limit for connecting and for each command',
       integer(1, maxMs),
       timeoutMs,

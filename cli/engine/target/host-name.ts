@@ -25,7 +25,7 @@ export async function lookUpTarget(command: Command): Promise<void> {
   if (transport === undefined || traddr === undefined || isIP(traddr) || transportId) return;
   const timer = new AbortController();
   const late = sleep(timeout, undefined, { signal: timer.signal }).then(() => {
-    throw new Failure(`no response of the resolver for ${timeout} ms`);
+    throw new Failure(`the resolver did not respond within ${timeout} ms`);
   });
   try {
     const found = dns.lookup(traddr, { family: isIP(hostTraddr), verbatim: false });

@@ -73,7 +73,7 @@ void AdminCommand::reject() const {
 }
 
 void AdminCommand::reject_for_namespace() const {
-  reject_unsent(*this, "ERR_SPDK_NAMESPACE_GONE", "its namespace is gone, or another one has come");
+  reject_unsent(*this, "ERR_SPDK_NAMESPACE_GONE", "its namespace is gone, or another one has its id");
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {

@@ -103,7 +103,7 @@ constexpr size_t kMostAddressSpace = 512ULL << 30;
 /** What its lists of pages take besides. */
 constexpr size_t kMoreAddressSpace = 1ULL << 30;
 
-/** Checks that DPDK gets the address space that it reserves: it tries for ever, whatever mmap() returns. */
+/** Checks that DPDK gets the address space that it reserves: it tries indefinitely, whatever mmap() returns. */
 Status check_address_space() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();
@@ -126,7 +126,7 @@ Status check_address_space() {
 Status check_proc() {
   if (access("/proc/self/fd", F_OK) == 0) return Status::success();
   return Status::failure("ERR_SPDK_ENV_INIT_FAILED",
-                         "/proc is not mounted, from which SPDK reads what the machine has; as root: "
+                         "/proc is not mounted, but SPDK reads the machine's resources there; as root: "
                          "mount -t proc proc /proc",
                          errno);
 }
