@@ -18,8 +18,8 @@ import {
   simulate,
 } from '../../../lib/testing/index.js';
 
-export const nqn = 'nqn.2026-01.com.example:shared';
-export const blockSize = 512;
+const nqn = 'nqn.2026-01.com.example:shared';
+const blockSize = 512;
 
 export interface TwoPaths {
   readonly simulation: Simulation;
