@@ -48,8 +48,8 @@ export function addTop(program: Command): void {
   ).action(async (sockets: string[], given: Given) => {
     const stop = new StopSignal();
     const count = given.count ?? (given.outputFormat === 'json' ? 1 : Number.POSITIVE_INFINITY);
-    let before = await readAll(sockets);
-    if (before.size === 0) throw new Failure(noProcess(sockets));
+    let before = await readAll(sockets, stop);
+    if (before.size === 0 && !stop.requested) throw new Failure(noProcess(sockets));
     for (let shown = 0; shown < count && !stop.requested; shown++) {
       const after = await readFor(given.interval * 1_000, sockets, stop);
       if (stop.requested) break;
@@ -75,7 +75,7 @@ async function readFor(
   for (const end = performance.now() + ms; performance.now() < end && !stop.requested; ) {
     await sleep(ms / readingsEach, undefined, { signal: stop.signal }).catch(() => {});
     const earlier = latest;
-    latest = await readAll(sockets);
+    latest = await readAll(sockets, stop);
     for (const [socket, now] of latest) {
       const then = earlier.get(socket);
       if (then?.pid === now.pid) latest.set(socket, withControllersOf(then, now));
@@ -84,11 +84,13 @@ async function readFor(
   return latest;
 }
 
-/** The statistics of every process that responds, by its socket. */
-async function readAll(sockets: readonly string[]): Promise<Map<string, StatsSnapshot>> {
+/** The statistics of every process that responds, by its socket; none after a signal. */
+async function readAll(sockets: readonly string[], stop: StopSignal): Promise<Map<string, StatsSnapshot>> {
   const files = sockets.length > 0 ? sockets : findSockets();
-  const read = await Promise.all(files.map(async (file) => [file, await readSnapshot(file)] as const));
-  return new Map(read.flatMap(([file, snapshot]) => (snapshot ? [[file, snapshot]] : [])));
+  const reading = Promise.all(files.map(async (file) => [file, await readSnapshot(file)] as const));
+  // A process that is stopped keeps its reader waiting, and the user is not to wait with it.
+  const read = await stop.waitFor(reading, 0);
+  return new Map((read?.result ?? []).flatMap(([file, snapshot]) => (snapshot ? [[file, snapshot]] : [])));
 }
 
 function noProcess(sockets: readonly string[]): string {

@@ -3,11 +3,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { type StatsSnapshot, statsFolder } from 'spdk-nvme';
 
 /** A process responds in microseconds, unless its JavaScript is busy or stopped. */
 const limitMs = 2_000;
+/** More than thousands of controllers take. */
+const maxLength = 2 ** 24;
 
 /** The sockets of all processes of this user that export their statistics to the usual place. */
 export function findSockets(): string[] {
@@ -19,17 +20,55 @@ export function findSockets(): string[] {
     .map((name) => path.join(folder, name));
 }
 
-/** Asks a process for its statistics; undefined where none responds. */
+/** Asks a process for its statistics; undefined where none responds, or something else does. */
 export async function readSnapshot(file: string): Promise<StatsSnapshot | undefined> {
   const socket = connect(file);
   const timer = setTimeout(() => socket.destroy(new Error('no response')), limitMs);
   try {
-    const response = JSON.parse(await text(socket));
-    return response?.schema === 1 ? response : undefined;
+    let text = '';
+    for await (const part of socket.setEncoding('utf8')) {
+      text += part;
+      if (text.length > maxLength) return undefined;
+    }
+    const response: unknown = JSON.parse(text);
+    return isSnapshot(response) ? response : undefined;
   } catch {
     return undefined;
   } finally {
     clearTimeout(timer);
     socket.destroy();
   }
+}
+
+/** Any program may listen at a path that was named. */
+function isSnapshot(value: unknown): value is StatsSnapshot {
+  const { schema, pid, monotonicMs, memory, controllers, subsystems = [] } = (value ?? {}) as StatsSnapshot;
+  return (
+    schema === 1 &&
+    areNumbers(pid, monotonicMs, memory?.usedBytes, memory?.totalBytes) &&
+    isListOf(controllers, isController) &&
+    isListOf(subsystems, ({ paths }) =>
+      isListOf(paths, ({ ana, transportId }) => isListOf(ana) && !!transportId),
+    )
+  );
+}
+
+function isController(one: StatsSnapshot['controllers'][number]): boolean {
+  const { id, transportId, state, ioQueues, pending, completed, failed, bytesRead, bytesWritten } = one;
+  return (
+    areNumbers(id, ioQueues, pending, completed, failed, bytesRead, bytesWritten) &&
+    typeof state === 'string' &&
+    typeof transportId?.traddr === 'string' &&
+    isListOf(one.latency?.buckets, ({ endUs, count }) => areNumbers(endUs, count))
+  );
+}
+
+function areNumbers(...values: unknown[]): boolean {
+  return values.every((value) => typeof value === 'number');
+}
+
+function isListOf<Item>(value: readonly Item[], isOne: (item: Item) => boolean = () => true): boolean {
+  return (
+    Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null && isOne(item))
+  );
 }
