@@ -79,7 +79,8 @@ export async function exportStats(
 ): Promise<StatsExport> {
   const exported = environmentOf(environment);
   const given = readOptions(options, 'exportStats options', ['path', 'name']);
-  const wanted = given.has('path') ? checkString(given.get('path'), 'path') : undefined;
+  // Absolute, because the program may change its folder before the socket is removed.
+  const wanted = given.has('path') ? path.resolve(checkString(given.get('path'), 'path')) : undefined;
   const name = given.has('name')
     ? checkString(given.get('name'), 'name')
     : path.basename(process.argv[1] ?? 'node');

@@ -1,6 +1,6 @@
 // exportStats(): its sockets, and what it takes.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -108,4 +108,18 @@ it('takes nothing that only looks like an environment', async () => {
     await expect(exportStats(likeness)).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
   }
   expect(existsSync(path.join(folder, 'spdk-nvme'))).toBe(false);
+});
+
+it('removes its own socket, and no other file, when the program has changed its folder since', async () => {
+  const work = vi.spyOn(process, 'cwd').mockReturnValue(folder);
+  const exported = await exportStats(disk.env, { path: 'relative.sock' });
+  const elsewhere = path.join(folder, 'elsewhere');
+  mkdirSync(elsewhere);
+  const precious = path.join(elsewhere, 'relative.sock');
+  writeFileSync(precious, '');
+  work.mockReturnValue(elsewhere);
+  expect(exported.path).toBe(path.join(folder, 'relative.sock'));
+  expect(existsSync(exported.path)).toBe(true);
+  exported.close();
+  expect([existsSync(exported.path), existsSync(precious)]).toEqual([false, true]);
 });
