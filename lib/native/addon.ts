@@ -1,16 +1,13 @@
 // Finds and loads the native addon.
 
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { type NativeFailure, SpdkError } from '../errors/spdk-error.js';
 import type { NativeAddon } from './contract.js';
 import { installReport } from './install-report.js';
-import { packageRoot } from './package-root.js';
+import { packageRequire, packageRoot } from './package-root.js';
 import { findPrebuilt } from './prebuilt.js';
 
-const builtFile = path.join(packageRoot, 'build/Release/spdk_nvme.node');
-const require = createRequire(import.meta.url);
 let addon: NativeAddon | undefined;
 let loaded = '';
 
@@ -48,6 +45,7 @@ export function useAddon(replacement: NativeAddon | undefined): NativeAddon | un
  * @throws {SpdkError} ERR_SPDK_ADDON_MISSING
  */
 function addonFile(): string {
+  const builtFile = path.join(packageRoot(), 'build/Release/spdk_nvme.node');
   if (existsSync(builtFile)) return builtFile;
   const prebuilt = findPrebuilt();
   if (prebuilt && 'file' in prebuilt) return prebuilt.file;
@@ -60,7 +58,7 @@ function addonFile(): string {
 
 function load(file: string): NativeAddon {
   try {
-    return require(file) as NativeAddon;
+    return packageRequire()(file) as NativeAddon;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const remedy =

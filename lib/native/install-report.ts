@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from './package-root.js';
 
-const reportFile = path.join(packageRoot, 'install-report.json');
-
 /** Why there is no addon, as the end of a sentence, and the command that changes it. */
 export interface InstallReport {
   readonly reason: string;
@@ -22,7 +20,9 @@ const notRun: InstallReport = {
 /** The report of the latest installation or build. */
 export function installReport(): InstallReport {
   try {
-    const { reason, remedy } = JSON.parse(readFileSync(reportFile, 'utf8'));
+    const { reason, remedy } = JSON.parse(
+      readFileSync(path.join(packageRoot(), 'install-report.json'), 'utf8'),
+    );
     if (typeof reason === 'string' && typeof remedy === 'string') return { reason, remedy };
   } catch {}
   return notRun;

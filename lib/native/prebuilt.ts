@@ -1,12 +1,8 @@
 // The binary package: an optional package that has the addon, linked with SPDK, for machines that build nothing.
 
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { packageRoot } from './package-root.js';
-
-const require = createRequire(import.meta.url);
-const manifestOfThis = path.join(packageRoot, 'package.json');
+import { packageRequire, packageRoot } from './package-root.js';
 
 /** The name of the binary package for this platform. */
 export const prebuiltName = `@spdk-nvme/${process.platform}-${process.arch}`;
@@ -18,12 +14,12 @@ export type Prebuilt = { readonly file: string } | { readonly unfit: string };
 export function findPrebuilt(): Prebuilt | undefined {
   let manifestFile: string;
   try {
-    manifestFile = require.resolve(`${prebuiltName}/package.json`);
+    manifestFile = packageRequire().resolve(`${prebuiltName}/package.json`);
   } catch {
     return undefined;
   }
   const { version, glibc } = JSON.parse(readFileSync(manifestFile, 'utf8'));
-  const wanted = JSON.parse(readFileSync(manifestOfThis, 'utf8')).version;
+  const wanted = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')).version;
   const name = `${prebuiltName} ${version}`;
   if (version !== wanted)
     return { unfit: `${name} is for another version of this package, which is ${wanted}` };

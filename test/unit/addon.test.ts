@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { build } from 'esbuild';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { advisories, Environment, SpdkError, spdkVersion } from '../../lib/index.js';
 import { native } from '../../lib/native/addon.js';
@@ -103,6 +104,24 @@ describe('an installation', () => {
     expect(message).toContain('--allow-addons');
     expect(message).not.toContain('build`');
   });
+
+  it.each(['esm', 'cjs'] as const)(
+    'that is bundled into a program (%s) says how to bundle',
+    async (format) => {
+      const bundle = path.join(folder, `bundle/program.${format === 'esm' ? 'mjs' : 'cjs'}`);
+      const contents = `import { Environment } from ${JSON.stringify(path.join(folder, 'dist/index.js'))};
+      Environment.init().catch(({ code, message }) => console.log(JSON.stringify({ code, message })));`;
+      const stdin = { contents, resolveDir: folder };
+      await build({ stdin, bundle: true, platform: 'node', format, outfile: bundle, logLevel: 'error' });
+      // As where the bundle runs: nothing is installed beside it.
+      rmSync(path.join(folder, 'package.json'));
+      const { stdout, stderr } = spawnSync(process.execPath, [bundle], { encoding: 'utf8' });
+      expect(stderr).toBe('');
+      const { code, message } = JSON.parse(stdout);
+      expect(code).toBe('ERR_SPDK_ADDON_MISSING');
+      expect(message).toContain('--external:spdk-nvme');
+    },
+  );
 
   describe('with the binary package', () => {
     const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
