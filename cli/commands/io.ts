@@ -87,7 +87,7 @@ function addRanges(program: Command): void {
     });
   });
   const dsm = ioCommand(program, 'dsm', 'Deallocate ranges (Dataset Management).');
-  addRangeOptions(dsm, 'how much')
+  addRangeOptions(dsm, 'how much', false)
     .option('-d, --ad', 'deallocate (required; other attributes are not supported)')
     .option(
       '--slbs <LIST>',

@@ -13,9 +13,10 @@ import {
   type SessionOptions,
   withController,
 } from '../engine/target/session.js';
-import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
+import { checkOutput } from '../engine/terminal/output.js';
 import { listing } from '../engine/terminal/show.js';
 import { decodeSanitizeLog, decodeSelfTestLog, sanitizeBytes, selfTestBytes } from '../nvme/device-logs.js';
+import { type Given as LogGiven, logCommand, show } from './logs.js';
 
 interface Given extends SessionOptions {
   readonly force: boolean;
@@ -211,9 +212,8 @@ function addSanitize(program: Command): void {
     );
   logVerb(program, 'sanitize-log', 'Show the Sanitize Status log.', async ({ controller, limits }) => {
     await controller.management.sanitizeLog(limits);
-    return decodeSanitizeLog(
-      await controller.admin.logPage(sanitizePage, sanitizeBytes, everyNamespace, limits),
-    );
+    const page = await controller.admin.logPage(sanitizePage, sanitizeBytes, everyNamespace, limits);
+    return { page, decode: decodeSanitizeLog };
   });
 }
 
@@ -241,9 +241,8 @@ function addSelfTest(program: Command): void {
     );
   logVerb(program, 'self-test-log', 'Show the Device Self-test log.', async ({ controller, limits }) => {
     await controller.management.selfTestLog(limits);
-    return decodeSelfTestLog(
-      await controller.admin.logPage(selfTestPage, selfTestBytes, everyNamespace, limits),
-    );
+    const page = await controller.admin.logPage(selfTestPage, selfTestBytes, everyNamespace, limits);
+    return { page, decode: decodeSelfTestLog };
   });
 }
 
@@ -253,22 +252,22 @@ function changing(program: Command, name: string, description: string): Command 
   return command.option('--force', 'required: confirms the change, which cannot be undone', false);
 }
 
+type LogPage = { readonly page: Buffer; readonly decode: (page: Buffer) => Record<string, unknown> };
+
 function logVerb(
   program: Command,
   name: string,
   description: string,
-  read: (session: Session) => Promise<Record<string, unknown>>,
+  read: (session: Session) => Promise<LogPage>,
 ): void {
-  const command = program.command(name).description(description);
-  addOutputOption(addSessionOptions(addTargetOptions(command))).action(
-    async (given: SessionOptions & OutputOptions) => {
-      process.exitCode = await withController(given, {}, async (session) => {
-        const fields = await read(session);
-        print(given.outputFormat, fields, () => listing(fields));
-        return 0;
-      });
-    },
-  );
+  logCommand(program, name, description).action(async (given: LogGiven) => {
+    checkOutput(given);
+    process.exitCode = await withController(given, {}, async (session) => {
+      const { page, decode } = await read(session);
+      show(given, page, () => ({ fields: decode(page), text: listing }));
+      return 0;
+    });
+  });
 }
 
 /** `--timeout`, if it is given: otherwise the package knows how long such commands take. */

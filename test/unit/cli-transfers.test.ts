@@ -80,6 +80,7 @@ describe('a command that is given in full', () => {
     [['admin-passthru', '-O', '6', '-R', '-l', '4k', '-b', '-o', 'json'], '--raw-binary'],
     [['id-ctrl', '-b', '-o', 'json'], '--raw-binary'],
     [['smart-log', '-b', '-o', 'json'], '--raw-binary'],
+    [['sanitize-log', '-b', '-o', 'json'], '--raw-binary'],
   ])('%j is rejected', (words, why) => expectRejected(words, why));
 
   it('takes units, nvme-cli’s short names and all namespaces', async () => {
@@ -141,6 +142,8 @@ describe('a range', () => {
     [['write-zeroes'], '--length is missing'],
     [['dsm', '-z', '512'], '--ad is missing'],
     [['dsm', '--ad'], '--length is missing'],
+    // In nvme-cli that is --cdw11.
+    [['dsm', '--ad', '-c', '0'], "unknown option '-c'"],
     [['dsm', '--ad', '--slbs', '0,8', '--blocks', '8'], 'the same number'],
     [['dsm', '--ad', '--slbs', '0,8191', '--blocks', '8,2'], 'past the end'],
     [['read', '-d', '/nonexistent/file'], 'Create the folder'],
@@ -256,6 +259,16 @@ describe('a file that is read into', () => {
 });
 
 describe('what is shown', () => {
+  it.each([
+    ['sanitize-log', 512],
+    ['self-test-log', 564],
+  ])('%s gives the raw log page', async (verb, length) => {
+    Object.assign(subsystem.management, { oacs: 0x10, sanicap: 7 });
+    const { status, stdout, stderr } = await cli(verb, '-b');
+    expect({ status, stderr, length: stdout.length }).toEqual({ status: 0, stderr: '', length });
+    expect(JSON.parse((await cli(verb, '-o', 'json')).stdout.toString())).toHaveProperty('schema', 1);
+  });
+
   it('get-log takes the rest of nvme-cli’s options', async () => {
     const words = ['-i', '7', '-l', '512', '--lpo', '4', '--lsp', '1', '--lsi', '2', '--rae', '-b'];
     const { stdout } = await cli('get-log', ...words);

@@ -20,14 +20,17 @@ export interface ByteRange {
   readonly length: number | undefined;
 }
 
-/** @param length what the length is, and its default */
-export function addRangeOptions(command: Command, length: string): Command {
+/**
+ * @param length what the length is, and its default
+ * @param short whether `-c` counts blocks, which nvme-cli has for something else in some verbs
+ */
+export function addRangeOptions(command: Command, length: string, short = true): Command {
   command
     .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, most))
     .option('--start-block <N>', 'the same in blocks', integer(0, most))
     .option('-z, --length <BYTES>', `${length}; also --data-size`, bytes(1, most))
     .option(
-      '-c, --block-count <N>',
+      `${short ? '-c, ' : ''}--block-count <N>`,
       'the length in blocks minus one, as in nvme-cli',
       integer(0, 0xffff_ffff),
     );
