@@ -44,11 +44,12 @@ it('one starts that may not run on the first CPU, as in a container that has som
   expect({ exitCode, signal, stderr }).toEqual({ exitCode: 0, signal: undefined, stderr: '' });
 });
 
-it('one that has no /proc says so', async () => {
-  const words = ['--mount', 'sh', '-c', 'umount --lazy /proc && exec "$0" "$1"', process.execPath, program];
+it.each([
+  ['no /proc', 'umount --lazy /proc', '/proc is not mounted'],
+  ['a /proc of processes alone', 'mount -t proc -o subset=pid proc /proc', 'ProcSubset=all'],
+  ['no /sys', 'umount --lazy /sys', '/sys is not mounted'],
+])('one that has %s says so', async (_, change, problem) => {
+  const words = ['--mount', 'sh', '-c', `${change} && exec "$0" "$1"`, process.execPath, program];
   const { exitCode, stderr } = await execa('unshare', words, { reject: false });
-  expect({ exitCode, stderr }).toEqual({
-    exitCode: 1,
-    stderr: expect.stringContaining('/proc is not mounted'),
-  });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining(problem) });
 });

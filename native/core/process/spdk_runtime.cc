@@ -12,6 +12,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "native/core/base/owned_thread.h"
@@ -122,17 +123,29 @@ Status check_address_space() {
                          ENOMEM);
 }
 
-/** Checks that /proc is mounted, which DPDK reads, and so do the counts of descriptors and hugepages. */
-Status check_proc() {
-  if (access("/proc/self/fd", F_OK) == 0) return Status::success();
-  return Status::failure("ERR_SPDK_ENV_INIT_FAILED",
-                         "/proc is not mounted, but SPDK reads the machine's resources there; as root: "
-                         "mount -t proc proc /proc",
-                         errno);
+/**
+ * Checks that /proc and /sys are mounted, and /proc as a whole: DPDK reads them, and so do the counts of descriptors and hugepages. A unit
+ * of systemd can have a /proc of processes alone.
+ */
+Status check_mounts() {
+  constexpr std::pair<const char*, const char*> kNeeded[] = {
+      {"/proc/self/fd",
+       "/proc is not mounted, but SPDK reads the machine's resources there; as root: mount -t proc proc "
+       "/proc"},
+      {"/proc/meminfo",
+       "/proc has no meminfo, but SPDK reads the size of hugepages there; mount it without subset=pid "
+       "(ProcSubset=all in a systemd unit)"},
+      {"/sys/devices/system/cpu",
+       "/sys is not mounted, but SPDK reads the list of CPUs there; as root: mount -t sysfs sysfs /sys"},
+  };
+  for (const auto& [path, problem] : kNeeded) {
+    if (access(path, F_OK) != 0) return Status::failure("ERR_SPDK_ENV_INIT_FAILED", problem, errno);
+  }
+  return Status::success();
 }
 
 Status check_limits(const SpdkRuntime::Settings& settings) {
-  if (Status mounted = check_proc(); !mounted.ok()) return mounted;
+  if (Status mounted = check_mounts(); !mounted.ok()) return mounted;
   if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
   if (Status enough = check_address_space(); !enough.ok()) return enough;
   if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
