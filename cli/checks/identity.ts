@@ -5,7 +5,10 @@ import { type Finding, ok, warning } from './finding.js';
 import type { Machine } from './machine.js';
 
 const check = 'host identity';
-const makeNqn = 'nvme gen-hostnqn > /etc/nvme/hostnqn  (as root)';
+// A machine need not have nvme-cli, nor the folder, nor uuidgen.
+const uuid = '$(cat /proc/sys/kernel/random/uuid)';
+const makeNqn = `mkdir -p /etc/nvme; echo nqn.2014-08.org.nvmexpress:uuid:${uuid} > /etc/nvme/hostnqn  (as root)`;
+const makeId = `echo ${uuid} > /etc/nvme/hostid  (as root)`;
 
 /**
  * A permanent host identity: without one, each process is another host for access lists and reservations.
@@ -22,9 +25,7 @@ export function checkIdentity(
     return warning(
       check,
       problems.join('; '),
-      problems.some((problem) => problem.includes('/hostnqn'))
-        ? makeNqn
-        : 'uuidgen > /etc/nvme/hostid  (as root)',
+      problems.some((problem) => problem.includes('/hostnqn')) ? makeNqn : makeId,
     );
   }
   if (nqn === undefined)

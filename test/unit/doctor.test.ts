@@ -1,6 +1,7 @@
 // What the doctor says of machines that are made of files: cgroups, hugepages, RDMA and the host's identity.
 // Longer than other files: a list of short cases for each check.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { TransportId } from 'spdk-nvme';
@@ -328,6 +329,24 @@ describe('the identity of the host', () => {
     });
   });
 });
+
+it.each([{}, { hostnqn: 'host1' }, { hostnqn: 'nqn.2026-11.dev.spdk-nvme:host1', hostid: 'x' }])(
+  'the command for the identity %j works without nvme-cli and uuidgen',
+  (files) => {
+    const machine = machineOf(
+      Object.fromEntries(Object.entries(files).map(([name, line]) => [`/etc/nvme/${name}`, line])),
+    );
+    const programs = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-programs-'));
+    for (const name of ['cat', 'mkdir']) symlinkSync(`/bin/${name}`, path.join(programs, name));
+    const remedy = checkIdentity(machine, {}).remedy?.replace(/ {2}\([^)]*\)$/, '') ?? '';
+    expect(remedy).toContain(' /etc/nvme/');
+    const command = remedy.replaceAll(' /etc/nvme', ` ${machine.root}/etc/nvme`);
+    const ended = spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8', env: { PATH: programs } });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect(checkIdentity(machine, {}).level).toBe('ok');
+    rmSync(programs, { recursive: true });
+  },
+);
 
 describe('the target', () => {
   const id = (traddr: string) =>
