@@ -36,7 +36,10 @@ constexpr auto kEagerTime = 100ms;
 constexpr bool kMayOutlast = spdk::ConnectAttempt::may_outlast_its_connections();
 /** Between polls of a connect whose call was cancelled: each logs an error, where SPDK takes long to end it. */
 constexpr auto kAbandonedPause = kMayOutlast ? 250ms : 5ms;
-/** How long such a connect is still polled when the environment ends, which does not wait for what takes long. */
+/**
+ * How long such a connect is still polled, at most, when the environment ends, which does not wait for what takes long. Most end
+ * immediately; over RDMA only the time limit of the attach ends one whose target does not respond.
+ */
 constexpr auto kLastPolls = kMayOutlast ? 0ms : 1'000ms;
 /** After this many polls SPDK has noticed that its connections are disconnected. */
 constexpr int kPollsInVain = 20;
@@ -118,13 +121,10 @@ bool Connector::stopped() {
   return stop_.at_least(StopRequest::Level::detach);
 }
 
-/**
- * When the environment ends, no thread would poll the attempt any more: it is only abandoned if SPDK
- * may take long to end it.
- */
+/** Whether to stop waiting for SPDK's end of the attempt. Once true it stays so. */
 bool Connector::may_abandon(OnDetach on_detach) const {
-  if (stop_.at_least(StopRequest::Level::abandon)) return kMayOutlast;
-  return on_detach == OnDetach::abandon && stop_.at_least(StopRequest::Level::detach);
+  return stop_.at_least(on_detach == OnDetach::abandon ? StopRequest::Level::detach
+                                                       : StopRequest::Level::abandon);
 }
 
 Status Connector::connect(std::shared_ptr<Connection>& made, OnDetach on_detach) {
@@ -301,7 +301,9 @@ void Connector::destroy_abandoned(const std::function<void(std::chrono::microsec
   const spdk::ConnectionWatch::Scope watched(*abandoned_.watch);
   std::optional<Clock::time_point> last;
   while (abandoned_.call->poll() == spdk::ConnectAttempt::Progress::pending) {
-    if (!last && stop_.at_least(StopRequest::Level::abandon)) last = Clock::now() + kLastPolls;
+    if (!last && stop_.at_least(StopRequest::Level::abandon)) {
+      last = Clock::now() + std::min(kLastPolls, stop_.patience());
+    }
     if (last && Clock::now() >= *last) return distinct_id_.reset();
     pause(kAbandonedPause);
   }

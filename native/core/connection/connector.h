@@ -45,7 +45,7 @@ class Connector {
 
   /** What a detach does with a connect that has not returned. */
   enum class OnDetach {
-    /** Waits, so that the controller is not attached again meanwhile. */
+    /** Waits, so that the controller is not attached again meanwhile; abandons it when the environment ends. */
     wait,
     /** Abandons it: SPDK may continue on a connection that is disconnected. See destroy_abandoned(). */
     abandon
@@ -68,9 +68,9 @@ class Connector {
    */
   void release_id();
   /**
-   * Polls an abandoned attempt to its end: only then SPDK releases what it holds for it, its CM channel among
-   * them, which can take old releases half a minute. Ends sooner with the environment, with new ones a second after it has ended. The id is
-   * released then.
+   * Polls an abandoned attempt to its end, and releases the id: only then SPDK releases what it holds for it, its CM
+   * channel among them, which can take old releases half a minute. When the environment ends, it polls no longer than SPDK gets for
+   * one call then.
    * @param pause waits between two polls
    */
   void destroy_abandoned(const std::function<void(std::chrono::microseconds)>& pause);

@@ -46,8 +46,8 @@ class ConnectionWatch {
   };
 
   /**
-   * Disconnects the current attempt and all later ones. Over RDMA it does nothing from v22.05 on, where no wait of
-   * an attempt is long. Thread: any.
+   * Disconnects the current attempt and all later ones. Over RDMA it does nothing from v22.05 on: no call of SPDK's
+   * waits then, and its own time limits end the attempt. Thread: any.
    */
   void disconnect_attempts();
   /** Disconnects the current attempt, likewise. Thread: any. */
