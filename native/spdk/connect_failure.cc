@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <initializer_list>
 #include <string_view>
 
@@ -72,8 +73,12 @@ void remove_all(std::string& line, const std::string& name) {
 
 }  // namespace
 
-ConnectFailure connect_failure(Lines lines, const std::string& subsystem) {
-  for (std::string& line : lines) remove_all(line, subsystem);
+ConnectFailure connect_failure(Lines lines, std::vector<std::string> names) {
+  // One may begin with the other.
+  std::ranges::sort(names, std::ranges::greater(), &std::string::size);
+  for (const std::string& name : names) {
+    for (std::string& line : lines) remove_all(line, name);
+  }
   for (const std::string& line : lines) {
     if (const auto status = rejection_in(line)) return {.reason = Reason::rejected, .status = status};
   }

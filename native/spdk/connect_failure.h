@@ -40,8 +40,8 @@ struct ConnectFailure {
 /**
  * Finds the reason in SPDK's log lines of a connect: its API returns only that there is no controller. Knows
  * the texts of v20.07 to v26.05. Thread: any.
- * @param subsystem the name (NQN) that was connected to. SPDK has it in many lines, and any words may be in it
+ * @param names of subsystem and host (NQNs). SPDK has them in many lines, and any words may be in them
  */
-ConnectFailure connect_failure(std::vector<std::string> lines, const std::string& subsystem = "");
+ConnectFailure connect_failure(std::vector<std::string> lines, std::vector<std::string> names = {});
 
 }  // namespace spdk_nvme::spdk

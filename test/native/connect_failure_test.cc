@@ -34,11 +34,22 @@ TEST(ConnectFailure, HasTheStatusOfARejectedConnect) {
 
 TEST(ConnectFailure, IsNotReadFromTheNameOfTheSubsystem) {
   const std::string name = "nqn.2026-11.com.example:TLS-pool";
-  const auto before = connect_failure({"Connect command failed, rc -5, trtype:TCP subnqn:" + name}, name);
+  const auto before = connect_failure({"Connect command failed, rc -5, trtype:TCP subnqn:" + name}, {name});
   EXPECT_EQ(before.reason, Reason::rejected);
   const auto since =
-      connect_failure({"[" + name + "] in failed state.", "connect() failed, errno = 111"}, name);
+      connect_failure({"[" + name + "] in failed state.", "connect() failed, errno = 111"}, {name});
   EXPECT_EQ(since.reason, Reason::unreachable);
+}
+
+TEST(ConnectFailure, IsNotReadFromTheNameOfTheHost) {
+  // As in v26.05. The name of the host begins with that of the subsystem.
+  const std::string subsystem = "nqn.2026-11.com.example:a";
+  const std::string host = subsystem + "-SSL";
+  const std::vector<std::string> lines = {
+      "[" + host + "," + subsystem + ",127.0.0.1,cntlid:0] in failed state.",
+      "connect() failed, errno = 111"};
+  EXPECT_EQ(connect_failure(lines, {subsystem, host}).reason, Reason::unreachable);
+  EXPECT_EQ(connect_failure(lines, {host, subsystem}).reason, Reason::unreachable);
 }
 
 TEST(ConnectFailure, MayBeTriedAgainWhenTheControllerWasBusy) {

@@ -67,9 +67,9 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-Status connect_status(const std::vector<std::string>& log_lines, const std::string& subsystem,
+Status connect_status(const std::vector<std::string>& log_lines, const std::vector<std::string>& names,
                       bool target_has_ended, bool encrypted) {
-  spdk::ConnectFailure failure = spdk::connect_failure(log_lines, subsystem);
+  spdk::ConnectFailure failure = spdk::connect_failure(log_lines, names);
   // SPDK logs nothing of the handshake itself; the target only ends the connection.
   if (encrypted && failure.reason == spdk::ConnectFailure::Reason::unknown) {
     failure.reason = spdk::ConnectFailure::Reason::not_encrypted;

@@ -9,11 +9,11 @@ namespace spdk_nvme {
 
 /**
  * Explains to a caller why a connect failed, from the lines that SPDK logged during it. Any thread.
- * @param subsystem the name of the subsystem that was connected to
+ * @param names of the subsystem that was connected to, and of the host
  * @param target_has_ended the target closed a TCP connection meanwhile
  * @param encrypted the connection was to be encrypted
  */
-Status connect_status(const std::vector<std::string>& log_lines, const std::string& subsystem,
+Status connect_status(const std::vector<std::string>& log_lines, const std::vector<std::string>& names,
                       bool target_has_ended, bool encrypted);
 
 }  // namespace spdk_nvme
