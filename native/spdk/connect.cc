@@ -80,7 +80,7 @@ ConnectAttempt::ConnectAttempt(const spdk_nvme_transport_id& id, const ConnectSe
 #if SPDK_NVME_RELEASE >= 2010
   options_.fabrics_connect_timeout_us = uint64_t{std::min(settings.timeout_ms, kMaxTimeoutMs)} * 1000;
 #endif
-#if SPDK_NVME_RELEASE >= 2110
+#if SPDK_NVME_RELEASE >= 2107
   // lib/multipath reads it. SPDK would wait for it in an attach, and in the poll that reports a change: it reports none if it cannot
   // read the log, and it copies as much as the target's counts say.
   options_.disable_read_ana_log_page = true;

@@ -365,22 +365,24 @@ void Connection::disconnect(bool dead) {
   if (!QueueSet::disconnected_by_owner()) return;
   for (const auto& set : sets_) set->request_disconnect();
   if (io_ != nullptr) io_->wake_pollers();
-  poll_until([this] {
-    serve_left_sets();
-    return std::ranges::all_of(sets_, [](const auto& set) { return set->disconnecting(); });
-  });
+  poll_until_sets(&QueueSet::disconnecting);
 }
 
 void Connection::free() {
   if (QueueSet::disconnected_by_owner()) {
-    poll_until([this] {
-      serve_left_sets();
-      return std::ranges::all_of(sets_, [](const auto& set) { return set->freed(); });
-    });
+    poll_until_sets(&QueueSet::freed);
   } else {
     const LingerLock::ExclusiveGuard alone(*context_.linger);
     for (const auto& set : sets_) set->free();
   }
+}
+
+/** Polls until all sets are so far. */
+void Connection::poll_until_sets(bool (QueueSet::*reached)() const) {
+  poll_until([&] {
+    serve_left_sets();
+    return std::ranges::all_of(sets_, [&](const auto& set) { return ((*set).*reached)(); });
+  });
 }
 
 /** Brings the sets to their end that no poller serves: nothing else would, and the control thread waits for their end. */

@@ -143,6 +143,7 @@ class Connection {
   bool wait_for_controller(const std::function<void()>& call, LingerSide side);
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
+  void poll_until_sets(bool (QueueSet::*reached)() const);
   void serve_left_sets();
   void destroy(const LingerLock::ExclusiveGuard& held);
   [[nodiscard]] std::chrono::milliseconds silence_limit() const;

@@ -83,16 +83,14 @@ struct FakeLink {
       request.done(request.context, &completion);
     }
   }
+  /** Whether SPDK waits for a response of the target, until that comes or the connection is disconnected. */
   [[nodiscard]] bool waits_for_target() const {
     return fake::target().silent && !failed && !is_disconnected(watch) && !lost;
   }
   /** Waits for a response of the target as SPDK v20.07 does. False when the connection was disconnected first. */
   [[nodiscard]] bool wait_for_target() const {
-    while (fake::target().silent && !failed) {
-      if (is_disconnected(watch) || lost) return false;
-      std::this_thread::sleep_for(kLook);
-    }
-    return true;
+    while (waits_for_target()) std::this_thread::sleep_for(kLook);
+    return !fake::target().silent || failed;
   }
 };
 
@@ -193,7 +191,7 @@ int spdk_nvme_probe_poll_async(spdk_nvme_probe_ctx* probe) {
     controller->add(1, 512, 1024);
     controller->link = std::make_unique<FakeLink>();
     controller->link->watch = probe->watch;
-#if SPDK_NVME_RELEASE >= 2110
+#if SPDK_NVME_RELEASE >= 2107
     controller->link->reads_ana_log = !probe->options.disable_read_ana_log_page;
 #endif
     {
