@@ -159,13 +159,16 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return owners;
   }
 
-  /** The key of a namespace. Namespaces without identifiers cannot be compared: each path has its own. */
+  /**
+   * The key of a namespace. Namespaces without identifiers cannot be compared: each path has its own, and its tag says whether it is still
+   * the same one.
+   */
   #key(path: Path, namespace: PathNamespace, ids: NamespaceNames): string {
     const key = identityKey(namespace.id, ids);
     if (key) return key;
     const number = this.#unnamed.get(path) ?? ++this.#lastUnnamed;
     this.#unnamed.set(path, number);
-    return `${namespace.id} of path ${number}`;
+    return `${namespace.id} of path ${number}, tag ${namespace.tag}`;
   }
 
   /** The entry that there is, unless the namespace has changed: connected paths describe it as it is. */

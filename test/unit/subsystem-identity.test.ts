@@ -104,4 +104,21 @@ describe('a disk that takes the place of another one under its id', () => {
     expect([all.disk.data[0], other.data[0]]).toEqual([6, 0]);
     expect(subsystem.namespaces).toEqual([namespace]);
   });
+
+  it('while its only path is lost, is another one also where neither has identifiers', async () => {
+    const add = () => all.sides[0].addNamespace(2, { blocks: 64, uuid: '' });
+    const old = add();
+    const subsystem = await attachBoth(all);
+    const before = subsystem.namespaces.find(({ id }) => id === 2);
+    await before?.write(block(7), { offset: 0 });
+    takeDown(all.targets[0]);
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
+    const waiting = codeOf(before?.write(block(8), { offset: 0 }) ?? Promise.resolve());
+    all.sides[0].removeNamespace(2);
+    const other = add();
+    all.targets[0].rejection = undefined;
+    expect(await waiting).toBe('ERR_SPDK_NAMESPACE_GONE');
+    await until(() => subsystem.namespaces.some((one) => one.id === 2 && one !== before));
+    expect([old.data[0], other.data[0]]).toEqual([7, 0]);
+  });
 });
