@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { native } from '../../lib/native/addon.js';
 import type { NativeOpenRequest } from '../../lib/native/contract.js';
+import { caught } from './coded.js';
 
 describe('native code checks what it is given, whatever lib/ has checked before', () => {
   /** More memory than any machine has, so that an argument that slips through does not start SPDK. */
@@ -67,18 +68,9 @@ describe('native code checks what it is given, whatever lib/ has checked before'
   });
 
   function thrownByNative(call: () => unknown): TypeError {
-    const error = catching(call);
+    const error = caught(call) as TypeError;
     expect(error).toBeInstanceOf(TypeError);
     expect(error).toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
     return error;
-  }
-
-  function catching(call: () => unknown): TypeError {
-    try {
-      call();
-    } catch (error) {
-      return error as TypeError;
-    }
-    throw new Error('did not throw');
   }
 });

@@ -18,7 +18,7 @@ import { build } from 'esbuild';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { advisories, Environment, SpdkError, spdkVersion } from '../../lib/index.js';
 import spdkFlags from '../../scripts/spdk-flags.cjs';
-import { thrownBy } from './coded.js';
+import { caught, thrownBy } from './coded.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const built = { dist: path.join(root, 'dist'), addon: path.join(root, 'build/Release/spdk_nvme.node') };
@@ -56,14 +56,7 @@ describe('an installation', () => {
   }
 
   // The copy has error classes of its own, so they are recognised by their code.
-  function codedError(call: () => unknown): SpdkError {
-    try {
-      call();
-    } catch (error) {
-      return error as SpdkError;
-    }
-    throw new Error('did not throw');
-  }
+  const codedError = (call: () => unknown) => caught(call) as SpdkError;
 
   it('without its addon is imported all the same, and says at its first use how to build it', async () => {
     const copy = installed();

@@ -5,7 +5,6 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { readSnapshot } from '../../cli/engine/target/stats-client.js';
 import { anaText } from '../../cli/engine/terminal/ana.js';
@@ -17,6 +16,7 @@ import {
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
+import { until } from './memory/two-paths.js';
 
 const nqn = 'nqn.2026-01.com.example:shared';
 const channels = ['spdk-nvme:path', 'spdk-nvme:ana', 'spdk-nvme:failover', 'spdk-nvme:no-path'] as const;
@@ -43,12 +43,6 @@ afterEach(async () => {
   simulation.restore();
   rmSync(folder, { recursive: true });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 3_000; !condition(); await sleep(2)) {
-    if (performance.now() > end) throw new Error('it did not come to that');
-  }
-}
 
 async function attach(): Promise<Subsystem> {
   const subsystem = await env.attachSubsystem(

@@ -20,6 +20,7 @@ import {
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
+import { block, codeOf, only, pathAt, takeDown, until } from './memory/two-paths.js';
 
 const nqn = 'nqn.2026-01.com.example:shared';
 const bs = 512;
@@ -63,28 +64,7 @@ async function allUp(subsystem: Subsystem): Promise<void> {
   await until(() => subsystem.paths.every(({ state }) => state === 'up'));
 }
 
-async function until(condition: () => boolean, limitMs = 3_000): Promise<void> {
-  for (const end = performance.now() + limitMs; !condition(); await sleep(2)) {
-    if (performance.now() > end) throw new Error('it did not come to that');
-  }
-}
-
-const only = (subsystem: Subsystem) => subsystem.namespaces[0] as SubsystemNamespace;
-const path = (subsystem: Subsystem, i: number) => subsystem.paths[i] as SubsystemPath;
-const block = (value: number) => Buffer.alloc(bs, value);
 const sent = (subsystem: Subsystem) => subsystem.paths.map((one) => one.stats().sent);
-const codeOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'ok',
-    (error) => error.code,
-  );
-
-/** The target is gone: links break, and no connect succeeds. */
-function takeDown(i: number): void {
-  target(i).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing there' };
-  target(i).dropLinks();
-}
-
 describe('attachSubsystem', () => {
   it('attaches every path, and has one object for the namespace', async () => {
     const subsystem = await attach();
@@ -103,9 +83,9 @@ describe('attachSubsystem', () => {
   it('resolves as soon as one path is up, and goes on with the others', async () => {
     target(1).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'not yet' };
     const subsystem = await env.attachSubsystem(ids(), { reconnectDelayMs: 10 });
-    expect(path(subsystem, 0).state).toBe('up');
-    await until(() => path(subsystem, 1).error !== undefined);
-    expect(path(subsystem, 1).state).toBe('connecting');
+    expect(pathAt(subsystem, 0).state).toBe('up');
+    await until(() => pathAt(subsystem, 1).error !== undefined);
+    expect(pathAt(subsystem, 1).state).toBe('connecting');
     target(1).rejection = undefined;
     await allUp(subsystem);
     expect(subsystem.namespaces).toHaveLength(1);
@@ -154,10 +134,10 @@ describe('attachSubsystem', () => {
     side(1).serial = 'OTHER';
     target(1).connectMs = 20;
     const subsystem = await env.attachSubsystem(ids());
-    await until(() => path(subsystem, 1).state === 'failed');
-    expect(path(subsystem, 1).error?.code).toBe('ERR_SPDK_FOREIGN_PATH');
+    await until(() => pathAt(subsystem, 1).state === 'failed');
+    expect(pathAt(subsystem, 1).error?.code).toBe('ERR_SPDK_FOREIGN_PATH');
     await until(() => env.controllers.length === 1);
-    expect(subsystem.pathsOf(only(subsystem))).toEqual([path(subsystem, 0)]);
+    expect(subsystem.pathsOf(only(subsystem))).toEqual([pathAt(subsystem, 0)]);
     expect(subsystem.history.map(({ code }) => code)).toContain('ERR_SPDK_FOREIGN_PATH');
   });
 
@@ -168,7 +148,7 @@ describe('attachSubsystem', () => {
     const subsystem = await attach();
     await only(subsystem).write(block(1), { offset: 0 });
     expect(subsystem.namespaces).toHaveLength(1);
-    expect(subsystem.pathsOf(only(subsystem))).toEqual([path(subsystem, 0)]);
+    expect(subsystem.pathsOf(only(subsystem))).toEqual([pathAt(subsystem, 0)]);
     expect(other.data[0]).toBe(0);
     expect(subsystem.history.filter(({ kind }) => kind === 'note')).toHaveLength(1);
   });
@@ -179,7 +159,7 @@ describe('attachSubsystem', () => {
     target(1).connectMs = 20;
     const subsystem = await attach();
     expect(subsystem.namespaces.map(({ blocks }) => blocks)).toEqual([128]);
-    expect(subsystem.pathsOf(only(subsystem))).toEqual([path(subsystem, 1)]);
+    expect(subsystem.pathsOf(only(subsystem))).toEqual([pathAt(subsystem, 1)]);
     expect(subsystem.history.filter(({ kind }) => kind === 'note').map(({ text }) => text)).toEqual([
       'namespace 1 on TCP 192.0.2.1:4420 differs from that on other paths and is not used',
     ]);
@@ -335,7 +315,7 @@ describe('operations', () => {
 
   it('are not those of a batch, which goes over one path', async () => {
     const subsystem = await attach();
-    const controller = path(subsystem, 0).controller ?? expect.fail();
+    const controller = pathAt(subsystem, 0).controller ?? expect.fail();
     const batch = controller.queuePairs[0]?.openBatch() ?? expect.fail();
     const buffer = env.allocate(bs);
     expect(() => batch.read({ namespace: only(subsystem) as never, buffer, offset: 0 })).toThrow(
@@ -374,11 +354,11 @@ describe('operations', () => {
     const found: number[] = [];
     for await (const chunk of read(namespace)) {
       found.push((chunk as Buffer)[7] as number);
-      if (found.length === 8) takeDown(0);
+      if (found.length === 8) takeDown(target(0));
       if (found.length === 24) {
         target(0).rejection = undefined;
         await allUp(subsystem);
-        takeDown(1);
+        takeDown(target(1));
       }
     }
     expect(found).toEqual(Array.from({ length: 64 }, (_, i) => i));
@@ -389,7 +369,7 @@ describe('operations', () => {
     const namespace = only(subsystem);
     const stream = namespace.createWriteStream({ chunkBytes: bs, concurrency: 2 });
     for (let i = 0; i < 64; i++) {
-      if (i === 20) takeDown(1);
+      if (i === 20) takeDown(target(1));
       if (!stream.write(block(i + 1))) await once(stream, 'drain');
     }
     stream.end();
@@ -416,8 +396,8 @@ describe('operations', () => {
   ])('reject %s at once, also without a path', async (_, call, code) => {
     const subsystem = await attach();
     expect(await codeOf(call(only(subsystem)))).toBe(code);
-    takeDown(0);
-    takeDown(1);
+    takeDown(target(0));
+    takeDown(target(1));
     await until(() => subsystem.paths.every(({ state }) => state === 'reconnecting'));
     expect(await codeOf(call(only(subsystem)))).toBe(code);
     expect(sent(subsystem)).toEqual([0, 0]);
@@ -460,16 +440,16 @@ describe('the choice of a path', () => {
     await allUp(subsystem);
     await read(subsystem);
     expect(sent(subsystem)).toEqual([0, 1]);
-    takeDown(1);
+    takeDown(target(1));
     await read(subsystem);
-    expect(path(subsystem, 0).stats().sent).toBe(1);
+    expect(pathAt(subsystem, 0).stats().sent).toBe(1);
     target(1).rejection = undefined;
     await allUp(subsystem);
     await read(subsystem);
-    expect(path(subsystem, 0).stats().sent).toBe(1);
-    subsystem.prefer(path(subsystem, 0));
+    expect(pathAt(subsystem, 0).stats().sent).toBe(1);
+    subsystem.prefer(pathAt(subsystem, 0));
     await read(subsystem);
-    expect(path(subsystem, 0).stats().sent).toBe(2);
+    expect(pathAt(subsystem, 0).stats().sent).toBe(2);
   });
 });
 
@@ -477,12 +457,12 @@ describe('failover', () => {
   it('goes on after the program has removed all listeners of the controllers', async () => {
     const subsystem = await attach();
     for (const controller of env.controllers) controller.removeAllListeners();
-    takeDown(0);
-    await until(() => path(subsystem, 0).state === 'reconnecting');
+    takeDown(target(0));
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
     target(0).rejection = undefined;
     await allUp(subsystem);
-    await path(subsystem, 1).controller?.detach();
-    expect(path(subsystem, 1).state).toBe('detached');
+    await pathAt(subsystem, 1).controller?.detach();
+    expect(pathAt(subsystem, 1).state).toBe('detached');
   });
 
   it('goes on over the other path when the link breaks, without an error', async () => {
@@ -494,7 +474,7 @@ describe('failover', () => {
     });
     subsystem.on('pathUp', (one) => events.push(`up ${subsystem.paths.indexOf(one)}`));
     const [used = 0, other = 1] =
-      path(subsystem, 0) === subsystem.pathsOf(only(subsystem))[0] ? [0, 1] : [1, 0];
+      pathAt(subsystem, 0) === subsystem.pathsOf(only(subsystem))[0] ? [0, 1] : [1, 0];
     await sleep(5);
     events.length = 0;
     target(used).latencyMs = 500;
@@ -502,11 +482,11 @@ describe('failover', () => {
       only(subsystem).write(block(i + 1), { offset: i * bs }),
     );
     await sleep(5);
-    takeDown(used);
+    takeDown(target(used));
     await Promise.all(writes);
     for (let i = 0; i < 32; i++) expect(disk.data[i * bs]).toBe(i + 1);
-    expect(path(subsystem, used).stats().failedOver).toBe(32);
-    expect(path(subsystem, other).stats().sent).toBe(32);
+    expect(pathAt(subsystem, used).stats().failedOver).toBe(32);
+    expect(pathAt(subsystem, other).stats().sent).toBe(32);
     target(used).rejection = undefined;
     await allUp(subsystem);
     expect(events).toEqual([`down ${used} reconnecting`, `from ${used} to ${other}`, `up ${used}`]);
@@ -519,9 +499,9 @@ describe('failover', () => {
     target(0).latencyMs = 500;
     const reads = Array.from({ length: 8 }, () => only(subsystem).read(block(0), { offset: 0 }));
     await sleep(5);
-    takeDown(0);
+    takeDown(target(0));
     await Promise.all(reads);
-    expect(path(subsystem, 0).state).toBe('failed');
+    expect(pathAt(subsystem, 0).state).toBe('failed');
   });
 
   it('sends the data of the time of the call, whatever happens to the buffer since', async () => {
@@ -534,7 +514,7 @@ describe('failover', () => {
     const vector = only(subsystem).writev([one, two], { offset: bs });
     for (const buffer of [source, one, two]) buffer.fill(9);
     await sleep(5);
-    takeDown(used);
+    takeDown(target(used));
     await Promise.all([write, vector]);
     expect([0, 1, 2].map((i) => disk.data[i * bs])).toEqual([4, 5, 6]);
   });
@@ -547,7 +527,7 @@ describe('failover', () => {
     const read = codeOf(only(subsystem).read(buffer, { offset: 0 }));
     await sleep(5);
     structuredClone(buffer, { transfer: [buffer.buffer] });
-    takeDown(used);
+    takeDown(target(used));
     expect(await read).toBe('ERR_SPDK_INVALID_BUFFER');
   });
 
@@ -595,8 +575,8 @@ describe('failover', () => {
     for (const one of targets) one.latencyMs = 1_000;
     const raw = codeOf(only(subsystem).raw({ opcode: 0x81 }));
     await sleep(5);
-    takeDown(0);
-    takeDown(1);
+    takeDown(target(0));
+    takeDown(target(1));
     expect(await raw).toMatch(/^ERR_SPDK_(IO_FAILED|CONTROLLER_FAILED)$/);
     expect(sent(subsystem).reduce((a, b) => a + b)).toBe(1);
   });
@@ -605,9 +585,9 @@ describe('failover', () => {
     side(1).maxTransferBytes = 4096;
     const subsystem = await attach();
     const raw = () => codeOf(only(subsystem).raw({ opcode: 0x81, data: Buffer.alloc(8192) }));
-    subsystem.prefer(path(subsystem, 0));
+    subsystem.prefer(pathAt(subsystem, 0));
     expect(await raw()).toBe('ok');
-    subsystem.prefer(path(subsystem, 1));
+    subsystem.prefer(pathAt(subsystem, 1));
     expect(await raw()).toBe('ERR_SPDK_INVALID_ARG_VALUE');
     expect(subsystem.paths.map(({ state }) => state)).toEqual(['up', 'up']);
     expect(subsystem.history.map(({ text }) => text).join()).not.toContain('reconnecting');
@@ -662,8 +642,8 @@ describe('failover', () => {
 describe('without a path', () => {
   async function lost(options: SubsystemOptions = {}): Promise<Subsystem> {
     const subsystem = await attach(options);
-    takeDown(0);
-    takeDown(1);
+    takeDown(target(0));
+    takeDown(target(1));
     await until(() => subsystem.paths.every(({ state }) => state !== 'up'));
     return subsystem;
   }
@@ -702,7 +682,7 @@ describe('without a path', () => {
     await sleep(20);
     const used = subsystem.paths.findIndex((one) => one.stats().sent > 0);
     for (const one of targets) one.silent = true;
-    takeDown(used);
+    takeDown(target(used));
     const error = await read.catch((thrown) => thrown);
     expect(error.code).toBe('ERR_SPDK_TIMEOUT');
     expect(error.message).toContain('500 ms on 2 paths');
@@ -731,8 +711,8 @@ describe('without a path', () => {
     await until(() => subsystem.paths.every(({ state }) => state === 'failed'));
     expect(await codeOf(only(subsystem).flush())).toBe('ERR_SPDK_NO_PATH');
     target(0).rejection = undefined;
-    await path(subsystem, 0).controller?.reset();
-    await until(() => path(subsystem, 0).state === 'up');
+    await pathAt(subsystem, 0).controller?.reset();
+    await until(() => pathAt(subsystem, 0).state === 'up');
     await only(subsystem).flush();
   });
 
@@ -761,8 +741,8 @@ describe('maxWaiting', () => {
       queueDepth: 2,
       reconnectDelayMs: 20,
     });
-    takeDown(0);
-    await until(() => path(subsystem, 0).state === 'reconnecting');
+    takeDown(target(0));
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
     const all = reads(subsystem, 10);
     const rejected = await Promise.all(all.slice(2).map(codeOf));
     expect([rejected, only(subsystem).waiting]).toEqual([many('ERR_SPDK_QUEUE_FULL', 8), 2]);
@@ -776,8 +756,8 @@ describe('maxWaiting', () => {
     const all = reads(subsystem, 12);
     const beyond = reads(subsystem, 2);
     expect(await outcomes(beyond)).toEqual(many('ERR_SPDK_QUEUE_FULL', 2));
-    takeDown(0);
-    await until(() => path(subsystem, 0).stats().failedOver === 6);
+    takeDown(target(0));
+    await until(() => pathAt(subsystem, 0).stats().failedOver === 6);
     expect(await outcomes(reads(subsystem, 1))).toEqual(['ERR_SPDK_QUEUE_FULL']);
     target(1).silent = false;
     expect(await outcomes(all)).toEqual(many('ok', 12));
@@ -788,7 +768,7 @@ describe('maxWaiting', () => {
     const subsystem = await attach({ policy: 'active-active', maxWaiting: 4, queueDepth: 2, ioQueues: 1 });
     for (const one of targets) one.silent = true;
     const all = reads(subsystem, 12);
-    for (const i of [0, 1]) takeDown(i);
+    for (const i of [0, 1]) takeDown(target(i));
     await until(() => only(subsystem).waiting === 12);
     expect(await outcomes(reads(subsystem, 1))).toEqual(['ERR_SPDK_QUEUE_FULL']);
     [target(1).silent, target(1).rejection] = [false, undefined];
@@ -815,7 +795,7 @@ describe('maxWaiting', () => {
 });
 
 describe('ANA', () => {
-  const stateOf = (subsystem: Subsystem, i: number) => path(subsystem, i).ana(1);
+  const stateOf = (subsystem: Subsystem, i: number) => pathAt(subsystem, i).ana(1);
 
   it('prefers optimized paths, and follows changes', async () => {
     side(0).setAna(1, 'non-optimized');
@@ -848,8 +828,8 @@ describe('ANA', () => {
       side(used).setAna(1, state);
       await write;
       expect(disk.data[0]).toBe(5);
-      expect(path(subsystem, 1 - used).stats().sent).toBe(1);
-      expect(path(subsystem, used).stats().sent).toBe(1);
+      expect(pathAt(subsystem, 1 - used).stats().sent).toBe(1);
+      expect(pathAt(subsystem, used).stats().sent).toBe(1);
       await until(() => stateOf(subsystem, used) === state);
     },
   );
@@ -865,7 +845,7 @@ describe('ANA', () => {
     };
     target(used).failCommands({ sct: 3, sc: 2, count: 32 });
     await Promise.all(Array.from({ length: 32 }, () => only(subsystem).read(block(0), { offset: 0 })));
-    expect(path(subsystem, 1 - used).stats().sent).toBe(32);
+    expect(pathAt(subsystem, 1 - used).stats().sent).toBe(32);
     await until(() => subsystem.pathsOf(only(subsystem)).length === 2);
     await sleep(20);
     expect(reads).toBe(1);
@@ -920,8 +900,8 @@ describe('ANA', () => {
 
   it('is read anew with each connection', async () => {
     const subsystem = await attach();
-    takeDown(0);
-    await until(() => path(subsystem, 0).state === 'reconnecting');
+    takeDown(target(0));
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
     side(0).setAna(1, 'persistent-loss');
     target(0).rejection = undefined;
     await allUp(subsystem);
@@ -942,8 +922,8 @@ describe('ANA', () => {
     for (let id = 2; id <= 60; id++) side(1).shareNamespace(side(0).addNamespace(id));
     side(0).setAna(60, 'inaccessible');
     const subsystem = await attach();
-    expect(path(subsystem, 0).ana(60)).toBe('inaccessible');
-    expect(path(subsystem, 0).ana(59)).toBe('optimized');
+    expect(pathAt(subsystem, 0).ana(60)).toBe('inaccessible');
+    expect(pathAt(subsystem, 0).ana(59)).toBe('optimized');
   });
 });
 
@@ -999,7 +979,7 @@ describe('paths', () => {
       only(subsystem).write(block(i + 1), { offset: i * bs }),
     );
     await sleep(5);
-    const report = await subsystem.removePath(path(subsystem, 0), { drainMs: 1 });
+    const report = await subsystem.removePath(pathAt(subsystem, 0), { drainMs: 1 });
     expect(report?.aborted).toBe(8);
     await Promise.all(writes);
     expect(disk.data[7 * bs]).toBe(8);
@@ -1012,7 +992,7 @@ describe('paths', () => {
     const subsystem = await attach();
     const removed: SubsystemPath[] = [];
     subsystem.on('pathRemoved', (one) => removed.push(one));
-    const gone = path(subsystem, 0);
+    const gone = pathAt(subsystem, 0);
     await Promise.all([subsystem.removePath(gone), subsystem.removePath(gone)]);
     await sleep(5);
     expect(removed).toEqual([gone]);
@@ -1026,7 +1006,7 @@ describe('paths', () => {
     expect(() => subsystem.addPath(`${ids()[0]}x`)).toThrow(
       expect.objectContaining({ code: 'ERR_SPDK_CONFLICTING_OPTIONS' }),
     );
-    const removed = path(subsystem, 0);
+    const removed = pathAt(subsystem, 0);
     await subsystem.removePath(removed);
     expect(await codeOf(subsystem.removePath(removed))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
     expect(() => subsystem.prefer(removed)).toThrow(
@@ -1038,8 +1018,8 @@ describe('paths', () => {
 
   it('whose controller the program detaches are not used', async () => {
     const subsystem = await attach();
-    await path(subsystem, 0).controller?.detach();
-    expect(path(subsystem, 0).state).toBe('detached');
+    await pathAt(subsystem, 0).controller?.detach();
+    expect(pathAt(subsystem, 0).state).toBe('detached');
     await only(subsystem).flush();
     expect(subsystem.addPath(ids()[0] as string).state).toBe('connecting');
     await allUp(subsystem);
@@ -1069,9 +1049,9 @@ describe('detach', () => {
     third.silent = true;
     const subsystem = await attach();
     subsystem.addPath(there.id);
-    takeDown(0);
+    takeDown(target(0));
     target(1).silent = true;
-    await until(() => path(subsystem, 0).state === 'reconnecting');
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
     const read = codeOf(only(subsystem).read(block(0), { offset: 0 }));
     const begun = performance.now();
     await subsystem.detach({ drainMs: 20, timeoutMs: 2_000 });
@@ -1104,8 +1084,8 @@ describe('detach', () => {
 
   it('happens with the environment', async () => {
     const subsystem = await attach();
-    takeDown(0);
-    takeDown(1);
+    takeDown(target(0));
+    takeDown(target(1));
     await until(() => subsystem.paths.every(({ state }) => state === 'reconnecting'));
     const flush = codeOf(only(subsystem).flush());
     await env.close();
@@ -1117,9 +1097,9 @@ describe('detach', () => {
     target(1).rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'no' };
     const subsystem = await env.attachSubsystem(ids(), { reconnectDelayMs: 30_000 });
     const namespace = only(subsystem);
-    await until(() => path(subsystem, 1).error !== undefined);
-    takeDown(0);
-    await until(() => path(subsystem, 0).state === 'reconnecting');
+    await until(() => pathAt(subsystem, 1).error !== undefined);
+    takeDown(target(0));
+    await until(() => pathAt(subsystem, 0).state === 'reconnecting');
     const waiting = codeOf(namespace.flush());
     await env.close();
     expect(await waiting).toBe('ERR_SPDK_DETACHING');
