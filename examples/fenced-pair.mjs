@@ -40,6 +40,8 @@ try {
         await reservations.acquire(key, type, preempt === key ? {} : { preempt, signal });
         console.log(`${name} writes from ${count} on`);
         owner = true;
+        // Writes at once, so that one which waited as long sees it, and does not take over in its turn.
+        continue;
       }
     } catch (error) {
       if (signal.aborted) break;

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
@@ -46,12 +46,20 @@ afterAll(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
+/** What ends the examples that a failed test left running, and stopped ones: else they would fail the next test too. */
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(() => Promise.all(ends.splice(0).map((end) => end())));
+
 /** Starts an example; `said` grows by what it writes. */
 function run(name: string, ...args: string[]) {
   const child = execa(process.execPath, [path.join(examples, name), ...args], {
     reject: false,
     all: true,
     timeout: 55_000,
+  });
+  ends.push(() => {
+    child.kill('SIGKILL');
+    return child;
   });
   const output = { said: '' };
   child.all.on('data', (part) => {
@@ -157,20 +165,18 @@ it('nbd-export carries an image to the disk and back, for a real NBD client', as
 });
 
 it('fenced-pair has one writer, and none that was replaced', async () => {
-  const pair = ['left', 'right'].map((name) => ({
-    name,
-    ...run('fenced-pair.mjs', `${service} subnqn:${inMemory}`, name),
-  }));
-  const writes = () => pair.find(({ name, output }) => output.said.includes(`${name} writes`));
-  const first = await vi.waitFor(() => writes() ?? Promise.reject(new Error('nobody writes')), waits);
-  const second = pair.find((one) => one !== first) as typeof first;
+  const start = (name: string) => run('fenced-pair.mjs', `${service} subnqn:${inMemory}`, name);
+  // One after the other: of two that start at once, either may replace the other.
+  const left = start('left');
+  await left.hears(/left writes from /);
+  const right = start('right');
   // The first program is stopped, so it does not notice the takeover.
-  first.child.kill('SIGSTOP');
-  await second.hears(/writes from /);
-  first.child.kill('SIGCONT');
-  await first.hears(/is fenced: .*Reservation Conflict/);
-  for (const { child } of pair) child.kill('SIGTERM');
-  for (const { child, output } of pair) expect((await child).exitCode, output.said).toBe(0);
+  left.child.kill('SIGSTOP');
+  await right.hears(/right writes from /);
+  left.child.kill('SIGCONT');
+  await left.hears(/is fenced: .*Reservation Conflict/);
+  for (const { child } of [left, right]) child.kill('SIGTERM');
+  for (const { child, output } of [left, right]) expect((await child).exitCode, output.said).toBe(0);
 });
 
 it('multipath writes over both paths', async () => {
