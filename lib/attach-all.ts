@@ -4,7 +4,7 @@ import { isPromise } from 'node:util/types';
 import type { Controller } from './controller.js';
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
-import { wipeKeys } from './keys.js';
+import { wipeKeys } from './keys/reading.js';
 import { checkInteger, describe, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';

@@ -5,7 +5,7 @@ import type { Controller } from './controller.js';
 import { codedError, type NativeFailure, SpdkError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { PendingCall } from './internal/pending-call.js';
-import { withKeys } from './keys.js';
+import { withKeys } from './keys/reading.js';
 import { ignoringErrors, unexplained } from './native/addon.js';
 import type {
   NativeAttachRequest,

@@ -7,7 +7,7 @@ import { DiscoveryWatch } from './discovery-watch.js';
 import { eventLoop } from './internal/event-loop.js';
 import { type CallLimits, waitForEnd } from './internal/pending-call.js';
 import { pcieError } from './internal/state-errors.js';
-import { wipeKeys } from './keys.js';
+import { wipeKeys } from './keys/reading.js';
 import { type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
 import {
   type DiscoverOptions,

@@ -25,7 +25,7 @@ import { closedError, pcieError } from './internal/state-errors.js';
 import { traced } from './internal/tracing.js';
 import { BouncePool } from './io/bounce-pool.js';
 import { type DmaBuffer, DmaMemory } from './io/dma-memory.js';
-import { wipeKeys } from './keys.js';
+import { wipeKeys } from './keys/reading.js';
 import { ignoringErrors, native } from './native/addon.js';
 import type { NativeEnvironment } from './native/contract.js';
 import { checkInteger } from './options/arguments.js';

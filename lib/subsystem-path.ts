@@ -7,7 +7,7 @@ import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.j
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
 import { shown } from './internal/shown.js';
-import { wipeKeys } from './keys.js';
+import { wipeKeys } from './keys/reading.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
 import { anaNotices, type ControllerFacts, readFacts, readIds } from './multipath/identity.js';
 import type { PathCounts } from './multipath/io-path.js';
@@ -271,7 +271,7 @@ export class SubsystemPath {
   async detach(limits: ResolvedDetachOptions): Promise<DetachReport | undefined> {
     this.#ending.abort();
     this.#wake();
-    // Nobody needs the keys of one that has not been started.
+    // Nothing will use the keys of a path that has not been started.
     if (!this.#connecting) wipeKeys(this.spec.options);
     this.#enter('detaching', undefined);
     try {

@@ -15,6 +15,7 @@ const layers: readonly string[] = [
   'internal/',
   'options/',
   'native/',
+  'keys/',
   'nvme/',
   'io/',
   'diagnostics/',

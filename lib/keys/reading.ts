@@ -1,11 +1,11 @@
 // Reads the keys of an attach for native code, which copies them, and wipes what was read.
 
 import { getSystemErrorName } from 'node:util';
-import { SpdkError } from './errors/spdk-error.js';
-import { native } from './native/addon.js';
-import type { NativeKeys } from './native/contract.js';
-import { type KeySource, maxKeyBytes } from './options/key-source.js';
-import { type AttachKeys, digestIds, groupIds, sourcesOf } from './options/keys.js';
+import { SpdkError } from '../errors/spdk-error.js';
+import { native } from '../native/addon.js';
+import type { NativeKeys } from '../native/contract.js';
+import { type KeySource, maxKeyBytes } from '../options/key-source.js';
+import { type AttachKeys, digestIds, groupIds, sourcesOf } from '../options/keys.js';
 
 /**
  * Runs something with the text of the keys.

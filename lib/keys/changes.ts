@@ -1,12 +1,12 @@
 // Changes of the keys of one controller, one after the other.
 
-import { SpdkError } from './errors/spdk-error.js';
-import { eventLoop } from './internal/event-loop.js';
-import { PendingCall } from './internal/pending-call.js';
-import { withKeys } from './keys.js';
-import type { NativeController } from './native/contract.js';
-import type { ResolvedChangeKeysOptions } from './options/change-keys.js';
-import { timeoutUntil } from './options/common.js';
+import { SpdkError } from '../errors/spdk-error.js';
+import { eventLoop } from '../internal/event-loop.js';
+import { PendingCall } from '../internal/pending-call.js';
+import type { NativeController } from '../native/contract.js';
+import type { ResolvedChangeKeysOptions } from '../options/change-keys.js';
+import { timeoutUntil } from '../options/common.js';
+import { withKeys } from './reading.js';
 
 /** What a change of keys needs of the controller. */
 export interface KeyChangeServices {
