@@ -1,6 +1,7 @@
 // `npm run fabric`: reads the arguments and runs a command on the fabric.
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { integer } from '../../cli/engine/options/numbers.js';
 import { exitWhenWritten } from '../written.js';
 import { FabricError } from './errors.js';
 import { runInFabric } from './run.js';
@@ -14,13 +15,10 @@ interface MainOptions {
   quiet?: true;
 }
 
-/** The command line has a parser like this, but the fabric knows nothing of the package. */
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0)
-    throw new InvalidArgumentError('It must be an integer above 0.');
-  return value;
-}
+/** Timers of Node.js count milliseconds in 31 bits. */
+const MAX_DEADLINE_S = 2_147_483;
+/** 1 TiB. */
+const MAX_MEMORY_MIB = 1_048_576;
 
 const program = new Command('npm run fabric --')
   .description(
@@ -31,9 +29,13 @@ const program = new Command('npm run fabric --')
     '--output <folder>',
     'the host folder that the command can write to (also in SPDK_NVME_FABRIC_OUTPUT)',
   )
-  .option('--deadline <seconds>', 'end the command after this time, with status 124', positive)
-  .option('--memory <MiB>', 'memory of the guest', positive)
-  .option('--hugepages <count>', 'number of 2 MiB pages in the guest', positive)
+  .option(
+    '--deadline <seconds>',
+    'end the command after this time, with status 124',
+    integer(1, MAX_DEADLINE_S),
+  )
+  .option('--memory <MiB>', 'memory of the guest', integer(1, MAX_MEMORY_MIB))
+  .option('--hugepages <count>', 'number of 2 MiB pages in the guest', integer(1, MAX_MEMORY_MIB / 2))
   .option('--env <name[=value]>', 'pass one more variable', (value, all: string[]) => [...all, value], [])
   .option('--quiet', 'print only the output of the command')
   // Everything after the command belongs to it, including options.
