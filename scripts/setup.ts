@@ -1,20 +1,13 @@
-// Makes a checkout ready: Debian packages, SPDK, the addon, the compiled TypeScript, the releases of Node.js that the
-// tests run on, the fabric's kernel. Every step first checks whether it has anything to do; if none has, nothing is
-// started and only one line is printed.
+// Makes a checkout ready: scripts/checkout.ts lists the steps. Every step first checks whether it has anything to do; if none
+// has, nothing is started and only one line is printed.
 import os from 'node:os';
 import { Listr, type ListrTaskWrapper } from 'listr2';
-import { addon } from './setup/addon.js';
-import { fabric } from './setup/fabric.js';
+import { steps } from './checkout.js';
 import { withLock } from './setup/lock.js';
-import { nodePrograms } from './setup/node-releases.js';
-import { packages } from './setup/packages.js';
 import { cacheRoot, root } from './setup/paths.js';
 import { stopProcesses } from './setup/processes.js';
-import { spdk } from './setup/spdk.js';
 import { SetupError, type Step } from './setup/step.js';
-import { typescript } from './setup/typescript.js';
 
-const steps: Step[] = [packages, spdk, addon, typescript, nodePrograms, fabric];
 const quiet = process.argv.includes('--quiet');
 const onTerminal = process.stdout.isTTY === true && !process.env.CI;
 let stoppedBy: NodeJS.Signals | undefined;

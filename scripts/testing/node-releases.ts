@@ -1,7 +1,8 @@
 // The part of `npm test` on other releases of Node.js.
 
 import path from 'node:path';
-import { nodeProgram, nodeReleases } from '../setup/node-releases.js';
+import recipe from '../node-releases.json' with { type: 'json' };
+import { nodeProgram } from '../setup/node-releases.js';
 import { add, type Counts, ran, within } from './counts.js';
 import { type RunOptions, runOnHost } from './vitest.js';
 
@@ -10,7 +11,7 @@ const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test
 /** The oldest release that package.json names of the major version that runs this. */
 export function nodeOfThisMajor(): string {
   const major = majorOf(process.versions.node);
-  const release = nodeReleases.find(({ version }) => majorOf(version) === major);
+  const release = recipe.releases.find(({ version }) => majorOf(version) === major);
   return release ? nodeProgram(release.version) : process.execPath;
 }
 
@@ -27,7 +28,7 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
     const counts = await runOnHost([project], path.join(folder, version), signal, { node, ...options });
     return within(`Node.js ${version}`, ran(counts));
   };
-  const versions = nodeReleases.map(({ version }) => version);
+  const versions = recipe.releases.map(({ version }) => version);
   const others = versions.filter((version) => nodeProgram(version) !== nodeOfThisMajor());
   // At the same time, since they wait for half of it, and have no target that spins on a processor.
   console.log(`\nNode.js ${others.join(' and ')}: unit`);

@@ -25,14 +25,27 @@ it('files of more than 300 lines say first why', () => {
   expect(silent).toEqual([]);
 });
 
-describe('scripts/fabric', () => {
-  const imports = (text: string) => [...text.matchAll(/from '(\.\.[^']*)'/g)].map(([, name = '']) => name);
+/** What the files of a folder import from outside of it. */
+function importsFrom(folder: string): Set<string> {
+  const files = filesIn(folder, /\.ts$/);
+  expect(files.length).toBeGreaterThan(5);
+  return new Set(
+    files.flatMap((file) => [...read(file).matchAll(/from '(\.\.[^']*)'/g)].map(([, name = '']) => name)),
+  );
+}
 
+describe('scripts/fabric', () => {
   it('knows nothing of the package but where its cache is; it shares the parser of integers and the end of scripts', () => {
-    const files = filesIn('scripts/fabric', /\.ts$/);
-    expect(files.length).toBeGreaterThan(5);
-    expect(new Set(files.flatMap((file) => imports(read(file))))).toEqual(
+    expect(importsFrom('scripts/fabric')).toEqual(
       new Set(['../../cli/engine/options/numbers.js', '../spdk-flags/cache.cjs', '../written.js']),
+    );
+  });
+});
+
+describe('scripts/setup', () => {
+  it('knows of the package only how SPDK and the headers of Node.js are found; scripts/checkout.ts gives it the rest', () => {
+    expect(importsFrom('scripts/setup')).toEqual(
+      new Set(['../node-headers.cjs', '../spdk-flags.cjs', '../spdk-flags/cache.cjs']),
     );
   });
 });

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../../scripts/setup/lock.js';
-import { patchesHeader } from '../../scripts/setup/spdk-build.js';
+import { patchesDefine } from '../../scripts/setup/spdk-build.js';
 import { parseSources, patchSource } from '../../scripts/setup/spdk-source.js';
 import { fingerprint } from '../../scripts/setup/stamp.js';
 import spdkCache from '../../scripts/spdk-flags/cache.cjs';
@@ -87,7 +87,7 @@ describe('the recipe’s patches', () => {
     ]);
     const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
     expect(shipped).toContain('scripts/spdk-patches');
-    expect(patchesHeader({ patches })).toBe(
+    expect(patchesDefine('SPDK_NVME_PATCHES', patches)).toBe(
       `#define SPDK_NVME_PATCHES "${patches.map(({ name }: { name: string }) => name).join(' ')}"\n`,
     );
   });
