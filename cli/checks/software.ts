@@ -33,17 +33,17 @@ export function checkAddon(): Finding[] {
 
 /** The advisories about the linked SPDK. With shared libraries the package cannot avoid some of the problems. */
 export function checkAdvisories(known: readonly Pick<Advisory, 'needsArchives'>[]): Finding {
-  if (known.length === 0) return ok('advisories', 'no known problems in this release');
+  if (known.length === 0) return ok('advisories', 'none for this release');
   const unavoided = known.filter(({ needsArchives }) => needsArchives).length;
   if (unavoided === 0) {
     return ok(
       'advisories',
-      `${known.length} known problems in this release, and how each is avoided: npx spdk-nvme advisories`,
+      `${known.length} for this release, and how each is avoided: npx spdk-nvme advisories`,
     );
   }
   return warning(
     'advisories',
-    `${known.length} known problems in this release, of which ${unavoided} are not avoided with shared libraries of SPDK`,
+    `${known.length} for this release, of which ${unavoided} are not avoided with shared libraries of SPDK`,
     'npx spdk-nvme advisories; npx spdk-nvme build --spdk PREFIX  (with archives of SPDK)',
   );
 }

@@ -14,7 +14,7 @@ export function addAdvisories(program: Command): void {
     const list = advisories({ all });
     print(outputFormat, { spdk: spdkVersion().text, advisories: list }, () =>
       [
-        `${spdkVersion().text}: ${list.length} known problems`,
+        `${spdkVersion().text}: ${list.length} advisories`,
         ...list.map(
           (one) => `\n${one.id}${one.url ? `  ${one.url}` : ''}\n  ${one.consequence}\n  ${one.defence}`,
         ),

@@ -5,7 +5,10 @@ import type { LatencyStats } from '../types.js';
 /** In ascending order. */
 type Buckets = LatencyStats['buckets'];
 
-/** The percentiles of a histogram: each is the upper end of its bucket, which is at most an eighth above. */
+/**
+ * The percentiles of native code's histogram: each is the upper end of its bucket, which is at most an eighth above.
+ * What the command line measures itself is in a finer histogram, cli/engine/measure/histogram.ts.
+ */
 export function latencyStats(buckets: Buckets): LatencyStats {
   const count = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
   const percentile = (part: number): number => {

@@ -19,7 +19,7 @@ export type SideName = 'binding' | 'native' | 'nvmeCli';
 export interface Cycle {
   readonly attachMs: number;
   readonly detachMs: number;
-  /** The parts of both; nvme-cli tells none. */
+  /** The parts of both; nvme-cli reports none. */
   readonly steps?: Steps;
 }
 

@@ -1,4 +1,5 @@
-import { SingleBar } from 'cli-progress';
+import { newBar } from '../../cli/engine/terminal/bar.js';
+import { many } from '../../cli/engine/terminal/many.js';
 import type { Turn } from './messages.js';
 import { SIDE_NAMES, turnP50 } from './report.js';
 
@@ -11,8 +12,11 @@ export interface Progress {
 export function describeTurn(turn: Turn): string {
   const { side, ioQueues, round, cycles, failed } = turn;
   const p50 = turnP50(turn);
-  const queues = ioQueues === 1 ? '1 I/O queue' : `${ioQueues} I/O queues`;
-  const parts = [queues, `round ${round + 1}`, `${SIDE_NAMES[side]}: ${cycles.length} cycles`];
+  const parts = [
+    many(ioQueues, 'I/O queue'),
+    `round ${round + 1}`,
+    `${SIDE_NAMES[side]}: ${many(cycles.length, 'cycle')}`,
+  ];
   if (p50 !== undefined) parts.push(`p50 ${p50.toFixed(1)} ms`);
   if (failed > 0) parts.push(`${failed} failed`);
   return parts.join(', ');
@@ -22,16 +26,14 @@ export function progressOn(stream: NodeJS.WriteStream, total: number): Progress 
   if (!stream.isTTY) {
     return { turn: (turn) => stream.write(`${describeTurn(turn)}\n`), stop: () => {} };
   }
-  const bar = new SingleBar({
-    stream,
-    format: '{bar} {value}/{total} cycles, {eta_formatted} left | {last}',
-    hideCursor: true,
-    // Ctrl-C belongs to the fabric, which ends the guest first.
-    gracefulExit: false,
-  });
-  bar.start(total, 0, { last: 'starting' });
+  const bar = newBar(stream);
+  let done = 0;
+  bar.start(total, 0, { text: 'starting' });
   return {
-    turn: (turn) => bar.increment(turn.cycles.length + turn.failed, { last: describeTurn(turn) }),
+    turn: (turn) => {
+      done += turn.cycles.length + turn.failed;
+      bar.update(done, { text: `${done}/${total} cycles | ${describeTurn(turn)}` });
+    },
     stop: () => bar.stop(),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Surroundings } from '../../cli/engine/measure/surroundings.js';
 import type { About, Cycle, SideName, Turn } from './messages.js';
-import { percentile, rounded, type Summary, summarise } from './statistics.js';
+import { percentileOfSamples, rounded, type Summary, summarise } from './statistics.js';
 import { medianSteps, type Steps } from './steps.js';
 
 interface SideReport {
@@ -44,7 +44,7 @@ const both = ({ attachMs, detachMs }: Cycle): number => attachMs + detachMs;
 
 /** The p50 of attach and detach together; none for a turn in which nothing succeeded. */
 export function turnP50({ cycles }: Turn): number | undefined {
-  return cycles.length === 0 ? undefined : percentile(cycles.map(both), 0.5);
+  return cycles.length === 0 ? undefined : percentileOfSamples(cycles.map(both), 0.5);
 }
 
 /** One report for each number of I/O queues, in the order they were measured. */

@@ -1,8 +1,8 @@
-/**
- * The value below which a share of the samples lies: the nearest rank, so always one of the samples. The engine's
- * histogram is for millions of values and rounds them by up to 0.8 %; here are few, and ratios that differ by less.
- */
-export function percentile(samples: readonly number[], share: number): number {
+// Statistics of samples that are all kept. The command line counts millions of values in a histogram, which rounds them by up
+// to 0.8 %; here are few samples, and ratios that differ by less.
+
+/** The percentile of a share of the samples: the nearest rank, so always one of the samples. */
+export function percentileOfSamples(samples: readonly number[], share: number): number {
   if (samples.length === 0) throw new RangeError('There is no percentile of nothing');
   const sorted = [...samples].sort((a, b) => a - b);
   const rank = Math.max(1, Math.ceil(share * sorted.length));
@@ -23,7 +23,10 @@ export interface Summary {
 }
 
 export function summarise(samples: readonly number[]): Summary {
-  return { p50: rounded(percentile(samples, 0.5)), p99: rounded(percentile(samples, 0.99)) };
+  return {
+    p50: rounded(percentileOfSamples(samples, 0.5)),
+    p99: rounded(percentileOfSamples(samples, 0.99)),
+  };
 }
 
 /** A value rounded to a thousandth: microseconds where the unit is milliseconds. */

@@ -1,7 +1,7 @@
 // Where the time of an attach and a detach goes: the package's steps beside those of the C loop that do the same.
 
 import { attachLabels, detachLabels } from '../../cli/engine/measure/phases.js';
-import { percentile, rounded } from './statistics.js';
+import { median, rounded } from './statistics.js';
 
 /** Of the C loop only the steps that it has too; `linger` there is all of freeing the queue pairs. */
 const stepLabels = {
@@ -19,7 +19,7 @@ const stepNames = Object.keys(stepLabels) as readonly StepName[];
 export function medianSteps(cycles: readonly { readonly steps?: Steps }[]): Steps {
   const medians = stepNames.flatMap((name) => {
     const times = cycles.flatMap(({ steps }) => steps?.[name] ?? []);
-    return times.length === 0 ? [] : [[name, rounded(percentile(times, 0.5))]];
+    return times.length === 0 ? [] : [[name, rounded(median(times))]];
   });
   return Object.fromEntries(medians);
 }

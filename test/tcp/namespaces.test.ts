@@ -3,6 +3,7 @@
 
 import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { hostError } from '../../lib/errors/command-status.js';
 import {
   type Batch,
   type Controller,
@@ -158,14 +159,13 @@ describe('what cannot be done is rejected at once', () => {
       await batch.wait();
       return batch.statuses[0] as number;
     };
-    const hostError = (errno: number) => 2 ** 31 + errno;
     const { ENOTSUP, ENODEV } = os.constants.errno;
-    expect(await statuses(guarded, { id: 1, blockSize: 512 })).toBe(hostError(ENOTSUP));
+    expect(await statuses(guarded, { id: 1, blockSize: 512 })).toBe(hostError + ENOTSUP);
     // Blocks of another size than they have by now, and a namespace that is not there.
-    expect(await statuses(plain, { id: 1, blockSize: 4096 })).toBe(hostError(ENODEV));
-    expect(await statuses(plain, { id: 2, blockSize: 512 })).toBe(hostError(ENODEV));
+    expect(await statuses(plain, { id: 1, blockSize: 4096 })).toBe(hostError + ENODEV);
+    expect(await statuses(plain, { id: 2, blockSize: 512 })).toBe(hostError + ENODEV);
     // A disk that differs from the present one.
-    expect(await statuses(plain, { id: 1, blockSize: 512, tag: plain.tag + 1 })).toBe(hostError(ENODEV));
+    expect(await statuses(plain, { id: 1, blockSize: 512, tag: plain.tag + 1 })).toBe(hostError + ENODEV);
     expect(dma.every((byte) => byte === 0x5a)).toBe(true);
     expect(await statuses(plain, { id: 1, blockSize: 512 })).toBe(0);
     dma.release();

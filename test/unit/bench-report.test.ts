@@ -80,10 +80,10 @@ describe('what is shown', () => {
       { ...turn('binding', 1, 0, []), cycles: cycles([{ controllerMs: 7, waitMs: 1 }, { controllerMs: 9 }]) },
       { ...turn('native', 1, 0, []), cycles: cycles([{ controllerMs: 5 }]) },
     ]);
-    expect(report?.binding.steps).toEqual({ waitMs: 1, controllerMs: 7 });
+    expect(report?.binding.steps).toEqual({ waitMs: 1, controllerMs: 8 });
     const table = report && stepsTable(report);
     expect(table).toMatch(/1 I\/O queue .*package.*C loop/);
-    expect(table).toMatch(/wait\D+1\.0\D+\n.*controller\D+7\.0\D+5\.0/);
+    expect(table).toMatch(/wait\D+1\.0\D+\n.*controller\D+8\.0\D+5\.0/);
   });
 
   it('has a row for each side and the ratios', () => {
@@ -96,7 +96,7 @@ describe('what is shown', () => {
 
   it('describes a turn in a line', () => {
     expect(describeTurn(turn('native', 2, 3, [[1, 2]]))).toBe(
-      '2 I/O queues, round 4, C loop: 1 cycles, p50 3.0 ms',
+      '2 I/O queues, round 4, C loop: 1 cycle, p50 3.0 ms',
     );
     expect(describeTurn({ ...turn('binding', 1, 0, []), failed: 2 })).toBe(
       '1 I/O queue, round 1, package: 0 cycles, 2 failed',
