@@ -39,7 +39,7 @@ const processOutput: Output = {
 export function makeProgram(output: Output = processOutput): Command {
   const program = new Command('spdk-nvme')
     .description('NVMe over fabrics with SPDK: inspect targets, read, write, measure and stress them.')
-    .version(packageVersion, '--version', 'print the version of the package (that of SPDK: doctor)')
+    .version(packageVersion, '--version', 'print the version of the package; doctor shows that of SPDK')
     .configureOutput(output)
     .configureHelp({ sortSubcommands: false })
     .exitOverride();

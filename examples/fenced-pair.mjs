@@ -40,7 +40,7 @@ try {
         await reservations.acquire(key, type, preempt === key ? {} : { preempt, signal });
         console.log(`${name} writes from ${count} on`);
         owner = true;
-        // Writes at once, so that one which waited as long sees it, and does not take over in its turn.
+        // Writes immediately: another process that has waited as long then sees a change and does not take over as well.
         continue;
       }
     } catch (error) {

@@ -32,7 +32,7 @@ export function addCopy(program: Command): void {
       integers(0, maxBlocks),
     )
     .option('-f, --force-unit-access', 'the copy is durable when it completes', false)
-    .option('-l, --limited-retry', 'let the controller make fewer attempts', false)
+    .option('-l, --limited-retry', 'let the controller retry less often after errors', false)
     .action(async (given: Given) => {
       const { slbs, blocks } = given;
       if (slbs.length !== blocks.length)

@@ -35,8 +35,9 @@ interface GivenRanges extends Given {
 }
 
 export function addIo(program: Command): void {
-  const toStdout = 'the file to write (default: stdout, unless it is a terminal; - in any case); also --file';
-  const fromStdin = 'the file to VERB (default: stdin, unless it is a terminal; - in any case); also --file';
+  const toStdout =
+    'the file to write (default: stdout, which must not be a terminal; -: stdout); also --file';
+  const fromStdin = 'the file to VERB (default: stdin, which must not be a terminal; -: stdin); also --file';
   const read = ioCommand(program, 'read', 'Read from a namespace into a file, or to stdout.');
   addRangeOptions(read, 'the length (default: to the end of the namespace)').option(
     '-d, --data <FILE>',
@@ -79,7 +80,7 @@ function addRanges(program: Command): void {
     'write-zeroes',
     'Write zeroes to a range, without transferring data and without asking for confirmation.',
   );
-  addRangeOptions(zeroes, 'how much').action((given: Given) => {
+  addRangeOptions(zeroes, 'the length').action((given: Given) => {
     if (given.length === undefined && given.blockCount === undefined) throw lengthMissing();
     return work(given, async ({ limits }, namespace) => {
       const { offset, length = 0 } = rangeOf(namespace, given);
@@ -87,7 +88,7 @@ function addRanges(program: Command): void {
     });
   });
   const dsm = ioCommand(program, 'dsm', 'Deallocate ranges (Dataset Management).');
-  addRangeOptions(dsm, 'how much', false)
+  addRangeOptions(dsm, 'the length', false)
     .option('-d, --ad', 'deallocate (required; other attributes are not supported)')
     .option(
       '--slbs <LIST>',
@@ -107,7 +108,7 @@ function addRanges(program: Command): void {
 
 function checkRanges(given: GivenRanges): void {
   const { ad, slbs, blocks, offset, startBlock, length, blockCount } = given;
-  if (!ad) throw new UsageError('--ad is missing: without it, nvme-cli’s dsm deallocates nothing either');
+  if (!ad) throw new UsageError('--ad is missing: without it dsm does nothing, as in nvme-cli');
   if (slbs === undefined && blocks === undefined) {
     if (length === undefined && blockCount === undefined) throw lengthMissing();
     return;
@@ -130,8 +131,8 @@ function rangesOf(namespace: Namespace, given: GivenRanges): ByteRange[] {
   });
 }
 
-function blockList(least: number): (text: string) => number[] {
-  const parse = integers(least, Number.MAX_SAFE_INTEGER);
+function blockList(min: number): (text: string) => number[] {
+  const parse = integers(min, Number.MAX_SAFE_INTEGER);
   return (text) => {
     const list = parse(text);
     if (list.length <= 256) return list;
@@ -140,7 +141,7 @@ function blockList(least: number): (text: string) => number[] {
 }
 
 function lengthMissing(): UsageError {
-  return new UsageError('--length is missing: this verb does not take the whole namespace by itself');
+  return new UsageError('--length is missing: this verb has no default length');
 }
 
 /** The file that the options name; undefined for stdin and stdout. */
@@ -160,7 +161,7 @@ function ioCommand(program: Command, name: string, description: string): Command
 /** Rejects a terminal, at which no user reads or types a disk. */
 function checkPipe({ data }: Given, stdio: { readonly isTTY?: boolean }): void {
   if (data === undefined && stdio.isTTY)
-    throw new UsageError('--data is missing; without it, stdin or stdout must be a pipe and not a terminal');
+    throw new UsageError('--data is missing; without it, stdin or stdout must not be a terminal');
 }
 
 async function work(

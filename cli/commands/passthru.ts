@@ -96,7 +96,7 @@ const directions = [
   'transfers no data',
   'sends data: use --write',
   'receives data: use --read',
-  'transfers data in both directions, which this verb does not',
+  'transfers data in both directions, which this verb cannot do',
 ] as const;
 const sends = 1;
 const receives = 2;

@@ -42,7 +42,7 @@ export function addTop(program: Command): void {
       .option('-i, --interval <S>', 'seconds between two readings', integer(1, 3_600), 1)
       .option(
         '--count <N>',
-        'how often to show (default: until Ctrl-C; with -o json once)',
+        'the number of readings to show (default: until Ctrl-C; 1 with -o json)',
         integer(1, 1_000_000),
       ),
   ).action(async (sockets: string[], given: Given) => {

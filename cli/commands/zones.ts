@@ -96,7 +96,7 @@ function addInfo(program: Command): void {
 function addReport(program: Command): void {
   const command = program.command('zns-report-zones').description('List the zones of a namespace.');
   addOutputOption(addNamespaceOption(addSessionOptions(addTargetOptions(command))))
-    .option('--start-lba <BLOCK>', 'a block of the first zone to list', block, 0)
+    .option('--start-lba <BLOCK>', 'a block of the zone to begin with', block, 0)
     .option('-d, --descs <N>', 'the maximum number of zones (default: all)', integer(1, 0xffff_ffff))
     .option(
       '--state <N>',
@@ -129,7 +129,7 @@ function addAppend(program: Command): void {
     .requiredOption('--zslba <BLOCK>', 'the first block of the zone', block)
     .requiredOption('-d, --data <FILE>', 'the data')
     .option('-f, --force-unit-access', 'the data is durable when the command completes', false)
-    .option('-l, --limited-retry', 'let the controller make fewer attempts', false)
+    .option('-l, --limited-retry', 'let the controller retry less often after errors', false)
     .action(
       act<{ zslba: number; data: string; forceUnitAccess: boolean; limitedRetry: boolean }>(
         async ({ limits }, namespace, { zslba, data, forceUnitAccess: fua, limitedRetry }) => {
@@ -155,7 +155,7 @@ function zoneCommand(program: Command, name: string, description: string): Comma
   const command = program.command(name).description(description);
   return addNamespaceOption(addSessionOptions(addTargetOptions(command)))
     .option('--start-lba <BLOCK>', 'the first block of the zone', block)
-    .option('--select-all', 'all zones that it applies to', false);
+    .option('--select-all', 'change all zones whose state allows it', false);
 }
 
 function zonesOf(

@@ -48,7 +48,7 @@ export interface DataFlags {
    * not from a cache. Default false.
    */
   readonly fua?: boolean | undefined;
-  /** The controller makes fewer attempts of its own at data that is hard to read or write. Default false. */
+  /** The controller retries less often after media errors. Default false. */
   readonly limitedRetry?: boolean | undefined;
 }
 

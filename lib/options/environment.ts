@@ -27,9 +27,9 @@ export interface EnvironmentOptions {
   idle?: IdleMode | undefined;
   /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Default 100000. */
   idleSleepUs?: number | undefined;
-  /** Default `event`. */
+  /** Where log lines go. Default `event`. */
   log?: LogSink | undefined;
-  /** Default `notice`. */
+  /** The least severe lines that are passed on. Default `notice`. */
   logLevel?: LogLevel | undefined;
   /**
    * Simultaneous connects, 1 to 64; further ones wait. Many exceed the time limits of the connection manager and of the

@@ -99,7 +99,7 @@ export function resolveSubsystemOptions(
   try {
     for (const path of pathsOf(paths)) known.push(resolvePath(path, attach, policy, known, check));
   } catch (error) {
-    // Nobody gets these paths.
+    // The caller gets none of these paths.
     for (const source of known.flatMap(({ options }) => sourcesOf(options))) source.wipe();
     throw error;
   }

@@ -82,11 +82,11 @@ export class MemoryTargetFaults {
   latencyMs = 0;
   /** How long connecting takes, in milliseconds. */
   connectMs = 1;
-  /** Why connecting fails; undefined while it does not. A reconnect asks it, too. */
+  /** Why connecting fails; undefined: it succeeds. Applies to reconnects, too. */
   rejection: MemoryRejection | undefined;
   /**
-   * Whether calls into SPDK for its controllers do not return: a detach then ends with ERR_SPDK_WEDGED. What hangs goes
-   * on when it is false again.
+   * Whether calls into SPDK for its controllers do not return: a detach then ends with ERR_SPDK_WEDGED. Hanging calls
+   * continue when it is false again.
    */
   wedged = false;
   readonly #scheduler: Scheduler;
@@ -148,7 +148,7 @@ export class MemoryTargetFaults {
     });
   }
 
-  /** Breaks every connection; a controller with `ctrlrLossTimeoutMs` connects again. */
+  /** Breaks every connection; a controller with `ctrlrLossTimeoutMs` reconnects. */
   dropLinks(): void {
     for (const connection of [...this.connections]) connection.lose('the link is down');
   }

@@ -61,7 +61,7 @@ export class MemoryTarget extends MemoryTargetFaults {
     this.#subsystems.delete(checkString(nqn, 'nqn'));
   }
 
-  /** Gives the target a discovery service, which `env.discover()` asks. Its log is empty. */
+  /** Gives the target a discovery service, which `env.discover()` reads. Its log is empty. */
   addDiscovery(): MemoryDiscovery {
     const discovery = MemoryDiscovery.serve(this);
     this.#subsystems.set(discovery.nqn, discovery);

@@ -15,8 +15,8 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
         .choices(workloads)
         .default('controllers'),
     )
-    .option('--minutes <M>', 'how long', integer(1, 7 * 24 * 60), 2)
-    .option('--controllers <C>', 'clients that work at once', integer(1, maxControllers), 4)
+    .option('--minutes <M>', 'minutes to run', integer(1, 7 * 24 * 60), 2)
+    .option('--controllers <C>', 'clients that work at the same time', integer(1, maxControllers), 4)
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .addHelpText('after', '\nExit status: 0 clean, 1 otherwise, 2 bad arguments, 130 Ctrl-C.');
   return parseRun<SoakOptions>(addSeedOption(command), words, output);

@@ -18,7 +18,7 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
       'Attaches and detaches NVMe/RDMA controllers in loops on the fabric, and reports hangs, failures and leaks: ' +
         '`spdk-nvme stress` on a target of its own.',
     )
-    .option('--controllers <C>', 'controllers attached at once', integer(1, targets.length), 2)
+    .option('--controllers <C>', 'controllers attached at the same time', integer(1, targets.length), 2)
     .addHelpText(
       'after',
       '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',

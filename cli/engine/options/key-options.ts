@@ -24,7 +24,10 @@ export function addKeyOptions(command: Command): Command {
   const add = (flags: string, description: string) =>
     command.addOption(new Option(flags, description).helpGroup(group));
   add('-S, --dhchap-secret <KEY>', 'the DH-HMAC-CHAP key of this host');
-  add('-C, --dhchap-ctrl-secret <KEY>', 'the key by which the controller must prove who it is');
+  add(
+    '-C, --dhchap-ctrl-secret <KEY>',
+    'the DH-HMAC-CHAP key of the controller, which must then prove that it has it',
+  );
   add('--tls', 'encrypt all connections; needs --tls-key');
   add('--tls-key <KEY>', 'encrypt all connections with this key');
   return command.addOption(new Option('--tls_key <KEY>').hideHelp());

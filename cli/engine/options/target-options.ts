@@ -75,7 +75,7 @@ export function addTargetOptions(
 
 /** As in nvme-cli, and in capitals, as in SPDK's notation. */
 function transportOption(): Option {
-  const option = new Option('-t, --transport <TYPE>', 'how to reach the target').choices(['rdma', 'tcp']);
+  const option = new Option('-t, --transport <TYPE>', 'the transport').choices(['rdma', 'tcp']);
   const parse = option.parseArg;
   return option.argParser((text, before) => parse?.(text.toLowerCase(), before));
 }
