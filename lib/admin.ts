@@ -227,9 +227,9 @@ export class Admin {
   #send(what: string, command: CheckedCommand, limits: AdminLimits, tag = 0): Promise<AdminResult> {
     const { native, maxBytes } = this.#services;
     const { byteLength } = command.data;
-    const most = maxBytes();
+    const max = maxBytes();
     const rejection =
-      this.#services.rejection() ?? (byteLength > most ? tooLongError(byteLength, most) : undefined);
+      this.#services.rejection() ?? (byteLength > max ? tooLongError(byteLength, max) : undefined);
     if (rejection) return Promise.reject(rejection);
     const { opcode, nsid, cdw, data } = command;
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;

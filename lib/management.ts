@@ -152,8 +152,8 @@ export class Management {
     const controller = await this.#require('firmware', limits);
     const unit = controller.readUInt8(fwug);
     const granularity = unit === 0 || unit === 0xff ? granularityBytes : unit * granularityBytes;
-    const most = Math.min(maxPieceBytes, this.#services.maxBytes());
-    const piece = Math.max(granularity, Math.floor(most / granularity) * granularity);
+    const max = Math.min(maxPieceBytes, this.#services.maxBytes());
+    const piece = Math.max(granularity, Math.floor(max / granularity) * granularity);
     for (let at = 0; at < bytes.length; at += piece) {
       const data = bytes.subarray(at, at + piece);
       const cdw = [data.length / 4 - 1, (offset + at) / 4];

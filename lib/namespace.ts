@@ -461,13 +461,13 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     }
   }
 
-  async #range(verb: string, opcode: number, most: number, options: RangeOptions): Promise<void> {
+  async #range(verb: string, opcode: number, max: number, options: RangeOptions): Promise<void> {
     const { offset, length, limits } = readRange(options, this);
     this.check(offset, length);
     const request = new IoRequest(verb, opcode, this, offset, length, limits);
     if (opcode === ioOpcodes.writeZeroes || opcode === ioOpcodes.verify)
       protectRange(request, this, opcode === ioOpcodes.writeZeroes);
-    request.split(most * this.blockSize, 1);
+    request.split(max * this.blockSize, 1);
     return this.#run(limits, request);
   }
 

@@ -132,11 +132,11 @@ export class Zones {
     const { zoneBytes, extensionBytes } = await this.#require(given);
     const extension = extended ? extensionBytes : 0;
     const entry = zoneDescriptorBytes + extension;
-    const most = Math.min(this.#namespace.transferBytes(), maxReportBytes);
+    const max = Math.min(this.#namespace.transferBytes(), maxReportBytes);
     const zones: Zone[] = [];
     for (let at = Math.floor(from / zoneBytes) * zoneBytes; at < bytes && zones.length < count; ) {
       const left = Math.min(count - zones.length, Math.ceil((bytes - at) / zoneBytes));
-      const asked = Math.max(1, Math.min(left, Math.floor((most - reportHeaderBytes) / entry)));
+      const asked = Math.max(1, Math.min(left, Math.floor((max - reportHeaderBytes) / entry)));
       const target = Buffer.alloc(reportHeaderBytes + asked * entry);
       const dwords = reportDwords(at / blockSize, target.length, state, extension > 0);
       const command = { verb: 'Reporting zones', opcode: zoneOpcodes.receive, dwords, length: target.length };

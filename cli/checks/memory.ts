@@ -129,8 +129,8 @@ export function checkThreads(machine: Machine): Finding {
     );
   }
   if (limit < enough) return failure('threads', `at most ${limit}; ${need}`, 'ulimit -u 4096');
-  const least = Math.min(limit, room?.left ?? Number.POSITIVE_INFINITY);
-  return ok('threads', Number.isFinite(least) ? `at most ${least}` : 'unlimited');
+  const min = Math.min(limit, room?.left ?? Number.POSITIVE_INFINITY);
+  return ok('threads', Number.isFinite(min) ? `at most ${min}` : 'unlimited');
 }
 
 /** A soft limit of this process. */

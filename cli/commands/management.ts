@@ -117,7 +117,7 @@ function addNamespaces(program: Command): void {
     ['detach-ns', 'detachNamespace', 'Detach controllers from a namespace.'],
   ] as const) {
     changing(program, name, description)
-      .addOption(namespaceId('the namespace', { most: everyNamespace - 1 }))
+      .addOption(namespaceId('the namespace', { max: everyNamespace - 1 }))
       .option(
         '-c, --controllers <IDS>',
         'the ids of controllers, separated by commas (default: this one)',
@@ -220,7 +220,7 @@ function addSanitize(program: Command): void {
 function addSelfTest(program: Command): void {
   changing(program, 'device-self-test', 'Begin a self-test, or end the one that runs.')
     .addOption(
-      namespaceId('the namespace; 0: the controller; 0xffffffff: all of them', { least: 0 }).default(
+      namespaceId('the namespace; 0: the controller; 0xffffffff: all of them', { min: 0 }).default(
         everyNamespace,
       ),
     )
@@ -291,8 +291,8 @@ function act<Options extends object>(
   };
 }
 
-function namespaceId(description: string, { least = 1, most = everyNamespace } = {}): Option {
+function namespaceId(description: string, { min = 1, max = everyNamespace } = {}): Option {
   return new Option('-N, --namespace-id <NSID>', description)
-    .argParser(integer(least, most))
+    .argParser(integer(min, max))
     .makeOptionMandatory();
 }

@@ -50,7 +50,7 @@ export function addPerf(program: Command): void {
     .option('--ramp <S>', 'the time to run before measuring', integer(0, 86_400), 1)
     .option(
       '--rate <OPS>',
-      'the maximum of operations per second (default: no limit)',
+      'the maximum number of operations per second (default: no limit)',
       integer(1, 100_000_000),
     )
     .option(
@@ -130,10 +130,10 @@ function rangeText({ offset, length }: IoPlan, { id, bytes }: Namespace): string
 /** Checks the number of units: with --verify each outstanding operation has one of its own, and a table has an entry for each. */
 function checkUnits(plan: IoPlan, queues: number): void {
   const units = unitsOf(plan);
-  const least = plan.depth * queues;
-  if (units >= least && units <= maxUnits) return;
+  const min = plan.depth * queues;
+  if (units >= min && units <= maxUnits) return;
   throw new UsageError(
-    `--length is ${units} times --io-size; --verify takes from ${least} to ${maxUnits}, at this --depth`,
+    `--length is ${units} times --io-size; --verify takes from ${min} to ${maxUnits}, at this --depth`,
   );
 }
 

@@ -91,7 +91,7 @@ function overTime(rows: readonly Row[]): Chart[] {
   };
   const mean = (sum: TallyColumn, count: 'attaches' | 'detaches') =>
     rows.map((row) => (row[count] > 0 ? row[sum] / row[count] : null));
-  const most = (max: TallyColumn, count: 'attaches' | 'detaches') =>
+  const largest = (max: TallyColumn, count: 'attaches' | 'detaches') =>
     rows.map((row) => (row[count] > 0 ? row[max] : null));
   const chart = (title: string, yLabel: string, series: Chart['series']): Chart => ({
     ...{ title, x, yLabel, series },
@@ -104,9 +104,9 @@ function overTime(rows: readonly Row[]): Chart[] {
     ]),
     chart('Latency over time', 'milliseconds', [
       { label: 'attach, mean', values: mean('attachMs', 'attaches') },
-      { label: 'attach, max', values: most('attachMaxMs', 'attaches') },
+      { label: 'attach, max', values: largest('attachMaxMs', 'attaches') },
       { label: 'detach, mean', values: mean('detachMs', 'detaches') },
-      { label: 'detach, max', values: most('detachMaxMs', 'detaches') },
+      { label: 'detach, max', values: largest('detachMaxMs', 'detaches') },
     ]),
     ...phaseCharts(rows),
     chart('Resident memory', 'MiB', [

@@ -28,9 +28,9 @@ export async function runLoops(
 ): Promise<void> {
   const { loops, seconds } = options;
   const end = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000;
-  const most = loops ?? Number.POSITIVE_INFINITY;
+  const maxLoops = loops ?? Number.POSITIVE_INFINITY;
   let failedInARow = 0;
-  while (tally.loops < most && performance.now() < end && !stop.requested) {
+  while (tally.loops < maxLoops && performance.now() < end && !stop.requested) {
     const failed = tally.failed;
     const loop = attachAndDetach(environment, options, tally);
     if (!(await stop.waitFor(loop, STOPPED_LOOP_LIMIT_MS))) return;

@@ -84,8 +84,8 @@ export async function send(
   { file, size }: Input,
   operation: 'write' | 'compare',
 ): Promise<void> {
-  const most = length ?? Number.POSITIVE_INFINITY;
-  const total = size === undefined ? undefined : Math.min(size, most);
+  const max = length ?? Number.POSITIVE_INFINITY;
+  const total = size === undefined ? undefined : Math.min(size, max);
   if (total === 0) throw new UsageError(`${file} is empty`);
   if (total !== undefined) checkRange(namespace, { offset, length: total }, `${file} (${total} bytes)`);
   const input = file === undefined ? process.stdin : open(file);
@@ -94,7 +94,7 @@ export async function send(
   let sent = 0;
   let done = 0;
   try {
-    const pieces = new Chunks(input, PIECE, total ?? most)[Symbol.asyncIterator]();
+    const pieces = new Chunks(input, PIECE, total ?? max)[Symbol.asyncIterator]();
     for (let next = pieces.next(); ; ) {
       // A piece that fails ends the transfer immediately: an input such as a pipe may have no further data for hours.
       const read = await Promise.race([next, ...running]);

@@ -61,8 +61,8 @@ function checked(view: unknown, offset: unknown, length: unknown, position: unkn
   const at = checkPosition(position);
   const all = plainBytesOf(view, 'buffer');
   const from = checkInteger(offset ?? 0, 'offset', 0, all.byteLength, 'bytes');
-  const most = all.byteLength - from;
-  const bytes = all.subarray(from, from + checkInteger(length ?? most, 'length', 0, most, 'bytes'));
+  const max = all.byteLength - from;
+  const bytes = all.subarray(from, from + checkInteger(length ?? max, 'length', 0, max, 'bytes'));
   return { view: view as NodeJS.ArrayBufferView, bytes, position: at };
 }
 

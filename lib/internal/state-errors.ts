@@ -37,10 +37,10 @@ export function detachingError(): SpdkError {
 }
 
 /** For a command with more data than its controller transfers: a target would end the connection, and all other I/O with it. */
-export function tooLongError(bytes: number, most: number): SpdkError {
+export function tooLongError(bytes: number, max: number): SpdkError {
   return new SpdkError(
     'ERR_SPDK_INVALID_ARG_VALUE',
-    `One command of this controller transfers at most ${most} bytes (controller.info.maxTransferBytes); got ${bytes}`,
+    `One command of this controller transfers at most ${max} bytes (controller.info.maxTransferBytes); got ${bytes}`,
   );
 }
 

@@ -190,8 +190,8 @@ function readProtection(options: unknown, namespace: NamespaceInfo, first: numbe
   const tag = (
     name: 'applicationTag' | 'applicationTagMask' | 'referenceTag',
     fallback: number,
-    most: number,
-  ) => checkInteger(or(given.get(name), fallback), `protection.${name}`, 0, most);
+    max: number,
+  ) => checkInteger(or(given.get(name), fallback), `protection.${name}`, 0, max);
   const block = first % 2 ** 32;
   const checks = {
     checkGuard: flag('checkGuard', true),

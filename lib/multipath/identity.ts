@@ -40,7 +40,7 @@ export async function readFacts(admin: Identify, timeoutMs: number): Promise<Con
   const data = await admin.identify(identifyController, 0, { timeoutMs });
   const text = (from: number, bytes: number) => data.toString('latin1', from, from + bytes).trim();
   const nqn = data.toString('utf8', counts.subnqn, counts.subnqn + 256).split('\0', 1)[0] as string;
-  const most = data.readUInt32LE(counts.mnan);
+  const allowed = data.readUInt32LE(counts.mnan);
   return {
     serial: text(at.serial, 20),
     model: text(at.model, 40),
@@ -49,7 +49,7 @@ export async function readFacts(admin: Identify, timeoutMs: number): Promise<Con
     notifiesAna: (data.readUInt32LE(at.oaes) & anaNotices) !== 0,
     transitionMs: data.readUInt8(at.anatt) * 1_000 || defaultTransitionMs,
     anaGroups: data.readUInt32LE(at.nanagrpid),
-    anaNamespaces: most === 0 ? data.readUInt32LE(counts.nn) : most,
+    anaNamespaces: allowed === 0 ? data.readUInt32LE(counts.nn) : allowed,
     retryDelaysMs: [0, 1, 2].map((i) => data.readUInt16LE(at.crdt + 2 * i) * 100),
   };
 }

@@ -75,7 +75,7 @@ export interface AttachOptions {
    */
   onTimeout?: 'none' | 'abort' | 'reset' | undefined;
   /**
-   * How long to try to re-establish a lost connection, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
+   * How long attempts to re-establish a lost connection continue, in milliseconds, up to 2147483647 or `Infinity`. With 0, the
    * default, a loss fails the controller immediately.
    */
   ctrlrLossTimeoutMs?: number | undefined;
@@ -117,7 +117,7 @@ export interface AttachOptions {
    * Default: the network device's, or the kernel's for TCP.
    */
   transportAckTimeout?: number | undefined;
-  /** How often the network device sends data again that is not acknowledged, 0 to 7; RDMA only. Default 4. */
+  /** How often the network device resends data that is not acknowledged, 0 to 7; RDMA only. Default 4. */
   transportRetryCount?: number | undefined;
   /** The type of service of all packets, 1 to 255; RDMA only. It is rejected with ERR_SPDK_UNSUPPORTED before SPDK v23.01. Default 0. */
   tos?: number | undefined;
@@ -262,9 +262,9 @@ function checkTransport(given: ReadonlyMap<string, unknown>, id: TransportId) {
     if (on) isFor(name, 'TCP');
     return on;
   };
-  const number = (name: string, least: number, most: number, ...types: readonly TransportId['trtype'][]) =>
+  const number = (name: string, min: number, max: number, ...types: readonly TransportId['trtype'][]) =>
     optional(given.get(name), (value) => {
-      const checked = checkInteger(value, name, least, most);
+      const checked = checkInteger(value, name, min, max);
       isFor(name, ...types);
       return checked;
     });

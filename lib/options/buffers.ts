@@ -30,12 +30,12 @@ const maxBuffers = 65_536;
 /**
  * The bytes of several views. The array can be a proxy or have getters, which run any code, so all elements are read
  * before the first one is checked.
- * @param least how many views there must be
+ * @param min how many views there must be
  */
 export function allBytesOf(
   views: unknown,
   check: (view: unknown, name: string) => Uint8Array,
-  least: 0 | 1 = 1,
+  min: 0 | 1 = 1,
 ): Uint8Array[] {
   let taken: unknown[] | undefined;
   try {
@@ -48,8 +48,8 @@ export function allBytesOf(
     if (cause instanceof SpdkError) throw cause;
     throw unreadable('the buffers', cause);
   }
-  if (!taken || taken.length < least) {
-    throw new SpdkTypeError(`buffers must be an array of ${least === 0 ? 'buffers' : 'at least one buffer'}`);
+  if (!taken || taken.length < min) {
+    throw new SpdkTypeError(`buffers must be an array of ${min === 0 ? 'buffers' : 'at least one buffer'}`);
   }
   return taken.map((view, i) => check(view, `buffers[${i}]`));
 }

@@ -160,14 +160,14 @@ function readNames<Name extends string>(
 }
 
 /** Reads an array once, so that the checked values are those that are used. */
-function listOf(value: unknown, name: string, most: number): unknown[] {
+function listOf(value: unknown, name: string, max: number): unknown[] {
   let list: unknown[];
   try {
     if (!Array.isArray(value)) throw new SpdkTypeError(`${name} must be an array; got ${describe(value)}`);
-    list = value.slice(0, most + 1);
+    list = value.slice(0, max + 1);
   } catch (error) {
     throw codedError(`Reading ${name} failed`, error);
   }
-  if (list.length > most) invalid(`${name} must have at most ${most} elements`);
+  if (list.length > max) invalid(`${name} must have at most ${max} elements`);
   return list;
 }

@@ -76,20 +76,20 @@ export function checkLogPage(
  */
 export async function readLogPage(reader: LogPageReader, request: LogPageRequest): Promise<Buffer> {
   const { page, length, offset } = request;
-  const most = Math.max(4, Math.min(reader.maxBytes - (reader.maxBytes % 4), maxAdminBytes));
-  if (offset === 0 && length <= Math.min(most, maxShortBytes)) return reader.read(request);
+  const max = Math.max(4, Math.min(reader.maxBytes - (reader.maxBytes % 4), maxAdminBytes));
+  if (offset === 0 && length <= Math.min(max, maxShortBytes)) return reader.read(request);
   if (!(await reader.supportsOffsets())) {
     throw new SpdkError(
       'ERR_SPDK_UNSUPPORTED',
-      `The controller does not support offsets into log pages: read at most ${Math.min(most, maxShortBytes)} bytes from offset 0`,
+      `The controller does not support offsets into log pages: read at most ${Math.min(max, maxShortBytes)} bytes from offset 0`,
     );
   }
-  if (length <= most) return reader.read(request);
-  if (!countedPages.includes(page)) return readPieces(reader, request, most);
+  if (length <= max) return reader.read(request);
+  if (!countedPages.includes(page)) return readPieces(reader, request, max);
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const count = { ...request, offset: 0, length: countBytes };
     const before = await reader.read({ ...count, retain: true });
-    const data = await readPieces(reader, { ...request, retain: true }, most);
+    const data = await readPieces(reader, { ...request, retain: true }, max);
     if (before.equals(await reader.read(count))) return data;
   }
   throw new SpdkError(
@@ -98,10 +98,10 @@ export async function readLogPage(reader: LogPageReader, request: LogPageRequest
   );
 }
 
-async function readPieces(reader: LogPageReader, request: LogPageRequest, most: number): Promise<Buffer> {
+async function readPieces(reader: LogPageReader, request: LogPageRequest, max: number): Promise<Buffer> {
   const data = Buffer.alloc(request.length);
-  for (let done = 0; done < request.length; done += most) {
-    const length = Math.min(most, request.length - done);
+  for (let done = 0; done < request.length; done += max) {
+    const length = Math.min(max, request.length - done);
     const retain = request.retain || done + length < request.length;
     data.set(await reader.read({ ...request, offset: request.offset + done, length, retain }), done);
   }

@@ -16,10 +16,10 @@ export class StagePool {
   #left: number;
   #waiter: ((stage: Uint8Array) => void) | undefined;
 
-  constructor(memory: DmaMemory, { start, end, chunkBytes }: StreamPlan, most: number) {
+  constructor(memory: DmaMemory, { start, end, chunkBytes }: StreamPlan, max: number) {
     this.#memory = memory;
     this.#bytes = Math.min(chunkBytes, end - start);
-    this.#left = most;
+    this.#left = max;
   }
 
   /** Returns a free buffer, as soon as there is one. One caller at a time. */

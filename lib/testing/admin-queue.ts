@@ -70,8 +70,8 @@ export class AdminQueue {
   }
 }
 
-function integer(value: number, name: string, most: number): number {
-  if (!Number.isInteger(value) || value < 0 || value > most) throw new TypeError(`${name} is out of range`);
+function integer(value: number, name: string, max: number): number {
+  if (!Number.isInteger(value) || value < 0 || value > max) throw new TypeError(`${name} is out of range`);
   return value;
 }
 

@@ -26,9 +26,9 @@ export function copyBlocks(
     blocks: list.readUInt16LE(i * copyRangeBytes + 16) + 1,
   }));
   const total = sources.reduce((sum, source) => sum + source.blocks, 0);
-  const most = namespace.copyLimits;
-  const tooLong = sources.some((source) => source.blocks > most.rangeBlocks);
-  if (count > most.ranges || tooLong || total > most.blocks) return sizeLimitExceeded;
+  const limits = namespace.copyLimits;
+  const tooLong = sources.some((source) => source.blocks > limits.rangeBlocks);
+  if (count > limits.ranges || tooLong || total > limits.blocks) return sizeLimitExceeded;
   const to = high * twoTo32 + low;
   const ends = [...sources.map((source) => source.first + source.blocks), to + total];
   if (ends.some((end) => end > namespace.blocks)) return outOfRange;

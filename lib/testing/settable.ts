@@ -33,20 +33,20 @@ export function whole(min: number, max: number, unit?: string): Check<number> {
 /** A time that a timer can wait. */
 export const milliseconds = whole(0, maxTimerMs, 'milliseconds');
 
-/** Text of so many bytes at most, in a field of a fixed length. */
-export function text(most: number): Check<string> {
+/** Text of at most `max` bytes, in a field of a fixed length. */
+export function text(max: number): Check<string> {
   return (value, name) => {
     const given = checkString(value, name);
-    if (Buffer.byteLength(given) <= most) return given;
-    return invalid(`${name} must have at most ${most} bytes; got ${describe(given)}`);
+    if (Buffer.byteLength(given) <= max) return given;
+    return invalid(`${name} must have at most ${max} bytes; got ${describe(given)}`);
   };
 }
 
-/** An array of at most so many elements, copied. */
-export function listOf<Item>(most: number, check: Check<Item>): Check<readonly Item[]> {
+/** An array of at most `max` elements, copied. */
+export function listOf<Item>(max: number, check: Check<Item>): Check<readonly Item[]> {
   return (value, name) => {
     if (!Array.isArray(value)) throw new SpdkTypeError(`${name} must be an array; got ${describe(value)}`);
-    const count = checkInteger(value.length, `the length of ${name}`, 0, most);
+    const count = checkInteger(value.length, `the length of ${name}`, 0, max);
     const items = reading(name, () => Array.from({ length: count }, (_, i) => value[i] as unknown));
     return Object.freeze(items.map((item, i) => check(item, `${name}[${i}]`)));
   };
@@ -66,7 +66,7 @@ export function fields<Shape extends object>(
   };
 }
 
-/** So many bytes as there are to be then. */
+/** As many bytes as `count` returns at the time of the check. */
 export function bytes(count: () => number): Check<Uint8Array> {
   return (value, name) => {
     if (!(value instanceof Uint8Array))

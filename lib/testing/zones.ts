@@ -57,8 +57,8 @@ export function readZoneOptions(value: unknown, blocks: number): ZoneLimits {
   ] as const;
   const given = readOptions(value, 'zones', keys);
   const zoneBlocks = checkInteger(given.get('zoneBlocks'), 'zoneBlocks', 1, blocks);
-  const optionalCount = (name: (typeof keys)[number], most: number) =>
-    checkInteger(or(given.get(name), 0), name, 0, most);
+  const optionalCount = (name: (typeof keys)[number], max: number) =>
+    checkInteger(or(given.get(name), 0), name, 0, max);
   return {
     zoneBlocks,
     capacityBlocks: checkInteger(

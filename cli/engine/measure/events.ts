@@ -8,7 +8,7 @@ export interface RunEvent {
 }
 
 /** The most events: after these a reader has seen enough. */
-const most = 500;
+const maxEvents = 500;
 
 /** Notes events, as many as a reader can take. */
 export class Events {
@@ -24,8 +24,8 @@ export class Events {
   }
 
   add(text: string): void {
-    if (this.#list.length < most) this.#list.push({ atMs: performance.now() - this.#begun, text });
-    else if (this.#list.length === most)
+    if (this.#list.length < maxEvents) this.#list.push({ atMs: performance.now() - this.#begun, text });
+    else if (this.#list.length === maxEvents)
       this.#list.push({ atMs: performance.now() - this.#begun, text: '…' });
   }
 

@@ -5,7 +5,7 @@ import { UsageError } from '../process/exit.js';
 import { addAlias } from './alias.js';
 import { bytes, integer } from './numbers.js';
 
-const most = Number.MAX_SAFE_INTEGER;
+const max = Number.MAX_SAFE_INTEGER;
 
 export interface RangeOptions {
   readonly offset?: number;
@@ -26,9 +26,9 @@ export interface ByteRange {
  */
 export function addRangeOptions(command: Command, length: string, short = true): Command {
   command
-    .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, most))
-    .option('--start-block <N>', 'the same in blocks', integer(0, most))
-    .option('-z, --length <BYTES>', `${length}; also --data-size`, bytes(1, most))
+    .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, max))
+    .option('--start-block <N>', 'the same in blocks', integer(0, max))
+    .option('-z, --length <BYTES>', `${length}; also --data-size`, bytes(1, max))
     .option(
       `${short ? '-c, ' : ''}--block-count <N>`,
       'the length in blocks minus one, as in nvme-cli',
