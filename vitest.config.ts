@@ -73,6 +73,8 @@ export default defineConfig({
           name: 'source',
           include: ['test/source/**/*.test.ts'],
           maxWorkers: workers,
+          // Some start compilers.
+          testTimeout: 60_000,
         },
       },
       {

@@ -19,7 +19,7 @@ it.each(['list-ns', 'discover', 'perf', 'stress'])('%s ends', { timeout: 10_000 
     const words = verb === 'discover' ? target.slice(0, 6) : target;
     const begun = performance.now();
     expect(await runVerb([verb, ...words])).toMatchObject({ status: 130 });
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(performance.now() - begun).toBeLessThan(5_000);
   } finally {
     useAddon(before);
   }

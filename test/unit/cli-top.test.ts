@@ -83,7 +83,8 @@ it('ends at once by Ctrl-C while a process does not respond', async () => {
   const begun = performance.now();
   process.emit('SIGINT');
   expect(await ended).toMatchObject({ status: 130, stderr: '' });
-  expect(performance.now() - begun).toBeLessThan(500);
+  // And does not wait for the response, for two seconds in all.
+  expect(performance.now() - begun).toBeLessThan(1_500);
 });
 
 it('takes the export of a program', async () => {

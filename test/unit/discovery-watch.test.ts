@@ -303,7 +303,7 @@ describe('a watch ends', () => {
   it.each(['watchDiscovery', 'discover', 'attachAll'] as const)(
     'with its environment, while %s() reads the log',
     async (call) => {
-      fixture.target.latencyMs = 100;
+      fixture.target.latencyMs = 400;
       const reading = fixture.env[call](service);
       reading.catch(() => {});
       await vi.waitFor(() => expect(fixture.env.stats().discoveryConnections).toBe(1), { interval: 1 });
@@ -315,7 +315,7 @@ describe('a watch ends', () => {
   it.each(['watchDiscovery', 'discover', 'attachAll'] as const)(
     'with the caller’s own reason, though the environment is closed in the same moment: %s()',
     async (call) => {
-      fixture.target.latencyMs = 100;
+      fixture.target.latencyMs = 400;
       const stop = new AbortController();
       const reading = fixture.env[call](service, { signal: stop.signal });
       reading.catch(() => {});

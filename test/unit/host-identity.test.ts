@@ -100,7 +100,7 @@ describe('the files of /etc/nvme', () => {
     execFileSync('mkfifo', [path.join(folder, 'hostid')]);
     const begun = performance.now();
     const { problems } = readHostFiles(folder);
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(performance.now() - begun).toBeLessThan(5_000);
     expect(problems).toHaveLength(2);
     for (const problem of problems) expect(problem).toMatch(/not a regular file/);
   });

@@ -205,7 +205,7 @@ describe('with SPDK', () => {
     const begun = performance.now();
     child.kill('SIGINT');
     expect(await ended).toEqual([130, null]);
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
     for (const pid of started().trim().split(' ').map(Number)) {
       await vi.waitUntil(() => !isRunning(pid), { timeout: 5_000 });
     }

@@ -21,6 +21,11 @@ async function timed(promise: Promise<unknown>): Promise<{ error: SpdkError; ms:
   );
   return { error: error as SpdkError, ms: performance.now() - begun };
 }
+/**
+ * The latency of a target whose responses come after the time limits of 20 ms, also on a busy machine: what has ended while this thread
+ * did not run has not timed out.
+ */
+const lateMs = 600;
 const later = Buffer.alloc(512, 'new');
 const first = Buffer.alloc(512, 'old');
 const stored = () => Buffer.from(disk.subsystem.namespaces.get(1)?.data.subarray(0, 512) ?? []);
@@ -29,38 +34,38 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 describe('a write that is given up after its time', () => {
   it('is carried out over what was written since, with `none`', async () => {
     const { ns } = await attach();
-    disk.target.latencyMs = 150;
+    disk.target.latencyMs = lateMs;
     const { error } = await timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
     expect(error.outcome).toBeUndefined();
     disk.target.latencyMs = 0;
     await ns.write(later, { offset: 0 });
-    await pause(200);
+    await pause(lateMs);
     expect(stored().equals(first)).toBe(true);
   });
 
   it.each(['operation', 'attach'])('is not, with `abort` of the %s', async (whose) => {
     const onTimeout = 'abort';
     const { ns } = await attach(whose === 'attach' ? { onTimeout } : {});
-    disk.target.latencyMs = 800;
+    disk.target.latencyMs = 2 * lateMs;
     const options: OperationOptions = whose === 'attach' ? {} : { onTimeout };
     const { error, ms } = await timed(ns.write(first, { offset: 0, timeoutMs: 20, ...options }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'aborted' });
     expect(error.message).toContain('does not carry it out any more');
-    expect(ms).toBeLessThan(600);
+    expect(ms).toBeLessThan(2 * lateMs);
     disk.target.latencyMs = 0;
     await ns.write(later, { offset: 0 });
-    await pause(900);
+    await pause(2 * lateMs);
     expect(stored().equals(later)).toBe(true);
   });
 
   it('says that it was carried out, where the controller ignores the Abort', async () => {
     disk.subsystem.abortsCommands = false;
     const { ns } = await attach({ onTimeout: 'abort' });
-    disk.target.latencyMs = 150;
+    disk.target.latencyMs = lateMs;
     const { error, ms } = await timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
     expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'completed' });
-    expect(ms).toBeGreaterThan(120);
+    expect(ms).toBeGreaterThan(lateMs / 2);
     expect(stored().equals(first)).toBe(true);
   });
 
@@ -71,9 +76,9 @@ describe('a write that is given up after its time', () => {
       disk.target.silent = true;
       const { error, ms } = await timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
       expect(error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'unknown' });
-      expect(ms).toBeLessThan(1_300);
+      expect(ms).toBeLessThan(5_000);
       disk.target.silent = false;
-      await expect.poll(() => controller.state).toBe('attached');
+      await expect.poll(() => controller.state, { timeout: 10_000 }).toBe('attached');
       await ns.write(later, { offset: 0 });
     },
   );
@@ -84,16 +89,16 @@ describe('a signal', () => {
     const { controller, ns } = await attach({ onTimeout: 'reset', ctrlrLossTimeoutMs: 5_000 });
     let resets = 0;
     controller.on('resetting', () => resets++);
-    disk.target.latencyMs = 100;
+    disk.target.latencyMs = lateMs;
     const signal = AbortSignal.timeout(20);
     const writes = [0, 1, 2].map((i) => timed(ns.write(first, { offset: i * 512, signal })));
     for (const { error } of await Promise.all(writes)) {
       expect(error).toMatchObject({ code: 'ERR_SPDK_ABORTED', outcome: 'unknown' });
     }
     disk.target.latencyMs = 0;
-    await expect.poll(() => controller.state).toBe('attached');
+    await expect.poll(() => controller.state, { timeout: 10_000 }).toBe('attached');
     await ns.write(later, { offset: 0 });
-    await pause(150);
+    await pause(lateMs);
     expect(stored().equals(later)).toBe(true);
     expect(resets).toBe(1);
   });
@@ -133,7 +138,7 @@ describe('slots of the ring', () => {
   it('are used again only after the Abort, and all of them', async () => {
     const { ns, controller } = await attach({ onTimeout: 'abort' });
     for (let round = 0; round < 5; round++) {
-      disk.target.latencyMs = 50;
+      disk.target.latencyMs = lateMs;
       const writes = Array.from({ length: 16 }, (_, i) =>
         timed(ns.write(first, { offset: i * 512, timeoutMs: 5 })),
       );
@@ -188,7 +193,7 @@ it('over several paths, a later write of the same blocks waits until it has ende
   disk.subsystem.abortsCommands = false;
   const subsystem = await disk.env.attachSubsystem([disk.subsystem.id]);
   const [ns] = subsystem.namespaces;
-  disk.target.latencyMs = 150;
+  disk.target.latencyMs = lateMs;
   const limits = { timeoutMs: 20, onTimeout: 'abort' } as const;
   const timedOut = timed(ns?.write(first, { offset: 0, ...limits }) as Promise<void>);
   const writing = ns?.write(later, { offset: 0 });

@@ -215,9 +215,14 @@ describe('the watch of processes that do not run', () => {
       expect(text).toContain('the state of child 0 is T');
       children.push(spins());
       process.kill(pidOf(0), 'SIGKILL');
-      await sleep(300);
-      expect(watch.since(begun).text).toContain('child 1 ran for');
-      expect(watch.since(begun).starvedMs).toBeLessThan(0.8 * (performance.now() - begun));
+      // It takes a while on a busy machine, which it shares with other programs.
+      await vi.waitFor(
+        () => {
+          expect(watch.since(begun).text).toContain('child 1 ran for');
+          expect(watch.since(begun).starvedMs).toBeLessThan(0.8 * (performance.now() - begun));
+        },
+        { timeout: 15_000, interval: 200 },
+      );
     } finally {
       for (const child of children) child.kill('SIGKILL');
       await watch.close();
@@ -382,5 +387,5 @@ it('a worker on this host that hangs is killed with all that it has started', as
   silence.abort();
   expect(await run).toBe(137);
   // No process waits for the child, so it may remain as a zombie.
-  await vi.waitFor(() => expect(['ended', 'Z']).toContain(stateOf(Number(pid))));
+  await vi.waitFor(() => expect(['ended', 'Z']).toContain(stateOf(Number(pid))), { timeout: 10_000 });
 });

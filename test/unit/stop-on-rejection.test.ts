@@ -6,7 +6,7 @@ import { simulatedDisk } from './memory/simulated-disk.js';
 
 const disk = simulatedDisk();
 
-const policy = { ctrlrLossTimeoutMs: 400, reconnectDelayMs: 20 };
+const policy = { ctrlrLossTimeoutMs: 1_500, reconnectDelayMs: 20 };
 const notAllowed = { code: 'ERR_SPDK_CONNECT_REJECTED', message: 'no', sct: 1, sc: 0x84, dnr: true } as const;
 const busy = { ...notAllowed, sc: 0x81, dnr: false };
 

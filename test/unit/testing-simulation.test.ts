@@ -244,6 +244,7 @@ describe('a fault', () => {
     const begun = performance.now();
     await ns.read(block(), { offset: 0 });
     expect(performance.now() - begun).toBeGreaterThan(25);
+    target.latencyMs = 500;
     await expect(ns.read(block(), { offset: 0, timeoutMs: 5 })).rejects.toMatchObject({
       code: 'ERR_SPDK_TIMEOUT',
     });

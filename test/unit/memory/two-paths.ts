@@ -57,7 +57,7 @@ export const only = ({ namespaces }: Subsystem) => namespaces[0] as SubsystemNam
 export const pathAt = ({ paths }: Subsystem, i: number) => paths[i] as SubsystemPath;
 export const block = (value: number) => Buffer.alloc(blockSize, value);
 
-export async function until(condition: () => boolean, limitMs = 3_000): Promise<void> {
+export async function until(condition: () => boolean, limitMs = 15_000): Promise<void> {
   for (const end = performance.now() + limitMs; !condition(); await sleep(2)) {
     if (performance.now() > end) throw new Error('it did not come to that');
   }
