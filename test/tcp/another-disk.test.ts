@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment, type Namespace } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
@@ -43,8 +43,11 @@ beforeAll(async () => {
   env = await Environment.init({ pollers: 1, memoryMb: 128 });
 });
 afterEach(async () => {
-  await controller?.detach({ drainMs: 0 });
-  await target?.stop('SIGKILL');
+  try {
+    await controller?.detach({ drainMs: 0 });
+  } finally {
+    await target?.stop('SIGKILL');
+  }
 });
 afterAll(async () => {
   await env?.close();
@@ -79,7 +82,8 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held,
     const { codes, disk, ns } = await restartedWith('second');
     expect(codes).toEqual(new Set(['ERR_SPDK_NAMESPACE_GONE']));
     expect(disk.every((byte) => byte === 0)).toBe(true);
-    // The disk that is there now is another object.
+    // The disk that is there now is another object, whose news comes on a way of its own.
+    await vi.waitFor(() => expect(controller.namespaces[0]).not.toBe(ns), { timeout: 10_000 });
     expect(await codeOf(ns.read(Buffer.alloc(512), { offset: 0 }))).toBe('ERR_SPDK_NAMESPACE_GONE');
     expect(await codeOf((controller.namespaces[0] as Namespace).flush())).toBe('none');
   });
@@ -95,6 +99,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held,
 it('admin commands that are given during a reset reach no other disk that is there since', async () => {
   await start('before', 'first', 0);
   controller = await env.attach(id, { timeoutMs: 30_000 });
+  const [before] = controller.namespaces;
   // Without events only the reset detects the change.
   await controller.admin.setFeature(0x0b, 0);
   await target?.call('bdev_malloc_create', { name: 'Other', num_blocks: 2048, block_size: 512 });
@@ -111,6 +116,7 @@ it('admin commands that are given during a reset reach no other disk that is the
   await controller.reset();
   expect(await meanwhile).toEqual(commands.map(() => 'ERR_SPDK_NAMESPACE_GONE'));
   // The target has neither, and says so of the disk that is there now.
+  await vi.waitFor(() => expect(controller.namespaces[0]).not.toBe(before), { timeout: 10_000 });
   expect(await codeOf(controller.namespaces[0]?.flush() ?? Promise.reject())).toBe('none');
   expect(await send()).toEqual(commands.map(() => 'ERR_SPDK_IO_FAILED'));
 });

@@ -8,7 +8,7 @@ import { localTarget } from './local-target.js';
 const nqn = 'nqn.2026-11.dev.spdk-nvme:after-loss';
 const failAfterMs = 100;
 /** Long enough for a busy machine, and shorter than an attempt to connect. */
-const limitMs = 1_000;
+const limitMs = 2_000;
 
 const local = localTarget({
   port: '4476',

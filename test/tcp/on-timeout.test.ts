@@ -18,8 +18,13 @@ const bytes = 4096;
 const filler = Buffer.alloc(2 << 20);
 const fillerAt = 1 << 20;
 const maxMs = 5_000;
-/** So that its data has reached the disk's queue: that of a small write travels with its command, and would overtake it. */
-const fillMs = 150;
+/**
+ * So that its data has reached the disk's queue, on a busy machine too: that of a small write travels with its command, and would
+ * overtake it.
+ */
+const fillMs = 500;
+/** For the response to an Abort, which the controller has a second for. */
+const abortMs = 1_000 + limits.response;
 const brokenMs = 3_000;
 const old = Buffer.alloc(bytes, 'old ');
 const newer = Buffer.alloc(bytes, 'new ');
@@ -68,7 +73,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     const filling = ns.write(filler, { offset: fillerAt });
     await sleep(fillMs);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
+    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
     expect(outcome, message).toBe('aborted');
     await within(maxMs, filling);
     expect((await read(ns)).equals(newer)).toBe(true);
@@ -83,7 +88,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
     await sleep(fillMs);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
     const detaching = controller.detach({ drainMs: maxMs, timeoutMs: 2 * maxMs });
-    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 500, writing);
+    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
     expect(outcome, message).toBe('aborted');
     await within(2 * maxMs, detaching);
   });
@@ -140,7 +145,7 @@ describe('a write that the network delays', () => {
   it('and `abort` says that it may', async () => {
     const { ns, proxy } = await delayed({ keepAliveMs: 0, onTimeout: 'abort' });
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
+    const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
     expect(outcome).toBe('unknown');
     proxy.close();
   });
@@ -153,7 +158,7 @@ describe('a write that the network delays', () => {
     let resets = 0;
     controller.on('resetting', () => resets++);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + 1_500, writing);
+    const { outcome } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
     expect(outcome).toBe('unknown');
     // The messages of the admin queue are held back as well, so this lasts until the target counts as dead.
     await sleep(brokenMs);

@@ -10,6 +10,7 @@ import { type Controller, Environment } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
+import { limits } from '../integration/support/limits.js';
 
 const port = '4633';
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: port } as const;
@@ -123,6 +124,7 @@ describe('a worker that is terminated with reads under way', () => {
     const [namespace] = controller?.namespaces ?? [];
     let reading = true;
     let slowestMs = 0;
+    const slowest: number[] = [];
     let reads = 0;
     const reader = (async () => {
       while (reading) {
@@ -135,13 +137,18 @@ describe('a worker that is terminated with reads under way', () => {
     for (let round = 0; round < 4; round++) {
       const worker = startWorker(slowId);
       for (const step of ['open', 'attach', 'busy']) expect(await ask(worker, step)).not.toMatch(/^ERR_/);
+      slowestMs = 0;
       await worker.terminate();
+      // Those that were under way as well.
+      for (const enough = reads + 2; reads < enough; ) await setImmediate();
+      slowest.push(slowestMs);
     }
     reading = false;
     await reader;
     expect(reads).toBeGreaterThan(50);
-    // A busy machine makes single reads slow; the worker's own wait for 300 ms and more.
-    expect(slowestMs).toBeLessThan(900);
+    // The worker's own wait for 300 ms and more. A busy machine makes single reads slow, but not in each round.
+    expect(Math.min(...slowest)).toBeLessThan(200);
+    expect(Math.max(...slowest)).toBeLessThan(limits.stall);
     expect((await env?.attach(slowId))?.state).toBe('attached');
   });
 });
@@ -211,6 +218,6 @@ describe('a process with an environment in each of three threads', () => {
       ...{ status, signal: null, stdout: 'attached\n' },
     });
     expect(performance.now() - begun).toBeLessThan(10_000);
-    await expectNoConnections([port], 1_000);
+    await expectNoConnections([port]);
   });
 });

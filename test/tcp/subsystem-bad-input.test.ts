@@ -1,6 +1,5 @@
 // Bad paths, policies, keys and metadata with a real target: rejected with a code, and a proxy before the target sees nothing of it.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { SubsystemNamespace, SubsystemOptions } from '../../lib/index.js';
 import { codeOf } from '../integration/support/timing.js';
@@ -12,8 +11,6 @@ import { PduProxy } from './proxy.js';
 const plain = 'nqn.2026-11.dev.spdk-nvme:bad-input';
 const protectedDisk = 'nqn.2026-11.dev.spdk-nvme:bad-input-metadata';
 const blockSize = 512;
-/** Longer than what is asked in the background after an attach. */
-const quietMs = 300;
 const local = localTarget({
   port: '4480',
   subsystems: [
@@ -109,8 +106,8 @@ it('metadata of the wrong size, and where there is none: no command is sent', as
     [SubsystemNamespace],
     [SubsystemNamespace],
   ];
-  // The notes of controllers are read in the background.
-  await sleep(quietMs);
+  // Completes after the background task of the attach.
+  await Promise.all(local.env.controllers.map(({ admin }) => admin.identify()));
   const before = commands;
   const data = Buffer.alloc(2 * blockSize);
   const write = (metadata: Buffer | undefined) =>

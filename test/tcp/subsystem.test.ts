@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Environment, type Subsystem, type SubsystemNamespace } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
@@ -54,7 +54,10 @@ beforeAll(async () => {
   ensureHugepages(3 * memoryMb);
   env = await Environment.init({ pollers: 2, memoryMb });
 });
-/** A test may leave a target killed or frozen. */
+/** A test may leave a target killed, or frozen if it failed. */
+afterEach(() => {
+  for (const target of targets) if (target) process.kill(target.pid, 'SIGCONT');
+});
 beforeEach(async () => {
   for (const i of [0, 1]) if (!targets[i]) await start(i);
 });

@@ -59,7 +59,7 @@ describe('with reads of a slow disk pending', () => {
   /** No code waits for the reads or the target any more: only connections and threads remain to be ended. */
   /** It took a second and more each time when it waited for JavaScript. A busy machine makes single ones slow. */
   const limitMs = 200;
-  const worstMs = 900;
+  const worstMs = 3_000;
 
   it.each([
     { at: 'attached', controllers: 1 },

@@ -93,10 +93,16 @@ describe('top', () => {
       top.stdout.on('data', (part) => {
         drawn += part;
       });
-      await expect.poll(() => drawn.split('\x1b[H\x1b[2J').length, { timeout: 20_000 }).toBeGreaterThan(2);
-      expect(drawn).toContain(subnqn);
-      top.stdin.write('\x03');
-      expect(await ended).toEqual([130, null]);
+      const terminal = { timeout: 20_000 };
+      try {
+        await expect.poll(() => drawn.split('\x1b[H\x1b[2J').length, terminal).toBeGreaterThan(2);
+        // The other process may just have been attaching.
+        await expect.poll(() => drawn, terminal).toContain(subnqn);
+        top.stdin.write('\x03');
+        expect(await ended).toEqual([130, null]);
+      } finally {
+        top.kill('SIGKILL');
+      }
       expect(drawn).not.toMatch(/\n\s+at /);
     } finally {
       perf.kill('SIGINT');
@@ -116,6 +122,10 @@ describe('top', () => {
         .poll(async () => (await readSnapshot(socket))?.controllers.length, { timeout: 30_000 })
         .toBe(1);
       expect(statSync(socket).mode & 0o777).toBe(0o600);
+      // Once reads complete: they begin after the attach.
+      await expect
+        .poll(async () => (await readSnapshot(socket))?.controllers[0]?.completed, { timeout: 10_000 })
+        .toBeGreaterThan(0);
       const { stdout } = await cli('top', '-o', 'json');
       const { schema, processes } = JSON.parse(stdout);
       expect({ schema, processes }).toMatchObject({

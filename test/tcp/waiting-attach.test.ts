@@ -75,7 +75,7 @@ it('an attach and a detach do not wait for the target of another attach', { time
   const silent = await listenSilently(local.listener.traddr);
   onTestFinished(silent.close);
   const other = local.env.attach(local.id(nqn, silent.port), { timeoutMs: 5_000 }).catch(() => 'silent');
-  await expect.poll(() => silent.connections()).toBe(1);
+  await expect.poll(() => silent.connections(), { timeout: 4_000 }).toBeGreaterThan(0);
   const controller = await local.env.attach(local.id(nqn), { timeoutMs: 2_000 });
   await controller.detach({ timeoutMs: 2_000 });
   expect(await Promise.race([other, 'waits'])).toBe('waits');
@@ -111,5 +111,6 @@ it('an attach says whether its target was slow or closed the connection', async 
     code: 'ERR_SPDK_UNREACHABLE',
     message: expect.stringContaining('closed the connection'),
   });
-  expect(performance.now() - begun).toBeLessThan(1_500);
+  // And does not wait for its time limit, which is five seconds.
+  expect(performance.now() - begun).toBeLessThan(3_000);
 });

@@ -31,7 +31,10 @@ export function describeManyDetached(title: string, environment: ManyDetachedEnv
     const start = () => Promise.all([dead.start(), alive.start()]);
     const kill = () => Promise.all([dead.kill(), alive.kill()]);
     beforeEach(start);
-    afterEach(kill);
+    afterEach(async () => {
+      await kill();
+      await Promise.all(env.controllers.map((controller) => controller.detach()));
+    });
     afterAll(() => env.close());
 
     const ids = [...dead.ids, ...alive.ids];

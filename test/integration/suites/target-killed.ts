@@ -47,7 +47,7 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
         const late = Array.from({ length: 8 }, () => codeOf(readFirst(controller), 'read'));
         await within(limits.noticed, failed);
         expect(controller.state).toBe('failed');
-        await within(limits.response / 2, Promise.all(late));
+        await within(limits.response, Promise.all(late));
         await killed;
         load.stop();
         await within(limits.detach, controller.detach());

@@ -94,7 +94,8 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
         const { code, ms } = await failed;
         expect(code).toBe('ERR_SPDK_CONTROLLER_FAILED');
         expect(ms).toBeLessThan(noticedMs);
-        expect(ms).toBeGreaterThan(keepAliveMs - 50);
+        // The first Keep Alive without a response may have been sent just before: they are a quarter of the timeout apart.
+        expect(ms).toBeGreaterThan(0.7 * keepAliveMs);
         expect(controller.state).toBe('failed');
         expect(controller.history.map(({ text }) => text)).toContain(
           `the controller did not respond to a Keep Alive for ${keepAliveMs} ms`,
@@ -185,12 +186,13 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
 
     // One at a time: how soon a target that goes on comes to a Keep Alive depends on what else it has to do.
     it.each(pollings)('stays attached when it is silent for less, again and again (%s)', async (polling) => {
-      const controller = await attach(polling);
+      const controller = await attach(polling, { keepAliveMs: 2 * keepAliveMs });
       const load = new Load(controller, { depth: 4 });
-      for (let i = 0; i < 4; i++) {
+      for (let i = 0; i < 3; i++) {
         await load.progress(4);
         target.freeze();
-        await sleep(keepAliveMs - 200);
+        // What is left is for a timer that is late, and a target that goes on slowly.
+        await sleep(1.4 * keepAliveMs);
         target.thaw();
       }
       await expectServed(controller, load);

@@ -58,6 +58,10 @@ export class FaultyTarget {
     return this.ids[0] as string;
   }
 
+  get running(): boolean {
+    return this.#target !== undefined;
+  }
+
   async start(): Promise<void> {
     this.#target = await startSpdkTarget({
       listener: this.#listener,
@@ -103,7 +107,11 @@ export class FaultFixture {
     this.#environment = environment;
     this.target = new FaultyTarget(environment.listener);
     beforeAll(() => this.#open());
-    beforeEach(() => this.callBystander());
+    beforeEach(async () => {
+      // A test that failed may have left it killed.
+      if (!this.target.running) await this.target.start();
+      await this.callBystander();
+    });
     afterEach(async () => {
       this.target.thaw();
       await this.detachAll();

@@ -3,8 +3,11 @@
  * On hardware everything takes a tenth of these times.
  */
 export const limits = {
-  /** Calls that need no other machine or process: a rejection, a deadline that has passed. */
-  response: 1_000,
+  /**
+   * Calls that need no other machine or process: a rejection, a deadline that has passed. Other programs may have the
+   * processors for a second; what waits for a default time limit by mistake takes five.
+   */
+  response: 2_000,
   /** Starting DPDK, once in a process; later environments take over what it started. */
   start: 10_000,
   /** The default `timeoutMs` of an attach and of a detach. */

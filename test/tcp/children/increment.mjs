@@ -12,10 +12,11 @@ const env = await Environment.init({ memoryMb: 64, pollers: 1 });
 const controller = await env.attach(id, { hostNqn, timeoutMs: 20_000 });
 const [ns] = controller.namespaces;
 if (!ns) throw new Error('there is no namespace');
+// Before it is ready: all begin with the same value, and all but one of them in vain.
+let old = await ns.read(Buffer.alloc(512), { offset: 0 });
 process.send?.('ready');
 await once(process, 'message');
 let retries = 0;
-let old = await ns.read(Buffer.alloc(512), { offset: 0 });
 for (let done = 0; done < Number(times); ) {
   const next = Buffer.from(old);
   next.writeUInt32LE(old.readUInt32LE(0) + 1, 0);
