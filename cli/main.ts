@@ -15,9 +15,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exitCode ||= unwritten;
 });
 
-const words = process.argv.slice(2);
-hideKeys(words);
-const status = await run(words);
+const args = process.argv.slice(2);
+hideKeys(args);
+const status = await run(args);
 process.exitCode = status || unwritten;
 // After a signal, a terminal or a pipe that is still being read must not keep the process, nor a reader that has stopped.
 if (status > 128) {

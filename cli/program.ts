@@ -75,7 +75,7 @@ function verbProblem([help, verb]: readonly string[]): string {
 }
 
 /** Runs one command line and gives the exit status. */
-export async function run(words: readonly string[], output: Output = processOutput): Promise<number> {
+export async function run(args: readonly string[], output: Output = processOutput): Promise<number> {
   process.exitCode = 0;
   const program = makeProgram(output);
   let verb = '';
@@ -84,7 +84,7 @@ export async function run(words: readonly string[], output: Output = processOutp
     await lookUpTarget(command);
   });
   try {
-    await program.parseAsync(joined(words), { from: 'user' });
+    await program.parseAsync(joined(args), { from: 'user' });
   } catch (thrown) {
     const error = keyError(thrown) ?? thrown;
     if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
@@ -98,6 +98,6 @@ export async function run(words: readonly string[], output: Output = processOutp
 
 /** Joins the verbs for zones, which are two words in nvme-cli. */
 function joined([first = '', second = '', ...others]: readonly string[]): string[] {
-  const words = first === 'zns' && /^[a-z]/.test(second) ? [`zns-${second}`] : [first, second];
-  return [...words.filter((word) => word !== ''), ...others];
+  const verb = first === 'zns' && /^[a-z]/.test(second) ? [`zns-${second}`] : [first, second];
+  return [...verb.filter((one) => one !== ''), ...others];
 }

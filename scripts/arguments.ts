@@ -40,13 +40,13 @@ const processOutput: ArgumentOutput = {
  */
 export function parse<Options extends object>(
   command: Command,
-  words: readonly string[],
+  args: readonly string[],
   output: ArgumentOutput = processOutput,
   check: (options: Options) => string | undefined = () => undefined,
 ): Parsed<Options> {
   command.allowExcessArguments(false).configureOutput(output).exitOverride();
   try {
-    const options = command.parse(words, { from: 'user' }).opts<Options>();
+    const options = command.parse(args, { from: 'user' }).opts<Options>();
     const wrong = check(options);
     if (wrong !== undefined) command.error(`error: ${wrong}`);
     return { options };
@@ -59,13 +59,13 @@ export function parse<Options extends object>(
 /** As `parse`, with `--json` and `--report`. */
 export function parseRun<Options extends object>(
   command: Command,
-  words: readonly string[],
+  args: readonly string[],
   output?: ArgumentOutput,
 ): ParsedRun<Options> {
   command
     .option('--json <FILE>', 'write the report to this file as JSON', writableFile)
     .addOption(reportOption());
-  const parsed = parse<{ json?: string; report?: string }>(command, words, output);
+  const parsed = parse<{ json?: string; report?: string }>(command, args, output);
   if (parsed.status !== undefined) return parsed;
   const { json, report, ...options } = parsed.options;
   return { options: options as Options, files: { json, html: report } };

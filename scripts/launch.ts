@@ -26,7 +26,7 @@ export interface Launch<Report> {
   readonly name: string;
   /** The program that runs on the fabric and reports by messages, and its arguments. */
   readonly worker: URL;
-  readonly words: readonly string[];
+  readonly args: readonly string[];
   readonly view: ProgressView;
   readonly files: ReportFiles;
   readonly render: (report: Report) => string;
@@ -80,7 +80,7 @@ export function exitWith(name: string, run: Promise<number>): void {
 async function runWorker<Report>({
   name,
   worker,
-  words,
+  args,
   view,
   run = runInFabric,
 }: Launch<Report>): Promise<WorkerOutcome<Report>> {
@@ -111,7 +111,7 @@ async function runWorker<Report>({
   const stderr = new LineReader((line) => view.write(`${line}\n`));
   // tsx as a loader, not as a command: one process, which gets the signals itself.
   const loader = ['--import', import.meta.resolve('tsx')];
-  const command = [process.execPath, ...loader, fileURLToPath(worker), ...words];
+  const command = [process.execPath, ...loader, fileURLToPath(worker), ...args];
   try {
     const status = await run(command, {
       stdout,

@@ -48,8 +48,8 @@ export class Machine {
   }
 
   /** Runs a program and returns what it prints; undefined where it is missing or fails. */
-  run(program: string, words: readonly string[]): string | undefined {
-    const { status, stdout } = spawnSync(program, words, { encoding: 'utf8', timeout: commandLimitMs });
+  run(program: string, args: readonly string[]): string | undefined {
+    const { status, stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: commandLimitMs });
     return status === 0 ? stdout : undefined;
   }
 }

@@ -15,8 +15,8 @@ const run = promisify(execFile);
 const portLimitMs = 3_000;
 const msDigits = 10;
 
-/** The words of `ip` that ask for the route. A scope is that of the device to send by. */
-export function routeWords(traddr: string, from?: string): string[] {
+/** The arguments of `ip` that ask for the route. A scope is that of the device to send by. */
+export function routeArguments(traddr: string, from?: string): string[] {
   const [address = '', device] = traddr.split('%');
   const source = from?.split('%')[0];
   return [
@@ -28,10 +28,10 @@ export function routeWords(traddr: string, from?: string): string[] {
 
 /** The route to the target, from the address to connect from. */
 export async function checkRoute({ traddr }: TransportId, from?: string): Promise<Finding> {
-  const words = routeWords(traddr, from);
+  const args = routeArguments(traddr, from);
   try {
     return await timed(async () => {
-      const { stdout } = await run('ip', words);
+      const { stdout } = await run('ip', args);
       return ok('route', stdout.split('\n')[0]?.trim().replace(/\s+/g, ' ') ?? '');
     });
   } catch (error) {

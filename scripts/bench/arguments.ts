@@ -64,8 +64,8 @@ function benchCommand(): Command {
     .option('--json <FILE>', 'write the numbers there', writableFile);
 }
 
-export function parseArguments(words: readonly string[], output?: ArgumentOutput): Parsed<BenchArguments> {
-  return parse<BenchArguments>(benchCommand(), words, output, ({ rounds, cycles }) =>
+export function parseArguments(args: readonly string[], output?: ArgumentOutput): Parsed<BenchArguments> {
+  return parse<BenchArguments>(benchCommand(), args, output, ({ rounds, cycles }) =>
     rounds > cycles ? `--rounds ${rounds} needs at least as many --cycles, not ${cycles}` : undefined,
   );
 }

@@ -173,13 +173,13 @@ async function measureMemory(note: (line: string) => void): Promise<object> {
 /** Runs a script in the guest, which returns its result as JSON on its standard output. */
 async function inGuest<Result>(
   script: string,
-  words: readonly string[],
+  args: readonly string[],
   machine: { hugepages?: number; memoryMb?: number } = {},
 ): Promise<Result> {
   const output = new PassThrough();
   const text = readText(output);
   const status = await runInFabric(
-    [process.execPath, '--import', import.meta.resolve('tsx'), script, ...words],
+    [process.execPath, '--import', import.meta.resolve('tsx'), script, ...args],
     {
       ...machine,
       stdout: output,

@@ -54,7 +54,7 @@ export class Guest implements Runner {
     this.#channel('console').on('data', (chunk: Buffer) => this.#console.add(chunk));
     this.#qemu.stderr?.on('data', (chunk: Buffer) => this.#console.add(chunk));
 
-    let ready: (words: string[]) => void;
+    let ready: (args: string[]) => void;
     let exit: (status: number) => void;
     this.#ready = new Promise((resolve) => {
       ready = resolve;
@@ -63,9 +63,9 @@ export class Guest implements Runner {
       exit = resolve;
     });
     createInterface({ input: this.#channel('control') }).on('line', (line) => {
-      const [verb, ...words] = line.split(' ');
-      if (verb === 'ready') ready(words);
-      else if (verb === 'exit') exit(Number(words[0]));
+      const [verb, ...args] = line.split(' ');
+      if (verb === 'ready') ready(args);
+      else if (verb === 'exit') exit(Number(args[0]));
       else if (verb === 'failed') this.#fail(this.#error('The guest cannot make the fabric'));
       if (this.#silence) this.#listen();
     });

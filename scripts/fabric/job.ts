@@ -31,7 +31,7 @@ export function jobScript(
   const variables = Object.entries(env).map(([name, value]) => quote(`${name}=${value}`));
   // A shell's background processes ignore SIGINT, which a command must not inherit.
   // `env` runs the command itself, so that a missing one ends with 127 and one that cannot be run with 126.
-  const words = ['exec', 'env', '--default-signal=INT,QUIT', '-i', ...variables, ...command.map(quote)];
+  const args = ['exec', 'env', '--default-signal=INT,QUIT', '-i', ...variables, ...command.map(quote)];
   const size = terminal ? `stty rows ${terminal.rows} cols ${terminal.columns}\n` : '';
-  return `${size}cd ${quote(cwd)} || exit 126\n${words.join(' ')}\n`;
+  return `${size}cd ${quote(cwd)} || exit 126\n${args.join(' ')}\n`;
 }

@@ -41,9 +41,9 @@ const program = new Command('npm run fabric --')
   // Everything after the command belongs to it, including options.
   .passThroughOptions();
 
-function extraEnvironment(words: readonly string[]): Record<string, string> {
+function extraEnvironment(variables: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    words.map((word) => {
+    variables.map((word) => {
       const at = word.indexOf('=');
       return at < 0 ? [word, process.env[word] ?? ''] : [word.slice(0, at), word.slice(at + 1)];
     }),

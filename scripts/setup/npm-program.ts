@@ -47,8 +47,8 @@ export async function fetchNpmProgram(
     fs.mkdirSync(unpacked);
     await run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1', `package/${file}`], { log });
     const program = path.join(unpacked, file);
-    const words = file.endsWith('.js') ? [process.execPath, program] : [program];
-    await run(words[0] as string, [...words.slice(1), '--version'], { log });
+    const [first = '', ...rest] = file.endsWith('.js') ? [process.execPath, program] : [program];
+    await run(first, [...rest, '--version'], { log });
     fs.renameSync(unpacked, made);
   } finally {
     fs.rmSync(work, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { type ArgumentOutput, addSeedOption, type ParsedRun, parseRun } from '..
 import { type SoakOptions, workloads } from './options.js';
 import { maxControllers } from './targets.js';
 
-export function parseArguments(words: readonly string[], output?: ArgumentOutput): ParsedRun<SoakOptions> {
+export function parseArguments(args: readonly string[], output?: ArgumentOutput): ParsedRun<SoakOptions> {
   const command = new Command('npm run soak --')
     .description(
       'Attaches controllers on the fabric, reads and writes with checksums, resets and detaches, all at random, while ' +
@@ -19,5 +19,5 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
     .option('--controllers <C>', 'clients that work at the same time', integer(1, maxControllers), 4)
     .option('--pollers <P>', 'poller threads', integer(1, 64), 2)
     .addHelpText('after', '\nExit status: 0 clean, 1 otherwise, 2 bad arguments, 130 Ctrl-C.');
-  return parseRun<SoakOptions>(addSeedOption(command), words, output);
+  return parseRun<SoakOptions>(addSeedOption(command), args, output);
 }

@@ -15,7 +15,7 @@ async function main(): Promise<number> {
   return launch<SoakReport>({
     name: 'soak',
     worker: new URL('worker.ts', import.meta.url),
-    words: [JSON.stringify(parsed.options)],
+    args: [JSON.stringify(parsed.options)],
     view: progressView({ seconds: minutes * 60 }, process.stderr),
     files: parsed.files,
     render: renderReport,

@@ -7,10 +7,10 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs a command on this host, for targets that need no fabric. Resolves with its exit status. */
 export async function runHere(
-  [program = '', ...words]: readonly string[],
+  [program = '', ...args]: readonly string[],
   { env, signal, stdout, stderr }: FabricRunOptions,
 ): Promise<number> {
-  const child = spawn(program, words, {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     // A process group of its own: Ctrl-C must not end its targets before it has ended, and none may outlive it when it hangs.

@@ -9,10 +9,10 @@ export interface FabricStress {
   readonly loops?: number | undefined;
   readonly seconds?: number | undefined;
   /** What follows the verb. */
-  readonly words: readonly string[];
+  readonly args: readonly string[];
 }
 
-export function parseArguments(words: readonly string[], output?: ArgumentOutput): ParsedRun<FabricStress> {
+export function parseArguments(args: readonly string[], output?: ArgumentOutput): ParsedRun<FabricStress> {
   const command = addLoopOptions(new Command('npm run stress --'))
     .description(
       'Attaches and detaches NVMe/RDMA controllers in loops on the fabric, and reports hangs, failures and leaks: ' +
@@ -23,14 +23,14 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
       'after',
       '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
     );
-  const parsed = parseRun<LoopOptions & { controllers: number }>(command, words, output);
+  const parsed = parseRun<LoopOptions & { controllers: number }>(command, args, output);
   if (parsed.status !== undefined) return parsed;
   const { options, files } = parsed;
   const { loops, seconds } = extentOf(options);
   return {
     options: {
       ...(seconds === undefined ? { loops } : { seconds }),
-      words: [
+      args: [
         ...(seconds === undefined ? ['--loops', String(loops)] : ['--seconds', String(seconds)]),
         ...['--pollers', String(options.pollers), '--io-queues', String(options.ioQueues)],
         ...(options.reads ? ['--reads'] : []),

@@ -9,11 +9,11 @@ import { parseArguments } from './arguments.js';
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if (parsed.status !== undefined) return parsed.status;
-  const { words, ...extent } = parsed.options;
+  const { args, ...extent } = parsed.options;
   return launch<StressReport>({
     name: 'stress',
     worker: new URL('../../cli/main.ts', import.meta.url),
-    words: ['stress', '--messages', ...words],
+    args: ['stress', '--messages', ...args],
     view: progressView(extent, process.stderr),
     files: parsed.files,
     render: renderReport,

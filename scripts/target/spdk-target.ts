@@ -165,8 +165,8 @@ async function untilListening(
 async function stackIn(folder: string, program: string): Promise<string | undefined> {
   const core = fs.readdirSync(folder).find((name) => name.startsWith('core'));
   if (core === undefined) return undefined;
-  const words = ['-batch', '-ex', 'bt', program, path.join(folder, core)];
-  const { stdout = '' } = await execa('gdb', words, { reject: false });
+  const args = ['-batch', '-ex', 'bt', program, path.join(folder, core)];
+  const { stdout = '' } = await execa('gdb', args, { reject: false });
   const frames = stdout.split('\n').filter((line) => line.startsWith('#'));
   // gdb shows the innermost one by itself, too.
   return frames.slice(frames.findLastIndex((line) => line.startsWith('#0 '))).join('\n');

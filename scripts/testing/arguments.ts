@@ -21,7 +21,7 @@ export type TestArguments =
   | { readonly parts: readonly PartName[]; readonly status?: never }
   | { readonly status: number };
 
-export function parseArguments(words: readonly string[], output?: ArgumentOutput): TestArguments {
+export function parseArguments(args: readonly string[], output?: ArgumentOutput): TestArguments {
   const command = new Command('npm test --')
     .description('Runs all tests and checks, or some parts of them. The last lines name what failed.')
     .addOption(new Option('--only <PARTS...>', 'run only these parts').choices(partNames))
@@ -30,7 +30,7 @@ export function parseArguments(words: readonly string[], output?: ArgumentOutput
       '\nOne test file: npx vitest run --configLoader runner --project unit FILE (or tcp; CONTRIBUTING.md has more).' +
         '\nExit status: 0 everything passed, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
     );
-  const parsed = parse<{ only?: PartName[] }>(command, words, output);
+  const parsed = parse<{ only?: PartName[] }>(command, args, output);
   if (parsed.status !== undefined) return parsed;
   const { only } = parsed.options;
   return { parts: partNames.filter((name) => only === undefined || only.includes(name)) };

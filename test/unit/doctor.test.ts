@@ -11,7 +11,7 @@ import { checkIdentity } from '../../cli/checks/identity.js';
 import { Machine } from '../../cli/checks/machine.js';
 import { checkAddressSpace, checkHugepages, checkMemlock, checkThreads } from '../../cli/checks/memory.js';
 import { checkRdma } from '../../cli/checks/rdma.js';
-import { checkPort, checkRead, checkRoute, remedyOf, routeWords } from '../../cli/checks/target.js';
+import { checkPort, checkRead, checkRoute, remedyOf, routeArguments } from '../../cli/checks/target.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -353,8 +353,8 @@ describe('the target', () => {
     ({ trtype: 'TCP', adrfam: 'IPv6', traddr, trsvcid: '1', subnqn: 'nqn.2014-08.org:a' }) as TransportId;
 
   it('is asked for with its scope, and from the address that was named', () => {
-    expect(routeWords('192.0.2.1')).toEqual(['route', 'get', '192.0.2.1']);
-    expect(routeWords('fe80::1%eth1', 'fe80::2%eth1')).toEqual([
+    expect(routeArguments('192.0.2.1')).toEqual(['route', 'get', '192.0.2.1']);
+    expect(routeArguments('fe80::1%eth1', 'fe80::2%eth1')).toEqual([
       'route',
       'get',
       'fe80::1',

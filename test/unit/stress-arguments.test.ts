@@ -23,7 +23,7 @@ function parse(...words: string[]) {
 }
 
 function wordsOf(parsed: ReturnType<typeof parse>['parsed']): readonly string[] {
-  return 'options' in parsed ? parsed.options.words : [];
+  return 'options' in parsed ? parsed.options.args : [];
 }
 
 describe('arguments of the stress script', () => {

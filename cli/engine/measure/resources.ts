@@ -124,18 +124,18 @@ export async function countWhenStable(
 }
 
 async function rdma<Row>(kind?: string): Promise<Row[]> {
-  const words = ['-j', 'resource', 'show', ...(kind ? [kind] : [])];
+  const args = ['-j', 'resource', 'show', ...(kind ? [kind] : [])];
   try {
-    return JSON.parse((await run('rdma', words)).stdout) as Row[];
+    return JSON.parse((await run('rdma', args)).stdout) as Row[];
   } catch (error) {
-    throw new Failure(whyNot(words, error));
+    throw new Failure(whyNot(args, error));
   }
 }
 
-function whyNot(words: readonly string[], error: unknown): string {
+function whyNot(args: readonly string[], error: unknown): string {
   const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
   if (code === 'ENOENT')
     return '--rdma-device needs the program `rdma`, which is missing: apt-get install iproute2';
   const reason = stderr.trim().split('\n')[0] || explain(error).split('\n')[0];
-  return `--rdma-device needs \`rdma ${words.join(' ')}\` (iproute2), which failed: ${reason}`;
+  return `--rdma-device needs \`rdma ${args.join(' ')}\` (iproute2), which failed: ${reason}`;
 }

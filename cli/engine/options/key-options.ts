@@ -82,7 +82,7 @@ export function withoutKeys(text: string): string {
 }
 
 /** Takes keys out of what other users see of this process, such as in `ps`. Its command line is overwritten. */
-export function hideKeys(words: readonly string[]): void {
-  const shown = words.map(withoutKeys);
-  if (shown.some((word, index) => word !== words[index])) process.title = ['spdk-nvme', ...shown].join(' ');
+export function hideKeys(args: readonly string[]): void {
+  const shown = args.map(withoutKeys);
+  if (shown.some((one, index) => one !== args[index])) process.title = ['spdk-nvme', ...shown].join(' ');
 }

@@ -7,8 +7,8 @@ import { repeat, type Side } from './side.js';
 /** The C loop (attach_loop.c), a process that waits for its turns. */
 export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; spdk: string }> {
   const { transportId, hostNqn, hostId, queueDepth, keepAliveMs, memoryMb } = plan;
-  const words = [transportId, hostNqn, hostId, queueDepth, keepAliveMs, memoryMb].map(String);
-  const child = spawn(plan.loop, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const args = [transportId, hostNqn, hostId, queueDepth, keepAliveMs, memoryMb].map(String);
+  const child = spawn(plan.loop, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 

@@ -16,9 +16,9 @@ export function nvmeCliSide(plan: AttachDetachPlan): Side {
     ...[`--hostnqn=${hostNqn}`, `--hostid=${hostId}`, `--nr-io-queues=${ioQueues}`],
     ...[`--queue-size=${queueDepth}`, `--keep-alive-tmo=${keepAliveMs / 1000}`],
   ];
-  const timed = async (words: string[]): Promise<number> => {
+  const timed = async (args: string[]): Promise<number> => {
     const begun = performance.now();
-    await execa('nvme', words);
+    await execa('nvme', args);
     return performance.now() - begun;
   };
   return {

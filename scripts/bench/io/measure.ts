@@ -71,7 +71,7 @@ async function runPackage(
   seconds: number,
 ): Promise<IoResult> {
   const tsx = import.meta.resolve('tsx');
-  const words = [
+  const args = [
     ...[
       'perf',
       '--transport-id',
@@ -87,7 +87,7 @@ async function runPackage(
     // The first namespace: perf is given a controller that has one only.
     ...['--namespace-id', 1],
   ].map(String);
-  const { stdout } = await execa(process.execPath, ['--import', tsx, cli, ...words], {
+  const { stdout } = await execa(process.execPath, ['--import', tsx, cli, ...args], {
     stdin: 'ignore',
     stderr: 'inherit',
   });

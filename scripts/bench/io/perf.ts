@@ -13,10 +13,10 @@ export async function runPerf(
 ): Promise<IoResult> {
   const size = ['-q', what.queueDepth, '-o', what.blockSize, '-w', what.op, '-t', seconds].map(String);
   const where = ['-c', `0x${(1 << core).toString(16)}`, '-s', String(memoryMb), '-r', transportId];
-  const words = [spdkProgram('perf'), ...size, ...where, '-L'];
+  const args = [spdkProgram('perf'), ...size, ...where, '-L'];
   // bash's own times: the processor time of the child it has waited for.
   const script = 'TIMEFORMAT="cpu %U %S"; time "$@"';
-  const { stdout, stderr } = await execa('bash', ['-c', script, 'perf', ...words], { stdin: 'ignore' });
+  const { stdout, stderr } = await execa('bash', ['-c', script, 'perf', ...args], { stdin: 'ignore' });
   return parsePerf(stdout, stderr, seconds);
 }
 

@@ -24,7 +24,7 @@ export async function measureMemory(
 }
 
 async function runWorker(request: MemoryRequest): Promise<MemoryResult> {
-  const words = ['--expose-gc', '--import', import.meta.resolve('tsx'), worker, JSON.stringify(request)];
-  const { stdout } = await execa(process.execPath, words, { stdin: 'ignore', stderr: 'inherit' });
+  const args = ['--expose-gc', '--import', import.meta.resolve('tsx'), worker, JSON.stringify(request)];
+  const { stdout } = await execa(process.execPath, args, { stdin: 'ignore', stderr: 'inherit' });
   return JSON.parse(stdout);
 }

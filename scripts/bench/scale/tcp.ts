@@ -45,8 +45,8 @@ export async function measureScale(
         idleSeconds,
         ioSeconds,
       };
-      const words = ['--expose-gc', '--import', import.meta.resolve('tsx'), worker, JSON.stringify(request)];
-      const { stdout } = await execa(process.execPath, words, { stdin: 'ignore', stderr: 'inherit' });
+      const args = ['--expose-gc', '--import', import.meta.resolve('tsx'), worker, JSON.stringify(request)];
+      const { stdout } = await execa(process.execPath, args, { stdin: 'ignore', stderr: 'inherit' });
       rows.push({ controllers, ...JSON.parse(stdout) });
       report(`scale: ${controllers} controllers`);
     }

@@ -33,8 +33,8 @@ export interface StreamRow {
 }
 
 async function run(request: StreamRequest): Promise<StreamResult[]> {
-  const words = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(request)];
-  const { stdout } = await execa(process.execPath, words, { stdin: 'ignore', stderr: 'inherit' });
+  const args = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(request)];
+  const { stdout } = await execa(process.execPath, args, { stdin: 'ignore', stderr: 'inherit' });
   return JSON.parse(stdout);
 }
 

@@ -49,8 +49,8 @@ async function run(
     const transportId = `trtype:${trtype} adrfam:IPv4 traddr:${traddr} trsvcid:${trsvcid} subnqn:${nqnOf(disk, i)}`;
     return { transportId, polling, depth: disks[disk].depth, seconds };
   });
-  const words = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(readings)];
-  const { stdout } = await execa(process.execPath, words, { stdin: 'ignore', stderr: 'inherit' });
+  const args = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(readings)];
+  const { stdout } = await execa(process.execPath, args, { stdin: 'ignore', stderr: 'inherit' });
   return JSON.parse(stdout);
 }
 
