@@ -8,9 +8,10 @@ import { type CommandFailure, commandStatus, failureCode } from '../errors/comma
  * - `lost`: the path has no connection any more
  * - `ana`: the path does not reach the namespace now
  * - `rejected`: the path could not carry it out, and may be able to later
+ * - `absent`: the path no longer has the namespace, which another one may have
  * - `later`: the controller asks for the same command again after a delay
  */
-export type Verdict = 'final' | 'lost' | 'ana' | 'rejected' | 'later';
+export type Verdict = 'final' | 'lost' | 'ana' | 'rejected' | 'absent' | 'later';
 
 const lostCodes: ReadonlySet<SpdkErrorCode> = new Set([
   'ERR_SPDK_CONTROLLER_FAILED',
@@ -22,6 +23,7 @@ const generic = 0;
 const pathRelated = 3;
 /** Command Abort Requested, Command Aborted due to SQ Deletion: SPDK ends commands of a lost queue pair with either. */
 const aborted: readonly number[] = [0x07, 0x08];
+const invalidNamespace = 0x0b;
 const namespaceNotReady = 0x82;
 /** Persistent Loss, Inaccessible, Transition. */
 const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
@@ -36,6 +38,8 @@ export function verdictOn(failure: CommandFailure): Verdict {
   if (code !== 'ERR_SPDK_IO_FAILED' || !status) return 'final';
   // SPDK sets do-not-retry with it, which holds for the queue pair that is gone.
   if (status.sct === generic && aborted.includes(status.sc)) return 'lost';
+  // Do-not-retry, which targets set with it, speaks of this path: a namespace is detached from one controller at a time.
+  if (status.sct === generic && status.sc === invalidNamespace) return 'absent';
   if (status.dnr) return 'final';
   if (status.sct === generic && status.sc === namespaceNotReady) return 'rejected';
   if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'rejected';

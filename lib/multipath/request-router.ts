@@ -118,7 +118,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
       return true;
     }
     request.rewind();
-    const pauseMs = this.#pauseOf(failover, verdict, on.path.retryDelayMs(commandStatus(failure)?.crd ?? 0));
+    const pauseMs = this.#pauseOf(failover, on, verdict, commandStatus(failure)?.crd ?? 0);
     if (pauseMs === undefined) return false;
     on.path.counts.failedOver++;
     if (pauseMs === 0) this.go(failover);
@@ -160,18 +160,22 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     const verdict = verdictOn(failure);
     // The path was suspected before and was still connected: the controller itself aborts commands.
     if (verdict === 'lost' && commandStatus(failure) && on.path.falselySuspected) return 'rejected';
+    if (verdict === 'absent') {
+      return failover.rejections === 0 && this.#services.selector.hasOther(on) ? 'rejected' : 'final';
+    }
     if (verdict !== 'ana') return verdict;
     // Without an ANA log a change of the state is not reported; with one that contradicts the status, retries would never end.
     return on.path.reportsAna && failover.anaStatuses++ < maxAnaStatuses ? 'ana' : 'rejected';
   }
 
   /** Milliseconds until a request goes out again; undefined if it does not. */
-  #pauseOf(failover: Failover, verdict: Verdict, askedMs: number): number | undefined {
+  #pauseOf(failover: Failover, on: IoPath, verdict: Verdict, crd: number): number | undefined {
+    const askedMs = on.path.retryDelayMs(crd);
     if (verdict === 'later') return failover.repetitions++ < maxRepetitions ? askedMs : undefined;
     // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
     if (verdict !== 'rejected') return 0;
     if (failover.rejections++ >= maxRejections) return undefined;
-    if (failover.rejections === 1 && this.#services.selector.several) return 0;
+    if (failover.rejections === 1 && this.#services.selector.hasOther(on)) return 0;
     return Math.max(askedMs, firstPauseMs * 2 ** (failover.rejections - 1));
   }
 

@@ -27,9 +27,9 @@ export class Selector<Path extends IoPath = IoPath> {
     return chosen === undefined || chosen !== rejectedBy ? chosen : (this.#other(chosen) ?? chosen);
   }
 
-  /** Whether an operation that one path rejects can go over another one. */
-  get several(): boolean {
-    return this.#usable.length > 1;
+  /** Whether an operation that a path rejects can go over another one. */
+  hasOther(than: Path): boolean {
+    return this.#usable.some((path) => path !== than);
   }
 
   /** The paths that operations use now. The first one is that of `active-passive`. */

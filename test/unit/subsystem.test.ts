@@ -549,6 +549,23 @@ describe('failover', () => {
     expect(disk.data[0]).toBe(8);
   });
 
+  it('goes over the other path where one does not have the namespace any more, once', async () => {
+    const subsystem = await attach();
+    const [first] = subsystem.pathsOf(only(subsystem));
+    const used = subsystem.paths.indexOf(first as SubsystemPath);
+    const failure = { sc: 0x0b, dnr: true, command: 'write' } as const;
+    target(used).failCommands(failure);
+    await only(subsystem).write(block(8), { offset: 0 });
+    expect(disk.data[0]).toBe(8);
+    const before = sent(subsystem).reduce((a, b) => a + b);
+    for (const one of targets) one.failCommands({ ...failure, count: 1_000 });
+    const error = await only(subsystem)
+      .write(block(7), { offset: 0 })
+      .catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sc: 0x0b } });
+    expect(sent(subsystem).reduce((a, b) => a + b) - before).toBe(2);
+  });
+
   it('follows a command that SPDK has aborted with its queue pair, whatever it says of a retry', async () => {
     const subsystem = await attach({ policy: 'active-active' });
     for (const one of targets) one.failCommands({ sc: 0x08, dnr: true });
