@@ -7,7 +7,7 @@ import { codedError, SpdkError } from './errors/spdk-error.js';
 import { PendingCall } from './internal/pending-call.js';
 import { ignoringErrors, native, unexplained } from './native/addon.js';
 import type { NativeEnvironment } from './native/contract.js';
-import { logLevels, type ResolvedEnvironmentOptions } from './options/environment.js';
+import { type EnvironmentRequest, logLevels } from './options/environment.js';
 
 /** The time limit for the start of DPDK, which clears all of its hugepages. */
 const openLimitMs = 120_000;
@@ -18,7 +18,7 @@ const openLimitMs = 120_000;
  * @throws {SpdkError} the codes of `Environment.init`
  */
 export function openEnvironment<Opened>(
-  resolved: ResolvedEnvironmentOptions,
+  { wanted: resolved, given }: EnvironmentRequest,
   log: LogRelay<Controller>,
   make: (opened: NativeEnvironment) => Opened,
 ): Promise<Opened> {
@@ -33,6 +33,7 @@ export function openEnvironment<Opened>(
     addon.open({
       name: resolved.name,
       memoryMb: resolved.memoryMb,
+      memoryRequired: given.includes('memoryMb'),
       pollers: resolved.pollers,
       alwaysSpin: resolved.idle === 'spin',
       idleSleepUs: resolved.idleSleepUs,

@@ -34,10 +34,10 @@ import type { DiscoverOptions, WatchDiscoveryOptions } from './options/discover.
 import {
   type CloseOptions,
   type EnvironmentOptions,
+  type EnvironmentRequest,
   type ResolvedEnvironmentOptions,
+  readEnvironmentRequest,
   resolveCloseOptions,
-  resolveEnvironmentOptions,
-  resolveSharedOptions,
 } from './options/environment.js';
 import {
   type HostFiles,
@@ -93,6 +93,7 @@ const endOfConnection: ReadonlySet<string> = new Set<SpdkErrorCode>([
 ]);
 /** A transport id for the check of options that do not depend on it. */
 const anywhere: TransportId = { trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid: '4420' };
+const bytesPerMb = 1 << 20;
 /** Bounce memory may use half of `memoryMb`, and streams a quarter; the rest is for buffers and controllers. */
 const poolBytesPerMb = 1 << 19;
 const streamBytesPerMb = 1 << 18;
@@ -146,7 +147,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *   options the codes of {@link EnvironmentOptions}
    */
   static async init(options?: EnvironmentOptions): Promise<Environment> {
-    return Environment.#init(resolveEnvironmentOptions(options));
+    return Environment.#init(readEnvironmentRequest(options));
   }
 
   /**
@@ -161,17 +162,22 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
    *   ERR_SPDK_ENV_ALREADY_OPEN if an environment is open that is not shared
    */
   static async shared(options?: EnvironmentOptions): Promise<SharedEnvironment> {
-    const { wanted, given } = resolveSharedOptions(options);
+    const { wanted, given } = readEnvironmentRequest(options);
     const { resource, release } = await sharing.hold(wanted, given, (resolved) =>
-      Environment.#init(resolved),
+      Environment.#init({ wanted: resolved, given }),
     );
     return EnvironmentShare.create(resource, release);
   }
 
-  static #init(resolved: ResolvedEnvironmentOptions): Promise<Environment> {
-    const log = new LogRelay<Controller>(resolved.log, resolved.logLevel);
-    return openEnvironment(resolved, log, (opened) => {
-      const environment = new Environment(opened, log, resolved.memoryMb);
+  static #init(request: EnvironmentRequest): Promise<Environment> {
+    const { wanted, given } = request;
+    const log = new LogRelay<Controller>(wanted.log, wanted.logLevel);
+    return openEnvironment(request, log, (opened) => {
+      // The default is more than there is where another environment has started SPDK with less.
+      const thereMb = given.includes('memoryMb')
+        ? wanted.memoryMb
+        : opened.memoryUse().totalBytes / bytesPerMb;
+      const environment = new Environment(opened, log, Math.min(wanted.memoryMb, Math.floor(thereMb)));
       log.listener = environment;
       return environment;
     });

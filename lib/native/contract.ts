@@ -236,6 +236,8 @@ export interface NativeEnvironment {
 export interface NativeOpenRequest {
   readonly name: string;
   readonly memoryMb: number;
+  /** Whether it rejects in a process that has started SPDK with less. */
+  readonly memoryRequired: boolean;
   readonly pollers: number;
   readonly alwaysSpin: boolean;
   readonly idleSleepUs: number;

@@ -19,8 +19,8 @@ export interface EnvironmentOptions {
   /** Poller threads, 1 to 64; the queue pairs of controllers are distributed over them. Default 1. */
   pollers?: number | undefined;
   /**
-   * Hugepage memory in MiB to reserve at the start, 64 to 1048576. Default 256. DPDK reserves more when needed, as long as
-   * the machine has free hugepages.
+   * Hugepage memory in MiB to reserve at the start, 64 to 1048576. Default 256, or in a process that has started SPDK
+   * with less, that. DPDK reserves more when needed, as long as the machine has free hugepages.
    */
   memoryMb?: number | undefined;
   /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
@@ -61,7 +61,7 @@ export const logLevels = ['error', 'warn', 'notice', 'info', 'debug'] as const s
  * @throws {SpdkError} ERR_SPDK_UNKNOWN_OPTION or ERR_SPDK_INVALID_ARG_VALUE
  */
 export function resolveEnvironmentOptions(options?: unknown): ResolvedEnvironmentOptions {
-  return resolveSharedOptions(options).wanted;
+  return readEnvironmentRequest(options).wanted;
 }
 
 const environmentKeys = [
@@ -75,11 +75,14 @@ const environmentKeys = [
   'connectConcurrency',
 ] as const satisfies readonly (keyof EnvironmentOptions)[];
 
-/** As {@link resolveEnvironmentOptions}; and which of them were given. */
-export function resolveSharedOptions(options?: unknown): {
+/** The options of an environment, and which of them the program gave. */
+export interface EnvironmentRequest {
   readonly wanted: ResolvedEnvironmentOptions;
   readonly given: readonly (keyof EnvironmentOptions)[];
-} {
+}
+
+/** As {@link resolveEnvironmentOptions}; and which of them were given. */
+export function readEnvironmentRequest(options?: unknown): EnvironmentRequest {
   const given = readOptions(options, 'environment options', environmentKeys);
   const wanted = Object.freeze({
     name: checkName(or(given.get('name'), 'spdk-nvme')),

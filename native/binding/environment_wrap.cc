@@ -29,6 +29,7 @@ EnvironmentSettings read_settings(const Napi::CallbackInfo& info) {
   EnvironmentSettings settings;
   settings.runtime.name = options.text("name", 64);
   settings.runtime.memory_mb = options.number("memoryMb", 1, 1ULL << 20);
+  settings.runtime.memory_required = options.flag("memoryRequired");
   settings.pollers = options.number("pollers", 1, 1024);
   settings.poller.always_spin = options.flag("alwaysSpin");
   settings.poller.idle_sleep = microseconds(options.number("idleSleepUs", 1, 1'000'000));

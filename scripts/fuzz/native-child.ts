@@ -34,6 +34,7 @@ function open(): Promise<NativeEnvironment> {
       name: 'fuzz',
       memoryMb: 64,
       pollers: 1,
+      memoryRequired: true,
       alwaysSpin: false,
       idleSleepUs: 100,
       connectConcurrency: 4,

@@ -12,6 +12,7 @@ const good: Readonly<Record<string, (random: Random) => unknown>> = {
   name: () => 'fuzz',
   memoryMb: () => 64,
   pollers: () => 1,
+  memoryRequired: () => true,
   alwaysSpin: () => false,
   idleSleepUs: (random) => 1 + random.below(1_000),
   connectConcurrency: () => 4,

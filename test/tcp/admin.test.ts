@@ -96,7 +96,14 @@ describe('native code', () => {
   it('rejects what is above the limit, or has no direction, by itself', async () => {
     const opened = await new Promise<NativeEnvironment>((resolve, reject) => {
       native().open({
-        ...{ name: 'admin', memoryMb: 128, pollers: 1, alwaysSpin: false, idleSleepUs: 5_000 },
+        ...{
+          name: 'admin',
+          memoryMb: 128,
+          memoryRequired: true,
+          pollers: 1,
+          alwaysSpin: false,
+          idleSleepUs: 5_000,
+        },
         ...{ connectConcurrency: 1, logLevel: 0, onLog: () => {} },
         opened: (failure, env) => (env ? resolve(env) : reject(failure)),
       });

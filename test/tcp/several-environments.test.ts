@@ -48,7 +48,7 @@ afterEach(async () => {
 
 afterAll(() => target.stop('SIGKILL'));
 
-function startWorker(id: string | undefined, seed = 0, memoryMb = 64): Worker {
+function startWorker(id: string | undefined, seed = 0, memoryMb: number | null = 64): Worker {
   const worker = new Worker(childFile('own-environment.mjs'), { workerData: { id, seed, memoryMb } });
   workers.push(worker);
   return worker;
@@ -169,6 +169,19 @@ describe('a second environment', () => {
   it('cannot have more memory than the first one', async () => {
     await openHere();
     expect(await ask(startWorker(undefined, 0, 65), 'open')).toBe('ERR_SPDK_ENV_NOT_REUSABLE');
+  });
+
+  it('without memoryMb has what the first one has', async () => {
+    const first = await openHere(ids[0]);
+    expect(first?.state).toBe('attached');
+    const worker = startWorker(ids[1], 3, null);
+    expect(await ask(worker, 'open')).toBe('open');
+    expect(await ask(worker, 'attach')).toBe('attached');
+    expect(await ask(worker, 'verify')).toBe(32);
+    expect(await ask(worker, 'close')).toBe('closed');
+    await env?.close();
+    env = await Environment.init();
+    expect((await env.attach(ids[0] as string)).state).toBe('attached');
   });
 
   it('counts its own memory', async () => {

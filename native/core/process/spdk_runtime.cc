@@ -155,7 +155,7 @@ Status check_limits(const SpdkRuntime::Settings& settings) {
 
 /** Holds: g_mutex. */
 Status check_started(const SpdkRuntime::Settings& settings) {
-  if (settings.memory_mb <= g_started_with.memory_mb) return Status::success();
+  if (!settings.memory_required || settings.memory_mb <= g_started_with.memory_mb) return Status::success();
   return Status::failure("ERR_SPDK_ENV_NOT_REUSABLE", "memoryMb is " + std::to_string(settings.memory_mb) +
                                                           ", but this process started SPDK with " +
                                                           std::to_string(g_started_with.memory_mb) +

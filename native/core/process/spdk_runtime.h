@@ -17,6 +17,8 @@ class SpdkRuntime {
   struct Settings {
     std::string name;
     size_t memory_mb = 0;
+    /** Whether a start with less memory, by an earlier user, is not enough. */
+    bool memory_required = true;
   };
 
   /**

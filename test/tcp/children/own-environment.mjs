@@ -28,7 +28,7 @@ async function verifySome() {
 /** @type {Record<string, () => unknown>} */
 const steps = {
   async open() {
-    env = await Environment.init({ memoryMb, logLevel: 'info' });
+    env = await Environment.init({ memoryMb: memoryMb ?? undefined, logLevel: 'info' });
     env.on('log', ({ message }) => lines.push(message));
     return 'open';
   },
