@@ -41,21 +41,26 @@ async function* readChunks(
     await access.read(chunk, at, operations.options);
     return chunk;
   };
+  const readAhead = async (): Promise<void> => {
+    while (!operations.ended && position < plan.end && ahead.length < plan.concurrency) {
+      const stage = await stages.take();
+      const end = partEnd(position, plan, access.disk.blockSize);
+      const chunk = operations.add(read(stage, position, end - position));
+      // The consumer may never wait for this chunk.
+      chunk.catch(() => {});
+      ahead.push({ stage, chunk });
+      position = end;
+    }
+  };
   try {
     for (;;) {
-      while (!operations.ended && position < plan.end && ahead.length < plan.concurrency) {
-        const stage = await stages.take();
-        const end = partEnd(position, plan, access.disk.blockSize);
-        const chunk = operations.add(read(stage, position, end - position));
-        // The consumer may never wait for this chunk.
-        chunk.catch(() => {});
-        ahead.push({ stage, chunk });
-        position = end;
-      }
+      await readAhead();
       if (aborted) throw aborted;
       const next = ahead.shift();
       if (!next) return;
       const chunk = await next.chunk;
+      // None is idle while the consumer has this one.
+      await readAhead();
       consuming = true;
       yield chunk;
       consuming = false;

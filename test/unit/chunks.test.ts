@@ -1,8 +1,8 @@
 // A namespace chunk by chunk, over a namespace in memory.
 
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ReadStreamOptions } from '../../lib/index.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Namespace, type ReadStreamOptions } from '../../lib/index.js';
 import {
   attachDisk,
   closeDisk,
@@ -61,6 +61,17 @@ describe('namespace.chunks', () => {
       expect(last.chunk.equals(last.copy)).toBe(true);
     }
     expect(places.size).toBeLessThanOrEqual(4);
+  });
+
+  it('reads as many chunks ahead as may be outstanding while the consumer has one', async () => {
+    const read = vi.spyOn(Namespace.prototype, 'read');
+    const chunks = ns.chunks({ chunkBytes: 512, concurrency: 1 });
+    await chunks.next();
+    expect(read).toHaveBeenCalledTimes(2);
+    await chunks.next();
+    expect(read).toHaveBeenCalledTimes(3);
+    await chunks.return();
+    read.mockRestore();
   });
 
   it('ends with the loop, with its signal, or with a failed read, and leaves nothing', async () => {
