@@ -23,6 +23,7 @@ import { keyError, withoutKeys } from './engine/options/key-options.js';
 import { explain, statusOfError, UsageError } from './engine/process/exit.js';
 import { packageVersion } from './engine/process/package.js';
 import { lookUpTarget } from './engine/target/host-name.js';
+import { beginOutput, type OutputOptions, printError } from './engine/terminal/output.js';
 
 /** Where the help text and errors go; tests collect them. */
 export interface Output {
@@ -79,8 +80,11 @@ export async function run(args: readonly string[], output: Output = processOutpu
   process.exitCode = 0;
   const program = makeProgram(output);
   let verb = '';
+  let asJson = false;
   program.hook('preAction', async (_, command) => {
     verb = command.name();
+    asJson = command.opts<Partial<OutputOptions>>().outputFormat === 'json';
+    beginOutput();
     await lookUpTarget(command);
   });
   try {
@@ -89,11 +93,24 @@ export async function run(args: readonly string[], output: Output = processOutpu
     const error = keyError(thrown) ?? thrown;
     if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
     // Commander has written its errors by itself.
-    else if (!(error instanceof CommanderError))
+    else if (!(error instanceof CommanderError)) {
       output.writeErr(`spdk-nvme: ${withoutKeys(explain(error))}\n`);
+      if (asJson) printError(described(error));
+    }
     return statusOfError(error);
   }
   return Number(process.exitCode ?? 0);
+}
+
+/** A failure for a program; the code of a failure of the command line itself is null. */
+function described(error: unknown) {
+  const coded = error instanceof Error && 'code' in error && typeof error.code === 'string';
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: coded ? (error.code as string) : null,
+    message: withoutKeys(message),
+    exitStatus: statusOfError(error),
+  };
 }
 
 /** Joins the verbs for zones, which are two words in nvme-cli. */

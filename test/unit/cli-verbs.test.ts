@@ -46,6 +46,25 @@ async function verb(...given: string[]): Promise<{ status: number; out: string; 
 const blockOf = (text: string) => Buffer.alloc(512, text);
 const stored = (block: number) => Buffer.from(disk.data.subarray(block * 512, (block + 1) * 512)).toString();
 
+it('a verb that fails with -o json says why on stdout, too, unless a result stands there', async () => {
+  const hang = new SpdkError('ERR_SPDK_TIMEOUT', 'It hangs');
+  const identify = vi.spyOn(Admin.prototype, 'identify').mockRejectedValue(hang);
+  const failed = await verb('id-ns', '-N', '1', '-o', 'json');
+  expect(failed).toMatchObject({ status: 1, err: `spdk-nvme: ERR_SPDK_TIMEOUT: ${hang.message}\n` });
+  expect(JSON.parse(failed.out)).toEqual({
+    schema: 1,
+    error: { code: 'ERR_SPDK_TIMEOUT', message: hang.message, exitStatus: 1 },
+  });
+  expect((await verb('id-ns', '-N', '1')).out).toBe('');
+  identify.mockRestore();
+  expect(await verb('id-ns', '-N', '1', '-o', 'json', '-b')).toMatchObject({ status: 2, out: '' });
+
+  vi.spyOn(Environment.prototype, 'close').mockRejectedValue(hang);
+  const late = await verb('id-ns', '-N', '1', '-o', 'json');
+  expect(late.status).toBe(1);
+  expect(JSON.parse(late.out)).toHaveProperty('nsze');
+});
+
 it('discover gives the generation of each log, and the referrals that failed', async () => {
   const at = (trsvcid: string) => ({ trtype: 'TCP', adrfam: 'IPv4', traddr: '127.0.0.1', trsvcid }) as const;
   const empty = { entries: [], referrals: [], failures: [] };

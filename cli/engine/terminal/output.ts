@@ -22,15 +22,40 @@ export function addOutputOption(command: Command): Command {
   );
 }
 
+/** Whether the verb has printed JSON. */
+let printed = false;
+
+/** A verb begins, and has printed nothing. */
+export function beginOutput(): void {
+  printed = false;
+}
+
 /** Prints the result of a verb: as JSON with the schema number, or as text. */
 export function print(format: OutputFormat, value: object, asText: () => string): void {
+  printed ||= format === 'json';
   const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }) : asText();
   process.stdout.write(`${text}\n`);
 }
 
 /** Prints one of several values that come one after the other: a line of JSON for each. */
 export function printLine(value: object): void {
+  printed = true;
   process.stdout.write(`${toJson({ schema: SCHEMA, ...value }, 0)}\n`);
+}
+
+/** Why a verb failed, as JSON has it. */
+interface PrintedError {
+  readonly code: string | null;
+  readonly message: string;
+  readonly exitStatus: number;
+}
+
+/**
+ * Prints the reason of a failure as JSON, in the place of a result: a program that parses the output need not look at stderr. Behind a
+ * result it would make the output no JSON any more.
+ */
+export function printError(error: PrintedError): void {
+  if (!printed) printLine({ error });
 }
 
 /**

@@ -3,11 +3,21 @@ import Table from 'cli-table3';
 /** Without colours, so that a table is readable in a log as well. */
 export const tableStyle: { head: string[]; border: string[] } = { head: [], border: [] };
 
-/** A table with a title for each column. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+type Row = readonly (string | number)[];
+
+/** A table with a title for each column; a listing of each row where the terminal is too narrow for it. */
+export function table(
+  head: readonly string[],
+  rows: readonly Row[],
+  stream: { isTTY?: boolean; columns?: number } = process.stdout,
+): string {
   const all = new Table({ head: [...head], style: tableStyle });
   for (const row of rows) all.push([...row]);
-  return all.toString();
+  // A terminal that does not tell its width has none.
+  const columns = (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY;
+  if (rows.length === 0 || all.width <= columns) return all.toString();
+  const listed = (row: Row) => listing(Object.fromEntries(head.map((title, at) => [title, row[at]])));
+  return rows.map(listed).join('\n\n');
 }
 
 /** One `name : value` a line, as nvme-cli prints a data structure. */
