@@ -28,12 +28,13 @@ import {
 import { copied, direct, inSegments } from './io/placement.js';
 import { IoRequest, type RequestLimits } from './io/request.js';
 import type { IoLimits } from './io/submission-queue.js';
+import { isOfLostPath } from './multipath/failure.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { NativeNamespaceInfo } from './native/contract.js';
 import { ioOpcodes } from './native/ring-layout.js';
 import { deviceIdOf } from './nvme/namespace-descriptors.js';
 import { receivesData, sendsData } from './nvme/opcode.js';
-import type { AdminOptions } from './options/admin-command.js';
+import { type AdminOptions, checkLimits, rest } from './options/admin-command.js';
 import { checkInteger, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { Reservations } from './reservations.js';
@@ -401,9 +402,20 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   /** @internal Identify of the namespace, with a command set identifier. */
   async identify(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer> {
     this.check(0, 0);
-    const [{ admin }] = this.controllers();
+    const limits = checkLimits(options);
     const cdw = [structure, commandSet * 2 ** 24];
-    return (await admin.send({ opcode: 0x06, nsid: this.id, cdw, dataLength: 4096 }, options)).data;
+    const [first, ...others] = this.controllers();
+    for (let controller = first; ; ) {
+      try {
+        const command = { opcode: 0x06, nsid: this.id, cdw, dataLength: 4096 };
+        return (await controller.admin.send(command, rest(limits))).data;
+      } catch (error) {
+        // Another path, if there is one, may still be connected.
+        const next = others.shift();
+        if (!next || !(error instanceof SpdkError) || !isOfLostPath(error)) throw error;
+        controller = next;
+      }
+    }
   }
 
   /** @internal The most that one command transfers, whichever path it takes. */

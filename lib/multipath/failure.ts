@@ -1,7 +1,8 @@
 // What follows from a failed operation: another path, the same command again later, or its end.
 
 import type { SpdkErrorCode } from '../errors/catalogue.js';
-import { type CommandFailure, commandStatus, failureCode } from '../errors/command-status.js';
+import { type CommandFailure, commandStatus, failureCode, saysNothing } from '../errors/command-status.js';
+import type { SpdkError } from '../errors/spdk-error.js';
 
 /**
  * - `final`: the caller gets the error
@@ -44,4 +45,9 @@ export function verdictOn(failure: CommandFailure): Verdict {
   if (status.sct === generic && status.sc === namespaceNotReady) return 'rejected';
   if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'rejected';
   return status.crd === 0 ? 'final' : 'later';
+}
+
+/** Whether the error of an admin command says no more than that its path was lost. */
+export function isOfLostPath({ code, nvmeStatus }: SpdkError): boolean {
+  return lostCodes.has(code) || (nvmeStatus !== undefined && saysNothing(nvmeStatus));
 }
