@@ -16,7 +16,8 @@ set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_comma
   core/controller/control_loop.cc core/controller/controller.cc core/controller/description.cc
   core/controller/detach_sequence.cc
   spdk/command_limits.cc spdk/connect.cc spdk/controller_type.cc spdk/distinct_id.cc spdk/keys.cc spdk/namespaces.cc
-  spdk/queue_pairs.cc spdk/release_info.cc spdk/source_address.cc)
+  spdk/grouped_queue_pairs.cc spdk/queue_pair_list.cc spdk/release_info.cc spdk/single_queue_pairs.cc
+  spdk/source_address.cc)
 file(GLOB FAKE_SPDK CONFIGURE_DEPENDS ${ROOT}/test/native/fake_spdk/*.cc)
 add_library(faked OBJECT ${FAKED_SOURCES} ${FAKE_SPDK})
 # SPDK's headers alone.
@@ -29,7 +30,7 @@ target_compile_options(faked_newer PUBLIC ${SPDK_CFLAGS} -include ${ROOT}/test/n
 target_link_libraries(faked_newer PUBLIC plain warnings)
 # The tests that also run on that.
 set(NEWER_TESTS abandoned_connect_fake_test ana_events_fake_test connect_limits_fake_test controller_life_fake_test
-  freed_set_fake_test stopped_pollers_fake_test)
+  freed_set_fake_test queue_pairs_fake_test stopped_pollers_fake_test)
 
 set(SPDK_TESTED_SOURCES spdk/distinct_id.cc)
 

@@ -102,7 +102,7 @@ ConnectAttempt::Progress ConnectAttempt::poll() {
 
 void ConnectAttempt::yield() {
   // Before, a poll waits for a response or two.
-  if constexpr (SPDK_NVME_RELEASE >= 2205) std::this_thread::yield();
+  if (kAsyncQueuePairs) std::this_thread::yield();
 }
 
 void ConnectAttempt::on_attach(void* /*context*/, const spdk_nvme_transport_id* /*id*/,
@@ -132,6 +132,11 @@ bool DetachAttempt::poll() {
 
 void DetachAttempt::stop_waiting() {
   if (std::exchange(waiting_, false)) spdk_nvme_ctrlr_fail(controller_);
+}
+
+void DetachAttempt::interrupt(ConnectionWatch& watch) {
+  // Later releases wait between polls.
+  if (!kAsyncQueuePairs) watch.disconnect_established();
 }
 
 }  // namespace spdk_nvme::spdk

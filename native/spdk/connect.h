@@ -2,9 +2,11 @@
 
 #include <spdk/nvme.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
+#include "native/spdk/interpose/connection_watch.h"
 #include "native/spdk/keys.h"
 #include "native/spdk/release.h"
 
@@ -49,8 +51,18 @@ class ConnectAttempt {
   Progress poll();
   /** Lets other threads run between immediate polls, if a poll does not wait itself. */
   static void yield();
-  /** Whether SPDK may keep an attempt pending long after its connections were broken. */
-  static constexpr bool may_outlast_its_connections() { return SPDK_NVME_RELEASE < 2205; }
+  /**
+   * How to poll an attempt whose connections were disconnected, because nobody waits for it any more: the pause between polls, and
+   * how long it is polled at most when the environment ends, which does not wait for what takes long. SPDK before v22.05 may keep it
+   * pending for long, and logs an error in each poll. Later releases end most immediately; over RDMA only the time limit of the
+   * attach ends one whose target does not respond.
+   */
+  static constexpr std::chrono::milliseconds abandoned_pause() {
+    return std::chrono::milliseconds(kAsyncQueuePairs ? 5 : 250);
+  }
+  static constexpr std::chrono::milliseconds last_polls() {
+    return std::chrono::milliseconds(kAsyncQueuePairs ? 1'000 : 0);
+  }
   /** The controller, which the caller owns from now on; null until poll() returned connected. */
   [[nodiscard]] spdk_nvme_ctrlr* controller() const { return controller_; }
   /** How many I/O queues the target granted. */
@@ -72,23 +84,19 @@ class ConnectAttempt {
   uint32_t granted_keep_alive_ms_ = 0;
 };
 
-/**
- * One detach of a controller, polled to its end if the release can, otherwise done inside poll(). Thread: one.
- */
+/** One detach of a controller, polled to its end if the release can, otherwise done inside poll(). Thread: one. */
 class DetachAttempt {
  public:
   explicit DetachAttempt(spdk_nvme_ctrlr* controller) : controller_(controller) {}
   /** Advances the detach. True once the controller is destroyed. */
   bool poll();
   /**
-   * Whether poll() waits for the target's responses inside SPDK; otherwise stop_waiting() can end the wait.
-   */
-  static constexpr bool waits_in_poll() { return SPDK_NVME_RELEASE < 2205; }
-  /**
    * Ends, between two polls, the wait for the target. SPDK requests the shutdown (CC.SHN) and has
    * no limit for the response.
    */
   void stop_waiting();
+  /** Ends the wait where it is inside a poll: disconnects the controller's connections. Thread: any. */
+  static void interrupt(ConnectionWatch& watch);
 
  private:
   spdk_nvme_ctrlr* controller_;

@@ -11,6 +11,11 @@ extern "C" {
 
 namespace spdk_nvme::spdk {
 
+std::optional<LogPage> unread_log_of_namespaces() {
+  // NVMe base specification, "Changed Namespace List": up to 1024 namespace ids.
+  return LogPage{.id = SPDK_NVME_LOG_CHANGED_NS_LIST, .bytes = 4096};
+}
+
 void identify_namespaces_again(spdk_nvme_ctrlr* controller) {
   if (nvme_ctrlr_identify_active_ns == nullptr || nvme_ns_construct == nullptr || nvme_ns_destruct == nullptr)
     return;
@@ -32,6 +37,10 @@ void identify_namespaces_again(spdk_nvme_ctrlr* controller) {
 #else
 
 namespace spdk_nvme::spdk {
+
+std::optional<LogPage> unread_log_of_namespaces() {
+  return std::nullopt;
+}
 
 void identify_namespaces_again(spdk_nvme_ctrlr* /*controller*/) {}
 

@@ -2,24 +2,30 @@
 
 #include <spdk/nvme.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "native/spdk/release.h"
 
 namespace spdk_nvme::spdk {
 
-/**
- * From v21.07 SPDK reads the list of changed namespaces (log page 04h) when the controller reports a change,
- * which is what makes the controller report the next one, and identifies its namespaces afterwards. Before,
- * it only identifies them: code that reads the list for it must have them identified again, since what
- * changed in between is reported by that list only.
- */
-constexpr bool reads_changed_namespaces() {
-  return SPDK_NVME_RELEASE >= 2107;
-}
+/** A log page of a controller, as Get Log Page asks for it. */
+struct LogPage {
+  uint8_t id;
+  uint32_t bytes;
+};
 
 /**
- * Has SPDK identify the controller's namespaces as it does when the controller reports a change. Waits for
- * the controller. Nothing where reads_changed_namespaces(), or where SPDK is linked as shared
- * libraries that hide how. The thread that polls the admin queue.
+ * The list of changed namespaces, if SPDK leaves it unread when the controller reports a change. From v21.07 on SPDK reads it, which
+ * is what makes the controller report the next change, and identifies its namespaces afterwards. Before, it only identifies them:
+ * code that reads the list for it must have them identified again, since what changed in between is reported by that list only.
+ */
+std::optional<LogPage> unread_log_of_namespaces();
+
+/**
+ * Has SPDK identify the controller's namespaces as it does when the controller reports a change. Waits for the controller. Nothing
+ * where there is no unread_log_of_namespaces(), or where SPDK is linked as shared libraries that hide how. The thread that polls the
+ * admin queue.
  */
 void identify_namespaces_again(spdk_nvme_ctrlr* controller);
 

@@ -1,88 +1,70 @@
 #pragma once
 
+// The I/O queue pairs of one controller that one thread polls: one interface, with an implementation for each of the two ways in
+// which releases connect and disconnect them. Code outside native/spdk does not ask which one it has. It is chosen when the addon
+// is compiled: poll() is called hundreds of thousands of times a second, and so costs no virtual call.
+
 #include <spdk/nvme.h>
 
+#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <utility>
 #include <vector>
 
+#include "native/core/base/linger_lock.h"
 #include "native/spdk/release.h"
+#include "native/spdk/transport_stats.h"
+
+#if SPDK_NVME_ASYNC_QUEUE_PAIRS
+#include "native/spdk/grouped_queue_pairs.h"
+#else
+#include "native/spdk/single_queue_pairs.h"
+#endif
 
 namespace spdk_nvme::spdk {
 
-/** SPDK's own counters for one RDMA device, or for TCP, by SPDK's names. */
-struct TransportStats {
-  std::string name;
-  std::vector<std::pair<const char*, uint64_t>> values;
-};
+#if SPDK_NVME_ASYNC_QUEUE_PAIRS
+using PolledQueuePairs = GroupedQueuePairs;
+#else
+using PolledQueuePairs = SingleQueuePairs;
+#endif
 
 /**
- * The I/O queue pairs of one controller that one thread polls: in a poll group if those of the release
- * support queue pairs that are destroyed (see kAsyncQueuePairs), otherwise each by itself. Not synchronised:
- * used by one thread at a time, handed over with happens-before.
+ * The interface. Not synchronised: used by one thread at a time, handed over with happens-before; where a function says so, by any.
+ *
+ * The end of queue pairs: the control thread requests that the thread that polls them disconnects them. That thread does so once
+ * disconnect_requested(), polls until disconnected(), and frees them. An implementation whose disconnect() waits rejects the
+ * request, and then the control thread frees them.
  */
-class PolledQueuePairs {
- public:
-  explicit PolledQueuePairs(spdk_nvme_ctrlr* controller) : controller_(controller) {}
-  ~PolledQueuePairs() = default;
-  PolledQueuePairs(const PolledQueuePairs&) = delete;
-  PolledQueuePairs& operator=(const PolledQueuePairs&) = delete;
+template <typename Pairs>
+concept QueuePairsOfThread = std::constructible_from<Pairs, spdk_nvme_ctrlr*> &&
+    requires(Pairs& pairs, const Pairs& seen, LingerLock& linger, std::chrono::microseconds patience) {
+  // Allocates one more queue pair and begins to connect it, which may wait. False if the target or SPDK rejected it.
+  { pairs.connect(uint32_t{}) } -> std::same_as<bool>;
+  // The progress of connecting all queue pairs; poll() in between.
+  { seen.connection() } -> std::same_as<typename Pairs::Connection>;
 
-  enum class Connection { pending, established, failed };
+  // Processes completions and CM events. Returns their number, or a negative errno if a queue pair failed. Never waits.
+  { pairs.poll() } -> std::same_as<int64_t>;
+  // Whether a queue pair has lost its connection, so that the next poll may destroy its CM id.
+  { seen.disturbed() } -> std::same_as<bool>;
+  // SPDK's own counters; empty where SPDK has none, or the lock is not free in time. Thread: any that does not hold the lock.
+  { seen.transport_stats(linger, patience) } -> std::same_as<std::vector<TransportStats>>;
 
-  /**
-   * Allocates one more queue pair and begins to connect it; before v22.05 this waits for the connection, up
-   * to the seconds that SPDK allows for a CM event. False if the target or SPDK rejected it.
-   */
-  bool connect(uint32_t queue_depth);
-  /** The progress of connecting all queue pairs; poll() in between. */
-  [[nodiscard]] Connection connection() const;
+  // Requests the disconnect; may be rejected. Thread: any, and so the next.
+  pairs.request_disconnect();
+  { seen.disconnect_requested() } -> std::same_as<bool>;
+  // Begins to disconnect all queue pairs, which may wait if it was not requested; poll() until disconnected().
+  pairs.disconnect();
+  { seen.disconnected() } -> std::same_as<bool>;
+  // Frees all queue pairs, once disconnected(). If the request was rejected it may come earlier: it disconnects them, and waits.
+  pairs.free();
 
-  /**
-   * Processes completions and CM events. Returns their number, or a negative errno if a queue pair failed.
-   */
-  int64_t poll();
-  /** Whether a queue pair has lost its connection, so that the next poll may destroy its CM id. */
-  [[nodiscard]] bool disturbed() const;
-
-  /** Whether SPDK has counters of its own. */
-  static constexpr bool has_transport_stats() { return kAsyncQueuePairs; }
-  /** SPDK's own counters; empty with releases without them. */
-  [[nodiscard]] std::vector<TransportStats> transport_stats() const;
-
-  /**
-   * Whether queue pairs are disconnected without waiting, so that the polling thread can do it between its
-   * other work. Otherwise free() disconnects and waits for the target.
-   */
-  static constexpr bool disconnect_without_waiting() { return kAsyncQueuePairs; }
-  /** Begins to disconnect all; poll() until disconnected(). Only with disconnect_without_waiting(). */
-  void disconnect();
-  /** Disconnects and waits until that is done, before free() of queue pairs that were never all connected. */
-  void disconnect_and_wait();
-  [[nodiscard]] bool disconnected() const { return gone_.size() == queue_pairs_.size(); }
-
-  /** Frees all queue pairs and the poll group. Disconnects those that are still connected, which may wait. */
-  void free();
-
-  [[nodiscard]] size_t size() const { return queue_pairs_.size(); }
-  [[nodiscard]] spdk_nvme_qpair* operator[](size_t index) const { return queue_pairs_[index]; }
-
- private:
-  static void on_disconnected(spdk_nvme_qpair* queue_pair, void* context);
-  void mark_gone(spdk_nvme_qpair* queue_pair);
-
-  spdk_nvme_ctrlr* controller_;
-  spdk_nvme_poll_group* group_ = nullptr;
-  std::vector<spdk_nvme_qpair*> queue_pairs_;
-  /** Queue pairs that SPDK has reported as disconnected, each once. */
-  std::vector<spdk_nvme_qpair*> gone_;
-  /**
-   * Queue pairs that have completed a command; only used with releases
-   * without spdk_nvme_qpair_is_connected().
-   */
-  size_t probed_ = 0;
+  { seen.size() } -> std::same_as<size_t>;
+  { seen[size_t{}] } -> std::same_as<spdk_nvme_qpair*>;
 };
+
+static_assert(QueuePairsOfThread<PolledQueuePairs>);
 
 }  // namespace spdk_nvme::spdk

@@ -20,7 +20,8 @@ namespace spdk_nvme::spdk {
  * outlive the queue pairs it polled. Before, connecting and disconnecting wait for CM events inside the call,
  * and poll groups keep pointers to destroyed queue pairs, so each queue pair is polled by itself.
  */
-inline constexpr bool kAsyncQueuePairs = SPDK_NVME_RELEASE >= 2205;
+#define SPDK_NVME_ASYNC_QUEUE_PAIRS (SPDK_NVME_RELEASE >= 2205)
+inline constexpr bool kAsyncQueuePairs = SPDK_NVME_ASYNC_QUEUE_PAIRS;
 
 /**
  * Whether SPDK and DPDK are archives, linked into the addon. Only calls from inside the addon reach the

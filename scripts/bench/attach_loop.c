@@ -1,6 +1,6 @@
 /*
  * The yardstick for attach and detach: what a program written straight against SPDK does, with the options that the
- * package passes (native/spdk/env.cc, connect.cc and queue_pairs.cc), so that both do the same work on the wire.
+ * package passes (native/spdk/env.cc, connect.cc and queue_pair_list.cc), so that both do the same work on the wire.
  *
  *   attach_loop TRANSPORT_ID HOST_NQN HOST_ID QUEUE_DEPTH KEEP_ALIVE_MS MEMORY_MB
  *

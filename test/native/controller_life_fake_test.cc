@@ -324,6 +324,7 @@ TEST_P(Schedule, EndsWithEverythingSettledOnceAndNothingLeft) {
   EXPECT_EQ(fake::target().polled_beside_unlocked, 0U)
       << "a queue pair could be destroyed beside an unlocked poll";
   EXPECT_EQ(fake::target().completed_while_connected, 0U) << "memory was given back too early";
+  EXPECT_EQ(fake::target().waits_outside_control, 0U) << "a thread that polls waited for the target";
   const spdk::DistinctId again(id_);
   EXPECT_STREQ(again.get().trsvcid, id_.trsvcid) << "the transport id is still taken";
   const uint64_t heard = owner_.heard();

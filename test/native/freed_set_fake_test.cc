@@ -30,13 +30,13 @@ TEST(FreedSet, IsPolledWithoutALookAtTheLock) {
   controller.drop = true;
   set.poll();
   ASSERT_FALSE(set.open_to_visits());
-  if (QueueSet::disconnected_by_owner()) {
-    set.request_disconnect();
-    while (!set.freed()) set.poll();
-  } else {
+  set.request_disconnect();
+  while (set.disconnect_pending()) set.poll();
+  if (set.serving()) {
     const LingerLock::ExclusiveGuard alone(*linger);
     set.free();
   }
+  while (!set.freed()) set.poll();
 
   const LingerLock::ExclusiveGuard connecting(*linger);
   QueueSet::Turn turn{.hot = true};

@@ -55,6 +55,11 @@ function faults(file: string, text: string): string[] {
 const releaseWords =
   /SPDK_NVME_RELEASE|SPDK_NVME_PATCHES|SPDK_VERSION_|native\/spdk\/release\.h|if constexpr \(!?spdk::|spdk::k[A-Z]|"[^"\n]*\bv2\d\.\d\d/;
 
+/** A function of native/spdk that has one answer for each release: code elsewhere would do one thing or the other by it. */
+const question = /\bconstexpr bool (\w+)\(\)/g;
+/** Those that may be asked: what SPDK cannot do is reported, and nothing is done in its place. */
+const answeredAnywhere = new Set(['can_verify']);
+
 /** Calls of the libraries below, which the binding leaves to the core, and their headers. */
 const libraryUse = /\b(?:spdk|rte|ibv|rdma)_\w+\(|#include <(?:spdk|rte_|infiniband|rdma)/;
 
@@ -81,6 +86,17 @@ describe('the layers of native code', () => {
     const users = files.filter((file) => releaseWords.test(source(file)));
     expect(users).not.toEqual([]);
     expect(users.filter((file) => !file.startsWith('native/spdk/'))).toEqual([]);
+  });
+
+  it('ask nowhere else which release it is', () => {
+    const questions = files
+      .filter((file) => file.startsWith('native/spdk/') && file.endsWith('.h'))
+      .flatMap((file) => [...source(file).matchAll(question)].map(([, name = '']) => name));
+    expect(questions).toContain('can_verify');
+    const asked = files
+      .filter((file) => !file.startsWith('native/spdk/'))
+      .flatMap((file) => questions.filter((name) => new RegExp(`\\b${name}\\(`).test(source(file))));
+    expect(new Set(asked)).toEqual(answeredAnywhere);
   });
 
   it('call SPDK and its libraries below the binding only', () => {

@@ -48,8 +48,6 @@ constexpr auto kHandshakeOfLost = 20ms;
 constexpr auto kLookInterval = 1ms;
 /** What SPDK gets to shut down a controller that has just responded. */
 constexpr auto kShutdownLimit = 1'000ms;
-/** NVMe base specification, "Changed Namespace List": up to 1024 namespace ids. */
-constexpr uint32_t kChangedNamespacesBytes = 4096;
 /** "Asymmetric Namespace Access Change" and "Discovery Log Page Change", notices. */
 constexpr uint32_t kAnaLogChanged = 0x03;
 constexpr uint32_t kDiscoveryLogChanged = 0xf0;
@@ -284,7 +282,7 @@ void Connection::note_loss(Status why) {
 bool Connection::namespaces_changed() {
   if (lost()) return false;
   bool changed = std::exchange(namespaces_stale_, false);
-  if (changed && !spdk::reads_changed_namespaces()) read_changed_namespaces();
+  if (changed) read_changed_namespaces();
   if (std::exchange(changed_namespaces_read_, false)) {
     // It polls the admin queue without SPDK's own lock, so nothing else may destroy a CM id meanwhile.
     changed |=
@@ -301,13 +299,15 @@ bool Connection::namespaces_changed() {
   return !lost();
 }
 
-/** Reads the list of changes, without which the controller reports no further one. */
+/** Reads the list of changes, unless SPDK has: otherwise the controller reports no further one. */
 void Connection::read_changed_namespaces() {
+  const auto log = spdk::unread_log_of_namespaces();
+  if (!log) return;
   AdminCommand command;
   command.opcode = SPDK_NVME_OPC_GET_LOG_PAGE;
   command.namespace_id = SPDK_NVME_GLOBAL_NS_TAG;
-  command.cdw[0] = SPDK_NVME_LOG_CHANGED_NS_LIST | (kChangedNamespacesBytes / 4 - 1) << 16;
-  command.data.resize(kChangedNamespacesBytes);
+  command.cdw[0] = log->id | (log->bytes / 4 - 1) << 16;
+  command.data.resize(log->bytes);
   command.done = [this](const AdminResult& result) { changed_namespaces_read_ = result.status.ok(); };
   admin_commands_.add(std::move(command));
 }
@@ -362,26 +362,31 @@ void Connection::disconnect(bool dead) {
     spdk_nvme_ctrlr_fail(controller_);
     lost_ = true;
   }
-  if (!QueueSet::disconnected_by_owner()) return;
   for (const auto& set : sets_) set->request_disconnect();
+  if (!any_set(&QueueSet::disconnect_pending)) return;
   if (io_ != nullptr) io_->wake_pollers();
-  poll_until_sets(&QueueSet::disconnecting);
+  poll_while_any(&QueueSet::disconnect_pending);
 }
 
 void Connection::free() {
-  if (QueueSet::disconnected_by_owner()) {
-    poll_until_sets(&QueueSet::freed);
-  } else {
+  if (any_set(&QueueSet::serving)) {
     const LingerLock::ExclusiveGuard alone(*context_.linger);
-    for (const auto& set : sets_) set->free();
+    for (const auto& set : sets_) {
+      if (set->serving()) set->free();
+    }
   }
+  poll_while_any(&QueueSet::disconnecting);
 }
 
-/** Polls until all sets are so far. */
-void Connection::poll_until_sets(bool (QueueSet::*reached)() const) {
+bool Connection::any_set(SetState is) const {
+  return std::ranges::any_of(sets_, [is](const auto& set) { return ((*set).*is)(); });
+}
+
+void Connection::poll_while_any(SetState is) {
+  if (!any_set(is)) return;
   poll_until([&] {
     serve_left_sets();
-    return std::ranges::all_of(sets_, [&](const auto& set) { return ((*set).*reached)(); });
+    return !any_set(is);
   });
 }
 
@@ -408,8 +413,7 @@ void Connection::destroy(const LingerLock::ExclusiveGuard& /*held*/) {
   if (controller_ == nullptr) return;
   // SPDK shuts the controller down with a command, and the target may stop responding at any moment.
   const Deadlines::Scope deadline(context_.services->deadlines, kShutdownLimit, [this] {
-    // Other releases do not wait there, see below.
-    if (spdk::DetachAttempt::waits_in_poll()) watch_->disconnect_established();
+    spdk::DetachAttempt::interrupt(*watch_);
     return false;
   });
   spdk::DetachAttempt attempt(controller_);

@@ -122,7 +122,7 @@ class Connection {
   // The end, in this order.
 
   /**
-   * Begins to disconnect every queue pair, where the release can do that without waiting.
+   * Has every queue pair disconnected that the thread which serves it can disconnect without waiting.
    * @param dead the target does not respond: SPDK is not to wait for it in each of these steps
    */
   void disconnect(bool dead);
@@ -143,7 +143,9 @@ class Connection {
   bool wait_for_controller(const std::function<void()>& call, LingerSide side);
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
-  void poll_until_sets(bool (QueueSet::*reached)() const);
+  using SetState = bool (QueueSet::*)() const;
+  [[nodiscard]] bool any_set(SetState is) const;
+  void poll_while_any(SetState is);
   void serve_left_sets();
   void destroy(const LingerLock::ExclusiveGuard& held);
   [[nodiscard]] std::chrono::milliseconds silence_limit() const;

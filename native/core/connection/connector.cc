@@ -33,14 +33,6 @@ using Clock = std::chrono::steady_clock;
  * error with every poll of a controller that died at the wrong moment, for half a minute.
  */
 constexpr auto kEagerTime = 100ms;
-constexpr bool kMayOutlast = spdk::ConnectAttempt::may_outlast_its_connections();
-/** Between polls of a connect whose call was cancelled: each logs an error, where SPDK takes long to end it. */
-constexpr auto kAbandonedPause = kMayOutlast ? 250ms : 5ms;
-/**
- * How long such a connect is still polled, at most, when the environment ends, which does not wait for what takes long. Most end
- * immediately; over RDMA only the time limit of the attach ends one whose target does not respond.
- */
-constexpr auto kLastPolls = kMayOutlast ? 0ms : 1'000ms;
 /** After this many polls SPDK has noticed that its connections are disconnected. */
 constexpr int kPollsInVain = 20;
 /**
@@ -303,10 +295,10 @@ void Connector::destroy_abandoned(const std::function<void(std::chrono::microsec
   std::optional<Clock::time_point> last;
   while (abandoned_.call->poll() == spdk::ConnectAttempt::Progress::pending) {
     if (!last && stop_.at_least(StopRequest::Level::abandon)) {
-      last = Clock::now() + std::min(kLastPolls, stop_.patience());
+      last = Clock::now() + std::min(spdk::ConnectAttempt::last_polls(), stop_.patience());
     }
     if (last && Clock::now() >= *last) return distinct_id_.reset();
-    pause(kAbandonedPause);
+    pause(spdk::ConnectAttempt::abandoned_pause());
   }
   if (auto* const controller = abandoned_.call->controller(); controller != nullptr) {
     Connection(context_, controller, {}, request_.connect, abandoned_.watch, stop_).destroy_unserved(alone);

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "native/spdk/queue_pairs.h"
+#include "native/spdk/transport_stats.h"
 
 namespace spdk_nvme {
 
@@ -33,9 +33,7 @@ struct ControllerStats {
   uint64_t idle_polls = 0;
   /** Polls that were put off because another thread held the linger lock. */
   uint64_t lock_waits = 0;
-  /**
-   * Times the linger lock's exclusive side was taken, and how often it had to wait for a thread that polled.
-   */
+  /** Times the linger lock's exclusive side was taken, and how often it had to wait for a thread that polled. */
   uint64_t linger_locks = 0;
   uint64_t linger_waits = 0;
   /** SPDK's own counts, where the release has them; empty while the linger lock is held. */

@@ -6,16 +6,13 @@
 #include <vector>
 
 #include "native/core/base/counter.h"
-#include "native/spdk/queue_pairs.h"
+#include "native/spdk/transport_stats.h"
 
 namespace spdk_nvme {
 
 class QueueSet;
 
-/**
- * Counters of the threads that poll for one controller, over all of its connections, and
- * access to SPDK's own counters.
- */
+/** Counters of the threads that poll for one controller, over all of its connections, and access to SPDK's own counters. */
 class IoStats {
  public:
   /** The counters of one thread, on its own cache line. */

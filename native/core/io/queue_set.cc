@@ -9,9 +9,7 @@ namespace spdk_nvme {
 
 namespace {
 
-/**
- * A poller also serves other controllers: if the lock is not free within this time, it tries again in its next turn.
- */
+/** A poller also serves other controllers: if the lock is not free within this time, it tries again in its next turn. */
 constexpr std::chrono::microseconds kPatience{500};
 
 }  // namespace
@@ -35,7 +33,7 @@ bool QueueSet::connect(uint32_t queue_depth, Clock::time_point deadline, const S
 
 QueueSet::Turn QueueSet::poll() {
   const LogScope scope(history_.get());
-  if (disconnect_requested_.load(std::memory_order_acquire)) return disconnect_step();
+  if (pairs_.disconnect_requested()) return disconnect_step();
   return serve();
 }
 
@@ -112,7 +110,7 @@ QueueSet::Turn QueueSet::disconnect_step() {
   const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
   if (!alone.held()) return {.hot = true};
   if (freed()) return {};
-  if (phase() == Phase::serving) {
+  if (serving()) {
     pairs_.disconnect();
     phase_.store(Phase::disconnecting, std::memory_order_release);
   }
@@ -133,18 +131,23 @@ uint64_t QueueSet::in_flight() const {
 
 void QueueSet::for_each_piece(size_t index, uint32_t slot,
                               const std::function<void(spdk_nvme_qpair* queue_pair, void* context)>& call) {
-  if (phase() != Phase::serving) return;
+  if (!serving()) return;
   rings_[index]->for_each_piece(slot, [&](void* context) { call(pairs_[index], context); });
   rings_[index]->notify();
 }
 
 void QueueSet::for_each_pair(const std::function<void(spdk_nvme_qpair* queue_pair)>& call) {
-  if (phase() != Phase::serving) return;
+  if (!serving()) return;
   for (size_t i = 0; i < rings_.size(); i++) call(pairs_[i]);
 }
 
 void QueueSet::disconnect_and_free() {
-  pairs_.disconnect_and_wait();
+  pairs_.disconnect();
+  const Backoff backoff;
+  while (!pairs_.disconnected()) {
+    pairs_.poll();
+    backoff.pause();
+  }
   free();
 }
 
@@ -159,11 +162,7 @@ void QueueSet::free() {
 }
 
 std::vector<spdk::TransportStats> QueueSet::transport_stats() {
-  if (!spdk::PolledQueuePairs::has_transport_stats()) return {};
-  // No thread polls meanwhile.
-  const LingerLock::ExclusiveGuard alone(*linger_, kPatience);
-  if (!alone.held() || freed()) return {};
-  return pairs_.transport_stats();
+  return pairs_.transport_stats(*linger_, kPatience);
 }
 
 }  // namespace spdk_nvme

@@ -78,21 +78,22 @@ class QueueSet {
   [[nodiscard]] Clock::time_point looked_at() const { return looked_at_.load(std::memory_order_relaxed); }
   /** Whether a visitor may poll. Thread: any. */
   [[nodiscard]] bool open_to_visits() const {
-    return !disturbed_.load(std::memory_order_relaxed) &&
-           !disconnect_requested_.load(std::memory_order_acquire);
+    return !disturbed_.load(std::memory_order_relaxed) && !pairs_.disconnect_requested();
   }
 
   /** SPDK's own counters; empty if the lock is not free soon. Not for a thread that holds it. */
   [[nodiscard]] std::vector<spdk::TransportStats> transport_stats();
 
-  /** Whether the owner disconnects and frees the queue pairs; otherwise the control thread calls free(). */
-  static constexpr bool disconnected_by_owner() {
-    return spdk::PolledQueuePairs::disconnect_without_waiting();
-  }
-  /** Requests that the owner disconnects and frees them in its next turns. Only with disconnected_by_owner(). */
-  void request_disconnect() { disconnect_requested_.store(true, std::memory_order_release); }
-  /** Whether the owner has begun to disconnect, and whether it is done. Thread: any. */
-  [[nodiscard]] bool disconnecting() const { return phase() >= Phase::disconnecting; }
+  /**
+   * Requests that the owner disconnects and frees the queue pairs in its next turns. Where that would make the owner wait, nothing
+   * is pending afterwards, and the set continues to serve until free().
+   */
+  void request_disconnect() { pairs_.request_disconnect(); }
+  /** Whether the owner has not yet begun what was requested. Thread: any. */
+  [[nodiscard]] bool disconnect_pending() const { return pairs_.disconnect_requested() && serving(); }
+  // What it does: one of these. Thread: any.
+  [[nodiscard]] bool serving() const { return phase() == Phase::serving; }
+  [[nodiscard]] bool disconnecting() const { return phase() == Phase::disconnecting; }
   [[nodiscard]] bool freed() const { return phase() == Phase::freed; }
 
   /** Pieces of commands that SPDK has. Thread: any. */
@@ -113,7 +114,7 @@ class QueueSet {
 
   /** Ends the queue pairs after a failed connect(); waits. Thread: control. Holds: linger lock (exclusive). */
   void disconnect_and_free();
-  /** Frees all queue pairs; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
+  /** Frees the queue pairs of a set that serves; may wait inside SPDK. Thread: control. Holds: linger lock (exclusive). */
   void free();
 
   /**
@@ -141,7 +142,6 @@ class QueueSet {
   const std::shared_ptr<History> history_;
   const std::shared_ptr<IoStats> stats_;
   std::atomic<Phase> phase_{Phase::serving};
-  std::atomic<bool> disconnect_requested_{false};
   /**
    * Held by the thread that polls, inside the shared side of the linger lock. Only tried: a thread
    * that does not get it skips this turn. It guards pairs_ and what the rings call the polling thread's own.

@@ -60,10 +60,17 @@ spdk_nvme_poll_group* spdk_nvme_poll_group_create(void* context, spdk_nvme_accel
 
 extern "C" {
 
-int spdk_nvme_poll_group_get_stats(spdk_nvme_poll_group* /*group*/, spdk_nvme_poll_group_stat** /*stats*/) {
-  return -ENOTSUP;
+int spdk_nvme_poll_group_get_stats(spdk_nvme_poll_group* /*group*/, spdk_nvme_poll_group_stat** stats) {
+  auto* const tcp = new spdk_nvme_transport_poll_group_stat{};
+  tcp->trtype = SPDK_NVME_TRANSPORT_TCP;
+  *stats = new spdk_nvme_poll_group_stat{1, new spdk_nvme_transport_poll_group_stat* [1] { tcp }};
+  return 0;
 }
-void spdk_nvme_poll_group_free_stats(spdk_nvme_poll_group* /*group*/, spdk_nvme_poll_group_stat* /*stats*/) {}
+void spdk_nvme_poll_group_free_stats(spdk_nvme_poll_group* /*group*/, spdk_nvme_poll_group_stat* stats) {
+  delete *stats->transport_stat;
+  delete[] stats->transport_stat;
+  delete stats;
+}
 }
 
 #endif

@@ -2,13 +2,16 @@
 
 #include "fake_spdk.h"
 
+#include <pthread.h>
 #include <spdk/env.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 
 #include "fake_target.h"
 #include "native/spdk/env.h"
@@ -40,6 +43,13 @@ void carry_out(spdk_nvme_ctrlr& controller, const FakeCommand& command) {
     if (command.opcode == SPDK_NVME_OPC_WRITE) memcpy(ns.data.data() + at, address, length);
     at += length;
   }
+}
+
+/** Notes a wait for the target. */
+void note_wait() {
+  std::array<char, 16> name{};
+  pthread_getname_np(pthread_self(), name.data(), name.size());
+  if (!std::string_view(name.data()).starts_with("spdk-control")) fake::target().waits_outside_control++;
 }
 
 int send(spdk_nvme_qpair* queue_pair, FakeCommand command) {
@@ -295,6 +305,7 @@ int spdk_nvme_ctrlr_connect_io_qpair(spdk_nvme_ctrlr* /*controller*/, spdk_nvme_
 
 void spdk_nvme_ctrlr_disconnect_io_qpair(spdk_nvme_qpair* queue_pair) {
   if (queue_pair->group != nullptr) return fake::disconnect_in_group(*queue_pair);
+  note_wait();
   queue_pair->failed = true;
 }
 

@@ -38,6 +38,8 @@ struct Target {
   std::atomic<uint64_t> queue_pair_polls{0};
   /** Those of them while SPDK polled the admin queue without its lock. */
   std::atomic<uint64_t> polled_beside_unlocked{0};
+  /** Calls that wait for the target while they disconnect a queue pair, by another thread than a control thread. */
+  std::atomic<uint64_t> waits_outside_control{0};
   /** Commands that completed because their queue pair was freed while the target could still reach their memory. */
   std::atomic<uint64_t> completed_while_connected{0};
 };

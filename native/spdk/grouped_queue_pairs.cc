@@ -1,0 +1,108 @@
+#include "native/spdk/release.h"
+
+#if SPDK_NVME_ASYNC_QUEUE_PAIRS
+
+#include <algorithm>
+
+#include "native/spdk/grouped_queue_pairs.h"
+
+namespace spdk_nvme::spdk {
+
+bool GroupedQueuePairs::connect(uint32_t queue_depth) {
+  if (group_ == nullptr) group_ = spdk_nvme_poll_group_create(this, nullptr);
+  if (group_ == nullptr) return false;
+  spdk_nvme_io_qpair_opts settings = options(queue_depth);
+  settings.async_mode = true;
+  spdk_nvme_qpair* queue_pair = spdk_nvme_ctrlr_alloc_io_qpair(controller_, &settings, sizeof(settings));
+  if (queue_pair == nullptr) return false;
+  if (spdk_nvme_poll_group_add(group_, queue_pair) != 0 ||
+      spdk_nvme_ctrlr_connect_io_qpair(controller_, queue_pair) != 0) {
+    spdk_nvme_ctrlr_free_io_qpair(queue_pair);
+    return false;
+  }
+  queue_pairs_.push_back(queue_pair);
+
+#if SPDK_NVME_RELEASE < 2309
+  // A command is queued until its queue pair is connected: any completion, also an error, proves that.
+  spdk_nvme_cmd probe{};
+  probe.opc = SPDK_NVME_OPC_FLUSH;
+  probe.nsid = 1;
+  const auto on_probed = [](void* self, const spdk_nvme_cpl*) {
+    static_cast<GroupedQueuePairs*>(self)->probed_++;
+  };
+  return spdk_nvme_ctrlr_cmd_io_raw(controller_, queue_pair, &probe, nullptr, 0, on_probed, this) == 0;
+#else
+  return true;
+#endif
+}
+
+GroupedQueuePairs::Connection GroupedQueuePairs::connection() const {
+  if (disturbed()) return Connection::failed;
+#if SPDK_NVME_RELEASE < 2309
+  const bool connected = probed_ >= queue_pairs_.size();
+#else
+  const bool connected = std::ranges::all_of(queue_pairs_, spdk_nvme_qpair_is_connected);
+#endif
+  return connected ? Connection::established : Connection::pending;
+}
+
+int64_t GroupedQueuePairs::poll() {
+  return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
+}
+
+std::vector<TransportStats> GroupedQueuePairs::transport_stats(LingerLock& linger,
+                                                               std::chrono::microseconds patience) const {
+  std::vector<TransportStats> all;
+  // No thread polls meanwhile.
+  const LingerLock::ExclusiveGuard alone(linger, patience);
+  spdk_nvme_poll_group_stat* stats = nullptr;
+  if (!alone.held() || group_ == nullptr || spdk_nvme_poll_group_get_stats(group_, &stats) != 0) return all;
+  for (uint32_t i = 0; i < stats->num_transports; i++) {
+    const spdk_nvme_transport_poll_group_stat& transport = *stats->transport_stat[i];
+    if (transport.trtype == SPDK_NVME_TRANSPORT_RDMA) {
+      for (uint32_t device = 0; device < transport.rdma.num_devices; device++) {
+        const spdk_nvme_rdma_device_stat& counts = transport.rdma.device_stats[device];
+        all.push_back({counts.name,
+                       {{"polls", counts.polls},
+                        {"idlePolls", counts.idle_polls},
+                        {"completions", counts.completions},
+                        {"queuedRequests", counts.queued_requests},
+                        {"sends", counts.total_send_wrs},
+                        {"sendDoorbells", counts.send_doorbell_updates},
+                        {"receives", counts.total_recv_wrs},
+                        {"receiveDoorbells", counts.recv_doorbell_updates}}});
+      }
+    } else if (transport.trtype == SPDK_NVME_TRANSPORT_TCP) {
+      const spdk_nvme_tcp_stat& counts = transport.tcp;
+      all.push_back({"tcp",
+                     {{"polls", counts.polls},
+                      {"idlePolls", counts.idle_polls},
+                      {"socketCompletions", counts.socket_completions},
+                      {"completions", counts.nvme_completions},
+                      {"submittedRequests", counts.submitted_requests},
+                      {"queuedRequests", counts.queued_requests}}});
+    }
+  }
+  spdk_nvme_poll_group_free_stats(group_, stats);
+  return all;
+}
+
+void GroupedQueuePairs::free() {
+  free_all();
+  gone_.clear();
+  if (group_ != nullptr) spdk_nvme_poll_group_destroy(group_);
+  group_ = nullptr;
+}
+
+void GroupedQueuePairs::on_disconnected(spdk_nvme_qpair* queue_pair, void* context) {
+  static_cast<GroupedQueuePairs*>(context)->mark_gone(queue_pair);
+}
+
+/** Notes a queue pair once: SPDK repeats the report in every poll until it leaves its group. */
+void GroupedQueuePairs::mark_gone(spdk_nvme_qpair* queue_pair) {
+  if (std::ranges::find(gone_, queue_pair) == gone_.end()) gone_.push_back(queue_pair);
+}
+
+}  // namespace spdk_nvme::spdk
+
+#endif
