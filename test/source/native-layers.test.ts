@@ -66,6 +66,15 @@ const libraryUse = /\b(?:spdk|rte|ibv|rdma)_\w+\(|#include <(?:spdk|rte_|infinib
 const source = (file: string) => fs.readFileSync(path.join(root, file), 'utf8');
 
 describe('the layers of native code', () => {
+  it('have a README each that names every file', () => {
+    const folders = [...layers, 'native/spdk/interpose'];
+    const unnamed = files.filter((file) => {
+      const folder = folders.findLast((name) => file.startsWith(`${name}/`)) ?? '';
+      return !source(`${folder}/README.md`).includes(`\`${path.parse(file).name}\``);
+    });
+    expect(unnamed).toEqual([]);
+  });
+
   it('hold every file', () => {
     expect(files.length).toBeGreaterThan(80);
     expect(files.filter((file) => layerOf(file) < 0)).toEqual([]);
