@@ -1,10 +1,10 @@
 // The memory of one queue pair’s commands and completions, which native code shares.
 
 import type { NativeQueuePair } from '../native/contract.js';
-import { commandWord, ioOpcodes, ringLayout } from '../native/ring-layout.js';
+import { commandWord, ioOpcodes, partsOfRing, ringLayout } from '../native/ring-layout.js';
 
 // Not used as imports, which V8 looks up each time: describing a command would take a fifth longer.
-const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
+const { commandWords, maxSegments, segmentWords } = ringLayout;
 const { pendingWord, cancelsWord, completedWord, wakeWord } = ringLayout;
 const word = commandWord;
 const twoTo32 = 4_294_967_296;
@@ -59,13 +59,14 @@ export class Ring {
     this.#alone = polls && native.poller() < 0;
     this.capacity = native.capacity();
     this.#words = new Uint32Array(native.memory());
-    this.#submissions = headerWords;
-    this.#completions = this.#submissions + this.capacity;
-    this.#statuses = this.#completions + this.capacity;
-    this.#results = this.#statuses + this.capacity;
-    this.#commands = this.#results + this.capacity;
-    this.#segments = this.#commands + this.capacity * commandWords;
-    this.#mask = this.capacity - 1; // a power of two, see queue_set.cc
+    const parts = partsOfRing(this.capacity);
+    this.#submissions = parts.submissions;
+    this.#completions = parts.completions;
+    this.#statuses = parts.statuses;
+    this.#results = parts.results;
+    this.#commands = parts.commands;
+    this.#segments = parts.segments;
+    this.#mask = this.capacity - 1; // a power of two, see io_queues.cc
     this.#free = new Uint32Array(this.capacity);
     for (let slot = 0; slot < this.capacity; slot++) this.#free[slot] = slot;
     this.#freeCount = this.capacity;

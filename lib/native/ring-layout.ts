@@ -13,6 +13,19 @@ export const ringLayout = {
   wakeWord: 17,
 } as const;
 
+/** Where the parts of a ring with this many slots begin. */
+export function partsOfRing(slots: number) {
+  const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
+  const submissions = headerWords;
+  const completions = submissions + slots;
+  const statuses = completions + slots;
+  const results = statuses + slots;
+  const commands = results + slots;
+  const segments = commands + slots * commandWords;
+  const end = segments + slots * maxSegments * segmentWords;
+  return { submissions, completions, statuses, results, commands, segments, end };
+}
+
 /** Words of a command’s slot. */
 export const commandWord = {
   operation: 0,

@@ -3,7 +3,7 @@
 import { hostError } from '../errors/command-status.js';
 import { eventLoop } from '../internal/event-loop.js';
 import type { NativeAbortOutcome, NativeQueuePair } from '../native/contract.js';
-import { commandWord, ioOpcodes, ringLayout } from '../native/ring-layout.js';
+import { commandWord, ioOpcodes, partsOfRing, ringLayout } from '../native/ring-layout.js';
 import type { PollingMode } from '../options/attach.js';
 import { comesBack, type RingCommand, readCommand } from './command.js';
 import type { Connection, Sent } from './connection.js';
@@ -48,6 +48,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   readonly #capacity: number;
   readonly #polling: PollingMode;
   readonly #poller: number;
+  readonly #parts: ReturnType<typeof partsOfRing>;
   readonly #words: Uint32Array<ArrayBuffer>;
   readonly #busy = new Set<number>();
   /** What the controller has, by slot. */
@@ -64,9 +65,8 @@ export class MemoryQueuePair implements NativeQueuePair {
     this.#capacity = capacity;
     this.#polling = polling;
     this.#poller = poller;
-    const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
-    const words = headerWords + capacity * (4 + commandWords + maxSegments * segmentWords);
-    this.#words = new Uint32Array(new ArrayBuffer(words * 4));
+    this.#parts = partsOfRing(capacity);
+    this.#words = new Uint32Array(new ArrayBuffer(this.#parts.end * 4));
   }
 
   memory(): ArrayBuffer {
@@ -159,7 +159,7 @@ export class MemoryQueuePair implements NativeQueuePair {
   }
 
   #queued(index: number): number {
-    return ringLayout.headerWords + (index & (this.#capacity - 1));
+    return this.#parts.submissions + (index & (this.#capacity - 1));
   }
 
   /** A slot that there is not, or whose last command has not completed. */
@@ -270,12 +270,12 @@ export class MemoryQueuePair implements NativeQueuePair {
     else this.counts.completed++;
     if (status !== 0 && status !== abortedStatus) this.counts.failed++;
     const words = this.#words;
-    const queue = ringLayout.headerWords + this.#capacity;
-    words[queue + this.#capacity + slot] = status;
-    words[queue + 2 * this.#capacity + slot] = result; // modulo 2^32, as typed arrays store
+    const { completions, statuses, results } = this.#parts;
+    words[statuses + slot] = status;
+    words[results + slot] = result; // modulo 2^32, as typed arrays store
     if (words[this.#commandAt(slot)] === ioOpcodes.raw)
       words[this.#commandAt(slot) + commandWord.resultHigh] = result / 2 ** 32;
-    words[queue + (this.#completed & (this.#capacity - 1))] = slot;
+    words[completions + (this.#completed & (this.#capacity - 1))] = slot;
     this.#completed = (this.#completed + 1) >>> 0;
     words[ringLayout.completedWord] = this.#completed;
     if (words[ringLayout.wakeWord] === 0) return;
@@ -284,12 +284,11 @@ export class MemoryQueuePair implements NativeQueuePair {
   }
 
   #commandAt(slot: number): number {
-    return ringLayout.headerWords + this.#capacity * 4 + slot * ringLayout.commandWords;
+    return this.#parts.commands + slot * ringLayout.commandWords;
   }
 
   #segmentsAt(slot: number): number {
-    const { headerWords, commandWords, maxSegments, segmentWords } = ringLayout;
-    return headerWords + this.#capacity * (4 + commandWords) + slot * maxSegments * segmentWords;
+    return this.#parts.segments + slot * ringLayout.maxSegments * ringLayout.segmentWords;
   }
 }
 

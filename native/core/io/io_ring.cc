@@ -55,15 +55,14 @@ bool is_aborted(uint32_t status) {
 IoRing::IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
     : memory_(std::move(memory)),
       capacity_(capacity),
-      word_count_(kHeaderWords +
-                  static_cast<size_t>(capacity) * (4 + kCommandWords + kMaxSegments * kSegmentWords)),
+      word_count_(Parts(capacity).end),
       words_(new (std::align_val_t(kCacheLine)) uint32_t[word_count_]()),
-      submission_queue_(words_.get() + kHeaderWords),
-      completion_queue_(submission_queue_ + capacity),
-      statuses_(completion_queue_ + capacity),
-      results_(statuses_ + capacity),
-      commands_(results_ + capacity),
-      segments_(commands_ + static_cast<size_t>(capacity) * kCommandWords),
+      submission_queue_(words_.get() + Parts(capacity).submission_queue),
+      completion_queue_(words_.get() + Parts(capacity).completion_queue),
+      statuses_(words_.get() + Parts(capacity).statuses),
+      results_(words_.get() + Parts(capacity).results),
+      commands_(words_.get() + Parts(capacity).commands),
+      segments_(words_.get() + Parts(capacity).segments),
       slots_(capacity) {
   assert(std::has_single_bit(capacity));
 }
@@ -182,10 +181,7 @@ const NamespaceEntry* IoRing::find_namespace(uint32_t id) {
   return last_namespace_;
 }
 
-/**
- * Checks the next piece of a command against the namespace and the memory, and passes it to
- * SPDK. 0 or a negative errno.
- */
+/** Checks the next piece of a command against the namespace and the memory, and passes it to SPDK. 0 or a negative errno. */
 int IoRing::start(spdk_nvme_qpair* queue_pair, Slot& slot, Piece& piece) {
   const IoCommand& command = slot.command;
   const NamespaceEntry* entry = find_namespace(command.namespace_id);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace spdk_nvme {
@@ -16,14 +17,30 @@ struct RingLayout {
   static constexpr uint32_t kMaxSegments = 16;
   static constexpr uint32_t kSegmentWords = 3;
 
+  /** Where the parts of a ring with so many slots begin. */
+  struct Parts {
+    explicit constexpr Parts(size_t slots)
+        : completion_queue(submission_queue + slots),
+          statuses(completion_queue + slots),
+          results(statuses + slots),
+          commands(results + slots),
+          segments(commands + slots * kCommandWords),
+          end(segments + slots * kMaxSegments * kSegmentWords) {}
+
+    size_t submission_queue = kHeaderWords;
+    size_t completion_queue;
+    size_t statuses;
+    size_t results;
+    size_t commands;
+    size_t segments;
+    size_t end;
+  };
+
   /** Header words, written by JavaScript: operations that have not settled, including waiting ones... */
   static constexpr uint32_t kPendingWord = 0;
   /** ... and a number that changes when a command is cancelled. */
   static constexpr uint32_t kCancelsWord = 1;
-  /**
-   * Header words on a cache line of their own: how far the completion queue is filled, written
-   * by the polling thread...
-   */
+  /** Header words on a cache line of their own: how far the completion queue is filled, written by the polling thread... */
   static constexpr uint32_t kCompletedWord = 16;
   /**
    * ... and whether JavaScript wants a message at the next completion, and does not look until then: it sets it, and the

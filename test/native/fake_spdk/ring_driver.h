@@ -15,7 +15,11 @@ namespace spdk_nvme {
 class RingDriver {
  public:
   explicit RingDriver(IoRing& ring, uint32_t namespace_tag = 0)
-      : tag(namespace_tag), ring_(ring), words_(ring.words()), capacity_(ring.capacity()) {
+      : tag(namespace_tag),
+        ring_(ring),
+        words_(ring.words()),
+        capacity_(ring.capacity()),
+        parts_(ring.capacity()) {
     for (uint32_t slot = 0; slot < capacity_; slot++) free_.push_back(slot);
   }
 
@@ -61,10 +65,9 @@ class RingDriver {
     words[RingLayout::kSegments] =
         range.operation == RingLayout::raw ? 2 : static_cast<uint32_t>(segments.size());
     std::atomic_ref<uint32_t>(words[RingLayout::kCancel]).store(0, std::memory_order_relaxed);
-    uint32_t* part = words_ + RingLayout::kHeaderWords + capacity_ * (4 + RingLayout::kCommandWords) +
-                     slot * RingLayout::kMaxSegments * RingLayout::kSegmentWords;
+    uint32_t* part = words_ + parts_.segments + slot * RingLayout::kMaxSegments * RingLayout::kSegmentWords;
     for (const auto& segment : segments) part = std::copy(segment.begin(), segment.end(), part);
-    words_[RingLayout::kHeaderWords + tail_ % capacity_] = slot;
+    words_[parts_.submission_queue + tail_ % capacity_] = slot;
     tail_++;
     return slot;
   }
@@ -92,11 +95,10 @@ class RingDriver {
 
   std::vector<Completion> reap() {
     std::vector<Completion> all;
-    const uint32_t* completions = words_ + RingLayout::kHeaderWords + capacity_;
     const uint32_t tail = std::atomic_ref<uint32_t>(words_[RingLayout::kCompletedWord]).load();
     for (; reaped_ != tail; reaped_++) {
-      const uint32_t slot = completions[reaped_ % capacity_];
-      all.push_back({slot, completions[capacity_ + slot]});
+      const uint32_t slot = words_[parts_.completion_queue + reaped_ % capacity_];
+      all.push_back({slot, words_[parts_.statuses + slot]});
       free_.push_back(slot);
     }
     count_pending();
@@ -107,13 +109,12 @@ class RingDriver {
   void count_pending() {
     std::atomic_ref<uint32_t>(words_[RingLayout::kPendingWord]).store(static_cast<uint32_t>(busy()));
   }
-  uint32_t* command(uint32_t slot) {
-    return words_ + RingLayout::kHeaderWords + capacity_ * 4 + slot * RingLayout::kCommandWords;
-  }
+  uint32_t* command(uint32_t slot) { return words_ + parts_.commands + slot * RingLayout::kCommandWords; }
 
   IoRing& ring_;
   uint32_t* const words_;
   const uint32_t capacity_;
+  const RingLayout::Parts parts_;
   std::vector<uint32_t> free_;
   uint32_t tail_ = 0;
   uint32_t reaped_ = 0;
