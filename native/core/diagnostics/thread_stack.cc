@@ -13,9 +13,9 @@
 #include <fstream>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <vector>
 
+#include "native/core/base/backoff.h"
 #include "native/core/diagnostics/symbols.h"
 
 namespace spdk_nvme {
@@ -25,16 +25,13 @@ namespace {
 constexpr int kMostFrames = 64;
 /** A thread that has begun to walk its stack needs at most this long. */
 constexpr std::chrono::milliseconds kWalkLimit{1'000};
-constexpr std::chrono::microseconds kPause{200};
 
 /** One request at a time, and its result. Never destroyed, because a signal may arrive at any time. */
 struct Request {
   std::mutex mutex;
   /** The signal in use, once chosen. */
   int signal = 0;
-  /**
-   * The number of the request that waits for a result; 0 for none. The thread that takes it may write the result.
-   */
+  /** The number of the request that waits for a result; 0 for none. The thread that takes it may write the result. */
   std::atomic<int> open{0};
   int last = 0;
   sem_t responded;
@@ -110,10 +107,10 @@ bool send(pid_t thread, int signal, int number) {
 
 /** Polls, because ThreadSanitizer does not know the timed waits of the C library. */
 bool try_for(std::chrono::milliseconds limit, const std::function<bool()>& attempt) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const Backoff backoff;
   while (!attempt()) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(kPause);
+    if (backoff.elapsed() >= limit) return false;
+    backoff.pause();
   }
   return true;
 }
@@ -147,10 +144,7 @@ std::vector<void*> walk(pid_t thread, std::chrono::milliseconds patience) {
   return std::vector<void*>(asked.frames + first, asked.frames + asked.count);
 }
 
-/**
- * The first line of a file in the thread's /proc folder that begins with `prefix`, without
- * it; empty if there is none.
- */
+/** The first line of a file in the thread's /proc folder that begins with `prefix`, without it; empty if there is none. */
 std::string read_proc(pid_t thread, const char* file, const std::string& beginning = "") {
   std::ifstream stream("/proc/self/task/" + std::to_string(thread) + "/" + file);
   std::string line;
