@@ -10,9 +10,7 @@ namespace {
 /** A worker that is terminated, or a process that ends, waits at most this long for the target. */
 constexpr std::chrono::milliseconds kTeardownLimit{1'500};
 
-/**
- * The Node.js environment ends: JavaScript no longer runs, and all controllers are detached in bounded time.
- */
+/** The Node.js environment ends: JavaScript no longer runs, and all controllers are detached in bounded time. */
 void tear_down(void* self) {
   auto* data = static_cast<AddonData*>(self);
   data->channel->close();

@@ -8,9 +8,7 @@
 
 namespace spdk_nvme {
 
-/**
- * Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second check.
- */
+/** Throws a JavaScript TypeError with a code of the catalogue. lib/ checks first; this is the second check. */
 [[noreturn]] void reject_argument(Napi::Env env, const std::string& message);
 
 /** Reads the properties of an object that lib/ has completed and checked. */

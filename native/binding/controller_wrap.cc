@@ -16,9 +16,7 @@ namespace {
 
 /** More than any log page or firmware slice of one command. */
 constexpr size_t kMostAdminBytes = 1U << 20;
-/**
- * A thread that runs or sleeps responds immediately, even on a busy machine; one that the kernel holds never does.
- */
+/** A thread that runs or sleeps responds immediately, even on a busy machine; one that the kernel holds never does. */
 constexpr std::chrono::milliseconds kStackPatience{250};
 
 }  // namespace

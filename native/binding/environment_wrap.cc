@@ -222,10 +222,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   return wrap;
 }
 
-/**
- * Returns `{ id, memory }`, or null if no memory is left. The memory is dropped when
- * JavaScript can no longer reach it.
- */
+/** Returns `{ id, memory }`, or null if no memory is left. The memory is dropped when JavaScript can no longer reach it. */
 Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!environment_) reject_argument(env, "this object is not an environment");

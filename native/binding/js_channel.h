@@ -25,10 +25,7 @@ class JsChannel : public std::enable_shared_from_this<JsChannel> {
   /** Thread: any. */
   void post(Task task);
 
-  /**
-   * A JavaScript function that any thread may hold and release; it is called in tasks only.
-   * Thread: JavaScript.
-   */
+  /** A JavaScript function that any thread may hold and release; it is called in tasks only. Thread: JavaScript. */
   using Function = std::shared_ptr<Napi::FunctionReference>;
   Function keep(const Napi::Function& function);
 

@@ -6,9 +6,7 @@
 
 namespace spdk_nvme::spdk {
 
-/**
- * The limit for a controller without one of its own (MDTS 0), such as Linux's target over TCP, which rejects 16 MiB.
- */
+/** The limit for a controller without one of its own (MDTS 0), such as Linux's target over TCP, which rejects 16 MiB. */
 inline constexpr uint32_t kUnlimitedCommandBytes = 1U << 20;
 /**
  * The limit for any controller: a keyed SGL descriptor, which RDMA uses, has 24 bits for the length. This is the

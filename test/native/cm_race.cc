@@ -170,9 +170,7 @@ class Channel {
   }
 
   rdma_event_channel* channel_;
-  /**
-   * Guards parked_. SPDK's own lock does the same and does not help: the event arrives while neither thread holds it.
-   */
+  /** Guards parked_. SPDK's own lock does the same and does not help: the event arrives while neither thread holds it. */
   std::mutex mutex_;
   std::list<rdma_cm_event*> parked_;
 };

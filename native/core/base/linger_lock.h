@@ -46,9 +46,7 @@ class LingerLock {
 
   /** Takes the exclusive side; waits for every holder. */
   void lock();
-  /**
-   * Takes the exclusive side unless `patience` passes first. For threads that also serve other controllers.
-   */
+  /** Takes the exclusive side unless `patience` passes first. For threads that also serve other controllers. */
   [[nodiscard]] bool try_lock_for(std::chrono::microseconds patience);
   void unlock();
 
@@ -73,9 +71,7 @@ class LingerLock {
   std::atomic<uint64_t> waited_count_{0};
 };
 
-/**
- * Holds the shared side for a scope. Empty if it was created with `try_to_lock` and the lock was not free.
- */
+/** Holds the shared side for a scope. Empty if it was created with `try_to_lock` and the lock was not free. */
 class LingerLock::SharedGuard {
  public:
   SharedGuard(LingerLock& lock, size_t thread) : lock_(&lock), thread_(thread) { lock.lock_shared(thread); }

@@ -10,9 +10,7 @@
 
 namespace spdk_nvme {
 
-/**
- * Tasks that any thread posts to one thread, run in order. The owning thread sleeps here when it has nothing to do.
- */
+/** Tasks that any thread posts to one thread, run in order. The owning thread sleeps here when it has nothing to do. */
 class Mailbox {
  public:
   using Task = std::function<void()>;
@@ -45,9 +43,7 @@ class Mailbox {
     for (Task& task : rest) task();
   }
 
-  /**
-   * Ends the owner's sleep, or prevents the next one, without a task. Cheap while the owner is awake. Thread: any.
-   */
+  /** Ends the owner's sleep, or prevents the next one, without a task. Cheap while the owner is awake. Thread: any. */
   void nudge() {
     // Sequentially consistent on both sides: either the owner sees the nudge, or this thread sees it asleep.
     nudged_.store(true, std::memory_order_seq_cst);

@@ -19,9 +19,7 @@
 
 namespace spdk_nvme {
 
-/**
- * The status of a thread that could not be started: nothing has happened, and a later attempt may succeed.
- */
+/** The status of a thread that could not be started: nothing has happened, and a later attempt may succeed. */
 inline Status no_threads(const std::system_error& why) {
   return Status::failure(
       "ERR_SPDK_NO_THREADS",

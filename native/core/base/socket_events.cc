@@ -26,9 +26,7 @@ bool add_to(int events, int descriptor, uint32_t wanted) {
   return epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
-/**
- * Not by close(), which the addon wraps for SPDK's sockets: the wrap takes the lock that those who add a socket hold.
- */
+/** Not by close(), which the addon wraps for SPDK's sockets: the wrap takes the lock that those who add a socket hold. */
 void close_if_open(int& descriptor) {
   if (descriptor >= 0) syscall(SYS_close, std::exchange(descriptor, -1));
 }

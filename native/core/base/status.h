@@ -7,9 +7,7 @@
 
 namespace spdk_nvme {
 
-/**
- * An NVMe completion status as the controller sent it (NVMe base specification, "Completion Queue Entry").
- */
+/** An NVMe completion status as the controller sent it (NVMe base specification, "Completion Queue Entry"). */
 struct NvmeStatus {
   uint8_t sct = 0;
   uint8_t sc = 0;

@@ -49,9 +49,7 @@ struct NamespaceInfo {
   uint32_t tag = 0;
 };
 
-/**
- * What the controller said of itself when it was attached (NVMe base specification, "Identify Controller").
- */
+/** What the controller said of itself when it was attached (NVMe base specification, "Identify Controller"). */
 struct ControllerInfo {
   std::string model;
   std::string serial;

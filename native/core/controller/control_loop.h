@@ -44,9 +44,7 @@ class ControlLoop : public TurnTask {
   ControlLoop(std::shared_ptr<ControllerServices> services, ControllerRequest request,
               ControllerEvents events, std::function<void()> wake);
 
-  /**
-   * The first turn attaches the controller, and the last one detaches it. If the attach fails, the first turn is the last.
-   */
+  /** The first turn attaches the controller, and the last one detaches it. If the attach fails, the first turn is the last. */
   Clock::time_point turn() override;
 
   // Any thread, during a turn, before the first and after the last; see controller.h.

@@ -14,9 +14,8 @@
 namespace spdk_nvme {
 
 /**
- * What a controller said of itself and of its namespaces last. Outlives
- * connections: while there is none, the latest one's is kept. Written by the
- * control thread; that thread reads it without the lock, others get copies.
+ * What a controller said of itself and of its namespaces last. Outlives connections: while there is none, the latest one's is
+ * kept. Written by the control thread; that thread reads it without the lock, others get copies.
  */
 class Description {
  public:

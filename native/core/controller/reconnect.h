@@ -8,8 +8,8 @@
 namespace spdk_nvme {
 
 /**
- * What follows when a controller's connection is lost; names and
- * meanings are those of SPDK's bdev_nvme (bdev_nvme_set_options).
+ * What follows when a controller's connection is lost; names and meanings are those of SPDK's bdev_nvme
+ * (bdev_nvme_set_options).
  */
 struct ReconnectPolicy {
   static constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
@@ -71,9 +71,7 @@ class Reconnect {
   bool failing_fast_ = false;
 };
 
-/**
- * One step of a reset, on request or after a loss. A reset that ends without a connection is reported as a failure instead.
- */
+/** One step of a reset, on request or after a loss. A reset that ends without a connection is reported as a failure instead. */
 struct ResetStep {
   enum class Kind { begun, attempt_failed, failing_fast, done };
 

@@ -27,22 +27,16 @@ class DmaMemory {
   };
 
   DmaMemory() : regions_(kMaxRegions), pins_(kMaxRegions) {}
-  /**
-   * Frees the remaining regions. Everything that uses one, a controller or an ArrayBuffer, keeps this object alive.
-   */
+  /** Frees the remaining regions. Everything that uses one, a controller or an ArrayBuffer, keeps this object alive. */
   ~DmaMemory();
   DmaMemory(const DmaMemory&) = delete;
   DmaMemory& operator=(const DmaMemory&) = delete;
 
   /** Allocates zeroed memory on a page boundary. False if no memory or no number is left. */
   bool allocate(size_t size, uint32_t& id);
-  /**
-   * Frees a region that JavaScript no longer uses, or leaves that to free_unpinned() while commands use it.
-   */
+  /** Frees a region that JavaScript no longer uses, or leaves that to free_unpinned() while commands use it. */
   void drop(uint32_t id);
-  /**
-   * Drops for the garbage collector, which comes late: no effect if the region was freed, even if its number is reused.
-   */
+  /** Drops for the garbage collector, which comes late: no effect if the region was freed, even if its number is reused. */
   void drop(uint32_t id, uint64_t serial) {
     if (regions_[id].serial == serial) drop(id);
   }

@@ -10,9 +10,7 @@
 
 namespace spdk_nvme {
 
-/**
- * A copy of a command, made when the polling thread took it: JavaScript can write to the shared words at any time.
- */
+/** A copy of a command, made when the polling thread took it: JavaScript can write to the shared words at any time. */
 struct IoCommand : RingLayout {
   struct Segment {
     uint32_t region;
@@ -39,9 +37,7 @@ struct IoCommand : RingLayout {
   /** The opcode of a raw command. */
   uint32_t opcode = 0;
   std::array<uint32_t, kRawDwords> dwords{};
-  /**
-   * The segments of its data; none for a command without data. More than kMaxSegments: the command is malformed.
-   */
+  /** The segments of its data; none for a command without data. More than kMaxSegments: the command is malformed. */
   uint32_t segment_count = 0;
   std::array<Segment, kMaxSegments> segments;
 

@@ -38,10 +38,7 @@ struct alignas(64) Piece {
   [[nodiscard]] uint64_t bytes() const { return static_cast<uint64_t>(range.count) * command->block_size; }
 };
 
-/**
- * Passes a checked piece to SPDK as exactly one NVMe command; `done` gets the piece as
- * context. 0 or a negative errno.
- */
+/** Passes a checked piece to SPDK as exactly one NVMe command; `done` gets the piece as context. 0 or a negative errno. */
 int send_piece(spdk_nvme_ctrlr* controller, spdk_nvme_qpair* queue_pair, const NamespaceEntry& entry,
                Piece& piece, spdk_nvme_cmd_cb done);
 

@@ -13,10 +13,7 @@ class Environment;
  */
 void close_at_exit(const std::shared_ptr<Environment>& environment);
 
-/**
- * While it lives, an exit of the process does not wait: SPDK is being started, which cannot be
- * interrupted. Thread: any.
- */
+/** While it lives, an exit of the process does not wait: SPDK is being started, which cannot be interrupted. Thread: any. */
 class OpeningScope {
  public:
   OpeningScope();

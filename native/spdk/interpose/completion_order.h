@@ -112,10 +112,7 @@ class PolledDevices {
     context->ops.poll_cq = poll;
   }
 
-  /**
-   * The own poll function of a device that was added. Without a lock, because pollers call it
-   * all the time. Thread: any.
-   */
+  /** The own poll function of a device that was added. Without a lock, because pollers call it all the time. Thread: any. */
   [[nodiscard]] PollCq own(const ibv_context* context) const {
     const Device* const known = find(context);
     return known == nullptr ? nullptr : known->own.load(std::memory_order_acquire);

@@ -15,9 +15,7 @@ namespace spdk_nvme::spdk {
  */
 void defer_nested_disconnects();
 
-/**
- * Notes the completions that the current poll of this thread has taken from a completion queue and will handle.
- */
+/** Notes the completions that the current poll of this thread has taken from a completion queue and will handle. */
 void note_polled(std::span<ibv_wc> completions);
 
 }  // namespace spdk_nvme::spdk
