@@ -24,6 +24,14 @@ function queueMicrotaskByPromise(work: () => void): void {
 /** No module has queueMicrotask(). Jest and Sinon replace it; what they put there has its clock. */
 const realMicrotask = 'clock' in queueMicrotask ? queueMicrotaskByPromise : queueMicrotask;
 
+const { nextTick } = process;
+
+/** Calls when all microtasks have run, before the event loop goes on. */
+function afterMicrotasks(work: () => void): void {
+  // Called from a callback of the event loop, nextTick() alone would call before the microtasks.
+  microtasks.then(() => nextTick(work));
+}
+
 /**
  * The functions of the event loop; the rest of this package uses only these. Test runners replace the global ones by fake timers that do
  * not advance by themselves. Targets and SPDK run in real time, so time limits and reconnects must do so, too. Those of Node.js's modules
@@ -33,6 +41,8 @@ export const eventLoop = {
   setImmediate,
   clearImmediate,
   queueMicrotask: realMicrotask,
+  // Jest and Sinon may replace process.nextTick(), and there is no other of its kind.
+  afterMicrotasks: 'clock' in nextTick ? (work: () => void) => void setImmediate(work) : afterMicrotasks,
   setTimeout,
   clearTimeout,
   setInterval,

@@ -28,6 +28,11 @@ const idlePollMs = 100;
  * what completes meanwhile.
  */
 const spinUs = 10;
+/**
+ * How long one turn of the event loop goes on polling while completions are found: what their callers start in reply completes sooner than
+ * the loop comes round.
+ */
+const longestTurnMs = 0.5;
 /** Sets that this JavaScript thread polls in each turn of its event loop. */
 let polledSets = 0;
 
@@ -41,7 +46,7 @@ const patienceMs = 5;
 
 /**
  * Sees to it that completions are reaped while operations are pending. With `threads` the pollers call for it; with
- * `inline` this thread polls from the event loop, once a turn; with `adaptive` it does so too, and a poller calls for it
+ * `inline` this thread polls in each turn of the event loop; with `adaptive` it does so too, and a poller calls for it
  * when completions are rare.
  */
 export class CompletionLoop {
@@ -49,6 +54,10 @@ export class CompletionLoop {
   readonly #queuePairs: Reaped[] = [];
   readonly #busy = new Set<Reaped>();
   #turn: NodeJS.Immediate | undefined;
+  /** Whether this turn polls once more when JavaScript has dealt with what completed. */
+  #again = false;
+  /** When this turn ends at the latest, on the clock of `performance.now()`. */
+  #turnEnd = 0;
   /** Sets that the last turn polled, which are among `polledSets`. */
   #sets = 0;
   #idle: NodeJS.Timeout | undefined;
@@ -93,10 +102,11 @@ export class CompletionLoop {
 
   /** Makes this thread poll again, if it polls at all: commands were published, or are waited for. */
   resumePolling(): void {
-    if (this.#turn || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped) return;
+    if (this.#turn || this.#again || this.#busy.size === 0 || this.#mode === 'threads' || this.#stopped)
+      return;
     this.#inVainSince = undefined;
     this.#setResting(false);
-    this.#turn = eventLoop.setImmediate(this.#poll);
+    this.#turn = eventLoop.setImmediate(this.#begin);
   }
 
   stop(): void {
@@ -114,14 +124,26 @@ export class CompletionLoop {
     this.#sets = sets;
   }
 
+  readonly #begin = (): void => {
+    this.#turnEnd = eventLoop.now() + longestTurnMs;
+    this.#poll();
+  };
+
   readonly #poll = (): void => {
-    // Still set: the operations that start in here need no further turn.
+    // One of these is still set: the operations that start in here need no further turn.
     const worked = this.#reapBusy();
     this.#turn = undefined;
+    // Also when nothing is busy any more: those whose operations have completed may start others.
+    this.#again = worked && !this.#stopped && eventLoop.now() < this.#turnEnd;
+    if (this.#again) {
+      this.#inVainSince = undefined;
+      eventLoop.afterMicrotasks(this.#poll);
+      return;
+    }
     const over = this.#busy.size === 0 || this.#stopped;
     // A call of resumePolling() while polling comes to rest makes it go on.
     if (over || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#count(0);
-    else this.#turn ??= eventLoop.setImmediate(this.#poll);
+    else this.#turn ??= eventLoop.setImmediate(this.#begin);
   };
 
   #reapBusy(): boolean {

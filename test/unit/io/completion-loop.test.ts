@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { eventLoop } from '../../../lib/internal/event-loop.js';
 import { CompletionLoop, type Reaped } from '../../../lib/io/completion-loop.js';
 
 afterEach(() => {
@@ -98,6 +99,66 @@ it('a wake-up is withdrawn when the look after its request finds something', asy
   loop.start([queuePair]);
   loop.setBusy(queuePair, true);
   await vi.waitUntil(() => withdrawn >= 2);
+});
+
+describe('a turn that finds completions', () => {
+  /** A queue pair that has a completion at each poll, which takes an eighth of a millisecond; and what happens. */
+  const prepare = () => {
+    const seen: string[] = [];
+    let clock = 0;
+    const now = vi.spyOn(eventLoop, 'now').mockImplementation(() => clock);
+    onTestFinished(() => now.mockRestore());
+    const loop = new CompletionLoop('inline');
+    onTestFinished(() => loop.stop());
+    const queuePair: Reaped = {
+      poller: -1,
+      poll: () => {},
+      reap: () => {
+        clock += 0.125;
+        seen.push('completion');
+        // As a caller does that awaits an operation in a function of its own.
+        void Promise.resolve()
+          .then(() => {})
+          .then(() => seen.push('reply'));
+        return true;
+      },
+      requestWake: () => {},
+      withdrawWake: () => {},
+    };
+    loop.start([queuePair]);
+    loop.setBusy(queuePair, true);
+    return { loop, queuePair, seen };
+  };
+
+  it('polls again once their callers have replied, and gives way to the event loop after half a millisecond', async () => {
+    const { seen } = prepare();
+    await setImmediate();
+    expect(seen).toEqual(Array.from({ length: 4 }, () => ['completion', 'reply']).flat());
+  });
+
+  it('polls once more when nothing is busy: their callers may start others', async () => {
+    const { loop, queuePair, seen } = prepare();
+    const { reap } = queuePair;
+    let left = 3;
+    queuePair.reap = () => {
+      loop.setBusy(queuePair, false);
+      if (--left > 0) queueMicrotask(() => loop.setBusy(queuePair, true));
+      return reap.call(queuePair);
+    };
+    await setImmediate();
+    expect(seen).toEqual(Array.from({ length: 3 }, () => ['completion', 'reply']).flat());
+  });
+
+  it('does not poll again when it is stopped', async () => {
+    const { loop, queuePair, seen } = prepare();
+    const { reap } = queuePair;
+    queuePair.reap = () => {
+      queueMicrotask(() => loop.stop());
+      return reap.call(queuePair);
+    };
+    await setImmediate();
+    expect(seen).toEqual(['completion', 'reply']);
+  });
 });
 
 describe('how long a turn waits for a completion', () => {
