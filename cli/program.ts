@@ -20,7 +20,7 @@ import { addTop } from './commands/top.js';
 import { addZones } from './commands/zones.js';
 import { addExamples, usageMessage } from './engine/options/examples.js';
 import { keyError, withoutKeys } from './engine/options/key-options.js';
-import { explain, statusOfError, UsageError } from './engine/process/exit.js';
+import { explain, ownCode, statusOfError, UsageError } from './engine/process/exit.js';
 import { packageVersion } from './engine/process/package.js';
 import { lookUpTarget } from './engine/target/host-name.js';
 import { beginOutput, type OutputOptions, printError } from './engine/terminal/output.js';
@@ -104,10 +104,9 @@ export async function run(args: readonly string[], output: Output = processOutpu
 
 /** A failure for a program; the code of a failure of the command line itself is null. */
 function described(error: unknown) {
-  const coded = error instanceof Error && 'code' in error && typeof error.code === 'string';
   const message = error instanceof Error ? error.message : String(error);
   return {
-    code: coded ? (error.code as string) : null,
+    code: ownCode(error) ?? null,
     message: withoutKeys(message),
     exitStatus: statusOfError(error),
   };

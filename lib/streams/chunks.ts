@@ -53,8 +53,8 @@ async function* readChunks(
     }
   };
   try {
+    await readAhead();
     for (;;) {
-      await readAhead();
       if (aborted) throw aborted;
       const next = ahead.shift();
       if (!next) return;

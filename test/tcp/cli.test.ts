@@ -8,12 +8,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ReportDocument } from '../../cli/report/document.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { lookAtPage, paintedPixels } from '../../scripts/testing/browser.js';
 import { expectNoConnections, tcpConnections } from '../integration/suites/target.js';
+import { killedAtEnd } from '../integration/support/killed-at-end.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4471' } as const;
@@ -61,12 +62,6 @@ async function json(...words: string[]) {
 }
 
 const hasConnections = () => tcpConnections([listener.trsvcid]).initiators > 0;
-/** Kills a process at the end of the test that has started it: one that outlives a test that failed would fail the next ones. */
-function killedAtEnd<Child extends { kill(signal: NodeJS.Signals): boolean }>(child: Child): Child {
-  onTestFinished(() => void child.kill('SIGKILL'));
-  return child;
-}
-
 /** What a page with charts draws. */
 function dataOf(page: string): Pick<ReportDocument, 'charts' | 'events'> {
   const html = readFileSync(page, 'utf8');

@@ -5,11 +5,12 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AttachOptions, type Controller, Environment, type Namespace } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { killedAtEnd } from '../integration/support/killed-at-end.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, rejection, within } from '../integration/support/timing.js';
 
@@ -94,11 +95,8 @@ describe('compareAndWrite', () => {
     const each = 2_000;
     const child = fileURLToPath(new URL('children/increment.mjs', import.meta.url));
     const children = [1, 2].map((host) =>
-      fork(child, [id, String(each), `nqn.2026-11.dev.spdk-nvme:host${host}`]),
+      killedAtEnd(fork(child, [id, String(each), `nqn.2026-11.dev.spdk-nvme:host${host}`])),
     );
-    onTestFinished(() => {
-      for (const one of children) one.kill('SIGKILL');
-    });
     const failed = new Promise<never>((_, reject) => {
       for (const one of children) {
         one.on('exit', (code) => code !== 0 && reject(new Error(`ended with ${code}`)));

@@ -5,10 +5,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
+import { killedAtEnd } from '../integration/support/killed-at-end.js';
 
 const examples = path.resolve(import.meta.dirname, '../../examples');
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4478' } as const;
@@ -46,21 +47,10 @@ afterAll(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-/** What ends the examples that a failed test left running, and stopped ones: else they would fail the next test too. */
-const ends: (() => Promise<unknown>)[] = [];
-afterEach(() => Promise.all(ends.splice(0).map((end) => end())));
-
 /** Starts an example; `said` grows by what it writes. */
 function run(name: string, ...args: string[]) {
-  const child = execa(process.execPath, [path.join(examples, name), ...args], {
-    reject: false,
-    all: true,
-    timeout: 55_000,
-  });
-  ends.push(() => {
-    child.kill('SIGKILL');
-    return child;
-  });
+  const options = { reject: false, all: true, timeout: 55_000 } as const;
+  const child = killedAtEnd(execa(process.execPath, [path.join(examples, name), ...args], options));
   const output = { said: '' };
   child.all.on('data', (part) => {
     output.said += String(part);

@@ -11,6 +11,7 @@ import { readSnapshot } from '../../cli/engine/target/stats-client.js';
 import { Environment, exportStats } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { killedAtEnd } from '../integration/support/killed-at-end.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4489' } as const;
@@ -84,25 +85,24 @@ describe('top', () => {
     const socket = path.join(folder, `spdk-nvme/spdk-nvme-${perf.pid}.sock`);
     try {
       await expect.poll(() => existsSync(socket), { timeout: 30_000 }).toBe(true);
-      const top = spawn('script', ['-qefc', `${process.execPath} ${main} top`, '/dev/null'], {
-        env: { ...process.env, ...env },
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
+      const command = `${process.execPath} ${main} top`;
+      const top = killedAtEnd(
+        spawn('script', ['-qefc', command, '/dev/null'], {
+          env: { ...process.env, ...env },
+          stdio: ['pipe', 'pipe', 'inherit'],
+        }),
+      );
       const ended = once(top, 'exit');
       let drawn = '';
       top.stdout.on('data', (part) => {
         drawn += part;
       });
       const terminal = { timeout: 20_000 };
-      try {
-        await expect.poll(() => drawn.split('\x1b[H\x1b[2J').length, terminal).toBeGreaterThan(2);
-        // The other process may just have been attaching.
-        await expect.poll(() => drawn, terminal).toContain(subnqn);
-        top.stdin.write('\x03');
-        expect(await ended).toEqual([130, null]);
-      } finally {
-        top.kill('SIGKILL');
-      }
+      await expect.poll(() => drawn.split('\x1b[H\x1b[2J').length, terminal).toBeGreaterThan(2);
+      // The other process may just have been attaching.
+      await expect.poll(() => drawn, terminal).toContain(subnqn);
+      top.stdin.write('\x03');
+      expect(await ended).toEqual([130, null]);
       expect(drawn).not.toMatch(/\n\s+at /);
     } finally {
       perf.kill('SIGINT');

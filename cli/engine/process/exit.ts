@@ -18,19 +18,26 @@ export class UsageError extends Error {}
 /** A failure that is already explained to the user, or needs only this line. */
 export class Failure extends Error {}
 
+/** The code of an error; undefined if it has none. */
+export function ownCode(error: unknown): string | undefined {
+  const coded = error instanceof Error && 'code' in error && typeof error.code === 'string';
+  return coded ? (error.code as string) : undefined;
+}
+
 /** An error for the user: one line, without a stack unless the error is a defect. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof UsageError || error instanceof Failure) return error.message;
-  if (!('code' in error) || typeof error.code !== 'string') return error.stack ?? error.message;
+  const code = ownCode(error);
+  if (code === undefined) return error.stack ?? error.message;
   // Errors of the operating system begin with their code already.
-  return error.message.startsWith(error.code) ? error.message : `${error.code}: ${error.message}`;
+  return error.message.startsWith(code) ? error.message : `${code}: ${error.message}`;
 }
 
 /** The code that an error is counted under. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return ownCode(error) ?? error.name;
 }
 
 /** The exit status for an error. */
