@@ -403,19 +403,42 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   async identify(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer> {
     this.check(0, 0);
     const limits = checkLimits(options);
-    const cdw = [structure, commandSet * 2 ** 24];
     const [first, ...others] = this.controllers();
     for (let controller = first; ; ) {
       try {
-        const command = { opcode: 0x06, nsid: this.id, cdw, dataLength: 4096 };
-        return (await controller.admin.send(command, rest(limits))).data;
+        return await this.#identifyOn(controller, structure, commandSet, rest(limits));
       } catch (error) {
         // Another path, if there is one, may still be connected.
         const next = others.shift();
-        if (!next || !(error instanceof SpdkError) || !isOfLostPath(error)) throw error;
+        if (!next || !isLost(error)) throw error;
         controller = next;
       }
     }
+  }
+
+  /** @internal As {@link identify}, from the controller of each path that is usable; at least one. */
+  async identifyOnAll(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer[]> {
+    this.check(0, 0);
+    const limits = checkLimits(options);
+    const asked = this.controllers().map((one) => this.#identifyOn(one, structure, commandSet, rest(limits)));
+    const answers = await Promise.allSettled(asked);
+    const pages = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    // A path that is lost meanwhile has no say, unless it is the last one.
+    const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? answer : []));
+    const failure = failures.find(({ reason }) => pages.length === 0 || !isLost(reason));
+    if (failure) throw failure.reason;
+    return pages;
+  }
+
+  async #identifyOn(
+    controller: NamespaceController,
+    structure: number,
+    commandSet: number,
+    limits: AdminOptions,
+  ): Promise<Buffer> {
+    const cdw = [structure, commandSet * 2 ** 24];
+    const command = { opcode: 0x06, nsid: this.id, cdw, dataLength: 4096 };
+    return (await controller.admin.send(command, limits)).data;
   }
 
   /** @internal The most that one command transfers, whichever path it takes. */
@@ -584,6 +607,10 @@ export class Namespace extends NamespaceCommands<IoLimits> {
   is(info: NativeNamespaceInfo): boolean {
     return isDeepStrictEqual(this.#info, info);
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof SpdkError && isOfLostPath(error);
 }
 
 function rejection(error: unknown): Promise<never> {

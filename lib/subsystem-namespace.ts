@@ -1,9 +1,11 @@
 // A namespace over several paths.
 
 import { SpdkError } from './errors/spdk-error.js';
+import { tooLongError } from './internal/state-errors.js';
 import type { DmaMemory } from './io/dma-memory.js';
 import type { LimitsChooser } from './io/operation-options.js';
 import type { IoRequest, RequestLimits } from './io/request.js';
+import type { ControllerLimits } from './multipath/common-limits.js';
 import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { RequestRouter } from './multipath/request-router.js';
 import { NamespaceCommands, type NamespaceController } from './namespace.js';
@@ -21,6 +23,9 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
   readonly known: () => boolean;
 }
 
+/** What changes as paths come and go. */
+const changing = ['supports', 'copyLimits', 'compareAndWriteBlocks'] as const;
+
 /**
  * A namespace of an attached {@link Subsystem}. It has the methods of {@link Namespace}, and each operation takes one of
  * the usable paths. If that path does not carry it out, the operation is sent again over another one, or waits for one;
@@ -29,6 +34,8 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
  *
  * A write that is sent again has the data of the time of the call, unless its buffer is DMA memory, which is used in
  * place. A write that overlaps earlier writes through this object is sent when these have ended.
+ *
+ * `supports`, `copyLimits` and `compareAndWriteBlocks` are what every path has, and change as paths are added and removed.
  */
 export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
   override readonly uuid: string;
@@ -42,7 +49,19 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
     this.uuid = ids.uuid;
     this.nguid = ids.nguid;
     this.eui64 = ids.eui64;
-    Object.freeze(this);
+    const fixed = { configurable: false, writable: false };
+    for (const name of Object.keys(this)) {
+      if (!(changing as readonly string[]).includes(name)) Object.defineProperty(this, name, fixed);
+    }
+    Object.preventExtensions(this);
+    this.limitTo(info);
+  }
+
+  /** @internal Takes over the limits that hold on every path. They stay values of its own: no getters, which the console does not show. */
+  limitTo(limits: ControllerLimits): void {
+    for (const name of changing)
+      Object.defineProperty(this, name, { value: limits[name], configurable: true, writable: false });
+    this.zones.forget();
   }
 
   /** @internal @param info the namespace as one path has it */
@@ -98,6 +117,9 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
 
   /** @internal */
   override send<Value>(_limits: RequestLimits, request: IoRequest): Promise<Value> {
+    const { wholeBytes } = request;
+    if (wholeBytes > 0 && wholeBytes > this.transferBytes())
+      return Promise.reject(tooLongError(wholeBytes, this.transferBytes()));
     return this.#owner.router.run(request);
   }
 }

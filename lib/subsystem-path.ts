@@ -219,6 +219,11 @@ export class SubsystemPath {
   }
 
   /** @internal */
+  get ended(): boolean {
+    return this.#state === 'detached';
+  }
+
+  /** @internal */
   get returning(): boolean {
     if (this.#state === 'up') return true;
     return (this.#state === 'connecting' || this.#state === 'reconnecting') && this.#waiting !== 'over';

@@ -61,7 +61,7 @@ export interface SubsystemEvents {
   failover: [namespace: SubsystemNamespace, from: SubsystemPath, to: SubsystemPath];
   /** An operation of a namespace found no usable path. Emitted once, and again only after a path was usable. */
   noPath: [namespace: SubsystemNamespace];
-  /** Namespaces appeared, vanished or changed; the argument is the new list. */
+  /** Namespaces appeared, vanished or changed, or the limits of one: other paths may have others. The argument is the new list. */
   namespaces: [namespaces: readonly SubsystemNamespace[]];
   /** All paths are detached. */
   detached: [report: SubsystemDetachReport];
@@ -152,8 +152,10 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const limitsFor = limitsChooser(first.options.ioTimeoutMs);
     const controllers = (namespace: SubsystemNamespace) =>
       this.pathsOf(namespace).flatMap(({ controller }) => controller ?? []);
-    const transferBytes = () =>
-      Math.min(...this.#paths.flatMap(({ controller }) => controller?.info.maxTransferBytes ?? []));
+    const transferBytes = () => {
+      const paths = this.#paths.filter(({ ended }) => !ended);
+      return Math.min(...paths.flatMap(({ controller }) => controller?.info.maxTransferBytes ?? []));
+    };
     this.#directory = new NamespaceDirectory<SubsystemPath, SubsystemNamespace>({
       ...{ memory, policy: resolved.policy, selector: resolved.selector },
       maxWaiting: first.options.maxWaiting,
@@ -161,6 +163,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       create: (routing, info, ids) =>
         SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers, transferBytes }, info, ids),
       unconnectedReturning: () => this.#paths.some((path) => !path.connected && path.returning),
+      onPaths: (namespace, limits) => namespace.limitTo(limits),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);
         this.#announce(() => {

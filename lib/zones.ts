@@ -80,6 +80,8 @@ export interface ZoneNamespace {
   checkTransfer(offset: number, length: number): number;
   /** Identify of the namespace, over any of its paths. */
   identify(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer>;
+  /** As {@link identify}, from the controller of each path that is usable; at least one. */
+  identifyOnAll(structure: number, commandSet: number, options: AdminOptions): Promise<readonly Buffer[]>;
   /** The maximum transfer of one command in bytes, on each path. */
   transferBytes(): number;
   command(command: ZoneCommand, options: OperationOptions): Promise<number>;
@@ -99,6 +101,8 @@ export class Zones {
   readonly #namespace: ZoneNamespace;
   #info: ZonedInfo | undefined;
   #known = false;
+  /** How often the paths to the namespace have changed. */
+  #changes = 0;
 
   private constructor(namespace: ZoneNamespace) {
     this.#namespace = namespace;
@@ -107,6 +111,12 @@ export class Zones {
   /** @internal */
   static create(namespace: ZoneNamespace): Zones {
     return new Zones(namespace);
+  }
+
+  /** @internal Has the next call ask again: the controllers of other paths may have other limits. */
+  forget(): void {
+    this.#known = false;
+    this.#changes++;
   }
 
   /** The size and the limits of zones; undefined for a namespace that has none. Asks the controller once. */
@@ -259,6 +269,7 @@ export class Zones {
 
   async #describe(limits: AdminLimits): Promise<ZonedInfo | undefined> {
     if (this.#known) return this.#info;
+    const changes = this.#changes;
     const ask = (structure: number, commandSet: number) =>
       this.#namespace.identify(structure, commandSet, rest(limits));
     const names = await readNamespaceDescriptors(() => ask(structures.descriptors, 0));
@@ -267,12 +278,16 @@ export class Zones {
       const pages = {
         namespace: await ask(structures.namespace, 0),
         zonedNamespace: await ask(structures.ofNamespace, zonedCommandSet),
-        zonedController: await ask(structures.ofController, zonedCommandSet),
+        zonedControllers: await this.#namespace.identifyOnAll(
+          structures.ofController,
+          zonedCommandSet,
+          rest(limits),
+        ),
       };
       const info = decodeZonedInfo(pages, this.#namespace, this.#namespace.transferBytes());
       if (info.zones > 0) this.#info = info;
     }
-    this.#known = true;
+    this.#known = changes === this.#changes;
     return this.#info;
   }
 }

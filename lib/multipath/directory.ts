@@ -8,7 +8,8 @@ import type { NamespaceNames } from '../nvme/namespace-descriptors.js';
 import type { PathPolicy, PathSelector } from '../options/subsystem.js';
 import type { NamespaceInfo } from '../types.js';
 import type { AnaState } from './ana.js';
-import { identityKey } from './identity.js';
+import { type ControllerLimits, commonLimits } from './common-limits.js';
+import { identityKey, sameShape } from './identity.js';
 import { IoPath, type IoPathOwner } from './io-path.js';
 import type { PathNamespace } from './namespace-operations.js';
 import { RequestRouter } from './request-router.js';
@@ -21,6 +22,8 @@ export interface ListingPath extends IoPathOwner {
   readonly connected: boolean;
   /** Later lists are of a later state of the target. */
   readonly listedAt: number;
+  /** Whether it is detached: no operation uses it any more. */
+  readonly ended: boolean;
   ana(namespaceId: number): AnaState | undefined;
 }
 
@@ -43,6 +46,8 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
   /** Whether a path that is not connected may come up, and have the namespace. */
   readonly unconnectedReturning: () => boolean;
+  /** Called when paths to a namespace have come or gone, with the limits that hold on all of them. */
+  readonly onPaths: (namespace: Ns, limits: ControllerLimits) => void;
   readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
   readonly onNoPath: (namespace: Ns) => void;
@@ -59,6 +64,8 @@ interface Entry<Path extends ListingPath, Ns> {
   /** Whether the directory still has it. */
   known: boolean;
   ioPaths: IoPath<Path>[];
+  /** The namespace as the paths have it whose limits it has. */
+  leading: readonly PathNamespace[];
   /** The path that `active-passive` used last. */
   current: Path | undefined;
   /** Whether operations met no path since one was usable. */
@@ -88,18 +95,19 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return this.#all;
   }
 
-  /** Takes over what has changed on the paths. Returns whether the list of namespaces has changed. */
+  /** Takes over what has changed on the paths. Returns whether the list of namespaces, or limits of one, have changed. */
   update(paths: readonly Path[]): boolean {
     const byKey = this.#group(paths);
     const before = this.#entries;
     // Without a connected path nothing says that a namespace has vanished: paths may be exchanged for others.
     const keys = paths.some(({ connected }) => connected) ? byKey.keys() : before.keys();
     const entries = new Map<string, Entry<Path, Ns>>();
+    let limited = false;
     for (const key of keys) {
       const listed = byKey.get(key) ?? [];
       const entry = this.#entryFor(key, listed);
       entries.set(key, entry);
-      this.#link(entry, listed);
+      limited = this.#link(entry, listed) || limited;
     }
     this.#entries = entries;
     const all = [...entries.values()].map(({ namespace }) => namespace).sort((a, b) => a.id - b.id);
@@ -107,7 +115,7 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     if (!isSame) this.#all = Object.freeze(all);
     for (const old of before.values()) if (entries.get(old.key) !== old) retire(old);
     for (const entry of entries.values()) this.#refresh(entry);
-    return !isSame;
+    return !isSame || limited;
   }
 
   /** Ends all I/O paths. No path changes any more: nothing waits for the end of a transition. */
@@ -204,14 +212,18 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       router,
       known: true,
       ioPaths: [],
+      leading: [],
       current: undefined,
       pathless: false,
     };
     return entry;
   }
 
-  /** An I/O path whose path still has the same namespace object stays, with what is outstanding on it. */
-  #link(entry: Entry<Path, Ns>, listed: readonly Listed<Path>[]): void {
+  /**
+   * An I/O path whose path still has the same namespace object stays, with what is outstanding on it. Returns whether the limits of the
+   * namespace have changed.
+   */
+  #link(entry: Entry<Path, Ns>, listed: readonly Listed<Path>[]): boolean {
     const before = entry.ioPaths;
     for (const { path, namespace } of listed) {
       if (!sameShape(entry.namespace, namespace)) this.#reportForeign(path, namespace);
@@ -228,6 +240,20 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
         return known;
       });
     for (const ioPath of before) if (!entry.ioPaths.includes(ioPath)) ioPath.end();
+    return this.#limit(entry);
+  }
+
+  /** Takes over the limits of all paths, if others lead to the namespace now. Returns whether the limits have changed. */
+  #limit(entry: Entry<Path, Ns>): boolean {
+    const leading = entry.ioPaths.filter(({ path }) => !path.ended).map(({ namespace }) => namespace);
+    const isSame =
+      leading.length === entry.leading.length && leading.every((one, i) => one === entry.leading[i]);
+    if (isSame || leading.length === 0) return false;
+    entry.leading = leading;
+    const { supports, copyLimits, compareAndWriteBlocks } = entry.namespace;
+    const limits = commonLimits(leading);
+    this.#services.onPaths(entry.namespace, limits);
+    return !isDeepStrictEqual({ supports, copyLimits, compareAndWriteBlocks }, limits);
   }
 
   #reportForeign(path: Path, namespace: PathNamespace): void {
@@ -263,14 +289,4 @@ function retire<Path extends ListingPath>(entry: Entry<Path, unknown>): void {
   entry.ioPaths = [];
   entry.selector.update([]);
   entry.router.update();
-}
-
-function sameShape(one: NamespaceInfo, other: NamespaceInfo): boolean {
-  return (
-    one.blocks === other.blocks &&
-    one.blockSize === other.blockSize &&
-    one.metadataSize === other.metadataSize &&
-    one.metadata === other.metadata &&
-    isDeepStrictEqual(one.protection, other.protection)
-  );
 }

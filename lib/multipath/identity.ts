@@ -1,6 +1,8 @@
 // What distinguishes subsystems and namespaces: fields of Identify Controller, and the namespace identification descriptors.
 
+import { isDeepStrictEqual } from 'node:util';
 import { type NamespaceNames, readNamespaceDescriptors } from '../nvme/namespace-descriptors.js';
+import type { NamespaceInfo } from '../types.js';
 
 /** Sends Identify. */
 export interface Identify {
@@ -77,4 +79,15 @@ export async function readIds(
 /** One text for equal identifiers; undefined for a namespace without any. */
 export function identityKey(nsid: number, { uuid, nguid, eui64 }: NamespaceNames): string | undefined {
   return uuid || nguid || eui64 ? `${nsid} ${uuid} ${nguid} ${eui64}` : undefined;
+}
+
+/** Whether two descriptions can be those of one namespace, whose data is transferred in one way. */
+export function sameShape(one: NamespaceInfo, other: NamespaceInfo): boolean {
+  return (
+    one.blocks === other.blocks &&
+    one.blockSize === other.blockSize &&
+    one.metadataSize === other.metadataSize &&
+    one.metadata === other.metadata &&
+    isDeepStrictEqual(one.protection, other.protection)
+  );
 }

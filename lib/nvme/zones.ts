@@ -144,13 +144,13 @@ function decodeZone(data: Buffer, blockSize: number): Zone {
 
 /** The data of Identify that describes a zoned namespace, of 4096 bytes each. */
 export interface ZonedPages {
-  /** CNS 00h, and CNS 05h and 06h of this command set. */
+  /** CNS 00h, and CNS 05h of this command set; CNS 06h of each controller. */
   readonly namespace: Buffer;
   readonly zonedNamespace: Buffer;
-  readonly zonedController: Buffer;
+  readonly zonedControllers: readonly Buffer[];
 }
 
-/** @param blocks of the namespace @param transferBytes the most that its controller transfers */
+/** @param blocks of the namespace @param transferBytes the most that its controllers transfer */
 export function decodeZonedInfo(
   pages: ZonedPages,
   shape: { readonly blocks: number; readonly blockSize: number },
@@ -161,14 +161,14 @@ export function decodeZonedInfo(
   const at = 2816 + 16 * index;
   const zoneBlocks = Number(pages.zonedNamespace.readBigUInt64LE(at));
   const limit = (offset: number) => (pages.zonedNamespace.readUInt32LE(offset) + 1) % 2 ** 32;
-  const appendShift = pages.zonedController.readUInt8(0);
-  const appendBytes = appendShift === 0 ? transferBytes : 4096 * 2 ** appendShift;
+  const appendShifts = pages.zonedControllers.map((page) => page.readUInt8(0)).filter((shift) => shift > 0);
+  const appendBytes = appendShifts.map((shift) => 4096 * 2 ** shift);
   return Object.freeze({
     zoneBytes: zoneBlocks * shape.blockSize,
     zones: zoneBlocks === 0 ? 0 : Math.floor(shape.blocks / zoneBlocks),
     maxOpen: limit(8),
     maxActive: limit(4),
-    maxAppendBytes: Math.min(appendBytes, transferBytes),
+    maxAppendBytes: Math.min(...appendBytes, transferBytes),
     extensionBytes: pages.zonedNamespace.readUInt8(at + 8) * 64,
     readsAcrossZones: (pages.zonedNamespace.readUInt16LE(2) & 1) !== 0,
     variableCapacity: (pages.zonedNamespace.readUInt16LE(0) & 1) !== 0,
