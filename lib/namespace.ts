@@ -36,7 +36,7 @@ import { deviceIdOf } from './nvme/namespace-descriptors.js';
 import { receivesData, sendsData } from './nvme/opcode.js';
 import { type AdminOptions, checkLimits, rest } from './options/admin-command.js';
 import { checkInteger, readOptions } from './options/arguments.js';
-import { allBytesOf, bytesOf, invalidBuffer, writableBytesOf } from './options/buffers.js';
+import { allBytesOf, bytesOf, checkWritable, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { Reservations } from './reservations.js';
 import { ByteAccess } from './streams/byte-access.js';
 import { chunksOf } from './streams/chunks.js';
@@ -155,13 +155,16 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
       const limits = readTransfer(options, fields, this);
       const { offset, flags, given } = fields;
       // The options' getters may have done anything to the buffer: it is checked when none of them can run any more.
-      const bytes = writableBytesOf(target, 'buffer');
+      const bytes = bytesOf(target, 'buffer');
       const length = rangeBytes(this, bytes.length, given);
       this.check(offset, length);
       const request = new IoRequest('Reading', ioOpcodes.read, this, offset, length, limits);
       request.flags = flags;
-      if (this.metadataSize > 0) setBlockData(request, this, bytes, given, this.memory, true);
-      else if (!direct(request, bytes, this.memory)) copied(request, undefined, bytes);
+      // Asking an ArrayBuffer takes longer than all other checks, and DMA memory is writable.
+      if (this.metadataSize > 0)
+        setBlockData(request, this, checkWritable(bytes, 'buffer'), given, this.memory, true);
+      else if (!direct(request, bytes, this.memory))
+        copied(request, undefined, checkWritable(bytes, 'buffer'));
       request.value = target;
       return this.#run(limits, request);
     } catch (error) {

@@ -80,7 +80,9 @@ export class QueuePairSet {
 
   #leastBusy(): QueuePair {
     let best = this.all[0] as QueuePair;
-    for (const queuePair of this.all) {
+    // Most controllers have one, for which nothing is compared.
+    for (let i = 1; i < this.all.length; i++) {
+      const queuePair = this.all[i] as QueuePair;
       if (queuePair.open && (!best.open || queuePair.pending < best.pending)) best = queuePair;
     }
     return best;

@@ -26,9 +26,39 @@ export type DmaBuffer = ReturnType<typeof Buffer.alloc> &
 const regionKey = Symbol('spdk-nvme DMA region');
 type MarkedBuffer = ArrayBufferLike & { [regionKey]?: DmaRegion };
 
+/** Returns the object that it is given, and a derived class adds its fields to that. */
+class Given {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: this is the only way to give an existing object a private field.
+    return object;
+  }
+}
+
+/**
+ * The mark of a Buffer of allocate(), which is the whole of its region. Most operations get one, and its ArrayBuffer would take longer to
+ * ask. Unlike a property it is not inherited.
+ */
+class WholeRegion extends Given {
+  readonly #region: DmaRegion;
+
+  constructor(buffer: DmaBuffer, region: DmaRegion) {
+    super(buffer);
+    this.#region = region;
+  }
+
+  static regionOf(view: object): DmaRegion | undefined {
+    return #region in view ? view.#region : undefined;
+  }
+}
+
 /** The region that a view lies in; undefined for memory of any other kind. */
 export function regionOf(view: ArrayBufferView): DmaRegion | undefined {
-  return (view.buffer as MarkedBuffer)[regionKey];
+  return WholeRegion.regionOf(view) ?? (view.buffer as MarkedBuffer)[regionKey];
+}
+
+/** Where in its region a view begins, in bytes. */
+export function offsetInRegion(view: ArrayBufferView): number {
+  return WholeRegion.regionOf(view) ? 0 : view.byteOffset;
 }
 
 /**
@@ -89,6 +119,7 @@ export class DmaMemory {
       [regionKey]: { value: marked },
       transfer: rejectingMethod,
       transferToFixedLength: rejectingMethod,
+      transferToImmutable: rejectingMethod,
     });
     return marked;
   }
@@ -116,10 +147,14 @@ export class DmaMemory {
   allocateBuffer(bytes: number): DmaBuffer {
     const region = this.allocate(bytes);
     const buffer = Buffer.from(region.bytes.buffer as ArrayBuffer) as DmaBuffer;
+    new WholeRegion(buffer, region);
     const release = (): void => this.release(region);
     Object.defineProperties(buffer, {
       release: { value: release },
       [Symbol.dispose]: { value: release },
+      // A promise that resolves with it asks for this. Without it V8 looks through all prototypes, a tenth of the time of a read.
+      // biome-ignore lint/suspicious/noThenProperty: it says that there is none.
+      then: { value: undefined },
     });
     return buffer;
   }

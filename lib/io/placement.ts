@@ -4,7 +4,7 @@
 import { invalidBuffer } from '../options/buffers.js';
 import { largestChunk } from './bounce-pool.js';
 import type { IoData } from './data.js';
-import { type DmaMemory, type DmaRegion, regionOf } from './dma-memory.js';
+import { type DmaMemory, type DmaRegion, offsetInRegion, regionOf } from './dma-memory.js';
 import type { IoRequest } from './request.js';
 import { type Segment, segmentsPerCommand } from './ring.js';
 
@@ -27,7 +27,7 @@ export function direct(request: IoRequest, bytes: Uint8Array, memory: DmaMemory)
   const region = ownRegion(bytes, memory);
   if (!region) return false;
   request.region = region;
-  request.offset = bytes.byteOffset;
+  request.offset = offsetInRegion(bytes);
   return true;
 }
 

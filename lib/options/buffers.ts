@@ -19,7 +19,11 @@ export function bytesOf(view: unknown, name: string): Uint8Array {
 
 /** Like {@link bytesOf}, for a buffer to be written. */
 export function writableBytesOf(view: unknown, name: string): Uint8Array {
-  const bytes = bytesOf(view, name);
+  return checkWritable(bytesOf(view, name), name);
+}
+
+/** @throws {SpdkError} ERR_SPDK_INVALID_BUFFER for bytes that cannot be changed */
+export function checkWritable(bytes: Uint8Array, name: string): Uint8Array {
   if ((bytes.buffer as { immutable?: boolean }).immutable) throw invalidBuffer(`${name} is not writable`);
   return bytes;
 }

@@ -49,10 +49,23 @@ describe('a controller in memory', () => {
     await disk();
     using buffer = fixture.env.allocate(512);
     const memory = buffer.buffer as ArrayBuffer &
-      Record<'transfer' | 'transferToFixedLength', () => ArrayBuffer>;
-    for (const move of ['transfer', 'transferToFixedLength'] as const)
+      Record<'transfer' | 'transferToFixedLength' | 'transferToImmutable', () => ArrayBuffer>;
+    for (const move of ['transfer', 'transferToFixedLength', 'transferToImmutable'] as const)
       expect(() => memory[move]()).toThrow(expect.objectContaining({ code: 'ERR_SPDK_INVALID_BUFFER' }));
     expect(buffer.length).toBe(512);
+  });
+
+  it('reads into a buffer itself, also if it inherits from one of allocate()', async () => {
+    const [, ns] = await disk();
+    await ns.write(Buffer.alloc(512, 7), { offset: 0 });
+    using buffer = fixture.env.allocate(512);
+    const heir = Object.setPrototypeOf(new Uint8Array(512), buffer) as Uint8Array;
+    await ns.read(heir, { offset: 0 });
+    expect(Reflect.get(heir, 511)).toBe(7);
+    expect(buffer[511]).toBe(0);
+    // A part of one begins elsewhere in its memory.
+    expect(await ns.read(buffer.subarray(0), { offset: 0 })).toEqual(Buffer.alloc(512, 7));
+    expect(await buffer).toBe(buffer);
   });
 
   it.each(['threads', 'inline', 'adaptive'] as const)(
