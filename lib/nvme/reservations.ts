@@ -143,6 +143,9 @@ export function registrantsIn(data: Buffer): number {
   return data.readUInt16LE(5);
 }
 
+/** No host has this identifier. */
+const noHost = '00000000-0000-0000-0000-000000000000';
+
 /** Decodes an extended report, "Reservation Status Extended". */
 export function decodeReport(data: Buffer): ReservationReport {
   const type = data.readUInt8(4);
@@ -151,24 +154,27 @@ export function decodeReport(data: Buffer): ReservationReport {
     registrantsIn(data),
     Math.floor((data.length - extendedHeaderBytes) / extendedBytes),
   );
+  const registrants = Array.from({ length: count }, (_, i) =>
+    registrantIn(data.subarray(extendedHeaderBytes + i * extendedBytes)),
+  );
   return Object.freeze({
     generation: data.readUInt32LE(0),
     type: names.find((name) => reservationTypes[name] === type),
     persistent: (data.readUInt8(9) & 1) !== 0,
-    registrants: Object.freeze(
-      Array.from({ length: count }, (_, i) => {
-        const at = extendedHeaderBytes + i * extendedBytes;
-        const digits = data.toString('hex', at + 16, at + 32);
-        const registrant = {
-          cntlid: data.readUInt16LE(at),
-          holder: (data.readUInt8(at + 2) & 1) !== 0,
-          hostId: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
-          key: data.readBigUInt64LE(at + 8),
-        };
-        return Object.freeze(withJson(registrant));
-      }),
-    ),
+    // SPDK's target of v20.07 counts each controller of a host, and describes the host once: the rest is zeroes.
+    registrants: Object.freeze(registrants.filter(({ hostId }) => hostId !== noHost)),
   });
+}
+
+function registrantIn(data: Buffer): Registrant {
+  const digits = data.toString('hex', 16, 32);
+  const registrant = {
+    cntlid: data.readUInt16LE(0),
+    holder: (data.readUInt8(2) & 1) !== 0,
+    hostId: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+    key: data.readBigUInt64LE(8),
+  };
+  return Object.freeze(withJson(registrant));
 }
 
 /** The Reservation Notification log page. */

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
-import { decodeNotification } from '../../lib/nvme/reservations.js';
+import { decodeNotification, decodeReport } from '../../lib/nvme/reservations.js';
 import { simulatedDisk } from './memory/simulated-disk.js';
 
 const disk = simulatedDisk();
@@ -126,6 +126,17 @@ describe('a reservation', () => {
     await expect(reservations.acquire(1n, 'write-exclusive')).rejects.toMatchObject(conflict);
     expect((await reservations.report()).registrants).toEqual([]);
   });
+});
+
+it('a registrant that is counted and not described is none', () => {
+  // As SPDK v20.07 reports one host with two controllers.
+  const report = Buffer.alloc(64 * 4);
+  report.writeUInt16LE(2, 5);
+  report.writeUInt16LE(0xffff, 64);
+  report.writeBigUInt64LE(7n, 64 + 8);
+  report.fill(0xab, 64 + 16, 64 + 32);
+  const hostId = 'abababab-abab-abab-abab-abababababab';
+  expect(decodeReport(report).registrants).toEqual([{ cntlid: 0xffff, holder: false, hostId, key: 7n }]);
 });
 
 it('a notification is decoded', () => {
