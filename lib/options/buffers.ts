@@ -1,5 +1,6 @@
 // The bytes of buffers that callers pass.
 
+import { isTypedArray } from 'node:util/types';
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, describe, unreadable } from './arguments.js';
 
@@ -72,7 +73,10 @@ export function plainBytesOf(view: unknown, name: string): Uint8Array {
     throw new SpdkTypeError(`${name} must be a Buffer, a TypedArray or a DataView; got ${describe(view)}`);
   }
   try {
-    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    // A view that its memory no longer covers since it shrank says that it is an empty one, but does not let itself be walked.
+    if (bytes.length === 0 && isTypedArray(view)) Uint8Array.prototype.keys.call(view);
+    return bytes;
   } catch {
     throw invalidBuffer(`${name} has been detached, or has other bounds than it says`);
   }
