@@ -1,13 +1,15 @@
-// Zoned namespaces of the kernel's target, over both transports: a null_blk disk with zones.
+// Zoned namespaces of the kernel's target, over both transports, and over both as paths of one subsystem: a null_blk disk with zones.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Environment, Namespace, Zone } from '../../lib/index.js';
-import { addSubsystem, makeZonedDisk } from '../../scripts/target/kernel-target.js';
+import type { Environment, Namespace, SubsystemNamespace, Zone } from '../../lib/index.js';
+import { addSubsystem, allow, makeZonedDisk, withdraw } from '../../scripts/target/kernel-target.js';
 import { detachLeftovers, open, ports, subsystems, transportId } from './support/fabric.js';
 import { limits } from './support/limits.js';
-import { codeOf, rejection } from './support/timing.js';
+import { codeOf, eventually, rejection } from './support/timing.js';
 
 const nqn = `${subsystems.disk0.nqn}-zoned`;
+const nguid = '6c6f6361-6c6c-7921-9e01-000000000004';
+const sides = [ports.rdma, ports.tcp] as const;
 const blockSize = 4096;
 const zoneBytes = 1 << 20;
 
@@ -19,7 +21,7 @@ beforeAll(async () => {
   const shape = { sizeMb: 8, zoneMb: 1, blockSize, maxOpen: 2, maxActive: 3 };
   const disk = makeZonedDisk('zoned0', shape);
   undo.push(disk.remove);
-  undo.push(addSubsystem(nqn, 'ZONED', [{ id: 1, device: disk.device }], [ports.rdma, ports.tcp]));
+  undo.push(addSubsystem(nqn, 'ZONED', [{ id: 1, device: disk.device, nguid }], sides));
 });
 afterAll(async () => {
   await detachLeftovers(env);
@@ -71,6 +73,55 @@ describe.each(['rdma', 'tcp'] as const)('a zoned namespace over %s', (transport)
     expect(new Set(await states())).toEqual(new Set(['empty']));
     await ns.controller.detach();
   });
+});
+
+it('over both transports, no append that a lost path had goes twice, and reports go on', async () => {
+  const ids = sides.map((port) => transportId(nqn, port));
+  const subsystem = await env.attachSubsystem(ids, { reconnectDelayMs: 100, ioQueues: 2 });
+  const up = () => subsystem.paths.every(({ state }) => state === 'up');
+  expect(await eventually(limits.attach, up)).toBe(true);
+  const ns = subsystem.namespaces[0] as SubsystemNamespace;
+  const { zones } = ns;
+  await zones.reset('all');
+  const pointer = async () => (await zones.report({ count: 1 }))[0]?.writePointer as number;
+  for (const path of subsystem.paths) {
+    subsystem.prefer(path);
+    expect(await zones.append(0, block('before'))).toBe((await pointer()) - blockSize);
+  }
+
+  const [first, second] = subsystem.paths;
+  subsystem.prefer(first);
+  const written = new Map<number, string>();
+  const failures: string[] = [];
+  let left = 200;
+  const append = async () => {
+    for (; left > 0; ) {
+      const text = `block ${left--} `;
+      await zones.append(0, block(text)).then(
+        (offset) => written.set(offset, text),
+        ({ code }) => failures.push(code),
+      );
+    }
+  };
+  const appending = [1, 2, 3, 4, 5, 6, 7, 8].map(append);
+  expect(await eventually(limits.response, () => written.size > 20)).toBe(true);
+  withdraw(nqn, ports.rdma);
+  expect(await eventually(limits.attach, () => first?.state === 'reconnecting')).toBe(true);
+  await Promise.all(appending);
+  expect(subsystem.pathsOf(ns)).toEqual([second]);
+  await Promise.all(['x', 'y'].map(async (text) => written.set(await zones.append(0, block(text)), text)));
+  expect(failures.filter((code) => code !== 'ERR_SPDK_IO_FAILED')).toEqual([]);
+  const blocks = (await pointer()) / blockSize - subsystem.paths.length;
+  expect(blocks).toBeGreaterThanOrEqual(written.size);
+  expect(blocks).toBeLessThanOrEqual(written.size + failures.length);
+  for (const [offset, text] of written)
+    expect((await ns.read(block(''), { offset })).equals(block(text))).toBe(true);
+  allow(nqn, ports.rdma);
+  expect(await eventually(limits.attach, up)).toBe(true);
+  await zones.finish(0);
+  expect((await zones.report({ count: 1 }))[0]?.state).toBe('full');
+  await zones.reset('all');
+  await subsystem.detach();
 });
 
 it('a namespace without zones is none', async () => {

@@ -101,7 +101,8 @@ describe('a reservation', () => {
   });
 
   it('is not asked for twice when a connection ends', async () => {
-    disk.target.latencyMs = 50;
+    // Longer than this thread may be held up until the links break.
+    disk.target.latencyMs = 500;
     const registering = one.reservations.register(1n);
     setTimeout(() => disk.target.dropLinks(), 10);
     await expect(registering).rejects.toMatchObject({ code: 'ERR_SPDK_IO_FAILED' });
