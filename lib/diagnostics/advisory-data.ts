@@ -217,6 +217,17 @@ export const allAdvisories: readonly AdvisoryEntry[] = [
       'The SPDK that set-up builds has a patch. With another v20.07 an attach to such a target rejects with ERR_SPDK_TIMEOUT: build the package against a later release.',
   },
   {
+    id: 'SPDK-TCP-UNREAD',
+    issues: [],
+    affected: {},
+    consequence:
+      'After a message over TCP that it does not accept, such as one with a wrong header digest, SPDK from v23.05 on reads no more from that queue pair, and what is outstanding there never ends. Before, it does so after a message that has no data where there should be some.',
+    defence:
+      'A poll that reads nothing from its socket shows this. The connection is then lost, within a second: operations end or are sent again.',
+    defenceWhenShared:
+      'In part: a Keep Alive without a response shows it for the admin queue. Give I/O a `timeoutMs`.',
+  },
+  {
     id: 'SPDK-DISCOVERY-HOST-IDENTITY',
     issues: [],
     affected: { first: [20, 7], fixed: [22, 1] },

@@ -3,10 +3,19 @@
 #if SPDK_NVME_ASYNC_QUEUE_PAIRS
 
 #include <algorithm>
+#include <cerrno>
 
 #include "native/spdk/grouped_queue_pairs.h"
+#include "native/spdk/interpose/socket_use.h"
 
 namespace spdk_nvme::spdk {
+
+namespace {
+
+/** While commands are outstanding this many polls take less than a second, also where the thread sleeps between them. */
+constexpr uint32_t kPollsBetweenProbes = 1024;
+
+}  // namespace
 
 bool GroupedQueuePairs::connect(uint32_t queue_depth) {
   if (group_ == nullptr) group_ = spdk_nvme_poll_group_create(this, nullptr);
@@ -47,7 +56,29 @@ GroupedQueuePairs::Connection GroupedQueuePairs::connection() const {
 }
 
 int64_t GroupedQueuePairs::poll() {
-  return spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
+  const int64_t completions = spdk_nvme_poll_group_process_completions(group_, 0, on_disconnected);
+  if (++polls_ % kPollsBetweenProbes != 0 || completions < 0) return completions;
+  const int64_t more = probe();
+  return more < 0 ? more : completions + more;
+}
+
+/**
+ * Polls each queue pair by itself: a poll group polls those that have received something, and so does not show that SPDK reads no
+ * more from one of them, see SocketUse. Returns what poll() does.
+ */
+int64_t GroupedQueuePairs::probe() {
+  const bool reads_sockets =
+      kStaticSpdk && spdk_nvme_ctrlr_get_transport_id(controller_)->trtype == SPDK_NVME_TRANSPORT_TCP;
+  if (!reads_sockets || connection() != Connection::established) return 0;
+  int64_t completions = 0;
+  for (spdk_nvme_qpair* queue_pair : queue_pairs_) {
+    const uint64_t reads = socket_use.reads;
+    const int32_t result = spdk_nvme_qpair_process_completions(queue_pair, 0);
+    if (result < 0) return result;
+    if (result == 0 && socket_use.reads == reads) return -EPROTO;
+    completions += result;
+  }
+  return completions;
 }
 
 std::vector<TransportStats> GroupedQueuePairs::transport_stats(LingerLock& linger,

@@ -41,6 +41,7 @@ class GroupedQueuePairs : public QueuePairList {
  private:
   static void on_disconnected(spdk_nvme_qpair* queue_pair, void* context);
   void mark_gone(spdk_nvme_qpair* queue_pair);
+  int64_t probe();
 
   spdk_nvme_poll_group* group_ = nullptr;
   std::atomic<bool> disconnect_requested_{false};
@@ -48,6 +49,7 @@ class GroupedQueuePairs : public QueuePairList {
   std::vector<spdk_nvme_qpair*> gone_;
   /** Queue pairs that have completed a command; only used with releases without spdk_nvme_qpair_is_connected(). */
   size_t probed_ = 0;
+  uint32_t polls_ = 0;
 };
 
 }  // namespace spdk_nvme::spdk

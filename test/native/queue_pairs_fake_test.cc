@@ -19,10 +19,13 @@ constexpr uint32_t kDepth = 8;
 constexpr int kPairs = 3;
 /** More polls than the fake needs for anything. */
 constexpr int kPolls = 20;
+/** More than a set polls in a second while commands are outstanding, unless its thread spins. */
+constexpr int kPollsOfSecond = 10'000;
 
 class QueuePairs : public testing::Test {
  protected:
   QueuePairs() {
+    controller_.transport_id.trtype = SPDK_NVME_TRANSPORT_TCP;
     controller_.add(1, 512, 64);
     for (int i = 0; i < kPairs; i++) EXPECT_TRUE(pairs_.connect(kDepth));
     EXPECT_TRUE(poll_until([&] { return pairs_.connection() != PolledQueuePairs::Connection::pending; }));
@@ -90,6 +93,28 @@ TEST_F(QueuePairs, ReportALossBeforeAnyIsDestroyed) {
   pairs_.disconnect();
   EXPECT_TRUE(poll_until([&] { return pairs_.disconnected(); }));
   pairs_.free();
+}
+
+TEST_F(QueuePairs, AreNotLostWhileTheTargetTakesItsTime) {
+  send();
+  for (int i = 0; i < kPollsOfSecond; i++) ASSERT_EQ(pairs_.poll(), 0);
+  EXPECT_FALSE(pairs_.disturbed());
+  pairs_.disconnect();
+  EXPECT_TRUE(poll_until([&] { return pairs_.disconnected(); }));
+  pairs_.free();
+}
+
+TEST_F(QueuePairs, ReportALossWhereSpdkReadsNoMoreFromThem) {
+  if (!kAsyncQueuePairs) GTEST_SKIP() << "SPDK does that from v23.05 on";
+  send();
+  controller_.unread = true;
+  int64_t result = 0;
+  for (int i = 0; i < kPollsOfSecond && result == 0; i++) result = pairs_.poll();
+  EXPECT_LT(result, 0);
+  pairs_.disconnect();
+  EXPECT_TRUE(poll_until([&] { return pairs_.disconnected(); }));
+  pairs_.free();
+  expect_end();
 }
 
 TEST_F(QueuePairs, CountInAPollGroupAndTakeNoLockWithoutOne) {

@@ -69,6 +69,7 @@ describe('advisoriesFor', () => {
       'SPDK-NESTED-POLL',
       'SPDK-PARKED-EVENT',
       'SPDK-SILENT-TARGET',
+      'SPDK-TCP-UNREAD',
       'SPDK-UNREGISTERED-MEMORY',
     ]);
     for (const id of ['SPDK-LATE-SEND', 'SPDK-NESTED-POLL', 'SPDK-PARKED-EVENT', 'SPDK-SILENT-TARGET']) {

@@ -16,6 +16,7 @@
 #include "fake_target.h"
 #include "native/spdk/env.h"
 #include "native/spdk/interpose/connection_watch.h"
+#include "native/spdk/interpose/socket_use.h"
 
 namespace {
 
@@ -336,6 +337,8 @@ int32_t spdk_nvme_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_
     queue_pair->abort_all();
     return -ENXIO;
   }
+  if (controller.unread) return 0;
+  spdk_nvme::spdk::socket_use.reads++;
   const size_t in_flight = queue_pair->in_flight.size();
   const size_t count = controller.completions_of_poll ? controller.completions_of_poll(in_flight) : in_flight;
   for (size_t i = 0; i < count && !queue_pair->in_flight.empty(); i++) {

@@ -93,6 +93,8 @@ struct spdk_nvme_ctrlr {
   uint32_t split = 0;
   /** SPDK polls the admin queue without its lock. */
   std::atomic<bool> polls_unlocked{false};
+  /** SPDK reads no more from the sockets of its queue pairs, and completes nothing. */
+  bool unread = false;
   /** The connection of the next queue pair that is polled is lost. Any thread. */
   std::atomic<bool> drop{false};
   /** What fake_target.cc adds for a controller that was connected. */
