@@ -148,8 +148,8 @@ async function untilListening(
   rpcSocket: string,
 ): Promise<void> {
   const deadline = performance.now() + startLimitMs;
-  // The RPC socket appears when all of the configuration is done, the last subsystem's listener too.
-  while (!(fs.existsSync(rpcSocket) && (await listens(listener)))) {
+  // All of the configuration is done when the RPC server responds, the last subsystem's listener too.
+  while (!(fs.existsSync(rpcSocket) && (await responds(rpcSocket)) && (await listens(listener)))) {
     if (target.hasEnded() || performance.now() > deadline) {
       await target.stop('SIGKILL');
       const { output } = await target.end;
@@ -159,6 +159,15 @@ async function untilListening(
     }
     await sleep(pollMs);
   }
+}
+
+/** Whether the RPC server responds: in newer releases (seen: v24.09) its socket is there long before. */
+function responds(rpcSocket: string): Promise<boolean> {
+  const response = callRpc(rpcSocket, 'rpc_get_methods', {}).then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([response, sleep(startLimitMs, false, { ref: false })]);
 }
 
 /** The stack in a core file, if the kernel writes such files into the folder of the program. */
@@ -189,7 +198,7 @@ function callRpc(socketPath: string, method: string, params: Record<string, unkn
       if (response.error) reject(new Error(`${method}: ${response.error.message}`));
       else resolve(response.result);
     });
-    socket.on('error', reject);
+    socket.on('error', reject).on('close', () => reject(new Error(`${method}: no response`)));
     socket.write(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
   });
 }
