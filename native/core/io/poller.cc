@@ -26,8 +26,8 @@ constexpr std::chrono::microseconds kAttention{300};
 constexpr std::chrono::milliseconds kLongestRound{50};
 /** How long a watching poller sleeps at first; how far a poll by JavaScript prolongs that sleep; and how often it may do so. */
 constexpr std::chrono::microseconds kWatchSleep{300};
-constexpr std::chrono::microseconds kProlongedWatch{700};
-constexpr std::chrono::microseconds kBetweenProlongings{400};
+constexpr std::chrono::microseconds kProlongedWatch{850};
+constexpr std::chrono::microseconds kBetweenProlongings{550};
 /** Beyond this it is not put off: it also has to notice that JavaScript looks at one of its sets and no longer at another. */
 constexpr std::chrono::milliseconds kLongestWatch{5};
 /**
