@@ -12,6 +12,7 @@ import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
+import { Outcome } from './internal/pending-call.js';
 import { shown } from './internal/shown.js';
 import { offAbort, onAbort } from './internal/signals.js';
 import type { ResetReport } from './types.js';
@@ -188,7 +189,9 @@ export class DiscoveryWatch
 
   #close(failure: Failure | undefined): Promise<void> {
     if (!this.#closing) {
-      this.#closing = this.#controller.detach(detachLimits).then(() => {});
+      const end = new Outcome<void>();
+      this.#closing = end.promise;
+      end.follow(this.#controller.detach(detachLimits).then(() => {}));
       this.#end(failure);
     }
     return this.#closing;

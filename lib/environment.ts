@@ -18,7 +18,7 @@ import type { SpdkErrorCode } from './errors/catalogue.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
-import { waitFor, waitForClose } from './internal/pending-call.js';
+import { Outcome, waitFor, waitForClose } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
 import { closedError, pcieError } from './internal/state-errors.js';
@@ -399,8 +399,11 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     const { timeoutMs } = resolveCloseOptions(options);
     if (!this.#closing) {
       const { subsystems } = this;
-      this.#closing = closeEnvironment(this.#native, this.#controllers, subsystems, timeoutMs, closedError());
-      for (const end of this.ends) ignoringErrors(end);
+      const end = new Outcome<void>();
+      // Set before the detaches, whose subscribers may close the environment, too.
+      this.#closing = end.promise;
+      end.follow(closeEnvironment(this.#native, this.#controllers, subsystems, timeoutMs, closedError()));
+      for (const close of this.ends) ignoringErrors(close);
       return waitFor(this.#closing, { ...closing, timeoutMs });
     }
     return waitForClose(this.#closing, 'the environment', timeoutMs);

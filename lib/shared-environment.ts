@@ -1,6 +1,6 @@
 // An environment that several parts of a program share.
 
-import { waitForClose } from './internal/pending-call.js';
+import { Outcome, waitForClose } from './internal/pending-call.js';
 import { type CloseOptions, resolveCloseOptions } from './options/environment.js';
 
 /**
@@ -44,7 +44,9 @@ export class EnvironmentShare<Environment> implements AsyncDisposable {
   async close(options?: CloseOptions): Promise<void> {
     const limits = resolveCloseOptions(options);
     if (!this.#closing) {
-      this.#closing = this.#release(limits);
+      const end = new Outcome<void>();
+      this.#closing = end.promise;
+      end.follow(this.#release(limits));
       return this.#closing;
     }
     return waitForClose(this.#closing, 'the share', limits.timeoutMs);

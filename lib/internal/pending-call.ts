@@ -196,4 +196,9 @@ export class Outcome<Result> {
     // All callers may have stopped waiting by then.
     this.promise.catch(() => {});
   }
+
+  /** Settles as the work does. The promise is there before it begins, for what the work calls. */
+  follow(work: Promise<Result>): void {
+    work.then(this.resolve, this.reject);
+  }
 }

@@ -2,7 +2,7 @@
 
 import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Controller, Namespace, TracingMessages } from '../../lib/index.js';
+import { type Controller, Environment, type Namespace, type TracingMessages } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { type Fixture, makeFixture, memoryId } from './memory/fixture.js';
 
@@ -69,6 +69,25 @@ it('report a reset and a detach, each call of which gets the same report', async
   expect(first).toBe(second);
   expect(stagesOf(detaches).filter((stage) => stage === 'asyncEnd')).toHaveLength(2);
   expect(detaches.at(-1)?.[1]).toMatchObject({ controller, result: first });
+});
+
+it('a subscriber may close what a detach belongs to when the detach starts', async () => {
+  await fixture.env.close();
+  fixture.target.addDiscovery();
+  const share = await Environment.shared({ pollers: 2 });
+  const env = share.environment;
+  const subsystem = await env.attachSubsystem([memoryId('a')]);
+  const watch = await env.watchDiscovery(memoryId('a').replace(/ subnqn:.*/, ''));
+  const closes: Promise<unknown>[] = [];
+  const close = () => closes.push(share.close(), env.close(), subsystem.detach(), watch.close());
+  const { start } = tracingChannel('spdk-nvme:detach');
+  start.subscribe(close);
+  ends.push(() => start.unsubscribe(close));
+  await watch.close();
+  await share.close();
+  await Promise.all(closes);
+  // Both controllers are detached by their owner and by the environment; each of these calls starts once.
+  expect(closes).toHaveLength(2 * 2 * 4);
 });
 
 it('report each operation, only while there is a listener', async () => {
