@@ -5,7 +5,7 @@ import type { Controller } from './controller.js';
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { wipeKeys } from './keys/reading.js';
-import { checkInteger, describe, readOptions } from './options/arguments.js';
+import { checkInteger, describe, fieldsOf, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
 import { checkDepth, type DiscoverOptions } from './options/discover.js';
@@ -83,7 +83,7 @@ export async function attachAll(
   const { identity, keys } = services.check(resolved.attach);
   try {
     // Each attach accepts checked keys, and copies them.
-    const attach = { ...resolved.attach, ...keys } as AttachOptions;
+    const attach = { __proto__: null, ...resolved.attach, ...keys } as AttachOptions;
     return await attachListed(what, { ...resolved, attach }, identity, services);
   } finally {
     wipeKeys(keys);
@@ -136,12 +136,12 @@ type Filter = (entry: DiscoveryEntry) => unknown;
 
 function resolveOptions(options: unknown) {
   const given = readOptions(options, 'attachAll options', keys);
-  const { concurrency, referralDepth, filter, ...attach } = Object.fromEntries(given);
+  const { concurrency, referralDepth, filter, ...attach } = fieldsOf(given);
   return {
     concurrency: checkInteger(or(concurrency, 4), 'concurrency', 1, 64),
     referralDepth: optional(referralDepth, checkDepth),
     filter: optional(filter, checkFilter) ?? (() => true),
-    attach: { ...attach, signal: optional(attach.signal, checkSignal) } as AttachOptions,
+    attach: { ...attach, signal: optional(given.get('signal'), checkSignal) } as AttachOptions,
   };
 }
 

@@ -2,7 +2,7 @@
 // machine over the slots of a ring, each step of which runs for every command.
 
 import { errorOfStatus, isAborted } from './errors/command-status.js';
-import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { SpdkError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { leavable } from './internal/leavable.js';
 import {
@@ -20,7 +20,7 @@ import type { CompletionSink } from './io/ring.js';
 import type { SubmissionQueue } from './io/submission-queue.js';
 import { Namespace } from './namespace.js';
 import { ioOpcodes } from './native/ring-layout.js';
-import { checkBoolean, checkInteger, readOptions } from './options/arguments.js';
+import { checkBoolean, checkInteger, notOne, readOptions } from './options/arguments.js';
 import { bytesOf } from './options/buffers.js';
 import { or } from './options/common.js';
 import { SubsystemNamespace } from './subsystem-namespace.js';
@@ -555,7 +555,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #checkNamespace(namespace: Namespace): void {
     if (!Namespace.isOne(namespace)) {
       if (SubsystemNamespace.isOne(namespace)) throw severalPathsError();
-      throw new SpdkTypeError('namespace must be one of controller.namespaces');
+      throw notOne('namespace must be one of controller.namespaces', namespace, Namespace);
     }
     if (!this.#hooks.owns(namespace)) {
       throw new SpdkError(

@@ -35,7 +35,7 @@ import { ioOpcodes } from './native/ring-layout.js';
 import { deviceIdOf } from './nvme/namespace-descriptors.js';
 import { receivesData, sendsData } from './nvme/opcode.js';
 import { type AdminOptions, checkLimits, rest } from './options/admin-command.js';
-import { checkInteger, readOptions } from './options/arguments.js';
+import { checkInteger, notItself, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, checkWritable, invalidBuffer, writableBytesOf } from './options/buffers.js';
 import { Reservations } from './reservations.js';
 import { ByteAccess } from './streams/byte-access.js';
@@ -174,7 +174,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
 
   /** Writes the whole buffer. Rejects as `read`. */
   write(source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
-    return this.#send('Writing', ioOpcodes.write, source, options);
+    return this.sendData('Writing', ioOpcodes.write, source, options);
   }
 
   /**
@@ -182,8 +182,8 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    * differ. Like other optional commands it rejects with ERR_SPDK_UNSUPPORTED unless {@link supports} lists it.
    */
   async compare(source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
-    this.#require('compare', 'Compare');
-    return this.#send('Comparing', ioOpcodes.compare, source, options);
+    this.requireCommand('compare', 'Compare');
+    return this.sendData('Comparing', ioOpcodes.compare, source, options);
   }
 
   /**
@@ -197,7 +197,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     replacement: NodeJS.ArrayBufferView,
     options: DataOptions,
   ): Promise<void> {
-    this.#require('compareAndWrite', 'a fused Compare and Write');
+    this.requireCommand('compareAndWrite', 'a fused Compare and Write');
     const limits = readTransfer(options, fields, this);
     const { offset, flags, given } = fields;
     const pieces = new Pieces([bytesOf(expected, 'expected'), bytesOf(replacement, 'replacement')]);
@@ -227,7 +227,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    * was carried out is not known.
    */
   async copy(sources: CopyRange | readonly CopyRange[], options: CopyOptions): Promise<void> {
-    this.#require('copy', 'Copy');
+    this.requireCommand('copy', 'Copy');
     const { offset, flags, limits } = readCopy(options, this);
     const ranges = checkSources(this, sources);
     const length = totalOf(ranges);
@@ -244,7 +244,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     targets: readonly Target[],
     options: DataOptions,
   ): Promise<readonly Target[]> {
-    const { request, limits, pieces } = this.#vector(
+    const { request, limits, pieces } = this.gatherVector(
       'Reading',
       ioOpcodes.read,
       targets,
@@ -259,7 +259,13 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
 
   /** Writes several buffers, one after the other. */
   async writev(sources: readonly NodeJS.ArrayBufferView[], options: DataOptions): Promise<void> {
-    const { request, limits, pieces } = this.#vector('Writing', ioOpcodes.write, sources, options, bytesOf);
+    const { request, limits, pieces } = this.gatherVector(
+      'Writing',
+      ioOpcodes.write,
+      sources,
+      options,
+      bytesOf,
+    );
     if (pieces) copied(request, pieces, undefined);
     return this.#run(limits, request);
   }
@@ -273,28 +279,28 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
 
   /** Writes zeroes without transferring data. Several commands, if needed, are sent one after the other. */
   async writeZeroes(options: RangeOptions): Promise<void> {
-    this.#require('writeZeroes', 'Write Zeroes');
-    return this.#range('Writing zeroes to', ioOpcodes.writeZeroes, maxBlocks, options);
+    this.requireCommand('writeZeroes', 'Write Zeroes');
+    return this.sendRange('Writing zeroes to', ioOpcodes.writeZeroes, maxBlocks, options);
   }
 
   /**
    * Marks a range as unreadable: reads of it fail with "Unrecovered Read Error" until it is written again. Otherwise as `writeZeroes`.
    */
   async writeUncorrectable(options: RangeOptions): Promise<void> {
-    this.#require('writeUncorrectable', 'Write Uncorrectable');
-    return this.#range('Making unreadable', ioOpcodes.writeUncorrectable, maxBlocks, options);
+    this.requireCommand('writeUncorrectable', 'Write Uncorrectable');
+    return this.sendRange('Making unreadable', ioOpcodes.writeUncorrectable, maxBlocks, options);
   }
 
   /** Makes the controller read a range and check its integrity, without transferring data. Otherwise as `writeZeroes`. */
   async verify(options: RangeOptions): Promise<void> {
-    this.#require('verify', 'Verify');
-    return this.#range('Verifying', ioOpcodes.verify, maxBlocks, options);
+    this.requireCommand('verify', 'Verify');
+    return this.sendRange('Verifying', ioOpcodes.verify, maxBlocks, options);
   }
 
   /** Deallocates a range (Dataset Management). The controller decides what later reads of it return. */
   async deallocate(options: RangeOptions): Promise<void> {
-    this.#require('deallocate', 'Dataset Management');
-    return this.#range('Deallocating', ioOpcodes.deallocate, maxBlocksOfRange, options);
+    this.requireCommand('deallocate', 'Dataset Management');
+    return this.sendRange('Deallocating', ioOpcodes.deallocate, maxBlocksOfRange, options);
   }
 
   /**
@@ -477,11 +483,17 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     return traced('spdk-nvme:io', run, context);
   }
 
-  #require(command: keyof SupportedCommands, name: string): void {
+  // Without `#`, which a proxy has not: it gets as far as limitsFor(), whose error says what to do.
+  private requireCommand(command: keyof SupportedCommands, name: string): void {
     if (!this.supports[command]) throw unsupportedError(command, name);
   }
 
-  #send(verb: string, opcode: number, source: NodeJS.ArrayBufferView, options: DataOptions): Promise<void> {
+  private sendData(
+    verb: string,
+    opcode: number,
+    source: NodeJS.ArrayBufferView,
+    options: DataOptions,
+  ): Promise<void> {
     try {
       const limits = readTransfer(options, fields, this);
       const { offset, flags, given } = fields;
@@ -499,7 +511,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     }
   }
 
-  async #range(verb: string, opcode: number, max: number, options: RangeOptions): Promise<void> {
+  private async sendRange(verb: string, opcode: number, max: number, options: RangeOptions): Promise<void> {
     const { offset, length, limits } = readRange(options, this);
     this.check(offset, length);
     const request = new IoRequest(verb, opcode, this, offset, length, limits);
@@ -510,7 +522,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   }
 
   /** An operation on several buffers; `pieces` has their bytes if these are to be copied. */
-  #vector(
+  private gatherVector(
     verb: string,
     opcode: number,
     views: unknown,
@@ -593,6 +605,7 @@ export class Namespace extends NamespaceCommands<IoLimits> {
 
   /** @internal The limits of operations on the chosen queue pair, or on the least busy one. */
   override limitsFor(queuePair: unknown): IoLimits {
+    if (!(#owner in this)) throw notItself('namespace');
     return this.#owner.limitsFor(queuePair);
   }
 

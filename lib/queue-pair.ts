@@ -1,7 +1,7 @@
 // One I/O queue pair: its promises, its batch, and how it ends.
 
 import { Batch, type BatchHooks } from './batch.js';
-import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { SpdkError } from './errors/spdk-error.js';
 import { hide } from './internal/hide.js';
 import type { BounceQuota } from './io/bounce-pool.js';
 import type { DmaMemory } from './io/dma-memory.js';
@@ -9,6 +9,7 @@ import type { OnTimeout } from './io/request.js';
 import { Ring } from './io/ring.js';
 import { type IoCounts, SubmissionQueue } from './io/submission-queue.js';
 import type { NativeController, NativeQueuePair } from './native/contract.js';
+import { notOne } from './options/arguments.js';
 
 // Operation options are declared in a lower layer; the member that names queue pairs is added here.
 declare module './io/operation-options.js' {
@@ -74,6 +75,11 @@ export class QueuePair {
   /** @internal */
   static create(native: NativeQueuePair, index: number, services: QueuePairServices): QueuePair {
     return new QueuePair(native, index, services);
+  }
+
+  /** @internal Whether a value is one, and not merely looks like one. */
+  static isOne(value: unknown): value is QueuePair {
+    return typeof value === 'object' && value !== null && #owns in value;
   }
 
   /** Operations that have not settled, including those that wait for room in the queue. */
@@ -170,10 +176,6 @@ export class QueuePair {
 
 /** @internal */
 export function checkQueuePair(value: unknown): QueuePair {
-  try {
-    if (value instanceof QueuePair) return value;
-  } catch {
-    // A proxy whose trap threw.
-  }
-  throw new SpdkTypeError('queuePair must be one of controller.queuePairs');
+  if (QueuePair.isOne(value)) return value;
+  throw notOne('queuePair must be one of controller.queuePairs', value, QueuePair);
 }

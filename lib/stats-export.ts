@@ -14,9 +14,9 @@ import {
   exportedControllers,
   exportedSubsystems,
 } from './environment-stats.js';
-import { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { SpdkError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
-import { checkString, describe, readOptions } from './options/arguments.js';
+import { checkString, notOne, readOptions } from './options/arguments.js';
 import { EnvironmentShare } from './shared-environment.js';
 
 /** One reading of an exported environment: what a client gets, as one line of JSON. */
@@ -147,8 +147,10 @@ function defaultPath(): string {
 function environmentOf(value: unknown): Environment {
   const environment = EnvironmentShare.isOne(value) ? value.environment : value;
   if (Environment.isOne(environment)) return environment;
-  throw new SpdkTypeError(
-    `environment must be one of Environment.init(), or a share of Environment.shared(); got ${describe(value)}`,
+  throw notOne(
+    'environment must be one of Environment.init(), or a share of Environment.shared()',
+    value,
+    Environment,
   );
 }
 

@@ -10,6 +10,7 @@ import type { NamespaceOperations } from './multipath/namespace-operations.js';
 import type { RequestRouter } from './multipath/request-router.js';
 import { NamespaceCommands, type NamespaceController } from './namespace.js';
 import type { NamespaceNames } from './nvme/namespace-descriptors.js';
+import { notItself } from './options/arguments.js';
 
 /** What a namespace needs of its subsystem. */
 export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
@@ -100,6 +101,7 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
 
   /** @internal The limits of operations that give none. @throws {SpdkError} ERR_SPDK_FOREIGN_QUEUE_PAIR */
   override limitsFor(queuePair: unknown): RequestLimits {
+    if (!(#owner in this)) throw notItself('namespace');
     return this.#owner.limitsFor(queuePair);
   }
 

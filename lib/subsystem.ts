@@ -10,7 +10,7 @@ import {
   codedError,
   SpdkError,
   type SpdkErrorDetails,
-  SpdkTypeError,
+  type SpdkTypeError,
 } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
@@ -28,6 +28,7 @@ import {
   type SubsystemHistoryKind,
 } from './multipath/history.js';
 import { isSameSubsystem } from './multipath/identity.js';
+import { notOne } from './options/arguments.js';
 import type { AttachOptions } from './options/attach.js';
 import { type DetachOptions, type ResolvedDetachOptions, resolveDetachOptions } from './options/detach.js';
 import {
@@ -520,7 +521,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
 
 function checkWatch(value: unknown): DiscoveryWatch {
   if (DiscoveryWatch.isOne(value)) return value;
-  throw new SpdkTypeError('watch must be one of env.watchDiscovery()');
+  throw notOne('watch must be one of env.watchDiscovery()', value, DiscoveryWatch);
 }
 
 function errorsOf(errors: readonly Failure[]): AggregateError {

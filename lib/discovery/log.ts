@@ -193,5 +193,5 @@ function textAt(entry: Buffer, offset: number, bytes: number): string {
 
 /** The service to ask: the well-known discovery controller, unless another one is named. */
 export function discoveryService(id: TransportId): TransportId {
-  return id.subnqn === undefined ? { ...id, subnqn: discoveryNqn } : id;
+  return !Object.hasOwn(id, 'subnqn') ? { ...id, subnqn: discoveryNqn } : id;
 }

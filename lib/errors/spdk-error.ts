@@ -68,12 +68,14 @@ export class SpdkError extends Error {
   declare readonly outcome?: OperationOutcome;
 
   constructor(code: SpdkErrorCode, message: string, details: SpdkErrorDetails = {}) {
-    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    // Its own properties only: a program may have added others to Object.prototype.
+    const own: SpdkErrorDetails = { __proto__: null, ...details } as object;
+    super(message, 'cause' in own ? { cause: own.cause } : undefined);
     this.code = code;
-    if (details.errno) this.errno = -Math.abs(details.errno);
-    if (details.nvmeStatus) this.nvmeStatus = details.nvmeStatus;
-    if (details.outcome) this.outcome = details.outcome;
-    if (details.nativeStack) this.nativeStack = details.nativeStack;
+    if (own.errno) this.errno = -Math.abs(own.errno);
+    if (own.nvmeStatus) this.nvmeStatus = own.nvmeStatus;
+    if (own.outcome) this.outcome = own.outcome;
+    if (own.nativeStack) this.nativeStack = own.nativeStack;
     // The name of this error in web and Node.js APIs, which callers test for.
     if (code === 'ERR_SPDK_ABORTED') defineName(this, 'AbortError');
   }
@@ -93,7 +95,7 @@ export class SpdkError extends Error {
    * @internal
    */
   static fromNative(failure: NativeFailure): SpdkError | SpdkTypeError {
-    const { code, errno } = failure;
+    const { code, errno } = { __proto__: null, ...failure } as NativeFailure;
     if (!isSpdkErrorCode(code)) {
       return new SpdkError(
         'ERR_SPDK_INTERNAL',
@@ -103,7 +105,7 @@ export class SpdkError extends Error {
     }
     if (code === 'ERR_SPDK_INVALID_ARG_TYPE') return new SpdkTypeError(failure.message);
 
-    const { sct, sc, dnr = false } = failure;
+    const { sct, sc, dnr = false } = { __proto__: null, ...failure } as NativeFailure;
     const status =
       sct === undefined || sc === undefined
         ? undefined

@@ -3,12 +3,12 @@
 
 import { constants as bufferConstants } from 'node:buffer';
 import { constants } from 'node:os';
-import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { codedError, SpdkError } from '../errors/spdk-error.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
 import { Namespace } from '../namespace.js';
-import { checkBoolean, describe, readOptions } from '../options/arguments.js';
+import { checkBoolean, notOne, readOptions } from '../options/arguments.js';
 import { allBytesOf, plainBytesOf } from '../options/buffers.js';
 import { checkTimeout, optional, or } from '../options/common.js';
 import type { QueuePair } from '../queue-pair.js';
@@ -330,8 +330,10 @@ export class NamespaceFile implements AsyncDisposable {
  */
 export async function open(namespace: NamespaceOperations, options?: OpenOptions): Promise<NamespaceFile> {
   if (!(Namespace.isOne(namespace) || SubsystemNamespace.isOne(namespace))) {
-    throw new SpdkTypeError(
-      `namespace must be one of the namespaces of a controller or a subsystem; got ${describe(namespace)}`,
+    throw notOne(
+      'namespace must be one of the namespaces of a controller or a subsystem',
+      namespace,
+      Namespace,
     );
   }
   const given = readOptions(options, 'open options', ['queuePair', 'timeoutMs']);
@@ -342,6 +344,8 @@ export async function open(namespace: NamespaceOperations, options?: OpenOptions
     queuePair: queuePair as OpenOptions['queuePair'],
     // The limit also covers an operation of several commands.
     timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
+    signal: undefined,
+    onTimeout: undefined,
   };
   return NamespaceFile.create(namespace, settings, namespace.memory);
 }

@@ -44,7 +44,8 @@ export class PendingCall<Result> {
   readonly #limits: CallLimits;
 
   private constructor(limits: CallLimits) {
-    this.#limits = limits;
+    // Its own properties only: a program may have added others to Object.prototype.
+    this.#limits = { __proto__: null, ...limits } as CallLimits;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

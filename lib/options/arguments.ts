@@ -1,5 +1,6 @@
 // How arguments and options objects are read and checked, and how messages name bad ones.
 
+import { isProxy } from 'node:util/types';
 import type { SpdkErrorCode } from '../errors/catalogue.js';
 import { capitalise, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 
@@ -40,6 +41,13 @@ export function readOptions<Key extends string>(
     if (error instanceof SpdkError || error instanceof SpdkTypeError) throw error;
     throw unreadable(`the ${what}`, error);
   }
+}
+
+/** What {@link readOptions} has read, as an object that inherits nothing: a program may have added properties to Object.prototype. */
+export function fieldsOf<Key extends string>(
+  given: ReadonlyMap<Key, unknown>,
+): Partial<Record<Key, unknown>> {
+  return Object.assign(Object.create(null), Object.fromEntries(given));
 }
 
 /** Reads from an object of the caller's, whose getters and proxies may do anything. */
@@ -105,6 +113,32 @@ export function checkBoolean(value: unknown, name: string): boolean {
 export function checkString(value: unknown, name: string): string {
   if (typeof value !== 'string') throw new SpdkTypeError(`${name} must be a string; got ${describe(value)}`);
   return value;
+}
+
+/**
+ * The error for a value that is none of this package's objects of a class. A proxy of one is none, and neither is one of another copy of
+ * the package, though both look like it.
+ * @param requirement what it must be, as in 'watch must be one of env.watchDiscovery()'
+ */
+export function notOne(requirement: string, value: unknown, type: { readonly name: string }): SpdkTypeError {
+  return new SpdkTypeError(`${requirement}; got ${describe(value)}${likeness(value, type.name)}`);
+}
+
+function likeness(value: unknown, name: string): string {
+  if (isProxy(value)) return ' that is a proxy: pass the object itself';
+  try {
+    const alike = (value as object).constructor.name === name;
+    return alike ? ` of a class ${name} that is not this one: install one copy of the package` : '';
+  } catch {
+    return '';
+  }
+}
+
+/** The error for a method that is called on something that only looks like an object of this package. */
+export function notItself(what: string): SpdkTypeError {
+  return new SpdkTypeError(
+    `The method was called on a proxy or a copy of a ${what}: call it on the ${what} itself`,
+  );
 }
 
 /** A value for a message: short, on one line, and without running code of the caller. */

@@ -1,6 +1,6 @@
 // The options of `env.discover` and `env.watchDiscovery`.
 
-import { checkInteger, readOptions } from './arguments.js';
+import { checkInteger, fieldsOf, readOptions } from './arguments.js';
 import type { AttachOptions } from './attach.js';
 import { maxTimerMs, or } from './common.js';
 
@@ -67,7 +67,7 @@ export function resolveDiscoverOptions(options?: unknown): {
     ...hostKeys,
     'referralDepth',
   ] as const satisfies readonly (keyof DiscoverOptions)[]);
-  const { referralDepth, ...attach } = Object.fromEntries(given);
+  const { referralDepth, ...attach } = fieldsOf(given);
   return { referralDepth: checkDepth(referralDepth), attach };
 }
 
@@ -83,7 +83,7 @@ export function resolveWatchOptions(options?: unknown): {
     'ctrlrLossTimeoutMs',
     'pollIntervalMs',
   ] as const satisfies readonly (keyof WatchDiscoveryOptions)[]);
-  const { pollIntervalMs = 30_000, ...attach } = Object.fromEntries(given);
+  const { pollIntervalMs = 30_000, ...attach } = fieldsOf(given);
   return {
     pollIntervalMs:
       pollIntervalMs === 0

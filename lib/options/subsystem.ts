@@ -1,7 +1,15 @@
 // The options of `env.attachSubsystem`.
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
-import { checkBoolean, checkInteger, checkOneOf, describe, reading, readOptions } from './arguments.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  describe,
+  fieldsOf,
+  reading,
+  readOptions,
+} from './arguments.js';
 import { type AttachOptions, attachKeys, type ResolvedAttachOptions, transportKeys } from './attach.js';
 import { conflict, or } from './common.js';
 import { wipedIfThrown } from './key-source.js';
@@ -88,7 +96,7 @@ export function resolveSubsystemOptions(
   check: CheckAttach,
 ): ResolvedSubsystemOptions {
   const given = readOptions(options, 'attachSubsystem options', [...attachKeys, 'policy', 'selector']);
-  const { policy: policyGiven, selector: selectorGiven, ...rest } = Object.fromEntries(given);
+  const { policy: policyGiven, selector: selectorGiven, ...rest } = fieldsOf(given);
   const policy = checkOneOf(or(policyGiven, 'active-passive'), 'policy', ['active-passive', 'active-active']);
   const selector = checkOneOf(or(selectorGiven, 'round-robin'), 'selector', ['round-robin', 'queue-depth']);
   if (selectorGiven !== undefined && policy === 'active-passive') {
@@ -163,7 +171,7 @@ export function isSamePath(
 }
 
 function isPathOptions(path: unknown): path is SubsystemPathOptions {
-  return reading('a path', () => typeof path === 'object' && path !== null && 'id' in path);
+  return reading('a path', () => typeof path === 'object' && path !== null && Object.hasOwn(path, 'id'));
 }
 
 function pathsOf(paths: unknown): unknown[] {

@@ -161,6 +161,46 @@ it('options are those of the caller, not those of Object.prototype', async () =>
   }
 });
 
+it('methods of a namespace behind a proxy say what to do', async () => {
+  const proxy = new Proxy(await disk(), {});
+  const data = Buffer.alloc(512);
+  const place = { offset: 0 };
+  const calls = [
+    () => proxy.read(data, place),
+    () => proxy.write(data, place),
+    () => proxy.readv([data], place),
+    () => proxy.writev([data], place),
+    () => proxy.flush(),
+    () => proxy.writeZeroes({ offset: 0, length: 512 }),
+    () => proxy.raw({ opcode: 0 }),
+    async () => proxy.createReadStream(),
+    async () => proxy.chunks(),
+  ];
+  for (const call of calls) {
+    await expect(call()).rejects.toMatchObject({
+      code: 'ERR_SPDK_INVALID_ARG_TYPE',
+      message: expect.stringContaining('call it on the namespace itself'),
+    });
+  }
+});
+
+it('an object behind a proxy, or of another copy of the package, is named as such', async () => {
+  const ns = await disk();
+  class QueuePair {}
+  const [pair] = ns.controller.queuePairs;
+  for (const [queuePair, hint] of [
+    [new Proxy(pair as object, {}), 'pass the object itself'],
+    [new QueuePair(), 'install one copy of the package'],
+    [Object.create(null), 'got an object'],
+  ] as const) {
+    const read = ns.read(Buffer.alloc(512), { offset: 0, queuePair: queuePair as typeof pair });
+    await expect(read).rejects.toMatchObject({
+      code: 'ERR_SPDK_INVALID_ARG_TYPE',
+      message: expect.stringMatching(hint),
+    });
+  }
+});
+
 it('a batch takes namespaces, and nothing that only looks like one', async () => {
   const ns = await disk();
   const batch = ns.controller.queuePairs[0]?.openBatch();
