@@ -70,10 +70,11 @@ export async function driveBatch(lane: Lane, end: number): Promise<void> {
         await pace.wait(now);
         continue;
       }
-      let count = batch.reap();
       // With a rate, the next operation may be due before the first of these has completed.
-      if (count === 0 && plan.polling !== 'inline')
-        count = await (idle.length > 0 && going(now) ? waitAtMost(batch, pace.delay(now)) : batch.wait());
+      const isPaced = idle.length > 0 && going(now);
+      let count = isPaced ? batch.reap() : await batch.wait();
+      if (count === 0 && isPaced && plan.polling !== 'inline')
+        count = await waitAtMost(batch, pace.delay(now));
       now = performance.now();
       if (now - turned > longestTurnMs) {
         await new Promise((resolve) => setImmediate(resolve));
@@ -104,11 +105,12 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
   const { ioSize } = plan;
   const one = async (buffer: DmaBuffer): Promise<void> => {
     const words = wordsOf(buffer, 0, ioSize);
+    let now = performance.now();
     for (;;) {
-      let now = performance.now();
       if (now >= end || signal.aborted) return;
       if (!pace.mayStart(now)) {
         await pace.wait(now);
+        now = performance.now();
         continue;
       }
       const { unit, offset, write } = steps.next();
@@ -118,7 +120,7 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         if (write) await namespace.write(buffer, { offset, queuePair });
         else await namespace.read(buffer, { offset, queuePair });
       } catch (error) {
-        lane.heard = performance.now();
+        now = lane.heard = performance.now();
         if (verifier) settle(lane, verifier, words, unit, write, false);
         meter.failed++;
         endIfPointless(error, namespace);
