@@ -6,7 +6,7 @@ import { checkTimeout, conflict, maxTimerMs, or, type Resolved } from './common.
 /** Options of `controller.detach`; all keys are optional. */
 export interface DetachOptions {
   /**
-   * How long to wait for outstanding I/O before it is aborted, in milliseconds, 0 to `timeoutMs`.
+   * How long to wait for outstanding I/O and admin commands before it is aborted, in milliseconds, 0 to `timeoutMs`.
    * Default 1000, or half of `timeoutMs` if that is less: what is left is for disconnecting.
    */
   drainMs?: number | undefined;

@@ -9,16 +9,29 @@ import type { Scheduler } from './scheduler.js';
 import { abortedStatus } from './statuses.js';
 
 const maxBytes = 1_048_576;
+const asyncEventRequest = 0x0c;
 
 /** native/core/connection/admin_commands.h, with the checks of the binding. */
 export class AdminQueue {
   readonly #scheduler: Scheduler;
   readonly #channel: JsChannel;
   readonly #waiting = new Set<() => void>();
+  #pending = 0;
+  #leaving = false;
 
   constructor(scheduler: Scheduler, channel: JsChannel) {
     this.#scheduler = scheduler;
     this.#channel = channel;
+  }
+
+  /** Commands that a detach waits for: all but Asynchronous Event Requests, which wait for an event. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** The controller is being detached, so its end is no failure. */
+  leave(): void {
+    this.#leaving = true;
   }
 
   /** @param connection where it goes when its turn comes; undefined where there is none */
@@ -32,11 +45,17 @@ export class AdminQueue {
       throw new TypeError('data must be a Uint8Array of up to 1048576 bytes');
     }
     const data = Uint8Array.from(request.data);
+    const drained = opcode === asyncEventRequest ? 0 : 1;
+    this.#pending += drained;
     const rejectWith = (code: string, why: string) => {
+      this.#pending -= drained;
       const message = `the admin command was not sent: ${why}`;
       this.#channel.post(() => request.done({ code, message }, 0, empty()));
     };
-    const reject = () => rejectWith('ERR_SPDK_CONTROLLER_FAILED', 'the controller has no connection');
+    const reject = () =>
+      this.#leaving
+        ? rejectWith('ERR_SPDK_CONTROLLER_DETACHED', 'the controller was detached')
+        : rejectWith('ERR_SPDK_CONTROLLER_FAILED', 'the controller has no connection');
     this.#waiting.add(reject);
     this.#scheduler.after(0, () => {
       if (!this.#waiting.delete(reject)) return;
@@ -44,7 +63,11 @@ export class AdminQueue {
       if (!way) reject();
       else if (!way.has(nsid, tag))
         rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has its id');
-      else way.admin({ opcode, nsid, cdw, data }, (result) => this.#complete(request, opcode, result));
+      else
+        way.admin({ opcode, nsid, cdw, data }, (result) => {
+          this.#pending -= drained;
+          this.#complete(request, opcode, result);
+        });
     });
   }
 

@@ -144,8 +144,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   }
 
   admin(request: NativeAdminRequest): void {
-    const takes = () => this.#connection !== undefined && !this.leaving;
-    this.admins.add(request, () => (takes() ? this.#connection : undefined));
+    this.admins.add(request, () => this.#connection);
   }
 
   abort({ queuePair, slot, done }: NativeAbortRequest): void {
@@ -159,6 +158,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
 
   detach(request: DetachSettings & { done: (phases: DetachPhases) => void }): void {
     this.leaving = true;
+    this.admins.leave();
     this.#connector.cancel();
     this.#detachWaiters.push(request.done);
     this.scheduler.after(0, () => this.#startDetach(request));

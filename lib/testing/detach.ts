@@ -26,7 +26,7 @@ export function detachSteps(
   controller.enter('draining');
   controller.holdIo(false);
 
-  const pending = () => controller.rings.some((ring) => ring.pending > 0);
+  const pending = () => controller.admins.pending > 0 || controller.rings.some((ring) => ring.pending > 0);
   const drained = (passed: number) => !pending() || passed >= drainMs;
   const responded = (passed: number) =>
     !controller.connection()?.subsystem.target.silent || passed >= Math.min(responseLimitMs, timeoutMs / 3);

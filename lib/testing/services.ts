@@ -3,6 +3,7 @@
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type { NativeAttachRequest } from '../native/contract.js';
 import type { ControllerState } from '../types.js';
+import type { AdminQueue } from './admin-queue.js';
 import type { Connection } from './connection.js';
 import type { JsChannel } from './js-channel.js';
 import type { MemoryQueuePair } from './queue-pair.js';
@@ -27,6 +28,7 @@ export interface SteppedController {
   readonly request: NativeAttachRequest;
   readonly scheduler: Scheduler;
   readonly rings: readonly MemoryQueuePair[];
+  readonly admins: Pick<AdminQueue, 'pending'>;
   readonly stuck: boolean;
   /** A call wants it detached. */
   readonly leaving: boolean;

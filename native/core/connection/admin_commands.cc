@@ -76,6 +76,14 @@ void AdminCommand::reject_for_namespace() const {
   reject_unsent(*this, "ERR_SPDK_NAMESPACE_GONE", "its namespace is gone, or another one has its id");
 }
 
+void AdminCommand::reject_for_detach() const {
+  reject_unsent(*this, "ERR_SPDK_CONTROLLER_DETACHED", "the controller was detached");
+}
+
+bool AdminCommands::draining() const {
+  return ending_ > 0 || std::ranges::any_of(waiting_, &AdminCommand::ends_soon);
+}
+
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
   // Those for whose data there is no memory yet. Only commands without data pass them: a Keep Alive must not be late.
   std::deque<AdminCommand> held;
@@ -124,6 +132,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
       in_flight_++;
       if (size > 0) buffers_++;
       if (command.awaited) awaited_++;
+      if (command.ends_soon()) ending_++;
       static_cast<void>(flight.release());  // SPDK's until on_complete()
       continue;
     }
@@ -142,6 +151,7 @@ void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) 
   flight->owner->in_flight_--;
   if (flight->buffer != nullptr) flight->owner->buffers_--;
   if (command.awaited) flight->owner->awaited_--;
+  if (command.ends_soon()) flight->owner->ending_--;
   const bool aborted = lost_connection(completion->status);
   if (!aborted) flight->owner->completions_++;
   AdminResult result;
@@ -160,8 +170,8 @@ void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) 
   command.done(std::move(result));
 }
 
-void AdminCommands::abort() {
-  for (const AdminCommand& command : std::exchange(waiting_, {})) command.reject();
+void AdminCommands::abort(void (AdminCommand::*reject)() const) {
+  for (const AdminCommand& command : std::exchange(waiting_, {})) (command.*reject)();
 }
 
 }  // namespace spdk_nvme

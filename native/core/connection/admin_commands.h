@@ -41,6 +41,10 @@ struct AdminCommand {
   void reject() const;
   /** Completes it like reject(), because its namespace is gone or another one has the id. */
   void reject_for_namespace() const;
+  /** Completes it like reject(), because the controller is being detached, which has not failed. */
+  void reject_for_detach() const;
+  /** Whether it ends soon, and a caller waits for that: an Asynchronous Event Request waits for an event. */
+  [[nodiscard]] bool ends_soon() const { return awaited && opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST; }
 };
 
 /** The admin commands of one controller that have not completed. Thread: control. */
@@ -57,10 +61,12 @@ class AdminCommands {
   void submit(spdk_nvme_ctrlr* controller);
   /** Whether commands are outstanding. */
   [[nodiscard]] bool busy() const { return awaited_ > 0 || !waiting_.empty(); }
+  /** Whether commands are outstanding that a detach has to wait for, see AdminCommand::ends_soon(). */
+  [[nodiscard]] bool draining() const;
   /** How many commands the controller has completed so far, with an error or without. */
   [[nodiscard]] uint64_t completions() const { return completions_; }
   /** Rejects the commands that have not been sent: the controller accepts no more. */
-  void abort();
+  void abort(void (AdminCommand::*reject)() const = &AdminCommand::reject);
 
  private:
   struct InFlight;
@@ -72,6 +78,8 @@ class AdminCommands {
   size_t buffers_ = 0;
   /** Commands in flight whose callers wait. */
   size_t awaited_ = 0;
+  /** Those of them that end soon. */
+  size_t ending_ = 0;
   uint64_t completions_ = 0;
 };
 

@@ -103,6 +103,10 @@ class Connection {
   [[nodiscard]] bool take_reservation_change() { return std::exchange(reservations_changed_, false); }
   /** Sends a command; rejects it when the admin queue is lost. */
   void admin(AdminCommand command);
+  /** Whether a caller waits for an admin command that can end. */
+  [[nodiscard]] bool admin_draining() const { return !lost() && admin_commands_.draining(); }
+  /** Rejects admin commands that have not been sent, because a detach ends the connection. */
+  void reject_admin() { admin_commands_.abort(&AdminCommand::reject_for_detach); }
   /** Asks the controller to abort the command in a slot of a queue pair's ring. */
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   /** Has every queue pair authenticate with these keys. A connection that cannot is lost. One change at a time. */

@@ -73,7 +73,9 @@ void ControlLoop::reset() {
 
 void ControlLoop::admin(AdminCommand command) {
   mailbox_->post([this, command = std::move(command)]() mutable {
-    if (connection_ == nullptr || state() != ControllerState::attached) {
+    if (connection_ != nullptr && state() == ControllerState::draining) {
+      command.reject_for_detach();
+    } else if (connection_ == nullptr || state() != ControllerState::attached) {
       command.reject();
     } else if (!description_.has(command.namespace_id, command.namespace_tag)) {
       command.reject_for_namespace();
@@ -379,6 +381,7 @@ DetachReport ControlLoop::detach_now() {
   io_.set_requeue(false);
   // An operation that times out may be waited for and has to be aborted.
   const bool dead = lost || !sequence.drain([this] { mailbox_->run(); });
+  if (!dead) connection_->reject_admin();
   const DetachReport report = sequence.disconnect_and_destroy(dead, pass);
   connection_.reset();
   // These commands waited for a reset that this detach has ended.

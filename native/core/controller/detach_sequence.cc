@@ -12,7 +12,8 @@ bool DetachSequence::drain(const std::function<void()>& meanwhile) {
   connection_->poll_until([&, limit = begun_ + settings_.drain] {
     meanwhile();
     // When the environment ends, JavaScript does not lower its count any more.
-    return io_.pending() == 0 || stop_.at_least(StopRequest::Level::abandon) || Clock::now() >= limit;
+    const bool drained = io_.pending() == 0 && !connection_->admin_draining();
+    return drained || stop_.at_least(StopRequest::Level::abandon) || Clock::now() >= limit;
   });
   return wait_for_probe(completed);
 }
@@ -27,6 +28,7 @@ std::shared_ptr<const bool> DetachSequence::send_probe() {
   auto completed = std::make_shared<bool>(false);
   AdminCommand probe;
   probe.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+  probe.awaited = false;  // by wait_for_probe(), and not by the drain
   probe.done = [completed](const AdminResult&) { *completed = true; };
   connection_->admin(std::move(probe));
   return completed;

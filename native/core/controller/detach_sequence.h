@@ -46,7 +46,7 @@ class DetachSequence {
   DetachSequence& operator=(const DetachSequence&) = delete;
 
   /**
-   * Waits for the outstanding operations, as long as the caller allows; JavaScript rejects new ones. Probes the controller
+   * Waits for the outstanding operations and admin commands, as long as the caller allows; JavaScript rejects new ones. Probes the controller
    * meanwhile. False if it does not respond.
    * @param meanwhile called again and again
    */
