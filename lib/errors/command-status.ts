@@ -33,6 +33,14 @@ export function saysNothing({ sct, sc }: Pick<CommandStatus, 'sct' | 'sc'>): boo
   return sct === pathRelated || (sct === 0 && abortedStatuses.includes(sc));
 }
 
+/** ENXIO: SPDK took no command, because the queue pair has no connection. */
+const notConnected = hostError + 6;
+
+/** Whether a command that is not split was never sent, because its connection had ended. */
+export function neverSent(failure: CommandFailure): boolean {
+  return failure === notConnected;
+}
+
 /** The errnos of native/core/io/io_ring.cc that have a code of their own. */
 const hostErrors: Readonly<Record<number, SpdkErrorCode>> = {
   6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection

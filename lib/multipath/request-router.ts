@@ -1,6 +1,6 @@
 // Sends requests over one of several paths, and over another one if the first does not carry them out.
 
-import { type CommandFailure, commandStatus } from '../errors/command-status.js';
+import { type CommandFailure, commandStatus, neverSent } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
 import { ProcessHold } from '../internal/process-hold.js';
@@ -111,7 +111,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
     failover.rejectedBy = verdict === 'rejected' ? on : undefined;
-    if (verdict === 'final' || (request.once && !request.unsent)) return false;
+    if (verdict === 'final' || (request.once && !request.unsent && !neverSent(failure))) return false;
     const rejection = this.#services.rejection();
     if (rejection) {
       this.#end(request, rejection);
