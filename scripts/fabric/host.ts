@@ -139,11 +139,12 @@ class HostRunner implements Runner {
 async function reserveHugepages(wanted: number): Promise<() => Promise<void>> {
   const read = async (name: string) => Number(await readFile(`${HUGEPAGES}/${name}`, 'utf8'));
   const before = await read('nr_hugepages');
-  const missing = wanted - (await read('free_hugepages'));
+  const free = async () => (await read('free_hugepages')) - (await read('resv_hugepages'));
+  const missing = wanted - (await free());
   if (missing <= 0) return async () => {};
   const restore = () => writeFile(`${HUGEPAGES}/nr_hugepages`, `${before}`);
   await writeFile(`${HUGEPAGES}/nr_hugepages`, `${before + missing}`);
-  if ((await read('free_hugepages')) < wanted) {
+  if ((await free()) < wanted) {
     await restore();
     throw new FabricError(
       `This machine cannot spare ${wanted} hugepages of 2 MiB; free some memory and try again`,

@@ -30,5 +30,7 @@ export function ensureHugepages(memoryMb: number): void {
 function meminfo(): { free: number; pageMb: number } {
   const text = fs.readFileSync('/proc/meminfo', 'utf8');
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
-  return { free: field('HugePages_Free'), pageMb: field('Hugepagesize') / 1024 || 2 };
+  // Those that another process has reserved count as free until it touches them.
+  const free = Math.max(0, field('HugePages_Free') - field('HugePages_Rsvd'));
+  return { free, pageMb: field('Hugepagesize') / 1024 || 2 };
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -13,7 +14,12 @@ namespace spdk_nvme {
 
 Hugepages read_hugepages() {
   std::ifstream meminfo("/proc/meminfo");
+  return hugepages_in(meminfo);
+}
+
+Hugepages hugepages_in(std::istream& meminfo) {
   size_t free_pages = 0;
+  size_t reserved_pages = 0;
   size_t total_pages = 0;
   size_t page_kib = 0;
   std::string key;
@@ -21,12 +27,13 @@ Hugepages read_hugepages() {
   std::string rest;
   while (meminfo >> key >> value && std::getline(meminfo, rest)) {
     if (key == "HugePages_Free:") free_pages = value;
+    if (key == "HugePages_Rsvd:") reserved_pages = value;
     if (key == "HugePages_Total:") total_pages = value;
     if (key == "Hugepagesize:") page_kib = value;
   }
   const size_t page_bytes = page_kib << 10;
   return {.page_bytes = page_bytes,
-          .free_bytes = free_pages * page_bytes,
+          .free_bytes = (free_pages - std::min(free_pages, reserved_pages)) * page_bytes,
           .total_bytes = total_pages * page_bytes};
 }
 

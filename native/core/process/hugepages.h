@@ -1,17 +1,21 @@
 #pragma once
 
 #include <cstddef>
+#include <istream>
 
 namespace spdk_nvme {
 
 /** Hugepages of the kernel's default size, as /proc/meminfo counts them. */
 struct Hugepages {
   size_t page_bytes = 0;
+  /** Not reserved by another process, which has not touched them yet: the kernel counts those as free, and gives them to nobody else. */
   size_t free_bytes = 0;
   size_t total_bytes = 0;
 };
 
 Hugepages read_hugepages();
+/** @param meminfo the text of /proc/meminfo */
+Hugepages hugepages_in(std::istream& meminfo);
 
 /** For how many pairs of a NUMA node and a size of hugepages the kernel counts hugepages. */
 size_t count_hugepage_types();
