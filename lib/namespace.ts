@@ -277,7 +277,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     return this.#run(limits, new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
   }
 
-  /** Writes zeroes without transferring data. Several commands, if needed, are sent one after the other. */
+  /** Writes zeroes without transferring data, with as many commands as the limits of the controller need. */
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.requireCommand('writeZeroes', 'Write Zeroes');
     return this.sendRange('Writing zeroes to', ioOpcodes.writeZeroes, maxBlocks, options);

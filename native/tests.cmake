@@ -12,7 +12,7 @@ set(FAKED_SOURCES core/diagnostics/log.cc core/io/dma_memory.cc core/io/io_comma
   core/io/io_stats.cc core/io/namespace_table.cc core/io/namespace_tags.cc core/io/piece.cc core/io/poller.cc
   core/io/queue_set.cc core/io/io_queues.cc
   core/connection/abort_calls.cc core/connection/admin_commands.cc core/connection/connect_status.cc core/connection/connection.cc core/connection/key_change.cc
-  core/connection/connector.cc core/connection/controller_info.cc core/connection/hidden_namespaces.cc
+  core/connection/connector.cc core/connection/controller_info.cc core/connection/hidden_namespaces.cc core/connection/range_limits.cc
   core/controller/control_loop.cc core/controller/controller.cc core/controller/description.cc
   core/controller/detach_sequence.cc
   spdk/command_limits.cc spdk/connect.cc spdk/controller_type.cc spdk/distinct_id.cc spdk/keys.cc spdk/namespaces.cc

@@ -209,6 +209,18 @@ TEST_F(IoRingTest, DoesNotSendAPairAgain) {
   EXPECT_FALSE(ring.busy());
 }
 
+TEST_F(IoRingTest, EndsAPairThatItCannotSendAsAnyOtherCommand) {
+  controller.data.fuses.compare_and_write = 1;
+  describe();
+  queue_pair.failed = true;
+  push({.operation = RingLayout::compare_and_write, .blocks = 1});
+  push({.blocks = 1});
+  poll();
+  const auto all = js.reap();
+  ASSERT_EQ(all.size(), 2U);
+  for (const auto& one : all) EXPECT_EQ(one.status, RingLayout::kHostError | ENXIO);
+}
+
 TEST_F(IoRingTest, CompletesAPairWhoseConnectionEndsBetweenItsHalves) {
   controller.data.fuses.compare_and_write = 1;
   describe();
@@ -226,6 +238,34 @@ TEST_F(IoRingTest, CompletesAPairWhoseConnectionEndsBetweenItsHalves) {
   EXPECT_EQ(all[0].status, RingLayout::kHostError | EIO);
   EXPECT_FALSE(ring.busy());
   EXPECT_EQ(halves, 2);
+}
+
+TEST_F(IoRingTest, SplitsCommandsOnRangesByTheirOwnLimits) {
+  ring.set_namespaces(read_namespace_table(&controller, tags,
+                                           {.write_zeroes_bytes = 16 * kBlock,
+                                            .write_uncorrectable_bytes = kBlock / 2,
+                                            .deallocate_blocks = 100}));
+  const auto lengths = [this](uint32_t operation, uint32_t blocks) {
+    sent.clear();
+    push({.operation = operation, .first = 3, .blocks = blocks});
+    EXPECT_EQ(finish()[0].status, 0U);
+    std::vector<uint32_t> all;
+    uint64_t next = 3;
+    for (const FakeCommand& one : sent) {
+      EXPECT_EQ(one.lba, next);
+      next += one.blocks;
+      all.push_back(one.blocks);
+    }
+    return all;
+  };
+  using Lengths = std::vector<uint32_t>;
+  EXPECT_EQ(lengths(RingLayout::write_zeroes, 40), (Lengths{16, 16, 8}));
+  EXPECT_EQ(lengths(RingLayout::deallocate, 250), (Lengths{100, 100, 50}));
+  // Less than one block: as little as a command can say.
+  EXPECT_EQ(lengths(RingLayout::write_uncorrectable, 2), (Lengths{1, 1}));
+  describe();
+  EXPECT_EQ(lengths(RingLayout::write_zeroes, 40), Lengths{40});
+  EXPECT_EQ(lengths(RingLayout::deallocate, 250), Lengths{250});
 }
 
 TEST_F(IoRingTest, SendsNoRawCommandWithMoreDataThanTheControllerTakes) {

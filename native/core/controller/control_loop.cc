@@ -10,6 +10,7 @@
 
 #include "native/core/base/elapsed.h"
 #include "native/core/connection/hidden_namespaces.h"
+#include "native/core/connection/range_limits.h"
 #include "native/core/diagnostics/log.h"
 #include "native/spdk/env.h"
 
@@ -23,6 +24,8 @@ using namespace std::chrono_literals;
 constexpr auto kLongestSleep = 1s;
 /** A failure of I/O that is due within this time does not wait for an attempt to connect. */
 constexpr auto kSoon = 10ms;
+/** How long a new connection waits for its limits, so that the first commands keep to them. Later ones do in any case. */
+constexpr auto kLimitsWait = 20ms;
 
 /** Identifies a controller in this process; 0 is none. */
 std::atomic<uint64_t> g_last_id{0};
@@ -178,6 +181,7 @@ bool ControlLoop::serve() {
   if (connection_ != nullptr) {
     completed = connection_->poll();
     connection_->tend_key_change();
+    take_range_limits();
     if (state() == ControllerState::attached) connection_->check_keep_alive();
     if (connection_->namespaces_changed()) {
       read_namespaces();
@@ -228,7 +232,26 @@ void ControlLoop::adopt(std::shared_ptr<Connection> connection) {
                            }),
                            .admin_data = [mailbox = mailbox_] { mailbox->nudge(); },
                            .queue_pair_ended = post([](Connection& ended) { ended.look_at_queue_pairs(); })});
-  if (!request_.discovery) look_for_hidden_namespaces();
+  if (request_.discovery) return;
+  read_range_limits();
+  look_for_hidden_namespaces();
+}
+
+void ControlLoop::read_range_limits() {
+  if (!may_limit_ranges(description_.latest_info())) return;
+  const auto answered = std::make_shared<bool>(false);
+  connection_->admin(ask_range_limits([this, answered](const RangeLimits& limits) {
+    *answered = true;
+    if (description_.set_range_limits(limits)) limits_changed_ = true;
+  }));
+  connection_->poll_until([&, limit = Clock::now() + kLimitsWait] {
+    return *answered || connection_->lost() || stopping() || Clock::now() >= limit;
+  });
+  take_range_limits();
+}
+
+void ControlLoop::take_range_limits() {
+  if (std::exchange(limits_changed_, false)) read_namespaces();
 }
 
 void ControlLoop::read_namespaces() {

@@ -80,6 +80,10 @@ class ControlLoop : public TurnTask {
   void adopt(std::shared_ptr<Connection> connection);
   void read_namespaces();
   void look_for_hidden_namespaces();
+  /** Asks for the limits of a new connection. Continues in the background if that takes long. */
+  void read_range_limits();
+  /** Gives the rings limits that have arrived. */
+  void take_range_limits();
   void lose(const Status& why);
   void destroy_connection();
   void reset_now();
@@ -116,6 +120,8 @@ class ControlLoop : public TurnTask {
   /** Why the reset is wanted: what was lost, or success if a caller requested it. */
   Status reset_cause_;
   Reconnect reconnect_;
+  /** The rings have not got the limits of ranges that have arrived. */
+  bool limits_changed_ = false;
 };
 
 }  // namespace spdk_nvme

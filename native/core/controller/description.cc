@@ -32,7 +32,7 @@ void Description::read(const Connection& connection) {
 }
 
 void Description::read_namespaces(const Connection& connection) {
-  table_ = read_namespace_table(connection.controller(), tags_);
+  table_ = read_namespace_table(connection.controller(), tags_, range_limits_);
   std::vector<NamespaceInfo> namespaces = spdk_nvme::read_namespaces(connection.controller(), tags_);
   const std::lock_guard<std::mutex> guard(mutex_);
   namespaces_ = std::move(namespaces);
@@ -45,6 +45,10 @@ bool Description::has(uint32_t id, uint32_t tag) const {
     return std::ranges::none_of(namespaces_, [&](const auto& one) { return one.tag > tag; });
   }
   return std::ranges::any_of(namespaces_, [&](const auto& one) { return one.id == id && one.tag == tag; });
+}
+
+bool Description::set_range_limits(const RangeLimits& limits) {
+  return std::exchange(range_limits_, limits) != limits;
 }
 
 bool Description::set_hidden_namespaces(std::vector<uint32_t> ids) {

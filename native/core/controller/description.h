@@ -32,6 +32,8 @@ class Description {
   /** Reads everything over a new connection. */
   void read(const Connection& connection);
   void read_namespaces(const Connection& connection);
+  /** Returns false if they are the same as before. The rings get them with the next read_namespaces(). */
+  bool set_range_limits(const RangeLimits& limits);
   /** Returns false if the list is the same as before. */
   bool set_hidden_namespaces(std::vector<uint32_t> ids);
 
@@ -58,6 +60,8 @@ class Description {
   /** Kept over resets. */
   NamespaceTags tags_;
   std::shared_ptr<const NamespaceTable> table_;
+  /** Kept until the next connection says what they are. */
+  RangeLimits range_limits_;
 };
 
 }  // namespace spdk_nvme

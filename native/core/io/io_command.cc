@@ -33,9 +33,24 @@ bool fits(const IoCommand& command, const NamespaceEntry& entry, const CommandLi
 }
 
 uint64_t max_blocks(const IoCommand& command, const CommandLimits& limits) {
-  if (command.operation == RingLayout::deallocate) return std::numeric_limits<uint32_t>::max();
-  if (!command.transfers()) return kMaxBlocks;
-  return std::clamp<uint64_t>(limits.bytes / command.block_size, 1, kMaxBlocks);
+  const RangeLimits& ranges = limits.ranges;
+  const auto blocks_in = [&](uint64_t bytes) {
+    return bytes == 0 ? kMaxBlocks : std::clamp<uint64_t>(bytes / command.block_size, 1, kMaxBlocks);
+  };
+  switch (command.operation) {
+    case RingLayout::deallocate: {
+      constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
+      return ranges.deallocate_blocks == 0 ? kMost : std::min(ranges.deallocate_blocks, kMost);
+    }
+    case RingLayout::write_zeroes:
+      return blocks_in(ranges.write_zeroes_bytes);
+    case RingLayout::verify:
+      return blocks_in(ranges.verify_bytes);
+    case RingLayout::write_uncorrectable:
+      return blocks_in(ranges.write_uncorrectable_bytes);
+    default:
+      return std::clamp<uint64_t>(limits.bytes / command.block_size, 1, kMaxBlocks);
+  }
 }
 
 }  // namespace

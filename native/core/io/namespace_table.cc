@@ -23,7 +23,8 @@ uint32_t compare_and_write_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns)
   return std::min((unit[0] | unit[1] << 8) + 1U, transferred);
 }
 
-std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags) {
+std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags,
+                                                           const RangeLimits& ranges) {
   tags.update(controller);
   NamespaceTable::Entries entries;
   for (uint32_t id = spdk_nvme_ctrlr_get_first_active_ns(controller); id != 0;
@@ -41,7 +42,8 @@ std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* cont
                                        .tag = tags.of(id)});
   }
   const CommandLimits limits{.bytes = spdk::max_command_bytes(controller),
-                             .segments = spdk::max_command_segments(controller)};
+                             .segments = spdk::max_command_segments(controller),
+                             .ranges = ranges};
   return std::make_shared<const NamespaceTable>(limits, std::move(entries));
 }
 

@@ -28,10 +28,21 @@ struct NamespaceEntry {
   uint32_t tag = 0;
 };
 
+/** The most that one command on a range of blocks may cover, which transfers none; 0 for no limit but its own fields. */
+struct RangeLimits {
+  uint64_t verify_bytes = 0;
+  uint64_t write_zeroes_bytes = 0;
+  uint64_t write_uncorrectable_bytes = 0;
+  uint64_t deallocate_blocks = 0;
+
+  bool operator==(const RangeLimits&) const = default;
+};
+
 /** The limits of one command. */
 struct CommandLimits {
   uint32_t bytes = 0;
   uint32_t segments = 1;
+  RangeLimits ranges = {};
 };
 
 /**
@@ -61,6 +72,7 @@ class NamespaceTable {
 uint32_t compare_and_write_blocks(spdk_nvme_ctrlr* controller, spdk_nvme_ns* ns);
 
 /** Makes the table from SPDK's present state. Thread: control. */
-std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags);
+std::shared_ptr<const NamespaceTable> read_namespace_table(spdk_nvme_ctrlr* controller, NamespaceTags& tags,
+                                                           const RangeLimits& ranges = {});
 
 }  // namespace spdk_nvme

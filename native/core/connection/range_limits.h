@@ -1,0 +1,19 @@
+#pragma once
+
+#include <functional>
+
+#include "native/core/connection/admin_commands.h"
+#include "native/core/connection/controller_info.h"
+#include "native/core/io/namespace_table.h"
+
+namespace spdk_nvme {
+
+// The limits of commands on ranges of blocks, which MDTS is not for. SPDK reads them from v26 on at the earliest. Control thread.
+
+/** Whether a controller may say what they are. Linux asks controllers from this version on, too. */
+bool may_limit_ranges(const ControllerInfo& info);
+
+/** Asks for them; `found` gets them: none if the controller rejects the command. */
+AdminCommand ask_range_limits(std::function<void(RangeLimits)> found);
+
+}  // namespace spdk_nvme
