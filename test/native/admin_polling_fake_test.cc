@@ -1,4 +1,4 @@
-// How often the admin queue is polled while a command is outstanding.
+// What polls of the admin queue show, and how often it is polled while a command is outstanding.
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "comes_true.h"
 #include "fake_spdk/fake_request.h"
 #include "fake_spdk/fake_target.h"
 #include "native/core/controller/controller.h"
@@ -19,6 +20,19 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kLimit = 10s;
+
+TEST(AdminPolling, NoticesALossInThePollThatBeginsToDisconnect) {
+  const auto services = std::make_shared<ControllerServices>(1, 0);
+  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
+  ControlThreads threads;
+  const auto controller = Controller::start(services, threads, fake::request(1'000), {});
+  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
+  fake::begin_to_disconnect_admin_queues();
+  EXPECT_TRUE(comes_true([&] { return controller->state() == ControllerState::failed; }, kLimit));
+  controller->detach({.drain = 0ms, .timeout = 300ms}, [](const DetachReport& /*report*/) {});
+  EXPECT_TRUE(controller->wait_for_end(kLimit));
+  EXPECT_TRUE(threads.join_for(kLimit));
+}
 
 TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {
   const auto services = std::make_shared<ControllerServices>(2, 0);

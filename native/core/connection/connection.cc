@@ -112,6 +112,8 @@ bool Connection::poll() {
   const auto submit_and_poll = [&] {
     admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
+    // SPDK may disconnect a lost queue pair over several polls, and return an error in the last of them.
+    if (result == 0 && admin_queue_failed()) result = -ENXIO;
   };
   const bool returned = wait_for_controller(submit_and_poll, LingerSide::shared);
   if (!returned) return false;
@@ -119,6 +121,10 @@ bool Connection::poll() {
   if (result <= 0) return false;
   last_response_ = Clock::now();
   return true;
+}
+
+bool Connection::admin_queue_failed() const {
+  return spdk_nvme_ctrlr_get_admin_qp_failure_reason(controller_) != SPDK_NVME_QPAIR_FAILURE_NONE;
 }
 
 bool Connection::has_just_responded() {
@@ -290,10 +296,7 @@ bool Connection::namespaces_changed() {
   }
   if (!changed) return false;
   // SPDK takes a namespace that it could not identify for one that is gone.
-  const bool failed =
-      spdk_nvme_ctrlr_is_failed(controller_) ||
-      spdk_nvme_ctrlr_get_admin_qp_failure_reason(controller_) != SPDK_NVME_QPAIR_FAILURE_NONE;
-  if (failed && !lost()) {
+  if ((spdk_nvme_ctrlr_is_failed(controller_) || admin_queue_failed()) && !lost()) {
     lose_admin_queue("the connection ended while its namespaces were identified", ENXIO);
   }
   return !lost();

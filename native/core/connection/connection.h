@@ -145,6 +145,8 @@ class Connection {
   [[nodiscard]] bool changing_keys() const { return key_change_ != nullptr && !key_change_->settled(); }
   enum class LingerSide { shared, exclusive };
   bool wait_for_controller(const std::function<void()>& call, LingerSide side);
+  /** Whether SPDK has begun to disconnect the admin queue. */
+  [[nodiscard]] bool admin_queue_failed() const;
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
   using SetState = bool (QueueSet::*)() const;

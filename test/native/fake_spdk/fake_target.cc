@@ -69,6 +69,8 @@ struct FakeLink {
   /** SPDK has noticed that the connection has ended. */
   bool ended = false;
   std::atomic<bool> lost{false};
+  /** SPDK disconnects the admin queue, which takes it some polls. */
+  std::atomic<bool> disconnecting{false};
   std::atomic<bool> event{false};
   std::atomic<bool> ana_event{false};
   /** SPDK reads the ANA log itself. */
@@ -116,6 +118,11 @@ Target& target() {
 void lose_queue_pairs() {
   const std::lock_guard<std::mutex> guard(g_mutex);
   for (spdk_nvme_ctrlr* controller : g_controllers) controller->drop = true;
+}
+
+void begin_to_disconnect_admin_queues() {
+  const std::lock_guard<std::mutex> guard(g_mutex);
+  for (spdk_nvme_ctrlr* controller : g_controllers) controller->link->disconnecting = true;
 }
 
 void lose_admin_queues() {
@@ -243,7 +250,8 @@ bool spdk_nvme_ctrlr_is_failed(spdk_nvme_ctrlr* controller) {
   return controller->link->failed || controller->link->ended;
 }
 spdk_nvme_qp_failure_reason spdk_nvme_ctrlr_get_admin_qp_failure_reason(spdk_nvme_ctrlr* controller) {
-  return controller->link->ended ? SPDK_NVME_QPAIR_FAILURE_UNKNOWN : SPDK_NVME_QPAIR_FAILURE_NONE;
+  const bool failed = controller->link->ended || controller->link->disconnecting;
+  return failed ? SPDK_NVME_QPAIR_FAILURE_UNKNOWN : SPDK_NVME_QPAIR_FAILURE_NONE;
 }
 
 // What SPDK before v21.07 has no public function for, see native/spdk/namespaces.cc.
@@ -299,7 +307,7 @@ int32_t spdk_nvme_ctrlr_process_admin_completions(spdk_nvme_ctrlr* controller) {
     completion.cdw0 = SPDK_NVME_ASYNC_EVENT_TYPE_NOTICE | kAnaChange << 8;
     link.on_event(link.event_context, &completion);
   }
-  if (fake::target().silent || link.ended) return 0;
+  if (fake::target().silent || link.ended || link.disconnecting) return 0;
   const size_t count = link.requests.size() + controller->aborts.size();
   fake::complete_aborts(*controller);
   // Read once: a test may change it meanwhile.

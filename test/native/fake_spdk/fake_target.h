@@ -48,8 +48,10 @@ Target& target();
 
 /** The connections that there are lose their I/O queue pairs... */
 void lose_queue_pairs();
-/** ... or their admin queue. */
+/** ... or their admin queue... */
 void lose_admin_queues();
+/** ... and SPDK needs more polls for its disconnect than there will be. */
+void begin_to_disconnect_admin_queues();
 /** Their controllers report that a namespace has changed... */
 void report_namespace_change();
 /** ... or its ANA state, with a log that they do not give. */
