@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "native/spdk/interpose/socket_groups.h"
+
 namespace spdk_nvme::spdk {
 
 namespace {
@@ -121,12 +123,14 @@ int __wrap_memfd_create(const char* name, unsigned flags) {
   return __real_memfd_create(name, flags | MFD_CLOEXEC);
 }
 
-int __wrap_epoll_create(int /*size*/) {
-  return __real_epoll_create1(EPOLL_CLOEXEC);
+int __wrap_epoll_create1(int flags) {
+  const int descriptor = __real_epoll_create1(flags | EPOLL_CLOEXEC);
+  if (descriptor < 0) failed_epolls++;
+  return descriptor;
 }
 
-int __wrap_epoll_create1(int flags) {
-  return __real_epoll_create1(flags | EPOLL_CLOEXEC);
+int __wrap_epoll_create(int /*size*/) {
+  return __wrap_epoll_create1(0);
 }
 
 int __wrap_eventfd(unsigned value, int flags) {
