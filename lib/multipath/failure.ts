@@ -25,7 +25,8 @@ const pathRelated = 3;
 /** Command Abort Requested, Command Aborted due to SQ Deletion: SPDK ends commands of a lost queue pair with either. */
 const aborted: readonly number[] = [0x07, 0x08];
 const invalidNamespace = 0x0b;
-const namespaceNotReady = 0x82;
+/** Namespace Not Ready; Transient Transport Error, with which newer SPDK ends a read whose data has a wrong digest. */
+const passing: readonly number[] = [0x82, 0x22];
 /** Persistent Loss, Inaccessible, Transition. */
 const anaCodes: readonly number[] = [0x01, 0x02, 0x03];
 
@@ -42,7 +43,7 @@ export function verdictOn(failure: CommandFailure): Verdict {
   // Do-not-retry, which targets set with it, speaks of this path: a namespace is detached from one controller at a time.
   if (status.sct === generic && status.sc === invalidNamespace) return 'absent';
   if (status.dnr) return 'final';
-  if (status.sct === generic && status.sc === namespaceNotReady) return 'rejected';
+  if (status.sct === generic && passing.includes(status.sc)) return 'rejected';
   if (status.sct === pathRelated) return anaCodes.includes(status.sc) ? 'ana' : 'rejected';
   return status.crd === 0 ? 'final' : 'later';
 }

@@ -392,6 +392,7 @@ TEST_F(IoRingTest, LeavesRequestsForOthersWhileItSendsALargeCommand) {
 
 /** Asymmetric Access Transition. Like the retry delay it has no name in the headers of every release. */
 constexpr uint8_t kAccessTransition = 0x03;
+constexpr uint8_t kTransientTransportError = 0x22;
 
 TEST_F(IoRingTest, PassesOnTheStatusWithDoNotRetryAndTheRetryDelay) {
   controller.status = [](const FakeCommand& /*command*/) {
@@ -525,6 +526,25 @@ TEST_F(IoRingTest, SendsWhatALostConnectionHadAgainWhileItHolds) {
   for (const auto& one : all) EXPECT_EQ(one.status, 0U);
   EXPECT_EQ(controller.namespaces[1].data[999 * kBlock], 0x5a);
   EXPECT_EQ(controller.namespaces[1].data[0], 0x5a);
+}
+
+TEST_F(IoRingTest, SendsWhatWasDamagedOnItsWayOnceMoreWhereItRequeues) {
+  uint32_t damaged = 1;
+  controller.status = [&](const FakeCommand& /*command*/) {
+    spdk_nvme_status status{};
+    if (damaged > 0) status.sc = kTransientTransportError;
+    if (damaged > 0) damaged--;
+    return status;
+  };
+  push({});
+  EXPECT_EQ(finish()[0].status, kTransientTransportError);
+  ring.set_requeue(true);
+  damaged = 1;
+  push({});
+  EXPECT_EQ(finish()[0].status, 0U);
+  damaged = 2;
+  push({});
+  EXPECT_EQ(finish()[0].status, kTransientTransportError);
 }
 
 TEST_F(IoRingTest, AbortsAllWhenTheQueuePairIsLost) {

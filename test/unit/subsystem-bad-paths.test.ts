@@ -36,6 +36,7 @@ const ofThePath: readonly Status[] = [
   { name: 'Command Abort Requested', sct: 0, sc: 0x07 },
   { name: 'Command Aborted due to SQ Deletion', sct: 0, sc: 0x08 },
   { name: 'Namespace Not Ready', sct: 0, sc: 0x82 },
+  { name: 'Transient Transport Error', sct: 0, sc: 0x22 },
 ];
 const ofTheCommand: readonly Status[] = [
   { name: 'Internal Error', sct: 0, sc: 0x06 },

@@ -535,6 +535,7 @@ describe('failover', () => {
     ['an internal path error', { sct: 3, sc: 0 }],
     ['a controller pathing error', { sct: 3, sc: 0x60 }],
     ['a namespace that is not ready', { sc: 0x82 }],
+    ['a damaged transfer', { sc: 0x22 }],
   ])('follows %s, and does not after do-not-retry', async (_, failure) => {
     const subsystem = await attach({ policy: 'active-active' });
     for (const one of targets) one.failCommands({ ...failure });

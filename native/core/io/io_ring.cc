@@ -50,6 +50,12 @@ bool is_aborted(uint32_t status) {
   return what == SPDK_NVME_SC_ABORTED_SQ_DELETION || what == SPDK_NVME_SC_ABORTED_BY_REQUEST;
 }
 
+/** Transient Transport Error without do-not-retry: SPDK from v21.07 on ends a read like this whose data has a wrong digest. */
+bool is_damaged(uint32_t status) {
+  constexpr uint32_t kTypeCodeAndDoNotRetry = 0xfff;
+  return (status & kTypeCodeAndDoNotRetry) == 0x22;
+}
+
 }  // namespace
 
 IoRing::IoRing(std::shared_ptr<const DmaMemory> memory, uint32_t capacity)
@@ -221,8 +227,10 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   // Of a fused pair: why the first failed says more than that the second was not carried out.
   if (piece->first_status != 0 && !is_aborted(piece->first_status)) status = piece->first_status;
   // A controller that was asked to abort a command completes it with a status that SPDK gives for a lost connection.
-  const bool lost = is_aborted(status) && !slot.command.only_once() &&
-                    ring.requeue_.load(std::memory_order_acquire) && !ring.is_cancelled(index);
+  // What was damaged on its way is sent once more.
+  const bool again = is_aborted(status) || (is_damaged(status) && !slot.was_lost);
+  const bool lost = again && !slot.command.only_once() && ring.requeue_.load(std::memory_order_acquire) &&
+                    !ring.is_cancelled(index);
   if (lost) {
     slot.was_lost = true;
     const uint32_t first = piece->range.first;
