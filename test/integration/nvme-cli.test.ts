@@ -110,7 +110,8 @@ function connected({ trtype, traddr, trsvcid, nqn }: (typeof targets)[number][1]
 // Before this process reserves hugepages, which it keeps: the guest has few.
 describe.each(targets)('the verbs for %s', (_, place) => {
   const { trtype, traddr, trsvcid, nqn } = place;
-  const { service, target } = connected(place);
+  const kernel = connected(place);
+  const { service, target } = kernel;
 
   it('list has the fields and values of nvme-cli', async () => {
     const { Devices: ofAll } = (await json('nvme', 'list')) as { Devices: Json[] };
@@ -143,6 +144,21 @@ describe.each(targets)('the verbs for %s', (_, place) => {
     const theirs = await json('nvme', 'discover', ...service);
     // This package's own addition: the services that the log refers to.
     expect(found).toEqual({ ...theirs, genctr: found.genctr, referrals: [], failures: [] });
+  });
+
+  it('get-feature and get-log print the data of nvme-cli', async () => {
+    const { device } = kernel;
+    for (const feature of ['0x06', '0x07']) {
+      const { value } = await ours('get-feature', ...target, '-f', feature);
+      // nvme-cli has no JSON for features in every release.
+      const text = await run('nvme', ['get-feature', device, '-f', feature]);
+      expect(text).toMatch(new RegExp(`value: ?0x0*${Number(value).toString(16)}\\b`, 'i'));
+    }
+    const { feature, data: id } = await ours('get-feature', ...target, '-I', hostId, '-f', '0x81');
+    expect({ feature, id }).toEqual({ feature: 0x81, id: hostId.replaceAll('-', '') });
+    const { data } = await ours('get-log', ...target, '-i', '3', '-l', '512');
+    const log = await run('nvme', ['get-log', device, '-i', '3', '-l', '512', '-b']);
+    expect(Buffer.from(String(data), 'hex').toString()).toBe(log);
   });
 
   it('list-subsys prints the paths of nvme-cli', async () => {
