@@ -23,6 +23,7 @@ import { keyError, withoutKeys } from './engine/options/key-options.js';
 import { explain, ownCode, statusOfError, UsageError } from './engine/process/exit.js';
 import { packageVersion } from './engine/process/package.js';
 import { lookUpTarget } from './engine/target/host-name.js';
+import { helpSettings } from './engine/terminal/help.js';
 import { beginOutput, type OutputOptions, printError } from './engine/terminal/output.js';
 
 /** Where the help text and errors go; tests collect them. */
@@ -42,7 +43,7 @@ export function makeProgram(output: Output = processOutput): Command {
     .description('NVMe over fabrics with SPDK: inspect targets, read, write, measure and stress them.')
     .version(packageVersion, '--version', 'print the version of the package; doctor shows that of SPDK')
     .configureOutput(output)
-    .configureHelp({ sortSubcommands: false })
+    .configureHelp(helpSettings)
     .exitOverride();
   addDoctor(program);
   addBuild(program);

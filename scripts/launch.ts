@@ -57,7 +57,9 @@ export async function launch<Report extends { readonly interrupted: boolean }>(
   }
   process.stdout.write(what.render(report));
   const findings = what.findings(report);
-  writeReports(files.json, { ...report, findings }, files.html, what.document(report));
+  // A signal ends this process, also while it waits for the reader of a pipe.
+  const { signal } = new AbortController();
+  await writeReports(files.json, { ...report, findings }, files.html, what.document(report), signal);
   const expected = findings.length === 0 ? 0 : 1;
   if (!report.interrupted && status !== expected) {
     process.stderr.write(`${name}: the run ended with status ${status} after its report\n`);

@@ -110,7 +110,7 @@ async function run(
     runPerf(environment, controller, namespace, plan, { ...limits, ioQueues: given.ioQueues }),
   );
   print(given.outputFormat, report, () => asText(report));
-  if (given.report !== undefined) writeHtml(given.report, perfDocument(report));
+  if (given.report !== undefined) await writeHtml(given.report, perfDocument(report), limits.signal);
   return report.findings.length > 0 ? 1 : 0;
 }
 
@@ -161,6 +161,15 @@ function planOf(given: Given): Omit<IoPlan, 'offset' | 'length'> {
   return plan;
 }
 
+const latencies = ['mean', 'p50', 'p90', 'p99', 'p99.9', 'max'];
+const titles = ['op/s', 'per second', 'mean µs', ...latencies.slice(1), 'CPU s per million'];
+const listedTitles = [
+  'op/s',
+  'bytes per second',
+  ...latencies.map((name) => `${name} µs`),
+  'CPU s per million op',
+];
+
 function asText(report: PerfReport): string {
   const { spdk, target, pattern, ioSize, depth, ioQueues, api, polling, latencyUs } = report;
   const ofLatency = (value: number | null) => value?.toFixed(1) ?? '-';
@@ -168,7 +177,7 @@ function asText(report: PerfReport): string {
     `${spdk}, ${target}, namespace ${report.namespaceId}`,
     `${pattern}, ${formatBytes(ioSize)}, depth ${depth} on ${many(ioQueues, 'I/O queue')}, ${api}, ${polling}, ${report.measuredSeconds} s`,
     table(
-      ['op/s', 'per second', 'mean µs', 'p50', 'p90', 'p99', 'p99.9', 'max', 'CPU s per million'],
+      titles,
       [
         [
           Math.round(report.iops),
@@ -182,6 +191,7 @@ function asText(report: PerfReport): string {
           report.cpuSecondsPerMillion.toFixed(2),
         ],
       ],
+      { listed: listedTitles },
     ),
     ...report.findings,
     ...(report.interrupted ? ['Stopped before its time'] : []),

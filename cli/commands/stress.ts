@@ -6,6 +6,7 @@ import { writableFile } from '../engine/files/named-files.js';
 import { rdmaDevice } from '../engine/options/identifiers.js';
 import { integer } from '../engine/options/numbers.js';
 import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/options/target-options.js';
+import { explain } from '../engine/process/exit.js';
 import { encodeMessage, type Message } from '../engine/process/messages.js';
 import { StopSignal } from '../engine/process/stop.js';
 import { addSessionOptions, type SessionOptions } from '../engine/target/session.js';
@@ -108,7 +109,12 @@ async function stress(given: Given): Promise<number> {
   const found = { ...report, findings: findings(report) };
   if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
   else print(given.outputFormat, found, () => renderReport(report).trimEnd());
-  writeReports(given.json, found, given.report, stressDocument(report));
+  try {
+    await writeReports(given.json, found, given.report, stressDocument(report), stop.signal);
+  } catch (error) {
+    if (!stop.requested) throw error;
+    process.stderr.write(`spdk-nvme: ${explain(error)}\n`);
+  }
   return stop.status || statusOf(report);
 }
 

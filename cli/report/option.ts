@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { writableFile } from '../engine/files/named-files.js';
+import { isNamedPipe, writePipe } from '../engine/files/named-pipes.js';
 import { explain, Failure } from '../engine/process/exit.js';
 import type { ReportDocument } from './document.js';
 import { renderHtml } from './html.js';
@@ -15,26 +16,31 @@ export function reportOption(): Option {
   ).argParser(writableFile);
 }
 
-/** Writes both files of a run, the page also where the JSON cannot be written; what failed is thrown at the end. */
-export function writeReports(
+/**
+ * Writes both files of a run, the page also where the JSON cannot be written; what failed is thrown at the end.
+ * @param signal ends the wait for the reader of a pipe
+ */
+export async function writeReports(
   json: string | undefined,
   report: object,
   page: string | undefined,
   document: ReportDocument,
-): void {
-  const errors: unknown[] = [];
-  const attempt = (write: () => void) => {
-    try {
-      write();
-    } catch (error) {
-      errors.push(error);
-    }
-  };
-  if (json !== undefined) attempt(() => writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`));
-  if (page !== undefined) attempt(() => writeHtml(page, document));
+  signal: AbortSignal,
+): Promise<void> {
+  const writes = [];
+  if (json !== undefined) writes.push(writeReport(json, `${JSON.stringify(report, null, 2)}\n`, signal));
+  if (page !== undefined) writes.push(writeHtml(page, document, signal));
+  const errors = (await Promise.allSettled(writes)).flatMap((write) =>
+    write.status === 'rejected' ? [write.reason] : [],
+  );
   if (errors.length > 0) throw new Failure(errors.map(explain).join('; '));
 }
 
-export function writeHtml(file: string, report: ReportDocument): void {
-  writeFileSync(file, renderHtml(report));
+export function writeHtml(file: string, report: ReportDocument, signal: AbortSignal): Promise<void> {
+  return writeReport(file, renderHtml(report), signal);
+}
+
+async function writeReport(file: string, text: string, signal: AbortSignal): Promise<void> {
+  if (isNamedPipe(file)) await writePipe(file, text, signal);
+  else writeFileSync(file, text);
 }

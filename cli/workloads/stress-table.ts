@@ -3,7 +3,7 @@ import { rdmaKinds, resourceKinds } from '../engine/measure/counts.js';
 import type { LatencySummary } from '../engine/measure/latencies.js';
 import { verdict } from '../engine/terminal/color.js';
 import { many } from '../engine/terminal/many.js';
-import { tableStyle as style } from '../engine/terminal/show.js';
+import { tableStyle as style, table } from '../engine/terminal/show.js';
 import { findings, type StressReport } from './stress-report.js';
 
 const leakTitles = { fd: 'file descriptors' } as const;
@@ -25,22 +25,24 @@ export function renderReport(report: StressReport): string {
 }
 
 function latencyTable({ attachMs, detachMs }: StressReport): string {
-  const table = new Table({
-    head: ['milliseconds', 'p50', 'p90', 'p99', 'max'],
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
-    style,
-  });
-  const row = (name: string, { p50, p90, p99, max }: LatencySummary) =>
-    table.push([name, ...[p50, p90, p99, max].map((value) => value?.toFixed(1) ?? '-')]);
-  row('attach', attachMs);
-  row('detach', detachMs);
-  return table.toString();
+  const row = (name: string, { p50, p90, p99, max }: LatencySummary) => [
+    name,
+    ...[p50, p90, p99, max].map((value) => value?.toFixed(1) ?? '-'),
+  ];
+  return table(
+    ['milliseconds', 'p50', 'p90', 'p99', 'max'],
+    [row('attach', attachMs), row('detach', detachMs)],
+    {
+      align: ['left', 'right', 'right', 'right', 'right'],
+      listed: ['latency', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms'],
+    },
+  );
 }
 
 function outcomeTable({ loops, completed, failed, hangs, failuresByCode, seconds }: StressReport): string {
-  const table = new Table({ style, colAligns: ['left', 'right'] });
+  const outcomes = new Table({ style, colAligns: ['left', 'right'] });
   const rate = seconds > 0 ? ((completed + failed) / seconds).toFixed(2) : '-';
-  table.push(
+  outcomes.push(
     ['loops', loops],
     ['completed', completed],
     ['failed', failed],
@@ -49,20 +51,18 @@ function outcomeTable({ loops, completed, failed, hangs, failuresByCode, seconds
     ['seconds', seconds.toFixed(1)],
     ['loops a second', rate],
   );
-  return table.toString();
+  return outcomes.toString();
 }
 
 function leakTable({ device, leaks, rssGrowthKiB, controllersRetained }: StressReport): string {
   const titles: Readonly<Record<string, string>> = leakTitles;
   const kinds = resourceKinds.filter((kind) => device !== null || !uncounted.has(kind));
-  const table = new Table({
-    head: ['leaks', ...kinds.map((kind) => titles[kind] ?? kind), 'objects', 'resident memory'],
-    colAligns: ['left', ...kinds.map(() => 'right' as const), 'right', 'right'],
-    style,
-  });
   const growth = `${rssGrowthKiB > 0 ? '+' : ''}${rssGrowthKiB} KiB`;
-  table.push(['', ...kinds.map((kind) => leaks[kind]), controllersRetained ?? '-', growth]);
-  return table.toString();
+  return table(
+    ['leaks', ...kinds.map((kind) => titles[kind] ?? kind), 'objects', 'resident memory'],
+    [['', ...kinds.map((kind) => leaks[kind]), controllersRetained ?? '-', growth]],
+    { align: ['left', ...kinds.map(() => 'right' as const), 'right', 'right'] },
+  );
 }
 
 function stoppedAfter({ interrupted, completed, failed }: StressReport): string {

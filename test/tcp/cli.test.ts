@@ -574,6 +574,23 @@ describe('ending', () => {
   });
 
   it.each([
+    ['stress', ['--loops', '1', '--json']],
+    ['perf', ['--seconds', '1', '--ramp', '0', '--report']],
+  ])('a signal ends %s whose report no process reads', async (verb, words) => {
+    const pipe = path.join(folder, `${verb}-report`);
+    execFileSync('mkfifo', [pipe]);
+    const child = killedAtEnd(
+      execa(process.execPath, [main, verb, ...one, ...words, pipe], { reject: false }),
+    );
+    await once(child.stdout, 'data');
+    const begun = performance.now();
+    child.kill('SIGINT');
+    expect(await child).toMatchObject({ exitCode: 130 });
+    expect(performance.now() - begun).toBeLessThan(stoppedMs);
+    await noConnections();
+  });
+
+  it.each([
     ['write', 'nobody writes to', []],
     ['read', 'nobody reads', []],
     // A process that has both ends open, and does nothing.

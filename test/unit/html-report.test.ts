@@ -1,8 +1,10 @@
 // The page of `--report`: one file that loads nothing, whatever text is in it; drawn by a real browser.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { writableFile } from '../../cli/engine/files/named-files.js';
 import { distributionChart, type ReportDocument } from '../../cli/report/document.js';
@@ -58,10 +60,45 @@ describe('the files of a report', () => {
     expect(readFileSync(file, 'utf8')).toBe('before');
   });
 
-  it('are written, the page also where the JSON cannot be', () => {
+  it('are written, the page also where the JSON cannot be', async () => {
     const page = path.join(folder, 'page.html');
-    expect(() => writeReports('/proc/report.json', {}, page, document)).toThrow(/^ENOENT[^\n]+$/);
+    const { signal } = new AbortController();
+    const written = writeReports('/proc/report.json', {}, page, document, signal);
+    await expect(written).rejects.toThrow(/^ENOENT[^\n]+$/);
     expect(readFileSync(page, 'utf8')).toContain('<!doctype html>');
+  });
+
+  const pipe = (name: string) => {
+    const file = path.join(folder, name);
+    execFileSync('mkfifo', [file]);
+    return writableFile(file);
+  };
+
+  it('may be a pipe, whose reader may come later', async () => {
+    const file = pipe('late');
+    const { signal } = new AbortController();
+    const report = { text: 'x'.repeat(1 << 20) };
+    const written = writeReports(file, report, undefined, document, signal);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const [read] = await Promise.all([promisify(execFile)('cat', [file], { maxBuffer: 2 << 20 }), written]);
+    expect(JSON.parse(read.stdout)).toEqual(report);
+  });
+
+  it.each([
+    ['that no process reads', [], 'no process reads'],
+    ['whose reader does nothing', ['r+'], 'stopped reading'],
+  ])('are given up soon after a signal for a pipe %s', async (name, flags, why) => {
+    const file = pipe(name);
+    const peers = flags.map((flag) => openSync(file, flag));
+    const stop = new AbortController();
+    const report = { text: 'x'.repeat(1 << 20) };
+    const written = writeReports(file, report, undefined, document, stop.signal);
+    const asked = setTimeout(() => stop.abort(), 100);
+    await expect(written).rejects.toThrow(why);
+    // Also if the signal was before.
+    await expect(writeReports(file, report, undefined, document, stop.signal)).rejects.toThrow(why);
+    clearTimeout(asked);
+    for (const peer of peers) closeSync(peer);
   });
 });
 

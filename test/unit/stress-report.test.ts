@@ -57,6 +57,15 @@ describe('the table', () => {
     expect(text, 'nothing that only a terminal understands').not.toContain('\u001b');
   });
 
+  it('lists what a narrow terminal has no room for, with units', () => {
+    const { isTTY, columns } = process.stdout;
+    Object.assign(process.stdout, { isTTY: true, columns: 40 });
+    const text = renderReport(reportOf({ leaks: twoQueuePairs }));
+    Object.assign(process.stdout, { isTTY, columns });
+    expect(text).toMatch(/^latency : attach\np50 ms {2}: 140\.2\n/m);
+    expect(text).toMatch(/^qp +: 2$/m);
+  });
+
   it('says so when all is well', () => {
     expect(renderReport(reportOf())).toMatch(/\nClean\n$/);
   });

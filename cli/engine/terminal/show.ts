@@ -5,19 +5,27 @@ export const tableStyle: { head: string[]; border: string[] } = { head: [], bord
 
 type Row = readonly (string | number)[];
 
+export interface TableOptions {
+  /** Default: all to the left. */
+  readonly align?: readonly ('left' | 'right')[];
+  /** The titles in a listing, where a unit may not be clear from the titles beside it. Default: those of the table. */
+  readonly listed?: readonly string[];
+  readonly stream?: { readonly isTTY?: boolean; readonly columns?: number };
+}
+
 /** A table with a title for each column; a listing of each row where the terminal is too narrow for it. */
 export function table(
   head: readonly string[],
   rows: readonly Row[],
-  stream: { isTTY?: boolean; columns?: number } = process.stdout,
+  { align = [], listed = head, stream = process.stdout }: TableOptions = {},
 ): string {
-  const all = new Table({ head: [...head], style: tableStyle });
+  const all = new Table({ head: [...head], colAligns: [...align], style: tableStyle });
   for (const row of rows) all.push([...row]);
   // A terminal that does not tell its width has none.
   const columns = (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY;
   if (rows.length === 0 || all.width <= columns) return all.toString();
-  const listed = (row: Row) => listing(Object.fromEntries(head.map((title, at) => [title, row[at]])));
-  return rows.map(listed).join('\n\n');
+  const list = (row: Row) => listing(Object.fromEntries(listed.map((title, at) => [title, row[at]])));
+  return rows.map(list).join('\n\n');
 }
 
 /** One `name : value` a line, as nvme-cli prints a data structure. */
