@@ -1,0 +1,36 @@
+// A process whose JavaScript a debugger has paused for longer than the time limits and the keep-alive timeout. The threads of this package
+// go on meanwhile: what has succeeded in that time has not timed out.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { it } from 'vitest';
+import { localTarget } from './local-target.js';
+
+const nqn = 'nqn.2026-11.dev.spdk-nvme:debugger';
+const pausedMs = 12_000;
+
+const local = localTarget({
+  port: '4467',
+  subsystems: [{ nqn, serial: 'PAUSED', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
+});
+
+const moments = ['attach', 'io', 'detach'].flatMap((moment) =>
+  ['threads', 'inline', 'adaptive'].map((polling) => ({ moment, polling })),
+);
+
+// At the same time: a paused process waits.
+it.concurrent.for(moments)(
+  'goes on after a pause during $moment, $polling',
+  async ({ moment, polling }, { onTestFinished, expect }) => {
+    const program = fileURLToPath(new URL('children/paused.mjs', import.meta.url));
+    const hostNqn = `nqn.2026-11.dev.spdk-nvme:host-${moment}-${polling}`;
+    const options = { polling, keepAliveMs: 2_000, hostNqn };
+    const child = fork(program, [JSON.stringify({ id: local.id(nqn), options, moment, pausedMs })]);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const ended = once(child, 'exit');
+    const [report] = await Promise.race([once(child, 'message'), ended]);
+    expect(report).toEqual({ state: 'attached', reported: [] });
+    expect(await ended).toEqual([0, null]);
+  },
+);
