@@ -335,6 +335,8 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    * A `Readable` of the bytes from `startBytes` to `endBytes`, which need not be whole blocks. It reads up to
    * `concurrency` chunks ahead of the consumer. `for await` returns them in order.
    *
+   * Each chunk is a new Buffer, and the garbage collector takes most of the time: {@link chunks} is two to four times as fast.
+   *
    * Its `error` is that of the failed operation, or ERR_SPDK_ABORTED when the signal fires. `destroy()` cancels the
    * outstanding operations; `close` is emitted when all of them have ended.
    * @throws {SpdkError} for bad options the codes of {@link ReadStreamOptions}; ERR_SPDK_UNSUPPORTED for a namespace
