@@ -22,7 +22,7 @@ const unlimited = 2 ** 62;
  */
 export function cgroupRoom(
   machine: Machine,
-  controller: 'hugetlb' | 'pids',
+  controller: 'hugetlb' | 'memory' | 'pids',
   files: { readonly v1: LimitFiles; readonly v2: LimitFiles },
 ): Room | undefined {
   const member = membershipOf(machine, controller);

@@ -113,6 +113,26 @@ export function checkAddressSpace(machine: Machine): Finding {
   );
 }
 
+/**
+ * The memory of the cgroup. The limit counts, not what is left of it: the kernel reclaims its cache of files first. A process that needs
+ * more is killed without a message, so that only the doctor can say it.
+ */
+export function checkMemoryLimit(machine: Machine): Finding[] {
+  const enough = 192 * 2 ** 20;
+  const room = cgroupRoom(machine, 'memory', {
+    v1: [['memory.limit_in_bytes', 'memory.usage_in_bytes']],
+    v2: [['memory.max', 'memory.current']],
+  });
+  if (!room || room.limit >= enough) return [];
+  return [
+    warning(
+      'memory of the cgroup',
+      `${formatBytes(room.limit)}; Node.js and SPDK take about 100 MiB beside the hugepages, and read streams up to 128 MiB more. The kernel kills a process that needs more`,
+      `echo ${2 * enough} > ${room.file}  (as root; or MemoryMax= of the unit, --memory of the container)`,
+    ),
+  ];
+}
+
 /** The limits of threads: the user's, and the cgroup's. */
 export function checkThreads(machine: Machine): Finding {
   const enough = 256;

@@ -5,7 +5,13 @@ import type { TransportId } from 'spdk-nvme';
 import { type Finding, failure } from '../checks/finding.js';
 import { checkIdentity } from '../checks/identity.js';
 import { Machine } from '../checks/machine.js';
-import { checkAddressSpace, checkHugepages, checkMemlock, checkThreads } from '../checks/memory.js';
+import {
+  checkAddressSpace,
+  checkHugepages,
+  checkMemlock,
+  checkMemoryLimit,
+  checkThreads,
+} from '../checks/memory.js';
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
 import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from '../checks/target.js';
@@ -39,6 +45,7 @@ export function addDoctor(program: Command): void {
       await checkNode(),
       ...checkAddon(),
       ...checkHugepages(machine, given.memory * 2 ** 20),
+      ...checkMemoryLimit(machine),
       checkMemlock(machine, forRdma),
       checkAddressSpace(machine),
       checkThreads(machine),

@@ -9,7 +9,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { cgroupRoom } from '../../cli/checks/cgroup.js';
 import { checkIdentity } from '../../cli/checks/identity.js';
 import { Machine } from '../../cli/checks/machine.js';
-import { checkAddressSpace, checkHugepages, checkMemlock, checkThreads } from '../../cli/checks/memory.js';
+import {
+  checkAddressSpace,
+  checkHugepages,
+  checkMemlock,
+  checkMemoryLimit,
+  checkThreads,
+} from '../../cli/checks/memory.js';
 import { checkRdma } from '../../cli/checks/rdma.js';
 import { checkPort, checkRead, checkRoute, remedyOf, routeArguments } from '../../cli/checks/target.js';
 
@@ -129,6 +135,40 @@ describe('threads', () => {
     const few = { '/proc/self/limits': limits(100, 'unlimited') };
     expect(checkThreads(machineOf(few))).toMatchObject({ level: 'failure', remedy: 'ulimit -u 4096' });
     expect(checkThreads(machineOf({ ...few, ...root }))).toMatchObject({ level: 'ok', text: 'unlimited' });
+  });
+});
+
+describe('the memory of the cgroup', () => {
+  const v2 = (max: number | string) => ({
+    '/proc/self/cgroup': '0::/one',
+    '/proc/self/mountinfo': v2Mount,
+    '/sys/fs/cgroup/one/memory.max': max,
+    '/sys/fs/cgroup/one/memory.current': 90 * MiB,
+  });
+  const v1 = {
+    '/proc/self/cgroup': '4:memory:/one\n0::/',
+    '/proc/self/mountinfo': '34 32 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory',
+    '/sys/fs/cgroup/memory/one/memory.limit_in_bytes': 100 * MiB,
+  };
+
+  it.each([
+    ['of version 2', v2(100 * MiB), '/sys/fs/cgroup/one/memory.max'],
+    ['of version 1', v1, '/sys/fs/cgroup/memory/one/memory.limit_in_bytes'],
+  ])('%s is little', (_, files, file) => {
+    expect(checkMemoryLimit(machineOf(files))).toEqual([
+      {
+        check: 'memory of the cgroup',
+        level: 'warning',
+        text: expect.stringContaining('100 MiB; Node.js and SPDK take'),
+        remedy: expect.stringContaining(` > ${file}  (as root;`),
+      },
+    ]);
+  });
+
+  it('is enough, though most of it is in use as a cache of files', () => {
+    expect(checkMemoryLimit(machineOf(v2(512 * MiB)))).toEqual([]);
+    expect(checkMemoryLimit(machineOf(v2('max')))).toEqual([]);
+    expect(checkMemoryLimit(machineOf({}))).toEqual([]);
   });
 });
 
