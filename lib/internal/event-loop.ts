@@ -61,3 +61,10 @@ export const eventLoop = {
 export function setLimit(over: () => void, ms: number): NodeJS.Timeout {
   return eventLoop.setTimeout(() => eventLoop.setImmediate(over), ms);
 }
+
+/** Throws what a listener or a callback of the program has thrown: it is the program's, an uncaught exception, and the caller goes on. */
+export function throwUncaught(error: unknown): void {
+  eventLoop.queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,6 +1,6 @@
 // Events that wait until their listener can have been added.
 
-import { eventLoop } from './event-loop.js';
+import { eventLoop, throwUncaught } from './event-loop.js';
 
 /**
  * Holds events of an object until the caller that requested the object has it and may have added listeners. Events
@@ -35,9 +35,7 @@ export class HeldEvents {
       try {
         event();
       } catch (error) {
-        eventLoop.queueMicrotask(() => {
-          throw error;
-        });
+        throwUncaught(error);
       }
     }
     this.#announcing = false;

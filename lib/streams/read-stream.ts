@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
+import { throwUncaught } from '../internal/event-loop.js';
 import type { ByteAccess } from './byte-access.js';
 import { ChunkMemory } from './chunk-memory.js';
 import { StreamOperations } from './operations.js';
@@ -41,14 +42,16 @@ export class NamespaceReadStream extends Readable {
       this.push(null);
       return;
     }
-    next.then(
-      (chunk) => {
-        if (this.destroyed) return;
-        this.bytesRead += chunk.byteLength;
-        this.push(chunk);
-      },
-      (error) => this.destroy(codedError('The read stream failed', error)),
-    );
+    next
+      .then(
+        (chunk) => {
+          if (this.destroyed) return;
+          this.bytesRead += chunk.byteLength;
+          this.push(chunk);
+        },
+        (error) => this.destroy(codedError('The read stream failed', error)),
+      )
+      .catch(throwUncaught);
   }
 
   /** @internal */

@@ -2,6 +2,7 @@
 
 import { Writable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
+import { throwUncaught } from '../internal/event-loop.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import { plainBytesOf } from '../options/buffers.js';
@@ -60,12 +61,12 @@ export class NamespaceWriteStream extends Writable {
 
   /** @internal */
   override _write(chunk: Buffer, _: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#accept(chunk).then(() => callback(), fail(callback));
+    settle(this.#accept(chunk), callback);
   }
 
   /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
-    this.#finish().then(() => callback(), fail(callback));
+    settle(this.#finish(), callback);
   }
 
   /** @internal */
@@ -129,6 +130,12 @@ export class NamespaceWriteStream extends Writable {
   }
 }
 
-function fail(callback: (error?: Error | null) => void): (error: unknown) => void {
-  return (error) => callback(codedError('The write stream failed', error));
+/** Calls back with the outcome. The callback also runs listeners and callbacks of the program. */
+function settle(work: Promise<void>, callback: (error?: Error | null) => void): void {
+  work
+    .then(
+      () => callback(),
+      (error) => callback(codedError('The write stream failed', error)),
+    )
+    .catch(throwUncaught);
 }
