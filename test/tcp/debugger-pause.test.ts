@@ -1,5 +1,6 @@
 // A process whose JavaScript a debugger has paused for longer than the time limits and the keep-alive timeout. The threads of this package
-// go on meanwhile: what has succeeded in that time has not timed out.
+// go on meanwhile: an attach and a detach that have succeeded in that time have not timed out. Reads have no limit here: one that is called but
+// not yet sent when the pause begins does time out.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
