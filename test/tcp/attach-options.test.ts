@@ -3,7 +3,13 @@
 
 import os from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type AttachOptions, type Controller, Environment, spdkVersion } from '../../lib/index.js';
+import {
+  type AttachOptions,
+  type Controller,
+  Environment,
+  type SpdkErrorCode,
+  spdkVersion,
+} from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
@@ -263,7 +269,10 @@ describe.each([
       await keysRejected({ tls: { psk }, timeoutMs: 700 }, 'ERR_SPDK_TIMEOUT');
     },
   };
-  const keysRejected = async (options: AttachOptions, since2405 = 'ERR_SPDK_AUTHENTICATION_FAILED') => {
+  const keysRejected = async (
+    options: AttachOptions,
+    since2405: SpdkErrorCode = 'ERR_SPDK_AUTHENTICATION_FAILED',
+  ) => {
     const code = release() >= 2405 ? since2405 : 'ERR_SPDK_UNSUPPORTED';
     await rejection(code, limits.attach, env.attach(idOf(capture.port), options));
   };
