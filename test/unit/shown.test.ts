@@ -60,6 +60,7 @@ it('every result with bigints can be JSON, and can be cloned', () => {
   const report = Buffer.alloc(128);
   report.writeUInt16LE(1, 5);
   report.writeBigUInt64LE(2n ** 60n, 72);
+  report.fill(1, 80, 96);
   const notification = Buffer.alloc(64);
   notification.writeBigUInt64LE(5n, 0);
   notification[8] = 1;
