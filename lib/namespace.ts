@@ -141,6 +141,11 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
   /** @internal The controllers that lead to it now. @throws {SpdkError} if there is none */
   abstract controllers(): readonly [NamespaceController, ...NamespaceController[]];
 
+  /** @internal The controllers that can be asked now; those of paths that operations do not take, too. @throws {SpdkError} if there is none */
+  connectedControllers(): readonly NamespaceController[] {
+    return this.controllers();
+  }
+
   /** @internal Sends an operation, whose arguments are checked. */
   abstract send<Value>(limits: Limits, request: IoRequest): Promise<Value>;
 
@@ -277,7 +282,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     return this.#run(limits, new IoRequest('Flushing', ioOpcodes.flush, this, 0, 0, limits));
   }
 
-  /** Writes zeroes without transferring data, with as many commands as the limits of the controller need. */
+  /** Writes zeroes without transferring data, by as many commands as the limits of the controller require. */
   async writeZeroes(options: RangeOptions): Promise<void> {
     this.requireCommand('writeZeroes', 'Write Zeroes');
     return this.sendRange('Writing zeroes to', ioOpcodes.writeZeroes, maxBlocks, options);
@@ -427,17 +432,18 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     }
   }
 
-  /** @internal As {@link identify}, from the controller of each path that is usable; at least one. */
+  /** @internal As {@link identify}, from the controller of each path that is connected; at least one. */
   async identifyOnAll(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer[]> {
     this.check(0, 0);
     const limits = checkLimits(options);
-    const asked = this.controllers().map((one) => this.#identifyOn(one, structure, commandSet, rest(limits)));
+    const asked = this.connectedControllers().map((one) =>
+      this.#identifyOn(one, structure, commandSet, rest(limits)),
+    );
     const answers = await Promise.allSettled(asked);
     const pages = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-    // A path that is lost meanwhile has no say, unless it is the last one.
-    const failures = answers.flatMap((answer) => (answer.status === 'rejected' ? answer : []));
-    const failure = failures.find(({ reason }) => pages.length === 0 || !isLost(reason));
-    if (failure) throw failure.reason;
+    // A path that does not answer has no say, unless none does.
+    const failure = answers.find((answer) => answer.status === 'rejected');
+    if (failure && pages.length === 0) throw failure.reason;
     return pages;
   }
 

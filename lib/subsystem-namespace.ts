@@ -18,6 +18,8 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
   readonly router: RequestRouter;
   /** The controllers of its usable paths. */
   readonly controllers: (namespace: SubsystemNamespace) => readonly NamespaceController[];
+  /** The controllers of its paths that are connected, usable or not. */
+  readonly connectedControllers: (namespace: SubsystemNamespace) => readonly NamespaceController[];
   /** The most that one command transfers over every path, whether it is usable now or not. */
   readonly transferBytes: () => number;
   /** Whether some path still has it as it was described. */
@@ -58,7 +60,7 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
     this.limitTo(info);
   }
 
-  /** @internal Takes over the limits that hold on every path. They stay values of its own: no getters, which the console does not show. */
+  /** @internal Takes over the limits that hold on every path, when paths have come or gone. They stay values of its own: no getters, which the console does not show. */
   limitTo(limits: ControllerLimits): void {
     for (const name of changing)
       Object.defineProperty(this, name, { value: limits[name], configurable: true, writable: false });
@@ -110,6 +112,12 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
     const [first, ...others] = this.#owner.controllers(this);
     if (first) return [first, ...others];
     throw new SpdkError('ERR_SPDK_NO_PATH', `No path to namespace ${this.id} is usable now`);
+  }
+
+  /** @internal @throws {SpdkError} ERR_SPDK_NO_PATH */
+  override connectedControllers(): readonly NamespaceController[] {
+    const all = this.#owner.connectedControllers(this);
+    return all.length > 0 ? all : this.controllers();
   }
 
   /** @internal */

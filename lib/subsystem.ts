@@ -153,6 +153,8 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     const limitsFor = limitsChooser(first.options.ioTimeoutMs);
     const controllers = (namespace: SubsystemNamespace) =>
       this.pathsOf(namespace).flatMap(({ controller }) => controller ?? []);
+    const connectedControllers = (namespace: SubsystemNamespace) =>
+      this.#directory.connectedPathsTo(namespace).flatMap(({ controller }) => controller ?? []);
     const transferBytes = () => {
       const paths = this.#paths.filter(({ ended }) => !ended);
       return Math.min(...paths.flatMap(({ controller }) => controller?.info.maxTransferBytes ?? []));
@@ -162,7 +164,11 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
       maxWaiting: first.options.maxWaiting,
       rejection: () => this.#rejection(),
       create: (routing, info, ids) =>
-        SubsystemNamespace.create({ ...routing, memory, limitsFor, controllers, transferBytes }, info, ids),
+        SubsystemNamespace.create(
+          { ...routing, memory, limitsFor, controllers, connectedControllers, transferBytes },
+          info,
+          ids,
+        ),
       unconnectedReturning: () => this.#paths.some((path) => !path.connected && path.returning),
       onPaths: (namespace, limits) => namespace.limitTo(limits),
       onAna: (namespace, path, state, before) => {

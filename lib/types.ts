@@ -120,7 +120,7 @@ export interface AttachReport {
 
 /** How long each phase of a detach took, in milliseconds. */
 export interface DetachPhases {
-  /** Waiting for outstanding I/O. */
+  /** Waiting for outstanding I/O and admin commands. */
   readonly drainMs: number;
   /** Until every queue pair had begun to disconnect. */
   readonly disconnectMs: number;

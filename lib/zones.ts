@@ -10,6 +10,7 @@ import {
   readDataFlags,
 } from './io/operation-options.js';
 import type { CheckedRawCommand } from './io/request.js';
+import { isOfLostPath } from './multipath/failure.js';
 import { readNamespaceDescriptors } from './nvme/namespace-descriptors.js';
 import {
   appendDwords,
@@ -80,7 +81,7 @@ export interface ZoneNamespace {
   checkTransfer(offset: number, length: number): number;
   /** Identify of the namespace, over any of its paths. */
   identify(structure: number, commandSet: number, options: AdminOptions): Promise<Buffer>;
-  /** As {@link identify}, from the controller of each path that is usable; at least one. */
+  /** As {@link identify}, from the controller of each path that is connected; at least one. */
   identifyOnAll(structure: number, commandSet: number, options: AdminOptions): Promise<readonly Buffer[]>;
   /** The maximum transfer of one command in bytes, on each path. */
   transferBytes(): number;
@@ -269,6 +270,16 @@ export class Zones {
 
   async #describe(limits: AdminLimits): Promise<ZonedInfo | undefined> {
     if (this.#known) return this.#info;
+    try {
+      return await this.#ask(limits);
+    } catch (error) {
+      // What it was serves while no path can be asked: the command itself waits for one.
+      if (this.#info && error instanceof SpdkError && hasNoPath(error)) return this.#info;
+      throw error;
+    }
+  }
+
+  async #ask(limits: AdminLimits): Promise<ZonedInfo | undefined> {
     const changes = this.#changes;
     const ask = (structure: number, commandSet: number) =>
       this.#namespace.identify(structure, commandSet, rest(limits));
@@ -290,6 +301,10 @@ export class Zones {
     this.#known = changes === this.#changes;
     return this.#info;
   }
+}
+
+function hasNoPath(error: SpdkError): boolean {
+  return error.code === 'ERR_SPDK_NO_PATH' || isOfLostPath(error);
 }
 
 function offsetOf(zone: unknown): number {

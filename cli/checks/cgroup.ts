@@ -10,8 +10,8 @@ export interface Room {
   readonly file: string;
 }
 
-/** A limit and what is used of it, by the names of their files. */
-export type LimitFiles = readonly (readonly [limit: string, used: string])[];
+/** A limit and what is used of it, by the names of their files; without the second all of it counts as left. */
+export type LimitFiles = readonly (readonly [limit: string, used?: string])[];
 
 /** Version 1 writes "no limit" as the largest multiple of the page size. */
 const unlimited = 2 ** 62;
@@ -32,7 +32,7 @@ export function cgroupRoom(
       const folder = member.mount + below;
       const limit = Number(machine.read(`${folder}/${limitFile}`) ?? 'max');
       if (!(limit < unlimited)) return [];
-      const used = Number(machine.read(`${folder}/${usedFile}`) ?? 0);
+      const used = usedFile === undefined ? 0 : Number(machine.read(`${folder}/${usedFile}`) ?? 0);
       return [{ left: Math.max(0, limit - used), limit, file: `${folder}/${limitFile}` }];
     }),
   );

@@ -118,10 +118,10 @@ export function checkAddressSpace(machine: Machine): Finding {
  * more is killed without a message, so that only the doctor can say it.
  */
 export function checkMemoryLimit(machine: Machine): Finding[] {
-  const enough = 192 * 2 ** 20;
+  const enough = 256 * 2 ** 20;
   const room = cgroupRoom(machine, 'memory', {
-    v1: [['memory.limit_in_bytes', 'memory.usage_in_bytes']],
-    v2: [['memory.max', 'memory.current']],
+    v1: [['memory.limit_in_bytes']],
+    v2: [['memory.max']],
   });
   if (!room || room.limit >= enough) return [];
   return [

@@ -81,7 +81,7 @@ export function addStress(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise, 2 bad arguments, 130 Ctrl-C.',
+      '\nExit status: 0 every loop completed without a hang or a leak, 1 otherwise,\n  2 bad arguments, 130 Ctrl-C.',
     )
     .action(async (given: Given) => {
       process.exitCode = await stress(given);

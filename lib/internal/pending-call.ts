@@ -44,8 +44,8 @@ export class PendingCall<Result> {
   readonly #limits: CallLimits;
 
   private constructor(limits: CallLimits) {
-    // Its own properties only: a program may have added others to Object.prototype.
-    this.#limits = { __proto__: null, ...limits } as CallLimits;
+    // Its own properties only: a program may have added others to Object.prototype. Hints may depend on what happens until they are needed.
+    this.#limits = Object.create(null, Object.getOwnPropertyDescriptors(limits)) as CallLimits;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -46,7 +46,7 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
   /** Whether a path that is not connected may come up, and have the namespace. */
   readonly unconnectedReturning: () => boolean;
-  /** Called when paths to a namespace have come or gone, with the limits that hold on all of them. */
+  /** Called when paths to a namespace have come or gone, or were connected or lost, with the limits that hold on all of them. */
   readonly onPaths: (namespace: Ns, limits: ControllerLimits) => void;
   readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
@@ -64,8 +64,8 @@ interface Entry<Path extends ListingPath, Ns> {
   /** Whether the directory still has it. */
   known: boolean;
   ioPaths: IoPath<Path>[];
-  /** The namespace as the paths have it whose limits it has. */
-  leading: readonly PathNamespace[];
+  /** The namespace as the paths have it whose limits it has, and which of these are connected. */
+  leading: readonly (PathNamespace | boolean)[];
   /** The path that `active-passive` used last. */
   current: Path | undefined;
   /** Whether operations met no path since one was usable. */
@@ -126,6 +126,12 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   /** The I/O paths that operations of a namespace use now, that of `active-passive` first. */
   bestPathsTo(namespace: Ns): readonly IoPath<Path>[] {
     return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.selector.best ?? [];
+  }
+
+  /** The connected paths to a namespace, whether operations may use them or not. */
+  connectedPathsTo(namespace: Ns): readonly Path[] {
+    const entry = [...this.#entries.values()].find((one) => one.namespace === namespace);
+    return (entry?.ioPaths ?? []).map(({ path }) => path).filter((path) => path.connected && !path.ended);
   }
 
   /** Groups by identity. Of two identities with one id, only that of its owner counts. */
@@ -245,13 +251,15 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
 
   /** Takes over the limits of all paths, if others lead to the namespace now. Returns whether the limits have changed. */
   #limit(entry: Entry<Path, Ns>): boolean {
-    const leading = entry.ioPaths.filter(({ path }) => !path.ended).map(({ namespace }) => namespace);
+    const ioPaths = entry.ioPaths.filter(({ path }) => !path.ended);
+    const each = ioPaths.map(({ namespace }) => namespace);
+    const leading = [...each, ...ioPaths.map(({ path }) => path.connected)];
     const isSame =
       leading.length === entry.leading.length && leading.every((one, i) => one === entry.leading[i]);
-    if (isSame || leading.length === 0) return false;
+    if (isSame || each.length === 0) return false;
     entry.leading = leading;
     const { supports, copyLimits, compareAndWriteBlocks } = entry.namespace;
-    const limits = commonLimits(leading);
+    const limits = commonLimits(each);
     this.#services.onPaths(entry.namespace, limits);
     return !isDeepStrictEqual({ supports, copyLimits, compareAndWriteBlocks }, limits);
   }

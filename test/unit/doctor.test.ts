@@ -165,6 +165,15 @@ describe('the memory of the cgroup', () => {
     ]);
   });
 
+  it('is little, beside one above that has less left of more', () => {
+    const files = {
+      ...v2(100 * MiB),
+      '/sys/fs/cgroup/memory.max': 512 * MiB,
+      '/sys/fs/cgroup/memory.current': 511 * MiB,
+    };
+    expect(checkMemoryLimit(machineOf(files))).toMatchObject([{ level: 'warning' }]);
+  });
+
   it('is enough, though most of it is in use as a cache of files', () => {
     expect(checkMemoryLimit(machineOf(v2(512 * MiB)))).toEqual([]);
     expect(checkMemoryLimit(machineOf(v2('max')))).toEqual([]);

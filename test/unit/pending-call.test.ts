@@ -74,6 +74,21 @@ describe('a pending call', () => {
     expect(handOver).not.toHaveBeenCalled();
   });
 
+  it('asks for its hint when its time is over, and not before', async () => {
+    let begun = false;
+    const late = {
+      ...limits,
+      get timeoutHint() {
+        return begun ? 'It has begun.' : 'It has not begun.';
+      },
+    };
+    const call = start(late, () => {
+      begun = true;
+    });
+    await vi.advanceTimersByTimeAsync(limits.timeoutMs + turnMs);
+    expect(await outcome(call.promise)).toMatchObject({ message: expect.stringContaining('It has begun.') });
+  });
+
   it('that began earlier has what is left of its time, and names all of it', async () => {
     const { promise } = start({ ...limits, since: performance.now() - 60 }, () => {});
     await vi.advanceTimersByTimeAsync(39);

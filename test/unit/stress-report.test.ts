@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { countsOf } from '../../cli/engine/measure/counts.js';
 import { findings, statusOf } from '../../cli/workloads/stress-report.js';
 import { renderReport } from '../../cli/workloads/stress-table.js';
@@ -60,8 +60,8 @@ describe('the table', () => {
   it('lists what a narrow terminal has no room for, with units', () => {
     const { isTTY, columns } = process.stdout;
     Object.assign(process.stdout, { isTTY: true, columns: 40 });
+    onTestFinished(() => void Object.assign(process.stdout, { isTTY, columns }));
     const text = renderReport(reportOf({ leaks: twoQueuePairs }));
-    Object.assign(process.stdout, { isTTY, columns });
     expect(text).toMatch(/^latency : attach\np50 ms {2}: 140\.2\n/m);
     expect(text).toMatch(/^qp +: 2$/m);
   });

@@ -1,9 +1,10 @@
 // Limits that differ between the paths to one namespace.
 
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Subsystem } from '../../lib/index.js';
 import { Connection } from '../../lib/testing/connection.js';
-import { attachBoth, codeOf, only, twoPaths, until } from './memory/two-paths.js';
+import { attachBoth, codeOf, only, pathAt, takeDown, twoPaths, until } from './memory/two-paths.js';
 
 const paths = twoPaths();
 const to = { offset: 16 * 512 };
@@ -43,8 +44,7 @@ describe('the limits of a namespace over several paths', () => {
     const subsystem = await attachOneByOne();
     const ns = only(subsystem);
     const lists: unknown[] = [];
-    // That of the attach comes first.
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await once(subsystem, 'namespaces');
     subsystem.on('namespaces', (list) => lists.push(list));
     const added = subsystem.addPath(paths.ids[1]);
     await until(() => subsystem.pathsOf(ns).length === 2 || added.state === 'up');
@@ -97,19 +97,50 @@ describe('the limits of a namespace over several paths', () => {
   });
 });
 
-it('an append to a zone is as long as every path allows', async () => {
-  const zones = { zoneBlocks: 64 };
+/** A zoned namespace 2, of which one path takes appends of 16 KiB and the other of 8 KiB. */
+function addZones(): void {
   const [one, other] = paths.sides;
-  const uuid = '00000000-0000-4000-8000-0000000000aa';
-  one.addNamespace(2, { blocks: 128, uuid, zones: { ...zones, appendShift: 2 } });
-  other.addNamespace(2, { blocks: 128, uuid, zones: { ...zones, appendShift: 1 } });
+  const disk = { blocks: 128, uuid: '00000000-0000-4000-8000-0000000000aa' };
+  one.addNamespace(2, { ...disk, zones: { zoneBlocks: 64, appendShift: 2 } });
+  other.addNamespace(2, { ...disk, zones: { zoneBlocks: 64, appendShift: 1 } });
+}
+
+const zonesOf = (subsystem: Subsystem) => (subsystem.namespaces[1] as (typeof subsystem.namespaces)[1]).zones;
+
+it('an append to a zone is as long as every path allows', async () => {
+  addZones();
   const subsystem = await paths.env.attachSubsystem([paths.ids[0]], { reconnectDelayMs: 20 });
-  const ns = subsystem.namespaces[1] as (typeof subsystem.namespaces)[1];
-  expect(await ns.zones.info()).toMatchObject({ maxAppendBytes: 16_384 });
+  const zones = zonesOf(subsystem);
+  expect(await zones.info()).toMatchObject({ maxAppendBytes: 16_384 });
   const added = subsystem.addPath(paths.ids[1]);
   await until(() => added.state === 'up');
-  expect(await codeOf(ns.zones.append(0, Buffer.alloc(16_384)))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
-  expect(await ns.zones.info()).toMatchObject({ maxAppendBytes: 8_192 });
+  expect(await codeOf(zones.append(0, Buffer.alloc(16_384)))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
+  expect(await zones.info()).toMatchObject({ maxAppendBytes: 8_192 });
   await subsystem.removePath(added);
-  expect(await ns.zones.info()).toMatchObject({ maxAppendBytes: 16_384 });
+  expect(await zones.info()).toMatchObject({ maxAppendBytes: 16_384 });
+});
+
+it('an append to a zone is as long as a path allows that was lost when the others were asked', async () => {
+  addZones();
+  const subsystem = await attachBoth(paths);
+  takeDown(paths.targets[1]);
+  await until(() => subsystem.paths[1]?.state === 'reconnecting');
+  expect(await zonesOf(subsystem).info()).toMatchObject({ maxAppendBytes: 16_384 });
+  paths.targets[1].rejection = undefined;
+  await until(() => subsystem.paths[1]?.state === 'up');
+  expect(await zonesOf(subsystem).info()).toMatchObject({ maxAppendBytes: 8_192 });
+});
+
+it('a command for zones waits for a path though no controller can be asked again', async () => {
+  addZones();
+  const subsystem = await attachBoth(paths);
+  const zones = zonesOf(subsystem);
+  await zones.info();
+  takeDown(paths.targets[1]);
+  await until(() => subsystem.paths[1]?.state === 'reconnecting');
+  await subsystem.removePath(pathAt(subsystem, 0));
+  const opened = codeOf(zones.open(0));
+  await until(() => (subsystem.namespaces[1]?.waiting ?? 0) > 0, 1_000);
+  paths.targets[1].rejection = undefined;
+  expect(await opened).toBe('ok');
 });

@@ -10,8 +10,8 @@ import { statsOf } from './named-files.js';
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 /** How often it is checked whether a pipe has a reader. */
 const retryMs = 50;
-/** The time that a reader has after a signal. */
-const stoppedMs = 300;
+/** The time that a reader has after a signal; a verb has 200 ms for all of its work then. */
+const stoppedMs = 150;
 
 export function isNamedPipe(path: string): boolean {
   return statsOf(path)?.isFIFO() ?? false;
