@@ -3,13 +3,7 @@
 
 import os from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type AttachOptions,
-  type Controller,
-  Environment,
-  type SpdkErrorCode,
-  spdkVersion,
-} from '../../lib/index.js';
+import { type AttachOptions, type Controller, Environment, spdkVersion } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
@@ -261,7 +255,8 @@ describe.each([
     // The target asks for neither. authentication.test.ts has targets that do.
     dhchap: async () => {
       const key = Buffer.from(keyText('dhchap', '01', 32));
-      await keysRejected({ dhchap: { key, controllerKey: key, groups: ['ffdhe2048'] } });
+      const dhchap = { key, controllerKey: key, groups: ['ffdhe2048'] } as const;
+      await keysRejected({ dhchap }, 'ERR_SPDK_AUTHENTICATION_FAILED');
     },
     tls: async () => {
       const psk = Buffer.from(keyText('tls', '01', 32));
@@ -269,10 +264,7 @@ describe.each([
       await keysRejected({ tls: { psk }, timeoutMs: 700 }, 'ERR_SPDK_TIMEOUT');
     },
   };
-  const keysRejected = async (
-    options: AttachOptions,
-    since2405: SpdkErrorCode = 'ERR_SPDK_AUTHENTICATION_FAILED',
-  ) => {
+  const keysRejected = async (options: AttachOptions, since2405: Parameters<typeof rejection>[0]) => {
     const code = release() >= 2405 ? since2405 : 'ERR_SPDK_UNSUPPORTED';
     await rejection(code, limits.attach, env.attach(idOf(capture.port), options));
   };
