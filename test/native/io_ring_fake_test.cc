@@ -545,6 +545,10 @@ TEST_F(IoRingTest, SendsWhatWasDamagedOnItsWayOnceMoreWhereItRequeues) {
   damaged = 2;
   push({});
   EXPECT_EQ(finish()[0].status, kTransientTransportError);
+  // Two pieces of one command, at the same time.
+  damaged = 2;
+  push({.blocks = 2 * kMaxBlocks});
+  EXPECT_EQ(finish()[0].status, 0U);
 }
 
 TEST_F(IoRingTest, AbortsAllWhenTheQueuePairIsLost) {

@@ -5,7 +5,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { it } from 'vitest';
+import { beforeAll, it } from 'vitest';
+import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { localTarget } from './local-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:debugger';
@@ -16,22 +17,23 @@ const local = localTarget({
   subsystems: [{ nqn, serial: 'PAUSED', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
 });
 
-const moments = ['attach', 'io', 'detach'].flatMap((moment) =>
-  ['threads', 'inline', 'adaptive'].map((polling) => ({ moment, polling })),
-);
+const moments = ['attach', 'io', 'detach'];
+const pollings = ['threads', 'inline', 'adaptive'];
 
-// At the same time: a paused process waits.
-it.concurrent.for(moments)(
-  'goes on after a pause during $moment, $polling',
-  async ({ moment, polling }, { onTestFinished, expect }) => {
-    const program = fileURLToPath(new URL('children/paused.mjs', import.meta.url));
+/** All processes at the same time, because a paused one waits: each has the memory of its environment. */
+beforeAll(() => ensureHugepages(moments.length * pollings.length * 64));
+
+it.concurrent.for(moments)('goes on after a pause during %s', async (moment, { onTestFinished, expect }) => {
+  const program = fileURLToPath(new URL('children/paused.mjs', import.meta.url));
+  const pause = async (polling: string) => {
     const hostNqn = `nqn.2026-11.dev.spdk-nvme:host-${moment}-${polling}`;
     const options = { polling, keepAliveMs: 2_000, hostNqn };
     const child = fork(program, [JSON.stringify({ id: local.id(nqn), options, moment, pausedMs })]);
     onTestFinished(() => void child.kill('SIGKILL'));
     const ended = once(child, 'exit');
     const [report] = await Promise.race([once(child, 'message'), ended]);
-    expect(report).toEqual({ state: 'attached', reported: [] });
-    expect(await ended).toEqual([0, null]);
-  },
-);
+    expect(report, polling).toEqual({ state: 'attached', reported: [] });
+    expect(await ended, polling).toEqual([0, null]);
+  };
+  await Promise.all(pollings.map(pause));
+});

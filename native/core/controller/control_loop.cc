@@ -251,7 +251,9 @@ void ControlLoop::read_range_limits() {
 }
 
 void ControlLoop::take_range_limits() {
-  if (std::exchange(limits_changed_, false)) read_namespaces();
+  // The namespaces of a lost connection are not what they will be, and adopt() reads everything again.
+  if (connection_->lost() || !std::exchange(limits_changed_, false)) return;
+  read_namespaces();
 }
 
 void ControlLoop::read_namespaces() {

@@ -228,11 +228,12 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   if (piece->first_status != 0 && !is_aborted(piece->first_status)) status = piece->first_status;
   // A controller that was asked to abort a command completes it with a status that SPDK gives for a lost connection.
   // What was damaged on its way is sent once more.
-  const bool again = is_aborted(status) || (is_damaged(status) && !slot.was_lost);
+  const bool damaged = is_damaged(status) && !slot.repeated;
+  const bool again = is_aborted(status) || damaged;
   const bool lost = again && !slot.command.only_once() && ring.requeue_.load(std::memory_order_acquire) &&
                     !ring.is_cancelled(index);
   if (lost) {
-    slot.was_lost = true;
+    (damaged ? slot.damaged : slot.was_lost) = true;
     const uint32_t first = piece->range.first;
     slot.lost_from = slot.lost ? std::min(slot.lost_from, first) : first;
     slot.lost = true;
@@ -268,6 +269,7 @@ void IoRing::settle(uint32_t index) {
   } else if (requeue_.load(std::memory_order_acquire)) {
     slot.sent = slot.lost_from;
     slot.lost = false;
+    slot.repeated |= std::exchange(slot.damaged, false);
     requeued_.push_back(index);
   } else {
     complete(index, aborted_word(), 0);

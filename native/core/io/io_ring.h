@@ -157,11 +157,14 @@ class IoRing : public RingLayout {
     bool ready = false;
     /** Whether its status is known: nothing more of it is sent. */
     bool ended = false;
-    /** Whether the connection was lost with pieces of it, which are sent again from this unit on. */
+    /** Whether pieces of it were lost with the connection or damaged, and are sent again from this unit on. */
     bool lost = false;
     uint32_t lost_from = 0;
-    /** Whether it was `lost` at any time: a target may still carry out what it was sent. */
+    /** Whether it was so by the end of a connection, at any time: a target may still carry out what it was sent. */
     bool was_lost = false;
+    /** Whether pieces of it were damaged on their way, and whether it has been sent once more because of that. */
+    bool damaged = false;
+    bool repeated = false;
     /** Units passed to SPDK so far, and all of them, see IoCommand::extent(). */
     uint32_t sent = 0;
     uint32_t extent = 0;
@@ -177,7 +180,7 @@ class IoRing : public RingLayout {
     void begin(uint64_t now) {
       begun = now;
       busy = ready = true;
-      ended = lost = was_lost = false;
+      ended = lost = was_lost = damaged = repeated = false;
       sent = pieces = status = result = 0;
       extent = command.extent();
     }
