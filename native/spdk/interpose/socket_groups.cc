@@ -12,6 +12,7 @@ extern "C" {
 
 // Weak, because shared libraries of SPDK may not be linked for it.
 [[gnu::weak]] decltype(spdk_sock_group_create) __real_spdk_sock_group_create;
+// NOLINTNEXTLINE(readability-redundant-declaration): weak, which its header does not say.
 [[gnu::weak]] decltype(spdk_sock_group_close) spdk_sock_group_close;
 
 spdk_sock_group* __wrap_spdk_sock_group_create(void* context) {

@@ -4,6 +4,6 @@ import { execa } from 'execa';
 export async function run(command: string, args: readonly string[], input?: string): Promise<string> {
   // A program may end before it has read its input; execa does not count that as a failure.
   const given = input === undefined ? { stdin: 'ignore' as const } : { input };
-  const { stdout } = await execa(command, args, { ...given, timeout: 20_000, stripFinalNewline: false });
+  const { stdout } = await execa(command, args, { ...given, timeout: 45_000, stripFinalNewline: false });
   return stdout;
 }
