@@ -4,56 +4,22 @@
 
 #include <atomic>
 #include <chrono>
-#include <memory>
 #include <thread>
-#include <utility>
 
-#include "comes_true.h"
-#include "fake_spdk/fake_request.h"
-#include "fake_spdk/fake_target.h"
-#include "native/core/controller/controller.h"
+#include "attached_controller.h"
 
 namespace spdk_nvme {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLimit = 10s;
+constexpr size_t kBytes = 4096;
 
-/** A call of Controller::admin(). */
-struct Call {
-  std::atomic<bool> ended{false};
-  AdminResult result;
-
-  void send(Controller& controller, uint8_t opcode) {
-    AdminCommand command;
-    command.opcode = opcode;
-    if (opcode == SPDK_NVME_OPC_IDENTIFY) command.data.resize(4096);
-    command.done = [this](AdminResult got) {
-      result = std::move(got);
-      ended = true;
-    };
-    controller.admin(std::move(command));
-  }
-};
-
-class Draining : public testing::Test {
+class Draining : public AttachedController {
  protected:
-  void SetUp() override {
-    services_->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
-    auto request = fake::request(1'000);
-    controller = Controller::start(services_, threads_, request, {});
-    ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
-  }
   void TearDown() override {
-    fake::target().held_opcode = -1;
-    fake::target().out_of_memory = false;
-    EXPECT_TRUE(controller->wait_for_end(kLimit));
+    AttachedController::TearDown();
     EXPECT_TRUE(detached);
-    for (const auto& poller : services_->pollers) {
-      poller->stop();
-      EXPECT_TRUE(poller->join_for(kLimit));
-    }
   }
 
   void detach(std::chrono::milliseconds drain) {
@@ -61,16 +27,11 @@ class Draining : public testing::Test {
                        [this](const DetachReport& /*report*/) { detached = true; });
   }
 
-  std::shared_ptr<Controller> controller;
   std::atomic<bool> detached{false};
   /** Ended by the detach at the latest. */
-  Call first;
-  Call second;
-  Call event;
-
- private:
-  const std::shared_ptr<ControllerServices> services_ = std::make_shared<ControllerServices>(2, 0);
-  ControlThreads threads_;
+  AdminCall first;
+  AdminCall second;
+  AdminCall event;
 };
 
 TEST_F(Draining, EndsTheCallsThatAreMadeMeanwhile) {
@@ -95,7 +56,7 @@ TEST_F(Draining, EndsTheCallsThatAreMadeMeanwhile) {
 
 TEST_F(Draining, WaitsForAdminCommandsAsForIo) {
   fake::target().held_opcode = SPDK_NVME_OPC_IDENTIFY;
-  first.send(*controller, SPDK_NVME_OPC_IDENTIFY);
+  first.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
   detach(10 * kLimit);
   second.send(*controller, SPDK_NVME_OPC_KEEP_ALIVE);
   std::this_thread::sleep_for(100ms);
@@ -108,12 +69,12 @@ TEST_F(Draining, WaitsForAdminCommandsAsForIo) {
 
 TEST_F(Draining, EndsAdminCommandsAtItsLimitAndSaysThatTheControllerWasDetached) {
   fake::target().held_opcode = SPDK_NVME_OPC_IDENTIFY;
-  first.send(*controller, SPDK_NVME_OPC_IDENTIFY);
+  first.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
   event.send(*controller, SPDK_NVME_OPC_KEEP_ALIVE);
   // So the first has its memory, and the second has to wait for that.
   ASSERT_TRUE(comes_true([&] { return event.ended.load(); }, kLimit));
   fake::target().out_of_memory = true;
-  second.send(*controller, SPDK_NVME_OPC_IDENTIFY);
+  second.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
   detach(100ms);
   EXPECT_TRUE(comes_true([&] { return first.ended && second.ended; }, kLimit));
   EXPECT_STREQ(first.result.status.code, "ERR_SPDK_IO_FAILED");
