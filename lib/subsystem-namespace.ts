@@ -60,11 +60,10 @@ export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
     this.limitTo(info);
   }
 
-  /** @internal Takes over the limits that hold on every path, when paths have come or gone. They stay values of its own: no getters, which the console does not show. */
+  /** @internal Takes over the limits that hold on every path. They stay values of its own: no getters, which the console does not show. */
   limitTo(limits: ControllerLimits): void {
     for (const name of changing)
       Object.defineProperty(this, name, { value: limits[name], configurable: true, writable: false });
-    this.zones.forget();
   }
 
   /** @internal @param info the namespace as one path has it */

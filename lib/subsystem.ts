@@ -170,7 +170,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
           ids,
         ),
       unconnectedReturning: () => this.#paths.some((path) => !path.connected && path.returning),
-      onPaths: (namespace, limits) => namespace.limitTo(limits),
+      onLimits: (namespace, limits) => namespace.limitTo(limits),
       onAna: (namespace, path, state, before) => {
         this.#note('ana', `namespace ${namespace.id} on ${nameOf(path)}: ${before} to ${state}`);
         this.#announce(() => {
@@ -492,6 +492,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
   #update(): void {
     const changed = this.#directory.update(this.#paths);
     this.#followed.update();
+    for (const { zones } of this.namespaces) zones.forget();
     if (!changed) return;
     const { namespaces } = this;
     this.#announce(() => this.emit('namespaces', namespaces));

@@ -6,7 +6,7 @@ import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine
 import { bytes, formatBytes, integer } from '../engine/options/numbers.js';
 import { addRangeOptions, checkRangeOptions, type RangeOptions, rangeOf } from '../engine/options/range.js';
 import { addTargetOptions } from '../engine/options/target-options.js';
-import { explain, UsageError } from '../engine/process/exit.js';
+import { UsageError } from '../engine/process/exit.js';
 import { whileExported } from '../engine/target/exported.js';
 import {
   addSessionOptions,
@@ -17,7 +17,7 @@ import {
 import { many } from '../engine/terminal/many.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 import { table } from '../engine/terminal/show.js';
-import { reportOption, writeHtml } from '../report/option.js';
+import { reportedIfStopped, reportOption, writeHtml } from '../report/option.js';
 import { perfDocument } from '../report/perf.js';
 import { type IoPlan, isMixed, type Pattern, patterns, unitsOf, writes } from '../workloads/io-plan.js';
 import { type PerfReport, runPerf } from '../workloads/perf.js';
@@ -110,18 +110,10 @@ async function run(
     runPerf(environment, controller, namespace, plan, { ...limits, ioQueues: given.ioQueues }),
   );
   print(given.outputFormat, report, () => asText(report));
-  if (given.report !== undefined) await writeReport(given.report, report, limits.signal);
+  const { signal } = limits;
+  if (given.report !== undefined)
+    await reportedIfStopped(writeHtml(given.report, perfDocument(report), signal), signal);
   return report.findings.length > 0 ? 1 : 0;
-}
-
-/** A signal may end the wait for the reader of a pipe: it decides the exit status, and the user learns that the page is missing. */
-async function writeReport(file: string, report: PerfReport, signal: AbortSignal): Promise<void> {
-  try {
-    await writeHtml(file, perfDocument(report), signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    process.stderr.write(`spdk-nvme: ${explain(error)}\n`);
-  }
 }
 
 function checkIoSize({ ioSize, length }: IoPlan, { blockSize }: Namespace): void {

@@ -6,13 +6,12 @@ import { writableFile } from '../engine/files/named-files.js';
 import { rdmaDevice } from '../engine/options/identifiers.js';
 import { integer } from '../engine/options/numbers.js';
 import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/options/target-options.js';
-import { explain } from '../engine/process/exit.js';
 import { encodeMessage, type Message } from '../engine/process/messages.js';
 import { StopSignal } from '../engine/process/stop.js';
 import { addSessionOptions, type SessionOptions } from '../engine/target/session.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
 import { progressView } from '../engine/terminal/progress.js';
-import { reportOption, writeReports } from '../report/option.js';
+import { reportedIfStopped, reportOption, writeReports } from '../report/option.js';
 import { stressDocument } from '../report/stress.js';
 import { runStress } from '../workloads/stress.js';
 import type { StressOptions } from '../workloads/stress-options.js';
@@ -109,12 +108,9 @@ async function stress(given: Given): Promise<number> {
   const found = { ...report, findings: findings(report) };
   if (given.messages) process.stdout.write(encodeMessage({ type: 'report', report }));
   else print(given.outputFormat, found, () => renderReport(report).trimEnd());
-  try {
-    await writeReports(given.json, found, given.report, stressDocument(report), stop.signal);
-  } catch (error) {
-    if (!stop.requested) throw error;
-    process.stderr.write(`spdk-nvme: ${explain(error)}\n`);
-  }
+  const { signal } = stop;
+  const written = writeReports(given.json, found, given.report, stressDocument(report), signal);
+  await reportedIfStopped(written, signal);
   return stop.status || statusOf(report);
 }
 

@@ -36,6 +36,16 @@ export async function writeReports(
   if (errors.length > 0) throw new Failure(errors.map(explain).join('; '));
 }
 
+/** As the write, but a signal that has ended its wait decides the exit status: the user only learns what was not written. */
+export async function reportedIfStopped(write: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.stderr.write(`spdk-nvme: ${explain(error)}\n`);
+  }
+}
+
 export function writeHtml(file: string, report: ReportDocument, signal: AbortSignal): Promise<void> {
   return writeReport(file, renderHtml(report), signal);
 }

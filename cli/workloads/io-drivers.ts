@@ -121,7 +121,10 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
         else await namespace.read(buffer, { offset, queuePair });
       } catch (error) {
         now = lane.heard = performance.now();
-        if (verifier) now = settle(lane, verifier, words, unit, write, false);
+        if (verifier) {
+          settle(lane, verifier, words, unit, write, false);
+          now = performance.now();
+        }
         meter.failed++;
         endIfPointless(error, namespace);
         continue;
@@ -131,13 +134,15 @@ export async function drivePromises(lane: Lane, end: number): Promise<void> {
       const begun = now;
       now = lane.heard = performance.now();
       meter.add(begun, now, ioSize, write);
-      if (verifier) now = settle(lane, verifier, words, unit, write, true);
+      if (!verifier) continue;
+      settle(lane, verifier, words, unit, write, true);
+      now = performance.now();
     }
   };
   await Promise.all(lane.buffers.map(one));
 }
 
-/** Checks or records the data of an operation of `--verify` that has ended. Returns when it was done: that takes time. */
+/** Checks or records the data of an operation of `--verify` that has ended. */
 function settle(
   { meter }: Lane,
   verifier: Verifier,
@@ -145,11 +150,10 @@ function settle(
   unit: number,
   write: boolean,
   done: boolean,
-): number {
+): void {
   if (write) verifier.written(words, unit, done);
   else if (done) meter.addMismatch(verifier.check(words, unit));
   verifier.release(unit);
-  return performance.now();
 }
 
 /** How long a run that always finds completions keeps the event loop from signals, timers and requests for its statistics. */

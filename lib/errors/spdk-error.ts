@@ -95,7 +95,7 @@ export class SpdkError extends Error {
    * @internal
    */
   static fromNative(failure: NativeFailure): SpdkError | SpdkTypeError {
-    const { code, errno } = { __proto__: null, ...failure } as NativeFailure;
+    const { code, errno, sct, sc, dnr = false } = { __proto__: null, ...failure } as NativeFailure;
     if (!isSpdkErrorCode(code)) {
       return new SpdkError(
         'ERR_SPDK_INTERNAL',
@@ -105,7 +105,6 @@ export class SpdkError extends Error {
     }
     if (code === 'ERR_SPDK_INVALID_ARG_TYPE') return new SpdkTypeError(failure.message);
 
-    const { sct, sc, dnr = false } = { __proto__: null, ...failure } as NativeFailure;
     const status =
       sct === undefined || sc === undefined
         ? undefined

@@ -46,8 +46,8 @@ export interface DirectoryServices<Path extends ListingPath, Ns extends Namespac
   readonly create: (routing: NamespaceRouting, info: PathNamespace, ids: NamespaceNames) => Ns;
   /** Whether a path that is not connected may come up, and have the namespace. */
   readonly unconnectedReturning: () => boolean;
-  /** Called when paths to a namespace have come or gone, or were connected or lost, with the limits that hold on all of them. */
-  readonly onPaths: (namespace: Ns, limits: ControllerLimits) => void;
+  /** Called when the limits that hold on all paths to a namespace have changed. */
+  readonly onLimits: (namespace: Ns, limits: ControllerLimits) => void;
   readonly onAna: (namespace: Ns, path: Path, state: AnaState, before: AnaState) => void;
   readonly onFailover: (namespace: Ns, from: Path, to: Path) => void;
   readonly onNoPath: (namespace: Ns) => void;
@@ -64,8 +64,6 @@ interface Entry<Path extends ListingPath, Ns> {
   /** Whether the directory still has it. */
   known: boolean;
   ioPaths: IoPath<Path>[];
-  /** The namespace as the paths have it whose limits it has, and which of these are connected. */
-  leading: readonly (PathNamespace | boolean)[];
   /** The path that `active-passive` used last. */
   current: Path | undefined;
   /** Whether operations met no path since one was usable. */
@@ -125,13 +123,17 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
 
   /** The I/O paths that operations of a namespace use now, that of `active-passive` first. */
   bestPathsTo(namespace: Ns): readonly IoPath<Path>[] {
-    return [...this.#entries.values()].find((entry) => entry.namespace === namespace)?.selector.best ?? [];
+    return this.#entryOf(namespace)?.selector.best ?? [];
   }
 
   /** The connected paths to a namespace, whether operations may use them or not. */
   connectedPathsTo(namespace: Ns): readonly Path[] {
-    const entry = [...this.#entries.values()].find((one) => one.namespace === namespace);
-    return (entry?.ioPaths ?? []).map(({ path }) => path).filter((path) => path.connected && !path.ended);
+    const ioPaths = this.#entryOf(namespace)?.ioPaths ?? [];
+    return ioPaths.map(({ path }) => path).filter((path) => path.connected && !path.ended);
+  }
+
+  #entryOf(namespace: Ns): Entry<Path, Ns> | undefined {
+    return [...this.#entries.values()].find((entry) => entry.namespace === namespace);
   }
 
   /** Groups by identity. Of two identities with one id, only that of its owner counts. */
@@ -218,7 +220,6 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       router,
       known: true,
       ioPaths: [],
-      leading: [],
       current: undefined,
       pathless: false,
     };
@@ -249,19 +250,15 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     return this.#limit(entry);
   }
 
-  /** Takes over the limits of all paths, if others lead to the namespace now. Returns whether the limits have changed. */
-  #limit(entry: Entry<Path, Ns>): boolean {
-    const ioPaths = entry.ioPaths.filter(({ path }) => !path.ended);
-    const each = ioPaths.map(({ namespace }) => namespace);
-    const leading = [...each, ...ioPaths.map(({ path }) => path.connected)];
-    const isSame =
-      leading.length === entry.leading.length && leading.every((one, i) => one === entry.leading[i]);
-    if (isSame || each.length === 0) return false;
-    entry.leading = leading;
-    const { supports, copyLimits, compareAndWriteBlocks } = entry.namespace;
+  /** Takes over the limits that hold on all paths. Returns whether they have changed. */
+  #limit({ namespace, ioPaths }: Entry<Path, Ns>): boolean {
+    const each = ioPaths.flatMap((ioPath) => (ioPath.path.ended ? [] : ioPath.namespace));
+    if (each.length === 0) return false;
+    const { supports, copyLimits, compareAndWriteBlocks } = namespace;
     const limits = commonLimits(each);
-    this.#services.onPaths(entry.namespace, limits);
-    return !isDeepStrictEqual({ supports, copyLimits, compareAndWriteBlocks }, limits);
+    if (isDeepStrictEqual({ supports, copyLimits, compareAndWriteBlocks }, limits)) return false;
+    this.#services.onLimits(namespace, limits);
+    return true;
   }
 
   #reportForeign(path: Path, namespace: PathNamespace): void {
