@@ -8,6 +8,7 @@ import { nativeChecks } from './source-native.js';
 
 const require = createRequire(import.meta.url);
 const biome = path.join(root, 'node_modules/.bin/biome');
+const prettier = path.join(root, 'node_modules/.bin/prettier');
 const knip = path.join(root, 'node_modules/.bin/knip');
 const tsc = require.resolve('typescript/bin/tsc');
 
@@ -16,6 +17,12 @@ const typescriptChecks: Check[] = [
     name: 'Biome: lint and format',
     run: async (signal) => {
       await command(biome, ['check', '--error-on-warnings', '.'], signal);
+    },
+  },
+  {
+    name: 'Prettier: format of the documents',
+    run: async (signal) => {
+      await command(prettier, ['--check', '--log-level', 'warn', '**/*.md'], signal);
     },
   },
   {
