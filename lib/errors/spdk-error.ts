@@ -140,8 +140,8 @@ export function abortError(operation: string, signal: AbortSignal): SpdkError {
   return new SpdkError('ERR_SPDK_ABORTED', `${operation} was aborted`, { cause: reasonOf(signal) });
 }
 
-/** An object that only resembles a signal may throw here; the abort still counts. */
-function reasonOf(signal: AbortSignal): unknown {
+/** @internal An object that only resembles a signal may throw here; the abort still counts. */
+export function reasonOf(signal: AbortSignal): unknown {
   try {
     return signal.reason;
   } catch (error) {

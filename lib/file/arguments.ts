@@ -3,7 +3,7 @@
 import { SpdkError } from '../errors/spdk-error.js';
 import { checkInteger, checkString, describe, readOptions } from '../options/arguments.js';
 import { plainBytesOf } from '../options/buffers.js';
-import { or } from '../options/common.js';
+import { checkSignal, optional, or } from '../options/common.js';
 
 /** The part of a buffer, and the position in the file. */
 export interface PartOptions {
@@ -19,6 +19,14 @@ export interface PartOptions {
 export interface FileReadOptions<Target extends NodeJS.ArrayBufferView = Buffer> extends PartOptions {
   /** Default: a new Buffer of 16384 bytes. */
   readonly buffer?: Target | undefined;
+}
+
+/** The options of `file.readFile` and `file.writeFile`. */
+export interface WholeFileOptions {
+  /** Of the text; null, the default of `readFile`, for bytes. Default of `writeFile`: `utf8`. */
+  readonly encoding?: BufferEncoding | null | undefined;
+  /** Rejects with ERR_SPDK_ABORTED when it fires. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A part of a buffer, and its position in the file. */
@@ -64,6 +72,34 @@ function checked(view: unknown, offset: unknown, length: unknown, position: unkn
   const max = all.byteLength - from;
   const bytes = all.subarray(from, from + checkInteger(length ?? max, 'length', 0, max, 'bytes'));
   return { view: view as NodeJS.ArrayBufferView, bytes, position: at };
+}
+
+/** An encoding, or an object with one. */
+export function readWholeFileOptions(
+  options: unknown,
+  what: string,
+): { encoding: BufferEncoding | undefined; signal: AbortSignal | undefined } {
+  const given =
+    typeof options === 'string' || options === null
+      ? new Map([['encoding' as const, options]])
+      : readOptions(options, what, ['encoding', 'signal']);
+  return {
+    encoding: checkEncoding(given.get('encoding')),
+    signal: optional(given.get('signal'), checkSignal),
+  };
+}
+
+/** Data in one piece, or in several that an iterable gives one after the other. */
+export type FileData = string | NodeJS.ArrayBufferView;
+
+export function isPieces(data: unknown): data is AsyncIterable<FileData> | Iterable<FileData> {
+  if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false;
+  return Symbol.asyncIterator in data || Symbol.iterator in data;
+}
+
+/** The bytes of a text or a buffer. */
+export function bytesOfData(data: unknown, encoding: BufferEncoding | undefined): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data, encoding) : plainBytesOf(data, 'data');
 }
 
 /** A position in the file; null, undefined and -1 mean that of the file. */

@@ -1,12 +1,13 @@
 // The options of a file's streams, as createReadStream and createWriteStream of node:fs have them.
 
+import type { OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
 import { conflict, optional, or } from '../options/common.js';
 import { type StreamPlan, streamPlan } from '../streams/stream-options.js';
 import { checkEncoding } from './arguments.js';
 
-/** Options of `file.createReadStream`; all keys are optional. */
+/** Options of `file.createReadStream`; all keys are optional. A string is the `encoding`. */
 export interface FileReadStreamOptions {
   /** Returns strings instead of Buffers. */
   readonly encoding?: BufferEncoding | null | undefined;
@@ -14,14 +15,14 @@ export interface FileReadStreamOptions {
   readonly autoClose?: boolean | undefined;
   /** The first byte. Default: the position of the file. */
   readonly start?: number | undefined;
-  /** The last byte, inclusive as in node:fs. Default: the last one of the namespace. */
+  /** The last byte, inclusive as in node:fs. Default: the last one of the namespace, as with Infinity. */
   readonly end?: number | undefined;
   /** Bytes of each operation, rounded up to whole blocks. Default 1 MiB. */
   readonly highWaterMark?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of `file.createWriteStream`; all keys are optional. */
+/** Options of `file.createWriteStream`; all keys are optional. A string is the `encoding`. */
 export interface FileWriteStreamOptions {
   /** The encoding of strings that are written. Default `utf8`. */
   readonly encoding?: BufferEncoding | null | undefined;
@@ -43,22 +44,24 @@ export interface FileStreamPlan extends StreamPlan {
 
 const common = ['encoding', 'autoClose', 'start', 'highWaterMark', 'signal'] as const;
 
-/** @param position where a stream without a `start` begins; @param each what every operation gets */
+/** @param position where a stream without a `start` begins; @param file what every operation of the file gets */
 export function fileStreamPlan(
   options: unknown,
   direction: 'read' | 'write',
   namespace: NamespaceOperations,
   position: number,
-  each: StreamPlan['each'],
+  { signal, ...each }: OperationOptions,
 ): FileStreamPlan {
-  const given = readOptions(options, `${direction} stream options`, [
+  const named = typeof options === 'string' ? { encoding: options } : options;
+  const given = readOptions(named, `${direction} stream options`, [
     ...common,
     ...(direction === 'read' ? (['end'] as const) : (['flush'] as const)),
   ]);
   const { bytes, blockSize } = namespace;
   const bound = (name: 'start' | 'end') =>
     optional(given.get(name), (value) => checkInteger(value, name, 0, Number.MAX_SAFE_INTEGER, 'bytes'));
-  const [start, end] = [bound('start'), bound('end')];
+  const start = bound('start');
+  const end = given.get('end') === Number.POSITIVE_INFINITY ? undefined : bound('end');
   if (start !== undefined && end !== undefined && start > end) {
     conflict(`start (${start}) must not be above end (${end})`);
   }
@@ -81,6 +84,7 @@ export function fileStreamPlan(
   return {
     ...plan,
     each,
+    signals: signal ? [...plan.signals, signal] : plan.signals,
     encoding: checkEncoding(given.get('encoding')),
     autoClose: checkBoolean(or(given.get('autoClose'), true), 'autoClose'),
   };

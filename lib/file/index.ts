@@ -2,7 +2,7 @@
 
 /** @module spdk-nvme/file */
 
-export type { FileReadOptions, PartOptions } from './arguments.js';
+export type { FileData, FileReadOptions, PartOptions, WholeFileOptions } from './arguments.js';
 export type { FileReadStreamOptions, FileWriteStreamOptions } from './file-streams.js';
 export { NamespaceFile, type OpenOptions, open } from './namespace-file.js';
 export type { FileStats } from './stats.js';

@@ -3,25 +3,29 @@
 
 import { constants as bufferConstants } from 'node:buffer';
 import { constants } from 'node:os';
-import { codedError, SpdkError } from '../errors/spdk-error.js';
+import { abortError, codedError, SpdkError } from '../errors/spdk-error.js';
+import { withEither } from '../internal/signals.js';
 import type { DmaMemory } from '../io/dma-memory.js';
-import type { OperationOptions } from '../io/operation-options.js';
+import { limitKeys, type OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
 import { Namespace } from '../namespace.js';
 import { checkBoolean, notOne, readOptions } from '../options/arguments.js';
 import { allBytesOf, plainBytesOf } from '../options/buffers.js';
-import { checkTimeout, optional, or } from '../options/common.js';
-import type { QueuePair } from '../queue-pair.js';
+import { checkOnTimeout, checkSignal, checkTimeout, optional, or } from '../options/common.js';
 import { ByteAccess, noSpace } from '../streams/byte-access.js';
 import { NamespaceReadStream } from '../streams/read-stream.js';
 import { NamespaceWriteStream } from '../streams/write-stream.js';
 import { SubsystemNamespace } from '../subsystem-namespace.js';
 import {
-  checkEncoding,
+  bytesOfData,
   checkPosition,
+  type FileData,
   type FileReadOptions,
+  isPieces,
   type PartOptions,
   readPart,
+  readWholeFileOptions,
+  type WholeFileOptions,
   writePart,
 } from './arguments.js';
 import {
@@ -33,13 +37,11 @@ import {
 import { FileStats } from './stats.js';
 import { checkTextLength, textOf } from './text.js';
 
-/** Options of `open`; all keys are optional. */
-export interface OpenOptions {
-  /** The limit of each operation of the file, in milliseconds. Default: `ioTimeoutMs` of the attach. */
-  readonly timeoutMs?: number | undefined;
-  /** One of `controller.queuePairs`. Default: for each operation the one with the fewest pending operations. */
-  readonly queuePair?: QueuePair | undefined;
-}
+/**
+ * Options of `open`; all keys are optional, and apply to every operation of the file. `timeoutMs` is the limit of each. When the signal
+ * fires, outstanding and later operations reject with ERR_SPDK_ABORTED, and open streams are destroyed.
+ */
+export interface OpenOptions extends OperationOptions {}
 
 /**
  * A namespace as a file, created by {@link open}. It has the methods of `FileHandle` with their arguments and
@@ -173,22 +175,48 @@ export class NamespaceFile implements AsyncDisposable {
    * The data from the position of the file to the end, in one Buffer or string.
    * @throws {SpdkError} ERR_SPDK_NO_MEMORY if that is more than a Buffer, a string or this process can hold
    */
-  readFile(options?: { readonly encoding?: null | undefined } | null): Promise<Buffer>;
-  readFile(options: { readonly encoding: BufferEncoding } | BufferEncoding): Promise<string>;
+  readFile(options?: (WholeFileOptions & { readonly encoding?: null | undefined }) | null): Promise<Buffer>;
+  readFile(
+    options: (WholeFileOptions & { readonly encoding: BufferEncoding }) | BufferEncoding,
+  ): Promise<string>;
   readFile(options?: unknown): Promise<Buffer | string> {
     return this.#do(async () => {
-      const encoding = checkEncoding(
-        typeof options === 'string' || options === null
-          ? options
-          : readOptions(options, 'readFile options', ['encoding']).get('encoding'),
-      );
+      const { encoding, signal } = readWholeFileOptions(options, 'readFile options');
+      if (signal?.aborted) throw abortError('Reading the file', signal);
       const length = Math.max(0, this.namespace.bytes - this.#position);
       if (encoding !== undefined) checkTextLength(length, encoding);
       const buffer = bufferOf(length);
       const [from, there] = this.#rangeAt(null, buffer.byteLength);
-      await this.#transfer(null, from, there, () => this.#access.read(buffer, from, this.#options));
+      await this.#transfer(null, from, there, () =>
+        this.#with(signal, (limits) => this.#access.read(buffer, from, limits)),
+      );
       return encoding === undefined ? buffer : textOf(buffer, encoding);
     });
+  }
+
+  /**
+   * Writes all of the data at the position of the file, which moves. Of an iterable or a stream each piece is written before the next one
+   * is taken; pieces before one that fails are written.
+   */
+  async writeFile(
+    data: FileData | Iterable<FileData> | AsyncIterable<FileData>,
+    options?: WholeFileOptions | BufferEncoding | null,
+  ): Promise<void> {
+    const { encoding, signal } = readWholeFileOptions(options, 'writeFile options');
+    // Before the first piece is taken.
+    if (this.#closing) throw closedError();
+    const write = (piece: unknown) =>
+      this.#do(async () => {
+        if (signal?.aborted) throw abortError('Writing the file', signal);
+        const bytes = bytesOfData(piece, encoding);
+        const length = bytes.byteLength;
+        const from = this.#wholeRangeAt(null, length);
+        await this.#transfer(null, from, length, () =>
+          this.#with(signal, (limits) => this.#access.write(bytes, from, limits)),
+        );
+      });
+    if (!isPieces(data)) return write(data);
+    for await (const piece of data) await write(piece);
   }
 
   /** The size and the block size, as numbers. @throws {SpdkError} ERR_SPDK_UNSUPPORTED for `bigint: true` */
@@ -212,13 +240,13 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   /** A `Readable`, as `createReadStream` of node:fs: `end` is inclusive, and the file is closed with it. */
-  createReadStream(options?: FileReadStreamOptions): NamespaceReadStream {
+  createReadStream(options?: FileReadStreamOptions | BufferEncoding): NamespaceReadStream {
     const plan = this.#plan(options, 'read');
     return this.#adopt(NamespaceReadStream.create(this.#access, plan, plan.encoding), plan);
   }
 
   /** A `Writable`, as `createWriteStream` of node:fs: the file is closed with it. */
-  createWriteStream(options?: FileWriteStreamOptions): NamespaceWriteStream {
+  createWriteStream(options?: FileWriteStreamOptions | BufferEncoding): NamespaceWriteStream {
     const plan = this.#plan(options, 'write');
     const memory = this.#memory;
     const flush = (limits: OperationOptions) => this.namespace.flush(limits);
@@ -263,6 +291,11 @@ export class NamespaceFile implements AsyncDisposable {
     } finally {
       this.#pending.delete(running);
     }
+  }
+
+  /** Does the work with the options of the file, and a signal of its own. */
+  #with(signal: AbortSignal | undefined, work: (limits: OperationOptions) => Promise<void>): Promise<void> {
+    return withEither(this.#options.signal, signal, (either) => work({ ...this.#options, signal: either }));
   }
 
   /**
@@ -336,7 +369,7 @@ export async function open(namespace: NamespaceOperations, options?: OpenOptions
       Namespace,
     );
   }
-  const given = readOptions(options, 'open options', ['queuePair', 'timeoutMs']);
+  const given = readOptions(options, 'open options', limitKeys);
   const queuePair = given.get('queuePair');
   const limits = namespace.limitsFor(queuePair);
   namespace.checkBytes(true);
@@ -344,8 +377,8 @@ export async function open(namespace: NamespaceOperations, options?: OpenOptions
     queuePair: queuePair as OpenOptions['queuePair'],
     // The limit also covers an operation of several commands.
     timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
-    signal: undefined,
-    onTimeout: undefined,
+    signal: optional(given.get('signal'), checkSignal),
+    onTimeout: optional(given.get('onTimeout'), checkOnTimeout),
   };
   return NamespaceFile.create(namespace, settings, namespace.memory);
 }

@@ -1,6 +1,6 @@
 // Abort signals, with one listener for all that wait for the same one.
 
-import { SpdkError } from '../errors/spdk-error.js';
+import { reasonOf, SpdkError } from '../errors/spdk-error.js';
 
 /** The subscribers of a signal, which share one listener. */
 const listening = new WeakMap<
@@ -37,6 +37,31 @@ export function onAbort(signal: AbortSignal, heard: () => void): void {
         cause,
       },
     );
+  }
+}
+
+/** Does work with a signal that fires with the first of two; either may be absent. */
+export async function withEither<Result>(
+  first: AbortSignal | undefined,
+  second: AbortSignal | undefined,
+  work: (signal: AbortSignal | undefined) => Promise<Result>,
+): Promise<Result> {
+  if (!first || !second) return work(first ?? second);
+  // AbortSignal.any() rejects what only behaves like a signal.
+  const either = new AbortController();
+  const ends: (() => void)[] = [];
+  const heed = (signal: AbortSignal): void => {
+    const heard = (): void => either.abort(reasonOf(signal));
+    ends.push(() => offAbort(signal, heard));
+    if (signal.aborted) heard();
+    else onAbort(signal, heard);
+  };
+  try {
+    heed(first);
+    heed(second);
+    return await work(either.signal);
+  } finally {
+    for (const end of ends) end();
   }
 }
 

@@ -5,18 +5,18 @@ import { offAbort, onAbort } from '../internal/signals.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { StreamPlan } from './stream-options.js';
 
-/** The outstanding operations of a stream, and the signal that ends the stream. */
+/** The outstanding operations of a stream, and the signals that end the stream. */
 export class StreamOperations {
   /** The options of every operation. */
   readonly options: OperationOptions;
   readonly #end = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
-  readonly #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  readonly #signals: readonly AbortSignal[];
+  readonly #ends: (() => void)[] = [];
 
-  constructor({ each, signal }: StreamPlan) {
+  constructor({ each, signals }: StreamPlan) {
     this.options = { ...each, signal: this.#end.signal };
-    this.#signal = signal;
+    this.#signals = signals;
   }
 
   /** Whether {@link close} was called. */
@@ -24,13 +24,14 @@ export class StreamOperations {
     return this.#end.signal.aborted;
   }
 
-  /** Destroys the stream when the signal fires or has already fired. */
+  /** Destroys the stream when a signal fires or has already fired. */
   heed(what: string, destroy: (error: Error) => void): void {
-    const signal = this.#signal;
-    if (!signal) return;
-    this.#onAbort = () => destroy(abortError(what, signal));
-    if (signal.aborted) this.#onAbort();
-    else onAbort(signal, this.#onAbort);
+    for (const signal of this.#signals) {
+      const heard = () => destroy(abortError(what, signal));
+      this.#ends.push(() => offAbort(signal, heard));
+      if (signal.aborted) heard();
+      else onAbort(signal, heard);
+    }
   }
 
   /** Tracks an operation until it settles. */
@@ -48,7 +49,7 @@ export class StreamOperations {
 
   /** Ends the stream: cancels the outstanding operations and waits until their promises are settled. */
   async close(): Promise<void> {
-    if (this.#signal && this.#onAbort) offAbort(this.#signal, this.#onAbort);
+    for (const end of this.#ends) end();
     this.#end.abort();
     await Promise.allSettled(this.#running);
   }

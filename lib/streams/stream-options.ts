@@ -31,9 +31,10 @@ export interface StreamPlan {
   readonly chunkBytes: number;
   readonly concurrency: number;
   readonly flush: boolean;
-  /** The options of every operation; the stream handles the signal. */
+  /** The options of every operation; the stream handles the signals. */
   readonly each: Pick<OperationOptions, 'queuePair' | 'timeoutMs' | 'onTimeout'>;
-  readonly signal: AbortSignal | undefined;
+  /** Each of them ends the stream. */
+  readonly signals: readonly AbortSignal[];
 }
 
 const keys = [
@@ -97,7 +98,7 @@ export function streamPlan(
       timeoutMs: optional(given.get('timeoutMs'), checkTimeout),
       onTimeout: optional(given.get('onTimeout'), checkOnTimeout),
     },
-    signal: optional(given.get('signal'), checkSignal),
+    signals: [optional(given.get('signal'), checkSignal)].filter((signal) => signal !== undefined),
   };
 }
 

@@ -227,6 +227,96 @@ describe('a file', () => {
     expect(await file.writev([], 5)).toEqual({ bytesWritten: 0, buffers: [] });
   });
 
+  it('writes a whole file at the position: text, bytes, pieces and a stream', async () => {
+    await file.read(Buffer.alloc(100));
+    await file.writeFile('b\u00e9');
+    await file.writeFile('6869', 'hex');
+    await file.writeFile(new Uint16Array([0x4241]), null);
+    await file.writeFile(['cd', Buffer.from('ef')]);
+    await file.writeFile(Readable.from(['gh', 'ij']), { encoding: 'utf16le' });
+    const written = Buffer.concat([Buffer.from('b\u00e9hiABcdef'), Buffer.from('ghij', 'utf16le')]);
+    expect(Buffer.from(memory.data.subarray(100, 100 + written.length))).toEqual(written);
+    const rest = await file.readFile();
+    expect(rest).toHaveLength(size - 100 - written.length);
+    await expect(file.writeFile('x')).rejects.toMatchObject({ code: 'ERR_SPDK_OUT_OF_RANGE', errno: -28 });
+  });
+
+  it('ends writing pieces with the first one that fails, and takes none when it is closed', async () => {
+    const taken: number[] = [];
+    const left = vi.fn();
+    async function* pieces() {
+      try {
+        for (let piece = 0; ; piece++) {
+          taken.push(piece);
+          yield piece === 2 ? (5 as never) : 'x';
+        }
+      } finally {
+        left();
+      }
+    }
+    await expect(file.writeFile(pieces())).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
+    expect(taken).toEqual([0, 1, 2]);
+    expect(left).toHaveBeenCalledOnce();
+    await file.close();
+    await expect(file.writeFile(pieces())).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' });
+    expect(taken).toHaveLength(3);
+    file = await open(ns);
+  });
+
+  it.each<[string, (one: NamespaceFile, signal: AbortSignal) => Promise<unknown>]>([
+    ['readFile', (one, signal) => one.readFile({ signal })],
+    ['writeFile', (one, signal) => one.writeFile('text', { signal })],
+    ['writeFile in pieces', (one, signal) => one.writeFile(['te', 'xt'], { signal })],
+  ])('%s ends with its own signal or the one of the file', async (_, run) => {
+    const [own, whole] = [new AbortController(), new AbortController()];
+    const two = await open(ns, { signal: whole.signal });
+    for (const one of [file, two]) {
+      const reason = new Error('enough');
+      await expect(run(one, AbortSignal.abort(reason))).rejects.toMatchObject({
+        name: 'AbortError',
+        code: 'ERR_SPDK_ABORTED',
+        cause: reason,
+      });
+    }
+    fixture.target.silent = true;
+    const pending = run(two, own.signal).catch((error) => error);
+    await tick();
+    own.abort();
+    expect(await pending).toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+    const other = run(two, new AbortController().signal).catch((error) => error);
+    await tick();
+    whole.abort();
+    expect(await other).toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+  });
+
+  it('ends with its signal: each operation, also a later one, and its streams', async () => {
+    const end = new AbortController();
+    const one = await open(ns, { signal: end.signal, onTimeout: 'abort' });
+    const calls = () => [
+      one.read(Buffer.alloc(10), 0, 10, 1),
+      one.write('x', 3),
+      one.readv([Buffer.alloc(4)], 9),
+      one.writev([Buffer.alloc(4)], 2000),
+      one.sync(),
+    ];
+    fixture.target.silent = true;
+    const pending = Promise.allSettled(calls());
+    const kept = { autoClose: false };
+    const streams = [
+      one.createReadStream(kept).resume(),
+      one.createWriteStream({ ...kept, start: 4096 }),
+    ] as const;
+    streams[1].write(noise(512));
+    const failed = Promise.all(streams.map((stream) => once(stream, 'error')));
+    await tick();
+    fixture.target.silent = false;
+    end.abort();
+    const aborted = { status: 'rejected', reason: code('ERR_SPDK_ABORTED') };
+    expect(await pending).toEqual(Array(5).fill(aborted));
+    expect(await Promise.allSettled(calls())).toEqual(Array(5).fill(aborted));
+    expect(await failed).toEqual([[code('ERR_SPDK_ABORTED')], [code('ERR_SPDK_ABORTED')]]);
+  });
+
   it('has the size and the block size', async () => {
     const stat = await file.stat();
     expect({ ...stat }).toEqual({ size, blksize: 512, blocks: 64 });
@@ -321,6 +411,12 @@ describe('a file', () => {
     ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.write('x', 0, 'klingon' as never)],
     ['ERR_SPDK_UNKNOWN_OPTION', (one) => one.read({ size: 4 } as never)],
     ['ERR_SPDK_UNKNOWN_OPTION', (one) => one.readFile({ flag: 'r' } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.readFile({ signal: 'x' } as never)],
+    ['ERR_SPDK_UNKNOWN_OPTION', (one) => one.writeFile('x', { flush: true } as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.writeFile(5 as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.writeFile(null as never)],
+    ['ERR_SPDK_INVALID_ARG_VALUE', (one) => one.writeFile('x', 'klingon' as never)],
+    ['ERR_SPDK_INVALID_ARG_TYPE', () => open(ns, { signal: {} as never })],
     ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.readv([5] as never)],
     ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.readv(Buffer.alloc(4) as never)],
     ['ERR_SPDK_INVALID_ARG_TYPE', (one) => one.writev(undefined as never)],
@@ -349,6 +445,18 @@ describe('the streams of a file', () => {
     await pipeline(Readable.from([noise(5000)]), file.createWriteStream({ start: 77, autoClose: false }));
     expect((await file.read(Buffer.alloc(5000), 0, 5000, 77)).buffer.equals(noise(5000))).toBe(true);
     expect(await buffer(file.createReadStream({ start: size + 5 }))).toHaveLength(0);
+  });
+
+  it('take an encoding for options, and Infinity for the end, as those of node:fs do', async () => {
+    const source = file.createReadStream({ start: size - 4, end: Infinity, autoClose: false });
+    expect(await buffer(source)).toHaveLength(4);
+    const sink = file.createWriteStream('hex');
+    sink.end('6869');
+    await once(sink, 'close');
+    file = await open(ns);
+    const chunks = await file.createReadStream('latin1').toArray();
+    expect(chunks.join('')).toBe(Buffer.from(memory.data).toString('latin1'));
+    expect(chunks.join('').slice(0, 2)).toBe('hi');
   });
 
   it('are destroyed when the file is closed, without an error', async () => {
