@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Namespace } from 'spdk-nvme';
 import { sizeOfInput, writableFile } from '../engine/files/named-files.js';
+import { checkStdio } from '../engine/files/stdio.js';
 import { addAlias } from '../engine/options/alias.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
 import { integers } from '../engine/options/numbers.js';
@@ -45,7 +46,7 @@ export function addIo(program: Command): void {
     outputFile,
   );
   addAlias(read, '--file <FILE>', 'data').action((given: Given) => {
-    checkPipe(given, process.stdout);
+    checkPipe(given, 'stdout');
     return work(given, (session, namespace) =>
       receive(session, namespace, rangeOf(namespace, given), fileOf(given)),
     );
@@ -60,7 +61,7 @@ export function addIo(program: Command): void {
       fromStdin.replace('VERB', verb),
     );
     addAlias(command, '--file <FILE>', 'data').action((given: Given) => {
-      checkPipe(given, process.stdin);
+      checkPipe(given, 'stdin');
       const file = fileOf(given);
       const size = file === undefined ? undefined : sizeOfInput('--data', file);
       return work(given, (session, namespace) =>
@@ -158,10 +159,12 @@ function ioCommand(program: Command, name: string, description: string): Command
   return addNamespaceOption(addSessionOptions(addTargetOptions(command)));
 }
 
-/** Rejects a terminal, at which no user reads or types a disk. */
-function checkPipe({ data }: Given, stdio: { readonly isTTY?: boolean }): void {
-  if (data === undefined && stdio.isTTY)
+/** Rejects a terminal, at which no user reads or types a disk, and what can have no data. */
+function checkPipe({ data }: Given, stdio: 'stdin' | 'stdout'): void {
+  if (!isStdio(data)) return;
+  if (data === undefined && process[stdio].isTTY)
     throw new UsageError('--data is missing; without it, stdin or stdout must not be a terminal');
+  checkStdio(stdio);
 }
 
 async function work(

@@ -5,6 +5,7 @@ import type { Namespace } from 'spdk-nvme';
 import { Chunks } from '../engine/files/chunks.js';
 import { isNamedPipe, pipeToRead } from '../engine/files/named-pipes.js';
 import { openOutput } from '../engine/files/output-file.js';
+import { dataOfStdin, dataToStdout } from '../engine/files/stdio.js';
 import { type ByteRange, checkRange } from '../engine/options/range.js';
 import { Failure, UsageError } from '../engine/process/exit.js';
 import type { Session } from '../engine/target/session.js';
@@ -36,7 +37,7 @@ export async function receive(
   file: string | undefined,
 ): Promise<void> {
   const output = file === undefined ? undefined : await openOutput(file, limits.signal);
-  const stream: Writable = output?.stream ?? process.stdout;
+  const stream: Writable = output?.stream ?? dataToStdout();
   const bar = transferBar(length);
   try {
     const ahead: Promise<Buffer>[] = [];
@@ -88,7 +89,7 @@ export async function send(
   const total = size === undefined ? undefined : Math.min(size, max);
   if (total === 0) throw new UsageError(`${file} is empty`);
   if (total !== undefined) checkRange(namespace, { offset, length: total }, `${file} (${total} bytes)`);
-  const input = file === undefined ? process.stdin : open(file);
+  const input = file === undefined ? dataOfStdin() : open(file);
   const bar = transferBar(total ?? length);
   const running = new Set<Promise<void>>();
   let sent = 0;

@@ -1,6 +1,6 @@
 // The command line as it is shipped, as a person would use it, against SPDK's own target over TCP. Longer than other
 // files: all verbs share one target.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,6 +44,12 @@ afterAll(async () => {
   await spdk?.stop();
   rmSync(folder, { recursive: true });
 });
+
+/** A free loop device, or a new one; none where the machine has no such devices. */
+function loopDevice(...words: string[]): string {
+  const { stdout } = spawnSync('losetup', ['-f', ...words], { encoding: 'utf8' });
+  return (stdout ?? '').trim();
+}
 
 /** Runs a verb to its end. */
 function cli(...words: string[]) {
@@ -293,6 +299,31 @@ describe('reading and writing', () => {
     expect(createHash('sha256').update(stdout).digest('hex')).toBe(
       createHash('sha256').update(data).digest('hex'),
     );
+  });
+
+  it.skipIf(loopDevice() === '')('block devices as stdin and stdout carry data both ways', async () => {
+    const data = randomBytes(2 ** 20);
+    writeFileSync(file('disk'), data);
+    const device = loopDevice('--show', file('disk'));
+    const shell = (words: string) =>
+      execa('bash', ['-c', `"$0" "$@" ${words}`, process.execPath, main], { reject: false });
+    try {
+      expect(await shell(`write ${one.join(' ')} < ${device}`)).toMatchObject({ exitCode: 0, stderr: '' });
+      const { stdout } = await cli('read', ...one, '-z', '1M');
+      expect(Buffer.from(stdout).equals(data)).toBe(true);
+      const read = `read ${one.join(' ')} --offset 512 -z`;
+      expect(await shell(`${read} 1023K > ${device}`)).toMatchObject({ exitCode: 0, stderr: '' });
+      execFileSync('sync', [device]);
+      expect(
+        readFileSync(device).equals(
+          Buffer.concat([data.subarray(512, 1023 * 1024 + 512), data.subarray(1023 * 1024)]),
+        ),
+      ).toBe(true);
+      const late = await shell(`${read} 2M > ${device}`);
+      expect(late).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('ENOSPC') });
+    } finally {
+      execFileSync('losetup', ['-d', device]);
+    }
   });
 
   it('named pipes carry data both ways, whichever end is opened first', async () => {

@@ -1,7 +1,8 @@
 // Any command line is accepted, or rejected with a line that gives the reason. Nothing else may happen.
 
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -139,6 +140,25 @@ it.each([
   }
   expect(written.join('')).toMatch(rejectionLine);
   expect(written.join('')).toContain('--data');
+});
+
+it.each([
+  ['read', 'stdout'],
+  ['write', 'stdin'],
+  ['compare', 'stdin'],
+] as const)('%s does not take a folder for %s', (verb, stdio) => {
+  const fd = openSync('/', 'r');
+  try {
+    const words = [fileURLToPath(new URL('../../cli/main.ts', import.meta.url)), verb, ...target];
+    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', ...words], {
+      encoding: 'utf8',
+      stdio: [stdio === 'stdin' ? fd : 'ignore', stdio === 'stdout' ? fd : 'ignore', 'pipe'],
+    });
+    expect(stderr).toContain(`spdk-nvme: ${stdio} must be a file or a pipe, and is a folder`);
+    expect(status).toBe(2);
+  } finally {
+    closeSync(fd);
+  }
 });
 
 it('a key is not in the process list', () => {
