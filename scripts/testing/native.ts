@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
+import { removeMovedBuild } from '../setup/moved-build.js';
 import { buildFolder, cacheRoot, root } from '../setup/paths.js';
 import { add, type Counts, judged, within } from './counts.js';
 import { checkInstructions, recordInstructions } from './instructions.js';
@@ -75,7 +76,10 @@ async function build(
   signal: AbortSignal,
   before: readonly string[] = [],
 ): Promise<{ step: string; output: string } | undefined> {
-  const folders = ['-d', path.join(root, 'native'), '-O', path.join(buildFolder, name)];
+  const source = path.join(root, 'native');
+  const out = path.join(buildFolder, name);
+  removeMovedBuild(out, source);
+  const folders = ['-d', source, '-O', out];
   const options = ['-B', 'RelWithDebInfo', `--CDSPDK_NVME_SANITIZE=${sanitize}`];
   const cmakeJs = [process.execPath, require.resolve('cmake-js/bin/cmake-js'), ...folders, ...options];
   const jobs = ['--parallel', String(os.availableParallelism())];

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
+import { removeMovedBuild } from '../setup/moved-build.js';
 import { buildFolder, root } from '../setup/paths.js';
 import { type Check, command } from './checks.js';
 import { type CompileCommand, TidyCache } from './tidy-cache.js';
@@ -52,7 +53,9 @@ export const nativeChecks: Check[] = [
 /** Writes compile_commands.json; needs no build. */
 async function configure(signal: AbortSignal): Promise<void> {
   const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-  const args = ['-d', path.join(root, 'native'), '-O', build, '-B', 'RelWithDebInfo'];
+  const source = path.join(root, 'native');
+  removeMovedBuild(build, source);
+  const args = ['-d', source, '-O', build, '-B', 'RelWithDebInfo'];
   await command(process.execPath, [cmakeJs, 'configure', ...args, '--CDSPDK_NVME_SANITIZE='], signal);
 }
 

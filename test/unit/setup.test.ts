@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../../scripts/setup/lock.js';
+import { removeMovedBuild } from '../../scripts/setup/moved-build.js';
 import { patchesDefine } from '../../scripts/setup/spdk-build.js';
 import { parseSources, patchSource } from '../../scripts/setup/spdk-source.js';
 import { fingerprint } from '../../scripts/setup/stamp.js';
@@ -209,5 +211,29 @@ describe('counting tests', () => {
     expect(judged(counts, 1).failures).toEqual(['the runner ended with status 1 and named no failed test']);
     expect(judged(counts, 0)).toEqual(counts);
     expect(summary(judged(counts, 1))).toBe('4 passed, 1 failed');
+  });
+});
+
+describe('a build of CMake', () => {
+  const configure = (checkout: string) => {
+    const [source, build] = [path.join(checkout, 'native'), path.join(checkout, 'build')];
+    fs.mkdirSync(source, { recursive: true });
+    fs.writeFileSync(
+      path.join(source, 'CMakeLists.txt'),
+      'cmake_minimum_required(VERSION 3.15)\nproject(none NONE)\n',
+    );
+    removeMovedBuild(build, source);
+    return spawnSync('cmake', ['-S', source, '-B', build], { encoding: 'utf8' });
+  };
+
+  test('is kept where it was made, and made anew when its checkout was moved', () => {
+    const [first, second] = [path.join(scratch, 'first'), path.join(scratch, 'second')];
+    expect(configure(first)).toMatchObject({ status: 0, stderr: '' });
+    fs.writeFileSync(path.join(first, 'build/made'), '');
+    expect(configure(first)).toMatchObject({ status: 0, stderr: '' });
+    expect(fs.existsSync(path.join(first, 'build/made'))).toBe(true);
+    fs.renameSync(first, second);
+    expect(configure(second)).toMatchObject({ status: 0, stderr: '' });
+    expect(fs.existsSync(path.join(second, 'build/made'))).toBe(false);
   });
 });
