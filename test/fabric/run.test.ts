@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa, type Options } from 'execa';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { prepareFabric } from '../../scripts/fabric/prepare.js';
+import { killedAtEnd } from '../integration/support/killed-at-end.js';
 
 const MAIN = ['--import', 'tsx', 'scripts/fabric/main.ts'];
 const BOOT_MS = 240_000;
@@ -17,14 +18,15 @@ const prepared = await prepareFabric(() => {
   () => false,
 );
 
-/** `env` first, so that what the test asks for wins over where it runs. */
+/** `env` first, so that what the test asks for wins over where it runs. The guest ends with the process, and that with the test. */
 function fabric(args: string[], options: Options = {}) {
-  return execa(process.execPath, [...MAIN, ...args], {
+  const child = execa(process.execPath, [...MAIN, ...args], {
     env: { SPDK_NVME_FABRIC: 'vm' },
     reject: false,
     stdin: 'ignore',
     ...options,
   });
+  return killedAtEnd(child);
 }
 
 /** Waits for a text on stdout; what comes after it is read on. */

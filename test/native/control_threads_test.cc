@@ -162,10 +162,18 @@ TEST_F(ControlThreadsTest, AWakeDuringATurnIsFollowedByAnother) {
 
 TEST_F(ControlThreadsTest, TimersThatAreCloseAreDueTogether) {
   start_many(64, 80ms);
-  std::vector<Clock::time_point> seen;
-  std::this_thread::sleep_for(500ms);
-  // Each at most an eighth late.
-  for (const Started& one : started_) EXPECT_GE(one.task->turns, 4U);
+  // Each at most an eighth late, in half a second in which this machine does little else.
+  EXPECT_TRUE(comes_true(
+      [&] {
+        std::vector<uint64_t> before;
+        for (const Started& one : started_) before.push_back(one.task->turns);
+        std::this_thread::sleep_for(500ms);
+        for (size_t i = 0; i < before.size(); i++) {
+          if (started_[i].task->turns < before[i] + 4) return false;
+        }
+        return true;
+      },
+      kLimit));
 }
 
 TEST_F(ControlThreadsTest, WhatHasEndedIsNotCalledAgain) {

@@ -11,7 +11,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -36,13 +38,20 @@ class Gate {
   }
   void wait() {
     std::unique_lock<std::mutex> guard(mutex_);
+    reached_ = true;
     changed_.wait(guard, [this] { return open_; });
   }
 
+  [[nodiscard]] bool reached() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return reached_;
+  }
+
  private:
-  /** Guards open_. */
+  /** Guards reached_ and open_. */
   std::mutex mutex_;
   std::condition_variable changed_;
+  bool reached_ = false;
   bool open_ = false;
 };
 
@@ -50,9 +59,17 @@ class Gate {
   gate.wait();
 }
 
-[[gnu::noinline, maybe_unused]] void spin_until(const std::atomic<bool>& end) {
+[[gnu::noinline, maybe_unused]] void spin_until(const std::atomic<bool>& end, std::atomic<bool>& begun) {
+  begun = true;
   while (!end.load()) {
   }
+}
+
+/** Whether a thread of this process sleeps, as the kernel says. */
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return text.find(") S ") != std::string::npos;
 }
 
 /** A thread that is where the body takes it, till the end of the test. */
@@ -60,8 +77,7 @@ class Stuck {
  public:
   explicit Stuck(std::function<void(Gate&)> body)
       : thread_("stuck", [this, body = std::move(body)] { body(gate_); }) {
-    while (thread_.id() == 0) std::this_thread::yield();
-    std::this_thread::sleep_for(20ms);
+    while (thread_.id() == 0 || !gate_.reached() || !sleeps(thread_.id())) std::this_thread::yield();
   }
   ~Stuck() {
     gate_.open();
@@ -94,9 +110,9 @@ TEST(ThreadStack, NamesTheFunctionThatAThreadSleepsIn) {
 #ifndef __SANITIZE_THREAD__
 TEST(ThreadStack, NamesTheFunctionThatAThreadSpinsIn) {
   std::atomic<bool> end{false};
-  OwnedThread thread("spinning", [&] { spin_until(end); });
-  while (thread.id() == 0) std::this_thread::yield();
-  std::this_thread::sleep_for(20ms);
+  std::atomic<bool> begun{false};
+  OwnedThread thread("spinning", [&] { spin_until(end, begun); });
+  while (thread.id() == 0 || !begun) std::this_thread::yield();
   const std::string text = describe_thread(thread.id(), 5s);
   end = true;
   EXPECT_NE(text.find("spin_until"), std::string::npos) << text;
