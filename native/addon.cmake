@@ -19,9 +19,7 @@ target_link_options(core INTERFACE -Wl,@${WRAPPED_FUNCTIONS})
 file(GLOB_RECURSE BINDING_SOURCES CONFIGURE_DEPENDS binding/*.cc)
 add_library(addon MODULE EXCLUDE_FROM_ALL ${BINDING_SOURCES} $<TARGET_OBJECTS:plain> $<TARGET_OBJECTS:core>)
 set_target_properties(addon PROPERTIES PREFIX "" OUTPUT_NAME spdk_nvme SUFFIX .node)
-target_compile_definitions(addon PRIVATE
-  NAPI_VERSION=9 NODE_ADDON_API_CPP_EXCEPTIONS NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
-  NODE_GYP_MODULE_NAME=spdk_nvme)
+target_compile_definitions(addon PRIVATE ${NODE_API_DEFINITIONS} NODE_GYP_MODULE_NAME=spdk_nvme)
 target_include_directories(addon SYSTEM PRIVATE ${CMAKE_JS_INC})
 target_link_options(addon PRIVATE -Wl,-z,nodelete -Wl,-z,now -Wl,@${WRAPPED_FUNCTIONS})
 set_target_properties(addon PROPERTIES LINK_DEPENDS ${WRAPPED_FUNCTIONS})

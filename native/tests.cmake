@@ -1,5 +1,6 @@
 # test/native/*_test.cc, one program each; *_spdk_test.cc are linked with SPDK and the sources that they test;
-# *_fake_test.cc with the I/O path and a fake of what it calls of SPDK, so that these run under the sanitizers.
+# *_fake_test.cc with the I/O path and a fake of what it calls of SPDK, so that these run under the sanitizers; *_binding_test.cc with
+# sources of the binding that they test, and bring a fake of what these call of Node.js.
 file(GLOB TEST_SOURCES CONFIGURE_DEPENDS ${ROOT}/test/native/*_test.cc)
 if(NOT TEST_SOURCES)
   return()
@@ -34,6 +35,14 @@ set(NEWER_TESTS abandoned_connect_fake_test ana_events_fake_test connect_limits_
 
 set(SPDK_TESTED_SOURCES spdk/distinct_id.cc)
 
+add_library(tested_binding OBJECT binding/js_channel.cc)
+target_include_directories(tested_binding SYSTEM PUBLIC ${CMAKE_JS_INC})
+target_compile_definitions(tested_binding PUBLIC ${NODE_API_DEFINITIONS})
+# What these sources do not call of Node.js is not there. A procedure linkage table would have to have it.
+target_compile_options(tested_binding PUBLIC -fno-plt)
+target_link_libraries(tested_binding PUBLIC plain warnings)
+target_link_options(tested_binding INTERFACE -Wl,--unresolved-symbols=ignore-in-object-files)
+
 foreach(SOURCE IN LISTS TEST_SOURCES)
   get_filename_component(NAME ${SOURCE} NAME_WE)
   set(OBJECTS $<TARGET_OBJECTS:plain>)
@@ -44,6 +53,9 @@ foreach(SOURCE IN LISTS TEST_SOURCES)
     endif()
     list(APPEND OBJECTS ${SPDK_TESTED_SOURCES})
     list(APPEND LIBRARIES spdk)
+  elseif(NAME MATCHES "_binding_test$")
+    list(APPEND OBJECTS $<TARGET_OBJECTS:tested_binding>)
+    list(APPEND LIBRARIES tested_binding)
   elseif(NAME MATCHES "_fake_test$")
     list(APPEND OBJECTS $<TARGET_OBJECTS:faked>)
     list(APPEND LIBRARIES faked)

@@ -1,5 +1,6 @@
 #include "native/binding/js_channel.h"
 
+#include <memory>
 #include <utility>
 
 namespace spdk_nvme {
@@ -19,25 +20,39 @@ void JsChannel::post(Task task) {
   const std::lock_guard<std::mutex> guard(mutex_);
   if (closed_) return;
   tasks_.push_back(std::move(task));
-  if (tasks_.size() == 1) wake_.NonBlockingCall();
+  if (tasks_.size() == 1 && released_.empty()) wake_.NonBlockingCall();
 }
 
 JsChannel::Function JsChannel::keep(const Napi::Function& function) {
   auto* reference = new Napi::FunctionReference(Napi::Persistent(function));
-  // The last owner may be on any thread, but the reference belongs to the JavaScript thread. It ends with
-  // the environment.
-  return {reference, [channel = shared_from_this()](Napi::FunctionReference* last) {
-            channel->post([last](Napi::Env) { delete last; });
-          }};
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    kept_.insert(reference);
+  }
+  return {reference,
+          [channel = shared_from_this()](Napi::FunctionReference* last) { channel->release(last); }};
+}
+
+void JsChannel::release(Napi::FunctionReference* function) {
+  std::unique_ptr<Napi::FunctionReference> last(function);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  // After close() there is nothing to be done on the JavaScript thread any more.
+  if (closed_) return;
+  kept_.erase(function);
+  released_.push_back(std::move(last));
+  if (released_.size() == 1 && tasks_.empty()) wake_.NonBlockingCall();
 }
 
 void JsChannel::close() {
-  // Destroyed without the lock: a task may own the last reference to a function, whose release is posted here.
+  // Destroyed without the lock: a task may own the last reference to a function, whose release comes back here.
   std::vector<Task> dropped;
   const std::lock_guard<std::mutex> guard(mutex_);
   if (closed_) return;
   closed_ = true;
   dropped.swap(tasks_);
+  for (Napi::FunctionReference* const function : kept_) function->Reset();
+  kept_.clear();
+  released_.clear();
   wake_.Release();
 }
 
@@ -51,6 +66,7 @@ void JsChannel::run(Napi::Env env) {
   {
     const std::lock_guard<std::mutex> guard(mutex_);
     batch.swap(tasks_);
+    released_.clear();
   }
   for (const Task& task : batch) {
     const Napi::HandleScope scope(env);

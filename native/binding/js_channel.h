@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <unordered_set>
 #include <vector>
 
 namespace spdk_nvme {
@@ -38,11 +39,17 @@ class JsChannel : public std::enable_shared_from_this<JsChannel> {
 
   JsChannel() = default;
   void run(Napi::Env env);
+  /** The last holder of a function has gone. Thread: any. */
+  void release(Napi::FunctionReference* function);
 
   Wake wake_;
-  /** Guards tasks_ and closed_, and with closed_ the lifetime of wake_. */
+  /** Guards all that follows, and with closed_ the lifetime of wake_. */
   std::mutex mutex_;
   std::vector<Task> tasks_;
+  /** Functions with holders. Their references end with close(); without it Node.js would leak each. */
+  std::unordered_set<Napi::FunctionReference*> kept_;
+  /** Functions without holders, which the JavaScript thread deletes. */
+  std::vector<std::unique_ptr<Napi::FunctionReference>> released_;
   bool closed_ = false;
 };
 
