@@ -240,4 +240,6 @@ export interface MemoryStats {
   readonly largestFreeBytes: number;
   /** The part that buffers of this environment take: those of `allocate()`, and those that data is copied through. */
   readonly ownBytes: number;
+  /** How many pieces of memory these are: at most 65536. */
+  readonly ownBuffers: number;
 }

@@ -97,10 +97,12 @@ export class DmaMemory {
   allocate(bytes: number): DmaRegion {
     const region = this.tryAllocate(bytes);
     if (region) return region;
-    throw new SpdkError(
-      'ERR_SPDK_NO_MEMORY',
-      `${bytes} contiguous bytes of DMA memory are not available. Release buffers, or start with a larger memoryMb`,
-    );
+    const most = this.#pins.length;
+    const problem =
+      this.#native.memoryUse().ownBuffers < most
+        ? `${bytes} contiguous bytes of DMA memory are not available. Release buffers, or start with a larger memoryMb`
+        : `An environment has at most ${most} buffers in DMA memory, and has all of them. Release some, or use parts of larger ones (subarray())`;
+    throw new SpdkError('ERR_SPDK_NO_MEMORY', problem);
   }
 
   /** As {@link allocate}; undefined when there is no memory. */

@@ -70,12 +70,13 @@ export class MemoryEnvironment implements NativeEnvironment {
   }
 
   memoryUse(): MemoryStats {
-    const { limitBytes, usedBytes } = this.memory;
+    const { limitBytes, usedBytes, live } = this.memory;
     return {
       totalBytes: limitBytes,
       usedBytes,
       largestFreeBytes: limitBytes - usedBytes,
       ownBytes: usedBytes,
+      ownBuffers: live.size,
     };
   }
 

@@ -222,7 +222,7 @@ Napi::Value EnvironmentWrap::attach(const Napi::CallbackInfo& info) {
   return wrap;
 }
 
-/** Returns `{ id, memory }`, or null if no memory is left. The memory is dropped when JavaScript can no longer reach it. */
+/** Returns `{ id, memory }`, or null if no memory or no number is left. The memory is dropped when JavaScript can no longer reach it. */
 Napi::Value EnvironmentWrap::allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!environment_) reject_argument(env, "this object is not an environment");
@@ -277,7 +277,9 @@ Napi::Value EnvironmentWrap::poller_stats(const Napi::CallbackInfo& info) {
 Napi::Value EnvironmentWrap::memory_use(const Napi::CallbackInfo& info) {
   if (!environment_) reject_argument(info.Env(), "this object is not an environment");
   Napi::Object use = to_js(info.Env(), Environment::memory_use()).ToObject();
-  use.Set("ownBytes", static_cast<double>(environment_->memory()->allocated_bytes()));
+  const auto memory = environment_->memory();
+  use.Set("ownBytes", static_cast<double>(memory->allocated_bytes()));
+  use.Set("ownBuffers", memory->allocated_regions());
   return use;
 }
 

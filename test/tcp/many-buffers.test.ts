@@ -9,8 +9,8 @@ const count = 1_000;
 let env: Environment;
 
 beforeAll(async () => {
-  ensureHugepages(64);
-  env = await Environment.init({ memoryMb: 64 });
+  ensureHugepages(320);
+  env = await Environment.init({ memoryMb: 320 });
 });
 afterAll(() => env?.close());
 
@@ -28,4 +28,25 @@ it.each([1, 512, 3_968, 3_969, 4_096, 5_000, 12_288])('a thousand buffers of %i 
   for (const buffer of buffers) buffer.release();
   // Before the first one there may be something.
   expect(between).toBeLessThan(4 * 4_096);
+});
+
+it('as many as there can be, and what to do about one more', { timeout: 60_000 }, async () => {
+  const most = 65_536;
+  const buffers: DmaBuffer[] = [];
+  const ensured = env.stats().memory;
+  while (buffers.length < most - ensured.ownBuffers) buffers.push(env.allocate(1));
+  try {
+    expect(env.stats().memory.ownBuffers).toBe(most);
+    expect(() => env.allocate(1)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPDK_NO_MEMORY',
+        message: expect.stringMatching(/at most 65536 buffers .*subarray/),
+      }),
+    );
+    buffers.pop()?.release();
+    buffers.push(env.allocate(1));
+  } finally {
+    for (const buffer of buffers) buffer.release();
+  }
+  expect(env.stats().memory.ownBuffers).toBe(ensured.ownBuffers);
 });

@@ -115,6 +115,20 @@ describe('simulate', () => {
     expect(() => env.allocate(2 ** 30 + 1)).toThrow(expect.objectContaining({ code: 'ERR_SPDK_NO_MEMORY' }));
   });
 
+  it('has at most 65536 buffers, and says so', () => {
+    const most = 65_536;
+    const buffers = Array.from({ length: most - env.stats().memory.ownBuffers }, () => env.allocate(1));
+    expect(env.stats().memory.ownBuffers).toBe(most);
+    expect(() => env.allocate(1)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPDK_NO_MEMORY',
+        message: expect.stringMatching(/at most 65536 buffers .*subarray/),
+      }),
+    );
+    buffers.pop()?.release();
+    env.allocate(1);
+  });
+
   it.each<[string, () => unknown]>([
     ['ERR_SPDK_INVALID_TRANSPORT_ID', () => simulation.addTarget({ traddr: 'nowhere' })],
     ['ERR_SPDK_UNKNOWN_OPTION', () => simulation.addTarget({ address: '1' } as never)],

@@ -59,6 +59,10 @@ class DmaMemory {
 
   /** Bytes of all regions that are not freed. Thread: JavaScript. */
   [[nodiscard]] size_t allocated_bytes() const { return allocated_bytes_; }
+  /** How many these are. Thread: JavaScript. */
+  [[nodiscard]] uint32_t allocated_regions() const {
+    return next_id_ - static_cast<uint32_t>(free_ids_.size());
+  }
 
   /** The address of a part of a region, or null if there is no such part. Thread: any. */
   [[nodiscard]] uint8_t* at(uint32_t id, uint64_t offset, uint64_t length) const {

@@ -51,6 +51,7 @@ export class FakeMemory {
         structuredClone(memory, { transfer: [memory] });
       },
       freeUnpinned: () => {},
+      memoryUse: () => ({ ownBuffers: this.#regions.size }),
     };
     this.dma = new DmaMemory(native as unknown as NativeEnvironment, forStreams);
   }

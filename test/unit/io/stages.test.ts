@@ -16,7 +16,7 @@ function plan(end: number): StreamPlan {
     concurrency: 2,
     flush: false,
     each: { queuePair: undefined, timeoutMs: undefined, onTimeout: undefined },
-    signal: undefined,
+    signals: [],
   };
 }
 
