@@ -1,12 +1,13 @@
-// The checks of hugepages, locked memory and capabilities.
+// The checks of hugepages, and of the limits of memory and threads.
 
 import { formatBytes } from '../engine/options/numbers.js';
 import { cgroupRoom, type LimitFiles } from './cgroup.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 import type { Machine } from './machine.js';
+import { capabilities, has, limitOf } from './process.js';
 
 /** The default of `Environment.init()`. */
-const defaultMemory = 256 * 2 ** 20;
+export const defaultMemory = 256 * 2 ** 20;
 const nodesFolder = '/sys/devices/system/node';
 const pagesFolder = '/sys/kernel/mm/hugepages';
 
@@ -15,6 +16,8 @@ interface Pool {
   readonly size: number;
   readonly total: number;
   readonly free: number;
+  /** How many the kernel adds when they are asked for. DPDK looks at these only where none is free. */
+  readonly addable: number;
   /** The file that sets how many there are. */
   readonly file: string;
 }
@@ -25,8 +28,11 @@ interface Pool {
  */
 export function checkHugepages(machine: Machine, memory: number): Finding[] {
   const pools = poolsIn(machine, pagesFolder);
-  const free = sum(pools, 'free');
-  const text = `${formatBytes(free)} of ${formatBytes(sum(pools, 'total'))} free${byNode(machine)}`;
+  const addable = sum(pools, 'addable');
+  const there = sum(pools, 'free');
+  const free = there + addable;
+  const added = addable === 0 ? '' : `, and ${formatBytes(addable)} that the kernel adds (overcommit)`;
+  const text = `${formatBytes(there)} of ${formatBytes(sum(pools, 'total'))} free${byNode(machine)}${added}`;
   return [
     free >= memory && free >= defaultMemory
       ? ok('hugepages', text)
@@ -34,7 +40,8 @@ export function checkHugepages(machine: Machine, memory: number): Finding[] {
           'hugepages',
           `${text}; `,
           { free, memory },
-          reserve(pools, Math.max(memory, defaultMemory) - free),
+          // Those that the kernel adds do not count beside others.
+          reserve(pools, Math.max(memory, defaultMemory) - there),
         ),
     ...pools.flatMap((pool) => (pool.total === 0 ? [] : checkCgroup(machine, pool, memory))),
   ];
@@ -153,26 +160,6 @@ export function checkThreads(machine: Machine): Finding {
   return ok('threads', Number.isFinite(min) ? `at most ${min}` : 'unlimited');
 }
 
-/** A soft limit of this process. */
-function limitOf(machine: Machine, name: string): number {
-  const line = machine
-    .read('/proc/self/limits')
-    ?.split('\n')
-    .find((one) => one.startsWith(name));
-  const [soft = 'unlimited'] = line?.slice(name.length).trim().split(/\s+/) ?? [];
-  return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
-}
-
-/** The bits of <linux/capability.h>. */
-const capabilities = { ipcLock: 14n, sysAdmin: 21n, sysResource: 24n } as const;
-
-/** Whether this process has a capability that counts for the kernel itself: not one of a user namespace. */
-function has(machine: Machine, capability: bigint): boolean {
-  const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(machine.read('/proc/self/status') ?? '')?.[1] ?? '0';
-  const initial = /^0\s+0\s+4294967295$/.test(machine.read('/proc/self/uid_map') ?? '');
-  return initial && ((BigInt(`0x${digits}`) >> capability) & 1n) === 1n;
-}
-
 function poolsIn(machine: Machine, folder: string): Pool[] {
   return machine.list(folder).flatMap((name) => {
     const kib = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1]);
@@ -181,11 +168,13 @@ function poolsIn(machine: Machine, folder: string): Pool[] {
     const count = (kind: string) => Number(machine.read(`${folder}/${name}/${kind}_hugepages`) ?? 0);
     // The kernel keeps reserved ones for processes that have mapped them and not used them yet; it does not count them by node.
     const free = Math.max(0, count('free') - count('resv'));
-    return [{ size: kib * 1024, total: count('nr'), free, file }];
+    const overcommit = Math.max(0, count('nr_overcommit') - count('surplus'));
+    const addable = count('free') > 0 ? 0 : overcommit;
+    return [{ size: kib * 1024, total: count('nr'), free, addable, file }];
   });
 }
 
-function sum(pools: readonly Pool[], what: 'total' | 'free'): number {
+function sum(pools: readonly Pool[], what: 'total' | 'free' | 'addable'): number {
   return pools.reduce((bytes, pool) => bytes + pool.size * pool[what], 0);
 }
 

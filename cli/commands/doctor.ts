@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { TransportId } from 'spdk-nvme';
 import { type Finding, failure } from '../checks/finding.js';
 import { checkIdentity } from '../checks/identity.js';
+import { checkFileSize, checkMounts, checkSeccomp } from '../checks/kernel.js';
 import { Machine } from '../checks/machine.js';
 import {
   checkAddressSpace,
@@ -11,6 +12,7 @@ import {
   checkMemlock,
   checkMemoryLimit,
   checkThreads,
+  defaultMemory,
 } from '../checks/memory.js';
 import { checkRdma } from '../checks/rdma.js';
 import { checkAddon, checkNode } from '../checks/software.js';
@@ -41,10 +43,14 @@ export function addDoctor(program: Command): void {
     const id = namesTarget(given) ? targetOf(given) : undefined;
     const forRdma = id?.trtype === 'RDMA';
     const machine = new Machine();
+    const memory = given.memory * 2 ** 20;
     const findings = [
       await checkNode(),
       ...checkAddon(),
-      ...checkHugepages(machine, given.memory * 2 ** 20),
+      ...checkMounts(machine),
+      ...checkSeccomp(machine),
+      ...checkFileSize(machine, memory, defaultMemory),
+      ...checkHugepages(machine, memory),
       ...checkMemoryLimit(machine),
       checkMemlock(machine, forRdma),
       checkAddressSpace(machine),

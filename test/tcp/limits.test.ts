@@ -72,3 +72,53 @@ it('too little address space for SPDK', () => {
   });
   expect(stderr).toContain('ulimit -v');
 });
+
+it('too little for a file, which hugepages are to the kernel', () => {
+  const program = fileURLToPath(new URL('children/opens.mjs', import.meta.url));
+  for (const bytes of [0, 1 << 20]) {
+    const { status, stderr } = spawnSync('prlimit', [`--fsize=${bytes}`, process.execPath, program], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringContaining('ERR_SPDK_ENV_INIT_FAILED'),
+    });
+    expect(stderr).toContain('ulimit -f');
+  }
+});
+
+/** Runs the program with a seccomp filter that makes system calls fail with EPERM. */
+const forbidding = `
+import ctypes, os, struct, sys
+calls = [int(word) for word in sys.argv[1].split(',')]
+steps = [(0x20, 0, 0, 0)]
+steps += [(0x15, len(calls) - at, 0, call) for at, call in enumerate(calls)]
+steps += [(0x06, 0, 0, 0x7fff0000), (0x06, 0, 0, 0x00050001)]
+code = b''.join(struct.pack('HBBI', *step) for step in steps)
+buffer = ctypes.create_string_buffer(code)
+program = struct.pack('HxxxxxxQ', len(steps), ctypes.addressof(buffer))
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0): sys.exit('no seccomp')
+os.execv(sys.argv[2], sys.argv[2:])
+`;
+function openForbidden(calls: readonly number[]) {
+  const program = fileURLToPath(new URL('children/opens.mjs', import.meta.url));
+  const words = ['-c', forbidding, calls.join(','), process.execPath, program];
+  return spawnSync('python3', words, { encoding: 'utf8', timeout: 30_000 });
+}
+
+it('a seccomp filter without the calls for NUMA nodes, as Docker has', () => {
+  // mbind, set_mempolicy, get_mempolicy of x86-64.
+  const { status, stderr } = openForbidden([237, 238, 239]);
+  // Whether DPDK can do without them depends on libnuma.
+  if (status === 0) return;
+  expect(stderr).toMatch(/seccomp .*SYS_NICE/);
+  expect(stderr).toContain('ERR_SPDK_ENV_INIT_FAILED');
+});
+
+it('a seccomp filter without fallocate() is not taken for a limit of the cgroup', () => {
+  const { status, stderr } = openForbidden([285]);
+  expect(stderr).not.toContain('cgroup');
+  expect(status).toBe(0);
+});

@@ -8,6 +8,7 @@ import type { TransportId } from 'spdk-nvme';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cgroupRoom } from '../../cli/checks/cgroup.js';
 import { checkIdentity } from '../../cli/checks/identity.js';
+import { checkFileSize, checkMounts, checkSeccomp } from '../../cli/checks/kernel.js';
 import { Machine } from '../../cli/checks/machine.js';
 import {
   checkAddressSpace,
@@ -208,6 +209,58 @@ describe('address space', () => {
   });
 });
 
+describe('what SPDK reads', () => {
+  const whole = { '/proc/self/fd/0': '', '/proc/meminfo': '', '/sys/devices/system/cpu/online': '0-1' };
+  const without = (...names: (keyof typeof whole)[]) =>
+    machineOf(Object.fromEntries(Object.entries(whole).filter(([name]) => !names.includes(name as never))));
+
+  it('is there, or it is said what is missing', () => {
+    expect(checkMounts(machineOf(whole))).toEqual([]);
+    expect(checkMounts(without('/proc/self/fd/0', '/proc/meminfo'))).toMatchObject([
+      { check: '/proc', level: 'failure', remedy: expect.stringContaining('mount -t proc') },
+    ]);
+    expect(checkMounts(without('/proc/meminfo'))).toMatchObject([
+      { check: '/proc', level: 'failure', remedy: expect.stringContaining('ProcSubset=all') },
+    ]);
+    expect(checkMounts(without('/sys/devices/system/cpu/online'))).toMatchObject([
+      { check: '/sys', level: 'failure', remedy: expect.stringContaining('mount -t sysfs') },
+    ]);
+    expect(checkMounts(new Machine())).toEqual([]);
+  });
+});
+
+describe('system calls', () => {
+  const status = (seccomp: number, capabilities: string) => ({
+    '/proc/self/status': `CapEff:\t${capabilities}\nSeccomp:\t${seccomp}`,
+    '/proc/self/uid_map': '0 0 4294967295',
+  });
+
+  it('may be forbidden by a filter, but not with the capability for them', () => {
+    const docker = '00000000a80425fb';
+    expect(checkSeccomp(machineOf(status(2, docker)))).toMatchObject([
+      { level: 'warning', remedy: expect.stringContaining('SYS_NICE') },
+    ]);
+    expect(checkSeccomp(machineOf(status(2, '00000000a88425fb')))).toEqual([]);
+    expect(checkSeccomp(machineOf(status(0, docker)))).toEqual([]);
+    expect(checkSeccomp(machineOf({}))).toEqual([]);
+  });
+});
+
+describe('the size of files', () => {
+  const limited = (bytes: number | string) =>
+    machineOf({
+      '/proc/self/limits': `Limit  Soft Limit  Hard Limit  Units\nMax file size  ${bytes}  ${bytes}  bytes`,
+    });
+
+  it('is a limit of hugepages, too', () => {
+    const check = (bytes: number | string) => checkFileSize(limited(bytes), session, 256 * MiB);
+    expect(check('unlimited')).toEqual([]);
+    expect(check(256 * MiB)).toEqual([]);
+    expect(check(session)).toMatchObject([{ level: 'warning', text: expect.stringContaining('256 MiB') }]);
+    expect(check(0)).toMatchObject([{ level: 'failure', remedy: expect.stringContaining('ulimit -f') }]);
+  });
+});
+
 describe('hugepages', () => {
   const pool = (folderName: string, total: number, free: number) => ({
     [`${folderName}/nr_hugepages`]: total,
@@ -248,6 +301,21 @@ describe('hugepages', () => {
         text: '40 MiB of 400 MiB free; --memory is 64 MiB',
         remedy: `echo ${200 + 108} > ${small}/nr_hugepages  (as root)`,
       },
+    ]);
+  });
+
+  it('that the kernel adds count where none is free', () => {
+    const overcommit = { [`${small}/nr_overcommit_hugepages`]: 200, [`${small}/surplus_hugepages`]: 60 };
+    const text = '0 B of 120 MiB free, and 280 MiB that the kernel adds (overcommit)';
+    expect(checkHugepages(machineOf({ ...pool(small, 60, 0), ...overcommit }), session)).toEqual([
+      { check: 'hugepages', level: 'ok', text },
+    ]);
+    const few = { ...pool(small, 0, 0), [`${small}/nr_overcommit_hugepages`]: 20 };
+    expect(checkHugepages(machineOf(few), session)).toMatchObject([
+      { level: 'failure', remedy: `echo 128 > ${small}/nr_hugepages  (as root)` },
+    ]);
+    expect(checkHugepages(machineOf({ ...pool(small, 61, 1), ...overcommit }), session)).toMatchObject([
+      { level: 'failure' },
     ]);
   });
 

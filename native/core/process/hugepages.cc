@@ -14,13 +14,17 @@ namespace spdk_nvme {
 
 Hugepages read_hugepages() {
   std::ifstream meminfo("/proc/meminfo");
-  return hugepages_in(meminfo);
+  std::ifstream overcommit("/proc/sys/vm/nr_overcommit_hugepages");
+  size_t overcommit_pages = 0;
+  overcommit >> overcommit_pages;
+  return hugepages_in(meminfo, overcommit_pages);
 }
 
-Hugepages hugepages_in(std::istream& meminfo) {
+Hugepages hugepages_in(std::istream& meminfo, size_t overcommit_pages) {
   size_t free_pages = 0;
   size_t reserved_pages = 0;
   size_t total_pages = 0;
+  size_t surplus_pages = 0;
   size_t page_kib = 0;
   std::string key;
   size_t value = 0;
@@ -29,12 +33,16 @@ Hugepages hugepages_in(std::istream& meminfo) {
     if (key == "HugePages_Free:") free_pages = value;
     if (key == "HugePages_Rsvd:") reserved_pages = value;
     if (key == "HugePages_Total:") total_pages = value;
+    if (key == "HugePages_Surp:") surplus_pages = value;
     if (key == "Hugepagesize:") page_kib = value;
   }
   const size_t page_bytes = page_kib << 10;
   return {.page_bytes = page_bytes,
           .free_bytes = (free_pages - std::min(free_pages, reserved_pages)) * page_bytes,
-          .total_bytes = total_pages * page_bytes};
+          .total_bytes = total_pages * page_bytes,
+          .addable_bytes = free_pages > 0
+                               ? 0
+                               : (overcommit_pages - std::min(overcommit_pages, surplus_pages)) * page_bytes};
 }
 
 size_t count_hugepage_types() {
@@ -56,10 +64,14 @@ size_t obtainable_hugepage_bytes(size_t bytes, size_t page_bytes) {
   size_t taken = 0;
   while (taken < bytes) {
     const int result = fallocate(file, 0, static_cast<off_t>(taken), static_cast<off_t>(page_bytes));
-    if (result == 0)
+    if (result == 0) {
       taken += page_bytes;
-    else if (errno != EINTR)
+    } else if (errno == EPERM || errno == ENOSYS) {
+      // A seccomp filter forbids the call; DPDK may do without it.
+      taken = bytes;
+    } else if (errno != EINTR) {
       break;
+    }
   }
   close(file);
   return taken;

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,7 +40,7 @@ SpdkRuntime::Settings g_started_with;
 Status check_hugepages(size_t memory_mb) {
   const Hugepages pages = read_hugepages();
   const size_t needed = memory_mb << 20;
-  if (pages.free_bytes >= needed) return Status::success();
+  if (pages.free_bytes + pages.addable_bytes >= needed) return Status::success();
   const size_t used = pages.total_bytes - pages.free_bytes;
   const size_t total = pages.page_bytes == 0 ? 0 : (used + needed + pages.page_bytes - 1) / pages.page_bytes;
   return Status::failure("ERR_SPDK_NO_HUGEPAGES",
@@ -81,6 +82,23 @@ void check_threads() {
     throw;
   }
   counted.set_value();
+}
+
+/** Checks the limit of the size of files, which hugepages are to the kernel. */
+Status check_file_size(size_t memory_mb) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= memory_mb << 20) return Status::success();
+  return Status::failure("ERR_SPDK_ENV_INIT_FAILED",
+                         "memoryMb is " + std::to_string(memory_mb) +
+                             ", but this process may have files of " + std::to_string(limit.rlim_cur >> 20) +
+                             " MiB only, and hugepages are files to the kernel; raise `ulimit -f` "
+                             "(`LimitFSIZE=` in a systemd unit)",
+                         EFBIG);
+}
+
+/** Whether a seccomp filter forbids what DPDK calls to choose the NUMA node of its memory. */
+bool memory_policy_forbidden() {
+  return syscall(SYS_get_mempolicy, nullptr, nullptr, 0, nullptr, 0) != 0 && errno == EPERM;
 }
 
 Status check_descriptors(size_t memory_mb) {
@@ -148,6 +166,7 @@ Status check_limits(const SpdkRuntime::Settings& settings) {
   if (Status mounted = check_mounts(); !mounted.ok()) return mounted;
   if (Status enough = check_one_descriptor(); !enough.ok()) return enough;
   if (Status enough = check_address_space(); !enough.ok()) return enough;
+  if (Status enough = check_file_size(settings.memory_mb); !enough.ok()) return enough;
   if (Status enough = check_hugepages(settings.memory_mb); !enough.ok()) return enough;
   if (Status enough = check_descriptors(settings.memory_mb); !enough.ok()) return enough;
   return check_hugepage_limit(settings.memory_mb);
@@ -178,6 +197,11 @@ Status start(const SpdkRuntime::Settings& settings) {
     }
     std::string message = "SPDK's environment could not be started";
     for (const auto& line : log.lines()) message += "; " + line;
+    if (memory_policy_forbidden()) {
+      message +=
+          "; a seccomp filter forbids get_mempolicy(), and perhaps mbind() and set_mempolicy(): DPDK needs "
+          "them. Start the container with --cap-add SYS_NICE, or allow them in its profile";
+    }
     const bool forbidden = result == -EACCES || result == -EPERM;
     outcome.set_value(Status::failure(forbidden ? "ERR_SPDK_NO_PERMISSION" : "ERR_SPDK_ENV_INIT_FAILED",
                                       std::move(message), -result));
