@@ -3,15 +3,18 @@
 import type { EnvironmentControllers } from './environment-controllers.js';
 import { SpdkError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
-import { PendingCall } from './internal/pending-call.js';
+import { PendingCall, waitFor } from './internal/pending-call.js';
 import type { NativeEnvironment } from './native/contract.js';
 import type { Subsystem } from './subsystem.js';
 
 /** The time that native code needs after its limit to collect the stacks of hanging threads. */
 const stacksMs = 300;
 
+/** If the time of a call was over so long before JavaScript noticed, it was busy. */
+const busyMs = 50;
+
 /** What a call reports if it has waited too long for the end. */
-export const closing = {
+const closing = {
   what: 'Closing the environment',
   timeoutCode: 'ERR_SPDK_WEDGED',
   timeoutHint: 'A call into SPDK has not returned; restart this process at a convenient time.',
@@ -36,8 +39,11 @@ export async function closeEnvironment(
   // A path that has no controller yet ends with its subsystem only. What fails here fails for a controller, too.
   const ended = Promise.allSettled(subsystems.map((subsystem) => subsystem.detach({ timeoutMs: detachMs })));
   const outcomes = await controllers.end(reason, detachMs);
-  await ended;
-  const { clean, nativeStack } = await endThreads(native, timeoutMs, begun);
+  const inTime = [...outcomes, ...(await ended)].every(({ status }) => status === 'fulfilled');
+  const elapsed = eventLoop.now() - begun;
+  // If it is late all the same, JavaScript was busy: the threads have their part of the time from now on.
+  const used = inTime ? Math.min(elapsed, detachMs) : elapsed;
+  const { clean, nativeStack } = await endThreads(native, timeoutMs, used);
   if (clean) return;
   const wedged = outcomes.find(
     (outcome) => outcome.status === 'rejected' && outcome.reason.code === 'ERR_SPDK_WEDGED',
@@ -50,15 +56,25 @@ export async function closeEnvironment(
   );
 }
 
+/** Waits for the end as the first call does. If JavaScript was busy when its time was over, what has ended meanwhile is seen first. */
+export async function waitForEnvironment(end: Promise<void>, timeoutMs: number): Promise<void> {
+  const begun = eventLoop.now();
+  try {
+    await waitFor(end, { ...closing, timeoutMs });
+  } catch (error) {
+    if (eventLoop.now() - begun < timeoutMs + busyMs) throw error;
+    await waitFor(end, { ...closing, timeoutMs: endingMs(timeoutMs) });
+  }
+}
+
 /** Native code is called in any case, even if the time is over. */
 function endThreads(
   native: NativeEnvironment,
   timeoutMs: number,
-  begun: number,
+  used: number,
 ): Promise<{ clean: boolean; nativeStack: string }> {
-  const since = Math.max(begun, eventLoop.now() - timeoutMs + 1);
-  const left = timeoutMs - (eventLoop.now() - since);
-  const limits = { ...closing, timeoutMs, since };
+  const left = Math.max(1, timeoutMs - used);
+  const limits = { ...closing, timeoutMs, since: eventLoop.now() - timeoutMs + left };
   return PendingCall.start<{ clean: boolean; nativeStack: string }>(limits, (call) => {
     native.close({
       timeoutMs: Math.max(0, Math.floor(left - Math.min(stacksMs, left / 2))),

@@ -9,7 +9,7 @@ import { type Publish, publishTo } from './diagnostics/channels.js';
 import { LogRelay } from './diagnostics/log.js';
 import type { DiscoveryLog } from './discovery/log.js';
 import type { DiscoveryWatch } from './discovery-watch.js';
-import { closeEnvironment, closing } from './environment-closing.js';
+import { closeEnvironment, waitForEnvironment } from './environment-closing.js';
 import { EnvironmentControllers } from './environment-controllers.js';
 import { type DiscoveryServices, openDiscoveryWatch, readDiscoveryLog } from './environment-discovery.js';
 import { openEnvironment } from './environment-opening.js';
@@ -18,7 +18,7 @@ import type { SpdkErrorCode } from './errors/catalogue.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
-import { Outcome, waitFor, waitForClose } from './internal/pending-call.js';
+import { Outcome, waitForClose } from './internal/pending-call.js';
 import { Sharing } from './internal/sharing.js';
 import { shown } from './internal/shown.js';
 import { closedError, pcieError } from './internal/state-errors.js';
@@ -404,7 +404,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
       this.#closing = end.promise;
       end.follow(closeEnvironment(this.#native, this.#controllers, subsystems, timeoutMs, closedError()));
       for (const close of this.ends) ignoringErrors(close);
-      return waitFor(this.#closing, { ...closing, timeoutMs });
+      return waitForEnvironment(this.#closing, timeoutMs);
     }
     return waitForClose(this.#closing, 'the environment', timeoutMs);
   }

@@ -142,3 +142,13 @@ it.each(['detach', 'reset'] as const)('%s ends while JavaScript computes', async
   await controller.detach();
   buffer.release();
 });
+
+// The last one, because it closes the environment of all.
+it('close() whose time is over while JavaScript computes says nothing of a wedged SPDK', async () => {
+  await local.env.attach(local.id(nqn));
+  await new Promise((turn) => setImmediate(turn));
+  const closed = local.env.close(limit);
+  for (let i = 0; i < 10; i++) await null;
+  compute(2 * limit.timeoutMs);
+  await closed;
+});
