@@ -28,6 +28,10 @@ export function routeArguments(traddr: string, from?: string): string[] {
 
 /** The route to the target, from the address to connect from. */
 export async function checkRoute({ traddr }: TransportId, from?: string): Promise<Finding> {
+  if (traddr === '0.0.0.0' || traddr === '::') {
+    const text = `${traddr} is every address of this machine, which is where the connection goes`;
+    return warning('route', text, 'npx spdk-nvme doctor -a ADDRESS  (that of the target)');
+  }
   const args = routeArguments(traddr, from);
   try {
     return await timed(async () => {

@@ -63,7 +63,7 @@ const foreignKeys: Readonly<Record<string, string>> = {
  * - `trtype`: RDMA, TCP or PCIe, in any case
  * - `adrfam`: IPv4 or IPv6, in any case; inferred from the address
  * - `traddr`: an IP address, or for PCIe a device like 0000:01:00.0. Host names are rejected: SPDK would resolve them in
- *   a call that cannot be interrupted
+ *   a call that cannot be interrupted. 0.0.0.0 and :: are accepted, as by nvme-cli, and lead to this machine
  * - `trsvcid`: the port, 1 to 65535; 4420 by default. In an object it may be a number
  * - `subnqn`: the subsystem's NQN
  *

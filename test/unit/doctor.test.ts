@@ -482,6 +482,11 @@ describe('the target', () => {
     ]);
   });
 
+  it.each(['0.0.0.0', '::'])('is this machine at %s', async (any) => {
+    const text = expect.stringContaining('this machine');
+    expect(await checkRoute(id(any))).toMatchObject({ level: 'warning', text });
+  });
+
   it('has a route from an address of this machine only', async () => {
     expect(await checkRoute(id('127.0.0.1'), '127.0.0.1')).toMatchObject({
       level: 'ok',
