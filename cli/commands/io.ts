@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Namespace } from 'spdk-nvme';
 import { sizeOfInput, writableFile } from '../engine/files/named-files.js';
-import { checkStdio } from '../engine/files/stdio.js';
+import { checkStdio, sizeOfStdin } from '../engine/files/stdio.js';
 import { addAlias } from '../engine/options/alias.js';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
 import { integers } from '../engine/options/numbers.js';
@@ -63,7 +63,7 @@ export function addIo(program: Command): void {
     addAlias(command, '--file <FILE>', 'data').action((given: Given) => {
       checkPipe(given, 'stdin');
       const file = fileOf(given);
-      const size = file === undefined ? undefined : sizeOfInput('--data', file);
+      const size = file === undefined ? sizeOfStdin() : sizeOfInput('--data', file);
       return work(given, (session, namespace) =>
         send(session, namespace, rangeOf(namespace, given), { file, size }, operation),
       );

@@ -85,10 +85,11 @@ export async function send(
   { file, size }: Input,
   operation: 'write' | 'compare',
 ): Promise<void> {
+  const name = file ?? 'stdin';
   const max = length ?? Number.POSITIVE_INFINITY;
   const total = size === undefined ? undefined : Math.min(size, max);
-  if (total === 0) throw new UsageError(`${file} is empty`);
-  if (total !== undefined) checkRange(namespace, { offset, length: total }, `${file} (${total} bytes)`);
+  if (total === 0) throw new UsageError(`${name} is empty`);
+  if (total !== undefined) checkRange(namespace, { offset, length: total }, `${name} (${total} bytes)`);
   const input = file === undefined ? dataOfStdin() : open(file);
   const bar = transferBar(total ?? length);
   const running = new Set<Promise<void>>();
@@ -121,7 +122,7 @@ export async function send(
     await Promise.all(running);
     if (sent === 0) throw new Failure('The input is empty: nothing was sent');
     if (total !== undefined && sent < total)
-      throw new Failure(`${file} has become shorter: ${sent} of ${total} bytes were sent`);
+      throw new Failure(`${name} has become shorter: ${sent} of ${total} bytes were sent`);
   } finally {
     bar.stop();
     input.destroy();

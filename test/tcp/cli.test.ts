@@ -3,7 +3,16 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -299,6 +308,29 @@ describe('reading and writing', () => {
     expect(createHash('sha256').update(stdout).digest('hex')).toBe(
       createHash('sha256').update(data).digest('hex'),
     );
+  });
+
+  it('a file as stdin is checked before anything is sent, from where the shell has left it', async () => {
+    const data = randomBytes(64 * 1024);
+    const shell = (script: string) =>
+      execa('bash', ['-c', script, process.execPath, main, file('stdin'), ...one], { reject: false });
+    const read = async () => Buffer.from((await cli('read', ...one, '-z', '64k')).stdout);
+    writeFileSync(file('stdin'), Buffer.concat([Buffer.alloc(512), data]));
+    const write = `"$0" "$1" write "\${@:3}"`;
+    const rest = `exec < "$2"; dd bs=512 count=1 of=/dev/null status=none; ${write}`;
+    expect(await shell(rest)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await read()).equals(data)).toBe(true);
+    for (const [bytes, why] of [
+      [2 * 2 ** 20 + 5, 'not a multiple of the block size'],
+      [diskBytes + 512, 'past the end'],
+      [0, 'stdin is empty'],
+    ] as const) {
+      writeFileSync(file('stdin'), '');
+      truncateSync(file('stdin'), bytes);
+      const rejected = { exitCode: 2, stderr: expect.stringContaining(why) };
+      expect(await shell(`${write} < "$2"`)).toMatchObject(rejected);
+    }
+    expect((await read()).equals(data)).toBe(true);
   });
 
   it.skipIf(loopDevice() === '')('block devices as stdin and stdout carry data both ways', async () => {
