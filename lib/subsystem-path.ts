@@ -224,6 +224,11 @@ export class SubsystemPath {
   }
 
   /** @internal */
+  get givenUp(): boolean {
+    return this.#state === 'failed' || this.#state === 'detached';
+  }
+
+  /** @internal */
   get returning(): boolean {
     if (this.#state === 'up') return true;
     return (this.#state === 'connecting' || this.#state === 'reconnecting') && this.#waiting !== 'over';

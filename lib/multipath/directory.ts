@@ -24,6 +24,8 @@ export interface ListingPath extends IoPathOwner {
   readonly listedAt: number;
   /** Whether it is detached: no operation uses it any more. */
   readonly ended: boolean;
+  /** Whether it is detached or has failed for good: it keeps its id for no disk. */
+  readonly givenUp: boolean;
   ana(namespaceId: number): AnaState | undefined;
 }
 
@@ -81,7 +83,10 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   readonly #services: DirectoryServices<Path, Ns>;
   #entries = new Map<string, Entry<Path, Ns>>();
   #all: readonly Ns[] = Object.freeze([]);
+  /** Those that a connected path has under the id of another disk. */
   readonly #foreign = new WeakSet<PathNamespace>();
+  /** Those that were reported, once each. */
+  readonly #reported = new WeakSet<PathNamespace>();
   readonly #unnamed = new WeakMap<object, number>();
   #lastUnnamed = 0;
 
@@ -151,9 +156,12 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
     for (const { key, ...one } of listed) {
       const { namespace, path, ids } = one;
       if (identityKey(namespace.id, ids) && byId.get(namespace.id) !== key) {
+        // The list of a lost path is out of date.
+        if (path.connected) this.#foreign.add(namespace);
         this.#reportForeign(path, namespace);
         continue;
       }
+      this.#foreign.delete(namespace);
       const others = byKey.get(key);
       if (others) others.push(one);
       else byKey.set(key, [one]);
@@ -163,13 +171,22 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
 
   /**
    * The key that each id belongs to. The earlier one keeps it, except where only paths that are lost still have that: another disk
-   * has taken its place. One that was there beside it before is none that has taken its place.
+   * has taken its place. One that was there beside it before takes its place only when these paths do not come back.
    */
   #owners(listed: readonly (Listed<Path> & { readonly key: string })[]): ReadonlyMap<number, string> {
     const named = listed.filter(({ namespace, ids }) => identityKey(namespace.id, ids));
-    const connected = named.filter(({ path, namespace }) => path.connected && !this.#foreign.has(namespace));
-    const isKnown = ({ key }: { readonly key: string }) => this.#entries.has(key);
-    const inOrder = [...connected.filter(isKnown), ...connected, ...named.filter(isKnown), ...named];
+    const [connected, beside] = [false, true].map((isForeign) =>
+      named.filter(({ path, namespace }) => path.connected && this.#foreign.has(namespace) === isForeign),
+    ) as [typeof named, typeof named];
+    const known = named.filter(({ key }) => this.#entries.has(key));
+    const inOrder = [
+      ...connected.filter((one) => known.includes(one)),
+      ...connected,
+      ...known.filter(({ path }) => !path.givenUp),
+      ...beside,
+      ...known,
+      ...named,
+    ];
     const owners = new Map<number, string>();
     for (const { key, namespace } of inOrder) if (!owners.has(namespace.id)) owners.set(namespace.id, key);
     return owners;
@@ -263,8 +280,8 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
 
   #reportForeign(path: Path, namespace: PathNamespace): void {
     // The list of a lost path is out of date.
-    if (!path.connected || this.#foreign.has(namespace)) return;
-    this.#foreign.add(namespace);
+    if (!path.connected || this.#reported.has(namespace)) return;
+    this.#reported.add(namespace);
     this.#services.onForeign(path, namespace);
   }
 

@@ -1,5 +1,6 @@
 // Which controllers are those of one subsystem, when a target that was restarted says something else of itself.
 
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { attachBoth, block, codeOf, only, pathAt, takeDown, twoPaths, until } from './memory/two-paths.js';
@@ -103,6 +104,65 @@ describe('a disk that takes the place of another one under its id', () => {
     await writing;
     expect([all.disk.data[0], other.data[0]]).toEqual([6, 0]);
     expect(subsystem.namespaces).toEqual([namespace]);
+  });
+
+  it('on one path while the other one is up, is a new object once that has failed for good', async () => {
+    const subsystem = await attachBoth(all, { ctrlrLossTimeoutMs: 300 });
+    const before = only(subsystem);
+    const [first, second] = [pathAt(subsystem, 0), pathAt(subsystem, 1)];
+    takeDown(all.targets[1]);
+    await until(() => second.state === 'reconnecting');
+    all.sides[1].removeNamespace(1);
+    const other = all.sides[1].addNamespace(1, { blocks: 64 });
+    all.targets[1].rejection = undefined;
+    await until(() => second.state === 'up');
+    await before.write(block(1), { offset: 0 });
+    expect(subsystem.pathsOf(before)).toEqual([first]);
+
+    takeDown(all.targets[0]);
+    await until(() => first.state === 'reconnecting');
+    const waiting = codeOf(before.write(block(2), { offset: 0 }));
+    expect(subsystem.namespaces).toEqual([before]);
+    const [listed] = await once(subsystem, 'namespaces');
+    expect(first.state).toBe('failed');
+    expect(await waiting).toBe('ERR_SPDK_NAMESPACE_GONE');
+    expect(await codeOf(before.flush())).toBe('ERR_SPDK_NAMESPACE_GONE');
+    expect(listed).toEqual(subsystem.namespaces);
+    const after = only(subsystem);
+    expect([after === before, after.uuid, subsystem.pathsOf(after)]).toEqual([false, other.uuid, [second]]);
+    await after.write(block(3), { offset: 0 });
+    expect([all.disk.data[0], other.data[0]]).toEqual([1, 3]);
+
+    // Neither the old disk nor a third one takes its place again.
+    all.sides[0].removeNamespace(1);
+    const third = all.sides[0].addNamespace(1, { blocks: 64 });
+    all.targets[0].rejection = undefined;
+    await first.controller?.reset();
+    await until(() => first.state === 'up');
+    await after.write(block(4), { offset: 0 });
+    expect(subsystem.namespaces).toEqual([after]);
+    expect([other.data[0], third.data[0]]).toEqual([4, 0]);
+  });
+
+  it('on one path while another one has an old size of it, is not used', async () => {
+    const subsystem = await attachBoth(all);
+    const [first, second] = [pathAt(subsystem, 0), pathAt(subsystem, 1)];
+    // The second path describes the disk last, with another size: the first one is not used.
+    all.sides[1].removeNamespace(1);
+    all.sides[1].addNamespace(1, { blocks: 128, uuid: all.disk.uuid });
+    await until(() => only(subsystem).blocks === 128);
+    const namespace = only(subsystem);
+    takeDown(all.targets[1]);
+    await until(() => second.state === 'reconnecting');
+    all.sides[1].removeNamespace(1);
+    const other = all.sides[1].addNamespace(1, { blocks: 64 });
+    all.targets[1].rejection = undefined;
+    await until(() => second.state === 'up');
+    expect(first.state).toBe('up');
+    expect(namespace.uuid).toBe(all.disk.uuid);
+    expect(only(subsystem).uuid).toBe(all.disk.uuid);
+    await only(subsystem).write(block(5), { offset: 0 });
+    expect([all.disk.data[0], other.data[0]]).toEqual([5, 0]);
   });
 
   it('while its only path is lost, is another one also where neither has identifiers', async () => {
