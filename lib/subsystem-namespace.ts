@@ -27,7 +27,7 @@ export interface SubsystemNamespaceOwner extends LimitsChooser<RequestLimits> {
 }
 
 /** What changes as paths come and go. */
-const changing = ['supports', 'copyLimits', 'compareAndWriteBlocks'] as const;
+const changing = ['supports', 'copyLimits', 'compareAndWriteBlocks', 'optimal'] as const;
 
 /**
  * A namespace of an attached {@link Subsystem}. It has the methods of {@link Namespace}, and each operation takes one of
@@ -38,7 +38,7 @@ const changing = ['supports', 'copyLimits', 'compareAndWriteBlocks'] as const;
  * A write that is sent again has the data of the time of the call, unless its buffer is DMA memory, which is used in
  * place. A write that overlaps earlier writes through this object is sent when these have ended.
  *
- * `supports`, `copyLimits` and `compareAndWriteBlocks` are what every path has, and change as paths are added and removed.
+ * `supports`, `copyLimits`, `compareAndWriteBlocks` and `optimal` are what every path has, and change as paths are added and removed.
  */
 export class SubsystemNamespace extends NamespaceCommands<RequestLimits> {
   override readonly uuid: string;

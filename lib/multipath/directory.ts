@@ -271,9 +271,9 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
   #limit({ namespace, ioPaths }: Entry<Path, Ns>): boolean {
     const each = ioPaths.flatMap((ioPath) => (ioPath.path.ended ? [] : ioPath.namespace));
     if (each.length === 0) return false;
-    const { supports, copyLimits, compareAndWriteBlocks } = namespace;
+    const { supports, copyLimits, compareAndWriteBlocks, optimal } = namespace;
     const limits = commonLimits(each);
-    if (isDeepStrictEqual({ supports, copyLimits, compareAndWriteBlocks }, limits)) return false;
+    if (isDeepStrictEqual({ supports, copyLimits, compareAndWriteBlocks, optimal }, limits)) return false;
     this.#services.onLimits(namespace, limits);
     return true;
   }

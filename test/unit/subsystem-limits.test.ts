@@ -11,15 +11,33 @@ const to = { offset: 16 * 512 };
 const range = (blocks: number) => ({ offset: 0, length: blocks * 512 });
 const wide = { ranges: 16, rangeBlocks: 128, blocks: 256 };
 const narrow = { ranges: 4, rangeBlocks: 200, blocks: 2 };
+const sizes = (
+  ...[ioBoundary, writeGranularity, writeAlignment, writeSize, deallocateGranularity]: [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+) => ({
+  ioBoundary,
+  writeGranularity,
+  writeAlignment,
+  writeSize,
+  deallocateGranularity,
+  deallocateAlignment: 0,
+});
 
 /** The second controller has other limits than the first. */
 beforeEach(() => {
   const identify = Connection.prototype.identify;
   vi.spyOn(Connection.prototype, 'identify').mockImplementation(function (this: Connection) {
     const infos = identify.call(this);
-    if (this.subsystem !== paths.sides[1]) return infos;
+    if (this.subsystem !== paths.sides[1])
+      return infos.map((info) => ({ ...info, optimal: sizes(131_072, 4_096, 0, 12_288, 512) }));
     return infos.map((info) => ({
       ...info,
+      optimal: sizes(98_304, 8_192, 4_096, 8_192, 512),
       supports: { ...info.supports, verify: false },
       copyLimits: narrow,
       compareAndWriteBlocks: 2,
@@ -52,6 +70,7 @@ describe('the limits of a namespace over several paths', () => {
       supports: { verify: false, copy: true, compare: true },
       copyLimits: { ranges: 4, rangeBlocks: 128, blocks: 2 },
       compareAndWriteBlocks: 2,
+      optimal: sizes(32_768, 8_192, 4_096, 24_576, 512),
     };
     expect(only(subsystem)).toBe(ns);
     expect(ns).toMatchObject(common);
@@ -70,6 +89,7 @@ describe('the limits of a namespace over several paths', () => {
     await subsystem.removePath(added);
     expect(only(subsystem)).toBe(ns);
     expect(ns).toMatchObject({ supports: { verify: true }, copyLimits: wide, compareAndWriteBlocks: 8 });
+    expect(ns.optimal).toEqual(sizes(131_072, 4_096, 0, 12_288, 512));
     expect(await codeOf(ns.copy(range(3), to))).toBe('ok');
   });
 
