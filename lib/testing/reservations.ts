@@ -5,6 +5,15 @@ import { type ReservationType, reservationTypes } from '../nvme/reservations.js'
 import type { RingCommand } from './command.js';
 
 const opcodes = { register: 0x0d, report: 0x0e, acquire: 0x11, release: 0x15 } as const;
+/** The data that each command cannot do without: its keys, or the header of the report. */
+const leastBytes: Readonly<Record<(typeof opcodes)[keyof typeof opcodes], number>> = {
+  [opcodes.register]: 16,
+  [opcodes.report]: 64,
+  [opcodes.acquire]: 16,
+  [opcodes.release]: 8,
+};
+/** Ignore Existing Key. */
+const ignoreKey = 1 << 3;
 const conflict = 0x83;
 const invalidField = 0x02;
 const { 'exclusive-access': exclusive, 'write-exclusive': writeExclusive } = reservationTypes;
@@ -46,10 +55,12 @@ export class MemoryReservations {
     );
     const [dword = 0] = dwords;
     const action = dword & 7;
-    const key = (at: number) => (data.byteLength >= at + 8 ? data.readBigUInt64LE(at) : 0n);
+    const known = Object.values(opcodes).find((one) => one === opcode);
+    if (known !== undefined && data.byteLength < leastBytes[known]) return invalidField;
+    const key = (at: number) => data.readBigUInt64LE(at);
     switch (opcode) {
       case opcodes.register:
-        return this.#register(hostId, action, key(0), key(8));
+        return this.#register(hostId, action, (dword & ignoreKey) === 0 ? key(0) : undefined, key(8));
       case opcodes.acquire:
         return this.#acquire(hostId, action, (dword >> 8) & 0xff, key(0), key(8));
       case opcodes.release:
@@ -67,11 +78,13 @@ export class MemoryReservations {
     return this.#holder === hostId;
   }
 
-  #register(hostId: string, action: number, current: bigint, fresh: bigint): number {
+  /** @param current undefined: any */
+  #register(hostId: string, action: number, current: bigint | undefined, fresh: bigint): number {
     const known = this.#keys.get(hostId);
+    if (action > 2 || (action !== 1 && fresh === 0n)) return invalidField;
     if (action === 0 && known !== undefined && known !== fresh) return conflict;
-    if (action > 2) return invalidField;
-    if (action > 0 && known !== current) return conflict;
+    if (action === 1 && known === undefined) return conflict;
+    if (action > 0 && current !== undefined && known !== current) return conflict;
     if (action === 1) this.#remove(hostId);
     else this.#keys.set(hostId, fresh);
     this.#generation++;

@@ -127,6 +127,33 @@ describe('a reservation', () => {
     await expect(reservations.acquire(1n, 'write-exclusive')).rejects.toMatchObject(conflict);
     expect((await reservations.report()).registrants).toEqual([]);
   });
+
+  it('takes raw commands as a controller does: not without data, and with no key of 0', async () => {
+    const keys = (current: bigint, fresh: bigint) => {
+      const data = Buffer.alloc(16);
+      data.writeBigUInt64LE(current, 0);
+      data.writeBigUInt64LE(fresh, 8);
+      return data;
+    };
+    const send = (opcode: number, cdw10: number, data?: Buffer) =>
+      one.raw({ opcode, cdw: [cdw10], ...(data && { data }) }).then(
+        () => 'ok',
+        ({ nvmeStatus }) => nvmeStatus?.sc,
+      );
+    const invalidField = 0x02;
+    for (const opcode of [0x0d, 0x0e, 0x11, 0x15]) expect(await send(opcode, 0)).toBe(invalidField);
+    expect(await send(0x0d, 0, Buffer.alloc(8))).toBe(invalidField);
+    expect(await send(0x0d, 0, keys(0n, 0n))).toBe(invalidField);
+    expect((await one.reservations.report()).registrants).toEqual([]);
+    // Unregister, and then replace, a key that there is none of; then without a look at it (IEKEY).
+    expect(await send(0x0d, 1, keys(0n, 0n))).toBe(conflict.nvmeStatus.sc);
+    expect(await send(0x0d, 2, keys(0n, 5n))).toBe(conflict.nvmeStatus.sc);
+    expect(await send(0x0d, 2 | 8, keys(0n, 5n))).toBe('ok');
+    expect(await send(0x0d, 2 | 8, keys(9n, 0n))).toBe(invalidField);
+    expect((await one.reservations.report()).registrants).toMatchObject([{ key: 5n }]);
+    expect(await send(0x0d, 1 | 8, keys(9n, 0n))).toBe('ok');
+    expect((await one.reservations.report()).registrants).toEqual([]);
+  });
 });
 
 it('a registrant that is counted and not described is none', () => {
