@@ -232,6 +232,7 @@ export class Admin {
       this.#services.rejection() ?? (byteLength > max ? tooLongError(byteLength, max) : undefined);
     if (rejection) return Promise.reject(rejection);
     const { opcode, nsid, cdw, data } = command;
+    let giveUp = () => {};
     const [cdw10 = 0, cdw11 = 0, cdw12 = 0, cdw13 = 0, cdw14 = 0, cdw15 = 0] = cdw;
     return PendingCall.start<AdminResult>(
       {
@@ -239,9 +240,10 @@ export class Admin {
         ...limits,
         timeoutCode: 'ERR_SPDK_TIMEOUT',
         timeoutHint: 'The controller may still carry it out.',
+        cancel: () => giveUp(),
       },
       (call) => {
-        native.admin({
+        giveUp = native.admin({
           ...{ opcode, nsid, tag, cdw10, cdw11, cdw12, cdw13, cdw14, cdw15, data },
           done: (failure, cdw0, returned) => {
             if (failure) call.reject(SpdkError.fromNative(failure));

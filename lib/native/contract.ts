@@ -131,7 +131,8 @@ export interface NativeController {
   /** Ids above `maxNamespaces`, which SPDK passes over; known some time after the attach. */
   hiddenNamespaces(): number[];
   queuePairs(): NativeQueuePair[];
-  admin(request: NativeAdminRequest): void;
+  /** Returns a function to call when `done` is not waited for any more: a detach then waits for the command no longer, either. */
+  admin(request: NativeAdminRequest): () => void;
   abort(request: NativeAbortRequest): void;
   detach(request: NativeDetachRequest): void;
   reset(): void;

@@ -24,7 +24,7 @@ export class AdminQueue {
     this.#channel = channel;
   }
 
-  /** Commands that a detach waits for: all but Asynchronous Event Requests, which wait for an event. */
+  /** Commands that a detach waits for: not those that are given up, nor Asynchronous Event Requests, which wait for an event. */
   get pending(): number {
     return this.#pending;
   }
@@ -34,8 +34,11 @@ export class AdminQueue {
     this.#leaving = true;
   }
 
-  /** @param connection where it goes when its turn comes; undefined where there is none */
-  add(request: NativeAdminRequest, connection: () => Connection | undefined): void {
+  /**
+   * @param connection where it goes when its turn comes; undefined where there is none
+   * @returns what gives it up
+   */
+  add(request: NativeAdminRequest, connection: () => Connection | undefined): () => void {
     const dwords = ['cdw10', 'cdw11', 'cdw12', 'cdw13', 'cdw14', 'cdw15'] as const;
     const cdw = dwords.map((name) => integer(request[name], name, 0xffff_ffff));
     const opcode = integer(request.opcode, 'opcode', 0xff);
@@ -45,10 +48,14 @@ export class AdminQueue {
       throw new TypeError('data must be a Uint8Array of up to 1048576 bytes');
     }
     const data = Uint8Array.from(request.data);
-    const drained = opcode === asyncEventRequest ? 0 : 1;
+    let drained = opcode === asyncEventRequest ? 0 : 1;
     this.#pending += drained;
-    const rejectWith = (code: string, why: string) => {
+    const leave = () => {
       this.#pending -= drained;
+      drained = 0;
+    };
+    const rejectWith = (code: string, why: string) => {
+      leave();
       const message = `the admin command was not sent: ${why}`;
       this.#channel.post(() => request.done({ code, message }, 0, empty()));
     };
@@ -65,10 +72,11 @@ export class AdminQueue {
         rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has its id');
       else
         way.admin({ opcode, nsid, cdw, data }, (result) => {
-          this.#pending -= drained;
+          leave();
           this.#complete(request, opcode, result);
         });
     });
+    return leave;
   }
 
   /** Ends the commands that have not been sent. */

@@ -143,8 +143,8 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     return statsOf(this.rings);
   }
 
-  admin(request: NativeAdminRequest): void {
-    this.admins.add(request, () => this.#connection);
+  admin(request: NativeAdminRequest): () => void {
+    return this.admins.add(request, () => this.#connection);
   }
 
   abort({ queuePair, slot, done }: NativeAbortRequest): void {

@@ -1,6 +1,8 @@
 #include "native/binding/controller_wrap.h"
 
+#include <atomic>
 #include <iterator>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -143,8 +145,10 @@ Napi::Value ControllerWrap::admin(const Napi::CallbackInfo& info) {
       done->Call({to_js(js, result.status), Napi::Number::New(js, result.cdw0), data});
     });
   };
+  const auto given_up = std::make_shared<std::atomic<bool>>(false);
+  command.given_up = given_up;
   controller(env).admin(std::move(command));
-  return env.Undefined();
+  return Napi::Function::New(env, [given_up](const Napi::CallbackInfo& /*info*/) { *given_up = true; });
 }
 
 Napi::Value ControllerWrap::abort(const Napi::CallbackInfo& info) {

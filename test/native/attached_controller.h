@@ -19,11 +19,14 @@ namespace spdk_nvme {
 struct AdminCall {
   std::atomic<bool> ended{false};
   AdminResult result;
+  /** Set when the caller stops waiting. */
+  const std::shared_ptr<std::atomic<bool>> given_up = std::make_shared<std::atomic<bool>>(false);
 
   void send(Controller& controller, uint8_t opcode, size_t bytes = 0) {
     AdminCommand command;
     command.opcode = opcode;
     command.data.resize(bytes);
+    command.given_up = given_up;
     command.done = [this](AdminResult got) {
       result = std::move(got);
       ended = true;

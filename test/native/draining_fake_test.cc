@@ -81,6 +81,21 @@ TEST_F(Draining, EndsAdminCommandsAtItsLimitAndSaysThatTheControllerWasDetached)
   EXPECT_STREQ(second.result.status.code, "ERR_SPDK_CONTROLLER_DETACHED");
 }
 
+TEST_F(Draining, DoesNotWaitForAdminCommandsThatAreGivenUpBeforeOrMeanwhile) {
+  fake::target().held_opcode = SPDK_NVME_OPC_IDENTIFY;
+  first.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
+  second.send(*controller, SPDK_NVME_OPC_IDENTIFY, kBytes);
+  *first.given_up = true;
+  detach(10 * kLimit);
+  std::this_thread::sleep_for(100ms);
+  EXPECT_FALSE(detached);
+  *second.given_up = true;
+  EXPECT_TRUE(comes_true([&] { return detached.load(); }, kLimit));
+  // Their memory is SPDK's until then.
+  EXPECT_TRUE(first.ended && second.ended);
+  EXPECT_FALSE(first.result.completed || second.result.completed);
+}
+
 TEST_F(Draining, DoesNotWaitForAnEvent) {
   fake::target().held_opcode = SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
   event.send(*controller, SPDK_NVME_OPC_ASYNC_EVENT_REQUEST);

@@ -15,6 +15,19 @@ it('are waited for, within the limit of the drain', async () => {
   expect(report.drainMs).toBeGreaterThanOrEqual(150);
 });
 
+it('are not waited for once they have timed out or were aborted', async () => {
+  const controller = await disk.env.attach(disk.subsystem.id);
+  disk.target.latencyMs = 60_000;
+  const signal = AbortSignal.timeout(20);
+  const asked = [{ timeoutMs: 20 }, { signal }].map((options) =>
+    codeOf(controller.admin.identify(1, 0, options)),
+  );
+  expect(await Promise.all(asked)).toEqual(['ERR_SPDK_TIMEOUT', 'ERR_SPDK_ABORTED']);
+  const { drainMs } = await controller.detach({ drainMs: 10_000, timeoutMs: 20_000 });
+  expect(drainMs).toBeLessThan(1_000);
+  disk.target.latencyMs = 0;
+});
+
 it('end with the code of I/O when that is over', async () => {
   const controller = await disk.env.attach(disk.subsystem.id);
   disk.target.latencyMs = 60_000;

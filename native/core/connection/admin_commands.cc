@@ -80,8 +80,14 @@ void AdminCommand::reject_for_detach() const {
   reject_unsent(*this, "ERR_SPDK_CONTROLLER_DETACHED", "the controller was detached");
 }
 
+bool AdminCommands::busy() const {
+  return !waiting_.empty() ||
+         std::ranges::any_of(awaited_, [](const InFlight* one) { return one->command.has_caller(); });
+}
+
 bool AdminCommands::draining() const {
-  return ending_ > 0 || std::ranges::any_of(waiting_, &AdminCommand::ends_soon);
+  return std::ranges::any_of(awaited_, [](const InFlight* one) { return one->command.ends_soon(); }) ||
+         std::ranges::any_of(waiting_, &AdminCommand::ends_soon);
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
@@ -131,8 +137,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
     if (result == 0) {
       in_flight_++;
       if (size > 0) buffers_++;
-      if (command.awaited) awaited_++;
-      if (command.ends_soon()) ending_++;
+      if (command.awaited) awaited_.insert(flight.get());
       static_cast<void>(flight.release());  // SPDK's until on_complete()
       continue;
     }
@@ -150,8 +155,7 @@ void AdminCommands::on_complete(void* context, const spdk_nvme_cpl* completion) 
   AdminCommand& command = flight->command;
   flight->owner->in_flight_--;
   if (flight->buffer != nullptr) flight->owner->buffers_--;
-  if (command.awaited) flight->owner->awaited_--;
-  if (command.ends_soon()) flight->owner->ending_--;
+  flight->owner->awaited_.erase(flight.get());
   const bool aborted = lost_connection(completion->status);
   if (!aborted) flight->owner->completions_++;
   AdminResult result;

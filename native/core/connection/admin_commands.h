@@ -2,11 +2,13 @@
 
 #include <spdk/nvme.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "native/core/base/status.h"
@@ -36,6 +38,8 @@ struct AdminCommand {
   std::function<void(AdminResult)> done;
   /** Whether a caller waits for the result: then the admin queue is polled often. */
   bool awaited = true;
+  /** Set by any thread when the caller has stopped waiting; null: it waits until the end. */
+  std::shared_ptr<const std::atomic<bool>> given_up;
 
   /** Completes it with an error, without sending it: the connection is ending. */
   void reject() const;
@@ -43,8 +47,10 @@ struct AdminCommand {
   void reject_for_namespace() const;
   /** Completes it like reject(), because the controller is being detached, which has not failed. */
   void reject_for_detach() const;
+  /** Whether a caller still waits for the result. */
+  [[nodiscard]] bool has_caller() const { return awaited && (given_up == nullptr || !*given_up); }
   /** Whether it ends soon, and a caller waits for that: an Asynchronous Event Request waits for an event. */
-  [[nodiscard]] bool ends_soon() const { return awaited && opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST; }
+  [[nodiscard]] bool ends_soon() const { return has_caller() && opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST; }
 };
 
 /** The admin commands of one controller that have not completed. Thread: control. */
@@ -59,8 +65,8 @@ class AdminCommands {
   void add(AdminCommand command) { waiting_.push_back(std::move(command)); }
   /** Sends what waits, as far as the admin queue takes it. */
   void submit(spdk_nvme_ctrlr* controller);
-  /** Whether commands are outstanding. */
-  [[nodiscard]] bool busy() const { return awaited_ > 0 || !waiting_.empty(); }
+  /** Whether commands are outstanding whose callers wait, or have not been sent. */
+  [[nodiscard]] bool busy() const;
   /** Whether commands are outstanding that a detach has to wait for, see AdminCommand::ends_soon(). */
   [[nodiscard]] bool draining() const;
   /** How many commands the controller has completed so far, with an error or without. */
@@ -76,10 +82,8 @@ class AdminCommands {
   size_t in_flight_ = 0;
   /** Commands in flight that have memory, which the next one may get. */
   size_t buffers_ = 0;
-  /** Commands in flight whose callers wait. */
-  size_t awaited_ = 0;
-  /** Those of them that end soon. */
-  size_t ending_ = 0;
+  /** Commands in flight whose callers wait, or have given them up: SPDK has these, with their memory, until it completes them. */
+  std::unordered_set<const InFlight*> awaited_;
   uint64_t completions_ = 0;
 };
 
