@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,10 @@ namespace {
 
 RangeLimits read(std::vector<uint8_t> data) {
   RangeLimits limits;
-  const AdminCommand command = ask_range_limits([&limits](const RangeLimits& found) { limits = found; });
+  const AdminCommand command = ask_range_limits([&limits](const RangeLimits& found, bool unknown) {
+    limits = found;
+    EXPECT_FALSE(unknown);
+  });
   EXPECT_EQ(command.opcode, SPDK_NVME_OPC_IDENTIFY);
   EXPECT_EQ(command.cdw[0], 6U);
   data.resize(command.data.size());
@@ -36,16 +40,24 @@ TEST(RangeLimits, AreReadFromTheirFields) {
 }
 
 TEST(RangeLimits, AreNoneWhereTheControllerDoesNotSayAndUnknownWhereItIsLost) {
-  int found = 0;
-  const AdminCommand command = ask_range_limits([&found](const RangeLimits& limits) {
+  std::vector<bool> found;
+  const AdminCommand command = ask_range_limits([&found](const RangeLimits& limits, bool unknown) {
     EXPECT_EQ(limits, RangeLimits{});
-    found++;
+    found.push_back(unknown);
   });
-  const Status failed = Status::failure("ERR_SPDK_IO_FAILED", "rejected");
-  command.done({.status = failed, .completed = true, .cdw0 = 0, .data = {}});
-  EXPECT_EQ(found, 1);
-  command.done({.status = failed, .completed = false, .cdw0 = 0, .data = {}});
-  EXPECT_EQ(found, 1);
+  Status failed = Status::failure("ERR_SPDK_IO_FAILED", "rejected");
+  const auto end = [&](std::optional<NvmeStatus> status, bool completed) {
+    failed.nvme = status;
+    command.done({.status = failed, .completed = completed, .cdw0 = 0, .data = {}});
+  };
+  end(std::nullopt, false);
+  EXPECT_EQ(found, std::vector<bool>{});
+  // Invalid Field and Invalid Opcode; Internal Error, and a status of another type.
+  end(NvmeStatus{.sct = 0, .sc = 0x02}, true);
+  end(NvmeStatus{.sct = 0, .sc = 0x01}, true);
+  end(NvmeStatus{.sct = 0, .sc = 0x06}, true);
+  end(NvmeStatus{.sct = 1, .sc = 0x02}, true);
+  EXPECT_EQ(found, (std::vector<bool>{true, true, false, false}));
 }
 
 }  // namespace

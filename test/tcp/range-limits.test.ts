@@ -15,13 +15,17 @@ const local = localTarget({
   environment: { pollers: 1 },
 });
 const opcodes = { identify: 0x06, writeZeroes: 0x08, deallocate: 0x09 } as const;
-const structures = { controller: 0x01, ofCommandSet: 0x06 } as const;
+const structures = { controller: 0x01, ofCommandSet: 0x06, none: 0xff } as const;
 /** WZSL, in a power of two of 4 KiB, and DMRSL in blocks. */
 const limits = { writeZeroes: 5, deallocate: 1000 } as const;
 
 /** The blocks of each Write Zeroes, and the number of Deallocates. */
 let zeroes: number[];
 let deallocates: number;
+/** How often the controller is asked for its limits. */
+let asks: number;
+/** Whether the target gets another question instead, which it rejects. */
+let rejects: boolean;
 let proxy: PduProxy;
 let controller: Controller;
 
@@ -36,8 +40,9 @@ function hooks() {
       else if (forIo && command[0] === opcodes.writeZeroes) zeroes.push(command.readUInt16LE(48) + 1);
       else if (forIo && command[0] === opcodes.deallocate) deallocates++;
       else if (!forIo && command[0] === opcodes.identify && command[40] === structures.ofCommandSet) {
-        asked = commandId(command);
-        command[40] = structures.controller;
+        asks++;
+        asked = rejects ? undefined : commandId(command);
+        command[40] = rejects ? structures.none : structures.controller;
       }
       return undefined;
     },
@@ -54,16 +59,20 @@ function hooks() {
 }
 
 beforeEach(async () => {
-  [zeroes, deallocates] = [[], 0];
+  [zeroes, deallocates, asks, rejects] = [[], 0, 0, false];
   proxy = await PduProxy.start({ targetPort: port, hooks });
-  controller = await local.env.attach(local.id(nqn, proxy.port), { ctrlrLossTimeoutMs: 10_000 });
 });
 afterEach(async () => {
   await controller.detach();
   proxy.close();
 });
 
+async function attach(): Promise<void> {
+  controller = await local.env.attach(local.id(nqn, proxy.port), { ctrlrLossTimeoutMs: 10_000 });
+}
+
 it('is sent as several commands, also after a reset', async () => {
+  await attach();
   for (let round = 0; round < 2; round++) {
     const [ns] = controller.namespaces;
     const bytes = 1 << 20;
@@ -77,4 +86,15 @@ it('is sent as several commands, also after a reset', async () => {
     deallocates = 0;
     await controller.reset();
   }
+});
+
+it('a controller is asked after each reset, unless it has rejected that', async () => {
+  await attach();
+  await controller.reset();
+  await controller.reset();
+  expect(asks).toBe(3);
+  rejects = true;
+  await controller.reset();
+  await controller.reset();
+  expect(asks).toBe(4);
 });

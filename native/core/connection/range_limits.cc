@@ -40,21 +40,27 @@ RangeLimits limits_in(const std::vector<uint8_t>& data) {
           .deallocate_blocks = least_of(little_endian(&data[4], 4), little_endian(&data[8], 8))};
 }
 
+/** Whether this is the status of an opcode, or of a structure of Identify, that the controller does not have. */
+bool is_unknown(const std::optional<NvmeStatus>& status) {
+  return status && status->sct == SPDK_NVME_SCT_GENERIC &&
+         (status->sc == SPDK_NVME_SC_INVALID_OPCODE || status->sc == SPDK_NVME_SC_INVALID_FIELD);
+}
+
 }  // namespace
 
 bool may_limit_ranges(const ControllerInfo& info) {
   return info.version >= kFirstVersion;
 }
 
-AdminCommand ask_range_limits(std::function<void(RangeLimits)> found) {
+AdminCommand ask_range_limits(std::function<void(RangeLimits, bool unknown)> found) {
   AdminCommand command;
   command.opcode = SPDK_NVME_OPC_IDENTIFY;
   command.cdw[0] = kStructure;
   command.data.resize(kBytes);
   command.awaited = false;
   command.done = [found = std::move(found)](const AdminResult& result) {
-    if (result.status.ok()) return found(limits_in(result.data));
-    if (result.completed) found({});
+    if (result.status.ok()) return found(limits_in(result.data), false);
+    if (result.completed) found({}, is_unknown(result.status.nvme));
   };
   return command;
 }

@@ -13,7 +13,9 @@ namespace spdk_nvme {
 /** Whether a controller may say what they are. Linux asks controllers from this version on, too. */
 bool may_limit_ranges(const ControllerInfo& info);
 
-/** Asks for them; `found` gets them: none if the controller rejects the command. */
-AdminCommand ask_range_limits(std::function<void(RangeLimits)> found);
+/**
+ * Asks for them. `found` gets them, or none if the controller rejects the command; and whether it rejects it as one that it does not have.
+ */
+AdminCommand ask_range_limits(std::function<void(RangeLimits, bool unknown)> found);
 
 }  // namespace spdk_nvme

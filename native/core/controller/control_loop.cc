@@ -238,10 +238,13 @@ void ControlLoop::adopt(std::shared_ptr<Connection> connection) {
 }
 
 void ControlLoop::read_range_limits() {
-  if (!may_limit_ranges(description_.latest_info())) return;
+  const ControllerInfo& info = description_.latest_info();
+  const auto release = std::make_pair(info.version, info.firmware);
+  if (!may_limit_ranges(info) || without_range_limits_ == release) return;
   const auto answered = std::make_shared<bool>(false);
-  connection_->admin(ask_range_limits([this, answered](const RangeLimits& limits) {
+  connection_->admin(ask_range_limits([this, answered, release](const RangeLimits& limits, bool unknown) {
     *answered = true;
+    if (unknown) without_range_limits_ = release;
     if (description_.set_range_limits(limits)) limits_changed_ = true;
   }));
   connection_->poll_until([&, limit = Clock::now() + kLimitsWait] {

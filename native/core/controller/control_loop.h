@@ -3,6 +3,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "native/core/base/control_threads.h"
@@ -122,6 +125,8 @@ class ControlLoop : public TurnTask {
   Reconnect reconnect_;
   /** The rings have not got the limits of ranges that have arrived. */
   bool limits_changed_ = false;
+  /** Version and firmware of a controller that does not have such limits; it is not asked again. */
+  std::optional<std::pair<uint32_t, std::string>> without_range_limits_;
 };
 
 }  // namespace spdk_nvme
