@@ -9,6 +9,7 @@ import { hide } from './internal/hide.js';
 import { shown } from './internal/shown.js';
 import { wipeKeys } from './keys/reading.js';
 import { type AnaState, anaLogBytes, anaPage, parseAnaLog } from './multipath/ana.js';
+import { isOfLostPath } from './multipath/failure.js';
 import { anaNotices, type ControllerFacts, readFacts, readIds } from './multipath/identity.js';
 import type { PathCounts } from './multipath/io-path.js';
 import { Refresh } from './multipath/refresh.js';
@@ -107,6 +108,15 @@ const suspicionMs = 100;
 const askAgainMs = 500;
 /** Detaching a controller that no caller gets. */
 const giveBack = { drainMs: 0, timeoutMs: 5_000 };
+
+/** Ignores that a controller does not take a feature that a path works without. */
+async function unlessRejected(set: () => Promise<unknown>): Promise<void> {
+  try {
+    await set();
+  } catch (error) {
+    if (!(error instanceof SpdkError && error.nvmeStatus) || isOfLostPath(error)) throw error;
+  }
+}
 
 /** A path of an attached {@link Subsystem}. */
 export class SubsystemPath {
@@ -395,15 +405,18 @@ export class SubsystemPath {
     const { admin } = controller;
     const { timeoutMs } = this.spec.options;
     if (facts.reportsAna && facts.notifiesAna) {
-      const enabled = await admin.getFeature(asyncEventConfiguration, 0, { timeoutMs });
-      const wanted = (enabled | anaNotices) >>> 0;
-      await admin.setFeature(asyncEventConfiguration, wanted, 0, { timeoutMs });
+      // Without notices the ANA log is read when a command ends with an ANA status.
+      await unlessRejected(async () => {
+        const enabled = await admin.getFeature(asyncEventConfiguration, 0, { timeoutMs });
+        const wanted = (enabled | anaNotices) >>> 0;
+        await admin.setFeature(asyncEventConfiguration, wanted, 0, { timeoutMs });
+      });
     }
     // Only a host that says that it can wait is asked to.
     if (facts.retryDelaysMs.some((ms) => ms > 0)) {
       const data = Buffer.alloc(hostBehaviorBytes);
       data[0] = 1;
-      await admin.send({ opcode: 0x09, cdw: [hostBehavior], data }, { timeoutMs });
+      await unlessRejected(() => admin.send({ opcode: 0x09, cdw: [hostBehavior], data }, { timeoutMs }));
     }
   }
 
