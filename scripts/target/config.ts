@@ -46,6 +46,17 @@ export interface TargetListener {
   readonly trsvcid: string;
 }
 
+/** The limits of the target's transport. */
+export interface TransportLimits {
+  /** Buffers for data in transfer; SPDK has 4095 by default. */
+  readonly sharedBuffers?: number | undefined;
+  /** The most that one command transfers, a power of two from 8 KiB on; SPDK has 128 KiB by default. */
+  readonly maxIoBytes?: number | undefined;
+}
+
+/** The size of a buffer, where a limit is set. */
+const ioUnitBytes = 8_192;
+
 /** IPv6 addresses have colons. */
 const familyOf = ({ traddr }: TargetListener) => (traddr.includes(':') ? 'IPv6' : 'IPv4');
 
@@ -64,13 +75,17 @@ interface Call {
 export function targetConfig(
   listener: TargetListener,
   subsystems: readonly TargetSubsystem[],
-  sharedBuffers?: number,
+  { sharedBuffers, maxIoBytes }: TransportLimits = {},
 ): string {
   const bdevs = subsystems.flatMap((subsystem, i) => disk(`Disk${i}`, subsystem.disk));
   const nvmf: Call[] = [
     {
       method: 'nvmf_create_transport',
-      params: { trtype: listener.trtype, ...(sharedBuffers && { num_shared_buffers: sharedBuffers }) },
+      params: {
+        trtype: listener.trtype,
+        ...(sharedBuffers && { num_shared_buffers: sharedBuffers }),
+        ...(maxIoBytes && { max_io_size: maxIoBytes, io_unit_size: Math.min(maxIoBytes, ioUnitBytes) }),
+      },
     },
     ...subsystems.flatMap(({ nqn, serial, allowedHosts, identity = nqn }, i): Call[] => [
       {

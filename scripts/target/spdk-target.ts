@@ -6,18 +6,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { type TargetListener, type TargetSubsystem, targetConfig } from './config.js';
+import { type TargetListener, type TargetSubsystem, type TransportLimits, targetConfig } from './config.js';
 import { ensureHugepages } from './hugepages.js';
 import { spdkProgram } from './programs.js';
 
-export interface SpdkTargetOptions {
+export interface SpdkTargetOptions extends TransportLimits {
   readonly listener: TargetListener;
   readonly subsystems: readonly TargetSubsystem[];
   /** The core of its only reactor, which spins. */
   readonly core?: number | undefined;
   readonly memoryMb?: number | undefined;
-  /** Buffers of 8 KiB for data in transfer; SPDK has 4095 by default. */
-  readonly sharedBuffers?: number | undefined;
   /** Whether the stack of a crash is wanted, which takes gdb and the room for a core file. */
   readonly wantsStack?: boolean | undefined;
 }
@@ -67,7 +65,7 @@ export function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget>
 }
 
 async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
-  const { listener, subsystems, core = 0, memoryMb = 128, sharedBuffers, wantsStack = false } = options;
+  const { listener, subsystems, core = 0, memoryMb = 128, wantsStack = false } = options;
   const program = spdkProgram('nvmf_tgt');
   const coreLocks = await coreLocksOption(program);
   ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? hugepageMb.before : hugepageMb.since));
@@ -75,7 +73,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
-  fs.writeFileSync(config, targetConfig(listener, subsystems, sharedBuffers));
+  fs.writeFileSync(config, targetConfig(listener, subsystems, options));
   const running = run(program, { folder, hugetlbfs, wantsStack }, [
     ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
     ...coreLocks,

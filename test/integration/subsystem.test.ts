@@ -15,7 +15,7 @@ import {
 } from '../../scripts/fabric/topology.js';
 import { addSubsystem, allow, setAna, withdraw } from '../../scripts/target/kernel-target.js';
 import { open } from './support/fabric.js';
-import { eventually } from './support/timing.js';
+import { codeOf, eventually, timed } from './support/timing.js';
 import { VerifiedLoad } from './support/verified-load.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:paths';
@@ -128,6 +128,25 @@ it('waits while both are in transition, and goes on afterwards', async () => {
   setAna(ports.tcp, 'optimized');
   await load.progress(100);
   await load.expectClean(5_000);
+});
+
+it('ends operations immediately when both have lost it for good, and after the transition time while both are inaccessible', async () => {
+  const anatt = (await path(0).controller?.admin.identify())?.readUInt8(342) as number;
+  expect(anatt).toBeGreaterThan(0);
+  const become = async (state: 'persistent-loss' | 'inaccessible') => {
+    for (const port of sides) setAna(port, state);
+    await until(() => subsystem.paths.every((one) => one.ana(1) === state));
+  };
+  const write = () => timed(codeOf(only().write(Buffer.alloc(512), { offset: 0 }), 'ok'));
+  await become('persistent-loss');
+  const lost = await write();
+  expect(lost.value).toBe('ERR_SPDK_NO_PATH');
+  expect(lost.ms).toBeLessThan(emulated.pause);
+  await become('inaccessible');
+  const late = await write();
+  expect(late.value).toBe('ERR_SPDK_NO_PATH');
+  expect(late.ms).toBeGreaterThan(anatt * 1_000 - emulated.pause);
+  expect(late.ms).toBeLessThan(anatt * 1_000 + emulated.pause);
 });
 
 const both = [0, 1] as const;

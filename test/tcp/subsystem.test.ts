@@ -32,12 +32,12 @@ let backing: string;
 const targets: (SpdkTarget | undefined)[] = [undefined, undefined];
 let env: Environment;
 
-async function start(i: number, serial = 'PATHS', file = backing): Promise<void> {
+async function start(i: number, serial = 'PATHS', file = backing, identity?: string): Promise<void> {
   targets[i] = await startSpdkTarget({
     listener: listeners[i] as (typeof listeners)[number],
     core: os.availableParallelism() - 1,
     memoryMb,
-    subsystems: [{ nqn, serial, disk: { kind: 'file', path: file, blockSize: 512 } }],
+    subsystems: [{ nqn, serial, identity, disk: { kind: 'file', path: file, blockSize: 512 } }],
   });
 }
 
@@ -212,6 +212,60 @@ describe('two targets with one disk', () => {
     await stop(0, 'SIGKILL');
     expect(ms).toBeLessThan(4_000);
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['ERR_SPDK_DETACHING']));
+  });
+
+  it('both are killed: operations wait as long as the policy says, and the paths longer', {
+    timeout: 60_000,
+  }, async () => {
+    const policy = { fastIoFailTimeoutMs: 500, ctrlrLossTimeoutMs: 4_000 };
+    await using subsystem = await attach(policy);
+    const load = new VerifiedLoad(only(subsystem));
+    await load.progress(100);
+    await load.expectClean(5_000);
+    const lost = performance.now();
+    await Promise.all([stop(0, 'SIGKILL'), stop(1, 'SIGKILL')]);
+    const read = () => codeOf(only(subsystem).read(Buffer.alloc(512), { offset: 0 }), 'ok');
+    expect(new Set(await Promise.all([read(), read()]))).toEqual(new Set(['ERR_SPDK_NO_PATH']));
+    const waited = performance.now() - lost;
+    expect(waited).toBeGreaterThan(policy.fastIoFailTimeoutMs - 50);
+    expect(waited).toBeLessThan(policy.fastIoFailTimeoutMs + 2 * crowdedMs);
+    expect(subsystem.paths.map(({ state }) => state)).toEqual(['reconnecting', 'reconnecting']);
+    await start(0);
+    await until(() => isUp(subsystem, 0));
+    expect(await read()).toBe('ok');
+    await until(() => subsystem.paths[1]?.state === 'failed');
+    await stop(0, 'SIGKILL');
+    const begun = performance.now();
+    await until(() => subsystem.paths[0]?.state === 'failed');
+    expect(performance.now() - begun).toBeGreaterThan(policy.ctrlrLossTimeoutMs - crowdedMs);
+    expect(await read()).toBe('ERR_SPDK_NO_PATH');
+  });
+
+  it('one comes back with another disk: it is used as a new namespace once the other one has failed for good', {
+    timeout: 60_000,
+  }, async () => {
+    const other = path.join(folder, 'other-disk');
+    fs.writeFileSync(other, Buffer.alloc(sizeMb << 20));
+    await using subsystem = await attach({ ctrlrLossTimeoutMs: 5_000 });
+    const before = only(subsystem);
+    await before.write(Buffer.alloc(512, 1), { offset: 0 });
+    await stop(1, 'SIGKILL');
+    await until(() => subsystem.paths[1]?.state === 'reconnecting');
+    await start(1, 'PATHS', other, 'other-disk');
+    await until(() => isUp(subsystem, 1));
+    expect(subsystem.namespaces).toEqual([before]);
+    expect(subsystem.pathsOf(before)).toEqual([subsystem.paths[0]]);
+    await stop(0, 'SIGKILL');
+    await until(() => subsystem.paths[0]?.state === 'reconnecting');
+    const waiting = codeOf(before.write(Buffer.alloc(512, 2), { offset: 0 }), 'ok');
+    await until(() => subsystem.paths[0]?.state === 'failed');
+    expect(await waiting).toBe('ERR_SPDK_NAMESPACE_GONE');
+    const after = only(subsystem);
+    expect([after === before, after.uuid === before.uuid]).toEqual([false, false]);
+    await after.write(Buffer.alloc(512, 3), { offset: 0 });
+    await after.flush();
+    expect([fs.readFileSync(backing)[0], fs.readFileSync(other)[0]]).toEqual([1, 3]);
+    await stop(1, 'SIGKILL');
   });
 
   it('a target that has another disk under the NQN is not used', { timeout: 60_000 }, async () => {

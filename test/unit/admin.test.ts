@@ -35,6 +35,7 @@ function make(respond: Respond = counting, maxBytes = 4_096, lpa = 4): Fake {
     admin: (request: NativeAdminRequest) => {
       sent.push(request);
       queueMicrotask(() => request.done(null, 7, responded(request)));
+      return () => {};
     },
   };
   return {
