@@ -12,6 +12,8 @@ export interface FailoverOwner {
   settled(failover: Failover): void;
 }
 
+const none: readonly IoPath[] = [];
+
 /** Which path a request is on, and its attempts so far. */
 export class Failover implements RequestFailover, OrderedWrite<Failover> {
   readonly request: IoRequest;
@@ -19,8 +21,10 @@ export class Failover implements RequestFailover, OrderedWrite<Failover> {
   accepted = false;
   /** Attempts that a path rejected, though it was up. */
   rejections = 0;
-  /** The path that rejected the last attempt, which another one is to carry out if there is one. */
-  rejectedBy: IoPath | undefined = undefined;
+  /** The paths that no longer have the namespace. */
+  absentFrom: readonly IoPath[] = none;
+  /** The paths that are chosen only if there is no other one: these, and the one that rejected the last attempt. */
+  avoided: readonly IoPath[] = none;
   /** Attempts that ended with an ANA status, after which the log was read. */
   anaStatuses = 0;
   /** Repetitions that a controller asked for. */

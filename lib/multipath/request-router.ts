@@ -91,7 +91,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
   /** Sends a request over the path whose turn it is. */
   go(failover: Failover): void {
     const { request } = failover;
-    const chosen = this.#services.selector.choose(failover.rejectedBy);
+    const chosen = this.#services.selector.choose(failover.avoided);
     if (chosen === undefined) {
       this.#wait(request);
       return;
@@ -110,7 +110,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     const verdict = this.#verdict(failover, on, failure);
     if (verdict === 'lost') on.path.suspect();
     if (verdict === 'ana') on.doubt();
-    failover.rejectedBy = verdict === 'rejected' ? on : undefined;
+    failover.avoided = verdict === 'rejected' ? [...failover.absentFrom, on] : failover.absentFrom;
     if (verdict === 'final' || (request.once && !request.unsent && !neverSent(failure))) return false;
     const rejection = this.#services.rejection();
     if (rejection) {
@@ -161,7 +161,8 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     // The path was suspected before and was still connected: the controller itself aborts commands.
     if (verdict === 'lost' && commandStatus(failure) && on.path.falselySuspected) return 'rejected';
     if (verdict === 'absent') {
-      return failover.rejections === 0 && this.#services.selector.hasOther(on) ? 'rejected' : 'final';
+      failover.absentFrom = [...failover.absentFrom, on];
+      return this.#services.selector.hasOther(failover.absentFrom) ? 'rejected' : 'final';
     }
     if (verdict !== 'ana') return verdict;
     // Without an ANA log a change of the state is not reported; with one that contradicts the status, retries would never end.
@@ -175,7 +176,7 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     // A lost path, or one that does not reach the namespace now, is not chosen again before it has changed.
     if (verdict !== 'rejected') return 0;
     if (failover.rejections++ >= maxRejections) return undefined;
-    if (failover.rejections === 1 && this.#services.selector.hasOther(on)) return 0;
+    if (failover.rejections === 1 && this.#services.selector.hasOther([on])) return 0;
     return Math.max(askedMs, firstPauseMs * 2 ** (failover.rejections - 1));
   }
 

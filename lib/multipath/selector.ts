@@ -20,16 +20,17 @@ export class Selector<Path extends IoPath = IoPath> {
 
   /**
    * The path of the next operation; undefined if none is usable.
-   * @param rejectedBy is chosen only if there is no other path
+   * @param avoided are chosen only if there is no other path
    */
-  choose(rejectedBy?: Path): Path | undefined {
+  choose(avoided: readonly Path[] = []): Path | undefined {
     const chosen = this.#choose();
-    return chosen === undefined || chosen !== rejectedBy ? chosen : (this.#other(chosen) ?? chosen);
+    if (avoided.length === 0 || chosen === undefined || !avoided.includes(chosen)) return chosen;
+    return this.#other(avoided) ?? chosen;
   }
 
-  /** Whether an operation that a path rejects can go over another one. */
-  hasOther(than: Path): boolean {
-    return this.#usable.some((path) => path !== than);
+  /** Whether an operation that these paths reject can go over another one. */
+  hasOther(than: readonly Path[]): boolean {
+    return this.#usable.some((path) => !than.includes(path));
   }
 
   /** The paths that operations use now. The first one is that of `active-passive`. */
@@ -48,8 +49,8 @@ export class Selector<Path extends IoPath = IoPath> {
     this.#next = 0;
   }
 
-  #other(chosen: Path): Path | undefined {
-    const isOther = (path: Path) => path !== chosen;
+  #other(avoided: readonly Path[]): Path | undefined {
+    const isOther = (path: Path) => !avoided.includes(path);
     return this.#best.find(isOther) ?? this.#usable.find(isOther);
   }
 

@@ -567,6 +567,27 @@ describe('failover', () => {
     expect(sent(subsystem).reduce((a, b) => a + b) - before).toBe(2);
   });
 
+  it.each(['active-passive', 'active-active'] as const)(
+    'goes over each other path in turn until one has the namespace (%s)',
+    async (policy) => {
+      for (const traddr of ['192.0.2.3', '192.0.2.4']) {
+        const further = simulation.addTarget({ traddr });
+        targets.push(further);
+        subsystems.push(further.addSubsystem(nqn));
+        subsystems.at(-1)?.shareNamespace(disk);
+      }
+      const subsystem = await attach({ policy });
+      const last = subsystem.pathsOf(only(subsystem)).at(-1) as SubsystemPath;
+      const absent = targets.filter(({ traddr }) => traddr !== last.transportId.traddr);
+      for (const one of absent) one.failCommands({ sc: 0x0b, dnr: true, command: 'write' });
+      for (const value of [1, 2, 3, 4]) {
+        await only(subsystem).write(block(value), { offset: 0 });
+        expect(disk.data[0]).toBe(value);
+      }
+      expect(sent(subsystem).reduce((a, b) => a + b)).toBe(7);
+    },
+  );
+
   it('follows a command that SPDK has aborted with its queue pair, whatever it says of a retry', async () => {
     const subsystem = await attach({ policy: 'active-active' });
     for (const one of targets) one.failCommands({ sc: 0x08, dnr: true });
