@@ -12,7 +12,7 @@ const rdma = { trtype: 'RDMA', traddr, trsvcid: '4479' } as const;
 const tcp = { trtype: 'TCP', traddr, trsvcid: '4480' } as const;
 const bytes = [131_072, 16_384] as const;
 
-describePathLimits('one target whose transports have other maximum lengths', async () => {
+describePathLimits('one target whose transports have other maximum lengths', 8, async () => {
   const disk = {
     kind: 'file',
     path: `/dev/${subsystems.disk1.namespaces[0]?.disk}`,

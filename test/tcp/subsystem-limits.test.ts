@@ -15,7 +15,7 @@ const sides = [
 ] as const;
 const memoryMb = 128;
 
-describePathLimits('two targets whose commands have other maximum lengths', async () => {
+describePathLimits('two targets whose commands have other maximum lengths', 50, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-limited-'));
   const backing = path.join(folder, 'disk');
   fs.writeFileSync(backing, Buffer.alloc(32 << 20));
