@@ -12,6 +12,7 @@ import { type ControllerLimits, commonLimits } from './common-limits.js';
 import { identityKey, sameShape } from './identity.js';
 import { IoPath, type IoPathOwner } from './io-path.js';
 import type { PathNamespace } from './namespace-operations.js';
+import { ownersOf } from './owners.js';
 import { RequestRouter } from './request-router.js';
 import { Selector } from './selector.js';
 
@@ -151,7 +152,14 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
         key: this.#key(path, namespace, ids),
       })),
     );
-    const byId = this.#owners(listed);
+    const named = listed.filter(({ namespace, ids }) => identityKey(namespace.id, ids));
+    const byId = ownersOf(
+      named.map(({ key, path, namespace }) => ({
+        ...{ key, path, id: namespace.id },
+        known: this.#entries.has(key),
+        foreign: this.#foreign.has(namespace),
+      })),
+    );
     const byKey = new Map<string, Listed<Path>[]>();
     for (const { key, ...one } of listed) {
       const { namespace, path, ids } = one;
@@ -167,29 +175,6 @@ export class NamespaceDirectory<Path extends ListingPath, Ns extends NamespaceIn
       else byKey.set(key, [one]);
     }
     return byKey;
-  }
-
-  /**
-   * The key that each id belongs to. The earlier one keeps it, except where only paths that are lost still have that: another disk
-   * has taken its place. One that was there beside it before takes its place only when these paths do not come back.
-   */
-  #owners(listed: readonly (Listed<Path> & { readonly key: string })[]): ReadonlyMap<number, string> {
-    const named = listed.filter(({ namespace, ids }) => identityKey(namespace.id, ids));
-    const [connected, beside] = [false, true].map((isForeign) =>
-      named.filter(({ path, namespace }) => path.connected && this.#foreign.has(namespace) === isForeign),
-    ) as [typeof named, typeof named];
-    const known = named.filter(({ key }) => this.#entries.has(key));
-    const inOrder = [
-      ...connected.filter((one) => known.includes(one)),
-      ...connected,
-      ...known.filter(({ path }) => !path.givenUp),
-      ...beside,
-      ...known,
-      ...named,
-    ];
-    const owners = new Map<number, string>();
-    for (const { key, namespace } of inOrder) if (!owners.has(namespace.id)) owners.set(namespace.id, key);
-    return owners;
   }
 
   /**
