@@ -47,13 +47,24 @@ bool mention(const Lines& lines, std::initializer_list<std::string_view> texts) 
   });
 }
 
+/** Whether SPDK itself aborted the Connect command, because its connection ended: "aborted, submission queue deleted". */
+bool connect_was_aborted(const Lines& lines) {
+  return std::ranges::any_of(lines, [](const std::string& line) {
+    return line.ends_with("Connect command completed with error: sct 0, sc 8");
+  });
+}
+
 Reason reason_in(const Lines& lines) {
   if (mention(lines, {"missing DH-HMAC-CHAP key"})) return Reason::key_missing;
   if (mention(lines, {"AUTH_", "DH-HMAC-CHAP", "challenge", "disallowed", "rvalid=0"}))
     return Reason::not_authenticated;
   if (mention(lines, {"SSL", "TLS"})) return Reason::not_encrypted;
-  // Old releases log no status. The target has responded: a lost connection is logged in other words.
-  if (mention(lines, {"Connect command failed"})) return Reason::rejected;
+  // With -ECANCELED the time for the response is over.
+  if (mention(lines, {"Connect command failed, rc -125"})) return Reason::no_response;
+  // Old releases log no status, and log the same when the connection ends.
+  if (mention(lines, {"Connect command failed"})) {
+    return connect_was_aborted(lines) ? Reason::unknown : Reason::rejected;
+  }
   if (mention(lines, {"RDMA connect error -99", "address resolution error"})) return Reason::too_slow;
   if (mention(lines, {"via correct icresp"})) return Reason::no_response;
   if (mention(lines, {"rdma_resolve_addr", "route resolution error", "RDMA connect error", "connect() failed",

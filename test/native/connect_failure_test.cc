@@ -66,6 +66,13 @@ TEST(ConnectFailure, HasNoStatusWhereOldReleasesLogNone) {
   EXPECT_FALSE(failure.status);
 }
 
+TEST(ConnectFailure, TellsARejectedConnectFromOneThatEnded) {
+  const std::string failed = "Connect command failed, rc -5, trtype:TCP adrfam:IPv4";
+  EXPECT_EQ(reason_of({failed, "Connect command completed with error: sct 0, sc 8"}), Reason::unknown);
+  EXPECT_EQ(reason_of({failed, "Connect command completed with error: sct 0, sc 6"}), Reason::rejected);
+  EXPECT_EQ(reason_of({"Connect command failed, rc -125, trtype:TCP"}), Reason::no_response);
+}
+
 TEST(ConnectFailure, TakesNoOtherStatusForARejection) {
   // The commands that SPDK aborts itself have a generic status.
   EXPECT_EQ(reason_of({"ABORTED - SQ DELETION (00/08) qid:0 cid:0"}), Reason::unknown);

@@ -1,10 +1,11 @@
 // DH-HMAC-CHAP and TLS with SPDK's own target, for SPDK v24.05 and later, whose target has both; before, both are rejected.
 
 import { execFileSync } from 'node:child_process';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Controller, type DiscoveryEntry, type Environment, spdkVersion } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import type { SpdkTarget } from '../../scripts/target/spdk-target.js';
@@ -209,6 +210,15 @@ if (release() < 2405) {
       expect(await codeOf(attach(id, { tls: { psk: psk.text } }))).toBe(failed);
     });
 
+    it('is not blamed for a connection that ends later in an attach', async () => {
+      const port = await endAfter(pastTheHandshake);
+      const broken = listenerId({ ...encrypted, trsvcid: String(port) }, nqn);
+      await expect(attach(broken, { tls: { psk: psk.text } })).rejects.toMatchObject({
+        code: 'ERR_SPDK_ATTACH_FAILED',
+        message: expect.stringContaining('closed the connection'),
+      });
+    });
+
     it('has what requires it attached from a log that was read without', async () => {
       const log = await env.discover(listener, { hostNqn });
       const only = { filter: ({ service }: DiscoveryEntry) => service === encrypted.trsvcid };
@@ -222,6 +232,28 @@ if (release() < 2405) {
       expect(await codeOf(attach(encryptedId, {}))).not.toBe('none');
     });
   });
+}
+
+/** So many bytes of a host hold the handshake, the first message and Connect, and some commands more. */
+const pastTheHandshake = 2_500;
+
+/** Listens, passes everything on to the port with TLS, and ends a connection after that many bytes of the host. */
+async function endAfter(bytes: number): Promise<number> {
+  const server = createServer((host) => {
+    const upstream = connect(Number(encrypted.trsvcid), encrypted.traddr);
+    let passed = 0;
+    host.on('data', (data) => {
+      passed += data.length;
+      if (passed > bytes) host.destroy();
+      else upstream.write(data);
+    });
+    upstream.pipe(host);
+    host.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).on('close', () => host.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, encrypted.traddr, resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as { port: number }).port;
 }
 
 /** The command line's `list` of the subsystem. */

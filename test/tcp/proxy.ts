@@ -15,8 +15,8 @@ export interface ProxyOptions {
   readonly targetPort: number;
   /** The address of the proxy and of the target. @default 127.0.0.1 */
   readonly address?: string;
-  /** Gives what is done with the PDUs of a new connection, which comes from an address. */
-  readonly hooks: (source: string) => Hooks;
+  /** Gives what is done with the PDUs of a new connection, which comes from an address, by this socket. */
+  readonly hooks: (source: string, host: Socket) => Hooks;
 }
 
 /** Between initiators and a target, at a port of its own: passes everything on, PDU by PDU. */
@@ -80,7 +80,7 @@ export class PduProxy {
       return;
     }
     const { address, targetPort, hooks } = this.#options;
-    const { fromHost, fromTarget } = hooks(host.remoteAddress ?? '');
+    const { fromHost, fromTarget } = hooks(host.remoteAddress ?? '', host);
     const target = createConnection({ port: targetPort, host: address });
     this.#pass(host, target, (pdu) => {
       const hold = fromHost?.(pdu);

@@ -12,8 +12,9 @@ namespace {
 /** How much of SPDK's log goes into an error's message; all of it goes to the log's listener. */
 constexpr size_t kQuotedLines = 3;
 
-Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
-  using Reason = spdk::ConnectFailure::Reason;
+using Reason = spdk::ConnectFailure::Reason;
+
+Status status_of(const spdk::ConnectFailure& failure) {
   switch (failure.reason) {
     case Reason::rejected: {
       Status status =
@@ -38,12 +39,6 @@ Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
     case Reason::unreachable:
       return Status::failure("ERR_SPDK_UNREACHABLE", "there is no response from the controller's address");
     case Reason::no_response:
-      if (target_has_ended) {
-        return Status::failure("ERR_SPDK_UNREACHABLE",
-                               "the target closed the connection instead of responding to its first message",
-                               ECONNRESET);
-      }
-      [[fallthrough]];
     case Reason::too_slow:
       return Status::failure("ERR_SPDK_UNREACHABLE",
                              "the target did not respond within the time that SPDK allows it",
@@ -58,6 +53,23 @@ Status status_of(const spdk::ConnectFailure& failure, bool target_has_ended) {
   return Status::failure("ERR_SPDK_ATTACH_FAILED", "SPDK could not attach the controller");
 }
 
+/** Whether SPDK may have logged this because the target closed the connection: what it logs then differs between releases. */
+bool may_be_an_end(const spdk::ConnectFailure& failure) {
+  return failure.reason == Reason::unknown || failure.reason == Reason::no_response ||
+         (failure.reason == Reason::rejected && !failure.status);
+}
+
+Status status_of_end(const ConnectSigns& signs) {
+  if (signs.target_responded) {
+    return Status::failure("ERR_SPDK_ATTACH_FAILED",
+                           "the target closed the connection before the controller was initialised",
+                           ECONNRESET);
+  }
+  return Status::failure("ERR_SPDK_UNREACHABLE",
+                         "the target closed the connection instead of responding to its first message",
+                         ECONNRESET);
+}
+
 /** The first lines name the cause; what follows is SPDK cleaning up. */
 std::string beginning_of(const std::vector<std::string>& lines) {
   std::string text;
@@ -68,13 +80,14 @@ std::string beginning_of(const std::vector<std::string>& lines) {
 }  // namespace
 
 Status connect_status(const std::vector<std::string>& log_lines, const std::vector<std::string>& names,
-                      bool target_has_ended, bool encrypted) {
+                      const ConnectSigns& signs) {
   spdk::ConnectFailure failure = spdk::connect_failure(log_lines, names);
   // SPDK logs nothing of the handshake itself; the target only ends the connection.
-  if (encrypted && failure.reason == spdk::ConnectFailure::Reason::unknown) {
-    failure.reason = spdk::ConnectFailure::Reason::not_encrypted;
+  if (signs.encrypted && !signs.target_responded && failure.reason == Reason::unknown) {
+    failure.reason = Reason::not_encrypted;
   }
-  Status status = status_of(failure, target_has_ended);
+  const bool is_end = signs.target_ended && may_be_an_end(failure);
+  Status status = is_end ? status_of_end(signs) : status_of(failure);
   if (!log_lines.empty()) status.message += " (SPDK: " + beginning_of(log_lines) + ")";
   return status;
 }

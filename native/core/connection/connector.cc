@@ -72,9 +72,10 @@ Status connect_failure(const spdk::ConnectionWatch& watch, const LogCollector& l
   }
   // SPDK does not report this, and an address that has just passed the check is not checked again, see check_reachable().
   if (Status opens = check_one_descriptor(); !opens.ok()) return opens;
-  const bool encrypted = request.connect.keys.tls_psk != nullptr;
   return connect_status(log.lines(), {request.transport_id.subnqn, request.connect.host_nqn},
-                        watch.target_has_ended(), encrypted);
+                        {.encrypted = request.connect.keys.tls_psk != nullptr,
+                         .target_responded = watch.target_has_responded(),
+                         .target_ended = watch.target_has_ended()});
 }
 
 }  // namespace

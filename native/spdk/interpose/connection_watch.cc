@@ -127,6 +127,7 @@ ConnectionWatch::~ConnectionWatch() {
 
 ConnectionWatch::Scope::Scope(ConnectionWatch& watch) : watch_(watch) {
   watch_.attempt_disconnected_.store(false, std::memory_order_release);
+  watch_.target_has_responded_.store(false, std::memory_order_release);
   watch_.target_has_ended_.store(false, std::memory_order_release);
   t_watch = &watch;
 }
@@ -152,6 +153,10 @@ void ConnectionWatch::disconnect_established() {
 
 bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify) {
   return connections().notify(this, events, notify);
+}
+
+ConnectionWatch* current_watch() {
+  return t_watch;
 }
 
 CmWaitLimit::CmWaitLimit(std::chrono::milliseconds limit) : before_(t_wait_until) {
@@ -275,8 +280,6 @@ ssize_t __wrap_readv(int descriptor, const iovec* parts, int count) {
     t_empty_reads = 0;
   } else if (error == EAGAIN) {
     wait_for_data(descriptor);
-  } else if (!t_watch->disconnected()) {
-    t_watch->note_end_by_target();
   }
   if (result < 0) errno = error;
   return result;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -68,9 +70,14 @@ class ConnectionWatch {
    */
   [[nodiscard]] bool notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify);
 
+  /** Whether the target has sent anything over TCP in the current or latest attempt: with TLS, after a handshake. */
+  [[nodiscard]] bool target_has_responded() const {
+    return target_has_responded_.load(std::memory_order_acquire);
+  }
   /** Whether the target has ended a TCP connection in the current or latest attempt. */
   [[nodiscard]] bool target_has_ended() const { return target_has_ended_.load(std::memory_order_acquire); }
-  void note_end_by_target() { target_has_ended_.store(true, std::memory_order_release); }
+  /** Notes the result of one read from a socket. */
+  void note_read(ssize_t result);
 
   /** Whether the current or latest attempt was ended by disconnect_attempt(). */
   [[nodiscard]] bool attempt_disconnected() const {
@@ -83,8 +90,12 @@ class ConnectionWatch {
  private:
   std::atomic<bool> attempts_disconnected_{false};
   std::atomic<bool> attempt_disconnected_{false};
+  std::atomic<bool> target_has_responded_{false};
   std::atomic<bool> target_has_ended_{false};
 };
+
+/** The watch whose Scope lives on this thread, if one does. */
+[[nodiscard]] ConnectionWatch* current_watch();
 
 /**
  * While one lives, SPDK waits on this thread no longer than this, in total, for events of the RDMA connection

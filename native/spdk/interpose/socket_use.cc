@@ -1,4 +1,4 @@
-// Wraps (see wrapped.txt) what SPDK does with sockets, and its poll of a queue pair.
+// Wraps (see wrapped.txt) what SPDK does with sockets, and its poll of a queue pair. A watch of the connection learns what was read.
 
 #include "native/spdk/interpose/socket_use.h"
 
@@ -8,7 +8,29 @@
 #include <cerrno>
 #include <utility>
 
+#include "native/spdk/interpose/connection_watch.h"
+
 namespace spdk_nvme::spdk {
+
+void ConnectionWatch::note_read(ssize_t result) {
+  // Newer releases return the error's number.
+  const ssize_t error = result == -1 ? -errno : result;
+  if (result > 0) {
+    target_has_responded_.store(true, std::memory_order_release);
+  } else if (error != -EAGAIN && !disconnected()) {
+    target_has_ended_.store(true, std::memory_order_release);
+  }
+}
+
+namespace {
+
+ssize_t note_read(ssize_t result) {
+  socket_use.reads++;
+  if (ConnectionWatch* const watch = current_watch()) watch->note_read(result);
+  return result;
+}
+
+}  // namespace
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker gives these names.
 
@@ -34,13 +56,11 @@ int __wrap_spdk_sock_flush(spdk_sock* socket) {
 }
 
 ssize_t __wrap_spdk_sock_recv(spdk_sock* socket, void* data, size_t size) {
-  socket_use.reads++;
-  return __real_spdk_sock_recv(socket, data, size);
+  return note_read(__real_spdk_sock_recv(socket, data, size));
 }
 
 ssize_t __wrap_spdk_sock_readv(spdk_sock* socket, iovec* parts, int count) {
-  socket_use.reads++;
-  return __real_spdk_sock_readv(socket, parts, count);
+  return note_read(__real_spdk_sock_readv(socket, parts, count));
 }
 
 int32_t __wrap_nvme_transport_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_t most) {
