@@ -439,10 +439,10 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
     const asked = this.connectedControllers().map((one) =>
       this.#identifyOn(one, structure, commandSet, rest(limits)),
     );
-    const answers = await Promise.allSettled(asked);
-    const pages = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-    // A path that does not answer has no say, unless none does.
-    const failure = answers.find((answer) => answer.status === 'rejected');
+    const results = await Promise.allSettled(asked);
+    const pages = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    // A path that does not respond is left out, unless none of them responds.
+    const failure = results.find((result) => result.status === 'rejected');
     if (failure && pages.length === 0) throw failure.reason;
     return pages;
   }

@@ -3,7 +3,7 @@ export interface Finding {
   readonly check: string;
   readonly level: 'ok' | 'warning' | 'failure';
   readonly text: string;
-  /** The command that mends it or, where only the user can know that, the one that shows more. */
+  /** The command that fixes it. Where only the user can know that, the one that shows more. */
   readonly remedy?: string;
   /** How long it took, if that is of interest. */
   readonly ms?: number;

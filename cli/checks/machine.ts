@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os';
 
 const commandLimitMs = 3_000;
 
-/** What the checks read. Tests give them folders and answers of their own. */
+/** What the checks read. Tests give them folders and results of their own. */
 export class Machine {
   /** Before every path; empty for this machine. */
   readonly root: string;

@@ -49,7 +49,7 @@ export function addGetFeature(program: Command): void {
         const { featureId, namespaceId: nsid, sel } = given;
         const hasData = sel !== supported;
         const dataLength = given.dataLen ?? (hasData ? (dataLengths.get(featureId) ?? 0) : 0);
-        // Over fabrics it has 128 bits, which is to be said.
+        // Over fabrics the host identifier has 128 bits, which the command must request.
         const cdw11 = given.cdw11 ?? (featureId === hostIdentifier ? 1 : 0);
         const cdw = [featureId | (sel << 8), cdw11];
         const result = await admin.send({ opcode: getFeatures, nsid, cdw, dataLength }, limits);

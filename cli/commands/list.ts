@@ -50,7 +50,7 @@ export function addList(program: Command): void {
             process.stderr.write(`spdk-nvme: ${formatTransportId(id)}: ${explain(error)}\n`);
           }
         }
-        // A table without a row would say that there is none.
+        // An empty table would mean that there are no namespaces.
         if (rows.length > 0 || !failed || given.outputFormat === 'json')
           print(given.outputFormat, { Devices: rows }, () => asTable(rows));
         return failed ? 1 : 0;

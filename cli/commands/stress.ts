@@ -19,9 +19,9 @@ import { findings, type StressReport, statusOf } from '../workloads/stress-repor
 import { renderReport } from '../workloads/stress-table.js';
 
 const DEFAULT_LOOPS = 100;
-/** Ample for an emulated processor that others share. */
+/** Enough for an emulated processor that is shared with others. */
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Ample for many controllers: memory that is added during the run would count as a leak. */
+/** Enough for many controllers: memory that is added during the run would count as a leak. */
 const DEFAULT_MEMORY_MB = 256;
 
 /** Options of the loops on any target. */

@@ -36,7 +36,10 @@ export async function writeReports(
   if (errors.length > 0) throw new Failure(errors.map(explain).join('; '));
 }
 
-/** As the write, but a signal that has ended its wait decides the exit status: the user only learns what was not written. */
+/**
+ * Like the write, but if a signal has ended the wait, it decides the exit status, and the user is only told what was
+ * not written.
+ */
 export async function reportedIfStopped(write: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await write;

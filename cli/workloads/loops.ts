@@ -10,8 +10,8 @@ import type { StressOptions } from './stress-options.js';
 /** A target that rejects everything, or a wedged controller, does not get better. */
 const FAILED_LOOPS_IN_A_ROW = 5;
 /**
- * Between two collections: native memory of controllers that are gone waits for V8, which does not know how large it is,
- * and what hundreds of them leave in the C library's heap would pass for growth.
+ * How many loops there are between two garbage collections. V8 does not know how much native memory a detached
+ * controller holds, so it frees it late; hundreds of them would look like growth.
  */
 const LOOPS_A_COLLECTION = 10;
 /** Ctrl-C lets the present loop end if it does so soon. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How late operations are made up for, at least: timers wake up some milliseconds late. */
+/** Operations that are this late are always caught up: timers wake up some milliseconds late. */
 const leastLateMs = 20;
-/** How many of them are made up for at low rates. */
+/** At low rates this many late operations are caught up. */
 const leastLate = 10;
 /** A wait for a low rate checks this often whether the run has ended. */
 const longestWaitMs = 50;

@@ -62,8 +62,8 @@ export interface StressReport {
 }
 
 /**
- * V8's heap and the C library's wander by some MiB before they have found their size; a single controller that is lost
- * with each loop soon takes more than this.
+ * V8's heap and the C library's fluctuate by some MiB before they settle. A leak of one controller in each loop soon
+ * exceeds this.
  */
 const RSS_WANDER_KIB = 16 * 1024;
 

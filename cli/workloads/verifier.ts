@@ -39,7 +39,10 @@ export class Verifier {
     this.#busy = new Uint8Array(units);
   }
 
-  /** A unit with no operation, from this one on in a part of them: what two operations at a time leave cannot be known. */
+  /**
+   * Takes a unit that has no operation, beginning with one of a part of them: two operations on one unit would leave
+   * unknown data.
+   */
   take(first: number, count: number, from: number): number {
     for (let i = 0; i < count; i++) {
       const unit = first + ((from + i) % count);

@@ -30,7 +30,7 @@ export interface DiscoveryEntry {
   readonly service: string;
   readonly subsystemNqn: string;
   readonly portId: number;
-  /** The controller id to request; 65535: the target chooses one; 65534: likewise, and keeps it. */
+  /** The controller id to request. 65535: the target chooses one; 65534: the target chooses one and keeps it. */
   readonly controllerId: number;
   /** The largest admin submission queue. */
   readonly adminQueueEntries: number;

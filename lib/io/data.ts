@@ -1,7 +1,7 @@
 // The caller's data of one operation, and copying parts of it from and to the memory that controllers reach.
 
-// A subclass, or a property of the buffer itself, may say other things of its length and place than are so, and code of
-// the caller's must not get hold of memory that others use too: only the built-in accessors and methods are asked.
+// A subclass, or a property of the buffer itself, may report a wrong length or place, and the caller's code must not
+// get access to memory that others use, too. So only the built-in accessors and methods are called.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 const builtIn = (name: 'buffer' | 'byteOffset' | 'byteLength') =>
   Function.prototype.call.bind(Object.getOwnPropertyDescriptor(typedArray, name)?.get as () => unknown);

@@ -310,7 +310,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
       ({ region, offset } = chunk);
       try {
         if (source) gather(source, request.sent - request.sourceStart, length, region.bytes, offset);
-        // What the controller leaves out must not be what another operation left there.
+        // If the controller transfers less, the rest must not be data of another operation.
         else if (request.raw) region.bytes.fill(0, offset, offset + length);
       } catch (cause) {
         this.#services.bounce.give(chunk);

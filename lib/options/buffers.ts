@@ -64,9 +64,9 @@ export function invalidBuffer(message: string): SpdkError {
 }
 
 /**
- * The bytes of a view, which may be empty, by a plain array of our own: a subclass may say other things of itself than are so.
+ * The bytes of a view, which may be empty, as a plain array of our own, because a subclass may misreport its bytes.
  * @throws {SpdkTypeError} not a view
- * @throws {SpdkError} ERR_SPDK_INVALID_BUFFER for one that has been detached, or that lies
+ * @throws {SpdkError} ERR_SPDK_INVALID_BUFFER for one that has been detached, or that misreports its bytes
  */
 export function plainBytesOf(view: unknown, name: string): Uint8Array {
   if (!ArrayBuffer.isView(view)) {
@@ -74,7 +74,7 @@ export function plainBytesOf(view: unknown, name: string): Uint8Array {
   }
   try {
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    // A view that its memory no longer covers since it shrank says that it is an empty one, but does not let itself be walked.
+    // A view whose memory has shrunk reports a length of 0, but cannot be iterated.
     if (bytes.length === 0 && isTypedArray(view)) Uint8Array.prototype.keys.call(view);
     return bytes;
   } catch {

@@ -39,9 +39,9 @@ export function resolveDetachOptions(options?: unknown): ResolvedDetachOptions {
     'milliseconds',
   );
   if (drainMs > timeoutMs) {
-    const whence = given.has('timeoutMs') ? '' : ', its default';
+    const origin = given.has('timeoutMs') ? '' : ', its default';
     conflict(
-      `drainMs (${drainMs}) must not be above timeoutMs (${timeoutMs}${whence}): it is part of that time`,
+      `drainMs (${drainMs}) must not be above timeoutMs (${timeoutMs}${origin}): it is part of that time`,
     );
   }
   return Object.freeze({ drainMs, timeoutMs });

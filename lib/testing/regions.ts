@@ -4,7 +4,7 @@ import type { NativeRegion } from '../native/contract.js';
 import type { Violations } from './violations.js';
 
 const maxRegions = 65_536;
-/** How far the first ids of two environments, one after the other, are apart. */
+/** The distance between the first ids of one environment and those of the next. */
 const idsApart = 1_000;
 const mebibyte = 1 << 20;
 const dropped = 0x8000_0000;
@@ -26,7 +26,7 @@ export interface RegionUse {
   readonly intoMemory: boolean;
 }
 
-/** native/core/io/dma_memory.h in ordinary memory, which also sees whether it is used when it is not to be. */
+/** native/core/io/dma_memory.h in ordinary memory. It also notices when memory is used that must not be. */
 export class MemoryRegions {
   readonly pins = new Uint32Array(new ArrayBuffer(maxRegions * 4));
   /** The most bytes that are given out. */

@@ -1,4 +1,5 @@
-// What tests may set of targets in memory, each checked like an option: a slip of the pen must not make a test pass.
+// Properties of targets in memory that tests may set. Each value is checked like an option, so that a typing error
+// cannot make a test pass.
 
 import { isSpdkErrorCode } from '../errors/catalogue.js';
 import { SpdkTypeError } from '../errors/spdk-error.js';

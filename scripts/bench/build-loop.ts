@@ -9,7 +9,7 @@ const source = path.join(root, 'native');
 const folder = path.join(buildFolder, 'native');
 const require = createRequire(import.meta.url);
 
-/** Builds attach_loop.c where it is missing or out of date, and says where the program is. */
+/** Builds attach_loop.c if it is missing or out of date, and returns the path of the program. */
 export async function buildLoop(): Promise<string> {
   newLog(LOG);
   removeMovedBuild(folder, source);
@@ -23,7 +23,7 @@ export async function buildLoop(): Promise<string> {
       ],
       { cwd: root, log: LOG },
     );
-  // Configuring asks for SPDK's flags again: another SPDK than last time must not go unnoticed.
+  // Configuring reads SPDK's flags again, so that another SPDK than last time is noticed.
   await cmakeJs('configure');
   await cmakeJs('build', '--target', 'attach_loop');
   return path.join(folder, 'attach_loop');

@@ -33,13 +33,16 @@ import { measureWorkers, workersTable } from './workers/measure.js';
 const RDMA_GUEST = fileURLToPath(new URL('io/rdma.ts', import.meta.url));
 const MEMORY_GUEST = fileURLToPath(new URL('memory/rdma.ts', import.meta.url));
 const GUEST = fileURLToPath(new URL('guest/main.ts', import.meta.url));
-/** The package's default, and a process beside it that wants as much. */
+/** The package's default, and as much for the process that runs beside it. */
 const MEMORY_MB = 256;
 const PROCESSES = 2;
 const HUGEPAGE_MB = 2;
-/** What DPDK takes beyond what it is asked for. */
+/** What DPDK reserves in addition to the requested memory. */
 const SPARE_HUGEPAGES = 32;
-/** 64 controllers of the kernel's target, which announces room for 1024 namespaces in each, and a guest that has it. */
+/**
+ * Enough hugepages for 64 controllers of the kernel's target, which announces room for 1024 namespaces in each, and a
+ * guest with enough memory for them.
+ */
 const MANY_HUGEPAGES = 1024;
 const MANY_GUEST_MB = 4096;
 
@@ -104,7 +107,7 @@ async function measure(plan: AttachDetachPlan): Promise<Measured> {
   }
 }
 
-/** Attach and detach; what goes into the JSON, or nothing when it failed. */
+/** Measures attach and detach. Returns its part of the JSON, or undefined if it failed. */
 async function attachDetach(options: BenchArguments): Promise<object | undefined> {
   const plan = planFor(options, await buildLoop());
   const { status, about, turns } = await measure(plan);
@@ -156,7 +159,7 @@ function measureRdma(rounds: number, seconds: number): Promise<IoRow[]> {
   return inGuest(RDMA_GUEST, [String(rounds), String(seconds)]);
 }
 
-/** What up to 64 controllers cost, over both transports. */
+/** Measures what up to 64 controllers cost, over both transports. */
 async function measureMemory(note: (line: string) => void): Promise<object> {
   const rows: MemoryRow[] = [
     ...(await measureMemoryTcp(note)),

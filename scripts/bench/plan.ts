@@ -1,4 +1,4 @@
-/** What the guest is to measure; the host makes it from its arguments and hands it over as JSON. */
+/** What the guest is to measure. The host makes it from its arguments and passes it as JSON. */
 export interface AttachDetachPlan {
   readonly transportId: string;
   readonly subsystemNqn: string;
@@ -14,15 +14,15 @@ export interface AttachDetachPlan {
   readonly ioQueues: readonly number[];
   /** Cycles of the package and of the C loop, for each number of I/O queues. */
   readonly cycles: number;
-  /** Into how many turns those are divided; the sides take turns, so that both have the same load. */
+  /** The number of turns into which those cycles are divided. The sides take turns, so that both have the same load. */
   readonly rounds: number;
-  /** nvme-cli's cycles, for each number of I/O queues; 0 leaves it out. */
+  /** nvme-cli's cycles, for each number of I/O queues; 0: nvme-cli is not measured. */
   readonly cliCycles: number;
   /** The C loop's program. */
   readonly loop: string;
 }
 
-/** Divides cycles into rounds as evenly as whole numbers go; some may get none. */
+/** Divides cycles into rounds as evenly as possible; some rounds may get none. */
 export function turns(cycles: number, rounds: number): number[] {
   return Array.from({ length: rounds }, (_, round) => {
     const upTo = (count: number) => Math.floor((cycles * count) / rounds);
@@ -30,7 +30,7 @@ export function turns(cycles: number, rounds: number): number[] {
   });
 }
 
-/** How many cycles a plan has in all, for the progress. */
+/** The number of all cycles of a plan, for the progress. */
 export function totalCycles({ ioQueues, cycles, cliCycles }: AttachDetachPlan): number {
   return ioQueues.length * (2 * cycles + cliCycles);
 }

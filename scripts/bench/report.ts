@@ -23,17 +23,17 @@ export interface AttachDetachReport {
   readonly ioQueues: number;
   readonly binding: SideReport;
   readonly native: SideReport;
-  /** Null when it was left out. */
+  /** Null if it was not measured. */
   readonly nvmeCli: CliReport | null;
   /** The package's p50 divided by the C loop's. */
   readonly ratio: { readonly attach: number; readonly detach: number; readonly both: number };
-  /** The ratio of attach and detach together in each round: how far chance moves it. */
+  /** The ratio of attach and detach together in each round, which shows how much it varies by chance. */
   readonly roundRatios: readonly number[];
   /** Cycles that ended in an error, of all sides. */
   readonly failed: number;
 }
 
-/** What the sides are called on the screen. */
+/** The names of the sides in tables. */
 export const SIDE_NAMES: Readonly<Record<SideName, string>> = {
   binding: 'package',
   native: 'C loop',
@@ -42,7 +42,7 @@ export const SIDE_NAMES: Readonly<Record<SideName, string>> = {
 
 const both = ({ attachMs, detachMs }: Cycle): number => attachMs + detachMs;
 
-/** The p50 of attach and detach together; none for a turn in which nothing succeeded. */
+/** The p50 of attach and detach together; undefined for a turn in which nothing succeeded. */
 export function turnP50({ cycles }: Turn): number | undefined {
   return cycles.length === 0 ? undefined : percentileOfSamples(cycles.map(both), 0.5);
 }
@@ -93,7 +93,7 @@ function cliReport(turns: readonly Turn[]): CliReport {
   return { cycles, connectMs: attachMs, disconnectMs: detachMs };
 }
 
-/** Rounds in which one of the two has nothing to show are left out. */
+/** Rounds in which one of the two did not succeed once are left out. */
 function roundRatios(binding: readonly Turn[], native: readonly Turn[]): number[] {
   return binding.flatMap((turn) => {
     const mine = turnP50(turn);
@@ -110,8 +110,8 @@ export function attachDetachJson(about: About, cycles: number, turns: readonly T
 }
 
 /**
- * The file of `--json`: as every report it has `schema` and `environment`, of this machine; `conditions` are those of the
- * fabric. There are no `findings`: a benchmark judges nothing.
+ * The file of `--json`. Like every report it has `schema` and `environment`, of this machine; `conditions` are those of
+ * the fabric. It has no `findings`, because a benchmark only measures.
  */
 export function benchReport(environment: Surroundings, measured: object): object {
   return { schema: 1, environment, ...measured };

@@ -1,5 +1,5 @@
-// Statistics of samples that are all kept. The command line counts millions of values in a histogram, which rounds them by up
-// to 0.8 %; here are few samples, and ratios that differ by less.
+// Statistics of samples that are all kept. The command line counts millions of values in a histogram, which rounds them
+// by up to 0.8 %. Here there are few samples, and ratios that differ by less.
 
 /** The percentile of a share of the samples: the nearest rank, so always one of the samples. */
 export function percentileOfSamples(samples: readonly number[], share: number): number {

@@ -1,4 +1,4 @@
-// Where the time of an attach and a detach goes: the package's steps beside those of the C loop that do the same.
+// Where the time of an attach and a detach goes: the package's steps beside the same steps of the C loop.
 
 import { attachLabels, detachLabels } from '../../cli/engine/measure/phases.js';
 import { median, rounded } from './statistics.js';

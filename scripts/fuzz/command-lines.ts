@@ -1,5 +1,5 @@
-// Random words on the command line: accepted, or rejected with one line that gives the reason. What the parser takes is run, to
-// see what the verb itself says: in memory, where there is no target.
+// Random words on the command line: each line is either accepted, or rejected with one line that gives the reason.
+// Accepted lines are run in memory, without a target, to check what the verb itself reports.
 
 import dns from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -17,14 +17,14 @@ import { makeProgram, type Output, run } from '../../cli/program.js';
 import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
 import { simulate } from '../../lib/testing/index.js';
 
-/** A line that rejects words: what is wrong, and an example. */
+/** The line with which words are rejected: what is wrong, and an example. */
 export const rejectionLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
 
-/** What no output may show. */
+/** What no output may contain. */
 const key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const silent: Output = { writeOut: () => {}, writeErr: () => {} };
 
-/** The command line whose verbs do no more than look at their target's options. */
+/** A command line whose verbs only check the options that name their target. */
 export function idle(output: Output): { program: Command; ran: string[] } {
   const program = makeProgram(output);
   const ran: string[] = [];
@@ -37,7 +37,7 @@ export function idle(output: Output): { program: Command; ran: string[] } {
   return { program, ran };
 }
 
-/** What a verb does first with a target's options; they are right or rejected, or the verb's result is wrong. */
+/** What a verb does first with the options of its target. Without an error, they must be usable. */
 function lookAtTarget(verb: Command): void {
   if (!verb.options.some(({ long }) => long === '--traddr')) return;
   const given = verb.opts<TargetOptions>();
@@ -59,7 +59,7 @@ function lookAtTarget(verb: Command): void {
   }
 }
 
-/** The address of every host name here. */
+/** The address that every host name resolves to here. */
 function addressOf(hostTraddr = ''): string {
   return isIP(hostTraddr) === 6 ? '2001:db8::9' : '192.0.2.9';
 }
@@ -83,7 +83,7 @@ const word = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('--report=package.json/x', '--json=a\0b', '--report=/') },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...flags), fc.string()).map((pair) => pair.join('=')) },
 );
-/** Whole targets, since words by chance seldom name one. */
+/** Complete targets, because random words seldom name one. */
 const target = fc
   .record(
     {
@@ -104,7 +104,7 @@ const target = fc
   )
   .map((options) => Object.entries(options).flat());
 
-/** Right words of a verb, with those options that it does not work without. */
+/** Valid words of a verb, with the options that it requires. */
 const exampleWords = (verb: string) => exampleOf(verb).split(' ').slice(2);
 
 /** The words of a command line of this verb. */
@@ -116,7 +116,7 @@ export function commandLineOf(name: string): fc.Arbitrary<string[]> {
     { weight: 3, arbitrary: fc.constant(exampleWords(name)) },
   );
   const value = fc.oneof(fc.nat().map(String), fc.constantFrom(...values));
-  // Each is an option of the verb, with a value more often than without.
+  // Each is an option of the verb, usually with a value.
   const option = fc
     .tuple(fc.constantFrom(...own), fc.option(value, { freq: 3 }))
     .map(([flag, given]) => (given === null ? [flag] : [flag, given]));
@@ -165,7 +165,7 @@ function asTyped([verb = '', ...others]: readonly string[]): string[] {
 
 /** The verbs that do not begin with a target: they build, look at this machine or at other processes. */
 const withoutTarget: ReadonlySet<string> = new Set(['doctor', 'build', 'stress', 'advisories', 'top']);
-/** What verbs say that have looked for their target. */
+/** What verbs report that have looked for their target. */
 const nobodyThere = /^(spdk-nvme: [^\n]*ERR_SPDK_(UNREACHABLE|NO_RDMA_DEVICE): [^\n]+\n)+$/;
 
 function checkEnd(status: number, said: string): void {

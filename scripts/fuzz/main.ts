@@ -1,4 +1,4 @@
-// `npm run fuzz`: any values into the parsers and option checks, and into every function of the native addon.
+// `npm run fuzz`: passes arbitrary values to the parsers and option checks, and to every function of the native addon.
 import { Command } from 'commander';
 import { integer } from '../../cli/engine/options/numbers.js';
 import { addSeedOption, parse } from '../arguments.js';

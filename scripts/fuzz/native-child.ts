@@ -1,5 +1,5 @@
-// Calls every function of the native addon with any values, for a time, in a process of its own: a crash ends it.
-// Takes a ChildTask as JSON. The call under way is always in the file that the task names.
+// Calls every function of the native addon with arbitrary values for some time, in a process of its own, because a
+// crash ends it. Takes a ChildTask as JSON. The file that the task names always contains the current call.
 import { openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isSpdkErrorCode } from '../../lib/errors/catalogue.js';
@@ -21,7 +21,7 @@ let calls = 0;
 let rejected = 0;
 let attached = 0;
 
-/** Objects that methods are called on. Some are what they seem; some were only constructed; some are foreign. */
+/** The objects on which methods are called: real ones, ones that were only constructed, and others. */
 interface Things {
   environment: NativeEnvironment;
   controllers: NativeController[];
@@ -52,7 +52,7 @@ const noKeys = {
   ...{ dhchapDigests: 0, dhchapGroups: 0 },
 };
 
-/** Attaches to the target, if it can be had: something else may be detaching the same controller. */
+/** Attaches to the target, if possible: the same controller may be being detached. */
 async function attach(things: Things): Promise<void> {
   const id = random.pick(task.transportIds);
   let controller: NativeController | null = null;
@@ -72,7 +72,7 @@ async function attach(things: Things): Promise<void> {
       discovery: false,
       attached: resolve,
     });
-    // Added immediately: calls while it is being attached have to be safe too.
+    // Added immediately, because calls during the attach have to be safe, too.
     if (controller) things.controllers.push(controller);
   });
   if (failure?.code === 'ERR_SPDK_ENV_CLOSED') {
@@ -86,7 +86,7 @@ async function attach(things: Things): Promise<void> {
     return;
   }
   if (!controller || failure) {
-    // The same controller is there already: it goes, so that it can come again.
+    // The same controller is attached already: it is detached, so that it can be attached again.
     if (things.controllers.length > 0)
       random.pick(things.controllers).detach({
         drainMs: random.below(20),
@@ -104,7 +104,7 @@ function note(what: string): void {
   writeSync(journal, `${calls} ${what}`.slice(0, journalBytes - 1).padEnd(journalBytes), 0);
 }
 
-/** Makes one call. What it throws must be an error, and one of the package must have a code of the catalogue. */
+/** Makes one call. It may throw only errors, and an error of the package must have a code of the catalogue. */
 function call(receiver: object, name: string, args: unknown[], object: object): void {
   calls += 1;
   note(`${receiver.constructor?.name}.${name} on ${object.constructor?.name}, ${args.length} arguments`);
@@ -118,7 +118,7 @@ function call(receiver: object, name: string, args: unknown[], object: object): 
   }
 }
 
-/** Words at random into a ring, and a tail at random: native code must not believe them. */
+/** Writes random words into a ring and publishes a random tail: native code must not rely on them. */
 function scribble(queuePair: NativeQueuePair): void {
   const words = new Uint32Array(queuePair.memory());
   for (let i = 0; i < 64; i++) {
@@ -159,7 +159,7 @@ function step(things: Things): void {
   );
   let receiver = object;
   if (random.below(10) === 0) {
-    // A wrong receiver: made by JavaScript, of another class, or nothing of the kind.
+    // A wrong receiver: an object of JavaScript, of another class, or no object.
     receiver = random.pick<() => object>([
       () => new (object.constructor as new (...values: unknown[]) => object)(...args),
       () => random.pick(kinds) as object,
@@ -167,7 +167,7 @@ function step(things: Things): void {
       () => ({}),
     ])();
   }
-  // A close that goes through ends this environment: rarely, so that something is there to call.
+  // A close that succeeds ends this environment. It is rare, so that there is something to call.
   if (name === 'close' && random.below(50) !== 0) return;
   call(object, name, args, receiver);
 }

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What the child does. */
+/** The task of the child. */
 export interface ChildTask {
   readonly seconds: number;
   readonly seed: number;
@@ -18,16 +18,16 @@ export interface ChildTask {
 
 export interface NativeOutcome {
   readonly calls: number;
-  /** Calls that threw an error, as almost all should. */
+  /** Calls that threw an error, which nearly all should. */
   readonly rejected: number;
-  /** Controllers that were there to be called. */
+  /** Controllers that were attached and could be called. */
   readonly attached: number;
 }
 
-/** The end of a process that ends itself, and of SPDK in it. */
+/** How long a process may take to end, with SPDK in it. */
 const endLimitMs = 30_000;
 
-/** Runs the child; throws when it crashed, hung or met an error that it should not have. */
+/** Runs the child. Throws if it crashed, hung, or got an error that it should not have. */
 export async function fuzzNative(
   seconds: number,
   seed: number,

@@ -19,11 +19,14 @@ import { anyValue, misspellings, optionsWith } from './values.js';
 /** Something that must hold for every input. */
 export interface Property {
   readonly name: string;
-  /** Throws for an input that it does not hold for. */
+  /** Throws for an input that violates it. */
   check(parameters: fc.Parameters<[unknown]>): void | Promise<void>;
 }
 
-/** A limit of processor time, since other programs use the processor too. Parsing takes it in proportion to the input, which is short. */
+/**
+ * A limit of processor time, because other programs use the processor, too. Parsing takes time in proportion to the
+ * input, which is short.
+ */
 const slowMs = 500;
 const longestMessage = 2_000;
 
@@ -47,7 +50,7 @@ const fieldValues = {
   subnqn: nqn,
 };
 
-/** Words of a transport id in any order, some twice, with one character or another between. */
+/** Words of a transport id in any order, some of them twice, with various separators. */
 const words = fc
   .array(
     fc
@@ -124,7 +127,7 @@ const partValues = {
 const batchValues = { ...partValues, bufferOffset: fc.nat(20), tag: fc.nat(), namespace: anyValue };
 const disk = { bytes: 32_768, blockSize: 512 };
 
-/** What a call gives; undefined when it rejects its input with an error of this package that is fit to be read. */
+/** The result of a call; undefined if it rejects its input with a readable error of this package. */
 function accepted<Result>(call: () => Result): Result | undefined {
   const begun = process.cpuUsage();
   const result = outcome(call);
@@ -147,7 +150,7 @@ function outcome<Result>(call: () => Result): Result | undefined {
   }
 }
 
-/** What was accepted is frozen, and accepted again as it is. */
+/** An accepted result is frozen, and is accepted again unchanged. */
 function holds<Input, Result extends object>(
   name: string,
   inputs: fc.Arbitrary<Input>,
@@ -168,7 +171,7 @@ function holds<Input, Result extends object>(
   };
 }
 
-/** Input is rejected with a code or accepted; `check` throws for a result that makes no sense. */
+/** Input is accepted, or rejected with a code; `check` throws for a result that makes no sense. */
 function rejects<Input, Result>(
   name: string,
   inputs: fc.Arbitrary<Input>,
@@ -253,7 +256,7 @@ export const properties: readonly Property[] = [
   }),
 ];
 
-/** Checks every property for a share of the time; throws what fast-check says of the first that does not hold. */
+/** Checks every property for a part of the time. Throws fast-check's report of the first that is violated. */
 export async function fuzzParsers(
   seconds: number,
   seed: number,

@@ -4,7 +4,7 @@ import { startSpdkTarget } from '../target/spdk-target.js';
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
 const nqns = [0, 1, 2].map((i) => `nqn.2026-11.dev.spdk-nvme:fuzz${i}`);
 
-/** SPDK's target on this host's loopback, for controllers that are really there while they are called. */
+/** SPDK's target on this host's loopback, so that calls reach controllers that are really attached. */
 export async function startFuzzTarget(): Promise<{ transportIds: string[]; stop(): Promise<void> }> {
   const target = await startSpdkTarget({
     listener,

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 
-/** Numbers at the edges of what options allow, and what only looks like a number. */
+/** Numbers at the limits of options, and values that only look like numbers. */
 const edges = [
   ...[0, -0, 1, -1, 2, 63, 64, 65, 999, 1_000, 1_024, 65_535, 65_536, 32_768, 100_000, 1_048_576],
   ...[2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53, 0.5, 1e300, Number.NaN],
@@ -57,7 +57,7 @@ export const anyValue: fc.Arbitrary<unknown> = fc.oneof(
   hostile,
 );
 
-/** An options object: keys that are known, misspelt or not known, each with a good value or any. */
+/** An options object. Its keys are known, misspelt or unknown; each has a good value or an arbitrary one. */
 export function optionsWith(good: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<unknown> {
   const fields = Object.entries(good).map(([key, arbitrary]) => [
     key,
@@ -75,7 +75,7 @@ export function optionsWith(good: Readonly<Record<string, fc.Arbitrary<unknown>>
   );
 }
 
-/** A text with a letter changed, lost or doubled somewhere. */
+/** A text in which one letter was changed, removed or doubled. */
 export function misspellings(text: string): fc.Arbitrary<string> {
   return fc
     .tuple(fc.nat(text.length), fc.string({ unit: 'binary', maxLength: 2 }), fc.nat(2))

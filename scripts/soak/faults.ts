@@ -14,7 +14,7 @@ import type { Random } from '../testing/random.js';
 import { type Fault, type FaultKind, nextFault } from './plan.js';
 import { nqnOf } from './targets.js';
 
-/** Inflicts a fault on the kernel's target, and returns the function that ends it. */
+/** Causes a fault at the kernel's target, and returns the function that ends it. */
 function inflict({ kind, client }: Fault): () => void {
   const nqn = nqnOf(client);
   switch (kind) {
@@ -35,7 +35,7 @@ function inflict({ kind, client }: Fault): () => void {
   }
 }
 
-/** Disturbs the target until the signal fires; everything is as it was when the promise settles. */
+/** Disturbs the target until the signal fires. When the promise settles, the target is as it was before. */
 export async function disturb(
   random: Random,
   clients: number,

@@ -13,7 +13,7 @@ import type { StarvationSince } from './process-watch.js';
 import { type OperationCounts, type OperationName, operationNames, type SoakColumn } from './report.js';
 
 const maxMessages = 10;
-/** Threads that spin share their processors: each of them waits for half of the time when nothing is wrong. */
+/** Threads that spin share their processors, so each of them waits for half of the time even when nothing is wrong. */
 const starving = 0.8;
 
 /** What is counted by time: operations that succeeded and that failed, phases, and resident memory in MiB. */
@@ -26,7 +26,7 @@ const timelineOf: Readonly<Record<SoakColumn, Merge>> = {
   ...phaseColumns,
 };
 
-/** Counts what became of operations. `loops` and `failed` are for the progress that people see. */
+/** Counts the results of operations. `loops` and `failed` are for the progress that is shown. */
 export class Findings {
   readonly operations = Object.fromEntries(
     operationNames.map((name) => [name, { succeeded: 0, failed: {} }]),
@@ -43,7 +43,7 @@ export class Findings {
   bytesVerified = 0;
   mismatches = 0;
   hangs = 0;
-  /** Operations that took more than their time while a process hardly ran, and the longest time in which it did not. */
+  /** Operations that timed out while a process hardly ran, and the longest time in which it did not. */
   readonly starved = { operations: 0, longestMs: 0 };
   #reported = 0;
   readonly #report: (line: string) => void;
@@ -123,7 +123,7 @@ export class Findings {
     }
   }
 
-  /** Whether a process hardly ran in the time of an operation: then that explains its timeout. */
+  /** Whether a process hardly ran during an operation, which explains its timeout. */
   #isStarved(begun: number): boolean {
     const ms = this.#starvationSince?.(begun).starvedMs ?? 0;
     if (ms < starving * (performance.now() - begun)) return false;
@@ -147,7 +147,7 @@ export class Findings {
     this.events.add(`fault: ${kind}`);
   }
 
-  /** Adds a line that is no finding of its own, and may explain one. */
+  /** Adds a line that is not a finding, but may explain one. */
   note(line: string): void {
     this.events.add(line);
     this.#report(line);

@@ -1,16 +1,17 @@
-/** A piece of the disk whose content is known by the number of the write that made it. */
+/** A part of the disk. Its content follows from the number of the write that made it. */
 export const partBytes = 4_096;
 export const partsPerArea = 128;
 
 const wordBytes = 4;
 
 /**
- * What a controller's area of the disk must contain. A write that did not succeed may have happened, or happen while
- * its controller is attached still: its part is left alone until then, and afterwards may have one content or another.
+ * The expected content of a controller's area of the disk. A write that did not succeed may have been carried out, or
+ * may be while its controller is still attached. Its part is not used until the detach, and may have either content
+ * afterwards.
  */
 export class Ledger {
   readonly #area: number;
-  /** By part: the writes that may have been its last. 0 stands for whatever was there before. */
+  /** For each part, the writes of which one may be the last. 0 stands for the content before the run. */
   readonly #possible: Set<number>[] = Array.from({ length: partsPerArea }, () => new Set([0]));
   readonly #busy = new Set<number>();
   readonly #uncertain = new Set<number>();
@@ -21,7 +22,7 @@ export class Ledger {
     this.#area = area;
   }
 
-  /** Takes a part for an operation, from a place on; undefined when all are taken. */
+  /** Takes a free part for an operation, searching from a place on; undefined if all are taken. */
   take(from: number): number | undefined {
     for (let i = 0; i < partsPerArea; i++) {
       const part = (from + i) % partsPerArea;
@@ -45,7 +46,7 @@ export class Ledger {
     this.#busy.delete(part);
   }
 
-  /** Notes that a write failed or was cancelled: it may have happened, or happen yet. */
+  /** Notes that a write failed or was cancelled: it may have been carried out, or may be later. */
   mayHaveWritten(part: number, write: number): void {
     this.#possible[part]?.add(write);
     this.#busy.delete(part);
@@ -57,12 +58,12 @@ export class Ledger {
     this.#busy.delete(part);
   }
 
-  /** Notes that the controller is gone, and with it everything that could still write. */
+  /** Notes that the controller is detached, so that none of its writes can be carried out any more. */
   detached(): void {
     this.#uncertain.clear();
   }
 
-  /** What is wrong with what was read of a part; undefined if nothing. From then on the content is certain. */
+  /** Compares what was read of a part: returns what is wrong, or undefined. From then on its content is known. */
   check(part: number, bytes: Buffer): string | undefined {
     const possible = this.#possible[part] ?? new Set();
     const write = bytes.readUInt32LE(2 * wordBytes);
@@ -70,7 +71,7 @@ export class Ledger {
       this.#possible[part] = new Set([write]);
       return undefined;
     }
-    // What was there before may be anything, a write of an earlier run too.
+    // The content before the run may be anything, also a write of an earlier run.
     if (possible.has(0)) return undefined;
     const found = this.#is(bytes, part, write) ? `write ${write}` : 'nothing that was written whole';
     return `part ${part} of area ${this.#area} has ${found} instead of ${[...possible].join(' or ')}`;
@@ -83,7 +84,7 @@ export class Ledger {
   }
 }
 
-/** Fills a part. Every word depends on area, part, write and place, so that no block can pass for another. */
+/** Fills a part. Each word depends on area, part, write and place, so that no block can be mistaken for another. */
 function fill(bytes: Buffer, area: number, part: number, write: number): void {
   bytes.writeUInt32LE(area, 0);
   bytes.writeUInt32LE(part, wordBytes);

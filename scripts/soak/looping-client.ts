@@ -8,7 +8,7 @@ import type { Ledger } from './ledger.js';
 import { PartIo, watchdogMs } from './part-io.js';
 
 const resetTimeoutMs = 5_000;
-/** Ample for an emulated processor that others share; what takes longer is held to hang. */
+/** Enough for an emulated processor that is shared with others; what takes longer counts as a hang. */
 export const detachTimeoutMs = 10_000;
 
 /** What a client works with; the number is that of its subsystem and of its area of the disk. */
@@ -44,12 +44,12 @@ export abstract class LoopingClient<Target extends Attached, Step extends string
   /** Attaches; undefined when the attach failed. */
   protected abstract attach(): Promise<Target | undefined>;
   protected abstract nextStep(): Step | 'pause' | 'detach';
-  /** Takes a step; what does not have to end before the next one is added to `pending`. */
+  /** Takes a step. Operations that may overlap the next step are added to `pending`. */
   protected abstract take(step: Step, target: Target, pending: Promise<unknown>[]): Promise<void> | void;
   /** Called when a detach begins. */
   protected detaching(): void {}
 
-  /** Works until the signal fires, or until a detach did not return. */
+  /** Works until the signal fires, or until a detach has hung. */
   async work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const target = await this.attach();
@@ -64,7 +64,7 @@ export abstract class LoopingClient<Target extends Attached, Step extends string
     for (let step = this.nextStep(); step !== 'detach' && !signal.aborted; step = this.nextStep()) {
       if (step === 'pause') await sleep(this.random.below(200));
       else await this.take(step as Step, target, pending);
-      // In the other cases the next step comes while these are under way.
+      // Otherwise the next step is taken while these are outstanding.
       if (this.random.below(3) > 0) await Promise.all(pending.splice(0));
     }
     this.detaching();

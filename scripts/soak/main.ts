@@ -1,4 +1,4 @@
-// `npm run soak`: works with controllers at random on the fabric while the target is disturbed, and reports.
+// `npm run soak`: uses controllers at random on the fabric while the target is disturbed, and reports.
 
 import { progressView } from '../../cli/engine/terminal/progress.js';
 import { exitWith, launch } from '../launch.js';

@@ -62,7 +62,7 @@ export class PartIo {
   async #write(disk: NamespaceOperations, part: number, isExpected: Expectation): Promise<void> {
     const { write, bytes } = this.#ledger.content(part);
     const done = this.#submit('write', () => disk.write(bytes, this.#limits(part)), isExpected);
-    // The data is that of the call.
+    // The data is that of the time of the call.
     bytes.fill(0xdd);
     if (await done) this.#ledger.wrote(part, write);
     else this.#ledger.mayHaveWritten(part, write);
@@ -88,7 +88,7 @@ export class PartIo {
     const limitMs = ioTimeoutMs + watchdogMs;
     const begun = performance.now();
     const expects = isExpected && ((code: string) => isExpected(code, begun));
-    // Called in a function of its own: a rejected call may throw immediately.
+    // Called in a function of its own, because a call that is rejected may throw immediately.
     const outcome = this.#findings.watch(name, limitMs, (async () => operation())(), expects);
     return (await outcome) !== undefined;
   }

@@ -5,10 +5,10 @@ import { nextPathStep, type PathStep, subsystemOptions } from './path-plan.js';
 import type { PathTarget } from './path-target.js';
 import { isExpected } from './plan.js';
 
-/** Codes that operations may only end with while there is no path. */
+/** Codes with which operations may only end while there is no path. */
 const pathlessCodes = ['ERR_SPDK_NO_PATH', 'ERR_SPDK_TIMEOUT', 'ERR_SPDK_NAMESPACE_GONE'];
 const stoppingCodes = ['ERR_SPDK_DETACHING', 'ERR_SPDK_CONTROLLER_DETACHED'];
-/** An operation that began before was without a path for a part of its time. */
+/** How long a time without a path still explains errors: an operation may have begun during it. */
 const memoryMs = 10_000;
 
 /** One user of one subsystem over two ports, which also adds and removes paths. */
@@ -67,7 +67,7 @@ export class PathClient extends LoopingClient<Subsystem, PathStep> {
     this.#target.endsConnections();
   }
 
-  /** Whether an error is expected: while a path is usable no operation fails, but by its signal. */
+  /** Whether an error is expected. While a path is usable, an operation fails only by its signal. */
   #expects(subsystem: Subsystem, code: string, begun: number): boolean {
     if (code === 'ERR_SPDK_ABORTED') return true;
     if (this.#detaching && stoppingCodes.includes(code)) return true;
@@ -79,7 +79,7 @@ export class PathClient extends LoopingClient<Subsystem, PathStep> {
 
   async #remove(subsystem: Subsystem): Promise<void> {
     const up = subsystem.paths.filter(({ state }) => state === 'up');
-    // The other one may be lost at any moment, too: then operations are without a path.
+    // The other path may be lost at any moment, too; then operations have no path.
     if (up.length < 2) return;
     const path = this.random.pick(up);
     this.#target.endsConnections();

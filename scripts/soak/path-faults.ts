@@ -3,7 +3,7 @@ import type { Random } from '../testing/random.js';
 import { nextPathFault, type PathFaultKind } from './path-plan.js';
 import type { PathTarget } from './path-target.js';
 
-/** Disturbs paths until the signal fires; everything is as it was when the promise settles. */
+/** Disturbs paths until the signal fires. When the promise settles, everything is as it was before. */
 export async function disturbPaths(
   target: PathTarget,
   random: Random,

@@ -10,7 +10,7 @@ export const pathFaultKinds = [
   'path-withdrawn',
   /** The subsystem is taken off both ports. */
   'both-withdrawn',
-  /** The ANA state of all namespaces at the port is another one. */
+  /** The ANA state of all namespaces at the port changes. */
   'ana-non-optimized',
   'ana-inaccessible',
   'ana-change',

@@ -10,9 +10,11 @@ export interface PathTarget {
   processes(): readonly WatchedProcess[];
   /** The transport ids of both paths. */
   ids(client: number): string[];
-  /** Notes that a client ends connections: a target that hangs may carry out later what it had received over them. */
+  /**
+   * Notes that a client ends connections. A target that hangs may later carry out commands that it received over them.
+   */
   endsConnections(): void;
-  /** Inflicts a fault. Returns the function that ends it. */
+  /** Causes a fault. Returns the function that ends it. */
   inflict(fault: PathFault): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }

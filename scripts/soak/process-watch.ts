@@ -12,7 +12,10 @@ export interface WatchedProcess {
 
 /** What kept processes from running since an operation began. */
 export interface Starvation {
-  /** How long a thread of this process was ready to run and did not, all of it did not run, or another process did not. */
+  /**
+   * The longest of three times: a thread of this process was ready and did not run, the whole process did not run, or
+   * another process did not run.
+   */
   readonly starvedMs: number;
   /** The same as a text, for people. */
   readonly text: string;
@@ -25,14 +28,14 @@ const everyMs = 500;
 /** An event loop that does not turn for this long is reported with its stack. */
 const stuckMs = 15_000;
 const beatMs = 20;
-/** How long looks are kept: longer than any operation that is asked about. */
+/** How long observations are kept: longer than any operation takes. */
 const keptMs = 30_000;
 const self = 'this process';
 
-/** What was seen at one time. */
+/** One observation. */
 interface Look {
   readonly atMs: number;
-  /** How late the event loop was since the look before, and at most the thread that only sleeps. */
+  /** The largest delays since the last observation: of the event loop, and of the thread that only sleeps. */
   readonly loopLateMs: number;
   readonly sleeperLateMs: number;
   readonly readings: ReadonlyMap<string, Reading>;
@@ -80,7 +83,7 @@ export class ProcessWatch {
     const states = [...names].map((name) => {
       const readings = looks.flatMap((look) => look.readings.get(name) ?? []);
       const [ranMs, waitMs] = [maxRunMs(readings), maxWaitedMs(readings)];
-      // A process that was killed or started meanwhile has lost its connections, after which nothing is to wait for it.
+      // A process that was killed or started in between has lost its connections, so no operation waits for it.
       const isWhole = readings.length === looks.length && readings.at(-1)?.threads.size !== 0;
       if (name === self) stoodMs.push(waitMs);
       else if (isWhole) stoodMs.push(performance.now() - (looks[0] as Look).atMs - ranMs);

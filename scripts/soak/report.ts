@@ -38,9 +38,9 @@ export interface SoakReport {
   readonly operations: Readonly<Record<OperationName, OperationCounts>>;
   readonly faults: Readonly<Partial<Record<FaultKind | PathFaultKind, number>>>;
   readonly bytesVerified: number;
-  /** Reads that gave something else than was written. */
+  /** Reads that returned other data than was written. */
   readonly mismatches: number;
-  /** Operations that did not end by their deadline, and detaches that SPDK did not return from. */
+  /** Operations that did not end by their deadline, and detaches during which SPDK did not return. */
   readonly hangs: number;
   /** Timeouts of operations during which a process hardly ran, starved or stopped, and the longest such time. */
   readonly starved: { readonly operations: number; readonly longestMs: number };
@@ -61,8 +61,8 @@ export interface SoakReport {
 }
 
 /**
- * Thousands of buffers a minute make V8's heap and the C library's wander further than the stress script's loops do.
- * Seen: 16 MiB after one minute, 28 after two; whether it levels off after that was not seen yet.
+ * With thousands of buffers a minute, V8's heap and the C library's fluctuate more than in the stress script. Seen: 16
+ * MiB after one minute, 28 after two. Whether this levels off later is not known.
  */
 const rssWanderKiB = 32 * 1024;
 
@@ -89,7 +89,7 @@ export function findings(report: SoakReport): string[] {
   }
   if (controllersRetained) lines.push(`${controllersRetained} of the detached Controller objects still held`);
   if (rssGrowthKiB > rssWanderKiB) lines.push(`resident memory grew by ${rssGrowthKiB} KiB`);
-  // A run in which nothing worked has shown nothing.
+  // A run in which no operation succeeded shows nothing.
   if (!report.interrupted && (cycles === 0 || operations.read.succeeded === 0))
     lines.push('nothing was done');
   return lines;

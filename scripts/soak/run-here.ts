@@ -13,7 +13,8 @@ export async function runHere(
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
-    // A process group of its own: Ctrl-C must not end its targets before it has ended, and none may outlive it when it hangs.
+    // It gets a process group of its own: Ctrl-C must not end its targets before the command has ended, and if the
+    // command hangs, none of them may outlive it.
     detached: true,
   });
   // The worker ends in its own time.

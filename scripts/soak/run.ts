@@ -23,7 +23,7 @@ import { tcpPaths } from './tcp-paths.js';
 
 const warmUpMs = 4_000;
 const closeLimitMs = 10_000;
-/** An operation may take that long to end once it is time to stop; see client.ts. */
+/** How long an operation may still take when the run ends; see client.ts. */
 const stoppedLimitMs = 3_000;
 
 /** Runs the soak and reports. */
@@ -33,7 +33,7 @@ export async function runSoak(
   send: (message: Message<SoakReport>) => void,
 ): Promise<SoakReport> {
   let paths: PathTarget | undefined;
-  // Before anything is counted: it has a thread.
+  // Created before anything is counted, because it has a thread.
   const watch = new ProcessWatch(() => paths?.processes() ?? []);
   const starvationSince: StarvationSince = (begunMs) => watch.since(begunMs);
   const findings = new Findings((text) => send({ type: 'note', text }), starvationSince);
@@ -106,7 +106,10 @@ async function inEnvironment(
   }
 }
 
-/** Runs all clients and the faults, for a time or until a signal; the target is as it was afterwards. */
+/**
+ * Runs all clients and the faults until the time is over or a signal arrives. Afterwards the target is as it was
+ * before.
+ */
 async function soak(
   environment: Environment,
   { seed, controllers }: SoakOptions,

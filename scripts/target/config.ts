@@ -24,7 +24,7 @@ export interface TargetSubsystem {
         readonly kind: 'malloc';
         readonly sizeMb: number;
         readonly blockSize: number;
-        /** The most that it transfers; commands beyond that wait in the target. */
+        /** The most that it transfers at a time; further commands wait in the target. */
         readonly maxMbPerSecond?: number | undefined;
       }
     /** A file of the host. */
@@ -113,7 +113,10 @@ export function targetConfig(
   });
 }
 
-/** Identifiers that each start of a target has: to hosts it is then the same namespace. Later SPDK creates random ones each time. */
+/**
+ * Identifiers that are the same at each start of a target, so that hosts see the same namespace. Newer SPDK creates
+ * random ones each time.
+ */
 function namespaceIds(identity: string): { uuid: string; nguid: string } {
   const digits = createHash('sha1').update(identity).digest('hex').slice(0, 32);
   return { uuid: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), nguid: digits.toUpperCase() };

@@ -143,7 +143,7 @@ export function refer(from: FabricPort, to: FabricPort): () => void {
 /** Closes a port, which ends all its connections, also those that are being made, and opens it again. */
 export function reopen(port: FabricPort): void {
   const subsystems = readdirSync(`${nvmet}/ports/${port.id}/subsystems`);
-  // The last one that goes closes the port.
+  // Removing the last subsystem closes the port.
   for (const nqn of subsystems) withdraw(nqn, port);
   for (const nqn of subsystems) allow(nqn, port);
 }

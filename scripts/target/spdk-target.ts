@@ -16,7 +16,7 @@ export interface SpdkTargetOptions extends TransportLimits {
   /** The core of its only reactor, which spins. */
   readonly core?: number | undefined;
   readonly memoryMb?: number | undefined;
-  /** Whether the stack of a crash is wanted, which takes gdb and the room for a core file. */
+  /** Whether to find the stack of a crash, which needs gdb and room for a core file. */
   readonly wantsStack?: boolean | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface SpdkTarget {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Its hugepage memory, whatever it is configured with: up to v22.05, and later. */
+/** The hugepage memory that it takes with any configuration: up to v22.05, and later. */
 const hugepageMb = { before: 448, since: 640 };
 const startLimitMs = 60_000;
 const stopLimitMs = 10_000;
@@ -50,7 +50,7 @@ const crashSignals: readonly (string | undefined)[] = ['SIGABRT', 'SIGBUS', 'SIG
 /** How much of its output is printed after a crash. */
 const lastLines = 40;
 
-/** The start of the last target that began to start. */
+/** When the latest target is ready: the next one waits for that. */
 let starting: Promise<unknown> = Promise.resolve();
 
 /**
@@ -89,7 +89,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   };
 }
 
-/** What a target has on this machine, which is removed when it has ended. */
+/** What a target leaves on this machine; it is removed when the target has ended. */
 interface Workspace {
   readonly folder: string;
   readonly hugetlbfs: Hugetlbfs;
@@ -175,7 +175,7 @@ async function stackIn(folder: string, program: string): Promise<string | undefi
   const args = ['-batch', '-ex', 'bt', program, path.join(folder, core)];
   const { stdout = '' } = await execa('gdb', args, { reject: false });
   const frames = stdout.split('\n').filter((line) => line.startsWith('#'));
-  // gdb shows the innermost one by itself, too.
+  // gdb prints the innermost frame a second time.
   return frames.slice(frames.findLastIndex((line) => line.startsWith('#0 '))).join('\n');
 }
 
@@ -201,7 +201,7 @@ function callRpc(socketPath: string, method: string, params: Record<string, unkn
   });
 }
 
-/** Allows several targets on one core: from v22.09 on the first one locks it against the others. */
+/** Allows several targets on one core, which from v22.09 on the first one locks. */
 async function coreLocksOption(program: string): Promise<string[]> {
   const { stdout } = await execa(program, ['--help'], { reject: false });
   const option = '--disable-cpumask-locks';

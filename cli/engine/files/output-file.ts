@@ -107,7 +107,7 @@ class OutputFile implements Output {
  */
 function copyOwnership(path: string, { uid, gid, mode }: Stats): void {
   const sameGroup = succeeds(() => chownSync(path, uid, gid)) || succeeds(() => chownSync(path, -1, gid));
-  // What the group of the other file may do is nothing for another group.
+  // The permissions of the other file's group are not given to another group.
   succeeds(() => chmodSync(path, mode & (sameGroup ? 0o777 : 0o707)));
 }
 

@@ -21,7 +21,7 @@ export function table(
 ): string {
   const all = new Table({ head: [...head], colAligns: [...align], style: tableStyle });
   for (const row of rows) all.push([...row]);
-  // A terminal that does not tell its width has none.
+  // A terminal that does not report its width is treated as unlimited.
   const columns = (stream.isTTY && stream.columns) || Number.POSITIVE_INFINITY;
   if (rows.length === 0 || all.width <= columns) return all.toString();
   const list = (row: Row) => listing(Object.fromEntries(listed.map((title, at) => [title, row[at]])));

@@ -3,7 +3,7 @@ import type { Cycle } from '../messages.js';
 import type { AttachDetachPlan } from '../plan.js';
 import { repeat, type Side } from './side.js';
 
-/** The package, as a user calls it: from the call to the settled promise. */
+/** The package as a user calls it, measured from the call until the promise has settled. */
 export async function bindingSide(plan: AttachDetachPlan): Promise<Side> {
   const environment = await Environment.init({ name: 'bench', memoryMb: plan.memoryMb });
   const { hostNqn, hostId, queueDepth, keepAliveMs } = plan;
@@ -33,7 +33,7 @@ export async function bindingSide(plan: AttachDetachPlan): Promise<Side> {
   };
 }
 
-/** What the reports do not have is time in JavaScript, and on the way from one thread to another. */
+/** The rest of the time is spent in JavaScript and in passing work between threads. */
 function cycleOf(attachMs: number, detachMs: number, attach: AttachReport, detach: DetachReport): Cycle {
   const { totalMs: attachedIn, ...attachSteps } = attach;
   const { drainMs, disconnectMs, lingerMs, destroyMs, totalMs: detachedIn } = detach;

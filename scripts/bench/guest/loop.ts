@@ -16,7 +16,7 @@ export async function loopSide(plan: AttachDetachPlan): Promise<{ side: Side; sp
     for (;;) {
       const { value, done } = await lines.next();
       if (done) throw new Error(`The C loop has ended (${child.exitCode ?? child.signalCode})`);
-      // DPDK talks on stdout too while it starts.
+      // While DPDK starts, it writes to stdout, too.
       if (value.startsWith('{')) return JSON.parse(value);
     }
   }

@@ -1,4 +1,4 @@
-// Measures inside the fabric. Its argument is the plan; what it finds goes to stdout as messages.ts says.
+// Measures inside the fabric. Its argument is the plan; it writes its results to stdout as messages (messages.ts).
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,9 +9,9 @@ import { loopSide } from './loop.js';
 import { nvmeCliSide } from './nvme-cli.js';
 import type { Side } from './side.js';
 
-/** Not counted: the first connects load code and fill caches on both ends. */
+/** These do not count: the first connects load code and fill caches at both ends. */
 const WARM_UP_CYCLES = 3;
-/** Between turns, for what the target and the kernel's initiator still clean up behind a disconnect. */
+/** The pause between turns, in which the target and the kernel's initiator clean up after a disconnect. */
 const SETTLE_MS = 300;
 
 function send(message: Message): void {

@@ -1,8 +1,8 @@
-// What the ways to attach and detach have in common.
+// What all ways to attach and detach have in common.
 
 import type { Cycle, SideName } from '../messages.js';
 
-/** One way to attach and detach. Idle, and without the processor, until it is asked for cycles. */
+/** One way to attach and detach. It is idle, and uses no processor time, until it is asked for cycles. */
 export interface Side {
   readonly name: SideName;
   run(ioQueues: number, cycles: number): Promise<Outcome>;
@@ -14,7 +14,7 @@ export interface Outcome {
   readonly failed: number;
 }
 
-/** Does cycles one after the other; one that fails is counted, and reported on stderr. */
+/** Runs cycles one after the other. One that fails is counted and reported on stderr. */
 export async function repeat(cycles: number, once: () => Promise<Cycle>): Promise<Outcome> {
   const done: Cycle[] = [];
   let failed = 0;

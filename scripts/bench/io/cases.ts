@@ -39,7 +39,7 @@ export const apis: readonly IoApi[] = [
   { api: 'promise', polling: 'threads' },
 ];
 
-/** What one run came to. */
+/** The results of one run. */
 export interface IoResult {
   readonly iops: number;
   readonly p50Us: number;

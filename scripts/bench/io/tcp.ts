@@ -6,7 +6,7 @@ import { type IoRow, measureIo } from './measure.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4480' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:null';
-/** perf, or the package, and room to spare. */
+/** Enough for perf or the package. */
 const clientMb = 320;
 
 /** I/O over TCP on the host's loopback, with SPDK's own target over a null device on a core of its own. */

@@ -1,14 +1,14 @@
 // The cases of the section on memory, and what follows from their results.
 
-/** What one process came to; sizes are what its controllers added. */
+/** The results of one process. Sizes are what its controllers added. */
 export interface MemoryResult {
   readonly residentBytes: number;
   /** Used memory of DPDK, which is in hugepages. */
   readonly usedBytes: number;
-  /** All that DPDK had taken from the machine's hugepages in the end. */
+  /** What DPDK had reserved of the machine's hugepages at the end. */
   readonly heapBytes: number;
   readonly attachMs: number;
-  /** The time in which all were detached at the same time. */
+  /** How long it took to detach all of them at the same time. */
   readonly detachMs: number;
 }
 
@@ -22,7 +22,10 @@ export interface MemoryRow extends MemoryCase, MemoryResult {
   readonly transport: 'tcp' | 'rdma';
 }
 
-/** How many controllers cost how much; with more queues, what a queue costs; all attached together, what that saves. */
+/**
+ * The cases show what a controller costs, what a further queue costs, and what is saved when all are attached at the
+ * same time.
+ */
 export const memoryCases: readonly MemoryCase[] = [
   { controllers: 1, ioQueues: 1, together: false },
   { controllers: 16, ioQueues: 1, together: false },
@@ -33,7 +36,10 @@ export const memoryCases: readonly MemoryCase[] = [
 
 export const maxControllers = 64;
 
-/** What the rows of one transport say, in bytes; `linear`: many controllers cost no more each than some do. */
+/**
+ * What follows from the rows of one transport, in bytes. `linear`: with many controllers, each costs no more than with
+ * few.
+ */
 export interface MemorySummary {
   readonly transport: MemoryRow['transport'];
   readonly usedPerController: number;

@@ -5,7 +5,7 @@ import type { MemoryRequest } from './worker.js';
 
 const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
 
-/** Each case in a process of its own, so that none inherits what another has left. */
+/** Each case runs in a process of its own, so that it does not inherit what an earlier case has left. */
 export async function measureMemory(
   transport: MemoryRow['transport'],
   transportIds: readonly string[],

@@ -40,7 +40,7 @@ export function memoryTable(rows: readonly MemoryRow[]): string {
   return table.toString();
 }
 
-/** What the numbers mean, in a sentence for each transport. */
+/** What the numbers mean: one sentence for each transport. */
 export function memoryVerdict(summary: MemorySummary): string {
   const { transport, growth, attachMs } = summary;
   return (

@@ -7,7 +7,7 @@ import { measureMemory } from './measure.js';
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4481' } as const;
 const nqnOf = (i: number) => `nqn.2026-11.dev.spdk-nvme:memory${i}`;
 const targetMb = 512;
-/** The memory that 64 controllers take, and as much again. */
+/** Twice the memory that 64 controllers take. */
 const clientMb = 512;
 
 /** Controllers of as many subsystems of SPDK's own target, on the host's loopback. */

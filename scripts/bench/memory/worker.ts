@@ -1,4 +1,4 @@
-// What controllers cost, in a process of its own: `worker.ts REQUEST_JSON` prints one line of JSON.
+// Measures what controllers cost, in a process of its own: `worker.ts REQUEST_JSON` prints one line of JSON.
 
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { Environment } from '../../../lib/index.js';
 import type { MemoryResult } from './cases.js';
 
 export interface MemoryRequest {
-  /** A controller for each. */
+  /** One controller is attached for each. */
   readonly transportIds: readonly string[];
   readonly ioQueues: number;
   /** Whether all are attached at the same time, or one after the other. */
@@ -14,10 +14,10 @@ export interface MemoryRequest {
 }
 
 const timeoutMs = 300_000;
-/** The time in which threads and timers come to rest. */
+/** How long threads and timers take to become idle. */
 const restMs = 150;
 
-/** Resident memory, which hugepages are no part of, and what DPDK has taken and given out of those. */
+/** Resident memory, which does not include hugepages, and what DPDK has reserved and used of hugepages. */
 async function measure(env: Environment): Promise<Pick<MemoryResult, 'residentBytes' | 'usedBytes'>> {
   for (let i = 0; i < 3; i++) {
     await sleep(restMs);
@@ -31,7 +31,7 @@ async function measure(env: Environment): Promise<Pick<MemoryResult, 'residentBy
 async function run({ transportIds, ioQueues, together }: MemoryRequest): Promise<MemoryResult> {
   const env = await Environment.init({ pollers: 1 });
   const attach = (id: string) => env.attach(id, { ioQueues, timeoutMs });
-  // The first controllers of a process load code and make what is kept for all.
+  // The first controllers of a process load code, and create what all controllers share.
   const [first = ''] = transportIds;
   for (let i = 0; i < 8; i++) await (await attach(first)).detach({ timeoutMs });
   const before = await measure(env);

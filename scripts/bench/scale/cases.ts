@@ -12,7 +12,7 @@ export interface ScaleResult {
   readonly threads: number;
   readonly ownThreads: number;
   readonly descriptors: number;
-  /** While the controllers are idle: the part of one core, and the sleeps that the package's threads began. */
+  /** While the controllers are idle: the share of one core, and how often the package's threads began to sleep. */
   readonly idlePercent: number;
   readonly wakeUpsPerSecond: number;
   /** The number of 4 KiB reads that are outstanding on each controller. */

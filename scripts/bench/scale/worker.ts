@@ -1,4 +1,5 @@
-// What many controllers cost and do, in a process of its own: `worker.ts REQUEST_JSON` prints one line of JSON.
+// Measures what many controllers cost and achieve, in a process of its own: `worker.ts REQUEST_JSON` prints one line of
+// JSON.
 
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +8,7 @@ import { outstandingReads, type ScaleResult } from './cases.js';
 import { threadCounts } from './threads.js';
 
 export interface ScaleRequest {
-  /** A controller for each. */
+  /** One controller is attached for each. */
   readonly transportIds: readonly string[];
   readonly polling: PollingMode;
   readonly memoryMb: number;
@@ -17,7 +18,7 @@ export interface ScaleRequest {
 
 const timeoutMs = 300_000;
 const blockBytes = 4096;
-/** The time in which threads and timers come to rest. */
+/** How long threads and timers take to become idle. */
 const restMs = 1_000;
 
 function residentBytes(): number {
@@ -66,7 +67,7 @@ async function run(request: ScaleRequest): Promise<ScaleResult> {
   const { transportIds, polling, memoryMb, idleSeconds, ioSeconds } = request;
   const env = await Environment.init({ memoryMb });
   const attach = (id: string) => env.attach(id, { ioQueues: 1, polling, timeoutMs });
-  // The first controller of a process loads code and makes what is kept for all.
+  // The first controller of a process loads code, and creates what all controllers share.
   const [first = ''] = transportIds;
   await (await attach(first)).detach();
   const before = { resident: residentBytes(), hugepages: env.stats().memory.usedBytes };

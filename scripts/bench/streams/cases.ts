@@ -58,7 +58,7 @@ const asFile = (file: NamespaceFile): Access => ({
   writeStream: () => file.createWriteStream(),
 });
 
-/** Moves piece after piece, each lane with a memory of its own. */
+/** Moves piece after piece. Each lane has memory of its own. */
 async function inLanes(bytes: number, memory: (lane: number) => Uint8Array, move: Move): Promise<undefined> {
   let next = 0;
   const lane = async (_: unknown, index: number) => {
@@ -77,7 +77,7 @@ async function inDmaMemory({ env, bytes }: Fixture, move: Move): Promise<undefin
   for (const lane of lanes) lane.release();
 }
 
-/** Ordinary memory, whose page faults are before all cases. */
+/** Ordinary memory. Its page faults happen before all cases. */
 const ordinary = Array.from({ length: depth }, () => Buffer.alloc(pieceBytes, 1));
 
 const inOrdinaryMemory = ({ bytes }: Fixture, move: Move) =>
@@ -85,7 +85,7 @@ const inOrdinaryMemory = ({ bytes }: Fixture, move: Move) =>
 
 const drop = () => new Writable({ write: (_chunk, _encoding, callback) => callback() });
 
-/** The ordinary memory over and over, in chunks. */
+/** The chunks are the same ordinary memory, again and again. */
 function source(bytes: number, chunkBytes: number): Readable {
   function* chunks() {
     for (let at = 0; at < bytes; at += chunkBytes) {
@@ -114,7 +114,10 @@ async function inLoop(chunks: AsyncIterable<Buffer>): Promise<number> {
   return read;
 }
 
-/** What node:fs takes for the same chunks. The file is all hole, in memory: nothing is read from a disk. */
+/**
+ * How long node:fs takes for the same chunks. The file is one hole in a file system in memory, so nothing is read from
+ * a disk.
+ */
 async function outOfFile({ bytes }: Fixture): Promise<number> {
   const folder = await fs.promises.mkdtemp('/dev/shm/spdk-nvme-bench-');
   try {

@@ -1,4 +1,4 @@
-// All cases once, in a process of its own: `process.ts REQUEST_JSON` prints a line of JSON.
+// Runs all cases once, in a process of its own: `process.ts REQUEST_JSON` prints one line of JSON.
 import { Environment } from '../../../lib/index.js';
 import { streamCases } from './cases.js';
 
@@ -7,7 +7,7 @@ export interface StreamRequest {
   readonly polling: 'threads' | 'inline' | 'adaptive';
   /** What each case moves. */
   readonly bytes: number;
-  /** The case that begins, so that each round begins with another one. */
+  /** The first case. It differs from round to round. */
   readonly first: number;
   /** Names of cases; absent: all. */
   readonly only?: readonly string[] | undefined;
@@ -30,7 +30,7 @@ const results: StreamResult[] = [];
 const cases = streamCases.filter(({ name }) => request.only?.includes(name) ?? true);
 for (let i = 0; i < cases.length; i++) {
   const { name, run } = cases[(i + first) % cases.length] as (typeof cases)[number];
-  // Code is compiled and memory taken before it counts.
+  // Before anything is measured, so that code is compiled and memory allocated.
   await run({ env, namespace, bytes: bytes / 16 });
   const before = process.cpuUsage();
   const begun = performance.now();

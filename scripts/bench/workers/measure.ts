@@ -1,4 +1,5 @@
-// What several worker threads, each with an environment of its own, cost and reach, over TCP on the host's loopback.
+// Measures what several worker threads, each with an environment of its own, cost and achieve, over TCP on the host's
+// loopback.
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';

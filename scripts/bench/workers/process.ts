@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Reading } from './reader.js';
 
-/** What one process of workers did. */
+/** The results of one process with several workers. */
 export interface WorkersResult {
   readonly reads: number;
   readonly seconds: number;
@@ -11,7 +11,7 @@ export interface WorkersResult {
   readonly cpuSeconds: number;
 }
 
-/** A worker does not have the loader of TypeScript that this process was started with. */
+/** A worker does not inherit the TypeScript loader of this process. */
 const loadReader = `
   import('${import.meta.resolve('tsx/esm/api')}').then(({ register }) => {
     register();

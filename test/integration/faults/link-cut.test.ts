@@ -7,7 +7,7 @@ import { type FabricSubsystem, farPort } from '../../../scripts/fabric/topology.
 import { reopen } from '../../../scripts/target/kernel-target.js';
 import { detachLeftovers, ids, open, subsystems } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
-import { cutWire, farIdOf, layWire, mendWire, unplugWire } from '../support/link.js';
+import { cutWire, farIdOf, layWire, restoreWire, unplugWire } from '../support/link.js';
 import { Bystander, Load } from '../support/load.js';
 import { expectNothingHeld, expectNothingHeldHere } from '../support/rdma.js';
 import { eventually, timed, within } from '../support/timing.js';
@@ -30,7 +30,7 @@ beforeEach(async () => {
   bystander = new Bystander(await env.attach(ids.disk0));
 });
 afterEach(async () => {
-  await mendWire();
+  await restoreWire();
   await detachLeftovers(env);
 });
 afterAll(() => env.close());
@@ -51,7 +51,7 @@ async function expectCleanDetach(controller: Controller, load: Load): Promise<vo
   await within(limits.detach, controller.detach());
   await load.expectAllEnd(limits.response);
   await bystander.expectUndisturbed(limits.stall);
-  await mendWire();
+  await restoreWire();
   await detachLeftovers(env);
   await expectNothingHeld(targetForgets);
 }
@@ -68,7 +68,7 @@ describe('a link that is cut under load and repaired', () => {
     await load.progress(32);
     await cuts[how]();
     await sleep(ms);
-    await mendWire();
+    await restoreWire();
     const { ok } = load;
     const decided = await eventually(
       limits.noticed,
@@ -109,7 +109,7 @@ describe('a link that is cut for good', () => {
     });
     await Promise.all(detached);
     await bystander.expectUndisturbed(limits.stall);
-    await mendWire();
+    await restoreWire();
     await detachLeftovers(env);
     await expectNothingHeld(targetForgets);
   });
@@ -134,7 +134,7 @@ describe('a link that is cut for good', () => {
       await sleep(part * whole);
       await cutWire();
       await within(limits.detach, detached);
-      await mendWire();
+      await restoreWire();
     }
     await bystander.expectUndisturbed(limits.stall);
     await detachLeftovers(env);
@@ -162,7 +162,7 @@ describe('a link that is cut while a controller is attached', () => {
       expect(expected).toContain(outcome.code);
       expect(ms).toBeLessThan(timeoutMs + limits.response);
       if (outcome.controller) await within(limits.detach, outcome.controller.detach());
-      await mendWire();
+      await restoreWire();
     }
     await bystander.expectUndisturbed(limits.stall);
     await detachLeftovers(env);

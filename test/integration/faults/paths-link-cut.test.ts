@@ -8,7 +8,7 @@ import { farPort, ports, subsystems, transportId } from '../../../scripts/fabric
 import { addSubsystem } from '../../../scripts/target/kernel-target.js';
 import { detachLeftovers, open } from '../support/fabric.js';
 import { limits } from '../support/limits.js';
-import { cutWire, layWire, mendWire } from '../support/link.js';
+import { cutWire, layWire, restoreWire } from '../support/link.js';
 import { eventually, within } from '../support/timing.js';
 import { VerifiedLoad } from '../support/verified-load.js';
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
   env = await open();
 });
 afterEach(async () => {
-  await mendWire();
+  await restoreWire();
   await load?.stop();
   await subsystem?.detach();
   await detachLeftovers(env);
@@ -75,7 +75,7 @@ it.each<[Omit<SubsystemPathOptions, 'id'>, number]>([
   expect(load.longestGapMs).toBeLessThan(noticedMs + margin.second + margin.emulated);
   // The path must have been lost: otherwise the cut went unnoticed.
   expect(load.longestGapMs).toBeGreaterThan(noticedMs / 2);
-  await mendWire();
+  await restoreWire();
   expect(await eventually(limits.noticed, allUp)).toBe(true);
   await load.progress(100);
   await load.expectClean(5_000);

@@ -34,7 +34,7 @@ export async function unplugWire(): Promise<void> {
 }
 
 /** Restores the link. */
-export async function mendWire(): Promise<void> {
+export async function restoreWire(): Promise<void> {
   const rules = await run('ip', ['rule', 'show', 'pref', String(pref)]);
   for (const end of ends) {
     if (rules.includes(end)) await run('ip', ['rule', 'del', 'pref', String(pref), 'iif', end]);
