@@ -65,7 +65,7 @@ it.each(['threads', 'inline', 'adaptive'] as const)(
   },
 );
 
-it('each comes back as who it is: the target lets one in again, and the other not', async () => {
+it('each reconnects as the same host: the target accepts one of them, and rejects the other', async () => {
   const [a, b] = await Promise.all([attach({ hostNqn: alice }), attach({ hostNqn: bob })]);
   admitOnly(nqn, [bob]);
   await works(a, 1);

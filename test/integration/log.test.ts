@@ -46,7 +46,7 @@ describe('the log event', () => {
     for (const level of noticed) expect(['error', 'warn', 'notice']).toContain(level);
   });
 
-  it('comes to nobody after the environment was closed', async () => {
+  it('is not reported after the environment was closed', async () => {
     const lines = await linesOf('debug');
     const { length } = lines;
     expect(length).toBeGreaterThan(0);

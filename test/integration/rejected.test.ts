@@ -20,7 +20,7 @@ it('a host that gives no NQN is rejected, where the target has a list', async ()
 });
 
 describe('nothing responds', () => {
-  it('at an address that nobody owns', async () => {
+  it('at an address that no machine has', async () => {
     await rejection('ERR_SPDK_UNREACHABLE', limits.unreachable, env.attach(unreachable()));
   });
 

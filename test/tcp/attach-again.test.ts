@@ -10,7 +10,7 @@ const local = localTarget({
   subsystems: [{ nqn, serial: 'AGAIN', disk: { kind: 'null', sizeMb: 16, blockSize: 512 } }],
 });
 
-it('right after an attach that was given up, at whatever moment', async () => {
+it('immediately after an attach that was cancelled, at any moment', async () => {
   const outcomes = new Set<string>();
   for (let ms = 0; ms < 40; ms += 2) {
     const first = codeOf(local.env.attach(local.id(nqn), { signal: AbortSignal.timeout(ms) }));

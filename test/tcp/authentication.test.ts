@@ -121,7 +121,7 @@ if (release() < 2405) {
       }
     });
 
-    it('is not given up for a target that does not ask for it, if the controller is to prove who it is', async () => {
+    it('is required of a target that does not ask for it, if the controller has to prove who it is', async () => {
       await admit({});
       const keys = { key: host.text, controllerKey: controllerKey.text, groups };
       expect(await codeOf(attach(id, { dhchap: keys }))).toBe(failed);

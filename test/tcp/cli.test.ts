@@ -133,7 +133,7 @@ describe('looking', () => {
     await noConnections();
   });
 
-  it('discover --watch shows what is new, and ends when nobody reads it any more', async () => {
+  it('discover --watch prints changes, and ends when its output has no reader any more', async () => {
     const child = spawn(process.execPath, [main, 'discover', ...target, '--watch'], { stdio: 'pipe' });
     const ended = once(child, 'exit');
     let printed = '';

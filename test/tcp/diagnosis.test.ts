@@ -70,7 +70,7 @@ describe('the history of a controller', () => {
 });
 
 describe('a log line', () => {
-  it('names the subsystem that is being attached, and is nobody else’s', async () => {
+  it('names the subsystem that is being attached, and no other', async () => {
     const other = await env.attach(id(nqn));
     const reported: LogLine[] = [];
     other.on('log', (line) => reported.push(line));

@@ -143,7 +143,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('I/O that is held, pol
     expect(await codeOf(ns.write(new Uint8Array(512), { offset: 1 << 20 }))).toBe('none');
   });
 
-  it('is not sent when it is given up before there is room for it', async () => {
+  it('is not sent if it is cancelled before there is room for it', async () => {
     const ns = await attach({ queueDepth: 2 });
     const size = 512;
     const base = 2 << 20;

@@ -206,7 +206,7 @@ describe('one subsystem', () => {
     expect(seenOf(alice)).toHaveLength(6);
   });
 
-  it('comes back as the host that it was lost as', async () => {
+  it('reconnects as the same host', async () => {
     const policy = { ctrlrLossTimeoutMs: 10_000, reconnectDelayMs: 100 };
     const controllers = await Promise.all(
       [alice, bob].map((nqn) => attach({ hostNqn: nqn, ...policy }, nqns.closed)),

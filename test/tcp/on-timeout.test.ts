@@ -53,7 +53,7 @@ async function attach(
 const read = (ns: Namespace) => ns.read(Buffer.alloc(bytes), { offset: 0 });
 
 describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (polling) => {
-  it('a write that is given up lands later by default', async () => {
+  it('a write that timed out is carried out later by default', async () => {
     const { ns } = await attach(slow, { polling });
     await ns.write(newer, { offset: 0 });
     const filling = ns.write(filler, { offset: fillerAt });

@@ -1,4 +1,4 @@
-// Write Zeroes and Deallocate keep to the limits that a controller says for them. v20.07 says none: a proxy has it answer another
+// Write Zeroes and Deallocate keep to the limits that a controller reports for them. v20.07 reports none: a proxy has it complete another
 // Identify, and puts the limits into its answer.
 
 import { afterEach, beforeEach, expect, it } from 'vitest';

@@ -38,7 +38,7 @@ const cli = (...words: string[]) =>
   execa(process.execPath, [main, ...words], { reject: false, env, timeout: 60_000 });
 
 describe('top', () => {
-  it('says that there is nobody to look at, and rejects what it does not know', async () => {
+  it('reports that no process exports its statistics, and rejects unknown arguments', async () => {
     expect(await cli('top')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('exportStats()') });
     expect(await cli('top', '/nowhere')).toMatchObject({
       exitCode: 1,

@@ -135,7 +135,7 @@ describe('reset()', () => {
     ]);
   });
 
-  it('that nobody waits for any more is joined by the next call', async () => {
+  it('that no call waits for any more is shared by the next call', async () => {
     fixture.target.connectMs = 1_500;
     const states: string[] = [];
     controller.on('resetting', () => states.push('resetting'));

@@ -63,7 +63,7 @@ it('a name that does not exist is reported in one line', async () => {
   });
 });
 
-it('a resolver that does not respond is given up after --timeout', async () => {
+it('a resolver that does not respond fails the verb after --timeout', async () => {
   vi.spyOn(dns, 'lookup').mockReturnValue(new Promise(() => {}) as never);
   const { status, stderr } = await list('-a', 'slow.example', '--timeout', '50');
   expect(status).toBe(1);

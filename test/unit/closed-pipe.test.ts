@@ -25,11 +25,11 @@ it('a script that has started something ends it first', async () => {
   expect(await unread(`exec 9>&3; ${command}`)).toBe('141ended ');
 });
 
-it('the command line keeps its status when nobody reads its diagnostics', async () => {
+it('the command line keeps its status when its diagnostics have no reader', async () => {
   expect(await unread('sleep 0.2; node --import tsx cli/main.ts list --nonsense')).toBe('2');
 });
 
-it("lines of log: 'stderr' that nobody reads do not end the program", async () => {
+it("lines of log: 'stderr' without a reader do not end the program", async () => {
   const program = `
     import { LogRelay } from './lib/diagnostics/log.ts';
     const relay = new LogRelay('stderr');

@@ -151,7 +151,7 @@ describe('writers of one block', () => {
     expect(memory.data[9 * 30 + 699]).toBe(9);
   });
 
-  it('do not wait for one that was given up', async () => {
+  it('do not wait for one that was cancelled', async () => {
     const hasty = await open(ns, { timeoutMs: 30 });
     fixture.target.silent = true;
     const outcomes = Promise.allSettled([hasty.write(Buffer.alloc(5), 0, 5, 3), hasty.write('x', 5)]);

@@ -176,7 +176,7 @@ describe('work that several wait for', () => {
     expect(await outcome(long)).toBe('done');
   });
 
-  it('may fail when nobody waits any more', async () => {
+  it('may fail when no caller waits any more', async () => {
     const shared = new Outcome<string>();
     shared.reject(new Error('unheard'));
     await vi.advanceTimersByTimeAsync(0);

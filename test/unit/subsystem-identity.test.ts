@@ -40,7 +40,7 @@ describe('a target that was restarted, and has another serial number', () => {
     await until(() => subsystem.pathsOf(only(subsystem)).length === 2);
   });
 
-  it('is given up in the end if the other path stays what it is', async () => {
+  it('fails in the end if the other path stays what it is', async () => {
     const subsystem = await attachBoth(all, { ctrlrLossTimeoutMs: 700 });
     const first = pathAt(subsystem, 0);
     takeDown(all.targets[0]);

@@ -97,7 +97,7 @@ describe('namespace.createWriteStream', () => {
     expect(await failed).toMatchObject({ code: 'ERR_SPDK_INVALID_BUFFER' });
   });
 
-  it('lets go of everything when it is destroyed in the middle', async () => {
+  it('releases everything when it is destroyed in the middle', async () => {
     fixture.target.silent = true;
     const stream = ns.createWriteStream({ chunkBytes: 512 });
     for (let i = 0; i < 5; i++) stream.write(noise(600));

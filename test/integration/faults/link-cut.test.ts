@@ -81,7 +81,7 @@ describe('a link that is cut under load and repaired', () => {
 });
 
 describe('a link that is cut for good', () => {
-  it('with or without operations outstanding lets go of all controllers, however they are polled', async () => {
+  it('with or without outstanding operations detaches all controllers, in every polling mode', async () => {
     const settings: readonly (readonly [number, AttachOptions])[] = [
       [32, { ioQueues: 1 }],
       [128, { ioQueues: 4 }],

@@ -81,7 +81,7 @@ it.each<[Omit<SubsystemPathOptions, 'id'>, number]>([
   await load.expectClean(5_000);
 });
 
-it('is detached in time while the path in use is silent, and nobody has noticed', async () => {
+it('is detached in time while the path in use does not respond, which was not noticed yet', async () => {
   const { subsystem } = await use({ keepAliveMs: 10_000 });
   await cutWire();
   await sleep(100);

@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const isUp = (subsystem: Subsystem, i: number) => subsystem.paths[i]?.state === 'up';
 
-it('goes on over the other path, and the path comes back, again and again', {
+it('continues over the other path, and the path reconnects, again and again', {
   timeout: 120_000,
 }, async () => {
   const subsystem = await env.attachSubsystem(

@@ -218,7 +218,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
       });
     });
 
-    describe('an attach that is given up', () => {
+    describe('an attach that is cancelled', () => {
       it('by a timeoutMs too short for the target leaves no controller behind', async () => {
         for (const timeoutMs of [1, 5, 20, 50]) {
           const attached = env.attach(target.ids[1], { timeoutMs }).then(detach);
@@ -257,7 +257,7 @@ export function describeAttach(name: string, start: () => Promise<AttachTarget>)
         }
       });
 
-      it('by a signal that fires after it is not given up', async () => {
+      it('stays attached when its signal fires later', async () => {
         const aborter = new AbortController();
         const controller = await attach({ signal: aborter.signal });
         aborter.abort();

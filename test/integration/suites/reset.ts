@@ -104,7 +104,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
         expect(controller.namespaces[0]).toBe(ns);
       });
 
-      it('comes back by itself after a loss, and I/O waits for it', async () => {
+      it('reconnects by itself after a loss, and I/O waits for it', async () => {
         const ns = await attach({ polling, ...policy });
         const writes = load(ns, 32);
         await sleep(50);
@@ -142,7 +142,7 @@ export function describeReset(name: string, start: () => Promise<LosableTarget>)
       await ns.write(block, { offset: 0 });
     });
 
-    it('gives up after ctrlrLossTimeoutMs, and can still be reset or detached', async () => {
+    it('fails after ctrlrLossTimeoutMs, and can still be reset or detached', async () => {
       const ns = await attach({ reconnectDelayMs: 300, ctrlrLossTimeoutMs: 1_000 });
       let attempts = 0;
       controller.on('reconnectFailed', () => attempts++);

@@ -1,4 +1,4 @@
-// Pauses its own JavaScript, as a breakpoint does, in the middle of what it was told to do, and says how that went.
+// Pauses its own JavaScript, as a breakpoint does, in the middle of its task, and reports the outcome.
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';

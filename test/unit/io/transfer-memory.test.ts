@@ -6,7 +6,7 @@ import { FakeController, FakeMemory } from './fake.js';
 import { codeOf, MiB, setUp, turn } from './set-up.js';
 
 describe('memory that data is copied through', () => {
-  it('is waited for while others will give it back, in order, and rejected when nobody will', async () => {
+  it('is awaited in order while other operations will return it, and rejected otherwise', async () => {
     const memory = new FakeMemory(4 * MiB);
     const pool = new BouncePool(memory.dma, 32 * MiB);
     const [one, two] = [0, 1].map(() => new FakeController(memory, { depth: 8, pool, bytes: 16 * MiB }));
