@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { Environment } from '../../lib/index.js';
-import { inheritedNow, openFiles, startSleeper } from './support/child-process.js';
+import { inheritedNow, inheritedWhile, openFiles, startSleeper } from './support/child-process.js';
 import { ids } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
@@ -16,18 +16,7 @@ it('a child has what it had before there was SPDK, whatever an RDMA controller i
   expect(inheritedNow(), 'after the start').toEqual(before);
 
   const during = new Set<string>();
-  const whileIt = async <Result>(pending: Promise<Result>): Promise<Result> => {
-    let ended = false;
-    const end = pending.finally(() => {
-      ended = true;
-    });
-    while (!ended) {
-      for (const file of inheritedNow()) during.add(file);
-      await new Promise(setImmediate);
-    }
-    return end;
-  };
-  const controller = await whileIt(env.attach(ids.disk0, { ioQueues: 2, timeoutMs: 30_000 }));
+  const controller = await inheritedWhile(env.attach(ids.disk0, { ioQueues: 2, timeoutMs: 30_000 }), during);
   expect(openFiles(process.pid).filter((file) => /infiniband/.test(file))).not.toEqual([]);
   expect(inheritedNow(), 'after an attach').toEqual(before);
 
@@ -37,7 +26,7 @@ it('a child has what it had before there was SPDK, whatever an RDMA controller i
   expect(inheritedNow(), 'after more memory').toEqual(before);
   more.release();
 
-  await whileIt(controller.reset({ timeoutMs: 30_000 }));
+  await inheritedWhile(controller.reset({ timeoutMs: 30_000 }), during);
   expect(inheritedNow(), 'after a reset').toEqual(before);
   expect([...during].sort()).toEqual([...new Set(before)].sort());
 

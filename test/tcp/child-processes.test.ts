@@ -10,7 +10,12 @@ import { Environment } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
-import { inheritedNow, openFiles, startSleeper } from '../integration/support/child-process.js';
+import {
+  inheritedNow,
+  inheritedWhile,
+  openFiles,
+  startSleeper,
+} from '../integration/support/child-process.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4615' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:heirs';
@@ -42,21 +47,8 @@ it('a child has what it had before there was SPDK, whatever SPDK is doing', asyn
   env = await Environment.init({ memoryMb: 64 });
   expect(inheritedNow(), 'after the start').toEqual(before);
 
-  const attaching = env.attach(id, { ioQueues: 4 });
   const during = new Set<string>();
-  const whileIt = async (pending: Promise<unknown>) => {
-    let ended = false;
-    const end = pending.finally(() => {
-      ended = true;
-    });
-    while (!ended) {
-      for (const file of inheritedNow()) during.add(file);
-      await new Promise(setImmediate);
-    }
-    await end;
-  };
-  await whileIt(attaching);
-  const controller = await attaching;
+  const controller = await inheritedWhile(env.attach(id, { ioQueues: 4 }), during);
   expect(inheritedNow(), 'after an attach').toEqual(before);
 
   const memory = env.stats().memory;
@@ -65,7 +57,7 @@ it('a child has what it had before there was SPDK, whatever SPDK is doing', asyn
   expect(inheritedNow(), 'after more memory').toEqual(before);
   more.release();
 
-  await whileIt(controller.reset());
+  await inheritedWhile(controller.reset(), during);
   expect(inheritedNow(), 'after a reset').toEqual(before);
   expect([...during].sort()).toEqual([...new Set(before)].sort());
 

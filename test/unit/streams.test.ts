@@ -8,8 +8,10 @@ import type { Namespace, ReadStreamOptions } from '../../lib/index.js';
 import {
   attachDisk,
   closeDisk,
+  closed,
   type Disk,
   expectIdle,
+  failure,
   noise,
   diskBytes as size,
   tick,
@@ -26,9 +28,6 @@ beforeEach(async () => {
   ({ fixture, controller, ns, memory } = disk);
 });
 afterEach(() => closeDisk(disk));
-
-const closed = (stream: Readable | Writable) => new Promise((resolve) => stream.once('close', resolve));
-const failure = (stream: Readable | Writable) => new Promise((resolve) => stream.once('error', resolve));
 
 describe('namespace.createReadStream', () => {
   it.each<ReadStreamOptions>([

@@ -1,14 +1,16 @@
 // Write streams over a namespace in memory: what they carry, how much at once, and how they end.
 
-import { Readable, type Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WriteStreamOptions } from '../../lib/index.js';
 import {
   attachDisk,
   closeDisk,
+  closed,
   type Disk,
   expectIdle,
+  failure,
   noise,
   regionsOf,
   diskBytes as size,
@@ -26,9 +28,6 @@ beforeEach(async () => {
   ({ fixture, controller, ns, memory } = disk);
 });
 afterEach(() => closeDisk(disk));
-
-const closed = (stream: Readable | Writable) => new Promise((resolve) => stream.once('close', resolve));
-const failure = (stream: Readable | Writable) => new Promise((resolve) => stream.once('error', resolve));
 
 describe('namespace.createWriteStream', () => {
   it.each<[WriteStreamOptions, number, number]>([

@@ -38,3 +38,16 @@ export function inheritedNow(): string[] {
     child.kill('SIGKILL');
   }
 }
+
+/** Waits for something, and adds what child processes inherit meanwhile to `seen`. */
+export async function inheritedWhile<Result>(pending: Promise<Result>, seen: Set<string>): Promise<Result> {
+  let ended = false;
+  const end = pending.finally(() => {
+    ended = true;
+  });
+  while (!ended) {
+    for (const file of inheritedNow()) seen.add(file);
+    await new Promise(setImmediate);
+  }
+  return end;
+}

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { expect, vi } from 'vitest';
 import type { AttachOptions, Controller, Namespace } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
@@ -12,6 +13,11 @@ export const noise = (bytes: number, seed = 1) =>
   Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + seed) % 251));
 
 export const tick = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Resolves when a stream is closed. */
+export const closed = (stream: EventEmitter) => new Promise((resolve) => stream.once('close', resolve));
+/** Resolves with the error of a stream. */
+export const failure = (stream: EventEmitter) => new Promise((resolve) => stream.once('error', resolve));
 
 export interface Disk {
   readonly fixture: Fixture;
