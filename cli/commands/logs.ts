@@ -60,7 +60,7 @@ export function addLogs(program: Command): void {
     .requiredOption('-i, --log-id <ID>', 'the log page', integer(0, 0xff))
     .requiredOption('-l, --log-len <BYTES>', 'the length, a multiple of 4', dwords)
     .option('-N, --namespace-id <NSID>', 'the namespace', integer(0, everyNamespace), everyNamespace)
-    .option('--lpo <BYTES>', 'where in the page to begin, a multiple of 4', offsetInPage, 0)
+    .option('--lpo <BYTES>', 'the start in the page, a multiple of 4', offsetInPage, 0)
     .option('--lsp <N>', 'the log specific parameter', integer(0, 0x7f), 0)
     .option('--lsi <N>', 'the log specific identifier', integer(0, 0xffff), 0)
     .option('--rae', 'keep the asynchronous event that reading the page clears', false)

@@ -77,7 +77,7 @@ function addLoadOptions(command: Command): Command {
     .option('--depth <N>', 'outstanding operations on each queue', integer(1, 32_768), 32)
     .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
     .addOption(
-      new Option('--polling <MODE>', 'the thread that polls')
+      new Option('--polling <MODE>', 'which threads poll')
         .choices(['threads', 'inline', 'adaptive'])
         .default('adaptive'),
     )

@@ -45,11 +45,11 @@ export function addZones(program: Command): void {
   addInfo(program);
   addReport(program);
   for (const [method, action] of [
-    ['close', 'Close a zone, whose write pointer stays.'],
+    ['close', 'Close a zone; its write pointer does not change.'],
     ['finish', 'Make a zone full.'],
     ['open', 'Open a zone.'],
     ['reset', 'Make a zone empty; its data is lost.'],
-    ['offline', 'Give a read-only zone up.'],
+    ['offline', 'Take a read-only zone out of use permanently.'],
   ] as const) {
     zoneCommand(program, `zns-${method}-zone`, action).action(
       act<Selection>(async ({ limits }, namespace, given) => {

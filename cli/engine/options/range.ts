@@ -26,7 +26,7 @@ export interface ByteRange {
  */
 export function addRangeOptions(command: Command, length: string, short = true): Command {
   command
-    .option('--offset <BYTES>', 'where in the namespace (default: 0)', bytes(0, max))
+    .option('--offset <BYTES>', 'the start in the namespace (default: 0)', bytes(0, max))
     .option('--start-block <N>', 'the same in blocks', integer(0, max))
     .option('-z, --length <BYTES>', `${length}; also --data-size`, bytes(1, max))
     .option(
