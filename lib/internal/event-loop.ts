@@ -54,12 +54,23 @@ export const eventLoop = {
   wallNow: Date.now,
 };
 
+/** A limit that ends later than this after its time was kept back: JavaScript was busy, or the whole process was stopped. */
+const keptBackMs = 500;
+/** How long such a limit waits once more, at most. */
+const graceMs = 1_000;
+
 /**
  * As setTimeout(), for a time limit: what has arrived by then is delivered first. If JavaScript was busy meanwhile, or was stopped by a debugger,
- * timers run before it. `over` may still be called after clearTimeout().
+ * timers run before it. If the whole process was stopped, as by Ctrl-Z, so were the threads of native code, which have to come to what has
+ * arrived. `over` may still be called after clearTimeout().
  */
 export function setLimit(over: () => void, ms: number): NodeJS.Timeout {
-  return eventLoop.setTimeout(() => eventLoop.setImmediate(over), ms);
+  const end = eventLoop.now() + ms;
+  const deliver = () => eventLoop.setImmediate(over);
+  return eventLoop.setTimeout(() => {
+    if (eventLoop.now() - end < keptBackMs) deliver();
+    else eventLoop.setTimeout(deliver, Math.min(ms, graceMs)).unref();
+  }, ms);
 }
 
 /** Throws what a listener or a callback of the program has thrown: it is the program's, an uncaught exception, and the caller goes on. */

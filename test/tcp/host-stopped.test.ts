@@ -7,24 +7,34 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4469' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:stopped';
-const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
+const slowNqn = `${nqn}-slow`;
 /** `nvmf_tgt` grants ten seconds instead, so it does not drop a host that is stopped for five. */
 const keepAliveMs = 1_000;
 const stoppedMs = 5_000;
+/** The default of a detach, and of a close. */
+const detachLimitMs = 5_000;
 
 let target: SpdkTarget;
 beforeAll(async () => {
   target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'STOPPED', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } }],
+    subsystems: [
+      { nqn, serial: 'STOPPED', disk: { kind: 'null', sizeMb: 64, blockSize: 512 } },
+      {
+        nqn: slowNqn,
+        serial: 'SLOW',
+        disk: { kind: 'delay', sizeMb: 16, blockSize: 512, delayUs: 300_000 },
+      },
+    ],
   });
-  ensureHugepages(128);
+  ensureHugepages(7 * 64);
 });
 afterAll(() => target?.stop());
 
@@ -36,6 +46,7 @@ it.concurrent.for([
   { polling: 'threads', ctrlrLossTimeoutMs: 60_000 },
 ])('a process with %j that was stopped goes on', async (options, { onTestFinished }) => {
   const program = fileURLToPath(new URL('children/attached.mjs', import.meta.url));
+  const id = listenerId(listener, nqn);
   const child = fork(program, [JSON.stringify({ id, options: { keepAliveMs, ...options } })]);
   onTestFinished(() => void child.kill('SIGKILL'));
   await once(child, 'message');
@@ -53,3 +64,21 @@ it.concurrent.for([
   expect(report.readsSince).toBeGreaterThan(5);
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
+
+it.concurrent.for(['io', 'detach', 'close'])(
+  '%s ends well if the process is stopped for longer than its time limit',
+  async (moment, { onTestFinished, expect }) => {
+    const program = fileURLToPath(new URL('children/stopped.mjs', import.meta.url));
+    const options = { hostNqn: `nqn.2026-11.dev.spdk-nvme:host-${moment}` };
+    const child = fork(program, [JSON.stringify({ id: listenerId(listener, slowNqn), options, moment })]);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const ended = once(child, 'exit');
+    await once(child, 'message');
+    child.kill('SIGSTOP');
+    await sleep(detachLimitMs + 1_000);
+    child.kill('SIGCONT');
+    const [report] = await Promise.race([once(child, 'message'), ended]);
+    expect(report).toMatchObject({ outcome: 'done', state: 'detached' });
+    expect(await ended).toEqual([0, null]);
+  },
+);

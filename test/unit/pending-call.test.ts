@@ -110,6 +110,29 @@ describe('a pending call', () => {
     vi.useFakeTimers();
   });
 
+  it('that ends shortly after the whole process was stopped has not timed out', async () => {
+    vi.useRealTimers();
+    let resolve = (): void => {};
+    const { promise } = start({ ...limits, timeoutMs: 300 }, (call) => {
+      resolve = () => call.resolve('done');
+    });
+    // To the event loop a stopped process is one whose JavaScript was busy.
+    for (const end = performance.now() + 1_000; performance.now() < end; );
+    setTimeout(resolve, 100);
+    expect(await promise).toBe('done');
+    vi.useFakeTimers();
+  });
+
+  it('that does not end after that times out all the same', async () => {
+    vi.useRealTimers();
+    const { promise } = start({ ...limits, timeoutMs: 50 }, () => {});
+    const begun = performance.now();
+    for (const end = begun + 700; performance.now() < end; );
+    await expect(promise).rejects.toMatchObject({ code: 'ERR_SPDK_TIMEOUT' });
+    expect(performance.now() - begun).toBeLessThan(1_500);
+    vi.useFakeTimers();
+  });
+
   it.each(['timeout', 'abort'])('settles at its %s when giving up throws', async (end) => {
     const aborter = new AbortController();
     const cancel = () => {
