@@ -9,6 +9,7 @@ import { attachOptionsOf, type TargetOptions } from '../engine/options/target-op
 import { codeOf, explain } from '../engine/process/exit.js';
 import type { StopSignal } from '../engine/process/stop.js';
 import { detachNow } from '../engine/target/session.js';
+import { many } from '../engine/terminal/many.js';
 import { type Finding, failure, ok, warning } from './finding.js';
 
 const run = promisify(execFile);
@@ -118,7 +119,7 @@ export async function checkDiscovery(
       const subsystems = new Set(
         entries.filter(({ subtype }) => subtype === 'nvm').map(({ subsystemNqn }) => subsystemNqn),
       );
-      const text = `the log has ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}`;
+      const text = `the log has ${many(entries.length, 'entry', 'entries')}`;
       if (subnqn && subsystems.has(subnqn)) return ok('discovery', `${text}, the subsystem among them`);
       return warning(
         'discovery',

@@ -18,6 +18,7 @@ import {
 } from '../engine/options/target-options.js';
 import { codeOf, explain, UsageError } from '../engine/process/exit.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
+import { many } from '../engine/terminal/many.js';
 import { addOutputOption, type OutputOptions, print, printLine } from '../engine/terminal/output.js';
 import { table } from '../engine/terminal/show.js';
 
@@ -184,5 +185,5 @@ function asText(log: DiscoveryLog, entries: readonly DiscoveryEntry[]): string {
     entry.service,
     entry.portId,
   ]);
-  return `Generation ${log.generation}, ${entries.length} entries\n${table(['Subsystem', 'Type', 'Transport', 'Address', 'Service', 'Port'], rows)}`;
+  return `Generation ${log.generation}, ${many(entries.length, 'entry', 'entries')}\n${table(['Subsystem', 'Type', 'Transport', 'Address', 'Service', 'Port'], rows)}`;
 }

@@ -1,4 +1,4 @@
-/** A number of things in words: `1 controller`, `2 controllers`. */
-export function many(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+/** A number of things in words: `1 controller`, `2 controllers`. @param more the plural, where it has more than an s */
+export function many(count: number, what: string, more = `${what}s`): string {
+  return `${count} ${count === 1 ? what : more}`;
 }
