@@ -21,14 +21,14 @@ Napi::Value Arguments::property(const char* name) const {
   return object_.Get(name);
 }
 
-uint64_t Arguments::number(const char* name, uint64_t least, uint64_t most) const {
+uint64_t Arguments::number(const char* name, uint64_t min, uint64_t max) const {
   const Napi::Value value = property(name);
   if (!value.IsNumber()) reject_argument(env_, std::string(name) + " must be a number");
   const double number = value.As<Napi::Number>().DoubleValue();
-  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
+  if (!(number >= static_cast<double>(min) && number <= static_cast<double>(max)) ||
       number != std::floor(number)) {
-    reject_argument(env_, std::string(name) + " must be a whole number from " + std::to_string(least) +
-                              " to " + std::to_string(most));
+    reject_argument(env_, std::string(name) + " must be a whole number from " + std::to_string(min) + " to " +
+                              std::to_string(max));
   }
   return static_cast<uint64_t>(number);
 }
@@ -44,14 +44,14 @@ std::string Arguments::text(const char* name, size_t max_bytes) const {
   return text;
 }
 
-std::vector<uint8_t> Arguments::bytes(const char* name, size_t most) const {
+std::vector<uint8_t> Arguments::bytes(const char* name, size_t max_bytes) const {
   const Napi::Value value = property(name);
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     reject_argument(env_, std::string(name) + " must be a Uint8Array");
   }
   const auto array = value.As<Napi::Uint8Array>();
-  if (array.ByteLength() > most) {
-    reject_argument(env_, std::string(name) + " must have at most " + std::to_string(most) + " bytes");
+  if (array.ByteLength() > max_bytes) {
+    reject_argument(env_, std::string(name) + " must have at most " + std::to_string(max_bytes) + " bytes");
   }
   return {array.Data(), array.Data() + array.ByteLength()};
 }

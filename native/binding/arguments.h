@@ -17,11 +17,11 @@ class Arguments {
   Arguments(const Napi::CallbackInfo& info, size_t index);
 
   /** Reads an integer within bounds. */
-  [[nodiscard]] uint64_t number(const char* name, uint64_t least, uint64_t most) const;
+  [[nodiscard]] uint64_t number(const char* name, uint64_t min, uint64_t max) const;
   /** Reads a string of at most this many bytes in UTF-8, without NUL. */
   [[nodiscard]] std::string text(const char* name, size_t max_bytes) const;
   /** Reads a copy of a Uint8Array of at most this many bytes. */
-  [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t most) const;
+  [[nodiscard]] std::vector<uint8_t> bytes(const char* name, size_t max_bytes) const;
   /** Returns the properties of a nested object. */
   [[nodiscard]] Arguments object(const char* name) const;
   [[nodiscard]] bool flag(const char* name) const;

@@ -47,9 +47,9 @@ Napi::Value read_kernel_key(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Arguments options(info, 0);
   const std::string description = options.text("description", kMaxDescriptionBytes);
-  const auto most = static_cast<size_t>(options.number("maxBytes", 1, kMaxKernelKeyBytes));
+  const auto max_bytes = static_cast<size_t>(options.number("maxBytes", 1, kMaxKernelKeyBytes));
   std::vector<uint8_t> content;
-  const int error = read_kernel_key(description, most, content);
+  const int error = read_kernel_key(description, max_bytes, content);
   if (error != 0) return Napi::Number::New(env, error);
   auto bytes = Napi::Uint8Array::New(env, content.size());
   if (!content.empty()) memcpy(bytes.Data(), content.data(), content.size());

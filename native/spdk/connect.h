@@ -52,10 +52,10 @@ class ConnectAttempt {
   /** Lets other threads run between immediate polls, if a poll does not wait itself. */
   static void yield();
   /**
-   * How to poll an attempt whose connections were disconnected, because nobody waits for it any more: the pause between polls, and
-   * how long it is polled at most when the environment ends, which does not wait for what takes long. SPDK before v22.05 may keep it
-   * pending for long, and logs an error in each poll. Later releases end most immediately; over RDMA only the time limit of the
-   * attach ends one whose target does not respond.
+   * How to poll an attempt whose connections were disconnected because its call was cancelled: the pause
+   * between polls, and how long it is polled at most when the environment ends. SPDK before v22.05 may keep
+   * it pending for long, and logs an error in each poll. Later releases end most immediately; over RDMA, if
+   * the target does not respond, only the time limit of the attach ends it.
    */
   static constexpr std::chrono::milliseconds abandoned_pause() {
     return std::chrono::milliseconds(kAsyncQueuePairs ? 5 : 250);

@@ -15,8 +15,8 @@
 namespace spdk_nvme::spdk {
 
 /**
- * The queue pairs of SPDK v22.05 and later, see queue_pairs.h: in a poll group, whose polls connect and disconnect them without
- * waiting.
+ * The queue pairs of SPDK v22.05 and later, see queue_pairs.h. They are in a poll group, whose polls connect
+ * and disconnect them without waiting.
  */
 class GroupedQueuePairs : public QueuePairList {
  public:

@@ -40,7 +40,7 @@ class BufferPool {
 
   /** Returns a buffer on a page boundary, with any content; null if there is no memory, or for more than kMaxBytes. */
   [[nodiscard]] uint8_t* take(size_t bytes);
-  /** Returns a buffer of take() and of this size, which nothing reaches any more. */
+  /** Takes back a buffer that take() returned for this size, and that nothing uses any more. */
   void give(uint8_t* buffer, size_t bytes);
 
   [[nodiscard]] size_t idle_bytes() const;
@@ -51,7 +51,10 @@ class BufferPool {
     size_t bytes;
   };
 
-  /** The first of as many new buffers as a huge page has room for; the others are idle. Takes mutex_. */
+  /**
+   * Allocates as many buffers as fit into a huge page, and returns the first; the others become idle. Takes
+   * mutex_.
+   */
   uint8_t* take_fresh(size_t bytes);
   /** Returns the oldest idle buffers to the system until this many bytes are left. Holds: mutex_. */
   void shrink(size_t bytes);

@@ -23,13 +23,13 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = TurnTask::Clock;
 
-/** A turn that takes longer no longer counts as one that will be over soon. */
+/** A turn that has lasted this long counts as one that may last much longer. */
 constexpr auto kLate = 5ms;
-/** How often the watcher looks for timers that are held up: seldom, because it rarely finds one. */
+/** How often the watcher looks for timers that are held up. It rarely finds one, so it looks seldom. */
 constexpr auto kWatchInterval = 250ms;
 /** The clock's largest value overflows in the kernel. */
 constexpr auto kLongestWait = 1h;
-/** A turn may come later by this part of its wait (one in so many), so that many are due together. */
+/** A wait may last longer by this part of it (1/kRounding), so that many turns are due together. */
 constexpr int kRounding = 4;
 
 Clock::time_point rounded(Clock::time_point due, Clock::time_point now) {
@@ -103,7 +103,7 @@ void ControlThreads::State::work(Thread& me) {
     }
     if (closed || idle > 0) return;
     idle++;
-    // A copy: the wait uses it when the list may be another.
+    // A copy: the list may have changed when the wait reads it.
     auto until = now + kLongestWait;
     if (!waiting.empty()) until = std::min(until, waiting.begin()->first);
     due.wait_until(guard, until);

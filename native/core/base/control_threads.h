@@ -86,8 +86,8 @@ class ControlThreads {
   [[nodiscard]] size_t threads() const;
 
   /**
-   * Ends the threads when no more turns are due: what is held up by others ends, too. Tasks that wait for later get no further
-   * turn. After the limit the rest are abandoned; returns false.
+   * Ends the threads once no turn is due any more; turns that are held up by others are made first. Tasks
+   * that are not due get no further turn. False after the limit: then the remaining threads are abandoned.
    */
   bool join_for(std::chrono::milliseconds limit);
 

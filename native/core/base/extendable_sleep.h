@@ -14,11 +14,11 @@
 namespace spdk_nvme {
 
 /**
- * The sleep of one thread that another prolongs again and again without waking it, and that any thread ends: the sleeper waits for
- * timers of the kernel (timerfd).
- *
- * There are two, and a prolonging sets the one that does not run, then stops the other. To move a timer that is the next to expire on its
- * processor programs the hardware twice, which a virtual machine pays for: 17 us instead of 10 where it was measured.
+ * The sleep of one thread. Another thread prolongs it again and again without waking the sleeper, and any
+ * thread can end it. The sleeper waits for timers of the kernel (timerfd). There are two: to prolong the
+ * sleep, the one that does not run is set, and then the other one is stopped. Moving the timer that expires
+ * next on its processor would program the hardware twice, which is expensive in a virtual machine: 17 us
+ * instead of 10 where it was measured.
  */
 class ExtendableSleep {
  public:
@@ -93,7 +93,10 @@ class ExtendableSleep {
     set(timers_[before], Clock::time_point{});
   }
 
-  /** Sets a timer: a time in the past expires immediately, and none stops it. Either forgets that it has expired. */
+  /**
+   * Sets a timer, or stops it if there is no time. A time in the past expires immediately. An earlier expiry
+   * is forgotten.
+   */
   static void set(int timer, Clock::time_point when) {
     if (timer < 0) return;
     const auto since = when.time_since_epoch().count();

@@ -21,13 +21,13 @@ long find_key(const char* description) {
 
 }  // namespace
 
-int read_kernel_key(const std::string& description, size_t most, std::vector<uint8_t>& content) {
+int read_kernel_key(const std::string& description, size_t max_bytes, std::vector<uint8_t>& content) {
   const long id = find_key(description.c_str());
   if (id < 0) return errno;
-  content.resize(most);
-  // The length of all of it, of which it copies what fits.
+  content.resize(max_bytes);
+  // Returns the length of the whole key, even if it has copied only a part.
   const long length = syscall(SYS_keyctl, KEYCTL_READ, id, content.data(), content.size());
-  if (length >= 0 && static_cast<size_t>(length) <= most) {
+  if (length >= 0 && static_cast<size_t>(length) <= max_bytes) {
     content.resize(static_cast<size_t>(length));
     return 0;
   }

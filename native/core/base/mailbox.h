@@ -30,8 +30,8 @@ class Mailbox {
   }
 
   /**
-   * Runs the posted tasks for the last time, on the owning thread, when that has nothing left that a task could
-   * use. Later tasks run on the threads that post them, so that every call in them settles.
+   * Runs the posted tasks for the last time, on the owning thread, once nothing is left for a task to act on.
+   * Later tasks run on the threads that post them, so that every call in them settles.
    */
   void close() {
     std::vector<Task> rest;

@@ -80,7 +80,10 @@ void SocketEvents::watch() const {
   }
 }
 
-/** A socket that has been removed meanwhile, or replaced by another of its number, does no harm. */
+/**
+ * Does nothing for a socket that was removed meanwhile. If another one has its number, that one is notified,
+ * which does no harm.
+ */
 void SocketEvents::notify(int socket) const {
   const std::lock_guard<std::mutex> guard(mutex_);
   const auto found = notify_.find(socket);

@@ -40,10 +40,10 @@ Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
                            "the admin command has data, but its opcode has none or transfers it both ways");
   }
   // A target ends the connection over more.
-  const uint32_t most = spdk::max_command_bytes(controller);
-  if (command.data.size() <= most) return Status::success();
+  const uint32_t max_bytes = spdk::max_command_bytes(controller);
+  if (command.data.size() <= max_bytes) return Status::success();
   return Status::failure("ERR_SPDK_INVALID_ARG_VALUE", "one command of this controller transfers at most " +
-                                                           std::to_string(most) + " bytes, not " +
+                                                           std::to_string(max_bytes) + " bytes, not " +
                                                            std::to_string(command.data.size()));
 }
 

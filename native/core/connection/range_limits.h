@@ -8,9 +8,10 @@
 
 namespace spdk_nvme {
 
-// The limits of commands on ranges of blocks, which MDTS is not for. SPDK reads them from v26 on at the earliest. Control thread.
+// The limits of commands that act on a range of blocks without transferring it; MDTS does not apply to them.
+// SPDK reads these limits from v26 on at the earliest. Control thread.
 
-/** Whether a controller may say what they are. Linux asks controllers from this version on, too. */
+/** Whether a controller may report such limits. Linux asks from the same version on. */
 bool may_limit_ranges(const ControllerInfo& info);
 
 /**

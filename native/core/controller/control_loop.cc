@@ -241,14 +241,14 @@ void ControlLoop::read_range_limits() {
   const ControllerInfo& info = description_.latest_info();
   const auto release = std::make_pair(info.version, info.firmware);
   if (!may_limit_ranges(info) || without_range_limits_ == release) return;
-  const auto answered = std::make_shared<bool>(false);
-  connection_->admin(ask_range_limits([this, answered, release](const RangeLimits& limits, bool unknown) {
-    *answered = true;
+  const auto arrived = std::make_shared<bool>(false);
+  connection_->admin(ask_range_limits([this, arrived, release](const RangeLimits& limits, bool unknown) {
+    *arrived = true;
     if (unknown) without_range_limits_ = release;
     if (description_.set_range_limits(limits)) limits_changed_ = true;
   }));
   connection_->poll_until([&, limit = Clock::now() + kLimitsWait] {
-    return *answered || connection_->lost() || stopping() || Clock::now() >= limit;
+    return *arrived || connection_->lost() || stopping() || Clock::now() >= limit;
   });
   take_range_limits();
 }

@@ -40,7 +40,7 @@ void Description::read_namespaces(const Connection& connection) {
 
 bool Description::has(uint32_t id, uint32_t tag) const {
   if (tag == 0) return true;
-  // Tags grow: of all namespaces the caller knew the one with this tag as the newest.
+  // Tags only grow: the namespace with this tag was the newest that the caller knew.
   if (id == 0 || id == SPDK_NVME_GLOBAL_NS_TAG) {
     return std::ranges::none_of(namespaces_, [&](const auto& one) { return one.tag > tag; });
   }

@@ -8,8 +8,8 @@
 namespace spdk_nvme {
 
 /**
- * What follows when a controller's connection is lost; names and meanings are those of SPDK's bdev_nvme
- * (bdev_nvme_set_options).
+ * What follows when a controller's connection is lost. Names and meanings are those of SPDK's bdev_nvme, see
+ * bdev_nvme_set_options.
  */
 struct ReconnectPolicy {
   static constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();

@@ -23,7 +23,7 @@ struct IoCommand : RingLayout {
                                                SPDK_NVME_IO_FLAGS_PRCHK_APPTAG |
                                                SPDK_NVME_IO_FLAGS_PRCHK_REFTAG;
 
-  // First what its completion reads, too: that is then on one cache line with the state of its slot.
+  // First the members that its completion reads, too: they share a cache line with the state of the slot.
   uint32_t operation = flush;
   uint32_t blocks = 0;
   uint32_t block_size = 0;
@@ -48,7 +48,7 @@ struct IoCommand : RingLayout {
   [[nodiscard]] bool transfers() const {
     return operation == read || operation == write || operation == compare || operation == compare_and_write;
   }
-  /** Whether it must not be sent twice: the second time it would meet what it did the first time. */
+  /** Whether it must not be sent twice, because what it did the first time would change its outcome. */
   [[nodiscard]] bool only_once() const { return operation == raw || operation == compare_and_write; }
   /** Bytes of data of one of its blocks. */
   [[nodiscard]] uint64_t block_bytes() const {

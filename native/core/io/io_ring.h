@@ -160,7 +160,9 @@ class IoRing : public RingLayout {
     /** Whether pieces of it were lost with the connection or damaged, and are sent again from this unit on. */
     bool lost = false;
     uint32_t lost_from = 0;
-    /** Whether it was so by the end of a connection, at any time: a target may still carry out what it was sent. */
+    /**
+     * Whether pieces of it were ever lost with a connection: a target may still carry out what it received.
+     */
     bool was_lost = false;
     /** Whether pieces of it were damaged on their way, and whether it has been sent once more because of that. */
     bool damaged = false;
@@ -253,7 +255,9 @@ class IoRing : public RingLayout {
   uint32_t seen_cancels_ = 0;
   Counter in_flight_;
   uint32_t notified_ = 0;
-  /** When something completed last, and how many further completions of this turn count as then. */
+  /**
+   * When the latest completion was found, and how many further completions of this turn get the same time.
+   */
   uint64_t completed_at_ = 0;
   uint32_t same_time_ = 0;
   Counts counts_;

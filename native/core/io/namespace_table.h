@@ -28,7 +28,10 @@ struct NamespaceEntry {
   uint32_t tag = 0;
 };
 
-/** The most that one command on a range of blocks may cover, which transfers none; 0 for no limit but its own fields. */
+/**
+ * The most that one command may cover that acts on a range of blocks without transferring it; 0 if only the
+ * size of its fields limits it.
+ */
 struct RangeLimits {
   uint64_t verify_bytes = 0;
   uint64_t write_zeroes_bytes = 0;

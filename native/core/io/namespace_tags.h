@@ -28,7 +28,9 @@ class NamespaceTags {
     std::array<uint8_t, 16> uuid{};
     uint32_t block_size = 0;
     uint32_t metadata_size = 0;
-    /** Of the subsystem; zeroes for a namespace with an identifier, which says more. */
+    /**
+     * Of the subsystem; zeroes for a namespace with an identifier, which makes the serial number unnecessary.
+     */
     std::array<char, 20> serial{};
 
     bool operator==(const Identity&) const = default;

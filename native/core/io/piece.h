@@ -15,7 +15,7 @@ class IoRing;
 struct alignas(64) Piece {
   IoRing* ring = nullptr;
   uint32_t slot = 0;
-  /** Completions that a fused pair still lacks beside the next one, and the status of the first. */
+  /** Of a fused pair: how many completions are missing besides the next one, and the status of the first. */
   uint32_t missing = 0;
   uint32_t first_status = 0;
   const IoCommand* command = nullptr;

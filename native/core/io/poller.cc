@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds kLongestRound{50};
 constexpr std::chrono::microseconds kWatchSleep{300};
 constexpr std::chrono::microseconds kProlongedWatch{850};
 constexpr std::chrono::microseconds kBetweenProlongings{550};
-/** Beyond this it is not put off: it also has to notice that JavaScript looks at one of its sets and no longer at another. */
+/** The longest time without a look: JavaScript may poll some of its sets and no longer poll others. */
 constexpr std::chrono::milliseconds kLongestWatch{5};
 /**
  * Between polls of a set with commands outstanding while JavaScript has no time for it: it could not use what

@@ -68,8 +68,8 @@ class QueueSet {
   Turn poll();
 
   /**
-   * Polls as poll() does, on a thread that does not own the set, as long as nothing is wrong: that is the owner's
-   * to handle. Never waits. Thread: JavaScript, with its number.
+   * Polls as poll() does, on a thread that does not own the set, while no queue pair has failed; the owner
+   * handles failures. Never waits. Thread: JavaScript, with its number.
    */
   Turn visit(size_t thread, Clock::time_point now);
   /** Counts as a visit. Thread: JavaScript. */

@@ -17,7 +17,7 @@ struct RingLayout {
   static constexpr uint32_t kMaxSegments = 16;
   static constexpr uint32_t kSegmentWords = 3;
 
-  /** Where the parts of a ring with so many slots begin. */
+  /** Where the parts of a ring with this many slots begin. */
   struct Parts {
     explicit constexpr Parts(size_t slots)
         : completion_queue(submission_queue + slots),

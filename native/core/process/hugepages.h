@@ -8,7 +8,10 @@ namespace spdk_nvme {
 /** Hugepages of the kernel's default size, as /proc/meminfo counts them. */
 struct Hugepages {
   size_t page_bytes = 0;
-  /** Not reserved by another process, which has not touched them yet: the kernel counts those as free, and gives them to nobody else. */
+  /**
+   * Without those that another process has reserved and not touched yet: the kernel counts them as free, but
+   * only that process gets them.
+   */
   size_t free_bytes = 0;
   size_t total_bytes = 0;
   /** That the kernel adds when they are asked for (nr_overcommit_hugepages). DPDK looks at these only where none is free. */

@@ -122,7 +122,10 @@ constexpr size_t kMostAddressSpace = 512ULL << 30;
 /** What its lists of pages take besides. */
 constexpr size_t kMoreAddressSpace = 1ULL << 30;
 
-/** Checks that DPDK gets the address space that it reserves: it tries indefinitely, whatever mmap() returns. */
+/**
+ * Checks that DPDK can reserve its address space: if mmap() fails, DPDK repeats it indefinitely, whatever the
+ * error.
+ */
 Status check_address_space() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Status::success();

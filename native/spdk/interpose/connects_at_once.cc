@@ -28,7 +28,7 @@ struct nvme_driver {
 
 namespace {
 
-/** Releases the lock of SPDK for a while. SPDK does the same, in the same function, around a callback. */
+/** Releases SPDK's lock while it lives. SPDK does the same, in the same function, around a callback. */
 class Unlocked {
  public:
   explicit Unlocked(pthread_mutex_t& lock) : lock_(lock) { pthread_mutex_unlock(&lock_); }
