@@ -6,7 +6,7 @@ import { subsystems } from './support/fabric.js';
 import { kernelPaths } from './support/kernel-paths.js';
 
 const asked = Number(process.env.SPDK_NVME_TEST_ROUNDS);
-const rounds = asked > 0 ? { least: asked, most: asked, seconds: 0 } : { least: 10, most: 200, seconds: 20 };
+const rounds = asked > 0 ? { least: asked, most: asked, seconds: 0 } : { least: 6, most: 200, seconds: 12 };
 
 describeDetachUnderLoad("detach under load over TCP with the kernel's target", rounds, async () => ({
   transportId: kernelPaths.tcp.id(subsystems.disk0),

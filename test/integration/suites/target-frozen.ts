@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AttachOptions } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
-import { codeOf, timed, within } from '../support/timing.js';
+import { codeOf, momentsWithin, timed, within } from '../support/timing.js';
 import { type FaultEnvironment, FaultFixture } from './target.js';
 
 /**
@@ -62,15 +62,18 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       const { value: first, ms: whole } = await timed(fixture.attach());
       await first.detach();
       const codes = new Set<string>();
-      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+      for (const [i, moment] of momentsWithin(whole, moments).entries()) {
+        const id = target.ids[1 + i] as string;
         const attached = fixture.env.attach(id, { ioQueues: 4, timeoutMs });
         attached.catch(() => {});
-        await sleep((moment * whole) / moments);
+        await sleep(moment);
         target.freeze();
         const { value: code, ms } = await timed(codeOf(attached, 'attached'));
         codes.add(code);
         // SPDK v20.07 says the same of a Connect that was rejected and of one that got no response.
-        expect(code).toMatch(/^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
+        expect(code, `frozen after ${moment} ms`).toMatch(
+          /^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/,
+        );
         expect(ms).toBeLessThan(timeoutMs + limits.response);
         await expectOthersUndisturbed();
         await replaceTarget();
@@ -84,15 +87,18 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
       const first = await fixture.attach();
       const { ms: whole } = await timed(first.reset());
       await first.detach();
-      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+      for (const [i, moment] of momentsWithin(whole, moments).entries()) {
+        const id = target.ids[1 + i] as string;
         const controller = await fixture.env.attach(id, { ioQueues: 4, timeoutMs });
         const reset = controller.reset({ timeoutMs: limits.reset });
         reset.catch(() => {});
-        await sleep((moment * whole) / moments);
+        await sleep(moment);
         target.freeze();
         const { value: code, ms } = await timed(codeOf(reset, 'reset'));
         expect(ms).toBeLessThan(limits.reset + limits.response);
-        expect(code).toMatch(/^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
+        expect(code, `frozen after ${moment} ms`).toMatch(
+          /^(reset|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/,
+        );
         // v20.07 polls a controller that fell silent while it was being enabled for half a minute.
         if (code === 'reset') expect(controller.state).toBe('attached');
         else if (code !== 'ERR_SPDK_TIMEOUT') expect(controller.state).toBe('failed');
@@ -104,10 +110,11 @@ export function describeTargetFrozen(title: string, environment: FaultEnvironmen
 
     it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
       const { ms: whole } = await timed((await fixture.attach()).detach());
-      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+      for (const [i, moment] of momentsWithin(whole, moments).entries()) {
+        const id = target.ids[1 + i] as string;
         const controller = await fixture.env.attach(id, { ioQueues: 4 });
         const detached = controller.detach();
-        await sleep((moment * whole) / moments);
+        await sleep(moment);
         target.freeze();
         await within(limits.detach, detached);
         await expectOthersUndisturbed();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Controller, SpdkError } from '../../../lib/index.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
-import { codeOf, timed, within } from '../support/timing.js';
+import { codeOf, momentsWithin, timed, within } from '../support/timing.js';
 import { type FaultEnvironment, FaultFixture } from './target.js';
 
 /** Keeps the JavaScript thread busy. */
@@ -92,14 +92,17 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
       const timeoutMs = 3_000;
       const { value: first, ms: whole } = await timed(fixture.attach());
       await first.detach();
-      for (const [moment, id] of target.ids.slice(1, 1 + moments).entries()) {
+      for (const [i, moment] of momentsWithin(whole, moments).entries()) {
+        const id = target.ids[1 + i] as string;
         const attached = fixture.env.attach(id, { ioQueues: 4, timeoutMs });
         attached.catch(() => {});
-        await sleep((moment * whole) / moments);
+        await sleep(moment);
         const killed = target.kill();
         const { value: outcome, ms } = await timed(codeOf(attached, 'attached'));
         expect(ms).toBeLessThan(timeoutMs + limits.response);
-        expect(outcome).toMatch(/^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/);
+        expect(outcome, `killed after ${moment} ms`).toMatch(
+          /^(attached|ERR_SPDK_(TIMEOUT|UNREACHABLE|ATTACH_FAILED|CONNECT_REJECTED))$/,
+        );
         if (outcome === 'attached') await within(limits.detach, (await attached).detach());
         await killed;
         await target.start();

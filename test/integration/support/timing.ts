@@ -53,3 +53,11 @@ export async function eventually(
   }
   return true;
 }
+
+/**
+ * Moments within a time of so many milliseconds, one at random in each of `count` equal parts: few in a run, and other ones
+ * in the next. Failures should name the moment.
+ */
+export function momentsWithin(whole: number, count: number): number[] {
+  return Array.from({ length: count }, (_, part) => ((part + Math.random()) * whole) / count);
+}
