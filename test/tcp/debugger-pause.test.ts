@@ -3,10 +3,10 @@
 // not yet sent when the pause begins does time out.
 
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, it } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { lastReport } from '../support/last-report.js';
 import { localTarget } from './local-target.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:debugger';
@@ -30,10 +30,9 @@ it.concurrent.for(moments)('goes on after a pause during %s', async (moment, { o
     const options = { polling, keepAliveMs: 2_000, hostNqn };
     const child = fork(program, [JSON.stringify({ id: local.id(nqn), options, moment, pausedMs })]);
     onTestFinished(() => void child.kill('SIGKILL'));
-    const ended = once(child, 'exit');
-    const [report] = await Promise.race([once(child, 'message'), ended]);
+    const { report, end } = await lastReport(child);
     expect(report, polling).toEqual({ state: 'attached', reported: [] });
-    expect(await ended, polling).toEqual([0, null]);
+    expect(end, polling).toEqual([0, null]);
   };
   await Promise.all(pollings.map(pause));
 });

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { lastReport } from '../support/last-report.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4469' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:stopped';
@@ -59,10 +60,10 @@ it.concurrent.for([
   }
   await sleep(500);
   child.send('report');
-  const [report] = await once(child, 'message');
+  const { report, end } = await lastReport(child);
   expect(report).toMatchObject({ state: 'attached', reported: [] });
-  expect(report.readsSince).toBeGreaterThan(5);
-  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect((report as { readsSince: number }).readsSince).toBeGreaterThan(5);
+  expect(end).toEqual([0, null]);
 });
 
 it.concurrent.for(['io', 'detach', 'close'])(
@@ -72,13 +73,12 @@ it.concurrent.for(['io', 'detach', 'close'])(
     const options = { hostNqn: `nqn.2026-11.dev.spdk-nvme:host-${moment}` };
     const child = fork(program, [JSON.stringify({ id: listenerId(listener, slowNqn), options, moment })]);
     onTestFinished(() => void child.kill('SIGKILL'));
-    const ended = once(child, 'exit');
     await once(child, 'message');
     child.kill('SIGSTOP');
     await sleep(detachLimitMs + 1_000);
     child.kill('SIGCONT');
-    const [report] = await Promise.race([once(child, 'message'), ended]);
+    const { report, end } = await lastReport(child);
     expect(report).toMatchObject({ outcome: 'done', state: 'detached' });
-    expect(await ended).toEqual([0, null]);
+    expect(end).toEqual([0, null]);
   },
 );
