@@ -6,7 +6,10 @@ import { Environment } from 'spdk-nvme';
 
 const { id, options, moment, pausedMs } = JSON.parse(process.argv[2] ?? '');
 
-/** A debugger of this thread. It says when it has let it go on. */
+/**
+ * A debugger of this thread. It says when it has let it go on. It outlives its session, which this thread ends a little later: Node.js 20
+ * aborts if the debugger's thread has ended before.
+ */
 const debuggerCode = `
 const { Session } = require('node:inspector');
 const { parentPort, workerData } = require('node:worker_threads');
@@ -16,7 +19,6 @@ session.on('Debugger.paused', () => setTimeout(() => session.post('Debugger.resu
 session.on('Debugger.resumed', () => {
   session.disconnect();
   parentPort.postMessage('resumed');
-  parentPort.close();
 });
 session.post('Debugger.enable');
 parentPort.on('message', () => session.post('Debugger.pause'));
@@ -77,3 +79,4 @@ await controller.detach();
 await env.close();
 process.send?.({ state, reported });
 process.disconnect();
+await worker.terminate();
