@@ -22,7 +22,7 @@ Status status_of(const Lines& lines, const ConnectSigns& signs) {
 TEST(ConnectStatus, SaysThatTheTargetClosedTheConnectionInTheWordsOfAnyRelease) {
   for (const Lines& lines : {Lines{}, Lines{"Failed to construct the tqpair=0x1 via correct icresp"}}) {
     const Status status = status_of(lines, kEnded);
-    EXPECT_EQ(status.code, "ERR_SPDK_UNREACHABLE");
+    EXPECT_STREQ(status.code, "ERR_SPDK_UNREACHABLE");
     EXPECT_EQ(status.error_number, ECONNRESET);
   }
 }
@@ -35,7 +35,7 @@ TEST(ConnectStatus, SaysThatTheTargetClosedTheConnectionAfterResponding) {
   const Lines queue_pair = {"Failed to construct the tqpair=0x1 via correct icresp"};
   for (const Lines& lines : {old, newer, identify, queue_pair, Lines{}}) {
     const Status status = status_of(lines, kEndedLater);
-    EXPECT_EQ(status.code, "ERR_SPDK_ATTACH_FAILED");
+    EXPECT_STREQ(status.code, "ERR_SPDK_ATTACH_FAILED");
     EXPECT_NE(status.message.find("closed the connection"), std::string::npos);
     EXPECT_EQ(status.error_number, ECONNRESET);
   }
@@ -45,22 +45,23 @@ TEST(ConnectStatus, SaysWhatTheTargetSaidBeforeItClosedTheConnection) {
   const Status status = status_of(
       {"Connect command failed, rc -5, trtype:TCP", "Connect command completed with error: sct 1, sc 132"},
       kEndedLater);
-  EXPECT_EQ(status.code, "ERR_SPDK_CONNECT_REJECTED");
+  EXPECT_STREQ(status.code, "ERR_SPDK_CONNECT_REJECTED");
   ASSERT_TRUE(status.nvme);
   EXPECT_EQ(status.nvme->sc, 132);
 }
 
 TEST(ConnectStatus, BlamesNoTargetThatKeptTheConnection) {
-  EXPECT_EQ(status_of({}, {}).code, "ERR_SPDK_ATTACH_FAILED");
-  EXPECT_EQ(status_of({}, {.target_responded = true}).code, "ERR_SPDK_ATTACH_FAILED");
+  EXPECT_STREQ(status_of({}, {}).code, "ERR_SPDK_ATTACH_FAILED");
+  EXPECT_STREQ(status_of({}, {.target_responded = true}).code, "ERR_SPDK_ATTACH_FAILED");
   EXPECT_EQ(status_of({"via correct icresp"}, {}).error_number, ETIMEDOUT);
 }
 
 TEST(ConnectStatus, BlamesTheKeyOnlyForAHandshake) {
-  EXPECT_EQ(status_of({}, {.encrypted = true}).code, "ERR_SPDK_AUTHENTICATION_FAILED");
-  EXPECT_EQ(status_of({}, {.encrypted = true, .target_ended = true}).code, "ERR_SPDK_AUTHENTICATION_FAILED");
+  EXPECT_STREQ(status_of({}, {.encrypted = true}).code, "ERR_SPDK_AUTHENTICATION_FAILED");
+  EXPECT_STREQ(status_of({}, {.encrypted = true, .target_ended = true}).code,
+               "ERR_SPDK_AUTHENTICATION_FAILED");
   const ConnectSigns later{.encrypted = true, .target_responded = true, .target_ended = true};
-  EXPECT_EQ(status_of({}, later).code, "ERR_SPDK_ATTACH_FAILED");
+  EXPECT_STREQ(status_of({}, later).code, "ERR_SPDK_ATTACH_FAILED");
 }
 
 }  // namespace
