@@ -1,5 +1,6 @@
 // Measures what several worker threads, each with an environment of its own, cost and achieve, over TCP on the host's
 // loopback.
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { execa } from 'execa';
@@ -15,6 +16,9 @@ const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4482' } as cons
 const program = fileURLToPath(new URL('process.ts', import.meta.url));
 const workerCounts = [1, 2, 4] as const;
 const clientMb = 256;
+/** The processor on which the target spins. A worker that the kernel puts there too would make the target the limit. */
+const targetCore = os.availableParallelism() - 1;
+const otherCores = targetCore === 0 ? '0' : `0-${targetCore - 1}`;
 
 /**
  * Two disks. With `null` the processors are the limit, which the target shares: what counts is the processor time of an
@@ -51,7 +55,8 @@ async function run(
     return { transportId, polling, depth: disks[disk].depth, seconds };
   });
   const args = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(readings)];
-  const { stdout } = await execa(process.execPath, args, { stdin: 'ignore', stderr: 'inherit' });
+  const behind = ['--cpu-list', otherCores, process.execPath];
+  const { stdout } = await execa('taskset', [...behind, ...args], { stdin: 'ignore', stderr: 'inherit' });
   return JSON.parse(stdout);
 }
 
@@ -66,6 +71,7 @@ export async function measureWorkers(
   const names = Object.keys(disks) as DiskName[];
   const target = await startSpdkTarget({
     listener,
+    core: targetCore,
     subsystems: names.flatMap((name) =>
       Array.from({ length: all }, (_, i) => ({
         nqn: nqnOf(name, i),
