@@ -6,12 +6,12 @@ import { constants } from 'node:os';
 import { abortError, codedError, SpdkError } from '../errors/spdk-error.js';
 import { withEither } from '../internal/signals.js';
 import type { DmaMemory } from '../io/dma-memory.js';
-import { limitKeys, type OperationOptions } from '../io/operation-options.js';
+import { limitKeys, limitsOf, type OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
 import { Namespace } from '../namespace.js';
 import { checkBoolean, notOne, readOptions } from '../options/arguments.js';
 import { allBytesOf, plainBytesOf } from '../options/buffers.js';
-import { checkOnTimeout, checkSignal, checkTimeout, optional, or } from '../options/common.js';
+import { or } from '../options/common.js';
 import { ByteAccess, noSpace } from '../streams/byte-access.js';
 import { NamespaceReadStream } from '../streams/read-stream.js';
 import { NamespaceWriteStream } from '../streams/write-stream.js';
@@ -370,16 +370,11 @@ export async function open(namespace: NamespaceOperations, options?: OpenOptions
     );
   }
   const given = readOptions(options, 'open options', limitKeys);
-  const queuePair = given.get('queuePair');
-  const limits = namespace.limitsFor(queuePair);
+  // The time limit also covers an operation of several commands.
+  const { timeoutMs, signal, onTimeout } = limitsOf(given, namespace);
   namespace.checkBytes(true);
-  const settings = {
-    queuePair: queuePair as OpenOptions['queuePair'],
-    // The limit also covers an operation of several commands.
-    timeoutMs: optional(given.get('timeoutMs'), checkTimeout) ?? limits.timeoutMs,
-    signal: optional(given.get('signal'), checkSignal),
-    onTimeout: optional(given.get('onTimeout'), checkOnTimeout),
-  };
+  const queuePair = given.get('queuePair') as OpenOptions['queuePair'];
+  const settings = { queuePair, timeoutMs, signal, onTimeout };
   return NamespaceFile.create(namespace, settings, namespace.memory);
 }
 

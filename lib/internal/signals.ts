@@ -40,6 +40,16 @@ export function onAbort(signal: AbortSignal, heard: () => void): void {
   }
 }
 
+/**
+ * As {@link onAbort}, and calls `heard` at once if the signal has fired. Returns what removes the subscriber.
+ * @throws {SpdkError} as {@link onAbort}
+ */
+export function heed(signal: AbortSignal, heard: () => void): () => void {
+  if (signal.aborted) heard();
+  else onAbort(signal, heard);
+  return () => offAbort(signal, heard);
+}
+
 /** Does work with a signal that fires with the first of two; either may be absent. */
 export async function withEither<Result>(
   first: AbortSignal | undefined,
@@ -50,15 +60,8 @@ export async function withEither<Result>(
   // AbortSignal.any() rejects what only behaves like a signal.
   const either = new AbortController();
   const ends: (() => void)[] = [];
-  const heed = (signal: AbortSignal): void => {
-    const heard = (): void => either.abort(reasonOf(signal));
-    ends.push(() => offAbort(signal, heard));
-    if (signal.aborted) heard();
-    else onAbort(signal, heard);
-  };
   try {
-    heed(first);
-    heed(second);
+    for (const signal of [first, second]) ends.push(heed(signal, () => either.abort(reasonOf(signal))));
     return await work(either.signal);
   } finally {
     for (const end of ends) end();

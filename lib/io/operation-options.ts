@@ -207,7 +207,8 @@ export function readCopy<Limits extends RequestLimits>(
   };
 }
 
-function limitsOf<Limits extends RequestLimits>(
+/** The limits among options that have been read. */
+export function limitsOf<Limits extends RequestLimits>(
   given: ReadonlyMap<string, unknown>,
   controller: LimitsChooser<Limits>,
 ): Limits {

@@ -1,7 +1,7 @@
 // The operations of one stream: all end with it.
 
 import { abortError } from '../errors/spdk-error.js';
-import { offAbort, onAbort } from '../internal/signals.js';
+import { heed } from '../internal/signals.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { StreamPlan } from './stream-options.js';
 
@@ -26,12 +26,8 @@ export class StreamOperations {
 
   /** Destroys the stream when a signal fires or has already fired. */
   heed(what: string, destroy: (error: Error) => void): void {
-    for (const signal of this.#signals) {
-      const heard = () => destroy(abortError(what, signal));
-      this.#ends.push(() => offAbort(signal, heard));
-      if (signal.aborted) heard();
-      else onAbort(signal, heard);
-    }
+    for (const signal of this.#signals)
+      this.#ends.push(heed(signal, () => destroy(abortError(what, signal))));
   }
 
   /** Tracks an operation until it settles. */

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
 import { Environment, type SpdkError, type Subsystem } from '../../lib/index.js';
 import { type MemoryNamespace, type MemoryTarget, simulate } from '../../lib/testing/index.js';
+import { useFakeEventLoop } from '../support/fake-event-loop.js';
 
 const { MODEL_SEED, MODEL_RUNS } = process.env;
 const seed = MODEL_SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(MODEL_SEED ?? 7);
@@ -182,13 +183,7 @@ it('no disk gets what is for another one, and none is forgotten', { timeout: 90_
   const steps = fc.array(step, { minLength: 5, maxLength: 60, size: 'max' });
   await fc.assert(
     fc.asyncProperty(steps, async (sequence) => {
-      vi.useFakeTimers({
-        // As in subsystem-model.test.ts.
-        toFake: [
-          ...(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const),
-          ...(['setImmediate', 'clearImmediate', 'performance'] as const),
-        ],
-      });
+      useFakeEventLoop();
       const world = new DiskWorld();
       try {
         await world.open();

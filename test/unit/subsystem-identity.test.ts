@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { SubsystemPath } from '../../lib/index.js';
 import { attachBoth, block, codeOf, only, pathAt, takeDown, twoPaths, until } from './memory/two-paths.js';
 
 const all = twoPaths();
@@ -62,6 +63,17 @@ describe('a disk that takes the place of another one under its id', () => {
     return other;
   };
 
+  /** The second path is lost, and comes back with this other disk. */
+  const returnsWithAnotherDisk = async (second: SubsystemPath) => {
+    takeDown(all.targets[1]);
+    await until(() => second.state === 'reconnecting');
+    all.sides[1].removeNamespace(1);
+    const other = all.sides[1].addNamespace(1, { blocks: 64 });
+    all.targets[1].rejection = undefined;
+    await until(() => second.state === 'up');
+    return other;
+  };
+
   it('while a path is lost, is used over the other one', async () => {
     const subsystem = await attachBoth(all);
     const before = only(subsystem);
@@ -110,12 +122,7 @@ describe('a disk that takes the place of another one under its id', () => {
     const subsystem = await attachBoth(all, { ctrlrLossTimeoutMs: 300 });
     const before = only(subsystem);
     const [first, second] = [pathAt(subsystem, 0), pathAt(subsystem, 1)];
-    takeDown(all.targets[1]);
-    await until(() => second.state === 'reconnecting');
-    all.sides[1].removeNamespace(1);
-    const other = all.sides[1].addNamespace(1, { blocks: 64 });
-    all.targets[1].rejection = undefined;
-    await until(() => second.state === 'up');
+    const other = await returnsWithAnotherDisk(second);
     await before.write(block(1), { offset: 0 });
     expect(subsystem.pathsOf(before)).toEqual([first]);
 
@@ -152,12 +159,7 @@ describe('a disk that takes the place of another one under its id', () => {
     all.sides[1].addNamespace(1, { blocks: 128, uuid: all.disk.uuid });
     await until(() => only(subsystem).blocks === 128);
     const namespace = only(subsystem);
-    takeDown(all.targets[1]);
-    await until(() => second.state === 'reconnecting');
-    all.sides[1].removeNamespace(1);
-    const other = all.sides[1].addNamespace(1, { blocks: 64 });
-    all.targets[1].rejection = undefined;
-    await until(() => second.state === 'up');
+    const other = await returnsWithAnotherDisk(second);
     expect(first.state).toBe('up');
     expect(namespace.uuid).toBe(all.disk.uuid);
     expect(only(subsystem).uuid).toBe(all.disk.uuid);

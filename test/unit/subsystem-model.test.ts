@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
+import { useFakeEventLoop } from '../support/fake-event-loop.js';
 import { pathStep, policies } from './model/path-steps.js';
 import { PathWorld } from './model/paths.js';
 
@@ -16,13 +17,7 @@ it('paths that come and go lose, double and damage nothing', { timeout: 120_000 
   const steps = fc.array(pathStep, { minLength: 5, maxLength: 60, size: 'max' });
   await fc.assert(
     fc.asyncProperty(policies, steps, fc.boolean(), async (options, sequence, atOnce) => {
-      vi.useFakeTimers({
-        // The clearing of each as well: Node.js's own, given one of these, miscounts and runs no more of its own turns.
-        toFake: [
-          ...(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const),
-          ...(['setImmediate', 'clearImmediate', 'performance'] as const),
-        ],
-      });
+      useFakeEventLoop();
       const world = new PathWorld();
       try {
         await world.open(options);

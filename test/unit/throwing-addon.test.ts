@@ -7,6 +7,7 @@ import { useAddon } from '../../lib/native/addon.js';
 import type { NativeAddon, NativeController, NativeEnvironment } from '../../lib/native/contract.js';
 import { MemoryAddon } from '../../lib/testing/addon.js';
 import type { MemoryTarget } from '../../lib/testing/target.js';
+import { useFakeEventLoop } from '../support/fake-event-loop.js';
 import { memoryId } from './memory/fixture.js';
 
 type Throwing = Set<keyof NativeAddon | keyof NativeEnvironment | keyof NativeController>;
@@ -35,17 +36,7 @@ let unhandled: unknown[];
 const note = (error: unknown) => unhandled.push(error);
 
 beforeEach(() => {
-  vi.useFakeTimers({
-    toFake: [
-      'setTimeout',
-      'clearTimeout',
-      'setInterval',
-      'clearInterval',
-      'setImmediate',
-      'clearImmediate',
-      'performance',
-    ],
-  });
+  useFakeEventLoop();
   memory = new MemoryAddon();
   target = memory.addTarget();
   target.addSubsystem('nqn.2026-01.io.spdk:a').addNamespace(1, { blocks: 64 });

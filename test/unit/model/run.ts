@@ -1,20 +1,11 @@
 import fc from 'fast-check';
 import { vi } from 'vitest';
 import { useAddon } from '../../../lib/native/addon.js';
+import { useFakeEventLoop } from '../../support/fake-event-loop.js';
 import { type AttachDrawn, attachDrawn, startAttach } from './life-steps.js';
 import type { AnyStep } from './step.js';
 import { World } from './world.js';
 
-const faked = [
-  'setTimeout',
-  'clearTimeout',
-  'setInterval',
-  'clearInterval',
-  'setImmediate',
-  'clearImmediate',
-  'performance',
-  'Date',
-] as const;
 const turn = setImmediate;
 
 /** From the environment: another seed, or `random`; more runs; a counterexample's path. */
@@ -67,7 +58,7 @@ async function runOne(
   healed: boolean,
   unhandled: unknown[],
 ): Promise<void> {
-  vi.useFakeTimers({ toFake: [...faked] });
+  useFakeEventLoop('Date');
   unhandled.length = 0;
   try {
     await world.open();
