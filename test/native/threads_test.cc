@@ -124,6 +124,26 @@ TEST(Deadlines, CallAgainForAsLongAsTheyAreAskedTo) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST(Deadlines, HaveMoreTimeIfTheirThreadWasKeptBack) {
+  using Clock = std::chrono::steady_clock;
+  Deadlines deadlines;
+  std::promise<Clock::time_point> late;
+  Clock::time_point resumed;
+  const Deadlines::Scope call(deadlines, 200ms, [&] {
+    late.set_value(Clock::now());
+    return false;
+  });
+  // As if the whole process was stopped.
+  const Deadlines::Scope stop(deadlines, 10ms, [&] {
+    std::this_thread::sleep_for(800ms);
+    resumed = Clock::now();
+    return false;
+  });
+  auto called = late.get_future();
+  ASSERT_EQ(called.wait_for(10s), std::future_status::ready);
+  EXPECT_GE(called.get() - resumed, 190ms);
+}
+
 TEST(Deadlines, CallNothingAfterTheEndOfAScope) {
   Deadlines deadlines;
   for (int i = 0; i < 200; i++) {

@@ -11,6 +11,7 @@ import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { lastReport } from '../support/last-report.js';
+import { enables, holdAt } from './holding-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4469' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:stopped';
@@ -35,7 +36,7 @@ beforeAll(async () => {
       },
     ],
   });
-  ensureHugepages(7 * 64);
+  ensureHugepages(8 * 64);
 });
 afterAll(() => target?.stop());
 
@@ -82,3 +83,24 @@ it.concurrent.for(['io', 'detach', 'close'])(
     expect(end).toEqual([0, null]);
   },
 );
+
+it.concurrent('attach ends well if the process is stopped for longer than its time limit', async ({
+  onTestFinished,
+  expect,
+}) => {
+  const proxy = await holdAt(Number(listener.trsvcid), enables, { holdIt: true });
+  onTestFinished(() => proxy.close());
+  const program = fileURLToPath(new URL('children/stopped-attach.mjs', import.meta.url));
+  const id = listenerId({ ...listener, trsvcid: String(proxy.port) }, nqn);
+  const options = { hostNqn: 'nqn.2026-11.dev.spdk-nvme:host-attach', timeoutMs: 2_000 };
+  const child = fork(program, [JSON.stringify({ id, options })]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await proxy.held;
+  child.kill('SIGSTOP');
+  proxy.release();
+  await sleep(stoppedMs);
+  child.kill('SIGCONT');
+  const { report, end } = await lastReport(child);
+  expect(report).toEqual({ outcome: 'attached' });
+  expect(end).toEqual([0, null]);
+});

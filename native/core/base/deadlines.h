@@ -17,9 +17,16 @@ namespace spdk_nvme {
 /**
  * Deadlines for calls into SPDK that may wait indefinitely for an unresponsive target. One thread, which the
  * destructor joins, calls the function of each deadline that passes. Thread: any. No scope may outlive this object.
+ *
+ * If the thread itself comes late, the whole process was stopped (Ctrl-Z, a suspended container), and the call has had no
+ * time either for what has arrived meanwhile: each deadline then has up to a second more, as those of JavaScript have.
  */
 class Deadlines {
   using Clock = std::chrono::steady_clock;
+  /** Later than this, the thread was kept back. */
+  static constexpr std::chrono::milliseconds kKeptBack{500};
+  /** What a deadline has after that, at most. */
+  static constexpr std::chrono::milliseconds kGrace{1000};
   struct Entry {
     std::chrono::milliseconds limit;
     Clock::time_point at;
@@ -69,7 +76,10 @@ class Deadlines {
   void watch(const std::stop_token& ended) {
     name_this_thread("spdk-deadlines");
     std::unique_lock<std::mutex> lock(mutex_);
+    // Bounded: the largest value of this clock overflows in the kernel's clock.
+    auto limit = Clock::now() + std::chrono::hours(1);
     while (!ended.stop_requested()) {
+      if (Clock::now() > limit + kKeptBack) grant_grace();
       wakes_at_ = Clock::time_point::max();
       for (Entry& entry : entries_) {
         if (entry.late && entry.at <= Clock::now()) {
@@ -82,12 +92,17 @@ class Deadlines {
         }
         if (entry.late) wakes_at_ = std::min(wakes_at_, entry.at);
       }
-      // Bounded: the largest value of this clock overflows in the kernel's clock.
-      const auto limit = std::min(wakes_at_, Clock::now() + std::chrono::hours(1));
+      limit = std::min(wakes_at_, Clock::now() + std::chrono::hours(1));
       changed_.wait_until(lock, ended, limit, [&] {
         return std::ranges::any_of(entries_,
                                    [&](const Entry& one) { return one.late && one.at < wakes_at_; });
       });
+    }
+  }
+
+  void grant_grace() {
+    for (Entry& entry : entries_) {
+      entry.at = std::max(entry.at, Clock::now() + std::min(entry.limit, kGrace));
     }
   }
 
