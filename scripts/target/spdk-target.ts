@@ -16,6 +16,8 @@ export interface SpdkTargetOptions extends TransportLimits {
   /** The core of its only reactor, which spins. */
   readonly core?: number | undefined;
   readonly memoryMb?: number | undefined;
+  /** The name of the network namespace that it runs in. Default: that of this process. */
+  readonly networkNamespace?: string | undefined;
   /** Whether to find the stack of a crash, which needs gdb and room for a core file. */
   readonly wantsStack?: boolean | undefined;
 }
@@ -65,7 +67,7 @@ export function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget>
 }
 
 async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
-  const { listener, subsystems, core = 0, memoryMb = 128, wantsStack = false } = options;
+  const { listener, subsystems, core = 0, memoryMb = 128, networkNamespace, wantsStack = false } = options;
   const program = spdkProgram('nvmf_tgt');
   const coreLocks = await coreLocksOption(program);
   ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? hugepageMb.before : hugepageMb.since));
@@ -74,7 +76,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
   fs.writeFileSync(config, targetConfig(listener, subsystems, options));
-  const running = run(program, { folder, hugetlbfs, wantsStack }, [
+  const running = run(program, { folder, hugetlbfs, networkNamespace, wantsStack }, [
     ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
     ...coreLocks,
     ...['--num-trace-entries', '64', '--no-pci', '--huge-unlink'],
@@ -93,6 +95,7 @@ async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
 interface Workspace {
   readonly folder: string;
   readonly hugetlbfs: Hugetlbfs;
+  readonly networkNamespace: string | undefined;
   readonly wantsStack: boolean;
 }
 
@@ -104,10 +107,14 @@ interface RunningTarget extends Pick<SpdkTarget, 'pid' | 'stop'> {
 /** Runs the target's program, and cleans up when it has ended. */
 function run(
   program: string,
-  { folder, hugetlbfs, wantsStack }: Workspace,
+  { folder, hugetlbfs, networkNamespace, wantsStack }: Workspace,
   args: readonly string[],
 ): RunningTarget {
-  const [first, ...rest] = [...(wantsStack ? ['prlimit', '--core=unlimited'] : []), program];
+  const [first, ...rest] = [
+    ...(networkNamespace ? ['nsenter', `--net=/run/netns/${networkNamespace}`] : []),
+    ...(wantsStack ? ['prlimit', '--core=unlimited'] : []),
+    program,
+  ];
   const child = execa(first as string, [...rest, ...args], {
     stdin: 'ignore',
     all: true,

@@ -2,84 +2,23 @@
 // back while verified I/O at depth 32 goes on.
 
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Environment, type Subsystem, type SubsystemNamespace } from '../../lib/index.js';
-import { listenerId } from '../../scripts/target/config.js';
-import { ensureHugepages } from '../../scripts/target/hugepages.js';
-import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { codeOf, eventually } from '../integration/support/timing.js';
+import { describe, expect, it } from 'vitest';
+import type { Subsystem } from '../../lib/index.js';
+import { codeOf } from '../integration/support/timing.js';
 import { VerifiedLoad } from '../integration/support/verified-load.js';
+import { isUp, only, twoTargets, until } from './two-targets.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:paths';
-const listeners = ['4471', '4472'].map(
-  (trsvcid) => ({ trtype: 'TCP', traddr: '127.0.0.1', trsvcid }) as const,
-);
-const ids = listeners.map((listener) => listenerId(listener, nqn));
-const sizeMb = 16;
-const memoryMb = 128;
 /** How long I/O may pause when a path is lost whose target says so; and when other programs have the processors. */
 const pauseMs = 200;
 const crowdedMs = 1_000;
 const reconnectDelayMs = 100;
 /** How soon I/O goes on when one of two lost paths is back, beside the delay of an attempt. */
 const backMs = 1_000;
-const restartMs = 20_000;
 
-let folder: string;
-let backing: string;
-const targets: (SpdkTarget | undefined)[] = [undefined, undefined];
-let env: Environment;
-
-async function start(i: number, serial = 'PATHS', file = backing, identity?: string): Promise<void> {
-  targets[i] = await startSpdkTarget({
-    listener: listeners[i] as (typeof listeners)[number],
-    core: os.availableParallelism() - 1,
-    memoryMb,
-    subsystems: [{ nqn, serial, identity, disk: { kind: 'file', path: file, blockSize: 512 } }],
-  });
-}
-
-async function stop(i: number, signal?: NodeJS.Signals): Promise<void> {
-  const target = targets[i];
-  targets[i] = undefined;
-  await target?.stop(signal);
-}
-
-beforeAll(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-paths-'));
-  backing = path.join(folder, 'disk');
-  fs.writeFileSync(backing, Buffer.alloc(sizeMb << 20));
-  ensureHugepages(3 * memoryMb);
-  env = await Environment.init({ pollers: 2, memoryMb });
-});
-/** A test may leave a target killed, or frozen if it failed. */
-afterEach(() => {
-  for (const target of targets) if (target) process.kill(target.pid, 'SIGCONT');
-});
-beforeEach(async () => {
-  for (const i of [0, 1]) if (!targets[i]) await start(i);
-});
-afterAll(async () => {
-  await env?.close();
-  for (const i of [0, 1]) await stop(i, 'SIGKILL');
-  fs.rmSync(folder, { recursive: true });
-});
-
-const only = (subsystem: Subsystem) => subsystem.namespaces[0] as SubsystemNamespace;
-const isUp = (subsystem: Subsystem, i: number) => subsystem.paths[i]?.state === 'up';
-
-async function until(condition: () => boolean): Promise<void> {
-  expect(await eventually(restartMs, condition)).toBe(true);
-}
-
-/** Attaches the subsystem, and waits until both paths are up. */
-async function attach(options: Parameters<Environment['attachSubsystem']>[1]): Promise<Subsystem> {
-  const subsystem = await env.attachSubsystem(ids, { reconnectDelayMs, ...options });
-  await until(() => isUp(subsystem, 0) && isUp(subsystem, 1));
-  return subsystem;
-}
+const two = twoTargets({ nqn });
+const { start, stop, attach, targets } = two;
 
 describe('two targets with one disk', () => {
   it('have one namespace, with the identifiers of the target', async () => {
@@ -87,7 +26,7 @@ describe('two targets with one disk', () => {
     expect(subsystem.namespaces).toHaveLength(1);
     expect(only(subsystem).uuid).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     expect(subsystem.pathsOf(only(subsystem))).toHaveLength(2);
-    expect(env.controllers).toHaveLength(2);
+    expect(two.env.controllers).toHaveLength(2);
   });
 
   it.each([
@@ -116,7 +55,7 @@ describe('two targets with one disk', () => {
       expect(Math.min(...gaps)).toBeLessThan(pauseMs);
       expect(Math.max(...gaps)).toBeLessThan(crowdedMs);
       await subsystem.detach();
-      expect(env.controllers).toEqual([]);
+      expect(two.env.controllers).toEqual([]);
     },
   );
 
@@ -171,7 +110,7 @@ describe('two targets with one disk', () => {
     await load.progress(100);
     await Promise.all([stop(0, 'SIGKILL'), stop(1, 'SIGKILL')]);
     await until(() => only(subsystem).waiting === 32);
-    for (const i of [0, 1]) await start(i, 'RESTARTED');
+    for (const i of [0, 1]) await start(i, { serial: 'RESTARTED' });
     await until(() => isUp(subsystem, 0) && isUp(subsystem, 1));
     await load.progress(100);
     await load.expectClean(5_000);
@@ -179,8 +118,8 @@ describe('two targets with one disk', () => {
   });
 
   it('its path is exchanged for one that is not up yet, and I/O goes on over the same namespace', async () => {
-    const [first, second] = ids as [string, string];
-    await using subsystem = await env.attachSubsystem([first], { reconnectDelayMs });
+    const [first, second] = two.ids as [string, string];
+    await using subsystem = await two.env.attachSubsystem([first], { reconnectDelayMs });
     const namespace = only(subsystem);
     const load = new VerifiedLoad(namespace);
     for (const id of [second, first, second]) {
@@ -244,14 +183,14 @@ describe('two targets with one disk', () => {
   it('one comes back with another disk: it is used as a new namespace once the other one has failed for good', {
     timeout: 60_000,
   }, async () => {
-    const other = path.join(folder, 'other-disk');
-    fs.writeFileSync(other, Buffer.alloc(sizeMb << 20));
+    const other = path.join(two.folder, 'other-disk');
+    fs.writeFileSync(other, Buffer.alloc(fs.statSync(two.backing).size));
     await using subsystem = await attach({ ctrlrLossTimeoutMs: 5_000 });
     const before = only(subsystem);
     await before.write(Buffer.alloc(512, 1), { offset: 0 });
     await stop(1, 'SIGKILL');
     await until(() => subsystem.paths[1]?.state === 'reconnecting');
-    await start(1, 'PATHS', other, 'other-disk');
+    await start(1, { disk: { kind: 'file', path: other, blockSize: 512 }, identity: 'other-disk' });
     await until(() => isUp(subsystem, 1));
     expect(subsystem.namespaces).toEqual([before]);
     expect(subsystem.pathsOf(before)).toEqual([subsystem.paths[0]]);
@@ -264,16 +203,16 @@ describe('two targets with one disk', () => {
     expect([after === before, after.uuid === before.uuid]).toEqual([false, false]);
     await after.write(Buffer.alloc(512, 3), { offset: 0 });
     await after.flush();
-    expect([fs.readFileSync(backing)[0], fs.readFileSync(other)[0]]).toEqual([1, 3]);
+    expect([fs.readFileSync(two.backing)[0], fs.readFileSync(other)[0]]).toEqual([1, 3]);
     await stop(1, 'SIGKILL');
   });
 
   it('a target that has another disk under the NQN is not used', { timeout: 60_000 }, async () => {
     await stop(1, 'SIGKILL');
-    const other = path.join(folder, 'other');
-    fs.writeFileSync(other, Buffer.alloc(sizeMb << 20));
-    await start(1, 'OTHER', other);
-    await using subsystem = await env.attachSubsystem(ids, { reconnectDelayMs });
+    const other = path.join(two.folder, 'other');
+    fs.writeFileSync(other, Buffer.alloc(fs.statSync(two.backing).size));
+    await start(1, { serial: 'OTHER', disk: { kind: 'file', path: other, blockSize: 512 } });
+    await using subsystem = await two.env.attachSubsystem(two.ids, { reconnectDelayMs });
     await until(() => subsystem.paths.some(({ state }) => state === 'failed'));
     const codes = subsystem.paths.flatMap(({ error }) => (error ? [error.code] : []));
     expect(codes).toEqual(['ERR_SPDK_FOREIGN_PATH']);
