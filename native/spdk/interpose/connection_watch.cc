@@ -15,6 +15,7 @@
 
 #include "native/spdk/interpose/cm_events.h"
 #include "native/spdk/interpose/completion_order.h"
+#include "native/spdk/interpose/unsent_data.h"
 #include "native/spdk/release.h"
 #include "native/spdk/source_address.h"
 
@@ -48,8 +49,9 @@ class Connections {
     const std::lock_guard<std::mutex> guard(mutex_);
     list_.push_back({.handle = handle, .watch = watch, .events = nullptr});
   }
-  void remove(Handle handle) {
-    remove_if([handle](const Connection& one) { return one.handle == handle; });
+  /** @returns whether it was one */
+  bool remove(Handle handle) {
+    return remove_if([handle](const Connection& one) { return one.handle == handle; }) > 0;
   }
   void remove_all(const ConnectionWatch* watch) {
     remove_if([watch](const Connection& one) { return one.watch == watch; });
@@ -94,11 +96,11 @@ class Connections {
   };
 
   template <typename Condition>
-  void remove_if(Condition condition) {
+  size_t remove_if(Condition condition) {
     // Destroyed without the lock.
     std::vector<std::shared_ptr<SocketEvents>> dropped;
     const std::lock_guard<std::mutex> guard(mutex_);
-    std::erase_if(list_, [&](const Connection& one) {
+    return std::erase_if(list_, [&](const Connection& one) {
       if (!condition(one)) return false;
       if (one.events != nullptr) {
         one.events->remove(std::get<int>(one.handle));
@@ -286,7 +288,7 @@ ssize_t __wrap_readv(int descriptor, const iovec* parts, int count) {
 }
 
 int __wrap_close(int descriptor) {
-  connections().remove(descriptor);
+  if (connections().remove(descriptor)) drop_unsent_at_close(descriptor);
   return __real_close(descriptor);
 }
 
