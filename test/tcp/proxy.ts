@@ -4,9 +4,9 @@ import { PduReader } from './pdu.js';
 /** Keeps all that initiators send from now on: from this PDU on, or from the next one on. */
 export type Hold = 'this' | 'next' | undefined;
 
-/** Sees the PDUs of one connection, and may change them. */
+/** Sees the PDUs of one connection, and may change them, or drop those of the host. */
 export interface Hooks {
-  fromHost?(pdu: Buffer): Hold;
+  fromHost?(pdu: Buffer): Hold | 'drop';
   /** Sees the target's PDUs. They are passed on even if the host's are held back. */
   fromTarget?(pdu: Buffer): Hold;
 }
@@ -84,18 +84,19 @@ export class PduProxy {
     const target = createConnection({ port: targetPort, host: address });
     this.#pass(host, target, (pdu) => {
       const hold = fromHost?.(pdu);
+      if (hold === 'drop') return 'drop';
       if (hold === 'this') this.#hold();
       const kept = this.#holding;
       if (hold === 'next') this.#hold();
       if (kept) this.#tellHeld();
-      return kept;
+      return kept ? 'keep' : 'pass';
     });
     this.#pass(target, host, (pdu) => {
       if (fromTarget?.(pdu)) {
         this.#hold();
         this.#tellHeld();
       }
-      return false;
+      return 'pass';
     });
   }
 
@@ -103,15 +104,16 @@ export class PduProxy {
     if (!this.#released) this.#holding = true;
   }
 
-  /** @param see is given each PDU, and says whether to keep it */
-  #pass(from: Socket, to: Socket, see: (pdu: Buffer) => boolean): void {
+  /** @param see is given each PDU, and says what to do with it */
+  #pass(from: Socket, to: Socket, see: (pdu: Buffer) => 'pass' | 'keep' | 'drop'): void {
     const reader = new PduReader();
     this.#sockets.add(from);
     from.setNoDelay();
     from.on('data', (bytes: Buffer) => {
       for (const pdu of reader.take(bytes)) {
-        if (see(pdu)) this.#kept.push([to, pdu]);
-        else to.write(pdu);
+        const what = see(pdu);
+        if (what === 'keep') this.#kept.push([to, pdu]);
+        else if (what === 'pass') to.write(pdu);
       }
     });
     from.on('error', () => to.destroy());
