@@ -56,7 +56,18 @@ Address numeric_address(const char* host, const char* service) {
   return Address(getaddrinfo(host, service, &hints, &list) == 0 ? list : nullptr);
 }
 
-Status unreachable(const AddressCheck& check, const char* why, int error) {
+/** Why the kernel does not use an address. */
+std::string why_unusable(const sockaddr& address, int error) {
+  if (error == EADDRNOTAVAIL) return "no interface has it";
+  if (error == EINVAL && address.sa_family == AF_INET6) {
+    const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(address);
+    if (IN6_IS_ADDR_LINKLOCAL(&ipv6.sin6_addr) && ipv6.sin6_scope_id == 0)
+      return "a link-local address needs its interface, as in fe80::1%eth0";
+  }
+  return strerror(error);
+}
+
+Status unreachable(const AddressCheck& check, const std::string& why, int error) {
   const auto& id = check.transport_id;
   return Status::failure("ERR_SPDK_UNREACHABLE",
                          std::string("no response from ") + id.traddr + " port " + id.trsvcid + ": " + why,
@@ -83,8 +94,8 @@ bool wait_for(int fd, short events, const AddressCheck& check) {
 Status bind_source(const Socket& socket, const AddressCheck& check, const addrinfo& source) {
   if (bind(socket.fd(), source.ai_addr, source.ai_addrlen) == 0) return Status::success();
   return Status::failure("ERR_SPDK_UNREACHABLE",
-                         "sourceAddress " + check.source_address + " is not usable on this machine: " +
-                             (errno == EADDRNOTAVAIL ? "no interface has it" : strerror(errno)),
+                         "sourceAddress " + check.source_address +
+                             " is not usable on this machine: " + why_unusable(*source.ai_addr, errno),
                          errno);
 }
 
@@ -95,6 +106,7 @@ Status check_tcp(const AddressCheck& check, const addrinfo& target, const addrin
     if (Status bound = bind_source(probe, check, *source); !bound.ok()) return bound;
   }
   if (connect(probe.fd(), target.ai_addr, target.ai_addrlen) != 0) {
+    if (errno == EINVAL) return unreachable(check, why_unusable(*target.ai_addr, errno), errno);
     if (errno != EINPROGRESS) return unreachable(check, strerror(errno), errno);
     if (!wait_for(probe.fd(), POLLOUT, check)) return unreachable(check, "no response in time", ETIMEDOUT);
     int error = 0;
@@ -150,7 +162,10 @@ Status check_address(const AddressCheck& check) {
   const Address source =
       check.source_address.empty() ? nullptr : numeric_address(check.source_address.c_str(), nullptr);
   if (!target || (!check.source_address.empty() && !source)) {
-    return Status::failure("ERR_SPDK_INVALID_TRANSPORT_ID", "an address is not numeric");
+    // JavaScript has checked that they are numeric.
+    return Status::failure(
+        "ERR_SPDK_INVALID_TRANSPORT_ID",
+        "after the % of a link-local address stands an interface of this machine, and after others nothing");
   }
   return id.trtype == SPDK_NVME_TRANSPORT_RDMA ? check_rdma(check, *target, source.get())
                                                : check_tcp(check, *target, source.get());
