@@ -10,7 +10,8 @@ const mebibyte = 1 << 20;
 const dropped = 0x8000_0000;
 
 interface Region {
-  readonly memory: ArrayBuffer;
+  /** The program may forget the memory: the region is dropped then. */
+  readonly memory: WeakRef<ArrayBuffer>;
   readonly size: number;
   /** Parts that a controller reads or writes at this moment. */
   readonly uses: Set<RegionUse>;
@@ -19,6 +20,8 @@ interface Region {
 /** A part of a region that a command uses. */
 export interface RegionUse {
   readonly region: Region;
+  /** Keeps the memory; undefined when it was already gone. */
+  readonly memory: ArrayBuffer | undefined;
   readonly id: number;
   readonly offset: number;
   readonly length: number;
@@ -34,6 +37,9 @@ export class MemoryRegions {
   readonly #regions = new Map<number, Region>();
   readonly #ids = new WeakMap<ArrayBuffer, number>();
   readonly #violations: Violations;
+  readonly #forgotten = new FinalizationRegistry<{ id: number; region: Region }>(({ id, region }) => {
+    if (this.#regions.get(id) === region) this.drop(id);
+  });
   readonly #freeIds: number[] = [];
   readonly #firstId: number;
   /** How many ids have been in use. */
@@ -70,7 +76,9 @@ export class MemoryRegions {
     const id = this.#freeIds.pop() ?? this.#unusedId();
     if (id === undefined) return null;
     const memory = new ArrayBuffer(bytes);
-    this.#regions.set(id, { memory, size: bytes, uses: new Set() });
+    const region = { memory: new WeakRef(memory), size: bytes, uses: new Set<RegionUse>() };
+    this.#regions.set(id, region);
+    this.#forgotten.register(memory, { id, region });
     this.#ids.set(memory, id);
     this.#usedBytes += bytes;
     return { id, memory };
@@ -115,7 +123,8 @@ export class MemoryRegions {
       }
     }
     if (this.pins[id] === 0) this.#violations.add(`a command uses region ${id}, which is not pinned`);
-    const use: RegionUse = { region, id, offset, length, intoMemory };
+    const memory = region.memory.deref();
+    const use: RegionUse = { region, memory, id, offset, length, intoMemory };
     region.uses.add(use);
     return use;
   }
@@ -125,12 +134,12 @@ export class MemoryRegions {
   }
 
   /** The bytes of a part in use; undefined when they were freed under the command. */
-  bytes({ region, id, offset, length }: RegionUse): Uint8Array | undefined {
-    if (this.#regions.get(id) !== region || region.memory.byteLength < offset + length) {
+  bytes({ region, memory, id, offset, length }: RegionUse): Uint8Array | undefined {
+    if (!memory || this.#regions.get(id) !== region || memory.byteLength < offset + length) {
       this.#violations.add(`a controller reached region ${id} after it was freed`);
       return undefined;
     }
-    return new Uint8Array(region.memory, offset, length);
+    return new Uint8Array(memory, offset, length);
   }
 
   /** The ids after the last one are the first ones. */
