@@ -13,6 +13,8 @@ import type {
 
 const pieceBytes = 1 << 20;
 const depth = 4;
+/** `reuseAfterChunks` of the streams that use memory again. */
+const reuse = 8;
 
 /** What cases move data with. */
 interface Fixture {
@@ -40,21 +42,22 @@ type Move = (memory: Uint8Array, offset: number) => Promise<unknown>;
 interface Access {
   readonly read: Move;
   readonly write: Move;
-  readonly readStream: (bytes: number) => NamespaceReadStream;
+  /** @param reuse its `reuseAfterChunks` */
+  readonly readStream: (bytes: number, reuse?: number) => NamespaceReadStream;
   readonly writeStream: (bytes: number) => NamespaceWriteStream;
 }
 
 const asItIs = (namespace: Namespace): Access => ({
   read: (memory, offset) => namespace.read(memory, { offset }),
   write: (memory, offset) => namespace.write(memory, { offset }),
-  readStream: (endBytes) => namespace.createReadStream({ endBytes }),
+  readStream: (endBytes, reuseAfterChunks) => namespace.createReadStream({ endBytes, reuseAfterChunks }),
   writeStream: (endBytes) => namespace.createWriteStream({ endBytes }),
 });
 
 const asFile = (file: NamespaceFile): Access => ({
   read: (memory, offset) => file.read(memory, 0, pieceBytes, offset),
   write: (memory, offset) => file.write(memory, 0, pieceBytes, offset),
-  readStream: (bytes) => file.createReadStream({ end: bytes - 1 }),
+  readStream: (bytes, reuseAfterChunks) => file.createReadStream({ end: bytes - 1, reuseAfterChunks }),
   writeStream: () => file.createWriteStream(),
 });
 
@@ -85,25 +88,37 @@ const inOrdinaryMemory = ({ bytes }: Fixture, move: Move) =>
 
 const drop = () => new Writable({ write: (_chunk, _encoding, callback) => callback() });
 
-/** The chunks are the same ordinary memory, again and again. */
-function source(bytes: number, chunkBytes: number): Readable {
+/** The chunks are the same memory, again and again. */
+function source(memory: readonly Buffer[], bytes: number, chunkBytes: number): Readable {
   function* chunks() {
     for (let at = 0; at < bytes; at += chunkBytes) {
-      const piece = ordinary[Math.floor(at / pieceBytes) % depth] as Buffer;
+      const piece = memory[Math.floor(at / pieceBytes) % memory.length] as Buffer;
       yield piece.subarray(at % pieceBytes, (at % pieceBytes) + chunkBytes);
     }
   }
   return Readable.from(chunks(), { objectMode: false, highWaterMark: chunkBytes });
 }
 
-async function intoStream({ writeStream }: Access, bytes: number, chunkBytes: number): Promise<number> {
+async function intoStream(
+  { writeStream }: Access,
+  memory: readonly Buffer[],
+  bytes: number,
+  chunkBytes: number,
+): Promise<number> {
   const stream = writeStream(bytes);
-  await pipeline(source(bytes, chunkBytes), stream);
+  await pipeline(source(memory, bytes, chunkBytes), stream);
   return stream.bytesWritten;
 }
 
-async function outOfStream({ readStream }: Access, bytes: number, sink: Writable): Promise<number> {
-  const stream = readStream(bytes);
+/** The chunks are DMA memory. A write stream has up to `depth` of them, and one more is on its way to it. */
+async function fromDmaMemory(access: Access, { env, bytes }: Fixture): Promise<number> {
+  const memory = Array.from({ length: 2 * depth }, () => env.allocate(pieceBytes));
+  const written = await intoStream(access, memory, bytes, pieceBytes);
+  for (const piece of memory) piece.release();
+  return written;
+}
+
+async function outOfStream(stream: NamespaceReadStream, sink: Writable): Promise<number> {
   await pipeline(stream, sink);
   return stream.bytesRead;
 }
@@ -166,21 +181,33 @@ export const streamCases: readonly StreamCase[] = [
     peer: peers.reads,
     run: ({ bytes, namespace }) => inLoop(namespace.createReadStream({ endBytes: bytes })),
   },
-  ...both('reads', 'createReadStream(), pipeline()', (access, { bytes }) =>
-    outOfStream(access, bytes, drop()),
+  ...both('reads', 'createReadStream(), pipeline()', ({ readStream }, { bytes }) =>
+    outOfStream(readStream(bytes), drop()),
   ),
   {
-    name: 'createReadStream() to /dev/null',
+    name: 'createReadStream(), reuse, for await',
     peer: peers.reads,
-    run: ({ bytes, namespace }) => outOfStream(asItIs(namespace), bytes, fs.createWriteStream('/dev/null')),
+    run: ({ bytes, namespace }) => inLoop(asItIs(namespace).readStream(bytes, reuse)),
   },
+  ...both('reads', 'createReadStream(), reuse, pipeline()', ({ readStream }, { bytes }) =>
+    outOfStream(readStream(bytes, reuse), drop()),
+  ),
+  ...['createReadStream()', 'createReadStream(), reuse'].map((name) => ({
+    name: `${name}, to /dev/null`,
+    peer: peers.reads,
+    run: ({ bytes, namespace }: Fixture) => {
+      const stream = asItIs(namespace).readStream(bytes, name.endsWith('reuse') ? reuse : undefined);
+      return outOfStream(stream, fs.createWriteStream('/dev/null'));
+    },
+  })),
   { name: 'node:fs, createReadStream(), pipeline()', peer: peers.reads, run: outOfFile },
   ...both('writes', peers.writes, ({ write }, fixture) => inDmaMemory(fixture, write)),
   ...both('writes', 'writes of ordinary memory', ({ write }, fixture) => inOrdinaryMemory(fixture, write)),
   ...both('writes', 'createWriteStream(), chunks of 1 MiB', (access, { bytes }) =>
-    intoStream(access, bytes, pieceBytes),
+    intoStream(access, ordinary, bytes, pieceBytes),
   ),
   ...both('writes', 'createWriteStream(), chunks of 64 KiB', (access, { bytes }) =>
-    intoStream(access, bytes, 64 << 10),
+    intoStream(access, ordinary, bytes, 64 << 10),
   ),
+  ...both('writes', 'createWriteStream(), DMA memory', fromDmaMemory),
 ];

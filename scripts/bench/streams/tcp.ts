@@ -33,7 +33,7 @@ export interface StreamRow {
 }
 
 async function run(request: StreamRequest): Promise<StreamResult[]> {
-  const args = ['--import', import.meta.resolve('tsx'), program, JSON.stringify(request)];
+  const args = ['--expose-gc', '--import', import.meta.resolve('tsx'), program, JSON.stringify(request)];
   const { stdout } = await execa(process.execPath, args, { stdin: 'ignore', stderr: 'inherit' });
   return JSON.parse(stdout);
 }
