@@ -124,7 +124,7 @@ export {
   statsFolder,
 } from './stats-export.js';
 export type { NamespaceReadStream } from './streams/read-stream.js';
-export type { ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
+export type { ChunksOptions, ReadStreamOptions, WriteStreamOptions } from './streams/stream-options.js';
 export type { NamespaceWriteStream } from './streams/write-stream.js';
 export {
   Subsystem,

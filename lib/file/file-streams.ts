@@ -19,6 +19,8 @@ export interface FileReadStreamOptions {
   readonly end?: number | undefined;
   /** Bytes of each operation, rounded up to whole blocks. Default 1 MiB. */
   readonly highWaterMark?: number | undefined;
+  /** As for `namespace.createReadStream`. With an `encoding` the strings are the consumer's in any case. */
+  readonly reuseAfterChunks?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,9 +55,10 @@ export function fileStreamPlan(
   { signal, ...each }: OperationOptions,
 ): FileStreamPlan {
   const named = typeof options === 'string' ? { encoding: options } : options;
+  const reads = direction === 'read';
   const given = readOptions(named, `${direction} stream options`, [
     ...common,
-    ...(direction === 'read' ? (['end'] as const) : (['flush'] as const)),
+    ...(reads ? (['end', 'reuseAfterChunks'] as const) : (['flush'] as const)),
   ]);
   const { bytes, blockSize } = namespace;
   const bound = (name: 'start' | 'end') =>
@@ -75,10 +78,10 @@ export function fileStreamPlan(
       endBytes,
       chunkBytes: mark === undefined ? undefined : wholeBlocks(mark, blockSize),
       signal: given.get('signal'),
-      ...(direction === 'write' ? { flush: given.get('flush') } : {}),
+      ...(reads ? { reuseAfterChunks: given.get('reuseAfterChunks') } : { flush: given.get('flush') }),
     },
     namespace,
-    direction,
+    `${direction} stream`,
     () => {},
   );
   return {

@@ -242,7 +242,7 @@ export class NamespaceFile implements AsyncDisposable {
   /** A `Readable`, as `createReadStream` of node:fs: `end` is inclusive, and the file is closed with it. */
   createReadStream(options?: FileReadStreamOptions | BufferEncoding): NamespaceReadStream {
     const plan = this.#plan(options, 'read');
-    return this.#adopt(NamespaceReadStream.create(this.#access, plan, plan.encoding), plan);
+    return this.#adopt(NamespaceReadStream.create(this.#access, plan, this.#memory, plan.encoding), plan);
   }
 
   /** A `Writable`, as `createWriteStream` of node:fs: the file is closed with it. */

@@ -10,7 +10,7 @@ import type {
 } from '../io/operation-options.js';
 import type { IoLimits } from '../io/submission-queue.js';
 import type { NamespaceReadStream } from '../streams/read-stream.js';
-import type { ReadStreamOptions, WriteStreamOptions } from '../streams/stream-options.js';
+import type { ChunksOptions, ReadStreamOptions, WriteStreamOptions } from '../streams/stream-options.js';
 import type { NamespaceWriteStream } from '../streams/write-stream.js';
 import type { NamespaceInfo } from '../types.js';
 
@@ -47,7 +47,7 @@ export interface NamespaceOperations extends NamespaceInfo {
   verify(options: RangeOptions): Promise<void>;
   deallocate(options: RangeOptions): Promise<void>;
   raw(command: RawIoCommand, options?: OperationOptions): Promise<number>;
-  chunks(options?: ReadStreamOptions): AsyncGenerator<Buffer, void, undefined>;
+  chunks(options?: ChunksOptions): AsyncGenerator<Buffer, void, undefined>;
   createReadStream(options?: ReadStreamOptions): NamespaceReadStream;
   createWriteStream(options?: WriteStreamOptions): NamespaceWriteStream;
 }

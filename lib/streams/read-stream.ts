@@ -3,9 +3,11 @@
 import { Readable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
 import { throwUncaught } from '../internal/event-loop.js';
-import type { ByteAccess } from './byte-access.js';
-import { ChunkMemory } from './chunk-memory.js';
+import type { DmaMemory } from '../io/dma-memory.js';
+import { type ByteAccess, changed } from './byte-access.js';
+import { ChunkMemory, type ChunkSource } from './chunk-memory.js';
 import { StreamOperations } from './operations.js';
+import { ReusedChunks } from './reused-chunks.js';
 import { partEnd, type StreamPlan } from './stream-options.js';
 
 /** A stream of the data of a namespace; see `namespace.createReadStream`. */
@@ -15,27 +17,37 @@ export class NamespaceReadStream extends Readable {
   readonly #access: ByteAccess;
   readonly #plan: StreamPlan;
   readonly #operations: StreamOperations;
-  readonly #memory = new ChunkMemory();
+  readonly #memory: ChunkSource;
   /** Chunks that are being read or have been read, in order. */
   readonly #ahead: Promise<Buffer>[] = [];
   #position: number;
 
-  private constructor(access: ByteAccess, plan: StreamPlan, encoding?: BufferEncoding) {
+  private constructor(access: ByteAccess, plan: StreamPlan, memory: DmaMemory, encoding?: BufferEncoding) {
+    const { reuseAfterChunks } = plan;
     super({ highWaterMark: plan.chunkBytes, ...(encoding === undefined ? {} : { encoding }) });
     this.#access = access;
     this.#plan = plan;
+    this.#memory =
+      reuseAfterChunks === undefined ? new ChunkMemory() : new ReusedChunks(memory, plan, reuseAfterChunks);
     this.#position = plan.start;
     this.#operations = new StreamOperations(plan);
     this.#operations.heed('The read stream', (error) => this.destroy(error));
   }
 
   /** @internal */
-  static create(access: ByteAccess, plan: StreamPlan, encoding?: BufferEncoding): NamespaceReadStream {
-    return new NamespaceReadStream(access, plan, encoding);
+  static create(
+    access: ByteAccess,
+    plan: StreamPlan,
+    memory: DmaMemory,
+    encoding?: BufferEncoding,
+  ): NamespaceReadStream {
+    return new NamespaceReadStream(access, plan, memory, encoding);
   }
 
   /** @internal */
   override _read(): void {
+    // Of what was passed on, the stream keeps a part for its consumer.
+    this.#memory.consumed(this.bytesRead - this.readableLength);
     this.#readAhead();
     const next = this.#ahead.shift();
     if (!next) {
@@ -47,6 +59,7 @@ export class NamespaceReadStream extends Readable {
         (chunk) => {
           if (this.destroyed) return;
           this.bytesRead += chunk.byteLength;
+          this.#memory.pass(chunk, this.bytesRead);
           this.push(chunk);
         },
         (error) => this.destroy(codedError('The read stream failed', error)),
@@ -77,6 +90,8 @@ export class NamespaceReadStream extends Readable {
   async #read(position: number, length: number): Promise<Buffer> {
     const chunk = this.#memory.take(length);
     await this.#access.read(chunk, position, this.#operations.options);
+    // Memory that is used again may have been transferred meanwhile by a consumer that has seen it.
+    if (chunk.byteLength !== length) throw changed(`Reading ${length} bytes at ${position}`);
     return chunk;
   }
 }

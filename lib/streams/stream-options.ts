@@ -5,8 +5,8 @@ import type { OperationOptions } from '../io/operation-options.js';
 import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
 import { checkOnTimeout, checkSignal, checkTimeout, conflict, optional, or } from '../options/common.js';
 
-/** Options of `namespace.createReadStream`; all keys are optional. `timeoutMs` is the limit of each operation. */
-export interface ReadStreamOptions extends OperationOptions {
+/** Options of `namespace.chunks`; all keys are optional. `timeoutMs` is the limit of each operation. */
+export interface ChunksOptions extends OperationOptions {
   /** The first byte, anywhere in the namespace. Default 0. */
   readonly startBytes?: number | undefined;
   /** The byte after the last one, as in `slice()`. Default: the end of the namespace. */
@@ -17,13 +17,22 @@ export interface ReadStreamOptions extends OperationOptions {
   readonly concurrency?: number | undefined;
 }
 
+/** Options of `namespace.createReadStream`; all keys are optional. `timeoutMs` is the limit of each operation. */
+export interface ReadStreamOptions extends ChunksOptions {
+  /**
+   * Has the memory of chunks used again: that of a chunk is read into again when its consumer has got at least this many later chunks, 1 to
+   * 1024. The consumer must be done with the chunk by then. Default: each chunk has memory of its own, for as long as it is referenced.
+   */
+  readonly reuseAfterChunks?: number | undefined;
+}
+
 /** Options of `namespace.createWriteStream`; all keys are optional. `timeoutMs` is the limit of each operation. */
-export interface WriteStreamOptions extends ReadStreamOptions {
+export interface WriteStreamOptions extends ChunksOptions {
   /** Flushes the namespace before `finish`, so that the written data is durable. Default false. */
   readonly flush?: boolean | undefined;
 }
 
-/** {@link WriteStreamOptions} that have been checked, with the defaults filled in. */
+/** The options of a stream that have been checked, with the defaults filled in. */
 export interface StreamPlan {
   readonly start: number;
   /** The byte after the last one. */
@@ -31,6 +40,8 @@ export interface StreamPlan {
   readonly chunkBytes: number;
   readonly concurrency: number;
   readonly flush: boolean;
+  /** After how many later chunks the memory of one is used again; undefined: never. */
+  readonly reuseAfterChunks: number | undefined;
   /** The options of every operation; the stream handles the signals. */
   readonly each: Pick<OperationOptions, 'queuePair' | 'timeoutMs' | 'onTimeout'>;
   /** Each of them ends the stream. */
@@ -46,7 +57,17 @@ const keys = [
   'timeoutMs',
   'signal',
   'onTimeout',
-] as const satisfies readonly (keyof ReadStreamOptions)[];
+] as const satisfies readonly (keyof ChunksOptions)[];
+
+const streamKeys = {
+  chunks: keys,
+  'read stream': [...keys, 'reuseAfterChunks'],
+  'write stream': [...keys, 'flush'],
+} as const;
+
+/** What the options are of. */
+export type StreamKind = keyof typeof streamKeys;
+type StreamKey = (typeof streamKeys)[StreamKind][number];
 
 const mebibyte = 1 << 20;
 const maxChunkBytes = 64 * mebibyte;
@@ -67,14 +88,10 @@ function defaultChunkBytes(blockSize: number): number {
 export function streamPlan(
   options: unknown,
   { bytes, blockSize }: { readonly bytes: number; readonly blockSize: number },
-  direction: 'read' | 'write',
+  kind: StreamKind,
   checkQueuePair: (value: unknown) => void,
 ): StreamPlan {
-  const given = readOptions(
-    options,
-    `${direction} stream options`,
-    direction === 'read' ? keys : ([...keys, 'flush'] as const),
-  );
+  const given = readOptions<StreamKey>(options, `${kind} options`, streamKeys[kind]);
   const bound = (name: 'startBytes' | 'endBytes', fallback: number): number => {
     const value = checkInteger(or(given.get(name), fallback), name, 0, Number.MAX_SAFE_INTEGER, 'bytes');
     if (value <= bytes) return value;
@@ -93,6 +110,9 @@ export function streamPlan(
     chunkBytes: checkChunk(or(given.get('chunkBytes'), defaultChunkBytes(blockSize)), blockSize),
     concurrency: checkInteger(or(given.get('concurrency'), 4), 'concurrency', 1, 64),
     flush: checkBoolean(or(given.get('flush'), false), 'flush'),
+    reuseAfterChunks: optional(given.get('reuseAfterChunks'), (value) =>
+      checkInteger(value, 'reuseAfterChunks', 1, 1024, 'chunks'),
+    ),
     each: {
       queuePair: given.get('queuePair') as OperationOptions['queuePair'],
       timeoutMs: optional(given.get('timeoutMs'), checkTimeout),

@@ -12,7 +12,7 @@ import { resolveCloseOptions, resolveEnvironmentOptions } from '../../lib/option
 import { checkNqn } from '../../lib/options/nqn.js';
 import { resolveResetOptions } from '../../lib/options/reset.js';
 import { formatTransportId, parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
-import { partEnd, streamPlan } from '../../lib/streams/stream-options.js';
+import { partEnd, type StreamKind, streamPlan } from '../../lib/streams/stream-options.js';
 import { checkCommandLine, commandLine } from './command-lines.js';
 import { anyValue, misspellings, optionsWith } from './values.js';
 
@@ -110,13 +110,17 @@ const environmentValues = {
 };
 const timeValues = { drainMs: fc.nat(10_000), timeoutMs: fc.integer({ min: 1, max: 10_000 }) };
 
-const streamValues = {
+const chunksValues = {
   startBytes: fc.nat(40_000),
   endBytes: fc.nat(40_000),
   chunkBytes: fc.oneof(fc.nat(5_000), fc.constantFrom(512, 1_024, 2 ** 26, 2 ** 27)),
   concurrency: fc.integer({ min: 0, max: 65 }),
-  flush: fc.boolean(),
   timeoutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+};
+const streamValues = {
+  chunks: chunksValues,
+  'read stream': { ...chunksValues, reuseAfterChunks: fc.integer({ min: 0, max: 1_025 }) },
+  'write stream': { ...chunksValues, flush: fc.boolean() },
 };
 const partValues = {
   buffer: fc.constantFrom(Buffer.alloc(10), new Float64Array(2), new DataView(new ArrayBuffer(3))),
@@ -215,18 +219,20 @@ export const properties: readonly Property[] = [
     const text = value !== null && typeof value === 'object' && 'nqn' in value ? value.nqn : value;
     return Object.freeze({ nqn: checkNqn(text, 'subnqn') });
   }),
-  rejects(
-    'stream options',
-    optionsWith(streamValues),
-    (options) => streamPlan(options, disk, 'write', () => {}),
-    (plan) => {
-      let position = plan.start;
-      for (let parts = 0; position < plan.end; parts++) {
-        const end = partEnd(position, plan, disk.blockSize);
-        if (end <= position || end > plan.end || parts > 100) throw new Error(`stops at ${position}`);
-        position = end;
-      }
-    },
+  ...Object.entries(streamValues).map(([kind, values]) =>
+    rejects(
+      `${kind} options`,
+      optionsWith(values),
+      (options) => streamPlan(options, disk, kind as StreamKind, () => {}),
+      (plan) => {
+        let position = plan.start;
+        for (let parts = 0; position < plan.end; parts++) {
+          const end = partEnd(position, plan, disk.blockSize);
+          if (end <= position || end > plan.end || parts > 100) throw new Error(`stops at ${position}`);
+          position = end;
+        }
+      },
+    ),
   ),
   rejects('file options', optionsWith(partValues), (options) => readPart(options, 0, 0, 0), checkPart),
   rejects(

@@ -91,7 +91,28 @@ it('keeps chunks valid while the program holds them, also after the environment 
   const words = ['--expose-gc', program, listenerId(listener, nqn('one'))];
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
-  expect(JSON.parse(stdout)).toEqual({ kept: 32, wrong: 0 });
+  expect(JSON.parse(stdout)).toEqual({ kept: 32 + 15, wrong: 0 });
+});
+
+it('copies a namespace to another one without copying in memory, through memory that is used again', async () => {
+  const image = new Random(4).bytes(16 << 20);
+  await pipeline(Readable.from([image, image]), ns.createWriteStream());
+  const other = await attach('two');
+  const [copy] = other.namespaces as [Namespace];
+  const range = { endBytes: 32 << 20 };
+  // 128 MiB, and so more than once around the memory.
+  for (const [i, options] of [{}, { chunkBytes: 512 << 10 }, { concurrency: 8 }, {}].entries()) {
+    await copy.writeZeroes({ offset: 0, length: 32 << 20 });
+    const reuseAfterChunks = options.concurrency ?? 4;
+    await pipeline(
+      ns.createReadStream({ ...range, ...options, reuseAfterChunks }),
+      copy.createWriteStream({ ...range, ...options }),
+    );
+    expect(await sumOf(copy.createReadStream({ ...range, reuseAfterChunks: i + 1 }))).toBe(
+      await sumOf(Readable.from([image, image])),
+    );
+  }
+  await other.detach();
 });
 
 it('ends with a code when the controller is detached in the middle, either way', async () => {

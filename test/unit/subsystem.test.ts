@@ -347,6 +347,11 @@ describe('operations', () => {
   it.each([
     ['a loop over chunks', (one: NamespaceOperations) => one.chunks({ chunkBytes: bs, concurrency: 2 })],
     ['a read stream', (one: NamespaceOperations) => one.createReadStream({ chunkBytes: bs, concurrency: 2 })],
+    [
+      'a read stream that uses memory again',
+      (one: NamespaceOperations) =>
+        one.createReadStream({ chunkBytes: bs, concurrency: 2, reuseAfterChunks: 1 }),
+    ],
   ])('%s goes on when a path is lost', async (_, read) => {
     const subsystem = await attach({ policy: 'active-active' });
     const namespace = only(subsystem);

@@ -15,6 +15,7 @@ function plan(end: number): StreamPlan {
     chunkBytes: MiB,
     concurrency: 2,
     flush: false,
+    reuseAfterChunks: undefined,
     each: { queuePair: undefined, timeoutMs: undefined, onTimeout: undefined },
     signals: [],
   };
