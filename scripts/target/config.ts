@@ -71,13 +71,13 @@ interface Call {
   readonly params: Record<string, unknown>;
 }
 
-/** nvmf_tgt's start-up configuration: the calls of its RPC interface, as JSON. */
+/** The start-up configuration of nvmf_tgt of a release, 2205 for v22.05: the calls of its RPC interface, as JSON. */
 export function targetConfig(
   listener: TargetListener,
   subsystems: readonly TargetSubsystem[],
-  { sharedBuffers, maxIoBytes }: TransportLimits = {},
+  { sharedBuffers, maxIoBytes, release }: TransportLimits & { readonly release: number },
 ): string {
-  const bdevs = subsystems.flatMap((subsystem, i) => disk(`Disk${i}`, subsystem.disk));
+  const bdevs = subsystems.flatMap((subsystem, i) => disk(`Disk${i}`, subsystem.disk, release));
   const nvmf: Call[] = [
     {
       method: 'nvmf_create_transport',
@@ -122,7 +122,7 @@ function namespaceIds(identity: string): { uuid: string; nguid: string } {
   return { uuid: digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), nguid: digits.toUpperCase() };
 }
 
-function disk(name: string, what: TargetSubsystem['disk']): Call[] {
+function disk(name: string, what: TargetSubsystem['disk'], release: number): Call[] {
   switch (what.kind) {
     case 'file':
       return [
@@ -138,6 +138,7 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
         ...disk(
           `${name}Base`,
           path === undefined ? { ...what, kind: 'null' } : { kind: 'file', path, blockSize },
+          release,
         ),
         {
           method: 'bdev_delay_create',
@@ -154,7 +155,8 @@ function disk(name: string, what: TargetSubsystem['disk']): Call[] {
     }
     case 'null': {
       const { metadata } = what;
-      const block = what.blockSize + (metadata?.size ?? 0);
+      // From v24.01 on (seen: v20.07, v24.09, v26.05) the size of a block is without its metadata.
+      const block = what.blockSize + (release < 2401 ? (metadata?.size ?? 0) : 0);
       const beside = metadata && {
         md_size: metadata.size,
         dif_type: metadata.protectionType,

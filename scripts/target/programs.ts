@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { spdkFolder } from '../setup/paths.js';
 import spdkCache from '../spdk-flags/cache.cjs';
 
@@ -28,6 +29,14 @@ export function spdkProgram(name: keyof typeof namesOf): string {
   throw new Error(
     `SPDK's program ${name} is not in ${folders.join(', ') || spdkFolder}; npm run setup builds it`,
   );
+}
+
+/** The release of one of SPDK's programs, as native/spdk/release.h counts: 2205 for v22.05. */
+export async function programRelease(program: string): Promise<number> {
+  const { stdout } = await execa(program, ['--version'], { reject: false });
+  const [, major, minor] = /v(\d+)\.(\d+)/.exec(stdout) ?? [];
+  if (minor === undefined) throw new Error(`${program} does not say its release: ${stdout}`);
+  return Number(major) * 100 + Number(minor);
 }
 
 /** The present build of set-up comes first; others are from earlier recipes. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { type TargetListener, type TargetSubsystem, type TransportLimits, targetConfig } from './config.js';
 import { ensureHugepages } from './hugepages.js';
-import { spdkProgram } from './programs.js';
+import { programRelease, spdkProgram } from './programs.js';
 
 export interface SpdkTargetOptions extends TransportLimits {
   readonly listener: TargetListener;
@@ -35,6 +35,8 @@ interface TargetEnd {
 /** A running nvmf_tgt. */
 export interface SpdkTarget {
   readonly pid: number;
+  /** As programRelease() counts. */
+  readonly release: number;
   /** Resolves when it has ended, by whatever cause. */
   readonly ended: Promise<TargetEnd>;
   /** Calls its RPC interface. */
@@ -69,21 +71,23 @@ export function startSpdkTarget(options: SpdkTargetOptions): Promise<SpdkTarget>
 async function start(options: SpdkTargetOptions): Promise<SpdkTarget> {
   const { listener, subsystems, core = 0, memoryMb = 128, networkNamespace, wantsStack = false } = options;
   const program = spdkProgram('nvmf_tgt');
-  const coreLocks = await coreLocksOption(program);
-  ensureHugepages(Math.max(memoryMb, coreLocks.length === 0 ? hugepageMb.before : hugepageMb.since));
+  const release = await programRelease(program);
+  ensureHugepages(Math.max(memoryMb, release < 2209 ? hugepageMb.before : hugepageMb.since));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-target-'));
   const hugetlbfs = await hugetlbfsMount(folder);
   const config = path.join(folder, 'config.json');
   const rpcSocket = path.join(folder, 'rpc.sock');
-  fs.writeFileSync(config, targetConfig(listener, subsystems, options));
+  fs.writeFileSync(config, targetConfig(listener, subsystems, { ...options, release }));
   const running = run(program, { folder, hugetlbfs, networkNamespace, wantsStack }, [
     ...['-m', `[${core}]`, '-s', String(memoryMb), '-r', rpcSocket],
-    ...coreLocks,
+    // Several targets may use one core, which from v22.09 on the first one would lock.
+    ...(release < 2209 ? [] : ['--disable-cpumask-locks']),
     ...['--num-trace-entries', '64', '--no-pci', '--huge-unlink'],
     ...[`--huge-dir=${hugetlbfs.path}`, '--json', config],
   ]);
   await untilListening(running, listener, rpcSocket);
   return {
+    release,
     pid: running.pid,
     ended: running.end.then(({ output: _, ...end }) => end),
     stop: running.stop,
@@ -206,13 +210,6 @@ function callRpc(socketPath: string, method: string, params: Record<string, unkn
     socket.on('error', reject).on('close', () => reject(new Error(`${method}: no response`)));
     socket.write(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
   });
-}
-
-/** Allows several targets on one core, which from v22.09 on the first one locks. */
-async function coreLocksOption(program: string): Promise<string[]> {
-  const { stdout } = await execa(program, ['--help'], { reject: false });
-  const option = '--disable-cpumask-locks';
-  return stdout.includes(option) ? [option] : [];
 }
 
 /** Whether the target listens by now. An RDMA listener shows in the list of connection manager ids. */
