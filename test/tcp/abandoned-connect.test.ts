@@ -5,6 +5,7 @@ import { Environment } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
+import { release } from '../integration/support/release.js';
 import { within } from '../integration/support/timing.js';
 import { enables, holdAt } from './holding-proxy.js';
 
@@ -61,7 +62,8 @@ async function abandonConnect(): Promise<void> {
 it('returns the memory', { timeout: 90_000 }, async () => {
   const before = dmaBytes();
   await abandonConnect();
-  expect(dmaBytes()).toBeGreaterThan(before + strayBytes);
+  // Newer releases (seen: v24.09, v26.05) do not wait for the target in one call, and have ended the connect by now.
+  if (release() < 2205) expect(dmaBytes()).toBeGreaterThan(before + strayBytes);
   await vi.waitFor(() => expect(dmaBytes()).toBeLessThan(before + strayBytes), {
     timeout: givenUpMs,
     interval: 250,

@@ -1,7 +1,7 @@
 // Admin commands against SPDK's own target, which ends the connection over a command that transfers more than it allows.
 
 import os from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NativeFailure } from '../../lib/errors/spdk-error.js';
 import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
 import { native } from '../../lib/native/addon.js';
@@ -9,12 +9,15 @@ import type { NativeController, NativeEnvironment } from '../../lib/native/contr
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { codeOf } from '../integration/support/timing.js';
+import { commandIn } from './pdu.js';
+import { PduProxy } from './proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4494' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:admin';
 const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
 const errorLog = 0x01;
 const identify = 0x06;
+const vendorSpecific = 0xc0;
 
 let target: SpdkTarget;
 beforeAll(async () => {
@@ -48,8 +51,10 @@ describe('admin commands', () => {
   it('read log pages longer than one command transfers', async () => {
     const { maxTransferBytes } = controller.info;
     expect(maxTransferBytes).toBe(131_072);
-    const page = await controller.admin.logPage(errorLog, 2 * maxTransferBytes + 4_096);
-    expect(page).toHaveLength(2 * maxTransferBytes + 4_096);
+    // This release of the target takes no offset that is more than what the same command reads.
+    const more = target.release === 2409 ? 0 : 4_096;
+    const page = await controller.admin.logPage(errorLog, 2 * maxTransferBytes + more);
+    expect(page).toHaveLength(2 * maxTransferBytes + more);
     expect({ state: controller.state, seen }).toEqual({ state: 'attached', seen: [] });
   });
 
@@ -79,16 +84,32 @@ describe('admin commands', () => {
   });
 
   it('say that the connection ended, when it did', async () => {
-    // SPDK's target does not complete an Abort of a command that it does not know, but a lost connection ends all of them.
-    const asynchronousEvent = 0x0c;
-    const pending = controller.admin
-      .send({ opcode: asynchronousEvent }, { timeoutMs: 10_000 })
-      .catch((error: SpdkError) => error);
-    await controller.reset();
-    expect(await pending).toMatchObject({
-      code: 'ERR_SPDK_IO_FAILED',
-      message: expect.stringContaining('The connection ended'),
+    let dropped = 0;
+    const proxy = await PduProxy.start({
+      targetPort: Number(listener.trsvcid),
+      hooks: () => ({
+        fromHost: (pdu) => {
+          if (commandIn(pdu)?.[0] !== vendorSpecific) return undefined;
+          dropped++;
+          return 'drop';
+        },
+      }),
     });
+    try {
+      const other = await env.attach(id.replace(listener.trsvcid, String(proxy.port)));
+      const pending = other.admin
+        .send({ opcode: vendorSpecific }, { timeoutMs: 10_000 })
+        .catch((error: SpdkError) => error);
+      await vi.waitFor(() => expect(dropped).toBe(1));
+      await other.reset();
+      expect(await pending).toMatchObject({
+        code: 'ERR_SPDK_IO_FAILED',
+        message: expect.stringContaining('The connection ended'),
+      });
+      await other.detach();
+    } finally {
+      proxy.close();
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limitsMatrix, limitsOfProcess } from '../integration/suites/limits.js';
 import { expectNoConnections } from '../integration/suites/target.js';
+import { release } from '../integration/support/release.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:limited';
 const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4613 subnqn:${nqn}`;
@@ -30,7 +31,8 @@ limitsMatrix(
 /** The lines of a child that attaches with no descriptor left, then with one, and so on. */
 function attachesWithFewDescriptors(fresh: boolean): Record<string, unknown>[] {
   const program = fileURLToPath(new URL('../integration/children/exhausted.mjs', import.meta.url));
-  const task = JSON.stringify({ id, what: 'descriptors', fresh });
+  // With newer SPDK (seen: v24.09) the first attach takes more than eight: each poller has groups of sockets.
+  const task = JSON.stringify({ id, what: 'descriptors', fresh, most: 16 });
   const { status, stdout, stderr } = spawnSync('prlimit', ['--nofile=512', process.execPath, program, task], {
     encoding: 'utf8',
     timeout: 60_000,
@@ -120,5 +122,7 @@ it('a seccomp filter without the calls for NUMA nodes, as Docker has', () => {
 it('a seccomp filter without fallocate() is not taken for a limit of the cgroup', () => {
   const { status, stderr } = openForbidden([285]);
   expect(stderr).not.toContain('cgroup');
-  expect(status).toBe(0);
+  // From v26.01 on SPDK's memory is in files that have to be enlarged.
+  if (release() < 2601) expect(status).toBe(0);
+  else expect(stderr).toContain('ERR_SPDK_ENV_INIT_FAILED');
 });

@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Controller } from '../../lib/index.js';
+import { release } from '../integration/support/release.js';
 import { localTarget } from './local-target.js';
 import { commandId, commandIn, commandOfData, dataIn, isDataToHost, isFabrics } from './pdu.js';
 import { PduProxy } from './proxy.js';
@@ -92,9 +93,11 @@ it('a controller is asked after each reset, unless it has rejected that', async 
   await attach();
   await controller.reset();
   await controller.reset();
-  expect(asks).toBe(3);
+  // Newer SPDK (seen: v26.05, not v24.09) asks for them with each connect, too.
+  const bySpdk = release() < 2605 ? 0 : 1;
+  expect(asks).toBe(3 + 3 * bySpdk);
   rejects = true;
   await controller.reset();
   await controller.reset();
-  expect(asks).toBe(4);
+  expect(asks).toBe(4 + 5 * bySpdk);
 });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type SpdkError } from '../../lib/index.js';
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { programRelease, spdkProgram } from '../../scripts/target/programs.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, rejection, within } from '../integration/support/timing.js';
@@ -64,7 +65,10 @@ async function expectBystanderServes(): Promise<void> {
   expect(bystander.state).toBe('attached');
 }
 
-describe('a subsystem that is paused', () => {
+/** Newer releases of the target (seen: v24.09) pause only the namespace that is changed, so that nothing has to wait. */
+const pausesAll = (await programRelease(spdkProgram('nvmf_tgt'))) < 2409;
+
+describe.runIf(pausesAll)('a subsystem that is paused', () => {
   it('fails its controller when a Keep Alive gets no response, and ends all that waits', async () => {
     const controller = await env.attach(id, { keepAliveMs });
     const failed = new Promise<SpdkError>((resolve) => controller.once('failed', resolve));

@@ -40,6 +40,7 @@ describe('with reads of a slow disk pending', () => {
   const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4614' } as const;
   const nqns = [0, 1, 2].map((i) => `nqn.2026-11.dev.spdk-nvme:busy${i}`);
   const ids = nqns.map((nqn) => `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:4614 subnqn:${nqn}`);
+  const slowMs = 300;
   let target: SpdkTarget;
 
   beforeAll(async () => {
@@ -48,7 +49,7 @@ describe('with reads of a slow disk pending', () => {
       subsystems: nqns.map((nqn, i) => ({
         nqn,
         serial: `BUSY${i}`,
-        disk: { kind: 'delay', sizeMb: 64, blockSize: 512, delayUs: 300_000 },
+        disk: { kind: 'delay', sizeMb: 64, blockSize: 512, delayUs: slowMs * 1_000 },
       })),
     });
     ensureHugepages(256);
@@ -81,7 +82,9 @@ describe('with reads of a slow disk pending', () => {
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
     const { times } = JSON.parse(stdout);
     expect(times).toHaveLength(4);
-    expect(Math.min(...times)).toBeLessThan(limitMs);
+    // In newer releases of the target (seen: v24.09, v26.05) a shutdown is complete when its pending reads are.
+    const byTargetMs = target.release < 2409 ? 0 : slowMs;
+    expect(Math.min(...times)).toBeLessThan(limitMs + byTargetMs);
     expect(Math.max(...times)).toBeLessThan(worstMs);
   });
 });

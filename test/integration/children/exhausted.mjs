@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import { spdk } from './steps.mjs';
 
-/** `fresh`: nothing has been attached in the environment before. */
-const { id, what, fresh } = JSON.parse(process.argv[2] ?? '');
+/** `fresh`: nothing has been attached in the environment before. `most`: how many descriptors are given back, one at a time. */
+const { id, what, fresh, most = 8 } = JSON.parse(process.argv[2] ?? '');
 const report = (/** @type {object} */ line) => console.log(JSON.stringify(line));
 const options = { ioQueues: 2, timeoutMs: 30_000 };
 const env = await spdk.Environment.init({ memoryMb: 64 });
@@ -42,7 +42,7 @@ const takeAllMemory = () => [20, 16, 12].flatMap((bits) => takeAll(() => env.all
 if (what === 'descriptors') {
   if (!fresh) report(await outcomeOf(cycle));
   const open = takeAll(() => fs.openSync('/dev/null', 'r'));
-  for (let spare = 0; spare <= 8; spare++) {
+  for (let spare = 0; spare <= most; spare++) {
     report({ spare, ...(await outcomeOf(cycle)) });
     fs.closeSync(open.pop() ?? -1);
   }
