@@ -15,6 +15,18 @@ namespace {
 /** While commands are outstanding this many polls take less than a second, also where the thread sleeps between them. */
 constexpr uint32_t kPollsBetweenProbes = 1024;
 
+/**
+ * Over TCP SPDK (seen: v24.09, not v26.05) opens the socket of a queue pair when it allocates it, but closes the socket only of one that
+ * has begun to connect. Call this before the queue pair is freed without that.
+ */
+void let_close_socket([[maybe_unused]] spdk_nvme_ctrlr* controller,
+                      [[maybe_unused]] spdk_nvme_qpair* queue_pair) {
+#if SPDK_NVME_RELEASE < 2601
+  if (spdk_nvme_ctrlr_get_transport_id(controller)->trtype != SPDK_NVME_TRANSPORT_TCP) return;
+  spdk_nvme_ctrlr_connect_io_qpair(controller, queue_pair);
+#endif
+}
+
 }  // namespace
 
 bool GroupedQueuePairs::connect(uint32_t queue_depth) {
@@ -24,8 +36,9 @@ bool GroupedQueuePairs::connect(uint32_t queue_depth) {
   settings.async_mode = true;
   spdk_nvme_qpair* queue_pair = spdk_nvme_ctrlr_alloc_io_qpair(controller_, &settings, sizeof(settings));
   if (queue_pair == nullptr) return false;
-  if (spdk_nvme_poll_group_add(group_, queue_pair) != 0 ||
-      spdk_nvme_ctrlr_connect_io_qpair(controller_, queue_pair) != 0) {
+  const bool joined = spdk_nvme_poll_group_add(group_, queue_pair) == 0;
+  if (!joined) let_close_socket(controller_, queue_pair);
+  if (!joined || spdk_nvme_ctrlr_connect_io_qpair(controller_, queue_pair) != 0) {
     spdk_nvme_ctrlr_free_io_qpair(queue_pair);
     return false;
   }

@@ -337,6 +337,8 @@ TEST_F(IoRingTest, SendsAnAnnouncedUnlimitedTransferInPiecesOfOneMebibyte) {
 }
 
 TEST_F(IoRingTest, SendsOneSegmentAtATimeWhereTheControllerTakesOne) {
+  controller.data.nvmf_specific.msdbd = controller.max_segments = 1;
+  connect(4);
   std::vector<std::array<uint32_t, 3>> segments;
   for (uint32_t i = 0; i < 16; i++) segments.push_back({region, i * 16 * kBlock, 2 * kBlock});
   push({.blocks = 32}, segments);
