@@ -72,6 +72,8 @@ Reason reason_in(const Lines& lines) {
     return Reason::unreachable;
   }
   if (mention(lines, {"ibv_reg_mr", "Cannot allocate memory"})) return Reason::memory_not_registered;
+  // See make_whole_group().
+  if (mention(lines, {"allocate sock group"})) return Reason::no_descriptors;
   if (mention(lines, {"allocate"})) return Reason::out_of_memory;
   return Reason::unknown;
 }

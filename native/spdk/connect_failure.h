@@ -29,6 +29,8 @@ struct ConnectFailure {
     no_response,
     /** The RDMA device did not register memory: usually RLIMIT_MEMLOCK. */
     memory_not_registered,
+    /** No epoll descriptor for the sockets of a poll group. */
+    no_descriptors,
     out_of_memory
   };
 

@@ -113,5 +113,9 @@ TEST(ConnectFailure, TellsMemoryThatIsNotRegisteredFromMemoryThatIsNotThere) {
   EXPECT_EQ(reason_of({"Unable to allocate rqpair RDMA requests"}), Reason::out_of_memory);
 }
 
+TEST(ConnectFailure, TellsMissingDescriptorsFromMissingMemory) {
+  EXPECT_EQ(reason_of({"Unable to allocate sock group."}), Reason::no_descriptors);
+}
+
 }  // namespace
 }  // namespace spdk_nvme::spdk

@@ -44,6 +44,7 @@ function attachesWithFewDescriptors(fresh: boolean): Record<string, unknown>[] {
     .split('\n')
     .map((line) => JSON.parse(line));
   expect(lines.at(-1)).toMatchObject({ after: { outcome: 'ok' } });
+  for (const { outcome } of lines.slice(0, -1)) expect(outcome).toMatch(/^(ok|ERR_SPDK_NO_DESCRIPTORS)$/);
   return lines;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "native/core/connection/descriptors.h"
 #include "native/spdk/connect_failure.h"
 
 namespace spdk_nvme {
@@ -45,6 +46,8 @@ Status status_of(const spdk::ConnectFailure& failure) {
                              failure.reason == Reason::too_slow ? EADDRNOTAVAIL : ETIMEDOUT);
     case Reason::memory_not_registered:
       return Status::failure("ERR_SPDK_MEMLOCK_LIMIT", "memory could not be registered with the RDMA device");
+    case Reason::no_descriptors:
+      return no_descriptors();
     case Reason::out_of_memory:
       return Status::failure("ERR_SPDK_NO_MEMORY", "SPDK ran out of DMA memory while connecting", ENOMEM);
     case Reason::unknown:
