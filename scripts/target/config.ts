@@ -10,6 +10,8 @@ export interface TargetSubsystem {
   readonly allowedHosts?: readonly string[] | undefined;
   /** The UUID and the NGUID of its disk are computed from this; default: the subsystem's name. */
   readonly identity?: string | undefined;
+  /** A file of the host that keeps reservations over a restart. */
+  readonly reservationsFile?: string | undefined;
   readonly disk:
     | {
         readonly kind: 'null';
@@ -24,6 +26,8 @@ export interface TargetSubsystem {
         readonly kind: 'malloc';
         readonly sizeMb: number;
         readonly blockSize: number;
+        /** Default: another one at each start. */
+        readonly uuid?: string | undefined;
         /** The most that it transfers at a time; further commands wait in the target. */
         readonly maxMbPerSecond?: number | undefined;
       }
@@ -87,7 +91,7 @@ export function targetConfig(
         ...(maxIoBytes && { max_io_size: maxIoBytes, io_unit_size: Math.min(maxIoBytes, ioUnitBytes) }),
       },
     },
-    ...subsystems.flatMap(({ nqn, serial, allowedHosts, identity = nqn }, i): Call[] => [
+    ...subsystems.flatMap(({ nqn, serial, allowedHosts, identity = nqn, reservationsFile }, i): Call[] => [
       {
         method: 'nvmf_create_subsystem',
         params: { nqn, serial_number: serial, allow_any_host: allowedHosts === undefined },
@@ -97,7 +101,14 @@ export function targetConfig(
       ),
       {
         method: 'nvmf_subsystem_add_ns',
-        params: { nqn, namespace: { bdev_name: `Disk${i}`, ...namespaceIds(identity) } },
+        params: {
+          nqn,
+          namespace: {
+            bdev_name: `Disk${i}`,
+            ...namespaceIds(identity),
+            ...(reservationsFile && { ptpl_file: reservationsFile }),
+          },
+        },
       },
       {
         method: 'nvmf_subsystem_add_listener',
@@ -174,7 +185,12 @@ function disk(name: string, what: TargetSubsystem['disk'], release: number): Cal
       return [
         {
           method: 'bdev_malloc_create',
-          params: { name, num_blocks: (what.sizeMb * 2 ** 20) / what.blockSize, block_size: what.blockSize },
+          params: {
+            name,
+            num_blocks: (what.sizeMb * 2 ** 20) / what.blockSize,
+            block_size: what.blockSize,
+            ...(what.uuid && { uuid: what.uuid }),
+          },
         },
         ...(what.maxMbPerSecond === undefined
           ? []
