@@ -9,6 +9,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSnapshot } from '../../cli/engine/target/stats-client.js';
 import { Environment, exportStats } from '../../lib/index.js';
+import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { killedAtEnd } from '../integration/support/killed-at-end.js';
@@ -150,6 +151,74 @@ describe('top', () => {
       await ended;
     }
     expect(existsSync(socket)).toBe(false);
+  });
+});
+
+describe('several paths to one subsystem', () => {
+  const second = { ...listener, trsvcid: '4490' } as const;
+  const ids = [listener, second].map((one) => listenerId(one, subnqn)) as [string, string];
+  beforeAll(async () => {
+    const listen_address = { ...second, adrfam: 'IPv4' };
+    await spdk.call('nvmf_subsystem_add_listener', { nqn: subnqn, listen_address });
+  });
+
+  it('are shown by top as they are used, and as they are lost', async () => {
+    const environment = await Environment.init({ memoryMb: 64 });
+    const exported = await exportStats(environment, { path: path.join(folder, 'paths.sock') });
+    try {
+      const subsystem = await environment.attachSubsystem(ids, { reconnectDelayMs: 100 });
+      const [first, other] = subsystem.paths;
+      await expect.poll(() => [first?.state, other?.state], { timeout: 20_000 }).toEqual(['up', 'up']);
+      subsystem.prefer(other);
+      for (let i = 0; i < 3; i++) await subsystem.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+      const shown = async () =>
+        JSON.parse((await cli('top', exported.path, '-o', 'json')).stdout).processes[0];
+      const { subsystems, controllers } = await shown();
+      expect(controllers).toHaveLength(2);
+      expect(subsystems).toMatchObject([
+        {
+          nqn: subnqn,
+          policy: 'active-passive',
+          paths: [
+            {
+              transportId: { trsvcid: '4489' },
+              state: 'up',
+              sent: 0,
+            },
+            {
+              transportId: { trsvcid: '4490' },
+              state: 'up',
+              sent: 3,
+            },
+          ],
+        },
+      ]);
+      const listen_address = { ...second, adrfam: 'IPv4' };
+      await spdk.call('nvmf_subsystem_remove_listener', { nqn: subnqn, listen_address });
+      void other?.controller?.reset().catch(() => {});
+      await expect.poll(() => other?.state, { timeout: 20_000 }).toBe('reconnecting');
+      await subsystem.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
+      expect((await shown()).subsystems[0].paths).toMatchObject([
+        { state: 'up', sent: 1 },
+        { state: 'reconnecting', sent: 3 },
+      ]);
+      const { stdout } = await cli('top', exported.path, '--count', '1');
+      expect(stdout).toMatch(/reconnecting/);
+      await spdk.call('nvmf_subsystem_add_listener', { nqn: subnqn, listen_address });
+      await expect.poll(() => other?.state, { timeout: 20_000 }).toBe('up');
+    } finally {
+      await environment.close();
+    }
+  });
+
+  it('are shown by list-subsys', async () => {
+    const { stdout } = await cli('list-subsys', ...target.slice(0, -2), '-o', 'json');
+    const Paths = [listener, second].map(({ traddr, trsvcid }) => ({
+      Transport: 'tcp',
+      Address: `traddr=${traddr},trsvcid=${trsvcid}`,
+      State: 'live',
+    }));
+    expect(JSON.parse(stdout).Subsystems).toEqual([{ NQN: subnqn, Paths: expect.arrayContaining(Paths) }]);
   });
 });
 
