@@ -128,8 +128,8 @@ TEST_F(VisitedSet, HasItsPollerSleepOnWhileJavaScriptLooks) {
     const auto begun = Clock::now();
     const uint64_t before = poller_.stats().sleeps;
     while (Clock::now() - begun < 10ms) js_set_.poll();
-    // It looks every 5 ms. With sleeps of 300 µs they would be 30.
-    if (poller_.stats().sleeps - before <= 6) rarely++;
+    // It looks every 50 ms. Where there may be other sets it looks every 5 ms.
+    if (poller_.stats().sleeps - before <= 1) rarely++;
   }
   EXPECT_GT(rarely, 10U);
   free();
@@ -308,7 +308,7 @@ TEST_F(VisitedSet, CostsNextToNothingWhileNothingIsPending) {
   const PollerStats before = poller_.stats();
   std::this_thread::sleep_for(500ms);
   const PollerStats after = poller_.stats();
-  // The longest sleep is 5 ms.
+  // It watches no more: its sleeps become longer.
   EXPECT_LE(after.polls - before.polls, 150U);
   EXPECT_LE(after.sleeps - before.sleeps, 150U);
   free();

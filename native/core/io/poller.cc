@@ -24,12 +24,15 @@ constexpr std::chrono::microseconds kAttention{300};
  * turn in which JavaScript polls hundreds of sets and handles their completions.
  */
 constexpr std::chrono::milliseconds kLongestRound{50};
-/** How long a watching poller sleeps at first; how far a poll by JavaScript prolongs that sleep; and how often it may do so. */
-constexpr std::chrono::microseconds kWatchSleep{300};
-constexpr std::chrono::microseconds kProlongedWatch{850};
+/** How long after a poll by JavaScript a watching poller sleeps, and how often such a poll may prolong the sleep. */
+constexpr std::chrono::microseconds kWatchSleep{850};
 constexpr std::chrono::microseconds kBetweenProlongings{550};
-/** The longest time without a look: JavaScript may poll some of its sets and no longer poll others. */
+/**
+ * The longest time without a look: JavaScript may poll some of its sets and no longer poll others. With one set there is no
+ * other, and a look costs as much as tens of commands.
+ */
 constexpr std::chrono::milliseconds kLongestWatch{5};
+constexpr std::chrono::milliseconds kLongestWatchOfOne{50};
 /**
  * Between polls of a set with commands outstanding while JavaScript has no time for it: it could not use what
  * completes any sooner, and may compute on the processor that a spin would take.
@@ -93,9 +96,11 @@ struct Poller::Loop {
 
   /** Sleeps while JavaScript polls its sets. */
   void sleep_watching(Clock::time_point now) {
-    if (!watch.available()) return sleep_for(kWatchSleep);
+    if (!watch.available()) return sleep_for(kAttention);
     sleeps++;
-    watch.sleep(now + kWatchSleep, now + kLongestWatch, [this] { return mailbox.nudged(); });
+    const auto longest = sets.size() == 1 ? kLongestWatchOfOne : kLongestWatch;
+    watch.sleep(looked_at.load(std::memory_order_relaxed) + kWatchSleep, now + longest,
+                [this] { return mailbox.nudged(); });
     mailbox.forget_nudges();
   }
 
@@ -199,7 +204,7 @@ void Poller::prolong_watch(Clock::time_point now) {
   loop_->looked_at.store(now, std::memory_order_relaxed);
   if (now < next_prolonging_) return;
   next_prolonging_ = now + kBetweenProlongings;
-  loop_->watch.prolong(now + kProlongedWatch, [this] { return loop_->mailbox.nudged(); });
+  loop_->watch.prolong(now + kWatchSleep, [this] { return loop_->mailbox.nudged(); });
 }
 
 void Poller::stop() {
