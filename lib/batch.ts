@@ -403,7 +403,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** A call of `wait()` gets what is in the arrays, which it reads in the microtask after this one: nothing replaces it before. */
   #give(): void {
     this.#arrays = 'unread';
-    eventLoop.queueMicrotask(this.#read);
+    eventLoop.soon(this.#read);
   }
 
   readonly #read = (): void => {

@@ -41,6 +41,8 @@ export const eventLoop = {
   setImmediate,
   clearImmediate,
   queueMicrotask: realMicrotask,
+  /** As queueMicrotask(), in half the time, for work that does not throw. */
+  soon: (work: () => void): void => void microtasks.then(work),
   // Jest and Sinon may replace process.nextTick(), and there is no other of its kind.
   afterMicrotasks: 'clock' in nextTick ? (work: () => void) => void setImmediate(work) : afterMicrotasks,
   setTimeout,

@@ -331,7 +331,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     // All operations of one turn of JavaScript go out with one call.
     if (!this.#publishing) {
       this.#publishing = true;
-      eventLoop.queueMicrotask(this.#publish);
+      eventLoop.soon(this.#publish);
     }
     return true;
   }
