@@ -379,9 +379,6 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
    * to `concurrency` at the same time. A first or last block that is covered in part is read and written back as a
    * whole; see the guide about several writers of one block.
    *
-   * A chunk must not change before the callback of its `write()`. It is copied, unless it is DMA memory of this environment, at least 256
-   * KiB, and begins at a block: then it is sent as it is.
-   *
    * `finish` is emitted when everything is written, and flushed if `flush` is set. After an error, data that was sent may
    * or may not have been written; `bytesWritten` counts the data without a gap. Data past `endBytes` fails the stream
    * with ERR_SPDK_OUT_OF_RANGE (errno ENOSPC).

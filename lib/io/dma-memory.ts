@@ -161,12 +161,6 @@ export class DmaMemory {
     return buffer;
   }
 
-  /** Whether operations can use a view as it is: memory of this environment that has not been released. */
-  owns(view: ArrayBufferView): boolean {
-    const region = regionOf(view);
-    return region?.owner === this && !region.released;
-  }
-
   /** Whether commands use a region, which is the whole of its ArrayBuffer. */
   isPinned(memory: ArrayBufferLike): boolean {
     const region = (memory as MarkedBuffer)[regionKey];

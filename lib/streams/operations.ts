@@ -38,11 +38,6 @@ export class StreamOperations {
     return operation;
   }
 
-  /** Resolves when fewer than this many operations are outstanding. */
-  async fewerThan(max: number): Promise<void> {
-    while (this.#running.size >= max) await Promise.race(this.#running).catch(() => {});
-  }
-
   /** Resolves when all present operations have succeeded; rejects with the first error. */
   async all(): Promise<void> {
     await Promise.all(this.#running);

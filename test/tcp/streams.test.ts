@@ -94,7 +94,7 @@ it('keeps chunks valid while the program holds them, also after the environment 
   expect(JSON.parse(stdout)).toEqual({ kept: 32 + 15, wrong: 0 });
 });
 
-it('copies a namespace to another one without copying in memory, through memory that is used again', async () => {
+it('copies a namespace to another one through memory that is used again', async () => {
   const image = new Random(4).bytes(16 << 20);
   await pipeline(Readable.from([image, image]), ns.createWriteStream());
   const other = await attach('two');

@@ -88,34 +88,21 @@ const inOrdinaryMemory = ({ bytes }: Fixture, move: Move) =>
 
 const drop = () => new Writable({ write: (_chunk, _encoding, callback) => callback() });
 
-/** The chunks are the same memory, again and again. */
-function source(memory: readonly Buffer[], bytes: number, chunkBytes: number): Readable {
+/** The chunks are the same ordinary memory, again and again. */
+function source(bytes: number, chunkBytes: number): Readable {
   function* chunks() {
     for (let at = 0; at < bytes; at += chunkBytes) {
-      const piece = memory[Math.floor(at / pieceBytes) % memory.length] as Buffer;
+      const piece = ordinary[Math.floor(at / pieceBytes) % depth] as Buffer;
       yield piece.subarray(at % pieceBytes, (at % pieceBytes) + chunkBytes);
     }
   }
   return Readable.from(chunks(), { objectMode: false, highWaterMark: chunkBytes });
 }
 
-async function intoStream(
-  { writeStream }: Access,
-  memory: readonly Buffer[],
-  bytes: number,
-  chunkBytes: number,
-): Promise<number> {
+async function intoStream({ writeStream }: Access, bytes: number, chunkBytes: number): Promise<number> {
   const stream = writeStream(bytes);
-  await pipeline(source(memory, bytes, chunkBytes), stream);
+  await pipeline(source(bytes, chunkBytes), stream);
   return stream.bytesWritten;
-}
-
-/** The chunks are DMA memory. A write stream has up to `depth` of them, and one more is on its way to it. */
-async function fromDmaMemory(access: Access, { env, bytes }: Fixture): Promise<number> {
-  const memory = Array.from({ length: 2 * depth }, () => env.allocate(pieceBytes));
-  const written = await intoStream(access, memory, bytes, pieceBytes);
-  for (const piece of memory) piece.release();
-  return written;
 }
 
 async function outOfStream(stream: NamespaceReadStream, sink: Writable): Promise<number> {
@@ -204,10 +191,9 @@ export const streamCases: readonly StreamCase[] = [
   ...both('writes', peers.writes, ({ write }, fixture) => inDmaMemory(fixture, write)),
   ...both('writes', 'writes of ordinary memory', ({ write }, fixture) => inOrdinaryMemory(fixture, write)),
   ...both('writes', 'createWriteStream(), chunks of 1 MiB', (access, { bytes }) =>
-    intoStream(access, ordinary, bytes, pieceBytes),
+    intoStream(access, bytes, pieceBytes),
   ),
   ...both('writes', 'createWriteStream(), chunks of 64 KiB', (access, { bytes }) =>
-    intoStream(access, ordinary, bytes, 64 << 10),
+    intoStream(access, bytes, 64 << 10),
   ),
-  ...both('writes', 'createWriteStream(), DMA memory', fromDmaMemory),
 ];
