@@ -1,5 +1,6 @@
 // Write streams over a namespace in memory: what they carry, how much at once, and how they end.
 
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -55,6 +56,23 @@ describe('namespace.createWriteStream', () => {
       expect(regionsOf(disk)).toBeLessThanOrEqual(1);
     },
   );
+
+  it.each([512, 2048])('has copied all chunks of %i bytes when it emits drain', async (chunkBytes) => {
+    fixture.target.latencyMs = 1;
+    const wanted = noise(size);
+    for (const buffer of [Buffer.alloc(chunkBytes), fixture.env.allocate(chunkBytes)]) {
+      memory.data.fill(0);
+      const stream = ns.createWriteStream({ chunkBytes });
+      for (let at = 0; at < size; at += chunkBytes) {
+        wanted.copy(buffer, 0, at);
+        expect(stream.write(buffer)).toBe(false);
+        await once(stream, 'drain');
+      }
+      stream.end();
+      await closed(stream);
+      expect(Buffer.from(memory.data).equals(wanted)).toBe(true);
+    }
+  });
 
   it('accepts no more than its operations hold while the target does not respond', async () => {
     fixture.target.silent = true;
