@@ -91,7 +91,8 @@ export class MemoryRegions {
       return;
     }
     this.drop(id);
-    structuredClone(memory, { transfer: [memory] });
+    // A program may have transferred it already.
+    if (memory.byteLength > 0) structuredClone(memory, { transfer: [memory] });
   }
 
   /** Drops a region, as the garbage collector does with an unreachable ArrayBuffer. */
