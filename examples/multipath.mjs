@@ -22,7 +22,7 @@ try {
   /** @param {import('spdk-nvme').SubsystemPath} path */
   const name = (path) => `${path.transportId.traddr}:${path.transportId.trsvcid}`;
   subsystem.on('pathUp', (path) => console.log('up:', name(path)));
-  subsystem.on('pathDown', (path, error) => console.log('down:', name(path), error?.message));
+  subsystem.on('pathDown', (path, error) => console.log('down:', name(path), error?.message ?? 'detached'));
   subsystem.on('noPath', () => console.log('no path: waiting'));
   subsystem.on('ana', (ns, path, state) => console.log(`namespace ${ns.id} on ${name(path)} is ${state}`));
 
