@@ -4,16 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { native, useAddon } from '../../lib/native/addon.js';
 import type { NativeBufferPool } from '../../lib/native/contract.js';
 import { ChunkMemory } from '../../lib/streams/chunk-memory.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
+import { collectGarbage } from '../support/collect-garbage.js';
 
 const { BufferPool } = native();
 const addon = path.resolve(import.meta.dirname, '../../build/Release/spdk_nvme.node');

@@ -4,12 +4,11 @@ import { PassThrough, Readable, Transform, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type FileReadStreamOptions, open } from '../../lib/file/index.js';
 import { Namespace, type NamespaceReadStream, type ReadStreamOptions } from '../../lib/index.js';
 import { DmaMemory } from '../../lib/io/dma-memory.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 import {
   attachDisk,
   closeDisk,
@@ -20,9 +19,6 @@ import {
   regionsOf,
   diskBytes as size,
 } from './memory/disk.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
 
 const chunkBytes = 512;
 let disk: Disk;

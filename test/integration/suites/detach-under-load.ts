@@ -1,7 +1,5 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   type Controller,
@@ -13,6 +11,7 @@ import {
   type SpdkError,
 } from '../../../lib/index.js';
 import { Random } from '../../../scripts/testing/random.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { eventually } from '../support/timing.js';
 import { readBacking } from './backing.js';
 
@@ -131,9 +130,6 @@ function isAborted(error: SpdkError): boolean {
 }
 
 const rejections = ['ERR_SPDK_DETACHING', 'ERR_SPDK_CONTROLLER_DETACHED'];
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
 
 /** The memory in use once everything that JavaScript has released is free. */
 async function memoryInUse(env: Environment): Promise<number> {

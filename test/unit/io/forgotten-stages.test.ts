@@ -1,14 +1,10 @@
 // Memory of streams that a program has forgotten.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it, vi } from 'vitest';
 import { DmaMemory } from '../../../lib/io/dma-memory.js';
 import type { NativeEnvironment } from '../../../lib/native/contract.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
+import { collectGarbage } from '../../support/collect-garbage.js';
 
 it('is available to other streams again once it is collected', async () => {
   let id = 0;
