@@ -5,7 +5,7 @@ import type { Controller } from './controller.js';
 import { canSecure, type DiscoveryEntry, type DiscoveryLog } from './discovery/log.js';
 import { abortError, SpdkError, SpdkTypeError } from './errors/spdk-error.js';
 import { wipeKeys } from './keys/reading.js';
-import { checkInteger, describe, fieldsOf, readOptions } from './options/arguments.js';
+import { checkInteger, describe, fieldsOf, reading, readOptions } from './options/arguments.js';
 import { type AttachOptions, attachKeys } from './options/attach.js';
 import { checkSignal, conflict, optional, or } from './options/common.js';
 import { checkDepth, type DiscoverOptions } from './options/discover.js';
@@ -151,7 +151,7 @@ function checkFilter(value: unknown): Filter {
 }
 
 function isLog(value: unknown): value is DiscoveryLog {
-  return typeof value === 'object' && value !== null && 'entries' in value;
+  return reading('the log', () => typeof value === 'object' && value !== null && 'entries' in value);
 }
 
 /** Decides which entries are to be attached, and why the others are not. */

@@ -549,7 +549,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   #check(namespace: Namespace, tag: number): void {
     this.#checkUsable();
     if (namespace !== this.#namespace) this.#checkNamespace(namespace);
-    if (tag >>> 0 !== tag) checkInteger(tag, 'tag', 0, largestTag);
+    if (typeof tag !== 'number' || tag >>> 0 !== tag) checkInteger(tag, 'tag', 0, largestTag);
   }
 
   #checkNamespace(namespace: Namespace): void {

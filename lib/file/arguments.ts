@@ -1,7 +1,7 @@
 // The arguments of a file's methods, in the forms that FileHandle of node:fs/promises takes.
 
 import { SpdkError } from '../errors/spdk-error.js';
-import { checkInteger, checkString, describe, readOptions } from '../options/arguments.js';
+import { checkInteger, checkString, describe, reading, readOptions } from '../options/arguments.js';
 import { plainBytesOf } from '../options/buffers.js';
 import { checkSignal, optional, or } from '../options/common.js';
 
@@ -94,7 +94,7 @@ export type FileData = string | NodeJS.ArrayBufferView;
 
 export function isPieces(data: unknown): data is AsyncIterable<FileData> | Iterable<FileData> {
   if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false;
-  return Symbol.asyncIterator in data || Symbol.iterator in data;
+  return reading('the data', () => Symbol.asyncIterator in data || Symbol.iterator in data);
 }
 
 /** The bytes of a text or a buffer. */

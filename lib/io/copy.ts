@@ -2,7 +2,7 @@
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { blockDwords } from '../nvme/block-dwords.js';
-import { checkInteger, reading, readOptions } from '../options/arguments.js';
+import { checkInteger, listIn, readOptions } from '../options/arguments.js';
 import { invalid } from '../options/common.js';
 import type { NamespaceInfo } from '../types.js';
 import { checkRange } from './namespace-errors.js';
@@ -61,9 +61,7 @@ export function checkSources(
 
 /** Copies the list, which is read once. */
 function rangesIn(value: unknown): readonly unknown[] {
-  return reading('the source ranges', () =>
-    Array.isArray(value) ? Array.from(value.slice(0, maxRanges + 1)) : [value],
-  );
+  return listIn(value, 'the source ranges', maxRanges) ?? [value];
 }
 
 export function totalOf(sources: readonly CopyRange[]): number {

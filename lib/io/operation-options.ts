@@ -2,7 +2,7 @@
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
-import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
+import { checkBoolean, checkInteger, listIn, readOptions } from '../options/arguments.js';
 import {
   checkOnTimeout,
   checkSignal,
@@ -253,8 +253,8 @@ function readSimple(options: unknown): boolean {
 /** Checks the dwords of a raw command. */
 export function checkDwords(value: unknown): number[] {
   if (value === undefined) return [];
-  if (!Array.isArray(value))
-    throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
-  checkInteger(value.length, 'the length of cdw', 0, 6);
-  return Array.from(value, (dword, i) => checkInteger(dword, `cdw[${i}]`, 0, 0xffff_ffff));
+  const dwords = listIn(value, 'cdw', 6);
+  if (!dwords) throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
+  checkInteger(dwords.length, 'the length of cdw', 0, 6);
+  return dwords.map((dword, i) => checkInteger(dword, `cdw[${i}]`, 0, 0xffff_ffff));
 }

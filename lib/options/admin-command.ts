@@ -1,9 +1,9 @@
 // The arguments of admin commands.
 
 import { types } from 'node:util';
-import { codedError, SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
+import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
-import { checkInteger, readOptions } from './arguments.js';
+import { checkInteger, listIn, readOptions } from './arguments.js';
 import { plainBytesOf } from './buffers.js';
 import { checkSignal, maxTimerMs, or, timeoutUntil } from './common.js';
 
@@ -117,21 +117,11 @@ function checkDirection(opcode: number, sends: boolean): void {
 
 /** Reads the array once, so that the checked values are those that are sent. */
 function checkDwords(value: unknown): number[] {
-  if (!Array.isArray(value)) {
-    throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
-  }
-  const dwords: unknown[] = copyOf(value);
+  const dwords = listIn(value, 'cdw', dwordsOfCommand);
+  if (!dwords) throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
   checkInteger(dwords.length, 'the length of cdw', 0, dwordsOfCommand);
   const dword = (i: number) => checkInteger(or(dwords[i], 0), `cdw[${i}]`, 0, 0xffff_ffff);
   return Array.from({ length: dwordsOfCommand }, (_, i) => dword(i));
-}
-
-function copyOf(value: readonly unknown[]): unknown[] {
-  try {
-    return value.slice(0, dwordsOfCommand + 1);
-  } catch (error) {
-    throw codedError('Reading cdw failed', error);
-  }
 }
 
 function conflict(message: string): never {

@@ -59,6 +59,18 @@ export function reading<Value>(what: string, read: () => Value): Value {
   }
 }
 
+/**
+ * Copies up to `max` + 1 elements of an array of the caller's; undefined if it is none. It is read once, so that the checked
+ * values are those that are used.
+ */
+export function listIn(value: unknown, what: string, max: number): unknown[] | undefined {
+  return reading(what, () => {
+    if (!Array.isArray(value)) return undefined;
+    // A proxy of an array may claim billions.
+    return Array.from({ length: Math.min(value.length, max + 1) }, (_, i) => value[i] as unknown);
+  });
+}
+
 export function unreadable(what: string, cause: unknown): SpdkError {
   return new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `Reading ${what} threw an error; see its cause`, {
     cause,

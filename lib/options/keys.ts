@@ -1,8 +1,8 @@
 // The options with which a host and a controller authenticate each other and encrypt their connection.
 
 import { isArrayBufferView, isUint8Array } from 'node:util/types';
-import { codedError, SpdkTypeError } from '../errors/spdk-error.js';
-import { checkOneOf, describe, readOptions } from './arguments.js';
+import { SpdkTypeError } from '../errors/spdk-error.js';
+import { checkOneOf, describe, listIn, readOptions } from './arguments.js';
 import { conflict, invalid, optional } from './common.js';
 import { KeySource, wipedIfThrown } from './key-source.js';
 
@@ -161,13 +161,8 @@ function readNames<Name extends string>(
 
 /** Reads an array once, so that the checked values are those that are used. */
 function listOf(value: unknown, name: string, max: number): unknown[] {
-  let list: unknown[];
-  try {
-    if (!Array.isArray(value)) throw new SpdkTypeError(`${name} must be an array; got ${describe(value)}`);
-    list = value.slice(0, max + 1);
-  } catch (error) {
-    throw codedError(`Reading ${name} failed`, error);
-  }
+  const list = listIn(value, name, max);
+  if (!list) throw new SpdkTypeError(`${name} must be an array; got ${describe(value)}`);
   if (list.length > max) invalid(`${name} must have at most ${max} elements`);
   return list;
 }

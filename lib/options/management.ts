@@ -2,7 +2,7 @@
 
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { type AdminLimits, type AdminOptions, limitsOf } from './admin-command.js';
-import { checkBoolean, checkInteger, checkMultiple, checkOneOf, readOptions } from './arguments.js';
+import { checkBoolean, checkInteger, checkMultiple, checkOneOf, listIn, readOptions } from './arguments.js';
 import { conflict, invalid, or } from './common.js';
 import { everyNamespace } from './namespace-id.js';
 
@@ -97,6 +97,8 @@ export interface SelfTestOptions extends AdminOptions {
 const longMs = 600_000;
 /** The offset of a download is a number of dwords in 32 bits. */
 const maxFirmwareOffset = 4 * (2 ** 32 - 1);
+/** What a controller list has room for. */
+const maxControllers = 2_047;
 const limitKeys = ['timeoutMs', 'signal'] as const;
 const blockKeys = ['lbaFormat', 'metadata', 'protectionType', 'protectionPlace'] as const;
 
@@ -181,9 +183,10 @@ export function checkDelete(nsid: unknown, options: unknown) {
 export function checkAttachment(nsid: unknown, options: unknown, own: number) {
   const given = readOptions(options, 'attachment options', ['controllers', ...limitKeys]);
   const value = or(given.get('controllers'), [own]);
-  if (!Array.isArray(value)) throw new SpdkTypeError('controllers must be an array of controller ids');
-  checkInteger(value.length, 'the number of controllers', 1, 2047);
-  const ids = Array.from(value, (id, i) => checkInteger(id, `controllers[${i}]`, 0, 0xffef));
+  const wanted = listIn(value, 'controllers', maxControllers);
+  if (!wanted) throw new SpdkTypeError('controllers must be an array of controller ids');
+  checkInteger(wanted.length, 'the number of controllers', 1, maxControllers);
+  const ids = wanted.map((id, i) => checkInteger(id, `controllers[${i}]`, 0, 0xffef));
   const data = Buffer.alloc(4096);
   // The list must be in the order of the ids.
   const list = [...new Set(ids)].sort((a, b) => a - b);

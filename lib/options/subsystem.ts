@@ -7,6 +7,7 @@ import {
   checkOneOf,
   describe,
   fieldsOf,
+  listIn,
   reading,
   readOptions,
 } from './arguments.js';
@@ -175,9 +176,8 @@ function isPathOptions(path: unknown): path is SubsystemPathOptions {
 }
 
 function pathsOf(paths: unknown): unknown[] {
-  if (!Array.isArray(paths)) {
-    throw new SpdkTypeError(`paths must be an array of transport ids; got ${describe(paths)}`);
-  }
-  const count = checkInteger(paths.length, 'the number of paths', 1, maxPaths);
-  return reading('the paths', () => Array.from({ length: count }, (_, i) => paths[i] as unknown));
+  const list = listIn(paths, 'the paths', maxPaths);
+  if (!list) throw new SpdkTypeError(`paths must be an array of transport ids; got ${describe(paths)}`);
+  checkInteger(list.length, 'the number of paths', 1, maxPaths);
+  return list;
 }

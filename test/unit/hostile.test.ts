@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LogRelay } from '../../lib/diagnostics/log.js';
+import { open } from '../../lib/file/index.js';
 import type { Namespace } from '../../lib/index.js';
 import { eventLoop } from '../../lib/internal/event-loop.js';
 import { Ring } from '../../lib/io/ring.js';
 import { useAddon } from '../../lib/native/addon.js';
 import type { MemoryController } from '../../lib/testing/controller.js';
 import { type Fixture, makeFixture } from './memory/fixture.js';
+import { revoked } from './resolvers.js';
 
 let fixture: Fixture;
 beforeEach(async () => {
@@ -222,4 +224,46 @@ it('a batch takes namespaces, and nothing that only looks like one', async () =>
   expect(batch?.outstanding).toBe(0);
   batch?.close();
   buffer.release();
+});
+
+it.each([
+  ['a bigint', 1n],
+  ['a symbol', Symbol('tag')],
+  ['an object without a prototype', Object.create(null)],
+  ['a proxy that throws', revoked()],
+])('a tag of a batch that is %s is rejected with a code', async (_, tag) => {
+  const ns = await disk();
+  using batch = ns.controller.queuePairs[0]?.openBatch();
+  using buffer = fixture.env.allocate(512);
+  const wrong = expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_TYPE' });
+  expect(() => batch?.read(ns, buffer, 0, 0, 512, tag as never)).toThrow(wrong);
+  expect(() => batch?.flush(ns, tag as never)).toThrow(wrong);
+  expect(batch?.outstanding).toBe(0);
+});
+
+it('arrays and logs that throw when they are read are rejected with a code', async () => {
+  const ns = await disk();
+  const { env } = fixture;
+  const { management } = ns.controller;
+  await using file = await open(ns);
+  const throwing = Object.defineProperty([0], 0, {
+    get: () => {
+      throw new Error('an element');
+    },
+  });
+  for (const value of [revoked() as never, throwing as never]) {
+    const calls = [
+      () => ns.raw({ opcode: 0, cdw: value }),
+      () => management.attachNamespace(1, { controllers: value }),
+      () => env.attachSubsystem(value),
+      () => env.attachAll(value),
+    ];
+    for (const call of calls) {
+      const code = expect.stringMatching(/^ERR_SPDK_INVALID_/);
+      await expect(call(), String(call)).rejects.toMatchObject({ code });
+    }
+  }
+  // The error of an iterable itself is passed on, as by a FileHandle.
+  const unreadable = { code: 'ERR_SPDK_INVALID_ARG_VALUE' };
+  await expect(file.writeFile(revoked() as never)).rejects.toMatchObject(unreadable);
 });
