@@ -54,6 +54,9 @@ export default defineConfig({
   // The fabric's guest sees the checkout read-only: nothing may be cached beside node_modules.
   cacheDir: path.join(os.tmpdir(), 'spdk-nvme-vite'),
   test: {
+    // The limits of waits that have none of their own.
+    setupFiles: ['test/support/patient-waits.ts'],
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,
