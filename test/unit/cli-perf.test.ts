@@ -52,6 +52,17 @@ function onWrite(change: (place: Uint8Array, data: ArrayLike<number>, offset: nu
   };
 }
 
+/** Calls a function a moment after the first read has come to the disk: perf has attached it and knows its size. */
+function afterFirstRead(act: () => void): void {
+  const { data } = disk;
+  const subarray = data.subarray.bind(data);
+  data.subarray = (from?: number, to?: number) => {
+    data.subarray = subarray;
+    setTimeout(act, 50);
+    return subarray(from, to);
+  };
+}
+
 it.each(['batch', 'promise'])(
   'finds nothing on a disk that is right, and stays in its range: %s',
   async (api) => {
@@ -60,8 +71,8 @@ it.each(['batch', 'promise'])(
     expect(report.findings).toEqual([]);
     expect(status).toBe(0);
     expect(report).toMatchObject({ mismatches: 0, offset: 64 * KiB, length: 128 * KiB });
-    expect(report.reads).toBeGreaterThan(100);
-    expect(report.operations - report.reads).toBeGreaterThan(100);
+    expect(report.reads).toBeGreaterThan(10);
+    expect(report.operations - report.reads).toBeGreaterThan(10);
     const outside = [...disk.data.subarray(0, 64 * KiB), ...disk.data.subarray(192 * KiB)];
     expect(outside.every((byte) => byte === 7)).toBe(true);
     expect(disk.data.subarray(64 * KiB, 192 * KiB).every((byte) => byte === 7)).toBe(false);
@@ -143,10 +154,9 @@ describe('a namespace that changes in the middle', () => {
   );
 
   it.each(cases)('ends the run if it $what: $api, ramp of $ramp s', async ({ api, ramp, change }) => {
-    const timer = setTimeout(change, 300);
+    afterFirstRead(change);
     const begun = performance.now();
     const { status, report, stderr } = await perf(['--api', api, '--ramp', ramp, '--seconds', '5']);
-    clearTimeout(timer);
     expect(status).toBe(1);
     const said = report && 'findings' in report ? report.findings.join() : stderr;
     expect(said).toMatch(/ERR_SPDK_(NAMESPACE_GONE|OUT_OF_RANGE)/);
