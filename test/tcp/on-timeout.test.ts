@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AttachOptions, Controller, Namespace } from '../../lib/index.js';
+import type { AttachOptions, Controller, Namespace, QueuePair } from '../../lib/index.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, rejection, within } from '../integration/support/timing.js';
 import { localTarget } from './local-target.js';
@@ -18,11 +18,6 @@ const bytes = 4096;
 const filler = Buffer.alloc(2 << 20);
 const fillerAt = 1 << 20;
 const maxMs = 5_000;
-/**
- * So that its data has reached the disk's queue, on a busy machine too: that of a small write travels with its command, and would
- * overtake it.
- */
-const fillMs = 500;
 /** For the response to an Abort, which the controller has a second for. */
 const abortMs = 1_000 + limits.response;
 const brokenMs = 3_000;
@@ -50,14 +45,24 @@ async function attach(
   return { controller, ns: controller.namespaces[0] as Namespace };
 }
 
+/**
+ * Begins to fill the slow disk. What its queue pair is given from then on arrives behind the data; otherwise a small write, whose data travels
+ * with its command, would overtake it: when the Flush is complete, the target has asked for the data before, and SPDK has sent it.
+ */
+async function beginToFill(ns: Namespace, queuePair?: QueuePair): Promise<{ filling: Promise<void> }> {
+  const filling = ns.write(filler, { offset: fillerAt, queuePair });
+  filling.catch(() => {});
+  await ns.flush({ queuePair });
+  return { filling };
+}
+
 const read = (ns: Namespace) => ns.read(Buffer.alloc(bytes), { offset: 0 });
 
 describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (polling) => {
   it('a write that timed out is carried out later by default', async () => {
     const { ns } = await attach(slow, { polling });
     await ns.write(newer, { offset: 0 });
-    const filling = ns.write(filler, { offset: fillerAt });
-    await sleep(fillMs);
+    const { filling } = await beginToFill(ns);
     await rejection('ERR_SPDK_TIMEOUT', limits.response, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
     await within(maxMs, filling);
     expect((await read(ns)).equals(old)).toBe(true);
@@ -70,8 +75,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
       ctrlrLossTimeoutMs: 10_000,
     });
     await ns.write(newer, { offset: 0 });
-    const filling = ns.write(filler, { offset: fillerAt });
-    await sleep(fillMs);
+    const { filling } = await beginToFill(ns);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
     const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
     expect(outcome, message).toBe('aborted');
@@ -84,8 +88,7 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (po
 
   it('and does not with `abort` while a detach waits for it', async () => {
     const { ns, controller } = await attach(slow, { polling, onTimeout: 'abort' });
-    void ns.write(filler, { offset: fillerAt }).catch(() => {});
-    await sleep(fillMs);
+    await beginToFill(ns);
     const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
     const detaching = controller.detach({ drainMs: maxMs, timeoutMs: 2 * maxMs });
     const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
@@ -98,8 +101,9 @@ it('`abort` by a signal ends many commands of several queue pairs', async () => 
   const { ns, controller } = await attach(slow, { onTimeout: 'abort', ioQueues: 2 });
   const [first, second] = controller.queuePairs;
   await ns.write(newer, { offset: 0 });
-  const filling = ns.write(filler, { offset: fillerAt, queuePair: first });
-  await sleep(fillMs);
+  const { filling } = await beginToFill(ns, first);
+  // The other queue pair has a connection of its own.
+  await sleep(giveUpMs);
   const abort = new AbortController();
   // The target carries out one Abort after the other, and all have a second.
   const writes = Array.from({ length: 8 }, (_, i) =>

@@ -1,6 +1,6 @@
 // Operations that are timed out or aborted, and what happens to them at the controller.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Controller, Environment, Namespace, OperationOptions, SpdkError } from '../../lib/index.js';
 import { simulatedDisk } from './memory/simulated-disk.js';
 
@@ -26,9 +26,14 @@ async function timed(promise: Promise<unknown>): Promise<{ error: SpdkError; ms:
  * did not run has not timed out.
  */
 const lateMs = 600;
+/** The same where an Abort or a detach ends the commands, so that no test waits for the response. */
+const neverMs = 60_000;
 const later = Buffer.alloc(512, 'new');
 const first = Buffer.alloc(512, 'old');
 const stored = () => Buffer.from(disk.subsystem.namespaces.get(1)?.data.subarray(0, 512) ?? []);
+/** A command that is cancelled before it is sent has no outcome. */
+const sent = (controller: Controller, commands: number) =>
+  vi.waitFor(() => expect(controller.stats().outstanding).toBe(commands), { interval: 2 });
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a write that is given up after its time', () => {
@@ -90,8 +95,11 @@ describe('a signal', () => {
     let resets = 0;
     controller.on('resetting', () => resets++);
     disk.target.latencyMs = lateMs;
-    const signal = AbortSignal.timeout(20);
+    const abort = new AbortController();
+    const { signal } = abort;
     const writes = [0, 1, 2].map((i) => timed(ns.write(first, { offset: i * 512, signal })));
+    await sent(controller, writes.length);
+    abort.abort();
     for (const { error } of await Promise.all(writes)) {
       expect(error).toMatchObject({ code: 'ERR_SPDK_ABORTED', outcome: 'unknown' });
     }
@@ -104,11 +112,13 @@ describe('a signal', () => {
   });
 
   it('has the controller abort a command, too', async () => {
-    const { ns } = await attach();
-    disk.target.latencyMs = 800;
+    const { ns, controller } = await attach();
+    disk.target.latencyMs = neverMs;
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 20);
-    const { error } = await timed(ns.write(first, { offset: 0, signal: abort.signal, onTimeout: 'abort' }));
+    const writing = timed(ns.write(first, { offset: 0, signal: abort.signal, onTimeout: 'abort' }));
+    await sent(controller, 1);
+    abort.abort();
+    const { error } = await writing;
     expect(error).toMatchObject({ code: 'ERR_SPDK_ABORTED', name: 'AbortError', outcome: 'aborted' });
     expect(error.cause).toBe(abort.signal.reason);
   });
@@ -138,7 +148,7 @@ describe('slots of the ring', () => {
   it('are used again only after the Abort, and all of them', async () => {
     const { ns, controller } = await attach({ onTimeout: 'abort' });
     for (let round = 0; round < 5; round++) {
-      disk.target.latencyMs = lateMs;
+      disk.target.latencyMs = neverMs;
       const writes = Array.from({ length: 16 }, (_, i) =>
         timed(ns.write(first, { offset: i * 512, timeoutMs: 5 })),
       );

@@ -12,7 +12,7 @@ import {
 } from '../../lib/testing/index.js';
 
 const blockSize = 512;
-/** Longer than all attempts and the pauses between them. */
+/** Longer than all attempts and the pauses between them, and than the attaches of all pairs at once. */
 const timeoutMs = 10_000;
 const always = 1e6;
 const getLogPage = 0x02;
@@ -88,7 +88,7 @@ async function attachPair(
     side.anaTransitionSeconds = transitionMs / 1_000;
   }
   const ids = sides.map(({ id }) => id);
-  const subsystem = await env.attachSubsystem(ids, { policy });
+  const subsystem = await env.attachSubsystem(ids, { policy, timeoutMs });
   await expect.poll(() => subsystem.paths.map(({ state }) => state), { interval: 2 }).toEqual(['up', 'up']);
   const namespace = subsystem.namespaces[0] as SubsystemNamespace;
   const used = subsystem.paths.indexOf(subsystem.pathsOf(namespace)[0] as SubsystemPath);
