@@ -156,7 +156,8 @@ describe('two targets with one disk', () => {
   it('both are killed: operations wait as long as the policy says, and the paths longer', {
     timeout: 60_000,
   }, async () => {
-    const policy = { fastIoFailTimeoutMs: 500, ctrlrLossTimeoutMs: 4_000 };
+    // A target has to be back before its path has failed for good.
+    const policy = { fastIoFailTimeoutMs: 500, ctrlrLossTimeoutMs: 8_000 };
     await using subsystem = await attach(policy);
     const load = new VerifiedLoad(only(subsystem));
     await load.progress(100);
@@ -173,10 +174,11 @@ describe('two targets with one disk', () => {
     await until(() => isUp(subsystem, 0));
     expect(await read()).toBe('ok');
     await until(() => subsystem.paths[1]?.state === 'failed');
-    await stop(0, 'SIGKILL');
+    // From before the end of its process, which takes a while.
     const begun = performance.now();
+    await stop(0, 'SIGKILL');
     await until(() => subsystem.paths[0]?.state === 'failed');
-    expect(performance.now() - begun).toBeGreaterThan(policy.ctrlrLossTimeoutMs - crowdedMs);
+    expect(performance.now() - begun).toBeGreaterThan(policy.ctrlrLossTimeoutMs - 50);
     expect(await read()).toBe('ERR_SPDK_NO_PATH');
   });
 
@@ -185,7 +187,7 @@ describe('two targets with one disk', () => {
   }, async () => {
     const other = path.join(two.folder, 'other-disk');
     fs.writeFileSync(other, Buffer.alloc(fs.statSync(two.backing).size));
-    await using subsystem = await attach({ ctrlrLossTimeoutMs: 5_000 });
+    await using subsystem = await attach({ ctrlrLossTimeoutMs: 10_000 });
     const before = only(subsystem);
     await before.write(Buffer.alloc(512, 1), { offset: 0 });
     await stop(1, 'SIGKILL');
