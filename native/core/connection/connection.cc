@@ -101,7 +101,10 @@ void Connection::serve(IoQueues& io, const Notify& notify) {
   last_response_ = Clock::now();
   keep_alive_.begin(last_response_);
   spdk_nvme_ctrlr_register_aer_callback(controller_, on_async_event, this);
-  for (const auto& set : sets_) set->on_failure = notify.queue_pair_lost;
+  for (const auto& set : sets_) {
+    set->on_failure = notify.queue_pair_lost;
+    set->end_is_reported = notified_;
+  }
   io.serve(sets_);
 }
 

@@ -53,7 +53,7 @@ void IoQueues::serve(const std::vector<std::shared_ptr<QueueSet>>& sets) {
 }
 
 void IoQueues::wake_pollers() {
-  for (const auto& poller : services_.pollers) poller->wake();
+  for (const auto& poller : services_.pollers) poller->look();
 }
 
 void IoQueues::look() {

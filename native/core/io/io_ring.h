@@ -97,6 +97,10 @@ class IoRing : public RingLayout {
   [[nodiscard]] uint32_t pending();
   /** Whether JavaScript waits for on_completions instead of looking. Thread: any. */
   [[nodiscard]] bool wake_requested();
+  /** Whether the last poll left nothing to do, and nothing was published since. As rule 2 for a poller that comes to rest. Thread: any. */
+  [[nodiscard]] bool at_rest() const {
+    return submitted_.load(std::memory_order_seq_cst) == rested_.load(std::memory_order_relaxed);
+  }
 
   /**
    * Whether commands that end with their connection are requeued and sent again over the next one, instead of
@@ -120,6 +124,11 @@ class IoRing : public RingLayout {
     return in_flight_ > 0 || !ready_.empty() || !requeued_.empty() ||
            head_ != submitted_.load(std::memory_order_seq_cst);
   }
+  /** Records whether nothing is left to do, for at_rest(). */
+  void note_rest() {
+    const uint64_t now = busy() ? kBusy : head_;
+    if (rested_.load(std::memory_order_relaxed) != now) rested_.store(now, std::memory_order_relaxed);
+  }
   /** Notifies JavaScript if it wants that and commands have completed since the last call. */
   void notify();
   /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
@@ -139,6 +148,8 @@ class IoRing : public RingLayout {
 
  private:
   static constexpr size_t kCacheLine = 64;
+  /** Of rested_: no number of a command. */
+  static constexpr uint64_t kBusy = UINT64_MAX;
 
   /**
    * A command from its submission to its completion. While it is not busy, JavaScript has the slot and the rest means
@@ -252,6 +263,8 @@ class IoRing : public RingLayout {
   /** How many pieces one command may use. */
   uint32_t share_ = 1;
   uint32_t head_ = 0;
+  /** What head_ was when the last poll left nothing to do, or kBusy. Read by any thread. */
+  std::atomic<uint64_t> rested_{kBusy};
   uint32_t seen_cancels_ = 0;
   Counter in_flight_;
   uint32_t notified_ = 0;

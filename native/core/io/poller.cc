@@ -38,6 +38,8 @@ constexpr std::chrono::milliseconds kLongestWatchOfOne{50};
  * completes any sooner, and may compute on the processor that a spin would take.
  */
 constexpr std::chrono::microseconds kWarmSleep{50};
+/** Between polls of a set at rest whose end is reported, in sleeps of the longest kind. */
+constexpr int kSleepsAtRest = 10;
 /** The sleep of a poller that serves no set: a message ends it. */
 constexpr std::chrono::milliseconds kSleepWithoutSets{100};
 /** How long the destructor waits for a poller that was not joined. */
@@ -56,6 +58,8 @@ struct Poller::Loop {
     bool visited = false;
     /** Whether JavaScript polls it now, in turn with others. */
     bool attended = false;
+    /** When this poller last polled it. */
+    Clock::time_point polled{};
 
     [[nodiscard]] bool in_turn(Clock::time_point now) const {
       return now - set->looked_at() < kLongestRound && set->open_to_visits() && !set->wake_requested();
@@ -79,6 +83,8 @@ struct Poller::Loop {
   std::atomic<bool> stopping{false};
   /** Whether some set is attended: then it looks at all of them within kLongestWatch, and needs no nudge. */
   std::atomic<bool> watching{false};
+  /** Whether to poll the sets at rest, too. */
+  std::atomic<bool> looking{false};
   /** When JavaScript looked at any of the sets. On a cache line of its own: JavaScript writes it for every set in every turn. */
   alignas(64) std::atomic<Clock::time_point> looked_at{Clock::time_point{}};
   /** Thread: poller. */
@@ -118,10 +124,18 @@ struct Poller::Loop {
     if (watching.load(std::memory_order_relaxed) != any) watching.store(any, std::memory_order_seq_cst);
   }
 
-  Turn poll() {
+  [[nodiscard]] bool may_skip(const Served& one) const {
+    return !options.always_spin && one.set->end_is_reported && one.set->at_rest();
+  }
+
+  /** Polls the sets that JavaScript does not poll. Those at rest have to be polled seldom. */
+  Turn poll(Clock::time_point now) {
     Turn turn;
-    for (const Served& one : sets) {
+    const bool all = looking.load(std::memory_order_relaxed) && looking.exchange(false, std::memory_order_acquire);
+    for (Served& one : sets) {
       if (one.attended) continue;
+      if (!all && now - one.polled < options.idle_sleep * kSleepsAtRest && may_skip(one)) continue;
+      one.polled = now;
       const auto part = one.set->poll();
       turn.worked |= part.worked;
       turn.worked_alone |= part.worked && !one.visited;
@@ -140,7 +154,7 @@ struct Poller::Loop {
       const bool posted = mailbox.run();
       const auto now = Clock::now();
       look(now);
-      const Turn turn = poll();
+      const Turn turn = poll(now);
       std::erase_if(sets, [](const Served& one) { return one.set->freed(); });
       served.set(sets.size());
       if (options.always_spin) continue;
@@ -193,6 +207,11 @@ PollerStats Poller::stats() const {
 
 void Poller::wake() {
   loop_->mailbox.nudge();
+}
+
+void Poller::look() {
+  loop_->looking.store(true, std::memory_order_release);
+  wake();
 }
 
 void Poller::watch(Clock::time_point now) {

@@ -40,8 +40,10 @@ class Poller {
    * @param visited JavaScript polls it too
    */
   void add(std::shared_ptr<QueueSet> set, bool visited = false);
-  /** Wakes a sleeping poller, which then polls its sets. Thread: any. */
+  /** Wakes a sleeping poller, which then polls its sets, unless they are at rest. Thread: any. */
   void wake();
+  /** As wake(), but polls all of its sets: a connection has ended. Thread: any. */
+  void look();
   /**
    * Has it watch the set that JavaScript has just looked at. Cheap while it watches one anyway.
    * Thread: JavaScript, after IoRing::publish() and QueueSet::note_look().

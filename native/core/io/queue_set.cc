@@ -96,6 +96,7 @@ QueueSet::Turn QueueSet::poll_pairs(size_t thread) {
   bool busy = false;
   for (const auto& ring : rings_) {
     busy |= ring->busy();
+    ring->note_rest();
     ring->notify();
   }
   // A queue pair that has just failed is destroyed by a later poll at the earliest, which is then exclusive.
@@ -121,6 +122,10 @@ QueueSet::Turn QueueSet::disconnect_step() {
 
 bool QueueSet::wake_requested() const {
   return std::any_of(rings_.begin(), rings_.end(), [](const auto& ring) { return ring->wake_requested(); });
+}
+
+bool QueueSet::at_rest() const {
+  return open_to_visits() && std::all_of(rings_.begin(), rings_.end(), [](const auto& ring) { return ring->at_rest(); });
 }
 
 uint64_t QueueSet::in_flight() const {

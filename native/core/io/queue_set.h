@@ -100,6 +100,8 @@ class QueueSet {
   [[nodiscard]] uint64_t in_flight() const;
   /** Whether JavaScript waits to be called for completions instead of looking. Thread: any. */
   [[nodiscard]] bool wake_requested() const;
+  /** Whether nothing is to be done for it, so that the end of a connection is all that a poll could find. Thread: any. */
+  [[nodiscard]] bool at_rest() const;
   /** The number of queue pairs. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
   /**
@@ -122,6 +124,9 @@ class QueueSet {
    * the set is handed over.
    */
   std::function<void()> on_failure;
+
+  /** Whether the end of its connections is reported, with a call of Poller::look(). Set before the set is handed over. */
+  bool end_is_reported = false;
 
  private:
   enum class Phase { serving, disconnecting, freed };
