@@ -25,7 +25,10 @@ export interface EnvironmentOptions {
   memoryMb?: number | undefined;
   /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
   idle?: IdleMode | undefined;
-  /** The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Default 100000. */
+  /**
+   * The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Ten times that if all
+   * of its controllers are idle and connected over TCP. Default 100000.
+   */
   idleSleepUs?: number | undefined;
   /** Where log lines go. Default `event`. */
   log?: LogSink | undefined;

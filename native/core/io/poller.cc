@@ -38,8 +38,8 @@ constexpr std::chrono::milliseconds kLongestWatchOfOne{50};
  * completes any sooner, and may compute on the processor that a spin would take.
  */
 constexpr std::chrono::microseconds kWarmSleep{50};
-/** Between polls of a set at rest whose end is reported, in sleeps of the longest kind. */
-constexpr int kSleepsAtRest = 10;
+/** How much longer a poller sleeps when it would be woken for all that it has to notice, and how seldom it polls such a set. */
+constexpr int kLongerAtRest = 10;
 /** The sleep of a poller that serves no set: a message ends it. */
 constexpr std::chrono::milliseconds kSleepWithoutSets{100};
 /** How long the destructor waits for a poller that was not joined. */
@@ -61,6 +61,8 @@ struct Poller::Loop {
     /** When this poller last polled it. */
     Clock::time_point polled{};
 
+    /** Whether the poller is woken for all that it could find. */
+    [[nodiscard]] bool wakes() const { return set->end_is_reported && set->at_rest(); }
     [[nodiscard]] bool in_turn(Clock::time_point now) const {
       return now - set->looked_at() < kLongestRound && set->open_to_visits() && !set->wake_requested();
     }
@@ -83,7 +85,7 @@ struct Poller::Loop {
   std::atomic<bool> stopping{false};
   /** Whether some set is attended: then it looks at all of them within kLongestWatch, and needs no nudge. */
   std::atomic<bool> watching{false};
-  /** Whether to poll the sets at rest, too. */
+  /** Whether to poll each set, at rest or not. */
   std::atomic<bool> looking{false};
   /** When JavaScript looked at any of the sets. On a cache line of its own: JavaScript writes it for every set in every turn. */
   alignas(64) std::atomic<Clock::time_point> looked_at{Clock::time_point{}};
@@ -124,17 +126,14 @@ struct Poller::Loop {
     if (watching.load(std::memory_order_relaxed) != any) watching.store(any, std::memory_order_seq_cst);
   }
 
-  [[nodiscard]] bool may_skip(const Served& one) const {
-    return !options.always_spin && one.set->end_is_reported && one.set->at_rest();
-  }
-
-  /** Polls the sets that JavaScript does not poll. Those at rest have to be polled seldom. */
+  /** Polls the sets that JavaScript does not poll. */
   Turn poll(Clock::time_point now) {
     Turn turn;
-    const bool all = looking.load(std::memory_order_relaxed) && looking.exchange(false, std::memory_order_acquire);
+    const bool all =
+        looking.load(std::memory_order_relaxed) && looking.exchange(false, std::memory_order_acquire);
     for (Served& one : sets) {
       if (one.attended) continue;
-      if (!all && now - one.polled < options.idle_sleep * kSleepsAtRest && may_skip(one)) continue;
+      if (!all && now - one.polled < options.idle_sleep * kLongerAtRest && one.wakes()) continue;
       one.polled = now;
       const auto part = one.set->poll();
       turn.worked |= part.worked;
@@ -172,8 +171,10 @@ struct Poller::Loop {
       } else if (watching.load(std::memory_order_relaxed)) {
         sleep_watching(now);
       } else {
+        const bool wakes =
+            std::all_of(sets.begin(), sets.end(), [](const Served& one) { return one.wakes(); });
         sleep_for(sleep);
-        sleep = std::min(sleep * 2, options.idle_sleep);
+        sleep = std::min(sleep * 2, options.idle_sleep * (wakes ? kLongerAtRest : 1));
       }
     }
     // A program that keeps the controllers of a closed environment keeps this object, too.

@@ -125,7 +125,8 @@ bool QueueSet::wake_requested() const {
 }
 
 bool QueueSet::at_rest() const {
-  return open_to_visits() && std::all_of(rings_.begin(), rings_.end(), [](const auto& ring) { return ring->at_rest(); });
+  return open_to_visits() &&
+         std::all_of(rings_.begin(), rings_.end(), [](const auto& ring) { return ring->at_rest(); });
 }
 
 uint64_t QueueSet::in_flight() const {
