@@ -94,8 +94,11 @@ it('keeps chunks valid while the program holds them, also after the environment 
   expect(JSON.parse(stdout)).toEqual({ kept: 32 + 15, wrong: 0 });
 });
 
-it('copies a namespace to another one through memory that is used again', async () => {
+it('copies a namespace to another one and to a file through memory that is used again', async () => {
   const image = new Random(4).bytes(16 << 20);
+  const wanted = await sumOf(Readable.from([image, image]));
+  // What the guide recommends for one sink.
+  const reuseAfterChunks = 2;
   await pipeline(Readable.from([image, image]), ns.createWriteStream());
   const other = await attach('two');
   const [copy] = other.namespaces as [Namespace];
@@ -103,15 +106,15 @@ it('copies a namespace to another one through memory that is used again', async 
   // 128 MiB, and so more than once around the memory.
   for (const [i, options] of [{}, { chunkBytes: 512 << 10 }, { concurrency: 8 }, {}].entries()) {
     await copy.writeZeroes({ offset: 0, length: 32 << 20 });
-    const reuseAfterChunks = options.concurrency ?? 4;
     await pipeline(
       ns.createReadStream({ ...range, ...options, reuseAfterChunks }),
       copy.createWriteStream({ ...range, ...options }),
     );
-    expect(await sumOf(copy.createReadStream({ ...range, reuseAfterChunks: i + 1 }))).toBe(
-      await sumOf(Readable.from([image, image])),
-    );
+    expect(await sumOf(copy.createReadStream({ ...range, reuseAfterChunks: i + 1 }))).toBe(wanted);
   }
+  const file = path.join(folder, 'reused');
+  await pipeline(ns.createReadStream({ ...range, reuseAfterChunks }), fs.createWriteStream(file));
+  expect(await sumOf(fs.createReadStream(file))).toBe(wanted);
   await other.detach();
 });
 

@@ -147,6 +147,26 @@ it('stays as it was read in pipelines of slow streams', async () => {
   expect(Buffer.concat(written).equals(noise(size))).toBe(true);
 });
 
+it('stays as it was read with two later chunks for one slow sink', async () => {
+  disk.fixture.disk('b');
+  const [other] = (await disk.fixture.attach('b')).namespaces as [Namespace];
+  disk.fixture.target.latencyMs = 1;
+  const copied: Buffer[] = [];
+  const sink = new Writable({
+    highWaterMark: chunkBytes,
+    write(chunk, _, callback) {
+      setTimeout(() => {
+        copied.push(Buffer.from(chunk));
+        callback();
+      }, 2);
+    },
+  });
+  await pipeline(streamOf(2), sink);
+  expect(Buffer.concat(copied).equals(noise(size))).toBe(true);
+  await pipeline(streamOf(2), other.createWriteStream({ chunkBytes, concurrency: 1 }));
+  expect((await buffer(other.createReadStream())).equals(noise(size))).toBe(true);
+});
+
 it('is copied for web streams and strings', async () => {
   const parts: Uint8Array[] = [];
   for await (const part of Readable.toWeb(streamOf(1))) parts.push(part);

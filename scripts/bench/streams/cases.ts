@@ -5,6 +5,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type NamespaceFile, open } from '../../../lib/file/index.js';
 import type {
+  DmaBuffer,
   Environment,
   Namespace,
   NamespaceReadStream,
@@ -13,8 +14,10 @@ import type {
 
 const pieceBytes = 1 << 20;
 const depth = 4;
-/** `reuseAfterChunks` of the streams that use memory again. */
-const reuse = 8;
+/** Values of `reuseAfterChunks`: the smallest that are right for a loop and for a pipeline into one sink, and one for most pipelines. */
+const reuse = { loop: 1, sink: 2, most: 8 } as const;
+/** The buffers that a stream with the largest of them reads into in turn. */
+const inTurn = reuse.most + depth + 1;
 
 /** What cases move data with. */
 interface Fixture {
@@ -78,6 +81,21 @@ async function inDmaMemory({ env, bytes }: Fixture, move: Move): Promise<undefin
   const lanes = Array.from({ length: depth }, () => env.allocate(pieceBytes));
   await inLanes(bytes, (lane) => lanes[lane] as Uint8Array, move);
   for (const lane of lanes) lane.release();
+}
+
+/** As {@link inDmaMemory}; each piece is in the buffer that was used longest ago. */
+async function inManyBuffers({ env, bytes }: Fixture, move: Move): Promise<undefined> {
+  const free = Array.from({ length: inTurn }, () => env.allocate(pieceBytes));
+  await inLanes(
+    bytes,
+    () => free[0] as Uint8Array,
+    async (_, offset) => {
+      const buffer = free.shift() as DmaBuffer;
+      await move(buffer, offset);
+      free.push(buffer);
+    },
+  );
+  for (const buffer of free) buffer.release();
 }
 
 /** Ordinary memory. Its page faults happen before all cases. */
@@ -153,6 +171,11 @@ export const streamCases: readonly StreamCase[] = [
   ...both('reads', peers.reads, ({ read }, fixture) => inDmaMemory(fixture, read)),
   ...both('reads', 'reads into ordinary memory', ({ read }, fixture) => inOrdinaryMemory(fixture, read)),
   {
+    name: `reads into DMA memory, ${inTurn} buffers in turn`,
+    peer: peers.reads,
+    run: (fixture) => inManyBuffers(fixture, asItIs(fixture.namespace).read),
+  },
+  {
     name: 'reads into a new buffer each',
     peer: peers.reads,
     run: ({ bytes, namespace }) =>
@@ -171,21 +194,21 @@ export const streamCases: readonly StreamCase[] = [
   ...both('reads', 'createReadStream(), pipeline()', ({ readStream }, { bytes }) =>
     outOfStream(readStream(bytes), drop()),
   ),
-  {
-    name: 'createReadStream(), reuse, for await',
+  ...[reuse.loop, reuse.most].map((after) => ({
+    name: `createReadStream(), reuse ${after}, for await`,
     peer: peers.reads,
-    run: ({ bytes, namespace }) => inLoop(asItIs(namespace).readStream(bytes, reuse)),
-  },
-  ...both('reads', 'createReadStream(), reuse, pipeline()', ({ readStream }, { bytes }) =>
-    outOfStream(readStream(bytes, reuse), drop()),
+    run: ({ bytes, namespace }: Fixture) => inLoop(asItIs(namespace).readStream(bytes, after)),
+  })),
+  ...[reuse.sink, reuse.most].flatMap((after) =>
+    both('reads', `createReadStream(), reuse ${after}, pipeline()`, ({ readStream }, { bytes }) =>
+      outOfStream(readStream(bytes, after), drop()),
+    ),
   ),
-  ...['createReadStream()', 'createReadStream(), reuse'].map((name) => ({
-    name: `${name}, to /dev/null`,
+  ...[undefined, reuse.sink, reuse.most].map((after) => ({
+    name: `createReadStream()${after ? `, reuse ${after}` : ''}, to /dev/null`,
     peer: peers.reads,
-    run: ({ bytes, namespace }: Fixture) => {
-      const stream = asItIs(namespace).readStream(bytes, name.endsWith('reuse') ? reuse : undefined);
-      return outOfStream(stream, fs.createWriteStream('/dev/null'));
-    },
+    run: ({ bytes, namespace }: Fixture) =>
+      outOfStream(asItIs(namespace).readStream(bytes, after), fs.createWriteStream('/dev/null')),
   })),
   { name: 'node:fs, createReadStream(), pipeline()', peer: peers.reads, run: outOfFile },
   ...both('writes', peers.writes, ({ write }, fixture) => inDmaMemory(fixture, write)),
