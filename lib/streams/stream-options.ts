@@ -21,7 +21,8 @@ export interface ChunksOptions extends OperationOptions {
 export interface ReadStreamOptions extends ChunksOptions {
   /**
    * Has the memory of chunks used again: that of a chunk is read into again when its consumer has got at least this many later chunks, 1 to
-   * 1024. The consumer must be done with the chunk by then. Default: each chunk has memory of its own, for as long as it is referenced.
+   * 1024. The consumer must be done with the chunk by then; the smallest number for which it is gives the fastest stream. Default: each
+   * chunk has memory of its own, for as long as it is referenced.
    */
   readonly reuseAfterChunks?: number | undefined;
 }
