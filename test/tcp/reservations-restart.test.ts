@@ -17,6 +17,7 @@ const key = 0x5eed_0000_0000_0001n;
 const conflict = { code: 'ERR_SPDK_IO_FAILED', nvmeStatus: { sct: 0, sc: 0x83 } };
 
 let folder: string;
+let file: string;
 let target: SpdkTarget | undefined;
 let env: Environment;
 
@@ -27,12 +28,13 @@ async function start(): Promise<void> {
   target = await startSpdkTarget({
     listener,
     core: os.availableParallelism() - 1,
-    subsystems: [{ nqn, serial: 'KEPT', disk, reservationsFile: path.join(folder, 'reservations') }],
+    subsystems: [{ nqn, serial: 'KEPT', disk, reservationsFile: file }],
   });
 }
 
 beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-kept-'));
+  file = path.join(folder, 'reservations');
   ensureHugepages(256);
   env = await Environment.init({ pollers: 1, memoryMb: 64 });
   await start();
@@ -50,6 +52,8 @@ it('stay if the host asked for it, and go otherwise', async () => {
   const controller = await env.attach(listenerId(listener, nqn), policy);
   const restart = async () => {
     await target?.stop('SIGKILL');
+    // v24.01 and later leave an empty file when there is nothing to keep, and do not start with it.
+    if (fs.statSync(file).size === 0) fs.rmSync(file);
     await start();
     expect(await eventually(limits.noticed, () => controller.state === 'attached')).toBe(true);
   };
