@@ -104,7 +104,7 @@ TEST_F(AbandonedConnect, IsPolledNoLongerThanTheEnvironmentMayTakeToClose) {
   lose_connection_to_silent_target();
   controller_->cancel_attach();
   ASSERT_TRUE(comes_true([&] { return controller_->state() == ControllerState::detached; }, kLimit));
-  constexpr auto kClose = 300ms;
+  constexpr auto kClose = 2s;
   close_environment(kClose);
   EXPECT_TRUE(controller_->wait_for_end(kClose)) << controller_->stacks(1s);
 }

@@ -31,7 +31,7 @@ class AbortCallsTest : public testing::Test {
     js->tag = tags.of(1);
     set = std::make_unique<QueueSet>(&controller, linger, 0, std::vector<std::shared_ptr<IoRing>>{ring},
                                      history, stats);
-    EXPECT_TRUE(set->connect(16, std::chrono::steady_clock::now() + std::chrono::seconds(1)));
+    EXPECT_TRUE(set->connect(16, std::chrono::steady_clock::now() + std::chrono::seconds(10)));
   }
   void TearDown() override {
     held = false;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <random>
 #include <thread>
 
@@ -72,13 +73,18 @@ TEST(LatencyHistogram, TakesLessThanTwentyNanosecondsForACommand) {
 #endif
 
 TEST(TickLength, IsThatOfTheClock) {
-  const TickLength length;
-  const uint64_t begun = ticks_now();
-  const auto time = std::chrono::steady_clock::now();
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  const double measured = static_cast<double>(ticks_now() - begun) * length.nanoseconds();
-  const std::chrono::duration<double, std::nano> wanted = std::chrono::steady_clock::now() - time;
-  EXPECT_NEAR(measured / wanted.count(), 1, 0.05);
+  double off = 1;
+  // The best of a few: this thread may lose the processor between two readings.
+  for (int i = 0; i < 5 && off > 0.05; i++) {
+    const TickLength length;
+    const uint64_t begun = ticks_now();
+    const auto time = std::chrono::steady_clock::now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const double measured = static_cast<double>(ticks_now() - begun) * length.nanoseconds();
+    const std::chrono::duration<double, std::nano> wanted = std::chrono::steady_clock::now() - time;
+    off = std::min(off, std::abs(measured / wanted.count() - 1));
+  }
+  EXPECT_LT(off, 0.05);
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST(Poller, EndsEveryCommandOnceWhileItsConnectionsComeAndGo) {
     set = std::make_shared<QueueSet>(&controller, linger, 0, std::vector{ring}, history, stats);
     {
       const LingerLock::ExclusiveGuard alone(*linger);
-      ASSERT_TRUE(set->connect(kDepth, std::chrono::steady_clock::now() + 1s));
+      ASSERT_TRUE(set->connect(kDepth, std::chrono::steady_clock::now() + 10s));
     }
     set->on_failure = [&lost] { lost++; };
     poller.add(set);
