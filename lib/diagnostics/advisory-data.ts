@@ -217,6 +217,16 @@ export const allAdvisories: readonly AdvisoryEntry[] = [
       'The SPDK that set-up builds has a patch. With another v20.07 an attach to such a target rejects with ERR_SPDK_TIMEOUT: build the package against a later release.',
   },
   {
+    id: 'SPDK-RDMA-ADMIN-DATA',
+    issues: [],
+    affected: { first: [20, 7] },
+    patch: 'rdma-admin-data-outside-capsule',
+    consequence:
+      'Over RDMA the data of an admin command is sent inside its capsule, where the kernel’s target has no room for it: a command with up to 4 KiB of data, such as a Set Features with data, ends the connection.',
+    defence:
+      'The SPDK that set-up builds has a patch. With another SPDK the controller fails or reconnects, and the command rejects with ERR_SPDK_IO_FAILED.',
+  },
+  {
     id: 'SPDK-TCP-UNREAD',
     issues: [],
     affected: {},

@@ -174,6 +174,7 @@ describe('the addon', () => {
         'discovery-host-identity',
         'namespaces-in-ordinary-memory',
         'target-connect-without-admin-queue',
+        'rdma-admin-data-outside-capsule',
       ]);
     expect(advisories({ all: true }).length).toBeGreaterThanOrEqual(advisories().length);
     for (const bad of [null, { al: true }, { all: 1 }]) {

@@ -86,6 +86,7 @@ describe('the recipe’s patches', () => {
       'discovery-host-identity',
       'namespaces-in-ordinary-memory',
       'target-connect-without-admin-queue',
+      'rdma-admin-data-outside-capsule',
     ]);
     const shipped = JSON.parse(fs.readFileSync('package.json', 'utf8')).files;
     expect(shipped).toContain('scripts/spdk-patches');
