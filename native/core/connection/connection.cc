@@ -367,6 +367,7 @@ void Connection::disconnect(bool dead) {
     const LingerLock::ExclusiveGuard alone(*context_.linger);
     spdk_nvme_ctrlr_fail(controller_);
     lost_ = true;
+    watch_->note_dead();
   }
   for (const auto& set : sets_) set->request_disconnect();
   if (!any_set(&QueueSet::disconnect_pending)) return;

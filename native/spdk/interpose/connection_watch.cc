@@ -15,6 +15,7 @@
 
 #include "native/spdk/interpose/cm_events.h"
 #include "native/spdk/interpose/completion_order.h"
+#include "native/spdk/interpose/ended_connections.h"
 #include "native/spdk/interpose/unsent_data.h"
 #include "native/spdk/release.h"
 #include "native/spdk/source_address.h"
@@ -75,6 +76,13 @@ class Connections {
   void establish_all(const ConnectionWatch* watch) {
     const std::lock_guard<std::mutex> guard(mutex_);
     for (Connection& one : list_) one.established |= one.watch == watch;
+  }
+  void note_dead(const ConnectionWatch* watch) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (const Connection& one : list_) {
+      rdma_cm_id* const* const id = std::get_if<rdma_cm_id*>(&one.handle);
+      if (one.watch == watch && id != nullptr) ended_connections().add(*id);
+    }
   }
   void disconnect_all(const ConnectionWatch* watch, bool established) {
     // Under the lock, so that SPDK cannot destroy a connection while it is being disconnected.
@@ -151,6 +159,10 @@ void ConnectionWatch::disconnect_attempt() {
 
 void ConnectionWatch::disconnect_established() {
   connections().disconnect_all(this, true);
+}
+
+void ConnectionWatch::note_dead() {
+  if (kAsyncQueuePairs) connections().note_dead(this);
 }
 
 bool ConnectionWatch::notify(const std::shared_ptr<SocketEvents>& events, const Notify& notify) {
@@ -237,7 +249,11 @@ extern "C" {
 // SPDK waits for CM events before v22.05 only.
 
 int __wrap_rdma_get_cm_event(rdma_event_channel* channel, rdma_cm_event** event) {
-  if (kAsyncQueuePairs) return __real_rdma_get_cm_event(channel, event);
+  if (kAsyncQueuePairs) {
+    const int result = __real_rdma_get_cm_event(channel, event);
+    if (result == 0) ended_connections().note(**event);
+    return result;
+  }
   if (has_waited_enough() || (t_watch != nullptr && t_watch->disconnected())) {
     // SPDK takes all available events before it handles one: an error now would make it forget the others.
     return fail(std::exchange(t_gave_event, false) ? EAGAIN : ENOTCONN);
@@ -264,7 +280,11 @@ void __wrap_rdma_destroy_qp(rdma_cm_id* id) {
 
 int __wrap_rdma_destroy_id(rdma_cm_id* id) {
   connections().remove(id);
-  if (!kAsyncQueuePairs) cm_events().drop(id);
+  if (kAsyncQueuePairs) {
+    ended_connections().forget(id);
+  } else {
+    cm_events().drop(id);
+  }
   return __real_rdma_destroy_id(id);
 }
 

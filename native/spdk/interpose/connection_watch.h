@@ -57,6 +57,9 @@ class ConnectionWatch {
   /** Disconnects the established connections. Thread: any. */
   void disconnect_established();
 
+  /** The target is not expected to respond any more: SPDK, which disconnects from it, is not to wait for that. Thread: any. */
+  void note_dead();
+
   /** Called on another thread; must not block. */
   struct Notify {
     /** Data has arrived on the connection that was made first, or it has ended. */

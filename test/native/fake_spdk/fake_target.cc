@@ -393,6 +393,8 @@ void ConnectionWatch::disconnect_attempts() {
 void ConnectionWatch::disconnect_attempt() {
   attempt_disconnected_ = true;
 }
+void ConnectionWatch::note_dead() {}
+
 void ConnectionWatch::disconnect_established() {
   const std::lock_guard<std::mutex> guard(g_mutex);
   g_broken.insert(this);
