@@ -1,3 +1,5 @@
+// Longer than other files: the list of connections, and all functions by which SPDK makes, reads and ends one.
+
 #include "native/spdk/interpose/connection_watch.h"
 
 #include <poll.h>
