@@ -9,6 +9,7 @@ import { type CallLimits, waitForEnd } from './internal/pending-call.js';
 import { pcieError } from './internal/state-errors.js';
 import { wipeKeys } from './keys/reading.js';
 import { type ResolvedAttachOptions, resolveAttachOptions } from './options/attach.js';
+import { timeoutUntil } from './options/common.js';
 import {
   type DiscoverOptions,
   resolveDiscoverOptions,
@@ -115,8 +116,8 @@ async function connectTo(
   }
 }
 
-/** Counts a time limit down, to a millisecond. */
+/** Counts a time limit down. */
 function timeLeft(timeoutMs: number): () => number {
   const end = eventLoop.now() + timeoutMs;
-  return () => Math.max(1, Math.floor(end - eventLoop.now()));
+  return () => timeoutUntil(end);
 }

@@ -61,6 +61,13 @@ async function watched(options?: WatchDiscoveryOptions): Promise<[DiscoveryWatch
 const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000 });
 const until = (heard: string[], last: string) => eventually(() => expect(heard.at(-1)).toBe(last));
 
+it('env.discover names the time limit that it was given', async () => {
+  fixture.target.silent = true;
+  const timeoutMs = 300;
+  await expect(fixture.env.discover(service, { timeoutMs })).rejects.toThrow(`took more than ${timeoutMs} ms`);
+  fixture.target.silent = false;
+});
+
 describe('env.watchDiscovery', () => {
   it('reports what the log has, and then each change', async () => {
     const [watch, heard] = await watched();
