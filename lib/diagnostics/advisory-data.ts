@@ -1,4 +1,4 @@
-// The advisories that `advisories()` chooses from.
+// The advisories that `advisories()` chooses from. Longer than other files: one list.
 
 /** The year and month of a release: `[24, 9]` is v24.09. No problem here began or ended with a patch release. */
 export type ReleaseMonth = readonly [year: number, month: number];
