@@ -64,7 +64,9 @@ const until = (heard: string[], last: string) => eventually(() => expect(heard.a
 it('env.discover names the time limit that it was given', async () => {
   fixture.target.silent = true;
   const timeoutMs = 300;
-  await expect(fixture.env.discover(service, { timeoutMs })).rejects.toThrow(`took more than ${timeoutMs} ms`);
+  await expect(fixture.env.discover(service, { timeoutMs })).rejects.toThrow(
+    `took more than ${timeoutMs} ms`,
+  );
   fixture.target.silent = false;
 });
 
