@@ -4,6 +4,7 @@ import type { Controller } from './controller.js';
 import { type DiscoveryLog, discoveryService } from './discovery/log.js';
 import { discover, type WithService } from './discovery/read-log.js';
 import { DiscoveryWatch } from './discovery-watch.js';
+import { SpdkError } from './errors/spdk-error.js';
 import { eventLoop } from './internal/event-loop.js';
 import { type CallLimits, waitForEnd } from './internal/pending-call.js';
 import { pcieError } from './internal/state-errors.js';
@@ -66,7 +67,7 @@ export async function readDiscoveryLog(
     }
   };
   const reading = discover(service, referralDepth, signal, withService, services.isClosed);
-  return reading.finally(() => wipeKeys(checked));
+  return inTime(service, timeoutMs, reading).finally(() => wipeKeys(checked));
 }
 
 /** Never fails: what was read, or why it could not be read, is the result. After the limits the connection ends in the background. */
@@ -91,11 +92,13 @@ export async function openDiscoveryWatch(
   if (service.trtype === 'PCIe') throw pcieError();
   const machine = services.machine();
   const resolved = resolveAttachOptions(attach, service, machine);
-  const left = timeLeft(resolved.timeoutMs);
-  const controller = await connectTo(service, resolved, machine, services);
   const { timeoutMs, signal, reconnectDelayMs } = resolved;
   const settings = { pollIntervalMs, retryMs: Math.max(reconnectDelayMs, minRetryMs), timeoutMs, signal };
-  return DiscoveryWatch.open(controller, settings, left);
+  const left = timeLeft(timeoutMs);
+  const opening = connectTo(service, resolved, machine, services).then((controller) =>
+    DiscoveryWatch.open(controller, settings, left),
+  );
+  return inTime(service, timeoutMs, opening);
 }
 
 function serviceAt(id: string | TransportIdObject): TransportId {
@@ -110,9 +113,24 @@ async function connectTo(
   services: DiscoveryServices,
 ): Promise<Controller> {
   try {
-    return await services.connect(`Discovery at ${service.traddr}`, service, resolved, machine);
+    return await services.connect(`The connection to ${service.traddr}`, service, resolved, machine);
   } finally {
     wipeKeys(resolved);
+  }
+}
+
+/** Names the caller's time limit when a step of the call has used up what was left of it. */
+async function inTime<Result>(
+  { traddr }: TransportId,
+  timeoutMs: number,
+  work: Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof SpdkError) || error.code !== 'ERR_SPDK_TIMEOUT') throw error;
+    const message = `Discovery at ${traddr} took more than ${timeoutMs} ms. ${error.message}`;
+    throw new SpdkError('ERR_SPDK_TIMEOUT', message, { cause: error });
   }
 }
 
