@@ -12,7 +12,6 @@ import { checkDataAlone, protectRange, rangeBytes, setBlockData } from './io/met
 import { checkRange, goneError, metadataError, unsupportedError } from './io/namespace-errors.js';
 import {
   type CopyOptions,
-  checkDwords,
   type DataOptions,
   nothing,
   type OperationOptions,
@@ -37,6 +36,7 @@ import { receivesData, sendsData } from './nvme/opcode.js';
 import { type AdminOptions, checkLimits, rest } from './options/admin-command.js';
 import { checkInteger, notItself, readOptions } from './options/arguments.js';
 import { allBytesOf, bytesOf, checkWritable, invalidBuffer, writableBytesOf } from './options/buffers.js';
+import { checkDwords } from './options/dwords.js';
 import { Reservations } from './reservations.js';
 import { ByteAccess } from './streams/byte-access.js';
 import { chunksOf } from './streams/chunks.js';

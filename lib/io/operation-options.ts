@@ -1,8 +1,7 @@
 // The options of operations on a namespace: their types, and reading them.
 
-import { SpdkTypeError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
-import { checkBoolean, checkInteger, listIn, readOptions } from '../options/arguments.js';
+import { checkBoolean, checkInteger, readOptions } from '../options/arguments.js';
 import {
   checkOnTimeout,
   checkSignal,
@@ -75,7 +74,7 @@ export interface RangeOptions extends TransferOptions {
 /** Any command for an I/O queue. */
 export interface RawIoCommand {
   readonly opcode: number;
-  /** CDW10 to CDW15. */
+  /** CDW10 to CDW15; missing ones are 0. */
   readonly cdw?: readonly number[] | undefined;
   /**
    * Data to send, or memory for the data to receive, by the lowest two bits of the opcode; none if both are zero. With both bits
@@ -248,13 +247,4 @@ function readSimple(options: unknown): boolean {
   } catch {
     return false;
   }
-}
-
-/** Checks the dwords of a raw command. */
-export function checkDwords(value: unknown): number[] {
-  if (value === undefined) return [];
-  const dwords = listIn(value, 'cdw', 6);
-  if (!dwords) throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
-  checkInteger(dwords.length, 'the length of cdw', 0, 6);
-  return dwords.map((dword, i) => checkInteger(dword, `cdw[${i}]`, 0, 0xffff_ffff));
 }

@@ -3,9 +3,10 @@
 import { types } from 'node:util';
 import { SpdkError, SpdkTypeError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
-import { checkInteger, listIn, readOptions } from './arguments.js';
+import { checkInteger, readOptions } from './arguments.js';
 import { plainBytesOf } from './buffers.js';
-import { checkSignal, maxTimerMs, or, timeoutUntil } from './common.js';
+import { checkSignal, conflict, maxTimerMs, or, timeoutUntil } from './common.js';
+import { checkDwords } from './dwords.js';
 
 /** An admin command as the NVMe base specification defines it. */
 export interface AdminCommand {
@@ -48,7 +49,6 @@ export interface AdminLimits {
 
 /** The maximum transfer of an admin command with any controller (native/binding/controller_wrap.cc). */
 export const maxAdminBytes = 1_048_576;
-const dwordsOfCommand = 6;
 
 /**
  * Checks a command before it is sent.
@@ -60,7 +60,7 @@ export function checkCommand(command: unknown): CheckedCommand {
   const given = readOptions(command, 'admin command', ['opcode', 'nsid', 'cdw', 'data', 'dataLength']);
   const opcode = checkInteger(given.get('opcode'), 'opcode', 0, 0xff);
   const nsid = checkInteger(or(given.get('nsid'), 0), 'nsid', 0, 0xffff_ffff);
-  const cdw = checkDwords(or(given.get('cdw'), []));
+  const cdw = checkDwords(given.get('cdw'));
   if (given.has('data') && given.has('dataLength')) {
     conflict('Pass data to send or dataLength to receive, not both');
   }
@@ -113,17 +113,4 @@ function checkDirection(opcode: number, sends: boolean): void {
         `${name} transfers data in both directions, which this package does not support: omit data and dataLength`,
       );
   }
-}
-
-/** Reads the array once, so that the checked values are those that are sent. */
-function checkDwords(value: unknown): number[] {
-  const dwords = listIn(value, 'cdw', dwordsOfCommand);
-  if (!dwords) throw new SpdkTypeError('cdw must be an array of up to six numbers, CDW10 to CDW15');
-  checkInteger(dwords.length, 'the length of cdw', 0, dwordsOfCommand);
-  const dword = (i: number) => checkInteger(or(dwords[i], 0), `cdw[${i}]`, 0, 0xffff_ffff);
-  return Array.from({ length: dwordsOfCommand }, (_, i) => dword(i));
-}
-
-function conflict(message: string): never {
-  throw new SpdkError('ERR_SPDK_CONFLICTING_OPTIONS', message);
 }
