@@ -19,7 +19,14 @@ export function stateError(state: ControllerState, detaching: boolean, gone: boo
       if (detaching) return detachingError();
       return new SpdkError(
         'ERR_SPDK_CONTROLLER_FAILED',
-        'The connection is lost and was not re-established within fastIoFailTimeoutMs',
+        'The connection is lost: it was not re-established within fastIoFailTimeoutMs, or its reset has only just begun',
+      );
+    case 'attached':
+      if (detaching) return detachingError();
+      // Native code is ahead: this thread hears of it in a moment, with the event `reset`.
+      return new SpdkError(
+        'ERR_SPDK_CONTROLLER_FAILED',
+        'The connection was lost, and has only just been re-established; try again',
       );
     case 'wedged':
       return new SpdkError('ERR_SPDK_WEDGED', 'SPDK has not returned from a call for this controller');
