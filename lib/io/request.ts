@@ -304,7 +304,8 @@ export class IoRequest {
   /** As {@link keepSource}, from the memory of its only command, which was sent. */
   keepSent(memory: Uint8Array, offset: number): void {
     if (!this.source || this.kept) return;
-    const bytes = this.source.byteLength;
+    // What was sent: a source that was detached or shrunk since has other bytes.
+    const bytes = this.dataAt(0);
     this.#keep(bytes, (copy) => copy.set(memory.subarray(offset, offset + bytes)));
   }
 

@@ -524,6 +524,22 @@ describe('failover', () => {
     expect([0, 1, 2].map((i) => disk.data[i * bs])).toEqual([4, 5, 6]);
   });
 
+  it.each<[string, (memory: { resize: (bytes: number) => void } & ArrayBuffer) => unknown]>([
+    ['detached', (memory) => structuredClone(memory, { transfer: [memory] })],
+    ['shrunk', (memory) => memory.resize(bs / 2)],
+  ])('sends the data of the time of the call also if the buffer is %s since', async (_, change) => {
+    const subsystem = await attach();
+    const used = subsystem.paths.indexOf(subsystem.pathsOf(only(subsystem))[0] as SubsystemPath);
+    target(used).silent = true;
+    const memory = Reflect.construct(ArrayBuffer, [bs, { maxByteLength: bs }]);
+    const write = only(subsystem).write(new Uint8Array(memory).fill(4), { offset: 0 });
+    await sleep(5);
+    change(memory);
+    takeDown(target(used));
+    await write;
+    expect([...disk.data.subarray(0, bs)]).toEqual(Array(bs).fill(4));
+  });
+
   it('ends a read whose buffer is gone before it goes out again', async () => {
     const subsystem = await attach();
     const used = subsystem.paths.indexOf(subsystem.pathsOf(only(subsystem))[0] as SubsystemPath);
