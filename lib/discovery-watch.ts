@@ -67,8 +67,10 @@ export class DiscoveryWatch
   readonly #feed = new ChangeFeed();
   readonly #onSignal = (): void => void this.close().catch(() => {});
   #notified = false;
-  /** Whether events are enabled on the present connection. */
-  #subscribed = false;
+  /** Counts connections; events are enabled on each. */
+  #connections = 0;
+  /** The number of the connection on which they were enabled last. */
+  #subscribed: number | undefined;
   #stale = false;
   #reading = false;
   #ended = false;
@@ -89,7 +91,7 @@ export class DiscoveryWatch
     );
     events.on('reset', (report) => {
       this.#announce(() => this.emit('reset', report));
-      this.#subscribed = false;
+      this.#connections++;
       this.#refresh();
     });
     events.on('failed', (error) => void this.#close(error).catch(() => {}));
@@ -261,9 +263,11 @@ export class DiscoveryWatch
 
   async #read(left: () => number): Promise<void> {
     // Events are enabled first, so that no change is missed.
-    if (!this.#subscribed) {
+    const connection = this.#connections;
+    if (this.#subscribed !== connection) {
       this.#notified = await this.#subscribe(left);
-      this.#subscribed = true;
+      // There may be another one by now, on which they are not.
+      this.#subscribed = connection;
     }
     const { admin, transportId } = this.#controller;
     const log = logOf(transportId, await readLog(admin, left, this.#settings.signal));

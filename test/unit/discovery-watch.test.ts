@@ -12,6 +12,7 @@ import { parseTransportId } from '../../lib/options/transport-id.js';
 import { MemoryController } from '../../lib/testing/controller.js';
 import type { MemoryDiscovery } from '../../lib/testing/discovery.js';
 import { discoveryLog, type WrittenEntry } from '../../lib/testing/discovery-log.js';
+import type { MemoryLink } from '../../lib/testing/faults.js';
 import { type Fixture, makeFixture } from './memory/fixture.js';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -218,6 +219,30 @@ describe('env.watchDiscovery', () => {
     expect(watch.notified).toBe(true);
     discovery.entries = [entry('c')];
     await until(heard, '+c -b');
+  });
+
+  it('asks for events again where the connection was lost after that while JavaScript was busy', async () => {
+    const [watch, heard] = await watched({ reconnectDelayMs: 10 });
+    await until(heard, '+a');
+    const { channel } = fixture.addon;
+    const kept: (() => void)[] = [];
+    const respond = discovery.admin.bind(discovery);
+    let lost: MemoryLink | undefined;
+    // Identify, and Set Features, whose response is heard of together with the loss and the new connection.
+    const admin = vi.spyOn(discovery, 'admin').mockImplementationOnce(respond);
+    admin.mockImplementationOnce((question, from) => {
+      lost = from;
+      vi.spyOn(channel, 'post').mockImplementation((task) => void kept.push(task));
+      setTimeout(() => fixture.target.dropLinks(), 5);
+      return respond(question, from);
+    });
+    fixture.target.dropLinks();
+    await eventually(() => expect([lost?.alive, watch.connected]).toEqual([false, true]));
+    vi.mocked(channel.post).mockRestore();
+    for (const task of kept) channel.post(task);
+    await eventually(() => expect(heard).toEqual(['+a', 'resetting', 'reset', 'resetting', 'reset']));
+    discovery.entries = [entry('b')];
+    await until(heard, '+b -a');
   });
 
   it('notices a service that falls silent by its keep-alive', async () => {
