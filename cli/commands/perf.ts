@@ -23,6 +23,9 @@ import { type IoPlan, isMixed, type Pattern, patterns, unitsOf, writes } from '.
 import { type PerfReport, runPerf } from '../workloads/perf.js';
 import { maxUnits } from '../workloads/verifier.js';
 
+/** The most entries of a queue. */
+const maxDepth = 32_768;
+
 interface Given extends SessionOptions, NamespaceOption, OutputOptions, RangeOptions {
   readonly workload: Pattern;
   readonly ioSize: number;
@@ -64,7 +67,9 @@ export function addPerf(program: Command): void {
       const checked = planOf(given);
       const { ioQueues, depth, polling } = given;
       // The run looks for commands that take too long by itself, which costs less.
-      const attach = { ioQueues, queueDepth: Math.max(2, depth), polling, ioTimeoutMs: undefined };
+      // From SPDK v22.05 on, a queue has room for one command less than it has entries.
+      const queueDepth = Math.min(maxDepth, depth + 1);
+      const attach = { ioQueues, queueDepth, polling, ioTimeoutMs: undefined };
       process.exitCode = await withController(given, attach, (session) => run(session, given, checked));
     });
 }
@@ -74,7 +79,7 @@ function addLoadOptions(command: Command): Command {
   return command
     .addOption(new Option('--workload <PATTERN>', 'the workload').choices(patterns).default('randread'))
     .option('--io-size <BYTES>', 'the size of each operation', bytes(1, 2 ** 30), 4096)
-    .option('--depth <N>', 'outstanding operations on each queue', integer(1, 32_768), 32)
+    .option('--depth <N>', 'outstanding operations on each queue', integer(1, maxDepth), 32)
     .option('--io-queues <Q>', 'I/O queues', integer(1, 1024), 1)
     .addOption(
       new Option('--polling <MODE>', 'which threads poll')
@@ -103,6 +108,8 @@ async function run(
   const { offset, length = namespace.bytes - offset } = rangeOf(namespace, given);
   const plan = { ...checked, offset, length };
   checkIoSize(plan, namespace);
+  if (plan.api === 'batch' && namespace.metadataSize > 0)
+    throw new UsageError('--api batch does not work with namespaces that have metadata; add --api promise');
   if (plan.verify) checkUnits(plan, controller.queuePairs.length);
   // On stderr, which a report on stdout leaves free.
   if (writes(plan)) process.stderr.write(`spdk-nvme: perf overwrites ${rangeText(plan, namespace)}\n`);

@@ -12,6 +12,7 @@ import { Events, type RunEvent } from '../engine/measure/events.js';
 import type { Bin } from '../engine/measure/histogram.js';
 import { type Surroundings, surroundings } from '../engine/measure/surroundings.js';
 import { explain, Failure } from '../engine/process/exit.js';
+import { many } from '../engine/terminal/many.js';
 import { progressBar } from '../engine/terminal/transfer-bar.js';
 import { allocate, driveBatch, drivePromises, type Lane } from './io-drivers.js';
 import { type Interval, IoMeter, type LatencyReport } from './io-meter.js';
@@ -51,7 +52,7 @@ export interface PerfReport extends IoPlan {
   readonly interrupted: boolean;
 }
 
-const stallCheckMs = 100;
+const stallCheckMs = 50;
 const progressEveryMs = 500;
 
 /** Loads a namespace as the plan says, and measures. */
@@ -65,17 +66,20 @@ export async function runPerf(
   const meter = new IoMeter();
   const events = new Events();
   const quiet = watchController(controller, events);
-  const { queuePairs } = controller;
+  const { queuePairs, info } = controller;
   const verifier = plan.verify ? new Verifier(plan, unitsOf(plan)) : undefined;
   if (verifier) await fill(namespace, plan, verifier, { timeoutMs, signal });
-  const lanes = lanesOf(environment, queuePairs, { namespace, plan, meter, verifier, signal });
+  // More commands would wait on this side, as a part of their latency.
+  const sent = { ...plan, depth: Math.min(plan.depth, info.queueDepth) };
+  const lanes = lanesOf(environment, queuePairs, { namespace, plan: sent, meter, verifier, signal });
   const drive = plan.api === 'batch' ? driveBatch : drivePromises;
   const all = (end: number) =>
-    unlessStalled(lanes, timeoutMs, Promise.all(lanes.map((lane) => drive(lane, end))));
+    unlessStalled(lanes, { timeoutMs, signal }, Promise.all(lanes.map((lane) => drive(lane, end))));
   const measured = await measure(plan, meter, events, all);
   let problem = measured.failure;
-  // After a failure a lane may still use its memory, which then ends with the environment.
-  if (problem === undefined) for (const buffer of lanes.flatMap(({ buffers }) => buffers)) buffer.release();
+  // After a failure or a signal a lane may still use its memory, which then ends with the environment.
+  if (problem === undefined && lanes.every(({ outstanding }) => outstanding === 0))
+    for (const buffer of lanes.flatMap(({ buffers }) => buffers)) buffer.release();
   if (verifier && problem === undefined && !signal.aborted) {
     problem = await checkAll(namespace, plan, verifier, meter, { timeoutMs, signal }).then(
       () => undefined,
@@ -96,6 +100,9 @@ export async function runPerf(
     findings: [
       ...(queuePairs.length < ioQueues
         ? [`FEWER_IO_QUEUES: the target granted ${queuePairs.length} of ${ioQueues} I/O queues`]
+        : []),
+      ...(sent.depth < plan.depth
+        ? [`SHORTER_IO_QUEUES: the target granted a depth of ${sent.depth} instead of ${plan.depth}`]
         : []),
       ...findings(meter),
       ...(meter.operations + meter.failed > 0 || problem !== undefined || signal.aborted
@@ -187,8 +194,10 @@ async function measure(
 function findings({ failed, mismatches, firstMismatch: first }: IoMeter): string[] {
   const what = first?.stale ? 'what an earlier write left: a write is lost' : 'not what was written';
   return [
-    ...(failed > 0 ? [`${failed} operations failed`] : []),
-    ...(first ? [`${mismatches} reads returned wrong data; the first, at ${first.offset}, is ${what}`] : []),
+    ...(failed > 0 ? [`${many(failed, 'operation')} failed`] : []),
+    ...(first
+      ? [`${many(mismatches, 'read')} returned wrong data; the first, at ${first.offset}, is ${what}`]
+      : []),
   ];
 }
 
@@ -217,25 +226,37 @@ function watchController(controller: Controller, events: Events): () => void {
   return () => controller.off('state', onState).off('failed', onFailed);
 }
 
-/** Waits for the work of the lanes, but not longer than `timeoutMs` for a command: without a clock for each of them. */
+/**
+ * Waits for the work of the lanes, but not longer than `timeoutMs` for a command, without a clock for each of them; and after a signal not for
+ * slow commands, which would leave no time for the report.
+ */
 async function unlessStalled(
   lanes: readonly Lane[],
-  timeoutMs: number,
+  { timeoutMs, signal }: Limits,
   work: Promise<unknown>,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const stalled = new Promise<never>((_, reject) => {
+  const over = new Promise<void>((resolve, reject) => {
+    let stopped = false;
+    let checked = performance.now();
     timer = setInterval(() => {
-      const since = performance.now() - timeoutMs;
+      if (stopped) resolve();
+      stopped = signal.aborted;
+      const now = performance.now();
+      // Where the whole process was stopped, as by Ctrl-Z, what has completed meanwhile is not collected yet: that time does not count.
+      const away = now - checked - 2 * stallCheckMs;
+      if (away > 0) for (const lane of lanes) lane.heard += away;
+      checked = now;
+      const since = now - timeoutMs;
       if (lanes.some(({ outstanding, heard }) => outstanding > 0 && heard < since))
         reject(new Failure(`ERR_SPDK_TIMEOUT: no command of a queue completed within ${timeoutMs} ms`));
     }, stallCheckMs);
   });
   try {
-    await Promise.race([work, stalled]);
+    await Promise.race([work, over]);
   } finally {
     clearInterval(timer);
-    // After a stall it ends with the controller.
+    // After a stall or a signal it ends with the controller.
     work.catch(() => {});
   }
 }

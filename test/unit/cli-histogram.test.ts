@@ -18,6 +18,12 @@ describe('the histogram of durations', () => {
     );
   });
 
+  it('counts ranks exactly', () => {
+    const histogram = new Histogram();
+    for (let i = 0; i < 1_000; i++) histogram.record(i < 999 ? 100 : 200);
+    expect([99.8, 99.9, 100].map((percent) => histogram.percentile(percent))).toEqual([100, 100, 200]);
+  });
+
   it('keeps mean and maximum exactly, beyond its range too', () => {
     const histogram = new Histogram();
     histogram.record(1_000);

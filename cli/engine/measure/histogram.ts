@@ -91,7 +91,8 @@ export class Histogram {
 
 /** The index of the bucket with the value that this percentage of the counted values does not exceed. */
 export function bucketAt(percent: number, counts: ArrayLike<number>, total: number): number {
-  const rank = Math.max(1, Math.ceil((percent / 100) * total));
+  // In whole tenths of a percent: 99.9 / 100 is a little more than 0.999, and a thousand times that more than 999.
+  const rank = Math.max(1, Math.ceil((Math.round(percent * 10) * total) / 1_000));
   let seen = 0;
   for (let bucket = 0; bucket < counts.length; bucket++) {
     seen += counts[bucket] as number;
