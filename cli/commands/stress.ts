@@ -1,11 +1,13 @@
 // The verb that attaches and detaches in loops.
 
+import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatTransportId } from 'spdk-nvme';
 import { writableFile } from '../engine/files/named-files.js';
 import { rdmaDevice } from '../engine/options/identifiers.js';
 import { integer } from '../engine/options/numbers.js';
 import { addTargetOptions, attachOptionsOf, targetsOf } from '../engine/options/target-options.js';
+import { UsageError } from '../engine/process/exit.js';
 import { encodeMessage, type Message } from '../engine/process/messages.js';
 import { StopSignal } from '../engine/process/stop.js';
 import { addSessionOptions, type SessionOptions } from '../engine/target/session.js';
@@ -88,6 +90,8 @@ export function addStress(program: Command): void {
 }
 
 async function stress(given: Given): Promise<number> {
+  if (given.json !== undefined && given.report !== undefined && isSame(given.json, given.report))
+    throw new UsageError('--json and --report name the same file');
   const { timeoutMs: _, ...attach } = attachOptionsOf(given);
   const options: StressOptions = {
     ...extentOf(given),
@@ -112,6 +116,10 @@ async function stress(given: Given): Promise<number> {
   const written = writeReports(given.json, found, given.report, stressDocument(report), signal);
   await reportedIfStopped(written, signal);
   return stop.status || statusOf(report);
+}
+
+function isSame(one: string, other: string): boolean {
+  return path.resolve(one) === path.resolve(other);
 }
 
 async function runWithProgress(options: StressOptions, stop: StopSignal): Promise<StressReport> {

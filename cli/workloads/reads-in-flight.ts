@@ -18,7 +18,7 @@ export class ReadsInFlight {
 
   constructor(controller: Controller, tally: Tally) {
     const namespace = controller.namespaces.find(
-      ({ bytes, metadataSize }) => bytes > 0 && metadataSize === 0,
+      ({ bytes, metadata }) => bytes > 0 && metadata !== 'separate',
     );
     if (!namespace) {
       tally.fail('NO_NAMESPACE', `${controller.transportId.subnqn} has no readable namespace`);

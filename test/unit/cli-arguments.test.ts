@@ -108,6 +108,7 @@ it.each([
   [['stress', ...target, '--loops', '1', '--seconds', '1'], '--seconds'],
   [['stress', ...target, '--rdma-device', 'nope'], '--rdma-device'],
   [['stress', ...target, '--messages', '-o', 'json'], '--messages'],
+  [['stress', ...target, '--json', 'nonsense', '--report', './nonsense'], '--json and --report'],
   [['list', ...target, '--nope'], '--nope'],
   [['list', ...target, 'more'], 'too many arguments'],
   [['lisst'], 'lisst'],

@@ -99,9 +99,12 @@ describe('hugepages', () => {
 describe('files of hugepages', () => {
   it('are not looked for where this process may not look', () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-huge-'));
-    writeFileSync(path.join(folder, 'map_0'), '');
+    // Another program of the machine has begun meanwhile.
+    writeFileSync(path.join(folder, 'spdk_pid1map_0'), '');
+    const own = `spdk_pid${process.pid}map_0`;
+    writeFileSync(path.join(folder, own), '');
     const mounts = `none /nonexistent hugetlbfs rw 0 0\nnone ${folder} hugetlbfs rw 0 0\n`;
-    expect(hugepageFiles(mounts)).toEqual([path.join(folder, 'map_0')]);
+    expect(hugepageFiles(mounts)).toEqual([path.join(folder, own)]);
     rmSync(folder, { recursive: true });
   });
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { Tally } from '../../cli/engine/measure/tally.js';
 import { settled } from '../../cli/engine/process/watchdog.js';
@@ -70,5 +71,13 @@ describe('the watchdog', () => {
     await tally.measure('detach', () => settled('it', 20, new Promise(() => {})));
     expect(tally.hangs).toBe(1);
     expect(tally.failuresByCode).toEqual({ NO_ANSWER: 1 });
+  });
+
+  it('does not take for hanging what could not settle, because the whole process was stopped', async () => {
+    // An event of the operating system, which comes after timers.
+    const operation = readFile('package.json');
+    const watched = settled('it', 20, operation);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+    await expect(watched).resolves.toBeInstanceOf(Buffer);
   });
 });

@@ -73,14 +73,21 @@ export function hugepagesTaken(status: string, meminfo: string): number {
   return taken === 0 ? 0 : taken / kib(meminfo, 'Hugepagesize');
 }
 
-/** The files in every mounted hugetlbfs that may be read: memory that outlives its process. */
+/** How SPDK names the files of a process. */
+const ownFiles = `spdk_pid${process.pid}map_`;
+
+/** This process's files in every mounted hugetlbfs that may be read: memory that outlives its process. Other programs come and go. */
 export function hugepageFiles(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string[] {
   const folders = mounts
     .split('\n')
     .map((line) => line.split(' '))
     .filter(([, , type]) => type === 'hugetlbfs')
     .map(([, folder]) => folder ?? '');
-  return folders.flatMap((folder) => listed(folder).map((name) => `${folder}/${name}`));
+  return folders.flatMap((folder) =>
+    listed(folder)
+      .filter((name) => name.startsWith(ownFiles))
+      .map((name) => `${folder}/${name}`),
+  );
 }
 
 /** Lists a folder; nothing where another user's hugepages are, which this process cannot use either. */

@@ -4,6 +4,11 @@ export class NotSettled extends Error {
   readonly code = NotSettled.CODE;
 }
 
+/** An alarm that rings later than this was kept back: the whole process was stopped, as by Ctrl-Z, and the operation with it. */
+const keptBackMs = 500;
+/** How long it then waits once more. */
+const graceMs = 2_000;
+
 /** The operation's result, or {@link NotSettled} if it has not settled after `limitMs`. */
 export async function settled<Result>(
   what: string,
@@ -12,7 +17,12 @@ export async function settled<Result>(
 ): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const alarm = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NotSettled(`${what} has not settled after ${limitMs} ms`)), limitMs);
+    const end = performance.now() + limitMs;
+    const ring = () => reject(new NotSettled(`${what} has not settled after ${limitMs} ms`));
+    timer = setTimeout(() => {
+      if (performance.now() - end < keptBackMs) ring();
+      else timer = setTimeout(ring, graceMs);
+    }, limitMs);
   });
   try {
     return await Promise.race([operation, alarm]);
