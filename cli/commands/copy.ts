@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { addNamespaceOption, type NamespaceOption, namespaceOf } from '../engine/options/namespace-option.js';
 import { integer, integers } from '../engine/options/numbers.js';
+import { checkRange } from '../engine/options/range.js';
 import { addTargetOptions } from '../engine/options/target-options.js';
 import { UsageError } from '../engine/process/exit.js';
 import { addSessionOptions, type SessionOptions, withController } from '../engine/target/session.js';
@@ -40,12 +41,17 @@ export function addCopy(program: Command): void {
       process.exitCode = await withController(given, {}, async ({ controller, limits }) => {
         const namespace = namespaceOf(controller, given);
         const { blockSize } = namespace;
-        const sources = slbs.map((first, i) => ({
-          offset: first * blockSize,
-          length: ((blocks[i] ?? 0) + 1) * blockSize,
-        }));
-        const { forceUnitAccess: fua, limitedRetry } = given;
-        await namespace.copy(sources, { offset: given.sdlba * blockSize, fua, limitedRetry, ...limits });
+        const sources = slbs.map((first, i) => {
+          const length = ((blocks[i] ?? 0) + 1) * blockSize;
+          const source = { offset: first * blockSize, length, start: `--slbs ${first}` };
+          checkRange(namespace, source, `--blocks ${blocks[i]}`);
+          return { offset: source.offset, length };
+        });
+        const { sdlba, forceUnitAccess: fua, limitedRetry } = given;
+        const offset = sdlba * blockSize;
+        const length = sources.reduce((sum, source) => sum + source.length, 0);
+        checkRange(namespace, { offset, length, start: `--sdlba ${sdlba}` }, `--blocks ${blocks}`);
+        await namespace.copy(sources, { offset, fua, limitedRetry, ...limits });
         process.stdout.write('NVMe Copy: success\n');
         return 0;
       });

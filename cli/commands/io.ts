@@ -23,7 +23,7 @@ import {
   type SessionOptions,
   withController,
 } from '../engine/target/session.js';
-import { isStdio, receive, send } from '../workloads/transfer.js';
+import { isStdio, receive, send, zero } from '../workloads/transfer.js';
 
 interface Given extends SessionOptions, NamespaceOption, RangeOptions {
   readonly data?: string;
@@ -83,10 +83,7 @@ function addRanges(program: Command): void {
   );
   addRangeOptions(zeroes, 'the length').action((given: Given) => {
     if (given.length === undefined && given.blockCount === undefined) throw lengthMissing();
-    return work(given, async ({ limits }, namespace) => {
-      const { offset, length = 0 } = rangeOf(namespace, given);
-      await namespace.writeZeroes({ offset, length, ...limits });
-    });
+    return work(given, ({ limits }, namespace) => zero(namespace, rangeOf(namespace, given), limits));
   });
   const dsm = ioCommand(program, 'dsm', 'Deallocate ranges (Dataset Management).');
   addRangeOptions(dsm, 'the length', false)
@@ -127,8 +124,9 @@ function rangesOf(namespace: Namespace, given: GivenRanges): ByteRange[] {
   return slbs.map((block, index) => {
     const offset = block * namespace.blockSize;
     const length = (blocks[index] ?? 0) * namespace.blockSize;
-    checkRange(namespace, { offset, length }, `--blocks ${blocks[index]}`);
-    return { offset, length };
+    const range = { offset, length, start: `--slbs ${block}` };
+    checkRange(namespace, range, `--blocks ${blocks[index]}`);
+    return range;
   });
 }
 

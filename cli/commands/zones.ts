@@ -108,8 +108,7 @@ function addReport(program: Command): void {
     .action(
       act<OutputOptions & { startLba: number; descs?: number; state: number; extended: boolean }>(
         async ({ limits }, namespace, { startLba, descs, state, extended, outputFormat }) => {
-          const from = startLba * namespace.blockSize;
-          if (from >= namespace.bytes) throw new UsageError(`--start-lba ${startLba} is past the last block`);
+          const from = offsetOf(namespace, '--start-lba', startLba);
           const zones = await namespace.zones.report({
             ...{ from, count: descs, state: filters[state], extensions: extended },
             ...limits,
@@ -136,7 +135,8 @@ function addAppend(program: Command): void {
           const { blockSize } = namespace;
           const options = { fua, limitedRetry, ...limits };
           const source = readInput(data, sizeOfData({ data }));
-          const offset = await namespace.zones.append(zslba * blockSize, source, options);
+          const zone = offsetOf(namespace, '--zslba', zslba);
+          const offset = await namespace.zones.append(zone, source, options);
           process.stdout.write(`Success appended data to LBA ${(offset / blockSize).toString(16)}\n`);
         },
         sizeOfData,
@@ -159,10 +159,16 @@ function zoneCommand(program: Command, name: string, description: string): Comma
 }
 
 function zonesOf(
-  { blockSize }: Namespace,
-  { startLba, selectAll }: Selection,
+  namespace: Namespace,
+  { startLba = 0, selectAll }: Selection,
 ): Parameters<Zones['reset']>[0] {
-  return selectAll ? 'all' : (startLba as number) * blockSize;
+  return selectAll ? 'all' : offsetOf(namespace, '--start-lba', startLba);
+}
+
+/** The offset of a block that an option names. */
+function offsetOf({ blockSize, blocks }: Namespace, option: string, lba: number): number {
+  if (lba >= blocks) throw new UsageError(`${option} ${lba} is past the last block`);
+  return lba * blockSize;
 }
 
 /** @param check what is wrong with the options, before anything is opened */

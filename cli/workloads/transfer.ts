@@ -67,6 +67,37 @@ function open(file: string): Readable {
   return isNamedPipe(file) ? pipeToRead(file) : createReadStream(file, { highWaterMark: PIECE });
 }
 
+/** The most blocks of one Write Zeroes command, whose count has 16 bits. */
+const maxZeroBlocks = 65_536;
+
+/** Writes zeroes command by command, each of which has the time limit. */
+export async function zero(
+  namespace: Namespace,
+  { offset, length = 0 }: ByteRange,
+  limits: Session['limits'],
+): Promise<void> {
+  const piece = maxZeroBlocks * namespace.blockSize;
+  const bar = transferBar(length);
+  let asked = 0;
+  let done = 0;
+  const worker = async () => {
+    while (asked < length) {
+      const at = asked;
+      const bytes = Math.min(piece, length - at);
+      asked += bytes;
+      await namespace.writeZeroes({ offset: offset + at, length: bytes, ...limits });
+      done += bytes;
+      bar.update(done);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  } finally {
+    asked = length;
+    bar.stop();
+  }
+}
+
 /** Waits until the stream has accepted the data, so that a slow consumer delays the reads and memory does not grow. */
 function put(output: Writable, data: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -81,15 +112,16 @@ function put(output: Writable, data: Buffer): Promise<void> {
 export async function send(
   { limits }: Session,
   namespace: Namespace,
-  { offset, length }: ByteRange,
+  range: ByteRange,
   { file, size }: Input,
   operation: 'write' | 'compare',
 ): Promise<void> {
+  const { offset, length } = range;
   const name = file ?? 'stdin';
   const max = length ?? Number.POSITIVE_INFINITY;
   const total = size === undefined ? undefined : Math.min(size, max);
   if (total === 0) throw new UsageError(`${name} is empty`);
-  if (total !== undefined) checkRange(namespace, { offset, length: total }, `${name} (${total} bytes)`);
+  if (total !== undefined) checkRange(namespace, { ...range, length: total }, `${name} (${total} bytes)`);
   const input = file === undefined ? dataOfStdin() : open(file);
   const bar = transferBar(total ?? length);
   const running = new Set<Promise<void>>();

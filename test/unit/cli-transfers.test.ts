@@ -1,10 +1,12 @@
-// The verbs of the command line with a target in memory: what reaches the device, and what is rejected before anything does.
+// The verbs of the command line with a target in memory: what reaches the device, and what is rejected before anything does. Longer than
+// other files: a list of short cases for each verb.
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,7 +20,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Management } from '../../lib/index.js';
+import { Management, Namespace } from '../../lib/index.js';
 import {
   type MemoryNamespace,
   type MemorySubsystem,
@@ -65,6 +67,18 @@ async function expectRejected(words: string[], why: string): Promise<void> {
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(why) });
   expect(stderr).toMatch(rejectionLine);
   expect(before.equals(disk.data)).toBe(true);
+}
+
+/** Whether this user may mount a file over another one. */
+function canMount(): boolean {
+  const [one, other] = [file('one', Buffer.alloc(0)), file('other', Buffer.alloc(0))];
+  try {
+    execFileSync('mount', ['--bind', one, other], { stdio: 'ignore' });
+    execFileSync('umount', [other]);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 describe('a command that is given in full', () => {
@@ -145,7 +159,17 @@ describe('a range', () => {
     // In nvme-cli that is --cdw11.
     [['dsm', '--ad', '-c', '0'], "unknown option '-c'"],
     [['dsm', '--ad', '--slbs', '0,8', '--blocks', '8'], 'the same number'],
-    [['dsm', '--ad', '--slbs', '0,8191', '--blocks', '8,2'], 'past the end'],
+    [['dsm', '--ad', '--slbs', '0,8191', '--blocks', '8,2'], '--slbs 8191 and --blocks 2 reach past the end'],
+    [['read', '--start-block', '8192', '-d', '/dev/null'], '--start-block 8192 is past the end'],
+    [
+      ['write-zeroes', '--start-block', '8191', '-c', '1'],
+      '--start-block 8191 and --block-count 1 reach past',
+    ],
+    [['copy', '--sdlba', '0', '--slbs', '0,8192', '--blocks', '0,0'], '--slbs 8192 is past the end'],
+    [
+      ['copy', '--sdlba', '8191', '--slbs', '0,8', '--blocks', '0,0'],
+      '--sdlba 8191 and --blocks 0,0 reach past',
+    ],
     [['read', '-d', '/nonexistent/file'], 'Create the folder'],
   ])('%j is rejected before anything is sent', (words, why) => {
     const names: Record<string, Buffer> = {
@@ -206,6 +230,20 @@ describe('a range', () => {
     },
   );
 
+  it('zeroes have the time limit for each command, not for all of them', async () => {
+    const size = 80 * MiB;
+    subsystem.resizeNamespace(1, size / 512);
+    const writeZeroes = vi.spyOn(Namespace.prototype, 'writeZeroes');
+    expect(await cli('write-zeroes', '-z', String(size))).toMatchObject({ status: 0, stderr: '' });
+    const ranges = writeZeroes.mock.calls.map(([{ offset, length }]) => [offset / MiB, length / MiB]);
+    expect(ranges).toEqual([
+      [0, 32],
+      [32, 32],
+      [64, 16],
+    ]);
+    expect(disk.data.every((byte) => byte === 0)).toBe(true);
+  });
+
   it('zeroes are where they belong', async () => {
     expect(await cli('write-zeroes', '--start-block', '1', '-c', '0')).toMatchObject({
       status: 0,
@@ -245,6 +283,37 @@ describe('a file that is read into', () => {
     expect(parts()).toEqual([]);
   });
 
+  it('may have a name as long as there can be', async () => {
+    const out = path.join(folder, 'n'.repeat(255));
+    expect(await cli('read', '-d', out)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(out)).toHaveLength(4 * MiB);
+  });
+
+  it('is not taken for another file, to which another user has put a link', async () => {
+    const out = path.join(folder, 'mine');
+    const victim = file('victim', Buffer.from('before'));
+    symlinkSync(victim, `${out}.${process.pid}.part`);
+    expect(await cli('read', '-d', out)).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(victim, 'utf8')).toBe('before');
+    expect(lstatSync(out).isFile()).toBe(true);
+    rmSync(`${out}.${process.pid}.part`);
+  });
+
+  it.skipIf(!canMount())(
+    'is written as it is where it is mounted by itself, as into a container',
+    async () => {
+      const out = file('a mount', Buffer.alloc(5 * MiB, 1));
+      execFileSync('mount', ['--bind', file('source', Buffer.alloc(5 * MiB, 1)), out]);
+      try {
+        expect(await cli('read', '-d', out)).toMatchObject({ status: 0, stderr: '' });
+      } finally {
+        execFileSync('umount', [out]);
+      }
+      expect(readFileSync(path.join(folder, 'source')).equals(disk.data)).toBe(true);
+      expect(parts()).toEqual([]);
+    },
+  );
+
   it('keeps the permissions and the owner of a file that it replaces', async () => {
     const out = file('shared', Buffer.from('old'));
     // More than a umask leaves.
@@ -256,6 +325,15 @@ describe('a file that is read into', () => {
     expect([size, mode & 0o777]).toEqual([4 * MiB, 0o666]);
     if (isRoot) expect([uid, gid]).toEqual([1234, 1235]);
   });
+});
+
+it.each(['stress', 'perf'])('%s reads namespaces with metadata', async (verb) => {
+  subsystem.removeNamespace(1);
+  subsystem.addNamespace(1, { blocks: 512, metadataSize: 8 });
+  const words = verb === 'stress' ? ['--reads', '--loops', '1'] : ['--seconds', '1', '--api', 'promise'];
+  const { stdout } = await cli(verb, ...words, '-o', 'json');
+  const { failed, failuresByCode = {} } = JSON.parse(stdout.toString());
+  expect({ failed, failuresByCode }).toEqual({ failed: 0, failuresByCode: {} });
 });
 
 describe('what is shown', () => {

@@ -175,9 +175,13 @@ it('copy copies ranges', async () => {
   expect([10, 11, 12].map(stored)).toEqual(['b', 'c', 'a'].map((text) => blockOf(text).toString()));
 });
 
-it('copy ends with the code of what it cannot do', async () => {
-  const { status, err } = await verb('copy', '-N', '1', '--sdlba', '63', '--slbs', '0', '--blocks', '1');
-  expect([status, err]).toEqual([1, expect.stringContaining('ERR_SPDK_OUT_OF_RANGE')]);
+it.each([
+  [['reset-zone', '--start-lba', '64'], '--start-lba 64 is past the last block'],
+  [['report-zones', '--start-lba', '64'], '--start-lba 64 is past the last block'],
+  [['zone-append', '--zslba', '64', '-d', 'package.json'], '--zslba 64 is past the last block'],
+])('zns %j is rejected', async (given, why) => {
+  const { status, err } = await verb('zns', ...given, '-N', '2');
+  expect([status, err]).toEqual([2, expect.stringContaining(why)]);
 });
 
 it('zns verbs show and change zones', async () => {

@@ -18,6 +18,8 @@ export interface RangeOptions {
 export interface ByteRange {
   readonly offset: number;
   readonly length: number | undefined;
+  /** The option that gave the start, and its value, for messages. */
+  readonly start: string;
 }
 
 /**
@@ -46,29 +48,35 @@ export function checkRangeOptions({ offset, startBlock }: RangeOptions): void {
 /** The part that the options name. It is in the namespace, and of whole blocks, before anything of it is transferred. */
 export function rangeOf(namespace: Namespace, given: RangeOptions): ByteRange {
   const { blockSize } = namespace;
-  const offset = given.startBlock === undefined ? (given.offset ?? 0) : given.startBlock * blockSize;
-  const counted = given.blockCount === undefined ? undefined : (given.blockCount + 1) * blockSize;
+  const { startBlock, blockCount } = given;
+  const offset = startBlock === undefined ? (given.offset ?? 0) : startBlock * blockSize;
+  const start = startBlock === undefined ? `--offset ${offset}` : `--start-block ${startBlock}`;
+  const counted = blockCount === undefined ? undefined : (blockCount + 1) * blockSize;
   const length = given.length ?? counted;
   if (counted !== undefined && length !== counted)
     throw new UsageError(
-      `--length ${length} contradicts --block-count ${given.blockCount}, which is ${counted} bytes`,
+      `--length ${length} contradicts --block-count ${blockCount}, which is ${counted} bytes`,
     );
-  checkRange(namespace, { offset, length });
-  return { offset, length };
+  const range = { offset, length, start };
+  checkRange(namespace, range, counted === undefined ? `--length ${length}` : `--block-count ${blockCount}`);
+  return range;
 }
 
-/** @param whole what is as long as `length` */
+/**
+ * Rejects a range that is not of whole blocks, or not in the namespace.
+ * @param whole what is as long as `length`
+ */
 export function checkRange(
   { bytes, blockSize }: Namespace,
-  { offset, length }: ByteRange,
-  whole = `--length ${length}`,
+  { offset, length, start }: ByteRange,
+  whole: string,
 ): void {
   const blocks = `the block size of the namespace, ${blockSize} bytes`;
-  if (offset % blockSize !== 0) throw new UsageError(`--offset ${offset} is not a multiple of ${blocks}`);
+  if (offset % blockSize !== 0) throw new UsageError(`${start} is not a multiple of ${blocks}`);
   if (length !== undefined && length % blockSize !== 0)
     throw new UsageError(`${whole} is not a multiple of ${blocks}`);
   const end = `past the end of the namespace, which has ${bytes} bytes`;
-  if (offset >= bytes) throw new UsageError(`--offset ${offset} is ${end}`);
+  if (offset >= bytes) throw new UsageError(`${start} is ${end}`);
   if (length !== undefined && offset + length > bytes)
-    throw new UsageError(`--offset ${offset} and ${whole} reach ${end}`);
+    throw new UsageError(`${start} and ${whole} reach ${end}`);
 }
