@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Advisory, advisories, spdkVersion } from 'spdk-nvme';
 import { explain } from '../engine/process/exit.js';
 import { packageRoot } from '../engine/process/package.js';
@@ -10,7 +11,9 @@ import { type Finding, failure, ok, warning } from './finding.js';
 
 /** Node.js is one of the releases that package.json names. */
 export async function checkNode(): Promise<Finding> {
-  const { supportedNode, supportsNode } = await import(path.join(packageRoot, 'scripts/install/engines.mjs'));
+  // An import takes URLs, in which #, ? and % of a folder's name would have a meaning.
+  const engines = pathToFileURL(path.join(packageRoot, 'scripts/install/engines.mjs'));
+  const { supportedNode, supportsNode } = await import(engines.href);
   return supportsNode(process.versions.node)
     ? ok('Node.js', process.version)
     : failure(

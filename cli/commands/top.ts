@@ -9,6 +9,7 @@ import { Failure } from '../engine/process/exit.js';
 import { StopSignal } from '../engine/process/stop.js';
 import { findSockets, readSnapshot } from '../engine/target/stats-client.js';
 import { anaText } from '../engine/terminal/ana.js';
+import { canDraw } from '../engine/terminal/bar.js';
 import { coloredState } from '../engine/terminal/color.js';
 import { addOutputOption, type OutputOptions, printLine } from '../engine/terminal/output.js';
 import { table } from '../engine/terminal/show.js';
@@ -121,7 +122,7 @@ function compare(
 }
 
 function show({ outputFormat }: Given, processes: readonly Process[]): void {
-  if (outputFormat === 'normal' && process.stdout.isTTY) process.stdout.write(clearScreen);
+  if (outputFormat === 'normal' && canDraw(process.stdout)) process.stdout.write(clearScreen);
   if (outputFormat === 'json') printLine({ processes });
   else process.stdout.write(`${processes.map(asText).join('\n\n')}\n`);
 }

@@ -5,11 +5,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   closeSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -256,6 +258,21 @@ describe('looking', () => {
     for (const check of ['port', 'discovery', 'attach', 'read of namespace 1', 'detach']) {
       expect(of(check)?.ms, check).toBeGreaterThan(0);
     }
+  });
+
+  it('doctor works in a folder of any name', async () => {
+    const root = path.join(folder, 'a #? %41');
+    for (const name of ['dist', 'package.json', 'scripts/install'])
+      cpSync(name, path.join(root, name), { recursive: true });
+    symlinkSync(path.resolve('node_modules'), path.join(root, 'node_modules'));
+    const { stdout, stderr } = await execa(
+      process.execPath,
+      [path.join(root, 'dist/cli/main.js'), 'doctor'],
+      {
+        reject: false,
+      },
+    );
+    expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(/^ok +Node\.js: v/), stderr: '' });
   });
 
   it('doctor says what is wrong with a target, and what to do', async () => {
@@ -618,6 +635,27 @@ describe('ending', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
     await noConnections();
   });
+
+  it.concurrent.for([
+    ['perf', ['--seconds', '6', '--ramp', '0', '--timeout', '1000']],
+    ['stress', ['--seconds', '6', '--reads', '--timeout', '1000']],
+  ] as const)(
+    '%s goes on if it is stopped for longer than --timeout, as by Ctrl-Z',
+    async (given, context) => {
+      const [verb, words] = given;
+      const child = execa(process.execPath, [main, verb, ...one, ...words], { reject: false });
+      context.onTestFinished(() => void child.kill('SIGKILL'));
+      if (verb === 'perf') await vi.waitUntil(hasConnections, { timeout: 20_000, interval: 20 });
+      else await once(child.stderr, 'data');
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      child.kill('SIGSTOP');
+      // The watchdog of stress has two seconds more.
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      child.kill('SIGCONT');
+      const { exitCode, stdout, stderr } = await child;
+      context.expect({ exitCode, stdout }, stderr).toMatchObject({ exitCode: 0 });
+    },
+  );
 
   it.each([
     ['write', 'its input'],

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { statsFolders } from '../../cli/engine/target/stats-client.js';
 import { Environment, exportStats } from '../../lib/index.js';
 import { simulate } from '../../lib/testing/index.js';
 import { runVerb } from './memory/command-line.js';
@@ -17,6 +18,19 @@ afterEach(() => {
   server?.close();
   rmSync(folder, { recursive: true });
   process.exitCode = 0;
+});
+
+it('looks where logins, and where other programs of the user have their sockets', () => {
+  const [login, other] = ['/run/user/1000/spdk-nvme', '/tmp/spdk-nvme-1000'];
+  expect(statsFolders(1000, login, '/run/user/1000').sort()).toEqual([login, other]);
+  expect(statsFolders(1000, other, undefined).sort()).toEqual([login, other]);
+  expect(statsFolders(1000, '/scratch/spdk-nvme-1000', '').sort()).toEqual([
+    login,
+    '/scratch/spdk-nvme-1000',
+    other,
+  ]);
+  // Some processes have a folder of their own.
+  expect(statsFolders(1000, '/x/spdk-nvme', '/x')).toEqual(['/x/spdk-nvme']);
 });
 
 /** @returns the path of a socket, at which this is done with each connection */

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineReader } from '../../cli/engine/process/lines.js';
 import { decodeMessage, encodeMessage } from '../../cli/engine/process/messages.js';
 import { duration, progressView, summarize } from '../../cli/engine/terminal/progress.js';
@@ -41,8 +41,13 @@ describe('progress', () => {
     expect(duration(seconds)).toBe(text);
   });
 
-  it('is a line now and then where there is no terminal', () => {
-    const stream = new PassThrough();
+  it.each([
+    ['there is no terminal', {}],
+    ['the terminal can only print lines', { isTTY: true }],
+  ])('is a line now and then where %s', (_, terminal) => {
+    vi.stubEnv('TERM', 'dumb');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const stream = Object.assign(new PassThrough(), terminal);
     const view = progressView(options, stream as unknown as NodeJS.WriteStream);
     for (let i = 0; i <= 60; i++) view.update(at(i, i * 200));
     view.write('Loop 61: something\n');

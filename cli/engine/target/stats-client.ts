@@ -10,14 +10,35 @@ const limitMs = 2_000;
 /** More than thousands of controllers take. */
 const maxLength = 2 ** 24;
 
-/** The sockets of all processes of this user that export their statistics to the usual place. */
+/**
+ * The folders where processes of this user put their sockets. Those that were started by a login and by something else, such as cron, sudo or a
+ * unit of systemd, differ in XDG_RUNTIME_DIR; one that a login does not set is meant for some processes alone.
+ */
+export function statsFolders(
+  uid = process.getuid?.() ?? 0,
+  own = statsFolder(),
+  runtime = process.env.XDG_RUNTIME_DIR,
+): string[] {
+  const ofLogin = `/run/user/${uid}`;
+  if (runtime && path.resolve(runtime) !== ofLogin) return [own];
+  return [...new Set([own, `${ofLogin}/spdk-nvme`, `/tmp/spdk-nvme-${uid}`])];
+}
+
+/** The sockets of all processes of this user that export their statistics to a usual place. */
 export function findSockets(): string[] {
-  const folder = statsFolder();
-  // In a folder that all users may write to, another user may have made it.
-  if (statSync(folder, { throwIfNoEntry: false })?.uid !== process.getuid?.()) return [];
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.sock'))
-    .map((name) => path.join(folder, name));
+  return statsFolders().flatMap(socketsIn);
+}
+
+function socketsIn(folder: string): string[] {
+  try {
+    // In a folder that all users may write to, another user may have made it.
+    if (statSync(folder).uid !== process.getuid?.()) return [];
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.sock'))
+      .map((name) => path.join(folder, name));
+  } catch {
+    return [];
+  }
 }
 
 /** Asks a process for its statistics; undefined where none responds, or something else does. */

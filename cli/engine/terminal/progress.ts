@@ -2,7 +2,7 @@
 
 import type { SingleBar } from 'cli-progress';
 import type { Progress } from '../process/messages.js';
-import { newBar } from './bar.js';
+import { canDraw, newBar } from './bar.js';
 
 const LINE_EVERY_MS = 5_000;
 
@@ -22,7 +22,7 @@ export interface ProgressView {
 
 /** A progress bar on a terminal, a line from time to time elsewhere. */
 export function progressView(extent: Extent, stream: NodeJS.WriteStream): ProgressView {
-  return stream.isTTY ? new ProgressBar(extent, stream) : new ProgressLines(extent, stream);
+  return canDraw(stream) ? new ProgressBar(extent, stream) : new ProgressLines(extent, stream);
 }
 
 /** The content of both views. `fraction` is from 0 to 1; rate and time left are missing at the start. */

@@ -1,7 +1,7 @@
 // The progress of a transfer, on a terminal.
 
 import { formatBytes } from '../options/numbers.js';
-import { newBar } from './bar.js';
+import { canDraw, newBar } from './bar.js';
 
 export interface TransferBar {
   update(done: number): void;
@@ -21,9 +21,9 @@ export function transferBar(total: number | undefined, what = ''): TransferBar {
   });
 }
 
-/** A progress bar on stderr, if that is a terminal. */
+/** A progress bar on stderr, if that is a terminal that can show one. */
 export function progressBar(total: number, textOf: (done: number) => string): TransferBar {
-  if (!process.stderr.isTTY) return none;
+  if (!canDraw(process.stderr)) return none;
   const bar = newBar(process.stderr);
   bar.start(total, 0, { text: textOf(0) });
   return {
