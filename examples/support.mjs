@@ -8,10 +8,15 @@ export function argumentsOf(...names) {
   process.exit(2);
 }
 
-/** An AbortSignal that fires on SIGINT or SIGTERM. */
+/** An AbortSignal that fires on SIGINT or SIGTERM. What it ends, such as an attach, is no failure of the program. */
 export function stopSignal() {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => stop.abort());
+  process.on('uncaughtException', (error) => {
+    if (stop.signal.aborted && error.name === 'AbortError') return;
+    console.error(error);
+    process.exit(1);
+  });
   return stop.signal;
 }
 

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { argumentsOf } from './support.mjs';
+import { argumentsOf, stopSignal } from './support.mjs';
 
 if (isMainThread) await main();
 else await work();
@@ -19,7 +19,7 @@ async function main() {
     hash.update(block);
     bytes += block.byteLength;
   });
-  process.once('SIGINT', () => worker.postMessage('stop'));
+  stopSignal().addEventListener('abort', () => worker.postMessage('stop'));
   await new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
   console.log(`${bytes} bytes, sha256 ${hash.digest('hex')}`);
 }
@@ -39,6 +39,9 @@ async function work() {
       await ns.read(block, { offset });
       parentPort?.postMessage(block, [block.buffer]);
     }
+  } catch (error) {
+    // The signal ends an attach that is under way by an error.
+    if (!stop.signal.aborted) throw error;
   } finally {
     await env.close();
     parentPort?.unref();

@@ -8,8 +8,9 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { expectNoConnections } from '../integration/suites/target.js';
+import { expectNoConnections, tcpConnections } from '../integration/suites/target.js';
 import { killedAtEnd } from '../integration/support/killed-at-end.js';
+import { listenSilently } from './silent-target.js';
 
 const examples = path.resolve(import.meta.dirname, '../../examples');
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4478' } as const;
@@ -85,6 +86,40 @@ it('worker-thread reads what the disk has', async () => {
   const sha256 = createHash('sha256').update(first).digest('hex');
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `1048576 bytes, sha256 ${sha256}` });
 });
+
+it('worker-thread ends by SIGTERM, with what it has read', async () => {
+  const { child, output } = run('worker-thread.mjs', id);
+  await vi.waitUntil(() => tcpConnections([listener.trsvcid]).initiators > 0, waits);
+  child.kill('SIGTERM');
+  expect((await child).exitCode, output.said).toBe(0);
+  expect(output.said).toMatch(/^\d+ bytes, sha256 [0-9a-f]{64}$/m);
+});
+
+it.concurrent.for([
+  ['copy-image.mjs', 'package.json'],
+  ['reconnecting-agent.mjs'],
+  ['fenced-pair.mjs'],
+  ['discovery-agent.mjs'],
+  ['prometheus.mjs', '4482'],
+  ['nbd-export.mjs', '4483'],
+  ['opentelemetry.mjs'],
+  ['worker-thread.mjs'],
+])(
+  '%s ends cleanly by a signal while its target does not respond',
+  async ([name = '', ...words], context) => {
+    const silent = await listenSilently(listener.traddr);
+    context.onTestFinished(() => silent.close());
+    const id = `${service.replace(listener.trsvcid, String(silent.port))} subnqn:${nqns[0]}`;
+    const args = name === 'discovery-agent.mjs' ? [id.replace(/ subnqn.*/, '')] : [...words, id];
+    if (name === 'fenced-pair.mjs') args.push('left');
+    const child = execa(process.execPath, [path.join(examples, name), ...args], { reject: false });
+    context.onTestFinished(() => void child.kill('SIGKILL'));
+    await vi.waitUntil(() => silent.connections() > 0, waits);
+    child.kill('SIGTERM');
+    const { exitCode, stderr } = await child;
+    context.expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  },
+);
 
 it('prometheus gives counts to whoever scrapes it', async () => {
   const { hears, stop } = run('prometheus.mjs', '4479', id);
