@@ -39,7 +39,7 @@ struct Disk {
                                      std::make_shared<History>(1, "fake"), stats);
     {
       const LingerLock::ExclusiveGuard alone(*linger);
-      ASSERT_TRUE(set->connect(kDepth, Clock::now() + 1s));
+      ASSERT_TRUE(set->connect(kDepth, Clock::now() + 10s));
     }
     set->on_failure = [this] { lost = true; };
     set->end_is_reported = end_is_reported;
