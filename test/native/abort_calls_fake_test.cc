@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint32_t kBlock = 512;
 constexpr uint32_t kSent = 3;
+/** Aborts that are sent before others have completed. */
+constexpr size_t kAtOnce = 4;
 
 class AbortCallsTest : public testing::Test {
  protected:
@@ -127,6 +129,39 @@ TEST_F(AbortCallsTest, FindsNothingInAnEmptySlotOrOneThatThereIsNot) {
   abort(UINT32_MAX);
   EXPECT_EQ(outcomes, std::vector(3, AbortOutcome::not_found));
   EXPECT_TRUE(controller.aborts.empty());
+}
+
+TEST_F(AbortCallsTest, SendsAFewAtATime) {
+  for (int i = 0; i < 8; i++) abort(write(1));
+  EXPECT_EQ(controller.aborts.size(), kAtOnce);
+  fake::complete_aborts(controller);
+  EXPECT_EQ(outcomes, std::vector(kAtOnce, AbortOutcome::aborted));
+  EXPECT_TRUE(calls.waiting());
+  calls.send_more(&controller);
+  EXPECT_EQ(controller.aborts.size(), kAtOnce);
+  fake::complete_aborts(controller);
+  EXPECT_EQ(outcomes, std::vector(2 * kAtOnce, AbortOutcome::aborted));
+  EXPECT_FALSE(calls.waiting() || calls.busy());
+}
+
+TEST_F(AbortCallsTest, DoesNotKeepTheSlotOfACommandThatEndsBeforeItsTurn) {
+  for (size_t i = 0; i <= kAtOnce; i++) abort(write(1));
+  held = false;
+  completed();
+  EXPECT_TRUE(outcomes.empty());
+  calls.send_more(&controller);
+  EXPECT_EQ(outcomes, std::vector{AbortOutcome::not_aborted});
+  EXPECT_EQ(controller.aborts.size(), kAtOnce);
+  fake::complete_aborts(controller);
+  EXPECT_FALSE(calls.busy());
+}
+
+TEST_F(AbortCallsTest, SettlesWhatWaitsAtTheEnd) {
+  for (size_t i = 0; i <= kAtOnce; i++) abort(write(1));
+  calls.settle_all();
+  EXPECT_EQ(outcomes, std::vector(kAtOnce + 1, AbortOutcome::not_aborted));
+  EXPECT_FALSE(calls.waiting());
+  controller.aborts.clear();
 }
 
 TEST_F(AbortCallsTest, SettlesWhatIsLeftAtTheEnd) {

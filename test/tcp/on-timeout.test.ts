@@ -106,7 +106,8 @@ it('`abort` by a signal ends many commands of several queue pairs', async () => 
   await sleep(giveUpMs);
   const abort = new AbortController();
   // The target carries out one Abort after the other, and all have a second.
-  const writes = Array.from({ length: 8 }, (_, i) =>
+  // More than SPDK's admin queue has requests.
+  const writes = Array.from({ length: 64 }, (_, i) =>
     rejection(
       'ERR_SPDK_ABORTED',
       maxMs,

@@ -14,19 +14,50 @@ constexpr uint32_t kNotAborted = 1;
 void AbortCalls::send(spdk_nvme_ctrlr* controller, QueueSet& set, size_t index, uint32_t slot, Done done) {
   calls_.push_back(std::make_unique<Call>(Call{.owner = this, .done = std::move(done)}));
   Call* call = calls_.back().get();
-  set.for_each_piece(index, slot, [&](spdk_nvme_qpair* queue_pair, void* context) {
+  set.for_each_piece(index, slot, [&](spdk_nvme_qpair* /*queue_pair*/, void* context) {
     call->found = true;
     call->left++;
-    // SPDK finds the command by its context; what it has not sent yet completes inside the call.
-    if (spdk_nvme_ctrlr_cmd_abort_ext(controller, queue_pair, context, on_complete, call) == 0) return;
-    call->left--;
-    call->aborted = false;
+    waiting_.push_back({.call = call, .set = &set, .index = index, .slot = slot, .context = context});
   });
   leave(call);
+  send_more(controller);
+}
+
+void AbortCalls::send_more(spdk_nvme_ctrlr* controller) {
+  const auto ended = std::stable_partition(waiting_.begin(), waiting_.end(), [](const Part& part) {
+    return part.set->has_command(part.index, part.slot);
+  });
+  const std::vector<Part> dropped(ended, waiting_.end());
+  waiting_.erase(ended, waiting_.end());
+  for (const Part& part : dropped) drop(part);
+  while (in_flight_ < kMostAtOnce && !waiting_.empty()) {
+    const Part part = waiting_.front();
+    waiting_.pop_front();
+    if (!send(controller, part)) drop(part);
+  }
+}
+
+/** Sends one Abort. False if the part has completed, or if SPDK does not take it. */
+bool AbortCalls::send(spdk_nvme_ctrlr* controller, const Part& part) {
+  bool sent = false;
+  part.set->for_each_piece(part.index, part.slot, [&](spdk_nvme_qpair* queue_pair, void* context) {
+    if (context != part.context) return;
+    // SPDK finds the command by its context; what it has not sent yet completes inside the call.
+    in_flight_++;
+    sent = spdk_nvme_ctrlr_cmd_abort_ext(controller, queue_pair, context, on_complete, part.call) == 0;
+    if (!sent) in_flight_--;
+  });
+  return sent;
+}
+
+void AbortCalls::drop(const Part& part) {
+  part.call->aborted = false;
+  leave(part.call);
 }
 
 void AbortCalls::on_complete(void* context, const spdk_nvme_cpl* completion) {
   auto* call = static_cast<Call*>(context);
+  call->owner->in_flight_--;
   if (spdk_nvme_cpl_is_error(completion) || (completion->cdw0 & kNotAborted) != 0) call->aborted = false;
   call->owner->leave(call);
 }
@@ -42,6 +73,7 @@ void AbortCalls::leave(Call* call) {
 }
 
 void AbortCalls::settle_all() {
+  waiting_.clear();
   for (const auto& call : std::exchange(calls_, {})) call->done(AbortOutcome::not_aborted);
 }
 

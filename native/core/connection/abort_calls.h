@@ -3,6 +3,7 @@
 #include <spdk/nvme.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -22,7 +23,10 @@ enum class AbortOutcome {
   not_found
 };
 
-/** The Abort commands for I/O commands that the controller has not completed. Thread: control. */
+/**
+ * The Abort commands for I/O commands that the controller has not completed. A few are sent at a time: each takes two of the requests of
+ * SPDK's admin queue, which has 32 for all of its purposes. Thread: control.
+ */
 class AbortCalls {
  public:
   using Done = std::function<void(AbortOutcome)>;
@@ -33,25 +37,48 @@ class AbortCalls {
   /** Settles the rest. SPDK holds no call any more. */
   ~AbortCalls() { settle_all(); }
 
-  /** Asks the controller to abort the command in a slot of a queue pair. Holds: linger lock (exclusive). */
+  /**
+   * Asks the controller to abort the command in a slot of a queue pair, now or in a send_more(). The slot stays that command's until
+   * `done` is called. Holds: linger lock (exclusive).
+   * @param set exists as long as send_more() is called
+   */
   void send(spdk_nvme_ctrlr* controller, QueueSet& set, size_t index, uint32_t slot, Done done);
-  /** Whether Abort commands are outstanding. */
+  /** Whether Abort commands wait for others to complete. */
+  [[nodiscard]] bool waiting() const { return !waiting_.empty(); }
+  /** Sends those that wait, as far as they may be, and drops those whose commands have ended. Holds: linger lock (exclusive). */
+  void send_more(spdk_nvme_ctrlr* controller);
+  /** Whether Abort commands are outstanding, or wait. */
   [[nodiscard]] bool busy() const { return !calls_.empty(); }
   /** Settles the calls that SPDK did not complete, once the controller is destroyed. */
   void settle_all();
 
  private:
+  static constexpr size_t kMostAtOnce = 4;
+
   struct Call {
     AbortCalls* owner;
     Done done;
-    /** Parts of the command that are not settled, and one more until all are sent. */
+    /** Parts of the command that are not settled, and one more until all are known. */
     size_t left = 1;
     bool aborted = true;
     bool found = false;
   };
+  /** A part of a command that is to be aborted. */
+  struct Part {
+    Call* call;
+    QueueSet* set;
+    size_t index;
+    uint32_t slot;
+    /** That SPDK has the part by. */
+    void* context;
+  };
+  bool send(spdk_nvme_ctrlr* controller, const Part& part);
+  void drop(const Part& part);
   static void on_complete(void* context, const spdk_nvme_cpl* completion);
   void leave(Call* call);
 
+  std::deque<Part> waiting_;
+  size_t in_flight_ = 0;
   std::vector<std::unique_ptr<Call>> calls_;
 };
 

@@ -111,6 +111,10 @@ void Connection::serve(IoQueues& io, const Notify& notify) {
 bool Connection::poll() {
   last_poll_ = Clock::now();
   if (lost()) return false;
+  if (abort_calls_.waiting()) {
+    const LingerLock::ExclusiveGuard alone(*context_.linger);
+    abort_calls_.send_more(controller_);
+  }
   int32_t result = 0;
   const auto submit_and_poll = [&] {
     admin_commands_.submit(controller_);

@@ -133,6 +133,8 @@ class IoRing : public RingLayout {
   void notify();
   /** Completes the commands that JavaScript has cancelled, unless SPDK has a piece of them. */
   void settle_cancelled();
+  /** Whether a command is in this slot that has not ended. Holds: linger lock (exclusive). */
+  [[nodiscard]] bool has_command(uint32_t index) const { return index < capacity_ && slots_[index].busy; }
   /**
    * Calls for each part of the command in this slot that SPDK has, with the context that SPDK has it by. Holds:
    * linger lock (exclusive).

@@ -104,6 +104,10 @@ class QueueSet {
   [[nodiscard]] bool at_rest() const;
   /** The number of queue pairs. */
   [[nodiscard]] size_t size() const { return rings_.size(); }
+  /** Whether a command that has not ended is in a slot. Thread: control. Holds: linger lock (exclusive). */
+  [[nodiscard]] bool has_command(size_t index, uint32_t slot) const {
+    return serving() && rings_[index]->has_command(slot);
+  }
   /**
    * Calls for each part of a command that SPDK has: with the queue pair, and with the context that SPDK has the part by. Thread:
    * control. Holds: linger lock (exclusive).
