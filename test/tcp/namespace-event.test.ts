@@ -74,6 +74,23 @@ describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polli
     await within(limits.detach, controller.detach());
   });
 
+  it('a controller follows its namespaces while more admin commands are outstanding than SPDK can have', async () => {
+    const controller = await local.env.attach(local.id(nqn), { polling });
+    let flooding = true;
+    const flood = Array.from({ length: 64 }, async () => {
+      while (flooding) await controller.admin.identify(1);
+    });
+    for (let i = 0; i < 5; i++) {
+      await add();
+      expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
+      await remove();
+      expect(await eventually(limits.response, () => controller.namespaces.length === 1)).toBe(true);
+    }
+    flooding = false;
+    await Promise.all(flood);
+    await within(limits.detach, controller.detach());
+  });
+
   it('a silent one fails within its keep-alive timeout and a second, and is detached', () =>
     withSilence({ keepAliveMs }, async (controller) => {
       const failed = new Promise((resolve) => controller.once('failed', resolve));

@@ -17,6 +17,13 @@ namespace {
 
 constexpr size_t kPage = 4096;
 
+/**
+ * The most commands of callers that SPDK has at a time. Its admin queue has 32 requests, of which it needs some itself: up to eight for
+ * Asynchronous Event Requests, others for Aborts (abort_calls.h), for a Keep Alive, and to identify the namespaces when an event reports a
+ * change. Without a request it drops the event, and the controller reports no further one.
+ */
+constexpr size_t kMostOfCallers = 12;
+
 struct FreeDma {
   void operator()(uint8_t* memory) const { spdk_free(memory); }
 };
@@ -45,6 +52,11 @@ Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
   return Status::failure("ERR_SPDK_INVALID_ARG_VALUE", "one command of this controller transfers at most " +
                                                            std::to_string(max_bytes) + " bytes, not " +
                                                            std::to_string(command.data.size()));
+}
+
+/** Whether it counts as one of a caller's. A controller has few Asynchronous Event Requests at a time, each of which may take days. */
+bool is_counted(const AdminCommand& command) {
+  return command.awaited && command.opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
 }
 
 /** Whether this is how SPDK ends commands of a connection that is gone. */
@@ -91,10 +103,14 @@ bool AdminCommands::draining() const {
 }
 
 void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
-  // Those for whose data there is no memory yet. Only commands without data pass them: a Keep Alive must not be late.
+  // Those for which there is no room, or no memory for their data yet. A Keep Alive passes them: it must not be late.
   std::deque<AdminCommand> held;
+  size_t counted =
+      std::ranges::count_if(awaited_, [](const InFlight* one) { return is_counted(one->command); });
+  bool lacks_memory = false;
   while (!waiting_.empty()) {
-    if (!held.empty() && !waiting_.front().data.empty()) {
+    const AdminCommand& next = waiting_.front();
+    if ((is_counted(next) && counted >= kMostOfCallers) || (lacks_memory && !next.data.empty())) {
       held.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
       continue;
@@ -112,6 +128,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
       flight->buffer = allocate(size);
       if (flight->buffer == nullptr) {
         if (buffers_ > 0) {
+          lacks_memory = true;
           held.push_back(std::move(command));
           continue;
         }
@@ -138,6 +155,7 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
       in_flight_++;
       if (size > 0) buffers_++;
       if (command.awaited) awaited_.insert(flight.get());
+      if (is_counted(command)) counted++;
       static_cast<void>(flight.release());  // SPDK's until on_complete()
       continue;
     }

@@ -281,7 +281,9 @@ void spdk_nvme_ctrlr_register_aer_callback(spdk_nvme_ctrlr* controller, spdk_nvm
 int spdk_nvme_ctrlr_cmd_admin_raw(spdk_nvme_ctrlr* controller, spdk_nvme_cmd* command, void* data,
                                   uint32_t length, spdk_nvme_cmd_cb done, void* context) {
   if (controller->link->failed) return -ENXIO;
-  controller->link->requests.push_back({*command, data, length, done, context});
+  auto& requests = controller->link->requests;
+  requests.push_back({*command, data, length, done, context});
+  fake::target().most_admin_commands = std::max(fake::target().most_admin_commands.load(), requests.size());
   return 0;
 }
 

@@ -32,6 +32,8 @@ struct Target {
   std::atomic<bool> holds_queue_pairs{false};
   /** How often admin queues were polled. */
   std::atomic<uint64_t> admin_polls{0};
+  /** The most admin commands that it had at a time. */
+  std::atomic<size_t> most_admin_commands{0};
   /** The connection ends while SPDK identifies the namespaces that have changed, and it takes them for gone. */
   std::atomic<bool> ends_while_identifying{false};
   /** Polls of queue pairs. */

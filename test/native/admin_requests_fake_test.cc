@@ -1,0 +1,53 @@
+// Admin commands beyond those that SPDK is given at a time: it needs requests of its admin queue itself.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <utility>
+
+#include "attached_controller.h"
+
+namespace spdk_nvme {
+namespace {
+
+/** SPDK's admin queue has as many requests. */
+constexpr size_t kRequests = 32;
+
+class AdminRequests : public AttachedController {
+ protected:
+  void SetUp() override {
+    AttachedController::SetUp();
+    fake::target().held_opcode = SPDK_NVME_OPC_IDENTIFY;
+    fake::target().most_admin_commands = 0;
+    for (AdminCall& call : calls) call.send(*controller, SPDK_NVME_OPC_IDENTIFY);
+    ASSERT_TRUE(comes_true([] { return fake::target().most_admin_commands > 0; }, kLimit));
+  }
+  void detach_at_end() override {
+    controller->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
+  }
+  [[nodiscard]] bool ended() const {
+    return std::ranges::all_of(calls, [](const AdminCall& call) { return call.ended.load(); });
+  }
+
+  std::array<AdminCall, 2 * kRequests> calls;
+};
+
+TEST_F(AdminRequests, AreLeftToSpdk) {
+  // What no caller waits for is not held up by those that wait.
+  std::atomic<bool> passed{false};
+  AdminCommand keep_alive;
+  keep_alive.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+  keep_alive.awaited = false;
+  keep_alive.done = [&passed](const AdminResult& /*result*/) { passed = true; };
+  controller->admin(std::move(keep_alive));
+  EXPECT_TRUE(comes_true([&passed] { return passed.load(); }, kLimit));
+  fake::target().held_opcode = -1;
+  EXPECT_TRUE(comes_true([this] { return ended(); }, kLimit));
+  EXPECT_LT(fake::target().most_admin_commands, kRequests / 2);
+  for (const AdminCall& call : calls) EXPECT_TRUE(call.result.status.ok());
+}
+
+}  // namespace
+}  // namespace spdk_nvme
