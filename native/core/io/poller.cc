@@ -126,13 +126,13 @@ struct Poller::Loop {
     if (watching.load(std::memory_order_relaxed) != any) watching.store(any, std::memory_order_seq_cst);
   }
 
-  /** Polls the sets that JavaScript does not poll. */
+  /** Polls the sets that JavaScript does not poll, and all when they are to be looked at: JavaScript may be about to stop. */
   Turn poll(Clock::time_point now) {
     Turn turn;
     const bool all =
         looking.load(std::memory_order_relaxed) && looking.exchange(false, std::memory_order_acquire);
     for (Served& one : sets) {
-      if (one.attended) continue;
+      if (one.attended && !all) continue;
       if (!all && now - one.polled < options.idle_sleep * kLongerAtRest && one.wakes()) continue;
       one.polled = now;
       const auto part = one.set->poll();
