@@ -11,7 +11,7 @@ import { checkEncoding } from './arguments.js';
 export interface FileReadStreamOptions {
   /** Returns strings instead of Buffers. */
   readonly encoding?: BufferEncoding | null | undefined;
-  /** Closes the file with the stream. Default true, as in node:fs. */
+  /** Closes the file with the stream, once no other stream of the file is open. Default true, as in node:fs. */
   readonly autoClose?: boolean | undefined;
   /** The first byte. Default: the position of the file. */
   readonly start?: number | undefined;
@@ -28,7 +28,7 @@ export interface FileReadStreamOptions {
 export interface FileWriteStreamOptions {
   /** The encoding of strings that are written. Default `utf8`. */
   readonly encoding?: BufferEncoding | null | undefined;
-  /** Closes the file with the stream. Default true, as in node:fs. */
+  /** Closes the file with the stream, once no other stream of the file is open. Default true, as in node:fs. */
   readonly autoClose?: boolean | undefined;
   /** The first byte. Default: where the file's position is. */
   readonly start?: number | undefined;

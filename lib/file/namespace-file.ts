@@ -4,7 +4,7 @@
 import { constants as bufferConstants } from 'node:buffer';
 import { constants } from 'node:os';
 import { abortError, codedError, SpdkError } from '../errors/spdk-error.js';
-import { withEither } from '../internal/signals.js';
+import { heed, withEither } from '../internal/signals.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import { limitKeys, limitsOf, type OperationOptions } from '../io/operation-options.js';
 import type { NamespaceOperations } from '../multipath/namespace-operations.js';
@@ -34,6 +34,7 @@ import {
   type FileWriteStreamOptions,
   fileStreamPlan,
 } from './file-streams.js';
+import { leavablePieces } from './pieces.js';
 import { FileStats } from './stats.js';
 import { checkTextLength, textOf } from './text.js';
 
@@ -60,8 +61,12 @@ export class NamespaceFile implements AsyncDisposable {
   readonly #memory: DmaMemory;
   readonly #pending = new Set<Promise<unknown>>();
   readonly #streams = new Set<NamespaceReadStream | NamespaceWriteStream>();
+  /** Fires when the file begins to close. */
+  readonly #ending = new AbortController();
   #position = 0;
   #closing: Promise<void> | undefined;
+  /** Whether a stream has closed that closes the file. */
+  #closesWithStreams = false;
 
   private constructor(namespace: NamespaceOperations, options: OpenOptions, memory: DmaMemory) {
     this.#memory = memory;
@@ -196,7 +201,7 @@ export class NamespaceFile implements AsyncDisposable {
 
   /**
    * Writes all of the data at the position of the file, which moves. Of an iterable or a stream each piece is written before the next one
-   * is taken; pieces before one that fails are written.
+   * is taken; pieces before one that fails are written. A signal, or the close of the file, also ends the wait for a piece.
    */
   async writeFile(
     data: FileData | Iterable<FileData> | AsyncIterable<FileData>,
@@ -216,7 +221,13 @@ export class NamespaceFile implements AsyncDisposable {
         );
       });
     if (!isPieces(data)) return write(data);
-    for await (const piece of data) await write(piece);
+    const pieces = leavablePieces(data, (leave) => [
+      ...[this.#options.signal, signal].flatMap((one) =>
+        one ? heed(one, () => leave(abortError('Writing the file', one))) : [],
+      ),
+      heed(this.#ending.signal, () => leave(closedError())),
+    ]);
+    for await (const piece of pieces) await write(piece);
   }
 
   /** The size and the block size, as numbers. @throws {SpdkError} ERR_SPDK_UNSUPPORTED for `bigint: true` */
@@ -239,13 +250,13 @@ export class NamespaceFile implements AsyncDisposable {
     return this.sync();
   }
 
-  /** A `Readable`, as `createReadStream` of node:fs: `end` is inclusive, and the file is closed with it. */
+  /** A `Readable`, as `createReadStream` of node:fs: `end` is inclusive, and the file is closed when all of its streams are. */
   createReadStream(options?: FileReadStreamOptions | BufferEncoding): NamespaceReadStream {
     const plan = this.#plan(options, 'read');
     return this.#adopt(NamespaceReadStream.create(this.#access, plan, this.#memory, plan.encoding), plan);
   }
 
-  /** A `Writable`, as `createWriteStream` of node:fs: the file is closed with it. */
+  /** A `Writable`, as `createWriteStream` of node:fs: the file is closed when all of its streams are. */
   createWriteStream(options?: FileWriteStreamOptions | BufferEncoding): NamespaceWriteStream {
     const plan = this.#plan(options, 'write');
     const memory = this.#memory;
@@ -270,8 +281,8 @@ export class NamespaceFile implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    // A stream is closed when its operations have ended.
-    const ends = [...this.#streams].map((stream) => new Promise((ended) => stream.once('close', ended)));
+    this.#ending.abort();
+    const ends = [...this.#streams].map(({ gone }) => gone);
     for (const stream of this.#streams) {
       const loses = stream instanceof NamespaceWriteStream && stream.hasUnwritten;
       if (!stream.closed) stream.destroy(loses ? closedError() : undefined);
@@ -347,9 +358,11 @@ export class NamespaceFile implements AsyncDisposable {
     { autoClose }: FileStreamPlan,
   ): Stream {
     this.#streams.add(stream);
-    stream.once('close', () => {
+    void stream.gone.then(() => {
       this.#streams.delete(stream);
-      if (autoClose) void this.close();
+      this.#closesWithStreams ||= autoClose;
+      // Another one may have data that is not written: all of it, where the file is copied within itself.
+      if (this.#closesWithStreams && this.#streams.size === 0) void this.close();
     });
     return stream;
   }

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
 import { throwUncaught } from '../internal/event-loop.js';
+import { Outcome } from '../internal/pending-call.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import { type ByteAccess, changed } from './byte-access.js';
 import { ChunkMemory, type ChunkSource } from './chunk-memory.js';
@@ -20,6 +21,7 @@ export class NamespaceReadStream extends Readable {
   readonly #memory: ChunkSource;
   /** Chunks that are being read or have been read, in order. */
   readonly #ahead: Promise<Buffer>[] = [];
+  readonly #gone = new Outcome<void>();
   #position: number;
 
   private constructor(access: ByteAccess, plan: StreamPlan, memory: DmaMemory, encoding?: BufferEncoding) {
@@ -42,6 +44,11 @@ export class NamespaceReadStream extends Readable {
     encoding?: BufferEncoding,
   ): NamespaceReadStream {
     return new NamespaceReadStream(access, plan, memory, encoding);
+  }
+
+  /** @internal Resolves when it is closed. Unlike the event `close` it does not depend on the program's `removeAllListeners()`. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
   }
 
   /** @internal */
@@ -71,7 +78,10 @@ export class NamespaceReadStream extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#ahead.length = 0;
     this.#memory.close();
-    this.#operations.close().then(() => callback(error));
+    this.#operations.close().then(() => {
+      callback(error);
+      this.#gone.resolve();
+    });
   }
 
   /** The maximum of outstanding and kept chunks. */

@@ -3,6 +3,7 @@
 import { Writable } from 'node:stream';
 import { codedError } from '../errors/spdk-error.js';
 import { throwUncaught } from '../internal/event-loop.js';
+import { Outcome } from '../internal/pending-call.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import { plainBytesOf } from '../options/buffers.js';
@@ -33,6 +34,7 @@ export class NamespaceWriteStream extends Writable {
   readonly #stages: StagePool;
   readonly #flush: () => Promise<void>;
   readonly #parts: Part[] = [];
+  readonly #gone = new Outcome<void>();
   /** The buffer that is being filled: the position of its first byte, and its length. */
   #stage: Uint8Array | undefined;
   #position: number;
@@ -52,6 +54,11 @@ export class NamespaceWriteStream extends Writable {
   /** @internal */
   static create(access: ByteAccess, plan: StreamPlan, services: WriteStreamServices): NamespaceWriteStream {
     return new NamespaceWriteStream(access, plan, services);
+  }
+
+  /** @internal Resolves when it is closed. Unlike the event `close` it does not depend on the program's `removeAllListeners()`. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
   }
 
   /** @internal Whether data was accepted that is not written: in the stream, in the buffer that is being filled, or on the way. */
@@ -74,6 +81,7 @@ export class NamespaceWriteStream extends Writable {
     this.#operations.close().then(() => {
       this.#stages.close();
       callback(error);
+      this.#gone.resolve();
     });
   }
 

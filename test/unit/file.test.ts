@@ -289,6 +289,36 @@ describe('a file', () => {
     expect(await other).toMatchObject({ code: 'ERR_SPDK_ABORTED' });
   });
 
+  it.each<[string, string, (own: AbortController, whole: AbortController) => unknown]>([
+    ['its own signal', 'ERR_SPDK_ABORTED', (own) => own.abort()],
+    ['the signal of the file', 'ERR_SPDK_ABORTED', (_, whole) => whole.abort()],
+    ['the close of the file', 'ERR_SPDK_FILE_CLOSED', () => file.close()],
+  ])('does not wait for a piece beyond %s, nor take another one', async (_, wanted, end) => {
+    let give = (_piece: string) => {};
+    const left = vi.fn();
+    async function* pieces() {
+      try {
+        yield 'x';
+        yield await new Promise<string>((resolve) => {
+          give = resolve;
+        });
+        throw new Error('another piece was taken');
+      } finally {
+        left();
+      }
+    }
+    const [own, whole] = [new AbortController(), new AbortController()];
+    file = await open(ns, { signal: whole.signal });
+    const writing = file.writeFile(pieces(), { signal: own.signal });
+    await vi.waitFor(() => expect(memory.data[0]).toBe('x'.charCodeAt(0)));
+    await tick();
+    await end(own, whole);
+    await expect(writing).rejects.toMatchObject({ code: wanted });
+    give('y');
+    await vi.waitFor(() => expect(left).toHaveBeenCalledOnce());
+    expect(memory.data[1]).toBe(noise(2, 7)[1]);
+  });
+
   it('ends with its signal: each operation, also a later one, and its streams', async () => {
     const end = new AbortController();
     const one = await open(ns, { signal: end.signal, onTimeout: 'abort' });
@@ -446,6 +476,41 @@ describe('the streams of a file', () => {
     expect((await file.read(Buffer.alloc(5000), 0, 5000, 77)).buffer.equals(noise(5000))).toBe(true);
     expect(await buffer(file.createReadStream({ start: size + 5 }))).toHaveLength(0);
   });
+
+  it('close it when all are closed, so that a file can be copied within itself', async () => {
+    const places = { highWaterMark: 512, start: 16_384 };
+    await pipeline(file.createReadStream({ end: 9_999 }), file.createWriteStream(places));
+    expect(Buffer.from(memory.data.subarray(16_384, 26_384)).equals(noise(10_000, 7))).toBe(true);
+    await vi.waitFor(() => expect(file.read()).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' }));
+  });
+
+  it('are read at the same time, and close it after the last', async () => {
+    fixture.target.latencyMs = 5;
+    const short = file.createReadStream({ end: 99 });
+    const long = file.createReadStream({ start: 100, highWaterMark: 512 });
+    const [first, rest] = await Promise.all([buffer(short), buffer(long)]);
+    expect(Buffer.concat([first, rest]).equals(noise(size, 7))).toBe(true);
+    await vi.waitFor(() => expect(file.read()).rejects.toMatchObject({ code: 'ERR_SPDK_FILE_CLOSED' }));
+  });
+
+  it.each([true, false])(
+    'end with the file whatever listeners the program removes (autoClose: %s)',
+    async (autoClose) => {
+      const source = file.createReadStream({ end: 99, autoClose });
+      const sink = file.createWriteStream({ autoClose });
+      for (const stream of [source, sink]) stream.removeAllListeners();
+      expect(await buffer(source)).toHaveLength(100);
+      sink.end('x');
+      await vi.waitFor(() => expect([source.closed, sink.closed]).toEqual([true, true]));
+      await tick();
+      const read = file.read().then(
+        () => 'open',
+        (error) => error.code,
+      );
+      expect(await read).toBe(autoClose ? 'ERR_SPDK_FILE_CLOSED' : 'open');
+      await file.close();
+    },
+  );
 
   it('take an encoding for options, and Infinity for the end, as those of node:fs do', async () => {
     const source = file.createReadStream({ start: size - 4, end: Infinity, autoClose: false });
