@@ -54,12 +54,20 @@ export interface StatsExport extends Disposable {
 
 /**
  * The folder where processes put their sockets by default: in `XDG_RUNTIME_DIR`, or in a folder of the user in the system's folder
- * for temporary files.
+ * for temporary files. `su` and `sudo -E` keep the variable of another user, which does not count.
  */
 export function statsFolder(): string {
   const { XDG_RUNTIME_DIR } = process.env;
-  if (XDG_RUNTIME_DIR) return path.join(XDG_RUNTIME_DIR, 'spdk-nvme');
+  if (XDG_RUNTIME_DIR && !isOfAnotherUser(XDG_RUNTIME_DIR)) return path.join(XDG_RUNTIME_DIR, 'spdk-nvme');
   return path.join(tmpdir(), `spdk-nvme-${process.getuid?.() ?? 0}`);
+}
+
+function isOfAnotherUser(folder: string): boolean {
+  try {
+    return statSync(folder).uid !== process.getuid?.();
+  } catch {
+    return false;
+  }
 }
 
 /** The paths that exports of this thread have now. */

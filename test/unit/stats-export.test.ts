@@ -1,6 +1,6 @@
 // exportStats(): its sockets, and what it takes.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -51,6 +51,15 @@ it('the path by default names the process, and another thread than the main one'
     `spdk-nvme-${process.pid}${thread}.sock`,
     `spdk-nvme-${process.pid}-${threadId}-2.sock`,
   ]);
+});
+
+it('leaves the folder of another user alone, which su and sudo -E name', async () => {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(folder, 1234, 1234);
+  vi.stubEnv('XDG_RUNTIME_DIR', isRoot ? folder : '/');
+  using exported = await exportStats(disk.env);
+  expect(path.dirname(exported.path)).toBe(path.join(os.tmpdir(), `spdk-nvme-${process.getuid?.()}`));
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 it('replaces the socket of an earlier process, and leaves a name that it could not have to others', async () => {
