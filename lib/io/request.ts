@@ -43,8 +43,8 @@ export interface RequestLimits {
 
 /** The queue or the router that has a request, and ends it when a limit is reached. */
 export interface RequestHolder {
-  /** What the message of a timeout says about the request's commands. */
-  readonly timeoutHint: string;
+  /** What the message of a timeout says about the request's commands: whether some are outstanding, and what it waited for if not. */
+  timeoutHint(request: IoRequest): string;
   /** Settles the promise of a request with this error immediately, whatever is outstanding of it. */
   cancel(request: IoRequest, error: SpdkError): void;
 }
@@ -341,7 +341,7 @@ export class IoRequest {
   #timeoutError(): SpdkError {
     const attempts = this.failover?.attempts ?? 1;
     const over = attempts > 1 ? ` on ${attempts} paths, one after the other` : '';
-    const message = `${this.what} took more than ${this.timeoutMs} ms${over}. ${this.holder.timeoutHint}`;
+    const message = `${this.what} took more than ${this.timeoutMs} ms${over}. ${this.holder.timeoutHint(this)}`;
     return new SpdkError('ERR_SPDK_TIMEOUT', message);
   }
 }
@@ -366,7 +366,7 @@ function receive(resolve: (value: unknown) => void, reject: (error: unknown) => 
   request.reject = reject;
 }
 
-const noHolder: RequestHolder = { timeoutHint: '', cancel: ignore };
+const noHolder: RequestHolder = { timeoutHint: () => '', cancel: ignore };
 
 /** Describes the next command of a request in a slot of a ring, with its data at an offset of a region. */
 export function describeCommand(

@@ -69,7 +69,6 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   /** The error for new operations; undefined if they are accepted. */
   rejection: (() => SpdkError) | undefined = undefined;
   waitsIn: MemoryWaitQueue | undefined = undefined;
-  readonly timeoutHint = 'The controller may still carry it out; its memory is kept until then';
   readonly #services: QueueServices;
   /** By slot: the request of the command, the offset of its data in the range, and the memory that its data is copied through. */
   readonly #requests: (IoRequest | undefined)[];
@@ -386,6 +385,12 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     if (!request.settle()) return;
     if (failure) request.reject(failureError(request.what, failure));
     else request.resolve(value);
+  }
+
+  timeoutHint({ inFlight }: IoRequest): string {
+    return inFlight > 0
+      ? 'The controller may still carry it out; its memory is kept until then'
+      : `It was waiting for room in ${this.name}, and none of its commands is outstanding`;
   }
 
   /**

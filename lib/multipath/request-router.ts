@@ -39,7 +39,6 @@ const firstPauseMs = 5;
  * which it goes out again, or for earlier writes of the same blocks.
  */
 export class RequestRouter implements RequestHolder, FailoverOwner {
-  readonly timeoutHint = 'It was waiting for a path, and none of its commands is outstanding';
   readonly #services: RouterServices;
   readonly #order = new WriteOrder<Failover>();
   /** Requests that wait for a path, in order. */
@@ -134,6 +133,12 @@ export class RequestRouter implements RequestHolder, FailoverOwner {
     this.#sending = true;
     for (let next = this.#next.shift(); next; next = this.#next.shift()) this.go(next);
     this.#sending = false;
+  }
+
+  timeoutHint(request: IoRequest): string {
+    const next = this.#pausing.has(request) ? 'its next attempt' : 'earlier writes of the same blocks';
+    const awaited = this.#waiting.has(request) ? 'a path' : next;
+    return `It was waiting for ${awaited}, and none of its commands is outstanding`;
   }
 
   /** Ends a request that is here: called by its limits. */

@@ -1,0 +1,51 @@
+// What the error of an operation whose time is over says: what it waited for, or that the controller has it.
+
+import { expect, it } from 'vitest';
+import { attachBoth, block, only, takeDown, twoPaths, until } from './memory/two-paths.js';
+
+const paths = twoPaths();
+
+const messageOf = (promise: Promise<unknown>) => promise.catch(({ message }) => message);
+const waited = (what: string) =>
+  expect.stringContaining(`It was waiting for ${what}, and none of its commands is outstanding`);
+
+it('the controller', async () => {
+  const subsystem = await attachBoth(paths);
+  for (const target of paths.targets) target.silent = true;
+  const message = await messageOf(only(subsystem).flush({ timeoutMs: 20 }));
+  expect(message).toContain('The controller may still carry it out');
+});
+
+it('room in the queue of a path', async () => {
+  const subsystem = await attachBoth(paths, { queueDepth: 2 });
+  for (const target of paths.targets) target.silent = true;
+  const others = [1, 2, 3].map(() => only(subsystem).flush());
+  expect(await messageOf(only(subsystem).flush({ timeoutMs: 20 }))).toEqual(waited('room in queue pair 0'));
+  for (const target of paths.targets) target.silent = false;
+  await Promise.all(others);
+});
+
+it('earlier writes', async () => {
+  const subsystem = await attachBoth(paths);
+  for (const target of paths.targets) target.silent = true;
+  const first = only(subsystem).write(block(1), { offset: 0 });
+  const second = only(subsystem).write(block(2), { offset: 0, timeoutMs: 20 });
+  expect(await messageOf(second)).toEqual(waited('earlier writes of the same blocks'));
+  for (const target of paths.targets) target.silent = false;
+  await first;
+});
+
+it('the delay that the controller asks for', async () => {
+  for (const side of paths.sides) side.commandRetryDelays = [100, 0, 0];
+  const subsystem = await attachBoth(paths);
+  for (const target of paths.targets) target.failCommands({ sc: 0x06, crd: 1 });
+  const flush = only(subsystem).flush({ timeoutMs: 100 });
+  expect(await messageOf(flush)).toEqual(waited('its next attempt'));
+});
+
+it('a path', async () => {
+  const subsystem = await attachBoth(paths);
+  for (const target of paths.targets) takeDown(target);
+  await until(() => subsystem.paths.every(({ state }) => state !== 'up'));
+  expect(await messageOf(only(subsystem).flush({ timeoutMs: 20 }))).toEqual(waited('a path'));
+});
