@@ -636,26 +636,20 @@ describe('ending', () => {
     await noConnections();
   });
 
-  it.concurrent.for([
-    ['perf', ['--seconds', '6', '--ramp', '0', '--timeout', '1000']],
-    ['stress', ['--seconds', '6', '--reads', '--timeout', '1000']],
-  ] as const)(
-    '%s goes on if it is stopped for longer than --timeout, as by Ctrl-Z',
-    async (given, context) => {
-      const [verb, words] = given;
-      const child = execa(process.execPath, [main, verb, ...one, ...words], { reject: false });
-      context.onTestFinished(() => void child.kill('SIGKILL'));
-      if (verb === 'perf') await vi.waitUntil(hasConnections, { timeout: 20_000, interval: 20 });
-      else await once(child.stderr, 'data');
-      await new Promise((resolve) => setTimeout(resolve, 3_000));
-      child.kill('SIGSTOP');
-      // The watchdog of stress has two seconds more.
-      await new Promise((resolve) => setTimeout(resolve, 4_000));
-      child.kill('SIGCONT');
-      const { exitCode, stdout, stderr } = await child;
-      context.expect({ exitCode, stdout }, stderr).toMatchObject({ exitCode: 0 });
-    },
-  );
+  it('perf goes on if it is stopped for longer than --timeout, as by Ctrl-Z', async () => {
+    const words = ['perf', ...one, '--seconds', '8', '--ramp', '0', '--timeout', '2000'];
+    const env = { XDG_RUNTIME_DIR: folder };
+    const child = killedAtEnd(execa(process.execPath, [main, ...words], { reject: false, env }));
+    // It is there for as long as perf measures.
+    const socket = path.join(folder, `spdk-nvme/spdk-nvme-${child.pid}.sock`);
+    await vi.waitUntil(() => existsSync(socket), { timeout: 20_000, interval: 20 });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    child.kill('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    child.kill('SIGCONT');
+    const { exitCode, stdout, stderr } = await child;
+    expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' });
+  });
 
   it.each([
     ['write', 'its input'],
