@@ -86,7 +86,8 @@ export async function run(args: readonly string[], output: Output = processOutpu
     verb = command.name();
     asJson = command.opts<Partial<OutputOptions>>().outputFormat === 'json';
     beginOutput();
-    await lookUpTarget(command);
+    // The doctor reports a name without an address beside the rest.
+    if (verb !== 'doctor') await lookUpTarget(command);
   });
   try {
     await program.parseAsync(joined(args), { from: 'user' });

@@ -19,7 +19,13 @@ import {
 import { codeOf, explain, UsageError } from '../engine/process/exit.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
-import { addOutputOption, type OutputOptions, print, printLine } from '../engine/terminal/output.js';
+import {
+  addOutputOption,
+  harmless,
+  type OutputOptions,
+  print,
+  printLine,
+} from '../engine/terminal/output.js';
 import { table } from '../engine/terminal/show.js';
 
 interface Given extends SessionOptions, OutputOptions {
@@ -120,7 +126,7 @@ async function watch(
     }
     const signs = { added: '+', removed: '-', changed: '~' } as const;
     for (const name of ['added', 'removed', 'changed'] as const) {
-      for (const entry of records[name]) process.stdout.write(`${signs[name]} ${asLine(entry)}\n`);
+      for (const entry of records[name]) process.stdout.write(`${signs[name]} ${harmless(asLine(entry))}\n`);
     }
   }
   return 0;

@@ -20,6 +20,7 @@ import { checkController, checkDiscovery, checkPort, checkRoute, remedyOf } from
 import { keysOf } from '../engine/options/key-options.js';
 import { addTargetOptions, targetOf } from '../engine/options/target-options.js';
 import { explain } from '../engine/process/exit.js';
+import { lookUpTarget } from '../engine/target/host-name.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { colored } from '../engine/terminal/color.js';
 import { addOutputOption, type OutputOptions, print } from '../engine/terminal/output.js';
@@ -39,9 +40,11 @@ export function addDoctor(program: Command): void {
       'Check this machine and print the command that fixes each problem; with a target, also connect to it. Exit ' +
         'status 0 if nothing required is missing.',
     );
-  addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (given: Given) => {
-    const id = namesTarget(given) ? targetOf(given) : undefined;
-    const forRdma = id?.trtype === 'RDMA';
+  addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (_: Given, doctor: Command) => {
+    const unnamed = await checkName(doctor);
+    const given = doctor.opts<Given>();
+    const id = namesTarget(given) && unnamed.length === 0 ? targetOf(given) : undefined;
+    const forRdma = given.transport === 'rdma' || id?.trtype === 'RDMA';
     const machine = new Machine();
     const memory = given.memory * 2 ** 20;
     const findings = [
@@ -57,12 +60,24 @@ export function addDoctor(program: Command): void {
       checkThreads(machine),
       ...checkRdma(machine, forRdma),
       checkIdentity(machine, given),
+      ...unnamed,
     ];
     let status = 0;
     if (id) status = await examineTarget(id, given, findings);
     print(given.outputFormat, { findings }, () => findings.map(asText).join('\n'));
     process.exitCode = status || (findings.some(({ level }) => level === 'failure') ? 1 : 0);
   });
+}
+
+/** Puts an address into the place of the target's name; a failure if it has none. */
+async function checkName(doctor: Command): Promise<Finding[]> {
+  const { traddr } = doctor.opts<Given>();
+  try {
+    await lookUpTarget(doctor);
+    return [];
+  } catch (error) {
+    return [failure('name', explain(error), `getent ahosts ${traddr}`)];
+  }
 }
 
 /** Whether an option is of use only with a target: then there must be a whole one. */

@@ -55,6 +55,21 @@ it.each([
   expect(lookup).not.toHaveBeenCalled();
 });
 
+it('the doctor reports a name without an address beside the state of the machine', async () => {
+  vi.spyOn(dns, 'lookup').mockRejectedValue(new Error('none of them'));
+  const words = ['-t', 'tcp', '-a', 'absent', '-n', 'nqn.2026-11.dev.spdk-nvme:named', '-o', 'json'];
+  const { status, stdout, stderr } = await runVerb(['doctor', ...words]);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+  const { findings } = JSON.parse(stdout.toString());
+  expect(findings[0]).toMatchObject({ check: 'Node.js' });
+  expect(findings.at(-1)).toEqual({
+    check: 'name',
+    level: 'failure',
+    text: '--traddr absent has no address: none of them',
+    remedy: 'getent ahosts absent',
+  });
+});
+
 it('a name that does not exist is reported in one line', async () => {
   const { status, stderr } = await list('-a', 'absent.invalid');
   expect({ status, stderr }).toEqual({

@@ -112,6 +112,17 @@ it('discover names the flags of an entry as nvme-cli does', async () => {
   ]);
 });
 
+it('what a device is called does not steer the terminal', async () => {
+  const data = Buffer.alloc(4096);
+  data.write('A\x1b[2J\x9b31mB\x1b]0;title\x07C', 24, 'latin1');
+  vi.spyOn(Admin.prototype, 'identify').mockResolvedValue(data);
+  const { status, out } = await verb('id-ctrl');
+  expect(status).toBe(0);
+  expect(out).toContain('mn        : A?[2J?31mB?]0;title?C');
+  const { mn } = JSON.parse((await verb('id-ctrl', '-o', 'json')).out);
+  expect(mn).toContain('A\x1b[2J');
+});
+
 it('list-ns begins with the id that is named, as nvme-cli does', async () => {
   // Identify lists the ids above the one that it gets.
   const identify = vi.spyOn(Admin.prototype, 'identify').mockResolvedValue(Buffer.alloc(4096));

@@ -33,8 +33,13 @@ export function beginOutput(): void {
 /** Prints the result of a verb: as JSON with the schema number, or as text. */
 export function print(format: OutputFormat, value: object, asText: () => string): void {
   printed ||= format === 'json';
-  const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }) : asText();
+  const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }) : harmless(asText());
   process.stdout.write(`${text}\n`);
+}
+
+/** Text without what steers a terminal, as the name of a device or an address in a log could; colours stay. */
+export function harmless(text: string): string {
+  return text.replace(/\p{Cc}\[[\d;]*m|[^\n\P{Cc}]/gu, (found) => (found.length > 1 ? found : '?'));
 }
 
 /** Prints one of several values that come one after the other: a line of JSON for each. */
