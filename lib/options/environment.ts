@@ -26,8 +26,8 @@ export interface EnvironmentOptions {
   /** `adaptive` (default) spins while there is work and sleeps when there is none; `spin` never sleeps. */
   idle?: IdleMode | undefined;
   /**
-   * The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. Ten times that if all
-   * of its controllers are idle and connected over TCP. Default 100000.
+   * The longest sleep of an idle poller in microseconds, 1 to 100000; new commands and lost TCP connections end it. A hundred times
+   * that if all of its controllers are idle and connected over TCP. Default 100000.
    */
   idleSleepUs?: number | undefined;
   /** Where log lines go. Default `event`. */

@@ -22,9 +22,9 @@ using Clock = std::chrono::steady_clock;
 constexpr uint32_t kDepth = 8;
 constexpr size_t kJsSlot = 1;
 constexpr auto kLimit = 10s;
-constexpr auto kIdleSleep = 2ms;
+constexpr auto kIdleSleep = 200us;
 /** Between polls of a set at rest. */
-constexpr auto kRest = 10 * kIdleSleep;
+constexpr auto kRest = 100 * kIdleSleep;
 
 /** A controller with one queue pair, served by a poller. */
 struct Disk {

@@ -3,12 +3,14 @@
 #include "native/core/base/socket_events.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <thread>
 
 namespace spdk_nvme {
@@ -104,6 +106,36 @@ TEST_F(Sockets, CannotBeAddedOnceStopped) {
 
 TEST_F(Sockets, ThatAreNoneAreNotWatched) {
   EXPECT_FALSE(events_.add(-1, Kind::data, [] {}));
+}
+
+/** How often the calling thread has waited for something. */
+int64_t waits() {
+  rusage used{};
+  EXPECT_EQ(getrusage(RUSAGE_THREAD, &used), 0);
+  return used.ru_nvcsw;
+}
+
+TEST_F(Sockets, AreReportedTogetherWhileManyHaveEvents) {
+  constexpr int kMany = 64;
+  const std::array<Pair, kMany> pairs;
+  std::atomic<int64_t> first{-1};
+  std::atomic<int64_t> last{0};
+  for (const Pair& pair : pairs) {
+    ASSERT_TRUE(events_.add(pair.mine(), Kind::data, [&] {
+      last = waits();
+      if (first < 0) first = last.load();
+      calls_++;
+    }));
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  for (const Pair& pair : pairs) {
+    pair.send();
+    std::this_thread::sleep_for(100us);
+  }
+  ASSERT_TRUE(called(kMany));
+  // A wait and a sleep of 2 ms for each time, and the waits for the first events.
+  const auto times = (std::chrono::steady_clock::now() - begun) / 2ms;
+  EXPECT_LE(last - first, 2 * times + 4);
 }
 
 }  // namespace

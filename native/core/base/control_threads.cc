@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <condition_variable>
 #include <list>
 #include <map>
@@ -15,6 +14,7 @@
 
 #include "native/core/base/elapsed.h"
 #include "native/core/base/owned_thread.h"
+#include "native/core/base/shared_time.h"
 
 namespace spdk_nvme {
 
@@ -29,19 +29,6 @@ constexpr auto kLate = 5ms;
 constexpr auto kWatchInterval = 250ms;
 /** The clock's largest value overflows in the kernel. */
 constexpr auto kLongestWait = 1h;
-/** A wait may last longer by this part of it (1/kRounding), so that many turns are due together. */
-constexpr int kRounding = 4;
-
-Clock::time_point rounded(Clock::time_point due, Clock::time_point now) {
-  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::min<Clock::duration>(due - now, kLongestWait));
-  if (due == Clock::time_point::max()) return due;
-  if (wait < 1ms * kRounding) return due;
-  const auto grid =
-      std::chrono::milliseconds(std::bit_floor(static_cast<uint64_t>(wait.count() / kRounding)));
-  const auto rest = due.time_since_epoch() % std::chrono::duration_cast<Clock::duration>(grid);
-  return rest == Clock::duration::zero() ? due : due + (grid - rest);
-}
 
 }  // namespace
 
@@ -136,7 +123,7 @@ void ControlThreads::State::make_turn(Thread& me, std::unique_lock<std::mutex>& 
     ended.notify_all();
   } else {
     const auto then = Clock::now();
-    wait(member, member->again_ ? then : rounded(next, then));
+    wait(member, member->again_ ? then : shared_time(next, then));
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <system_error>
 #include <utility>
@@ -17,7 +18,11 @@ namespace spdk_nvme {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr size_t kEventsAtOnce = 64;
+/** After events that follow others within this time the thread sleeps for it, so that one wake-up serves those of many sockets. */
+constexpr std::chrono::milliseconds kTogether{2};
 
 bool add_to(int events, int descriptor, uint32_t wanted) {
   epoll_event event{};
@@ -70,6 +75,7 @@ bool SocketEvents::start() {
 void SocketEvents::watch() const {
   name_this_thread("spdk-sockets");
   std::array<epoll_event, kEventsAtOnce> ready{};
+  Clock::time_point waited{};
   while (true) {
     const int count = epoll_wait(events_, ready.data(), ready.size(), -1);
     if (count < 0 && errno != EINTR) return;
@@ -77,6 +83,8 @@ void SocketEvents::watch() const {
       if (ready[i].data.fd == ending_) return;
       notify(ready[i].data.fd);
     }
+    if (Clock::now() - waited < kTogether) std::this_thread::sleep_for(kTogether);
+    waited = Clock::now();
   }
 }
 

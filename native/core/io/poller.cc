@@ -39,9 +39,9 @@ constexpr std::chrono::milliseconds kLongestWatchOfOne{50};
  */
 constexpr std::chrono::microseconds kWarmSleep{50};
 /** How much longer a poller sleeps when it would be woken for all that it has to notice, and how seldom it polls such a set. */
-constexpr int kLongerAtRest = 10;
+constexpr int kLongerAtRest = 100;
 /** The sleep of a poller that serves no set: a message ends it. */
-constexpr std::chrono::milliseconds kSleepWithoutSets{100};
+constexpr std::chrono::seconds kSleepWithoutSets{10};
 /** How long the destructor waits for a poller that was not joined. */
 constexpr std::chrono::milliseconds kStopLimit{200};
 
