@@ -9,7 +9,7 @@ import {
   type BatchCommand,
   type BatchCompletion,
   type BatchTransfer,
-  completionsOf,
+  completionOf,
   readBatchCommand,
   readBatchTransfer,
 } from './io/batch-command.js';
@@ -84,8 +84,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   /** When a slot's command was sent, if it has a time limit; 0: no command. */
   readonly #sentAt: Float64Array | undefined;
   readonly #unsentSlots: number[] = [];
-  /** What a loop over completions has collected and not given. */
-  readonly #collected: BatchCompletion[] = [];
+  /** What loops over completions have collected and not given: tag, status, tag, … */
+  readonly #collected: number[] = [];
   /** The namespace of the last command, which most of the next are for, too: it is checked once. */
   #namespace: unknown = noNamespace;
   /** The buffer of the last transfer, its bytes, where they begin in their region, and the region. */
@@ -292,8 +292,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /**
    * The completions of all commands, each with its tag and its error, until no command is outstanding. Commands that are
-   * described inside the loop are sent and awaited, too. If the loop ends early, also by `return()` while it waits, the next one continues
-   * with the remaining completions. Do not call `reap()` or `wait()` during the loop, because each completion is reported once. The loop
+   * described inside the loop are sent and awaited, too. If the loop ends early, also by `return()` while it waits, the next one,
+   * `reap()` or `wait()` continues with the remaining completions. Do not call `reap()` or `wait()` during the loop, because each completion is reported once. The loop
    * allocates an object for each completion.
    *
    *     for await (const { tag, error } of batch.completions()) { … }
@@ -313,12 +313,24 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     loop: { readonly left: boolean },
   ): AsyncGenerator<BatchCompletion, void, undefined> {
     const collected = this.#collected;
-    while (!loop.left) {
-      for (let next = collected.shift(); next; next = collected.shift()) yield next;
-      if (this.outstanding === 0) return;
-      const count = await this.#wait(options, loop);
-      collected.push(...completionsOf(this.tags, this.statuses, count));
+    try {
+      while (!loop.left) {
+        while (collected.length > 0)
+          yield completionOf(collected.shift() as number, collected.shift() as number);
+        if (this.outstanding === 0) return;
+        const count = await this.#wait(options, loop);
+        for (let i = 0; i < count; i++) collected.push(this.tags[i] as number, this.statuses[i] as number);
+      }
+    } finally {
+      this.#putBack(collected.splice(0));
     }
+  }
+
+  /** Has the next loop, `reap()` or `wait()` get what a loop that has ended has not given. */
+  #putBack(completions: readonly number[]): void {
+    if (completions.length === 0 || this.#state === 'closed') return;
+    this.#kept = [...completions, ...this.#kept];
+    if (this.#waiters.length > 0) this.#wakeLater();
   }
 
   /** As {@link completions}. */

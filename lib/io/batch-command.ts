@@ -73,12 +73,9 @@ export function readBatchTransfer(command: unknown) {
   };
 }
 
-/** The first completions of a batch, by value: the arrays are used again. */
-export function completionsOf(tags: Uint32Array, statuses: Uint32Array, count: number): BatchCompletion[] {
-  return Array.from(tags.subarray(0, count), (tag, i) => ({
-    tag,
-    error: errorOfStatus(statuses[i] as number),
-  }));
+/** A completion as a loop gives it. */
+export function completionOf(tag: number, status: number): BatchCompletion {
+  return { tag, error: errorOfStatus(status) };
 }
 
 /**

@@ -133,6 +133,30 @@ describe('completions in a loop', () => {
     expect((await all(batch)).map(({ tag }) => tag)).toEqual([1, 2, 3]);
   });
 
+  it('are left to reap() and wait() by a loop that ends early, and are outstanding until then', async () => {
+    for (let tag = 0; tag < 4; tag++) batch.flush(ns, tag);
+    batch.submit();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    for await (const _ of batch) break;
+    expect(batch.outstanding).toBe(3);
+    const waiting = batch.wait();
+    expect([await waiting, ...batch.tags.subarray(0, 3)]).toEqual([3, 1, 2, 3]);
+    expect([batch.outstanding, batch.reap(), await batch.wait()]).toEqual([0, 0, 0]);
+  });
+
+  it('are given to a call of wait() that a loop finds waiting when it ends early', async () => {
+    fixture.target.silent = true;
+    for (let tag = 0; tag < 3; tag++) batch.flush(ns, tag);
+    const loop = batch.completions();
+    const first = loop.next();
+    const waiting = batch.wait();
+    fixture.target.silent = false;
+    expect(await first).toMatchObject({ value: { tag: 0 } });
+    await loop.return();
+    const count = await waiting;
+    expect([...batch.tags.subarray(0, count)]).toEqual([1, 2]);
+  });
+
   it('are left to the next loop by one that is left while it waits', async () => {
     fixture.target.silent = true;
     batch.flush(ns, 1);
