@@ -1,10 +1,5 @@
 #include "native/spdk/interpose/completion_order.h"
 
-#include <rdma/rdma_cma.h>
-
-#include <cerrno>
-
-#include "native/spdk/interpose/ended_connections.h"
 #include "native/spdk/interpose/nested_polls.h"
 #include "native/spdk/release.h"
 
@@ -39,42 +34,26 @@ int poll_in_order(ibv_cq* queue, int most, ibv_wc* completions) {
   return count;
 }
 
-/** After a lost link, or a disconnect by this package. */
-bool in_error(ibv_qp* queue_pair) {
-  ibv_qp_attr attributes{};
-  ibv_qp_init_attr initial{};
-  return queue_pair != nullptr && ibv_query_qp(queue_pair, &attributes, IBV_QP_STATE, &initial) == 0 &&
-         attributes.qp_state == IBV_QPS_ERR;
-}
-
 }  // namespace
+
+void note_disconnected(const ibv_qp* queue_pair) {
+  if (kPollsDisconnected) disconnected_queue_pairs().add(queue_pair);
+}
 
 void forget_disconnected(const ibv_qp* queue_pair) {
   if (kPollsDisconnected) disconnected_queue_pairs().remove(queue_pair);
 }
 
-// The wraps (see wrapped.txt). NOLINTBEGIN(bugprone-reserved-identifier): the linker gives these names.
+// The wrap (see wrapped.txt). NOLINTBEGIN(bugprone-reserved-identifier): the linker gives these names.
 
 extern "C" {
 
 decltype(ibv_create_cq) __real_ibv_create_cq;
-decltype(rdma_disconnect) __real_rdma_disconnect;
 
 ibv_cq* __wrap_ibv_create_cq(ibv_context* context, int entries, void* own, ibv_comp_channel* channel,
                              int vector) {
   if (kUsesLateSends) polled_devices().add(context, poll_in_order);
   return __real_ibv_create_cq(context, entries, own, channel, vector);
-}
-
-int __wrap_rdma_disconnect(rdma_cm_id* id) {
-  if (kPollsDisconnected && id->qp != nullptr) disconnected_queue_pairs().add(id->qp);
-  // From v22.05 on SPDK waits up to a second for an event about this, and the outstanding commands do not end. Of a connection that has
-  // ended, the event came before, or never comes. With an error SPDK does not wait.
-  const bool ended = kAsyncQueuePairs && (ended_connections().has(id) || in_error(id->qp));
-  const int result = __real_rdma_disconnect(id);
-  if (result != 0 || !ended) return result;
-  errno = ENOTCONN;
-  return -1;
 }
 
 }  // extern "C"

@@ -79,7 +79,9 @@ class DisconnectedQueuePairs {
   std::vector<Disconnected> list_;
 };
 
-/** Called when SPDK is about to destroy a queue pair. Does nothing for releases that do not need it. Thread: any. */
+// Called when SPDK disconnects a queue pair, and when it is about to destroy one. Do nothing for releases that do not need it. Thread: any.
+
+void note_disconnected(const ibv_qp* queue_pair);
 void forget_disconnected(const ibv_qp* queue_pair);
 
 /**
