@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "fake_spdk/fake_target.h"
+
 namespace spdk_nvme {
 namespace {
 
@@ -30,6 +32,18 @@ TEST(DmaMemory, FreesADroppedRegionAtOnceWhenNothingUsesIt) {
   const uint32_t id = allocated(memory);
   memory.drop(id);
   EXPECT_EQ(memory.at(id, 0, 1), nullptr);
+  EXPECT_EQ(allocated(memory), id);
+}
+
+TEST(DmaMemory, LeavesSomeToSpdk) {
+  DmaMemory memory;
+  const uint32_t id = allocated(memory);
+  memory.drop(id);
+  fake::target().largest_free = 2 * kBytes;
+  uint32_t none = UINT32_MAX;
+  EXPECT_FALSE(memory.allocate(kBytes, none));
+  EXPECT_EQ(memory.allocated_bytes(), 0U);
+  fake::target().largest_free = SIZE_MAX;
   EXPECT_EQ(allocated(memory), id);
 }
 

@@ -9,6 +9,11 @@ namespace spdk_nvme {
 namespace {
 
 constexpr size_t kPage = 4096;
+/**
+ * What a buffer must leave of the memory. Without any, SPDK cannot read the namespaces when a controller reports a change: it drops the
+ * report, and the controller makes no further one.
+ */
+constexpr size_t kLeftToSpdk = 32U << 10;
 /** At least what DPDK's heap puts in front of a piece of memory. */
 constexpr size_t kHeapHeader = 128;
 
@@ -21,6 +26,13 @@ constexpr size_t whole_gap(size_t size) {
   return (size + kHeapHeader + kPage - 1) / kPage * kPage - kHeapHeader;
 }
 
+/** Whether as much is left, or can be taken from the system. */
+bool is_left(size_t size) {
+  void* const probe = spdk_malloc(size, 0, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA);
+  if (probe != nullptr) spdk_free(probe);
+  return probe != nullptr;
+}
+
 }  // namespace
 
 bool DmaMemory::allocate(size_t size, uint32_t& id) {
@@ -29,8 +41,8 @@ bool DmaMemory::allocate(size_t size, uint32_t& id) {
   auto* base = static_cast<uint8_t*>(
       spdk_zmalloc(whole_gap(size), kPage, nullptr, SPDK_ENV_SOCKET_ID_ANY, SPDK_MALLOC_DMA));
   if (base == nullptr) return false;
-  // The new hugepages cannot be registered with an RDMA device: they are released to the system.
-  if (spdk::failed_registrations != failures) {
+  // New hugepages that cannot be registered with an RDMA device are released to the system.
+  if (spdk::failed_registrations != failures || !is_left(kLeftToSpdk)) {
     spdk_free(base);
     return false;
   }

@@ -351,7 +351,7 @@ int32_t spdk_nvme_qpair_process_completions(spdk_nvme_qpair* queue_pair, uint32_
 // Memory.
 
 void* spdk_zmalloc(size_t size, size_t align, uint64_t* /*physical*/, int /*socket*/, uint32_t /*flags*/) {
-  if (fake::target().out_of_memory) return nullptr;
+  if (fake::target().out_of_memory || size > fake::target().largest_free) return nullptr;
   void* memory = aligned_alloc(align, (size + align - 1) / align * align);
   if (memory != nullptr) memset(memory, 0, size);
   return memory;

@@ -346,7 +346,7 @@ spdk_nvme_pi_type spdk_nvme_ns_get_pi_type(spdk_nvme_ns* ns) {
 }
 
 void* spdk_malloc(size_t size, size_t /*align*/, uint64_t* /*physical*/, int /*socket*/, uint32_t /*flags*/) {
-  return malloc(size);
+  return size > fake::target().largest_free ? nullptr : malloc(size);
 }
 
 }  // extern "C"

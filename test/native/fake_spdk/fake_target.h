@@ -19,6 +19,8 @@ struct Target {
   std::atomic<int> held_opcode{-1};
   /** No DMA memory is left. */
   std::atomic<bool> out_of_memory{false};
+  /** The largest piece of DMA memory that is left. */
+  std::atomic<size_t> largest_free{SIZE_MAX};
   /** For so many polls a connect whose connection was broken goes on, as it may before SPDK v22.05. */
   std::atomic<int> polls_in_vain{0};
   /** How many of the queue pairs that are made next cannot be. */
