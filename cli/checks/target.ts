@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type Environment, errorCatalogue, type TransportId } from 'spdk-nvme';
 import { formatBytes } from '../engine/options/numbers.js';
 import { attachOptionsOf, type TargetOptions } from '../engine/options/target-options.js';
-import { codeOf, explain } from '../engine/process/exit.js';
+import { codeOf, explain, withOptionNames } from '../engine/process/exit.js';
 import type { StopSignal } from '../engine/process/stop.js';
 import { detachNow } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
@@ -101,7 +101,8 @@ function commandOf(
 /** Returns what to do about an error, from its code's entry in the catalogue. */
 export function remedyOf(error: unknown, otherwise: string): string {
   const entries: Readonly<Record<string, { remedy: string }>> = errorCatalogue;
-  return entries[codeOf(error)]?.remedy ?? otherwise;
+  const remedy = entries[codeOf(error)]?.remedy;
+  return remedy === undefined ? otherwise : withOptionNames(remedy);
 }
 
 /** Whether the target lists the subsystem in its discovery log, for this host. It may be attached all the same. */

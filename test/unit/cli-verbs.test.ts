@@ -112,6 +112,14 @@ it('discover names the flags of an entry as nvme-cli does', async () => {
   ]);
 });
 
+it('messages of the package name the options of the command line', async () => {
+  const { stderr } = await runVerb(['list', ...words, '-s', '4421']);
+  expect(stderr).toContain('Check --traddr and --trsvcid');
+  const noMemory = new SpdkError('ERR_SPDK_NO_HUGEPAGES', 'memoryMb is 4096, but 8 MiB are free');
+  vi.spyOn(Environment, 'init').mockRejectedValue(noMemory);
+  expect((await verb('list')).err).toMatch(/^spdk-nvme: ERR_SPDK_NO_HUGEPAGES: --memory is 4096/);
+});
+
 it('what a device is called does not steer the terminal', async () => {
   const data = Buffer.alloc(4096);
   data.write('A\x1b[2J\x9b31mB\x1b]0;title\x07C', 24, 'latin1');

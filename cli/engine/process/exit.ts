@@ -24,6 +24,21 @@ export function ownCode(error: unknown): string | undefined {
   return coded ? (error.code as string) : undefined;
 }
 
+/** The options of the command line, by the names of the package's options that its messages contain. */
+const optionNames: Readonly<Record<string, string>> = {
+  memoryMb: '--memory',
+  traddr: '--traddr',
+  trsvcid: '--trsvcid',
+  subnqn: '--nqn',
+  hostNqn: '--hostnqn',
+  timeoutMs: '--timeout',
+};
+
+/** A message of the package, in the words of the command line. */
+export function withOptionNames(text: string): string {
+  return text.replace(/`(\w+)`|\bmemoryMb\b/g, (found, name = found) => optionNames[name] ?? found);
+}
+
 /** An error for the user: one line, without a stack unless the error is a defect. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -31,7 +46,8 @@ export function explain(error: unknown): string {
   const code = ownCode(error);
   if (code === undefined) return error.stack ?? error.message;
   // Errors of the operating system begin with their code already.
-  return error.message.startsWith(code) ? error.message : `${code}: ${error.message}`;
+  const message = withOptionNames(error.message);
+  return message.startsWith(code) ? message : `${code}: ${message}`;
 }
 
 /** The code that an error is counted under. */
