@@ -77,6 +77,16 @@ it(`${many} idle controllers share a thread, which wakes for many at once, and s
   expect(env.controllers.map((controller) => controller.state)).toEqual(Array(many).fill('attached'));
 });
 
+it('a poller that rests lets go of a controller that is detached', async () => {
+  await using env = await Environment.init({ memoryMb: 256, pollers: 1 });
+  const controller = await env.attach(idOf(0), { ioQueues: 1 });
+  // Each of its sleeps is twice as long as the last one.
+  await sleep(4_000);
+  await controller.detach();
+  const served = () => env.stats().pollers.map(({ controllers }) => controllers);
+  await expect.poll(served, { timeout: 500 }).toEqual([0]);
+});
+
 // Without Keep Alives the control thread has no other reason to poll within a second. This is the last test: the target ends.
 it('a sleeping controller notices at once what its target reports, and that it has ended', async () => {
   await using env = await Environment.init({ memoryMb: 256 });

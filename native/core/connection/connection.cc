@@ -386,6 +386,8 @@ void Connection::free() {
       if (set->serving()) set->free();
     }
   }
+  // They drop what is freed; a poller at rest would keep it, and count its controller, for seconds.
+  if (io_ != nullptr) io_->wake_pollers();
   poll_while_any(&QueueSet::disconnecting);
 }
 
