@@ -292,9 +292,9 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /**
    * The completions of all commands, each with its tag and its error, until no command is outstanding. Commands that are
-   * described inside the loop are sent and awaited, too. If the loop ends early, also by `return()` while it waits, the next one,
-   * `reap()` or `wait()` continues with the remaining completions. Do not call `reap()` or `wait()` during the loop, because each completion is reported once. The loop
-   * allocates an object for each completion.
+   * described inside the loop are sent and awaited, too. If the loop ends early, also by `return()` while it waits, the next loop,
+   * `reap()` or `wait()` gets the remaining completions. Do not call `reap()` or `wait()` during the loop, because each completion is
+   * reported once. The loop allocates an object for each completion.
    *
    *     for await (const { tag, error } of batch.completions()) { … }
    *

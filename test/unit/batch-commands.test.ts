@@ -1,6 +1,6 @@
 // Commands of a batch by their names, and its completions in a loop.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Batch } from '../../lib/batch.js';
 import type { BatchCompletion, Controller, DmaBuffer, Namespace } from '../../lib/index.js';
 import type { CompletionSink } from '../../lib/io/ring.js';
@@ -33,6 +33,12 @@ async function all(loop: AsyncIterable<BatchCompletion>): Promise<BatchCompletio
   const completions: BatchCompletion[] = [];
   for await (const completion of loop) completions.push(completion);
   return completions.sort((a, b) => a.tag - b.tag);
+}
+
+/** Sends the commands, and waits until the target has completed them all. */
+async function submitAndComplete(): Promise<void> {
+  batch.submit();
+  await vi.waitFor(() => expect(fixture.addon.scheduler.pending).toBe(0));
 }
 
 describe('commands by their names', () => {
@@ -135,8 +141,7 @@ describe('completions in a loop', () => {
 
   it('are left to reap() and wait() by a loop that ends early, and are outstanding until then', async () => {
     for (let tag = 0; tag < 4; tag++) batch.flush(ns, tag);
-    batch.submit();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await submitAndComplete();
     for await (const _ of batch) break;
     expect(batch.outstanding).toBe(3);
     const waiting = batch.wait();
@@ -145,16 +150,18 @@ describe('completions in a loop', () => {
   });
 
   it('are given to a call of wait() that a loop finds waiting when it ends early', async () => {
-    fixture.target.silent = true;
     for (let tag = 0; tag < 3; tag++) batch.flush(ns, tag);
+    await submitAndComplete();
+    fixture.target.silent = true;
+    batch.flush(ns, 3);
     const loop = batch.completions();
-    const first = loop.next();
+    expect(await loop.next()).toMatchObject({ value: { tag: 0 } });
     const waiting = batch.wait();
-    fixture.target.silent = false;
-    expect(await first).toMatchObject({ value: { tag: 0 } });
     await loop.return();
     const count = await waiting;
     expect([...batch.tags.subarray(0, count)]).toEqual([1, 2]);
+    fixture.target.silent = false;
+    expect([await batch.wait(), batch.tags[0]]).toEqual([1, 3]);
   });
 
   it('are left to the next loop by one that is left while it waits', async () => {
