@@ -100,7 +100,7 @@ export class DmaMemory {
     const most = this.#pins.length;
     const problem =
       this.#native.memoryUse().ownBuffers < most
-        ? `${bytes} contiguous bytes of DMA memory are not available. Release buffers, or start with a larger memoryMb`
+        ? `${bytes} contiguous bytes of DMA memory are not available, or would leave SPDK less than 32 KiB. Release buffers, or start with a larger memoryMb`
         : `An environment has at most ${most} buffers in DMA memory, and has all of them. Release some, or use parts of larger ones (subarray())`;
     throw new SpdkError('ERR_SPDK_NO_MEMORY', problem);
   }

@@ -388,9 +388,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   }
 
   timeoutHint({ inFlight }: IoRequest): string {
-    return inFlight > 0
-      ? 'The controller may still carry it out; its memory is kept until then'
-      : `It was waiting for room in ${this.name}, and none of its commands is outstanding`;
+    if (inFlight > 0) return 'The controller may still carry it out; its memory is kept until then';
+    const awaited = this.waitsIn ? 'memory to copy data through' : `room in ${this.name}`;
+    return `It was waiting for ${awaited}, and none of its commands is outstanding`;
   }
 
   /**

@@ -168,6 +168,32 @@ TEST_F(RestingSetOfASleeper, IsPolledWhenItsEndIsReportedBeforeJavaScriptHasStop
   visited.free();
 }
 
+TEST_F(RestingSetOfASleeper, IsPolledSoonAfterAnotherThreadHadIt) {
+  // Its sleeps are longer than the test may take.
+  std::this_thread::sleep_for(kLimit / 2);
+  RingDriver js(*disk_.ring, disk_.tags.of(1));
+  const auto begun = Clock::now();
+  {
+    const LingerLock::ExclusiveGuard alone(*disk_.linger);
+    js.push({.region = disk_.region});
+    ASSERT_TRUE(js.publish());
+    poller_.wake();
+    std::this_thread::sleep_for(50ms);
+  }
+  EXPECT_TRUE(comes_true([&] { return !js.reap().empty(); }, kLimit));
+  EXPECT_LT(Clock::now() - begun, kLimit / 4);
+}
+
+TEST_F(RestingSetOfASleeper, IsLookedAtAlsoIfAnotherThreadHadItWhenItsEndWasReported) {
+  {
+    const LingerLock::ExclusiveGuard alone(*disk_.linger);
+    disk_.controller.drop = true;
+    poller_.look();
+    std::this_thread::sleep_for(50ms);
+  }
+  EXPECT_TRUE(comes_true([this] { return disk_.lost.load(); }, kLimit));
+}
+
 TEST_F(RestingSetOfASleeper, IsPolledForEachNewCommand) {
   RingDriver js(*disk_.ring, disk_.tags.of(1));
   for (int i = 0; i < 500; i++) {

@@ -11,9 +11,9 @@ namespace spdk_nvme {
 inline constexpr int64_t kWaitParts = 4;
 
 /**
- * When a wait from `now` to `due` is to end, so that one wake-up serves many: at a multiple of a period that is about as long as the
- * wait may last, if there is one between `due` and a quarter of the wait later; otherwise at `due`. Of equal waits that follow each
- * other, all come to end at the multiples: the period is longer than the wait, so the others come closer to a multiple each time.
+ * When a wait from `now` to `due` is to end, so that one wake-up serves many. Waits end at multiples of a period, which is a little longer
+ * than the wait, at most by a quarter. If no multiple lies between `due` and a quarter of the wait later, the wait ends at `due`: equal
+ * waits that follow each other come closer to a multiple each time.
  */
 inline std::chrono::steady_clock::time_point shared_time(std::chrono::steady_clock::time_point due,
                                                          std::chrono::steady_clock::time_point now) {

@@ -24,7 +24,7 @@ enum class AbortOutcome {
 };
 
 /**
- * The Abort commands for I/O commands that the controller has not completed. A few are sent at a time: each takes two of the requests of
+ * The Abort commands for I/O commands that the controller has not completed. A few are sent at a time: each takes two or more of the requests of
  * SPDK's admin queue, which has 32 for all of its purposes. Thread: control.
  */
 class AbortCalls {

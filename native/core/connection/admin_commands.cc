@@ -20,7 +20,8 @@ constexpr size_t kPage = 4096;
 /**
  * The most commands of callers that SPDK has at a time. Its admin queue has 32 requests, of which it needs some itself: up to eight for
  * Asynchronous Event Requests, others for Aborts (abort_calls.h), for a Keep Alive, and to identify the namespaces when an event reports a
- * change. Without a request it drops the event, and the controller reports no further one.
+ * change. Without a request it drops the event, and the controller reports no further one. The sum: eight, another eight for four Aborts,
+ * a Keep Alive of its own and one of ours, an event request of ours, and these are 31.
  */
 constexpr size_t kMostOfCallers = 12;
 
@@ -56,7 +57,7 @@ Status check(spdk_nvme_ctrlr* controller, const AdminCommand& command) {
 
 /** Whether it counts as one of a caller's. A controller has few Asynchronous Event Requests at a time, each of which may take days. */
 bool is_counted(const AdminCommand& command) {
-  return command.awaited && command.opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
+  return command.awaited && !command.own && command.opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST;
 }
 
 /** Whether this is how SPDK ends commands of a connection that is gone. */

@@ -38,6 +38,8 @@ struct AdminCommand {
   std::function<void(AdminResult)> done;
   /** Whether a caller waits for the result: then the admin queue is polled often. */
   bool awaited = true;
+  /** Whether it is this package's own, and those of callers do not hold it up. */
+  bool own = false;
   /** Set by any thread when the caller has stopped waiting; null: it waits until the end. */
   std::shared_ptr<const std::atomic<bool>> given_up;
 

@@ -318,6 +318,7 @@ void Connection::read_changed_namespaces() {
   command.namespace_id = SPDK_NVME_GLOBAL_NS_TAG;
   command.cdw[0] = log->id | (log->bytes / 4 - 1) << 16;
   command.data.resize(log->bytes);
+  command.own = true;
   command.done = [this](const AdminResult& result) { changed_namespaces_read_ = result.status.ok(); };
   admin_commands_.add(std::move(command));
 }

@@ -38,6 +38,8 @@ constexpr std::chrono::milliseconds kLongestWatchOfOne{50};
  * completes any sooner, and may compute on the processor that a spin would take.
  */
 constexpr std::chrono::microseconds kWarmSleep{50};
+/** After a turn in which other threads had some of the sets, which may have commands. */
+constexpr std::chrono::milliseconds kSleepAfterMiss{1};
 /** How much longer a poller sleeps when it would be woken for all that it has to notice, and how seldom it polls such a set. */
 constexpr int kLongerAtRest = 100;
 /** The sleep of a poller that serves no set: a message ends it. */
@@ -77,6 +79,8 @@ struct Poller::Loop {
     bool hot = false;
     /** ... or on sets that JavaScript would poll if it had the time. */
     bool warm = false;
+    /** Some set could not be polled, and is to be in the next turn. */
+    bool missed = false;
   };
 
   const PollerOptions options;
@@ -134,11 +138,12 @@ struct Poller::Loop {
     for (Served& one : sets) {
       if (one.attended && !all) continue;
       if (!all && now - one.polled < options.idle_sleep * kLongerAtRest && one.wakes()) continue;
-      one.polled = now;
       const auto part = one.set->poll();
+      one.polled = part.missed ? Clock::time_point{} : now;
       turn.worked |= part.worked;
       turn.worked_alone |= part.worked && !one.visited;
       (one.visited ? turn.warm : turn.hot) |= part.hot;
+      turn.missed |= part.missed;
       polls++;
       if (!part.worked) idle_polls++;
       completions.add(part.completions);
@@ -168,13 +173,16 @@ struct Poller::Loop {
         sleep_for(kFirstSleep);
       } else if (turn.warm) {
         sleep_for(kWarmSleep);
+      } else if (turn.missed) {
+        sleep_for(kSleepAfterMiss);
       } else if (watching.load(std::memory_order_relaxed)) {
         sleep_watching(now);
       } else {
         const bool wakes =
             std::all_of(sets.begin(), sets.end(), [](const Served& one) { return one.wakes(); });
+        sleep = std::min(sleep, options.idle_sleep * (wakes ? kLongerAtRest : 1));
         sleep_for(sleep);
-        sleep = std::min(sleep * 2, options.idle_sleep * (wakes ? kLongerAtRest : 1));
+        sleep *= 2;
       }
     }
     // A program that keeps the controllers of a closed environment keeps this object, too.

@@ -66,15 +66,15 @@ QueueSet::Turn QueueSet::visit(size_t thread, Clock::time_point now) {
 }
 
 QueueSet::Turn QueueSet::serve_shared(size_t thread) {
-  // The exclusive holder ends queue pairs, which takes milliseconds, so there is no need to try again soon.
+  // The exclusive holder ends queue pairs, which takes milliseconds, so this is not hot.
   const LingerLock::SharedGuard together(*linger_, thread, std::try_to_lock);
   if (!together.held()) {
     stats_->of(thread).lock_waits++;
-    return {};
+    return {.missed = true};
   }
   const std::unique_lock<std::mutex> one(polling_, std::try_to_lock);
   // The other thread polls, or has found a failure since this one looked: a poll is exclusive from then on.
-  if (!one.owns_lock() || disturbed_.load(std::memory_order_relaxed)) return {.hot = true};
+  if (!one.owns_lock() || disturbed_.load(std::memory_order_relaxed)) return {.hot = true, .missed = true};
   return poll_pairs(thread);
 }
 

@@ -62,6 +62,7 @@ class QueueSet {
   struct Turn {
     bool worked = false;  // commands completed
     bool hot = false;     // completions are expected soon, so sleep briefly
+    bool missed = false;  // another thread had the queue pairs, so they were not polled
     uint64_t completions = 0;
   };
   /** Submits new commands and polls once. Waits at most half a millisecond for the linger lock. Thread: owner. */
