@@ -71,7 +71,7 @@ export interface LogLine extends LineAbout<Controller> {
 
 /** The events of a {@link Controller} and the arguments of their listeners. */
 export interface ControllerEvents {
-  /** The controller entered another state. The states of a detach before `detached` need a listener when `detach()` is called. */
+  /** The controller entered another state. To hear the states of a detach before `detached`, listen before `detach()` is called. */
   state: [state: ControllerState];
   /** The link or the target failed, and there is no further attempt to reconnect. Only `detach()` and `reset()` work. */
   failed: [error: SpdkError | SpdkTypeError];

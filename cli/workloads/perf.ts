@@ -2,6 +2,7 @@
 
 import {
   type Controller,
+  type ControllerInfo,
   type Environment,
   formatTransportId,
   type Namespace,
@@ -70,11 +71,14 @@ export async function runPerf(
   const verifier = plan.verify ? new Verifier(plan, unitsOf(plan)) : undefined;
   if (verifier) await fill(namespace, plan, verifier, { timeoutMs, signal });
   // More commands would wait on this side, as a part of their latency.
-  const sent = { ...plan, depth: Math.min(plan.depth, info.queueDepth) };
+  const sent = { ...plan, depth: Math.min(plan.depth, commandsIn(info)) };
   const lanes = lanesOf(environment, queuePairs, { namespace, plan: sent, meter, verifier, signal });
   const drive = plan.api === 'batch' ? driveBatch : drivePromises;
-  const all = (end: number) =>
-    unlessStalled(lanes, { timeoutMs, signal }, Promise.all(lanes.map((lane) => drive(lane, end))));
+  const all = async (end: number) => {
+    // After a signal during the ramp, the lanes may still wait for their commands.
+    if (signal.aborted) return;
+    await unlessStalled(lanes, { timeoutMs, signal }, Promise.all(lanes.map((lane) => drive(lane, end))));
+  };
   const measured = await measure(plan, meter, events, all);
   let problem = measured.failure;
   // After a failure or a signal a lane may still use its memory, which then ends with the environment.
@@ -112,6 +116,12 @@ export async function runPerf(
     ],
     interrupted: signal.aborted,
   };
+}
+
+/** How many commands a queue holds at a time: from SPDK v22.05 on, one less than it has entries. */
+function commandsIn({ queueDepth }: ControllerInfo): number {
+  const { major, minor } = spdkVersion();
+  return major > 22 || (major === 22 && minor >= 5) ? queueDepth - 1 : queueDepth;
 }
 
 /** One lane for each queue pair. */
@@ -227,8 +237,8 @@ function watchController(controller: Controller, events: Events): () => void {
 }
 
 /**
- * Waits for the work of the lanes, but not longer than `timeoutMs` for a command, without a clock for each of them; and after a signal not for
- * slow commands, which would leave no time for the report.
+ * Waits for the lanes, but at most `timeoutMs` for a command. After a signal it does not wait for slow commands, so that there is time for the
+ * report.
  */
 async function unlessStalled(
   lanes: readonly Lane[],

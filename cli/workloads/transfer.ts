@@ -70,7 +70,10 @@ function open(file: string): Readable {
 /** The most blocks of one Write Zeroes command, whose count has 16 bits. */
 const maxZeroBlocks = 65_536;
 
-/** Writes zeroes command by command, each of which has the time limit. */
+/**
+ * Writes zeroes in calls of as many blocks as a command can have, each with the time limit. Where the controller's limit is lower, a call is
+ * several commands, which share it.
+ */
 export async function zero(
   namespace: Namespace,
   { offset, length = 0 }: ByteRange,

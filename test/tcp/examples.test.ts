@@ -41,7 +41,8 @@ beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-examples-'));
   for (const index of [0, 1]) fs.writeFileSync(path.join(folder, `disk${index}`), Buffer.alloc(4 << 20));
   await start();
-  ensureHugepages(512);
+  // Beside the target, up to four examples run at once, each with the default of 256 MiB.
+  ensureHugepages(4 * 256);
 });
 afterAll(async () => {
   await target?.stop();

@@ -264,10 +264,10 @@ it.each(['batch', 'promise'])(
     const { status, report } = await perf(['--depth', '32', '--api', api]);
     expect({ status, findings: report.findings }).toEqual({
       status: 1,
-      findings: ['SHORTER_IO_QUEUES: the target granted a depth of 4 instead of 32'],
+      findings: ['SHORTER_IO_QUEUES: the target granted a depth of 3 instead of 32'],
     });
     // What waits on this side would count as latency.
-    expect(report.latencyUs.p50).toBeLessThan(150_000);
+    expect(report.latencyUs.p50).toBeLessThan(300_000);
   },
 );
 
@@ -278,13 +278,20 @@ it('asks for an entry more than commands, which a queue of SPDK v22.05 and later
   expect(attach.mock.calls.map(([, options]) => options?.queueDepth)).toEqual([3, 32_768]);
 });
 
-it.each(['batch', 'promise'])('reports after Ctrl-C, however slow the commands are: %s', async (api) => {
+it.each([
+  ['batch', '0'],
+  ['promise', '0'],
+  // The signal comes during the ramp.
+  ['batch', '5'],
+  ['promise', '5'],
+])('reports after Ctrl-C, however slow the commands are: %s, ramp of %s s', async (api, ramp) => {
   afterFirstRead(() => {
     subsystem.target.latencyMs = 3_000;
     setTimeout(() => process.emit('SIGINT'), 300);
   });
   const begun = performance.now();
-  const { status, report } = await perf(['--api', api, '--seconds', '60', '--timeout', '60000']);
+  const words = ['--api', api, '--ramp', ramp, '--seconds', '60', '--timeout', '60000'];
+  const { status, report } = await perf(words);
   expect({ status, report }).toMatchObject({ status: 130, report: { interrupted: true, findings: [] } });
   expect(performance.now() - begun).toBeLessThan(2_900);
 });

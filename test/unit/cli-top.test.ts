@@ -31,6 +31,8 @@ it('looks where logins, and where other programs of the user have their sockets'
   ]);
   // Some processes have a folder of their own.
   expect(statsFolders(1000, '/x/spdk-nvme', '/x')).toEqual(['/x/spdk-nvme']);
+  // After `su` the variable names the folder of another user, and is not used.
+  expect(statsFolders(1000, other, '/run/user/1001').sort()).toEqual([login, other]);
 });
 
 /** @returns the path of a socket, at which this is done with each connection */

@@ -122,11 +122,11 @@ it('messages of the package name the options of the command line', async () => {
 
 it('what a device is called does not steer the terminal', async () => {
   const data = Buffer.alloc(4096);
-  data.write('A\x1b[2J\x9b31mB\x1b]0;title\x07C', 24, 'latin1');
+  data.write('A\x1b[2J\x9b31mB\x1b]0;title\x07C\r[mX', 24, 'latin1');
   vi.spyOn(Admin.prototype, 'identify').mockResolvedValue(data);
   const { status, out } = await verb('id-ctrl');
   expect(status).toBe(0);
-  expect(out).toContain('mn        : A?[2J?31mB?]0;title?C');
+  expect(out).toContain('mn        : A?[2J?31mB?]0;title?C?[mX');
   const { mn } = JSON.parse((await verb('id-ctrl', '-o', 'json')).out);
   expect(mn).toContain('A\x1b[2J');
 });

@@ -110,8 +110,8 @@ class OutputFile implements Output {
 }
 
 /**
- * Whether another file can take the place of this one. That needs the right to change the folder, which this user may have for the file alone;
- * and where a file is mounted by itself, as into a container, there can be no other.
+ * Whether another file can take the place of this one. That needs the right to change the folder. This user may have a right to the file alone.
+ * Where a file is mounted by itself, as into a container, there can be no other.
  */
 function canReplace(file: string, { uid }: Stats): boolean {
   const folder = path.dirname(file);

@@ -76,7 +76,10 @@ export function hugepagesTaken(status: string, meminfo: string): number {
 /** How SPDK names the files of a process. */
 const ownFiles = `spdk_pid${process.pid}map_`;
 
-/** This process's files in every mounted hugetlbfs that may be read: memory that outlives its process. Other programs come and go. */
+/**
+ * This process's files in every mounted hugetlbfs that may be read: memory that outlives its process. Other programs come and go. The package
+ * runs DPDK with --in-memory, so that there are such files only if that is lost.
+ */
 export function hugepageFiles(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string[] {
   const folders = mounts
     .split('\n')

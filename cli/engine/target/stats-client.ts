@@ -12,7 +12,7 @@ const maxLength = 2 ** 24;
 
 /**
  * The folders where processes of this user put their sockets. Those that were started by a login and by something else, such as cron, sudo or a
- * unit of systemd, differ in XDG_RUNTIME_DIR; one that a login does not set is meant for some processes alone.
+ * unit of systemd, differ in XDG_RUNTIME_DIR; one that a login does not set is meant for some processes alone. One of another user is not used.
  */
 export function statsFolders(
   uid = process.getuid?.() ?? 0,
@@ -20,7 +20,8 @@ export function statsFolders(
   runtime = process.env.XDG_RUNTIME_DIR,
 ): string[] {
   const ofLogin = `/run/user/${uid}`;
-  if (runtime && path.resolve(runtime) !== ofLogin) return [own];
+  const isUsed = runtime && own === path.join(runtime, 'spdk-nvme');
+  if (isUsed && path.resolve(runtime) !== ofLogin) return [own];
   return [...new Set([own, `${ofLogin}/spdk-nvme`, `/tmp/spdk-nvme-${uid}`])];
 }
 

@@ -39,7 +39,9 @@ export function print(format: OutputFormat, value: object, asText: () => string)
 
 /** Text without what steers a terminal, as the name of a device or an address in a log could; colours stay. */
 export function harmless(text: string): string {
-  return text.replace(/\p{Cc}\[[\d;]*m|[^\n\P{Cc}]/gu, (found) => (found.length > 1 ? found : '?'));
+  return text.replace(/[^\n\P{Cc}](?:\[[\d;]*m)?/gu, (found) =>
+    found.startsWith('\u001b[') ? found : found.replace(/^\p{Cc}/u, '?'),
+  );
 }
 
 /** Prints one of several values that come one after the other: a line of JSON for each. */
