@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 #include <utility>
 
 #include "attached_controller.h"
@@ -31,25 +32,27 @@ class AdminRequests : public AttachedController {
     return std::ranges::all_of(calls, [](const AdminCall& call) { return call.ended.load(); });
   }
 
+  [[nodiscard]] bool completes(AdminCommand command) {
+    const auto completed = std::make_shared<std::atomic<bool>>(false);
+    command.done = [completed](const AdminResult& /*result*/) { *completed = true; };
+    controller->admin(std::move(command));
+    return comes_true([&completed] { return completed->load(); }, kLimit);
+  }
+
   std::array<AdminCall, 2 * kRequests> calls;
 };
 
 TEST_F(AdminRequests, AreLeftToSpdk) {
-  // What no caller waits for is not held up by those that wait.
-  std::atomic<bool> passed{false};
+  // What no caller waits for is not held up by those that wait ...
   AdminCommand keep_alive;
   keep_alive.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
   keep_alive.awaited = false;
-  keep_alive.done = [&passed](const AdminResult& /*result*/) { passed = true; };
-  controller->admin(std::move(keep_alive));
-  // Nor is what the package waits for itself.
-  std::atomic<bool> own_passed{false};
+  EXPECT_TRUE(completes(std::move(keep_alive)));
+  // ... nor is what the package waits for itself.
   AdminCommand own;
   own.opcode = SPDK_NVME_OPC_GET_LOG_PAGE;
   own.own = true;
-  own.done = [&own_passed](const AdminResult& /*result*/) { own_passed = true; };
-  controller->admin(std::move(own));
-  EXPECT_TRUE(comes_true([&passed, &own_passed] { return passed && own_passed; }, kLimit));
+  EXPECT_TRUE(completes(std::move(own)));
   fake::target().held_opcode = -1;
   EXPECT_TRUE(comes_true([this] { return ended(); }, kLimit));
   EXPECT_LT(fake::target().most_admin_commands, kRequests / 2);
