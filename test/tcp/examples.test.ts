@@ -18,6 +18,9 @@ const service = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${list
 const nqns = ['a', 'b'].map((name) => `nqn.2026-11.dev.spdk-nvme:example-${name}`);
 /** A disk that can deallocate. */
 const inMemory = 'nqn.2026-11.dev.spdk-nvme:example-memory';
+/** A disk with 300 ms for each read, so that a MiB in 16 reads is not over before a signal comes. */
+const slow = 'nqn.2026-11.dev.spdk-nvme:example-slow';
+const slowDisk = { kind: 'delay', sizeMb: 4, blockSize: 512, delayUs: 300_000 } as const;
 const [id = ''] = nqns.map((nqn) => `${service} subnqn:${nqn}`);
 const waits = { timeout: 20_000, interval: 50 };
 
@@ -34,6 +37,7 @@ const start = async () => {
         disk: { kind: 'file', path: path.join(folder, `disk${index}`), blockSize: 512 } as const,
       })),
       { nqn: inMemory, serial: 'MEMORY', disk: { kind: 'malloc', sizeMb: 4, blockSize: 4096 } },
+      { nqn: slow, serial: 'SLOW', disk: slowDisk },
     ],
   });
 };
@@ -89,11 +93,12 @@ it('worker-thread reads what the disk has', async () => {
 });
 
 it('worker-thread ends by SIGTERM, with what it has read', async () => {
-  const { child, output } = run('worker-thread.mjs', id);
+  const { child, output } = run('worker-thread.mjs', `${service} subnqn:${slow}`);
   await vi.waitUntil(() => tcpConnections([listener.trsvcid]).initiators > 0, waits);
   child.kill('SIGTERM');
   expect((await child).exitCode, output.said).toBe(0);
   expect(output.said).toMatch(/^\d+ bytes, sha256 [0-9a-f]{64}$/m);
+  expect(Number.parseInt(output.said, 10)).toBeLessThan(1 << 20);
 });
 
 it.concurrent.for([
