@@ -34,6 +34,28 @@ TEST(AdminPolling, NoticesALossInThePollThatBeginsToDisconnect) {
   EXPECT_TRUE(threads.join_for(kLimit));
 }
 
+TEST(AdminPolling, IsOnceForAKeepAliveThatIsCompletedAtOnce) {
+  constexpr uint32_t kKeepAliveMs = 200;
+  const auto services = std::make_shared<ControllerServices>(2, 0);
+  services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));
+  ControlThreads threads;
+  auto request = fake::request(1'000);
+  request.connect.keep_alive_ms = kKeepAliveMs;
+  const auto controller = Controller::start(services, threads, request, {});
+  ASSERT_TRUE(comes_true([&] { return controller->state() == ControllerState::attached; }, kLimit));
+  std::this_thread::sleep_for(50ms);
+  const uint64_t before = fake::target().admin_polls;
+  const auto began = Clock::now();
+  std::this_thread::sleep_for(600ms);
+  const auto keep_alives = (Clock::now() - began) / (kKeepAliveMs / 4 * 1ms) + 1;
+  const auto polls = static_cast<int64_t>(fake::target().admin_polls - before);
+  EXPECT_GT(polls, 0);
+  EXPECT_LE(polls, keep_alives * 3 / 2);
+  EXPECT_EQ(controller->state(), ControllerState::attached);
+  controller->detach({.timeout = kLimit}, [](const DetachReport& /*report*/) {});
+  EXPECT_TRUE(controller->wait_for_end(kLimit));
+}
+
 TEST(AdminPolling, IsSeldomForACommandThatTakesLong) {
   const auto services = std::make_shared<ControllerServices>(2, 0);
   services->pollers.push_back(std::make_unique<Poller>(0, PollerOptions{}));

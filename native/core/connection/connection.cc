@@ -116,6 +116,7 @@ bool Connection::poll() {
     abort_calls_.send_more(controller_);
   }
   int32_t result = 0;
+  const uint64_t before = admin_commands_.completions();
   const auto submit_and_poll = [&] {
     admin_commands_.submit(controller_);
     result = spdk_nvme_ctrlr_process_admin_completions(controller_);
@@ -127,7 +128,9 @@ bool Connection::poll() {
   if (result < 0) lose_admin_queue("the connection to the controller's admin queue is lost", -result);
   if (result <= 0) return false;
   last_response_ = Clock::now();
-  return true;
+  // SPDK sends in the next poll what its own completions led to, such as its next Asynchronous Event Request.
+  const uint64_t ours = admin_commands_.completions() - before;
+  return ours != static_cast<uint64_t>(result) || busy();
 }
 
 bool Connection::admin_queue_failed() const {
@@ -200,30 +203,31 @@ std::chrono::milliseconds Connection::silence_limit() const {
  * shows the target that the host is alive. The Keep Alives sent here show the host that the target is. Completions of I/O
  * do not count: admin commands must complete too, which needs a working admin queue.
  */
+void Connection::add_keep_alive() {
+  if (lost() || keep_alive_.outstanding()) return;
+  note_completions();
+  if (keep_alive_.look(Clock::now()) != KeepAliveWatch::Verdict::send) return;
+  AdminCommand probe;
+  probe.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
+  probe.awaited = false;
+  probe.done = [this](const AdminResult& result) {
+    if (result.completed) keep_alive_.completed();
+  };
+  admin_commands_.add(std::move(probe));
+}
+
 void Connection::check_keep_alive() {
   if (lost()) return;
-  if (std::exchange(completions_seen_, admin_commands_.completions()) != admin_commands_.completions()) {
-    keep_alive_.responded();
-  }
-  switch (keep_alive_.look(Clock::now())) {
-    case KeepAliveWatch::Verdict::fine:
-      return;
-    case KeepAliveWatch::Verdict::send: {
-      AdminCommand probe;
-      probe.opcode = SPDK_NVME_OPC_KEEP_ALIVE;
-      probe.awaited = false;
-      probe.done = [this](const AdminResult& result) {
-        if (result.completed) keep_alive_.completed();
-      };
-      admin_commands_.add(std::move(probe));
-      // Sends it, which would take another wake-up otherwise.
-      poll();
-      return;
-    }
-    case KeepAliveWatch::Verdict::lost:
-      lose_admin_queue("the controller did not respond to a Keep Alive" + for_so_long(keep_alive_timeout_),
-                       ETIMEDOUT);
-  }
+  note_completions();
+  if (!keep_alive_.outstanding() || keep_alive_.look(Clock::now()) != KeepAliveWatch::Verdict::lost) return;
+  lose_admin_queue("the controller did not respond to a Keep Alive" + for_so_long(keep_alive_timeout_),
+                   ETIMEDOUT);
+}
+
+/** Each completion shows that the controller is there. */
+void Connection::note_completions() {
+  const uint64_t seen = std::exchange(completions_seen_, admin_commands_.completions());
+  if (seen != completions_seen_) keep_alive_.responded();
 }
 
 void Connection::admin(AdminCommand command) {

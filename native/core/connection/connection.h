@@ -77,11 +77,11 @@ class Connection {
 
   // While it serves.
 
-  /** Sends and receives admin commands. True when something completed. */
+  /** Sends and receives admin commands. True when something completed after which another poll may have something to do. */
   bool poll();
   /** Whether the controller has completed an admin command, or has been connected, within a few milliseconds. */
   [[nodiscard]] bool has_just_responded();
-  /** When to poll and to check_keep_alive() again, unless `admin_data` is called before. */
+  /** When to poll again, and what belongs to a poll, unless `admin_data` is called before. */
   [[nodiscard]] std::chrono::steady_clock::time_point next_poll() const;
   /** Wakes the threads that poll the I/O queue pairs, JavaScript included. */
   void look_at_queue_pairs() const {
@@ -89,7 +89,9 @@ class Connection {
   }
   /** Polls until `done` returns true. */
   void poll_until(const std::function<bool()>& done);
-  /** Sends a keep-alive probe when one is due, and notices that an earlier one has no response. Follows poll(). */
+  /** Has the next poll() send a keep-alive probe if one is due. */
+  void add_keep_alive();
+  /** Notices that a keep-alive probe has no response. Follows poll(). */
   void check_keep_alive();
   /** Whether the controller's namespaces have changed since the last call. May wait for the controller. */
   bool namespaces_changed();
@@ -147,6 +149,7 @@ class Connection {
   bool wait_for_controller(const std::function<void()>& call, LingerSide side);
   /** Whether SPDK has begun to disconnect the admin queue. */
   [[nodiscard]] bool admin_queue_failed() const;
+  void note_completions();
   void lose_admin_queue(const std::string& why, int error_number);
   void read_changed_namespaces();
   using SetState = bool (QueueSet::*)() const;

@@ -52,6 +52,9 @@ class KeepAliveWatch {
   /** Notes that another command of the same queue has completed. */
   void responded() { silent_since_ = spent_; }
 
+  /** Whether a Keep Alive is outstanding: look() says `lost` only then, and `send` only otherwise. */
+  [[nodiscard]] bool outstanding() const { return outstanding_; }
+
   /** Returns `send` if a Keep Alive is due, which then counts as outstanding; `lost` without a response. */
   Verdict look(Time now) {
     const Duration most = outstanding_ ? kLongestLook : Duration::max();
@@ -80,7 +83,6 @@ class KeepAliveWatch {
   Time last_look_{};
   /** The value of spent_ at the latest completion, or at the Keep Alive if that came later. */
   Duration silent_since_{0};
-  /** Whether a Keep Alive is outstanding. */
   bool outstanding_ = false;
 };
 

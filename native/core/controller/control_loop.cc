@@ -174,12 +174,13 @@ void ControlLoop::end(const DetachReport& report) {
   connector_.destroy_abandoned([this](std::chrono::microseconds time) { mailbox_->sleep(time); });
 }
 
-/** Does what there is to do. True if there was something: there may be more. */
+/** Does what there is to do. True if there may be more. */
 bool ControlLoop::serve() {
   const bool posted = mailbox_->run();
-  bool completed = false;
+  bool more = false;
   if (connection_ != nullptr) {
-    completed = connection_->poll();
+    if (state() == ControllerState::attached) connection_->add_keep_alive();
+    more = connection_->poll();
     connection_->tend_key_change();
     take_range_limits();
     if (state() == ControllerState::attached) connection_->check_keep_alive();
@@ -194,7 +195,7 @@ bool ControlLoop::serve() {
   }
   if (reset_wanted_) reset_now();
   if (state() == ControllerState::failed) destroy_connection();
-  return posted || completed;
+  return posted || more;
 }
 
 /** Returns when an attached or failed controller has something to do. */
