@@ -5,7 +5,7 @@ import { connect, isIPv6 } from 'node:net';
 import { promisify } from 'node:util';
 import { type Environment, errorCatalogue, type TransportId } from 'spdk-nvme';
 import { formatBytes } from '../engine/options/numbers.js';
-import { attachOptionsOf, type TargetOptions } from '../engine/options/target-options.js';
+import { attachOptionsOf, discoverOptionsOf, type TargetOptions } from '../engine/options/target-options.js';
 import { codeOf, explain, withOptionNames } from '../engine/process/exit.js';
 import type { StopSignal } from '../engine/process/stop.js';
 import { detachNow } from '../engine/target/session.js';
@@ -112,11 +112,10 @@ export async function checkDiscovery(
   options: TargetOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const { keepAliveMs: _, ...asked } = attachOptionsOf(options);
   const command = commandOf('discover', service, options);
   try {
     return await timed(async () => {
-      const { entries } = await environment.discover(service, { ...asked, signal });
+      const { entries } = await environment.discover(service, { ...discoverOptionsOf(options), signal });
       const subsystems = new Set(
         entries.filter(({ subtype }) => subtype === 'nvm').map(({ subsystemNqn }) => subsystemNqn),
       );

@@ -9,14 +9,16 @@ import type {
   RdmaPort,
   TransportId,
 } from 'spdk-nvme';
-import { integer } from '../engine/options/numbers.js';
 import {
+  addReferralsOption,
   addTargetOptions,
   attachOptionsOf,
+  discoverOptionsOf,
   serviceOf,
   withPortHint,
 } from '../engine/options/target-options.js';
 import { codeOf, explain, UsageError } from '../engine/process/exit.js';
+import { flatten, reportReferral } from '../engine/target/listed.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
 import {
@@ -68,37 +70,35 @@ export function addDiscover(program: Command): void {
         nqnHelp: 'the discovery service’s NQN (default: the usual one)',
       }),
     ),
-  )
-    .option('--watch', 'stay connected and print each change, until Ctrl-C', false)
-    .option('--referrals <DEPTH>', 'follow referrals to this depth', integer(0, 8), 0)
-    .action(async (given: Given) => {
-      const service = serviceOf(given);
-      if (given.watch && given.referrals > 0)
-        throw new UsageError('--watch does not follow referrals: omit --referrals');
-      if (!given.watch && given.keepAliveTmo !== undefined)
-        throw new UsageError('--keep-alive-tmo is for a connection that stays: add --watch, or omit it');
-      process.exitCode = await withEnvironment(given, async (environment, stop) => {
-        if (given.watch) return watch(environment, service, given, stop.signal);
-        const { keepAliveMs: _, ...asked } = attachOptionsOf(given);
-        const options = { ...asked, referralDepth: given.referrals, signal: stop.signal };
-        const log = await withPortHint(given, environment.discover(service, options));
-        const logs = flatten(log);
-        const entries = logs.flatMap((one) => one.entries);
-        const failures = logs.flatMap((one) => one.failures);
-        const found = {
-          genctr: log.generation,
-          records: entries.map(recordOf),
-          // nvme-cli has neither: it prints the log of each service by itself, and the failures as text.
-          referrals: logs.slice(1).map((one) => ({ ...serviceFields(one), genctr: one.generation })),
-          failures: failures.map(failureOf),
-        };
-        print(given.outputFormat, found, () => asText(log, entries));
-        for (const { transportId, error } of failures) {
-          process.stderr.write(`spdk-nvme: referral ${transportId.traddr}: ${explain(error)}\n`);
-        }
-        return failures.length > 0 ? 1 : 0;
-      });
+  ).option('--watch', 'stay connected and print each change, until Ctrl-C', false);
+  addReferralsOption(command).action(async (given: Given) => {
+    const service = serviceOf(given);
+    if (given.watch && given.referrals > 0)
+      throw new UsageError('--watch does not follow referrals: omit --referrals');
+    if (!given.watch && given.keepAliveTmo !== undefined)
+      throw new UsageError('--keep-alive-tmo is for a connection that stays: add --watch, or omit it');
+    process.exitCode = await withEnvironment(given, async (environment, stop) => {
+      if (given.watch) return watch(environment, service, given, stop.signal);
+      const options = {
+        ...discoverOptionsOf(given),
+        ...{ referralDepth: given.referrals, signal: stop.signal },
+      };
+      const log = await withPortHint(given, environment.discover(service, options));
+      const logs = flatten(log);
+      const entries = logs.flatMap((one) => one.entries);
+      const failures = logs.flatMap((one) => one.failures);
+      const found = {
+        genctr: log.generation,
+        records: entries.map(recordOf),
+        // nvme-cli has neither: it prints the log of each service by itself, and the failures as text.
+        referrals: logs.slice(1).map((one) => ({ ...serviceFields(one), genctr: one.generation })),
+        failures: failures.map(failureOf),
+      };
+      print(given.outputFormat, found, () => asText(log, entries));
+      for (const failure of failures) reportReferral(failure);
+      return failures.length > 0 ? 1 : 0;
     });
+  });
 }
 
 /** Prints each change as lines, or as one line of JSON. */
@@ -134,10 +134,6 @@ async function watch(
 
 function asLine({ subsystemNqn, subtype, transport, address, service, portId }: DiscoveryEntry): string {
   return `${subsystemNqn}  ${subtypes[subtype]}  ${transport} ${address} ${service}  port ${portId}`;
-}
-
-function flatten(log: DiscoveryLog): DiscoveryLog[] {
-  return [log, ...log.referrals.flatMap(flatten)];
 }
 
 function serviceFields({ transportId }: Pick<DiscoveryLog, 'transportId'>) {

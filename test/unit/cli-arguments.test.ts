@@ -61,7 +61,8 @@ const secret = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const id = 'trtype:TCP traddr:192.0.2.1 trsvcid:4420';
 
 it.each([
-  [['list'], '--transport, --traddr, --nqn missing'],
+  [['list'], '--transport, --traddr missing'],
+  [['id-ctrl'], '--transport, --traddr, --nqn missing'],
   [['list', '-t', 'nvme'], '--transport'],
   [['list', '-a', '10.0.0.256'], '--traddr'],
   [['list', '-a', 'a host'], '--traddr'],
@@ -73,7 +74,7 @@ it.each([
   [['list', ...target, '-w', '::1'], '--host-traddr ::1 is IPv6'],
   [['list', ...target, '-k', '3601'], '--keep-alive-tmo'],
   [['list', ...target, '-r', `${id} subnqn:nqn.2016-06.io.spdk:cnode1`], '--transport-id'],
-  [['list', '-r', id], 'has no subnqn'],
+  [['id-ctrl', '-r', id], 'has no subnqn'],
   [['list', '-r', 'nonsense'], '--transport-id'],
   [['id-ctrl', ...target, '-n', 'nqn.2016-06.io.spdk:cnode2'], '--nqn'],
   [['doctor', '-t', 'tcp'], '--traddr, --nqn missing'],

@@ -9,7 +9,7 @@ const words: Readonly<Record<string, string>> = {
   doctor: target,
   build: '--spdk /opt/spdk',
   discover: service,
-  list: target,
+  list: service,
   'list-subsys': service,
   'id-ctrl': `${target} -o json`,
   'id-ns': `${target} -N 1`,

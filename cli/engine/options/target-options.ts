@@ -2,7 +2,13 @@
 
 import { isIP } from 'node:net';
 import { type Command, Option } from 'commander';
-import { type AttachOptions, formatTransportId, parseTransportId, type TransportId } from 'spdk-nvme';
+import {
+  type AttachOptions,
+  type DiscoverOptions,
+  formatTransportId,
+  parseTransportId,
+  type TransportId,
+} from 'spdk-nvme';
 import { codeOf, explain, Failure, UsageError } from '../process/exit.js';
 import { address, host, nqn, transportId, uuid } from './identifiers.js';
 import { addKeyOptions, type KeyOptions, keysOf } from './key-options.js';
@@ -25,6 +31,8 @@ export interface TargetOptions extends KeyOptions {
 /** The ports that IANA assigned: to NVMe over fabrics, and to discovery over TCP; nvme-cli's defaults. */
 const controllerPort = { rdma: '4420', tcp: '4420' };
 const discoveryPorts = { rdma: '4420', tcp: '8009' };
+/** The name that every discovery service has. */
+const discoveryNqn = 'nqn.2014-08.org.nvmexpress.discovery';
 /** The longest keep-alive timeout, in seconds as in nvme-cli; some targets count whole seconds. */
 const maxKeepAlive = 3_600;
 const maxMs = 3_600_000;
@@ -35,18 +43,27 @@ function collect<Value>(parse: (text: string) => Value) {
   return (text: string, before: Value[] = []): Value[] => [...before, parse(text)];
 }
 
-/** Adds the options for the target, the host identity and keys. */
+/**
+ * Adds the options for the target, the host identity and keys.
+ * @param discovery the target is a discovery service
+ * @param listed without an NQN the target is a discovery service, whose log lists the controllers
+ */
 export function addTargetOptions(
   command: Command,
   {
     several = false,
     discovery = false,
+    listed = false,
     timeoutMs = defaultTimeoutMs,
     long = false,
     nqnHelp = 'the subsystem’s NQN',
   } = {},
 ): Command {
-  const port = discovery ? '8009 over TCP, else 4420' : '4420';
+  const port = discovery
+    ? '8009 over TCP, else 4420'
+    : listed
+      ? '4420; without --nqn as for discover'
+      : '4420';
   const repeat = several ? '; may be given several times' : '';
   command
     .addOption(transportOption())
@@ -107,6 +124,20 @@ export function serviceOf(options: TargetOptions): TransportId {
   return id;
 }
 
+/** The controllers that the options name, or the discovery service in whose log they are. */
+export function targetsOrServiceOf(
+  options: TargetOptions,
+): { readonly targets: TransportId[] } | { readonly service: TransportId } {
+  const names = options.transportId?.map(({ subnqn }) => subnqn) ?? options.nqn ?? [undefined];
+  const ofService = names.some((name) => name === undefined || name === discoveryNqn);
+  return ofService ? { service: serviceOf(options) } : { targets: targetsOf(options) };
+}
+
+/** The subsystems that `--nqn` selects in a discovery log; the name of every service selects none. */
+export function selectedOf({ nqn = [] }: TargetOptions): string[] {
+  return nqn.filter((name) => name !== discoveryNqn);
+}
+
 /** Says more of a service that is not at the port for discovery: many targets have theirs at the port of their subsystems. */
 export async function withPortHint<Result>(
   { trsvcid, transportId, transport }: TargetOptions,
@@ -164,6 +195,17 @@ function missing({ transport, traddr }: TargetOptions, nqns: readonly (string | 
     nqns.length === 0 ? '--nqn' : '',
   ].filter(Boolean);
   return new UsageError(`Name the target: ${lacking.join(', ')} missing`);
+}
+
+/** Adds the option of the verbs that read a discovery log. */
+export function addReferralsOption(command: Command): Command {
+  return command.option('--referrals <DEPTH>', 'follow referrals to this depth', integer(0, 8), 0);
+}
+
+/** The options for `env.discover()`. */
+export function discoverOptionsOf(options: TargetOptions): DiscoverOptions {
+  const { keepAliveMs: _, ...asked } = attachOptionsOf(options);
+  return asked;
 }
 
 /** The options for `env.attach()`. */
