@@ -27,6 +27,7 @@ describe('package.json', () => {
     ['24.0.0', true],
     ['24.1.0-nightly', true],
     ['25.0.0', false],
+    ['26.0.0', true],
   ])('%s: set-up and the doctor say %s, as engines does', (version, supported) => {
     expect(supportsNode(version)).toBe(supported);
     expect(supportedNode).toBe(manifest.engines.node);

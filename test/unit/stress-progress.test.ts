@@ -44,7 +44,7 @@ describe('progress', () => {
   it.each([
     ['there is no terminal', {}],
     ['the terminal can only print lines', { isTTY: true }],
-  ])('is a line now and then where %s', (_, terminal) => {
+  ])('is a line now and then where %s', async (_, terminal) => {
     vi.stubEnv('TERM', 'dumb');
     onTestFinished(() => void vi.unstubAllEnvs());
     const stream = Object.assign(new PassThrough(), terminal);
@@ -52,7 +52,9 @@ describe('progress', () => {
     for (let i = 0; i <= 60; i++) view.update(at(i, i * 200));
     view.write('Loop 61: something\n');
     view.end();
-    expect(String(stream.read()).split('\n')).toEqual([
+    stream.end();
+    const shown = Buffer.concat(await stream.toArray()).toString();
+    expect(shown.split('\n')).toEqual([
       '0/100 loops',
       '25/100 loops, 5.0/s, 15 s left',
       '50/100 loops, 5.0/s, 10 s left',
