@@ -12,8 +12,8 @@ export interface InstallReport {
 
 const notRun: InstallReport = {
   reason:
-    'the install script of this package has not run (npm with `ignore-scripts`, and pnpm, Yarn and Bun unless ' +
-    'the package is allowed to build, run none)',
+    'the install script of this package has not run (npm from 12 on, pnpm, Yarn and Bun run none unless the ' +
+    'package is allowed to build, and npm with `ignore-scripts` runs none at all)',
   remedy: 'npx spdk-nvme build',
 };
 

@@ -17,15 +17,17 @@ export interface NpmProgram {
   readonly integrity: string;
   /** The program's path in the package. */
   readonly file: string;
+  /** Whether the program needs the other files of the package. */
+  readonly needsAll?: boolean;
 }
 
 /**
- * Fetches a program from npm's registry and sees it start. Nothing but this file is unpacked, and none of the package's
- * scripts is run.
+ * Fetches a program from npm's registry and sees it start. Nothing but this file is unpacked if that is enough, and none
+ * of the package's scripts is run.
  * @param made the folder that has the file, at its path in the package, once all of it is there
  */
 export async function fetchNpmProgram(
-  { package: name, version, integrity, file }: NpmProgram,
+  { package: name, version, integrity, file, needsAll = false }: NpmProgram,
   made: string,
   log: string,
   onLine?: (line: string) => void,
@@ -45,7 +47,8 @@ export async function fetchNpmProgram(
 
     const unpacked = path.join(work, 'made');
     fs.mkdirSync(unpacked);
-    await run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1', `package/${file}`], { log });
+    const wantedFiles = needsAll ? [] : [`package/${file}`];
+    await run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1', ...wantedFiles], { log });
     const program = path.join(unpacked, file);
     const [first = '', ...rest] = file.endsWith('.js') ? [process.execPath, program] : [program];
     await run(first, [...rest, '--version'], { log });

@@ -3,6 +3,8 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import recipe from '../node-releases.json' with { type: 'json' };
+import { nodeProgram } from '../setup/node-releases.js';
 import { root } from '../setup/paths.js';
 import { type Check, command } from './checks.js';
 import { packageManager } from './package-manager-programs.js';
@@ -42,6 +44,10 @@ export function packageManagerChecks(folder: string, packed: () => string, signa
     {
       name: 'npm --ignore-scripts: the first use says why, and npm rebuild fails without SPDK',
       run: () => withNpm(project),
+    },
+    {
+      name: 'npm 12: the first use says why, until the install script is approved',
+      run: () => withNpm12(project),
     },
     {
       name: 'pnpm: the first use says why, until allowBuilds names the package',
@@ -94,6 +100,21 @@ async function withNpm(project: NewProject): Promise<void> {
   await fails('npm', 'rebuild', 'spdk-nvme');
   await says(RUN);
   await fails('npx', '--offline', 'spdk-nvme', 'build');
+}
+
+async function withNpm12(project: NewProject): Promise<void> {
+  // It does not support the older releases of Node.js.
+  const [, npm = ''] = await packageManager('npm');
+  const node = nodeProgram(recipe.releases.at(-1)?.version ?? '');
+  const { cwd, run, says, fails } = project('with-npm-12');
+  await run(node, npm, 'install', '--offline', '--no-audit', SPEC);
+  await says(NOT_RUN);
+  await run(node, npm, 'install-scripts', 'approve', 'spdk-nvme');
+  await fails(node, npm, 'rebuild', 'spdk-nvme');
+  await says(RUN);
+  fs.rmSync(path.join(cwd, 'node_modules'), { recursive: true });
+  await run(node, npm, 'install', '--offline', '--no-audit');
+  await says(RUN);
 }
 
 async function withPnpm(project: NewProject): Promise<void> {
