@@ -20,6 +20,7 @@ import { addTop } from './commands/top.js';
 import { addZones } from './commands/zones.js';
 import { addExamples, usageMessage } from './engine/options/examples.js';
 import { keyError, withoutKeys } from './engine/options/key-options.js';
+import { checkValues } from './engine/options/values.js';
 import { explain, ownCode, statusOfError, UsageError } from './engine/process/exit.js';
 import { packageVersion } from './engine/process/package.js';
 import { lookUpTarget } from './engine/target/host-name.js';
@@ -64,6 +65,7 @@ export function makeProgram(output: Output = processOutput): Command {
   addTop(program);
   addExamples(program);
   for (const command of [program, ...program.commands]) {
+    checkValues(command);
     const verb = command === program ? '' : command.name();
     command.configureOutput({ ...output, outputError: (text) => output.writeErr(usageMessage(text, verb)) });
   }
@@ -90,7 +92,7 @@ export async function run(args: readonly string[], output: Output = processOutpu
     if (verb !== 'doctor') await lookUpTarget(command);
   });
   try {
-    await program.parseAsync(joined(args), { from: 'user' });
+    await program.parseAsync(joinedVerb(args), { from: 'user' });
   } catch (thrown) {
     const error = keyError(thrown) ?? thrown;
     if (error instanceof UsageError) output.writeErr(usageMessage(error.message, verb));
@@ -115,7 +117,7 @@ function described(error: unknown) {
 }
 
 /** Joins the verbs for zones, which are two words in nvme-cli. */
-function joined([first = '', second = '', ...others]: readonly string[]): string[] {
-  const verb = first === 'zns' && /^[a-z]/.test(second) ? [`zns-${second}`] : [first, second];
-  return [...verb.filter((one) => one !== ''), ...others];
+export function joinedVerb(words: readonly string[]): string[] {
+  const [first, second = '', ...others] = words;
+  return first === 'zns' && /^[a-z]/.test(second) ? [`zns-${second}`, ...others] : [...words];
 }

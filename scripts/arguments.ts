@@ -3,6 +3,7 @@
 import { type Command, CommanderError } from 'commander';
 import { writableFile } from '../cli/engine/files/named-files.js';
 import { integer } from '../cli/engine/options/numbers.js';
+import { checkValues } from '../cli/engine/options/values.js';
 import { exitStatus } from '../cli/engine/process/exit.js';
 import { reportOption } from '../cli/report/option.js';
 
@@ -45,6 +46,7 @@ export function parse<Options extends object>(
   check: (options: Options) => string | undefined = () => undefined,
 ): Parsed<Options> {
   command.allowExcessArguments(false).configureOutput(output).exitOverride();
+  checkValues(command);
   try {
     const options = command.parse(args, { from: 'user' }).opts<Options>();
     const wrong = check(options);

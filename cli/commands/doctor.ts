@@ -43,7 +43,7 @@ export function addDoctor(program: Command): void {
   addOutputOption(addSessionOptions(addTargetOptions(command))).action(async (_: Given, doctor: Command) => {
     const unnamed = await checkName(doctor);
     const given = doctor.opts<Given>();
-    const id = namesTarget(given) && unnamed.length === 0 ? targetOf(given) : undefined;
+    const id = namesTarget(given, doctor) && unnamed.length === 0 ? targetOf(given) : undefined;
     const forRdma = given.transport === 'rdma' || id?.trtype === 'RDMA';
     const machine = new Machine();
     const memory = given.memory * 2 ** 20;
@@ -81,9 +81,10 @@ async function checkName(doctor: Command): Promise<Finding[]> {
 }
 
 /** Whether an option is of use only with a target: then there must be a whole one. */
-function namesTarget(given: Given): boolean {
+function namesTarget(given: Given, doctor: Command): boolean {
   const { transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAliveTmo } = given;
   const keys = Object.values(keysOf(given));
+  if (['timeout', 'verbose'].some((name) => doctor.getOptionValueSource(name) === 'cli')) return true;
   return [transport, traddr, trsvcid, nqn, transportId, hostTraddr, keepAliveTmo, ...keys].some(
     (value) => value !== undefined,
   );

@@ -1,27 +1,13 @@
 // The verbs that change a device. Each needs --force: there is no way back.
 
 import { type Command, Option } from 'commander';
-import type { FirmwareCommitOptions, Management, SanitizeOptions } from 'spdk-nvme';
+import type { FirmwareCommitOptions, SanitizeOptions } from 'spdk-nvme';
 import { readInput, sizeOfInput } from '../engine/files/named-files.js';
 import { everyNamespace } from '../engine/options/namespace-option.js';
 import { hex, integer, integers } from '../engine/options/numbers.js';
-import { addTargetOptions } from '../engine/options/target-options.js';
 import { UsageError } from '../engine/process/exit.js';
-import {
-  addSessionOptions,
-  type Session,
-  type SessionOptions,
-  withController,
-} from '../engine/target/session.js';
-import { checkOutput } from '../engine/terminal/output.js';
-import { listing } from '../engine/terminal/show.js';
 import { decodeSanitizeLog, decodeSelfTestLog, sanitizeBytes, selfTestBytes } from '../nvme/device-logs.js';
-import { type Given as LogGiven, logCommand, show } from './logs.js';
-
-interface Given extends SessionOptions {
-  readonly force: boolean;
-  readonly namespaceId: number;
-}
+import { act, changing, type Given, logVerb, namespaceId } from './changing.js';
 
 /** In the order of their numbers, from 1 on. */
 const sanitizeActions = ['exit-failure', 'start-block-erase', 'start-overwrite', 'start-crypto-erase'];
@@ -44,7 +30,8 @@ interface FormatGiven {
   readonly ms?: number;
 }
 
-function checkFormat({ namespaceId: nsid, lbaf }: Given & FormatGiven): void {
+function checkFormat({ namespaceId: nsid, lbaf, pi, pil }: Given & FormatGiven): void {
+  if (pil !== 0 && pi === 0) throw new UsageError('--pil needs --pi: there is no protection information');
   if (nsid === everyNamespace && lbaf === undefined)
     throw new UsageError(
       '--lbaf is missing: all namespaces need it, because they can have different formats',
@@ -174,6 +161,31 @@ function sizeOfImage({ fw }: { readonly fw: string }): number {
   return size;
 }
 
+interface SanitizeGiven {
+  readonly sanact: string;
+  readonly ause: boolean;
+  readonly dealloc: boolean;
+  readonly owpass?: number;
+  readonly ovrpat?: number;
+  readonly oipbp?: boolean;
+}
+
+function sanitizeActionOf({ sanact }: SanitizeGiven): SanitizeOptions['action'] {
+  const name = sanitizeActions[Number(sanact) - 1] ?? sanact;
+  return name.replace('start-', '') as SanitizeOptions['action'];
+}
+
+/** Rejects options that the action does not have. */
+function checkSanitize(given: SanitizeGiven): void {
+  const action = sanitizeActionOf(given);
+  const { owpass, ovrpat, oipbp, ause, dealloc } = given;
+  const overwrites = Object.entries({ owpass, ovrpat, oipbp });
+  const [other] = overwrites.find(([, value]) => value !== undefined) ?? [];
+  if (other && action !== 'overwrite') throw new UsageError(`--${other} needs --sanact start-overwrite`);
+  if (action === 'exit-failure' && (ause || !dealloc))
+    throw new UsageError(`--${ause ? 'ause' : 'no-dealloc'} needs a --sanact that erases`);
+}
+
 function addSanitize(program: Command): void {
   changing(program, 'sanitize', 'Erase all data of the subsystem for good.')
     .addOption(
@@ -187,19 +199,9 @@ function addSanitize(program: Command): void {
     .option('--ovrpat <N>', 'the pattern of an overwrite', integer(0, 0xffff_ffff))
     .option('--oipbp', 'invert the pattern between passes')
     .action(
-      act<{
-        sanact: string;
-        ause: boolean;
-        dealloc: boolean;
-        owpass?: number;
-        ovrpat?: number;
-        oipbp?: boolean;
-      }>(async (to, limits, given) => {
+      act<SanitizeGiven>(async (to, limits, given) => {
         await to.sanitize({
-          action: (sanitizeActions[Number(given.sanact) - 1] ?? given.sanact).replace(
-            'start-',
-            '',
-          ) as SanitizeOptions['action'],
+          action: sanitizeActionOf(given),
           allowUnrestrictedExit: given.ause,
           noDeallocate: !given.dealloc,
           passes: given.owpass,
@@ -208,7 +210,7 @@ function addSanitize(program: Command): void {
           ...limits,
         });
         return 'Sanitize has begun; sanitize-log has its progress';
-      }),
+      }, checkSanitize),
     );
   logVerb(program, 'sanitize-log', 'Show the Sanitize Status log.', async ({ controller, limits }) => {
     await controller.management.sanitizeLog(limits);
@@ -244,55 +246,4 @@ function addSelfTest(program: Command): void {
     const page = await controller.admin.logPage(selfTestPage, selfTestBytes, everyNamespace, limits);
     return { page, decode: decodeSelfTestLog };
   });
-}
-
-function changing(program: Command, name: string, description: string): Command {
-  const command = program.command(name).description(description);
-  addSessionOptions(addTargetOptions(command, { long: true }));
-  return command.option('--force', 'required: confirms the change, which cannot be undone', false);
-}
-
-type LogPage = { readonly page: Buffer; readonly decode: (page: Buffer) => Record<string, unknown> };
-
-function logVerb(
-  program: Command,
-  name: string,
-  description: string,
-  read: (session: Session) => Promise<LogPage>,
-): void {
-  logCommand(program, name, description).action(async (given: LogGiven) => {
-    checkOutput(given);
-    process.exitCode = await withController(given, {}, async (session) => {
-      const { page, decode } = await read(session);
-      show(given, page, () => ({ fields: decode(page), text: listing }));
-      return 0;
-    });
-  });
-}
-
-/** `--timeout`, if it is given: otherwise the package knows how long such commands take. */
-type Limits = Pick<Session['limits'], 'signal'> & { readonly timeoutMs?: number };
-
-/** @param check what is wrong with the options, before anything is opened */
-function act<Options extends object>(
-  work: (to: Management, limits: Limits, given: Given & Options) => Promise<string>,
-  check: (given: Given & Options) => unknown = () => {},
-) {
-  return async (given: Given & Options, command: Command): Promise<void> => {
-    if (!given.force)
-      throw new UsageError(`${command.name()} changes the device permanently: confirm it with --force`);
-    check(given);
-    const byDefault = command.getOptionValueSource('timeout') === 'default';
-    process.exitCode = await withController(given, {}, async ({ controller, signal, limits: all }) => {
-      const limits = byDefault ? { signal } : all;
-      process.stdout.write(`${await work(controller.management, limits, given)}\n`);
-      return 0;
-    });
-  };
-}
-
-function namespaceId(description: string, { min = 1, max = everyNamespace } = {}): Option {
-  return new Option('-N, --namespace-id <NSID>', description)
-    .argParser(integer(min, max))
-    .makeOptionMandatory();
 }

@@ -114,11 +114,12 @@ function checkDirection({ opcode, read, write, dataLen }: Given): void {
 
 /** The data to send, or memory for the received data. */
 function dataOf(given: Given): Buffer {
-  const { dataLen, inputFile, read, write } = given;
+  const { dataLen, inputFile, read, write, rawBinary } = given;
   if (read && write) throw new UsageError('Use --read or --write, not both');
   if (dataLen > 0 && !read && !write)
     throw new UsageError('Use --read or --write for the direction of the data');
   if (inputFile !== undefined && !write) throw new UsageError('--input-file needs --write');
+  if (rawBinary && !read) throw new UsageError('--raw-binary needs --read: it writes what is received');
   checkDirection(given);
   checkOutput(given);
   if (!write) return Buffer.alloc(dataLen);

@@ -92,6 +92,9 @@ export function addStress(program: Command): void {
 async function stress(given: Given): Promise<number> {
   if (given.json !== undefined && given.report !== undefined && isSame(given.json, given.report))
     throw new UsageError('--json and --report name the same file');
+  const targets = targetsOf(given);
+  if (given.rdmaDevice !== undefined && targets.every(({ trtype }) => trtype !== 'RDMA'))
+    throw new UsageError('--rdma-device needs a target with the transport RDMA');
   const { timeoutMs: _, ...attach } = attachOptionsOf(given);
   const options: StressOptions = {
     ...extentOf(given),
@@ -102,7 +105,7 @@ async function stress(given: Given): Promise<number> {
     reads: given.reads,
     limitMs: given.timeout,
     attach,
-    transportIds: targetsOf(given).map((id) => formatTransportId(id)),
+    transportIds: targets.map((id) => formatTransportId(id)),
     rdmaDevice: given.rdmaDevice,
   };
   const stop = new StopSignal();

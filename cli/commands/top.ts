@@ -1,7 +1,7 @@
 // The verb that shows what the controllers of running programs do.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { formatTransportId, type StatsSnapshot } from 'spdk-nvme';
 import { type ControllerRates, ratesBetween, withControllersOf } from '../engine/measure/rates.js';
 import { formatBytes, integer } from '../engine/options/numbers.js';
@@ -39,7 +39,7 @@ export function addTop(program: Command): void {
         'Show rates, latency, queue depth and state of each controller of running processes: of perf and stress, and of ' +
           'programs that export their statistics (exportStats() in the package).',
       )
-      .argument('[sockets...]', 'sockets to read (default: those of all processes of this user)')
+      .argument('[sockets...]', 'sockets to read (default: those of all processes of this user)', socket)
       .option('-i, --interval <S>', 'seconds between two readings', integer(1, 3_600), 1)
       .option(
         '--count <N>',
@@ -60,6 +60,11 @@ export function addTop(program: Command): void {
     }
     process.exitCode = stop.status;
   });
+}
+
+function socket(path: string, before: string[] = []): string[] {
+  if (path === '') throw new InvalidArgumentError('The value must be the path of a socket.');
+  return [...before, path];
 }
 
 /** How often the statistics are read in an interval at most, so that a controller of `stress`, which lives for some ms, is seen. */

@@ -5,6 +5,7 @@ import dns from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type Command, CommanderError } from 'commander';
 import fc from 'fast-check';
+import { originalOf } from '../../cli/engine/options/alias.js';
 import { exampleOf } from '../../cli/engine/options/examples.js';
 import {
   attachOptionsOf,
@@ -13,7 +14,7 @@ import {
   targetsOf,
 } from '../../cli/engine/options/target-options.js';
 import { statusOfError, UsageError } from '../../cli/engine/process/exit.js';
-import { makeProgram, type Output, run } from '../../cli/program.js';
+import { joinedVerb, makeProgram, type Output, run } from '../../cli/program.js';
 import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
 import { simulate } from '../../lib/testing/index.js';
 
@@ -22,7 +23,6 @@ export const rejectionLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n
 
 /** What no output may contain. */
 const key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
-const silent: Output = { writeOut: () => {}, writeErr: () => {} };
 
 /** A command line whose verbs only check the options that name their target. */
 export function idle(output: Output): { program: Command; ran: string[] } {
@@ -64,7 +64,12 @@ function addressOf(hostTraddr = ''): string {
   return isIP(hostTraddr) === 6 ? '2001:db8::9' : '192.0.2.9';
 }
 
-const { program: sample } = idle(silent);
+/** A program that parses all words here, as making one takes longer than that; what it writes and runs. */
+const said: string[] = [];
+const { program: sample, ran } = idle({
+  writeOut: (text) => void said.push(text),
+  writeErr: (text) => void said.push(text),
+});
 export const verbs: readonly string[] = sample.commands.map((verb) => verb.name());
 const flagsOf = ({ options }: Command) =>
   options.flatMap(({ short, long }) => [short, long].filter((flag) => typeof flag === 'string'));
@@ -133,28 +138,57 @@ export function commandLineOf(name: string): fc.Arbitrary<string[]> {
 /** The words of a command line; the first is a verb. */
 export const commandLine: fc.Arbitrary<string[]> = fc.constantFrom(...verbs).chain(commandLineOf);
 
-/** Throws unless the words run one verb, or are rejected as they must be. @returns whether they were accepted */
+/**
+ * Throws unless the words run one verb, or are rejected as they must be. Words that are accepted must be rejected with one of them twice,
+ * or with an empty word.
+ * @returns whether they were accepted
+ */
 export async function checkCommandLine(words: readonly string[]): Promise<boolean> {
-  const written: string[] = [];
-  const output: Output = {
-    writeOut: (text) => void written.push(text),
-    writeErr: (text) => void written.push(text),
-  };
-  const { program, ran } = idle(output);
+  if (!(await isAccepted(words))) return false;
+  for (const wrong of worsened(words)) {
+    if (await isAccepted(wrong)) throw new Error(`it accepts ${JSON.stringify(wrong)}`);
+  }
+  return true;
+}
+
+/** Words that are accepted, with an empty word or with one of their options again, under each of its names. */
+function* worsened(words: readonly string[]): Generator<string[]> {
+  // Behind the verb; help and the version are shown whatever follows.
+  for (let at = 1; at <= words.length; at++) yield [...words.slice(0, at), '', ...words.slice(at)];
+  const [name = ''] = words;
+  const options = sample.commands.find((verb) => verb.name() === name)?.options ?? [];
+  for (const option of options) {
+    const flags = options
+      .filter((one) => originalOf(one) === originalOf(option))
+      .flatMap(({ short, long }) => [short, long]);
+    const at = words.findIndex((one) => flags.includes(one));
+    const value = words[at + 1];
+    // What may be given several times is looked at by the verb itself.
+    const unseen = withoutTarget.has(name) && ['nqn', 'transportId'].includes(option.attributeName());
+    if (at < 0 || value === undefined || !option.required || unseen) continue;
+    yield [...words.slice(0, at), option.long ?? '', value, ...words.slice(at)];
+  }
+}
+
+/** Throws unless the words run one verb, or are rejected with a reason. @returns whether they were accepted */
+async function isAccepted(words: readonly string[]): Promise<boolean> {
+  said.length = 0;
+  ran.length = 0;
+  const typed = asTyped(words);
   try {
-    program.parse([...words], { from: 'user' });
+    sample.parse(joinedVerb(typed), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (ran.length > 0) throw new Error(`${ran.join(', ')} ran all the same`);
-    checkEnd(statusOfError(error), written.join(''));
+    checkEnd(statusOfError(error), said.join(''));
     return false;
   }
   const [verb = ''] = words;
   if (ran.length !== 1 || ran[0] !== verb) throw new Error(`${ran.join(', ') || 'nothing'} ran`);
   if (withoutTarget.has(verb)) return true;
-  const { status, said } = await runWithoutTargets(asTyped(words));
-  if (status === 1 && nobodyThere.test(said)) return true;
-  checkEnd(status, said);
+  const end = await runWithoutTargets(typed);
+  if (end.status === 1 && nobodyThere.test(end.said)) return true;
+  checkEnd(end.status, end.said);
   return false;
 }
 

@@ -212,6 +212,14 @@ describe('looking', () => {
     expect((await text('list', ...one)).stdout).toContain('64 MiB');
   });
 
+  it('list without --nqn gives all that is in the discovery log', async () => {
+    const { Devices, Controllers } = await json('list', ...target);
+    const devices = Devices.map((one: Record<string, unknown>) => [one.SubsystemNQN, one.PhysicalSize]);
+    expect(devices).toEqual(nqns.map((nqn) => [nqn, diskBytes]));
+    expect(Controllers).toMatchObject(nqns.map((SubsystemNQN) => ({ SubsystemNQN, Namespaces: 1 })));
+    await noConnections();
+  });
+
   it('list goes on past a target that is not there', async () => {
     const { exitCode, stdout, stderr } = await text('list', ...one, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
     expect(exitCode).toBe(1);

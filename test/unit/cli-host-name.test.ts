@@ -43,7 +43,7 @@ it('an address is not looked up', async () => {
 });
 
 it.each([
-  [['-a', 'storage'], '--transport, --nqn missing'],
+  [['-a', 'storage'], '--transport missing'],
   [
     ['-a', 'storage', '-t', 'tcp', '-r', 'trtype:TCP traddr:192.0.2.7 subnqn:nqn.2016-06.io.spdk:a'],
     'not both',

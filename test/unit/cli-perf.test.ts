@@ -10,6 +10,7 @@ import {
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
+import { replacing } from '../support/options.js';
 import { runVerb } from './memory/command-line.js';
 
 const KiB = 1024;
@@ -31,7 +32,7 @@ afterEach(() => {
 
 async function perf(words: readonly string[], onError?: (text: string) => void) {
   const given = ['perf', '-r', subsystem.id, '--seconds', '1', '--ramp', '0', '--rate', '2000', '-o', 'json'];
-  const { status, stdout, stderr } = await runVerb([...given, ...words], onError);
+  const { status, stdout, stderr } = await runVerb(replacing(given, words), onError);
   return { status, stderr, report: stdout.length === 0 ? undefined : JSON.parse(stdout.toString()) };
 }
 
@@ -92,7 +93,7 @@ it.each(['batch', 'promise'])(
 
 it.each([
   [[...verify, '--offset', '64k', '--length', '128k'], 'bytes 65536 to 196607 of namespace 1'],
-  [[...verify, '--workload', 'randread'], 'bytes 0 to 262143 of namespace 1, the whole namespace'],
+  [replacing(verify, ['--workload', 'randread']), 'bytes 0 to 262143 of namespace 1, the whole namespace'],
   [['--allow-writes', '--workload', 'randwrite', '--length', '4k'], 'bytes 0 to 4095 of namespace 1'],
 ])('says what it overwrites before the first write: %j', async (words, range) => {
   const said: string[] = [];
@@ -126,7 +127,7 @@ it.each(['batch', 'promise'])(
       // The range is filled by one write; later ones are lost now and then.
       if (writes++ % 3 !== 2) Uint8Array.prototype.set.call(place, data);
     });
-    const words = [...verify, '--workload', 'randwrite', '--length', '64k', '--api', api];
+    const words = replacing(verify, ['--workload', 'randwrite', '--length', '64k', '--api', api]);
     const { status, report } = await perf(words);
     expect(status).toBe(1);
     expect(report.reads).toBe(0);

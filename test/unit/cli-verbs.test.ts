@@ -13,6 +13,7 @@ import {
   type Simulation,
   simulate,
 } from '../../lib/testing/index.js';
+import { replacing } from '../support/options.js';
 import { runVerb } from './memory/command-line.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:disk';
@@ -113,7 +114,7 @@ it('discover names the flags of an entry as nvme-cli does', async () => {
 });
 
 it('messages of the package name the options of the command line', async () => {
-  const { stderr } = await runVerb(['list', ...words, '-s', '4421']);
+  const { stderr } = await runVerb(['list', ...replacing(words, ['-s', '4421'])]);
   expect(stderr).toContain('Check --traddr and --trsvcid');
   const noMemory = new SpdkError('ERR_SPDK_NO_HUGEPAGES', 'memoryMb is 4096, but 8 MiB are free');
   vi.spyOn(Environment, 'init').mockRejectedValue(noMemory);

@@ -68,6 +68,7 @@ describe('arguments of the stress script', () => {
     [['--loops', '-1'], "'-1' is invalid"],
     [['--loops', ''], "'' is invalid"],
     [['--loops'], 'argument missing'],
+    [['--loops', '1', '--loops', '2'], '--loops was given twice'],
     [['--pollers', '65'], 'from 1 to 64'],
     [['--io-queues', '2.5'], "'2.5' is invalid"],
     [['--controllers', String(targets.length + 1)], `from 1 to ${targets.length}`],

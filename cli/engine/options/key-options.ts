@@ -3,14 +3,13 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { AttachOptions, Secret } from 'spdk-nvme';
 import { codeOf, UsageError } from '../process/exit.js';
+import { addAlias } from './alias.js';
 
 export interface KeyOptions {
   readonly dhchapSecret?: string;
   readonly dhchapCtrlSecret?: string;
   readonly tls?: boolean;
   readonly tlsKey?: string;
-  /** nvme-cli's spelling. */
-  readonly tls_key?: string;
 }
 
 const group =
@@ -30,7 +29,8 @@ export function addKeyOptions(command: Command): Command {
   );
   add('--tls', 'encrypt all connections; needs --tls-key');
   add('--tls-key <KEY>', 'encrypt all connections with this key');
-  return command.addOption(new Option('--tls_key <KEY>').hideHelp());
+  // nvme-cli's spelling.
+  return addAlias(command, '--tls_key <KEY>', 'tls-key');
 }
 
 /**
@@ -38,9 +38,8 @@ export function addKeyOptions(command: Command): Command {
  * @throws {UsageError} without any part of a key
  */
 export function keysOf(options: KeyOptions): Pick<AttachOptions, 'dhchap' | 'tls'> {
-  const { dhchapSecret, dhchapCtrlSecret, tls, tlsKey, tls_key } = options;
-  if (tlsKey !== undefined && tls_key !== undefined) throw new UsageError('--tls-key was given twice');
-  const psk = secretOf('--tls-key', tlsKey ?? tls_key);
+  const { dhchapSecret, dhchapCtrlSecret, tls, tlsKey } = options;
+  const psk = secretOf('--tls-key', tlsKey);
   const key = secretOf('--dhchap-secret', dhchapSecret);
   const controllerKey = secretOf('--dhchap-ctrl-secret', dhchapCtrlSecret);
   if (tls && psk === undefined) {

@@ -135,6 +135,8 @@ export function targetsOrServiceOf(
 
 /** The subsystems that `--nqn` selects in a discovery log; the name of every service selects none. */
 export function selectedOf({ nqn = [] }: TargetOptions): string[] {
+  const again = nqn.find((name, index) => nqn.indexOf(name) < index);
+  if (again !== undefined) throw new UsageError(`--nqn ${again} was given twice`);
   return nqn.filter((name) => name !== discoveryNqn);
 }
 
@@ -166,19 +168,24 @@ function idsOf(
   if (apart && transportId.length > 0) {
     throw new UsageError('Use --transport-id, or --transport, --traddr, --trsvcid and --nqn, not both');
   }
-  if (transportId.length > 0) return sourced(transportId, options);
+  if (transportId.length > 0) return fitting(transportId, options);
   if (transport === undefined || traddr === undefined || nqns.length === 0) throw missing(options, nqns);
   const trtype = transport.toUpperCase();
   const adrfam = traddr.includes(':') ? 'IPv6' : 'IPv4';
   const service = trsvcid ?? ports[transport];
-  return sourced(
+  return fitting(
     nqns.map((subnqn) => parseTransportId({ trtype, adrfam, traddr, trsvcid: service, subnqn })),
     options,
   );
 }
 
-/** The targets, which must be of the same family as the address to connect from. */
-function sourced(ids: TransportId[], { hostTraddr }: TargetOptions): TransportId[] {
+/** The targets, each once, which the other options must fit. */
+function fitting(ids: TransportId[], { hostTraddr, tlsKey }: TargetOptions): TransportId[] {
+  const texts = ids.map(formatTransportId);
+  const again = texts.find((text, index) => texts.indexOf(text) < index);
+  if (again) throw new UsageError(`The target ${again} was given twice`);
+  if (tlsKey !== undefined && ids.some(({ trtype }) => trtype !== 'TCP'))
+    throw new UsageError('--tls-key needs the transport TCP');
   const other = hostTraddr && ids.find(({ traddr }) => isIP(traddr) !== isIP(hostTraddr));
   if (other) {
     throw new UsageError(
