@@ -1,10 +1,11 @@
 // The option for a page, and the files that a run writes.
 
-import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { writableFile } from '../engine/files/named-files.js';
 import { isNamedPipe, writePipe } from '../engine/files/named-pipes.js';
+import { openOutput } from '../engine/files/output-file.js';
 import { explain, Failure } from '../engine/process/exit.js';
+import { toJson } from '../engine/process/json.js';
 import type { ReportDocument } from './document.js';
 import { renderHtml } from './html.js';
 
@@ -28,7 +29,7 @@ export async function writeReports(
   signal: AbortSignal,
 ): Promise<void> {
   const writes = [];
-  if (json !== undefined) writes.push(writeReport(json, `${JSON.stringify(report, null, 2)}\n`, signal));
+  if (json !== undefined) writes.push(writeJson(json, report, signal));
   if (page !== undefined) writes.push(writeHtml(page, document, signal));
   const errors = (await Promise.allSettled(writes)).flatMap((write) =>
     write.status === 'rejected' ? [write.reason] : [],
@@ -53,7 +54,22 @@ export function writeHtml(file: string, report: ReportDocument, signal: AbortSig
   return writeReport(file, renderHtml(report), signal);
 }
 
-async function writeReport(file: string, text: string, signal: AbortSignal): Promise<void> {
-  if (isNamedPipe(file)) await writePipe(file, text, signal);
-  else writeFileSync(file, text);
+export function writeJson(file: string, report: object, signal?: AbortSignal): Promise<void> {
+  return writeReport(file, `${toJson(report, 2)}\n`, signal);
+}
+
+/** Writes all of a text, or leaves what was there before. */
+async function writeReport(file: string, text: string, signal = new AbortController().signal): Promise<void> {
+  if (isNamedPipe(file)) return writePipe(file, text, signal);
+  try {
+    const output = await openOutput(file, signal);
+    try {
+      output.stream.write(text);
+      await output.complete();
+    } finally {
+      output.close();
+    }
+  } catch (error) {
+    throw new Failure(`${file} cannot be written: ${explain(error)}`);
+  }
 }

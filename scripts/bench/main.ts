@@ -1,12 +1,13 @@
 // `npm run bench`: builds the C loop, measures in one boot of the fabric, prints a table and writes the JSON.
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { surroundings } from '../../cli/engine/measure/surroundings.js';
+import { Failure } from '../../cli/engine/process/exit.js';
+import { writeJson } from '../../cli/report/option.js';
 import { FabricError } from '../fabric/errors.js';
 import { runInFabric } from '../fabric/run.js';
 import { ports, subsystems, transportId } from '../fabric/topology.js';
@@ -149,7 +150,7 @@ async function main(): Promise<number> {
   if (scale) console.log(`\nMany controllers over TCP\n${scaleTable(scale)}`);
   if (options.json !== undefined) {
     const report = benchReport(surroundings(), { ...attach, polling, io, workers, streams, memory, scale });
-    await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    await writeJson(options.json, report);
   }
   return 0;
 }
@@ -198,8 +199,8 @@ async function inGuest<Result>(
 main().then(
   (status) => exitWhenWritten(status),
   (error: unknown) => {
-    const expected = error instanceof FabricError || error instanceof SetupError;
-    console.error(`The benchmark failed: ${expected ? error.message : error}`);
+    const expected = [FabricError, SetupError, Failure].some((kind) => error instanceof kind);
+    console.error(`The benchmark failed: ${expected ? (error as Error).message : error}`);
     return exitWhenWritten(1);
   },
 );

@@ -128,8 +128,11 @@ it('what a device is called does not steer the terminal', async () => {
   const { status, out } = await verb('id-ctrl');
   expect(status).toBe(0);
   expect(out).toContain('mn        : A?[2J?31mB?]0;title?C?[mX');
-  const { mn } = JSON.parse((await verb('id-ctrl', '-o', 'json')).out);
-  expect(mn).toContain('A\x1b[2J');
+  const json = (await verb('id-ctrl', '-o', 'json')).out;
+  expect(json).toContain('\\u009b31mB');
+  expect(json.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  const { mn } = JSON.parse(json);
+  expect(mn).toContain('A\x1b[2J\x9b31mB');
 });
 
 it('list-ns begins with the id that is named, as nvme-cli does', async () => {

@@ -64,7 +64,7 @@ describe('the files of a report', () => {
     const page = path.join(folder, 'page.html');
     const { signal } = new AbortController();
     const written = writeReports('/proc/report.json', {}, page, document, signal);
-    await expect(written).rejects.toThrow(/^ENOENT[^\n]+$/);
+    await expect(written).rejects.toThrow(/^\S+ cannot be written: ENOENT[^\n]+$/);
     expect(readFileSync(page, 'utf8')).toContain('<!doctype html>');
   });
 

@@ -1,5 +1,7 @@
 // The lines that a run prints with `--messages`.
 
+import { toJson } from './json.js';
+
 /** The progress of the loops. */
 export interface Progress {
   readonly loops: number;
@@ -18,7 +20,7 @@ export type Message<Report> =
   | { readonly type: 'report'; readonly report: Report };
 
 export function encodeMessage<Report>(message: Message<Report>): string {
-  return `${JSON.stringify(message)}\n`;
+  return `${toJson(message)}\n`;
 }
 
 /** Reads a message; undefined for a line that a library or tool wrote in between. */

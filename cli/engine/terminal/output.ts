@@ -1,8 +1,8 @@
 // How verbs print their results: as text, or as JSON.
 
-import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { UsageError } from '../process/exit.js';
+import { toJson } from '../process/json.js';
 
 /** Rises when a field of a verb's JSON changes its meaning. */
 const SCHEMA = 1;
@@ -33,7 +33,7 @@ export function beginOutput(): void {
 /** Prints the result of a verb: as JSON with the schema number, or as text. */
 export function print(format: OutputFormat, value: object, asText: () => string): void {
   printed ||= format === 'json';
-  const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }) : harmless(asText());
+  const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }, 2) : harmless(asText());
   process.stdout.write(`${text}\n`);
 }
 
@@ -47,7 +47,7 @@ export function harmless(text: string): string {
 /** Prints one of several values that come one after the other: a line of JSON for each. */
 export function printLine(value: object): void {
   printed = true;
-  process.stdout.write(`${toJson({ schema: SCHEMA, ...value }, 0)}\n`);
+  process.stdout.write(`${toJson({ schema: SCHEMA, ...value })}\n`);
 }
 
 /** Why a verb failed, as JSON has it. */
@@ -63,16 +63,6 @@ interface PrintedError {
  */
 export function printError(error: PrintedError): void {
   if (!printed) printLine({ error });
-}
-
-/**
- * Numbers that JavaScript keeps as bigint are printed as numbers, of any size, as nvme-cli does. JSON.stringify() has no way for that
- * in every supported Node.js, so that they are marked first.
- */
-function toJson(value: object, indent = 2): string {
-  const mark = randomUUID();
-  const convert = (_key: string, field: unknown) => (typeof field === 'bigint' ? `${mark}${field}` : field);
-  return JSON.stringify(value, convert, indent).replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1');
 }
 
 export interface RawOptions extends OutputOptions {
