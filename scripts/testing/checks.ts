@@ -1,22 +1,15 @@
 // Checks that are not tests of vitest, such as linters.
 
-import { execa } from 'execa';
 import { root } from '../setup/paths.js';
 import type { Counts } from './counts.js';
 import { duration } from './duration.js';
+import { type GroupOptions, runGroup } from './process-group.js';
 
 /** A check that passes or fails as a whole. */
 export interface Check {
   name: string;
   /** Throws or rejects with a message about the problem. */
   run: (signal: AbortSignal) => Promise<void>;
-}
-
-interface CommandOptions {
-  cwd?: string;
-  env?: Record<string, string>;
-  /** Whether it gets this process's environment too. */
-  extendEnv?: boolean;
 }
 
 /** Runs all checks in order, even after a failure, with a line for each. */
@@ -50,17 +43,9 @@ export async function command(
   file: string,
   args: string[],
   signal: AbortSignal,
-  { cwd = root, env = {}, extendEnv = true }: CommandOptions = {},
+  options: GroupOptions = {},
 ): Promise<string> {
-  const result = await execa(file, args, {
-    cwd,
-    env,
-    extendEnv,
-    stdin: 'ignore',
-    all: true,
-    reject: false,
-    cancelSignal: signal,
-  });
+  const result = await runGroup(file, args, signal, { cwd: root, ...options });
   if (result.failed) {
     const how =
       result.exitCode === undefined ? result.shortMessage : `${file} ended with status ${result.exitCode}`;

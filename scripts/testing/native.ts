@@ -9,6 +9,7 @@ import { removeMovedBuild } from '../setup/moved-build.js';
 import { buildFolder, cacheRoot, root } from '../setup/paths.js';
 import { add, type Counts, judged, within } from './counts.js';
 import { checkInstructions, recordInstructions } from './instructions.js';
+import { runGroup } from './process-group.js';
 
 const require = createRequire(import.meta.url);
 
@@ -85,12 +86,7 @@ async function build(
   const jobs = ['--parallel', String(os.availableParallelism())];
   for (const [step, ...args] of [['configure'], ['build', ...jobs]] as const) {
     const [command = '', ...rest] = [...before, ...cmakeJs, step, ...args];
-    const built = await execa(command, rest, {
-      env: compilerCache,
-      all: true,
-      reject: false,
-      cancelSignal: signal,
-    });
+    const built = await runGroup(command, rest, signal, { env: compilerCache });
     if (built.failed) return { step, output: built.all };
   }
   return undefined;

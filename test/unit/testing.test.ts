@@ -1,6 +1,9 @@
 // What `npm test` is made of: no part can pass without having run.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseArguments, partNames } from '../../scripts/testing/arguments.js';
 import { command, runChecks } from '../../scripts/testing/checks.js';
 import { duration } from '../../scripts/testing/duration.js';
@@ -199,6 +202,18 @@ describe('checks', () => {
       failures: ['missing'],
       skipped: 0,
     });
+  });
+
+  it('end with all that their program has started', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-checks-'));
+    onTestFinished(() => fs.rmSync(folder, { recursive: true }));
+    const file = path.join(folder, 'started');
+    const stop = new AbortController();
+    // The program has the standard output of its own program, as a compiler has that of its build.
+    const run = command('sh', ['-c', `sleep 60 & touch ${file}; wait`], stop.signal);
+    await vi.waitUntil(() => fs.existsSync(file));
+    stop.abort();
+    await expect(run).rejects.toThrow('SIGTERM');
   });
 });
 
