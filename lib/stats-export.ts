@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -37,7 +37,8 @@ export interface StatsSnapshot extends Pick<EnvironmentStats, 'memory' | 'poller
 export interface ExportStatsOptions {
   /**
    * The path of the Unix socket. Default: in {@link statsFolder}, `spdk-nvme-PID.sock` in the main thread, and
-   * `spdk-nvme-PID-THREAD.sock` in another one; a further export at the same time also has a number, as in `spdk-nvme-PID-THREAD-2.sock`.
+   * `spdk-nvme-PID-THREAD.sock` in another one; a further export at the same time also has a number, as in `spdk-nvme-PID-THREAD-2.sock`,
+   * and so has one where a process with the same number has the name, as in another container that shares the folder.
    */
   readonly path?: string | undefined;
   /** What readers call this program. Default: the name of its main file. */
@@ -70,7 +71,7 @@ function isOfAnotherUser(folder: string): boolean {
   }
 }
 
-/** The paths that exports of this thread have now. */
+/** The paths by default that exports of this thread have now, or are about to have. */
 const taken = new Set<string>();
 
 /**
@@ -93,25 +94,17 @@ export async function exportStats(
     ? checkString(given.get('name'), 'name')
     : path.basename(process.argv[1] ?? 'node');
   let file = wanted ?? statsFolder();
-  let reserved = false;
   const server = createServer((socket) => respond(socket, exported, name));
   server.unref();
   // A reader that cannot be accepted, for lack of descriptors for example, tries again.
   server.on('error', () => {});
   const remove = () => rmSync(file, { force: true });
   try {
-    if (wanted === undefined) {
-      file = defaultPath();
-      remove(); // Left by an earlier process with the same number.
-    }
-    reserved = !taken.has(file);
-    taken.add(file);
-    server.listen(file);
-    await once(server, 'listening');
+    if (wanted === undefined) file = await listenInFolder(server, makeFolder());
+    else await listen(server, wanted);
     chmodSync(file, 0o600);
   } catch (cause) {
     server.close();
-    if (reserved) taken.delete(file);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SpdkError('ERR_SPDK_INVALID_ARG_VALUE', `The socket cannot be created at ${file} (${why})`, {
       cause,
@@ -133,7 +126,7 @@ export async function exportStats(
   return { path: file, close, [Symbol.dispose]: close };
 }
 
-function defaultPath(): string {
+function makeFolder(): string {
   const folder = statsFolder();
   try {
     // Not recursively: that never returns where there can be no folder, as in /proc.
@@ -143,13 +136,45 @@ function defaultPath(): string {
   }
   // In a folder that all users may write to, another user may have made it.
   if (statSync(folder).uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
-  const nameOf = (number: number): string => {
+  return folder;
+}
+
+/** Listens at the first name that no export has. @returns its path */
+async function listenInFolder(server: Server, folder: string): Promise<string> {
+  for (let number = 1; ; number++) {
     const thread = threadId === 0 && number === 1 ? '' : `-${threadId}`;
-    return path.join(folder, `spdk-nvme-${process.pid}${thread}${number === 1 ? '' : `-${number}`}.sock`);
-  };
-  let number = 1;
-  while (taken.has(nameOf(number))) number++;
-  return nameOf(number);
+    const name = `spdk-nvme-${process.pid}${thread}${number === 1 ? '' : `-${number}`}.sock`;
+    const file = path.join(folder, name);
+    if (taken.has(file)) continue;
+    taken.add(file);
+    try {
+      // One that was left by an earlier process with the same number; not that of a process in another container.
+      if (await isLeft(file)) rmSync(file, { force: true });
+      await listen(server, file);
+      return file;
+    } catch (error) {
+      taken.delete(file);
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+async function listen(server: Server, file: string): Promise<void> {
+  server.listen(file);
+  await once(server, 'listening');
+}
+
+/** Whether no process listens at a path, if there is something. */
+function isLeft(file: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(file);
+    const end = (left: boolean) => {
+      socket.destroy();
+      resolve(left);
+    };
+    socket.once('connect', () => end(false));
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => end(code === 'ECONNREFUSED'));
+  });
 }
 
 function environmentOf(value: unknown): Environment {

@@ -1,7 +1,7 @@
 // exportStats(): its sockets, and what it takes.
 
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { Server } from 'node:net';
+import { createServer, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -74,6 +74,27 @@ it('replaces the socket of an earlier process, and leaves a name that it could n
   using other = await exportStats(disk.env, { name: 'other' });
   expect(existsSync(other.path)).toBe(true);
   expect(await programs()).toEqual(['now', 'other']);
+});
+
+it('leaves the socket of a process in another container that has the same number', async () => {
+  const { path: file, close } = await exportStats(disk.env);
+  close();
+  let readers = 0;
+  const other = createServer((socket) => {
+    readers++;
+    socket.end();
+  });
+  await new Promise<void>((resolve) => other.listen(file, resolve));
+  const mine = await exportStats(disk.env, { name: 'mine' });
+  expect(mine.path).not.toBe(file);
+  expect(await programs()).toContain('mine');
+  mine.close();
+  const before = readers;
+  await readSnapshot(file);
+  expect(readers).toBe(before + 1);
+  await new Promise((resolve) => other.close(resolve));
+  using again = await exportStats(disk.env);
+  expect(again.path).toBe(file);
 });
 
 it('goes on after a reader that could not be accepted', async () => {
