@@ -175,13 +175,9 @@ describe.each([
       capture.proxy.accept(false);
       expect(await eventually(limits.unreachable, () => capture.proxy.times.length >= 4)).toBe(true);
       // An attempt is one connection or two: the package first checks whether the address responds.
-      const attempts = capture.proxy.times.filter(
-        (time, i) => i === 0 || time - (capture.proxy.times[i - 1] ?? 0) > delay / 2,
-      );
-      expect(attempts.length).toBeGreaterThan(1);
       // This thread may notice one of them late, but none early.
-      for (const [i, time] of attempts.entries())
-        expect(time - lost).toBeGreaterThanOrEqual(i * (delay - 100));
+      for (const [i, time] of capture.proxy.times.entries())
+        expect(time - lost).toBeGreaterThanOrEqual(Math.floor(i / 2) * (delay - 100));
       capture.proxy.accept(true);
       const [controller] = env.controllers;
       expect(await eventually(limits.reset, () => controller?.state === 'attached')).toBe(true);

@@ -5,6 +5,7 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Environment } from '../../lib/index.js';
+import { median } from '../../scripts/bench/statistics.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { ownThreads, totalSleeps } from '../support/own-threads.js';
@@ -80,11 +81,11 @@ it(`${many} idle controllers share a thread, which wakes for many at once, and s
 it('a poller that rests lets go of a controller that is detached', async () => {
   await using env = await Environment.init({ memoryMb: 256, pollers: 1 });
   const controller = await env.attach(idOf(0), { ioQueues: 1 });
-  // Each of its sleeps is twice as long as the last one.
-  await sleep(4_000);
+  // Each of its sleeps is twice as long as the last one: it is in the one that ends after ten seconds.
+  await sleep(6_000);
   await controller.detach();
   const served = () => env.stats().pollers.map(({ controllers }) => controllers);
-  await expect.poll(served, { timeout: 500 }).toEqual([0]);
+  await expect.poll(served, { timeout: 2_000 }).toEqual([0]);
 });
 
 // Without Keep Alives the control thread has no other reason to poll within a second. This is the last test: the target ends.
@@ -105,12 +106,13 @@ it('a sleeping controller notices at once what its target reports, and that it h
     await changed;
     took.push(performance.now() - begun);
   }
-  expect(Math.min(...took)).toBeLessThan(50);
-  await sleep(500);
+  // The control thread would next poll a second after the last change, and so after about 800 ms.
+  expect(median(took)).toBeLessThan(300);
+  await sleep(100);
   const failed = [first, second].map((controller) => once(controller, 'failed'));
   await target.stop('SIGKILL');
   // From the end of the target's process on, which first gives back its memory, and then closes its connections.
   const ended = performance.now();
   await Promise.all(failed);
-  expect(performance.now() - ended).toBeLessThan(250);
+  expect(performance.now() - ended).toBeLessThan(400);
 });

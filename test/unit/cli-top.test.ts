@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { statsFolders } from '../../cli/engine/target/stats-client.js';
 import { Environment, exportStats } from '../../lib/index.js';
 import { simulate } from '../../lib/testing/index.js';
@@ -93,9 +93,10 @@ it('does not read without end', async () => {
 });
 
 it('ends at once by Ctrl-C while a process does not respond', async () => {
-  const file = await listen(() => {});
+  const asked = vi.fn();
+  const file = await listen(asked);
   const ended = top(file);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled());
   const begun = performance.now();
   process.emit('SIGINT');
   expect(await ended).toMatchObject({ status: 130, stderr: '' });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { predecessors } from '../../lib/testing/life.js';
@@ -34,7 +34,7 @@ describe('a controller in memory', () => {
     await fixture.env.close();
     expect(fixture.addon.violations.list).toEqual([]);
     expect(fixture.addon.environments.flatMap(({ memory }) => memory.pinned)).toEqual([]);
-    expect(fixture.addon.scheduler.pending).toBe(0);
+    await vi.waitFor(() => expect(fixture.addon.scheduler.pending).toBe(0));
     useAddon(undefined);
   });
 

@@ -179,11 +179,13 @@ describe('protection information', () => {
 
   it('of the caller goes as it is', async () => {
     const { stored, ns } = await disk({ metadataSize: 8, protectionType: 1 });
-    const metadata = randomBytes(8);
+    // Random bytes would be right now and then, or say that nothing is to be checked.
+    const data = Buffer.alloc(512, 'data');
+    const metadata = Buffer.from('metadata');
     const protection = { by: 'caller' as const, checkGuard: false, checkReferenceTag: false };
-    await ns.write(randomBytes(512), { offset: 0, metadata, protection });
+    await ns.write(data, { offset: 0, metadata, protection });
     expect(Buffer.from(stored.metadata.subarray(0, 8))).toEqual(metadata);
-    const checked = ns.write(randomBytes(512), { offset: 0, metadata, protection: { by: 'caller' } });
+    const checked = ns.write(data, { offset: 0, metadata, protection: { by: 'caller' } });
     expect(await statusOf(checked)).toBe('ERR_SPDK_PROTECTION 82');
     expect(
       await ns.read(Buffer.alloc(512), { offset: 0, protection: { ...protection, by: 'package' } }),

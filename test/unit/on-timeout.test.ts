@@ -180,8 +180,10 @@ describe('slots of the ring', () => {
 it('a detach ends what waits for the end of an Abort', async () => {
   const { ns, controller } = await attach({ onTimeout: 'abort', keepAliveMs: 0 });
   disk.target.silent = true;
+  const respond = vi.spyOn(disk.target, 'respond');
   const writing = timed(ns.write(first, { offset: 0, timeoutMs: 20 }));
-  await pause(40);
+  // The write and the Abort.
+  await vi.waitFor(() => expect(respond).toHaveBeenCalledTimes(2));
   await controller.detach({ drainMs: 0 });
   expect((await writing).error).toMatchObject({ code: 'ERR_SPDK_TIMEOUT', outcome: 'unknown' });
 });

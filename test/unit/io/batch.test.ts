@@ -123,8 +123,8 @@ describe('a batch', () => {
     // The limit applies to the oldest outstanding command.
     reads(2);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    reads(3);
     const begun = performance.now();
+    reads(3);
     const waiting = batch.wait();
     pair.complete(1);
     expect(await waiting).toBe(1);
