@@ -22,7 +22,7 @@ const local = localTarget({
   ],
   environment: { pollers: 1 },
 });
-const opcodes = { write: 0x01, read: 0x02 } as const;
+const opcodes = { write: 0x01, read: 0x02, abort: 0x08 } as const;
 const old = Buffer.alloc(512, 'old ');
 const newer = Buffer.alloc(512, 'new ');
 /** The slow disk needs two seconds for it, and later commands wait behind it. */
@@ -32,18 +32,19 @@ const giveUpMs = 500;
 /** For the response to an Abort, which the controller has a second for. */
 const abortMs = 1_000 + limits.response;
 
-/** A path: what passes its proxy, and whether that keeps I/O commands and all that follows. */
+/** A path: what passes its proxy, and whether that keeps I/O commands and all that follows, such as Aborts. */
 interface Side {
   readonly proxy: PduProxy;
   keeps: boolean;
   readonly sent: number[];
+  aborts: number;
 }
 let sides: readonly [Side, Side];
 let subsystem: Subsystem;
 let ns: SubsystemNamespace;
 
 async function side(): Promise<Side> {
-  const state = { keeps: false, sent: [] as number[] };
+  const state = { keeps: false, sent: [] as number[], aborts: 0 };
   const hooks = () => {
     let forIo = false;
     const fromHost = (pdu: Buffer) => {
@@ -52,7 +53,7 @@ async function side(): Promise<Side> {
       else if (command && forIo) {
         state.sent.push(command.readUInt8(0));
         return state.keeps ? ('this' as const) : undefined;
-      }
+      } else if (command?.[0] === opcodes.abort) state.aborts++;
       return undefined;
     };
     return { fromHost };
@@ -202,7 +203,7 @@ it('with `abort` a write whose path is lost before the Abort has completed is no
   sides[0].keeps = true;
   const timedOut = ns.write(newer, { offset: 0, timeoutMs: giveUpMs });
   const ended = rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, timedOut);
-  await sleep(giveUpMs + 200);
+  expect(await eventually(giveUpMs + limits.response, () => sides[0].aborts > 0)).toBe(true);
   sides[0].proxy.accept(false);
   expect((await ended).outcome).toBe('unknown');
   expect(await pathsAre('reconnecting', 'up')).toBe(true);
