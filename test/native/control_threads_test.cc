@@ -89,7 +89,8 @@ TEST_F(ControlThreadsTest, ManyTasksNeedOneThread) {
   for (const Started& one : started_) {
     EXPECT_TRUE(comes_true([&] { return one.task->turns > 5; }, kLimit));
   }
-  EXPECT_LE(threads_.threads(), 2U);
+  // On a busy machine others take over from threads that have no processor, for a while.
+  EXPECT_TRUE(comes_true([&] { return threads_.threads() <= 2; }, kLimit));
 }
 
 TEST_F(ControlThreadsTest, ATurnThatDoesNotEndHoldsUpNoOther) {
@@ -103,7 +104,7 @@ TEST_F(ControlThreadsTest, ATurnThatDoesNotEndHoldsUpNoOther) {
     EXPECT_TRUE(comes_true([&] { return started_[5].task->turns > before + 2; }, kLimit));
   }
   // The watched thread and one for the others.
-  EXPECT_LE(threads_.threads(), 3U);
+  EXPECT_TRUE(comes_true([&] { return threads_.threads() <= 3; }, kLimit));
   EXPECT_NE(stuck.member->thread_id(), 0);
   stuck.task->stuck = false;
   EXPECT_TRUE(comes_true([&] { return threads_.threads() == 1; }, kLimit));

@@ -100,6 +100,8 @@ TEST(ThreadStack, NamesTheFunctionThatAThreadSleepsIn) {
   prepare_thread_stacks();
   const Stuck stuck(stuck_until_released);
   for (int i = 0; i < 3; i++) {
+    // On a busy machine it may not have gone back to sleep after it reported the last time.
+    while (!sleeps(stuck.id())) std::this_thread::yield();
     const std::string text = describe_thread(stuck.id(), 5s);
     EXPECT_NE(text.find("stuck (thread " + std::to_string(stuck.id()) + ", S"), std::string::npos) << text;
     EXPECT_NE(text.find("stuck_until_released"), std::string::npos) << text;
