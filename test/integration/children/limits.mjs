@@ -1,6 +1,6 @@
 // Limits that a process can meet. Each is reached by this process alone, if it can be, and left again.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { controlGroup, mountAt } from './control-groups.mjs';
@@ -42,16 +42,21 @@ export function memlock() {
 /** All hugepages of the machine are in use. */
 export function hugepages() {
   const folder = mountAt('hugetlbfs');
-  const file = path.join(folder, 'all');
+  const freeBytes = () => {
+    const meminfo = fs.readFileSync('/proc/meminfo', 'utf8');
+    const field = (/** @type {string} */ name) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1]);
+    return (field('HugePages_Free') - field('HugePages_Rsvd')) * field('Hugepagesize') * 1024;
+  };
   return {
     reach: () => {
-      const meminfo = fs.readFileSync('/proc/meminfo', 'utf8');
-      const field = (/** @type {string} */ name) =>
-        Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1]);
-      const bytes = field('HugePages_Free') * field('Hugepagesize') * 1024;
-      if (bytes > 0) execFileSync('fallocate', ['-l', String(bytes), file]);
+      // It fails, and has all that are left, if another process takes some meanwhile. Again if one gives some back.
+      for (let i = 0, bytes = freeBytes(); i < 10 && bytes > 0; i++, bytes = freeBytes())
+        spawnSync('fallocate', ['-l', String(bytes), path.join(folder, String(i))]);
     },
-    leave: () => fs.rmSync(file, { force: true }),
+    leave: () => {
+      for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name));
+    },
   };
 }
 
