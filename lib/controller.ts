@@ -164,8 +164,8 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   readonly #detached: ControllerServices['detached'];
   #info: ControllerInfo;
   #detaching: Promise<DetachReport> | undefined;
-  #resetting: Outcome<ResetReport> | undefined;
-  #resetBegun = false;
+  /** What calls of reset() wait for, by the number of the reset that answers them. */
+  readonly #resets = new Map<number, Outcome<ResetReport>>();
   #failingFast = false;
   #gone = false;
 
@@ -314,7 +314,6 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
    */
   async reset(options?: ResetOptions): Promise<ResetReport> {
     const { timeoutMs } = resolveResetOptions(options);
-    const { state } = this;
     const rejection = this.#resetRejection();
     if (rejection) throw rejection;
     const limits = {
@@ -325,7 +324,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     } as const;
     return traced(
       'spdk-nvme:reset',
-      () => waitFor(this.#reset(state), limits),
+      () => waitFor(this.#reset(), limits),
       () => ({ controller: this }),
     );
   }
@@ -403,8 +402,6 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   /** @internal */
   onFailed(error: Failure): void {
     this.#rejectAllIo();
-    // A reset that was requested after the failure, but before this message, has not begun yet.
-    if (this.#resetBegun) this.#endReset((reset) => reset.reject(error));
     this.events.announce(() => {
       publish('spdk-nvme:failed', { controller: this, error });
       this.#emit('failed', error);
@@ -412,11 +409,10 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
   }
 
   /** @internal */
-  onResetStep({ kind, failure, ...step }: NativeResetStep): void {
+  onResetStep({ kind, number, failure, ...step }: NativeResetStep): void {
     const reason = failure ? SpdkError.fromNative(failure) : undefined;
     switch (kind) {
       case 'begun':
-        this.#resetBegun = true;
         this.#acceptIo();
         this.events.announce(() => {
           publish('spdk-nvme:resetting', { controller: this, reason });
@@ -435,12 +431,15 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         this.#info = Object.freeze(this.#native.info());
         this.#acceptIo();
         const report = Object.freeze(step);
-        this.#endReset((reset) => reset.resolve(report));
+        this.#endResets(number, (reset) => reset.resolve(report));
         this.events.announce(() => {
           publish('spdk-nvme:reset', { controller: this, report });
           this.#emit('reset', report);
         });
+        break;
       }
+      case 'failed':
+        this.#endResets(number, (reset) => reset.reject(reason));
     }
   }
 
@@ -454,24 +453,29 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     if (this.state === 'attached' && !this.#detaching) this.reset().catch(() => {});
   }
 
-  /** The reset that calls of reset() share: the current one, or a new one. */
-  #reset(state: ControllerState): Promise<ResetReport> {
-    if (this.#resetting) return this.#resetting.promise;
+  /** The reset that calls of reset() share: the one that is under way, or a new one. What this thread has not heard of yet may be over. */
+  #reset(): Promise<ResetReport> {
+    // A subscriber to the start may have done anything.
+    const rejection = this.#resetRejection();
+    if (rejection) throw rejection;
+    let number: number;
     try {
-      if (state === 'resetting') this.#resetBegun = true;
-      else this.#native.reset();
+      number = this.#native.reset();
     } catch (error) {
       throw codedError(`Resetting ${this.#name} could not begin`, error);
     }
-    this.#resetting = new Outcome();
-    return this.#resetting.promise;
+    const reset = this.#resets.get(number) ?? new Outcome();
+    this.#resets.set(number, reset);
+    return reset.promise;
   }
 
-  #endReset(end: (reset: Outcome<ResetReport>) => void): void {
-    const reset = this.#resetting;
-    this.#resetting = undefined;
-    this.#resetBegun = false;
-    if (reset) end(reset);
+  /** Ends what the reset with this number answers. */
+  #endResets(last: number, end: (reset: Outcome<ResetReport>) => void): void {
+    for (const [number, reset] of this.#resets) {
+      if (number > last) continue;
+      this.#resets.delete(number);
+      end(reset);
+    }
   }
 
   #rejectIo(): void {
@@ -545,7 +549,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
         // Only now: if that call throws, the controller is unchanged.
         this.#detaching = call.promise;
         this.#rejectIo();
-        this.#endReset((reset) => reset.reject(detachingError()));
+        this.#endResets(Number.POSITIVE_INFINITY, (reset) => reset.reject(detachingError()));
       },
     );
     return this.#publishingErrors(promise);

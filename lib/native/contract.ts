@@ -16,7 +16,9 @@ import type {
 
 /** `ResetStep` of native/core/controller/reconnect.h. */
 export interface NativeResetStep {
-  readonly kind: 'begun' | 'attemptFailed' | 'failingFast' | 'done';
+  readonly kind: 'begun' | 'attemptFailed' | 'failingFast' | 'done' | 'failed';
+  /** The number of the reset. */
+  readonly number: number;
   readonly failure: NativeFailure | null;
   readonly attempts: number;
   readonly disconnectMs: number;
@@ -135,7 +137,11 @@ export interface NativeController {
   admin(request: NativeAdminRequest): () => void;
   abort(request: NativeAbortRequest): void;
   detach(request: NativeDetachRequest): void;
-  reset(): void;
+  /**
+   * Returns the number of the reset that answers this request with its end, if none with a greater number does. Steps of resets that have
+   * ended before may still be on their way.
+   */
+  reset(): number;
   /**
    * Fails what was published without a connection, after an event from which on JavaScript publishes nothing more: no
    * other thread looks for it soon.

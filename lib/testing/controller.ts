@@ -74,6 +74,7 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
   };
   #reporting = false;
   #resetting = false;
+  #resetsEnded = 0;
   #detaching = false;
   #finished = false;
 
@@ -164,11 +165,15 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     this.scheduler.after(0, () => this.#startDetach(request));
   }
 
-  reset(): void {
+  reset(): number {
+    const number = this.#resetsEnded + 1;
     this.scheduler.after(0, () => {
+      // Answered by the one that was under way.
+      if (this.#resetsEnded >= number) return;
       const { state } = this.life;
       if (state === 'attached' || state === 'failed') this.#startReset(null);
     });
+    return number;
   }
 
   changeKeys({ keys, timeoutMs, done }: NativeKeyChangeRequest): void {
@@ -384,8 +389,9 @@ export class MemoryController implements NativeController, RingHost, SteppedCont
     if (this.#resetting || this.#detaching || this.leaving) return;
     this.#resetting = true;
     this.#stopFailing();
-    resetSteps(this, cause, () => {
+    resetSteps(this, this.#resetsEnded + 1, cause, () => {
       this.#resetting = false;
+      this.#resetsEnded++;
     });
   }
 

@@ -15,14 +15,16 @@ const responseLimitMs = 1_000;
 /** native/core/controller/control_loop.cc: ends the connection and makes another, by the controller's reconnect policy. */
 export function resetSteps(
   controller: SteppedController,
+  number: number,
   cause: NativeFailure | null,
   done: () => void,
 ): void {
-  new Reset(controller, cause, done).begin();
+  new Reset(controller, number, cause, done).begin();
 }
 
 class Reset {
   readonly #controller: SteppedController;
+  readonly #number: number;
   readonly #cause: NativeFailure | null;
   readonly #done: () => void;
   readonly #begun = eventLoop.now();
@@ -30,8 +32,9 @@ class Reset {
   #attempts = 0;
   #cancelFastFail: (() => void) | undefined;
 
-  constructor(controller: SteppedController, cause: NativeFailure | null, done: () => void) {
+  constructor(controller: SteppedController, number: number, cause: NativeFailure | null, done: () => void) {
     this.#controller = controller;
+    this.#number = number;
     this.#cause = cause;
     this.#done = done;
   }
@@ -112,6 +115,7 @@ class Reset {
     controller.holdIo(false);
     if (!controller.enter('failed')) return;
     controller.tellFailed(failure);
+    this.#report({ kind: 'failed', failure });
     controller.failIo(10);
   }
 
@@ -126,7 +130,8 @@ class Reset {
   }
 
   #report(step: Pick<NativeResetStep, 'kind' | 'failure'> & Partial<NativeResetStep>): void {
-    const whole = { attempts: this.#attempts, disconnectMs: 0, connectMs: 0, totalMs: 0, ...step };
+    const number = this.#number;
+    const whole = { number, attempts: this.#attempts, disconnectMs: 0, connectMs: 0, totalMs: 0, ...step };
     this.#controller.post(() => this.#controller.request.resetStep(whole));
   }
 }

@@ -184,8 +184,7 @@ Napi::Value ControllerWrap::detach(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ControllerWrap::reset(const Napi::CallbackInfo& info) {
-  controller(info.Env()).reset();
-  return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), controller(info.Env()).reset());
 }
 
 Napi::Value ControllerWrap::change_keys(const Napi::CallbackInfo& info) {

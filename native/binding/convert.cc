@@ -114,8 +114,9 @@ Napi::Value to_js(Napi::Env env, const DetachReport& report) {
 
 Napi::Value to_js(Napi::Env env, const ResetStep& step) {
   Napi::Object object = Napi::Object::New(env);
-  const char* const kinds[] = {"begun", "attemptFailed", "failingFast", "done"};
+  const char* const kinds[] = {"begun", "attemptFailed", "failingFast", "done", "failed"};
   object.Set("kind", kinds[static_cast<size_t>(step.kind)]);
+  object.Set("number", step.number);
   object.Set("failure", to_js(env, step.status));
   object.Set("attempts", step.attempts);
   object.Set("disconnectMs", step.disconnect_ms);

@@ -62,7 +62,7 @@ afterEach(async () => {
 });
 
 const failure = { code: 'ERR_SPDK_CONTROLLER_FAILED', message: 'the link died' };
-const step = { attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
+const step = { number: 1, attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
 
 /** Notes the events of a controller, and of its environment about it, from now on. */
 function listen(controller: Controller, heard: string[]): void {

@@ -388,7 +388,7 @@ describe('a watch ends', () => {
     const native = fixture.addon.environments[0]?.controllers.at(-1);
     const closed = watch.close();
     const failure = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
-    const step = { attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
+    const step = { number: 1, attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
     native?.request.resetStep({ kind: 'attemptFailed', failure, ...step });
     await closed;
     expect(heard).toEqual(['+a', 'closed']);

@@ -1,10 +1,9 @@
 // Native code has connected a controller again, and this thread has not heard of it yet: nothing is being detached.
 
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, it, vi } from 'vitest';
-import type { AttachOptions, Controller, ControllerState } from '../../lib/index.js';
-import { attachDisk, closeDisk, type Disk } from './memory/disk.js';
+import { afterEach, expect, it } from 'vitest';
+import type { AttachOptions, Controller } from '../../lib/index.js';
+import { attachDisk, beBusy, closeDisk, type Disk, until } from './memory/disk.js';
 
 let disk: Disk;
 let controller: Controller;
@@ -13,21 +12,6 @@ afterEach(() => closeDisk(disk));
 async function attach(options: AttachOptions = {}): Promise<void> {
   disk = await attachDisk(options);
   ({ controller } = disk);
-}
-
-/** Keeps what native code tells this thread, as while JavaScript is busy, until the function that it returns is called. */
-function beBusy(): () => void {
-  const { channel } = disk.fixture.addon;
-  const kept: (() => void)[] = [];
-  const post = vi.spyOn(channel, 'post').mockImplementation((task) => void kept.push(task));
-  return () => {
-    post.mockRestore();
-    for (const task of kept) channel.post(task);
-  };
-}
-
-async function until(state: ControllerState): Promise<void> {
-  while (controller.state !== state) await sleep(1);
 }
 
 const failed = { code: 'ERR_SPDK_CONTROLLER_FAILED' };
@@ -48,9 +32,9 @@ it('after it has failed fast', async () => {
   target.dropLinks();
   await once(controller, 'failingFast');
   await expectFailed('not re-established within fastIoFailTimeoutMs');
-  const goOn = beBusy();
+  const goOn = beBusy(disk);
   target.rejection = undefined;
-  await until('attached');
+  await until(disk, 'attached');
   await expectFailed('only just been re-established');
   goOn();
   await once(controller, 'reset');
@@ -63,11 +47,11 @@ it('after it has failed, by a reset', async () => {
   target.dropLinks();
   await once(controller, 'failed');
   target.connectMs = 50;
-  const goOn = beBusy();
+  const goOn = beBusy(disk);
   const reset = controller.reset();
-  await until('resetting');
+  await until(disk, 'resetting');
   await expectFailed('its reset has only just begun');
-  await until('attached');
+  await until(disk, 'attached');
   await expectFailed('only just been re-established');
   goOn();
   await reset;

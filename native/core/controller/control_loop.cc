@@ -67,11 +67,15 @@ void ControlLoop::detach(DetachSettings settings, DetachCalls::Done done) {
   connector_.cancel();
 }
 
-void ControlLoop::reset() {
-  mailbox_->post([this] {
+uint32_t ControlLoop::reset() {
+  const uint32_t number = resets_ended_.load(std::memory_order_acquire) + 1;
+  mailbox_->post([this, number] {
+    // Answered by the one that was under way.
+    if (resets_ended_.load(std::memory_order_relaxed) >= number) return;
     const ControllerState now = state();
     if (now == ControllerState::attached || now == ControllerState::failed) reset_wanted_ = true;
   });
+  return number;
 }
 
 void ControlLoop::admin(AdminCommand command) {
@@ -310,8 +314,9 @@ void ControlLoop::reset_now() {
   const auto begun = Clock::now();
   bool dead = connection_ == nullptr || connection_->lost() || !cause.ok();
   if (!life_.advance(ControllerState::resetting)) return;
+  const uint32_t number = resets_ended_.load(std::memory_order_relaxed) + 1;
   events_.state_changed(ControllerState::resetting);
-  events_.reset({.kind = ResetStep::Kind::begun, .status = cause});
+  events_.reset({.kind = ResetStep::Kind::begun, .number = number, .status = cause});
   io_.set_requeue(true);
   events_.note(HistoryEvent::Kind::reset, cause.ok() ? "requested" : cause.message, cause.code);
   reconnect_.begin(begun);
@@ -332,10 +337,13 @@ void ControlLoop::reset_now() {
     if (status.ok()) {
       reconnect_.end();
       adopt(std::move(made));
+      // Before the state: who sees that, and asks for a reset, wants another one.
+      resets_ended_.store(number, std::memory_order_release);
       enter(ControllerState::attached);
       events_.namespaces_changed();
       const auto done = Clock::now();
       events_.reset({.kind = ResetStep::Kind::done,
+                     .number = number,
                      .status = Status::success(),
                      .attempts = attempts,
                      .disconnect_ms = ms_between(begun, disconnected),
@@ -345,12 +353,15 @@ void ControlLoop::reset_now() {
     }
     if (stopping()) return;
     events_.note(HistoryEvent::Kind::retry, "not connected: " + status.message, status.code);
-    events_.reset({.kind = ResetStep::Kind::attempt_failed, .status = status, .attempts = attempts});
+    events_.reset(
+        {.kind = ResetStep::Kind::attempt_failed, .number = number, .status = status, .attempts = attempts});
     const auto next = reconnect_.next_attempt(attempted, Clock::now(), status);
     if (!next) {
       reconnect_.end();
       io_.set_requeue(false);
+      resets_ended_.store(number, std::memory_order_release);
       fail(status);
+      events_.reset({.kind = ResetStep::Kind::failed, .number = number, .status = status});
       return;
     }
     wait_for_next_attempt(*next);
@@ -389,7 +400,9 @@ void ControlLoop::tend_waiting_io() {
     case Reconnect::WaitingIo::keep:
       return;
     case Reconnect::WaitingIo::begin_to_fail:
-      events_.reset({.kind = ResetStep::Kind::failing_fast, .status = {}});
+      events_.reset({.kind = ResetStep::Kind::failing_fast,
+                     .number = resets_ended_.load(std::memory_order_relaxed) + 1,
+                     .status = {}});
       [[fallthrough]];
     case Reconnect::WaitingIo::fail:
       io_.fail_pending(ENXIO);

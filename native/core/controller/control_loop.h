@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -57,7 +59,7 @@ class ControlLoop : public TurnTask {
   [[nodiscard]] bool stopping() const { return stop_.at_least(StopRequest::Level::detach); }
   [[nodiscard]] bool abandoned() const { return stop_.at_least(StopRequest::Level::abandon); }
   void detach(DetachSettings settings, DetachCalls::Done done);
-  void reset();
+  uint32_t reset();
   void admin(AdminCommand command);
   void abort(size_t queue_pair, uint32_t slot, AbortCalls::Done done);
   void change_keys(spdk::Keys keys, std::chrono::milliseconds limit, KeyChange::Done done);
@@ -122,6 +124,8 @@ class ControlLoop : public TurnTask {
   bool reset_wanted_ = false;
   /** Why the reset is wanted: what was lost, or success if a caller requested it. */
   Status reset_cause_;
+  /** How many resets have ended with a connection or without. Changed during a turn; read by any thread. */
+  std::atomic<uint32_t> resets_ended_{0};
   Reconnect reconnect_;
   /** The rings have not got the limits of ranges that have arrived. */
   bool limits_changed_ = false;

@@ -68,8 +68,11 @@ class Controller {
    */
   void detach(DetachSettings settings, DetachCalls::Done done) { loop_->detach(settings, std::move(done)); }
 
-  /** Ends the connection and makes another, if the controller is attached or failed; I/O waits for it. */
-  void reset() { loop_->reset(); }
+  /**
+   * Ends the connection and makes another, if the controller is attached or failed; I/O waits for it. One that is under way is as
+   * good. Returns the number of the reset that answers this, or a later one does: resets that have ended before do not.
+   */
+  uint32_t reset() { return loop_->reset(); }
 
   /** Commands that JavaScript published while it did not know yet that they fail are to fail now. */
   void fail_submitted() { loop_->fail_submitted(); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 #include "native/core/base/status.h"
@@ -71,12 +72,14 @@ class Reconnect {
   bool failing_fast_ = false;
 };
 
-/** One step of a reset, on request or after a loss. A reset that ends without a connection is reported as a failure instead. */
+/** One step of a reset, on request or after a loss. `done` or `failed` is the last, except where a detach ends the reset. */
 struct ResetStep {
-  enum class Kind { begun, attempt_failed, failing_fast, done };
+  enum class Kind { begun, attempt_failed, failing_fast, done, failed };
 
   Kind kind = Kind::begun;
-  /** begun: what was lost, or success if a caller requested the reset; attempt_failed: why. */
+  /** The number of the reset, from 1 on. */
+  uint32_t number = 0;
+  /** begun: what was lost, or success if a caller requested the reset; attempt_failed, failed: why. */
   Status status;
   /** Attempts so far. */
   unsigned attempts = 0;

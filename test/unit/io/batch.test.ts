@@ -245,7 +245,7 @@ describe('a batch whose controller', () => {
     pair.complete(1, 0x08);
     expect([await batch.wait(), batch.tags[0], batch.error(0)?.nvmeStatus?.sc]).toEqual([1, 1, 8]);
     fake.state = 'attached';
-    const step = { failure: null, attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
+    const step = { number: 1, failure: null, attempts: 1, disconnectMs: 0, connectMs: 0, totalMs: 0 };
     fake.controller.onResetStep({ kind: 'begun', ...step });
     fake.controller.onResetStep({ kind: 'done', ...step });
     reads(2);

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { expect, vi } from 'vitest';
-import type { AttachOptions, Controller, Namespace } from '../../../lib/index.js';
+import type { AttachOptions, Controller, ControllerState, Namespace } from '../../../lib/index.js';
 import { useAddon } from '../../../lib/native/addon.js';
 import type { MemoryNamespace } from '../../../lib/testing/namespace.js';
 import { type Fixture, makeFixture } from './fixture.js';
@@ -41,6 +41,21 @@ export const regionsOf = ({ fixture }: Disk) => fixture.addon.environments[0]?.m
 /** Waits until no operation of the controller is pending and no command outstanding. */
 export const expectIdle = ({ controller }: Disk) =>
   vi.waitFor(() => expect(controller.stats()).toMatchObject({ pending: 0, outstanding: 0 }));
+
+/** Keeps what native code tells this thread, as while JavaScript is busy, until the function that it returns is called. */
+export function beBusy({ fixture }: Disk): () => void {
+  const { channel } = fixture.addon;
+  const kept: (() => void)[] = [];
+  const post = vi.spyOn(channel, 'post').mockImplementation((task) => void kept.push(task));
+  return () => {
+    post.mockRestore();
+    for (const task of kept) channel.post(task);
+  };
+}
+
+export async function until({ controller }: Disk, state: ControllerState): Promise<void> {
+  while (controller.state !== state) await tick(1);
+}
 
 /** Closes the environment: no rule of the contract was broken, and no memory is still pinned. */
 export async function closeDisk({ fixture }: Disk): Promise<void> {
