@@ -25,7 +25,7 @@ export interface AdminCommand {
 export interface AdminOptions {
   /** The time limit of the whole call in milliseconds, 1 to 2147483647. Default 5000. */
   readonly timeoutMs?: number | undefined;
-  /** Cancels the call when it fires. If it has already fired, nothing is sent. */
+  /** Cancels the call when it fires: what has not been sent by then is not sent. Neither is it once the time is over. */
   readonly signal?: AbortSignal | undefined;
 }
 

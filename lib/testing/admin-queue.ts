@@ -50,6 +50,7 @@ export class AdminQueue {
     const data = Uint8Array.from(request.data);
     let drained = opcode === asyncEventRequest ? 0 : 1;
     this.#pending += drained;
+    let givenUp = false;
     const leave = () => {
       this.#pending -= drained;
       drained = 0;
@@ -67,7 +68,8 @@ export class AdminQueue {
     this.#scheduler.after(0, () => {
       if (!this.#waiting.delete(reject)) return;
       const way = connection();
-      if (!way) reject();
+      if (givenUp) rejectWith('ERR_SPDK_ABORTED', 'its caller has stopped waiting');
+      else if (!way) reject();
       else if (!way.has(nsid, tag))
         rejectWith('ERR_SPDK_NAMESPACE_GONE', 'its namespace is gone, or another one has its id');
       else
@@ -76,7 +78,10 @@ export class AdminQueue {
           this.#complete(request, opcode, result);
         });
     });
-    return leave;
+    return () => {
+      givenUp = true;
+      leave();
+    };
   }
 
   /** Ends the commands that have not been sent. */

@@ -59,5 +59,16 @@ TEST_F(AdminRequests, AreLeftToSpdk) {
   for (const AdminCall& call : calls) EXPECT_TRUE(call.result.status.ok());
 }
 
+TEST_F(AdminRequests, AreNotSentOnceTheyAreGivenUp) {
+  AdminCall& last = calls.back();
+  *last.given_up = true;
+  fake::target().held_opcode = -1;
+  EXPECT_TRUE(comes_true([this] { return ended(); }, kLimit));
+  EXPECT_STREQ(last.result.status.code, "ERR_SPDK_ABORTED");
+  EXPECT_FALSE(last.result.completed);
+  // The first was sent before it could be given up.
+  EXPECT_TRUE(calls.front().result.status.ok());
+}
+
 }  // namespace
 }  // namespace spdk_nvme

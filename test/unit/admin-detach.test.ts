@@ -1,4 +1,4 @@
-// Admin commands that are pending when their controller is detached.
+// Admin commands that are pending when their controller is detached, or their caller gives them up.
 
 import { expect, it } from 'vitest';
 import { codeOf } from '../integration/support/timing.js';
@@ -36,4 +36,13 @@ it('end with the code of I/O when that is over', async () => {
   await controller.detach({ drainMs: 50 });
   expect(await Promise.all([asked, read])).toEqual(['ERR_SPDK_IO_FAILED', 'ERR_SPDK_IO_FAILED']);
   disk.target.latencyMs = 0;
+});
+
+it('are not sent once they are given up', async () => {
+  const { admin } = await disk.env.attach(disk.subsystem.id);
+  const aborter = new AbortController();
+  const set = codeOf(admin.setFeature(2, 7, 0, { signal: aborter.signal }));
+  aborter.abort();
+  expect(await set).toBe('ERR_SPDK_ABORTED');
+  expect(await admin.getFeature(2)).toBe(0);
 });

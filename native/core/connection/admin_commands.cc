@@ -93,6 +93,10 @@ void AdminCommand::reject_for_detach() const {
   reject_unsent(*this, "ERR_SPDK_CONTROLLER_DETACHED", "the controller was detached");
 }
 
+void AdminCommand::reject_given_up() const {
+  reject_unsent(*this, "ERR_SPDK_ABORTED", "its caller has stopped waiting");
+}
+
 bool AdminCommands::busy() const {
   return !waiting_.empty() ||
          std::ranges::any_of(awaited_, [](const InFlight* one) { return one->command.has_caller(); });
@@ -111,6 +115,11 @@ void AdminCommands::submit(spdk_nvme_ctrlr* controller) {
   bool lacks_memory = false;
   while (!waiting_.empty()) {
     const AdminCommand& next = waiting_.front();
+    if (next.is_given_up()) {
+      next.reject_given_up();
+      waiting_.pop_front();
+      continue;
+    }
     if ((is_counted(next) && counted >= kMostOfCallers) || (lacks_memory && !next.data.empty())) {
       held.push_back(std::move(waiting_.front()));
       waiting_.pop_front();

@@ -49,8 +49,12 @@ struct AdminCommand {
   void reject_for_namespace() const;
   /** Completes it like reject(), because the controller is being detached, which has not failed. */
   void reject_for_detach() const;
+  /** Completes it like reject(), because its caller has stopped waiting: it could change something long after that. */
+  void reject_given_up() const;
+  /** Whether its caller has stopped waiting. */
+  [[nodiscard]] bool is_given_up() const { return given_up != nullptr && *given_up; }
   /** Whether a caller still waits for the result. */
-  [[nodiscard]] bool has_caller() const { return awaited && (given_up == nullptr || !*given_up); }
+  [[nodiscard]] bool has_caller() const { return awaited && !is_given_up(); }
   /** Whether it ends soon, and a caller waits for that: an Asynchronous Event Request waits for an event. */
   [[nodiscard]] bool ends_soon() const { return has_caller() && opcode != SPDK_NVME_OPC_ASYNC_EVENT_REQUEST; }
 };
@@ -65,7 +69,7 @@ class AdminCommands {
   ~AdminCommands() = default;
 
   void add(AdminCommand command) { waiting_.push_back(std::move(command)); }
-  /** Sends what waits, as far as the admin queue takes it. */
+  /** Sends what waits and is not given up, as far as the admin queue takes it. */
   void submit(spdk_nvme_ctrlr* controller);
   /** Whether commands are outstanding whose callers wait, or have not been sent. */
   [[nodiscard]] bool busy() const;
