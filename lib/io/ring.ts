@@ -157,6 +157,7 @@ export class Ring {
     const at = this.#commands + slot * commandWords;
     words[at + word.operation] = ioOpcodes.raw;
     words[at + word.namespace] = nsid;
+    words[at + word.rawCancel] = 0;
     words[at + word.region] = region;
     words[at + word.offset] = offset;
     words[at + word.length] = length;
@@ -166,11 +167,13 @@ export class Ring {
   }
 
   /**
-   * Cancels a described command: no further part of it is sent. The command still completes once, when the parts that
-   * were sent have ended. Not for raw commands, which are sent as a whole.
+   * Cancels a described command: no further part of it is sent, nor a raw one, if that has not been sent. The command still completes
+   * once, when the parts that were sent have ended.
    */
   cancel(slot: number): void {
-    Atomics.store(this.#words, this.#commands + slot * commandWords + word.cancel, 1);
+    const at = this.#commands + slot * commandWords;
+    const isRaw = this.#words[at + word.operation] === ioOpcodes.raw;
+    Atomics.store(this.#words, at + (isRaw ? word.rawCancel : word.cancel), 1);
     Atomics.add(this.#words, cancelsWord, 1);
   }
 

@@ -409,7 +409,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
       return;
     }
     for (const slot of this.#slotsOf(request)) {
-      if (!request.raw) this.ring.cancel(slot);
+      this.ring.cancel(slot);
       if (onTimeout === 'abort') this.#abort(slot, request.ending);
     }
     if (onTimeout === 'reset') this.#services.reset();

@@ -43,6 +43,7 @@ export const commandWord = {
   referenceTag: 12,
   applicationTag: 13,
   // For raw commands.
+  rawCancel: 3,
   length: 7,
   rawTag: 8,
   opcode: 9,

@@ -177,7 +177,8 @@ export class MemoryQueuePair implements NativeQueuePair {
     if (!connection) return false;
     const commandAt = this.#commandAt(slot);
     const command = readCommand(this.#words, commandAt, this.#segmentsAt(slot));
-    if (command.operation !== ioOpcodes.raw && this.#words[commandAt + commandWord.cancel] !== 0) {
+    const cancel = command.operation === ioOpcodes.raw ? commandWord.rawCancel : commandWord.cancel;
+    if (this.#words[commandAt + cancel] !== 0) {
       // A held command has been at a controller before.
       const lost = this.#held.includes(slot);
       this.#complete(slot, hostError + (lost ? errno.ECONNRESET : errno.ECANCELED), 0);

@@ -513,6 +513,27 @@ TEST_F(IoRingTest, CompletesACancelledCommandThatWaitsWithoutWaiting) {
   finish();
 }
 
+TEST_F(IoRingTest, SendsNoRawCommandThatWasCancelledBefore) {
+  connect(2);
+  controller.completions_of_poll = [](size_t) { return 0; };  // a target that hangs
+  const uint32_t first = push({.operation = RingLayout::raw});
+  push({.operation = RingLayout::raw});
+  const uint32_t third = push({.operation = RingLayout::raw});
+  poll();
+  const size_t before = sent.size();
+  js.cancel(third);
+  js.cancel(first);
+  poll();
+  const auto all = js.reap();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].slot, third);
+  EXPECT_EQ(all[0].status, host_error(ECANCELED));
+  controller.completions_of_poll = nullptr;
+  // One that the controller has ends with its status.
+  for (const auto& one : finish()) EXPECT_EQ(one.status, 0U);
+  EXPECT_EQ(sent.size(), before);
+}
+
 TEST_F(IoRingTest, SendsWhatALostConnectionHadAgainWhileItHolds) {
   ring.set_requeue(true);
   push({.operation = RingLayout::write, .blocks = 1000});

@@ -156,7 +156,6 @@ class Life {
     if (tasks_.empty()) return;
     auto at = tasks_.begin();
     std::advance(at, random_() % tasks_.size());
-    if (at->second.operation == RingLayout::raw) return;
     at->second.cancelled = true;
     js_->cancel(at->first);
   }

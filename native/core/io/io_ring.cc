@@ -332,8 +332,8 @@ void IoRing::notify() {
 }
 
 bool IoRing::is_cancelled(uint32_t index) const {
-  if (slots_[index].command.operation == raw) return false;
-  return load(commands_[static_cast<size_t>(index) * kCommandWords + kCancel]) != 0;
+  const uint32_t word = slots_[index].command.operation == raw ? kRawCancel : kCancel;
+  return load(commands_[static_cast<size_t>(index) * kCommandWords + word]) != 0;
 }
 
 void IoRing::settle_cancelled() {

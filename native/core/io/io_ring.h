@@ -44,7 +44,7 @@ namespace spdk_nvme {
  *    stores kCompletedWord again and then loads kWakeWord. All four are sequentially consistent: either JavaScript
  *    sees the completion, or it gets a message.
  * 4. Two kinds of words are exceptions to rule 1, and atomic. To cancel a command, JavaScript sets its
- *    kCancel and then changes kCancelsWord; the polling thread loads both with acquire order, so it sees the
+ *    kCancel or kRawCancel and then changes kCancelsWord; the polling thread loads both with acquire order, so it sees the
  *    former after the latter. kPendingWord is a number that other threads only report.
  * 5. Which thread polls may change. That happens under the linger lock's exclusive side or the queue set's
  *    try-lock only, which order the fields that are "the polling thread's own".

@@ -61,7 +61,7 @@ struct RingLayout {
   static constexpr uint32_t kBlockSize = 7;
   static constexpr uint32_t kFlags = 8;
   static constexpr uint32_t kSegments = 9;
-  /** Not zero: the command was cancelled. The only word that changes after the command was published. */
+  /** Not zero: the command was cancelled. This or kRawCancel is the only word that changes after the command was published. */
   static constexpr uint32_t kCancel = 10;
   /** The tag of the namespace object, see NamespaceTags. */
   static constexpr uint32_t kTag = 11;
@@ -69,7 +69,8 @@ struct RingLayout {
   static constexpr uint32_t kReferenceTag = 12;
   /** ... and the application tag with its mask. */
   static constexpr uint32_t kApplicationTag = 13;
-  // Raw commands have no blocks, no segments, and cannot be cancelled.
+  // Raw commands have no blocks and no segments.
+  static constexpr uint32_t kRawCancel = 3;
   static constexpr uint32_t kLength = 7;
   static constexpr uint32_t kRawTag = 8;
   static constexpr uint32_t kOpcode = 9;

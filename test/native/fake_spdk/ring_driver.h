@@ -78,7 +78,8 @@ class RingDriver {
   }
 
   void cancel(uint32_t slot) {
-    std::atomic_ref<uint32_t>(command(slot)[RingLayout::kCancel]).store(1);
+    const bool raw = command(slot)[RingLayout::kOperation] == RingLayout::raw;
+    std::atomic_ref<uint32_t>(command(slot)[raw ? RingLayout::kRawCancel : RingLayout::kCancel]).store(1);
     std::atomic_ref<uint32_t>(words_[RingLayout::kCancelsWord]).fetch_add(1);
   }
 
