@@ -26,8 +26,11 @@ export class StreamOperations {
 
   /** Destroys the stream when a signal fires or has already fired. */
   heed(what: string, destroy: (error: Error) => void): void {
-    for (const signal of this.#signals)
+    for (const signal of this.#signals) {
+      // The one before has fired: nothing would end what another one held on to.
+      if (this.ended) return;
       this.#ends.push(heed(signal, () => destroy(abortError(what, signal))));
+    }
   }
 
   /** Tracks an operation until it settles. */

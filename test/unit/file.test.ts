@@ -2,7 +2,7 @@
 // files: each method of a file has its tests here.
 
 import { constants } from 'node:buffer';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import fs from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -14,7 +14,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NamespaceFile, open } from '../../lib/file/index.js';
 import type { Namespace } from '../../lib/index.js';
-import { attachDisk, closeDisk, type Disk, noise, diskBytes as size, tick } from './memory/disk.js';
+import { attachDisk, closeDisk, type Disk, failure, noise, diskBytes as size, tick } from './memory/disk.js';
 
 let disk: Disk;
 let fixture: Disk['fixture'];
@@ -317,6 +317,14 @@ describe('a file', () => {
     give('y');
     await vi.waitFor(() => expect(left).toHaveBeenCalledOnce());
     expect(memory.data[1]).toBe(noise(2, 7)[1]);
+  });
+
+  it('keeps nothing of a stream whose own signal has fired before it begins', async () => {
+    const whole = new AbortController();
+    const one = await open(ns, { signal: whole.signal });
+    const stream = one.createReadStream({ signal: AbortSignal.abort(), autoClose: false });
+    expect(await failure(stream)).toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+    expect(getEventListeners(whole.signal, 'abort')).toEqual([]);
   });
 
   it('ends with its signal: each operation, also a later one, and its streams', async () => {
