@@ -195,7 +195,8 @@ class Schedule : public testing::TestWithParam<unsigned> {
         target.polls_in_vain = chance(2) ? 22 : 0;
         return;
       case 7:
-        return controller_->reset();
+        controller_->reset();
+        return;
       case 8:
         return send_admin();
       case 9:
