@@ -112,6 +112,7 @@ it.each([
   [['build', '--spdk', ''], '--spdk'],
   [['list', ...target, `--dhchap-secre=DHHC-1:01:${secret}:`], '--dhchap-secre'],
   [['get-log', ...target, '-i', '2', '-l', '511'], '--log-len'],
+  [['get-log', ...target, '-i', '2', '-l', '2G'], 'such as 4096, 4k, 1M. For'],
   [['discover', '-t', 'tcp', '-a', '192.0.2.1', '--watch', '--referrals', '1'], '--referrals'],
   [['discover', '-t', 'tcp', '-a', '192.0.2.1', '-k', '5'], '--keep-alive-tmo is for'],
   [['perf', ...target, '--workload', 'randwrite'], '--allow-writes'],

@@ -116,6 +116,14 @@ it('discover names the flags of an entry as nvme-cli does', async () => {
 it('messages of the package name the options of the command line', async () => {
   const { stderr } = await runVerb(['list', ...replacing(words, ['-s', '4421'])]);
   expect(stderr).toContain('Check --traddr and --trsvcid');
+  const noSource = new SpdkError('ERR_SPDK_UNREACHABLE', 'sourceAddress 192.0.2.9 is not usable');
+  const attach = vi.spyOn(Environment.prototype, 'attach').mockRejectedValue(noSource);
+  expect((await verb('id-ctrl')).err).toContain('ERR_SPDK_UNREACHABLE: --host-traddr 192.0.2.9 is');
+  attach.mockRestore();
+  const late = new SpdkError('ERR_SPDK_TIMEOUT', 'too late; allow more with timeoutMs');
+  const read = vi.spyOn(Admin.prototype, 'identify').mockRejectedValue(late);
+  expect((await verb('id-ctrl')).err).toContain('allow more with --timeout');
+  read.mockRestore();
   const noMemory = new SpdkError('ERR_SPDK_NO_HUGEPAGES', 'memoryMb is 4096, but 8 MiB are free');
   vi.spyOn(Environment, 'init').mockRejectedValue(noMemory);
   expect((await verb('list')).err).toMatch(/^spdk-nvme: ERR_SPDK_NO_HUGEPAGES: --memory is 4096/);
@@ -138,7 +146,7 @@ it('what a device is called does not steer the terminal', async () => {
 it('list-ns begins with the id that is named, as nvme-cli does', async () => {
   // Identify lists the ids above the one that it gets.
   const identify = vi.spyOn(Admin.prototype, 'identify').mockResolvedValue(Buffer.alloc(4096));
-  await verb('list-ns');
+  expect((await verb('list-ns')).out).toBe('');
   await verb('list-ns', '-N', '5');
   expect(identify.mock.calls.map(([cns, nsid]) => [cns, nsid])).toEqual([
     [2, 0],

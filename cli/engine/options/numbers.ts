@@ -17,6 +17,13 @@ export function integers(min: number, max: number): (text: string) => number[] {
   return (text) => text.split(',').map((part) => one(part.trim()));
 }
 
+/** Sizes as people write them, for messages. */
+const samples = [
+  [4096, '4096'],
+  [2 ** 12, '4k'],
+  [2 ** 20, '1M'],
+  [2 ** 31, '2G'],
+] as const;
 const units: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** A parser for sizes in bytes: `4096`, `4k`, `1M`, `2GiB`. Units are powers of 1024. */
@@ -25,8 +32,9 @@ export function bytes(min: number, max: number): (text: string) => number {
     const [, digits = '', unit = ''] = /^(\d+|0x[0-9a-f]+)\s*([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
     const value = digits === '' ? Number.NaN : Number(digits) * (units[unit.toLowerCase()] ?? Number.NaN);
     if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    const right = samples.filter(([sample]) => sample >= min && sample <= max).map(([, name]) => name);
     throw new InvalidArgumentError(
-      `The value must be a size in bytes from ${min} to ${max}, such as 4096, 4k, 1M or 2G.`,
+      `The value must be a size in bytes from ${min} to ${max}, such as ${right.join(', ')}.`,
     );
   };
 }

@@ -25,18 +25,21 @@ export function ownCode(error: unknown): string | undefined {
 }
 
 /** The options of the command line, by the names of the package's options that its messages contain. */
-const optionNames: Readonly<Record<string, string>> = {
-  memoryMb: '--memory',
-  traddr: '--traddr',
-  trsvcid: '--trsvcid',
-  subnqn: '--nqn',
-  hostNqn: '--hostnqn',
-  timeoutMs: '--timeout',
-};
+const optionNames: ReadonlyMap<string, string> = new Map([
+  ['memoryMb', '--memory'],
+  ['traddr', '--traddr'],
+  ['trsvcid', '--trsvcid'],
+  ['subnqn', '--nqn'],
+  ['hostNqn', '--hostnqn'],
+  ['hostId', '--hostid'],
+  ['sourceAddress', '--host-traddr'],
+  ['timeoutMs', '--timeout'],
+  ['ioQueues', '--io-queues'],
+]);
 
 /** A message of the package, in the words of the command line. */
 export function withOptionNames(text: string): string {
-  return text.replace(/`(\w+)`|\bmemoryMb\b/g, (found, name = found) => optionNames[name] ?? found);
+  return text.replace(/`(\w+)`|\b[a-z]+[A-Z]\w*\b/g, (found, name = found) => optionNames.get(name) ?? found);
 }
 
 /** An error for the user: one line, without a stack unless the error is a defect. */

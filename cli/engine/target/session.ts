@@ -100,7 +100,9 @@ export async function withEnvironment(
   if (!opened) return stop.status;
   const environment = opened.result;
   if (verbose)
-    environment.on('log', (line: LogLine) => process.stderr.write(`${line.source}: ${line.message}\n`));
+    environment.on('log', ({ source, message }: LogLine) =>
+      process.stderr.write(`${source === '' ? '' : `${source}: `}${message}\n`),
+    );
   try {
     const ended = await stop.waitFor(work(environment, stop), STOPPED_WORK_MS + STOPPED_DETACH_MS);
     return stop.status || (ended?.result ?? 0);

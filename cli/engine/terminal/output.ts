@@ -34,7 +34,8 @@ export function beginOutput(): void {
 export function print(format: OutputFormat, value: object, asText: () => string): void {
   printed ||= format === 'json';
   const text = format === 'json' ? toJson({ schema: SCHEMA, ...value }, 2) : harmless(asText());
-  process.stdout.write(`${text}\n`);
+  // An empty list has no lines.
+  if (text !== '') process.stdout.write(`${text}\n`);
 }
 
 /** Text without what steers a terminal, as the name of a device or an address in a log could; colours stay. */
