@@ -65,8 +65,9 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           setupFiles: ['test/support/faked-time.ts'],
           maxWorkers: workers,
-          // Some start Node.js, which takes seconds on a machine that is busy otherwise.
-          testTimeout: 20_000,
+          // Some start Node.js or compute for seconds, and ten times as long on a machine that is busy otherwise.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
