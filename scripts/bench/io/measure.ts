@@ -7,7 +7,8 @@ import { median, rounded } from '../statistics.js';
 import { apis, type IoApi, type IoCase, type IoResult } from './cases.js';
 import { runPerf } from './perf.js';
 
-const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+/** The program as it is shipped: `npm run bench` has built it. */
+const cli = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 /** The hugepages of the package. */
 const memoryMb = 128;
 
@@ -70,7 +71,6 @@ async function runPackage(
   transportId: string,
   seconds: number,
 ): Promise<IoResult> {
-  const tsx = import.meta.resolve('tsx');
   const args = [
     ...[
       'perf',
@@ -87,7 +87,7 @@ async function runPackage(
     // The first namespace: perf is given a controller that has one only.
     ...['--namespace-id', 1],
   ].map(String);
-  const { stdout } = await execa(process.execPath, ['--import', tsx, cli, ...args], {
+  const { stdout } = await execa(process.execPath, [cli, ...args], {
     stdin: 'ignore',
     stderr: 'inherit',
   });
