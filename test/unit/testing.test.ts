@@ -210,7 +210,7 @@ describe('checks', () => {
     const file = path.join(folder, 'started');
     const stop = new AbortController();
     // The program has the standard output of its own program, as a compiler has that of its build.
-    const run = command('sh', ['-c', `sleep 60 & touch ${file}; wait`], stop.signal);
+    const run = command('sh', ['-c', `sleep 300 & touch ${file}; wait`], stop.signal);
     await vi.waitUntil(() => fs.existsSync(file));
     stop.abort();
     await expect(run).rejects.toThrow('SIGTERM');
