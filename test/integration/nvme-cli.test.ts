@@ -154,7 +154,7 @@ describe.each(targets)('the verbs for %s', (_, place) => {
       const text = await run('nvme', ['get-feature', device, '-f', feature]);
       expect(text).toMatch(new RegExp(`value: ?0x0*${Number(value).toString(16)}\\b`, 'i'));
     }
-    const { feature, data: id } = await ours('get-feature', ...target, '-I', hostId, '-f', '0x81');
+    const { feature, data: id } = await ours('get-feature', ...target, '-f', '0x81');
     expect({ feature, id }).toEqual({ feature: 0x81, id: hostId.replaceAll('-', '') });
     const { data } = await ours('get-log', ...target, '-i', '3', '-l', '512');
     const log = await run('nvme', ['get-log', device, '-i', '3', '-l', '512', '-b']);
