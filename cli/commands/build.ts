@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { Failure } from '../engine/process/exit.js';
 import { packageRoot } from '../engine/process/package.js';
 import { StopSignal } from '../engine/process/stop.js';
@@ -14,20 +14,11 @@ export function addBuild(program: Command): void {
     .description(
       'Build the native addon with the SPDK of this machine, for package managers that run no install scripts.',
     )
-    .option(
-      '--spdk <PREFIX>',
-      'where SPDK is installed (default: SPDK_PREFIX, or what pkg-config finds)',
-      prefix,
-    )
+    .option('--spdk <PREFIX>', 'where SPDK is installed (default: SPDK_PREFIX, or what pkg-config finds)')
     .addHelpText('after', '\nExit status: 0 the addon is built and loads, 1 otherwise.')
     .action(async ({ spdk }: { spdk?: string }) => {
-      process.exitCode = await build(spdk === undefined ? {} : { SPDK_PREFIX: spdk });
+      process.exitCode = await build(spdk === undefined ? {} : { SPDK_PREFIX: path.resolve(spdk) });
     });
-}
-
-function prefix(text: string): string {
-  if (text === '') throw new InvalidArgumentError('The value must be the name of a folder.');
-  return path.resolve(text);
 }
 
 /** The time that compilers have to remove their files after a signal. */

@@ -13,12 +13,11 @@ import {
   addReferralsOption,
   addTargetOptions,
   attachOptionsOf,
-  discoverOptionsOf,
   serviceOf,
   withPortHint,
 } from '../engine/options/target-options.js';
 import { codeOf, explain, UsageError } from '../engine/process/exit.js';
-import { flatten, reportReferral } from '../engine/target/listed.js';
+import { flatten, readLog, reportReferral } from '../engine/target/listed.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { many } from '../engine/terminal/many.js';
 import {
@@ -79,11 +78,7 @@ export function addDiscover(program: Command): void {
       throw new UsageError('--keep-alive-tmo is for a connection that stays: add --watch, or omit it');
     process.exitCode = await withEnvironment(given, async (environment, stop) => {
       if (given.watch) return watch(environment, service, given, stop.signal);
-      const options = {
-        ...discoverOptionsOf(given),
-        ...{ referralDepth: given.referrals, signal: stop.signal },
-      };
-      const log = await withPortHint(given, environment.discover(service, options));
+      const log = await readLog(environment, service, given, stop.signal);
       const logs = flatten(log);
       const entries = logs.flatMap((one) => one.entries);
       const failures = logs.flatMap((one) => one.failures);

@@ -8,14 +8,8 @@ import {
   selectedOf,
   serviceOf,
 } from '../engine/options/target-options.js';
-import { explain, ownCode } from '../engine/process/exit.js';
-import {
-  addressOf,
-  type Listed,
-  lookAtListed,
-  reportEntry,
-  reportReferral,
-} from '../engine/target/listed.js';
+import { ownCode } from '../engine/process/exit.js';
+import { addressOf, type Listed, lookAtListed, reportFailures } from '../engine/target/listed.js';
 import { addSessionOptions, type SessionOptions, withEnvironment } from '../engine/target/session.js';
 import { anaText } from '../engine/terminal/ana.js';
 import { coloredState } from '../engine/terminal/color.js';
@@ -72,12 +66,10 @@ export function addListSubsystems(program: Command): void {
       });
       const Subsystems = subsystemsOf(listed);
       print(given.outputFormat, { ...host, Subsystems }, () => Subsystems.map(asText).join('\n'));
-      const failed = [...listed.failed, ...listed.faults];
-      for (const { entry, error } of failed) reportEntry(entry, explain(error));
-      for (const failure of listed.referrals) reportReferral(failure);
+      const failures = reportFailures(listed);
       const unknown = selected.filter((name) => !Subsystems.some(({ NQN }) => NQN === name));
       for (const name of unknown) process.stderr.write(`spdk-nvme: ${name} is not in the discovery log\n`);
-      return failed.length + listed.referrals.length + unknown.length > 0 ? 1 : 0;
+      return failures + unknown.length > 0 ? 1 : 0;
     });
   });
 }

@@ -19,7 +19,7 @@ import {
 } from '../engine/options/target-options.js';
 import { explain, UsageError } from '../engine/process/exit.js';
 import type { StopSignal } from '../engine/process/stop.js';
-import { lookAtListed, reportEntry, reportReferral } from '../engine/target/listed.js';
+import { lookAtListed, reportEntry, reportFailures } from '../engine/target/listed.js';
 import {
   addSessionOptions,
   detachNow,
@@ -101,21 +101,19 @@ async function lookBehind(
   given: Given,
   stop: StopSignal,
 ): Promise<Found> {
-  const { attached, failed, faults, untried, referrals } = await lookAtListed(
-    environment,
-    service,
-    given,
-    stop,
-    { wanted: () => true, onePath: true, look: (controller) => rowOf(controller.transportId, controller) },
-  );
-  for (const { entry, error } of [...failed, ...faults]) reportEntry(entry, explain(error));
-  for (const failure of referrals) reportReferral(failure);
+  const listed = await lookAtListed(environment, service, given, stop, {
+    wanted: () => true,
+    onePath: true,
+    look: (controller) => rowOf(controller.transportId, controller),
+  });
+  const { attached, failed, untried } = listed;
+  const failures = reportFailures(listed);
   const tried = new Set([...attached, ...failed].map(({ entry }) => entry.subsystemNqn));
   const missing = untried.filter(({ entry }) => !tried.has(entry.subsystemNqn));
   for (const { entry, reason } of missing) reportEntry(entry, whyUntried(entry, reason));
   return {
     rows: attached.flatMap(({ found }) => found ?? []),
-    failed: failed.length + faults.length + referrals.length + missing.length > 0,
+    failed: failures + missing.length > 0,
   };
 }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { FabricRunOptions } from '../fabric/run.js';
+import { killGroup } from '../testing/process-group.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -20,18 +21,10 @@ export async function runHere(
   // The worker ends in its own time.
   const passOn = (name: NodeJS.Signals) => void child.kill(name);
   for (const name of signals) process.on(name, passOn);
-  signal?.addEventListener('abort', () => killGroup(child.pid), { once: true });
+  signal?.addEventListener('abort', () => killGroup(child.pid, 'SIGKILL'), { once: true });
   if (stdout) child.stdout.pipe(stdout, { end: false });
   if (stderr) child.stderr.pipe(stderr, { end: false });
   const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   for (const name of signals) process.off(name, passOn);
   return code ?? 128 + (killedBy ? constants.signals[killedBy] : 0);
-}
-
-function killGroup(leader: number | undefined): void {
-  try {
-    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
-  } catch {
-    // All of it has ended.
-  }
 }

@@ -25,7 +25,7 @@ export async function runGroup(
     reject: false,
     detached: true,
   });
-  const end = () => endGroup(program.pid);
+  const end = () => killGroup(program.pid, 'SIGTERM');
   signal.addEventListener('abort', end, { once: true });
   try {
     return await program;
@@ -34,9 +34,10 @@ export async function runGroup(
   }
 }
 
-function endGroup(leader: number | undefined): void {
+/** @param leader nothing if it could not be started */
+export function killGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   try {
-    if (leader !== undefined) process.kill(-leader, 'SIGTERM');
+    if (leader !== undefined) process.kill(-leader, signal);
   } catch {
     // All of it has ended.
   }

@@ -135,9 +135,13 @@ export function targetsOrServiceOf(
 
 /** The subsystems that `--nqn` selects in a discovery log; the name of every service selects none. */
 export function selectedOf({ nqn = [] }: TargetOptions): string[] {
-  const again = nqn.find((name, index) => nqn.indexOf(name) < index);
+  const again = repeated(nqn);
   if (again !== undefined) throw new UsageError(`--nqn ${again} was given twice`);
   return nqn.filter((name) => name !== discoveryNqn);
+}
+
+function repeated(texts: readonly string[]): string | undefined {
+  return texts.find((text, index) => texts.indexOf(text) < index);
 }
 
 /** Says more of a service that is not at the port for discovery: many targets have theirs at the port of their subsystems. */
@@ -181,9 +185,8 @@ function idsOf(
 
 /** The targets, each once, which the other options must fit. */
 function fitting(ids: TransportId[], { hostTraddr, tlsKey }: TargetOptions): TransportId[] {
-  const texts = ids.map(formatTransportId);
-  const again = texts.find((text, index) => texts.indexOf(text) < index);
-  if (again) throw new UsageError(`The target ${again} was given twice`);
+  const again = repeated(ids.map(formatTransportId));
+  if (again !== undefined) throw new UsageError(`The target ${again} was given twice`);
   if (tlsKey !== undefined && ids.some(({ trtype }) => trtype !== 'TCP'))
     throw new UsageError('--tls-key needs the transport TCP');
   const other = hostTraddr && ids.find(({ traddr }) => isIP(traddr) !== isIP(hostTraddr));

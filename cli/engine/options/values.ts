@@ -16,13 +16,14 @@ export function checkValues(command: Command): void {
     if (!(option.required || option.optional)) continue;
     const original = originalOf(option);
     const name = original.attributeName();
-    const names = command.options.filter((one) => originalOf(one) === original).map(({ long }) => long);
     // Before Commander's own listener, which notes where the value is from.
     events.prependListener(`option:${option.name()}`, (value: string | null) => {
       // Parsers reject it in their own words.
       if (value === '' && !option.parseArg) command.error(`error: ${option.long} is empty`);
       const again = !option.variadic && !repeatable.has(name) && command.getOptionValueSource(name) === 'cli';
-      if (again) command.error(`error: ${names.join(' or ')} was given twice`);
+      if (!again) return;
+      const names = command.options.filter((one) => originalOf(one) === original).map(({ long }) => long);
+      command.error(`error: ${names.join(' or ')} was given twice`);
     });
   }
 }

@@ -51,22 +51,30 @@ export interface Listing<Found> {
   readonly look: (controller: Controller, entry: DiscoveryEntry) => Promise<Found> | Found;
 }
 
+/** The target, and how deep its referrals are followed. */
+export type LogOptions = TargetOptions & { readonly referrals: number };
+
+/** Reads the log of a service, and those that it refers to. */
+export function readLog(
+  environment: Environment,
+  service: TransportId,
+  given: LogOptions,
+  signal: AbortSignal,
+): Promise<DiscoveryLog> {
+  const options = { ...discoverOptionsOf(given), referralDepth: given.referrals, signal };
+  return withPortHint(given, environment.discover(service, options));
+}
+
 /** Reads the log of a service, attaches the controllers in it, looks at each, and detaches it. */
 export async function lookAtListed<Found>(
   environment: Environment,
   service: TransportId,
-  given: TargetOptions & { readonly referrals: number },
+  given: LogOptions,
   stop: StopSignal,
   { wanted, onePath, look }: Listing<Found>,
 ): Promise<Listed<Found>> {
   const { signal } = stop;
-  const log = await withPortHint(
-    given,
-    environment.discover(service, {
-      ...discoverOptionsOf(given),
-      ...{ referralDepth: given.referrals, signal },
-    }),
-  );
+  const log = await readLog(environment, service, given, signal);
   const attached: { entry: DiscoveryEntry; found: Found | undefined }[] = [];
   const failed: Failed[] = [];
   const faults: Failed[] = [];
@@ -127,6 +135,13 @@ export function addressOf({ address, service }: DiscoveryEntry): string {
 /** Says what is wrong with an entry of a log; its text comes from the target. */
 export function reportEntry(entry: DiscoveryEntry, why: string): void {
   process.stderr.write(harmless(`spdk-nvme: ${entry.subsystemNqn} at ${addressOf(entry)}: ${why}\n`));
+}
+
+/** Says what failed. @returns how much that is */
+export function reportFailures({ failed, faults, referrals }: Listed<unknown>): number {
+  for (const { entry, error } of [...failed, ...faults]) reportEntry(entry, explain(error));
+  for (const failure of referrals) reportReferral(failure);
+  return failed.length + faults.length + referrals.length;
 }
 
 export function reportReferral({ transportId, error }: DiscoveryFailure): void {
