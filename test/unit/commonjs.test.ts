@@ -51,3 +51,12 @@ it('what is required works: errors of one kind, codes and all', () => {
     stderr: '',
   });
 });
+
+it('classes have the names that they are exported by, in stacks and in what is printed', () => {
+  const { status, stdout, stderr } = run(`
+    const modules = ['spdk-nvme', 'spdk-nvme/file', 'spdk-nvme/testing'].flatMap((name) => Object.entries(require(name)));
+    const functions = modules.filter(([, value]) => typeof value === 'function');
+    console.log(JSON.stringify(functions.filter(([name, value]) => value.name !== name).map(([, value]) => value.name)));
+    console.log(functions.length > 20);`);
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '[]\ntrue\n', stderr: '' });
+});
