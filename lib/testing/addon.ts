@@ -80,10 +80,6 @@ export class MemoryAddon implements NativeAddon {
 
   #find(text: string) {
     const id = parseTransportId(text);
-    const target = this.#targets.find(
-      ({ traddr, trsvcid }) => traddr === id.traddr && trsvcid === id.trsvcid,
-    );
-    const subsystem = target?.subsystems.get(id.subnqn ?? '');
-    return target && subsystem ? { target, subsystem } : undefined;
+    return this.#targets.find(({ traddr, trsvcid }) => traddr === id.traddr && trsvcid === id.trsvcid);
   }
 }

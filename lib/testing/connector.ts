@@ -3,6 +3,7 @@
 import type { NativeFailure } from '../errors/spdk-error.js';
 import type { NativeAttachRequest } from '../native/contract.js';
 import { discoveryNqn } from '../options/nqn.js';
+import { parseTransportId } from '../options/transport-id.js';
 import { hostKeys, keyFailure, type MemoryKeys } from './keys.js';
 import type { ControllerServices } from './services.js';
 import type { MemorySubsystem } from './subsystem.js';
@@ -33,8 +34,8 @@ export class Connector {
       stopWaiting();
       done(failure, subsystem);
     };
-    const found = this.#services.findTarget(this.#request.transportId);
-    if (!found) {
+    const target = this.#services.findTarget(this.#request.transportId);
+    if (!target) {
       const failure = {
         code: 'ERR_SPDK_UNREACHABLE',
         message: "there is no response from the controller's address",
@@ -46,7 +47,6 @@ export class Connector {
       };
       return;
     }
-    const { target, subsystem } = found;
     const limit = scheduler.after(this.#request.timeoutMs + graceMs, () => end(tooSlow));
     let step = scheduler.after(target.connectMs, () => {
       if (target.silent) {
@@ -61,14 +61,22 @@ export class Connector {
       step();
     };
     const arrive = () => {
-      const discovers = subsystem.nqn === discoveryNqn;
-      const keyless = keyFailure(this.keys, subsystem.keys);
-      if (target.rejection) end(target.rejection);
-      else if (keyless) end(keyless);
-      else if (discovers !== this.#request.discovery) end(discovers ? notForIo : notForDiscovery);
+      const subsystem = target.subsystems.get(parseTransportId(this.#request.transportId).subnqn ?? '');
+      const refusal = target.rejection ?? this.#refusal(subsystem);
+      if (refusal) end(refusal);
       else end(null, subsystem);
     };
     this.#cancel = () => scheduler.after(0, () => end(tooSlow));
+  }
+
+  /** Why a subsystem does not take the connection. */
+  #refusal(subsystem: MemorySubsystem | undefined): NativeFailure | null {
+    if (!subsystem) return unknownSubsystem;
+    const discovers = subsystem.nqn === discoveryNqn;
+    const wrongKind = discovers ? notForIo : notForDiscovery;
+    return (
+      keyFailure(this.keys, subsystem.keys) ?? (discovers === this.#request.discovery ? null : wrongKind)
+    );
   }
 
   /** Ends a connect that is under way. */
@@ -79,6 +87,14 @@ export class Connector {
   }
 }
 
+/** Connect Invalid Parameters, which SPDK's and Linux's targets answer to a name that they do not have. */
+const unknownSubsystem: NativeFailure = {
+  code: 'ERR_SPDK_CONNECT_REJECTED',
+  message: 'the target rejected the connection, and would do so again (Do Not Retry)',
+  sct: 1,
+  sc: 0x82,
+  dnr: true,
+};
 const notForIo: NativeFailure = {
   code: 'ERR_SPDK_NOT_IO_CONTROLLER',
   message: 'this is a discovery controller, which has no I/O queues and no namespaces',

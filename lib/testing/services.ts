@@ -9,7 +9,6 @@ import type { JsChannel } from './js-channel.js';
 import type { MemoryQueuePair } from './queue-pair.js';
 import type { MemoryRegions } from './regions.js';
 import type { Scheduler } from './scheduler.js';
-import type { MemorySubsystem } from './subsystem.js';
 import type { MemoryTarget } from './target.js';
 import type { Violations } from './violations.js';
 
@@ -20,7 +19,7 @@ export interface ControllerServices {
   readonly channel: JsChannel;
   readonly violations: Violations;
   readonly pollers: number;
-  findTarget(transportId: string): { target: MemoryTarget; subsystem: MemorySubsystem } | undefined;
+  findTarget(transportId: string): MemoryTarget | undefined;
 }
 
 /** A controller, as the steps of its reset and its detach see it. */

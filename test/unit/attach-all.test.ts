@@ -77,7 +77,7 @@ describe('env.attachAll', () => {
   it('goes on past what cannot be attached', async () => {
     fixture.target.removeSubsystem('nqn.2026-01.io.spdk:b');
     const report = await fixture.env.attachAll(service);
-    expect(inShort(report)).toMatchObject({ attached: ['a', 'c'], failed: ['b ERR_SPDK_UNREACHABLE'] });
+    expect(inShort(report)).toMatchObject({ attached: ['a', 'c'], failed: ['b ERR_SPDK_CONNECT_REJECTED'] });
   });
 
   it('says why it leaves entries out', async () => {
@@ -164,7 +164,7 @@ describe('env.attachAll', () => {
 
   it('is rejected when the log cannot be read', async () => {
     fixture.target.removeSubsystem(discovery.nqn);
-    await expect(fixture.env.attachAll(service)).rejects.toMatchObject({ code: 'ERR_SPDK_UNREACHABLE' });
+    await expect(fixture.env.attachAll(service)).rejects.toMatchObject({ code: 'ERR_SPDK_CONNECT_REJECTED' });
   });
 });
 

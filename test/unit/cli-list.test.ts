@@ -171,7 +171,7 @@ it('list and list-subsys follow referrals as far as they are asked to', async ()
 });
 
 it('list says that the port is that of discovery when nobody listens there', async () => {
-  target.removeSubsystem(well);
+  target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing responds' };
   const { status, stderr, error } = await list('-t', 'tcp', '-a', '127.0.0.9');
   expect({ status, stderr }).toEqual({
     status: 1,

@@ -104,6 +104,23 @@ describe('a controller in memory', () => {
     });
   });
 
+  it('is rejected by a target that lacks its subsystem, as by real targets, also when it reconnects', async () => {
+    const rejected = {
+      code: 'ERR_SPDK_CONNECT_REJECTED',
+      nvmeStatus: { sct: 1, sc: 0x82, name: 'Connect Invalid Parameters', dnr: true },
+    };
+    const [controller] = await disk({
+      ctrlrLossTimeoutMs: 5_000,
+      reconnectDelayMs: 10,
+      stopOnRejection: true,
+    });
+    await expect(fixture.attach('b')).rejects.toMatchObject(rejected);
+    fixture.target.removeSubsystem(controller.transportId.subnqn ?? '');
+    const failed = new Promise((resolve) => controller.once('failed', resolve));
+    fixture.target.dropLinks();
+    expect(await failed).toMatchObject(rejected);
+  });
+
   it('keeps I/O over a reset, and ends it when it fails for good', async () => {
     const [controller, ns] = await disk({ ctrlrLossTimeoutMs: 300, reconnectDelayMs: 50 });
     fixture.target.latencyMs = 20;
