@@ -365,6 +365,8 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
     this.#kept = [];
     this.#forget();
     this.#hooks.closed();
+    // What has completed already is not called for any more.
+    this.#queue.reap();
   }
 
   /** Like `close({ discard: true })`, so that an error in the middle of a batch does not lock its queue pair. */
@@ -389,7 +391,11 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
 
   /** @internal Called when commands may have completed. True if a call of `wait()` got some. */
   wake(): boolean {
-    if (this.#waiters.length === 0) return false;
+    if (this.#waiters.length === 0) {
+      if (this.#state === 'open' && this.#sent > 0 && this.#queue.ring.unreaped === this.#sent)
+        this.#queue.rest();
+      return false;
+    }
     if (this.#arrays === 'unread') {
       this.#wakeLater();
       return false;

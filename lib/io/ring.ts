@@ -240,11 +240,21 @@ export class Ring {
     Atomics.store(this.#words, wakeWord, 0);
   }
 
+  /** Completions that {@link reap} has not passed on. */
+  get unreaped(): number {
+    return (this.#completed() - this.#reaped) | 0;
+  }
+
+  #completed(): number {
+    const words = this.#words;
+    // Where this thread has completed what is there, an atomic load would cost more than the rest.
+    return this.#alone ? (words[completedWord] as number) : Atomics.load(words, completedWord);
+  }
+
   /** Passes completions to the sink. Returns their number. */
   reap(sink: CompletionSink): number {
     const words = this.#words;
-    // Where this thread has completed what is there, an atomic load would cost more than the rest.
-    const tail = this.#alone ? (words[completedWord] as number) : Atomics.load(words, completedWord);
+    const tail = this.#completed();
     let count = 0;
     // By the current state: a sink that calls this again may have reaped more.
     while (((tail - this.#reaped) | 0) > 0) {

@@ -76,6 +76,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   readonly #chunks: (BounceChunk | undefined)[];
   readonly #waiting = new WaitQueue();
   #pending = 0;
+  #busy = false;
   #publishing = false;
   #ended = false;
 
@@ -118,10 +119,20 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
 
   /** Changes the number of pending operations; a batch counts its own here, too. */
   count(change: number): void {
-    const before = this.#pending;
     this.#pending += change;
     this.ring.pending = this.#pending;
-    if ((before === 0) !== (this.#pending === 0)) this.#services.busy(this.#pending > 0);
+    this.#setBusy(this.#pending > 0);
+  }
+
+  /** Everything pending has completed, and the batch has yet to ask for it: nothing is polled for, nor the process kept alive. */
+  rest(): void {
+    this.#setBusy(false);
+  }
+
+  #setBusy(busy: boolean): void {
+    if (busy === this.#busy) return;
+    this.#busy = busy;
+    this.#services.busy(busy);
   }
 
   /**

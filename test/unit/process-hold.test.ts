@@ -1,5 +1,7 @@
 // The process stays alive while something is pending, also where timers are a test runner's.
 
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it, vi } from 'vitest';
 
 afterEach(() => {
@@ -31,3 +33,42 @@ it('is held as long as one holder holds it, by one timer of its own', async () =
   expect(begun).toHaveBeenCalledTimes(1);
   clearInterval(timer);
 });
+
+it.each(['adaptive', 'threads', 'inline'])(
+  'ends with completions that its batch never asks for: %s',
+  (polling) => {
+    const script = `
+    import { Environment } from 'spdk-nvme';
+    import { simulate } from 'spdk-nvme/testing';
+    const target = simulate().addTarget();
+    target.latencyMs = 30;
+    const subsystem = target.addSubsystem('nqn.2026-01.com.example:disk');
+    const disk = subsystem.addNamespace(1);
+    const env = await Environment.init();
+    const controller = await env.attach(subsystem.id, { polling: '${polling}' });
+    const batch = controller.queuePairs[0].openBatch();
+    const send = (tag) => {
+      batch.write(controller.namespaces[0], env.allocate(512).fill(tag), 0, tag * 512, 512, tag);
+      batch.submit();
+    };
+    send(1);
+    send(2);
+    // Once nothing is pending: the commands that follow are.
+    process.once('beforeExit', () => {
+      const first = batch.reap();
+      send(3);
+      process.once('beforeExit', () => console.log(first, disk.data[3 * 512], batch.reap()));
+    });`;
+    const { status, signal, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--no-warnings', '--input-type=module', '-e', script],
+      { cwd: fileURLToPath(new URL('../..', import.meta.url)), encoding: 'utf8', timeout: 20_000 },
+    );
+    expect({ status, signal, stdout, stderr }).toEqual({
+      status: 0,
+      signal: null,
+      stdout: '2 3 1\n',
+      stderr: '',
+    });
+  },
+);

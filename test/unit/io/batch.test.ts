@@ -176,6 +176,18 @@ describe('closing a batch with commands in it', () => {
     queuePair?.openBatch().close();
   });
 
+  it('that have completed frees their places and memory at once', () => {
+    const { memory, pair, batch, buffer, queuePair, reads } = setUp();
+    reads(1, 2, 3);
+    pair.complete(2);
+    pair.completeUnheard(1);
+    expect(batch.outstanding).toBe(3);
+    batch.close({ discard: true });
+    buffer.release();
+    expect([memory.pinned, queuePair?.pending, buffer.length]).toEqual([0, 0, 0]);
+    queuePair?.openBatch().close();
+  });
+
   it('by an exception leaves the queue pair usable, and the exception as it is', async () => {
     const { ns, pair, batch, queuePair, reads } = setUp();
     const wrong = new Error('of the program');
