@@ -20,7 +20,10 @@ const parts: Readonly<Record<PartName, Part>> = {
     title: 'Unit tests',
     run: (folder, signal) => runOnHost(['unit', 'source'], folder, signal, { node: nodeOfThisMajor() }),
   },
-  tcp: { title: 'I/O tests over TCP', run: (folder, signal) => runOnHost(['tcp'], folder, signal) },
+  tcp: {
+    title: 'I/O tests over TCP',
+    run: (folder, signal) => runOnHost(['tcp'], folder, signal, { node: nodeOfThisMajor() }),
+  },
   // After the tests over TCP, which leave enough time to compile it; before the integration tests, which use a part of it.
   native: { title: 'C++ tests', prepare: prepareNativeTests, run: runNativeTests },
   'node-releases': { title: 'Node.js releases', run: runOnNodeReleases },

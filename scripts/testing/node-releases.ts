@@ -8,6 +8,13 @@ import { type RunOptions, runOnHost } from './vitest.js';
 
 const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test.ts`);
 
+/** The same on every Node.js: tests of the checkout's own tools, and of a page in a browser. */
+const SAME_EVERYWHERE = ['bench-*', 'fabric-*', 'html-report', 'setup', 'soak', 'testing', 'written'].map(
+  (name) => `test/unit/${name}.test.ts`,
+);
+/** How many random orders of events each model test tries: far more on one release, since they find faults of this package. */
+const MODEL_RUNS = '60';
+
 /** The oldest release that package.json names of the major version that runs this. */
 export function nodeOfThisMajor(): string {
   const major = majorOf(process.versions.node);
@@ -19,8 +26,8 @@ const majorOf = (version: string) => version.split('.')[0];
 
 /**
  * What depends on Node.js, on the oldest release of each major version that package.json names: the unit tests, which load the
- * addon, and the TCP tests that attach, read and write, and reset. The part of the unit tests has run those of the major version
- * of this Node.js ({@link nodeOfThisMajor}).
+ * addon, and the TCP tests that attach, read and write, and reset. The parts of the unit tests and of those over TCP have run on
+ * the major version of this Node.js ({@link nodeOfThisMajor}).
  */
 export async function runOnNodeReleases(folder: string, signal: AbortSignal): Promise<Counts> {
   const run = async (version: string, project: 'unit' | 'tcp', options: RunOptions): Promise<Counts> => {
@@ -28,12 +35,17 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
     const counts = await runOnHost([project], path.join(folder, version), signal, { node, ...options });
     return within(`Node.js ${version}`, ran(counts));
   };
-  const versions = recipe.releases.map(({ version }) => version);
-  const others = versions.filter((version) => nodeProgram(version) !== nodeOfThisMajor());
+  const others = recipe.releases
+    .map(({ version }) => version)
+    .filter((version) => nodeProgram(version) !== nodeOfThisMajor());
   // At the same time, since they wait for half of it, and have no target that spins on a processor.
   console.log(`\nNode.js ${others.join(' and ')}: unit`);
-  const all = await Promise.all(others.map((version) => run(version, 'unit', { late: true })));
-  for (const version of versions) {
+  const all = await Promise.all(
+    others.map((version) =>
+      run(version, 'unit', { late: true, except: SAME_EVERYWHERE, env: { MODEL_RUNS } }),
+    ),
+  );
+  for (const version of others) {
     if (signal.aborted) break;
     console.log(`\nNode.js ${version}: tcp`);
     all.push(await run(version, 'tcp', { files: TCP_FILES }));

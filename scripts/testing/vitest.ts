@@ -15,6 +15,10 @@ export interface RunOptions {
   node?: string;
   /** The test files to run; without them all are run. */
   files?: readonly string[];
+  /** Patterns of test files that are not run. */
+  except?: readonly string[];
+  /** Added to this process's environment. */
+  env?: Readonly<Record<string, string>>;
   /** Prints the output at the end of the run: for runs beside each other. */
   late?: boolean;
 }
@@ -27,12 +31,14 @@ export async function runOnHost(
   projects: readonly ('unit' | 'source' | 'tcp' | 'fabric')[],
   folder: string,
   signal: AbortSignal,
-  { node = process.execPath, files = [], late = false }: RunOptions = {},
+  { node = process.execPath, files = [], except = [], env = {}, late = false }: RunOptions = {},
 ): Promise<Counts> {
   const report = path.join(folder, `${projects.join('-')}.json`);
   const [, ...args] = command(projects, report);
-  const { exitCode, all } = await execa(node, [...args, ...files], {
+  const left = except.map((pattern) => `--exclude=${pattern}`);
+  const { exitCode, all } = await execa(node, [...args, ...left, ...files], {
     cwd: root,
+    env,
     ...(late ? { stdin: 'ignore', all: true } : { stdio: 'inherit' }),
     reject: false,
     cancelSignal: signal,
