@@ -27,7 +27,7 @@ export const nativeChecks: Check[] = [
     run: async (signal) => {
       await configure(signal);
       const units = sources(/\.cc$/);
-      // run-clang-tidy ignores files without a command, and reports success for no file.
+      // clang-tidy makes up a command for a file without one, and success is none where there is no file.
       const known = new Map(compiled().map((one) => [path.resolve(one.directory, one.file), one]));
       const unknown = units.filter((file) => !known.has(file));
       if (units.length === 0 || unknown.length > 0) {
@@ -35,20 +35,30 @@ export const nativeChecks: Check[] = [
           `build/native-lint/compile_commands.json lacks: ${unknown.join(', ') || 'everything'}`,
         );
       }
-      const cache = await TidyCache.open(signal);
-      const changed = new Map<string, string>();
-      for (const file of units) {
-        const key = await cache.keyOf(known.get(file) as CompileCommand, signal);
-        if (!cache.has(key)) changed.set(file, key);
-      }
-      if (changed.size === 0) return;
-      const jobs = String(os.availableParallelism());
-      const patterns = [...changed.keys()].map((file) => `^${file.replaceAll(/[.+]/g, '\\$&')}$`);
-      await command('run-clang-tidy', ['-quiet', '-j', jobs, '-p', build, ...patterns], signal);
-      for (const key of changed.values()) cache.add(key);
+      await tidy(new Map(units.map((file) => [file, known.get(file) as CompileCommand])), signal);
     },
   },
 ];
+
+/** Runs clang-tidy on files, with their commands. Each is remembered as soon as nothing was found in it: a run that is ended loses no work. */
+async function tidy(units: ReadonlyMap<string, CompileCommand>, signal: AbortSignal): Promise<void> {
+  const cache = await TidyCache.open(signal);
+  const left = [...units];
+  const findings: string[] = [];
+  const work = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [file, compile] = next;
+      const key = await cache.keyOf(compile, signal);
+      if (cache.has(key)) continue;
+      await command('clang-tidy', ['-quiet', '-p', build, file], signal).then(
+        () => cache.add(key),
+        (error: Error) => findings.push(error.message),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, work));
+  if (findings.length > 0) throw new Error(findings.join('\n'));
+}
 
 /** Writes compile_commands.json; needs no build. */
 async function configure(signal: AbortSignal): Promise<void> {
