@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import nodeHeaders from '../node-headers.cjs';
 import spdkFlags from '../spdk-flags.cjs';
+import { cachedCompiler } from './compiler-cache.js';
 import { buildFolder, root } from './paths.js';
 import { newLog, run } from './processes.js';
 import { clearStamp, fingerprint, readStamp, writeStamp } from './stamp.js';
@@ -60,6 +61,7 @@ async function build(
   const nodeGyp = (...args: string[]) =>
     run(process.execPath, [require.resolve('node-gyp/bin/node-gyp.js'), ...args], {
       cwd: root,
+      env: cachedCompiler(root),
       log: LOG,
       onLine: progress,
     });

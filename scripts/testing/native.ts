@@ -5,8 +5,9 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
+import { compilerCache } from '../setup/compiler-cache.js';
 import { removeMovedBuild } from '../setup/moved-build.js';
-import { buildFolder, cacheRoot, root } from '../setup/paths.js';
+import { buildFolder, root } from '../setup/paths.js';
 import { add, type Counts, judged, within } from './counts.js';
 import { checkInstructions, recordInstructions } from './instructions.js';
 import { runGroup } from './process-group.js';
@@ -19,13 +20,6 @@ const BUILDS = [
   { name: 'native-thread', sanitize: 'thread' },
   { name: 'native-address', sanitize: 'address,undefined' },
 ];
-
-/** Settings of ccache, by which another checkout finds the same files although it is elsewhere. */
-const compilerCache = {
-  CCACHE_DIR: path.join(cacheRoot, 'ccache'),
-  CCACHE_BASEDIR: root,
-  CCACHE_NOHASHDIR: '1',
-};
 
 /** Builds test/native with the processor time that others leave. What fails to build is reported by {@link runNativeTests}. */
 export async function prepareNativeTests(signal: AbortSignal): Promise<void> {
@@ -86,7 +80,7 @@ async function build(
   const jobs = ['--parallel', String(os.availableParallelism())];
   for (const [step, ...args] of [['configure'], ['build', ...jobs]] as const) {
     const [command = '', ...rest] = [...before, ...cmakeJs, step, ...args];
-    const built = await runGroup(command, rest, signal, { env: compilerCache });
+    const built = await runGroup(command, rest, signal, { env: compilerCache(root) });
     if (built.failed) return { step, output: built.all };
   }
   return undefined;

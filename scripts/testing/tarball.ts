@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { cachedCompiler } from '../setup/compiler-cache.js';
 import { root } from '../setup/paths.js';
 import { type Check, command, runChecks } from './checks.js';
 import type { Counts } from './counts.js';
@@ -69,7 +70,8 @@ async function packInto(folder: string, signal: AbortSignal): Promise<string> {
 
 /** Installs the package in an empty project, and uses it there in every way. */
 function projectChecks(project: string, packed: () => string, signal: AbortSignal): Check[] {
-  const run = (file: string, ...args: string[]) => command(file, args, signal, { cwd: project, env: ENV });
+  const env = { ...ENV, ...cachedCompiler(path.dirname(project)) };
+  const run = (file: string, ...args: string[]) => command(file, args, signal, { cwd: project, env });
   const prints = async (wanted: RegExp, file: string, ...args: string[]) => {
     const printed = await run(file, ...args);
     if (!wanted.test(printed)) throw new Error(`It printed: ${printed}`);
