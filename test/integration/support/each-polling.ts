@@ -1,0 +1,16 @@
+export const pollings = ['threads', 'inline', 'adaptive'] as const;
+export type Polling = (typeof pollings)[number];
+
+/**
+ * Runs a test for each way of polling, all at the same time: for tests that wait most of their time. An error says for which of them
+ * it failed. `i` counts them.
+ */
+export async function eachPolling(act: (polling: Polling, i: number) => Promise<void>): Promise<void> {
+  const acts = pollings.map((polling, i) =>
+    act(polling, i).catch((error: Error) => {
+      error.message = `polled by ${polling}: ${error.message}`;
+      throw error;
+    }),
+  );
+  await Promise.all(acts);
+}
