@@ -4,13 +4,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AttachOptions, Controller, Namespace, QueuePair } from '../../lib/index.js';
+import { eachPolling, pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, rejection, within } from '../integration/support/timing.js';
 import { localTarget } from './local-target.js';
 import { commandIn } from './pdu.js';
 import { PduProxy } from './proxy.js';
 
-const slow = 'nqn.2026-11.dev.spdk-nvme:slow';
+/** A disk for each way of polling: it carries out one command after the other. */
+const slow = pollings.map((polling) => `nqn.2026-11.dev.spdk-nvme:slow-${polling}`);
+const [oneSlow = ''] = slow;
 const fast = 'nqn.2026-11.dev.spdk-nvme:fast';
 const giveUpMs = 500;
 const bytes = 4096;
@@ -29,7 +32,7 @@ const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
 const local = localTarget({
   port: '4472',
   subsystems: [
-    { nqn: slow, serial: 'SLOW', disk: { ...disk, maxMbPerSecond: 1 } },
+    ...slow.map((nqn, i) => ({ nqn, serial: `SLOW${i}`, disk: { ...disk, maxMbPerSecond: 1 } })),
     { nqn: fast, serial: 'FAST', disk },
   ],
   environment: { pollers: 1 },
@@ -58,47 +61,50 @@ async function beginToFill(ns: Namespace, queuePair?: QueuePair): Promise<{ fill
 
 const read = (ns: Namespace) => ns.read(Buffer.alloc(bytes), { offset: 0 });
 
-describe.each(['threads', 'inline', 'adaptive'] as const)('with polling %s', (polling) => {
-  it('a write that timed out is carried out later by default', async () => {
-    const { ns } = await attach(slow, { polling });
-    await ns.write(newer, { offset: 0 });
-    const { filling } = await beginToFill(ns);
-    await rejection('ERR_SPDK_TIMEOUT', limits.response, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
-    await within(maxMs, filling);
-    expect((await read(ns)).equals(old)).toBe(true);
-  });
+describe('however it is polled', () => {
+  it('a write that timed out is carried out later by default', () =>
+    eachPolling(async (polling, i) => {
+      const { ns } = await attach(slow[i] as string, { polling });
+      await ns.write(newer, { offset: 0 });
+      const { filling } = await beginToFill(ns);
+      await rejection('ERR_SPDK_TIMEOUT', limits.response, ns.write(old, { offset: 0, timeoutMs: giveUpMs }));
+      await within(maxMs, filling);
+      expect((await read(ns)).equals(old)).toBe(true);
+    }));
 
-  it('and does not with `abort`', async () => {
-    const { ns, controller } = await attach(slow, {
-      polling,
-      onTimeout: 'abort',
-      ctrlrLossTimeoutMs: 10_000,
-    });
-    await ns.write(newer, { offset: 0 });
-    const { filling } = await beginToFill(ns);
-    const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
-    expect(outcome, message).toBe('aborted');
-    await within(maxMs, filling);
-    expect((await read(ns)).equals(newer)).toBe(true);
-    expect(controller.state).toBe('attached');
-    expect(controller.history.some(({ kind }) => kind === 'reset')).toBe(false);
-    expect(controller.stats().outstanding).toBe(0);
-  });
+  it('and does not with `abort`', () =>
+    eachPolling(async (polling, i) => {
+      const { ns, controller } = await attach(slow[i] as string, {
+        polling,
+        onTimeout: 'abort',
+        ctrlrLossTimeoutMs: 10_000,
+      });
+      await ns.write(newer, { offset: 0 });
+      const { filling } = await beginToFill(ns);
+      const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
+      const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
+      expect(outcome, message).toBe('aborted');
+      await within(maxMs, filling);
+      expect((await read(ns)).equals(newer)).toBe(true);
+      expect(controller.state).toBe('attached');
+      expect(controller.history.some(({ kind }) => kind === 'reset')).toBe(false);
+      expect(controller.stats().outstanding).toBe(0);
+    }));
 
-  it('and does not with `abort` while a detach waits for it', async () => {
-    const { ns, controller } = await attach(slow, { polling, onTimeout: 'abort' });
-    await beginToFill(ns);
-    const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
-    const detaching = controller.detach({ drainMs: maxMs, timeoutMs: 2 * maxMs });
-    const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
-    expect(outcome, message).toBe('aborted');
-    await within(2 * maxMs, detaching);
-  });
+  it('and does not with `abort` while a detach waits for it', () =>
+    eachPolling(async (polling, i) => {
+      const { ns, controller } = await attach(slow[i] as string, { polling, onTimeout: 'abort' });
+      await beginToFill(ns);
+      const writing = ns.write(old, { offset: 0, timeoutMs: giveUpMs });
+      const detaching = controller.detach({ drainMs: maxMs, timeoutMs: 2 * maxMs });
+      const { outcome, message } = await rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, writing);
+      expect(outcome, message).toBe('aborted');
+      await within(2 * maxMs, detaching);
+    }));
 });
 
 it('`abort` by a signal ends many commands of several queue pairs', async () => {
-  const { ns, controller } = await attach(slow, { onTimeout: 'abort', ioQueues: 2 });
+  const { ns, controller } = await attach(oneSlow, { onTimeout: 'abort', ioQueues: 2 });
   const [first, second] = controller.queuePairs;
   await ns.write(newer, { offset: 0 });
   const { filling } = await beginToFill(ns, first);
