@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Controller } from '../../lib/index.js';
+import { eachPolling, type Polling, pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, timed, within } from '../integration/support/timing.js';
 import { holdAfterNamespaceEvent } from './holding-proxy.js';
@@ -11,6 +12,8 @@ import { localTarget } from './local-target.js';
 import type { PduProxy } from './proxy.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:events';
+/** A subsystem for each way of polling. */
+const nqnOf = (polling: Polling) => `${nqn}-${polling}`;
 const keepAliveMs = 1_000;
 /** The id of a namespace that the test adds and removes. */
 const nsid = 7;
@@ -22,104 +25,116 @@ const local = localTarget({
 });
 // The target must reserve room for namespaces that are added later.
 beforeAll(async () => {
-  await local.target.call('nvmf_create_subsystem', {
-    nqn,
-    serial_number: 'EVENTS',
-    allow_any_host: true,
-    max_namespaces: 8,
-  });
-  for (const name of ['First', 'Extra']) {
-    await local.target.call('bdev_malloc_create', { name, num_blocks: 2_048, block_size: 512 });
+  for (const polling of pollings) {
+    const of = { nqn: nqnOf(polling) };
+    const serial_number = polling.toUpperCase();
+    const room = { allow_any_host: true, max_namespaces: 8 };
+    await local.target.call('nvmf_create_subsystem', { ...of, serial_number, ...room });
+    for (const name of [`First-${polling}`, `Extra-${polling}`]) {
+      await local.target.call('bdev_malloc_create', { name, num_blocks: 2_048, block_size: 512 });
+    }
+    await local.target.call('nvmf_subsystem_add_ns', { ...of, namespace: { bdev_name: `First-${polling}` } });
+    const listen_address = { ...local.listener, adrfam: 'IPv4' };
+    await local.target.call('nvmf_subsystem_add_listener', { ...of, listen_address });
   }
-  await local.target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'First' } });
-  await local.target.call('nvmf_subsystem_add_listener', {
-    nqn,
-    listen_address: { ...local.listener, adrfam: 'IPv4' },
-  });
 });
 
-const add = () =>
-  local.target.call('nvmf_subsystem_add_ns', { nqn, namespace: { bdev_name: 'Extra', nsid } });
-const remove = () => local.target.call('nvmf_subsystem_remove_ns', { nqn, nsid });
+const add = (polling: Polling) =>
+  local.target.call('nvmf_subsystem_add_ns', {
+    nqn: nqnOf(polling),
+    namespace: { bdev_name: `Extra-${polling}`, nsid },
+  });
+const remove = (polling: Polling) =>
+  local.target.call('nvmf_subsystem_remove_ns', { nqn: nqnOf(polling), nsid });
 
-describe.each(['threads', 'inline', 'adaptive'] as const)('polled by %s', (polling) => {
-  /** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
-  async function withSilence(
-    options: { keepAliveMs: number },
-    test: (controller: Controller, proxy: PduProxy) => Promise<void>,
-  ): Promise<void> {
-    const proxy = await holdAfterNamespaceEvent(Number(local.listener.trsvcid));
-    try {
-      const controller = await local.env.attach(local.id(nqn, proxy.port), {
-        polling,
-        timeoutMs: 5_000,
-        ...options,
-      });
-      await add();
-      await proxy.held;
-      await test(controller, proxy);
-    } finally {
-      proxy.close();
-      await Promise.all(local.env.controllers.map((controller) => controller.detach()));
-      await remove();
-    }
+/** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
+async function withSilence(
+  polling: Polling,
+  options: { keepAliveMs: number },
+  test: (controller: Controller, proxy: PduProxy) => Promise<void>,
+): Promise<void> {
+  const proxy = await holdAfterNamespaceEvent(Number(local.listener.trsvcid));
+  let controller: Controller | undefined;
+  try {
+    controller = await local.env.attach(local.id(nqnOf(polling), proxy.port), {
+      polling,
+      timeoutMs: 5_000,
+      ...options,
+    });
+    await add(polling);
+    await proxy.held;
+    await test(controller, proxy);
+  } finally {
+    proxy.close();
+    await controller?.detach();
+    await remove(polling);
   }
+}
 
+describe.each(pollings)('polled by %s', (polling) => {
   it('a controller follows its namespaces', async () => {
-    const controller = await local.env.attach(local.id(nqn), { polling });
-    await add();
+    const controller = await local.env.attach(local.id(nqnOf(polling)), { polling });
+    await add(polling);
     expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
-    await remove();
+    await remove(polling);
     expect(await eventually(limits.response, () => controller.namespaces.length === 1)).toBe(true);
     await within(limits.detach, controller.detach());
   });
 
   it('a controller follows its namespaces while more admin commands are outstanding than SPDK can have', async () => {
-    const controller = await local.env.attach(local.id(nqn), { polling });
+    const controller = await local.env.attach(local.id(nqnOf(polling)), { polling });
     let flooding = true;
     const flood = Array.from({ length: 64 }, async () => {
       while (flooding) await controller.admin.identify(1);
     });
     for (let i = 0; i < 5; i++) {
-      await add();
+      await add(polling);
       expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
-      await remove();
+      await remove(polling);
       expect(await eventually(limits.response, () => controller.namespaces.length === 1)).toBe(true);
     }
     flooding = false;
     await Promise.all(flood);
     await within(limits.detach, controller.detach());
   });
+});
 
+describe('however it is polled', () => {
   it('a silent one fails within its keep-alive timeout and a second, and is detached', () =>
-    withSilence({ keepAliveMs }, async (controller) => {
-      const failed = new Promise((resolve) => controller.once('failed', resolve));
-      const read = codeOf(
-        controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) ?? Promise.resolve(),
-      );
-      expect((await timed(failed)).ms).toBeLessThan(keepAliveMs + 1_000 + limits.response);
-      expect(await read).toBe('ERR_SPDK_IO_FAILED');
-      expect(controller.history.map(({ text }) => text).join('\n')).toMatch(
-        /did not describe its namespaces for \d+ ms/,
-      );
-      await within(limits.response, controller.detach());
-    }));
+    eachPolling((polling) =>
+      withSilence(polling, { keepAliveMs }, async (controller) => {
+        const failed = new Promise((resolve) => controller.once('failed', resolve));
+        const read = codeOf(
+          controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) ?? Promise.resolve(),
+        );
+        expect((await timed(failed)).ms).toBeLessThan(keepAliveMs + 1_000 + limits.response);
+        expect(await read).toBe('ERR_SPDK_IO_FAILED');
+        expect(controller.history.map(({ text }) => text).join('\n')).toMatch(
+          /did not describe its namespaces for \d+ ms/,
+        );
+        await within(limits.response, controller.detach());
+      }),
+    ));
 
   it('a silent one is detached in time, though it has not failed yet', () =>
-    withSilence({ keepAliveMs: 60_000 }, async (controller) => {
-      await sleep(200);
-      const { ms } = await timed(controller.detach({ drainMs: 100, timeoutMs: 1_500 }));
-      expect(ms).toBeLessThan(1_500 + limits.response);
-      expect(controller.state).toBe('detached');
-    }));
+    eachPolling((polling) =>
+      withSilence(polling, { keepAliveMs: 60_000 }, async (controller) => {
+        await sleep(200);
+        const { ms } = await timed(controller.detach({ drainMs: 100, timeoutMs: 1_500 }));
+        expect(ms).toBeLessThan(1_500 + limits.response);
+        expect(controller.state).toBe('detached');
+      }),
+    ));
 
   it('one that responds later stays attached', () =>
-    withSilence({ keepAliveMs: 10_000 }, async (controller, proxy) => {
-      await sleep(2_000);
-      expect(controller.state).toBe('attached');
-      proxy.release();
-      expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
-      expect(controller.state).toBe('attached');
-      await within(limits.detach, controller.detach());
-    }));
+    eachPolling((polling) =>
+      withSilence(polling, { keepAliveMs: 10_000 }, async (controller, proxy) => {
+        await sleep(2_000);
+        expect(controller.state).toBe('attached');
+        proxy.release();
+        expect(await eventually(limits.response, () => controller.namespaces.length === 2)).toBe(true);
+        expect(controller.state).toBe('attached');
+        await within(limits.detach, controller.detach());
+      }),
+    ));
 });
