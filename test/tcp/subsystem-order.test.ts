@@ -51,6 +51,7 @@ class OverlappingWrites {
       });
       await Promise.all(writes);
       const stored = await namespace.read(Buffer.alloc(expected.byteLength), { offset: start });
+      if (stored.equals(expected)) continue;
       for (let at = 0; at < expected.byteLength; at += 8) {
         const [there, last] = [stored, expected].map((all) => all.toString('latin1', at, at + 8));
         if (there !== last)
