@@ -43,7 +43,7 @@ async function abandonConnect(): Promise<void> {
     (value) => armed && enables(value),
     // SPDK waits for the response to its next read, whether the controller is ready, as long as the kernel's
     // target asks for.
-    { holdIt: false, readyHalfSeconds: 15 },
+    { holdIt: false, readyHalfSeconds: 10 },
   );
   try {
     const id = `trtype:TCP adrfam:IPv4 traddr:127.0.0.1 trsvcid:${proxy.port} subnqn:${nqn}`;

@@ -16,9 +16,9 @@ import { enables, holdAt } from './holding-proxy.js';
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4469' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:stopped';
 const slowNqn = `${nqn}-slow`;
-/** `nvmf_tgt` grants ten seconds instead, so it does not drop a host that is stopped for five. */
+/** `nvmf_tgt` grants ten seconds instead, so it does not drop a host that is stopped for a few. */
 const keepAliveMs = 1_000;
-const stoppedMs = 5_000;
+const stoppedMs = 3_000;
 /** The default of a detach, and of a close. */
 const detachLimitMs = 5_000;
 
