@@ -74,10 +74,10 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
 
     it('in the middle of a detach, at any moment', { timeout: 120_000 }, async () => {
       const { ms: whole } = await timed((await fixture.attach()).detach());
-      for (const part of [0.2, 0.5, 0.8]) {
+      for (const moment of momentsWithin(whole, 2)) {
         const controller = await fixture.attach();
         const detached = controller.detach();
-        await sleep(part * whole);
+        await sleep(moment);
         const killed = target.kill();
         await within(limits.detach, detached);
         expect(controller.state).toBe('detached');

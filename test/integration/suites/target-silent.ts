@@ -188,7 +188,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
     it.each(pollings)('stays attached when it is silent for less, again and again (%s)', async (polling) => {
       const controller = await attach(polling, { keepAliveMs: 2 * keepAliveMs });
       const load = new Load(controller, { depth: 4 });
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         await load.progress(4);
         target.freeze();
         // What is left is for a timer that is late, and a target that goes on slowly.
