@@ -9,6 +9,7 @@ import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { Random } from '../../scripts/testing/random.js';
+import { eachPolling } from './support/each-polling.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
 import { within } from './support/timing.js';
@@ -30,18 +31,20 @@ afterAll(async () => {
   await target?.stop();
 });
 
-it.each(['threads', 'inline', 'adaptive'] as const)(
-  'is attached, written, read and detached, polled by %s',
-  async (polling) => {
-    const attached = env.attach(listenerId(listener, nqn), { polling, ioQueues: 2, timeoutMs: limits.start });
-    const controller = await within(limits.start, attached);
+// At the same time, each with an eighth of the disk.
+it('is attached, written, read and detached, however it is polled', async () => {
+  await eachPolling(async (polling, i) => {
+    const hostNqn = `nqn.2026-11.dev.spdk-nvme:host-${polling}`;
+    const options = { polling, hostNqn, ioQueues: 2, timeoutMs: limits.start };
+    const controller = await within(limits.start, env.attach(listenerId(listener, nqn), options));
     expect(controller.transportId).toMatchObject({ adrfam: 'IPv6', traddr: listener.traddr });
     const [ns] = controller.namespaces;
-    const written = new Random(1).bytes(1 << 20);
-    await ns?.write(written, { offset: 512 });
-    const read = await ns?.read(Buffer.alloc(written.length), { offset: 512 });
+    const written = new Random(1 + i).bytes(1 << 20);
+    const offset = 512 + i * (2 << 20);
+    await ns?.write(written, { offset });
+    const read = await ns?.read(Buffer.alloc(written.length), { offset });
     expect(read?.equals(written)).toBe(true);
     await within(limits.detach, controller.detach());
-    await expectNothingHeld(limits.noticed);
-  },
-);
+  });
+  await expectNothingHeld(limits.noticed);
+});
