@@ -43,6 +43,8 @@ constexpr int kResolveMs = 2'000;
 constexpr auto kWindow = 8s;
 /** Without a hang everything ends soon after the window. */
 constexpr auto kWatchdog = 16s;
+/** And an id soon after its thread began to destroy it. */
+constexpr auto kDestroyed = 4s;
 
 void check(bool ok, const char* what) {
   if (!ok) throw std::runtime_error(std::string(what) + ": " + strerror(errno));
@@ -182,6 +184,7 @@ int run(const sockaddr_in& address, bool with_lock, size_t count) {
   std::vector<rdma_cm_id*> ids;
   for (size_t i = 0; i < count; i++) ids.push_back(channel.connect(address));
 
+  auto& begun = *new std::atomic<size_t>(0);
   auto& destroyed = *new std::atomic<size_t>(0);
   for (rdma_cm_id* id : ids) check(rdma_disconnect(id) == 0, "rdma_disconnect");
   const auto window_end = Clock::now() + kWindow;
@@ -189,12 +192,13 @@ int run(const sockaddr_in& address, bool with_lock, size_t count) {
   // Nothing is parked before the owners have looked: each then waits in its window for the reaper.
   std::atomic<size_t>& looked = *new std::atomic<size_t>(0);
   for (rdma_cm_id* id : ids) {
-    std::thread([&channel, &lock, &destroyed, &looked, id, window_end] {
+    std::thread([&channel, &lock, &begun, &destroyed, &looked, id, window_end] {
       lock.exclusive([&] {
         channel.acknowledge(id);
         looked++;
         while (Clock::now() < window_end && !channel.parked_for(id)) std::this_thread::sleep_for(1ms);
         if (id->qp != nullptr) rdma_destroy_qp(id);
+        begun++;
         rdma_destroy_id(id);
       });
       destroyed++;
@@ -208,8 +212,12 @@ int run(const sockaddr_in& address, bool with_lock, size_t count) {
     }
   }).detach();
 
-  const auto deadline = Clock::now() + kWatchdog;
-  while (destroyed < count && Clock::now() < deadline) std::this_thread::sleep_for(10ms);
+  auto deadline = Clock::now() + kWatchdog;
+  for (bool all = false; destroyed < count && Clock::now() < deadline; std::this_thread::sleep_for(10ms)) {
+    if (all || begun < count) continue;
+    all = true;
+    deadline = Clock::now() + kDestroyed;
+  }
   const size_t done = destroyed;
   printf("%zu of %zu ids destroyed, %zu hang in rdma_destroy_id\n", done, count, count - done);
   fflush(stdout);
