@@ -646,7 +646,7 @@ describe('ending', () => {
 
   it('perf goes on if it is stopped for longer than --timeout, as by Ctrl-Z', async () => {
     // The time limit is that of the attach, too.
-    const words = ['perf', ...one, '--seconds', '14', '--ramp', '0', '--timeout', '5000'];
+    const words = ['perf', ...one, '--seconds', '8', '--ramp', '0', '--timeout', '3000'];
     words.push('--keep-alive-tmo', '30');
     const env = { XDG_RUNTIME_DIR: folder };
     const child = killedAtEnd(execa(process.execPath, [main, ...words], { reject: false, env }));
@@ -655,7 +655,7 @@ describe('ending', () => {
     await vi.waitUntil(() => existsSync(socket), { timeout: 20_000, interval: 20 });
     await new Promise((resolve) => setTimeout(resolve, 500));
     child.kill('SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    await new Promise((resolve) => setTimeout(resolve, 4_500));
     child.kill('SIGCONT');
     const { exitCode, stdout, stderr } = await child;
     expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' });
