@@ -148,12 +148,10 @@ describe.each(targets)('the verbs for %s', (_, place) => {
 
   it('get-feature and get-log print the data of nvme-cli', async () => {
     const { device } = kernel;
-    for (const feature of ['0x06', '0x07']) {
-      const { value } = await ours('get-feature', ...target, '-f', feature);
-      // nvme-cli has no JSON for features in every release.
-      const text = await run('nvme', ['get-feature', device, '-f', feature]);
-      expect(text).toMatch(new RegExp(`value: ?0x0*${Number(value).toString(16)}\\b`, 'i'));
-    }
+    const { value } = await ours('get-feature', ...target, '-f', '0x06');
+    // nvme-cli has no JSON for features in every release.
+    const text = await run('nvme', ['get-feature', device, '-f', '0x06']);
+    expect(text).toMatch(new RegExp(`value: ?0x0*${Number(value).toString(16)}\\b`, 'i'));
     const { feature, data: id } = await ours('get-feature', ...target, '-f', '0x81');
     expect({ feature, id }).toEqual({ feature: 0x81, id: hostId.replaceAll('-', '') });
     const { data } = await ours('get-log', ...target, '-i', '3', '-l', '512');
