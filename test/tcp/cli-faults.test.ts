@@ -62,7 +62,7 @@ const verbs: readonly Verb[] = [
   verb('stress', 'attached', '--loops', '1000', '--reads'),
 ];
 
-/** Verbs that differ from those above in what they send last only. */
+/** Verbs that differ from those above in what they send last only: their target falls silent there. */
 const others: readonly Verb[] = [
   verb('zns-id-ns', 'attached'),
   ...['close', 'finish', 'open', 'reset', 'offline'].map((action) =>
@@ -146,7 +146,7 @@ it('no verb that has a target is missing here', () => {
 
 // The verbs wait most of their time, so several run at the same time.
 describe.concurrent('a target that is', () => {
-  it.each(all)('absent ends $name', async (one) => {
+  it.each(verbs)('absent ends $name', async (one) => {
     await expectTimelyFailure(one, '4473', startMs);
   });
 
@@ -256,8 +256,8 @@ it.each(['read', 'stress', 'perf'])(
 
 /** As many verbs at the same time as in the other tests. */
 const together = 4;
-const waves = Array.from({ length: Math.ceil(all.length / together) }, (_, i) =>
-  all.slice(i * together, (i + 1) * together),
+const waves = Array.from({ length: Math.ceil(verbs.length / together) }, (_, i) =>
+  verbs.slice(i * together, (i + 1) * together),
 ).map((wave) => ({ wave, names: wave.map(({ name }) => name).join(', ') }));
 
 describe('a target that', () => {
