@@ -22,7 +22,8 @@ let env: Environment;
 beforeAll(async () => {
   const disk = { kind: 'malloc', sizeMb: 16, blockSize: 512 } as const;
   const core = os.availableParallelism() - 1;
-  target = await startSpdkTarget({ listener, core, subsystems: [{ nqn, serial: 'SIXTH', disk }] });
+  const subsystems = [{ nqn, serial: 'SIXTH', disk }];
+  target = await startSpdkTarget({ listener, core, sharedBuffers: 511, subsystems });
   ensureHugepages(128);
   env = await Environment.init({ memoryMb: 128 });
 });
