@@ -5,6 +5,7 @@ export function surroundingsFacts(where: Surroundings): [string, string][] {
   return [
     ['software', `${where.spdk}, Node.js ${where.node}, Linux ${where.kernel}`],
     ['machine', `${where.processors} × ${where.processor}`],
+    ['TCP congestion control', where.tcpCongestionControl],
     ['time', where.time],
   ];
 }

@@ -114,7 +114,7 @@ describe('what is shown', () => {
       processors: 2,
     };
     const { kind: _, device: __, ...where } = about;
-    const environment = { ...where, time: '2026-11-26T12:00:00.000Z' };
+    const environment = { ...where, time: '2026-11-26T12:00:00.000Z', tcpCongestionControl: 'cubic' };
     expect(benchReport(environment, attachDetachJson(about, 4, turns))).toMatchObject({
       schema: 1,
       environment,

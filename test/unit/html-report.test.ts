@@ -132,9 +132,10 @@ describe('the page', () => {
     const detach = { detaches: 20, detachMs: 1_200, detachMaxMs: 90 };
     const begin = { waitMs: 20, addressMs: 0, controllerMs: 1_500, queuePairsMs: 400, describeMs: 80 };
     const phases = { drainMs: 0, disconnectMs: 20, lingerMs: 1_000, destroyMs: 180 };
-    const { charts, tables, findings } = stressDocument(
+    const { charts, tables, findings, facts } = stressDocument(
       reportOf({ hangs: 1, timeline: [{ ...row, ...detach, ...begin, ...phases, rssMiB: 70 }] }),
     );
+    expect(facts).toContainEqual(['TCP congestion control', 'cubic']);
     const values = Object.fromEntries(
       charts.map(({ title, series }) => [title, series.map(({ label, values }) => [label, values[0]])]),
     );

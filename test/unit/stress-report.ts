@@ -43,6 +43,7 @@ export function reportOf(changes: Partial<StressReport> = {}): StressReport {
       kernel: '6.1.0',
       processor: 'a processor',
       processors: 2,
+      tcpCongestionControl: 'cubic',
     },
     leaks: countsOf(() => 0),
     rssGrowthKiB: 512,

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import os from 'node:os';
 import { spdkVersion } from 'spdk-nvme';
 
@@ -11,6 +12,8 @@ export interface Surroundings {
   readonly kernel: string;
   readonly processor: string;
   readonly processors: number;
+  /** How this machine's TCP limits what it sends, such as `cubic`: over a loopback it decides what large reads and writes reach. */
+  readonly tcpCongestionControl: string;
 }
 
 export function surroundings(): Surroundings {
@@ -22,5 +25,15 @@ export function surroundings(): Surroundings {
     kernel: os.release(),
     processor: processors[0]?.model ?? 'unknown',
     processors: processors.length,
+    tcpCongestionControl: congestionControl(),
   };
+}
+
+function congestionControl(): string {
+  try {
+    return fs.readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim();
+  } catch {
+    // Some containers hide the kernel's settings.
+    return 'unknown';
+  }
 }
