@@ -37,7 +37,7 @@ export interface QueuePairServices {
   /** Whether a namespace belongs to the same controller. */
   readonly owns: BatchHooks['owns'];
   /** The queue pair now has pending operations, or no longer has any. */
-  readonly busy: (queuePair: QueuePair, busy: boolean) => void;
+  readonly busy: (queuePair: QueuePair, busy: boolean, awaited: boolean) => void;
   /** Called when a caller waits for completions. */
   readonly resumePolling: () => void;
 }
@@ -66,7 +66,7 @@ export class QueuePair {
     this.#owns = services.owns;
     this.queue = new SubmissionQueue(new Ring(native, services.polls), `queue pair ${index}`, {
       ...services,
-      busy: (busy) => services.busy(this, busy),
+      busy: (busy, awaited) => services.busy(this, busy, awaited),
       abort: (slot, done) => services.abort({ queuePair: index, slot, done }),
     });
     hide(this, 'queue');

@@ -53,6 +53,8 @@ export class CompletionLoop {
   readonly #mode: PollingMode;
   readonly #queuePairs: Reaped[] = [];
   readonly #busy = new Set<Reaped>();
+  /** Those of them with operations that a caller waits for: they keep the process alive. */
+  readonly #awaited = new Set<Reaped>();
   #turn: NodeJS.Immediate | undefined;
   /** Whether this turn polls once more when JavaScript has dealt with what completed. */
   #again = false;
@@ -89,13 +91,15 @@ export class CompletionLoop {
     this.resumePolling();
   }
 
-  /** Notes that a queue pair has pending operations, or no longer has any. */
-  setBusy(queuePair: Reaped, busy: boolean): void {
+  /** Notes whether a queue pair has pending operations, and whether a caller waits for one. */
+  setBusy(queuePair: Reaped, busy: boolean, awaited = busy): void {
     // A busy queue pair would keep the process alive, and nothing would end that.
     if (this.#stopped) return;
     if (busy) this.#busy.add(queuePair);
     else this.#busy.delete(queuePair);
-    if (this.#mode === 'threads') this.#hold.set(this.#busy.size > 0);
+    if (awaited) this.#awaited.add(queuePair);
+    else this.#awaited.delete(queuePair);
+    if (this.#mode === 'threads') this.#hold.set(this.#awaited.size > 0);
     else if (busy) this.resumePolling();
     else if (this.#busy.size === 0) this.#hold.set(false);
   }
@@ -115,6 +119,7 @@ export class CompletionLoop {
     this.#hold.set(false);
     if (this.#turn) eventLoop.clearImmediate(this.#turn);
     this.#busy.clear();
+    this.#awaited.clear();
     this.#turn = undefined;
     this.#count(0);
   }
@@ -140,7 +145,9 @@ export class CompletionLoop {
       eventLoop.afterMicrotasks(this.#poll);
       return;
     }
-    const over = this.#busy.size === 0 || this.#stopped;
+    // A turn keeps the process alive. Where there is no poller, what no caller waits for is polled as an idle queue pair is.
+    const { size } = this.#mode === 'inline' ? this.#awaited : this.#busy;
+    const over = size === 0 || this.#stopped;
     // A call of resumePolling() while polling comes to rest makes it go on.
     if (over || (this.#mode === 'adaptive' && this.#restsAfter(worked))) this.#count(0);
     else this.#turn ??= eventLoop.setImmediate(this.#begin);
@@ -179,7 +186,7 @@ export class CompletionLoop {
       this.#setResting(false);
       return false;
     }
-    this.#hold.set(this.#busy.size > 0);
+    this.#hold.set(this.#awaited.size > 0);
     return true;
   }
 

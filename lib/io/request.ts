@@ -134,6 +134,8 @@ export class IoRequest {
   held = false;
   /** Whether it counts as a pending operation. */
   counted = false;
+  /** Whether its caller no longer waits for it, while it is among the pending ones of its queue. */
+  abandoned = false;
   /** The status of the first command that failed; else 0, and -1 before any command has ended. */
   status = -1;
   /** Why it failed, where no command did. */

@@ -43,7 +43,8 @@ export interface QueueServices {
   /** The time limit of operations that have none of their own. */
   readonly ioTimeoutMs: number | undefined;
   /** Called when the queue has pending operations, or no longer has any. */
-  readonly busy: (busy: boolean) => void;
+  /** Called when that changes: whether something is pending, and whether a caller waits for it. */
+  readonly busy: (busy: boolean, awaited: boolean) => void;
   /** Called when a caller waits for completions. */
   readonly resumePolling: () => void;
   /** What timed-out and aborted operations do at the controller, unless they say otherwise. */
@@ -76,7 +77,10 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   readonly #chunks: (BounceChunk | undefined)[];
   readonly #waiting = new WaitQueue();
   #pending = 0;
+  /** Pending operations that no caller waits for any more. */
+  #abandoned = 0;
   #busy = false;
+  #awaited = false;
   #publishing = false;
   #ended = false;
 
@@ -121,18 +125,34 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
   count(change: number): void {
     this.#pending += change;
     this.ring.pending = this.#pending;
-    this.#setBusy(this.#pending > 0);
+    this.#tell(this.#pending > 0);
   }
 
   /** Everything pending has completed, and the batch has yet to ask for it: nothing is polled for, nor the process kept alive. */
   rest(): void {
-    this.#setBusy(false);
+    this.#tell(false);
   }
 
-  #setBusy(busy: boolean): void {
-    if (busy === this.#busy) return;
+  /** The caller of a pending operation no longer waits for it: it does not keep the process alive. */
+  #abandon(request: IoRequest): void {
+    if (!request.counted) return;
+    request.abandoned = true;
+    this.#abandoned++;
+    this.#tell(this.#busy);
+  }
+
+  #uncount(request: IoRequest): void {
+    if (request.abandoned) this.#abandoned--;
+    request.abandoned = false;
+    request.counted = false;
+  }
+
+  #tell(busy: boolean): void {
+    const awaited = busy && this.#pending > this.#abandoned;
+    if (busy === this.#busy && awaited === this.#awaited) return;
     this.#busy = busy;
-    this.#services.busy(busy);
+    this.#awaited = awaited;
+    this.#services.busy(busy, awaited);
   }
 
   /**
@@ -242,7 +262,7 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
       }
       request.left = 0;
       // Its memory stays pinned until its last command has completed, but its caller does not wait for that.
-      request.counted = false;
+      this.#uncount(request);
       request.ending?.lost();
       if (request.settle()) request.reject(why(request.what));
     }
@@ -388,8 +408,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
 
   /** Settles a request of which nothing is outstanding or will be sent here, unless it goes on over another path. */
   #end(request: IoRequest, failure: CommandFailure | undefined, value: unknown): void {
-    if (request.counted) this.count(-1);
-    request.counted = false;
+    const { counted } = request;
+    this.#uncount(request);
+    if (counted) this.count(-1);
     // A request that was cancelled before does not go on over another path.
     if (failure && !request.settled && request.failover?.retry(failure)) return;
     request.letGo(this.memory);
@@ -412,13 +433,17 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
     const { inFlight } = request;
     const onTimeout = request.onTimeout ?? this.#services.onTimeout;
     if (onTimeout !== 'none' && inFlight > 0)
-      request.ending ??= new RequestEnd(error, (outcome) => request.endAtController(outcome));
+      request.ending ??= new RequestEnd(error, (outcome) => {
+        request.endAtController(outcome);
+        this.#abandon(request);
+      });
     if (request.settle() && !request.ending) request.reject(error);
     this.#sendNoMore(request);
     if (inFlight === 0) {
       this.#end(request, undefined, undefined);
       return;
     }
+    if (!request.ending) this.#abandon(request);
     for (const slot of this.#slotsOf(request)) {
       this.ring.cancel(slot);
       if (onTimeout === 'abort') this.#abort(slot, request.ending);

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -34,41 +34,72 @@ it('is held as long as one holder holds it, by one timer of its own', async () =
   clearInterval(timer);
 });
 
-it.each(['adaptive', 'threads', 'inline'])(
-  'ends with completions that its batch never asks for: %s',
-  (polling) => {
-    const script = `
+/** Runs a program with a controller in memory whose target responds to nothing while `target.silent`. */
+function run(polling: string, program: string) {
+  const script = `
     import { Environment } from 'spdk-nvme';
     import { simulate } from 'spdk-nvme/testing';
     const target = simulate().addTarget();
-    target.latencyMs = 30;
     const subsystem = target.addSubsystem('nqn.2026-01.com.example:disk');
     const disk = subsystem.addNamespace(1);
     const env = await Environment.init();
-    const controller = await env.attach(subsystem.id, { polling: '${polling}' });
-    const batch = controller.queuePairs[0].openBatch();
-    const send = (tag) => {
-      batch.write(controller.namespaces[0], env.allocate(512).fill(tag), 0, tag * 512, 512, tag);
-      batch.submit();
-    };
-    send(1);
-    send(2);
-    // Once nothing is pending: the commands that follow are.
-    process.once('beforeExit', () => {
-      const first = batch.reap();
-      send(3);
-      process.once('beforeExit', () => console.log(first, disk.data[3 * 512], batch.reap()));
-    });`;
-    const { status, signal, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--no-warnings', '--input-type=module', '-e', script],
-      { cwd: fileURLToPath(new URL('../..', import.meta.url)), encoding: 'utf8', timeout: 20_000 },
-    );
-    expect({ status, signal, stdout, stderr }).toEqual({
-      status: 0,
-      signal: null,
-      stdout: '2 3 1\n',
-      stderr: '',
-    });
-  },
-);
+    const controller = await env.attach(subsystem.id, { polling: '${polling}', keepAliveMs: 0 });
+    const [queuePair] = controller.queuePairs;
+    const [ns] = controller.namespaces;
+    ${program}`;
+  const { status, signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--no-warnings', '--input-type=module', '-e', script],
+    { cwd: fileURLToPath(new URL('../..', import.meta.url)), encoding: 'utf8', timeout: 20_000 },
+  );
+  return { status, signal, stdout, stderr };
+}
+
+const ended = (stdout: string) => ({ status: 0, signal: null, stdout, stderr: '' });
+
+describe.each(['adaptive', 'threads', 'inline'])('a process ends, with polling: %s', (polling) => {
+  it('with completions that its batch never asks for', () => {
+    const program = `
+      target.latencyMs = 30;
+      const batch = queuePair.openBatch();
+      const send = (tag) => {
+        batch.write(ns, env.allocate(512).fill(tag), 0, tag * 512, 512, tag);
+        batch.submit();
+      };
+      send(1);
+      send(2);
+      // Once nothing is pending: the commands that follow are.
+      process.once('beforeExit', () => {
+        const first = batch.reap();
+        send(3);
+        process.once('beforeExit', () => console.log(first, disk.data[3 * 512], batch.reap()));
+      });`;
+    expect(run(polling, program)).toEqual(ended('2 3 1\n'));
+  });
+
+  it('with commands that nobody waits for any more, and that the controller never completes', () => {
+    const program = `
+      target.silent = true;
+      const block = () => ({ offset: 0, timeoutMs: 30 });
+      const codes = [
+        ns.read(Buffer.alloc(512), block()),
+        ns.read(Buffer.alloc(512), { ...block(), onTimeout: 'abort' }),
+        ns.read(Buffer.alloc(512), { offset: 0, signal: AbortSignal.timeout(30) }),
+      ].map((read) => read.catch(({ code }) => code));
+      console.log(...(await Promise.all(codes)), queuePair.pending);`;
+    expect(run(polling, program)).toEqual(ended('ERR_SPDK_TIMEOUT ERR_SPDK_TIMEOUT ERR_SPDK_ABORTED 3\n'));
+  });
+
+  it('not while another command is waited for, and what nobody waits for still ends', () => {
+    const program = `
+      target.silent = true;
+      await ns.read(Buffer.alloc(512), { offset: 0, timeoutMs: 30 }).catch(({ code }) => console.log(code));
+      const writing = ns.write(Buffer.alloc(512, 5), { offset: 0 });
+      setTimeout(() => (target.silent = false), 100).unref();
+      void writing.then(() => {
+        console.log(disk.data[0]);
+        setTimeout(() => console.log(queuePair.pending), 300);
+      });`;
+    expect(run(polling, program)).toEqual(ended('ERR_SPDK_TIMEOUT\n5\n0\n'));
+  });
+});
