@@ -73,6 +73,23 @@ function isOfAnotherUser(folder: string): boolean {
 
 /** The paths by default that exports of this thread have now, or are about to have. */
 const taken = new Set<string>();
+/** The sockets of this thread's exports. */
+const sockets = new Set<string>();
+/** One listener for all of them: Node.js takes many for a leak. */
+const removeSockets = () => {
+  for (const file of sockets) removeSocket(file);
+};
+
+function addSocket(file: string): void {
+  if (sockets.size === 0) process.once('exit', removeSockets);
+  sockets.add(file);
+}
+
+function removeSocket(file: string): void {
+  rmSync(file, { force: true });
+  sockets.delete(file);
+  if (sockets.size === 0) process.off('exit', removeSockets);
+}
 
 /**
  * Lets other processes of this user (and root) read the counters of an environment, through a Unix socket with the mode
@@ -98,7 +115,6 @@ export async function exportStats(
   server.unref();
   // A reader that cannot be accepted, for lack of descriptors for example, tries again.
   server.on('error', () => {});
-  const remove = () => rmSync(file, { force: true });
   try {
     if (wanted === undefined) file = await listenInFolder(server, makeFolder());
     else await listen(server, wanted);
@@ -110,14 +126,13 @@ export async function exportStats(
       cause,
     });
   }
-  process.once('exit', remove);
+  addSocket(file);
   const close = () => {
     // Once: another export may have taken the path since.
     if (!server.listening) return;
     exported.ends.delete(close);
-    process.off('exit', remove);
     server.close();
-    remove();
+    removeSocket(file);
     taken.delete(file);
   };
   exported.ends.add(close);

@@ -43,6 +43,15 @@ it('several at the same time have a socket each, and each ends alone', async () 
   expect(findSockets()).toEqual([]);
 });
 
+it('many at the same time add one listener to the process, which goes with the last of them', async () => {
+  const before = process.listenerCount('exit');
+  const exported = await Promise.all(Array.from({ length: 12 }, () => exportStats(disk.env)));
+  expect(process.listenerCount('exit')).toBe(before + 1);
+  for (const one of exported) one.close();
+  expect(process.listenerCount('exit')).toBe(before);
+  expect(findSockets()).toEqual([]);
+});
+
 it('the path by default names the process, and another thread than the main one', async () => {
   const thread = threadId === 0 ? '' : `-${threadId}`;
   using first = await exportStats(disk.env);
