@@ -26,7 +26,11 @@ export function readOptions<Key extends string>(
   if (value === undefined) return new Map();
   try {
     if (!isPlainObject(value)) {
-      throw new SpdkTypeError(`${capitalise(what)} must be a plain object; got ${describe(value)}`);
+      const isInstance = typeof value === 'object' && value !== null && !isArray(value);
+      const got = isInstance
+        ? 'an instance of a class; pass a copy of it, as in { ...options }'
+        : describe(value);
+      throw new SpdkTypeError(`${capitalise(what)} must be a plain object; got ${got}`);
     }
     const given = new Map<Key, unknown>();
     for (const key of Object.keys(value)) {

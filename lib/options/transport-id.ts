@@ -227,7 +227,10 @@ function readPort(text: string): string {
 }
 
 function required(given: Given, key: Key): string {
-  return given.get(key) ?? fail(`has no ${key}; add ${key}:${key === 'trtype' ? 'RDMA' : 'ADDRESS'}`);
+  return (
+    given.get(key) ??
+    fail(`has no ${key}; add ${key === 'trtype' ? 'trtype:TCP or trtype:RDMA' : `${key}:ADDRESS`}`)
+  );
 }
 
 function isKey(text: string): text is Key {

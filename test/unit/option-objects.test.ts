@@ -28,6 +28,16 @@ describe.each(Object.entries(resolvers))('any %s options object', (name, resolve
     );
   });
 
+  it('says what to do with an instance of a class, and that its copy is accepted', () => {
+    const instance = new (class Options {})();
+    expectCode(
+      () => resolve(instance),
+      'ERR_SPDK_INVALID_ARG_TYPE',
+      /got an instance of a class; pass a copy/,
+    );
+    expect(resolve({ ...instance })).toEqual(resolve());
+  });
+
   it('may have no prototype, or that of another realm', () => {
     expect(resolve(Object.create(null))).toEqual(resolve());
     expect(resolve(runInNewContext('({})'))).toEqual(resolve());
