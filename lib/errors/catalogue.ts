@@ -148,9 +148,9 @@ export const errorCatalogue = {
     remedy: 'Read the message and the log lines before it, and the log of the target.',
   },
   ERR_SPDK_UNREACHABLE: {
-    meaning: 'Nothing responds at the target’s address and port.',
+    meaning: 'Nothing responds at the target’s address and port, or no interface has the source address.',
     remedy:
-      'Check `traddr` and `trsvcid`, that the target runs and listens there, and the route and firewall to it.',
+      'If the message names `sourceAddress`, give an address of this machine. Otherwise check `traddr` and `trsvcid`, that the target runs and listens there, and the route and firewall to it.',
   },
   ERR_SPDK_CONNECT_REJECTED: {
     meaning: 'The target responded but rejected the NVMe-oF Connect command.',
