@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Controller } from '../../lib/index.js';
-import { eachPolling, type Polling, pollings } from '../integration/support/each-polling.js';
+import { eachPolling, inTurn, type Polling, pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, timed, within } from '../integration/support/timing.js';
 import { holdAfterNamespaceEvent } from './holding-proxy.js';
@@ -56,11 +56,8 @@ async function withSilence(
   const proxy = await holdAfterNamespaceEvent(Number(local.listener.trsvcid));
   let controller: Controller | undefined;
   try {
-    controller = await local.env.attach(local.id(nqnOf(polling), proxy.port), {
-      polling,
-      timeoutMs: 5_000,
-      ...options,
-    });
+    const id = local.id(nqnOf(polling), proxy.port);
+    controller = await inTurn(() => local.env.attach(id, { polling, timeoutMs: 5_000, ...options }));
     await add(polling);
     await proxy.held;
     await test(controller, proxy);

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AttachOptions, Controller, Namespace, QueuePair } from '../../lib/index.js';
-import { eachPolling, pollings } from '../integration/support/each-polling.js';
+import { eachPolling, inTurn, pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, rejection, within } from '../integration/support/timing.js';
 import { localTarget } from './local-target.js';
@@ -44,7 +44,9 @@ async function attach(
   options: AttachOptions,
   port?: string,
 ): Promise<{ controller: Controller; ns: Namespace }> {
-  const controller = await within(limits.attach, local.env.attach(local.id(nqn, port), options));
+  const controller = await inTurn(() =>
+    within(limits.attach, local.env.attach(local.id(nqn, port), options)),
+  );
   return { controller, ns: controller.namespaces[0] as Namespace };
 }
 

@@ -14,3 +14,12 @@ export async function eachPolling(act: (polling: Polling, i: number) => Promise<
   );
   await Promise.all(acts);
 }
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** Calls a function once earlier calls by this one have ended: an attach, whose time limit counts on the processors that one alone has. */
+export function inTurn<Result>(call: () => Promise<Result>): Promise<Result> {
+  const result = last.then(call);
+  last = result.catch(() => {});
+  return result;
+}
