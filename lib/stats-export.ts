@@ -175,7 +175,8 @@ async function listenInFolder(server: Server, folder: string): Promise<string> {
 }
 
 async function listen(server: Server, file: string): Promise<void> {
-  server.listen(file);
+  // In a worker of node:cluster the primary process would listen for it, and keep the socket after the worker.
+  server.listen({ path: file, exclusive: true });
   await once(server, 'listening');
 }
 

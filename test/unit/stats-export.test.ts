@@ -1,5 +1,6 @@
 // exportStats(): its sockets, and what it takes.
 
+import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, Server } from 'node:net';
 import os from 'node:os';
@@ -161,4 +162,13 @@ it('removes its own socket, and no other file, when the program has changed its 
   expect(existsSync(exported.path)).toBe(true);
   exported.close();
   expect([existsSync(exported.path), existsSync(precious)]).toEqual([false, true]);
+});
+
+it('in a worker of node:cluster its socket is its own: it is served while the primary process is busy, which ends', () => {
+  const child = path.resolve(import.meta.dirname, '../tcp/children/exports-in-cluster.mjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', child], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'in-a-worker\n', stderr: '' });
 });
