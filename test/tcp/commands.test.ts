@@ -89,10 +89,10 @@ describe('compareAndWrite', () => {
     },
   );
 
-  it('loses none of 20,000 increments of two processes', { timeout: 120_000 }, async () => {
+  it('loses none of 100,000 increments of two processes', { timeout: 120_000 }, async () => {
     const { ns } = await attach();
     await ns.write(Buffer.alloc(512), { offset: 0 });
-    const each = 10_000;
+    const each = 50_000;
     const child = fileURLToPath(new URL('children/increment.mjs', import.meta.url));
     const children = [1, 2].map((host) =>
       killedAtEnd(fork(child, [id, String(each), `nqn.2026-11.dev.spdk-nvme:host${host}`])),
