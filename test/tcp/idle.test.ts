@@ -16,8 +16,12 @@ const nqnOf = (i: number) => `nqn.2026-11.dev.spdk-nvme:idle${i}`;
 const idOf = (i: number) =>
   `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqnOf(i)}`;
 const measuredMs = 3_000;
-/** The maximum of processor time, in percent of one core. */
-const limitPercent = 2;
+/**
+ * In a second, by all threads of this process: 11 to 27 wake-ups were seen, where each controller once had a hundred. What they cost says
+ * little, up to 3 ms each on a virtual machine that rests between them: only a thread that does not sleep exceeds that limit.
+ */
+const mostWakeUps = 50;
+const mostPercent = 50;
 
 let target: SpdkTarget;
 beforeAll(async () => {
@@ -35,18 +39,19 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-/**
- * Of one core, by this process: in the first second below the limit, or in the quietest of ten. In the others V8 compiles or
- * collects garbage, or other programs displace its data from the processor's caches.
- */
-async function percentWhileIdle(): Promise<number> {
+/** What this process does in the quietest of ten seconds: in others V8 collects garbage, or Vitest reports. */
+async function whileIdle(): Promise<{ wakeUps: number; percent: number }> {
   await sleep(500);
-  let quietest = Number.POSITIVE_INFINITY;
-  for (let second = 0; second < 10 && quietest >= limitPercent; second++) {
-    const before = process.cpuUsage();
+  const quietest = { wakeUps: Number.POSITIVE_INFINITY, percent: Number.POSITIVE_INFINITY };
+  for (let second = 0; second < 10; second++) {
+    const before = process.resourceUsage();
     await sleep(1_000);
-    const { user, system } = process.cpuUsage(before);
-    quietest = Math.min(quietest, ((user + system) / 1_000_000) * 100);
+    const after = process.resourceUsage();
+    const cpuUs = after.userCPUTime + after.systemCPUTime - before.userCPUTime - before.systemCPUTime;
+    const wakeUps = after.voluntaryContextSwitches - before.voluntaryContextSwitches;
+    quietest.wakeUps = Math.min(quietest.wakeUps, wakeUps);
+    quietest.percent = Math.min(quietest.percent, cpuUs / 10_000);
+    if (quietest.wakeUps < mostWakeUps && quietest.percent < mostPercent) break;
   }
   return quietest;
 }
@@ -56,7 +61,9 @@ it.each(['threads', 'inline', 'adaptive'] as const)(
   async (polling) => {
     await using env = await Environment.init({ memoryMb: 256 });
     await env.attach(idOf(0), { ioQueues: 2, polling });
-    expect(await percentWhileIdle()).toBeLessThan(limitPercent);
+    const { wakeUps, percent } = await whileIdle();
+    expect(wakeUps).toBeLessThan(mostWakeUps);
+    expect(percent).toBeLessThan(mostPercent);
   },
   20_000,
 );
