@@ -36,7 +36,7 @@ export interface QueuePairServices {
   readonly polls: boolean;
   /** Whether a namespace belongs to the same controller. */
   readonly owns: BatchHooks['owns'];
-  /** The queue pair now has pending operations, or no longer has any. */
+  /** Called when it changes whether operations are pending, or whether a caller waits for one of them. */
   readonly busy: (queuePair: QueuePair, busy: boolean, awaited: boolean) => void;
   /** Called when a caller waits for completions. */
   readonly resumePolling: () => void;

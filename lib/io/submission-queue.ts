@@ -42,8 +42,7 @@ export interface QueueServices {
   readonly maxBytes: () => number;
   /** The time limit of operations that have none of their own. */
   readonly ioTimeoutMs: number | undefined;
-  /** Called when the queue has pending operations, or no longer has any. */
-  /** Called when that changes: whether something is pending, and whether a caller waits for it. */
+  /** Called when it changes whether operations are pending, or whether a caller waits for one of them. */
   readonly busy: (busy: boolean, awaited: boolean) => void;
   /** Called when a caller waits for completions. */
   readonly resumePolling: () => void;

@@ -1,5 +1,5 @@
-// Every verb of the command line with a target that is absent, wrong or silent, that falls silent or dies in the middle, and
-// with Ctrl-C: it ends in time, with a status and a line that say why, and nothing stays attached.
+// Every verb of the command line with a target that falls silent in the middle, and one verb of each kind with one that is absent, wrong or
+// silent, or dies, and with Ctrl-C: it ends in time, with a status and a line that say why, and nothing stays attached.
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';

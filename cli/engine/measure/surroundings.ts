@@ -12,7 +12,7 @@ export interface Surroundings {
   readonly kernel: string;
   readonly processor: string;
   readonly processors: number;
-  /** How this machine's TCP limits what it sends, such as `cubic`: over a loopback it decides what large reads and writes reach. */
+  /** How this machine's TCP limits what it sends, such as `cubic`: large reads and writes depend on it. */
   readonly tcpCongestionControl: string;
 }
 
