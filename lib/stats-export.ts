@@ -86,7 +86,11 @@ function addSocket(file: string): void {
 }
 
 function removeSocket(file: string): void {
-  rmSync(file, { force: true });
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // The program has given up its rights since. Readers find that nobody listens there, and the next export replaces it.
+  }
   sockets.delete(file);
   if (sockets.size === 0) process.off('exit', removeSockets);
 }

@@ -53,6 +53,14 @@ it('many at the same time add one listener to the process, which goes with the l
   expect(findSockets()).toEqual([]);
 });
 
+it('ends although its socket cannot be removed any more, as where the program has given up its rights', async () => {
+  const exported = await exportStats(disk.env);
+  rmSync(exported.path);
+  mkdirSync(exported.path);
+  exported.close();
+  expect(process.listeners('exit').some((listener) => listener.name === 'removeSockets')).toBe(false);
+});
+
 it('the path by default names the process, and another thread than the main one', async () => {
   const thread = threadId === 0 ? '' : `-${threadId}`;
   using first = await exportStats(disk.env);
