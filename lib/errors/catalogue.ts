@@ -150,7 +150,7 @@ export const errorCatalogue = {
   ERR_SPDK_UNREACHABLE: {
     meaning: 'Nothing responds at the target’s address and port, or no interface has the source address.',
     remedy:
-      'If the message names `sourceAddress`, give an address of this machine. Otherwise check `traddr` and `trsvcid`, that the target runs and listens there, and the route and firewall to it.',
+      'Check `traddr` and `trsvcid`, that the target runs and listens there, and the route and firewall to it; or, if the message names `sourceAddress`, give an address of this machine.',
   },
   ERR_SPDK_CONNECT_REJECTED: {
     meaning: 'The target responded but rejected the NVMe-oF Connect command.',

@@ -60,7 +60,7 @@ it('no call takes properties of Object.prototype for options', async () => {
     const report = await env.attachAll(memoryId('a').replace(/ subnqn:.*/, ''));
     expect(report.attached).toHaveLength(1);
     const failed = await attach('nobody').catch((error) => error);
-    expect(failed).toMatchObject({ code: 'ERR_SPDK_UNREACHABLE' });
+    expect(failed).toMatchObject({ code: 'ERR_SPDK_CONNECT_REJECTED' });
     expect(Object.keys(failed)).not.toContain('nativeStack');
     await env.close();
   });

@@ -176,7 +176,7 @@ it('in a worker of node:cluster its socket is its own: it is served while the pr
   const child = path.resolve(import.meta.dirname, '../tcp/children/exports-in-cluster.mjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', child], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 50_000,
   });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'in-a-worker\n', stderr: '' });
 });

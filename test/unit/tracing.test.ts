@@ -54,10 +54,10 @@ it('report an attach and one that fails', async () => {
   expect(Object.isFrozen(attached.attachReport)).toBe(true);
   heard.length = 0;
   await expect(fixture.env.attach(memoryId('nobody'))).rejects.toMatchObject({
-    code: 'ERR_SPDK_UNREACHABLE',
+    code: 'ERR_SPDK_CONNECT_REJECTED',
   });
   expect(stagesOf(heard)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
-  expect(heard[2]?.[1]).toMatchObject({ error: { code: 'ERR_SPDK_UNREACHABLE' } });
+  expect(heard[2]?.[1]).toMatchObject({ error: { code: 'ERR_SPDK_CONNECT_REJECTED' } });
 });
 
 it('report a reset and a detach, each call of which gets the same report', async () => {

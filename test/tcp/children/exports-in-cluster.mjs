@@ -10,7 +10,7 @@ if (cluster.isPrimary) {
   const worker = cluster.fork();
   const [path] = await once(worker, 'message');
   const reader = `require('node:net').connect(${JSON.stringify(path)}).pipe(process.stdout)`;
-  const { stdout } = spawnSync(process.execPath, ['-e', reader], { encoding: 'utf8', timeout: 5_000 });
+  const { stdout } = spawnSync(process.execPath, ['-e', reader], { encoding: 'utf8', timeout: 30_000 });
   console.log(stdout && JSON.parse(stdout).program);
   worker.process.kill('SIGKILL');
   await once(worker, 'exit');
