@@ -157,12 +157,15 @@ function* worsened(words: readonly string[]): Generator<string[]> {
   for (let at = 1; at <= words.length; at++) yield [...words.slice(0, at), '', ...words.slice(at)];
   const [name = ''] = words;
   const options = sample.commands.find((verb) => verb.name() === name)?.options ?? [];
+  // What follows `--` is no option.
+  const end = words.indexOf('--');
+  const mayBeOptions = end < 0 ? words : words.slice(0, end);
   for (const option of options) {
     const flags = options
       .filter((one) => originalOf(one) === originalOf(option))
       .flatMap(({ short, long }) => [short, long]);
-    const at = words.findIndex((one) => flags.includes(one));
-    const value = words[at + 1];
+    const at = mayBeOptions.findIndex((one) => flags.includes(one));
+    const value = mayBeOptions[at + 1];
     // What may be given several times is looked at by the verb itself.
     const unseen = withoutTarget.has(name) && ['nqn', 'transportId'].includes(option.attributeName());
     if (at < 0 || value === undefined || !option.required || unseen) continue;

@@ -191,7 +191,7 @@ describe('a controller in memory', () => {
     fixture.target.silent = true;
     const reads = [1, 2, 3].map(() => ns.read(Buffer.alloc(512), { offset: 0 }));
     const outcomes = Promise.allSettled(reads);
-    expect(await controller.detach({ drainMs: 20, timeoutMs: 60 })).toMatchObject({
+    expect(await controller.detach({ drainMs: 20, timeoutMs: 1_500 })).toMatchObject({
       completed: 0,
       aborted: 3,
     });
