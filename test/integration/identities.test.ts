@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { AttachOptions, Controller, Environment } from '../../lib/index.js';
 import { discoveryNqn } from '../../lib/options/nqn.js';
 import { addSubsystem, admitOnly } from '../../scripts/target/kernel-target.js';
+import { pollings } from './support/each-polling.js';
 import { detachLeftovers, link, open, subsystems, transportId } from './support/fabric.js';
 import { limits } from './support/limits.js';
 import { expectNothingHeld } from './support/rdma.js';
@@ -47,23 +48,20 @@ async function works(controller: Controller, byte: number): Promise<void> {
   expect((await namespace?.read(Buffer.alloc(512), { offset: byte * 512 }))?.equals(block)).toBe(true);
 }
 
-it.each(['threads', 'inline', 'adaptive'] as const)(
-  'one subsystem is attached as several hosts at once, polling %s',
-  async (polling) => {
-    const controllers = await Promise.all(hosts.map((hostNqn) => attach({ hostNqn, polling })));
-    expect(new Set(controllers.map(({ info }) => info.cntlid)).size).toBe(hosts.length);
-    for (const [i, controller] of controllers.entries()) {
-      expect(controller.hostNqn).toBe(hosts[i]);
-      expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
-      await works(controller, i);
-    }
-    await rejection(
-      'ERR_SPDK_ALREADY_ATTACHED',
-      limits.response,
-      env.attach(transportId(nqn), { hostNqn: alice }),
-    );
-  },
-);
+it.each(pollings)('one subsystem is attached as several hosts at once, polling %s', async (polling) => {
+  const controllers = await Promise.all(hosts.map((hostNqn) => attach({ hostNqn, polling })));
+  expect(new Set(controllers.map(({ info }) => info.cntlid)).size).toBe(hosts.length);
+  for (const [i, controller] of controllers.entries()) {
+    expect(controller.hostNqn).toBe(hosts[i]);
+    expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
+    await works(controller, i);
+  }
+  await rejection(
+    'ERR_SPDK_ALREADY_ATTACHED',
+    limits.response,
+    env.attach(transportId(nqn), { hostNqn: alice }),
+  );
+});
 
 it('each reconnects as the same host: the target accepts one of them, and rejects the other', async () => {
   const [a, b] = await Promise.all([attach({ hostNqn: alice }), attach({ hostNqn: bob })]);
@@ -97,7 +95,7 @@ it('discovery controllers are rejected, by the well-known NQN and by the targetâ
   }
   try {
     for (const name of names) {
-      for (const polling of ['threads', 'inline', 'adaptive'] as const) {
+      for (const polling of pollings) {
         const attached = env.attach(transportId(name), { polling });
         const error = await rejection('ERR_SPDK_NOT_IO_CONTROLLER', limits.attach, attached);
         expect(error.message).toMatch(/a discovery controller/);

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { type Controller, Environment, type Namespace } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { codeOf, within } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4485' } as const;
@@ -54,7 +55,7 @@ afterAll(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-describe.each(['threads', 'inline', 'adaptive'] as const)('writes that are held, polled by %s', (polling) => {
+describe.each(pollings)('writes that are held, polled by %s', (polling) => {
   /** What becomes of writes over a reset, and what the disk that is there afterwards holds. */
   async function restartedWith(after: string): Promise<{ codes: Set<string>; disk: Buffer; ns: Namespace }> {
     await start('before', 'first', 60_000_000);

@@ -67,16 +67,13 @@ if (release() < 2405) {
       await admit({ dhchap_key: host.name, dhchap_ctrlr_key: controllerKey.name });
     });
 
-    it.each(['threads', 'inline', 'adaptive'] as const)(
-      'one way and both ways, polled by %s',
-      async (polling) => {
-        const one = await attach(id, { polling, ioQueues: 2, dhchap: { key: host.text, groups } });
-        expect(await works(one)).toBe(true);
-        await one.detach();
-        const both = { key: host.text, controllerKey: controllerKey.text, groups };
-        expect(await works(await attach(id, { polling, ioQueues: 2, dhchap: both }))).toBe(true);
-      },
-    );
+    it.each(pollings)('one way and both ways, polled by %s', async (polling) => {
+      const one = await attach(id, { polling, ioQueues: 2, dhchap: { key: host.text, groups } });
+      expect(await works(one)).toBe(true);
+      await one.detach();
+      const both = { key: host.text, controllerKey: controllerKey.text, groups };
+      expect(await works(await attach(id, { polling, ioQueues: 2, dhchap: both }))).toBe(true);
+    });
 
     it('from a file and from the kernel', async () => {
       expect(await works(await attach(id, { dhchap: { key: { file: host.file }, groups } }))).toBe(true);
@@ -270,3 +267,5 @@ text = sys.stdin.buffer.read()
 user_keyring = ctypes.c_int(-4)
 sys.exit(ctypes.CDLL(None).syscall(248, b'user', sys.argv[1].encode(), text, len(text), user_keyring) < 0)
 `;
+
+import { pollings } from '../integration/support/each-polling.js';

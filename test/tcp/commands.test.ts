@@ -10,6 +10,7 @@ import { type AttachOptions, type Controller, Environment, type Namespace } from
 import { listenerId } from '../../scripts/target/config.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { killedAtEnd } from '../integration/support/killed-at-end.js';
 import { limits } from '../integration/support/limits.js';
 import { eventually, rejection, within } from '../integration/support/timing.js';
@@ -73,21 +74,18 @@ it('copy works where the controller has it, and is rejected elsewhere', async ()
 });
 
 describe('compareAndWrite', () => {
-  it.each(['threads', 'inline', 'adaptive'] as const)(
-    'writes what is as expected, and nothing else, polling %s',
-    async (polling) => {
-      const { ns } = await attach({ polling });
-      expect(ns.supports.compareAndWrite).toBe(true);
-      await ns.write(block('one'), { offset: 0 });
-      await ns.compareAndWrite(block('one'), block('two'), { offset: 0 });
-      const failed = ns.compareAndWrite(block('one'), block('three'), { offset: 0 });
-      await expect(failed).rejects.toMatchObject({
-        code: 'ERR_SPDK_IO_FAILED',
-        nvmeStatus: { sct: 2, sc: 0x85 },
-      });
-      expect((await ns.read(block(''), { offset: 0 })).equals(block('two'))).toBe(true);
-    },
-  );
+  it.each(pollings)('writes what is as expected, and nothing else, polling %s', async (polling) => {
+    const { ns } = await attach({ polling });
+    expect(ns.supports.compareAndWrite).toBe(true);
+    await ns.write(block('one'), { offset: 0 });
+    await ns.compareAndWrite(block('one'), block('two'), { offset: 0 });
+    const failed = ns.compareAndWrite(block('one'), block('three'), { offset: 0 });
+    await expect(failed).rejects.toMatchObject({
+      code: 'ERR_SPDK_IO_FAILED',
+      nvmeStatus: { sct: 2, sc: 0x85 },
+    });
+    expect((await ns.read(block(''), { offset: 0 })).equals(block('two'))).toBe(true);
+  });
 
   it('loses none of 100,000 increments of two processes', { timeout: 120_000 }, async () => {
     const { ns } = await attach();

@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, it } from 'vitest';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { lastReport } from '../support/last-report.js';
 import { localTarget } from './local-target.js';
 
@@ -18,7 +19,6 @@ const local = localTarget({
 });
 
 const moments = ['attach', 'io', 'detach'];
-const pollings = ['threads', 'inline', 'adaptive'];
 
 /** All processes at the same time, because a paused one waits: each has the memory of its environment. */
 beforeAll(() => ensureHugepages(moments.length * pollings.length * 64));

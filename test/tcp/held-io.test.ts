@@ -11,11 +11,12 @@ import {
   type Controller,
   Environment,
   type Namespace,
+  type PollingMode,
   type SpdkError,
 } from '../../lib/index.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
-import { eachPolling, type Polling } from '../integration/support/each-polling.js';
+import { eachPolling } from '../integration/support/each-polling.js';
 import { codeOf, eventually } from '../integration/support/timing.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
@@ -76,7 +77,7 @@ async function outcome(promise: Promise<unknown>): Promise<{ error: SpdkError | 
 const quiet = (controller: Controller) =>
   eventually(responseMs, () => controller.queuePairs.every(({ pending }) => pending === 0));
 
-async function attach(polling: Polling, options: AttachOptions = {}): Promise<Namespace> {
+async function attach(polling: PollingMode, options: AttachOptions = {}): Promise<Namespace> {
   const id = `trtype:TCP adrfam:IPv4 traddr:${listener.traddr} trsvcid:${listener.trsvcid} subnqn:${nqn}`;
   // A host of its own, since several have one subsystem.
   const hostNqn = `nqn.2026-11.dev.spdk-nvme:host-${polling}`;

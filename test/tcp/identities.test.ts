@@ -9,6 +9,7 @@ import { type AttachOptions, type Controller, Environment } from '../../lib/inde
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
 import { codeOf, rejection, within } from '../integration/support/timing.js';
@@ -86,25 +87,22 @@ async function works(controller: Controller, byte: number): Promise<void> {
 }
 
 describe('one subsystem', () => {
-  it.each(['threads', 'inline', 'adaptive'] as const)(
-    'is attached as several hosts at once, polling %s',
-    async (polling) => {
-      const names = ['a', 'b', 'c', 'd', 'e', 'f'];
-      const controllers = await Promise.all(
-        names.map((name) => attach({ hostNqn: hostNqn(name), polling, ioQueues: 2 })),
-      );
-      expect(env.controllers).toHaveLength(names.length);
-      expect(new Set(controllers.map(({ info }) => info.cntlid)).size).toBe(names.length);
-      for (const [i, controller] of controllers.entries()) {
-        expect(controller.hostNqn).toBe(hostNqn(names[i] as string));
-        expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
-        await works(controller, i);
-        // The admin queue and both I/O queues.
-        expect(seenOf(controller.hostNqn)).toEqual(Array(3).fill(hostOf(controller)));
-      }
-      expect(watcher.connects).toHaveLength(3 * names.length);
-    },
-  );
+  it.each(pollings)('is attached as several hosts at once, polling %s', async (polling) => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const controllers = await Promise.all(
+      names.map((name) => attach({ hostNqn: hostNqn(name), polling, ioQueues: 2 })),
+    );
+    expect(env.controllers).toHaveLength(names.length);
+    expect(new Set(controllers.map(({ info }) => info.cntlid)).size).toBe(names.length);
+    for (const [i, controller] of controllers.entries()) {
+      expect(controller.hostNqn).toBe(hostNqn(names[i] as string));
+      expect(await hostIdAtTarget(controller)).toBe(controller.hostId.replaceAll('-', ''));
+      await works(controller, i);
+      // The admin queue and both I/O queues.
+      expect(seenOf(controller.hostNqn)).toEqual(Array(3).fill(hostOf(controller)));
+    }
+    expect(watcher.connects).toHaveLength(3 * names.length);
+  });
 
   it('is attached under as many host identifiers as one likes', async () => {
     const hostIds = [1, 2, 3].map((digit) => `${digit}`.repeat(8).concat('-1111-4111-8111-111111111111'));

@@ -8,6 +8,7 @@ import { Environment } from '../../lib/index.js';
 import { median } from '../../scripts/bench/statistics.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { ownThreads, totalSleeps } from '../support/own-threads.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4463' } as const;
@@ -56,7 +57,7 @@ async function whileIdle(): Promise<{ wakeUps: number; percent: number }> {
   return quietest;
 }
 
-it.each(['threads', 'inline', 'adaptive'] as const)(
+it.each(pollings)(
   'an idle controller polled by %s takes next to no processor',
   async (polling) => {
     await using env = await Environment.init({ memoryMb: 256 });

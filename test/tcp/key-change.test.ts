@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Namespace } from '../../lib/index.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { release } from '../integration/support/release.js';
 import { codeOf, eventually, rejection, within } from '../integration/support/timing.js';
@@ -36,31 +37,28 @@ if (release() < 2409) {
       await admit({ dhchap_key: now.name });
     });
 
-    it.each(['threads', 'inline', 'adaptive'] as const)(
-      'are used while I/O goes on, polled by %s, and after a reset',
-      async (polling) => {
-        const reset: unknown[] = [];
-        const controller = await attach(id, { polling, ioQueues: 2, dhchap: { key: now.text, groups } });
-        controller.on('resetting', (why) => reset.push(why));
-        const load = new VerifiedLoad(controller.namespaces[0] as Namespace);
-        await within(limits.attach, load.progress(100));
-        const [next, theirs] = [
-          await sharedKey(keyText('dhchap', '02', 48)),
-          await sharedKey(keyText('dhchap', '01', 32)),
-        ];
-        await setKeys({ dhchap_key: next.name, dhchap_ctrlr_key: theirs.name });
-        await within(
-          limits.attach,
-          controller.changeKeys({ dhchap: { key: next.text, controllerKey: theirs.text } }),
-        );
-        await within(limits.attach, load.progress(100));
-        expect(reset).toEqual([]);
-        await within(limits.reset, controller.reset());
-        await within(limits.attach, load.progress(100));
-        await load.stop();
-        expect(load.findings).toEqual([]);
-      },
-    );
+    it.each(pollings)('are used while I/O goes on, polled by %s, and after a reset', async (polling) => {
+      const reset: unknown[] = [];
+      const controller = await attach(id, { polling, ioQueues: 2, dhchap: { key: now.text, groups } });
+      controller.on('resetting', (why) => reset.push(why));
+      const load = new VerifiedLoad(controller.namespaces[0] as Namespace);
+      await within(limits.attach, load.progress(100));
+      const [next, theirs] = [
+        await sharedKey(keyText('dhchap', '02', 48)),
+        await sharedKey(keyText('dhchap', '01', 32)),
+      ];
+      await setKeys({ dhchap_key: next.name, dhchap_ctrlr_key: theirs.name });
+      await within(
+        limits.attach,
+        controller.changeKeys({ dhchap: { key: next.text, controllerKey: theirs.text } }),
+      );
+      await within(limits.attach, load.progress(100));
+      expect(reset).toEqual([]);
+      await within(limits.reset, controller.reset());
+      await within(limits.attach, load.progress(100));
+      await load.stop();
+      expect(load.findings).toEqual([]);
+    });
 
     it('leave the old ones if the target does not accept them', async () => {
       const reconnect = { ctrlrLossTimeoutMs: 20_000, reconnectDelayMs: 200 };

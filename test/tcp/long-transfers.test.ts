@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Namespace } from '../../lib/index.js';
 import { Random } from '../../scripts/testing/random.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { codeOf } from '../integration/support/timing.js';
 import { localTarget } from './local-target.js';
 
@@ -25,7 +26,7 @@ async function attach(nqn: string, options = {}): Promise<Namespace> {
   return controller.namespaces[0] as Namespace;
 }
 
-describe.each(['threads', 'inline', 'adaptive'] as const)('with plain buffers, polled by %s', (polling) => {
+describe.each(pollings)('with plain buffers, polled by %s', (polling) => {
   it('60 MiB arrive as they were at the call, and compare to the last block', async () => {
     const ns = await attach(nqns.memory, { polling });
     const content = new Random(1).bytes(length);

@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Controller } from '../../lib/index.js';
-import { eachPolling, inTurn, type Polling, pollings } from '../integration/support/each-polling.js';
+import type { Controller, PollingMode } from '../../lib/index.js';
+import { eachPolling, inTurn, pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, eventually, timed, within } from '../integration/support/timing.js';
 import { holdAfterNamespaceEvent } from './holding-proxy.js';
@@ -13,7 +13,7 @@ import type { PduProxy } from './proxy.js';
 
 const nqn = 'nqn.2026-11.dev.spdk-nvme:events';
 /** A subsystem for each way of polling. */
-const nqnOf = (polling: Polling) => `${nqn}-${polling}`;
+const nqnOf = (polling: PollingMode) => `${nqn}-${polling}`;
 const keepAliveMs = 1_000;
 /** The id of a namespace that the test adds and removes. */
 const nsid = 7;
@@ -39,17 +39,17 @@ beforeAll(async () => {
   }
 });
 
-const add = (polling: Polling) =>
+const add = (polling: PollingMode) =>
   local.target.call('nvmf_subsystem_add_ns', {
     nqn: nqnOf(polling),
     namespace: { bdev_name: `Extra-${polling}`, nsid },
   });
-const remove = (polling: Polling) =>
+const remove = (polling: PollingMode) =>
   local.target.call('nvmf_subsystem_remove_ns', { nqn: nqnOf(polling), nsid });
 
 /** Runs a test with a controller whose target has announced a namespace, and then hears nothing more. */
 async function withSilence(
-  polling: Polling,
+  polling: PollingMode,
   options: { keepAliveMs: number },
   test: (controller: Controller, proxy: PduProxy) => Promise<void>,
 ): Promise<void> {

@@ -7,13 +7,13 @@ import { discoveryNqn } from '../../lib/options/nqn.js';
 import { ensureHugepages } from '../../scripts/target/hugepages.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { expectNoConnections } from '../integration/suites/target.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { limits } from '../integration/support/limits.js';
 import { codeOf, rejection, within } from '../integration/support/timing.js';
 import { type NotingProxy, noteConnects } from './noting-proxy.js';
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4473' } as const;
 const nqn = 'nqn.2026-11.dev.spdk-nvme:no-io';
-const polling = ['threads', 'inline', 'adaptive'] as const;
 
 let target: SpdkTarget;
 let env: Environment;
@@ -65,7 +65,7 @@ afterAll(async () => {
   await target?.stop();
 });
 
-describe.each(polling)('with polling %s', (mode) => {
+describe.each(pollings)('with polling %s', (mode) => {
   it('a discovery controller is rejected, by the well-known NQN', async () => {
     const error = await expectRejected(env.attach(id(discoveryNqn), { polling: mode, ioQueues: 4 }));
     expect(error.message).toMatch(/a discovery controller/);

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Controller, Namespace } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
 import { predecessors } from '../../lib/testing/life.js';
+import { pollings } from '../integration/support/each-polling.js';
 import { type Fixture, makeFixture } from './memory/fixture.js';
 
 const read = (path: string) => readFileSync(new URL(`../../native/core/${path}`, import.meta.url), 'utf8');
@@ -68,30 +69,27 @@ describe('a controller in memory', () => {
     expect(await buffer).toBe(buffer);
   });
 
-  it.each(['threads', 'inline', 'adaptive'] as const)(
-    'reads what was written, polled by %s',
-    async (polling) => {
-      const [controller, ns] = await disk({ polling, queueDepth: 4 });
-      const writes = Array.from({ length: 20 }, (_, i) =>
-        ns.write(Buffer.alloc(1024, i + 1), { offset: i * 1024 }),
-      );
-      await Promise.all(writes);
-      for (let i = 0; i < 20; i++) {
-        expect(await ns.read(Buffer.alloc(1024), { offset: i * 1024 })).toEqual(Buffer.alloc(1024, i + 1));
-      }
-      const dma = [fixture.env.allocate(512), fixture.env.allocate(512)];
-      await ns.readv(dma, { offset: 512 });
-      expect(dma.map((buffer) => buffer[511])).toEqual([1, 2]);
-      await ns.writeZeroes({ offset: 0, length: 512 });
-      await ns.compare(Buffer.alloc(512), { offset: 0 });
-      await expect(ns.compare(Buffer.alloc(512), { offset: 512 })).rejects.toThrow('Compare Failure');
-      for (const buffer of dma) buffer.release();
-      const stats = controller.stats();
-      expect(stats).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
-      expect(stats).toMatchObject({ reads: 21, bytesRead: 21 * 1024, writes: 20, bytesWritten: 20 * 1024 });
-      expect(stats.latency).toMatchObject({ count: 44, p50Us: expect.any(Number) });
-    },
-  );
+  it.each(pollings)('reads what was written, polled by %s', async (polling) => {
+    const [controller, ns] = await disk({ polling, queueDepth: 4 });
+    const writes = Array.from({ length: 20 }, (_, i) =>
+      ns.write(Buffer.alloc(1024, i + 1), { offset: i * 1024 }),
+    );
+    await Promise.all(writes);
+    for (let i = 0; i < 20; i++) {
+      expect(await ns.read(Buffer.alloc(1024), { offset: i * 1024 })).toEqual(Buffer.alloc(1024, i + 1));
+    }
+    const dma = [fixture.env.allocate(512), fixture.env.allocate(512)];
+    await ns.readv(dma, { offset: 512 });
+    expect(dma.map((buffer) => buffer[511])).toEqual([1, 2]);
+    await ns.writeZeroes({ offset: 0, length: 512 });
+    await ns.compare(Buffer.alloc(512), { offset: 0 });
+    await expect(ns.compare(Buffer.alloc(512), { offset: 512 })).rejects.toThrow('Compare Failure');
+    for (const buffer of dma) buffer.release();
+    const stats = controller.stats();
+    expect(stats).toMatchObject({ pending: 0, outstanding: 0, failed: 1 });
+    expect(stats).toMatchObject({ reads: 21, bytesRead: 21 * 1024, writes: 20, bytesWritten: 20 * 1024 });
+    expect(stats.latency).toMatchObject({ count: 44, p50Us: expect.any(Number) });
+  });
 
   it('completes admin commands', async () => {
     const [controller] = await disk();
@@ -216,29 +214,26 @@ describe('a controller in memory', () => {
     await detached;
   });
 
-  it.each(['threads', 'inline', 'adaptive'] as const)(
-    'leaves nothing that keeps the process alive, polled by %s',
-    async (polling) => {
-      // What is there before is the test runner's.
-      const before = process.getActiveResourcesInfo();
-      const [controller, ns] = await disk({
-        polling,
-        queueDepth: 2,
-        ctrlrLossTimeoutMs: 200,
-        reconnectDelayMs: 20,
-      });
-      fixture.target.latencyMs = 30;
-      const { signal } = new AbortController();
-      // Some time out; the timer of the last, if it were left, would stay for the whole of this test.
-      const reads = [20, 40, 60, 80, 60_000].map((timeoutMs) =>
-        ns.read(Buffer.alloc(512), { offset: 0, timeoutMs, signal }),
-      );
-      await Promise.allSettled([...reads, controller.admin.identify(), controller.reset()]);
-      await fixture.env.close();
-      // The test runner has timers of its own, which come and go.
-      const left = () => process.getActiveResourcesInfo();
-      for (let turn = 0; turn < 100 && left().length > before.length; turn++) await sleep(20);
-      expect(left().length, left().join(' ')).toBeLessThanOrEqual(before.length);
-    },
-  );
+  it.each(pollings)('leaves nothing that keeps the process alive, polled by %s', async (polling) => {
+    // What is there before is the test runner's.
+    const before = process.getActiveResourcesInfo();
+    const [controller, ns] = await disk({
+      polling,
+      queueDepth: 2,
+      ctrlrLossTimeoutMs: 200,
+      reconnectDelayMs: 20,
+    });
+    fixture.target.latencyMs = 30;
+    const { signal } = new AbortController();
+    // Some time out; the timer of the last, if it were left, would stay for the whole of this test.
+    const reads = [20, 40, 60, 80, 60_000].map((timeoutMs) =>
+      ns.read(Buffer.alloc(512), { offset: 0, timeoutMs, signal }),
+    );
+    await Promise.allSettled([...reads, controller.admin.identify(), controller.reset()]);
+    await fixture.env.close();
+    // The test runner has timers of its own, which come and go.
+    const left = () => process.getActiveResourcesInfo();
+    for (let turn = 0; turn < 100 && left().length > before.length; turn++) await sleep(20);
+    expect(left().length, left().join(' ')).toBeLessThanOrEqual(before.length);
+  });
 });

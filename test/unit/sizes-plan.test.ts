@@ -1,12 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  depths,
-  lengths,
-  pollings,
-  type SizesCase,
-  sizesPlan,
-  ways,
-} from '../integration/suites/sizes-plan.js';
+import { depths, lengths, type SizesCase, sizesPlan, ways } from '../integration/suites/sizes-plan.js';
+import { pollings } from '../integration/support/each-polling.js';
 
 const choices = { way: ways, length: lengths, depth: depths, polling: pollings } as const;
 const kinds = Object.keys(choices) as (keyof SizesCase)[];

@@ -12,6 +12,7 @@ import {
 } from '../../../lib/index.js';
 import { Random } from '../../../scripts/testing/random.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
+import { pollings } from '../support/each-polling.js';
 import { eventually } from '../support/timing.js';
 import { readBacking } from './backing.js';
 
@@ -176,7 +177,7 @@ export function describeDetachUnderLoad(
   }
 
   async function runRound(round: number): Promise<Outcome> {
-    const polling = random.pick(['threads', 'inline', 'adaptive'] as const);
+    const polling = random.pick(pollings);
     const ioQueues = 1 + random.below(maxQueues);
     const controller: Controller = await env.attach(target.transportId, {
       ioQueues,

@@ -11,6 +11,7 @@ import {
   type SpdkError,
 } from '../../../lib/index.js';
 import { Random } from '../../../scripts/testing/random.js';
+import { pollings } from '../support/each-polling.js';
 import { codeOf } from '../support/timing.js';
 import { readBacking, writeBacking } from './backing.js';
 
@@ -23,8 +24,6 @@ export interface IoTarget {
   readonly other: string;
   readonly stop: () => Promise<void>;
 }
-
-const pollings = ['threads', 'inline', 'adaptive'] as const;
 
 /** The I/O tests, for any target. */
 export function describeIo(name: string, start: () => Promise<IoTarget>): void {

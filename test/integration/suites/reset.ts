@@ -7,6 +7,7 @@ import {
   type Namespace,
   type ResetReport,
 } from '../../../lib/index.js';
+import { pollings } from '../support/each-polling.js';
 import { limits } from '../support/limits.js';
 import { codeOf, eventually, rejection, timed, within } from '../support/timing.js';
 
@@ -19,7 +20,6 @@ export interface LosableTarget {
   stop(): Promise<void>;
 }
 
-const pollings = ['threads', 'inline', 'adaptive'] as const;
 /** From the loss of a target to the controller's notice of it, by its transport's own means. */
 const noticed = 12_000;
 /** From a target's return to the end of a reset that waits for it: one delay and one connect. */

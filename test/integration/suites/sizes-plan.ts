@@ -1,6 +1,8 @@
 // Which lengths are transferred in which way. The full product takes minutes on an emulated processor, so the plan is
 // pairwise: any two choices of different kinds meet in one of its cases. test/unit/sizes-plan.test.ts checks that.
 
+import { pollings } from '../support/each-polling.js';
+
 export const lengths = [
   '1 block',
   'MDTS - 1 block',
@@ -10,7 +12,6 @@ export const lengths = [
   '60 MiB',
 ] as const;
 export const depths = [2, 4, 16, 128] as const;
-export const pollings = ['threads', 'inline', 'adaptive'] as const;
 /** The interface, and whether the data is in DMA memory or copied through some. A batch has DMA memory only. */
 export const ways = [
   'read and write, copied',

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Controller, Environment, type Namespace } from '../../../lib/index.js';
+import { pollings } from '../support/each-polling.js';
 import { readBacking } from './backing.js';
-import { bytesOf, depths, pollings, type SizesCase, sizesPlan, type Way } from './sizes-plan.js';
+import { bytesOf, depths, type SizesCase, sizesPlan, type Way } from './sizes-plan.js';
 import { transfers } from './transfers.js';
 
 /** What a target must have for these tests: a namespace of 64 MiB that can be read from outside. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Controller, SpdkError } from '../../../lib/index.js';
+import { pollings } from '../support/each-polling.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { codeOf, momentsWithin, timed, within } from '../support/timing.js';
@@ -32,7 +33,7 @@ export function describeTargetKilled(title: string, environment: FaultEnvironmen
       await (await fixture.attach()).detach();
     }
 
-    it.each(['threads', 'inline', 'adaptive'] as const)(
+    it.each(pollings)(
       'under queue depth 32 (%s): the controller fails, and detaches in time',
       async (polling) => {
         const controller = await fixture.attach({ polling });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { AttachOptions, Controller, Namespace } from '../../../lib/index.js';
+import type { AttachOptions, Controller, Namespace, PollingMode } from '../../../lib/index.js';
+import { pollings } from '../support/each-polling.js';
 import { limits } from '../support/limits.js';
 import { Load } from '../support/load.js';
 import { codeOf, eventually, timed, within } from '../support/timing.js';
@@ -11,9 +12,6 @@ const keepAliveMs = 1_000;
 /** How long a silent target may go unnoticed; and what a test's own clock may be late. */
 const noticedMs = keepAliveMs + 1_000 + limits.response;
 const policy = { ctrlrLossTimeoutMs: 60_000, reconnectDelayMs: 200 };
-
-const pollings = ['threads', 'inline', 'adaptive'] as const;
-type Polling = (typeof pollings)[number];
 
 /** JavaScript is busy. */
 function block(ms: number): void {
@@ -64,7 +62,7 @@ export function describeTargetSilent(title: string, environment: FaultEnvironmen
   describe(title, () => {
     const fixture = new FaultFixture(environment);
     const { target } = fixture;
-    const attach = (polling: Polling, options: AttachOptions = {}): Promise<Controller> => {
+    const attach = (polling: PollingMode, options: AttachOptions = {}): Promise<Controller> => {
       const id = target.ids[pollings.indexOf(polling)] as string;
       return within(limits.attach, fixture.env.attach(id, { ioQueues: 2, polling, keepAliveMs, ...options }));
     };

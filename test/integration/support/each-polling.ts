@@ -1,11 +1,13 @@
-export const pollings = ['threads', 'inline', 'adaptive'] as const;
-export type Polling = (typeof pollings)[number];
+import type { PollingMode } from '../../../lib/index.js';
+
+/** All ways of polling. */
+export const pollings = ['threads', 'inline', 'adaptive'] as const satisfies readonly PollingMode[];
 
 /**
  * Runs a test for each way of polling, all at the same time: for tests that wait most of their time. An error says for which of them
  * it failed. `i` counts them.
  */
-export async function eachPolling(act: (polling: Polling, i: number) => Promise<void>): Promise<void> {
+export async function eachPolling(act: (polling: PollingMode, i: number) => Promise<void>): Promise<void> {
   const acts = pollings.map((polling, i) =>
     act(polling, i).catch((error: Error) => {
       error.message = `polled by ${polling}: ${error.message}`;
