@@ -6,8 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findBrowser } from './find-browser.js';
 
-/** Longest time for the browser's start, for a page to load, and for an element to be found. */
-const LIMIT_MS = 30_000;
+/**
+ * Longest time for the browser's start, for a page to load, and for an element to be found. It only ends what would never end: beside the
+ * other tests a browser gets the processor time that they leave, and a page took more than 30 s. Tests have limits of their own.
+ */
+const LIMIT_MS = 20 * 60_000;
 
 /** The browser would look up hosts of its maker otherwise. */
 const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
