@@ -7,12 +7,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "native/core/base/owned_thread.h"
+#include "thread_sleeps.h"
 
 namespace spdk_nvme {
 namespace {
@@ -91,6 +93,18 @@ TEST_F(ControlThreadsTest, ManyTasksNeedOneThread) {
   }
   // On a busy machine others take over from threads that have no processor, for a while.
   EXPECT_TRUE(comes_true([&] { return threads_.threads() <= 2; }, kLimit));
+}
+
+TEST_F(ControlThreadsTest, TheWatcherSleepsWhileAThreadWaits) {
+  start_many(4, 20ms);
+  int64_t fewest = std::numeric_limits<int64_t>::max();
+  // On a busy machine a turn may last long.
+  for (int round = 0; round < 20 && fewest > 0; round++) {
+    const int64_t before = thread_sleeps("spdk-watch");
+    std::this_thread::sleep_for(600ms);
+    fewest = std::min(fewest, thread_sleeps("spdk-watch") - before);
+  }
+  EXPECT_EQ(fewest, 0);
 }
 
 TEST_F(ControlThreadsTest, ATurnThatDoesNotEndHoldsUpNoOther) {

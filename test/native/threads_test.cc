@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "native/core/base/mailbox.h"
 #include "native/core/base/owned_thread.h"
 #include "native/core/connection/connect_gate.h"
+#include "thread_sleeps.h"
 
 namespace spdk_nvme {
 namespace {
@@ -142,6 +144,23 @@ TEST(Deadlines, HaveMoreTimeIfTheirThreadWasKeptBack) {
   auto called = late.get_future();
   ASSERT_EQ(called.wait_for(10s), std::future_status::ready);
   EXPECT_GE(called.get() - resumed, 190ms);
+}
+
+TEST(Deadlines, DoNotWakeTheirThreadIfTheyEndInTime) {
+  Deadlines deadlines;
+  int64_t fewest = std::numeric_limits<int64_t>::max();
+  // On a busy machine this thread may be kept back for longer than a deadline.
+  for (int round = 0; round < 20 && fewest > 0; round++) {
+    const int64_t before = thread_sleeps("spdk-deadlines");
+    for (int i = 0; i < 10; i++) {
+      {
+        const Deadlines::Scope scope(deadlines, 50ms, [] { return false; });
+      }
+      std::this_thread::sleep_for(20ms);
+    }
+    fewest = std::min(fewest, thread_sleeps("spdk-deadlines") - before);
+  }
+  EXPECT_EQ(fewest, 0);
 }
 
 TEST(Deadlines, CallNothingAfterTheEndOfAScope) {

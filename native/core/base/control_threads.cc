@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "native/core/base/alarm.h"
 #include "native/core/base/elapsed.h"
 #include "native/core/base/owned_thread.h"
 #include "native/core/base/shared_time.h"
@@ -25,7 +26,7 @@ using Clock = TurnTask::Clock;
 
 /** A turn that has lasted this long counts as one that may last much longer. */
 constexpr auto kLate = 5ms;
-/** How often the watcher looks for timers that are held up. It rarely finds one, so it looks seldom. */
+/** How often the watcher looks for timers that are held up, while no thread waits for them. */
 constexpr auto kWatchInterval = 250ms;
 /** The clock's largest value overflows in the kernel. */
 constexpr auto kLongestWait = 1h;
@@ -47,6 +48,7 @@ struct ControlThreads::State : std::enable_shared_from_this<State> {
   void wake(Member& member);
   [[nodiscard]] size_t count_due(Clock::time_point now) const;
   void look_in(Clock::duration time, Clock::time_point now);
+  void look_at_time(Clock::time_point when);
   Clock::time_point look(Clock::time_point now);
   void watch();
 
@@ -66,10 +68,10 @@ struct ControlThreads::State : std::enable_shared_from_this<State> {
   bool closed = false;
   /** Runs watch() from the first start() on. */
   std::optional<OwnedThread> watcher;
-  /** Notified when the watcher is to look earlier, or to end. */
-  std::condition_variable watching;
+  /** Wakes the watcher. */
+  const Alarm alarm;
   /** When the watcher is to look. */
-  Clock::time_point look_at;
+  Clock::time_point look_at = Clock::time_point::max();
 };
 
 /** Holds: the mutex. */
@@ -90,6 +92,8 @@ void ControlThreads::State::work(Thread& me) {
     }
     if (closed || idle > 0) return;
     idle++;
+    // A turn that is due has a thread.
+    look_at_time(Clock::time_point::max());
     // A copy: the list may have changed when the wait reads it.
     auto until = now + kLongestWait;
     if (!waiting.empty()) until = std::min(until, waiting.begin()->first);
@@ -107,6 +111,7 @@ void ControlThreads::State::make_turn(Thread& me, std::unique_lock<std::mutex>& 
   member->again_ = false;
   member->thread_id_.store(gettid(), std::memory_order_release);
   me.turn_began = now;
+  if (idle == 0) look_in(kWatchInterval, now);
   guard.unlock();
 
   const auto next = member->task_->turn();
@@ -156,19 +161,24 @@ size_t ControlThreads::State::count_due(Clock::time_point now) const {
 
 /** The watcher looks after this time at the latest. Holds: the mutex. */
 void ControlThreads::State::look_in(Clock::duration time, Clock::time_point now) {
-  if (now + time >= look_at) return;
-  look_at = now + time;
-  watching.notify_one();
+  if (now + time < look_at) look_at_time(now + time);
+}
+
+/** Holds: the mutex. */
+void ControlThreads::State::look_at_time(Clock::time_point when) {
+  if (when == look_at) return;
+  look_at = when;
+  alarm.set(when);
 }
 
 void ControlThreads::State::watch() {
   std::unique_lock<std::mutex> guard(mutex);
   while (!closed) {
     const auto now = Clock::now();
-    if (look_at <= now) look_at = look(now);
-    // A copy: look_in() changes it during the wait.
-    const auto until = look_at;
-    watching.wait_until(guard, until);
+    if (look_at <= now) look_at_time(look(now));
+    guard.unlock();
+    alarm.wait();
+    guard.lock();
   }
 }
 
@@ -178,7 +188,8 @@ void ControlThreads::State::watch() {
  */
 Clock::time_point ControlThreads::State::look(Clock::time_point now) {
   const size_t held_up = count_due(now);
-  if (idle > 0 || held_up == 0) return now + (members == 0 ? kLongestWait : kWatchInterval);
+  if (idle > 0 || members == 0) return Clock::time_point::max();
+  if (held_up == 0) return now + kWatchInterval;
   for (const auto& one : threads) {
     if (one->turn_began && *one->turn_began > now - kLate) return *one->turn_began + kLate;
   }
@@ -226,7 +237,7 @@ bool ControlThreads::join_for(std::chrono::milliseconds limit) {
     state_->closed = true;
     threads.swap(state_->threads);
     state_->due.notify_all();
-    state_->watching.notify_all();
+    state_->alarm.set({});
   }
   const auto deadline = Clock::now() + limit;
   // Only start() changes the watcher, and it is not called any more.

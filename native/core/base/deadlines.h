@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "native/core/base/alarm.h"
 #include "native/core/base/thread_name.h"
 
 namespace spdk_nvme {
@@ -63,41 +63,55 @@ class Deadlines {
  private:
   std::list<Entry>::iterator add(Entry entry) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    // Nearly every deadline ends in time: the thread is woken only if it would sleep past this one.
-    if (entry.at < wakes_at_) changed_.notify_all();
+    // Nearly every deadline ends in time: the thread is not woken for it.
+    if (entry.at < wakes_at_) set_alarm(entry.at);
     return entries_.insert(entries_.end(), std::move(entry));
   }
 
   void remove(std::list<Entry>::iterator entry) {
     const std::lock_guard<std::mutex> guard(mutex_);
+    const bool was_next = entry->at <= wakes_at_;
     entries_.erase(entry);
+    if (was_next) set_alarm(next());
   }
 
   void watch(const std::stop_token& ended) {
     name_this_thread("spdk-deadlines");
+    const std::stop_callback end(ended, [this] { alarm_.set({}); });
     std::unique_lock<std::mutex> lock(mutex_);
-    // Bounded: the largest value of this clock overflows in the kernel's clock.
-    auto limit = Clock::now() + std::chrono::hours(1);
-    while (!ended.stop_requested()) {
-      if (Clock::now() > limit + kKeptBack) grant_grace();
-      wakes_at_ = Clock::time_point::max();
+    for (;;) {
+      if (wakes_at_ != Clock::time_point::max() && Clock::now() > wakes_at_ + kKeptBack) grant_grace();
       for (Entry& entry : entries_) {
-        if (entry.late && entry.at <= Clock::now()) {
-          // From now, not from the due time: this thread may not have run for a long time.
-          if (entry.late()) {
-            entry.at = Clock::now() + entry.limit;
-          } else {
-            entry.late = nullptr;
-          }
+        if (!entry.late || entry.at > Clock::now()) continue;
+        // From now, not from the due time: this thread may not have run for a long time.
+        if (entry.late()) {
+          entry.at = Clock::now() + entry.limit;
+        } else {
+          entry.late = nullptr;
         }
-        if (entry.late) wakes_at_ = std::min(wakes_at_, entry.at);
       }
-      limit = std::min(wakes_at_, Clock::now() + std::chrono::hours(1));
-      changed_.wait_until(lock, ended, limit, [&] {
-        return std::ranges::any_of(entries_,
-                                   [&](const Entry& one) { return one.late && one.at < wakes_at_; });
-      });
+      set_alarm(next());
+      // After the alarm is set, which would undo that of the end.
+      if (ended.stop_requested()) return;
+      lock.unlock();
+      alarm_.wait();
+      lock.lock();
     }
+  }
+
+  /** Holds: mutex_. */
+  [[nodiscard]] Clock::time_point next() const {
+    auto first = Clock::time_point::max();
+    for (const Entry& entry : entries_) {
+      if (entry.late) first = std::min(first, entry.at);
+    }
+    return first;
+  }
+
+  /** Holds: mutex_. */
+  void set_alarm(Clock::time_point when) {
+    wakes_at_ = when;
+    alarm_.set(when);
   }
 
   void grant_grace() {
@@ -108,9 +122,10 @@ class Deadlines {
 
   /** Guards what follows. Held while a deadline's function runs, so that its scope does not end meanwhile. */
   std::mutex mutex_;
-  std::condition_variable_any changed_;
   std::list<Entry> entries_;
+  /** What the alarm is set to. */
   Clock::time_point wakes_at_ = Clock::time_point::max();
+  const Alarm alarm_;
   /** Last: it uses all of the above. */
   std::jthread thread_;
 };
