@@ -45,7 +45,7 @@ import {
   hostIdentity,
   hyphenated,
   type MachineIdentity,
-  readHostFiles,
+  readMachineFiles,
 } from './options/host-identity.js';
 import { wipedIfThrown } from './options/key-source.js';
 import { sourcesOf } from './options/keys.js';
@@ -432,7 +432,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     let files: HostFiles | undefined;
     const read = (): HostFiles => {
       if (files) return files;
-      files = readHostFiles();
+      files = readMachineFiles();
       for (const problem of files.problems) this.#log.warnOnce(problem);
       return files;
     };

@@ -160,7 +160,7 @@ export type {
  * whether SPDK and DPDK are linked as archives (`static`) or as shared libraries (`shared`), with which some defences are
  * off: see {@link advisories}. `file` is the addon that is loaded: built on this machine, or of the
  * binary package; empty with the targets in memory of `spdk-nvme/testing`.
- * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING, ERR_SPDK_ADDON_BROKEN or ERR_SPDK_NO_DESCRIPTORS
  */
 export function spdkVersion(): Required<SpdkRelease & Linkages> & {
   readonly text: string;
@@ -173,7 +173,7 @@ export function spdkVersion(): Required<SpdkRelease & Linkages> & {
 /**
  * The known hangs, leaks and crashes of the SPDK release that the addon was built with, and how each is avoided.
  * @param options.all also lists those that do not concern this release
- * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING, ERR_SPDK_ADDON_BROKEN or ERR_SPDK_NO_DESCRIPTORS
  */
 export function advisories(options?: { readonly all?: boolean | undefined }): Advisory[] {
   const all = readOptions(options, 'advisories options', ['all']).get('all');

@@ -62,14 +62,21 @@ export class ChangeFeed {
         waiting.clear();
       }
     };
-    const end = async (): Promise<IteratorResult<DiscoveryChange>> => {
+    const stop = (): void => {
       stopped = true;
       for (const wake of waiting) this.#remove(wake);
-      return done;
     };
     const reader: AsyncIterableIterator<DiscoveryChange> = {
       next,
-      return: end,
+      return: async () => {
+        stop();
+        return done;
+      },
+      // A generator that passes the changes on (`yield* watch`) is given its caller's error back.
+      throw: async (error) => {
+        stop();
+        throw error;
+      },
       [Symbol.asyncIterator]: () => reader,
     };
     return reader;

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type NativeFailure, SpdkError } from '../errors/spdk-error.js';
+import { checkOneDescriptor } from '../internal/descriptors.js';
 import type { NativeAddon } from './contract.js';
 import { installReport } from './install-report.js';
 import { packageRequire, packageRoot } from './package-root.js';
@@ -13,10 +14,12 @@ let loaded = '';
 
 /**
  * The native addon, loaded at its first use, so that importing this package never throws.
- * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN, naming the command that builds it
+ * @throws {SpdkError} ERR_SPDK_ADDON_MISSING or ERR_SPDK_ADDON_BROKEN, naming the command that builds it; ERR_SPDK_NO_DESCRIPTORS
  */
 export function native(): NativeAddon {
   if (!addon) {
+    // Node.js remembers for good that it did not find a package, even for this reason.
+    checkOneDescriptor();
     const file = addonFile();
     addon = load(file);
     loaded = file;

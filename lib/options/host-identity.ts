@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { throwIfFull } from '../internal/descriptors.js';
 import { checkString } from './arguments.js';
 import { checkNqn, isUuid, uuidNqn, uuidOfNqn } from './nqn.js';
 
@@ -36,7 +37,19 @@ const urlNamespace = Buffer.from('6ba7b8119dad11d180b400c04fd430c8', 'hex');
  * @throws {SpdkTypeError} for a folder that is no string, and for nothing else
  */
 export function readHostFiles(folder: string = nvmeFolder): HostFiles {
-  checkString(folder, 'folder');
+  return readFiles(checkString(folder, 'folder'), () => {});
+}
+
+/**
+ * As {@link readHostFiles}, for a connection: while no file can be opened, this machine has no other identity than before.
+ * @throws {SpdkError} ERR_SPDK_NO_DESCRIPTORS
+ */
+export function readMachineFiles(): HostFiles {
+  return readFiles(nvmeFolder, throwIfFull);
+}
+
+/** @param unread called with the reason why a file is not used */
+function readFiles(folder: string, unread: (error: unknown) => void): HostFiles {
   const problems: string[] = [];
   const read = (name: string, check: (line: string) => string): string | undefined => {
     const file = `${folder}/${name}`;
@@ -44,6 +57,7 @@ export function readHostFiles(folder: string = nvmeFolder): HostFiles {
       const line = firstLine(readSmallFile(file));
       return line === undefined ? undefined : check(line);
     } catch (error) {
+      unread(error);
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'ENOTDIR') problems.push(`${file} is not used: ${message}`);
       return undefined;

@@ -509,4 +509,18 @@ describe('changes of a log', () => {
     await expect(late.next()).rejects.toThrow('lost');
     expect((await late.next()).done).toBe(true);
   });
+
+  it('end with the error that is thrown into a generator that passes them on', async () => {
+    const feed = new ChangeFeed();
+    const reader = feed.read();
+    async function* passedOn() {
+      yield* reader;
+    }
+    const passing = passedOn();
+    feed.update(log(entry('a')));
+    await passing.next();
+    const mine = new Error('mine');
+    await expect(passing.throw(mine)).rejects.toBe(mine);
+    expect((await reader.next()).done).toBe(true);
+  });
 });
