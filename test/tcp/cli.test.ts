@@ -87,7 +87,11 @@ function dataOf(page: string): Pick<ReportDocument, 'charts' | 'events'> {
 
 const noConnections = () => expectNoConnections([listener.trsvcid]);
 
-describe('looking', () => {
+// Verbs wait most of their time, so those that only look run at the same time. The ones after them count hugepages or connections, or change
+// the target.
+describe.concurrent('looking', () => {
+  afterAll(noConnections);
+
   it('discover gives what the target offers', async () => {
     const { schema, records } = await json('discover', ...target);
     expect(schema).toBe(1);
@@ -105,16 +109,105 @@ describe('looking', () => {
       ),
     );
     expect((await text('discover', ...target)).stdout).toContain(nqns[0]);
-    await noConnections();
   });
 
   it('discover says when it asks something else', async () => {
     const { exitCode, stderr } = await text('discover', ...one);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^spdk-nvme: ERR_SPDK_NOT_DISCOVERY_CONTROLLER/);
-    await noConnections();
   });
 
+  it('discover uses the port for discovery by default', async () => {
+    const { exitCode, stderr } = await text('discover', '-t', 'tcp', '-a', '127.0.0.1', '--timeout', '500');
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/UNREACHABLE.*8009 is the default; try -s 4420/),
+    });
+    const both = await text('discover', ...target, '--watch', '--referrals', '1');
+    expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--referrals') });
+  });
+
+  it('list-subsys gives each subsystem with its paths, as nvme-cli names them', async () => {
+    const { schema, HostNQN, Subsystems } = await json('list-subsys', ...target);
+    expect(schema).toBe(1);
+    expect(HostNQN).toMatch(/^nqn\./);
+    const Address = `traddr=${listener.traddr},trsvcid=${listener.trsvcid}`;
+    const Paths = [{ Transport: 'tcp', Address, State: 'live' }];
+    expect(Subsystems).toEqual(nqns.map((NQN) => ({ NQN, Paths })));
+    expect((await json('list-subsys', ...one)).Subsystems).toEqual([{ NQN: nqns[0], Paths }]);
+    expect((await text('list-subsys', ...one)).stdout).toBe(`NQN=${nqns[0]}\n\\\n +- tcp ${Address} live`);
+    const unknown = await text('list-subsys', ...target, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
+    expect(unknown).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('nobody is not in the discovery log'),
+    });
+  });
+
+  it('list gives the namespaces of several controllers', async () => {
+    const { schema, Devices } = await json(
+      'list',
+      ...target,
+      '-n',
+      nqns[0] as string,
+      '-n',
+      nqns[1] as string,
+    );
+    expect(schema).toBe(1);
+    expect(Devices).toMatchObject(
+      nqns.map((nqn, index) => ({
+        SubsystemNQN: nqn,
+        SerialNumber: `CLI${index}`,
+        PhysicalSize: diskBytes,
+        SectorSize: 512,
+      })),
+    );
+    expect((await text('list', ...one)).stdout).toContain('64 MiB');
+  });
+
+  it('list without --nqn gives all that is in the discovery log', async () => {
+    const { Devices, Controllers } = await json('list', ...target);
+    const devices = Devices.map((one: Record<string, unknown>) => [one.SubsystemNQN, one.PhysicalSize]);
+    expect(devices).toEqual(nqns.map((nqn) => [nqn, diskBytes]));
+    expect(Controllers).toMatchObject(nqns.map((SubsystemNQN) => ({ SubsystemNQN, Namespaces: 1 })));
+  });
+
+  it('list goes on past a target that is not there', async () => {
+    const { exitCode, stdout, stderr } = await text('list', ...one, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(nqns[0]);
+    expect(stderr).toMatch(/^spdk-nvme: .*nobody: ERR_SPDK_/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('id-ctrl and id-ns decode what the controller says', async () => {
+    expect(await json('id-ctrl', ...one)).toMatchObject({
+      sn: expect.stringMatching(/^CLI0 +$/),
+      subnqn: nqns[0],
+    });
+    const ns = await json('id-ns', ...one, '-N', '1');
+    expect(ns).toMatchObject({ nsze: diskBytes / 512, lbafs: [{ ms: 0, ds: 9 }] });
+    expect((await cli('id-ns', ...one, '-N', '1', '-b')).stdout).toHaveLength(4096);
+    expect(await json('list-ns', ...one)).toMatchObject({ nsid_list: [{ nsid: 1 }] });
+    const { 'ns-descs': names } = await json('ns-descs', ...one, '-N', '1');
+    expect(names).toContainEqual(
+      expect.objectContaining({
+        uuid: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+      }),
+    );
+  });
+
+  it('logs and features are shown', async () => {
+    expect(await json('smart-log', ...one)).toHaveProperty('temperature');
+    expect((await json('error-log', ...one, '-e', '2')).errors).toHaveLength(2);
+    expect((await cli('get-log', ...one, '-i', '2', '-l', '512', '-b')).stdout).toHaveLength(512);
+    expect(await json('get-feature', ...one, '-f', '0x07')).toHaveProperty('value');
+    const id = '8f3b416d-81bd-47ac-95c5-78f60a9dd181';
+    const { data } = await json('get-feature', ...one, '-I', id, '-f', '0x81');
+    expect(data).toBe(id.replaceAll('-', ''));
+  });
+});
+
+describe('looking alone', () => {
   it('discover --watch prints changes until it is stopped', async () => {
     const words = ['discover', ...target, '--watch', '-o', 'json'];
     const child = killedAtEnd(execa(process.execPath, [main, ...words], { reject: false, timeout: 60_000 }));
@@ -162,97 +255,6 @@ describe('looking', () => {
       child.kill();
     }
     await noConnections();
-  });
-
-  it('discover uses the port for discovery by default', async () => {
-    const { exitCode, stderr } = await text('discover', '-t', 'tcp', '-a', '127.0.0.1', '--timeout', '500');
-    expect({ exitCode, stderr }).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringMatching(/UNREACHABLE.*8009 is the default; try -s 4420/),
-    });
-    const both = await text('discover', ...target, '--watch', '--referrals', '1');
-    expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--referrals') });
-  });
-
-  it('list-subsys gives each subsystem with its paths, as nvme-cli names them', async () => {
-    const { schema, HostNQN, Subsystems } = await json('list-subsys', ...target);
-    expect(schema).toBe(1);
-    expect(HostNQN).toMatch(/^nqn\./);
-    const Address = `traddr=${listener.traddr},trsvcid=${listener.trsvcid}`;
-    const Paths = [{ Transport: 'tcp', Address, State: 'live' }];
-    expect(Subsystems).toEqual(nqns.map((NQN) => ({ NQN, Paths })));
-    expect((await json('list-subsys', ...one)).Subsystems).toEqual([{ NQN: nqns[0], Paths }]);
-    expect((await text('list-subsys', ...one)).stdout).toBe(`NQN=${nqns[0]}\n\\\n +- tcp ${Address} live`);
-    const unknown = await text('list-subsys', ...target, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
-    expect(unknown).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringContaining('nobody is not in the discovery log'),
-    });
-    await noConnections();
-  });
-
-  it('list gives the namespaces of several controllers', async () => {
-    const { schema, Devices } = await json(
-      'list',
-      ...target,
-      '-n',
-      nqns[0] as string,
-      '-n',
-      nqns[1] as string,
-    );
-    expect(schema).toBe(1);
-    expect(Devices).toMatchObject(
-      nqns.map((nqn, index) => ({
-        SubsystemNQN: nqn,
-        SerialNumber: `CLI${index}`,
-        PhysicalSize: diskBytes,
-        SectorSize: 512,
-      })),
-    );
-    expect((await text('list', ...one)).stdout).toContain('64 MiB');
-  });
-
-  it('list without --nqn gives all that is in the discovery log', async () => {
-    const { Devices, Controllers } = await json('list', ...target);
-    const devices = Devices.map((one: Record<string, unknown>) => [one.SubsystemNQN, one.PhysicalSize]);
-    expect(devices).toEqual(nqns.map((nqn) => [nqn, diskBytes]));
-    expect(Controllers).toMatchObject(nqns.map((SubsystemNQN) => ({ SubsystemNQN, Namespaces: 1 })));
-    await noConnections();
-  });
-
-  it('list goes on past a target that is not there', async () => {
-    const { exitCode, stdout, stderr } = await text('list', ...one, '-n', 'nqn.2026-11.dev.spdk-nvme:nobody');
-    expect(exitCode).toBe(1);
-    expect(stdout).toContain(nqns[0]);
-    expect(stderr).toMatch(/^spdk-nvme: .*nobody: ERR_SPDK_/);
-    expect(stderr).not.toMatch(/\n\s+at /);
-  });
-
-  it('id-ctrl and id-ns decode what the controller says', async () => {
-    expect(await json('id-ctrl', ...one)).toMatchObject({
-      sn: expect.stringMatching(/^CLI0 +$/),
-      subnqn: nqns[0],
-    });
-    const ns = await json('id-ns', ...one, '-N', '1');
-    expect(ns).toMatchObject({ nsze: diskBytes / 512, lbafs: [{ ms: 0, ds: 9 }] });
-    expect((await cli('id-ns', ...one, '-N', '1', '-b')).stdout).toHaveLength(4096);
-    expect(await json('list-ns', ...one)).toMatchObject({ nsid_list: [{ nsid: 1 }] });
-    const { 'ns-descs': names } = await json('ns-descs', ...one, '-N', '1');
-    expect(names).toContainEqual(
-      expect.objectContaining({
-        uuid: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
-      }),
-    );
-  });
-
-  it('logs and features are shown', async () => {
-    expect(await json('smart-log', ...one)).toHaveProperty('temperature');
-    expect((await json('error-log', ...one, '-e', '2')).errors).toHaveLength(2);
-    expect((await cli('get-log', ...one, '-i', '2', '-l', '512', '-b')).stdout).toHaveLength(512);
-    expect(await json('get-feature', ...one, '-f', '0x07')).toHaveProperty('value');
-    const id = '8f3b416d-81bd-47ac-95c5-78f60a9dd181';
-    const { data } = await json('get-feature', ...one, '-I', id, '-f', '0x81');
-    expect(data).toBe(id.replaceAll('-', ''));
   });
 
   it('doctor tests a target', async () => {
@@ -337,24 +339,27 @@ describe('reading and writing', () => {
 
   it('a file as stdin is checked before anything is sent, from where the shell has left it', async () => {
     const data = randomBytes(64 * 1024);
-    const shell = (script: string) =>
-      execa('bash', ['-c', script, process.execPath, main, file('stdin'), ...one], { reject: false });
+    const shell = (script: string, name = 'stdin') =>
+      execa('bash', ['-c', script, process.execPath, main, file(name), ...one], { reject: false });
     const read = async () => Buffer.from((await cli('read', ...one, '-z', '64k')).stdout);
     writeFileSync(file('stdin'), Buffer.concat([Buffer.alloc(512), data]));
     const write = `"$0" "$1" write "\${@:3}"`;
     const rest = `exec < "$2"; dd bs=512 count=1 of=/dev/null status=none; ${write}`;
     expect(await shell(rest)).toMatchObject({ exitCode: 0, stderr: '' });
     expect((await read()).equals(data)).toBe(true);
-    for (const [bytes, why] of [
+    const rejections = [
       [2 * 2 ** 20 + 5, 'not a multiple of the block size'],
       [diskBytes + 512, 'past the end'],
       [0, 'stdin is empty'],
-    ] as const) {
-      writeFileSync(file('stdin'), '');
-      truncateSync(file('stdin'), bytes);
+    ] as const;
+    const rejects = async ([bytes, why]: (typeof rejections)[number]) => {
+      const name = `stdin-${bytes}`;
+      writeFileSync(file(name), '');
+      truncateSync(file(name), bytes);
       const rejected = { exitCode: 2, stderr: expect.stringContaining(why) };
-      expect(await shell(`${write} < "$2"`)).toMatchObject(rejected);
-    }
+      expect(await shell(`${write} < "$2"`, name)).toMatchObject(rejected);
+    };
+    await Promise.all(rejections.map(rejects));
     expect((await read()).equals(data)).toBe(true);
   });
 
@@ -386,20 +391,25 @@ describe('reading and writing', () => {
   it('named pipes carry data both ways, whichever end is opened first', async () => {
     const data = randomBytes(3 * 2 ** 20);
     writeFileSync(file('sent'), data);
-    execFileSync('mkfifo', [file('pipe')]);
-    const shell = (script: string) =>
-      execa('bash', ['-c', script, file('pipe'), process.execPath, main, ...one], { reject: false });
-    const verb = (name: string, words: string) => `"$1" "$2" ${name} "\${@:3}" ${words} -d "$0"`;
+    const shell = (script: string, ...words: string[]) =>
+      execa('bash', ['-c', script, ...words, process.execPath, main, ...one], { reject: false });
+    const verb = (name: string, words: string) => `"$2" "$3" ${name} "\${@:4}" ${words} -d "$0"`;
     for (const [first, second] of [
       [`cat "${file('sent')}" > "$0"`, verb('write', '')],
-      [verb('read', '-z 3M'), `cat "$0" > "${file('received')}"`],
+      [verb('read', '-z 3M'), `cat "$0" > "$1"`],
     ]) {
-      for (const pauses of ['', 'sleep 1;']) {
+      // Both at once: each has a pipe of its own, and the same data.
+      const carries = async (pauses: string, name: string) => {
+        const pipe = file(`pipe-${name}`);
+        execFileSync('mkfifo', [pipe]);
         const script = `(${pauses} ${first}) & ${pauses ? '' : 'sleep 1;'} ${second} && wait $!`;
-        expect(await shell(script)).toMatchObject({ exitCode: 0, stderr: '' });
-      }
+        expect(await shell(script, pipe, file(name))).toMatchObject({ exitCode: 0, stderr: '' });
+        rmSync(pipe);
+      };
+      await Promise.all([carries('', 'received'), carries('sleep 1;', 'received-late')]);
     }
-    expect(readFileSync(file('received')).equals(data)).toBe(true);
+    for (const name of ['received', 'received-late'])
+      expect(readFileSync(file(name)).equals(data), name).toBe(true);
   });
 
   it('a pipe that closes early ends a read cleanly', async () => {
@@ -455,7 +465,7 @@ describe('reading and writing', () => {
   });
 });
 
-describe('changing the device', () => {
+describe.concurrent('changing the device', () => {
   const image = path.join(folder, 'firmware');
   const verbs: readonly (readonly string[])[] = [
     ['format', '-N', '1'],
@@ -469,10 +479,12 @@ describe('changing the device', () => {
     ['device-self-test', '--self-test-code', '0xf'],
   ];
 
+  beforeAll(() => writeFileSync(image, Buffer.alloc(4)));
+  afterAll(noConnections);
+
   it.each(verbs)(
     '%s does nothing without --force, and says that this target does not have it',
     async (...words) => {
-      writeFileSync(image, Buffer.alloc(4));
       const unsure = await text(...words, ...one);
       expect(unsure).toMatchObject({ exitCode: 2, stdout: '' });
       expect(unsure.stderr).toContain('confirm it with --force');
@@ -724,7 +736,9 @@ describe('ending', () => {
     }
     await noConnections();
   });
+});
 
+describe.concurrent('a command line', () => {
   it.each([
     [['read'], /--transport, --traddr, --nqn missing\. For example/],
     [['read', ...one, '-r', 'trtype:TCP traddr:127.0.0.1 trsvcid:1 subnqn:nqn.2014-08.org:a'], /not both/],
@@ -742,9 +756,9 @@ describe('ending', () => {
     expect(stderr).toMatch(why);
     expect(stderr).toMatch(/^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+$/);
   });
+});
 
-  it('leaves nothing behind', async () => {
-    await noConnections();
-    expect(existsSync(main)).toBe(true);
-  });
+it('leaves nothing behind', async () => {
+  await noConnections();
+  expect(existsSync(main)).toBe(true);
 });
