@@ -1,9 +1,12 @@
 // The part of `npm test` on other releases of Node.js.
 
+import fs from 'node:fs';
 import path from 'node:path';
 import recipe from '../node-releases.json' with { type: 'json' };
 import { nodeProgram } from '../setup/node-releases.js';
+import { root } from '../setup/paths.js';
 import { add, type Counts, ran, within } from './counts.js';
+import { Random } from './random.js';
 import { type RunOptions, runOnHost } from './vitest.js';
 
 const TCP_FILES = ['attach', 'io', 'reset'].map((name) => `test/tcp/${name}.test.ts`);
@@ -24,10 +27,39 @@ export function nodeOfThisMajor(): string {
 
 const majorOf = (version: string) => version.split('.')[0];
 
+/** Which files each release runs: the last one all, the others a share each. Every file is in one share, drawn at random. */
+export function filesOfReleases(
+  versions: readonly string[],
+  files: readonly string[],
+  random: Random,
+): Map<string, readonly string[]> {
+  const drawn = [...files];
+  for (let i = drawn.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [drawn[i], drawn[j]] = [drawn[j] as string, drawn[i] as string];
+  }
+  const shares = versions.length - 1;
+  return new Map(
+    versions.map((version, share) => [
+      version,
+      share === shares ? files : drawn.filter((_, i) => i % shares === share).sort(),
+    ]),
+  );
+}
+
+function unitTestFiles(): string[] {
+  return fs
+    .readdirSync(path.join(root, 'test/unit'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/unit/${name}`)
+    .sort();
+}
+
 /**
  * What depends on Node.js, on the oldest release of each major version that package.json names: the unit tests, which load the
  * addon, and the TCP tests that attach, read and write, and reset. The parts of the unit tests and of those over TCP have run on
- * the major version of this Node.js ({@link nodeOfThisMajor}).
+ * the major version of this Node.js ({@link nodeOfThisMajor}). The releases before the newest share the unit tests, to save time: what
+ * fails on one of them alone is found sooner or later, since each run divides them differently.
  */
 export async function runOnNodeReleases(folder: string, signal: AbortSignal): Promise<Counts> {
   const run = async (version: string, project: 'unit' | 'tcp', options: RunOptions): Promise<Counts> => {
@@ -38,11 +70,13 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
   const others = recipe.releases
     .map(({ version }) => version)
     .filter((version) => nodeProgram(version) !== nodeOfThisMajor());
+  const random = new Random(Number(process.env.NODE_RELEASES_SEED) || Date.now() % 2 ** 31);
+  const shares = [...filesOfReleases(others, unitTestFiles(), random)];
+  console.log(`\nNode.js ${others.join(' and ')}, NODE_RELEASES_SEED=${random.seed}: unit`);
   // At the same time, since they wait for half of it, and have no target that spins on a processor.
-  console.log(`\nNode.js ${others.join(' and ')}: unit`);
   const all = await Promise.all(
-    others.map((version) =>
-      run(version, 'unit', { late: true, except: SAME_EVERYWHERE, env: { MODEL_RUNS } }),
+    shares.map(([version, files]) =>
+      run(version, 'unit', { late: true, files, except: SAME_EVERYWHERE, env: { MODEL_RUNS } }),
     ),
   );
   for (const version of others) {

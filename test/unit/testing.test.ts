@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { parseArguments, partNames } from '../../scripts/testing/arguments.js';
 import { command, runChecks } from '../../scripts/testing/checks.js';
 import { duration } from '../../scripts/testing/duration.js';
-import { nodeOfThisMajor } from '../../scripts/testing/node-releases.js';
+import { filesOfReleases, nodeOfThisMajor } from '../../scripts/testing/node-releases.js';
+import { Random } from '../../scripts/testing/random.js';
 import { runParts } from '../../scripts/testing/session.js';
 
 const { signal } = new AbortController();
@@ -142,6 +143,30 @@ describe('a part that is prepared', () => {
 it('the unit tests run on the oldest release of the line of this Node.js', () => {
   const [major] = process.versions.node.split('.');
   expect(nodeOfThisMajor()).toMatch(new RegExp(`/v${major}\\.[0-9.]+/bin/node$`));
+});
+
+describe('the unit tests on other releases', () => {
+  const files = Array.from({ length: 101 }, (_, i) => `${i}.test.ts`).sort();
+  const drawn = (seed: number, versions = ['20', '22', '24']) =>
+    filesOfReleases(versions, files, new Random(seed));
+
+  it('run whole on the newest, and each on one of the others', () => {
+    const shares = drawn(1);
+    expect(shares.get('24')).toEqual(files);
+    const [first = [], second = []] = [shares.get('20'), shares.get('22')];
+    expect([first.length, second.length]).toEqual([51, 50]);
+    expect([...first, ...second].sort()).toEqual(files);
+  });
+
+  it('are divided anew by each seed, and in the same way by the same', () => {
+    expect(drawn(1)).toEqual(drawn(1));
+    expect(drawn(2)).not.toEqual(drawn(1));
+  });
+
+  it('run whole where there is one other release, or two', () => {
+    expect(drawn(1, ['22'])).toEqual(new Map([['22', files]]));
+    expect(drawn(1, ['22', '24'])).toEqual(new Map(['22', '24'].map((version) => [version, files])));
+  });
 });
 
 describe('the arguments of npm test', () => {
