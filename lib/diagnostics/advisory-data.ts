@@ -290,6 +290,14 @@ export const allAdvisories: readonly AdvisoryEntry[] = [
     defence: 'None yet: the attach rejects with the target’s status and can be retried after a moment.',
   },
   {
+    id: 'SPDK-QUEUED-ABORTS',
+    issues: [],
+    affected: { first: [20, 7], fixed: [21, 7] },
+    consequence:
+      'SPDK keeps Abort commands above the controller’s Abort Command Limit, and sends the next one when the connection ends; that fails, and SPDK uses a request that it has freed: the process crashes.',
+    defence: 'No more Abort commands than the limit are given to SPDK at a time.',
+  },
+  {
     id: 'SPDK-ATTACH-NO-CANCEL',
     issues: [],
     affected: {},

@@ -23,6 +23,7 @@ class AbortCallsTest : public testing::Test {
  protected:
   void SetUp() override {
     controller.data.mdts = 1;
+    controller.data.acl = kAtOnce;
     controller.max_transfer = 8 * kBlock;
     controller.add(1, kBlock, 4096);
     controller.completions_of_poll = [this](size_t in_flight) { return held ? 0 : in_flight; };
@@ -142,6 +143,48 @@ TEST_F(AbortCallsTest, SendsAFewAtATime) {
   fake::complete_aborts(controller);
   EXPECT_EQ(outcomes, std::vector(2 * kAtOnce, AbortOutcome::aborted));
   EXPECT_FALSE(calls.waiting() || calls.busy());
+}
+
+TEST_F(AbortCallsTest, SendsNoMoreThanTheControllerAccepts) {
+  controller.data.acl = 0;
+  for (int i = 0; i < 3; i++) abort(write(1));
+  for (size_t ended = 1; ended <= 3; ended++) {
+    EXPECT_EQ(controller.aborts.size(), 1U);
+    fake::complete_aborts(controller);
+    EXPECT_EQ(outcomes.size(), ended);
+    calls.send_more(&controller);
+  }
+  EXPECT_EQ(outcomes, std::vector(3, AbortOutcome::aborted));
+}
+
+TEST_F(AbortCallsTest, CountsAFusedPairAsTwo) {
+  controller.data.acl = 1;
+  controller.data.fuses.compare_and_write = 1;
+  ring->set_namespaces(read_namespace_table(&controller, tags));
+  js->tag = tags.of(1);
+  const auto pair = [&] {
+    const uint32_t slot = js->push({.operation = RingLayout::compare_and_write, .region = region});
+    EXPECT_TRUE(js->publish());
+    set->poll();
+    return slot;
+  };
+  abort(write(1));
+  const uint32_t slot = pair();
+  abort(slot);
+  EXPECT_EQ(controller.aborts.size(), 1U);
+  fake::complete_aborts(controller);
+  calls.send_more(&controller);
+  abort(write(1));
+  EXPECT_EQ(controller.aborts.size(), 1U);
+  controller.data.acl = 0;
+  fake::complete_aborts(controller);
+  calls.send_more(&controller);
+  fake::complete_aborts(controller);
+  EXPECT_EQ(outcomes.size(), 3U);
+  // A controller that accepts one is not asked.
+  abort(pair());
+  EXPECT_TRUE(controller.aborts.empty());
+  EXPECT_EQ(outcomes.back(), AbortOutcome::not_aborted);
 }
 
 TEST_F(AbortCallsTest, DoesNotKeepTheSlotOfACommandThatEndsBeforeItsTurn) {

@@ -129,6 +129,22 @@ it('`abort` by a signal ends many commands of several queue pairs', async () => 
   expect((await read(ns)).equals(newer)).toBe(true);
 });
 
+it('`abort` of more commands than a hanging target accepts lets the controller be detached', async () => {
+  const { controller, ns } = await attach(fast, { onTimeout: 'abort' });
+  process.kill(local.target.pid, 'SIGSTOP');
+  try {
+    const timeoutMs = giveUpMs;
+    const calls = [
+      ...Array.from({ length: 6 }, () => ns.read(Buffer.alloc(bytes), { offset: 0, timeoutMs })),
+      ns.compareAndWrite(Buffer.alloc(512), Buffer.alloc(512), { offset: 0, timeoutMs }),
+    ];
+    await Promise.all(calls.map((call) => rejection('ERR_SPDK_TIMEOUT', giveUpMs + abortMs, call)));
+    await within(maxMs, controller.detach({ drainMs: 0 }));
+  } finally {
+    process.kill(local.target.pid, 'SIGCONT');
+  }
+});
+
 describe('a write that the network delays', () => {
   /** Attaches through a proxy that keeps the next write, until it is released. */
   async function delayed(options: AttachOptions) {

@@ -17,6 +17,7 @@ describe('advisoriesFor', () => {
     ['SPDK-3401', '21.10', '22.01', '24.05', '24.09'],
     ['SPDK-POLL-GROUP-AFTER-DETACH', '20.04', '20.07', '22.01', '22.05'],
     ['SPDK-TCP-SOURCE-ADDRESS', '20.04', '20.07', '24.05', '24.09'],
+    ['SPDK-QUEUED-ABORTS', '20.04', '20.07', '21.04', '21.07'],
     ['SPDK-TLS-EMPTY-SALT', '22.05', '22.09', '25.05', '25.09'],
   ])(
     '%s concerns no release before or after its bounds: %s, (%s, %s), %s',

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "native/core/io/piece.h"
+
 namespace spdk_nvme {
 
 namespace {
@@ -17,10 +19,16 @@ void AbortCalls::send(spdk_nvme_ctrlr* controller, QueueSet& set, size_t index, 
   set.for_each_piece(index, slot, [&](spdk_nvme_qpair* /*queue_pair*/, void* context) {
     call->found = true;
     call->left++;
+    call->aborts_of_part = static_cast<const Piece*>(context)->missing + 1;
     waiting_.push_back({.call = call, .set = &set, .index = index, .slot = slot, .context = context});
   });
   leave(call);
   send_more(controller);
+}
+
+size_t AbortCalls::most_at_once(spdk_nvme_ctrlr* controller) {
+  // Abort Command Limit, 0 for one.
+  return std::min<size_t>(kMostAtOnce, spdk_nvme_ctrlr_get_data(controller)->acl + 1U);
 }
 
 void AbortCalls::send_more(spdk_nvme_ctrlr* controller) {
@@ -30,10 +38,13 @@ void AbortCalls::send_more(spdk_nvme_ctrlr* controller) {
   const std::vector<Part> dropped(ended, waiting_.end());
   waiting_.erase(ended, waiting_.end());
   for (const Part& part : dropped) drop(part);
-  while (in_flight_ < kMostAtOnce && !waiting_.empty()) {
+  const size_t most = most_at_once(controller);
+  while (!waiting_.empty()) {
     const Part part = waiting_.front();
+    const size_t aborts = part.call->aborts_of_part;
+    if (in_flight_ > 0 && in_flight_ + aborts > most) return;
     waiting_.pop_front();
-    if (!send(controller, part)) drop(part);
+    if (aborts > most || !send(controller, part)) drop(part);
   }
 }
 
@@ -43,9 +54,9 @@ bool AbortCalls::send(spdk_nvme_ctrlr* controller, const Part& part) {
   part.set->for_each_piece(part.index, part.slot, [&](spdk_nvme_qpair* queue_pair, void* context) {
     if (context != part.context) return;
     // SPDK finds the command by its context; what it has not sent yet completes inside the call.
-    in_flight_++;
+    in_flight_ += part.call->aborts_of_part;
     sent = spdk_nvme_ctrlr_cmd_abort_ext(controller, queue_pair, context, on_complete, part.call) == 0;
-    if (!sent) in_flight_--;
+    if (!sent) in_flight_ -= part.call->aborts_of_part;
   });
   return sent;
 }
@@ -57,7 +68,7 @@ void AbortCalls::drop(const Part& part) {
 
 void AbortCalls::on_complete(void* context, const spdk_nvme_cpl* completion) {
   auto* call = static_cast<Call*>(context);
-  call->owner->in_flight_--;
+  call->owner->in_flight_ -= call->aborts_of_part;
   if (spdk_nvme_cpl_is_error(completion) || (completion->cdw0 & kNotAborted) != 0) call->aborted = false;
   call->owner->leave(call);
 }

@@ -25,7 +25,8 @@ enum class AbortOutcome {
 
 /**
  * The Abort commands for I/O commands that the controller has not completed. A few are sent at a time: each takes two or more of the requests of
- * SPDK's admin queue, which has 32 for all of its purposes. Thread: control.
+ * SPDK's admin queue, which has 32 for all of its purposes. And never more than the controller accepts: SPDK keeps further ones, and when
+ * the connection ends it uses one that it has freed. Thread: control.
  */
 class AbortCalls {
  public:
@@ -54,12 +55,15 @@ class AbortCalls {
 
  private:
   static constexpr size_t kMostAtOnce = 4;
+  static size_t most_at_once(spdk_nvme_ctrlr* controller);
 
   struct Call {
     AbortCalls* owner;
     Done done;
     /** Parts of the command that are not settled, and one more until all are known. */
     size_t left = 1;
+    /** The Abort commands that SPDK sends for each part: two for a fused pair. */
+    size_t aborts_of_part = 1;
     bool aborted = true;
     bool found = false;
   };
