@@ -151,10 +151,10 @@ it.each([
   const words = ['--rate', '200', '--depth', '64', '--api', api, '--polling', polling];
   let seconds = 1;
   let ended = await perf(words);
-  // What a busy machine keeps it from is not made up for: then more time. Each wait for a response would leave a quarter.
-  if (ended.report.operations <= 100) {
+  // What a busy machine keeps it from is not made up for: then more time, a few times. Each wait for a response would leave a quarter.
+  for (let more = 0; more < 4 && ended.report.operations <= 100 * seconds; more++) {
     seconds = 5;
-    ended = await perf([...words, '--seconds', '5']);
+    ended = await perf([...words, '--seconds', String(seconds)]);
   }
   const { status, report } = ended;
   expect({ status, findings: report.findings }).toEqual({ status: 0, findings: [] });
@@ -178,7 +178,8 @@ describe('a namespace that changes in the middle', () => {
     expect(status).toBe(1);
     const said = report && 'findings' in report ? report.findings.join() : stderr;
     expect(said).toMatch(/ERR_SPDK_(NAMESPACE_GONE|OUT_OF_RANGE)/);
-    expect(performance.now() - begun).toBeLessThan(15_000);
+    // It would last a minute.
+    expect(performance.now() - begun).toBeLessThan(40_000);
   });
 });
 

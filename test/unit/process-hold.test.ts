@@ -50,7 +50,7 @@ function run(polling: string, program: string) {
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     ['--no-warnings', '--input-type=module', '-e', script],
-    { cwd: fileURLToPath(new URL('../..', import.meta.url)), encoding: 'utf8', timeout: 20_000 },
+    { cwd: fileURLToPath(new URL('../..', import.meta.url)), encoding: 'utf8', timeout: 50_000 },
   );
   return { status, signal, stdout, stderr };
 }
