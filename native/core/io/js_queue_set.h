@@ -87,8 +87,8 @@ class JsQueueSet {
  private:
   using Clock = QueueSet::Clock;
 
-  /** Completions with more than this between them do not follow each other. */
-  static constexpr std::chrono::microseconds kLongestGap{5};
+  /** Completions with more than this between them do not follow each other. One of 128 KiB takes some 20 µs. */
+  static constexpr std::chrono::microseconds kLongestGap{30};
   /** The longest that a turn waits for completions that follow each other. */
   static constexpr std::chrono::microseconds kLongestTurn{100};
 

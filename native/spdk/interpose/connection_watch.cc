@@ -17,6 +17,7 @@
 
 #include "native/spdk/interpose/cm_events.h"
 #include "native/spdk/interpose/completion_order.h"
+#include "native/spdk/interpose/empty_reads.h"
 #include "native/spdk/interpose/ended_connections.h"
 #include "native/spdk/interpose/unsent_data.h"
 #include "native/spdk/release.h"
@@ -212,6 +213,9 @@ void wait_for_data(int socket) {
   poll(&ready, 1, kReadSleepMs);
 }
 
+/** What reads outside of attempts on this thread found. */
+thread_local EmptyReads t_socket_reads;
+
 /** Whether the latest call of rdma_get_cm_event() on this thread returned an event. */
 thread_local bool t_gave_event = false;
 
@@ -297,9 +301,14 @@ int __wrap_connect(int socket, const sockaddr* address, socklen_t size) {
 }
 
 ssize_t __wrap_readv(int descriptor, const iovec* parts, int count) {
+  if (t_watch == nullptr && !t_socket_reads.worth_reading(descriptor)) return fail(EAGAIN);
   const ssize_t result = __real_readv(descriptor, parts, count);
-  if (t_watch == nullptr) return result;
   const int error = result < 0 ? errno : 0;
+  if (t_watch == nullptr) {
+    // Later releases have poll groups, which poll what has received something.
+    if constexpr (!kAsyncQueuePairs) t_socket_reads.note(descriptor, result);
+    return result;
+  }
   if (result > 0) {
     t_empty_reads = 0;
   } else if (error == EAGAIN) {
