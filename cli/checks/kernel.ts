@@ -1,4 +1,4 @@
-// The checks of what the kernel and a container leave this process: mounts, system calls, the size of files.
+// The checks of what the kernel and a container leave this process: mounts, system calls, the size of files and of socket buffers.
 
 import { formatBytes } from '../engine/options/numbers.js';
 import { type Finding, failure, warning } from './finding.js';
@@ -48,6 +48,24 @@ export function checkFileSize(machine: Machine, memory: number, defaultMemory: n
       'size of files',
       `at most ${formatBytes(limit)}; hugepages are files to the kernel, and SPDK takes ${formatBytes(limit < memory ? memory : defaultMemory)}`,
       'ulimit -f unlimited  (or LimitFSIZE=infinity)',
+    ),
+  ];
+}
+
+/** What SPDK asks for, for each direction of a TCP connection. */
+const socketBuffer = 2 * 2 ** 20;
+
+/** The limits of socket buffers, which a container does not see. */
+export function checkSocketBuffers(machine: Machine): Finding[] {
+  const small = ['rmem_max', 'wmem_max'].filter(
+    (name) => Number(machine.read(`/proc/sys/net/core/${name}`) ?? socketBuffer) < socketBuffer,
+  );
+  if (small.length === 0) return [];
+  return [
+    warning(
+      'socket buffers',
+      `${small.join(' and ')} are below the ${formatBytes(socketBuffer)} that SPDK asks for: large reads and writes are slower`,
+      `sysctl -w ${small.map((name) => `net.core.${name}=4194304`).join(' ')}  (as root)`,
     ),
   ];
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { TransportId } from 'spdk-nvme';
 import { type Finding, failure } from '../checks/finding.js';
 import { checkIdentity } from '../checks/identity.js';
-import { checkFileSize, checkMounts, checkSeccomp } from '../checks/kernel.js';
+import { checkFileSize, checkMounts, checkSeccomp, checkSocketBuffers } from '../checks/kernel.js';
 import { Machine } from '../checks/machine.js';
 import {
   checkAddressSpace,
@@ -59,6 +59,7 @@ export function addDoctor(program: Command): void {
       checkAddressSpace(machine),
       checkThreads(machine),
       ...checkRdma(machine, forRdma),
+      ...(id?.trtype === 'TCP' ? checkSocketBuffers(machine) : []),
       checkIdentity(machine, given),
       ...unnamed,
     ];

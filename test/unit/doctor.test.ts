@@ -8,7 +8,7 @@ import type { TransportId } from 'spdk-nvme';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cgroupRoom } from '../../cli/checks/cgroup.js';
 import { checkIdentity } from '../../cli/checks/identity.js';
-import { checkFileSize, checkMounts, checkSeccomp } from '../../cli/checks/kernel.js';
+import { checkFileSize, checkMounts, checkSeccomp, checkSocketBuffers } from '../../cli/checks/kernel.js';
 import { Machine } from '../../cli/checks/machine.js';
 import {
   checkAddressSpace,
@@ -258,6 +258,28 @@ describe('the size of files', () => {
     expect(check(256 * MiB)).toEqual([]);
     expect(check(session)).toMatchObject([{ level: 'warning', text: expect.stringContaining('256 MiB') }]);
     expect(check(0)).toMatchObject([{ level: 'failure', remedy: expect.stringContaining('ulimit -f') }]);
+  });
+});
+
+describe('socket buffers', () => {
+  const limits = (rmem: number, wmem: number) =>
+    machineOf({ '/proc/sys/net/core/rmem_max': rmem, '/proc/sys/net/core/wmem_max': wmem });
+
+  it('that Linux keeps smaller than SPDK asks for are a warning', () => {
+    expect(checkSocketBuffers(limits(212_992, 212_992))).toMatchObject([
+      {
+        level: 'warning',
+        remedy: expect.stringContaining('net.core.rmem_max=4194304 net.core.wmem_max=4194304'),
+      },
+    ]);
+    expect(checkSocketBuffers(limits(2 * MiB, 212_992))).toMatchObject([
+      { level: 'warning', remedy: expect.stringMatching(/^sysctl -w net\.core\.wmem_max=4194304 /) },
+    ]);
+    expect(checkSocketBuffers(limits(2 * MiB, 4 * MiB))).toEqual([]);
+  });
+
+  it('have no limits that a container could see', () => {
+    expect(checkSocketBuffers(machineOf({}))).toEqual([]);
   });
 });
 
