@@ -6,8 +6,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <thread>
+
+#include "native/core/base/control_threads.h"
+#include "native/core/base/deadlines.h"
 
 namespace spdk_nvme {
 namespace {
@@ -63,6 +69,30 @@ TEST(Alarm, InThePastWakesImmediately) {
   alarm.wait();
   alarm.set({});
   alarm.wait();
+}
+
+/** The descriptors of this process. */
+ptrdiff_t descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST(Alarm, HoldsNoDescriptorAfterItsEnd) {
+  const ptrdiff_t before = descriptors();
+  Alarm alarm;
+  EXPECT_EQ(descriptors(), before + 1);
+  alarm.end();
+  EXPECT_EQ(descriptors(), before);
+  alarm.set(Clock::now());
+}
+
+TEST(Alarm, ThreadsThatHaveEndedHoldNoDescriptor) {
+  const ptrdiff_t before = descriptors();
+  Deadlines deadlines;
+  ControlThreads threads;
+  EXPECT_GT(descriptors(), before);
+  deadlines.stop();
+  EXPECT_TRUE(threads.join_for(10s));
+  EXPECT_EQ(descriptors(), before);
 }
 
 }  // namespace

@@ -18,11 +18,11 @@ import { type NotingProxy, noteConnects } from './noting-proxy.js';
 const machine = vi.hoisted(() => ({ folder: '/nonexistent', reads: 0 }));
 vi.mock('../../lib/options/host-identity.js', async (original) => {
   const real = await original<typeof import('../../lib/options/host-identity.js')>();
-  const readHostFiles = () => {
+  const readMachineFiles = () => {
     machine.reads += 1;
     return real.readHostFiles(machine.folder);
   };
-  return { ...real, readHostFiles };
+  return { ...real, readMachineFiles };
 });
 
 const listener = { trtype: 'TCP', traddr: '127.0.0.1', trsvcid: '4474' } as const;

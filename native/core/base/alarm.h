@@ -20,11 +20,15 @@ class Alarm {
   using Clock = std::chrono::steady_clock;
 
   Alarm() : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {}
-  ~Alarm() {
-    if (timer_ >= 0) close(timer_);
-  }
+  ~Alarm() { end(); }
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
+
+  /** Gives its descriptor back. Only once its thread has ended; nothing can be set any more. */
+  void end() {
+    if (timer_ >= 0) close(timer_);
+    timer_ = -1;
+  }
 
   /** Moves it, or stops it (`Clock::time_point::max()`). A time in the past wakes the thread immediately. Thread: any. */
   void set(Clock::time_point when) const {
@@ -56,7 +60,7 @@ class Alarm {
   static constexpr int64_t kSecond = 1'000'000'000;
   static constexpr std::chrono::milliseconds kWithoutTimer{50};
 
-  const int timer_;
+  int timer_;
 };
 
 }  // namespace spdk_nvme

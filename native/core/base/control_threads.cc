@@ -69,7 +69,7 @@ struct ControlThreads::State : std::enable_shared_from_this<State> {
   /** Runs watch() from the first start() on. */
   std::optional<OwnedThread> watcher;
   /** Wakes the watcher. */
-  const Alarm alarm;
+  Alarm alarm;
   /** When the watcher is to look. */
   Clock::time_point look_at = Clock::time_point::max();
 };
@@ -242,6 +242,11 @@ bool ControlThreads::join_for(std::chrono::milliseconds limit) {
   const auto deadline = Clock::now() + limit;
   // Only start() changes the watcher, and it is not called any more.
   bool all = !state_->watcher || state_->watcher->join_for(until(deadline));
+  if (all) {
+    // A thread that is abandoned may still set it.
+    const std::lock_guard<std::mutex> guard(state_->mutex);
+    state_->alarm.end();
+  }
   for (const auto& one : threads) all &= one->thread->join_for(until(deadline));
   return all;
 }

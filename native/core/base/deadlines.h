@@ -40,7 +40,10 @@ class Deadlines {
   ~Deadlines() = default;
 
   /** Ends the thread. No scope may exist, now or later. */
-  void stop() { thread_ = {}; }
+  void stop() {
+    thread_ = {};
+    alarm_.end();
+  }
 
   /**
    * Calls `late`, which must not block, if the scope still exists when the time is over. If `late` returns
@@ -125,7 +128,7 @@ class Deadlines {
   std::list<Entry> entries_;
   /** What the alarm is set to. */
   Clock::time_point wakes_at_ = Clock::time_point::max();
-  const Alarm alarm_;
+  Alarm alarm_;
   /** Last: it uses all of the above. */
   std::jthread thread_;
 };
