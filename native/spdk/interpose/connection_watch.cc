@@ -248,6 +248,16 @@ CmEvents& cm_events() {
   return events;
 }
 
+/** Reads outside of attempts. */
+ssize_t read_established(int descriptor, const iovec* parts, int count) {
+  // Later releases have poll groups, which poll what has received something.
+  if constexpr (kAsyncQueuePairs) return __real_readv(descriptor, parts, count);
+  if (!t_socket_reads.worth_reading(descriptor)) return fail(EAGAIN);
+  const ssize_t result = __real_readv(descriptor, parts, count);
+  t_socket_reads.note(descriptor, result);
+  return result;
+}
+
 }  // namespace
 
 extern "C" {
@@ -301,14 +311,9 @@ int __wrap_connect(int socket, const sockaddr* address, socklen_t size) {
 }
 
 ssize_t __wrap_readv(int descriptor, const iovec* parts, int count) {
-  if (t_watch == nullptr && !t_socket_reads.worth_reading(descriptor)) return fail(EAGAIN);
+  if (t_watch == nullptr) return read_established(descriptor, parts, count);
   const ssize_t result = __real_readv(descriptor, parts, count);
   const int error = result < 0 ? errno : 0;
-  if (t_watch == nullptr) {
-    // Later releases have poll groups, which poll what has received something.
-    if constexpr (!kAsyncQueuePairs) t_socket_reads.note(descriptor, result);
-    return result;
-  }
   if (result > 0) {
     t_empty_reads = 0;
   } else if (error == EAGAIN) {
