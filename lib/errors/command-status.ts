@@ -41,17 +41,39 @@ export function neverSent(failure: CommandFailure): boolean {
   return failure === notConnected;
 }
 
-/** The errnos of native/core/io/io_ring.cc that have a code of their own. */
-const hostErrors: Readonly<Record<number, SpdkErrorCode>> = {
-  6: 'ERR_SPDK_CONTROLLER_FAILED', // ENXIO: the queue pair has lost its connection
-  12: 'ERR_SPDK_NO_MEMORY', // ENOMEM
-  14: 'ERR_SPDK_INVALID_BUFFER', // EFAULT
-  19: 'ERR_SPDK_NAMESPACE_GONE', // ENODEV
-  34: 'ERR_SPDK_OUT_OF_RANGE', // ERANGE
-  90: 'ERR_SPDK_INVALID_ARG_VALUE', // EMSGSIZE: more data than one command transfers now
-  95: 'ERR_SPDK_UNSUPPORTED', // ENOTSUP
-  104: 'ERR_SPDK_ABORTED', // ECONNRESET
-  125: 'ERR_SPDK_ABORTED', // ECANCELED
+/** What an errno of native/core/io/io_ring.cc means. A part of the operation, or all of it, may have been sent before. */
+interface HostError {
+  readonly code: SpdkErrorCode;
+  readonly why: string;
+}
+
+const cancelledCommand: HostError = { code: 'ERR_SPDK_ABORTED', why: 'it was cancelled' };
+
+/** Those that have a code of their own. */
+const hostErrors: Readonly<Record<number, HostError>> = {
+  // ENXIO: the queue pair has lost its connection, or its commands no longer wait for another one.
+  6: {
+    code: 'ERR_SPDK_CONTROLLER_FAILED',
+    why: 'the connection was lost, and the controller may or may not have carried it out',
+  },
+  // ENOMEM
+  12: { code: 'ERR_SPDK_NO_MEMORY', why: 'there was no memory to send it' },
+  // EFAULT
+  14: { code: 'ERR_SPDK_INVALID_BUFFER', why: 'its memory cannot be used any more' },
+  // ENODEV
+  19: {
+    code: 'ERR_SPDK_NAMESPACE_GONE',
+    why: 'the namespace is gone or has changed; see controller.namespaces',
+  },
+  // ERANGE
+  34: { code: 'ERR_SPDK_OUT_OF_RANGE', why: 'it extends past the end of the namespace' },
+  // EMSGSIZE
+  90: { code: 'ERR_SPDK_INVALID_ARG_VALUE', why: 'it has more data than one command transfers now' },
+  // ENOTSUP
+  95: { code: 'ERR_SPDK_UNSUPPORTED', why: 'the namespace or the linked SPDK does not support it' },
+  // ECONNRESET, ECANCELED
+  104: cancelledCommand,
+  125: cancelledCommand,
 };
 
 /** Statuses, their type in bits 8 to 10, that have a code of their own. */
@@ -99,7 +121,7 @@ export function commandStatus(failure: CommandFailure): CommandStatus | undefine
 /** The code of the error that a failure is for a caller. */
 export function failureCode(failure: CommandFailure): SpdkErrorCode {
   if (typeof failure !== 'number') return failure.code;
-  if (failure >= hostError) return hostErrors[failure - hostError] ?? 'ERR_SPDK_IO_FAILED';
+  if (failure >= hostError) return hostErrors[failure - hostError]?.code ?? 'ERR_SPDK_IO_FAILED';
   return codesOf.get(failure & 0x7ff) ?? 'ERR_SPDK_IO_FAILED';
 }
 
@@ -113,8 +135,9 @@ function commandError(what: string, word: number): SpdkError {
   const code = failureCode(word);
   const sent = commandStatus(word);
   if (!sent) {
-    const message = `${what} could not be sent to the controller`;
-    return new SpdkError(code, message, { errno: word - hostError });
+    const errno = word - hostError;
+    const why = hostErrors[errno]?.why ?? 'SPDK does not take it';
+    return new SpdkError(code, `${what} did not complete: ${why}`, { errno });
   }
   const status = nvmeStatus(sent.sct, sent.sc, sent.dnr, 'nvm', sent.crd);
   return new SpdkError(code, `${what} failed: ${status.name}`, { nvmeStatus: status });

@@ -129,9 +129,14 @@ describe('a controller in memory', () => {
 
     fixture.target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'gone' };
     const lost = new Promise((resolve) => controller.once('failed', resolve));
-    const read = ns.read(Buffer.alloc(512), { offset: 0 });
+    const sent = ns.write(Buffer.alloc(512, 9), { offset: 0 });
+    await new Promise<void>((resolve) => queueMicrotask(resolve));
     fixture.target.dropLinks();
-    await expect(read).rejects.toMatchObject({ code: 'ERR_SPDK_CONTROLLER_FAILED' });
+    await expect(sent).rejects.toMatchObject({
+      code: 'ERR_SPDK_CONTROLLER_FAILED',
+      message:
+        'Writing 512 bytes at 0 did not complete: the connection was lost, and the controller may or may not have carried it out',
+    });
     await lost;
     expect(controller.state).toBe('failed');
     fixture.target.rejection = undefined;

@@ -147,7 +147,9 @@ describe('a batch', () => {
     expect(() => statusError(Number.NaN)).toThrow(
       expect.objectContaining({ code: 'ERR_SPDK_INVALID_ARG_VALUE' }),
     );
-    expect(statusError(2 ** 31 + 12)).toMatchObject({ code: 'ERR_SPDK_NO_MEMORY' });
+    const message = 'The command did not complete: there was no memory to send it';
+    expect(statusError(2 ** 31 + 12)).toMatchObject({ code: 'ERR_SPDK_NO_MEMORY', errno: -12, message });
+    expect(statusError(2 ** 31 + 5)).toMatchObject({ code: 'ERR_SPDK_IO_FAILED', errno: -5 });
     expect(thrown(() => batch.error(-1))).toBe('ERR_SPDK_INVALID_ARG_VALUE');
     batch.close({ discard: true });
   });
