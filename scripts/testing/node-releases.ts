@@ -58,7 +58,7 @@ function unitTestFiles(): string[] {
 /**
  * What depends on Node.js, on the oldest release of each major version that package.json names: the unit tests, which load the
  * addon, and the TCP tests that attach, read and write, and reset. The parts of the unit tests and of those over TCP have run on
- * the major version of this Node.js ({@link nodeOfThisMajor}). The releases before the newest share the unit tests, to save time: what
+ * the major version of this Node.js ({@link nodeOfThisMajor}). The releases before the newest share the tests, to save time: what
  * fails on one of them alone is found sooner or later, since each run divides them differently.
  */
 export async function runOnNodeReleases(folder: string, signal: AbortSignal): Promise<Counts> {
@@ -72,6 +72,7 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
     .filter((version) => nodeProgram(version) !== nodeOfThisMajor());
   const random = new Random(Number(process.env.NODE_RELEASES_SEED) || Date.now() % 2 ** 31);
   const shares = [...filesOfReleases(others, unitTestFiles(), random)];
+  const tcpShares = filesOfReleases(others, TCP_FILES, random);
   console.log(`\nNode.js ${others.join(' and ')}, NODE_RELEASES_SEED=${random.seed}: unit`);
   // At the same time, since they wait for half of it, and have no target that spins on a processor.
   const all = await Promise.all(
@@ -79,10 +80,10 @@ export async function runOnNodeReleases(folder: string, signal: AbortSignal): Pr
       run(version, 'unit', { late: true, files, except: SAME_EVERYWHERE, env: { MODEL_RUNS } }),
     ),
   );
-  for (const version of others) {
+  for (const [version, files] of tcpShares) {
     if (signal.aborted) break;
     console.log(`\nNode.js ${version}: tcp`);
-    all.push(await run(version, 'tcp', { files: TCP_FILES }));
+    all.push(await run(version, 'tcp', { files }));
   }
   return add(...all);
 }
