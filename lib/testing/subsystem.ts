@@ -18,7 +18,8 @@ import { executeRaw, type MemoryOutcome } from './raw.js';
 import { checkWhenSet, fields, listOf, text, whole } from './settable.js';
 import { describeZones, type MemoryZones } from './zones.js';
 
-const invalidNamespace = 0x0b;
+/** Real targets say with it that the command is not to be sent again (0x800). */
+const invalidNamespace = 0x80b;
 const rangeStatus = 0x80;
 const reservationConflict = 0x83;
 const compareFailure = 0x285;

@@ -179,6 +179,18 @@ describe('a controller in memory', () => {
     expect(other?.data[0]).toBe(7);
   });
 
+  it('says that a command for a removed namespace is not to be sent again, as real targets do', async () => {
+    const [, ns] = await disk();
+    fixture.target.latencyMs = 20;
+    const write = ns.write(Buffer.alloc(512), { offset: 0 });
+    await new Promise<void>((resolve) => queueMicrotask(resolve));
+    fixture.target.subsystems.get('nqn.2026-01.io.spdk:a')?.removeNamespace(1);
+    await expect(write).rejects.toMatchObject({
+      code: 'ERR_SPDK_IO_FAILED',
+      nvmeStatus: { sct: 0, sc: 0x0b, dnr: true },
+    });
+  });
+
   it('reports changes of its namespaces', async () => {
     const [controller, ns] = await disk();
     const changed = new Promise((resolve) => controller.once('namespaces', resolve));
