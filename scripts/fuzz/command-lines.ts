@@ -17,6 +17,7 @@ import { statusOfError, UsageError } from '../../cli/engine/process/exit.js';
 import { joinedVerb, makeProgram, type Output, run } from '../../cli/program.js';
 import { checkAttachable, parseTransportId } from '../../lib/options/transport-id.js';
 import { simulate } from '../../lib/testing/index.js';
+import { anyText } from './any-text.js';
 
 /** The line with which words are rejected: what is wrong, and an example. */
 export const rejectionLine = /^spdk-nvme: [^\n]+ For example: spdk-nvme [^\n]+\n$/;
@@ -84,7 +85,7 @@ const word = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...verbs) },
   { weight: 2, arbitrary: fc.integer().map(String) },
   { weight: 2, arbitrary: fc.constantFrom(...values) },
-  { weight: 2, arbitrary: fc.string({ unit: 'binary' }) },
+  { weight: 2, arbitrary: anyText() },
   { weight: 1, arbitrary: fc.constantFrom('--report=package.json/x', '--json=a\0b', '--report=/') },
   { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...flags), fc.string()).map((pair) => pair.join('=')) },
 );

@@ -13,6 +13,7 @@ import { checkNqn } from '../../lib/options/nqn.js';
 import { resolveResetOptions } from '../../lib/options/reset.js';
 import { formatTransportId, parseTransportId, type TransportId } from '../../lib/options/transport-id.js';
 import { partEnd, type StreamKind, streamPlan } from '../../lib/streams/stream-options.js';
+import { anyText } from './any-text.js';
 import { checkCommandLine, commandLine } from './command-lines.js';
 import { anyValue, misspellings, optionsWith } from './values.js';
 
@@ -71,7 +72,7 @@ const words = fc
 const transportId = fc.oneof(
   words,
   misspellings(example),
-  fc.string({ unit: 'binary', maxLength: 1_200 }),
+  anyText({ maxLength: 1_200 }),
   optionsWith(fieldValues),
 );
 

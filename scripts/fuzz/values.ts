@@ -1,6 +1,7 @@
 // Random options.
 
 import fc from 'fast-check';
+import { anyText } from './any-text.js';
 
 /** Numbers at the limits of options, and values that only look like numbers. */
 const edges = [
@@ -46,7 +47,7 @@ const hostile: fc.Arbitrary<unknown> = fc
 /** Any value at all. */
 export const anyValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(...edges),
-  fc.string({ unit: 'binary', maxLength: 80 }),
+  anyText({ maxLength: 80 }),
   fc.anything({
     withBigInt: true,
     withDate: true,
@@ -78,6 +79,6 @@ export function optionsWith(good: Readonly<Record<string, fc.Arbitrary<unknown>>
 /** A text in which one letter was changed, removed or doubled. */
 export function misspellings(text: string): fc.Arbitrary<string> {
   return fc
-    .tuple(fc.nat(text.length), fc.string({ unit: 'binary', maxLength: 2 }), fc.nat(2))
+    .tuple(fc.nat(text.length), anyText({ maxLength: 2 }), fc.nat(2))
     .map(([at, inserted, lost]) => text.slice(0, at) + inserted + text.slice(at + lost));
 }

@@ -55,7 +55,7 @@ async function run(code: string, world: Partial<FenceWorld>): Promise<void> {
 
 /**
  * One that ends its process is an experiment for the fabric, which docs/internals/linger-lock.md describes; one that is a
- * test by itself is run by test/unit/testing-simulation.test.ts; those with keys are what authentication.test.ts does.
+ * test by itself is run by test/source/testing-guide.test.ts; those with keys are what authentication.test.ts does.
  */
 const programs = fences().filter(
   ({ language, code }) =>

@@ -14,6 +14,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NamespaceFile, open } from '../../lib/file/index.js';
 import type { Namespace } from '../../lib/index.js';
+import { randomRuns } from '../support/random-runs.js';
 import { attachDisk, closeDisk, type Disk, failure, noise, diskBytes as size, tick } from './memory/disk.js';
 
 let disk: Disk;
@@ -114,7 +115,7 @@ describe('beside a file of node:fs', () => {
           expect([name, await run(file)]).toEqual([name, await run(model as unknown as Both)]);
         expect(Buffer.from(memory.data).equals(fs.readFileSync(path.join(folder, 'file')))).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: randomRuns(60) },
     );
   }, 60_000);
 });
@@ -140,7 +141,7 @@ describe('writers of one block', () => {
         );
         expect(Buffer.from(memory.data).equals(wanted)).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: randomRuns(60) },
     );
   }, 60_000);
 

@@ -3,9 +3,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { properties } from '../../scripts/fuzz/parsers.js';
+import { randomRuns } from '../support/random-runs.js';
 
 const seed = Math.floor(Math.random() * 2 ** 31);
-const limitMs = 500;
+const limitMs = randomRuns(500);
 
 it.each(properties)(
   '$name are accepted whole or rejected with a code, whatever they are',

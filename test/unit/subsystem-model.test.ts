@@ -4,11 +4,12 @@
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
 import { useFakeEventLoop } from '../support/fake-event-loop.js';
+import { randomRuns } from '../support/random-runs.js';
 import { pathStep, policies } from './model/path-steps.js';
 import { PathWorld } from './model/paths.js';
 
 const { MODEL_SEED, MODEL_RUNS } = process.env;
-const runs = Number(MODEL_RUNS ?? 200);
+const runs = Number(MODEL_RUNS ?? randomRuns(200));
 const seed = MODEL_SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(MODEL_SEED ?? 5);
 
 afterEach(() => void vi.useRealTimers());

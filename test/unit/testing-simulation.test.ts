@@ -1,10 +1,5 @@
-// The public door of targets in memory: `spdk-nvme/testing`, with each fault, and the test in its guide. Longer than other
-// files: there is a test for each setting.
+// The public door of targets in memory: `spdk-nvme/testing`, with each fault. Longer than other files: there is a test for each setting.
 
-import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment, type Namespace, spdkVersion } from '../../lib/index.js';
 import {
@@ -14,10 +9,8 @@ import {
   simulate,
 } from '../../lib/testing/index.js';
 import { expectBufferLimit } from '../support/buffer-limit.js';
-import { fences } from '../support/fences.js';
 
 const nqn = 'nqn.2026-01.com.example:disk';
-const root = path.resolve(import.meta.dirname, '../..');
 
 let simulation: Simulation;
 let target: MemoryTarget;
@@ -315,41 +308,4 @@ describe('a fault', () => {
     target.wedged = false;
     await vi.waitFor(() => expect(controller.state).toBe('detached'));
   });
-});
-
-it('the test in the guide passes', { timeout: 60_000 }, () => {
-  const guide = fences().find(
-    ({ place, code }) => place.includes('testing.md') && code.includes("from 'vitest'"),
-  );
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'spdk-nvme-guide-'));
-  try {
-    fs.writeFileSync(path.join(folder, 'guide.test.ts'), guide?.code ?? '');
-    fs.symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
-    const alias = [
-      { find: 'spdk-nvme/testing', replacement: path.join(root, 'lib/testing/index.ts') },
-      { find: 'spdk-nvme', replacement: path.join(root, 'lib/index.ts') },
-    ];
-    fs.writeFileSync(
-      path.join(folder, 'vitest.config.mjs'),
-      `export default ${JSON.stringify({ root: folder, resolve: { alias } })};`,
-    );
-    const { stdout, status } = spawnSync(
-      process.execPath,
-      [
-        path.join(root, 'node_modules/vitest/vitest.mjs'),
-        'run',
-        '--configLoader',
-        'runner',
-        '--reporter',
-        'json',
-      ],
-      { cwd: folder, encoding: 'utf8' },
-    );
-    expect({ status, stdout }).toMatchObject({
-      status: 0,
-      stdout: expect.stringContaining('"numPassedTests":3'),
-    });
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
 });

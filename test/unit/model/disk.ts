@@ -75,12 +75,13 @@ export class DiskModel {
   endRead(read: ReadAccess, data: Uint8Array | undefined): string | undefined {
     this.#reads.delete(read);
     if (!data) return undefined;
-    const words = new Uint32Array(new Uint8Array(data).buffer);
-    const perBlock = words.length / read.blocks;
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const perBlock = bytes.length / read.blocks;
     for (let i = 0; i < read.blocks; i++) {
-      const block = words.subarray(i * perBlock, (i + 1) * perBlock);
-      const [stamp = 0] = block;
-      if (!block.every((word) => word === stamp)) return `block ${read.block + i} was torn`;
+      const block = bytes.subarray(i * perBlock, (i + 1) * perBlock);
+      const stamp = block.readUInt32LE();
+      // Each word is the same as the one before it.
+      if (!block.subarray(4).equals(block.subarray(0, -4))) return `block ${read.block + i} was torn`;
       if (!read.allowed[i]?.has(stamp)) return `block ${read.block + i} read as ${stamp.toString(16)}`;
     }
     return undefined;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { vi } from 'vitest';
 import { useAddon } from '../../../lib/native/addon.js';
 import { useFakeEventLoop } from '../../support/fake-event-loop.js';
+import { randomRuns } from '../../support/random-runs.js';
 import { type AttachDrawn, attachDrawn, startAttach } from './life-steps.js';
 import type { AnyStep } from './step.js';
 import { World } from './world.js';
@@ -38,7 +39,7 @@ export async function checkModel(steps: readonly AnyStep[], settings: ModelSetti
       }),
       {
         seed,
-        numRuns: Number(MODEL_RUNS ?? settings.runs),
+        numRuns: Number(MODEL_RUNS ?? randomRuns(settings.runs)),
         ...(MODEL_PATH ? { path: MODEL_PATH } : {}),
         interruptAfterTimeLimit: Number(MODEL_SECONDS ?? 60) * 1_000,
       },
