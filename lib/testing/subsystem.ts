@@ -25,14 +25,16 @@ const reservationConflict = 0x83;
 const compareFailure = 0x285;
 const unrecoveredRead = 0x281;
 
+/** The tags that each id of a namespace has had. A host may hold commands for them, also while the subsystem is removed. */
+export type NamespaceTags = Map<number, Set<number>>;
+
 /** An NVM subsystem of a target in memory. Made by `target.addSubsystem()`. */
 export class MemorySubsystem {
   readonly target: MemoryTargetFaults;
   readonly nqn: string;
   readonly namespaces: ReadonlyMap<number, MemoryNamespace>;
   readonly #namespaces = new Map<number, MemoryNamespace>();
-  /** The tags that an id has had. */
-  readonly #tags = new Map<number, Set<number>>();
+  readonly #tags: NamespaceTags;
   readonly #ana = new Map<number, AnaState>();
   /** @internal */
   readonly features = new Map<number, number>();
@@ -61,9 +63,10 @@ export class MemorySubsystem {
   readonly management = new MemoryManagement();
 
   /** @internal */
-  protected constructor(target: MemoryTargetFaults, nqn: string) {
+  protected constructor(target: MemoryTargetFaults, nqn: string, tags: NamespaceTags = new Map()) {
     this.target = target;
     this.nqn = nqn;
+    this.#tags = tags;
     this.namespaces = this.#namespaces;
     checkWhenSet<MemorySubsystem>(this, {
       maxTransferBytes: (value, name) => checkMultiple(value, name, 512, 512, 1 << 30),
@@ -82,9 +85,9 @@ export class MemorySubsystem {
     });
   }
 
-  /** @internal */
-  static create(target: MemoryTargetFaults, nqn: string): MemorySubsystem {
-    return new MemorySubsystem(target, nqn);
+  /** @internal @param tags of earlier subsystems with this NQN, and from now on of this one */
+  static create(target: MemoryTargetFaults, nqn: string, tags: NamespaceTags): MemorySubsystem {
+    return new MemorySubsystem(target, nqn, tags);
   }
 
   /** Its transport id, for `env.attach()`. */

@@ -7,7 +7,7 @@ import { parseTransportId } from '../options/transport-id.js';
 import { MemoryDiscovery } from './discovery.js';
 import { MemoryTargetFaults } from './faults.js';
 import type { Scheduler } from './scheduler.js';
-import { MemorySubsystem } from './subsystem.js';
+import { MemorySubsystem, type NamespaceTags } from './subsystem.js';
 
 /** Where a target in memory is found. */
 export interface MemoryAddress {
@@ -20,6 +20,8 @@ export interface MemoryAddress {
 /** An NVMe-oF target in memory, and everything that can go wrong with it. Made by `simulation.addTarget()`. */
 export class MemoryTarget extends MemoryTargetFaults {
   readonly #subsystems = new Map<string, MemorySubsystem>();
+  /** By NQN, of removed subsystems too. */
+  readonly #tags = new Map<string, NamespaceTags>();
 
   /**
    * @internal
@@ -51,7 +53,9 @@ export class MemoryTarget extends MemoryTargetFaults {
         'ERR_SPDK_INVALID_ARG_VALUE',
         `nqn must be one that the target lacks; it has ${nqn}`,
       );
-    const subsystem = MemorySubsystem.create(this, nqn);
+    const tags: NamespaceTags = this.#tags.get(nqn) ?? new Map();
+    this.#tags.set(nqn, tags);
+    const subsystem = MemorySubsystem.create(this, nqn, tags);
     this.#subsystems.set(nqn, subsystem);
     return subsystem;
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -177,6 +178,17 @@ describe('a controller in memory', () => {
     const [fresh] = controller.namespaces;
     await fresh?.write(Buffer.alloc(512, 7), { offset: 0, queuePair });
     expect(other?.data[0]).toBe(7);
+  });
+
+  it('knows what was meant for a subsystem that was removed and made again', async () => {
+    const [controller, ns] = await disk({ ctrlrLossTimeoutMs: 5_000, reconnectDelayMs: 10 });
+    fixture.target.latencyMs = 20;
+    const write = ns.write(Buffer.alloc(512), { offset: 0 });
+    fixture.target.removeSubsystem('nqn.2026-01.io.spdk:a');
+    fixture.target.dropLinks();
+    await once(controller, 'reconnectFailed');
+    fixture.target.addSubsystem('nqn.2026-01.io.spdk:a').addNamespace(1, { blocks: 64 });
+    await expect(write).rejects.toMatchObject({ code: 'ERR_SPDK_NAMESPACE_GONE' });
   });
 
   it('says that a command for a removed namespace is not to be sent again, as real targets do', async () => {
