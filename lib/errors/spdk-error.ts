@@ -1,6 +1,7 @@
 // The errors of this package, and the conversion of native failures.
 
 import { getSystemErrorName } from 'node:util';
+import { isNativeError } from 'node:util/types';
 import { errorCatalogue, isSpdkErrorCode, type SpdkErrorCode } from './catalogue.js';
 import { type NvmeStatus, nvmeStatus } from './nvme-status.js';
 
@@ -155,7 +156,9 @@ export function reasonOf(signal: AbortSignal): unknown {
  */
 export function codedError(what: string, thrown: unknown): SpdkError | SpdkTypeError {
   if (thrown instanceof SpdkError || thrown instanceof SpdkTypeError) return thrown;
-  const why = thrown instanceof Error ? thrown.message : 'a value that is not an Error was thrown';
+  // Where a test runner loads this package into a context of its own, Node.js throws errors of another one.
+  const isError = isNativeError(thrown) || thrown instanceof Error;
+  const why = isError ? thrown.message : 'a value that is not an Error was thrown';
   return new SpdkError('ERR_SPDK_INTERNAL', compose(`${what}: ${why}`, 'ERR_SPDK_INTERNAL'), {
     cause: thrown,
   });
@@ -183,12 +186,24 @@ function unended(sentence: string): string {
   return sentence.endsWith('.') ? sentence.slice(0, -1) : sentence;
 }
 
-function errnoName(errno: number): string {
+/** The errors of the kernel's keyrings, which Node.js does not name. */
+const keyringErrors: Readonly<Record<number, string>> = {
+  126: 'ENOKEY',
+  127: 'EKEYEXPIRED',
+  128: 'EKEYREVOKED',
+  129: 'EKEYREJECTED',
+};
+
+/** @internal The name of an errno, or `errno` and its number. */
+export function errnoName(errno: number): string {
+  const number = Math.abs(errno);
   try {
-    return getSystemErrorName(-Math.abs(errno));
+    const name = getSystemErrorName(-number);
+    if (!name.startsWith('Unknown')) return name;
   } catch {
-    return `errno ${errno}`; // not a number that an errno can be: say so rather than fail while failing
+    // not a number that an errno can be: say so rather than fail while failing
   }
+  return keyringErrors[number] ?? `errno ${number}`;
 }
 
 /** Names an error class or one error the way the built-in ones are: a property that does not get enumerated. */

@@ -1,7 +1,7 @@
 // Reads the keys of an attach for native code, which copies them, and wipes what was read.
 
-import { getSystemErrorName } from 'node:util';
-import { SpdkError } from '../errors/spdk-error.js';
+import { isUint8Array } from 'node:util/types';
+import { errnoName, SpdkError } from '../errors/spdk-error.js';
 import { native } from '../native/addon.js';
 import type { NativeKeys } from '../native/contract.js';
 import { type KeySource, maxKeyBytes } from '../options/key-source.js';
@@ -46,9 +46,9 @@ function bitsOf<Name extends string>(
 
 function readKernelKey(description: string): Uint8Array {
   const content = native().readKernelKey({ description, maxBytes: maxKeyBytes });
-  if (content instanceof Uint8Array) return content;
+  if (isUint8Array(content)) return content;
   throw new SpdkError(
     'ERR_SPDK_INVALID_KEY',
-    `The kernel key ${JSON.stringify(description)} cannot be read: ${getSystemErrorName(-content)}. Add it with \`keyctl padd user\`, for the user and session of this process`,
+    `The kernel key ${JSON.stringify(description)} cannot be read: ${errnoName(content)}. Add it with \`keyctl padd user\`, for the user and session of this process`,
   );
 }

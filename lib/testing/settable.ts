@@ -1,6 +1,7 @@
 // Properties of targets in memory that tests may set. Each value is checked like an option, so that a typing error
 // cannot make a test pass.
 
+import { isUint8Array } from 'node:util/types';
 import { isSpdkErrorCode } from '../errors/catalogue.js';
 import { SpdkTypeError } from '../errors/spdk-error.js';
 import { checkInteger, checkString, describe, reading, readOptions } from '../options/arguments.js';
@@ -70,8 +71,7 @@ export function fields<Shape extends object>(
 /** As many bytes as `count` returns at the time of the check. */
 export function bytes(count: () => number): Check<Uint8Array> {
   return (value, name) => {
-    if (!(value instanceof Uint8Array))
-      throw new SpdkTypeError(`${name} must be a Uint8Array; got ${describe(value)}`);
+    if (!isUint8Array(value)) throw new SpdkTypeError(`${name} must be a Uint8Array; got ${describe(value)}`);
     if (value.byteLength !== count()) invalid(`${name} must have ${count()} bytes; got ${value.byteLength}`);
     return value;
   };

@@ -1,8 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { getSystemErrorName, inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { abortError, errorCatalogue, SpdkError, SpdkTypeError } from '../../lib/errors/spdk-error.js';
+import {
+  abortError,
+  codedError,
+  errorCatalogue,
+  SpdkError,
+  SpdkTypeError,
+} from '../../lib/errors/spdk-error.js';
 
 const root = path.join(import.meta.dirname, '../..');
 
@@ -126,6 +133,15 @@ describe('SpdkError.fromNative', () => {
   });
 
   it.each([
+    [126, 'ENOKEY'],
+    [127, 'EKEYEXPIRED'],
+    [74, 'errno 74'],
+  ])('names errno %d, for which Node.js has no name, %s', (errno, name) => {
+    const { message } = SpdkError.fromNative({ code: 'ERR_SPDK_UNREACHABLE', message: 'no answer', errno });
+    expect(message).toMatch(`No answer (${name}). `);
+  });
+
+  it.each([
     ['the target rejected the connection', 'The target rejected the connection'],
     ['no response from 10.0.0.1: none', 'No response from 10.0.0.1: none'],
     ['memoryMb is 64, which is too little', 'memoryMb is 64, which is too little'],
@@ -180,4 +196,12 @@ describe('SpdkError.fromNative', () => {
       expect(error.message).toContain('something broke');
     },
   );
+});
+
+it('an error of another realm, as Node.js throws them in a test runner, gives its reason', () => {
+  const thrown = runInNewContext('new RangeError("too long")');
+  expect(codedError('Reading', thrown)).toMatchObject({
+    message: expect.stringMatching(/^Reading: too long\. /),
+    cause: thrown,
+  });
 });

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachOptions, Environment } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
@@ -137,12 +138,13 @@ describe('attaching with keys', () => {
   const mine = keyText('dhchap', '01', 32);
   const theirs = keyText('dhchap', '00', 48);
   const psk = keyText('tls', '02', 48);
+  let addon: MemoryAddon;
   let subsystem: MemorySubsystem;
   let env: Environment;
   let passed: NativeKeys | undefined;
 
   beforeEach(async () => {
-    const addon = new MemoryAddon();
+    addon = new MemoryAddon();
     subsystem = addon.addTarget().addSubsystem('nqn.2026-01.io.spdk:a');
     subsystem.addNamespace(1, { blocks: 64 });
     useAddon(addon);
@@ -205,6 +207,13 @@ describe('attaching with keys', () => {
   it('rejects a kernel key that there is not', async () => {
     expect(await attach({ dhchap: { key: { kernelKey: 'nvme:absent' } } })).toBe('ERR_SPDK_INVALID_KEY');
     expect(passed).toBeUndefined();
+  });
+
+  it('takes a kernel key in memory of another realm, as native code returns it in a test runner', async () => {
+    const bytes: Uint8Array = runInNewContext(`Uint8Array.from([${[...buffer(mine)]}])`);
+    subsystem.keys = { dhchapKey: mine };
+    vi.spyOn(addon, 'readKernelKey').mockReturnValue(bytes);
+    expect(await attach({ dhchap: { key: { kernelKey: 'nvme:mine' } } })).toBe('attached');
   });
 
   it('wipes what it has copied, and not what it was given', async () => {

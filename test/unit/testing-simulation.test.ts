@@ -1,5 +1,6 @@
 // The public door of targets in memory: `spdk-nvme/testing`, with each fault. Longer than other files: there is a test for each setting.
 
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, Environment, type Namespace, spdkVersion } from '../../lib/index.js';
 import {
@@ -214,6 +215,8 @@ describe('simulate', () => {
     subsystem.resizeNamespace(2, 16);
     disk.data = Buffer.alloc(16 * 512, 1);
     expect([disk.blocks, disk.data[0]]).toEqual([16, 1]);
+    disk.data = runInNewContext('new Uint8Array(16 * 512).fill(2)');
+    expect(disk.data[0]).toBe(2);
   });
 
   it.each<[string, () => unknown]>([
