@@ -1,6 +1,6 @@
-// Child processes inherit nothing of SPDK's, whenever they are started.
+// Child processes inherit nothing of SPDK's, whenever they are started, and nothing of SPDK's is taken for standard output.
 
-import { spawnSync } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -93,3 +93,14 @@ it('a child that outlives its process keeps no hugepages', async () => {
     process.kill(child, 'SIGKILL');
   }
 });
+
+it.each(['init', 'attach', 'reset'])(
+  'a program that closes its output before %s prints into no connection',
+  async (step) => {
+    const child = fork(childFile('closed-output.mjs'), [id, step], { stdio: 'ignore' });
+    const sent: unknown[] = [];
+    child.on('message', (message) => sent.push(message));
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(sent).toEqual([{ standard: [], read: 512 }]);
+  },
+);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -89,6 +90,7 @@ void mark_memory_files() {
 extern "C" {
 
 decltype(accept4) __real_accept4;
+decltype(close) __real_close;
 decltype(epoll_create1) __real_epoll_create1;
 decltype(eventfd) __real_eventfd;
 decltype(fopen) __real_fopen;
@@ -103,28 +105,54 @@ decltype(socket) __real_socket;
 decltype(socketpair) __real_socketpair;
 decltype(timerfd_create) __real_timerfd_create;
 
+/**
+ * The number of a new descriptor, above those of standard input, output and error. A program may have closed these, as daemons do: a
+ * connection that got such a number would be sent what the program prints.
+ */
+static int above_standard(int descriptor) {
+  if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
+  const int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int reason = errno;
+  __real_close(descriptor);
+  errno = reason;
+  return moved;
+}
+
+/** As above_standard(), for both ends of a pipe or a pair: -1, and neither is open, where there is no other number for one. */
+static int both_above_standard(int result, int* ends) {
+  if (result != 0) return result;
+  for (int i = 0; i < 2; i++) ends[i] = above_standard(ends[i]);
+  if (ends[0] >= 0 && ends[1] >= 0) return 0;
+  const int reason = errno;
+  for (int i = 0; i < 2; i++) {
+    if (ends[i] >= 0) __real_close(ends[i]);
+  }
+  errno = reason;
+  return -1;
+}
+
 int __wrap_socket(int domain, int type, int protocol) {
-  return __real_socket(domain, type | SOCK_CLOEXEC, protocol);
+  return above_standard(__real_socket(domain, type | SOCK_CLOEXEC, protocol));
 }
 
 int __wrap_socketpair(int domain, int type, int protocol, int* pair) {
-  return __real_socketpair(domain, type | SOCK_CLOEXEC, protocol, pair);
+  return both_above_standard(__real_socketpair(domain, type | SOCK_CLOEXEC, protocol, pair), pair);
 }
 
 int __wrap_accept(int listener, sockaddr* address, socklen_t* size) {
-  return __real_accept4(listener, address, size, SOCK_CLOEXEC);
+  return above_standard(__real_accept4(listener, address, size, SOCK_CLOEXEC));
 }
 
 int __wrap_accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
-  return __real_accept4(listener, address, size, flags | SOCK_CLOEXEC);
+  return above_standard(__real_accept4(listener, address, size, flags | SOCK_CLOEXEC));
 }
 
 int __wrap_memfd_create(const char* name, unsigned flags) {
-  return __real_memfd_create(name, flags | MFD_CLOEXEC);
+  return above_standard(__real_memfd_create(name, flags | MFD_CLOEXEC));
 }
 
 int __wrap_epoll_create1(int flags) {
-  const int descriptor = __real_epoll_create1(flags | EPOLL_CLOEXEC);
+  const int descriptor = above_standard(__real_epoll_create1(flags | EPOLL_CLOEXEC));
   if (descriptor < 0) failed_epolls++;
   return descriptor;
 }
@@ -134,19 +162,19 @@ int __wrap_epoll_create(int /*size*/) {
 }
 
 int __wrap_eventfd(unsigned value, int flags) {
-  return __real_eventfd(value, flags | EFD_CLOEXEC);
+  return above_standard(__real_eventfd(value, flags | EFD_CLOEXEC));
 }
 
 int __wrap_timerfd_create(clockid_t clock, int flags) {
-  return __real_timerfd_create(clock, flags | TFD_CLOEXEC);
+  return above_standard(__real_timerfd_create(clock, flags | TFD_CLOEXEC));
 }
 
 int __wrap_pipe(int* ends) {
-  return __real_pipe2(ends, O_CLOEXEC);
+  return both_above_standard(__real_pipe2(ends, O_CLOEXEC), ends);
 }
 
 int __wrap_pipe2(int* ends, int flags) {
-  return __real_pipe2(ends, flags | O_CLOEXEC);
+  return both_above_standard(__real_pipe2(ends, flags | O_CLOEXEC), ends);
 }
 
 int __wrap_open(const char* path, int flags, ...) {
@@ -154,7 +182,7 @@ int __wrap_open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return __real_open(path, flags | O_CLOEXEC, mode);
+  return above_standard(__real_open(path, flags | O_CLOEXEC, mode));
 }
 
 int __wrap_open64(const char* path, int flags, ...) {
@@ -162,17 +190,17 @@ int __wrap_open64(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return __real_open64(path, flags | O_CLOEXEC, mode);
+  return above_standard(__real_open64(path, flags | O_CLOEXEC, mode));
 }
 
 // Headers that check arguments turn an open() without a mode into these two.
 
 int __wrap___open_2(const char* path, int flags) {
-  return __real_open(path, flags | O_CLOEXEC);
+  return above_standard(__real_open(path, flags | O_CLOEXEC));
 }
 
 int __wrap___open64_2(const char* path, int flags) {
-  return __real_open64(path, flags | O_CLOEXEC);
+  return above_standard(__real_open64(path, flags | O_CLOEXEC));
 }
 
 int __wrap_openat(int folder, const char* path, int flags, ...) {
@@ -180,7 +208,7 @@ int __wrap_openat(int folder, const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return __real_openat(folder, path, flags | O_CLOEXEC, mode);
+  return above_standard(__real_openat(folder, path, flags | O_CLOEXEC, mode));
 }
 
 int __wrap_openat64(int folder, const char* path, int flags, ...) {
@@ -188,7 +216,7 @@ int __wrap_openat64(int folder, const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return __real_openat64(folder, path, flags | O_CLOEXEC, mode);
+  return above_standard(__real_openat64(folder, path, flags | O_CLOEXEC, mode));
 }
 
 FILE* __wrap_fopen(const char* path, const char* mode) {
