@@ -9,7 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachOptions, Environment } from '../../lib/index.js';
 import { useAddon } from '../../lib/native/addon.js';
-import type { NativeKeys } from '../../lib/native/contract.js';
+import type { NativeAddon, NativeKeys } from '../../lib/native/contract.js';
 import { resolveAttachOptions } from '../../lib/options/attach.js';
 import { KeySource } from '../../lib/options/key-source.js';
 import { parseTransportId } from '../../lib/options/transport-id.js';
@@ -212,7 +212,7 @@ describe('attaching with keys', () => {
   it('takes a kernel key in memory of another realm, as native code returns it in a test runner', async () => {
     const bytes: Uint8Array = runInNewContext(`Uint8Array.from([${[...buffer(mine)]}])`);
     subsystem.keys = { dhchapKey: mine };
-    vi.spyOn(addon, 'readKernelKey').mockReturnValue(bytes);
+    vi.spyOn<NativeAddon, 'readKernelKey'>(addon, 'readKernelKey').mockReturnValue(bytes);
     expect(await attach({ dhchap: { key: { kernelKey: 'nvme:mine' } } })).toBe('attached');
   });
 

@@ -3,13 +3,17 @@
 import { closeSync, readlinkSync } from 'node:fs';
 import { Environment } from 'spdk-nvme';
 
-const [id, before] = process.argv.slice(2);
+const [id = '', before] = process.argv.slice(2);
 
+/** @param {string} step */
 function close(step) {
   if (step === before) for (const descriptor of [0, 1, 2]) closeSync(descriptor);
 }
 
-/** What has a number; nothing if it is free. */
+/**
+ * What has a number; nothing if it is free.
+ * @param {number} descriptor
+ */
 function held(descriptor) {
   try {
     return [readlinkSync(`/proc/self/fd/${descriptor}`)];
@@ -27,7 +31,7 @@ await controller.reset();
 const standard = [0, 1, 2].flatMap(held);
 process.stdout.write('printed\n');
 console.error('printed');
-const read = await controller.namespaces[0].read(Buffer.alloc(512), { offset: 0 });
+const read = await controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 });
 await env.close();
-process.send({ standard, read: read.length });
+process.send?.({ standard, read: read?.length });
 process.disconnect();
