@@ -155,7 +155,8 @@ describe.each([
       expect(await codeOf(reading as Promise<unknown>)).toBe('ERR_SPDK_TIMEOUT');
     },
     onTimeout: async () => {
-      const { controller } = await attach({ ioTimeoutMs: 50, onTimeout: 'abort' });
+      // Long enough for the read to be at the target before its Abort, which has another connection, on a busy machine too.
+      const { controller } = await attach({ ioTimeoutMs: 300, onTimeout: 'abort' });
       const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) as Promise<unknown>;
       const { outcome } = await rejection('ERR_SPDK_TIMEOUT', limits.response, reading);
       expect(outcome).toBe('aborted');
