@@ -6,8 +6,12 @@ import { SpdkError } from './spdk-error.js';
 
 /** A status word with this bit carries an errno of this host (native/core/io/ring_layout.h). */
 export const hostError = 0x8000_0000;
-/** Generic statuses "Command Abort Requested" and "Command Aborted due to SQ Deletion", by release. */
-const abortedStatuses = [0x07, 0x08];
+/** "Command Aborted due to SQ Deletion", with which SPDK ends what a queue pair had. */
+const queueDeleted = 0x08;
+/** "Command Abort Requested" is the other one, by release. */
+const abortedStatuses = [0x07, queueDeleted];
+/** Of what is heard of an operation that was sent and got no response. */
+const unknownEnd = 'its connection ended, and the controller may or may not have carried it out';
 /** The status code type "Path Related Status". */
 const pathRelated = 3;
 /** ECANCELED: the remaining parts of a cancelled command. ECONNRESET: so, and its connection was lost with others of them. */
@@ -54,7 +58,7 @@ const hostErrors: Readonly<Record<number, HostError>> = {
   // ENXIO: the queue pair has lost its connection, or its commands no longer wait for another one.
   6: {
     code: 'ERR_SPDK_CONTROLLER_FAILED',
-    why: 'the connection was lost, and the controller may or may not have carried it out',
+    why: unknownEnd,
   },
   // ENOMEM
   12: { code: 'ERR_SPDK_NO_MEMORY', why: 'there was no memory to send it' },
@@ -140,7 +144,8 @@ function commandError(what: string, word: number): SpdkError {
     return new SpdkError(code, `${what} did not complete: ${why}`, { errno });
   }
   const status = nvmeStatus(sent.sct, sent.sc, sent.dnr, 'nvm', sent.crd);
-  return new SpdkError(code, `${what} failed: ${status.name}`, { nvmeStatus: status });
+  const why = (word & 0x7ff) === queueDeleted ? `${status.name}: ${unknownEnd}` : status.name;
+  return new SpdkError(code, `${what} failed: ${why}`, { nvmeStatus: status });
 }
 
 /** The error that a status word stands for; undefined for success. */

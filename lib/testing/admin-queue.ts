@@ -99,7 +99,9 @@ export class AdminQueue {
         request.done(null, result.cdw0, data);
         return;
       }
-      const message = 'the controller rejected the admin command';
+      const message = result
+        ? 'the controller rejected the admin command'
+        : 'the connection ended before the controller completed the admin command';
       const nvme = { sct: (status >> 8) & 0x7, sc: status & 0xff, dnr: false };
       request.done({ code: 'ERR_SPDK_IO_FAILED', message, ...nvme }, 0, empty());
     });

@@ -136,7 +136,7 @@ describe('a controller in memory', () => {
     await expect(sent).rejects.toMatchObject({
       code: 'ERR_SPDK_CONTROLLER_FAILED',
       message:
-        'Writing 512 bytes at 0 did not complete: the connection was lost, and the controller may or may not have carried it out',
+        'Writing 512 bytes at 0 did not complete: its connection ended, and the controller may or may not have carried it out',
     });
     await lost;
     expect(controller.state).toBe('failed');
@@ -223,6 +223,22 @@ describe('a controller in memory', () => {
       aborted: 3,
     });
     for (const { status } of await outcomes) expect(status).toBe('rejected');
+  });
+
+  it('says that the connection of a command ended, which the controller may have carried out', async () => {
+    const [controller, ns] = await disk();
+    fixture.target.silent = true;
+    const write = ns.write(Buffer.alloc(512), { offset: 0 });
+    const feature = controller.admin.getFeature(0x0b);
+    // Both are sent in later turns of the event loop.
+    await sleep(20);
+    fixture.target.dropLinks();
+    await expect(write).rejects.toMatchObject({
+      message:
+        'Writing 512 bytes at 0 failed: Command Aborted due to SQ Deletion: its connection ended, and the controller may or may not have carried it out',
+    });
+    await expect(feature).rejects.toThrow(/connection ended before the controller completed/);
+    fixture.target.silent = false;
   });
 
   it('fails when a Keep Alive gets no response', async () => {
