@@ -3,6 +3,7 @@
 
 import { errorOfStatus, isAborted } from './errors/command-status.js';
 import { SpdkError } from './errors/spdk-error.js';
+import { dispose } from './internal/disposal.js';
 import { eventLoop } from './internal/event-loop.js';
 import { leavable } from './internal/leavable.js';
 import {
@@ -370,7 +371,7 @@ export class Batch implements Disposable, AsyncIterable<BatchCompletion> {
   }
 
   /** Like `close({ discard: true })`, so that an error in the middle of a batch does not lock its queue pair. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close({ discard: true });
   }
 

@@ -10,6 +10,7 @@ import { latencyStats } from './diagnostics/latency.js';
 import type { LineAbout } from './diagnostics/log.js';
 import type { ControllerNote } from './diagnostics/notes.js';
 import { codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { asyncDispose } from './internal/disposal.js';
 import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
 import { Outcome, PendingCall, waitFor } from './internal/pending-call.js';
@@ -347,7 +348,7 @@ export class Controller extends EventEmitter<ControllerEvents> implements AsyncD
     return change.finally(() => wipeKeys({ dhchap: resolved.dhchap, tls: undefined }));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.detach();
   }
 

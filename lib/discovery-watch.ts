@@ -9,6 +9,7 @@ import type { DiscoveryLog } from './discovery/log.js';
 import { logOf, readLog } from './discovery/read-log.js';
 import { saysNothing } from './errors/command-status.js';
 import { abortError, codedError, SpdkError, type SpdkTypeError } from './errors/spdk-error.js';
+import { asyncDispose } from './internal/disposal.js';
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { hide } from './internal/hide.js';
@@ -185,7 +186,7 @@ export class DiscoveryWatch
     return this.#close(undefined);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close();
   }
 

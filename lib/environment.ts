@@ -16,6 +16,7 @@ import { openEnvironment } from './environment-opening.js';
 import { type EnvironmentStats, environmentStats } from './environment-stats.js';
 import type { SpdkErrorCode } from './errors/catalogue.js';
 import type { SpdkError, SpdkTypeError } from './errors/spdk-error.js';
+import { asyncDispose } from './internal/disposal.js';
 import { eventLoop } from './internal/event-loop.js';
 import { hide } from './internal/hide.js';
 import { Outcome, waitForClose } from './internal/pending-call.js';
@@ -409,7 +410,7 @@ export class Environment extends EventEmitter<EnvironmentEvents> implements Asyn
     return waitForClose(this.#closing, 'the environment', timeoutMs);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close();
   }
 

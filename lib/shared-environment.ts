@@ -1,5 +1,6 @@
 // An environment that several parts of a program share.
 
+import { asyncDispose } from './internal/disposal.js';
 import { Outcome, waitForClose } from './internal/pending-call.js';
 import { type CloseOptions, resolveCloseOptions } from './options/environment.js';
 
@@ -52,7 +53,7 @@ export class EnvironmentShare<Environment> implements AsyncDisposable {
     return waitForClose(this.#closing, 'the share', limits.timeoutMs);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close();
   }
 }

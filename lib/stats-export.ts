@@ -15,6 +15,7 @@ import {
   exportedSubsystems,
 } from './environment-stats.js';
 import { SpdkError } from './errors/spdk-error.js';
+import { dispose } from './internal/disposal.js';
 import { eventLoop } from './internal/event-loop.js';
 import { checkString, notOne, readOptions } from './options/arguments.js';
 import { EnvironmentShare } from './shared-environment.js';
@@ -142,7 +143,7 @@ export async function exportStats(
   exported.ends.add(close);
   // It may have been closed since the beginning of this call.
   if (exported.closed) close();
-  return { path: file, close, [Symbol.dispose]: close };
+  return { path: file, close, [dispose]: close };
 }
 
 function makeFolder(): string {

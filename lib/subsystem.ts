@@ -12,6 +12,7 @@ import {
   type SpdkErrorDetails,
   type SpdkTypeError,
 } from './errors/spdk-error.js';
+import { asyncDispose } from './internal/disposal.js';
 import { eventLoop } from './internal/event-loop.js';
 import { HeldEvents } from './internal/held-events.js';
 import { PendingCall, waitFor, waitForEnd } from './internal/pending-call.js';
@@ -365,7 +366,7 @@ export class Subsystem extends EventEmitter<SubsystemEvents> implements AsyncDis
     return this.#detaching;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.detach();
   }
 

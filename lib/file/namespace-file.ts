@@ -4,6 +4,7 @@
 import { constants as bufferConstants } from 'node:buffer';
 import { constants } from 'node:os';
 import { abortError, codedError, SpdkError } from '../errors/spdk-error.js';
+import { asyncDispose } from '../internal/disposal.js';
 import { heed, withEither } from '../internal/signals.js';
 import type { DmaMemory } from '../io/dma-memory.js';
 import { limitKeys, limitsOf, type OperationOptions } from '../io/operation-options.js';
@@ -276,7 +277,7 @@ export class NamespaceFile implements AsyncDisposable {
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close();
   }
 

@@ -1,5 +1,7 @@
 // An async generator that can be left while it waits.
 
+import { asyncDispose } from './disposal.js';
+
 /**
  * A generator carries out its calls one after the other: `return()` during a `next()` would wait for whatever that waits for. This one
  * first calls `leave`, which is to end that; the generator then returns. Also for `await using`, where Node.js has none for generators.
@@ -9,7 +11,7 @@ export function leavable<Value>(
   leave: () => void,
 ): AsyncGenerator<Value, void, undefined> {
   const { return: end, throw: fail } = generator;
-  const left: Pick<typeof generator, 'return' | 'throw' | typeof Symbol.asyncDispose> = {
+  const left: Pick<typeof generator, 'return' | 'throw' | typeof asyncDispose> = {
     return(value) {
       leave();
       return end.call(generator, value);
@@ -18,13 +20,13 @@ export function leavable<Value>(
       leave();
       return fail.call(generator, error);
     },
-    async [Symbol.asyncDispose]() {
+    async [asyncDispose]() {
       await generator.return();
     },
   };
   return Object.defineProperties(generator, {
     return: { value: left.return },
     throw: { value: left.throw },
-    [Symbol.asyncDispose]: { value: left[Symbol.asyncDispose] },
+    [asyncDispose]: { value: left[asyncDispose] },
   });
 }

@@ -1,5 +1,6 @@
 // Targets in memory in the place of SPDK.
 
+import { dispose } from '../internal/disposal.js';
 import { useAddon } from '../native/addon.js';
 import { MemoryAddon } from './addon.js';
 import type { MemoryAddress, MemoryTarget } from './target.js';
@@ -62,7 +63,7 @@ export class Simulation implements Disposable {
     else useAddon(this.#before);
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.restore();
   }
 }
