@@ -160,7 +160,7 @@ describe('two targets with one disk', () => {
     timeout: 60_000,
   }, async () => {
     // A target has to be back before its path has failed for good.
-    const policy = { fastIoFailTimeoutMs: 500, ctrlrLossTimeoutMs: 8_000 };
+    const policy = { fastIoFailTimeoutMs: 500, ctrlrLossTimeoutMs: 5_000 };
     await using subsystem = await attach(policy);
     const load = new VerifiedLoad(only(subsystem));
     await load.progress(100);
@@ -190,7 +190,7 @@ describe('two targets with one disk', () => {
   }, async () => {
     const other = path.join(two.folder, 'other-disk');
     fs.writeFileSync(other, Buffer.alloc(fs.statSync(two.backing).size));
-    await using subsystem = await attach({ ctrlrLossTimeoutMs: 10_000 });
+    await using subsystem = await attach({ ctrlrLossTimeoutMs: 5_000 });
     const before = only(subsystem);
     await before.write(Buffer.alloc(512, 1), { offset: 0 });
     await stop(1, 'SIGKILL');

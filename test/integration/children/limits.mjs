@@ -39,6 +39,15 @@ export function memlock() {
   return { reach: () => limit('65536'), leave: () => limit('unlimited') };
 }
 
+/** Reserves pages for a file: as good as in use for everybody else, and without the seconds that it takes to clear gigabytes. */
+const reserveFor = `
+import mmap, sys
+size = int(sys.argv[2])
+with open(sys.argv[1], 'wb+') as file:
+  file.truncate(size)
+  mmap.mmap(file.fileno(), size)
+`;
+
 /** All hugepages of the machine are in use. */
 export function hugepages() {
   const folder = mountAt('hugetlbfs');
@@ -50,9 +59,9 @@ export function hugepages() {
   };
   return {
     reach: () => {
-      // It fails, and has all that are left, if another process takes some meanwhile. Again if one gives some back.
+      // It fails if another process takes some meanwhile. Again if one gives some back.
       for (let i = 0, bytes = freeBytes(); i < 10 && bytes > 0; i++, bytes = freeBytes())
-        spawnSync('fallocate', ['-l', String(bytes), path.join(folder, String(i))]);
+        spawnSync('python3', ['-c', reserveFor, path.join(folder, String(i)), String(bytes)]);
     },
     leave: () => {
       for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name));
