@@ -180,7 +180,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
       request.value = target;
       return this.#run(limits, request);
     } catch (error) {
-      return rejection(error);
+      return rejection(error, this);
     }
   }
 
@@ -520,7 +520,7 @@ export abstract class NamespaceCommands<Limits extends RequestLimits> implements
       else if (!direct(request, bytes, this.memory)) copied(request, bytes, undefined);
       return this.#run(limits, request);
     } catch (error) {
-      return rejection(error);
+      return rejection(error, this);
     }
   }
 
@@ -649,6 +649,10 @@ function planOf(namespace: NamespaceCommands<RequestLimits>, options: unknown, k
   return plan;
 }
 
-function rejection(error: unknown): Promise<never> {
-  return Promise.reject(codedError('The operation could not be started', error));
+/** @param namespace what the method was called on: anything, for one that a program has taken off its namespace */
+function rejection(error: unknown, namespace: unknown): Promise<never> {
+  const known = namespace instanceof NamespaceCommands;
+  return Promise.reject(
+    known ? codedError('The operation could not be started', error) : notItself('namespace'),
+  );
 }

@@ -150,10 +150,10 @@ function likeness(value: unknown, name: string): string {
   }
 }
 
-/** The error for a method that is called on something that only looks like an object of this package. */
+/** The error for a method that is called on something that only looks like an object of this package, or on something else. */
 export function notItself(what: string): SpdkTypeError {
   return new SpdkTypeError(
-    `The method was called on a proxy or a copy of a ${what}: call it on the ${what} itself`,
+    `The method was called on a proxy or a copy of a ${what}, or on something else: call it on the ${what} itself`,
   );
 }
 

@@ -186,6 +186,16 @@ it('methods of a namespace behind a proxy say what to do', async () => {
   }
 });
 
+it('a read that was taken off its namespace says what to do, and is no bug of this package', async () => {
+  const { read } = await disk();
+  for (const other of [undefined, {}, setTimeout]) {
+    await expect(read.call(other as never, Buffer.alloc(512), { offset: 0 })).rejects.toMatchObject({
+      code: 'ERR_SPDK_INVALID_ARG_TYPE',
+      message: expect.stringContaining('call it on the namespace itself'),
+    });
+  }
+});
+
 it('an object behind a proxy, or of another copy of the package, is named as such', async () => {
   const ns = await disk();
   class QueuePair {}
