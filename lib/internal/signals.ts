@@ -2,6 +2,9 @@
 
 import { reasonOf, SpdkError } from '../errors/spdk-error.js';
 
+/** The reason with which reads are given up that nobody waits for any more, where nothing has timed out and no signal of the program has fired. */
+export const unwanted = Symbol('unwanted');
+
 /** The subscribers of a signal, which share one listener. */
 const listening = new WeakMap<
   AbortSignal,

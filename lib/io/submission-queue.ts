@@ -4,6 +4,7 @@
 import { type CommandFailure, failureError, isAborted } from '../errors/command-status.js';
 import { abortError, SpdkError } from '../errors/spdk-error.js';
 import { eventLoop } from '../internal/event-loop.js';
+import { unwanted } from '../internal/signals.js';
 import { tooLongError } from '../internal/state-errors.js';
 import type { NativeAbortOutcome } from '../native/contract.js';
 import { ioOpcodes } from '../native/ring-layout.js';
@@ -430,7 +431,9 @@ export class SubmissionQueue implements CompletionSink, MemoryWaiter, RequestHol
    */
   cancel(request: IoRequest, error: SpdkError): void {
     const { inFlight } = request;
-    const onTimeout = request.onTimeout ?? this.#services.onTimeout;
+    const chosen = request.onTimeout ?? this.#services.onTimeout;
+    // A reset would disturb everything else that the controller does, and a read changes nothing.
+    const onTimeout = chosen === 'reset' && error.cause === unwanted ? 'none' : chosen;
     if (onTimeout !== 'none' && inFlight > 0)
       request.ending ??= new RequestEnd(error, (outcome) => {
         request.endAtController(outcome);

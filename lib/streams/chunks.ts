@@ -17,7 +17,7 @@ export function chunksOf(
   plan: StreamPlan,
   memory: DmaMemory,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const operations = new StreamOperations(plan);
+  const operations = new StreamOperations(plan, 'reads');
   return leavable(readChunks(access, plan, memory, operations), () => void operations.close());
 }
 

@@ -1,7 +1,7 @@
 // The operations of one stream: all end with it.
 
 import { abortError } from '../errors/spdk-error.js';
-import { heed } from '../internal/signals.js';
+import { heed, unwanted } from '../internal/signals.js';
 import type { OperationOptions } from '../io/operation-options.js';
 import type { StreamPlan } from './stream-options.js';
 
@@ -13,10 +13,13 @@ export class StreamOperations {
   readonly #running = new Set<Promise<unknown>>();
   readonly #signals: readonly AbortSignal[];
   readonly #ends: (() => void)[] = [];
+  readonly #kind: 'reads' | 'writes';
+  #signalled = false;
 
-  constructor({ each, signals }: StreamPlan) {
+  constructor({ each, signals }: StreamPlan, kind: 'reads' | 'writes') {
     this.options = { ...each, signal: this.#end.signal };
     this.#signals = signals;
+    this.#kind = kind;
   }
 
   /** Whether {@link close} was called. */
@@ -29,7 +32,11 @@ export class StreamOperations {
     for (const signal of this.#signals) {
       // The one before has fired: nothing would end what another one held on to.
       if (this.ended) return;
-      this.#ends.push(heed(signal, () => destroy(abortError(what, signal))));
+      const heard = () => {
+        this.#signalled = true;
+        destroy(abortError(what, signal));
+      };
+      this.#ends.push(heed(signal, heard));
     }
   }
 
@@ -49,7 +56,7 @@ export class StreamOperations {
   /** Ends the stream: cancels the outstanding operations and waits until their promises are settled. */
   async close(): Promise<void> {
     for (const end of this.#ends) end();
-    this.#end.abort();
+    this.#end.abort(this.#kind === 'reads' && !this.#signalled ? unwanted : undefined);
     await Promise.allSettled(this.#running);
   }
 }

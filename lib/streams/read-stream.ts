@@ -32,7 +32,7 @@ export class NamespaceReadStream extends Readable {
     this.#memory =
       reuseAfterChunks === undefined ? new ChunkMemory() : new ReusedChunks(memory, plan, reuseAfterChunks);
     this.#position = plan.start;
-    this.#operations = new StreamOperations(plan);
+    this.#operations = new StreamOperations(plan, 'reads');
     this.#operations.heed('The read stream', (error) => this.destroy(error));
   }
 

@@ -46,7 +46,7 @@ export class NamespaceWriteStream extends Writable {
     this.#plan = plan;
     this.#position = plan.start;
     this.#stages = new StagePool(memory, plan, plan.concurrency);
-    this.#operations = new StreamOperations(plan);
+    this.#operations = new StreamOperations(plan, 'writes');
     this.#flush = () => flush(this.#operations.options);
     this.#operations.heed('The write stream', (error) => this.destroy(error));
   }

@@ -258,3 +258,40 @@ describe('other values', () => {
     await expect(reading).rejects.toMatchObject({ code: 'ERR_SPDK_INVALID_ARG_VALUE' });
   });
 });
+
+describe('a stream of reads with `reset`', () => {
+  const options = { chunkBytes: 4096, concurrency: 4 };
+
+  async function reading(): Promise<{ controller: Controller; ns: Namespace; resets: () => number }> {
+    const { controller, ns } = await attach({ onTimeout: 'reset', ctrlrLossTimeoutMs: 5_000 });
+    let resets = 0;
+    controller.on('resetting', () => resets++);
+    disk.target.latencyMs = lateMs;
+    return { controller, ns, resets: () => resets };
+  }
+
+  it.each<[string, (ns: Namespace) => AsyncIterable<Buffer>]>([
+    ['chunks', (ns) => ns.chunks(options)],
+    ['a read stream', (ns) => ns.createReadStream(options)],
+  ])('leaves the controller alone when the consumer of %s leaves', async (_, read) => {
+    const { controller, ns, resets } = await reading();
+    const outstanding = () => expect(controller.stats().outstanding).toBeGreaterThan(0);
+    for await (const _ of read(ns)) {
+      await vi.waitFor(outstanding, { interval: 2 });
+      break;
+    }
+    outstanding();
+    await expect.poll(() => controller.stats().outstanding, { timeout: 10_000 }).toBe(0);
+    expect([resets(), controller.state]).toEqual([0, 'attached']);
+  });
+
+  it('resets the controller when its signal fires', async () => {
+    const { ns, resets } = await reading();
+    const abort = new AbortController();
+    const chunks = ns.chunks({ ...options, signal: abort.signal });
+    await chunks.next();
+    abort.abort();
+    await expect(chunks.next()).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED' });
+    await expect.poll(resets).toBe(1);
+  });
+});
