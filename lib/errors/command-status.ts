@@ -24,9 +24,15 @@ export function isAborted(word: number): boolean {
   return word < hostError ? abortedStatuses.includes(word & 0x7ff) : canceled.includes(word);
 }
 
+/**
+ * ENXIO: SPDK took no command, because the queue pair has no connection; or one that was sent over a lost connection waits no longer for
+ * another.
+ */
+const notConnected = hostError + 6;
+
 /** Whether a command ended with its connection, so that a target may still carry it out, or because a controller aborted it. */
 export function mayBeOutstanding(word: number): boolean {
-  return word === hostError + 104 || (word < hostError && isAborted(word));
+  return word === hostError + 104 || word === notConnected || (word < hostError && isAborted(word));
 }
 
 /**
@@ -37,10 +43,7 @@ export function saysNothing({ sct, sc }: Pick<CommandStatus, 'sct' | 'sc'>): boo
   return sct === pathRelated || (sct === 0 && abortedStatuses.includes(sc));
 }
 
-/** ENXIO: SPDK took no command, because the queue pair has no connection. */
-const notConnected = hostError + 6;
-
-/** Whether a command that is not split was never sent, because its connection had ended. */
+/** Whether a command that is not split, and is sent once only, was never sent, because its connection had ended. */
 export function neverSent(failure: CommandFailure): boolean {
   return failure === notConnected;
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { afterEach, expect, it } from 'vitest';
 import type { AttachOptions, Controller } from '../../lib/index.js';
-import { attachDisk, beBusy, closeDisk, type Disk, until } from './memory/disk.js';
+import { attachDisk, beBusy, closeDisk, type Disk, tick, until } from './memory/disk.js';
 
 let disk: Disk;
 let controller: Controller;
@@ -56,4 +56,25 @@ it('after it has failed, by a reset', async () => {
   goOn();
   await reset;
   await works();
+});
+
+it('what was sent and then failed fast may have been carried out, although it is given up before that is heard of', async () => {
+  await attach({
+    ...{ ctrlrLossTimeoutMs: 60_000, reconnectDelayMs: 10, fastIoFailTimeoutMs: 20 },
+    ...{ polling: 'threads', onTimeout: 'abort' },
+  });
+  const { target } = disk.fixture;
+  target.silent = true;
+  const abort = new AbortController();
+  const write = disk.ns.write(Buffer.alloc(512), { offset: 0, signal: abort.signal });
+  await expect.poll(() => controller.stats().outstanding).toBe(1);
+  target.rejection = { code: 'ERR_SPDK_UNREACHABLE', message: 'nothing there' };
+  const goOn = beBusy(disk);
+  target.dropLinks();
+  // It has failed fast by then, which this thread does not hear.
+  await tick(200);
+  abort.abort();
+  goOn();
+  await expect(write).rejects.toMatchObject({ code: 'ERR_SPDK_ABORTED', outcome: 'unknown' });
+  target.rejection = undefined;
 });
