@@ -30,9 +30,12 @@ export function isAborted(word: number): boolean {
  */
 const notConnected = hostError + 6;
 
-/** Whether a command ended with its connection, so that a target may still carry it out, or because a controller aborted it. */
+/**
+ * Whether a command ended with its connection, so that a target may still carry it out, or because a controller aborted it. Other errors of
+ * this host than ECANCELED may be those of an attempt to send it again.
+ */
 export function mayBeOutstanding(word: number): boolean {
-  return word === hostError + 104 || word === notConnected || (word < hostError && isAborted(word));
+  return word < hostError ? isAborted(word) : word !== hostError + 125;
 }
 
 /**
