@@ -18,7 +18,7 @@ const port = '4468';
 const nqn = 'nqn.2026-11.dev.spdk-nvme:options';
 const hostNqn = 'nqn.2026-11.dev.spdk-nvme:a-host';
 const hostId = '0f5c7d6e-23ab-4c1d-9a10-5b8e6f7a0c01';
-/** How long the target holds each read: far longer than the limits of reads, so that they also come first on a busy machine. */
+/** How long the target holds each read: far longer than the limits of reads, of which that of an Abort lets the read arrive first. */
 const heldMs = 1_000;
 /** From what SPDK v22.05 to v24.05 ignores, and this package then rejects. */
 const sourceAddressWorks = release() < 2205 || release() >= 2409;
@@ -155,7 +155,6 @@ describe.each([
       expect(await codeOf(reading as Promise<unknown>)).toBe('ERR_SPDK_TIMEOUT');
     },
     onTimeout: async () => {
-      // Long enough for the read to be at the target before its Abort, which has another connection, on a busy machine too.
       const { controller } = await attach({ ioTimeoutMs: 300, onTimeout: 'abort' });
       const reading = controller.namespaces[0]?.read(Buffer.alloc(512), { offset: 0 }) as Promise<unknown>;
       const { outcome } = await rejection('ERR_SPDK_TIMEOUT', limits.response, reading);
