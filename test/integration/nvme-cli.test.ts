@@ -1,7 +1,11 @@
 // What the command line prints of a controller, beside what nvme-cli prints, which asks the same one through the kernel's initiator.
 
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeIdCtrl } from '../../cli/nvme/id-ctrl.js';
 import { decodeIdNs, decodeNsDescs, decodeNsList } from '../../cli/nvme/id-ns.js';
@@ -11,6 +15,7 @@ import { link, ports, subsystems } from '../../scripts/fabric/topology.js';
 import { type SpdkTarget, startSpdkTarget } from '../../scripts/target/spdk-target.js';
 import { memoryMb } from './suites/target.js';
 import { run } from './support/run.js';
+import { childFile } from './support/task.js';
 
 const main = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 const hostId = '5a5b1f0e-7c2d-4e8f-9a6b-0c1d2e3f4a5b';
@@ -40,10 +45,36 @@ async function json(program: string, ...words: string[]): Promise<Json> {
 }
 
 /** What the command line prints, without the version of its form. */
-async function ours(...words: string[]): Promise<Json> {
-  const { schema, ...fields } = await json(process.execPath, main, ...words);
+function withoutSchema({ schema, ...fields }: Json): Json {
   expect(schema).toBe(1);
   return fields;
+}
+
+/** What a process of the command line prints. */
+const alone = async (...words: string[]) => withoutSchema(await json(process.execPath, main, ...words));
+
+/** A process that runs one verb after the other; it ends before this one reserves hugepages, of which the guest has few. */
+let verbsProcess: ChildProcessByStdio<Writable, Readable, null>;
+const startVerbs = () => {
+  verbsProcess = spawn(process.execPath, [childFile('verbs.mjs').pathname], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+};
+const endVerbs = async () => {
+  if (verbsProcess.exitCode !== null) return;
+  verbsProcess.kill('SIGKILL');
+  await once(verbsProcess, 'exit');
+};
+
+/** What a verb prints in the process that runs them. */
+async function ours(...words: string[]): Promise<Json> {
+  const lines = createInterface({ input: verbsProcess.stdout });
+  const ended = once(lines, 'line');
+  verbsProcess.stdin.write(`${JSON.stringify([...words, '-o', 'json'])}\n`);
+  const { status, printed } = JSON.parse((await ended)[0]);
+  lines.close();
+  expect({ status, printed }).toMatchObject({ status: 0 });
+  return withoutSchema(JSON.parse(printed));
 }
 
 /** As JSON has it. Numbers of more than 53 bits are text there, and numbers of 128 bits always are in older nvme-cli. */
@@ -109,13 +140,15 @@ function connected({ trtype, traddr, trsvcid, nqn }: (typeof targets)[number][1]
 
 // Before this process reserves hugepages, which it keeps: the guest has few.
 describe.each(targets)('the verbs for %s', (_, place) => {
+  beforeAll(startVerbs);
+  afterAll(endVerbs);
   const { trtype, traddr, trsvcid, nqn } = place;
   const kernel = connected(place);
   const { service, target } = kernel;
 
   it('list has the fields and values of nvme-cli', async () => {
     const { Devices: ofAll } = (await json('nvme', 'list')) as { Devices: Json[] };
-    const { Devices } = (await ours('list', ...target)) as { Devices: Json[] };
+    const { Devices } = (await alone('list', ...target)) as { Devices: Json[] };
     // nvme-cli lists namespaces in the order in which the kernel found them.
     const theirs = ofAll
       .filter(({ SerialNumber }) => SerialNumber === Devices[0]?.SerialNumber)
