@@ -298,6 +298,15 @@ export const allAdvisories: readonly AdvisoryEntry[] = [
     defence: 'No more Abort commands than the limit are given to SPDK at a time.',
   },
   {
+    id: 'SPDK-FENCED-COMPARE-AND-WRITE',
+    issues: [],
+    affected: {},
+    consequence:
+      'A host may read and not write, because another one holds a reservation. SPDK’s target rejects the Write of its fused Compare and Write, and completes the Compare only when the queue pair’s next command arrives: the host waits for ever.',
+    defence:
+      'If one half has failed and the other has not ended 10 ms later, another command follows, a Verify of one block, for which the target ends the other half.',
+  },
+  {
     id: 'SPDK-ATTACH-NO-CANCEL',
     issues: [],
     affected: {},

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -193,6 +194,42 @@ TEST_F(IoRingTest, ReportsWhyTheFirstOfAPairFailed) {
   const auto all = finish();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].status, SPDK_NVME_SCT_MEDIA_ERROR << 8 | SPDK_NVME_SC_COMPARE_FAILURE);
+}
+
+/** As SPDK's target with a reservation of another host: the Compare waits for the command after the Write that was rejected. */
+TEST_F(IoRingTest, SendsACommandAfterAPairOfWhichTheControllerKeepsOneHalf) {
+  controller.data.fuses.compare_and_write = 1;
+  describe();
+  controller.status = [](const FakeCommand& command) {
+    spdk_nvme_status status{};
+    if (command.opcode == SPDK_NVME_OPC_WRITE) status.sc = SPDK_NVME_SC_RESERVATION_CONFLICT;
+    if (command.opcode == SPDK_NVME_OPC_COMPARE) status.sc = SPDK_NVME_SC_ABORTED_MISSING_FUSED;
+    return status;
+  };
+  // The Write completes, and then nothing until there is a third command.
+  controller.completions_of_poll = [this](size_t in_flight) {
+    return sent.size() == 3 ? in_flight : in_flight - 1;
+  };
+  controller.next_completed = [this](size_t in_flight) { return sent.size() == 3 ? 0 : in_flight - 1; };
+  push({.operation = RingLayout::compare_and_write, .first = 5, .blocks = 1});
+  poll();
+  poll();
+  EXPECT_EQ(sent.size(), 2U) << "the second half usually comes at once";
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  std::vector<RingDriver::Completion> all;
+  while (all.empty() && std::chrono::steady_clock::now() < end) {
+    poll();
+    all = js.reap();
+  }
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].status, static_cast<uint32_t>(SPDK_NVME_SC_RESERVATION_CONFLICT));
+  ASSERT_EQ(sent.size(), 3U);
+  EXPECT_EQ(sent[2].opcode, 0x0c);
+  EXPECT_EQ(sent[2].lba, 5U);
+  EXPECT_TRUE(sent[2].runs.empty());
+  poll();
+  EXPECT_FALSE(ring.busy());
+  EXPECT_TRUE(queue_pair.in_flight.empty());
 }
 
 TEST_F(IoRingTest, DoesNotSendAPairAgain) {

@@ -169,6 +169,19 @@ describe('a reservation', () => {
     expect(registrants).toMatchObject([{ key: second, holder: true }]);
   });
 
+  it.each(pollings)('rejects compareAndWrite() of a fenced host, polling %s', async (polling) => {
+    const fenced = await attach({ ...hosts[0], polling });
+    const other = await attach(hosts[1]);
+    await other.ns.reservations.register(second);
+    await other.ns.reservations.acquire(second, 'write-exclusive');
+    // The target rejects the Write, and keeps the Compare until another command arrives.
+    for (let i = 0; i < 3; i++) {
+      const swap = fenced.ns.compareAndWrite(block('a'), block('b'), { offset: 0 });
+      expect(await rejection('ERR_SPDK_IO_FAILED', limits.response, swap)).toMatchObject(conflict);
+    }
+    await fenced.ns.read(block(''), { offset: 0 });
+  });
+
   it('stays over a reset, and a restart with the same identity', async () => {
     const { one, other } = await two();
     await one.ns.reservations.register(first);

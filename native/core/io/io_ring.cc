@@ -98,6 +98,7 @@ void IoRing::take_namespaces() {
 void IoRing::bind(spdk_nvme_ctrlr* controller, uint32_t queue_depth) {
   controller_ = controller;
   pieces_.assign(queue_depth, Piece{});
+  torn_pairs_.clear();
   free_pieces_.clear();
   for (uint32_t i = 0; i < queue_depth; i++) free_pieces_.push_back(i);
   share_ = std::clamp(queue_depth / 2, 1U, kMaxShare);
@@ -114,6 +115,7 @@ void IoRing::submit(spdk_nvme_qpair* queue_pair) {
   }
   take_new();
   settle_cancelled();
+  if (!torn_pairs_.empty()) torn_pairs_.end_late(controller_, queue_pair);
   while (!ready_.empty() && !free_pieces_.empty()) {
     const uint32_t index = ready_.front();
     ready_.pop_front();
@@ -217,8 +219,10 @@ void IoRing::on_complete(void* context, const spdk_nvme_cpl* completion) {
   if (piece->missing > 0) {
     piece->missing--;
     piece->first_status = status_word(completion->status);
+    if (piece->first_status != 0 && !is_aborted(piece->first_status)) ring.torn_pairs_.add(*piece);
     return;
   }
+  if (!ring.torn_pairs_.empty()) ring.torn_pairs_.remove(*piece);
   Slot& slot = ring.slots_[index];
   ring.free_pieces_.push_back(static_cast<uint32_t>(piece - ring.pieces_.data()));
   ring.in_flight_--;

@@ -18,6 +18,7 @@
 #include "native/core/io/namespace_table.h"
 #include "native/core/io/piece.h"
 #include "native/core/io/ring_layout.h"
+#include "native/core/io/torn_pairs.h"
 
 namespace spdk_nvme {
 
@@ -262,6 +263,7 @@ class IoRing : public RingLayout {
   /** One for each request of the queue pair; the free ones by number. */
   std::vector<Piece> pieces_;
   std::vector<uint32_t> free_pieces_;
+  TornPairs torn_pairs_;
   /** How many pieces one command may use. */
   uint32_t share_ = 1;
   uint32_t head_ = 0;
